@@ -15,7 +15,7 @@ import numpy as np
 from timing import interleaved, ratio, tell, tell_ratios
 
 from causalgia.mpra import BarcodeRules, barcodes
-from causalgia.mpra.ordering.barcoding import draw_barcodes
+from causalgia.mpra.libraries.barcode_sets import draw_barcodes
 from causalgia.sequences import decode
 
 if TYPE_CHECKING:

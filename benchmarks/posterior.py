@@ -27,12 +27,12 @@ import pandas as pd
 
 import causalgia as cg
 from causalgia.posterior.ash_weights import mixture_weights
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture
-from causalgia.posterior.noise import Noise
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, log_terms
-from causalgia.posterior.student import student
+from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
 from causalgia.prior import Prior
 

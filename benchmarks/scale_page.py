@@ -21,8 +21,8 @@ import workers
 from performed import machine, scale
 
 import causalgia as cg
-from causalgia.engine.costing import disk
-from causalgia.trial.beginning import begin
+from causalgia._check.cost import disk
+from causalgia.trial.setup import begin
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "scale.md"
 RESULTS = Path(__file__).resolve().parent / "performed" / "scale.json"

@@ -23,8 +23,8 @@ import numpy as np
 from timing import Times, interleaved, ratio, tell, tell_ratios
 
 from causalgia.compiled import IN_NUMPY
-from causalgia.sequences.klet import klet_shuffle
 from causalgia.sequences.samplers import sample_uniform, shuffle
+from causalgia.sequences.shuffles import klet_shuffle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

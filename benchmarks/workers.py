@@ -30,11 +30,11 @@ from timing import interleaved, ratio, tell, tell_ratios
 
 import causalgia as cg
 from causalgia.streams import root_key
-from causalgia.trial.gathering import outcome_dims
-from causalgia.trial.kept import Everything
-from causalgia.trial.plan import Plan, columns
+from causalgia.trial.distributed_turns import carry_out
+from causalgia.trial.in_memory import outcome_dims
+from causalgia.trial.reductions import Everything
+from causalgia.trial.turn_plan import Plan, columns
 from causalgia.trial.turns import Trial
-from causalgia.trial.workers import carry_out
 from causalgia.workers import local_cluster
 
 if TYPE_CHECKING:

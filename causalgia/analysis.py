@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from causalgia.errors import ContrastError, DesignError, InferenceError, quoted
-from causalgia.expressions import KEYWORDS, as_name, names_in, read_hypothesis
-from causalgia.inputs import parse_json, parse_toml
-from causalgia.kinds import two_kinds
-from causalgia.packed import question_of
-from causalgia.prior import Prior
-from causalgia.tables import (
+from causalgia.checks import (
     NAME,
     SUBTABLE,
     Keys,
@@ -30,6 +24,12 @@ from causalgia.tables import (
     one_of,
     shown,
 )
+from causalgia.errors import ContrastError, DesignError, InferenceError, quoted
+from causalgia.expressions import KEYWORDS, as_name, names_in, read_hypothesis
+from causalgia.inputs import parse_json, parse_toml
+from causalgia.kinds import two_kinds
+from causalgia.long_text import question_of
+from causalgia.prior import Prior
 
 if TYPE_CHECKING:
     import xarray as xr

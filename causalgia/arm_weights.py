@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from causalgia import rowwise
-from causalgia.rowwise import is_lazy, remember
+from causalgia.numerics import row_blocks
+from causalgia.numerics.row_blocks import is_lazy, remember
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,7 +31,7 @@ def written_out(W: sparse.csr_array) -> Any:
     """
     narrow = W.astype(np.float32)
     W = narrow if (narrow.data == W.data).all() else W
-    if W.shape[0] * W.shape[1] * W.dtype.itemsize <= rowwise.MOST_WEIGHTS:
+    if W.shape[0] * W.shape[1] * W.dtype.itemsize <= row_blocks.MOST_WEIGHTS:
         return W.toarray()
     import dask.array as da
 

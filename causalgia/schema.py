@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from causalgia.errors import OutcomesError, quoted
-from causalgia.rowwise import extremes, is_lazy, row_blocks
+from causalgia.numerics.row_blocks import extremes, is_lazy, row_blocks
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import causalgia as cg
 from causalgia.analysis import ERRORS, LAWS, LEAST_PLACEBO_WORDS, METHODS, SCALES, TARGETS, Analysis, beyond
+from causalgia.checks import check_table, is_count, one_of
 from causalgia.errors import DesignError, PredictorError
 from causalgia.multiplicity.placebo import LEAST_WORDS
-from causalgia.tables import check_table, is_count, one_of
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8)
 NUMBERS = st.floats(0.01, 5)

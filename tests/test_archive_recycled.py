@@ -14,7 +14,7 @@ from archive_trial import FRAME, IDENTITY, at_call, files
 
 from causalgia.errors import StoreError
 from causalgia.trial.archive import Archive, Field, open_archive, slabs, verify
-from causalgia.trial.archive import writing as writing_of_a_store
+from causalgia.trial.archive import writer as writing_of_a_store
 
 TURNS, CHUNKS, UNITS, MODELS = 3, 12, 5, 3
 FIELDS = (

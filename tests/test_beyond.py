@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia._analyze import steps
 from causalgia.analysis import beyond
 from causalgia.errors import DesignError, ExploratoryWarning
-from causalgia.staircase import steps
 
 KEPT = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
 ROWS = {"a - p": {"GATA1": 1, "placebo": -1}, "b - p": {"TAL1": 1, "placebo": -1}}

@@ -19,7 +19,7 @@ from causalgia import cli, store
 from causalgia.analysis import ERRORS, LAWS, METHODS, TARGETS, Analysis
 from causalgia.errors import ExploratoryWarning, OutcomesError, StoreError
 from causalgia.plot import save_figure
-from causalgia.spec import read_spec
+from causalgia.trial_file import read_spec
 
 QUICK = """
 n_units = 300

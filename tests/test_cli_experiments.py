@@ -18,8 +18,8 @@ from causalgia import store
 from causalgia.cli.answering import give_answer
 from causalgia.errors import ContrastError, DesignError, OutcomesError
 from causalgia.experiments import Answer, entries
-from causalgia.experiments.answer import largest
-from causalgia.spec import read_spec, settings_of, starter
+from causalgia.experiments.kit.answer import largest
+from causalgia.trial_file import read_spec, settings_of, starter
 
 #: settings of those whose defaults make hundreds of arms
 SMALL = {

@@ -20,11 +20,11 @@ from events import wait_for
 
 import causalgia as cg
 from causalgia import mpra
-from causalgia.calibration.calibrating import _Repeat
+from causalgia.calibration._calibrate import _Repeat
 from causalgia.errors import ClusterError, DesignError, EstimateError
 from causalgia.experiments import across_predictors, greedy_tiles, stream, tile_search
-from causalgia.mpra.fitting import nb
-from causalgia.mpra.fitting.hierarchical import model as hierarchical_model
+from causalgia.mpra.fits import negative_binomial_fit
+from causalgia.mpra.fits.hierarchical import model as hierarchical_model
 from causalgia.sequences import decode
 from causalgia.workers import local_cluster, mapped
 from causalgia.workers.pieces import _Bundles
@@ -171,7 +171,7 @@ def require_same(found: Any, here: Any) -> None:
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 def test_results_do_not_depend_on_workers(verb: str, one: Any, two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hierarchical_model, "BLOCK", 7)  # several blocks
-    monkeypatch.setattr(nb, "_CELLS_AT_ONCE", 200)
+    monkeypatch.setattr(negative_binomial_fit, "_CELLS_AT_ONCE", 200)
     here = VERBS[verb](None)
     for client in (one, two):
         require_same(VERBS[verb](client), here)

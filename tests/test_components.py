@@ -16,9 +16,9 @@ import pytest
 import xarray as xr
 
 from causalgia.effects import contrast
+from causalgia.effects._from_frame import from_frame
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation import estimate, fit_variances, lay_out, reml, respond, variance_components
-from causalgia.frame import from_frame
 
 CASE = Path(__file__).parent / "reference" / "mixed_model"
 EXPECTED = json.loads((CASE / "expected.json").read_text())

@@ -7,11 +7,11 @@ import pytest
 
 import causalgia as cg
 from causalgia import store
-from causalgia.confirmation import INDEPENDENT, RESERVED, SAME
+from causalgia._analyze import kept_analysis
+from causalgia._confirm import INDEPENDENT, RESERVED, SAME
 from causalgia.errors import DecisionError, DesignError, OutcomesError, PredictorError
-from causalgia.packed import LONGEST_ATTRIBUTE
-from causalgia.staircase import kept_analysis
-from causalgia.trial.keeping import kept_design
+from causalgia.long_text import LONGEST_ATTRIBUTE
+from causalgia.trial.stored_design import kept_design
 
 ARMS = {
     "untreated": cg.Untreated(),

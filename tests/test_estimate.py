@@ -195,7 +195,7 @@ def test_huge_and_tiny_effects_stay_finite() -> None:
 def test_factor_and_covariance_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     for effects in (effects_of(crossover(parents=20)), effects_of(parallel(n_arms=3))):
         whole = estimate(effects)
-        monkeypatch.setattr("causalgia.estimation.labelled.MAX_COVARIANCE", 1)
+        monkeypatch.setattr("causalgia.estimation._estimate.MAX_COVARIANCE", 1)
         factored = estimate(effects)
         monkeypatch.undo()
         assert "covariance" not in factored

@@ -16,11 +16,11 @@ from scipy.stats import kstest, multivariate_normal, norm
 from causalgia.errors import InferenceError
 from causalgia.posterior.ash_weights import mixture_weights, scale_grid
 from causalgia.posterior.averaging import average_tails, lfsr_of
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Array, Exact
 from causalgia.posterior.factor_scores import row_nodes, shared_mode, shared_of
 from causalgia.posterior.hyper import log_tau
 from causalgia.posterior.mixture import effect_se_dependence, mixture, null_biased
-from causalgia.posterior.noise import Noise
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, Node, rows_of
 from causalgia.posterior.spike_and_slab import spike_and_slab

@@ -8,13 +8,13 @@ from scipy.stats import norm
 from scipy.stats import t as student_t
 
 from causalgia.errors import InferenceError
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Array, Exact
 from causalgia.posterior.hyper import log_tau
-from causalgia.posterior.noise import Noise
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, rows_of
-from causalgia.posterior.student import student
 from causalgia.posterior.student_hyper import t_components
+from causalgia.posterior.student_t import student
 from causalgia.prior import Prior
 
 PRIOR = Prior(mu_sd=3, tau="half_normal", tau_scale=1)

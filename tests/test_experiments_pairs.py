@@ -11,11 +11,11 @@ from catalogue_truth import assert_estimates, assert_recovers
 from scipy import stats
 
 import causalgia as cg
-from causalgia.effects.cells import cell_interactions
+from causalgia.effects.interaction_cells import cell_interactions
 from causalgia.errors import DesignError, EstimateError
-from causalgia.estimation.phase import mean_curve_wave, permuted_wave, trend_basis, unitwise_wave
+from causalgia.estimation._helical_phase import mean_curve_wave, permuted_wave, trend_basis, unitwise_wave
 from causalgia.experiments import motif_pair, motif_pairs, pairing_gain, stream
-from causalgia.experiments.pair_reading import ORDERS, _counted, _of_period
+from causalgia.experiments.kit.pair_interactions import ORDERS, _counted, _of_period
 
 NANOG, SOX2 = "AGCCATCA", "GAACAATGG"
 NULL = cg.Uniform(length=200)

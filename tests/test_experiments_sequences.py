@@ -21,8 +21,8 @@ from causalgia.errors import (
 )
 from causalgia.estimation import fit_variances, mean_ice
 from causalgia.experiments import build, flanks, knock_in, occlusion, stream
-from causalgia.experiments.flanking import Flank
-from causalgia.experiments.variance_split import limits, nested_split
+from causalgia.experiments._flanks import Flank
+from causalgia.experiments.kit.variance import limits, nested_split
 from causalgia.sequences import Motif, decode, encode, reverse_complement
 from causalgia.zoo import EndGC, Oracle, Word
 

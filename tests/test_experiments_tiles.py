@@ -24,7 +24,7 @@ from causalgia.experiments import (
     tile_placement,
     tile_search,
 )
-from causalgia.experiments.contexts import context_index
+from causalgia.experiments._context_dependence import context_index
 from causalgia.multiplicity import hierarchical_p
 from causalgia.sequences import decode, encode
 from causalgia.zoo import Gate, Oracle, Pair, Saturating, Word

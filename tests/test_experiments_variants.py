@@ -12,10 +12,10 @@ from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
 import causalgia as cg
 from causalgia.errors import DesignError, FewClustersWarning, SequenceError
 from causalgia.experiments import aliases, dose_response, fraction, fractional_factorial, grammar_screen, variants
-from causalgia.experiments.strength import RBFOX1
+from causalgia.experiments._dose_response import RBFOX1
 from causalgia.sequences import decode, encode
 from causalgia.sequences.vcf import Variant
-from causalgia.spec import read_spec
+from causalgia.trial_file import read_spec
 
 LENGTH = 120
 EXACT = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")  # single sites add without spread

@@ -475,7 +475,7 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
     ],
 )
 def test_a_departure_is_of_number_where_the_single_sites_do_not_explain_it(curvature, excess, text):
-    from causalgia.experiments.copy_number import _by_number
+    from causalgia.experiments._copies import _by_number
 
     names = ["rise", "curvature", "excess over single sites"]
     columns = {"verdict": ["increases", curvature, excess], "ace": [0.5] * 3, "lower": [0.4] * 3, "upper": [0.6] * 3}

@@ -19,7 +19,7 @@ from test_cli import call, refused
 
 import causalgia as cg
 from causalgia.cli.answering import give_answer
-from causalgia.cli.bench_tables import measured_in
+from causalgia.cli.mpra_tables import measured_in
 from causalgia.spreadsheet import as_cell, of_cell, to_csv
 
 _PACKAGE = Path(cg.__file__).parent

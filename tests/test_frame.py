@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from causalgia.effects._from_frame import from_frame
 from causalgia.errors import OutcomesError
-from causalgia.frame import from_frame
 
 
 def crossover(n: int = 3, arms: tuple[object, ...] = (0, 1)) -> pd.DataFrame:

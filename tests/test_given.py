@@ -13,7 +13,6 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import DecisionError, DegenerateWarning, EstimateError, OutcomesError
 from causalgia.estimation import as_estimates, covariance, from_effects, joint_test
-from causalgia.estimation.tails import log_p
 from causalgia.multiplicity import (
     bootstrap_t_max,
     equivalence,
@@ -23,6 +22,7 @@ from causalgia.multiplicity import (
     selected_intervals,
     sign_flip_max_t,
 )
+from causalgia.numerics.tails import log_p
 
 V = np.array([[1.0, 0.5, 0.1], [0.5, 4.0, 0.2], [0.1, 0.2, 9.0]])
 DENSE = from_effects([1.0, 2.0, 3.0], covariance=V, df=20.0, names=list("abc"))

@@ -20,7 +20,7 @@ from torch.nn import functional  # noqa: E402
 
 import causalgia as cg  # noqa: E402
 from causalgia.errors import FallbackWarning, PredictorError  # noqa: E402
-from causalgia.predict.incremental import Incremental, sessions  # noqa: E402
+from causalgia.predict.incremental import Incremental, incremental_session  # noqa: E402
 from causalgia.predict.incremental.choices import deviation, width_class  # noqa: E402
 from causalgia.predict.incremental.grouping import changed, grouped, layered  # noqa: E402
 from causalgia.predict.incremental.reach import Window  # noqa: E402
@@ -291,7 +291,7 @@ def test_places_at_random_and_counts_at_random():
 
 
 def test_many_blocks_and_two_sessions_at_once(monkeypatch):
-    monkeypatch.setattr(sessions, "_BUDGET", 2**14)
+    monkeypatch.setattr(incremental_session, "_BUDGET", 2**14)
     predictor = trusting(headed(BODIES["max pool"][1], **copy.deepcopy(BODIES["max pool"][0])), 41)
     assert 1 < predictor.backgrounds_at_once(41) < 10
     one, other = tokens(23, 41), tokens(23, 41, 9)
@@ -429,7 +429,7 @@ def test_a_deviation_is_warned_of_and_the_full_pass_used(monkeypatch):
 def test_a_control_that_deviates_is_not_used(monkeypatch):
     predictor = trusting(headed(BODIES["padding"][1], **copy.deepcopy(BODIES["padding"][0])), 41)
     base = tokens(6, 41)
-    monkeypatch.setattr(sessions, "deviation", lambda *tables: (1.0, 1e-5))
+    monkeypatch.setattr(incremental_session, "deviation", lambda *tables: (1.0, 1e-5))
     with pytest.warns(FallbackWarning, match="control pass deviates"):
         found = predictor.edits(base).answers(base, np.arange(6))
     np.testing.assert_array_equal(found, predictor.predict(base))
@@ -634,7 +634,7 @@ def test_the_control_of_every_session_is_compared(monkeypatch):
     base = tokens(6, 41)
     edited = written(base, 20, 26)
     predictor.edits(base).answers(edited, np.arange(6))
-    monkeypatch.setattr(sessions.Seen, "is_still", lambda self, module: True)
+    monkeypatch.setattr(incremental_session.Seen, "is_still", lambda self, module: True)
     net.body.layers[0].weight.data.mul_(2)
     with pytest.warns(FallbackWarning, match="the control pass deviates"):
         found = predictor.edits(base).answers(edited, np.arange(6))
@@ -826,7 +826,7 @@ def test_without_memory_for_control_passes_edits_take_full_passes(monkeypatch):
     def none(*_, **__):
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(sessions, "Block", none)
+    monkeypatch.setattr(incremental_session, "Block", none)
     with pytest.warns(FallbackWarning, match="out of memory on cpu.*full passes"):
         answers = session.answers(edited, np.arange(6))
     np.testing.assert_array_equal(answers, predictor.predict(edited))

@@ -34,12 +34,12 @@ from causalgia.errors import (
 )
 from causalgia.estimation import from_incomplete
 from causalgia.inputs import as_whole, inflate, parse_json, parse_toml, read_bytes
-from causalgia.packed import pack, unpack
+from causalgia.long_text import pack, unpack
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf
 from causalgia.sequences.genome import Genome
-from causalgia.spec import read_library_spec, read_spec
-from causalgia.spec.reading import parse_spec, read_analysis
 from causalgia.spreadsheet import as_cell, of_cell, to_csv
+from causalgia.trial_file import read_library_spec, read_spec
+from causalgia.trial_file.trial_spec import parse_spec, read_analysis
 
 SIDE = pd.DataFrame({"oligo_name": ["a"], "element": ["u"], "arm": ["x"]})
 READERS = {

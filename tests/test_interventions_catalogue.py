@@ -10,7 +10,7 @@ from causalgia.design import AblateEach, Copy, EmbedEach, Intervention, interven
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DegenerateWarning, DesignError
 from causalgia.sequences import decode
-from causalgia.spec.keys import check_arm, check_null
+from causalgia.trial_file.allowed_keys import check_arm, check_null
 
 LENGTH = 30
 ROWS = 12
@@ -396,11 +396,11 @@ def test_names_of_many_arms_are_checked_in_linear_time():
 
 
 def test_a_choice_is_fingerprinted_once(monkeypatch):
-    from causalgia.design import choice
+    from causalgia.design import frozen_choice
 
     calls = []
-    dumps = choice.json.dumps
-    monkeypatch.setattr(choice.json, "dumps", lambda *a, **k: calls.append(1) or dumps(*a, **k))
+    dumps = frozen_choice.json.dumps
+    monkeypatch.setattr(frozen_choice.json, "dumps", lambda *a, **k: calls.append(1) or dumps(*a, **k))
     drawn, fixed = cg.Ablate((3, 9), fill="uniform"), cg.Embed("GATA", at=3)
     for _ in range(5):
         applied(drawn, backgrounds(4))

@@ -13,11 +13,11 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.engine import running
-from causalgia.engine.kept_effects import Ends
-from causalgia.engine.kept_moments import QUANTILES, KeptMoments, laid_out
-from causalgia.engine.question import question_of_trial
-from causalgia.engine.reducing import Reduction
+from causalgia._run import _run
+from causalgia._run.kept_effects import Ends
+from causalgia._run.kept_moments import QUANTILES, KeptMoments, laid_out
+from causalgia._run.reduction import Reduction
+from causalgia._run.requested_contrasts import question_of_trial
 from causalgia.errors import (
     ContrastError,
     DamageWarning,
@@ -29,9 +29,9 @@ from causalgia.errors import (
     PredictorError,
     StoreError,
 )
-from causalgia.estimation.sketching import Sketch, bins_within
-from causalgia.trial import plan
-from causalgia.trial.carrying import carry_out
+from causalgia.numerics.sketching import Sketch, bins_within
+from causalgia.trial import turn_plan
+from causalgia.trial.execution import carry_out
 
 ORACLE = cg.zoo.oracle("rbfox1_like")
 RICH = cg.zoo.Oracle(cg.zoo.Word("S", 0.2), cg.zoo.Word("TGC", 0.7), cg.zoo.Word("GCATG", 2.0), scale="log counts")
@@ -51,7 +51,7 @@ COUNTS = cg.FunctionPredictor(
 @pytest.fixture(autouse=True)
 def small_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turns of eight units, so that every trial has several."""
-    monkeypatch.setattr(plan, "_TOKENS", 1)
+    monkeypatch.setattr(turn_plan, "_TOKENS", 1)
 
 
 @pytest.fixture(scope="module")
@@ -191,11 +191,11 @@ def test_sizes_far_from_1(size):
 def made(design: cg.Design, predictor: cg.Predictor) -> tuple[KeptMoments, list[dict[str, np.ndarray]]]:
     """An empty `KeptMoments`, and what it takes of each turn."""
     question = question_of_trial(design, predictor, design.planned(), keep="moments")
-    parents = running.shared_parents(design, question.analysis, key=3)
+    parents = _run.shared_parents(design, question.analysis, key=3)
     summary = KeptMoments(
         question, Reduction.of(question, predictor), parents=parents, models=predictor.models is not None
     )
-    begun = running.begin(design, predictor, rng=3, analysis=None)
+    begun = _run.begin(design, predictor, rng=3, analysis=None)
     cut = begun.meet()
     sent = pickle.loads(pickle.dumps(summary))
     return summary, [parts for _, _, parts in carry_out(begun.trial, cut, range(len(cut)), kept=sent)]
@@ -442,7 +442,7 @@ def test_laid_out_refuses_nothing_it_made():
     summary, turns = made(design_of(), ORACLE)
     for parts in turns:
         summary.take(parts)
-    begun = running.begin(design_of(), ORACLE, rng=3, analysis=None)
+    begun = _run.begin(design_of(), ORACLE, rng=3, analysis=None)
     question = question_of_trial(design_of(), ORACLE, None, keep="moments")
-    frame = running.Asked(begun.trial, begun.attrs, question, sparing=True).frame
+    frame = _run.Asked(begun.trial, begun.attrs, question, sparing=True).frame
     xr.testing.assert_identical(laid_out(frame, summary.state()), laid_out(frame, summary.moments()))

@@ -16,12 +16,12 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia import rowwise
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.estimation import interaction_across_scales, joint_test
 from causalgia.multiplicity import placebo_rank, placebo_region, selected_intervals
+from causalgia.numerics import row_blocks
 from causalgia.schema import validate
-from causalgia.stopping.seen import seen
+from causalgia.stopping.interim import seen
 from causalgia.zoo import EndGC, Oracle, Pair, Word
 
 PER_UNIT = {"ice", "factor", "parent", "gc", "lane", "z"}
@@ -31,8 +31,8 @@ PER_UNIT = {"ice", "factor", "parent", "gc", "lane", "z"}
 @pytest.fixture(autouse=True)
 def nothing_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read block by block what is small enough to be held, too."""
-    monkeypatch.setattr("causalgia.rowwise.HELD", 0)
-    monkeypatch.setattr("causalgia.estimation.labelled.HELD", 0)
+    monkeypatch.setattr("causalgia.numerics.row_blocks.HELD", 0)
+    monkeypatch.setattr("causalgia.estimation._estimate.HELD", 0)
 
 
 def crossover(
@@ -152,7 +152,7 @@ def estimates_of(o: xr.Dataset, **how: Any) -> xr.Dataset:
 def test_a_contrast_is_lazy_and_its_estimates_are_those_in_memory(
     how: str, shape: dict[str, int], block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("causalgia.rowwise.BLOCK", block)
+    monkeypatch.setattr("causalgia.numerics.row_blocks.BLOCK", block)
     outcomes = crossover(**shape)
     if how == "logit":
         outcomes = outcomes.assign(outcome=outcomes["outcome"] / 100)
@@ -233,7 +233,7 @@ def test_numbers_near_the_ends_of_floats() -> None:
 
 
 def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("causalgia.estimation.labelled.MAX_COVARIANCE", 20)
+    monkeypatch.setattr("causalgia.estimation._estimate.MAX_COVARIANCE", 20)
     outcomes = crossover(placebos=40, tasks=1)
     estimates = ask(estimates_of, outcomes)
     assert estimates["factor"].chunks is not None
@@ -277,7 +277,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "decide by sd": lambda o: cg.decide(cg.infer(estimates_of(o), rng=0), rope="0.2 sd", rng=0),
     "decide by units": lambda o: cg.decide(effects_of(o), rope=(-0.2, 0.2), error="bootstrap_t", rng=0),
     "analyze": lambda o: cg.analyze(o, ANALYSIS, rng=0),
-    "steps": lambda o: cg.staircase.steps(o, ANALYSIS, rng=0).decisions,
+    "steps": lambda o: cg._analyze.steps(o, ANALYSIS, rng=0).decisions,
     "covariance": lambda o: cg.covariance(estimates_of(o), ["B", "A"]),
     "joint": lambda o: joint_test(estimates_of(o)),
     "heterogeneity": lambda o: cg.heterogeneity(effects_of(o), rope=0.5),
@@ -432,8 +432,8 @@ def test_values_are_checked_once_and_never_all_at_once() -> None:
 
 
 def test_a_small_trial_on_disk_is_read_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("causalgia.rowwise.HELD", 2**25)
-    monkeypatch.setattr("causalgia.estimation.labelled.HELD", 2**25)
+    monkeypatch.setattr("causalgia.numerics.row_blocks.HELD", 2**25)
+    monkeypatch.setattr("causalgia.estimation._estimate.HELD", 2**25)
     outcomes, read = counted(crossover())
     n_chunks = len(outcomes["outcome"].chunks[0])
     effects = cg.contrast(outcomes, control="0")
@@ -446,9 +446,9 @@ def test_what_was_seen_is_forgotten_with_the_array() -> None:
     outcomes = on_disk(crossover(), 41)
     name = outcomes["outcome"].data.name
     validate(outcomes, "outcomes")
-    assert name in rowwise._EXTREMES
+    assert name in row_blocks._EXTREMES
     del outcomes
-    assert name not in rowwise._EXTREMES
+    assert name not in row_blocks._EXTREMES
 
 
 # ---------------------------------------------------------------- bad input

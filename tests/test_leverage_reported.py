@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.cli.screen import print_answers
+from causalgia.cli.tables import print_answers
 
 
 def effects(n_contrasts: int) -> xr.Dataset:

@@ -11,9 +11,9 @@ import xarray as xr
 from scipy.special import ndtr
 
 import causalgia as cg
-from causalgia.estimation import given
+from causalgia.estimation import _from_effects
 from causalgia.posterior import two_scales as law
-from causalgia.posterior.noise import Noise, noise_of, noises_of
+from causalgia.posterior.error_covariance import Noise, noise_of, noises_of
 
 _TESTED = ("ace", "se", "p", "log_p", "lower", "upper", "df")
 
@@ -31,7 +31,7 @@ def table(n_tasks: int, n_contrasts: int = 3) -> pd.DataFrame:
 
 def test_a_long_table_is_read_as_its_tasks_are(monkeypatch):
     frame, validated = table(40), []
-    monkeypatch.setattr(given, "validate", lambda found, kind: validated.append(kind) or found)
+    monkeypatch.setattr(_from_effects, "validate", lambda found, kind: validated.append(kind) or found)
     found = cg.from_effects(frame)
     assert validated == ["estimates"]  # once, whatever the number of tasks
     assert found["task"].values.tolist() == [f"t{i}" for i in range(40)]

@@ -10,8 +10,8 @@ from test_cli import call
 
 import causalgia as cg
 from causalgia.errors import ContrastError
-from causalgia.mpra.comparing.powered import shared_noise
-from causalgia.mpra.comparing.sides import noise_of_replicates
+from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
+from causalgia.mpra.comparisons.sides import noise_of_replicates
 from causalgia.notes import notes_of
 
 

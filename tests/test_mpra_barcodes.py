@@ -10,9 +10,9 @@ from scipy import stats
 
 from causalgia.errors import LibraryError, SequenceError
 from causalgia.mpra import barcode_balance, barcodes
-from causalgia.mpra.ordering import barcoding
-from causalgia.mpra.ordering.barcoding import BarcodeRules, draw_barcodes
-from causalgia.mpra.ordering.tagging import dealt
+from causalgia.mpra.libraries import barcode_sets
+from causalgia.mpra.libraries.barcode_sets import BarcodeRules, draw_barcodes
+from causalgia.mpra.libraries.tagging import dealt
 from causalgia.sequences import decode, encode, reverse_complement
 from causalgia.sequences.levenshtein import KINDS, edit_distance, largest_distance, nearer_than
 
@@ -96,7 +96,7 @@ def test_no_word_is_refused_that_would_have_done(kind):
 
 def test_large_orders_may_try_twenty_words_for_each_barcode(monkeypatch):
     """Above the floor of tries, how many words are tried grows with the order."""
-    monkeypatch.setattr(barcoding, "_TRIES", 40)
+    monkeypatch.setattr(barcode_sets, "_TRIES", 40)
     assert len(set(barcodes(2_000, length=12, rng=2))) == 2_000
 
 

@@ -10,8 +10,8 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import LibraryError
-from causalgia.mpra.ordering.sites import _overlaps, site
-from causalgia.mpra.ordering.tables import table
+from causalgia.mpra.libraries.sites import _overlaps, site
+from causalgia.mpra.libraries.tables import table
 
 MELNIKOV = ("ACTGGCCGCTTCACTG", "GGTACCTCTAGA", "AGATCGGAAGAGCGTCG")
 LETTERS = {"N": "[ACGT]", "W": "[AT]"}

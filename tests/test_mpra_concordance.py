@@ -13,10 +13,10 @@ from scipy import special, stats
 import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, LibraryError, OutcomesError
 from causalgia.estimation import errors_in_variables
-from causalgia.mpra.comparing.agreement import auroc, disattenuated, pearson, sign_agreement
-from causalgia.mpra.comparing.agreement import reliability as reliability_of
-from causalgia.mpra.comparing.calibration import by_bin, residuals
-from causalgia.mpra.comparing.lines import Straight, errors_in_both, weighted_line
+from causalgia.estimation.lines import Straight, errors_in_both, weighted_line
+from causalgia.mpra.comparisons.agreement import auroc, disattenuated, pearson, sign_agreement
+from causalgia.mpra.comparisons.agreement import reliability as reliability_of
+from causalgia.mpra.comparisons.calibration import by_bin, residuals
 
 FIT = {"ace": "effect", "se": "se"}
 

@@ -14,8 +14,8 @@ import xarray as xr
 import causalgia as cg
 from causalgia import spreadsheet
 from causalgia.errors import ContrastError, CountsError, EstimateError, OutcomesError
-from causalgia.mpra.counting import sides
-from causalgia.mpra.counting.examples import simulated
+from causalgia.mpra.counts import side_table
+from causalgia.mpra.counts.example_counts import simulated
 
 SIDE = pd.DataFrame(
     {"oligo_name": ["a", "b"], "element": ["u1", "u1"], "arm": ["control", "treated"], "group": ["test", "test"]}
@@ -200,7 +200,7 @@ def test_of_a_side_table_only_the_cells_that_are_used_are_taken_apart(tmp_path, 
         f"{name}\tu1\t{arm}\tsome words\n" for name, arm in zip("abcdef", ["control", "GATA"] * 3, strict=True)
     )
     (tmp_path / "side.tsv").write_text("oligo_name\telement\tarm\tremarks\n" + rows)
-    assert sides.side_table(tmp_path / "side.tsv")["arm"].tolist() == ["control", "GATA"] * 3
+    assert side_table.side_table(tmp_path / "side.tsv")["arm"].tolist() == ["control", "GATA"] * 3
     assert unescaped == [*"abcdef", "u1", "control", "GATA"]
 
 
@@ -675,7 +675,7 @@ def test_figures_of_something_else_are_refused():
 
 
 def test_a_short_line_is_found_in_a_long_table(tmp_path, monkeypatch):
-    monkeypatch.setattr("causalgia.mpra.counting.parsing._LINES", 3)
+    monkeypatch.setattr("causalgia.mpra.counts.parsing._LINES", 3)
     rows = [f"{'ACGT'[i // 4]}{'ACGT'[i % 4]}\ta\t1\t2\t3\t4\n" for i in range(16)]
     assert read(tmp_path, HEADER + "\n" + "".join(rows)).sizes["barcode"] == 16
     for line in range(2, 18):

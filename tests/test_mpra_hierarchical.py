@@ -12,10 +12,10 @@ from scipy import optimize, stats
 
 import causalgia as cg
 from causalgia.errors import CountsError
-from causalgia.mpra.fitting.hierarchical import layers, model, noise
-from causalgia.mpra.fitting.hierarchical.cells import cells_of, libraries
-from causalgia.mpra.fitting.hierarchical.together import take_out_shared
-from causalgia.mpra.fitting.question import asked_of
+from causalgia.mpra.fits.fit_contrasts import asked_of
+from causalgia.mpra.fits.hierarchical import layers, model, noise_prior
+from causalgia.mpra.fits.hierarchical.cells import cells_of, libraries
+from causalgia.mpra.fits.hierarchical.together import take_out_shared
 
 TWO_LAYERS = {"sd_barcode": 0.6, "p_silent": 0.02}
 ONE_LAYER = {"sd_barcode": 0.0, "p_silent": 0.0}
@@ -119,8 +119,8 @@ def test_a_student_t_is_found_again_from_its_quantiles(df):
 
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.6])
 def test_a_prior_on_the_grid_keeps_its_mean_and_its_spread(spread):
-    grid = noise.Grid(np.linspace(-5, 3, 60), np.linspace(-6, 2, 40))
-    P = noise.pairs(np.array([-1.03, np.log(spread), -2.11, np.log(0.5), np.arctanh(0.6)]), grid)
+    grid = noise_prior.Grid(np.linspace(-5, 3, 60), np.linspace(-6, 2, 40))
+    P = noise_prior.pairs(np.array([-1.03, np.log(spread), -2.11, np.log(0.5), np.arctanh(0.6)]), grid)
     b, r = P.sum(1), P.sum(0)
     step = grid.barcode[1] - grid.barcode[0]
     assert P.sum() == pytest.approx(1.0, abs=1e-9)

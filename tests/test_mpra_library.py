@@ -13,9 +13,9 @@ from scipy.spatial.distance import jensenshannon
 import causalgia as cg
 from causalgia.design import Design
 from causalgia.errors import CausalgiaWarning, LibraryError, OutcomesError, PredictorError, RandomnessError
-from causalgia.mpra.ordering.shift import composition_shift, jensen_shannon, word_shares
-from causalgia.mpra.ordering.tagging import dealt
-from causalgia.packed import unpack
+from causalgia.long_text import unpack
+from causalgia.mpra.libraries.shift import composition_shift, jensen_shannon, word_shares
+from causalgia.mpra.libraries.tagging import dealt
 from causalgia.schema import validate
 from causalgia.sequences import decode, encode
 

@@ -12,10 +12,10 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import ConvergenceError, CountsError, InferenceError
-from causalgia.mpra.fitting.count_posterior import cells_for
-from causalgia.mpra.fitting.question import asked_of
+from causalgia.mpra.fits.fit_contrasts import asked_of
+from causalgia.mpra.fits.infer_counts import cells_for
 from causalgia.posterior.count_model import _T_DF, _tau, count_model
-from causalgia.posterior.tree import datasets
+from causalgia.posterior.posterior_tree import datasets
 from causalgia.prior import Prior
 
 TRUTH = {"sd_barcode": 0.6, "sd_replicate": 0.15, "p_silent": 0.02}

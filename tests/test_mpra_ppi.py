@@ -14,9 +14,15 @@ from scipy import special, stats
 import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation import mean_ice
-from causalgia.mpra.comparing.fallback import classical_reason
-from causalgia.mpra.comparing.powered import by_cluster, power_tuning, powered_mean, shared_noise, with_replicates
-from causalgia.mpra.comparing.random_draw import random_draw_test
+from causalgia.mpra.comparisons.fallback import classical_reason
+from causalgia.mpra.comparisons.prediction_powered_means import (
+    by_cluster,
+    power_tuning,
+    powered_mean,
+    shared_noise,
+    with_replicates,
+)
+from causalgia.mpra.comparisons.random_draw import random_draw_test
 
 REFERENCE = Path(__file__).parent / "reference" / "ppi"
 

@@ -11,8 +11,8 @@ from scipy import integrate, stats
 
 from causalgia.errors import InferenceError
 from causalgia.estimation import estimate, from_effects
-from causalgia.estimation.tails import log_sf_t
-from causalgia.posterior.noise import Noise, noise_of, normal_scores, one_factor, spiked
+from causalgia.numerics.tails import log_sf_t
+from causalgia.posterior.error_covariance import Noise, noise_of, normal_scores, one_factor, spiked
 
 
 def screen(n: int, k: int, *, shared: float = 1.0, own: float = 1.0, seed: int = 0) -> xr.Dataset:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import causalgia as cg
+from causalgia._run.overlap import auroc
 from causalgia.design import Copy
-from causalgia.engine.overlap import auroc
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.notes import notes_of
 

@@ -18,15 +18,15 @@ from causalgia.errors import ConvergenceError, ConvergenceWarning, InferenceErro
 from causalgia.estimation import from_effects
 from causalgia.posterior import infer
 from causalgia.posterior.coords import coordinates, groups_of
+from causalgia.posterior.engine_input import questions
 from causalgia.posterior.engines import answer
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.hyper import design
 from causalgia.posterior.labelling import labelled
 from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors
-from causalgia.posterior.noise import Noise
 from causalgia.posterior.nuts import sample_mixture
-from causalgia.posterior.questions import questions
+from causalgia.posterior.posterior_tree import datasets
 from causalgia.posterior.scale_mixture import Components
-from causalgia.posterior.tree import datasets
 from causalgia.prior import Prior
 
 CASE = Path(__file__).parent / "reference" / "eight_schools"

@@ -6,8 +6,8 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.verdicts.placebo import rank_errors, tail_errors
 from causalgia.verdicts.placebo_tail import LEAST_EXCESSES, upper_tail
+from causalgia.verdicts.placebo_words import rank_errors, tail_errors
 
 
 def _table(words, effects, se=0.01):

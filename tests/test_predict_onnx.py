@@ -308,7 +308,7 @@ def test_a_network_by_the_name_of_its_file(tmp_path):
 
 
 def test_a_trial_file_may_name_it(tmp_path):
-    from causalgia.spec.reading import _predictor
+    from causalgia.trial_file.trial_spec import _predictor
 
     counting(tmp_path)
     assert _predictor({"factory": "net.onnx"}, tmp_path).factory == str(tmp_path / "net.onnx")

@@ -16,6 +16,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.effects import contrast
+from causalgia.effects._from_frame import from_frame
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation import (
     covariance,
@@ -26,8 +27,7 @@ from causalgia.estimation import (
     p_of_ratio,
     wald_htz,
 )
-from causalgia.estimation.moments import p_and_limits
-from causalgia.frame import from_frame
+from causalgia.numerics.moments import p_and_limits
 from causalgia.schema import validate
 
 HERE = Path(__file__).parent / "reference"

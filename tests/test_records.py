@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from causalgia.errors import SequenceError
 from causalgia.sequences import Sequences, decode, encode, from_bed, one_hot, read_fasta, reverse_complement
-from causalgia.sequences.files import read_text
+from causalgia.sequences.fasta import as_sequences, parse_fasta
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.records import as_sequences, parse_fasta
+from causalgia.sequences.text_files import read_text
 
 
 def refused(message: str):

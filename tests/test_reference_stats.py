@@ -17,6 +17,7 @@ import pytest
 import xarray as xr
 
 from causalgia.effects import contrast
+from causalgia.effects._from_frame import from_frame
 from causalgia.errors import FewClustersWarning
 from causalgia.estimation import (
     covariance,
@@ -28,9 +29,8 @@ from causalgia.estimation import (
     regress,
     wald_htz,
 )
-from causalgia.estimation.moments import p_and_limits
-from causalgia.frame import from_frame
 from causalgia.multiplicity import adjust
+from causalgia.numerics.moments import p_and_limits
 
 HERE = Path(__file__).parent / "reference"
 

@@ -15,7 +15,7 @@ import causalgia as cg
 from causalgia.design import Intervention
 from causalgia.errors import DegenerateWarning, DesignError, OutcomesError, PredictorError, SequenceError, StoreError
 from causalgia.predict import Predictor
-from causalgia.trial.meter import meter
+from causalgia.trial.progress import meter
 from causalgia.trial.turns import Trial
 
 ARMS = {
@@ -407,7 +407,7 @@ def test_the_analysis_is_kept_as_it_was_fixed():
 
 
 def test_the_design_is_kept_and_its_intervention_may_be_ones_own():
-    from causalgia.trial.keeping import kept_design
+    from causalgia.trial.stored_design import kept_design
 
     assert kept_design(cg.run(design(), predictor(), rng=0)) == design()
 

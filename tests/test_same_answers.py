@@ -208,7 +208,7 @@ def test_killed_between_the_manifest_and_the_attrs_the_store_is_the_new_ones(tmp
         raise OSError(f"torn at {place.name}")
 
     with monkeypatch.context() as patched:
-        patched.setattr("causalgia.trial.archive.writing.replace", torn)
+        patched.setattr("causalgia.trial.archive.writer.replace", torn)
         with pytest.raises(StoreError, match="torn"):
             cg.run(DESIGN, predictor(mended), rng=3, store=path, same_answers=True)
     with pytest.warns(cg.errors.DamageWarning, match=r"zarr.json; 0 units are made again"):

@@ -14,8 +14,8 @@ from causalgia.errors import DegenerateWarning
 from causalgia.estimation import estimate
 from causalgia.posterior import ash_weights
 from causalgia.posterior.ash_weights import mixture_weights, scale_grid
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.mixture import null_biased
-from causalgia.posterior.noise import Noise
 from causalgia.posterior.patterns import shared_patterns
 from causalgia.posterior.scale_mixture import Components, log_terms
 

@@ -19,12 +19,12 @@ from scipy.stats import chi2_contingency, chisquare
 from causalgia import compiled
 from causalgia.compiled import Allowance
 from causalgia.errors import SequenceError
-from causalgia.sequences import array_shuffles, klet, samplers
-from causalgia.sequences.dinucleotide import LANES, LONGEST, _walk_alone, shuffle_pairs
+from causalgia.sequences import array_shuffles, samplers, shuffles
+from causalgia.sequences.dinucleotide_shuffle import LANES, LONGEST, _walk_alone, shuffle_pairs
 from causalgia.sequences.exit_lists import shuffle_long_pairs
-from causalgia.sequences.klet import _shuffle_klets, klet_shuffle, log_degeneracy
 from causalgia.sequences.random import random_words, unit_state
 from causalgia.sequences.samplers import MarkovChain, sample_markov, sample_profile, sample_uniform, shuffle
+from causalgia.sequences.shuffles import _shuffle_klets, klet_shuffle, log_degeneracy
 
 N_DRAWS = 120_000
 
@@ -387,7 +387,7 @@ def test_a_draw_that_may_be_rejected_is_left_to_the_compiled_shuffle(monkeypatch
         return call
 
     monkeypatch.setattr(samplers, "shuffle_letters", watched(array_shuffles.shuffle_letters))
-    monkeypatch.setattr(klet, "shuffle_pairs_of", watched(array_shuffles.shuffle_pairs_of))
+    monkeypatch.setattr(shuffles, "shuffle_pairs_of", watched(array_shuffles.shuffle_pairs_of))
     tokens = sample_profile(4, np.arange(300), np.tile([0.85, 0.05, 0.05, 0.05], (16_000, 1)))
     expected = klet_shuffle(9, np.arange(300), tokens, k)
     np.testing.assert_array_equal(in_numpy(monkeypatch, lambda: klet_shuffle(9, np.arange(300), tokens, k)), expected)

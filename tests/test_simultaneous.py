@@ -11,9 +11,9 @@ import xarray as xr
 from scipy import stats
 
 from causalgia.effects import contrast
+from causalgia.effects._from_frame import from_frame
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, RandomnessError
 from causalgia.estimation import estimate, from_effects
-from causalgia.frame import from_frame
 from causalgia.multiplicity import (
     adjust,
     correlation_factor,

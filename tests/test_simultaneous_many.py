@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from causalgia.multiplicity import bootstrap
-from causalgia.multiplicity.bootstrap import MOST_RESAMPLED, bootstrap_t_max
+from causalgia.multiplicity import bootstrap_t
+from causalgia.multiplicity.bootstrap_t import MOST_RESAMPLED, bootstrap_t_max
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
@@ -21,14 +21,14 @@ def few_respond(rng, n):
 
 def test_draws_are_of_at_most_so_many_blocks_whatever_the_number_of_units(monkeypatch):
     drawn = []
-    counts_of = bootstrap._drawn_counts
+    counts_of = bootstrap_t._drawn_counts
 
     def recorded(n_clusters, n_draws, size, draw):
         for counts in counts_of(n_clusters, n_draws, size, draw):
             drawn.append(counts.shape)
             yield counts
 
-    monkeypatch.setattr(bootstrap, "_drawn_counts", recorded)
+    monkeypatch.setattr(bootstrap_t, "_drawn_counts", recorded)
     for n in (300, MOST_RESAMPLED, MOST_RESAMPLED + 1, 100_003):
         drawn.clear()
         found = bootstrap_t_max(skewed(np.random.default_rng(0), n), n_draws=99, rng=0)
@@ -44,7 +44,7 @@ def test_blocks_have_the_distribution_of_their_units(monkeypatch, make, clustere
     ice = make(rng, 9_000)
     cluster = np.sort(np.r_[np.arange(6_000), rng.integers(0, 6_000, 3_000)]) if clustered else None
     joined = bootstrap_t_max(ice, cluster, n_draws=4_999, rng=1)
-    monkeypatch.setattr(bootstrap, "MOST_RESAMPLED", len(ice))
+    monkeypatch.setattr(bootstrap_t, "MOST_RESAMPLED", len(ice))
     alone = bootstrap_t_max(ice, cluster, n_draws=4_999, rng=2)
     assert np.array_equal(joined.observed, alone.observed)
     for level in LEVELS:  # the share of one that lies below a quantile of the other, with the errors of both

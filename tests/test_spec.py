@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 import causalgia as cg
 from causalgia.analysis import ANALYSIS, ERRORS, LAWS, METHODS, SCALES, TARGETS, Analysis
 from causalgia.design.null_models import NULL_MODELS
+from causalgia.effects.scales import _TRANSFORMS, OF_MEANS
 from causalgia.errors import DesignError
 from causalgia.estimation.request import TARGETS as ESTIMATED_TARGETS
 from causalgia.mpra import library
-from causalgia.scales import _TRANSFORMS, OF_MEANS
-from causalgia.spec import TrialSpec, read_analysis, read_library_spec, read_spec, starter
-from causalgia.spec.bench import MPRA
-from causalgia.spec.choices import PredictorSpec
-from causalgia.spec.keys import ARM_VERBS, PLACEBOS, PREDICTOR, TOP, _arm_keys
+from causalgia.trial_file import TrialSpec, read_analysis, read_library_spec, read_spec, starter
+from causalgia.trial_file.allowed_keys import ARM_VERBS, PLACEBOS, PREDICTOR, TOP, _arm_keys
+from causalgia.trial_file.library_table import MPRA
+from causalgia.trial_file.predictor_table import PredictorSpec
 
 MINIMAL = """
 n_units = 20

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia._analyze import steps
 from causalgia.errors import (
     CausalgiaError,
     ContrastError,
@@ -19,7 +20,6 @@ from causalgia.errors import (
     OutcomesError,
     PriorConflictWarning,
 )
-from causalgia.staircase import steps
 
 ARMS = [
     cg.Arm("untreated", cg.Untreated(), {"class": "none"}),

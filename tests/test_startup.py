@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import causalgia.experiments
-from causalgia import exports
+from causalgia import lazy_names
 
 _NUMERICS = {"numpy", "xarray", "pandas", "scipy", "numba", "torch", "matplotlib", "dask", "rich", "statsmodels"}
 _CODE = """
@@ -91,7 +91,13 @@ def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(f
     loaded = loaded_by(folder, "analyze", "results")
     assert not {"statsmodels", "scipy.stats", "torch", "zarr", "pymc", "arviz"} & loaded
     assert (
-        not {"causalgia.zoo", "causalgia.predict.loading", "causalgia.trial.workers", "causalgia.workers.jobs"} & loaded
+        not {
+            "causalgia.zoo",
+            "causalgia.predict._load_predictor",
+            "causalgia.trial.distributed_turns",
+            "causalgia.workers.jobs",
+        }
+        & loaded
     )
 
 
@@ -104,12 +110,12 @@ def test_analyze_by_tests_loads_no_posterior(folder):
 def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(folder, trial):
     loaded = loaded_by(folder, "run", trial, "--out", f"again-{trial}")
     assert not {"statsmodels", "scipy.stats", "torch", "matplotlib", "zarr", "pymc", "arviz"} & loaded
-    assert not {"numba", "llvmlite", "causalgia.engine.kept_moments", "causalgia.estimation.labelled"} & loaded
+    assert not {"numba", "llvmlite", "causalgia._run.kept_moments", "causalgia.estimation._estimate"} & loaded
 
 
 def test_a_module_of_kernels_loads_no_numba():
     code = (
-        "import sys, causalgia.sequences.dinucleotide, causalgia.posterior.two_scales, causalgia.multiplicity.tally\n"
+        "import sys, causalgia.sequences.dinucleotide_shuffle, causalgia.posterior.two_scales, causalgia.multiplicity.tally\n"
         "assert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -119,8 +125,8 @@ def test_names_of_a_room_are_there_before_and_after_their_first_use():
     code = (
         "import sys, causalgia.experiments as room\n"
         "before = dir(room)\n"
-        "assert 'copies' in before and 'causalgia.experiments.copy_number' not in sys.modules\n"
-        "assert room.copies is room.copies and 'causalgia.experiments.copy_number' in sys.modules\n"
+        "assert 'copies' in before and 'causalgia.experiments._copies' not in sys.modules\n"
+        "assert room.copies is room.copies and 'causalgia.experiments._copies' in sys.modules\n"
         "from causalgia.experiments import *\n"
         "assert set(room.__all__) <= set(globals())\n"
     )
@@ -130,7 +136,7 @@ def test_names_of_a_room_are_there_before_and_after_their_first_use():
 
 
 def test_a_room_without_its_source_says_so(monkeypatch):
-    get, _ = exports.on_first_use("causalgia.experiments")
+    get, _ = lazy_names.on_first_use("causalgia.experiments")
     monkeypatch.setattr(causalgia.experiments, "__loader__", None)
     with pytest.raises(ImportError, match=r"causalgia\.experiments is installed without its source"):
         get("copies")

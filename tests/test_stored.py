@@ -14,7 +14,7 @@ import xarray as xr
 import causalgia as cg
 from causalgia.errors import DegenerateWarning, DesignError, PredictorError, StoreError, TrialInterruptedError
 from causalgia.predict import Predictor
-from causalgia.trial import plan as planning
+from causalgia.trial import turn_plan as planning
 
 PARENTS = {f"peak {i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 40)) for i in range(24)}
 ARMS = {"untreated": cg.Untreated(), "placebo": cg.Placebo("AGATAAG", at=20), "GATA": cg.Embed("AGATAAG", at=20)}

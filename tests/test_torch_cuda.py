@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import causalgia as cg
-from causalgia.predict.deviation import contrast_deviation
+from causalgia.predict._contrast_deviation import contrast_deviation
 from causalgia.predict.torch_staging import Ferry
 
 pytestmark = pytest.mark.torch

@@ -11,8 +11,8 @@ from scipy.special import logsumexp, ndtr
 import causalgia as cg
 from causalgia.errors import InferenceError
 from causalgia.posterior import two_scales_hyper
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.lattice import Lattice, lattice_of
-from causalgia.posterior.noise import Noise
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.two_scales_hyper import log_prior
 

@@ -13,7 +13,7 @@ from typing import Any
 import causalgia as cg
 from causalgia.experiments import Experiment, build
 from causalgia.sequences import decode
-from causalgia.spec import beside, read_spec, starter
+from causalgia.trial_file import beside, read_spec, starter
 from causalgia.zoo import Gate, Oracle, Pair, Saturating, Word
 from causalgia.zoo.responses import Hill
 

@@ -16,10 +16,10 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia._analyze import steps, steps_from
 from causalgia.analysis import Analysis
-from causalgia.calibration.verdicts import false_claims
+from causalgia.calibration.verdict_rows import false_claims
 from causalgia.errors import CausalgiaWarning
-from causalgia.staircase import steps, steps_from
 from validation import draws
 from validation.checks import Check, Claim
 from validation.draws import Rng

@@ -25,7 +25,7 @@ from causalgia.estimation import (
     stratified_mean,
     welch,
 )
-from causalgia.estimation.moments import p_and_limits
+from causalgia.numerics.moments import p_and_limits
 from validation.checks import Check
 from validation.draws import RARE, Draw, Rng, exponential, lognormal, normal, parents_of, rare
 from validation.draws import clustered as clustered_ice

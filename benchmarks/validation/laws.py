@@ -15,10 +15,10 @@ from functools import cache
 
 import numpy as np
 
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.mixture import mixture
-from causalgia.posterior.noise import Noise
 from causalgia.posterior.normal import normal
-from causalgia.posterior.student import student
+from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
 from causalgia.prior import Prior
 from validation.checks import Check, Claim

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from causalgia.posterior.error_covariance import Noise, normal_scores, spiked
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.gaussian_process import gaussian_process, matern52
 from causalgia.posterior.mixture import mixture
-from causalgia.posterior.noise import Noise, normal_scores, spiked
 from causalgia.posterior.normal import normal
-from causalgia.posterior.student import student
+from causalgia.posterior.student_t import student
 from causalgia.prior import Prior
 from validation.checks import Check
 from validation.draws import Rng

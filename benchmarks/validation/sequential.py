@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from causalgia.calibration import Row
-from causalgia.estimation.moments import skewness as skewness_of
+from causalgia.numerics.moments import skewness as skewness_of
 from causalgia.stopping import (
     Decided,
     Precision,

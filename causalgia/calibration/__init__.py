@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.calibration._calibrate import calibrate
     from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
-    from causalgia.calibration.calibrating import calibrate
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.estimation import from_effects
-from causalgia.estimation.moments import Array
+from causalgia.numerics.moments import Array
 from causalgia.prior import Prior
 
 RANKED = 99

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from causalgia.cli.folder import DECISIONS, ESTIMATES, figure_of, table_of, write
-from causalgia.cli.screen import echo, print_answers
+from causalgia.cli.tables import echo, print_answers
 from causalgia.spreadsheet import to_csv
 
 if TYPE_CHECKING:

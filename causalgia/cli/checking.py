@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from causalgia.cli.screen import echo
 from causalgia.cli.shell_words import in_shell
+from causalgia.cli.tables import echo
 
 if TYPE_CHECKING:
     from causalgia.predict import Predictor
-    from causalgia.spec import TrialSpec
+    from causalgia.trial_file import TrialSpec
 
 
 def print_check(spec: TrialSpec, predictor: Predictor) -> int:
@@ -21,7 +21,7 @@ def print_check(spec: TrialSpec, predictor: Predictor) -> int:
     int
         0, or 1 where something failed.
     """
-    from causalgia.engine import check
+    from causalgia._check import check
 
     control = spec.analysis.control
     design = spec.design

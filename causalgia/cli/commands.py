@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import causalgia
-from causalgia.cli.analysis import analysis_of, chosen, experiment_of, rope_of, seed_of, share_of
 from causalgia.cli.answering import files_of, give_answer, print_sentences
-from causalgia.cli.bench import bench
 from causalgia.cli.checking import print_check
 from causalgia.cli.cluster import Dask, Workers, client_of
 from causalgia.cli.folder import (
@@ -37,9 +35,11 @@ from causalgia.cli.folder import (
 )
 from causalgia.cli.keeping import Keep, Kept, SameAnswers, Stored, refuse, run_into
 from causalgia.cli.listing import print_catalogue, print_entry
+from causalgia.cli.mpra_commands import bench
+from causalgia.cli.one_line_errors import OneLine, RopeOfTwo
+from causalgia.cli.options import analysis_of, chosen, experiment_of, rope_of, seed_of, share_of
 from causalgia.cli.predicting import predictor_of
-from causalgia.cli.screen import echo, print_answers, print_written
-from causalgia.cli.skin import OneLine, RopeOfTwo
+from causalgia.cli.tables import echo, print_answers, print_written
 from causalgia.errors import DesignError
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ def demo(
     Example:   causalgia demo --out demo --n-units 2000
     """
     from causalgia import store
-    from causalgia.engine import run as run_trial
-    from causalgia.spec import parse_spec, starter
-    from causalgia.staircase import steps
+    from causalgia._analyze import steps
+    from causalgia._run import run as run_trial
+    from causalgia.trial_file import parse_spec, starter
     from causalgia.zoo import oracle
 
     refuse_taken(out, force=force or is_ours(out / SPEC, _DEMO))
@@ -183,7 +183,7 @@ def init(
 
     Example:   causalgia init --experiment spacing spacing.toml
     """
-    from causalgia.spec import beginning
+    from causalgia.trial_file import beginning
 
     if path.is_dir():
         raise DesignError(f"{path} is a folder; give the name of a file, such as {path / SPEC}")
@@ -211,7 +211,7 @@ def check(
 
     Example:   causalgia check trial.toml --device cuda
     """
-    from causalgia.spec import read_spec
+    from causalgia.trial_file import read_spec
 
     spec = read_spec(spec_file)
     raise typer.Exit(print_check(spec, predictor_of(spec, spec_file, device)))
@@ -241,7 +241,7 @@ def run(
     """
     from causalgia.experiments import Experiment
     from causalgia.reporting import tasks_in_words
-    from causalgia.spec import read_spec
+    from causalgia.trial_file import read_spec
 
     check_link(spec_file)
     spec = read_spec(spec_file)
@@ -295,7 +295,7 @@ def estimate(
     Example:   causalgia estimate results --control placebo --adjust bh
     """
     from causalgia import store
-    from causalgia.staircase import estimated, said_of
+    from causalgia._analyze import estimated, said_of
 
     outcomes = kept_in(folder)
     check_usable(folder)
@@ -341,7 +341,7 @@ def analyze(
     Example:   causalgia analyze results --rope=-0.1,0.1 --law two_scales --error bayes_fdr
     """
     from causalgia import netcdf, store
-    from causalgia.staircase import steps
+    from causalgia._analyze import steps
 
     outcomes = kept_in(folder)
     check_usable(folder)

@@ -8,14 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from causalgia.cli.screen import echo
+from causalgia.cli.tables import echo
 from causalgia.errors import OutcomesError
 from causalgia.inputs import check_no_pipe, opened
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.spec import TrialSpec
+    from causalgia.trial_file import TrialSpec
 
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
 DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
@@ -124,8 +124,8 @@ def kept_in(folder: Path) -> xr.Dataset:
 
     if not (folder / STORE).exists():
         return store.load(present(folder) / OUTCOMES, "outcomes")
-    from causalgia.engine.opening import open_store
-    from causalgia.spec import read_spec
+    from causalgia._run.stored_trial import open_store
+    from causalgia.trial_file import read_spec
 
     found = open_store(folder / STORE)
     return found.assign_attrs(read_spec(folder / SPEC).attrs) if (folder / SPEC).is_file() else found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from causalgia.cli.folder import STORE, refuse_stored, refuse_taken, write_outcomes, write_spec
-from causalgia.cli.skin import StoppedError
+from causalgia.cli.one_line_errors import StoppedError
 from causalgia.errors import DesignError, TrialInterruptedError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from causalgia.predict import Predictor
-    from causalgia.spec import TrialSpec
+    from causalgia.trial_file import TrialSpec
 
 
 class Keep(StrEnum):
@@ -70,7 +70,7 @@ def run_into(
     same_answers: bool,
 ) -> tuple[xr.Dataset, tuple[str, ...]]:
     """Run a trial, and return what it kept and the names of the files that were written."""
-    from causalgia.engine import run
+    from causalgia._run import run
 
     asked = spec.analysis.asking(spec.design.asked)
     if not stored:

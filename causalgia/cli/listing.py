@@ -33,7 +33,7 @@ def print_entry(name: str) -> None:
     """
     from causalgia import experiments
     from causalgia.experiments import entries
-    from causalgia.spec import settings_of, toml_value
+    from causalgia.trial_file import settings_of, toml_value
 
     if name in _IN_PYTHON:
         summary = (inspect.getdoc(getattr(experiments, name)) or "").splitlines()[0]

@@ -12,8 +12,8 @@ from causalgia.errors import CausalgiaError, DesignError
 
 if TYPE_CHECKING:
     from causalgia.predict import Predictor
-    from causalgia.spec import TrialSpec
-    from causalgia.spec.choices import PredictorSpec
+    from causalgia.trial_file import TrialSpec
+    from causalgia.trial_file.predictor_table import PredictorSpec
 
 
 def predictor_of(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
@@ -42,7 +42,7 @@ def predictor_of(spec: TrialSpec, spec_file: Path, device: str | None) -> Predic
 
 def _on_device(asked: PredictorSpec, device: str | None) -> PredictorSpec:
     """Return the predictor that the file asks for, on the device that the command line asks for."""
-    from causalgia.spec.choices import check_device
+    from causalgia.trial_file.predictor_table import check_device
 
     if device is None:
         return asked

@@ -10,10 +10,10 @@ from typing import Any
 import xarray as xr
 
 from causalgia import netcdf, store
+from causalgia._run.stored_trial import open_store
 from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, kept_in
-from causalgia.engine.opening import open_store
 from causalgia.errors import OutcomesError, StoreError
-from causalgia.posterior.tree import Tree, assemble, datasets
+from causalgia.posterior.posterior_tree import Tree, assemble, datasets
 from causalgia.trial.archive import place_of
 from causalgia.trial.archive.files import on_disk
 from causalgia.trial.archive.manifest import is_begun

@@ -86,7 +86,7 @@ def _key(name: str) -> str | None:
     if name[:1].islower():
         return "[placebos]" if name == "placebos" else None
     from causalgia.design.null_models import NULL_MODELS
-    from causalgia.spec.keys import ARM_VERBS
+    from causalgia.trial_file.allowed_keys import ARM_VERBS
 
     kinds = {kind.__name__: f'[null] kind = "{key}"' for key, kind in NULL_MODELS.items()}
     verbs = {kind.__name__: f"{key} =" for key, kind in ARM_VERBS.items()}
@@ -96,8 +96,8 @@ def _key(name: str) -> str | None:
 def _argument(found: re.Match[str]) -> str:
     """Return an argument as the option of the command that runs, as a key of the trial file, or as it is."""
     from causalgia.analysis import ANALYSIS
-    from causalgia.spec.bench import MPRA
-    from causalgia.spec.keys import PREDICTOR, TOP
+    from causalgia.trial_file.allowed_keys import PREDICTOR, TOP
+    from causalgia.trial_file.library_table import MPRA
 
     name, value = found[1], found[2] or ""
     if _flag(name) in _options.get():
@@ -137,7 +137,7 @@ def _option(name: str, value: str) -> str:
 
 
 def _toml(value: str) -> str:
-    from causalgia.spec import toml_value
+    from causalgia.trial_file import toml_value
 
     plain = _literal(value)
     return value if plain is None else toml_value(list(plain) if isinstance(plain, tuple) else plain)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.design.arms import Arm, factorial
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
         Shuffle,
         Uniform,
     )
-    from causalgia.design.patterned import Embed, Insert, Placebo, PlaceboWord, placebos
+    from causalgia.design.pattern_interventions import Embed, Insert, Placebo, PlaceboWord, placebos
     from causalgia.design.patterns import merged_word
-    from causalgia.design.reading import intervention_from_dict, null_from_dict
-    from causalgia.design.sited import AblateEach, EmbedEach
-    from causalgia.design.spanned import Ablate, Delete, Mutate, Scramble
+    from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
+    from causalgia.design.plain_data import intervention_from_dict, null_from_dict
+    from causalgia.design.span_interventions import Ablate, Delete, Mutate, Scramble
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

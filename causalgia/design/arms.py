@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, TypeAlias
 
 from causalgia.design.intervention import Intervention, Untreated
-from causalgia.design.reading import intervention_from_dict
+from causalgia.design.plain_data import intervention_from_dict
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.schema import RESERVED
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from numbers import Real
 from typing import Any, TypeAlias
 
+from causalgia.checks import nearest
 from causalgia.errors import DesignError, quoted
-from causalgia.tables import nearest
 
 Row: TypeAlias = tuple[tuple[str, float], ...]
 

@@ -28,6 +28,6 @@ def drawn_fill(fill: str, own: Tokens, units: Units, key: int) -> Tokens:
 
 def shuffled(own: Tokens, k: int, units: Units, key: int) -> Tokens:
     """Return an arrangement of each row of `own`, (n, w), that keeps its k-lets."""
-    from causalgia.sequences.klet import klet_shuffle
+    from causalgia.sequences.shuffles import klet_shuffle
 
     return klet_shuffle(key, units, np.ascontiguousarray(own), k)

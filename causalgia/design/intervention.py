@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design.choice import Choice
+from causalgia.design.frozen_choice import Choice
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
 from causalgia.streams import derive

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from causalgia.checks import shown
 from causalgia.errors import DesignError, quoted
-from causalgia.tables import shown
 
 
 @dataclass(frozen=True)

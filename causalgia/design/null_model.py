@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.design.choice import Choice
+from causalgia.design.frozen_choice import Choice
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, SequenceError
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
-from causalgia.sequences.records import Name, Sequences, Source, as_sequences
+from causalgia.sequences.fasta import Name, Sequences, Source, as_sequences
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:

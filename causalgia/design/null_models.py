@@ -18,7 +18,7 @@ from causalgia.design.fitted import chain, frequencies, parent_labels, random_or
 from causalgia.design.null_model import FromParents, FromSequences, NullModel, Tokens, Units
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, quoted
-from causalgia.sequences.records import Name
+from causalgia.sequences.fasta import Name
 from causalgia.streams import derive
 
 
@@ -193,7 +193,7 @@ class KletShuffle(FromParents):
         return self.redraw(units, key=key, again=key, n_units=n_units)
 
     def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
-        from causalgia.sequences.klet import klet_shuffle
+        from causalgia.sequences.shuffles import klet_shuffle
 
         return klet_shuffle(again, units, self.parents_given.tokens, self.k, parent=self._parent_index(units, key))
 
@@ -213,7 +213,7 @@ class KletShuffle(FromParents):
 
     def log_reachable(self, n_units: int) -> float:
         """Natural log of the number of distinct sequences, counted until it exceeds the units; infinity if too dear."""
-        from causalgia.sequences.klet import log_degeneracy
+        from causalgia.sequences.shuffles import log_degeneracy
 
         if self.k > 4 and self.length > _LONG:
             return np.inf

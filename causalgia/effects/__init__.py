@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.effects.contrasting import contrast
+    from causalgia.effects._contrast import contrast
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from scipy import sparse
 
-from causalgia.rowwise import Rows, by_block, is_lazy, remember, row_blocks
-from causalgia.scales import Array, Flags, put_on, transformed
+from causalgia.effects.scales import Array, Flags, put_on, transformed
+from causalgia.numerics.row_blocks import Rows, by_block, is_lazy, remember, row_blocks
 
 
 def weighed(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Flags, Flags]:

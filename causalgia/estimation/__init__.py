@@ -12,24 +12,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.estimation._dose_contrasts import (
+        dose_contrasts,
+        integer_polynomials,
+        orthonormal_polynomials,
+        pooled_error,
+    )
+    from causalgia.estimation._errors_in_variables import Line, errors_in_variables
+    from causalgia.estimation._estimate import covariance, estimate
+    from causalgia.estimation._from_effects import as_estimates, from_effects
+    from causalgia.estimation._helical_phase import Wave, helical_phase, mean_curve_wave, trend_basis, unitwise_wave
+    from causalgia.estimation._heterogeneity import heterogeneity, quantile_of, sd_of, share_of
     from causalgia.estimation._hypotheses import hypotheses
+    from causalgia.estimation._random_effects import RandomEffects, random_effects
+    from causalgia.estimation._variance_components import variance_components
     from causalgia.estimation.blocks import block_effects, settled_block_effects
-    from causalgia.estimation.components import variance_components
     from causalgia.estimation.crossed import between_levels, crossed_mean
     from causalgia.estimation.crossover import Estimate, icc_anova, mean_ice, mean_of_cluster_means, stratified_mean
-    from causalgia.estimation.doses import dose_contrasts, integer_polynomials, orthonormal_polynomials, pooled_error
-    from causalgia.estimation.given import as_estimates, from_effects
+    from causalgia.estimation.effect_modification import modification, slopes
     from causalgia.estimation.incomplete import crossed_reml, from_incomplete
-    from causalgia.estimation.joint import joint_test
-    from causalgia.estimation.labelled import covariance, estimate
-    from causalgia.estimation.meta import RandomEffects, random_effects
-    from causalgia.estimation.mixed import Variances, fit_variances
+    from causalgia.estimation.joint_tests import joint_test
     from causalgia.estimation.mixed_inference import MixedFit, reml
     from causalgia.estimation.mixed_layout import lay_out, respond
-    from causalgia.estimation.moderation import Moderated, moderate, moderate_unequal
+    from causalgia.estimation.mixed_model import Variances, fit_variances
     from causalgia.estimation.parallel import (
         ArmFit,
         add_covariate_sampling,
@@ -39,7 +47,6 @@ if TYPE_CHECKING:
         residual_df,
         welch,
     )
-    from causalgia.estimation.phase import Wave, helical_phase, mean_curve_wave, trend_basis, unitwise_wave
     from causalgia.estimation.quotients import delta_method, fieller, p_of_ratio
     from causalgia.estimation.randomization import (
         RandomizationTest,
@@ -49,10 +56,8 @@ if TYPE_CHECKING:
     )
     from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
     from causalgia.estimation.removable import interaction_across_scales
-    from causalgia.estimation.sketching import Sketch
-    from causalgia.estimation.spread import heterogeneity, quantile_of, sd_of, share_of
-    from causalgia.estimation.unit_covariates import modification, slopes
-    from causalgia.estimation.york import Line, errors_in_variables
+    from causalgia.estimation.variance_moderation import Moderated, moderate, moderate_unequal
+    from causalgia.numerics.sketching import Sketch
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

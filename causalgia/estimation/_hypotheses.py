@@ -14,15 +14,14 @@ from scipy import sparse
 
 from causalgia.analysis import beyond
 from causalgia.arm_weights import weights_of
+from causalgia.effects.contrast_weights import unique
+from causalgia.effects.scales import OF_MEANS
 from causalgia.effects.weighing import times
-from causalgia.effects.weights import unique
 from causalgia.errors import ContrastError, EstimateError, quoted
-from causalgia.estimation.floor import with_floor
-from causalgia.estimation.given import as_estimates, require_errors
-from causalgia.estimation.labelled import MAX_COVARIANCE, covariance
-from causalgia.estimation.moments import Array, p_and_limits
+from causalgia.estimation._estimate import MAX_COVARIANCE, covariance
+from causalgia.estimation._from_effects import as_estimates, require_errors
+from causalgia.estimation.arithmetic_floor import with_floor
 from causalgia.estimation.request import require_ci_prob
-from causalgia.estimation.tails import log_p
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
@@ -34,8 +33,9 @@ from causalgia.expressions import (
     read_hypothesis,
 )
 from causalgia.notes import with_notes
-from causalgia.rowwise import by_block
-from causalgia.scales import OF_MEANS
+from causalgia.numerics.moments import Array, p_and_limits
+from causalgia.numerics.row_blocks import by_block
+from causalgia.numerics.tails import log_p
 from causalgia.schema import annotate, validate
 
 _ROUNDING = 1e-12  # of a variance that is a difference of larger ones

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from causalgia.estimation.moments import Array, Codes, centred
-from causalgia.scales import agreement
+from causalgia.effects.scales import agreement
+from causalgia.numerics.moments import Array, Codes, centred
 
 
 def block_effects(Y: Array, arm: Codes, block: Codes, W: Array) -> Array:

@@ -8,12 +8,12 @@ import numpy as np
 import scipy
 import xarray as xr
 
+from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ClusterSizeWarning
-from causalgia.estimation.crossover_targets import settled
-from causalgia.estimation.moments import Array, Codes, centred
+from causalgia.estimation.crossover_estimates import settled
 from causalgia.estimation.request import Grouping, Request, clusters, users_level
 from causalgia.notes import with_notes
-from causalgia.scales import OF_MEANS
+from causalgia.numerics.moments import Array, Codes, centred
 
 LEVEL = 0.01
 """Probability that effects which do not depend on size are said to, over all contrasts, tasks and predictors."""

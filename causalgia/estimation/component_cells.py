@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.estimation.mixed_layout import same_partition
-from causalgia.estimation.moments import Array, Codes, group_sums
+from causalgia.numerics.moments import Array, Codes, group_sums
 
 
 @dataclass(frozen=True)

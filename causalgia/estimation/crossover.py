@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from causalgia.errors import EstimateError
-from causalgia.estimation.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
 from causalgia.estimation.regression import Kind, bell_mccaffrey_df
-from causalgia.rowwise import ColumnMoments, Rows, by_block, column_moments, less
+from causalgia.numerics.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
+from causalgia.numerics.row_blocks import ColumnMoments, Rows, by_block, column_moments, less
 
 
 @dataclass(frozen=True)

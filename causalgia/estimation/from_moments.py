@@ -10,11 +10,11 @@ import xarray as xr
 from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.crossover import Estimate, mean_of_sums
-from causalgia.estimation.crossover_targets import refuse_parallel_choices
+from causalgia.estimation.crossover_estimates import refuse_parallel_choices
 from causalgia.estimation.labels import square
 from causalgia.estimation.magnitude import require_squares
-from causalgia.estimation.moments import Array, skewness
 from causalgia.estimation.request import Answer, Request
+from causalgia.numerics.moments import Array, skewness
 from causalgia.schema import validate
 
 

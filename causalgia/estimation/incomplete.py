@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia.effects._from_frame import factorized
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, quoted
 from causalgia.estimation.component_cells import Cells, identified
 from causalgia.estimation.mixed_inference import reml
-from causalgia.estimation.moments import Array, Codes, p_and_limits
 from causalgia.estimation.request import require_ci_prob, users_level
-from causalgia.estimation.tails import log_p
 from causalgia.estimation.words import LEAST_WORDS
-from causalgia.frame import factorized
 from causalgia.notes import with_notes
+from causalgia.numerics.moments import Array, Codes, p_and_limits
+from causalgia.numerics.tails import log_p
 from causalgia.schema import annotate, validate
 
 

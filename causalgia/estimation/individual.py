@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import xarray as xr
 
+from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.crossover_targets import settled
+from causalgia.estimation.crossover_estimates import settled
 from causalgia.estimation.from_moments import has_moments, needs_units
-from causalgia.estimation.moments import Array
-from causalgia.scales import OF_MEANS
+from causalgia.numerics.moments import Array
 from causalgia.schema import validate
 
 

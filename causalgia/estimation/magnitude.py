@@ -9,9 +9,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError
-from causalgia.estimation.moments import Array
 from causalgia.estimation.request import Answer
-from causalgia.rowwise import extremes
+from causalgia.numerics.moments import Array
+from causalgia.numerics.row_blocks import extremes
 
 Exponents = npt.NDArray[np.intp]
 

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.mixed import Point, inverse_information, maximise
 from causalgia.estimation.mixed_layout import lay_out, respond
-from causalgia.estimation.moments import Array, Codes
+from causalgia.estimation.mixed_model import Point, inverse_information, maximise
+from causalgia.numerics.moments import Array, Codes
 
 
 @dataclass(frozen=True)

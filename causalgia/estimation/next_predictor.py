@@ -12,8 +12,8 @@ import xarray as xr
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossed import interaction_of
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice
-from causalgia.estimation.moderation import Moderated
-from causalgia.estimation.moments import Array, Codes, root_sum_squares
+from causalgia.estimation.variance_moderation import Moderated
+from causalgia.numerics.moments import Array, Codes, root_sum_squares
 
 NEXT = "next predictor"
 _LOW, _HIGH, _MOST_DF = 0.95, 0.9995, 1e9

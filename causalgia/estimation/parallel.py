@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, stratified_mean
-from causalgia.estimation.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
 from causalgia.estimation.regression import Regression, bell_mccaffrey_df, regress
+from causalgia.numerics.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
 
 Fits: TypeAlias = "dict[int, ArmFit]"
 

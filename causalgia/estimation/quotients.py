@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from causalgia.estimation.moments import Array, p_and_limits
+from causalgia.numerics.moments import Array, p_and_limits
 
 Flags = npt.NDArray[np.bool_]
 

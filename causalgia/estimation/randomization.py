@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.moments import Array, Codes, group_sums
+from causalgia.numerics.moments import Array, Codes, group_sums
 
 Flags = npt.NDArray[np.bool_]
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
+from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import Estimate
-from causalgia.estimation.moments import Array, p_and_limits
 from causalgia.estimation.quotients import Flags
 from causalgia.estimation.request import Answer, Request, grouping
-from causalgia.estimation.tails import log_p
 from causalgia.estimation.working import COLUMNS, clear_from, working
-from causalgia.scales import OF_MEANS
+from causalgia.numerics.moments import Array, p_and_limits
+from causalgia.numerics.tails import log_p
 
 Limits = tuple[Array, Array, Array, dict[str, Array | Flags]]
 """p, lower, upper, and what else estimates keep, by name: the logarithm of p, and what is of a ratio."""

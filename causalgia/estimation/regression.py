@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 
 from causalgia.errors import EstimateError
-from causalgia.estimation.moments import Array, Codes, group_sums
+from causalgia.numerics.moments import Array, Codes, group_sums
 
 Kind = Literal["CR0", "CR1", "CR2", "CR3"]
 

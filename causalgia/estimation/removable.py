@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from causalgia.effects import contrast
+from causalgia.effects.scales import Scale
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.labelled import estimate
-from causalgia.scales import Scale
+from causalgia.estimation._estimate import estimate
 
 _KEPT = ["ace", "se", "df", "p", "lower", "upper"]
 

@@ -7,10 +7,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.arm_weights import weights_of
+from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.crossover_targets import settled
-from causalgia.rowwise import is_lazy
-from causalgia.scales import OF_MEANS
+from causalgia.estimation.crossover_estimates import settled
+from causalgia.numerics.row_blocks import is_lazy
 
 LEAST_WORDS = 20
 

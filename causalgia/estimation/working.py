@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.estimation.moments import Array
 from causalgia.estimation.quotients import Flags, fieller
 from causalgia.estimation.transformed_t import untransformed
+from causalgia.numerics.moments import Array
 
 UNCLEAR = 0.1
 """Fieller's g = (t se / mean)^2 beyond which a mean is not clearly away from 0."""

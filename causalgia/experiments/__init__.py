@@ -8,40 +8,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.experiments.across import across_predictors, share_of_predictors
-    from causalgia.experiments.affinities import affinity
-    from causalgia.experiments.alleles import variants
-    from causalgia.experiments.answer import Answer, Finding
-    from causalgia.experiments.bias import composition_bias
-    from causalgia.experiments.bisection import tile_search
-    from causalgia.experiments.catalogue import build, entries
-    from causalgia.experiments.contexts import context_dependence
-    from causalgia.experiments.copy_number import copies
-    from causalgia.experiments.experiment import Entry, Experiment, Found
-    from causalgia.experiments.flanking import flanks
-    from causalgia.experiments.fractions import Fraction, aliases, fraction
-    from causalgia.experiments.greedy import greedy_round, greedy_tiles
-    from causalgia.experiments.higher_order import tile_interactions
-    from causalgia.experiments.knocking_in import knock_in
-    from causalgia.experiments.moving import tile_placement
-    from causalgia.experiments.mutagenesis import word_mutagenesis
-    from causalgia.experiments.nulls import agreement, null_models
-    from causalgia.experiments.occluding import occlusion
-    from causalgia.experiments.pairing import pairing_gain
-    from causalgia.experiments.pairs import motif_pair, motif_pairs
-    from causalgia.experiments.places import position
-    from causalgia.experiments.screening import fractional_factorial, grammar_screen
-    from causalgia.experiments.seams import junctions
-    from causalgia.experiments.site_spacing import spacing
+    from causalgia.experiments._across_predictors import across_predictors, share_of_predictors
+    from causalgia.experiments._affinity import affinity
+    from causalgia.experiments._composition_bias import composition_bias
+    from causalgia.experiments._context_dependence import context_dependence
+    from causalgia.experiments._copies import copies
+    from causalgia.experiments._dose_response import dose_response
+    from causalgia.experiments._flanks import flanks
+    from causalgia.experiments._fractional_factorial import fractional_factorial, grammar_screen
+    from causalgia.experiments._greedy_tiles import greedy_round, greedy_tiles
+    from causalgia.experiments._hairpin import hairpin
+    from causalgia.experiments._junctions import junctions
+    from causalgia.experiments._knock_in import knock_in
+    from causalgia.experiments._motif_pairs import motif_pair, motif_pairs
+    from causalgia.experiments._necessity import necessity, sufficiency
+    from causalgia.experiments._null_models import agreement, null_models
+    from causalgia.experiments._occlusion import occlusion
+    from causalgia.experiments._pairing_gain import pairing_gain
+    from causalgia.experiments._position import position
+    from causalgia.experiments._spacing import spacing
+    from causalgia.experiments._tile_copies import tile_copies
+    from causalgia.experiments._tile_interactions import tile_interactions
+    from causalgia.experiments._tile_placement import tile_placement
+    from causalgia.experiments._tile_search import tile_search
+    from causalgia.experiments._variants import variants
+    from causalgia.experiments._word_mutagenesis import word_mutagenesis
+    from causalgia.experiments._word_screen import word_screen
+    from causalgia.experiments.kit.answer import Answer, Finding
+    from causalgia.experiments.kit.catalogue import build, entries
+    from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+    from causalgia.experiments.kit.fractions import Fraction, aliases, fraction
     from causalgia.experiments.streaming import stream
-    from causalgia.experiments.strength import dose_response
-    from causalgia.experiments.structure import hairpin
-    from causalgia.experiments.tile_number import tile_copies
-    from causalgia.experiments.tiles import necessity, sufficiency
-    from causalgia.experiments.words import word_screen
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from causalgia.design import Design
 from causalgia.errors import DesignError
-from causalgia.experiments.experiment import Experiment
+from causalgia.experiments.kit.experiment import Experiment
 from causalgia.predict import Predictor
 from causalgia.streams import RNG
 
@@ -89,10 +89,10 @@ def stream(
     """
     if not isinstance(experiment, Design):
         raise DesignError(f"stream(experiment, predictor): the first is {type(experiment).__name__}, not an experiment")
-    from causalgia.engine import run
-    from causalgia.estimation.labelled import estimate
+    from causalgia._run import run
+    from causalgia.estimation._estimate import estimate
     from causalgia.estimation.request import require_ci_prob
-    from causalgia.trial.keeping import keep_design
+    from causalgia.trial.stored_design import keep_design
 
     ci_prob = require_ci_prob(ci_prob)
     moments = run(experiment, predictor, rng=rng, keep="moments", progress=progress, client=client)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.mpra.comparing import concordance, prediction_powered, virtual_trial
-    from causalgia.mpra.counting import (
+    from causalgia.mpra._report import report
+    from causalgia.mpra.comparisons import concordance, prediction_powered, virtual_trial
+    from causalgia.mpra.counts import (
         activity,
         aggregate,
         calls,
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
         simulate,
         split_duplicates,
     )
-    from causalgia.mpra.fitting import average, fit
-    from causalgia.mpra.fitting.count_posterior import infer_counts
+    from causalgia.mpra.fits import average, fit
+    from causalgia.mpra.fits.infer_counts import infer_counts
     from causalgia.mpra.formats import (
         VariantTiles,
         given_name,
@@ -35,11 +36,10 @@ if TYPE_CHECKING:
         vendor_name,
         write_library,
     )
-    from causalgia.mpra.ordering import library
-    from causalgia.mpra.ordering.barcoding import BarcodeRules, barcodes
-    from causalgia.mpra.ordering.barcoding_balance import barcode_balance
+    from causalgia.mpra.libraries import library
+    from causalgia.mpra.libraries.barcode_sets import BarcodeRules, barcodes
+    from causalgia.mpra.libraries.barcoding_balance import barcode_balance
     from causalgia.mpra.planning import PriceList, cheapest, components, power, read_prices
-    from causalgia.mpra.reporting import report
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

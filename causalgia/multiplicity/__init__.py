@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.multiplicity.adjusting import adjust
+    from causalgia.multiplicity._adjust import adjust
+    from causalgia.multiplicity._selected_intervals import selected_intervals
     from causalgia.multiplicity.bands import simultaneous
-    from causalgia.multiplicity.bootstrap import BootstrapT, bootstrap_t_max
+    from causalgia.multiplicity.bootstrap_t import BootstrapT, bootstrap_t_max
     from causalgia.multiplicity.fdr import (
         Hierarchical,
         fcr_level,
@@ -19,16 +20,15 @@ if TYPE_CHECKING:
         weighted_bh,
         weighted_bonferroni,
     )
-    from causalgia.multiplicity.flips import sign_flip_max_t
     from causalgia.multiplicity.maxima import MaxT
-    from causalgia.multiplicity.multivariate import (
+    from causalgia.multiplicity.multivariate_t import (
         MultivariateT,
         correlation_factor,
         equicoordinate,
         multivariate_t_max,
     )
     from causalgia.multiplicity.placebo import placebo_rank, placebo_region
-    from causalgia.multiplicity.selecting import selected_intervals
+    from causalgia.multiplicity.sign_flips import sign_flip_max_t
     from causalgia.multiplicity.tost import equivalence
     from causalgia.multiplicity.trees import hierarchical_p
 else:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.moments import Array, Codes, group_sums
+from causalgia.numerics.moments import Array, Codes, group_sums
 from causalgia.streams import RNG, derive, root_key
 
 _CHUNK_BYTES = 2**22

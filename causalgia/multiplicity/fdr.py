@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.stepwise import stepwise
+from causalgia.numerics.moments import Array, Codes
 
 Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError
-from causalgia.estimation.moments import Array
+from causalgia.numerics.moments import Array
 
 Block = npt.NDArray[np.floating]
 

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.given import require_errors
-from causalgia.estimation.moments import Array
+from causalgia.estimation._from_effects import require_errors
 from causalgia.estimation.words import words_of
 from causalgia.multiplicity.questions import estimates_of
+from causalgia.numerics.moments import Array
 
 LEAST_WORDS = 40
 _CURE = "add arms with cg.placebos(pattern, at=, n=40), or mark contrasts by a bool coordinate placebo_word (contrast)"

@@ -12,14 +12,14 @@ import xarray as xr
 from causalgia.analysis import beyond
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, mean_ice
-from causalgia.estimation.crossover_targets import settled
-from causalgia.estimation.given import TASK, require_errors
+from causalgia.estimation._from_effects import TASK, require_errors
+from causalgia.estimation.crossover_estimates import settled
 from causalgia.estimation.labels import square
-from causalgia.estimation.moments import Array, Codes
 from causalgia.estimation.request import Request, clusters
 from causalgia.estimation.working import Working, clear_from, working_of
 from causalgia.multiplicity.clustered import sized_columns
-from causalgia.multiplicity.multivariate import correlation_factor
+from causalgia.multiplicity.multivariate_t import correlation_factor
+from causalgia.numerics.moments import Array, Codes
 
 _LEAST_SD = 1e-153  # its square has all its digits
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.moments import Array
+from causalgia.numerics.moments import Array
 
 Counts = npt.NDArray[np.intp]
 

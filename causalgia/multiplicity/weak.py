@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import EstimateError
-from causalgia.estimation.moments import Array, Codes
 from causalgia.multiplicity.questions import Questions
+from causalgia.numerics.moments import Array, Codes
 
 LARGEST = 0.1
 _BLOCK = 512

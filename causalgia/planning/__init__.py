@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.planning._cheapest_split import cheapest_split
+    from causalgia.planning._sample_size import minimal_detectable_effect, power, sample_size
     from causalgia.planning.allocation import Prices, Sources, cheapest
-    from causalgia.planning.noncentral import detectable, t_power, tost_power, verdict_probability
+    from causalgia.planning.power_functions import detectable, t_power, tost_power, verdict_probability
     from causalgia.planning.precision import design_effect, halfwidth_of_mean, n_for_halfwidth, n_for_power, n_normal
-    from causalgia.planning.price import cheapest_split
-    from causalgia.planning.sample import minimal_detectable_effect, power, sample_size
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from causalgia.estimation.moments import satterthwaite
-from causalgia.planning.noncentral import Array, t_quantile
+from causalgia.numerics.moments import satterthwaite
+from causalgia.planning.power_functions import Array, t_quantile
 from causalgia.planning.precision import MOST, least_integer
 
 #: units of a parent beyond which nobody asks

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes  # what figures are drawn into, for those who may not know matplotlib
 
-    from causalgia.plot.agreement import concordance
-    from causalgia.plot.bench import barcodes, dna_counts, replicates
+    from causalgia.plot.barcode_counts import barcodes, dna_counts, replicates
+    from causalgia.plot.concordance_plot import concordance
     from causalgia.plot.curves import against, profile
     from causalgia.plot.forest_plot import forest, save_forest
     from causalgia.plot.grids import heatmap

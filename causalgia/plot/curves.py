@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import ContrastError, quoted
-from causalgia.plot.house import (
+from causalgia.plot.style import (
     ACE,
     AS_IT_IS,
     GREY,

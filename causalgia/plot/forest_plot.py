@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from causalgia.plot.house import (
+from causalgia.plot.saving import save_figure
+from causalgia.plot.style import (
     AS_IT_IS,
     BAND,
     GREY,
@@ -35,7 +36,6 @@ from causalgia.plot.house import (
     task_rows,
     title,
 )
-from causalgia.plot.saving import save_figure
 from causalgia.reporting import Row, placebo_summary
 from causalgia.reporting.table import require_reportable
 

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, OutcomesError, quoted
-from causalgia.plot.house import AS_IT_IS, GRID, INK, axes_or_new, chosen_task, scale_in_words, strip, task_names, title
+from causalgia.plot.style import AS_IT_IS, GRID, INK, axes_or_new, chosen_task, scale_in_words, strip, task_names, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.posterior.checks import posterior_predictive, prior_predictive
-    from causalgia.posterior.inferring import infer
-    from causalgia.posterior.profiling import profile
+    from causalgia.posterior._infer import infer
+    from causalgia.posterior._profile import profile
+    from causalgia.posterior.predictive_checks import posterior_predictive, prior_predictive
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import ConvergenceError, ConvergenceWarning
-from causalgia.posterior.tree import library
+from causalgia.posterior.posterior_tree import library
 
 MAX_RHAT = 1.01
 MIN_ESS = 400

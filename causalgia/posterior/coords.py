@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.estimation.given import as_estimates
+from causalgia.estimation._from_effects import as_estimates
 from causalgia.posterior.exact import Array
 
 Rows = npt.NDArray[np.intp]

@@ -16,7 +16,7 @@ from scipy.special import gammaln
 
 from causalgia.posterior.exact import Array
 from causalgia.posterior.nuts import Sampled, sample
-from causalgia.posterior.tree import library
+from causalgia.posterior.posterior_tree import library
 from causalgia.prior import Prior
 
 Ints: TypeAlias = NDArray[np.int64]

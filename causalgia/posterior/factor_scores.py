@@ -15,9 +15,9 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import ndtri
 
 from causalgia.errors import InferenceError
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import Design
-from causalgia.posterior.noise import Noise
 from causalgia.posterior.scale_mixture import Components, Node, Rows, rows_of
 
 __all__ = ["Shared", "SharedMode", "normal_strata", "row_nodes", "shared_mode", "shared_of"]

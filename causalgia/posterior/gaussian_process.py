@@ -11,8 +11,8 @@ import numpy.typing as npt
 from scipy import linalg, special
 
 from causalgia.errors import InferenceError, quoted
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Array
-from causalgia.posterior.noise import Noise
 
 MOST_POINTS = 300
 _SDS, _LENGTHS, _AMPLITUDES = 20, 12, 16

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Array
-from causalgia.posterior.noise import Noise
 
 _EFFECTS_EACH = 10  # a coefficient of the centre takes ten effects, as a covariance of K contrasts takes 10 K units
 _NOTHING = 1e-8

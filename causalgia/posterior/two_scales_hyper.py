@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
-from causalgia.posterior.cells import Cells, Density, cells_of, sharpened, tilted
+from causalgia.posterior.density_cells import Cells, Density, cells_of, sharpened, tilted
 from causalgia.posterior.exact import Array
 from causalgia.posterior.factor_scores import Shared
 from causalgia.posterior.lattice import Lattice, bins_of

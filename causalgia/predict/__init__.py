@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.predict._contrast_deviation import ContrastDeviation, contrast_deviation
+    from causalgia.predict._export_onnx import export_onnx
+    from causalgia.predict._load_predictor import load_predictor
     from causalgia.predict.batch_mates import check_batch_mates
-    from causalgia.predict.deviation import ContrastDeviation, contrast_deviation
     from causalgia.predict.ensemble import Ensemble
     from causalgia.predict.factory import PredictorFactory
-    from causalgia.predict.function import FunctionPredictor
-    from causalgia.predict.loading import load_predictor
-    from causalgia.predict.onnx_exporting import export_onnx
-    from causalgia.predict.onnx_predictor import OnnxPredictor
+    from causalgia.predict.function_predictor import FunctionPredictor
+    from causalgia.predict.onnx import OnnxPredictor
     from causalgia.predict.predictor import NonFiniteError, Predictor
     from causalgia.predict.torch_predictor import TorchPredictor
     from causalgia.predict.weights import load_weights, save_weights

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
-from causalgia.predict.answers import place_columns
+from causalgia.predict.answer_checks import place_columns
 from causalgia.predict.wording import first_line
 
 Names = tuple[str, ...]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, SequenceError, quoted
-from causalgia.predict.answers import as_answers, name_tasks
-from causalgia.predict.answers import storable as storable
+from causalgia.predict.answer_checks import as_answers, name_tasks
+from causalgia.predict.answer_checks import storable as storable
 from causalgia.predict.wording import abridged
 from causalgia.predict.wording import first_line as first_line
 from causalgia.predict.wording import one_line as one_line

@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
-from causalgia.predict.incremental.sessions import Incremental
+from causalgia.predict.incremental.incremental_session import Incremental
 from causalgia.predict.predictor import (
     EditSession,
     Layout,

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
-from causalgia.predict.onnx_predictor import OnnxPredictor
+from causalgia.predict.onnx import OnnxPredictor
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.predict.torch_turns import in_eval_mode
 from causalgia.predict.wording import first_line

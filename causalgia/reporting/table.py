@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import OutcomesError
-from causalgia.estimation.given import of_elements
+from causalgia.estimation._from_effects import of_elements
 from causalgia.estimation.words import words_of
-from causalgia.reporting.decided import error_heading, error_of, is_decided
-from causalgia.reporting.numbers import format_effect, format_number, format_p, format_se
+from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se
+from causalgia.reporting.verdict_sentences import error_heading, error_of, is_decided
 from causalgia.schema import validate
 
 Row: TypeAlias = dict[str, Any]

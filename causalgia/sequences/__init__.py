@@ -1,7 +1,7 @@
 """Sequences: letters, tokens, records, variants, motifs and where they stand; numpy only at this door.
 
 The random samplers are numba code and are imported by whoever draws: `causalgia.sequences.samplers` (uniform,
-profile, Markov chains), `causalgia.sequences.klet` (exact k-let shuffles) and the counter-based generator under them,
+profile, Markov chains), `causalgia.sequences.shuffles` (exact k-let shuffles) and the counter-based generator under them,
 `causalgia.sequences.random`.
 """
 
@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.sequences.alphabet import decode, encode, one_hot, reverse_complement, tokens
-    from causalgia.sequences.ladder import strength_ladder
+    from causalgia.sequences.fasta import Sequences, from_bed, read_fasta
+    from causalgia.sequences.instances import Instances, find_instances
+    from causalgia.sequences.motif_names import motif
+    from causalgia.sequences.motif_scores import strength_ladder
     from causalgia.sequences.motifs import Motif, read_motifs
-    from causalgia.sequences.naming import motif
-    from causalgia.sequences.records import Sequences, from_bed, read_fasta
-    from causalgia.sequences.scanning import Instances, find_instances
     from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
 else:
     __getattr__, __dir__ = on_first_use(__name__)

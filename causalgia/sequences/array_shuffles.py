@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.sequences.composition import count_dinucleotides
-from causalgia.sequences.dinucleotide import FIELDS, FIELDS_AND_TOTAL, FLAGS, TREES
+from causalgia.sequences.dinucleotide_shuffle import FIELDS, FIELDS_AND_TOTAL, FLAGS, TREES
 from causalgia.sequences.random import LOW, STEP, product_words, unit_states, words_from
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def shuffle_pairs_of(
 ) -> NDArray[np.bool_]:
     """Write the dinucleotide shuffle of each row (n, length); return which rows are left to the compiled one.
 
-    The urns and the packing of their counts are those of `causalgia.sequences.dinucleotide`.
+    The urns and the packing of their counts are those of `causalgia.sequences.dinucleotide_shuffle`.
     """
     n, length = rows.shape
     each, root = np.arange(n), rows[:, -1].astype(np.int64)

@@ -1,7 +1,7 @@
 """The dinucleotide shuffle of long sequences: the exits of each letter in a list, shuffled, then four walks in turn.
 
 The walk that follows the lists waits for memory at every step and draws nothing, so four of them cost hardly more than
-one. Lists have no limit of length, as the urns in registers of `causalgia.sequences.dinucleotide` have.
+one. Lists have no limit of length, as the urns in registers of `causalgia.sequences.dinucleotide_shuffle` have.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from causalgia.compiled import njit
-from causalgia.sequences.dinucleotide import count_pairs, draw_tree
+from causalgia.sequences.dinucleotide_shuffle import count_pairs, draw_tree
 from causalgia.sequences.random import half_bounded, unit_state
 
 __all__ = ["shuffle_long_pairs"]

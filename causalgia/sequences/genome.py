@@ -15,7 +15,7 @@ import numpy as np
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, opened
-from causalgia.sequences.files import is_gzip, read_text, refuse_binary
+from causalgia.sequences.text_files import is_gzip, read_text, refuse_binary
 
 _BLOCK, _LINE = 1 << 24, 1 << 10
 _LARGEST = 1 << 38

@@ -10,7 +10,7 @@ import numpy as np
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import as_whole
-from causalgia.sequences.files import numbered_lines, read_text
+from causalgia.sequences.text_files import numbered_lines, read_text
 
 
 @dataclass(frozen=True)

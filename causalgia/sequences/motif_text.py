@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES
-from causalgia.sequences.files import numbered_lines, read_text
+from causalgia.sequences.text_files import numbered_lines, read_text
 
 Line: TypeAlias = tuple[int, str]
 Rows: TypeAlias = "tuple[tuple[float, ...], ...]"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import as_whole
 from causalgia.sequences.alphabet import BASES, Tokens, encode
-from causalgia.sequences.files import numbered_lines, read_text
 from causalgia.sequences.genome import Genome
+from causalgia.sequences.text_files import numbered_lines, read_text
 
 _BASES = frozenset(BASES)
 

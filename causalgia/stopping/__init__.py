@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.stopping._by_sequence import by_sequence, watched_by_sequence
-    from causalgia.stopping.rules import Decided, Precision
-    from causalgia.stopping.sequence import (
+    from causalgia.stopping._confidence_sequence import (
         clusters_to_meet,
         confidence_sequence,
         least_clusters,
         sequence_critical,
         unseen_share,
     )
+    from causalgia.stopping.stopping_rules import Decided, Precision
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -13,10 +13,10 @@ from causalgia.control_notes import as_text, notes_of_controls, some_of
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
 from causalgia.design.edited_sites import edits_of_arms, steps_of
 from causalgia.design.layout import Layout, Written
-from causalgia.design.patterned import PlaceboWord
-from causalgia.packed import LONGEST_ATTRIBUTE
+from causalgia.design.pattern_interventions import PlaceboWord
+from causalgia.long_text import LONGEST_ATTRIBUTE
 from causalgia.sequences.alphabet import Tokens, parse_word, reverse_complement_word
-from causalgia.trial.describing import applied
+from causalgia.trial.attributes import applied
 from causalgia.trial.turns import Drawn, backgrounds
 
 NEAR = 5

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import StoreError, quoted
-from causalgia.trial.carrying import unit_parts
-from causalgia.trial.kept import Kept, Summary
-from causalgia.trial.plan import Plan, columns
+from causalgia.trial.execution import unit_parts
+from causalgia.trial.reductions import Kept, Summary
+from causalgia.trial.turn_plan import Plan, columns
 
 if TYPE_CHECKING:
     from causalgia.trial.archive import Archive
-    from causalgia.trial.beginning import Begun
+    from causalgia.trial.setup import Begun
 
 _ROWS, _LEAST, _MOST, _TURNS = 2_048, 8, 256, 16
 """Sequences asked for again, the fewest and most units that they are of, and the turns from which these are."""

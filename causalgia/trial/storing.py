@@ -14,13 +14,13 @@ from causalgia.errors import StoreError, TrialInterruptedError, quoted, quoted_a
 from causalgia.notes import notes_of
 from causalgia.schema import annotate
 from causalgia.trial.archive import UNIT, Archive, Field, open_archive
-from causalgia.trial.beginning import Begun
-from causalgia.trial.carrying import carried, unit_parts
-from causalgia.trial.gathering import warn_constant
-from causalgia.trial.kept import Kept, Summary
-from causalgia.trial.meter import meter
-from causalgia.trial.plan import Plan, columns
+from causalgia.trial.execution import carried, unit_parts
+from causalgia.trial.in_memory import warn_constant
+from causalgia.trial.progress import meter
+from causalgia.trial.reductions import Kept, Summary
 from causalgia.trial.same_answers import taken_over
+from causalgia.trial.setup import Begun
+from causalgia.trial.turn_plan import Plan, columns
 
 if TYPE_CHECKING:
     from distributed import Client

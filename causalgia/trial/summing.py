@@ -12,12 +12,12 @@ import numpy as np
 
 from causalgia.errors import StoreError
 from causalgia.trial.archive import Archive
-from causalgia.trial.beginning import Begun
-from causalgia.trial.carrying import Parts, carried
-from causalgia.trial.kept import Kept, Summary
-from causalgia.trial.meter import meter
-from causalgia.trial.plan import Plan, columns
+from causalgia.trial.execution import Parts, carried
+from causalgia.trial.progress import meter
+from causalgia.trial.reductions import Kept, Summary
+from causalgia.trial.setup import Begun
 from causalgia.trial.storing import interruptible, opened
+from causalgia.trial.turn_plan import Plan, columns
 from causalgia.trial.turns import Trial
 
 if TYPE_CHECKING:

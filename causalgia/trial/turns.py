@@ -20,8 +20,8 @@ from causalgia.predict.batch_mates import check_unchanged
 from causalgia.predict.predictor import non_finite, require_same_dtype
 from causalgia.sequences.distinct import Distinct
 from causalgia.streams import derive
-from causalgia.trial.describing import applied
-from causalgia.trial.plan import Plan, columns, plan_of
+from causalgia.trial.attributes import applied
+from causalgia.trial.turn_plan import Plan, columns, plan_of
 
 Tokens: TypeAlias = NDArray[np.uint8]
 Rows: TypeAlias = NDArray[np.int64]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.verdicts.deciding import decide
+    from causalgia.verdicts._decide import decide
     from causalgia.verdicts.drawn import Summary, summarise
+    from causalgia.verdicts.error_rates import Ruled, rule, running_mean
     from causalgia.verdicts.further import more_units
-    from causalgia.verdicts.rules import Ruled, rule, running_mean
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from causalgia.estimation.moments import Array
 from causalgia.multiplicity.families import families
-from causalgia.multiplicity.jointly import by_bootstrap
+from causalgia.multiplicity.joint_methods import by_bootstrap
 from causalgia.multiplicity.questions import Units, asked, null_value, require_units
-from causalgia.verdicts.regions import Region
+from causalgia.numerics.moments import Array
+from causalgia.verdicts.rope import Region
 
 _N_DRAWS = 9_999
 

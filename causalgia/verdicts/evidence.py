@@ -13,17 +13,17 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import DecisionError, quoted
-from causalgia.estimation.floor import at_least_floor, floor_like, is_below_floor
-from causalgia.estimation.moments import Array
+from causalgia.estimation.arithmetic_floor import at_least_floor, floor_like, is_below_floor
 from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.multiplicity.questions import null_value
 from causalgia.multiplicity.tost import limits, numbers_of, tails
-from causalgia.posterior.tree import datasets, require
+from causalgia.numerics.moments import Array
+from causalgia.posterior.posterior_tree import datasets, require
 from causalgia.verdicts.drawn import Summary, summarise
-from causalgia.verdicts.placebo import rank_errors, tail_errors
+from causalgia.verdicts.draws_convergence import require_settled
+from causalgia.verdicts.placebo_words import rank_errors, tail_errors
 from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds, unseen
-from causalgia.verdicts.regions import Region, region
-from causalgia.verdicts.settled import require_settled
+from causalgia.verdicts.rope import Region, region
 
 _CARRIED = (
     *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
@@ -76,7 +76,7 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     its one-sided p (so that .05 is .025 a side), that of "negligible" the larger p of two one-sided tests, which has to
     hold with what backgrounds that were not drawn could add (`causalgia.verdicts.rare_effects`); it cannot be claimed
     where effects on a share `rare` of the backgrounds could have been missed. Against the region of placebo words a
-    direction has to hold by its rank among the words, too (`causalgia.verdicts.placebo`). The probabilities beside them
+    direction has to hold by its rank among the words, too (`causalgia.verdicts.placebo_words`). The probabilities beside them
     are of the confidence distribution: the posterior under a flat prior.
 
     Examples

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import DecisionError, quoted
-from causalgia.estimation.moments import Array
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
+from causalgia.numerics.moments import Array
 
 RARE = 0.01
 """The share of backgrounds on which an effect must not be missed, unless another is said."""

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.zoo._true_ace import true_ace
     from causalgia.zoo.arrangements import Hairpin, Pair
     from causalgia.zoo.gains import Bump, Gain, Slope
     from causalgia.zoo.gates import Gate
     from causalgia.zoo.grammar import Oracle
-    from causalgia.zoo.named import names, oracle
+    from causalgia.zoo.named_oracles import names, oracle
     from causalgia.zoo.responses import Exponential, Hill, Response
     from causalgia.zoo.terms import EndGC, Linear, Saturating, Term, Word
     from causalgia.zoo.trained import Card, card, ensemble, load
-    from causalgia.zoo.truth import true_ace
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -183,7 +183,7 @@ class Oracle(Predictor):
         rng: RNG = 0,
     ) -> xr.DataArray:
         """Return the true average causal effect of each contrast; see `true_ace`."""
-        from causalgia.zoo.truth import true_ace
+        from causalgia.zoo._true_ace import true_ace
 
         return true_ace(self, design, control, contrasts=contrasts, n=n, rng=rng)
 

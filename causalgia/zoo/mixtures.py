@@ -28,12 +28,12 @@ from causalgia.design import (
     Uniform,
     Untreated,
 )
-from causalgia.design.patterned import Patterned
+from causalgia.design.pattern_interventions import Patterned
 from causalgia.design.patterns import as_pattern
 from causalgia.design.rearranged import admissible, count_orders
 from causalgia.errors import quoted
+from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motifs import Motif
-from causalgia.sequences.records import as_sequences
 from causalgia.zoo.automaton import NoClosedForm
 from causalgia.zoo.windows import Columns
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design import Genomic, Intervention, KletShuffle, NullModel
-from causalgia.sequences.records import as_sequences
+from causalgia.sequences.fasta import as_sequences
 from causalgia.streams import RNG, derive, root_key
 from causalgia.zoo.windows import Numbers
 

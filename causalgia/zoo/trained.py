@@ -12,9 +12,9 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
 
+from causalgia.checks import nearest
 from causalgia.errors import PredictorError, quoted
-from causalgia.tables import nearest
-from causalgia.zoo.named import oracle
+from causalgia.zoo.named_oracles import oracle
 
 if TYPE_CHECKING:
     from causalgia.predict import Ensemble, TorchPredictor

@@ -22,17 +22,17 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia import mpra, netcdf, store
-from causalgia.cli.bench_tables import measured_in
+from causalgia.cli.mpra_tables import measured_in
 from causalgia.errors import CausalgiaError
 from causalgia.estimation import as_estimates, from_incomplete
-from causalgia.mpra.counting import reading as counting
-from causalgia.mpra.counting.examples import two_arms as counts_of_two
-from causalgia.mpra.counting.sides import side_table
-from causalgia.mpra.formats.examples import two_arms as library_of_two
+from causalgia.mpra.counts import _read_counts as counting
+from causalgia.mpra.counts.example_counts import two_arms as counts_of_two
+from causalgia.mpra.counts.side_table import side_table
+from causalgia.mpra.formats.example_library import two_arms as library_of_two
 from causalgia.schema import validate
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf, variant_windows
-from causalgia.spec.reading import parse_spec, read_analysis, read_library_spec
-from causalgia.spec.starting import beginning, starter
+from causalgia.trial_file._starter import beginning, starter
+from causalgia.trial_file.trial_spec import parse_spec, read_analysis, read_library_spec
 
 FASTA = b">chr1 first\nACGTACGTACGTACGT\nACGTTTGACA\n>chr2\nGGGATTACAGGGATTACA\nAC\n"
 SAME = b">a\nACGTACGT\n>b\nACGTTGCA\n>c x y\nTTGCAACC\n"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.mpra.formats.folder import read_library, write_library
+    from causalgia.mpra.formats._variant_tiles import VariantTiles, variant_tiles
     from causalgia.mpra.formats.igvf import igvf_table, read_igvf, to_igvf
-    from causalgia.mpra.formats.naming import given_name, vendor_name
+    from causalgia.mpra.formats.library_folder import read_library, write_library
+    from causalgia.mpra.formats.names import given_name, vendor_name
     from causalgia.mpra.formats.orders import read_order, to_csv, to_fasta
-    from causalgia.mpra.formats.tiles import VariantTiles, variant_tiles
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.formats.naming import require_distinct, require_names
+from causalgia.mpra.formats.names import require_distinct, require_names
 from causalgia.schema import validate
 
 _OF_CONSTRUCT = ("unit", "element", "arm", "group", "insert")

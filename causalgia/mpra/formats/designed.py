@@ -11,9 +11,9 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import LibraryError
+from causalgia.mpra.formats._variant_tiles import ANNOTATION
 from causalgia.mpra.formats.constructs import constructs_of
-from causalgia.mpra.formats.naming import given_name
-from causalgia.mpra.formats.tiles import ANNOTATION
+from causalgia.mpra.formats.names import given_name
 from causalgia.schema import validate
 
 _SOURCE = "causalgia"

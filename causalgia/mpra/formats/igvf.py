@@ -11,7 +11,7 @@ import xarray as xr
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.mpra.formats import designed, measured
 from causalgia.mpra.formats.columns import Format
-from causalgia.mpra.formats.tabular import layout_of, read_table, write_table
+from causalgia.mpra.formats.tables import layout_of, read_table, write_table
 
 _OF_LIBRARY = {
     "reporter_sequence_design": designed.sequence_design,
@@ -76,7 +76,7 @@ def igvf_table(
 
     Examples
     --------
-    >>> from causalgia.mpra.formats.examples import two_arms
+    >>> from causalgia.mpra.formats.example_library import two_arms
     >>> igvf_table(two_arms(), "reporter_sequence_design")[["name", "category", "class"]].head(2)
              name   category class
     0  u1:control  synthetic  test
@@ -133,7 +133,7 @@ def to_igvf(
     Examples
     --------
     >>> import tempfile
-    >>> from causalgia.mpra.formats.examples import two_arms
+    >>> from causalgia.mpra.formats.example_library import two_arms
     >>> path = to_igvf(two_arms(), Path(tempfile.mkdtemp()) / "design.tsv.gz", "reporter_sequence_design")
     >>> read_igvf(path, "reporter_sequence_design")["name"][0]
     'u1:control'

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.errors import CountsError, quoted
-from causalgia.mpra.counting.aggregating import aggregate, calls
+from causalgia.mpra.counts._aggregate import aggregate, calls
 from causalgia.mpra.formats.two_groups import probability_of_an_effect
 from causalgia.schema import validate
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.formats.constructs import constructs_of
-from causalgia.mpra.formats.filing import read_lines, write_text
-from causalgia.mpra.formats.naming import require_distinct, require_names
+from causalgia.mpra.formats.files import read_lines, write_text
+from causalgia.mpra.formats.names import require_distinct, require_names
 from causalgia.schema import validate
 
 _HEADER = "name,oligo"
@@ -55,7 +55,7 @@ def to_fasta(
     Examples
     --------
     >>> import tempfile
-    >>> from causalgia.mpra.formats.examples import two_arms
+    >>> from causalgia.mpra.formats.example_library import two_arms
     >>> path = to_fasta(two_arms(), Path(tempfile.mkdtemp()) / "oligos.fa")
     >>> print(path.read_text().splitlines()[0])
     >u1:control
@@ -85,7 +85,7 @@ def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = 
     Examples
     --------
     >>> import tempfile
-    >>> from causalgia.mpra.formats.examples import two_arms
+    >>> from causalgia.mpra.formats.example_library import two_arms
     >>> path = to_csv(two_arms(), Path(tempfile.mkdtemp()) / "order.csv")
     >>> print(path.read_text().splitlines()[0])
     name,oligo

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.ordering.tables import row_of, table
+from causalgia.mpra.libraries.tables import row_of, table
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.vcf import Variant
 

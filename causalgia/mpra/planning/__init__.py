@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia.mpra.planning._cheapest import cheapest
+    from causalgia.mpra.planning._power import power
     from causalgia.mpra.planning.pilots import components
-    from causalgia.mpra.planning.powering import power
     from causalgia.mpra.planning.prices import PriceList, read_prices
-    from causalgia.mpra.planning.splits import cheapest
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.estimation.moments import satterthwaite
-from causalgia.planning.noncentral import Array, t_power, t_quantile
+from causalgia.numerics.moments import satterthwaite
+from causalgia.planning.power_functions import Array, t_power, t_quantile
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 _LEAST_ALPHA = 1e-12

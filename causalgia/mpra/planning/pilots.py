@@ -12,8 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import CountsError
-from causalgia.mpra.counting.ratios import cell_ratios, dna_observed
-from causalgia.mpra.fitting.question import Asked, asked_of
+from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
+from causalgia.mpra.fits.fit_contrasts import Asked, asked_of
 from causalgia.mpra.planning.layers import LN2
 from causalgia.schema import validate
 

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.mpra.planning.noise import require_pilot
+from causalgia.mpra.planning.noise_model import require_pilot
 from causalgia.schema import require_dataset
 
 

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from causalgia.exports import on_first_use
+from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.predict.incremental.choices import Tried
+    from causalgia.predict.incremental.incremental_session import Incremental, IncrementalSession
     from causalgia.predict.incremental.network import Network, local_network
-    from causalgia.predict.incremental.sessions import Incremental, IncrementalSession
-    from causalgia.predict.incremental.tracing import NotLocalError
+    from causalgia.predict.incremental.trace import NotLocalError
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

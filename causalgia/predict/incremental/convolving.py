@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch.nn import functional
 
-from causalgia.predict.incremental.steps import Wanted, Windowed
+from causalgia.predict.incremental.window_steps import Wanted, Windowed
 
 _FEW_OUTPUTS = 4
 _MANY_CHANNELS = 32

@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 import torch
 
-from causalgia.predict.incremental.ends import End, Part
+from causalgia.predict.incremental.graph import Value
 from causalgia.predict.incremental.network import Network, in_network, needed_spans
 from causalgia.predict.incremental.reach import Span, clipped, outside
-from causalgia.predict.incremental.reading import Value
-from causalgia.predict.incremental.steps import Step, Wanted
+from causalgia.predict.incremental.reductions import End, Part
+from causalgia.predict.incremental.window_steps import Step, Wanted
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from torch import fx
 
 from causalgia.predict.incremental.calls import Call
 from causalgia.predict.incremental.convolving import Convolved
-from causalgia.predict.incremental.laying import Laid
+from causalgia.predict.incremental.graph import Reader
 from causalgia.predict.incremental.reach import Window, same_padding
-from causalgia.predict.incremental.reading import Reader
-from causalgia.predict.incremental.steps import Pooled
-from causalgia.predict.incremental.tracing import NotLocalError
+from causalgia.predict.incremental.tensor_layout import Laid
+from causalgia.predict.incremental.trace import NotLocalError
+from causalgia.predict.incremental.window_steps import Pooled
 
 
 def convolution(reader: Reader, node: fx.Node, call: Call) -> None:

@@ -17,12 +17,12 @@ from torch.nn import functional
 
 from causalgia.predict.incremental.calls import Call
 from causalgia.predict.incremental.convolving import Convolved
-from causalgia.predict.incremental.ends import Dense, Largest, Total
-from causalgia.predict.incremental.laying import Flat, Laid, Taken, relaid
-from causalgia.predict.incremental.reading import Reader, is_row_count
+from causalgia.predict.incremental.graph import Reader, is_row_count
+from causalgia.predict.incremental.reductions import Dense, Largest, Total
 from causalgia.predict.incremental.sliding import convolution, pooling, spread
-from causalgia.predict.incremental.steps import Affine, Combined, Cut, Joined, Pointwise, Rectified
-from causalgia.predict.incremental.tracing import NotLocalError
+from causalgia.predict.incremental.tensor_layout import Flat, Laid, Taken, relaid
+from causalgia.predict.incremental.trace import NotLocalError
+from causalgia.predict.incremental.window_steps import Affine, Combined, Cut, Joined, Pointwise, Rectified
 
 Understanding: TypeAlias = Callable[[Reader, fx.Node, Call], None]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from causalgia.trial.archive.chunks import chunk_mark_at
 from causalgia.trial.archive.files import part_of, remove, size_of
+from causalgia.trial.archive.journal import Record
 from causalgia.trial.archive.layout import Grid, Slab
-from causalgia.trial.archive.log import Record
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from causalgia.sequences import encode
 from causalgia.sequences.alphabet import Tokens
 from causalgia.streams import derive
-from causalgia.zoo.named import oracle
+from causalgia.zoo.named_oracles import oracle
 from causalgia.zoo.trained import LENGTH
 
 _END = 8

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.predict import TorchPredictor, save_weights
 from causalgia.streams import derive, root_key
-from causalgia.zoo.named import oracle
+from causalgia.zoo.named_oracles import oracle
 from causalgia.zoo.trained import MEMBERS, Card, card_path, file_digest, weights_path
 from causalgia.zoo.training.simulation import LIBRARIES, Labelled, simulate
 from causalgia.zoo.training.torch_fitting import Fit, fit

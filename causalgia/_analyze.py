@@ -1,0 +1,515 @@
+"""The whole staircase in one call: outcomes -> effects -> estimates -> posterior -> decisions, as an analysis says."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.analysis import Analysis, is_of_placebos, kept_analysis
+from causalgia.arm_weights import weights_of
+from causalgia.effects import contrast
+from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
+from causalgia.estimation import estimate
+from causalgia.estimation.request import users_level
+from causalgia.estimation.words import placebo_words
+from causalgia.long_text import question_of
+from causalgia.multiplicity import adjust
+from causalgia.multiplicity.families import family_codes
+from causalgia.notes import notes_of, with_notes
+from causalgia.schema import keeps_effects, validate
+from causalgia.stopping import by_sequence, watched_by_sequence
+from causalgia.streams import RNG, derive, root_key
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["Steps", "analyze", "conclude", "estimated", "steps", "steps_from"]
+
+BY_TESTS = ("bh", "holm", "bootstrap_t")
+"""The error rates whose verdicts are tests on estimates: no posterior is drawn."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What each step of the staircase gave.
+
+    Attributes
+    ----------
+    effects, estimates, decisions
+        Datasets, as `causalgia.contrast`, `causalgia.estimate` with ``p_adjusted`` of `causalgia.adjust`, and
+        `causalgia.decide` give them; no effects where one began with estimates.
+    posterior
+        As `causalgia.infer` gives it, of the contrasts that vary; None where the error rate needs none ("bh",
+        "bootstrap_t") or no contrast varies.
+    """
+
+    effects: xr.Dataset | None
+    estimates: xr.Dataset
+    posterior: Any
+    decisions: xr.Dataset
+
+
+def analyze(
+    outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None
+) -> xr.Dataset:
+    """Carry out an analysis from outcomes to decisions: contrast, estimate, adjust, infer, decide.
+
+    Parameters
+    ----------
+    outcomes
+        From `causalgia.run` (or the effects or moments that it kept of them) or `causalgia.from_frame`.
+    analysis
+        What is asked; None for the one that is kept with the outcomes. What differs from the one that was kept (or all
+        of it, where none was kept) is named in ``attrs["exploratory"]``: it was asked after the outcomes were seen.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling.
+    client
+        A `distributed.Client` whose workers infer the tasks of a posterior side by side, as `causalgia.infer` has it;
+        None: this process. The results are the same.
+
+    Returns
+    -------
+    Dataset
+        Decisions, as `causalgia.decide` gives them: ``verdict``, ``ace, lower, upper``, ``lfsr``, ``p_rope``,
+        ``local_error``, ``q`` (contrast, task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
+        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` gives every step on the way. A contrast without
+        any spread among the units (``exact``) is decided as it stands, for no posterior can shrink it; it is undecided
+        below ``3 / (1 - level)`` independent units (`causalgia.decide`). Of a trial with ``until=Decided(...)`` on the
+        same effects verdicts and intervals are those of its confidence sequence, unless the analysis names an error
+        rate other than ``"auto"``.
+
+    Raises
+    ------
+    OutcomesError
+        If no analysis is given and none is kept with the outcomes.
+    ContrastError
+        If the analysis asks nothing (no control, contrasts or interaction), names an arm that is not there, or asks
+        effects or moments for other contrasts, another scale, or what takes every unit.
+    DecisionError
+        If the analysis has no region of practical equivalence.
+
+    Warns
+    -----
+    ExploratoryWarning
+        If the analysis differs from the one that was kept with the outcomes; names the fields.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=30),
+    ...     arms={"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
+    ...     n_units=200,
+    ... )
+    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC")
+    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), law="normal")
+    >>> outcomes = cg.run(design, share, rng=0, analysis=ask)
+    >>> cg.analyze(outcomes, rng=0)["verdict"].item()
+    'increases'
+    """
+    return steps(outcomes, analysis, rng=rng, client=client).decisions
+
+
+def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None) -> Steps:
+    """Carry out an analysis as `analyze` does, and return what each step gave.
+
+    The p-values are adjusted by ``"bh"`` where the analysis says no other method. Results are marked exploratory for
+    what differs from the analysis that was kept, and not for how a step came to carry it out.
+
+    Examples
+    --------
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task"), [[[1.0], [3.0]], [[2.0], [5.0]], [[2.0], [4.0]]])},
+    ...     coords={"unit": [0, 1, 2], "arm": ["placebo", "GATA1"], "task": ["K562"]},
+    ... )
+    >>> ask = Analysis(control="placebo", rope=0, error="bh")
+    >>> round(steps(outcomes, ask, rng=0).estimates["ace"].item(), 3)
+    2.333
+    """
+    if not keeps_effects(outcomes):
+        validate(outcomes, "outcomes")
+    asked = asked_of(outcomes, analysis)
+    require_rope(asked)
+    key = root_key(rng)
+    adjusting = replace(asked, adjust=asked.adjust or "bh")
+    effects, estimates = estimated(outcomes, adjusting, rng=derive(key, "adjust"))
+    return conclude(outcomes, effects, estimates, asked, key, client=client)
+
+
+def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
+    """Carry out an analysis as `steps` does from estimates on: adjust, infer, decide.
+
+    Raises
+    ------
+    ContrastError
+        If the method of adjustment or the error rate resamples units, which estimates do not have.
+    DecisionError
+        If the analysis has no region of practical equivalence.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> given = from_effects([2.0, 0.01], [0.1, 0.1], names=["GATA1", "CTCF"])
+    >>> steps_from(given, Analysis(rope=(-0.5, 0.5), error="bh"), rng=0).decisions["verdict"].values.ravel().tolist()
+    ['increases', 'negligible']
+    """
+    require_rope(analysis)
+    for said, method in (("adjust", analysis.adjust), ("error", analysis.error)):
+        if method in ("bootstrap_t", "sign_flip"):
+            raise ContrastError(
+                f"{said}={quoted(method)} resamples units, and these are estimates; give outcomes, or 'bh'"
+            )
+    how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.families}
+    adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
+    return conclude(estimates, None, adjusted, analysis, root_key(rng))
+
+
+def _require_question(kept: xr.Dataset, analysis: Analysis) -> None:
+    """Refuse to ask effects, or moments of them, for other contrasts than they are of."""
+    given = kept_analysis(kept) or Analysis()
+    of = given if given.asks else given.asking(question_of(kept) or _question_in(kept))
+    differ = [name for name in ("control", "contrasts", "interaction", "scale") if name in analysis.differs(of)]
+    if differ:
+        raise ContrastError(
+            f"these are effects already, and the analysis asks for another {' and '.join(differ)}; leave "
+            f"{' and '.join(differ)} as it was, or keep the outcomes: cg.run(..., keep='outcomes')"
+        )
+
+
+def _question_in(effects: xr.Dataset) -> dict[str, Any]:
+    if "control" in effects.attrs:
+        return {"control": effects.attrs["control"]}
+    W, arms = weights_of(effects), effects["arm"].to_numpy().tolist()
+    starts = W.indptr[1:-1]
+    of_row = (
+        {arms[j]: float(w) for j, w in zip(columns, values, strict=True)}
+        for columns, values in zip(np.split(W.indices, starts), np.split(W.data, starts), strict=True)
+    )
+    return {"contrasts": dict(zip(map(str, effects["contrast"].to_numpy()), of_row, strict=True))}
+
+
+def conclude(
+    kept: xr.Dataset,
+    effects: xr.Dataset | None,
+    estimates: xr.Dataset,
+    asked: Analysis,
+    key: int,
+    *,
+    client: Client | None = None,
+) -> Steps:
+    """Infer and decide from estimates, adjusted where that was asked, as `steps` does.
+
+    Parameters
+    ----------
+    kept
+        The Dataset whose attrs say what was fixed before.
+    effects
+        Effects of units, None where there are estimates alone.
+    estimates
+        Of these effects.
+    asked
+        The analysis; it has a region of practical equivalence.
+    key
+        Root of the streams of the posterior and of resampling.
+    client
+        As `analyze`.
+    """
+    from causalgia.verdicts.constant_control import left_out, noted, tasks_that_vary, warn_of
+
+    tasks = tasks_that_vary(estimates, asked.rope)
+    note = left_out(estimates, tasks, asked.rope)
+    posterior, decisions = _of_tasks(kept, effects, estimates, tasks, asked, key, client)
+    said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
+    warn_of(note)
+    return Steps(effects, _marked(estimates, said), posterior, noted(_marked(decisions, said), note))
+
+
+def _of_tasks(
+    kept: xr.Dataset,
+    effects: xr.Dataset | None,
+    estimates: xr.Dataset,
+    tasks: list[Any],
+    asked: Analysis,
+    key: int,
+    client: Client | None,
+) -> tuple[Any, xr.Dataset]:
+    """Return posterior and decisions of these tasks."""
+    from causalgia.verdicts.constant_control import of_tasks
+
+    effects, estimates = None if effects is None else of_tasks(effects, tasks), of_tasks(estimates, tasks)
+    posterior, exact = None, _exact(estimates)
+    if asked.error == "auto" and watched_by_sequence(kept, estimates):
+        by_tests = _decided(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
+        return None, by_sequence(by_tests, kept)
+    error, why = deciding_error(estimates, asked)
+    chosen = replace(asked, error=error)
+    if chosen.error not in BY_TESTS and not exact.all():
+        from causalgia.posterior import infer
+
+        varying = estimates.isel(contrast=~exact)
+        posterior = infer(varying, **_of_infer(chosen), rng=derive(key, "infer"), client=client)
+    decisions = _decided(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
+    if posterior is not None and exact.any():
+        decisions = _with_exact(decisions, estimates, exact, chosen)
+    if why:
+        decisions = with_notes(decisions, f"tests decide, and no posterior of these effects: {why}")
+    if chosen.error in BY_TESTS and (asked.law != Analysis().law or asked.prior is not None):
+        decisions = with_notes(decisions, "the law and the prior of effects are a posterior's, and tests take none")
+    return posterior, decisions
+
+
+def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]:
+    """Return the error rate that decides these estimates: what ``error="auto"`` of the analysis is for them, and why.
+
+    Its smallest family counts: contrasts that vary, but for placebo words. Ratios, whose no effect is 1, have no
+    posterior. The reason is given where tests decide as many contrasts as a posterior could.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> [deciding_error(from_effects([0.0] * n, 1.0), Analysis(control="untreated")) for n in (29, 30)]
+    [('bh', ''), ('local', '')]
+    """
+    if analysis.error == "auto" and float(estimates.attrs.get("null_value", 0.0)) != 0:
+        return "bh", ""
+    counted = ~_exact(estimates) & ~placebo_words(estimates)
+    codes = family_codes(estimates, None if analysis.families == "all" else analysis.families)
+    n = int(np.bincount(codes, weights=counted).min()) if len(codes) else 0
+    if analysis.decides_by(n) != "local":
+        return analysis.decides_by(n), ""
+    from causalgia.posterior.exchangeable import error_of
+
+    return error_of(analysis, estimates, counted, n)
+
+
+def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
+    """Return what is asked: the analysis that is given, or the one kept with the outcomes.
+
+    Raises
+    ------
+    OutcomesError
+        If there is neither.
+    """
+    if analysis is None:
+        analysis = kept_analysis(outcomes)
+    if analysis is None:
+        raise OutcomesError(
+            "these outcomes carry no analysis; say what is asked: cg.Analysis(control='...', rope=(lower, upper))"
+        )
+    if not isinstance(analysis, Analysis):
+        raise OutcomesError(
+            f"analysis={quoted(analysis)} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)"
+        )
+    if keeps_effects(outcomes):
+        analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes) or _question_in(outcomes))
+        _require_question(outcomes, analysis)
+    analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
+    if not analysis.asks:
+        arms = ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
+        raise ContrastError(f"the analysis asks nothing: say control= (one of {arms}, ...), contrasts= or interaction=")
+    return analysis
+
+
+def require_rope(analysis: Analysis) -> None:
+    """Raise DecisionError where an analysis has no region of practical equivalence.
+
+    Examples
+    --------
+    >>> require_rope(Analysis(control="placebo"))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DecisionError: the analysis has no rope: say rope=(lower, upper) on the scale of the effects, ...
+    """
+    if analysis.rope is None:
+        raise DecisionError(
+            "the analysis has no rope: say rope=(lower, upper) on the scale of the effects, 'placebo' (with 40 placebo "
+            "words), sd of the control arm such as '0.2 sd', or 0 for direction alone"
+        )
+
+
+def said_of(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
+    """Return what results of an analysis carry: it, its fingerprint, and what of it was asked after the fact."""
+    said = {"analysis": analysis.to_json(), "analysis_fingerprint": analysis.fingerprint}
+    said |= {name: str(outcomes.attrs[name]) for name in ("design", "confirms", "stopped") if name in outcomes.attrs}
+    if exploratory := _exploratory(outcomes, analysis):
+        said["exploratory"] = exploratory
+    return said
+
+
+def _marked(result: xr.Dataset, said: dict[str, str]) -> xr.Dataset:
+    """Give a result what `said_of` says in the place of the marks of the single verbs."""
+    own = {name: value for name, value in result.attrs.items() if name != "exploratory"}
+    return result.drop_attrs(deep=False).assign_attrs(own | said)
+
+
+def _exploratory(outcomes: xr.Dataset, analysis: Analysis) -> str:
+    kept = kept_analysis(outcomes)
+    if kept is None:
+        return "the whole analysis: none was kept with the outcomes"
+    if fields := ", ".join(analysis.differs(kept)):
+        text = f"the analysis differs from the one kept with the outcomes in {fields}: its results are exploratory"
+        warnings.warn(text, ExploratoryWarning, stacklevel=users_level())
+    return fields
+
+
+def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:
+    """Return the effects and the estimates that an analysis asks for, adjusted where it says so.
+
+    Effects are taken as they are, where a trial kept them; of moments there are no effects, and only estimates.
+    """
+    if keeps_effects(outcomes) and "ice" not in outcomes:
+        return None, _estimated_from_moments(outcomes, analysis, rng)
+    effects = outcomes if keeps_effects(outcomes) else contrast(outcomes, **analysis.contrasting)
+    effects = _with_families(effects, analysis)
+    estimates = estimate(
+        effects,
+        cluster=_cluster(analysis),
+        block=analysis.block,
+        covariates=analysis.covariates,
+        target=analysis.target,
+        ci_prob=analysis.ci_prob,
+        weights=analysis.weights,  # type: ignore[arg-type]  # checked when the analysis was made
+        moderate=analysis.moderate,
+    )
+    if analysis.adjust is None:
+        return effects, estimates
+    return effects, _adjusted(effects, estimates, analysis, rng)
+
+
+def _estimated_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
+    """Return estimates of moments; refuse what takes every unit."""
+    known = ("auto", "none" if moments.attrs.get("cluster") == "unit" else moments.attrs.get("cluster"))
+    needs = {
+        "adjust": (analysis.adjust, analysis.adjust not in ("bootstrap_t", "sign_flip")),
+        "error": (analysis.error, analysis.error != "bootstrap_t"),
+        "target": (analysis.target, analysis.target == "population"),
+        "weights": (analysis.weights, analysis.weights == "units"),
+        "cluster": (analysis.cluster, analysis.cluster in known),
+    }
+    for name, (value, had) in needs.items():
+        if not had:
+            raise ContrastError(
+                f"{name}={quoted(value)} takes every unit, and these are moments; keep outcomes or effects"
+            )
+    estimates = estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
+    if analysis.adjust is None:
+        return estimates
+    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.families, "rng": rng}
+    return adjust(estimates, **how)
+
+
+def _cluster(analysis: Analysis) -> str | None:
+    return None if analysis.cluster == "none" else analysis.cluster
+
+
+def _adjusted(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
+    """Return the estimates with adjusted p: from the units where the method resamples them."""
+    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.families, "rng": rng}
+    of_units = (analysis.target, analysis.weights) == ("population", "units")
+    if analysis.adjust not in ("auto", "bootstrap_t", "sign_flip") or (analysis.adjust == "auto" and not of_units):
+        return adjust(estimates, **how)
+    found = adjust(effects, cluster=_cluster(analysis), **how)
+    attrs = {name: value for name, value in found.attrs.items() if name not in estimates.attrs}
+    return with_notes(estimates.assign(p_adjusted=found["p_adjusted"]).assign_attrs(attrs), *notes_of(found))
+
+
+def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
+    """Give each contrast the level of its treatment arm, where the families are a factor of the arms."""
+    name = analysis.families
+    if name in (None, "all") or (name in effects.coords and effects[name].dims == ("contrast",)):
+        return effects
+    if name not in effects.coords or effects[name].dims != ("arm",):
+        on_arm = [str(c) for c in effects.coords if effects[c].dims in (("arm",), ("contrast",))]
+        raise ContrastError(
+            f"families={quoted(name)} is no coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
+        )
+    levels = effects[name].to_numpy()
+    positive = weights_of(effects) > 0
+    families = [np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])]
+    for contrast_name, found in zip(effects["contrast"].to_numpy(), families, strict=True):
+        if len(found) != 1:
+            raise ContrastError(
+                f"contrast {contrast_name!s} is of arms with several levels of {quoted(name)} ({', '.join(found)}); "
+                "give the family of each contrast as a coordinate, or leave families out"
+            )
+    coords = {"contrast": effects["contrast"].to_numpy()}
+    return effects.drop_vars(str(name)).assign_coords(
+        {name: xr.DataArray([found[0] for found in families], dims="contrast", coords=coords)}
+    )
+
+
+def _of_infer(analysis: Analysis) -> dict[str, Any]:
+    groups = analysis.families if analysis.families not in (None, "all") else None
+    prior = {} if analysis.prior is None else {"prior": analysis.prior}
+    return {"law": analysis.law, "groups": groups, "exchangeable": analysis.exchangeable, **prior}
+
+
+def _decided(
+    effects: xr.Dataset | None, estimates: xr.Dataset, posterior: Any, analysis: Analysis, *, rng: RNG
+) -> xr.Dataset:
+    from causalgia.verdicts import decide
+
+    how: dict[str, Any] = {"rope": analysis.region, "level": analysis.level, "error": analysis.error}
+    how |= {"family": analysis.families, "rare": analysis.rare, "cluster": _cluster(analysis), "rng": rng}
+    if effects is not None and analysis.error == "bootstrap_t":
+        return decide(effects, **how)
+    if posterior is None and analysis.error not in BY_TESTS:
+        estimates, how["error"] = _points(estimates), "local"
+    return decide(estimates if posterior is None else posterior, **how)
+
+
+def _exact(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which contrasts have no spread in some task, (contrast,), in any of several predictors."""
+    if "se" not in estimates:
+        return np.zeros(estimates.sizes["contrast"], bool)
+    still = estimates["se"] == 0
+    still = still.all("model") if "model" in still.dims else still
+    return np.asarray(still.any("task").to_numpy())
+
+
+def _points(estimates: xr.Dataset) -> xr.Dataset:
+    """Return estimates that no posterior shrinks; of several predictors their mean, which their spread adds to."""
+    from causalgia.posterior.engine_input import pooled
+
+    if "model" not in estimates.dims:
+        return estimates
+    n = estimates.sizes["model"]
+    kept = ("ace", "se", "control_sd", "exact", "n_units", "n_clusters", "weight")
+    mean, spread = (
+        pooled(estimates[[name for name in kept if name in estimates]]),
+        estimates["ace"].var("model", ddof=1),
+    )
+    return mean.assign(se=np.sqrt(mean["se"] ** 2 + spread / n), df=xr.full_like(spread, n - 1.0))
+
+
+def _with_exact(
+    decisions: xr.Dataset, estimates: xr.Dataset, exact: npt.NDArray[np.bool_], analysis: Analysis
+) -> xr.Dataset:
+    """Add the verdicts on contrasts without spread to those of the posterior, in the order of the estimates."""
+    from causalgia.verdicts import decide
+
+    rope = _region_by_task(decisions) if is_of_placebos(analysis.rope) else analysis.region
+    points = decide(
+        _points(estimates.isel(contrast=exact)), rope=rope, level=analysis.level, error="local", rare=analysis.rare
+    )
+    words = ("contrast", placebo_words(estimates)[exact])
+    points = points.assign(raw=points["ace"]).assign_coords(placebo_word=words)
+    shared = [name for name in decisions.data_vars if name in points]
+    coords = [name for name, c in decisions.coords.items() if c.dims == ("contrast",) and name in points.coords]
+    parts = [
+        part[shared].reset_coords(drop=True).assign_coords({c: part[c] for c in coords}) for part in (decisions, points)
+    ]
+    place = np.argsort(np.concatenate([np.flatnonzero(~exact), np.flatnonzero(exact)]))
+    both = xr.concat(parts, dim="contrast").isel(contrast=place)
+    names = ", ".join(map(str, estimates["contrast"].to_numpy()[exact][:6])) + (", ..." if exact.sum() > 6 else "")
+    return both.assign_attrs(decisions.attrs, exact=f"decided as they stand, for no unit differs: {names}")
+
+
+def _region_by_task(decisions: xr.Dataset) -> dict[str, tuple[float, float]]:
+    ends = (decisions[side].isel(contrast=0).to_numpy().tolist() for side in ("rope_lower", "rope_upper"))
+    return dict(zip(map(str, decisions["task"].to_numpy()), zip(*ends, strict=True), strict=True))

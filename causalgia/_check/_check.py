@@ -1,0 +1,320 @@
+"""`check`: what is worth knowing of a predictor before a trial is run on it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import sparse
+
+from causalgia._check import saying
+from causalgia._check.cost import Cost, before_the_first_turn, by_rate, costed, disk, fits, held
+from causalgia._check.findings import Check, Finding
+from causalgia._check.incremental_gain import recomputed_in_part
+from causalgia._check.numerical_noise import AGAINST_EXACT, Rounding, against_exact, among_repeats
+from causalgia._check.pacing import SLOW, Pace, paced, seconds_a_row
+from causalgia._check.probe_units import Sample, contrasts_to_check
+from causalgia._check.repeating import by_task, in_other_batches, repeated, strand_asymmetry
+from causalgia.design import Design
+from causalgia.effects.numerical_floor import floor_of
+from causalgia.errors import DesignError, FallbackWarning, PredictorError, quoted
+from causalgia.predict import Predictor
+from causalgia.predict.predictor import require_predictor
+from causalgia.predict.reference import reference_of
+from causalgia.streams import derive
+from causalgia.trial.answer_rounding import TRANSFORMS, answers_asked
+from causalgia.trial.capacity import check_distinct
+from causalgia.trial.setup import Begun, begin
+from causalgia.trial.turn_plan import Plan
+from causalgia.trial.turns import Tokens
+
+T = TypeVar("T")
+_SECONDS = 8.0
+_FEWEST, _MOST, _CONTRASTS = 8, 256, 16
+_AGAIN, _ASKED = 3, 3.5
+"""Answers to a unit that are asked for again, and to each arm: the answer itself, and 2.5 for one in float64."""
+_AT_DOOR = 27
+"""Rows that are asked for at the door."""
+
+
+def check(predictor: Predictor, design: Design) -> Check:
+    """Look at a predictor on some units of a design before a trial is run: what can be trusted, and what it will cost.
+
+    An effect is a difference of two answers, so what matters is whether a sequence has one answer (determinism,
+    batch-mate independence), how much of a difference is rounding (the numerical floor), and whether both strands are
+    answered alike; what a trial costs is measured on this machine: throughput, memory, the best batch size, the time of
+    the whole trial and the disk that it takes. It takes seconds, and about half a minute with a slow predictor, for
+    which fewer units are looked at (2 to 256).
+
+    A predictor that is not fit for a trial is described, not refused. The units are drawn by a key that is made from
+    the design, so that no seed is needed, the same check looks at the same units, and no unit of a trial is seen
+    beforehand. No effect is reported.
+
+    Parameters
+    ----------
+    predictor
+        The network as a function.
+    design
+        What will be done to which units. Rounding is looked at in the contrasts that it names, else in every arm minus
+        the untreated one (without one: the arm called control, else the first); in 16 of them where there are more.
+
+    Returns
+    -------
+    Check
+        Printed, it is what ``causalgia check`` prints; its fields are the numbers.
+
+    Raises
+    ------
+    PredictorError
+        If it is given something that is no predictor.
+    DesignError
+        If the second argument is no design, all units come out as one sequence, or an arm cannot be applied.
+
+    Warns
+    -----
+    DegenerateWarning
+        If few of the units are distinct sequences.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
+    >>> design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=1_000)
+    >>> found = cg.check(cg.zoo.oracle("additive"), design)
+    >>> found.deterministic, found.batch_mates, found.n_units
+    (True, 0.0, 256)
+    >>> print(found.findings[1])
+    ok    determinism              the same answers twice, bit for bit
+    """
+    require_predictor(predictor, "check(predictor, design)")
+    if not isinstance(design, Design):
+        raise DesignError(f"check(predictor, design): the second is {type(design).__name__}, not a cg.Design")
+    begun = begin(design, predictor, rng=derive(0, "check", design.fingerprint), analysis=None)
+    return _Looking(begun).look()
+
+
+@dataclass
+class _Looking:
+    """One check: the lines and the numbers so far."""
+
+    begun: Begun
+    plan: Plan = field(init=False)
+    refused: str = ""
+    findings: list[Finding] = field(default_factory=list)
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+    def look(self) -> Check:
+        """Look at everything, as far as there are answers."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FallbackWarning)  # the line of the incremental path says it
+            sample = self._measured("answers", self._sampled)
+            if sample is not None:
+                self._answers(sample)
+                self._costs(sample)
+        n = 0 if sample is None else len(sample)
+        return Check(about=_about(self.begun, n), findings=tuple(self.findings), n_units=n, **self.numbers)
+
+    def _sampled(self) -> Sample:
+        """Return as many units and contrasts as can be looked at in some seconds; the predictor has been met."""
+        seconds = _first_look(self.begun)
+        self.plan, self.refused = _met(self.begun, slow=seconds > SLOW)
+        return _sampled(self.begun, seconds)
+
+    def _measured(self, name: str, measure: Callable[[], T]) -> T | None:
+        """Return a measurement; where the predictor does not answer, None, and a line that says why."""
+        try:
+            return measure()
+        except PredictorError as error:
+            said = str(error) in {finding.text for finding in self.findings}
+            not_measured = Finding(name, "note", "not measured: the predictor does not answer, see above")
+            self.findings.append(not_measured if said else Finding(name, "FAIL", str(error)))
+            return None
+
+    def _answers(self, sample: Sample) -> None:
+        """Look at what is answered."""
+        if self._measured("answers", sample.outcomes) is not None:
+            self.findings.append(saying.answers(_constant(sample), sample))
+        repeats = self._measured("determinism", lambda: repeated(sample, refused=self.refused))
+        if repeats is not None:
+            self.findings += [saying.determinism(repeats), saying.batch_mates(repeats)]
+            self.numbers |= {"deterministic": not repeats.random, "batch_mates": saying.worst(repeats.mates)}
+        self._floor(sample, usable=repeats is not None and not (repeats.random or repeats.dependent))
+        self._strands(sample)
+
+    def _floor(self, sample: Sample, *, usable: bool) -> None:
+        """Look at rounding, where a sequence has one answer."""
+        name = "numerical floor"
+        if not usable:
+            self.findings.append(Finding(name, "note", "not measured: a sequence has no one answer, see above"))
+            return
+        found = self._measured(name, lambda: _rounding(sample))
+        if found is not None:
+            floor = sample.trial.floor
+            found = found if floor is None else found.assign(size=_smallest(sample, floor))
+            self.findings.append(saying.floor(found, sample.trial.design.n_units))
+            self.numbers["floor"] = found
+
+    def _strands(self, sample: Sample) -> None:
+        """Look at the other strand; a trial does not ask for it, so that a missing answer is no failure."""
+        try:
+            found = strand_asymmetry(sample)
+        except PredictorError as error:
+            self.findings.append(Finding("strand symmetry", "note", f"not measured: {error}"))
+            return
+        self.findings.append(saying.strands(found))
+        self.numbers["strand_asymmetry"] = found
+
+    def _costs(self, sample: Sample) -> None:
+        """Look at what answers cost."""
+        trial = self.begun.trial
+        tokens = sample.tokens(sample.arms[0])
+        pace = self._measured("throughput", lambda: paced(trial.predictor, tokens, seconds_a_row=sample.seconds_a_row))
+        if pace is None:
+            return
+        self.findings += [
+            saying.throughput(pace),
+            saying.memory(pace, held(self.begun), fits=fits(self.begun)),
+            saying.batch_size(pace),
+        ]
+        self.numbers |= {
+            "throughput": pace.per_second,
+            "batch_size": pace.batch_size,
+            "best_batch_size": pace.best_batch_size,
+            "by_batch": pace.by_batch,
+            "by_threads": pace.by_threads,
+            "memory": pace.use.peak,
+        }
+        self._partly(sample)
+        cost = self._measured(
+            "expected time", lambda: _cost(sample, self.begun, self.plan, pace, usable=not self.refused)
+        )
+        if cost is not None:
+            self.findings.append(saying.expected_time(cost))
+            self.numbers |= {"n_sequences": cost.sequences, "seconds": cost.seconds}
+        self.numbers["disk"] = disk(self.begun)
+        self.findings.append(saying.disk(self.numbers["disk"]))
+
+    def _partly(self, sample: Sample) -> None:
+        """Look whether edits can be recomputed in part."""
+        found = self._measured("incremental path", lambda: recomputed_in_part(sample))
+        if found is not None:
+            self.findings.append(saying.incremental_path(found))
+            self.numbers |= {"incremental": not found.reason, "speedup": found.speed}
+
+
+def _first_look(begun: Begun) -> float:
+    """Return the seconds that an answer takes, about."""
+    trial, design = begun.trial, begun.trial.design
+    few = Sample(trial, trial.draw(0, min(_FEWEST, design.n_units)), contrasts_to_check(design, most=1, most_arms=3))
+    tokens = few.tokens(few.arms[0])
+
+    def ask(rows: Tokens) -> NDArray[Any]:
+        return few.named(trial.predictor, rows, few.arms[0])
+
+    trial.answer_like = ask(tokens[:1])[0]
+    return seconds_a_row(ask, tokens)
+
+
+def _met(begun: Begun, *, slow: bool) -> tuple[Plan, str]:
+    """Return the cut of the trial, and why the check at the door refuses the predictor; a slow one is not met there."""
+    trial = begun.trial
+    try:
+        if not slow:
+            return begun.meet(), ""
+        check_distinct(trial)
+        refused = ""
+    except PredictorError as error:
+        refused = str(error)
+    return trial.plan(), refused
+
+
+def _sampled(begun: Begun, seconds: float) -> Sample:
+    trial, design = begun.trial, begun.trial.design
+    n, most = _affordable(seconds, 2)
+    weights = contrasts_to_check(design, most=most, most_arms=max(most + 1, 3))
+    return Sample(trial, trial.draw(0, min(n, design.n_units)), weights, seconds_a_row=seconds)
+
+
+def _affordable(seconds: float, n_arms: int) -> tuple[int, int]:
+    """Return how many units, and how many contrasts, can be looked at in some seconds.
+
+    Examples
+    --------
+    >>> [_affordable(seconds, 2) for seconds in (1e-5, 1e-3, 1e-2, 0.1, 1.0)]
+    [(256, 16), (256, 1), (80, 1), (8, 1), (2, 1)]
+    """
+    rows = _SECONDS / seconds
+    if rows / (_AGAIN + _ASKED * (_CONTRASTS + 1)) >= _MOST:
+        return _MOST, _CONTRASTS
+    least = _FEWEST if seconds < SLOW else 2
+    return int(np.clip(rows / (_AGAIN + _ASKED * n_arms), least, _MOST)), 1
+
+
+def _constant(sample: Sample) -> str:
+    """Return the first task that has one answer for every sequence of several, in a model at least; else ""."""
+    y = sample.outcomes()
+    same = np.ptp(y.reshape(-1, *y.shape[2:]), axis=0) == 0
+    if len(sample) == 1 or not same.any():
+        return ""
+    found = by_task(same, sample.trial.predictor)
+    at = found.isel(found.argmax(...))
+    return ", ".join(f"{dim} {quoted(at[dim].item())}" for dim in found.dims)
+
+
+def _rounding(sample: Sample) -> xr.Dataset:
+    """Return how much of the contrasts is rounding, against float64 where the predictor can be asked in it."""
+    design, predictor = sample.trial.design, sample.trial.predictor
+    dealt = len(design.named_arms) if design.assignment == "parallel" else 1
+    counted: dict[str, int] = {"n_units": design.n_units, "dealt": dealt}
+    exact = _exact(sample)
+    if exact is not None:
+        found = against_exact(sample.outcomes(), exact, sample.matrix, **counted)
+        return _labelled(found, sample, AGAINST_EXACT)
+    answers = sample.answers(sample.arms[0])
+    dtype = min(predictor.precision, answers.dtype, key=lambda dtype: dtype.itemsize)
+    eps = float(np.finfo(dtype).eps)
+    found = among_repeats(in_other_batches(sample), sample.matrix, eps=eps, **counted)
+    return _labelled(found, sample, f"from other batches and the digits of {dtype}")
+
+
+def _exact(sample: Sample) -> NDArray[np.float64] | None:
+    """Return the outcomes in float64; None where the predictor computes in it already, or cannot."""
+    exact = reference_of(sample.trial.predictor)
+    try:
+        return None if exact is None else sample.outcomes_of(exact)
+    except PredictorError:
+        return None  # a layer that is written for float32 alone: other batches are compared instead
+
+
+def _smallest(sample: Sample, floor: NDArray[np.float64]) -> xr.DataArray:
+    """Return the effect that rounding alone can make, as a trial keeps it, (contrast, task[, model])."""
+    weights = sparse.csr_array(sample.matrix)
+    by_scale = xr.DataArray(floor, dims=("transform", "task", "model")[: floor.ndim])
+    size = floor_of(weights, by_scale.assign_coords(transform=list(TRANSFORMS)), "identity")
+    return by_task(size, sample.trial.predictor, sample.weights)
+
+
+def _labelled(found: Rounding, sample: Sample, method: str) -> xr.Dataset:
+    names = ("rms", "bias", "mcse", "most", "constant")
+    columns = {name: by_task(getattr(found, name), sample.trial.predictor, sample.weights) for name in names}
+    return xr.Dataset(columns, attrs={"method": method, "n_units": len(sample)})
+
+
+def _cost(sample: Sample, begun: Begun, plan: Plan, pace: Pace, *, usable: bool) -> Cost:
+    rows = _AT_DOOR * len(sample.lengths) + answers_asked(begun.trial.design, begun.trial.predictor)
+    start = before_the_first_turn(begun) + rows * sample.seconds_a_row
+    if usable and sample.seconds_a_row <= SLOW:
+        return costed(begun, plan, per_second=pace.per_second, start=start)
+    return by_rate(begun.trial, plan, per_second=pace.per_second, start=start)
+
+
+def _about(begun: Begun, n: int) -> str:
+    design = begun.trial.design
+    arms, units = f"{len(design.named_arms):,} arms", f"{design.n_units:,} unit{'s' if design.n_units > 1 else ''}"
+    looked = f"{n} of {units}" if n < design.n_units else units
+    return f"{quoted(begun.trial.predictor)} on {looked} under {arms} ({design.assignment}): {design.drawn.describe()}"

@@ -1,0 +1,102 @@
+"""Whether edited sequences can be answered by recomputing what the edit reaches, and what that gains."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from causalgia._check.probe_units import Sample
+from causalgia.errors import FallbackWarning
+from causalgia.predict import Predictor
+
+if TYPE_CHECKING:
+    from causalgia.predict.incremental.choices import Tried
+    from causalgia.predict.incremental.incremental_session import Incremental
+    from causalgia.predict.torch_predictor import TorchPredictor
+
+_SECONDS, _PASSES = 1.0, 12
+"""A try asks for about a dozen passes of its units."""
+_MOST_UNITS, _MOST_ARMS = 64, 4
+
+
+@dataclass(frozen=True)
+class Partly:
+    """Whether edits are recomputed in part.
+
+    Attributes
+    ----------
+    reason
+        Why they cannot be, or need not be; "" where they can and it is faster.
+    in_use
+        Whether the predictor does so.
+    speed
+        Time of a full pass over that of a recomputation, the least of the arms that were tried; None if none was.
+    share
+        The part of the multiplications of a full pass that is done again, the largest.
+    deviation
+        The largest difference from the full pass, in sd of the answers.
+    """
+
+    reason: str
+    in_use: bool = False
+    speed: float | None = None
+    share: float = 1.0
+    deviation: float = 0.0
+
+
+def recomputed_in_part(sample: Sample) -> Partly:
+    """Try on some units under some arms whether edits are recomputed in part; the predictor is left as it was."""
+    part = sample.trial.predictor.parts[0]
+    network = _network(part)
+    if network is None:
+        return Partly(f"it recomputes layers of a TorchPredictor; {type(part).__name__} has none")
+    if network.compile and not network.incremental:
+        return Partly("it is not tried beside compile=True, which answers whole batches of one size")
+    from causalgia.predict.incremental.incremental_session import Incremental
+
+    base = sample.units.tokens
+    trying = Incremental(network)
+    reason = trying.reason(base.shape[1])
+    if reason is not None:
+        return Partly(reason, in_use=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FallbackWarning)  # what it says is found out here
+        _try(trying, sample)
+    return _found(trying.tried(), in_use=all(getattr(p, "incremental", False) for p in sample.trial.predictor.parts))
+
+
+def _network(part: Predictor) -> TorchPredictor | None:
+    if "torch" not in sys.modules:
+        return None
+    from causalgia.predict import TorchPredictor
+
+    return part if isinstance(part, TorchPredictor) else None
+
+
+def _try(trying: Incremental, sample: Sample) -> None:
+    n = int(np.clip(_SECONDS / _PASSES / max(sample.seconds_a_row, 1e-9), 2, _MOST_UNITS))
+    base = sample.units.tokens[:n]
+    session = trying.on(base)
+    for arm in sample.arms[:_MOST_ARMS]:
+        edited = sample.tokens(arm, n)
+        if edited.shape == base.shape and (edited != base).any():
+            session.answers(edited, np.arange(len(base)))
+
+
+def _found(tried: list[Tried], *, in_use: bool) -> Partly:
+    if not tried:
+        return Partly("no arm edits a background without changing its length")
+    speeds = [each.speed for each in tried if each.speed is not None]
+    speed, share = min(speeds, default=None), max(each.share for each in tried)
+    deviation = max(each.deviation for each in tried)
+    if not all(each.exact for each in tried):
+        reason = f"its answers deviate by {deviation:.1g} sd from those of a full pass"
+    elif not all(each.chosen for each in tried):
+        reason = "it is not faster for these edits"
+    else:
+        reason = ""
+    return Partly(reason, in_use, speed, share, deviation)

@@ -1,0 +1,166 @@
+"""Some units of a design under some of its arms: what a predictor is checked on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design import Arm, Design
+from causalgia.errors import PredictorError, quoted
+from causalgia.predict import NonFiniteError, Predictor
+from causalgia.trial.attributes import applied
+from causalgia.trial.turns import Drawn, Tokens, Trial
+
+Weights: TypeAlias = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The first units of a design, drawn by a key of their own, and the contrasts that are looked at.
+
+    Attributes
+    ----------
+    trial
+        Whose units they are.
+    units
+        The backgrounds.
+    weights
+        Contrast -> arm -> weight.
+    seconds_a_row
+        That an answer takes, about.
+    """
+
+    trial: Trial
+    units: Drawn
+    weights: Weights
+    seconds_a_row: float = 0.0
+    _answered: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.units.ids)
+
+    @cached_property
+    def arms(self) -> tuple[str, ...]:
+        """The arms that the contrasts weigh, in the order of the design, the reference arm first."""
+        used = {arm for row in self.weights.values() for arm in row}
+        first = reference_arm(self.trial.design)
+        return (first, *(name for name in self.trial.design.arm_names if name in used - {first}))
+
+    @cached_property
+    def matrix(self) -> NDArray[np.float64]:
+        """Weights of the contrasts over `arms`, (K, arms)."""
+        return np.array([[row.get(arm, 0.0) for arm in self.arms] for row in self.weights.values()])
+
+    @cached_property
+    def lengths(self) -> set[int]:
+        """The lengths of the sequences that the trial asks for."""
+        return {under(self.trial, self.units, arm, slice(0, 1)).shape[1] for arm in self.trial.design.arm_names}
+
+    def tokens(self, arm: str, n: int | None = None) -> Tokens:
+        """Return the first n units under an arm, (n, length)."""
+        return under(self.trial, self.units, arm, slice(0, n))
+
+    def answers(self, arm: str) -> NDArray[Any]:
+        """Return what the predictor of the trial answers to the units under an arm, (units, tasks[, models]); once.
+
+        Raises
+        ------
+        PredictorError
+            If it cannot; names the arm, and the unit and task whose answer is not finite.
+        """
+        if arm not in self._answered:
+            self._answered[arm] = self.named(self.trial.predictor, self.tokens(arm), arm)
+        return self._answered[arm]
+
+    def named(self, predictor: Predictor, tokens: Tokens, arm: str) -> NDArray[Any]:
+        """Return the answers to tokens of the first units under an arm; an error names the arm and unit."""
+        try:
+            return predictor.predict(tokens)
+        except NonFiniteError as error:
+            unit = int(self.units.ids[error.row])
+            raise PredictorError(f"arm {quoted(arm)}, unit {unit}: {error.detail}") from error
+        except PredictorError as error:
+            raise PredictorError(f"arm {quoted(arm)} ({tokens.shape[1]} bp): {error}") from error
+
+    def outcomes(self) -> NDArray[np.float64]:
+        """Return the answers to the units under each of `arms`, (arms, units, tasks[, models])."""
+        return np.stack([self.answers(arm) for arm in self.arms]).astype(np.float64)
+
+    def outcomes_of(self, predictor: Predictor) -> NDArray[np.float64]:
+        """Return the same, as another predictor answers."""
+        asked = [self.named(predictor, self.tokens(arm), arm) for arm in self.arms]
+        return np.stack(asked).astype(np.float64)
+
+
+def under(trial: Trial, units: Drawn, arm: str, rows: slice) -> Tokens:
+    """Return some units under an arm."""
+    return applied(arm_of(trial.design, arm), units.tokens[rows], units.ids[rows], trial.key)
+
+
+def arm_of(design: Design, name: str) -> Arm:
+    """Return the arm of that name."""
+    return next(arm for arm in design.named_arms if arm.name == name)
+
+
+def reference_arm(design: Design) -> str:
+    """Return the arm that others are subtracted from: as the design says, else the untreated one, else the first.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"GATA": cg.Embed("GATA", at=20), "as it is": cg.Untreated()}
+    >>> reference_arm(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10))
+    'as it is'
+    """
+    asked = design.asked.get("control")
+    untreated = (arm.name for arm in design.named_arms if arm.intervention.kind == "untreated")
+    called = (name for name in design.arm_names if name.lower() == "control")
+    return str(asked) if asked is not None else next(untreated, next(called, design.arm_names[0]))
+
+
+def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:
+    """Return contrasts of a design, at most so many, evenly spread over all, that weigh few arms together.
+
+    Those that the design names, else every arm against the reference arm. Where one alone weighs too many arms, two of
+    its arms stand for it.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), **{w: cg.Embed(w, at=20) for w in ("GATA", "TATA", "CACC")}}
+    >>> design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10)
+    >>> contrasts_to_check(design, most=2, most_arms=8)
+    {'GATA': {'GATA': 1.0, 'untreated': -1.0}, 'CACC': {'CACC': 1.0, 'untreated': -1.0}}
+    """
+    control = reference_arm(design)
+    named: Mapping[str, Mapping[str, float]] | None = design.named_contrasts
+    names = list(named) if named is not None else [arm for arm in design.arm_names if arm != control]
+    chosen: Weights = {}
+    arms = {control}
+    for name in spread(names, most):
+        row = {name: 1.0, control: -1.0} if named is None else dict(named[name])
+        if len(arms | row.keys()) <= most_arms:
+            chosen[name] = row
+            arms |= row.keys()
+    return chosen or _two_arms(design, control)
+
+
+def _two_arms(design: Design, control: str) -> Weights:
+    other = next(arm for arm in design.arm_names if arm != control)
+    return {f"{other} - {control}": {other: 1.0, control: -1.0}}
+
+
+def spread(names: list[str], most: int) -> list[str]:
+    """Return at most so many of some names, evenly spread from the first to the last.
+
+    Examples
+    --------
+    >>> spread(list("abcdefg"), 3)
+    ['a', 'd', 'g']
+    """
+    return [names[i] for i in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int))]

@@ -1,0 +1,349 @@
+"""`run`: a trial, and what is kept of it: outcomes, individual effects, or moments of these."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia._run import kept_effects
+from causalgia._run.kept_effects import Ends, KeptEffects, WithEnds
+from causalgia._run.naming import names_of
+from causalgia._run.overlap import overlap_notes
+from causalgia._run.parents import shared_parents
+from causalgia._run.reduction import Reduction
+from causalgia._run.requested_contrasts import Question, question_of_trial
+from causalgia._run.stored_trial import open_store
+from causalgia.analysis import Analysis
+from causalgia.design import Design
+from causalgia.effects.numerical_floor import floor_of
+from causalgia.errors import DegenerateWarning, DesignError, StoreError, quoted
+from causalgia.predict import Predictor
+from causalgia.sequences.fasta import Source
+from causalgia.streams import RNG
+from causalgia.trial._run import check_kinds
+from causalgia.trial._run import run as run_and_hold
+from causalgia.trial.archive import Archive, open_archive, place_of
+from causalgia.trial.attributes import known_tasks
+from causalgia.trial.capacity import memory_said, require_memory
+from causalgia.trial.execution import carried
+from causalgia.trial.in_memory import Gathered
+from causalgia.trial.in_memory import laid_out as of_units
+from causalgia.trial.looking import Until
+from causalgia.trial.progress import meter
+from causalgia.trial.setup import Begun, begin
+from causalgia.trial.stored_design import keep_design
+from causalgia.trial.storing import interruptible, opened
+from causalgia.trial.summing import summed
+from causalgia.trial.turn_plan import Plan, columns
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+KEEPS = ("outcomes", "effects", "moments")
+
+
+def run(
+    design: Design,
+    predictor: Predictor,
+    *,
+    rng: RNG,
+    store: str | os.PathLike[str] | None = None,
+    same_answers: bool = False,
+    keep: Literal["outcomes", "effects", "moments"] = "outcomes",
+    client: Client | None = None,
+    analysis: Analysis | None = None,
+    until: Until | None = None,
+    progress: bool = True,
+    real: Source | Literal["parents"] | None = None,
+) -> xr.Dataset:
+    """Run a trial: draw the units, apply the arms, ask the predictor, and return the outcomes.
+
+    The outcome of unit u under arm a is ``Y_u(a) = f(a(u))``. A trial is carried out in turns of some thousand
+    sequences; those that are alike within a turn are predicted once, so that the control arm is shared by all
+    contrasts. (Before, some 26 rows are asked for once, to see that answers do not depend on batch mates.) Units, draws
+    of the arms and the assignment depend on `rng` and the unit's id alone, not on batch size, order, or on which other
+    arms exist; and so do the results on whether they are held, stored, resumed, or answered by many workers.
+
+    Parameters
+    ----------
+    design
+        What is done to which units.
+    predictor
+        The network as a function, from `cg.TorchPredictor`, `cg.FunctionPredictor`, `cg.Ensemble` or the zoo.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence.
+    store
+        A folder (zarr) that keeps the trial as it goes: after a kill, an error or Ctrl-C the same call goes on from
+        there, and of a finished trial it returns what is kept. What is returned is then lazy, as `causalgia.open` gives
+        it. None: in memory.
+    same_answers
+        Of a store that another predictor began, and of nothing else that differs: take its answers over if this one
+        gives them too. Up to 256 of the units that are kept are asked for again under every arm; none may differ by
+        more than 4 times the predictor's own rounding. ``attrs["notes"]`` says what was taken over. For a fault that
+        was mended and that answers do not depend on; sums (``keep="moments"``) cannot be compared.
+    keep
+        ``"outcomes"``; ``"effects"``, the individual effects of the contrasts that the design or the analysis names,
+        on the analysis's scale; or ``"moments"`` of these alone, in memory that the number of units does not fill, for
+        `causalgia.estimate`. Both need a crossover.
+    client
+        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
+    analysis
+        What will be asked of the outcomes: kept with them, so that `causalgia.analyze` can say what was fixed before
+        they were seen. None: the one that the design brings (an experiment of the catalogue).
+    until
+        When to stop: `causalgia.Precision` or `causalgia.Decided`, for a crossover held in memory.
+        ``design.n_units`` is then the most units that are used; a trial that stops has the first units of the whole
+        one.
+    progress
+        Draw a progress bar when standard error is a terminal.
+    real
+        Sequences as they are in nature, of the length of the backgrounds, or ``"parents"``, those that the null model
+        was made of: up to 200 are answered beside 200 untreated units, and ``attrs["notes"]`` has a sentence with the
+        AUROC of each task where it is .9 or more, or .1 or less: null model and data do not overlap.
+
+    Returns
+    -------
+    Dataset
+        ``keep="outcomes"``: ``outcome (unit, arm, task[, model])`` in the dtype that the predictor gives, on
+        ``attrs["scale"]``; in a parallel trial ``outcome (unit, task[, model])`` with ``assigned (unit)``.
+        Coordinates: ``parent``, ``gc`` (and ``block``) of each unit; ``do``, ``kind``, ``random`` and the factor levels
+        of each arm. With `until` also the trajectory: ``look_n_units, look_n_clusters (look)`` and the intervals
+        ``look_lower, look_upper (look, contrast, task[, model])``, with ``attrs["stopped"]`` saying where it ended and
+        why; of `causalgia.Decided` ``look_counts (look)`` too, whether there were clusters enough for a verdict. The
+        design is kept as JSON, ``attrs["design"]`` (compressed, as ``design (byte)``, where it is long).
+
+        ``keep="effects"``: what `causalgia.contrast` makes of these outcomes.
+
+        ``keep="moments"``: ``ice_mean, ice_sd, ice_skewness, ice_least, ice_most (contrast, task[, model])``;
+        ``ice_quantile (quantile, contrast, task[, model])``, the percentiles and those of usual intervals:
+        ``moments["ice_quantile"].sel(quantile=[0.025, 0.5, 0.975])``, each known to ``attrs["relative_error"]`` of its
+        distance from the mean of the first turn (0.7 % up to 1,024 contrasts of a task, 3 % at 4,096, at most 11 %;
+        `causalgia.estimation.Sketch`); ``control_sd``. And what the covariance of estimates needs: up to 512 contrasts
+        ``ice_correlation (contrast, contrast_, task[, model])``; where units share parents ``ice_sum (cluster,
+        contrast, task[, model])``, their sums by parent; beyond 512 contrasts of independent units sums by random
+        group: unit i is dealt into group ``i mod G``, and ``F_g = sum_{i in g} (ICE_i - mean) / (n sqrt(1 - n_g / n))``
+        makes ``F' F`` unbiased for the covariance of the estimates, on G - 1 degrees of freedom. G is what 32 MiB hold,
+        at least 256 (1,024 for 4,096 contrasts of one task); standard errors are from all units. What runs
+        takes 0.3 MB for 10 contrasts of one task, 67 MB for 4,096, however many units there are.
+
+    Raises
+    ------
+    DesignError
+        If all units came out as one sequence, an arm cannot be applied (the arm is named), what is held would not fit
+        into this machine's memory, the analysis names what the outcomes will not have (an arm, a factor, a task, a
+        coordinate); the trial is parallel or stored and has `until`; or it keeps effects or moments and names no
+        contrasts, is parallel, or its analysis needs all outcomes at once.
+    PredictorError
+        If an answer is not finite (naming arm, unit and task), has the wrong shape, or depends on batch mates.
+    ContrastError
+        If it keeps effects or moments and an outcome cannot be put on their scale.
+    EstimateError
+        If it keeps moments and all units share one parent.
+    StoreError
+        If the store is another trial's (says what differs), of another version, cannot be written, or, with
+        `same_answers`, has answers that are not this predictor's.
+    ClusterError
+        If the cluster has no workers, loses them, or the predictor cannot be sent to them.
+    TrialInterruptedError
+        At Ctrl-C in a stored trial; what was answered is kept.
+
+    Warns
+    -----
+    DegenerateWarning
+        If the predictor gives one answer for every sequence, or few units are distinct.
+    FewClustersWarning
+        If it keeps moments and units share fewer than 20 parents.
+    DamageWarning
+        If files of the store are damaged, which are then made again.
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115. Masson, Rim & Lee (2019),
+    doi:10.14778/3352063.3352135. Wolter (2007), Introduction to Variance Estimation, doi:10.1007/978-0-387-35099-8,
+    chapter 2 (random groups).
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=30),
+    ...     arms={"control": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12)},
+    ...     n_units=50,
+    ...     contrasts="control",
+    ... )
+    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share")
+    >>> outcomes = cg.run(design, share, rng=0)
+    >>> outcomes["outcome"].shape
+    (50, 2, 1)
+    >>> moments = cg.run(design, share, rng=0, keep="moments")
+    >>> moments["ice_quantile"].sel(quantile=0.5).round(2).values, cg.estimate(moments)["ace"].round(2).values
+    (array([[0.1]]), array([[0.1]]))
+    """
+    if not isinstance(keep, str) or keep not in KEEPS:
+        raise DesignError(f"keep={quoted(keep)} is none of {', '.join(map(quoted, KEEPS))}")
+    path = None if store is None else place_of(store)
+    if same_answers and path is None:
+        raise DesignError("same_answers= is about the answers that a store keeps; give store=, or leave it out")
+    notes: list[str] = []
+    if real is not None:
+        check_kinds(design, predictor, analysis, until)
+        notes = overlap_notes(design, predictor, real)
+    if keep == "outcomes":
+        return run_and_hold(
+            design,
+            predictor,
+            rng=rng,
+            analysis=analysis,
+            until=until,
+            store=path,
+            client=client,
+            progress=progress,
+            notes=notes,
+            same_answers=same_answers,
+        )
+    analysis = design.planned() if analysis is None and isinstance(design, Design) else analysis
+    check_kinds(design, predictor, analysis, until)
+    if until is not None:
+        raise DesignError(
+            f"until= looks at outcomes as they come, and keep={quoted(keep)} does not hold them; leave one out"
+        )
+    question = question_of_trial(design, predictor, analysis, keep=keep)
+    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
+    asked = Asked(begun.trial, begun.attrs, question, sparing=keep == "moments")
+    kept = _moments if keep == "moments" else _effects
+    return kept(asked, path, client, progress, same_answers)
+
+
+@dataclass(frozen=True)
+class Asked(Begun):
+    """A trial before its first answer, and what it is asked."""
+
+    question: Question
+    sparing: bool
+
+    @property
+    def frame(self) -> xr.Dataset:
+        """Effects or moments without a unit and without numbers."""
+        names = names_of(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
+        if self.trial.floor is not None:
+            floor = self._floor
+            names["floor"] = (("contrast", "task", "model")[: floor.ndim], floor)
+        kept = keep_design(names, self.trial.design)
+        return kept if self.sparing else kept.drop_vars("design", errors="ignore")
+
+    @property
+    def roundings(self) -> dict[str, NDArray[np.float64]]:
+        """What the predictor's own arithmetic makes of effects, and of the outcomes beside them."""
+        return {"ice": self._floor, "measured": super().roundings["outcome"]}
+
+    @property
+    def _floor(self) -> NDArray[np.float64]:
+        return np.asarray(floor_of(self.question.matrix, self.floor_by_scale, self.question.scale))
+
+
+def _moments(asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool) -> xr.Dataset:
+    design, predictor = asked.trial.design, asked.trial.predictor
+    parents = shared_parents(design, asked.question.analysis, key=asked.trial.key)
+    reduction = Reduction.of(asked.question, predictor)
+    from causalgia._run import kept_moments
+
+    kept = kept_moments.KeptMoments(asked.question, reduction, parents=parents, models=predictor.models is not None)
+    summed(asked, kept, path, client=client, progress=progress, same_answers=same_answers)
+    found = kept_moments.laid_out(asked.frame, kept.moments()) if path is None else open_store(path)
+    _warn_constant(kept.constant_tasks, found)
+    return found
+
+
+def _effects(asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool) -> xr.Dataset:
+    predictor, ends = asked.trial.predictor, Ends()
+    reduction = Reduction.of(asked.question, predictor)
+    models = predictor.models is not None
+    of_unit, of_turn = KeptEffects(reduction, models=models), WithEnds(reduction, models=models)
+    if path is None:
+        _require_memory(asked.question, predictor)
+        found = _held(asked, of_unit, of_turn, ends, client, progress)
+    else:
+        _stored(asked, of_unit, of_turn, ends, path, client, progress, same_answers)
+        found = open_store(path)
+    _warn_constant(ends.constant_tasks, found)
+    return found
+
+
+def _require_memory(question: Question, predictor: Predictor) -> None:
+    """Refuse effects that would not fit into this machine's memory: eight bytes each, four for a measured outcome."""
+    rows, answers = columns(question.design), len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
+    numbers = (2 * len(question.weights) + len(question.measured)) * answers
+    require_memory(question.design, tasks=-(-numbers // rows))
+
+
+def _held(
+    asked: Asked, of_unit: KeptEffects, of_turn: WithEnds, ends: Ends, client: Client | None, progress: bool
+) -> xr.Dataset:
+    """Carry out a trial in memory."""
+    trial, design = asked.trial, asked.trial.design
+    with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
+        plan = asked.meet()
+        gathered, models = Gathered(trial, plan, of_unit), len(trial.predictor.models or ())
+        for turn, model, parts in carried(trial, plan, range(len(plan)), kept=of_turn, client=client, advance=advance):
+            ends.take(parts, model=model, models=models)
+            gathered.put(turn, model, parts)
+        raw = of_units(asked.frame, of_unit, gathered.parts)
+    return kept_effects.laid_out(raw, asked.question, ends)
+
+
+def _stored(
+    asked: Asked,
+    of_unit: KeptEffects,
+    of_turn: WithEnds,
+    ends: Ends,
+    path: Path,
+    client: Client | None,
+    progress: bool,
+    same_answers: bool,
+) -> None:
+    """Carry out what a store lacks of a trial. What all units share is kept before the units that it is told by."""
+    archive, plan = opened(asked, of_unit, path, same_answers=same_answers)
+    trial, n = asked.trial, plan.n_units
+    per_unit, models = columns(trial.design), len(trial.predictor.models or ())
+    with archive, interruptible(archive, path, n), meter(n * per_unit, show=progress) as advance:
+        told, turns, whole = _restored(ends, archive, plan)
+        advance((n - sum(last - first for first, last in map(plan.bounds, turns))) * per_unit)
+        for turn, model, parts in carried(trial, plan, turns, kept=of_turn, client=client, advance=advance):
+            if ends.take(parts, model=model, models=models):
+                told = min(told + 1, len(plan))
+                archive.put_state(ends.state(), turns=told)
+            archive.put(turn, parts, model=model)
+        if not whole:
+            archive.flush()
+            found = kept_effects.laid_out(open_archive(path), asked.question, ends)
+            archive.put_state({**ends.state(), **kept_effects.columns_of(found)}, turns=len(plan))
+
+
+def _restored(ends: Ends, archive: Archive, plan: Plan) -> tuple[int, tuple[int, ...], bool]:
+    """Put back what all units share; return how often it was told, the turns to carry out, whether it is of the whole.
+
+    Where it is lost all turns are carried out again, and what the store has of their units stays.
+    """
+    state = archive.state()
+    if state is None:
+        return 0, tuple(range(len(plan))), False
+    shape = next((field.shape for field in archive.grid.fields if field.name == "ice"), ())
+    try:
+        ends.restore(state[1], of=shape)
+    except StoreError as error:
+        raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
+    return state[0], archive.missing, kept_effects.is_whole(state[1])
+
+
+def _warn_constant(constant: list[int], found: xr.Dataset) -> None:
+    if constant:
+        task = str(found["task"].to_numpy()[constant[0]])
+        text = f"task '{task}': the predictor gives the same answer for every unit under every arm"
+        warnings.warn(text, DegenerateWarning, stacklevel=4)

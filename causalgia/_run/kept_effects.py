@@ -1,0 +1,205 @@
+"""A trial that keeps its individual effects, and of the outcomes what is needed to say what `contrast` says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import sparse
+
+from causalgia._run.reduction import Parts, Reduction, extremes
+from causalgia._run.requested_contrasts import Question
+from causalgia.effect_table import as_effect_table
+from causalgia.effects.control_sd import measured_in, pooled_sd, sds_of_shared
+from causalgia.errors import StoreError
+from causalgia.numerics.row_blocks import by_block, is_lazy
+from causalgia.schema import annotate, validate
+
+
+class KeptEffects:
+    """What is kept of a unit: its ICE, and its outcomes in the arms whose sd the contrasts are measured in.
+
+    Parameters
+    ----------
+    reduction
+        What is taken of a turn.
+    models
+        Whether the predictor is several.
+    """
+
+    name = "effects"
+
+    def __init__(self, reduction: Reduction, *, models: bool) -> None:
+        self._reduction, self._models = reduction, models
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """The dims of what is kept."""
+        last = ("task", "model") if self._models else ("task",)
+        return {"ice": ("unit", "contrast", *last), "measured": ("unit", "measured", *last)}
+
+    def reduce(self, outcome: NDArray[Any]) -> Parts:
+        """Return what is kept of outcomes (units, arms, tasks[, models])."""
+        return {name: part for name, part in self._taken(outcome).items() if name in self.dims}
+
+    def _taken(self, outcome: NDArray[Any]) -> Parts:
+        effects = self._reduction.effects(outcome)
+        return {**effects, "measured": np.take(outcome, self._reduction.measured, axis=1), **extremes(outcome)}
+
+
+class WithEnds(KeptEffects):
+    """The same, and what is said of all units together: `Ends` takes it out again."""
+
+    def reduce(self, outcome: NDArray[Any]) -> Parts:
+        """Return what is kept, with ``low, high, least, most``."""
+        return self._taken(outcome)
+
+
+_COLUMNS = ("constant", "zero", "control_sd")
+_BETTER: dict[str, Any] = {"low": np.maximum, "high": np.minimum, "least": np.minimum, "most": np.maximum}
+
+
+class Ends:
+    """What all units share: where their ICE may be one number, and whether a task has one answer.
+
+    Turns may come in any order, and more than once. Where it is settled that numbers differ nothing more is kept of
+    them, so that the ends seldom change.
+
+    Examples
+    --------
+    >>> ends, one = Ends(), np.ones((1, 1))
+    >>> parts = {"low": one, "high": 2 * one, "least": one[0], "most": one[0]}
+    >>> ends.take(dict(parts)), ends.take(dict(parts)), ends.take({**parts, "low": 3 * one}), ends.constant.item()
+    (True, False, True, False)
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[str, NDArray[Any]] = {}
+
+    def take(self, parts: Parts, *, model: int | None = None, models: int = 0) -> bool:
+        """Take the ends of a turn out of its parts; return whether they say anything new.
+
+        Parameters
+        ----------
+        parts
+            Of a turn: of one model, where they were asked apart.
+        model, models
+            Which model, of how many.
+        """
+        before, after = self._ends, {}
+        for name, better in _BETTER.items():
+            values = np.asarray(parts.pop(name), np.float64)
+            shape = values.shape if model is None else (*values.shape, models)
+            after[name] = before[name].copy() if before else np.full(shape, -better(-np.inf, np.inf))
+            some = after[name] if model is None else after[name][..., model]
+            better(some, values, out=some)
+        self._ends = _settled(after)
+        return not before or any(not np.array_equal(after[name], before[name]) for name in after)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the ends, as arrays by name."""
+        return dict(self._ends)
+
+    def restore(self, state: dict[str, NDArray[Any]], *, of: tuple[int, ...]) -> None:
+        """Put back what `state` returned, of effects (K, tasks[, models]) of this shape.
+
+        Raises
+        ------
+        StoreError
+            If it returned something else: another trial's, or nobody's.
+        """
+        shapes = {"low": of, "high": of, "least": of[1:], "most": of[1:]}
+        found = {name: values for name, values in state.items() if name in shapes}
+        if {name: x.shape for name, x in found.items()} != shapes or any(x.dtype.kind != "f" for x in found.values()):
+            raise StoreError("what all units share is none of this trial")
+        self._ends = {name: values.copy() for name, values in found.items()}
+
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """Whether the ICE of all units are one number within their rounding, (K, tasks[, models])."""
+        return np.asarray(self._ends["low"] <= self._ends["high"])
+
+    @property
+    def zero(self) -> NDArray[np.bool_]:
+        """Whether that number may be 0."""
+        return self.constant & (self._ends["low"] <= 0) & (self._ends["high"] >= 0)
+
+    @property
+    def constant_tasks(self) -> list[int]:
+        """Tasks that have one answer for every sequence, in every model."""
+        same = self._ends["least"] == self._ends["most"]
+        return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
+
+
+def _settled(ends: Parts) -> Parts:
+    """Forget by how much numbers differ, where they do."""
+    apart, unlike = ends["low"] > ends["high"], ends["least"] < ends["most"]
+    for name, where, end in (("low", apart, 1), ("high", apart, -1), ("least", unlike, -1), ("most", unlike, 1)):
+        ends[name][where] = end * np.inf
+    return ends
+
+
+def laid_out(raw: xr.Dataset, question: Question, ends: Ends) -> xr.Dataset:
+    """Return effects as `causalgia.contrast` gives them, lazily where what was kept is lazy.
+
+    Parameters
+    ----------
+    raw
+        ``ice`` and ``measured`` of all units, with the names of `names_of`.
+    question
+        What was asked.
+    ends
+        What all units share.
+    """
+    dims = raw["ice"].dims[1:]
+    effects = raw.drop_vars("measured")
+    effects["constant"], effects["zero"] = (dims, ends.constant), (dims, ends.zero)
+    sd_of = _yardstick(raw["measured"], question)
+    if raw.sizes["unit"] > 1:
+        effects["control_sd"] = (dims, _control_sd(raw["measured"], question, sd_of))
+    effects.attrs |= measured_in(sd_of, question.matrix)
+    found = annotate(effects)
+    if is_lazy(raw["ice"]):
+        return as_effect_table(found)  # what is stored was finite when it was answered
+    return validate(found, "effects")
+
+
+def columns_of(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
+    """Return what effects say of all units together, as arrays by name."""
+    found = {f"whole.{name}": effects[name].to_numpy() for name in _COLUMNS if name in effects}
+    return found | {"whole.control_sd_of": np.asarray(str(effects.attrs.get("control_sd_of", "")))}
+
+
+def is_whole(state: dict[str, NDArray[Any]]) -> bool:
+    """Say whether what `columns_of` returned is in a state."""
+    return "whole.constant" in state
+
+
+def with_columns(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
+    """Return what `laid_out` did, of what was kept of the units and what `columns_of` returned."""
+    effects = raw.drop_vars("measured")
+    for name in _COLUMNS:
+        if f"whole.{name}" in state:
+            effects[name] = (raw["ice"].dims[1:], state[f"whole.{name}"])
+    of = str(state["whole.control_sd_of"])
+    return as_effect_table(annotate(effects.assign_attrs({"control_sd_of": of} if of else {})))
+
+
+def _yardstick(measured: xr.DataArray, question: Question) -> sparse.csr_array:
+    """Return weights that say in which arms' sd each contrast is measured: of the untreated arm, where it varies."""
+    if question.read is question.matrix:
+        return question.matrix
+    sds = _sds(measured, question, question.read.indices[:1], "identity") if measured.sizes["unit"] > 1 else np.zeros(1)
+    return question.read if (sds > 0).all() else question.matrix
+
+
+def _control_sd(measured: xr.DataArray, question: Question, sd_of: sparse.csr_array) -> NDArray[np.float64]:
+    arms = np.unique(sd_of.indices[sd_of.data < 0])
+    return pooled_sd(_sds(measured, question, arms, question.scale), sd_of[:, arms])
+
+
+def _sds(measured: xr.DataArray, question: Question, arms: NDArray[Any], scale: str) -> NDArray[np.float64]:
+    columns = np.searchsorted(question.measured, arms)
+    return sds_of_shared(by_block(measured.data, np.take, indices=columns, axis=1), scale=scale)

@@ -1,0 +1,303 @@
+"""A trial that keeps moments of its individual effects alone, in memory that the number of units does not fill."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import sparse
+
+from causalgia._run.reduction import Array, Parts, Reduction, extremes
+from causalgia._run.requested_contrasts import Question
+from causalgia.effects.control_sd import measured_in, pooled_sd
+from causalgia.errors import StoreError
+from causalgia.estimation._estimate import MAX_COVARIANCE
+from causalgia.numerics.sketching import Sketch, bins_within
+from causalgia.numerics.streaming import Moments, Products, Sums
+from causalgia.schema import annotate, validate
+
+QUANTILES = np.unique(np.concatenate([np.arange(101) / 100, [0.001, 0.005, 0.025, 0.975, 0.995, 0.999]]))
+"""Probabilities of the quantiles that moments have: the percentiles, and those of usual intervals."""
+_LEAST_GROUPS = 256
+_BYTES_OF_GROUPS = 2**25
+
+
+class MomentsOfTurn:
+    """What `KeptMoments` takes of a turn, where it was answered: its ICE, the arms that are measured, extremes."""
+
+    name = "moments"
+
+    def __init__(self, reduction: Reduction, *, models: bool) -> None:
+        self._reduction, self._models = reduction, models
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """The dims of each array that `reduce` returns."""
+        last = ("task", "model") if self._models else ("task",)
+        of_effects, of_arms = ("contrast", *last), ("measured", *last)
+        return {
+            "ice": ("unit", *of_effects),
+            **dict.fromkeys(("low", "high"), of_effects),
+            "arms": ("unit", *of_arms),
+            **dict.fromkeys(("arms_low", "arms_high"), of_arms),
+            **dict.fromkeys(("least", "most"), last),
+        }
+
+    def reduce(self, outcome: NDArray[Any]) -> Parts:
+        """Return what `KeptMoments.take` takes, of outcomes (units, arms, tasks[, models])."""
+        return {**self._reduction.effects(outcome), **self._reduction.of_arms(outcome), **extremes(outcome)}
+
+
+class KeptMoments(MomentsOfTurn):
+    """Running moments of the ICE of a trial: mean, spread, extremes, quantiles and what is needed of the covariance.
+
+    Turns are taken in their order, so that the numbers are the same, bit for bit, wherever turns were answered and
+    however often the trial was resumed. The state grows with arms and contrasts, with parents where units share them,
+    and not with units. Pickled it is a `MomentsOfTurn`, without what was taken.
+
+    Parameters
+    ----------
+    question
+        What is asked.
+    reduction
+        What is taken of a turn for it.
+    parents
+        Names of the parents that units share, or None.
+    models
+        Whether the predictor is several.
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115. Masson, Rim & Lee (2019),
+    doi:10.14778/3352063.3352135. Wolter (2007), Introduction to Variance Estimation, doi:10.1007/978-0-387-35099-8,
+    chapter 2 (random groups).
+    """
+
+    def __init__(
+        self, question: Question, reduction: Reduction, *, parents: tuple[Any, ...] | None, models: bool
+    ) -> None:
+        super().__init__(reduction, models=models)
+        self._question = question
+        self._names, self._parents = parents, None if parents is None else pd.Index(parents)
+        self._answers: dict[str, NDArray[Any]] = {}
+        self._powers = np.zeros(0, np.int64)
+        self._begin()
+
+    def _begin(self, shape: tuple[int, ...] = ()) -> None:
+        """Make what holds the moments of all contrasts for some tasks and models."""
+        K = self._question.matrix.shape[0]
+        self._ice, self._arms = Moments(), Moments()
+        self._together = self._made_for(K, int(np.prod(shape)))
+        self._sketch = Sketch(bins_within(K * int(np.prod(shape))))
+        self._powers = np.zeros(shape, np.int64)
+
+    def _made_for(self, n_contrasts: int, n_answers: int) -> Sums | Products:
+        """Return what holds the covariance: sums by parent, products, or sums by random group."""
+        if self._parents is not None:
+            return Sums(len(self._parents))
+        if n_contrasts <= MAX_COVARIANCE:
+            return Products()
+        groups = max(_LEAST_GROUPS, _BYTES_OF_GROUPS // (8 * n_contrasts * n_answers))
+        return Sums(min(self._question.design.n_units, groups))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(MomentsOfTurn, models=self._models), (self._reduction,)
+
+    @property
+    def n(self) -> int:
+        """Units taken."""
+        return self._ice.n
+
+    def take(self, parts: Parts) -> None:
+        """Take in the next turn: what `reduce` returned, and ``parent`` (units,)."""
+        if self.n == 0:
+            self._begin(parts["ice"].shape[2:])
+            self._powers = _powers(parts["ice"], parts["arms"])
+        for name, better in (("least", np.minimum), ("most", np.maximum)):
+            self._answers[name] = better(self._answers.get(name, parts[name]), parts[name])
+        before = self.n
+        ice, low, high = (self._flat(parts[name]) for name in ("ice", "low", "high"))
+        self._arms.take(*(self._flat(parts[name]) for name in ("arms", "arms_low", "arms_high")))
+        centred, step = self._ice.take(ice, low, high)
+        if isinstance(self._together, Sums):
+            self._together.add(ice - self._ice.origin, self._groups(parts["parent"], before))
+        else:
+            self._together.add(before, centred, step)
+        self._sketch.add(ice)
+
+    def _flat(self, values: NDArray[Any]) -> Array:
+        """Return values with one axis for tasks and models, divided by the powers of two."""
+        near = np.ldexp(values, -self._powers) if self._powers.any() else values
+        shape = values.shape[: values.ndim - self._powers.ndim]
+        return np.ascontiguousarray(near, np.float64).reshape(*shape, -1)
+
+    def _groups(self, parents: NDArray[Any], before: int) -> NDArray[np.intp]:
+        """Return the parent, or the random group, of each unit of a turn."""
+        if self._parents is not None:
+            return np.asarray(self._parents.get_indexer(parents.tolist()), np.intp)
+        assert isinstance(self._together, Sums)
+        return np.arange(before, before + len(parents), dtype=np.intp) % len(self._together.sizes)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return everything that was taken in, as arrays by name; with the whole trial also its moments."""
+        running = {
+            f"{part}.{name}": np.asarray(x) for part, of in self._running.items() for name, x in vars(of).items()
+        }
+        whole = self.moments() if self.n == self._question.design.n_units else {}
+        return running | {f"answers.{name}": x for name, x in self._answers.items()} | {"powers": self._powers} | whole
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on from what `state` returned.
+
+        Raises
+        ------
+        StoreError
+            If it returned something else: another trial's, or nobody's.
+        """
+        self._check(state)
+        self._begin(state["powers"].shape)
+        self._powers = state["powers"]
+        for key, values in state.items():
+            part, _, name = key.partition(".")
+            if part == "answers":
+                self._answers[name] = values
+            elif part in self._running:
+                setattr(self._running[part], name, values.item() if values.ndim == 0 else values.copy())
+
+    def _check(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse sums that have other names, shapes or dtypes than a turn of zeros leaves."""
+        wrong = StoreError("the running sums are none of this trial")
+        K, S = self._question.matrix.shape[0], len(self._question.measured)
+        powers, origin, least = (state.get(name, np.zeros(0)) for name in ("powers", "ice.origin", "answers.least"))
+        answers = powers.shape
+        if (
+            origin.shape != (K, math.prod(answers))
+            or least.shape != answers
+            or least.dtype.kind != "f"
+            or not origin.size
+        ):
+            raise wrong
+        empty = KeptMoments(self._question, self._reduction, parents=self._names, models=self._models)
+        effects, arms, one = np.zeros((K, *answers)), np.zeros((S, *answers)), np.zeros(answers, least.dtype)
+        parts = {"ice": effects[None], "low": effects, "high": effects, "least": one, "most": one}
+        parts |= {"arms": arms[None], "arms_low": arms, "arms_high": arms}
+        empty.take(parts | {"parent": np.asarray((self._names or (0,))[:1])})
+        expected = {name: (x.shape, x.dtype) for name, x in empty.state().items()}
+        found = {name: (x.shape, x.dtype) for name, x in state.items() if name in expected}
+        rest = state.keys() - found.keys()
+        if found != expected or any(name not in _DIMS and not name.startswith("attrs.") for name in rest):
+            raise wrong
+
+    @property
+    def _running(self) -> dict[str, Any]:
+        return {"ice": self._ice, "arms": self._arms, "together": self._together, "sketch": self._sketch}
+
+    @property
+    def constant_tasks(self) -> list[int]:
+        """Tasks that have one answer for every sequence, in every model."""
+        same = self._answers["least"] == self._answers["most"]
+        return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
+
+    def moments(self) -> dict[str, NDArray[Any]]:
+        """Return the moments, as arrays by name, shape ``(..., K, tasks[, models])``: what `laid_out` takes."""
+        ice = self._ice
+        mean = np.where(ice.zero, 0.0, ice.mean)
+        least, most = (np.where(ice.constant, mean, ice.origin + end) for end in (ice.least, ice.most))
+        quantiles = np.clip(self._sketch.quantile(QUANTILES), least, most)
+        quantiles[[0, -1]] = least, most
+        spread = pooled_sd(self._arms.sd, self._yardstick[:, self._question.measured])
+        sized = {
+            "ice_mean": mean,
+            "ice_sd": ice.sd,
+            "ice_least": least,
+            "ice_most": most,
+            "ice_quantile": quantiles,
+            "control_sd": spread,
+        }
+        of_itself: dict[str, NDArray[Any]] = {"ice_skewness": ice.skewness, "ice_leverage": ice.leverage}
+        of_itself |= {"constant": ice.constant, "zero": ice.zero, "n_units": np.full(mean.shape, ice.n)}
+        if isinstance(self._together, Products):
+            of_itself["ice_correlation"] = _correlation(self._together.sums, ice.constant)
+        else:
+            sized["ice_sum"] = np.where(ice.constant, 0.0, self._together.about(ice.shift))
+        found = {name: self._unflat(x) for name, x in of_itself.items()}
+        found |= {name: np.ldexp(self._unflat(x), self._powers) for name, x in sized.items()}
+        if isinstance(self._together, Sums):
+            found["cluster_size"] = self._together.sizes.astype(np.int64)
+        return found | {f"attrs.{name}": np.asarray(value) for name, value in self._said.items()}
+
+    @property
+    def _said(self) -> dict[str, Any]:
+        by = "unit" if self._parents is None else "parent"
+        yardstick = measured_in(self._yardstick, self._question.matrix)
+        return {"cluster": by, "relative_error": self._sketch.error, **yardstick}
+
+    @property
+    def _yardstick(self) -> sparse.csr_array:
+        """Weights that say in which arms' sd each contrast is measured."""
+        read = self._question.read
+        varies = (pooled_sd(self._arms.sd, read[:, self._question.measured]) > 0).all()
+        return read if varies else self._question.matrix
+
+    def _unflat(self, values: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(values).reshape(*values.shape[:-1], *self._powers.shape)
+
+
+def _powers(ice: Array, arms: Array) -> NDArray[np.int64]:
+    """Return a power of two for each task whose first numbers are beyond 1e-100 to 1e100, (tasks[, models])."""
+    over = (0, 1, 3)[: ice.ndim - 1]
+    peak = np.maximum(np.abs(ice).max(axis=over), np.abs(arms).max(axis=over))
+    powers = np.where((peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0)
+    return np.broadcast_to(powers.reshape(-1, *[1] * (ice.ndim - 3)), ice.shape[2:]).astype(np.int64)
+
+
+def _correlation(sums: Array, constant: NDArray[np.bool_]) -> Array:
+    """Correlations (K, K, R) of columns whose central sums of products are (R, K, K); 0 where one is constant."""
+    size = np.sqrt(np.diagonal(sums, axis1=1, axis2=2))
+    unit = np.divide(1.0, size, out=np.zeros_like(size), where=(size > 0) & ~constant.T)
+    return np.ascontiguousarray(np.moveaxis(sums * unit[:, :, None] * unit[:, None], 0, 2))
+
+
+def is_whole(state: Mapping[str, NDArray[Any]]) -> bool:
+    """Say whether a state has the moments of a whole trial."""
+    return "ice_mean" in state
+
+
+def laid_out(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+    """Return moments under their names.
+
+    Parameters
+    ----------
+    names
+        Effects without units, from `names_of`.
+    moments
+        From `KeptMoments.moments`, or a whole trial's `KeptMoments.state`.
+    """
+    found = names.copy()
+    for name, values in moments.items():
+        if name in _DIMS:
+            found[name] = ((*_DIMS[name], "task", "model")[: values.ndim], values)
+    said = {name.removeprefix("attrs."): x.item() for name, x in moments.items() if name.startswith("attrs.")}
+    found["ice_quantile"].attrs["relative_error"] = said.pop("relative_error")
+    found = found.assign_coords(quantile=QUANTILES).assign_attrs(said)
+    if "ice_correlation" in found:
+        found = found.assign_coords(contrast_=names["contrast"].to_numpy())
+    return validate(annotate(found), "moments")
+
+
+_OF_CONTRAST = ("mean", "sd", "least", "most", "skewness", "leverage")
+_DIMS = {
+    **dict.fromkeys((*(f"ice_{name}" for name in _OF_CONTRAST), "constant", "zero", "control_sd"), ("contrast",)),
+    "n_units": ("contrast",),
+    "ice_quantile": ("quantile", "contrast"),
+    "ice_correlation": ("contrast", "contrast_"),
+    "ice_sum": ("cluster", "contrast"),
+    "cluster_size": ("cluster",),
+}
+"""Dims of each moment before task and model."""

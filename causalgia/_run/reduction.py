@@ -1,0 +1,94 @@
+"""From the outcomes of some units to their individual effects, where they were answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import sparse
+
+from causalgia._run.requested_contrasts import Question
+from causalgia.effects.scales import check_scale, put_on
+from causalgia.effects.weighing import times
+from causalgia.predict import Predictor
+from causalgia.trial.attributes import known_tasks
+
+Array: TypeAlias = NDArray[np.float64]
+Parts: TypeAlias = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """What is taken of the outcomes of some units, (units, arms, tasks[, models]); it can be pickled.
+
+    Attributes
+    ----------
+    names
+        Names of the arms, and of the tasks where they are known before the first answer, for errors.
+    used, matrix
+        The arms that are read, and the weights of the contrasts over them, ``(K, len(used))``.
+    measured
+        The arms whose sd is a unit of the contrasts.
+    scale, measured_on
+        What is taken of every outcome first, and what it is measured on, in words.
+    """
+
+    names: dict[str, list[str]]
+    used: NDArray[np.intp]
+    matrix: sparse.csr_array
+    measured: NDArray[np.intp]
+    scale: str
+    measured_on: str
+
+    @classmethod
+    def of(cls, question: Question, predictor: Predictor) -> Reduction:
+        """Return the reduction that answers a question."""
+        tasks = known_tasks(predictor)
+        return cls(
+            names={"arm": question.design.arm_names, **({} if tasks is None else {"task": list(tasks)})},
+            used=question.used,
+            matrix=question.matrix[:, question.used],
+            measured=question.measured,
+            scale=question.scale,
+            measured_on=predictor.scale,
+        )
+
+    def effects(self, outcome: NDArray[Any]) -> Parts:
+        """Return ``ice`` (units, K, tasks[, models]), and ``low``, ``high`` (K, tasks[, models]).
+
+        From low to high the intervals ICE +- rounding of all units overlap; they share nothing where low > high.
+
+        Raises
+        ------
+        ContrastError
+            If the scale is impossible for an outcome.
+        """
+        self._check(outcome, self.used)
+        y, bound = self._put(outcome, self.used)
+        ice, within = times(self.matrix, y), times(abs(self.matrix), bound)
+        return {
+            "ice": np.ascontiguousarray(np.moveaxis(ice, 0, 1)),
+            "low": (ice - within).max(axis=1),
+            "high": (ice + within).min(axis=1),
+        }
+
+    def of_arms(self, outcome: NDArray[Any]) -> Parts:
+        """Return the outcomes of the measured arms on the scale, ``arms`` (units, S, ...), with their low and high."""
+        y, bound = self._put(outcome, self.measured)
+        return {"arms": np.ascontiguousarray(y), "arms_low": (y - bound).max(0), "arms_high": (y + bound).min(0)}
+
+    def _check(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> None:
+        dims = ("unit", "arm", "task", "model")[: outcome.ndim]
+        y = xr.DataArray(outcome, dims=dims, coords=self.names)
+        check_scale(y.isel(arm=arms), self.scale, self.measured_on)
+
+    def _put(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> tuple[Array, Array]:
+        return put_on(np.take(outcome, arms, axis=1), scale=self.scale)
+
+
+def extremes(outcome: NDArray[Any]) -> Parts:
+    """Return the least and the largest answer of each task (and model), ``least`` and ``most``."""
+    return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}

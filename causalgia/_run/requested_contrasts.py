@@ -1,0 +1,130 @@
+"""Which contrasts a trial is asked for while it runs, on which scale, and why some cannot be answered that way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import sparse
+
+from causalgia.analysis import Analysis
+from causalgia.design import Design
+from causalgia.effects.contrast_weights import Weights, arm_name, chosen, weight_matrix
+from causalgia.effects.control_sd import read_for_sd
+from causalgia.effects.scales import OF_MEANS, refuse_logs
+from causalgia.errors import DesignError, quoted
+from causalgia.predict import Predictor
+from causalgia.trial.attributes import arm_coordinates
+
+
+@dataclass(frozen=True)
+class Question:
+    """The contrasts of a crossover, and what is read of its arms to answer them.
+
+    Attributes
+    ----------
+    analysis
+        What is fixed before the outcomes, with the contrasts.
+    design
+        Whose arms are weighed.
+    weights
+        Contrast -> arm -> weight.
+    control
+        The arm that every contrast subtracts, where the question is one against a control.
+    """
+
+    analysis: Analysis
+    design: Design
+    weights: Weights
+    control: str | None
+
+    @property
+    def interaction(self) -> list[str] | None:
+        """The factors of the interaction, where the question is one."""
+        return list(self.analysis.interaction) if self.analysis.interaction else None
+
+    @property
+    def scale(self) -> str:
+        """What is taken of every outcome first."""
+        return self.analysis.scale
+
+    @cached_property
+    def matrix(self) -> sparse.csr_array:
+        """Weights of K contrasts over all arms, ``(K, A)``."""
+        return weight_matrix(self.weights, self.design.arm_names)
+
+    @cached_property
+    def read(self) -> sparse.csr_array:
+        """Weights that say in which arms' sd each contrast is measured, ``(K, A)``; `matrix` itself, where no other."""
+        kinds = [arm.intervention.kind for arm in self.design.named_arms]
+        return read_for_sd(self.matrix, kinds, self.control)
+
+    @cached_property
+    def used(self) -> NDArray[np.intp]:
+        """Arms that are read at all."""
+        return np.union1d(self.matrix.indices, self.read.indices).astype(np.intp)
+
+    @cached_property
+    def measured(self) -> NDArray[np.intp]:
+        """Arms read for their sd: the untreated one, and in case it does not vary those subtracted."""
+        return np.union1d(*(W.indices[W.data < 0] for W in (self.read, self.matrix))).astype(np.intp)
+
+
+def question_of_trial(design: Design, predictor: Predictor, analysis: Analysis | None, *, keep: str) -> Question:
+    """Return what a trial is asked that keeps effects or moments alone: by its analysis, else by its design.
+
+    Raises
+    ------
+    DesignError
+        If neither names contrasts, the trial is parallel, or what is asked needs the outcomes themselves.
+    ContrastError
+        If the scale is impossible for what the predictor answers.
+    """
+    said = f"keep={quoted(keep)}"
+    if design.assignment != "crossover":
+        raise DesignError(
+            f"{said}: a parallel trial has no individual effects; leave keep= out: cg.run then holds one outcome a unit"
+        )
+    asked = (analysis or Analysis()).asking(design.asked)
+    if not asked.asks:
+        raise DesignError(
+            f"{said}: the design names no contrasts; make it with cg.Design(..., contrasts=...), or say analysis="
+        )
+    _refuse(_of_means(asked) if keep == "effects" else _beyond_moments(asked) | _of_means(asked), asked, said)
+    if keep == "moments" and design.n_units < 2:
+        raise DesignError(f"{said}: one unit gives no standard error; draw more units, or leave keep= out")
+    if asked.scale != "identity":
+        refuse_logs(asked.scale, predictor.scale)
+    arms = design.arm_names
+    control = None if asked.control is None else arm_name(asked.control, arms)
+    rows = None if control is not None else asked.weights_by_contrast or None
+    shell = xr.Dataset(coords=arm_coordinates(design.named_arms))
+    weights = chosen(shell, arms, control, rows, list(asked.interaction) if asked.interaction else None)
+    return Question(asked, design, weights, control)
+
+
+def _of_means(analysis: Analysis) -> dict[str, bool]:
+    return {"scale": analysis.scale in OF_MEANS}
+
+
+def _beyond_moments(analysis: Analysis) -> dict[str, bool]:
+    return {
+        "target": analysis.target != "population",
+        "weights": analysis.weights != "units",
+        "cluster": analysis.cluster not in ("auto", "none", "parent"),
+        "adjust": analysis.adjust in ("bootstrap_t", "sign_flip"),
+        "error": analysis.error == "bootstrap_t",
+    }
+
+
+def _refuse(needed: dict[str, bool], analysis: Analysis, said: str) -> None:
+    for name in (name for name, needs in needed.items() if needs):
+        value: Any = getattr(analysis, name)
+        raise DesignError(
+            f"{said}: {name}={quoted(value)} of the analysis needs the outcomes of all units at once; leave keep= out, "
+            "or leave it out of the analysis (of an experiment: dataclasses.replace(experiment, analysis=...))"
+        )

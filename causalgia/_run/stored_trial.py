@@ -1,0 +1,67 @@
+"""A trial on disk as the Dataset that `run` returned of it, lazily."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia._run import kept_effects
+from causalgia.errors import StoreError
+from causalgia.schema import annotate
+from causalgia.trial.archive import open_archive, place_of
+from causalgia.trial.archive.layout import control
+from causalgia.trial.archive.states import read_state
+
+
+def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
+    """Open a finished trial on disk: what ``cg.run(..., store=path)`` returned.
+
+    Variables with a value for each unit are lazy (dask), a chunk for each file; every verb takes them and gives the
+    results that it gives in memory, bit for bit.
+
+    Parameters
+    ----------
+    path
+        The folder that was given as ``store=``.
+
+    Returns
+    -------
+    Dataset
+        Outcomes, effects or moments, by what the trial kept.
+
+    Raises
+    ------
+    StoreError
+        If there is no trial at the path, it is not finished (says how far it is), is of another version, or damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12)}
+    >>> design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50, contrasts="untreated")
+    >>> path = tempfile.mkdtemp() + "/trial.zarr"
+    >>> effects = cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, store=path, keep="effects")
+    >>> open_store(path).identical(effects)
+    True
+    """
+    place = place_of(path)
+    raw = annotate(open_archive(place))
+    if "outcome" in raw:
+        return raw
+    found, _ = read_state(control(place))
+    state: dict[str, NDArray[Any]] = {} if found is None else found[1]
+    from causalgia._run import kept_moments
+
+    try:
+        if "ice" in raw and kept_effects.is_whole(state):
+            return kept_effects.with_columns(raw, state)
+        if "ice" not in raw and kept_moments.is_whole(state):
+            return kept_moments.laid_out(raw, state)
+    except (ValueError, KeyError, TypeError) as error:
+        why = f"what all units share is none of this trial ({error})"
+        raise StoreError(f"{place}: {why}; move the store away, and run the trial anew") from error
+    raise StoreError(f"{place}: not finished; the same cg.run(..., store=) goes on")

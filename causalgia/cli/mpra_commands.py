@@ -1,0 +1,386 @@
+"""The commands of the bench: a library out, its power, counts in, virtual against measured."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, output_folder, write
+from causalgia.cli.mpra_tables import (
+    COMPARISON,
+    EFFECTS,
+    FIT,
+    check_one_treatment,
+    draw_concordance,
+    draw_quality,
+    effects_table,
+    flanks_of,
+    grid,
+    measured_in,
+    names_in,
+    noise_of,
+    numbers,
+    pilot_of,
+    print_average,
+    print_parallel,
+    print_verdicts,
+    question_of_counts,
+    refuse_taken,
+    said_of,
+    side_of,
+    target_in,
+    virtual_in,
+)
+from causalgia.cli.one_line_errors import OneLine, RopeOfTwo
+from causalgia.cli.options import rope_of
+from causalgia.cli.shell_words import in_shell
+from causalgia.cli.tables import echo, print_written
+from causalgia.errors import OutcomesError
+from causalgia.spreadsheet import to_csv
+
+bench = typer.Typer(
+    cls=OneLine,
+    name="mpra",
+    help="Order a design as an MPRA library, analyze its counts, and compare the virtual with the measured trial.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_Trial = Annotated[Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file with an [mpra] table.")]
+_Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Output folder; created if missing.")]
+_Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
+_Library = Annotated[
+    Path,
+    typer.Option(
+        "--design", metavar="LIB", help="Folder written by `mpra design`, a side table, or IGVF design (TSV)."
+    ),
+]
+_SdBarcode = Annotated[
+    float | None, typer.Option(help="sd of log2 between barcodes of an oligo; default: the pilot's, or 0.6.")
+]
+_SdReplicate = Annotated[
+    float | None, typer.Option(help="sd between replicates of an oligo; default: the pilot's, or 0.15.")
+]
+_Tau = Annotated[float | None, typer.Option(help="sd of the effect between backgrounds; default: the pilot's, or 0.5.")]
+_Pilot = Annotated[Path | None, typer.Option(help="Counts of a pilot, which give the noise; needs --design.")]
+_PilotLibrary = Annotated[
+    Path | None, typer.Option("--design", metavar="LIB", help="The pilot's library, or side table.")
+]
+_PilotControl = Annotated[str | None, typer.Option(help="The pilot's control arm.")]
+_PilotReplicates = Annotated[
+    str | None,
+    typer.Option(help="Replicates of the pilot that are read, separated by commas: those of one cell type."),
+]
+_PilotArms = Annotated[
+    str | None, typer.Option(help="Treatments of the pilot whose noise is read, separated by commas; default: all.")
+]
+_Recovery = Annotated[float, typer.Option(help="Share of the planned barcodes that counts will have, 0 to 1.")]
+_Dispersion = Annotated[
+    float | None,
+    typer.Option(
+        "--random-barcodes",
+        metavar="DISPERSION",
+        help="Barcodes are random: their numbers vary between oligos, variance m + DISPERSION m^2, 0 for Poisson; "
+        "default: synthesized, as many as planned.",
+    ),
+]
+_Rope = "Region of practical equivalence on log2: -0.1,0.1 (or --rope -0.1 0.1), or 0 for direction alone."
+
+
+class ErrorRate(StrEnum):
+    """Which error rate of verdicts is bounded: two of tests, two of the posterior."""
+
+    bh = "bh"
+    holm = "holm"
+    local = "local"
+    bayes_fdr = "bayes_fdr"
+
+
+class Fitting(StrEnum):
+    """How effects are fitted."""
+
+    hierarchical = "hierarchical"
+    two_way = "two_way"
+    precision = "precision"
+    nb = "nb"
+
+
+@bench.command()
+def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
+    """Make the oligo library of a trial, check it, and write what is ordered and what the pipeline needs.
+
+    Example:   causalgia mpra design trial.toml --out library
+    """
+    from causalgia import mpra
+    from causalgia.mpra.formats.library_folder import FILES
+    from causalgia.trial_file import read_library_spec
+
+    spec = read_library_spec(spec_file)
+    refuse_taken(out, force, *FILES)
+    with output_folder(out):
+        library = mpra.library(spec.design, rng=spec.rng, **spec.options)
+        library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
+        written = mpra.write_library(library, out, overwrite=force)
+    echo(in_shell(mpra.report(library)))
+    echo()
+    print_written(out, *(path.name for path in written))
+    echo(f"Next: causalgia mpra predict {spec_file} --design {out} --out virtual")
+
+
+@bench.command()
+def predict(
+    spec_file: _Trial,
+    library_folder: _Library,
+    out: _Out,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
+    flanks: Annotated[str | None, typer.Option(help="Bases around each insert for the predictor: LEFT,RIGHT.")] = None,
+    force: _Force = False,
+) -> None:
+    """Predict exactly the inserts of a library: the virtual counterpart of the measured trial.
+
+    Example:   causalgia mpra predict trial.toml --design library --out virtual
+    """
+    from causalgia import mpra, store
+    from causalgia.cli.predicting import predictor_of
+    from causalgia.trial_file import read_spec
+
+    spec = read_spec(spec_file)
+    library = mpra.read_library(library_folder)
+    refuse_taken(out, force, OUTCOMES)
+    with output_folder(out):
+        outcomes = mpra.virtual_trial(library, predictor_of(spec, spec_file, device), flanks=flanks_of(flanks))
+        store.save(outcomes.assign_attrs(said_of(spec, library)), out / OUTCOMES)
+    echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
+    print_written(out, OUTCOMES)
+    echo(f"Next: causalgia mpra analyze counts.tsv --design {library_folder} --out measured")
+
+
+@bench.command()
+def power(
+    effect: Annotated[str, typer.Option(help="True log2 effects: 0.5 or 0.25,0.5,1.")] = "0.5",
+    barcodes: Annotated[str, typer.Option(help="Barcodes of each oligo.")] = "5,10,20,50",
+    replicates: Annotated[str, typer.Option(help="Replicates.")] = "3,4,6",
+    backgrounds: Annotated[
+        str | None,
+        typer.Option(help="Number of backgrounds, for the power of their average effect; default: one element."),
+    ] = None,
+    depth: Annotated[
+        str | None, typer.Option(help="Mean reads of a barcode in one library; default: the pilot's, or 100.")
+    ] = None,
+    sd_barcode: _SdBarcode = None,
+    sd_replicate: _SdReplicate = None,
+    tau: _Tau = None,
+    recovery: _Recovery = 1.0,
+    barcode_dispersion: _Dispersion = None,
+    alpha: Annotated[float | None, typer.Option(help="Level of the two-sided test; default: 0.05.")] = None,
+    q: Annotated[float | None, typer.Option(help="False discovery rate, instead of --alpha.")] = None,
+    pilot: _Pilot = None,
+    library_folder: _PilotLibrary = None,
+    control: _PilotControl = None,
+    pilot_arms: _PilotArms = None,
+    pilot_replicates: _PilotReplicates = None,
+) -> None:
+    """Say what a library can tell: standard error, half width and power of a log2 effect, for each design of a grid.
+
+    Example:   causalgia mpra power --effect 0.5 --barcodes 10,20,50 --replicates 3,4
+
+    Example:   causalgia mpra power --effect 0.3 --backgrounds 12,30,100 --barcodes 8 --replicates 3
+
+    Example:   causalgia mpra power --pilot counts.tsv --design library --control untreated
+    """
+    from causalgia import mpra
+
+    known = pilot_of(pilot, library_folder, control, arms=names_in(pilot_arms), replicates=names_in(pilot_replicates))
+    if depth is None and known is None:
+        depth = "100"
+    found = mpra.power(
+        numbers(effect, "--effect"),
+        barcodes=numbers(barcodes, "--barcodes"),
+        replicates=numbers(replicates, "--replicates"),
+        backgrounds=None if backgrounds is None else numbers(backgrounds, "--backgrounds"),
+        depth=None if depth is None else numbers(depth, "--depth"),
+        recovery=recovery,
+        barcode_dispersion=barcode_dispersion,
+        alpha=alpha,
+        q=q,
+        **noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau),
+    )
+    of = "one element" if backgrounds is None else "the average over backgrounds"
+    echo(f"A log2 effect of {of}, two-sided test at {found['alpha'].values.ravel()[0]:.3g}")
+    echo(grid(found))
+
+
+@bench.command()
+def cheapest(
+    halfwidth: Annotated[float | None, typer.Option(help="Half width of the interval, on log2.")] = None,
+    effect: Annotated[
+        float | None, typer.Option(help="Instead of --halfwidth: an effect to detect with 80 % power.")
+    ] = None,
+    oligos: Annotated[int | None, typer.Option(help="Largest number of oligos.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Largest cost of the library.")] = None,
+    price: Annotated[Path | None, typer.Option(help="Price list (TOML); default: placeholder prices.")] = None,
+    arms: Annotated[int, typer.Option(min=2, help="Oligos per background.")] = 2,
+    controls: Annotated[int, typer.Option(min=0, help="Constructs beside the arms: scrambles, positives.")] = 0,
+    oligo_length: Annotated[int, typer.Option(min=1, help="Whole oligo, nt; its price depends on it.")] = 200,
+    max_barcodes: Annotated[int, typer.Option(min=3, help="Most barcodes of an oligo that are tried.")] = 100,
+    max_replicates: Annotated[int, typer.Option(min=2, help="Most replicates that are tried.")] = 6,
+    depth: Annotated[
+        str | None, typer.Option(help="Mean reads of a barcode in one library that are tried; default: 10 to 200.")
+    ] = None,
+    recovery: _Recovery = 1.0,
+    barcode_dispersion: _Dispersion = None,
+    sd_barcode: _SdBarcode = None,
+    sd_replicate: _SdReplicate = None,
+    tau: _Tau = None,
+    pilot: _Pilot = None,
+    library_folder: _PilotLibrary = None,
+    control: _PilotControl = None,
+    pilot_arms: _PilotArms = None,
+    pilot_replicates: _PilotReplicates = None,
+) -> None:
+    """Find the cheapest library for a given precision or power, or the best split of oligos or a budget.
+
+    Example:   causalgia mpra cheapest --halfwidth 0.1
+
+    Example:   causalgia mpra cheapest --oligos 2000 --sd-barcode 1 --tau 0.7
+
+    Example:   causalgia mpra cheapest --halfwidth 0.1 --random-barcodes 0.3 --recovery 0.7 --controls 150
+    """
+    from causalgia import mpra
+
+    known = pilot_of(pilot, library_folder, control, arms=names_in(pilot_arms), replicates=names_in(pilot_replicates))
+    check_one_treatment(known)
+    noise = noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau)
+    if depth is not None:
+        noise["depth"] = numbers(depth, "--depth")
+    found = mpra.cheapest(
+        halfwidth=halfwidth,
+        effect=effect,
+        n_oligos=oligos,
+        budget=budget,
+        price=price,
+        arms=arms,
+        controls=controls,
+        oligo_length=oligo_length,
+        max_barcodes=max_barcodes,
+        max_replicates=max_replicates,
+        recovery=recovery,
+        barcode_dispersion=barcode_dispersion,
+        **noise,
+    )
+    for name, value in found.data_vars.items():
+        echo(f"{name:<12}{value.item():,.4g}" if value.dtype.kind == "f" else f"{name:<12}{value.item():,}")
+    echo(f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: {found.attrs['note']}")
+
+
+@bench.command(cls=RopeOfTwo)
+def analyze(
+    counts_file: Annotated[Path, typer.Argument(metavar="COUNTS.TSV", help="Barcode counts, an IGVF barcode table.")],
+    library_folder: _Library,
+    out: _Out = Path("measured"),
+    control: Annotated[
+        str | None, typer.Option(help="Control arm, subtracted from every other arm; default: the trial's.")
+    ] = None,
+    arms: Annotated[str | None, typer.Option(help="Treatments, separated by commas; default: all.")] = None,
+    contrasts: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead of --control: a contrast of arms, '(AB - A) - (B - none)'; may be repeated."),
+    ] = None,
+    replicates: Annotated[
+        str | None, typer.Option(help="Replicates that are read, separated by commas: those of one cell type.")
+    ] = None,
+    method: Annotated[Fitting, typer.Option(help="How effects are fitted.")] = Fitting.hierarchical,
+    min_dna: Annotated[float | None, typer.Option(help="Leave out barcodes with fewer DNA reads (mean).")] = None,
+    min_barcodes: Annotated[int, typer.Option(min=1, help="Leave out elements with fewer barcodes, in every arm.")] = 1,
+    rope: Annotated[str, typer.Option(help=_Rope)] = "0",
+    error: Annotated[
+        ErrorRate,
+        typer.Option(help="Error rate that is bounded: of tests, bh or holm; or of the posterior, local or bayes_fdr."),
+    ] = ErrorRate.bh,
+    level: Annotated[float, typer.Option(help="1 minus the error rate of verdicts.")] = 0.95,
+    rng: Annotated[int, typer.Option(min=0, help="Seed of draws.")] = 0,
+    force: _Force = False,
+) -> None:
+    """Estimate log2 effects of every element, and on average over elements, from barcode counts; then decide.
+
+    Example:   causalgia mpra analyze counts.tsv --design library --control untreated --out measured
+
+    Example:   causalgia mpra analyze counts.tsv.gz --design arms.tsv --control WT --arms mutant --min-dna 10 --out out
+
+    Example:   causalgia mpra analyze counts.tsv --design library --contrasts "(AB - A) - (B - none)" --out measured
+    """
+    from causalgia import Analysis, adjust, decide, infer, mpra, store
+
+    refuse_taken(out, force, OUTCOMES, FIT, EFFECTS)
+    with output_folder(out) as folder:
+        side = side_of(library_folder)
+        counts = mpra.read_counts(counts_file, arms=side, replicates=names_in(replicates))
+        asked = question_of_counts(side, counts, control=control, arms=arms, contrasts=contrasts)
+        quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
+        counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked.used)
+        outcomes = mpra.activity(counts, arms=asked.used)
+        crossover = "assigned" not in outcomes
+        if crossover:
+            fitted = mpra.fit(counts, **vars(asked), method=method.value)
+            evidence = fitted if error in (ErrorRate.bh, ErrorRate.holm) else infer(fitted, rng=rng)
+            decisions = decide(evidence, rope=rope_of(rope), error=error.value, level=level)
+        echo(in_shell(mpra.report(quality)))
+        echo(in_shell(mpra.report(counts)))
+        drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
+        said = {"analysis": Analysis(**asked.contrast, target=target_in(outcomes)).to_json(), "rng": str(rng)}
+        store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
+        figures = draw_quality(quality, folder)
+        if not crossover:
+            print_parallel(folder, asked.contrast, level)
+            print_written(folder, OUTCOMES, *figures)
+            return
+        print_average(fitted, level)
+        store.save(fitted, folder / FIT)
+        write(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
+        print_verdicts(decisions)
+        print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
+        echo(f"Next: causalgia mpra compare virtual {out}")
+
+
+@bench.command()
+def compare(
+    virtual: Annotated[
+        Path, typer.Argument(metavar="VIRTUAL", help="Folder with outcomes, or a table with columns element effect se.")
+    ],
+    measured: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MEASURED", help="Folder written by `mpra analyze`, or a table with columns element effect se."
+        ),
+    ],
+    control: Annotated[
+        str | None, typer.Option(help="Virtual control arm; default: that of the measured trial.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Task that was measured, if the predictor has several.")] = None,
+    contrast: Annotated[
+        list[str] | None, typer.Option(help="A measured contrast to compare; may be repeated. Default: all.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for table and figures.")] = None,
+) -> None:
+    """Compare virtual with measured effects: correlation, slope (corrected for noise in both), discordant elements.
+
+    Example:   causalgia mpra compare virtual measured --out compared
+    """
+    from causalgia import mpra
+
+    if virtual.resolve() == measured.resolve():
+        raise OutcomesError(f"{virtual} is given for both trials; give the virtual one first, then the measured one")
+    with nullcontext() if out is None else output_folder(out) as folder:
+        of_bench = measured_in(measured)
+        chosen = {name: name for name in contrast} if contrast else None
+        found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
+        echo(in_shell(mpra.report(found)))
+        if folder is None:
+            return
+        by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
+        write(folder / COMPARISON, to_csv(by_element.to_dataframe()))
+        print_written(folder, COMPARISON, *draw_concordance(found, folder))

@@ -1,0 +1,380 @@
+"""What the commands of the bench read and print: folders, tables, grids of designs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from causalgia.cli.folder import check_usable, kept_in
+from causalgia.cli.tables import echo, print_answers, print_table
+from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
+from causalgia.inputs import read_text
+from causalgia.spreadsheet import of_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from causalgia.analysis import Analysis
+    from causalgia.trial_file import TrialSpec
+
+_PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
+FIT, EFFECTS, COMPARISON = "fit.nc", "effects.csv", "comparison.csv"
+_MANY = 20
+_VERDICTS = ("increases", "decreases", "negligible", "undecided")
+
+
+def numbers(text: str, said: str) -> list[float] | float:
+    """Return one number, or several that are written with commas."""
+    try:
+        found = [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        found = []
+    if not found:
+        raise OutcomesError(f"{said} {quoted(text)} must be a number, or several: 5,10,20")
+    return found[0] if len(found) == 1 else found
+
+
+def flanks_of(text: str | None) -> tuple[str, str]:
+    """Return the letters to the left and to the right of an insert."""
+    parts = (text or ",").split(",")
+    if len(parts) != 2:
+        raise LibraryError(f"--flanks {quoted(text)}: give both sides, LEFT,RIGHT; one may be empty: ACGT,")
+    return parts[0].strip(), parts[1].strip()
+
+
+def said_of(spec: TrialSpec, library: xr.Dataset) -> dict[str, str]:
+    """Return what the outcomes carry: of the trial; its analysis only where the library is of the trial's design."""
+    said = spec.attrs
+    if library.attrs.get("design_fingerprint") == spec.design.fingerprint:
+        return said
+    echo(f"The library is of another design than {spec.name}: its own arms are predicted.")
+    del said["analysis"]
+    return said | {name: str(library.attrs[name]) for name in ("analysis",) if name in library.attrs}
+
+
+def side_of(place: Path) -> Path | xr.Dataset:
+    """Return the oligos of counts: a library that was written, or a side table."""
+    from causalgia import mpra
+
+    if not place.exists():
+        raise LibraryError(f"--design {place}: no such folder or file; give what `causalgia mpra design` wrote")
+    return mpra.read_library(place) if place.is_dir() else place
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of counts: every arm (or `arms`) against `control`, or weights of arms by contrast."""
+
+    control: str | None = None
+    arms: list[str] | None = None
+    contrasts: dict[str, dict[str, float]] | None = None
+
+    @property
+    def used(self) -> list[str] | None:
+        """The arms that it reads; None: all."""
+        if self.contrasts is not None:
+            return list(dict.fromkeys(arm for row in self.contrasts.values() for arm in row))
+        return None if self.arms is None else [str(self.control), *self.arms]
+
+    @property
+    def contrast(self) -> dict[str, Any]:
+        """What `causalgia.contrast` takes of it."""
+        return {"control": self.control} if self.contrasts is None else {"contrasts": self.contrasts}
+
+
+def question_of_counts(
+    side: Path | xr.Dataset,
+    counts: xr.Dataset,
+    *,
+    control: str | None,
+    arms: str | None,
+    contrasts: list[str] | None,
+) -> Question:
+    """Return what was given on the command line, else the question of the trial that the library was made of.
+
+    Raises
+    ------
+    ContrastError
+        If neither says one, or two are given.
+    """
+    from causalgia.effects.contrast_weights import chosen, listed
+    from causalgia.expressions import nearest
+
+    known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
+    if contrasts:
+        if control is not None or arms is not None:
+            raise ContrastError("--contrasts names the arms itself; leave --control and --arms out")
+        return Question(contrasts=chosen(counts, known, None, contrasts, None))
+    if control is None and not isinstance(side, Path):
+        kept, factors = _kept_question(side)
+        if arms is None and (kept.contrasts is not None or kept.interaction is not None):
+            of_design = factors["arm"].to_numpy().astype(str).tolist() if "arm" in factors else known
+            return Question(
+                contrasts=chosen(factors, of_design, None, dict(kept.weights_by_contrast) or None, kept.interaction)
+            )
+        control = None if kept.control is None else str(kept.control)
+    if control is None:
+        raise ContrastError(
+            f"which arm is the control? give --control, one of {', '.join(known)}; or --contrasts; or control, "
+            "contrasts or interaction in the trial's [analysis]"
+        )
+    if control not in known:
+        hint = nearest(control, known) or "."
+        raise ContrastError(f"--control: no arm {quoted(control)}{hint} The arms are {listed(known)}")
+    if arms is None:
+        return Question(control, _beside(counts, known, control))
+    given = [arm for arm in names_in(arms) or [] if arm != control]
+    _check_arms("--arms", given, known)
+    return Question(control, given)
+
+
+def _check_arms(option: str, given: list[str], known: list[str]) -> None:
+    from causalgia.effects.contrast_weights import listed
+    from causalgia.expressions import nearest
+
+    for arm in given:
+        if arm not in known:
+            hint = nearest(arm, known) or "."
+            raise ContrastError(f"{option}: no arm {quoted(arm)}{hint} The arms are {listed(known)}")
+
+
+def _beside(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:
+    """Return the arms that stand beside the control in some element, None if all do: not the pairs of a library."""
+    import pandas as pd
+
+    from causalgia.mpra.counts.side_table import CONTROLS
+
+    names = ("element", "arm", "group")
+    rows = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in names}).drop_duplicates(names[:2])
+    controlled = set(rows.loc[rows["arm"] == control, "element"])
+    found = {str(arm) for arm, of in rows.groupby("arm")["element"] if not controlled.isdisjoint(of)}
+    beside = [arm for arm in arms if arm in found and arm != control]
+    if not beside and rows.loc[~rows["group"].isin(CONTROLS), "element"].duplicated().any():
+        raise ContrastError(
+            f"--control: no element has {quoted(control)} and another arm beside it, so nothing can be compared with "
+            f"it; the arms are {', '.join(map(printable, arms))}"
+        )
+    return beside if 0 < len(beside) < len(arms) - 1 else None
+
+
+def _kept_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
+    """Return the analysis kept with a library, or its design's question, and the factors of the design's arms."""
+    import xarray as xr
+
+    from causalgia.analysis import Analysis
+    from causalgia.long_text import question_of
+    from causalgia.mpra.comparisons._virtual_trial import arms_of
+    from causalgia.trial.attributes import arm_coordinates
+
+    kept = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(question_of(library))
+    return kept, xr.Dataset(coords=arm_coordinates(arms_of(library)))
+
+
+def names_in(text: str | None) -> list[str] | None:
+    """Return names that commas separate."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def pilot_of(
+    counts: Path | None,
+    library: Path | None,
+    control: str | None,
+    *,
+    arms: list[str] | None,
+    replicates: list[str] | None,
+) -> xr.Dataset | None:
+    """Return the components of noise of a pilot, where its counts are given."""
+    from causalgia import mpra
+
+    if counts is None:
+        for option, given in {"--pilot-replicates": replicates, "--pilot-arms": arms}.items():
+            if given is not None:
+                raise OutcomesError(f"{option} names those of a pilot; give its counts, --pilot")
+        return None
+    if library is None or control is None:
+        raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
+    try:
+        read = mpra.read_counts(counts, arms=side_of(library), replicates=replicates)
+        _check_arms("--pilot-arms", arms or [], list(dict.fromkeys(read["arm"].to_numpy().astype(str).tolist())))
+        return mpra.components(read, control=control, arms=arms)
+    except CausalgiaError as error:  # --replicates and --arms are those of the next library
+        raise type(error)(re.sub(r"\b(replicates|arms)=", r"pilot_\1=", str(error))) from error
+
+
+def check_one_treatment(pilot: xr.Dataset | None) -> None:
+    """Raise OutcomesError where a pilot has several treatments: a split of oligos is for the noise of one."""
+    if pilot is not None and pilot.sizes.get("contrast", 1) > 1:
+        names = pilot["contrast"].to_numpy().astype(str)
+        raise OutcomesError(
+            f"the pilot has several treatments ({', '.join(names)}); choose one, --pilot-arms {names[0]}"
+        )
+
+
+def noise_of(pilot: xr.Dataset | None, **said: float | None) -> dict[str, Any]:
+    """Return what is known of the noise: what was said, else the pilot's, else that of published libraries."""
+    given = {name: value for name, value in said.items() if value is not None}
+    return {"pilot": pilot} | ({} if pilot is not None else _PUBLISHED) | given
+
+
+def grid(found: xr.Dataset) -> str:
+    """Return a line for each design: what was varied, standard error, half width and power."""
+    columns = found[["se", "halfwidth", "power"]]
+    table = (columns if columns.dims else columns.expand_dims("design")).to_dataframe().reset_index()
+    table = table[[c for c in table.columns if c in found.dims or c in ("se", "halfwidth", "power")]]
+    return str(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
+
+
+def refuse_taken(folder: Path, force: bool, *names: str) -> None:
+    """Refuse to write over files that are there, and folders that cannot be written into."""
+    check_usable(folder)
+    for name in names:
+        if (folder / name).exists() and not force:
+            raise OutcomesError(f"{folder} holds {name} already; choose another --out, or --force to write over it")
+
+
+def draw_quality(quality: xr.Dataset, folder: Path) -> tuple[str, ...]:
+    """Draw barcodes an oligo, and one replicate against another where there are two; return the names of the files."""
+    from causalgia import plot
+
+    drawn = {"barcodes.png": plot.barcodes(quality)}
+    if quality.sizes["replicate"] > 1:
+        drawn["replicates.png"] = plot.replicates(quality)
+    for name, axes in drawn.items():
+        plot.save_figure(axes, folder / name)
+    return tuple(drawn)
+
+
+def draw_concordance(found: xr.Dataset, folder: Path) -> tuple[str, ...]:
+    """Draw measured effects against virtual ones, a figure for each contrast; return the names of the files."""
+    from causalgia import plot
+
+    names = [f"concordance_{i}.png" if i > 1 else "concordance.png" for i in range(1, found.sizes["contrast"] + 1)]
+    for name, contrast in zip(names, found["contrast"].to_numpy().astype(str), strict=True):
+        plot.save_figure(plot.concordance(found, contrast=str(contrast)), folder / name)
+    return tuple(names)
+
+
+def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
+    """Return a row for each element and contrast: effect, error, p, q, and what was decided."""
+    import pandas as pd
+
+    from causalgia.reporting import rows
+
+    decided = pd.DataFrame(rows(decisions))
+    decided = decided[[c for c in ("contrast", "task", "verdict", "lfsr") if c in decided]]
+    table = pd.DataFrame(rows(adjusted)).merge(decided, on=["contrast", "task"])
+    table = table.drop(columns=[c for c in ("do", "placebo_word") if c in table])
+    return table.rename(columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"})
+
+
+def target_in(activities: xr.Dataset) -> str:
+    """Return what averages of activities are of: elements alone, where replicates are averaged or there is one."""
+    return "population x replicates" if activities.sizes.get("model", 1) > 1 else "population"
+
+
+def print_average(fitted: xr.Dataset, level: float) -> None:
+    """Print the average effects over the elements of the test, from their fit; controls of the bench are left out."""
+    import numpy as np
+
+    from causalgia.mpra import average
+    from causalgia.mpra.counts.side_table import CONTROLS
+
+    groups = fitted["group"].to_numpy().astype(str)
+    test = ~np.isin(groups, CONTROLS)
+    left_out = [f"{(groups == g).sum():,} {g}" for g in dict.fromkeys(groups[~test].tolist())]
+    also = f", without {', '.join(left_out)} controls" if left_out else ""
+    if test.sum() < 2:
+        echo(f"There are {test.sum()} elements of the test{also}: no average over backgrounds.\n")
+        return
+    echo(f"Average over {test.sum():,} elements (backgrounds){also}:")
+    if fitted.attrs["n_replicates"] == 1:
+        echo("One replicate was measured: the average is that of this replicate, without variation between replicates.")
+    found = average(fitted.isel(element=test), by=None, ci_prob=level)
+    found = found.isel(contrast=0, drop=True).rename(task="contrast").expand_dims(task=["measured"], axis=1)
+    print_answers(found)
+
+
+def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
+    """Print the differences of arms' means over elements, from the activities of a parallel library in a folder."""
+    from causalgia.effects import contrast
+    from causalgia.estimation import estimate
+
+    echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
+    echo("Average over elements (backgrounds):")
+    print_answers(estimate(contrast(kept_in(folder), **asked), ci_prob=level))
+
+
+def print_verdicts(decisions: xr.Dataset) -> None:
+    """Print how many elements got which verdict in each contrast, and the largest effects."""
+    from causalgia.experiments.kit.answer import largest
+    from causalgia.reporting.verdict_sentences import against
+
+    for arm in decisions["task"].to_numpy().astype(str):
+        verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
+        told = ", ".join(
+            f"{(verdicts == v).sum():,} {v}" for v in ("increases", "decreases", "negligible", "undecided")
+        )
+        echo(f"{arm}: {told}")
+    echo(f"{against(decisions)}\n")
+    if decisions.sizes["contrast"] > _MANY:
+        echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
+        decisions = largest(decisions, most=_MANY)
+    print_table(decisions)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if not path.exists():
+        raise OutcomesError(
+            f"{path}: no such file or folder; give a folder written by causalgia, or a table element effect se"
+        )
+    text = read_text(path, OutcomesError)
+    try:
+        table = pd.read_csv(StringIO(text), sep=None, engine="python", dtype={"element": str})
+    except Exception as error:  # the python engine raises whatever csv does
+        raise OutcomesError(f"{path}: cannot be read as a table ({error}); give columns element effect se") from error
+    if not {"element", "effect"} <= set(table.columns):
+        has = ", ".join(map(str, table.columns))
+        raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
+    return table.apply(of_column)
+
+
+def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
+    """Return measured effects: the fit that a folder keeps, or a table."""
+    from causalgia import netcdf
+
+    if not place.is_dir():
+        return _table(place)
+    if not (place / FIT).is_file():
+        raise OutcomesError(
+            f"{place} holds no {FIT}: give the folder of the measured trial, which is written by: "
+            "causalgia mpra analyze counts.tsv --design LIB --out measured"
+        )
+    return netcdf.read(place / FIT)
+
+
+def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:
+    """Return virtual effects: the measured contrasts of the outcomes that a folder keeps; or a table."""
+    import xarray as xr
+
+    from causalgia.effects import contrast
+
+    if not place.is_dir():
+        return _table(place)
+    outcomes = kept_in(place)
+    if control is not None:
+        return contrast(outcomes, control=control)
+    if isinstance(measured, xr.Dataset):
+        return contrast(outcomes, contrasts=_weights_of(measured))
+    return contrast(outcomes)
+
+
+def _weights_of(fitted: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Return the arms that each contrast of a fit weighs."""
+    table = fitted["weight"].transpose("contrast", "arm").to_pandas()
+    return {str(name): {str(arm): float(w) for arm, w in row.items() if w} for name, row in table.iterrows()}

@@ -1,0 +1,106 @@
+"""What a command prints: the tables of effects and of verdicts, and which files it wrote."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from causalgia.cli.shell_words import in_shell
+from causalgia.errors import printable
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from rich.table import Table
+
+    from causalgia.reporting import Rows
+
+
+_MANY, _MANY_OF_AN_EXPERIMENT = 100, 30
+
+
+def print_answers(
+    estimates: xr.Dataset,
+    decisions: xr.Dataset | None = None,
+    *,
+    truth: xr.DataArray | None = None,
+    all_rows: bool = False,
+) -> None:
+    """Print the estimand, the table of effects, that of verdicts where there are any, and the sentences of a report.
+
+    Beside verdicts an effect has one interval, the one that gave the verdict, which is in their table.
+    """
+    from causalgia.reporting import estimand, sentences
+    from causalgia.reporting.shape import shape_lines
+    from causalgia.reporting.verdict_sentences import against
+
+    which: Rows = "all" if all_rows else "summary"
+    estimates, decisions, more = (estimates, decisions, 0) if all_rows else _largest(estimates, decisions)
+    bare = estimates
+    if decisions is not None:  # notes of verdicts are those of estimates, and their own
+        estimates = estimates.assign_attrs({k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs})
+        bare = estimates.drop_vars(["lower", "upper"], errors="ignore")
+    lines = [in_shell(line) if line.startswith("Note: ") else line for line in estimand(estimates).splitlines()]
+    parts: list[str | Table] = ["\n".join(lines), _table(bare, which, truth)]
+    if decisions is not None:
+        parts += [against(decisions), _table(decisions, which, None)]
+    parts += shape_lines(estimates if decisions is None else decisions)
+    _print([*parts, "\n".join(sentences(estimates if decisions is None else decisions, rows=which))])
+    if more:
+        echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
+
+
+def print_table(dataset: xr.Dataset) -> None:
+    """Print the table of estimates or decisions alone."""
+    _print([_table(dataset, "all", None)])
+
+
+def _largest(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:
+    """Return both tables with the contrasts that are printed where they are very many, and how many are left out."""
+    many = _MANY if decisions is None or "answer" not in decisions.attrs else _MANY_OF_AN_EXPERIMENT
+    if estimates.sizes["contrast"] <= many:
+        return estimates, decisions, 0
+    from causalgia.experiments.kit.answer import largest
+
+    shown = largest(estimates if decisions is None else decisions, most=many)
+    names = shown["contrast"].to_numpy()
+    first = largest(estimates, most=0, n=estimates.sizes["contrast"]).sel(contrast=names)
+    return first, None if decisions is None else shown, estimates.sizes["contrast"] - len(names)
+
+
+def _table(dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from causalgia.reporting import cells
+
+    header, lines = cells(dataset, rows=which, truth=truth)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in header:
+        words = name in ("contrast", "task", "model")
+        table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
+    for line in lines:
+        table.add_row(*(Text(printable(cell)) for cell in line))
+    return table
+
+
+def _print(parts: list[str | Table]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
+    for part in parts:
+        if part:
+            console.print(printable(part) if isinstance(part, str) else part)
+            console.print()
+
+
+def echo(text: str = "") -> None:
+    """Print a line; names and paths in it do nothing to a terminal."""
+    typer.echo(printable(text))
+
+
+def print_written(folder: Path, *names: str) -> None:
+    """Print which files were written where."""
+    echo(f"Wrote {', '.join(names)} in {folder}.")

@@ -1,0 +1,318 @@
+"""Interventions at a place of its own in each given sequence: occlusion of instances, alleles in their contexts.
+
+Units of ``Genomic(of=..., draws=d)`` that take every sequence come in the given order, d in a row: unit u is row
+``u // d``. So an intervention can hold a span or a word for each row (or spans that its draws take in turn), and says
+which null model it was written for.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.checks import shown
+from causalgia.design.fills import FILLS, drawn_fill
+from causalgia.design.intervention import Intervention, Tokens, Units
+from causalgia.design.layout import Layout
+from causalgia.design.null_model import NullModel
+from causalgia.design.null_models import Genomic
+from causalgia.design.numbers import Span, position, positive_int, span_of
+from causalgia.errors import DesignError
+from causalgia.sequences.alphabet import BASES, encode
+
+Numbers: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sited(Intervention):
+    """Interventions that change one span in each of the given sequences, a span of its own."""
+
+    draws: int = field(default=1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "draws", positive_int(self.draws, "draws"))
+
+    @property
+    @abstractmethod
+    def sites(self) -> tuple[Span, ...]:
+        """The (start, stop) that is changed in each row; of a row with several, one after another."""
+
+    @property
+    def n_rows(self) -> int:
+        """The given sequences that this was written for."""
+        return len(self.sites) // self.turns
+
+    @abstractmethod
+    def _pieces(self, own: Tokens, rows: Numbers, units: Units, key: int) -> Tokens:
+        """Return what is written over the bases `own`, (n, w), of units that stand for the given rows."""
+
+    @cached_property
+    def _bounds(self) -> Numbers:
+        """Start and stop of each site, (rows x turns, 2)."""
+        return np.array(self.sites, np.int64)
+
+    def check_units(self, null: NullModel, n_units: int) -> None:
+        """Raise DesignError where the units are not the rows that this was written for, in their order."""
+        rows = self.n_rows
+        if not isinstance(null, Genomic):
+            raise DesignError(
+                f"{self.kind} has a site for each of {rows:,} sequences, and {null.describe()} are others; "
+                "use null=cg.Genomic(of=those sequences)"
+            )
+        given = len(null.parents_given)
+        if given != rows:
+            raise DesignError(
+                f"{self.kind} has {rows:,} sites and the null model {given:,} sequences to draw from; give a site for "
+                "each sequence, in their order, and no reserve="
+            )
+        if null.draws != self.draws:
+            raise DesignError(
+                f"{self.kind} has draws={self.draws} and the null model draws={null.draws}; make them equal"
+            )
+        if n_units != rows * self.draws:
+            raise DesignError(
+                f"{self.kind} is for every sequence in the given order: {rows:,} x {self.draws} draws = "
+                f"{rows * self.draws:,} units, not n_units={n_units:,}"
+            )
+
+    def for_draws(self, draws: int) -> Intervention:
+        """Return the same sites for units that come `draws` in a row from each sequence."""
+        return replace(self, draws=draws)
+
+    def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
+        rows = self._rows(units)
+        turn = (units % np.uint64(self.draws)).astype(np.int64) % self.turns
+        starts, stops = self._bounds[rows * self.turns + turn].T
+        widths, stream, edited = stops - starts, self._stream(key), tokens.copy()
+        for width in np.unique(widths).tolist():
+            (mine,) = np.nonzero(widths == width)
+            places = (mine[:, None], starts[mine, None] + np.arange(width))
+            edited[places] = self._pieces(tokens[places], rows[mine], units[mine], stream)
+        return edited
+
+    def _rows(self, units: Units) -> Numbers:
+        rows = (units // np.uint64(self.draws)).astype(np.int64)
+        if rows.size and rows.max() >= self.n_rows:
+            raise DesignError(
+                f"{self.kind} has {self.n_rows:,} sites x {self.draws} draws, and unit {int(units.max()):,} is "
+                "beyond them; give a site for each sequence"
+            )
+        return rows
+
+    def _plain(self, plain: dict[str, Any]) -> dict[str, Any]:
+        return {**plain, "draws": self.draws} if self.draws > 1 else plain
+
+
+@dataclass(frozen=True)
+class AblateEach(Sited):
+    """Replace a span of its own in each given sequence by bases that carry no signal: occlusion of instances.
+
+    Row u // draws of the null model stands for unit u. The individual effect of a unit is the necessity of that one
+    instance; with ``draws=2`` or more each instance has several fills. A sequence with several instances is given
+    once for each, and ``Genomic(parent=...)`` says that these rows are one sequence.
+
+    Parameters
+    ----------
+    spans
+        (start, stop) for each sequence, in the order of the null model; 0-based, stop excluded. Or a list of as many
+        for each sequence, which its draws take in turn: spans that stand for the places where one could be.
+    fill
+        ``"uniform"`` draws random bases for each unit, ``"shuffle"`` and ``"dinucleotide_shuffle"`` rearrange the
+        span's own; one base (``"A"``), or a word of the width of all spans, is written as it is. No default: what
+        stands in for "nothing" is part of the question.
+    draws
+        Units made from each sequence, as in the null model.
+
+    Raises
+    ------
+    DesignError
+        If a span or the fill is none, or draws do not share out among the spans; when a `Design` is made, if a span
+        leaves the sequence, or the null model is not `Genomic` with as many sequences and draws, all of them used.
+
+    References
+    ----------
+    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.design import AblateEach
+    >>> design = cg.Design(
+    ...     null=cg.Genomic(of={"first": "TTGATATT", "second": "TTGATATT"}, parent=["peak", "peak"], draws=5),
+    ...     arms={"wild type": cg.Untreated(), "occluded": AblateEach([(2, 6), (5, 8)], fill="uniform", draws=5)},
+    ...     n_units=10,
+    ... )
+    >>> print(design.named_arms[1].intervention)
+    do(x[the span of each of 2 rows] ~ uniform)
+    >>> print(AblateEach([[(2, 6), (0, 4)], [(5, 8), (1, 4)]], fill="uniform", draws=4))
+    do(x[2 spans of each of 2 rows] ~ uniform)
+    """
+
+    spans: Sequence[Span] | Sequence[Sequence[Span]]
+    fill: str = field(kw_only=True)
+    kind: ClassVar[str] = "ablate_each"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "spans", _spans(_listed(self.spans, "spans", "(start, stop)"), self.draws))
+        object.__setattr__(self, "fill", _fill(self.fill, self.sites))
+
+    @cached_property
+    def sites(self) -> tuple[Span, ...]:
+        spans: Any = self.spans
+        return tuple(chain.from_iterable(spans)) if self.turns > 1 else tuple(spans)
+
+    @property
+    def turns(self) -> int:
+        first: Any = self.spans[0]
+        return 1 if isinstance(first[0], int) else len(first)
+
+    @property
+    def random(self) -> bool:
+        return self.fill in FILLS
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        which = "the span" if self.turns == 1 else f"{self.turns} spans"
+        return (f"x[{which} of each of {len(self.spans):,} rows] {'~' if self.random else '='} {self.fill}",)
+
+    def lay(self, layout: Layout) -> Layout:
+        for number, span in enumerate(self.sites):
+            layout.disturb(span, f"{self.kind}: row {number // self.turns}: ablation")
+        return layout
+
+    def _pieces(self, own: Tokens, rows: Numbers, units: Units, key: int) -> Tokens:  # noqa: ARG002
+        if self.random:
+            return drawn_fill(self.fill, own, units, key)
+        return np.broadcast_to(encode([self.fill])[0], own.shape)
+
+    def to_dict(self) -> dict[str, Any]:
+        plain: list[Any] = [list(span) for span in self.sites]
+        nested = [plain[i : i + self.turns] for i in range(0, len(plain), self.turns)]
+        return self._plain({self.kind: nested if self.turns > 1 else plain, "fill": self.fill})
+
+
+@dataclass(frozen=True)
+class EmbedEach(Sited):
+    """Write a word of its own into each given sequence: alleles of variants in their contexts.
+
+    Row u // draws of the null model stands for unit u; the length is kept.
+
+    Parameters
+    ----------
+    words
+        A word of A C G T (U) for each sequence, in the order of the null model; their widths may differ.
+    at
+        0-based start: one for all, or one for each sequence.
+    draws
+        Units made from each sequence, as in the null model.
+
+    Raises
+    ------
+    DesignError
+        If a word or a place is none, or there is not one for each; when a `Design` is made, as for `AblateEach`.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.design import EmbedEach
+    >>> design = cg.Design(
+    ...     null=cg.Genomic(of={"rs1": "TTGATATT", "rs2": "CCGATACC"}),
+    ...     arms={"reference": EmbedEach(["A", "T"], at=[3, 4]), "alternate": EmbedEach(["C", "G"], at=[3, 4])},
+    ...     n_units=2,
+    ... )
+    >>> print(design.named_arms[0].intervention)
+    do(x[the place of each of 2 rows] = its word)
+    """
+
+    words: Sequence[str]
+    at: int | Sequence[int] = field(kw_only=True)
+    kind: ClassVar[str] = "embed_each"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        words = tuple(_word(word, row) for row, word in enumerate(_listed(self.words, "words", "word")))
+        object.__setattr__(self, "words", words)
+        object.__setattr__(self, "at", self._places(len(words)))
+
+    def _places(self, rows: int) -> int | tuple[int, ...]:
+        if isinstance(self.at, int | np.integer):
+            return position(self.at, "at")
+        places = tuple(position(at, "at") for at in _listed(self.at, "at", "position"))
+        if len(places) != rows:
+            raise DesignError(f"{self.kind}: {rows:,} words and {len(places):,} positions in at=; give one each")
+        return places
+
+    @property
+    def sites(self) -> tuple[Span, ...]:
+        places = (self.at,) * len(self.words) if isinstance(self.at, int) else self.at
+        return tuple((at, at + len(word)) for at, word in zip(places, self.words, strict=True))
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return (f"x[the place of each of {len(self.words):,} rows] = its word",)
+
+    def lay(self, layout: Layout) -> Layout:
+        return layout.write_each(self.sites, "the word of a row")
+
+    @cached_property
+    def _letters(self) -> Tokens:
+        """The tokens of each word, (rows, width of the longest), 0 beyond its end."""
+        longest = max(map(len, self.words))
+        padded = "".join(word.ljust(longest, BASES[0]) for word in self.words)
+        letters = np.frombuffer(padded.encode(), np.uint8).reshape(len(self.words), longest)
+        return np.searchsorted(np.frombuffer(BASES.encode(), np.uint8), letters).astype(np.uint8)
+
+    def _pieces(self, own: Tokens, rows: Numbers, units: Units, key: int) -> Tokens:  # noqa: ARG002
+        return self._letters[rows, : own.shape[1]]
+
+    def to_dict(self) -> dict[str, Any]:
+        at = self.at if isinstance(self.at, int) else list(self.at)
+        return self._plain({self.kind: list(self.words), "at": at})
+
+
+def _listed(values: object, name: str, one: str) -> list[Any]:
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or not len(values):
+        raise DesignError(f"{name}={shown(values)} must be a list with a {one} for each sequence")
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
+
+
+def _spans(listed: list[Any], draws: int) -> tuple[Any, ...]:
+    """Return a span for each row, or for each row as many spans, that its draws take in turn."""
+    nested = [isinstance(one, list | tuple) and len(one) > 0 and isinstance(one[0], list | tuple) for one in listed]
+    if not any(nested):
+        return tuple(map(span_of, listed))
+    turns = {len(one) for one in listed} if all(nested) else set()
+    if len(turns) != 1:
+        raise DesignError("spans: some sequences have one span and some several; give each (start, stop), or as many")
+    if draws % (n := turns.pop()):
+        raise DesignError(f"spans: each sequence has {n} spans and draws={draws}; give a multiple of {n} draws")
+    return tuple(span_of(one[0]) if n == 1 else tuple(map(span_of, one)) for one in listed)
+
+
+def _fill(fill: object, sites: tuple[Span, ...]) -> str:
+    if isinstance(fill, str) and fill in FILLS:
+        return fill
+    word = fill.upper().replace("U", "T") if isinstance(fill, str) else ""
+    if not word or not set(word) <= set(BASES):
+        raise DesignError(
+            f"ablate_each: fill={shown(fill)} must be one of {', '.join(FILLS)}, a base, or a word of the spans' width"
+        )
+    other = next((f"({start}, {stop})" for start, stop in sites if stop - start != len(word)), None)
+    if len(word) > 1 and other:
+        raise DesignError(f"ablate_each: fill={shown(fill)} has {len(word)} bases and span {other} another width")
+    return word
+
+
+def _word(word: object, row: int) -> str:
+    letters = word.upper().replace("U", "T") if isinstance(word, str) else ""
+    if not letters or not set(letters) <= set(BASES):
+        raise DesignError(f"embed_each: row {row}: {shown(word)} is not a word of A, C, G, T or U")
+    return letters

@@ -1,0 +1,135 @@
+"""Interventions and null models read back from plain data: what `to_dict` wrote, or what a user wrote in TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from causalgia.design.copied import Copy
+from causalgia.design.frozen_choice import reads
+from causalgia.design.intervention import Intervention, Untreated
+from causalgia.design.null_model import NullModel
+from causalgia.design.null_models import NULL_MODELS
+from causalgia.design.pattern_interventions import Embed, Insert, Patterned, Placebo, PlaceboWord
+from causalgia.design.patterns import pattern_from_plain
+from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
+from causalgia.design.span_interventions import Ablate, Delete, Mutate, Scramble
+from causalgia.errors import DesignError, quoted
+
+
+def _patterned(kind: type[Patterned]) -> Callable[[dict[str, Any]], Intervention]:
+    def read(plain: dict[str, Any]) -> Intervention:
+        pattern, at = plain.pop(kind.kind), plain.pop("at", None)
+        if isinstance(pattern, list):
+            return _several(kind, pattern, at, plain)
+        return kind(pattern_from_plain(pattern), at=_required(at, kind.kind), **plain)
+
+    return read
+
+
+def _several(kind: type[Patterned], patterns: list[Any], at: Any, plain: dict[str, Any]) -> Intervention:
+    if not isinstance(at, list) or len(at) != len(patterns):
+        raise DesignError(
+            f"{kind.kind} = {quoted(patterns)} needs at = a list of {len(patterns)} positions, not {quoted(at)}"
+        )
+    steps: Intervention = Untreated()
+    for pattern, position in zip(patterns, at, strict=True):
+        steps = steps + kind(pattern_from_plain(pattern), at=position, **plain)
+    return steps
+
+
+def _required(at: Any, kind: str) -> Any:
+    if at is None:
+        raise DesignError(f"{kind} needs at = a 0-based position")
+    return at
+
+
+def _placed(kind: type[Copy | EmbedEach]) -> Callable[[dict[str, Any]], Intervention]:
+    def read(plain: dict[str, Any]) -> Intervention:
+        what, at = plain.pop(kind.kind), plain.pop("at", None)
+        return kind(what, at=_required(at, kind.kind), **plain)
+
+    return read
+
+
+def _mutate(plain: dict[str, Any]) -> Intervention:
+    return Mutate(to=plain.pop("mutate"), at=_required(plain.pop("at", None), "mutate"), **plain)
+
+
+def _sequential(plain: dict[str, Any]) -> Intervention:
+    listed = plain.pop("steps")
+    if plain:
+        raise DesignError(f"steps stand alone; {', '.join(plain)} beside them would be lost: put it into a step")
+    if not isinstance(listed, list) or not all(isinstance(step, dict) for step in listed):
+        raise DesignError(f'steps = a list of tables such as {{embed = "ACG", at = 3}}, not {quoted(listed)}')
+    steps: Intervention = Untreated()
+    for step in listed:
+        steps = steps + intervention_from_dict(step)
+    return steps
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Intervention]] = {
+    **{kind.kind: _patterned(kind) for kind in (Embed, Insert, Placebo, PlaceboWord)},
+    "delete": lambda plain: Delete(plain.pop("delete"), **plain),
+    "scramble": lambda plain: Scramble(plain.pop("scramble"), **plain),
+    "ablate": lambda plain: Ablate(plain.pop("ablate"), **{"fill": None, **plain}),
+    "copy": _placed(Copy),
+    "ablate_each": lambda plain: AblateEach(plain.pop("ablate_each"), **{"fill": None, **plain}),
+    "embed_each": _placed(EmbedEach),
+    "mutate": _mutate,
+    "steps": _sequential,
+}
+
+
+@reads(Intervention)
+def intervention_from_dict(plain: Any) -> Intervention:
+    """Return the intervention that `to_dict` wrote, or that a user wrote in TOML.
+
+    Raises
+    ------
+    DesignError
+        If the table names no intervention, several, or an option that the intervention does not have.
+
+    Examples
+    --------
+    >>> print(intervention_from_dict({"embed": ["GATA", "CACGTG"], "at": [3, 20]}))
+    do(x[3:7] = GATA, x[20:26] = CACGTG)
+    """
+    if not isinstance(plain, Mapping):
+        raise DesignError(f'an intervention is a table such as {{embed = "ACG", at = 3}}, not {quoted(plain)}')
+    verbs = [verb for verb in plain if verb in _READERS]
+    if not plain:
+        return Untreated()
+    if len(verbs) != 1:
+        found = " and ".join(verbs) if verbs else f"only {', '.join(plain)}"
+        raise DesignError(f"an arm says one of {', '.join(_READERS)}; here {found}")
+    try:
+        return _READERS[verbs[0]](dict(plain))
+    except TypeError as error:
+        raise DesignError(f"{verbs[0]}: {str(error).split('__init__() ')[-1]}") from error
+
+
+@reads(NullModel)
+def null_from_dict(plain: Any) -> NullModel:
+    """Return the null model that `to_dict` wrote.
+
+    Raises
+    ------
+    DesignError
+        If the kind is unknown, or an option is missing or not one of that null model.
+
+    Examples
+    --------
+    >>> null_from_dict({"kind": "uniform", "length": 20})
+    Uniform(length=20)
+    """
+    if not isinstance(plain, Mapping):
+        raise DesignError(f'null: a table such as {{kind = "uniform", length = 200}}, not {quoted(plain)}')
+    kind = plain.get("kind")
+    if not isinstance(kind, str) or kind not in NULL_MODELS:
+        raise DesignError(f"null: kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}")
+    options = {key: value for key, value in plain.items() if key != "kind"}
+    try:
+        return NULL_MODELS[kind](**options)
+    except TypeError as error:
+        raise DesignError(f"null '{kind}': {str(error).split('__init__() ')[-1]}") from error

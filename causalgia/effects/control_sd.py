@@ -1,0 +1,159 @@
+"""How much the control arm varies over units: the unit of priors and of regions in sd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from causalgia.effects.scales import Array, agreeing, agreement, put_on, transformed
+from causalgia.numerics.row_blocks import Rows, by_block, column_moments, held, row_blocks
+
+OF_UNTREATED = "the untreated arm"
+
+
+def read_for_sd(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sparse.csr_array:
+    """Return weights whose negative ones say in which arms' sd each contrast is measured.
+
+    Beside weighted contrasts, an only untreated arm is the yardstick of all: an interaction has no control of its own,
+    and the negation of a contrast has the same size. Else it is the arms that a contrast subtracts.
+
+    Parameters
+    ----------
+    W
+        Weights, shape ``(K, A)``.
+    kinds
+        What is done in each arm, such as ``"untreated"``; empty where that is not known.
+    control
+        The arm that was asked for as the control of all contrasts, or None.
+
+    Returns
+    -------
+    csr_array
+        Shape ``(K, A)``; `W` itself where there is a `control`, or no or several untreated arms.
+
+    Examples
+    --------
+    >>> W = sparse.csr_array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])
+    >>> read_for_sd(W, ["embed", "embed", "untreated"], None).toarray()
+    array([[ 0.,  0., -1.],
+           [ 0.,  0., -1.]])
+    """
+    untreated = [a for a, kind in enumerate(kinds) if kind == "untreated"]
+    if control is not None or len(untreated) != 1:
+        return W
+    rows = np.arange(W.shape[0])
+    return sparse.csr_array((-np.ones(len(rows)), (rows, np.full(len(rows), untreated[0]))), shape=W.shape)
+
+
+def measured_in(read: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
+    """Return the attr ``control_sd_of`` of effects: which arm it is, where it is not the one that is subtracted.
+
+    Examples
+    --------
+    >>> W = sparse.csr_array([[1.0, -1.0]])
+    >>> measured_in(read_for_sd(W, ["embed", "untreated"], None), W), measured_in(W, W)
+    ({'control_sd_of': 'the untreated arm'}, {})
+    """
+    return {} if read is W else {"control_sd_of": OF_UNTREATED}
+
+
+def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:
+    """Pool the sd of the arms that each contrast subtracts: ``sqrt(sum |w_a| s_a^2 / sum |w_a|)`` over ``w_a < 0``.
+
+    Parameters
+    ----------
+    sds
+        Standard deviation of each arm over units, shape ``(A, ...)``; only arms of negative weight are read.
+    W
+        Weights of K contrasts, each with a negative one, shape ``(K, A)``.
+
+    Returns
+    -------
+    array
+        Shape ``(K, ...)``, on the scale of `sds`.
+
+    Examples
+    --------
+    >>> pooled_sd(np.array([3.0, 1.0, 5.0]), sparse.csr_array([[-1.0, 1.0, 0.0], [-0.5, 1.0, -0.5]])).round(4)
+    array([3.    , 4.1231])
+    """
+    share = (-W).maximum(0)
+    share = sparse.diags_array(1 / share.sum(axis=1)) @ share
+    flat = sds.reshape(len(sds), -1)
+    peak = np.where(flat.max(axis=0) > 0, flat.max(axis=0), 1.0)
+    pooled = np.asarray(share @ (flat / peak) ** 2)
+    return np.asarray(peak * np.sqrt(pooled)).reshape(W.shape[0], *sds.shape[1:])
+
+
+def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
+    """Return the sd over units of each arm, 0 where its values are one number within their own rounding.
+
+    Parameters
+    ----------
+    values, bounds
+        For each arm: outcomes of two or more units, and bounds on their rounding, shape ``(n_a, ...)`` each.
+
+    Returns
+    -------
+    array
+        Shape ``(A, ...)``.
+
+    Examples
+    --------
+    >>> arm_sds([np.array([1.0, 3.0]), np.array([0.3, 0.1 + 0.2])], [np.zeros(2), np.full(2, 1e-16)]).round(4)
+    array([1.4142, 0.    ])
+    """
+    return np.stack([_sd(y, bound) for y, bound in zip(values, bounds, strict=True)])
+
+
+def _sd(y: Array, bound: Array) -> Array:
+    return np.where(agreement(y, bound)[0], 0.0, column_moments(y).sd)
+
+
+def sds_of_shared(y: Rows, *, scale: str) -> Array:
+    """Return what `arm_sds` does, of arms that all units received.
+
+    Parameters
+    ----------
+    y
+        Outcomes as they were measured, in memory or lazy, shape ``(n, A, ...)``.
+    scale
+        The scale that they are put on: ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
+
+    Returns
+    -------
+    array
+        Shape ``(A, ...)``, on that scale.
+
+    Examples
+    --------
+    >>> sds_of_shared(np.array([[1.0, 4.0], [3.0, 4.0]]), scale="identity").round(4)
+    array([1.4142, 0.    ])
+    """
+    y = held(y)
+    constant = agreeing(put_on(block, scale=scale) for block in row_blocks(y))[0]
+    return np.where(constant, 0.0, column_moments(by_block(y, transformed, scale=scale)).sd)
+
+
+def control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:
+    """Return ``control_sd`` of each contrast, shape ``(K, ...)``; nothing where an arm has fewer than two units.
+
+    Parameters
+    ----------
+    values, bounds
+        For each of A arms: outcomes of its units, and bounds on their rounding, shape ``(n_a, ...)`` each.
+    W
+        Weights, shape ``(K, A)``.
+
+    Examples
+    --------
+    >>> control_sd([np.array([1.0, 3.0]), np.array([5.0, 6.0])], [np.zeros(2)] * 2, sparse.csr_array([[-1.0, 1.0]]))
+    {'control_sd': array([1.41421356])}
+    """
+    subtracted = np.unique(W.indices[W.data < 0])
+    if min(len(values[a]) for a in subtracted) < 2:
+        return {}
+    sds = arm_sds([values[a] for a in subtracted], [bounds[a] for a in subtracted])
+    return {"control_sd": pooled_sd(sds, W[:, subtracted])}

@@ -1,0 +1,81 @@
+"""What a contrast says of itself: its do-notation, its scale and its estimand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from causalgia.effects.contrast_weights import Weights
+from causalgia.effects.scales import OF_MEANS
+from causalgia.errors import quoted
+
+_MOST_TERMS = 8
+
+
+def measured_on(outcomes: xr.Dataset) -> str:
+    """Return what the outcomes of a Dataset are measured on, in words."""
+    scale = outcomes.attrs.get("scale", "outcome")
+    return scale if isinstance(scale, str) else quoted(scale)
+
+
+def done(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
+    """Return the coordinate ``do (contrast)`` where the arms have one: theirs, as a signed sum."""
+    if "do" not in outcomes.variables:
+        return {}
+    text = dict(zip(map(str, outcomes["arm"].to_numpy()), map(str, outcomes["do"].to_numpy()), strict=True))
+    return {"do": ("contrast", [_signed_sum(w, text) for w in weights.values()])}
+
+
+def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
+    """Write weights as '+' and '−' terms, the positive ones first; of many the first eight."""
+    terms = sorted(w.items(), key=lambda item: item[1] < 0)
+    pieces = [
+        f"{'−' if value < 0 else '+'} {'' if abs(value) == 1 else f'{abs(value):.4g} '}{text[arm]}"
+        for arm, value in terms[: len(terms) if len(terms) <= _MOST_TERMS + 1 else _MOST_TERMS]
+    ]
+    more = len(terms) - len(pieces)
+    return " ".join([*pieces, *([f"± {more:,} more"] if more else [])]).removeprefix("+ ")
+
+
+def in_words(
+    outcomes: xr.Dataset, weights: Weights, scale: str, assignment: str, control: Any, interaction: Sequence[str] | None
+) -> dict[str, Any]:
+    """Return the attrs of effects: assignment, scale, control and estimand."""
+    on = measured_on(outcomes)
+    words: dict[str, Any] = {
+        "assignment": assignment,
+        "contrast_scale": _scale_in_words(scale, on),
+        "transform": scale,
+        "control": "" if control is None else str(control),
+        "estimand": _estimand(weights, scale, control, interaction),
+    }
+    if scale in OF_MEANS:
+        words |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
+    return words
+
+
+def _scale_in_words(scale: str, on: str) -> str:
+    if scale == "identity":
+        return on
+    if scale not in OF_MEANS:
+        return f"{scale} of {on}"
+    return f"log of mean {on}" if scale == "log_of_means" else f"{scale} of mean {on}"
+
+
+def _estimand(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
+    by_unit = scale not in OF_MEANS
+    outcome = "outcome" if by_unit else "mean outcome over units"
+    outcome = outcome if scale in ("identity", "ratio") else f"{scale.removesuffix('_of_means')}({outcome})"
+    arm = quoted(next(iter(weights))) if len(weights) == 1 else "the arm"
+    if control is not None:
+        against = "divided by" if scale == "ratio" else "minus"
+        what = f"{outcome} under {arm} {against} {outcome} under {quoted(str(control))}"
+    elif interaction is not None:
+        what = f"the interaction {' : '.join(interaction)} of {outcome}, over all 2^{len(interaction)} arms"
+        what = what.replace(" of mean", " (ratio of ratios) of mean") if scale == "ratio" else what
+    else:
+        what = f"the weighted sum of {outcome} over arms"
+        what = "the weighted product of mean outcomes over units" if scale == "ratio" else what
+    return f"mean over units of {what}" if by_unit else what

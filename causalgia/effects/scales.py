@@ -1,0 +1,208 @@
+"""Scales that outcomes can be put on, and how far rounding alone moves a number there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.errors import ContrastError, quoted
+from causalgia.numerics.row_blocks import extremes, row_blocks
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Pointwise = Literal["identity", "log", "log2", "logit"]
+OfMeans = Literal["log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity", "bliss"]
+Scale: TypeAlias = Pointwise | OfMeans
+#: scales of functions of the arms' means -> the value of no effect
+OF_MEANS = {
+    "log_of_means": 0.0,
+    "ratio": 1.0,
+    "excess_over_multiplicative": 0.0,
+    "bpnet": 1.0,
+    "cooperativity": 1.0,
+    "bliss": 0.0,
+}
+
+#: scale -> (the transform g, |g'|: how far an error of the outcome moves g)
+_TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "identity": (lambda y: y, np.ones_like),
+    "log": (np.log, lambda y: 1 / y),
+    "log2": (np.log2, lambda y: 1 / (y * np.log(2))),
+    "logit": (lambda y: np.log(y) - np.log1p(-y), lambda y: 1 / (y * (1 - y))),
+}
+#: a float64 outcome is itself the end of a calculation in float64
+_CALCULATION = 4 * np.finfo(float).eps
+
+_LOG_WORD = re.compile(r"(?<![a-z])(log(2|10|1p|e|s|ged|arithms?|arithmic)?|ln|logits?)(?![a-z])", re.IGNORECASE)
+_LOG_PREFIX = re.compile(r"(?<![A-Za-z])log[A-Z]")
+
+
+def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArray, Array]:
+    """Put outcomes on a scale in float64, with a bound on the rounding of each.
+
+    The bound is half a unit in the last place of the outcome's dtype (rounding to it), and four of float64 for the
+    arithmetic that made it, carried through the scale's derivative.
+
+    Parameters
+    ----------
+    y
+        Outcomes of any shape.
+    scale
+        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
+    measured_on
+        What the outcomes are measured on, in words.
+
+    Returns
+    -------
+    transformed, bound
+        Of the shape of `y`, both on the new scale.
+
+    Raises
+    ------
+    ContrastError
+        If the scale is unknown, or impossible for what is measured or for a value.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> y, bound = on_scale(xr.DataArray(np.array([1.0, 1e6], dtype=np.float32)), "identity", "counts")
+    >>> bound.round(7)
+    array([1.000e-07, 3.125e-02])
+    """
+    check_scale(y, scale, measured_on)
+    put, bound = put_on(y.to_numpy(), scale=scale)
+    return y.copy(data=put), bound
+
+
+def put_on(values: npt.NDArray[np.floating], *, scale: str) -> tuple[Array, Array]:
+    """Return what `on_scale` does, of outcomes that were checked for it.
+
+    Parameters
+    ----------
+    values
+        Outcomes of any shape, in the dtype that they were rounded to.
+    scale
+        As there.
+
+    Examples
+    --------
+    >>> put_on(np.array([1.0, 8.0]), scale="log2")[0]
+    array([0., 3.])
+    """
+    size, put = values.astype(np.float64), transformed(values, scale=scale)
+    bound = _TRANSFORMS[scale][1](size) * (np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size))
+    return put, bound + np.finfo(float).eps * np.abs(put)
+
+
+def transformed(values: npt.NDArray[np.floating], *, scale: str) -> Array:
+    """Return the first of what `put_on` does: the outcomes on the scale, in float64."""
+    return _TRANSFORMS[scale][0](values.astype(np.float64))
+
+
+def check_scale(y: xr.DataArray, scale: Any, measured_on: str) -> None:
+    """Refuse a scale that is unknown, or impossible for what is measured or for a value."""
+    if not isinstance(scale, str) or scale not in _TRANSFORMS:
+        raise ContrastError(f"scale {quoted(scale)} is none of {', '.join([*_TRANSFORMS, *OF_MEANS])}")
+    if scale != "identity":
+        refuse_logs(scale, measured_on)
+        _refuse_values(y, scale)
+
+
+def is_log(measured_on: str) -> bool:
+    """Say whether words for a scale name a logarithm.
+
+    Examples
+    --------
+    >>> [is_log(words) for words in ("log counts", "log2FC", "logCPM", "biology score", "analog signal")]
+    [True, True, True, False, False]
+    """
+    return bool(_LOG_WORD.search(measured_on) or _LOG_PREFIX.search(measured_on))
+
+
+def refuse_logs(scale: str, measured_on: str) -> None:
+    """Refuse to take the log, logit or ratio of what is a log already.
+
+    Examples
+    --------
+    >>> refuse_logs("log", "log counts")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ContrastError: scale='log': the outcomes are already on 'log counts'; use scale='identity', ...
+    """
+    if not is_log(measured_on):
+        return
+    if scale == "logit":
+        raise ContrastError(
+            f"scale='logit': the outcomes are on {quoted(measured_on)} and not probabilities; use scale='identity'"
+        )
+    raise ContrastError(
+        f"scale={quoted(scale)}: the outcomes are already on {quoted(measured_on)}; use scale='identity', which "
+        "compares logs"
+    )
+
+
+def _refuse_values(y: xr.DataArray, scale: str) -> None:
+    low, high = extremes(y.data) if y.size else (np.ones(1), np.zeros(1))
+    if not ((low <= 0).any() or (scale == "logit" and (high >= 1).any())):
+        return
+    value, where = next(_outside(y, scale))
+    labels = ", ".join(
+        f"{dim} {y[dim].to_numpy()[i]!s}" for dim, i in zip(y.dims, where, strict=True) if dim in y.coords
+    )
+    need = "outcomes between 0 and 1" if scale == "logit" else "positive outcomes"
+    raise ContrastError(f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}; use scale='identity'")
+
+
+def _outside(y: xr.DataArray, scale: str) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Find values that a scale is impossible for, and their indices, in their order."""
+    start = 0
+    for block in row_blocks(y.data):
+        for row, *others in np.argwhere((block <= 0) | (block >= 1) if scale == "logit" else block <= 0):
+            yield block[row, *others], (start + int(row), *map(int, others))
+        start += len(block)
+
+
+def agreement(values: Array, bound: Array) -> tuple[Flags, Flags]:
+    """Say where the rows are one number within their own rounding, and where that number may be 0.
+
+    They are one number where the intervals ``value +- bound`` of all rows share a point: one large row with a wide
+    bound hides nothing in the others.
+
+    Parameters
+    ----------
+    values, bound
+        Shape ``(n, ...)``.
+
+    Returns
+    -------
+    constant, zero
+        Shape ``(...)``; zero only where constant.
+
+    Examples
+    --------
+    >>> agreement(np.array([[0.3, 0.1, 0.0], [0.1 + 0.2, 0.2, 1e-17]]), np.full((2, 3), 1e-16))
+    (array([ True, False,  True]), array([False, False,  True]))
+    """
+    return agreeing([(values, bound)])
+
+
+def agreeing(parts: Iterable[tuple[Array, Array]]) -> tuple[Flags, Flags]:
+    """Return what `agreement` does of values and bounds that come some rows at a time.
+
+    Examples
+    --------
+    >>> agreeing([(np.array([[0.3]]), np.array([[1e-16]])), (np.array([[0.1 + 0.2]]), np.array([[1e-16]]))])
+    (array([ True]), array([False]))
+    """
+    ends = (((values - bound).max(axis=0), (values + bound).min(axis=0)) for values, bound in parts)
+    low, high = reduce(lambda a, b: (np.maximum(a[0], b[0]), np.minimum(a[1], b[1])), ends)
+    constant: Any = low <= high
+    return constant, constant & (low <= 0) & (high >= 0)

@@ -1,0 +1,264 @@
+"""Dose and response: weights over arms that differ in how much of something they have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from itertools import pairwise
+from math import gcd, lcm
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import ContrastError, EstimateError, quoted
+from causalgia.numerics.moments import Array, centred
+
+_ORDERS = ("linear", "quadratic", "cubic", "quartic", "quintic")
+
+
+def dose_contrasts(
+    outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any],
+    *,
+    along: str = "copies",
+    kind: Literal["slope", "orthonormal", "consecutive", "equally_spaced"] = "slope",
+    degree: int | None = None,
+) -> dict[str, dict[str, float]]:
+    """Return weights that ask how outcomes change with a dose, for `contrast(outcomes, contrasts=...)`.
+
+    Parameters
+    ----------
+    outcomes
+        A Dataset whose arms have a numeric coordinate `along`; or the doses themselves, arm name -> dose (a mapping, or
+        a Series by arm). Arms without a dose (NaN or empty) are left out.
+    along
+        The coordinate on the arm dim, such as the number of copies of a motif.
+    kind
+        ``"slope"``: the least-squares slope for one more of the dose, ``(x - mean x) / sum (x - mean x)^2``;
+        ``"orthonormal"``: orthonormal polynomials in the dose (linear, quadratic, ...), whose leading coefficient is
+        positive; ``"consecutive"``: each dose minus the one before; ``"equally_spaced"``: the integer polynomials of
+        tables, which take the doses as equally spaced whatever they are.
+    degree
+        Highest degree of the polynomials; None: all, one less than the number of doses.
+
+    Returns
+    -------
+    dict
+        Contrast name -> arm name -> weight. For each unit by itself that is its own slope (or step), so standard errors
+        come from the units and not from one pooled error.
+
+    Raises
+    ------
+    ContrastError
+        If no arm has such a coordinate, a dose is no number, there are fewer than two doses, or two arms share one
+        where each dose must be one arm.
+
+    Examples
+    --------
+    >>> dose_contrasts({"0": 0, "1": 1, "2": 2}, kind="consecutive")
+    {'1 minus 0': {'1': 1.0, '0': -1.0}, '2 minus 1': {'2': 1.0, '1': -1.0}}
+    >>> dose_contrasts({"none": 0, "one": 1, "three": 3}, kind="equally_spaced")["quadratic"]
+    {'none': 1.0, 'one': -2.0, 'three': 1.0}
+    """
+    doses = _doses(outcomes, along)
+    arms, x = list(doses), np.array(list(doses.values()))
+    if len(set(doses.values())) < 2:
+        raise ContrastError(
+            f"along={quoted(along)}: a response to a dose needs two or more doses, and there is {x[0]:g} alone"
+        )
+    if kind == "slope":
+        if degree is not None:
+            raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
+        away = centred(x)[1]
+        return {"slope": _named(arms, away / (away @ away))}
+    if len(set(doses.values())) < len(doses):
+        twice = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
+        raise ContrastError(
+            f"kind={quoted(kind)}: arm {quoted(twice)} shares its dose {doses[twice]:g} with another; drop one arm"
+        )
+    if kind == "consecutive":
+        if degree is not None:
+            raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
+        return {f"{b} minus {a}": {b: 1.0, a: -1.0} for a, b in pairwise(arms)}
+    makers: dict[str, Callable[[], Array]] = {
+        "orthonormal": lambda: orthonormal_polynomials(x, _degree(degree, len(x))),
+        "equally_spaced": lambda: integer_polynomials(len(x), _degree(degree, len(x))),
+    }
+    if kind not in makers:
+        raise ContrastError(f"kind={quoted(kind)} is none of 'slope', 'orthonormal', 'consecutive', 'equally_spaced'")
+    return {_order(j): _named(arms, row) for j, row in enumerate(makers[kind]())}
+
+
+def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str) -> dict[str, float]:
+    """Arm -> dose, in the order of the doses."""
+    if isinstance(outcomes, xr.Dataset):
+        if along not in outcomes.coords or outcomes[along].dims != ("arm",):
+            there = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c != "arm"]
+            raise ContrastError(
+                f"along={quoted(along)} is no coordinate on the arms; there are {', '.join(there) or 'none'}"
+            )
+        names, values = outcomes["arm"].to_numpy().tolist(), outcomes[along].to_numpy().tolist()
+    elif isinstance(outcomes, pd.Series):
+        names, values = outcomes.index.tolist(), outcomes.tolist()
+    elif isinstance(outcomes, Mapping):
+        names, values = list(outcomes), list(outcomes.values())
+    else:
+        raise ContrastError(
+            f"doses are in outcomes or in a mapping (or Series) of arm to dose, not in {type(outcomes).__name__}"
+        )
+    twice = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
+    if twice:
+        raise ContrastError(f"arm {quoted(twice[0])} has more than one dose; give one for each arm")
+    found = {str(a): _number(v, str(a)) for a, v in zip(names, values, strict=True) if not _missing(v)}
+    if not found:
+        raise ContrastError(f"along={quoted(along)}: no arm has a dose")
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NA or value == "" or value != value
+
+
+def _number(value: Any, arm: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise ContrastError(f"arm {quoted(arm)} has the dose {quoted(value)}, which is no number")
+    return number
+
+
+def _degree(degree: int | None, n: int) -> int:
+    if degree is None:
+        return n - 1
+    if isinstance(degree, bool) or not isinstance(degree, int | np.integer) or not 1 <= degree < n:
+        raise ContrastError(f"degree={quoted(degree)}: {n} doses have polynomials of degree 1 to {n - 1}")
+    return int(degree)
+
+
+def _order(j: int) -> str:
+    return _ORDERS[j] if j < len(_ORDERS) else f"degree {j + 1}"
+
+
+def _named(arms: list[str], weights: Array) -> dict[str, float]:
+    return {arm: float(w) for arm, w in zip(arms, weights, strict=True)}
+
+
+def orthonormal_polynomials(x: Array, degree: int) -> Array:
+    """Return polynomials of degree 1 to `degree` in x, orthonormal over the points, leading coefficients positive.
+
+    Each is x times the one before, made orthogonal to all lower ones (twice, for rounding).
+
+    Parameters
+    ----------
+    x
+        Different points, shape ``(k,)``.
+    degree
+        At most k - 1.
+
+    Returns
+    -------
+    array
+        Shape ``(degree, k)``.
+
+    References
+    ----------
+    Forsythe (1957), doi:10.1137/0105007.
+
+    Examples
+    --------
+    >>> orthonormal_polynomials(np.array([0.0, 1.0, 2.0]), 2).round(4) + 0.0
+    array([[-0.7071,  0.    ,  0.7071],
+           [ 0.4082, -0.8165,  0.4082]])
+    """
+    z = centred(x)[1]
+    z = z / np.abs(z).max()
+    rows = [np.full(len(x), len(x) ** -0.5)]
+    for _ in range(degree):
+        new, basis = z * rows[-1], np.stack(rows)
+        for _ in range(2):
+            new = new - basis.T @ (basis @ new)
+        rows.append(new / np.sqrt(new @ new))
+    return np.stack(rows[1:])
+
+
+def integer_polynomials(n: int, degree: int) -> Array:
+    """Return the orthogonal polynomials over 1, 2, ..., n in their smallest integers, leading coefficients positive.
+
+    Parameters
+    ----------
+    n
+        Number of equally spaced points.
+    degree
+        At most n - 1.
+
+    Returns
+    -------
+    array
+        Shape ``(degree, n)``.
+
+    Examples
+    --------
+    >>> integer_polynomials(4, 3)
+    array([[-3., -1.,  1.,  3.],
+           [ 1., -1., -1.,  1.],
+           [-1.,  3., -3.,  1.]])
+    """
+    rows = [[Fraction(1)] * n]
+    for _ in range(degree):
+        new = [i * value for i, value in enumerate(rows[-1])]
+        for row in rows:
+            share = _dot(new, row) / _dot(row, row)
+            new = [a - share * b for a, b in zip(new, row, strict=True)]
+        rows.append(new)
+    return np.array([_smallest(row) for row in rows[1:]], dtype=np.float64)
+
+
+def _dot(a: list[Fraction], b: list[Fraction]) -> Fraction:
+    return sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
+
+
+def _smallest(row: list[Fraction]) -> list[int]:
+    whole = [int(value * lcm(*(v.denominator for v in row))) for value in row]
+    return [value // gcd(*whole) for value in whole]
+
+
+def pooled_error(Y: Array, weights: Array) -> tuple[Array, Array, float]:
+    """Estimate contrasts of arms on shared units with one error variance for all (randomised blocks).
+
+    ``s^2`` is the mean square of what unit and arm do not explain, on (n - 1)(A - 1) degrees of freedom. It is exact
+    where every contrast of arms varies equally between units, and else too small for some and too large for others;
+    `estimate` takes each contrast's own.
+
+    Parameters
+    ----------
+    Y
+        Outcomes, shape ``(n, A)``.
+    weights
+        Of K contrasts, each summing to zero, shape ``(K, A)``.
+
+    Returns
+    -------
+    estimate, se, df
+        Shapes ``(K,)``, ``(K,)``, and a number.
+
+    References
+    ----------
+    Fisher (1935), The Design of Experiments, chapter 4.
+
+    Examples
+    --------
+    >>> Y = np.array([[1.0, 2.0, 4.0], [2.0, 5.0, 5.0], [0.0, 1.0, 5.0]])
+    >>> estimate, se, df = pooled_error(Y, np.array([[-1.0, 0.0, 1.0]]))
+    >>> estimate.round(4), se.round(4), df
+    (array([3.6667]), array([0.8607]), 4.0)
+    """
+    n, n_arms = Y.shape
+    if n < 2 or n_arms < 2:
+        raise EstimateError(f"a pooled error needs two or more units and arms, and there are {n} and {n_arms}")
+    left = centred(centred(Y)[1].T)[1]
+    df = float((n - 1) * (n_arms - 1))
+    means = centred(Y)[0][0]
+    return weights @ (means - means[0]), np.sqrt((left**2).sum() / df * (weights**2).sum(axis=1) / n), df

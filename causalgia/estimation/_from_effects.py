@@ -1,0 +1,428 @@
+"""Numbers of anybody's -> estimates: effects with their standard errors or covariance, from no trial of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import EstimateError, OutcomesError, quoted
+from causalgia.estimation.labels import contrast_names, shared_labels, square
+from causalgia.estimation.possible import refuse_crooked, refuse_disagreement, refuse_no_covariance, refuse_where
+from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation.tasks import Given, by_task, side_by_side, with_effect_columns
+from causalgia.numerics.moments import Array, p_and_limits
+from causalgia.numerics.tails import log_p
+from causalgia.schema import SCHEMA, annotate, validate
+
+TASK = "effect"
+
+_ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
+_VARIABLES = frozenset(row.name for row in _ON_ESTIMATES if ("contrast", "task") in row.dims)
+_ELSEWHERE = frozenset(r.name for r in _ON_ESTIMATES if not {("contrast", "task"), ("contrast",)} & set(r.dims))
+_NOT_COLUMNS = _ELSEWHERE | {"effect", "unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "df"}
+
+
+def from_effects(
+    effect: npt.ArrayLike | pd.DataFrame | xr.Dataset,
+    se: npt.ArrayLike | None = None,
+    covariance: npt.ArrayLike | None = None,
+    df: npt.ArrayLike | None = None,
+    names: Sequence[Any] | npt.NDArray[Any] | None = None,
+    *,
+    ci_prob: float = 0.95,
+) -> xr.Dataset:
+    """Make estimates of effects and their standard errors, or of effects and their covariance, from any source.
+
+    Parameters
+    ----------
+    effect
+        Effects of K contrasts, shape ``(K,)``. The names of a Series or DataArray are those of the contrasts; where
+        several arguments have names, these have to be the same in the same order. Or a table with the columns
+        ``effect`` and ``se`` (or ``estimate`` and ``std_error``), as `as_estimates` reads it, and nothing but `ci_prob`
+        beside it.
+    se
+        Their standard errors, shape ``(K,)`` or one number; the errors are then independent.
+    covariance
+        Their covariance, shape ``(K, K)``, which says the standard errors too. It counts as known.
+    df
+        Degrees of freedom of the standard errors, shape ``(K,)`` or one number; None: normal.
+    names
+        K names; None takes those of the arguments, and else counts from 0.
+    ci_prob
+        Probability of the intervals.
+
+    Returns
+    -------
+    Dataset
+        ``ace, se, p, log_p, lower, upper (contrast, task)``, ``df`` where it was given, and ``covariance (contrast,
+        contrast_, task)`` where it was given; one task, ``"effect"``.
+
+    Raises
+    ------
+    EstimateError
+        If an effect is not finite, or masked, an se is not positive, df is not positive, shapes or names differ, a
+        name is missing or repeated, or the covariance is not symmetric, not positive definite or not of these standard
+        errors. The message names the contrast.
+
+    Examples
+    --------
+    >>> estimates = from_effects([28.0, 8.0], se=[15.0, 10.0], names=["A", "B"])
+    >>> estimates["p"].values.ravel().round(4)
+    array([0.0619, 0.4237])
+    """
+    if isinstance(effect, pd.DataFrame | xr.Dataset):
+        return _of_table(effect, ci_prob, {"se": se, "covariance": covariance, "df": df, "names": names})
+    return _assembled({TASK: _as_given(effect, se, covariance, df, names, {})}, require_ci_prob(ci_prob))
+
+
+def _as_given(effect: Any, se: Any, covariance: Any, df: Any, names: Any, beside: dict[str, Any]) -> Given:
+    """Return the effects of one task as arrays that can be used, or say what is wrong with them."""
+    shared = shared_labels({"names": names, "effect": effect, "se": se, "covariance": covariance, "df": df})
+    names = shared if names is None else names
+    ace = np.atleast_1d(_numbers(effect, "effect"))
+    if ace.ndim != 1 or ace.size == 0:
+        raise EstimateError(f"effect has shape {ace.shape}; give one number for each of one or more contrasts")
+    labels = contrast_names(names, len(ace))
+    refuse_where(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
+    if se is None and covariance is None:
+        raise EstimateError("give either se= (independent errors) or covariance=")
+    matrix = None if covariance is None else _covariance(covariance, labels)
+    errors = _errors(se, matrix, labels)
+    freedom = np.full(len(ace), np.inf) if df is None else _positive(df, "df", labels, "None is normal")
+    if np.isinf(freedom).any() and not np.isinf(freedom).all():
+        raise EstimateError("df is infinite for some contrasts; give 1e9 for a normal one among others")
+    return Given(labels, ace, errors, freedom, matrix, beside)
+
+
+def _assembled(tasks: dict[Any, Given], ci_prob: float) -> xr.Dataset:
+    """Return the estimates of all tasks, with p and limits, in one Dataset."""
+    given = side_by_side(tasks)
+    t = (given.effect.ravel(), given.se.ravel(), given.df.ravel())
+    tested = dict(zip(("p", "lower", "upper"), p_and_limits(*t, ci_prob), strict=True)) | {"log_p": log_p(*t)}
+    shape, tested = given.effect.shape, {"ace": t[0], "se": t[1], **tested}
+    columns = {name: tested[name].reshape(shape) for name in ("ace", "se", "p", "log_p", "lower", "upper")}
+    columns |= {"df": given.df} if np.isfinite(given.df).all() else {}
+    data: dict[str, Any] = {name: (("contrast", "task"), column) for name, column in columns.items()}
+    data |= {} if given.covariance is None else {"covariance": (("contrast", "contrast_", "task"), given.covariance)}
+    coords: dict[str, Any] = {"contrast": given.labels, "task": list(tasks)}
+    coords |= {"contrast_": given.labels} if given.covariance is not None else {}
+    for name, column in given.beside.items():
+        if name in _NOT_COLUMNS or name in data:
+            continue
+        if name in _VARIABLES:
+            wide = column if column.ndim == 2 else np.broadcast_to(column[:, None], shape).copy()
+            data[name] = (("contrast", "task"), wide)
+        else:
+            coords[name] = (("contrast", "task")[: column.ndim], column)
+    attrs = {"ci_prob": ci_prob, "errors": "estimated" if "df" in columns else "known"}
+    return validate(annotate(xr.Dataset(data, coords=coords, attrs=attrs)), "estimates")
+
+
+def as_estimates(table: Any) -> xr.Dataset:
+    """Take estimates as they are, or a table with ``effect`` and ``se`` (or ``covariance``) as `from_effects` does.
+
+    The columns may also be called ``estimate`` and ``std_error`` (or ``std.error``), as broom and marginaleffects call
+    them.
+
+    Effects of many elements in each of several contrasts, as ``cg.mpra.fit`` measures them, are one question an
+    element: elements become the dim ``contrast`` and contrasts the dim ``task``, so that a family is the elements of
+    one contrast.
+
+    Estimates of which contrasts were selected get the part of their covariance that belongs to these, by its names.
+
+    Parameters
+    ----------
+    table
+        Estimates; or a Dataset with ``ace, se (element, contrast)``; or an
+        xarray Dataset with ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its
+        dim x naming the contrasts; or a pandas DataFrame with columns ``effect`` and ``se`` (and ``df``), its index (or
+        a column ``contrast``) naming the contrasts. Several tasks are a second dim ``task`` of effect and se, or a
+        column ``task`` of a long table, each with the same contrasts. What else is there on x becomes a coordinate on
+        contrast, which may name families; or a variable of estimates where it has the name of one, such as ``n_units``.
+
+    Raises
+    ------
+    OutcomesError
+        If it is none of these, or not as `causalgia.schema` says.
+    EstimateError
+        As `from_effects`; or if a standard error is negative, df is not positive, or the covariance is none: not
+        symmetric, with negative eigenvalues, or not of these standard errors. It may be singular.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5], "motif": ["x", "y"]}, index=["a", "b"])
+    >>> as_estimates(table)["contrast"].values, as_estimates(table)["motif"].values
+    (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
+    """
+    if isinstance(table, xr.Dataset) and "ace" in table:
+        table = of_elements(table) if "element" in table["ace"].dims else table
+        return _possible(aligned(validate(table, "estimates")))
+    return _of_columns(table)
+
+
+def _of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str, Any]) -> xr.Dataset:
+    """Return the estimates of a table, which says everything but the probability of the intervals."""
+    named = [name for name, value in beside.items() if value is not None]
+    if named:
+        raise EstimateError(
+            f"from_effects: {named[0]}= beside a table, whose columns say it; add a column {quoted(named[0])}, or "
+            "give arrays"
+        )
+    if isinstance(table, xr.Dataset) and "ace" in table:
+        raise EstimateError("from_effects: these are estimates already (they have 'ace'); give them to the verb itself")
+    return _of_columns(table, require_ci_prob(ci_prob))
+
+
+def _of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
+    table = with_effect_columns(table)
+    tables = by_task(table)
+    tables = {TASK: table} if tables is None else tables
+    return _assembled({task: _of_one_task(one) for task, one in tables.items()}, ci_prob)
+
+
+def of_elements(fitted: xr.Dataset) -> xr.Dataset:
+    """Return effects of elements, ``ace (element, contrast)``, as estimates, ``ace (contrast, task)``.
+
+    Of one contrast that was selected, ``ace (element)``, too.
+
+    Examples
+    --------
+    >>> fitted = xr.Dataset(
+    ...     {"ace": (("element", "contrast"), [[0.5], [1.0]])}, coords={"element": ["u1", "u2"], "contrast": ["GATA1"]}
+    ... )
+    >>> of_elements(fitted)["ace"].sel(contrast="u2", task="GATA1").item()
+    1.0
+    """
+    fitted = with_contrasts(fitted)
+    dims = {"element", "contrast"}
+    of_both = [n for n, v in fitted.data_vars.items() if set(v.dims) == dims and n in _VARIABLES]
+    of_each = [n for n, v in fitted.coords.items() if v.dims == ("element",) and n != "element"]
+    renamed = {"contrast": "task", "element": "contrast"}
+    found = fitted[of_both].transpose("element", "contrast").reset_coords(drop=True)
+    found = found.assign_coords({n: fitted[n] for n in of_each}).rename(renamed)
+    attrs = {n: v for n, v in fitted.attrs.items() if n != "control"} | {"errors": "estimated"}
+    if "method" in fitted.attrs:
+        attrs["method"] = f"method {quoted(fitted.attrs['method'])}"
+    if "control" in fitted.attrs:
+        attrs["estimand"] = f"the contrast's arm minus {fitted.attrs['control']}, in each element"
+    found.attrs = attrs
+    return annotate(found)
+
+
+def with_contrasts(fitted: xr.Dataset) -> xr.Dataset:
+    """Return effects of elements with their dim contrast, also where one was selected and the dim went with it.
+
+    Examples
+    --------
+    >>> with_contrasts(xr.Dataset({"ace": ("element", [0.5])}, coords={"contrast": "GATA1"}))["ace"].dims
+    ('contrast', 'element')
+    """
+    if "contrast" in fitted["ace"].dims:
+        return fitted
+    name = str(fitted["contrast"].item()) if "contrast" in fitted.coords else TASK
+    return fitted.drop_vars("contrast", errors="ignore").expand_dims(contrast=[name])
+
+
+def _of_one_task(table: Any) -> Given:
+    columns, names, covariance = _read(table)
+    if "effect" not in columns or ("se" not in columns and covariance is None):
+        raise OutcomesError(f"estimates: {_way_to_estimates(table)}")
+    beside = {name: _plain(column) for name, column in columns.items() if np.ndim(column) == 1}
+    return _as_given(columns["effect"], columns.get("se"), covariance, columns.get("df"), names, beside)
+
+
+def aligned(estimates: xr.Dataset) -> xr.Dataset:
+    """Return estimates whose covariance has the contrasts of its rows as its columns, in their order.
+
+    ``estimates.sel(contrast=[...])`` selects rows alone, because columns are on a dim of their own.
+
+    Raises
+    ------
+    EstimateError
+        If names do not say which columns these are.
+
+    Examples
+    --------
+    >>> whole = from_effects([1.0, 2.0], covariance=[[4.0, 1.0], [1.0, 9.0]], names=["a", "b"])
+    >>> aligned(whole.sel(contrast=["b"]))["covariance"].values.ravel()
+    array([9.])
+    """
+    if "covariance" not in estimates or "contrast_" not in estimates["covariance"].dims:
+        return estimates
+    matrix = square(estimates["covariance"], "contrast", "contrast_")
+    if matrix is estimates["covariance"] or matrix.equals(estimates["covariance"]):
+        return estimates
+    return estimates.drop_dims("contrast_").assign(covariance=matrix)
+
+
+def require_errors(estimates: xr.Dataset) -> None:
+    """Refuse estimates of effects that have no error: of one unit, or of exactly these units.
+
+    Raises
+    ------
+    EstimateError
+        With the reason, and what to do.
+
+    Examples
+    --------
+    >>> require_errors(xr.Dataset({"ace": ("contrast", [1.0])}))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: the estimates have no standard errors, ...
+    """
+    if "se" not in estimates:
+        raise EstimateError(
+            "the estimates have no standard errors, because one unit gives no standard error; use more units"
+        )
+    if estimates.attrs.get("target") == "units" and "p" not in estimates and not estimates["se"].any():
+        raise EstimateError(
+            "target='units': the effects on exactly these units are known, and nothing is sampled: there is no test, "
+            "no p and no interval; use ace as it is, or claim more: cg.estimate(effects, target='population')"
+        )
+
+
+def _possible(estimates: xr.Dataset) -> xr.Dataset:
+    """Refuse negative standard errors, degrees of freedom that are not positive, and what is no covariance."""
+    for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
+        wrong = estimates[name].to_numpy() < least if name in estimates else np.zeros(1, dtype=bool)
+        if wrong.any():
+            where = tuple(np.argwhere(wrong)[0])
+            label = estimates["contrast"].to_numpy()[where[0]] if "contrast" in estimates.coords else where[0]
+            raise EstimateError(
+                f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se >= 0 and df > 0 make sense"
+            )
+    if "covariance" in estimates:
+        refuse_no_covariance(estimates)
+    return estimates
+
+
+def _read(table: Any) -> tuple[dict[str, Any], Any, Any]:
+    """Return the columns of a table of anybody's, the names of its rows, and its covariance."""
+    if isinstance(table, pd.DataFrame):
+        named = table.set_index("contrast") if "contrast" in table.columns else table
+        if not named.columns.is_unique:
+            raise OutcomesError("estimates: two columns of the table have one name; rename or drop one")
+        return {str(c): named[c].to_numpy() for c in named}, named.index, None
+    if not isinstance(table, xr.Dataset) or "effect" not in table:
+        return {}, None, None
+    dims = table["effect"].dims
+    if len(dims) != 1:
+        raise OutcomesError(
+            f"estimates: 'effect' has dims {dims}; give one dim that names the contrasts, and 'task' if several"
+        )
+    columns = {
+        str(name): v.to_numpy() for name, v in table.variables.items() if v.dims in (dims, ()) and name != dims[0]
+    }
+    names = table[dims[0]].to_numpy() if dims[0] in table.coords else None
+    if "covariance" not in table:
+        return columns, names, None
+    matrix = table["covariance"].transpose(dims[0], ...)
+    return columns, names, square(matrix, str(dims[0]), str(matrix.dims[-1])).to_numpy() if matrix.ndim == 2 else matrix
+
+
+def _plain(column: Any) -> npt.NDArray[Any]:
+    """Return a column as an array: of text where every value is text."""
+    text = column.dtype == object and all(isinstance(value, str) for value in column)
+    return np.asarray(column.astype(str) if text else column)
+
+
+def _way_to_estimates(table: Any) -> str:
+    """Say how to come to estimates from what was given instead."""
+    if isinstance(table, xr.Dataset):
+        if "contrast" in table.dims and {"ice", "assigned"} & set(table.variables):
+            return "these are effects; give estimates = cg.estimate(effects)"
+        if "outcome" in table:
+            return (
+                "these are outcomes; contrast them first: effects = cg.contrast(outcomes, control=...), and then "
+                "estimates = cg.estimate(effects)"
+            )
+        described = f"a Dataset with {', '.join(map(str, table.variables)) or 'nothing'}"
+    else:
+        described = type(table).__name__
+    return (
+        "take them from cg.estimate or cg.from_effects, or give a table with columns 'effect' and 'se' "
+        f"('estimate' and 'std_error' will do, or a covariance), not {described}"
+    )
+
+
+def _numbers(values: Any, name: str) -> Array:
+    if np.ma.is_masked(values):
+        raise EstimateError(f"{name} has masked numbers; leave those contrasts out, or fill them in")
+    try:
+        if np.asarray(values).dtype.kind in "USmMc":
+            raise EstimateError(f"{name} does not hold numbers alone; give floats")
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, EstimateError):
+            raise
+        raise EstimateError(f"{name} does not hold numbers alone ({error}); give floats") from error
+    return numbers
+
+
+def _positive(values: Any, name: str, labels: npt.NDArray[Any], cure: str) -> Array:
+    numbers = _numbers(values, name)
+    if numbers.shape not in ((), (len(labels),)):
+        raise EstimateError(f"{name} has shape {numbers.shape}, and there are {len(labels)} effects")
+    numbers = np.broadcast_to(numbers, (len(labels),)).copy()
+    finite = numbers < np.inf if name != "df" else ~np.isnan(numbers)
+    refuse_where(~((numbers > 0) & finite), labels, numbers, name, f"is not a positive number; {cure}")
+    return numbers
+
+
+def _errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any]) -> Array:
+    """Return standard errors, of a covariance or of themselves; both have to say the same."""
+    if se is None and matrix is not None:
+        return np.asarray(np.sqrt(np.diagonal(matrix)))
+    errors = _positive(se, "se", labels, "a contrast without error is no estimate; leave it out")
+    if matrix is not None:
+        refuse_disagreement(errors, np.diagonal(matrix), labels)
+    return errors
+
+
+def _covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
+    matrix, n = _numbers(values, "covariance"), len(labels)
+    if matrix.shape != (n, n):
+        raise EstimateError(f"covariance has shape {matrix.shape}, and there are {n} effects; give ({n}, {n})")
+    refuse_where(
+        ~np.isfinite(matrix).all(axis=1), labels, np.diagonal(matrix), "covariance", "has a row that is not finite"
+    )
+    variances = np.diagonal(matrix)
+    refuse_where(~(variances > 0), labels, variances, "variance", "is not a positive number; leave the contrast out")
+    sd = np.sqrt(variances)
+    correlation = matrix / sd / sd[:, None]
+    refuse_crooked(correlation, labels, variances)
+    least = float(np.linalg.eigvalsh(correlation)[0])
+    if not least > 1e-12 * n:
+        raise EstimateError(
+            f"the covariance of the {n} effects is singular or not positive definite (least eigenvalue of "
+            f"the correlation {least:.2g}): some contrast is a sum of others; leave it out, or give se= alone"
+        )
+    return (matrix + matrix.T) / 2
+
+
+def typical_df(estimates: xr.Dataset, counted: npt.NDArray[np.bool_] | None = None) -> float:
+    """Return the median degrees of freedom of the standard errors, infinite where none are said.
+
+    Parameters
+    ----------
+    estimates
+        With ``df (contrast, task[, model])``, or without.
+    counted
+        Which contrasts count, shape ``(contrast,)``; None: all.
+
+    Examples
+    --------
+    >>> typical_df(from_effects([1.0, 2.0, 3.0], se=1.0, df=[3, 5, 40])), typical_df(from_effects([1.0], se=1.0))
+    (5.0, inf)
+    """
+    if "df" not in estimates:
+        return np.inf
+    df = estimates["df"].transpose("contrast", ...).to_numpy()
+    df = df if counted is None else df[counted]
+    known = df[~np.isnan(df)]
+    return float(np.median(known)) if known.size else np.inf

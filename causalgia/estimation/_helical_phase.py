@@ -1,0 +1,399 @@
+"""The turn of the helix: a wave of about 10.5 bp in an effect as a function of distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from scipy import special
+
+from causalgia.errors import EstimateError, quoted
+from causalgia.estimation._dose_contrasts import orthonormal_polynomials
+from causalgia.estimation.crossover import mean_ice
+from causalgia.estimation.regression import wald_htz
+from causalgia.estimation.request import Request, clusters, require_clusters
+from causalgia.numerics.moments import Array, Codes, centred
+from causalgia.schema import validate
+
+Trend = Literal["linear", "quadratic", "cubic", "natural_spline_4", "decay"]
+_DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
+_LEAST = {name: degree + 1 for name, degree in _DEGREES.items()} | {"natural_spline_4": 5, "decay": 5}
+_LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
+_TURN = 10.5
+_ROUNDING = 1e-9  # of the largest effect: waves of units that are nearer than that are the same
+
+
+@dataclass(frozen=True)
+class Wave:
+    """``a cos(2 pi d / P) + b sin(2 pi d / P) = A cos(2 pi (d - phase) / P)``.
+
+    Attributes
+    ----------
+    cos, sin
+        a and b.
+    amplitude, amplitude_se
+        A and its delta-method standard error.
+    phase_bp, phase_bp_se
+        Distance of the first peak, 0 to P, and its delta-method standard error.
+    F, df1, df2, p
+        Test that a = b = 0.
+    covariance
+        Of a and b, shape ``(2, 2)``.
+    """
+
+    cos: float
+    sin: float
+    amplitude: float
+    amplitude_se: float
+    phase_bp: float
+    phase_bp_se: float
+    F: float
+    df1: float
+    df2: float
+    p: float
+    covariance: Array
+
+
+def helical_phase(
+    effects: xr.Dataset,
+    *,
+    distance: str = "distance",
+    period: float = 10.5,
+    trend: Trend = "cubic",
+    periods: Sequence[float] | None = None,
+    cluster: str | None = "auto",
+) -> xr.Dataset:
+    """Ask whether an effect rises and falls with the turn of the helix, as a function of distance.
+
+    Effects at K distances are a smooth trend plus ``a cos(2 pi d / P) + b sin(2 pi d / P)``. ``"unitwise"`` fits each
+    unit by itself and tests the mean pair between units (Hotelling; CR2 with clusters): units carry the degrees of
+    freedom, and the claim is about new backgrounds. ``"mean_curve"`` fits the mean over units, and distances carry
+    them: it takes what is left of the curve for independent noise, and is given for comparison with the literature.
+
+    Parameters
+    ----------
+    effects
+        From `contrast` of a crossover, one contrast at each distance.
+    distance
+        Numeric coordinate on the contrasts.
+    period
+        P, in the units of the distance.
+    trend
+        ``"linear"``, ``"quadratic"``, ``"cubic"``, or ``"natural_spline_4"``: natural cubic splines with knots at the
+        quartiles of the distances and boundaries at their ends. ``"decay"``: a line and ``exp(-d / P)``,
+        ``exp(-d / 2P)`` and ``exp(-d / 4P)``, which follow the fall of any exponential with a length of P or more;
+        polynomials leave a hundred times as much of it, which a test takes for a wave where units hardly differ.
+    periods
+        Periods of the scan; None: 9.0 to 12.0 by 0.1.
+    cluster
+        As in `estimate`.
+
+    Returns
+    -------
+    Dataset
+        ``cos, sin, amplitude, amplitude_se, phase_bp, phase_bp_se, F, df1, df2, p (fit, task[, model])`` and
+        ``pair_covariance (fit, task[, model], pair, pair_)``; ``rss_trend, rss_full (task[, model])`` of the mean
+        curve, ``rss (period, task[, model])`` of the scan and its ``best_period (task[, model])``.
+
+    Raises
+    ------
+    EstimateError
+        Without ICE or distances, with too few distances or units, with distances at which the wave is part of the
+        trend, or where the pair is exactly 0 or fits exactly.
+
+    References
+    ----------
+    Hotelling (1931), doi:10.1214/aoms/1177732979. Hastie, Tibshirani & Friedman (2009),
+    doi:10.1007/978-0-387-84858-7, section 5.2.1.
+
+    Examples
+    --------
+    >>> d, rng = np.arange(20, 62), np.random.default_rng(0)
+    >>> ice = np.cos(2 * np.pi * (d - 3.0) / 10.5) + rng.normal(size=(30, 42))
+    >>> effects = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), ice[:, :, None])},
+    ...     coords={"contrast": [str(x) for x in d], "distance": ("contrast", d), "task": ["K562"]},
+    ... )
+    >>> found = helical_phase(effects).sel(fit="unitwise", task="K562")
+    >>> round(float(found["amplitude"]), 1), round(float(found["phase_bp"]), 1), int(found["df2"])
+    (1.0, 3.0, 28)
+    """
+    ice, x = _read(effects, distance)
+    grid = np.round(np.arange(90, 121) / 10, 1) if periods is None else _periods(periods)
+    period = float(_periods([period])[0])
+    groups = clusters(effects, Request(cluster, None, (), "population", "units"))
+    if groups is not None:
+        require_clusters(groups, len(groups.labels))
+    base, codes = trend_basis(x, trend, period=period), None if groups is None else groups.codes
+    n_clusters = len(ice) if groups is None else len(groups.labels)
+    if n_clusters < 3:
+        raise EstimateError(
+            f"the wave of each unit needs 3 or more of them, and there are {n_clusters}; draw more units"
+        )
+    flat = ice.reshape(*ice.shape[:2], -1)
+    mean = centred(flat)[0][0]
+    waves = [
+        [mean_curve_wave(x, mean[:, r], base, period) for r in range(flat.shape[2])],
+        [unitwise_wave(x, flat[..., r], base, period, codes) for r in range(flat.shape[2])],
+    ]
+    out = _dataset(effects, waves, ice.shape[2:])
+    trailing = effects["ice"].dims[2:]
+    scan = np.stack([_residual_squares(_design(x, base, P), mean) for P in grid]).reshape(len(grid), *ice.shape[2:])
+    out["rss"] = (("period", *trailing), scan)
+    out["best_period"] = (trailing, grid[scan.argmin(axis=0)])
+    for name, X in (("rss_trend", base), ("rss_full", _design(x, base, period))):
+        out[name] = (trailing, _residual_squares(X, mean).reshape(ice.shape[2:]))
+    said = {"period": period, "trend": trend, "cluster": "unit" if groups is None else groups.name}
+    return out.assign_coords(period=grid).assign_attrs(dict(effects.attrs) | said | {"n_units": len(ice)})
+
+
+def _read(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
+    """ICE and distances, in the order of the distances."""
+    validate(effects, "effects")
+    if "ice" not in effects:
+        raise EstimateError(
+            "the phase of each unit needs the ICE of a crossover, and in a parallel trial each unit shows one arm; "
+            'run the design with assignment="crossover"'
+        )
+    on_contrast = [str(c) for c in effects.coords if effects[c].dims == ("contrast",) and c != "contrast"]
+    if distance not in on_contrast or effects[distance].dtype.kind not in "fiu":
+        raise EstimateError(
+            f"distance={quoted(distance)}: no numeric coordinate of that name on the contrasts; there are "
+            f"{', '.join(on_contrast) or 'none'}; give one: effects.assign_coords({distance}=('contrast', [...]))"
+        )
+    x = effects[distance].to_numpy().astype(np.float64)
+    if not np.isfinite(x).all():
+        k = int(np.argmax(~np.isfinite(x)))
+        raise EstimateError(f"contrast {effects['contrast'].to_numpy()[k]!s} has the distance {x[k]}; repair it")
+    order = np.argsort(x, kind="stable")
+    return effects["ice"].to_numpy().astype(np.float64)[:, order], x[order]
+
+
+def _periods(periods: Any) -> Array:
+    try:
+        values = np.asarray([float(p) for p in periods])
+    except (TypeError, ValueError):
+        values = np.array([])
+    if not len(values) or not (np.isfinite(values) & (values > 0)).all():
+        raise EstimateError(f"a period of {quoted(periods)} is no positive number; B-DNA turns in about 10.5 bp")
+    return values
+
+
+def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
+    """Return an orthonormal basis of a trend over distances, the constant first.
+
+    Parameters
+    ----------
+    x
+        Distances, shape ``(K,)``.
+    trend
+        As in `helical_phase`.
+    period
+        P of the wave beside it, by which ``"decay"`` measures its lengths.
+
+    Returns
+    -------
+    array
+        Shape ``(K, q)``.
+
+    Raises
+    ------
+    EstimateError
+        If there is no such trend, or the distances are too few, or too close together, for it.
+
+    Examples
+    --------
+    >>> x = np.arange(11.0, 61.0)
+    >>> [trend_basis(x, trend).shape for trend in ("cubic", "natural_spline_4", "decay")]
+    [(50, 4), (50, 5), (50, 5)]
+    """
+    if trend not in _LEAST:
+        raise EstimateError(
+            f"trend={quoted(trend)} is none of {', '.join(map(quoted, (*_DEGREES, 'natural_spline_4', 'decay')))}"
+        )
+    points, least = len(np.unique(x)), _LEAST[trend]
+    if points <= least + 2:
+        raise EstimateError(
+            f"trend={quoted(trend)} with a wave needs {least + 3} or more distances, and there are {points}; "
+            "add distances, or use a simpler trend"
+        )
+    if trend in _DEGREES:
+        return np.column_stack([np.full(len(x), len(x) ** -0.5), orthonormal_polynomials(x, _DEGREES[trend]).T])
+    Q, R = np.linalg.qr(_natural_spline(x) if trend == "natural_spline_4" else _decays(x, period))
+    if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):
+        raise EstimateError(
+            f"trend={quoted(trend)}: {np.ptp(x):g} from the nearest to the farthest distance is too little beside a "
+            f"period of {period:g}; add distances, or use a simpler trend"
+        )
+    return np.asarray(Q)
+
+
+def _decays(x: Array, period: float) -> Array:
+    """Constant, line, and exponentials of one, two and four periods, shape (K, 5)."""
+    away = (x - x.min()) / period
+    return np.column_stack([np.ones(len(x)), away, *(np.exp(-away / length) for length in _LENGTHS)])
+
+
+def _natural_spline(x: Array) -> Array:
+    """Truncated-power basis of natural cubic splines with knots at the quartiles and ends, shape (K, 5)."""
+    z = (x - x.min()) / (x.max() - x.min())
+    knots = np.concatenate([[0.0], np.quantile(z, [0.25, 0.5, 0.75]), [1.0]])
+    cubes = np.maximum(z[:, None] - knots, 0.0) ** 3
+    d = (cubes[:, :-1] - cubes[:, -1:]) / (knots[-1] - knots[:-1])
+    return np.column_stack([np.ones(len(z)), z, d[:, :-1] - d[:, -1:]])
+
+
+def _design(x: Array, base: Array, period: float) -> Array:
+    turn = 2 * np.pi * x / period
+    X = np.column_stack([base, np.cos(turn), np.sin(turn)])
+    R = np.abs(np.diag(np.linalg.qr(X)[1])[-2:])
+    if R.min() < 1e-8 * np.sqrt(len(x)):
+        raise EstimateError(
+            f"at these {len(x)} distances a wave of period {period:g} is part of the trend; use distances that are no "
+            "multiples of half the period, or another period"
+        )
+    return X
+
+
+def _residual_squares(X: Array, y: Array) -> Array:
+    Q = np.linalg.qr(X)[0]
+    return np.asarray(((y - Q @ (Q.T @ y)) ** 2).sum(axis=0))
+
+
+def mean_curve_wave(x: Array, y: Array, base: Array, period: float) -> Wave:
+    """Fit trend and wave to one curve by least squares, with the F test of the pair.
+
+    Parameters
+    ----------
+    x, y
+        Distances and mean effects, shape ``(K,)``.
+    base
+        From `trend_basis`, shape ``(K, q)``.
+    period
+        P.
+
+    Examples
+    --------
+    >>> x = np.arange(30.0)
+    >>> y = np.sin(2 * np.pi * x / 10.5) + 0.01 * np.random.default_rng(0).normal(size=30)
+    >>> wave = mean_curve_wave(x, y, trend_basis(x, "linear"), 10.5)
+    >>> round(wave.sin, 2), round(wave.phase_bp, 1), wave.df2
+    (1.0, 2.6, 26.0)
+    """
+    X, df = _design(x, base, period), float(len(x) - base.shape[1] - 2)
+    full, alone = float(_residual_squares(X, y)), float(_residual_squares(base, y))
+    if full <= (1e-14 * np.abs(y).max()) ** 2 * len(y):
+        raise EstimateError("trend and wave fit the mean curve exactly, so nothing is left to judge the wave by")
+    inverse: Array = np.asarray(np.linalg.inv(X.T @ X), dtype=np.float64)
+    a, b = (inverse @ (X.T @ y))[-2:]
+    F = (alone - full) / 2 / (full / df)
+    return _wave(a, b, inverse[-2:, -2:] * full / df, period, (F, 2.0, df, float(special.fdtrc(2, df, F))))
+
+
+def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Codes | None = None) -> Wave:
+    """Fit trend and wave to each unit, and test the mean pair between units (or clusters).
+
+    Parameters
+    ----------
+    x
+        Distances, shape ``(K,)``.
+    ice
+        Individual causal effects, shape ``(n, K)``.
+    base
+        From `trend_basis`, shape ``(K, q)``.
+    period
+        P.
+    cluster
+        Cluster of each unit, shape ``(n,)``, or None.
+
+    Raises
+    ------
+    EstimateError
+        If they hardly differ, or in one direction alone.
+
+    Examples
+    --------
+    >>> x, rng = np.arange(30.0), np.random.default_rng(0)
+    >>> ice = np.sin(2 * np.pi * x / 10.5) + rng.normal(size=(20, 30))
+    >>> wave = unitwise_wave(x, ice, trend_basis(x, "linear"), 10.5)
+    >>> round(wave.sin, 1), wave.df1, wave.df2
+    (1.0, 2.0, 18.0)
+    """
+    X = _design(x, base, period)
+    pairs = ice @ np.linalg.solve(X.T @ X, X.T)[-2:].T
+    if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= _ROUNDING * np.abs(ice).max() * np.sqrt(len(ice)):
+        raise EstimateError("waves of units hardly differ (or in size alone), so no error between them judges the mean")
+    answer = mean_ice(pairs, cluster)
+    V: Array = np.asarray(answer.factor.T @ answer.factor)
+    test = wald_htz(answer.ace, V, float(answer.df[0]))
+    return _wave(float(answer.ace[0]), float(answer.ace[1]), V, period, (test.F, float(test.df1), test.df2, test.p))
+
+
+def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.random.Generator, n: int = 1_999) -> float:
+    """Return p of a wave in one curve by permutation of what its trend leaves over the distances.
+
+    The statistic is the share of the residual squares that the wave takes. Residuals of the trend are exchangeable, in
+    the approximation of Freedman and Lane, where the curve is that trend and independent noise.
+
+    Parameters
+    ----------
+    x, y, base, period
+        As in `mean_curve_wave`.
+    rng
+        What permutes.
+    n
+        Permutations; p is at least ``1 / (n + 1)``.
+
+    References
+    ----------
+    Freedman & Lane (1983), doi:10.1080/07350015.1983.10509354.
+
+    Examples
+    --------
+    >>> x, rng = np.arange(60.0), np.random.default_rng(0)
+    >>> y = np.exp(-x / 20) * (1 + 0.3 * np.cos(2 * np.pi * x / 10.5)) + 0.01 * rng.normal(size=60)
+    >>> permuted_wave(x, y, trend_basis(x, "decay"), 10.5, rng=rng)
+    0.0005
+    """
+    Q = np.linalg.qr(np.column_stack([base, _design(x, base, period)[:, -2:]]))[0]
+    left = y - base @ (base.T @ y)
+    permuted = rng.permuted(np.tile(left, (n, 1)), axis=1)
+    permuted = np.vstack([left, permuted - (permuted @ base) @ base.T])
+    share = ((permuted @ Q[:, -2:]) ** 2).sum(axis=1) / np.maximum((permuted**2).sum(axis=1), np.finfo(float).tiny)
+    return float((share >= share[0] * (1 - _ROUNDING)).mean())
+
+
+def _wave(a: float, b: float, V: Array, period: float, test: tuple[float, float, float, float]) -> Wave:
+    amplitude, omega = float(np.hypot(a, b)), 2 * np.pi / period
+    if amplitude == 0:
+        raise EstimateError("cosine and sine are exactly 0 at every distance, so there is no phase; drop that task")
+    g, h = np.array([a, b]) / amplitude, np.array([-b, a]) / amplitude**2
+    return Wave(
+        cos=float(a),
+        sin=float(b),
+        amplitude=amplitude,
+        amplitude_se=float(np.sqrt(g @ V @ g)),
+        phase_bp=float(np.arctan2(b, a) / omega % period),
+        phase_bp_se=float(np.sqrt(h @ V @ h) / omega),
+        F=test[0],
+        df1=test[1],
+        df2=test[2],
+        p=test[3],
+        covariance=V,
+    )
+
+
+def _dataset(effects: xr.Dataset, waves: list[list[Wave]], shape: tuple[int, ...]) -> xr.Dataset:
+    dims = ("fit", *effects["ice"].dims[2:])
+    names = [name for name in Wave.__dataclass_fields__ if name != "covariance"]
+    columns: dict[str, Any] = {
+        name: (dims, np.array([[getattr(w, name) for w in row] for row in waves]).reshape(2, *shape)) for name in names
+    }
+    pairs = np.array([[w.covariance for w in row] for row in waves]).reshape(2, *shape, 2, 2)
+    columns["pair_covariance"] = ((*dims, "pair", "pair_"), pairs)
+    kept = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
+    of_pair = {"pair": ["cos", "sin"], "pair_": ["cos", "sin"]}
+    return xr.Dataset(columns, coords={"fit": ["mean_curve", "unitwise"], **of_pair, **kept})

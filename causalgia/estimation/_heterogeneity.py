@@ -1,0 +1,259 @@
+"""Beyond the mean: how much individual effects differ, and in what share of contexts they matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import special
+
+from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.crossover import mean_ice
+from causalgia.estimation.individual import individual_effects
+from causalgia.estimation.request import Request, clusters, require_clusters
+from causalgia.numerics.moments import Array, Codes, centred, group_sums
+
+
+def heterogeneity(
+    effects: xr.Dataset,
+    *,
+    rope: tuple[float, float] | float | None = None,
+    quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95),
+    cluster: str | None = "auto",
+    ci_prob: float = 0.95,
+) -> xr.Dataset:
+    """Describe how individual causal effects (ICE) differ between contexts: sd, quantiles, share beyond the ROPE.
+
+    In a crossover each ICE is computed, so their distribution over the null model is estimated like any mean, with
+    standard errors by cluster; a parallel trial does not identify it.
+
+    Parameters
+    ----------
+    effects
+        From `contrast`, of a crossover.
+    rope
+        Region of practical equivalence on attrs["contrast_scale"]: its two ends; a number r is (-r, r); None: no
+        shares.
+    quantiles
+        Probabilities of the quantiles wanted.
+    cluster
+        As in `estimate`.
+    ci_prob
+        Probability of the intervals.
+
+    Returns
+    -------
+    Dataset
+        ``sd, sd_se, sd_lower, sd_upper (contrast, task[, model])`` of the ICE, by the jackknife of its logarithm;
+        ``quantiles, quantile_lower, quantile_upper (prob, contrast, task[, model])`` by Woodruff's interval, and
+        ``quantile_open`` where its limit is only the sample's extreme because there are too few units; with a ROPE
+        ``above, below`` and ``beyond`` (either; shares of contexts), each with ``_se``, ``_lower`` and ``_upper`` (Korn
+        & Graubard: Clopper-Pearson at the effective number of units). All respect the clusters.
+
+    Raises
+    ------
+    EstimateError
+        For a parallel trial or a function of means (no ICE), one unit or cluster, or an impossible option.
+
+    References
+    ----------
+    Miller (1974), doi:10.1093/biomet/61.1.1. Woodruff (1952), doi:10.1080/01621459.1952.10483443. Korn & Graubard
+    (1998), Survey Methodology 24(2), 193-201.
+
+    Examples
+    --------
+    >>> ice = np.random.default_rng(0).normal(1.0, 2.0, size=(400, 1, 1))
+    >>> effects = xr.Dataset(
+    ...     {"ice": (("unit", "contrast", "task"), ice)}, coords={"contrast": ["GATA1"], "task": ["K562"]}
+    ... )
+    >>> found = heterogeneity(effects, rope=(-1, 1)).squeeze()
+    >>> round(float(found["sd"]), 2), round(float(found["above"]), 2), found["quantiles"].values.round(1)
+    (1.99, 0.47, array([-1.9, -0.4,  0.9,  2.3,  4.2]))
+    """
+    ice, ends, probs = individual_effects(effects, "heterogeneity"), _ends(rope), _probabilities(quantiles)
+    ci_prob = float(_probabilities([ci_prob], "ci_prob")[0])
+    groups = clusters(effects, Request(cluster, None, (), "population", "units"))
+    if groups is not None:
+        require_clusters(groups, len(groups.labels))
+    codes = None if groups is None else groups.codes
+    dims = effects["ice"].dims[1:]
+    columns: dict[str, Any] = dict(
+        zip(("sd", "sd_se", "sd_lower", "sd_upper"), sd_of(ice, codes, ci_prob), strict=True)
+    )
+    for name, event in {} if ends is None else _events(ice, *ends).items():
+        parts_of = (name, *(f"{name}_{x}" for x in ("se", "lower", "upper")))
+        columns |= dict(zip(parts_of, share_of(event, codes, ci_prob), strict=True))
+    out = xr.Dataset({name: (dims, values) for name, values in columns.items()})
+    parts = zip(*(quantile_of(ice, p, codes, ci_prob) for p in probs), strict=True)
+    for name, part in zip(("quantiles", "quantile_lower", "quantile_upper", "quantile_open"), parts, strict=True):
+        out[name] = (("prob", *dims), np.stack(part))
+    kept = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
+    said = {"ci_prob": ci_prob, "cluster": "unit" if groups is None else groups.name, "n_units": len(ice)}
+    said |= {"n_clusters": len(ice) if groups is None else len(groups.labels)}
+    said |= {} if ends is None else {"rope_lower": ends[0], "rope_upper": ends[1]}
+    return out.assign_coords(prob=probs, **kept).assign_attrs(dict(effects.attrs) | said)
+
+
+def sd_of(ice: Array, cluster: Codes | None, ci_prob: float) -> tuple[Array, Array, Array, Array]:
+    """Return the sd of ICE, its standard error and limits.
+
+    The variance is the mean of ``e_i^2`` plus the (CR2) variance of the mean, which is ``sum e_i^2 / (n - 1)`` without
+    clusters. The standard error is the delete-one-cluster jackknife's of the log sd, with t on G - 1 degrees of
+    freedom. Over 4,000 trials 95 % intervals covered .95 with 200 or 50 normal units and .93 with 40 or 20 normal
+    parents of 5; with exponential ICE .93, .89, .90 and .88, the misses mostly too low.
+
+    Parameters
+    ----------
+    ice
+        Individual causal effects, shape ``(n, ...)``.
+    cluster
+        Cluster of each unit, shape ``(n,)``, or None.
+    ci_prob
+        Probability of the interval.
+
+    Returns
+    -------
+    sd, se, lower, upper
+        Shape ``(...)`` each; all 0 where nothing varies.
+
+    Examples
+    --------
+    >>> [round(float(x), 3) for x in sd_of(np.array([1.0, 2.0, 4.0, 9.0]), None, 0.95)]
+    [3.559, 2.596, 0.349, 36.277]
+    """
+    residuals = centred(ice)[1]
+    peak = np.abs(residuals).max(axis=0)
+    z = residuals / np.where(peak > 0, peak, 1.0)
+    variance = np.asarray((z**2).mean(axis=0) + mean_ice(z, cluster).se ** 2)
+    relative, n_clusters = _jackknife_of_log_sd(z, cluster)
+    sd = peak * np.sqrt(variance)
+    half = np.exp(np.minimum(special.stdtrit(n_clusters - 1, 0.5 + ci_prob / 2) * relative, 100.0))
+    return sd, sd * relative, sd / half, sd * half
+
+
+def _jackknife_of_log_sd(z: Array, cluster: Codes | None) -> tuple[Array, int]:
+    """Return the standard error of the log sd of centred values by leaving out clusters, and their number.
+
+    Where one cluster has all the spread, what is left without it counts as 1e-12 of it.
+    """
+    codes = np.arange(len(z)) if cluster is None else cluster
+    trailing = [1] * (z.ndim - 1)
+    sizes, sums, squares = np.bincount(codes).reshape(-1, *trailing), group_sums(z, codes), group_sums(z**2, codes)
+    left, total = len(z) - sizes, squares.sum(axis=0)
+    variance = (total - squares) / left - (sums / left) ** 2
+    logs = 0.5 * np.log(np.maximum(variance, 1e-12 * np.where(total > 0, total, 1.0) / len(z)))
+    g = len(sizes)
+    se = np.sqrt((g - 1) / g * (centred(logs)[1] ** 2).sum(axis=0))
+    return np.where(total > 0, se, 0.0), g
+
+
+def share_of(event: npt.NDArray[np.bool_], cluster: Codes | None, ci_prob: float) -> tuple[Array, Array, Array, Array]:
+    """Return the share of units with an event, its standard error (CR2) and Korn-Graubard limits.
+
+    Clopper-Pearson at the effective number of units ``p (1 - p) / se^2`` (at most n, times the squared ratio of t
+    quantiles); at a share of 0 or 1, where none can be estimated, at the number of clusters.
+
+    Parameters
+    ----------
+    event
+        Shape ``(n, ...)``.
+    cluster, ci_prob
+        As in `sd_of`.
+
+    Examples
+    --------
+    >>> [round(float(x), 3) for x in share_of(np.arange(20) < 4, None, 0.95)]
+    [0.2, 0.092, 0.057, 0.437]
+    """
+    answer, n = mean_ice(event.astype(np.float64), cluster), float(len(event))
+    share, tail = np.asarray(answer.ace), 0.5 - ci_prob / 2
+    size = np.full(share.shape, n)
+    if cluster is not None:
+        free = np.asarray(answer.se) > 0
+        effective = np.divide(share * (1 - share), np.asarray(answer.se) ** 2, out=np.zeros_like(share), where=free)
+        shrink = (special.stdtrit(n - 1, 1 - tail) / special.stdtrit(answer.df, 1 - tail)) ** 2
+        inside = (share > 0) & (share < 1)
+        size = np.where(inside, np.where(free, np.minimum(effective, n) * shrink, n), float(cluster.max() + 1))
+    hits = share * size
+    lower = np.where(hits > 0, special.betaincinv(np.maximum(hits, 1e-300), size - hits + 1, tail), 0.0)
+    upper = np.where(hits < size, special.betaincinv(hits + 1, np.maximum(size - hits, 1e-300), 1 - tail), 1.0)
+    return share, np.asarray(answer.se), lower, upper
+
+
+def quantile_of(
+    ice: Array, prob: float, cluster: Codes | None, ci_prob: float
+) -> tuple[Array, Array, Array, npt.NDArray[np.bool_]]:
+    """Return a quantile of ICE with Woodruff's limits: the quantiles at the ends of the interval of its share.
+
+    Parameters
+    ----------
+    ice
+        Individual causal effects, shape ``(n, ...)``.
+    prob
+        Probability of the quantile.
+    cluster, ci_prob
+        As in `sd_of`.
+
+    Returns
+    -------
+    quantile, lower, upper, open
+        Shape ``(...)`` each; open where a limit is the sample's extreme, for want of units beyond it.
+
+    Examples
+    --------
+    >>> quantile, lower, upper, open_ = quantile_of(np.arange(100.0), 0.5, None, 0.95)
+    >>> float(quantile), float(lower), float(upper), bool(open_)
+    (49.5, 39.0, 60.0, False)
+    """
+    n, ordered = len(ice), np.sort(ice, axis=0)
+    quantile = np.asarray(np.quantile(ordered, prob, axis=0))
+    answer = mean_ice((ice <= quantile).astype(np.float64), cluster)
+    chance = np.sqrt(prob * (1 - prob) / n)
+    se = np.maximum(answer.se, chance)
+    half = special.stdtrit(answer.df, 0.5 + ci_prob / 2) * se
+    from_below = np.floor(n * (prob - half)).astype(np.intp)
+    from_above = np.floor(n * (1 - prob - half)).astype(np.intp)
+    first, last = (np.maximum(rank, 1) for rank in (from_below, from_above))
+    lower, upper = (np.take_along_axis(ordered, np.asarray(i)[None], axis=0)[0] for i in (first - 1, n - last))
+    varies = ordered[0] < ordered[-1]
+    return quantile, lower, upper, ((from_below < 1) | (from_above < 1)) & varies
+
+
+def _events(ice: Array, lower: float, upper: float) -> dict[str, npt.NDArray[np.bool_]]:
+    above, below = ice > upper, ice < lower
+    return {"above": above, "below": below, "beyond": above | below}
+
+
+def _ends(rope: Any) -> tuple[float, float] | None:
+    if rope is None:
+        return None
+    pair = (-rope, rope) if _is_number(rope) else rope
+    try:
+        lower, upper = (float(x) for x in pair)
+    except (TypeError, ValueError):
+        raise EstimateError(f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)") from None
+    if not (np.isfinite([lower, upper]).all() and lower <= upper):
+        raise EstimateError(
+            f"rope={quoted(rope)} does not go from a lower to an upper number; for example rope=(-0.1, 0.1)"
+        )
+    return lower, upper
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real)
+
+
+def _probabilities(values: Any, name: str = "quantiles") -> Array:
+    try:
+        probs = np.asarray([float(p) for p in values])
+    except (TypeError, ValueError):
+        raise EstimateError(
+            f"{name}={quoted(values)} are not probabilities; for example {name}=(0.05, 0.5, 0.95)"
+        ) from None
+    if not len(probs) or not ((probs > 0) & (probs < 1)).all() or len(set(probs.tolist())) < len(probs):
+        raise EstimateError(f"{name}={quoted(values)}: give different numbers between 0 and 1; for example 0.95")
+    return probs

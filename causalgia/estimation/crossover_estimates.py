@@ -1,0 +1,276 @@
+"""The crossover side of `estimate`: which estimator a target means, and why some cannot be given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.arm_weights import weights_of
+from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.crossed import between_levels, crossed_mean
+from causalgia.estimation.crossover import (
+    Estimate,
+    from_factor,
+    mean_ice,
+    mean_of_cluster_means,
+    mean_of_rows,
+    stratified_mean,
+)
+from causalgia.estimation.next_predictor import NEXT, next_level, refuse_one_twice
+from causalgia.estimation.request import (
+    Answer,
+    Grouping,
+    Request,
+    clusters,
+    grouping,
+    parents_as_strata,
+    refuse_cluster,
+    require_clusters,
+)
+from causalgia.estimation.variance_moderation import Moderated
+from causalgia.numerics.moments import Array, centred, skewness
+from causalgia.numerics.row_blocks import Rows, by_block, column_moments, first_row, mean_from
+
+
+def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
+    """Estimate the ACE of every contrast from ICE for the target that was asked."""
+    refuse_parallel_choices(request)
+    if of_units_alone(effects, request):
+        return _of_units_alone(effects)
+    ice = settled(effects)
+    residuals = centred(ice)[1]
+    estimator: Callable[[xr.Dataset, Array, Request], tuple[Estimate, int, str, str]] = {
+        "population": _population,
+        "parents": _parents,
+        "units": _units,
+        "population x predictors": _crossed,
+        "next predictor": _crossed,
+        "population x replicates": _crossed,
+        "population x words": _crossed,
+    }[request.target]
+    answer, n_clusters, cluster, method = estimator(effects, ice, request)
+    n_units, n_contrasts = ice.shape[:2]
+    return Answer(
+        estimate=answer,
+        skewness=skewness(answer.factor)
+        if request.target == "population" and cluster != "unit"
+        else skewness(residuals if answer.ace.ndim == residuals.ndim - 1 else residuals.mean(axis=-1)),
+        reach=_reach(ice, answer.ace.ndim),
+        n_units=np.full(n_contrasts, n_units),
+        n_clusters=np.full(n_contrasts, n_clusters),
+        method=method,
+        cluster=cluster,
+        by_definition=request.target == "units",
+    )
+
+
+def of_units_alone(effects: xr.Dataset, request: Request) -> bool:
+    """Say whether each unit of a crossover stands for itself, so that its ICE may be read block by block."""
+    return "ice" in effects and request.target == "population" and clusters(effects, request) is None
+
+
+def _of_units_alone(effects: xr.Dataset) -> Answer:
+    """Estimate the ACE over new units, each independent; the factor is lazy where the ICE are."""
+    ice = settled_rows(effects)
+    found = column_moments(ice)
+    every = np.full(ice.shape[1], found.n)
+    method = "mean ICE; s^2 / n, t with n - 1 df"
+    return Answer(mean_of_rows(ice, found), found.skewness, found.largest, every, every, method, "unit")
+
+
+def _reach(ice: Array, ndim: int) -> Array:
+    """Return the largest |ICE| over the units, and over the predictors where they are one, (K, ...)."""
+    reach = np.maximum(ice.max(axis=0), -ice.min(axis=0))
+    return np.asarray(reach if reach.ndim == ndim else reach.max(axis=-1))
+
+
+def refuse_parallel_choices(request: Request) -> None:
+    """Refuse what only a parallel trial can use."""
+    if request.block is not None:
+        raise EstimateError(
+            f"block={quoted(request.block)} is for parallel trials: in a crossover every unit is its own block; "
+            f"where units of one {request.block} depend on each other, use cluster={quoted(request.block)}"
+        )
+    if request.covariates:
+        raise EstimateError(
+            f"covariates={quoted(request.covariates)} is for parallel trials: in a crossover each unit is compared "
+            "with itself and its covariates cancel; leave covariates= out"
+        )
+
+
+def check_one_unit(effects: xr.Dataset, request: Request) -> None:
+    """Check the request where there is one unit, which has an effect for every target but the crossed ones."""
+    refuse_parallel_choices(request)
+    clusters(effects, request)
+    if request.target == "parents":
+        parents_as_strata(effects)
+    if request.is_crossed:
+        raise EstimateError(
+            f"target={quoted(request.target)} needs two or more units, and there is one; draw more units, or use "
+            "target='units' for the effect on this one"
+        )
+
+
+def settled(effects: xr.Dataset) -> Array:
+    """ICE; where they are one number within the rounding of the outcomes, that number, and 0 where it may be 0."""
+    return np.asarray(settled_rows(effects), dtype=np.float64)
+
+
+def settled_rows(effects: xr.Dataset) -> Rows:
+    """Return what `settled` does, lazily where the ICE are lazy."""
+    ice = effects["ice"].data
+    ice = ice if ice.dtype == np.float64 else ice.astype(np.float64)
+    if not {"constant", "zero"} <= set(effects.variables) or not effects["constant"].any():
+        return ice
+    first = first_row(ice)
+    one = np.where(effects["zero"].to_numpy(), 0.0, first + mean_from(ice, first))
+    return by_block(ice, _put, one=one, constant=effects["constant"].to_numpy())
+
+
+def _put(ice: Array, *, one: Array, constant: npt.NDArray[np.bool_]) -> Array:
+    return np.where(constant, one, ice)
+
+
+def _population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    groups = clusters(effects, request)
+    assert groups is not None  # else `_of_units_alone` was asked
+    require_clusters(groups, len(groups.labels))
+    n_clusters, name = len(groups.labels), groups.name
+    if request.weights == "clusters":
+        answer = mean_of_cluster_means(ice, groups.codes)
+        return answer, n_clusters, name, f"mean over {name}s of their mean ICE; t with G - 1 df"
+    answer = mean_ice(ice, groups.codes)
+    return answer, n_clusters, name, f"mean ICE; CR2 by {name}, Satterthwaite (Bell-McCaffrey) df"
+
+
+def _parents(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    refuse_cluster(request, "these parents are fixed, and their units are drawn independently")
+    strata = parents_as_strata(effects)
+    _require_two_units(strata, "target='parents'")
+    answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
+    return answer, len(ice), "unit", "mean ICE with these parents fixed; variance within parents, Satterthwaite df"
+
+
+def _require_two_units(strata: Grouping, why: str, how: str = "") -> None:
+    lone = np.flatnonzero(strata.sizes < 2)
+    if lone.size:
+        raise EstimateError(
+            f"{why} needs the spread within each {strata.name}, and {lone.size} have one unit (first: "
+            f"{quoted(strata.labels[lone[0]])}); draw two or more units of each{how and f' ({how})'}, "
+            "or use target='population'"
+        )
+
+
+def _stratum_weights(strata: Grouping, request: Request) -> Array:
+    if request.weights == "clusters":
+        return np.full(len(strata.labels), 1 / len(strata.labels))
+    return np.asarray(strata.sizes / strata.sizes.sum())
+
+
+def _units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    refuse_cluster(request, "these units are fixed")
+    random = _uses_random_arms(effects)
+    if not random.any():
+        ace = _weighted_mean(effects, ice, request)
+        answer = from_factor(ace, np.zeros((1, *ace.shape)), float(max(len(ice) - 1, 1)))
+        return (
+            answer,
+            len(ice),
+            "unit",
+            "mean ICE of exactly these units; nothing is sampled, so the standard error is 0",
+        )
+    if effects.attrs.get("null_kind") != "genomic" or "parent" not in effects.coords:
+        k = int(np.argmax(random))
+        raise EstimateError(
+            f"target='units': contrast {effects['contrast'].to_numpy()[k]!s} has an arm that draws something of "
+            "its own, which needs two or more draws of every unit: null=cg.Genomic(of=..., draws=2), "
+            "or use target='population'"
+        )
+    strata = grouping(effects, "parent", "target='units'")
+    _require_two_units(
+        strata, "target='units' with an arm that draws something of its own", "cg.Genomic(of=..., draws=2)"
+    )
+    answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
+    factor = answer.factor * random.reshape(1, -1, *[1] * (ice.ndim - 2))
+    method = "mean ICE of exactly these sequences; variance of the arms' own draws, Satterthwaite df"
+    return from_factor(answer.ace, factor, answer.df), len(ice), "unit", method
+
+
+def _crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    what = "predictors" if request.target == NEXT else request.target.removeprefix("population x ")
+    if "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
+        raise EstimateError(_too_few(request.target))
+    if what == "predictors":
+        refuse_one_twice(effects, ice)
+    if request.target == NEXT and "denominator" in effects:
+        raise EstimateError(
+            f"target='next predictor' with scale={quoted(effects.attrs['transform'])}: there is no predictive interval "
+            "for a ratio; use scale='log_of_means', whose limits are those of the logarithm"
+        )
+    by_level, groups = np.moveaxis(ice, -1, 1), clusters(effects, request)
+    by, n_clusters, name, codes = "", len(ice), "unit", None
+    if groups is not None:
+        require_clusters(groups, len(groups.labels))
+        n_clusters, name, codes, by = len(groups.labels), groups.name, groups.codes, f"CR2 by {groups.name}, "
+        if request.weights == "clusters":
+            by_level, codes, by = centred(by_level, groups.codes)[0], None, f"means of {name}s, "
+    prior = between_levels(by_level) if _moderates(request) else None
+    if prior is None and request.moderate:
+        raise EstimateError(
+            f"moderate=True takes three or more predictors and contrasts, and there are {effects.sizes['model']} and "
+            f"{effects.sizes['contrast']}; leave it out"
+        )
+    said = "" if prior is None else _in_words(prior, what)
+    if request.target == NEXT:
+        answer = next_level(by_level, codes, between=prior)
+        return answer, n_clusters, name, _predicted(effects, by, said, moderated=prior is not None)
+    answer = crossed_mean(by_level, codes, between=prior)
+    return answer, n_clusters, name, f"mean ICE over units and {what}, both drawn; crossed, {by}Satterthwaite df{said}"
+
+
+def _moderates(request: Request) -> bool:
+    """Whether variances between levels are moderated over contrasts: on request for the next predictor, else usual."""
+    if request.target == "population x words":
+        return False
+    return request.target != NEXT if request.moderate is None else request.moderate
+
+
+def _predicted(effects: xr.Dataset, by: str, said: str, *, moderated: bool) -> str:
+    n = effects.sizes["model"]
+    parts = f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that they share"
+    holds = "; it holds on average over contrasts, and less where predictors differ most" if moderated else ""
+    return f"predictive interval from {n} predictors: {parts}; t on few df{said}{holds}"
+
+
+def _too_few(target: str) -> str:
+    if target == "population x replicates":
+        return (
+            "one replicate shows no variance between replicates; measure two or more, or use target='population' for "
+            "this one alone"
+        )
+    return (
+        f"target={quoted(target)} needs the answers of two or more predictors on a dim 'model'; run the trial on "
+        "cg.Ensemble([...]), or use target='population'"
+    )
+
+
+def _in_words(prior: Moderated, what: str) -> str:
+    least, most = (f"{df:.3g}" for df in (prior.prior_df.min(), prior.prior_df.max()))
+    df = least if least == most else f"{least} to {most}"
+    return f"; variance between {what} moderated over contrasts (squeezeVar, {df} prior df)"
+
+
+def _weighted_mean(effects: xr.Dataset, ice: Array, request: Request) -> Array:
+    groups = clusters(effects, request) if request.weights == "clusters" else None
+    means = centred(ice)[0] if groups is None else centred(centred(ice, groups.codes)[0])[0]
+    return np.asarray(means[0])
+
+
+def _uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
+    if "random" not in effects.coords or "weight" not in effects:
+        return np.zeros(effects.sizes["contrast"], dtype=bool)
+    return np.asarray(abs(weights_of(effects)) @ effects["random"].to_numpy().astype(bool).astype(np.float64) > 0)

@@ -1,0 +1,281 @@
+"""The parallel side of `estimate`: which estimator a target means, and why some cannot be given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.effects.scales import agreement
+from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.blocks import settled_block_effects
+from causalgia.estimation.crossover import Estimate, mean_ice
+from causalgia.estimation.effect_modification import require_rank, unit_covariate
+from causalgia.estimation.parallel import (
+    Fits,
+    add_covariate_sampling,
+    clustered,
+    fit_arms,
+    fit_arms_by_stratum,
+    residual_df,
+    welch,
+)
+from causalgia.estimation.request import (
+    Answer,
+    Grouping,
+    Request,
+    clusters,
+    grouping,
+    parents_as_strata,
+    refuse_cluster,
+    refuse_one_cluster,
+    require_clusters,
+)
+from causalgia.numerics.moments import Array, Codes, centred, skewness
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A parallel trial as arrays: outcomes and bounds on their rounding ``(n, R)``, arms ``(n,)``, weights ``(K, A)``.
+
+    Outcomes are shifted by those of the first unit: contrasts do not see it, and a large offset costs no digits.
+    """
+
+    Y: Array
+    rounding: Array
+    arm: Codes
+    W: Array
+    names: tuple[str, ...]
+
+    @property
+    def used(self) -> Codes:
+        """Arms with a weight in any contrast."""
+        return np.flatnonzero((self.W != 0).any(axis=0))
+
+    @property
+    def counts(self) -> Codes:
+        """Units of each arm, shape ``(A,)``."""
+        return np.bincount(self.arm, minlength=len(self.names))
+
+
+def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
+    """Estimate the ACE of every contrast from one outcome a unit for the target that was asked."""
+    if request.weights == "clusters":
+        raise EstimateError(
+            "weights='clusters' needs the ICE of a crossover; "
+            "in a parallel trial block='parent' weighs each parent once"
+        )
+    if request.is_crossed:
+        raise EstimateError(
+            f"target={quoted(request.target)} needs the ICE of a crossover; use target='population', 'parents' or "
+            "'units'"
+        )
+    trial = _trial(effects)
+    block = _block(effects, request)
+    if block is not None:
+        answer, n_clusters, cluster, method = _blocked(effects, trial, block, request)
+    else:
+        answer, n_clusters, cluster, method = _unblocked(effects, trial, request)
+    trailing = effects["outcome"].shape[1:]
+    return Answer(
+        estimate=_with_trailing(answer, trailing),
+        skewness=_skewness(trial, answer, n_clusters).reshape(-1, *trailing),
+        reach=np.broadcast_to(np.ptp(trial.Y[np.isin(trial.arm, trial.used)], axis=0), answer.ace.shape).reshape(
+            -1, *trailing
+        ),
+        n_units=(trial.W != 0) @ trial.counts,
+        n_clusters=n_clusters,
+        method=method,
+        cluster=cluster,
+    )
+
+
+def _trial(effects: xr.Dataset) -> _Trial:
+    if "weight" not in effects:
+        raise EstimateError("effects of a parallel trial have no 'weight (contrast, arm)'; use cg.contrast")
+    names = tuple(str(a) for a in effects["arm"].to_numpy())
+    column = {name: j for j, name in enumerate(names)}
+    arm = np.array([column[str(a)] for a in effects["assigned"].to_numpy()], dtype=np.intp)
+    Y = effects["outcome"].to_numpy().astype(np.float64).reshape(len(arm), -1)
+    rounding = effects["rounding"].to_numpy().reshape(len(arm), -1) if "rounding" in effects else np.zeros_like(Y)
+    trial = _Trial(Y - Y[0], rounding, arm, effects["weight"].to_numpy().astype(np.float64), names)
+    for a in trial.used:
+        if trial.counts[a] < 2:
+            raise EstimateError(
+                f"arm {quoted(names[a])} has {trial.counts[a]} unit(s), and a spread needs two; assign more units to "
+                "it, or leave it out"
+            )
+    return trial
+
+
+def _with_trailing(e: Estimate, trailing: tuple[int, ...]) -> Estimate:
+    ace, se, df, leverage = (x.reshape(len(x), *trailing) for x in (e.ace, e.se, e.df, e.leverage))
+    return Estimate(ace, se, df, e.factor.reshape(*e.factor.shape[:2], *trailing), leverage)
+
+
+def _skewness(trial: _Trial, answer: Estimate, n_clusters: npt.NDArray[np.intp]) -> Array:
+    """Return the skewness of the independent contributions: that of the error times the root of their number, (K, R).
+
+    The third cumulant of an error is the sum over its independent pieces of their cubes: of clusters or blocks their
+    influences; of units ``sum_a w_a^3 m3_a / n_a^2`` beside the variance ``sum_a w_a^2 m2_a / n_a``.
+    """
+    if len(answer.factor) == n_clusters.max():
+        return skewness(answer.factor)
+    third, second = np.zeros((2, len(trial.W), trial.Y.shape[1]))
+    for a in trial.used:
+        Y, w = trial.Y[trial.arm == a], trial.W[:, [a]]
+        if (away := centred(Y)[1]).size and not agreement(Y, trial.rounding[trial.arm == a])[0].all():
+            size = max(float(np.abs(trial.Y).max()), np.finfo(float).tiny)
+            third += w**3 * ((away / size) ** 3).mean(axis=0) / len(Y) ** 2
+            second += w**2 * ((away / size) ** 2).mean(axis=0) / len(Y)
+    of_all = np.divide(third, second**1.5, out=np.zeros_like(third), where=second > 0)
+    return np.asarray(of_all * np.sqrt(n_clusters)[:, None])
+
+
+def _block(effects: xr.Dataset, request: Request) -> Grouping | None:
+    """Find the strata: parents for the target 'parents', else the named block, else the design's own."""
+    if request.target == "parents":
+        if request.block not in (None, "parent"):
+            raise EstimateError(f"target='parents' takes parents as blocks; leave block={quoted(request.block)} out")
+        refuse_cluster(request, "these parents are fixed, and their units are drawn independently")
+        return parents_as_strata(effects)
+    if request.block is not None:
+        return grouping(effects, request.block, f"block={quoted(request.block)}")
+    return grouping(effects, "block", "block=None") if "block" in effects.coords else None
+
+
+def _blocked(
+    effects: xr.Dataset, trial: _Trial, block: Grouping, request: Request
+) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
+    if request.covariates:
+        raise EstimateError(
+            f"covariates={quoted(request.covariates)} with blocks ({quoted(block.name)}): both adjust for what was "
+            "known before; leave covariates= out, or drop the block coordinate"
+        )
+    drawn = request.target == "population"
+    _require_cells(trial, block, 1 if drawn else 2)
+    if drawn:
+        groups = _clusters_of_blocks(effects, block, request)
+        require = refuse_one_cluster if groups.name == block.name != "parent" else require_clusters
+        require(groups, len(groups.labels))
+        inside = settled_block_effects(trial.Y, trial.arm, block.codes, trial.W, trial.rounding)
+        answer = mean_ice(inside, groups.codes)
+        df = "t with G - 1 df" if groups.name == block.name else f"CR2 by {groups.name}, Satterthwaite df"
+        method = f"mean of the effects inside each {block.name}, drawn from a population of them; {df}"
+        return answer, np.full(len(trial.W), len(groups.labels)), groups.name, method
+    refuse_cluster(request, "units were randomised one by one inside fixed blocks")
+    fits = fit_arms_by_stratum(trial.Y, trial.arm, trial.used.tolist(), block.codes, rounding=trial.rounding)
+    answer = residual_df(fits, trial.W)
+    method = (
+        f"difference in means weighted by {block.name} size, {block.name}s fixed; Neyman by {block.name}, df n - A B"
+    )
+    return answer, (trial.W != 0) @ trial.counts, "unit", method
+
+
+def _require_cells(trial: _Trial, block: Grouping, least: int) -> None:
+    counts = np.zeros((len(block.labels), len(trial.names)), dtype=np.intp)
+    np.add.at(counts, (block.codes, trial.arm), 1)
+    for b, a in np.argwhere(counts[:, trial.used] < least)[:1]:
+        arm = trial.names[trial.used[a]]
+        cure = f"drop that {block.name}" + ("" if least == 1 else ", put more units in it, or use target='population'")
+        raise EstimateError(
+            f"{block.name} {quoted(block.labels[b])} has {counts[b, trial.used[a]]} unit(s) of arm {quoted(arm)}, "
+            f"and {least} are needed; {cure}"
+        )
+
+
+def _clusters_of_blocks(effects: xr.Dataset, block: Grouping, request: Request) -> Grouping:
+    """Blocks are the independent clusters, unless several of them share a larger one (a parent)."""
+    by_block = Grouping(block.name, np.arange(len(block.labels)), block.labels)
+    larger = clusters(effects, request)
+    if larger is None or larger.name == block.name:
+        return by_block
+    first = np.unique(block.codes, return_index=True)[1]
+    nested = (larger.codes == larger.codes[first][block.codes]).all()
+    if nested:
+        codes, labels = np.unique(larger.codes[first], return_inverse=True)[1], larger.labels
+        return by_block if len(labels) == len(block.labels) else Grouping(larger.name, codes, labels)
+    if _pairs(larger.codes, block.codes) == len(larger.labels):
+        return by_block
+    raise EstimateError(
+        f"{larger.name}s and {block.name}s cross, so {block.name}s are not independent draws: use target='units' "
+        f"(these {block.name}s), drop the {block.name}s (drop_vars({quoted(block.name)})) to cluster by {larger.name}, "
+        f"or cluster=None where {larger.name}s do not matter"
+    )
+
+
+def _pairs(a: Codes, b: Codes) -> int:
+    return len(np.unique(a * (int(b.max()) + 1) + b))
+
+
+def _unblocked(effects: xr.Dataset, trial: _Trial, request: Request) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
+    covariates = _covariates(effects, trial, request)
+    if request.target == "units":
+        refuse_cluster(request, "units were randomised one by one, and these are all there are")
+    groups = clusters(effects, request) if request.target == "population" else None
+    if groups is not None:
+        return _clustered(trial, groups, covariates, request)
+    n_clusters = (trial.W != 0) @ trial.counts
+    fits = _fits(trial, covariates)
+    if covariates is None:
+        return welch(fits, trial.W), n_clusters, "unit", "difference in means; Neyman's variance, Welch df"
+    answer = residual_df(fits, trial.W)
+    method = f"Lin's interacted regression on {', '.join(request.covariates)}; HC2, df n - A (p + 1)"
+    if request.target == "units":
+        return answer, n_clusters, "unit", method
+    answer = add_covariate_sampling(answer, fits, trial.W, covariates, None)
+    return answer, n_clusters, "unit", method.replace("HC2", "HC2 plus the sampling of the covariates' mean")
+
+
+def _fits(trial: _Trial, covariates: Array | None, cluster: Codes | None = None) -> Fits:
+    arms = trial.used.tolist()
+    return fit_arms(trial.Y, trial.arm, arms, cluster=cluster, covariates=covariates, rounding=trial.rounding)
+
+
+def _clustered(
+    trial: _Trial, groups: Grouping, covariates: Array | None, request: Request
+) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
+    has = np.zeros((len(trial.names), len(groups.labels)), dtype=bool)
+    has[trial.arm, groups.codes] = True
+    for a in trial.used:
+        if has[a].sum() < 2:
+            raise EstimateError(
+                f"all units of arm {quoted(trial.names[a])} share the one {groups.name} "
+                f"{quoted(groups.labels[int(np.argmax(has[a]))])}, so the spread between {groups.name}s is unknown; "
+                "draw from more of them, or use target='units'"
+            )
+    n_clusters = np.array([has[w != 0].any(axis=0).sum() for w in trial.W], dtype=np.intp)
+    require_clusters(groups, int(n_clusters.min()))
+    fits = _fits(trial, covariates, groups.codes)
+    answer = clustered(fits, trial.W, len(groups.labels))
+    method = f"difference in means; CR2 by {groups.name}, Satterthwaite (Bell-McCaffrey) df"
+    if covariates is not None:
+        answer = add_covariate_sampling(answer, fits, trial.W, covariates, groups.codes)
+        method = f"Lin's interacted regression on {', '.join(request.covariates)}; {method.split('; ')[1]}"
+    return answer, n_clusters, groups.name, method
+
+
+def _covariates(effects: xr.Dataset, trial: _Trial, request: Request) -> Array | None:
+    """Covariates centred at their mean over all units and scaled by their spread, shape (n, p)."""
+    if not request.covariates:
+        return None
+    columns = [_covariate(effects, name) for name in request.covariates]
+    x = np.column_stack(columns)
+    names = request.covariates
+    require_rank(x, names, "the units")
+    for a in trial.used:
+        if trial.counts[a] < len(names) + 2:
+            raise EstimateError(
+                f"arm {quoted(trial.names[a])} has {trial.counts[a]} units, and {len(names)} covariate(s) "
+                f"need {len(names) + 2} or more; use fewer covariates or more units"
+            )
+        require_rank(centred(x[trial.arm == a])[1], names, f"arm {quoted(trial.names[a])}")
+    return x
+
+
+def _covariate(effects: xr.Dataset, name: str) -> Array:
+    """Return a covariate, centred and scaled by its spread."""
+    x = centred(unit_covariate(effects, name, f"covariates={quoted(name)}"))[1]
+    return np.asarray(x / np.abs(x).max())

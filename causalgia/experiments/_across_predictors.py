@@ -1,0 +1,384 @@
+"""One question over many predictors or tasks: for how many of them is there an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.checks import nearest
+from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
+from causalgia.schema import annotate, require_dataset, validate
+from causalgia.streams import RNG
+from causalgia.workers import mapped
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from distributed import Client
+
+    from causalgia.verdicts.rope import Rope
+
+_SIDES = ("above", "below", "either")
+
+
+def across_predictors(
+    outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr.Dataset,
+    *,
+    contrast: str,
+    client: Client | None = None,
+) -> xr.Dataset:
+    """Estimate one contrast in many predictors or tasks, as estimates whose contrasts are the predictors.
+
+    They are then ready for the ordinary verbs: ``cg.infer`` draws them towards each other, ``cg.decide(...,
+    error="bayes_fdr")`` bounds the false discoveries among them, and `share_of_predictors` counts. Predictors that
+    answered the same units share errors, and their covariance comes with the estimates; predictors that answered
+    units of their own are independent.
+
+    Parameters
+    ----------
+    outcomes
+        Outcomes of an ensemble, whose dim ``model`` has the predictors, or of one predictor with many tasks; or
+        predictor -> outcomes of the same experiment, or a list of them (``"predictor 0"``, ``"predictor 1"``, ...).
+        All are on one scale, in one ``rng=`` each or one ``rng=`` for all.
+    contrast
+        Name of the contrast, one that the experiment names.
+    client
+        Of a Dask cluster (`distributed.Client`) whose workers take the predictors, one each at a time: the estimates
+        are the same, bit for bit on equal hardware, for any number of workers. None: this process. (Outcomes travel
+        to the workers: some tens of predictors, or large outcomes, are worth it.)
+
+    Returns
+    -------
+    Dataset
+        ``ace, se, df, p, ... (contrast, task)`` as `causalgia.estimate` gives them, with the predictors on contrast
+        (named ``"predictor: task"`` where a predictor has several tasks) and the contrast as the one task. A predictor
+        whose effect was the same in every unit is ``exact``, of se 0.
+
+    Raises
+    ------
+    OutcomesError
+        If predictors answered different experiments (null model, arms) or are on different scales, some share units
+        and others do not, or there are fewer than two.
+    ContrastError
+        If a predictor's outcomes lack the contrast.
+    ClusterError
+        If the cluster has no workers, loses them, or keeps silent for longer than the time limit.
+
+    References
+    ----------
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459: 3' GC bias over the 244 experiments of RNAcompete.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.zoo import EndGC, Oracle, Word
+    >>> experiment = cg.experiments.composition_bias(n_units=200)
+    >>> biased = {f"RBP{k}": Oracle(Word("UGCAUG", 1.0), EndGC(-0.2 * k, last=8)) for k in (1, 2, 3)}
+    >>> outcomes = {name: cg.run(experiment, oracle, rng=0) for name, oracle in biased.items()}
+    >>> estimates = across_predictors(outcomes, contrast="bias")
+    >>> estimates["ace"].values.ravel().round(2), estimates["contrast"].values.tolist()
+    (array([-0.07, -0.15, -0.22]), ['RBP1', 'RBP2', 'RBP3'])
+    """
+    tables = _by_predictor(outcomes)
+    if not tables:
+        raise OutcomesError("there is no predictor; give the outcomes of two or more")
+    _check_experiments(tables)
+    _check_scales(tables)
+    alike = _share_units(tables)
+    loaded = ((name, table if client is None else table.compute()) for name, table in tables.items())
+    names = [name or "the outcomes" for name in tables]
+    work = partial(_of_one if alike else _estimate_of_one, asked=contrast)
+    parts = mapped(work, loaded, what="the contrast", names=names, client=client)
+    if sum(part.sizes["contrast"] for part in parts) < 2:
+        raise OutcomesError("there is one predictor with one task, and nothing to compare it with; give two or more")
+    return _together(parts) if alike else _apart(parts)
+
+
+def share_of_predictors(
+    found: Any, *, rope: Rope, level: float = 0.95, ci_prob: float = 0.95, rng: RNG | None = None
+) -> xr.Dataset:
+    """Say for what share of the predictors the effect is beyond the region of practical equivalence.
+
+    The estimand is the share among these predictors, ``mean_k 1{delta_k outside the ROPE}``; its posterior is that of
+    the share in every joint draw, so its interval knows of which predictors one cannot be sure. It leans on the law
+    of effects: where that is right the interval covers as it says (simulated, 100 and 244 predictors), and where half
+    of them have one and the same effect the mixture's is off by some .03. `claimed` leans on it less.
+
+    A predictor whose effect was the same in every unit (a constant output, a site that it does not read) has no error
+    to draw and no place in a posterior, and yet it is one of the predictors: given estimates, it counts as it stands.
+
+    Parameters
+    ----------
+    found
+        From `across_predictors`; or, with a law or prior of one's own, ``cg.infer(across_predictors(...), rng=)``,
+        which takes only predictors whose effect varies.
+    rope
+        Region of practical equivalence, as `causalgia.decide` takes it. In sd of the control arm it is a point for a
+        predictor whose control arm does not vary.
+    level
+        1 minus the false-discovery rate among the predictors that are claimed.
+    ci_prob
+        Probability of the interval.
+    rng
+        Seed, Generator or SeedSequence for the draws, where estimates are given.
+
+    Returns
+    -------
+    Dataset
+        On (side, task), side ``"above"``, ``"below"``, ``"either"``: ``share`` (posterior mean), ``lower, upper``, and
+        ``claimed``, the share of predictors whose verdict says so with the mean error of all these at most
+        ``1 - level``. All are shares of attrs["n_predictors"], attrs["n_exact"] of which count as they stand.
+
+    Raises
+    ------
+    DecisionError
+        As `causalgia.decide`; or if the ROPE is 0, beyond which every effect lies, or estimates come without `rng`.
+
+    References
+    ----------
+    Mueller, Parmigiani, Robert & Rousseau (2004), doi:10.1198/016214504000001646.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> estimates = cg.from_effects([-0.3, -0.28, -0.33, 0.01, 0.0, -0.02], se=0.01)
+    >>> share = share_of_predictors(estimates, rope=(-0.1, 0.1), rng=0)
+    >>> share["share"].sel(side="below").item(), share["claimed"].sel(side="below").item()
+    (0.5, 0.5)
+    """
+    import xarray as xr
+
+    from causalgia.estimation.request import require_ci_prob
+
+    ci_prob = require_ci_prob(ci_prob)
+    decided = _decided(found, rope, level, rng)
+    if any((decisions["rope_lower"] == decisions["rope_upper"]).all() for _, decisions in decided):
+        raise DecisionError("rope=0: every effect lies beyond it; give the effects too small to matter, (lower, upper)")
+    n = sum(decisions.sizes["contrast"] for _, decisions in decided)
+    shares = _counts([_beyond(ace, decisions) for ace, decisions in decided]) / n  # (side, sample, task)
+    claimed = _counts([_claims(decisions) for _, decisions in decided]) / n  # (side, 1, task)
+    tail = (1 - ci_prob) / 2
+    lower, upper = np.quantile(shares, [tail, 1 - tail], axis=1)
+    columns = {"share": shares.mean(axis=1), "lower": lower, "upper": upper, "claimed": claimed[:, 0]}
+    first = decided[0][1]
+    n_exact = sum(ace.sizes["contrast"] for ace, _ in decided if ace.sizes["sample"] == 1)
+    return xr.Dataset(
+        {name: (("side", "task"), values) for name, values in columns.items()},
+        coords={"side": list(_SIDES), "task": first["task"].to_numpy()},
+        attrs={"n_predictors": n, "n_exact": n_exact, "rope": first.attrs["rope"], "level": level},
+    )
+
+
+def _decided(found: Any, rope: Rope, level: float, rng: RNG | None) -> list[tuple[xr.DataArray, xr.Dataset]]:
+    """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that vary, and of the exact ones."""
+    import xarray as xr
+
+    from causalgia.estimation import as_estimates
+    from causalgia.posterior import infer
+
+    if not isinstance(found, xr.Dataset):
+        return [_of_posterior(found, rope, level)]
+    estimates = as_estimates(found)
+    if rng is None:
+        raise DecisionError("the share among estimates is one among draws of their posterior; give rng=, such as rng=0")
+    exact = _exact(estimates)
+    parts = [] if exact.all() else [_of_posterior(infer(estimates.isel(contrast=~exact), rng=rng), rope, level)]
+    return parts + ([_of_points(estimates.isel(contrast=exact), rope, level)] if exact.any() else [])
+
+
+def _exact(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which contrasts are the same in every unit, (contrast,)."""
+    if "se" not in estimates:
+        return np.zeros(estimates.sizes["contrast"], dtype=bool)
+    none = estimates["se"] == 0
+    return np.asarray(none.all([dim for dim in none.dims if dim != "contrast"]).to_numpy())
+
+
+def _of_posterior(posterior: Any, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
+    from causalgia.verdicts import decide
+
+    decisions = decide(posterior, rope=rope, level=level, error="bayes_fdr")
+    draws = posterior["posterior"]["ace"].stack(sample=("chain", "draw"))
+    return draws.transpose("sample", "contrast", "task"), decisions
+
+
+def _of_points(estimates: xr.Dataset, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
+    """Return effects without error as one draw each; beside a control arm without spread any effect but 0 is beyond."""
+    from causalgia.verdicts import decide
+
+    if "control_sd" in estimates:
+        estimates = estimates.assign(control_sd=np.maximum(estimates["control_sd"], np.finfo(float).tiny))
+    draw = estimates["ace"].expand_dims("sample").transpose("sample", "contrast", "task")
+    return draw, decide(estimates, rope=rope, level=level)
+
+
+def _beyond(ace: xr.DataArray, decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which effects lie above, below and on either side of the ROPE, (side, sample, contrast, task)."""
+    above, below = ace > decisions["rope_upper"], ace < decisions["rope_lower"]
+    return _sides(*(side.transpose("sample", "contrast", "task").to_numpy() for side in (above, below)))
+
+
+def _claims(decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which verdicts say so, (side, 1, contrast, task)."""
+    verdicts = decisions["verdict"].transpose("contrast", "task").to_numpy()[None]
+    return _sides(verdicts == "increases", verdicts == "decreases")
+
+
+def _sides(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    return np.stack([above, below, above | below])
+
+
+def _counts(parts: list[npt.NDArray[np.bool_]]) -> npt.NDArray[np.float64]:
+    """Return how many contrasts of all parts are so in each draw, (side, sample, task)."""
+    return np.asarray(sum(part.sum(axis=2, dtype=np.float64) for part in parts))
+
+
+def _by_predictor(outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr.Dataset) -> dict[str, xr.Dataset]:
+    """Return the outcomes of each predictor by name, the members of ensembles apart."""
+    tables: dict[str, xr.Dataset] = {}
+    for name, table in _named(outcomes).items():
+        require_dataset(table, "outcomes")
+        tables |= _members(name, table) if "model" in table.dims else {name: table}
+    return tables
+
+
+def _named(outcomes: object) -> dict[str, Any]:
+    import xarray as xr
+
+    if isinstance(outcomes, xr.Dataset):
+        return {"": outcomes}
+    if isinstance(outcomes, Mapping):
+        return {str(name): table for name, table in outcomes.items()}
+    if isinstance(outcomes, Sequence) and not isinstance(outcomes, str):
+        return {f"predictor {k}": table for k, table in enumerate(outcomes)}
+    raise OutcomesError(
+        f"across_predictors takes {{predictor: outcomes}}, a list of outcomes, or those of an ensemble or of many "
+        f"tasks, not {type(outcomes).__name__}"
+    )
+
+
+def _members(name: str, table: xr.Dataset) -> dict[str, xr.Dataset]:
+    names = table["model"].to_numpy() if "model" in table.coords else range(table.sizes["model"])
+    begins = f"{name}: " if name else ""
+    return {f"{begins}{model}": table.isel(model=k, drop=True) for k, model in enumerate(names)}
+
+
+def _of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
+    """Return the effects of one contrast in the tasks of one predictor: its tasks as contrasts, in one task."""
+    from causalgia.effects import contrast
+
+    name, outcomes = named
+    effects = contrast(outcomes)
+    known = [str(c) for c in effects["contrast"].to_numpy()]
+    if asked not in known:
+        raise ContrastError(f"{name or 'the outcomes'}: there is no contrast {quoted(asked)}{nearest(asked, known)}")
+    if "ice" not in effects:
+        raise OutcomesError(f"{name or 'the outcomes'}: a parallel trial has no individual effects; run a crossover")
+    tasks = [str(task) for task in effects["task"].to_numpy()]
+    names = [name] if name and len(tasks) == 1 else [f"{name}: {task}" if name else task for task in tasks]
+    one = effects.drop_dims("arm").sel(contrast=asked, drop=True).rename(task="contrast")
+    turned = one.assign_coords(contrast=names).expand_dims(task=[asked]).transpose("unit", "contrast", "task")
+    turned.attrs = {key: effects.attrs[key] for key in _SAID if key in effects.attrs}
+    return validate(annotate(turned), "effects")
+
+
+_SAID = ("assignment", "scale", "contrast_scale", "transform", "null", "estimand", "rng")
+
+
+def _check_experiments(tables: Mapping[str, xr.Dataset]) -> None:
+    """Raise OutcomesError where predictors did not answer one experiment: another null model, or other arms."""
+    (name, first), *others = tables.items()
+    for other, table in others:
+        if apart := _difference(first, table):
+            raise OutcomesError(
+                f"{quoted(name)} and {quoted(other)} answered different experiments ({apart}), whose effects are not "
+                "of one kind; run one experiment on all predictors"
+            )
+
+
+def _difference(one: xr.Dataset, other: xr.Dataset) -> str:
+    """Return in what two experiments differ, and nothing where they are one."""
+    null, other_null = (str(table.attrs.get("null", "")) for table in (one, other))
+    if null != other_null:
+        return f"their null models: {null or 'not known'}; {other_null or 'not known'}"
+    arms, other_arms = _interventions(one), _interventions(other)
+    for arm in [*arms, *other_arms]:
+        if arms.get(arm) != other_arms.get(arm):
+            return f"arm '{arm}': {arms.get(arm, 'not there')}; {other_arms.get(arm, 'not there')}"
+    made = [str(table.attrs[name]) for table in (one, other) if (name := "design_fingerprint") in table.attrs]
+    return f"their designs: {made[0]}; {made[1]}" if len(set(made)) > 1 else ""
+
+
+def _interventions(outcomes: xr.Dataset) -> dict[str, str]:
+    if "arm" not in outcomes.coords:
+        return {}
+    arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
+    done = outcomes["do"].to_numpy() if "do" in outcomes.variables and outcomes["do"].dims == ("arm",) else arms
+    return dict(zip(arms, map(str, done), strict=True))
+
+
+def _check_scales(tables: Mapping[str, xr.Dataset]) -> None:
+    scales = {str(table.attrs.get("scale", "")) for table in tables.values()}
+    if len(scales) > 1:
+        raise OutcomesError(f"the predictors are on different scales ({', '.join(sorted(scales))}), and do not compare")
+
+
+def _same_units(one: xr.Dataset, other: xr.Dataset) -> bool:
+    """Whether two predictors answered the same units: their labels, parents and shares of G and C say so."""
+    known = [name for name in ("unit", "parent", "gc") if name in one.coords and name in other.coords]
+    return all(np.array_equal(one[name].to_numpy(), other[name].to_numpy()) for name in known)
+
+
+def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
+    """Whether all predictors answered the same units; raise OutcomesError where some did and others did not."""
+    first, *others = tables.values()
+    same = [_same_units(first, table) for table in others]
+    if all(same):
+        return True
+    seeds = [seed for table in tables.values() if (seed := str(table.attrs.get("rng", ""))).isdigit()]
+    if any(same) or len(set(seeds)) < len(seeds):
+        raise OutcomesError(
+            "some predictors share units, or the seed of their units, and others do not; run one experiment with one "
+            "rng= for all, or each predictor with an rng= of its own"
+        )
+    return False
+
+
+def _together(parts: list[xr.Dataset]) -> xr.Dataset:
+    """Estimate predictors that answered the same units, with the covariance of their estimates."""
+    from causalgia.estimation import estimate
+
+    return estimate(_joined(parts))
+
+
+def _estimate_of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
+    """Return the estimates of one contrast in the tasks of one predictor."""
+    from causalgia.estimation import estimate
+
+    return estimate(_of_one(named, asked))
+
+
+def _apart(estimates: list[xr.Dataset]) -> xr.Dataset:
+    """Return the estimates of predictors that answered units of their own: their errors are independent."""
+    from scipy.linalg import block_diag
+
+    from causalgia.estimation import covariance
+
+    plain = [one.drop_dims([dim for dim in ("contrast_", "cluster") if dim in one.dims]) for one in estimates]
+    joined = _joined(plain)
+    if len(estimates) == joined.sizes["contrast"]:
+        return joined
+    matrix = block_diag(*(covariance(one).to_numpy()[:, :, 0] for one in estimates))
+    coords = {"contrast_": joined["contrast"].to_numpy()}
+    return joined.assign(covariance=(("contrast", "contrast_", "task"), matrix[:, :, None])).assign_coords(coords)
+
+
+def _joined(parts: list[xr.Dataset]) -> xr.Dataset:
+    import xarray as xr
+
+    return xr.concat(
+        parts, "contrast", data_vars="minimal", coords="minimal", compat="override", combine_attrs="drop_conflicts"
+    )

@@ -1,0 +1,265 @@
+"""Do effects track measured affinities: a line through points with errors in both coordinates."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.errors import DesignError, quoted
+from causalgia.experiments.kit import settings
+from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.claims import analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels
+from causalgia.experiments.kit.wording import by_task, effect_in_words
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.estimation import Line
+    from causalgia.plot import Axes
+
+ForWords: TypeAlias = Sequence[float] | Mapping[str, float]
+"""A number for each word: in the order of the words, or word -> number, of which a pandas Series by words is one."""
+
+CONTROL = "untreated"
+_WORDS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
+_KD = (0.83, 4.8, 6.1, 280.0, 350.0, 4.9, 1830.0)
+_SLOPE, _FIT = ("slope", "slope_se", "slope_lower", "slope_upper"), ("scatter", "r2", "chi2", "df", "p")
+_RISE = ("rise", "rise_lower", "rise_upper")
+_OF_LINE = (*_SLOPE, "intercept", "intercept_se", "intercept_lower", "intercept_upper", *_FIT)
+_LEVEL = 0.05  # of the test that a line fits
+_ROUNDING = 1e-9  # effects that differ by less, relative to their size, are one
+
+
+def affinity(
+    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    *,
+    words: Sequence[str] = _WORDS,
+    kd: ForWords = _KD,
+    log10_kd_se: float | ForWords | None = None,
+    at: int | None = None,
+    n_units: int = 1_000,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks whether effects track measured affinities.
+
+    Each word against the untreated arm, and a line through the effects by the logarithm of their dissociation
+    constants, ``ACE = intercept + slope log10 K_D``: with the covariance of the effects, which share backgrounds and
+    control, with the errors of log10 K_D where they are given, and with a variance of words about the line, since
+    words differ by more than these errors (`causalgia.estimation.errors_in_variables`). Whether effects fall or rise is
+    judged over the range of K_D that was measured: the ``rise`` of the line from the tightest word to the weakest,
+    slope times the difference of their log10 K_D, is compared with the region by its interval. The slope, the change of
+    the effect for a tenfold weaker binding, is given beside it.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    words
+        Three words or more; published are RBFOX1's.
+    kd
+        Dissociation constant of each, positive, in any one unit, published in nM: in the order of `words`, or by word,
+        a mapping or a pandas Series with the words as its index (which may have others too).
+    log10_kd_se
+        Standard deviation of the error of each log10 K_D, given as `kd` is, or one number for all; None: K_D are exact.
+        An error that is small beside its K_D is ``se / (K_D ln 10)``: 0.043 for one of a tenth of it.
+    at
+        0-based start; None: the centre (of the longest word).
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for the effect of each word and for the line's rise, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        Arms and contrasts named after the words; coordinates ``log10_kd`` and, where given, ``log10_kd_se``. Finding
+        ``line (task)``: slope, intercept and rise with their limits, ``trend`` (the verdict on the rise), scatter and
+        fit.
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than three words, one is given twice (U is T) or leaves the sequence, or there is not one
+        positive K_D (and error) for each, not all alike.
+
+    References
+    ----------
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459. K_D: Auweter et al. (2006), doi:10.1038/sj.emboj.7600918. York
+    et al. (2004), doi:10.1119/1.1632486.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.affinity(log10_kd_se=0.1, n_units=200)
+    >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
+    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    Task RBFOX1: effects fall with K_D, by -3... from the tightest word to the weakest (-1... for each ...
+    """
+    settings.background(null)
+    listed = settings.words(words, "words", least=3)
+    start = settings.start_of(at, "at", null.length, max(map(len, listed)))
+    measured = _positive(dict(zip(_WORDS, _KD, strict=True)) if kd is _KD else kd, "kd", listed)
+    if len(set(measured)) == 1:
+        raise DesignError(f"kd: all words have the one K_D {measured[0]:g}, and a line needs different ones")
+    labels = {"log10_kd": dict(zip(listed, map(math.log10, measured), strict=True))}
+    if log10_kd_se is not None:
+        errors = [log10_kd_se] * len(listed) if isinstance(log10_kd_se, Real) else log10_kd_se
+        labels["log10_kd_se"] = dict(zip(listed, _positive(errors, "log10_kd_se", listed), strict=True))
+    return Experiment(
+        null=null,
+        arms=[Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start)) for word in listed)],
+        n_units=n_units,
+        contrasts=CONTROL,
+        entry=AFFINITY,
+        analysis=analysis_for("confirmatory", rope=rope),
+        labels=labels,
+    )
+
+
+def _positive(values: object, name: str, words: tuple[str, ...]) -> list[float]:
+    """Return one positive number for each word."""
+    by_word = _by_word(values, name)
+    listed = (
+        _in_order(values) if by_word is None else [by_word[word] for word in map(_read_as, words) if word in by_word]
+    )
+    if len(listed) != len(words):
+        lacks = [] if by_word is None else [word for word in words if _read_as(word) not in by_word]
+        shown = f": {', '.join(lacks[:3])} has none" if lacks else f"={quoted(values)}"
+        raise DesignError(f"{name}{shown}; give one number for each of the {len(words)} words, in order or by word")
+    for word, value in zip(words, listed, strict=True):
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+            raise DesignError(f"{name} of {word} is {quoted(value)}; it must be a positive, finite number")
+    return [float(value) for value in listed]
+
+
+def _in_order(values: object) -> list[Any]:
+    ordered = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
+    return list(values) if ordered or _items(values) else []  # type: ignore[call-overload]  # iterable, as just seen
+
+
+def _items(values: Any) -> list[tuple[Any, Any]]:
+    """Return label and value of a mapping or a Series."""
+    return list(values.items()) if isinstance(values, Mapping) or hasattr(values, "items") else []
+
+
+def _by_word(values: object, name: str) -> dict[str, Any] | None:
+    """Return word -> number of a mapping, or a Series with words as its index; None of what has an order alone."""
+    items = _items(values)
+    if not items or not (isinstance(values, Mapping) or all(isinstance(key, str) for key, _ in items)):
+        return None
+    count = Counter(_read_as(str(key)) for key, _ in items)
+    twice = [str(key) for key, _ in items if count[_read_as(str(key))] > 1]
+    if twice:
+        raise DesignError(f"{name}: {', '.join(twice[:3])} is there twice (U is T); name each word once")
+    return {_read_as(str(key)): value for key, value in items}
+
+
+def _read_as(word: str) -> str:
+    return word.upper().replace("U", "T")
+
+
+def _read(found: Found) -> Finding:
+    import xarray as xr
+
+    estimates, decisions = found.steps.estimates, found.steps.decisions
+    log_kd = estimates["log10_kd"].to_numpy()
+    reach = float(np.ptp(log_kd))
+    of = [str(name) for name in estimates["ace"].dims[1:]]
+    lines = _fits(estimates, found.experiment.labels)
+    fits = {begins: line for (begins, _), line in zip(by_task(estimates), lines, strict=True)}
+    trends = {begins: _trend(fits[begins], reach, rows) for begins, rows in by_task(decisions)}
+    rows = {begins: rows for begins, rows in by_task(estimates) if begins in trends}
+    said = tuple(f"{begins}: {_sentence(rows[begins], fits[begins], reach, trend)}" for begins, trend in trends.items())
+    shape = estimates["ace"].shape[1:]
+    columns = {name: (of, np.reshape([getattr(fit, name) for fit in fits.values()], shape)) for name in _OF_LINE}
+    rise = {
+        name: (of, reach * columns[slope][1])
+        for name, slope in zip(_RISE, ("slope", "slope_lower", "slope_upper"), strict=True)
+    }
+    verdicts = (of, np.reshape([trends.get(begins, "") for begins in fits], shape))
+    coords = {name: estimates[name].to_numpy() for name in of}
+    return Finding(datasets={"line": xr.Dataset(columns | rise | {"trend": verdicts}, coords)}, sentences=said)
+
+
+def _trend(line: Line, reach: float, decisions: xr.Dataset) -> str:
+    """Return the verdict on the line's rise: where its interval lies about the region of the words' effects."""
+    low, high = (decisions[end].to_numpy()[0] for end in ("rope_lower", "rope_upper"))
+    lower, upper = reach * line.slope_lower, reach * line.slope_upper
+    if upper < low:
+        return "decreases"
+    if lower > high:
+        return "increases"
+    return "negligible" if low <= lower and upper <= high and low < high else "undecided"
+
+
+def _fits(estimates: xr.Dataset, labels: Labels) -> list[Line]:
+    """Return the line of each task (and model)."""
+    from causalgia.estimation import covariance, errors_in_variables
+
+    n = estimates.sizes["contrast"]
+    errors = None
+    if "log10_kd_se" in labels:
+        errors = estimates["log10_kd_se"].to_numpy() ** 2
+    log_kd, ace = estimates["log10_kd"].to_numpy(), estimates["ace"].to_numpy().reshape(n, -1)
+    V = covariance(estimates).to_numpy().reshape(n, n, -1)
+    return [
+        errors_in_variables(log_kd, ace[:, j], y_covariance=V[..., j], x_covariance=errors, scatter=True)
+        for j in range(ace.shape[1])
+    ]
+
+
+_TRENDS = {
+    "decreases": "fall with K_D",
+    "increases": "rise with K_D",
+    "negligible": "do not depend on K_D",
+    "undecided": "neither clearly depend on K_D nor clearly do not",
+}
+
+
+def _sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -> str:
+    import xarray as xr
+
+    ace = rows["ace"].to_numpy()
+    if np.ptp(ace) <= _ROUNDING * abs(ace).max():
+        return f"all words have the one effect {ace[0]:.4g}, whatever their K_D."
+    limits = {"ace": line.slope, "lower": line.slope_lower, "upper": line.slope_upper}
+    rise = effect_in_words(xr.Dataset({name: reach * value for name, value in limits.items()}))
+    return (
+        f"effects {_TRENDS[trend]}, by {rise} from the tightest word to the weakest ({line.slope:.3g} for each tenfold "
+        f"weaker binding, R2 {line.r2:.2f}); words scatter about the line by {line.scatter:.2g}, {_fit_in_words(line)}."
+    )
+
+
+def _fit_in_words(line: Line) -> str:
+    if math.isinf(line.chi2):
+        return "and neither effects nor K_D have errors that would explain it"
+    fits = "a line fits within the errors" if line.p > _LEVEL else "more than their errors explain"
+    return f"{fits} (chi2 {line.chi2:.3g} on {line.df}, p {line.p:.2g})"
+
+
+def _draw(answer: Answer) -> Axes:
+    from causalgia.plot import against
+
+    found = answer.findings["line"].isel(task=0)
+    found = found.isel(model=0) if "model" in found.dims else found
+    line = (found["intercept"].item(), found["slope"].item())
+    return against(answer.decisions, x="log10_kd", line=line, task=str(found["task"].item()))
+
+
+AFFINITY = Entry(
+    name="affinity",
+    question="Do effects track measured affinities?",
+    estimand="The rise of E[Y(word) - Y(untreated)] over log10 of the words' true K_D, from the least to the "
+    "largest, over the null model.",
+    doi="10.1101/418459",
+    read=_read,
+    draw=_draw,
+)

@@ -1,0 +1,164 @@
+"""A bias for composition: what letters do by themselves, what a site does, and whether the one changes the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.patterns import as_pattern
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.claims import analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.settings import background, positions, site, start_of
+from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.sequences import Motif
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+UNTREATED, WORD = "untreated", "word"
+
+
+def composition_bias(
+    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    *,
+    bias: str | Motif = "GCGCGC",
+    at: int | Sequence[int] | None = None,
+    word: str | Motif = "CAAAUU",
+    word_at: int | None = None,
+    n_units: int = 1_000,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks whether GC, or any composition, moves the outcome, and changes a site's effect.
+
+    A full 2 x 2 on the same backgrounds: neither, the letters, the word, both. Three contrasts, each by itself:
+    ``bias``, the letters without the word; ``word``, the word without the letters; and their ``interaction``, by how
+    much the letters change the effect of the word. With several places there is a 2 x 2 for each, ``bias at 34`` and
+    ``interaction at 34``, and the first place is compared with every other one, ``bias at 34 - at 2``: a bias of one
+    end, and not of GC anywhere.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    bias
+        The letters, as a word; IUPAC letters draw for each unit (``"SSSSSS"``: G or C).
+    at
+        0-based start of the letters, or several; None: one base before the end of the background (of 41 bases 34, as
+        published, beside 2).
+    word, word_at
+        The site and its 0-based start (None: the centre); published are CAAAUU, UUAUUU and UUGCAC at 17.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        Arms ``"untreated"``, ``"word"``, ``"bias"`` and ``"bias + word"`` (for each place), with the factors
+        ``bias`` and ``word`` of levels 0 and 1; coordinate ``place``.
+
+    Raises
+    ------
+    DesignError
+        If letters and word overlap, or one leaves the sequence.
+
+    References
+    ----------
+    Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.zoo import EndGC, Oracle, Word
+    >>> experiment = cg.experiments.composition_bias(word="UGCAUG", n_units=200)
+    >>> binding = Oracle(Word("UGCAUG", 1.0), EndGC(-0.8, last=8), tasks=["RBFOX1"], scale="intensity", link="exp")
+    >>> outcomes = cg.run(experiment, binding, rng=0)
+    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    Task RBFOX1: GCGCGC at 34 decreases the outcome, ...; UGCAUG at 17 increases the outcome, ...; interaction ...
+    """
+    background(null)
+    letters, target = site(bias, "bias"), site(word, "word")
+    places = positions(max(null.length - len(as_pattern(letters)) - 1, 0) if at is None else at, "at")
+    start = start_of(word_at, "word_at", null.length, len(as_pattern(target)))
+    names = {place: "bias" if len(places) == 1 else f"bias at {place}" for place in places}
+    written = Embed(target, at=start)
+    arms = [Arm(UNTREATED, Untreated(), {"bias": 0, "word": 0}), Arm(WORD, written, {"bias": 0, "word": 1})]
+    for place, name in names.items():
+        alone = Embed(letters, at=place)
+        arms += [
+            Arm(name, alone, {"bias": 1, "word": 0}),
+            Arm(f"{name} + word", alone + written, {"bias": 1, "word": 1}),
+        ]
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=n_units,
+        contrasts=_contrasts(names),
+        entry=COMPOSITION_BIAS,
+        analysis=analysis_for("confirmatory", rope=rope),
+        labels={
+            "place": {**{name: place for place, name in names.items()}, WORD: start},
+            "written": {**dict.fromkeys(names.values(), as_pattern(letters).label), WORD: as_pattern(target).label},
+        },
+    )
+
+
+def _contrasts(names: dict[int, str]) -> dict[str, dict[str, float]]:
+    rows = {WORD: {WORD: 1.0, UNTREATED: -1.0}}
+    for name in names.values():
+        rows[name] = {name: 1.0, UNTREATED: -1.0}
+        rows[_interaction(name)] = {f"{name} + word": 1.0, name: -1.0, WORD: -1.0, UNTREATED: 1.0}
+    first, *others = names
+    return rows | {f"{names[first]} - at {other}": {names[first]: 1.0, names[other]: -1.0} for other in others}
+
+
+def _interaction(bias: str) -> str:
+    return bias.replace("bias", "interaction")
+
+
+_DOES = {
+    "increases": "increases the outcome",
+    "decreases": "decreases the outcome",
+    "negligible": "is negligible",
+    "undecided": "is undecided",
+}
+
+
+def _read(found: Found) -> Finding:
+    return Finding(sentences=tuple(f"{begins}: {_sentence(rows)}" for begins, rows in by_task(found.steps.decisions)))
+
+
+def _sentence(rows: xr.Dataset) -> str:
+    names = [str(name) for name in rows["contrast"].to_numpy()]
+    alone = [name for name in names if name != WORD and rows["written"].sel(contrast=name).item()]
+    between = [name for name in names if " - at " in name]
+    said = [_effect(rows, name) for name in (*alone, WORD)]
+    said += [f"{_interaction(name)} {_verdict(rows, _interaction(name))}" for name in alone]
+    said += [f"{name} {_verdict(rows, name)}" for name in between]
+    return f"{'; '.join(said)}."
+
+
+def _effect(rows: xr.Dataset, name: str) -> str:
+    row = rows.sel(contrast=name)
+    return f"{row['written'].item()} at {row['place'].item():.0f} {_verdict(rows, name)}"
+
+
+def _verdict(rows: xr.Dataset, name: str) -> str:
+    row = rows.sel(contrast=name)
+    return f"{_DOES[row['verdict'].item()]}, {effect_in_words(row)}"
+
+
+COMPOSITION_BIAS = Entry(
+    name="composition_bias",
+    question="Does GC, or any composition, at a place move the outcome, and does it change what a site does?",
+    estimand=(
+        "E[Y(letters) - Y(none)], E[Y(word) - Y(none)] and E[Y(both) - Y(letters) - Y(word) + Y(none)] over the null "
+        "model."
+    ),
+    doi="10.1371/journal.pcbi.1008925",
+    read=_read,
+)

@@ -1,0 +1,289 @@
+"""Does an element work alone, or does it need the sequence around it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.analysis import Analysis, Rope
+from causalgia.design import Arm, Genomic, Untreated
+from causalgia.design.intervention import Span
+from causalgia.effects.scales import is_log
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.tile_contexts import (
+    analysis_of,
+    blocks,
+    claim,
+    in_words,
+    real_sequences,
+    require_shufflable,
+    shuffled,
+    span_inside,
+)
+from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.reporting import format_effect
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = npt.NDArray[np.float64]
+
+WILD_TYPE, ALONE, CONTRAST = "wild type", "element alone", "element alone"
+DEPENDENT, NEUTRAL, INHIBITED = 0.95, 0.05, -0.3
+
+
+def context_dependence(
+    sequences: Any, *, element: Span, draws: int = 10, k: int = 2, rope: Rope = "0.2 sd"
+) -> Experiment:
+    """Return the experiment that asks whether an element needs its context, works without it, or is held down by it.
+
+    Each sequence as it is (WT) against the same with everything but the element shuffled (MUT). The contrast is ``MUT -
+    WT``. The finding ``index`` is the published ``(WT - MUT) / WT``: over all sequences the ratio of mean outcomes,
+    with Fieller's limits where the mean WT is not clearly away from 0 (the whole line where it may be 0); and of each
+    sequence alone, whose WT is known and whose MUT has the t interval of its draws. By the interval: above .95
+    ``"dependent"``, within .05 of 0 ``"neutral"``, below -.3 ``"inhibited"``, else ``"undecided"``. It takes an
+    outcome of which 0 is nothing: for one on a log scale there is no index, only the contrast.
+
+    Parameters
+    ----------
+    sequences
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
+        from, and errors are between sequences. One stands for itself, and errors are between its shuffles.
+    element
+        (start, stop) of what is kept, 0-based, stop excluded.
+    draws
+        Shuffles of each sequence.
+    k
+        k-let counts that a shuffle keeps: 1 composition, 2 dinucleotides. What is before the element and what is
+        behind it are shuffled each within itself.
+    rope
+        Region of practical equivalence for the contrast, on the predictor's scale; sd of the wild type.
+
+    Returns
+    -------
+    Experiment
+        Arms ``"wild type"`` and ``"element alone"``.
+
+    Raises
+    ------
+    DesignError
+        If the element leaves the sequence or is all of it, sequences have several lengths, or one sequence is given
+        with a single draw or with a rope in sd.
+
+    References
+    ----------
+    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3. Fieller (1954), doi:10.1111/j.2517-6161.1954.tb00159.x.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.zoo import Gate, Oracle, Word
+    >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.002), scale="activity")
+    >>> sequence = "ACCGTCAC" * 9 + "GATAAG" + "CCAG" * 10 + "TATAAA" + "CACTGAGT" * 9
+    >>> experiment = cg.experiments.context_dependence([sequence], element=(72, 78), rope=(-0.5, 0.5))
+    >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: element 72-78 is dependent on its context: (WT - MUT) / WT = ...
+    """
+    null = real_sequences(sequences, draws, rope, fixed_control=True)
+    kept = span_inside(element, "element", null.length)
+    context = [block for block in blocks(null.length, [kept]) if block != kept]
+    require_shufflable(context, k)
+    return Experiment(
+        null=null,
+        arms=[Arm(WILD_TYPE, Untreated()), Arm(ALONE, shuffled(context, k))],
+        n_units=null.available,
+        contrasts=WILD_TYPE,
+        entry=CONTEXT_DEPENDENCE,
+        analysis=analysis_of(null, rope),
+        labels={"element": {CONTRAST: in_words(kept)}},
+    )
+
+
+@dataclass(frozen=True)
+class Index:
+    """The index of context dependence and its verdict, every array of one shape.
+
+    Attributes
+    ----------
+    index, lower, upper
+        ``(WT - MUT) / WT`` with the limits of its interval; infinite where `unbounded`.
+    unbounded
+        Whether the mean WT may be 0, so that the interval is the whole line.
+    verdict
+        "dependent", "neutral", "inhibited" or "undecided".
+    """
+
+    index: Array
+    lower: Array
+    upper: Array
+    unbounded: npt.NDArray[np.bool_]
+
+    @property
+    def verdict(self) -> npt.NDArray[np.str_]:
+        return context_verdict(self.lower, self.upper)
+
+
+def context_verdict(lower: Array, upper: Array) -> npt.NDArray[np.str_]:
+    """Return what intervals of the index say by the published thresholds, of the shape of the limits.
+
+    Examples
+    --------
+    >>> context_verdict(np.array([0.96, -0.04, -9.0, 0.5]), np.array([1.1, 0.03, -0.4, 0.97])).tolist()
+    ['dependent', 'neutral', 'inhibited', 'undecided']
+    """
+    inside = (lower > -NEUTRAL) & (upper < NEUTRAL)
+    chosen = [lower > DEPENDENT, inside, upper < INHIBITED]
+    return np.select(chosen, ["dependent", "neutral", "inhibited"], "undecided")
+
+
+def context_index(
+    change: Array, wild_type: Array, variances: tuple[Array, Array, Array], df: Array, *, ci_prob: float = 0.95
+) -> Index:
+    """Return ``change / WT`` with Fieller's limits, which hold whatever the wild type.
+
+    Where WT is 0 no share of it is defined: the index is 0 where nothing changed, else infinite, and the interval is
+    the whole line.
+
+    Parameters
+    ----------
+    change, wild_type
+        Estimates of ``WT - MUT`` and of WT, shape ``(...)``.
+    variances
+        Variance of the change, covariance of the two, variance of WT, shape ``(...)`` each; where WT is known the
+        last two are 0.
+    df
+        Degrees of freedom, shape ``(...)``.
+    ci_prob
+        Probability of each interval.
+
+    References
+    ----------
+    Fieller (1954), doi:10.1111/j.2517-6161.1954.tb00159.x.
+
+    Examples
+    --------
+    >>> found = context_index(
+    ...     np.array([1.98, 0.0]), np.array([2.0, 0.0]), (np.full(2, 1e-4), np.zeros(2), np.zeros(2)), np.array(9.0)
+    ... )
+    >>> found.index, found.verdict.tolist(), found.unbounded.tolist()
+    (array([0.99, 0.  ]), ['dependent', 'undecided'], [False, True])
+    """
+    from causalgia.estimation import fieller
+
+    nothing = wild_type == 0
+    lower, upper, unbounded = fieller(change, wild_type, variances, df, ci_prob)
+    share = np.where(nothing, 0.0, change / np.where(nothing, 1.0, wild_type))
+    infinite = np.where(change > 0, np.inf, np.where(change < 0, -np.inf, 0.0))
+    return Index(np.where(nothing, infinite, share), lower, upper, unbounded)
+
+
+def _pairs(outcomes: xr.Dataset) -> tuple[Array, xr.DataArray]:
+    """Return WT - MUT and WT of each unit, (unit, 2, task[, model]), and one of them with its labels."""
+    y = outcomes["outcome"].astype(float)
+    wild, alone = (y.sel(arm=arm, drop=True).transpose("unit", ...) for arm in (WILD_TYPE, ALONE))
+    return np.stack([(wild - alone).to_numpy(), wild.to_numpy()], axis=1), wild
+
+
+def _overall(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
+    """Return the index of all sequences together, a ratio of two means, (task[, model])."""
+    from causalgia.estimation import mean_ice, stratified_mean
+
+    pairs, wild = _pairs(outcomes)
+    parents, codes = np.unique(outcomes["parent"].to_numpy(), return_inverse=True)
+    alone = len(parents) == 1
+    means = stratified_mean(pairs, codes, np.ones(1)) if alone else mean_ice(pairs, codes)
+    covariance = np.einsum("ga...,gb...->ab...", means.factor, means.factor)
+    variances = (covariance[0, 0], covariance[0, 1], covariance[1, 1])
+    df = np.broadcast_to(means.df, means.ace.shape)[0]
+    index = context_index(means.ace[0], means.ace[1], variances, df, ci_prob=analysis.level)
+    of = f"(E WT - E MUT) / E WT over {outcomes.attrs.get('null', 'the units')}"
+    return _table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(estimand=of)
+
+
+def _of_each(outcomes: xr.Dataset, null: Genomic, level: float) -> xr.Dataset:
+    """Return the index of each sequence, whose WT is one known number, (sequence, task[, model])."""
+    import xarray as xr
+
+    pairs, wild = _pairs(outcomes)
+    n = len(pairs) // null.draws
+    change, wild_type = np.moveaxis(pairs[: n * null.draws].reshape(n, null.draws, *pairs.shape[1:]), 2, 0)
+    zero = np.zeros(change[:, 0].shape)
+    variances = (change.var(axis=1, ddof=1) / null.draws, zero, zero)
+    index = context_index(change.mean(axis=1), wild_type[:, 0], variances, zero + null.draws - 1, ci_prob=level)
+    names = xr.DataArray(list(null.parents_given.names[:n]), dims="sequence", name="sequence")
+    found = _table(index, {"sequence": names, **wild.isel(unit=0, drop=True).coords})
+    return found.assign_attrs(estimand="(WT - E MUT) / WT of each sequence, over its shuffles")
+
+
+def _table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Dataset:
+    import xarray as xr
+
+    dims = [str(name) for name, c in coords.items() if c.dims == (name,)]
+    columns = {name: getattr(index, name) for name in ("index", "lower", "upper", "unbounded", "verdict")}
+    return xr.Dataset({name: (dims, v) for name, v in columns.items()}, coords={dim: coords[dim] for dim in dims})
+
+
+def _read(found: Found) -> Finding:
+    outcomes, analysis, null = found.outcomes, found.experiment.analysis, found.experiment.null
+    assert isinstance(null, Genomic)
+    if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):
+        return Finding(sentences=tuple(_changes(found, null)))
+    tables = {"index": _overall(outcomes, analysis)}
+    if null.draws > 1:
+        tables["of each sequence"] = _of_each(outcomes, null, analysis.level)
+    element = found.experiment.labels["element"][CONTRAST]
+    said = []
+    for start, row in by_task(found.steps.decisions):
+        where = {dim: row[dim].item() for dim in ("task", "model") if dim in row.coords}
+        mine = {
+            name: table.sel({dim: where[dim] for dim in where if dim in table.dims}) for name, table in tables.items()
+        }
+        said.append(f"{start}: {_said(element, mine, null)}")
+    return Finding(datasets=tables, sentences=tuple(said))
+
+
+def _changes(found: Found, null: Genomic) -> Iterator[str]:
+    """Say the contrasts, where there is no share of the wild type to take: log scales, trials that were streamed."""
+    for start, row in by_task(found.steps.decisions.isel(contrast=0)):
+        change = f"{row['verdict'].item()}: {effect_in_words(row)}"
+        yield f"{start}: the element alone, against the wild type, {change}, {claim(null)} (no share is taken)."
+
+
+_WORDS = {
+    "dependent": "is dependent on its context",
+    "neutral": "works without its context (neutral)",
+    "inhibited": "is inhibited by its context",
+    "undecided": "may or may not depend on its context (undecided)",
+}
+
+
+def _said(element: str, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
+    row = tables["index"]
+    text = f"element {element} {_WORDS[str(row['verdict'].item())]}: {_limits(row)}, {claim(null)}"
+    if len(null.parents_given) == 1 or "of each sequence" not in tables:
+        return f"{text}."
+    verdicts = tables["of each sequence"]["verdict"].to_numpy()
+    counts = ", ".join(f"{int((verdicts == word).sum())} {word}" for word in _WORDS)
+    return f"{text}. Of {len(verdicts)} sequences, each by itself: {counts}."
+
+
+def _limits(row: xr.Dataset) -> str:
+    if row["unbounded"].item():
+        return "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
+    ends = {"ace": row["index"].item(), "lower": row["lower"].item(), "upper": row["upper"].item()}
+    return f"(WT - MUT) / WT = {' '.join(format_effect(ends))}"
+
+
+CONTEXT_DEPENDENCE = Entry(
+    name="context_dependence",
+    question="Does an element need the sequence around it?",
+    estimand="E[Y(element, context shuffled) - Y(wild type)], and (E WT - E MUT) / E WT, over the real sequences.",
+    doi="10.1038/s41588-024-01923-3",
+    read=_read,
+)

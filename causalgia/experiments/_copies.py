@@ -1,0 +1,223 @@
+"""Copies of a site: do they add up, or saturate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.design.patterns import as_pattern
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.claims import analysis_for
+from causalgia.experiments.kit.exact_weights import rise_weights
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.figures import profile_along
+from causalgia.experiments.kit.settings import background, centered, positions, site
+from causalgia.experiments.kit.unplanned_sites import further_sites_in_words
+from causalgia.experiments.kit.wording import by_task, effect_in_words, per_unit
+from causalgia.sequences import Motif
+from causalgia.streams import derive
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+CONTROL, RISE, CURVATURE, EXCESS = "untreated", "rise", "curvature", "excess over single sites"
+PUBLISHED = (4, 12, 20)
+"""0-based starts of Koo et al.: the letters between two UGCAUG complete a third in one background of 16."""
+LEAST_GAP = 4  # bases between neighbours; with fewer, two sites and the letters between them read a third more often
+UNCLEAR = "not clearly additive or otherwise"
+_COPIES = 3
+
+
+def copies(
+    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    *,
+    word: str | Motif = "UGCAUG",
+    at: Sequence[int] | Literal["published"] | None = None,
+    n_units: int = 1_000,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks whether copies of a site add up, saturate or help each other.
+
+    Arms have the site at the first place, at the first two, and so on, on the same backgrounds. Contrasts: each number
+    of copies against none; the ``rise``, how far the least-squares line through 0, 1, ..., n copies rises from none to
+    all of them; the ``curvature``, the effect of all n copies minus n times that of the first one,
+    ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0: additive in number; of the sign of the rise: more than additive; of the other:
+    saturating); and, since places may differ, the ``excess over single sites`` of all copies over the sum of the same
+    sites alone (0: additive, whatever the places are worth). All three are effects over the whole range of copies, in
+    units of the outcome, and are compared with the region as they are.
+
+    Sites so near that the bases between them can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one background of
+    16) have an excess by that; where it happens in more than 1 % of backgrounds, the answer says in how many. The
+    default places are 4 bases apart, where two sites make a third no more often than each does by itself.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    word
+        The site: a word of IUPAC letters, a motif, or what `causalgia.motif` makes one of.
+    at
+        0-based starts, in the order in which copies are added; two or more. None: three copies about the centre of the
+        background, 4 bases between neighbours. ``"published"``: 4, 12 and 20.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        Arms ``"1 copy"``, ``"2 copies"``, ... and ``"alone at 12"`` for each place but the first; coordinate
+        ``copies``.
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than two places, sites overlap, or one leaves the sequence.
+
+    References
+    ----------
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.copies(at=(4, 13, 22), n_units=2_000)
+    >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
+    >>> answer = experiment.analyse(outcomes, rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: 1 to 3 copies are additive beside the same sites alone, -0.0... beyond their sum, of a rise of 9...
+    """
+    background(null)
+    word = site(word, "word")
+    places = _places(null.length, len(as_pattern(word)), at)
+    arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested(word, places), *_alone(word, places)]
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=n_units,
+        contrasts=copy_contrasts(places, control=CONTROL),
+        entry=COPIES,
+        analysis=analysis_for("confirmatory", rope=rope),
+        labels={"copies": {copies_in_words(n): n for n in range(1, len(places) + 1)}},
+    )
+
+
+def _places(length: int, width: int, at: Sequence[int] | str | None) -> tuple[int, ...]:
+    """Return the starts of the copies, in the order in which they are added."""
+    if isinstance(at, str) and at == "published":
+        return PUBLISHED
+    return centered(length, width, _COPIES, gap=LEAST_GAP) if at is None else positions(at, "at", least=2)
+
+
+def copies_in_words(n: int) -> str:
+    """Return the name of the arm with n copies.
+
+    Examples
+    --------
+    >>> copies_in_words(1), copies_in_words(2)
+    ('1 copy', '2 copies')
+    """
+    return f"{n} {'copy' if n == 1 else 'copies'}"
+
+
+def _nested(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
+    arms: list[Arm] = []
+    done: Intervention = Untreated()
+    for n, place in enumerate(places, start=1):
+        done = done + Embed(word, at=place)
+        arms.append(Arm(copies_in_words(n), done, {"copies": n}))
+    return arms
+
+
+def _alone(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
+    return [Arm(f"alone at {place}", Embed(word, at=place)) for place in places[1:]]
+
+
+def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[str, float]]:
+    """Return the contrasts of arms with 1, 2, ... copies at the first places, and of arms with one copy elsewhere.
+
+    Examples
+    --------
+    >>> copy_contrasts((4, 12), control="untreated")["excess over single sites"]
+    {'2 copies': 1.0, '1 copy': -1.0, 'alone at 12': -1.0, 'untreated': 1.0}
+    """
+    n, dose = len(places), [control, *(copies_in_words(n) for n in range(1, len(places) + 1))]
+    rows = {name: {name: 1.0, control: -1.0} for name in dose[1:]}
+    rows[RISE] = {arm: float(weight) for arm, weight in rise_weights({a: n for n, a in enumerate(dose)}).items()}
+    rows[CURVATURE] = {dose[-1]: 1.0, dose[1]: -float(n), control: n - 1.0}
+    alone = [copies_in_words(1), *(f"alone at {place}" for place in places[1:])]
+    rows[EXCESS] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), control: n - 1.0}
+    return rows
+
+
+def read_copies(found: Found) -> Finding:
+    """Say whether copies are additive or saturate: the verdicts on curvature and excess, and the rise."""
+    n = max(found.experiment.labels["copies"].values())
+    said = [f"{task}: 1 to {n} copies are {_sentence(rows, n)}" for task, rows in by_task(found.steps.decisions)]
+    return Finding(sentences=tuple(said))
+
+
+def _sentence(rows: xr.Dataset, n: int) -> str:
+    rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
+    return (
+        f"{departure(rise, excess)} beside the same sites alone, {effect_in_words(excess)} beyond their sum, of a rise "
+        f"of {effect_in_words(rise)} from none to {n} ({per_unit(rise, n, 'a copy')}); {_by_number(rows, n)}."
+    )
+
+
+def _by_number(rows: xr.Dataset, n: int) -> str:
+    """Say how all copies compare with n times the first, and whether number or place does it.
+
+    The first site may be worth less or more than the others. A departure is ascribed to number where the sum of the
+    same sites alone, which takes the places into account, is departed from alike.
+    """
+    rise, curvature, excess = (rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS))
+    size = f"{effect_in_words(curvature)} beyond {n} times the first"
+    by_number, beside = departure(rise, curvature), departure(rise, excess)
+    if by_number in (beside, UNCLEAR):
+        return f"by number they are {by_number}, {size}"
+    cause = {
+        "additive": "by place, not by number: single sites differ",
+        UNCLEAR: "which place and number may both explain",
+    }
+    return f"all {n} are {size}, {cause.get(beside, 'by place and number together: single sites differ')}"
+
+
+def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
+    """Return what a departure from adding up means, by its verdict and by whether copies raise or lower the outcome.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> up, down = (xr.Dataset({"verdict": verdict}) for verdict in ("increases", "decreases"))
+    >>> departure(up, up), departure(up, down), departure(down, up)
+    ('more than additive', 'saturating', 'saturating')
+    """
+    verdict, does = str(beyond["verdict"].item()), str(rise["verdict"].item())
+    if verdict == "negligible":
+        return "additive"
+    if verdict == "undecided" or does not in ("increases", "decreases"):
+        return UNCLEAR
+    return "more than additive" if verdict == does else "saturating"
+
+
+def _read(found: Found) -> Finding:
+    """Say in how many backgrounds the copies make a further one, too."""
+    every = copies_in_words(max(found.experiment.labels["copies"].values()))
+    key = derive(found.key, "further sites")
+    further = further_sites_in_words(found.experiment, every, of="the curvature and the excess", key=key)
+    return Finding(sentences=(*read_copies(found).sentences, *further))
+
+
+COPIES = Entry(
+    name="copies",
+    question="Do copies of a site add up, saturate or help each other?",
+    estimand="E[Y(n copies) - Y(none)] for each n, its rise from none to n, and E[Y(n copies)] minus the sum of single "
+    "sites, over the null model.",
+    doi="10.1101/418459",
+    read=_read,
+    draw=profile_along("copies"),
+)

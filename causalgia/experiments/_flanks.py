@@ -1,0 +1,344 @@
+"""Flanks of a site: how much of an instance's effect is its core, its flanks, or the background around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.numbers import positive_int
+from causalgia.errors import DesignError
+from causalgia.experiments.kit.answer import Answer, Finding, largest
+from causalgia.experiments.kit.claims import analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.settings import background, site, start_of, word_of
+from causalgia.experiments.kit.variance import limits
+from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.sequences import Motif, find_instances
+from causalgia.sequences.alphabet import decode
+from causalgia.streams import derive
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.plot import Axes
+
+CONTROL = "untreated"
+PARTS = ("core in flanks", "core", "flanks alone")
+_KEY = 0  # of the flanks, a fixed choice of the design
+_ATTEMPTS = 100
+
+
+@dataclass(frozen=True)
+class Flank:
+    """A pair of flanks, left and right of a core.
+
+    Examples
+    --------
+    >>> Flank("ACGTA", "GGTCA").around("UGCAUG")
+    'ACGTAUGCAUGGGTCA'
+    """
+
+    left: str
+    right: str
+
+    @property
+    def name(self) -> str:
+        """Both flanks with the core's place between them, "ACGTA..GGTCA"."""
+        return f"{self.left}..{self.right}"
+
+    def around(self, core: str) -> str:
+        """Return the core in its flanks."""
+        return self.left + core + self.right
+
+
+def flanks(
+    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    *,
+    word: str | Motif = "UGCAUG",
+    at: int | None = None,
+    width: int = 5,
+    n_flanks: int = 20,
+    n_units: int = 1_000,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks how much of an instance's effect is its core, its flanks, or its background.
+
+    The same core stands in sampled flanks, and each pair of flanks also stands alone (the core's place keeps the
+    background's bases), on the same backgrounds. For flanks f: ``"core in flanks, f"``, core and flanks minus
+    untreated; ``"flanks alone, f"``, the flanks minus untreated; and ``"core, f"``, their difference, which is the
+    core's own effect in these flanks. ``"core"`` is its mean over the flanks that were drawn.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    word
+        The core; a motif's consensus.
+    at
+        0-based start of the core; None: the centre.
+    width
+        Bases of each flank.
+    n_flanks
+        Pairs of flanks, three or more: uniform random bases, a fixed choice of the design, none of which makes another
+        instance of the core with it (on either strand).
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        Coordinates of the contrasts: ``part`` ("core in flanks", "core", "flanks alone") and ``flank``. Findings:
+        ``components (component, part, task)``, the mean square of a part's effect split into ``core`` (the square of
+        its mean), ``flank``, ``background`` and ``flank x background``: ``size`` (the root; for the core the mean
+        effect itself), its limits ``lower`` and ``upper``, and ``share`` of the mean square. The mean effect and its
+        interval are over other flanks as well as other backgrounds.
+
+    Raises
+    ------
+    DesignError
+        If flanks or core leave the sequence, there are fewer than three pairs of flanks, or not so many exist.
+
+    References
+    ----------
+    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6; de Almeida et al. (2022), doi:10.1038/s41588-022-01048-5.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.flanks(n_flanks=4)
+    >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
+    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    Task RBFOX1: UGCAUG increases the outcome over these flanks: 3...
+    """
+    background(null)
+    core, width = word_of(site(word, "word")), positive_int(width, "width")
+    at = start_of(at, "at", null.length, len(core))
+    if at < width:
+        raise DesignError(
+            f"at={at}: {width} bases to the left of the core are needed for its flank; at={width} or more"
+        )
+    drawn = _drawn(core, width, positive_int(n_flanks, "n_flanks"))
+    arms = [Arm(CONTROL, Untreated()), *(arm for flank in drawn for arm in _pair(flank, core, at))]
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=n_units,
+        contrasts=_contrasts(drawn),
+        entry=replace(FLANKS, read=partial(_read, core)),
+        analysis=analysis_for("confirmatory", rope=rope),
+        labels=_labels(drawn),
+    )
+
+
+def _pair(flank: Flank, core: str, at: int) -> tuple[Arm, Arm]:
+    begin = at - len(flank.left)
+    alone = Embed(flank.left, at=begin) + Embed(flank.right, at=at + len(core))
+    whole = Arm(_whole(flank), Embed(flank.around(core), at=begin), {"flank": flank.name, "core": 1})
+    return whole, Arm(_alone(flank), alone, {"flank": flank.name, "core": 0})
+
+
+def _whole(flank: Flank) -> str:
+    return f"{PARTS[0]}, {flank.name}"
+
+
+def _alone(flank: Flank) -> str:
+    return f"{PARTS[2]}, {flank.name}"
+
+
+def _own(flank: Flank) -> str:
+    return f"{PARTS[1]}, {flank.name}"
+
+
+def _contrasts(drawn: list[Flank]) -> dict[str, dict[str, float]]:
+    rows = {"core": {arm: sign / len(drawn) for f in drawn for arm, sign in ((_whole(f), 1.0), (_alone(f), -1.0))}}
+    for flank in drawn:
+        rows[_whole(flank)] = {_whole(flank): 1.0, CONTROL: -1.0}
+        rows[_own(flank)] = {_whole(flank): 1.0, _alone(flank): -1.0}
+        rows[_alone(flank)] = {_alone(flank): 1.0, CONTROL: -1.0}
+    return rows
+
+
+def _labels(drawn: list[Flank]) -> dict[str, dict[str, Any]]:
+    named = [
+        (part, name(flank), flank) for flank in drawn for part, name in zip(PARTS, (_whole, _own, _alone), strict=True)
+    ]
+    return {
+        "part": {"core": "mean over flanks"} | {name: part for part, name, _ in named},
+        "flank": {name: flank.name for _, name, flank in named},
+    }
+
+
+def _drawn(core: str, width: int, n: int) -> list[Flank]:
+    """Return different pairs of flanks, uniform over those that make no second instance of the core."""
+    from causalgia.sequences.random import random_integers
+
+    if n < 3:
+        raise DesignError(f"n_flanks={n}: three or more pairs of flanks are needed to say how they differ")
+    found: dict[Flank, None] = {}
+    for attempt in range(_ATTEMPTS):
+        key = derive(_KEY, "flanks", core, width, attempt)
+        bases = random_integers(key, np.arange(4 * n), np.full(2 * width, 4)).astype(np.uint8)
+        pairs = [Flank(text[:width], text[width:]) for text in decode(bases)]
+        found |= dict.fromkeys(_without_another(pairs, core))
+        if len(found) >= n:
+            return list(found)[:n]
+    raise DesignError(
+        f"n_flanks={n}: only {len(found):,} pairs of flanks of {width} bases without another {core} were found; "
+        "ask for fewer, or a greater width="
+    )
+
+
+def _without_another(pairs: list[Flank], core: str) -> list[Flank]:
+    from causalgia.sequences import encode
+
+    tokens = encode([flank.around(core.replace("U", "T")) for flank in pairs])
+    count = np.bincount(find_instances(tokens, core, overlapping=True).row, minlength=len(pairs))
+    return [flank for flank, instances in zip(pairs, count.tolist(), strict=True) if instances == 1]
+
+
+def _read(core: str, found: Found) -> Finding:
+    decided = found.steps.decisions.sel(contrast="core")
+    said = tuple(
+        f"{task}: {core} {_DOES[row['verdict'].item()]} the outcome over these flanks: {effect_in_words(row)}."
+        for task, row in by_task(decided)
+    )
+    if found.steps.effects is None:
+        return Finding(sentences=said)
+    components = _components(found.steps.effects, float(found.steps.estimates.attrs["ci_prob"]))
+    split = (_split_in_words(components.sel(task=task), task) for task in components["task"].to_numpy().tolist())
+    return Finding(datasets={"components": components}, sentences=(*said, *split))
+
+
+def _components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
+    """Split the mean square of each part's effects into core, flank, background and the last two together."""
+    import xarray as xr
+
+    from causalgia.estimation import variance_components
+
+    effects = effects.sel(contrast=np.isin(effects["part"], PARTS))
+    if "model" in effects["ice"].dims:
+        effects = effects.assign(ice=effects["ice"].mean("model")).drop_vars(["constant", "zero"], errors="ignore")
+    split = variance_components(effects, instance="part")
+    tables = [
+        _of_part(effects.sel(contrast=effects["part"] == part), split.sel(contrast=part), ci_prob) for part in PARTS
+    ]
+    return (
+        xr.concat(tables, "part")
+        .assign_coords(part=list(PARTS))
+        .assign_attrs(ci_prob=ci_prob, method=split.attrs["method"])
+    )
+
+
+def _of_part(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> xr.Dataset:
+    """Return the mean effect and the components of one part, whose contrasts are one for each pair of flanks."""
+    import xarray as xr
+    from scipy import special
+
+    from causalgia.estimation import crossed_mean
+
+    mean = crossed_mean(effects["ice"].transpose("unit", "contrast", "task").to_numpy(), _cluster(effects))
+    half = special.stdtrit(mean.df, 0.5 + ci_prob / 2) * mean.se
+    variance, se = (split[name].transpose("component", "task").to_numpy() for name in ("variance", "se"))
+    lower, upper = (np.sqrt(limit) for limit in limits(variance, se, ci_prob))
+    columns = {
+        "size": np.vstack([mean.ace, np.sqrt(variance)]),
+        "lower": np.vstack([mean.ace - half, lower]),
+        "upper": np.vstack([mean.ace + half, upper]),
+    }
+    square = np.vstack([np.maximum(mean.ace**2 - mean.se**2, 0.0), variance])
+    whole = square.sum(axis=0, keepdims=True)
+    columns["share"] = np.divide(square, whole, out=np.zeros_like(square), where=whole > 0)
+    coords = {"component": ["core", *map(_component, split["component"].to_numpy().tolist())], "task": effects["task"]}
+    return xr.Dataset({name: (("component", "task"), column) for name, column in columns.items()}, coords)
+
+
+def _component(name: str) -> str:
+    """Return what a component of `variance_components` is here, where flanks are the instances.
+
+    Examples
+    --------
+    >>> [_component(name) for name in ("instance", "background", "parent_by_instance", "residual")]
+    ['flank', 'background', 'parent x flank', 'flank x background']
+    """
+    return (
+        name.replace("_by_instance", " x flank").replace("instance", "flank").replace("residual", "flank x background")
+    )
+
+
+def _cluster(effects: xr.Dataset) -> NDArray[np.intp] | None:
+    """Return the parent of each unit where parents have several."""
+    names, codes = np.unique(effects["parent"].to_numpy(), return_inverse=True)
+    return None if len(names) == effects.sizes["unit"] else codes.astype(np.intp)
+
+
+_DOES = {"negligible": "has a negligible effect on", "undecided": "has an undecided effect on"}
+_DOES |= {verdict: verdict for verdict in ("increases", "decreases")}
+
+
+def _split_in_words(components: xr.Dataset, task: Any) -> str:
+    own, whole = (components.sel(part=part) for part in ("core", "core in flanks"))
+    mean, flank, background = (_sized(own, name) for name in ("core", "flank", "background"))
+    alone, share = _sized(components.sel(part="flanks alone"), "core"), whole["share"]
+    shares = [f"{100 * share.sel(component=name).item():.2g} % {name}" for name in share["component"].to_numpy()]
+    return (
+        f"Task {task}: over other flanks too the core changes the outcome by {mean}; its effect has sd {flank} between "
+        f"flanks and {background} between backgrounds. The flanks alone do {alone}. Mean square of core and flanks "
+        f"together: {', '.join(shares)}."
+    )
+
+
+def _sized(part: xr.Dataset, component: str) -> str:
+    row = part.sel(component=component)
+    return effect_in_words(row.rename(size="ace")[["ace", "lower", "upper"]])
+
+
+def _draw(answer: Answer) -> Axes:
+    """Draw each part's mean effect and the sd of its effects; where they were not kept, the contrasts."""
+    import xarray as xr
+
+    from causalgia.plot import forest
+
+    if "components" not in answer.findings:
+        return forest(largest(answer.decisions), task=answer.tasks[0])
+    components = answer.findings["components"].sel(part=["core", "flanks alone"], task=answer.tasks[0])
+    cells = [components.sel(part=part) for part in components["part"].to_numpy()]
+    names = [_drawn_as(cell["part"].item(), name) for cell in cells for name in cell["component"].to_numpy()]
+    ends = {
+        to: (("contrast", "task"), np.concatenate([cell[of].to_numpy() for cell in cells])[:, None])
+        for to, of in (("ace", "size"), ("lower", "lower"), ("upper", "upper"))
+    }
+    kept = {
+        name: answer.decisions.attrs[name] for name in ("scale", "contrast_scale") if name in answer.decisions.attrs
+    }
+    axes = forest(xr.Dataset(ends, {"contrast": names, "task": [answer.tasks[0]]}, kept | components.attrs))
+    axes.set_xlabel(axes.get_xlabel().replace("ACE", "mean effect, or sd of effects,"))
+    return axes
+
+
+def _drawn_as(part: str, component: str) -> str:
+    """Return the name of a row of the figure.
+
+    Examples
+    --------
+    >>> _drawn_as("core", "core"), _drawn_as("flanks alone", "background")
+    ('core: mean', 'flanks alone: sd over backgrounds')
+    """
+    of = component if " x " in component else f"{component}s"
+    return f"{part}: {'mean' if component == 'core' else f'sd over {of}'}"
+
+
+FLANKS = Entry(
+    name="flanks",
+    question="How much of an instance's effect is its core, its flanks, or the background around it?",
+    estimand="E[Y(core in flanks) - Y(flanks)] and the variance of Y(core in flanks) - Y(none) over both.",
+    doi="10.1038/s41588-021-00782-6",
+    draw=_draw,
+)

@@ -1,0 +1,333 @@
+"""A site and the fold of the RNA: in the open, in the loop of a hairpin, in its stem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm, Copy, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.design.numbers import position, positive_int
+from causalgia.design.patterns import as_pattern
+from causalgia.errors import DesignError, quoted
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.claims import analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.settings import background, centered, site
+from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.sequences import Motif
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_PAIRS = frozenset({"AT", "TA", "GC", "CG", "GT", "TG"})
+_LEAST_LOOP = 3
+
+UNTREATED, OPEN, HAIRPIN, LOOP, STEM = "untreated", "open", "hairpin", "loop", "stem"
+BESIDE, COMPLEMENT = "open, where the stem was", "complement in the open"
+
+
+def hairpin(
+    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    *,
+    word: str | Motif = "GCUGG",
+    at: int | None = None,
+    stem: int | Sequence[str] = 9,
+    loop: int = 7,
+    start: int | None = None,
+    n_units: int = 1_000,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks whether a site works in the open, in the loop of a hairpin, or in its stem.
+
+    The stem is made of each unit's own bases: those on the 3' side become the reverse complement of those on the 5'
+    side. The word effect is taken three times, each against the same fold without the word: in the open, in the loop
+    (at the same place), and in the stem (one base into its 5' arm, its complement in the other); and a fourth time in
+    the open at the place that it has in the stem, so that structure is not confounded with position.
+
+    ``word x loop`` is the effect in the loop less that in the open. A word in the stem brings its complement along, and
+    that is a word too: CAUGCA after UG completes another UGCAUG, and a motif that it overwrites is gone, whatever the
+    fold. So the complement has an arm by itself in the open, at its place, and ``word x stem`` is the effect in the
+    stem less both single effects, the word's and the complement's. Without structure (effects of words that add) it is
+    0 over a uniform null model. ``hairpin`` is what the fold does by itself; ``loop - open`` and ``open - stem``
+    compare the outcomes of whole arms, the fold's and the complement's own effects included.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    word
+        The site.
+    at
+        0-based start of the word in the open and in the loop; None: the first base of the loop.
+    stem
+        Base pairs of the stem; or its two arms as words, 5' arm first, each read 5' to 3', that pair by Watson and
+        Crick or as G-U. A stem shorter than the word has no arm with the word inside it.
+    loop
+        Bases between the arms of the stem.
+    start
+        0-based start of the hairpin. None: the word is the first of the loop; without `at` either, the hairpin lies in
+        the centre of the background. In 41 bases, as published, the arms of the stem are then at 8 and 24, the word at
+        17 in the loop from 17 to 24, and at 9 in the stem.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        Arms ``"untreated"``, ``"open"``, ``"hairpin"``, ``"loop"``, ``"stem"``, ``"open, where the stem was"``,
+        ``"complement in the open"``, with the factors ``fold`` and ``site``; contrasts ``"word in the open"``, ``"word
+        in the loop"``, ``"word in the stem"``, ``"word in the open, where the stem was"``, ``"complement in the
+        open"``, ``"hairpin"``, ``"word x loop"``, ``"word x stem"``, ``"loop - open"``, ``"open - stem"``.
+
+    Raises
+    ------
+    DesignError
+        If the stem cannot pair (the first pair that does not is named), the loop has fewer than three bases or does
+        not hold the word where it is, or the hairpin leaves the sequence.
+
+    References
+    ----------
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.hairpin(n_units=200)
+    >>> print(experiment.named_arms[3].intervention)
+    do(x[17:22] = GCUGG, x[24:33] = rc(x[8:17]))
+    >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
+    >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
+    Task VTS1: loop > open > stem: ...
+    """
+    fold = _fold(site(word, "word"), at, _stem(stem), _loop(loop), start, length=background(null).length)
+    fold.check(null.length)
+    return Experiment(
+        null=null,
+        arms=_arms(fold),
+        n_units=n_units,
+        contrasts=_contrasts(fold),
+        entry=HAIRPIN_ENTRY,
+        analysis=analysis_for("confirmatory", rope=rope),
+    )
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """Where a word and the arms of a hairpin lie."""
+
+    word: str | Motif
+    at: int
+    stem: int
+    arms: tuple[str, str] | None
+    loop: int
+    left: int
+    """Start of the 5' arm; negative where it leaves the sequence."""
+
+    @property
+    def width(self) -> int:
+        """Bases of the word."""
+        return len(as_pattern(self.word))
+
+    @property
+    def right(self) -> int:
+        """Start of the 3' arm."""
+        return self.left + self.stem + self.loop
+
+    @property
+    def inside(self) -> int:
+        """Start of the word in the 5' arm: one pair lies before it, where the stem has one to spare."""
+        return self.left + min(1, self.stem - self.width)
+
+    @property
+    def opposite(self) -> int:
+        """Start of its complement in the 3' arm."""
+        return self.right + self.stem - (self.inside - self.left) - self.width
+
+    @property
+    def holds_word(self) -> bool:
+        """Whether the stem is long enough for the word."""
+        return self.stem >= self.width
+
+    def check(self, length: int) -> None:
+        """Raise DesignError where the word leaves the loop, or the hairpin the sequence."""
+        self._check_loop()
+        stop = self.right + self.stem
+        if stop - self.left > length:
+            raise DesignError(
+                f"a hairpin with a stem of {self.stem} and a loop of {self.loop} has {2 * self.stem + self.loop} "
+                f"bases, more than the {length}-bp background; shorten stem= or loop="
+            )
+        if self.left < 0 or stop > length:
+            raise DesignError(
+                f"{self._name} at {self.at} puts the hairpin at {self.left} to {stop}, outside the {length}-bp "
+                f"background; at={self.at - self.left} to {length - stop + self.at} fit"
+            )
+
+    def _check_loop(self) -> None:
+        if self.loop < self.width:
+            raise DesignError(f"loop={self.loop} cannot hold {self._name}; it takes {self.width} bases or more")
+        first, stop = self.left + self.stem, self.right
+        if not first <= self.at <= stop - self.width:
+            raise DesignError(
+                f"{self._name} at {self.at} is not in the loop from {first} to {stop} of the hairpin that starts at "
+                f"{self.left}; at={first} to {stop - self.width} fit, and start=None puts the loop where the word is"
+            )
+
+    @property
+    def _name(self) -> str:
+        return f"'{as_pattern(self.word).label}'"
+
+    def folded(self) -> Intervention:
+        """Return the intervention that makes the hairpin."""
+        if self.arms is None:
+            return self._paired(self.left, self.right, self.stem)
+        return Embed(self.arms[0], at=self.left) + Embed(self.arms[1], at=self.right)
+
+    def complement(self) -> Intervention:
+        """Return the intervention that writes the word's complement at its place in the 3' arm, and nothing else."""
+        return Embed(self.word, at=self.opposite, strand="-")
+
+    def with_word_inside(self) -> Intervention:
+        """Return the intervention that makes the hairpin with the word in its 5' arm and the complement opposite."""
+        written = Embed(self.word, at=self.inside)
+        if self.arms is None:
+            return written + self.folded()
+        before, after = self.inside - self.left, self.left + self.stem - self.inside - self.width
+        kept = [
+            (self.arms[0][:before], self.left),
+            (self.arms[0][self.stem - after :], self.inside + self.width),
+            (self.arms[1][:after], self.right),
+            (self.arms[1][self.stem - before :], self.opposite + self.width),
+        ]
+        done: Intervention = written
+        for piece, start in kept:
+            done = done + Embed(piece, at=start) if piece else done
+        return done + self._paired(self.inside, self.opposite, self.width)
+
+    @staticmethod
+    def _paired(left: int, right: int, width: int) -> Intervention:
+        return Copy((left, left + width), at=right, strand="-")
+
+
+def _fold(
+    word: str | Motif, at: object, stem: tuple[int, tuple[str, str] | None], loop: int, start: object, *, length: int
+) -> _Fold:
+    if start is not None:
+        left = position(start, "start")
+    else:
+        left = centered(length, 2 * stem[0] + loop)[0] if at is None else position(at, "at") - stem[0]
+    return _Fold(word, left + stem[0] if at is None else position(at, "at"), *stem, loop, left)
+
+
+def _loop(loop: object) -> int:
+    bases = positive_int(loop, "loop")
+    if bases < _LEAST_LOOP:
+        raise DesignError(f"loop={bases}: a hairpin turns over {_LEAST_LOOP} bases or more")
+    return bases
+
+
+def _stem(stem: object) -> tuple[int, tuple[str, str] | None]:
+    """Return the length of the stem and its arms as words, None where they are each unit's own bases."""
+    if isinstance(stem, str) or not isinstance(stem, Sequence):
+        return positive_int(stem, "stem"), None
+    arms = [_letters(arm) for arm in stem]
+    if len(arms) != 2:
+        raise DesignError(f"stem={quoted(stem)}: a stem has two arms, or is a number of base pairs")
+    if len(arms[0]) != len(arms[1]):
+        raise DesignError(f"a stem that cannot pair: its arms {arms} have {len(arms[0])} and {len(arms[1])} bases")
+    for i, (five, three) in enumerate(zip(arms[0], reversed(arms[1]), strict=True)):
+        if (five + three).replace("U", "T") not in _PAIRS:
+            raise DesignError(
+                f"a stem that cannot pair: base {i} of {quoted(arms[0])} is {five}, opposite base "
+                f"{len(arms[1]) - 1 - i} of {quoted(arms[1])}, {three} (counted from 0); A-U, G-C and G-U pair"
+            )
+    return len(arms[0]), (arms[0], arms[1])
+
+
+def _letters(arm: object) -> str:
+    pattern = as_pattern(arm)
+    if not isinstance(pattern.source, str) or pattern.random:
+        raise DesignError(f"stem: {quoted(pattern.label)} is not a word of A C G T (U)")
+    return pattern.source
+
+
+def _arms(fold: _Fold) -> list[Arm]:
+    word = Embed(fold.word, at=fold.at)
+    arms = [
+        Arm(UNTREATED, Untreated(), _levels("open", "none")),
+        Arm(OPEN, word, _levels("open", "loop")),
+        Arm(HAIRPIN, fold.folded(), _levels("hairpin", "none")),
+        Arm(LOOP, word + fold.folded(), _levels("hairpin", "loop")),
+    ]
+    if not fold.holds_word:
+        return arms
+    return [
+        *arms,
+        Arm(STEM, fold.with_word_inside(), _levels("hairpin", "stem")),
+        Arm(BESIDE, Embed(fold.word, at=fold.inside), _levels("open", "stem")),
+        Arm(COMPLEMENT, fold.complement(), _levels("open", "complement")),
+    ]
+
+
+def _levels(fold: str, where: str) -> dict[str, str]:
+    return {"fold": fold, "site": where}
+
+
+_WORD = {place: f"word in the {place}" for place in (OPEN, LOOP, STEM, BESIDE)}
+
+
+def _contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
+    places = {OPEN: UNTREATED, LOOP: HAIRPIN} | ({STEM: HAIRPIN, BESIDE: UNTREATED} if fold.holds_word else {})
+    rows = {_WORD[place]: {place: 1.0, without: -1.0} for place, without in places.items()}
+    rows[HAIRPIN] = {HAIRPIN: 1.0, UNTREATED: -1.0}
+    rows["word x loop"] = {LOOP: 1.0, HAIRPIN: -1.0, OPEN: -1.0, UNTREATED: 1.0}
+    rows["loop - open"] = {LOOP: 1.0, OPEN: -1.0}
+    if fold.holds_word:
+        rows[COMPLEMENT] = {COMPLEMENT: 1.0, UNTREATED: -1.0}
+        rows["word x stem"] = {STEM: 1.0, HAIRPIN: -1.0, BESIDE: -1.0, COMPLEMENT: -1.0, UNTREATED: 2.0}
+        rows["open - stem"] = {BESIDE: 1.0, STEM: -1.0}
+    return rows
+
+
+def _read(found: Found) -> Finding:
+    return Finding(sentences=tuple(f"{begins}: {_sentence(rows)}" for begins, rows in by_task(found.steps.decisions)))
+
+
+# what stands between loop and open by the verdict on word x loop, and between open and stem by that on word x stem
+_LOOP_TO_OPEN = {"increases": ">", "decreases": "<", "negligible": "=", "undecided": "?"}
+_OPEN_TO_STEM = {"increases": "<", "decreases": ">", "negligible": "=", "undecided": "?"}
+
+
+def _sentence(rows: xr.Dataset) -> str:
+    """Return the order of the places by the verdicts on the two interactions, with every effect behind it."""
+    said = {str(name): effect_in_words(rows.sel(contrast=name)) for name in rows["contrast"].to_numpy()}
+    verdict = {name: rows["verdict"].sel(contrast=name).item() for name in said}
+    order = f"loop {_LOOP_TO_OPEN[verdict['word x loop']]} open"
+    because = (
+        f"the word has an effect of {said[_WORD[LOOP]]} in the loop and {said[_WORD[OPEN]]} in the open at the same "
+        f"place (difference {said['word x loop']}, {verdict['word x loop']})"
+    )
+    if "word x stem" not in said:
+        return f"{order}: {because}; the stem is too short to hold the word."
+    return (
+        f"{order} {_OPEN_TO_STEM[verdict['word x stem']]} stem: {because}; {said[_WORD[STEM]]} in the stem with its "
+        f"complement, and in the open at these places {said[_WORD[BESIDE]]} of the word and {said[COMPLEMENT]} of the "
+        f"complement (stem less both {said['word x stem']}, {verdict['word x stem']})."
+    )
+
+
+HAIRPIN_ENTRY = Entry(
+    name="hairpin",
+    question="Does a site work in the open, in the loop of a hairpin, or in its stem?",
+    estimand=(
+        "E[Y(fold, word) - Y(fold, no word)] in the open, the loop and the stem, and the differences of these at the "
+        "same place, the word's complement by itself taken off, over the null model."
+    ),
+    doi="10.1101/418459",
+    read=_read,
+    zoo="vts1_like",
+)

@@ -1,0 +1,407 @@
+"""Pairs of motifs: what two sites do beyond the sum of each, by distance, orientation and order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.design.numbers import position
+from causalgia.design.patterns import as_pattern
+from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.experiments.kit.claims import analysis_for
+from causalgia.experiments.kit.exact_weights import weighted_sum
+from causalgia.experiments.kit.experiment import Entry, Experiment
+from causalgia.experiments.kit.given_sequences import sought
+from causalgia.experiments.kit.pair_interactions import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
+from causalgia.experiments.kit.settings import background, positions
+from causalgia.sequences import Motif
+from causalgia.sequences.alphabet import BASES
+
+CONTROL = "untreated"
+ORIENTATIONS = ("++", "+-", "-+", "--")
+PLURIPOTENCY = {"Oct4-Sox2": "TTTGCATAACAA", "Sox2": "GAACAATGG", "Nanog": "AGCCATCA", "Klf4": "CCACGCCC"}
+"""Words of Avsec et al. (2021)."""
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A place of the two sites: strand of each, order, distance; and its arms."""
+
+    orientation: str
+    order: str
+    distance: int
+
+    @property
+    def both(self) -> str:
+        return f"{self.orientation} {self.order} {self.distance}"
+
+    @property
+    def first(self) -> str:
+        return f"first {self.orientation[0]}"
+
+    @property
+    def second(self) -> str:
+        return f"second {self.orientation[1]} {self.order} {self.distance}"
+
+    @property
+    def row(self) -> dict[str, float]:
+        """Both minus each, plus neither."""
+        return {self.both: 1.0, self.first: -1.0, self.second: -1.0, CONTROL: 1.0}
+
+    @property
+    def levels(self) -> dict[str, str | int]:
+        return {"orientation": self.orientation, "order": self.order, "distance": self.distance}
+
+
+def motif_pair(
+    null: NullModel = Uniform(length=1_000),  # noqa: B008 - a frozen value
+    *,
+    first: str | Motif = "AGCCATCA",
+    second: str | Motif = "GAACAATGG",
+    distances: Sequence[int] = range(11, 161),
+    orientations: Sequence[str] = ORIENTATIONS,
+    orders: Sequence[str] = ORDERS,
+    at: int | None = None,
+    n_units: int = 128,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks what two motifs do together beyond the sum of each.
+
+    The first motif stays at one place and the second moves, downstream or upstream of it, each on either strand. Every
+    cell of distance, orientation and order is a factorial of its own, neither / first / second / both, on the same
+    backgrounds; arms of one site are shared, and every place of the second motif has its control without the
+    first, so that distance is not confounded with position.
+
+    Contrasts of every cell: ``"pair, ..."``, what both do together, AB - 0; and their additive interaction
+    AB - A - B + 0. The answer says first where the pair itself moves the outcome, then how that compares with the sum
+    of each alone: two sites that each lower the outcome are above their sum wherever together they lower it less, and
+    that is no effect of the pair. Further contrasts: the ``direction`` of each orientation, the
+    mean over distances of the interaction downstream minus that upstream; and each orientation against the first one,
+    the mean over distances and orders of the difference of interactions.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    first, second
+        A word or a motif each, or what `causalgia.motif` takes: a name, a path, a PFM (defaults: Nanog and Sox2).
+    distances
+        Bases from the start of the upstream site to the start of the downstream one.
+    orientations
+        Strands of the first and of the second motif: ``"++"``, ``"+-"``, ``"-+"``, ``"--"``.
+    orders
+        ``"downstream"``: the second motif lies downstream of the first; ``"upstream"``: upstream of it.
+    at
+        0-based start of the first motif; None: the centre.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and ``asks`` (``"pair"``,
+        ``"interaction"``, ``"direction"``, ``"orientation"``). The answer's findings: ``scales``, the interaction of
+        every cell on all scales that the outcomes allow; ``phase`` (`causalgia.helical_phase` beside a decay) and
+        ``period`` (the posterior of its period, `causalgia.posterior.profile`) of every curve over 12 or more distances
+        that span two turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`). The
+        ``p`` of ``phase`` is the larger of that between units and ``p_curve``, against what is left of the mean curve,
+        by permutation ``p_permutation``; with ``fit`` ``"mean_curve"`` units hardly differ. ``scales``, ``phase`` and
+        ``pairing`` need outcomes, and are absent of a streamed trial.
+
+    Raises
+    ------
+    DesignError
+        If a distance is shorter than the upstream motif, a site leaves the sequence, an orientation or order is none,
+        or a motif that reads the same on both strands is given two orientations.
+
+    References
+    ----------
+    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6. De Almeida et al. (2022), doi:10.1038/s41588-022-01048-5.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.motif_pair(
+    ...     cg.Uniform(length=200), distances=[15, 26], orientations=["++"], orders=["downstream"], n_units=200
+    ... )
+    >>> syntax = cg.zoo.Oracle(cg.zoo.Word("S", 0.1), cg.zoo.Pair("ATCAS", "SGAAC", bonus=4.0, decay=40.0))
+    >>> answer = experiment.analyse(cg.run(experiment, syntax, rng=0), rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: together the two increase the outcome ++ downstream at 15 and 26; of 2 interactions 2 synergistic; ...
+    """
+    background(null)
+    first, second = _motif(first, "first"), _motif(second, "second")
+    reach = _distances(distances, orders, (first, second))
+    strands = _chosen(orientations, ORIENTATIONS, "orientations")
+    _check_palindromes(strands, (first, second))
+    centre = (null.length - len(as_pattern(first))) // 2 if at is None else position(at, "at")
+    cells = [_Cell(*parts) for parts in product(strands, _chosen(orders, ORDERS, "orders"), reach)]
+    _check_place(cells, centre, null.length)
+    named = _directions(cells) | _orientations(cells)
+    both = {_pair(cell): {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
+    of_cell = [(name, cell) for cell in cells for name in (_pair(cell), cell.both)]
+    asks = dict.fromkeys(both, "pair") | dict.fromkeys((cell.both for cell in cells), "interaction")
+    return Experiment(
+        null=null,
+        arms=list(_arms(cells, first, second, centre)),
+        n_units=n_units,
+        contrasts=both | {cell.both: cell.row for cell in cells} | {name: row for name, (row, _, _) in named.items()},
+        entry=MOTIF_PAIR,
+        analysis=analysis_for("confirmatory", rope=rope),
+        labels={
+            "distance": {name: cell.distance for name, cell in of_cell},
+            "orientation": {name: cell.orientation for name, cell in of_cell}
+            | {k: o for k, (_, _, o) in named.items()},
+            "order": {name: cell.order for name, cell in of_cell},
+            "asks": asks | {name: kind for name, (_, kind, _) in named.items()},
+        },
+    )
+
+
+def _pair(cell: _Cell) -> str:
+    return f"pair, {cell.both}"
+
+
+def _chosen(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str, ...]:
+    chosen = (values,) if isinstance(values, str) else tuple(values)
+    odd = [value for value in chosen if value not in known]
+    if odd or not chosen or len(set(chosen)) < len(chosen):
+        raise DesignError(f"{name}={quoted(values)} must be different ones of {', '.join(map(quoted, known))}")
+    return chosen
+
+
+def _distances(
+    distances: Sequence[int], orders: Sequence[str], sites: tuple[str | Motif, str | Motif]
+) -> tuple[int, ...]:
+    """Return the distances, none shorter than the motif that lies upstream."""
+    reach = positions(distances, "distances")
+    for order, which, upstream in zip(ORDERS, ("first", "second"), sites, strict=True):
+        width = len(as_pattern(upstream))
+        if order in orders and min(reach) < width:
+            raise DesignError(
+                f"distances: {min(reach)} is shorter than the {which} motif ({width} bases), which lies upstream in "
+                f"orders = {quoted(order)}: the sites would collide; distances are between starts, {width} or more"
+            )
+    return reach
+
+
+def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> None:
+    for index, (name, motif) in enumerate(zip(("first", "second"), sites, strict=True)):
+        pattern = as_pattern(motif)
+        palindrome = not pattern.random and _complement(pattern.word) == pattern.word.replace("U", "T")
+        if palindrome and len({strand[index] for strand in strands}) > 1:
+            once = [strand for strand in strands if strand[index] == strands[0][index]]
+            raise DesignError(
+                f"{name}={quoted(pattern.label)} reads the same on both strands, so that orientations={list(strands)} "
+                f"ask some cells twice; give orientations={once}"
+            )
+
+
+def _complement(word: str) -> str:
+    return "".join(BASES[3 - BASES.index(base)] for base in reversed(word.replace("U", "T")))
+
+
+def _check_place(cells: Sequence[_Cell], centre: int, length: int) -> None:
+    far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
+    if far > centre:
+        raise DesignError(
+            f"distances: {far} upstream of at={centre} leaves the {length:,}-bp background; use shorter distances, "
+            "another at=, or a longer background"
+        )
+
+
+def _arms(cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: int) -> Iterator[Arm]:
+    yield Arm(CONTROL, Untreated())
+    one: dict[str, Intervention] = {cell.first: Embed(first, at=at, strand=_strand(cell, 0)) for cell in cells}
+    other: dict[str, Intervention] = {
+        cell.second: Embed(
+            second, at=at + (cell.distance if cell.order == "downstream" else -cell.distance), strand=_strand(cell, 1)
+        )
+        for cell in cells
+    }
+    yield from (Arm(name, done) for name, done in (one | other).items())
+    yield from (Arm(cell.both, one[cell.first] + other[cell.second], cell.levels) for cell in cells)
+
+
+def _strand(cell: _Cell, which: int) -> Any:
+    return cell.orientation[which]
+
+
+_Named = dict[str, tuple[dict[str, float], str, str]]
+"""Contrast -> its weights, what it asks, its orientation."""
+
+
+def _directions(cells: Sequence[_Cell]) -> _Named:
+    """Return for each orientation the interaction downstream minus upstream, mean over distances."""
+    if len({cell.order for cell in cells}) < 2:
+        return {}
+    found: _Named = {}
+    for orientation in dict.fromkeys(cell.orientation for cell in cells):
+        mine = [cell for cell in cells if cell.orientation == orientation]
+        share = Fraction(2, len(mine))
+        signed = [(share if cell.order == "downstream" else -share, cell.row) for cell in mine]
+        found[f"direction {orientation}"] = (weighted_sum(signed), "direction", orientation)
+    return found
+
+
+def _orientations(cells: Sequence[_Cell]) -> _Named:
+    """Return each orientation's interaction minus that of the first, mean over distances and orders."""
+    by = {
+        o: [cell for cell in cells if cell.orientation == o] for o in dict.fromkeys(cell.orientation for cell in cells)
+    }
+    base, *others = by
+    found: _Named = {}
+    for orientation in others:
+        signed = [(Fraction(1, len(by[orientation])), cell.row) for cell in by[orientation]]
+        signed += [(Fraction(-1, len(by[base])), cell.row) for cell in by[base]]
+        found[f"orientation {orientation} against {base}"] = (weighted_sum(signed), "orientation", orientation)
+    return found
+
+
+def motif_pairs(
+    null: NullModel = Uniform(length=1_000),  # noqa: B008 - a frozen value
+    *,
+    motifs: Mapping[str, str | Motif] = PLURIPOTENCY,
+    distances: Sequence[int] = range(12, 162),
+    at: int | None = None,
+    n_units: int = 128,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks for the interaction of every two of many motifs, at every distance.
+
+    Each motif on either strand stays at one place and every motif on either strand lies downstream of it: 2M x 2M
+    ordered pairs, which are all orders and orientations of M motifs, at each distance, against the same single sites
+    and the same untreated backgrounds. 11 motifs at 150 distances are 72,600 interactions on 75,923 arms:
+    `causalgia.experiments.stream` estimates them without holding outcomes. Verdicts are by tests with the
+    Benjamini-Hochberg false-discovery rate, not by a posterior of all of them.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    motifs
+        Name -> word or motif; two or more. (Defaults: four of the paper's eleven.)
+    distances
+        Bases between starts. The paper's begin at 11, where a site of 12 bases would run into the next.
+    at
+        0-based start of the upstream site; None: the centre.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        Contrasts ``"Nanog+ Sox2- 24"``, with coordinates ``upstream``, ``downstream`` (names with strands) and
+        ``distance``. Findings of the answer: ``strongest``, the distance of the largest interaction of each two.
+
+    Raises
+    ------
+    DesignError
+        As `motif_pair`; or if a name is empty, ends in a strand, or there are fewer than two motifs.
+
+    References
+    ----------
+    Avsec et al. (2021), doi:10.1038/s41588-021-00782-6.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.motif_pairs(distances=[20, 40], n_units=100)
+    >>> experiment
+    <Experiment motif_pairs: 153 arms, 128 contrasts, 100 units of uniform random sequences of 1000 bp>
+    """
+    background(null)
+    sites = _oriented(motifs)
+    reach = positions(distances, "distances")
+    wide = max(sites, key=lambda name: len(as_pattern(sites[name][0])))
+    if min(reach) < len(as_pattern(sites[wide][0])):
+        raise DesignError(
+            f"distances: {min(reach)} is shorter than {quoted(wide[:-1])} ({len(as_pattern(sites[wide][0]))} bases): "
+            "the sites would collide; distances are between starts"
+        )
+    longest = max(len(as_pattern(motif)) for motif, _ in sites.values())
+    centre = (null.length - longest) // 2 if at is None else position(at, "at")
+    still: dict[str, Intervention] = {
+        name: Embed(motif, at=centre, strand=strand) for name, (motif, strand) in sites.items()
+    }
+    moved: dict[tuple[str, int], Intervention] = {
+        (name, d): Embed(motif, at=centre + d, strand=strand)
+        for (name, (motif, strand)), d in product(sites.items(), reach)
+    }
+    cells = {f"{a} {b} {d}": (a, b, d) for a, b, d in product(sites, sites, reach)}
+    arms = [
+        Arm(CONTROL, Untreated()),
+        *(Arm(f"{name} upstream", done) for name, done in still.items()),
+        *(Arm(f"{name} alone at +{d}", done) for (name, d), done in moved.items()),
+        *(Arm(name, still[a] + moved[b, d]) for name, (a, b, d) in cells.items()),
+    ]
+    rows = {
+        name: {name: 1.0, f"{a} upstream": -1.0, f"{b} alone at +{d}": -1.0, CONTROL: 1.0}
+        for name, (a, b, d) in cells.items()
+    }
+    parts = {"upstream": 0, "downstream": 1, "distance": 2}
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=n_units,
+        contrasts=rows,
+        entry=MOTIF_PAIRS,
+        analysis=analysis_for("confirmatory", rope=rope),
+        labels={key: {name: cell[i] for name, cell in cells.items()} for key, i in parts.items()},
+    )
+
+
+def _oriented(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif, Any]]:
+    """Return name with strand -> motif and strand; a word that reads the same on both strands is there once."""
+    if not isinstance(motifs, Mapping) or len(motifs) < 2:
+        raise DesignError(f"motifs={quoted(motifs)} must name two motifs or more, such as {{'Nanog': 'AGCCATCA', ...}}")
+    found: dict[str, tuple[str | Motif, Any]] = {}
+    for name, given in motifs.items():
+        if not isinstance(name, str) or not name.strip():
+            raise DesignError(f"motifs: the name {quoted(name)} is empty")
+        if name.endswith(("+", "-")):
+            raise DesignError(
+                f"motifs: the name {quoted(name)} ends in a strand, which is written behind names; rename it"
+            )
+        motif = _motif(given, f"motifs: {name}")
+        pattern = as_pattern(motif)
+        palindrome = not pattern.random and _complement(pattern.word) == pattern.word.replace("U", "T")
+        found |= {f"{name}{strand}": (motif, strand) for strand in ("+" if palindrome else "+-")}
+    return found
+
+
+def _motif(given: object, name: str) -> str | Motif:
+    try:
+        return sought(given, name)
+    except SequenceError as error:
+        raise DesignError(str(error)) from error
+
+
+MOTIF_PAIR = Entry(
+    name="motif_pair",
+    question="What do two motifs do together beyond the sum of each, and how does it depend on their arrangement?",
+    estimand="E[Y(both) - Y(neither)] and E[Y(both) - Y(first) - Y(second) + Y(neither)] by distance, orientation and "
+    "order, over the null model.",
+    doi="10.1038/s41588-021-00782-6",
+    read=read_pair,
+    draw=draw_pair,
+    zoo="pairs_like",
+)
+MOTIF_PAIRS = Entry(
+    name="motif_pairs",
+    question="Which of many motifs help or hinder each other, in which order, orientation and at which distance?",
+    estimand="E[Y(both) - Y(one) - Y(other) + Y(neither)] of every ordered and oriented pair at each distance.",
+    doi="10.1038/s41588-021-00782-6",
+    read=read_pairs,
+    draw=draw_pairs,
+    zoo="pairs_like",
+)

@@ -1,0 +1,249 @@
+"""Which tiles of a sequence are necessary in their own context, and which are sufficient in a shuffled one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm, Genomic, Untreated
+from causalgia.design.intervention import Span
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.figures import profile_along
+from causalgia.experiments.kit.tile_contexts import (
+    analysis_of,
+    blocks,
+    in_words,
+    places,
+    real_sequences,
+    require_shufflable,
+    said_of_each,
+    shuffled,
+    tiles_of,
+)
+from causalgia.experiments.kit.wording import effect_in_words
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+WILD_TYPE, NOTHING = "wild type", "all shuffled"
+_MOST_NAMED = 5
+
+
+def necessity(
+    sequences: Any,
+    *,
+    tile_width: int | None = None,
+    tiles: Sequence[Span] | None = None,
+    tss: Span | None = None,
+    draws: int = 10,
+    k: int = 2,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks which tiles the outcome needs: each shuffled in place, the rest as it is.
+
+    The effect of a tile is ``Y(tile shuffled) - Y(wild type)``: a tile that the outcome needs ``"decreases"`` it when
+    it is shuffled, one that holds it down ``"increases"`` it, and one that is not necessary is ``"negligible"`` (it may
+    be sufficient all the same: where either of two tiles is enough, neither is necessary).
+
+    Parameters
+    ----------
+    sequences
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
+        from, and errors are between sequences. One stands for itself, and errors are between its shuffles.
+    tile_width
+        Width of tiles that fill the sequence (beside `tss`), where `tiles` are not given; the last is shorter where the
+        width does not divide what is to be filled. None: 5,000, or an eighth of sequences that have not two such tiles.
+    tiles
+        Instead: (start, stop) of each, 0-based, stop excluded; they do not overlap.
+    tss
+        The span that is never shuffled, such as the tile with the start of transcription.
+    draws
+        Shuffles of each tile in each sequence.
+    k
+        k-let counts that a shuffle keeps: 1 composition, 2 dinucleotides.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale; sd of the wild type.
+
+    Returns
+    -------
+    Experiment
+        Arms ``"wild type"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates ``start``, ``stop`` and ``centre``.
+
+    Raises
+    ------
+    DesignError
+        If tiles leave the sequence, overlap each other or `tss`, are too short to be shuffled (a last one too), or one
+        is the whole sequence; or for one sequence with a single draw or a rope in sd.
+
+    References
+    ----------
+    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.sequences import decode
+    >>> from causalgia.zoo import Gate, Oracle, Word
+    >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.01))
+    >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
+    >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
+    >>> experiment = cg.experiments.necessity(sequences, tile_width=60, rope=(-0.5, 0.5))
+    >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: of 4 tiles 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, over sequences like these ...
+    """
+    null = real_sequences(sequences, draws, rope, fixed_control=True)
+    spans, _ = tiles_of(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
+    require_shufflable(spans, k)
+    arms = [Arm(in_words(span), shuffled([span], k), {"start": span[0]}) for span in spans]
+    return _experiment(null, [Arm(WILD_TYPE, Untreated()), *arms], WILD_TYPE, NECESSITY, rope, spans)
+
+
+def sufficiency(
+    sequences: Any,
+    *,
+    tile_width: int | None = None,
+    tiles: Sequence[Span] | None = None,
+    tss: Span | None = None,
+    draws: int = 10,
+    k: int = 2,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks which tiles are enough by themselves: each alone in a shuffled context.
+
+    The effect of a tile is ``Y(tile and tss kept, all else shuffled) - Y(tss kept, all else shuffled)``. Every tile
+    and what is between tiles is shuffled within itself, with the same shuffled bases in every arm, so that a unit's
+    arms differ in one tile alone.
+
+    Parameters
+    ----------
+    sequences, tile_width, tiles, draws, k
+        As for `necessity`.
+    tss
+        The span that every arm keeps, such as the promoter that a tile acts on; None: tiles work quite alone.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale; sd with everything shuffled.
+
+    Returns
+    -------
+    Experiment
+        Arms ``"all shuffled"`` and ``"0-5000"``, ``"5000-10000"``, ...; coordinates ``start``, ``stop`` and ``centre``.
+
+    Raises
+    ------
+    DesignError
+        As for `necessity`.
+
+    References
+    ----------
+    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.sequences import decode
+    >>> from causalgia.zoo import Gate, Oracle, Word
+    >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="or"), Word("CAC", 0.01))
+    >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
+    >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
+    >>> experiment = cg.experiments.sufficiency(sequences, tile_width=60, rope=(-0.5, 0.5))
+    >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: of 4 tiles 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
+    """
+    null = real_sequences(sequences, draws, rope)
+    spans, kept = tiles_of(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
+    require_shufflable(spans, k)
+    context = [block for block in blocks(null.length, [*spans, *kept]) if block not in kept]
+    alone = (Arm(in_words(s), shuffled([b for b in context if b != s], k), {"start": s[0]}) for s in spans)
+    return _experiment(null, [Arm(NOTHING, shuffled(context, k)), *alone], NOTHING, SUFFICIENCY, rope, spans)
+
+
+def _experiment(
+    null: Genomic, arms: list[Arm], control: str, entry: Entry, rope: Rope, spans: Sequence[Span]
+) -> Experiment:
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=null.available,
+        contrasts=control,
+        entry=entry,
+        analysis=analysis_of(null, rope),
+        labels=places(spans),
+    )
+
+
+_LOST = {"decreases": "needed", "increases": "holding it down", "negligible": "negligible", "undecided": "undecided"}
+_GAINED = {
+    "increases": "sufficient",
+    "decreases": "holding it down",
+    "negligible": "negligible",
+    "undecided": "undecided",
+}
+
+
+def _read_necessity(found: Found) -> Finding:
+    return _said(found, _LOST)
+
+
+def _read_sufficiency(found: Found) -> Finding:
+    return _said(found, _GAINED)
+
+
+def _said(found: Found, words: dict[str, str]) -> Finding:
+    return said_of_each(found, lambda rows: f"of {rows.sizes['contrast']} tiles {counted(rows, words)}")
+
+
+def counted(decisions: xr.Dataset, words: dict[str, str]) -> str:
+    """Return how many tiles have each verdict, in the words given for it, with the largest of the clear ones.
+
+    Parameters
+    ----------
+    decisions
+        ``ace``, ``lower``, ``upper`` and ``verdict`` of one task, (contrast).
+    words
+        Verdict -> word.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> row = {"ace": [2.0, 0.0], "lower": [1.9, -0.1], "upper": [2.1, 0.1], "verdict": ["increases", "negligible"]}
+    >>> table = xr.Dataset({k: ("contrast", v) for k, v in row.items()}, coords={"contrast": ["0-5", "5-9"]})
+    >>> counted(table, {"increases": "sufficient", "negligible": "negligible"})
+    '1 is sufficient (0-5: 2.00 [1.90, 2.10]), 1 is negligible'
+    """
+    verdicts, said = decisions["verdict"].to_numpy(), []
+    for verdict, word in words.items():
+        mine = decisions.isel(contrast=verdicts == verdict)
+        n = mine.sizes["contrast"]
+        shown = f" ({_largest(mine)})" if verdict in ("increases", "decreases") else ""
+        said += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
+    return ", ".join(said)
+
+
+def _largest(tiles: xr.Dataset) -> str:
+    """Name the tiles of the largest effects in the order of the sequence."""
+    order = abs(tiles["ace"]).argsort().to_numpy()[::-1]
+    rows = [tiles.isel(contrast=i) for i in sorted(order[:_MOST_NAMED])]
+    text = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows)
+    return text + ("; ..." if len(order) > _MOST_NAMED else "")
+
+
+NECESSITY = Entry(
+    name="necessity",
+    question="Which tiles does the outcome need?",
+    estimand="E[Y(tile shuffled) - Y(wild type)] for each tile, over the real sequences and the shuffles.",
+    doi="10.1038/s41588-024-01923-3",
+    read=_read_necessity,
+    draw=profile_along("centre"),
+)
+SUFFICIENCY = Entry(
+    name="sufficiency",
+    question="Which tiles are enough by themselves?",
+    estimand="E[Y(tile kept, context shuffled) - Y(all shuffled)] for each tile, over the real sequences and shuffles.",
+    doi="10.1038/s41588-024-01923-3",
+    read=_read_sufficiency,
+    draw=profile_along("centre"),
+)

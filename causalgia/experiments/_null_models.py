@@ -1,0 +1,337 @@
+"""Does the null model matter: the same contrasts under several, how alike their order is, and how far they differ."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.design import NullModel
+from causalgia.errors import (
+    ContrastError,
+    DesignError,
+    EstimateError,
+    NullModelWarning,
+    OutcomesError,
+    SequenceError,
+    quoted,
+)
+from causalgia.experiments.kit.answer import Answer
+from causalgia.experiments.kit.experiment import Experiment
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.numerics.moments import Array
+
+_ROWS_AT_ONCE = 256
+_ROUNDING = 1e-12  # of the largest effect: a difference below it is none
+
+
+def null_models(experiment: Experiment, *, nulls: Mapping[str, NullModel]) -> dict[str, Experiment]:
+    """Return an experiment under several null models: the same arms and contrasts on other backgrounds.
+
+    Parameters
+    ----------
+    experiment
+        Any experiment of the catalogue.
+    nulls
+        Name -> null model: a profile, shuffles, a Markov chain, real sequences (`Genomic`: knock-in).
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than two null models, two are the same, or one does not go with the arms; the message names
+        it.
+
+    References
+    ----------
+    Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> skewed = ["ACGUUUUUACGAUUGCAUUUACGAUUUAAUGCCAUUUAGUA", "GGCUUAUUAGCUUAUUUUCGAUUAUUUCUUAGGAUUUUCUA"]
+    >>> nulls = {"uniform": cg.Uniform(length=41), "Markov": cg.Markov(of=skewed, order=1)}
+    >>> under = null_models(cg.experiments.copies(n_units=200), nulls=nulls)
+    >>> oracle = cg.zoo.oracle("rbfox1_like")
+    >>> answers = {name: each.analyse(cg.run(each, oracle, rng=0), rng=0) for name, each in under.items()}
+    >>> round(agreement(answers)["tau"].sel(null="uniform", null_="Markov").item(), 3)
+    0.867
+    """
+    if not isinstance(experiment, Experiment):
+        raise DesignError(f"null_models takes an experiment, not {type(experiment).__name__}")
+    if not isinstance(nulls, Mapping) or len(nulls) < 2:
+        raise DesignError("nulls= names two null models or more: {'uniform': cg.Uniform(...), 'profile': ...}")
+    made = {str(name): _under(experiment, name, null) for name, null in nulls.items()}
+    for one, other in combinations(made, 2):
+        if made[one].null == made[other].null:
+            raise DesignError(f"nulls {quoted(one)} and {quoted(other)} are the same null model; leave one of them out")
+    return made
+
+
+def _under(experiment: Experiment, name: str, null: NullModel) -> Experiment:
+    if not isinstance(null, NullModel):
+        raise DesignError(
+            f"null {quoted(name)}: {type(null).__name__} is not a null model, such as cg.Uniform(length=41)"
+        )
+    if null.length != experiment.null.length:
+        raise DesignError(f"null {quoted(name)} has {null.length} bp, and the experiment {experiment.null.length}")
+    try:
+        return replace(experiment, null=null)
+    except (DesignError, SequenceError) as error:
+        raise type(error)(f"null {quoted(name)}: {error}") from error
+
+
+def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, ci_prob: float = 0.95) -> xr.Dataset:
+    """Say how far several null models give the same answer: the order of the contrasts, and each contrast's size.
+
+    Kendall's tau of two null models is the share of pairs of contrasts in the same order less that in the opposite
+    one. Its interval is for the tau of the true effects: pairs whose order is sure under both count as they are, all
+    others both ways, ``(C - D -+ U) / N``. "Sure" is at ``ci_prob`` for all pairs and both null models together
+    (Bonferroni, t, with the covariance of each one's estimates), so the interval holds whatever the dependence, and it
+    is wide where estimates are noisy, while the tau of noisy estimates is merely drawn to 0.
+
+    Each contrast's effects are a random-effects model over the null models, ``ace_m ~ N(delta_m, se_m^2)``,
+    ``delta_m ~ N(mean, between_sd^2)`` (Paule and Mandel; Q-profile interval). Null models made from the same parents
+    with the same ``rng=`` share errors, which makes ``p`` larger than it need be.
+
+    Parameters
+    ----------
+    found
+        Null model -> answer or estimates of the same contrasts; estimates may be of a selection of them. Contrasts of
+        placebo words, whose order is noise, are left out.
+    least
+        The tau below which the order is said to depend on the null model.
+    ci_prob
+        Probability of the intervals.
+
+    Returns
+    -------
+    Dataset
+        ``tau, tau_lower, tau_upper`` and ``clear``, the share of pairs of contrasts whose order is sure under both
+        ``(null, null_, task)``; ``ace, se (null, contrast, task)``; ``mean, between_sd, between_sd_lower,
+        between_sd_upper`` and ``p`` of Cochran's Q, that the null models differ by error alone (contrast, task).
+        attrs["sentences"] says it in words, a line for each task.
+
+    Raises
+    ------
+    OutcomesError
+        If there are fewer than two null models, or what is given for one is neither answer nor estimates.
+    ContrastError
+        If null models have other contrasts or tasks.
+    EstimateError
+        If there are fewer than three contrasts (without placebo words), of which tau says nothing, all are equal, or
+        there is no standard error.
+
+    Warns
+    -----
+    NullModelWarning
+        If a tau is below `least`; it says whether the errors of the estimates could explain that.
+
+    References
+    ----------
+    Kendall (1938), doi:10.1093/biomet/30.1-2.81. Paule & Mandel (1982), doi:10.6028/jres.087.022. Viechtbauer (2007),
+    doi:10.1002/sim.2514.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> profile = cg.from_effects([2.0, 1.0, 0.1], se=0.05, names=["UGCAUG", "AGCAUG", "UACAUG"])
+    >>> shuffle = cg.from_effects([2.1, 0.9, 0.1], se=0.05, names=["UGCAUG", "AGCAUG", "UACAUG"])
+    >>> table = agreement({"profile": profile, "shuffle": shuffle})
+    >>> table["tau"].sel(null="profile", null_="shuffle").item(), table["tau_lower"].min().item()
+    (1.0, 1.0)
+    """
+    import xarray as xr
+
+    from causalgia.estimation.request import require_ci_prob, users_level
+
+    ci_prob = require_ci_prob(ci_prob)
+    tables = _estimates(found)
+    orders = _orders(tables, ci_prob)
+    table = xr.merge([orders, _sizes(tables, ci_prob)]).assign_attrs(ci_prob=ci_prob, least=least)
+    low = _lowest(table)
+    table.attrs["sentences"] = "\n".join(_sentence(task, row, least) for task, row in low.items())
+    for task, row in low.items():
+        if row["tau"] < least:
+            warnings.warn(_sentence(task, row, least), NullModelWarning, stacklevel=users_level())
+    return table
+
+
+def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Return the estimates under each null model, their contrasts and tasks in the order of the first."""
+    from causalgia.estimation import as_estimates
+    from causalgia.estimation._from_effects import require_errors
+    from causalgia.estimation.words import words_of
+
+    if not isinstance(found, Mapping) or len(found) < 2:
+        raise OutcomesError("agreement takes two null models or more: {'uniform': answer, 'profile': answer}")
+    given = {str(k): as_estimates(v.estimates if isinstance(v, Answer) else v) for k, v in found.items()}
+    tables = {name: table.isel(contrast=~words_of(table)) for name, table in given.items()}
+    name, first = next(iter(tables.items()))
+    for other, table in tables.items():
+        require_errors(table)
+        if "model" in table.dims:
+            raise OutcomesError(f"{quoted(other)} has several predictors on the dim 'model'; select one, or their mean")
+        for dim in ("contrast", "task"):
+            apart = sorted(set(map(str, first[dim].to_numpy())) ^ set(map(str, table[dim].to_numpy())))
+            if apart:
+                raise ContrastError(
+                    f"{dim} {quoted(apart[0])} is not under both {quoted(name)} and {quoted(other)}; select the same"
+                )
+    if first.sizes["contrast"] < 3:
+        raise EstimateError(
+            f"{first.sizes['contrast']} contrasts have no order to compare; Kendall's tau takes three or more"
+            + " beside placebo words" * (first.sizes["contrast"] < given[name].sizes["contrast"])
+        )
+    rows = {dim: first[dim].to_numpy() for dim in ("contrast", "task")}
+    return {name: as_estimates(table.sel(rows)) for name, table in tables.items()}
+
+
+def _orders(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
+    """Return tau of each pair of null models, with its interval, (null, null_, task)."""
+    import xarray as xr
+
+    names, tasks = list(tables), next(iter(tables.values()))["task"].to_numpy()
+    by_task = [_taus([table.isel(task=[t]) for table in tables.values()], ci_prob) for t in range(len(tasks))]
+    columns = zip(("tau", "tau_lower", "tau_upper", "clear"), np.stack(by_task, axis=-1), strict=True)
+    return xr.Dataset(
+        {name: (("null", "null_", "task"), values) for name, values in columns},
+        coords={"null": names, "null_": names, "task": tasks},
+    )
+
+
+def _taus(tables: list[xr.Dataset], ci_prob: float) -> Array:
+    """Return tau-b of the estimates, limits of the tau of the true effects, and the share of clear pairs.
+
+    Of one task under M null models: (4, M, M), all 1 on the diagonal.
+    """
+    from scipy.stats import kendalltau
+
+    k = tables[0].sizes["contrast"]
+    pairs = k * (k - 1) // 2
+    effects = [table["ace"].to_numpy().ravel() for table in tables]
+    found = np.ones((4, len(tables), len(tables)))
+    sums = _agreeing_and_clear(tables, alpha=(1 - ci_prob) / (2 * pairs))
+    for i, j in combinations(range(len(tables)), 2):
+        tau = float(kendalltau(effects[i], effects[j]).statistic)
+        if not np.isfinite(tau):
+            raise EstimateError("all contrasts have one effect under a null model; there is no order to compare")
+        agree, clear = sums[:, i, j]
+        doubt = pairs - clear
+        found[:, i, j] = found[:, j, i] = tau, (agree - doubt) / pairs, (agree + doubt) / pairs, clear / pairs
+    return found
+
+
+def _agreeing_and_clear(tables: list[xr.Dataset], alpha: float) -> Array:
+    """Return, of the pairs that are sure under two null models, concordant less discordant, and all: (2, M, M)."""
+    sums = np.zeros((2, len(tables), len(tables)))
+    for signs in zip(*(_sure_signs(table, alpha) for table in tables), strict=True):
+        flat = np.stack([block.ravel() for block in signs])
+        sums += np.stack([flat @ flat.T, np.abs(flat) @ np.abs(flat).T])
+    return sums
+
+
+def _sure_signs(estimates: xr.Dataset, alpha: float) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the sign of each difference of two effects where it is sure at two-sided `alpha`, else 0.
+
+    Rows of contrasts against all, (rows, K), in blocks; each pair once, the others 0.
+    """
+    from scipy.stats import t as student
+
+    ace, se = (estimates[name].to_numpy().ravel() for name in ("ace", "se"))
+    df = estimates["df"].to_numpy().ravel() if "df" in estimates else np.full(len(ace), np.inf)
+    critical = np.asarray(student.isf(alpha / 2, df))  # of a difference: that of the fewer degrees of freedom
+    covariance, rounding = _covariance_rows(estimates), _ROUNDING * np.abs(ace).max()
+    for start in range(0, len(ace), _ROWS_AT_ONCE):
+        rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(ace)))
+        spread = np.maximum(se[rows, None] ** 2 + se**2 - 2 * covariance(rows), 0.0)
+        difference = ace[rows, None] - ace
+        limit = np.maximum(critical[rows, None], critical) * np.sqrt(spread) + rounding
+        sure = (np.abs(difference) > limit) & (rows[:, None] < np.arange(len(ace)))
+        yield np.where(sure, np.sign(difference), 0.0).astype(np.float32)
+
+
+def _covariance_rows(estimates: xr.Dataset) -> Any:
+    """Return a function from rows to their covariance with all contrasts, off the diagonal, (rows, K)."""
+    if "covariance" in estimates:
+        matrix = estimates["covariance"].transpose("contrast", "contrast_", ...).to_numpy()[:, :, 0]
+        return lambda rows: matrix[rows]
+    if "factor" in estimates:
+        factor = estimates["factor"].transpose("cluster", "contrast", ...).to_numpy()[:, :, 0]
+        return lambda rows: factor[:, rows].T @ factor
+    return lambda rows: np.zeros((len(rows), estimates.sizes["contrast"]))
+
+
+def _sizes(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
+    """Return every effect under every null model, and the spread of each contrast between them."""
+    import xarray as xr
+
+    from causalgia.estimation import random_effects
+
+    ace, se = (
+        np.stack([table[v].transpose("contrast", "task").to_numpy() for table in tables.values()])
+        for v in ("ace", "se")
+    )
+    least = (1e-8 * np.maximum(np.abs(ace).max(axis=0), np.finfo(float).tiny ** 0.25)) ** 2
+    found = np.empty((5, *ace.shape[1:]))
+    for at in np.ndindex(ace.shape[1:]):
+        cell = (slice(None), *at)
+        fit = random_effects(ace[cell], np.maximum(se[cell] ** 2, least[at]), method="PM", ci_prob=ci_prob)
+        found[cell] = fit.beta[0], fit.tau2, fit.tau2_lower, fit.tau2_upper, fit.Q_p
+    found[1:4] = np.sqrt(found[1:4])
+    names = ("mean", "between_sd", "between_sd_lower", "between_sd_upper", "p")
+    first = next(iter(tables.values()))
+    return xr.Dataset(
+        {name: (("contrast", "task"), values) for name, values in zip(names, found, strict=True)}
+        | {"ace": (("null", "contrast", "task"), ace), "se": (("null", "contrast", "task"), se)},
+        coords={"null": list(tables), **{dim: first[dim].to_numpy() for dim in ("contrast", "task")}},
+    )
+
+
+def _lowest(table: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Return for each task the pair of null models that agree least, and the contrast that may differ most."""
+    rows: dict[str, dict[str, Any]] = {}
+    for task in table["task"].to_numpy():
+        one = table.sel(task=task)
+        tau, most = one["tau"].to_numpy(), one.isel(contrast=int(one["between_sd_upper"].argmax("contrast")))
+        i, j = min(combinations(range(len(tau)), 2), key=lambda pair: tau[pair])
+        names = ("tau", "tau_lower", "tau_upper", "clear")
+        rows[str(task)] = {
+            **{name: one[name].to_numpy()[i, j].item() for name in names},
+            "pair": f"'{one['null'].to_numpy()[i]}' and '{one['null'].to_numpy()[j]}'",
+            "contrast": str(most["contrast"].item()),
+            "spread": _spread(most),
+        }
+    return rows
+
+
+def _spread(row: xr.Dataset) -> str:
+    sd, lower, upper = (row[name].item() for name in ("between_sd", "between_sd_lower", "between_sd_upper"))
+    return f"{sd:.2g} [{lower:.2g}, {upper:.2g}]"
+
+
+def _sentence(task: str, row: dict[str, Any], least: float) -> str:
+    order = f"Kendall's tau {row['tau']:.2f} [{row['tau_lower']:.2f}, {row['tau_upper']:.2f}]"
+    spread = f"the sd between null models may be largest for '{row['contrast']}', {row['spread']}"
+    if row["tau"] >= least:
+        return f"Task {task}: every null model gives {_alike(row)} (least alike {row['pair']}, {order}); {spread}."
+    why = (
+        "the answer depends on the null model"
+        if row["tau_upper"] < least
+        else f"the order of {100 * (1 - row['clear']):.0f} % of the pairs of contrasts is not clear; use more units"
+    )
+    return f"Task {task}: {row['pair']} give another order ({order}): {why}; {spread}."
+
+
+def _alike(row: dict[str, Any]) -> str:
+    """Return how alike the orders are: the same where every pair is, or where errors explain all that are not."""
+    if row["tau"] >= 1 - _ROUNDING:
+        return "the same order"
+    return "the same order within error" if row["tau_upper"] >= 1 - _ROUNDING else "nearly the same order"

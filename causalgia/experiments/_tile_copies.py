@@ -1,0 +1,109 @@
+"""Do copies of a tile add up, or saturate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm
+from causalgia.design.intervention import Span
+from causalgia.experiments._copies import copies_in_words, copy_contrasts, read_copies
+from causalgia.experiments.kit.experiment import Entry, Experiment
+from causalgia.experiments.kit.figures import profile_along
+from causalgia.experiments.kit.placing import Stage, stage
+from causalgia.experiments.kit.tile_contexts import analysis_of, real_sequences
+
+CONTEXT = "context alone"
+
+
+def tile_copies(
+    sequences: Any,
+    *,
+    tile: Span,
+    at: Sequence[int],
+    tss: Span,
+    draws: int = 10,
+    k: int = 2,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks whether copies of a tile add up, saturate or help each other.
+
+    In a shuffled context with the promoter kept, the tile is copied from each sequence to the first place, to the
+    first two, and so on. Contrasts are those of `copies`: each number of copies against the context alone; the
+    ``rise`` of the least-squares line from none to all; the ``curvature``, all n copies minus n times the first; and
+    the ``excess over single sites`` of all copies over the sum of each alone, which is 0 for additive copies whatever
+    their places are worth.
+
+    Parameters
+    ----------
+    sequences, tile, tss, draws, k
+        As for `tile_placement`.
+    at
+        0-based starts, in the order in which copies are added; two or more, clear of each other, the tile's own among
+        them if wanted.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale; sd of the arms that are
+        subtracted.
+
+    Returns
+    -------
+    Experiment
+        Arms ``"context alone"``, ``"1 copy"``, ``"2 copies"``, ... and ``"alone at 2000"`` for each place but the
+        first; coordinate ``copies``.
+
+    Raises
+    ------
+    DesignError
+        As for `tile_placement`.
+
+    References
+    ----------
+    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.sequences import decode
+    >>> random = decode(cg.Uniform(length=600).sample(20, rng=0)["sequence"].values)
+    >>> sequences = [s[:20] + "TGCATG" + s[26:] for s in random]
+    >>> experiment = cg.experiments.tile_copies(
+    ...     sequences, tile=(0, 60), at=[0, 100, 200], tss=(500, 550), draws=4, rope=(-0.1, 0.1)
+    ... )
+    >>> answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("saturating"), rng=0), rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: 1 to 3 copies are saturating beside the same sites alone, -2... beyond their sum, ...
+    """
+    null = real_sequences(sequences, draws, rope)
+    made = stage(null, tile=tile, at=at, tss=tss, k=k)
+    return Experiment(
+        null=null,
+        arms=[Arm(CONTEXT, made.with_copies({}), {"copies": 0}), *_nested(made), *_alone(made)],
+        n_units=null.available,
+        contrasts=copy_contrasts(made.at, control=CONTEXT),
+        entry=TILE_COPIES,
+        analysis=analysis_of(null, rope),
+        labels={"copies": {copies_in_words(n): n for n in range(1, len(made.at) + 1)}},
+    )
+
+
+def _nested(made: Stage) -> list[Arm]:
+    return [
+        Arm(copies_in_words(n), made.with_copies(dict.fromkeys(made.at[:n], "+")), {"copies": n})
+        for n in range(1, len(made.at) + 1)
+    ]
+
+
+def _alone(made: Stage) -> list[Arm]:
+    return [Arm(f"alone at {at}", made.with_copies({at: "+"})) for at in made.at[1:]]
+
+
+TILE_COPIES = Entry(
+    name="tile_copies",
+    question="Do copies of a tile add up, saturate or help each other?",
+    estimand="E[Y(n copies, context shuffled) - Y(context alone)] for each n, its rise from none to n, and "
+    "E[Y(n copies)] minus the sum of single tiles, over the real sequences and the shuffles.",
+    doi="10.1038/s41588-024-01923-3",
+    read=read_copies,
+    draw=profile_along("copies"),
+)

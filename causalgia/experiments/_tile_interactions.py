@@ -1,0 +1,198 @@
+"""How tiles act together: every main effect and interaction of a full factorial of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm
+from causalgia.design.intervention import Span
+from causalgia.errors import DesignError, quoted
+from causalgia.experiments._necessity import counted
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.tile_contexts import (
+    analysis_of,
+    blocks,
+    in_words,
+    protected,
+    real_sequences,
+    require_shufflable,
+    said_of_each,
+    shuffled,
+    spans_inside,
+)
+from causalgia.experiments.kit.wording import effect_in_words
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Around = Literal["own", "shuffled"]
+TOGETHER, NONE = "all together", "none"
+MOST_TILES = 6
+
+
+def tile_interactions(
+    sequences: Any,
+    *,
+    tiles: Sequence[Span],
+    tss: Span | None = None,
+    context: Around = "own",
+    draws: int = 10,
+    k: int = 2,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks how tiles act together: 2^k arms, every set of tiles kept and the rest shuffled.
+
+    Contrasts are the Moebius terms: of a set S of tiles ``sum over T in S of (-1)^(|S| - |T|) Y(T kept)``. That of one
+    tile is its effect where the others are shuffled, that of two their interaction, and so on; ``all together``, every
+    tile kept minus none, is their sum. Where all of the tiles are needed (AND) the highest term alone is not 0; where
+    one is enough (OR) the single terms are positive and the pairs negative; tiles that add have no term above the
+    first. The variance of a term grows with its order, up to 2-fold each.
+
+    Parameters
+    ----------
+    sequences
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
+        from, and errors are between sequences. One stands for itself, and errors are between its shuffles.
+    tiles
+        (start, stop) of 2 to 6 tiles, 0-based, stop excluded; they do not overlap.
+    tss
+        The span that is kept in every arm; with ``context="own"`` it only may not overlap a tile.
+    context
+        What is around the tiles: ``"own"``, each sequence as it is; ``"shuffled"``, all but the tiles and `tss`.
+    draws
+        Shuffles of each sequence.
+    k
+        k-let counts that a shuffle keeps: 1 composition, 2 dinucleotides.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale; sd of the arms that are
+        subtracted.
+
+    Returns
+    -------
+    Experiment
+        Arms ``"none"``, ``"0-500"``, ``"0-500 + 900-1400"``, ... with a factor (0 or 1) for each tile; contrasts
+        ``"0-500"``, ``"0-500 x 900-1400"``, ... and ``"all together"``; coordinate ``order``.
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than 2 tiles or more than 6, they overlap or leave the sequence, or are too short to be
+        shuffled; or for one sequence with a single draw.
+
+    References
+    ----------
+    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.sequences import decode
+    >>> from causalgia.zoo import Gate, Oracle, Word
+    >>> gate = Oracle(Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), Word("CAC", 0.01))
+    >>> random = decode(cg.Uniform(length=240).sample(60, rng=0)["sequence"].values)
+    >>> sequences = [s[:70] + "GATAAG" + s[76:140] + "TATAAA" + s[146:] for s in random]
+    >>> experiment = cg.experiments.tile_interactions(sequences, tiles=[(60, 100), (120, 160)], rope=(-2.0, 2.0))
+    >>> answer = experiment.analyse(cg.run(experiment, gate, rng=0), rng=0)
+    >>> answer.decisions["verdict"].values.ravel().tolist()
+    ['negligible', 'negligible', 'increases', 'increases']
+    """
+    null = real_sequences(sequences, draws, rope)
+    spans = _tiles(tiles, null.length)
+    kept = protected(tss, null.length, spans)
+    require_shufflable(spans, k)
+    around = _around(context, null.length, spans, kept)
+    arms = [
+        Arm(_arm(sets), shuffled([*around, *(s for s in spans if s not in sets)], k), _levels(spans, sets))
+        for sets in _subsets(spans)
+    ]
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=null.available,
+        contrasts=_contrasts(spans),
+        entry=TILE_INTERACTIONS,
+        analysis=analysis_of(null, rope),
+        labels={"order": {_term(sets): len(sets) for sets in _subsets(spans) if sets}},
+    )
+
+
+def _tiles(tiles: Any, length: int) -> tuple[Span, ...]:
+    spans = spans_inside(tiles, "tiles", length, least=2)
+    if len(spans) > MOST_TILES:
+        raise DesignError(
+            f"tiles: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; give {MOST_TILES} or fewer, such as "
+            "those that causalgia.experiments.greedy_tiles chose"
+        )
+    return spans
+
+
+def _around(context: str, length: int, spans: Sequence[Span], kept: Sequence[Span]) -> list[Span]:
+    """Return what is shuffled in every arm."""
+    if context not in ("own", "shuffled"):
+        raise DesignError(f"context={quoted(context)} must be 'own' or 'shuffled'")
+    if context == "own":
+        return []
+    return [block for block in blocks(length, [*spans, *kept]) if block not in (*spans, *kept)]
+
+
+def _subsets(spans: Sequence[Span]) -> list[tuple[Span, ...]]:
+    return [some for size in range(len(spans) + 1) for some in combinations(spans, size)]
+
+
+def _arm(kept: Iterable[Span]) -> str:
+    return " + ".join(map(in_words, kept)) or NONE
+
+
+def _term(tiles: Iterable[Span]) -> str:
+    return " x ".join(map(in_words, tiles))
+
+
+def _levels(spans: Sequence[Span], kept: Sequence[Span]) -> dict[str, int]:
+    return {in_words(span): int(span in kept) for span in spans}
+
+
+def _contrasts(spans: Sequence[Span]) -> dict[str, dict[str, float]]:
+    rows = {_term(some): moebius(some) for some in _subsets(spans) if some}
+    return {**rows, TOGETHER: {_arm(spans): 1.0, NONE: -1.0}}
+
+
+def moebius(tiles: Sequence[Span]) -> dict[str, float]:
+    """Return the weights of the term of a set of tiles, by the name of the arm that keeps each of its subsets.
+
+    Examples
+    --------
+    >>> moebius([(0, 5), (7, 9)])
+    {'none': 1.0, '0-5': -1.0, '7-9': -1.0, '0-5 + 7-9': 1.0}
+    """
+    return {_arm(some): float((-1) ** (len(tiles) - len(some))) for some in _subsets(tiles)}
+
+
+_WORDS = {"increases": "positive", "decreases": "negative", "negligible": "negligible", "undecided": "undecided"}
+
+
+def _read(found: Found) -> Finding:
+    return said_of_each(found, _said)
+
+
+def _said(decisions: xr.Dataset) -> str:
+    order = decisions["order"].to_numpy()
+    together = effect_in_words(decisions.sel(contrast=TOGETHER))
+    single, joint = decisions.isel(contrast=order == 1), decisions.isel(contrast=order > 1)
+    return (
+        f"the tiles are worth {together} together; of {single.sizes['contrast']} single terms "
+        f"{counted(single, _WORDS)}; of {joint.sizes['contrast']} interactions {counted(joint, _WORDS)}"
+    )
+
+
+TILE_INTERACTIONS = Entry(
+    name="tile_interactions",
+    question="Do tiles add up, need each other, or stand in for each other?",
+    estimand="The Moebius terms of Y(set of tiles kept, the other tiles shuffled), over the real sequences and the "
+    "shuffles.",
+    doi="10.1038/s41588-024-01923-3",
+    read=_read,
+)

@@ -1,0 +1,199 @@
+"""Does the effect of a tile depend on where it stands, and in which orientation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm
+from causalgia.design.intervention import Span
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.exact_weights import rise_weights
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.figures import profile_along
+from causalgia.experiments.kit.placing import Stage, stage
+from causalgia.experiments.kit.tile_contexts import analysis_of, in_words, real_sequences, said_of_each
+from causalgia.experiments.kit.wording import effect_in_words, per_unit
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+CONTEXT, DISTANCE, ORIENTATION = "context alone", "distance", "orientation"
+_PER = 100  # bp: beside the rise, its slope for so many more
+
+
+def tile_placement(
+    sequences: Any,
+    *,
+    tile: Span,
+    at: Sequence[int],
+    tss: Span,
+    draws: int = 10,
+    k: int = 2,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks whether distance and orientation of a tile matter.
+
+    In a shuffled context with the promoter kept, the tile is copied from each sequence to each place, as it reads and
+    as its reverse complement. Contrasts: at each place and strand against the context alone; ``orientation``, as it
+    reads minus reversed, at each place and on average; and ``distance``, how far the least-squares line through the
+    effects (mean of both strands) rises from the nearest copy to the farthest, by the distance between the middle of
+    the copy and that of the promoter. It is an effect over the whole range, and is compared with the region as it is.
+
+    Every place is clear of the others, so that all arms shuffle the same blocks and share their shuffled bases. At the
+    tile's own place it stands as it reads alone.
+
+    Parameters
+    ----------
+    sequences
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
+        from, and errors are between sequences. One stands for itself, and errors are between its shuffles.
+    tile
+        (start, stop) of the tile, 0-based, stop excluded.
+    at
+        0-based starts of the copies; two or more, the tile's own among them if wanted.
+    tss
+        (start, stop) that every arm keeps and distances are measured from.
+    draws
+        Shuffles of each sequence.
+    k
+        k-let counts that a shuffle keeps: 1 composition, 2 dinucleotides.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale; sd of the arms that are
+        subtracted.
+
+    Returns
+    -------
+    Experiment
+        Arms ``"context alone"``, ``"at 2000"`` and ``"at 2000, reversed"``; coordinates ``place``, ``distance`` and
+        ``strand`` of the contrasts at one place.
+
+    Raises
+    ------
+    DesignError
+        If the tile, a copy or the promoter leaves the sequence, or overlaps another; or for one sequence with a
+        single draw.
+
+    References
+    ----------
+    Toneyan & Koo (2024), doi:10.1038/s41588-024-01923-3.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.sequences import decode
+    >>> random = decode(cg.Uniform(length=5_000).sample(20, rng=0)["sequence"].values)
+    >>> cut = enumerate(random)
+    >>> sequences = [s[: 2 * i] + "ATGCTGAGTCAT" + s[2 * i + 12 : 4_500] + "GGCTATAAAAGG" + s[4_512:] for i, s in cut]
+    >>> experiment = cg.experiments.tile_placement(
+    ...     sequences, tile=(0, 60), at=[0, 1_500, 3_000], tss=(4_480, 4_540), draws=2, rope=(-0.1, 0.1)
+    ... )
+    >>> answer = experiment.analyse(cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp (-0.0... for 100 ...
+    """
+    null = real_sequences(sequences, draws, rope)
+    made = stage(null, tile=tile, at=at, tss=tss, k=k)
+    return Experiment(
+        null=null,
+        arms=[Arm(CONTEXT, made.with_copies({})), *_arms(made)],
+        n_units=null.available,
+        contrasts=_contrasts(made),
+        entry=TILE_PLACEMENT,
+        analysis=analysis_of(null, rope),
+        labels=_labels(made),
+    )
+
+
+def _forward(at: int) -> str:
+    return f"at {at}"
+
+
+def _reversed(at: int) -> str:
+    return f"at {at}, reversed"
+
+
+def _turned(made: Stage) -> list[int]:
+    """Return the places where a copy can stand reversed: all but the tile's own."""
+    return [at for at in made.at if at != made.tile[0]]
+
+
+def _arms(made: Stage) -> list[Arm]:
+    forward = [Arm(_forward(at), made.with_copies({at: "+"}), {"place": at, "strand": "+"}) for at in made.at]
+    turned = [Arm(_reversed(at), made.with_copies({at: "-"}), {"place": at, "strand": "-"}) for at in _turned(made)]
+    return forward + turned
+
+
+def _contrasts(made: Stage) -> dict[str, dict[str, float]]:
+    turned = _turned(made)
+    names = [*map(_forward, made.at), *map(_reversed, turned)]
+    rows = {name: {name: 1.0, CONTEXT: -1.0} for name in names}
+    rows |= {f"{ORIENTATION} at {at}": {_forward(at): 1.0, _reversed(at): -1.0} for at in turned}
+    if len(turned) > 1:
+        share = 1.0 / len(turned)
+        rows[ORIENTATION] = {_forward(at): share for at in turned} | {_reversed(at): -share for at in turned}
+    if len({made.distance(at) for at in made.at}) > 1:
+        rows[DISTANCE] = _rise(made)
+    return rows
+
+
+def _rise(made: Stage) -> dict[str, float]:
+    """Return the rise of the line through the means over strands, from the least distance to the largest."""
+    distances = {_forward(at): made.distance(at) for at in made.at}
+    rise = rise_weights(distances)
+    rows = dict(rise)
+    for at in _turned(made):
+        rows[_forward(at)] = rows[_reversed(at)] = rise[_forward(at)] / 2
+    return {name: float(weight) for name, weight in rows.items()}
+
+
+def _labels(made: Stage) -> dict[str, dict[str, Any]]:
+    forward = {_forward(at): at for at in made.at}
+    turned = {_reversed(at): at for at in _turned(made)}
+    return {
+        "place": forward | turned,
+        "distance": {name: made.distance(at) for name, at in (forward | turned).items()},
+        "strand": dict.fromkeys(forward, "+") | dict.fromkeys(turned, "-"),
+        "tile": {_forward(made.at[0]): in_words(made.tile)},
+    }
+
+
+_FALLS = {
+    "decreases": "falls with distance",
+    "increases": "grows with distance",
+    "negligible": "does not depend on distance",
+    "undecided": "may or may not depend on distance (undecided)",
+}
+
+
+def _read(found: Found) -> Finding:
+    (tile,) = found.experiment.labels["tile"].values()
+    return said_of_each(found, lambda rows: _said(rows, tile))
+
+
+def _said(decisions: xr.Dataset, tile: str) -> str:
+    names = list(decisions["contrast"].to_numpy())
+    text = f"the effect of tile {tile}"
+    if DISTANCE in names:
+        row = decisions.sel(contrast=DISTANCE)
+        near, far = (float(end) for end in (decisions["distance"].min(), decisions["distance"].max()))
+        text += f" {_FALLS[str(row['verdict'].item())]}: {effect_in_words(row)} from {near:,.0f} to {far:,.0f} bp"
+        text += f" ({per_unit(row, (far - near) / _PER, f'for {_PER} bp more')})"
+    else:
+        text += " stands at places of one distance"
+    turned = [name for name in names if name.startswith(ORIENTATION)]
+    row = decisions.sel(contrast=ORIENTATION if ORIENTATION in turned else turned[0])
+    matters = {"negligible": "is negligible", "undecided": "is undecided"}.get(str(row["verdict"].item()), "matters")
+    return f"{text}; orientation {matters}: {effect_in_words(row)} as it reads minus reversed"
+
+
+TILE_PLACEMENT = Entry(
+    name="tile_placement",
+    question="Does the effect of a tile depend on its distance and orientation?",
+    estimand="E[Y(tile at a place and strand, context shuffled) - Y(context alone)], its rise over the distances "
+    "and the difference of strands, over the real sequences and the shuffles.",
+    doi="10.1038/s41588-024-01923-3",
+    read=_read,
+    draw=profile_along("distance", by="strand"),
+)

@@ -1,0 +1,184 @@
+"""Which letters of a word matter: every single-base change of it, and the word itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from causalgia.analysis import Rope
+from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.experiments.kit import settings
+from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.claims import analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.figures import mean_over_models
+from causalgia.experiments.kit.wording import by_task, effect_in_words
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.plot import Axes
+
+CONTROL = "untreated"
+
+
+def word_mutagenesis(
+    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    *,
+    word: str = "UGCAUG",
+    at: int | None = None,
+    n_units: int = 1_000,
+    rope: Rope = "0.2 sd",
+) -> Experiment:
+    """Return the experiment that asks which letters of a word matter: all its single-base changes, and itself.
+
+    Contrasts: the word and each of its ``3 w`` mutants against the untreated arm, named as they are spelled; and of
+    each mutant against the word, on the same backgrounds, ``"change G1A"`` (letter, 0-based position in the word, new
+    letter). The finding ``logo`` has the effect of the word with each base at each position: at its own letters that is
+    the effect of the whole word, which belongs in its logo as the mutants do. The figure draws each base less the mean
+    of its column, so that a position is as tall as its letters differ; of an ensemble it draws the mean over models.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    word
+        A word of A C G T (U).
+    at
+        0-based start; None: the centre.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence for every contrast, on the predictor's scale.
+
+    Returns
+    -------
+    Experiment
+        ``3 w + 2`` arms and ``6 w + 1`` contrasts; coordinates ``position`` (0-based in the word) and ``base`` of the
+        mutants.
+
+    Raises
+    ------
+    DesignError
+        If `word` is not one word of A C G T (U), or leaves the sequence.
+
+    References
+    ----------
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.word_mutagenesis(word="GCUGG", at=18, n_units=200)
+    >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
+    >>> answer = experiment.analyse(outcomes, rng=0)
+    >>> print(answer.sentences[0])
+    Task VTS1: GCUGG increases the outcome, 1...; of its 15 single-base changes ... decrease the effect...
+    >>> answer.findings["logo"]["ace"].sizes["base"]
+    4
+    """
+    settings.background(null)
+    (whole,) = settings.words([word], "word")
+    start = settings.start_of(at, "at", null.length, len(whole))
+    mutants = _mutants(whole)
+    arms = [Arm(CONTROL, Untreated()), *(Arm(name, Embed(name, at=start)) for name in (whole, *mutants))]
+    changes = {_change(whole, *where): {name: 1.0, whole: -1.0} for name, where in mutants.items()}
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=n_units,
+        contrasts={name: {name: 1.0, CONTROL: -1.0} for name in (whole, *mutants)} | changes,
+        entry=WORD_MUTAGENESIS,
+        analysis=analysis_for("confirmatory", rope=rope),
+        labels={
+            "position": {name: i for name, (i, _) in mutants.items()},
+            "base": {name: base for name, (_, base) in mutants.items()},
+        },
+    )
+
+
+def _letters(word: str) -> str:
+    return "ACGU" if "U" in word else "ACGT"
+
+
+def _mutants(word: str) -> dict[str, tuple[int, str]]:
+    """Return each single-base change of a word: its spelling -> position and new base."""
+    return {
+        word[:i] + base + word[i + 1 :]: (i, base)
+        for i in range(len(word))
+        for base in _letters(word)
+        if base != word[i]
+    }
+
+
+def _change(word: str, i: int, base: str) -> str:
+    return f"change {word[i]}{i}{base}"
+
+
+def _word(found: Found) -> str:
+    return found.experiment.arm_names[1]
+
+
+def _read(found: Found) -> Finding:
+    word = _word(found)
+    said = [f"{begins}: {_sentence(rows, word)}" for begins, rows in by_task(found.steps.decisions)]
+    return Finding(datasets={"logo": _logo(found.steps.estimates, word)}, sentences=tuple(said))
+
+
+def _logo(estimates: xr.Dataset, word: str) -> xr.Dataset:
+    """Return effects of the word with each base at each position, its own letters among them."""
+    import xarray as xr
+
+    kept = ("ace", "lower", "upper", "se")
+    spelled = np.array([[word[:i] + base + word[i + 1 :] for base in _letters(word)] for i in range(len(word))])
+    names = xr.DataArray(spelled, dims=("position", "base"))
+    table = estimates[[name for name in kept if name in estimates]].sel(contrast=names).reset_coords(drop=True)
+    of = [name for name in ("task", "model") if name in estimates["ace"].dims]
+    coords = {"position": range(len(word)), "base": list(_letters(word)), "word": (("position", "base"), spelled)}
+    return table.assign_coords(coords | {name: estimates[name].to_numpy() for name in of}).transpose(
+        "position", "base", *of
+    )
+
+
+_DOES = {
+    "increases": "increases the outcome",
+    "decreases": "decreases the outcome",
+    "negligible": "is negligible",
+    "undecided": "is undecided",
+}
+
+
+def _sentence(rows: xr.Dataset, word: str) -> str:
+    whole = rows.sel(contrast=word)
+    changes = rows.isel(contrast=[str(name).startswith("change ") for name in rows["contrast"].to_numpy()])
+    verdicts = changes["verdict"].to_numpy()
+    does = {"decreases": "decrease the effect", "increases": "increase it"}
+    does |= {"negligible": "are negligible", "undecided": "are undecided"}
+    counts = [f"{(verdicts == v).sum()} {words}" for v, words in does.items() if (verdicts == v).any()]
+    order = np.argsort(np.abs(changes["ace"].to_numpy()), kind="stable")
+    mildest, worst = (_named(changes.isel(contrast=int(order[k]))) for k in (0, -1))
+    return (
+        f"{word} {_DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of its {len(verdicts)} single-base "
+        f"changes {', '.join(counts)}; mildest is {mildest}, strongest {worst}."
+    )
+
+
+def _named(row: xr.Dataset) -> str:
+    return f"{str(row['contrast'].item()).removeprefix('change ')}, {effect_in_words(row)}"
+
+
+def _draw(answer: Answer) -> Axes:
+    from causalgia.plot import logo
+
+    return logo(mean_over_models(answer.findings["logo"][["ace"]]), centred=True)
+
+
+WORD_MUTAGENESIS = Entry(
+    name="word_mutagenesis",
+    question="Which letters of a word matter?",
+    estimand="E[Y(mutant) - Y(untreated)] and E[Y(mutant) - Y(word)] of every single-base change, over the null model.",
+    doi="10.1101/418459",
+    read=_read,
+    draw=_draw,
+)

@@ -1,0 +1,303 @@
+"""Which words matter: a screen of all words of a width, judged against placebo words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.analysis import LEAST_PLACEBO_WORDS, Rope
+from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untreated
+from causalgia.design.numbers import positive_int
+from causalgia.errors import DesignError, quoted
+from causalgia.experiments.kit import settings
+from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.claims import analysis_for
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.prior import Prior
+from causalgia.streams import derive
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.numerics.moments import Array
+    from causalgia.plot import Axes
+
+CONTROL, PLACEBO = "untreated", "placebo "
+_WIDTH, _WIDEST = 6, 8
+_STREAM = 2018  # which placebo words there are is a choice of the design, the same in every run
+_NAMED, _DRAWN = 5, 20
+_PLACEBOS, _MANY_PLACEBOS, _MANY = 100, 400, 1_000
+_ROUNDING = 1e-12
+
+
+def word_screen(
+    null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
+    *,
+    k: int | None = None,
+    words: Sequence[str] | None = None,
+    at: int | None = None,
+    n_placebos: int | None = None,
+    letters: str = "ACGU",
+    n_units: int = 1_000,
+    rope: Rope = "placebo tail",
+) -> Experiment:
+    """Return the experiment that asks which words of a width matter, beyond what any word does.
+
+    Every word is embedded at one place of the same backgrounds, against the untreated arm. On most networks nearly
+    every random word moves the outcome, so that a test against 0 answers nothing; a word is judged against placebo
+    words, random ones of its width, which show what "no effect of this word in particular" looks like. A verdict
+    "increases" or "decreases" says that the effect lies beyond their central 95 % and is rare among such words, with
+    the false discovery rate over the screen bounded (Benjamini-Hochberg). Ranks among 100 words tell nothing among
+    thousands, so that beyond the outermost placebo word a Student t tail fitted to them decides. It is a model: the
+    rate holds if the law of words has no heavier tail than the placebo words support. ``rope="placebo"`` assumes no
+    tail and needs about ``40 K / R`` placebo words to find R of K.
+
+    The largest of many estimates are too large (winner's curse). The finding ``shrunken`` has each word's posterior
+    mean beyond the mean placebo word, given all others (`causalgia.posterior.mixture`); `causalgia.confirm` asks the
+    chosen ones again on fresh backgrounds.
+
+    Parameters
+    ----------
+    null
+        The null model of backgrounds.
+    k
+        Width of the words, of which all 4^k are screened, 3 to 8 (shorter ones have too few placebo words); None: 6,
+        or the width of `words`.
+    words
+        The words to screen, of one width, instead of all.
+    at
+        0-based start; None: the centre.
+    n_placebos
+        Placebo words, 40 or more: distinct random words from a fixed stream, other than `words` where these are given;
+        at most 64 of width 3. None: 400 for 1,000 words and more, which it takes to know the tail of their law, else
+        100. Where all words are screened the placebo words are some of them, words that matter among the rest.
+    letters
+        ``"ACGU"`` or ``"ACGT"``: how words are spelled in the names of arms.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence; ``"placebo tail"``, the central 95 % of the placebo words, with directions by
+        a Student t tail fitted to them; ``"placebo"``, the same with directions by ranks alone.
+
+    Returns
+    -------
+    Experiment
+        Arms named after their words, ``"placebo ..."`` and ``"untreated"``; a contrast of each with the last;
+        coordinate ``placebo_word``.
+
+    Raises
+    ------
+    DesignError
+        If `k` is not 3 to 8 or not the width of `words`, words have several widths or are given twice (U is T), a
+        word is longer than the sequence from `at` on, or there are fewer than 40 placebo words, or more than exist.
+
+    References
+    ----------
+    Koo, Anand, Paul & Eddy (2018), doi:10.1101/418459; Koo et al. (2021), doi:10.1371/journal.pcbi.1008925. Benjamini
+    & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.word_screen(words=["UGCAUG", "AGAAUG", "GGAACC"], n_units=200)
+    >>> additive = cg.zoo.oracle("additive")
+    >>> screen = cg.run(experiment, additive, rng=0)
+    >>> answer = experiment.analyse(screen, rng=0)
+    >>> print(answer.sentences[0])
+    Task outcome: 2 of 3 words lie beyond 100 placebo words ...: UGCAUG ...; AGAAUG ...
+    >>> fresh = cg.confirm(screen, select=["UGCAUG", "AGAAUG"], predictor=additive, rng=0)
+    >>> cg.analyze(fresh, rng=0)["verdict"].sel(contrast=["UGCAUG", "AGAAUG"]).values.ravel()
+    array(['increases', 'increases'], dtype='<U10')
+    """
+    settings.background(null)
+    screened = _screened(k, words, _alphabet(letters))
+    width = len(screened[0])
+    start = settings.start_of(at, "at", null.length, width)
+    if start + width > null.length:
+        raise DesignError(
+            f"a word of {width} bases at {start} does not fit into the {null.length}-bp background; shorten the words "
+            "or move at="
+        )
+    spelled = "ACGU" if any("U" in word for word in screened) else _alphabet(letters) if words is None else "ACGT"
+    n_placebos = (_MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS) if n_placebos is None else n_placebos
+    placebos = _placebo_words(width, n_placebos, spelled, other_than=() if words is None else screened)
+    arms = [Arm(CONTROL, Untreated())]
+    arms += [Arm(word, Embed(word, at=start)) for word in screened]
+    arms += [Arm(PLACEBO + word, PlaceboWord(word, at=start)) for word in placebos]
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=n_units,
+        contrasts=CONTROL,
+        entry=WORD_SCREEN,
+        analysis=analysis_for("screening", rope=rope, n_contrasts=len(screened)),
+        labels={"placebo_word": {arm.name: isinstance(arm.intervention, PlaceboWord) for arm in arms[1:]}},
+    )
+
+
+def _alphabet(letters: object) -> str:
+    if letters not in ("ACGU", "ACGT"):
+        raise DesignError(f"letters={quoted(letters)} must be 'ACGU' or 'ACGT'")
+    return str(letters)
+
+
+def _screened(k: int | None, words: Sequence[str] | None, letters: str) -> tuple[str, ...]:
+    """Return the words to screen: those given, of one width, or all of a width."""
+    width = None if k is None else positive_int(k, "k")
+    if words is None:
+        width = width or _WIDTH
+        if width > _WIDEST:
+            raise DesignError(f"k={width}: all {4**width:,} words are too many; k is at most {_WIDEST}, or give words=")
+        return tuple(map("".join, product(letters, repeat=width)))
+    listed = settings.words(words, "words")
+    widths = sorted({len(word) for word in listed})
+    if len(widths) > 1:
+        raise DesignError(
+            f"words: they have {' and '.join(map(str, widths))} bases, and placebo words are of one width; "
+            "screen each width by itself"
+        )
+    if width not in (None, widths[0]):
+        raise DesignError(f"k={width}, and the words have {widths[0]} bases; leave k out where words= are given")
+    return listed
+
+
+def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str]) -> list[str]:
+    """Return distinct random words, each equally likely, from a stream that is the same in every design."""
+    from causalgia.sequences.random import random_integers
+
+    n, left = positive_int(n, "n_placebos"), 4**width - len(other_than)
+    others = f"the {left:,} {'other ' if other_than else ''}words of {width} bases"
+    if left < LEAST_PLACEBO_WORDS:
+        raise DesignError(
+            f"a screen needs {LEAST_PLACEBO_WORDS} placebo words, and {others} are fewer; screen words of "
+            f"{max(3, width + bool(other_than))} bases or more"
+        )
+    if n < LEAST_PLACEBO_WORDS or n > left:
+        raise DesignError(f"n_placebos={n}: give {LEAST_PLACEBO_WORDS} or more, and at most {others}")
+    found: dict[str, None] = {}
+    taken, attempt, spelling = {word.replace("U", "T") for word in other_than}, 0, np.array(list(letters))
+    while len(found) < n:
+        key = derive(_STREAM, "placebo words", width, attempt)
+        drawn = random_integers(key, np.arange(4 * n, dtype=np.uint64), np.full(width, 4))
+        spelled = ("".join(row) for row in spelling[drawn])
+        found.update(dict.fromkeys(word for word in spelled if word.replace("U", "T") not in taken))
+        attempt += 1
+    return list(found)[:n]
+
+
+def _read(found: Found) -> Finding:
+    decisions = found.steps.decisions
+    estimates = found.steps.estimates.sel(task=decisions["task"].to_numpy())  # those with a verdict
+    placebo = estimates["placebo_word"].to_numpy()
+    shrunken = _shrunken(estimates, placebo)
+    cells = zip(by_task(decisions), by_task(estimates), by_task(shrunken), strict=True)
+    said = [f"{begins}: {_sentence(rows, raw, beyond, placebo)}" for (begins, rows), (_, raw), (_, beyond) in cells]
+    return Finding(datasets={"shrunken": shrunken}, sentences=tuple(said))
+
+
+def _shrunken(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
+    """Return each word's posterior mean, sd and lfsr, beyond the mean placebo word.
+
+    The error that all contrasts share, through their control and through what any word overwrites, falls out of the
+    difference with the mean placebo word; what is left is nearly independent, and is taken as that.
+    """
+    import xarray as xr
+
+    raw, se = _beyond_the_mean(estimates, placebo)
+    of = estimates["ace"]
+    columns = [_posterior(raw[:, j], se[:, j]) for j in range(raw.shape[1])]
+    values = dict(zip(("ace", "sd", "lfsr"), np.stack(columns, axis=-1), strict=True)) | {"raw": raw, "se": se}
+    table = xr.Dataset({name: (of.dims, column.reshape(of.shape)) for name, column in values.items()})
+    coords = {name: of[name].to_numpy() for name in of.dims if name in of.coords}
+    said = {"estimand": "E[Y(word)] minus its mean over the placebo words", "scale": of.attrs.get("scale", "")}
+    return table.assign_coords(coords).assign_attrs(said).isel(contrast=~placebo)
+
+
+def _beyond_the_mean(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return each effect minus the mean placebo word's, and its standard error, (contrast, task x model) each."""
+    n, share = len(placebo), placebo / placebo.sum()
+    ace = estimates["ace"].to_numpy().reshape(n, -1)
+    if "factor" in estimates:
+        factor = estimates["factor"].to_numpy().reshape(-1, n, ace.shape[1])
+        left = factor - np.einsum("gkt,k->gt", factor, share)[:, None]
+        return ace - share @ ace, np.sqrt(np.einsum("gkt,gkt->kt", left, left))
+    whole = estimates["covariance"].to_numpy().reshape(n, n, -1)
+    shared = np.einsum("klt,l->kt", whole, share)
+    variance = np.einsum("kkt->kt", whole) - 2 * shared + share @ shared
+    return ace - share @ ace, np.sqrt(np.maximum(variance, 0.0))
+
+
+def _posterior(effect: Array, se: Array) -> Array:
+    """Return posterior mean, sd and lfsr of effects with independent errors, (3, contrast); exact ones as they are."""
+    from causalgia.posterior.error_covariance import Noise
+    from causalgia.posterior.mixture import mixture
+
+    out = np.stack([effect, np.zeros_like(effect), np.zeros_like(effect)])
+    varies = se > _ROUNDING * max(1.0, float(np.abs(effect).max()))
+    if varies.any():
+        found = mixture(effect[varies], Noise(se[varies] ** 2), Prior())
+        out[:, varies] = [found.mean, found.sd, found.lfsr]
+    return out
+
+
+def _sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
+    directed = np.isin(rows["verdict"].to_numpy()[~placebo], ("increases", "decreases"))
+    size = np.abs(beyond["ace"].to_numpy())
+    n_named = min(_NAMED, int(directed.sum()) or len(size))
+    first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[:n_named]
+    named = "; ".join(_word(beyond.isel(contrast=int(k))) for k in first)
+    named = named if directed.any() else f"the largest {named}; confirm tests them on fresh backgrounds"
+    more = int(directed.sum()) - len(first)
+    differs = raw["p_adjusted"].to_numpy() < 0.05
+    mean = float(raw["ace"].to_numpy()[placebo].mean())
+    return (
+        f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region(rows, placebo, mean)}"
+        + f". Minus the mean placebo word ({mean:.3g}), shrunken: {named}"
+        + (f"; and {more:,} more" if more > 0 else "")
+        + f". Against 0, which is no such question, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
+        f"{placebo.sum()} placebo words differ (adjusted p below 0.05)."
+    )
+
+
+def _region(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
+    """Return the region in words: one of placebo words from their mean, as effects beside it, and its share."""
+    rope = str(rows.attrs["rope"])
+    if not rope.endswith("placebo words"):
+        return rope
+    low, high = (rows[end].to_numpy()[0] - mean for end in ("rope_lower", "rope_upper"))
+    how = f"a Student t tail fitted to {placebo.sum()} placebo words, a model" if "tail" in rope else "their ranks"
+    return f"{placebo.sum()} placebo words (central 95 %: {low:.3g} to {high:.3g} from their mean; directions by {how})"
+
+
+def _word(row: xr.Dataset) -> str:
+    import xarray as xr
+
+    ace, half = row["ace"].item(), 1.96 * row["sd"].item()
+    effect = xr.Dataset({"ace": ace, "lower": ace - half, "upper": ace + half})
+    return f"{row['contrast'].item()} {effect_in_words(effect)}"
+
+
+def _draw(answer: Answer) -> Axes:
+    from causalgia.plot import forest
+
+    first = answer.decisions.isel(task=[0])
+    placebo = first["placebo_word"].to_numpy()
+    size = np.abs(first["ace"].to_numpy().reshape(len(placebo), -1)).max(axis=1)
+    top = np.argsort(np.where(placebo, np.inf, -size), kind="stable")[: min(_DRAWN, int((~placebo).sum()))]
+    return forest(first.isel(contrast=np.concatenate([top, np.flatnonzero(placebo)])))
+
+
+WORD_SCREEN = Entry(
+    name="word_screen",
+    question="Which words matter, beyond what any word does?",
+    estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
+    doi="10.1101/418459",
+    read=_read,
+    draw=_draw,
+    claims="screening",
+)

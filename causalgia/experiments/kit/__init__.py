@@ -1,0 +1,1 @@
+"""What experiments share: what one is, its answer, sequences, settings, figures and sentences."""

@@ -1,0 +1,188 @@
+"""Instances of a motif in given sequences, and for each a placebo span: the same width, the same sequence, no motif."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design import AblateEach, Genomic
+from causalgia.errors import DesignError, quoted
+from causalgia.experiments.kit.given_sequences import label_of, nearest_window
+from causalgia.sequences import Instances, Motif, find_instances
+from causalgia.streams import derive
+
+P_VALUE = 1e-4
+_LOOKS = 2_000  # changed spans that are scanned for the motif
+_KEY = 0  # of what is a fixed choice of the design: placebo spans, and the draws that are scanned
+
+Numbers = NDArray[np.int64]
+Spans = list[tuple[int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """The instances of a motif, and the placebo span of each.
+
+    Attributes
+    ----------
+    label
+        The motif, in words.
+    found
+        Row in the given sequences, start, strand and score of each of m instances.
+    sequence
+        (m,) name of the sequence that each lies in.
+    cluster
+        (m,) what each is dependent within: the parent of its sequence; where all have one, the sequence; where this is
+        one too, the instance itself.
+    placebo
+        (m, draws) starts of spans of the same sequence and width that overlap no instance, one for each draw.
+    n_sequences
+        Sequences that were given.
+    """
+
+    label: str
+    found: Instances
+    sequence: tuple[str, ...]
+    cluster: tuple[str, ...]
+    placebo: Numbers
+    n_sequences: int
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @property
+    def n_with(self) -> int:
+        """Sequences with an instance."""
+        return len(set(self.sequence))
+
+    @property
+    def spans(self) -> Spans:
+        """(start, stop) of each instance."""
+        return [(start, start + self.found.width) for start in self.found.start.tolist()]
+
+    @property
+    def placebo_spans(self) -> list[Spans]:
+        """(start, stop) of the placebo spans of each instance."""
+        return [[(start, start + self.found.width) for start in starts] for starts in self.placebo.tolist()]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each instance, "peak1:12-19(+)"."""
+        places = zip(self.sequence, self.spans, self.found.strand.tolist(), strict=True)
+        return tuple(f"{name}:{start}-{stop}({strand})" for name, (start, stop), strand in places)
+
+
+def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None, *, draws: int) -> Sites:
+    """Return the instances of a word or motif in given sequences, each with a placebo span for each draw.
+
+    Raises
+    ------
+    DesignError
+        If there are fewer than two instances, or a sequence has no room for a placebo span.
+    SequenceError
+        If the pattern is longer than the sequences, or cannot be looked for.
+
+    Examples
+    --------
+    >>> given = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
+    >>> sites = sites_in(given, "AGATAAG", None, draws=1)
+    >>> sites.names, sites.n_with, sites.n_sequences
+    (('first:2-9(+)', 'second:10-17(-)'), 2, 3)
+    """
+    tokens, names = given.parents_given.tokens, given.parents_given.names
+    found, label = find_instances(tokens, pattern, threshold=threshold), label_of(pattern)
+    if not len(found):
+        near = nearest_window(tokens, names, pattern, P_VALUE if threshold is None else threshold)
+        raise DesignError(f"motif: none of {len(tokens):,} sequences has an instance of {label}: {near}")
+    sequence = tuple(str(names[row]) for row in found.row.tolist())
+    if len(found) == 1:
+        raise DesignError(
+            f"motif: there is one instance of {label}, in {quoted(sequence[0])}, among {len(tokens):,} sequences, and "
+            f"an average needs two or more; give more sequences{_or_threshold(pattern, 'higher')}"
+        )
+    everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
+    free = [_free(everywhere.start[everywhere.row == row], tokens.shape[1], found.width) for row in found.row.tolist()]
+    full = next((name for name, starts in zip(sequence, free, strict=True) if not len(starts)), None)
+    if full is not None:
+        raise DesignError(
+            f"motif: sequence {quoted(full)} has nowhere {found.width} bases without an instance of {label}, for a "
+            f"placebo span; drop it, or take longer sequences{_or_threshold(pattern, 'lower')}"
+        )
+    placebo = _chosen(free, draws)
+    return Sites(label, found, sequence, _clusters(given, found, sequence), placebo, len(tokens))
+
+
+def _clusters(given: Genomic, found: Instances, sequence: tuple[str, ...]) -> tuple[str, ...]:
+    parents = tuple(str(given.parent_names[row]) for row in found.row.tolist())
+    each = tuple(map(str, range(len(found))))
+    return next(labels for labels in (parents, sequence, each) if len(set(labels)) > 1)
+
+
+def _or_threshold(pattern: str | Motif, how: str) -> str:
+    return "" if isinstance(pattern, str) else f", or a {how} threshold="
+
+
+def _chosen(free: list[Numbers], draws: int) -> Numbers:
+    """Return `draws` of the starts that are free in each row, (rows, draws): uniform, each independent of the others.
+
+    Examples
+    --------
+    >>> _chosen([np.array([3]), np.array([5])], 2).tolist()
+    [[3, 3], [5, 5]]
+    """
+    from causalgia.sequences.random import random_below
+
+    n = np.repeat([len(starts) for starts in free], draws)
+    chosen = random_below(derive(_KEY, "placebo spans"), np.arange(len(n)), n).reshape(-1, draws)
+    return np.array([starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64)
+
+
+def _free(taken: Numbers, length: int, width: int) -> Numbers:
+    """Return the starts of spans that overlap none of those taken.
+
+    Examples
+    --------
+    >>> _free(np.array([3]), 8, 2).tolist()
+    [0, 1, 5, 6]
+    """
+    starts = np.arange(length - width + 1)
+    free: Numbers = starts[(np.abs(starts[:, None] - taken[None, :]) >= width).all(axis=1)]
+    return free
+
+
+def share_with_motif(
+    spans: Sequence[tuple[int, int]], fill: str, rows: NDArray[np.uint8], pattern: str | Motif, threshold: float | None
+) -> float:
+    """Return the share of draws of a fill after which the span reads the motif, or part of an instance.
+
+    Parameters
+    ----------
+    spans
+        (start, stop) for each row, all of one width.
+    fill
+        As `causalgia.design.AblateEach` takes it.
+    rows
+        (m, length) sequences.
+    pattern, threshold
+        As `causalgia.sequences.find_instances` takes them.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> share_with_motif([(2, 6)], "dinucleotide_shuffle", encode(["CCGATACC"]), "GATA", None)
+    1.0
+    """
+    starts, width = np.array(spans)[:, 0], spans[0][1] - spans[0][0]
+    wide = min(3 * width, rows.shape[1])
+    begin = np.clip(starts - width, 0, rows.shape[1] - wide)
+    windows = np.take_along_axis(rows, begin[:, None] + np.arange(wide), axis=1)
+    each, inside = -(-_LOOKS // len(rows)), (starts - begin).tolist()
+    drawn = AblateEach([(start, start + width) for start in inside], fill=fill, draws=each)
+    units = np.arange(len(rows) * each, dtype=np.uint64)
+    changed = drawn.apply(np.repeat(windows, each, axis=0), units=units, key=derive(_KEY, "scanned draws"))
+    found = find_instances(changed, pattern, threshold=threshold, overlapping=True)
+    near = np.abs(found.start - np.repeat(inside, each)[found.row]) < width
+    return len(np.unique(found.row[near])) / len(changed)

@@ -1,0 +1,61 @@
+"""Names of a package that are imported on first use, so that a verb loads the modules it needs and no others."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+
+def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of a package whose `__init__` states its imports for type checkers alone.
+
+    The imports are written once, under ``if TYPE_CHECKING:``, where type checkers and readers find them; here they are
+    read from the same lines and carried out one by one, each when its name is first asked for.
+
+    Parameters
+    ----------
+    package
+        ``__name__`` of the package.
+
+    Returns
+    -------
+    tuple of callable
+        ``__getattr__`` (raises AttributeError for a name that the package does not import) and ``__dir__``.
+
+    Examples
+    --------
+    >>> import causalgia.experiments
+    >>> causalgia.experiments.copies.__module__
+    'causalgia.experiments._copies'
+    """
+
+    @cache
+    def homes() -> dict[str, str]:
+        loader = sys.modules[package].__loader__
+        source = loader.get_source(package) if loader is not None and hasattr(loader, "get_source") else None
+        if source is None:
+            raise ImportError(f"{package} is installed without its source; install causalgia with its .py files")
+        return {
+            alias.asname or alias.name: node.module
+            for block in ast.parse(source).body
+            if isinstance(block, ast.If)
+            for node in block.body
+            if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("causalgia.")
+            for alias in node.names
+        }
+
+    def get(name: str) -> Any:
+        if name.startswith("__") or name not in homes():
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(homes()[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *homes()})
+
+    return get, names

@@ -1,0 +1,252 @@
+"""Virtual effects against measured ones: how well they agree, up to the noise of both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import special
+
+from causalgia.errors import EstimateError, printable, quoted
+from causalgia.estimation.lines import Straight, errors_in_both, weighted_line
+from causalgia.estimation.request import require_ci_prob
+from causalgia.mpra.comparisons.agreement import (
+    auroc,
+    disattenuated,
+    pearson,
+    ranks,
+    reliability,
+    sign_agreement,
+    true_spread,
+)
+from causalgia.mpra.comparisons.calibration import by_bin, residuals
+from causalgia.mpra.comparisons.pairs import Pair, pair_of
+from causalgia.mpra.comparisons.sides import effects_by_element, matched_contrasts
+
+Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
+LINES = ("ols", "weighted", "errors_in_both", "errors_and_scatter")
+
+
+def concordance(
+    virtual: Any,
+    measured: Any,
+    *,
+    contrasts: Mapping[str, str] | None = None,
+    task: str | None = None,
+    bins: int = 10,
+    level: float = 0.05,
+    ci_prob: float = 0.95,
+) -> xr.Dataset:
+    r"""Compare the effects that a predictor has on elements with those that were measured on them.
+
+    Both sides are noisy, so a plain correlation says how noisy they are as much as how well they agree. Beside it stand
+    the correlation of the *true* effects and the slope of measured on virtual with the errors of both taken out, and
+    the noise ceiling: the largest correlation that one can see with these errors. The virtual effects stay on the
+    predictor's scale, the measured ones on log2; the slope has the unit of the second over the first.
+
+    Parameters
+    ----------
+    virtual
+        Effects of a trial on the measured elements (``ice``, its units named as the elements are), which are exact, or
+        over models of an ensemble their mean with its standard error. Or a DataFrame ``element effect se``.
+    measured
+        A fit (`causalgia.mpra.fit`): ``ace, se (element, contrast)``. Or a DataFrame ``element effect se`` and where
+        known ``contrast df p q parent group``.
+    contrasts
+        Measured contrast -> virtual contrast; None compares those of one name, or the only one of each side.
+    task
+        Which of the predictor's tasks was measured; needed where there are several.
+    bins
+        Bins of virtual effects for the calibration, of five elements or more.
+    level
+        False discovery rate at which a measured effect is a hit.
+    ci_prob
+        Probability of the intervals.
+
+    Returns
+    -------
+    Dataset
+        By ``contrast``: ``n``; ``pearson, spearman, noise_ceiling`` and ``pearson_disattenuated``, the correlation of
+        the true effects over the population of elements, 1 or -1 where the one as seen is beyond the ceiling;
+        ``reliability, tau, mean (side)`` with tau the sd of true effects; a ``line``'s ``intercept, slope`` with ``_se,
+        _lower, _upper``: by least squares (``"ols"``), weighted by measured errors, York's (``"errors_in_both"``), and
+        the same with scatter of the true effects about the line, which is the one to read (``line_p``: do errors alone
+        explain the points); ``scatter``; ``n_hits, sign_agreement, auroc`` of measured hits (the last: do large virtual
+        effects find them); ``bin_*`` (ties share a bin; a contrast with fewer bins than another has ``bin_n`` 0 in the
+        last); and by ``element`` both effects, what the line predicts, and ``z, p_off, q_off``: is the measured effect
+        off the line by more than the errors. ``_lower`` and ``_upper`` are limits. ``coverage`` is the share inside
+        their predictive intervals. Where parents have several elements, errors are by parent. Controls of the bench
+        (negative, positive, promoter, duplicate) are left out; ``attrs["lost"]`` counts them and what is on one side
+        only, by contrast.
+
+    Raises
+    ------
+    OutcomesError
+        If a side is no table of effects, or fewer than ten elements are on both.
+    ContrastError
+        If contrasts or the task do not match.
+    EstimateError
+        If measured effects have no standard errors, effects do not vary (beyond their errors), or a number of the
+        question is none.
+
+    References
+    ----------
+    Spearman (1904), doi:10.2307/1412159. York et al. (2004), doi:10.1119/1.1632486. DeLong et al. (1988),
+    doi:10.2307/2531595.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> true, names = rng.normal(size=200), [f"e{i}" for i in range(200)]
+    >>> virtual = pd.DataFrame({"element": names, "effect": 0.5 * true + rng.normal(0, 0.2, size=200)})
+    >>> measured = pd.DataFrame({"element": names, "effect": true + rng.normal(0, 0.7, size=200), "se": 0.7})
+    >>> found = concordance(virtual, measured)
+    >>> [round(found[name].item(), 2) for name in ("pearson", "noise_ceiling", "pearson_disattenuated")]
+    [0.72, 0.82, 0.88]
+    >>> found["slope"].sel(line="errors_and_scatter").item().__round__(1)
+    1.7
+    """
+    ci_prob, n_bins = require_ci_prob(ci_prob), _require_bins(bins)
+    level = _require_level(level)
+    sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
+    names = matched_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
+    parts, lost = [], {}
+    for name, of_virtual in names.items():
+        pair, lost[printable(name)] = pair_of(
+            _of(sides[0], of_virtual), _of(sides[1], name), name, others=len(names) > 1
+        )
+        parts.append(_compared(pair, n_bins, level, ci_prob))
+    together = _together(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
+    return together.assign_attrs(_said(virtual, measured, lost, level, ci_prob))
+
+
+def _require_bins(bins: Any) -> int:
+    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
+        raise EstimateError(f"bins={quoted(bins)} is no number of bins; give 1 or more")
+    return int(bins)
+
+
+def _require_level(level: Any) -> float:
+    number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
+    if not number or not 0 < float(level) < 1:
+        raise EstimateError(f"level={quoted(level)} is no false discovery rate between 0 and 1; for example level=0.05")
+    return float(level)
+
+
+def _of(table: pd.DataFrame, contrast: str) -> pd.DataFrame:
+    return table[table["contrast"] == contrast]
+
+
+def _compared(pair: Pair, bins: int, level: float, ci_prob: float) -> xr.Dataset:
+    """Return all that is said of one contrast."""
+    lines = _lines(pair)
+    found = residuals(pair.x, pair.y, pair.sx**2, pair.sy**2, pair.df, lines[-1], ci_prob=ci_prob)
+    binned = by_bin(pair.x, pair.y, found, bins)
+    columns = _agreement(pair, level, ci_prob) | _of_lines(pair, lines, ci_prob)
+    columns |= {f"bin_{name}": (("bin",), getattr(binned, name)) for name in binned.__dataclass_fields__}
+    columns |= {
+        "coverage": ((), found.within.mean()),
+        "virtual": (("element",), pair.x),
+        "virtual_se": (("element",), pair.sx),
+        "measured": (("element",), pair.y),
+        "measured_se": (("element",), pair.sy),
+        "q": (("element",), pair.q),
+        "predicted": (("element",), found.predicted),
+        "z": (("element",), found.z),
+        "p_off": (("element",), found.p),
+        "q_off": (("element",), found.q),
+    }
+    coords = {"element": pair.elements, "line": list(LINES), "side": ["virtual", "measured"]}
+    return xr.Dataset(columns, coords=coords)
+
+
+def _lines(pair: Pair) -> list[Straight]:
+    x, y, vx, vy, cluster = pair.x, pair.y, pair.sx**2, pair.sy**2, pair.cluster
+    if (vy <= 0).any():
+        where = pair.elements[int(np.argmax(vy <= 0))]
+        raise EstimateError(
+            f"measured: the se of element {quoted(where)} is 0; leave it out, or say how well it is known"
+        )
+    return [
+        weighted_line(x, y, cluster=cluster),
+        weighted_line(x, y, 1 / vy, cluster),
+        errors_in_both(x, y, vx, vy, cluster=cluster),
+        errors_in_both(x, y, vx, vy, scatter=True, cluster=cluster),
+    ]
+
+
+def _of_lines(pair: Pair, lines: list[Straight], ci_prob: float) -> Columns:
+    columns: Columns = {}
+    df = np.array([line.df for line in lines])
+    for place, name in enumerate(("intercept", "slope")):
+        value = np.array([getattr(line, name) for line in lines])
+        se = np.sqrt([line.covariance[place, place] for line in lines])
+        half = special.stdtrit(df, 0.5 + ci_prob / 2) * se
+        for suffix, values in (("", value), ("_se", se), ("_lower", value - half), ("_upper", value + half)):
+            columns[f"{name}{suffix}"] = (("line",), values)
+    chi2, freedom = lines[2].objective, len(pair.x) - 2
+    return columns | {
+        "line_df": (("line",), df),
+        "line_chi2": ((), chi2),
+        "line_p": ((), special.chdtrc(freedom, chi2)),
+        "scatter": ((), lines[3].scatter),
+    }
+
+
+def _agreement(pair: Pair, level: float, ci_prob: float) -> Columns:
+    x, y, sx, sy, hit = pair.x, pair.y, pair.sx, pair.sy, pair.q < level
+    reliable = [reliability(x, sx), reliability(y, sy)]
+    intervals = {
+        "pearson": pearson(x, y, pair.cluster, ci_prob=ci_prob),
+        "pearson_disattenuated": disattenuated(x, y, sx, sy, pair.cluster, ci_prob=ci_prob),
+        "sign_agreement": sign_agreement(x, y, hit, ci_prob=ci_prob),
+        "auroc": auroc(np.abs(x), hit, ci_prob=ci_prob),
+    }
+    columns: Columns = {
+        "n": ((), len(x)),
+        "n_clusters": ((), len(x) if pair.cluster is None else int(pair.cluster.max()) + 1),
+        "spearman": ((), pearson(ranks(x), ranks(y)).value),
+        "reliability": (("side",), reliable),
+        "noise_ceiling": ((), float(np.sqrt(np.prod(np.clip(reliable, 0.0, 1.0))))),
+        "tau": (("side",), [true_spread(x, sx), true_spread(y, sy)]),
+        "mean": (("side",), [x.mean(), y.mean()]),
+        "n_hits": ((), int(hit.sum())),
+    }
+    for name, found in intervals.items():
+        columns |= {name: ((), found.value), f"{name}_lower": ((), found.lower), f"{name}_upper": ((), found.upper)}
+    return columns
+
+
+def _together(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
+    """Put the contrasts side by side, on the elements that all of them have."""
+    shared = set.intersection(*(set(part["element"].to_numpy().tolist()) for part in parts))
+    kept = [e for e in parts[0]["element"].to_numpy().tolist() if e in shared]
+    for part, name in zip(parts, names, strict=True):
+        if part.sizes["element"] != len(kept):
+            raise EstimateError(
+                f"the contrasts are of different elements ({quoted(name)} has {part.sizes['element']:,}, {len(kept):,} "
+                f"are in every contrast); compare one at a time: contrasts={{{quoted(name)}: '...'}}"
+            )
+    most = max(part.sizes["bin"] for part in parts)
+    whole = [part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for part in parts]
+    aligned = [part.sel(element=kept).expand_dims(contrast=[name]) for part, name in zip(whole, names, strict=True)]
+    return xr.concat(aligned, dim="contrast", data_vars="all", coords="minimal", compat="override", join="override")
+
+
+def _said(virtual: Any, measured: Any, lost: dict[str, Any], level: float, ci_prob: float) -> dict[str, Any]:
+    on_virtual, on_measured = (getattr(side, "attrs", {}) for side in (virtual, measured))
+    said = {
+        "virtual_scale": str(on_virtual.get("contrast_scale", on_virtual.get("scale", "the predictor's scale"))),
+        "measured_scale": str(on_measured.get("scale", "log2")),
+        "ci_prob": ci_prob,
+        "level": level,
+        "lost": json.dumps(lost),
+    }
+    said |= {
+        k: on_virtual[k] for k in ("predictor_fingerprint", "design_fingerprint", "null_fingerprint") if k in on_virtual
+    }
+    return said

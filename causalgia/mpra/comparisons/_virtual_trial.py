@@ -1,0 +1,188 @@
+"""The virtual trial of an ordered library: a predictor asked for exactly the inserts that are on the bench."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.design.arms import Arm
+from causalgia.errors import LibraryError, OutcomesError, PredictorError, SequenceError, quoted
+from causalgia.inputs import parse_json
+from causalgia.long_text import unpack
+from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
+from causalgia.predict.predictor import require_predictor
+from causalgia.schema import annotate, validate
+from causalgia.sequences.alphabet import Tokens, encode
+from causalgia.sequences.distinct import Distinct
+from causalgia.trial.attributes import arm_coordinates
+
+Names: TypeAlias = NDArray[Any]
+_OF_DESIGN = (
+    *("assignment", "null", "null_kind", "null_fingerprint", "design_fingerprint", "library_fingerprint", "rng"),
+    *("rules", "reserved", "causalgia", "python", "numpy"),
+)
+
+
+def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[str, str] = ("", "")) -> xr.Dataset:
+    """Ask a predictor for the inserts of a library, so that virtual and measured effects are of the same sequences.
+
+    `causalgia.run` draws units from the null model; some of those could not be ordered and were drawn anew. Here the
+    outcome of element e under arm a is ``Y_e(a) = f(left flank + insert + right flank)`` of what *was* ordered.
+
+    Parameters
+    ----------
+    library
+        From `causalgia.mpra.library`. The oligos of group ``test`` are asked for, each once however many barcodes it
+        has.
+    predictor
+        The network as a function.
+    flanks
+        Letters that stand to the left and right of an insert where the predictor reads: the construct's, or of the
+        length that it takes.
+
+    Returns
+    -------
+    Dataset
+        As `causalgia.run` gives it, with the elements' names as units, by which measured ones are matched:
+        ``outcome (unit, arm, task[, model])``, in a parallel library ``outcome (unit, task[, model])`` with ``assigned
+        (unit)``; ``parent, gc (unit)`` of the background.
+
+    Raises
+    ------
+    OutcomesError
+        If it is no library.
+    LibraryError
+        If it has no test oligos, an element has two inserts in an arm or lacks one, or flanks are not bases.
+    PredictorError
+        If it is no predictor, or an answer is not finite (names the oligo), has the wrong shape, or depends on batch
+        mates.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=96)}
+    >>> design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50, contrasts="untreated")
+    >>> ordered = cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
+    >>> share = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 200, tasks=["GC"], scale="share")
+    >>> outcomes = cg.mpra.virtual_trial(ordered, share)
+    >>> outcomes["outcome"].shape, outcomes["unit"].values[:2].tolist()
+    ((50, 2, 1), ['u0.25a61b', 'u1.f77db0'])
+    >>> cg.estimate(cg.contrast(outcomes))["ace"].round(3).item()
+    0.014
+    """
+    validate(library, "library")
+    require_predictor(predictor, "virtual_trial(library, predictor)")
+    rows = _first_barcodes(library)
+    arms = arms_of(library)
+    elements, element, arm = _places(library, rows, [one.name for one in arms])
+    tokens = _flanked(library["insert"].to_numpy()[rows], flanks)
+    answers = _answers(predictor, tokens, library["oligo_name"].to_numpy()[rows])
+    parallel = library.attrs.get("assignment") == "parallel"
+    order = np.argsort(element) if parallel else np.argsort(element * len(arms) + arm)
+    shape = (len(elements),) if parallel else (len(elements), len(arms))
+    if len(rows) != int(np.prod(shape)):
+        raise _incomplete(elements, element, arm, arms)
+    outcome = answers[order].reshape(*shape, *answers.shape[1:])
+    made = _dataset(outcome, predictor, arms, elements, parallel=parallel)
+    some = rows[order[:: 1 if parallel else len(arms)]]
+    coords: dict[str, Any] = {"gc": ("unit", library["gc"].to_numpy()[some].astype(float))}
+    coords["parent"] = ("unit", library["parent"].to_numpy()[some].astype(str))
+    if parallel:
+        coords["assigned"] = ("unit", library["arm"].to_numpy()[some].astype(str))
+    design = {name: library[name] for name in ("design",) if name in library}
+    attrs = {name: library.attrs[name] for name in (*_OF_DESIGN, "design") if name in library.attrs}
+    attrs |= {"scale": predictor.scale, "predictor_fingerprint": predictor.fingerprint, "flanks": json.dumps(flanks)}
+    return validate(annotate(made.assign_coords(coords).assign(design).assign_attrs(attrs)), "outcomes")
+
+
+def _first_barcodes(library: xr.Dataset) -> NDArray[np.int64]:
+    """Return one row of each construct of the test."""
+    test = np.flatnonzero(library["group"].to_numpy().astype(str) == "test")
+    names = library["oligo_name"].to_numpy().astype(str)[test]
+    if not test.size:
+        raise LibraryError("the library has no oligo of group 'test'; a virtual trial asks for those")
+    return test[np.sort(np.unique(names, return_index=True)[1])]
+
+
+def arms_of(library: xr.Dataset) -> tuple[Arm, ...]:
+    """Return the arms of the design that a library was made of, in its order.
+
+    Raises
+    ------
+    OutcomesError
+        If the library carries no design.
+    """
+    text = unpack(library, "design")
+    if text is None:
+        raise OutcomesError("the library carries no design, so its arms are not known; take it from cg.mpra.library")
+    plain = parse_json(text, OutcomesError, source="the library's design")
+    if not isinstance(plain, dict) or not isinstance(plain.get("arms"), dict):
+        raise OutcomesError("the library's design names no arms; take the library from cg.mpra.library")
+    return tuple(Arm.from_dict(name, plain) for name, plain in plain["arms"].items())
+
+
+def _places(library: xr.Dataset, rows: NDArray[np.int64], arms: list[str]) -> tuple[Names, Names, Names]:
+    """Return the elements in order of appearance, and of each row the place of its element and of its arm."""
+    names, of_arm = (library[name].to_numpy()[rows].astype(str) for name in ("element", "arm"))
+    found, first, inverse = np.unique(names, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    place = {name: i for i, name in enumerate(arms)}
+    unknown = [name for name in of_arm.tolist() if name not in place]
+    if unknown:
+        raise LibraryError(
+            f"arm {quoted(unknown[0])} is not one of the design's: {', '.join(arms)}; correct the library"
+        )
+    return found[np.argsort(first)], rank[inverse], np.array([place[name] for name in of_arm.tolist()])
+
+
+def _incomplete(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]) -> LibraryError:
+    times = np.zeros((len(elements), len(arms)), np.int64)
+    np.add.at(times, (element, arm), 1)
+    odd, at = np.argwhere(times != 1)[0]
+    return LibraryError(
+        f"element {quoted(elements[odd])} has {times[odd, at]} inserts in arm {quoted(arms[at].name)}; in a crossover "
+        "every element has one in every arm: leave the element out, or correct its rows"
+    )
+
+
+def _flanked(inserts: Names, flanks: tuple[str, str]) -> Tokens:
+    if isinstance(flanks, str):
+        raise LibraryError(
+            f"flanks={quoted(flanks)}: give two, the letters to the left and to the right: ('ACGT', 'ACGT')"
+        )
+    try:
+        left, right = (encode(flank)[0] if flank else np.empty(0, np.uint8) for flank in flanks)
+        tokens = encode(inserts.tolist())
+    except (SequenceError, TypeError, ValueError) as error:
+        raise LibraryError(f"flanks={quoted(flanks)} and inserts are letters A, C, G, T: {error}") from error
+    n = len(tokens)
+    return np.concatenate([np.tile(left, (n, 1)), tokens, np.tile(right, (n, 1))], axis=1)
+
+
+def _answers(predictor: Predictor, tokens: Tokens, names: Names) -> NDArray[Any]:
+    """Return the answers, (n, tasks[, models]); what is one sequence is asked once."""
+    numbers, fresh = Distinct(tokens.shape[1], capacity=len(tokens)).enter(tokens)
+    try:
+        check_batch_mates(predictor, tokens[fresh][:8])
+        asked = predictor.predict(tokens[fresh])
+    except NonFiniteError as error:
+        raise PredictorError(f"oligo {quoted(names[fresh[error.row]])}: {error.detail}") from error
+    except PredictorError as error:
+        raise PredictorError(f"inserts with flanks of {tokens.shape[1]} bp: {error}") from error
+    found: NDArray[Any] = asked[numbers]
+    return found
+
+
+def _dataset(
+    outcome: NDArray[Any], predictor: Predictor, arms: tuple[Arm, ...], elements: Names, *, parallel: bool
+) -> xr.Dataset:
+    dims = ("unit", *(() if parallel else ("arm",)), "task", *(() if predictor.models is None else ("model",)))
+    coords: dict[str, Any] = {"unit": elements, "task": list(predictor.tasks), **arm_coordinates(arms)}
+    if predictor.models is not None:
+        coords["model"] = list(predictor.models)
+    return xr.Dataset({"outcome": (dims, outcome)}, coords=coords)

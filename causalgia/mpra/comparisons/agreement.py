@@ -1,0 +1,222 @@
+"""How two noisy measures of the same effects agree: correlations, reliabilities, signs, ranks; functions of arrays."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+from causalgia.errors import EstimateError
+from causalgia.estimation import fieller
+from causalgia.numerics.moments import group_sums
+
+Array: TypeAlias = NDArray[np.float64]
+Codes: TypeAlias = NDArray[np.intp]
+Flags: TypeAlias = NDArray[np.bool_]
+
+
+class Interval(NamedTuple):
+    """A number and its limits."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+def reliability(x: Array, se: Array) -> float:
+    """Return the share of the variance of x that is no error, ``1 - mean(se^2) / var(x)``; negative where none is left.
+
+    Examples
+    --------
+    >>> round(reliability(np.array([0.0, 1.0, 2.0]), np.array([0.5, 0.5, 0.5])), 3)
+    0.75
+    """
+    return float(1 - np.mean(se**2) / x.var(ddof=1))
+
+
+def true_spread(x: Array, se: Array) -> float:
+    """Return tau, the standard deviation of the true effects: ``sqrt(var(x) - mean(se^2))``, or 0.
+
+    Examples
+    --------
+    >>> round(true_spread(np.array([0.0, 1.0, 2.0]), np.array([0.5, 0.5, 0.5])), 3)
+    0.866
+    """
+    return float(np.sqrt(max(x.var(ddof=1) - np.mean(se**2), 0.0)))
+
+
+def pearson(x: Array, y: Array, cluster: Codes | None = None, *, ci_prob: float = 0.95) -> Interval:
+    """Return Pearson's correlation with limits by Fisher's z; with clusters its error is their jackknife's.
+
+    Parameters
+    ----------
+    x, y
+        Shape ``(n,)``, four or more.
+    cluster
+        Cluster of each point, 0 to G - 1, shape ``(n,)``.
+    ci_prob
+        Probability of the limits.
+
+    References
+    ----------
+    Fisher (1921), Metron 1, 3-32. Efron (1982), doi:10.1137/1.9781611970319.
+
+    Examples
+    --------
+    >>> pearson(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.array([1.0, 3.0, 2.0, 5.0, 4.0])).value.__round__(3)
+    0.8
+    """
+    exact = np.zeros_like(x)
+    c, d = _covariance_and_spread(_sums(x, y, exact, exact)[None], np.array([float(len(x))]))
+    value = float(np.clip(c[0] / d[0], -1.0, 1.0))
+    if 1 - abs(value) < 1e-12:
+        return Interval(value, value, value)
+    if cluster is None:
+        half = special.ndtri(0.5 + ci_prob / 2) / np.sqrt(len(x) - 3)
+    else:
+        c, d, G = _without_each(x, y, exact, exact, cluster)
+        z = np.arctanh(np.clip(c / d, -1 + 1e-15, 1 - 1e-15))
+        half = special.stdtrit(G - 1, 0.5 + ci_prob / 2) * np.sqrt((G - 1) / G * np.sum((z - z.mean()) ** 2))
+    z = np.arctanh(value)
+    return Interval(value, float(np.tanh(z - half)), float(np.tanh(z + half)))
+
+
+def disattenuated(
+    x: Array, y: Array, sx: Array, sy: Array, cluster: Codes | None = None, *, ci_prob: float = 0.95
+) -> Interval:
+    """Return the correlation of the true effects: Pearson's, corrected for the errors of both sides.
+
+    Estimated is the correlation over the population of elements, a number from -1 to 1, by ``cov(x, y) / sqrt((var(x) -
+    mean sx^2) (var(y) - mean sy^2))``, Spearman's correction. Where the true correlation is near 1 that ratio passes 1
+    by chance (in half of the trials where it is 1), and more often where the standard errors are too large: the
+    estimate is then the bound. Limits are Fieller's for the ratio, covariances by the jackknife over points (or
+    clusters), cut to -1 and 1, so that the estimate always lies within. Where all of them lie beyond a bound, the other
+    limit is Pearson's: errors only draw a correlation towards 0. Where what is left of a variance is not clearly above
+    0 the limits are -1 and 1; where nothing is left the estimate is the correlation as observed. Limits of 95 % cover
+    .94 to .97 at a true correlation of .6 from 30 points on; at .93 they cover .90 to .92 with 30, .92 to .96 with 60
+    and .93 to .96 with 400, and miss on the side of too good a correlation; at 1 .98 and more.
+
+    Parameters
+    ----------
+    x, y, sx, sy
+        Effects and their standard errors, shape ``(n,)``.
+    cluster
+        Cluster of each point, 0 to G - 1, shape ``(n,)``.
+    ci_prob
+        Probability of the limits.
+
+    References
+    ----------
+    Spearman (1904), doi:10.2307/1412159. Fieller (1954), doi:10.1111/j.2517-6161.1954.tb00159.x.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 40)
+    >>> y = x + 0.5 * np.tile([1.0, -1.0], 20)
+    >>> found = disattenuated(x, y, np.zeros(40), np.full(40, 0.5))
+    >>> round(found.value, 2), round(found.lower, 2), round(found.upper, 2)
+    (0.99, 0.99, 1.0)
+    """
+    c, d = _covariance_and_spread(_sums(x, y, sx, sy)[None], np.array([float(len(x))]))
+    if d[0] <= 0:
+        return Interval(pearson(x, y).value, -1.0, 1.0)
+    cj, dj, G = _without_each(x, y, sx, sy, cluster)
+    V = (G - 1) ** 2 / G * np.cov(cj, dj)
+    lower, upper, _ = fieller(c[0], d[0], (V[0, 0], V[0, 1], V[1, 1]), np.array(G - 1.0), ci_prob)
+    seen = pearson(x, y, cluster, ci_prob=ci_prob)
+    low, high = float(lower), float(upper)
+    limits = (seen.lower if low > 1 else low, seen.upper if high < -1 else high)
+    return Interval(*(float(np.clip(part, -1, 1)) for part in (c[0] / d[0], *limits)))
+
+
+def _sums(x: Array, y: Array, sx: Array, sy: Array) -> Array:
+    """Return sums over points of x, y, x^2, y^2, xy and the error variances, about the means of x and y."""
+    return np.asarray(_terms(x, y, sx, sy).sum(axis=0))
+
+
+def _terms(x: Array, y: Array, sx: Array, sy: Array) -> Array:
+    u, v = x - x.mean(), y - y.mean()
+    return np.column_stack([u, v, u * u, v * v, u * v, sx**2, sy**2])
+
+
+def _covariance_and_spread(S: Array, n: Array) -> tuple[Array, Array]:
+    """Return the covariance, and the product of the true standard deviations, of each row of sums."""
+    u, v = S[:, 0] / n, S[:, 1] / n
+    xx = (S[:, 2] - n * u * u) / (n - 1) - S[:, 5] / n
+    yy = (S[:, 3] - n * v * v) / (n - 1) - S[:, 6] / n
+    return (S[:, 4] - n * u * v) / (n - 1), np.sqrt(np.maximum(xx, 0.0) * np.maximum(yy, 0.0))
+
+
+def _without_each(x: Array, y: Array, sx: Array, sy: Array, cluster: Codes | None) -> tuple[Array, Array, int]:
+    """Return covariance and product of true standard deviations without each point (cluster), and their number."""
+    terms = _terms(x, y, sx, sy)
+    part = terms if cluster is None else group_sums(terms, cluster)
+    size = np.ones(len(part)) if cluster is None else np.bincount(cluster).astype(float)
+    if len(part) < 3:
+        raise EstimateError(f"{len(part)} parents give no standard error; take elements of three or more")
+    c, d = _covariance_and_spread(terms.sum(axis=0) - part, len(x) - size)
+    return c, d, len(part)
+
+
+def ranks(x: Array) -> Array:
+    """Return ranks from 1, ties sharing their mean.
+
+    Examples
+    --------
+    >>> ranks(np.array([3.0, 1.0, 3.0]))
+    array([2.5, 1. , 2.5])
+    """
+    return np.asarray(pd.Series(x).rank(), dtype=np.float64)
+
+
+def sign_agreement(x: Array, y: Array, hit: Flags, *, ci_prob: float = 0.95) -> Interval:
+    """Return the share of hits whose effects have the same sign on both sides, with Clopper and Pearson's limits.
+
+    Where nothing is a hit: 1/2, from 0 to 1.
+
+    References
+    ----------
+    Clopper & Pearson (1934), doi:10.1093/biomet/26.4.404.
+
+    Examples
+    --------
+    >>> sign_agreement(np.array([1.0, -1.0, 2.0]), np.array([1.0, 1.0, 1.0]), np.array([True, False, True])).value
+    1.0
+    """
+    n = int(hit.sum())
+    if n == 0:
+        return Interval(0.5, 0.0, 1.0)
+    k, tail = int((np.sign(x[hit]) == np.sign(y[hit])).sum()), (1 - ci_prob) / 2
+    lower = special.betaincinv(k, n - k + 1, tail) if k else 0.0
+    upper = special.betaincinv(k + 1, n - k, 1 - tail) if k < n else 1.0
+    return Interval(k / n, float(lower), float(upper))
+
+
+def auroc(score: Array, hit: Flags, *, ci_prob: float = 0.95) -> Interval:
+    """Return the area under the receiver operating curve of a score that is to find the hits, with DeLong's limits.
+
+    The probability that a hit has a larger score than another element, ties by half. Where all or none are hits: 1/2,
+    from 0 to 1.
+
+    References
+    ----------
+    DeLong, DeLong & Clarke-Pearson (1988), doi:10.2307/2531595.
+
+    Examples
+    --------
+    >>> auroc(np.array([3.0, 2.0, 1.0, 0.0]), np.array([True, False, True, False])).value
+    0.75
+    """
+    m, n = int(hit.sum()), int((~hit).sum())
+    if m == 0 or n == 0:
+        return Interval(0.5, 0.0, 1.0)
+    among_all = ranks(score)
+    above = (among_all[hit] - ranks(score[hit])) / n
+    below = 1 - (among_all[~hit] - ranks(score[~hit])) / m
+    area = float(above.mean())
+    variance = (above.var(ddof=1) / m if m > 1 else 0.25) + (below.var(ddof=1) / n if n > 1 else 0.25)
+    half = special.ndtri(0.5 + ci_prob / 2) * np.sqrt(variance)
+    return Interval(area, float(max(area - half, 0.0)), float(min(area + half, 1.0)))

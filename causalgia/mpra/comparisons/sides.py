@@ -1,0 +1,273 @@
+"""The two sides of a comparison: effects by element, from a trial, a fit or a table, as one long table each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia.checks import nearest
+from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
+from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, noise_beyond
+from causalgia.schema import validate
+
+Side: TypeAlias = Literal["virtual", "measured"]
+_OTHER_NAMES = {"ace": "effect", "unit": "element"}
+_OPTIONAL = ("df", "p", "q", "parent", "group")
+
+
+def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd.DataFrame:
+    """Return effects by element as a long table.
+
+    Parameters
+    ----------
+    given
+        Effects of a trial, ``ice (unit, contrast, task[, model])``, whose units are the elements: exact, or over a
+        ``model`` dim their mean with its standard error. A fit, ``ace, se (element, contrast)``. Or a DataFrame with
+        columns ``element`` (or an index of that name) and ``effect``, and where known ``contrast se df p q parent
+        group``.
+    side
+        ``"virtual"`` or ``"measured"``; effects that were measured need an ``se``.
+    task
+        Which task of a trial; needed where there are several.
+
+    Returns
+    -------
+    DataFrame
+        ``contrast element effect se``, and those of ``df p q parent group`` that are known.
+
+    Raises
+    ------
+    OutcomesError
+        If it is none of these, a column is absent, a value is not finite, or an element appears twice.
+    ContrastError
+        If the task is not there, or not said.
+    EstimateError
+        If measured effects have no standard errors.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"element": ["a", "b"], "effect": [1.0, 2.0]})
+    >>> effects_by_element(table, "virtual").columns.tolist()
+    ['contrast', 'element', 'effect', 'se']
+    """
+    refuse_parallel(given, side)
+    if isinstance(given, xr.Dataset) and "ice" in given:
+        table = _of_trial(given, side, task)
+    elif isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims:
+        table = _of_fit(given, side)
+    elif isinstance(given, pd.DataFrame):
+        table = _of_frame(given, side)
+    else:
+        raise OutcomesError(
+            f"{side}: {type(given).__name__} has no effects by element; give effects of a trial (cg.contrast), a fit "
+            "(cg.mpra.fit), or a DataFrame with columns element, effect and se"
+        )
+    return _checked(table, side)
+
+
+def refuse_parallel(given: Any, side: Side) -> None:
+    """Refuse a parallel trial, in which no unit has an effect of its own.
+
+    Examples
+    --------
+    >>> refuse_parallel(xr.Dataset(), "virtual")
+    """
+    if isinstance(given, xr.Dataset) and "ice" not in given and "assigned" in given:
+        raise OutcomesError(
+            f"{side}: in a parallel trial each unit is under one arm, so that none has an effect of its own; compare "
+            "the averages (cg.estimate of both sides), or order and predict a crossover"
+        )
+
+
+def _of_trial(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFrame:
+    if side == "measured":
+        raise EstimateError(
+            "measured: effects of units have no standard errors of their own, and replicates share their barcodes; "
+            "take them from cg.mpra.fit(counts, control=)"
+        )
+    effects = of_task(validate(effects, "effects"), task)
+    ice = effects["ice"]
+    mean, se = ice, xr.zeros_like(ice)
+    if "model" in ice.dims:
+        mean, se = ice.mean("model"), ice.std("model", ddof=1) / np.sqrt(ice.sizes["model"])
+        if ice.sizes["model"] < 2:
+            se = xr.zeros_like(mean)
+    data = {"effect": mean.transpose("contrast", "unit"), "se": se.transpose("contrast", "unit")}
+    return _long(data, effects, "unit")
+
+
+def of_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
+    """Return effects on one task, without the dim."""
+    tasks = [str(t) for t in effects["task"].to_numpy()] if "task" in effects.coords else ["0"]
+    if task is None and len(tasks) > 1:
+        raise ContrastError(f"virtual: there are the tasks {', '.join(tasks)}; say which one was measured: task=")
+    if task is not None and str(task) not in tasks:
+        raise ContrastError(
+            f"virtual: there is no task {quoted(task)}{nearest(str(task), tasks)}; it has {', '.join(tasks)}"
+        )
+    return effects.isel(task=tasks.index(str(task)) if task is not None else 0, drop=True)
+
+
+def of_contrasts(fit: xr.Dataset) -> xr.Dataset:
+    """Return a fit with its contrasts along a dim, also where one was selected.
+
+    Raises
+    ------
+    ContrastError
+        If the one that was selected has no name any more.
+    """
+    if "contrast" not in fit.coords:
+        raise ContrastError(
+            "measured: the fit does not name its contrasts; select without drop: fit.sel(contrast=[...])"
+        )
+    return fit if "contrast" in fit["ace"].dims else fit.expand_dims("contrast")
+
+
+def noise_of_replicates(fit: xr.Dataset) -> list[SharedNoise]:
+    """Return what replicates share in each contrast of a fit, beyond the noise of its elements; 0 where not known.
+
+    Examples
+    --------
+    >>> fit = xr.Dataset({"ace": (("element", "contrast"), np.zeros((2, 1)))}, coords={"contrast": ["GATA1"]})
+    >>> noise_of_replicates(fit)[0].pieces
+    array([0.])
+    """
+    fit = of_contrasts(fit)
+    if "replicate_shift" not in fit:
+        return [SharedNoise(np.zeros(1), 0.0, 0.0, 1.0)] * fit.sizes["contrast"]
+    shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
+    within, df = fit["replicate_within"].to_numpy(), float(fit.attrs["replicate_df"])
+    return [noise_beyond(row, float(own), df) for row, own in zip(shift, within, strict=True)]
+
+
+def _of_fit(fit: xr.Dataset, side: Side) -> pd.DataFrame:
+    fit = of_contrasts(fit)
+    if "se" not in fit and side == "measured":
+        raise EstimateError("measured: no 'se'; without standard errors noise cannot be told from truth")
+    fit = fit if "se" in fit else fit.assign(se=xr.zeros_like(fit["ace"]))
+    names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
+    data = {new: fit[old].transpose("contrast", "element") for old, new in names.items() if old in fit}
+    return _long(data, fit, "element")
+
+
+def _long(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) -> pd.DataFrame:
+    """Return a row for each contrast and element, with the coordinates of elements that matter here."""
+    names = dataset[dim].to_numpy().astype(str)
+    contrasts = dataset["contrast"].to_numpy().astype(str)
+    columns = {name: values.to_numpy().ravel() for name, values in data.items()}
+    known = {c: dataset[c].to_numpy() for c in ("parent", "group") if c in dataset and dataset[c].dims == (dim,)}
+    return pd.DataFrame(
+        {"contrast": np.repeat(contrasts, len(names)), "element": np.tile(names, len(contrasts))}
+        | columns
+        | {name: np.tile(values, len(contrasts)) for name, values in known.items()}
+    )
+
+
+def _of_frame(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
+    named = frame.index.name in ("element", "unit") and not {"element", "unit"} & set(frame.columns)
+    table = frame.reset_index() if named else frame
+    table = table.rename(columns={old: new for old, new in _OTHER_NAMES.items() if new not in table.columns})
+    for column in ("element", "effect"):
+        if column not in table.columns:
+            raise OutcomesError(
+                f"{side}: no column {quoted(column)}, only {', '.join(map(str, table.columns))}; rename it"
+            )
+    if "se" not in table.columns:
+        if side == "measured":
+            raise EstimateError("measured: no column 'se'; without standard errors noise cannot be told from truth")
+        table = table.assign(se=0.0)
+    if "contrast" not in table.columns:
+        table = table.assign(contrast="effect")
+    table = table.assign(element=table["element"].astype(str), contrast=table["contrast"].astype(str))
+    return table[["contrast", "element", "effect", "se", *(c for c in _OPTIONAL if c in table.columns)]]
+
+
+def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
+    if table.empty:
+        raise OutcomesError(f"{side}: the table has no rows; give effects of ten elements or more")
+    if "parent" in table and table["parent"].isna().any():
+        row = table[table["parent"].isna()].iloc[0]
+        raise OutcomesError(
+            f"{side}: the parent of element {quoted(row['element'])} is empty; name it, or drop the column"
+        )
+    table = table.assign(**{c: _numbers(table, c, side) for c in ("df", "p", "q") if c in table})
+    for column in ("effect", "se"):
+        values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
+        bad = ~np.isfinite(values) | (values < 0 if column == "se" else False)
+        if bad.any():
+            row = table.iloc[int(np.argmax(bad))]
+            raise OutcomesError(
+                f"{side}: {column} of element {quoted(row['element'])} in contrast {quoted(row['contrast'])} is "
+                f"{row[column]}; leave the element out, or repair it where it arose"
+            )
+    twice = table.duplicated(["contrast", "element"])
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise OutcomesError(
+            f"{side}: element {quoted(row['element'])} appears twice in contrast {quoted(row['contrast'])}"
+        )
+    return table.reset_index(drop=True)
+
+
+def _numbers(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
+    """Return a column as numbers; degrees of freedom that are empty are those of a normal."""
+    numbers = pd.to_numeric(table[column], errors="coerce")
+    bad = numbers.isna() & table[column].notna()
+    if column == "df":
+        bad |= numbers <= 0
+    if bad.any():
+        row = table[bad].iloc[0]
+        raise OutcomesError(f"{side}: {column} of element {quoted(row['element'])} is {row[column]}; correct it")
+    return numbers
+
+
+def matched_contrasts(
+    virtual: Iterable[str], measured: Iterable[str], contrasts: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Return the measured contrasts that are compared, each with its virtual one.
+
+    Parameters
+    ----------
+    virtual, measured
+        Names of contrasts, each as often as it comes.
+    contrasts
+        Measured name -> virtual name; None takes those of one name, or the only two there are.
+
+    Raises
+    ------
+    ContrastError
+        If a name is unknown, or none are shared.
+
+    Examples
+    --------
+    >>> matched_contrasts(["A", "A"], ["effect"], None)
+    {'effect': 'A'}
+    """
+    of_virtual, of_measured = list(dict.fromkeys(virtual)), list(dict.fromkeys(measured))
+    if contrasts is not None:
+        if not isinstance(contrasts, Mapping) or not contrasts:
+            raise ContrastError(
+                f"contrasts={quoted(contrasts)} names none; give measured name -> virtual name: "
+                f"{{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
+            )
+        for name, known, side in (
+            *((str(m), of_measured, "measured") for m in contrasts),
+            *((str(v), of_virtual, "virtual") for v in contrasts.values()),
+        ):
+            if name not in known:
+                raise ContrastError(f"{side}: there is no contrast {quoted(name)}; it has {', '.join(known)}")
+        return {str(m): str(v) for m, v in contrasts.items()}
+    shared = {name: name for name in of_measured if name in of_virtual}
+    if shared:
+        return shared
+    if len(of_virtual) == len(of_measured) == 1:
+        return {of_measured[0]: of_virtual[0]}
+    raise ContrastError(
+        f"virtual contrasts {', '.join(of_virtual)} and measured contrasts {', '.join(of_measured)} share no name; "
+        "name them alike, or say which belong together: "
+        f"contrasts={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
+    )

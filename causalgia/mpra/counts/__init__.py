@@ -1,0 +1,31 @@
+"""Counts in: barcode tables read, looked at, filtered, normalised and summed up as activities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from causalgia.lazy_names import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.mpra.counts._activity import activity
+    from causalgia.mpra.counts._aggregate import aggregate, calls
+    from causalgia.mpra.counts._filter import filter
+    from causalgia.mpra.counts._quality import quality
+    from causalgia.mpra.counts._read_counts import read_counts
+    from causalgia.mpra.counts._simulate import simulate
+    from causalgia.mpra.counts._split_duplicates import split_duplicates
+    from causalgia.mpra.counts.counts_table import counts_of
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
+
+__all__ = [
+    "activity",
+    "aggregate",
+    "calls",
+    "counts_of",
+    "filter",
+    "quality",
+    "read_counts",
+    "simulate",
+    "split_duplicates",
+]

@@ -1,0 +1,171 @@
+"""Filters that are stated and counted, and never take away one arm of an element."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import CountsError, quoted
+from causalgia.inputs import parse_json
+from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
+from causalgia.mpra.counts.noise_layers import Ints, Mask, oligo_means, robust_z
+from causalgia.mpra.counts.summing import group_sums
+from causalgia.schema import validate
+
+
+def filter(
+    counts: xr.Dataset,
+    *,
+    min_dna: float | None = None,
+    outliers: float | None = None,
+    min_barcodes: int | None = None,
+    arms: Sequence[str] | None = None,
+) -> xr.Dataset:
+    """Leave out barcodes with little DNA, outliers, and elements with few barcodes; say what was left out.
+
+    The rules apply in this order. Totals of the libraries stay as they were read: a filter moves no size factor.
+
+    Parameters
+    ----------
+    counts
+        Of kind ``counts``.
+    min_dna
+        A barcode stays whose DNA, the mean of the replicates in which it was observed (a 0 that was read is
+        observed), is at least so much. One whose DNA was observed in no replicate is not below the floor but unknown;
+        it has no activity and goes too, counted by itself.
+    outliers
+        A barcode goes whose robust z within its oligo is beyond it, either way, as `quality` has it; for example 5.
+        It is a rule on the outcome: state it before the effects are seen, for it makes tails shorter.
+    min_barcodes
+        An element stays if every oligo that it has in `arms` has at least so many barcodes with DNA above 0 in every
+        replicate; else it goes *under every arm*.
+    arms
+        The arms that are compared, whose oligos `min_barcodes` looks at; None: all.
+
+    Returns
+    -------
+    Dataset
+        The counts of what stays; ``attrs["filters"]`` is a JSON list with an object for each rule: ``rule``,
+        ``value``, and what it left out by arm (``barcodes``; ``elements``, ``oligos``, ``unknown``).
+
+    Raises
+    ------
+    CountsError
+        If no rule is given, a value is no number of its kind, an arm is unknown, or nothing is left.
+
+    Examples
+    --------
+    >>> from causalgia.mpra.counts.example_counts import two_arms
+    >>> kept = filter(two_arms(), min_dna=11)
+    >>> kept.sizes["barcode"], kept.attrs["filters"]
+    (3, '[{"rule": "min_dna", "value": 11, "barcodes": {"GATA1": 1}, "unknown": {}}]')
+    >>> kept["dna_total"].values
+    array([55, 39])
+    """
+    validate(counts, "counts")
+    if min_dna is None and outliers is None and min_barcodes is None:
+        raise CountsError("no rule; give min_dna=, outliers= or min_barcodes=, for example min_dna=10")
+    rules: dict[str, Any] = {"min_dna": min_dna, "outliers": outliers, "min_barcodes": min_barcodes}
+    for name, value in rules.items():
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf
+        ):
+            raise CountsError(f"{name}={quoted(value)} is not a number above 0")
+    if min_dna is not None:
+        counts = _by_dna(counts, min_dna)
+    if outliers is not None:
+        wrong = np.abs(barcode_z(counts)) > outliers
+        counts = _kept(counts, ~wrong, {"rule": "outliers", "value": outliers, "barcodes": _by_arm(counts, wrong)})
+    if min_barcodes is not None:
+        counts = _by_barcodes(counts, min_barcodes, arms)
+    return counts
+
+
+def barcode_z(counts: xr.Dataset) -> Any:
+    """Return the robust z of each barcode within its oligo, 0 where it has no log ratio; shape ``(n_barcodes,)``."""
+    ratios, used = cell_ratios(counts)
+    of = counts["oligo_index"].to_numpy()
+    means = oligo_means(ratios, used, of, counts.sizes["oligo"])
+    return robust_z(means.barcode, means.seen, of)
+
+
+def barcodes_seen(counts: xr.Dataset) -> Ints:
+    """Return how many barcodes of each oligo have DNA above 0, in each replicate; shape ``(n_oligos, 1 or R)``."""
+    seen = dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)
+    return group_sums(seen, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)).astype(np.int64)
+
+
+def _by_dna(counts: xr.Dataset, least: float) -> xr.Dataset:
+    observed = dna_observed(counts)
+    n = observed.sum(axis=1)
+    mean = counts["dna"].to_numpy().reshape(len(n), -1).sum(axis=1) / np.maximum(n, 1)
+    below, unknown = (n > 0) & (mean < least), n == 0
+    said = {"barcodes": _by_arm(counts, below), "unknown": _by_arm(counts, unknown)}
+    return _kept(counts, ~(below | unknown), {"rule": "min_dna", "value": least, **said})
+
+
+def _by_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | None) -> xr.Dataset:
+    arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
+    unknown = [name for name in arms or () if name not in set(arm.tolist())]
+    if unknown or isinstance(arms, str):
+        what = "give a list of arms" if isinstance(arms, str) else f"no arm {quoted(unknown[0])}"
+        raise CountsError(f"arms={quoted(arms)}: {what}, of {', '.join(dict.fromkeys(arm.tolist()))}")
+    judged = np.ones(len(arm), dtype=bool) if arms is None else np.isin(arm, list(arms))
+    few = judged & (barcodes_seen(counts).min(axis=1) < least)
+    gone = np.isin(element, element[few])
+    if gone[judged].all():
+        raise CountsError(f"min_barcodes={least} leaves no element; ask for less")
+    barcodes = gone[counts["oligo_index"].to_numpy()]
+    said = {
+        "elements": len(set(element[few].tolist())),
+        "oligos": _counted(arm[gone]),
+        "oligos_below": _counted(arm[few]),
+        "barcodes": _by_arm(counts, barcodes),
+    }
+    rule = {"rule": "min_barcodes", "value": least} | ({} if arms is None else {"arms": list(map(str, arms))})
+    return _kept(counts, ~barcodes, rule | said, ~gone)
+
+
+def filters_of(counts: xr.Dataset) -> list[dict[str, Any]]:
+    """Return what was filtered out of counts so far, as their attrs keep it.
+
+    Raises
+    ------
+    CountsError
+        If attrs["filters"] is no JSON.
+
+    Examples
+    --------
+    >>> filters_of(xr.Dataset())
+    []
+    """
+    source = "attrs['filters'] of the counts"
+    return list(parse_json(str(counts.attrs.get("filters", "[]")), CountsError, source=source))
+
+
+def _kept(counts: xr.Dataset, barcodes: Mask, said: dict[str, Any], oligos: Mask | None = None) -> xr.Dataset:
+    """Return the counts of these barcodes (and oligos), with the filter in attrs."""
+    if not barcodes.any():
+        raise CountsError(f"{said['rule']}={said['value']} leaves no barcode at all; ask for less")
+    filters = [*filters_of(counts), said]
+    kept = counts.isel(barcode=np.flatnonzero(barcodes))
+    if oligos is not None:
+        place = np.cumsum(oligos) - 1
+        index = place[kept["oligo_index"].to_numpy()].astype(np.int64)
+        kept = kept.isel(oligo=np.flatnonzero(oligos))
+        kept["oligo_index"] = ("barcode", index, counts["oligo_index"].attrs)
+    return kept.assign_attrs(filters=json.dumps(filters))
+
+
+def _by_arm(counts: xr.Dataset, barcodes: Mask) -> dict[str, int]:
+    return _counted(counts["arm"].to_numpy()[counts["oligo_index"].to_numpy()[barcodes]])
+
+
+def _counted(names: Any) -> dict[str, int]:
+    found, n = np.unique(names, return_counts=True)
+    return {str(name): int(k) for name, k in zip(found, n, strict=True)}

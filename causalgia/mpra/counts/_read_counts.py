@@ -1,0 +1,285 @@
+"""Read barcode tables: the columns of an IGVF reporter experiment, and a side table that says each oligo's arm."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.errors import CountsError, quoted
+from causalgia.mpra.counts.counts_table import MOST_READS, counts_of
+from causalgia.mpra.counts.parsing import NAMES, at, header_of, table_of, text_of
+from causalgia.mpra.counts.side_table import library_attrs, other_library, side_table
+from causalgia.spreadsheet import of_cell
+
+Array: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+_COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
+_NUMBER = re.compile(r"[_.\- ]*(?:rep(?:licate)?|r|bio)?[_.\- ]*[0-9]+$", re.IGNORECASE)
+_LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
+
+
+def read_counts(
+    path: str | Path, *, arms: str | Path | pd.DataFrame | xr.Dataset, replicates: Sequence[str] | None = None
+) -> xr.Dataset:
+    r"""Read barcode counts and the side table of their oligos.
+
+    Parameters
+    ----------
+    path
+        Tab-separated, plain or gzip, columns in any order. Wide, a row a barcode: ``barcode oligo_name`` and
+        ``dna_count_<rep> rna_count_<rep>`` a replicate (or ``dna_counts_``, ``rna_counts_``); one DNA column beside
+        several of RNA is one plasmid pool for every replicate. Long, a row a barcode and replicate: ``barcode
+        oligo_name replicate dna_count rna_count``; what has no row is empty. An empty cell (or ``NA``) is no count,
+        and is not 0; a line may end in tabs, which are empty cells.
+    arms
+        The side table ``oligo_name element arm`` and, if there is one, ``group``: a path, a DataFrame, or the library
+        that was ordered. It may hold oligos of which no barcode was read. Or IGVF's ``reporter_sequence_design``: its
+        variants are elements in the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``, and
+        white space in names is ``_``, as in counts.
+    replicates
+        Which replicates are read, by what their columns are called behind ``dna_count_`` and ``rna_count_``; None: all.
+        Names of several kinds (``K562_1, K562_2, HepG2_1``: cell types, conditions) are no replicates of one another,
+        and are read only if they are named here.
+
+    Returns
+    -------
+    Dataset
+        As `causalgia.mpra.counts_of`; ``attrs["source"]`` is the name of the file.
+
+    Raises
+    ------
+    CountsError
+        If the table has no rows, columns that are none of these, lines of another number of cells, a barcode twice or
+        with letters other than ACGTN, an oligo that the side table lacks, a replicate without its DNA or RNA column, or
+        a cell that is negative, fractional or text; or if the replicates are of several kinds, or one that is named is
+        not there. The message names file, line and oligo, and the cure.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> side = pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]})
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "counts.tsv")
+    ...     header = "barcode\toligo_name\tdna_count_1\trna_count_1\tdna_count_2\trna_count_2"
+    ...     _ = path.write_text(header + "\nACGT\ta\t9\t12\t\t\nTTGC\ta\t4\t0\t7\t3\n")
+    ...     counts = read_counts(path, arms=side)
+    >>> counts["dna"].values.tolist(), counts["dna_observed"].values.tolist()
+    ([[9, 0], [4, 7]], [[True, False], [True, True]])
+    """
+    path, side = Path(path), side_table(arms)
+    text = text_of(path)
+    header = header_of(text, path)
+    columns = _columns(header, path)
+    table = _unescaped(table_of(text, header, path))
+    if "replicate" in header:
+        _check_replicates(table, path)
+        table = _chosen_rows(table, replicates, path)
+    else:
+        columns = _chosen_columns(columns, replicates, path)
+    del text
+    _check_letters(table["barcode"].to_numpy(), path)
+    _check_counts(table, [*columns.dna, *columns.rna], path)
+    _check_known(table, side, path)
+    rows = _rows(table, columns, path)
+    barcodes, oligos = (table[name].to_numpy()[rows.first] for name in NAMES)
+    del table
+    counts = counts_of(
+        rows.dna,
+        rows.rna,
+        barcodes=barcodes.astype(str),
+        oligos=oligos,
+        arms=side,
+        replicates=rows.replicates,
+        dna_observed=~np.isnan(rows.dna),
+        rna_observed=~np.isnan(rows.rna),
+    )
+    return counts.assign_attrs(source=path.name, **library_attrs(arms))
+
+
+def _unescaped(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the names of oligos that were meant, as `to_igvf` and side tables escape them."""
+    names = table["oligo_name"].cat.categories
+    meant = {name: of_cell(name) for name in names}
+    if all(name == text for name, text in meant.items()):
+        return table
+    return table.assign(oligo_name=table["oligo_name"].astype(object).map(meant).astype("category"))
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The count columns of each replicate; ``dna`` has one name where one pool serves all."""
+
+    replicates: list[str]
+    dna: list[str]
+    rna: list[str]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Counts ``(n_barcodes, n_replicates)``, NaN where empty, and the first row of the table of each barcode."""
+
+    dna: Array
+    rna: Array
+    replicates: list[str]
+    first: Ints
+
+
+def _columns(header: Sequence[str], path: Path) -> _Columns:
+    """Sort the count columns by replicate, or refuse them."""
+    found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
+    for name in header:
+        match = _COUNT.fullmatch(name)
+        if name in (*NAMES, "replicate"):
+            continue
+        if match is None or ("replicate" in header and match[2] is not None):
+            raise CountsError(
+                f"{path}, line 1: column {quoted(name)} is no count of DNA or RNA; leave it out or rename it"
+            )
+        if (match[2] or "") in found[match[1]]:
+            raise CountsError(f"{path}, line 1: two columns of {match[1]} for one replicate; leave {quoted(name)} out")
+        found[match[1]][match[2] or ""] = name
+    dna, rna = found["dna"], found["rna"]
+    for kind, other in (("dna", "rna"), ("rna", "dna")):
+        if not found[kind]:
+            raise CountsError(f"{path}, line 1: no column {kind}_count_<replicate> beside those of {other}; add them")
+    if len(dna) == 1 < len(rna):
+        return _Columns(list(rna), list(dna.values()), list(rna.values()))
+    for kind, lone in (("rna", set(dna) - set(rna)), ("dna", set(rna) - set(dna))):
+        if lone:
+            raise CountsError(
+                f"{path}, line 1: replicate {quoted(min(lone))} has no column of {kind}; add {kind}_count_{min(lone)}, "
+                "or leave the replicate out (one DNA column in all is a plasmid pool, which serves every replicate)"
+            )
+    return _Columns([name or "1" for name in rna], [dna[name] for name in rna], list(rna.values()))
+
+
+def _chosen(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[str]:
+    """Return the replicates that are read; refuse those of several kinds unless they were named."""
+    if chosen is None:
+        _refuse_kinds(names, path)
+        return names
+    wanted = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
+    absent = [name for name in wanted if name not in names]
+    if absent or not wanted or len(set(wanted)) < len(wanted):
+        what = f"no replicate '{absent[0]}'" if absent else "give a list of different replicates"
+        raise CountsError(f"{path}: replicates={quoted(chosen)}: {what}; there are {', '.join(names)}")
+    return wanted
+
+
+def _refuse_kinds(names: list[str], path: Path) -> None:
+    """Refuse replicates whose names differ in more than their number: cell types are no replicates of one another."""
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault("" if len(name) == 1 else _NUMBER.sub("", name), []).append(name)
+    if len(kinds) > 1:
+        listed = "; ".join(", ".join(of) for of in kinds.values())
+        first = next(iter(kinds.values()))
+        raise CountsError(
+            f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types or conditions are no replicates "
+            f"of one another; read one at a time, replicates={quoted(first)}, or, if they are replicates all the same, "
+            "name them all there"
+        )
+
+
+def _chosen_columns(columns: _Columns, chosen: Sequence[str] | None, path: Path) -> _Columns:
+    names = _chosen(columns.replicates, chosen, path)
+    of = [columns.replicates.index(name) for name in names]
+    dna = columns.dna if len(columns.dna) < len(columns.replicates) else [columns.dna[i] for i in of]
+    return _Columns(names, dna, [columns.rna[i] for i in of])
+
+
+def _chosen_rows(table: pd.DataFrame, chosen: Sequence[str] | None, path: Path) -> pd.DataFrame:
+    known = [str(name) for name in table["replicate"].unique()]
+    names = _chosen(known, chosen, path)
+    return (
+        table if len(names) == len(known) else table[table["replicate"].astype(str).isin(names)].reset_index(drop=True)
+    )
+
+
+def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
+    try:
+        text = barcodes.astype("S")
+    except UnicodeEncodeError:
+        text = np.array([str(b).encode() for b in barcodes])
+    each = text.view(np.uint8).reshape(len(text), -1)
+    known = np.isin(np.arange(256), np.frombuffer(_LETTERS, dtype=np.uint8))
+    wrong = ~known[each].all(axis=1) | (each[:, 0] == 0)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise CountsError(
+            f"{at(path, i)}: barcode {quoted(barcodes[i])} is not of the letters A, C, G, T (or N); mend it"
+        )
+
+
+def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
+    for name in columns:
+        x = table[name].to_numpy()
+        wrong = ~((x >= 0) & (x == np.floor(x)) & (x < MOST_READS) | np.isnan(x))
+        if wrong.any():
+            i = int(np.argmax(wrong))
+            raise CountsError(
+                f"{at(path, i)}: {name} of oligo {quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the reads as "
+                "they were counted (whole, at least 0, below 2^53), not normalised"
+            )
+
+
+def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
+    oligos = table["oligo_name"].cat
+    unknown = ~pd.Index(oligos.categories).isin(side["oligo_name"])
+    if unknown.any():
+        which = unknown[oligos.codes.to_numpy()]
+        i = int(np.argmax(which))
+        name = str(table["oligo_name"].iloc[i])
+        other = other_library(name, side["oligo_name"])
+        cure = "give the side table of the library that was measured" if other else "add its row there, or drop these"
+        raise CountsError(
+            f"{at(path, i)}: oligo {quoted(name)} is not in the side table, nor are those of {int(which.sum()) - 1:,} "
+            f"more rows{other}; {cure}"
+        )
+
+
+def _rows(table: pd.DataFrame, columns: _Columns, path: Path) -> _Rows:
+    """Sort cells by barcode and replicate."""
+    barcode = pd.factorize(table["barcode"])[0].astype(np.int64)
+    first = np.flatnonzero(~pd.Series(barcode).duplicated().to_numpy())
+    if "replicate" not in table.columns:
+        _check_once(table, barcode, barcode, first, path)
+        dna, rna = (np.column_stack([table[name] for name in names]) for names in (columns.dna, columns.rna))
+        return _Rows(dna[:, 0] if len(columns.dna) < len(columns.rna) else dna, rna, columns.replicates, first)
+    replicate, names = pd.factorize(table["replicate"])
+    _check_once(table, barcode, barcode * len(names) + replicate, first, path)
+    dna, rna = np.full((2, len(first), len(names)), np.nan)
+    dna[barcode, replicate], rna[barcode, replicate] = table[columns.dna[0]], table[columns.rna[0]]
+    return _Rows(dna, rna, [str(name) for name in names], first)
+
+
+def _check_replicates(table: pd.DataFrame, path: Path) -> None:
+    blank = (table["replicate"].astype(str).str.strip() == "").to_numpy()
+    if blank.any():
+        i = int(np.argmax(blank))
+        raise CountsError(
+            f"{at(path, i)}: replicate of oligo {quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
+        )
+
+
+def _check_once(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:
+    """Refuse a barcode of two oligos, and one that has a cell twice."""
+    of = table["oligo_name"].cat.codes.to_numpy()
+    wrong = pd.Series(cell).duplicated().to_numpy() | (of != of[first][barcode])
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        j = int(first[barcode[i]])
+        a, b = (table["oligo_name"].iloc[k] for k in (j, i))
+        what = f"is of oligo '{a}' twice" if a == b else f"is of oligo '{a}' and of oligo '{b}'"
+        raise CountsError(
+            f"{at(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first in line {j + 2}), and "
+            f"{int(wrong.sum()) - 1:,} more rows repeat one; drop the barcodes that are assigned twice"
+        )

@@ -1,0 +1,63 @@
+"""Log ratios of RNA to DNA, cell by cell, against the totals of the libraries they were sequenced in."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.mpra.counts.summing import group_sums
+
+Array: TypeAlias = NDArray[np.float64]
+Mask: TypeAlias = NDArray[np.bool_]
+LEAST_EXPECTED = 10.0
+
+
+def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask]:
+    """Return log2(RNA/DNA) of each barcode in each replicate, and which cells have one.
+
+    ``log2(rna + pseudo) - log2(rna_total + 1) - log2(dna + pseudo) + log2(dna_total + 1)``: a size factor belongs to a
+    library (type, replicate), whatever the arms. A cell counts where its DNA was read (observed and above 0); RNA that
+    was not seen there is 0 and stays in.
+
+    Parameters
+    ----------
+    counts
+        Of kind ``counts``.
+    pseudo
+        Added to every count.
+
+    Returns
+    -------
+    tuple
+        Ratios, shape ``(n_barcodes, n_replicates)``, 0 in cells that do not count; and the mask of those that do.
+    """
+    rna = counts["rna"].to_numpy()
+    dna = counts["dna"].to_numpy().reshape(len(rna), -1)
+    used = np.broadcast_to(dna_observed(counts) & (dna > 0), rna.shape)
+    top = np.log2(rna + pseudo) - np.log2(counts["rna_total"].to_numpy() + 1.0)
+    bottom = np.log2(dna + pseudo) - np.log2(counts["dna_total"].to_numpy() + 1.0)
+    return np.where(used, top - bottom, 0.0), used
+
+
+def silent_share(counts: xr.Dataset) -> float:
+    """Return the share of cells without RNA among those in which 10 reads or more were to be expected.
+
+    What is to be expected of a barcode is its DNA times RNA over DNA of its oligo's other barcodes in the replicate: 10
+    such reads are 0 by chance once in a thousand cells, at a dispersion of .1. Where no cell is expected to have as
+    many reads, 0.
+    """
+    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
+    rna = counts["rna"].to_numpy().astype(np.float64)
+    dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(rna), -1), rna.shape).astype(np.float64)
+    both = [group_sums(x, of, (n,))[of] - x for x in (rna, dna)]
+    expected = np.divide(dna * both[0], both[1], out=np.zeros_like(dna), where=both[1] > 0)
+    judged = (expected >= LEAST_EXPECTED) & counts["rna_observed"].to_numpy()
+    return float((rna[judged] == 0).mean()) if judged.any() else 0.0
+
+
+def dna_observed(counts: xr.Dataset) -> Mask:
+    """Return which cells of DNA held a count, shape ``(n_barcodes, 1 or n_replicates)``."""
+    return counts["dna_observed"].to_numpy().reshape(counts.sizes["barcode"], -1)

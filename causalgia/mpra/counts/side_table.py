@@ -1,0 +1,131 @@
+"""The side table of a barcode table: which element and arm each oligo is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from causalgia.errors import CountsError, quoted
+from causalgia.inputs import read_bytes
+from causalgia.mpra.counts.design_table import DESIGN_COLUMNS, is_design, side_of_design
+from causalgia.schema import validate
+from causalgia.spreadsheet import of_column
+
+SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
+#: groups of oligos that are controls of the bench, and no units of the design
+CONTROLS = ("negative", "positive", "promoter", "duplicate")
+_OF_LIBRARY = ("library_fingerprint", "design_fingerprint", "null_fingerprint")
+_PRINTED = re.compile(r"(?P<stem>.+)\.[0-9a-f]{6}(?P<arm>_.+)?")
+
+
+def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
+    """Return ``oligo_name element arm group`` as text, a row an oligo.
+
+    Parameters
+    ----------
+    arms
+        A path (tab-separated, plain or compressed), a DataFrame, or a library, whose oligos that differ in their
+        barcode alone are one. Without ``group`` all are ``test``; other columns are left aside. IGVF's sequence design
+        is taken too (`causalgia.mpra.counts.design_table`).
+
+    Raises
+    ------
+    CountsError
+        If a column is absent, a cell is empty, or an oligo has two rows.
+
+    Examples
+    --------
+    >>> side_table(pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]}))
+      oligo_name element    arm group
+    0          a      u1  GATA1  test
+    """
+    if isinstance(arms, xr.Dataset):
+        validate(arms, "library")
+        side = pd.DataFrame({name: arms[name].to_numpy() for name in SIDE_COLUMNS}).drop_duplicates()
+        where = "the library"
+    elif isinstance(arms, pd.DataFrame):
+        side, where = arms, "the side table"
+    elif isinstance(arms, str | Path):
+        side, where = _read(Path(arms)), f"the side table {arms}"
+    else:
+        raise CountsError(f"arms= is a {type(arms).__name__}; give the side table as a path or DataFrame, or a library")
+    return _checked(side, where)
+
+
+def library_attrs(arms: object) -> dict[str, Any]:
+    """Return what counts carry of the library that their side table is: which one it is, and of which population."""
+    return (
+        {name: arms.attrs[name] for name in _OF_LIBRARY if name in arms.attrs} if isinstance(arms, xr.Dataset) else {}
+    )
+
+
+def other_library(name: str, known: Iterable[str]) -> str:
+    """Return the sentence for a name that is known with another fingerprint only; empty where it is not.
+
+    Units of a library are called ``u0.3fa2c1`` and their oligos ``u0.3fa2c1_GATA1``: after the point stands the
+    fingerprint of the unit's inserts.
+
+    Examples
+    --------
+    >>> other_library("u0.3fa2c1_GATA1", ["u0.77ab01_placebo", "u0.77ab01_GATA1"])
+    "; it has 'u0.77ab01_GATA1', which is another sequence: these are two libraries"
+    >>> other_library("u0.3fa2c1_GATA1", ["u1.77ab01_GATA1"])
+    ''
+    """
+    found = _PRINTED.fullmatch(name)
+    if found is None:
+        return ""
+    same = re.compile(f"{re.escape(found['stem'])}\\.[0-9a-f]{{6}}{re.escape(found['arm'] or '')}")
+    other = next((one for one in known if same.fullmatch(one)), None)
+    return "" if other is None else f"; it has {quoted(other)}, which is another sequence: these are two libraries"
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Read the table; a line with more cells than the header is refused, for its names would be taken for others."""
+    text = BytesIO(read_bytes(path, CountsError, unpack=True))
+    try:
+        lines = pd.read_csv(text, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
+    except ValueError as error:  # what pandas raises of a table, and of letters that are not UTF-8
+        raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
+    used = lines.loc[:, lines.iloc[0].isin((*SIDE_COLUMNS, *DESIGN_COLUMNS))]
+    return used.iloc[1:].apply(of_column).set_axis(used.iloc[0].to_numpy(), axis=1)
+
+
+def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
+    twice = [name for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS) if side.columns.tolist().count(name) > 1]
+    if twice:
+        raise CountsError(f"{where} has the column {quoted(twice[0])} twice; leave one of them out")
+    if is_design(side.columns):
+        side = side_of_design(side, where)
+    absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
+    if absent:
+        raise CountsError(
+            f"{where} has no column {' and '.join(map(quoted, absent))}; it is tab-separated, with the columns "
+            "oligo_name element arm and, if there is one, group; or IGVF's reporter_sequence_design"
+        )
+    if "group" not in side.columns:
+        side = side.assign(group="test")
+    side = side[list(SIDE_COLUMNS)].reset_index(drop=True)
+    empty = side.isna() | (side.astype(str) == "")
+    if empty.to_numpy().any():
+        i = int(empty.any(axis=1).to_numpy().argmax())
+        name = SIDE_COLUMNS[int(empty.iloc[i].to_numpy().argmax())]
+        raise CountsError(
+            f"{where}, row {i + 1} (oligo {quoted(side['oligo_name'].iloc[i])}): {name} is empty; fill it in"
+        )
+    side = side.astype(str)
+    again = side["oligo_name"].duplicated()
+    if again.any():
+        rows = side[side["oligo_name"] == side["oligo_name"][again].iloc[0]]
+        both = " and ".join(f"({row.element}, {row.arm}, {row.group})" for row in rows.iloc[:2].itertuples())
+        raise CountsError(
+            f"{where} has oligo {quoted(rows['oligo_name'].iloc[0])} twice, as {both}; an oligo is of one element and "
+            "arm: leave one row out, or give two constructs two names"
+        )
+    return side

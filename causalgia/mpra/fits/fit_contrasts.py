@@ -1,0 +1,217 @@
+"""What is asked of the counts: which elements, under which arms, in which contrasts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.effects.contrast_weights import Contrasts, chosen
+from causalgia.errors import ContrastError, CountsError, quoted
+from causalgia.mpra.counts.log_ratios import dna_observed
+from causalgia.mpra.counts.parallel import parallel_oligos
+
+Array: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The question as arrays.
+
+    Attributes
+    ----------
+    elements, arms, contrasts
+        Names, (E,), (A,) and (K,).
+    weights
+        Weight of each arm in each contrast, shape ``(K, A)``; rows sum to 0.
+    oligos
+        Place of each element's oligo under each arm on the oligo dim of the counts, shape ``(E, A)``.
+    element, arm
+        Of each barcode, shape ``(n_barcodes,)``; -1 for a barcode that the question does not use.
+    n_left_out
+        Elements of the counts that lack an arm of the question and are left out.
+    arms_left_out
+        Arms that no element has beside the control, such as a promoter alone; the question leaves them out.
+    """
+
+    elements: NDArray[np.str_]
+    arms: NDArray[np.str_]
+    contrasts: tuple[str, ...]
+    weights: Array
+    oligos: Ints
+    element: Ints
+    arm: Ints
+    n_left_out: int = 0
+    arms_left_out: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Elements and contrasts, (E, K)."""
+        return len(self.elements), len(self.contrasts)
+
+
+def asked_of(
+    counts: xr.Dataset,
+    *,
+    control: str | None = None,
+    arms: Sequence[str] | None = None,
+    contrasts: Contrasts | None = None,
+) -> Asked:
+    """Read the question: every arm (or `arms`) against `control`, or the named or written `contrasts`.
+
+    The elements are those that the side table has under *every* arm of the question. Without `arms` the treatments are
+    the arms that some element has beside the control; an arm that never meets it (a promoter alone) is no treatment.
+    Elements that have the control and some treatments, but not all, are refused where the arms were not named. What is
+    left out is counted.
+
+    Raises
+    ------
+    ContrastError
+        If an arm is unknown, the weights of a contrast do not sum to 0, each element has one arm (a parallel library),
+        or the elements have different arms and `arms` does not say which are meant.
+    CountsError
+        If an element has two oligos in an arm, or an oligo of the question has no barcode with DNA left.
+    """
+    known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
+    if parallel_oligos(counts) is not None:
+        raise ContrastError(
+            "each element has one arm, as in a parallel library, so that no element has an effect of its own; the "
+            "average over elements is cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...)). Where arms "
+            "share their backgrounds, let the side table give those one name of an element"
+        )
+    asks_all = arms is None and contrasts is None
+    alone = _never_beside(counts, control) if asks_all else ()
+    weights = _weights([a for a in known if a not in alone], control, arms, contrasts)
+    names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
+    places = _places(counts, names)
+    complete = (places >= 0).all(axis=1)
+    if asks_all:
+        _refuse_ragged(places, names, complete)
+    if not complete.any():
+        raise ContrastError(f"no element has an oligo under every one of {', '.join(names)}; ask for fewer arms")
+    elements, oligos = places.index[complete].to_numpy().astype(str), places[complete].to_numpy().astype(np.int64)
+    element = np.full(counts.sizes["oligo"], -1, dtype=np.int64)
+    arm = element.copy()
+    element[oligos] = np.arange(len(elements))[:, None]
+    arm[oligos] = np.arange(len(names))
+    of = counts["oligo_index"].to_numpy()
+    W = np.array([[row.get(a, 0.0) for a in names] for row in weights.values()])
+    left_out = len(set(counts["element"].to_numpy().tolist())) - len(elements)
+    asked = Asked(elements, np.array(names), tuple(weights), W, oligos, element[of], arm[of], left_out, tuple(alone))
+    _refuse_empty(counts, asked)
+    return asked
+
+
+def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[str, dict[str, float]]:
+    if (control is None) == (contrasts is None):
+        raise ContrastError(f"give control= (one of {', '.join(known)}) or contrasts=, and not both")
+    if isinstance(arms, str):
+        raise ContrastError(f"arms={quoted(arms)}: give a list of arms, of {', '.join(known)}")
+    if contrasts is not None:
+        of_text = isinstance(contrasts, str) or (isinstance(contrasts, list | tuple) and len(contrasts) > 0)
+        weights = chosen(xr.Dataset(), known, None, contrasts, None) if of_text else _named(contrasts)
+    elif str(control) not in known:
+        raise ContrastError(f"control={quoted(control)}: no arm {quoted(control)}; the arms are {', '.join(known)}")
+    else:
+        treated = [a for a in known if a != control] if arms is None else [str(a) for a in arms if a != control]
+        weights = {a: {str(control): -1.0, a: 1.0} for a in treated}
+    for name, row in weights.items():
+        for a in row:
+            if a not in known:
+                raise ContrastError(f"contrast {quoted(name)}: no arm {quoted(a)}; the arms are {', '.join(known)}")
+        if not np.isclose(sum(row.values()), 0.0) or not any(row.values()):
+            raise ContrastError(f"contrast {quoted(name)}: its weights sum to {sum(row.values()):g}, not to 0")
+    if not weights:
+        raise ContrastError(f"no arm beside the control {quoted(control)}; the arms are {', '.join(known)}")
+    return weights
+
+
+def _named(contrasts: Any) -> dict[str, dict[str, float]]:
+    try:
+        found = {str(name): {str(a): float(w) for a, w in row.items()} for name, row in contrasts.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ContrastError(
+            f"contrasts={quoted(contrasts)}: give name -> arm -> weight, as {{'GATA1': {{'control': -1, 'GATA1': 1}}}}"
+        ) from error
+    if not found:
+        raise ContrastError("contrasts= is empty; give name -> arm -> weight, or control=")
+    return found
+
+
+def _never_beside(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
+    """Return the arms that no element has beside the control."""
+    arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
+    if control is None or control not in arm:
+        return ()
+    beside = set(arm[np.isin(element, element[arm == control])].tolist())
+    return tuple(a for a in dict.fromkeys(arm.tolist()) if a not in beside)
+
+
+def _places(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
+    """Return the place of each element's oligo under each arm, -1 where it has none."""
+    table = pd.DataFrame({name: counts[name].to_numpy() for name in ("element", "arm")})
+    table["place"] = np.arange(len(table))
+    table = table[table["arm"].isin(names)]
+    twice = table.duplicated(["element", "arm"])
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise CountsError(
+            f"element {quoted(row['element'])} has two oligos in arm {quoted(row['arm'])}; give them elements of "
+            "their own"
+        )
+    wide = table.pivot(index="element", columns="arm", values="place").reindex(columns=names).fillna(-1)
+    return wide.loc[list(dict.fromkeys(table["element"]))].astype(np.int64)
+
+
+def _refuse_ragged(places: pd.DataFrame, names: list[str], complete: Any) -> None:
+    """Refuse elements that have the control and only some of the treatments."""
+    some = (places[names[0]] >= 0) & (places[names[1:]] >= 0).any(axis=1) & ~complete
+    if some.any():
+        first = places[some].iloc[0]
+        absent = [name for name in names if first[name] < 0]
+        there = [name for name in names[1:] if name not in absent]
+        raise ContrastError(
+            f"element {quoted(first.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and "
+            f"{int(some.sum()) - 1:,} more elements lack some arm; say which arms are compared: arms={quoted(there)}"
+        )
+
+
+def _refuse_empty(counts: xr.Dataset, asked: Asked) -> None:
+    """Refuse oligos of the question that have no barcode whose DNA was read."""
+    n = n_barcodes(counts)[asked.oligos]
+    if n.all():
+        return
+    e, a = np.argwhere(n == 0)[0]
+    raise CountsError(
+        f"element {quoted(asked.elements[e])}, arm {quoted(asked.arms[a])}: no barcode with DNA is left, as in "
+        f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: cg.mpra.filter(counts, "
+        "min_barcodes=1)"
+    )
+
+
+def n_barcodes(counts: xr.Dataset) -> Ints:
+    """Return how many barcodes of each oligo have DNA in a replicate at least, shape ``(n_oligos,)``."""
+    read = (dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)).any(axis=1)
+    return np.bincount(counts["oligo_index"].to_numpy()[read], minlength=counts.sizes["oligo"])
+
+
+def of_elements(n: int, *, most: int) -> list[tuple[int, int]]:
+    """Return the first element and the end of each block of at most so many elements.
+
+    Examples
+    --------
+    >>> of_elements(5, most=2)
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    return [(first, min(first + most, n)) for first in range(0, n, most)]
+
+
+def in_words(bounds: Sequence[tuple[int, int]]) -> list[str]:
+    """Return what blocks of elements are, in words."""
+    return [f"elements {first:,} to {last - 1:,}" for first, last in bounds]

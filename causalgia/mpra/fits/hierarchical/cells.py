@@ -1,0 +1,135 @@
+"""Barcode counts laid out for the model: barcodes sorted by oligo, and what their DNA lets one expect of their RNA."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.mpra.counts.log_ratios import dna_observed
+from causalgia.mpra.fits.fit_contrasts import Asked
+
+Array: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
+PSEUDO = 0.5
+SURE_DNA, ENOUGH_CELLS, SWEEPS, SCORES = 10, 50, 6, 6
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """RNA of the N barcodes that the question uses, sorted by (element, arm), in R replicates; natural logs.
+
+    Attributes
+    ----------
+    rna, used
+        Reads, and whether a cell counts (its DNA was read), shape ``(N, R)``.
+    offset
+        Log of the RNA that an activity of 0 lets one expect, up to a constant, shape ``(N, R)``: the barcode's DNA and
+        the depth of the RNA library.
+    own
+        Variance that the cell's own DNA adds, shape ``(N, R)``.
+    shared
+        Variance that the barcode's DNA adds to all its cells at once, shape ``(N,)``.
+    start
+        Where the barcodes of each (element, arm) start, shape ``(E A + 1,)``.
+    rows
+        Place of each barcode in the counts, shape ``(N,)``.
+    n_arms
+        A.
+    share_paired
+        How much of a barcode's DNA in one replicate, beyond its DNA in all, its RNA there follows: 1 where DNA and RNA
+        come from the same cells, 0 where the DNA of all replicates measures one abundance.
+    """
+
+    rna: Array
+    used: Mask
+    offset: Array
+    own: Array
+    shared: Array
+    start: Ints
+    rows: Ints
+    n_arms: int
+    share_paired: float
+
+
+def cells_of(counts: xr.Dataset, asked: Asked) -> Cells:
+    """Lay the counts of the question out; every oligo of it has a barcode with DNA."""
+    R, A = counts.sizes["replicate"], len(asked.arms)
+    place = asked.element * A + asked.arm
+    dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(place), -1), (len(place), R))
+    used = np.broadcast_to(dna_observed(counts), dna.shape) & (dna > 0)
+    rows = np.flatnonzero((asked.element >= 0) & used.any(axis=1))
+    rows = rows[np.argsort(place[rows], kind="stable")]
+    start = np.searchsorted(place[rows], np.arange(len(asked.elements) * A + 1)).astype(np.int64)
+    D, used = dna[rows].astype(np.float64), used[rows]
+    rna = np.where(used, counts["rna"].to_numpy()[rows], 0).astype(np.float64)
+    paired = "replicate" in counts["dna"].dims and R > 1
+    offset, own, shared, theta = _expected(D, rna, used, start[:-1], paired)
+    seen = used & (rna > 0)
+    offset = offset + libraries(np.log(rna + PSEUDO) - offset, seen)
+    return Cells(rna, used, np.where(used, offset, 0.0), own, shared, start, rows, A, theta)
+
+
+def _expected(dna: Array, rna: Array, used: Mask, first: Ints, paired: bool) -> tuple[Array, Array, Array, float]:
+    """Return log DNA as the RNA of each cell follows it, the variance of each cell's own and of the barcode's, theta.
+
+    Log DNA is ``theta (cell) + (1 - theta) (barcode, all replicates)``: its errors, of variance s^2 in one cell, then
+    have covariance ``(1 - theta^2) / sum of 1 / s^2`` between the cells of a barcode.
+    """
+    if not paired:
+        log, once = np.log(np.maximum(dna, PSEUDO)), 1.0 / np.maximum(dna.max(axis=1), 1.0)
+        return log, np.zeros_like(dna), once, 0.0
+    log = np.log(dna + PSEUDO)
+    depth = libraries(log, used)
+    theta, dispersion = _pairing(dna, rna, used, first)
+    pooled, variance = _abundance(dna, used, depth, dispersion)
+    offset = theta * (log - depth) + (1 - theta) * pooled[:, None]
+    own = np.where(used, theta**2 / np.maximum(dna, 1.0), 0.0)
+    return offset, own, (1 - theta**2) * variance, theta
+
+
+def _abundance(dna: Array, used: Mask, depth: Array, dispersion: float) -> tuple[Array, Array]:
+    """Return the log DNA of each barcode over its replicates, by quasi-likelihood, and its variance."""
+    log = np.log((dna * used).sum(1) / (np.exp(depth) * used).sum(1))
+    for _ in range(SCORES):
+        m = np.exp(depth + log[:, None])
+        weight = used / (1 / m + dispersion)
+        log = log + (weight * (dna / m - 1)).sum(1) / weight.sum(1)
+    return log, 1 / weight.sum(1)
+
+
+def _pairing(dna: Array, rna: Array, used: Mask, first: Ints) -> tuple[float, float]:
+    """Return how far RNA follows the DNA of its own cell, and DNA's dispersion, from deviations inside barcodes."""
+    sure = used & (rna > 0) & (dna >= SURE_DNA)
+    left = sure.sum() - (sure.any(1)).sum() - (np.add.reduceat(sure, first) > 0).sum()
+    if left < ENOUGH_CELLS:
+        return 0.0, 0.0
+    d, r = (_deviations(np.log(x + PSEUDO), sure, first) for x in (dna, rna))
+    dispersion = (d**2).sum() / left - (1 / dna[sure]).mean()
+    return float(np.clip((d * r).sum() / (d**2).sum(), 0.0, 1.0)), max(float(dispersion), 0.0)
+
+
+def _deviations(x: Array, used: Mask, first: Ints) -> Array:
+    """Return x less the means of its barcode and of its oligo in its replicate, 0 where not used."""
+    x = np.where(used, x, 0.0)
+    of_barcode, of_oligo = (
+        np.maximum(used.sum(1, keepdims=True), 1),
+        np.maximum(np.add.reduceat(used, first, dtype=int), 1),
+    )
+    n = np.diff(np.append(first, len(x)))
+    for _ in range(SWEEPS):
+        x = np.where(used, x - x.sum(1, keepdims=True) / of_barcode, 0.0)
+        x = np.where(used, x - np.repeat(np.add.reduceat(x, first) / of_oligo, n, axis=0), 0.0)
+    return x
+
+
+def libraries(x: Array, used: Mask) -> Array:
+    """Return the least-squares level of each replicate, barcodes having levels of their own; their mean is 0."""
+    n = np.maximum(used.sum(1), 1)
+    x = np.where(used, x, 0.0)
+    within = np.diag(used.sum(0).astype(float)) - (used / n[:, None]).T @ used.astype(float)
+    return np.asarray(np.linalg.pinv(within, rcond=1e-9) @ (x - used * (x.sum(1) / n)[:, None]).sum(0))

@@ -1,0 +1,238 @@
+"""The hierarchical model of barcode counts: from cells to effects."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy.special import stdtrit
+
+from causalgia.errors import CountsError
+from causalgia.mpra.fits.fit_contrasts import Asked, in_words, of_elements
+from causalgia.mpra.fits.fitted import Fitted
+from causalgia.mpra.fits.hierarchical.cells import Array, Cells, Ints, cells_of
+from causalgia.mpra.fits.hierarchical.layers import densities, mixtures
+from causalgia.mpra.fits.hierarchical.noise_prior import LOG2, Grid, Noise, learn
+from causalgia.mpra.fits.hierarchical.responses import Responses, first_responses, respond, set_cell_noise
+from causalgia.mpra.fits.hierarchical.together import take_out_shared
+from causalgia.workers import mapped
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+SD_BARCODE, SD_REPLICATE = (0.03, 8.0), (0.015, 4.0)
+COARSE, FINE, LIGHT = (0.25, 0.35), (33, 21), 1e-4
+FIRST_BARCODE, FIRST_REPLICATE = 0.5, 0.2
+TAILS = np.array([0.05, 0.01])
+LEAST_DF, MOST_DF = 2.0, 1e4
+BLOCK = 128
+
+
+def hierarchical(counts: xr.Dataset, asked: Asked, client: Client | None = None) -> Fitted:
+    """Fit the two layers of noise, their sizes shared over elements, and return effects that know both.
+
+    For barcode b of element e in arm a, replicate r (natural logs)::
+
+        RNA_br ~ c Poisson(exp(offset_br + mu_ea + v_b + w_ear + x_br) / c), or 0 where the barcode is silent
+        v_b ~ N(0, sd_barcode_e^2 + what its DNA adds)      the same in every replicate
+        w_ear ~ N(0, sd_replicate_e^2)                      shared by the barcodes of an oligo in a replicate
+        x_br ~ N(0, sd_cell^2)                              a cell's own
+        (log sd_barcode_e, log sd_replicate_e) ~ bivariate normal over elements
+
+    What a replicate does to all arms of an element alike moves no contrast. Where arms have more in common than chance
+    lets them have, it is taken out first (`take_out_shared`), and is not in sd_replicate.
+
+    The c reads each that molecules are amplified to are learnt, so that deep sequencing of few molecules is not taken
+    for many. Counts enter as working responses at the mode of x; the layers given these are solved exactly, with a flat
+    prior on every mu, on a grid of the two standard deviations. An element's posterior on that grid borrows from all
+    elements and makes its effect a mixture of normals: `se` and `df` are of the Student t with the same 95 and 99 %
+    intervals.
+
+    The estimand is the difference of mean log2 activity, over barcodes *that are expressed*: zeros that the rest of
+    the barcode (or of the oligo) leaves no chance are taken for silence, by its odds, and not for low activity.
+
+    Parameters
+    ----------
+    counts
+        Of kind ``counts``; DNA may be one plasmid pool.
+    asked
+        Elements, arms and contrasts.
+
+    Returns
+    -------
+    Fitted
+        Beside effects: ``sd_barcode, sd_replicate (element)``, log2, and ``silent (element, arm)``, the share of cells
+        taken for silent. In the attrs ``sd_barcode, sd_replicate`` of the middling element, ``sd_cell``, c as
+        ``reads_each``, ``sd_shared`` of what arms share in a replicate, and how the logs of the first two spread over
+        elements.
+
+    Raises
+    ------
+    CountsError
+        If each oligo has one barcode, in one replicate.
+
+    Notes
+    -----
+    With one replicate the replicate layer cannot be told from the activity, and effects are of that replicate; with one
+    barcode an oligo, of these barcodes. ``attrs["estimand"]`` says so, and ``attrs["layers"]`` what was measured.
+
+    References
+    ----------
+    Gelman (2006), doi:10.1214/06-BA117A. Breslow & Clayton (1993), doi:10.1080/01621459.1993.10594284. Firth (1993),
+    doi:10.1093/biomet/80.1.27.
+    """
+    cells, sd_shared = take_out_shared(cells_of(counts, asked))
+    measured = _measured(cells)
+    first = [np.full(len(asked.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
+    now = first_responses(cells)
+    for _ in range(2):
+        now = set_cell_noise(cells, respond(cells, now, *first))
+    grid = _whole_grid(measured)
+    pilot = _noise(cells, now, grid, client)
+    now = respond(cells, now, *_variances(pilot, grid))
+    grid = _fine_grid(pilot, grid)
+    found = _answer(cells, now, _noise(cells, now, grid, client), grid, asked, client)
+    return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
+
+
+def _measured(cells: Cells) -> tuple[bool, bool]:
+    """Return whether barcodes repeat within some oligo, and whether replicates do; refuse counts where neither does."""
+    barcodes, replicates = bool((np.diff(cells.start) > 1).any()), int(cells.used.any(axis=0).sum()) > 1
+    if not barcodes and not replicates:
+        raise CountsError(
+            "one barcode an oligo in one replicate: nothing repeats, so no noise can be measured; "
+            "give more barcodes or more replicates"
+        )
+    return barcodes, replicates
+
+
+def _whole_grid(measured: tuple[bool, bool]) -> Grid:
+    """Return a coarse grid over all standard deviations that may be; a single 0 for a layer that cannot be measured."""
+    nodes = [
+        np.log(np.geomspace(low, high, round(np.log(high / low) / step)) * LOG2) if known else np.array([-np.inf])
+        for (low, high), step, known in zip((SD_BARCODE, SD_REPLICATE), COARSE, measured, strict=True)
+    ]
+    return Grid(*nodes)
+
+
+def _fine_grid(pilot: Noise, grid: Grid) -> Grid:
+    """Return a grid of as many nodes over the part where some element may be."""
+    nodes = []
+    for whole, other, n in ((grid.barcode, 2, FINE[0]), (grid.replicate, 1, FINE[1])):
+        likely = np.flatnonzero(pilot.of_elements.sum(axis=other).max(axis=0) > LIGHT)
+        low, high = max(likely[0] - 1, 0), min(likely[-1] + 1, len(whole) - 1)
+        nodes.append(np.linspace(whole[low], whole[high], n) if high > low else whole)
+    return Grid(*nodes)
+
+
+def _noise(cells: Cells, now: Responses, grid: Grid, client: Client | None) -> Noise:
+    tb, tr = _squared(grid)
+    bounds = _bounds(cells)
+    found = mapped(
+        partial(_densities, A=cells.n_arms, tb=tb, tr=tr),
+        (_block(cells, now, *ends) for ends in bounds),
+        what="the layers of noise",
+        names=in_words(bounds),
+        client=client,
+    )
+    return learn(np.concatenate(found), grid)
+
+
+class _Block(NamedTuple):
+    """What the layers are solved from, in some elements."""
+
+    z: Array
+    precision: Array
+    shared: Array
+    start: Ints
+
+
+def _bounds(cells: Cells) -> list[tuple[int, int]]:
+    return of_elements((len(cells.start) - 1) // cells.n_arms, most=BLOCK)
+
+
+def _block(cells: Cells, now: Responses, first: int, last: int) -> _Block:
+    start = cells.start[first * cells.n_arms : last * cells.n_arms + 1]
+    rows = slice(start[0], start[-1])
+    return _Block(now.z[rows], now.precision[rows], cells.shared[rows], start - start[0])
+
+
+def _densities(block: _Block, *, A: int, tb: Array, tr: Array) -> Array:
+    found: Array = densities(*block, np.arange((len(block.start) - 1) // A), A, tb, tr)
+    return found
+
+
+def _mixtures(given: tuple[_Block, Array], *, weights: Array, tb: Array, tr: Array) -> tuple[Array, Array]:
+    block, share = given
+    found: tuple[Array, Array] = mixtures(*block, weights, tb, tr, share, TAILS)
+    return found
+
+
+def _squared(grid: Grid) -> tuple[Array, Array]:
+    return np.exp(2 * grid.barcode), np.exp(2 * grid.replicate)
+
+
+def _variances(noise: Noise, grid: Grid) -> tuple[Array, Array]:
+    """Return the expected variance of each layer, shape ``(E,)`` each."""
+    barcode, replicate = _squared(grid)
+    return noise.of_elements.sum(axis=2) @ barcode, noise.of_elements.sum(axis=1) @ replicate
+
+
+def _answer(cells: Cells, now: Responses, noise: Noise, grid: Grid, asked: Asked, client: Client | None) -> Fitted:
+    tb, tr = _squared(grid)
+    bounds = _bounds(cells)
+    found = mapped(
+        partial(_mixtures, weights=asked.weights, tb=tb, tr=tr),
+        ((_block(cells, now, *ends), noise.of_elements[slice(*ends)]) for ends in bounds),
+        what="the mixtures",
+        names=in_words(bounds),
+        client=client,
+    )
+    mean, beyond = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    se, df = student(beyond[..., 0], beyond[..., 1])
+    of_barcode, of_replicate = noise.of_elements.sum(axis=2), noise.of_elements.sum(axis=1)
+    variables = {
+        "sd_barcode": (("element",), of_barcode @ np.exp(grid.barcode) / LOG2),
+        "sd_replicate": (("element",), of_replicate @ np.exp(grid.replicate) / LOG2),
+        "silent": (("element", "arm"), _silent(cells, now)),
+    }
+    return Fitted(mean / LOG2, se / LOG2, df, variables, _attrs(cells, now, noise, grid))
+
+
+def student(outer: Array, far: Array) -> tuple[Array, Array]:
+    """Return scale and df of the Student t with these 95 and 99 % half-widths, df within 2 and 10,000."""
+    df = np.geomspace(LEAST_DF, MOST_DF, 2_000)
+    ratios = stdtrit(df, 1 - TAILS[1] / 2) / stdtrit(df, 1 - TAILS[0] / 2)
+    found = np.interp(-far / outer, -ratios, df)
+    return outer / stdtrit(found, 1 - TAILS[0] / 2), found
+
+
+def _silent(cells: Cells, now: Responses) -> Array:
+    """Return the share of each oligo's cells taken for silent, shape ``(E, A)``."""
+    first = cells.start[:-1]
+    lost = np.add.reduceat(np.where(cells.used, 1 - now.speaks, 0.0).sum(1), first)
+    return np.asarray(lost / np.add.reduceat(cells.used.sum(1), first)).reshape(-1, cells.n_arms)
+
+
+def _attrs(cells: Cells, now: Responses, noise: Noise, grid: Grid) -> dict[str, float | int | str]:
+    of_barcodes, of_replicates = (bool(np.isfinite(nodes[0])) for nodes in (grid.barcode, grid.replicate))
+    limits = ("" if of_barcodes else ", of these barcodes") + ("" if of_replicates else ", in this replicate")
+    return {
+        "estimand": f"difference of mean log2(RNA/DNA) between arms, over barcodes that are expressed{limits}",
+        "null": ("the barcodes that an oligo might have" if of_barcodes else "these barcodes")
+        + ("" if of_replicates else ", in this replicate alone"),
+        "layers": " ".join(["barcode"] * of_barcodes + ["replicate"] * of_replicates),
+        "sd_barcode": noise.sd_barcode / LOG2 if of_barcodes else 0.0,
+        "sd_replicate": noise.sd_replicate / LOG2 if of_replicates else 0.0,
+        "spread_barcode": noise.spread_barcode if of_barcodes else 0.0,
+        "spread_replicate": noise.spread_replicate if of_replicates else 0.0,
+        "correlation": noise.correlation if of_barcodes and of_replicates else 0.0,
+        "sd_cell": float(np.sqrt(now.cell_variance)) / LOG2,
+        "reads_each": now.reads_each,
+        "silent_cell": now.silent_cell,
+        "silent_barcode": now.silent_barcode,
+        "share_paired": cells.share_paired,
+    }

@@ -1,0 +1,204 @@
+"""Counts as working responses on the log scale: Poisson reads about a cell's own level, and cells that fell silent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+
+from causalgia.compiled import njit
+from causalgia.mpra.fits.hierarchical.cells import PSEUDO, Array, Cells, Ints, Mask
+from causalgia.mpra.fits.hierarchical.layers import sums, within
+
+ROUNDS, NEWTON, N_BARCODES, FAMILIES = 20, 12, 5_000, 2.0
+LIMITS = np.log([[1.0, 1e-4], [1e4, 12.0]])
+CONVERGED, EXACT, NEVER = 1e-4, 1e-8, 1e-6
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+
+
+@dataclass(eq=False)
+class Responses:
+    """What the layers are fitted to, of N barcodes in R replicates; natural logs.
+
+    Attributes
+    ----------
+    level
+        Activity that the fit expects of each cell, shape ``(N, R)``.
+    speaks
+        Probability that a cell is not silent, shape ``(N, R)``; 0 in cells that are not used.
+    z, precision
+        Working activity and its precision given the layers, shape ``(N, R)``.
+    reads_each, cell_variance
+        Variance of a cell given its barcode and replicate: ``reads_each / expected reads + cell_variance``.
+    silent_cell, silent_barcode
+        Probability that a barcode is silent in one replicate, and in all.
+    """
+
+    level: Array
+    speaks: Array
+    z: Array
+    precision: Array
+    reads_each: float
+    cell_variance: float
+    silent_cell: float
+    silent_barcode: float
+
+
+def first_responses(cells: Cells) -> Responses:
+    """Return responses at each oligo's own level, zeros left out where most of its cells have reads."""
+    seen, first = cells.used & (cells.rna > 0), cells.start[:-1]
+    n = np.diff(cells.start)
+    share = np.add.reduceat(seen.sum(1), first) / np.add.reduceat(cells.used.sum(1), first)
+    counted = np.where(np.repeat(share >= 0.5, n)[:, None], seen, cells.used)
+    reads = np.add.reduceat((cells.rna * counted).sum(1), first) + PSEUDO
+    expected = np.add.reduceat((np.exp(cells.offset) * counted).sum(1), first)
+    level = np.repeat(np.log(reads / expected), n)[:, None] + np.zeros(cells.rna.shape)
+    z = np.where(counted, np.log(cells.rna + PSEUDO) - cells.offset, 0.0)
+    return set_cell_noise(cells, Responses(level, counted.astype(float), z, np.zeros_like(z), 1.0, 0.1, 0.01, 0.01))
+
+
+def respond(cells: Cells, now: Responses, tb: Array, tr: Array) -> Responses:
+    """Iterate responses to their fixed point at given variances of each element's layers, shape ``(E,)`` each.
+
+    Each oligo is lent half a read (or half a family of reads), spread over its cells: the one without any has a level
+    then (Firth's correction of a Poisson mean).
+    """
+    n = np.maximum(np.add.reduceat(cells.used.sum(1), cells.start[:-1]), 1)
+    lent = np.repeat(PSEUDO / n, np.diff(cells.start))
+    rna, offset = cells.rna / now.reads_each, cells.offset - np.log(now.reads_each)
+    for _ in range(ROUNDS):
+        before = now.level.copy()
+        _working(
+            rna, lent, cells.used, offset, cells.own, now.level, now.speaks, now.cell_variance, now.z, now.precision
+        )
+        now.silent_cell, now.silent_barcode = _predicted(
+            rna, cells.used, offset, cells.shared, cells.start, cells.n_arms, tb, tr, now.z, now.precision,
+            now.cell_variance, now.silent_cell, now.silent_barcode, _NODES, _WEIGHTS, now.level, now.speaks,
+        )  # fmt: skip
+        if np.abs(now.level - before).max() < CONVERGED:
+            break
+    return now
+
+
+def set_cell_noise(cells: Cells, now: Responses) -> Responses:
+    """Set what a cell's noise is made of by the likelihood of residuals about barcodes plus replicates.
+
+    A cell of m reads has variance ``reads_each / m + cell_variance``: reads that come in families (of one molecule,
+    amplified) say as much as their families. Some 5,000 barcodes, of elements evenly over the table, are looked at.
+    """
+    step = max(1, int(np.ceil(cells.start[-1] / N_BARCODES)))
+    keep = np.flatnonzero(np.arange(len(cells.start) - 1) // cells.n_arms % step == 0)
+    rows = np.concatenate([np.arange(cells.start[o], cells.start[o + 1]) for o in keep])
+    start = np.append(0, np.cumsum(np.diff(cells.start)[keep])).astype(np.int64)
+    z, speaks, own = now.z[rows], (now.speaks[rows] > 0.5).astype(np.float64), cells.own[rows]
+    each = np.exp(-(cells.offset + now.level)[rows])
+
+    def loss(x: Array) -> float:
+        inside = np.clip(x, *LIMITS)
+        outside = float(((x - inside) ** 2).sum())
+        density = within(z, speaks / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start)
+        return float(outside + 0.5 * (inside[0] / FAMILIES) ** 2 - density)
+
+    at = np.log([now.reads_each, now.cell_variance])
+    simplex = at + np.array([[0.0, 0.0], [0.7, 0.0], [0.0, 0.7]])
+    found = optimize.fmin(loss, at, initial_simplex=simplex, xtol=1e-2, ftol=1e-2, maxfun=60, disp=False)
+    now.reads_each, now.cell_variance = (float(v) for v in np.exp(np.clip(found, *LIMITS)))
+    return now
+
+
+@njit(nogil=True)
+def _working(
+    rna: Array, lent: Array, used: Mask, offset: Array, own: Array, level: Array, speaks: Array, phi: float, z: Array,
+    precision: Array,
+) -> None:  # fmt: skip
+    """Set z and precision: the cell's own departure x at its mode, ``r - m e^x = x / phi``, and the slope there."""
+    for b in range(len(rna)):
+        for r in range(rna.shape[1]):
+            if not used[b, r]:
+                z[b, r], precision[b, r] = 0.0, 0.0
+                continue
+            m, reads = np.exp(offset[b, r] + level[b, r]), rna[b, r] + lent[b]
+            x = np.log(reads / m)
+            if reads < m:
+                x = max(x, -phi * m)
+            for _ in range(NEWTON):
+                here = m * np.exp(x)
+                step = (reads - here - x / phi) / (here + 1.0 / phi)
+                x += step
+                if abs(step) < EXACT:
+                    break
+            here = m * np.exp(x)
+            z[b, r] = level[b, r] + x + (reads - here) / here
+            precision[b, r] = speaks[b, r] / (1.0 / m + own[b, r] + phi)
+
+
+@njit(nogil=True)
+def _zero(m: float, phi: float) -> float:
+    return float(np.exp(-np.log1p(phi * m) / phi))
+
+
+@njit(nogil=True)
+def _levels(z: Array, precision: Array, shared: Array, lo: int, hi: int, T: float, t: float) -> tuple[Array, Array]:
+    """Return the best prediction of an oligo's level in each replicate, (R,), and of its barcodes about it."""
+    R = z.shape[1]
+    S, s, M, one = np.empty((R, R)), np.empty(R), np.eye(R), np.ones(R)
+    sums(z, precision, shared, lo, hi, T, S, s)
+    M += t * S
+    ones, values = np.linalg.solve(M, S @ one), np.linalg.solve(M, s)
+    mu = values.sum() / ones.sum()
+    level = mu + t * (values - mu * ones)
+    own = np.empty(hi - lo)
+    for b in range(lo, hi):
+        a, left = 0.0, 0.0
+        for r in range(R):
+            a += precision[b, r]
+            left += precision[b, r] * (z[b, r] - level[r])
+        own[b - lo] = left * (T + shared[b]) / (1.0 + a * (T + shared[b]))
+    return level, own
+
+
+@njit(nogil=True)
+def _no_reads(expected: Array, used: Mask, sd: float, phi: float, nodes: Array, weights: Array) -> float:
+    """Return the chance of no reads of a barcode in any replicate, its own activity unknown; `expected` are logs."""
+    chance = 0.0
+    for i in range(len(nodes)):
+        each = weights[i]
+        for r in range(len(expected)):
+            if used[r]:
+                each *= _zero(np.exp(expected[r] + nodes[i] * sd), phi)
+        chance += each
+    return chance
+
+
+@njit(nogil=True)
+def _predicted(
+    rna: Array, used: Mask, offset: Array, shared: Array, start: Ints, A: int, tb: Array, tr: Array, z: Array,
+    precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array,
+    speaks: Array,
+) -> tuple[float, float]:  # fmt: skip
+    """Set each cell's level to its best prediction, and the probability that it speaks; return the silent shares.
+
+    The shares are posterior means under a Beta(1, 100).
+    """
+    silent_cells, cells, silent_barcodes = 1.0, 100.0, 1.0
+    for o in range(len(start) - 1):
+        T = tb[o // A]
+        of_oligo, own = _levels(z, precision, shared, start[o], start[o + 1], T, tr[o // A])
+        for b in range(start[o], start[o + 1]):
+            level[b] = of_oligo + own[b - start[o]]
+            if rna[b].sum() == 0.0:
+                chance = _no_reads(offset[b] + of_oligo, used[b], np.sqrt(T + shared[b]), phi, nodes, weights)
+                p = p_barcode / (p_barcode + (1.0 - p_barcode) * chance)
+                silent_barcodes += p
+                speaks[b] = used[b] * max(1.0 - p, NEVER)
+                continue
+            for r in range(rna.shape[1]):
+                p = 0.0
+                if rna[b, r] == 0.0 and used[b, r]:
+                    p = p_cell / (p_cell + (1.0 - p_cell) * _zero(np.exp(offset[b, r] + level[b, r]), phi))
+                cells += used[b, r]
+                silent_cells += p
+                speaks[b, r] = used[b, r] * max(1.0 - p, NEVER)
+    return silent_cells / cells, silent_barcodes / (len(rna) + 100.0)

@@ -1,0 +1,190 @@
+"""The labelled verb: barcode counts -> the posterior of arms' effects, with DNA measured and not divided by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import CountsError, InferenceError, quoted
+from causalgia.mpra.counts.log_ratios import dna_observed
+from causalgia.mpra.fits.fit_contrasts import Asked, asked_of
+from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
+from causalgia.posterior.count_model import CellCounts, sample_counts
+from causalgia.posterior.nuts import CHAINS, Sampled
+from causalgia.posterior.posterior_tree import Tree, assemble
+from causalgia.prior import Prior
+from causalgia.schema import validate
+from causalgia.streams import RNG, derive, root_key
+
+TASK = "log2(RNA/DNA)"
+ON_LOG2 = Prior(mu_sd=5.0, tau_scale=1.0, standardised=False)
+_ALONE = ("sd_barcode", "sd_replicate", "sd_abundance", "sd_base", "dispersion_dna", "dispersion_rna", "p_silent")
+
+
+def infer_counts(
+    counts: xr.Dataset,
+    *,
+    control: str | None = None,
+    arms: Sequence[str] | None = None,
+    contrasts: Mapping[str, Mapping[str, float]] | None = None,
+    prior: Prior = ON_LOG2,
+    silent: bool = True,
+    draws: int = 4_000,
+    rng: RNG,
+    accept_unconverged: bool = False,
+) -> Tree:
+    """Infer the effects of arms from barcode counts, over elements and in each, by a negative-binomial hierarchy.
+
+    ``RNA ~ NB(size A 2^(activity + barcode + replicate))`` and ``DNA ~ NB(size A)``: what there is of a barcode, A,
+    is known only as well as its DNA counts tell, so that few DNA reads neither bias an activity nor make it look more
+    certain than it is. Both layers of noise are in the model: a barcode's own activity is the same in every
+    replicate, and the deviation of an arm in a replicate is shared by its barcodes. ``effect_ea = mu_a + tau_a z``.
+
+    Parameters
+    ----------
+    counts
+        Of kind ``counts``. A cell of DNA that was not observed is unknown; RNA that was not seen where DNA was is 0.
+    control, arms, contrasts
+        The question, as in `causalgia.mpra.fit`.
+    prior
+        Of mu and tau of every arm, on log2.
+    silent
+        Whether RNA may be missing without cause, in a share of cells that is inferred (and summed out cell by cell).
+    draws
+        In all, over four chains; rounded up to a multiple of four.
+    rng
+        Source of randomness.
+    accept_unconverged
+        Return draws that have not converged, with a warning instead of an error.
+
+    Returns
+    -------
+    DataTree or InferenceData
+        What the installed ArviZ reads and `decide` takes. ``posterior``: ``ace (chain, draw, contrast, task)``, the
+        mean of the effect over the population that the elements come from, on log2; ``tau (chain, draw, contrast,
+        task)``, its spread between elements (of a contrast of several arms: as if their effects varied
+        independently); ``effect (chain, draw, element, contrast)``, of each element; and ``sd_barcode, sd_replicate,
+        sd_abundance, sd_base, dispersion_dna, dispersion_rna, p_silent (chain, draw)``. ``constant_data``:
+        ``n_barcodes (element, arm)``. ``sample_stats`` and ``diagnostics``. attrs ``left_out``: barcodes whose DNA
+        was never read.
+
+    Raises
+    ------
+    ContrastError
+        If the question is none.
+    CountsError
+        If there are fewer than two elements, or an oligo has no barcode whose DNA was read.
+    InferenceError
+        If the prior is flat.
+    ConvergenceError
+        If NUTS diverges, an R-hat is above 1.01 or an effective sample size below 400, and it was not accepted.
+
+    Notes
+    -----
+    Cells in thousands take minutes; for more use ``fit(method="hierarchical")`` and `causalgia.infer` of its effects.
+    For verdicts about the elements, give their draws to `decide` as contrasts::
+
+        each = tree["posterior"]["effect"].sel(contrast="GATA1", drop=True).rename(element="contrast")
+        cg.decide({"posterior": each.to_dataset(name="ace")}, rope=(-0.2, 0.2))
+
+    References
+    ----------
+    Ashuach et al. (2019), doi:10.1186/s13059-019-1787-z. Carroll, Ruppert, Stefanski & Crainiceanu (2006),
+    Measurement Error in Nonlinear Models, doi:10.1201/9781420010138.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"element": ["a", "a", "b", "b"], "arm": ["control", "GATA1"] * 2, "log2": [0, 1, 0, 1]})
+    >>> counts = cg.mpra.simulate(table, barcodes=4, replicates=2, rng=0)
+    >>> infer_counts(counts, control="scramble", rng=1)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ContrastError: ...
+    """
+    validate(counts, "counts")
+    _check(prior, draws, silent)
+    n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
+    refuse_too_few(n, accept_unconverged)
+    asked = asked_of(counts, control=control, arms=arms, contrasts=contrasts)
+    data, left_out = cells_for(counts, asked)
+    found = sample_counts(data, prior, silent=silent, draws=n, key=derive(key, "infer_counts"))
+    groups = _labelled(found, asked, data)
+    groups["diagnostics"] = diagnose(groups["posterior"], int(found.stats["diverging"].sum()))
+    said = refuse(groups["diagnostics"], accept_unconverged)
+    said |= {"engine": "nuts", "sampler": found.sampler, "scale": "log2", "contrast_scale": TASK, "left_out": left_out}
+    said["estimand"] = "mean over the population of elements of the difference of log2(RNA/DNA) between arms"
+    for name in ("posterior", "constant_data"):
+        groups[name].attrs = said
+    return assemble(groups)
+
+
+def _check(prior: Any, draws: Any, silent: Any) -> None:
+    if not isinstance(prior, Prior) or not np.isfinite([prior.mu_sd, prior.tau_scale]).all():
+        raise InferenceError(
+            f"prior={quoted(prior)}: give a Prior with finite scales on log2, such as Prior(tau_scale=1)"
+        )
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=4000")
+    if not isinstance(silent, bool):
+        raise InferenceError(f"silent={quoted(silent)} is neither True nor False")
+
+
+def cells_for(counts: xr.Dataset, asked: Asked) -> tuple[CellCounts, int]:
+    """Return the counts of the question's barcodes as arrays, and how many were left out: no DNA of theirs was read.
+
+    Raises
+    ------
+    CountsError
+        If there are fewer than two elements.
+    """
+    if len(asked.elements) < 2:
+        raise CountsError("one element has no spread of effects to infer; infer_counts needs two or more")
+    rna = counts["rna"].to_numpy()
+    dna, seen = counts["dna"].to_numpy().reshape(len(rna), -1), dna_observed(counts)
+    known = (seen & (dna > 0)).any(axis=1)
+    rows = np.flatnonzero((asked.element >= 0) & known)
+    mean = float(counts["dna_total"].to_numpy().mean())
+    data = CellCounts(
+        dna=dna[rows],
+        rna=rna[rows],
+        dna_seen=seen[rows],
+        rna_seen=(counts["rna_observed"].to_numpy() | seen)[rows],
+        dna_size=np.log2(np.atleast_1d(counts["dna_total"].to_numpy()) / mean),
+        rna_size=np.log2(counts["rna_total"].to_numpy() / mean),
+        element=asked.element[rows],
+        arm=asked.arm[rows],
+    )
+    return data, int(((asked.element >= 0) & ~known).sum())
+
+
+def _labelled(found: Sampled, asked: Asked, data: CellCounts) -> dict[str, xr.Dataset]:
+    values, W = found.values, asked.weights[:, 1:]
+    on = ("chain", "draw", "contrast", "task")
+    tau = np.sqrt(np.einsum("cda,ka->cdk", values["tau"] ** 2, W**2))
+    posterior = xr.Dataset(
+        {
+            "ace": (on, np.einsum("cda,ka->cdk", values["mu"], W)[..., None]),
+            "tau": (on, tau[..., None]),
+            "effect": (("chain", "draw", "element", "contrast"), np.einsum("cdea,ka->cdek", values["d"], W)),
+            **{name: (("chain", "draw"), values[name]) for name in _ALONE if name in values},
+        },
+        coords={
+            "chain": np.arange(tau.shape[0]),
+            "draw": np.arange(tau.shape[1]),
+            "contrast": list(asked.contrasts),
+            "task": [TASK],
+            "element": asked.elements,
+        },
+    )
+    n = np.zeros((len(asked.elements), len(asked.arms)), dtype=np.int64)
+    np.add.at(n, (data.element, data.arm), 1)
+    constant = xr.Dataset(
+        {"n_barcodes": (("element", "arm"), n)}, coords={"element": asked.elements, "arm": asked.arms}
+    )
+    stats = xr.Dataset({name: (("chain", "draw"), v) for name, v in found.stats.items()})
+    return {"posterior": posterior, "constant_data": constant, "sample_stats": stats}

@@ -1,0 +1,246 @@
+"""Effects by negative binomial regression, with standard errors that count both layers of noise."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.errors import BarcodeNoiseWarning, EstimateError, quoted
+from causalgia.mpra.counts.log_ratios import dna_observed
+from causalgia.mpra.counts.summing import group_sums
+from causalgia.mpra.fits.barcode_spread import LEAST_ELEMENTS, barcode_products, barcode_spread
+from causalgia.mpra.fits.cells import Cells
+from causalgia.mpra.fits.fit_contrasts import Asked, in_words, of_elements
+from causalgia.mpra.fits.fitted import Fitted
+from causalgia.mpra.fits.negative_binomial import Mask, Regression, regress
+from causalgia.mpra.fits.two_way import Layer, residual_squares, together
+from causalgia.workers import mapped
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Array: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+_CELLS_AT_ONCE = 20_000
+_LEAST_REST = 0.01
+LOG2 = float(np.log(2.0))
+
+
+def negative_binomial(counts: xr.Dataset, asked: Asked, client: Client | None = None) -> Fitted:
+    """Compare arms by a negative binomial regression of RNA reads, DNA reads as offset, and a two-layer sandwich.
+
+    In each element ``log E[rna] = log dna + arm + replicate``, one theta an arm, by maximum likelihood over the cells
+    with DNA: reads weigh by what they are worth, and silent barcodes stay in. The model's own standard error would take
+    cells for independent. Here the influence of every cell on the effect is summed over the replicates of a barcode and
+    over the barcodes of a replicate; with the squares of what barcodes and replicates leave of single cells these give
+    ``V_barcode + V_replicate - V_cell`` as in `two_way`, never below the larger of the first two, each moderated over
+    elements. A barcode counts as its removal would move the effect, ``influence / (1 - leverage)`` (CR3), which few
+    barcodes need. Arms may be unequally noisy: ``V_barcode`` is the sum of each arm's own, on its own n - 1 degrees of
+    freedom, moderated over elements arm by arm.
+
+    The model is of mean reads, so the effect is the log2 ratio of the *means* of the barcodes' activities. It is the
+    difference of their mean logs, which the other methods estimate, where the arms' barcodes are alike up to a factor.
+    Where they are not (one arm's activities spread more), these are two effects: with lognormal activities of variances
+    s0^2 and s1^2 on log2 they differ by ``ln(2) (s1^2 - s0^2) / 2``. The spreads are measured over all elements
+    (`barcode_spread`), and where the gap is sure and would move the typical effect by a quarter of its standard error,
+    the method refuses; with fewer than 20 elements such a gap goes unseen, and it warns.
+
+    DNA reads count as known: few of them attenuate what they are the offset of, so filter low DNA first.
+
+    Returns
+    -------
+    Fitted
+        Besides the effects ``v_barcode, v_replicate, v_residual (element, contrast)`` and ``theta (element, arm)``.
+        Elements without a maximum (an arm without any RNA) are not in ``kept``.
+
+    Raises
+    ------
+    EstimateError
+        If no element has two barcodes in some arm, or two replicates, or none has a maximum; or if the barcodes of one
+        arm spread more than those of another.
+
+    Warns
+    -----
+    BarcodeNoiseWarning
+        With fewer than 20 elements.
+
+    References
+    ----------
+    Lawless (1987), doi:10.2307/3314912. Cameron, Gelbach & Miller (2011), doi:10.1198/jbes.2010.07136. Bell & McCaffrey
+    (2002), Survey Methodology 28, 169-181. Smyth (2004), doi:10.2202/1544-6115.1027.
+    """
+    reads = _reads(counts, asked)
+    E, A = asked.oligos.shape
+    bounds = of_elements(E, most=max(1, int(_CELLS_AT_ONCE * E / max(reads.rna.size, 1))))
+    parts = mapped(
+        partial(_sandwich, weights=asked.weights),
+        (reads.of(first, last, A) for first, last in bounds),
+        what="the regression",
+        names=in_words(bounds),
+        client=client,
+    )
+    found = _Sandwich(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Sandwich)))
+    return _fitted(found, asked)
+
+
+@dataclass(frozen=True)
+class _Reads:
+    """Reads of barcodes with DNA, ``(B, R)``, sorted by element and arm."""
+
+    rna: Array
+    dna: Array
+    used: Mask
+    group: Ints
+    shape: tuple[int, int]
+
+    def of(self, first: int, last: int, A: int) -> _Reads:
+        """Return those of elements `first` to `last`."""
+        i, j = np.searchsorted(self.group, [first * A, last * A])
+        shape = (last - first, A)
+        return _Reads(self.rna[i:j], self.dna[i:j], self.used[i:j], self.group[i:j] - first * A, shape)
+
+
+def _reads(counts: xr.Dataset, asked: Asked) -> _Reads:
+    rna = counts["rna"].to_numpy()
+    dna = counts["dna"].to_numpy().reshape(len(rna), -1)
+    used = np.broadcast_to(dna_observed(counts) & (dna > 0), rna.shape)
+    group = asked.element * len(asked.arms) + asked.arm
+    rows = np.flatnonzero((asked.element >= 0) & used.any(axis=1))
+    rows = rows[np.argsort(group[rows], kind="stable")]
+    whole = np.broadcast_to(dna, rna.shape)[rows]
+    E, A = asked.oligos.shape
+    return _Reads(rna[rows].astype(np.float64), whole.astype(np.float64), used[rows], group[rows], (E, A))
+
+
+@dataclass(frozen=True)
+class _Sandwich:
+    """Effects and the parts of their variance, natural logs, and the products that tell how barcodes spread.
+
+    Shapes are ``(E, K)``, but of `barcode` ``(E, A, K)``, of `theta`, `n` and `n_cells` ``(E, A)``, of `products` ``(E,
+    A, 2)``, and of the rest ``(E,)``.
+    """
+
+    effect: Array
+    barcode: Array
+    replicate: Array
+    cell: Array
+    df_cell: Array
+    theta: Array
+    kept: Mask
+    n: Array
+    n_cells: Array
+    n_replicates: Array
+    products: Array
+
+    def layers(self, k: int, squares: Array) -> tuple[list[Layer], Layer, Layer]:
+        """Return the layers of contrast k in the elements that are kept, of the squared weights of its arms ``(A,)``.
+
+        Each is the sum of squares by what it would be at a variance of 1; barcodes have one layer an arm.
+        """
+        n, cells, R = self.n[self.kept], self.n_cells[self.kept], self.n_replicates[self.kept]
+        df_cell = self.df_cell[self.kept]
+        of_replicate, of_cell = squares.sum() / np.maximum(R, 1), (1 / cells) @ squares
+        again = np.maximum(R, 2) / (np.maximum(R, 2) - 1)
+        own = [part[self.kept, ..., k] / LOG2**2 for part in (self.barcode, self.replicate, self.cell)]
+        of_barcodes = [
+            Layer(np.where(n[:, a] > 1, own[0][:, a] * n[:, a], 0.0), n[:, a] - 1, 1 / n[:, [a]])
+            for a in range(len(squares))
+            if squares[a] > 0 or (n[:, a] > 1).any()
+        ]
+        return (
+            of_barcodes,
+            Layer(own[1] * again / of_replicate, np.maximum(R - 1, 0.0), of_replicate[:, None]),
+            Layer(own[2] * cells.sum(axis=1) / np.maximum(df_cell, 1) / of_cell, df_cell, of_cell[:, None]),
+        )
+
+
+def _sandwich(reads: _Reads, weights: Array) -> _Sandwich:
+    """Return the sums of squared influence of barcodes, of replicates and of cells on each contrast."""
+    E, A = reads.shape
+    fit = regress(reads.rna, reads.dna, reads.used, reads.group, reads.shape, theta_by_arm=True)
+    influence = fit.influence(weights, reads.group)
+    element = reads.group // A
+    cell, df_cell = _cell_squares(influence, reads, reads.used & (fit.weight > 0))
+    of_barcode = influence.sum(axis=1) / (1 - _leverage(fit, reads))[:, None]
+    of_replicate = group_sums(influence, element, (E,))
+    seen = group_sums(reads.used, reads.group, reads.shape)
+    return _Sandwich(
+        effect=fit.arm @ weights.T,
+        barcode=group_sums(of_barcode**2, reads.group, reads.shape),
+        replicate=(of_replicate**2).sum(axis=1),
+        cell=cell,
+        df_cell=df_cell,
+        theta=fit.theta,
+        kept=fit.converged,
+        n=group_sums(np.ones(len(element)), reads.group, reads.shape),
+        n_cells=seen.sum(axis=2),
+        n_replicates=(np.min(seen, axis=1) > 0).sum(axis=1).astype(np.float64),
+        products=barcode_products(fit, reads.used, reads.group, reads.shape),
+    )
+
+
+def _cell_squares(influence: Array, reads: _Reads, used: Mask) -> tuple[Array, Array]:
+    """Return what barcodes and replicates leave of the influence of cells, squared, ``(E, K)``, and its df, ``(E,)``.
+
+    The score equations make the barcodes' own deviations cancel in the sum over the barcodes of a replicate, so they
+    are not in ``V_replicate``, and must not be in what is subtracted for being counted twice.
+    """
+    rows = used.any(axis=1)
+    found = [
+        residual_squares(Cells(column[rows] * used[rows], used[rows], reads.group[rows], reads.shape))
+        for column in np.moveaxis(influence, 2, 0)
+    ]
+    return np.stack([squares.sum(axis=1) for squares, _ in found], axis=-1), found[0][1].sum(axis=1)
+
+
+def _leverage(fit: Regression, reads: _Reads) -> Array:
+    """Return the share of each barcode in the information on its arm, shape ``(B,)``; a lone one counts as none."""
+    own = fit.weight.sum(axis=1)
+    share = own / np.maximum(group_sums(own, reads.group, reads.shape).reshape(-1)[reads.group], 1e-300)
+    n = np.bincount(reads.group, minlength=int(np.prod(reads.shape)))[reads.group]
+    return np.where(n > 1, np.minimum(share, 1 - _LEAST_REST), 0.0)
+
+
+def _fitted(found: _Sandwich, asked: Asked) -> Fitted:
+    """Moderate the parts of the variance over elements and put them together, on log2."""
+    kept = found.kept
+    if not kept.any():
+        raise EstimateError(
+            "method='nb': no element has RNA in every arm, beside that of another, so that no effect is finite"
+        )
+    columns = [together(*found.layers(k, w)) for k, w in enumerate(asked.weights**2)]
+    variance, df, *parts = (np.concatenate(each, axis=1) for each in zip(*columns, strict=True))
+    _check_spread(found.products[kept], np.sqrt(variance), asked)
+    dims = ("element", "contrast")
+    variables: dict[str, tuple[tuple[str, ...], Array]] = {"theta": (("element", "arm"), found.theta[kept])}
+    variables |= {n: (dims, v) for n, v in zip(("v_barcode", "v_replicate", "v_residual"), parts, strict=True)}
+    attrs = {"estimand": "contrast of log2 of the barcodes' mean RNA/DNA between arms, in each element"}
+    return Fitted(found.effect[kept] / LOG2, np.sqrt(variance), df, variables, attrs, kept)
+
+
+def _check_spread(products: Array, se: Array, asked: Asked) -> None:
+    """Refuse arms whose barcodes spread unequally: there the effect on mean reads is not that on mean log activity."""
+    for k, name in enumerate(asked.contrasts):
+        found = barcode_spread(products, asked.weights[k])
+        if found.matters(se[:, k]):
+            arms = np.flatnonzero(asked.weights[k])
+            spreads = ", ".join(f"{found.cv[a]:.2f} in arm '{asked.arms[a]}'" for a in arms)
+            raise EstimateError(
+                f"method='nb': contrast {quoted(name)}, barcodes of the arms spread unequally (sd of their activities "
+                f"over the mean: {spreads}), so the log2 ratio of mean reads is {found.gap:+.2f} off the difference of "
+                "mean log2 activities; use method='hierarchical' or 'two_way', which estimate the difference"
+            )
+    if len(products) < LEAST_ELEMENTS:
+        warnings.warn(
+            f"method='nb' with {len(products)} element(s): from fewer than {LEAST_ELEMENTS} it cannot be seen "
+            "whether the barcodes of one arm spread more than those of another, and then p < .05 in up to .17 of true "
+            "nulls. Use method='two_way', unless it is the reads of one arm that are noisier",
+            BarcodeNoiseWarning,
+            stacklevel=5,
+        )

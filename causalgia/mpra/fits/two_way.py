@@ -1,0 +1,173 @@
+"""Effects whose error has two layers: barcodes, the same in every replicate, and replicates, shared by barcodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import EstimateError
+from causalgia.estimation import moderate_unequal
+from causalgia.mpra.fits.barcode_means import Means, barcode_means
+from causalgia.mpra.fits.cells import Cells
+from causalgia.mpra.fits.fitted import Fitted
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One component of variance: its estimate in each element, and what it adds to the variance of a contrast.
+
+    Attributes
+    ----------
+    s2, df
+        Variance and its degrees of freedom, shape ``(E,)`` each.
+    factor
+        Variance of a contrast a unit of it, shape ``(E, K)``.
+    """
+
+    s2: Array
+    df: Array
+    factor: Array
+
+    def moderated(self) -> tuple[Array, Array]:
+        """Return the variance that the layer adds to each contrast, and its df, moderated over elements, ``(E, K)``."""
+        found = moderate_unequal(self.s2, self.df)
+        return found.variance[:, None] * self.factor, np.broadcast_to(found.df[:, None], self.factor.shape)
+
+
+def two_way(cells: Cells, weights: Array) -> Fitted:
+    """Compare arms by the means of their barcodes, counting the noise of barcodes and of replicates.
+
+    The mean over barcodes and replicates of a crossed layout has the variance ``V_barcode + V_replicate -
+    V_residual``: each of the first two holds the noise of single cells, which is counted once. All three come from sums
+    of squares, each moderated over elements, and the variance is never below the larger of the first two; its degrees
+    of freedom are Satterthwaite's.
+
+    Parameters
+    ----------
+    cells
+        Of E elements under A arms.
+    weights
+        Of each arm in each contrast, shape ``(K, A)``.
+
+    Returns
+    -------
+    Fitted
+        Besides the effects ``v_barcode, v_replicate, v_residual (element, contrast)``, and in ``attrs`` the standard
+        deviations of barcodes and of replicates, on log2, that these say of all elements together.
+
+    Raises
+    ------
+    EstimateError
+        If no element has two barcodes in an arm, or two replicates.
+
+    References
+    ----------
+    Cameron, Gelbach & Miller (2011), doi:10.1198/jbes.2010.07136. Smyth (2004), doi:10.2202/1544-6115.1027.
+    """
+    means = barcode_means(cells)
+    layers = (replicate_layer(cells, weights), residual_layer(cells, weights))
+    variance, df, vb, vr, ve = together([barcode_layer(means, weights)], *layers)
+    dims = ("element", "contrast")
+    variables = {"v_barcode": (dims, vb), "v_replicate": (dims, vr), "v_residual": (dims, ve)}
+    return Fitted(means.mean @ weights.T, np.sqrt(variance), df, variables, sds(cells))
+
+
+def together(barcode: Sequence[Layer], replicate: Layer, residual: Layer) -> tuple[Array, Array, Array, Array, Array]:
+    """Return the variance of each contrast and its df, and the moderated parts of it, shape ``(E, K)`` each.
+
+    The barcodes have one layer for all arms, or one for each: then each is moderated by itself, and their sum is
+    ``V_barcode``.
+
+    Raises
+    ------
+    EstimateError
+        If no element has two barcodes in an arm, or two replicates.
+    """
+    if not all(layer.df.any() for layer in barcode):
+        raise EstimateError("no element has two barcodes in an arm, and one barcode has no spread; use more barcodes")
+    if not replicate.df.any():
+        raise EstimateError("no element has two replicates of every arm, and one has no spread; use more replicates")
+    of_barcodes = [layer.moderated() for layer in barcode]
+    (vr, dr), (ve, de) = replicate.moderated(), residual.moderated()
+    vb: Array = np.sum([v for v, _ in of_barcodes], axis=0)
+    variance = np.maximum(np.maximum(vb + vr - ve, vb), vr)
+    each = (*of_barcodes, (vr, dr), (ve, de))
+    parts = [np.where(d > 0, v**2 / np.where(d > 0, d, 1.0), 0.0) for v, d in each]
+    return variance, variance**2 / sum(parts), vb, vr, ve
+
+
+def barcode_layer(means: Means, weights: Array) -> Layer:
+    """Return the variance of barcodes' means within arms, pooled over arms."""
+    return Layer(means.pooled, means.df, (1 / means.n) @ (weights**2).T)
+
+
+def replicate_layer(cells: Cells, weights: Array) -> Layer:
+    """Return the variance of the arms' means over replicates, what all arms of a replicate share taken out.
+
+    Of two arms it is half the variance over replicates of their difference. Only replicates with every arm count.
+    """
+    n = cells.sums(cells.used)
+    cell = cells.sums(cells.ratio) / np.maximum(n, 1)
+    present: NDArray[np.bool_] = np.min(n, axis=1) > 0
+    R, A = present.sum(axis=1), cells.shape[1]
+    apart = (cell - cell.mean(axis=1, keepdims=True)) * present[:, None]
+    apart = (apart - apart.sum(axis=2, keepdims=True) / np.maximum(R, 1)[:, None, None]) * present[:, None]
+    df = np.maximum((A - 1) * (R - 1), 0).astype(np.float64)
+    s2 = (apart**2).sum(axis=(1, 2)) / np.maximum(df, 1)
+    return Layer(s2, df, (weights**2).sum(axis=1) / np.maximum(R, 1)[:, None])
+
+
+def residual_layer(cells: Cells, weights: Array) -> Layer:
+    """Return what barcodes and replicates leave of single cells, by least squares in each arm, pooled over arms."""
+    squares, df = residual_squares(cells)
+    n = cells.sums(cells.used.sum(axis=1).astype(np.float64))
+    return Layer(squares.sum(axis=1) / np.maximum(df.sum(axis=1), 1), df.sum(axis=1), (1 / n) @ (weights**2).T)
+
+
+def residual_squares(cells: Cells) -> tuple[Array, Array]:
+    """Return the residual sum of squares of barcode + replicate in each element and arm, and its df, ``(E, A)`` each.
+
+    Barcodes are eliminated first; what is left are R equations an arm, solved together over elements.
+    """
+    u = cells.used.astype(np.float64)
+    m = u.sum(axis=1)
+    left = (cells.ratio - (cells.ratio.sum(axis=1) / m)[:, None]) * u
+    right = cells.sums(left)
+    R = u.shape[1]
+    normal = -np.stack([cells.sums(u * (u[:, r] / m)[:, None]) for r in range(R)], axis=-1)
+    normal[..., np.arange(R), np.arange(R)] += cells.sums(u)
+    values, vectors = np.linalg.eigh(normal)
+    solvable = values > 1e-9 * np.maximum(values[..., -1:], 1.0)
+    turned = np.einsum("earj,ear->eaj", vectors, right)
+    explained = np.where(solvable, turned**2 / np.where(solvable, values, 1.0), 0.0).sum(axis=-1)
+    total = cells.sums((left**2).sum(axis=1))
+    df = cells.sums(m - 1) - solvable.sum(axis=-1)
+    return np.maximum(total - explained, 0.0), df
+
+
+def sds(cells: Cells) -> dict[str, float]:
+    """Return the standard deviations of barcodes and of replicates, over all elements, by moments; 0 where negative."""
+    ones, means = np.ones((1, cells.shape[1])), barcode_means(cells)
+    replicate, residual = replicate_layer(cells, ones), residual_layer(cells, ones)
+    share = float((1 / cells.used.sum(axis=1)).mean())
+    noise = _pooled(residual)
+    across = float((1 / np.maximum(cells.sums(cells.used), 1)).mean())
+    return {
+        "sd_barcode": _root(_pooled(barcode_layer(means, ones)) - share * noise),
+        "sd_replicate": _root(_pooled(replicate) - across * noise),
+        "sd_residual": _root(noise),
+    }
+
+
+def _pooled(layer: Layer) -> float:
+    return float((layer.s2 * layer.df).sum() / max(layer.df.sum(), 1.0))
+
+
+def _root(variance: float) -> float:
+    return float(np.sqrt(max(variance, 0.0)))

@@ -1,0 +1,283 @@
+"""Variants as a library: windows of a genome around each, with the reference and with the alternate allele."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from os import PathLike
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
+from causalgia.errors import LibraryError, quoted
+from causalgia.experiments._variants import loci_of, rewritten
+from causalgia.mpra.formats.given_variants import require_alleles, variants_of
+from causalgia.mpra.formats.spdi import Spdi, canonical
+from causalgia.mpra.libraries.arguments import whole
+from causalgia.schema import annotate
+from causalgia.sequences.fasta import Sequences
+from causalgia.sequences.genome import Genome
+from causalgia.sequences.vcf import Variant, VariantWindows, variant_windows
+
+REF, ALT = "ref", "alt"
+#: variables of a library that say which variant an oligo carries, and what stands for none
+ANNOTATION: dict[str, str | int] = {
+    "variant": "",
+    "SPDI": "",
+    "allele": "",
+    "variant_class": "",
+    "variant_pos": -1,
+    "assembly": "",
+    "chromosome": "",
+    "start": -1,
+    "end": -1,
+}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A variant in a window of the genome.
+
+    Attributes
+    ----------
+    variant
+        The variant, as it was given.
+    spdi
+        In canonical form.
+    start
+        Of the window on the chromosome, from 0.
+    offset
+        Bases that the allele's middle stands to the right of the insert's, as asked.
+    moved
+        Bases that the window was moved to the left of that, because another tile has the same reference.
+    assembly
+        Of the genome, if it was said.
+    """
+
+    variant: Variant
+    spdi: Spdi
+    start: int
+    offset: int
+    moved: int = 0
+    assembly: str | None = None
+
+    @property
+    def name(self) -> str:
+        """SPDI of the variant and, unless it is in the middle, the offset."""
+        return f"{self.spdi}.{self.offset:+d}" if self.offset else str(self.spdi)
+
+    @property
+    def variant_pos(self) -> int:
+        """Where the canonical form begins in the insert, from 0; 0 where it begins before."""
+        return max(self.spdi.position - self.start, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantTiles(Design):
+    """A design of variants in their own contexts, arms ``ref`` and ``alt``; a unit is a variant in a window.
+
+    Attributes
+    ----------
+    tiles
+        What each unit is, in order.
+    """
+
+    tiles: tuple[Tile, ...] = field(default=(), compare=False, repr=False)
+
+    def annotate(self, library: xr.Dataset) -> xr.Dataset:
+        """Return a library of these tiles with the variant of each oligo, for the tables of the field.
+
+        Variables ``variant, SPDI, allele, variant_class, variant_pos, assembly, chromosome, start, end`` (row); oligos
+        that are no unit under an arm have empty text and -1.
+
+        Raises
+        ------
+        LibraryError
+            If the library is of another design.
+        """
+        known = library.attrs.get("design_fingerprint", self.fingerprint)
+        if known != self.fingerprint:
+            raise LibraryError(
+                f"the library is of design {known}, the tiles are {self.fingerprint}: annotate the library that was "
+                "made from them"
+            )
+        units, arms = library["unit"].to_numpy().tolist(), library["arm"].to_numpy().tolist()
+        rows = [self._row(unit, arm) for unit, arm in zip(units, arms, strict=True)]
+        columns = {name: ("row", np.array([row[name] for row in rows])) for name in ANNOTATION}
+        return annotate(library.assign(columns))
+
+    def _row(self, unit: int, arm: str) -> dict[str, str | int]:
+        if unit < 0 or arm not in (REF, ALT):
+            return ANNOTATION
+        tile = self.tiles[unit]
+        longer = len(tile.variant.reference) - len(tile.variant.alternate) if arm == ALT else 0
+        return {
+            "variant": tile.variant.name,
+            "SPDI": str(tile.spdi),
+            "allele": arm,
+            "variant_class": tile.spdi.variant_class,
+            "variant_pos": tile.variant_pos,
+            "assembly": tile.assembly or "",
+            "chromosome": tile.variant.chromosome,
+            "start": tile.start,
+            "end": tile.start + self.null.length + longer,
+        }
+
+
+def variant_tiles(
+    variants: str | PathLike[str] | pd.DataFrame | Sequence[Variant],
+    fasta: str | PathLike[str],
+    *,
+    insert_length: int,
+    offsets: Sequence[int] = (0,),
+    assembly: str | None = None,
+) -> VariantTiles:
+    r"""Return the design that tests variants by both alleles, each in one or more windows of its own genome.
+
+    A unit is a variant in a window; its arms ``ref`` and ``alt`` are the window as the genome has it, and with the
+    alternate allele. Both have `insert_length` bases: they agree up to the allele, and behind an indel the genome
+    supplies or gives up bases at the 3' end. Windows that overlap are of one parent: their units are one cluster.
+
+    Two tiles with one reference (two alternates of one place; windows that happen to coincide) could not be told apart
+    in a pool: the later is moved to the left, a base at a time, and says so.
+
+    Parameters
+    ----------
+    variants
+        A VCF file, plain or gzip-compressed; a table with the columns of a VCF, ``chrom pos ref alt`` and perhaps
+        ``id``, `pos` counted from 1; or variants as `causalgia.sequences.read_vcf` gives them.
+    fasta
+        The genome; lower case is upper case.
+    insert_length
+        Bases of an insert: the oligo without adapters and barcode.
+    offsets
+        A tile for each: how many bases the allele's middle stands to the right of the insert's.
+    assembly
+        ``"GRCh37"`` or ``"GRCh38"``: SPDI have RefSeq accessions. None: the names that chromosomes have in the genome.
+
+    Returns
+    -------
+    VariantTiles
+        A `causalgia.Design` with contrast ``alt`` against ``ref``; ``tiles`` says what each unit is. It goes into
+        `causalgia.mpra.library` and `causalgia.run` like any design.
+
+    Raises
+    ------
+    SequenceError
+        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome, its place, or has another
+        reference allele there; the message names the variant.
+    LibraryError
+        If an option is of another kind, two variants are the same change, an allele leaves its window, or a window
+        reads the same with both alleles (an indel in a repeat that reaches the end); the message names the variant and
+        the cure.
+
+    References
+    ----------
+    Alleles as arms of a reporter assay: Tewhey et al. (2016), doi:10.1016/j.cell.2016.04.027.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "genome.fa").write_text(">chr1\n" + "ACGTTGCCAT" * 4 + "AGATAAGCTC" + "ACGTTGCCAT" * 4)
+    >>> _ = (folder / "two.vcf").write_text("chr1\t43\trs1\tA\tC\nchr1\t51\trs2\tACG\tA\n")
+    >>> tiles = variant_tiles(folder / "two.vcf", folder / "genome.fa", insert_length=20, offsets=(0, 5))
+    >>> [tile.name for tile in tiles.tiles]
+    ['chr1:42:A:C', 'chr1:42:A:C.+5', 'chr1:51:CG:', 'chr1:51:CG:.+5']
+    >>> tiles.arm_names, tiles.n_units
+    (['ref', 'alt'], 4)
+    """
+    chosen = variants_of(variants)
+    _check_lengths(chosen, insert_length, offsets)
+    with Genome(fasta) as genome:
+        require_alleles(chosen, genome, variants)
+        spdi = [canonical(variant, genome, assembly=assembly) for variant in chosen]
+    _refuse_same(chosen, spdi)
+    pairs = [(x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets]
+    tiles = _placed([Tile(x, s, x.position - _begin(x, insert_length, o), o, 0, assembly) for x, s, o in pairs])
+    windows = _windows(tiles, fasta, insert_length)
+    words, starts = rewritten(windows)
+    return VariantTiles(
+        null=Genomic(of=Sequences(windows.reference, windows.names), parent=loci_of(windows)),
+        arms=[Arm(REF, Untreated()), Arm(ALT, EmbedEach(words, at=starts))],
+        n_units=len(tiles),
+        contrasts=REF,
+        tiles=tuple(tiles),
+    )
+
+
+def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]) -> None:
+    if not chosen:
+        raise LibraryError("variants: there are none; give at least one")
+    whole(insert_length, "insert_length", least=1)
+    if not isinstance(offsets, Sequence | np.ndarray) or not all(map(_is_whole, offsets)):
+        raise LibraryError(f"offsets={quoted(offsets)}: give whole numbers of bases in a list; (0,) is the middle")
+    if not len(offsets) or len(set(offsets)) < len(offsets):
+        raise LibraryError(f"offsets={quoted(tuple(offsets))}: give at least one, each once; (0,) is the middle")
+    for variant in chosen:
+        for offset in offsets:
+            begin = _begin(variant, insert_length, offset)
+            if not 0 <= begin <= insert_length - _width(variant):
+                raise LibraryError(
+                    f"variant {quoted(variant.name)}: at offset {offset:+d} its allele of {_width(variant)} bases "
+                    f"leaves the insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
+                )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _width(variant: Variant) -> int:
+    return max(len(variant.reference), len(variant.alternate))
+
+
+def _begin(variant: Variant, insert_length: int, offset: int) -> int:
+    """Return where the allele begins in its insert."""
+    return insert_length // 2 - _width(variant) // 2 + int(offset)
+
+
+def _refuse_same(chosen: Sequence[Variant], spdi: Sequence[Spdi]) -> None:
+    seen: dict[Spdi, str] = {}
+    for variant, form in zip(chosen, spdi, strict=True):
+        if form in seen:
+            raise LibraryError(
+                f"variants {quoted(seen[form])} and {quoted(variant.name)} are the same change, {form}; drop one"
+            )
+        seen[form] = variant.name
+
+
+def _placed(tiles: list[Tile]) -> list[Tile]:
+    """Return the tiles with no two windows the same: the later is moved to the left."""
+    taken: set[tuple[str, int]] = set()
+    placed = []
+    for tile in tiles:
+        start = tile.start
+        while (tile.variant.chromosome, start) in taken:
+            start -= 1
+        taken.add((tile.variant.chromosome, start))
+        placed.append(replace(tile, start=start, moved=tile.start - start))
+    return placed
+
+
+def _windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int) -> VariantWindows:
+    """Cut the tiles out of the genome, under their own names."""
+    named = [replace(tile.variant, name=tile.name) for tile in tiles]
+    begins = [tile.variant.position - tile.start for tile in tiles]
+    for tile, begin in zip(tiles, begins, strict=True):
+        if begin > insert_length - _width(tile.variant):
+            raise LibraryError(
+                f"variant {quoted(tile.variant.name)}: {tile.moved} other tiles have its window, and moved aside it "
+                "leaves the insert; drop some of the alternates of its place"
+            )
+    windows = variant_windows(named, fasta, length=insert_length, starts=begins)
+    same = (windows.reference == windows.alternate).all(axis=1)
+    if same.any():
+        tile = tiles[int(np.argmax(same))]
+        raise LibraryError(
+            f"variant {quoted(tile.variant.name)}: both alleles give one insert at offset {tile.offset:+d} (an indel "
+            "in a repeat that reaches the insert's end); give other offsets=, longer inserts, or drop it"
+        )
+    return windows

@@ -1,0 +1,122 @@
+"""A library as a folder: the library itself, the files that are ordered, and those that the counts will need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+
+import xarray as xr
+
+from causalgia import store
+from causalgia.errors import LibraryError, OutcomesError
+from causalgia.mpra.formats.files import refuse_taken
+from causalgia.mpra.formats.igvf import to_igvf
+from causalgia.mpra.formats.orders import require_orderable, to_csv, to_fasta
+
+LIBRARY = "library.nc"
+_MAPPING = "reporter_barcode_to_element_mapping.tsv.gz"
+_WRITERS: dict[str, Callable[[xr.Dataset, Path], Path]] = {
+    "oligos.fa": lambda library, path: to_fasta(library, path, overwrite=True),
+    "oligos.csv": lambda library, path: to_csv(library, path, overwrite=True),
+    "inserts.fa": lambda library, path: to_fasta(library, path, of="insert", overwrite=True),
+    "arms.tsv": lambda library, path: to_igvf(library, path, "side_table", overwrite=True),
+    "labels.tsv": lambda library, path: to_igvf(library, path, "labels", overwrite=True),
+    "reporter_sequence_design.tsv.gz": lambda library, path: to_igvf(
+        library, path, "reporter_sequence_design", overwrite=True
+    ),
+    _MAPPING: lambda library, path: to_igvf(library, path, "reporter_barcode_to_element_mapping", overwrite=True),
+}
+#: what a folder may hold of a library
+FILES = (LIBRARY, *_WRITERS)
+
+
+def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite: bool = False) -> tuple[Path, ...]:
+    """Write a library as a folder: what is ordered, what reads are mapped to, and the library for `read_library`.
+
+    ``oligos.csv`` and ``oligos.fa`` are for the vendor: whole oligos. ``inserts.fa`` is what an association maps to,
+    ``reporter_barcode_to_element_mapping.tsv.gz`` the assignment where barcodes are synthesised, ``labels.tsv`` for
+    MPRAsnakeflow's plots, ``reporter_sequence_design.tsv.gz`` IGVF's design. ``arms.tsv`` is the side table that
+    `causalgia.mpra.read_counts` takes. ``library.nc`` is written last: a folder that has it is whole.
+
+    Parameters
+    ----------
+    library
+        From `causalgia.mpra.library`.
+    folder
+        Where to; it is made.
+    overwrite
+        Whether to write over files of these names.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in that order.
+
+    Raises
+    ------
+    LibraryError
+        If one of the files is there already, or the library cannot be ordered (see `to_fasta`).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from causalgia.mpra.formats.example_library import two_arms
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> [path.name for path in write_library(two_arms(), folder)][:3]
+    ['oligos.fa', 'oligos.csv', 'inserts.fa']
+    >>> read_library(folder).identical(two_arms())
+    True
+    """
+    require_orderable(library, str(folder))
+    place = _made(Path(folder))
+    for name in (*_WRITERS, LIBRARY):
+        refuse_taken(place / name, overwrite=overwrite)
+    (place / LIBRARY).unlink(missing_ok=True)
+    (place / _MAPPING).unlink(missing_ok=True)
+    names = [name for name in _WRITERS if name != _MAPPING or "barcode" in library]
+    written = [_WRITERS[name](library, place / name) for name in names]
+    try:
+        return (*written, store.save(library, place / LIBRARY))
+    except OutcomesError as error:
+        raise LibraryError(str(error)) from error
+
+
+def read_library(folder: str | PathLike[str]) -> xr.Dataset:
+    """Read the library that `write_library` wrote.
+
+    Parameters
+    ----------
+    folder
+        The folder, or its ``library.nc``.
+
+    Returns
+    -------
+    Dataset
+        Identical to what was written.
+
+    Raises
+    ------
+    LibraryError
+        If there is none, or it is damaged.
+    """
+    place = Path(folder)
+    try:
+        path = place / LIBRARY if place.is_dir() else place
+        there = path.exists()
+    except OSError as error:  # a name too long, or a folder that is closed
+        raise LibraryError(f"{place}: cannot be read ({error.strerror}); check the path and its permissions") from error
+    if not there:
+        raise LibraryError(f"{path}: no such file; cg.mpra.write_library(library, folder) writes it")
+    try:
+        return store.load(path, "library")
+    except OutcomesError as error:
+        raise LibraryError(str(error)) from error
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LibraryError(f"{folder}: cannot be made a folder ({error.strerror}); choose another place") from error
+    return folder

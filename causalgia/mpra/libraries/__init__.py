@@ -1,0 +1,15 @@
+"""A library that is ordered: barcodes, rules, repaired units, controls and the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from causalgia.lazy_names import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.mpra.libraries._library import library
+    from causalgia.mpra.libraries._report import report
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
+
+__all__ = ["library", "report"]

@@ -1,0 +1,265 @@
+"""A design as an oligo library: units under their arms with controls, repaired by redrawing, ready to be ordered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.design import Design
+from causalgia.errors import LibraryError
+from causalgia.mpra.libraries.arguments import several, whole
+from causalgia.mpra.libraries.backgrounds import Blocks, good_blocks
+from causalgia.mpra.libraries.barcode_sets import PRIMER_END, BarcodeRules, draw_barcodes
+from causalgia.mpra.libraries.constructs import Adapters, Construct, construct
+from causalgia.mpra.libraries.controls import Given, chosen_twice, given_controls, require_distinct, require_own_names
+from causalgia.mpra.libraries.controls import scrambles as shuffled
+from causalgia.mpra.libraries.dataset import Made, attributes, laid_out
+from causalgia.mpra.libraries.judging import Judge
+from causalgia.mpra.libraries.oligos import Listed, control_oligos, pair_oligos, unit_oligos
+from causalgia.mpra.libraries.order_plan import Numbers, check_barcodes, numbers_of, require_fit, require_within
+from causalgia.mpra.libraries.rules import SiteCount, check_construct, default_rules
+from causalgia.mpra.libraries.tagging import Tags, tagged, with_spares
+from causalgia.sequences.alphabet import reverse_complement_word
+from causalgia.sequences.fasta import Source
+from causalgia.sequences.motifs import Motif
+from causalgia.streams import RNG, derive, root_key
+
+_BARCODE_LENGTH = 15
+
+
+def library(
+    design: Design,
+    *,
+    oligo_length: int,
+    adapters: Adapters,
+    rng: RNG,
+    avoid: str | Iterable[str] | Mapping[str, int] | None = None,
+    barcodes_per_oligo: int | None = None,
+    replicates: int | None = None,
+    budget: int | None = None,
+    vendor: str | None = None,
+    scrambles: int = 100,
+    positives: Source = (),
+    negatives: Source = (),
+    duplicates: int = 20,
+    promoter_only: int | None = None,
+    gc: tuple[float, float] = (0.25, 0.65),
+    homopolymer: int = 10,
+    repeats: float = 0.25,
+    motifs: str | Motif | Sequence[str | Motif] = (),
+    barcode_length: int | None = None,
+    min_distance: int = 3,
+    seeds: str | Iterable[str] = (),
+    redraws: int = 100,
+) -> xr.Dataset:
+    """Make the oligo library of a design.
+
+    Each background is a block: it is ordered under every arm, in random order (crossover), or under the one that it is
+    dealt (parallel), as `causalgia.run` would with the same `rng`. Where an oligo breaks a rule, or stands in the
+    library already in either orientation (in a crossover: arms that are equal for some unit), the unit is drawn anew
+    and put under *all* arms again: the arms keep the same backgrounds, and no other unit moves. Effects are then
+    averages over the null model *given that every arm can be ordered*; the library says how far that is from the null
+    model. A unit that has a parent (a shuffle of it, or the given sequence itself, which is not drawn) and is never
+    good is left out of every arm, and recorded: ``why (dropped)``.
+
+    Synthesised barcodes are dealt at random, blocked by unit: the k-th barcodes of its arms are a set of like GC
+    content, dealt at random within, so that an effect of a barcode's own is noise, not bias. A barcode that makes a
+    site, or breaks another rule, where it meets its oligo is exchanged for another. None carries the last 8 letters of
+    a primer that reads the adapters.
+
+    Parameters
+    ----------
+    design
+        Null model, arms, number of units and assignment. Every arm keeps the length of a background.
+    oligo_length
+        Length of the *whole* oligo: left adapter + insert [+ junction + barcode] + right adapter.
+    adapters
+        A construct (``"lentimpra"``, ``"tewhey"``, ``"melnikov"``), ``(left, right)``, or, where barcodes are
+        synthesised, ``(left, junction, right)`` with the letters between insert and barcode.
+    rng
+        Seed, Generator or SeedSequence.
+    avoid
+        Enzymes (``"EcoRI"``) or letters of sites that must not stand in any oligo, junctions and barcodes included, on
+        either strand, beside those that the construct's cloning steps cut. A mapping says how often the adapters and
+        the junction carry a site on purpose: ``{"KpnI": 1, "XbaI": 1, "EcoRI": 0}``. Such a site is not made one that
+        dam methylation of common E. coli keeps from being cut.
+    barcodes_per_oligo
+        Barcodes that are synthesised with each insert. None: the oligos carry none (random barcodes, as in lentiMPRA).
+    replicates
+        Replicates that are planned; kept for the report and for `causalgia.mpra.power`.
+    budget
+        Most oligos that may be ordered. A library that has more is refused, with what would fit: how to shrink it is
+        a choice that changes the question.
+    vendor
+        ``"agilent"``, ``"twist"``, ``"idt"`` or ``"genscript"``: limits of length and pool size are checked.
+    scrambles
+        Negative controls: dinucleotide shuffles of the units' backgrounds.
+    positives, negatives
+        Controls of one's own, of the length of an insert: strings, names -> strings, or a FASTA path. They are ordered
+        as they are.
+    duplicates
+        A/A pairs: a random sample of the test oligos, each ordered under two more names (elements ``aa0``, ``aa1``,
+        ...; arms ``duplicate 1`` and ``duplicate 2``), told apart by their barcodes. Without synthesised barcodes none
+        is ordered: `causalgia.mpra.split_duplicates` splits the barcodes of an oligo at random.
+    promoter_only
+        Barcodes of the promoter alone. Its oligo carries no insert, but a filler of the insert's length between the
+        two cloning sites of the junction: all oligos have one length, and the filler is cut out when the reporter is
+        put in. None: six times `barcodes_per_oligo`; where barcodes are random, or the junction has no two sites that
+        are meant (`avoid`), none.
+    gc, homopolymer, repeats
+        Lowest and highest share of G and C in an insert; longest run of one base in the oligo, junctions included;
+        largest share of an insert in simple repeats.
+    motifs
+        Words or motifs that must not arise across a junction.
+    barcode_length, min_distance
+        Of the synthesised barcodes, in bases and Levenshtein distance; length None: the construct's, else 15.
+    seeds
+        miRNAs, or their seeds, that no barcode may pair with.
+    redraws
+        Draws of a unit or scramble, after the first, before it is given up.
+
+    Returns
+    -------
+    Dataset
+        Of kind ``library``, a row an oligo: ``unit, element, arm, group, name, oligo_name, insert, oligo`` and, where
+        it is synthesised, ``barcode``, all ``(row)``; ``draw (row)``: 0 where the background is the one of
+        `causalgia.run`; ``parent, gc (row)`` of the background, and ``source_name`` where it is a given sequence with a
+        name (`Genomic`). Units are elements ``u0.3fa2c1``, ``u1.90bd77``, ... (or ``chr1:100-300.3fa2c1``, by the name
+        of the sequence): behind the point stands a fingerprint of the unit's inserts, so that units of two libraries
+        are never taken for each other, in an order, a table of counts, a fit or a comparison. And what
+        `causalgia.mpra.report` tells: ``broken (rule, judged_arm)``, the draws that broke a rule in an arm;
+        ``share_redrawn``; ``gc_proposed, gc_ordered``; ``shift (k)``, the Jensen-Shannon divergence in bits of the
+        k-mers of the backgrounds that are ordered from those drawn first, beside ``shift_by_chance (k)`` of two
+        independent samples.
+
+    Raises
+    ------
+    LibraryError
+        If lengths do not add up, an adapter carries a site itself, no background meets the rules (says which rule, in
+        which arm and how often), a control breaks a rule or has a name of the library's own, the order is beyond
+        `budget` or the vendor's limits, or an option is of another kind.
+    RandomnessError
+        If `rng` is no source of randomness.
+
+    Warns
+    -----
+    CausalgiaWarning
+        If units are left out.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> design = cg.Design(
+    ...     null=cg.Uniform(length=200),
+    ...     arms={"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)},
+    ...     n_units=50,
+    ... )
+    >>> ordered = cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)
+    >>> ordered.sizes["row"], sorted(ordered["oligo_name"].values[:2]), len(ordered["oligo"].values[1])
+    (200, ['u0.488e39_GATA1', 'u0.488e39_untreated'], 230)
+    """
+    if not isinstance(design, Design):
+        raise LibraryError(f"a library is made of a cg.Design, not of a {type(design).__name__}")
+    key, of = root_key(rng), construct(adapters)
+    synthesised = barcodes_per_oligo is not None and whole(barcodes_per_oligo, "barcodes_per_oligo", least=1) > 0
+    check_barcodes(of, synthesised=synthesised)
+    letters = _barcode_length(of, barcode_length) if synthesised else 0
+    length = require_fit(design, of, oligo_length=oligo_length, barcode_length=letters)
+    plus, minus = (given_controls(x, w, length=length) for x, w in ((positives, "positive"), (negatives, "negative")))
+    rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
+    halves = of.between_sites([rule.word for rule in rules if isinstance(rule, SiteCount) and rule.intended])
+    numbers = numbers_of(
+        design,
+        fillable=synthesised and halves is not None,
+        barcodes_per_oligo=barcodes_per_oligo,
+        scrambles=scrambles,
+        duplicates=duplicates,
+        promoter_only=promoter_only,
+        positives=len(plus),
+        negatives=len(minus),
+    )
+    require_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
+    pool_size = require_within(numbers, oligo_length=int(oligo_length), vendor_name=vendor, budget=budget)
+    check_construct(of, rules, barcoded=synthesised)
+    judge = Judge(of, rules)
+    tag_rules = (
+        None
+        if not synthesised
+        else BarcodeRules(
+            length=letters,
+            min_distance=min_distance,
+            avoid=tuple(rule.enzyme for rule in rules if isinstance(rule, SiteCount)),
+            flanks=(of.junction, of.right),
+            seeds=several(seeds, "seeds", "miRNAs or their seeds"),
+            primers=tuple(end for end in (of.left, reverse_complement_word(of.right)) if len(end) >= PRIMER_END),
+        )
+    )
+    asked = _Asked(design, judge, numbers, key, whole(redraws, "redraws", least=0))
+    blocks, listed, broken = asked.drawn(plus, minus)
+    alone = judge.of_promoter(halves, length, key=key) if halves is not None and numbers.promoter else None
+    tags = None if tag_rules is None else asked.tagged(listed, tag_rules, alone)
+    attrs = attributes(design, of, rng) | {"oligo_length": int(oligo_length), "rules": json.dumps(judge.names)}
+    attrs |= _said(replicates=replicates, budget=budget, vendor=vendor, pool_size=pool_size)
+    if synthesised:
+        attrs |= {"barcodes_per_oligo": numbers.barcodes, "barcode_length": letters, "min_distance": int(min_distance)}
+    promoter = None if alone is None else alone.construct
+    if promoter is not None:
+        attrs |= {"promoter_junction": promoter.junction}
+    return laid_out(Made(design, of, promoter, numbers, blocks, listed, tags, broken, judge.names), attrs)
+
+
+def _barcode_length(of: Construct, asked: int | None) -> int:
+    return whole(asked if asked is not None else of.barcode_length or _BARCODE_LENGTH, "barcode_length", least=1)
+
+
+def _said(*, replicates: int | None, **others: int | str | None) -> dict[str, Any]:
+    """Return what was said about the order, as attributes; nothing of what was not."""
+    if replicates is not None:
+        others["replicates"] = whole(replicates, "replicates", least=1)
+    return {name: value for name, value in others.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A library that is asked for, and checked as far as it can be before anything is drawn."""
+
+    design: Design
+    judge: Judge
+    numbers: Numbers
+    key: int
+    redraws: int
+
+    def drawn(self, plus: Given, minus: Given) -> tuple[Blocks, Listed, dict[str, int]]:
+        """Return the units, all inserts in the order of the library, and by rule the scrambles that broke it."""
+        before = self.judge.without_barcodes() if self.numbers.barcodes else self.judge
+        for controls, what in ((plus, "positive control"), (minus, "negative control")):
+            before.require(controls.tokens, controls.names, what)
+        given = np.concatenate([plus.tokens, minus.tokens])
+        require_distinct(given, [*plus.names, *minus.names])
+        blocks = good_blocks(self.design, before, key=self.key, redraws=self.redraws, given=given)
+        taken = np.concatenate([given, blocks.inserts.reshape(-1, blocks.inserts.shape[2])])
+        made, broken = shuffled(
+            self.numbers.scrambles, blocks.backgrounds, before, key=self.key, redraws=self.redraws, taken=taken
+        )
+        names = tuple(f"scramble{i}" for i in range(len(made)))
+        tests = unit_oligos(self.design, blocks, key=self.key)
+        pairs = pair_oligos(tests, chosen_twice(self.numbers.pairs, len(tests), key=self.key))
+        listed = (
+            tests.and_then(control_oligos(Given(names, made), arm="scramble", group="negative"))
+            .and_then(control_oligos(minus, arm="negative", group="negative"))
+            .and_then(control_oligos(plus, arm="positive", group="positive"))
+            .and_then(pairs)
+        )
+        return blocks, listed, broken
+
+    def tagged(self, listed: Listed, rules: BarcodeRules, alone: Judge | None) -> Tags:
+        """Return the oligos with their barcodes."""
+        per_oligo, promoter = self.numbers.barcodes, self.numbers.promoter
+        n = with_spares(len(listed) * per_oligo + promoter)
+        pool, _ = draw_barcodes(n, rules, rng=derive(self.key, "barcode list"))
+        return tagged(listed, pool, self.judge, alone, per_oligo=per_oligo, promoter=promoter, key=self.key)

@@ -1,0 +1,199 @@
+"""A library as a Dataset: a row an oligo, and everything that says how it was made."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+import causalgia
+from causalgia.design import Design
+from causalgia.errors import LibraryError, quoted
+from causalgia.mpra.libraries.backgrounds import Blocks, Tokens
+from causalgia.mpra.libraries.constructs import Construct, Oligos
+from causalgia.mpra.libraries.oligos import Listed
+from causalgia.mpra.libraries.order_plan import Numbers
+from causalgia.mpra.libraries.rules import default_flags
+from causalgia.mpra.libraries.shift import composition_shift
+from causalgia.mpra.libraries.tagging import Tags
+from causalgia.schema import annotate, validate
+from causalgia.sequences.alphabet import decode
+from causalgia.streams import RNG
+from causalgia.trial.stored_design import keep_design
+
+_AT_ONCE = 1 << 14
+_WORDS = (1, 2, 3)
+Names = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A library that is made, before it is a Dataset.
+
+    Attributes
+    ----------
+    design, construct, promoter, numbers, blocks
+        What was asked for, the construct of the promoter alone (None where none is ordered), and the units.
+    listed
+        The inserts.
+    tags
+        The oligos with their barcodes; None where none is synthesised.
+    control_broken
+        Rule -> draws of scrambles that broke it.
+    rules
+        What reports call the rules.
+    """
+
+    design: Design
+    construct: Construct
+    promoter: Construct | None
+    numbers: Numbers
+    blocks: Blocks
+    listed: Listed
+    tags: Tags | None
+    control_broken: dict[str, int]
+    rules: Sequence[str]
+
+
+def laid_out(made: Made, attrs: dict[str, Any]) -> xr.Dataset:
+    """Return a library as a Dataset of kind ``library``.
+
+    Raises
+    ------
+    LibraryError
+        If two oligos would have one name.
+    """
+    rows, flagged = _rows(made)
+    _require_names(rows["name"])
+    told = _report(made)
+    # fastpath: else pandas copies every text, and inserts that share one with their other barcodes no longer do
+    dataset = xr.Dataset({name: xr.Variable(("row",), values, fastpath=True) for name, values in rows.items()})
+    dataset = dataset.assign({**told, "flagged": ("flag", flagged)})
+    dataset = dataset.assign_coords(flag=[rule.name for rule in default_flags()])
+    digest = hashlib.blake2b(digest_size=8)
+    for name, oligo in zip(rows["name"], rows["oligo"], strict=True):
+        digest.update(f"{name}\t{oligo}\n".encode())
+    dataset = dataset.assign_attrs({**attrs, "library_fingerprint": digest.hexdigest()})
+    if made.blocks.dropped:
+        units, reasons = zip(*made.blocks.dropped.items(), strict=True)
+        dataset = dataset.assign(why=("dropped", np.array(reasons, object))).assign_coords(dropped=list(units))
+    dataset = keep_design(dataset, made.design)
+    return validate(annotate(dataset), "library")
+
+
+def attributes(design: Design, construct: Construct, rng: RNG) -> dict[str, Any]:
+    """Return what names a library: design, null model, construct, seed and versions."""
+    return {
+        "assignment": design.assignment,
+        "null": design.drawn.describe(),
+        "null_kind": design.null.kind,
+        "null_fingerprint": design.null.fingerprint,
+        "design_fingerprint": design.fingerprint,
+        **({"reserved": f"{design.reserved.describe()}, in no oligo"} if design.reserved else {}),
+        "construct": construct.name,
+        "left": construct.left,
+        "junction": construct.junction,
+        "right": construct.right,
+        "rng": str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__,
+        "causalgia": causalgia.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def _rows(made: Made) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+    """Return the variables of dim row, and how many oligos each flag counts."""
+    listed, tags = made.listed, made.tags
+    row = np.arange(len(listed)) if tags is None else tags.row
+    inserts = np.array(decode(listed.inserts), object)
+    parts = [_oligos(made, made.construct, row, None if tags is None else tags.barcodes)]
+    rows: dict[str, NDArray[Any]] = {
+        name: getattr(listed, name)[row]
+        for name in ("unit", "draw", "element", "arm", "group", "oligo_name", "parent", "source_name", "gc")
+    }
+    rows |= {"name": rows["oligo_name"], "insert": inserts[row]}
+    if tags is not None:
+        rows["name"] = rows["name"] + np.array([f"_b{i + 1}" for i in range(made.numbers.barcodes)], object)[tags.copy]
+        rows["barcode"] = np.array(decode(tags.barcodes), object)
+        if made.promoter is not None:
+            parts.append(_oligos(made, made.promoter, None, tags.promoter))
+            alone = _promoter_rows(tags.promoter)
+            rows = {name: np.concatenate([values, alone[name]]) for name, values in rows.items()}
+    rows["oligo"] = np.concatenate([oligos for oligos, _ in parts])
+    return rows, np.sum([flagged for _, flagged in parts], axis=0)
+
+
+def _promoter_rows(barcodes: Tokens) -> dict[str, NDArray[Any]]:
+    n = len(barcodes)
+    words = {"element": "promoter", "arm": "promoter", "group": "promoter", "oligo_name": "promoter"}
+    return {
+        **{
+            name: np.full(n, word, object)
+            for name, word in {**words, "parent": "", "source_name": "", "insert": ""}.items()
+        },
+        "unit": np.full(n, -1),
+        "draw": np.full(n, -1),
+        "gc": np.zeros(n),
+        "name": np.array([f"promoter_b{i + 1}" for i in range(n)], object),
+        "barcode": np.array(decode(barcodes), object),
+    }
+
+
+def _oligos(
+    made: Made, of: Construct, row: NDArray[np.int64] | None, barcodes: Tokens | None
+) -> tuple[Names, NDArray[np.int64]]:
+    """Return whole oligos as strings, and how many each flag counts; without `row`, those without insert."""
+    n = len(row) if row is not None else len(barcodes) if barcodes is not None else 0
+    oligos, flagged = np.empty(n, object), np.zeros(len(default_flags()), np.int64)
+    for start in range(0, n, _AT_ONCE):
+        some = slice(start, min(start + _AT_ONCE, n))
+        inserts = np.empty((some.stop - start, 0), np.uint8) if row is None else made.listed.inserts[row[some]]
+        whole: Oligos = of.assemble(inserts, None if barcodes is None else barcodes[some])
+        oligos[some] = decode(whole.tokens)
+        flagged += [int(rule.broken(whole).sum()) for rule in default_flags()]
+    return oligos, flagged
+
+
+def _require_names(names: Names) -> None:
+    seen: set[str] = set()
+    for name in names.tolist():
+        if name in seen:
+            raise LibraryError(
+                f"two oligos would be called {quoted(name)}; controls cannot have the names of units (u0.3fa2c1_...), "
+                "scrambles, duplicates (aa0_...), the promoter, or each other: rename the control"
+            )
+        seen.add(name)
+
+
+def _report(made: Made) -> dict[str, Any]:
+    """Return the numbers of the report as variables."""
+    blocks, arms = made.blocks, made.design.arm_names
+    rules = [*made.rules, *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in made.rules)]
+    by_arm = [[blocks.broken.get((rule, arm), 0) for arm in arms] for rule in rules]
+    words = [k for k in _WORDS if k <= blocks.proposed.shape[1]]
+    shifts = np.array([composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in words])
+    of_barcodes = {} if made.tags is None else made.tags.broken
+    return {
+        "rule": np.array(rules, object),
+        "judged_arm": np.array(arms, object),
+        "k": words,
+        "broken": (("rule", "judged_arm"), np.array(by_arm, np.int64).reshape(len(rules), len(arms))),
+        "broken_scrambles": ("rule", np.array([made.control_broken.get(rule, 0) for rule in rules], np.int64)),
+        "broken_barcodes": ("rule", np.array([of_barcodes.get(rule, 0) for rule in rules], np.int64)),
+        "share_redrawn": ((), float(np.mean(blocks.draws > 0))),
+        "n_draws": ((), blocks.n_draws),
+        "gc_proposed": ((), _gc(blocks.proposed)),
+        "gc_ordered": ((), _gc(blocks.backgrounds)),
+        "shift": ("k", shifts[:, 0]),
+        "shift_by_chance": ("k", shifts[:, 1]),
+    }
+
+
+def _gc(tokens: Tokens) -> float:
+    return float(np.mean((tokens == 1) | (tokens == 2)))

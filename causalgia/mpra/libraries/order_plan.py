@@ -1,0 +1,191 @@
+"""A library as it was asked for, checked before anything is drawn: lengths, counts, limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from causalgia.design import Design, Genomic
+from causalgia.design.layout import Layout
+from causalgia.errors import LibraryError, quoted
+from causalgia.mpra.libraries.arguments import whole
+from causalgia.mpra.libraries.constructs import Construct
+from causalgia.mpra.libraries.vendors import check_order, vendor
+
+_PROMOTER_TIMES = 6  # barcodes of the promoter alone for one of another oligo, as in the CRX library: 18 for 3
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How many oligos are ordered of which kind.
+
+    Attributes
+    ----------
+    test, scrambles, positives, negatives
+        Inserts.
+    pairs
+        A/A pairs: none without synthesised barcodes.
+    barcodes
+        Synthesised barcodes of each insert; 0 where barcodes are random.
+    promoter
+        Barcodes of the promoter alone.
+    """
+
+    test: int
+    scrambles: int
+    positives: int
+    negatives: int
+    pairs: int
+    barcodes: int
+    promoter: int
+
+    @property
+    def oligos(self) -> int:
+        """Sequences that are ordered."""
+        inserts = self.test + self.scrambles + self.positives + self.negatives + 2 * self.pairs
+        return inserts * max(self.barcodes, 1) + self.promoter
+
+    @property
+    def by_arm(self) -> dict[str, int]:
+        """How many are ordered under each of the arms that are not of the design."""
+        own = {"scramble": self.scrambles, "positive": self.positives, "negative": self.negatives}
+        return own | {"promoter": self.promoter, "duplicate 1": self.pairs, "duplicate 2": self.pairs}
+
+    @property
+    def words(self) -> str:
+        """The sum in words."""
+        kinds = {"test": self.test, "scrambles": self.scrambles, "positives": self.positives}
+        kinds |= {"negatives": self.negatives, "in A/A pairs": 2 * self.pairs}
+        inserts = " + ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n)
+        times = f"({inserts}) x {self.barcodes} barcodes" if self.barcodes else inserts
+        return times + (f" + {self.promoter:,} promoter" if self.promoter else "")
+
+
+def check_barcodes(of: Construct, *, synthesised: bool) -> None:
+    """Refuse synthesised barcodes of a construct whose barcodes are random, and the other way about.
+
+    Raises
+    ------
+    LibraryError
+        The message says what the construct takes.
+    """
+    if synthesised and of.barcodes == "random":
+        raise LibraryError(
+            f"barcodes_per_oligo= with adapters={quoted(of.name)}: its barcodes are random and added by PCR; a "
+            "synthesised one would stand at the insert, with no site to put the reporter between them; leave "
+            "barcodes_per_oligo= out, or choose a construct of synthesised barcodes, 'melnikov'"
+            if of.name
+            else "barcodes_per_oligo= with adapters=(left, right): the reporter is put between insert and barcode; "
+            "give the letters that stand there, adapters=(left, junction, right) ('' where insert and barcode are "
+            "transcribed together)"
+        )
+    if not synthesised and of.barcodes == "synthesised":
+        named = f"adapters={quoted(of.name)}" if of.name else "adapters=(left, junction, right)"
+        raise LibraryError(
+            f"{named}: its barcodes are synthesised with the oligo; say how many of each insert, "
+            "barcodes_per_oligo=10, or choose adapters=(left, right), whose barcodes are added later"
+        )
+
+
+def numbers_of(
+    design: Design,
+    *,
+    fillable: bool,
+    barcodes_per_oligo: int | None,
+    scrambles: int,
+    duplicates: int,
+    promoter_only: int | None,
+    positives: int,
+    negatives: int,
+) -> Numbers:
+    """Return how many oligos a library has, before a unit is dropped.
+
+    `fillable` says whether the promoter alone can have the length of the pool: its junction takes a filler.
+
+    Raises
+    ------
+    LibraryError
+        If a number is not a whole one, or the promoter alone is asked for where it would be a short oligo.
+    """
+    barcodes = 0 if barcodes_per_oligo is None else whole(barcodes_per_oligo, "barcodes_per_oligo", least=1)
+    pairs = whole(duplicates, "duplicates", least=0)
+    most = _PROMOTER_TIMES * barcodes if fillable else 0
+    promoter = most if promoter_only is None else whole(promoter_only, "promoter_only", least=0)
+    if promoter and not fillable:
+        cure = (
+            "it is ordered where the junction carries two cloning sites, between which a filler is cut out: say them, "
+            "avoid={'KpnI': 1, 'XbaI': 1}"
+            if barcodes
+            else "without synthesised barcodes it has nothing to order"
+        )
+        raise LibraryError(
+            f"promoter_only={promoter}: an oligo without insert is so short that PCR prefers it. Clone the promoter "
+            f"alone by itself (promoter_only=0); {cure}"
+        )
+    arms = len(design.named_arms) if design.assignment == "crossover" else 1
+    return Numbers(
+        test=design.n_units * arms,
+        scrambles=whole(scrambles, "scrambles", least=0),
+        positives=positives,
+        negatives=negatives,
+        pairs=pairs if barcodes else 0,
+        barcodes=barcodes,
+        promoter=promoter,
+    )
+
+
+def require_fit(design: Design, of: Construct, *, oligo_length: int, barcode_length: int) -> int:
+    """Return the length of an insert: what the oligo leaves, and what every arm makes of a background.
+
+    Raises
+    ------
+    LibraryError
+        If they differ; says the sum, and the arm.
+    """
+    left = of.insert_length(whole(oligo_length, "oligo_length", least=1), barcode_length=barcode_length)
+    taken = [f"{len(of.left)} left adapter", f"{len(of.right)} right adapter"]
+    if barcode_length:
+        taken[1:1] = [f"{len(of.junction)} junction", f"{barcode_length} barcode"]
+    for arm in design.named_arms:
+        length = arm.intervention.lay(Layout(design.null.length)).length
+        if length != design.null.length:
+            raise LibraryError(
+                f"arm {quoted(arm.name)} makes inserts of {length} bp from backgrounds of {design.null.length}: oligos "
+                "of one pool have one length, or PCR prefers the short ones; keep the length in the arm, as "
+                "cg.Delete(...) + cg.Insert(filler, at=...) does, or use cg.Ablate or cg.Scramble"
+            )
+    if design.null.length != left:
+        raise LibraryError(
+            f"oligo_length={oligo_length} leaves {left} bp for the insert ({oligo_length} - {' - '.join(taken)}), and "
+            f"the design's backgrounds have {design.null.length}; use length {left}, or "
+            f"oligo_length={oligo_length - left + design.null.length}"
+        )
+    if isinstance(design.drawn, Genomic) and design.drawn.draws > 1:
+        raise LibraryError(
+            f"Genomic(draws={design.drawn.draws}): arms that draw nothing would be one oligo for all draws of a "
+            "sequence; use draws=1"
+        )
+    return left
+
+
+def require_within(numbers: Numbers, *, oligo_length: int, vendor_name: str | None, budget: int | None) -> int | None:
+    """Return the vendor's pool size, where it is known.
+
+    Raises
+    ------
+    LibraryError
+        If the oligos are longer or more than the vendor makes, or more than `budget`; says what would fit.
+    """
+    most = None if budget is None else whole(budget, "budget", least=1)
+    if most is not None and numbers.oligos > most:
+        raise LibraryError(
+            f"{numbers.oligos:,} oligos ({numbers.words}) are more than budget={most:,}: {_what_fits(numbers, most)}"
+        )
+    return None if vendor_name is None else check_order(numbers.oligos, oligo_length, of=vendor(vendor_name))
+
+
+def _what_fits(numbers: Numbers, most: int) -> str:
+    rest = numbers.oligos - numbers.test * max(numbers.barcodes, 1)
+    tests = (most - rest) // max(numbers.barcodes, 1)
+    if tests < 1:
+        return f"the controls alone are {rest:,}; order fewer of them, or fewer barcodes for each"
+    return f"{tests:,} test oligos fit instead of {numbers.test:,} (smaller n_units), or fewer barcodes or controls"

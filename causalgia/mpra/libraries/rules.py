@@ -1,0 +1,344 @@
+"""Rules that oligos keep: each is a frozen value that says which of many assembled oligos break it, and the cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import LibraryError
+from causalgia.mpra.libraries.arguments import share, shares, whole, words_and_motifs
+from causalgia.mpra.libraries.constructs import Construct, Oligos
+from causalgia.mpra.libraries.sites import Site, intended_sites
+from causalgia.sequences.alphabet import Tokens, encode, parse_word, reverse_complement
+from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
+from causalgia.sequences.distinct import Distinct
+from causalgia.sequences.instances import find_instances
+from causalgia.sequences.motifs import Motif
+
+Mask: TypeAlias = NDArray[np.bool_]
+
+
+class Rule(Protocol):
+    """A rule: what it is called, what helps, and which oligos break it."""
+
+    @property
+    def name(self) -> str:
+        """What reports and messages call it."""
+        ...
+
+    @property
+    def cure(self) -> str:
+        """What to do where no background meets it."""
+        ...
+
+    def broken(self, oligos: Oligos) -> Mask:
+        """Return which oligos break the rule, shape ``(n,)``."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteCount:
+    """A restriction site stands in the whole oligo, junctions included, exactly as often as is intended.
+
+    Parameters
+    ----------
+    enzyme
+        What messages call the site.
+    word
+        Its IUPAC letters; both strands are searched.
+    intended
+        How often the constant parts carry it on purpose.
+    """
+
+    enzyme: str
+    word: str
+    intended: int = 0
+    cure: str = "let another enzyme cut, or allow other backgrounds"
+
+    @property
+    def name(self) -> str:
+        return f"site {self.enzyme}"
+
+    def broken(self, oligos: Oligos) -> Mask:
+        counts, _ = word_hits(oligos.tokens, self.word)
+        broken: Mask = counts != self.intended
+        return broken
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockedSite:
+    """No methylated site overlaps one that an enzyme is to cut: plasmids from common strains would stay whole there.
+
+    Parameters
+    ----------
+    enzyme
+        What messages call the site.
+    methylation
+        What methylates, ``"dam"``.
+    words
+        The site with what makes the methylated one beside it, IUPAC letters; both strands are searched.
+    """
+
+    enzyme: str
+    methylation: str
+    words: tuple[str, ...]
+    cure: str = "put other letters beside the site, or let another enzyme cut"
+
+    @property
+    def name(self) -> str:
+        return f"site {self.enzyme} blocked by {self.methylation}"
+
+    def broken(self, oligos: Oligos) -> Mask:
+        broken = np.zeros(len(oligos.tokens), bool)
+        for word in self.words:
+            broken |= word_hits(oligos.tokens, word)[0] > 0
+        return broken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Homopolymers:
+    """No base stands more than `longest` times in a row in the whole oligo, junctions included."""
+
+    longest: int = 10
+    cure: str = "allow longer runs (homopolymer=), or choose a null model with fewer"
+
+    @property
+    def name(self) -> str:
+        return f"homopolymer above {self.longest}"
+
+    def broken(self, oligos: Oligos) -> Mask:
+        return longest_runs(oligos.tokens) > self.longest
+
+
+@dataclass(frozen=True, kw_only=True)
+class GCContent:
+    """The share of G and C in the insert is at least `low` and at most `high`."""
+
+    low: float = 0.25
+    high: float = 0.65
+    cure: str = "widen gc=, or choose a null model of another GC content"
+
+    @property
+    def name(self) -> str:
+        return f"GC outside {self.low:g}-{self.high:g}"
+
+    def broken(self, oligos: Oligos) -> Mask:
+        inserts = oligos.tokens[:, oligos.insert]
+        lowest, highest = gc_extremes(inserts, inserts.shape[1])
+        return (lowest < self.low) | (highest > self.high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GCWindows:
+    """No window of `width` bases of the whole oligo has a share of G and C below `low` or above `high`."""
+
+    width: int = 50
+    low: float = 0.30
+    high: float = 0.70
+    cure: str = "synthesis and PCR are uneven there: leave it as a flag, or choose other backgrounds"
+
+    @property
+    def name(self) -> str:
+        return f"GC outside {self.low:g}-{self.high:g} in {self.width} nt"
+
+    def broken(self, oligos: Oligos) -> Mask:
+        lowest, highest = gc_extremes(oligos.tokens, self.width)
+        return (lowest < self.low) | (highest > self.high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimpleRepeats:
+    """At most `share` of the insert's bases lie in simple tandem repeats (`causalgia.sequences.composition`)."""
+
+    share: float = 0.25
+    cure: str = "allow more (repeats=), or mask repeats in the sequences that backgrounds come from"
+
+    @property
+    def name(self) -> str:
+        return f"simple repeats above {self.share:g}"
+
+    def broken(self, oligos: Oligos) -> Mask:
+        return repeat_shares(oligos.tokens[:, oligos.insert]) > self.share
+
+
+@dataclass(frozen=True, kw_only=True)
+class JunctionMotif:
+    """No instance of a word or a motif lies across an end of the insert or of the barcode, on either strand.
+
+    Instances inside a part are the design's own; one across a junction is an accident of the construct.
+
+    Parameters
+    ----------
+    motif
+        A word of IUPAC letters or a `Motif`.
+    threshold
+        p-value of the lowest score of a motif; None: as `causalgia.sequences.find_instances`.
+    """
+
+    motif: str | Motif
+    threshold: float | None = None
+    cure: str = "choose other adapters, or take the motif off the list"
+
+    @property
+    def name(self) -> str:
+        return f"{self.motif if isinstance(self.motif, str) else self.motif.name} across a junction"
+
+    def broken(self, oligos: Oligos) -> Mask:
+        reach = (len(parse_word(self.motif)[1]) if isinstance(self.motif, str) else len(self.motif)) - 1
+        hit = np.zeros(len(oligos.tokens), bool)
+        for boundary in oligos.boundaries:
+            around = oligos.tokens[:, max(boundary - reach, 0) : boundary + reach]
+            if reach and around.shape[1] > reach:
+                found = find_instances(around, self.motif, threshold=self.threshold, overlapping=True)
+                hit[found.row] = True
+        return hit
+
+
+def default_rules(
+    of: Construct,
+    *,
+    avoid: str | Iterable[str] | Mapping[str, int] | None = None,
+    gc: tuple[float, float] = (0.25, 0.65),
+    homopolymer: int = 10,
+    repeats: float = 0.25,
+    motifs: str | Motif | Sequence[str | Motif] = (),
+) -> tuple[Rule, ...]:
+    """Return the rules that an oligo must keep to be ordered.
+
+    Parameters
+    ----------
+    of
+        The construct; sites that it carries on purpose are counted, not refused.
+    avoid
+        Enzymes or letters of sites that must not arise, beside those of the construct's cloning steps; or a mapping
+        of such to how often the constant parts carry it on purpose.
+    gc
+        Lowest and highest share of G and C in the insert.
+    homopolymer
+        Longest run of a base.
+    repeats
+        Largest share of the insert in simple tandem repeats.
+    motifs
+        Words or motifs that must not arise across a junction.
+
+    Raises
+    ------
+    LibraryError
+        If a site is not known, `gc` or `repeats` are no shares, or `homopolymer` or `motifs` are of another kind.
+
+    Examples
+    --------
+    >>> from causalgia.mpra.libraries.constructs import construct
+    >>> [rule.name for rule in default_rules(construct("lentimpra"))][:3]
+    ['site EcoRI', 'site SbfI', 'homopolymer above 10']
+    """
+    low, high = shares(gc, "gc")
+    cut = _sites_of(of, () if avoid is None else avoid)
+    return (
+        *(SiteCount(enzyme=s.name, word=s.word, intended=n) for s, n in cut.items()),
+        *(
+            BlockedSite(enzyme=s.name, methylation=s.methylation, words=s.blocked)
+            for s, n in cut.items()
+            if n and s.methylation
+        ),
+        Homopolymers(longest=whole(homopolymer, "homopolymer", least=1)),
+        GCContent(low=low, high=high),
+        SimpleRepeats(share=share(repeats, "repeats")),
+        *(JunctionMotif(motif=motif) for motif in words_and_motifs(motifs, "motifs")),
+    )
+
+
+def _sites_of(of: Construct, avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
+    """Return the sites of the construct's enzymes and of others, each once, and how often each is meant."""
+    found = intended_sites({name: dict(of.intended).get(name, 0) for name in of.avoid})
+    known = {one.word: one for one in found}
+    for asked, n in intended_sites(avoid).items():
+        one = known.setdefault(asked.word, asked)
+        found[one] = max(n, found.get(one, 0))
+    return found
+
+
+def default_flags() -> tuple[Rule, ...]:
+    """Return the rules that are only counted in the report: vendors synthesise these, less evenly."""
+    return (Homopolymers(longest=6), GCWindows())
+
+
+def broken_by(oligos: Oligos, rules: Sequence[Rule]) -> Mask:
+    """Return which rule which oligo breaks, shape ``(n_rules, n)``."""
+    if not rules:
+        return np.zeros((0, len(oligos.tokens)), bool)
+    return np.stack([rule.broken(oligos) for rule in rules])
+
+
+def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> None:
+    """Refuse a construct whose constant parts break a rule by themselves: no background could meet it.
+
+    Parameters
+    ----------
+    of
+        The construct.
+    rules
+        The rules to be kept.
+    barcoded
+        Whether oligos carry a barcode, and so the junction.
+
+    Raises
+    ------
+    LibraryError
+        The message names the part, the site, the position and the cure.
+    """
+    parts = {part: x for part, x in of.parts.items() if barcoded or part != "junction"}
+    for rule in rules:
+        if isinstance(rule, SiteCount):
+            _check_site(rule, parts)
+        if isinstance(rule, BlockedSite):
+            for part, letters in parts.items():
+                if any(word_hits(encode(letters), word)[0][0] for word in rule.words):
+                    raise LibraryError(f"the {part} {letters} breaks a rule by itself: {rule.name}; {rule.cure}")
+        if isinstance(rule, Homopolymers):
+            for part, letters in parts.items():
+                run = int(longest_runs(encode(letters))[0])
+                if run > rule.longest:
+                    raise LibraryError(f"the {part} {letters} has a run of {run} of one base; {rule.cure}")
+
+
+def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
+    found = {part: word_hits(encode(letters), rule.word) for part, letters in parts.items()}
+    total = sum(int(counts[0]) for counts, _ in found.values())
+    if total > rule.intended:
+        part, at = next((part, int(first[0])) for part, (_, first) in found.items() if first[0] >= 0)
+        raise LibraryError(
+            f"the {part} {parts[part]} carries {rule.enzyme} ({rule.word}) at {at} itself ({total} in the constant "
+            f"parts, {rule.intended} intended), so every oligo would be cut there; choose another enzyme in avoid=, or "
+            f"another adapter; if it is meant to be cut there, avoid={{'{rule.enzyme}': {total}}}"
+        )
+    if total < rule.intended:
+        raise LibraryError(
+            f"{rule.intended} site(s) {rule.enzyme} ({rule.word}) are intended in the constant parts and {total} stand "
+            "there; correct the adapters, or how often the site is meant (avoid=)"
+        )
+
+
+def duplicates(tokens: Tokens) -> NDArray[np.int64]:
+    """Return the first row that has the same sequence in either orientation, shape ``(n,)``; its own where it is first.
+
+    Reads of an oligo and of its reverse complement cannot be told apart by a mapper, so a pool has each once.
+
+    Examples
+    --------
+    >>> duplicates(encode(["AACC", "ACGA", "GGTT", "AACC"]))
+    array([0, 1, 0, 0])
+    """
+    if not tokens.size:
+        return np.arange(len(tokens))
+    opposite = reverse_complement(tokens)
+    first = (tokens != opposite).argmax(axis=1)
+    rows = np.arange(len(tokens))
+    later = tokens[rows, first] > opposite[rows, first]
+    one_way = np.where(later[:, None], opposite, tokens)
+    numbers, fresh = Distinct(tokens.shape[1], capacity=len(tokens)).enter(one_way)
+    return fresh[numbers]

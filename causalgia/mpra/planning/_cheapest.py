@@ -1,0 +1,310 @@
+"""The cheapest library that tells enough, and the best split of a budget or of a number of oligos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import EstimateError, quoted
+from causalgia.mpra.planning._power import along, error_of, seen
+from causalgia.mpra.planning.chances import chance, halfwidth
+from causalgia.mpra.planning.layers import Layers
+from causalgia.mpra.planning.noise_model import Said, read_layers, require_pilot, require_spread
+from causalgia.mpra.planning.prices import PriceList, read_prices
+from causalgia.planning.power_functions import Array
+from causalgia.planning.precision import MOST, least_integer, require_positive, require_probability
+
+_DEPTHS = (10, 20, 50, 100, 200)
+_LEAST_BACKGROUNDS = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Every split that is compared, along one dim: barcodes, replicates, depth; and what backgrounds cost there."""
+
+    barcodes: Array
+    replicates: Array
+    depth: Array
+    inverse: xr.DataArray
+    kept: xr.DataArray
+    layers: Layers
+    prices: PriceList
+    length: int
+    arms: int
+    controls: int
+    random: bool
+    seen: float
+
+    def oligos(self, n: Array) -> Array:
+        """Return the oligos that n backgrounds take."""
+        return (n * self.arms + self.controls) * (1.0 if self.random else self.barcodes)
+
+    def reads(self, n: Array) -> Array:
+        """Return the reads of all RNA and DNA libraries, and those that match random barcodes to oligos."""
+        known = (n * self.arms + self.controls) * self.barcodes * self.seen
+        libraries = self.replicates + (1 if self.layers.plasmid else self.replicates)
+        return known * (self.depth * libraries + (self.prices.association_reads if self.random else 0.0))
+
+    def price(self, n: Array) -> Array:
+        """Return what a library of n backgrounds costs."""
+        p = self.prices
+        fixed = p.per_library + self.replicates * p.per_replicate
+        return fixed + p.of_pool(self.oligos(n), self.length) + self.reads(n) / 1e6 * p.per_million_reads
+
+    def halfwidth(self, n: Array, level: float, each: bool) -> Array:
+        """Return half widths: of each element's effect, or of the mean over n backgrounds."""
+        return np.broadcast_to(halfwidth(self._error(n, each), level).to_numpy(), n.shape)
+
+    def power(self, n: Array, effect: float, alpha: float, each: bool) -> Array:
+        """Return the power of each element's test, or of that of the mean."""
+        return np.broadcast_to(chance(xr.DataArray(effect), self._error(n, each), alpha).to_numpy(), n.shape)
+
+    def _error(self, n: Array, each: bool) -> Any:
+        R, at = (xr.DataArray(x, dims="split") for x in (self.replicates, n))
+        return error_of(self.layers, self.inverse, R, None if each else at * self.kept)
+
+
+def cheapest(
+    *,
+    halfwidth: float | None = None,
+    effect: float | None = None,
+    assurance: float = 0.8,
+    budget: float | None = None,
+    n_oligos: int | None = None,
+    elements: int | None = None,
+    price: str | Path | None = None,
+    oligo_length: int = 200,
+    arms: int = 2,
+    controls: int = 0,
+    min_barcodes: int = 3,
+    max_barcodes: int = 100,
+    max_replicates: int = 6,
+    depth: Any = _DEPTHS,
+    pilot: xr.Dataset | None = None,
+    sd_barcode: float | None = None,
+    sd_replicate: float | None = None,
+    disp_rna: float = 0.1,
+    disp_dna: float = 0.03,
+    sd_reads: float = 1.0,
+    p_silent: float = 0.0,
+    tau: float | None = None,
+    sd_common: float | None = None,
+    sd_noisiness: float | None = None,
+    plasmid: bool | None = None,
+    weights: tuple[float, ...] = (-1.0, 1.0),
+    recovery: float = 1.0,
+    barcode_dispersion: float | None = None,
+    alpha: float = 0.05,
+    level: float = 0.95,
+) -> xr.Dataset:
+    """Find the split of a library between backgrounds, barcodes, replicates and depth.
+
+    With a target, ``halfwidth=`` or ``effect=`` (found with probability `assurance`), the cheapest library that
+    reaches it. Without one, the narrowest interval that ``budget=`` or ``n_oligos=`` (or both) allow. Every whole
+    number of barcodes and replicates up to the largest, and every depth given, is tried; the number of backgrounds is
+    solved for exactly. The claim is the average effect over backgrounds, as in `power`; with ``elements=`` it is the
+    effect in each of so many.
+
+    Parameters
+    ----------
+    halfwidth
+        Half width wanted, on log2.
+    effect, assurance
+        Instead: an effect that the test must find, and with what power.
+    budget, n_oligos
+        Most that the library may cost, and most oligos that may be ordered.
+    elements
+        How many elements are asked for their own effects; None: backgrounds are averaged over, and their number is
+        found.
+    price
+        A price list (see `read_prices`); None: the packaged one, whose synthesis prices are placeholders.
+    oligo_length
+        Whole oligo, nt.
+    arms
+        Oligos that each background takes; at least as many as `weights` compare.
+    controls
+        Constructs beside the arms (scrambles, positives).
+    min_barcodes, max_barcodes, max_replicates
+        Fewest and most of each; two replicates are the least. By variance alone one barcode for each of many
+        backgrounds is best, but a lone barcode shows neither its noise nor that it is an outlier.
+    depth
+        Mean reads of a barcode in a library that are tried.
+    pilot, sd_barcode, sd_replicate, disp_rna, disp_dna, sd_reads, p_silent, tau, sd_common, sd_noisiness
+        As in `power`; a pilot of one contrast.
+    plasmid, weights, recovery, alpha, level
+        As in `power`.
+    barcode_dispersion
+        As in `power`. None: barcodes are synthesised, each on an oligo of its own; otherwise they are random, and
+        more barcodes are no more oligos but more reads, also those that match them to oligos.
+
+    Returns
+    -------
+    Dataset
+        Without dims: ``backgrounds`` (or ``elements``), ``barcodes, replicates, depth, n_oligos, n_reads, price,
+        halfwidth``, ``lost`` (share of backgrounds expected to lose an arm), and ``power`` where an effect is given.
+        attrs: currency, date and note of the price list.
+
+    Raises
+    ------
+    EstimateError
+        If neither a target nor a limit is given, no split reaches the target within the limits, or the prices or the
+        noise are not known.
+
+    References
+    ----------
+    Cochran (1977), Sampling Techniques, 3rd ed., Wiley, chapter 10.
+
+    Examples
+    --------
+    >>> noise = {"sd_barcode": 0.5, "sd_replicate": 0.15, "tau": 0.5}
+    >>> split = cheapest(halfwidth=0.1, **noise)
+    >>> split["backgrounds"].item() > 100, split["barcodes"].item() < 10
+    (True, True)
+    >>> best = cheapest(n_oligos=2_000, **noise)
+    >>> best["n_oligos"].item() <= 2_000 and best["backgrounds"].item() > 10 * best["barcodes"].item()
+    True
+    """
+    level, alpha = require_probability(level, "level"), require_probability(alpha, "alpha")
+    target = _target(halfwidth, effect, assurance, budget, n_oligos)
+    tried = _tried(depth, min_barcodes, max_barcodes, max_replicates)
+    said = Said(
+        sd_barcode=sd_barcode,
+        sd_replicate=sd_replicate,
+        disp_rna=disp_rna,
+        disp_dna=disp_dna,
+        sd_reads=sd_reads,
+        p_silent=p_silent,
+        tau=tau,
+        sd_common=sd_common,
+        sd_noisiness=sd_noisiness,
+        plasmid=plasmid,
+        weights=weights,
+    )
+    if elements is None:
+        require_spread(tau, pilot)
+    layers = read_layers(said, _one_contrast(pilot), xr.DataArray(tried[2], dims="split"), None)
+    planned, place = np.unique(tried[0], return_inverse=True)
+    inverse, lost = (x[place] for x in seen(xr.DataArray(planned, dims="split"), recovery, barcode_dispersion))
+    splits = Candidates(
+        *tried,
+        inverse,
+        (1 - lost) ** float(np.count_nonzero(weights)),
+        layers,
+        read_prices(price),
+        _whole(oligo_length, "oligo_length", 1),
+        _arms(arms, weights),
+        _whole(controls, "controls", 0),
+        barcode_dispersion is not None,
+        recovery,
+    )
+    n = _numbers(splits, target, level, alpha, elements)
+    return _best(splits, n, target, level, alpha, elements)
+
+
+def _target(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos: Any) -> dict[str, float]:
+    if halfwidth is not None and effect is not None:
+        raise EstimateError("give halfwidth= (an interval) or effect= (a test), and not both")
+    given = {"halfwidth": halfwidth, "effect": effect, "budget": budget, "n_oligos": n_oligos}
+    if isinstance(effect, int | float) and not isinstance(effect, bool):
+        given["effect"] = abs(effect)
+    found = {k: require_positive(v, k) for k, v in given.items() if v is not None}
+    if not found:
+        raise EstimateError("say what is wanted: halfwidth= or effect=, or what there is: budget= or n_oligos=")
+    return found | ({"assurance": require_probability(assurance, "assurance")} if effect is not None else {})
+
+
+def _whole(value: Any, name: str, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise EstimateError(f"{name}={quoted(value)}: give a whole number of at least {least}")
+    return int(value)
+
+
+def _arms(arms: Any, weights: tuple[float, ...]) -> int:
+    compared = int(np.count_nonzero(weights))
+    if _whole(arms, "arms", 2) < compared:
+        raise EstimateError(f"weights={quoted(weights)} compare {compared} arms of {arms}; give arms={compared}")
+    return int(arms)
+
+
+def _tried(depth: Any, min_barcodes: int, max_barcodes: int, max_replicates: int) -> tuple[Array, Array, Array]:
+    depths = np.atleast_1d(along("depth", depth, 0).to_numpy())
+    least = _whole(min_barcodes, "min_barcodes", 1)
+    B = np.arange(float(least), _whole(max_barcodes, "max_barcodes", least) + 1)
+    R = np.arange(2.0, _whole(max_replicates, "max_replicates", 2) + 1)
+    grid = np.meshgrid(B, R, depths, indexing="ij")
+    return grid[0].ravel(), grid[1].ravel(), grid[2].ravel()
+
+
+def _one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
+    if pilot is None:
+        return None
+    require_pilot(pilot)
+    if "contrast" not in pilot.dims:
+        return pilot
+    if pilot.sizes["contrast"] > 1:
+        names = [str(name) for name in pilot["contrast"].to_numpy()]
+        raise EstimateError(
+            f"the pilot has several contrasts ({', '.join(names)}); give the components of one: arms={[names[0]]}"
+        )
+    return pilot.isel(contrast=0)
+
+
+def _numbers(splits: Candidates, target: dict[str, float], level: float, alpha: float, elements: int | None) -> Array:
+    """Return the backgrounds of each split: as few as reach the target, else as many as the limits allow; inf: none."""
+    start = np.full(len(splits.barcodes), _LEAST_BACKGROUNDS)
+    if elements is not None:
+        n = np.full(len(start), float(_whole(elements, "elements", 1)))
+        return np.where(_reaches(splits, n, target, level, alpha, True) & _allowed(splits, n, target), n, np.inf)
+    if "halfwidth" in target or "effect" in target:
+        n = least_integer(lambda at: _reaches(splits, at, target, level, alpha, False), start)
+        held = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
+        return np.where(_allowed(splits, held, target), n, np.inf)
+    over = least_integer(lambda at: ~_allowed(splits, at, target), start, most=MOST)
+    return np.where(over > _LEAST_BACKGROUNDS, over - 1, np.inf)
+
+
+def _reaches(splits: Candidates, n: Array, target: dict[str, float], level: float, alpha: float, each: bool) -> Any:
+    if "halfwidth" in target:
+        return splits.halfwidth(n, level, each) <= target["halfwidth"]
+    if "effect" in target:
+        return splits.power(n, target["effect"], alpha, each) >= target["assurance"]
+    return np.ones(len(n), dtype=bool)
+
+
+def _allowed(splits: Candidates, n: Array, target: dict[str, float]) -> Any:
+    return (splits.price(n) <= target.get("budget", np.inf)) & (splits.oligos(n) <= target.get("n_oligos", np.inf))
+
+
+def _best(
+    splits: Candidates, n: Array, target: dict[str, float], level: float, alpha: float, elements: int | None
+) -> xr.Dataset:
+    can, each = np.isfinite(n), elements is not None
+    if not can.any():
+        limits = [f"{name}=" for name in ("budget", "n_oligos") if name in target]
+        cure = f"raise {' or '.join(limits)}, " if limits else ""
+        raise EstimateError(
+            f"no split reaches the target: {cure}ask for less, or allow more: max_barcodes=, max_replicates= or depth="
+        )
+    held = np.where(can, n, _LEAST_BACKGROUNDS)
+    wide, price = splits.halfwidth(held, level, each), splits.price(held)
+    keys = (wide, price) if "halfwidth" in target or "effect" in target else (price, wide)
+    i = int(np.lexsort((*keys, ~can))[0])
+    found = {
+        "elements" if each else "backgrounds": int(held[i]),
+        "barcodes": int(splits.barcodes[i]),
+        "replicates": int(splits.replicates[i]),
+        "depth": float(splits.depth[i]),
+        "n_oligos": int(splits.oligos(held)[i]),
+        "lost": float(1 - splits.kept[i]),
+        "n_reads": round(float(splits.reads(held)[i])),
+        "price": float(price[i]),
+        "halfwidth": float(wide[i]),
+    }
+    if "effect" in target:
+        found["power"] = float(splits.power(held, target["effect"], alpha, each)[i])
+    p = splits.prices
+    return xr.Dataset(found, attrs={"currency": p.currency, "prices": p.date, "note": p.note, "level": level})

@@ -1,0 +1,252 @@
+"""The labelled verb: a grid of designs -> standard error, half width and power of a log2 effect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import xarray as xr
+
+from causalgia.errors import EstimateError, quoted
+from causalgia.mpra.planning.barcodes_seen import inverse_of_seen
+from causalgia.mpra.planning.chances import Error, alpha_for_q, chance, halfwidth, noisiness_nodes, root
+from causalgia.mpra.planning.layers import Layers
+from causalgia.mpra.planning.noise_model import Said, read_layers, require_spread
+from causalgia.mpra.planning.virtual import of_same_contrasts, virtual_effects
+from causalgia.planning.precision import require_probability
+
+Grid: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
+
+
+def power(
+    effect: Grid | xr.Dataset,
+    *,
+    barcodes: Grid,
+    replicates: Grid,
+    backgrounds: Grid | None = None,
+    depth: Grid | None = None,
+    depth_dna: float | None = None,
+    pilot: xr.Dataset | None = None,
+    sd_barcode: float | None = None,
+    sd_replicate: float | None = None,
+    sd_count: float | None = None,
+    disp_rna: float = 0.1,
+    disp_dna: float = 0.03,
+    sd_reads: float = 1.0,
+    p_silent: float = 0.0,
+    tau: float | None = None,
+    sd_common: float | None = None,
+    sd_noisiness: float | None = None,
+    plasmid: bool | None = None,
+    weights: tuple[float, ...] = (-1.0, 1.0),
+    recovery: float = 1.0,
+    barcode_dispersion: float | None = None,
+    slope: float | None = None,
+    alpha: float | None = None,
+    q: float | None = None,
+    share_true: float = 0.1,
+    level: float = 0.95,
+) -> xr.Dataset:
+    """Return what designs of an MPRA can tell of a log2 effect: standard error, interval half width and power.
+
+    Two questions. Without `backgrounds`, the effect in **one element**: ``se^2 = w [h^2 (sd_barcode^2 / B +
+    sd_replicate^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]`` with w = 2 for a difference of two arms; the same B
+    barcodes are read in each of R replicates, so that replicates do not buy off the barcodes' own noise. Tested by
+    the normal: the analysis shares variances over elements. With `backgrounds`, the **average effect** over n of
+    them: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees of freedom for the first
+    term, R - 1 for the second, and Satterthwaite's for their sum.
+
+    Parameters
+    ----------
+    effect
+        True log2 effects; or effects (estimates) of a virtual trial, which say also tau, with ``slope=``.
+    barcodes, replicates, backgrounds
+        B barcodes that each oligo should have, R replicates, and n backgrounds. These and `depth` may be a number or
+        several, which become a dim of that name.
+    depth
+        Mean reads of a barcode in one RNA library; None with `sd_count`, or as in the pilot.
+    depth_dna
+        Mean reads of a barcode in one DNA library; None: as `depth`.
+    pilot
+        From `components`: says every layer of noise that is not given here. Beside a virtual trial its contrasts are
+        matched by name; one alone speaks for any contrast.
+    sd_barcode, sd_replicate
+        Between barcodes of an oligo, and between replicates of an (element, arm); sd of log2.
+    sd_count
+        What counting adds to one barcode in one replicate, where no depth says it.
+    disp_rna, disp_dna
+        Of the negative binomial, variance ``m + dispersion m^2``.
+    sd_reads
+        Spread of the reads between barcodes (abundance, activity), sd of log2.
+    p_silent
+        Probability that a barcode's RNA is not seen in a replicate whatever its depth; a pilot's is in its components.
+    tau
+        Spread of the effect between backgrounds; of a virtual trial its own, in which what the predictor does not see
+        is missing: a pilot's is wider, ``tau=pilot["tau"].item()``.
+    sd_common
+        Of the contrast between replicates, shared by all backgrounds.
+    sd_noisiness
+        Elements differ in noise: sd of ``log h``, natural, about 0; h multiplies `sd_barcode` and `sd_replicate`.
+    plasmid
+        Whether one DNA library serves all replicates: its noise then shrinks with B alone.
+    weights
+        Of the arms in the contrast; ``(1, -1, -1, 1)`` for an interaction.
+    recovery
+        Share of the planned barcodes that is seen after loss and filters.
+    barcode_dispersion
+        None: barcodes are synthesised, as many for every oligo. 0: random, numbers are Poisson; above 0: wider,
+        variance ``m + dispersion m^2``.
+    slope
+        Measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an earlier library; 1
+        where the predictor predicts log2 activity itself.
+    alpha
+        Level of the two-sided test; without `q` 0.05.
+    q, share_true
+        Instead of alpha: the level of Benjamini-Hochberg, and the share of elements that have an effect (of this size).
+    level
+        Probability of the interval.
+
+    Returns
+    -------
+    Dataset
+        ``se, halfwidth, power, df, alpha`` on the dims of what was given as several (effect, backgrounds, barcodes,
+        replicates, depth; contrast and task of the virtual trial or the pilot), and ``lost``, the share of oligos
+        with fewer than two barcodes: backgrounds that lose an arm are not counted among the n.
+        ``se`` is the root mean square over elements of unlike noisiness; power is averaged over them.
+
+    Raises
+    ------
+    EstimateError
+        If a number of the design is too small, or what is known of the noise does not suffice; the message says what is
+        missing.
+
+    Notes
+    -----
+    The formula is that of averages of log ratios. Numbers are those of a design that works: elements whose barcodes are
+    lost, libraries of unlike depth and heavier tails than these make it worse. Plan from a pilot.
+
+    References
+    ----------
+    Myint et al. (2019), doi:10.1186/s12864-019-5556-x (power of MPRA). Genovese & Wasserman (2002),
+    doi:10.1111/1467-9868.00347 (the level at which q stops).
+
+    Examples
+    --------
+    >>> found = power(0.5, barcodes=[5, 10], replicates=4, sd_barcode=0.6, sd_replicate=0.15, sd_count=0.5)
+    >>> found["se"].round(4).values, found["power"].round(4).values
+    (array([0.4246, 0.3094]), array([0.2179, 0.3656]))
+    >>> many = power(
+    ...     0.5, backgrounds=[12, 30], barcodes=8, replicates=3, tau=0.5, sd_barcode=0.5, sd_replicate=0.2, sd_count=0.5
+    ... )
+    >>> many["power"].round(2).values
+    array([0.75, 0.99])
+    """
+    level = require_probability(level, "level")
+    if alpha is not None and q is not None:
+        raise EstimateError(f"alpha={quoted(alpha)} and q={quoted(q)} are two levels of one test; give one of the two")
+    alpha = require_probability(0.05 if alpha is None else alpha, "alpha")
+    said = Said(
+        sd_barcode=sd_barcode,
+        sd_replicate=sd_replicate,
+        sd_count=sd_count,
+        disp_rna=disp_rna,
+        disp_dna=disp_dna,
+        sd_reads=sd_reads,
+        p_silent=p_silent,
+        tau=tau,
+        sd_common=sd_common,
+        sd_noisiness=sd_noisiness,
+        plasmid=plasmid,
+        weights=weights,
+    )
+    of_dna = None if depth_dna is None else along("depth_dna", depth_dna, 0)
+    spread = None
+    if isinstance(effect, xr.Dataset):
+        size, spread = virtual_effects(effect, slope)
+        pilot = None if pilot is None else of_same_contrasts(pilot, size)
+    else:
+        size = along("effect", effect, -np.inf)
+    layers = read_layers(said, pilot, None if depth is None else along("depth", depth, 0), of_dna)
+    layers = layers if spread is None or tau is not None else layers.with_tau(spread)
+    B, R = along("barcodes", barcodes, 0), along("replicates", replicates, 1 if backgrounds is None else 2)
+    inverse, lost = seen(B, recovery, barcode_dispersion)
+    kept = (1 - lost) ** float(np.count_nonzero(weights))
+    if backgrounds is not None and spread is None:
+        require_spread(tau, pilot)
+    n = None if backgrounds is None else along("backgrounds", backgrounds, 2) * kept
+    return _answer(size, error_of(layers, inverse, R, n), lost, level, {"alpha": alpha, "q": q, "share": share_true})
+
+
+def along(name: str, value: Any, least: float) -> xr.DataArray:
+    """Return numbers as a DataArray: several along a dim of their name.
+
+    Raises
+    ------
+    EstimateError
+        If one is not a finite number, or too small.
+
+    Examples
+    --------
+    >>> along("barcodes", [5, 10], 0).dims, along("barcodes", 5, 0).dims
+    (('barcodes',), ())
+    """
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "iuf" or numbers.ndim > 1 or not numbers.size or not np.isfinite(numbers).all():
+        raise EstimateError(f"{name}={quoted(value)}: give a number, or a list of numbers")
+    whole = numbers.dtype.kind in "iu" or (numbers == np.round(numbers)).all()
+    if name in ("replicates", "backgrounds") and not (whole and (numbers >= least).all()):
+        raise EstimateError(f"{name}={quoted(value)}: give whole numbers of at least {least:g}")
+    if (numbers <= least).any() and name not in ("replicates", "backgrounds"):
+        raise EstimateError(f"{name}={quoted(value)}: give numbers above {least:g}")
+    numbers = numbers.astype(np.float64)
+    return xr.DataArray(numbers) if numbers.ndim == 0 else xr.DataArray(numbers, {name: np.asarray(value)}, (name,))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def seen(planned: xr.DataArray, recovery: float, dispersion: float | None) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the mean of 1 / B, and the share of oligos with fewer than two barcodes, for each planned number."""
+    if dispersion is not None and not (_is_number(dispersion) and 0 <= dispersion < np.inf):
+        raise EstimateError(
+            f"barcode_dispersion={quoted(dispersion)}: give 0 (Poisson) or more; without it numbers are exact"
+        )
+    recovery = recovery if recovery == 1 else require_probability(recovery, "recovery")
+    inverse, lost = inverse_of_seen(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
+    return tuple(planned.copy(data=x.reshape(planned.shape)) for x in (inverse, lost))  # type: ignore[return-value]
+
+
+def error_of(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.DataArray | None) -> Error:
+    """Return the error of one element's effect (n None), or of the mean over n backgrounds."""
+    unit = xr.DataArray(layers.unit(inverse, R))
+    if n is None:
+        nodes = [(w, root(xr.DataArray(layers.unit(inverse, R, h2)))) for w, h2 in noisiness_nodes(layers.sd_noisy)]
+        return Error([unit], [xr.DataArray(np.inf)], nodes)
+    parts = [(layers.tau2 + unit) / n, xr.DataArray(layers.common / R)]
+    found = Error(parts, [n - 1, R - 1], [])
+    return Error(found.parts, found.dfs, [(1.0, found.se())])
+
+
+def _answer(effect: xr.DataArray, error: Error, lost: xr.DataArray, level: float, test: dict[str, Any]) -> xr.Dataset:
+    q, share = test["q"], test["share"]
+    if q is None:
+        alpha = xr.DataArray(test["alpha"])
+    else:
+        q, share = require_probability(q, "q"), require_probability(share, "share_true")
+        alpha = alpha_for_q(effect, error, q=q, share_true=share)
+    columns = {
+        "se": error.se(),
+        "halfwidth": halfwidth(error, level),
+        "power": chance(effect, error, alpha),
+        "df": error.df(),
+        "alpha": alpha,
+        "lost": lost,
+    }
+    said = {"scale": "log2", "level": level} | ({} if q is None else {"q": q, "share_true": share})
+    out = xr.Dataset(
+        columns, attrs=said | {"question": "one element" if len(error.parts) == 1 else "mean over backgrounds"}
+    )
+    order = ("contrast", "task", "effect", "backgrounds", "barcodes", "replicates", "depth")
+    return out.transpose(*[dim for dim in order if dim in out.dims])

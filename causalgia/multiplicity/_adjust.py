@@ -1,0 +1,379 @@
+"""Many questions: p-values adjusted within a declared family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, cast, overload
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from causalgia.analysis import beyond
+from causalgia.effect_table import as_effect_table
+from causalgia.errors import EstimateError, OutcomesError, quoted
+from causalgia.estimation import as_estimates
+from causalgia.estimation._from_effects import require_errors
+from causalgia.estimation.arithmetic_floor import is_below_floor
+from causalgia.estimation.labels import labels_of
+from causalgia.estimation.tasks import with_effect_columns
+from causalgia.multiplicity.bands import seed_in_words
+from causalgia.multiplicity.families import families, family_codes, in_words
+from causalgia.multiplicity.fdr import hierarchical_q, storey_q
+from causalgia.multiplicity.few_clusters import automatic, fewest_clusters, n_resampled
+from causalgia.multiplicity.joint_methods import Joint, by_bootstrap, by_flips, by_multivariate_t, warn_of_skewness
+from causalgia.multiplicity.questions import Questions, asked, estimated, has_effects, require_units, unbounded
+from causalgia.multiplicity.sign_flips import enumerates
+from causalgia.multiplicity.stepwise import STEPWISE, Stepwise, stepwise
+from causalgia.multiplicity.weak import refuse_correlated
+from causalgia.notes import with_notes
+from causalgia.numerics.moments import Array, Codes
+from causalgia.schema import annotate, require_dataset
+from causalgia.streams import RNG, root_key
+
+Method = Literal[
+    "bh",
+    "by",
+    "holm",
+    "hochberg",
+    "bonferroni",
+    "storey",
+    "hierarchical",
+    "auto",
+    "bootstrap_t",
+    "sign_flip",
+    "dunnett",
+]
+
+_OF_P = (*STEPWISE, "storey", "hierarchical")
+_JOINT = ("bootstrap_t", "sign_flip", "dunnett")
+_CI_PROB = 0.95
+_LEVEL = 0.05
+_OF_ONE_METHOD = ("adjust_level", "skewness", "n_flips")
+
+
+@overload
+def adjust(
+    estimates: pd.Series[Any],
+    *,
+    method: Method = ...,
+    family: str | None = ...,
+    n_draws: int = ...,
+    n_flips: int = ...,
+    cluster: str | None = ...,
+    rng: RNG | None = ...,
+) -> pd.Series[float]: ...
+@overload
+def adjust(
+    estimates: npt.NDArray[Any] | Sequence[float],
+    *,
+    method: Method = ...,
+    family: str | None = ...,
+    n_draws: int = ...,
+    n_flips: int = ...,
+    cluster: str | None = ...,
+    rng: RNG | None = ...,
+) -> Array: ...
+@overload
+def adjust(
+    estimates: xr.Dataset | pd.DataFrame,
+    *,
+    method: Method = ...,
+    family: str | None = ...,
+    n_draws: int = ...,
+    n_flips: int = ...,
+    cluster: str | None = ...,
+    rng: RNG | None = ...,
+) -> xr.Dataset: ...
+def adjust(
+    estimates: xr.Dataset | pd.DataFrame | pd.Series[Any] | npt.NDArray[Any] | Sequence[float],
+    *,
+    method: Method = "bh",
+    family: str | None = None,
+    n_draws: int = 9_999,
+    n_flips: int = 9_999,
+    cluster: str | None = "auto",
+    rng: RNG | None = None,
+) -> xr.Dataset | pd.Series[float] | Array:
+    """Add p-values adjusted for the number of questions in their family.
+
+    ======================================= ==============================================================
+    expected share of false discoveries
+    ``"bh"``                                under independence or positive dependence
+    ``"by"``                                under any dependence
+    ``"storey"``                            BH times the estimated share of nulls; refused where estimates correlate
+    ``"hierarchical"``                      Benjamini-Bogomolov: families first, then inside those selected at .05
+    probability of any false discovery
+    ``"bonferroni"``, ``"holm"``            under any dependence
+    ``"hochberg"``                          under positive dependence
+    ``"auto"``                              ``"bootstrap_t"`` of 20 clusters or more, else ``"holm"``, with a note
+    ``"bootstrap_t"``                       the largest t of resampled clusters; for skewed effects; the p of the band
+    ``"dunnett"``                           the multivariate t of the covariance; for near-normal effects
+    ``"sign_flip"``                         Westfall-Young step-down over flipped clusters; assumes joint symmetry
+    ======================================= ==============================================================
+
+    Parameters
+    ----------
+    estimates
+        From `estimate`, any Dataset with ``p`` on the dim contrast (and task, model), or a table with columns
+        ``effect`` and ``se`` (or ``estimate`` and ``std_error``); a p of a Dataset that is NaN is no question: it is
+        not counted, and stays NaN. Or the effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``,
+        which are estimated first; ``"bootstrap_t"`` and ``"sign_flip"`` take nothing else. Or p-values of one family,
+        a list, an array (K,), a Series or a DataArray, each between 0 and 1.
+    method
+        One of the above. ``"auto"`` is for no false discovery at all: below 20 clusters resamples are too alike, and
+        the bootstrap-t finds next to nothing (with 12 contrasts of 5 clusters an effect of 1.5 sd in .01 of trials, by
+        Holm in .20). Estimates, which have no units to resample, take Holm as well. Holm assumes that each t-test is
+        valid: with few clusters *and* skewed effects it rejects too often (.15 of null families of 10 exponential
+        clusters), and only more clusters correct that.
+    family
+        What counts as one set of questions: None, all contrasts of one task (and model); the name of a coordinate on
+        contrast, whose values are the families inside one task; ``"all"``, every p-value of the Dataset.
+    n_draws
+        Resamples of ``"bootstrap_t"``.
+    n_flips
+        Flips of ``"sign_flip"``; all 2^G of them for G clusters where G is at most 14 or 2^G at most `n_flips`.
+    cluster
+        For effects, as in `estimate`: what is resampled or flipped whole.
+    rng
+        Seed, Generator or SeedSequence, for ``"bootstrap_t"`` and drawn flips.
+
+    Returns
+    -------
+    Dataset
+        The same with ``p_adjusted`` on the dims of ``p``, of no effect (attrs["null_value"]: 1 for ratios, else 0),
+        and attrs ``adjust`` (for ``"auto"`` what was taken; a note says why where that is Holm) and ``family``, and
+        ``exploratory`` as `contrast` has it. ``"bootstrap_t"`` and ``"dunnett"``: single-step, at most .05 where the
+        band of `simultaneous` excludes no effect, and ``p_step_down`` beside it. ``"sign_flip"``: attrs ``skewness``,
+        the largest of any contrast. ``"hierarchical"``: attrs ``adjust_level``, .05, at which families were selected:
+        these p are for that level alone (`hierarchical_q` takes another). Exact contrasts (se = 0) have p 1 or 0 as in
+        `estimate`; for ``"bootstrap_t"`` as its band has them. The three that take effects say 1 where the interval of
+        a ratio is ``unbounded``, as their band does. Of p-values alone the adjusted ones, and no Dataset: an array
+        (K,) of a list or an array, of a Series or DataArray one called ``p_adjusted`` with the same labels.
+
+    Raises
+    ------
+    EstimateError
+        If the method or family is unknown, the estimates have no p-values (one unit), one is not between 0 and 1 (or
+        is NaN, of p-values alone; the message names the entry), the method needs units that are not there, or supposes
+        what the estimates contradict.
+    OutcomesError
+        If `estimates` is no Dataset with a dim contrast.
+
+    Warns
+    -----
+    SkewnessWarning
+        ``"sign_flip"`` below 25 skew^2 clusters.
+
+    References
+    ----------
+    Benjamini & Hochberg (1995), doi:10.1111/j.2517-6161.1995.tb02031.x. Benjamini & Yekutieli (2001),
+    doi:10.1214/aos/1013699998. Holm (1979), www.jstor.org/stable/4615733. Hochberg (1988),
+    doi:10.1093/biomet/75.4.800. Storey (2002), doi:10.1111/1467-9868.00346. Benjamini & Bogomolov (2014),
+    doi:10.1111/rssb.12028. Romano & Wolf (2005), doi:10.1198/016214504000000539. Dunnett (1955),
+    doi:10.1080/01621459.1955.10501294. Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley.
+
+    Examples
+    --------
+    >>> estimates = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[3.0], [2.0]]), "p": (("contrast", "task"), [[0.01], [0.04]])},
+    ...     coords={"contrast": ["GATA1", "TAL1"], "task": ["K562"]},
+    ... )
+    >>> adjust(estimates, method="holm")["p_adjusted"].values.ravel()
+    array([0.02, 0.04])
+    >>> adjust([0.01, 0.04, 0.03], method="holm")
+    array([0.03, 0.06, 0.06])
+    """
+    if not isinstance(method, str):
+        raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
+    if not isinstance(estimates, xr.Dataset | pd.DataFrame) and _is_column(estimates):
+        column: pd.Series[float] | Array = _of_column(estimates, method, family)
+        return column
+    taken, why = _automatic(estimates, cluster) if method == "auto" else (method, None)
+    if taken in _JOINT:
+        out, how = _jointly(asked(estimates, cluster), taken, family, n_draws, n_flips, rng)
+    elif taken in _OF_P:
+        out, how = _one_by_one(_table(estimates, cluster), taken, family)
+    else:
+        raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
+    return with_notes(_said(out, how, family, method), *([why] if why else []))
+
+
+def _is_column(given: Any) -> bool:
+    return isinstance(given, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray)
+
+
+def _of_column(given: Any, method: str, family: str | None) -> Any:
+    """Adjust p-values that come without effects; labels of a Series or DataArray stay with them."""
+    p, name = _column(given), "holm" if method == "auto" else method
+    if name in _JOINT or name == "hierarchical":
+        needs = "coordinates that name families" if name == "hierarchical" else "units or a covariance"
+        raise EstimateError(
+            f"method={quoted(method)} needs {needs}, and p-values alone have none; give effects from cg.contrast or "
+            "estimates, or use method='holm' or 'bh'"
+        )
+    if name not in _OF_P:
+        raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
+    if family not in (None, "all"):
+        raise EstimateError(
+            f"family={quoted(family)}: p-values alone are one family; adjust each family by itself, or give a Dataset "
+            f"with 'p' and the coordinate {quoted(family)} on contrast"
+        )
+    adjusted = _of_one_family(p, name)
+    if isinstance(given, pd.Series):
+        return pd.Series(adjusted, index=given.index, name="p_adjusted")
+    return given.copy(data=adjusted).drop_attrs().rename("p_adjusted") if isinstance(given, xr.DataArray) else adjusted
+
+
+def _column(given: Any) -> Array:
+    """Return p-values alone as floats (K,), or refuse the first that is none."""
+    if np.ma.is_masked(given):
+        raise EstimateError("p has masked entries; leave them out before adjusting the others")
+    try:
+        whole = np.asarray(given)
+        p = whole.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise EstimateError(f"p does not hold numbers alone ({error}); give p-values between 0 and 1") from error
+    if whole.dtype.kind in "bcmMUS":
+        raise EstimateError(f"p has dtype {whole.dtype}, not floats; give p-values between 0 and 1")
+    if p.ndim != 1 or not p.size:
+        raise EstimateError(f"p has shape {p.shape}; give one p-value for each of one or more questions, as (K,)")
+    wrong = ~((p >= 0) & (p <= 1))
+    if wrong.any():
+        k = int(np.argmax(wrong))
+        labels = given.index if isinstance(given, pd.Series) else labels_of(given)[0] if labels_of(given) else None
+        named = "" if labels is None or labels[k] == k else f" ({labels[k]!s})"
+        cure = "leave it out" if np.isnan(p[k]) else "a p-value is a probability"
+        raise EstimateError(f"entry {k}{named}: p is {p[k]:g}, not between 0 and 1; {cure}")
+    return p
+
+
+def _automatic(given: Any, cluster: str | None) -> tuple[str, str | None]:
+    n_clusters = n_resampled(given, cluster)
+    if n_clusters is None and isinstance(given, xr.Dataset):
+        n_clusters = fewest_clusters(given)
+    return automatic(n_clusters, bounds="holm", takes="adjusted by Holm")
+
+
+def _one_by_one(table: xr.Dataset, method: str, family: str | None) -> tuple[xr.Dataset, dict[str, Any]]:
+    questions = _p_values(table)
+    p = questions.to_numpy().astype(np.float64)
+    adjusted = np.full(p.size, np.nan)
+    for members, answer in _by_family(table, p, method, family):
+        adjusted[members] = answer
+    column = questions.copy(data=adjusted.reshape(p.shape)).drop_attrs().transpose(*table["p"].dims)
+    return table.assign(p_adjusted=column), {"adjust": method, "family": in_words(family, questions)}
+
+
+_Answers: TypeAlias = list[tuple[Codes, Array]]
+
+
+def _table(given: Any, cluster: str | None) -> xr.Dataset:
+    given = with_effect_columns(given)
+    if isinstance(given, pd.DataFrame) and "effect" not in given and "p" in given:
+        raise OutcomesError("the table has no column 'effect'; to adjust its p-values alone: cg.adjust(table['p'])")
+    if has_effects(given):
+        return estimated(given, cluster)
+    others = isinstance(given, xr.Dataset) and "effect" in given and bool({"se", "covariance"} & set(given.variables))
+    others |= isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims
+    if isinstance(given, xr.Dataset) and not others and "outcome" not in given:
+        return as_effect_table(given)
+    return as_estimates(given) if hasattr(given, "columns") or isinstance(given, xr.Dataset) else given
+
+
+def _by_family(table: xr.Dataset, p: Array, method: str, family: str | None) -> _Answers:
+    if method == "hierarchical":
+        return _hierarchical(table, p, family)
+    flat = p.ravel()
+    asked_for = [members[~np.isnan(flat[members])] for members in families(table, family, p.shape)]
+    if method == "storey":
+        for members in asked_for:
+            refuse_correlated(table, members)
+    return [(members, _of_one_family(flat[members], method)) for members in asked_for if len(members)]
+
+
+def _of_one_family(p: Array, method: str) -> Array:
+    return storey_q(p)[0] if method == "storey" else stepwise(p, cast("Stepwise", method))
+
+
+def _hierarchical(table: xr.Dataset, p: Array, family: str | None) -> _Answers:
+    if family in (None, "all"):
+        raise EstimateError(
+            "method='hierarchical' selects families first; name the coordinate on contrast that makes them with family="
+        )
+    codes = family_codes(table, family)
+    columns = np.arange(p.size, dtype=np.intp).reshape(len(p), -1).T
+    return [
+        (column, hierarchical_q(p.ravel()[column], codes, level=_LEVEL).q)
+        for column in columns
+        if not np.isnan(p.ravel()[column]).all()
+    ]
+
+
+def _jointly(
+    questions: Questions, method: str, family: str | None, n_draws: int, n_flips: int, rng: RNG | None
+) -> tuple[xr.Dataset, dict[str, Any]]:
+    table = questions.estimates
+    said: dict[str, Any] = {"adjust": method, "seed": seed_in_words(rng)}
+    needs_rng = method == "bootstrap_t" or (
+        method == "sign_flip" and not enumerates(require_units(questions, method).n_clusters, n_flips)
+    )
+    key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
+    se, shape = questions.numbers("se"), table["ace"].shape
+    single, down = np.empty_like(se), np.empty_like(se)
+    if method == "sign_flip":
+        said |= {"skewness": warn_of_skewness(require_units(questions, method)), "n_flips": n_flips}
+    elif method == "bootstrap_t":
+        said["n_draws"] = n_draws
+    for members in families(table, family, shape):
+        if method == "sign_flip":
+            units = require_units(questions, method)
+            single[members] = by_flips(units, members, n_flips=n_flips, key=key)
+            continue
+        found = _together(questions, method, members, se[members], n_draws, key)
+        single[members], down[members] = found.p_single_step, found.p_step_down
+    never = unbounded(table).ravel() | is_below_floor(table).ravel()
+    single[never], down[never] = 1.0, 1.0
+    chosen = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
+    out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in chosen.items()})
+    return out, said | {"family": in_words(family, table["ace"])}
+
+
+def _said(out: xr.Dataset, said: dict[str, Any], family: str | None, method: str) -> xr.Dataset:
+    """Say how p was adjusted, and nothing of another method before it."""
+    stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
+    kept = {name: value for name, value in out.attrs.items() if name not in stale}
+    out = out if said["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
+    level = {"adjust_level": _LEVEL} if said["adjust"] == "hierarchical" else {}
+    out.attrs = kept | said | level | beyond(kept, adjust=method, families=family)
+    return annotate(out)
+
+
+def _together(questions: Questions, method: str, members: Codes, se: Array, n_draws: int, key: int) -> Joint:
+    if method == "dunnett":
+        return by_multivariate_t(questions, members, ci_prob=_CI_PROB, key=key)
+    units = require_units(questions, method)
+    return by_bootstrap(units, members, se=se, ci_prob=_CI_PROB, n_draws=n_draws, key=key)
+
+
+def _p_values(estimates: xr.Dataset) -> xr.DataArray:
+    """Return p with contrast as its first dim, each NaN or between 0 and 1."""
+    require_dataset(estimates, "estimates")
+    if "contrast" not in estimates.dims:
+        raise OutcomesError("estimates: no dim 'contrast'; a Dataset from cg.estimate has it")
+    if "p" not in estimates:
+        require_errors(estimates)
+        raise EstimateError("the estimates have no p-values; take them from cg.estimate or cg.from_effects")
+    p = estimates["p"]
+    if "contrast" not in p.dims or p.dtype.kind != "f":
+        raise OutcomesError(f"estimates: 'p' has dims {p.dims} and dtype {p.dtype}, not floats on the dim contrast")
+    if p.size == 0:
+        raise EstimateError("the estimates have no contrasts (or tasks); the selection before adjust left none")
+    p = p.transpose("contrast", ...)
+    wrong = np.argwhere(((p < 0) | (p > 1)).to_numpy())
+    if len(wrong):
+        k = wrong[0][0]
+        name = p["contrast"].to_numpy()[k]
+        raise EstimateError(f"contrast {name!s}: p is {p.to_numpy()[tuple(wrong[0])]!s}, not between 0 and 1")
+    return p

@@ -1,0 +1,109 @@
+"""One family at a time: p and half-widths that hold for all its members together."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from causalgia.errors import SkewnessWarning
+from causalgia.estimation.request import users_level
+from causalgia.estimation.transformed_t import ENOUGH
+from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
+from causalgia.multiplicity.clustered import cluster_sums, column_chunks, sized_columns
+from causalgia.multiplicity.multivariate_t import multivariate_t_max
+from causalgia.multiplicity.questions import Questions, Units
+from causalgia.multiplicity.sign_flips import sign_flip_max_t
+from causalgia.numerics.moments import Array, Codes, centred, skewness
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Answers for the m members of a family, each of shape ``(m,)``.
+
+    Attributes
+    ----------
+    p_single_step, p_step_down
+        Adjusted p of no effect: the first is below ``1 - ci_prob`` where the band excludes it.
+    half_width
+        Of the simultaneous band, on the scale of the ACE; for a ratio on that of its logarithm.
+    critical
+        The same in standard errors; for members without spread the critical value of the others.
+    """
+
+    p_single_step: Array
+    p_step_down: Array
+    half_width: Array
+    critical: Array
+
+
+def by_bootstrap(units: Units, members: Codes, *, se: Array, ci_prob: float, n_draws: int, key: int) -> Joint:
+    """Answer by the bootstrap-t of the largest ``|t|``."""
+    found = bootstrap_t_max(units.of(members), units.cluster, n_draws=n_draws, ci_prob=ci_prob, rng=key)
+    own = found.rare & (se > 0)
+    critical = np.divide(found.half_width, se, out=np.full(len(se), found.critical), where=own)
+    return Joint(found.p_single_step, found.p_step_down, found.half_width, critical)
+
+
+def by_multivariate_t(questions: Questions, members: Codes, *, ci_prob: float, key: int) -> Joint:
+    """Answer by the multivariate t of the estimates' correlation; contrasts of different df are mapped t -> z each.
+
+    Independent errors share no scale either: their maximum is Sidak's.
+    """
+    found = questions.working(ci_prob)
+    effect, se, df = (x.ravel()[members] for x in (questions.effect(ci_prob), found.error, found.df))
+    vary = se > 0
+    p = np.where(effect == 0, 1.0, 0.0)
+    single, down, critical = p.copy(), p, np.full(len(se), _quantile(df, ci_prob))
+    if vary.any():
+        with np.errstate(over="ignore"):
+            t = np.minimum(np.abs(effect[vary]) / se[vary], 1e100)
+        factor = questions.factor_of(members[vary])
+        if factor is None:
+            p_raw = 2 * special.stdtr(df[vary], -t)
+            single[vary], down[vary] = _independent(p_raw, "sidak"), _independent(p_raw, "holm-sidak")
+            critical[vary] = special.stdtrit(df[vary], 0.5 + ci_prob ** (1 / len(t)) / 2)
+        elif not np.allclose(df[vary], df[vary][0], rtol=1e-9):
+            z = -special.ndtri(np.maximum(special.stdtr(df[vary], -t), 1e-300))
+            joint = multivariate_t_max(z, factor, ci_prob=ci_prob, rng=key)
+            critical[vary] = -special.stdtrit(df[vary], special.ndtr(-joint.critical))
+            single[vary], down[vary] = joint.p_single_step, joint.p_step_down
+        else:
+            joint = multivariate_t_max(t, factor, float(df[vary][0]), ci_prob=ci_prob, rng=key)
+            critical[vary] = joint.critical
+            single[vary], down[vary] = joint.p_single_step, joint.p_step_down
+    return Joint(single, down, critical * se, critical)
+
+
+def by_flips(units: Units, members: Codes, *, n_flips: int, key: int | None) -> Array:
+    """Return step-down p by sign flips of whole clusters, shape ``(m,)``."""
+    return sign_flip_max_t(units.of(members), units.cluster, n_flips=n_flips, rng=key).p_step_down
+
+
+def warn_of_skewness(units: Units) -> float:
+    """Return the largest absolute skewness of any contrast's cluster sums; warn where n < 25 skew^2."""
+    largest = 0.0
+    for chunk in column_chunks(units.ice):
+        sums = cluster_sums(sized_columns(units.ice[:, chunk])[0], units.cluster)
+        largest = max(largest, float(np.abs(skewness(centred(sums)[1])).max()))
+    if units.n_clusters < ENOUGH * largest**2:
+        warnings.warn(
+            f"the ICE have skewness up to {largest:.2g}, and sign flips suppose joint symmetry: with "
+            f"{units.n_clusters} independent units, below {ENOUGH} skew^2 = {ENOUGH * largest**2:.0f}, they reject too "
+            "often; use method='bootstrap_t'",
+            SkewnessWarning,
+            stacklevel=users_level(),
+        )
+    return largest
+
+
+def _independent(p: Array, method: str) -> Array:
+    from statsmodels.stats.multitest import multipletests
+
+    return np.asarray(multipletests(np.minimum(p, np.nextafter(1.0, 0.0)), method=method)[1])
+
+
+def _quantile(df: Array, ci_prob: float) -> Array:
+    return np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2))

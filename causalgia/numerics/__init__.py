@@ -1,0 +1,1 @@
+"""Numbers in arrays: moments that keep their digits, running sums, rows on disk."""

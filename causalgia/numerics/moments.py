@@ -1,0 +1,188 @@
+"""Sums that keep their digits: means and residuals by two passes, norms without overflow, skewness, p and limits."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.numerics.row_blocks import first_row, less, mean_from
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Codes: TypeAlias = npt.NDArray[np.intp]
+
+
+def group_sums(x: npt.NDArray[np.floating], codes: Codes) -> Array:
+    """Sum rows that share a code.
+
+    Parameters
+    ----------
+    x
+        Values, shape ``(n, ...)``.
+    codes
+        The group of each row, 0 to G - 1, every group present, shape ``(n,)``.
+
+    Returns
+    -------
+    array
+        Shape ``(G, ...)``, on the scale of `x`.
+
+    Examples
+    --------
+    >>> group_sums(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 0]))
+    array([5., 2.])
+    """
+    from scipy import sparse
+
+    n = len(codes)
+    indicator = sparse.csr_array((np.ones(n), (codes, np.arange(n))))
+    sums = np.asarray(indicator @ np.asarray(x, dtype=np.float64).reshape(n, -1))
+    return sums.reshape(-1, *x.shape[1:])
+
+
+def centred(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Array, Array]:
+    """Return group means and residuals, by two passes; the mean of all rows by blocks of them, as `rowwise` adds.
+
+    Each group is first shifted by its own first row, so an offset of 1e6 costs no digits and a constant group has
+    residuals that are exactly 0.
+
+    Parameters
+    ----------
+    x
+        Values, shape ``(n, ...)``.
+    codes
+        The group of each row, shape ``(n,)``; without it all rows are one group.
+
+    Returns
+    -------
+    means, residuals
+        Shapes ``(G, ...)`` and ``(n, ...)``, in float64, on the scale of `x`.
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), doi:10.1080/00031305.1983.10483115.
+
+    Examples
+    --------
+    >>> means, residuals = centred(np.array([1e6 + 1.0, 1e6 + 2.0, 1e6 + 6.0]))
+    >>> means, residuals
+    (array([1000003.]), array([-2., -1.,  3.]))
+    """
+    if codes is None:
+        first = first_row(x)
+        shift = mean_from(x, first)
+        return first + shift, less(x, first=first, shift=shift)
+    first = np.asarray(x, dtype=np.float64)[np.unique(codes, return_index=True)[1]]
+    shifted = np.asarray(x, dtype=np.float64) - first[codes]
+    sizes = np.bincount(codes).reshape(-1, *[1] * (x.ndim - 1))
+    means = group_sums(shifted, codes) / sizes
+    shifted -= means[codes]
+    return first + means, shifted
+
+
+def root_sum_squares(factor: Array) -> tuple[Array, Array]:
+    """Return the norm of each column and the largest share of one row in its square.
+
+    The rows are scaled by the largest before they are squared: nothing overflows, nothing vanishes.
+
+    Parameters
+    ----------
+    factor
+        Independent pieces of an estimate, shape ``(G, ...)``.
+
+    Returns
+    -------
+    norm, share
+        Shape ``(...)`` each; the share of a column of zeros is 0.
+
+    Examples
+    --------
+    >>> root_sum_squares(np.array([[3e200, 0.0], [4e200, 0.0]]))
+    (array([5.e+200, 0.e+000]), array([0.64, 0.  ]))
+    """
+    peak = np.abs(factor).max(axis=0)
+    square = ((factor / np.where(peak > 0, peak, 1.0)) ** 2).sum(axis=0)
+    return peak * np.sqrt(square), np.divide(1.0, square, out=np.zeros_like(square), where=square > 0)
+
+
+def skewness(residuals: Array) -> Array:
+    """Return ``m3 / m2^1.5`` of centred values of shape ``(n, ...)``, shape ``(...)``; 0 where they do not vary.
+
+    m2 and m3 are means over n of squares and cubes.
+
+    Examples
+    --------
+    >>> skewness(np.array([-1.0, -1.0, 2.0])).round(4)
+    np.float64(0.7071)
+    """
+    peak = np.abs(residuals).max(axis=0)
+    z = residuals / np.where(peak > 0, peak, 1.0)
+    spread = (z**2).mean(axis=0) ** 1.5
+    return np.asarray(np.divide((z**3).mean(axis=0), spread, out=np.zeros_like(spread), where=spread > 0))[()]
+
+
+def p_and_limits(ace: Array, se: Array, df: Array, ci_prob: float) -> tuple[Array, Array, Array]:
+    """Return the two-sided p of ACE = 0 and the limits of the t interval.
+
+    Where `se` is 0 the interval is the point `ace`, and p is 1 if that is 0, else 0.
+
+    Parameters
+    ----------
+    ace, se, df
+        Average causal effect, its standard error and degrees of freedom, of one shape.
+    ci_prob
+        Probability of the interval.
+
+    Returns
+    -------
+    p, lower, upper
+        Of the shape of `ace`.
+
+    Examples
+    --------
+    >>> p, lower, upper = p_and_limits(np.array([1.0, 2.0]), np.array([0.5, 0.0]), np.array([9.0, 9.0]), 0.95)
+    >>> p.round(4), lower.round(4), upper.round(4)
+    (array([0.0766, 0.    ]), array([-0.1311,  2.    ]), array([2.1311, 2.    ]))
+    """
+    from scipy import special
+
+    exact = se == 0
+    with np.errstate(over="ignore"):
+        t = np.abs(ace) / np.where(exact, 1.0, se)
+    p = np.where(exact, np.where(ace == 0, 1.0, 0.0), 2 * special.stdtr(df, -t))
+    half = special.stdtrit(df, 0.5 + ci_prob / 2) * se
+    return np.minimum(p, 1.0), ace - half, ace + half
+
+
+def satterthwaite(variances: Array, dfs: Array) -> Array:
+    """Return the degrees of freedom of a sum of independent variance estimates.
+
+    ``(sum_j v_j)^2 / sum_j v_j^2 / df_j``; where all are 0 the sum of the df, so that it is always finite.
+
+    Parameters
+    ----------
+    variances
+        Estimated variances, shape ``(J, ...)``, zeros allowed.
+    dfs
+        Their degrees of freedom, broadcast against `variances`.
+
+    Returns
+    -------
+    array
+        Shape ``(...)``.
+
+    References
+    ----------
+    Satterthwaite (1946), doi:10.2307/3002019. Welch (1947), doi:10.1093/biomet/34.1-2.28.
+
+    Examples
+    --------
+    >>> satterthwaite(np.array([1.0, 1.0]), np.array([4.0, 4.0]))
+    np.float64(8.0)
+    """
+    peak = variances.max(axis=0)
+    v = variances / np.where(peak > 0, peak, 1.0)
+    total, spread = v.sum(axis=0), (v**2 / dfs).sum(axis=0)
+    every = np.broadcast_to(dfs, v.shape).sum(axis=0, dtype=float)
+    return np.asarray(np.divide(total**2, spread, out=np.array(every), where=spread > 0))[()]

@@ -1,0 +1,325 @@
+"""How many units: for an interval, for a verdict, for a test; and what a given number can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import special
+
+from causalgia.errors import EstimateError, quoted
+from causalgia.planning.pilot import Pilot, contrasted, read_pilot
+from causalgia.planning.power_functions import Array, detectable, t_power, t_quantile, verdict_probability
+from causalgia.planning.precision import MOST, least_integer, require_positive, require_probability
+from causalgia.verdicts.rare_effects import as_rare
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
+
+
+def sample_size(
+    pilot: Any = None,
+    *,
+    sd: float | None = None,
+    halfwidth: float | None = None,
+    rope: tuple[float, float] | float | None = None,
+    effect: float | None = None,
+    assurance: float = 0.8,
+    level: float = 0.95,
+    rare: float | str | None = "auto",
+) -> xr.Dataset:
+    """Find how many units a new trial needs: for an interval of a given half width, for a verdict, or for a test.
+
+    ``halfwidth=``: the least n with ``t_df se(n) <= halfwidth``, se(n) from the pilot's variances. ``rope=``: the least
+    n at which `causalgia.decide` gives a verdict on one effect with probability `assurance`: increases or decreases by
+    t tests at ``(1 - level) / 2`` a side, negligible by two one-sided tests at ``1 - level``. Without ``effect=`` that
+    probability is averaged over what the pilot leaves open: the effect and its sd under the reference prior, a t about
+    the pilot's estimate. ``effect=`` alone: the least n at which the two-sided test of no effect has power `assurance`.
+
+    Parameters
+    ----------
+    pilot
+        Effects from `contrast`; estimates; a table with effect, se and n_units; or outcomes that keep an analysis,
+        which says the contrasts. Effects of several predictors (dim model) mean the claim about retrainings too: the
+        new trial has as many, newly trained, and the variance between them is a floor under the half width.
+        Units that share parents are taken to share them as in the pilot.
+    sd
+        Instead: the sd of the ICE of independent units.
+    halfwidth
+        Half width wanted, on the scale of the effect.
+    rope
+        Region of practical equivalence on the scale of the contrast; 0 asks for a direction.
+    effect
+        A true effect to plan for, on the scale of the contrast: 1 is none for ratios.
+    assurance
+        Probability wanted of the verdict, or power.
+    level
+        Probability of the interval; 1 - level is the level of the tests.
+    rare
+        Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`: nothing is negligible
+        with fewer than ``3 / rare`` clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
+
+    Returns
+    -------
+    Dataset
+        ``n_units, n_clusters (contrast, task)`` and what they reach: ``halfwidth`` or ``assurance``. An exact pilot (no
+        spread) needs 2. For a plain sd, without dims.
+
+    Raises
+    ------
+    EstimateError
+        If the target cannot be reached by any number of units, the question is not one of the three, or the pilot
+        lacks what it needs; the message names the contrast and the cure.
+    DecisionError
+        If `rare` is neither ``"auto"``, ``"none"`` nor between 0 and 1.
+
+    References
+    ----------
+    O'Hagan, Stevens & Campbell (2005), doi:10.1002/pst.175 (assurance). Schuirmann (1987), doi:10.1007/BF01068419.
+
+    Examples
+    --------
+    >>> int(sample_size(sd=1.0, halfwidth=0.25)["n_units"])
+    64
+    >>> int(sample_size(sd=1.0, effect=0.5)["n_units"])
+    34
+    >>> int(sample_size(sd=1.0, effect=0.0, rope=(-0.5, 0.5))["n_units"])
+    36
+    """
+    if (halfwidth is None) == (rope is None and effect is None):
+        raise EstimateError("give halfwidth= (an interval), rope= (a verdict) or effect= (a test), and not two of them")
+    level, wanted = require_probability(level, "level"), require_probability(assurance, "assurance")
+    plan = read_pilot(pilot, sd)
+    if halfwidth is not None:
+        return _for_halfwidth(plan, require_positive(halfwidth, "halfwidth"), level)
+    at, region, least = _read_effect(plan, effect), _region(plan, rope), _least(pilot, rare)
+    said = {"level": level, "question": _question(effect, rope, plan)}
+    clusters = least_integer(
+        lambda g: _chance(plan, g, at, region, level, least) >= wanted, np.full(plan.per_cluster.shape, 2.0)
+    )
+    _refuse(plan, clusters, at, region, wanted)
+    return _sized(plan, clusters, {"assurance": _chance(plan, clusters, at, region, level, least)}, said)
+
+
+def power(
+    pilot: Any = None,
+    *,
+    n_units: int,
+    sd: float | None = None,
+    effect: float | None = None,
+    rope: tuple[float, float] | float | None = None,
+    level: float = 0.95,
+    rare: float | str | None = "auto",
+) -> xr.Dataset:
+    """Return the chance that a new trial of so many units reaches a verdict (`rope`), or rejects no effect.
+
+    Without ``effect=`` the chance is averaged over what the pilot leaves open (its assurance), as in `sample_size`; a
+    power at the pilot's own estimate would be inflated in a contrast that was picked for its size.
+
+    Parameters
+    ----------
+    pilot, sd, effect, rope, level, rare
+        As in `sample_size`.
+    n_units
+        Units of the new trial.
+
+    Returns
+    -------
+    Dataset
+        ``power, se, halfwidth (contrast, task)``.
+
+    Raises
+    ------
+    EstimateError
+        If the pilot lacks what it needs, or there are fewer than two units (or clusters).
+
+    Examples
+    --------
+    >>> power(sd=1.0, n_units=20, effect=0.5)["power"].round(6).item()
+    0.564504
+    """
+    level = require_probability(level, "level")
+    plan = read_pilot(pilot, sd)
+    at, region = _read_effect(plan, effect), _region(plan, rope)
+    said = {"level": level, "question": _question(effect, rope, plan)}
+    clusters = _clusters(plan, n_units)
+    se, df = plan.error(clusters)
+    chance = _chance(plan, clusters, at, region, level, _least(pilot, rare))
+    half = t_quantile(df, 0.5 + level / 2) * se
+    columns = {"power": chance, "se": plan.size_of(se), "halfwidth": plan.size_of(half)}
+    return plan.dataset(columns, said | {"n_units": int(n_units)})
+
+
+def minimal_detectable_effect(
+    pilot: Any = None, *, n_units: int, sd: float | None = None, power: float = 0.8, level: float = 0.95
+) -> xr.Dataset:
+    """Return the least effect that the two-sided test finds with this power in a new trial of so many units.
+
+    Parameters
+    ----------
+    pilot, sd, level
+        As in `sample_size`.
+    n_units
+        Units of the new trial.
+    power
+        Power wanted.
+
+    Returns
+    -------
+    Dataset
+        ``minimal_detectable_effect, se (contrast, task)``; 0 for an exact pilot. It is the distance from no effect,
+        attrs["null_value"]; for a ratio of means that by which it exceeds 1 (or its inverse does).
+
+    Raises
+    ------
+    EstimateError
+        If the pilot lacks what it needs, or there are fewer than two units (or clusters).
+
+    Examples
+    --------
+    >>> minimal_detectable_effect(sd=1.0, n_units=20)["minimal_detectable_effect"].round(6).item()
+    0.660442
+    """
+    level, power = require_probability(level, "level"), require_probability(power, "power")
+    plan = read_pilot(pilot, sd)
+    se, df = plan.error(_clusters(plan, n_units))
+    least = detectable(se, df, power=power, level=level)
+    least = least if plan.ratio is None else np.expm1(least)
+    columns = {"minimal_detectable_effect": least, "se": plan.size_of(se)}
+    return plan.dataset(columns, {"level": level, "power": power, "n_units": int(n_units)})
+
+
+def read_rope(rope: Any) -> tuple[float, float]:
+    """Read a region of practical equivalence; 0 is the point of no effect.
+
+    Examples
+    --------
+    >>> read_rope(0), read_rope((-0.1, 0.2))
+    ((0.0, 0.0), (-0.1, 0.2))
+    """
+    if isinstance(rope, int | float) and not isinstance(rope, bool) and rope == 0:
+        return 0.0, 0.0
+    try:
+        low, high = (float(end) for end in rope)
+    except (TypeError, ValueError) as error:
+        raise EstimateError(f"rope={quoted(rope)}: give (lower, upper), for example (-0.1, 0.1), or 0") from error
+    if not -np.inf < low < high < np.inf:
+        raise EstimateError(
+            f"rope={quoted(rope)}: the lower end is not below the upper one; rope=0 asks for a direction"
+        )
+    return low, high
+
+
+def _for_halfwidth(plan: Pilot, halfwidth: float, level: float) -> xr.Dataset:
+    def reached(clusters: Array) -> Array:
+        se, df = plan.error(clusters)
+        return plan.size_of(np.asarray(t_quantile(df, 0.5 + level / 2) * se))
+
+    start = np.full(plan.per_cluster.shape, 2.0)
+    ratio = 1.05 if (plan.floor > 0).any() else 2.0
+    clusters = least_integer(lambda g: reached(g) <= halfwidth, start, ratio=ratio)
+    if np.isinf(clusters).any():
+        never = np.isinf(clusters)
+        if not (plan.floor > 0)[never].all():
+            never &= plan.floor == 0
+            raise EstimateError(
+                f"{plan.name(never)}: a half width of {halfwidth:g} needs more than {MOST:.0g} clusters; ask for a "
+                "wider one, on the scale of the effect"
+            )
+        floor = plan.size_of(np.sqrt(plan.floor))[never][0] * float(t_quantile(plan.floor_df, 0.5 + level / 2))
+        raise EstimateError(
+            f"{plan.name(never)}: no number of units reaches a half width of {halfwidth:g}, because "
+            f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors (cg.cheapest_split says "
+            "how many), or claim less by picking one of the dim 'model'"
+        )
+    return _sized(plan, clusters, {"halfwidth": reached(clusters)}, {"level": level, "question": "half width"})
+
+
+def _clusters(plan: Pilot, n_units: int) -> Array:
+    whole = isinstance(n_units, int | np.integer) and not isinstance(n_units, bool)
+    if not whole or (n_units < 2 * plan.size).any():
+        least = int(np.ceil(2 * plan.size.max()))
+        raise EstimateError(
+            f"n_units={quoted(n_units)}: give an integer of at least {least} (two clusters as in the pilot)"
+        )
+    return np.asarray(n_units / plan.size)
+
+
+def _sized(plan: Pilot, clusters: Array, reached: dict[str, Array], said: dict[str, Any]) -> xr.Dataset:
+    units = np.ceil(clusters * plan.size - 1e-9).astype(np.int64)
+    return plan.dataset({"n_units": units, "n_clusters": clusters.astype(np.int64)} | reached, said)
+
+
+def _chance(
+    plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, level: float, least: float
+) -> Array:
+    """Chance of a verdict (or of a rejection without a rope) in a new trial; negligible from `least` clusters on."""
+    se, df = plan.error(clusters)
+    enough = clusters >= least
+    if effect is not None:
+        if rope is None:
+            return t_power(effect, se, df, level=level)
+        return verdict_probability(effect, se, se, df, rope=rope, level=level, negligible=enough)
+    assert plan.ace is not None  # _read_effect
+    assert plan.se is not None
+    assert plan.df is not None
+    scale, weight = _scales(plan.df)
+    spread = np.sqrt(plan.se**2 + se**2) * scale
+    ends = (0.0, 0.0) if rope is None else rope
+    chance = verdict_probability(plan.ace, spread, se * scale, df, rope=ends, level=level, negligible=enough)
+    return np.asarray((weight * chance).sum(axis=0))
+
+
+def _least(pilot: Any, rare: float | str | None) -> float:
+    """Return from how many clusters on an effect may be called negligible."""
+    share = as_rare(rare, contrasted(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset())
+    return 0.0 if share is None else 3 / share - 1e-9
+
+
+def _scales(df: Array) -> tuple[Array, Array]:
+    """Nodes and weights of sd / (the pilot's sd) given the pilot: ``sqrt(df / chi2_df)``."""
+    finite = np.where(np.isfinite(df), df, 1e9)
+    probability = ((_NODES + 1) / 2).reshape(-1, *[1] * df.ndim)
+    return np.sqrt(finite / special.chdtri(finite, probability)), (_WEIGHTS / 2).reshape(-1, *[1] * df.ndim)
+
+
+def _region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
+    """Return the region on the pilot's scale; 0 is no effect."""
+    if rope is None:
+        return None
+    low, high = read_rope(rope)
+    return (
+        (0.0, 0.0) if low == high else (plan.put(low, f"rope={quoted(rope)}"), plan.put(high, f"rope={quoted(rope)}"))
+    )
+
+
+def _read_effect(plan: Pilot, effect: float | None) -> float | None:
+    """Return an effect on the pilot's scale."""
+    if effect is None and plan.ace is None:
+        raise EstimateError("sd= says nothing of the effect; give effect= too, or a pilot")
+    if effect is not None and not (isinstance(effect, int | float | np.number) and np.isfinite(effect)):
+        raise EstimateError(f"effect={quoted(effect)} is not a finite number")
+    return None if effect is None else plan.put(float(effect), f"effect={quoted(effect)}")
+
+
+def _refuse(
+    plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, assurance: float
+) -> None:
+    if not np.isinf(clusters).any():
+        return
+    where = plan.name(np.isinf(clusters))
+    if (plan.floor > 0)[np.isinf(clusters)].any():
+        cure = "the predictors' own variance leaves it open; train more predictors"
+    elif effect is not None or plan.se is None or (plan.se == 0).any():
+        ends = tuple(float(f"{plan.back(end):g}") for end in ((0.0,) if rope is None else rope))
+        cure = f"the effect lies on (or too near) an end of the region {ends}; move the region or the effect"
+    else:
+        cure = "ask less assurance"
+    raise EstimateError(f"{where}: no number of units gives assurance {assurance:g}: {cure}")
+
+
+def _question(effect: float | None, rope: Any, plan: Pilot) -> str:
+    low, high = (0.0, 0.0) if rope is None else read_rope(rope)
+    low, high = (plan.null, plan.null) if low == high else (low, high)
+    what = "test of no effect" if rope is None else f"verdict about ({low:g}, {high:g})"
+    return f"{what}, " + ("averaged over the pilot's uncertainty" if effect is None else f"at an effect of {effect:g}")

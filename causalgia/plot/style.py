@@ -1,0 +1,194 @@
+"""How every figure of the house looks: colours, names as they are written, a figure without global state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from causalgia.checks import nearest
+from causalgia.errors import ContrastError, quoted
+from causalgia.reporting import Row, rows
+from causalgia.reporting._report import versus
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, GREY, BAND, ACCENT, ROPE, GRID = "#1b1f24", "#6b7480", "#e8eaed", "#1f5fa8", "#dcebdd", "#d5d9de"
+VERDICTS = {"increases": ACCENT, "decreases": "#c25b12", "negligible": "#3b7d3a", "undecided": "#8a8f98"}
+MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
+ACE = "ACE"
+#: A name is written as it is: a dollar in it begins no formula.
+AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return a figure of so many inches that no global state knows of."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return the axes that are given, or those of a new figure."""
+    return new_figure(width, height).add_subplot() if ax is None else ax
+
+
+def task_names(table: xr.Dataset) -> list[str]:
+    """Return the tasks of a table, numbers where they have no name.
+
+    Examples
+    --------
+    >>> task_names(xr.Dataset(coords={"task": ["K562"]}))
+    ['K562']
+    """
+    if "task" not in table.coords:
+        return list(map(str, range(table.sizes.get("task", 1))))
+    return [str(name) for name in np.atleast_1d(table["task"].to_numpy())]
+
+
+def chosen_task(table: xr.Dataset, task: str | None, figure: str) -> str:
+    """Return which task a figure is of.
+
+    Raises
+    ------
+    ContrastError
+        If there are several and none is chosen, or the one that is chosen is not there.
+    """
+    tasks = task_names(table)
+    if task is None and len(tasks) == 1:
+        return tasks[0]
+    if task not in tasks:
+        said = "several tasks" if task is None else f"task {quoted(task)} is not there"
+        raise ContrastError(f"{figure}: {said}; say task= one of {', '.join(map(quoted, tasks))}")
+    return str(task)
+
+
+def task_rows(table: xr.Dataset, task: str, truth: xr.DataArray | None = None) -> list[Row]:
+    """Return the rows of one task, each with the coordinates that its contrast has."""
+    return [row for row in rows(table, truth=truth) if row["task"] == task]
+
+
+def on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str, Any]:
+    """Return contrast -> value of a coordinate of the contrasts, in their order, without those that have none.
+
+    A contrast has none where the coordinate is NaN or an empty text.
+
+    Raises
+    ------
+    ContrastError
+        If there is no such coordinate of the contrasts, or none of them has a value.
+
+    Examples
+    --------
+    >>> table = xr.Dataset(coords={"contrast": ["a", "b"], "distance": ("contrast", [4.0, float("nan")])})
+    >>> on_contrasts(table, "distance", "profile")
+    {'a': 4.0}
+    """
+    known = [str(key) for key, coord in table.coords.items() if coord.dims == ("contrast",)]
+    if name not in known:
+        near = nearest(name, known) or f"; there are {', '.join(known)}"
+        raise ContrastError(f"{figure}: the contrasts have no coordinate {quoted(name)}{near}")
+    contrasts = [str(contrast) for contrast in table["contrast"].to_numpy()]
+    found = dict(zip(contrasts, table[name].to_numpy().tolist(), strict=True))
+    found = {contrast: value for contrast, value in found.items() if value == value and value not in ("", None)}
+    if not found:
+        raise ContrastError(f"{figure}: no contrast has a value of {quoted(name)}; choose another coordinate")
+    return found
+
+
+def numbers_on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str, float]:
+    """Return contrast -> number, as `on_contrasts`.
+
+    Raises
+    ------
+    ContrastError
+        Also where the coordinate is not of finite numbers.
+    """
+    found = on_contrasts(table, name, figure)
+    if not all(isinstance(value, int | float) and np.isfinite(value) for value in found.values()):
+        raise ContrastError(f"{figure}: {quoted(name)} is not a coordinate of finite numbers; choose one that is")
+    return {contrast: float(value) for contrast, value in found.items()}
+
+
+def null_value(table: xr.Dataset) -> float:
+    """Return the effect that is none: 0, of ratios 1."""
+    return float(table.attrs.get("null_value", 0.0))
+
+
+def reach(table: Iterable[Row], null: float) -> tuple[float, float]:
+    """Return where open intervals are cut: a tenth beyond all that is finite.
+
+    Examples
+    --------
+    >>> reach([{"ace": 1.0, "lower": -float("inf"), "upper": 2.0}], 0.0)
+    (-0.2, 2.2)
+    """
+    names = ("ace", "lower", "upper", "raw", "rope_lower", "rope_upper")
+    known = [row[name] for row in table for name in names if row.get(name) is not None]
+    finite = [null, *(x for x in known if np.isfinite(x))]
+    pad = 0.1 * (max(finite) - min(finite)) or 1.0
+    return min(finite) - pad, max(finite) + pad
+
+
+def colour_of(row: Row) -> str:
+    """Return the colour of a row's verdict, or of every estimate."""
+    return VERDICTS.get(str(row.get("verdict")), ACCENT)
+
+
+def shortened(name: str) -> str:
+    """Return a name of at most 40 letters."""
+    return name if len(name) <= 40 else name[:39] + "…"
+
+
+def scale_in_words(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
+    """Return what an axis of effects says: "ACE on log counts, minus placebo".
+
+    Examples
+    --------
+    >>> scale_in_words({"scale": "log counts", "control": "placebo"})
+    'ACE on log counts, minus placebo'
+    """
+    control = f", {versus(attrs)} {shortened(str(attrs['control']))}" if attrs.get("control") else ""
+    return f"{effect} on {shortened(str(attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'))}{control}"
+
+
+def name_verdicts(axes: Axes, table: xr.Dataset, effect: str = ACE) -> None:
+    """Give the legend a line for every verdict of the Dataset, whichever are in this panel.
+
+    An average effect increases or decreases the outcome; another, such as an interaction, is above or below 0.
+    """
+    words = {} if effect == ACE else {"increases": "above 0", "decreases": "below 0"}
+    said = set(table["verdict"].to_numpy().ravel().tolist()) if "verdict" in table else set()
+    for verdict, colour in VERDICTS.items():
+        if verdict in said and "model" not in table.dims:
+            fill = "none" if verdict == "undecided" else colour
+            axes.scatter([], [], s=26, facecolors=fill, edgecolors=colour, lw=1.4, label=words.get(verdict, verdict))
+
+
+def title(axes: Axes, task: str) -> None:
+    """Write the task above the axes."""
+    axes.set_title(shortened(task), fontsize=10.5, loc="left", color=INK, **AS_IT_IS)
+
+
+def legend(axes: Axes) -> None:
+    """Put the legend above the axes, where it has more than one line."""
+    _, labels = axes.get_legend_handles_labels()
+    if len(labels) > 1:
+        look: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1.0, "handletextpad": 0.4}
+        place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
+        for text in axes.legend(ncols=min(len(labels), 3), **look, **place).get_texts():
+            text.set(**AS_IT_IS)
+
+
+def strip(axes: Axes, *sides: str) -> None:
+    """Take sides off the frame."""
+    for side in sides:
+        axes.spines[side].set_visible(False)
+    axes.set_axisbelow(True)

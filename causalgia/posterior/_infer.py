@@ -1,0 +1,392 @@
+"""The labelled verb: estimates -> the posterior of every effect, as a tree that ArviZ reads."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from causalgia.analysis import LEAST_DF, beyond
+from causalgia.arm_weights import weights_of
+from causalgia.errors import InferenceError, PriorConflictWarning, quoted
+from causalgia.estimation._from_effects import typical_df
+from causalgia.kinds import two_kinds
+from causalgia.notes import with_notes
+from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
+from causalgia.posterior.coords import Rows, at_the_door, coordinates, covariates_of, groups_of
+from causalgia.posterior.engine_input import Question, pooled, questions, sigma_of, unit_in_words
+from causalgia.posterior.engines import (
+    ENGINES,
+    FEW,
+    LAWS,
+    NU,
+    Answer,
+    answer,
+    check_choice,
+    chosen,
+    factors_for,
+    is_few,
+    law_of,
+)
+from causalgia.posterior.exchangeable import grows
+from causalgia.posterior.labelling import labelled
+from causalgia.posterior.nuts import CHAINS
+from causalgia.posterior.posterior_tree import Tree, assemble
+from causalgia.posterior.predictive_checks import conflict
+from causalgia.prior import Prior
+from causalgia.streams import RNG, root_key
+from causalgia.workers import mapped
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_MOST_AUTO = 4_000_000  # numbers: 32 MB
+_MOST_WHOLE = 200  # effects under an atom with a whole covariance: 10 s; the time grows with the cube
+_PREDICTORS = "a level: ace is the mean over retrainings of the predictor; errors of the units are shared by predictors"
+
+
+def infer(
+    estimates: Any,
+    *,
+    law: Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"] = "auto",
+    prior: Prior = Prior(),  # noqa: B008  # frozen
+    groups: str | None = None,
+    exchangeable: bool | None = None,
+    covariates: str | Sequence[str] | None = None,
+    engine: Literal["auto", "exact", "nuts"] = "auto",
+    draws: int = 4_000,
+    rng: RNG,
+    log_likelihood: bool | Literal["auto"] = "auto",
+    accept_unconverged: bool = False,
+    client: Client | None = None,
+) -> Tree:
+    """Infer all effects together, by a hierarchical model: each is shrunk by as much as the others suggest.
+
+    For each task separately, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``. The
+    estimand of row k remains the ACE of its estimate, with attrs["estimand"] and attrs["target"] unchanged; extreme
+    estimates shrink towards the others, the more the larger their errors.
+
+    Parameters
+    ----------
+    estimates
+        From `estimate` or `from_effects`; or a table with columns ``effect`` and ``se`` (or a Dataset with
+        ``covariance``). A covariance given with the effects counts as known and enters whole; one estimated from units
+        enters whole while contrasts are at most a tenth of its degrees of freedom, as low rank + diagonal beyond, where
+        contrasts are sums of others, and for every law but the normal unless ``engine="nuts"``.
+        attrs["sigma"] says how it entered.
+        With the dim ``model``, predictors are a level, ``delta_km = delta_k + gamma_km``, ``gamma ~ N(0,
+        tau_gamma^2)``, and the estimand of ``ace`` is the mean over retrainings of the predictor.
+    law
+        Law of z. ``"two_scales"``: two normal scales about one centre, both scales, the share of each and mu integrated
+        under priors in units of the median standard error; effects of many kinds of families are near to one of these,
+        and no effect is exactly 0. ``"auto"``: two scales for 30 effects or more; for 2 to 29, which cannot show a law,
+        the normal one, with a note that it was assumed (and the unshrunken intervals as well); a single effect is not
+        shrunken. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``, for questions
+        where exact nulls exist: an atom and normals of a grid of scales, in proportions estimated from the effects
+        (ash; tau is the sd of the fitted mixture, constant). The atom is at exactly 0 where errors are independent;
+        where they share a control, a shift of all effects cannot be separated from the control's error, and it is at
+        mu; with covariates it is on their line. Fewer than 30 effects without covariates have an atom at 0 and one
+        slab, whose weight and sd are integrated, each effect by its own error. (Under any law, a pattern of effects
+        cannot be separated from an error of units with the same pattern: it is attributed to the effects, at most one
+        pattern for ten effects.)
+    prior
+        Of mu and tau under the normal and the Student-t law, and of the sd of the one slab; in sd of the control arm
+        where ``standardised`` and the estimates know ``control_sd``, else on the scale of the effects.
+    groups
+        Name of a coordinate on contrast: each of its values is an exchangeable family of its own, inferred from its
+        own estimates, with mu and tau (and beta) of its own.
+    exchangeable
+        True where contrasts that differ in kind by their weights, such as simple effects and their mean, are to be
+        taken for draws of one law all the same; else they are refused.
+    covariates
+        Names of numeric coordinates on contrast, such as position or dose; they are centred, so that mu is the effect
+        at their mean.
+    engine
+        ``"exact"``: quadrature and independent draws. ``"nuts"``: PyMC, through nutpie where it is installed.
+        ``"auto"``: exact wherever it exists, which is everywhere except for the Student-t and the spike and slab with
+        a known covariance of more than one shared factor. Two scales have only the exact engine.
+    draws
+        In all, over four chains; rounded up to a multiple of four.
+    rng
+        Source of randomness: an int, a Generator or a SeedSequence.
+    log_likelihood
+        Whether the tree has the pointwise log likelihood, for ``az.loo`` and ``az.compare``; it is as large as ``ace``.
+        ``"auto"``: up to four million numbers (1,000 effects at 4,000 draws; of an atom with a whole covariance up to
+        200 effects), where the law is drawn and has a closed
+        form (of the spike and slab of 30 effects or more the weights, which the effects take at their maximum, are
+        drawn for it under the Dirichlet prior that the maximum is penalised by; where errors have a whole covariance
+        each estimate is conditional on the others, and on which of them are 0).
+    accept_unconverged
+        Return draws of NUTS that have not converged, with a warning instead of an error.
+    client
+        Of a Dask cluster (`distributed.Client`) whose workers infer the tasks (and groups), each with the seed that it
+        has anyway: the posterior is the same, bit for bit on equal hardware, for any number of workers. None: this
+        process.
+
+    Returns
+    -------
+    DataTree or InferenceData
+        What the installed ArviZ reads. ``posterior``: ``ace (chain, draw, contrast, task)``, ``mu, tau (chain, draw[,
+        group], task)``, ``beta (chain, draw, covariate[, group], task)``, with predictors ``tau_gamma`` and ``ace_model
+        (chain, draw, contrast, task, model)``, all on attrs["contrast_scale"] (beta per unit of its covariate); of two
+        scales ``tau_narrow, tau_wide, share_narrow``, of the spike and slab ``ace_slab``, each effect given that it is
+        not 0 (exact engine). ``observed_data``: ``effect``. ``constant_data``: ``se`` as used,
+        the normal score of its p-value, ``prior_unit``, ``placebo_word``, and what the estimates knew (``n_units``,
+        ``control_sd``, ...). ``moments``: ``mean, sd, lfsr, lfdr, shrinkage (contrast, task)``, without Monte-Carlo
+        error where the engine is exact, and ``lower_unshrunken, upper_unshrunken``, the 95 % interval of each effect by
+        itself. ``log_likelihood``: ``effect``, the log density of each estimate given what all effects share (the law
+        and, where errors are shared, those), the effect itself integrated. From NUTS also ``sample_stats`` and
+        ``diagnostics`` (R-hat and effective sample sizes).
+
+    Raises
+    ------
+    InferenceError
+        If a choice is unknown, contrasts of a family differ in kind by their weights, an se is 0 or missing, contrasts
+        of a known covariance repeat each other, "no effect" is not 0 on this scale (attrs["null_value"]; ratios), the
+        posterior is improper, or ``log_likelihood=True`` where it has no closed form.
+    ConvergenceError
+        If NUTS diverges, an R-hat is above 1.01 or an effective sample size below 400, and it was not accepted.
+    ClusterError
+        If the cluster has no workers, loses them, or keeps silent for longer than the time limit.
+
+    Warns
+    -----
+    PriorConflictWarning
+        If mean or spread of the effects lie where the prior gives less than 1 %.
+    ConvergenceWarning
+        If draws that have not converged were accepted.
+
+    Notes
+    -----
+    The normal score makes an se larger the farther out a t lies in its heavy tail: 1.02 times at t = 3 with 100 degrees
+    of freedom, 1.07 from t = 5.4 on, beyond which it is constant, because no sign is in doubt there.
+
+    Leave-one-out here asks how well the other effects predict an estimate, so it compares laws, groups and covariates.
+    Each estimate has an effect of its own; given that effect its density moves the posterior as much as the prior does,
+    and importance sampling fails (Pareto k above .7). The effect is therefore integrated (Merkle et al. 2019): the
+    left-out density is the same, and k is low except for an effect that alone determines the tail of the law, or in a
+    family of few.
+
+    References
+    ----------
+    Merkle, Furr & Rabe-Hesketh (2019), doi:10.1007/s11336-019-09679-0; Vehtari, Gelman & Gabry (2017),
+    doi:10.1007/s11222-016-9696-4.
+    Stephens (2017), doi:10.1093/biostatistics/kxw041. Gelman et al. (2013), Bayesian Data Analysis, chapter 5,
+    doi:10.1201/b16018. Vehtari et al. (2021), doi:10.1214/20-BA1221.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> schools = pd.DataFrame({"effect": [28.0, 8, -3, 7, -1, 1, 18, 12], "se": [15.0, 10, 16, 11, 9, 11, 10, 18]})
+    >>> posterior = infer(schools, law="normal", rng=7)
+    >>> posterior["posterior"]["ace"].dims
+    ('chain', 'draw', 'contrast', 'task')
+    >>> posterior["moments"]["mean"].values.ravel().round(1)
+    array([8. , 6.7, 5.9, 6.6, 5.4, 5.9, 8. , 6.8])
+    """
+    _check_choices(law, engine, draws, accept_unconverged, log_likelihood)
+    if not isinstance(prior, Prior):
+        raise InferenceError(f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
+    names = [name for name in [groups, *_listed(covariates)] if isinstance(name, str)]
+    table = at_the_door(estimates, names)
+    _check_null(table)
+    labels, rows = groups_of(table, groups)
+    _check_kinds(table, rows, exchangeable)
+    names_of_x, x = covariates_of(table, covariates)
+    n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
+    asked, law_used = _questions(table, rows, x, prior, law, engine)
+    assumed = _assumption(law, law_used, rows) + _independence(table, asked) + _unsure(table) + _growing(table, asked)
+    law = law_used  # type: ignore[assignment]  # one of the laws
+    if "nuts" in [chosen(engine, law, question.noise) for question in asked]:
+        refuse_too_few(n, accept_unconverged)
+    answers = mapped(
+        partial(answer, law=law, engine=engine, draws=n, key=key),
+        asked,
+        what="infer",
+        names=_in_words(table, labels, asked),
+        client=client,
+    )
+    _warn_of_conflict(table, asked, law)
+    said = _said(table, asked, answers, law, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
+    said |= beyond(table.attrs, law=law, prior=prior)
+    pointwise = _with_log_likelihood(log_likelihood, asked, answers, law, n)
+    found = labelled(table, asked, answers, coordinates(table, labels, names_of_x), with_log_likelihood=pointwise)
+    if "sample_stats" in found:
+        found["diagnostics"] = diagnose(found["posterior"], int(found["sample_stats"]["diverging"].sum()))
+        said |= refuse(found["diagnostics"], accept_unconverged)
+    for name in ("posterior", "constant_data"):
+        found[name].attrs = dict(with_notes(table, *assumed).attrs) | said
+    return assemble(found)
+
+
+def _in_words(table: xr.Dataset, labels: Any, asked: list[Question]) -> list[str]:
+    """Return the task of each question and, where there are several, its group."""
+    tasks = table["task"].to_numpy()
+    groups = [""] if labels is None else [f", group {label!s}" for label in labels]
+    return [f"task {tasks[question.task]!s}{groups[question.group]}" for question in asked]
+
+
+def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: list[Answer], law: str, n: int) -> bool:
+    closed = all(found.log_likelihood is not None for found in answers)
+    if choice is True and not closed:
+        raise InferenceError(
+            "log_likelihood=True: leave-one-out needs draws of the law and a closed form given the law. Predictors as "
+            "a level have none, and neither have the Student-t, or the spike and slab of fewer than 30 effects, where "
+            "shared errors were sampled. Use law='two_scales' or 'normal' (with predictors, first "
+            "cg.estimate(effects, target='population x predictors')), or leave log_likelihood= out"
+        )
+    slow = law == "spike_and_slab" and any(q.noise.whole is not None and len(q.rows) > _MOST_WHOLE for q in asked)
+    small = not slow and n * sum(len(q.rows) for q in asked) <= _MOST_AUTO
+    return closed and (choice is True or (choice == "auto" and small))
+
+
+def _questions(
+    table: xr.Dataset, rows: list[Any], x: Any, prior: Prior, law: str, engine: str
+) -> tuple[list[Question], str]:
+    """Return the questions and the law: what ``"auto"`` is for the smallest family, and for how Sigma enters."""
+    used = law_of(law, [len(members) for members in rows])
+    asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None), law=used))
+    if law == "auto" and used == "two_scales" and (engine == "nuts" or any(q.noise.whole is not None for q in asked)):
+        used = "normal"  # which alone reads any known covariance exactly, and NUTS
+        asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None)))
+    return asked, used
+
+
+def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
+    """Return what to say where the effects are too few to show the law that they are taken for draws of."""
+    least, most = min(map(len, rows)), max(map(len, rows))
+    if most == 1:
+        return ["one effect alone cannot show a law: its posterior is not shrunken"] if law == "auto" else []
+    if least >= FEW:
+        return []
+    return [
+        f"{least} effects cannot show the law that they are draws of: the {used.replace('_', ' ')} law was assumed; "
+        "the unshrunken 95 % interval of each effect is in moments (lower_unshrunken, upper_unshrunken)"
+    ]
+
+
+def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
+    """Return what to say where a table of effects came without their covariance."""
+    unknown = any(sigma_of(q.noise) == "diagonal" and len(q.effect) > 1 for q in asked)
+    known = {"covariance", "factor"} & set(table) or "predictor_fingerprint" in table.attrs
+    if not unknown or known or table.attrs.get("effect_on"):
+        return []
+    return [
+        "the errors of these effects were taken as independent, because no covariance is known; effects against one "
+        "control share its error: give their covariance, cg.from_effects(..., covariance=)"
+    ]
+
+
+def _unsure(table: xr.Dataset) -> list[str]:
+    """Return what to say where standard errors of few units are taken as known."""
+    df = typical_df(table)
+    if table.sizes["contrast"] == 1 or df >= LEAST_DF:
+        return []
+    return [
+        f"the standard errors have {df:.3g} degrees of freedom (median) and were taken as known: errors and intervals "
+        "of the posterior are smaller than they should be; cg.decide(estimates, ...) tests each effect by its own t"
+    ]
+
+
+def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
+    """Return what to say where larger effects have larger errors (`causalgia.posterior.exchangeable.grows`)."""
+    se = pooled(table)["se"].transpose("contrast", "task").to_numpy()
+    if not any(grows(question.effect, se[question.rows, question.task]) for question in asked):
+        return []
+    return [
+        "standard errors grow with the effects, and the law of effects assumes that the two are unrelated: posterior "
+        "intervals of the largest effects are too short and shrunk too far; cg.decide(estimates, ...) tests each effect"
+    ]
+
+
+def _check_null(table: xr.Dataset) -> None:
+    if table.attrs.get("target") == "next predictor":
+        raise InferenceError(
+            "target='next predictor': its standard errors are those of a prediction for one more network, not those of "
+            "an effect; use cg.decide(estimates, ...), or estimate target='population x predictors' and then infer"
+        )
+    null = float(table.attrs.get("null_value", 0.0))
+    if null == 0:
+        return
+    scale = str(table.attrs.get("transform", "this scale"))
+    there = "contrast on scale='log_of_means', where no effect is 0, and infer those; or " if scale == "ratio" else ""
+    cure = (
+        f"{there}decide without a hierarchical model: cg.decide(estimates, ..., error='bh') or, from the effects, "
+        "error='bootstrap_t' (in an analysis: cg.Analysis(..., error='bh'))"
+    )
+    raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchical model assumes 0: {cure}")
+
+
+def _check_kinds(table: xr.Dataset, rows: list[Rows], exchangeable: bool | None) -> None:
+    """Refuse one law for contrasts that differ in kind, as is said or, where nothing is, by their weights."""
+    if exchangeable not in (None, True, False):
+        raise InferenceError(f"exchangeable={quoted(exchangeable)} is none of True, False and None")
+    cure = "cg.decide(estimates, ...) tests each by itself; or give each kind a family of its own, groups='...'"
+    if exchangeable is False and any(len(members) > 1 for members in rows):
+        raise InferenceError(f"exchangeable=False: the effects differ in kind, and a law takes them for alike; {cure}")
+    if exchangeable or "weight" not in table:
+        return
+    weight, names = weights_of(table), table["contrast"].to_numpy()
+    for members in rows:
+        found = two_kinds((names[k], weight.data[weight.indptr[k] : weight.indptr[k + 1]]) for k in members)
+        if found is not None:
+            raise InferenceError(
+                f"a law takes the effects of a family for draws of it, and contrasts {quoted(found[0])} and "
+                f"{quoted(found[1])} differ in kind by their weights; {cure}, or say exchangeable=True"
+            )
+
+
+def _check_choices(law: object, engine: object, draws: object, accepted: object, log_likelihood: object) -> None:
+    if log_likelihood != "auto" and not isinstance(log_likelihood, bool):
+        raise InferenceError(f"log_likelihood={quoted(log_likelihood)} is none of True, False and 'auto'")
+    check_choice(law, LAWS, "law")
+    check_choice(engine, ENGINES, "engine")
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=4000")
+    if not isinstance(accepted, bool):
+        raise InferenceError(f"accept_unconverged={quoted(accepted)} is neither True nor False")
+
+
+def _listed(names: str | Sequence[str] | None) -> list[str]:
+    return [] if names is None else [names] if isinstance(names, str) else list(names)
+
+
+def _said(
+    table: xr.Dataset, asked: list[Question], answers: list[Answer], law: str, prior: Prior
+) -> dict[str, str | int | float]:
+    return {
+        "law": law,
+        "engine": _together([a.engine for a in answers]),
+        "sampler": _together([a.sampler for a in answers if a.sampler]),
+        "prior": json.dumps(asdict(prior)),
+        "prior_unit": unit_in_words(table, prior, law),
+        "atom": _mixture(asked) if law == "spike_and_slab" else "",
+        "sigma": _together([sigma_of(question.noise) for question in asked]),
+        "predictors": _PREDICTORS if asked[0].by_predictor is not None else "",
+    }
+
+
+def _mixture(asked: list[Question]) -> str:
+    few, many = "spike and slab, integrated", "grid of scales, weights at their penalised maximum"
+    return _together([few if is_few(question) else many for question in asked])
+
+
+def _together(words: list[str]) -> str:
+    return ", ".join(dict.fromkeys(words))
+
+
+def _warn_of_conflict(table: xr.Dataset, asked: list[Question], law: str) -> None:
+    nu, mixed = NU if law == "student_t" else None, law == "spike_and_slab"
+    for question in asked:
+        if law == "two_scales" or (mixed and not is_few(question)):
+            continue  # priors in units of the standard errors, or a grid of scales taken from the effects
+        said = conflict(question.effect, question.noise, question.prior, nu=nu, about_zero=mixed)
+        if said:
+            task = table["task"].to_numpy()[question.task]
+            warnings.warn(f"task {task!s}: {said}", PriorConflictWarning, stacklevel=3)

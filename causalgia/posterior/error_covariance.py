@@ -1,0 +1,407 @@
+"""Level 1 of the hierarchy: how the estimates vary about the effects, ``d_hat | delta ~ N(delta, Sigma)``.
+
+Sigma is used whole where it is known, or well estimated (K <= df/10). Estimated from few clusters, its null directions
+look noise-free although they are not, and tau absorbs the noise; then it enters as low rank + diagonal. So it does for
+what needs effects to be independent given a few scores: docs/decisions/0008-how-sigma-enters.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import special
+
+from causalgia.errors import InferenceError
+from causalgia.numerics.tails import density_ratio_at_0, log_sf_t
+from causalgia.posterior.exact import Array
+
+_PER_CONTRAST = 10  # a covariance of K contrasts is used whole from 10 K degrees of freedom on
+_NEAR_ZERO = 1e-3
+_SINGULAR = 1e-12
+_ROUNDING = 1e-6  # least eigenvalue of estimated correlations: below, a sum known to a thousandth of a standard error
+_CLEAR = 5.0  # normal score past which the sign of an effect is in no doubt
+_OWN = 0.05  # least share of a variance that is not shared, for the scores to be integrated
+_ONE_FACTOR = 1e-8
+_LEAST_SE = 1e-150  # and 1 over it the largest: squares, and those of ratios, are floats
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """Sigma, the covariance of K estimates about their effects, in one of three forms.
+
+    Independent (``loadings`` and ``whole`` None), low rank + diagonal (``loadings``), or ``whole``.
+    """
+
+    variances: Array
+    """Diagonal D of ``Sigma = L L' + D``, (K,), all positive; with ``whole``, the diagonal of Sigma itself."""
+    loadings: Array | None = None
+    """L, (K, r)."""
+    whole: Array | None = None
+    """Sigma itself, (K, K), symmetric and positive definite."""
+
+    @property
+    def marginal(self) -> Array:
+        """Diagonal of Sigma, (K,): the squared standard errors."""
+        return self.variances if self.loadings is None else self.variances + (self.loadings**2).sum(axis=1)
+
+
+def checked(effect: Array, noise: Noise) -> None:
+    """Refuse effects and noise variances that are not K usable numbers each.
+
+    Raises
+    ------
+    InferenceError
+        If shapes differ, or a number is not finite, or a variance not positive.
+    """
+    if effect.ndim != 1 or effect.size == 0 or effect.shape != noise.variances.shape:
+        raise InferenceError(f"effects of shape {effect.shape} and noise of {noise.variances.shape}: give K of each")
+    for name, values in (("effect", effect), ("variance", noise.variances)):
+        bad = ~np.isfinite(values) | ((values <= 0) if name == "variance" else False)
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise InferenceError(f"contrast {k}: {name} {values[k]:g} is not a usable number; leave the contrast out")
+
+
+def unit_of(noise: Noise) -> float:
+    """Return a power of 2 near the typical standard error: the same problem in another unit has the same answer."""
+    return float(2.0 ** np.round(np.log2(np.median(np.sqrt(noise.marginal)))))
+
+
+def in_unit(noise: Noise, unit: float) -> Noise:
+    """Return the noise of effects that are measured in multiples of `unit`."""
+    loadings = None if noise.loadings is None else noise.loadings / unit
+    return Noise(noise.variances / unit**2, loadings, None if noise.whole is None else noise.whole / unit**2)
+
+
+def normal_scores(effect: Array, se: Array, df: Array) -> Array:
+    """Return standard errors that make ``effect / se`` the normal score of its own t p-value.
+
+    A t of few degrees of freedom is too often large; taken for normal, it signs too many effects wrongly. With
+    ``z = Phi^-1(F_t(t))`` the standard error becomes ``effect / z``, and at effect 0 its limit
+    ``se * phi(0) / f_t(0)``. Beyond z = 5 it stays as it is there: no sign is in doubt any more, and an interval that
+    grew with the effect would say less about its size than the t interval does.
+
+    Parameters
+    ----------
+    effect, se, df
+        Effects, their standard errors (positive) and degrees of freedom (positive; ``inf`` is normal), ``(..., K)``.
+
+    Returns
+    -------
+    ndarray
+        Standard errors, ``(..., K)``, never below `se`.
+
+    Raises
+    ------
+    InferenceError
+        If the degrees of freedom of an effect are not positive.
+
+    References
+    ----------
+    Efron (2010), Large-Scale Inference, doi:10.1017/CBO9780511761362, section 2.1.
+
+    Examples
+    --------
+    >>> normal_scores(np.array([0.0, 2.776445]), np.ones(2), np.array([4.0, 4.0])).round(4)
+    array([1.0638, 1.4166])
+    """
+    effect, se, df = np.broadcast_arrays(effect, se, df)
+    if not (df > 0).all():
+        at = tuple(np.argwhere(~(df > 0))[0])
+        raise InferenceError(f"contrast {at[-1]}: df {df[at]:g} is not positive; df=None is normal")
+    t = np.minimum(np.abs(effect / se), -special.stdtrit(df, special.ndtr(-_CLEAR)))
+    factor = np.ones(t.shape)
+    near, far = np.isfinite(df) & (t < _NEAR_ZERO), np.isfinite(df) & (t >= _NEAR_ZERO)
+    density = density_ratio_at_0(df[near])
+    factor[near] = 1 / (density * (1 + t[near] ** 2 * (density**2 / 6 - (df[near] + 1) / (6 * df[near]))))
+    factor[far] = t[far] / -special.ndtri_exp(log_sf_t(t[far], df[far]))
+    return np.asarray(se * np.maximum(factor, 1.0))
+
+
+def spiked(correlations: Array, df: float, variances: Array, *, most: int | None = None) -> Noise:
+    """Return low rank + diagonal noise: the principal components of the correlations above what noise alone gives.
+
+    Of the K eigenvalues of a correlation matrix with ``df`` degrees of freedom, those above the Marchenko-Pastur edge
+    ``(1 + sqrt(K/df))^2`` are spikes. A sample spike is too large: ``lambda = l (1 + g s / (l - s))`` with ``g = K/df``
+    and s the mean of the other eigenvalues, which is solved for l. Loadings are ``sqrt(l - s)`` times the eigenvectors,
+    shrunk (James & Stein) towards equal ones in the unit of the effects, as a shared control has; the diagonal makes
+    up each variance, of which it keeps at least ``(r + 1)/df``.
+
+    Parameters
+    ----------
+    correlations
+        Factor F of the correlation matrix ``R = F' F``, shape ``(G, K)``, columns of length 1. The cost is that of the
+        smaller Gram matrix.
+    df
+        Degrees of freedom of R: clusters - 1.
+    variances
+        Squared standard errors, ``(K,)``: the diagonal of Sigma, kept.
+    most
+        Keep no more than this many components, the largest; None: all spikes.
+
+    References
+    ----------
+    Baik & Silverstein (2006), doi:10.1016/j.jmva.2005.08.003; Donoho, Gavish & Johnstone (2018),
+    doi:10.1214/17-AOS1601.
+
+    Examples
+    --------
+    >>> shared = np.random.default_rng(0).normal(size=(100, 1)) + np.random.default_rng(1).normal(size=(100, 200))
+    >>> noise = spiked((shared - shared.mean(0)) / shared.std(0) / 10, 99, np.ones(200))
+    >>> noise.loadings.shape, round(float((noise.loadings**2).mean()), 1), bool(np.allclose(noise.marginal, 1))
+    ((200, 1), 0.5, True)
+    """
+    n_rows, n = correlations.shape
+    wide = n > n_rows
+    gram = correlations @ correlations.T if wide else correlations.T @ correlations
+    edge = (1 + np.sqrt(n / df)) ** 2
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > edge
+    if not kept.any():
+        return Noise(variances)
+    if most is not None:
+        kept[: len(kept) - most] = False  # eigenvalues ascend
+    spikes, directions = values[kept], vectors[:, kept]
+    if wide:
+        directions = correlations.T @ directions / np.sqrt(spikes)
+    level, population = _debiased(spikes, n, n / df)
+    loadings = _steadied(directions * np.sqrt(population - level), variances, df)
+    most = 1 - min((spikes.size + 1) / df, 0.5)
+    share = (loadings**2).sum(axis=1)
+    loadings *= np.sqrt(np.minimum(1, most / np.maximum(share, _SINGULAR)))[:, None]
+    rest = 1 - (loadings**2).sum(axis=1)
+    return Noise(variances * rest, loadings * np.sqrt(variances)[:, None])
+
+
+def _debiased(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
+    """Return the level of the noise beside the spikes, and the population's spikes."""
+    level, population = 1.0, spikes
+    for _ in range(50):
+        half = spikes + level - ratio * level
+        population = (half + np.sqrt(np.maximum(half**2 - 4 * spikes * level, 0))) / 2
+        rest = max(n - float((population - level).sum()), 0.0) / n
+        if abs(rest - level) < 1e-12:
+            break
+        level = rest
+    return level, np.maximum(population, level)
+
+
+def _steadied(loadings: Array, variances: Array, df: float) -> Array:
+    """Shrink each component's loadings towards equal ones in the unit of the effects, by what their noise explains.
+
+    A shared control loads on all contrasts alike. Taken as they are, loadings with a noise of 1/df would seem to tell
+    the component's score from mu, and intervals would be too short; real differences exceed that noise and stay.
+    """
+    pattern = np.sqrt(variances.min() / variances)
+    pattern /= np.sqrt(pattern @ pattern)
+    fit = np.outer(pattern, pattern @ loadings)
+    rest = loadings - fit
+    noise = float(np.maximum(1 - (loadings**2).sum(axis=1), 0).sum()) / df
+    kept = np.maximum(1 - noise / np.maximum((rest**2).sum(axis=0), _SINGULAR), 0)
+    return np.asarray(fit + kept * rest)
+
+
+def one_factor(covariance: Array) -> Noise | None:
+    """Write a covariance as ``l l' + D`` with one column l, or return None where it is not of that form.
+
+    So are estimates that share one control and have no other error in common. With O the correlations off the diagonal,
+    ``O_ij = l_i l_j``, each ``l_i^2 = sum_jk O_ij O_jk O_ki / sum_jk O_jk^2`` over the j and k other than i. None is
+    also the answer where less than 5 % of a variance would be left in D.
+
+    Parameters
+    ----------
+    covariance
+        Shape ``(K, K)``, positive definite.
+
+    Examples
+    --------
+    >>> noise = one_factor(np.array([[2.0, 1.0, 1.0], [1.0, 3.0, 1.0], [1.0, 1.0, 4.0]]))
+    >>> noise.variances.round(6), np.abs(noise.loadings.ravel()).round(6)
+    (array([1., 2., 3.]), array([1., 1., 1.]))
+    """
+    sd = np.sqrt(np.diagonal(covariance))
+    off = covariance / np.outer(sd, sd)
+    np.fill_diagonal(off, 0)
+    if np.abs(off).max() < _ONE_FACTOR:
+        return Noise(sd**2)
+    square = _shared_part(off)
+    column = np.where(off[int(np.argmax(square))] < 0, -1.0, 1.0) * np.sqrt(square)
+    rest = np.outer(column, column) - off
+    np.fill_diagonal(rest, 0)
+    if np.abs(rest).max() > _ONE_FACTOR or square.max() > 1 - _OWN:
+        return None
+    return Noise(sd**2 * (1 - square), (sd * column)[:, None])
+
+
+def _shared_part(off: Array) -> Array:
+    """Return the squared loadings of one factor, (K,), from correlations without their diagonal."""
+    if len(off) == 2:
+        return np.full(2, abs(float(off[0, 1])))
+    squares = (off**2).sum(axis=1)
+    others = squares.sum() - 2 * squares
+    triangles = np.einsum("ij,jk,ki->i", off, off, off, optimize=True)
+    return np.asarray(np.divide(triangles, others, out=np.zeros(len(off)), where=others > _SINGULAR).clip(0))
+
+
+def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) -> Noise:
+    """Return the noise of one task's estimates by the rule for Sigma, each se the normal score of its own p-value.
+
+    The correlations are those of the estimates at the normal score of an effect of 0. What a large t adds to its own
+    se is no error of the others: it is independent variance. (Were the correlations kept, a clear effect would be
+    corrected for the shared control's error many times over.)
+
+    A covariance that came with the effects (`from_effects`), or without ``df`` and ``n_clusters``, is known: whole. One
+    estimated from units is whole where K <= df/10 with df = clusters - 1, and low rank + diagonal beyond, or where
+    contrasts are sums of others. With standard errors alone the errors are taken as independent.
+
+    Parameters
+    ----------
+    estimates
+        From `estimate` or `from_effects`: ``ace, se (contrast, task)``, maybe ``df``, and ``covariance`` or ``factor``.
+        Their contrasts may be a part (a family) of those that were estimated.
+    task
+        Label of the task.
+    factors
+        How many shared scores the reader integrates where it needs effects to be independent given them: an
+        estimated covariance is then low rank + diagonal whatever its df (0: the diagonal alone), and a known one of a
+        single factor (`one_factor`) is that; other known ones stay whole. None: it reads any form.
+
+    Raises
+    ------
+    InferenceError
+        If a standard error is missing or 0, or contrasts of a known covariance are sums of others; the message names
+        the contrast.
+    """
+    where = list(estimates["task"].to_numpy()).index(task) if "task" in estimates.coords else int(task)
+    return noises_of(estimates.isel(task=[where]), factors=factors)[0]
+
+
+def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Noise]:
+    """Return the noise of every task in its order, as `noise_of` does of one."""
+    if "model" in estimates["ace"].dims:
+        raise InferenceError(
+            "the estimates have the dim 'model'; take one predictor, or estimate over predictors first"
+        )
+    se = _checked_se(estimates)
+    effect = estimates["ace"].transpose("task", "contrast").to_numpy()
+    df = estimates["df"].transpose("task", "contrast").to_numpy() if "df" in estimates else np.full(se.shape, np.inf)
+    df = np.where(np.isnan(df), np.inf, df)
+    score = normal_scores(effect, se, df)
+    if ("covariance" not in estimates and "factor" not in estimates) or se.shape[1] == 1:
+        return [Noise(row) for row in score**2]
+    least = normal_scores(np.zeros(se.shape), se, df)
+    own = score**2 - least**2
+    tasks = range(len(se))
+    return [
+        _with_own(_shared(estimates.isel(task=t), least[t], factors, task), own[t])
+        for t, task in zip(tasks, _task_names(estimates), strict=True)
+    ]
+
+
+def _with_own(noise: Noise, variance: Array) -> Noise:
+    """Add independent variances, (K,): what the tails of t add to an effect is not shared by the others."""
+    whole = None if noise.whole is None else noise.whole + np.diag(variance)
+    return Noise(noise.variances + variance, noise.loadings, whole)
+
+
+def _shared(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise:
+    """Return the noise with the correlations of the estimates and these standard errors, in the form of the rule."""
+    freedom = _freedom(one)
+    if np.isinf(freedom):
+        known = _checked(_correlation(one, se), _names(one), task) * np.outer(se, se)
+        return (one_factor(known) if factors is not None else None) or _whole(known)
+    if factors == 0:
+        return Noise(se**2)
+    if factors is None and len(se) <= freedom / _PER_CONTRAST:
+        correlation = _correlation(one, se)
+        if np.linalg.eigvalsh(correlation)[0] > _ROUNDING:
+            return _whole(correlation * np.outer(se, se))
+    return spiked(_correlation_factor(one, se), freedom, se**2, most=factors)
+
+
+def _task_names(estimates: xr.Dataset) -> Any:
+    return estimates["task"].to_numpy() if "task" in estimates.coords else np.arange(estimates.sizes["task"])
+
+
+def _names(one: xr.Dataset) -> Any:
+    return one["contrast"].to_numpy() if "contrast" in one.coords else np.arange(one.sizes["contrast"])
+
+
+def _checked_se(estimates: xr.Dataset) -> Array:
+    """Return standard errors (tasks, K), or refuse the first task in which one is missing, 0, or no float squared."""
+    if "se" not in estimates:
+        raise InferenceError("the estimates have no 'se': one unit gives none; draw more units")
+    se, effect = (estimates[name].transpose("task", "contrast").to_numpy() for name in ("se", "ace"))
+    missing, constant = ~(np.isfinite(se) & np.isfinite(effect)), se <= 0
+    beyond = (se < _LEAST_SE) | (se > 1 / _LEAST_SE)
+    if not (missing | constant | beyond).any():
+        return np.asarray(se, dtype=np.float64)
+    t = int((missing | constant | beyond).any(axis=1).argmax())
+    task, names = _task_names(estimates)[t], _names(estimates)
+    if missing[t].any():
+        raise InferenceError(
+            f"task {task!s}: {_listed(names[missing[t]])}: no finite effect and se; leave the contrast out"
+        )
+    if not constant[t].any():
+        raise InferenceError(
+            f"task {task!s}: {_listed(names[beyond[t]])}: se {se[t][beyond[t]][0]:.3g}, and no float holds its square; "
+            "give effects and standard errors in another unit"
+        )
+    raise InferenceError(
+        f"task {task!s}: {_listed(names[constant[t]])}: se 0, the same effect in every unit. Nothing is left to infer: "
+        "read the effect as it stands, and leave the contrast out (estimates.sel(contrast=...))"
+    )
+
+
+def _listed(names: Any, most: int = 5) -> str:
+    shown = ", ".join(map(str, names[:most]))
+    return f"contrast{'s' * (len(names) > 1)} {shown}" + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _freedom(one: xr.Dataset) -> float:
+    if "errors" in one.attrs:  # from_effects: what is given with the effects is known
+        return np.inf
+    if "n_clusters" in one:
+        rows = one.sizes["cluster"] if "factor" in one else np.inf  # fewer where units were dealt into random groups
+        return float(min(one["n_clusters"].min(), rows) - 1)
+    return float(one["df"].min()) if "df" in one else np.inf  # without df its standard errors are known
+
+
+def _correlation(one: xr.Dataset, se: Array) -> Array:
+    if "factor" in one:
+        factor = _correlation_factor(one, se)
+        return np.asarray(factor.T @ factor)
+    matrix = one["covariance"]
+    if matrix.sizes["contrast_"] != len(se):
+        labels = list(matrix["contrast_"].to_numpy())
+        matrix = matrix.isel(contrast_=[labels.index(name) for name in _names(one)])
+    values = matrix.transpose("contrast", "contrast_").to_numpy()
+    root = np.sqrt(np.diagonal(values))
+    return np.asarray(values / np.outer(root, root))
+
+
+def _correlation_factor(one: xr.Dataset, se: Array) -> Array:
+    """Columns of length 1, (G, K), whose products are the correlations."""
+    if "factor" in one:
+        factor = np.ascontiguousarray(one["factor"].transpose("cluster", "contrast").to_numpy())
+        return np.asarray(factor / np.sqrt((factor**2).sum(axis=0)))
+    values, vectors = np.linalg.eigh(_correlation(one, se))
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
+
+
+def _checked(correlation: Array, names: Any, task: Any) -> Array:
+    values, vectors = np.linalg.eigh(correlation)
+    if not values[0] > _SINGULAR * len(values):
+        culprit = names[int(np.argmax(np.abs(vectors[:, 0])))]
+        raise InferenceError(
+            f"task {task!s}: contrast {culprit!s} is a sum of other contrasts (least eigenvalue of the correlation "
+            f"{values[0]:.2g}): it repeats what they say; leave it out of the family, or infer it by itself"
+        )
+    return correlation
+
+
+def _whole(covariance: Array) -> Noise:
+    return Noise(np.diagonal(covariance).copy(), whole=(covariance + covariance.T) / 2)

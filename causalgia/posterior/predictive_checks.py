@@ -1,0 +1,258 @@
+"""Whether model and data belong together: predictive checks, before and after, and conflict with the prior."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import special
+
+from causalgia.errors import InferenceError, quoted
+from causalgia.posterior.coords import at_the_door
+from causalgia.posterior.engine_input import Question, questions
+from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.exact import Array
+from causalgia.posterior.posterior_tree import Tree, assemble, datasets, require
+from causalgia.posterior.predictor_level import errors
+from causalgia.prior import Prior
+from causalgia.streams import RNG, derive, root_key
+
+_RARE = 0.01
+_NODES = 400
+_DF = {"half_t": 3.0, "half_cauchy": 1.0}
+
+
+def tau_quantile(prior: Prior, probability: Array) -> Array:
+    """Return quantiles of the prior of tau, in its own unit.
+
+    Raises
+    ------
+    InferenceError
+        If the prior is flat and has none.
+
+    Examples
+    --------
+    >>> tau_quantile(Prior(tau="uniform", tau_scale=2), np.array([0.5]))
+    array([1.])
+    """
+    if np.isinf(prior.tau_scale):
+        raise InferenceError("a flat prior of tau cannot be drawn from; give one that ends: Prior(tau='half_t')")
+    if prior.tau == "uniform":
+        return prior.tau_scale * probability
+    from scipy import stats
+
+    law = stats.norm if prior.tau == "half_normal" else stats.t(_DF[prior.tau])
+    return np.asarray(prior.tau_scale * law.ppf((1 + probability) / 2))
+
+
+def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None, *, about_zero: bool = False) -> str:
+    """Return how effects and prior disagree, or nothing: their mean or spread in a tail below 1 %.
+
+    Given tau, the mean of K effects is normal about 0 with variance ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and the
+    sum of squares about it is nearly a multiple of chi-square (two moments matched); their tails are averaged over the
+    prior of tau. Too small a spread is no conflict, since tau may be 0, and a flat part of the prior has none.
+
+    Parameters
+    ----------
+    effect
+        Estimates, shape ``(K,)``.
+    noise
+        Their covariance about the effects.
+    prior
+        In the unit of the effects.
+    nu
+        Degrees of freedom of the effects about their centre; None: normal.
+    about_zero
+        Whether the prior has no mu, as a spike and slab: the spread is then about 0, and the prior's that of a full
+        slab, the widest there is.
+
+    References
+    ----------
+    Box (1980), doi:10.2307/2982063. Evans & Moshonov (2006), doi:10.1214/06-BA129.
+
+    Examples
+    --------
+    >>> conflict(np.array([1.0, 2.0]), Noise(np.ones(2)), Prior())
+    ''
+    >>> conflict(np.array([1e4, 1e4]), Noise(np.ones(2)), Prior())
+    'the mean of the effects, 1e+04, lies where the prior gives less than 1 % (Prior(mu_sd=10): ...
+    """
+    if np.isinf(prior.tau_scale):
+        return ""
+    n = len(effect)
+    tau = tau_quantile(prior, (np.arange(_NODES) + 0.5) / _NODES)
+    variance = tau**2 * (1.0 if nu is None else nu / (nu - 2))
+    said = []
+    if about_zero:
+        root, tail = float(np.sqrt((effect**2).mean())), _zero_tail(effect, noise, variance)
+        return _of_spread(f"effects about 0, {root:.3g}", prior, root) if tail < _RARE else ""
+    mean, spread = float(effect.mean()), float(effect.std(ddof=1)) if n > 1 else 0.0
+    if np.isfinite(prior.mu_sd):
+        sd = np.sqrt(prior.mu_sd**2 + variance / n + _of_mean(noise))
+        if 2 * special.ndtr(-abs(mean) / sd).mean() < _RARE:
+            said.append(
+                f"the mean of the effects, {mean:.3g}, lies where the prior gives less than 1 % "
+                f"(Prior(mu_sd={prior.mu_sd:.3g}): mu_sd={abs(mean):.1g} or more would not)"
+            )
+    if n > 1 and _spread_tail(effect, noise, variance) < _RARE:
+        said.append(_of_spread(f"effects, {spread:.3g}", prior, spread))
+    return "; ".join(said)
+
+
+def _of_spread(of: str, prior: Prior, cure: float) -> str:
+    return (
+        f"the spread of the {of}, lies where the prior gives less than 1 % "
+        f"(Prior(tau_scale={prior.tau_scale:.3g}): tau_scale={cure:.1g} would not)"
+    )
+
+
+def _of_mean(noise: Noise) -> float:
+    n = len(noise.variances)
+    if noise.whole is not None:
+        return float(noise.whole.sum()) / n**2
+    shared = 0.0 if noise.loadings is None else float((noise.loadings.sum(axis=0) ** 2).sum())
+    return (float(noise.variances.sum()) + shared) / n**2
+
+
+def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
+    """Return P(sum of squares about the mean > the observed), averaged over the nodes of tau."""
+    n, total = len(effect), noise.marginal
+    expected = (n - 1) * variance + float(total.sum()) - n * _of_mean(noise)
+    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _dependent(noise)
+    inner = 2 * squares * (n - 1) / n
+    df = 2 * expected**2 / inner
+    observed = float(((effect - effect.mean()) ** 2).sum())
+    return float(special.chdtrc(df, observed * df / expected).mean())
+
+
+def _zero_tail(effect: Array, noise: Noise, variance: Array) -> float:
+    """Return P(sum of squares > the observed), averaged over the nodes of tau."""
+    n, total = len(effect), noise.marginal
+    expected = n * variance + total.sum()
+    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _dependent(noise)
+    df = expected**2 / squares
+    return float(special.chdtrc(df, float((effect**2).sum()) * df / expected).mean())
+
+
+def _dependent(noise: Noise) -> float:
+    """Sum of squares of the off-diagonal of Sigma."""
+    if noise.whole is not None:
+        return float((noise.whole**2).sum() - (np.diagonal(noise.whole) ** 2).sum())
+    if noise.loadings is None:
+        return 0.0
+    gram = noise.loadings.T @ noise.loadings
+    return float((gram**2).sum() - ((noise.loadings**2).sum(axis=1) ** 2).sum())
+
+
+def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_000, rng: RNG) -> Tree:  # noqa: B008
+    """Draw effects and estimates as the prior supposes them, to see whether they are of the size one believes.
+
+    ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal law), and ``effect`` about them
+    with the noise of the estimates.
+
+    Parameters
+    ----------
+    estimates
+        As in `infer`; their effects are not used, their errors are.
+    prior
+        As in `infer`; it cannot be flat.
+    draws
+        Independent draws.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    DataTree or InferenceData
+        ``prior``: ``mu, tau (chain, draw, task)``, ``ace (chain, draw, contrast, task)``; ``prior_predictive``:
+        ``effect (chain, draw, contrast, task)``; ``observed_data``: ``effect``. All on the contrast scale.
+
+    Raises
+    ------
+    InferenceError
+        If the prior is flat in mu or tau, or `draws` is no positive whole number.
+
+    References
+    ----------
+    Gabry et al. (2019), doi:10.1111/rssa.12378.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> drawn = prior_predictive(pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5]}), rng=0)
+    >>> drawn["prior_predictive"]["effect"].sizes["draw"]
+    1000
+    """
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=1000")
+    table = at_the_door(estimates, [])
+    if np.isinf(prior.mu_sd):
+        raise InferenceError("a flat prior of mu cannot be drawn from; give mu_sd a number, such as Prior(mu_sd=10)")
+    key = root_key(rng)
+    asked = list(questions(table, [np.arange(table.sizes["contrast"])], None, prior))
+    drawn = [_from_prior(q, draws, np.random.default_rng(derive(key, "prior predictive", q.task))) for q in asked]
+    mu, tau, ace, effect = (np.stack(parts, axis=-1)[None] for parts in zip(*drawn, strict=True))
+    coords = {"chain": [0], "draw": np.arange(draws), "contrast": table["contrast"], "task": table["task"]}
+    wide = ("chain", "draw", "contrast", "task")
+    short = {"mu": (("chain", "draw", "task"), mu), "tau": (("chain", "draw", "task"), tau)}
+    observed = table["ace"] if "model" not in table["ace"].dims else table["ace"].mean("model")
+    return assemble(
+        {
+            "prior": xr.Dataset(short | {"ace": (wide, ace)}, coords),
+            "prior_predictive": xr.Dataset({"effect": (wide, effect)}, coords),
+            "observed_data": xr.Dataset({"effect": (("contrast", "task"), observed.to_numpy())}, _only(coords)),
+        }
+    )
+
+
+def _only(coords: dict[str, Any]) -> dict[str, Any]:
+    return {name: coords[name] for name in ("contrast", "task")}
+
+
+def _from_prior(question: Question, draws: int, generator: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+    mu = generator.normal(0, question.prior.mu_sd, draws)
+    tau = tau_quantile(question.prior, generator.random(draws))
+    ace = mu[:, None] + tau[:, None] * generator.normal(size=(draws, len(question.effect)))
+    return mu, tau, ace, ace + errors(question.noise, draws, generator)
+
+
+def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
+    """Add replicated estimates: each draw of the effects, measured again with the standard errors that were used.
+
+    Parameters
+    ----------
+    posterior
+        From `infer`; or any tree with ``ace`` in its posterior and ``se`` in its constant_data.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    DataTree or InferenceData
+        The same groups and ``posterior_predictive``: ``effect (chain, draw, contrast, task)``, on the contrast scale.
+        Errors are drawn independently: marginal checks of one contrast each are right whatever Sigma.
+
+    Raises
+    ------
+    InferenceError
+        If the tree lacks one of the two.
+
+    References
+    ----------
+    Gelman, Meng & Stern (1996), www3.stat.sinica.edu.tw/statistica/j6n4/j6n41/j6n41.htm.
+
+    Examples
+    --------
+    >>> from causalgia.posterior import infer
+    >>> import pandas as pd
+    >>> posterior = infer(pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5]}), rng=0)
+    >>> posterior_predictive(posterior, rng=1)["posterior_predictive"]["effect"].dims
+    ('chain', 'draw', 'contrast', 'task')
+    """
+    ace = require(posterior, "posterior", "ace")["ace"]
+    se = require(posterior, "constant_data", "se")["se"]
+    generator = np.random.default_rng(derive(root_key(rng), "posterior predictive"))
+    effect = ace + se * xr.DataArray(generator.normal(size=ace.shape), dims=ace.dims)
+    replicated = effect.transpose(*ace.dims).to_dataset(name="effect")
+    return assemble(datasets(posterior) | {"posterior_predictive": replicated})

@@ -1,0 +1,215 @@
+"""Predictors as a level: each retraining of the network has effects of its own about those of its kind.
+
+``effect_km = delta_k + gamma_km + error_k`` with ``gamma_km ~ N(0, tau_gamma^2)``, m one of M predictors. All of them
+predicted the same units, so the error of the units is shared by them: what differs between predictors is gamma.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from causalgia.errors import InferenceError
+from causalgia.posterior.coords import Rows
+from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.exact import Array, Draws, Exact
+from causalgia.posterior.hyper import is_flat, log_tau
+from causalgia.prior import Prior
+
+_NODES = 25
+_NATS = 16.0
+_GRID = 4_000
+
+
+@dataclass(frozen=True, eq=False)
+class LevelDraws:
+    """Independent draws from the joint posterior of effects and their predictors."""
+
+    shared: Draws
+    """Effects in the mean over retrainings, and their hyperparameters."""
+    tau_gamma: Array
+    """Sd of an effect between retrainings, (n,)."""
+    ace_model: Array
+    """``delta_k + gamma_km``, (n, K, M)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The posterior of effects that predictors share, averaged over nodes of tau_gamma."""
+
+    mean: Array
+    """Posterior mean of each effect, (K,)."""
+    sd: Array
+    """Posterior sd, (K,)."""
+    lfsr: Array
+    """Local false sign rate, (K,)."""
+    lfdr: Array
+    """P(delta = 0), (K,)."""
+    shrinkage: Array
+    """Share of the way to the centre, (K,)."""
+    tau_gamma: Array
+    """Nodes, (T,)."""
+    weight: Array
+    """Their posterior probabilities, (T,)."""
+    draw: Callable[[int, np.random.Generator], LevelDraws]
+    """Independent draws."""
+
+
+def over_predictors(effect: Array, noise: Noise, prior: Prior, build: Callable[[Array, Noise], Exact]) -> Level:
+    """Return the exact posterior of effects shared by M predictors, with each predictor's own.
+
+    Given tau_gamma, the mean over predictors is the estimate of delta with noise ``Sigma + tau_gamma^2 / M``, and the
+    deviations from it are worth ``K (M - 1)`` degrees of freedom about tau_gamma alone. tau_gamma is integrated over
+    nodes (trapezoid in its logarithm, where its posterior lies), each weighted by the evidence of both parts.
+
+    Parameters
+    ----------
+    effect
+        Estimates of each predictor, shape ``(K, M)``, M >= 2.
+    noise
+        How the mean over predictors varies with the units.
+    prior
+        Prior of tau_gamma: that of tau, in the unit of the effects.
+    build
+        ``build(mean (K,), noise)``: the exact posterior under the law.
+
+    Raises
+    ------
+    InferenceError
+        If the predictors agree exactly: they are one predictor.
+
+    References
+    ----------
+    Gelman & Hill (2006), doi:10.1017/CBO9780511790942, chapter 12.
+
+    Examples
+    --------
+    >>> from causalgia.posterior.normal import normal
+    >>> effect = np.array([[1.0, 1.2, 0.8], [0.1, -0.1, 0.0], [2.0, 2.4, 2.5]])
+    >>> level = over_predictors(effect, Noise(np.full(3, 0.01)), Prior(), lambda x, s: normal(x, s, Prior()))
+    >>> level.mean.round(1), round(float(level.weight @ level.tau_gamma), 2)
+    (array([1. , 0. , 2.3]), 0.26)
+    """
+    centre = effect.mean(axis=1)
+    tau, log_within = _nodes(effect - centre[:, None], prior)
+    m = effect.shape[1]
+    exact = [build(centre, _wider(noise, t**2 / m)) for t in tau]
+    log_weight = log_within + np.array([e.log_evidence for e in exact])
+    weight = special.softmax(log_weight)
+    mean = np.stack([e.mean for e in exact])
+    average = weight @ mean
+    below = weight @ np.stack([e.below(np.zeros(len(centre))) - e.lfdr for e in exact])
+    zero = weight @ np.stack([e.lfdr for e in exact])
+    square = np.stack([e.sd**2 for e in exact]) + (mean - average) ** 2
+
+    def draw(n: int, generator: np.random.Generator) -> LevelDraws:
+        return _draw(effect, noise, tau, weight, exact, n, generator)
+
+    return Level(
+        mean=average,
+        sd=np.sqrt(weight @ square),
+        lfsr=zero + np.clip(np.minimum(below, 1 - zero - below), 0, None),
+        lfdr=zero,
+        shrinkage=weight @ np.stack([e.shrinkage for e in exact]),
+        tau_gamma=tau,
+        weight=weight,
+        draw=draw,
+    )
+
+
+def _nodes(deviation: Array, prior: Prior) -> tuple[Array, Array]:
+    """Return nodes of tau_gamma, (T,), and the log density of log tau_gamma at each, given the deviations."""
+    k, m = deviation.shape
+    df, total = k * (m - 1), float((deviation**2).sum())
+    if not total > 0:
+        raise InferenceError(
+            "the predictors agree exactly in every contrast: they are one predictor; take one with "
+            "estimates.isel(model=0)"
+        )
+    if is_flat(prior) and df <= 1:
+        raise InferenceError(
+            "one contrast of two predictors and a flat prior of tau give no proper posterior of the spread between "
+            "predictors; give a prior that ends, such as Prior(tau='half_t')"
+        )
+    fine = np.sqrt(total / df) * np.geomspace(1e-3, 1e6, _GRID)
+    density = _log_density(fine, df, total, prior)
+    inside = fine[density > density.max() - _NATS]
+    tau = np.geomspace(inside[0], inside[-1], _NODES)
+    return tau, _log_density(tau, df, total, prior)
+
+
+def _log_density(tau: Array, df: int, total: float, prior: Prior) -> Array:
+    return np.asarray(-df * np.log(tau) - total / (2 * tau**2) + log_tau(prior, tau) + np.log(tau))
+
+
+def _wider(noise: Noise, extra: float) -> Noise:
+    whole = None if noise.whole is None else noise.whole + extra * np.eye(len(noise.whole))
+    return Noise(noise.variances + extra, noise.loadings, whole)
+
+
+def _draw(
+    effect: Array, noise: Noise, tau: Array, weight: Array, exact: list[Exact], n: int, generator: np.random.Generator
+) -> LevelDraws:
+    node = generator.choice(len(tau), size=n, p=weight)
+    parts = list(_at_nodes(effect, noise, tau, exact, node, generator))
+    order = np.argsort(np.concatenate([where for where, _, _ in parts]))
+    ace, mu, spread, beta = (
+        np.concatenate([getattr(d, name) for _, d, _ in parts])[order] for name in ("ace", "mu", "tau", "beta")
+    )
+    law = {name: np.concatenate([d.law[name] for _, d, _ in parts])[order] for name in parts[0][1].law}
+    ace_model = np.concatenate([ace for _, _, ace in parts])[order]
+    return LevelDraws(Draws(ace, mu, spread, beta, law=law), tau[node], ace_model)
+
+
+def _at_nodes(
+    effect: Array, noise: Noise, tau: Array, exact: list[Exact], node: Rows, generator: np.random.Generator
+) -> Iterator[tuple[Rows, Draws, Array]]:
+    for t in np.unique(node):
+        where: Rows = np.flatnonzero(node == t)
+        draws = exact[t].draw(len(where), generator)
+        error = _errors(effect.mean(axis=1) - draws.ace, noise, tau[t] ** 2 / effect.shape[1], generator)
+        yield where, draws, effect - error[..., None]
+
+
+def _errors(rest: Array, noise: Noise, extra: float, generator: np.random.Generator) -> Array:
+    """Draw the units' errors (n, K) given that with the mean of gamma, of variance `extra`, they sum to `rest`.
+
+    Matheron's rule, doi:10.48550/arXiv.2002.09309: a draw of both, corrected by the regression of the error on the sum.
+    """
+    error = errors(noise, len(rest), generator)
+    missing = rest - error - np.sqrt(extra) * generator.normal(size=rest.shape)
+    return error + _regressed(missing, noise, extra)
+
+
+def _regressed(missing: Array, noise: Noise, extra: float) -> Array:
+    """Return ``missing (Sigma + extra I)^-1 Sigma``, (n, K)."""
+    if noise.whole is not None:
+        total = noise.whole + extra * np.eye(len(noise.whole))
+        return np.asarray(np.linalg.solve(total, missing.T).T @ noise.whole)
+    diagonal = noise.variances + extra
+    if noise.loadings is None:
+        return missing * noise.variances / diagonal
+    scaled = noise.loadings / diagonal[:, None]
+    inner = np.eye(scaled.shape[1]) + noise.loadings.T @ scaled
+    solved = missing / diagonal - (np.linalg.solve(inner, scaled.T @ missing.T).T @ scaled.T)
+    return np.asarray(missing - extra * solved)
+
+
+def errors(noise: Noise, n: int, generator: np.random.Generator) -> Array:
+    """Draw errors ``N(0, Sigma)``, (n, K).
+
+    Examples
+    --------
+    >>> errors(Noise(np.ones(2)), 3, np.random.default_rng(0)).shape
+    (3, 2)
+    """
+    k = len(noise.variances)
+    if noise.whole is not None:
+        return np.asarray(generator.normal(size=(n, k)) @ np.linalg.cholesky(noise.whole).T)
+    out = generator.normal(size=(n, k)) * np.sqrt(noise.variances)
+    if noise.loadings is not None:
+        out += generator.normal(size=(n, noise.loadings.shape[1])) @ noise.loadings.T
+    return out

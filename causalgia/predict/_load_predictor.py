@@ -1,0 +1,264 @@
+"""A predictor from the user's own file, named before it is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from causalgia.errors import PredictorError, quoted
+from causalgia.predict.factory import made_once
+from causalgia.predict.function_predictor import FunctionPredictor
+from causalgia.predict.onnx import OnnxPredictor
+from causalgia.predict.predictor import Predictor, checked_batch_size, checked_names, checked_text
+from causalgia.predict.user_file import beside, call, find, import_file, is_onnx, split_factory, takes_path
+
+Announce = Callable[[str], None]
+_ONNX_PROVIDERS = {"auto": None, "cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
+
+
+def load_predictor(
+    factory: str | os.PathLike[str],
+    *,
+    weights: str | Path | None = None,
+    tasks: Sequence[str] | None = None,
+    scale: str | None = None,
+    alphabet: str | None = None,
+    device: str = "auto",
+    batch_size: int | Literal["auto"] = "auto",
+    announce: Announce | None = print,
+) -> Predictor:
+    """Make a predictor by calling a function in a Python file of the user's, or from a network in an ONNX file.
+
+    A Python file is code and is run: its path is announced first, it may import its neighbours as a script may, and
+    weights are tensors that are never unpickled. Sent to another process, a predictor from a Python file is loaded
+    there again.
+
+    Parameters
+    ----------
+    factory
+        "file.py:function", or "net.onnx" (see `OnnxPredictor`). A function that takes an argument gets the path of the
+        weights; one that takes none is called, and the weights are put into the network that it returns. It may return
+        a PyTorch module, a callable from one-hot (n, 4, length) to numbers, or a predictor: that one is taken as it is,
+        and a choice below that it contradicts or cannot use is refused.
+    weights
+        A safetensors file, or a .pt/.pth state dict.
+    tasks
+        Names of the outputs; by default the file's constant TASKS, where it has one.
+    scale
+        What the outputs are measured on, in words; by default a predictor's own, else "outcome".
+    alphabet
+        The letters of the one-hot rows; by default the file's constant ALPHABET, else "ACGT". A contradiction
+        between the two is refused.
+    device, batch_size
+        As in `TorchPredictor`; a callable gets batches of 1024 when `batch_size` is "auto".
+    announce
+        Called with each line that the user should see; None is silent.
+
+    Raises
+    ------
+    PredictorError
+        If the file or function is absent, the user's code fails, or what it returns is not usable.
+    MissingExtraError
+        If the user's code needs torch, which is not installed.
+    """
+    asked = _Asked(factory, weights, tasks, scale, alphabet, device, batch_size)
+    if is_onnx(factory):
+        return asked.load_onnx()
+    made = asked.load(announce or _silent)
+    object.__setattr__(made, "_loads_again", asked.anywhere())
+    return made
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A call of `load_predictor`, which another process repeats: it cannot import a user's file by a name."""
+
+    factory: str | os.PathLike[str]
+    weights: str | Path | None
+    tasks: Sequence[str] | None
+    scale: str | None
+    alphabet: str | None
+    device: str
+    batch_size: int | Literal["auto"]
+
+    def anywhere(self) -> _Asked:
+        """Return the same call with whole paths."""
+        path, name = split_factory(self.factory)
+        weights = None if self.weights is None else str(Path(self.weights).resolve())
+        return replace(self, factory=f"{path.resolve()}:{name}", weights=weights)
+
+    def __call__(self, fingerprint: str, sizes: dict[int, int]) -> Predictor:
+        """Return the predictor, loaded once in each process; PredictorError where it is absent or another one."""
+        made = made_once(f"{self.factory} {fingerprint}", lambda: self._again(fingerprint))
+        made.fix_batches(sizes)
+        return made
+
+    def _again(self, fingerprint: str) -> Predictor:
+        cure = "every machine must see the same files; or give cg.PredictorFactory(a function they have installed)"
+        try:
+            made = load_predictor(**vars(self), announce=None)
+        except PredictorError as error:
+            msg = f"loading the predictor again, in another process: {error}. {cure}"
+            raise PredictorError(msg) from error
+        if made.fingerprint != fingerprint:
+            msg = f"{self.factory}: loaded again, it is another predictor: the file or its weights changed; {cure}"
+            raise PredictorError(msg)
+        return made
+
+    def load_onnx(self) -> Predictor:
+        """Open a network in an ONNX file."""
+        if self.weights is not None:
+            msg = (
+                f"{self.factory} holds its weights, and weights={quoted(str(self.weights))} were given; leave them out"
+            )
+            raise PredictorError(msg)
+        if self.device not in _ONNX_PROVIDERS:
+            msg = (
+                f"{self.factory}: device={quoted(self.device)} is not for ONNX Runtime; use "
+                f"{', '.join(_ONNX_PROVIDERS)}"
+            )
+            raise PredictorError(msg)
+        return OnnxPredictor(
+            self.factory,
+            tasks=self.tasks,
+            scale="outcome" if self.scale is None else self.scale,
+            batch_size=self.batch_size,
+            alphabet=self.alphabet or "ACGT",
+            providers=_ONNX_PROVIDERS[self.device],
+        )
+
+    def load(self, say: Announce) -> Predictor:
+        """Import the file, call the function, and wrap what it makes."""
+        path, name = split_factory(self.factory)
+        say(f"predictor: importing {path} and calling {name}({'' if self.weights is None else self.weights})")
+        with beside(path):
+            module = import_file(path)
+            made = _make(find(module, name, path), f"{path.name}:{name}", self.weights)
+        if isinstance(made, Predictor):
+            return _as_it_is(made, self._said(module, made, path), self.factory)
+        return self._wrapped(made, module, path, say)
+
+    def _said(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
+        """Return what was said about a predictor that was made ready."""
+        own = hasattr(made, "alphabet")
+        said = {
+            "tasks": self.tasks,
+            "scale": self.scale,
+            "alphabet": _channel_order(module, self.alphabet, path, _silent) if own else self.alphabet,
+            "device": None if self.device == "auto" else self.device,
+            "batch_size": None if self.batch_size == "auto" else self.batch_size,
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
+    def _wrapped(self, made: Any, module: ModuleType, path: Path, say: Announce) -> Predictor:
+        names = _constant_tasks(module, path, say) if self.tasks is None else self.tasks
+        order = _channel_order(module, self.alphabet, path, say) or "ACGT"
+        scale = "outcome" if self.scale is None else self.scale
+        if _is_torch_module(made):
+            from causalgia.predict.torch_predictor import TorchPredictor
+
+            return TorchPredictor(
+                made, tasks=names, scale=scale, device=self.device, batch_size=self.batch_size, alphabet=order
+            )
+        if callable(made):
+            return FunctionPredictor(made, tasks=names, scale=scale, batch_size=self.batch_size, alphabet=order)
+        msg = f"{self.factory} returned a {type(made).__name__}; return a torch module, a predictor or a callable"
+        raise PredictorError(msg)
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
+
+
+def _make(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
+    by_path = takes_path(function, where, weights)
+    made = call(function, where, weights if by_path else None)
+    if weights is None or by_path:
+        return made
+    if not _is_torch_module(made):
+        msg = (
+            f"{where} takes no argument and returned a {type(made).__name__}: weights={quoted(str(weights))} has no use"
+        )
+        raise PredictorError(msg)
+    from causalgia.predict.weights import load_weights
+
+    load_weights(made, weights)
+    return made
+
+
+def _is_torch_module(made: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(made, torch.nn.Module)
+
+
+def _as_it_is(made: Predictor, asked: Mapping[str, Any], factory: object) -> Predictor:
+    """Return a ready-made predictor, which must be what was asked for beside it."""
+    for name, wanted in asked.items():
+        plain = _PLAIN[name](wanted)
+        own = _own(made, name)
+        if own is None:
+            msg = (
+                f"{factory} returned {quoted(made)}, which has no use for {name}={quoted(plain)}; leave it out, "
+                "or say it there"
+            )
+            raise PredictorError(msg)
+        if plain != own and not (name == "device" and plain == own.partition(":")[0]):
+            msg = (
+                f"{factory} returned a predictor with {name}={quoted(own)}, and {name}={quoted(plain)} was "
+                "asked for; use one"
+            )
+            raise PredictorError(msg)
+    return made
+
+
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "tasks": lambda value: list(checked_names(value, "task")),
+    "scale": lambda value: checked_text(value, "scale", "what the answers are measured on"),
+    "alphabet": lambda value: str(value).upper().replace("U", "T"),
+    "device": str,
+    "batch_size": checked_batch_size,
+}
+
+
+def _own(made: Predictor, name: str) -> Any:
+    """Return a choice that a predictor was made with, in plain form; None where it knows of none."""
+    try:
+        value = getattr(made, name, None)
+    except PredictorError:  # tasks without names
+        return None
+    return None if value is None else list(value) if name == "tasks" else _PLAIN[name](value)
+
+
+def _constant_tasks(module: ModuleType, path: Path, say: Announce) -> tuple[str, ...] | None:
+    if not hasattr(module, "TASKS"):
+        return None
+    try:
+        names = checked_names(module.TASKS, "task")
+    except PredictorError as error:
+        msg = f"{path}: TASKS = {quoted(module.TASKS)}: {error}"
+        raise PredictorError(msg) from error
+    say(f"predictor: tasks {', '.join(names)} (TASKS of {path.name})")
+    return names
+
+
+def _channel_order(module: ModuleType, alphabet: str | None, path: Path, say: Announce) -> str | None:
+    """Return the order of the one-hot rows as given or as the file says; None where neither does."""
+    own = getattr(module, "ALPHABET", None)
+    if own is None:
+        return alphabet
+    if not isinstance(own, str):
+        msg = f"{path}: ALPHABET = {quoted(own)} must be four letters in the order of the one-hot rows, such as 'ACGT'"
+        raise PredictorError(msg)
+    if alphabet is not None and alphabet != own:
+        msg = (
+            f"alphabet={quoted(alphabet)}, but {path} says ALPHABET = {quoted(own)}; find out which is true and "
+            "correct the other"
+        )
+        raise PredictorError(msg)
+    say(f"predictor: one-hot rows {own} (ALPHABET of {path.name})")
+    return own

@@ -1,0 +1,170 @@
+"""Any callable as a predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from causalgia.errors import CausalgiaError, PredictorError, quoted
+from causalgia.predict.answer_checks import as_answers
+from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
+from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_version, shape_in_words
+from causalgia.predict.wording import first_line
+from causalgia.sequences.alphabet import Tokens, one_hot, reverse_complement
+
+_AUTO = 1024
+
+
+class FunctionPredictor(SinglePredictor):
+    """A predictor made from any callable that maps one-hot (n, 4, length) to (n,) or (n, tasks) numbers.
+
+    For networks outside PyTorch (Keras, JAX, ONNX, a web service) and for formulas. The one-hot array is made a
+    batch at a time, so memory does not grow with the number of sequences. Answers keep their dtype, float32 or
+    float64; half precision becomes float32, everything else float64.
+
+    Parameters
+    ----------
+    fn
+        Takes a batch, one-hot (n, 4, length), and answers a row for each sequence, in order.
+    tasks
+        A name for each output. By default "outcome" for a single output, else "task 0", "task 1", ...
+    scale
+        What the answers are measured on, in words.
+    batch_size
+        The most sequences that `fn` gets at once; "auto" is 1024.
+    alphabet
+        The letters of the one-hot channels, in the order that `fn` expects.
+    layout
+        "NCL" for (n, 4, length), "NLC" for (n, length, 4).
+    dtype
+        The dtype of the one-hot array.
+    reduce
+        Applied to what `fn` returns, to give (n,) or (n, tasks).
+    rc_average
+        Whether to average the answers for a sequence and for its reverse complement.
+    fingerprint
+        What names this version of `fn`. By default code, constants, defaults, closure and the globals it uses are
+        hashed, as they are when the predictor is made; where some state cannot be read (a C extension, an open
+        session) the fingerprint ends in ``~`` and covers the code alone: name the version here.
+
+    Raises
+    ------
+    PredictorError
+        If a choice is impossible.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gc = FunctionPredictor(lambda x: x[:, 1:3].mean(axis=(1, 2)) * 2, tasks=["gc"], scale="share")
+    >>> gc.predict(np.array([[0, 1, 2, 3], [1, 1, 2, 2]], np.uint8))
+    array([[0.5],
+           [1. ]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        fn: Callable[[NDArray[Any]], Any],
+        *,
+        tasks: Sequence[str] | None = None,
+        scale: str = "outcome",
+        batch_size: int | Literal["auto"] = 1024,
+        alphabet: str = "ACGT",
+        layout: Layout = "NCL",
+        dtype: DTypeLike = "float32",
+        reduce: Callable[[Any], Any] | None = None,
+        rc_average: bool = False,
+        fingerprint: str | None = None,
+    ) -> None:
+        super().__init__(tasks=tasks, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
+        _require_callable(fn)
+        self.fn = fn
+        size = checked_batch_size(batch_size)
+        self.batch_size = _AUTO if size == "auto" else size
+        self.dtype = _checked_dtype(dtype)
+        self.reduce = reduce
+        identity = (
+            fingerprint_of(fn) if fingerprint is None else digest("given", checked_version(fingerprint, "callable"))
+        )
+        self._version = fingerprint
+        self._choices = (self._tasks, scale, self._order, layout, self.dtype.str, rc_average)
+        self._fingerprint = digest("function", identity, *self._choices, fingerprint_of(reduce))
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the callable's code and state, and of every choice made here."""
+        return self._fingerprint
+
+    @property
+    def fingerprint_parts(self) -> dict[str, str]:
+        """Digests of the callable's code and arrays (or the version that was given), the options and the read-out."""
+        identity = parts_of(self.fn) if self._version is None else {"version": self._version}
+        return {**identity, "options": digest(*self._choices), "read-out": fingerprint_of(self.reduce)}
+
+    @property
+    def precision(self) -> np.dtype[Any]:
+        """Dtype of the one-hot input, or half where an answer was: what the callable computes in cannot be seen."""
+        if self._half:
+            return np.dtype(np.float16)
+        return self.dtype if self.dtype.kind == "f" else super().precision
+
+    def resolve_batch_size(self, length: int) -> int:  # noqa: ARG002
+        """Return `batch_size`, whatever the length."""
+        return self.batch_size
+
+    def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
+        for start in range(0, len(tokens), self.batch_size):
+            batch = tokens[start : start + self.batch_size]
+            yield len(batch), self._both_strands(batch)
+
+    def _both_strands(self, batch: Tokens) -> object:
+        if not self.rc_average:
+            return self._call(batch)
+        both = [self._call(strand) for strand in (batch, reverse_complement(batch))]
+        forward, backward = (as_answers(answer, n_rows=len(batch), tasks=self._tasks) for answer in both)
+        return forward / 2 + backward / 2
+
+    def _what(self) -> str:
+        name = getattr(self.fn, "__qualname__", type(self.fn).__qualname__)
+        return str(name).rpartition("<locals>.")[2]
+
+    def _call(self, batch: Tokens) -> object:
+        x = one_hot(batch, dtype=self.dtype, alphabet=self.alphabet, layout=self.layout)
+        try:
+            answer = self.fn(x)
+            return answer if self.reduce is None else self.reduce(answer)
+        except CausalgiaError:
+            raise
+        except MemoryError as error:
+            msg = (
+                f"the callable ran out of memory on an input of shape {x.shape}; give it fewer sequences at once: "
+                f"batch_size={max(1, len(batch) // 2)} (now {self.batch_size})"
+            )
+            raise PredictorError(msg) from error
+        except (Exception, SystemExit) as error:
+            msg = (
+                f"the callable failed on an input of shape {x.shape} ({self.layout}, {x.dtype}): {first_line(error)}. "
+                f"The library gives 4 channels {shape_in_words(self.layout)}. Check the length of the sequences, "
+                "layout= and dtype="
+            )
+            raise PredictorError(msg) from error
+
+
+def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        chosen = np.dtype(dtype)
+    except TypeError as error:
+        msg = f"dtype={quoted(dtype)} is not a dtype; use 'float32' or 'float64'"
+        raise PredictorError(msg) from error
+    if chosen.kind not in "fiub":
+        msg = f"dtype={quoted(dtype)} cannot hold a one-hot array; use 'float32' or 'float64'"
+        raise PredictorError(msg)
+    return chosen
+
+
+def _require_callable(fn: object) -> None:
+    if not callable(fn):
+        msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {quoted(fn)}"
+        raise PredictorError(msg)

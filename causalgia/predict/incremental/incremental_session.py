@@ -1,0 +1,399 @@
+"""Recomputing what an edit reaches, as a predictor does it: read once, verified, timed, and chosen or not."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from causalgia.errors import FallbackWarning, PredictorError
+from causalgia.predict.incremental.choices import Tried, deviation, width_class
+from causalgia.predict.incremental.execution import Block, Runner
+from causalgia.predict.incremental.grouping import Rows, changed, grouped, other_strand
+from causalgia.predict.incremental.network import local_network
+from causalgia.predict.incremental.reach import Span
+from causalgia.predict.incremental.trace import NotLocalError
+from causalgia.predict.incremental.watching import Seen
+from causalgia.predict.predictor import checked_rows, require_finite, storable
+from causalgia.predict.torch_batch import is_out_of_memory
+from causalgia.predict.torch_output import read_columns
+from causalgia.sequences.alphabet import Tokens
+
+if TYPE_CHECKING:
+    from causalgia.predict.torch_predictor import TorchPredictor
+
+_SAMPLE = 8
+_ONE_IN = 64
+_NO_ROOM = "what is kept of a control pass does not fit into the memory of {}"
+_REPEATS = 3
+_BUDGET = 2**24
+
+
+class Incremental:
+    """How one predictor recomputes edits: a network for each length, and what was chosen for each width.
+
+    The network is read again when it has changed since. Nothing but the choices is pickled.
+    """
+
+    def __init__(self, predictor: TorchPredictor) -> None:
+        self._predictor = predictor
+        self._given: dict[str, bool] = {}
+        self._settled: set[int] = set()
+        self._tried: dict[tuple[int, int], Tried] = {}
+        self._warned = ""
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of all that was found out about a network that has changed, but for what was chosen."""
+        self._given, self._tried = self._given | self.choices(), {}
+        self._seen: Seen | None = None
+        self._runners: dict[int, Runner | str] = {}
+        self._full_seconds: dict[int, float] = {}
+        self._control_seconds: dict[int, float] = {}
+        self._trusted: dict[int, bool] = {}
+        self._spread: dict[int, torch.Tensor] = {}
+        self._macs: dict[int, float] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_predictor": self._predictor, "_given": self.choices(), "_settled": self._settled}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._tried, self._warned = {}, ""
+        self._forget()
+
+    def choices(self) -> dict[str, bool]:
+        """Return whether edits are recomputed in part, by ``"length:width"``; a width stands for those down to 3/4."""
+        made = {f"{t.length}:{width_class(t.width)}": t.chosen for t in self._tried.values()}
+        return self._given | {key: value for key, value in made.items() if key not in self._given or not value}
+
+    def choose(self, choices: Mapping[str, bool]) -> None:
+        """Take the choices of an earlier run: what is chosen is verified, but not timed.
+
+        Nor are other widths at the lengths that were met so far, or are told of: see `_follows`.
+        """
+        self._given.update(choices)
+        self._settled |= {int(key.partition(":")[0]) for key in choices} | set(self._runners)
+
+    def reason(self, length: int) -> str | None:
+        """Return why nothing can be recomputed in part at this length; None where something can."""
+        runner = self._runner(length)
+        return runner if isinstance(runner, str) else None
+
+    def report(self) -> str:
+        """Return what was found, in words: a line for each length and each width that was met."""
+        lines = [f"length {length}: {self._of_length(runner)}" for length, runner in self._runners.items()]
+        return "\n".join(lines + [str(tried) for _, tried in sorted(self._tried.items())])
+
+    def _of_length(self, runner: Runner | str) -> str:
+        if isinstance(runner, str):
+            return f"not recomputed in part: {runner}"
+        rest = runner.network.not_local
+        return "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
+
+    def tried(self) -> list[Tried]:
+        """Return what was found for each width that was met."""
+        return [tried for _, tried in sorted(self._tried.items())]
+
+    def units(self, length: int) -> int:
+        """Return how many units a session holds; 0 where nothing can be recomputed, which is said once.
+
+        Warns
+        -----
+        FallbackWarning
+            If the network is not local; names the layer.
+        """
+        runner = self._runner(length)
+        if isinstance(runner, Runner):
+            return runner.units
+        if self._warned != runner:
+            text = f"incremental=True: edits are predicted by full passes, because {runner}"
+            warnings.warn(text, FallbackWarning, stacklevel=3)
+            self._warned = runner
+        return 0
+
+    def on(self, base: Tokens) -> IncrementalSession:
+        """Return a session for edits of backgrounds (n, length), on the network that `units` has just looked at."""
+        runner = self._runners.get(base.shape[1]) or self._runner(base.shape[1])
+        if isinstance(runner, str):
+            raise PredictorError(f"nothing can be recomputed in part at {base.shape[1]} letters: {runner}")
+        return IncrementalSession(self, self._predictor, runner, checked_rows(base))
+
+    def _runner(self, length: int) -> Runner | str:
+        with self._predictor._ready():
+            module = self._predictor.module
+            if self._seen is None or not self._seen.is_still(module):
+                self._forget()
+            if length not in self._runners:
+                self._runners[length] = self._read(length)
+                self._seen = Seen(module)  # which may count how often it is asked, also as it is read
+        return self._runners[length]
+
+    def _read(self, length: int) -> Runner | str:
+        asked = self._predictor
+        try:
+            sample = asked._one_hot(torch.zeros((2, length), dtype=torch.uint8, device=asked.device))
+            network = local_network(asked.module, sample, asked.layout)
+        except NotLocalError as reason:
+            return str(reason)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return _NO_ROOM.format(asked.device)
+        return Runner(
+            network,
+            columns=partial(_columns, asked),
+            order=asked._order,
+            dtype=asked.dtype,
+            device=asked.device,
+            budget=_BUDGET,
+        )
+
+    def give_up(self, length: int) -> None:
+        """Recompute nothing in part at this length any more, because there is no memory for it."""
+        self._runners[length] = _NO_ROOM.format(self._predictor.device)
+
+    def trusted(self, block: Block, base: Tokens) -> bool:
+        """Say whether a control pass answers as a full one does, in some of its units; looked at once for each block.
+
+        At eight of the first block of a length, and at one in 64 of each later one.
+        """
+        length = base.shape[1]
+        if block.trusted is None:
+            n = _SAMPLE if length not in self._trusted else -(-len(base) // _ONE_IN)
+            off, tolerated = self._control_deviation(block, base[:n])
+            block.trusted = self._trusted[length] = off <= tolerated
+            if off > tolerated:
+                text = f"the control pass deviates by {off:.1e} sd from the full pass; full passes are used throughout"
+                warnings.warn(text, FallbackWarning, stacklevel=6)
+        return self._trusted[length]
+
+    def _control_deviation(self, block: Block, some: Tokens) -> tuple[float, float]:
+        """Return how much a control deviates in its first units; in units of the sd over the first block's too."""
+        full = self.full(some)
+        known = self._spread.setdefault(some.shape[1], block.control)
+        spread = torch.cat([full, block.control.to(full.dtype), known.to(full.dtype)])
+        return deviation(*(_numbers(table) for table in (block.control[: len(full)], full, spread)))
+
+    def refuses(self, length: int, spans: list[Span]) -> bool:
+        """Say whether it is known that no edit of these spans is recomputed in part, so that no control is needed."""
+        if not self._trusted.get(length, True):
+            return True
+        choices = self.choices()
+        known = [choices.get(f"{length}:{width_class(stop - start)}") for start, stop in spans]
+        return bool(known) and not any(choice is not False for choice in known)
+
+    def chosen(self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens) -> bool:
+        """Say whether edits (m, length) of a span are recomputed in part; tried out where the width is new."""
+        length, width = base.shape[1], span[1] - span[0]
+        given = self.choices().get(f"{length}:{width_class(width)}")
+        if given is False:
+            return False
+        if (length, width) not in self._tried:
+            settled = given is not None or length in self._settled
+            if given is None and settled and not self._follows(runner, span, length):
+                return False
+            self._tried[length, width] = self._try(runner, block, span, edited, rows, base, timed=not settled)
+        return self._tried[length, width].chosen
+
+    def _follows(self, runner: Runner, span: Span, length: int) -> bool:
+        """Say whether edits of a width that nobody has chosen for are recomputed, without asking a clock.
+
+        As narrower ones that are not, or wider ones that are; else where at most half of the multiplications are left.
+        """
+        told = {int(key.partition(":")[2]): on for key, on in self._given.items() if key.startswith(f"{length}:")}
+        width = width_class(span[1] - span[0])
+        if any(not on for known, on in told.items() if known < width):
+            return False
+        return any(on for known, on in told.items() if known > width) or self._share(runner, span, length) <= 0.5
+
+    def _try(
+        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens, *, timed: bool
+    ) -> Tried:
+        off, tolerated = self._deviation(block, span, edited[:_SAMPLE], rows[:_SAMPLE])
+        length, width = base.shape[1], span[1] - span[0]
+        speed: float | None = None
+        faster = True
+        if off > tolerated:
+            text = (
+                f"edits of {width} positions: recomputed in part the answers deviate by {off:.1e} sd from the full "
+                f"pass (tolerated are {tolerated:.1e}); full passes are used for them"
+            )
+            warnings.warn(text, FallbackWarning, stacklevel=5)
+        elif timed:
+            speed, faster = self._timed(runner, block, span, edited, rows, base)
+        share = self._share(runner, span, length)
+        return Tried(length, width, off, tolerated, share, speed, off <= tolerated and faster)
+
+    def _deviation(self, block: Block, span: Span, edited: Tokens, rows: Rows) -> tuple[float, float]:
+        made, full = block.edited(span, edited, rows), self.full(edited)
+        spread = torch.cat([full, block.control.to(full.dtype)])
+        return deviation(*(_numbers(table) for table in (made, full, spread)))
+
+    def full(self, tokens: Tokens) -> torch.Tensor:
+        """Return the answers (m, tasks) of full passes, in batches that are halved until they fit into memory."""
+        asked, length = self._predictor, tokens.shape[1]
+        letters = torch.from_numpy(tokens.copy()).to(asked.device)
+        size = asked.resolve_batch_size(length)
+        while True:
+            try:
+                return torch.cat([asked._columns(letters[i : i + size]) for i in range(0, len(letters), size)])
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            asked._batches.halve(length, min(size, len(letters)))
+            size = asked.resolve_batch_size(length)
+
+    def _timed(
+        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens
+    ) -> tuple[float, bool]:
+        """Return how much faster edits are recomputed than predicted, and whether that outweighs a slower control."""
+        length, some = base.shape[1], edited[:_SAMPLE]
+        if length not in self._full_seconds:
+            self._full_seconds[length] = self._seconds(runner, partial(self.full, some), len(some), _REPEATS)
+            self._control_seconds[length] = self._seconds(runner, partial(Block, runner, base), len(base), 2)
+        full, control = self._full_seconds[length], self._control_seconds[length]
+        edit = self._seconds(runner, partial(block.edited, span, edited, rows), len(edited), _REPEATS)
+        return full / edit, edit + max(0.0, control - full) < full
+
+    def _seconds(self, runner: Runner, job: Callable[[], object], n_rows: int, repeats: int) -> float:
+        """Return the shortest time of some repeats of a job, for one of its rows."""
+        times = []
+        for _ in range(repeats):
+            start = runner.clock()
+            job()
+            times.append(runner.clock() - start)
+        return min(times) / n_rows
+
+    def _share(self, runner: Runner, span: Span, length: int) -> float:
+        """Return the part of the multiplications of a full pass that an edit costs."""
+        network = runner.network
+        local = network.macs(network.whole)
+        total = max(self._multiplications(length), local, 1.0)
+        return (total - local + network.macs(network.touched(span))) / total
+
+    def _multiplications(self, length: int) -> float:
+        from torch.utils.flop_counter import FlopCounterMode
+
+        if length not in self._macs:
+            with FlopCounterMode(display=False) as counter:
+                self.full(np.zeros((1, length), np.uint8))
+            self._macs[length] = counter.get_total_flops() / 2
+        return self._macs[length]
+
+
+class IncrementalSession:
+    """Some backgrounds whose control pass is kept, so that of their edits only what they reach is recomputed."""
+
+    def __init__(self, owner: Incremental, predictor: TorchPredictor, runner: Runner, base: Tokens) -> None:
+        self._owner = owner
+        self._predictor = predictor
+        self._runner = runner
+        self._strands = [base, other_strand(base)] if predictor.rc_average else [base]
+        self._blocks: dict[tuple[int, int], Block] = {}
+        self._room = True
+
+    def answers(self, edited: Tokens, rows: Rows) -> NDArray[Any]:
+        """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks), as `predict` does.
+
+        Raises
+        ------
+        PredictorError
+            As `TorchPredictor.predict`, or if a row is none of the backgrounds.
+        """
+        tokens, places = checked_rows(edited), np.asarray(rows, np.int64)
+        base = self._strands[0]
+        if places.shape != (len(tokens),) or not len(tokens) or places.min() < 0 or places.max() >= len(base):
+            raise PredictorError(f"give one of the {len(base)} backgrounds for each of {len(tokens)} edits, not {rows}")
+        if tokens.shape[1] != base.shape[1]:
+            return self._predictor.predict(tokens)
+        made = self._attempt(tokens, places)
+        if made is None:
+            return self._without_room(tokens)
+        answers = storable(_numbers(made))
+        require_finite(answers, tasks=self._predictor.tasks)
+        return answers
+
+    def _attempt(self, tokens: Tokens, rows: Rows) -> torch.Tensor | None:
+        """Return the answers; None where there is no memory to keep control passes in."""
+        try:
+            return self._of_strands(tokens, rows) if self._room else None
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+
+    def _of_strands(self, tokens: Tokens, rows: Rows) -> torch.Tensor:
+        with self._predictor._ready():
+            made = self._of_strand(0, tokens, rows)
+            if len(self._strands) == 1:
+                return made
+            return made / 2 + self._of_strand(1, other_strand(tokens), rows) / 2
+
+    def _without_room(self, tokens: Tokens) -> NDArray[Any]:
+        """Let go of the control passes, and answer by full passes, whose batches are halved until they fit."""
+        self._blocks.clear()
+        if self._room:
+            self._room = False
+            self._owner.give_up(tokens.shape[1])
+            text = f"out of memory on {self._predictor.device} with control passes kept; edits take full passes"
+            warnings.warn(text, FallbackWarning, stacklevel=3)
+        return self._predictor.predict(tokens)
+
+    def _of_strand(self, strand: int, tokens: Tokens, rows: Rows) -> torch.Tensor:
+        """Answer for edits of one strand, a block of units at a time."""
+        size = self._runner.units
+        made: torch.Tensor | None = None
+        for first in np.unique(rows // size).tolist():
+            mine = np.flatnonzero(rows // size == first)
+            answers = self._of_block(strand, first, tokens[mine], rows[mine] - first * size)
+            made = answers.new_empty((len(rows), answers.shape[1])) if made is None else made
+            made[torch.from_numpy(mine).to(made.device)] = answers
+        assert made is not None
+        return made
+
+    def _of_block(self, strand: int, first: int, tokens: Tokens, rows: Rows) -> torch.Tensor:
+        size = self._runner.units
+        base = self._strands[strand][first * size : (first + 1) * size]
+        starts, stops = changed(base, tokens, rows)
+        groups = grouped(starts, stops, length=base.shape[1], n_base=len(base))
+        if self._owner.refuses(base.shape[1], [span for span, _ in groups]):
+            return self._owner.full(tokens)
+        for span, _ in groups:
+            self._runner.plan(span)
+        block = self._block(strand, first, base)
+        if not self._owner.trusted(block, base):
+            return self._owner.full(tokens)
+        made = block.control[torch.from_numpy(rows).to(block.control.device)]
+        for span, mine in groups:
+            in_part = self._owner.chosen(self._runner, block, span, tokens[mine], rows[mine], base)
+            answers = block.edited(span, tokens[mine], rows[mine]) if in_part else self._owner.full(tokens[mine])
+            made[torch.from_numpy(mine).to(made.device)] = answers.to(made.dtype)
+        return made
+
+    def _block(self, strand: int, first: int, base: Tokens) -> Block:
+        """Return the block of some units; its control is run where it is new, or lacks what these edits need."""
+        known = self._blocks.get((strand, first))
+        if known is None or not self._runner.kept <= known.kept:
+            for key in [key for key in self._blocks if key[0] == strand]:
+                del self._blocks[key]
+            known = None
+            self._blocks[strand, first] = Block(self._runner, base)
+        return self._blocks[strand, first]
+
+
+def _columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Tensor:
+    """Return the columns of what the network returns, as its predictor reads them."""
+    asked = {"tasks": predictor._tasks, "heads": predictor.heads, "reduce": predictor.reduce}
+    return read_columns(output, n_rows, **asked)[0]  # type: ignore[arg-type]
+
+
+def _numbers(table: torch.Tensor) -> NDArray[Any]:
+    host = table.detach().cpu()
+    made: NDArray[Any] = (host.float() if host.dtype in (torch.bfloat16, torch.float16) else host).numpy()
+    return made

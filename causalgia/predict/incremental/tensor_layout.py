@@ -1,0 +1,110 @@
+"""How a tensor of a network lies in (positions, rows, channels), found by asking where each number went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+import torch
+
+from causalgia.predict.incremental.trace import NotLocalError
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A tensor (rows, ...) with the positions on dim `axis`, and dims `rest` that together are the channels.
+
+    Examples
+    --------
+    >>> laid = Laid(axis=2, length=3, rest=(2,))
+    >>> laid.original(torch.zeros(3, 5, 2)).shape, laid.shape
+    (torch.Size([5, 2, 3]), (2, 3))
+    """
+
+    axis: int
+    length: int
+    rest: tuple[int, ...]
+
+    @property
+    def channels(self) -> int:
+        return prod(self.rest)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        return (*self.rest[: self.axis - 1], self.length, *self.rest[self.axis - 1 :])
+
+    def original(self, x: torch.Tensor) -> torch.Tensor:
+        """Return a copy of (positions, rows, channels) as the network has it, (rows, ...)."""
+        moved = x.reshape(len(x), x.shape[1], *self.rest).movedim(0, self.axis)
+        return moved.clone(memory_format=torch.contiguous_format)
+
+    def canonical(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (rows, ...) as (positions, rows, channels)."""
+        return x.movedim(self.axis, 0).reshape(x.shape[self.axis], x.shape[0], -1)
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A tensor (rows, features): `order` (features,) says which number of (positions, channels) each feature is."""
+
+    order: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Positions from `offset` on and channels from `first_channel` on, laid as `laid`."""
+
+    laid: Laid
+    offset: int
+    first_channel: int
+
+
+def relaid(laid: Laid, change: Callable[[torch.Tensor], torch.Tensor]) -> Taken | Flat:
+    """Return where a function that only moves numbers about (a view, a transposition, a slice) leaves them.
+
+    Raises
+    ------
+    NotLocalError
+        If they end up in an order that is neither positions with channels nor a flat row.
+
+    Examples
+    --------
+    >>> relaid(Laid(2, 9, (4,)), lambda x: x[:, 1:3, 2:-2].transpose(1, 2))
+    Taken(laid=Laid(axis=1, length=5, rest=(2,)), offset=2, first_channel=1)
+    """
+    numbers = torch.arange(2 * prod(laid.shape)).view(2, *laid.shape)
+    moved = change(numbers)
+    if not isinstance(moved, torch.Tensor) or moved.ndim < 2 or len(moved) != 2 or not moved.numel():
+        raise NotLocalError("rows are mixed with other dims")
+    before = laid.canonical(numbers)
+    for axis in range(1, moved.ndim):
+        taken = _taken(moved, before, axis)
+        if taken is not None:
+            return taken
+    if moved.ndim == 2 and moved.shape[1] == before[:, 0].numel():
+        return _flat(moved, before)
+    raise NotLocalError("positions are mixed with channels, or some are left out")
+
+
+def _taken(moved: torch.Tensor, before: torch.Tensor, axis: int) -> Taken | None:
+    rest = tuple(size for dim, size in enumerate(moved.shape[1:], 1) if dim != axis)
+    after = Laid(axis, moved.shape[axis], rest).canonical(moved)
+    found = (before[:, 0] == after[0, 0, 0]).nonzero()
+    if not len(found):
+        return None
+    offset, channel = map(int, found[0])
+    part = before[offset : offset + len(after), :, channel : channel + after.shape[2]]
+    if part.shape != after.shape or not torch.equal(part, after):
+        return None
+    return Taken(Laid(axis, len(after), rest), offset, channel)
+
+
+def _flat(moved: torch.Tensor, before: torch.Tensor) -> Flat:
+    place = torch.empty(before[:, 0].numel(), dtype=torch.int64)
+    first = before[:, 0].reshape(-1)
+    place[first] = torch.arange(len(first))
+    if int(moved[0].max()) >= len(first) or not torch.equal(moved[1] - moved[0], torch.full_like(moved[0], len(first))):
+        raise NotLocalError("rows are mixed with other dims")
+    return Flat(place[moved[0]])

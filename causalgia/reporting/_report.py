@@ -1,0 +1,260 @@
+"""Estimates and decisions as sentences: what was estimated, how large, how sure one may be; size first, p last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import printable
+from causalgia.notes import notes_of
+from causalgia.reporting.rounded_numbers import format_effect, format_number
+from causalgia.reporting.shape import shape_lines
+from causalgia.reporting.table import (
+    ENOUGH_FOR_QUANTILES,
+    Row,
+    Rows,
+    cells,
+    placebo_groups,
+    placebo_summary,
+    placebo_unit,
+    require_reportable,
+    words_in_words,
+)
+from causalgia.reporting.table import (
+    rows as rows_of,
+)
+from causalgia.reporting.verdict_sentences import against, exact_in_words, history, is_decided, verdict_in_words
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_FEW = 6
+_MEMBERS = {
+    "seeds": ("retrainings of the predictor", "the next retraining of the predictor"),
+    "folds": ("trainings on other folds of the data", "the next training on another fold of the data"),
+    "architectures": ("networks of other architectures", "a network of the next architecture"),
+}
+"""What the members of an ensemble are drawn from, and what one more of them is."""
+_ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
+
+
+def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
+    """Say what was found, as text: the estimand, a table of effects, and sentences.
+
+    Estimates have a sentence each where they are few; decisions always, with estimand, size, interval, verdict and
+    number of units, and for an undecided effect about how many units would decide it in a new trial. An effect here is
+    an effect on the predictor, unless ``attrs["effect_on"]`` says on what. Fixed placebo words are one line (how many,
+    the mean and range of their estimates, and from 40 words on the central 95 %, which is wider than that of their true
+    effects, `placebo_region`), for they are a distribution that effects are judged against.
+
+    Parameters
+    ----------
+    estimates
+        From `causalgia.estimate`, with or without `causalgia.adjust`; or decisions from `causalgia.decide`.
+    rows
+        ``"summary"``, or ``"all"`` for a line for each placebo word.
+
+    Returns
+    -------
+    str
+        Text for a terminal or a notebook, at most as wide as the names need.
+
+    Raises
+    ------
+    OutcomesError
+        If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> estimates = xr.Dataset(
+    ...     {
+    ...         "ace": (("contrast", "task"), [[1.38]]),
+    ...         "lower": (("contrast", "task"), [[1.371]]),
+    ...         "upper": (("contrast", "task"), [[1.389]]),
+    ...     },
+    ...     coords={"contrast": ["GATA1"], "task": ["K562"]},
+    ...     attrs={
+    ...         "contrast_scale": "log counts",
+    ...         "control": "placebo",
+    ...         "null": "dinucleotide shuffles of 500 sequences",
+    ...         "ci_prob": 0.95,
+    ...     },
+    ... )
+    >>> print(report(estimates))
+    Effect on the predictor: ACE on log counts, each arm minus placebo, over dinucleotide shuffles of 500 sequences.
+    <BLANKLINE>
+    contrast    ACE   95 % interval
+    GATA1     1.380  [1.371, 1.389]
+    <BLANKLINE>
+    ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.380 [1.371, 1.389].
+    """
+    estimates = require_reportable(estimates)
+    table = "\n".join([_aligned(*cells(estimates, rows=rows)), *shape_lines(estimates)])
+    parts = [estimand(estimates), table, "\n".join(sentences(estimates, rows=rows))]
+    return printable("\n\n".join(part for part in parts if part))
+
+
+def estimand(estimates: xr.Dataset) -> str:
+    """Return in words what was estimated, of which population, by what method, and how the trial came about.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> estimates = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[1.5]])},
+    ...     coords={"contrast": ["GATA1"], "task": ["K562"], "do": ("contrast", ["do(x[5:9] = GATA) − do()"])},
+    ...     attrs={"scale": "log counts", "target": "units"},
+    ... )
+    >>> print(estimand(estimates))
+    Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
+    """
+    attrs = estimates.attrs
+    of_what = f"ACE on {_scale(attrs)}, {_question(estimates)}{_population(estimates)}"
+    first = f"Effect on {attrs.get('effect_on', 'the predictor')}: {of_what}."
+    second = [_counts(estimates), attrs.get("assignment"), attrs.get("method")]
+    said = "; ".join(str(part) for part in second if part)
+    sentences = [first, f"{said[0].upper()}{said[1:]}." if said else "", _in_do_notation(rows_of(estimates))]
+    sentences += [against(estimates)] if is_decided(estimates) else []
+    sentences += history(attrs)
+    sentences += [f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(estimates)]
+    return "\n".join(part for part in sentences if part)
+
+
+def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
+    """Return a sentence for each effect, and one for the placebo words of each task; more than six need verdicts."""
+    table = rows_of(estimates)
+    names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
+    effects = [row for row in table if rows == "all" or not row["placebo_word"]]
+    each = len(effects) <= _FEW or is_decided(estimates)
+    said = [sentence(estimates, row) for row in effects] if each else []
+    of_what = "posterior means" if estimates.attrs.get("evidence") == "posterior" else "estimates"
+    groups = [] if rows == "all" else placebo_groups(table, names)
+    return said + [_summary_sentence(group, names, of_what) for group in groups]
+
+
+def sentence(estimates: xr.Dataset, row: Row) -> str:
+    """Return one row of `rows` as a sentence that can stand alone."""
+    attrs = estimates.attrs
+    where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
+    control = f" {versus(attrs)} {_quoted(attrs['control'])}" if attrs.get("control") else ""
+    ace, interval = format_effect(row)
+    alone = "known exactly" if row.get("exact") else "without a standard error"
+    level = row.get("interval_level", attrs.get("ci_prob") if attrs.get("evidence") == "posterior" else None)
+    at = f" ({100 * level:.4g} %)" if interval and level else ""
+    size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
+    exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
+    said = f"; {verdict_in_words(row, attrs)}{_units(row, attrs)}" if is_decided(estimates) else ""
+    of_what = f"ACE on {_scale(attrs)}{where}, {_quoted(row['contrast'])}{control}{_population(estimates)}"
+    return f"{of_what}: {size}{exact}{said}."
+
+
+def _units(row: Row, attrs: Mapping[Any, Any]) -> str:
+    """Return "; 5,000 units in 500 clusters, exploratory"."""
+    said = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
+    if said and row.get("n_clusters", row["n_units"]) != row["n_units"]:
+        said += f" in {row['n_clusters']:,} clusters"
+    return said + ("; exploratory" if attrs.get("exploratory") else "")
+
+
+def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
+    found = placebo_summary(group)
+    mean, low, high = (format_number(found[key], placebo_unit(found)) for key in ("mean", "lowest", "highest"))
+    where = "".join(f" in {group[0][name]}" for name in names)
+    said = f"{words_in_words(found['n'])}{where}: mean {mean}, from {low} to {high}"
+    if found["central"] is None:
+        return f"{said} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
+    low, high = (format_number(limit, placebo_unit(found)) for limit in found["central"])
+    return f"{said}, the central 95 % of their {of_what} from {low} to {high}."
+
+
+def _aligned(header: list[str], lines: list[list[str]]) -> str:
+    """Return a table as text: the first columns to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
+    left = {"contrast", "task", "model"}
+    return "\n".join(
+        "  ".join(
+            c.ljust(w) if h in left else c.rjust(w) for h, c, w in zip(header, line, widths, strict=True)
+        ).rstrip()
+        for line in [header, *lines]
+    )
+
+
+def _scale(attrs: Mapping[Any, Any]) -> str:
+    return str(attrs.get("contrast_scale") or attrs.get("scale") or "the outcome")
+
+
+def _question(estimates: xr.Dataset) -> str:
+    difference = versus(estimates.attrs) == "minus"  # which do-notation writes
+    if estimates.sizes["contrast"] == 1 and "do" in estimates.variables and difference:
+        return str(estimates["do"].to_numpy()[0])
+    if estimates.attrs.get("control"):
+        return f"each arm {versus(estimates.attrs)} {_quoted(estimates.attrs['control'])}"
+    return str(estimates.attrs.get("estimand", "the weighted sum of arms that each contrast names"))
+
+
+def versus(attrs: Mapping[Any, Any]) -> str:
+    """Return how an arm is held against its control: "minus", or of ratios "divided by"."""
+    return "divided by" if attrs.get("transform") == "ratio" else "minus"
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if " " in name else name
+
+
+def _in_do_notation(table: list[Row]) -> str:
+    """Say what is compared in each contrast, where they are few and no placebo words."""
+    do = {row["contrast"]: row["do"] for row in table if row["do"] and not row["placebo_word"]}
+    return "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else ""
+
+
+def _population(estimates: xr.Dataset) -> str:
+    null, things = _null(estimates), "units"
+    if estimates.attrs.get("null_kind") == "genomic":
+        null, things = f"what these sequences stand for ({null})", "sequences"
+    of = str(estimates.attrs.get("model_is", "seeds"))
+    return {
+        "parents": f", over new draws from these parents ({_null(estimates)})",
+        "units": f", for exactly these {things}",
+        "population x words": f", over {null} and placebo words",
+        "population x predictors": f", over {null} and {_MEMBERS.get(of, _MEMBERS['seeds'])[0]}",
+        "next predictor": f", over {null}, in {_MEMBERS.get(of, _MEMBERS['seeds'])[1]}",
+        "population x replicates": f", over {null} and replicates of the experiment",
+    }.get(str(estimates.attrs.get("target")), f", over {null}")
+
+
+def _null(estimates: xr.Dataset) -> str:
+    """Return the null model in words, with the number of its sequences that were used where some were not."""
+    attrs = estimates.attrs
+    null = str(attrs.get("null", "the population that the units were drawn from"))
+    given = re.search(r"([\d,]+) sequences", null) if attrs.get("null_kind") in _ONE_PARENT_EACH else None
+    if given is None or "n_units" not in estimates:
+        return null
+    by_parent = attrs.get("cluster") == "parent" and "n_clusters" in estimates
+    used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
+    if used.max() >= int(given[1].replace(",", "")):
+        return null
+    return f"{null[: given.end()]} ({_range(used)} used){null[given.end() :]}"
+
+
+def _counts(estimates: xr.Dataset) -> str | None:
+    if "n_units" not in estimates:
+        return None
+    said = _counted(estimates["n_units"].to_numpy(), "unit")
+    cluster = estimates.attrs.get("cluster")
+    if "n_clusters" in estimates and cluster not in (None, "", "unit"):
+        said += f" in {_counted(estimates['n_clusters'].to_numpy(), 'cluster')} ({cluster})"
+    return said
+
+
+def _counted(counts: NDArray[np.int64], what: str) -> str:
+    return f"{_range(counts)} {what}{'s' if counts.max() != 1 else ''}"
+
+
+def _range(counts: NDArray[np.int64]) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

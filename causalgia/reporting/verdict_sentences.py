@@ -1,0 +1,232 @@
+"""Verdicts in words: against what, with which error, and what an undecided effect would take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from causalgia.multiplicity.rare import missed_share_sentence
+from causalgia.reporting.rounded_numbers import format_p
+from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_ROUNDING = 1e-9
+_ON_AVERAGE = (
+    "error rates hold on average over effects like these, draws from the fitted law, and not for each true effect"
+)
+_ATOM = (
+    "The interval includes the probability P(0) that the effect is exactly 0; where P(0) is above its level, which "
+    "would leave the point 0, it is extended to the interval of the effect if it is not 0, which stands beside it."
+)
+_OF_SETS = ("bh", "holm", "bayes_fdr")
+_UNDECIDED = "undecided"
+_SIDE = {"increases": "above", "decreases": "below", "negligible": "inside"}
+
+
+def is_decided(dataset: xr.Dataset) -> bool:
+    """Return whether a Dataset holds verdicts, of `causalgia.decide`."""
+    return "verdict" in dataset and "rope_lower" in dataset
+
+
+def against(decisions: xr.Dataset) -> str:
+    """Return in words how verdicts were given: region, error rate, by what; what is promised, and what is not.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> print(against(xr.Dataset(attrs={"rope": "-0.1 to 0.1", "level": 0.95, "error": "local", "evidence": "tests"})))
+    Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken effects, \
+directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interval is the one that gave the verdict.
+    """
+    attrs = decisions.attrs
+    rope = str(attrs.get("rope", "that each effect names"))
+    region = _direction(rope) if _is_point(rope) else f"ROPE (region of practical equivalence), {rope}"
+    lines = [_model(attrs), f"Verdicts on the {region}: {_how(attrs)}."]
+    lines += [_ATOM] if "p_zero" in decisions else []
+    lines += [*_promises(decisions), *_beware(attrs)]
+    return "\n".join(line for line in lines if line)
+
+
+def _is_point(rope: str) -> bool:
+    """Return whether the region is the value of no effect alone, which is then its name."""
+    return rope.lstrip("-").replace(".", "", 1).isdigit()
+
+
+def _direction(null: str) -> str:
+    return "direction alone" if null == "0" else f"direction alone (no effect is {null})"
+
+
+def _model(attrs: Mapping[Any, Any]) -> str:
+    """Say that effects are shrunken, and by which model where it is one of ours."""
+    if attrs.get("evidence") != "posterior":
+        return ""
+    said = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
+    return f"ACE here is the posterior mean of a hierarchical model{said and f' ({said})'}."
+
+
+def _how(attrs: Mapping[Any, Any]) -> str:
+    level = float(attrs.get("level", 0.95))
+    alpha = f"{1 - level:.3g}"
+    within = f" within {attrs['families']}" if attrs.get("families") else ""
+    if attrs.get("error") == "bootstrap_t":
+        return f"by the simultaneous bootstrap-t band; the probability of any wrong verdict{within} is at most {alpha}"
+    if attrs.get("error") == "sequence":
+        return (
+            "by the confidence sequence that monitored the trial, which holds at all looks; the probability of any "
+            f"wrong verdict is at most {alpha}; the interval is the sequence's"
+        )
+    if attrs.get("evidence") == "posterior":
+        bound = f"mean posterior error of the verdicts{within} at most {alpha}, directions and negligible separately"
+        if attrs.get("error") != "bayes_fdr":
+            bound = f"each with a posterior probability of error of at most {alpha}"
+            return f"{bound}; {_ON_AVERAGE}"
+        return f"{bound}; {_ON_AVERAGE}; the interval of a single effect may cross an end of the ROPE"
+    kinds = f"directions at p <= {(1 - level) / 2:.3g} a side"
+    kinds += "" if _is_point(str(attrs.get("rope", ""))) else f" and negligible at {alpha}"
+    apart = {"bh": "Benjamini-Hochberg", "holm": "Holm"}.get(str(attrs.get("error")))
+    adjusted = f", each kind adjusted by {apart}{within}" if apart else ", not adjusted"
+    deciding = "the interval is the one that gave the verdict"
+    return f"one-sided tests of the unshrunken effects, {kinds}{adjusted}; {deciding}"
+
+
+def _promises(decisions: xr.Dataset) -> list[str]:
+    """Say which effects could have been missed, and where a promise about the family does not hold."""
+    attrs = decisions.attrs
+    if "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
+        return []
+    if attrs["rare"] == "none" or "missed_share" not in decisions:
+        return [] if attrs.get("target") == "units" else [_assumed(decisions)]
+    share = float(decisions["missed_share"].max())
+    if not share > 0:
+        return ["Assuming no rare, large effects: the number of independent backgrounds is not known."]
+    said = missed_share_sentence(share)
+    lines = [f"{said[:1].upper()}{said[1:]}."]
+    rare, n, k = float(attrs["rare"]), float(independent_draws(decisions).min()), decisions.sizes["contrast"]
+    needed = (3 + math.log(k)) / rare
+    if attrs.get("error") in ("bh", "holm") and k > 1 and n < needed * (1 - _ROUNDING):
+        lines.append(
+            "The error rate holds for each verdict separately (false with probability at most "
+            f"{1 - float(attrs['level']):.3g}); an error rate for the {k:,} together takes "
+            f"{_rounded(math.ceil(needed)):,} independent backgrounds where effects may be rare, and there are "
+            f"{n:,.0f}."
+        )
+    return lines
+
+
+def _assumed(decisions: xr.Dataset) -> str:
+    """Say that no rare, large effects are assumed, and of few real sequences what that leaves out."""
+    n = few_real_sequences(decisions)
+    if not n:
+        return "Assuming no rare, large effects."
+    return (
+        f"Assuming no rare, large effects: {n:,} real sequences cannot show effects on fewer than {300 / n:.2g} % of "
+        "such sequences."
+    )
+
+
+def _beware(attrs: Mapping[Any, Any]) -> list[str]:
+    lines = [f"Caution: {attrs['caution']}."] if attrs.get("caution") else []
+    if attrs.get("converged") == "no":
+        lines.append(f"Caution: the draws have not converged ({attrs.get('unconverged', 'accepted as they are')}).")
+    if attrs.get("exact"):
+        lines.append(f"Without spread: {attrs['exact']}.")
+    return lines
+
+
+def history(attrs: Mapping[Any, Any]) -> list[str]:
+    """Return how the trial came about, and what was asked of it late, where that is not as usual.
+
+    Examples
+    --------
+    >>> history({"exploratory": "control, rope"})
+    ['Exploratory, asked after the outcomes were seen: control, rope.']
+    """
+    lines = [f"Confirmation: {attrs['confirms']}."] if attrs.get("confirms") else []
+    if attrs.get("stopped"):
+        holds = "; the intervals that hold over all looks are look_lower and look_upper of the outcomes"
+        sequence = str(attrs.get("until")).startswith("Decided") and attrs.get("error") != "sequence"
+        lines.append(f"Sequential trial: {attrs['stopped']}{holds if sequence else ''}.")
+    if attrs.get("exploratory"):
+        lines.append(f"Exploratory, asked after the outcomes were seen: {attrs['exploratory']}.")
+    return lines
+
+
+def error_heading(attrs: Mapping[Any, Any]) -> str:
+    """Return what the error of a verdict is called in a table."""
+    if attrs.get("error") in _OF_SETS:
+        return f"q ({attrs['error']})"
+    return "error"
+
+
+def error_of(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    """Return the error of a row's verdict as text; nothing where it is the band's, the same for all."""
+    if attrs.get("error") == "bootstrap_t":
+        return ""
+    name = "q" if attrs.get("error") in _OF_SETS else "local_error"
+    if row.get(name) is None:
+        return ""
+    if row[name] == 0 and attrs.get("evidence") == "posterior" and attrs.get("n_draws"):
+        return f"<{1 / attrs['n_draws']:.1g}"
+    return format_p(row[name], exact=bool(row.get("exact")))
+
+
+def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    """Return "increases, above the ROPE -0.1 to 0.1 (error 0.012)", or what would decide.
+
+    Examples
+    --------
+    >>> row = {"verdict": "undecided", "rope_lower": -0.1, "rope_upper": 0.1, "n_units": 100, "more_units": 300}
+    >>> verdict_in_words(row, {"error": "bootstrap_t"})
+    'undecided on the ROPE -0.1 to 0.1; a new trial of about 400 units would decide it with even odds'
+    """
+    verdict, region = str(row["verdict"]), f"the ROPE {row['rope_lower']:.3g} to {row['rope_upper']:.3g}"
+    direction_only = row["rope_lower"] == row["rope_upper"]
+    if verdict == _UNDECIDED:
+        what = "its direction" if direction_only else region
+        return f"undecided on {what}{_too_few(row, attrs) if _is_short(row, attrs) else _more(row)}"
+    error = error_of(row, attrs)
+    said = f" ({error_heading(attrs).partition(' (')[0]} {error})" if error else ""
+    missed = f"; {missed_share_sentence(row['missed_share'])}" if _is_missable(row) else ""
+    return f"{verdict}, {_SIDE[verdict]} {format(row['rope_lower'], '.3g') if direction_only else region}{said}{missed}"
+
+
+def _is_missable(row: Mapping[str, Any]) -> bool:
+    return str(row["verdict"]) == "negligible" and bool(row.get("missed_share"))
+
+
+def _is_short(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:
+    """Return whether an effect is undecided for the backgrounds that were not drawn alone: its interval is inside."""
+    rare = attrs.get("rare", "none")
+    if rare == "none" or not row.get("missed_share", 0.0) > float(rare) * (1 + _ROUNDING):
+        return False
+    return bool(row["rope_lower"] < row.get("lower", -math.inf) and row.get("upper", math.inf) < row["rope_upper"])
+
+
+def _too_few(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    missed = missed_share_sentence(row["missed_share"]).replace("could be missed", "could not have been seen")
+    return f": {missed}; it takes {math.ceil(3 / float(attrs['rare']) - _ROUNDING):,} independent backgrounds"
+
+
+def _more(row: Mapping[str, Any]) -> str:
+    more = row.get("more_units", -1)
+    if more is None or more < 0 or "n_units" not in row:
+        return ""
+    total = _rounded(row["n_units"] + more)
+    return f"; a new trial of about {total:,} units would decide it with even odds"
+
+
+def _rounded(n: int) -> int:
+    """Return a number of units to two digits."""
+    unit = int(10 ** max(len(str(n)) - 2, 0))
+    return -(-n // unit) * unit
+
+
+def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    """Return what is to be said where no unit differs: exact for these, and how many others may still differ."""
+    n = row.get("n_clusters") or row.get("n_units")
+    if not n or attrs.get("target") == "units":
+        return " (exact: no unit differs)"
+    return f" (exact: no unit differs; up to 3/n = {min(3 / n, 1):.2g} of the population may still differ, 95 %)"

@@ -1,0 +1,363 @@
+"""Records of one length: the value that every `of=` becomes, and the readers of FASTA and BED files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Literal, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.errors import SequenceError, quoted
+from causalgia.sequences.alphabet import (
+    IUPAC,
+    Ambiguous,
+    Tokens,
+    checked_tokens,
+    encode,
+    letter_tokens,
+    reverse_complement,
+    stack_letters,
+)
+from causalgia.sequences.genome import Genome
+from causalgia.sequences.intervals import read_bed
+from causalgia.sequences.text_files import read_text
+from causalgia.streams import RNG
+
+Name: TypeAlias = str | int
+FilePath: TypeAlias = str | PathLike[str]
+Source: TypeAlias = "Sequences | FilePath | Mapping[Name, str] | Iterable[str] | NDArray[np.integer]"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sequences:
+    """Named sequences of one length, compared by value: by their tokens and names, not by where they came from.
+
+    Names are the integers 0 to n - 1 in order, or else all strings: other integers are written as strings, so that a
+    design keeps its names in TOML and JSON.
+
+    Parameters
+    ----------
+    tokens
+        (n, length) uint8, 0, 1, 2, 3 = A, C, G, T; kept as a read-only array.
+    names
+        n different names, strings or integers.
+    source
+        The path of the FASTA file, as it was given, that holds these sequences and no others.
+
+    Raises
+    ------
+    SequenceError
+        If there is no sequence or no position, a token is not 0-3, or a name is repeated (1 and "1" are one name).
+
+    Examples
+    --------
+    >>> Sequences(encode(["ACGT", "TTTT"]), ("a", "b"))
+    <Sequences: 2 of 4 bp, 'a' ... 'b'>
+    """
+
+    tokens: Tokens
+    names: tuple[Name, ...]
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tokens", _frozen(self.tokens))
+        object.__setattr__(self, "names", _checked_names(self.names, len(self.tokens)))
+
+    @cached_property
+    def digest(self) -> str:
+        """Fingerprint of the tokens and names, 32 hexadecimal digits, the same in every process."""
+        content = hashlib.blake2b(json.dumps([self.tokens.shape, self.names]).encode(), digest_size=16)
+        content.update(self.tokens.tobytes())
+        return content.hexdigest()
+
+    @property
+    def length(self) -> int:
+        """Number of positions of each sequence."""
+        return int(self.tokens.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequences):
+            return NotImplemented
+        return self.names == other.names and np.array_equal(self.tokens, other.tokens)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __reduce__(self) -> tuple[type[Sequences], tuple[Tokens, tuple[Name, ...], str | None]]:
+        return Sequences, (self.tokens, self.names, self.source)
+
+    def __repr__(self) -> str:
+        shown = " ... ".join(map(repr, dict.fromkeys((self.names[0], self.names[-1]))))
+        origin = "" if self.source is None else f" from {self.source}"
+        return f"<Sequences: {len(self)} of {self.length} bp, {shown}{origin}>"
+
+
+def _frozen(tokens: Tokens) -> Tokens:
+    """Return the tokens as an array that nobody else can write to."""
+    array = checked_tokens(tokens)
+    if array.ndim != 2 or array.size == 0:
+        msg = f"sequences of shape {array.shape}; give (n, length) tokens with at least one sequence and one position"
+        raise SequenceError(msg)
+    if array.flags.writeable or array.base is not None:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
+
+
+def _checked_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
+    """Return the names as 0, ..., n - 1 if they are just that, else as strings."""
+    given = tuple(map(_plain_name, names))
+    if len(given) != n:
+        msg = f"{len(given)} names for {n} sequences; give each sequence one name"
+        raise SequenceError(msg)
+    if given == tuple(range(n)):
+        return given
+    _refuse_duplicates(given)
+    return tuple(map(str, given))
+
+
+def _plain_name(name: object) -> Name:
+    """Return a name as Python's own str or int, whatever NumPy or pandas call it."""
+    if isinstance(name, str) and "\0" not in name:
+        return str(name)
+    if isinstance(name, int | np.integer) and not isinstance(name, bool):
+        return int(name)
+    flaw = "has a NUL character" if isinstance(name, str) else f"is a {type(name).__name__}"
+    msg = f"name {quoted(name)} {flaw}; names are integers or strings without NUL"
+    raise SequenceError(msg)
+
+
+def _refuse_duplicates(names: tuple[Name, ...], *, place: str = "") -> None:
+    """Refuse names that are written alike, as 1 and "1" are."""
+    counts = Counter(map(str, names))
+    twice = [name for name in dict.fromkeys(names) if counts[str(name)] > 1] if len(counts) < len(names) else []
+    if twice:
+        more = f" and {len(twice) - 3} more" if len(twice) > 3 else ""
+        shown = ", ".join(map(quoted, twice[:3]))
+        alike = " (a number and its digits are one name)" if len(set(map(type, twice))) > 1 else ""
+        msg = (
+            f"{place}names are given to more than one sequence: {shown}{more}{alike}; "
+            "names tell parents apart: rename or drop"
+        )
+        raise SequenceError(msg)
+
+
+def _own(tokens: Tokens) -> Tokens:
+    """Mark a freshly made array as final, so that `Sequences` need not copy it."""
+    tokens.flags.writeable = False
+    return tokens
+
+
+def as_sequences(of: Source) -> Sequences:
+    """Return what a user gives as ``of=`` as one value.
+
+    Taken are: `Sequences`; the path of a FASTA file; one string; several strings (a list, an array, a pandas
+    Series), named 0 to n - 1; a mapping from names to strings; an integer array of tokens, (n, length) or (length,).
+    A string is one sequence if it is made of IUPAC letters only and no file has that name; otherwise it is a path.
+
+    Raises
+    ------
+    SequenceError
+        If it is none of these, is empty, or cannot be read; one-hot arrays are refused.
+
+    Examples
+    --------
+    >>> as_sequences(["ACGT", "TTTT"])
+    <Sequences: 2 of 4 bp, 0 ... 1>
+    >>> as_sequences({"promoter": "TATAAA"}).names
+    ('promoter',)
+    """
+    if isinstance(of, Sequences):
+        return of
+    if isinstance(of, str):
+        return _from_letters(of) if _is_letters(of) and not _exists(of) else read_fasta(of)
+    if isinstance(of, PathLike):
+        return read_fasta(of)
+    if isinstance(of, Mapping):
+        return _from_strings(list(of.values()), tuple(of))
+    if hasattr(of, "__array__"):
+        return _from_array(np.asarray(of))
+    return _from_strings(_listed(of))
+
+
+def _listed(of: object) -> list[str]:
+    if isinstance(of, Iterable) and not isinstance(of, bytes | bytearray | set | frozenset):
+        return list(of)
+    msg = (
+        f"of= cannot be {type(of).__name__}; give strings, the path of a FASTA file, or an array of tokens (n, length)"
+    )
+    raise SequenceError(msg)
+
+
+def _is_letters(text: str) -> bool:
+    return text.isascii() and set(text.upper()) <= set(IUPAC)
+
+
+def _exists(path: str) -> bool:
+    """Say whether a path exists; a string that is empty or too long to be a path does not."""
+    try:
+        return bool(path) and Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _from_letters(text: str) -> Sequences:
+    """Return one sequence; an error says why the text was not taken for a path."""
+    try:
+        return _from_strings([text])
+    except SequenceError as error:
+        msg = f"{error} (no file is called {quoted(text[:30])}, so it was read as one sequence)"
+        raise SequenceError(msg) from error
+
+
+def _from_strings(strings: list[str], names: tuple[Name, ...] | None = None) -> Sequences:
+    labels = tuple(range(len(strings))) if names is None else _checked_names(names, len(strings))
+    return Sequences(_own(encode(strings, names=labels)), labels)
+
+
+def _from_array(array: NDArray[np.generic]) -> Sequences:
+    if array.ndim == 1 and array.dtype.kind in "UO":
+        return _from_strings(array.tolist())
+    if _looks_one_hot(array):
+        msg = (
+            f"an array of shape {array.shape} and type {array.dtype} looks one-hot; "
+            "give tokens (n, length): causalgia.sequences.alphabet.tokens(x) makes them"
+        )
+        raise SequenceError(msg)
+    tokens = np.atleast_2d(checked_tokens(array))  # type: ignore[arg-type]  # its type is checked there
+    return Sequences(tokens, tuple(range(len(tokens))))
+
+
+def _looks_one_hot(array: NDArray[np.generic]) -> bool:
+    """Say whether an array has but 0 and 1, and three axes, no integers, or one 1 in each row or column of four."""
+    if array.dtype.kind not in "biuf" or not array.size or not bool(((array == 0) | (array == 1)).all()):
+        return False
+    if array.ndim == 3 or array.dtype.kind in "bf":
+        return True
+    lengthwise = array.ndim == 2 and 4 in array.shape and max(array.shape) >= 16
+    axis = 0 if array.ndim == 2 and array.shape[0] == 4 else -1
+    return lengthwise and bool((np.sum(array == 1, axis=axis) == 1).all())
+
+
+def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | None = None) -> Sequences:
+    r"""Read a FASTA file of records of one length, plain or gzip-compressed.
+
+    A record's name is the first word of its header. Records may span lines; lower case (soft masking) is upper
+    case, U is T. What happens to ambiguous letters is said in `encode`.
+
+    Raises
+    ------
+    SequenceError
+        If the file cannot be read, is no FASTA, has an empty, unnamed or repeated record, unequal lengths, or letters
+        that are not bases. The message names the file, and the record or line.
+    TypeError
+        If letters are to be drawn and `rng` is missing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "two.fa"
+    >>> _ = path.write_text(">a first\nACG\nT\n>b\nTTTT\n")
+    >>> read_fasta(path).names
+    ('a', 'b')
+    """
+    source = str(path)
+    names, bodies = parse_fasta(read_text(path), source=source)
+    _refuse_duplicates(names, place=f"{source}: ")
+    letters = stack_letters(bodies, names, source=source)
+    tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)
+    # drawn letters are not in the file: such sequences are written out in full where a design is saved
+    return Sequences(_own(tokens), names, source if ambiguous == "refuse" else None)
+
+
+def from_bed(
+    fasta: FilePath,
+    bed: FilePath,
+    *,
+    length: int,
+    centre: Literal["middle", "summit"] = "middle",
+    stranded: bool = False,
+    ambiguous: Ambiguous = "refuse",
+    rng: RNG | None = None,
+) -> Sequences:
+    r"""Cut windows of exactly `length` out of a genome, one centred on each interval of a BED file.
+
+    The centre c is ``(start + end) // 2``, or ``start + peak`` with ``centre="summit"`` (column 10 of narrowPeak), and
+    the window is ``[c - length // 2, c - length // 2 + length)``: an interval of `length` bases is its own window.
+    With ``stranded=True`` windows of minus-strand intervals are reverse-complemented (after the cut). Names are
+    ``chrom:start-end`` of the window, from 0, the end excluded, followed by ``(+)`` or ``(-)`` if `stranded`.
+
+    A plain FASTA is indexed in memory by one scan and only the windows are read; a gzip-compressed one is read whole.
+    No file is written, and no index beside the FASTA is trusted.
+
+    Raises
+    ------
+    SequenceError
+        If a file cannot be read, a line is malformed, a chromosome is unknown, two intervals give one window, a
+        window leaves its chromosome, or a window holds letters that are not bases.
+    TypeError
+        If letters are to be drawn and `rng` is missing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "genome.fa").write_text(">chr1\nAACCGGTT\nACGTACGT\n")
+    >>> _ = (folder / "peaks.bed").write_text("chr1\t6\t10\n")
+    >>> from_bed(folder / "genome.fa", folder / "peaks.bed", length=6)
+    <Sequences: 1 of 6 bp, 'chr1:5-11'>
+    """
+    windows = read_bed(bed, length=length, centre=centre, stranded=stranded)
+    with Genome(fasta) as genome:
+        records = [genome.letters(w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}") for w in windows]
+    names = tuple(w.name for w in windows)
+    letters = stack_letters(records, names, source=str(fasta))
+    tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=str(fasta))
+    minus = np.array([w.strand == "-" for w in windows])
+    tokens[minus] = reverse_complement(tokens[minus])
+    # the genome holds more than these windows: they are written out in full where a design is saved
+    return Sequences(_own(tokens), names)
+
+
+def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[bytes]]:
+    """Return the names and the letters of the records of a FASTA text, without their line ends.
+
+    Raises
+    ------
+    SequenceError
+        If there is no record, or one without name or letters.
+    """
+    chunks = (b"\n" + text).split(b"\n>")
+    if chunks[0].strip():
+        _refuse_start(chunks[0], source)
+    if len(chunks) == 1:
+        msg = f"{source}: the file is empty; a FASTA has records: a line '>name', then letters"
+        raise SequenceError(msg)
+    heads, _, bodies = zip(*(chunk.partition(b"\n") for chunk in chunks[1:]), strict=True)
+    names = tuple(next(iter(head.decode("utf-8", "replace").split(maxsplit=1)), "") for head in heads)
+    letters = [body.translate(None, b"\n\t ") for body in bodies]
+    for i, (name, letter) in enumerate(zip(names, letters, strict=True)):
+        if not name or not letter:
+            line = sum(chunk.count(b"\n") + 1 for chunk in chunks[: i + 1])
+            flaw = f"record {quoted(name)} has no letters" if name else "record has no name after '>'"
+            msg = f"{source}: line {line}: {flaw}; complete or drop it"
+            raise SequenceError(msg)
+    return names, letters
+
+
+def _refuse_start(lead: bytes, source: str) -> NoReturn:
+    number, line = next((i, x) for i, x in enumerate(lead.split(b"\n")) if x.strip())
+    what = "looks like FASTQ: convert it to FASTA" if line.startswith(b"@") else "a FASTA begins with a line '>name'"
+    msg = f"{source}: line {number}: {quoted(line[:30].decode('utf-8', 'replace'))} before any header; {what}"
+    raise SequenceError(msg)

@@ -1,0 +1,370 @@
+"""Shuffles that keep every k-let count, exactly uniform, and the size of the set they draw from.
+
+A sequence is a trail over its (k-1)-mers, each k-let an edge, and every sequence with the same k-let counts and the
+same first (k-1)-mer is another trail over the same edges. Draw the last exit of every (k-1)-mer but the final one
+as a random tree towards the final one, put the other exits in random order, walk: all trails are equally likely.
+"""
+
+from __future__ import annotations
+
+from math import lgamma
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from causalgia import compiled
+from causalgia.compiled import njit
+from causalgia.errors import SequenceError
+from causalgia.sequences.alphabet import encode
+from causalgia.sequences.arguments import as_key, as_parents, as_tokens, as_units
+from causalgia.sequences.array_shuffles import nanoseconds, shuffle_pairs_of
+from causalgia.sequences.circuits import beginnings, turned
+from causalgia.sequences.dinucleotide_shuffle import LONGEST, shuffle_pairs
+from causalgia.sequences.exit_lists import shuffle_long_pairs
+from causalgia.sequences.random import half_bounded, unit_state
+from causalgia.sequences.samplers import shuffle
+from causalgia.sequences.threads import over_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["klet_shuffle", "log_degeneracy"]
+
+_LANES = 8
+_WIDEST = 32  # letters of a k-let: its (k-1)-mer fits a 64-bit code
+_MOST_VERTICES = 8192  # of a dense determinant: 512 MiB
+_HASH = np.uint64(0x9E3779B97F4A7C15)
+_0, _1, _2, _4, _20 = (np.uint64(i) for i in (0, 1, 2, 4, 20))
+_NOWHERE = np.uint64(2**64 - 1)
+
+
+@njit(forceinline=True)
+def _vertex(code: Any, direct: Any, table: Any, codes: Any, found: Any, counts: Any, onward: Any) -> Any:
+    """Return (the number of the (k-1)-mer `code`, how many numbers are given), giving the next number to a new one.
+
+    `table` is an open-addressing hash of vertex numbers from 1, 0 where empty; `codes` has each
+    vertex's (k-1)-mer. A table with a place for every (k-1)-mer is addressed by it (`direct`).
+    """
+    wrap = np.uint64(table.size) - _1
+    slot = (code if direct else (code * _HASH) >> _20) & wrap
+    while table[slot] != _0 and codes[table[slot] - _1] != code:
+        slot = (slot + _1) & wrap
+    if table[slot] == _0:
+        codes[found] = code
+        for letter in range(4):
+            counts[_4 * found + np.uint64(letter)], onward[_4 * found + np.uint64(letter)] = _0, _NOWHERE
+        found += _1
+        table[slot] = found
+    return table[slot] - _1, found
+
+
+@njit(nogil=True)
+def _read_exits(row: Any, k: Any, table: Any, codes: Any, counts: Any, onward: Any) -> Any:
+    """Read the graph of a row and return its first vertex, its final one, and how many there are.
+
+    Exit 4 v + a is letter a after vertex v: `counts` says how often it occurs, `onward` to which vertex it leads.
+    """
+    for slot in range(table.size):
+        table[slot] = _0
+    mask = (_1 << np.uint64(2 * (k - 1))) - _1
+    code, direct = _0, mask < np.uint64(table.size)
+    for i in range(k - 1):
+        code = code << _2 | np.uint64(row[i])
+    start, found = _vertex(code, direct, table, codes, _0, counts, onward)
+    here = start
+    for i in range(k - 1, row.size):
+        letter = np.uint64(row[i])
+        code = (code << _2 | letter) & mask
+        to, found = _vertex(code, direct, table, codes, found, counts, onward)
+        counts[_4 * here + letter] += _1
+        onward[_4 * here + letter] = to
+        here = to
+    return start, here, np.int64(found)
+
+
+@njit(nogil=True)
+def _list_exits(n_vertices: Any, counts: Any, onward: Any, first: Any, stop: Any, exits: Any, moves: Any) -> None:
+    """List the letters that leave vertex v at first[v] : stop[v]; `moves` counts those that lead to another vertex.
+
+    The letters stand in the order 0 ^ x, 1 ^ x, 2 ^ x, 3 ^ x, with x such that a letter that stays at v is the last.
+    """
+    end = _0
+    for v in range(n_vertices):
+        base, x = 4 * v, 0
+        for letter in range(4):
+            if onward[base + letter] == np.uint64(v):
+                x = letter ^ 3
+        begin = end
+        one = begin + counts[base + x]
+        two = one + counts[base + (1 ^ x)]
+        three = two + counts[base + (2 ^ x)]
+        end = three + counts[base + (3 ^ x)]
+        for place in range(begin, end):
+            exits[place] = ((place >= one) + (place >= two) + (place >= three)) ^ x
+        stays = onward[base + (3 ^ x)] == np.uint64(v)
+        first[v], stop[v], moves[v] = begin, end, (three if stays else end) - begin
+
+
+@njit(nogil=True)
+def _draw_last_exits(
+    root: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, onward: Any, moves: Any, choice: Any, state: Any
+) -> Any:
+    """Put each vertex's last exit at the end of its list and return the state.
+
+    Wilson's loop-erased walk gives a uniform tree of edges towards the root. Afterwards stop[v] is the place of the
+    last exit, which for the root is one past its list; moves[v] is 0 for a vertex that has joined the tree.
+    """
+    moves[root] = _0
+    for v in range(n_vertices):
+        at = np.uint64(v)
+        while moves[at] > _0:
+            state, drawn = half_bounded(state, moves[at])
+            choice[at] = first[at] + drawn
+            at = onward[_4 * at + np.uint64(exits[choice[at]])]
+        at = np.uint64(v)
+        while moves[at] > _0:
+            moves[at] = _0
+            stop[at] -= _1
+            letter = exits[choice[at]]
+            exits[choice[at]] = exits[stop[at]]
+            exits[stop[at]] = letter
+            at = onward[_4 * at + np.uint64(letter)]
+    return state
+
+
+@njit(nogil=True)
+def _walk(at: Any, states: Any, first: Any, stop: Any, exits: Any, onward: Any, begin: Any, out: Any) -> None:
+    """Walk all rows of `out` from column `begin` on, one exit of each in turn, drawing each list without replacement.
+
+    The lists of all walks lie one after the other, so a vertex number belongs to one walk.
+    """
+    for i in range(begin, out.shape[1]):
+        for lane in range(out.shape[0]):
+            v = at[lane]
+            place = first[v]
+            states[lane], drawn = half_bounded(states[lane], stop[v] - place)
+            letter = exits[place + drawn]
+            exits[place + drawn] = exits[place]
+            first[v] = place + _1
+            out[lane, i] = letter
+            at[lane] = onward[_4 * v + np.uint64(letter)]
+
+
+@njit(nogil=True)
+def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out: Any) -> None:
+    """Write the k-let shuffle of each unit's parent row, eight walks at a time."""
+    n_edges = tokens.shape[1] - k + 1
+    width = min(n_edges + 1, 1 << min(2 * (k - 1), 62))
+    size = 4
+    while size < 2 * width:
+        size *= 2
+    table, codes, counts = np.empty(size, np.uint64), np.empty(width, np.uint64), np.empty(4 * width, np.uint64)
+    first, stop = np.empty(_LANES * width, np.uint64), np.empty(_LANES * width, np.uint64)
+    exits, onward = np.empty(_LANES * n_edges, np.uint8), np.empty(4 * _LANES * width, np.uint64)
+    moves, choice = np.empty(width, np.uint64), np.empty(width, np.uint64)
+    states, at = np.empty(_LANES, np.uint64), np.empty(_LANES, np.uint64)
+    for begin in range(0, units.size, _LANES):
+        n_lanes = min(_LANES, units.size - begin)
+        for lane in range(n_lanes):
+            row, v0, e0 = tokens[parents[begin + lane]], lane * width, lane * n_edges
+            its_first, its_stop = first[v0 : v0 + width], stop[v0 : v0 + width]
+            its_exits, its_onward = exits[e0 : e0 + n_edges], onward[4 * v0 : 4 * (v0 + width)]
+            start, root, found = _read_exits(row, k, table, codes, counts, its_onward)
+            _list_exits(found, counts, its_onward, its_first, its_stop, its_exits, moves)
+            state = unit_state(key, units[begin + lane])
+            states[lane] = _draw_last_exits(
+                root, found, its_first, its_stop, its_exits, its_onward, moves, choice, state
+            )
+            for v in range(found):
+                its_first[v] += np.uint64(e0)
+                its_stop[v] += np.uint64(e0)
+            for exit_ in range(4 * found):
+                its_onward[exit_] += np.uint64(v0)
+            at[lane] = start + np.uint64(v0)
+            for i in range(k - 1):
+                out[begin + lane, i] = row[i]
+        _walk(at, states, first, stop, exits, onward, k - 1, out[begin : begin + n_lanes])
+
+
+def _as_k(k: int) -> int:
+    if not 1 <= k <= _WIDEST:
+        msg = f"k={k}: a k-let here has 1 to {_WIDEST} letters"
+        raise SequenceError(msg)
+    return int(k)
+
+
+def klet_shuffle(
+    key: int,
+    units: ArrayLike,
+    tokens: ArrayLike,
+    k: int,
+    *,
+    parent: ArrayLike | None = None,
+    threads: int | None = None,
+) -> NDArray[np.uint8]:
+    """Return a rearrangement of each unit's parent, uniform over all that keep its k-let counts.
+
+    Each of the distinct rearrangements of the parent's letters with the same k-let counts is equally likely. The
+    k-lets leave the first and the last (k-1)-mer no choice, so these do not move, unless the sequence runs from a
+    (k-1)-mer back to itself: then it may also begin with another (k-1)-mer of the same letters (`circuits`).
+
+    Parameters
+    ----------
+    key
+        64-bit key of the purpose, from `causalgia.streams`.
+    units
+        Ids of the units, non-negative integers, one axis.
+    tokens
+        Parents, one row each, values 0-3.
+    k
+        Letters of the words whose counts are kept, 1 to 32; 1 is `shuffle`, 2 the dinucleotide shuffle.
+    parent
+        Row of each unit's parent; row i for unit number i by default.
+    threads
+        Threads at most; all available cores by default. The sequences do not depend on it.
+
+    Returns
+    -------
+    shuffled
+        One row per unit. A sequence of at most k letters is the only one with its counts, and returns itself.
+
+    Raises
+    ------
+    SequenceError
+        If a token is not 0-3, a parent is not a row, or k is out of range.
+
+    References
+    ----------
+    Altschul, Erickson (1985) Significance of nucleotide sequence alignments. doi:10.1093/oxfordjournals.molbev.a040370
+    Kandel, Matias, Unger, Winkler (1996) Shuffling biological sequences. doi:10.1016/S0166-218X(97)81456-4
+    Wilson (1996) Generating random spanning trees more quickly than the cover time. doi:10.1145/237814.237880
+
+    Examples
+    --------
+    >>> gattacacat = np.array([[2, 0, 3, 3, 0, 1, 0, 1, 0, 3]])
+    >>> draws = klet_shuffle(7, np.arange(1_000), gattacacat, 2, parent=np.zeros(1_000, int))
+    >>> len(np.unique(draws, axis=0))
+    6
+    """
+    if _as_k(k) == 1:
+        return shuffle(key, units, tokens, parent=parent, threads=threads)
+    ids, word_key, rows = as_units(units), as_key(key), as_tokens(tokens)
+    parents = as_parents(parent, ids.size, rows.shape[0])
+    length = rows.shape[1]
+    if length <= k:
+        return rows[parents]
+    if (begun := turned(int(word_key), ids, rows, parents, k)) is not None:
+        rows, parents = begun, np.arange(ids.size)
+    out = np.empty((ids.size, length), np.uint8)
+    write = _writer(k, length)
+    over_rows(
+        lambda part: write(word_key, ids[part], rows, parents[part], out[part]), ids.size, length, threads=threads
+    )
+    return out
+
+
+def _writer(k: int, length: int) -> Callable[..., None]:
+    """Return the kernel that writes such shuffles from (key, units, tokens, parents, out)."""
+    if k > 2:
+        return lambda key, units, tokens, parents, out: _shuffle_klets(key, units, tokens, parents, k, out)
+    if length > LONGEST:
+        return shuffle_long_pairs  # type: ignore[no-any-return]
+    return _write_pairs
+
+
+def _write_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> None:
+    """Write dinucleotide shuffles, in numpy where there are few."""
+    if not compiled.IN_NUMPY.covers(nanoseconds(*out.shape)):
+        shuffle_pairs(key, units, tokens, parents, out, True)
+    elif (doubt := shuffle_pairs_of(key, units, tokens[parents], out)).any():
+        drawn = np.empty((np.count_nonzero(doubt), out.shape[1]), np.uint8)
+        shuffle_pairs(key, units[doubt], tokens, parents[doubt], drawn, True)
+        out[doubt] = drawn
+
+
+def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
+    r"""Return the natural log of how many sequences `klet_shuffle` draws from: 0 means that only the parent exists.
+
+    For k = 1 the multinomial coefficient. For k >= 2 the BEST theorem, with equal edges not told apart,
+
+    .. math:: \log t + \log d_r! + \sum_{v \neq r} \log (d_v - 1)! - \sum_{u, v} \log n_{uv}!
+
+    with :math:`n_{uv}` the k-lets from (k-1)-mer u to v, :math:`d_v` the exits of v, r the final (k-1)-mer and t
+    the number of trees of last exits towards r, a determinant. A circuit that may begin elsewhere (see
+    `klet_shuffle`) has more, in the ratio of the places where it may begin to those where it does.
+
+    Parameters
+    ----------
+    tokens
+        One sequence: a string, or tokens (length,) of 0-3.
+    k
+        Letters of the words whose counts are kept, 1 to 32.
+
+    Returns
+    -------
+    log_count
+        Natural log of the number of distinct sequences, the parent included.
+
+    Raises
+    ------
+    SequenceError
+        If a token is not 0-3, k is out of range, or the sequence has more than 8192 distinct (k-1)-mers.
+
+    References
+    ----------
+    van Aardenne-Ehrenfest, de Bruijn (1951) Circuits and trees in oriented linear graphs. Simon Stevin 28, 203-217.
+    Tutte (1948) The dissection of equilateral triangles into equilateral triangles. doi:10.1017/S030500410002449X
+
+    Examples
+    --------
+    >>> round(float(np.exp(log_degeneracy("GATTACACAT", 2))), 9)
+    6.0
+    """
+    row = encode(tokens)[0] if isinstance(tokens, str) else as_tokens(np.asarray(tokens)[None])[0]
+    if row.size <= _as_k(k):
+        return 0.0 if k > 1 else _log_multinomial(row)
+    if k == 1:
+        return _log_multinomial(row)
+    path, n_vertices = _vertex_path(row, k)
+    if n_vertices > _MOST_VERTICES:
+        msg = f"{n_vertices} distinct {k - 1}-mers are past the {_MOST_VERTICES} of a dense determinant; lower k"
+        raise SequenceError(msg)
+    counts = np.bincount(path[:-1] * n_vertices + path[1:], minlength=n_vertices**2).reshape(n_vertices, n_vertices)
+    exits, root = counts.sum(axis=1), path[-1]
+    others = np.arange(n_vertices) != root
+    orders = _log_factorials(exits[others] - 1) + lgamma(int(exits[root]) + 1)
+    if k > 2 and path[0] == root:
+        orders += np.log(len(beginnings(row, k)) / int(exits[root]))
+    return _log_of_count(_log_trees(counts, others) + orders - _log_factorials(counts[counts > 1]))
+
+
+def _vertex_path(row: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int64], int]:
+    """Return the number of the (k-1)-mer at each position, and how many distinct ones there are."""
+    codes = np.zeros(row.size - k + 2, np.uint64)
+    for j in range(k - 1):
+        codes = codes << np.uint64(2) | row[j : j + codes.size]
+    vertices, path = np.unique(codes, return_inverse=True)
+    return path.astype(np.int64), vertices.size
+
+
+def _log_trees(counts: NDArray[np.int64], others: NDArray[np.bool_]) -> float:
+    """Return the log of how many trees of edges lead all `others` to the remaining vertex (matrix-tree theorem)."""
+    moves = counts.astype(np.float64)
+    np.fill_diagonal(moves, 0.0)
+    laplacian = np.diag(moves.sum(axis=1)) - moves
+    return float(np.linalg.slogdet(laplacian[np.ix_(others, others)])[1])
+
+
+def _log_factorials(values: NDArray[np.int64]) -> float:
+    return sum(lgamma(value + 1) for value in values.tolist())
+
+
+def _log_multinomial(row: NDArray[np.uint8]) -> float:
+    return _log_of_count(lgamma(row.size + 1) - _log_factorials(np.bincount(row, minlength=4)))
+
+
+def _log_of_count(value: float) -> float:
+    """Return the log of a whole number without the rounding error that a count of 1 would show."""
+    return 0.0 if value < 0.5 else float(value)

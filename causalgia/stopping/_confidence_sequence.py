@@ -1,0 +1,178 @@
+"""Asymptotic confidence sequences: intervals that hold at every look together, as functions of arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.errors import EstimateError, quoted
+from causalgia.numerics.moments import Array
+
+START = 100
+"""Clusters before the first look that may stop a trial: earlier ones raise false alarms .24-.41 with skew."""
+
+
+def sequence_critical(n: npt.ArrayLike, *, alpha: float, start: float = START) -> Array:
+    """Return the critical value, in standard errors, of a confidence sequence at each size.
+
+    ``sqrt(2 (r + 1) / r log(sqrt(r + 1) / alpha))`` with ``r = n rho^2``, and rho such that the interval is shortest at
+    `start`: ``start rho^2 = -2 log(alpha) + log(1 - 2 log(alpha))``.
+
+    Parameters
+    ----------
+    n
+        Independent clusters so far, any shape.
+    alpha
+        Error over all looks together.
+    start
+        Clusters at the first look.
+
+    Returns
+    -------
+    array
+        Of the shape of `n`.
+
+    References
+    ----------
+    Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), doi:10.1214/24-AOS2408, theorem 2.2 and section 2.3.
+
+    Examples
+    --------
+    >>> sequence_critical([100, 1_000], alpha=0.05).round(3)  # 1.96 for one look
+    array([3.035, 3.242])
+    """
+    size = np.asarray(n, dtype=np.float64)
+    if not 0 < alpha < 1 or not start >= 1 or not (size >= 1).all():
+        raise EstimateError(
+            f"a confidence sequence needs 0 < alpha < 1, and n and start of 1 or more; not alpha={quoted(alpha)}, "
+            f"start={quoted(start)}"
+        )
+    spread = -2 * np.log(alpha) + np.log1p(-2 * np.log(alpha))
+    r = size / start * spread
+    return np.asarray(np.sqrt(2 * (r + 1) / r * (0.5 * np.log1p(r) - np.log(alpha))))
+
+
+def confidence_sequence(
+    mean: npt.ArrayLike,
+    sd: npt.ArrayLike,
+    n: npt.ArrayLike,
+    *,
+    alpha: float,
+    start: float = START,
+    unseen: npt.ArrayLike = 0.0,
+) -> tuple[Array, Array]:
+    """Return the interval of a mean that holds at all looks from `start` on with probability 1 - alpha, asymptotically.
+
+    ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without `unseen` it is at the start 1.55
+    times the interval for one look (alpha = .05), ten times later 1.65 times.
+
+    Parameters
+    ----------
+    mean, sd
+        Mean and standard deviation of the values of the independent clusters so far, any shape.
+    n
+        How many they are.
+    alpha
+        Error over all looks together.
+    start
+        Clusters at the first look.
+    unseen
+        What backgrounds that were not drawn could add to the mean, at each end (`unseen_share` times the largest
+        effect); of the shape of `mean`.
+
+    Returns
+    -------
+    lower, upper
+        On the scale of `mean`.
+
+    References
+    ----------
+    Waudby-Smith et al. (2024), doi:10.1214/24-AOS2408.
+
+    Examples
+    --------
+    >>> lower, upper = confidence_sequence(1.0, 2.0, 100, alpha=0.05)
+    >>> lower.round(3), upper.round(3)
+    (np.float64(0.393), np.float64(1.607))
+    """
+    centre = np.asarray(mean, dtype=np.float64)
+    half = np.asarray(sd, dtype=np.float64) / np.sqrt(n) * sequence_critical(n, alpha=alpha, start=start)
+    half = half + np.asarray(unseen, dtype=np.float64)
+    return centre - half, centre + half
+
+
+def least_clusters(skewness: npt.ArrayLike, *, start: float = START) -> Array:
+    """Return from how many clusters on a look may stop a trial: ``max(start, 25 skewness^2)``.
+
+    Examples
+    --------
+    >>> least_clusters([0.0, 2.0, -4.0])
+    array([100., 100., 400.])
+    """
+    return np.asarray(np.maximum(start, 25 * np.asarray(skewness, dtype=np.float64) ** 2))
+
+
+def clusters_to_meet(rare: float, *, alpha: float) -> int:
+    """Return how many clusters all miss an effect on a share `rare` of backgrounds with probability alpha / 2 at most.
+
+    ``(1 - rare)^n <= alpha / 2``, about ``3.7 / rare`` for alpha = .05. What was not drawn has no skewness, so no
+    statistic of the units at hand can stand in for this number. The other half of alpha is what is left for a
+    confidence sequence to be wrong on the side on which "negligible" is false.
+
+    Parameters
+    ----------
+    rare
+        Share of the backgrounds, between 0 and 1.
+    alpha
+        Error of the verdict on one effect.
+
+    References
+    ----------
+    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031.
+
+    Examples
+    --------
+    >>> clusters_to_meet(0.01, alpha=0.05), clusters_to_meet(0.05, alpha=0.05), clusters_to_meet(0.01, alpha=0.005)
+    (368, 72, 597)
+    """
+    if not 0 < rare < 1 or not 0 < alpha < 1:
+        raise EstimateError(
+            f"the clusters that meet a rare effect need rare and alpha between 0 and 1, not rare={quoted(rare)}, "
+            f"alpha={quoted(alpha)}"
+        )
+    return int(np.ceil(np.log(alpha / 2) / np.log1p(-rare)))
+
+
+def missed_by(n: float, *, alpha: float) -> float:
+    """Return the share of backgrounds that n clusters all miss with probability alpha / 2: `clusters_to_meet` inverted.
+
+    Examples
+    --------
+    >>> round(missed_by(368, alpha=0.05), 4)
+    0.01
+    """
+    return float(-np.expm1(np.log(alpha / 2) / n))
+
+
+def unseen_share(n: npt.ArrayLike, *, alpha: float) -> Array:
+    """Return the share of backgrounds that n clusters may all have missed at error alpha: ``-log(alpha) / n``.
+
+    It is the rule of three: 3 / n for alpha = .05, and ``(3 + log K) / n`` where K effects share it.
+
+    Parameters
+    ----------
+    n
+        Independent clusters so far, any shape.
+    alpha
+        Error for one effect.
+
+    References
+    ----------
+    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031.
+
+    Examples
+    --------
+    >>> unseen_share([100, 1_000], alpha=0.05).round(4)
+    array([0.03 , 0.003])
+    """
+    return np.asarray(np.minimum(-np.log(alpha) / np.asarray(n, dtype=np.float64), 1.0))

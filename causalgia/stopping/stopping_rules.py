@@ -1,0 +1,349 @@
+"""The two rules: stop when intervals are short (`Precision`), or when verdicts are clear (`Decided`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from scipy import special
+
+from causalgia.analysis import Analysis, Contrasts
+from causalgia.errors import DecisionError, DesignError, EstimateError, quoted
+from causalgia.multiplicity.rare import missed_share_sentence
+from causalgia.stopping._confidence_sequence import (
+    START,
+    clusters_to_meet,
+    least_clusters,
+    missed_by,
+    sequence_critical,
+    unseen_share,
+)
+from causalgia.stopping.interim import Seen, seen
+
+_GROWTH = 1.25
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look found: whether to stop, why in words, and ``n_units, n_clusters, lower, upper`` for the record."""
+
+    stop: bool
+    words: str
+    record: xr.Dataset
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Rule:
+    """What both rules have: which contrasts are watched, and when.
+
+    Parameters
+    ----------
+    control, contrasts
+        What is watched; left out, what the analysis kept with the outcomes asks (``cg.run(..., analysis=)``), and
+        without one every arm minus the first arm of the design. Fixed placebo words are not waited for.
+    start
+        Independent clusters (parents, where units share them) before a look may stop the trial; 100 or more.
+    every
+        Units between looks; None: each look has a quarter more units than the one before.
+    """
+
+    control: str | None = None
+    contrasts: Contrasts | None = None
+    start: int = START
+    every: int | None = None
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        try:
+            asked = Analysis(control=self.control, contrasts=self.contrasts)
+        except DesignError as error:
+            raise EstimateError(str(error).replace("Analysis", name, 1)) from error
+        object.__setattr__(self, "contrasts", asked.contrasts)
+        if not _is_count(self.start) or self.start < START:
+            raise EstimateError(
+                f"{name}: start={quoted(self.start)} must be {START} clusters or more; earlier looks inflate the "
+                "error rate"
+            )
+        if self.every is not None and not _is_count(self.every):
+            raise EstimateError(f"{name}: every={quoted(self.every)} must be a number of units, or None")
+
+    def schedule(self, n_units: int) -> list[int]:
+        """Return the numbers of units at which to look, the last of them all there can be.
+
+        Examples
+        --------
+        >>> Precision(halfwidth=0.1).schedule(200)
+        [100, 125, 157, 197, 200]
+        """
+        looks, n = [], self._first_look
+        while n < n_units:
+            looks.append(n)
+            n = int(np.ceil(n * _GROWTH)) if self.every is None else n + self.every
+        return [*looks, n_units]
+
+    @property
+    def _first_look(self) -> int:
+        return self.start
+
+    def _seen(self, outcomes: xr.Dataset) -> Seen:
+        contrasts = None if self.contrasts is None else {name: dict(row) for name, row in dict(self.contrasts).items()}
+        return seen(outcomes, control=self.control, contrasts=contrasts)
+
+    def _needed(self, now: Seen, *, start: int) -> int:
+        """Return how many clusters effects need that are as skewed as the most skewed one."""
+        return int(np.ceil(least_clusters(now.skewness, start=start)[now.awaited].max()))
+
+    def __repr__(self) -> str:
+        said = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in said)})"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Precision(Rule):
+    """Stop once every interval is short: fixed-width stopping on the ordinary t interval.
+
+    It ends at the first look at which ``t se <= halfwidth`` for every contrast and task, from `start` independent
+    clusters on. The interval to report is the ordinary one of `causalgia.estimate`: its width, not its position,
+    decides when to stop, and its coverage tends to `ci_prob` as the halfwidth shrinks; slowly where effects are skewed,
+    for an underestimated spread ends the trial early (.80 for an effect that 3 % of units have, stopped at 170 units),
+    and ``attrs["stopped"]`` says so. It says nothing of verdicts.
+
+    Parameters
+    ----------
+    halfwidth
+        Half the width of the longest interval, on the scale of the contrasts.
+    ci_prob
+        Probability of the intervals.
+    control, contrasts
+        What is watched; left out, what the analysis kept with the outcomes asks (``cg.run(..., analysis=)``), and
+        without one every arm minus the first arm of the design. Fixed placebo words are not waited for.
+    start
+        Independent clusters (parents, where units share them) before a look may stop the trial; 100 or more.
+    every
+        Units between looks; None: each look has a quarter more units than the one before.
+
+    Raises
+    ------
+    EstimateError
+        If `halfwidth` is not positive, or `start` is below 100.
+
+    References
+    ----------
+    Chow & Robbins (1965), doi:10.1214/aoms/1177700156.
+
+    Examples
+    --------
+    >>> Precision(halfwidth=0.05)
+    Precision(halfwidth=0.05)
+    """
+
+    halfwidth: float
+    ci_prob: float = 0.95
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _is_number(self.halfwidth) or not 0 < self.halfwidth < np.inf:
+            raise EstimateError(
+                f"Precision: halfwidth={quoted(self.halfwidth)} must be a positive number, on the outcome's scale"
+            )
+        if not _is_number(self.ci_prob) or not 0 < self.ci_prob < 1:
+            raise EstimateError(
+                f"Precision: ci_prob={quoted(self.ci_prob)} is not between 0 and 1; for example ci_prob=0.95"
+            )
+
+    def look(self, outcomes: xr.Dataset) -> Look:
+        """Look at the outcomes of the units so far."""
+        now = self._seen(outcomes)
+        half = special.stdtrit(now.df, 0.5 + self.ci_prob / 2) * now.se
+        record = now.record(now.ace - half, now.ace + half)
+        if now.n_clusters < self.start:
+            return Look(False, f"undecided: {now.n_clusters:,} clusters of the {self.start:,} needed", record)
+        if (wide := (half > self.halfwidth) & now.awaited).any():
+            return Look(
+                False, f"intervals are still wider than {self.halfwidth:g} to each side: {now.named(wide)}", record
+            )
+        said = f"every interval {now.against}is at most {self.halfwidth:g} to each side"
+        if now.n_clusters < self._needed(now, start=self.start):
+            said += "; effects are so skewed that intervals of this many clusters may cover less than they say"
+        return Look(True, said, record)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Decided(Rule):
+    """Stop once every verdict is clear: a confidence sequence, which holds at all looks together.
+
+    At each look the interval of every contrast and task is that of an asymptotic confidence sequence over the sums of
+    independent clusters; the trial stops when each lies above, below or inside the ROPE. The probability of any false
+    verdict is at most ``1 - level`` (asymptotically), divided equally among contrasts and tasks, however often one
+    looks. A trial that reaches its ``n_units`` undecided says so; to extend it then would be a further look, which the
+    error rate does not cover: run a new one, or `causalgia.confirm`.
+
+    The sampled units do not show how rare, or how large, effects on other backgrounds are. So no verdict is given
+    before an effect on a share `rare` of backgrounds would have been seen, and each interval is widened by what
+    backgrounds that were not drawn could add. Effects on fewer backgrounds can be missed, which ``attrs["stopped"]``
+    and the report say.
+
+    Parameters
+    ----------
+    rope
+        (lower, upper) on the scale of the contrasts, or 0 for direction alone: the side of no effect, which is 1 where
+        the analysis kept with the outcomes asks for ratios.
+    level
+        1 minus the bound on the chance of a false verdict.
+    rare
+        The share of backgrounds on which an effect must not be missed, between 0 and 1. The first look that may stop
+        the trial has about ``3.7 / rare`` clusters: 368 for 1 %, 37 (so 100) for 10 %.
+    largest
+        The largest effect on any one background, as a distance from no effect on the scale of the contrasts, where a
+        bound is known; it widens the intervals. None, or less than the largest observed: the largest observed in any
+        contrast of the task.
+    control, contrasts
+        What is watched, as in `Precision`.
+    start
+        Independent clusters before a look may stop the trial: 100 or more, and in any case what `rare` and the
+        skewness of the sums over clusters ask.
+    every
+        Units between looks; None: each look has a quarter more units than the one before.
+
+    Raises
+    ------
+    DecisionError
+        If the ROPE is none, reversed, or known only from the outcomes themselves (``"placebo"``, sd); or `rare` is not
+        between 0 and 1.
+    EstimateError
+        If `level` is not between 0.5 and 1, `largest` is not positive, or `start` is below 100.
+
+    Notes
+    -----
+    For K effects that are waited for (contrasts times tasks), ``a = (1 - level) / K`` and G clusters, the interval is
+    ``ace -+ (c se + L (-log a) / G)``: c is `causalgia.stopping.sequence_critical` at error a, from the first look that
+    counts on, and L is `largest`, so that the second term is ``3 L / G`` for one effect at .95. The first look has
+    ``max(start, 25 skewness^2, log(a / 2) / log(1 - rare))`` clusters: an effect on a share `rare` is then absent from
+    all of them with probability a / 2. The other half of a is the sequence's on the side on which a verdict is false.
+    A false "negligible" has a probability above a where the effect is on fewer backgrounds than `rare`. Where sizes
+    differ much, the large effects, which make the mean, are on fewer backgrounds than all effects together: with
+    exponential sizes on 1 % of backgrounds .09 of verdicts are false, and none with ``largest=`` four times their mean.
+
+    The intervals are 1.55 to 1.65 times the t interval's (for one contrast) and what L adds; they are the ones to
+    report (``look_lower, look_upper`` of the last look). An effect that is the same in every unit has no standard
+    error, but it waits for the first look as any other does.
+
+    References
+    ----------
+    Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), doi:10.1214/24-AOS2408. Hanley & Lippman-Hand (1983),
+    doi:10.1001/jama.1983.03330370053031.
+
+    Examples
+    --------
+    >>> Decided(rope=(-0.1, 0.1), control="placebo")
+    Decided(control='placebo', rope=(-0.1, 0.1))
+    >>> Decided(rope=(-0.1, 0.1)).schedule(1_000)
+    [368, 460, 575, 719, 899, 1000]
+    """
+
+    rope: tuple[float, float] | int
+    level: float = 0.95
+    rare: float = 0.01
+    largest: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rope is None or isinstance(self.rope, str | Mapping):
+            raise DecisionError(
+                f"Decided: rope={quoted(self.rope)} is not fixed beforehand for all effects; give two numbers, or 0"
+            )
+        try:
+            object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
+        except DesignError as error:
+            raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
+        if not _is_number(self.level) or not 0.5 < self.level < 1:
+            raise EstimateError(f"Decided: level={quoted(self.level)} is not between 0.5 and 1; for example level=0.95")
+        if not _is_number(self.rare) or not 0 < self.rare < 1:
+            raise DecisionError(
+                f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for example rare=0.01, which takes 368 "
+                "clusters or more"
+            )
+        object.__setattr__(self, "rare", float(self.rare))
+        if self.largest is not None:
+            if not _is_number(self.largest) or not 0 < self.largest < np.inf:
+                raise EstimateError(
+                    f"Decided: largest={quoted(self.largest)} must be a positive number, the largest effect on one "
+                    "background; None takes the largest observed"
+                )
+            object.__setattr__(self, "largest", float(self.largest))
+
+    def schedule(self, n_units: int) -> list[int]:
+        """Return the numbers of units at which to look, the last of them all there can be.
+
+        Raises
+        ------
+        DecisionError
+            If these units are too few for any verdict, whatever they answer.
+
+        Examples
+        --------
+        >>> Decided(rope=(-0.1, 0.1), rare=0.05).schedule(200)
+        [100, 125, 157, 197, 200]
+        """
+        if n_units < self._first_look:
+            raise DecisionError(
+                f"Decided: no verdict is possible with {n_units:,} units: rare={self.rare:g} at level={self.level:g} "
+                f"takes {self._first_look:,} clusters, and looks start at {self.start}; plan more units, or give a "
+                "larger share, rare=0.05"
+            )
+        return super().schedule(n_units)
+
+    @property
+    def _first_look(self) -> int:
+        return max(self.start, clusters_to_meet(self.rare, alpha=1 - self.level))
+
+    def look(self, outcomes: xr.Dataset) -> Look:
+        """Look at the outcomes of the units so far."""
+        now = self._seen(outcomes)
+        alpha = (1 - self.level) / int(now.awaited.sum())
+        start = max(self.start, clusters_to_meet(self.rare, alpha=alpha))
+        half = _critical(now, alpha=alpha, start=start) * now.se + self._unseen(now, alpha=alpha)
+        lower, upper = now.ace - half, now.ace + half
+        low, high = self.rope if isinstance(self.rope, tuple) else (now.null_value, now.null_value)
+        clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
+        needed, missed = self._needed(now, start=start), missed_by(start, alpha=alpha)
+        record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)
+        record = record.assign_attrs(level=self.level, missed=missed)
+        if now.n_clusters < needed:
+            why = self._why(now, needed, start)
+            return Look(False, f"undecided: {now.n_clusters:,} clusters of the {needed:,} {why}", record)
+        if (left := ~clear & now.awaited).any():
+            return Look(False, f"undecided: {now.named(left)}", record)
+        said = f"every contrast {now.against}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
+        return Look(True, said, record)
+
+    def _unseen(self, now: Seen, *, alpha: float) -> npt.NDArray[np.float64]:
+        """Return what backgrounds that were not drawn could add to each effect, on either side."""
+        return unseen_share(now.n_clusters, alpha=alpha) * np.maximum(now.largest, self.largest or 0.0)
+
+    def _why(self, now: Seen, needed: int, start: int) -> str:
+        """Return what asks for so many clusters: the skewness, a rare effect, or the rule's own start."""
+        if needed > start:
+            return f"needed because of the skewness of {now.most_skewed()}"
+        return "needed" if start == self.start else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
+
+
+def _critical(now: Seen, *, alpha: float, start: int) -> npt.NDArray[np.float64]:
+    """Return the sequence's critical value for one of the questions.
+
+    Its clock is the units, and starts with as many as gave `start` clusters: information on a mean of clusters
+    grows at most as fast as the units do, and a clock that runs too fast only widens the interval.
+    """
+    clock = max(now.n_units / now.units_at(start), 1.0) * start
+    return sequence_critical(clock, alpha=alpha, start=start)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)

@@ -1,0 +1,181 @@
+"""How far a predictor's own arithmetic moves an answer: measured on a few units of a trial before its first turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.design import Arm, Design
+from causalgia.errors import PredictorError, quoted
+from causalgia.predict import NonFiniteError, Predictor
+from causalgia.predict.reference import reference_of
+from causalgia.trial.attributes import applied
+from causalgia.trial.turn_plan import columns
+
+if TYPE_CHECKING:
+    from causalgia.trial.turns import Tokens, Trial
+
+Array: TypeAlias = NDArray[np.float64]
+
+TRANSFORMS = ("identity", "log", "log2", "logit")
+"""Scales that an outcome may be put on before it enters a contrast."""
+_MOST_ROWS, _LEAST_ROWS, _MOST_ARMS, _MOST_UNITS, _SHARE = 32, 8, 8, 8, 100
+_DEPTH = 32
+"""Roundings of the largest answer that a computation may add up to, where no better arithmetic is at hand."""
+_ALIKE = 4
+"""Rounding that all orders of a computation share, in multiples of the largest difference between two of them."""
+_IN_SESSION = 2
+_COST = {True: 3.5, False: 3.0}
+"""Answers that a row takes: itself and one in float64 (2.5); or itself, alone and in another order."""
+
+
+def rows_asked(design: Design) -> int:
+    """Return the rows that the measurement is made on: at most a hundredth of the trial, and 8 to 32."""
+    arms, units = _extent(design)
+    return arms * units
+
+
+def answers_asked(design: Design, predictor: Predictor) -> float:
+    """Return what the measurement costs, in answers of the predictor."""
+    exact = predictor.precision.itemsize < 8 and all(hasattr(part, "reference") for part in predictor.parts)
+    return _COST[exact] * rows_asked(design)
+
+
+def _extent(design: Design) -> tuple[int, int]:
+    """Return how many arms and units are looked at."""
+    rows = int(np.clip(design.n_units * columns(design) // _SHARE, _LEAST_ROWS, _MOST_ROWS))
+    arms = min(len(design.named_arms), _MOST_ARMS, rows)
+    return arms, int(np.clip(rows // arms, 1, min(_MOST_UNITS, design.n_units)))
+
+
+def answer_floor(trial: Trial) -> Array:
+    r"""Return the largest error that the predictor's own arithmetic makes in an answer, by scale.
+
+    With :math:`e` the error of an answer, :math:`|\sum_a w_a \bar e_a| \le \sum_a |w_a| \max|e|`: an average effect
+    below that is none that these numbers can show, however many units agree on it, because rounding is alike in every
+    unit. Where the predictor can be asked in float64, :math:`e` is the difference from that, on the paths that the
+    trial takes (whole sequences, and edits recomputed in part), and at least one rounding of the largest answer. Else
+    it is 4 times the largest difference between batches of other sizes and orders, plus 32 roundings of the largest
+    answer in the precision of the predictor (float32 also where float64 answers carry no more digits than float32).
+
+    On another scale g it is multiplied by the mean of :math:`|g'(Y)|` over the same sequences.
+
+    Returns
+    -------
+    ndarray
+        (4, tasks[, models]): on the scales of `TRANSFORMS`, 0 where a scale is impossible for an answer.
+
+    Raises
+    ------
+    PredictorError
+        If the predictor does not answer; names the arm, and the unit whose answer is not finite.
+    """
+    rows = _rows(trial)
+    answers = [_answers(trial.predictor, row) for row in rows]
+    error = _against_exact(trial.predictor, rows, answers)
+    if error is None:
+        error = _among_orders(trial.predictor, rows, answers)
+    return _by_scale(error, np.concatenate(answers).astype(np.float64))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some units under an arm: their ids, their backgrounds, and what the arm makes of these."""
+
+    arm: Arm
+    ids: NDArray[np.uint64]
+    base: Tokens
+    tokens: Tokens
+
+
+def _rows(trial: Trial) -> list[_Rows]:
+    """Return some arms, evenly spread, on the first units; in a parallel trial on units that receive them."""
+    n_arms, n_units = _extent(trial.design)
+    places = np.unique(np.linspace(0, len(trial.design.named_arms) - 1, n_arms).round().astype(int))
+    parallel = trial.design.assignment == "parallel"
+    units = trial.draw(0, min(n_units * len(trial.design.named_arms) if parallel else n_units, trial.design.n_units))
+    found = []
+    for place in places:
+        mine = slice(None) if units.assigned is None else np.flatnonzero(units.assigned == place)[:n_units]
+        ids, base, arm = units.ids[mine], units.tokens[mine], trial.design.named_arms[place]
+        if len(ids):
+            found.append(_Rows(arm, ids, base, applied(arm, base, ids, trial.key)))
+    return found
+
+
+def _answers(predictor: Predictor, row: _Rows) -> NDArray[Any]:
+    try:
+        return predictor.predict(row.tokens)
+    except NonFiniteError as error:
+        raise PredictorError(f"arm {quoted(row.arm.name)}, unit {int(row.ids[error.row])}: {error.detail}") from error
+    except PredictorError as error:
+        raise PredictorError(f"arm {quoted(row.arm.name)} ({row.tokens.shape[1]} bp): {error}") from error
+
+
+def _against_exact(predictor: Predictor, rows: list[_Rows], answers: list[NDArray[Any]]) -> Array | None:
+    """Return the largest difference from float64, (tasks[, models]); None where there is none to be had."""
+    reference = reference_of(predictor)
+    if reference is None:
+        return None
+    try:
+        exact = [reference.predict(row.tokens) for row in rows]
+    except PredictorError:
+        return None  # a layer that is written for float32 alone
+    gaps = [_gap(y, z) for y, z in zip(answers, exact, strict=True)]
+    for row, z in zip(rows, exact, strict=True):
+        in_session = _in_session(predictor, row)
+        if in_session is not None:
+            gaps.append(_gap(in_session, z[: len(in_session)]))
+    return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest(answers)))
+
+
+def _in_session(predictor: Predictor, row: _Rows) -> NDArray[Any] | None:
+    """Return answers to the first units as edits of their backgrounds, where a part of the predictor takes edits."""
+    base, tokens = row.base[:_IN_SESSION], row.tokens[:_IN_SESSION]
+    length = base.shape[1]
+    if tokens.shape[1] != length or not any(part.backgrounds_at_once(length) for part in predictor.parts):
+        return None
+    places = np.arange(len(base))
+    answers = [
+        part.edits(base).answers(tokens, places) if part.backgrounds_at_once(length) else part.predict(tokens)
+        for part in predictor.parts
+    ]
+    return answers[0] if predictor.models is None else np.stack(answers, axis=-1)
+
+
+def _among_orders(predictor: Predictor, rows: list[_Rows], answers: list[NDArray[Any]]) -> Array:
+    """Return what other batches make of the answers, and roundings of the largest one, (tasks[, models])."""
+    gaps = []
+    for row, y in zip(rows, answers, strict=True):
+        gaps.append(_gap(predictor.predict(row.tokens[::-1])[::-1], y))
+        gaps.append(_gap(np.concatenate([predictor.predict(one[None]) for one in row.tokens]), y))
+    return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest(answers))
+
+
+def _gap(one: NDArray[Any], other: NDArray[Any]) -> Array:
+    return np.asarray(np.abs(one.astype(np.float64) - other).max(axis=0))
+
+
+def _largest(answers: list[NDArray[Any]]) -> Array:
+    return np.asarray(np.max([np.abs(y.astype(np.float64)).max(axis=0) for y in answers], axis=0))
+
+
+def _eps(predictor: Predictor, answers: list[NDArray[Any]]) -> float:
+    """Return the relative spacing of the numbers that the answers are computed in."""
+    dtype = min(predictor.precision, answers[0].dtype, key=lambda dtype: dtype.itemsize)
+    with np.errstate(over="ignore"):
+        single = all(np.array_equal(y, y.astype(np.float32)) for y in answers)
+    return float(np.finfo(np.float32 if single and dtype.itemsize == 8 else dtype).eps)
+
+
+def _by_scale(error: Array, y: Array) -> Array:
+    """Return the error on each scale: multiplied by the mean of |g'|, 0 where g does not exist."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        slopes = [np.ones_like(y), 1 / y, 1 / (y * np.log(2)), 1 / (y * (1 - y))]
+        moved = np.stack([error * slope.mean(axis=0) for slope in slopes])
+    positive, within = (y > 0).all(axis=0), ((y > 0) & (y < 1)).all(axis=0)
+    possible = np.stack([np.ones_like(positive), positive, positive, within])
+    return np.where(possible & np.isfinite(moved), moved, 0.0)

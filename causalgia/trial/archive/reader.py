@@ -1,0 +1,143 @@
+"""A finished store as the Dataset that it is of, lazily."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.errors import StoreError
+from causalgia.schema import annotate
+from causalgia.trial.archive.chunks import chunk_mark_at, decoded, marked_chunk
+from causalgia.trial.archive.files import check_no_folders, check_no_links, on_disk, size_of
+from causalgia.trial.archive.journal import Record, read_log
+from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
+from causalgia.trial.archive.manifest import Manifest, damaged_static, frame_of_store, is_begun, read_manifest
+
+_AGAIN = "the same cg.run(..., store=) makes again what is damaged, and that alone"
+
+
+def open_archive(path: str | Path) -> xr.Dataset:
+    """Open a finished store: variables of the units lazily (dask), a chunk for each file, and all others in memory.
+
+    Once loaded it is identical to the Dataset that the same trial gives in memory: names, dims, dtypes, attrs, values.
+    The sizes of all files are looked at here, and the bytes of one when it is read: they are those that the log tells
+    of, or an error. Those of all files are looked at by `verify`, and whenever the trial is run again.
+
+    Raises
+    ------
+    StoreError
+        If there is no store at the path, it is not finished (says how far it is and how to go on), is of another
+        version, or files are absent or not as long as they were.
+
+    Examples
+    --------
+    >>> open_archive("nowhere.zarr")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.StoreError: nowhere.zarr: no trial is stored there; cg.run(..., store=) makes one
+    """
+    place = Path(path)
+    with on_disk(place):
+        manifest, log = _read(place)
+        _require_finished(place, manifest.grid, log)
+        marks = {name: mark for record in log.values() for name, mark in record.files.items()}
+        hurt = [name for name, mark in marks.items() if _length(place / name) != size_of(mark)]
+        hurt += damaged_static(place, manifest)
+        check_no_folders(place, hurt)
+        if hurt:
+            raise StoreError(f"{place}: damaged ({', '.join(hurt[:5])}); {_AGAIN}")
+        return _opened(place, manifest, marks)
+
+
+def verify(path: str | Path) -> tuple[str, ...]:
+    """Hash every file of a store; return the paths, in it, of those that do not have the bytes that were written.
+
+    Nothing is changed. A store that is being written may show a file that is about to be moved.
+
+    Raises
+    ------
+    StoreError
+        If there is no store at the path, or it is of another version.
+    """
+    place = Path(path)
+    with on_disk(place):
+        manifest, log = _read(place)
+        marks = {name: mark for record in log.values() for name, mark in record.files.items()}
+        hurt = [name for name, mark in marks.items() if chunk_mark_at(place / name, (size_of(mark),)) != mark]
+        return (*damaged_static(place, manifest), *hurt)
+
+
+def _read(path: Path) -> tuple[Manifest, dict[Slab, Record]]:
+    """Return the manifest and the newest record of each slab."""
+    if not is_begun(path):
+        raise StoreError(f"{path}: no trial is stored there; cg.run(..., store=) makes one")
+    check_no_links(path)
+    manifest, log = read_manifest(path), control(path) / "log"
+    read = read_log(log, manifest.grid) if log.exists() else {}
+    return manifest, {slab: records[-1] for slab, records in read.items()}
+
+
+def _require_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
+    whole = sum(record.done == grid.whole(slab.chunk) for slab, record in log.items())
+    if whole == grid.n_slabs:
+        return
+    told = Counter(slab.chunk for slab in log)
+    shared = {chunk: grid.whole(chunk) for chunk, n in told.items() if n * grid.n_chunks == grid.n_slabs}
+    for slab, record in log.items():
+        if slab.chunk in shared:
+            shared[slab.chunk] &= record.done
+    n = sum(grid.n_units_of(chunk, turns) for chunk, turns in shared.items())
+    raise StoreError(
+        f"{path}: not finished, {n:,} of {grid.n_units:,} units are done; the same cg.run(..., store=) goes on"
+    )
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else -1
+
+
+def _opened(path: Path, manifest: Manifest, marks: Mapping[str, str]) -> xr.Dataset:
+    """Return the variables that do not grow in memory, and those of the units read file by file."""
+    grid = manifest.grid
+    frame = frame_of_store(path, manifest)
+    growing = {field.name: _lazily(path, grid, field, marks) for field in grid.fields if field != UNIT}
+    coords = {name: v for name, v in growing.items() if v.dims == ("unit",)}
+    read = frame.assign({name: v for name, v in growing.items() if name not in coords})
+    return read.assign_coords({"unit": pd.RangeIndex(grid.n_units), **coords}) if grid.fields else read
+
+
+def _lazily(path: Path, grid: Grid, field: Field, marks: Mapping[str, str]) -> xr.Variable:
+    """Return a field as a dask array, a chunk for each file, which says where it is damaged when it is read."""
+    import dask.array
+    from dask.base import tokenize
+
+    da: Any = dask.array
+    sizes = (grid.n_units, *field.shape)
+    chunks = da.core.normalize_chunks((grid.units_a_chunk, *field.of_a_file), sizes)
+    name = f"{field.name}-{tokenize(str(path.absolute()), marks, field)}"
+    graph = {}
+    for numbers in product(*(range(len(along)) for along in chunks)):
+        file = grid.file_of(field, Slab(numbers[0], numbers[-1] if field.by_model else None))
+        read = partial(_chunk, path / file, marks[file], field, grid.units_a_chunk, chunks[0][numbers[0]])
+        graph[(name, *numbers)] = (read,)
+    lazily = da.Array(graph, name, chunks=chunks, dtype=np.dtype(field.dtype))
+    return annotate(xr.Dataset({field.name: (field.dims, lazily)}))[field.name].variable
+
+
+def _chunk(file: Path, mark: str, field: Field, units: int, n: int) -> NDArray[Any]:
+    """Return the first units of a block of a field from its file."""
+    with on_disk(file):
+        data = marked_chunk(file, mark)
+    values = None if data is None else decoded(data, np.dtype(field.dtype), field.values_a_file(units))
+    if values is None:
+        raise StoreError(f"{file}: damaged, not the bytes that the trial wrote; {_AGAIN}")
+    return values.astype(field.dtype, copy=False).reshape(units, *field.of_a_file)[:n]

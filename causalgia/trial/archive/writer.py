@@ -1,0 +1,475 @@
+"""Writing a store: turns are put, slabs of files are committed, and nothing that was committed is ever lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.errors import DamageWarning, StoreError
+from causalgia.trial.archive.documents import documents, texts_of
+from causalgia.trial.archive.files import (
+    check_no_folders,
+    check_no_links,
+    mark_of,
+    new_file,
+    on_disk,
+    read,
+    remove,
+    replace,
+    sync_folder,
+    write_all,
+)
+from causalgia.trial.archive.journal import Log, read_log
+from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
+from causalgia.trial.archive.locking import Lock
+from causalgia.trial.archive.manifest import (
+    Manifest,
+    damaged_static,
+    frame_of_store,
+    is_begun,
+    read_manifest,
+    repair_static,
+    write_manifest,
+)
+from causalgia.trial.archive.slabs import Filling, commit
+from causalgia.trial.archive.states import SLOTS, read_state, settle_states, write_state
+from causalgia.trial.archive.verifying import Found, found_in
+
+_MOST_OPEN = 32
+_AT_ONCE = 4
+_SPARING = 20
+"""How many times longer than it took the wait is after a commit of chunks that are not full."""
+
+
+class Archive:
+    """A trial on disk that is being written: turn by turn, in any order, by one process.
+
+    Made by `create` or `resume`. What `put` takes in is committed when a chunk is full, every `seconds`, and by `flush`
+    and `close`: files are written beside their places and made durable, the log tells of their hashes, and they are
+    moved. A process may be killed at any moment; `resume` finds what was committed. A finished store has the same bytes
+    in the same files however often it was resumed.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> path = Path(tempfile.mkdtemp()) / "trial.zarr"
+    >>> frame = xr.Dataset(coords={"arm": ["control", "GATA"], "task": ["K562"]}, attrs={"scale": "log counts"})
+    >>> fields = [Field("outcome", ("unit", "arm", "task"), (2, 1), "float32")]
+    >>> plan = {"turn_ends": [2, 4, 5], "turns_a_chunk": 2}
+    >>> with Archive.create(path, identity={"seed": "0"}, fields=fields, frame=frame, **plan) as archive:
+    ...     archive.put(1, {"outcome": np.ones((2, 2, 1), np.float32)})
+    >>> with Archive.resume(path, identity={"seed": "0"}) as archive:
+    ...     archive.missing
+    (0, 2)
+    """
+
+    seconds = 1.0
+    """Between commits of chunks that are not full yet."""
+
+    def __init__(self, path: Path, manifest: Manifest, lock: Lock, done: dict[Slab, int]) -> None:
+        self.path, self.grid, self.settled = path, manifest.grid, manifest.settled
+        self._manifest = manifest
+        self._lock, self._done = lock, done
+        self._open: dict[Slab, Filling] = {}
+        self._spent: list[Filling] = []
+        self._log = Log(control(path) / "log")
+        self._pool, self._busy = ThreadPoolExecutor(_AT_ONCE), dict[Slab, Future[None]]()
+        self._committed, self._cost = time.monotonic(), 0.0
+
+    @staticmethod
+    def exists(path: str | Path) -> bool:
+        """Return whether a trial was begun at a path; ask before anything is predicted.
+
+        Raises
+        ------
+        StoreError
+            If something else is there: a file, or a folder that is not empty and no store of ours.
+        """
+        place = Path(path)
+        with on_disk(place):
+            return _begun(place)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        identity: Mapping[str, str],
+        fields: Sequence[Field],
+        turn_ends: Sequence[int],
+        turns_a_chunk: int,
+        frame: xr.Dataset,
+        settled: Any = None,
+        parts: Mapping[str, str] | None = None,
+    ) -> Archive:
+        """Begin a store.
+
+        Parameters
+        ----------
+        path
+            A folder that is not there yet, or is empty; its parents are made.
+        identity
+            What makes the trial this one: fingerprints of design and predictor, seed, what is kept, plan.
+        fields
+            The variables with a value for each unit; ``unit`` itself is added.
+        turn_ends
+            The unit after the last of each turn.
+        turns_a_chunk
+            Turns in a file; every chunk but the last has the same number of units.
+        frame
+            Every variable of the finished Dataset without the dim ``unit``, and its attrs.
+        settled
+            What the trial settled on before its first turn, ready for JSON: `settled` gives it back.
+        parts
+            Digests and versions of what the predictor is made of, to say in an error what moved.
+
+        Raises
+        ------
+        StoreError
+            If there is something else at the path, it cannot be written, or the trial cannot be stored.
+        """
+        place = Path(path)
+        grid = Grid((UNIT, *fields) if fields else (), tuple(map(int, turn_ends)), turns_a_chunk)
+        static = documents(grid, frame)
+        with on_disk(place):
+            _begun(place)
+            control(place).mkdir(parents=True, exist_ok=True)
+            lock = Lock(place)
+            try:
+                if _begun(place):
+                    raise StoreError(f"{place}: holds a trial already; resume it, or give another path as store=")
+                marks = {name: mark_of(data) for name, data in static.items()}
+                manifest = Manifest(dict(identity), grid, texts_of(frame), marks, settled, dict(parts or {}))
+                _lay_out(place, manifest, static)
+            except BaseException:
+                lock.release()
+                raise
+        return cls(place, manifest, lock, {})
+
+    @classmethod
+    def resume(
+        cls,
+        path: str | Path,
+        *,
+        identity: Mapping[str, str],
+        parts: Mapping[str, str] | None = None,
+        but: Collection[str] = (),
+    ) -> Archive:
+        """Go on with a store; what is in it is verified by hash, and what is damaged is missing again.
+
+        Parameters
+        ----------
+        path
+            Of the store.
+        identity, parts
+            As `create`.
+        but
+            Names in the identity that may differ: whoever asks for that looks at what is kept, and calls `take_over`.
+
+        Raises
+        ------
+        StoreError
+            If the store is of another trial (says in which part), of another version, written by another process, or
+            damaged beyond repair.
+
+        Warns
+        -----
+        DamageWarning
+            If files do not have the bytes that were written; says which, and how many units are made again.
+        """
+        place = Path(path)
+        with on_disk(place):
+            if not _begun(place):
+                raise StoreError(f"{place}: no trial was begun there; create it")
+            lock = Lock(place)
+            try:
+                manifest = read_manifest(place)
+                manifest.require(identity, parts or {}, place, but=but)
+                done = _verified(place, manifest)
+            except BaseException:
+                lock.release()
+                raise
+        return cls(place, manifest, lock, {found.slab: found.done for found in done})
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What the trial in the store is told apart by."""
+        return self._manifest.identity
+
+    @property
+    def frame(self) -> xr.Dataset:
+        """Every variable without the dim ``unit``, and the attrs."""
+        return frame_of_store(self.path, self._manifest)
+
+    def moved(self, parts: Mapping[str, str]) -> str:
+        """Say which parts of the predictor are others than these, and which are not."""
+        return self._manifest.moved(parts)
+
+    def take_over(self, identity: Mapping[str, str], parts: Mapping[str, str], attrs: Mapping[str, Any]) -> None:
+        """Make what is kept that of another identity, and say so in the attrs; the manifest is written before them."""
+        old = self.frame
+        frame = old.assign_attrs(attrs)
+        static = documents(self.grid, frame)
+        marks = {name: mark_of(data) for name, data in static.items()}
+        made = Manifest(dict(identity), self.grid, texts_of(frame), marks, self.settled, dict(parts))
+        with on_disk(self.path):
+            write_manifest(self.path, made, static)
+            for name, data in static.items():
+                if self._manifest.static.get(name) != marks[name]:
+                    replace(self.path / name, data)
+        self._manifest = made
+
+    def kept(self, turn: int) -> dict[str, NDArray[Any]]:
+        """Return what is on disk of a turn that no model lacks, by field, (units of the turn, ...[, models])."""
+        grid, rows, found = self.grid, self.grid.rows(turn), dict[str, list[NDArray[Any]]]()
+        for model in grid.models:
+            slab = Slab(grid.chunk(turn), model)
+            with on_disk(self.path):
+                filling = Filling.begin(self.path, grid, slab, self._done.get(slab, 0))
+            for own, values in filling.values.items():
+                found.setdefault(own.name, []).append(values[rows])
+        return {name: np.concatenate(parts, axis=-1) if parts[1:] else parts[0] for name, parts in found.items()}
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Turns that were not put, for any model."""
+        lacking = [0] * self.grid.n_chunks
+        for slab in self.grid.slabs():
+            lacking[slab.chunk] |= self.grid.whole(slab.chunk) & ~self._done.get(slab, 0)
+        return tuple(turn for chunk, among in enumerate(lacking) for turn in self.grid.turns(chunk, among))
+
+    def lacks(self, turn: int, *, model: int | None = None) -> bool:
+        """Return whether a turn was not put for a model (None: for what no model tells, or for any)."""
+        chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
+        return any(not self._done.get(Slab(chunk, m), 0) & bit for m in self.grid.models if model is None or m == model)
+
+    def put(self, turn: int, values: Mapping[str, NDArray[Any]], *, model: int | None = None) -> None:
+        """Take in the values of a turn; what is there already is not written again.
+
+        Parameters
+        ----------
+        turn
+            Its number.
+        values
+            By field, (units of the turn, ...). With `model`, the fields that have the dim ``model`` lack it; the other
+            fields may be left out where another model brings them.
+        model
+            Number of the one model that these values are of; None: all.
+
+        Raises
+        ------
+        StoreError
+            If values are absent, of another shape or of a wider dtype than the store was made for, or the disk refuses.
+        """
+        fillings = [self._filling(slab) for slab in self._slabs_of(turn, values, model)]
+        for filling in fillings:
+            filling.put(self.grid.bit(turn), self.grid.rows(turn), values)
+            self._done[filling.slab] = filling.done
+        self._commit_what_is_due(fillings)
+
+    def flush(self) -> None:
+        """Commit all that was put."""
+        self._commit_all()
+        with on_disk(self.path):
+            if self.grid.fields and not self.missing:
+                self._log.settle(self.grid)
+            settle_states(control(self.path), turns=self.grid.n_turns)
+
+    def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
+        """Keep running sums over the first turns; the ones before are kept as well.
+
+        Raises
+        ------
+        StoreError
+            If the disk refuses; what was kept before is there.
+        """
+        with on_disk(self.path):
+            write_state(control(self.path), arrays, turns=turns, last=turns == self.grid.n_turns)
+
+    def state(self) -> tuple[int, dict[str, NDArray[Any]]] | None:
+        """Return the number of turns that the newest whole sums are over, and the sums; None where there are none.
+
+        Warns
+        -----
+        DamageWarning
+            If the newest sums are damaged; those before them are returned.
+        """
+        with on_disk(self.path):
+            state, damaged = read_state(control(self.path))
+        if damaged:
+            first = 0 if state is None or not state[0] else self.grid.turn_ends[min(state[0], self.grid.n_turns) - 1]
+            _warn(self.path, damaged, self.grid.n_units - first)
+        if state is not None and state[0] > self.grid.n_turns:
+            raise StoreError(f"{self.path}: sums over {state[0]:,} turns of {self.grid.n_turns:,}; move the store away")
+        return state
+
+    def close(self) -> None:
+        """Commit all that was put, and let others write."""
+        try:
+            self.flush()
+        finally:
+            self.release()
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, StoreError):
+            self.release()
+        else:
+            self.close()
+
+    def release(self) -> None:
+        """Let others write; what was put and not committed is forgotten."""
+        self._pool.shutdown()
+        self._open.clear()
+        self._spent.clear()
+        self._lock.release()
+
+    def _slabs_of(self, turn: int, given: Mapping[str, object], model: int | None) -> list[Slab]:
+        """Return the slabs that lack a turn, of what is given."""
+        chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
+        models = [m for m in self.grid.models if model is None or m == model or (m is None and self._brings(given))]
+        return [slab for m in models if not self._done.get(slab := Slab(chunk, m), 0) & bit]
+
+    def _brings(self, given: Mapping[str, object]) -> bool:
+        return any(field.name in given for field in self.grid.fields if not field.by_model)
+
+    def _filling(self, slab: Slab) -> Filling:
+        if slab not in self._open:
+            with on_disk(self.path):
+                done = self._done.get(slab, 0)
+                self._open[slab] = (not done and self._again(slab)) or Filling.begin(self.path, self.grid, slab, done)
+        return self._open[slab]
+
+    def _again(self, slab: Slab) -> Filling | None:
+        """Return an empty slab in the memory of one that is committed: fresh memory takes longer than the copy.
+
+        What was in it is put over, or made blank when it is committed. Slabs of all models have the same shape.
+        """
+        for place, spent in enumerate(self._spent):
+            if (spent.slab.model is None) == (slab.model is None):
+                return Filling(slab, 0, 0, self._spent.pop(place).values)
+        return None
+
+    def _commit_what_is_due(self, fillings: Sequence[Filling]) -> None:
+        """Commit slabs that were just filled while the trial goes on, and all of them from time to time."""
+        crowded = len(self._open) > _MOST_OPEN + len(self.grid.models)
+        if crowded or time.monotonic() - self._committed >= max(self.seconds, _SPARING * self._cost):
+            self._commit_all()
+        else:
+            self._commit([f for f in fillings if f.done == self.grid.whole(f.slab.chunk)], ahead=_AT_ONCE)
+        if crowded:
+            self._open.clear()
+
+    def _commit_all(self) -> None:
+        start = time.monotonic()
+        self._commit([filling for filling in self._open.values() if filling.committed != filling.done])
+        self._committed = time.monotonic()
+        self._cost = min(self._committed - start, self.seconds)
+
+    def _commit(self, fillings: Sequence[Filling], *, ahead: int = 0) -> None:
+        """Commit slabs; wait until at most `ahead` of them are still to be, and raise what went wrong with any."""
+        for filling in (filling for filling in fillings if filling.slab not in self._busy):
+            self._busy[filling.slab] = self._pool.submit(commit, self.path, self.grid, self._log, filling)
+        with on_disk(self.path):
+            while len(self._busy) > ahead:
+                wait(self._busy.values(), return_when=FIRST_COMPLETED)
+                self._collect()
+
+    def _collect(self) -> None:
+        """Let go of slabs that are committed whole; one that could not be is kept, to be tried again."""
+        done = {slab: job for slab, job in self._busy.items() if job.done()}
+        if any(job.exception() for job in done.values()):
+            wait(self._busy.values())
+            done = dict(self._busy)
+        for slab in done:
+            del self._busy[slab]
+            if self._open[slab].committed == self.grid.whole(slab.chunk):
+                self._spent = [self._open.pop(slab), *self._spent[:_AT_ONCE]]
+        for job in done.values():
+            job.result()
+
+
+def _begun(path: Path) -> bool:
+    """Return whether there is a store; refuse what is no place for one."""
+    if os.path.lexists(control(path)):
+        check_no_links(path)
+    if is_begun(path):
+        return True
+    if path.is_dir() and any(path.iterdir()) and not control(path).is_dir():
+        raise StoreError(f"{path}: a folder with other things in it; give the path of a new one as store=")
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        named = path if there == path else f"{path}: {there}"
+        raise StoreError(f"{named} is a file; a store is a folder: give another path as store=")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+    return False
+
+
+def _lay_out(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
+    """Write all that does not grow, an empty log, and at last the manifest: with it the store is begun.
+
+    The copy is made durable, and mends the files that it is of if these are not.
+    """
+    for name, data in static.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        _lay(path / name, data)
+    for slot in SLOTS:
+        remove(control(path) / slot)
+    _lay(control(path) / "log", b"")
+    write_manifest(path, manifest, static)
+    for folder in (path, path.parent):
+        sync_folder(folder)
+
+
+def _lay(path: Path, data: bytes) -> None:
+    """Write a new file, which is not waited for."""
+    file = new_file(path)
+    try:
+        write_all(file, data)
+    finally:
+        os.close(file)
+
+
+def _verified(path: Path, manifest: Manifest) -> list[Found]:
+    """Repair what does not grow, hash what does, and warn of damage; return what there is."""
+    check_no_folders(path, damaged_static(path, manifest))
+    repaired = repair_static(path, manifest)
+    log = control(path) / "log"
+    if not log.exists():
+        repaired.append(f"{control(path).name}/log")
+        _lay(log, b"")
+    elif log.stat().st_nlink > 1:
+        replace(log, read(log))  # what has another name too, such as a backup, keeps its bytes
+    frame_of_store(path, manifest)
+    found = found_in(path, manifest.grid, read_log(log, manifest.grid))
+    damaged = [*repaired, *(name for one in found for name in one.damaged)]
+    check_no_folders(path, damaged)
+    if damaged:
+        lost: dict[int, int] = {}
+        for one in found:
+            lost[one.slab.chunk] = lost.get(one.slab.chunk, 0) | one.lost
+        _warn(path, damaged, sum(manifest.grid.n_units_of(chunk, among) for chunk, among in lost.items()))
+    return found
+
+
+def _warn(path: Path, damaged: Sequence[str], n_units: int) -> None:
+    """Name damaged files, and say how many units are made again."""
+    named = ", ".join(damaged[:5]) + (f" and {len(damaged) - 5} more" if len(damaged) > 5 else "")
+    text = f"{path}: damaged, not the bytes that were written: {named}; {n_units:,} units are made again"
+    warnings.warn(text, DamageWarning, stacklevel=4)

@@ -1,0 +1,99 @@
+"""Turns carried out one after the other on this machine; the next is made ready while the predictor answers one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from numpy.typing import NDArray
+
+from causalgia.trial.reductions import Kept
+from causalgia.trial.turn_plan import Plan
+from causalgia.trial.turns import Advance, Drawn, Trial, Turn
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Parts: TypeAlias = dict[str, NDArray[Any]]
+
+
+def each_turn(
+    trial: Trial, bounds: Iterable[tuple[int, int]], *, advance: Advance | None = None
+) -> Iterator[tuple[Turn, NDArray[Any]]]:
+    """Yield each turn with its outcomes, (units, arms, tasks[, models]); `bounds` has first units and ends.
+
+    Raises
+    ------
+    DesignError
+        If an arm cannot be applied (the arm is named).
+    PredictorError
+        As `Trial.answer`.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="next turn") as pool:
+        following: Future[Turn] | None = None
+        coming = iter(bounds)
+        this = next(coming, None)
+        while this is not None:
+            turn = trial.prepare(*this) if following is None else following.result()
+            this = next(coming, None)
+            following = None if this is None else pool.submit(trial.prepare, *this)
+            yield turn, trial.answer(turn, advance=advance)
+
+
+def unit_parts(trial: Trial, units: Drawn) -> Parts:
+    """Return what is known of the units themselves: parent, gc, and block and assigned arm where there are any."""
+    parts: Parts = {"parent": units.parents, "gc": units.gc}
+    if units.blocks is not None:
+        parts["block"] = units.blocks
+    if units.assigned is not None:
+        parts["assigned"] = trial.arm_names[units.assigned]
+    return parts
+
+
+def carried(
+    trial: Trial,
+    plan: Plan,
+    turns: Iterable[int],
+    *,
+    kept: Kept,
+    client: Client | None,
+    advance: Advance,
+    lacks: Callable[[int, int], bool] = lambda _turn, _model: True,
+) -> Iterator[tuple[int, int | None, Parts]]:
+    """Yield each turn's number, its model (None: all of them) and what is kept of it, here or by workers.
+
+    Workers are asked for the models of an ensemble apart, those that `lacks` names; here they are asked together.
+    """
+    if client is None:
+        return carry_out(trial, plan, turns, kept=kept, advance=advance)
+    from causalgia.trial import distributed_turns
+
+    n = len(trial.predictor.parts)
+    jobs = (
+        (turn, model)
+        for turn in turns
+        for model in (range(n) if n > 1 else (None,))
+        if model is None or lacks(turn, model)
+    )
+    return distributed_turns.carry_out(client, trial, plan, jobs, kept=kept, advance=advance)
+
+
+def carry_out(
+    trial: Trial, plan: Plan, turns: Iterable[int], *, kept: Kept, advance: Advance | None = None
+) -> Iterator[tuple[int, int | None, Parts]]:
+    """Yield the number of each turn, None (every model), and what is kept of it, in the order of `turns`.
+
+    Raises
+    ------
+    DesignError
+        If an arm cannot be applied (the arm is named).
+    PredictorError
+        As `Trial.answer`; or if the predictor's answers changed while the trial ran.
+    """
+    numbers = list(turns)
+    carried = each_turn(trial, (plan.bounds(number) for number in numbers), advance=advance)
+    for number, (turn, outcome) in zip(numbers, carried, strict=True):
+        if number == numbers[-1]:
+            trial.require_unchanged()
+        yield number, None, {**unit_parts(trial, turn.units), **kept.reduce(outcome)}

@@ -1,0 +1,85 @@
+"""What is kept of a trial, gathered in memory turn by turn, and outcomes laid out under their names."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+
+from causalgia.design import Design
+from causalgia.errors import DegenerateWarning
+from causalgia.predict import Predictor
+from causalgia.schema import annotate
+from causalgia.trial.execution import Parts, each_turn, unit_parts
+from causalgia.trial.reductions import Kept
+from causalgia.trial.turn_plan import Plan
+from causalgia.trial.turns import Advance, Trial
+
+
+def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
+    """Return the dims of the outcomes of a trial."""
+    arm = ("arm",) if design.assignment == "crossover" else ()
+    return ("unit", *arm, "task", *(() if predictor.models is None else ("model",)))
+
+
+def laid_out(frame: xr.Dataset, kept: Kept, parts: Parts) -> xr.Dataset:
+    """Return a frame with what was kept of its units, and what is known of them as coordinates."""
+    found = {name: (dims, parts[name]) for name, dims in kept.dims.items()}
+    units = {name: ("unit", part) for name, part in parts.items() if name not in found}
+    n = len(next(iter(parts.values())))
+    return annotate(frame.assign(found).assign_coords({"unit": np.arange(n), **units}))
+
+
+class Gathered:
+    """What is kept of the first units of a trial, more and more of them, in memory.
+
+    Parameters
+    ----------
+    trial, plan
+        What is carried out, and its cut.
+    kept
+        What is kept of it.
+    """
+
+    def __init__(self, trial: Trial, plan: Plan, kept: Kept) -> None:
+        self._trial, self._plan, self._kept = trial, plan, kept
+        self._n = 0
+        self.parts: Parts = {}
+
+    def up_to(self, n: int, advance: Advance) -> Parts:
+        """Return what is kept of the first n units, a row for each, asking for those that are not known yet."""
+        cuts = [self._n, *(int(end) for end in self._plan.ends if self._n < end < n), n]
+        bounds = [(first, last) for first, last in pairwise(cuts) if last > first]
+        for turn, outcome in each_turn(self._trial, bounds, advance=advance):
+            self._write(self._n, None, {**unit_parts(self._trial, turn.units), **self._kept.reduce(outcome)})
+            self._n += len(turn.units.ids)
+        return {name: part[:n] for name, part in self.parts.items()}
+
+    def put(self, turn: int, model: int | None, parts: Parts) -> None:
+        """Write what is kept of a turn; of one model, where they were asked apart."""
+        self._write(self._plan.bounds(turn)[0], model, parts)
+
+    def _write(self, first: int, model: int | None, parts: Parts) -> None:
+        for name, part in parts.items():
+            apart = model is not None and "model" in self._kept.dims.get(name, ())
+            rest = (*part.shape[1:], len(self._trial.predictor.models or ())) if apart else part.shape[1:]
+            whole = self.parts.get(name)
+            if whole is None:
+                whole = np.empty((self._plan.n_units, *rest), part.dtype)
+            whole = whole.astype(np.result_type(whole.dtype, part.dtype), copy=False)
+            rows = whole[first : first + len(part)]
+            rows[(..., model) if apart else ...] = part
+            self.parts[name] = whole
+
+
+def warn_constant(outcome: xr.DataArray, tasks: tuple[str, ...]) -> None:
+    """Warn of a task that has one answer for all of several units, in every model."""
+    over = [dim for dim in outcome.dims if dim in ("unit", "arm")]
+    same = (outcome.min(over) == outcome.max(over)).to_numpy()
+    constant = same.reshape(len(tasks), -1).all(axis=1)
+    if outcome.sizes["unit"] > 1 and constant.any():
+        task, n = tasks[int(constant.argmax())], int(np.prod([outcome.sizes[dim] for dim in over]))
+        text = f"task '{task}': the predictor gives the same answer for all {n:,} sequences that it was asked"
+        warnings.warn(text, DegenerateWarning, stacklevel=4)

@@ -1,0 +1,147 @@
+"""A trial that has begun: what it is told apart by, and the predictor met."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.analysis import Analysis
+from causalgia.design import Design
+from causalgia.predict import Predictor
+from causalgia.schema import annotate
+from causalgia.streams import RNG, root_key
+from causalgia.trial.answer_rounding import TRANSFORMS, answer_floor
+from causalgia.trial.attributes import arm_coordinates, attributes, question_kept
+from causalgia.trial.capacity import check_distinct, memory_said
+from causalgia.trial.caveats import kept_edits, notes_of_design
+from causalgia.trial.reductions import Kept
+from causalgia.trial.stored_design import keep_design
+from causalgia.trial.turn_plan import Plan
+from causalgia.trial.turns import Trial
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A trial before its first answer.
+
+    Attributes
+    ----------
+    trial
+        What its outcomes depend on.
+    attrs
+        What its outcomes say of it.
+    """
+
+    trial: Trial
+    attrs: dict[str, Any]
+
+    def identity(self, kept: Kept) -> dict[str, str]:
+        """Return what two parts of one trial have in common; another value is another trial."""
+        return {
+            "design": f"{_in_words(self.trial.design)} ({self.attrs['design_fingerprint']})",
+            "predictor": self.attrs["predictor_fingerprint"],
+            "rng": f"{self.trial.key:016x}",
+            "analysis": self.attrs.get("analysis", ""),
+            "keep": kept.name,
+        }
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """What the predictor's fingerprint is made of, and versions that its code depends on."""
+        torch = sys.modules.get("torch")
+        versions = f"Python {self.attrs['python']}, numpy {self.attrs['numpy']}"
+        named = versions if torch is None else f"{versions}, torch {torch.__version__}"
+        return {**self.trial.predictor.fingerprint_parts, "versions": named}
+
+    @property
+    def roundings(self) -> dict[str, NDArray[np.float64]]:
+        """What the predictor's own arithmetic makes of what is kept, by field, its last dims; it has been measured."""
+        assert self.trial.floor is not None, "the predictor has been met"
+        return {"outcome": self.trial.floor[0]}
+
+    def meet(self, *, resumed: bool = False) -> Plan:
+        """Ask for a few units, so that tasks, batch sizes and the size of rounding are known; return the cut.
+
+        A resumed trial has the size of rounding in its store.
+
+        Raises
+        ------
+        DesignError
+            If every unit comes out as one sequence.
+        PredictorError
+            If an answer is not finite, or depends on batch mates.
+        """
+        check_distinct(self.trial)
+        self.trial.meet()
+        plan = self.trial.plan()
+        self.trial.floor = None if resumed else answer_floor(self.trial)
+        return plan
+
+    @property
+    def frame(self) -> xr.Dataset:
+        """The outcomes without a unit: arms, tasks, models, the design and the attributes."""
+        design, predictor = self.trial.design, self.trial.predictor
+        coords: dict[str, Any] = {"task": list(predictor.tasks), **arm_coordinates(design.named_arms)}
+        if predictor.models is not None:
+            coords["model"] = list(predictor.models)
+        found = keep_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
+        return annotate(found if self.trial.floor is None else found.assign(answer_floor=self.floor_by_scale))
+
+    @property
+    def floor_by_scale(self) -> xr.DataArray:
+        """What the predictor's own arithmetic makes of an answer, (transform, task[, model]); it has been measured."""
+        predictor = self.trial.predictor
+        coords: dict[str, Any] = {"transform": list(TRANSFORMS), "task": list(predictor.tasks)}
+        if predictor.models is not None:
+            coords["model"] = list(predictor.models)
+        return xr.DataArray(self.trial.floor, dims=tuple(coords), coords=coords)
+
+
+def _in_words(design: Design) -> str:
+    """Return a design in a line: who sees a refusal may recognise what changed."""
+    names = design.arm_names
+    arms = ", ".join(names[:6]) + (f", ... ({len(names):,})" if len(names) > 6 else "")
+    return f"{design.n_units:,} units of {design.drawn.describe()}, {design.assignment}, arms {arms}"
+
+
+def begin(
+    design: Design,
+    predictor: Predictor,
+    *,
+    rng: RNG,
+    analysis: Analysis | None,
+    client: Client | None = None,
+    notes: Sequence[str] = (),
+) -> Begun:
+    """Return a trial that has begun; nothing is drawn or predicted yet.
+
+    Raises
+    ------
+    ClusterError
+        If a client is given that has no workers, or the predictor cannot be sent to them.
+    """
+    attrs = attributes(design, predictor, predictor.fingerprint, rng)  # a network may count its calls
+    if analysis is not None:
+        attrs["analysis"] = question_kept(analysis, design)
+    trial = Trial(design, predictor, root_key(rng))
+    with memory_said(design):
+        notes = [*notes, *design.drawn.notes(design.n_units), *notes_of_design(design, analysis, key=trial.key)]
+    if notes:
+        attrs["notes"] = "\n".join(notes)
+    attrs |= kept_edits(design)
+    if client is not None:
+        from causalgia.trial.distributed_turns import require_sendable
+        from causalgia.workers import require_client
+
+        require_client(client)
+        require_sendable(trial)
+    return Begun(trial, attrs)

@@ -1,0 +1,42 @@
+"""A trial as a file: `trial.toml` in, a frozen `TrialSpec` out, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from causalgia.lazy_names import on_first_use
+
+if TYPE_CHECKING:
+    from causalgia.trial_file._starter import beginning, beside, settings_of, starter, toml_value
+    from causalgia.trial_file.experiment_table import ExperimentSpec
+    from causalgia.trial_file.library_table import LibrarySpec, library_options
+    from causalgia.trial_file.predictor_table import PredictorSpec, check_device
+    from causalgia.trial_file.trial_spec import (
+        TrialSpec,
+        is_of_experiment,
+        parse_spec,
+        read_analysis,
+        read_library_spec,
+        read_spec,
+    )
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
+
+__all__ = [
+    "ExperimentSpec",
+    "LibrarySpec",
+    "PredictorSpec",
+    "TrialSpec",
+    "beginning",
+    "beside",
+    "check_device",
+    "is_of_experiment",
+    "library_options",
+    "parse_spec",
+    "read_analysis",
+    "read_library_spec",
+    "read_spec",
+    "settings_of",
+    "starter",
+    "toml_value",
+]

@@ -1,0 +1,278 @@
+"""Trial files to begin with: a commented one for a trial of one's own, and one for each experiment of the catalogue."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from inspect import Parameter
+from pathlib import Path
+from typing import Any
+
+from causalgia import experiments
+from causalgia.design import NullModel, Uniform
+from causalgia.experiments import Entry, entries
+from causalgia.trial_file.examples import example_of
+from causalgia.trial_file.experiment_table import parameters
+
+_WIDTH = 116
+_FACTORY = """\
+# or: factory = "my_net.py:load" with weights = "net.safetensors", tasks = ["K562"], scale = "log counts"
+"""
+_ANALYSIS = """\
+# error = "auto"           # tests of few contrasts ("bh"), a posterior of 30 or more of one kind ("local")
+# rare = 0.01              # nothing is "negligible" while effects on this share of backgrounds could be missed
+# level = 0.95             # verdicts hold with this probability
+# adjust = "bh"            # p-values adjusted for the number of contrasts
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A setting of an experiment.
+
+    Parameters
+    ----------
+    name
+        As in ``[experiment]``.
+    words
+        What it is.
+    value
+        As the file to begin with has it; None: left out.
+    default
+        Where it is left out.
+    required
+        Whether it has no default.
+    """
+
+    name: str
+    words: str
+    value: Any
+    default: Any
+    required: bool
+
+
+def starter(experiment: str | None = None) -> str:
+    """Return the text of a commented `trial.toml` that runs as it is, on a predictor of the zoo.
+
+    Parameters
+    ----------
+    experiment
+        Of the catalogue, with its settings at their defaults, or as they suit its oracle; None for a trial with arms of
+        one's own.
+
+    Raises
+    ------
+    DesignError
+        If there is no such experiment; suggests the nearest.
+
+    Examples
+    --------
+    >>> print(starter("copies"))
+    # Do copies of a site add up, saturate or help each other?
+    ...
+    [experiment]
+    kind = "copies"
+    ...
+    """
+    if experiment is None:
+        return resources.files("causalgia.trial_file").joinpath("starter.toml").read_text(encoding="utf-8")
+    return _of_experiment(experiment)
+
+
+def beside(experiment: str | None) -> Mapping[str, str]:
+    """Return the small files that the file of an experiment names: name -> text.
+
+    Examples
+    --------
+    >>> beside(None)
+    {}
+    """
+    return {} if experiment is None else example_of(experiment).files
+
+
+def beginning(path: Path, experiment: str | None = None) -> dict[Path, str]:
+    """Return what a trial to begin with consists of: file -> text, the trial file last.
+
+    A small file that is there already under its name, with other text, is left alone, and takes the trial file's name
+    before its own.
+
+    Parameters
+    ----------
+    path
+        Of the trial file.
+    experiment
+        As in `starter`.
+
+    Examples
+    --------
+    >>> [str(place) for place in beginning(Path("nowhere/atac.toml"), "necessity")]
+    ['nowhere/example.fa', 'nowhere/atac.toml']
+    """
+    text = starter(experiment).replace("causalgia run trial.toml", f"causalgia run {path.name}")
+    found = {}
+    for name, content in beside(experiment).items():
+        free = name if _is_free(path.parent / name, content) else f"{path.stem}_{name}"
+        text = text.replace(toml_value(name), toml_value(free))
+        found[path.parent / free] = content
+    return {**found, path: text}
+
+
+def _is_free(place: Path, text: str) -> bool:
+    """Return whether a file is not there, or is this text."""
+    return not place.exists() or (place.is_file() and place.read_bytes() == text.encode())
+
+
+def settings_of(kind: str) -> list[Setting]:
+    """Return the settings of an experiment, in its order, with what its docstring says of each.
+
+    Raises
+    ------
+    DesignError
+        If there is no such experiment; suggests the nearest.
+
+    Examples
+    --------
+    >>> [(setting.name, setting.value) for setting in settings_of("copies")][:2]
+    [('word', 'UGCAUG'), ('at', None)]
+    """
+    takes = parameters(kind)
+    words, example = _words(getattr(experiments, kind)), example_of(kind).settings
+    names = [name for name in takes if name not in ("null", "n_units", "rope")]
+    return [_setting(takes[name], words.get(name, ""), example) for name in names]
+
+
+def toml_value(value: Any) -> str:
+    """Return a value as it stands in TOML, on one line.
+
+    Examples
+    --------
+    >>> toml_value((4, "A", {"file": "x.meme"}, True))
+    '[4, "A", {file = "x.meme"}, true]'
+    """
+    if isinstance(value, bool | str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(key)} = {toml_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, Sequence | range):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    return repr(value)
+
+
+def _of_experiment(kind: str) -> str:
+    takes, example = parameters(kind), example_of(kind)
+    parts = [
+        _head(entries()[kind], example.zoo),
+        _top(kind, takes),
+        f'[experiment]\nkind = "{kind}"\n' + "".join(map(_written, settings_of(kind))),
+        _null(takes),
+        f'[predictor]\nzoo = "{example.zoo}"\n{_FACTORY}',
+        "[analysis]                 # the experiment's own, unless said; fixed before the outcomes are seen\n"
+        + _rope(takes, example.settings)
+        + _ANALYSIS,
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _head(entry: Entry, zoo: str) -> str:
+    said = [entry.question, "", entry.estimand, f"https://doi.org/{entry.doi}", ""]
+    said += [
+        "  causalgia run trial.toml --out results      # asks the predictor, answers the question, draws the figure"
+    ]
+    said += ["", f"This file runs as it is, on the oracle '{zoo}' of the zoo, whose true effects are known."]
+    said += ["Paths are relative to this file. A key that is not known is refused, never ignored."]
+    return "".join(_comment(line) for line in said)
+
+
+def _top(kind: str, takes: Mapping[str, Parameter]) -> str:
+    n_units = ""
+    if "n_units" in takes:
+        default = takes["n_units"].default
+        n_units = "# n_units =                # backgrounds; all that there are, unless said\n"
+        n_units = n_units if default is None else f"n_units = {default}             # backgrounds\n"
+    return f'name = "{kind}"\n{n_units}rng = 0                    # seed: the same file gives the same numbers\n'
+
+
+def _null(takes: Mapping[str, Parameter]) -> str:
+    if "null" not in takes:
+        return ""
+    default = takes["null"].default
+    if default is None:
+        return (
+            '# [null]                   # sampled contexts; left out: their own\n# kind = "uniform"\n# length = 200\n'
+        )
+    null = default if isinstance(default, NullModel) else Uniform(length=41)
+    other = '# or: kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"\n'
+    lines = "".join(f"{_key(key)} = {toml_value(value)}\n" for key, value in null.to_dict().items())
+    return f"[null]                     # where backgrounds come from\n{lines}{other}"
+
+
+def _rope(takes: Mapping[str, Parameter], example: Mapping[str, Any]) -> str:
+    if "rope" not in takes:
+        return ""
+    rope = example.get("rope", takes["rope"].default)
+    said = "# effects in here are negligible: say what is too small to matter, such as [-0.1, 0.1]; 0: direction alone"
+    return f"{said}\nrope = {toml_value(rope)}\n"
+
+
+def _setting(parameter: Parameter, words: str, example: Mapping[str, Any]) -> Setting:
+    required = parameter.default is Parameter.empty
+    default = None if required else parameter.default
+    value = example.get(parameter.name, default)
+    return Setting(name=parameter.name, words=words, value=value, default=default, required=required)
+
+
+def _written(setting: Setting) -> str:
+    said = _comment(setting.words) if setting.words else ""
+    if setting.value is None:
+        return f"{said}# {setting.name} =\n"
+    return f"{said}{_line(setting.name, setting.value)}\n"
+
+
+def _line(name: str, value: Any) -> str:
+    """Return a setting as TOML, a long list on several lines."""
+    line = f"{name} = {toml_value(value)}"
+    if len(line) <= _WIDTH or isinstance(value, str | Mapping) or not isinstance(value, Sequence | range):
+        return line
+    items = textwrap.wrap(" ".join(f"{toml_value(item)}," for item in value), _WIDTH - 2, break_long_words=False)
+    return "\n".join([f"{name} = [", *(f"  {item}" for item in items), "]"])
+
+
+def _comment(text: str) -> str:
+    return "".join(f"# {line}".rstrip() + "\n" for line in textwrap.wrap(text, _WIDTH, drop_whitespace=False) or [""])
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
+def _words(make: object) -> dict[str, str]:
+    """Return parameter -> the first sentence that the docstring says of it."""
+    lines = iter((inspect.getdoc(make) or "").splitlines())
+    for line in lines:
+        if line == "Parameters":
+            next(lines, None)
+            break
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in lines:
+        if re.fullmatch(r"-{3,}", line):
+            break
+        if line and not line.startswith(" "):
+            names = [name.strip() for name in line.split(",")]
+        for name in names if line.startswith(" ") else []:
+            found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+    return {name: _first_sentence(text) for name, text in found.items()}
+
+
+def _first_sentence(text: str) -> str:
+    plain = re.sub(r"`{1,2}([^`]+)`{1,2}", r"\1", text)
+    plain = re.sub(r"\bNone: ", "left out: ", plain)  # a file has no None
+    return re.split(r"(?<=[a-z0-9)\]\"'])\.\s", plain, maxsplit=1)[0].rstrip(".") + "."

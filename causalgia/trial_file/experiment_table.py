@@ -1,0 +1,245 @@
+"""An experiment of the catalogue in a trial file: its kind, its settings, and what it takes by position."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from inspect import Parameter
+from pathlib import Path
+from typing import Any
+
+from causalgia import experiments
+from causalgia.analysis import Analysis
+from causalgia.checks import Table, nearest, require, shown
+from causalgia.design import NullModel
+from causalgia.errors import CausalgiaError, DesignError, quoted
+from causalgia.experiments import Experiment, build, entries
+
+_OWN = ("control", "contrasts", "interaction")
+_AT_THE_TOP = ("n_units", "reserve")
+_ENDINGS = re.compile(r"\.(fa|fasta|fna|fa\.gz|fasta\.gz|fna\.gz|vcf|vcf\.gz|meme|jaspar|pfm|bed|bed\.gz|txt|npz|npy)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentSpec:
+    """An experiment as a trial file says it.
+
+    Parameters
+    ----------
+    kind
+        Its name in the catalogue.
+    settings
+        What stands in ``[experiment]`` beside `kind`; paths are absolute.
+    null
+        What stands in ``[null]``; None for the experiment's own.
+    n_units, reserve
+        What stands at the top; None where it is left out.
+    analysis
+        What stands in ``[analysis]``, in the place of the experiment's own choices; the region of practical equivalence
+        too, wherever it was written.
+
+    Examples
+    --------
+    >>> said = ExperimentSpec(kind="copies", settings={"at": [4, 12]}, n_units=100, analysis={"level": 0.9})
+    >>> said.build().analysis
+    Analysis(rope='0.2 sd', level=0.9, error='bh', exchangeable=False)
+    """
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    null: NullModel | None = None
+    n_units: int | None = None
+    reserve: float | None = None
+    analysis: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self) -> Experiment:
+        """Return the experiment, with the analysis of the file in the place of its own.
+
+        Raises
+        ------
+        DesignError
+            If there is no such experiment or setting, one is missing or wrong, or the analysis asks for contrasts.
+        """
+        takes = parameters(self.kind)
+        settings = dict(self.settings)
+        if self.null is not None:
+            settings[_of_null(takes)] = self.null
+        by_position = [name for name, parameter in takes.items() if parameter.kind is not Parameter.KEYWORD_ONLY]
+        arguments = [settings.pop(name) for name in by_position if name in settings]
+        if self.n_units is not None:
+            settings["n_units"] = self.n_units
+        if "rope" in self.analysis and "rope" in takes:
+            settings["rope"] = Analysis.from_dict({"rope": self.analysis["rope"]}).region
+        made = _built(self.kind, arguments, settings)
+        made = made if self.reserve is None else replace(made, reserve=self.reserve)
+        return replace(made, analysis=_analysis(made.analysis, self.analysis, "rope" in takes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the keys of the file that it was read from, TOML-ready."""
+        top = {key: getattr(self, key) for key in _AT_THE_TOP if getattr(self, key) is not None}
+        null = {} if self.null is None else {"null": self.null.to_dict()}
+        asked = {"analysis": dict(self.analysis)} if self.analysis else {}
+        return {**top, **null, "experiment": {"kind": self.kind, **self.settings}, **asked}
+
+
+def read_experiment(table: Table, null: NullModel | None, folder: Path) -> ExperimentSpec:
+    """Return what a trial file says of its experiment.
+
+    Parameters
+    ----------
+    table
+        The whole file, its keys checked.
+    null
+        What its ``[null]`` says.
+    folder
+        Where its files are looked for.
+
+    Raises
+    ------
+    DesignError
+        If the experiment is not known, lacks a setting, or something stands beside it that it does not go with.
+    """
+    settings = dict(table["experiment"])
+    require(settings, "kind", "[experiment]")
+    kind = settings.pop("kind")
+    takes = parameters(kind)
+    analysis = dict(table.get("analysis", {}))
+    _check_beside(table, kind, takes, settings, analysis)
+    settings = {key: located(value, folder) for key, value in settings.items()}
+    if "rope" in settings:
+        analysis["rope"] = settings.pop("rope")
+    _require_all(kind, takes, settings, null)
+    top = {key: table[key] for key in _AT_THE_TOP if key in table}
+    return ExperimentSpec(kind=kind, settings=settings, null=null, analysis=analysis, **top)
+
+
+def parameters(kind: object) -> dict[str, Parameter]:
+    """Return what an experiment takes: name -> parameter, first the one that it takes by position.
+
+    Raises
+    ------
+    DesignError
+        If there is no such experiment; suggests the nearest.
+
+    Examples
+    --------
+    >>> list(parameters("copies"))
+    ['null', 'word', 'at', 'n_units', 'rope']
+    """
+    known = entries()
+    if not isinstance(kind, str) or kind not in known:
+        near = nearest(str(kind), known) or f"; there are {', '.join(known)}"
+        raise DesignError(f"there is no experiment {shown(kind)}{near}")
+    return dict(inspect.signature(getattr(experiments, kind)).parameters)
+
+
+def analysis_said(plain: Table) -> Table:
+    """Return the ``[analysis]`` of a file, with the region of practical equivalence that its experiment names.
+
+    Examples
+    --------
+    >>> analysis_said({"experiment": {"kind": "copies", "rope": 0}, "analysis": {"level": 0.9}})
+    {'level': 0.9, 'rope': 0}
+    """
+    said = dict(plain.get("analysis", {}))
+    rope = plain.get("experiment", {}).get("rope")
+    return said if rope is None else {**said, "rope": rope}
+
+
+def located(value: Any, folder: Path) -> Any:
+    """Return a setting in which every file is an absolute path: what has the ending of one, or is there.
+
+    Examples
+    --------
+    >>> located({"motif": "GATA1", "vcf": "a.vcf.gz"}, Path("/data"))
+    {'motif': 'GATA1', 'vcf': '/data/a.vcf.gz'}
+    """
+    if isinstance(value, dict):
+        return {key: located(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [located(item, folder) for item in value]
+    if not isinstance(value, str) or not value or re.fullmatch(r"[A-Za-z]+", value):
+        return value
+    return str(folder / value) if _ENDINGS.search(value) or _is_file(folder / value) else value
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a text too long or too odd to be a path
+        return False
+
+
+def _check_beside(table: Table, kind: str, takes: Mapping[str, Parameter], settings: Table, analysis: Table) -> None:
+    for key in ("arms", "placebos", "blocks", "contrasts"):
+        if key in table:
+            raise DesignError(f"[experiment] makes its own arms and contrasts: leave {key} out, or [experiment]")
+    if table.get("assignment", "crossover") != "crossover":
+        raise DesignError(f"experiment '{kind}' gives every unit every arm: leave assignment out")
+    for key in _OWN:
+        if key in analysis:
+            raise DesignError(
+                f"[analysis]: {key} is not for an experiment, whose contrasts are its own; leave it out, or write the "
+                "trial with [arms]"
+            )
+    for key in ("null", *_AT_THE_TOP):
+        if key in settings:
+            raise DesignError(
+                f"[experiment]: {key} stands {'in [null]' if key == 'null' else 'at the top of the file'}"
+            )
+    if "rope" in settings and settings["rope"] != analysis.get("rope", settings["rope"]):
+        raise DesignError("rope stands in [experiment] and another one in [analysis]; keep one of them")
+    _check_n_units(table, kind, takes)
+
+
+def _check_n_units(table: Table, kind: str, takes: Mapping[str, Parameter]) -> None:
+    if "n_units" not in table:
+        return
+    if "n_units" not in takes:
+        several = " and its draws" if "draws" in takes else ""
+        raise DesignError(f"n_units: experiment '{kind}' has the units of its sequences{several}; leave n_units out")
+    if table["n_units"] < 2:
+        raise DesignError(f"n_units = {table['n_units']}: the answer needs standard errors, and these 2 units or more")
+
+
+def _require_all(kind: str, takes: Mapping[str, Parameter], settings: Table, null: NullModel | None) -> None:
+    standing_in = _of_null(takes)
+    if null is not None and standing_in in settings:
+        raise DesignError(f"[experiment]: {standing_in} and [null] are said both; keep one of them")
+    for key in settings:
+        if key not in takes:
+            raise DesignError(f"experiment '{kind}' has no {quoted(key)}{_known(key, takes)}")
+    for name, parameter in takes.items():
+        given = name in settings or (name == standing_in and null is not None)
+        if parameter.default is Parameter.empty and not given:
+            where = "a table [null]" if name == "null" else f"'{name}' in [experiment]"
+            raise DesignError(f"experiment '{kind}' needs {where}; `causalgia experiments {kind}` says what it takes")
+
+
+def _of_null(takes: Mapping[str, Parameter]) -> str:
+    """Return which parameter `[null]` is: the null model, or the sequences of an experiment that has none."""
+    return "null" if "null" in takes else next(iter(takes))
+
+
+def _known(key: str, takes: Mapping[str, Parameter]) -> str:
+    known = [name for name in takes if name not in ("null", "n_units")]
+    return nearest(key, known) or f"; it takes {', '.join(known)}"
+
+
+def _built(kind: str, arguments: list[Any], settings: Table) -> Experiment:
+    try:
+        return build(kind, *arguments, settings=settings)
+    except CausalgiaError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise DesignError(
+            f"[experiment]: a setting is of the wrong type ({error}); `causalgia experiments {kind}` says what they "
+            "take"
+        ) from error
+
+
+def _analysis(own: Analysis, said: Mapping[str, Any], rope_is_settled: bool) -> Analysis:
+    given = {key: value for key, value in said.items() if not (key == "rope" and rope_is_settled)}
+    return Analysis.from_dict({**own.to_dict(), **given}) if given else own

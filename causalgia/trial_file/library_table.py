@@ -1,0 +1,135 @@
+"""The library that a trial file asks for: its ``[mpra]`` table, and the design that is ordered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from causalgia.analysis import Analysis
+from causalgia.checks import (
+    NAME,
+    Keys,
+    Table,
+    are_texts,
+    check_table,
+    is_count,
+    is_number,
+    is_share,
+    is_text,
+    is_whole,
+    require,
+)
+from causalgia.design import Design
+from causalgia.errors import DesignError, quoted
+
+_FILES = ("positives", "negatives")
+
+
+def _is_adapters(value: object) -> bool:
+    # a junction, or an adapter, may be empty
+    return is_text(value) or (
+        isinstance(value, list) and len(value) in (2, 3) and all(isinstance(part, str) for part in value)
+    )
+
+
+def _is_sites(value: object) -> bool:
+    counted = isinstance(value, dict) and value and all(is_whole(n) and n >= 0 for n in value.values())
+    return is_text(value) or value == [] or are_texts(value) or bool(counted)
+
+
+def _is_range(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(is_number(v) and 0 <= v <= 1 for v in value)
+
+
+def _at_least(least: int) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: is_whole(value) and value >= least), f"a whole number of at least {least}"
+
+
+MPRA: Keys = {
+    "oligo_length": (is_count, "a whole number of at least 1: the whole oligo, adapters and barcode included"),
+    "adapters": (_is_adapters, 'a construct such as "lentimpra", or a list: [left, right] or [left, junction, right]'),
+    "avoid": (_is_sites, 'enzymes or letters of sites, ["EcoRI", "SbfI"]; or with how often each is meant, {KpnI = 1}'),
+    "barcodes_per_oligo": (is_count, "a whole number of at least 1; left out, oligos carry none"),
+    "replicates": (is_count, "a whole number of at least 1"),
+    "budget": (is_count, "a whole number of at least 1: the most oligos that may be ordered"),
+    "vendor": NAME,
+    "scrambles": _at_least(0),
+    "positives": NAME,
+    "negatives": NAME,
+    "duplicates": _at_least(0),
+    "promoter_only": _at_least(0),
+    "gc": (_is_range, "two shares, such as [0.25, 0.65]"),
+    "homopolymer": (is_count, "a whole number of at least 1"),
+    "repeats": (lambda value: is_share(value) or value in (0, 1), "a share, 0 to 1"),
+    "motifs": (are_texts, "a list of words"),
+    "barcode_length": (is_count, "a whole number of at least 1"),
+    "min_distance": (is_count, "a whole number of at least 1"),
+    "seeds": (are_texts, "a list of miRNAs, or their seeds"),
+    "redraws": _at_least(0),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibrarySpec:
+    """A library as a trial file asks for it.
+
+    Parameters
+    ----------
+    name
+        What the trial is called.
+    design
+        What is done to which units.
+    rng
+        Seed.
+    analysis
+        What will be asked of the activities.
+    options
+        The ``[mpra]`` table, as `causalgia.mpra.library` takes it.
+    """
+
+    name: str
+    design: Design
+    rng: int
+    analysis: Analysis
+    options: dict[str, Any]
+
+
+def library_options(plain: object, folder: Path) -> dict[str, Any]:
+    """Return an ``[mpra]`` table as `causalgia.mpra.library` takes it; its files are looked for in `folder`.
+
+    Raises
+    ------
+    DesignError
+        If there is none, a key is unknown or absent, a value is of the wrong kind, or a file is not there.
+
+    Examples
+    --------
+    >>> library_options({"oligo_length": 230, "adapters": "lentimpra"}, Path())
+    {'oligo_length': 230, 'adapters': 'lentimpra'}
+    """
+    if plain is None:
+        raise DesignError(
+            'there is no [mpra] table; add one: [mpra], oligo_length = 230, adapters = "lentimpra", and further keys '
+            f"of {', '.join(MPRA)}"
+        )
+    table = check_table(plain, "[mpra]", MPRA)
+    for key in ("oligo_length", "adapters"):
+        require(table, key, "[mpra]")
+    return {key: _taken(key, value, folder) for key, value in table.items()}
+
+
+def _taken(key: str, value: Any, folder: Path) -> Any:
+    if key not in _FILES:
+        return tuple(value) if isinstance(value, list) else value
+    path = folder / value
+    if not path.is_file():
+        raise DesignError(f"[mpra]: {key} = {quoted(value)}: no such file in {path.parent}; give a FASTA file")
+    return str(path)
+
+
+def mpra_said(table: Table, folder: Path) -> Table:
+    """Return the ``[mpra]`` table of a trial file after checking it, with absolute paths; {} where there is none."""
+    said = check_table(table["mpra"], "[mpra]", MPRA) if "mpra" in table else {}
+    return {key: str(folder / value) if key in _FILES else value for key, value in said.items()}

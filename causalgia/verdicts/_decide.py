@@ -1,0 +1,408 @@
+"""The labelled verb: a posterior, or estimates, and a region of practical equivalence -> a verdict on every effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+from scipy.special import ndtri
+
+from causalgia.analysis import LEAST_FOR_A_LAW, beyond, kept_in
+from causalgia.errors import DecisionError, quoted
+from causalgia.estimation import as_estimates
+from causalgia.estimation.words import words_of
+from causalgia.multiplicity.bands import simultaneous
+from causalgia.multiplicity.families import families, in_words
+from causalgia.multiplicity.questions import has_effects, unbounded
+from causalgia.multiplicity.tost import few_for_exact
+from causalgia.notes import with_notes
+from causalgia.numerics.moments import Array, Codes
+from causalgia.schema import annotate, validate
+from causalgia.streams import RNG, root_key
+from causalgia.verdicts.banded import band_error
+from causalgia.verdicts.error_rates import CLAIMS, UNDECIDED, rule
+from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, interval_of, z_of
+from causalgia.verdicts.further import more_units
+from causalgia.verdicts.placebo_words import TAIL_NOTE, resolution_note
+from causalgia.verdicts.rare_effects import as_rare, independent_draws
+
+Error = Literal["auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr"]
+_ROUNDING = 1e-9
+_ERRORS = ("auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr")
+
+
+def decide(
+    x: Any,
+    *,
+    rope: tuple[float, float] | str | int | Mapping[str, tuple[float, float]] | None = None,
+    level: float = 0.95,
+    error: Error = "auto",
+    rare: float | str | None = "auto",
+    ci_prob: float | None = None,
+    family: str | None = None,
+    cluster: str | None = "auto",
+    rng: RNG | None = None,
+) -> xr.Dataset:
+    """Decide for each effect whether it increases, decreases, is negligible or undecided, by its size.
+
+    There are two kinds of claim. Estimates are decided by *tests* on the unshrunken effects: a direction at ``(1 -
+    level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind adjusted over the family.
+    Whatever the truth, each verdict is then false with probability at most ``1 - level``, as far as Hall's t holds;
+    with fewer than about 25 units for each squared unit of skewness it is false more often, and the report says so. A
+    posterior is decided by the probability of the regions above, below and inside the region of practical equivalence
+    (ROPE): its errors are bounded *on average over effects like these*. ``"undecided"`` says that the data do not
+    settle the question, and not that there is no effect.
+
+    Parameters
+    ----------
+    x
+        Estimates, or a table with columns ``effect`` and ``se``; a posterior (from `causalgia.infer`, or any other with
+        ``posterior/ace (chain, draw, contrast[, task])``); or, for ``error="bootstrap_t"``, effects
+        ``ice (unit, contrast, task)``.
+    rope
+        The effects too small to matter: ``(lower, upper)`` on the scale of the contrast, or these for each task;
+        ``"0.2 sd"`` of the control arm's outcomes, on both sides of no effect; ``"placebo"``, the central 95 % of 40
+        or more placebo words; ``"placebo tail"``, the same with directions by a Student t tail fitted to the words,
+        where they are too few for ranks; or 0, the direction alone, which is never negligible. No effect is
+        attrs["null_value"], 1 for ratios, else 0; a ratio has the sd relative to the control's mean.
+    level
+        1 minus the bound on the error rate.
+    error
+        ``"auto"``: ``"bh"`` for estimates, ``"local"`` for a posterior. ``"bh"`` (estimates): p-values adjusted by
+        Benjamini-Hochberg over the family, directions and negligibles separately: on average at most ``1 - level`` of
+        the verdicts of each kind are false, where p-values are independent or positively dependent. ``"holm"``
+        (estimates): the probability of any false verdict of a kind is at most ``1 - level``. ``"local"``: each verdict
+        by itself. ``"bayes_fdr"`` (posterior): the mean error of the verdicts is at most ``1 - level``, for each kind.
+        ``"bootstrap_t"`` (effects): verdicts by the simultaneous band, so that with probability `level` not one of a
+        family's is wrong.
+    rare
+        Share of the backgrounds on which an effect must not be missed: nothing is "negligible" before ``-log(1 - level)
+        / rare`` independent backgrounds were drawn (``3 / rare`` at .95). ``"auto"`` is .01 for claims about a
+        predictor over a population of backgrounds, and ``"none"`` (the report says that no rare, large effects are
+        assumed) for exactly these units, for fewer than 300 real sequences taken as they are, for tables of effects,
+        and for measured activities.
+    ci_prob
+        Of a posterior: probability of the equal-tailed intervals; by default ``2 level - 1``, which excludes the ends
+        of the ROPE where a verdict is given. Tests print the interval that gave the verdict, and take no `ci_prob`.
+    family
+        What counts as one set of verdicts, unless `error` is ``"local"``: None, the contrasts of one task (and model);
+        the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``. With
+        ``rope="placebo"`` the placebo words are ranked apart from the others, unless `error` is ``"bootstrap_t"``.
+    cluster, rng
+        For ``error="bootstrap_t"``: what is resampled whole, as in `causalgia.estimate`; and the seed.
+
+    Returns
+    -------
+    Dataset
+        On (contrast, task[, model]): ``verdict``; ``ace`` (the posterior mean; the estimate), ``lower, upper``, and
+        ``interval_level``, their probability: of tests the level that decided, ``1 - R a / K`` for a direction and ``1
+        - 2 R a / K`` for a negligible effect (``a = 1 - level``, R verdicts of that kind among K; 1 / (K - R + 1) in
+        the place of R / K by Holm), and where undecided the union of both, so that verdict and interval always agree;
+        ``lfsr``, of the side of no effect; ``p_rope, p_above, p_below``, the probability of each region (for estimates
+        of the confidence distribution, which is the posterior under a flat prior); ``local_error`` of the best claim:
+        twice the one-sided p of a direction, the larger of two p for "negligible", or 1 minus the probability of its
+        region; ``q``, the error rate of the set of verdicts that ends with this one (for ``"bootstrap_t"`` the least
+        ``1 - level`` whose band decides: p against the nearest end of the ROPE, adjusted for the family); ``rope_lower,
+        rope_upper``; of ``law="spike_and_slab"`` ``p_zero``, the probability of exactly 0, and ``lower_slab,
+        upper_slab``, the interval of the effect if it is not; ``missed_share``, effects on fewer backgrounds than which
+        could be missed, where `rare` applies; ``more_units``, about how many units more than this trial's a new trial
+        would need for an even chance of a verdict if the true effect equals the estimate (-1 where decided or unknown);
+        ``raw`` and ``se``, effect and standard error before shrinkage. attrs["exploratory"] names the settings that
+        differ from the analysis stored with the outcomes.
+
+    Raises
+    ------
+    DecisionError
+        If there is no ROPE or an impossible one, `level` is no probability, `error`, `rare` or `ci_prob` do not go with
+        `x`, or draws are too few for `level` or beside data of other effects (groups are joined by the names of
+        contrasts and tasks).
+    InferenceError
+        If a posterior lacks ``ace``.
+    ConvergenceError
+        If draws that did not come from `causalgia.infer` have divergent transitions, or chains that disagree.
+    EstimateError
+        If estimates have no standard error, or there are too few placebo words.
+
+    Notes
+    -----
+    Tests use Hall's transformed t where the estimates know their skewness. Where ``n < 25 skewness^2`` the mean is
+    moved by ``(3/n)`` times the largest ICE seen in any arm before an effect is called negligible. An error rate for a
+    *family* of skewed effects needs ``n >= (3 + ln K) / rare``; below it the error rate holds for each verdict
+    separately, and the report says so. Where nothing varies among the units (``exact``) the verdict is that of the
+    point, and up to 3/n of the population may still differ: with fewer than ``3 / (1 - level)`` independent units (60
+    at .95) such an effect is undecided, its error 3/n, unless ``target="units"`` asks for exactly these.
+
+    References
+    ----------
+    Kruschke (2018), doi:10.1177/2515245918771304. Schuirmann (1987), doi:10.1007/BF01068419. Mueller, Parmigiani,
+    Robert & Rousseau (2004), doi:10.1198/016214504000001646. Benjamini & Hochberg (1995),
+    doi:10.1111/j.2517-6161.1995.tb02031.x. Hall (1992), doi:10.1111/j.2517-6161.1992.tb01872.x: skewness. Benjamini &
+    Yekutieli (2005), doi:10.1198/016214504000001907: intervals of what was selected.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> estimates = from_effects([1.38, 0.01, 0.12], se=[0.02, 0.02, 0.03], names=["GATA1", "mutant", "TAL1"])
+    >>> decisions = decide(estimates, rope=(-0.1, 0.1))
+    >>> decisions["verdict"].values.ravel().tolist()
+    ['increases', 'negligible', 'undecided']
+    """
+    level = _probability(level, "level")
+    attrs: dict[str, Any] = {"level": level, "error": error}
+    if error not in _ERRORS:
+        raise DecisionError(f"error={quoted(error)} is none of {', '.join(map(quoted, _ERRORS))}")
+    if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
+        x = {"posterior": x}
+    by_tests = isinstance(x, xr.Dataset | pd.DataFrame)
+    if by_tests and ci_prob is not None:
+        what = "a band of probability `level`" if has_effects(x) else "the interval of its own level that decided"
+        raise DecisionError(f"tests print {what}: give level=, not ci_prob=")
+    interval = 2 * level - 1 if ci_prob is None else _probability(ci_prob, "ci_prob")
+    out = _given(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
+    return out.assign_attrs(beyond(out.attrs, **_asked(out, rope, rare, family)))
+
+
+def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[str, Any]:
+    """Return what was asked, of all that has a bearing on these verdicts, by the names of an `Analysis`."""
+    error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
+    kept = kept_in(out.attrs)
+    counted = ~words_of(out)
+    if "exact" in out:  # decided as they stand, by no law
+        counted &= ~out["exact"].any([dim for dim in out["exact"].dims if dim != "contrast"]).to_numpy()
+    by_default = kept.decides_by(int(counted.sum()))
+    if error == "bh" and by_default == "local":
+        from causalgia.posterior.exchangeable import error_of
+
+        by_default, _ = error_of(kept, out, counted, int(counted.sum()))
+    if error == by_default:
+        error = kept.error
+    asked = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
+    asked |= {"rare": rare}
+    return asked | ({"families": family} if out.attrs["error"] != "local" else {})
+
+
+def _given(
+    x: Any,
+    rope: Any,
+    attrs: dict[str, Any],
+    interval: float,
+    *,
+    rare: Any,
+    family: str | None,
+    cluster: str | None,
+    rng: RNG | None,
+) -> xr.Dataset:
+    """Decide by the band of effects, by tests of estimates, or by the draws of a posterior."""
+    error = attrs["error"]
+    if has_effects(x):
+        return _by_band(x, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)
+    if error == "bootstrap_t":
+        raise DecisionError("error='bootstrap_t' resamples units: give the effects of cg.contrast, or use error='bh'")
+    if isinstance(x, xr.Dataset | pd.DataFrame):
+        return _by_tests(x, rope, attrs | {"error": "bh" if error == "auto" else error}, rare, family)
+    if error in ("bh", "holm"):
+        raise DecisionError(f"error={quoted(error)} adjusts p-values, and a posterior has none; use error='bayes_fdr'")
+    attrs = attrs | {"error": "local" if error == "auto" else error, "evidence": "posterior", "ci_prob": interval}
+    found = from_posterior(x, rope, level=attrs["level"], ci_prob=interval, rare=rare)
+    columns, families_in_words = _ruled(found, attrs, family)
+    attrs |= {"families": families_in_words, "rare": "none" if found.rare is None else found.rare}
+    attrs |= _law_caution(found)
+    return _decisions(found, columns, z_of(attrs["level"]), attrs)
+
+
+def _law_caution(found: Evidence) -> dict[str, str]:
+    """Return what to say where the law of the effects was assumed: too few of them to show it."""
+    n = found.effects.sizes["contrast"]
+    alone = n == 1 and found.effects.attrs.get("law") == "two_scales"  # under which one effect is not shrunken
+    if n >= LEAST_FOR_A_LAW or alone:
+        return {}
+    few = f"{n} effects cannot show the law that they are draws of" if n != 1 else "one effect cannot show its law"
+    return {
+        "caution": f"{few}: it was assumed, and error rates of the posterior hold only on average over effects drawn "
+        "from that law; cg.decide(estimates, ...) tests each effect"
+    }
+
+
+def _probability(value: Any, name: str) -> float:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not 0.5 < value < 1:
+        raise DecisionError(f"{name}={quoted(value)} is not between 0.5 and 1; for example {name}=0.95")
+    return float(value)
+
+
+def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: str | None) -> xr.Dataset:
+    if attrs["error"] == "bayes_fdr":
+        raise DecisionError(
+            "error='bayes_fdr' takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...); estimates take error='bh'"
+        )
+    estimates = as_estimates(table)
+    if "placebo_word" in table and "placebo_word" not in estimates.variables:
+        estimates = estimates.assign_coords(placebo_word=("contrast", np.asarray(table["placebo_word"])))
+    share, level = as_rare(rare, estimates), attrs["level"]
+    found = _short_of_units(from_estimates(estimates, rope, ci_prob=level, rare=share), level)
+    columns, families_in_words = _ruled(found, attrs, family)
+    columns |= _interval(estimates, columns, 1 - level, found.region.direction_only)
+    attrs = attrs | {"evidence": "tests", "families": families_in_words, "rare": "none" if share is None else share}
+    ace = found.effects["ace"].to_numpy()
+    within = (found.region.lower < ace) & (ace < found.region.upper)
+    directional, negligible = (columns.pop(f"share_{kind}") for kind in ("directional", "negligible"))
+    z = ndtri(1 - (1 - level) * np.where(within, np.minimum(negligible, 0.999), directional / 2))
+    out = _decisions(found, columns, z, attrs)
+    if found.region.of_placebos:
+        beyond_region = (out["lower"] > out["rope_upper"]) | (out["upper"] < out["rope_lower"])
+        could_be = (beyond_region & (out["verdict"] == UNDECIDED)).transpose(*out["ace"].dims).to_numpy()
+        out = with_notes(out, *filter(None, [_note(estimates, found, could_be, 1 - level)]))
+    return out.drop_attrs(deep=False).assign_attrs({k: v for k, v in out.attrs.items() if k != "ci_prob"})
+
+
+def _note(estimates: xr.Dataset, found: Evidence, could_be: npt.NDArray[np.bool_], alpha: float) -> str | None:
+    return TAIL_NOTE if found.region.tail else resolution_note(estimates, could_be, alpha)
+
+
+def _interval(estimates: xr.Dataset, columns: dict[str, Any], alpha: float, direction_only: bool) -> dict[str, Any]:
+    """Return the limits that decided, and their probability: the union of two where neither did."""
+    verdict = columns["verdict"]
+    directional = 1 - alpha * columns["share_directional"]
+    negligible = np.maximum(1 - 2 * alpha * columns["share_negligible"], 0.5)
+    of_negligible = verdict == CLAIMS[1]
+    open_to_both = (verdict == UNDECIDED) & (not direction_only)
+    lower, upper = interval_of(
+        estimates,
+        np.where(of_negligible, 0.0, directional),
+        np.where(of_negligible | open_to_both, negligible, 0.0),
+    )
+    level = np.where(of_negligible, negligible, directional)
+    level = np.where(open_to_both, np.maximum(directional, negligible), level)
+    return {"lower": lower, "upper": upper, "interval_level": level}
+
+
+def _short_of_units(found: Evidence, level: float) -> Evidence:
+    """Give exact effects of too few units for the level the error 3/n, whatever is claimed of them."""
+    few = few_for_exact(found.effects, level)
+    if not few.any():
+        return found
+    n = found.effects["n_clusters" if "n_clusters" in found.effects else "n_units"]
+    unseen = np.where(few > 0, 3 / np.maximum(n.transpose(*found.effects["ace"].dims).to_numpy(), 1), 0.0)
+    return replace(found, errors=np.maximum(found.errors, np.minimum(unseen, 1.0)))
+
+
+def _ruled(found: Evidence, attrs: dict[str, Any], family: str | None) -> tuple[dict[str, Any], str]:
+    """Return the verdicts family by family, with their errors, and what counts as a family in words."""
+    shape, level = found.errors.shape[1:], attrs["level"]
+    flat = found.errors.reshape(3, -1)
+    names = ("verdict", "local_error", "q", "share_directional", "share_negligible")
+    columns = {name: np.empty(flat.shape[1], dtype="<U10" if name == "verdict" else np.float64) for name in names}
+    for members in _sets(found, family):
+        ruled = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
+        for name in names:
+            columns[name][members] = getattr(ruled, name)
+    by_tests = "share_negligible" if attrs.get("evidence") != "posterior" else None
+    if by_tests and attrs["error"] == "local":
+        columns["q"] = columns["local_error"]
+    if not by_tests:
+        columns = {name: columns[name] for name in names[:3]}
+    apart = ", placebo words apart" if found.region.of_placebos else ""
+    return {name: values.reshape(shape) for name, values in columns.items()}, in_words(
+        family, found.effects["ace"]
+    ) + apart
+
+
+def _sets(found: Evidence, family: str | None) -> list[Codes]:
+    """Return each family's members; the words that made the region are a set apart, easy to call negligible."""
+    shape = found.errors.shape[1:]
+    sets = families(found.effects, family, shape)
+    if not found.region.of_placebos:
+        return sets
+    word = np.repeat(words_of(found.effects), int(np.prod(shape[1:])))
+    return [part for members in sets for part in (members[~word[members]], members[word[members]]) if len(part)]
+
+
+def _by_band(
+    effects: xr.Dataset,
+    rope: Any,
+    attrs: dict[str, Any],
+    *,
+    rare: Any,
+    family: str | None,
+    cluster: str | None,
+    rng: RNG | None,
+) -> xr.Dataset:
+    error, level = attrs["error"], attrs["level"]
+    if error != "bootstrap_t":
+        raise DecisionError(
+            f"these are effects of single units; error={quoted(error)} needs cg.estimate(effects), while "
+            "error='bootstrap_t' takes the effects themselves"
+        )
+    if rng is None:
+        raise DecisionError("error='bootstrap_t' resamples at random and needs a seed: rng=0")
+    key = root_key(deepcopy(rng))  # a Generator draws the band's own resamples again
+    band = simultaneous(effects, method="bootstrap_t", ci_prob=level, family=family, cluster=cluster, rng=rng)
+    share = as_rare(rare, band)
+    found = _short_of_units(from_estimates(band, rope, ci_prob=level, rare=share), level)
+    dims = band["ace"].dims
+    lower, upper, critical = (band[name].transpose(*dims).to_numpy() for name in ("lower", "upper", "critical"))
+    inside = (lower > found.region.lower) & (upper < found.region.upper) & (found.errors[1] <= 1 - level)
+    claims = [
+        unbounded(band) | (few_for_exact(found.effects, level) > 0),
+        upper < found.region.lower,
+        inside,
+        lower > found.region.upper,
+    ]
+    verdict = np.select(claims, [UNDECIDED, *CLAIMS], UNDECIDED)
+    local_error = np.minimum(found.errors.min(axis=0), 1.0)
+    q = band_error(effects, found.region, level=level, family=family, cluster=cluster, key=key)
+    # rare effects have their band and their p from two bounds; the band decides
+    q = np.where(verdict == UNDECIDED, np.maximum(q, np.nextafter(1 - level, 1)), np.minimum(q, 1 - level))
+    said = {"verdict": verdict, "local_error": local_error, "q": q, "lower": lower, "upper": upper}
+    attrs = attrs | {"evidence": "simultaneous band", "families": in_words(family, band["ace"])}
+    attrs |= {"rare": "none" if share is None else share}
+    said["interval_level"] = np.full(verdict.shape, level)
+    return _decisions(found, said, critical, attrs | {"ci_prob": level})
+
+
+def _decisions(found: Evidence, said: dict[str, Any], z: Array | float, attrs: dict[str, Any]) -> xr.Dataset:
+    ends_of = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
+    columns = {**found.columns, **said, **ends_of, "more_units": _more(found, said["verdict"], z, attrs["level"])}
+    ace = found.effects["ace"]
+    out = found.effects.assign({name: (ace.dims, np.asarray(values)) for name, values in columns.items()})
+    if found.region.direction_only:
+        cautions = [str(attrs["caution"])] if "caution" in attrs else []
+        attrs = attrs | {"caution": "; ".join([*cautions, _caution(found.region.said)])}
+    return validate(annotate(out.assign_attrs(attrs, rope=found.region.said)), "decisions")
+
+
+def _more(found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float, level: float) -> npt.NDArray[np.int64]:
+    effects = found.effects
+    if "se" not in effects or "n_units" not in effects:
+        return np.full(verdict.shape, -1)
+    se, n = (effects[name].transpose(*effects["ace"].dims).to_numpy() for name in ("se", "n_units"))
+    more = more_units(distance(found), found.sd, se, n.astype(np.int64), z=z)
+    ace = effects["ace"].to_numpy()
+    within = (found.region.lower < ace) & (ace < found.region.upper)
+    more = np.where(within & (more >= 0), np.maximum(more, _lacking(found, level)), more)
+    few = np.maximum(few_for_exact(effects, level), np.where(found.too_few, _lacking(found, level), 0)).astype(np.int64)
+    if "below_floor" in effects:  # no number of units tells it from 0
+        more = np.where(effects["below_floor"].transpose(*effects["ace"].dims).to_numpy(), -1, more)
+    return np.where(verdict == UNDECIDED, np.where(few > 0, few, more), -1)
+
+
+def _lacking(found: Evidence, level: float) -> npt.NDArray[np.int64]:
+    """Return how many units "negligible" lacks for effects on a share `rare` of backgrounds; the shape of ``ace``."""
+    effects, share = found.effects, found.rare
+    if share is None:
+        return np.zeros(effects["ace"].shape, dtype=np.int64)
+    draws = np.maximum(independent_draws(effects), 1)
+    n = effects["n_units" if "n_units" in effects else "n_clusters"].transpose(*effects["ace"].dims).to_numpy()
+    lacks = np.ceil(n * (-np.log1p(-level) / share / draws - 1) - _ROUNDING)
+    return np.asarray(np.maximum(lacks, 0), dtype=np.int64)
+
+
+def _caution(null: str) -> str:
+    about = "" if null == "0" else f", above or below {null}"
+    return f"rope=0 asks for the direction alone{about}: no effect is called negligible"

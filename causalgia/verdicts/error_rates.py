@@ -1,0 +1,124 @@
+"""Who is called what: from the error of each claim about an effect to a verdict. Functions of arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from causalgia.multiplicity.stepwise import stepwise
+from causalgia.numerics.moments import Array
+
+Rule = Literal["local", "bayes_fdr", "bh", "holm"]
+
+CLAIMS = np.array(["decreases", "negligible", "increases"])
+UNDECIDED = "undecided"
+_NEGLIGIBLE = 1
+_ROUNDING = 1e-9
+"""1 - 0.95 is a little more than 0.05."""
+
+
+@dataclass(frozen=True)
+class Ruled:
+    """Verdicts on K effects.
+
+    Attributes
+    ----------
+    verdict
+        ``"increases"``, ``"decreases"``, ``"negligible"`` or ``"undecided"``, shape ``(K,)``.
+    best
+        The claim of least error, decided or not, shape ``(K,)``.
+    local_error
+        The error of that claim, shape ``(K,)``.
+    q
+        Error rate of the set of claims of its class (directional, negligible) that ends with this one, shape ``(K,)``.
+    share_directional, share_negligible
+        The share of `alpha` at which one claim of that class was decided (tests): R / K for R claims by ``"bh"``, at
+        least one; 1 / (K - R + 1) by ``"holm"``; else 1. An interval at ``1 - share alpha`` agrees with the verdict.
+    """
+
+    verdict: npt.NDArray[np.str_]
+    best: npt.NDArray[np.str_]
+    local_error: Array
+    q: Array
+    share_directional: float = 1.0
+    share_negligible: float = 1.0
+
+
+def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
+    """Give each effect the claim of least error, where the error rate that was asked stays within `alpha`.
+
+    ``"local"`` bounds each verdict's own error; ``"bayes_fdr"`` calls the largest set whose mean error is at most
+    `alpha`, ``"bh"`` what Benjamini-Hochberg rejects when the errors are p-values, ``"holm"`` what Holm does. The last
+    three treat directional and negligible claims as two sets, so that easy negligibles cannot pay for wrong directions.
+
+    Parameters
+    ----------
+    errors
+        Error of the claims "decreases", "negligible" and "increases": 1 minus the posterior probability of the region,
+        or the p of its test; above 1 where a claim is not to be made. Shape ``(3, K)``.
+    alpha
+        Bound on the error rate.
+    error
+        Which error rate.
+
+    References
+    ----------
+    Holm (1979), Scand. J. Statist. 6:65. Benjamini & Yekutieli (2005), doi:10.1198/016214504000001907: intervals of
+    what was selected. Mueller, Parmigiani, Robert & Rousseau (2004), doi:10.1198/016214504000001646: the largest set of
+    bounded mean error. Stephens (2017), doi:10.1093/biostatistics/kxw041: its error rate as a q-value.
+
+    Examples
+    --------
+    >>> errors = np.array([[0.99, 1.0, 1.0], [0.9, 0.02, 0.5], [0.03, 1.0, 0.5]])
+    >>> ruled = rule(errors, alpha=0.05, error="local")
+    >>> ruled.verdict.tolist(), ruled.local_error
+    (['increases', 'negligible', 'undecided'], array([0.03, 0.02, 0.5 ]))
+    """
+    best = errors.argmin(axis=0)
+    least = np.minimum(errors.min(axis=0), 1.0)
+    negligible = best == _NEGLIGIBLE
+    if error in ("bh", "holm"):
+        sides = (np.minimum(errors[_NEGLIGIBLE], 1.0), np.minimum(errors[[0, 2]].min(axis=0), 1.0))
+        q = np.where(negligible, *(stepwise(side, error) for side in sides))
+    else:
+        q = running_mean(least, negligible)
+    called = (least if error == "local" else q) <= alpha * (1 + _ROUNDING)
+    shares = (_share(int((called & which).sum()), len(best), error) for which in (~negligible, negligible))
+    return Ruled(np.where(called, CLAIMS[best], UNDECIDED), CLAIMS[best], least, q, *shares)
+
+
+def _share(claims: int, n: int, error: Rule) -> float:
+    """Return the share of alpha at which each of so many claims of n was decided."""
+    if error == "bh":
+        return max(claims, 1) / n
+    return 1 / (n - max(claims, 1) + 1) if error == "holm" else 1.0
+
+
+def running_mean(errors: Array, group: npt.NDArray[np.generic] | None = None) -> Array:
+    """Return for each error the mean of all that are no larger: the error rate of the set that ends with it.
+
+    Ties share the value of the last of them.
+
+    Parameters
+    ----------
+    errors
+        Local errors (of verdicts; or lfsr, giving s-values; or lfdr, giving q-values), shape ``(K,)``.
+    group
+        Sets that are ranked apart, shape ``(K,)``; without it all are one.
+
+    Examples
+    --------
+    >>> running_mean(np.array([0.3, 0.0, 0.06]))
+    array([0.12, 0.  , 0.03])
+    """
+    labels = np.zeros(len(errors), dtype=int) if group is None else group
+    out = np.empty(len(errors))
+    for label in np.unique(labels):
+        mine = labels == label
+        ordered = np.sort(errors[mine])
+        means = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
+        out[mine] = means[np.searchsorted(ordered, errors[mine], side="right") - 1]
+    return out

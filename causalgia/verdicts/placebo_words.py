@@ -1,0 +1,109 @@
+"""Directions against placebo words: an effect has to be rare among such words, and not only beyond their region."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from causalgia.estimation.words import words_of
+from causalgia.multiplicity.placebo import placebo_rank
+from causalgia.numerics.moments import Array
+from causalgia.verdicts.placebo_tail import upper_tail
+
+
+def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
+    """Return twice the conformal p of "above the words" and of "below them", each of the shape of ``ace``.
+
+    ``p = (1 + #{words at least as far}) / (M + 1)`` is super-uniform for a word of the placebos' own law, whose
+    estimate is exchangeable with theirs, so that Benjamini-Hochberg over many of them bounds the false discoveries
+    among what is *not* such a word. A region alone does not: by construction 5 % of the words lie outside it.
+
+    References
+    ----------
+    Bates, Candes, Lei, Romano & Sesia (2023), doi:10.1214/22-AOS2244.
+
+    Examples
+    --------
+    >>> effect, word = [5.0, 0.3, -0.1, 0.2, 0.4], [False, True, True, True, True]
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), np.array(effect)[:, None])})
+    >>> above, below = rank_errors(table.assign_coords(placebo_word=("contrast", word)))
+    >>> above.ravel()[0], below.ravel()[0]
+    (np.float64(0.4), np.float64(1.0))
+    """
+    ranked = placebo_rank(estimates)
+    above, below = (
+        ranked[f"p_placebo_{side}"].transpose(*ranked["ace"].dims).to_numpy() for side in ("above", "below")
+    )
+    return np.minimum(2 * above, 1.0), np.minimum(2 * below, 1.0)
+
+
+TAIL_NOTE = (
+    "beyond the outermost placebo word, directions rest on a model, a Student t tail fitted to the placebo words: "
+    "their error rate holds if the true tail is no heavier than the t that the words support"
+)
+
+
+def tail_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
+    """Return the errors of `rank_errors`, less where an effect lies beyond every word and the fitted tail says so.
+
+    Within the range of the words their ranks decide. Beyond all of them the error is the smaller of the least that
+    ranks resolve, ``2 / (M + 1)``, and of twice the predictive tail probability (`causalgia.verdicts.placebo_tail`).
+
+    Examples
+    --------
+    >>> effect = np.concatenate([[40.0, 0.3], np.random.default_rng(0).normal(size=100)])
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), effect[:, None])})
+    >>> above, below = tail_errors(table.assign_coords(placebo_word=("contrast", np.arange(102) >= 2)))
+    >>> above[0] < 1e-3, above[1] > 0.5
+    (array([ True]), array([ True]))
+    """
+    word = words_of(estimates)
+    errors = np.stack(rank_errors(estimates)).reshape(2, len(word), -1)
+    effects = estimates["ace"].to_numpy().reshape(len(word), -1)
+    for j in range(effects.shape[1]):
+        for side, sign in enumerate((1.0, -1.0)):
+            of_words, beyond = sign * effects[word, j], sign * effects[:, j]
+            far = ~word & (beyond > of_words.max())
+            errors[side, far, j] = np.minimum(errors[side, far, j], 2 * upper_tail(of_words, beyond[far]))
+    above, below = errors.reshape(2, *estimates["ace"].shape)
+    return above, below
+
+
+def words_needed(n_effects: int, n_beyond: int, alpha: float) -> int:
+    """Return how many placebo words tell R of K effects from words at error `alpha`, if all R lie beyond every word.
+
+    The least doubled p among M words is ``2 / (M + 1)``, and R of K effects have to be at ``alpha R / K``.
+
+    Examples
+    --------
+    >>> words_needed(1, 1, 0.05), words_needed(10, 1, 0.05), words_needed(10, 5, 0.05)
+    (39, 399, 79)
+    """
+    return math.ceil(round(2 * n_effects / (alpha * n_beyond), 6)) - 1
+
+
+def resolution_note(estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alpha: float) -> str | None:
+    """Return what to say where effects lie beyond the region and there are too few words to tell them from words.
+
+    Parameters
+    ----------
+    estimates
+        With the words.
+    could_be
+        Which effects lie beyond the region by tests and have no verdict, of the shape of ``ace``.
+    alpha
+        Error rate of the directions.
+    """
+    word = words_of(estimates)
+    m, k, beyond = int(word.sum()), int((~word).sum()), int(could_be[~word].sum(axis=0).max(initial=0))
+    needed = words_needed(k, beyond, alpha) if beyond else 0
+    if m >= needed:
+        return None
+    return (
+        f"{beyond} of {k:,} effects lie beyond the region of placebo words and are undecided: with {m} words no "
+        f"p-value of a direction is below {2 / (m + 1):.2g}; {needed:,} words are needed to find {beyond} of {k:,} "
+        "effects"
+    )

@@ -1,0 +1,171 @@
+"""The region of practical equivalence (ROPE), in the three ways that it is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import xarray as xr
+
+from causalgia.analysis import is_of_placebos
+from causalgia.errors import DecisionError, quoted
+from causalgia.estimation._from_effects import aligned
+from causalgia.multiplicity.placebo import placebo_region
+from causalgia.multiplicity.questions import null_value
+from causalgia.multiplicity.tost import ends
+from causalgia.numerics.moments import Array
+
+Rope: TypeAlias = "tuple[float, float] | str | int | Mapping[str, tuple[float, float]]"
+
+THREE_WAYS = (
+    "give rope=(-0.1, 0.1), the effects too small to matter on the scale of the contrast (or rope='0.2 sd' of the "
+    "control arm's outcomes); rope='placebo', the central 95 % of 40 or more placebo words; or rope=0, the direction "
+    "alone"
+)
+_WITHOUT_SD = ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss")
+_IN_SD = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?)\s*sd\s*")
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region for each effect.
+
+    Attributes
+    ----------
+    lower, upper
+        Its ends, of the shape of the effects, on their scale; both are no effect (0; 1 for ratios) where only the
+        direction is asked.
+    said
+        The region in words.
+    of_placebos
+        Whether placebo words made it; most of them lie inside by its making.
+    tail
+        Whether directions beyond every placebo word are judged by a tail that is fitted to the words.
+    """
+
+    lower: Array
+    upper: Array
+    said: str
+    of_placebos: bool = False
+    tail: bool = False
+
+    @property
+    def direction_only(self) -> bool:
+        """Whether there is no region, and only the sign of an effect is asked."""
+        return bool((self.lower == self.upper).all())
+
+
+def region(rope: Any, effects: xr.Dataset) -> Region:
+    """Return the region of practical equivalence of each effect.
+
+    Parameters
+    ----------
+    rope
+        Two numbers; ``"0.2 sd"``; ``"placebo"``; ``"placebo tail"``; 0; or for each task two numbers.
+    effects
+        ``ace`` on (contrast, task[, model]), and what the rope asks for: ``control_sd``; ``se`` and placebo words.
+        Regions about no effect lie about attrs["null_value"], else about 0.
+
+    Raises
+    ------
+    DecisionError
+        If there is no rope, or an impossible one, or the effects lack what it asks for.
+    EstimateError
+        If there are too few placebo words.
+
+    Examples
+    --------
+    >>> region((-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])})).said
+    '-0.1 to 0.1'
+    """
+    ace = effects["ace"]
+    if rope is None:
+        raise DecisionError(f"a verdict compares an effect with a region of practical equivalence: {THREE_WAYS}")
+    if isinstance(rope, Mapping):
+        return _by_task(rope, ace)
+    if isinstance(rope, str):
+        return _placebo(effects, rope.strip()) if is_of_placebos(rope) else _in_sd(rope, effects)
+    if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
+        return _direction(rope, ace, null_value(effects))
+    low, high = ends(rope)
+    return Region(np.full(ace.shape, low), np.full(ace.shape, high), _said(low, high))
+
+
+def _direction(rope: float | np.number, ace: xr.DataArray, null: float) -> Region:
+    """Return the point of no effect; rope=0 asks for it, whatever it is on the scale."""
+    if rope != 0:
+        half = abs(float(rope) - null) if -1e300 < rope < 1e300 and rope != null else 0.1
+        alone = f"; rope=0 asks for the direction alone, about {null:g}" if null else ""
+        ends_of = f"({null - half:g}, {null + half:g})" if null else f"({-half}, {half})"
+        raise DecisionError(f"rope={quoted(rope)} is one number; a region has two ends: rope={ends_of}{alone}")
+    return Region(np.full(ace.shape, null), np.full(ace.shape, null), f"{null:g}")
+
+
+def _said(low: float, high: float) -> str:
+    return f"{low:.4g} to {high:.4g}"
+
+
+def _by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
+    tasks = [str(task) for task in ace["task"].to_numpy()]
+    if set(rope) != set(tasks):
+        raise DecisionError(
+            f"rope names the tasks {quoted(sorted(map(str, rope)))}, and there are {quoted(tasks)}; give a rope "
+            "for each"
+        )
+    pairs = np.array([ends(rope[task]) for task in tasks]).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
+    lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
+    return Region(lower, upper, "; ".join(f"{_said(*ends(rope[task]))} ({task})" for task in tasks))
+
+
+def _in_sd(rope: str, effects: xr.Dataset) -> Region:
+    found = _IN_SD.fullmatch(rope)
+    if found is None or not float(found[1]) > 0:
+        raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
+    null = null_value(effects)
+    numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
+    if "control_sd" not in effects:
+        raise DecisionError(
+            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), {_why(effects)}; {numbers}"
+        )
+    arm = effects.attrs.get("control_sd_of", "the control arm")
+    sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
+    if not (sd > 0).all():
+        k, t = np.argwhere(~(sd > 0))[0][:2]
+        name = effects["contrast"].to_numpy()[k] if "contrast" in effects.coords else k
+        task = f" (task {effects['task'].to_numpy()[t]!s})" if "task" in effects.coords else ""
+        raise DecisionError(
+            f"contrast {name!s}: {arm}'s outcomes do not vary{task}, so that rope={quoted(rope)} has no width; use "
+            f"more units, or {numbers}"
+        )
+    half = float(found[1]) * sd
+    about = f" (relative to its mean) about {null:g}" if null else ""
+    return Region(null - half, null + half, f"{float(found[1]):g} sd of {arm}{about}")
+
+
+def _why(effects: xr.Dataset) -> str:
+    """Say why there is no sd of the control arm."""
+    scale = effects.attrs.get("transform")
+    if scale in _WITHOUT_SD:
+        return f"and scale={quoted(scale)} is a function of four means, of which none is in sd of an outcome"
+    return "which cg.contrast adds and a table of effects lacks"
+
+
+def _with_plain_errors(effects: xr.Dataset) -> xr.Dataset:
+    """Give a posterior's effects the standard errors of their covariance, for those it used are of normal scores."""
+    if "covariance" not in effects or "se" not in effects:
+        return effects
+    matrix = aligned(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
+    variances = np.moveaxis(np.diagonal(matrix, axis1=0, axis2=1), -1, 0)
+    return effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
+
+
+def _placebo(effects: xr.Dataset, rope: str) -> Region:
+    found = placebo_region(_with_plain_errors(effects))
+    lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
+    said = f"the central 95 % of {int(found['n_placebos'])} placebo words"
+    tail = rope == "placebo tail"
+    said += f", directions by a Student t tail fitted to {int(found['n_placebos'])} placebo words" if tail else ""
+    return Region(lower, upper, said, of_placebos=True, tail=tail)

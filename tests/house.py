@@ -1,0 +1,109 @@
+"""The rooms of the house, each said once: what stands on what, and who may import which heavy library.
+
+``python tests/house.py`` writes `.importlinter` from this list; `tests/test_house.py` holds both equal to the tree.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+CONTRACTS = ROOT / ".importlinter"
+
+
+class Room(NamedTuple):
+    """A room or a file at the top of the package: its wing ("experiment", "inference" or "both"), what it may load."""
+
+    name: str
+    wing: str = "both"
+    may_load: tuple[str, ...] = ()
+
+
+BOTH = ("torch", "safetensors")
+#: from the roof to the ground; rooms of one floor do not import each other
+FLOORS: tuple[tuple[Room, ...], ...] = (
+    (Room("cli"),),
+    (Room("trial_file"),),
+    (Room("mpra", may_load=("numba",)),),
+    (Room("calibration"), Room("_confirm"), Room("experiments")),
+    (Room("_check"),),
+    (Room("_run"),),
+    (Room("zoo", "experiment", BOTH),),
+    (Room("trial", "experiment"),),
+    (Room("design", "experiment"), Room("predict", "experiment", BOTH)),
+    (Room("sequences", "experiment", ("numba",)),),
+    (Room("plot", "inference", ("matplotlib",)),),
+    (Room("reporting", "inference"),),
+    (Room("_analyze", "inference"),),
+    (Room("stopping", "inference"), Room("planning", "inference")),
+    (Room("verdicts", "inference"),),
+    (Room("posterior", "inference", ("numba", "pymc", "arviz", "nutpie")),),
+    (Room("multiplicity", "inference", ("numba",)),),
+    (Room("estimation", "inference"),),
+    (Room("effects", "inference"),),
+    (Room("store"),),
+    (Room("netcdf"),),
+    (Room("analysis"),),
+    (Room("control_notes"), Room("kinds"), Room("long_text"), Room("prior"), Room("notes")),
+    (Room("schema"),),
+    (Room("arm_weights"),),
+    (Room("effect_table"), Room("expressions"), Room("streams"), Room("spreadsheet"), Room("workers")),
+    (Room("numerics"), Room("inputs"), Room("checks")),
+    (Room("errors"), Room("lazy_names"), Room("compiled", may_load=("numba",)), Room("provenance")),
+)
+#: the bench, from the roof to the ground
+BENCH = ("formats | planning | _report", "fits", "comparisons | libraries", "counts")
+HEAVY = {
+    "torch and safetensors": ("torch", "safetensors"),
+    "matplotlib": ("matplotlib",),
+    "numba": ("numba",),
+    "pymc, arviz and nutpie": ("pymc", "arviz", "nutpie"),
+}
+
+
+def contracts() -> str:
+    """Return the contracts of import-linter for these rooms."""
+    rooms = [room for floor in FLOORS for room in floor]
+    wings = {wing: [room.name for room in rooms if room.wing == wing] for wing in ("experiment", "inference")}
+    parts = [
+        "# Written by `python tests/house.py` from the list of rooms there.",
+        "[importlinter]\nroot_package = causalgia\ninclude_external_packages = True",
+    ]
+    for wing, other in (("experiment", "inference"), ("inference", "experiment")):
+        floors = [" | ".join(room.name for room in floor if room.wing in (wing, "both")) for floor in FLOORS]
+        parts.append(
+            f"[importlinter:contract:{wing}]\nname = The {wing} wing is one staircase\ntype = layers\n"
+            f"containers =\n    causalgia\nexhaustive = True\n{_listed('exhaustive_ignores', ['__main__', *wings[other]])}"
+            f"{_listed('layers', [floor for floor in floors if floor])}"
+        )
+        parts.append(
+            f"[importlinter:contract:{wing}_alone]\nname = The {wing} wing does not import the {other} wing\n"
+            f"type = forbidden\n{_listed('source_modules', _modules(wings[wing]))}"
+            f"{_listed('forbidden_modules', _modules(wings[other]))}"
+        )
+    parts.append(
+        "[importlinter:contract:bench]\nname = The bench is one staircase\ntype = layers\n"
+        f"containers =\n    causalgia.mpra\nexhaustive = True\n{_listed('layers', list(BENCH))}"
+    )
+    for what, names in HEAVY.items():
+        never = [room.name for room in rooms if not set(names) & set(room.may_load)]
+        rest = ", ".join(room.name for room in rooms if room.name not in never)
+        parts.append(
+            f"[importlinter:contract:{names[0]}]\nname = {what} only in {rest}\ntype = forbidden\n"
+            f"allow_indirect_imports = True\n{_listed('source_modules', _modules(never))}"
+            f"{_listed('forbidden_modules', list(names))}"
+        )
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _modules(names: list[str]) -> list[str]:
+    return [f"causalgia.{name}" for name in names]
+
+
+def _listed(key: str, values: list[str]) -> str:
+    return "\n    ".join([f"{key} =", *values]) + "\n"
+
+
+if __name__ == "__main__":
+    CONTRACTS.write_text(contracts())
