@@ -17,7 +17,7 @@ from causalgia.errors import InferenceError
 from causalgia.posterior.ash_weights import mixture_weights, scale_grid
 from causalgia.posterior.averaging import average_tails, lfsr_of
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array, Exact
+from causalgia.posterior.exact import Exact
 from causalgia.posterior.factor_scores import row_nodes, shared_mode, shared_of
 from causalgia.posterior.hyper import log_tau
 from causalgia.posterior.mixture import effect_se_dependence, mixture, null_biased
@@ -25,6 +25,7 @@ from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, Node, rows_of
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 HERE = Path(__file__).parent / "reference" / "adaptive_shrinkage"
 PRIOR = Prior(tau_scale=2)

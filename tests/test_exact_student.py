@@ -9,13 +9,14 @@ from scipy.stats import t as student_t
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array, Exact
+from causalgia.posterior.exact import Exact
 from causalgia.posterior.hyper import log_tau
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, rows_of
 from causalgia.posterior.student_hyper import t_components
 from causalgia.posterior.student_t import student
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 PRIOR = Prior(mu_sd=3, tau="half_normal", tau_scale=1)
 TINY = 1e-290

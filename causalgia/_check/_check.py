@@ -31,7 +31,7 @@ from causalgia.trial.answer_rounding import TRANSFORMS, answers_asked
 from causalgia.trial.capacity import check_distinct
 from causalgia.trial.setup import Begun, begin
 from causalgia.trial.turn_plan import Plan
-from causalgia.trial.turns import Tokens
+from causalgia.types import Tokens
 
 T = TypeVar("T")
 _SECONDS = 8.0

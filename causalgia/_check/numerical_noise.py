@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
+from causalgia.types import Array
+
 AGAINST_EXACT = "against float64"
 """How rounding was found where the same outcomes were computed in higher precision."""
 _NOTHING = 2

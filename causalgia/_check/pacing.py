@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia._check.using import Use, cores, memory_of
 from causalgia.predict import FunctionPredictor, Predictor
-from causalgia.trial.turns import Tokens
+from causalgia.types import Tokens
 
 _MAPPED_FROM = 2**25
 """Bytes from which glibc maps memory afresh at every layer: a batch beyond it costs a factor of 3 on a CPU."""

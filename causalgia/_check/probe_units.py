@@ -14,7 +14,8 @@ from causalgia.design import Arm, Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
 from causalgia.trial.attributes import applied
-from causalgia.trial.turns import Drawn, Tokens, Trial
+from causalgia.trial.turns import Drawn, Trial
+from causalgia.types import Tokens
 
 Weights: TypeAlias = dict[str, dict[str, float]]
 

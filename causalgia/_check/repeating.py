@@ -16,7 +16,7 @@ from causalgia.errors import PredictorError
 from causalgia.predict import Predictor, check_batch_mates
 from causalgia.predict.batch_mates import MATES, SAME_TWICE, rounding_allowed
 from causalgia.sequences.alphabet import reverse_complement
-from causalgia.trial.turns import Tokens
+from causalgia.types import Tokens
 
 _ALONE = 8
 _TWICE = "when asked twice"

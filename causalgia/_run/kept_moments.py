@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.reduction import Array, Parts, Reduction, extremes
+from causalgia._run.reduction import Parts, Reduction, extremes
 from causalgia._run.requested_contrasts import Question
 from causalgia.effects.control_sd import measured_in, pooled_sd
 from causalgia.errors import StoreError
@@ -21,6 +21,7 @@ from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.sketching import Sketch, bins_within
 from causalgia.numerics.streaming import Moments, Products, Sums
 from causalgia.schema import annotate, validate
+from causalgia.types import Array
 
 QUANTILES = np.unique(np.concatenate([np.arange(101) / 100, [0.001, 0.005, 0.025, 0.975, 0.995, 0.999]]))
 """Probabilities of the quantiles that moments have: the percentiles, and those of usual intervals."""

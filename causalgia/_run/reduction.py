@@ -15,8 +15,8 @@ from causalgia.effects.scales import check_scale, put_on
 from causalgia.effects.weighing import times
 from causalgia.predict import Predictor
 from causalgia.trial.attributes import known_tasks
+from causalgia.types import Array
 
-Array: TypeAlias = NDArray[np.float64]
 Parts: TypeAlias = dict[str, NDArray[Any]]
 
 

@@ -43,6 +43,7 @@ from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.setup import begin
 from causalgia.trial.turns import Trial
+from causalgia.types import Array
 from causalgia.workers import mapped
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
 LEAST_TRIALS = 2
 _TRIAL, _SAME_ARMS = "trial", "same arms"
-Array = npt.NDArray[np.float64]
 
 
 def calibrate(

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from causalgia.estimation import from_effects
-from causalgia.numerics.moments import Array
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 RANKED = 99
 _NU = 4.0

@@ -10,9 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.calibration.bands import Claim, Row, mean_row, share_row
-
-Array = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+from causalgia.types import Array, Mask
 
 _DIRECTIONS = ("increases", "decreases")
 
@@ -58,7 +56,7 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     return rows, []
 
 
-def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, upper: Array) -> tuple[Flags, Flags]:
+def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, upper: Array) -> tuple[Mask, Mask]:
     """Return which directions, and which "negligible", are false: the truth is not in the region that was claimed.
 
     Examples
@@ -71,12 +69,12 @@ def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, uppe
     return direction, (verdict == "negligible") & ((truth >= upper) | (truth <= lower)) & (lower < upper)
 
 
-def _false(given: Sequence[xr.Dataset], truth: Array) -> tuple[Flags, Flags]:
+def _false(given: Sequence[xr.Dataset], truth: Array) -> tuple[Mask, Mask]:
     lower, upper = _column(given, "rope_lower"), _column(given, "rope_upper")
     return false_claims(_column(given, "verdict"), truth, lower, upper)
 
 
-def _covered(given: Sequence[xr.Dataset], truth: Array) -> Flags:
+def _covered(given: Sequence[xr.Dataset], truth: Array) -> Mask:
     return np.asarray((_column(given, "lower") <= truth) & (truth <= _column(given, "upper")))
 
 

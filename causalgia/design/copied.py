@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from causalgia.design.intervention import Intervention, Tokens, Units
+from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.numbers import Span, position, span_of
 from causalgia.errors import DesignError, quoted
 from causalgia.sequences import edits
 from causalgia.sequences.alphabet import reverse_complement
+from causalgia.types import Tokens, Units
 
 
 @dataclass(frozen=True)

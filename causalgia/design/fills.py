@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from causalgia.design.intervention import Tokens, Units
+from causalgia.types import Tokens, Units
 
 FILLS = {"uniform": 0, "shuffle": 1, "dinucleotide_shuffle": 2}
 """Each fill that is drawn, and the k of the k-lets of its own that a span keeps."""

@@ -12,16 +12,12 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from causalgia.design.frozen_choice import Choice
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
 from causalgia.streams import derive
+from causalgia.types import Tokens, Units
 
-Tokens = NDArray[np.uint8]
-Units = NDArray[np.uint64]
 Span = tuple[int, int]
 
 

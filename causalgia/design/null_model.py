@@ -17,13 +17,12 @@ from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Name, Sequences, Source, as_sequences
 from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Tokens, Units
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _SHOWN = 200  # letters that a repr spells out
-Tokens = NDArray[np.uint8]
-Units = NDArray[np.uint64]
 
 
 class NullModel(Choice):

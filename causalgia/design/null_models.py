@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.design.fitted import chain, frequencies, parent_labels, random_order
-from causalgia.design.null_model import FromParents, FromSequences, NullModel, Tokens, Units
+from causalgia.design.null_model import FromParents, FromSequences, NullModel
 from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, quoted
 from causalgia.sequences.fasta import Name
 from causalgia.streams import derive
+from causalgia.types import Tokens, Units
 
 
 @dataclass(frozen=True, kw_only=True)

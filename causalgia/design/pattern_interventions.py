@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from causalgia.design.intervention import Intervention, Tokens, Units
+from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.numbers import position, positive_int
 from causalgia.design.patterns import Pattern, as_pattern
@@ -18,6 +18,7 @@ from causalgia.sequences import edits
 from causalgia.sequences.alphabet import decode, reverse_complement
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Tokens, Units
 
 
 @dataclass(frozen=True)

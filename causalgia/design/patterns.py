@@ -7,15 +7,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia.design.numbers import position
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, parse_word
 from causalgia.sequences.motifs import Motif
+from causalgia.types import Tokens, Units
 
-Tokens = NDArray[np.uint8]
-Units = NDArray[np.uint64]
 Instance = Literal["sample", "consensus"]
 
 

@@ -12,22 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia.checks import shown
 from causalgia.design.fills import FILLS, drawn_fill
-from causalgia.design.intervention import Intervention, Tokens, Units
+from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
 from causalgia.design.null_models import Genomic
 from causalgia.design.numbers import Span, position, positive_int, span_of
 from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import BASES, encode
-
-Numbers: TypeAlias = NDArray[np.int64]
+from causalgia.types import Ints, Tokens, Units
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,11 @@ class Sited(Intervention):
         return len(self.sites) // self.turns
 
     @abstractmethod
-    def _pieces(self, own: Tokens, rows: Numbers, units: Units, key: int) -> Tokens:
+    def _pieces(self, own: Tokens, rows: Ints, units: Units, key: int) -> Tokens:
         """Return what is written over the bases `own`, (n, w), of units that stand for the given rows."""
 
     @cached_property
-    def _bounds(self) -> Numbers:
+    def _bounds(self) -> Ints:
         """Start and stop of each site, (rows x turns, 2)."""
         return np.array(self.sites, np.int64)
 
@@ -97,7 +95,7 @@ class Sited(Intervention):
             edited[places] = self._pieces(tokens[places], rows[mine], units[mine], stream)
         return edited
 
-    def _rows(self, units: Units) -> Numbers:
+    def _rows(self, units: Units) -> Ints:
         rows = (units // np.uint64(self.draws)).astype(np.int64)
         if rows.size and rows.max() >= self.n_rows:
             raise DesignError(
@@ -188,7 +186,7 @@ class AblateEach(Sited):
             layout.disturb(span, f"{self.kind}: row {number // self.turns}: ablation")
         return layout
 
-    def _pieces(self, own: Tokens, rows: Numbers, units: Units, key: int) -> Tokens:  # noqa: ARG002
+    def _pieces(self, own: Tokens, rows: Ints, units: Units, key: int) -> Tokens:  # noqa: ARG002
         if self.random:
             return drawn_fill(self.fill, own, units, key)
         return np.broadcast_to(encode([self.fill])[0], own.shape)
@@ -270,7 +268,7 @@ class EmbedEach(Sited):
         letters = np.frombuffer(padded.encode(), np.uint8).reshape(len(self.words), longest)
         return np.searchsorted(np.frombuffer(BASES.encode(), np.uint8), letters).astype(np.uint8)
 
-    def _pieces(self, own: Tokens, rows: Numbers, units: Units, key: int) -> Tokens:  # noqa: ARG002
+    def _pieces(self, own: Tokens, rows: Ints, units: Units, key: int) -> Tokens:  # noqa: ARG002
         return self._letters[rows, : own.shape[1]]
 
     def to_dict(self) -> dict[str, Any]:

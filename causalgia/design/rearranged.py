@@ -20,9 +20,8 @@ from causalgia.errors import DesignError, quoted
 from causalgia.sequences.alphabet import encode, reverse_complement
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import derive
+from causalgia.types import Tokens, Units
 
-Tokens = NDArray[np.uint8]
-Units = NDArray[np.uint64]
 _MOST_ATTEMPTS = 1_000
 _MOST_ENUMERATED = 20_000
 

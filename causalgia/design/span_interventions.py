@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from causalgia.design.fills import FILLS, drawn_fill, shuffled
-from causalgia.design.intervention import Intervention, Tokens, Units
+from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.numbers import Span, position, span_of
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.sequences import edits
+from causalgia.types import Tokens, Units
 
 
 @dataclass(frozen=True)

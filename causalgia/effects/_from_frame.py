@@ -14,8 +14,8 @@ import xarray as xr
 
 from causalgia.errors import OutcomesError, quoted
 from causalgia.schema import RESERVED, annotate, validate
+from causalgia.types import Codes
 
-Codes: TypeAlias = npt.NDArray[np.intp]
 Labels: TypeAlias = npt.NDArray[Any]
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from causalgia.effects.scales import Array, agreeing, agreement, put_on, transformed
+from causalgia.effects.scales import agreeing, agreement, put_on, transformed
 from causalgia.numerics.row_blocks import Rows, by_block, column_moments, held, row_blocks
+from causalgia.types import Array
 
 OF_UNTREATED = "the untreated arm"
 

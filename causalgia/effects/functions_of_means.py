@@ -23,8 +23,9 @@ from causalgia.effects.means import (
     ratio_of_means,
     relative,
 )
-from causalgia.effects.scales import OF_MEANS, Array, agreement, is_log, on_scale, refuse_logs
+from causalgia.effects.scales import OF_MEANS, agreement, is_log, on_scale, refuse_logs
 from causalgia.errors import ContrastError, quoted
+from causalgia.types import Array
 
 _OF_FOUR = {"excess_over_multiplicative": excess_over_multiplicative, "bpnet": bpnet, "cooperativity": cooperativity}
 

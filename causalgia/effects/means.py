@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from causalgia.effects.scales import Array
 from causalgia.errors import ContrastError, quoted
+from causalgia.types import Array
 
 _EPS = 8 * float(np.finfo(float).eps)
 

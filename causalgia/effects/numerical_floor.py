@@ -9,7 +9,8 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.effects.functions_of_means import with_four
-from causalgia.effects.scales import OF_MEANS, Array
+from causalgia.effects.scales import OF_MEANS
+from causalgia.types import Array
 
 
 def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:

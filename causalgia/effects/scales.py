@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from causalgia.errors import ContrastError, quoted
 from causalgia.numerics.row_blocks import extremes, row_blocks
+from causalgia.types import Array, Mask
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Array: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 Pointwise = Literal["identity", "log", "log2", "logit"]
 OfMeans = Literal["log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity", "bliss"]
 Scale: TypeAlias = Pointwise | OfMeans
@@ -170,7 +169,7 @@ def _outside(y: xr.DataArray, scale: str) -> Iterator[tuple[Any, tuple[int, ...]
         start += len(block)
 
 
-def agreement(values: Array, bound: Array) -> tuple[Flags, Flags]:
+def agreement(values: Array, bound: Array) -> tuple[Mask, Mask]:
     """Say where the rows are one number within their own rounding, and where that number may be 0.
 
     They are one number where the intervals ``value +- bound`` of all rows share a point: one large row with a wide
@@ -194,7 +193,7 @@ def agreement(values: Array, bound: Array) -> tuple[Flags, Flags]:
     return agreeing([(values, bound)])
 
 
-def agreeing(parts: Iterable[tuple[Array, Array]]) -> tuple[Flags, Flags]:
+def agreeing(parts: Iterable[tuple[Array, Array]]) -> tuple[Mask, Mask]:
     """Return what `agreement` does of values and bounds that come some rows at a time.
 
     Examples

@@ -7,11 +7,12 @@ import math
 import numpy as np
 from scipy import sparse
 
-from causalgia.effects.scales import Array, Flags, put_on, transformed
+from causalgia.effects.scales import put_on, transformed
 from causalgia.numerics.row_blocks import Rows, by_block, is_lazy, remember, row_blocks
+from causalgia.types import Array, Mask
 
 
-def weighed(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Flags, Flags]:
+def weighed(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Mask, Mask]:
     """Return ``sum_a w_a g(Y_u(a))`` of each unit u, where all units have one such number, and where that may be 0.
 
     Parameters

@@ -13,7 +13,8 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import ContrastError, EstimateError, quoted
-from causalgia.numerics.moments import Array, centred
+from causalgia.numerics.moments import centred
+from causalgia.types import Array
 
 _ORDERS = ("linear", "quadratic", "cubic", "quartic", "quintic")
 

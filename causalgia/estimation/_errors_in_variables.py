@@ -10,7 +10,7 @@ from scipy import linalg, optimize, special
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import require_ci_prob
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 _ANGLES, _STEPS = 89, 50
 _ROUNDING, _EXACT = 1e-10, 1e-14

@@ -22,10 +22,11 @@ from causalgia.estimation.parallel_estimates import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
 from causalgia.estimation.request import Answer, Request, require_ci_prob, target_of, users_level
 from causalgia.estimation.words import words_as_levels
-from causalgia.numerics.moments import Array, centred, p_and_limits
+from causalgia.numerics.moments import centred, p_and_limits
 from causalgia.numerics.row_blocks import HELD, Rows, added, by_block, in_memory, row_blocks
 from causalgia.numerics.tails import log_p
 from causalgia.schema import annotate, require_dataset, validate
+from causalgia.types import Array
 
 MAX_COVARIANCE = 512
 

@@ -15,9 +15,10 @@ from causalgia.estimation.labels import contrast_names, shared_labels, square
 from causalgia.estimation.possible import refuse_crooked, refuse_disagreement, refuse_no_covariance, refuse_where
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.tasks import Given, by_task, side_by_side, with_effect_columns
-from causalgia.numerics.moments import Array, p_and_limits
+from causalgia.numerics.moments import p_and_limits
 from causalgia.numerics.tails import log_p
 from causalgia.schema import SCHEMA, annotate, validate
+from causalgia.types import Array
 
 TASK = "effect"
 

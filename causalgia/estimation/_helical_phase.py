@@ -15,8 +15,9 @@ from causalgia.estimation._dose_contrasts import orthonormal_polynomials
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.regression import wald_htz
 from causalgia.estimation.request import Request, clusters, require_clusters
-from causalgia.numerics.moments import Array, Codes, centred
+from causalgia.numerics.moments import centred
 from causalgia.schema import validate
+from causalgia.types import Array, Codes
 
 Trend = Literal["linear", "quadratic", "cubic", "natural_spline_4", "decay"]
 _DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}

@@ -15,7 +15,8 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.individual import individual_effects
 from causalgia.estimation.request import Request, clusters, require_clusters
-from causalgia.numerics.moments import Array, Codes, centred, group_sums
+from causalgia.numerics.moments import centred, group_sums
+from causalgia.types import Array, Codes
 
 
 def heterogeneity(

@@ -33,10 +33,11 @@ from causalgia.expressions import (
     read_hypothesis,
 )
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import Array, p_and_limits
+from causalgia.numerics.moments import p_and_limits
 from causalgia.numerics.row_blocks import by_block
 from causalgia.numerics.tails import log_p
 from causalgia.schema import annotate, validate
+from causalgia.types import Array
 
 _ROUNDING = 1e-12  # of a variance that is a difference of larger ones
 _OF_P = ("adjust", "adjust_level", "family", "n_draws", "n_flips", "seed", "band", "skewness", "null_value")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import optimize, special
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 Method = Literal["REML", "ML", "DL", "PM", "FE"]
 

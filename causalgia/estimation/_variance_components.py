@@ -24,8 +24,8 @@ from causalgia.estimation.crossover_estimates import settled
 from causalgia.estimation.mixed_layout import lay_out, respond
 from causalgia.estimation.mixed_model import fit_variances
 from causalgia.estimation.request import parents_if_shared
-from causalgia.numerics.moments import Array, Codes
 from causalgia.schema import require_dataset, validate
+from causalgia.types import Array, Codes
 
 _MORE = {
     "background": "more backgrounds",

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import Array
 from causalgia.schema import annotate
+from causalgia.types import Array, Mask
 
-Flags: TypeAlias = npt.NDArray[np.bool_]
 ZERO = "zero within rounding"
 """What is said of an effect below its floor."""
 
@@ -30,7 +26,7 @@ def floor_like(estimates: xr.Dataset) -> Array:
     return np.asarray(estimates["floor"].transpose(*estimates["ace"].dims).to_numpy(), np.float64)
 
 
-def is_below_floor(estimates: xr.Dataset) -> Flags:
+def is_below_floor(estimates: xr.Dataset) -> Mask:
     """Return which effects are zero within rounding, of the shape of ``ace``; not those that are 0 in every unit.
 
     Examples
@@ -43,7 +39,7 @@ def is_below_floor(estimates: xr.Dataset) -> Flags:
     return np.asarray((away <= floor_like(estimates)) & ~(_is_exact(estimates) & (away == 0)) & ("floor" in estimates))
 
 
-def _is_exact(estimates: xr.Dataset) -> Flags:
+def _is_exact(estimates: xr.Dataset) -> Mask:
     if "exact" not in estimates:
         return np.zeros(estimates["ace"].shape, dtype=bool)
     return np.asarray(estimates["exact"].transpose(*estimates["ace"].dims).to_numpy(), bool)
@@ -109,7 +105,7 @@ def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
     return annotate(with_notes(out, *_sentence(out, below)))
 
 
-def _sentence(estimates: xr.Dataset, below: Flags) -> list[str]:
+def _sentence(estimates: xr.Dataset, below: Mask) -> list[str]:
     """Say which effects are zero within rounding, and how far rounding goes."""
     if not below.any():
         return []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from causalgia.effects.scales import agreement
-from causalgia.numerics.moments import Array, Codes, centred
+from causalgia.numerics.moments import centred
+from causalgia.types import Array, Codes
 
 
 def block_effects(Y: Array, arm: Codes, block: Codes, W: Array) -> Array:

@@ -13,7 +13,8 @@ from causalgia.errors import ClusterSizeWarning
 from causalgia.estimation.crossover_estimates import settled
 from causalgia.estimation.request import Grouping, Request, clusters, users_level
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import Array, Codes, centred
+from causalgia.numerics.moments import centred
+from causalgia.types import Array, Codes
 
 LEVEL = 0.01
 """Probability that effects which do not depend on size are said to, over all contrasts, tasks and predictors."""

@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.estimation.mixed_layout import same_partition
-from causalgia.numerics.moments import Array, Codes, group_sums
+from causalgia.numerics.moments import group_sums
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import numpy as np
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice
 from causalgia.estimation.variance_moderation import LEAST_VARIANCES, Moderated, moderate
-from causalgia.numerics.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
+from causalgia.numerics.moments import centred, group_sums, root_sum_squares, satterthwaite
+from causalgia.types import Array, Codes
 
 
 def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None) -> Estimate:

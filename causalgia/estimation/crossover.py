@@ -8,8 +8,9 @@ import numpy as np
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.regression import Kind, bell_mccaffrey_df
-from causalgia.numerics.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
+from causalgia.numerics.moments import centred, group_sums, root_sum_squares, satterthwaite
 from causalgia.numerics.row_blocks import ColumnMoments, Rows, by_block, column_moments, less
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,9 @@ from causalgia.estimation.request import (
     require_clusters,
 )
 from causalgia.estimation.variance_moderation import Moderated
-from causalgia.numerics.moments import Array, centred, skewness
+from causalgia.numerics.moments import centred, skewness
 from causalgia.numerics.row_blocks import Rows, by_block, column_moments, first_row, mean_from
+from causalgia.types import Array
 
 
 def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:

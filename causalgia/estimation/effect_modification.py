@@ -12,7 +12,8 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.individual import individual_effects
 from causalgia.estimation.regression import regress
 from causalgia.estimation.request import Request, clusters, require_ci_prob, require_clusters, unit_name
-from causalgia.numerics.moments import Array, centred, p_and_limits
+from causalgia.numerics.moments import centred, p_and_limits
+from causalgia.types import Array
 
 _OUTCOMES = ("outcome", "ice", "assigned", "rounding", "denominator")
 

@@ -14,8 +14,9 @@ from causalgia.estimation.crossover_estimates import refuse_parallel_choices
 from causalgia.estimation.labels import square
 from causalgia.estimation.magnitude import require_squares
 from causalgia.estimation.request import Answer, Request
-from causalgia.numerics.moments import Array, skewness
+from causalgia.numerics.moments import skewness
 from causalgia.schema import validate
+from causalgia.types import Array
 
 
 def has_moments(dataset: object) -> bool:

@@ -18,9 +18,10 @@ from causalgia.estimation.mixed_inference import reml
 from causalgia.estimation.request import require_ci_prob, users_level
 from causalgia.estimation.words import LEAST_WORDS
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import Array, Codes, p_and_limits
+from causalgia.numerics.moments import p_and_limits
 from causalgia.numerics.tails import log_p
 from causalgia.schema import annotate, validate
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)

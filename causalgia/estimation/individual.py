@@ -8,8 +8,8 @@ from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover_estimates import settled
 from causalgia.estimation.from_moments import has_moments, needs_units
-from causalgia.numerics.moments import Array
 from causalgia.schema import validate
+from causalgia.types import Array
 
 
 def individual_effects(effects: xr.Dataset, what: str) -> Array:

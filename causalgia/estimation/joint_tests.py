@@ -13,7 +13,7 @@ from causalgia.errors import EstimateError
 from causalgia.estimation._estimate import covariance
 from causalgia.estimation._from_effects import as_estimates, require_errors
 from causalgia.estimation.regression import wald_htz
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 
 def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dataset:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize
 
 from causalgia.errors import EstimateError
 from causalgia.numerics.moments import group_sums
-
-Array: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.intp]
+from causalgia.types import Array, Codes
 
 _ANGLES, _STEPS, _TINY = 89, 100, 1e-12
 

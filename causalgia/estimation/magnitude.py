@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.request import Answer
-from causalgia.numerics.moments import Array
 from causalgia.numerics.row_blocks import extremes
-
-Exponents = npt.NDArray[np.intp]
+from causalgia.types import Array, Codes
 
 _LARGEST = float(np.sqrt(np.finfo(float).max))
 
 
-def sized(effects: xr.Dataset) -> tuple[xr.Dataset, Exponents]:
+def sized(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
     """Divide the numbers of each task beyond 1e-100 to 1e100 by a power of two, which costs no digit.
 
     Returns
@@ -45,7 +42,7 @@ def sized(effects: xr.Dataset) -> tuple[xr.Dataset, Exponents]:
     return effects.assign({n: xr.apply_ufunc(np.ldexp, effects[n].astype(float), power) for n in names}), exponents
 
 
-def put_back(answer: Answer, exponents: Exponents, effects: xr.Dataset) -> Answer:
+def put_back(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answer:
     """Multiply an answer by the powers of two that `sized` took out.
 
     Raises

@@ -11,7 +11,7 @@ import numpy as np
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.mixed_layout import lay_out, respond
 from causalgia.estimation.mixed_model import Point, inverse_information, maximise
-from causalgia.numerics.moments import Array, Codes
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.numerics.moments import Array, Codes
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)

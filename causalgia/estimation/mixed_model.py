@@ -18,7 +18,7 @@ from scipy import sparse
 
 from causalgia.errors import EstimateError
 from causalgia.estimation.mixed_layout import Table, factored
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 #: least residual variance, as a share of the variance of y: below it the residual counts as 0
 FLOOR = 1e-10

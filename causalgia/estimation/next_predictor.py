@@ -13,7 +13,8 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossed import interaction_of
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice
 from causalgia.estimation.variance_moderation import Moderated
-from causalgia.numerics.moments import Array, Codes, root_sum_squares
+from causalgia.numerics.moments import root_sum_squares
+from causalgia.types import Array, Codes
 
 NEXT = "next predictor"
 _LOW, _HIGH, _MOST_DF = 0.95, 0.9995, 1e9

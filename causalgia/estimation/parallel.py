@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, stratified_mean
 from causalgia.estimation.regression import Regression, bell_mccaffrey_df, regress
-from causalgia.numerics.moments import Array, Codes, centred, group_sums, root_sum_squares, satterthwaite
+from causalgia.numerics.moments import centred, group_sums, root_sum_squares, satterthwaite
+from causalgia.types import Array, Codes
 
 Fits: TypeAlias = "dict[int, ArmFit]"
 

@@ -33,7 +33,8 @@ from causalgia.estimation.request import (
     refuse_one_cluster,
     require_clusters,
 )
-from causalgia.numerics.moments import Array, Codes, centred, skewness
+from causalgia.numerics.moments import centred, skewness
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)

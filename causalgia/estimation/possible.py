@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 _ROUNDING = 1e-6  # of correlations that travelled as single precision
 _LEAST_SD = 1e-153  # its square has all its digits

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-from causalgia.numerics.moments import Array, p_and_limits
-
-Flags = npt.NDArray[np.bool_]
+from causalgia.numerics.moments import p_and_limits
+from causalgia.types import Array, Mask
 
 
 def delta_method(gradient: Array, covariance: Array) -> Array:
@@ -41,7 +39,7 @@ def delta_method(gradient: Array, covariance: Array) -> Array:
 
 def fieller(
     numerator: Array, denominator: Array, variances: tuple[Array, Array, Array], df: Array, ci_prob: float | Array
-) -> tuple[Array, Array, Flags]:
+) -> tuple[Array, Array, Mask]:
     """Return Fieller's limits of a ratio of two means, exact for normal means whatever the denominator.
 
     The ratios theta that the t test of ``numerator - theta denominator = 0`` does not reject. Where the denominator

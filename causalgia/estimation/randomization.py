@@ -10,12 +10,10 @@ from math import comb, prod
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.numerics.moments import Array, Codes, group_sums
-
-Flags = npt.NDArray[np.bool_]
+from causalgia.numerics.moments import group_sums
+from causalgia.types import Array, Codes, Mask
 
 #: assignments (or flips) enumerated at most
 MAX_ASSIGNMENTS = 2**22
@@ -48,7 +46,7 @@ class RandomizationTest:
 
 def randomization_test(
     y: Array,
-    treated: Flags,
+    treated: Mask,
     block: Codes | None = None,
     *,
     statistic: Literal["difference", "welch_t"] = "difference",
@@ -97,7 +95,7 @@ def randomization_test(
     return _shares(sum(observed for observed, _ in pieces), iter([sums]))
 
 
-def _block_differences(y: Array, treated: Flags, weight: float) -> tuple[float, Array]:
+def _block_differences(y: Array, treated: Mask, weight: float) -> tuple[float, Array]:
     """Return a block's weighted difference in means, as observed and under every assignment inside it."""
     every = np.concatenate([_differences(y, rows) for rows in _assignments(len(y), int(treated.sum()))])
     return weight * float(_differences(y, treated[None])[0]), weight * every
@@ -197,7 +195,7 @@ def _signs(n: int) -> Iterator[Array]:
         yield 1.0 - 2.0 * ((which >> np.arange(n)) & 1).astype(np.float64)
 
 
-def _assignments(n: int, n_treated: int) -> Iterator[Flags]:
+def _assignments(n: int, n_treated: int) -> Iterator[Mask]:
     """Yield every choice of `n_treated` among n, shape ``(b, n)``."""
     every = combinations(range(n), n_treated)
     while chosen := list(islice(every, _ROWS)):
@@ -206,13 +204,13 @@ def _assignments(n: int, n_treated: int) -> Iterator[Flags]:
         yield rows
 
 
-def _differences(y: Array, rows: Flags) -> Array:
+def _differences(y: Array, rows: Mask) -> Array:
     n_treated = rows.sum(axis=1)
     total = rows @ y
     return np.asarray(total / n_treated - (y.sum() - total) / (len(y) - n_treated))
 
 
-def _welch(y: Array, rows: Flags) -> Array:
+def _welch(y: Array, rows: Mask) -> Array:
     n1, n0 = rows.sum(axis=1), (~rows).sum(axis=1)
     difference = _differences(y, rows)
     variance = _variance(y, rows) / n1 + _variance(y, ~rows) / n0
@@ -220,7 +218,7 @@ def _welch(y: Array, rows: Flags) -> Array:
     return np.asarray(np.divide(difference, np.sqrt(variance), out=t, where=variance > 1e-24 * (y**2).mean()))
 
 
-def _variance(y: Array, rows: Flags) -> Array:
+def _variance(y: Array, rows: Mask) -> Array:
     n = rows.sum(axis=1)
     mean = rows @ y / n
     return np.asarray((np.where(rows, y - mean[:, None], 0.0) ** 2).sum(axis=1) / (n - 1))
@@ -239,7 +237,7 @@ def _shares(observed: float, blocks: Iterator[Array]) -> RandomizationTest:
     return RandomizationTest(observed, n, *(counts / n).tolist())
 
 
-def _check(y: Array, treated: Flags, parts: list[Codes], statistic: str) -> None:
+def _check(y: Array, treated: Mask, parts: list[Codes], statistic: str) -> None:
     if statistic not in ("difference", "welch_t"):
         raise EstimateError(f"statistic={quoted(statistic)} is neither 'difference' nor 'welch_t'")
     if not parts or not np.isfinite(y).all():

@@ -12,13 +12,13 @@ import xarray as xr
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import Estimate
-from causalgia.estimation.quotients import Flags
 from causalgia.estimation.request import Answer, Request, grouping
 from causalgia.estimation.working import COLUMNS, clear_from, working
-from causalgia.numerics.moments import Array, p_and_limits
+from causalgia.numerics.moments import p_and_limits
 from causalgia.numerics.tails import log_p
+from causalgia.types import Array, Mask
 
-Limits = tuple[Array, Array, Array, dict[str, Array | Flags]]
+Limits = tuple[Array, Array, Array, dict[str, Array | Mask]]
 """p, lower, upper, and what else estimates keep, by name: the logarithm of p, and what is of a ratio."""
 
 
@@ -67,7 +67,7 @@ def limits_of_means(
         divisor = np.where(linear, divisor[0], never), np.where(linear, divisor[1], 0.0)
     found = working(scale, e.ace, e.se, e.df, divisor, ci_prob)
     p, _, _ = p_and_limits(*found.against(null), e.df, ci_prob)
-    others: dict[str, Array | Flags] = {"log_p": log_p(*found.against(null), e.df)}
+    others: dict[str, Array | Mask] = {"log_p": log_p(*found.against(null), e.df)}
     lower, upper, unbounded = found.limits(ci_prob)
     if found.unclear.any():
         answer = replace(
@@ -144,7 +144,7 @@ def _divisor_error(e: Estimate, below: Array) -> tuple[Array, Array]:
     return (pieces * below).sum(axis=0), (below**2).sum(axis=0)
 
 
-def _is_linear(effects: xr.Dataset) -> Flags:
+def _is_linear(effects: xr.Dataset) -> Mask:
     """Whether each contrast is one sum of means over another one, shape (K,)."""
     if effects.attrs["transform"] != "ratio":
         return np.full(effects.sizes["contrast"], effects.attrs["transform"] == "bpnet")

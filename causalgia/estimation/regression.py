@@ -9,7 +9,8 @@ import numpy as np
 import scipy
 
 from causalgia.errors import EstimateError
-from causalgia.numerics.moments import Array, Codes, group_sums
+from causalgia.numerics.moments import group_sums
+from causalgia.types import Array, Codes
 
 Kind = Literal["CR0", "CR1", "CR2", "CR3"]
 

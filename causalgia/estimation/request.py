@@ -14,7 +14,7 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, FewClustersWarning, quoted
 from causalgia.estimation.crossover import Estimate
-from causalgia.numerics.moments import Array, Codes
+from causalgia.types import Array, Codes
 
 TARGETS = (
     *("population", "parents", "units"),

@@ -13,7 +13,7 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.labels import Labels
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 #: the columns of broom and marginaleffects, and of estimates written as a table -> ours
 _OTHER_NAMES = {"estimate": "effect", "std_error": "se", "std.error": "se", "ace": "effect"}

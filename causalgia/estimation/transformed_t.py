@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 ENOUGH = 25
 """Units for each unit of squared skewness, below which a t interval covers less than its level."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 LEAST_VARIANCES = 3
 

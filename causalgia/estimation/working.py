@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.estimation.quotients import Flags, fieller
+from causalgia.estimation.quotients import fieller
 from causalgia.estimation.transformed_t import untransformed
-from causalgia.numerics.moments import Array
+from causalgia.types import Array, Mask
 
 UNCLEAR = 0.1
 """Fieller's g = (t se / mean)^2 beyond which a mean is not clearly away from 0."""
@@ -49,8 +49,8 @@ class Working:
     ace: Array
     se: Array
     df: Array
-    logs: Flags
-    unclear: Flags
+    logs: Mask
+    unclear: Mask
     divisor: tuple[Array, Array]
 
     @property
@@ -90,7 +90,7 @@ class Working:
 
     def limits(
         self, ci_prob: float | Array, *, hall: Array | float = 0.0, unseen: Array | float = 0.0
-    ) -> tuple[Array, Array, Flags]:
+    ) -> tuple[Array, Array, Mask]:
         """Return lower and upper limits, and whether they are open.
 
         They are those of Hall's transformed t with coefficient `hall`, moved outwards by `unseen`.

@@ -27,11 +27,11 @@ from causalgia.experiments.kit.tile_contexts import (
 )
 from causalgia.experiments.kit.wording import by_task, effect_in_words
 from causalgia.reporting import format_effect
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Array = npt.NDArray[np.float64]
 
 WILD_TYPE, ALONE, CONTRAST = "wild type", "element alone", "element alone"
 DEPENDENT, NEUTRAL, INHIBITED = 0.95, 0.05, -0.3

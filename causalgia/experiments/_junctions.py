@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,14 @@ from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.given_sequences import label_of, sought
 from causalgia.sequences import Motif, find_instances
-from causalgia.sequences.alphabet import Tokens
 from causalgia.streams import RNG, root_key
 from causalgia.trial.attributes import applied
+from causalgia.types import Ints, Mask, Tokens
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.trial.turns import Drawn
-
-Numbers: TypeAlias = NDArray[np.int64]
-Flags: TypeAlias = NDArray[np.bool_]
 
 
 def junctions(
@@ -140,7 +137,7 @@ def _steps(done: Intervention) -> tuple[Intervention, ...]:
     return done.steps if isinstance(done, Sequential) else (done,)
 
 
-def _origin(done: Intervention, length: int) -> Numbers:
+def _origin(done: Intervention, length: int) -> Ints:
     """Return the place in the background of each base of the edited sequence, -1 for an inserted one."""
     origin = np.arange(length)
     for step in _steps(done):
@@ -151,7 +148,7 @@ def _origin(done: Intervention, length: int) -> Numbers:
     return origin
 
 
-def _written(done: Intervention, length: int, units: NDArray[np.uint64]) -> Numbers:
+def _written(done: Intervention, length: int, units: NDArray[np.uint64]) -> Ints:
     """Return the (start, stop) of what each step writes, (n or 1, steps, 2): for each unit where it has its own."""
     each = [step for step in _steps(done) if isinstance(step, EmbedEach)]
     if not each:
@@ -165,7 +162,7 @@ def _written(done: Intervention, length: int, units: NDArray[np.uint64]) -> Numb
     return np.concatenate([np.stack(own, axis=1), wide], axis=1)
 
 
-def _laid(layout: Layout) -> Numbers:
+def _laid(layout: Layout) -> Ints:
     return np.array([(w.start, w.stop) for w in layout.written], np.int64).reshape(-1, 2)
 
 
@@ -183,19 +180,19 @@ class Changes:
         (n,) an instance that was there before is gone.
     """
 
-    written: Flags
-    made: Flags
-    lost: Flags
+    written: Mask
+    made: Mask
+    lost: Mask
 
 
 def changes(
     before: Tokens,
     after: Tokens,
-    written: Numbers,
+    written: Ints,
     pattern: str | Motif,
     *,
     threshold: float | None = None,
-    origin: Numbers | None = None,
+    origin: Ints | None = None,
 ) -> Changes:
     """Compare the instances of a word or motif in sequences before and after an edit.
 
@@ -234,7 +231,7 @@ def changes(
     )
 
 
-def _flags(rows: Numbers, n: int) -> Flags:
+def _flags(rows: Ints, n: int) -> Mask:
     flags = np.zeros(n, bool)
     flags[rows] = True
     return flags

@@ -23,11 +23,11 @@ from causalgia.errors import (
 )
 from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Experiment
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.numerics.moments import Array
 
 _ROWS_AT_ONCE = 256
 _ROUNDING = 1e-12  # of the largest effect: a difference below it is none

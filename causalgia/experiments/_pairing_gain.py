@@ -9,11 +9,10 @@ import numpy as np
 
 from causalgia.design import Design
 from causalgia.errors import DesignError
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from causalgia.numerics.moments import Array
 
 
 def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:

@@ -20,9 +20,10 @@ from causalgia.experiments.kit.answer import Answer, Finding, largest
 from causalgia.experiments.kit.claims import analysis_for
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels
 from causalgia.experiments.kit.wording import by_task, effect_in_words
-from causalgia.sequences.alphabet import Tokens, decode
+from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
+from causalgia.types import Tokens
 
 if TYPE_CHECKING:
     import xarray as xr

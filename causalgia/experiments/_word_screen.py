@@ -20,11 +20,11 @@ from causalgia.experiments.kit.experiment import Entry, Experiment, Found
 from causalgia.experiments.kit.wording import by_task, effect_in_words
 from causalgia.prior import Prior
 from causalgia.streams import derive
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.numerics.moments import Array
     from causalgia.plot import Axes
 
 CONTROL, PLACEBO = "untreated", "placebo "

@@ -28,9 +28,9 @@ from causalgia.multiplicity.sign_flips import enumerates
 from causalgia.multiplicity.stepwise import STEPWISE, Stepwise, stepwise
 from causalgia.multiplicity.weak import refuse_correlated
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import Array, Codes
 from causalgia.schema import annotate, require_dataset
 from causalgia.streams import RNG, root_key
+from causalgia.types import Array, Codes
 
 Method = Literal[
     "bh",

@@ -16,8 +16,8 @@ from causalgia.multiplicity.families import in_words
 from causalgia.multiplicity.fdr import fcr_level
 from causalgia.multiplicity.questions import estimates_of
 from causalgia.multiplicity.tost import limits, with_open
-from causalgia.numerics.moments import Array
 from causalgia.schema import annotate
+from causalgia.types import Array
 
 
 def selected_intervals(

@@ -17,9 +17,9 @@ from causalgia.multiplicity.few_clusters import automatic
 from causalgia.multiplicity.joint_methods import by_bootstrap, by_multivariate_t
 from causalgia.multiplicity.questions import Questions, asked, require_units
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import Array, Codes
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
+from causalgia.types import Array, Codes
 
 Band = Literal["auto", "bootstrap_t", "dunnett", "bonferroni"]
 _BANDS = ("auto", "bootstrap_t", "dunnett", "bonferroni")

@@ -21,9 +21,10 @@ from causalgia.multiplicity.clustered import (
     sized_columns,
 )
 from causalgia.multiplicity.maxima import FLOAT32_SLACK, Block, MaxT, against_maxima, descending, rows_per_block
-from causalgia.multiplicity.rare import Counts, rare_p, rare_reach, too_rare
-from causalgia.numerics.moments import Array, Codes, centred
+from causalgia.multiplicity.rare import rare_p, rare_reach, too_rare
+from causalgia.numerics.moments import centred
 from causalgia.streams import RNG
+from causalgia.types import Array, Codes
 
 Float32: TypeAlias = npt.NDArray[np.float32]
 
@@ -145,7 +146,7 @@ class _Seen:
     se: Array
     t: Array
     common: Array
-    n_differing: Counts
+    n_differing: Codes
     rare: npt.NDArray[np.bool_]
     reach: float
     df: float

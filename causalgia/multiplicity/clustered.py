@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.numerics.moments import Array, Codes, group_sums
+from causalgia.numerics.moments import group_sums
 from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Array, Codes
 
 _CHUNK_BYTES = 2**22
 

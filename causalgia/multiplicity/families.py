@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.numerics.moments import Codes
+from causalgia.types import Codes
 
 
 def families(table: xr.Dataset, family: str | None, shape: Sequence[int]) -> list[Codes]:

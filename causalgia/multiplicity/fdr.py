@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.multiplicity.stepwise import stepwise
-from causalgia.numerics.moments import Array, Codes
+from causalgia.types import Array, Codes
 
 Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
 

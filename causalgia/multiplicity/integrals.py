@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg, special
 
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 _LARGEST_LOADING = 0.998
 #: contrasts that `genz` takes at most

@@ -16,7 +16,8 @@ from causalgia.multiplicity.clustered import cluster_sums, column_chunks, sized_
 from causalgia.multiplicity.multivariate_t import multivariate_t_max
 from causalgia.multiplicity.questions import Questions, Units
 from causalgia.multiplicity.sign_flips import sign_flip_max_t
-from causalgia.numerics.moments import Array, Codes, centred, skewness
+from causalgia.numerics.moments import centred, skewness
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)

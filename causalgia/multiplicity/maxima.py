@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 Block = npt.NDArray[np.floating]
 

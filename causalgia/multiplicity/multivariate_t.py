@@ -14,8 +14,9 @@ from causalgia.errors import EstimateError
 from causalgia.multiplicity.clustered import generator
 from causalgia.multiplicity.integrals import MAX_GENZ, cube_points, genz, product_loadings, product_probability
 from causalgia.multiplicity.maxima import FLOAT32_SLACK, Block, against_maxima, descending, rows_per_block
-from causalgia.numerics.moments import Array, root_sum_squares
+from causalgia.numerics.moments import root_sum_squares
 from causalgia.streams import RNG
+from causalgia.types import Array
 
 Alternative: TypeAlias = Literal["two-sided", "greater"]
 

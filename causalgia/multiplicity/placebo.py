@@ -11,20 +11,17 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._from_effects import require_errors
 from causalgia.estimation.words import words_of
 from causalgia.multiplicity.questions import estimates_of
-from causalgia.numerics.moments import Array
+from causalgia.types import Array, Mask
 
 LEAST_WORDS = 40
 _CURE = "add arms with cg.placebos(pattern, at=, n=40), or mark contrasts by a bool coordinate placebo_word (contrast)"
 _WIDER = "use more units, or give a rope in numbers"
-
-Mask = npt.NDArray[np.bool_]
 
 
 def placebo_rank(estimates: Any) -> xr.Dataset:

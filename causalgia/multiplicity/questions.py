@@ -19,7 +19,7 @@ from causalgia.estimation.request import Request, clusters
 from causalgia.estimation.working import Working, clear_from, working_of
 from causalgia.multiplicity.clustered import sized_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
-from causalgia.numerics.moments import Array, Codes
+from causalgia.types import Array, Codes
 
 _LEAST_SD = 1e-153  # its square has all its digits
 

@@ -6,12 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.numerics.moments import Array
-
-Counts = npt.NDArray[np.intp]
+from causalgia.types import Array, Codes
 
 
-def too_rare(n_differing: Counts, n_clusters: int, n_contrasts: int, *, ci_prob: float) -> npt.NDArray[np.bool_]:
+def too_rare(n_differing: Codes, n_clusters: int, n_contrasts: int, *, ci_prob: float) -> npt.NDArray[np.bool_]:
     """Return whether a resample of the clusters would too often have none of those that differ.
 
     A resample of G clusters misses all u that differ from the common value with probability ``(1 - u / G)^G``; it then
@@ -27,7 +25,7 @@ def too_rare(n_differing: Counts, n_clusters: int, n_contrasts: int, *, ci_prob:
     return np.asarray((missed > (1 - ci_prob) / n_contrasts) & (n_differing < n_clusters / 2))
 
 
-def rare_p(common: Array, reach: float, n_differing: Counts, n_clusters: int, n_contrasts: int = 1) -> Array:
+def rare_p(common: Array, reach: float, n_differing: Codes, n_clusters: int, n_contrasts: int = 1) -> Array:
     """Return p of ACE = 0 where u of G clusters differ from one common ICE, made for K contrasts by Bonferroni.
 
     Were a share pi of the population to differ, by at most `reach`, an ACE of 0 needs ``pi >= |common| / reach``, and
@@ -62,7 +60,7 @@ def rare_p(common: Array, reach: float, n_differing: Counts, n_clusters: int, n_
     return np.minimum(n_contrasts * special.bdtr(np.minimum(n_differing, n_clusters - 1), n_clusters, share), 1.0)
 
 
-def rare_reach(reach: float, n_differing: Counts, n_clusters: int, n_contrasts: int, *, ci_prob: float) -> Array:
+def rare_reach(reach: float, n_differing: Codes, n_clusters: int, n_contrasts: int, *, ci_prob: float) -> Array:
     """Return how far from the common ICE the ACE may lie: the dual of `rare_p`.
 
     `reach` times the Clopper-Pearson upper limit, at ``(1 - ci_prob) / K``, of the share that differs; without any that

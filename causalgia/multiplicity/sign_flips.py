@@ -28,8 +28,8 @@ from causalgia.multiplicity.maxima import (
     descending,
     rows_per_block,
 )
-from causalgia.numerics.moments import Array, Codes
 from causalgia.streams import RNG
+from causalgia.types import Array, Codes
 
 Statistic = Literal["studentized", "mean"]
 Alternative = Literal["two-sided", "greater"]

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 Stepwise: TypeAlias = Literal["bh", "by", "holm", "hochberg", "bonferroni"]
 

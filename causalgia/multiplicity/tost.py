@@ -18,8 +18,8 @@ from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.transformed_t import transformed
 from causalgia.estimation.working import working_of
 from causalgia.multiplicity.questions import estimates_of, null_value, unbounded
-from causalgia.numerics.moments import Array
 from causalgia.schema import annotate
+from causalgia.types import Array
 
 _FARTHEST = 1e100
 """Bound on a t, whose cube is a float."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError
-from causalgia.numerics.moments import Array, Codes
+from causalgia.types import Array, Codes
 
 
 def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Array:

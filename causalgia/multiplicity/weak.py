@@ -7,7 +7,7 @@ import xarray as xr
 
 from causalgia.errors import EstimateError
 from causalgia.multiplicity.questions import Questions
-from causalgia.numerics.moments import Array, Codes
+from causalgia.types import Array, Codes
 
 LARGEST = 0.1
 _BLOCK = 512

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import numpy.typing as npt
 
 from causalgia.numerics.row_blocks import first_row, less, mean_from
-
-Array: TypeAlias = npt.NDArray[np.float64]
-Codes: TypeAlias = npt.NDArray[np.intp]
+from causalgia.types import Array, Codes
 
 
 def group_sums(x: npt.NDArray[np.floating], codes: Codes) -> Array:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from causalgia.types import Array
+
 if TYPE_CHECKING:
     import xarray as xr
 
-Array: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = Any
 """An array ``(n, ...)``, of numpy or of dask."""
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from causalgia.numerics.moments import Array
+from causalgia.types import Array, Ints
 
-Counts = npt.NDArray[np.int64]
 _OCTAVES = 40
 _BYTES, _FEWEST, _MOST = 2**25, 128, 2_048
 _NEVER = -(2**40)
@@ -54,9 +52,9 @@ class Sketch:
         self.bins = bins
         self.n = 0
         self.centre = np.zeros(0)
-        self.counts: Counts = np.zeros((0, 2 * bins + 1), np.int64)
+        self.counts: Ints = np.zeros((0, 2 * bins + 1), np.int64)
         """By column, from the farthest bin below the centre over the centre itself to the farthest above."""
-        self.top: Counts = np.zeros(0, np.int64)
+        self.top: Ints = np.zeros(0, np.int64)
         """Number of the farthest bin of each column."""
 
     @property
@@ -79,13 +77,13 @@ class Sketch:
         np.add.at(self.counts.reshape(-1), flat.ravel(), 1)
         self.n += len(values)
 
-    def _numbers(self, distance: Array) -> Counts:
+    def _numbers(self, distance: Array) -> Ints:
         """Return the number of the bin of each distance, very low for none."""
         log = np.full(distance.shape, float(_NEVER))
         np.log2(distance, out=log, where=distance > 0)
         return np.ceil(log * (self.bins / _OCTAVES)).astype(np.int64)
 
-    def _raise(self, top: Counts) -> None:
+    def _raise(self, top: Ints) -> None:
         """Move the bins of columns that reach farther than before; what falls out counts as the centre."""
         moved = np.minimum(np.maximum(top - self.top, 0), self.bins)
         for shift in np.unique(moved[moved > 0]):
@@ -108,7 +106,7 @@ class Sketch:
             found[:, column] = below + share * (above - below)
         return self.centre + found.reshape(len(q), *self.centre.shape)
 
-    def _values(self, place: Counts, column: int) -> Array:
+    def _values(self, place: Ints, column: int) -> Array:
         """Return the distance from the centre, with its sign, that stands for each bin of a column."""
         side = place - self.bins
         number = np.abs(side) + self.top[column] - self.bins
@@ -116,7 +114,7 @@ class Sketch:
         return np.where(side == 0, 0.0, np.sign(side) * distance)
 
 
-def _shifted(counts: Counts, shift: int) -> Counts:
+def _shifted(counts: Ints, shift: int) -> Ints:
     """Return the counts of columns whose bins have moved `shift` places outwards, so that each is nearer the centre."""
     bins = counts.shape[1] // 2
     out = np.zeros_like(counts)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.linalg.blas import dsyrk
 
-from causalgia.numerics.moments import Array, Codes
+from causalgia.types import Array, Codes
 
 _TILE = 64
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 _FAR = -650.0
 _LARGEST = 1e150  # its square is a float still

@@ -14,9 +14,9 @@ from causalgia.estimation import variance_components
 from causalgia.estimation.words import LEAST_WORDS, words_as_levels
 from causalgia.planning.allocation import Prices, Sources, cheapest
 from causalgia.planning.pilot import contrasted
-from causalgia.planning.power_functions import Array
 from causalgia.planning.precision import require_positive, require_probability
 from causalgia.schema import require_dataset
+from causalgia.types import Array
 
 _WORDS = "population x words"
 

@@ -8,8 +8,9 @@ from typing import TypeAlias
 import numpy as np
 
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.power_functions import Array, t_quantile
+from causalgia.planning.power_functions import t_quantile
 from causalgia.planning.precision import MOST, least_integer
+from causalgia.types import Array
 
 #: units of a parent beyond which nobody asks
 MOST_UNITS = 100_000

@@ -17,8 +17,9 @@ from causalgia.estimation import as_estimates, estimate, variance_components
 from causalgia.estimation.request import parents_if_shared
 from causalgia.estimation.working import working_of
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.power_functions import NORMAL, Array
+from causalgia.planning.power_functions import NORMAL
 from causalgia.planning.precision import require_positive
+from causalgia.types import Array
 
 
 @dataclass(frozen=True)

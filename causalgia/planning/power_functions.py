@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
 from causalgia.errors import EstimateError, quoted
-
-Array: TypeAlias = npt.NDArray[np.float64]
+from causalgia.types import Array
 
 #: degrees of freedom beyond which a t is a normal
 NORMAL = 1e7

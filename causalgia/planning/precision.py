@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy import special
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.planning.power_functions import Array, t_power, t_quantile
+from causalgia.planning.power_functions import t_power, t_quantile
+from causalgia.types import Array
 
 #: more than these is no answer
 MOST = 1e12

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import CountsError, quoted
 from causalgia.plot.style import AS_IT_IS, GREY, GRID, INK, MODELS, axes_or_new, legend, shortened, strip, title
 from causalgia.schema import validate
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Array = npt.NDArray[np.float64]
 
 _BINS, _MOST_POINTS = 40, 20_000
 

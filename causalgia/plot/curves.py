@@ -38,11 +38,11 @@ from causalgia.plot.style import (
 )
 from causalgia.reporting import Row
 from causalgia.reporting.table import require_reportable
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Array = npt.NDArray[np.float64]
 _WIDE = 48  # letters of a label beside an axis of the usual height
 
 MARKERS = ("o", "s", "^", "D")

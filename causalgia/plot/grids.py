@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import ContrastError, quoted
@@ -25,12 +24,12 @@ from causalgia.plot.style import (
 )
 from causalgia.reporting import format_number
 from causalgia.reporting.table import require_reportable
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
-Array = npt.NDArray[np.float64]
 
 _EFFECTS = ("ace", "lower", "upper", "raw")
 _COLOURS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]

@@ -19,7 +19,7 @@ from causalgia.estimation._from_effects import typical_df
 from causalgia.kinds import two_kinds
 from causalgia.notes import with_notes
 from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
-from causalgia.posterior.coords import Rows, at_the_door, coordinates, covariates_of, groups_of
+from causalgia.posterior.coords import at_the_door, coordinates, covariates_of, groups_of
 from causalgia.posterior.engine_input import Question, pooled, questions, sigma_of, unit_in_words
 from causalgia.posterior.engines import (
     ENGINES,
@@ -41,6 +41,7 @@ from causalgia.posterior.posterior_tree import Tree, assemble
 from causalgia.posterior.predictive_checks import conflict
 from causalgia.prior import Prior
 from causalgia.streams import RNG, root_key
+from causalgia.types import Codes
 from causalgia.workers import mapped
 
 if TYPE_CHECKING:
@@ -323,7 +324,7 @@ def _check_null(table: xr.Dataset) -> None:
     raise InferenceError(f"on {scale} no effect is {null:g}, and the hierarchical model assumes 0: {cure}")
 
 
-def _check_kinds(table: xr.Dataset, rows: list[Rows], exchangeable: bool | None) -> None:
+def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None) -> None:
     """Refuse one law for contrasts that differ in kind, as is said or, where nothing is, by their weights."""
     if exchangeable not in (None, True, False):
         raise InferenceError(f"exchangeable={quoted(exchangeable)} is none of True, False and None")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.exact import Array
+from causalgia.types import Array
 
 __all__ = ["MixtureWeights", "mixture_weights", "scale_grid"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from causalgia.posterior.exact import Array
 from causalgia.posterior.scale_mixture import Node, Tails, probability_below, tails_of
+from causalgia.types import Array
 
 __all__ = ["Node", "average_below", "average_tails", "lfsr_of", "pooled"]
 

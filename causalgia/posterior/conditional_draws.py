@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.compiled import njit
-from causalgia.posterior.exact import Array
 from causalgia.posterior.scale_mixture import Components, Node, normals_of
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
+from causalgia.types import Array
 
 __all__ = ["Window", "draw_fixed", "draw_given", "whole_window", "window_of"]
 

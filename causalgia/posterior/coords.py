@@ -13,9 +13,8 @@ import xarray as xr
 
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation._from_effects import as_estimates
-from causalgia.posterior.exact import Array
+from causalgia.types import Array, Codes
 
-Rows = npt.NDArray[np.intp]
 _OF_RESULT = ("chain", "draw", "group", "covariate", "family")
 
 
@@ -69,7 +68,7 @@ def on_contrast(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
     return estimates[name]
 
 
-def groups_of(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[Any] | None, list[Rows]]:
+def groups_of(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
     """Return the labels of the groups (None without) and the rows of each, in the order of their labels.
 
     Examples

@@ -8,19 +8,16 @@ they do not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from causalgia.posterior.exact import Array
 from causalgia.posterior.nuts import Sampled, sample
 from causalgia.posterior.posterior_tree import library
 from causalgia.prior import Prior
+from causalgia.types import Array, Ints, Mask
 
-Ints: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
 LN2 = float(np.log(2.0))
 _T_DF = 3
 _DISPERSION = 0.1  # of a glance at the counts; the model has its own

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
-from causalgia.posterior.exact import Array
+from causalgia.types import Array
 
 __all__ = ["Cells", "Density", "cells_of", "sharpened", "tilted"]
 

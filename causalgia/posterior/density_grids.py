@@ -12,7 +12,7 @@ from scipy.interpolate import RectBivariateSpline
 from scipy.linalg import eigh_tridiagonal
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.exact import Array
+from causalgia.types import Array
 
 __all__ = ["Surface", "gauss_rule", "reach", "refined"]
 

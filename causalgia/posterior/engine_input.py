@@ -11,13 +11,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.coords import Rows
 from causalgia.posterior.error_covariance import Noise, noises_of
-from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import rescaled
 from causalgia.posterior.patterns import shared_patterns
 from causalgia.posterior.two_scales import median_se
 from causalgia.prior import Prior
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +27,7 @@ class Question:
     """Place of the task among the tasks."""
     group: int
     """Place of the group among the groups; 0 without."""
-    rows: Rows
+    rows: Codes
     """Places of the effects among the contrasts, (K,)."""
     effect: Array
     """Estimates, (K,) on the contrast scale; with several predictors their mean."""
@@ -54,7 +53,7 @@ class Question:
 
 def questions(
     estimates: xr.Dataset,
-    rows: list[Rows],
+    rows: list[Codes],
     covariates: Array | None,
     prior: Prior,
     factors: Callable[[int], int | None] = lambda _: None,
@@ -186,7 +185,7 @@ def pooled(estimates: xr.Dataset) -> xr.Dataset:
     return mean.merge(rest, compat="override", join="exact").assign_attrs(estimates.attrs)
 
 
-def _by_predictor(estimates: xr.Dataset, rows: Rows, task: int) -> Array | None:
+def _by_predictor(estimates: xr.Dataset, rows: Codes, task: int) -> Array | None:
     if "model" not in estimates["ace"].dims:
         return None
     values: npt.NDArray[Any] = estimates["ace"].isel(contrast=rows, task=task).transpose("contrast", "model").to_numpy()

@@ -15,7 +15,7 @@ from causalgia.posterior.ash_weights import mixture_weights, scale_grid
 from causalgia.posterior.averaging import lfsr_of
 from causalgia.posterior.engine_input import Question
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array, Draws, Exact
+from causalgia.posterior.exact import Draws, Exact
 from causalgia.posterior.factor_scores import shared_of
 from causalgia.posterior.hyper import Design, design
 from causalgia.posterior.mixture import mixture, null_biased
@@ -30,6 +30,7 @@ from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.weight_draws import law_draws, left_out_log_density
 from causalgia.streams import derive
+from causalgia.types import Array
 
 FEW = 30
 NU = 4.0  # of the Student-t law: tails heavy enough for outliers, and a variance

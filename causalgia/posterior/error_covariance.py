@@ -16,7 +16,7 @@ from scipy import special
 
 from causalgia.errors import InferenceError
 from causalgia.numerics.tails import density_ratio_at_0, log_sf_t
-from causalgia.posterior.exact import Array
+from causalgia.types import Array
 
 _PER_CONTRAST = 10  # a covariance of K contrasts is used whole from 10 K degrees of freedom on
 _NEAR_ZERO = 1e-3

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from causalgia.errors import InferenceError, quoted
-
-Array: TypeAlias = npt.NDArray[np.float64]
+from causalgia.types import Array
 
 _BISECTIONS = 200
 

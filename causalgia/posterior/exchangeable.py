@@ -11,8 +11,8 @@ from scipy import special
 from causalgia.analysis import LEAST_DF, LEAST_FOR_A_LAW, Analysis
 from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.transformed_t import ENOUGH
-from causalgia.numerics.moments import Array
 from causalgia.posterior.mixture import effect_se_dependence
+from causalgia.types import Array
 
 _CLEAR, _BY_CHANCE, _UNCERTAIN = 2.0, 0.001, 0.2
 

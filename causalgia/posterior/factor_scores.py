@@ -16,9 +16,9 @@ from scipy.special import ndtri
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import Design
 from causalgia.posterior.scale_mixture import Components, Node, Rows, rows_of
+from causalgia.types import Array
 
 __all__ = ["Shared", "SharedMode", "normal_strata", "row_nodes", "shared_mode", "shared_of"]
 

@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import Design
+from causalgia.types import Array
 
 _PAIRS = 2**22
 _BLOCK = 2**14  # numbers at a time: they stay in the cache

@@ -12,7 +12,7 @@ from scipy import linalg, special
 
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array
+from causalgia.types import Array
 
 MOST_POINTS = 300
 _SDS, _LENGTHS, _AMPLITUDES = 20, 12, 16

@@ -15,7 +15,7 @@ from scipy.fft import dct
 from scipy.linalg import eigh_tridiagonal
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.exact import Array
+from causalgia.types import Array
 
 _DROP = 30.0
 _POINTS = 25

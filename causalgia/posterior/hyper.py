@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import gammaln
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.exact import Array
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 _HALF_T_DF = 3.0
 

@@ -10,8 +10,8 @@ import xarray as xr
 from causalgia.estimation.words import placebo_words
 from causalgia.posterior.engine_input import Question, pooled
 from causalgia.posterior.engines import Answer
-from causalgia.posterior.exact import Array
 from causalgia.posterior.mixture import effect_se_dependence
+from causalgia.types import Array
 
 _DIMS = {
     "ace": ("contrast", "task"),

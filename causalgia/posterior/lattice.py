@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.compiled import njit
-from causalgia.posterior.exact import Array
+from causalgia.types import Array
 
 __all__ = ["COARSE", "FINE", "Lattice", "Spacing", "bins_of", "lattice_of"]
 

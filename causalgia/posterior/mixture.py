@@ -13,13 +13,14 @@ from causalgia.posterior.ash_weights import MixtureWeights, mixture_weights, sca
 from causalgia.posterior.averaging import average_below, average_tails, lfsr_of
 from causalgia.posterior.conditional_draws import draw_fixed, draw_given, whole_window
 from causalgia.posterior.error_covariance import Noise, checked, in_unit, unit_of
-from causalgia.posterior.exact import Array, Draws, Exact, Nodes
+from causalgia.posterior.exact import Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import Shared, SharedMode, row_nodes, shared_mode, shared_of
 from causalgia.posterior.hyper import Design, design, rescaled
 from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.scale_mixture import Components, Node, log_terms, normals_of
 from causalgia.posterior.weight_draws import law_draws
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 __all__ = ["Dependence", "effect_se_dependence", "mixture", "null_biased"]
 

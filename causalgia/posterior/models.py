@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array
 from causalgia.posterior.hyper import Design
 from causalgia.posterior.posterior_tree import library
 from causalgia.posterior.scale_mixture import Components
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 T_DF = 3  # of Prior(tau="half_t")
 

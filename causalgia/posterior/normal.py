@@ -8,12 +8,13 @@ import numpy as np
 from scipy.special import ndtr
 
 from causalgia.posterior.error_covariance import Noise, checked, in_unit, unit_of
-from causalgia.posterior.exact import Array, Draws, Exact, Nodes
+from causalgia.posterior.exact import Draws, Exact, Nodes
 from causalgia.posterior.gaussian import Fit, Gaussian, blocks, draw_normal, gaussian
 from causalgia.posterior.halfline import HalfLine, resolve
 from causalgia.posterior.hyper import TAIL, Design, check_proper, design, is_flat, log_tau, rescaled
 from causalgia.posterior.pointwise import normal_log_density
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 _NATS = 36.0
 _CHUNK = 2**16  # effects drawn at a time: they stay in the cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array
+from causalgia.types import Array
 
 _EFFECTS_EACH = 10  # a coefficient of the centre takes ten effects, as a covariance of K contrasts takes 10 K units
 _NOTHING = 1e-8

@@ -14,9 +14,9 @@ import numpy as np
 
 from causalgia.compiled import njit
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array
 from causalgia.posterior.factor_scores import Shared
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
+from causalgia.types import Array
 
 __all__ = ["mixture_log_density", "normal_log_density", "of_mixture"]
 

@@ -12,11 +12,11 @@ from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.coords import at_the_door
 from causalgia.posterior.engine_input import Question, questions
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array
 from causalgia.posterior.posterior_tree import Tree, assemble, datasets, require
 from causalgia.posterior.predictor_level import errors
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Array
 
 _RARE = 0.01
 _NODES = 400

@@ -13,11 +13,11 @@ import numpy as np
 from scipy import special
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.coords import Rows
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.exact import Array, Draws, Exact
+from causalgia.posterior.exact import Draws, Exact
 from causalgia.posterior.hyper import is_flat, log_tau
 from causalgia.prior import Prior
+from causalgia.types import Array, Codes
 
 _NODES = 25
 _NATS = 16.0
@@ -165,10 +165,10 @@ def _draw(
 
 
 def _at_nodes(
-    effect: Array, noise: Noise, tau: Array, exact: list[Exact], node: Rows, generator: np.random.Generator
-) -> Iterator[tuple[Rows, Draws, Array]]:
+    effect: Array, noise: Noise, tau: Array, exact: list[Exact], node: Codes, generator: np.random.Generator
+) -> Iterator[tuple[Codes, Draws, Array]]:
     for t in np.unique(node):
-        where: Rows = np.flatnonzero(node == t)
+        where: Codes = np.flatnonzero(node == t)
         draws = exact[t].draw(len(where), generator)
         error = _errors(effect.mean(axis=1) - draws.ace, noise, tau[t] ** 2 / effect.shape[1], generator)
         yield where, draws, effect - error[..., None]

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from causalgia.compiled import njit
-from causalgia.posterior.exact import Array
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
+from causalgia.types import Array
 
 __all__ = ["Components", "Node", "Rows", "Tails", "log_terms", "normals_of", "probability_below", "rows_of", "tails_of"]
 

@@ -12,11 +12,12 @@ from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.averaging import lfsr_of, pooled
 from causalgia.posterior.density_grids import Surface, reach, refined
 from causalgia.posterior.error_covariance import Noise, checked, in_unit, unit_of
-from causalgia.posterior.exact import Array, Draws, Exact, Nodes
+from causalgia.posterior.exact import Draws, Exact, Nodes
 from causalgia.posterior.hyper import TAIL, is_flat, log_tau, rescaled
 from causalgia.posterior.pointwise import mixture_log_density
 from causalgia.posterior.scale_mixture import Components, Node, Tails, probability_below, tails_of
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 __all__ = ["MOST_FACTORS", "spike_and_slab"]
 

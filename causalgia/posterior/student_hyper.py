@@ -11,11 +11,11 @@ from scipy.special import logsumexp
 
 from causalgia.errors import InferenceError
 from causalgia.posterior.density_grids import Surface, gauss_rule, reach, refined
-from causalgia.posterior.exact import Array
 from causalgia.posterior.factor_scores import Shared, SharedMode, shared_mode
 from causalgia.posterior.hyper import TAIL, log_tau
 from causalgia.posterior.scale_mixture import Components, rows_of
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 __all__ = ["HyperNodes", "HyperPosterior", "StudentModel", "hyper_posterior", "t_components"]
 

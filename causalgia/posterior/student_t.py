@@ -8,13 +8,14 @@ from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.averaging import average_below, average_tails, lfsr_of
 from causalgia.posterior.conditional_draws import draw_given, window_of
 from causalgia.posterior.error_covariance import Noise, checked, in_unit, unit_of
-from causalgia.posterior.exact import Array, Draws, Exact, Nodes
+from causalgia.posterior.exact import Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import row_nodes, shared_of
 from causalgia.posterior.hyper import check_proper, design, is_flat, rescaled
 from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.scale_mixture import Components, Node
 from causalgia.posterior.student_hyper import HyperPosterior, StudentModel, hyper_posterior
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 __all__ = ["student"]
 

@@ -11,7 +11,7 @@ from scipy.special import ndtr, ndtri
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise, checked, in_unit
-from causalgia.posterior.exact import Array, Draws, Exact, Nodes
+from causalgia.posterior.exact import Draws, Exact, Nodes
 from causalgia.posterior.factor_scores import normal_strata, shared_of
 from causalgia.posterior.hyper import design
 from causalgia.posterior.lattice import COARSE, FINE, Lattice, lattice_of
@@ -19,6 +19,7 @@ from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.two_scales_hyper import LawModel, Part, parts_of, scales_at
 from causalgia.posterior.vector_math import LOG2E, erfc, exp2, inverse_root
 from causalgia.prior import Prior
+from causalgia.types import Array
 
 __all__ = ["median_se", "two_scales"]
 

@@ -12,10 +12,10 @@ from scipy.special import expit
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
 from causalgia.posterior.density_cells import Cells, Density, cells_of, sharpened, tilted
-from causalgia.posterior.exact import Array
 from causalgia.posterior.factor_scores import Shared
 from causalgia.posterior.lattice import Lattice, bins_of
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root, log2
+from causalgia.types import Array
 
 __all__ = ["ONE_SCALE", "LawModel", "Part", "X", "log_prior", "parts_of", "scales_at"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from causalgia.compiled import njit
-from causalgia.posterior.exact import Array
+from causalgia.types import Array
 
 __all__ = ["law_draws", "left_out_log_density"]
 

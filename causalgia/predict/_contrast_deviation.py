@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import EstimateError, PredictorError, quoted
 from causalgia.predict.predictor import Predictor, checked_rows, require_predictor
-from causalgia.sequences.alphabet import Tokens
-
-Numbers = NDArray[np.float64]
+from causalgia.types import Array, Tokens
 
 
 @dataclass(frozen=True)
@@ -35,10 +33,10 @@ class ContrastDeviation:
     """
 
     contrasts: tuple[str, ...]
-    rms: Numbers
-    bias: Numbers
-    bias_mcse: Numbers
-    bias_in_se: Numbers
+    rms: Array
+    bias: Array
+    bias_mcse: Array
+    bias_in_se: Array
 
 
 def contrast_deviation(
@@ -102,14 +100,14 @@ def contrast_deviation(
     )
 
 
-def _contrasts(asked: Predictor, arms: Mapping[str, Tokens]) -> Numbers:
+def _contrasts(asked: Predictor, arms: Mapping[str, Tokens]) -> Array:
     """Return every arm minus the first, (contrast, unit, task[, model])."""
     answers: list[NDArray[Any]] = [asked.predict(tokens).astype(np.float64) for tokens in arms.values()]
     return np.stack([answer - answers[0] for answer in answers[1:]])
 
 
-def _spread(contrasts: Numbers, names: tuple[str, ...]) -> Numbers:
-    sd: Numbers = contrasts.std(axis=1, ddof=1)
+def _spread(contrasts: Array, names: tuple[str, ...]) -> Array:
+    sd: Array = contrasts.std(axis=1, ddof=1)
     at = np.argwhere(sd == 0)
     if at.size:
         msg = (

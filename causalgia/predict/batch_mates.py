@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict.predictor import NonFiniteError, Predictor, checked_rows
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Tokens
 
 _ROWS = 8
 _NOISE = {8: 1e-9, 4: 1e-4, 2: 1e-2}

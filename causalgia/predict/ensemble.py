@@ -13,7 +13,7 @@ from causalgia.errors import PredictorError, quoted
 from causalgia.predict.fingerprint import UNREAD, digest
 from causalgia.predict.predictor import NonFiniteError, Predictor, Progress, checked_names, checked_rows, non_finite
 from causalgia.predict.wording import abridged
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Tokens
 
 Members: TypeAlias = Literal["seeds", "folds", "architectures"]
 

@@ -14,7 +14,7 @@ from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.fingerprint import UNREAD, fingerprint_of
 from causalgia.predict.predictor import EditSession, Predictor, Progress
 from causalgia.predict.wording import one_line
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Tokens
 
 _MADE: dict[str, Predictor] = {}
 _MAKING = threading.RLock()

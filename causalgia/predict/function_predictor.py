@@ -13,7 +13,8 @@ from causalgia.predict.answer_checks import as_answers
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_version, shape_in_words
 from causalgia.predict.wording import first_line
-from causalgia.sequences.alphabet import Tokens, one_hot, reverse_complement
+from causalgia.sequences.alphabet import one_hot, reverse_complement
+from causalgia.types import Tokens
 
 _AUTO = 1024
 

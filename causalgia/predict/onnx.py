@@ -18,7 +18,8 @@ from causalgia.predict.onnx_columns import pick_columns
 from causalgia.predict.onnx_session import Graph, open_session, read_graph
 from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_names, checked_version
 from causalgia.predict.wording import first_line
-from causalgia.sequences.alphabet import Tokens, one_hot, reverse_complement
+from causalgia.sequences.alphabet import one_hot, reverse_complement
+from causalgia.types import Tokens
 
 _POSITIONS = 2**13
 """Positions in a batch from which on a larger one was not faster, for networks of 41 to 2,114 positions."""

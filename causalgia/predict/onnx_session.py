@@ -11,7 +11,7 @@ import numpy as np
 from causalgia.errors import MissingExtraError, PredictorError, quoted
 from causalgia.predict.predictor import Layout
 from causalgia.predict.wording import one_line
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Tokens
 
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16"}
 _EXACT: dict[str, dict[str, str]] = {"CUDAExecutionProvider": {"use_tf32": "0"}}

@@ -15,7 +15,8 @@ from causalgia.predict.answer_checks import storable as storable
 from causalgia.predict.wording import abridged
 from causalgia.predict.wording import first_line as first_line
 from causalgia.predict.wording import one_line as one_line
-from causalgia.sequences.alphabet import Tokens, channel_order, checked_tokens
+from causalgia.sequences.alphabet import channel_order, checked_tokens
+from causalgia.types import Tokens
 
 Layout: TypeAlias = Literal["NCL", "NLC"]
 Progress: TypeAlias = Callable[[int], None]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from causalgia.errors import PredictorError
 from causalgia.predict.predictor import checked_rows
 from causalgia.predict.torch_staging import Ferry
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Tokens
 
 if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor

@@ -34,7 +34,7 @@ from causalgia.predict.torch_output import read_columns
 from causalgia.predict.torch_staging import Ferry, Fetched
 from causalgia.predict.torch_turns import in_eval_mode, lock_of
 from causalgia.predict.wording import first_line
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Tokens
 
 _HELD_BYTES = 2**28
 

@@ -18,7 +18,7 @@ from causalgia.predict.onnx import OnnxPredictor
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.predict.torch_turns import in_eval_mode
 from causalgia.predict.wording import first_line
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Tokens
 
 _ROWS = 12
 _SHOWN = 4

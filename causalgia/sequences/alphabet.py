@@ -14,8 +14,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Tokens
 
-Tokens: TypeAlias = NDArray[np.uint8]
 Ambiguous: TypeAlias = Literal["refuse", "draw"]
 Layout: TypeAlias = Literal["NCL", "NLC"]
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.sequences.random import random_below
 from causalgia.streams import derive
-
-Tokens = NDArray[np.uint8]
+from causalgia.types import Tokens
 
 
 def beginnings(row: Tokens, k: int) -> NDArray[np.int64]:

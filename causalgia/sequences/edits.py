@@ -6,9 +6,8 @@ A `piece` is either one row of tokens, shape (w,), written into every sequence, 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Tokens = NDArray[np.uint8]
+from causalgia.types import Tokens
 
 
 def overwrite(tokens: Tokens, piece: Tokens, *, at: int) -> Tokens:

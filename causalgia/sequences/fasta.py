@@ -19,7 +19,6 @@ from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import (
     IUPAC,
     Ambiguous,
-    Tokens,
     checked_tokens,
     encode,
     letter_tokens,
@@ -30,6 +29,7 @@ from causalgia.sequences.genome import Genome
 from causalgia.sequences.intervals import read_bed
 from causalgia.sequences.text_files import read_text
 from causalgia.streams import RNG
+from causalgia.types import Tokens
 
 Name: TypeAlias = str | int
 FilePath: TypeAlias = str | PathLike[str]

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from causalgia.checks import shown
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.alphabet import Tokens, parse_word
+from causalgia.sequences.alphabet import parse_word
 from causalgia.sequences.arguments import as_tokens
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.scoring import PER_BIT, cutoff, step_scores
+from causalgia.types import Tokens
 
 _BLOCK = 1 << 21
 _P_VALUE = 1e-4

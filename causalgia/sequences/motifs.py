@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.alphabet import BASES, Tokens, parse_word
+from causalgia.sequences.alphabet import BASES, parse_word
 from causalgia.sequences.motif_text import ROUNDED, Matrix, read_matrices
+from causalgia.types import Tokens
 
 Row: TypeAlias = tuple[float, float, float, float]
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import as_whole
-from causalgia.sequences.alphabet import BASES, Tokens, encode
+from causalgia.sequences.alphabet import BASES, encode
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.text_files import numbered_lines, read_text
+from causalgia.types import Tokens
 
 _BASES = frozenset(BASES)
 

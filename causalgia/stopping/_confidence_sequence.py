@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 START = 100
 """Clusters before the first look that may stop a trial: earlier ones raise false alarms .24-.41 with skew."""

@@ -17,7 +17,8 @@ from causalgia.estimation import mean_ice
 from causalgia.estimation.crossover_estimates import settled
 from causalgia.estimation.request import Request, clusters
 from causalgia.estimation.words import placebo_words
-from causalgia.numerics.moments import Array, Codes, centred, group_sums, skewness
+from causalgia.numerics.moments import centred, group_sums, skewness
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,11 @@ from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.reference import reference_of
 from causalgia.trial.attributes import applied
 from causalgia.trial.turn_plan import columns
+from causalgia.types import Array, Tokens
 
 if TYPE_CHECKING:
-    from causalgia.trial.turns import Tokens, Trial
+    from causalgia.trial.turns import Trial
 
-Array: TypeAlias = NDArray[np.float64]
 
 TRANSFORMS = ("identity", "log", "log2", "logit")
 """Scales that an outcome may be put on before it enters a contrast."""

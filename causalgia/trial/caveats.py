@@ -15,9 +15,10 @@ from causalgia.design.edited_sites import edits_of_arms, steps_of
 from causalgia.design.layout import Layout, Written
 from causalgia.design.pattern_interventions import PlaceboWord
 from causalgia.long_text import LONGEST_ATTRIBUTE
-from causalgia.sequences.alphabet import Tokens, parse_word, reverse_complement_word
+from causalgia.sequences.alphabet import parse_word, reverse_complement_word
 from causalgia.trial.attributes import applied
 from causalgia.trial.turns import Drawn, backgrounds
+from causalgia.types import Tokens
 
 NEAR = 5
 """Bases between two sites below which their junction is scanned."""

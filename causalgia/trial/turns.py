@@ -22,9 +22,8 @@ from causalgia.sequences.distinct import Distinct
 from causalgia.streams import derive
 from causalgia.trial.attributes import applied
 from causalgia.trial.turn_plan import Plan, columns, plan_of
+from causalgia.types import Ints, Tokens
 
-Tokens: TypeAlias = NDArray[np.uint8]
-Rows: TypeAlias = NDArray[np.int64]
 Advance: TypeAlias = Callable[[int], None]
 _ROWS_IN_HAND = 2**14
 _FEW = 8
@@ -44,7 +43,7 @@ class Drawn:
     tokens: Tokens
     parents: NDArray[Any]
     blocks: NDArray[Any] | None = None
-    assigned: Rows | None = None
+    assigned: Ints | None = None
 
     @cached_property
     def gc(self) -> NDArray[np.float64]:
@@ -64,8 +63,8 @@ class _Met:
     """The distinct sequences of one length, (d, length), in order of appearance, and where each came from first."""
 
     tokens: Tokens
-    arms: Rows
-    units: Rows
+    arms: Ints
+    units: Ints
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,8 @@ class Turn:
     units: Drawn
     met: dict[int, _Met]
     lengths: tuple[int, ...]
-    rows: tuple[Rows, ...]
-    numbers: tuple[Rows, ...]
+    rows: tuple[Ints, ...]
+    numbers: tuple[Ints, ...]
 
     @property
     def n_rows(self) -> int:
@@ -198,7 +197,7 @@ class Trial:
         return replace(backgrounds(self.design, first, last, key=self.key), blocks=blocks, assigned=assigned)
 
     @cached_property
-    def _dealt(self) -> tuple[NDArray[Any] | None, Rows | None]:
+    def _dealt(self) -> tuple[NDArray[Any] | None, Ints | None]:
         """The block of every unit and the arm that it receives, in a parallel trial."""
         design = self.design
         if design.assignment == "crossover":
@@ -217,7 +216,7 @@ class Trial:
         """
         units = self.draw(first, last)
         tables: dict[int, Distinct] = {}
-        fresh: dict[int, list[tuple[Tokens, Rows, Rows]]] = {}
+        fresh: dict[int, list[tuple[Tokens, Ints, Ints]]] = {}
         lengths, rows, numbers = [], [], []
         for index, arm in enumerate(self.design.named_arms):
             mine = np.arange(last - first) if units.assigned is None else np.flatnonzero(units.assigned == index)
@@ -340,14 +339,14 @@ class _Asking:
         assert made is not None
         return made
 
-    def _calls(self, part: Predictor, advance: Advance | None) -> Iterator[tuple[Rows, Callable[[], NDArray[Any]]]]:
+    def _calls(self, part: Predictor, advance: Advance | None) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
         """Yield the rows of every call of the predictor, and the call."""
         length = self.met.tokens.shape[1]
         backgrounds = self.turn.units.tokens
         held = part.backgrounds_at_once(length) if length == backgrounds.shape[1] else 0
         return self._sessions(part, held, advance) if held else self._batches(part, advance)
 
-    def _batches(self, part: Predictor, advance: Advance | None) -> Iterator[tuple[Rows, Callable[[], NDArray[Any]]]]:
+    def _batches(self, part: Predictor, advance: Advance | None) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
         n, length = self.met.tokens.shape
         batch = part.resolve_batch_size(length)
         step = -(-_ROWS_IN_HAND // batch) * batch
@@ -357,7 +356,7 @@ class _Asking:
 
     def _sessions(
         self, part: Predictor, held: int, advance: Advance | None
-    ) -> Iterator[tuple[Rows, Callable[[], NDArray[Any]]]]:
+    ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
         group = self.met.units // held
         order = np.lexsort((self.met.units, self.met.arms, group))
         cuts = np.flatnonzero(np.diff(group[order]) | np.diff(self.met.arms[order])) + 1

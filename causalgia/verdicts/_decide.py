@@ -22,9 +22,9 @@ from causalgia.multiplicity.families import families, in_words
 from causalgia.multiplicity.questions import has_effects, unbounded
 from causalgia.multiplicity.tost import few_for_exact
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import Array, Codes
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
+from causalgia.types import Array, Codes
 from causalgia.verdicts.banded import band_error
 from causalgia.verdicts.error_rates import CLAIMS, UNDECIDED, rule
 from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, interval_of, z_of

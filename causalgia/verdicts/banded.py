@@ -8,7 +8,7 @@ import xarray as xr
 from causalgia.multiplicity.families import families
 from causalgia.multiplicity.joint_methods import by_bootstrap
 from causalgia.multiplicity.questions import Units, asked, null_value, require_units
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 from causalgia.verdicts.rope import Region
 
 _N_DRAWS = 9_999

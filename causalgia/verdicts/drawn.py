@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 _BLOCK = 2**22
 """Numbers of a block: 32 MiB."""

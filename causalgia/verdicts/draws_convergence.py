@@ -9,7 +9,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import ConvergenceError
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 MAX_RHAT = 1.01
 _BY_CHANCE = 1e-4

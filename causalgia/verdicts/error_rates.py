@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.multiplicity.stepwise import stepwise
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 Rule = Literal["local", "bayes_fdr", "bh", "holm"]
 

@@ -17,8 +17,8 @@ from causalgia.estimation.arithmetic_floor import at_least_floor, floor_like, is
 from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.multiplicity.questions import null_value
 from causalgia.multiplicity.tost import limits, numbers_of, tails
-from causalgia.numerics.moments import Array
 from causalgia.posterior.posterior_tree import datasets, require
+from causalgia.types import Array
 from causalgia.verdicts.drawn import Summary, summarise
 from causalgia.verdicts.draws_convergence import require_settled
 from causalgia.verdicts.placebo_words import rank_errors, tail_errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 _BEYOND_ANY_TRIAL = 1e15
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln, stdtr
 
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 LEAST_EXCESSES = 10
 _INVERSE_DF = np.linspace(1 / 200, 1 / 1.5, 24)

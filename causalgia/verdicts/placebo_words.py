@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.estimation.words import words_of
 from causalgia.multiplicity.placebo import placebo_rank
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 from causalgia.verdicts.placebo_tail import upper_tail
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 RARE = 0.01
 """The share of backgrounds on which an effect must not be missed, unless another is said."""

@@ -16,7 +16,7 @@ from causalgia.estimation._from_effects import aligned
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.multiplicity.questions import null_value
 from causalgia.multiplicity.tost import ends
-from causalgia.numerics.moments import Array
+from causalgia.types import Array
 
 Rope: TypeAlias = "tuple[float, float] | str | int | Mapping[str, tuple[float, float]]"
 

@@ -15,10 +15,10 @@ from causalgia.design import Design, Genomic, Intervention, Untreated
 from causalgia.design.contrasts import Contrasts, contrasts_of
 from causalgia.errors import ContrastError, DesignError, quoted
 from causalgia.streams import RNG
+from causalgia.types import Array
 from causalgia.zoo.expecting import exact_means
 from causalgia.zoo.numbers import whole
 from causalgia.zoo.simulated import simulated_effects
-from causalgia.zoo.windows import Numbers
 
 if TYPE_CHECKING:
     from causalgia.zoo.grammar import Oracle
@@ -166,7 +166,7 @@ def _inexact(
 
 
 def _labelled(
-    oracle: Oracle, design: Design, asked: Asked, ace: Numbers, mcse: Numbers, method: NDArray[np.str_]
+    oracle: Oracle, design: Design, asked: Asked, ace: Array, mcse: Array, method: NDArray[np.str_]
 ) -> xr.DataArray:
     dims = ("contrast", "task")
     coords = {

@@ -5,29 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, quoted
+from causalgia.types import Array, Ints
 from causalgia.zoo.numbers import number, positive, whole
 from causalgia.zoo.terms import Term
-from causalgia.zoo.windows import (
-    Columns,
-    Numbers,
-    Places,
-    Reading,
-    Site,
-    Strand,
-    chance,
-    merged,
-    n_windows,
-    site_chance,
-    total,
-)
-
-Starts: TypeAlias = NDArray[np.int64]
+from causalgia.zoo.windows import Places, Reading, Site, Strand, chance, merged, n_windows, site_chance, total
 
 
 @dataclass(frozen=True)
@@ -110,7 +97,7 @@ class Pair(Term):
         label = f"{self._label}: clash"
         return tuple((whole(d, f"{label}: distance"), number(effect, f"{label} at {d}")) for d, effect in knots)
 
-    def by_distance(self, length: int) -> Numbers:
+    def by_distance(self, length: int) -> Array:
         """Return h(d) for d = 0, ..., length - 1; h(0) is 0."""
         return _by_distance(self, length)
 
@@ -119,17 +106,17 @@ class Pair(Term):
         one, two = Site.of(self.first, self.strand), Site.of(self.second, self.strand)
         return ((one, two),) if self.direction == "forward" or one == two else ((one, two), (two, one))
 
-    def score(self, reading: Reading) -> Numbers:
+    def score(self, reading: Reading) -> Array:
         h = self.by_distance(reading.length)
         return total([_pair_sums(reading.places(a), reading.places(b), h, reading.n) for a, b in self.orders()])
 
-    def expected(self, columns: Columns) -> Numbers:
+    def expected(self, columns: Array) -> Array:
         h = self.by_distance(columns.shape[1])
         return total([_expected_pairs(columns, a, b, h) for a, b in self.orders()])
 
 
 @lru_cache(maxsize=64)
-def _by_distance(pair: Pair, length: int) -> Numbers:
+def _by_distance(pair: Pair, length: int) -> Array:
     d = np.arange(length, dtype=float)
     wave = 1 + pair.phase * np.cos(2 * np.pi * d / pair.period)
     h = pair.bonus * wave * (1.0 if pair.decay is None else np.exp(-d / pair.decay))
@@ -139,16 +126,16 @@ def _by_distance(pair: Pair, length: int) -> Numbers:
     return h
 
 
-def _clashes(pair: Pair, d: Numbers) -> Numbers:
+def _clashes(pair: Pair, d: Array) -> Array:
     """Return the effect of a pair that is too near at each distance."""
     if not isinstance(pair.clash, tuple):
         return np.full(len(d), pair.clash)
     at, effects = zip(*pair.clash, (pair.min_distance, 0.0), strict=True)
-    clashes: Numbers = np.interp(d, at, effects)
+    clashes: Array = np.interp(d, at, effects)
     return clashes
 
 
-def _pair_sums(upstream: Places, downstream: Places, h: Numbers, n: int) -> Numbers:
+def _pair_sums(upstream: Places, downstream: Places, h: Array, n: int) -> Array:
     """Return for each of n rows the sum of h over its pairs of places, by a join of the two lists of places."""
     (rows, at), (rows_, at_) = upstream, downstream
     begin = np.searchsorted(rows_, rows, "left")
@@ -160,25 +147,25 @@ def _pair_sums(upstream: Places, downstream: Places, h: Numbers, n: int) -> Numb
     return sums.astype(np.float64, copy=False)
 
 
-def _expected_pairs(columns: Columns, a: Site, b: Site, h: Numbers) -> Numbers:
+def _expected_pairs(columns: Array, a: Site, b: Site, h: Array) -> Array:
     """Return the expected sum of h over pairs, (m,): apart they are independent, and the sum is a convolution."""
     first, second = site_chance(columns, a), site_chance(columns, b)
     near = np.flatnonzero(h[: a.width]).tolist()
     apart = np.where(np.arange(len(h)) < a.width, 0.0, h)
-    expected: Numbers = (_convolved(first, apart)[:, : second.shape[1]] * second[:, : len(h)]).sum(axis=1)
+    expected: Array = (_convolved(first, apart)[:, : second.shape[1]] * second[:, : len(h)]).sum(axis=1)
     return total([expected, *(h[d] * _overlapping(columns, a, b, d) for d in near)])
 
 
-def _convolved(rows: Numbers, h: Numbers) -> Numbers:
+def _convolved(rows: Array, h: Array) -> Array:
     """Return ``sum_i rows[:, i] h[j - i]`` for j = 0, ..., len(h) - 1, by the fast Fourier transform."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     n = next_fast_len(rows.shape[1] + len(h), real=True)
-    convolved: Numbers = irfft(rfft(rows, n) * rfft(h, n), n)[:, : len(h)]
+    convolved: Array = irfft(rfft(rows, n) * rfft(h, n), n)[:, : len(h)]
     return convolved
 
 
-def _overlapping(columns: Columns, a: Site, b: Site, d: int) -> Numbers:
+def _overlapping(columns: Array, a: Site, b: Site, d: int) -> Array:
     """Return the expected number of pairs at a distance where both read some of the same bases."""
     expected = np.zeros(len(columns))
     for sign, pattern in a.signed:
@@ -246,17 +233,17 @@ class Hairpin(Term):
             pairs[2, 3] = pairs[3, 2] = 1
         return pairs
 
-    def score(self, reading: Reading) -> Numbers:
+    def score(self, reading: Reading) -> Array:
         counts = [self._count(reading, loop) for loop in self.loops]
         return self.bonus * total(counts)
 
-    def _count(self, reading: Reading, loop: int) -> Numbers:
+    def _count(self, reading: Reading, loop: int) -> Array:
         """Return how often each sequence has the word in a hairpin with a loop of this length, (n,)."""
         rows, at = reading.places(Site.of(self.word))
         closed = [rows[self._closed(reading, rows, at - place, loop)] for place in self.places(loop)]
         return np.bincount(np.concatenate(closed), minlength=reading.n).astype(np.float64)
 
-    def _closed(self, reading: Reading, rows: Starts, starts: Starts, loop: int) -> NDArray[np.bool_]:
+    def _closed(self, reading: Reading, rows: Ints, starts: Ints, loop: int) -> NDArray[np.bool_]:
         """Return whether a hairpin starts at each of these places, (hits,)."""
         closed = (starts >= 0) & (starts < n_windows(reading.length, 2 * self.stem + loop))
         pairs = self.pairing.astype(bool)
@@ -273,16 +260,16 @@ class Hairpin(Term):
         """Return the positions of each base pair, counted from the start of the 5' arm."""
         return [(k, 2 * self.stem + loop - 1 - k) for k in range(self.stem)]
 
-    def expected(self, columns: Columns) -> Numbers:
+    def expected(self, columns: Array) -> Array:
         word = site_chance(columns, Site.of(self.word))
         return self.bonus * total([self._expected_count(columns, word, loop) for loop in self.loops])
 
-    def _expected_count(self, columns: Columns, word: Numbers, loop: int) -> Numbers:
+    def _expected_count(self, columns: Array, word: Array, loop: int) -> Array:
         windows = n_windows(columns.shape[1], 2 * self.stem + loop)
         closed = np.ones((len(columns), windows))
         for left, right in self.stem_pairs(loop):
             partner = columns[:, right : right + windows] @ self.pairing
             closed *= (columns[:, left : left + windows] * partner).sum(axis=-1)
         inside = total([word[:, place : place + windows] for place in self.places(loop)])
-        expected: Numbers = (closed * inside).sum(axis=1)
+        expected: Array = (closed * inside).sum(axis=1)
         return expected

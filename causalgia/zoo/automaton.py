@@ -20,9 +20,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from causalgia.zoo.windows import Columns, Numbers, Site
+from causalgia.types import Array
+from causalgia.zoo.windows import Site
 
-WeightedSite: TypeAlias = tuple[Site, Numbers]
+WeightedSite: TypeAlias = tuple[Site, Array]
 """A site and its weight in each window, (windows,)."""
 
 _MOST_STATES, _MOST_CELLS, _NEGLIGIBLE = 5_000, 200_000, 1e-18
@@ -91,14 +92,14 @@ def _matrix(following: NDArray[np.int64], states: int) -> Any:
     return sp.csr_array((np.ones(n), (following, np.arange(n))), shape=(states, n))
 
 
-def _walk(machine: Automaton, columns: Columns, t: int, mass: Numbers) -> Numbers:
+def _walk(machine: Automaton, columns: Array, t: int, mass: Array) -> Array:
     """Move probability mass (states, values, m) by the base at position t."""
     read = columns[:, t].T[:, None, None] * mass
-    moved: Numbers = (machine.step @ read.reshape(4 * len(mass), -1)).reshape(mass.shape)
+    moved: Array = (machine.step @ read.reshape(4 * len(mass), -1)).reshape(mass.shape)
     return moved
 
 
-def _emitted(machine: Automaton, sites: Sequence[WeightedSite], t: int) -> Numbers:
+def _emitted(machine: Automaton, sites: Sequence[WeightedSite], t: int) -> Array:
     """Return what each state adds to the sum at position t: the weights of the windows that end there."""
     added = np.zeros(machine.ends.shape[1])
     for (site, weights), ends in zip(sites, machine.ends, strict=True):
@@ -108,7 +109,7 @@ def _emitted(machine: Automaton, sites: Sequence[WeightedSite], t: int) -> Numbe
     return added
 
 
-def expected_exp(columns: Columns, sites: Sequence[WeightedSite]) -> Numbers:
+def expected_exp(columns: Array, sites: Sequence[WeightedSite]) -> Array:
     """Return E[exp(sum of the weights of all windows that read their site)], (m,), exactly.
 
     Examples
@@ -121,17 +122,17 @@ def expected_exp(columns: Columns, sites: Sequence[WeightedSite]) -> Numbers:
     mass = _begin(machine, columns)
     for t in range(columns.shape[1]):
         mass = _walk(machine, columns, t, mass) * np.exp(_emitted(machine, sites, t))[:, None, None]
-    expected: Numbers = mass.sum(axis=(0, 1))
+    expected: Array = mass.sum(axis=(0, 1))
     return expected
 
 
-def _begin(machine: Automaton, columns: Columns) -> Numbers:
+def _begin(machine: Automaton, columns: Array) -> Array:
     mass = np.zeros((machine.ends.shape[1], 1, len(columns)))
     mass[0] = 1
     return mass
 
 
-def distribution(columns: Columns, sites: Sequence[WeightedSite]) -> tuple[Numbers, Numbers]:
+def distribution(columns: Array, sites: Sequence[WeightedSite]) -> tuple[Array, Array]:
     """Return the exact distribution of the sum of the weights of all windows that read their site.
 
     Sums that agree to 1e-10 are one value; values less probable than 1e-18 at some position are dropped.
@@ -161,7 +162,7 @@ def distribution(columns: Columns, sites: Sequence[WeightedSite]) -> tuple[Numbe
     return values, mass.sum(axis=0).T
 
 
-def _add(values: Numbers, mass: Numbers, added: Numbers) -> tuple[Numbers, Numbers]:
+def _add(values: Array, mass: Array, added: Array) -> tuple[Array, Array]:
     """Shift the sums in the states that emit, and merge equal sums: mass (states, values, m)."""
     steps, group = np.unique(added, return_inverse=True)
     shifted = values[None, :] + steps[:, None]

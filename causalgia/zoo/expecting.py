@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from causalgia.design import Intervention, NullModel
+from causalgia.types import Array
 from causalgia.zoo.automaton import NoClosedForm
 from causalgia.zoo.mixtures import mixture, null_columns
-from causalgia.zoo.windows import Columns, Numbers
 
 if TYPE_CHECKING:
     from causalgia.zoo.grammar import Oracle
 
-Piece: TypeAlias = tuple[int, Columns, float]
+Piece: TypeAlias = tuple[int, Array, float]
 """An arm's number, some of its components (m, length, 4), and the weight of each."""
 
 _COMPONENTS_AT_ONCE, _BASES_AT_ONCE = 64, 2**21
 
 
-def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Numbers:
+def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Array:
     """Return the exact expected outcome of each arm in each task, (arms, tasks); NaN where there is no closed form.
 
     Raises
@@ -76,13 +76,13 @@ def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
         yield batch
 
 
-def _expected(oracle: Oracle, columns: Columns) -> Numbers:
+def _expected(oracle: Oracle, columns: Array) -> Array:
     """Return the expected outcomes under m distributions, (m, tasks); NaN where a task has no closed form."""
     oracle.check(columns.shape[1])
     return np.stack([_of_task(oracle, columns, task) for task in oracle.tasks], axis=1)
 
 
-def _of_task(oracle: Oracle, columns: Columns, task: str) -> Numbers:
+def _of_task(oracle: Oracle, columns: Array, task: str) -> Array:
     try:
         return oracle.expected(columns, task)
     except NoClosedForm:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from causalgia.types import Array
 from causalgia.zoo.numbers import number, positive
-from causalgia.zoo.windows import Numbers
 
 
 class Gain(ABC):
@@ -17,12 +17,12 @@ class Gain(ABC):
     centre: float | None
 
     @abstractmethod
-    def along(self, windows: int) -> Numbers:
+    def along(self, windows: int) -> Array:
         """Return the factor of each of `windows` windows."""
 
-    def _offsets(self, windows: int) -> Numbers:
+    def _offsets(self, windows: int) -> Array:
         centre = (windows - 1) / 2 if self.centre is None else self.centre
-        offsets: Numbers = np.arange(windows, dtype=np.float64) - centre
+        offsets: Array = np.arange(windows, dtype=np.float64) - centre
         return offsets
 
 
@@ -44,7 +44,7 @@ class Slope(Gain):
         if self.centre is not None:
             object.__setattr__(self, "centre", number(self.centre, "Slope: centre"))
 
-    def along(self, windows: int) -> Numbers:
+    def along(self, windows: int) -> Array:
         return 1 + self.per_base * self._offsets(windows)
 
 
@@ -66,6 +66,6 @@ class Bump(Gain):
         if self.centre is not None:
             object.__setattr__(self, "centre", number(self.centre, "Bump: centre"))
 
-    def along(self, windows: int) -> Numbers:
-        factor: Numbers = np.exp(-(self._offsets(windows) ** 2) / (2 * self.sd**2))
+    def along(self, windows: int) -> Array:
+        factor: Array = np.exp(-(self._offsets(windows) ** 2) / (2 * self.sd**2))
         return factor

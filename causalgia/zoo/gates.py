@@ -10,10 +10,11 @@ from typing import Literal
 import numpy as np
 
 from causalgia.errors import PredictorError, quoted
+from causalgia.types import Array
 from causalgia.zoo.automaton import expected_exp
 from causalgia.zoo.numbers import number
 from causalgia.zoo.terms import Term
-from causalgia.zoo.windows import Columns, Numbers, Reading, Site, Strand, n_windows, total
+from causalgia.zoo.windows import Reading, Site, Strand, n_windows, total
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,12 @@ class Gate(Term):
         """Return what is read for each word."""
         return tuple(Site.of(word, self.strand) for word in self.words)
 
-    def score(self, reading: Reading) -> Numbers:
+    def score(self, reading: Reading) -> Array:
         present = np.array([reading.present(site) for site in self.sites()])
         opened = present.all(axis=0) if self.logic == "and" else present.any(axis=0)
         return np.where(opened, self.bonus, 0.0)
 
-    def expected(self, columns: Columns) -> Numbers:
+    def expected(self, columns: Array) -> Array:
         sites = self.sites()
         if self.logic == "or":
             return self.bonus * (1 - _absent(columns, sites))
@@ -89,7 +90,7 @@ class Gate(Term):
         return self.bonus * (1 + total([(-1) ** len(some) * _absent(columns, some) for some in subsets]))
 
 
-def _absent(columns: Columns, sites: Sequence[Site]) -> Numbers:
+def _absent(columns: Array, sites: Sequence[Site]) -> Array:
     """Return the probability that no window reads any of the sites, (m,)."""
     never = [(site, np.full(n_windows(columns.shape[1], site.width), -np.inf)) for site in sites]
     return expected_exp(columns, never)

@@ -19,11 +19,11 @@ from causalgia.predict.predictor import (
     checked_text,
     require_finite,
 )
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Array, Tokens
 from causalgia.zoo.automaton import NoClosedForm, expected_exp
 from causalgia.zoo.numbers import number, whole
 from causalgia.zoo.terms import Linear, Term
-from causalgia.zoo.windows import Columns, Numbers, Reading, total
+from causalgia.zoo.windows import Reading, total
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -151,14 +151,14 @@ class Oracle(Predictor):
         for term in self.terms:
             term.check(length)
 
-    def _answer(self, tokens: Tokens) -> Numbers:
+    def _answer(self, tokens: Tokens) -> Array:
         reading = Reading(tokens)
         answer = np.tile(self.intercepts, (len(tokens), 1))
         for term, weights in zip(self.terms, np.transpose(self.weights), strict=True):
             answer += term.score(reading)[:, None] * weights
         return answer if self.link == "identity" else _exp(answer)
 
-    def expected(self, columns: Columns, task: str) -> Numbers:
+    def expected(self, columns: Array, task: str) -> Array:
         """Return a task's exact expectation under each of m distributions with independent positions, (m,).
 
         Raises
@@ -202,12 +202,12 @@ class Oracle(Predictor):
         return Twin(self)
 
 
-def _exp(answer: Numbers) -> Numbers:
+def _exp(answer: Array) -> Array:
     with np.errstate(over="ignore"):
         return np.exp(answer)
 
 
-def _expected_exp(columns: Columns, used: list[tuple[float, Term]]) -> Numbers:
+def _expected_exp(columns: Array, used: list[tuple[float, Term]]) -> Array:
     sites = []
     for weight, term in used:
         if not isinstance(term, Linear):

@@ -34,8 +34,8 @@ from causalgia.design.rearranged import admissible, count_orders
 from causalgia.errors import quoted
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motifs import Motif
+from causalgia.types import Array
 from causalgia.zoo.automaton import NoClosedForm
-from causalgia.zoo.windows import Columns
 
 _MOST_COMPONENTS = 4_096
 
@@ -50,27 +50,27 @@ class Mixture:
         Probabilities of A, C, G, T, (m, length, 4).
     """
 
-    columns: Columns
+    columns: Array
 
-    def overwrite(self, piece: Columns, at: int) -> Mixture:
+    def overwrite(self, piece: Array, at: int) -> Mixture:
         """Write each of p pieces, (p, w, 4), over each component: m p components."""
         first, second = self._cross(piece)
         written = first.copy()
         written[:, at : at + piece.shape[1]] = second
         return Mixture(written)
 
-    def insert(self, piece: Columns, at: int) -> Mixture:
+    def insert(self, piece: Array, at: int) -> Mixture:
         """Insert each of p pieces, (p, w, 4), before position `at` of each component."""
         first, second = self._cross(piece)
         return Mixture(np.concatenate([first[:, :at], second, first[:, at:]], axis=1))
 
-    def _cross(self, piece: Columns) -> tuple[Columns, Columns]:
+    def _cross(self, piece: Array) -> tuple[Array, Array]:
         if len(self.columns) * len(piece) > _MOST_COMPONENTS:
             raise NoClosedForm(f"the arm is a mixture of more than {_MOST_COMPONENTS:,} distributions")
         return np.repeat(self.columns, len(piece), axis=0), np.tile(piece, (len(self.columns), 1, 1))
 
 
-def null_columns(null: NullModel) -> Columns:
+def null_columns(null: NullModel) -> Array:
     """Return the base probabilities of a null model with independent positions, (length, 4).
 
     Raises
@@ -89,7 +89,7 @@ def null_columns(null: NullModel) -> Columns:
     raise NoClosedForm(f"positions of {null.describe()} are not independent")
 
 
-def mixture(intervention: Intervention, columns: Columns) -> Mixture:
+def mixture(intervention: Intervention, columns: Array) -> Mixture:
     """Return what an intervention makes of independent positions, (length, 4).
 
     Raises
@@ -170,7 +170,7 @@ def _(intervention: Placebo, before: Mixture) -> Mixture:
     return before.overwrite(np.eye(4)[admissible(source)], intervention.at)
 
 
-def _piece(intervention: Patterned) -> Columns:
+def _piece(intervention: Patterned) -> Array:
     """Return the base probabilities of what is written, (1, w, 4)."""
     pattern = as_pattern(intervention.pattern)
     literal = isinstance(pattern.source, str) or intervention.instance == "consensus"
@@ -179,7 +179,7 @@ def _piece(intervention: Patterned) -> Columns:
     return _motif_columns(motif if intervention.strand == "+" else motif.reverse_complement())
 
 
-def _motif_columns(motif: Motif) -> Columns:
+def _motif_columns(motif: Motif) -> Array:
     return np.array(motif.probabilities)[None]
 
 

@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from causalgia.types import Array
 from causalgia.zoo.automaton import WeightedSite, distribution, expected_exp
 from causalgia.zoo.numbers import number, positive
-from causalgia.zoo.windows import Columns, Numbers
 
 
 class Response(ABC):
     """A function g of a score."""
 
     @abstractmethod
-    def of(self, score: Numbers) -> Numbers:
+    def of(self, score: Array) -> Array:
         """Return g(score), elementwise."""
 
-    def expected(self, columns: Columns, sites: Sequence[WeightedSite]) -> Numbers:
+    def expected(self, columns: Array, sites: Sequence[WeightedSite]) -> Array:
         """Return E[g(sum of the windows' weights)], (m,), from the exact distribution of the sum."""
         values, probabilities = distribution(columns, sites)
-        expected: Numbers = probabilities @ self.of(values)
+        expected: Array = probabilities @ self.of(values)
         return expected
 
 
@@ -46,9 +46,9 @@ class Hill(Response):
         object.__setattr__(self, "half", positive(self.half, "Hill: half"))
         object.__setattr__(self, "power", positive(self.power, "Hill: power"))
 
-    def of(self, score: Numbers) -> Numbers:
+    def of(self, score: Array) -> Array:
         x = np.maximum(score, 0.0) ** self.power
-        answer: Numbers = self.top * x / (self.half**self.power + x)
+        answer: Array = self.top * x / (self.half**self.power + x)
         return answer
 
 
@@ -69,8 +69,8 @@ class Exponential(Response):
         object.__setattr__(self, "top", number(self.top, "Exponential: top"))
         object.__setattr__(self, "scale", positive(self.scale, "Exponential: scale"))
 
-    def of(self, score: Numbers) -> Numbers:
+    def of(self, score: Array) -> Array:
         return self.top * -np.expm1(-score / self.scale)
 
-    def expected(self, columns: Columns, sites: Sequence[WeightedSite]) -> Numbers:
+    def expected(self, columns: Array, sites: Sequence[WeightedSite]) -> Array:
         return self.top * (1 - expected_exp(columns, [(site, -weights / self.scale) for site, weights in sites]))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from causalgia.design import Genomic, Intervention, KletShuffle, NullModel
 from causalgia.sequences.fasta import as_sequences
 from causalgia.streams import RNG, derive, root_key
-from causalgia.zoo.windows import Numbers
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     from causalgia.zoo.grammar import Oracle
@@ -31,30 +31,30 @@ class Moments:
         Numbers near the effects, (contrasts, tasks): sums are of differences from them.
     """
 
-    def __init__(self, parents: int, shift: Numbers) -> None:
+    def __init__(self, parents: int, shift: Array) -> None:
         self.parents, self.shift, self.n = parents, shift, 0
         self.sums, self.squares = (np.zeros((parents, *shift.shape)) for _ in range(2))
 
-    def add(self, ice: Numbers, parent: NDArray[np.int64]) -> None:
+    def add(self, ice: Array, parent: NDArray[np.int64]) -> None:
         """Take the effects of some units, (units, contrasts, tasks), and the number of each one's parent, (units,)."""
         np.add.at(self.sums, parent, ice - self.shift)
         np.add.at(self.squares, parent, (ice - self.shift) ** 2)
         self.n += len(ice)
 
     @property
-    def mean(self) -> Numbers:
+    def mean(self) -> Array:
         """Mean effect, every parent alike, (contrasts, tasks)."""
-        mean: Numbers = self.shift + self.sums.sum(axis=0) / self.n
+        mean: Array = self.shift + self.sums.sum(axis=0) / self.n
         return mean
 
     @property
-    def mcse(self) -> Numbers:
+    def mcse(self) -> Array:
         """Standard error of that mean from the spread within parents, (contrasts, tasks)."""
         each = self.n // self.parents
         if each == 1:
             return np.zeros(self.shift.shape)
         spread = np.maximum(self.squares - self.sums**2 / each, 0).sum(axis=0) / (each - 1)
-        mcse: Numbers = np.sqrt(spread / each) / self.parents
+        mcse: Array = np.sqrt(spread / each) / self.parents
         return mcse
 
 

@@ -12,21 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from causalgia.errors import PredictorError
+from causalgia.types import Array
 from causalgia.zoo.automaton import WeightedSite
 from causalgia.zoo.gains import Gain
 from causalgia.zoo.numbers import number, whole
 from causalgia.zoo.responses import Response
-from causalgia.zoo.windows import (
-    Columns,
-    Numbers,
-    Reading,
-    Site,
-    Strand,
-    n_windows,
-    row_sums,
-    site_chance,
-    total,
-)
+from causalgia.zoo.windows import Reading, Site, Strand, n_windows, row_sums, site_chance, total
 
 
 class Term(ABC):
@@ -36,11 +27,11 @@ class Term(ABC):
         """Raise PredictorError where sequences of this length have no score."""
 
     @abstractmethod
-    def score(self, reading: Reading) -> Numbers:
+    def score(self, reading: Reading) -> Array:
         """Return the score of each sequence, (n,)."""
 
     @abstractmethod
-    def expected(self, columns: Columns) -> Numbers:
+    def expected(self, columns: Array) -> Array:
         """Return the expected score under each of m distributions with independent positions, (m,).
 
         Raises
@@ -58,18 +49,18 @@ class Linear(Term):
         """Return what a window must read."""
 
     @abstractmethod
-    def vector(self, length: int) -> Numbers:
+    def vector(self, length: int) -> Array:
         """Return the weight v of each window, (windows,)."""
 
     def weighted_site(self, length: int) -> WeightedSite:
         """Return the site with its window weights."""
         return self.site(), self.vector(length)
 
-    def score(self, reading: Reading) -> Numbers:
+    def score(self, reading: Reading) -> Array:
         return row_sums(reading.places(self.site()), self.vector(reading.length), reading.n)
 
-    def expected(self, columns: Columns) -> Numbers:
-        expected: Numbers = site_chance(columns, self.site()) @ self.vector(columns.shape[1])
+    def expected(self, columns: Array) -> Array:
+        expected: Array = site_chance(columns, self.site()) @ self.vector(columns.shape[1])
         return expected
 
 
@@ -107,7 +98,7 @@ class Word(Linear):
     def site(self) -> Site:
         return Site.of(self.word, self.strand)
 
-    def vector(self, length: int) -> Numbers:
+    def vector(self, length: int) -> Array:
         windows = n_windows(length, len(self.word))
         return self.weight * (np.ones(windows) if self.gain is None else self.gain.along(windows))
 
@@ -137,12 +128,12 @@ class EndGC(Linear):
     def site(self) -> Site:
         return Site.of("S")
 
-    def vector(self, length: int) -> Numbers:
+    def vector(self, length: int) -> Array:
         return np.where(np.arange(length) >= length - self.last, self.weight / self.last, 0.0)
 
-    def score(self, reading: Reading) -> Numbers:
+    def score(self, reading: Reading) -> Array:
         end = reading.tokens[:, -self.last :]
-        share: Numbers = ((end == 1) | (end == 2)).sum(axis=1) / self.last
+        share: Array = ((end == 1) | (end == 2)).sum(axis=1) / self.last
         return self.weight * share
 
 
@@ -180,8 +171,8 @@ class Saturating(Term):
         for term in self.terms:
             term.check(length)
 
-    def score(self, reading: Reading) -> Numbers:
+    def score(self, reading: Reading) -> Array:
         return self.response.of(total([term.score(reading) for term in self.terms]))
 
-    def expected(self, columns: Columns) -> Numbers:
+    def expected(self, columns: Array) -> Array:
         return self.response.expected(columns, [term.weighted_site(columns.shape[1]) for term in self.terms])

@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, quoted
-from causalgia.sequences.alphabet import Tokens, parse_word, reverse_complement_word
+from causalgia.sequences.alphabet import parse_word, reverse_complement_word
+from causalgia.types import Array, Tokens
 
 Strand: TypeAlias = Literal["+", "-", "both"]
 Admitted: TypeAlias = tuple[int, ...]
 """For each position of a word the set of bases that it admits, as four bits: 1 2 4 8 = A C G T."""
-Columns: TypeAlias = NDArray[np.float64]
 """m distributions of sequences with independent positions, (m, length, 4): probabilities of A, C, G, T."""
-Numbers: TypeAlias = NDArray[np.float64]
 
 Places: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Rows and starts of windows, both (hits,), ordered by row and then by start."""
@@ -167,13 +166,13 @@ def n_windows(length: int, width: int) -> int:
     return max(0, length - width + 1)
 
 
-def row_sums(places: Places, vector: Numbers, n: int) -> Numbers:
+def row_sums(places: Places, vector: Array, n: int) -> Array:
     """Return for each of n rows the sum of `vector` over its places, (n,), in an order that no other row can change."""
     rows, at = places
     return np.bincount(rows, weights=vector[at], minlength=n).astype(np.float64, copy=False)
 
 
-def chance(columns: Columns, pattern: Admitted) -> Numbers:
+def chance(columns: Array, pattern: Admitted) -> Array:
     """Return the probability that each window reads the pattern, (m, windows): a product over its positions.
 
     Examples
@@ -193,11 +192,11 @@ def _members(bases: int) -> list[int]:
     return [base for base in range(4) if bases >> base & 1]
 
 
-def site_chance(columns: Columns, site: Site) -> Numbers:
+def site_chance(columns: Array, site: Site) -> Array:
     """Return the probability that each window reads the site, (m, windows)."""
     return total([sign * chance(columns, pattern) for sign, pattern in site.signed])
 
 
-def total(parts: Sequence[Numbers]) -> Numbers:
+def total(parts: Sequence[Array]) -> Array:
     """Return the sum of arrays of one shape, first to last."""
     return reduce(np.add, parts)

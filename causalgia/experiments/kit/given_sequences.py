@@ -14,9 +14,10 @@ from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.settings import site
 from causalgia.sequences import Motif
 from causalgia.sequences import motif as motif_of
-from causalgia.sequences.alphabet import BASES, Tokens, decode, parse_word, reverse_complement
+from causalgia.sequences.alphabet import BASES, decode, parse_word, reverse_complement
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.scoring import PER_BIT, cutoff, step_scores
+from causalgia.types import Tokens
 
 _BLOCK = 4_096
 

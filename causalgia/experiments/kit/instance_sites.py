@@ -13,12 +13,12 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.given_sequences import label_of, nearest_window
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.streams import derive
+from causalgia.types import Ints
 
 P_VALUE = 1e-4
 _LOOKS = 2_000  # changed spans that are scanned for the motif
 _KEY = 0  # of what is a fixed choice of the design: placebo spans, and the draws that are scanned
 
-Numbers = NDArray[np.int64]
 Spans = list[tuple[int, int]]
 
 
@@ -47,7 +47,7 @@ class Sites:
     found: Instances
     sequence: tuple[str, ...]
     cluster: tuple[str, ...]
-    placebo: Numbers
+    placebo: Ints
     n_sequences: int
 
     def __len__(self) -> int:
@@ -125,7 +125,7 @@ def _or_threshold(pattern: str | Motif, how: str) -> str:
     return "" if isinstance(pattern, str) else f", or a {how} threshold="
 
 
-def _chosen(free: list[Numbers], draws: int) -> Numbers:
+def _chosen(free: list[Ints], draws: int) -> Ints:
     """Return `draws` of the starts that are free in each row, (rows, draws): uniform, each independent of the others.
 
     Examples
@@ -140,7 +140,7 @@ def _chosen(free: list[Numbers], draws: int) -> Numbers:
     return np.array([starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64)
 
 
-def _free(taken: Numbers, length: int, width: int) -> Numbers:
+def _free(taken: Ints, length: int, width: int) -> Ints:
     """Return the starts of spans that overlap none of those taken.
 
     Examples
@@ -149,7 +149,7 @@ def _free(taken: Numbers, length: int, width: int) -> Numbers:
     [0, 1, 5, 6]
     """
     starts = np.arange(length - width + 1)
-    free: Numbers = starts[(np.abs(starts[:, None] - taken[None, :]) >= width).all(axis=1)]
+    free: Ints = starts[(np.abs(starts[:, None] - taken[None, :]) >= width).all(axis=1)]
     return free
 
 

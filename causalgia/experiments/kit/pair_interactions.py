@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments._pairing_gain import pairing_gain
@@ -17,6 +16,7 @@ from causalgia.experiments.kit.experiment import Experiment, Found
 from causalgia.experiments.kit.figures import mean_over_models
 from causalgia.experiments.kit.wording import by_task, effect_in_words
 from causalgia.streams import derive
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from causalgia.effects.interaction_cells import Cells
     from causalgia.plot import Axes
 
-Array = npt.NDArray[np.float64]
 
 ORDERS = ("downstream", "upstream")
 SCALES = ("identity", "log_of_means", "excess_over_multiplicative", "bpnet", "cooperativity")

@@ -10,9 +10,9 @@ from causalgia.design.layout import Layout
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.sequences import Motif, find_instances
-from causalgia.sequences.alphabet import Tokens
 from causalgia.sequences.scoring import step_scores, tail_probabilities
 from causalgia.streams import derive
+from causalgia.types import Tokens
 
 _BACKGROUNDS = 2_000
 _P_VALUE = 1e-4  # of an instance of a motif, or that of its best word where it is greater

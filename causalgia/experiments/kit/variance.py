@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import EstimateError
+from causalgia.types import Array
 
 if TYPE_CHECKING:
     import xarray as xr
 
-Array = NDArray[np.float64]
 _KNOWN = 2.0  # standard errors from 0 beyond which the lower limit is a chi-square's
 
 

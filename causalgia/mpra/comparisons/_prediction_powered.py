@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,9 +36,8 @@ from causalgia.notes import with_notes
 from causalgia.numerics.moments import p_and_limits
 from causalgia.numerics.tails import log_p
 from causalgia.schema import annotate, validate
+from causalgia.types import Array, Codes
 
-Array: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.intp]
 TASK = "measured"
 
 

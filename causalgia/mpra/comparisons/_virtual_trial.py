@@ -17,9 +17,10 @@ from causalgia.long_text import unpack
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.predictor import require_predictor
 from causalgia.schema import annotate, validate
-from causalgia.sequences.alphabet import Tokens, encode
+from causalgia.sequences.alphabet import encode
 from causalgia.sequences.distinct import Distinct
 from causalgia.trial.attributes import arm_coordinates
+from causalgia.types import Tokens
 
 Names: TypeAlias = NDArray[Any]
 _OF_DESIGN = (

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.errors import EstimateError
 from causalgia.estimation import fieller
 from causalgia.numerics.moments import group_sums
-
-Array: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.intp]
-Flags: TypeAlias = NDArray[np.bool_]
+from causalgia.types import Array, Codes, Mask
 
 
 class Interval(NamedTuple):
@@ -172,7 +168,7 @@ def ranks(x: Array) -> Array:
     return np.asarray(pd.Series(x).rank(), dtype=np.float64)
 
 
-def sign_agreement(x: Array, y: Array, hit: Flags, *, ci_prob: float = 0.95) -> Interval:
+def sign_agreement(x: Array, y: Array, hit: Mask, *, ci_prob: float = 0.95) -> Interval:
     """Return the share of hits whose effects have the same sign on both sides, with Clopper and Pearson's limits.
 
     Where nothing is a hit: 1/2, from 0 to 1.
@@ -195,7 +191,7 @@ def sign_agreement(x: Array, y: Array, hit: Flags, *, ci_prob: float = 0.95) -> 
     return Interval(k / n, float(lower), float(upper))
 
 
-def auroc(score: Array, hit: Flags, *, ci_prob: float = 0.95) -> Interval:
+def auroc(score: Array, hit: Mask, *, ci_prob: float = 0.95) -> Interval:
     """Return the area under the receiver operating curve of a score that is to find the hits, with DeLong's limits.
 
     The probability that a hit has a larger score than another element, ties by half. Where all or none are hits: 1/2,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,8 @@ from scipy import special
 from causalgia.estimation.lines import Straight
 from causalgia.multiplicity import weighted_bh
 from causalgia.numerics.moments import satterthwaite
+from causalgia.types import Array, Codes
 
-Array: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.intp]
 _LEAST = 5
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.mpra.comparisons.random_draw import random_draw_test
+from causalgia.types import Array, Codes, Mask
 
-Array: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.intp]
-Flags: TypeAlias = NDArray[np.bool_]
 SELECTED = 1e-3
 
 
@@ -91,7 +89,7 @@ def _refuse_other_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
         )
 
 
-def check_parents(parents: NDArray[Any] | None, measured: Flags) -> str:
+def check_parents(parents: NDArray[Any] | None, measured: Mask) -> str:
     """Refuse units that share a parent with measured ones: their mean moves with that of the measured ones.
 
     Parameters

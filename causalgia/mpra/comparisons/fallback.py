@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.mpra.comparisons.prediction_powered_means import by_cluster
+from causalgia.types import Array, Codes
 
-Array: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.intp]
 LEAST_MEASURED, LEAST_DIFFERENT = 20, 10
 LEAST_COVERAGE, SKEW_UNITS, ALPHA = 0.93, 25.0, 0.05
 _N_DRAWS, _AT_ONCE = 2_000, 4_000_000

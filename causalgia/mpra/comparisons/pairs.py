@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,8 @@ from scipy import special
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.mpra.counts.side_table import CONTROLS, other_library
 from causalgia.multiplicity import weighted_bh
+from causalgia.types import Array, Codes
 
-Array: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.intp]
 LEAST = 10
 
 

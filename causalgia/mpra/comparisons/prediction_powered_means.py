@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalgia.errors import EstimateError
 from causalgia.numerics.moments import group_sums, satterthwaite
-
-Array: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.intp]
+from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)

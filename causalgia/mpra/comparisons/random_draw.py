@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-Array: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.intp]
+from causalgia.types import Array, Codes
+
 N_DRAWS = 19_999
 _ENOUGH, _BLOCK, _TIE = 20, 100, 1e-10
 _NUMBERS = 10_000_000  # in hand at a time: 80 MB

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counts._aggregate import oligo_activity, refuse_unseen
 from causalgia.mpra.counts.log_ratios import cell_ratios, silent_share
-from causalgia.mpra.counts.noise_layers import Array, Ints, oligo_means, oligo_variances, sampling_covariance
+from causalgia.mpra.counts.noise_layers import oligo_means, oligo_variances, sampling_covariance
 from causalgia.mpra.counts.parallel import parallel_oligos
 from causalgia.mpra.counts.side_table import CONTROLS, library_attrs
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
+from causalgia.types import Array, Ints
 
 Labels: TypeAlias = NDArray[np.str_]
 NOTED_SILENCE = 0.01

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -15,8 +13,8 @@ from causalgia.mpra.counts.noise_layers import oligo_means
 from causalgia.mpra.counts.summing import group_sums
 from causalgia.multiplicity.fdr import weighted_bh
 from causalgia.schema import validate
+from causalgia.types import Array
 
-Array: TypeAlias = NDArray[np.float64]
 READS = 1e7
 MAD_TO_SD = 1.4826
 METHODS = ("barcodes", "sums")

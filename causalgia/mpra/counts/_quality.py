@@ -15,8 +15,9 @@ from causalgia.mpra.counts._filter import barcode_z, barcodes_seen
 from causalgia.mpra.counts.findings import as_records, findings
 from causalgia.mpra.counts.floors import dna_floors
 from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
-from causalgia.mpra.counts.noise_layers import Array, Ints, Mask, oligo_means
+from causalgia.mpra.counts.noise_layers import oligo_means
 from causalgia.schema import validate
+from causalgia.types import Array, Ints, Mask
 
 OUTLIER = 5.0
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,8 @@ from causalgia.mpra.counts.counts_table import MOST_READS, counts_of
 from causalgia.mpra.counts.parsing import NAMES, at, header_of, table_of, text_of
 from causalgia.mpra.counts.side_table import library_attrs, other_library, side_table
 from causalgia.spreadsheet import of_cell
+from causalgia.types import Array, Ints
 
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
 _COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
 _NUMBER = re.compile(r"[_.\- ]*(?:rep(?:licate)?|r|bio)?[_.\- ]*[0-9]+$", re.IGNORECASE)
 _LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counts.counts_table import counts_of
 from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Array, Ints
 
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
 BARCODE_LENGTH = 15
 MOST_LOG2 = 30
 

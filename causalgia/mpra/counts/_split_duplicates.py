@@ -9,9 +9,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, quoted
-from causalgia.mpra.counts.counts_table import Ints
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Ints
 
 ARMS = ("duplicate 1", "duplicate 2")
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, special
 
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
+from causalgia.types import Array, Ints
+
 LEAST_CELLS, STRATUM, MOST_STRATA = 20, 50, 40
 _TINY, _FARTHEST, _REACH = 1e-9, 1e-6, 12.0
 

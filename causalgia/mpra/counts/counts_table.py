@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counts.side_table import SIDE_COLUMNS, library_attrs, other_library, side_table
 from causalgia.schema import annotate, validate
+from causalgia.types import Ints, Mask
 
-Ints: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
 MOST_READS = 2**53  # whole numbers below it are exact as floats
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -13,9 +13,8 @@ from scipy import special
 
 from causalgia.mpra.counts._aggregate import MAD_TO_SD
 from causalgia.mpra.counts._split_index import Split, split_index
-from causalgia.mpra.counts.noise_layers import Array
+from causalgia.types import Array, Ints
 
-Cells: TypeAlias = NDArray[np.int64]
 READS, LEAST_CELLS, COPIED, SAME = 5, 20, 0.5, 0.95
 TOO_ALIKE, ALSO_DEEP, SUSPECT = -4.0, -2.0, -3.0
 SATURATED, AT_MOST, FALLS = 0.9, 0.01, 0.3
@@ -161,7 +160,7 @@ class _Likeness(NamedTuple):
         )
 
 
-def _likeness(a: Cells, b: Cells) -> _Likeness:
+def _likeness(a: Ints, b: Ints) -> _Likeness:
     """Compare two columns of reads; at a ceiling, which cuts counts off alike, cells do not count as agreement."""
     tops = _ceiling(a), _ceiling(b)
     below = (a < tops[0]) & (b < tops[1])
@@ -169,7 +168,7 @@ def _likeness(a: Cells, b: Cells) -> _Likeness:
     return _Likeness(_share_equal(a[below], b[below]), split_index(a[free], b[free]))
 
 
-def _ceiling(cells: Cells) -> float:
+def _ceiling(cells: Ints) -> float:
     """Return the reads from which on counts are cut off or saturate, infinite where they do not."""
     reads = cells[cells > 0]
     if len(reads) < LEAST_CELLS:
@@ -180,12 +179,12 @@ def _ceiling(cells: Cells) -> float:
     return float(most) if (reads == most).sum() > max(AT_MOST * len(reads), READS) else np.inf
 
 
-def _saturated(reads: Cells) -> bool:
+def _saturated(reads: Ints) -> bool:
     """Whether a tenth of the cells lie within a tenth of the most reads there are, as UMIs that run out do."""
     return bool(np.quantile(reads, 0.9) >= SATURATED * np.quantile(reads, 0.99))
 
 
-def _share_equal(a: Cells, b: Cells) -> float:
+def _share_equal(a: Ints, b: Ints) -> float:
     judged = np.maximum(a, b) >= READS
     return float((a[judged] == b[judged]).mean()) if judged.sum() >= LEAST_CELLS else 0.0
 

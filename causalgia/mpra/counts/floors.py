@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
-from causalgia.mpra.counts.noise_layers import Array, Ints, Mask, oligo_means
+from causalgia.mpra.counts.noise_layers import oligo_means
+from causalgia.types import Array, Ints, Mask
 
 FLOORS = (1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 WORTH = 1.02

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia.mpra.counts.summing import group_sums
+from causalgia.types import Array, Mask
 
-Array: TypeAlias = NDArray[np.float64]
-Mask: TypeAlias = NDArray[np.bool_]
 LEAST_EXPECTED = 10.0
 
 

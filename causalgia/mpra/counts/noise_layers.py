@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.estimation.variance_moderation import LEAST_VARIANCES, moderate_unequal
 from causalgia.mpra.counts.summing import group_sums
-
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
+from causalgia.types import Array, Ints, Mask
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-Ints: TypeAlias = NDArray[np.int64]
+from causalgia.types import Ints
 
 
 def parallel_oligos(counts: xr.Dataset, arms: Sequence[str] | None = None) -> Ints | None:

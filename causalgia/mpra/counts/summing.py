@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
+from causalgia.types import Array, Ints
 
 
 def group_sums(values: NDArray[Any], group: Ints, shape: tuple[int, ...]) -> Array:

@@ -19,8 +19,8 @@ from causalgia.mpra.counts.summing import group_sums
 from causalgia.numerics.moments import p_and_limits
 from causalgia.numerics.tails import log_p
 from causalgia.schema import annotate, validate
+from causalgia.types import Array
 
-Array: TypeAlias = NDArray[np.float64]
 Method: TypeAlias = Literal["mean", "REML", "DL", "FE"]
 _OWN = ("element", "contrast", "arm")
 

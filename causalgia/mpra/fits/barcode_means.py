@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,7 @@ from numpy.typing import NDArray
 from causalgia.estimation import moderate_unequal
 from causalgia.mpra.fits.cells import Cells
 from causalgia.mpra.fits.fitted import Fitted
-
-Array: TypeAlias = NDArray[np.float64]
+from causalgia.types import Array
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,8 @@ from scipy import special
 
 from causalgia.mpra.counts.summing import group_sums
 from causalgia.mpra.fits.negative_binomial import Regression
+from causalgia.types import Array, Ints
 
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
 SURE, MATERIAL = 1e-3, 0.25
 LEAST_ELEMENTS = 20
 """From which on unequal spreads are seen: sd .3 and .6 (.2 and .8) of log2 activities in .05, .30, .74, .98 (.03, .62,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.mpra.counts.summing import group_sums
+from causalgia.types import Array, Ints
 
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
 _TRIM, _MARGIN = 0.15, 0.01
 _STEPS = 60
 

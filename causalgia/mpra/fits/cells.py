@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia.mpra.counts.log_ratios import cell_ratios
 from causalgia.mpra.counts.summing import group_sums
 from causalgia.mpra.fits.fit_contrasts import Asked
-
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
+from causalgia.types import Array, Ints, Mask
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,7 @@ from causalgia.effects.contrast_weights import Contrasts, chosen
 from causalgia.errors import ContrastError, CountsError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed
 from causalgia.mpra.counts.parallel import parallel_oligos
-
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
+from causalgia.types import Array, Ints
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,7 @@ from causalgia.errors import EstimateError
 from causalgia.estimation import moderate_unequal
 from causalgia.mpra.counts.summing import group_sums
 from causalgia.mpra.fits.fitted import Fitted
-
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
+from causalgia.types import Array, Ints
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.mpra.counts.summing import group_sums
+from causalgia.types import Array, Ints, Mask
 
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
-Mask: TypeAlias = NDArray[np.bool_]
 _ROUNDS, _ENOUGH, _OF_THETA = 200, 1e-10, 1e-4
 _FARTHEST, _LONGEST, _LEAST_THETA, _MOST_THETA = 60.0, 3.0, 1e-4, 1e8
 _POISSON = 1e-4  # variance beyond Poisson's, relative to it, below which Newton steps of theta are rounding

@@ -5,11 +5,10 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia.errors import BarcodeNoiseWarning, EstimateError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed
@@ -18,15 +17,14 @@ from causalgia.mpra.fits.barcode_spread import LEAST_ELEMENTS, barcode_products,
 from causalgia.mpra.fits.cells import Cells
 from causalgia.mpra.fits.fit_contrasts import Asked, in_words, of_elements
 from causalgia.mpra.fits.fitted import Fitted
-from causalgia.mpra.fits.negative_binomial import Mask, Regression, regress
+from causalgia.mpra.fits.negative_binomial import Regression, regress
 from causalgia.mpra.fits.two_way import Layer, residual_squares, together
+from causalgia.types import Array, Ints, Mask
 from causalgia.workers import mapped
 
 if TYPE_CHECKING:
     from distributed import Client
 
-Array: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
 _CELLS_AT_ONCE = 20_000
 _LEAST_REST = 0.01
 LOG2 = float(np.log(2.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,8 @@ from causalgia.mpra.fits.fitted import Fitted
 from causalgia.mpra.fits.linear import blocked, paired
 from causalgia.mpra.fits.sums import ratio_of_sums
 from causalgia.mpra.fits.two_way import sds
+from causalgia.types import Array
 
-Array: TypeAlias = NDArray[np.float64]
 _SPAN, _ROBUST, _DELTA = 0.4, 3, 0.01
 _LEAST_ELEMENTS, _NO_SPREAD = 10, 1e-12
 _NEGLIGIBLE, _SURE = 0.1, 3.0

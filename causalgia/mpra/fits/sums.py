@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia.mpra.counts.summing import group_sums
 from causalgia.mpra.fits.fit_contrasts import Asked
+from causalgia.types import Array
 
-Array: TypeAlias = NDArray[np.float64]
 LIBRARY = 1e7
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,7 @@ from causalgia.estimation import moderate_unequal
 from causalgia.mpra.fits.barcode_means import Means, barcode_means
 from causalgia.mpra.fits.cells import Cells
 from causalgia.mpra.fits.fitted import Fitted
-
-Array: TypeAlias = NDArray[np.float64]
+from causalgia.types import Array
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counts._aggregate import aggregate, calls
 from causalgia.mpra.formats.two_groups import probability_of_an_effect
 from causalgia.schema import validate
+from causalgia.types import Array
 
-Array: TypeAlias = NDArray[np.float64]
 _LN10 = float(np.log(10))
 _OF_EXPERIMENT = ("dna_counts", "rna_counts", "dna_normalized", "rna_normalized", "log2_ratio", "n_bc")
 

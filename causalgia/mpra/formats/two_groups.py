@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
+from causalgia.types import Array
+
 _STEPS, _TOLERANCE, _FLOOR = 500, 1e-8, 1e-12
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,7 @@ from causalgia.mpra.libraries.judging import Judge
 from causalgia.mpra.libraries.rules import duplicates
 from causalgia.streams import derive
 from causalgia.trial.attributes import applied
-
-Tokens: TypeAlias = NDArray[np.uint8]
-Ints: TypeAlias = NDArray[np.int64]
-Bools: TypeAlias = NDArray[np.bool_]
+from causalgia.types import Ints, Mask, Tokens
 
 EQUAL_ARMS, REPEATED = "equal arms", "repeated insert"
 _HOPELESS = 1_000  # draws, and not one unit was good
@@ -155,7 +152,7 @@ class _Drawing:
         tokens = design.drawn.redraw(ids, key=null, again=again, n_units=design.n_units)
         return tokens, np.stack([applied(arm, tokens, ids, key) for arm in design.named_arms])
 
-    def _rules_broken(self, inserts: Tokens) -> dict[str, Bools]:
+    def _rules_broken(self, inserts: Tokens) -> dict[str, Mask]:
         """Return by rule which of the inserts (arms, n, length) break it, (arms, n)."""
         found = self._judge.broken(inserts.reshape(-1, inserts.shape[2]))
         return {name: row.reshape(inserts.shape[:2]) for name, row in zip(self._judge.names, found, strict=True)}
@@ -171,7 +168,7 @@ class _Drawing:
         """Return the units that another draw may make good: not those that are bad in an arm which never changes."""
         return units[(self.draws[units] < redraws) & ~self._stuck[units]]
 
-    def _repeats(self) -> dict[str, Bools]:
+    def _repeats(self) -> dict[str, Mask]:
         """Return which inserts were met before, in either orientation: in their unit, or elsewhere; (arms, n_units)."""
         arms, n, length = self._inserts.shape
         units, m = np.flatnonzero(self._in), len(self._given)
@@ -184,7 +181,7 @@ class _Drawing:
         found[REPEATED][:, units] = (~inside).reshape(-1, arms).T
         return found
 
-    def _count(self, broken: dict[str, Bools]) -> None:
+    def _count(self, broken: dict[str, Mask]) -> None:
         for rule, by_arm in broken.items():
             times = zip(self._design.arm_names, by_arm.sum(axis=1).tolist(), strict=True)
             self._counted.update({(rule, arm): n for arm, n in times if n})
@@ -200,7 +197,7 @@ class _Drawing:
             self._dropped[unit] = self._reasons(unit, repeats)
         self._in[units] = False
 
-    def _reasons(self, unit: int, repeats: dict[str, Bools]) -> str:
+    def _reasons(self, unit: int, repeats: dict[str, Mask]) -> str:
         """Return which rules a unit breaks as it stands, in which arms, and how many draws it had."""
         found = {rule: broken[:, 0] for rule, broken in self._rules_broken(self._inserts[:, [unit]]).items()}
         found |= {rule: broken[:, unit] for rule, broken in repeats.items()}
@@ -225,7 +222,7 @@ class _Drawing:
             f"{told}{f'; arm {quoted(own[0])} carries the site itself: change the arm' if own else ''}; {cure}"
         )
 
-    def _repeats_of(self, unit: int, inserts: Tokens) -> dict[str, Bools]:
+    def _repeats_of(self, unit: int, inserts: Tokens) -> dict[str, Mask]:
         """Return which draws (arms, n, length) of a unit repeat an arm of their own, or what others have, (arms, n)."""
         others = np.delete(self._inserts, unit, axis=1).reshape(-1, inserts.shape[2])
         before = np.concatenate([self._given, others])
@@ -253,7 +250,7 @@ class _Drawing:
         )
 
 
-def any_of(broken: dict[str, Bools], n: int) -> Bools:
+def any_of(broken: dict[str, Mask], n: int) -> Mask:
     """Return which of n units break any rule under any arm."""
     found = np.zeros(n, bool)
     for by_arm in broken.values():

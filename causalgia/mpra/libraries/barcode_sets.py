@@ -12,11 +12,12 @@ import numpy as np
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.arguments import several, shares, whole
 from causalgia.mpra.libraries.sites import sites
-from causalgia.sequences.alphabet import Tokens, decode, encode, reverse_complement_word
+from causalgia.sequences.alphabet import decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
 from causalgia.sequences.levenshtein import KINDS, LONGEST, Distance, largest_distance
 from causalgia.sequences.word_distance import WordRules, distant_words
 from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Tokens
 
 Words: TypeAlias = tuple[tuple[str, str], ...]
 POLYA = ("AATAAA", "ATTAAA")

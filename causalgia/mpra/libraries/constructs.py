@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.tables import row_of, table
-from causalgia.sequences.alphabet import Tokens, encode
+from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import word_hits
+from causalgia.types import Tokens
 
 Adapters: TypeAlias = "str | tuple[str, str] | tuple[str, str, str] | Construct"
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.mpra.libraries.backgrounds import Ints, Tokens
 from causalgia.mpra.libraries.judging import Judge
 from causalgia.mpra.libraries.rules import duplicates
 from causalgia.sequences.fasta import Source, as_sequences
 from causalgia.sequences.random import random_words
 from causalgia.sequences.shuffles import klet_shuffle
 from causalgia.streams import derive
+from causalgia.types import Ints, Tokens
 
 _ELEMENT = re.compile(r"u[0-9]+(\.[0-9a-f]{6})?|(aa|scramble)[0-9]+|promoter")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import causalgia
 from causalgia.design import Design
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.libraries.backgrounds import Blocks, Tokens
+from causalgia.mpra.libraries.backgrounds import Blocks
 from causalgia.mpra.libraries.constructs import Construct, Oligos
 from causalgia.mpra.libraries.oligos import Listed
 from causalgia.mpra.libraries.order_plan import Numbers
@@ -26,6 +26,7 @@ from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import RNG
 from causalgia.trial.stored_design import keep_design
+from causalgia.types import Tokens
 
 _AT_ONCE = 1 << 14
 _WORDS = (1, 2, 3)

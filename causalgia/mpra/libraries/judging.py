@@ -9,11 +9,12 @@ import numpy as np
 
 from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.libraries.constructs import Construct, Oligos
-from causalgia.mpra.libraries.rules import GCContent, Mask, Rule, SimpleRepeats, SiteCount, broken_by
-from causalgia.sequences.alphabet import Tokens, decode, encode
+from causalgia.mpra.libraries.rules import GCContent, Rule, SimpleRepeats, SiteCount, broken_by
+from causalgia.sequences.alphabet import decode, encode
 from causalgia.sequences.composition import word_hits
 from causalgia.sequences.random import random_words
 from causalgia.streams import derive
+from causalgia.types import Mask, Tokens
 
 _AT_ONCE = 1 << 14  # oligos put together at a time
 _OF_INSERTS = (GCContent, SimpleRepeats)

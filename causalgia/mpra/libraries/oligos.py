@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from causalgia.design import Design, Genomic, assign
 from causalgia.design.null_model import gc_content
-from causalgia.mpra.libraries.backgrounds import Blocks, Ints, Tokens
+from causalgia.mpra.libraries.backgrounds import Blocks
 from causalgia.mpra.libraries.controls import Given
 from causalgia.sequences.random import random_words
 from causalgia.streams import derive
+from causalgia.types import Ints, Tokens
 
 _LONGEST = 60  # letters of a name that an oligo takes over
 _OTHER = re.compile(r"[^A-Za-z0-9+=.:-]+")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,12 @@ from causalgia.errors import LibraryError
 from causalgia.mpra.libraries.arguments import share, shares, whole, words_and_motifs
 from causalgia.mpra.libraries.constructs import Construct, Oligos
 from causalgia.mpra.libraries.sites import Site, intended_sites
-from causalgia.sequences.alphabet import Tokens, encode, parse_word, reverse_complement
+from causalgia.sequences.alphabet import encode, parse_word, reverse_complement
 from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
 from causalgia.sequences.distinct import Distinct
 from causalgia.sequences.instances import find_instances
 from causalgia.sequences.motifs import Motif
-
-Mask: TypeAlias = NDArray[np.bool_]
+from causalgia.types import Mask, Tokens
 
 
 class Rule(Protocol):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Tokens = NDArray[np.uint8]
-Array = NDArray[np.float64]
+from causalgia.types import Array, Tokens
+
 _AT_ONCE = 1 << 13
 
 

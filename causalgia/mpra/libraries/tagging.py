@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from causalgia.errors import LibraryError
-from causalgia.mpra.libraries.backgrounds import Ints, Tokens
 from causalgia.mpra.libraries.judging import Judge
 from causalgia.mpra.libraries.oligos import Listed
-from causalgia.mpra.libraries.rules import Mask
 from causalgia.sequences.random import random_words
 from causalgia.streams import derive
+from causalgia.types import Ints, Mask, Tokens
 
 _AT_ONCE = 1 << 14
 _SPARE_SHARE, _SPARE_LEAST = 0.05, 50

@@ -15,8 +15,8 @@ from causalgia.mpra.planning.chances import chance, halfwidth
 from causalgia.mpra.planning.layers import Layers
 from causalgia.mpra.planning.noise_model import Said, read_layers, require_pilot, require_spread
 from causalgia.mpra.planning.prices import PriceList, read_prices
-from causalgia.planning.power_functions import Array
 from causalgia.planning.precision import MOST, least_integer, require_positive, require_probability
+from causalgia.types import Array
 
 _DEPTHS = (10, 20, 50, 100, 200)
 _LEAST_BACKGROUNDS = 2.0

@@ -10,7 +10,8 @@ import xarray as xr
 from scipy import special
 
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.power_functions import Array, t_power, t_quantile
+from causalgia.planning.power_functions import t_power, t_quantile
+from causalgia.types import Array
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 _LEAST_ALPHA = 1e-12

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -16,8 +15,8 @@ from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
 from causalgia.mpra.fits.fit_contrasts import Asked, asked_of
 from causalgia.mpra.planning.layers import LN2
 from causalgia.schema import validate
+from causalgia.types import Array
 
-Array: TypeAlias = NDArray[np.float64]
 _EXPECTED = 10.0
 _LEAST_FOR_NOISINESS = 3
 

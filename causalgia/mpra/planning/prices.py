@@ -11,7 +11,7 @@ import numpy as np
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.inputs import parse_toml, read_text
-from causalgia.planning.power_functions import Array
+from causalgia.types import Array
 
 PACKAGED = "prices_2026-11.toml"
 

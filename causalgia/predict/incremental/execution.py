@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from causalgia.predict.incremental.grouping import Rows, layered
+from causalgia.predict.incremental.grouping import layered
 from causalgia.predict.incremental.network import Network
 from causalgia.predict.incremental.program import Plan, Workspace
 from causalgia.predict.incremental.reach import Span
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Ints, Tokens
 
 _MOST_UNITS = 256
 _MOST_KEPT = 2**28
@@ -116,7 +116,7 @@ class Block:
         self._values, self._ends = space.controlled()
         self.control = runner.answers(space.wholly_handed(self._ends), len(tokens))
 
-    def edited(self, span: Span, tokens: Tokens, rows: Rows) -> torch.Tensor:
+    def edited(self, span: Span, tokens: Tokens, rows: Ints) -> torch.Tensor:
         """Return the answers (m, tasks) for edits inside a span; tokens (m, length) are edits of units `rows` (m,)."""
         n, windows = len(self._tokens), tokens[:, slice(*span)]
         layers, left = layered(rows, n)
@@ -128,7 +128,7 @@ class Block:
             self._few(span, windows, left[first : first + at_once * n], rows, made)
         return made
 
-    def _layers(self, span: Span, windows: Tokens, layers: Rows, made: torch.Tensor) -> None:
+    def _layers(self, span: Span, windows: Tokens, layers: Ints, made: torch.Tensor) -> None:
         """Answer for whole sets of units; where a unit has no edit its own letters stand in, and nobody asks."""
         there, places = layers >= 0, layers.reshape(-1)
         taken = windows[places]
@@ -143,7 +143,7 @@ class Block:
         asked = torch.from_numpy(np.flatnonzero(there.reshape(-1))).to(made.device)
         made[torch.from_numpy(places[there.reshape(-1)]).to(made.device)] = answers[asked]
 
-    def _few(self, span: Span, windows: Tokens, places: Rows, rows: Rows, made: torch.Tensor) -> None:
+    def _few(self, span: Span, windows: Tokens, places: Ints, rows: Ints, made: torch.Tensor) -> None:
         """Answer for edits of single units; the first is repeated up to a power of two, so that few sizes occur."""
         padded = np.concatenate([places, np.repeat(places[:1], (1 << (len(places) - 1).bit_length()) - len(places))])
         space = self._runner.space(span, len(padded))

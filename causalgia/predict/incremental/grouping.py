@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.predict.incremental.reach import Span
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Ints, Tokens
 
-Rows = NDArray[np.int64]
 _AT_ONCE = 2**22
 
 
-def changed(base: Tokens, edited: Tokens, rows: Rows) -> tuple[Rows, Rows]:
+def changed(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]:
     """Return the first changed position of each edited sequence (m, length), and the one after the last.
 
     Row i is compared with ``base[rows[i]]``; both are -1 where nothing differs.
@@ -35,7 +34,7 @@ def changed(base: Tokens, edited: Tokens, rows: Rows) -> tuple[Rows, Rows]:
     return starts, stops
 
 
-def grouped(starts: Rows, stops: Rows, *, length: int, n_base: int) -> list[tuple[Span, Rows]]:
+def grouped(starts: Ints, stops: Ints, *, length: int, n_base: int) -> list[tuple[Span, Ints]]:
     """Return spans, and the rows that are recomputed on each, in the order of the spans; rows without edit in none.
 
     Edits at one place (those that lie within twice the widest of them) are taken together: outer letters may have
@@ -96,7 +95,7 @@ def _on_grid(pair: Span, length: int) -> Span:
     return start, start + width
 
 
-def layered(rows: Rows, n: int) -> tuple[Rows, Rows]:
+def layered(rows: Ints, n: int) -> tuple[Ints, Ints]:
     """Arrange edits of n units in layers of whole sets of units.
 
     Returns the layers (layers, n) of indices into `rows`, -1 where a unit has no such edit, and the indices of the

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from causalgia.errors import FallbackWarning, PredictorError
 from causalgia.predict.incremental.choices import Tried, deviation, width_class
 from causalgia.predict.incremental.execution import Block, Runner
-from causalgia.predict.incremental.grouping import Rows, changed, grouped, other_strand
+from causalgia.predict.incremental.grouping import changed, grouped, other_strand
 from causalgia.predict.incremental.network import local_network
 from causalgia.predict.incremental.reach import Span
 from causalgia.predict.incremental.trace import NotLocalError
@@ -22,7 +22,7 @@ from causalgia.predict.incremental.watching import Seen
 from causalgia.predict.predictor import checked_rows, require_finite, storable
 from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.predict.torch_output import read_columns
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Ints, Tokens
 
 if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor
@@ -188,7 +188,7 @@ class Incremental:
         known = [choices.get(f"{length}:{width_class(stop - start)}") for start, stop in spans]
         return bool(known) and not any(choice is not False for choice in known)
 
-    def chosen(self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens) -> bool:
+    def chosen(self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Ints, base: Tokens) -> bool:
         """Say whether edits (m, length) of a span are recomputed in part; tried out where the width is new."""
         length, width = base.shape[1], span[1] - span[0]
         given = self.choices().get(f"{length}:{width_class(width)}")
@@ -213,7 +213,7 @@ class Incremental:
         return any(on for known, on in told.items() if known > width) or self._share(runner, span, length) <= 0.5
 
     def _try(
-        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens, *, timed: bool
+        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Ints, base: Tokens, *, timed: bool
     ) -> Tried:
         off, tolerated = self._deviation(block, span, edited[:_SAMPLE], rows[:_SAMPLE])
         length, width = base.shape[1], span[1] - span[0]
@@ -230,7 +230,7 @@ class Incremental:
         share = self._share(runner, span, length)
         return Tried(length, width, off, tolerated, share, speed, off <= tolerated and faster)
 
-    def _deviation(self, block: Block, span: Span, edited: Tokens, rows: Rows) -> tuple[float, float]:
+    def _deviation(self, block: Block, span: Span, edited: Tokens, rows: Ints) -> tuple[float, float]:
         made, full = block.edited(span, edited, rows), self.full(edited)
         spread = torch.cat([full, block.control.to(full.dtype)])
         return deviation(*(_numbers(table) for table in (made, full, spread)))
@@ -250,7 +250,7 @@ class Incremental:
             size = asked.resolve_batch_size(length)
 
     def _timed(
-        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Rows, base: Tokens
+        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Ints, base: Tokens
     ) -> tuple[float, bool]:
         """Return how much faster edits are recomputed than predicted, and whether that outweighs a slower control."""
         length, some = base.shape[1], edited[:_SAMPLE]
@@ -298,7 +298,7 @@ class IncrementalSession:
         self._blocks: dict[tuple[int, int], Block] = {}
         self._room = True
 
-    def answers(self, edited: Tokens, rows: Rows) -> NDArray[Any]:
+    def answers(self, edited: Tokens, rows: Ints) -> NDArray[Any]:
         """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks), as `predict` does.
 
         Raises
@@ -319,7 +319,7 @@ class IncrementalSession:
         require_finite(answers, tasks=self._predictor.tasks)
         return answers
 
-    def _attempt(self, tokens: Tokens, rows: Rows) -> torch.Tensor | None:
+    def _attempt(self, tokens: Tokens, rows: Ints) -> torch.Tensor | None:
         """Return the answers; None where there is no memory to keep control passes in."""
         try:
             return self._of_strands(tokens, rows) if self._room else None
@@ -328,7 +328,7 @@ class IncrementalSession:
                 raise
             return None
 
-    def _of_strands(self, tokens: Tokens, rows: Rows) -> torch.Tensor:
+    def _of_strands(self, tokens: Tokens, rows: Ints) -> torch.Tensor:
         with self._predictor._ready():
             made = self._of_strand(0, tokens, rows)
             if len(self._strands) == 1:
@@ -345,7 +345,7 @@ class IncrementalSession:
             warnings.warn(text, FallbackWarning, stacklevel=3)
         return self._predictor.predict(tokens)
 
-    def _of_strand(self, strand: int, tokens: Tokens, rows: Rows) -> torch.Tensor:
+    def _of_strand(self, strand: int, tokens: Tokens, rows: Ints) -> torch.Tensor:
         """Answer for edits of one strand, a block of units at a time."""
         size = self._runner.units
         made: torch.Tensor | None = None
@@ -357,7 +357,7 @@ class IncrementalSession:
         assert made is not None
         return made
 
-    def _of_block(self, strand: int, first: int, tokens: Tokens, rows: Rows) -> torch.Tensor:
+    def _of_block(self, strand: int, first: int, tokens: Tokens, rows: Ints) -> torch.Tensor:
         size = self._runner.units
         base = self._strands[strand][first * size : (first + 1) * size]
         starts, stops = changed(base, tokens, rows)

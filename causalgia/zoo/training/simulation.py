@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.sequences import encode
-from causalgia.sequences.alphabet import Tokens
 from causalgia.streams import derive
+from causalgia.types import Tokens
 from causalgia.zoo.named_oracles import oracle
 from causalgia.zoo.trained import LENGTH
 

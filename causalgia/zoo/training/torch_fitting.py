@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from causalgia.sequences import one_hot
-from causalgia.sequences.alphabet import Tokens
+from causalgia.types import Tokens
 from causalgia.zoo.torch_networks import NETWORKS
 
 

@@ -12,7 +12,7 @@ from math import erfc
 import numpy as np
 
 from causalgia.compiled import njit
-from causalgia.mpra.fits.hierarchical.cells import Array, Ints
+from causalgia.types import Array, Ints
 
 __all__ = ["densities", "mixtures", "sums", "within"]
 NEGLIGIBLE, FREE, SINGULAR = 1e-7, 1e12, 1e-7

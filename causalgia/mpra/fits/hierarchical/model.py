@@ -13,11 +13,12 @@ from scipy.special import stdtrit
 from causalgia.errors import CountsError
 from causalgia.mpra.fits.fit_contrasts import Asked, in_words, of_elements
 from causalgia.mpra.fits.fitted import Fitted
-from causalgia.mpra.fits.hierarchical.cells import Array, Cells, Ints, cells_of
+from causalgia.mpra.fits.hierarchical.cells import Cells, cells_of
 from causalgia.mpra.fits.hierarchical.layers import densities, mixtures
 from causalgia.mpra.fits.hierarchical.noise_prior import LOG2, Grid, Noise, learn
 from causalgia.mpra.fits.hierarchical.responses import Responses, first_responses, respond, set_cell_noise
 from causalgia.mpra.fits.hierarchical.together import take_out_shared
+from causalgia.types import Array, Ints
 from causalgia.workers import mapped
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import optimize
 from scipy.special import ndtr, ndtri
 
-from causalgia.mpra.fits.hierarchical.cells import Array
+from causalgia.types import Array
 
 LOG2 = float(np.log(2.0))
 TYPICAL_BARCODE, TYPICAL_REPLICATE, SPREAD = 2.0 * LOG2, 1.0 * LOG2, 0.5

@@ -8,8 +8,9 @@ import numpy as np
 from scipy import optimize
 
 from causalgia.compiled import njit
-from causalgia.mpra.fits.hierarchical.cells import PSEUDO, Array, Cells, Ints, Mask
+from causalgia.mpra.fits.hierarchical.cells import PSEUDO, Cells
 from causalgia.mpra.fits.hierarchical.layers import sums, within
+from causalgia.types import Array, Ints, Mask
 
 ROUNDS, NEWTON, N_BARCODES, FAMILIES = 20, 12, 5_000, 2.0
 LIMITS = np.log([[1.0, 1e-4], [1e4, 12.0]])

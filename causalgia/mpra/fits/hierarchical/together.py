@@ -8,7 +8,8 @@ import numpy as np
 from scipy.special import fdtri
 
 from causalgia.mpra.counts.noise_layers import oligo_means
-from causalgia.mpra.fits.hierarchical.cells import PSEUDO, Array, Cells, Mask
+from causalgia.mpra.fits.hierarchical.cells import PSEUDO, Cells
+from causalgia.types import Array, Mask
 
 SURE = 0.95
 
