@@ -9,8 +9,6 @@ import numpy as np
 from causalgia.errors import InferenceError
 from causalgia.types import Array
 
-__all__ = ["MixtureWeights", "mixture_weights", "scale_grid"]
-
 _GAP, _FEASIBLE = 1e-14, 1e-12  # an observation: the log likelihood is then right to their sum, times n
 _NEAR = 1e-11  # a gap below which a step that gains less than a tenth gains nothing but rounding
 _STEPS = 300

@@ -9,9 +9,6 @@ import numpy as np
 from causalgia.posterior.scale_mixture import Node, Tails, probability_below, tails_of
 from causalgia.types import Array
 
-__all__ = ["Node", "average_below", "average_tails", "lfsr_of", "pooled"]
-
-
 def average_tails(nodes: Iterable[Node], noise: Array, marginal: Array | None = None) -> Tails:
     """Return the posterior of the effects, averaged over nodes; noise and marginal variances as in `tails_of`."""
     return pooled((node.weight, tails_of(node, noise, marginal)) for node in nodes)

@@ -22,8 +22,6 @@ from causalgia.posterior.weight_draws import law_draws
 from causalgia.prior import Prior
 from causalgia.types import Array
 
-__all__ = ["Dependence", "effect_se_dependence", "mixture", "null_biased"]
-
 _ROUNDS = 1_000
 _GAIN = 1e-9
 _BLOCK = 1 << 20

@@ -19,8 +19,6 @@ from causalgia.posterior.scale_mixture import Components, Node, Tails, probabili
 from causalgia.prior import Prior
 from causalgia.types import Array
 
-__all__ = ["MOST_FACTORS", "spike_and_slab"]
-
 MOST_FACTORS = 2  # scores that a grid can hold
 
 _NATS = 20.0

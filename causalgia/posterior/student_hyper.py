@@ -17,8 +17,6 @@ from causalgia.posterior.scale_mixture import Components, rows_of
 from causalgia.prior import Prior
 from causalgia.types import Array
 
-__all__ = ["HyperNodes", "HyperPosterior", "StudentModel", "hyper_posterior", "t_components"]
-
 _NATS = 20.0
 _SPACING = 0.75  # of the width of log lambda's posterior: the trapezoid then errs by 5e-7 of a density
 _WIDEST = 0.5  # the tail of lambda is exponential, however heavy z

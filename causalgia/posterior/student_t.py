@@ -17,8 +17,6 @@ from causalgia.posterior.student_hyper import HyperPosterior, StudentModel, hype
 from causalgia.prior import Prior
 from causalgia.types import Array
 
-__all__ = ["student"]
-
 _BLOCK = 1 << 20
 _NEGLIGIBLE = 1e-9
 

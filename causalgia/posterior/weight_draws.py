@@ -9,8 +9,6 @@ import numpy as np
 from causalgia.compiled import njit
 from causalgia.types import Array
 
-__all__ = ["law_draws", "left_out_log_density"]
-
 _SWEEPS, _BURN_IN, _ANEW = 3, 100, 50
 
 

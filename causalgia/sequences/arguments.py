@@ -11,8 +11,6 @@ from causalgia.errors import SequenceError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["as_key", "as_length", "as_parents", "as_probabilities", "as_tokens", "as_units", "upper_edges"]
-
 _ROW_SUM_TOLERANCE = 1e-6
 
 

@@ -16,8 +16,6 @@ import numpy as np
 from causalgia.compiled import njit
 from causalgia.sequences.random import bounded, next_word, unit_state
 
-__all__ = ["LONGEST", "count_pairs", "draw_tree", "shuffle_pairs"]
-
 LONGEST = 1 << 15  # letters: a running sum fits 15 bits
 LANES = 32
 _FEW = 6  # walks below which lock step costs more than one walk after the other

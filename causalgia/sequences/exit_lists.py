@@ -14,10 +14,8 @@ from causalgia.compiled import njit
 from causalgia.sequences.dinucleotide_shuffle import count_pairs, draw_tree
 from causalgia.sequences.random import half_bounded, unit_state
 
-__all__ = ["shuffle_long_pairs"]
-
 _WALKS = 4
-_1, _4, _8, _12 = (np.uint64(i) for i in (1, 4, 8, 12))
+_4, _12 = (np.uint64(i) for i in (4, 12))
 
 
 @njit(nogil=True)

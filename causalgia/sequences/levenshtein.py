@@ -19,27 +19,9 @@ from causalgia.sequences.arguments import as_tokens
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "KINDS",
-    "LONGEST",
-    "Distance",
-    "Index",
-    "check_distance",
-    "edit_distance",
-    "empty_index",
-    "enter",
-    "largest_distance",
-    "near_kept",
-    "nearer_than",
-    "write_codes",
-    "write_profile",
-]
-
 Distance: TypeAlias = Literal["hamming", "levenshtein", "free"]
 KINDS: tuple[Distance, ...] = ("hamming", "levenshtein", "free")
 LONGEST = 32  # letters
-_0, _1 = np.uint64(0), np.uint64(1)
-_ALL = np.uint64(2**64 - 1)
 _WIDEST_PIECE = 9
 
 

@@ -29,16 +29,6 @@ from causalgia.sequences.threads import over_rows
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "MarkovChain",
-    "fit_markov",
-    "fit_profile",
-    "sample_markov",
-    "sample_profile",
-    "sample_uniform",
-    "shuffle",
-]
-
 _11 = np.uint64(11)
 _LETTERS = 32  # in a word of 64 bits
 _WORDS_AT_ONCE = 1 << 12  # 128 KiB of letters

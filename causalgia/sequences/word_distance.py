@@ -22,8 +22,6 @@ from causalgia.sequences.random import mix
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["WordRules", "distant_words"]
-
 _0, _1, _3 = np.uint64(0), np.uint64(1), np.uint64(3)
 _ALL = np.uint64(2**64 - 1)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
