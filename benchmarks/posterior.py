@@ -26,10 +26,9 @@ import numpy as np
 import pandas as pd
 
 import causalgia as cg
-from causalgia.posterior.ash_weights import mixture_weights
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
-from causalgia.posterior.mixture import mixture
+from causalgia.posterior.mixture import mixture, mixture_weights
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, log_terms
 from causalgia.posterior.student_t import student

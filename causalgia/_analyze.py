@@ -15,8 +15,8 @@ from causalgia.arm_weights import weights_of
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
 from causalgia.estimation import estimate
+from causalgia.estimation.crossover_estimates import placebo_words
 from causalgia.estimation.request import users_level
-from causalgia.estimation.words import placebo_words
 from causalgia.long_text import question_of
 from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
@@ -219,7 +219,7 @@ def conclude(
     client
         As `analyze`.
     """
-    from causalgia.verdicts.constant_control import left_out, noted, tasks_that_vary, warn_of
+    from causalgia.verdicts.rope import left_out, noted, tasks_that_vary, warn_of
 
     tasks = tasks_that_vary(estimates, asked.rope)
     note = left_out(estimates, tasks, asked.rope)
@@ -239,7 +239,7 @@ def _of_tasks(
     client: Client | None,
 ) -> tuple[Any, xr.Dataset]:
     """Return posterior and decisions of these tasks."""
-    from causalgia.verdicts.constant_control import of_tasks
+    from causalgia.verdicts.rope import of_tasks
 
     effects, estimates = None if effects is None else of_tasks(effects, tasks), of_tasks(estimates, tasks)
     posterior, exact = None, _exact(estimates)

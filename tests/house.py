@@ -50,7 +50,13 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("arm_weights"),),
     (Room("effect_table"), Room("expressions"), Room("streams"), Room("spreadsheet"), Room("workers")),
     (Room("numerics"), Room("inputs"), Room("checks")),
-    (Room("errors"), Room("lazy_names"), Room("compiled", may_load=("numba",)), Room("provenance")),
+    (
+        Room("errors"),
+        Room("types"),
+        Room("lazy_names"),
+        Room("compiled", may_load=("numba",)),
+        Room("provenance"),
+    ),
 )
 #: the bench, from the roof to the ground
 BENCH = ("formats | planning | _report", "fits", "comparisons | libraries", "counts")
@@ -74,7 +80,8 @@ def contracts() -> str:
         floors = [" | ".join(room.name for room in floor if room.wing in (wing, "both")) for floor in FLOORS]
         parts.append(
             f"[importlinter:contract:{wing}]\nname = The {wing} wing is one staircase\ntype = layers\n"
-            f"containers =\n    causalgia\nexhaustive = True\n{_listed('exhaustive_ignores', ['__main__', *wings[other]])}"
+            f"containers =\n    causalgia\nexhaustive = True\n"
+            f"{_listed('exhaustive_ignores', ['__main__', *wings[other]])}"
             f"{_listed('layers', [floor for floor in floors if floor])}"
         )
         parts.append(

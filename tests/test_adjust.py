@@ -18,7 +18,7 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import adjust, hierarchical_q, sign_flip_max_t, storey_q
-from causalgia.multiplicity.weak import largest_mean_correlation, mean_absolute_correlation
+from causalgia.multiplicity._adjust import largest_mean_correlation, mean_absolute_correlation
 
 
 def estimates(p: np.ndarray, **coords: object) -> xr.Dataset:

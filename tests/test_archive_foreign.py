@@ -20,8 +20,7 @@ from foreign_store import change_log, logged, manifest_of, put_copy, put_manifes
 import causalgia as cg
 from causalgia.errors import DamageWarning, StoreError
 from causalgia.trial.archive import Archive, open_archive, verify
-from causalgia.trial.archive.chunks import checksum
-from causalgia.trial.archive.files import mark_of, sealed
+from causalgia.trial.archive.files import checksum, mark_of, sealed
 from causalgia.trial.archive.layout import CONTROL
 
 

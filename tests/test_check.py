@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia import cli
-from causalgia._check import _check, cost, incremental_gain, pacing
+from causalgia._check import _check, cost, incremental_gain
 from causalgia._check.numerical_noise import against_exact, among_repeats
 from causalgia._check.probe_units import contrasts_to_check, reference_arm
 from causalgia.errors import DesignError, PredictorError
@@ -54,7 +54,7 @@ def line(found, name):
 @pytest.fixture(scope="module", autouse=True)
 def briefly():
     with pytest.MonkeyPatch.context() as patch:
-        for module in (pacing, cost, incremental_gain):
+        for module in (cost, cost, incremental_gain):
             patch.setattr(module, "_SECONDS", 0.8)
         yield
 
@@ -300,7 +300,7 @@ def test_expects_the_time_that_a_trial_takes(monkeypatch):
 
 
 def test_looks_at_few_units_of_a_slow_predictor(monkeypatch):
-    for module, seconds in ((_check, 1.0), (pacing, 0.4), (cost, 0.5)):
+    for module, seconds in ((_check, 1.0), (cost, 0.4), (cost, 0.5)):
         monkeypatch.setattr(module, "_SECONDS", seconds)
     clock = Clock(monkeypatch)
     found = cg.check(clock.slow(0.01), design(10_000))

@@ -14,13 +14,19 @@ from scipy.special import betaln, logsumexp
 from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.ash_weights import mixture_weights, scale_grid
-from causalgia.posterior.averaging import average_tails, lfsr_of
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.factor_scores import row_nodes, shared_mode, shared_of
 from causalgia.posterior.hyper import log_tau
-from causalgia.posterior.mixture import effect_se_dependence, mixture, null_biased
+from causalgia.posterior.mixture import (
+    average_tails,
+    effect_se_dependence,
+    lfsr_of,
+    mixture,
+    mixture_weights,
+    null_biased,
+    scale_grid,
+)
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, Node, rows_of
 from causalgia.posterior.spike_and_slab import spike_and_slab

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from causalgia.errors import InferenceError
+from causalgia.posterior.density_grids import HalfLine, resolve
 from causalgia.posterior.error_covariance import Noise, spiked
 from causalgia.posterior.exact import Exact
-from causalgia.posterior.halfline import HalfLine, resolve
 from causalgia.posterior.hyper import TAIL, log_tau
 from causalgia.posterior.normal import normal, spread_of
 from causalgia.prior import Prior

@@ -13,8 +13,7 @@ from causalgia.posterior.exact import Exact
 from causalgia.posterior.hyper import log_tau
 from causalgia.posterior.normal import normal
 from causalgia.posterior.scale_mixture import Components, rows_of
-from causalgia.posterior.student_hyper import t_components
-from causalgia.posterior.student_t import student
+from causalgia.posterior.student_t import student, t_components
 from causalgia.prior import Prior
 from causalgia.types import Array
 

@@ -28,7 +28,7 @@ from causalgia.experiments._context_dependence import context_index
 from causalgia.multiplicity import hierarchical_p
 from causalgia.sequences import decode, encode
 from causalgia.zoo import Gate, Oracle, Pair, Saturating, Word
-from causalgia.zoo.responses import Hill
+from causalgia.zoo.terms import Hill
 
 LENGTH, FIRST, SECOND = 240, "GATAAGCA", "TATAAACG"
 NOISE = [Word("CAC", 0.1), Word("TTG", -0.1)]

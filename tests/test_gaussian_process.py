@@ -8,8 +8,8 @@ from scipy import special, stats
 
 from causalgia.calibration.bands import rank_row
 from causalgia.errors import InferenceError
+from causalgia.posterior._profile import gaussian_process, matern52
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.gaussian_process import gaussian_process, matern52
 
 
 def half_normal(s: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from causalgia.multiplicity import (
     selected_intervals,
     sign_flip_max_t,
 )
-from causalgia.numerics.tails import log_p
+from causalgia.numerics.moments import log_p
 
 V = np.array([[1.0, 0.5, 0.1], [0.5, 4.0, 0.2], [0.1, 0.2, 9.0]])
 DENSE = from_effects([1.0, 2.0, 3.0], covariance=V, df=20.0, names=list("abc"))

@@ -21,8 +21,8 @@ from torch.nn import functional  # noqa: E402
 import causalgia as cg  # noqa: E402
 from causalgia.errors import FallbackWarning, PredictorError  # noqa: E402
 from causalgia.predict.incremental import Incremental, incremental_session  # noqa: E402
-from causalgia.predict.incremental.choices import deviation, width_class  # noqa: E402
-from causalgia.predict.incremental.grouping import changed, grouped, layered  # noqa: E402
+from causalgia.predict.incremental.execution import changed, grouped, layered  # noqa: E402
+from causalgia.predict.incremental.incremental_session import deviation, width_class  # noqa: E402
 from causalgia.predict.incremental.reach import Window  # noqa: E402
 from causalgia.predict.predictor import NonFiniteError  # noqa: E402
 from causalgia.zoo.torch_networks import ExponentialNetwork, ResidualNetwork  # noqa: E402

@@ -16,9 +16,9 @@ from scipy import stats
 from causalgia.errors import CausalgiaError, InferenceError, OutcomesError, PriorConflictWarning, RandomnessError
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
+from causalgia.posterior.engine_input import shared_patterns
 from causalgia.posterior.error_covariance import Noise, noise_of
 from causalgia.posterior.normal import normal
-from causalgia.posterior.patterns import shared_patterns
 from causalgia.posterior.posterior_tree import assemble, datasets, library
 from causalgia.posterior.predictive_checks import _spread_tail, conflict
 from causalgia.posterior.predictor_level import over_predictors

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import causalgia as cg
 from causalgia.design import Intervention, PlaceboWord, Sequential, intervention_from_dict
-from causalgia.design.rearranged import admissible, carries, longest_run
+from causalgia.design.pattern_interventions import admissible, carries, longest_run
 from causalgia.sequences import decode, encode
 from causalgia.sequences.motifs import Motif
 

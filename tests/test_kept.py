@@ -29,7 +29,7 @@ from causalgia.errors import (
     PredictorError,
     StoreError,
 )
-from causalgia.numerics.sketching import Sketch, bins_within
+from causalgia.numerics.streaming import Sketch, bins_within
 from causalgia.trial import turn_plan
 from causalgia.trial.execution import carry_out
 
@@ -245,8 +245,8 @@ def frail(calls: int) -> tuple[cg.Predictor, list[int]]:
 
 @pytest.mark.parametrize("keep", ["effects", "moments"])
 def test_a_trial_that_broke_off_goes_on(keep, tmp_path, monkeypatch):
-    monkeypatch.setattr("causalgia.trial.summing._SECONDS", 0.0)
-    monkeypatch.setattr("causalgia.trial.summing._SPARING", 0)
+    monkeypatch.setattr("causalgia.trial._run._SECONDS", 0.0)
+    monkeypatch.setattr("causalgia.trial._run._SPARING", 0)
     path, (predictor, asked) = tmp_path / "trial.zarr", frail(0)
     whole, rows = kept(design_of(), predictor, keep), sum(asked)
     predictor, asked = frail(len(asked) - 6)

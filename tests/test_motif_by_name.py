@@ -11,8 +11,8 @@ import pytest
 
 from causalgia.errors import SequenceError
 from causalgia.sequences import Motif, motif, strength_ladder
-from causalgia.sequences.jaspar import profiles
-from causalgia.sequences.scoring import step_scores
+from causalgia.sequences.motif_names import profiles
+from causalgia.sequences.motif_scores import step_scores
 
 RELEASE = "JASPAR2024"
 JASPAR = (

@@ -11,10 +11,9 @@ from scipy import stats
 from causalgia.errors import LibraryError, SequenceError
 from causalgia.mpra import barcode_balance, barcodes
 from causalgia.mpra.libraries import barcode_sets
-from causalgia.mpra.libraries.barcode_sets import BarcodeRules, draw_barcodes
-from causalgia.mpra.libraries.tagging import dealt
+from causalgia.mpra.libraries.barcode_sets import BarcodeRules, dealt, draw_barcodes
 from causalgia.sequences import decode, encode, reverse_complement
-from causalgia.sequences.levenshtein import KINDS, edit_distance, largest_distance, nearer_than
+from causalgia.sequences.word_distance import KINDS, edit_distance, largest_distance, nearer_than
 
 
 def edit_matrix(one, others):

@@ -10,8 +10,7 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import LibraryError
-from causalgia.mpra.libraries.sites import _overlaps, site
-from causalgia.mpra.libraries.tables import table
+from causalgia.mpra.libraries.constructs import _overlaps, site, table
 
 MELNIKOV = ("ACTGGCCGCTTCACTG", "GGTACCTCTAGA", "AGATCGGAAGAGCGTCG")
 LETTERS = {"N": "[ACGT]", "W": "[AT]"}

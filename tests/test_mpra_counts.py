@@ -675,7 +675,7 @@ def test_figures_of_something_else_are_refused():
 
 
 def test_a_short_line_is_found_in_a_long_table(tmp_path, monkeypatch):
-    monkeypatch.setattr("causalgia.mpra.counts.parsing._LINES", 3)
+    monkeypatch.setattr("causalgia.mpra.counts._read_counts._LINES", 3)
     rows = [f"{'ACGT'[i // 4]}{'ACGT'[i % 4]}\ta\t1\t2\t3\t4\n" for i in range(16)]
     assert read(tmp_path, HEADER + "\n" + "".join(rows)).sizes["barcode"] == 16
     for line in range(2, 18):

@@ -16,9 +16,9 @@ from test_cli import call, refused
 
 import causalgia as cg
 from causalgia.errors import CountsError
+from causalgia.mpra.counts._quality import dna_floors
 from causalgia.mpra.counts._split_index import _moments, split_index
 from causalgia.mpra.counts.findings import ALSO_DEEP, TOO_ALIKE
-from causalgia.mpra.counts.floors import dna_floors
 
 
 def simulated(n: int = 60, spread: float = 0.8, **settings: object) -> xr.Dataset:

@@ -15,13 +15,10 @@ from causalgia.errors import BarcodeNoiseWarning, ContrastError, CountsError, Es
 from causalgia.estimation import as_estimates, moderate, moderate_unequal
 from causalgia.mpra import average, fit, simulate
 from causalgia.mpra.fits.barcode_spread import barcode_products, barcode_spread
-from causalgia.mpra.fits.blocks import consensus_correlation
-from causalgia.mpra.fits.cells import Cells
 from causalgia.mpra.fits.fit_contrasts import asked_of
-from causalgia.mpra.fits.linear import blocked, paired
-from causalgia.mpra.fits.negative_binomial import _Cells, _State, regress
-from causalgia.mpra.fits.sums import ratio_of_sums
-from causalgia.mpra.fits.two_way import residual_squares
+from causalgia.mpra.fits.negative_binomial_fit import _Cells, _State, regress
+from causalgia.mpra.fits.precision_weighted import blocked, consensus_correlation, paired, ratio_of_sums
+from causalgia.mpra.fits.two_way import Cells, residual_squares
 
 #: of few elements, which cannot show whether barcodes spread alike
 FEW_ELEMENTS = "ignore:method=.nb. with:causalgia.errors.BarcodeNoiseWarning"

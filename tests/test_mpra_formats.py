@@ -16,12 +16,11 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import CountsError, DesignError, LibraryError, SequenceError
-from causalgia.mpra.formats.columns import LAYOUTS
+from causalgia.mpra.formats._variant_tiles import canonical
 from causalgia.mpra.formats.example_library import two_arms
-from causalgia.mpra.formats.measured import elements, experiment, log_bh
+from causalgia.mpra.formats.igvf import elements, experiment, log_bh, probability_of_an_effect
 from causalgia.mpra.formats.names import NAME
-from causalgia.mpra.formats.spdi import canonical
-from causalgia.mpra.formats.two_groups import probability_of_an_effect
+from causalgia.mpra.formats.tables import LAYOUTS
 from causalgia.sequences import Variant, decode
 from causalgia.sequences.genome import Genome
 

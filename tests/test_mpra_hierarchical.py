@@ -15,7 +15,7 @@ from causalgia.errors import CountsError
 from causalgia.mpra.fits.fit_contrasts import asked_of
 from causalgia.mpra.fits.hierarchical import layers, model, noise_prior
 from causalgia.mpra.fits.hierarchical.cells import cells_of, libraries
-from causalgia.mpra.fits.hierarchical.together import take_out_shared
+from causalgia.mpra.fits.hierarchical.model import take_out_shared
 
 TWO_LAYERS = {"sd_barcode": 0.6, "p_silent": 0.02}
 ONE_LAYER = {"sd_barcode": 0.0, "p_silent": 0.0}

@@ -12,8 +12,8 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import ContrastError, CountsError, EstimateError
-from causalgia.mpra.planning.barcodes_seen import inverse_of_seen
-from causalgia.mpra.planning.layers import LN2, counting_variance, silent_variance
+from causalgia.mpra.planning._power import inverse_of_seen
+from causalgia.mpra.planning.noise_model import LN2, counting_variance, silent_variance
 
 POWER = {"sd_replicate": 0.15, "sd_count": 0.5}
 

@@ -14,9 +14,9 @@ from scipy import special, stats
 import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation import mean_ice
-from causalgia.mpra.comparisons.fallback import classical_reason
 from causalgia.mpra.comparisons.prediction_powered_means import (
     by_cluster,
+    classical_reason,
     power_tuning,
     powered_mean,
     shared_noise,

@@ -16,14 +16,16 @@ from scipy import stats
 from causalgia.errors import BarcodeNoiseWarning
 from causalgia.mpra import average, fit, read_counts
 from causalgia.mpra import filter as mpra_filter
-from causalgia.mpra.fits.barcode_means import barcode_means, barcode_moderated, barcode_pooled, barcode_welch
-from causalgia.mpra.fits.blocks import consensus_correlation
-from causalgia.mpra.fits.cells import cells_of
 from causalgia.mpra.fits.fit_contrasts import asked_of
-from causalgia.mpra.fits.linear import blocked, paired
-from causalgia.mpra.fits.negative_binomial import regress
-from causalgia.mpra.fits.precision_weighted import precision_weights
-from causalgia.mpra.fits.sums import ratio_of_sums
+from causalgia.mpra.fits.negative_binomial_fit import regress
+from causalgia.mpra.fits.precision_weighted import (
+    blocked,
+    consensus_correlation,
+    paired,
+    precision_weights,
+    ratio_of_sums,
+)
+from causalgia.mpra.fits.two_way import barcode_means, barcode_moderated, barcode_pooled, barcode_welch, cells_of
 
 pytestmark = pytest.mark.real
 

@@ -11,7 +11,7 @@ import pytest
 from Bio import Restriction
 
 from causalgia.errors import LibraryError, SequenceError
-from causalgia.mpra.libraries.constructs import Construct, construct
+from causalgia.mpra.libraries.constructs import Construct, Site, check_order, construct, site, sites, table, vendor
 from causalgia.mpra.libraries.rules import (
     GCContent,
     GCWindows,
@@ -25,9 +25,6 @@ from causalgia.mpra.libraries.rules import (
     default_rules,
     duplicates,
 )
-from causalgia.mpra.libraries.sites import Site, site, sites
-from causalgia.mpra.libraries.tables import table
-from causalgia.mpra.libraries.vendors import check_order, vendor
 from causalgia.sequences import Motif, decode, encode, reverse_complement
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits

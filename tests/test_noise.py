@@ -11,7 +11,7 @@ from scipy import integrate, stats
 
 from causalgia.errors import InferenceError
 from causalgia.estimation import estimate, from_effects
-from causalgia.numerics.tails import log_sf_t
+from causalgia.numerics.moments import log_sf_t
 from causalgia.posterior.error_covariance import Noise, noise_of, normal_scores, one_factor, spiked
 
 

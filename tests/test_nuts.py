@@ -17,12 +17,11 @@ from scipy import stats
 from causalgia.errors import ConvergenceError, ConvergenceWarning, InferenceError
 from causalgia.estimation import from_effects
 from causalgia.posterior import infer
-from causalgia.posterior.coords import coordinates, groups_of
-from causalgia.posterior.engine_input import questions
+from causalgia.posterior._infer import labelled
+from causalgia.posterior.engine_input import coordinates, groups_of, questions
 from causalgia.posterior.engines import answer
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.hyper import design
-from causalgia.posterior.labelling import labelled
 from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors
 from causalgia.posterior.nuts import sample_mixture
 from causalgia.posterior.posterior_tree import datasets

@@ -6,8 +6,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.verdicts.placebo_tail import LEAST_EXCESSES, upper_tail
-from causalgia.verdicts.placebo_words import rank_errors, tail_errors
+from causalgia.verdicts.placebo_words import LEAST_EXCESSES, rank_errors, tail_errors, upper_tail
 
 
 def _table(words, effects, se=0.01):

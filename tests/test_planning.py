@@ -38,7 +38,7 @@ from causalgia.planning import (
     tost_power,
     verdict_probability,
 )
-from causalgia.planning.precision import least_integer
+from causalgia.planning.power_functions import least_integer
 
 CASE = Path(__file__).parent / "reference" / "power"
 EXPECTED = json.loads((CASE / "expected.json").read_text())

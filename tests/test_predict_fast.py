@@ -17,10 +17,10 @@ pytestmark = pytest.mark.torch
 
 from torch import nn  # noqa: E402
 
-from causalgia.predict import torch_device, torch_staging  # noqa: E402
+from causalgia.predict import torch_device  # noqa: E402
+from causalgia.predict.torch_batch import ChannelsLast  # noqa: E402
 from causalgia.predict.torch_device import device_of_worker, exact_float32, worker_number  # noqa: E402
 from causalgia.predict.torch_edits import DeviceEdits  # noqa: E402
-from causalgia.predict.torch_engines import ChannelsLast  # noqa: E402
 
 LENGTH = 40
 TOKENS = np.random.default_rng(0).integers(0, 4, (50, LENGTH), dtype=np.uint8)
@@ -270,8 +270,8 @@ def test_a_session_answers_as_predict_bit_for_bit(options):
 
 
 def test_only_the_window_that_changed_is_sent(monkeypatch):
-    sent, send = [], torch_staging.Ferry.send
-    monkeypatch.setattr(torch_staging.Ferry, "send", lambda self, a: sent.append(a.shape) or send(self, a))
+    sent, send = [], torch_device.Ferry.send
+    monkeypatch.setattr(torch_device.Ferry, "send", lambda self, a: sent.append(a.shape) or send(self, a))
     session = predictor(batch_size=25).edits(TOKENS)
     edited = TOKENS.copy()
     edited[:, 10:14] = 3 - edited[:, 10:14]
@@ -332,9 +332,9 @@ class FakeCuda:
                 self.log.append("page")
             return self.empty(*shape, **options)
 
-        monkeypatch.setattr(torch_staging.torch, "empty", empty)
-        monkeypatch.setattr(torch_staging.torch.cuda, "Event", Event)
-        monkeypatch.setattr(torch_staging.torch.cuda, "current_stream", lambda device: None)
+        monkeypatch.setattr(torch_device.torch, "empty", empty)
+        monkeypatch.setattr(torch_device.torch.cuda, "Event", Event)
+        monkeypatch.setattr(torch_device.torch.cuda, "current_stream", lambda device: None)
 
 
 def test_batches_are_queued_before_the_one_before_is_waited_for(monkeypatch):

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.torch
 
 from torch import nn  # noqa: E402
 
-from causalgia.predict import torch_turns  # noqa: E402
+from causalgia.predict import torch_device  # noqa: E402
 from causalgia.predict.torch_batch import BatchSizes, largest_activation  # noqa: E402
 from causalgia.predict.torch_device import input_dtype  # noqa: E402
 
@@ -232,10 +232,10 @@ def test_a_thread_that_ends_leaves_the_other_in_eval_mode(shared, monkeypatch):
     begun, leave = ({name: threading.Event() for name in ("first", "second")} for _ in range(2))
     one = Trained(begun, leave).train()
     two = one if shared == "the network" else Trained(begun, leave, one.part).train()
-    assert torch_turns.lock_of(one) is torch_turns.lock_of(two)
-    lock = Watched(torch_turns.lock_of(one), begun)
+    assert torch_device.lock_of(one) is torch_device.lock_of(two)
+    lock = Watched(torch_device.lock_of(one), begun)
     for part in {*one.modules(), *two.modules()}:
-        monkeypatch.setitem(torch_turns._LOCKS, part, lock)
+        monkeypatch.setitem(torch_device._LOCKS, part, lock)
     answers = {}
     first, second = (
         threading.Thread(target=lambda p=p, name=name: answers.__setitem__(name, p.predict(TOKENS)), name=name)

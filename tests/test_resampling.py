@@ -13,10 +13,9 @@ from scipy import stats
 
 from causalgia.errors import EstimateError, RandomnessError
 from causalgia.estimation import mean_ice
-from causalgia.estimation.randomization import randomization_test, sign_flip_limits, sign_flip_test
+from causalgia.estimation.joint_tests import randomization_test, sign_flip_limits, sign_flip_test
 from causalgia.multiplicity import bootstrap_t_max, sign_flip_max_t
-from causalgia.multiplicity.bootstrap_t import _any_size, _same_size
-from causalgia.multiplicity.rare import rare_p, rare_reach
+from causalgia.multiplicity.bootstrap_t import _any_size, _same_size, rare_p, rare_reach
 from causalgia.multiplicity.sign_flips import _drawn_signs
 
 HERE = Path(__file__).parent / "reference"

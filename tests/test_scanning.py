@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from causalgia.errors import SequenceError
 from causalgia.sequences import Motif, decode, encode, find_instances, reverse_complement
 from causalgia.sequences.alphabet import IUPAC
-from causalgia.sequences.scoring import cutoff, step_scores, tail_probabilities
+from causalgia.sequences.motif_scores import cutoff, step_scores, tail_probabilities
 
 TOY = Motif.from_counts("toy", [[8, 0, 1, 1], [0, 1, 9, 0], [4, 3, 2, 1], [0, 0, 1, 9], [5, 4, 1, 0]])
 WORDS = st.text("ACGTUWSRYN", min_size=1, max_size=5)

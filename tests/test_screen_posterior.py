@@ -12,11 +12,10 @@ import xarray as xr
 import causalgia as cg
 from causalgia.errors import DegenerateWarning
 from causalgia.estimation import estimate
-from causalgia.posterior import ash_weights
-from causalgia.posterior.ash_weights import mixture_weights, scale_grid
+from causalgia.posterior import mixture
+from causalgia.posterior.engine_input import shared_patterns
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.mixture import null_biased
-from causalgia.posterior.patterns import shared_patterns
+from causalgia.posterior.mixture import mixture_weights, null_biased, scale_grid
 from causalgia.posterior.scale_mixture import Components, log_terms
 
 LARGEST = 40
@@ -128,7 +127,7 @@ def test_weights_stop_where_only_rounding_moves(monkeypatch: pytest.MonkeyPatch)
     effect = effect + 0.6 * generator.normal(size=3_000)
     sd = scale_grid(effect, np.ones(3_000))
     terms = log_terms(effect, np.ones(3_000), Components(sd**2, np.ones(len(sd))))
-    steps, newton = [], ash_weights._newton
-    monkeypatch.setattr(ash_weights, "_newton", lambda *given: steps.append(1) or newton(*given))
+    steps, newton = [], mixture._newton
+    monkeypatch.setattr(mixture, "_newton", lambda *given: steps.append(1) or newton(*given))
     assert mixture_weights(terms, null_biased(sd)).kkt_excess < 1e-9
     assert len(steps) < 30  # 43 before

@@ -12,7 +12,7 @@ from torch import nn
 
 import causalgia as cg
 from causalgia.predict._contrast_deviation import contrast_deviation
-from causalgia.predict.torch_staging import Ferry
+from causalgia.predict.torch_device import Ferry
 
 pytestmark = pytest.mark.torch
 LENGTH = 249

@@ -24,11 +24,10 @@ from causalgia.multiplicity import equivalence, placebo_region
 from causalgia.posterior.posterior_tree import datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
-from causalgia.verdicts.banded import band_error
-from causalgia.verdicts.constant_control import of_tasks, tasks_that_vary
+from causalgia.verdicts._decide import band_error
 from causalgia.verdicts.draws_convergence import _limit, split_rhat
 from causalgia.verdicts.rare_effects import few_real_sequences
-from causalgia.verdicts.rope import Region
+from causalgia.verdicts.rope import Region, of_tasks, tasks_that_vary
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", "contrast", "task")

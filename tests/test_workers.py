@@ -22,7 +22,7 @@ import pytest
 from events import wait_for
 
 import causalgia as cg
-from causalgia.cli.cluster import client_of
+from causalgia.cli.options import client_of
 from causalgia.errors import (
     CausalgiaWarning,
     ClusterError,
@@ -252,7 +252,7 @@ def test_freed_memory_is_kept_for_the_next_layer() -> None:
 ALLOCATING = """
 import resource
 import numpy as np
-from causalgia.workers.memory import keep_freed_memory
+from causalgia.workers.clusters import keep_freed_memory
 
 def faults():
     for _ in range(2):

@@ -14,9 +14,8 @@ from causalgia.design import AblateEach, EmbedEach
 from causalgia.errors import ContrastError
 from causalgia.sequences import encode
 from causalgia.zoo import EndGC, Gate, Hairpin, Oracle, Pair, Word, names, oracle
+from causalgia.zoo._true_ace import exact_means, simulated_effects
 from causalgia.zoo.automaton import NoClosedForm
-from causalgia.zoo.expecting import exact_means
-from causalgia.zoo.simulated import simulated_effects
 from causalgia.zoo.windows import Reading
 
 NANOG, OCT4_SOX2, SOX2, KLF4 = "AGCCATCA", "TTTGCATAACAA", "GAACAATGG", "CCACGCCC"
@@ -415,7 +414,7 @@ def test_effects_of_drawn_units_are_those_of_one_long_table(monkeypatch: pytest.
     arms = [cg.Untreated(), cg.Embed("AGATAAG", at=3), cg.Placebo("AGATAAG", at=3), cg.Embed("CAGCTG", at=12)]
     weights = np.array([[-1, 1, 0, 0], [0, 1, -0.5, -0.5]])
     whole = simulated_effects(made, null, arms, sp.csr_array(weights), n=300, rng=0)
-    monkeypatch.setattr("causalgia.zoo.simulated._NUMBERS_AT_ONCE", 300)
+    monkeypatch.setattr("causalgia.zoo._true_ace._NUMBERS_AT_ONCE", 300)
     parts = simulated_effects(made, null, arms, sp.csr_array(weights), n=300, rng=0)
     assert whole.n == parts.n == 300
     np.testing.assert_allclose(parts.mean, whole.mean, atol=1e-12)

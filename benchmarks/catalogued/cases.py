@@ -15,7 +15,7 @@ from causalgia.experiments import Experiment, build
 from causalgia.sequences import decode
 from causalgia.trial_file import beside, read_spec, starter
 from causalgia.zoo import Gate, Oracle, Pair, Saturating, Word
-from causalgia.zoo.responses import Hill
+from causalgia.zoo.terms import Hill
 
 FIRST, SECOND = "GATAAGCA", "TATAAACG"
 _TILES = [(30, 60), (120, 150), (180, 210)]

@@ -14,8 +14,7 @@ from scipy import special
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning
-from causalgia.mpra.comparisons.fallback import classical_reason
-from causalgia.mpra.comparisons.prediction_powered_means import Powered, powered_mean
+from causalgia.mpra.comparisons.prediction_powered_means import Powered, classical_reason, powered_mean
 from causalgia.mpra.comparisons.random_draw import random_draw_test
 from validation.checks import Check
 from validation.draws import Rng

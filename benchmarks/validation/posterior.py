@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from causalgia.posterior._profile import gaussian_process, matern52
 from causalgia.posterior.error_covariance import Noise, normal_scores, spiked
 from causalgia.posterior.exact import Exact
-from causalgia.posterior.gaussian_process import gaussian_process, matern52
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
 from causalgia.posterior.student_t import student

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 import causalgia as cg
-from causalgia.estimation.crossed import between_levels
+from causalgia.estimation.crossover import between_levels
 from causalgia.estimation.next_predictor import next_level
 from validation.checks import Check, Rng
 

@@ -12,14 +12,33 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._check import saying
-from causalgia._check.cost import Cost, before_the_first_turn, by_rate, costed, disk, fits, held
+from causalgia._check import findings
+from causalgia._check.cost import (
+    SLOW,
+    Cost,
+    Pace,
+    before_the_first_turn,
+    by_rate,
+    costed,
+    disk,
+    fits,
+    held,
+    paced,
+    seconds_a_row,
+)
 from causalgia._check.findings import Check, Finding
 from causalgia._check.incremental_gain import recomputed_in_part
-from causalgia._check.numerical_noise import AGAINST_EXACT, Rounding, against_exact, among_repeats
-from causalgia._check.pacing import SLOW, Pace, paced, seconds_a_row
+from causalgia._check.numerical_noise import (
+    AGAINST_EXACT,
+    Rounding,
+    against_exact,
+    among_repeats,
+    by_task,
+    in_other_batches,
+    repeated,
+    strand_asymmetry,
+)
 from causalgia._check.probe_units import Sample, contrasts_to_check
-from causalgia._check.repeating import by_task, in_other_batches, repeated, strand_asymmetry
 from causalgia.design import Design
 from causalgia.effects.numerical_floor import floor_of
 from causalgia.errors import DesignError, FallbackWarning, PredictorError, quoted
@@ -138,11 +157,11 @@ class _Looking:
     def _answers(self, sample: Sample) -> None:
         """Look at what is answered."""
         if self._measured("answers", sample.outcomes) is not None:
-            self.findings.append(saying.answers(_constant(sample), sample))
+            self.findings.append(findings.answers(_constant(sample), sample))
         repeats = self._measured("determinism", lambda: repeated(sample, refused=self.refused))
         if repeats is not None:
-            self.findings += [saying.determinism(repeats), saying.batch_mates(repeats)]
-            self.numbers |= {"deterministic": not repeats.random, "batch_mates": saying.worst(repeats.mates)}
+            self.findings += [findings.determinism(repeats), findings.batch_mates(repeats)]
+            self.numbers |= {"deterministic": not repeats.random, "batch_mates": findings.worst(repeats.mates)}
         self._floor(sample, usable=repeats is not None and not (repeats.random or repeats.dependent))
         self._strands(sample)
 
@@ -156,7 +175,7 @@ class _Looking:
         if found is not None:
             floor = sample.trial.floor
             found = found if floor is None else found.assign(size=_smallest(sample, floor))
-            self.findings.append(saying.floor(found, sample.trial.design.n_units))
+            self.findings.append(findings.floor(found, sample.trial.design.n_units))
             self.numbers["floor"] = found
 
     def _strands(self, sample: Sample) -> None:
@@ -166,7 +185,7 @@ class _Looking:
         except PredictorError as error:
             self.findings.append(Finding("strand symmetry", "note", f"not measured: {error}"))
             return
-        self.findings.append(saying.strands(found))
+        self.findings.append(findings.strands(found))
         self.numbers["strand_asymmetry"] = found
 
     def _costs(self, sample: Sample) -> None:
@@ -177,9 +196,9 @@ class _Looking:
         if pace is None:
             return
         self.findings += [
-            saying.throughput(pace),
-            saying.memory(pace, held(self.begun), fits=fits(self.begun)),
-            saying.batch_size(pace),
+            findings.throughput(pace),
+            findings.memory(pace, held(self.begun), fits=fits(self.begun)),
+            findings.batch_size(pace),
         ]
         self.numbers |= {
             "throughput": pace.per_second,
@@ -194,16 +213,16 @@ class _Looking:
             "expected time", lambda: _cost(sample, self.begun, self.plan, pace, usable=not self.refused)
         )
         if cost is not None:
-            self.findings.append(saying.expected_time(cost))
+            self.findings.append(findings.expected_time(cost))
             self.numbers |= {"n_sequences": cost.sequences, "seconds": cost.seconds}
         self.numbers["disk"] = disk(self.begun)
-        self.findings.append(saying.disk(self.numbers["disk"]))
+        self.findings.append(findings.disk(self.numbers["disk"]))
 
     def _partly(self, sample: Sample) -> None:
         """Look whether edits can be recomputed in part."""
         found = self._measured("incremental path", lambda: recomputed_in_part(sample))
         if found is not None:
-            self.findings.append(saying.incremental_path(found))
+            self.findings.append(findings.incremental_path(found))
             self.numbers |= {"incremental": not found.reason, "speedup": found.speed}
 
 

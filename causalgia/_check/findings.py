@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+import numpy as np
 import xarray as xr
+
+from causalgia._check.cost import Cost, Pace, cores
+from causalgia._check.incremental_gain import Partly
+from causalgia._check.numerical_noise import AGAINST_EXACT, Repeats
+from causalgia._check.probe_units import Sample
+from causalgia.errors import quoted
 
 State: TypeAlias = Literal["ok", "note", "warn", "FAIL"]
 
@@ -118,3 +125,201 @@ class Check:
 
     def __repr__(self) -> str:
         return str(self)
+
+
+_BIASED = 0.1
+"""Standard errors from which a bias spoils the coverage of an interval noticeably (0.95 becomes 0.949)."""
+_COARSE = 1e-3
+"""Rounding of an effect, in sd, that float32 does not make: half precision, or TF32."""
+_WORTH = 1.2
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_ALIKE = 1e-6
+
+
+def answers(constant: str, sample: Sample) -> Finding:
+    """Say that answers are numbers, and whether they vary."""
+    text = f"finite for {len(sample):,} unit{'s' if len(sample) > 1 else ''} under {len(sample.arms)} arms"
+    if constant:
+        return Finding("answers", "warn", f"{text}, but one and the same for every sequence ({constant})")
+    return Finding("answers", "ok", text)
+
+
+def determinism(found: Repeats) -> Finding:
+    """Say whether the same batch is answered alike twice."""
+    if found.random:
+        return Finding("determinism", "FAIL", f"{found.random}. The answers are {_worst(found.twice)} apart")
+    if not found.twice.any():
+        return Finding("determinism", "ok", "the same answers twice, bit for bit")
+    return Finding("determinism", "note", f"twice the same but for rounding: {_worst(found.twice)} apart at most")
+
+
+def batch_mates(found: Repeats) -> Finding:
+    """Say whether the answer to a sequence depends on its batch mates."""
+    name = "batch-mate independence"
+    if found.random:
+        return Finding(name, "FAIL", "cannot be told while answers are random")
+    if found.dependent:
+        return Finding(name, "FAIL", f"{found.dependent}. The answers are {_worst(found.mates)} apart")
+    if not found.mates.any():
+        return Finding(name, "ok", "the same answers alone, among others and in another order, bit for bit")
+    return Finding(name, "ok", f"answers alone, among others and in another order are {_worst(found.mates)} apart")
+
+
+def floor(found: xr.Dataset, n_units: int) -> Finding:
+    """Say how much of a contrast is rounding, and whether its bias can be seen at the design's number of units."""
+    name = "numerical floor"
+    if bool(found["constant"].all()):
+        what = "the effects of one unit have no spread" if n_units == 1 else "no effect varies over units"
+        size = f"rounding {_number(found['rms'].max())} of the largest answer"
+        return Finding(name, "note", f"{what}, so that there is no standard error to compare with; {size}")
+    varying = found.where(~found["constant"])
+    where = varying["most"].fillna(-1.0).argmax(...)
+    at = found.isel(where)
+    here = f"({', '.join(str(at[dim].item()) for dim in found['rms'].dims)})"
+    size = f"rounding of an effect {_number(at['rms'])} of its sd over units {here}, {found.attrs['method']}"
+    bias, most = abs(at["bias"].item()), at["most"].item()
+    said = f"bias {_number(bias)} standard errors at {n_units:,} units, at most {_number(most)}"
+    if "size" in found:
+        said += f"; an effect of {_number(found['size'].max())} or less is zero within rounding"
+    unseen = at["rms"].item() >= _COARSE and found.attrs["method"] != AGAINST_EXACT
+    if most <= _BIASED and not unseen:
+        return Finding(name, "ok", f"{size}; {said}")
+    if bias - 2 * at["mcse"].item() <= _BIASED and at["rms"] < _COARSE:
+        return Finding(name, "note", f"{size}; {said}: too few units were looked at to tell whether it is below 0.1")
+    if unseen:
+        said = "what all batches share of it is not seen, and does not cancel"
+    cure = "no number of units removes it: compute in float32 without TF32, or in float64 (module.double())"
+    return Finding(name, "warn", f"{size}; {said}; {cure}")
+
+
+def strands(found: xr.DataArray) -> Finding:
+    """Say how far the two strands of a sequence are answered apart."""
+    name = "strand symmetry"
+    if found.max() <= _ALIKE:
+        exactly = "alike" if found.any() else "alike, bit for bit"
+        return Finding(name, "ok", f"a sequence and its reverse complement are answered {exactly}")
+    text = f"a sequence and its reverse complement are answered {_worst(found)} apart (root mean square)"
+    return Finding(name, "note", f"{text}; where the task has no strand, rc_average=True averages both")
+
+
+def throughput(found: Pace) -> Finding:
+    """Say how many sequences are answered per second, and with how many threads."""
+    text = f"{_rate(found.per_second)} sequences per second in batches of {found.batch_size:,}"
+    where = f"; {found.busy:.1f} of {cores()} cores busy" if found.use.on_cpu else ""
+    if not found.by_threads or found.threads is None:
+        return Finding("throughput", "ok", text + where)
+    by = ", ".join(f"{n}: {_rate(rate)}" for n, rate in found.by_threads.items())
+    best = max(found.by_threads, key=lambda n: found.by_threads[n])
+    better = found.by_threads[best] > _WORTH * found.by_threads[found.threads]
+    advice = f"; torch.set_num_threads({best}) is faster" if better else ""
+    state = "note" if better else "ok"
+    return Finding("throughput", state, f"{text}{where}; by threads ({found.threads} in use) {by}{advice}")  # type: ignore[arg-type]
+
+
+def memory(found: Pace, held: int, *, fits: bool) -> Finding:
+    """Say what a batch takes, and the outcomes where they are held."""
+    where = "" if found.use.on_cpu else " of the device"
+    text = f"a batch takes {_bytes(found.use.peak)}{where} at its peak; outcomes held in memory {_bytes(held)}"
+    if fits:
+        return Finding("memory", "ok", text)
+    return Finding("memory", "warn", f"{text}, with their units more than this machine has: store='trial.zarr'")
+
+
+def batch_size(found: Pace) -> Finding:
+    """Say which batch size is best, and whether it is in use."""
+    name, best = "best batch size", found.best_batch_size
+    tried = f"of {', '.join(f'{size:,}' for size in found.by_batch)} tried"
+    if found.batch_size not in found.by_batch:
+        return Finding(name, "note", f"{found.batch_size:,} is in use; a batch is too slow to try others")
+    gain = found.by_batch[best] / found.by_batch[found.batch_size]
+    if gain <= _WORTH:
+        where = "the best" if best == found.batch_size else f"within {gain - 1:.0%} of the best"
+        return Finding(name, "ok", f"{found.batch_size:,}, which is in use, is {where} {tried}")
+    text = f"{best:,}, the best {tried}, is {gain:.1f} times as fast as {found.batch_size:,}, which is in use"
+    return Finding(name, "note", f"{text}: batch_size={best}")
+
+
+def incremental_path(found: Partly) -> Finding:
+    """Say whether edits are recomputed in part, and what that gains."""
+    name = "incremental path"
+    if found.reason and found.speed is None:
+        return Finding(name, "note", f"does not apply: {found.reason}")
+    speed = "" if found.speed is None else f"an edit takes {1 / found.speed:.2g} of a full pass, "
+    text = f"{speed}{found.share:.1%} of its multiplications, {_number(found.deviation)} sd apart"
+    if found.reason:
+        return Finding(name, "note", f"not worth it: {found.reason} ({text})")
+    if found.in_use:
+        return Finding(name, "ok", f"in use: {text}")
+    return Finding(name, "note", f"applies and is not in use: {text}; TorchPredictor(..., incremental=True) uses it")
+
+
+def expected_time(found: Cost) -> Finding:
+    """Say how long the trial takes, and how many sequences it asks for."""
+    saved = 1 - found.sequences / found.outcomes
+    some = f", {saved:.0%} of the outcomes are shared" if saved >= 0.005 else ""
+    how_long = duration(found.seconds) if found.seconds >= 1 else "less than a second"
+    text = f"{how_long} on this machine: {found.outcomes:,} outcomes, {found.sequences:,} sequences{some}"
+    return Finding("expected time", "ok", text)
+
+
+def disk(found: Mapping[str, int]) -> Finding:
+    """Say how large a store is for each thing that can be kept."""
+    return Finding("disk", "ok", "; ".join(f"{keep} {_bytes(size)}" for keep, size in found.items()))
+
+
+def _worst(values: xr.DataArray) -> str:
+    """Return the largest of some values by task in words."""
+    at = values.isel(values.argmax(...))
+    here = [f"{dim} {quoted(at[dim].item())}" for dim in values.dims if values.sizes[dim] > 1]
+    return f"{_number(at)} sd" + (f" ({', '.join(here)})" if here else "")
+
+
+def _number(value: float | xr.DataArray) -> str:
+    return f"{float(value):.2g}"
+
+
+def _rate(value: float) -> str:
+    """Return a rate with three digits.
+
+    Examples
+    --------
+    >>> _rate(12_345.6), _rate(0.5)
+    ('12,300', '0.5')
+    """
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def _bytes(value: float) -> str:
+    """Return bytes in binary units.
+
+    Examples
+    --------
+    >>> _bytes(512), _bytes(1023), _bytes(1536), _bytes(5 * 2**30)
+    ('512 B', '0.999 KiB', '1.5 KiB', '5 GiB')
+    """
+    step = 0
+    while value >= 999.5 and step < len(_UNITS) - 1:
+        value, step = value / 1024, step + 1
+    return f"{value:.3g} {_UNITS[step]}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words.
+
+    Examples
+    --------
+    >>> [duration(s) for s in (4.4, 75, 7_500, 200_000)]
+    ['4.4 s', '1 min 15 s', '2 h 5 min', '2 d 7 h']
+    """
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    for size, name, next_size, next_name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // next_size} {next_name}"
+    return f"{whole} s"
+
+
+def worst(values: xr.DataArray) -> float:
+    """Return the largest value."""
+    return float(np.max(values.to_numpy()))

@@ -14,8 +14,7 @@ from causalgia.errors import FallbackWarning
 from causalgia.predict import Predictor
 
 if TYPE_CHECKING:
-    from causalgia.predict.incremental.choices import Tried
-    from causalgia.predict.incremental.incremental_session import Incremental
+    from causalgia.predict.incremental.incremental_session import Incremental, Tried
     from causalgia.predict.torch_predictor import TorchPredictor
 
 _SECONDS, _PASSES = 1.0, 12

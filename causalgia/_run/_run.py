@@ -6,7 +6,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 
 from causalgia._run import kept_effects
 from causalgia._run.kept_effects import Ends, KeptEffects, WithEnds
-from causalgia._run.naming import names_of
 from causalgia._run.overlap import overlap_notes
-from causalgia._run.parents import shared_parents
 from causalgia._run.reduction import Reduction
-from causalgia._run.requested_contrasts import Question, question_of_trial
+from causalgia._run.requested_contrasts import Question, names_of, question_of_trial
 from causalgia._run.stored_trial import open_store
 from causalgia.analysis import Analysis
 from causalgia.design import Design
+from causalgia.design.null_model import NullModel
 from causalgia.effects.numerical_floor import floor_of
 from causalgia.errors import DegenerateWarning, DesignError, StoreError, quoted
+from causalgia.estimation.request import Grouping, require_clusters
 from causalgia.predict import Predictor
 from causalgia.sequences.fasta import Source
-from causalgia.streams import RNG
-from causalgia.trial._run import check_kinds
+from causalgia.streams import RNG, derive
+from causalgia.trial._run import Until, check_kinds, interruptible, opened, summed
 from causalgia.trial._run import run as run_and_hold
 from causalgia.trial.archive import Archive, open_archive, place_of
 from causalgia.trial.attributes import known_tasks
@@ -35,12 +35,9 @@ from causalgia.trial.capacity import memory_said, require_memory
 from causalgia.trial.execution import carried
 from causalgia.trial.in_memory import Gathered
 from causalgia.trial.in_memory import laid_out as of_units
-from causalgia.trial.looking import Until
 from causalgia.trial.progress import meter
 from causalgia.trial.setup import Begun, begin
 from causalgia.trial.stored_design import keep_design
-from causalgia.trial.storing import interruptible, opened
-from causalgia.trial.summing import summed
 from causalgia.trial.turn_plan import Plan, columns
 
 if TYPE_CHECKING:
@@ -347,3 +344,42 @@ def _warn_constant(constant: list[int], found: xr.Dataset) -> None:
         task = str(found["task"].to_numpy()[constant[0]])
         text = f"task '{task}': the predictor gives the same answer for every unit under every arm"
         warnings.warn(text, DegenerateWarning, stacklevel=4)
+
+
+_AT_ONCE = 2**16
+
+
+def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any, ...] | None:
+    """Return the parents in order of appearance, where units share them and errors are to be clustered; else None.
+
+    Raises
+    ------
+    EstimateError
+        If all units share one parent.
+
+    Warns
+    -----
+    FewClustersWarning
+        Below 20 parents.
+    """
+    if analysis.cluster == "none" or type(design.drawn).parents is NullModel.parents:
+        return None
+    parents = _in_order(design, key)
+    if len(parents) == design.n_units:
+        return None
+    names = tuple(map(str, parents))
+    require_clusters(Grouping("parent", np.arange(len(parents)), names), len(parents))
+    return parents
+
+
+def _in_order(design: Design, key: int) -> tuple[Any, ...]:
+    """Return the distinct parents of all units; units are looked at until every parent there is has been seen."""
+    null, n, stream = design.drawn, design.n_units, derive(key, "null")
+    most = len(set(getattr(null, "parent_names", range(n))))
+    seen: dict[Any, None] = {}
+    for start in range(0, n, _AT_ONCE):
+        ids = np.arange(start, min(start + _AT_ONCE, n), dtype=np.uint64)
+        seen |= dict.fromkeys(null.parents(ids, key=stream, n_units=n).tolist())
+        if len(seen) == most:
+            break
+    return tuple(seen)

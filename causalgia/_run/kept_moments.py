@@ -18,8 +18,7 @@ from causalgia._run.requested_contrasts import Question
 from causalgia.effects.control_sd import measured_in, pooled_sd
 from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
-from causalgia.numerics.sketching import Sketch, bins_within
-from causalgia.numerics.streaming import Moments, Products, Sums
+from causalgia.numerics.streaming import Moments, Products, Sketch, Sums, bins_within
 from causalgia.schema import annotate, validate
 from causalgia.types import Array
 

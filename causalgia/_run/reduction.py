@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from causalgia._run.requested_contrasts import Question
+from causalgia.effects._contrast import times
 from causalgia.effects.scales import check_scale, put_on
-from causalgia.effects.weighing import times
 from causalgia.predict import Predictor
 from causalgia.trial.attributes import known_tasks
 from causalgia.types import Array

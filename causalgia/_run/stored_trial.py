@@ -12,8 +12,8 @@ from causalgia._run import kept_effects
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
 from causalgia.trial.archive import open_archive, place_of
+from causalgia.trial.archive.journal import read_state
 from causalgia.trial.archive.layout import control
-from causalgia.trial.archive.states import read_state
 
 
 def open_store(path: str | os.PathLike[str]) -> xr.Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from dataclasses import replace
 from io import TextIOWrapper
@@ -11,9 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import causalgia
-from causalgia.cli.answering import files_of, give_answer, print_sentences
-from causalgia.cli.checking import print_check
-from causalgia.cli.cluster import Dask, Workers, client_of
 from causalgia.cli.folder import (
     DECISIONS,
     ESTIMATES,
@@ -21,6 +19,10 @@ from causalgia.cli.folder import (
     OUTCOMES,
     POSTERIOR,
     SPEC,
+    Keep,
+    Kept,
+    SameAnswers,
+    Stored,
     check_link,
     check_usable,
     drop,
@@ -29,17 +31,28 @@ from causalgia.cli.folder import (
     kept_in,
     made,
     output_folder,
+    refuse,
     refuse_taken,
+    run_into,
     write,
     write_outcomes,
 )
-from causalgia.cli.keeping import Keep, Kept, SameAnswers, Stored, refuse, run_into
-from causalgia.cli.listing import print_catalogue, print_entry
 from causalgia.cli.mpra_commands import bench
 from causalgia.cli.one_line_errors import OneLine, RopeOfTwo
-from causalgia.cli.options import analysis_of, chosen, experiment_of, rope_of, seed_of, share_of
-from causalgia.cli.predicting import predictor_of
-from causalgia.cli.tables import echo, print_answers, print_written
+from causalgia.cli.options import (
+    Dask,
+    Workers,
+    analysis_of,
+    chosen,
+    client_of,
+    experiment_of,
+    predictor_of,
+    rope_of,
+    seed_of,
+    share_of,
+)
+from causalgia.cli.shell_words import in_shell
+from causalgia.cli.tables import echo, files_of, give_answer, print_answers, print_sentences, print_written
 from causalgia.errors import DesignError
 
 if TYPE_CHECKING:
@@ -47,6 +60,8 @@ if TYPE_CHECKING:
 
     from causalgia.analysis import Analysis
     from causalgia.experiments import Experiment
+    from causalgia.predict import Predictor
+    from causalgia.trial_file import TrialSpec
 
 _DEMO = "demo"
 
@@ -434,3 +449,64 @@ def _answer_again(
     answer = replace(experiment, analysis=own).analyse(outcomes, rng=seed)
     drop(folder, DECISIONS, POSTERIOR, FOREST, *figures(folder), rewritten=files_of(answer))
     print_written(folder, *give_answer(answer, folder, all_rows=all_rows))
+
+
+def print_check(spec: TrialSpec, predictor: Predictor) -> int:
+    """Print what there is to know of a predictor before the trial of a file is run; return the exit code.
+
+    Returns
+    -------
+    int
+        0, or 1 where something failed.
+    """
+    from causalgia._check import check
+
+    control = spec.analysis.control
+    design = spec.design
+    if design.named_contrasts is None and control is not None and str(control) in design.arm_names:
+        design = replace(design, contrasts=str(control))
+    found = check(predictor, design)
+    echo(in_shell(str(found)))
+    return 0 if found.ok else 1
+
+
+_IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles", "junctions", "stream")
+
+
+def print_catalogue() -> None:
+    """Print each experiment's name and question, and what of the catalogue is a function of another shape."""
+    from causalgia import experiments
+
+    found = experiments.entries()
+    wide = max(map(len, (*found, *_IN_PYTHON)))
+    for name, entry in found.items():
+        typer.echo(f"{name:<{wide}}  {entry.question}")
+    typer.echo("\nIn Python, as causalgia.experiments.<name>:")
+    for name in _IN_PYTHON:
+        said = inspect.getdoc(getattr(experiments, name)) or ""
+        typer.echo(f"{name:<{wide}}  {said.splitlines()[0]}")
+
+
+def print_entry(name: str) -> None:
+    """Print one experiment: question, estimand, paper, and what each of its settings is, with its default.
+
+    Raises
+    ------
+    DesignError
+        If there is no such experiment; suggests the nearest.
+    """
+    from causalgia import experiments
+    from causalgia.experiments import entries
+    from causalgia.trial_file import settings_of, toml_value
+
+    if name in _IN_PYTHON:
+        summary = (inspect.getdoc(getattr(experiments, name)) or "").splitlines()[0]
+        typer.echo(f"{name}: {summary}\nIn Python alone: help(causalgia.experiments.{name})")
+        return
+    settings = settings_of(name)
+    entry = entries()[name]
+    typer.echo(f"{name}: {entry.question}\n{entry.estimand}\nhttps://doi.org/{entry.doi}\n")
+    for setting in settings:
+        value = "needed" if setting.required else "left out" if setting.default is None else toml_value(setting.default)
+        typer.echo(f"  {setting.name} ({value})\n      {setting.words}")
+    typer.echo(f"\nA file to begin with: causalgia init --experiment {name}")

@@ -145,7 +145,7 @@ def predict(
     Example:   causalgia mpra predict trial.toml --design library --out virtual
     """
     from causalgia import mpra, store
-    from causalgia.cli.predicting import predictor_of
+    from causalgia.cli.options import predictor_of
     from causalgia.trial_file import read_spec
 
     spec = read_spec(spec_file)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
 
 from causalgia.cli.folder import SPEC
-from causalgia.errors import DesignError
+from causalgia.errors import CausalgiaError, ClusterError, DesignError
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
     from causalgia.analysis import Analysis
     from causalgia.experiments import Experiment
+    from causalgia.predict import Predictor
+    from causalgia.trial_file import TrialSpec
+    from causalgia.trial_file.predictor_table import PredictorSpec
 
 
 def analysis_of(folder: Path, outcomes: xr.Dataset) -> Analysis:
@@ -97,3 +105,65 @@ def seed_of(outcomes: xr.Dataset, rng: int | None) -> int:
     if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
         raise DesignError("the outcomes have no numeric seed; give --rng 0 (or any other)")
     return int(seed)
+
+
+Dask: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="A Dask scheduler whose workers predict: tcp://host:8786."),
+]
+Workers: TypeAlias = Annotated[
+    int | None, typer.Option("--workers", metavar="N", help="Predict in N processes on this machine, at least 1.")
+]
+
+
+def client_of(dask: str | None, workers: int | None) -> AbstractContextManager[Client | None]:
+    """Return what gives a client while it is entered, or None where neither workers nor a cluster are asked for.
+
+    Raises
+    ------
+    ClusterError
+        If both are asked for; when entered, if there are no workers to be had.
+    MissingExtraError
+        When entered, if Dask distributed is not installed.
+    """
+    if dask is not None and workers is not None:
+        raise ClusterError("--dask names a cluster with workers of its own, --workers N starts workers here; give one")
+    if dask is None and workers is None:
+        return nullcontext()
+    from causalgia.workers import connected, local_cluster
+
+    return connected(dask) if dask is not None else local_cluster(workers or 0)
+
+
+def predictor_of(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
+    """Return the predictor of a file, on the device that the command line asks for where it asks for one."""
+    asked = _on_device(spec.predictor, device)
+    if asked.zoo is not None:
+        from causalgia.zoo import oracle
+
+        try:
+            return oracle(asked.zoo)
+        except CausalgiaError as error:
+            raise DesignError(f"{spec_file}: [predictor]: {error}") from error
+    from causalgia.predict import load_predictor
+
+    return load_predictor(
+        str(asked.factory),
+        weights=asked.weights,
+        tasks=asked.tasks,
+        scale=asked.scale,
+        alphabet=asked.alphabet,
+        device=asked.device,
+        batch_size=asked.batch_size,
+        announce=lambda line: typer.echo(line, err=True),
+    )
+
+
+def _on_device(asked: PredictorSpec, device: str | None) -> PredictorSpec:
+    """Return the predictor that the file asks for, on the device that the command line asks for."""
+    from causalgia.trial_file.predictor_table import check_device
+
+    if device is None:
+        return asked
+    check_device(device, zoo=asked.zoo is not None, said="--device")
+    return replace(asked, device=device)

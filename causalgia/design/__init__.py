@@ -12,7 +12,6 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.design.arms import Arm, factorial
     from causalgia.design.assignment import assign
-    from causalgia.design.copied import Copy
     from causalgia.design.design import Design
     from causalgia.design.intervention import Intervention, Sequential, Untreated
     from causalgia.design.null_model import NullModel
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from causalgia.design.patterns import merged_word
     from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
     from causalgia.design.plain_data import intervention_from_dict, null_from_dict
-    from causalgia.design.span_interventions import Ablate, Delete, Mutate, Scramble
+    from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

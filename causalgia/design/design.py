@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.checks import shown
+from causalgia.checks import positive_int, share, shown
 from causalgia.design.arms import Arm, as_arms
 from causalgia.design.assignment import check_blocks
 from causalgia.design.contrasts import Contrasts, contrasts_of
@@ -20,7 +20,6 @@ from causalgia.design.frozen_choice import Choice
 from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
-from causalgia.design.numbers import positive_int, share
 from causalgia.design.plain_data import null_from_dict
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 

@@ -7,13 +7,12 @@ import json
 from collections.abc import Iterable
 from functools import singledispatch
 
+from causalgia.checks import Span
 from causalgia.control_notes import Edit
 from causalgia.design.arms import Arm
-from causalgia.design.copied import Copy
 from causalgia.design.intervention import Intervention, Sequential
-from causalgia.design.numbers import Span
 from causalgia.design.pattern_interventions import Insert, Patterned, Placebo, PlaceboWord
-from causalgia.design.span_interventions import Ablate, Delete, Mutate, Scramble
+from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
 from causalgia.sequences.alphabet import BASES, IUPAC, reverse_complement_word
 from causalgia.sequences.motifs import Motif
 

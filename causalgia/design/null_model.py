@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import positive_int
 from causalgia.design.frozen_choice import Choice
-from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, SequenceError
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
@@ -208,7 +208,7 @@ class FromParents(FromSequences):
     @property
     def parent_names(self) -> tuple[Name, ...]:
         """The parent of each given sequence: the first one with equal dinucleotide counts, under its name."""
-        from causalgia.design.fitted import first_alike
+        from causalgia.design.null_models import first_alike
 
         names = self.parents_given.names
         return tuple(names[first] for first in first_alike(self).tolist())

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from causalgia.design.numbers import position
+from causalgia.checks import position
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, parse_word
 from causalgia.sequences.motifs import Motif

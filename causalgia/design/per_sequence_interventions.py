@@ -16,13 +16,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from causalgia.checks import shown
-from causalgia.design.fills import FILLS, drawn_fill
+from causalgia.checks import Span, position, positive_int, shown, span_of
 from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
 from causalgia.design.null_models import Genomic
-from causalgia.design.numbers import Span, position, positive_int, span_of
+from causalgia.design.span_interventions import FILLS, drawn_fill
 from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import BASES, encode
 from causalgia.types import Ints, Tokens, Units

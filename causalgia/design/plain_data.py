@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from causalgia.design.copied import Copy
 from causalgia.design.frozen_choice import reads
 from causalgia.design.intervention import Intervention, Untreated
 from causalgia.design.null_model import NullModel
@@ -13,7 +12,7 @@ from causalgia.design.null_models import NULL_MODELS
 from causalgia.design.pattern_interventions import Embed, Insert, Patterned, Placebo, PlaceboWord
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
-from causalgia.design.span_interventions import Ablate, Delete, Mutate, Scramble
+from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
 from causalgia.errors import DesignError, quoted
 
 

@@ -9,9 +9,8 @@ import numpy as np
 import xarray as xr
 
 from causalgia.effects._contrast import contrast
-from causalgia.effects.functions_of_means import check_of_means, variables, with_four
+from causalgia.effects.functions_of_means import Expansion, check_of_means, of_four_means, variables, with_four
 from causalgia.effects.labels import in_words, measured_on
-from causalgia.effects.means import Expansion, of_four_means
 from causalgia.effects.scales import OF_MEANS, Scale, on_scale
 from causalgia.schema import annotate, validate
 

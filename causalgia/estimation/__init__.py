@@ -29,15 +29,26 @@ if TYPE_CHECKING:
     from causalgia.estimation._hypotheses import hypotheses
     from causalgia.estimation._random_effects import RandomEffects, random_effects
     from causalgia.estimation._variance_components import variance_components
-    from causalgia.estimation.blocks import block_effects, settled_block_effects
-    from causalgia.estimation.crossed import between_levels, crossed_mean
-    from causalgia.estimation.crossover import Estimate, icc_anova, mean_ice, mean_of_cluster_means, stratified_mean
+    from causalgia.estimation.crossover import (
+        Estimate,
+        between_levels,
+        crossed_mean,
+        icc_anova,
+        mean_ice,
+        mean_of_cluster_means,
+        stratified_mean,
+    )
     from causalgia.estimation.effect_modification import modification, slopes
     from causalgia.estimation.incomplete import crossed_reml, from_incomplete
-    from causalgia.estimation.joint_tests import joint_test
-    from causalgia.estimation.mixed_inference import MixedFit, reml
-    from causalgia.estimation.mixed_layout import lay_out, respond
-    from causalgia.estimation.mixed_model import Variances, fit_variances
+    from causalgia.estimation.joint_tests import (
+        RandomizationTest,
+        interaction_across_scales,
+        joint_test,
+        randomization_test,
+        sign_flip_limits,
+        sign_flip_test,
+    )
+    from causalgia.estimation.mixed_model import MixedFit, Variances, fit_variances, lay_out, reml, respond
     from causalgia.estimation.parallel import (
         ArmFit,
         add_covariate_sampling,
@@ -47,17 +58,11 @@ if TYPE_CHECKING:
         residual_df,
         welch,
     )
-    from causalgia.estimation.quotients import delta_method, fieller, p_of_ratio
-    from causalgia.estimation.randomization import (
-        RandomizationTest,
-        randomization_test,
-        sign_flip_limits,
-        sign_flip_test,
-    )
+    from causalgia.estimation.parallel_estimates import block_effects, settled_block_effects
+    from causalgia.estimation.ratios import delta_method, fieller, p_of_ratio
     from causalgia.estimation.regression import Regression, WaldTest, regress, wald_htz
-    from causalgia.estimation.removable import interaction_across_scales
     from causalgia.estimation.variance_moderation import Moderated, moderate, moderate_unequal
-    from causalgia.numerics.sketching import Sketch
+    from causalgia.numerics.streaming import Sketch
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

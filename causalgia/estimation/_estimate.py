@@ -15,16 +15,14 @@ from causalgia.errors import DegenerateWarning, EstimateError, quoted
 from causalgia.estimation._from_effects import aligned
 from causalgia.estimation.arithmetic_floor import with_floor
 from causalgia.estimation.cluster_size import with_size_note
-from causalgia.estimation.crossover_estimates import check_one_unit, estimate_crossover, of_units_alone
+from causalgia.estimation.crossover_estimates import check_one_unit, estimate_crossover, of_units_alone, words_as_levels
 from causalgia.estimation.from_moments import answer_of, as_kept, has_moments, without_units
 from causalgia.estimation.magnitude import put_back, sized
 from causalgia.estimation.parallel_estimates import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
 from causalgia.estimation.request import Answer, Request, require_ci_prob, target_of, users_level
-from causalgia.estimation.words import words_as_levels
-from causalgia.numerics.moments import centred, p_and_limits
+from causalgia.numerics.moments import centred, log_p, p_and_limits
 from causalgia.numerics.row_blocks import HELD, Rows, added, by_block, in_memory, row_blocks
-from causalgia.numerics.tails import log_p
 from causalgia.schema import annotate, require_dataset, validate
 from causalgia.types import Array
 

@@ -11,11 +11,14 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
+from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
-from causalgia.estimation.individual import individual_effects
+from causalgia.estimation.crossover_estimates import settled
+from causalgia.estimation.from_moments import has_moments, needs_units
 from causalgia.estimation.request import Request, clusters, require_clusters
 from causalgia.numerics.moments import centred, group_sums
+from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
 
@@ -258,3 +261,43 @@ def _probabilities(values: Any, name: str = "quantiles") -> Array:
     if not len(probs) or not ((probs > 0) & (probs < 1)).all() or len(set(probs.tolist())) < len(probs):
         raise EstimateError(f"{name}={quoted(values)}: give different numbers between 0 and 1; for example 0.95")
     return probs
+
+
+def individual_effects(effects: xr.Dataset, what: str) -> Array:
+    """Return the ICE, shape ``(n, K, ...)``; refuse where there are none, or fewer than three units.
+
+    Parameters
+    ----------
+    effects
+        From `contrast`, or any Dataset with ``ice (unit, contrast, task[, model])``.
+    what
+        What they are needed for.
+
+    Raises
+    ------
+    EstimateError
+        For a parallel trial, for moments, for a function of means, or with one or two units.
+
+    Examples
+    --------
+    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[4.0]]])})
+    >>> individual_effects(effects, "heterogeneity").ravel()
+    array([1., 2., 4.])
+    """
+    if has_moments(effects):
+        raise needs_units(what)
+    validate(effects, "effects")
+    if "ice" not in effects:
+        raise EstimateError(
+            f"{what} needs the individual effects (ICE) of a crossover, and in a parallel trial each unit shows one "
+            'arm; run the design with assignment="crossover"'
+        )
+    scale = effects.attrs.get("transform")
+    if scale in OF_MEANS:
+        raise EstimateError(
+            f"{what} needs individual effects, and scale={quoted(scale)} has influence values of a function of means; "
+            "use scale='identity' or scale='log'"
+        )
+    if effects.sizes["unit"] < 3:
+        raise EstimateError(f"{what} needs three or more units, and there are {effects.sizes['unit']}; draw more units")
+    return settled(effects)

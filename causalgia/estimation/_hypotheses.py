@@ -14,9 +14,9 @@ from scipy import sparse
 
 from causalgia.analysis import beyond
 from causalgia.arm_weights import weights_of
+from causalgia.effects._contrast import times
 from causalgia.effects.contrast_weights import unique
 from causalgia.effects.scales import OF_MEANS
-from causalgia.effects.weighing import times
 from causalgia.errors import ContrastError, EstimateError, quoted
 from causalgia.estimation._estimate import MAX_COVARIANCE, covariance
 from causalgia.estimation._from_effects import as_estimates, require_errors
@@ -33,9 +33,8 @@ from causalgia.expressions import (
     read_hypothesis,
 )
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import p_and_limits
+from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.row_blocks import by_block
-from causalgia.numerics.tails import log_p
 from causalgia.schema import annotate, validate
 from causalgia.types import Array
 

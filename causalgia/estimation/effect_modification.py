@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.individual import individual_effects
+from causalgia.estimation._heterogeneity import individual_effects
 from causalgia.estimation.regression import regress
 from causalgia.estimation.request import Request, clusters, require_ci_prob, require_clusters, unit_name
 from causalgia.numerics.moments import centred, p_and_limits

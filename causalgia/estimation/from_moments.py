@@ -11,9 +11,8 @@ from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.crossover import Estimate, mean_of_sums
 from causalgia.estimation.crossover_estimates import refuse_parallel_choices
-from causalgia.estimation.labels import square
 from causalgia.estimation.magnitude import require_squares
-from causalgia.estimation.request import Answer, Request
+from causalgia.estimation.request import Answer, Request, square
 from causalgia.numerics.moments import skewness
 from causalgia.schema import validate
 from causalgia.types import Array

@@ -13,13 +13,12 @@ import xarray as xr
 
 from causalgia.effects._from_frame import factorized
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, quoted
-from causalgia.estimation.component_cells import Cells, identified
-from causalgia.estimation.mixed_inference import reml
+from causalgia.estimation._variance_components import Cells, identified
+from causalgia.estimation.crossover_estimates import LEAST_WORDS
+from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.request import require_ci_prob, users_level
-from causalgia.estimation.words import LEAST_WORDS
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import p_and_limits
-from causalgia.numerics.tails import log_p
+from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Codes
 

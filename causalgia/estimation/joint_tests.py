@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations, islice
+from math import comb, prod
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.errors import EstimateError
-from causalgia.estimation._estimate import covariance
+from causalgia.effects import contrast
+from causalgia.effects.scales import Scale
+from causalgia.errors import EstimateError, quoted
+from causalgia.estimation._estimate import covariance, estimate
 from causalgia.estimation._from_effects import as_estimates, require_errors
 from causalgia.estimation.regression import wald_htz
-from causalgia.types import Array
+from causalgia.numerics.moments import group_sums
+from causalgia.types import Array, Codes, Mask
 
 
 def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dataset:
@@ -94,3 +101,324 @@ def _test(ace: Array, V: Array, df: float | None) -> dict[str, float]:
         raise EstimateError(f"the covariance of the {q} contrasts is singular; drop those that others determine")
     chi2 = float(ace / sd @ np.linalg.solve(V / np.outer(sd, sd), ace / sd))
     return {"F": chi2 / q, "p": float(special.chdtrc(q, chi2))}
+
+
+#: assignments (or flips) enumerated at most
+MAX_ASSIGNMENTS = 2**22
+_SLACK = 1e-9
+_ROWS = 4_096
+
+
+@dataclass(frozen=True)
+class RandomizationTest:
+    """A statistic held against all values that randomization could have given it.
+
+    Attributes
+    ----------
+    observed
+        The statistic.
+    n_assignments
+        Assignments enumerated, the observed one included.
+    p
+        Share with an absolute statistic at least as large; ties count. Not twice the smaller tail.
+    p_greater, p_less
+        Share with a statistic at least as large, and at most as large.
+    """
+
+    observed: float
+    n_assignments: int
+    p: float
+    p_greater: float
+    p_less: float
+
+
+def randomization_test(
+    y: Array,
+    treated: Mask,
+    block: Codes | None = None,
+    *,
+    statistic: Literal["difference", "welch_t"] = "difference",
+) -> RandomizationTest:
+    """Test that no unit of a parallel trial was affected, by every assignment with the same numbers in each arm.
+
+    Exact under the sharp null hypothesis that each unit would have had the same outcome in the other arm.
+
+    Parameters
+    ----------
+    y
+        Outcomes, shape ``(n,)``.
+    treated
+        Whether each unit received the treatment, shape ``(n,)``.
+    block
+        Stratum inside which arms were randomised, 0 to B - 1, shape ``(n,)``; the statistic is then the
+        block-size-weighted difference in means.
+    statistic
+        ``"difference"`` in means, or ``"welch_t"`` (without blocks), which also holds in large samples for unequal
+        variances; where neither arm varies t is 0 for equal means, else the largest number that float64 has.
+
+    Raises
+    ------
+    EstimateError
+        If an arm is empty (in some block), there are too many assignments to enumerate, or Welch's t is asked in blocks
+        or with one unit in an arm.
+
+    References
+    ----------
+    Fisher (1935), The Design of Experiments. Janssen (1997), doi:10.1016/S0167-7152(97)00043-6.
+
+    Examples
+    --------
+    >>> randomization_test(np.array([1.0, 2.0, 3.0, 9.0]), np.array([False, False, True, True])).p
+    0.3333333333333333
+    """
+    codes = np.zeros(len(y), dtype=np.intp) if block is None else np.asarray(block)
+    parts = [np.flatnonzero(codes == b) for b in range(int(codes.max(initial=-1)) + 1)]
+    _check(y, treated, parts, statistic)
+    about = np.asarray(y, dtype=np.float64) - np.mean(y)
+    if statistic == "welch_t":
+        every = (_welch(about, rows) for rows in _assignments(len(y), int(treated.sum())))
+        return _shares(float(_welch(about, treated[None])[0]), every)
+    pieces = [_block_differences(about[part], treated[part], len(part) / len(y)) for part in parts]
+    sums = reduce(lambda a, b: (a[:, None] + b).ravel(), (every for _, every in pieces))
+    return _shares(sum(observed for observed, _ in pieces), iter([sums]))
+
+
+def _block_differences(y: Array, treated: Mask, weight: float) -> tuple[float, Array]:
+    """Return a block's weighted difference in means, as observed and under every assignment inside it."""
+    every = np.concatenate([_differences(y, rows) for rows in _assignments(len(y), int(treated.sum()))])
+    return weight * float(_differences(y, treated[None])[0]), weight * every
+
+
+def sign_flip_test(ice: Array, cluster: Codes | None = None) -> RandomizationTest:
+    """Test that ICE are symmetric about 0, by the mean ICE under all 2^G flips of whole clusters.
+
+    Parameters
+    ----------
+    ice
+        Individual causal effects of one contrast, shape ``(n,)``.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``; without it each unit is one.
+
+    Raises
+    ------
+    EstimateError
+        If there are too many flips to enumerate; `causalgia.multiplicity.sign_flip_max_t` draws them.
+
+    Examples
+    --------
+    >>> sign_flip_test(np.array([1.0, 2.0, 0.5])).p
+    0.25
+    """
+    sums = np.asarray(ice, dtype=np.float64) if cluster is None else group_sums(ice, cluster)
+    _check_number(2 ** len(sums), "flips")
+    observed = float(sums.sum() / len(ice))
+    return _shares(observed, (signs @ sums / len(ice) for signs in _signs(len(sums))))
+
+
+def sign_flip_limits(ice: Array, cluster: Codes | None = None, *, ci_prob: float = 0.95) -> tuple[float, float]:
+    """Return the ends of the shifts that `sign_flip_test` does not reject: ICE symmetric about a common delta.
+
+    An interval for the centre of symmetry, and for the ACE only where ICE are symmetric. A shift delta is not rejected
+    where the p of ``ice - delta`` exceeds ``1 - ci_prob``. For a flip that turns the clusters F the flipped mean is as
+    large as the observed one exactly where delta lies between the mean of all and that of the clusters in F, or of the
+    others; so the limits are order statistics of such means, and need no search.
+
+    Parameters
+    ----------
+    ice
+        Individual causal effects of one contrast, shape ``(n,)``.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``; without it each unit is one.
+    ci_prob
+        Probability of the interval.
+
+    Returns
+    -------
+    lower, upper
+        On the scale of `ice`.
+
+    Raises
+    ------
+    EstimateError
+        If so few clusters cannot reject any shift at `ci_prob`, or there are too many flips to enumerate.
+
+    References
+    ----------
+    Hodges & Lehmann (1963), doi:10.1214/aoms/1177704172.
+
+    Examples
+    --------
+    >>> sign_flip_limits(np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))
+    (1.0, 6.0)
+    """
+    if isinstance(ci_prob, bool) or not 0 < ci_prob < 1:
+        raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between 0 and 1; for example ci_prob=0.95")
+    sums = np.asarray(ice, dtype=np.float64) if cluster is None else group_sums(ice, cluster)
+    sizes = np.ones(len(sums)) if cluster is None else np.bincount(cluster).astype(float)
+    n_flips = 2 ** len(sums)
+    _check_number(n_flips, "flips")
+    rank = int(np.floor(n_flips * (1 - ci_prob) / 2 * (1 + 1e-12)))
+    if rank < 1:
+        raise EstimateError(
+            f"{len(sums)} clusters have {n_flips} flips, which reject no shift at ci_prob={ci_prob:g}; "
+            "draw more clusters"
+        )
+    centre = sums.sum() / sizes.sum()
+    about = sums - centre * sizes
+    means = np.sort(np.concatenate([_turned_means(signs, about, sizes) for signs in _signs(len(sums))]))
+    return float(centre + means[rank - 1]), float(centre + means[-rank])
+
+
+def _turned_means(signs: Array, sums: Array, sizes: Array) -> Array:
+    """Return, for each flip that turns some clusters and not all, the mean over those that it turns."""
+    turned = (signs < 0).astype(float)
+    units = turned @ sizes
+    some = (units > 0) & (units < sizes.sum())
+    return np.asarray((turned[some] @ sums) / units[some])
+
+
+def _signs(n: int) -> Iterator[Array]:
+    for start in range(0, 2**n, _ROWS):
+        which = np.arange(start, min(start + _ROWS, 2**n), dtype=np.int64)[:, None]
+        yield 1.0 - 2.0 * ((which >> np.arange(n)) & 1).astype(np.float64)
+
+
+def _assignments(n: int, n_treated: int) -> Iterator[Mask]:
+    """Yield every choice of `n_treated` among n, shape ``(b, n)``."""
+    every = combinations(range(n), n_treated)
+    while chosen := list(islice(every, _ROWS)):
+        rows = np.zeros((len(chosen), n), dtype=bool)
+        np.put_along_axis(rows, np.asarray(chosen, dtype=np.intp), True, axis=1)
+        yield rows
+
+
+def _differences(y: Array, rows: Mask) -> Array:
+    n_treated = rows.sum(axis=1)
+    total = rows @ y
+    return np.asarray(total / n_treated - (y.sum() - total) / (len(y) - n_treated))
+
+
+def _welch(y: Array, rows: Mask) -> Array:
+    n1, n0 = rows.sum(axis=1), (~rows).sum(axis=1)
+    difference = _differences(y, rows)
+    variance = _variance(y, rows) / n1 + _variance(y, ~rows) / n0
+    t = np.where(difference == 0, 0.0, np.sign(difference) * np.finfo(float).max)
+    return np.asarray(np.divide(difference, np.sqrt(variance), out=t, where=variance > 1e-24 * (y**2).mean()))
+
+
+def _variance(y: Array, rows: Mask) -> Array:
+    n = rows.sum(axis=1)
+    mean = rows @ y / n
+    return np.asarray((np.where(rows, y - mean[:, None], 0.0) ** 2).sum(axis=1) / (n - 1))
+
+
+def _shares(observed: float, blocks: Iterator[Array]) -> RandomizationTest:
+    slack = _SLACK * abs(observed)
+    counts, n = np.zeros(3, dtype=np.int64), 0
+    for block in blocks:
+        n += len(block)
+        counts += [
+            np.count_nonzero(np.abs(block) >= abs(observed) - slack),
+            np.count_nonzero(block >= observed - slack),
+            np.count_nonzero(block <= observed + slack),
+        ]
+    return RandomizationTest(observed, n, *(counts / n).tolist())
+
+
+def _check(y: Array, treated: Mask, parts: list[Codes], statistic: str) -> None:
+    if statistic not in ("difference", "welch_t"):
+        raise EstimateError(f"statistic={quoted(statistic)} is neither 'difference' nor 'welch_t'")
+    if not parts or not np.isfinite(y).all():
+        raise EstimateError("the outcomes are empty or not finite; nothing can be tested")
+    least = 1 if statistic == "difference" else 2
+    if statistic == "welch_t" and len(parts) > 1:
+        raise EstimateError("statistic='welch_t' is for trials without blocks; use statistic='difference'")
+    for b, part in enumerate(parts):
+        n = int(treated[part].sum())
+        if min(n, len(part) - n) < least:
+            raise EstimateError(
+                f"block {b} has {n} treated and {len(part) - n} control units; {least} or more of each are needed"
+            )
+    _check_number(prod(comb(len(part), int(treated[part].sum())) for part in parts), "assignments")
+
+
+def _check_number(n: int, what: str) -> None:
+    if n > MAX_ASSIGNMENTS:
+        raise EstimateError(
+            f"there are {n:.3g} {what}, more than the {MAX_ASSIGNMENTS:,} that are enumerated; use the t of "
+            "cg.estimate, or draw flips with causalgia.multiplicity.sign_flip_max_t"
+        )
+
+
+_KEPT = ["ace", "se", "df", "p", "lower", "upper"]
+
+
+def interaction_across_scales(
+    outcomes: xr.Dataset,
+    *,
+    interaction: Sequence[str],
+    scales: Sequence[Scale] = ("identity", "log_of_means"),
+    cluster: str | None = "auto",
+    ci_prob: float = 0.95,
+) -> xr.Dataset:
+    """Estimate one interaction on several scales, and say whether its sign survives on all of them.
+
+    Effects that add on one scale interact on another: an interaction that keeps its sign on the additive and on the
+    log scale is not an artefact of that choice, and one that does not may be *removed* by it.
+
+    Parameters
+    ----------
+    outcomes
+        Of a crossover or a parallel trial, from `causalgia.run` or `from_frame`.
+    interaction
+        Names of two or more two-level factors, as in `contrast`.
+    scales
+        Two or more scales of `contrast`.
+    cluster, ci_prob
+        As in `estimate`.
+
+    Returns
+    -------
+    Dataset
+        ``ace, se, df, p, lower, upper (scale, contrast, task[, model])``, each on its own scale, and ``survives
+        (contrast, task[, model])``: the intervals of all scales lie on the same side of no effect.
+
+    Raises
+    ------
+    EstimateError
+        With fewer than two scales.
+    ContrastError
+        If a factor is unknown, or a scale is impossible for the outcomes.
+
+    References
+    ----------
+    Loftus (1978), doi:10.3758/BF03197461.
+
+    Examples
+    --------
+    >>> y = np.array([[1.0, 2.0, 3.0, 6.0], [2.0, 4.1, 6.1, 12.0], [1.5, 3.1, 4.4, 9.0], [1.0, 1.9, 3.0, 6.1]])
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task"), y[:, :, None])},
+    ...     coords={"arm": ["0", "A", "B", "AB"], "a": ("arm", [0, 1, 0, 1]), "b": ("arm", [0, 0, 1, 1])},
+    ... )
+    >>> found = interaction_across_scales(outcomes.assign_coords(task=["K562"]), interaction=["a", "b"]).squeeze()
+    >>> found["ace"].values.round(2), bool(found["survives"])  # effects multiply
+    (array([ 2.75, -0.01]), False)
+    """
+    if isinstance(scales, str) or len(set(scales)) < 2:
+        raise EstimateError(
+            f"scales={quoted(scales)}: give two or more different scales, such as 'identity', 'log_of_means'"
+        )
+    found = [
+        estimate(contrast(outcomes, interaction=interaction, scale=scale), cluster=cluster, ci_prob=ci_prob)
+        for scale in scales
+    ]
+    if "se" not in found[0]:
+        raise EstimateError("one unit gives no interval, so nothing is known of other scales; draw more units")
+    nulls = [e.attrs.get("null_value", 0.0) for e in found]
+    above = np.all([(e["lower"] > null).to_numpy() for e, null in zip(found, nulls, strict=True)], axis=0)
+    below = np.all([(e["upper"] < null).to_numpy() for e, null in zip(found, nulls, strict=True)], axis=0)
+    out = xr.concat([e[_KEPT].drop_attrs() for e in found], dim="scale").assign_coords(scale=list(scales))
+    out["survives"] = (found[0]["ace"].dims, above | below)
+    said = {"ci_prob": found[0].attrs["ci_prob"], "interaction": ":".join(interaction)}
+    return out.assign_attrs(said | {"contrast_scales": [e.attrs["contrast_scale"] for e in found]})

@@ -8,17 +8,19 @@ diagonal of the ratios s_j / s_e, regular where a variance is 0.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import combinations
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.sparse.linalg import SuperLU, splu
 
-from causalgia.errors import EstimateError
-from causalgia.estimation.mixed_layout import Table, factored
-from causalgia.types import Array
+from causalgia.errors import EstimateError, quoted
+from causalgia.types import Array, Codes
 
 #: least residual variance, as a share of the variance of y: below it the residual counts as 0
 FLOOR = 1e-10
@@ -56,7 +58,7 @@ def fit_variances(table: Table) -> Variances:
 
     Examples
     --------
-    >>> from causalgia.estimation.mixed_layout import lay_out, respond
+    >>> from causalgia.estimation.mixed_model import lay_out, respond
     >>> layout = lay_out(np.ones((6, 1)), {"unit": np.array([0, 0, 1, 1, 2, 2])})
     >>> fit_variances(respond(layout, np.array([1.0, 2.0, 2.0, 4.0, 6.0, 8.0]))).variance.round(4)
     array([7.3333, 1.5   ])
@@ -200,3 +202,375 @@ def _minque(table: Table) -> Array:
     squares = [(np.asarray(Z.T @ table.y) ** 2).sum() for Z in layout.blocks] + [table.y @ table.y]
     norm = np.sqrt(np.diagonal(layout.gram))
     return np.asarray(np.linalg.solve(layout.gram / np.outer(norm, norm), np.array(squares) / norm) / norm)
+
+
+@dataclass(frozen=True)
+class MixedFit:
+    """Fixed effects and variance components by restricted maximum likelihood.
+
+    Attributes
+    ----------
+    names
+        The groupings in the order given, then ``"residual"``: J + 1 names.
+    variance, variance_se
+        Variances and their standard errors, shape ``(J + 1,)``, on the squared scale of the data. With Satterthwaite's
+        degrees of freedom a variance at its bound counts as known and has 0.
+    singular
+        Whether a variance lies on its bound, 0.
+    beta, se, df
+        Fixed effects, shape ``(p,)``, with standard errors and degrees of freedom of their t.
+    covariance
+        Covariance of the fixed effects, shape ``(p, p)``, adjusted where `method` is ``"kenward_roger"``.
+    criterion
+        Minus twice the restricted log likelihood.
+    method
+        ``"satterthwaite"`` or ``"kenward_roger"``.
+    """
+
+    names: tuple[str, ...]
+    variance: Array
+    variance_se: Array
+    singular: bool
+    beta: Array
+    se: Array
+    df: Array
+    covariance: Array
+    criterion: float
+    method: str
+
+
+def reml(
+    y: Array,
+    X: Array,
+    groups: Mapping[str, Codes],
+    *,
+    df: Literal["satterthwaite", "kenward_roger"] = "satterthwaite",
+) -> MixedFit:
+    """Fit random intercepts, crossed or nested, by restricted maximum likelihood (REML), bounded at 0.
+
+    Closed-form starts (MINQUE with weights 0: analysis of variance where the table is balanced), then projected
+    steps by the average information, with exact scores by complex differentiation. Satterthwaite's degrees of freedom
+    take the observed information about the variances, Kenward and Roger's the expected one, with their adjusted
+    covariance.
+
+    Parameters
+    ----------
+    y
+        Response, shape ``(N,)``.
+    X
+        Fixed effects, shape ``(N, p)``, of full rank.
+    groups
+        Grouping name -> level of each row, 0 to q_j - 1, shape ``(N,)``.
+    df
+        How the degrees of freedom (and standard errors) of the fixed effects are found. ``"kenward_roger"`` forms
+        dense matrices of the size of the random effects: up to 3,000 of them.
+
+    Raises
+    ------
+    EstimateError
+        If shapes disagree, values are not finite, X is not of full rank, groupings cannot be told apart from each
+        other or from the residual, or no maximum is found.
+
+    References
+    ----------
+    Patterson & Thompson (1971), doi:10.1093/biomet/58.3.545. Gilmour, Thompson & Cullis (1995), doi:10.2307/2533274.
+    Squire & Trapp (1998), doi:10.1137/S003614459631241X. Rao (1971), doi:10.1016/0047-259X(71)90001-7. Bertsekas
+    (1982), doi:10.1137/0320018. Kenward & Roger (1997), doi:10.2307/2533558. Giesbrecht & Burns (1985),
+    doi:10.2307/2530872.
+
+    Examples
+    --------
+    >>> y = np.array([1.0, 2.0, 2.0, 4.0, 6.0, 8.0])
+    >>> fit = reml(y, np.ones((6, 1)), {"unit": np.array([0, 0, 1, 1, 2, 2])})
+    >>> fit.names, fit.variance.round(4)
+    (('unit', 'residual'), array([7.3333, 1.5   ]))
+    >>> fit.beta.round(4), fit.se.round(4), fit.df.round(4)
+    (array([3.8333]), array([1.6415]), array([2.]))
+    """
+    if df not in ("satterthwaite", "kenward_roger"):
+        raise EstimateError(f"df={quoted(df)} is neither 'satterthwaite' nor 'kenward_roger'")
+    table = respond(lay_out(X, groups), y)
+    if table.scale == 0:
+        raise EstimateError("the fixed effects fit y exactly: nothing varies, and every variance component is 0")
+    theta = maximise(table)
+    at = Point(table, theta)
+    inverse: Array = np.asarray(np.linalg.inv(at.layout.R))
+    plain, beta = inverse @ at.fixed @ inverse.T, table.start + table.scale * (inverse @ at.shift)
+    covariance, spread = (plain, _observed(at)) if df == "satterthwaite" else _kenward_roger(at, inverse)
+    slopes = _slopes(at, inverse)
+    dfs = 2 * np.diagonal(plain) ** 2 / np.einsum("pi,ij,pj->p", slopes, spread, slopes)
+    units, n = table.scale**2, len(table.y) - len(beta)
+    criterion = float(at.criterion + 2 * np.log(np.abs(np.diagonal(at.layout.R))).sum() + n * np.log(2 * np.pi * units))
+    zero = at.at_bound
+    return MixedFit(
+        names=(*at.layout.names, "residual"),
+        variance=np.where(zero, 0.0, theta) * units,
+        variance_se=np.sqrt(np.diagonal(spread)) * units,
+        singular=bool(zero.any()),
+        beta=beta,
+        se=np.sqrt(np.diagonal(covariance)) * table.scale,
+        df=dfs,
+        covariance=covariance * units,
+        criterion=criterion,
+        method=df,
+    )
+
+
+def _slopes(at: Point, inverse: Array) -> Array:
+    """Slope of each fixed effect's variance in each variance component, shape ``(p, J + 1)``."""
+    x = at.inverse_times(at.layout.Q) @ at.fixed @ inverse.T
+    parts = [(np.asarray(Z.T @ x) ** 2).sum(axis=0) for Z in at.layout.blocks]
+    return np.column_stack([*parts, (x**2).sum(axis=0)])
+
+
+def _observed(at: Point) -> Array:
+    """Covariance of the variances inside their bounds, by the observed information.
+
+    By the average one where that is not definite or there is no residual.
+    """
+    free = ~at.at_bound
+    moves = 1e-4 * np.minimum(at.theta, 1 / np.sqrt(2 * np.diagonal(at.average_information)))[free]
+    columns = []
+    for j, move in zip(np.flatnonzero(free), moves, strict=True):
+        away = np.where(np.arange(len(free)) == j, move, 0.0)
+        columns.append((Point(at.table, at.theta + away).score - Point(at.table, at.theta - away).score) / (4 * move))
+    hessian = np.zeros((len(free), len(free)))
+    hessian[:, free] = np.array(columns).T
+    hessian[~free] = 0.0
+    hessian = (hessian + hessian.T) / 2
+    inner = hessian[np.ix_(free, free)] * np.outer(moves, moves)
+    definite = bool(at.not_exact[-1] and np.linalg.eigvalsh(inner / np.abs(inner).max())[0] > 0)
+    return inverse_information(hessian if definite else at.average_information, free)
+
+
+def _kenward_roger(at: Point, inverse: Array) -> tuple[Array, Array]:
+    """Return the fixed effects' adjusted covariance, and the variances' covariance by the expected information."""
+    q = len(at.ratio)
+    if q > 3_000:
+        raise EstimateError(f"{q} random effects are too many for df='kenward_roger'; use df='satterthwaite'")
+    P, Q = _moment_matrices(at)
+    traces = _traces(at)
+    F = at.fixed
+    J = len(P)
+    corrected = np.array([[Q[i][j] - P[i] @ F @ P[j] for j in range(J)] for i in range(J)])
+    lost = [[2 * np.trace(F @ Q[i][j]) - np.trace(F @ P[i] @ F @ P[j]) for j in range(J)] for i in range(J)]
+    W = inverse_information((traces - np.array(lost)) / 2, at.not_exact)
+    adjusted = F + 2 * F @ np.einsum("ij,ijab->ab", W, corrected) @ F
+    return inverse @ adjusted @ inverse.T, W
+
+
+def _moment_matrices(at: Point) -> tuple[list[Array], list[list[Array]]]:
+    """``X'V^-1 V_i V^-1 X`` (their P_i with the other sign) and ``X'V^-1 V_i V^-1 V_j V^-1 X``."""
+    x = at.inverse_times(at.layout.Q)
+    parts = [*(Z @ (Z.T @ x) for Z in at.layout.blocks), x]
+    solved = [at.inverse_times(part) for part in parts]
+    return [x.T @ part for part in parts], [[part.T @ other for other in solved] for part in parts]
+
+
+def _traces(at: Point) -> Array:
+    """``tr(V^-1 V_i V^-1 V_j)``, shape ``(J + 1, J + 1)``."""
+    owner, A = at.layout.owner, at.layout.cross.toarray()
+    K = np.eye(len(owner)) - at.ratio[:, None] * at.lu.solve(A)
+    pairs, alone = (A @ K) ** 2, np.diagonal(K.T @ A @ K)
+    J = len(at.layout.names)
+    out = np.empty((J + 1, J + 1))
+    out[:J, :J] = [[pairs[np.ix_(owner == i, owner == j)].sum() for j in range(J)] for i in range(J)]
+    out[:J, J] = out[J, :J] = [alone[owner == j].sum() for j in range(J)]
+    out[J, J] = len(at.table.y) - len(owner) + (K * K.T).sum()
+    return np.asarray(out / at.residual**2)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Fixed effects and groupings, without a response.
+
+    Attributes
+    ----------
+    Q, R
+        The orthonormal and the triangular part of the fixed effects, shapes ``(N, p)`` and ``(p, p)``.
+    Z
+        Indicators of the levels of all groupings, shape ``(N, q)``, in an order that keeps its factors sparse.
+    owner
+        Grouping of each column of Z, shape ``(q,)``.
+    names
+        Names of the J groupings.
+    """
+
+    Q: Array
+    R: Array
+    Z: sparse.csr_array
+    owner: Codes
+    names: tuple[str, ...]
+
+    @cached_property
+    def cross(self) -> sparse.csc_array:
+        """``Z'Z``, shape ``(q, q)``."""
+        return sparse.csc_array(self.Z.T @ self.Z)
+
+    @cached_property
+    def blocks(self) -> list[sparse.csr_array]:
+        """The columns of Z that belong to each grouping."""
+        return [sparse.csr_array(self.Z[:, np.flatnonzero(self.owner == j)]) for j in range(len(self.names))]
+
+    @cached_property
+    def gram(self) -> Array:
+        """``tr(M V_i M V_j)`` with ``M = I - QQ'`` and the residual last, shape ``(J + 1, J + 1)``."""
+        shadows = [np.asarray(Z.T @ self.Q) for Z in self.blocks]
+        n, p = self.Q.shape
+        gram = np.full((len(shadows) + 1, len(shadows) + 1), float(n - p))
+        for i, (Z, S) in enumerate(zip(self.blocks, shadows, strict=True)):
+            gram[i, -1] = gram[-1, i] = Z.sum() - (S**2).sum()
+            for j in range(i + 1):
+                gram[i, j] = gram[j, i] = _overlap(Z, S, self.blocks[j], shadows[j])
+        return gram
+
+
+@dataclass(frozen=True)
+class Table:
+    """A response over a layout, on a scale where its residuals from the fixed effects have variance 1.
+
+    Attributes
+    ----------
+    layout
+        Fixed effects and groupings.
+    y
+        Residuals of least squares, divided by `scale`, shape ``(N,)``; 0 where the fixed effects fit exactly.
+    start
+        Coefficients of least squares, shape ``(p,)``, on the scale of the data.
+    scale
+        Standard deviation of the residuals of least squares, 0 where they are none but rounding.
+    """
+
+    layout: Layout
+    y: Array
+    start: Array
+    scale: float
+
+    @cached_property
+    def sides(self) -> Array:
+        """``[Q, y]``, shape ``(N, p + 1)``."""
+        return np.column_stack([self.layout.Q, self.y])
+
+    @cached_property
+    def projected(self) -> Array:
+        """``Z' [Q, y]``, shape ``(q, p + 1)``."""
+        return np.asarray(self.layout.Z.T @ self.sides)
+
+
+def lay_out(X: Array, groups: Mapping[str, Codes]) -> Layout:
+    """Check fixed effects and groupings and factor what every response shares.
+
+    Examples
+    --------
+    >>> lay_out(np.ones((3, 1)), {"unit": np.array([0, 0, 1])}).owner
+    array([0, 0])
+    """
+    X = np.asarray(X, dtype=np.float64)
+    _check(X, groups)
+    Q, R = np.linalg.qr(X)
+    if np.abs(np.diagonal(R)).min() <= 1e-10 * np.abs(R).max():
+        raise EstimateError("the columns of X are not of full rank; leave out those that are sums of others")
+    Z = sparse.csr_array(sparse.hstack([_indicators(codes) for codes in groups.values()], format="csr"))
+    owner = np.concatenate([np.full(codes.max() + 1, j) for j, codes in enumerate(groups.values())]).astype(np.intp)
+    order = _elimination_order(Z)
+    return _told_apart(Layout(Q, R, sparse.csr_array(Z[:, order]), owner[order], tuple(groups)))
+
+
+def _told_apart(layout: Layout) -> Layout:
+    """Refuse groupings whose variances no quadratic form of the residuals can tell apart."""
+    whole = np.array([(np.asarray(Z.sum(axis=0)) ** 2).sum() for Z in layout.blocks] + [len(layout.Q)])
+    left = np.diagonal(layout.gram)
+    norm = np.sqrt(np.where(left > 1e-12 * whole, left, 1.0))
+    if (left <= 1e-12 * whole).any() or np.linalg.cond(layout.gram / np.outer(norm, norm)) > 1e12:
+        raise EstimateError(
+            f"the groupings {', '.join(map(quoted, layout.names))}, the fixed effects and the residual cannot be told "
+            "apart by these rows; leave one out or add rows"
+        )
+    return layout
+
+
+def respond(layout: Layout, y: Array) -> Table:
+    """Check a response and bring it to the scale of its residuals.
+
+    Examples
+    --------
+    >>> layout = lay_out(np.ones((3, 1)), {"unit": np.array([0, 0, 1])})
+    >>> respond(layout, np.array([1.0, 2.0, 6.0])).start
+    array([3.])
+    """
+    y, (n, p) = np.asarray(y, dtype=np.float64), layout.Q.shape
+    if y.shape != (n,):
+        raise EstimateError(f"y has shape {y.shape} and X has {n} rows; give one value for each row")
+    if not np.isfinite(y).all():
+        raise EstimateError("y has values that are not finite; leave those rows out or repair them")
+    near = y - y[0]
+    residuals = near - layout.Q @ (layout.Q.T @ near)
+    residuals -= layout.Q @ (layout.Q.T @ residuals)
+    scale = float(np.sqrt((residuals**2).sum() / (n - p)))
+    scale = 0.0 if scale <= 1e-14 * np.abs(near).max() else scale
+    start = np.linalg.solve(layout.R, layout.Q.T @ near) + np.linalg.solve(layout.R, layout.Q.T @ np.full(n, y[0]))
+    return Table(layout, residuals / scale if scale > 0 else np.zeros(n), start, scale)
+
+
+def _elimination_order(Z: sparse.csr_array) -> npt.NDArray[Any]:
+    """Order of the random effects that fills little, found once: it costs more than a factorisation."""
+    M = sparse.csc_array(Z.T @ Z + sparse.eye_array(Z.shape[1]))
+    return np.argsort(factored(M, "MMD_AT_PLUS_A").perm_c)
+
+
+def factored(M: sparse.csc_array, order: Literal["NATURAL", "MMD_AT_PLUS_A"] = "NATURAL") -> SuperLU:
+    """Factor a matrix that is similar to a positive definite one, without pivoting."""
+    return splu(M, permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+
+
+def _check(X: Array, groups: Mapping[str, Codes]) -> None:
+    if X.ndim != 2 or not np.isfinite(X).all():
+        raise EstimateError(f"X has shape {X.shape} or values that are not finite; give finite numbers of shape (N, p)")
+    if not groups:
+        raise EstimateError("no groupings: give at least one, for example {'unit': codes}")
+    if len(X) <= X.shape[1] + 1:
+        raise EstimateError(f"{len(X)} rows for {X.shape[1]} fixed effects leave no spread; more rows are needed")
+    for name, codes in groups.items():
+        _check_grouping(name, np.asarray(codes), len(X))
+    for one, other in combinations(groups, 2):
+        if same_partition(np.asarray(groups[one]), np.asarray(groups[other])):
+            raise EstimateError(f"the groupings {quoted(one)} and {quoted(other)} are the same; leave one of them out")
+
+
+def _check_grouping(name: str, codes: npt.NDArray[Any], n: int) -> None:
+    if codes.shape != (n,) or codes.dtype.kind not in "iu":
+        raise EstimateError(
+            f"grouping {quoted(name)} has shape {codes.shape} and dtype {codes.dtype}; give {n} integers"
+        )
+    levels = np.unique(codes)
+    if levels[0] != 0 or levels[-1] != len(levels) - 1:
+        raise EstimateError(f"grouping {quoted(name)}: the levels are not 0 to {len(levels) - 1}; use pandas.factorize")
+    if len(levels) < 2:
+        raise EstimateError(
+            f"grouping {quoted(name)} has one level, which gives no variance; leave it out or add levels"
+        )
+    if len(levels) == n:
+        raise EstimateError(f"grouping {quoted(name)} has one row for each level: it is the residual; leave it out")
+
+
+def same_partition(one: Codes, other: Codes) -> bool:
+    """Return whether two groupings put the same rows together.
+
+    Examples
+    --------
+    >>> same_partition(np.array([0, 0, 1]), np.array([1, 1, 0]))
+    True
+    """
+    pairs = len(np.unique(one * (other.max() + 1) + other))
+    return bool(pairs == one.max() + 1 == other.max() + 1)
+
+
+def _indicators(codes: Codes) -> sparse.csr_array:
+    n = len(codes)
+    return sparse.csr_array((np.ones(n), (np.arange(n), codes)))
+
+
+def _overlap(Z: sparse.csr_array, S: Array, other: sparse.csr_array, T: Array) -> float:
+    """``|| Z' (I - QQ') other ||^2`` with S = Z'Q and T = other'Q."""
+    both = sparse.csr_array(Z.T @ other)
+    return float((both.multiply(both)).sum() - 2 * np.sum(S * (both @ T)) + np.sum((S.T @ S) * (T.T @ T)))

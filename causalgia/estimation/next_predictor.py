@@ -10,8 +10,7 @@ import scipy
 import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.crossed import interaction_of
-from causalgia.estimation.crossover import Estimate, from_factor, mean_ice
+from causalgia.estimation.crossover import Estimate, from_factor, interaction_of, mean_ice
 from causalgia.estimation.variance_moderation import Moderated
 from causalgia.numerics.moments import root_sum_squares
 from causalgia.types import Array, Codes
@@ -48,7 +47,7 @@ def next_level(ice: Array, cluster: Codes | None = None, *, between: Moderated |
     cluster
         Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
     between
-        From `causalgia.estimation.crossed.between_levels`: variances between the levels' means moderated over
+        From `causalgia.estimation.crossover.between_levels`: variances between the levels' means moderated over
         contrasts, to be used for the sample's own, with their degrees of freedom. The interval then has its probability
         on average over the contrasts, and less where the levels differ most.
 

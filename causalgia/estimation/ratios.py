@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
+from scipy import special
 
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import Estimate
 from causalgia.estimation.request import Answer, Request, grouping
-from causalgia.estimation.working import COLUMNS, clear_from, working
-from causalgia.numerics.moments import p_and_limits
-from causalgia.numerics.tails import log_p
+from causalgia.estimation.transformed_t import untransformed
+from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.types import Array, Mask
 
 Limits = tuple[Array, Array, Array, dict[str, Array | Mask]]
@@ -217,3 +217,253 @@ def _refuse_unequal_blocks(effects: xr.Dataset, request: Request) -> None:
                 f"in a {name}, so means over {name}s are not the arms' means; drop_vars({quoted(name)}), or use "
                 "scale='identity'"
             )
+
+
+def delta_method(gradient: Array, covariance: Array) -> Array:
+    """Return the standard error of a smooth function of estimates, ``sqrt(g' V g)``.
+
+    Parameters
+    ----------
+    gradient
+        Derivatives of the function by each of A estimates, at the estimates, shape ``(A, ...)``.
+    covariance
+        Their covariance V, shape ``(A, A, ...)``.
+
+    Returns
+    -------
+    array
+        Shape ``(...)``, on the scale of the function.
+
+    References
+    ----------
+    Oehlert (1992), doi:10.2307/2684406.
+
+    Examples
+    --------
+    >>> delta_method(np.array([1 / 2.0, -1 / 4.0]), np.diag([0.04, 0.16])).round(6)  # log(2) - log(4)
+    np.float64(0.141421)
+    """
+    variance = np.einsum("a...,ab...,b...->...", gradient, covariance, gradient)
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))[()]
+
+
+def fieller(
+    numerator: Array, denominator: Array, variances: tuple[Array, Array, Array], df: Array, ci_prob: float | Array
+) -> tuple[Array, Array, Mask]:
+    """Return Fieller's limits of a ratio of two means, exact for normal means whatever the denominator.
+
+    The ratios theta that the t test of ``numerator - theta denominator = 0`` does not reject. Where the denominator
+    itself is not significant, ``g = t^2 v_dd / d^2 >= 1``, they reach to infinity on one side or both, and the interval
+    given is the whole line.
+
+    Parameters
+    ----------
+    numerator, denominator
+        Estimated means, shape ``(...)``.
+    variances
+        Variance of the numerator, covariance, variance of the denominator, shape ``(...)`` each.
+    df
+        Degrees of freedom, shape ``(...)``.
+    ci_prob
+        Probability of the set, broadcast against the means.
+
+    Returns
+    -------
+    lower, upper, unbounded
+        Shape ``(...)`` each.
+
+    References
+    ----------
+    Fieller (1954), doi:10.1111/j.2517-6161.1954.tb00159.x.
+
+    Examples
+    --------
+    >>> lower, upper, unbounded = fieller(
+    ...     np.array([2.0, 2.0]), np.array([1.0, 0.1]), (np.full(2, 0.04), np.zeros(2), np.full(2, 0.01)), 20.0, 0.95
+    ... )
+    >>> lower.round(4), upper.round(4), unbounded
+    (array([1.4809,   -inf]), array([2.7011,    inf]), array([False,  True]))
+    """
+    v_nn, v_nd, v_dd = variances
+    t2 = special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) ** 2
+    a, b, c = denominator**2 - t2 * v_dd, numerator * denominator - t2 * v_nd, numerator**2 - t2 * v_nn
+    unbounded = np.asarray(a <= 0)
+    root, size = np.sqrt(np.maximum(b**2 - a * c, 0.0)), np.where(unbounded, 1.0, a)
+    return np.where(unbounded, -np.inf, (b - root) / size), np.where(unbounded, np.inf, (b + root) / size), unbounded
+
+
+def p_of_ratio(
+    numerator: Array, denominator: Array, variances: tuple[Array, Array, Array], df: Array, null: float = 1.0
+) -> Array:
+    """Return the two-sided p of ``numerator = null * denominator``, which belongs to `fieller`'s limits.
+
+    Parameters
+    ----------
+    numerator, denominator, variances, df
+        As in `fieller`.
+    null
+        The ratio that is tested.
+
+    Examples
+    --------
+    >>> v = (np.array(0.04), np.array(0.0), np.array(0.01))
+    >>> p_of_ratio(np.array(2.0), np.array(1.0), v, np.array(20.0)).round(5)
+    np.float64(0.00023)
+    """
+    v_nn, v_nd, v_dd = variances
+    gap, spread = numerator - null * denominator, v_nn - 2 * null * v_nd + null**2 * v_dd
+    return p_and_limits(gap, np.sqrt(np.maximum(spread, 0.0)), df, 0.5)[0][()]
+
+
+UNCLEAR = 0.1
+"""Fieller's g = (t se / mean)^2 beyond which a mean is not clearly away from 0."""
+COLUMNS = ("unbounded", "divisor_covariance", "divisor_variance")
+"""What estimates of a quotient keep: open limits; the error of its divisor, as `Working` has it."""
+
+
+def clear_from(df: Array | float, ci_prob: float | Array) -> Array:
+    """Return how many standard errors from 0 a mean is clear of it: ``t / sqrt(0.1)``.
+
+    Examples
+    --------
+    >>> clear_from(np.array([np.inf, 19.0, 4.0]), 0.95).round(1)
+    array([6.2, 6.6, 8.8])
+    """
+    return np.asarray(special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) / np.sqrt(UNCLEAR))
+
+
+@dataclass(frozen=True)
+class Working:
+    """Estimates, and the scale on which each one's error is that of a t; every array has the shape of `ace`.
+
+    Attributes
+    ----------
+    ace, se, df
+        As estimated, on the scale of the contrast.
+    logs
+        Whether the logarithm is worked on: a ratio of two means that are both clearly away from 0.
+    unclear
+        Whether a mean of a quotient is not clear of 0 (`clear_from`), or a ratio is negative: Fieller's.
+    divisor
+        Covariance of the relative error of the divisor with the error of the quotient, and its variance; 0 unless
+        unclear.
+    """
+
+    ace: Array
+    se: Array
+    df: Array
+    logs: Mask
+    unclear: Mask
+    divisor: tuple[Array, Array]
+
+    @property
+    def centre(self) -> Array:
+        """The effects on their working scales."""
+        return self.put(self.ace)
+
+    @property
+    def error(self) -> Array:
+        """Standard errors on the working scales."""
+        return np.asarray(self.se / np.where(self.logs, self.ace, 1.0))
+
+    def put(self, value: Array | float) -> Array:
+        """Put effects on the working scales; a ratio of 0 and less is -inf."""
+        value = np.broadcast_to(value, self.ace.shape)
+        positive = self.logs & (value > 0)
+        return np.where(positive, np.log(np.where(positive, value, 1.0)), np.where(self.logs, -np.inf, value))
+
+    def back(self, value: Array) -> Array:
+        """Put numbers on the working scales back on that of the contrast."""
+        with np.errstate(over="ignore"):
+            return np.where(self.logs, np.exp(np.where(self.logs, value, 0.0)), value)
+
+    def around(self, half: Array) -> tuple[Array, Array]:
+        """Return limits half widths (on the working scales) about the effects, the point itself where one is 0."""
+        return tuple(np.where(half == 0, self.ace, self.back(self.centre + side * half)) for side in (-1, 1))  # type: ignore[return-value]
+
+    def against(self, value: Array | float) -> tuple[Array, Array]:
+        """Return the distance from a value to the effects and its standard error, for a t test of that value."""
+        gap, (both, own) = self.ace - value, self.divisor
+        spread = np.sqrt(np.maximum(self.se**2 + 2 * gap * both + gap**2 * own, 0.0))
+        return np.where(self.logs, self.centre - self.put(value), gap), np.where(self.logs, self.error, spread)
+
+    def width(self, size: Array | float) -> Array:
+        """Put a small distance from the effects on the working scales."""
+        return np.asarray(size / np.where(self.logs, np.abs(self.ace), 1.0))
+
+    def limits(
+        self, ci_prob: float | Array, *, hall: Array | float = 0.0, unseen: Array | float = 0.0
+    ) -> tuple[Array, Array, Mask]:
+        """Return lower and upper limits, and whether they are open.
+
+        They are those of Hall's transformed t with coefficient `hall`, moved outwards by `unseen`.
+        """
+        critical, beyond = special.stdtrit(self.df, 0.5 + np.asarray(ci_prob) / 2), self.width(unseen)
+        down, up = (
+            np.where(self.error == 0, 0.0, untransformed(side * critical, np.asarray(hall))) for side in (1, -1)
+        )
+        lower, upper = (
+            np.where(
+                t * self.error + side * beyond == 0, self.ace, self.back(self.centre - t * self.error - side * beyond)
+            )
+            for t, side in ((down, 1), (up, -1))
+        )
+        both, own = self.divisor
+        variances = (self.se**2 + 2 * self.ace * both + self.ace**2 * own, both + self.ace * own, own)
+        low, high, open_ended = fieller(self.ace, np.ones_like(self.ace), variances, self.df, ci_prob)
+        mine = self.unclear
+        return np.where(mine, low, lower), np.where(mine, high, upper), open_ended & mine
+
+
+def working(
+    scale: str | None, ace: Array, se: Array, df: Array, divisor: tuple[Array, Array], ci_prob: float | Array
+) -> Working:
+    """Find the working scale of each estimate.
+
+    Parameters
+    ----------
+    scale
+        What the effects are: ``"ratio"`` is worked on as a logarithm.
+    ace, se, df
+        Effects, their standard errors and degrees of freedom, of one shape.
+    divisor
+        As in `Working`, also where it is clear; zeros where nothing is divided by.
+    ci_prob
+        Probability of the intervals: it sets how far from 0 is clear.
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> found = working("ratio", 2 * one, 0.1 * one, np.inf * one, (0 * one, 0.001 * one), 0.95)
+    >>> lower, upper, unbounded = found.limits(0.95)
+    >>> lower.round(3), upper.round(3), unbounded
+    (array([1.813]), array([2.206]), array([False]))
+    """
+    both, own = divisor
+    t2, ratio = special.stdtrit(df, 0.5 + np.asarray(ci_prob) / 2) ** 2, scale == "ratio"
+    unclear = t2 * own > UNCLEAR
+    if ratio:
+        of_dividend = se**2 + 2 * ace * both + ace**2 * own
+        unclear |= (ace <= 0) | (t2 * of_dividend > UNCLEAR * ace**2)
+    unclear &= se > 0
+    logs = ratio & ~unclear & (ace > 0)
+    return Working(ace, se, df, logs, unclear, (np.where(unclear, both, 0.0), np.where(unclear, own, 0.0)))
+
+
+def working_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci_prob: float | Array) -> Working:
+    """Find the working scale of estimates, whose numbers have the shape of ``ace``.
+
+    A ratio whose estimates say nothing of the error of a divisor is taken to be one by a known number.
+
+    Examples
+    --------
+    >>> one = xr.Dataset({"ace": ("contrast", [2.0])}, attrs={"transform": "ratio"})
+    >>> working_of(one, np.array([2.0]), np.array([0.1]), np.array([np.inf]), 0.95).centre.round(3)
+    array([0.693])
+    """
+    zero = np.zeros(ace.shape)
+    both, own = (
+        estimates[name].transpose(*estimates["ace"].dims).to_numpy() if name in estimates else zero
+        for name in COLUMNS[1:]
+    )
+    return working(estimates.attrs.get("transform"), ace, se, df, (both, own), ci_prob)

@@ -15,9 +15,8 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.claims import analysis_for
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
+from causalgia.experiments.kit.variance import by_task, effect_in_words
 
 if TYPE_CHECKING:
     import xarray as xr

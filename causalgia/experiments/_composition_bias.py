@@ -9,10 +9,9 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.claims import analysis_for
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.settings import background, positions, site, start_of
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.variance import by_task, effect_in_words
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from causalgia.experiments.kit.tile_contexts import (
     shuffled,
     span_inside,
 )
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.variance import by_task, effect_in_words
 from causalgia.reporting import format_effect
 from causalgia.types import Array
 

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.checks import shown
+from causalgia.checks import positive_int, shown
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
-from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
 from causalgia.experiments._copies import LEAST_GAP, departure
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.claims import analysis_for
 from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.figures import mean_over_models
 from causalgia.experiments.kit.given_sequences import sought
 from causalgia.experiments.kit.settings import background, centered, positions
-from causalgia.experiments.kit.wording import by_task, effect_in_words, per_unit
+from causalgia.experiments.kit.variance import by_task, effect_in_words, per_unit
 from causalgia.sequences import Motif, strength_ladder
 
 if TYPE_CHECKING:

@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
+from causalgia.checks import positive_int
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
-from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding, largest
-from causalgia.experiments.kit.claims import analysis_for
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.settings import background, site, start_of, word_of
-from causalgia.experiments.kit.variance import limits
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.variance import by_task, effect_in_words, limits
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive

@@ -8,18 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.analysis import Rope
+from causalgia.checks import position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated, intervention_from_dict
 from causalgia.design.arms import Level
-from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.claims import analysis_for
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
 from causalgia.experiments.kit.fractions import LETTERS, Fraction, Word, fraction
 from causalgia.experiments.kit.given_sequences import sought
 from causalgia.experiments.kit.settings import background, spread
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.variance import by_task, effect_in_words
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:

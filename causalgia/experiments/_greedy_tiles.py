@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from causalgia.analysis import Rope
+from causalgia.checks import positive_int
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
-from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import counted
 from causalgia.experiments.kit.answer import Finding

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from causalgia.analysis import Rope
+from causalgia.checks import position, positive_int
 from causalgia.design import Arm, Copy, Embed, Intervention, NullModel, Uniform, Untreated
-from causalgia.design.numbers import position, positive_int
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.claims import analysis_for
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.settings import background, centered, site
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.variance import by_task, effect_in_words
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:

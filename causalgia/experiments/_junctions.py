@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import positive_int
 from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention, Sequential
 from causalgia.design.layout import Layout
-from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.given_sequences import label_of, sought
 from causalgia.sequences import Motif, find_instances

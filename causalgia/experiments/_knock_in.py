@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
-from causalgia.checks import shown
+from causalgia.checks import position, shown
 from causalgia.design import Arm, Embed, Genomic, Intervention, NullModel, Placebo, Untreated
-from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments._junctions import changes
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.claims import analysis_for
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.given_sequences import label_of, real_sequences, refuse_overlap, sought
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.variance import by_task, effect_in_words
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
 from causalgia.streams import derive

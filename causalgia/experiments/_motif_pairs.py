@@ -9,13 +9,12 @@ from itertools import product
 from typing import Any
 
 from causalgia.analysis import Rope
+from causalgia.checks import position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
-from causalgia.design.numbers import position
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.experiments.kit.claims import analysis_for
 from causalgia.experiments.kit.exact_weights import weighted_sum
-from causalgia.experiments.kit.experiment import Entry, Experiment
+from causalgia.experiments.kit.experiment import Entry, Experiment, analysis_for
 from causalgia.experiments.kit.given_sequences import sought
 from causalgia.experiments.kit.pair_interactions import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
 from causalgia.experiments.kit.settings import background, positions

@@ -22,7 +22,7 @@ from causalgia.experiments.kit.tile_contexts import (
     shuffled,
     tiles_of,
 )
-from causalgia.experiments.kit.wording import effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words
 
 if TYPE_CHECKING:
     import xarray as xr

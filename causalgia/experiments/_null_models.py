@@ -168,7 +168,7 @@ def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset
     """Return the estimates under each null model, their contrasts and tasks in the order of the first."""
     from causalgia.estimation import as_estimates
     from causalgia.estimation._from_effects import require_errors
-    from causalgia.estimation.words import words_of
+    from causalgia.estimation.crossover_estimates import words_of
 
     if not isinstance(found, Mapping) or len(found) < 2:
         raise OutcomesError("agreement takes two null models or more: {'uniform': answer, 'profile': answer}")

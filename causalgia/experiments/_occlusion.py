@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.checks import shown
+from causalgia.checks import positive_int, shown
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
-from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.claims import analysis_for
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.given_sequences import real_sequences, sought
 from causalgia.experiments.kit.instance_sites import Sites, share_with_motif, sites_in
-from causalgia.experiments.kit.variance import nested_split, split_in_words
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.variance import by_task, effect_in_words, nested_split, split_in_words
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.fasta import Source
 

@@ -12,11 +12,10 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.claims import analysis_for
 from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.figures import profile_along
-from causalgia.experiments.kit.wording import by_task, effect_in_words, per_unit
+from causalgia.experiments.kit.variance import by_task, effect_in_words, per_unit
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 

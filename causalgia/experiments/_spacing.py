@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Rope
+from causalgia.checks import position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Sequential, Uniform, Untreated, merged_word
-from causalgia.design.numbers import position
 from causalgia.errors import DesignError
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.claims import analysis_for
 from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.unplanned_sites import further_sites_in_words
-from causalgia.experiments.kit.wording import by_task, effect_in_words, per_unit
+from causalgia.experiments.kit.variance import by_task, effect_in_words, per_unit
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 

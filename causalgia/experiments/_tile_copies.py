@@ -11,8 +11,7 @@ from causalgia.design.intervention import Span
 from causalgia.experiments._copies import copies_in_words, copy_contrasts, read_copies
 from causalgia.experiments.kit.experiment import Entry, Experiment
 from causalgia.experiments.kit.figures import profile_along
-from causalgia.experiments.kit.placing import Stage, stage
-from causalgia.experiments.kit.tile_contexts import analysis_of, real_sequences
+from causalgia.experiments.kit.tile_contexts import Stage, analysis_of, real_sequences, stage
 
 CONTEXT = "context alone"
 

@@ -24,7 +24,7 @@ from causalgia.experiments.kit.tile_contexts import (
     shuffled,
     spans_inside,
 )
-from causalgia.experiments.kit.wording import effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words
 
 if TYPE_CHECKING:
     import xarray as xr

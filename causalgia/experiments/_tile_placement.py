@@ -12,9 +12,8 @@ from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.exact_weights import rise_weights
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
 from causalgia.experiments.kit.figures import profile_along
-from causalgia.experiments.kit.placing import Stage, stage
-from causalgia.experiments.kit.tile_contexts import analysis_of, in_words, real_sequences, said_of_each
-from causalgia.experiments.kit.wording import effect_in_words, per_unit
+from causalgia.experiments.kit.tile_contexts import Stage, analysis_of, in_words, real_sequences, said_of_each, stage
+from causalgia.experiments.kit.variance import effect_in_words, per_unit
 
 if TYPE_CHECKING:
     import xarray as xr

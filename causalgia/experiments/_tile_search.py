@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from causalgia.analysis import Rope, is_of_placebos
+from causalgia.checks import positive_int
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
-from causalgia.design.fills import FILLS
 from causalgia.design.intervention import Span
-from causalgia.design.numbers import positive_int
+from causalgia.design.span_interventions import FILLS
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.experiments.kit.tile_contexts import (
     analysis_of,
@@ -24,7 +24,7 @@ from causalgia.experiments.kit.tile_contexts import (
     require_task,
     spans_inside,
 )
-from causalgia.experiments.kit.wording import effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:

@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
+from causalgia.checks import position
 from causalgia.design import Arm, Embed, EmbedEach, Genomic, NullModel, Untreated
-from causalgia.design.numbers import position
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import counted
 from causalgia.experiments.kit.answer import Answer, Finding, largest
-from causalgia.experiments.kit.claims import analysis_for
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
+from causalgia.experiments.kit.variance import by_task, effect_in_words
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows

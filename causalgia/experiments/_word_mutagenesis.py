@@ -10,10 +10,9 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.claims import analysis_for
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.figures import mean_over_models
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.variance import by_task, effect_in_words
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import LEAST_PLACEBO_WORDS, Rope
+from causalgia.checks import positive_int
 from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untreated
-from causalgia.design.numbers import positive_int
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.claims import analysis_for
-from causalgia.experiments.kit.experiment import Entry, Experiment, Found
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
+from causalgia.experiments.kit.variance import by_task, effect_in_words
 from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array

@@ -37,8 +37,7 @@ if TYPE_CHECKING:
         write_library,
     )
     from causalgia.mpra.libraries import library
-    from causalgia.mpra.libraries.barcode_sets import BarcodeRules, barcodes
-    from causalgia.mpra.libraries.barcoding_balance import barcode_balance
+    from causalgia.mpra.libraries.barcode_sets import BarcodeRules, barcode_balance, barcodes
     from causalgia.mpra.planning import PriceList, cheapest, components, power, read_prices
 else:
     __getattr__, __dir__ = on_first_use(__name__)

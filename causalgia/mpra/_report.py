@@ -6,7 +6,7 @@ import xarray as xr
 
 from causalgia.errors import printable
 from causalgia.mpra import comparisons, libraries
-from causalgia.mpra.counts.telling import describe_counts, describe_quality
+from causalgia.mpra.counts._quality import describe_counts, describe_quality
 from causalgia.mpra.fits.fit_text import describe_fit
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from causalgia.multiplicity.fdr import (
         Hierarchical,
         fcr_level,
+        hierarchical_p,
         hierarchical_q,
         pi0_by_lambda,
         storey_q,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from causalgia.multiplicity.placebo import placebo_rank, placebo_region
     from causalgia.multiplicity.sign_flips import sign_flip_max_t
     from causalgia.multiplicity.tost import equivalence
-    from causalgia.multiplicity.trees import hierarchical_p
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

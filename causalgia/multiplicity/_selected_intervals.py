@@ -12,9 +12,8 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import require_ci_prob
-from causalgia.multiplicity.families import in_words
+from causalgia.multiplicity.families import estimates_of, in_words
 from causalgia.multiplicity.fdr import fcr_level
-from causalgia.multiplicity.questions import estimates_of
 from causalgia.multiplicity.tost import limits, with_open
 from causalgia.schema import annotate
 from causalgia.types import Array

@@ -12,10 +12,8 @@ from causalgia.analysis import beyond
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.arithmetic_floor import at_least_floor
 from causalgia.estimation.request import require_ci_prob
-from causalgia.multiplicity.families import families, in_words
-from causalgia.multiplicity.few_clusters import automatic
-from causalgia.multiplicity.joint_methods import by_bootstrap, by_multivariate_t
-from causalgia.multiplicity.questions import Questions, asked, require_units
+from causalgia.multiplicity.families import Questions, asked, families, in_words, require_units
+from causalgia.multiplicity.joint_methods import automatic, by_bootstrap, by_multivariate_t
 from causalgia.notes import with_notes
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key

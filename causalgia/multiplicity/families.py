@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.analysis import beyond
 from causalgia.errors import EstimateError, quoted
-from causalgia.types import Codes
+from causalgia.estimation import as_estimates, estimate, mean_ice
+from causalgia.estimation._from_effects import TASK, require_errors
+from causalgia.estimation.crossover_estimates import settled
+from causalgia.estimation.ratios import Working, clear_from, working_of
+from causalgia.estimation.request import Request, clusters, square
+from causalgia.multiplicity.maxima import sized_columns
+from causalgia.multiplicity.multivariate_t import correlation_factor
+from causalgia.types import Array, Codes
 
 
 def families(table: xr.Dataset, family: str | None, shape: Sequence[int]) -> list[Codes]:
@@ -70,3 +81,235 @@ def in_words(family: str | None, numbers: xr.DataArray) -> str:
     return f"the contrasts of {f'one {within}' if within else 'the table'}" + (
         "" if family is None else f" with the same '{family}'"
     )
+
+
+_LEAST_SD = 1e-153  # its square has all its digits
+
+
+@dataclass(frozen=True)
+class Units:
+    """ICE that can be resampled.
+
+    Attributes
+    ----------
+    ice
+        ICE minus the value of no effect (of a ratio, on the scale of its logarithm), shape ``(n, K R)``: contrasts by
+        tasks (and models), read row by row.
+    cluster
+        Cluster of each unit, shape ``(n,)``, or None where each is its own.
+    """
+
+    ice: Array
+    cluster: Codes | None
+
+    @property
+    def n_clusters(self) -> int:
+        """Independent clusters."""
+        return len(self.ice) if self.cluster is None else int(self.cluster.max()) + 1
+
+    def of(self, members: Codes) -> Array:
+        """ICE of some contrasts, shape ``(n, m)``."""
+        return self.ice if len(members) == self.ice.shape[1] else self.ice[:, members]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Estimates, and the units behind them where there are any.
+
+    Attributes
+    ----------
+    estimates
+        With ``ace`` and ``se``.
+    units
+        None for estimates without effects, and for parallel trials.
+    """
+
+    estimates: xr.Dataset
+    units: Units | None
+
+    def working(self, ci_prob: float) -> Working:
+        """Return the scale on which each estimate is worked on."""
+        shape = self.estimates["ace"].shape
+        ace, se, df = (self.numbers(name).reshape(shape) for name in ("ace", "se", "df"))
+        return working_of(self.estimates, ace, se, df, ci_prob)
+
+    def open_ended(self, ci_prob: float) -> npt.NDArray[np.bool_]:
+        """Return which intervals of a ratio are not bounded, of the shape of ``ace``."""
+        if "divisor_variance" not in self.estimates:
+            return unbounded(self.estimates)
+        return self.working(ci_prob).limits(ci_prob)[2]
+
+    def effect(self, ci_prob: float) -> Array:
+        """Return what a test asks about: effects minus no effect on the working scale, 0 where open, ``(K R,)``."""
+        found = self.working(ci_prob)
+        away = found.centre - found.put(null_value(self.estimates))
+        return np.where(self.open_ended(ci_prob), 0.0, away).ravel()
+
+    def numbers(self, name: str) -> Array:
+        """Return a variable of the estimates, shape ``(K R,)``; infinite df where there are none."""
+        if name == "df" and "df" not in self.estimates:
+            return np.full(self.estimates["ace"].size, np.inf)
+        return np.asarray(self.estimates[name].to_numpy(), dtype=np.float64).ravel()
+
+    def factor_of(self, members: Codes) -> Array | None:
+        """Return a factor (G, m) of the correlation of some estimates, all with se > 0; None: independent errors."""
+        e, n_columns = self.estimates, int(np.prod(self.estimates["ace"].shape[1:]))
+        if "factor" in e:
+            return np.ascontiguousarray(e["factor"].to_numpy()).reshape(e.sizes["cluster"], -1)[:, members]
+        if self.units is not None:
+            return mean_ice(sized_columns(self.units.of(members))[0], self.units.cluster).factor
+        if "covariance" not in e:
+            return None
+        row, column = np.divmod(members, n_columns)
+        if (column != column[0]).any():
+            raise EstimateError(
+                "the estimates do not say how tasks (or models) correlate, which one family over them needs; give the "
+                "effects from cg.contrast, or take each task as a family (family=None)"
+            )
+        matrix = square(e["covariance"], "contrast", "contrast_").to_numpy()
+        v = matrix.reshape(len(matrix), len(matrix), -1)[..., column[0]][np.ix_(row, row)]
+        return correlation_factor(_correlation(v))
+
+
+def asked(given: Any, cluster: str | None, ci_prob: float = 0.95) -> Questions:
+    """Take effects, which are estimated first, or estimates, or a table with ``effect`` and ``se``."""
+    given = in_order(given)
+    questions = _trusted(Questions(with_errors(estimates_of(given, cluster)), None), ci_prob)
+    if not has_effects(given) or "ice" not in given:
+        return questions
+    groups = clusters(given, Request(cluster, None, (), "population", "units"))
+    ice = _on_working_scale(settled(given), questions, ci_prob)
+    units = Units(ice.reshape(len(ice), -1), None if groups is None else groups.codes)
+    return Questions(questions.estimates, units)
+
+
+def _trusted(questions: Questions, ci_prob: float) -> Questions:
+    """Refuse quotients that no t describes, neither as they are nor as logarithms, and that Fieller's limits bound."""
+    e, found = questions.estimates, questions.working(ci_prob)
+    need = np.broadcast_to(clear_from(found.df, ci_prob), found.ace.shape)
+    for at in map(tuple, np.argwhere(found.unclear & ~questions.open_ended(ci_prob))[:1]):
+        name = e["contrast"].to_numpy()[at[0]] if "contrast" in e.coords else at[0]
+        why = (
+            f"a mean that enters the ratio is within {need[at]:.3g} standard errors of 0"
+            if found.ace[at] > 0
+            else f"the ratio is {found.ace[at]:.4g}, which has no logarithm"
+        )
+        raise EstimateError(
+            f"contrast {name!s}: {why}; its own interval is Fieller's, and there is none for a family. Use "
+            "scale='identity', leave the contrast out, or adjust p: cg.adjust(estimates, method='holm')"
+            + ("; or draw more units, or use scale='log_of_means'" if found.ace[at] > 0 else "")
+        )
+    return questions
+
+
+def _on_working_scale(ice: Array, questions: Questions, ci_prob: float) -> Array:
+    """ICE minus no effect; for ratios influence values of the logarithm, and without an effect where open."""
+    null, found = null_value(questions.estimates), questions.working(ci_prob)
+    if not (found.logs | found.unclear).any():
+        return ice - null
+    origin = np.where(found.logs | found.unclear, found.ace, null)
+    size = np.where(found.logs, found.ace, 1.0)
+    start = np.where(found.logs, found.centre - found.put(null), 0.0)
+    return np.asarray((ice - origin) / size + start)
+
+
+def _correlation(covariance: Array) -> Array:
+    """Bring a covariance to correlations; refuse variances that are too small to be floats of full precision."""
+    sd = np.sqrt(np.diagonal(covariance))
+    if not (sd > _LEAST_SD).all():
+        raise EstimateError(
+            f"a variance of the estimates is {sd.min() ** 2:g}, too near the least float to tell how they correlate; "
+            "measure the outcome in a smaller unit, or give the effects from cg.contrast"
+        )
+    return np.clip(covariance / sd / sd[:, None], -1.0, 1.0)
+
+
+def estimates_of(given: Any, cluster: str | None = "auto") -> xr.Dataset:
+    """Return estimates of anybody's, or of effects, which are estimated first.
+
+    Examples
+    --------
+    >>> ice = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1.0]], [[2.0]], [[6.0]]])})
+    >>> estimates_of(ice)["ace"].values
+    array([[3.]])
+    """
+    return estimated(given, cluster) if has_effects(given) else as_estimates(given)
+
+
+def estimated(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
+    """Estimate effects on the way to a verb of its own: of all that `estimate` may be asked, it was asked `cluster`."""
+    found = estimate(in_order(effects), cluster=cluster)
+    found.attrs = {name: value for name, value in found.attrs.items() if name != "exploratory"}
+    return found.assign_attrs(beyond(effects.attrs, cluster=cluster))
+
+
+def in_order(given: Any) -> Any:
+    """Bring ICE of anybody's to the dims (unit, contrast, task[, model]); without a task they are of one, "effect".
+
+    Examples
+    --------
+    >>> ice = xr.Dataset({"ice": (("contrast", "unit"), [[1.0, 2.0, 6.0]])})
+    >>> in_order(ice)["ice"].dims
+    ('unit', 'contrast', 'task')
+    """
+    if not has_effects(given) or "ice" not in given or not {"unit", "contrast"} <= set(given["ice"].dims):
+        return given
+    if "task" not in given["ice"].dims:
+        task = given["task"].item() if "task" in given.coords and not given["task"].dims else TASK
+        ice = given["ice"].drop_vars("task", errors="ignore").expand_dims(task=[task])
+        given = given.drop_vars("task", errors="ignore").assign(ice=ice)
+    order = [dim for dim in ("unit", "contrast", "task", "model") if dim in given["ice"].dims]
+    return given if list(given["ice"].dims) == order else given.assign(ice=given["ice"].transpose(*order, ...))
+
+
+def null_value(dataset: xr.Dataset) -> float:
+    """Return what no effect is on the contrast's scale: 1 for ratios, by attrs["null_value"], and 0 elsewhere.
+
+    Examples
+    --------
+    >>> null_value(xr.Dataset()), null_value(xr.Dataset(attrs={"null_value": 1}))
+    (0.0, 1.0)
+    """
+    return float(dataset.attrs.get("null_value", 0.0))
+
+
+def unbounded(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which intervals are open, of ratios whose denominator may be 0: a t says nothing there.
+
+    Examples
+    --------
+    >>> unbounded(xr.Dataset({"ace": ("contrast", [1.0, 2.0])}))
+    array([False, False])
+    """
+    if "unbounded" not in estimates:
+        return np.zeros(estimates["ace"].shape, dtype=bool)
+    return np.asarray(estimates["unbounded"].transpose(*estimates["ace"].dims).to_numpy())
+
+
+def has_effects(given: Any) -> bool:
+    """Return whether this is a Dataset of effects and not of estimates."""
+    if not isinstance(given, xr.Dataset) or "ace" in given:
+        return False
+    return "ice" in given or ("contrast" in given.dims and {"outcome", "assigned"} <= set(given.variables))
+
+
+def with_errors(estimates: xr.Dataset) -> xr.Dataset:
+    """Refuse estimates without contrasts, without standard errors or of effects that are known."""
+    if estimates["ace"].size == 0:
+        raise EstimateError("the estimates have no contrasts (or tasks); the selection before this left none")
+    require_errors(estimates)
+    return estimates
+
+
+def require_units(questions: Questions, method: str) -> Units:
+    """Return the units, or say why there are none and what to do."""
+    if questions.units is None:
+        parallel = questions.estimates.attrs.get("assignment") == "parallel"
+        why = "a parallel trial has no ICE" if parallel else "these estimates no longer have them"
+        cure = (
+            "" if parallel else "give the effects from cg.contrast, or any Dataset with ice (unit, contrast, task), or "
+        )
+        raise EstimateError(
+            f"method={quoted(method)} resamples the ICE of units, and {why}; {cure}use method='dunnett'"
+        )
+    return questions.units

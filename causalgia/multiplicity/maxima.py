@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.errors import EstimateError
-from causalgia.types import Array
+from causalgia.compiled import njit
+from causalgia.errors import EstimateError, quoted
+from causalgia.numerics.moments import group_sums
+from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Array, Codes
 
 Block = npt.NDArray[np.floating]
 
@@ -91,8 +95,6 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     >>> answer.p_raw, answer.p_single_step, answer.p_step_down
     (array([0.25, 0.5 ]), array([0.5, 1. ]), array([0.5, 0.5]))
     """
-    from causalgia.multiplicity.tally import tally
-
     order = descending(observed)
     reached = observed[order] - slack * np.abs(observed[order])
     alone, down = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
@@ -136,3 +138,173 @@ def _critical(maxima: Array, ci_prob: float, exact: bool) -> float:
             f"{n_draws} draws are too few for ci_prob={ci_prob:g}; take {int(np.ceil(ci_prob / (1 - ci_prob)))} or more"
         )
     return float(maxima[rank - 1])
+
+
+_CHUNK_BYTES = 2**22
+
+
+def column_chunks(ice: Array) -> Iterator[slice]:
+    """Yield slices of the columns of an array ``(n, K)`` that hold 4 MB of doubles at most.
+
+    Examples
+    --------
+    >>> [s.stop for s in column_chunks(np.zeros((1_000, 1_200)))]
+    [524, 1048, 1572]
+    """
+    wide = max(1, _CHUNK_BYTES // (8 * max(len(ice), 1)))
+    for start in range(0, ice.shape[1], wide):
+        yield slice(start, start + wide)
+
+
+def sized_columns(ice: Array) -> tuple[Array, Array]:
+    """Divide each column by the power of two next above its largest size: no square overflows, no digit is lost.
+
+    Returns
+    -------
+    columns, exponents
+        Shapes ``(n, K)`` and ``(K,)``.
+
+    Examples
+    --------
+    >>> sized_columns(np.array([[3e200], [-1e200]]))[0].round(2)
+    array([[ 0.98],
+           [-0.33]])
+    """
+    exponents = np.frexp(np.abs(ice).max(axis=0))[1]
+    return np.ldexp(np.asarray(ice, dtype=np.float64), -exponents), exponents
+
+
+def individual(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array, Codes | None]:
+    """Return ICE ``(n, K)`` and the cluster of each unit as arrays, or say what they are instead.
+
+    Raises
+    ------
+    EstimateError
+        If ICE are not finite numbers of two dims, or clusters are not the integers 0 to G - 1, all of them present.
+
+    Examples
+    --------
+    >>> individual([1.0, 2.0], None)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: ice has shape (2,); give (units, contrasts): ice[:, None] for one contrast
+    """
+    given = np.asarray(ice)
+    values: Array = given if given.dtype.kind == "f" else _floats(given)
+    if values.ndim != 2 or values.size == 0:
+        raise EstimateError(f"ice has shape {values.shape}; give (units, contrasts): ice[:, None] for one contrast")
+    if not np.isfinite(values).all():
+        unit, k = np.argwhere(~np.isfinite(values))[0]
+        raise EstimateError(f"unit {unit}, contrast {k}: the ICE is {values[unit, k]}; leave the unit out or repair it")
+    if cluster is None:
+        return values, None
+    codes = np.asarray(cluster)
+    if codes.shape != (len(values),) or codes.dtype.kind not in "iu" or codes.min() < 0 or not np.bincount(codes).all():
+        raise EstimateError(
+            f"cluster has shape {codes.shape} and dtype {codes.dtype}; give an integer 0 to G - 1 for each of "
+            f"{len(values)} units, none left out: pandas.factorize(names)[0]"
+        )
+    return values, codes.astype(np.intp, copy=False)
+
+
+def _floats(values: npt.NDArray[np.generic]) -> Array:
+    if values.dtype.kind not in "biuO":
+        raise EstimateError(f"ice has dtype {values.dtype}; give floats")
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise EstimateError(f"ice does not hold numbers alone ({error}); give floats") from error
+
+
+def generator(rng: RNG | None, purpose: str) -> np.random.Generator:
+    """Return the stream of a purpose under `rng`.
+
+    Examples
+    --------
+    >>> generator(0, "bootstrap_t").integers(10) == generator(0, "bootstrap_t").integers(10)
+    np.True_
+    """
+    key = root_key(rng)  # type: ignore[arg-type]  # None is refused there, with the cure
+    return np.random.Generator(np.random.Philox(key=derive(key, purpose)))
+
+
+def require_count(n_draws: int, argument: str) -> None:
+    """Refuse a number of draws that is no count."""
+    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
+        raise EstimateError(f"{argument}={quoted(n_draws)} is not a number of draws; for example {argument}=9_999")
+
+
+def refuse_few_draws(n_draws: int, ci_prob: float, argument: str) -> None:
+    """Refuse a number of draws that is no count, or that cannot reach `ci_prob`."""
+    require_count(n_draws, argument)
+    needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
+    if n_draws < needed:
+        raise EstimateError(f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take {needed} or more")
+
+
+def cluster_sums(x: Array, cluster: Codes | None) -> Array:
+    """Sum rows by cluster, or leave them where each is its own."""
+    return x if cluster is None else group_sums(x, cluster)
+
+
+__all__ = ["refine_maxima", "tally"]
+
+
+@njit(nogil=True)
+def tally(block: Any, bar: Any, alone: Any, down: Any, top: Any) -> None:
+    """Add to `alone` and `down` how many draws reach the bar of each row: by themselves, as maxima over rows from it.
+
+    Parameters
+    ----------
+    block
+        Draws of statistics, (K, b), the largest observed one first.
+    bar
+        What each row has to reach, (K,), of the same type.
+    alone, down
+        Counts so far, (K,) int64.
+    top
+        Written with the maximum of each draw over all rows, (b,).
+    """
+    top[:] = -np.inf
+    for i in range(block.shape[0] - 1, -1, -1):
+        row, limit, by_itself, from_below = block[i], bar[i], 0, 0
+        for j in range(row.size):
+            value, most = row[j], top[j]
+            most = value if value > most else most
+            top[j] = most
+            by_itself += value >= limit
+            from_below += most >= limit
+        alone[i] += by_itself
+        down[i] += from_below
+
+
+@njit(nogil=True)
+def refine_maxima(block: Any, sums: Any, signs: Any, absolute: Any) -> None:
+    """Take absolute values if asked, and write the largest statistic of each draw anew, summed in float64.
+
+    A product in float32 has a relative error of 1e-6 where a thousand terms cancel; what is compared with everything is
+    the maximum.
+
+    Parameters
+    ----------
+    block
+        Products of sums and signs, (K, b); changed in place.
+    sums, signs
+        What they are products of, (K, G) and (b, G).
+    absolute
+        Whether the test is two-sided.
+    """
+    most, which = np.full(block.shape[1], -np.inf, block.dtype), np.zeros(block.shape[1], np.int32)
+    for i in range(block.shape[0]):
+        row, number = block[i], np.int32(i)
+        for j in range(row.size):
+            value = abs(row[j]) if absolute else row[j]
+            row[j] = value
+            larger = value > most[j]
+            most[j] = value if larger else most[j]
+            which[j] = number if larger else which[j]
+    for j in range(block.shape[1]):
+        terms, sign, total = sums[which[j]], signs[j], 0.0
+        for g in range(sign.size):
+            total += np.float64(terms[g]) * np.float64(sign[g])
+        block[which[j], j] = abs(total) if absolute else total

@@ -15,8 +15,8 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._from_effects import require_errors
-from causalgia.estimation.words import words_of
-from causalgia.multiplicity.questions import estimates_of
+from causalgia.estimation.crossover_estimates import words_of
+from causalgia.multiplicity.families import estimates_of
 from causalgia.types import Array, Mask
 
 LEAST_WORDS = 40

@@ -10,23 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.multiplicity.clustered import (
-    cluster_sums,
-    column_chunks,
-    generator,
-    individual,
-    refuse_few_draws,
-    require_count,
-    sized_columns,
-)
 from causalgia.multiplicity.maxima import (
     FLOAT32_SLACK,
     SLACK,
     Block,
     MaxT,
     against_maxima,
+    cluster_sums,
+    column_chunks,
     descending,
+    generator,
+    individual,
+    refuse_few_draws,
+    require_count,
     rows_per_block,
+    sized_columns,
 )
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
@@ -145,7 +143,7 @@ def _sums(ice: Array, cluster: Codes | None, statistic: Statistic, dtype: npt.DT
 
 
 def _statistics(sums: Block, signs: Iterator[Block], alternative: Alternative) -> Iterator[Block]:
-    from causalgia.multiplicity.tally import refine_maxima
+    from causalgia.multiplicity.maxima import refine_maxima
 
     for block in signs:
         drawn = sums @ block.T

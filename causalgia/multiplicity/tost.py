@@ -14,10 +14,10 @@ from causalgia.analysis import beyond
 from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation._from_effects import require_errors
 from causalgia.estimation.arithmetic_floor import at_least_floor, floor_like, p_outside_floor
+from causalgia.estimation.ratios import working_of
 from causalgia.estimation.request import require_ci_prob
 from causalgia.estimation.transformed_t import transformed
-from causalgia.estimation.working import working_of
-from causalgia.multiplicity.questions import estimates_of, null_value, unbounded
+from causalgia.multiplicity.families import estimates_of, null_value, unbounded
 from causalgia.schema import annotate
 from causalgia.types import Array
 
@@ -64,8 +64,8 @@ def tails(
     """Return the four one-sided p-values against the ends of a region.
 
     Where the standard error is 0 a p is 0 on the asked side of the end and 1 elsewhere, the end itself included; within
-    the floor of the arithmetic from an end (`causalgia.estimation.arithmetic_floor`) both are 1. A ratio is tested on its
-    logarithm, or where a mean is unclear by the difference that Fieller's limits invert.
+    the floor of the arithmetic from an end (`causalgia.estimation.arithmetic_floor`) both are 1. A ratio is tested on
+    its logarithm, or where a mean is unclear by the difference that Fieller's limits invert.
 
     Parameters
     ----------

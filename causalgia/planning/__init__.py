@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.planning._cheapest_split import cheapest_split
+    from causalgia.planning._cheapest_split import Prices, Sources, cheapest, cheapest_split
     from causalgia.planning._sample_size import minimal_detectable_effect, power, sample_size
-    from causalgia.planning.allocation import Prices, Sources, cheapest
-    from causalgia.planning.power_functions import detectable, t_power, tost_power, verdict_probability
-    from causalgia.planning.precision import design_effect, halfwidth_of_mean, n_for_halfwidth, n_for_power, n_normal
+    from causalgia.planning.power_functions import (
+        design_effect,
+        detectable,
+        halfwidth_of_mean,
+        n_for_halfwidth,
+        n_for_power,
+        n_normal,
+        t_power,
+        tost_power,
+        verdict_probability,
+    )
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -10,8 +10,16 @@ from scipy import special
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.planning.pilot import Pilot, contrasted, read_pilot
-from causalgia.planning.power_functions import detectable, t_power, t_quantile, verdict_probability
-from causalgia.planning.precision import MOST, least_integer, require_positive, require_probability
+from causalgia.planning.power_functions import (
+    MOST,
+    detectable,
+    least_integer,
+    require_positive,
+    require_probability,
+    t_power,
+    t_quantile,
+    verdict_probability,
+)
 from causalgia.types import Array
 from causalgia.verdicts.rare_effects import as_rare
 

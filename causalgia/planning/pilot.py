@@ -14,11 +14,10 @@ from causalgia.analysis import Analysis
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, variance_components
+from causalgia.estimation.ratios import working_of
 from causalgia.estimation.request import parents_if_shared
-from causalgia.estimation.working import working_of
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.power_functions import NORMAL
-from causalgia.planning.precision import require_positive
+from causalgia.planning.power_functions import NORMAL, require_positive
 from causalgia.types import Array
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from causalgia.plot.forest_plot import forest, save_forest
     from causalgia.plot.grids import heatmap
     from causalgia.plot.logos import logo
-    from causalgia.plot.saving import save_figure
+    from causalgia.plot.style import save_figure
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

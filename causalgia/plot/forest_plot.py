@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from causalgia.plot.saving import save_figure
 from causalgia.plot.style import (
     AS_IT_IS,
     BAND,
@@ -29,6 +28,7 @@ from causalgia.plot.style import (
     new_figure,
     null_value,
     reach,
+    save_figure,
     scale_in_words,
     shortened,
     strip,

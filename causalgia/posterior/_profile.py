@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy import linalg, special
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.coords import at_the_door, coordinates, covariates_of, groups_of
-from causalgia.posterior.engine_input import Question, questions, sigma_of, unit_in_words
-from causalgia.posterior.gaussian_process import Profile, ProfileDraws, gaussian_process
+from causalgia.posterior.engine_input import (
+    Question,
+    at_the_door,
+    coordinates,
+    covariates_of,
+    groups_of,
+    questions,
+    sigma_of,
+    unit_in_words,
+)
+from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.hyper import log_tau
 from causalgia.posterior.nuts import CHAINS
 from causalgia.posterior.posterior_tree import Tree, assemble
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Array
 
 _BARE = ("chain", "draw")
 
@@ -176,3 +187,369 @@ def _moments(found: Sequence[Profile], coords: dict[str, Any], has_period: bool)
     data["period_probability"] = (("period", "task"), np.stack([p.period_probability for p in found], axis=-1))
     data["log_bayes_factor"] = ("task", [p.log_evidence - p.log_evidence_without_period for p in found])
     return xr.Dataset(data, coords | {"period": found[0].periods})
+
+
+MOST_POINTS = 300
+_SDS, _LENGTHS, _AMPLITUDES = 20, 12, 16
+_NEGLIGIBLE = 1e-7
+LogPrior = Callable[[Array], Array]
+
+
+@dataclass(frozen=True, eq=False)
+class ProfileDraws:
+    """Independent draws of a profile and its hyperparameters; row i of every array belongs to draw i."""
+
+    ace: Array
+    """The profile at the K points, (n, K), in the unit of the effects."""
+    coefficients: Array
+    """Height at the middle and rise over the whole range, and with a period cosine and sine, (n, 2) or (n, 4)."""
+    sd: Array
+    """Sd of the smooth part, (n,)."""
+    length: Array
+    """Its length scale, in the unit of x, (n,)."""
+    amplitude_sd: Array
+    """Prior sd of the two periodic coefficients, (n,); 0 without a period."""
+    period: Array
+    """Period, in the unit of x, (n,); 0 without one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """The posterior of a smooth profile at K points: moments by quadrature, and draws when asked for.
+
+    Attributes
+    ----------
+    mean, sd, lfsr
+        Of the profile at each point, (K,).
+    periods, period_probability
+        The grid of periods and the posterior probability of each, (P,); empty without a period.
+    log_evidence
+        Log density of the effects, up to the constant of a flat prior.
+    log_evidence_without_period
+        The same without the periodic part; equal where none was asked.
+    sample
+        ``sample(n, generator)`` gives n independent `ProfileDraws`.
+    """
+
+    mean: Array
+    sd: Array
+    lfsr: Array
+    periods: Array
+    period_probability: Array
+    log_evidence: float
+    log_evidence_without_period: float
+    sample: Callable[[int, np.random.Generator], ProfileDraws]
+
+
+def matern52(x: Array, length: float) -> Array:
+    """Return the Matern 5/2 correlation of points x, (K,), at a length scale: (K, K).
+
+    ``(1 + a + a^2 / 3) exp(-a)`` with ``a = sqrt(5) |x - x'| / length``.
+
+    References
+    ----------
+    Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, eq. 4.17.
+
+    Examples
+    --------
+    >>> matern52(np.array([0.0, 1.0]), 2.0).round(4)
+    array([[1.    , 0.8286],
+           [0.8286, 1.    ]])
+    """
+    a = np.sqrt(5) * np.abs(x[:, None] - x[None, :]) / length
+    return np.asarray((1 + a + a**2 / 3) * np.exp(-a))
+
+
+def gaussian_process(
+    effect: Array,
+    noise: Noise,
+    x: Array,
+    *,
+    log_prior: LogPrior,
+    mu_sd: float = np.inf,
+    periods: npt.ArrayLike | None = None,
+) -> Profile:
+    """Return the posterior of ``delta(x) = trend + Matern 5/2 + a cos(2 pi x / P) + b sin(2 pi x / P)``.
+
+    Trend and periodic coefficients are integrated in closed form; the sd of the smooth part, its length scale, the sd
+    of the periodic part and the period by quadrature: log-spaced nodes, of which the lowest carries the prior mass
+    below it.
+
+    Parameters
+    ----------
+    effect
+        Estimates of K effects, (K,), 4 to 300 of them.
+    noise
+        How they vary about the effects.
+    x
+        Position, spacing or dose of each, (K,), not all equal.
+    log_prior
+        Log density of the sd of the smooth part, and of the periodic part, in the unit of the effects.
+    mu_sd
+        Prior sd of the height at the middle of x and of the rise over its range; inf is flat.
+    periods
+        Grid of periods, each equally likely beforehand, in the unit of x; None: no periodic part.
+
+    Raises
+    ------
+    InferenceError
+        If there are too few points or more than 300, x has the wrong shape or no spread, or a period is not positive.
+
+    References
+    ----------
+    Rasmussen & Williams (2006), Gaussian Processes for Machine Learning, sections 2.2, 2.7 and 5.4.
+
+    Examples
+    --------
+    >>> x = np.arange(40.0)
+    >>> noise = Noise(np.full(40, 0.01))
+    >>> effect = 0.5 * np.cos(2 * np.pi * x / 10.5) + 0.1 * np.random.default_rng(0).normal(size=40)
+    >>> profile = gaussian_process(
+    ...     effect, noise, x, log_prior=lambda s: -s, periods=[8, 9, 10, 10.5, 11, 12]
+    ... )
+    >>> float(profile.periods[profile.period_probability.argmax()])
+    10.5
+    """
+    points = _checked(effect, noise, x)
+    grid = _grid(periods)
+    unit = max(float(np.std(effect)), float(np.sqrt(np.median(noise.marginal))))
+    basis = _Basis.of(points, grid)
+    sigma = _dense(noise)
+    sds, log_sds = _log_nodes(0.01 * unit, 30 * unit, _SDS, log_prior)
+    amplitudes, log_amplitudes = _log_nodes(0.01 * unit, 30 * unit, _AMPLITUDES, log_prior)
+    gap = np.diff(np.unique(points))
+    lengths = np.geomspace(gap.min(), 2 * np.ptp(points), _LENGTHS)
+    kernels = [_Kernel.of(sigma, s**2 * matern52(points, length)) for s in sds for length in lengths]
+    prior = np.repeat(log_sds, len(lengths)) - np.log(len(lengths))
+    shared = (effect, basis, 1 / mu_sd**2)
+    plain = np.array([_log_density(kernel, *shared, None, None) for kernel in kernels]) + prior
+    if not grid.size:
+        log_weight = plain[:, None, None]
+    else:
+        each = np.stack([_with_period(kernel, *shared, amplitudes) for kernel in kernels])
+        log_weight = each + prior[:, None, None] + log_amplitudes[None, None, :] - np.log(grid.size)
+    evidence = float(special.logsumexp(log_weight))
+    nodes = _Nodes(
+        np.exp(log_weight - evidence),
+        kernels,
+        np.repeat(sds, len(lengths)),
+        np.tile(lengths, len(sds)),
+        amplitudes,
+        *shared,
+    )
+    mean, sd, lfsr = nodes.moments()
+    return Profile(
+        mean=mean,
+        sd=sd,
+        lfsr=lfsr,
+        periods=grid,
+        period_probability=nodes.weight.sum(axis=(0, 2)) if grid.size else np.empty(0),
+        log_evidence=evidence,
+        log_evidence_without_period=float(special.logsumexp(plain)),
+        sample=nodes.sample,
+    )
+
+
+def _grid(periods: npt.ArrayLike | None) -> Array:
+    if periods is None:
+        return np.empty(0)
+    given = np.asarray(periods).ravel()
+    if given.dtype.kind not in "iuf" or not given.size or not (np.isfinite(given) & (given > 0)).all():
+        raise InferenceError(
+            f"periods={quoted(periods)} must be positive numbers, such as [9.5, 10.0, 10.5, 11.0]; None asks for "
+            "no period"
+        )
+    return given.astype(np.float64)
+
+
+def _checked(effect: Array, noise: Noise, x: Array) -> Array:
+    points = np.asarray(x, dtype=np.float64)
+    if points.shape != effect.shape or noise.marginal.shape != effect.shape:
+        raise InferenceError(f"x has shape {points.shape}, and there are {effect.size} effects; give a place to each")
+    if not 4 <= effect.size <= MOST_POINTS:
+        raise InferenceError(
+            f"{effect.size} points: an exact smooth profile takes 4 to {MOST_POINTS}; take a coarser grid of positions"
+        )
+    if not np.isfinite(points).all() or np.ptp(points) == 0:
+        raise InferenceError("x must be finite and not all equal: a profile runs along something")
+    return points
+
+
+def _dense(noise: Noise) -> Array:
+    if noise.whole is not None:
+        return noise.whole
+    diagonal = np.diag(noise.variances)
+    return diagonal if noise.loadings is None else diagonal + noise.loadings @ noise.loadings.T
+
+
+def _log_nodes(low: float, high: float, n: int, log_prior: LogPrior) -> tuple[Array, Array]:
+    """Return nodes equally spaced in log, and the log prior mass of each; the first has all that lies below it."""
+    nodes = np.geomspace(low, high, n)
+    width = np.log(nodes[1] / nodes[0])
+    density = np.exp(log_prior(nodes))
+    mass = density * nodes * width
+    mass[0] = density[0] * nodes[0] * (1 + width / 2)
+    with np.errstate(divide="ignore"):
+        return nodes, np.log(mass / mass.sum()) if np.isfinite(mass).all() else np.zeros(n)
+
+
+@dataclass(frozen=True, eq=False)
+class _Basis:
+    """What enters linearly: the trend, (K, 2), and cosine and sine of each of P periods, (K, P, 2)."""
+
+    trend: Array
+    waves: Array
+    periods: Array
+
+    @classmethod
+    def of(cls, x: Array, periods: Array) -> _Basis:
+        middle = (x.max() + x.min()) / 2
+        turn = 2 * np.pi * x[:, None] / periods[None, :]
+        waves = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+        return cls(np.stack([np.ones_like(x), (x - middle) / np.ptp(x)], axis=1), waves, periods)
+
+    def of_period(self, p: int | None) -> Array:
+        return self.trend if p is None else np.concatenate([self.trend, self.waves[:, p]], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kernel:
+    """Smooth covariance at one node, and the Cholesky factor of it plus the noise."""
+
+    smooth: Array
+    factor: Array
+    log_det: float
+
+    @classmethod
+    def of(cls, sigma: Array, smooth: Array) -> _Kernel:
+        factor = linalg.cholesky(sigma + smooth, lower=True)
+        return cls(smooth, factor, 2 * float(np.log(np.diagonal(factor)).sum()))
+
+    def whiten(self, columns: Array) -> Array:
+        return np.asarray(linalg.solve_triangular(self.factor, columns, lower=True))
+
+
+def _log_density(
+    kernel: _Kernel, effect: Array, basis: _Basis, precision: float, p: int | None, amplitude: float | None
+) -> float:
+    """Return the log density of the effects at one node, linear coefficients integrated."""
+    rows = kernel.whiten(np.column_stack([effect, basis.of_period(p)]))
+    y, H = rows[:, 0], rows[:, 1:]
+    prior = _precisions(precision, None if p is None else amplitude)
+    return float(_integrated(kernel.log_det, float(y @ y), H.T @ y, H.T @ H, prior))
+
+
+def _with_period(kernel: _Kernel, effect: Array, basis: _Basis, precision: float, amplitudes: Array) -> Array:
+    """Return the log density at every period and amplitude, (P, A): one solve for all of them."""
+    n_periods = basis.waves.shape[1]
+    rows = kernel.whiten(np.column_stack([effect, basis.trend, basis.waves.reshape(len(effect), -1)]))
+    y, W = rows[:, 0], rows[:, 3:].reshape(len(effect), n_periods, 2).transpose(1, 0, 2)
+    H = np.concatenate([np.broadcast_to(rows[:, 1:3], W.shape), W], axis=2)
+    v, G = (y @ H)[:, None, :], (H.transpose(0, 2, 1) @ H)[:, None]
+    prior = np.stack([_precisions(precision, float(a)) for a in amplitudes])
+    return _integrated(kernel.log_det, float(y @ y), v, G, prior[None])
+
+
+def _precisions(precision: float, amplitude: float | None) -> Array:
+    return np.array([precision] * 2 + ([] if amplitude is None else [amplitude**-2.0] * 2))
+
+
+def _integrated(log_det: float, square: float, v: Array, G: Array, prior: Array) -> Array:
+    """Return the log density of y = H b + N(0, C) with b ~ N(0, 1 / prior), up to 2 pi; a precision of 0 is flat.
+
+    `v` = H'C^-1 y, (..., c); `G` = H'C^-1 H, (..., c, c); `prior`, (..., c), zero in the same places throughout.
+    """
+    A = G + prior[..., None] * np.eye(prior.shape[-1])
+    v = np.broadcast_to(v, A.shape[:-1])
+    fitted = (v * np.linalg.solve(A, v[..., None])[..., 0]).sum(axis=-1)
+    known = np.log(np.where(prior > 0, prior, 1.0)).sum(axis=-1)
+    return np.asarray(-0.5 * (log_det + square - fitted + np.linalg.slogdet(A)[1] - known))
+
+
+@dataclass(frozen=True, eq=False)
+class _Nodes:
+    """All nodes, their posterior weights (kernel, period, amplitude), and what is known at each."""
+
+    weight: Array
+    kernels: list[_Kernel]
+    sds: Array
+    lengths: Array
+    amplitudes: Array
+    effect: Array
+    basis: _Basis
+    precision: float
+
+    @property
+    def has_period(self) -> bool:
+        return bool(self.basis.waves.shape[1] > 0)
+
+    def at(self, kernel: _Kernel, p: npt.NDArray[np.intp], a: npt.NDArray[np.intp]) -> tuple[Array, Array, Array]:
+        """Return the linear coefficients at h nodes of a kernel: mean (h, c), covariance (h, c, c), basis (h, K, c)."""
+        periods, which = np.unique(p, return_inverse=True)
+        H = np.stack([self.basis.of_period(int(i) if self.has_period else None) for i in periods])
+        y = kernel.whiten(self.effect)
+        W = kernel.whiten(H.transpose(1, 0, 2).reshape(len(y), -1)).reshape(len(y), *H.shape[::2]).transpose(1, 0, 2)
+        amplitude = [float(self.amplitudes[i]) if self.has_period else None for i in a]
+        prior = np.stack([_precisions(self.precision, each) for each in amplitude])
+        precision = (W.transpose(0, 2, 1) @ W)[which] + prior[:, None] * np.eye(prior.shape[1])
+        covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
+        return (covariance @ (y @ W)[which][..., None])[..., 0], covariance, H[which]
+
+    def moments(self) -> tuple[Array, Array, Array]:
+        """Return mean, sd and local false sign rate of the profile at each point, each (K,)."""
+        first, second, below = np.zeros((3, self.effect.size))
+        kept = 0.0
+        for kernel, weight in zip(self.kernels, self.weight, strict=True):
+            p, a = np.nonzero(weight > _NEGLIGIBLE)
+            if not len(p):
+                continue
+            gain, own = self._smoothing(kernel)
+            b, V, H = self.at(kernel, p, a)
+            D, w = H - gain @ H, weight[p, a]
+            line = (H @ b[..., None])[..., 0]
+            mean = line + (self.effect - line) @ gain.T
+            variance = np.diagonal(own) + ((D @ V) * D).sum(axis=-1)
+            first, second = first + w @ mean, second + w @ (mean**2 + variance)
+            below, kept = below + w @ special.ndtr(-mean / np.sqrt(variance)), kept + float(w.sum())
+        mean = np.asarray(first / kept)
+        lfsr = np.asarray(np.minimum(below / kept, 1 - below / kept), dtype=np.float64)
+        return mean, np.asarray(np.sqrt(np.maximum(second / kept - mean**2, 0))), lfsr
+
+    def _smoothing(self, kernel: _Kernel) -> tuple[Array, Array]:
+        """Return what turns residuals into the smooth part, (K, K), and the covariance that is left of it."""
+        half = kernel.whiten(kernel.smooth)
+        gain = np.asarray(linalg.solve_triangular(kernel.factor, half, lower=True, trans="T")).T
+        return gain, kernel.smooth - half.T @ half
+
+    def sample(self, n: int, generator: np.random.Generator) -> ProfileDraws:
+        """Return n independent draws: a node by its weight, its coefficients, then the smooth part given them."""
+        flat = self.weight.ravel()
+        chosen = np.sort(generator.choice(flat.size, size=n, p=flat / flat.sum()))
+        k, p, a = np.unravel_index(chosen, self.weight.shape)
+        columns = 4 if self.has_period else 2
+        ace, coefficients = np.empty((n, self.effect.size)), np.empty((n, columns))
+        edges = np.flatnonzero(np.diff(chosen, prepend=-1, append=-1))
+        last, gain, root = -1, np.empty(0), np.empty(0)
+        for start, stop in pairwise(edges):
+            kernel = self.kernels[k[start]]
+            if k[start] != last:
+                last = int(k[start])
+                gain, own = self._smoothing(kernel)
+                root = _root(own)
+            b, V, H = self.at(kernel, p[start : start + 1], a[start : start + 1])
+            beta = b[0] + generator.standard_normal((stop - start, columns)) @ _root(V[0]).T
+            line = beta @ H[0].T
+            noise = generator.standard_normal((stop - start, self.effect.size)) @ root.T
+            ace[start:stop], coefficients[start:stop] = line + (self.effect - line) @ gain.T + noise, beta
+        order = generator.permutation(n)
+        zero = np.zeros(n)
+        period = self.basis.periods[p] if self.has_period else zero
+        amplitude = self.amplitudes[a] if self.has_period else zero
+        each = (ace, coefficients, self.sds[k], self.lengths[k], amplitude, period)
+        return ProfileDraws(*(np.asarray(x)[order] for x in each))
+
+
+def _root(covariance: Array) -> Array:
+    """Return R with R R' = covariance, which may be singular: by eigenvalues, those below rounding taken as 0."""
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))

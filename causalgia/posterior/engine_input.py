@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
-from causalgia.errors import InferenceError
+from causalgia.errors import InferenceError, quoted
+from causalgia.estimation._from_effects import as_estimates
 from causalgia.posterior.error_covariance import Noise, noises_of
 from causalgia.posterior.hyper import rescaled
-from causalgia.posterior.patterns import shared_patterns
 from causalgia.posterior.two_scales import median_se
 from causalgia.prior import Prior
 from causalgia.types import Array, Codes
@@ -190,3 +192,172 @@ def _by_predictor(estimates: xr.Dataset, rows: Codes, task: int) -> Array | None
         return None
     values: npt.NDArray[Any] = estimates["ace"].isel(contrast=rows, task=task).transpose("contrast", "model").to_numpy()
     return np.asarray(values, dtype=np.float64)
+
+
+_OF_RESULT = ("chain", "draw", "group", "covariate", "family")
+
+
+def at_the_door(table: Any, names: Sequence[str]) -> xr.Dataset:
+    """Take estimates, or a table with effect and se (or covariance), with the named columns as coordinates.
+
+    Parameters
+    ----------
+    table
+        As in `causalgia.estimation.as_estimates`.
+    names
+        Coordinates on contrast that will be asked for: columns of the table.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5], "word": ["a", "b"]})
+    >>> at_the_door(table, ["word"])["word"].values
+    array(['a', 'b'], dtype='<U1')
+    """
+    estimates = as_estimates(table)
+    if estimates.sizes["contrast"] == 0 or estimates.sizes["task"] == 0:
+        raise InferenceError("the estimates have no contrast or no task; the selection before infer left none")
+    source = table if isinstance(table, pd.DataFrame | xr.Dataset) else estimates
+    for name in names:
+        if name in source and name not in estimates.variables:
+            column = np.asarray(source[name])
+            if column.shape == (estimates.sizes["contrast"],):
+                column = column.astype(str) if column.dtype == object else column
+                estimates = estimates.assign_coords({name: ("contrast", column)})
+    for name in ("contrast", "task", "model"):
+        if name in estimates.dims and name not in estimates.coords:
+            estimates = estimates.assign_coords({name: np.arange(estimates.sizes[name])})
+    return estimates
+
+
+def on_contrast(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
+    """Return a coordinate on contrast by its name, or refuse naming those that there are.
+
+    Raises
+    ------
+    InferenceError
+        If there is none of that name, or it is not on contrast alone.
+    """
+    known = [str(n) for n, c in estimates.coords.items() if c.dims == ("contrast",)]
+    if not isinstance(name, str) or name not in known:
+        near = get_close_matches(quoted(name), known, n=1)
+        raise InferenceError(
+            f"{what}={quoted(name)} is no coordinate on contrast; there are {', '.join(sorted(known))}"
+            + (f": did you mean {quoted(near[0])}?" if near else "; add one with estimates.assign_coords")
+        )
+    return estimates[name]
+
+
+def groups_of(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
+    """Return the labels of the groups (None without) and the rows of each, in the order of their labels.
+
+    Examples
+    --------
+    >>> estimates = xr.Dataset(coords={"contrast": ["x", "y", "z"], "word": ("contrast", ["b", "a", "b"])})
+    >>> labels, rows = groups_of(estimates, "word")
+    >>> labels.tolist(), [r.tolist() for r in rows]
+    (['a', 'b'], [[1], [0, 2]])
+    """
+    if groups is None:
+        return None, [np.arange(estimates.sizes["contrast"])]
+    values = on_contrast(estimates, groups, "groups").to_numpy()
+    values = values.astype(str) if values.dtype == object else values
+    labels, codes = np.unique(values, return_inverse=True)
+    return labels, [np.flatnonzero(codes == g) for g in range(len(labels))]
+
+
+def covariates_of(
+    estimates: xr.Dataset, covariates: str | Sequence[str] | None
+) -> tuple[tuple[str, ...], Array | None]:
+    """Return the names of the covariates and their values, (K, q); None without.
+
+    Raises
+    ------
+    InferenceError
+        If one is absent, not numeric or not finite; the message names the contrast.
+
+    Examples
+    --------
+    >>> estimates = xr.Dataset(coords={"contrast": ["x", "y"], "position": ("contrast", [10, 20])})
+    >>> covariates_of(estimates, "position")
+    (('position',), array([[10.], [20.]]))
+    """
+    if covariates is None:
+        return (), None
+    names = (covariates,) if isinstance(covariates, str) else tuple(covariates)
+    if not names or len(set(names)) < len(names):
+        raise InferenceError(f"covariates={quoted(covariates)}: name each coordinate on contrast once, or give None")
+    return names, np.column_stack([_numeric(estimates, name) for name in names])
+
+
+def _numeric(estimates: xr.Dataset, name: str) -> Array:
+    values = on_contrast(estimates, name, "covariates").to_numpy()
+    if values.dtype.kind not in "fiub":
+        raise InferenceError(
+            f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give numbers, or groups={quoted(name)}"
+        )
+    numbers = values.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        k = int(np.argmax(~np.isfinite(numbers)))
+        contrast = estimates["contrast"].to_numpy()[k]
+        raise InferenceError(
+            f"contrast {contrast!s}: covariate {quoted(name)} is {numbers[k]:g}; leave the contrast out"
+        )
+    return numbers
+
+
+def coordinates(estimates: xr.Dataset, labels: npt.NDArray[Any] | None, covariates: tuple[str, ...]) -> dict[str, Any]:
+    """Return every coordinate of a result: those of the estimates on contrast, task and model, groups, covariates."""
+    kept = {
+        str(name): c
+        for name, c in estimates.coords.items()
+        if c.dims and set(c.dims) <= {"contrast", "task", "model"} and name not in _OF_RESULT
+    }
+    kept |= {} if labels is None else {"group": labels}
+    return kept | ({"covariate": list(covariates)} if covariates else {})
+
+
+_EFFECTS_EACH = 10  # a coefficient of the centre takes ten effects, as a covariance of K contrasts takes 10 K units
+_NOTHING = 1e-8
+
+
+def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | None:
+    """Return the patterns of the loadings as covariates of the effects, (K, p); None where there are none.
+
+    Words that resemble each other err together, for they make and destroy the same things in the same units, and have
+    effects alike for the same reason: effects are not exchangeable along the loadings L of ``Sigma = L L' + D``. Were
+    they taken for that, the pattern of the effects would be read as a large score f of their errors, and taken out of
+    all of them. With ``delta = mu + x' beta + p' b + ...`` and b as free as mu, a pattern in the estimates belongs to
+    the effects, f keeps its law N(0, I), and the error it stands for stays in every interval.
+
+    Parameters
+    ----------
+    noise
+        Of K effects.
+    covariates
+        Of each effect, (K, q): what loadings have in common with them, or with mu, is theirs already.
+
+    Returns
+    -------
+    ndarray or None
+        Orthonormal columns about mu and the covariates, that of the largest errors first; at most one in ten effects.
+
+    Examples
+    --------
+    >>> control = Noise(np.ones(20), loadings=np.ones((20, 1)))
+    >>> shared_patterns(control) is None
+    True
+    >>> half = Noise(np.ones(20), loadings=np.repeat([[0.0], [2.0]], 10, axis=0))
+    >>> shared_patterns(half).round(3)[[0, -1]]
+    array([[-0.224],
+           [ 0.224]])
+    """
+    if noise.loadings is None:
+        return None
+    size = len(noise.loadings)
+    known = np.ones((size, 1)) if covariates is None else np.column_stack([np.ones(size), covariates])
+    rest = noise.loadings - known @ np.linalg.lstsq(known, noise.loadings)[0]
+    columns, length, turn = np.linalg.svd(rest, full_matrices=False)
+    kept = length > _NOTHING * np.linalg.norm(noise.loadings)
+    kept[size // _EFFECTS_EACH :] = False
+    signs = np.where(turn.sum(axis=1) < 0, -1.0, 1.0)  # an SVD leaves them open
+    return np.asarray((columns * signs)[:, kept]) if kept.any() else None

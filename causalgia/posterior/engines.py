@@ -11,24 +11,20 @@ from typing import Literal
 import numpy as np
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.ash_weights import mixture_weights, scale_grid
-from causalgia.posterior.averaging import lfsr_of
 from causalgia.posterior.engine_input import Question
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Draws, Exact
 from causalgia.posterior.factor_scores import shared_of
 from causalgia.posterior.hyper import Design, design
-from causalgia.posterior.mixture import mixture, null_biased
+from causalgia.posterior.mixture import lfsr_of, mixture, mixture_weights, null_biased, scale_grid
 from causalgia.posterior.normal import log_likelihood, normal
 from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_mixture, sample_slab
 from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.predictor_level import Level, over_predictors
 from causalgia.posterior.scale_mixture import Components, Tails, log_terms
-from causalgia.posterior.spike_and_slab import spike_and_slab
-from causalgia.posterior.student_hyper import StudentModel
-from causalgia.posterior.student_t import student
+from causalgia.posterior.spike_and_slab import law_draws, left_out_log_density, spike_and_slab
+from causalgia.posterior.student_t import StudentModel, student
 from causalgia.posterior.two_scales import two_scales
-from causalgia.posterior.weight_draws import law_draws, left_out_log_density
 from causalgia.streams import derive
 from causalgia.types import Array
 

@@ -15,7 +15,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import InferenceError
-from causalgia.numerics.tails import density_ratio_at_0, log_sf_t
+from causalgia.numerics.moments import density_ratio_at_0, log_sf_t
 from causalgia.types import Array
 
 _PER_CONTRAST = 10  # a covariance of K contrasts is used whole from 10 K degrees of freedom on

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import ndtr
 
+from causalgia.posterior.density_grids import HalfLine, resolve
 from causalgia.posterior.error_covariance import Noise, checked, in_unit, unit_of
 from causalgia.posterior.exact import Draws, Exact, Nodes
 from causalgia.posterior.gaussian import Fit, Gaussian, blocks, draw_normal, gaussian
-from causalgia.posterior.halfline import HalfLine, resolve
 from causalgia.posterior.hyper import TAIL, Design, check_proper, design, is_flat, log_tau, rescaled
 from causalgia.posterior.pointwise import normal_log_density
 from causalgia.prior import Prior

@@ -15,13 +15,13 @@ import numpy as np
 from scipy import special
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.averaging import Node, average_tails
 from causalgia.posterior.conditional_draws import draw_given, whole_window
 from causalgia.posterior.error_covariance import Noise, in_unit, unit_of
 from causalgia.posterior.hyper import Design, check_proper, design, is_flat, rescaled
+from causalgia.posterior.mixture import average_tails
 from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors, slab_given_factors
 from causalgia.posterior.posterior_tree import datasets, library
-from causalgia.posterior.scale_mixture import Components, Tails
+from causalgia.posterior.scale_mixture import Components, Node, Tails
 from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array

@@ -9,8 +9,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.coords import at_the_door
-from causalgia.posterior.engine_input import Question, questions
+from causalgia.posterior.engine_input import Question, at_the_door, questions
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.posterior_tree import Tree, assemble, datasets, require
 from causalgia.posterior.predictor_level import errors

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.optimize import brentq
+from scipy.special import logsumexp
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.averaging import average_below, average_tails, lfsr_of
 from causalgia.posterior.conditional_draws import draw_given, window_of
+from causalgia.posterior.density_grids import Surface, gauss_rule, reach, refined
 from causalgia.posterior.error_covariance import Noise, checked, in_unit, unit_of
 from causalgia.posterior.exact import Draws, Exact, Nodes
-from causalgia.posterior.factor_scores import row_nodes, shared_of
-from causalgia.posterior.hyper import check_proper, design, is_flat, rescaled
+from causalgia.posterior.factor_scores import Shared, SharedMode, row_nodes, shared_mode, shared_of
+from causalgia.posterior.hyper import TAIL, check_proper, design, is_flat, log_tau, rescaled
+from causalgia.posterior.mixture import average_below, average_tails, lfsr_of
 from causalgia.posterior.pointwise import of_mixture
-from causalgia.posterior.scale_mixture import Components, Node
-from causalgia.posterior.student_hyper import HyperPosterior, StudentModel, hyper_posterior
+from causalgia.posterior.scale_mixture import Components, Node, rows_of
 from causalgia.prior import Prior
 from causalgia.types import Array
 
@@ -145,3 +150,260 @@ def _extremes(model: StudentModel, tau: Array, coefficients: Array) -> list[tupl
     """Return residuals and tau of the draws that lie farthest out, two for each hyperparameter."""
     ends = {int(f(x)) for x in (tau, *coefficients.T) for f in (np.argmin, np.argmax)}
     return [(model.effect - model.shared.split(coefficients[i])[1], float(tau[i])) for i in sorted(ends)]
+
+
+_NATS = 20.0
+_SPACING = 0.75  # of the width of log lambda's posterior: the trapezoid then errs by 5e-7 of a density
+_WIDEST = 0.5  # the tail of lambda is exponential, however heavy z
+_DEEPEST = 60.0
+_FEW = 25  # effects: up to here mu may have several modes, and is resolved on a mesh of its own
+_STEPS_U, _STEPS_Y = 25, 21
+_CORE, _FAR, _EDGE = float(np.arcsinh(7.0)), 30.0, 16.0
+_RULES = ((_FEW, (31, 41)), (200, (11, 21)), (1_000, (11, 7)), (np.inf, (7, 5)))
+_RULE_U = 11
+_FLAT = 1e-6
+
+
+def t_components(nu: float, farthest: float) -> Components:
+    """Return the standard Student-t as normals on nodes of its mixing distribution, equally spaced in log lambda.
+
+    Parameters
+    ----------
+    nu
+        Degrees of freedom.
+    farthest
+        Largest distance from the centre at which the density must hold, in units of the scale: nodes go down to the
+        lambda of a value there.
+
+    References
+    ----------
+    West (1987), doi:10.1093/biomet/74.3.646; Trefethen & Weideman (2014), doi:10.1137/130932132.
+
+    Examples
+    --------
+    >>> heavy = t_components(4.0, 100.0)
+    >>> density = heavy.weight @ (np.exp(-(100.0**2) / heavy.variance / 2) / np.sqrt(2 * np.pi * heavy.variance))
+    >>> round(float(density) * 1e9, 4)  # 12 (4 + 100^2)^-2.5
+    1.1988
+    """
+    depth = 2 * _NATS / nu
+    lower = brentq(lambda x: np.expm1(x) - x - depth, -depth - 2, 0)
+    upper = brentq(lambda x: np.expm1(x) - x - depth, 0, np.log(depth + 1) + 2)
+    lower -= min(float(np.log1p(farthest**2 / nu)), _DEEPEST)
+    spacing = min(_SPACING * float(np.sqrt(2 / (nu + 1))), _WIDEST)
+    n = max(24, int(np.ceil((upper - lower) / spacing)) + 1)
+    x = np.linspace(upper, lower, n)
+    weight = np.exp(nu / 2 * (x - np.expm1(x)))
+    return Components(np.exp(-x), weight / weight.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class StudentModel:
+    """The model in units of the typical standard error; tau is told by ``u = asinh(tau / grain)``."""
+
+    effect: Array
+    """Estimates, (K,)."""
+    noise: Array
+    """Their independent noise variances, (K,)."""
+    shared: Shared
+    """Linear part of the estimates; mu comes first."""
+    prior: Prior
+    """Of mu and tau."""
+    nu: float
+    """Degrees of freedom."""
+
+    @property
+    def grain(self) -> float:
+        """Below this the estimates cannot tell tau from 0, or its prior ends."""
+        return float(min(1 / np.sqrt(np.mean(1 / self.noise)), self.prior.tau_scale))
+
+    def tau(self, u: Array | float) -> Array:
+        """Tau at u: linear near 0, where its posterior may end at any height, and exponential beyond."""
+        return np.asarray(self.grain * np.sinh(u))
+
+    def components(self, tau: float, least: float | None = None) -> Components:
+        """Return the prior of effects about their centre; nodes reach the outliers of the least tau."""
+        excess = np.sqrt(max(float((self.effect**2 - self.noise).max()), 0.0))
+        unit = t_components(self.nu, excess / max(least or tau, 1e-30 * (1 + excess)))
+        return Components(tau**2 * unit.variance, unit.weight)
+
+    def mode(self, u: float, start: Array) -> SharedMode:
+        """Return the mode of the coefficients given u."""
+        return shared_mode(self.effect, self.noise, self.components(float(self.tau(u))), self.shared, start)
+
+    def log_prior(self, u: float) -> float:
+        """Return the log prior density of u."""
+        return float(log_tau(self.prior, self.tau(u)) + np.log(self.grain * np.cosh(u)))
+
+    def log_joint(self, u: float, mu: Array) -> Array:
+        """Return the log density of the estimates and (u, mu), (M,), at M values of mu, the only coefficient."""
+        precision, n = float(self.shared.precision[0]), len(self.effect)
+        residual, noise = (self.effect - mu[:, None]).ravel(), np.tile(self.noise, len(mu))
+        rows = rows_of(residual, noise, self.components(float(self.tau(u)))).log_density.reshape(-1, n).sum(axis=1)
+        level = 0.5 * np.log(precision / (2 * np.pi)) if precision else 0.0
+        return np.asarray(rows + level - 0.5 * precision * mu**2 + self.log_prior(u))
+
+    @property
+    def upper(self) -> float:
+        """A u past which less than exp(-20) is left: the density falls there as a known power of tau."""
+        if self.prior.tau == "uniform" and np.isfinite(self.prior.tau_scale):
+            return float(np.arcsinh(self.prior.tau_scale / self.grain))
+        scales = [float(np.abs(self.effect).max()) + float(np.sqrt(self.noise.max()))]
+        scales += [s for s in (self.prior.tau_scale, self.prior.mu_sd) if np.isfinite(s)]
+        power = len(self.effect) - int((self.shared.precision == 0).sum()) + TAIL[self.prior.tau] - 1
+        return float(np.arcsinh(max(scales) / self.grain) + 2 + _NATS / power)
+
+
+@dataclass(frozen=True, eq=False)
+class HyperNodes:
+    """The shared quantities on T nodes."""
+
+    weight: Array
+    """Posterior probabilities, (T,)."""
+    tau: Array
+    """Scale, (T,)."""
+    coefficients: Array
+    """Mean of coefficients and factor scores given the node, (T, m)."""
+    root: Array
+    """Root of their covariance given the node, (T, m, m)."""
+
+
+@dataclass(frozen=True, eq=False)
+class HyperPosterior:
+    """Joint posterior of u and the coefficients: a surface of u and one more variable, the rest normal given u.
+
+    With few effects and no coefficient but mu, the second variable is mu; else it is y, where sinh(y) is the distance
+    of the first coefficient from its mode given u, in sd. Where mu is alone the surface is exact, else Laplace's.
+    """
+
+    model: StudentModel
+    surface: Surface
+    modes: CubicSpline | None
+    """Modes and roots of covariances, (m + m * m,), as functions of u; None where the surface is of mu itself."""
+
+    def coefficients(self, u: Array, second: Array, normal: Array) -> Array:
+        """Return coefficients, (n, m), at points (u, second), (n,) each, and standard normals (n, m - 1)."""
+        if self.modes is None:
+            return second[:, None]
+        return self._placed(u, np.column_stack([np.sinh(second), normal]))
+
+    def draw(self, n: int, generator: np.random.Generator) -> tuple[Array, Array]:
+        """Return n independent draws of tau, (n,), and of the coefficients, (n, m)."""
+        u, second = self.surface.draw(n, generator)
+        normal = generator.standard_normal((n, len(self.model.shared.precision) - 1))
+        return self.model.tau(u), self.coefficients(u, second, normal)
+
+    def nodes(self) -> HyperNodes:
+        """Return nodes of tau, and of the coefficients about each: mu in small strata, or all of them as normal."""
+        size = len(self.model.shared.precision)
+        if size == 1:
+            weight, u, second, sd = self.surface.strata(*_rule(len(self.model.effect)))
+            coefficients = self.coefficients(u, second, np.empty((len(u), 0)))
+            if self.modes is not None:
+                sd = sd * self.modes(u)[:, 1] * np.cosh(second)
+            return HyperNodes(weight, self.model.tau(u), coefficients, sd[:, None, None])
+        middle = (self.surface.a[1:] + self.surface.a[:-1]) / 2
+        u, weight = gauss_rule(middle, self.surface.probability.sum(axis=1), _RULE_U)
+        assert self.modes is not None  # more than one coefficient
+        both = self.modes(u)
+        return HyperNodes(weight, self.model.tau(u), both[:, :size], both[:, size:].reshape(-1, size, size))
+
+    def _placed(self, u: Array, normal: Array) -> Array:
+        assert self.modes is not None  # a surface of mu itself has no use for it
+        size = normal.shape[1]
+        both = self.modes(u)
+        return np.asarray(both[:, :size] + np.einsum("nij,nj->ni", both[:, size:].reshape(-1, size, size), normal))
+
+
+def hyper_posterior(model: StudentModel) -> HyperPosterior:
+    """Return the posterior of tau and the coefficients.
+
+    Raises
+    ------
+    InferenceError
+        If the coefficients have no single peak, or mu has no end.
+    """
+    if len(model.shared.precision) == 1 and len(model.effect) <= _FEW:
+        return _on_mesh(model)
+    u, modes = _profile(model)
+    heights = np.array([mode.log_integral + model.log_prior(x) for x, mode in zip(u, modes, strict=True)])
+    both = CubicSpline(u, np.array([np.concatenate([m.value, m.root.ravel()]) for m in modes]))
+    reach_y, steps = _CORE, _STEPS_Y
+    while reach_y < _FAR:
+        y = np.linspace(-reach_y, reach_y, steps)
+        density = heights[:, None] - np.sinh(y) ** 2 / 2 - 0.5 * np.log(2 * np.pi) + np.log(np.cosh(y))
+        if len(model.shared.precision) == 1:
+            _make_exact(density, y, u, modes, model)
+        else:
+            _check_peaked(heights, modes)
+        if density[:, [0, -1]].max() < density.max() - _EDGE:
+            return HyperPosterior(model, refined(u, y, density), both)
+        reach_y, steps = 1.5 * reach_y, steps + 10
+    raise InferenceError("the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10")
+
+
+def _rule(n: int) -> tuple[int, int]:
+    """Nodes of u and strata of mu for n effects: the fewer, the wider their posterior, and the cheaper each node."""
+    return next(rule for most, rule in _RULES if n <= most)
+
+
+def _on_mesh(model: StudentModel) -> HyperPosterior:
+    """Resolve (u, mu) on a mesh as fine as the information nearby: with few effects mu may have many modes."""
+    mu = _mesh(model)
+    width = np.log(np.gradient(mu))
+    points, _ = reach(lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper)
+    u = np.linspace(points[0], points[-1], 2 * _STEPS_U - 1)
+    return HyperPosterior(model, refined(u, mu, np.array([model.log_joint(x, mu) for x in u])), None)
+
+
+def _mesh(model: StudentModel) -> Array:
+    """Points of mu, half a local sd apart: a row at distance r informs as one of variance s^2 + (r / 3)^2.
+
+    Nor are they farther apart than half a sd of the prior within 8 of its sd; beyond, that limit grows by a fifth.
+    """
+    tau = float(model.tau(model.upper))
+    sd = 1 / np.sqrt(model.shared.precision[0]) if model.shared.precision[0] else 10 * tau
+    data = model.effect.min(), model.effect.max()
+    end = min(max(7 * sd, -data[0], data[1]), max(-data[0], data[1]) + 10 * tau) + 8 * np.sqrt(model.noise.max())
+
+    def outwards(sign: float) -> list[float]:
+        points = [0.0]
+        while points[-1] < end:
+            row = 0.5 / np.sqrt((1 / (model.noise + (sign * points[-1] - model.effect) ** 2 / 9)).sum())
+            points.append(points[-1] + min(row, 0.5 * sd + 0.2 * max(points[-1] - 8 * sd, 0.0)))
+        return points
+
+    return np.array([-x for x in reversed(outwards(-1.0))] + outwards(1.0)[1:])
+
+
+def _profile(model: StudentModel) -> tuple[Array, list[SharedMode]]:
+    """Return an even grid over the u that matter, and the mode of the coefficients at each."""
+    start = np.zeros(len(model.shared.precision))
+    start[0] = np.median(model.effect)
+    last = [start]
+
+    def at(u: float) -> SharedMode:
+        mode = model.mode(u, last[0])
+        last[0] = mode.value
+        return mode
+
+    points, _ = reach(lambda u: at(u).log_integral + model.log_prior(u), 0.0, model.upper)
+    u = np.linspace(points[0], points[-1], _STEPS_U)
+    return u, [at(x) for x in u]
+
+
+def _make_exact(density: Array, y: Array, u: Array, modes: list[SharedMode], model: StudentModel) -> None:
+    """Replace Laplace's log density of (u, y), (U, Y), by the exact one wherever u is not far out; mu is alone."""
+    for i in np.flatnonzero(density.max(axis=1) > density.max() - 2 * _NATS):
+        sd = float(modes[i].root[0, 0])
+        for j, place in enumerate(y):
+            mu = np.array([modes[i].value[0] + sd * np.sinh(place)])
+            density[i, j] = model.log_joint(u[i], mu)[0] + np.log(sd * np.cosh(place))
+
+
+def _check_peaked(heights: Array, modes: list[SharedMode]) -> None:
+    share = np.exp(heights - logsumexp(heights))
+    if any(s > _FLAT and not mode.peaked for s, mode in zip(share, modes, strict=True)):
+        raise InferenceError(
+            "the effects do not settle a coefficient or factor score: its posterior is not peaked; take engine='nuts'"
+        )

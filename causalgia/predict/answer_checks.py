@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict.wording import first_line
+from causalgia.errors import first_line as first_line
+from causalgia.errors import one_line as one_line
 
 
 def name_tasks(n_tasks: int) -> tuple[str, ...]:
@@ -109,3 +111,15 @@ def storable(answers: NDArray[Any]) -> NDArray[Any]:
     """
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
         return answers.astype(np.float32 if answers.dtype.itemsize <= 4 else np.float64, copy=False)
+
+
+def abridged(names: Sequence[str]) -> str:
+    """Return names as a list in which at most four are spelled out.
+
+    Examples
+    --------
+    >>> abridged("ab"), abridged("abcdef")
+    ("['a', 'b']", "['a', 'b', 'c', 'd', ... 6 in all]")
+    """
+    shown = ", ".join(map(quoted, names[:4]))
+    return f"[{shown}]" if len(names) <= 4 else f"[{shown}, ... {len(names):,} in all]"

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, quoted
+from causalgia.predict.answer_checks import abridged
 from causalgia.predict.fingerprint import UNREAD, digest
 from causalgia.predict.predictor import NonFiniteError, Predictor, Progress, checked_names, checked_rows, non_finite
-from causalgia.predict.wording import abridged
 from causalgia.types import Tokens
 
 Members: TypeAlias = Literal["seeds", "folds", "architectures"]

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
+from causalgia.predict.answer_checks import one_line
 from causalgia.predict.fingerprint import UNREAD, fingerprint_of
 from causalgia.predict.predictor import EditSession, Predictor, Progress
-from causalgia.predict.wording import one_line
 from causalgia.types import Tokens
 
 _MADE: dict[str, Predictor] = {}

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
-from causalgia.predict.answer_checks import as_answers
+from causalgia.predict.answer_checks import as_answers, first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_version, shape_in_words
-from causalgia.predict.wording import first_line
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
 

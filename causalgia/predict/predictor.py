@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, SequenceError, quoted
-from causalgia.predict.answer_checks import as_answers, name_tasks
+from causalgia.predict.answer_checks import abridged, as_answers, name_tasks
+from causalgia.predict.answer_checks import first_line as first_line
+from causalgia.predict.answer_checks import one_line as one_line
 from causalgia.predict.answer_checks import storable as storable
-from causalgia.predict.wording import abridged
-from causalgia.predict.wording import first_line as first_line
-from causalgia.predict.wording import one_line as one_line
 from causalgia.sequences.alphabet import channel_order, checked_tokens
 from causalgia.types import Tokens
 

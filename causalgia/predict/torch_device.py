@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import PredictorError, quoted
 
@@ -216,3 +222,234 @@ def _tf32_switches() -> tuple[str, tuple[str | bool, str | bool], tuple[Any, ...
     except RuntimeError:
         return "fp32_precision", ("ieee", "tf32"), (cudnn.conv, cudnn.rnn, matmul)
     return "allow_tf32", (False, True), (cudnn, matmul)
+
+
+_PRODUCTS = ("conv", "mm", "linear", "attention", "lstm", "gru")
+
+
+def require_full_products(forward: Callable[[], object]) -> None:
+    """Refuse a forward pass that multiplies in half precision, or rounds to it, be it at its end.
+
+    Raises
+    ------
+    PredictorError
+        If it does, as under an autocast that the network switches on itself, or by a cast that loses digits.
+    """
+    watch = _Halves()
+    with watch:
+        forward()
+    if watch.half is not None:
+        name = str(watch.half).removeprefix("torch.")
+        msg = (
+            f"the network computes in {name} inside its forward pass (autocast, or .to({name})): {NOT_CANCELLED}; take "
+            f"that out, or accept it with dtype='float32' (the dtype of its input) given explicitly"
+        )
+        raise PredictorError(msg)
+
+
+class _Halves(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the first half precision that is multiplied in, or that numbers are rounded to."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.half: torch.dtype | None = None
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = str(func)
+        if self.half is None and any(word in name for word in _PRODUCTS):
+            tensors = (value for value in args if isinstance(value, torch.Tensor))
+            self.half = next((tensor.dtype for tensor in tensors if tensor.dtype in HALF), None)
+        made = func(*args, **(kwargs or {}))
+        if self.half is None and isinstance(made, torch.Tensor) and made.dtype in HALF:
+            self.half = made.dtype if any(_rounded(value, made) for value in args) else None
+        return made
+
+
+def _rounded(source: object, made: torch.Tensor) -> bool:
+    """Say whether an operation lost digits on its way from a wider floating tensor to one of half precision."""
+    if not isinstance(source, torch.Tensor) or not source.is_floating_point() or source.dtype in HALF:
+        return False
+    return source.shape != made.shape or not torch.equal(made.to(source.dtype), source)
+
+
+class Ferry:
+    """Copies between host and device that an accelerator does not wait for.
+
+    On CUDA through page-locked memory, which torch keeps and hands out again: the copies are queued and the host goes
+    on. Elsewhere a copy is a copy.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pinned = device.type == "cuda"
+
+    def send(self, values: NDArray[Any]) -> torch.Tensor:
+        """Return an array on the device."""
+        host = self._page(values.shape, torch.from_numpy(np.empty(0, values.dtype)).dtype)
+        host.numpy()[...] = values
+        return host.to(self._device, non_blocking=self._pinned)
+
+    def fetch(self, answer: torch.Tensor) -> Fetched:
+        """Queue the way back of an answer."""
+        if not self._pinned:
+            return Fetched(answer.cpu())
+        host = self._page(answer.shape, answer.dtype)
+        host.copy_(answer, non_blocking=True)
+        arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        arrival.record(torch.cuda.current_stream(self._device))
+        return Fetched(host, arrival)
+
+    def _page(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        return torch.empty(shape, dtype=dtype, pin_memory=self._pinned)
+
+
+class Fetched:
+    """An answer that may still be on its way."""
+
+    def __init__(self, host: torch.Tensor, arrival: Any = None) -> None:
+        self._host = host
+        self._arrival = arrival
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def arrived(self) -> torch.Tensor:
+        """Return the answer on the host, once it is there."""
+        if self._arrival is not None:
+            self._arrival.synchronize()
+        return self._host
+
+
+_LOCKS: WeakKeyDictionary[torch.nn.Module, threading.RLock] = WeakKeyDictionary()
+_REGISTERING = threading.Lock()
+
+
+def lock_of(module: torch.nn.Module) -> threading.RLock:
+    """Return the re-entrant lock of a network; networks that share a part share the lock."""
+    with _REGISTERING:
+        if module in _LOCKS:
+            return _LOCKS[module]
+        parts = list(module.modules())
+        lock = next((_LOCKS[part] for part in parts if part in _LOCKS), None) or threading.RLock()
+        for part in parts:
+            _LOCKS[part] = lock
+        return lock
+
+
+@contextmanager
+def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
+    """Hold a network in eval mode, out of reach of other threads, and put its training flags back afterwards.
+
+    Training flags are the module's, not the thread's: were they put back while another thread is in the forward
+    pass, that pass would go on in training mode and answer wrong numbers.
+    """
+    with lock_of(module):
+        in_training = [part for part in module.modules() if part.training]
+        if in_training:
+            module.eval()
+        try:
+            yield
+        finally:
+            for part in in_training:
+                part.training = True
+
+
+@dataclass(frozen=True)
+class TensorUse:
+    """Bytes of tensors while something was carried out.
+
+    Attributes
+    ----------
+    operations
+        How many were carried out; 0 where torch was not used (or by another thread).
+    peak
+        Of all tensors made and alive at once.
+    largest
+        Of the largest of them.
+    on_cpu
+        Whether they were in the host's memory.
+    """
+
+    operations: int
+    peak: int
+    largest: int
+    on_cpu: bool
+
+
+def tensors_used(do: Callable[[], object]) -> TensorUse:
+    """Return the bytes of the tensors that a call makes, without the scratch memory inside single operations.
+
+    Examples
+    --------
+    >>> tensors_used(lambda: torch.zeros(1_000) + 1).peak
+    8000
+    """
+    alive = _Alive()
+    with alive:
+        do()
+    return TensorUse(alive.operations, alive.peak, alive.largest, alive.on_cpu)
+
+
+class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Follows the storages of the tensors that operations return until they are freed."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations = self.peak = self.largest = 0
+        self.on_cpu = True
+        self._alive: dict[int, tuple[Any, int]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        parts = result if isinstance(result, tuple | list) else (result,)
+        for tensor in parts:
+            if isinstance(tensor, torch.Tensor):
+                self._follow(tensor)
+        self._alive = {key: kept for key, kept in self._alive.items() if not kept[0].expired()}
+        self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
+        self.operations += 1
+        return result
+
+    def _follow(self, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()
+        self._alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())  # type: ignore[no-untyped-call]
+        self.largest = max(self.largest, storage.nbytes())
+        self.on_cpu = self.on_cpu and tensor.device.type == "cpu"
+
+
+@contextmanager
+def with_threads(n: int) -> Iterator[None]:
+    """Let torch's operations use n threads for a while.
+
+    Examples
+    --------
+    >>> before = torch.get_num_threads()
+    >>> with with_threads(1):
+    ...     torch.get_num_threads()
+    1
+    >>> torch.get_num_threads() == before
+    True
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def threads_in_use() -> int:
+    """Return how many threads torch's operations use."""
+    return torch.get_num_threads()
+
+
+def cuda_peak(do: Callable[[], object]) -> int:
+    """Return the bytes that a call takes of the memory of the current CUDA device, at its peak; 0 without one."""
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return 0
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    do()
+    torch.cuda.synchronize()
+    return int(torch.cuda.max_memory_allocated()) - before

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError
 from causalgia.predict.predictor import checked_rows
-from causalgia.predict.torch_staging import Ferry
+from causalgia.predict.torch_device import Ferry
 from causalgia.types import Tokens
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
-from causalgia.predict.answer_checks import place_columns
+from causalgia.predict.answer_checks import first_line, place_columns
 from causalgia.predict.predictor import checked_names
-from causalgia.predict.wording import first_line
 
 Names = tuple[str, ...]
 

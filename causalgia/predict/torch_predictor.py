@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
+from causalgia.predict.answer_checks import first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
 from causalgia.predict.incremental.incremental_session import Incremental
 from causalgia.predict.predictor import (
@@ -25,15 +26,20 @@ from causalgia.predict.predictor import (
     checked_version,
     shape_in_words,
 )
-from causalgia.predict.torch_batch import BatchSizes, is_out_of_memory
-from causalgia.predict.torch_device import choose_device, exact_float32, input_dtype, without_autocast
+from causalgia.predict.torch_batch import BatchSizes, Compiled, forward_pass, is_out_of_memory
+from causalgia.predict.torch_device import (
+    Ferry,
+    Fetched,
+    choose_device,
+    exact_float32,
+    in_eval_mode,
+    input_dtype,
+    lock_of,
+    require_full_products,
+    without_autocast,
+)
 from causalgia.predict.torch_edits import DeviceEdits
-from causalgia.predict.torch_engines import Compiled, forward_pass
-from causalgia.predict.torch_half import require_full_products
 from causalgia.predict.torch_output import read_columns
-from causalgia.predict.torch_staging import Ferry, Fetched
-from causalgia.predict.torch_turns import in_eval_mode, lock_of
-from causalgia.predict.wording import first_line
 from causalgia.types import Tokens
 
 _HELD_BYTES = 2**28

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
+from causalgia.predict.answer_checks import first_line
 from causalgia.predict.onnx import OnnxPredictor
+from causalgia.predict.torch_device import in_eval_mode
 from causalgia.predict.torch_predictor import TorchPredictor
-from causalgia.predict.torch_turns import in_eval_mode
-from causalgia.predict.wording import first_line
 from causalgia.types import Tokens
 
 _ROWS = 12

@@ -12,7 +12,7 @@ import torch
 
 from causalgia.errors import MissingExtraError, PredictorError, quoted
 from causalgia.inputs import opened
-from causalgia.predict.wording import first_line
+from causalgia.predict.answer_checks import first_line
 
 _CONVERT = (
     "load it where you trust it and keep the tensors alone: causalgia.predict.save_weights(module, 'net.safetensors')"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.estimation.words import placebo_words
+    from causalgia.estimation.crossover_estimates import placebo_words
     from causalgia.reporting._report import estimand, report, sentence, sentences
     from causalgia.reporting.outcomes import describe, tasks_in_words
     from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se

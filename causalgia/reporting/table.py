@@ -11,7 +11,7 @@ import xarray as xr
 
 from causalgia.errors import OutcomesError
 from causalgia.estimation._from_effects import of_elements
-from causalgia.estimation.words import words_of
+from causalgia.estimation.crossover_estimates import words_of
 from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se
 from causalgia.reporting.verdict_sentences import error_heading, error_of, is_decided
 from causalgia.schema import validate

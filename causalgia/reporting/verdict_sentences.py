@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from causalgia.multiplicity.rare import missed_share_sentence
+from causalgia.multiplicity.bootstrap_t import missed_share_sentence
 from causalgia.reporting.rounded_numbers import format_p
 from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
 

@@ -1,8 +1,8 @@
 """Sequences: letters, tokens, records, variants, motifs and where they stand; numpy only at this door.
 
 The random samplers are numba code and are imported by whoever draws: `causalgia.sequences.samplers` (uniform,
-profile, Markov chains), `causalgia.sequences.shuffles` (exact k-let shuffles) and the counter-based generator under them,
-`causalgia.sequences.random`.
+profile, Markov chains), `causalgia.sequences.shuffles` (exact k-let shuffles) and the counter-based generator under
+them, `causalgia.sequences.random`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.alphabet import parse_word, reverse_complement_word
-from causalgia.sequences.arguments import as_tokens
+from causalgia.sequences.sampler_arguments import as_tokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

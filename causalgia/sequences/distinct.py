@@ -9,7 +9,7 @@ import numpy as np
 from causalgia import compiled
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
-from causalgia.sequences.arguments import as_length
+from causalgia.sequences.sampler_arguments import as_length
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

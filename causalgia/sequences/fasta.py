@@ -25,8 +25,7 @@ from causalgia.sequences.alphabet import (
     reverse_complement,
     stack_letters,
 )
-from causalgia.sequences.genome import Genome
-from causalgia.sequences.intervals import read_bed
+from causalgia.sequences.genome import Genome, read_bed
 from causalgia.sequences.text_files import read_text
 from causalgia.streams import RNG
 from causalgia.types import Tokens

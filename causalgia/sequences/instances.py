@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from causalgia.checks import shown
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import parse_word
-from causalgia.sequences.arguments import as_tokens
+from causalgia.sequences.motif_scores import PER_BIT, cutoff, step_scores
 from causalgia.sequences.motifs import Motif
-from causalgia.sequences.scoring import PER_BIT, cutoff, step_scores
+from causalgia.sequences.sampler_arguments import as_tokens
 from causalgia.types import Tokens
 
 _BLOCK = 1 << 21
@@ -55,7 +55,7 @@ def find_instances(
 
     A word is found where every base is one that its IUPAC letter admits. A motif is found where its log-odds reach
     the score that a word of uniform random bases reaches with probability `threshold`, on one strand of one place; that
-    distribution is exact (`causalgia.sequences.scoring`). Of two strands at one start the one that scores higher
+    distribution is exact (`causalgia.sequences.motif_scores`). Of two strands at one start the one that scores higher
     counts, plus if they are equal: a palindrome is one instance. Overlapping instances are thinned greedily: the
     highest score stays (the leftmost among equals), what overlaps it goes, and so on.
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
-from causalgia.sequences.arguments import as_key, as_length, as_probabilities, as_tokens, as_units, upper_edges
 from causalgia.sequences.random import next_word, unit_state
+from causalgia.sequences.sampler_arguments import as_key, as_length, as_probabilities, as_tokens, as_units, upper_edges
 from causalgia.sequences.threads import over_rows
 
 if TYPE_CHECKING:

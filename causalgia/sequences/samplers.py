@@ -12,7 +12,9 @@ import numpy as np
 
 from causalgia import compiled
 from causalgia.compiled import njit
-from causalgia.sequences.arguments import (
+from causalgia.sequences.array_shuffles import nanoseconds, shuffle_letters
+from causalgia.sequences.random import half_bounded, next_word, unit_state, unit_states, words_from
+from causalgia.sequences.sampler_arguments import (
     as_key,
     as_length,
     as_parents,
@@ -21,9 +23,6 @@ from causalgia.sequences.arguments import (
     as_units,
     upper_edges,
 )
-from causalgia.sequences.array_shuffles import nanoseconds, shuffle_letters
-from causalgia.sequences.markov import MarkovChain, fit_markov, sample_markov
-from causalgia.sequences.random import half_bounded, next_word, unit_state, unit_states, words_from
 from causalgia.sequences.threads import over_rows
 
 if TYPE_CHECKING:

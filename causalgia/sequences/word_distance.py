@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import math
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from causalgia.compiled import njit
-from causalgia.sequences.arguments import as_key
-from causalgia.sequences.levenshtein import (
-    Distance,
-    check_distance,
-    empty_index,
-    enter,
-    near_kept,
-    write_codes,
-    write_profile,
-)
+from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.random import mix
+from causalgia.sequences.sampler_arguments import as_key, as_tokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -178,3 +171,275 @@ def distant_words(
     most = np.uint64(min(tries, 4**length, 2**64 - 1))
     found, passed = _draw(as_key(key), most, buffer, checks, store, how, failed)
     return store[0][:found].copy(), failed, int(passed)
+
+
+Distance: TypeAlias = Literal["hamming", "levenshtein", "free"]
+KINDS: tuple[Distance, ...] = ("hamming", "levenshtein", "free")
+LONGEST = 32  # letters
+_WIDEST_PIECE = 9
+
+
+class Index(NamedTuple):
+    """Words that were kept, and how others are compared with them.
+
+    Kernels take its two fields as plain tuples: a class in a compiled signature would bind caches on disk to its name.
+
+    Parameters
+    ----------
+    store
+        Words (most, length), how often each base stands in them (most, 4), and chains: heads (n_starts, 4^width) have,
+        for each start and each code, ``number * n_starts + start`` of the last word whose window there spells it, or
+        -1, and onward (most, n_starts) the one before it.
+    how
+        Letters from the first that are compared, width of a window, stride of pieces, kind of distance, most edits.
+    """
+
+    store: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]
+    how: tuple[int, int, int, int, int]
+
+
+@njit(nogil=True)
+def write_profile(word: Any, bits: Any) -> None:
+    """Write, for each base, the places of a word where it stands, as bits."""
+    bits[:] = _0
+    for i in range(word.size):
+        bits[word[i]] |= _1 << np.uint64(i)
+
+
+@njit(nogil=True)
+def _edits(bits: Any, length: Any, text: Any, free_end: Any) -> Any:
+    """Return the edit distance of a word, given by its profile, and a text; of its best end where ends are free."""
+    plus, minus, score = _ALL, _0, length
+    top = _1 << np.uint64(length - 1)
+    best = score
+    for j in range(text.size):
+        equal = bits[text[j]]
+        vertical = equal | minus
+        horizontal = (((equal & plus) + plus) ^ plus) | equal
+        up, down = minus | ~(horizontal | plus), plus & horizontal
+        if up & top:
+            score += 1
+        elif down & top:
+            score -= 1
+        best = min(best, score)
+        up, down = (up << _1) | _1, down << _1
+        plus, minus = down | ~(vertical | up), up & vertical
+    if not free_end:
+        return score
+    column = text.size
+    best = min(best, column)
+    for i in range(length):
+        column += np.int64((plus >> np.uint64(i)) & _1) - np.int64((minus >> np.uint64(i)) & _1)
+        best = min(best, column)
+    return best
+
+
+@njit(nogil=True)
+def _mismatches(one: Any, other: Any, enough: Any) -> Any:
+    count = np.int64(0)
+    for i in range(one.size):
+        count += one[i] != other[i]
+        if count > enough:
+            return count
+    return count
+
+
+@njit(nogil=True)
+def write_codes(word: Any, width: Any, codes: Any) -> None:
+    """Write the number that each window of a word spells."""
+    for start in range(codes.size):
+        code = np.int64(0)
+        for i in range(width):
+            code = code << 2 | np.int64(word[start + i])
+        codes[start] = code
+
+
+@njit(nogil=True)
+def _walk(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
+    """Return the first kept word in a chain of the index that is within k of the word, or -1."""
+    words, counts, _, onward = store
+    compared, _, _, kind, k = how
+    n_starts = onward.shape[1]
+    while entry >= 0:
+        other = entry // n_starts
+        if kind == 0:
+            if _mismatches(word, words[other], k) <= k:
+                return other
+        else:
+            differ = np.int64(0)  # an edit changes the counts by two at most: a substitution; free ends may change more
+            for base in range(4):
+                differ += abs(np.int64(count[base]) - np.int64(counts[other, base]))
+            text = words[other, :compared]
+            if (kind == 2 or differ <= 2 * k) and _edits(bits, text.size, text, kind == 2) <= k:
+                return other
+        entry = np.int64(onward[other, entry - other * n_starts])
+    return -1
+
+
+@njit(nogil=True)
+def near_kept(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
+    """Return a kept word within k of the word, or -1.
+
+    Pieces of the word are sought in kept words; where ends are free, pieces of kept words also in the word. With k
+    edits a piece is moved by k // 2 places at most, as the other end must be met; where ends are free, by k.
+    """
+    heads, (_, _, stride, kind, k) = store[2], how
+    shift = 0 if kind == 0 else (k // 2 if kind == 1 else k)
+    for piece in range(k + 1):
+        start = piece * stride
+        for moved in range(max(start - shift, 0), min(start + shift + 1, codes.size)):
+            other = _walk(np.int64(heads[moved, codes[start]]), word, bits, count, store, how)
+            if other < 0 and kind == 2 and moved != start:
+                other = _walk(np.int64(heads[start, codes[moved]]), word, bits, count, store, how)
+            if other >= 0:
+                return other
+    return -1
+
+
+@njit(nogil=True)
+def enter(word: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
+    """Enter a word into the index."""
+    words, counts, heads, onward = store
+    words[number], counts[number] = word, count
+    for start in range(codes.size):
+        onward[number, start] = heads[start, codes[start]]
+        heads[start, codes[start]] = number * codes.size + start
+
+
+@njit(nogil=True)
+def _earlier(rows: Any, store: Any, how: Any, out: Any) -> None:
+    """Write for each word an earlier one within k, or -1."""
+    n_starts, (compared, width, _, _, _) = store[3].shape[1], how
+    bits, count, codes = np.empty(4, np.uint64), np.empty(4, np.uint8), np.empty(n_starts, np.int64)
+    for i in range(rows.shape[0]):
+        count[:] = 0
+        for letter in rows[i]:
+            count[letter] += 1
+        write_codes(rows[i], width, codes)
+        write_profile(rows[i, :compared], bits)
+        out[i] = near_kept(rows[i], codes, bits, count, store, how)
+        enter(rows[i], codes, count, i, store)
+
+
+def empty_index(n: int, length: int, min_distance: int, distance: Distance) -> Index:
+    """Return an empty index with room for n words."""
+    k = min_distance - 1
+    compared = length - k // 2 if distance == "free" else length
+    stride = compared // (k + 1)
+    width = min(stride, _WIDEST_PIECE, max(math.ceil(math.log(max(n, 2), 4)), 1))
+    n_starts = compared - width + 1
+    store = (
+        np.empty((n, length), np.uint8),
+        np.empty((n, 4), np.uint8),
+        np.full((n_starts, 4**width), -1, np.int32),
+        np.empty((n, n_starts), np.int32),
+    )
+    return Index(store, (compared, width, stride, KINDS.index(distance), k))
+
+
+def largest_distance(length: int, distance: str) -> int:
+    """Return the largest distance that words of a length may be asked to keep.
+
+    Examples
+    --------
+    >>> largest_distance(10, "levenshtein"), largest_distance(10, "free")
+    (10, 7)
+    """
+    return (2 * length + 2) // 3 if distance == "free" else length
+
+
+def check_distance(length: int, min_distance: int, distance: str) -> None:
+    """Raise SequenceError unless words of a length can be asked to keep the distance."""
+    if distance not in KINDS:
+        raise SequenceError(f"distance={quoted(distance)} is not a choice; use one of {', '.join(map(quoted, KINDS))}")
+    most = largest_distance(length, distance)
+    if not 1 <= min_distance <= most:
+        raise SequenceError(f"min_distance={min_distance} is not between 1 and {most}, the most of {length} letters")
+    if length > LONGEST:
+        raise SequenceError(f"words of {length} letters are too long; they have at most {LONGEST}")
+
+
+def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, distance: Distance = "levenshtein") -> int:
+    """Return the distance of two words of one length, at most 32 letters.
+
+    ``"hamming"`` counts mismatches; ``"levenshtein"`` is the fewest substitutions, insertions and deletions that make
+    one the other. ``"free"`` is for words whose right end nobody sees, as where a fixed number of letters is read: an
+    insertion pushes the last letter out and a deletion lets any letter in. It is the least, over s, of
+    ``max(2 s, S_s)``, S_s the fewest edits between the first ``length - s`` letters of one and any beginning of those
+    of the other: a lower bound of the FREE divergence of Hawkins et al. S_0 alone, the Sequence-Levenshtein distance,
+    lets two words at distance 3 be one error from the same read.
+
+    Parameters
+    ----------
+    one, other
+        Tokens, (length,) each.
+    distance
+        Which distance.
+
+    Raises
+    ------
+    SequenceError
+        If lengths differ or are above 32, or the distance is not a choice.
+
+    References
+    ----------
+    Myers (1999), doi:10.1145/316542.316550. Hyyro (2003), A bit-vector algorithm for computing Levenshtein and Damerau
+    edit distances, Nordic Journal of Computing 10:29. Buschmann & Bystrykh (2013), Levenshtein error-correcting
+    barcodes for multiplexed DNA sequencing, doi:10.1186/1471-2105-14-272. Hawkins et al. (2018), Indel-correcting DNA
+    barcodes for high-throughput sequencing, doi:10.1073/pnas.1802640115.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> a, b = encode(["ACGTAC", "CGTACG"])
+    >>> [edit_distance(a, b, distance=d) for d in KINDS]
+    [6, 2, 1]
+    """
+    if np.shape(one) != np.shape(other) or np.ndim(one) != 1:
+        raise SequenceError(f"words of shape {np.shape(one)} and {np.shape(other)}: give two of one length")
+    words = as_tokens(np.stack([one, other]))
+    length = words.shape[1]
+    check_distance(length, 1, distance)
+    if distance == "hamming":
+        return int(np.count_nonzero(words[0] != words[1]))
+    bits = np.empty(4, np.uint64)
+    least: int = length
+    for s in range(length // 2 + 1 if distance == "free" else 1):
+        write_profile(words[0, : length - s], bits)
+        edits = int(_edits(bits, length - s, words[1, : length - s], distance == "free"))
+        least = min(least, max(2 * s, edits))
+    return least
+
+
+def nearer_than(
+    words: NDArray[np.integer], min_distance: int, *, distance: Distance = "levenshtein"
+) -> NDArray[np.int64]:
+    """Return for each word an earlier one that is nearer than `min_distance`, or -1, (n,).
+
+    The answer is exact: -1 everywhere says that every pair keeps the distance.
+
+    Parameters
+    ----------
+    words
+        Tokens, (n, length), at most 32 letters.
+    min_distance
+        Least distance of a pair that is far enough.
+    distance
+        Which distance, as `edit_distance`.
+
+    Raises
+    ------
+    SequenceError
+        If words are too long, or the distance is not a choice or not between 1 and their length.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> nearer_than(encode(["ACGTACGT", "TTTTGGGG", "CGTACGTA"]), 3)
+    array([-1, -1,  0])
+    """
+    rows = as_tokens(words)
+    check_distance(rows.shape[1], min_distance, distance)
+    out = np.empty(len(rows), np.int64)
+    _earlier(rows, *empty_index(len(rows), rows.shape[1], min_distance, distance), out)
+    return out

@@ -14,9 +14,8 @@ from causalgia.analysis import Analysis
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError
 from causalgia.estimation import mean_ice
-from causalgia.estimation.crossover_estimates import settled
+from causalgia.estimation.crossover_estimates import placebo_words, settled
 from causalgia.estimation.request import Request, clusters
-from causalgia.estimation.words import placebo_words
 from causalgia.numerics.moments import centred, group_sums, skewness
 from causalgia.types import Array, Codes
 

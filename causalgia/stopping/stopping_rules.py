@@ -12,7 +12,7 @@ from scipy import special
 
 from causalgia.analysis import Analysis, Contrasts
 from causalgia.errors import DecisionError, DesignError, EstimateError, quoted
-from causalgia.multiplicity.rare import missed_share_sentence
+from causalgia.multiplicity.bootstrap_t import missed_share_sentence
 from causalgia.stopping._confidence_sequence import (
     START,
     clusters_to_meet,

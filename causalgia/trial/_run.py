@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
 import xarray as xr
 
 from causalgia.analysis import Analysis
 from causalgia.design import Design
-from causalgia.errors import DesignError, quoted
+from causalgia.errors import DesignError, StoreError, TrialInterruptedError, quoted, quoted_apart
+from causalgia.notes import notes_of
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
-from causalgia.schema import validate
+from causalgia.schema import annotate, validate
 from causalgia.streams import RNG
-from causalgia.trial.archive import place_of
-from causalgia.trial.asking import check_analysis
+from causalgia.trial.archive import UNIT, Archive, Field, open_archive, place_of
 from causalgia.trial.attributes import known_tasks
 from causalgia.trial.capacity import memory_said, require_memory
-from causalgia.trial.execution import carried
+from causalgia.trial.execution import Parts, carried, unit_parts
 from causalgia.trial.in_memory import Gathered, laid_out, outcome_dims, warn_constant
-from causalgia.trial.looking import Look, Until, with_looks
 from causalgia.trial.progress import meter
-from causalgia.trial.reductions import Everything
-from causalgia.trial.setup import begin
-from causalgia.trial.storing import stored
-from causalgia.trial.turn_plan import columns
+from causalgia.trial.reductions import Everything, Kept, Summary
+from causalgia.trial.same_answers import taken_over
+from causalgia.trial.setup import Begun, begin, check_analysis
+from causalgia.trial.turn_plan import Plan, columns
+from causalgia.trial.turns import Trial
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -120,3 +124,278 @@ def _watched(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -
 def _n_answers(predictor: Predictor) -> int:
     """Return the numbers that a sequence is answered with, as far as that is known before the first answer."""
     return len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
+
+
+class Look(Protocol):
+    """What one look at the outcomes so far found."""
+
+    @property
+    def stop(self) -> bool:
+        """Whether the trial stops here."""
+
+    @property
+    def words(self) -> str:
+        """What was found, as a sentence part: "every interval is at most 0.1 to each side"."""
+
+    @property
+    def record(self) -> xr.Dataset:
+        """``n_units, n_clusters ()`` and the intervals ``lower, upper (contrast, task[, model])``, with attrs."""
+
+
+@runtime_checkable
+class Until(Protocol):
+    """A rule that says when a trial has enough units: `causalgia.Precision`, `causalgia.Decided`."""
+
+    def schedule(self, n_units: int) -> Iterable[int]:
+        """Return the numbers of units at which to look, increasing; the last is `n_units`, the most there can be."""
+
+    def look(self, outcomes: xr.Dataset) -> Look:
+        """Look at the outcomes of the units so far."""
+
+
+def with_looks(outcomes: xr.Dataset, looks: Sequence[Look], until: Until, *, most: int) -> xr.Dataset:
+    """Return outcomes with the trajectory of the looks on the dim look, and where the trial ended and why."""
+    trajectory = xr.concat([look.record for look in looks], dim="look")
+    trajectory = trajectory.rename({str(name): f"look_{name}" for name in trajectory.data_vars})
+    n, last = outcomes.sizes["unit"], looks[-1]
+    where = f"stopped at {n:,} of at most {most:,} units" if last.stop else f"ended at the {most:,} units there are"
+    said = f"{where}, look {len(looks)}: {last.words}"
+    attrs = {"until": repr(until), "stopped": said} | {f"until_{name}": x for name, x in last.record.attrs.items()}
+    return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(attrs))
+
+
+def stored(
+    begun: Begun, kept: Kept, path: Path, *, client: Client | None, progress: bool, same_answers: bool = False
+) -> xr.Dataset:
+    """Carry out what a store lacks of a trial, and return all of it, lazily.
+
+    Raises
+    ------
+    StoreError
+        If the store is another trial's (says what differs), of another version, or cannot be written.
+    TrialInterruptedError
+        At Ctrl-C; what was answered is in the store.
+    """
+    archive, plan = opened(begun, kept, path, same_answers=same_answers)
+    per_unit = columns(begun.trial.design)
+    with (
+        archive,
+        interruptible(archive, path, plan.n_units),
+        meter(plan.n_units * per_unit, show=progress) as advance,
+    ):
+        advance((plan.n_units - _n_missing(archive)) * per_unit)
+        answers = carried(
+            begun.trial,
+            plan,
+            archive.missing,
+            kept=kept,
+            client=client,
+            advance=advance,
+            lacks=lambda turn, model: archive.lacks(turn, model=model),
+        )
+        for turn, model, parts in answers:
+            archive.put(turn, parts, model=model)
+    found = annotate(open_archive(path))
+    warn_constant(found["outcome"], tuple(map(str, found["task"].to_numpy())))
+    return found
+
+
+def opened(begun: Begun, kept: Kept, path: Path, *, same_answers: bool = False) -> tuple[Archive, Plan]:
+    """Return the store, new or as far as it is, and the cut of the trial; the predictor is met where it is needed.
+
+    With `same_answers` what another predictor answered is taken over, where this one answers a part of it alike.
+    """
+    identity, parts = begun.identity(kept), begun.parts
+    if not Archive.exists(path):
+        plan = begun.meet()
+        ends = plan.ends.tolist()
+        fields, frame = fields_of(begun, kept), begun.frame
+        return Archive.create(
+            path,
+            identity=identity,
+            fields=fields,
+            turn_ends=ends,
+            turns_a_chunk=plan.chunk,
+            frame=frame,
+            settled=begun.trial.settled,
+            parts=parts,
+        ), plan
+    archive = Archive.resume(path, identity=identity, parts=parts, but=("predictor",) if same_answers else ())
+    try:
+        begun.trial.settle(_as_settled(archive, len(begun.trial.predictor.parts)))
+        plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
+        _check_units(archive, plan)
+        other = archive.identity != identity
+        if archive.missing or other:
+            begun.meet(resumed=not other)
+            _check_fields(archive, fields_of(begun, kept))
+        if other:
+            note = taken_over(begun, kept, archive, plan)
+            attrs = {"predictor_fingerprint": begun.attrs["predictor_fingerprint"]}
+            archive.take_over(identity, parts, attrs | {"notes": "\n".join([*notes_of(archive.frame), note])})
+    except BaseException:
+        archive.release()
+        raise
+    return archive, plan
+
+
+def _as_settled(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
+    """Return what the trial settled on when it was begun: batch sizes by length, and choices, of each part."""
+    match archive.settled:
+        case [*parts] if len(parts) == n_parts and all(map(_is_settled, parts)):
+            return parts
+    raise StoreError(
+        f"{archive.path}: the manifest has no batch sizes and choices of {n_parts} predictors; move the store "
+        "away, and run the trial anew"
+    )
+
+
+def _is_settled(part: object) -> bool:
+    match part:
+        case {"batches": dict(batches), "choices": dict(choices), **more}:
+            lengths = all(name.isascii() and name.isdecimal() and len(name) < 16 for name in batches)
+            sizes = all(type(size) is int and 0 < size < 2**31 for size in batches.values())
+            return not more and lengths and sizes and all(type(choice) is bool for choice in choices.values())
+    return False
+
+
+def _check_units(archive: Archive, plan: Plan) -> None:
+    """Refuse to go on with a store that was made for other units."""
+    if list(archive.grid.turn_ends) != plan.ends.tolist():
+        raise StoreError(
+            f"{archive.path}: was made for other units ({archive.grid.n_units:,}) than the trial has ({plan}); give "
+            "another path as store="
+        )
+
+
+def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
+    """Refuse to fill a store that was made for other answers."""
+    mine = {field.name: (field.dims, field.shape) for field in fields}
+    theirs = {field.name: (field.dims, field.shape) for field in archive.grid.fields if field != UNIT}
+    differ = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+    if differ:
+        there, now = quoted_apart(theirs.get(differ[0]), mine.get(differ[0]))
+        raise StoreError(
+            f"{archive.path}: was made for other answers than the predictor gives: {quoted(differ[0])} has dims, "
+            f"shape {there} there, {now} now; give another path as store="
+        )
+
+
+def fields_of(begun: Begun, kept: Kept) -> tuple[Field, ...]:
+    """Return what a store has for each unit: what is kept of an outcome, and what is known of the unit itself."""
+    if isinstance(kept, Summary):
+        return ()
+    trial = begun.trial
+    assert trial.answer_like is not None, "the predictor has been met"
+    arms = (len(trial.design.named_arms),) if trial.design.assignment == "crossover" else ()
+    outcome = np.broadcast_to(trial.answer_like, (1, *arms, *trial.answer_like.shape))
+    parts = {**unit_parts(trial, trial.draw(0, 1)), **kept.reduce(outcome)}
+    return tuple(
+        Field(name, kept.dims.get(name, ("unit",)), part.shape[1:], part.dtype.str) for name, part in parts.items()
+    )
+
+
+@contextmanager
+def interruptible(archive: Archive, path: Path, n_units: int) -> Iterator[None]:
+    """At Ctrl-C keep what was answered, and say how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        archive.flush()
+        raise TrialInterruptedError(
+            f"{path}: interrupted with {n_units - _n_missing(archive):,} of {n_units:,} units kept; the same call (or "
+            "command) goes on from there"
+        ) from error
+
+
+def _n_missing(archive: Archive) -> int:
+    """Return the units that a store lacks of outcomes, or of sums."""
+    grid = archive.grid
+    if grid.fields:
+        return sum(last - first for first, last in map(grid.units, archive.missing))
+    state = archive.state()
+    return grid.n_units - (grid.turn_ends[state[0] - 1] if state is not None and state[0] else 0)
+
+
+_SECONDS = 1.0
+_SPARING = 20
+"""Times as long as the last keeping took: it takes at most a twentieth of the trial, however large the sums."""
+
+
+def summed(
+    begun: Begun,
+    kept: Summary,
+    path: Path | None,
+    *,
+    client: Client | None,
+    progress: bool,
+    same_answers: bool = False,
+) -> None:
+    """Carry out a trial, or what is left of it, and take it all into `kept`.
+
+    Raises
+    ------
+    StoreError
+        If the store is another trial's (says what differs), of another version, or cannot be written.
+    TrialInterruptedError
+        At Ctrl-C in a stored trial; sums over the first turns are in the store.
+    """
+    with ExitStack() as stack:
+        archive, plan = (None, begun.meet()) if path is None else opened(begun, kept, path, same_answers=same_answers)
+        if archive is not None and path is not None:
+            stack.enter_context(archive)
+            stack.enter_context(interruptible(archive, path, plan.n_units))
+        first = 0 if archive is None else _restored(kept, archive)
+        advance = stack.enter_context(meter(plan.n_units * columns(begun.trial.design), show=progress))
+        if first:
+            advance(plan.bounds(first - 1)[1] * columns(begun.trial.design))
+        turns = range(first, len(plan))
+        answers = carried(begun.trial, plan, turns, kept=kept, client=client, advance=advance)
+        _take(kept, plan, _in_order(answers, begun.trial, kept, first), archive)
+
+
+def _restored(kept: Summary, archive: Archive) -> int:
+    """Put back the sums of a store, and return the turns that they are over."""
+    state = archive.state()
+    if state is None:
+        return 0
+    try:
+        kept.restore(state[1])
+    except StoreError as error:
+        raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
+    return state[0]
+
+
+def _take(kept: Summary, plan: Plan, turns: Iterable[tuple[int, Parts]], archive: Archive | None) -> None:
+    """Take turn after turn, and keep the sums on disk about every second and at the end."""
+    last, pause = time.monotonic(), _SECONDS
+    for turn, parts in turns:
+        kept.take(parts)
+        begun = time.monotonic()
+        if archive is not None and (begun - last >= pause or turn == len(plan) - 1):
+            archive.put_state(kept.state(), turns=turn + 1)
+            last = time.monotonic()
+            pause = max(_SECONDS, _SPARING * (last - begun))
+
+
+def _in_order(
+    answers: Iterable[tuple[int, int | None, Parts]], trial: Trial, kept: Kept, first: int
+) -> Iterator[tuple[int, Parts]]:
+    """Yield turns in their order, with the models side by side again where they were asked apart."""
+    waiting: dict[int, dict[int, Parts]] = {}
+    n_parts = len(trial.predictor.parts)
+    for turn, model, parts in answers:
+        waiting.setdefault(turn, {})[0 if model is None else model] = parts
+        while len(waiting.get(first, ())) == (1 if model is None else n_parts):
+            yield first, _together(waiting.pop(first), kept, apart=model is not None)
+            first += 1
+
+
+def _together(models: dict[int, Parts], kept: Kept, *, apart: bool) -> Parts:
+    if not apart:
+        return models[0]
+    found = dict(models[0])
+    for name, dims in kept.dims.items():
+        if "model" in dims:
+            found[name] = np.stack([models[model][name] for model in sorted(models)], axis=-1)
+    return found

@@ -12,9 +12,8 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.verdicts._decide import decide
-    from causalgia.verdicts.drawn import Summary, summarise
-    from causalgia.verdicts.error_rates import Ruled, rule, running_mean
-    from causalgia.verdicts.further import more_units
+    from causalgia.verdicts.error_rates import Ruled, more_units, rule, running_mean
+    from causalgia.verdicts.evidence import Summary, summarise
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy.special import gammaln, stdtr
 
-from causalgia.estimation.words import words_of
+from causalgia.estimation.crossover_estimates import words_of
 from causalgia.multiplicity.placebo import placebo_rank
 from causalgia.types import Array
-from causalgia.verdicts.placebo_tail import upper_tail
 
 
 def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
@@ -50,7 +50,7 @@ def tail_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
     """Return the errors of `rank_errors`, less where an effect lies beyond every word and the fitted tail says so.
 
     Within the range of the words their ranks decide. Beyond all of them the error is the smaller of the least that
-    ranks resolve, ``2 / (M + 1)``, and of twice the predictive tail probability (`causalgia.verdicts.placebo_tail`).
+    ranks resolve, ``2 / (M + 1)``, and of twice the predictive tail probability (`causalgia.verdicts.placebo_words`).
 
     Examples
     --------
@@ -107,3 +107,57 @@ def resolution_note(estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alph
         f"p-value of a direction is below {2 / (m + 1):.2g}; {needed:,} words are needed to find {beyond} of {k:,} "
         "effects"
     )
+
+
+LEAST_EXCESSES = 10
+_INVERSE_DF = np.linspace(1 / 200, 1 / 1.5, 24)
+_LOG_SCALE = np.linspace(-2.5, 2.5, 101)  # about the median excess
+
+
+def upper_tail(words: Array, at: Array) -> Array:
+    """Return the predictive probability that a new word's estimate is at `at` or above.
+
+    Parameters
+    ----------
+    words
+        Estimates of M placebo words, shape ``(M,)``.
+    at
+        Where, above every word; shape ``(K,)``.
+
+    Returns
+    -------
+    array
+        Shape ``(K,)``; 1 where fewer than `LEAST_EXCESSES` words lie above the median, and no tail is fitted.
+
+    References
+    ----------
+    Knijnenburg, Wessels, Reinders & Shmulevich (2009), doi:10.1093/bioinformatics/btp211: tails beyond the resolution
+    of ranks, by a generalized Pareto law.
+
+    Examples
+    --------
+    >>> words = np.random.default_rng(0).normal(size=100)
+    >>> upper_tail(words, np.array([4.0, 40.0])) < [1e-2, 1e-5]
+    array([ True,  True])
+    """
+    center = float(np.median(words))
+    excess = words[words > center] - center
+    if len(excess) < LEAST_EXCESSES or not len(at):
+        return np.ones(len(at))
+    unit = float(np.median(excess))
+    df, scale = (1 / _INVERSE_DF)[:, None], unit * np.exp(_LOG_SCALE)[None, :]
+    weight = _posterior(excess, df, scale)
+    likely = weight > 1e-12 * weight.max()
+    df, scale = (np.broadcast_to(value, weight.shape)[likely] for value in (df, scale))
+    tails = 2 * stdtr(df, -(np.asarray(at, dtype=np.float64) - center)[:, None] / scale)
+    share = (len(excess) + 1) / (len(words) + 1)
+    return np.asarray(share * (tails @ weight[likely]) / weight[likely].sum(), dtype=np.float64)
+
+
+def _posterior(excess: Array, df: Array, scale: Array) -> Array:
+    """Return the weights of (df, scale), given excesses; the prior 1/scale is flat on the grid of its logarithm."""
+    n = len(excess)
+    log = n * (gammaln((df + 1) / 2) - gammaln(df / 2) - np.log(df) / 2 - np.log(scale))
+    for e in excess:
+        log = log - (df + 1) / 2 * np.log1p((e / scale) ** 2 / df)
+    return np.asarray(np.exp(log - log.max()), dtype=np.float64)

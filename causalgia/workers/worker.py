@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from causalgia.errors import CausalgiaError, ClusterError, one_line
-from causalgia.workers.memory import keep_freed_memory
+from causalgia.workers.clusters import keep_freed_memory
 from causalgia.workers.serialization import Origin, Work, here, plain_bytes
 
 Heard: TypeAlias = list[tuple[type[Warning], str]]

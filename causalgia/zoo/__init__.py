@@ -13,12 +13,22 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.zoo._true_ace import true_ace
     from causalgia.zoo.arrangements import Hairpin, Pair
-    from causalgia.zoo.gains import Bump, Gain, Slope
-    from causalgia.zoo.gates import Gate
     from causalgia.zoo.grammar import Oracle
     from causalgia.zoo.named_oracles import names, oracle
-    from causalgia.zoo.responses import Exponential, Hill, Response
-    from causalgia.zoo.terms import EndGC, Linear, Saturating, Term, Word
+    from causalgia.zoo.terms import (
+        Bump,
+        EndGC,
+        Exponential,
+        Gain,
+        Gate,
+        Hill,
+        Linear,
+        Response,
+        Saturating,
+        Slope,
+        Term,
+        Word,
+    )
     from causalgia.zoo.trained import Card, card, ensemble, load
 else:
     __getattr__, __dir__ = on_first_use(__name__)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.design import Design, Genomic, Intervention, Untreated
+from causalgia.checks import whole
+from causalgia.design import Design, Genomic, Intervention, KletShuffle, NullModel, Untreated
 from causalgia.design.contrasts import Contrasts, contrasts_of
 from causalgia.errors import ContrastError, DesignError, quoted
-from causalgia.streams import RNG
+from causalgia.sequences.fasta import as_sequences
+from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array
-from causalgia.zoo.expecting import exact_means
-from causalgia.zoo.numbers import whole
-from causalgia.zoo.simulated import simulated_effects
+from causalgia.zoo.automaton import NoClosedForm
+from causalgia.zoo.mixtures import mixture, null_columns
 
 if TYPE_CHECKING:
     from causalgia.zoo.grammar import Oracle
@@ -184,3 +186,174 @@ def _labelled(
         "design_fingerprint": design.fingerprint,
     }
     return xr.DataArray(ace, dims=dims, name="true_ace", coords=coords, attrs=attrs)
+
+
+Piece: TypeAlias = tuple[int, Array, float]
+"""An arm's number, some of its components (m, length, 4), and the weight of each."""
+
+_COMPONENTS_AT_ONCE, _BASES_AT_ONCE = 64, 2**21
+
+
+def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Array:
+    """Return the exact expected outcome of each arm in each task, (arms, tasks); NaN where there is no closed form.
+
+    Raises
+    ------
+    PredictorError
+        If the oracle does not answer sequences of an arm's length.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> from causalgia.zoo import Oracle, Word
+    >>> exact_means(Oracle(Word("GA", 2.0)), cg.Uniform(length=3), [cg.Untreated(), cg.Embed("GA", at=0)])
+    array([[0.25],
+           [2.  ]])
+    """
+    means = np.full((len(arms), len(oracle.tasks)), np.nan)
+    for batch in _batches(_pieces(null, arms)):
+        columns, share = np.concatenate([piece for _, piece, _ in batch]), [s for _, p, s in batch for _ in p]
+        arm = np.array([i for i, piece, _ in batch for _ in piece])
+        means[arm] = np.where(np.isnan(means[arm]), 0.0, means[arm])
+        np.add.at(means, arm, _expected(oracle, columns) * np.array(share)[:, None])
+    return means
+
+
+def _pieces(null: NullModel, arms: list[Intervention]) -> Iterator[Piece]:
+    """Yield the components of the arms that are mixtures of independent positions."""
+    try:
+        untreated = null_columns(null)
+    except NoClosedForm:
+        return
+    for i, arm in enumerate(arms):
+        try:
+            columns = mixture(arm, untreated).columns
+        except NoClosedForm:
+            continue
+        size = max(1, min(_COMPONENTS_AT_ONCE, _BASES_AT_ONCE // columns.shape[1]))
+        for start in range(0, len(columns), size):
+            yield i, columns[start : start + size], 1 / len(columns)
+
+
+def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Gather pieces of one length until they are many enough to be worth a look."""
+    batch: list[Piece] = []
+    for piece in pieces:
+        components, length = sum(len(p) for _, p, _ in batch) + len(piece[1]), piece[1].shape[1]
+        full = components > _COMPONENTS_AT_ONCE or components * length > _BASES_AT_ONCE
+        if batch and (full or length != batch[0][1].shape[1]):
+            yield batch
+            batch = []
+        batch.append(piece)
+    if batch:
+        yield batch
+
+
+def _expected(oracle: Oracle, columns: Array) -> Array:
+    """Return the expected outcomes under m distributions, (m, tasks); NaN where a task has no closed form."""
+    oracle.check(columns.shape[1])
+    return np.stack([_of_task(oracle, columns, task) for task in oracle.tasks], axis=1)
+
+
+def _of_task(oracle: Oracle, columns: Array, task: str) -> Array:
+    try:
+        return oracle.expected(columns, task)
+    except NoClosedForm:
+        return np.full(len(columns), np.nan)
+
+
+_UNITS_AT_ONCE, _NUMBERS_AT_ONCE = 8_192, 2**24
+
+
+class Moments:
+    """Mean and variance of individual effects within each parent, added up unit by unit.
+
+    Parameters
+    ----------
+    parents
+        Number of parents, each of equally many units.
+    shift
+        Numbers near the effects, (contrasts, tasks): sums are of differences from them.
+    """
+
+    def __init__(self, parents: int, shift: Array) -> None:
+        self.parents, self.shift, self.n = parents, shift, 0
+        self.sums, self.squares = (np.zeros((parents, *shift.shape)) for _ in range(2))
+
+    def add(self, ice: Array, parent: NDArray[np.int64]) -> None:
+        """Take the effects of some units, (units, contrasts, tasks), and the number of each one's parent, (units,)."""
+        np.add.at(self.sums, parent, ice - self.shift)
+        np.add.at(self.squares, parent, (ice - self.shift) ** 2)
+        self.n += len(ice)
+
+    @property
+    def mean(self) -> Array:
+        """Mean effect, every parent alike, (contrasts, tasks)."""
+        mean: Array = self.shift + self.sums.sum(axis=0) / self.n
+        return mean
+
+    @property
+    def mcse(self) -> Array:
+        """Standard error of that mean from the spread within parents, (contrasts, tasks)."""
+        each = self.n // self.parents
+        if each == 1:
+            return np.zeros(self.shift.shape)
+        spread = np.maximum(self.squares - self.sums**2 / each, 0).sum(axis=0) / (each - 1)
+        mcse: Array = np.sqrt(spread / each) / self.parents
+        return mcse
+
+
+def simulated_effects(
+    oracle: Oracle, null: NullModel, arms: list[Intervention], weights: Any, *, n: int, rng: RNG
+) -> Moments:
+    """Return the moments of the individual effects, ``sum over arms of weight x Y(arm)``.
+
+    Parameters
+    ----------
+    oracle
+        What is asked.
+    null
+        What the units are drawn from.
+    arms
+        What is done to each unit.
+    weights
+        The weight of each arm in each contrast, (contrasts, arms), sparse.
+    n
+        Least number of units, where they are drawn.
+    rng
+        Which units.
+    """
+    used = np.unique(weights.indices)
+    arms, weights = [arms[i] for i in used], weights[:, used]
+    turns = math.lcm(*(arm.turns for arm in arms))
+    null, parents, each = _population(null, n, turns, random=any(arm.random for arm in arms))
+    arms = [arm.for_draws(null.draws) for arm in arms]  # as many as are taken here, whatever the trial has
+    key, total = derive(root_key(rng), "true ACE"), parents * each
+    size = max(1, min(_UNITS_AT_ONCE, _NUMBERS_AT_ONCE // max(null.length, len(arms) * len(oracle.tasks))))
+    moments: Moments | None = None
+    for start in range(0, total, size):
+        units = np.arange(start, min(start + size, total), dtype=np.uint64)
+        tokens = null.draw(units, key=derive(key, "null"), n_units=total)
+        answers = np.stack([oracle.predict(arm.apply(tokens, units=units, key=key)) for arm in arms])
+        ice = (weights @ answers.reshape(len(arms), -1)).reshape(-1, *answers.shape[1:]).swapaxes(0, 1)
+        moments = moments or Moments(parents * turns, ice[0])
+        moments.add(ice, _groups(units.astype(np.int64), null, parents, each, turns))
+    assert moments is not None
+    return moments
+
+
+def _groups(units: NDArray[np.int64], null: NullModel, parents: int, each: int, turns: int) -> NDArray[np.int64]:
+    """Return the parent of each unit, and of parents whose draws take sites in turn the site too, as one number."""
+    if not isinstance(null, Genomic):
+        return units % parents
+    return units // each * turns + units % each % turns
+
+
+def _population(null: NullModel, n: int, turns: int, *, random: bool) -> tuple[NullModel, int, int]:
+    """Return what to draw from, its number of parents (1 where units have none), and the units of each parent."""
+    parents = len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
+    each = max(2, -(-n // parents))
+    if not isinstance(null, Genomic):
+        return null, parents, each
+    each = turns * max(2, -(-each // turns)) if random else turns
+    return replace(null, draws=each), parents, each

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import number, positive, whole
 from causalgia.errors import PredictorError, quoted
 from causalgia.types import Array, Ints
-from causalgia.zoo.numbers import number, positive, whole
 from causalgia.zoo.terms import Term
 from causalgia.zoo.windows import Places, Reading, Site, Strand, chance, merged, n_windows, site_chance, total
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import number, whole
 from causalgia.errors import MissingExtraError, PredictorError, quoted
 from causalgia.predict.predictor import (
     Predictor,
@@ -21,7 +22,6 @@ from causalgia.predict.predictor import (
 )
 from causalgia.types import Array, Tokens
 from causalgia.zoo.automaton import NoClosedForm, expected_exp
-from causalgia.zoo.numbers import number, whole
 from causalgia.zoo.terms import Linear, Term
 from causalgia.zoo.windows import Reading, total
 

@@ -28,9 +28,8 @@ from causalgia.design import (
     Uniform,
     Untreated,
 )
-from causalgia.design.pattern_interventions import Patterned
+from causalgia.design.pattern_interventions import Patterned, admissible, count_orders
 from causalgia.design.patterns import as_pattern
-from causalgia.design.rearranged import admissible, count_orders
 from causalgia.errors import quoted
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motifs import Motif
@@ -83,7 +82,7 @@ def null_columns(null: NullModel) -> Array:
     if isinstance(null, Profile):
         return null.probabilities()
     if isinstance(null, Markov) and null.order == 0:
-        from causalgia.sequences.samplers import fit_markov
+        from causalgia.sequences.markov import fit_markov
 
         return np.tile(fit_markov(as_sequences(null.of).tokens, 0).transition, (null.length, 1))
     raise NoClosedForm(f"positions of {null.describe()} are not independent")

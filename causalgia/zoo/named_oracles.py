@@ -9,11 +9,8 @@ import numpy as np
 
 from causalgia.errors import PredictorError, quoted
 from causalgia.zoo.arrangements import Hairpin, Pair
-from causalgia.zoo.gains import Bump, Slope
-from causalgia.zoo.gates import Gate
 from causalgia.zoo.grammar import Oracle
-from causalgia.zoo.responses import Hill
-from causalgia.zoo.terms import EndGC, Saturating, Term, Word
+from causalgia.zoo.terms import Bump, EndGC, Gate, Hill, Saturating, Slope, Term, Word
 from causalgia.zoo.windows import Strand
 
 _RBFOX1_SITES = {

@@ -7,16 +7,17 @@ independent: on paper a sum over windows of products of base probabilities.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Literal
 
 import numpy as np
 
-from causalgia.errors import PredictorError
+from causalgia.checks import number, positive, whole
+from causalgia.errors import PredictorError, quoted
 from causalgia.types import Array
-from causalgia.zoo.automaton import WeightedSite
-from causalgia.zoo.gains import Gain
-from causalgia.zoo.numbers import number, whole
-from causalgia.zoo.responses import Response
+from causalgia.zoo.automaton import WeightedSite, distribution, expected_exp
 from causalgia.zoo.windows import Reading, Site, Strand, n_windows, row_sums, site_chance, total
 
 
@@ -176,3 +177,205 @@ class Saturating(Term):
 
     def expected(self, columns: Array) -> Array:
         return self.response.expected(columns, [term.weighted_site(columns.shape[1]) for term in self.terms])
+
+
+class Gain(ABC):
+    """The factor of each window, by its start i = 0, 1, ...; centre c, by default the middle window."""
+
+    centre: float | None
+
+    @abstractmethod
+    def along(self, windows: int) -> Array:
+        """Return the factor of each of `windows` windows."""
+
+    def _offsets(self, windows: int) -> Array:
+        centre = (windows - 1) / 2 if self.centre is None else self.centre
+        offsets: Array = np.arange(windows, dtype=np.float64) - centre
+        return offsets
+
+
+@dataclass(frozen=True)
+class Slope(Gain):
+    """``1 + per_base * (i - c)``: the effect grows or falls along the sequence.
+
+    Examples
+    --------
+    >>> Slope(0.5).along(3)
+    array([0.5, 1. , 1.5])
+    """
+
+    per_base: float
+    centre: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "per_base", number(self.per_base, "Slope: per_base"))
+        if self.centre is not None:
+            object.__setattr__(self, "centre", number(self.centre, "Slope: centre"))
+
+    def along(self, windows: int) -> Array:
+        return 1 + self.per_base * self._offsets(windows)
+
+
+@dataclass(frozen=True)
+class Bump(Gain):
+    """``exp(-(i - c)^2 / (2 sd^2))``: the effect is largest at a centre and fades with distance.
+
+    Examples
+    --------
+    >>> Bump(1.0, centre=0).along(2).round(3)
+    array([1.   , 0.607])
+    """
+
+    sd: float
+    centre: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sd", positive(self.sd, "Bump: sd"))
+        if self.centre is not None:
+            object.__setattr__(self, "centre", number(self.centre, "Bump: centre"))
+
+    def along(self, windows: int) -> Array:
+        factor: Array = np.exp(-(self._offsets(windows) ** 2) / (2 * self.sd**2))
+        return factor
+
+
+@dataclass(frozen=True)
+class Gate(Term):
+    """An effect gated by the presence of words: ``bonus`` where all of them (AND) or any of them (OR) are present.
+
+    A word is present where one or more windows read it; more copies add nothing. With ``"and"`` each word is necessary
+    and none is sufficient; with ``"or"`` each is sufficient and none is necessary. The expectation is exact: the
+    probability that words are absent is that of an automaton which never ends in one, and inclusion and exclusion
+    gives the presence of all.
+
+    Parameters
+    ----------
+    words
+        Two words or more.
+    bonus
+        The effect where the gate is open.
+    logic
+        ``"and"``, or ``"or"``.
+    strand
+        As for `Word`, for every word.
+
+    Raises
+    ------
+    PredictorError
+        If there are fewer than two words, two are equal, or the logic is another one.
+
+    References
+    ----------
+    Buchler, Gerland & Hwa (2003), On schemes of combinatorial transcription logic, doi:10.1073/pnas.0930314100.
+
+    Examples
+    --------
+    >>> from causalgia.sequences import encode
+    >>> reading = Reading(encode(["GATACACG", "GATAGATA", "CCCCCCCC"]))
+    >>> Gate(("GATA", "CACG"), bonus=2.0, logic="and").score(reading)
+    array([2., 0., 0.])
+    >>> Gate(("GATA", "CACG"), bonus=2.0, logic="or").score(reading)
+    array([2., 2., 0.])
+    """
+
+    words: tuple[str, ...]
+    bonus: float = field(kw_only=True)
+    logic: Literal["and", "or"] = field(kw_only=True)
+    strand: Strand = field(default="+", kw_only=True)
+
+    def __post_init__(self) -> None:
+        words: object = self.words
+        if not isinstance(words, tuple | list) or len(set(words)) < max(2, len(words)):
+            raise PredictorError(
+                f"Gate(words={quoted(words)}): give two or more different words, such as ('GATA', 'CACG')"
+            )
+        object.__setattr__(self, "words", tuple(words))
+        object.__setattr__(self, "bonus", number(self.bonus, f"gate {self.words}: bonus"))
+        if self.logic not in ("and", "or"):
+            raise PredictorError(f"gate {self.words}: logic={quoted(self.logic)} must be 'and' or 'or'")
+        self.sites()
+
+    def sites(self) -> tuple[Site, ...]:
+        """Return what is read for each word."""
+        return tuple(Site.of(word, self.strand) for word in self.words)
+
+    def score(self, reading: Reading) -> Array:
+        present = np.array([reading.present(site) for site in self.sites()])
+        opened = present.all(axis=0) if self.logic == "and" else present.any(axis=0)
+        return np.where(opened, self.bonus, 0.0)
+
+    def expected(self, columns: Array) -> Array:
+        sites = self.sites()
+        if self.logic == "or":
+            return self.bonus * (1 - _absent(columns, sites))
+        subsets = [some for size in range(1, len(sites) + 1) for some in combinations(sites, size)]
+        return self.bonus * (1 + total([(-1) ** len(some) * _absent(columns, some) for some in subsets]))
+
+
+def _absent(columns: Array, sites: Sequence[Site]) -> Array:
+    """Return the probability that no window reads any of the sites, (m,)."""
+    never = [(site, np.full(n_windows(columns.shape[1], site.width), -np.inf)) for site in sites]
+    return expected_exp(columns, never)
+
+
+class Response(ABC):
+    """A function g of a score."""
+
+    @abstractmethod
+    def of(self, score: Array) -> Array:
+        """Return g(score), elementwise."""
+
+    def expected(self, columns: Array, sites: Sequence[WeightedSite]) -> Array:
+        """Return E[g(sum of the windows' weights)], (m,), from the exact distribution of the sum."""
+        values, probabilities = distribution(columns, sites)
+        expected: Array = probabilities @ self.of(values)
+        return expected
+
+
+@dataclass(frozen=True)
+class Hill(Response):
+    """``top * x^power / (half^power + x^power)`` for x = max(score, 0); power 1 is Michaelis-Menten.
+
+    Examples
+    --------
+    >>> Hill(top=2, half=1).of(np.array([0.0, 1.0, 3.0]))
+    array([0. , 1. , 1.5])
+    """
+
+    top: float = field(kw_only=True)
+    half: float = field(kw_only=True)
+    power: float = field(default=1.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "top", number(self.top, "Hill: top"))
+        object.__setattr__(self, "half", positive(self.half, "Hill: half"))
+        object.__setattr__(self, "power", positive(self.power, "Hill: power"))
+
+    def of(self, score: Array) -> Array:
+        x = np.maximum(score, 0.0) ** self.power
+        answer: Array = self.top * x / (self.half**self.power + x)
+        return answer
+
+
+@dataclass(frozen=True)
+class Exponential(Response):
+    """``top * (1 - exp(-score / scale))``.
+
+    Examples
+    --------
+    >>> Exponential(top=1, scale=1).of(np.array([0.0, np.log(2)]))
+    array([0. , 0.5])
+    """
+
+    top: float = field(kw_only=True)
+    scale: float = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "top", number(self.top, "Exponential: top"))
+        object.__setattr__(self, "scale", positive(self.scale, "Exponential: scale"))
+
+    def of(self, score: Array) -> Array:
+        return self.top * -np.expm1(-score / self.scale)
+
+    def expected(self, columns: Array, sites: Sequence[WeightedSite]) -> Array:
+        return self.top * (1 - expected_exp(columns, [(site, -weights / self.scale) for site, weights in sites]))

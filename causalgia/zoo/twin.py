@@ -10,10 +10,8 @@ from torch import Tensor, nn
 
 from causalgia.errors import PredictorError
 from causalgia.zoo.arrangements import Hairpin, Pair
-from causalgia.zoo.gates import Gate
 from causalgia.zoo.grammar import Oracle
-from causalgia.zoo.responses import Exponential, Hill, Response
-from causalgia.zoo.terms import Linear, Saturating, Term
+from causalgia.zoo.terms import Exponential, Gate, Hill, Linear, Response, Saturating, Term
 from causalgia.zoo.windows import ANY, Admitted, Site, n_windows
 
 

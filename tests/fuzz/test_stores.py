@@ -29,8 +29,7 @@ from foreign_store import hashed, logged, manifest_of, put_copy, put_manifest, p
 import causalgia as cg
 from causalgia.errors import CausalgiaError, CausalgiaWarning
 from causalgia.trial.archive import open_archive, verify
-from causalgia.trial.archive.chunks import checksum
-from causalgia.trial.archive.files import sealed, unsealed
+from causalgia.trial.archive.files import checksum, sealed, unsealed
 from causalgia.trial.archive.layout import CONTROL
 
 VALUES: list[Any] = [

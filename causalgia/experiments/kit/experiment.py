@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from causalgia.analysis import ROPE_IN_WORDS, Analysis
+from causalgia.analysis import ROPE_IN_WORDS, Analysis, Rope, is_of_placebos
 from causalgia.design import Design, Genomic
-from causalgia.errors import DesignError, OutcomesError, quoted
+from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, OutcomesError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.claims import Claims
-from causalgia.experiments.kit.over_predictors import over_predictors
+from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.schema import require_dataset
 from causalgia.streams import RNG, derive, root_key
-from causalgia.trial.asking import check_analysis
+from causalgia.trial.setup import check_analysis
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -248,3 +248,101 @@ def _kept_seed(outcomes: xr.Dataset) -> int:
     if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
         raise OutcomesError("these outcomes have no numeric seed; give one: analyse(outcomes, rng=0)")
     return int(seed)
+
+
+NAME = "over predictors"
+_MOST = 6
+
+
+def over_predictors(effects: xr.Dataset | None) -> Finding:
+    """Return the effect over predictors beside that on each, with the sd between them; nothing for one predictor.
+
+    The estimand is ``E[ACE of a predictor]`` over retrainings as over backgrounds: predictors are drawn, as units are,
+    so that its error counts both (``cg.estimate(target="population x predictors")``).
+
+    Parameters
+    ----------
+    effects
+        ``ice (unit, contrast, task, model)`` of a crossover; None where a trial was streamed.
+
+    Returns
+    -------
+    Finding
+        ``"over predictors"``: ``ace, se, lower, upper (contrast, task)``; ``between_sd (contrast, task)``, the sd of
+        the predictors' ACEs; ``ace_of_each, se_of_each (contrast, task, model)``; and a sentence for each task.
+    """
+    if effects is None or "ice" not in effects or "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
+        return Finding()
+    from causalgia.estimation import estimate
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CausalgiaWarning)  # said of each predictor already
+            each, over = estimate(effects), estimate(effects, target="population x predictors")
+    except CausalgiaError as error:
+        return Finding(sentences=(f"No effect over predictors: {error}",))
+    found = over[["ace", "se", "lower", "upper"]].assign(
+        between_sd=each["ace"].std("model", ddof=1), ace_of_each=each["ace"], se_of_each=each["se"]
+    )
+    return Finding({NAME: found}, tuple(_sentence(found.sel(task=task)) for task in found["task"].to_numpy()))
+
+
+def _sentence(found: xr.Dataset) -> str:
+    from causalgia.reporting import format_se
+
+    largest = found["contrast"].to_numpy()[abs(found["ace"]).argsort().to_numpy()[::-1][:_MOST]]
+    said = []
+    for name in [name for name in found["contrast"].to_numpy() if name in largest]:
+        row = found.sel(contrast=name)
+        within = format_se(float(row["se_of_each"].median()))
+        between = format_se(row["between_sd"].item())
+        said.append(f"{name} {effect_in_words(row)} (sd between {between}, se in one {within})")
+    n = found.sizes["model"]
+    return f"Task {found['task'].item()}, over {n} predictors and retrainings of them: {'; '.join(said)}."
+
+
+Claims: TypeAlias = Literal["confirmatory", "screening"]
+"""Each verdict holds at its own truth; or verdicts hold on average over effects like these."""
+
+LEAST_FOR_SCREENING = 30
+"""Contrasts of one kind from which the law of their effects can be learned."""
+
+
+def analysis_for(claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings: Any) -> Analysis:
+    """Return the analysis of an experiment that makes this kind of claim.
+
+    Contrasts of different kinds (an effect, an interaction, a rise) have no law in common, and neither have contrasts
+    that are ordered, such as interactions along a distance: each is tested by itself, on its unshrunken estimate, with
+    the false discovery rate over all of them. So are fewer than 30 contrasts of one kind. From 30 exchangeable
+    contrasts on, such as variants, a posterior shares what they have in common, and its verdicts hold on average over
+    effects like these. Where placebo words say what no effect looks like (``rope="placebo"`` or
+    ``"placebo tail"``), they are that law, and the words beyond it are found by tests with the false
+    discovery rate over the screen.
+
+    Parameters
+    ----------
+    claims
+        ``"confirmatory"`` or ``"screening"``.
+    rope
+        Region of practical equivalence.
+    n_contrasts
+        How many contrasts are of the one kind that is screened, placebo words not counted; of no matter where each is
+        tested by itself.
+    **settings
+        Further fields of `causalgia.Analysis`.
+
+    Examples
+    --------
+    >>> analysis_for("confirmatory", rope=(-0.1, 0.1))
+    Analysis(rope=(-0.1, 0.1), error='bh', exchangeable=False)
+    >>> analysis_for("screening", rope="placebo", n_contrasts=4_096)
+    Analysis(rope='placebo', error='bh', exchangeable=True)
+    >>> analysis_for("screening", rope=(-0.1, 0.1), n_contrasts=29).error
+    'bh'
+    >>> analysis_for("screening", rope=(-0.1, 0.1), n_contrasts=30).error
+    'local'
+    """
+    screens = claims == "screening"
+    by_posterior = screens and n_contrasts >= LEAST_FOR_SCREENING and not is_of_placebos(rope)
+    error = "local" if by_posterior else "bh"
+    return Analysis(rope=rope, error=error, exchangeable=screens, **settings)

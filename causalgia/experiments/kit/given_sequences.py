@@ -16,7 +16,7 @@ from causalgia.sequences import Motif
 from causalgia.sequences import motif as motif_of
 from causalgia.sequences.alphabet import BASES, decode, parse_word, reverse_complement
 from causalgia.sequences.fasta import as_sequences
-from causalgia.sequences.scoring import PER_BIT, cutoff, step_scores
+from causalgia.sequences.motif_scores import PER_BIT, cutoff, step_scores
 from causalgia.types import Tokens
 
 _BLOCK = 4_096
@@ -94,7 +94,7 @@ def sought(value: Any, name: str) -> str | Motif:
     """Return the word or motif that a setting means: a word, what `causalgia.motif` takes, or a `trial.toml`'s table.
 
     Letters A C G T (U) are a word, and so are other IUPAC letters that name no factor: this is of settings that are
-    meant for motifs, and in those that are called a word (`causalgia.experiments.kit.settings.site`) any IUPAC letters are.
+    meant for motifs. Where a setting is called a word (`causalgia.experiments.kit.settings.site`), any IUPAC letters are.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from causalgia.experiments._pairing_gain import pairing_gain
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Experiment, Found
 from causalgia.experiments.kit.figures import mean_over_models
-from causalgia.experiments.kit.wording import by_task, effect_in_words
+from causalgia.experiments.kit.variance import by_task, effect_in_words
 from causalgia.streams import derive
 from causalgia.types import Array
 

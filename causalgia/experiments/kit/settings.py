@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from causalgia.checks import position
 from causalgia.design import NullModel
-from causalgia.design.numbers import position
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences import Motif

@@ -10,7 +10,7 @@ from causalgia.design.layout import Layout
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.sequences import Motif, find_instances
-from causalgia.sequences.scoring import step_scores, tail_probabilities
+from causalgia.sequences.motif_scores import step_scores, tail_probabilities
 from causalgia.streams import derive
 from causalgia.types import Tokens
 

@@ -24,8 +24,7 @@ from causalgia.mpra.comparisons.agreement import (
     true_spread,
 )
 from causalgia.mpra.comparisons.calibration import by_bin, residuals
-from causalgia.mpra.comparisons.pairs import Pair, pair_of
-from causalgia.mpra.comparisons.sides import effects_by_element, matched_contrasts
+from causalgia.mpra.comparisons.sides import Pair, effects_by_element, matched_contrasts, pair_of
 
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
 LINES = ("ols", "weighted", "errors_in_both", "errors_and_scatter")

@@ -15,7 +15,6 @@ from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counts._aggregate import oligo_activity, refuse_unseen
 from causalgia.mpra.counts.log_ratios import cell_ratios, silent_share
 from causalgia.mpra.counts.noise_layers import oligo_means, oligo_variances, sampling_covariance
-from causalgia.mpra.counts.parallel import parallel_oligos
 from causalgia.mpra.counts.side_table import CONTROLS, library_attrs
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
@@ -212,3 +211,26 @@ def _refuse_ragged(ragged: pd.DataFrame, names: list[str]) -> None:
             f"element {quoted(row.name)} has no oligo in arm {', '.join(map(quoted, absent))}, and {len(ragged) - 1:,} "
             f"more elements lack some arm; say which are compared: arms={quoted([n for n in names if n not in absent])}"
         )
+
+
+def parallel_oligos(counts: xr.Dataset, arms: Sequence[str] | None = None) -> Ints | None:
+    """Return the oligos (places) of a parallel trial, or None where some element has two arms that are compared.
+
+    Without `arms` these are the oligos of the group ``test``, else those of the arms, but no declared duplicates.
+
+    Examples
+    --------
+    >>> from causalgia.mpra import simulate
+    >>> arms, groups = ["control", "GATA1", "scramble"], ["test", "test", "negative"]
+    >>> table = pd.DataFrame({"element": ["u1", "u2", "n1"], "arm": arms, "group": groups, "log2": 0.0})
+    >>> counts = simulate(table, rng=0)
+    >>> parallel_oligos(counts), parallel_oligos(counts, ["control", "scramble"])
+    (array([0, 1]), array([0, 2]))
+    """
+    arm, group = counts["arm"].to_numpy().astype(str), counts["group"].to_numpy().astype(str)
+    chosen = group == "test" if arms is None else np.isin(arm, list(arms)) & (group != "duplicate")
+    places = np.flatnonzero(chosen).astype(np.int64)
+    elements = pd.Series(counts["element"].to_numpy()[places])
+    if elements.duplicated().any() or len(set(arm[places].tolist())) < 2:
+        return None
+    return places

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from causalgia.errors import CountsError, quoted
-from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
+from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed, group_sums
 from causalgia.mpra.counts.noise_layers import oligo_means
-from causalgia.mpra.counts.summing import group_sums
 from causalgia.multiplicity.fdr import weighted_bh
 from causalgia.schema import validate
 from causalgia.types import Array

@@ -12,9 +12,8 @@ import xarray as xr
 
 from causalgia.errors import CountsError, quoted
 from causalgia.inputs import parse_json
-from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
+from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed, group_sums
 from causalgia.mpra.counts.noise_layers import oligo_means, robust_z
-from causalgia.mpra.counts.summing import group_sums
 from causalgia.schema import validate
 from causalgia.types import Ints, Mask
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from causalgia.mpra.counts.summing import group_sums
-from causalgia.types import Array, Mask
+from causalgia.types import Array, Ints, Mask
 
 LEAST_EXPECTED = 10.0
 
@@ -57,3 +59,17 @@ def silent_share(counts: xr.Dataset) -> float:
 def dna_observed(counts: xr.Dataset) -> Mask:
     """Return which cells of DNA held a count, shape ``(n_barcodes, 1 or n_replicates)``."""
     return counts["dna_observed"].to_numpy().reshape(counts.sizes["barcode"], -1)
+
+
+def group_sums(values: NDArray[Any], group: Ints, shape: tuple[int, ...]) -> Array:
+    """Sum values, shape ``(B, ...)``, within groups 0 to G - 1 of their rows, to ``(*shape, ...)`` with G entries.
+
+    Examples
+    --------
+    >>> group_sums(np.array([1.0, 2.0, 4.0]), np.array([1, 1, 0]), (2, 1)).ravel()
+    array([4., 3.])
+    """
+    columns = values.reshape(len(values), -1)
+    size = int(np.prod(shape))
+    found = [np.bincount(group, column, size) for column in columns.T]
+    return np.stack(found, axis=-1).reshape(*shape, *values.shape[1:]).astype(np.float64, copy=False)

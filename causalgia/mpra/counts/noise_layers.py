@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.estimation.variance_moderation import LEAST_VARIANCES, moderate_unequal
-from causalgia.mpra.counts.summing import group_sums
+from causalgia.mpra.counts.log_ratios import group_sums
 from causalgia.types import Array, Ints, Mask
 
 

@@ -15,9 +15,11 @@ from causalgia.estimation._from_effects import with_contrasts
 from causalgia.estimation.request import require_ci_prob
 from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, widened
 from causalgia.mpra.comparisons.sides import noise_of_replicates
-from causalgia.mpra.counts.summing import group_sums
-from causalgia.numerics.moments import p_and_limits
-from causalgia.numerics.tails import log_p
+from causalgia.mpra.counts.log_ratios import group_sums
+from causalgia.mpra.counts.side_table import CONTROLS
+from causalgia.mpra.fits.fit_contrasts import Asked
+from causalgia.mpra.fits.two_way import cells_of
+from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import annotate, validate
 from causalgia.types import Array
 
@@ -167,3 +169,44 @@ def _attrs(fitted: xr.Dataset, by: str | None, method: str, ci_prob: float) -> d
         "null": "the backgrounds that a group's elements are a sample of" if of_backgrounds else "these backgrounds",
         "method": f"{method} over backgrounds",
     }
+
+
+Columns: TypeAlias = dict[str, tuple[tuple[str, ...], NDArray[Any]]]
+
+
+def replicate_shifts(counts: xr.Dataset, asked: Asked) -> tuple[Columns, float]:
+    """Return how far each replicate's mean effect lies from that of all, and what elements' own noise makes of that.
+
+    The effect of an element in a replicate is the contrast of its arms' mean log ratios there; elements that have
+    barcodes with DNA under every arm in every replicate count, controls of the bench do not. By two-way analysis of
+    variance, the mean square of elements by replicates gives the variance that their own noise leaves in the mean over
+    elements and replicates.
+
+    Returns
+    -------
+    tuple
+        ``replicate_shift (contrast, replicate)``, ``replicate_within (contrast)``, and the degrees of freedom of the
+        latter; no variables below two replicates or two such elements.
+
+    Examples
+    --------
+    >>> from causalgia.mpra.counts.example_counts import simulated
+    >>> from causalgia.mpra.fits.fit_contrasts import asked_of
+    >>> counts = simulated()
+    >>> columns, df = replicate_shifts(counts, asked_of(counts, control="control"))
+    >>> columns["replicate_shift"][1].shape, df
+    ((1, 3), 38.0)
+    """
+    cells = cells_of(counts, asked)
+    used = cells.sums(cells.used)
+    test = ~np.isin(counts["group"].to_numpy().astype(str)[asked.oligos[:, 0]], CONTROLS)
+    whole = (used > 0).all(axis=(1, 2)) & test
+    n, R = int(whole.sum()), used.shape[2]
+    if n < 2 or R < 2:
+        return {}, 0.0
+    effect = np.einsum("ear,ka->ekr", cells.sums(cells.ratio)[whole] / used[whole], asked.weights)
+    shift = effect.mean(axis=0) - effect.mean(axis=(0, 2))[:, None]
+    left = effect - effect.mean(axis=2, keepdims=True) - shift
+    df = (n - 1.0) * (R - 1.0)
+    within = (left**2).sum(axis=(0, 2)) / (df * n * R)
+    return {"replicate_shift": (("contrast", "replicate"), shift), "replicate_within": (("contrast",), within)}, df

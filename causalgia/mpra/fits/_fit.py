@@ -13,16 +13,13 @@ from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import CountsError, EstimateError, quoted
 from causalgia.estimation.request import require_ci_prob
 from causalgia.mpra.counts.side_table import library_attrs
-from causalgia.mpra.fits.cells import cells_of
-from causalgia.mpra.fits.fit_contrasts import Asked, asked_of, n_barcodes
-from causalgia.mpra.fits.fitted import Fitted
+from causalgia.mpra.fits._average import replicate_shifts
+from causalgia.mpra.fits.fit_contrasts import Asked, Fitted, asked_of, n_barcodes
 from causalgia.mpra.fits.hierarchical import hierarchical
 from causalgia.mpra.fits.negative_binomial_fit import negative_binomial
 from causalgia.mpra.fits.precision_weighted import precision
-from causalgia.mpra.fits.replicates import replicate_shifts
-from causalgia.mpra.fits.two_way import two_way
-from causalgia.numerics.moments import p_and_limits
-from causalgia.numerics.tails import log_p
+from causalgia.mpra.fits.two_way import cells_of, two_way
+from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
 from causalgia.workers import require_client
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.mpra.counts.summing import group_sums
-from causalgia.mpra.fits.negative_binomial import Regression
+from causalgia.mpra.counts.log_ratios import group_sums
+from causalgia.mpra.fits.negative_binomial_fit import Regression
 from causalgia.types import Array, Ints
 
 SURE, MATERIAL = 1e-3, 0.25

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from causalgia.effects.contrast_weights import Contrasts, chosen
 from causalgia.errors import ContrastError, CountsError, quoted
+from causalgia.mpra.counts._activity import parallel_oligos
 from causalgia.mpra.counts.log_ratios import dna_observed
-from causalgia.mpra.counts.parallel import parallel_oligos
 from causalgia.types import Array, Ints
 
 
@@ -213,3 +213,27 @@ def of_elements(n: int, *, most: int) -> list[tuple[int, int]]:
 def in_words(bounds: Sequence[tuple[int, int]]) -> list[str]:
     """Return what blocks of elements are, in words."""
     return [f"elements {first:,} to {last - 1:,}" for first, last in bounds]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Effects of E elements in K contrasts.
+
+    Attributes
+    ----------
+    ace, se, df
+        Effect on log2, its standard error and degrees of freedom (``inf`` is normal), shape ``(E, K)`` each.
+    variables
+        What else the method knows: name -> (dims, values), with dims out of ``element, contrast, arm, replicate``.
+    attrs
+        What else holds for all elements: numbers and text.
+    kept
+        Which elements of the question these are, where the method could not answer for all, a mask; None: all.
+    """
+
+    ace: Array
+    se: Array
+    df: Array
+    variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = field(default_factory=dict)
+    attrs: Mapping[str, float | int | str] = field(default_factory=dict)
+    kept: NDArray[np.bool_] | None = None

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy import special
 
-from causalgia.errors import BarcodeNoiseWarning
-from causalgia.mpra.fits.barcode_means import barcode_means
-from causalgia.mpra.fits.blocks import consensus_correlation
-from causalgia.mpra.fits.cells import cells_of
-from causalgia.mpra.fits.fit_contrasts import Asked
-from causalgia.mpra.fits.fitted import Fitted
-from causalgia.mpra.fits.linear import blocked, paired
-from causalgia.mpra.fits.sums import ratio_of_sums
-from causalgia.mpra.fits.two_way import sds
-from causalgia.types import Array
+from causalgia.errors import BarcodeNoiseWarning, EstimateError
+from causalgia.estimation import moderate_unequal
+from causalgia.mpra.counts.log_ratios import group_sums
+from causalgia.mpra.fits.fit_contrasts import Asked, Fitted
+from causalgia.mpra.fits.two_way import barcode_means, cells_of, sds
+from causalgia.types import Array, Ints
 
 _SPAN, _ROBUST, _DELTA = 0.4, 3, 0.01
 _LEAST_ELEMENTS, _NO_SPREAD = 10, 1e-12
@@ -129,3 +127,235 @@ def _warn(share: float, sd_barcode: float) -> None:
         BarcodeNoiseWarning,
         stacklevel=4,
     )
+
+
+_TRIM, _MARGIN = 0.15, 0.01
+_STEPS = 60
+
+
+def consensus_correlation(y: Array, used: NDArray[np.bool_], group: Ints, shape: tuple[int, int]) -> float:
+    """Return the correlation of numbers within a replicate that elements agree on.
+
+    Each element's comes from restricted maximum likelihood of ``arm + replicate`` with replicates random, where the
+    variance between replicates may be negative; the consensus is the hyperbolic tangent of the mean of their inverse
+    hyperbolic tangents, 15 % trimmed off either end. 0 where no element can say.
+
+    Parameters
+    ----------
+    y, used
+        Numbers, shape ``(B, R)``, and which there are.
+    group
+        ``element * A + arm`` of each row, shape ``(B,)``.
+    shape
+        (E, A).
+
+    References
+    ----------
+    Smyth, Michaud & Scott (2005), doi:10.1093/bioinformatics/bti270.
+    """
+    n = group_sums(used, group, shape)
+    squares, sizes, repeats = _independent(np.where(used, y, 0.0), used, group, shape, n)
+    total, blocks = n.sum(axis=(1, 2)), (n.sum(axis=1) > 0).sum(axis=1)
+    able = (total > shape[1] + 2) & (blocks > 1) & (blocks < total - 1) & (squares.sum(axis=1) > 0)
+    if not able.any():
+        return 0.0
+    least = 1 / (1 - n.sum(axis=1).max()) + _MARGIN
+    found = _likeliest(squares[able], sizes[able], repeats[able])
+    z = np.sort(np.arctanh(np.clip(found, least, 1 - _MARGIN)))
+    cut = int(_TRIM * len(z))
+    return float(np.tanh(z[cut : len(z) - cut].mean()))
+
+
+def _independent(
+    y: Array, used: NDArray[np.bool_], group: Ints, shape: tuple[int, int], n: Array
+) -> tuple[Array, Array, Array]:
+    """Turn each element's numbers, arms taken out, into independent ones of variance ``error + size * between``.
+
+    Returns
+    -------
+    squares, sizes, repeats
+        Sum of squares, size and number of such, shape ``(E, R + 1)``; the first column holds all of size 0.
+    """
+    per_arm = n.sum(axis=2)
+    mean = group_sums(y.sum(axis=1), group, shape) / np.maximum(per_arm, 1)
+    left = (y - mean.reshape(-1)[group][:, None]) * used
+    of_replicate = group_sums(left, group, shape).sum(axis=1)
+    shared = -np.einsum("ear,eas->ers", n / np.maximum(per_arm, 1)[..., None], n)
+    R = y.shape[1]
+    shared[:, np.arange(R), np.arange(R)] += n.sum(axis=1)
+    sizes, vectors = np.linalg.eigh(shared)
+    there = sizes > 1e-8 * np.maximum(sizes[:, -1:], 1.0)
+    turned = np.einsum("erj,er->ej", vectors, of_replicate) ** 2
+    squares = np.where(there, turned / np.where(there, sizes, 1.0), 0.0)
+    all_squares = group_sums((left**2).sum(axis=1), group, shape).sum(axis=1)
+    rest = np.maximum(all_squares - squares.sum(axis=1), 0.0)
+    n_rest = per_arm.sum(axis=1) - (per_arm > 0).sum(axis=1) - there.sum(axis=1)
+    return (
+        np.column_stack([rest, squares]),
+        np.column_stack([np.zeros(len(rest)), np.where(there, sizes, 0.0)]),
+        np.column_stack([n_rest, there]).astype(np.float64),
+    )
+
+
+def _likeliest(squares: Array, sizes: Array, repeats: Array) -> Array:
+    """Return the correlation of each row that makes its squares likeliest, by a grid and golden sections, ``(E,)``."""
+    total, largest = repeats.sum(axis=1), sizes.max(axis=1)
+    low = np.maximum(-1 / np.maximum(largest - 1, 1e-3), -1.0)
+
+    def deviance(place: Array) -> Array:
+        """Return minus twice the log likelihood at places 0 to 1 between the bounds of the correlation."""
+        rho = low + place * (1 - low)
+        relative = np.maximum(1 - rho[:, None] + rho[:, None] * sizes, 1e-12)
+        error = (squares / relative).sum(axis=1) / total
+        return np.asarray(total * np.log(np.maximum(error, 1e-300)) + (repeats * np.log(relative)).sum(axis=1))
+
+    grid = np.linspace(0.002, 0.998, 84)
+    best = np.argmin([deviance(np.full(len(total), g)) for g in grid], axis=0)
+    a, b = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, len(grid) - 1)]
+    golden = (np.sqrt(5) - 1) / 2
+    for _ in range(_STEPS):
+        c, d = b - golden * (b - a), a + golden * (b - a)
+        lower = deviance(c) < deviance(d)
+        a, b = np.where(lower, a, c), np.where(lower, d, b)
+    return np.asarray(low + (a + b) / 2 * (1 - low))
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Linear models of E elements under A arms.
+
+    Attributes
+    ----------
+    mean
+        Of each arm, shape ``(E, A)``; contrasts of them are what a model estimates.
+    unscaled
+        Covariance of these, a unit of variance, shape ``(E, A, A)``.
+    s2, df
+        Residual variance and its degrees of freedom, shape ``(E,)`` each.
+    """
+
+    mean: Array
+    unscaled: Array
+    s2: Array
+    df: Array
+
+    def contrasts(self, weights: Array) -> Fitted:
+        """Return contrasts ``(K, A)`` of the arms, their variances moderated over elements (limma's eBayes)."""
+        if not self.df.any():
+            raise EstimateError("the linear model has no degrees of freedom left: one replicate; use more replicates")
+        moderated = moderate_unequal(self.s2, self.df)
+        unscaled = np.einsum("ka,eab,kb->ek", weights, self.unscaled, weights)
+        df = np.broadcast_to(moderated.df[:, None], unscaled.shape)
+        prior = {"prior_df": float(moderated.prior_df), "prior_variance": float(moderated.prior_variance)}
+        if np.isinf(prior["prior_df"]):
+            prior["prior_df"] = float(df.max())
+        return Fitted(self.mean @ weights.T, np.sqrt(moderated.variance[:, None] * unscaled), df, {}, prior)
+
+    def unmoderated(self, weights: Array) -> Fitted:
+        """Return contrasts ``(K, A)`` of the arms, each element with its own variance.
+
+        With few elements the spread of their variances is known too badly to moderate them; where one of them has no
+        degrees of freedom or no spread, they are moderated all the same.
+        """
+        if not self.df.any():
+            raise EstimateError("the linear model has no degrees of freedom left: one replicate; use more replicates")
+        if not (self.df.all() and self.s2.all()):
+            return self.contrasts(weights)
+        unscaled = np.einsum("ka,eab,kb->ek", weights, self.unscaled, weights)
+        df = np.broadcast_to(self.df[:, None], unscaled.shape)
+        return Fitted(self.mean @ weights.T, np.sqrt(self.s2[:, None] * unscaled), df)
+
+    def any_contrast(self, weights: Array) -> tuple[Array, Array]:
+        """Return F and p, shape ``(E,)`` each, of the test that contrasts, of full rank, are all 0."""
+        moderated = moderate_unequal(self.s2, self.df)
+        effect = self.mean @ weights.T
+        covariance = np.einsum("ka,eab,lb->ekl", weights, self.unscaled, weights)
+        solved = np.linalg.solve(covariance, effect[..., None])[..., 0]
+        F = (effect * solved).sum(axis=1) / (len(weights) * moderated.variance)
+        return F, special.fdtrc(float(len(weights)), moderated.df, F)
+
+
+def paired(y: Array, there: NDArray[np.bool_] | None = None) -> Linear:
+    """Fit ``replicate + arm`` by least squares to the replicates of each element that have every arm.
+
+    Parameters
+    ----------
+    y
+        Numbers, shape ``(E, A, R)``.
+    there
+        Which there are, shape ``(E, A, R)``; None: all. Each element has one replicate with every arm, at least.
+
+    References
+    ----------
+    Smyth (2004), doi:10.2202/1544-6115.1027.
+    """
+    E, A, R = y.shape
+    whole: NDArray[np.bool_] = np.ones((E, R), bool) if there is None else np.equal(there.sum(axis=1), A)
+    n = whole.sum(axis=1).astype(np.float64)
+    y = np.where(whole[:, None], y, 0.0)
+    mean = y.sum(axis=2) / n[:, None]
+    left = y - mean[:, :, None] - y.mean(axis=1, keepdims=True) + mean.mean(axis=1)[:, None, None]
+    squares = (np.where(whole[:, None], left, 0.0) ** 2).sum(axis=(1, 2))
+    df = (A - 1) * (n - 1)
+    return Linear(mean, np.eye(A) / n[:, None, None], squares / np.maximum(df, 1.0), df)
+
+
+def blocked(y: Array, w: Array, group: Ints, shape: tuple[int, int], correlation: float) -> Linear:
+    """Fit ``arm`` by generalised least squares, all numbers of a replicate correlated alike.
+
+    Number i of an element has variance ``sigma^2 / w_i``, and two of one replicate correlate by `correlation` (limma's
+    duplicateCorrelation model). The inverse covariance of a block is its diagonal less one product, so that sums over
+    the block are all there is to compute.
+
+    Parameters
+    ----------
+    y, w
+        Numbers and their precision weights, shape ``(B, R)``; a weight of 0 is a missing number.
+    group
+        ``element * A + arm`` of each row, shape ``(B,)``.
+    shape
+        (E, A).
+    correlation
+        Of numbers within a replicate, above ``-1 / (size of a block - 1)`` and below 1.
+
+    References
+    ----------
+    Smyth, Michaud & Scott (2005), doi:10.1093/bioinformatics/bti270.
+    """
+    A, root = shape[1], np.sqrt(w)
+
+    def sums(values: Array) -> Array:
+        return group_sums(values, group, shape)
+
+    size = sums((w > 0).astype(np.float64))
+    take = correlation / (1 - correlation + size.sum(axis=1) * correlation)
+    s = sums(root)
+    normal = -np.einsum("er,ear,ebr->eab", take, s, s)
+    normal[:, np.arange(A), np.arange(A)] += sums(w.sum(axis=1))
+    right = sums((w * y).sum(axis=1)) - np.einsum("er,ear,er->ea", take, s, sums(root * y).sum(axis=1))
+    inverse = np.linalg.inv(normal)
+    mean = np.einsum("eab,eb->ea", inverse, right)
+    left = y - mean.reshape(-1)[group][:, None]
+    squares = sums((w * left**2).sum(axis=1)).sum(axis=1) - (take * sums(root * left).sum(axis=1) ** 2).sum(axis=1)
+    df = size.sum(axis=(1, 2)) - A
+    s2 = np.maximum(squares, 0.0) / (1 - correlation) / np.maximum(df, 1)
+    return Linear(mean, inverse * (1 - correlation), s2, df)
+
+
+LIBRARY = 1e7
+
+
+def ratio_of_sums(counts: xr.Dataset, asked: Asked) -> tuple[Array, Array]:
+    """Return log2(RNA/DNA) and log2(DNA) of the sums over barcodes, shape ``(E, A, R)`` each.
+
+    Every library (type, replicate) is brought to 1e7 reads, whatever the arms in it, and 1 is added: the ratio is
+    ``log2(1e7 rna / rna_total + 1) - log2(1e7 dna / dna_total + 1)``. An empty cell adds nothing.
+    """
+    own = asked.element >= 0
+    group = (asked.element * len(asked.arms) + asked.arm)[own]
+    dna, rna = (counts[name].to_numpy().reshape(len(own), -1)[own].astype(np.float64) for name in ("dna", "rna"))
+    log_dna, log_rna = (
+        np.log2(group_sums(reads, group, asked.oligos.shape) * (LIBRARY / counts[total].to_numpy()) + 1)
+        for reads, total in ((dna, "dna_total"), (rna, "rna_total"))
+    )
+    return log_rna - log_dna, np.broadcast_to(log_dna, log_rna.shape)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
-from causalgia.errors import LibraryError, quoted
+from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.experiments._variants import loci_of, rewritten
-from causalgia.mpra.formats.given_variants import require_alleles, variants_of
-from causalgia.mpra.formats.spdi import Spdi, canonical
 from causalgia.mpra.libraries.arguments import whole
+from causalgia.mpra.libraries.constructs import row_of, table
 from causalgia.schema import annotate
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.vcf import Variant, VariantWindows, variant_windows
+from causalgia.sequences.vcf import Variant, VariantWindows, check_alleles, read_vcf, variant_windows
 
 REF, ALT = "ref", "alt"
 #: variables of a library that say which variant an oligo carries, and what stands for none
@@ -281,3 +282,169 @@ def _windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: i
             "in a repeat that reaches the insert's end); give other offsets=, longer inserts, or drop it"
         )
     return windows
+
+
+def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -> tuple[Variant, ...]:
+    """Read variants: a VCF file, a table with its columns, or variants as they are.
+
+    Raises
+    ------
+    SequenceError
+        If the file cannot be read, or a line of it is malformed.
+    LibraryError
+        If the table lacks a column, or a row is no variant.
+    """
+    if isinstance(given, str | PathLike):
+        return read_vcf(given)
+    if not isinstance(given, pd.DataFrame):
+        return _as_they_are(given)
+    table = given.rename(columns=lambda name: str(name).lower().removeprefix("#"))
+    for name in ("chrom", "pos", "ref", "alt"):
+        if name not in table.columns:
+            raise LibraryError(
+                f"variants: no column {quoted(name)}; a table has chrom, pos (counted from 1), ref, alt, maybe id"
+            )
+    ids = table["id"].where(table["id"].notna(), ".").astype(str) if "id" in table.columns else ["."] * len(table)
+    shared = Counter(ids)
+    rows = zip(table["chrom"], table["pos"], table["ref"], table["alt"], ids, strict=True)
+    return tuple(_variant(i, row, shared) for i, row in enumerate(rows, 1))
+
+
+def _as_they_are(given: Any) -> tuple[Variant, ...]:
+    variants = tuple(given) if isinstance(given, Iterable) else (given,)
+    odd = next((x for x in variants if not isinstance(x, Variant)), None)
+    if odd is not None or any(x is None for x in variants):
+        raise LibraryError(f"variants: {quoted(odd)} is no cg.sequences.Variant; give these, a VCF file or a table")
+    return variants
+
+
+def _variant(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant:
+    chromosome, position, reference, alternate, name = row
+    try:
+        own = "" if name == "." or shared[name] > 1 else name
+        if int(position) != float(position):
+            raise ValueError(f"pos {position} is not a whole number")
+        return Variant(str(chromosome), int(position) - 1, reference, alternate, own)
+    except (SequenceError, TypeError, ValueError) as error:
+        raise LibraryError(
+            f"variants: row {number} ({chromosome}:{position}): {error}; correct or drop the row"
+        ) from error
+
+
+def require_alleles(chosen: Sequence[Variant], genome: Genome, given: object) -> None:
+    """Refuse variants whose reference allele is not the genome's; the error names their file, if there is one."""
+    try:
+        check_alleles(chosen, [_found(x, genome) for x in chosen], genome.path)
+    except SequenceError as error:
+        if not isinstance(given, str | PathLike):
+            raise
+        raise SequenceError(f"{given}: {error}") from error
+
+
+def _found(variant: Variant, genome: Genome) -> str:
+    """Return the letters that the genome has where the reference allele should be."""
+    stop = variant.position + len(variant.reference)
+    letters = genome.letters(variant.chromosome, variant.position, stop, place=f"variant {quoted(variant.name)}")
+    return letters.decode("latin-1").upper()
+
+
+_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class Spdi:
+    """A change in canonical form: no base that both alleles share, but for the stretch in which an indel could lie.
+
+    Attributes
+    ----------
+    sequence
+        Accession or name of the chromosome.
+    position
+        Of the first deleted base, from 0.
+    deleted, inserted
+        Letters; either may be empty.
+    """
+
+    sequence: str
+    position: int
+    deleted: str
+    inserted: str
+
+    def __str__(self) -> str:
+        return f"{self.sequence}:{self.position}:{self.deleted}:{self.inserted}"
+
+    @property
+    def variant_class(self) -> str:
+        """``SNV`` or ``indel``, as IGVF has it: whatever is not one base for one base is an indel."""
+        return "SNV" if len(self.deleted) == len(self.inserted) == 1 else "indel"
+
+
+def accession_of(chromosome: str, assembly: str | None) -> str:
+    """Return the RefSeq accession of a chromosome; its own name where no assembly is said.
+
+    Raises
+    ------
+    LibraryError
+        If the assembly or the chromosome is not in the table.
+
+    Examples
+    --------
+    >>> accession_of("chr1", "GRCh38"), accession_of("2", "GRCh37"), accession_of("scaffold7", None)
+    ('NC_000001.11', 'NC_000002.11', 'scaffold7')
+    """
+    if assembly is None:
+        return chromosome
+    _, rows = row_of(
+        table("accessions"), assembly, "assembly", cure="leave assembly= out: chromosomes keep their names"
+    )
+    name = chromosome if chromosome in rows else f"chr{chromosome}"
+    if name not in rows:
+        raise LibraryError(
+            f"chromosome {quoted(chromosome)} has no accession in {assembly}; leave assembly= out to keep "
+            "chromosomes' names"
+        )
+    return str(rows[name])
+
+
+def canonical(variant: Variant, genome: Genome, *, assembly: str | None = None) -> Spdi:
+    """Return a variant in canonical SPDI.
+
+    Bases that both alleles begin or end with are dropped; a pure insertion or deletion is then written over the whole
+    stretch within which it could lie without a difference to the sequence.
+
+    References
+    ----------
+    Holmes et al. (2020), doi:10.1093/bioinformatics/btz856.
+    """
+    at, deleted, inserted = _trimmed(variant.position, variant.reference, variant.alternate)
+    left = right = ""
+    if not (deleted and inserted):
+        unit = deleted or inserted
+        place = f"variant {quoted(variant.name)}"
+        left = _rolled(genome, variant.chromosome, at, unit[::-1], -1, place)
+        right = _rolled(genome, variant.chromosome, at + len(deleted), unit, 1, place)
+    sequence = accession_of(variant.chromosome, assembly)
+    return Spdi(sequence, at - len(left), left + deleted + right, left + inserted + right)
+
+
+def _trimmed(position: int, reference: str, alternate: str) -> tuple[int, str, str]:
+    while reference and alternate and reference[-1] == alternate[-1]:
+        reference, alternate = reference[:-1], alternate[:-1]
+    while reference and alternate and reference[0] == alternate[0]:
+        position, reference, alternate = position + 1, reference[1:], alternate[1:]
+    return position, reference, alternate
+
+
+def _rolled(genome: Genome, chromosome: str, at: int, unit: str, step: int, place: str) -> str:
+    """Return the letters beside `at` that go on with the unit, rightwards (step 1) or leftwards (-1, unit reversed)."""
+    found = ""
+    end = genome.length(chromosome, place=place) if step > 0 else 0
+    while at != end:
+        other = min(at + _BLOCK, end) if step > 0 else max(at - _BLOCK, end)
+        letters = genome.letters(chromosome, min(at, other), max(at, other), place=place).decode("latin-1").upper()
+        for letter in letters[::step]:
+            if letter != unit[len(found) % len(unit)]:
+                return found[::step]
+            found += letter
+        at = other
+    return found[::step]

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
 from os import PathLike
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import special
 
 from causalgia.errors import CountsError, LibraryError, quoted
-from causalgia.mpra.formats import designed, measured
-from causalgia.mpra.formats.columns import Format
-from causalgia.mpra.formats.tables import layout_of, read_table, write_table
-
-_OF_LIBRARY = {
-    "reporter_sequence_design": designed.sequence_design,
-    "reporter_barcode_to_element_mapping": designed.barcode_mapping,
-    "labels": designed.labels,
-    "side_table": designed.side_table,
-}
-_OF_COUNTS = {
-    "reporter_experiment_barcode": measured.barcode_counts,
-    "reporter_experiment": measured.experiment,
-    "reporter_element": measured.elements,
-}
+from causalgia.mpra.counts._aggregate import aggregate, calls
+from causalgia.mpra.formats._variant_tiles import ANNOTATION
+from causalgia.mpra.formats.files import constructs_of
+from causalgia.mpra.formats.names import given_name
+from causalgia.mpra.formats.tables import Format, layout_of, read_table, write_table
+from causalgia.schema import validate
+from causalgia.types import Array
 
 
 def igvf_table(
@@ -93,10 +90,8 @@ def igvf_table(
     if format == "reporter_genomic_element":
         return _placed_elements(data, library)
     assert counts is not None
-    table = measured.variants(data, counts, library, contrast=_contrast(data, contrast))
-    return (
-        table if format == "reporter_variant" else measured.genomic(table, _places(table, library), name="variant_id")
-    )
+    table = variants(data, counts, library, contrast=_contrast(data, contrast))
+    return table if format == "reporter_variant" else genomic(table, _places(table, library), name="variant_id")
 
 
 def to_igvf(
@@ -204,8 +199,345 @@ def _placed_elements(counts: xr.Dataset, library: xr.Dataset) -> pd.DataFrame:
     names = ("oligo_name", "allele", "chromosome", "start", "end")
     rows = pd.DataFrame({name: library[name].to_numpy() for name in names}).drop_duplicates("oligo_name")
     rows = rows[rows["allele"] == "ref"].set_index("oligo_name")
-    table = measured.elements(counts)
+    table = elements(counts)
     table = table[table["oligo_name"].isin(rows.index)].reset_index(drop=True)
     rows = rows.loc[table["oligo_name"]].reset_index(drop=True)
     places = rows[["chromosome", "start", "end"]].set_axis(["chrom", "chromStart", "chromEnd"], axis=1)
-    return measured.genomic(table, places, name="oligo_name")
+    return genomic(table, places, name="oligo_name")
+
+
+_SOURCE = "causalgia"
+_LOCUS = re.compile(r"(?P<chromosome>[^\s:]+):(?P<start>[0-9]{1,12})-(?P<end>[0-9]{1,12})(?:\((?P<strand>[+-])\))?")
+#: group -> class; what is no known group is a test
+_CLASSES = {
+    "positive": "element active control",
+    "negative": "element inactive control",
+    "promoter": "element inactive control",
+}
+
+
+def sequence_design(library: xr.Dataset) -> pd.DataFrame:
+    """Return the columns of ``reporter_sequence_design``, a row a construct.
+
+    The sequence is the insert. Category: ``variant`` for the units and duplicates of variant tiles, ``scrambled`` for
+    negatives whose arm is a scramble or shuffle, ``element`` for other negatives, positives, and units of `Genomic`
+    (real sequences, whatever an arm did to them), else ``synthetic``.
+    Class: by the group, where promoters are inactive controls. The variant columns are those of
+    `causalgia.mpra.VariantTiles.annotate`; without, they are NA, and the place is that of names which say one, as
+    ``chr1:100-300`` of `causalgia.sequences.from_bed` or of bedtools, with ``(-)`` for the minus strand, if it is as
+    long as the insert; else NA, from 0 to the length. ``info`` is a JSON object: fingerprints of the design and of the
+    library, element, arm, group, and the name of the sequence or parent. A promoter without an insert has no row.
+    """
+    rows = constructs_of(library, "reporter_sequence_design")
+    rows = rows[rows["insert"] != ""].reset_index(drop=True)
+    rows = rows.assign(**{name: none for name, none in ANNOTATION.items() if name not in rows})
+    sure = rows["SPDI"] != ""
+    real = "element" if library.attrs.get("null_kind") == "genomic" else "synthetic"
+    tested = "variant" if sure.any() else real
+    names = _source_names(rows)
+    places = [_place(name, len(insert)) for name, insert in zip(names, rows["insert"], strict=True)]
+    prints = {name: str(library.attrs.get(f"{name}_fingerprint", "")) for name in ("design", "library")}
+    table = pd.DataFrame({"name": rows["oligo_name"], "sequence": rows["insert"]})
+    pairs = zip(rows["group"], rows["arm"], strict=True)
+    table["category"] = [_category(group, arm, tested) for group, arm in pairs]
+    table["class"] = [_CLASSES.get(group, "test") for group in rows["group"]]
+    table["source"] = _SOURCE
+    table["ref"] = rows["assembly"].where(rows["assembly"] != "", "NA")
+    table["chr"] = rows["chromosome"].where(sure, [place.chromosome for place in places])
+    table["start"] = rows["start"].where(sure, [place.start for place in places])
+    table["end"] = rows["end"].where(sure, [place.end for place in places])
+    table["strand"] = np.where(sure, "+", [place.strand for place in places])
+    for name in ("variant_class", "variant_pos", "SPDI", "allele"):
+        table[name] = [(value,) if known else () for value, known in zip(rows[name], sure, strict=True)]
+    told = rows[["element", "arm", "group"]].assign(source_name=names)
+    table["info"] = [_info(prints, row) for row in told.itertuples(index=False)]
+    return table
+
+
+class _Place(NamedTuple):
+    """Where a sequence lies on the genome, from 0, the end excluded."""
+
+    chromosome: str
+    start: int
+    end: int
+    strand: str
+
+
+def _source_names(rows: pd.DataFrame) -> pd.Series[str]:
+    """Return the name of the given sequence that each construct's background is; of controls, their own name."""
+    own = rows["element"].where(rows["group"].isin(("positive", "negative")), "").map(_as_given)
+    return own if "source_name" not in rows else rows["source_name"].where(rows["source_name"] != "", own)
+
+
+def _as_given(name: str) -> str:
+    try:
+        return given_name(name)
+    except LibraryError:  # no name that vendor_name wrote: it is as it was given
+        return name
+
+
+def _place(name: str, length: int) -> _Place:
+    """Return the place that a name says, if it is as long as the insert; else none, from 0 to the length.
+
+    Examples
+    --------
+    >>> _place("chr1:100-300(-)", 200), _place("chr1:100-300", 60)
+    (_Place(chromosome='chr1', start=100, end=300, strand='-'), _Place(chromosome='NA', start=0, end=60, strand='+'))
+    """
+    found = _LOCUS.fullmatch(name)
+    if found is None or int(found["end"]) - int(found["start"]) != length:
+        return _Place("NA", 0, length, "+")
+    return _Place(found["chromosome"], int(found["start"]), int(found["end"]), found["strand"] or "+")
+
+
+def barcode_mapping(library: xr.Dataset) -> pd.DataFrame:
+    """Return the columns of ``reporter_barcode_to_element_mapping``: which construct each synthesised barcode is of.
+
+    Raises
+    ------
+    LibraryError
+        If the oligos carry no barcodes: association sequencing finds those that are added later.
+    """
+    validate(library, "library")
+    if "barcode" not in library:
+        raise LibraryError(
+            "the oligos carry no barcodes: random ones are known only from association sequencing. Write the inserts "
+            "to map reads to: to_fasta(library, path, of='insert')"
+        )
+    return pd.DataFrame({"barcode": library["barcode"].to_numpy(), "oligoName": library["oligo_name"].to_numpy()})
+
+
+def labels(library: xr.Dataset) -> pd.DataFrame:
+    """Return the label of each construct, for the plots of MPRAsnakeflow: its arm if it is a test, else its group."""
+    rows = constructs_of(library, "labels")
+    label = rows["arm"].where(rows["group"] == "test", rows["group"])
+    return pd.DataFrame({"oligo_name": rows["oligo_name"], "label": label})
+
+
+def side_table(library: xr.Dataset) -> pd.DataFrame:
+    """Return ``oligo_name element arm group``, a row a construct: what the formats of the field have no column for."""
+    return constructs_of(library, "side table")[["oligo_name", "element", "arm", "group"]]
+
+
+def _category(group: str, arm: str, tested: str) -> str:
+    if group == "negative" and ("scramble" in arm.lower() or "shuffle" in arm.lower()):
+        return "scrambled"
+    if group in ("negative", "positive"):
+        return "element"
+    return "synthetic" if group == "promoter" else tested
+
+
+def _info(prints: dict[str, str], row: Any) -> str:
+    known = {name: value for name, value in prints.items() if value}
+    named = {"source_name": row.source_name} if row.source_name and row.source_name != row.element else {}
+    told = {**known, "element": row.element, "arm": row.arm, "group": row.group, **named}
+    return json.dumps(told, ensure_ascii=False)
+
+
+_LN10 = float(np.log(10))
+_OF_EXPERIMENT = ("dna_counts", "rna_counts", "dna_normalized", "rna_normalized", "log2_ratio", "n_bc")
+
+
+def barcode_counts(counts: xr.Dataset) -> pd.DataFrame:
+    """Return the columns of ``reporter_experiment_barcode``; what was not observed is None, an empty cell.
+
+    One pool of DNA for all replicates is one column, ``dna_count_<first replicate>``, as `causalgia.mpra.read_counts`
+    reads it.
+    """
+    validate(counts, "counts")
+    names = counts["replicate"].to_numpy().tolist()
+    pooled = "replicate" not in counts["dna"].dims
+    oligos = counts["oligo"].to_numpy()[counts["oligo_index"].to_numpy()]
+    columns: dict[str, object] = {"barcode": counts["barcode"].to_numpy(), "oligo_name": oligos}
+    for r, name in enumerate(names):
+        for kind in ("dna", "rna"):
+            if kind == "dna" and pooled and r:
+                continue
+            cells = (counts[kind], counts[f"{kind}_observed"])
+            values, seen = (x.to_numpy() if x.ndim == 1 else x.to_numpy()[:, r] for x in cells)
+            columns[f"{kind}_count_{name}"] = pd.Series(values, dtype=object).where(seen, None)
+    return pd.DataFrame(columns)
+
+
+def experiment(counts: xr.Dataset) -> pd.DataFrame:
+    """Return the columns of ``reporter_experiment``: oligos in each replicate where any of their barcodes has DNA.
+
+    As `causalgia.mpra.aggregate` has them; the log2 fold change is its ``log2_ratio``.
+    """
+    sums = aggregate(counts).transpose("replicate", "oligo")
+    columns = {name: sums[name].to_numpy().ravel() for name in _OF_EXPERIMENT}
+    replicates, oligos = counts["replicate"].to_numpy(), counts["oligo"].to_numpy()
+    keys = {"replicate": np.repeat(replicates, len(oligos)), "oligo_name": np.tile(oligos, len(replicates))}
+    table = pd.DataFrame({**keys, **columns}).rename(columns={"log2_ratio": "log2FoldChange"})
+    return table[table["n_bc"] > 0].reset_index(drop=True)
+
+
+def elements(counts: xr.Dataset) -> pd.DataFrame:
+    """Return the columns of ``reporter_element``: each oligo's activity, and p of no more than the negative controls'.
+
+    As `causalgia.mpra.calls` has them, by sums over barcodes: p is one-sided.
+
+    Raises
+    ------
+    CountsError
+        If there are too few negative controls, or an oligo has no barcode with DNA in some replicate.
+    """
+    found, sums = calls(counts), aggregate(counts)
+    log_p = special.log_ndtr(-found["z"].to_numpy())
+    return pd.DataFrame(
+        {
+            "oligo_name": counts["oligo"].to_numpy(),
+            "log2FoldChange": found["activity"].to_numpy(),
+            "inputCount": sums["dna_normalized"].mean("replicate").to_numpy(),
+            "outputCount": sums["rna_normalized"].mean("replicate").to_numpy(),
+            "minusLog10PValue": minus_log10(log_p),
+            "minusLog10QValue": minus_log10(log_bh(log_p)),
+        }
+    )
+
+
+def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contrast: str) -> pd.DataFrame:
+    """Return the columns of ``reporter_variant``: the effect of each tile's alternate allele, from a fit.
+
+    A variant in several windows has a row for each, told apart by ``variantPos``. ``postProbEffect`` is the empirical
+    Bayes probability that the effect is not 0: a share of the elements has none, the others' effects are normal around
+    0; both are estimated from the fit.
+
+    Parameters
+    ----------
+    fit
+        From `causalgia.mpra.fit`.
+    counts
+        That it was made from.
+    library
+        What was ordered, with `causalgia.mpra.VariantTiles.annotate`.
+    contrast
+        Which contrast of the fit.
+
+    Raises
+    ------
+    CountsError
+        If the contrast is absent, or no element of the fit is a variant of the library.
+    """
+    one = fit.sel(contrast=contrast) if contrast in fit["contrast"] else _refuse_contrast(fit, contrast)
+    alleles = _alleles(library)
+    one = one.sel(element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index])
+    if not one.sizes["element"]:
+        raise CountsError("no element of the fit is a variant of the library; annotate it: tiles.annotate(library)")
+    rows = alleles.loc[one["element"].to_numpy()]
+    table = pd.DataFrame({"variant_id": rows["SPDI"].to_numpy(), "log2FoldChange": one["ace"].to_numpy()})
+    sums, oligos = aggregate(counts).mean("replicate"), pd.Index(counts["oligo"].to_numpy())
+    for allele in ("ref", "alt"):
+        of = oligos.get_indexer(rows[allele])
+        table[f"inputCount{allele.title()}"] = sums["dna_normalized"].to_numpy()[of]
+        table[f"outputCount{allele.title()}"] = sums["rna_normalized"].to_numpy()[of]
+    log_p = one["log_p"].to_numpy()
+    table["minusLog10PValue"], table["minusLog10QValue"] = minus_log10(log_p), minus_log10(log_bh(log_p))
+    ace, se, df = (one[name].to_numpy() for name in ("ace", "se", "df"))
+    half = special.stdtrit(df, 0.975) * se
+    table["postProbEffect"] = probability_of_an_effect(ace, se)
+    table["CI_lower_95"], table["CI_upper_95"] = ace - half, ace + half
+    table["variantPos"] = rows["variant_pos"].to_numpy()
+    change = [spdi.split(":") for spdi in table["variant_id"]]
+    table["refAllele"], table["altAllele"] = ([cells[i] or "0" for cells in change] for i in (2, 3))
+    return table
+
+
+def genomic(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataFrame:
+    """Return a table of effects as a BED track: six columns of place before its own, sorted by place.
+
+    The score, which is how dark a browser draws it, is 1000 for the largest absolute log2 fold change.
+
+    Parameters
+    ----------
+    table
+        Effects, a row a feature.
+    places
+        ``chrom chromStart chromEnd``, row by row.
+    name
+        The table's column that names the features.
+    """
+    size = table["log2FoldChange"].abs().to_numpy()
+    score = np.rint(1000 * (size / max(size.max(initial=0.0), 1e-300))).astype(int)
+    bed = places.assign(name=table[name], score=score, strand="+")
+    whole = pd.concat([bed, table.drop(columns=name)], axis=1)
+    return whole.sort_values(["chrom", "chromStart", "chromEnd", "name"], kind="stable").reset_index(drop=True)
+
+
+def _alleles(library: xr.Dataset) -> pd.DataFrame:
+    """Return SPDI, variant_pos and the two oligos of each element that is a variant."""
+    names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
+    if "SPDI" not in library:
+        raise CountsError("the library does not say which variants its oligos carry: tiles.annotate(library) does")
+    table = pd.DataFrame({name: library[name].to_numpy() for name in names})
+    table = table[table["SPDI"] != ""].drop_duplicates("oligo_name")
+    oligos = table.pivot(index="element", columns="allele", values="oligo_name")
+    first = table[table["allele"] == "ref"].set_index("element")[["SPDI", "variant_pos"]]
+    return first.join(oligos)
+
+
+def _refuse_contrast(fit: xr.Dataset, contrast: str) -> xr.Dataset:
+    known = ", ".join(map(quoted, fit["contrast"].to_numpy().tolist()))
+    raise CountsError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
+
+
+def minus_log10(log_p: Array) -> Array:
+    """Return -log10 of p from its natural logarithm, never -0."""
+    return np.abs(log_p) / _LN10
+
+
+def log_bh(log_p: Array) -> Array:
+    """Return the natural logarithm of Benjamini and Hochberg's adjusted p, from that of p."""
+    order = np.argsort(log_p)
+    raised = log_p[order] + np.log(len(log_p) / np.arange(1, len(log_p) + 1))
+    adjusted = np.empty_like(raised)
+    adjusted[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 0.0)
+    return adjusted
+
+
+_STEPS, _TOLERANCE, _FLOOR = 500, 1e-8, 1e-12
+
+
+def probability_of_an_effect(effect: Array, se: Array) -> Array:
+    """Return P(effect is not 0) of each element, (E,), by empirical Bayes.
+
+    ``effect ~ share N(0, se^2 + tau^2) + (1 - share) N(0, se^2)``: the share of elements with an effect and the spread
+    tau of theirs are estimated over the elements by expectation-maximisation (tau by its generalised step).
+
+    References
+    ----------
+    Efron, Tibshirani, Storey & Tusher (2001), doi:10.1198/016214501753382129.
+
+    Examples
+    --------
+    >>> effect, se = np.r_[np.zeros(50), 3.0], np.full(51, 0.5)
+    >>> bool(probability_of_an_effect(effect, se)[-1] > 0.95)
+    True
+    """
+    variance = np.maximum(se**2, _FLOOR)
+    share, tau2 = 0.5, max(float(np.mean(effect**2 - variance)), float(np.mean(variance)))
+    chance = np.full(len(effect), share)
+    for _ in range(_STEPS):
+        wide = variance + tau2
+        odds = np.log(share / (1 - share)) - 0.5 * np.log(wide / variance) + 0.5 * effect**2 * (1 / variance - 1 / wide)
+        updated = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
+        moment = (tau2 * effect / wide) ** 2 + tau2 * variance / wide  # of the effect itself, where there is one
+        share = float(np.clip(updated.mean(), _FLOOR, 1 - _FLOOR))
+        tau2 = max(float((updated * moment).sum() / max(updated.sum(), _FLOOR)), _FLOOR)
+        change, chance = float(np.abs(updated - chance).max()), updated
+        if change < _TOLERANCE:
+            break
+    return chance
+
+
+_OF_LIBRARY = {
+    "reporter_sequence_design": sequence_design,
+    "reporter_barcode_to_element_mapping": barcode_mapping,
+    "labels": labels,
+    "side_table": side_table,
+}
+_OF_COUNTS = {
+    "reporter_experiment_barcode": barcode_counts,
+    "reporter_experiment": experiment,
+    "reporter_element": elements,
+}

@@ -12,8 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.formats.constructs import constructs_of
-from causalgia.mpra.formats.files import read_lines, write_text
+from causalgia.mpra.formats.files import constructs_of, read_lines, write_text
 from causalgia.mpra.formats.names import require_distinct, require_names
 from causalgia.schema import validate
 

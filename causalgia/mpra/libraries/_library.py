@@ -14,16 +14,23 @@ from causalgia.design import Design
 from causalgia.errors import LibraryError
 from causalgia.mpra.libraries.arguments import several, whole
 from causalgia.mpra.libraries.backgrounds import Blocks, good_blocks
-from causalgia.mpra.libraries.barcode_sets import PRIMER_END, BarcodeRules, draw_barcodes
+from causalgia.mpra.libraries.barcode_sets import PRIMER_END, BarcodeRules, Tags, draw_barcodes, tagged, with_spares
 from causalgia.mpra.libraries.constructs import Adapters, Construct, construct
-from causalgia.mpra.libraries.controls import Given, chosen_twice, given_controls, require_distinct, require_own_names
-from causalgia.mpra.libraries.controls import scrambles as shuffled
 from causalgia.mpra.libraries.dataset import Made, attributes, laid_out
-from causalgia.mpra.libraries.judging import Judge
-from causalgia.mpra.libraries.oligos import Listed, control_oligos, pair_oligos, unit_oligos
+from causalgia.mpra.libraries.oligos import (
+    Given,
+    Listed,
+    chosen_twice,
+    control_oligos,
+    given_controls,
+    pair_oligos,
+    require_distinct,
+    require_own_names,
+    unit_oligos,
+)
+from causalgia.mpra.libraries.oligos import scrambles as shuffled
 from causalgia.mpra.libraries.order_plan import Numbers, check_barcodes, numbers_of, require_fit, require_within
-from causalgia.mpra.libraries.rules import SiteCount, check_construct, default_rules
-from causalgia.mpra.libraries.tagging import Tags, tagged, with_spares
+from causalgia.mpra.libraries.rules import Judge, SiteCount, check_construct, default_rules
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.motifs import Motif

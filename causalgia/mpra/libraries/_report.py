@@ -7,7 +7,7 @@ import xarray as xr
 
 from causalgia.errors import LibraryError
 from causalgia.inputs import parse_json
-from causalgia.mpra.libraries.tables import table
+from causalgia.mpra.libraries.constructs import table
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import word_hits

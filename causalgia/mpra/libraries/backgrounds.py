@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from causalgia.design import Design, Genomic
 from causalgia.design.null_model import FromParents
 from causalgia.errors import CausalgiaWarning, LibraryError, quoted
-from causalgia.mpra.libraries.judging import Judge
-from causalgia.mpra.libraries.rules import duplicates
+from causalgia.mpra.libraries.rules import Judge, duplicates
 from causalgia.streams import derive
 from causalgia.trial.attributes import applied
 from causalgia.types import Ints, Mask, Tokens

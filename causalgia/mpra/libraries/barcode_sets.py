@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.arguments import several, shares, whole
-from causalgia.mpra.libraries.sites import sites
-from causalgia.sequences.alphabet import decode, encode, reverse_complement_word
+from causalgia.mpra.libraries.constructs import sites
+from causalgia.mpra.libraries.oligos import Listed
+from causalgia.mpra.libraries.rules import Judge
+from causalgia.sequences.alphabet import checked_tokens, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
-from causalgia.sequences.levenshtein import KINDS, LONGEST, Distance, largest_distance
-from causalgia.sequences.word_distance import WordRules, distant_words
+from causalgia.sequences.random import random_words
+from causalgia.sequences.word_distance import KINDS, LONGEST, Distance, WordRules, distant_words, largest_distance
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import Tokens
+from causalgia.types import Ints, Mask, Tokens
 
 Words: TypeAlias = tuple[tuple[str, str], ...]
 POLYA = ("AATAAA", "ATTAAA")
@@ -146,8 +149,8 @@ def barcodes(
     """Return barcodes to synthesise, every pair of which keeps a distance.
 
     All words of the length are passed in a random order, none twice, and one is kept if it keeps the rules and is far
-    enough from all kept before. Every pair is accounted for exactly (`causalgia.sequences.levenshtein`), and the first
-    n of a longer list with the same `rng` are the list of n.
+    enough from all kept before. Every pair is accounted for exactly (`causalgia.sequences.word_distance`), and the
+    first n of a longer list with the same `rng` are the list of n.
 
     A distance of 3 lets one error be corrected, or two be noticed. Which errors depends on the distance: Hamming knows
     substitutions alone, and deletions are the commonest error of synthesis. Levenshtein knows insertions and deletions
@@ -165,7 +168,7 @@ def barcodes(
     min_distance
         Least distance of a pair.
     distance
-        ``"levenshtein"``, ``"hamming"`` or ``"free"``, as `causalgia.sequences.levenshtein.edit_distance`.
+        ``"levenshtein"``, ``"hamming"`` or ``"free"``, as `causalgia.sequences.word_distance.edit_distance`.
     avoid
         Restriction sites, enzymes or IUPAC letters, that must not touch a barcode on either strand. Where a flank ends
         in one that the enzyme does not cut beside certain letters (XbaI reads TCTAGA, and before TC it is methylated in
@@ -270,3 +273,252 @@ def _too_few(n: int, found: int, passed: int, rules: BarcodeRules, refused: dict
         f"found; {every} {passed:,} words tried, refused for {said}; make barcodes longer (length={rules.length + 1}), "
         "ask for a smaller min_distance=, or relax the rule that refused most"
     )
+
+
+_BASES = 3  # A, C and G: T is what is left of the length
+
+
+def barcode_balance(
+    barcodes: NDArray[np.integer],
+    arms: NDArray[np.integer],
+    blocks: NDArray[np.integer],
+    *,
+    repeats: int = 199,
+    rng: RNG,
+) -> float:
+    """Return the p-value of "barcodes were dealt to arms at random within blocks", by dealing them again.
+
+    A barcode has an effect of its own, in part by its composition. Where barcodes are dealt to arms at random within
+    blocks, that effect is noise; where they are not, it is bias. The statistic is the sum over arms and over the counts
+    of A, C and G of ``n_arm (mean of the arm - expected)^2 / variance``, counts taken from their block's mean. Dealing
+    again gives its distribution exactly as the assignment does, so p is at most alpha with probability alpha.
+
+    Parameters
+    ----------
+    barcodes
+        Tokens, shape ``(n, length)``.
+    arms
+        Arm of each barcode's oligo as a number from 0, shape ``(n,)``.
+    blocks
+        Within which barcodes were dealt, shape ``(n,)``: a unit, or a set of barcodes within a unit.
+    repeats
+        How often barcodes are dealt again; the smallest p is ``1 / (repeats + 1)``.
+    rng
+        Seed, Generator or SeedSequence.
+
+    Returns
+    -------
+    float
+        ``(1 + #{statistic dealt again >= statistic}) / (1 + repeats)``; 1 where no block has two arms.
+
+    Raises
+    ------
+    LibraryError
+        If there is not one arm and one block a barcode, or `repeats` is below 1.
+
+    References
+    ----------
+    Phipson & Smyth (2010), Permutation p-values should never be zero, doi:10.2202/1544-6115.1585. Lee et al. (2021),
+    on the effects of tags in MPRA, Genome Research 31:1638.
+
+    Examples
+    --------
+    >>> tokens = np.repeat(np.array([[0, 0, 1], [2, 2, 3]], np.uint8), 20, axis=0)
+    >>> unit = np.tile(np.arange(20), 2)
+    >>> barcode_balance(tokens, np.repeat([0, 1], 20), unit, rng=0)  # one arm has all that begin with A
+    0.005
+    """
+    tokens, arm, block = checked_tokens(barcodes), np.asarray(arms), np.asarray(blocks)
+    if tokens.ndim != 2 or arm.shape != (len(tokens),) or block.shape != arm.shape:
+        raise LibraryError(
+            f"{tokens.shape} tokens, {arm.shape} arms and {block.shape} blocks: give one arm and one block a barcode"
+        )
+    if repeats < 1:
+        raise LibraryError(f"repeats={repeats}: barcodes are dealt again at least once")
+    order = np.argsort(block, kind="stable")
+    _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
+    counts = np.stack([(tokens[order] == base).sum(axis=1) for base in range(_BASES)], axis=1).astype(float)
+    means = np.stack([np.bincount(number, column) for column in counts.T], axis=1) / size[:, None]
+    return _p_value(
+        counts - means[number], arm[order], number, repeats, np.random.default_rng(derive(root_key(rng), "balance"))
+    )
+
+
+def _p_value(
+    off: NDArray[np.float64],
+    arm: NDArray[np.integer],
+    block: NDArray[np.integer],
+    repeats: int,
+    dice: np.random.Generator,
+) -> float:
+    """Return the p-value of arms dealt within blocks; rows stand block by block, counts less their block's mean."""
+    weight = np.maximum(np.bincount(arm), 1) * np.maximum(off.var(axis=0), 1e-300)[:, None]
+
+    def statistic(rows: NDArray[np.intp] | slice) -> float:
+        sums = np.stack([np.bincount(arm, column) for column in off[rows].T])
+        return float((sums**2 / weight).sum())
+
+    seen = statistic(slice(None))
+    # what is equal but for rounding counts as equal
+    again = sum(statistic(np.argsort(block + dice.random(len(block)))) >= seen * (1 - 1e-9) for _ in range(repeats))
+    return (1 + again) / (1 + repeats)
+
+
+_AT_ONCE = 1 << 14
+_SPARE_SHARE, _SPARE_LEAST = 0.05, 50
+
+
+def with_spares(n: int) -> int:
+    """Return how many barcodes are made for n oligos: some have to be exchanged where they meet their oligo."""
+    return n + max(_SPARE_LEAST, int(_SPARE_SHARE * n))
+
+
+def dealt(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
+    """Deal a pool of barcodes to oligos.
+
+    Barcodes have an effect of their own, in part by their composition. The pool is cut, in the order of GC content,
+    into sets that go to the cells in random order, and within a cell to the oligos in random order: arms of a unit get
+    barcodes that are alike, and which arm gets which is random.
+
+    Parameters
+    ----------
+    cells
+        Cell of each oligo, (n,): the k-th barcodes of the arms of a unit are a cell.
+    gc
+        Number of G and C in each barcode of the pool, (m,), m at least n.
+    key
+        Root key of the library.
+
+    Returns
+    -------
+    mine, left
+        Place in the pool of each oligo's barcode, (n,), and of the barcodes that no oligo has, (m - n,), in random
+        order.
+    """
+    n, m = len(cells), len(gc)
+    dice = random_words(derive(key, "barcodes"), np.arange(m, dtype=np.uint64), 2)
+    shuffled = np.argsort(dice[:, 0], kind="stable")
+    used, left = shuffled[:n], shuffled[n:]
+    by_gc = used[np.argsort(gc[used], kind="stable")]
+    of_cell = random_words(derive(key, "cells"), cells.astype(np.uint64), 1)[:, 0]
+    mine = np.empty(n, np.int64)
+    mine[np.lexsort((dice[:n, 1], cells, of_cell))] = by_gc
+    return mine, left
+
+
+def exchanged(
+    mine: Ints, left: Ints, inserts: Tokens, row: Ints, pool: Tokens, judge: Judge
+) -> tuple[Ints, Ints, dict[str, int]]:
+    """Exchange the barcodes that break a rule in their oligo for ones that are left.
+
+    Parameters
+    ----------
+    mine, left
+        Place in the pool of each oligo's barcode, (n,), and of those that no oligo has.
+    inserts
+        Distinct inserts, (d, length).
+    row
+        Which of them each oligo carries, (n,).
+    pool
+        Barcodes, (m, length).
+    judge
+        Judges whole oligos.
+
+    Returns
+    -------
+    mine, left
+        As before, after the exchange.
+    broken
+        Rule -> barcodes that broke it where they stood.
+
+    Raises
+    ------
+    LibraryError
+        If there are not enough barcodes that keep the rules.
+    """
+    mine, used = mine.copy(), 0
+    bad, counts = np.arange(len(row)), np.zeros(len(judge.rules), np.int64)
+    while bad.size:
+        broken = _broken(inserts, row[bad], pool, mine[bad], judge)
+        counts += broken.sum(axis=1)
+        bad = bad[broken.any(axis=0)]
+        if used + bad.size > left.size:
+            rule = judge.rules[int(counts.argmax())]
+            raise LibraryError(
+                f"{used + bad.size:,} of {len(row) + used:,} barcodes break a rule in their oligo, most often: "
+                f"{rule.name}. {rule.cure.capitalize()}; or put other letters between insert and barcode: "
+                "adapters=(left, junction, right)"
+            )
+        mine[bad] = left[used : used + bad.size]
+        used += bad.size
+    return mine, left[used:], {name: n for name, n in zip(judge.names, counts.tolist(), strict=True) if n}
+
+
+def _broken(inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, judge: Judge) -> Mask:
+    found = np.zeros((len(judge.rules), len(row)), bool)
+    for start in range(0, len(row), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        found[:, some] = judge.broken(inserts[row[some]], pool[mine[some]])
+    return found
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The oligos of a library with their barcodes.
+
+    Attributes
+    ----------
+    row
+        Which of the listed inserts each oligo carries, (n,).
+    copy
+        Which barcode of its insert it is, from 0, (n,).
+    barcodes
+        Barcodes of these, (n, length).
+    promoter
+        Barcodes of the promoter alone, (p, length).
+    broken
+        Rule -> barcodes that broke it in their oligo, and were exchanged.
+    """
+
+    row: Ints
+    copy: Ints
+    barcodes: Tokens
+    promoter: Tokens
+    broken: dict[str, int]
+
+
+def tagged(
+    listed: Listed, pool: Tokens, judge: Judge, alone: Judge | None, *, per_oligo: int, promoter: int, key: int
+) -> Tags:
+    """Assign barcodes to the oligos of a library, and to the promoter alone.
+
+    Parameters
+    ----------
+    listed
+        The inserts.
+    pool
+        Barcodes in random order, (m, length), as many as `with_spares` says.
+    judge, alone
+        Judge whole oligos, and those of the promoter alone; None where none is ordered.
+    per_oligo, promoter
+        Barcodes of an insert, and of the promoter alone.
+    key
+        Root key of the library.
+
+    Raises
+    ------
+    LibraryError
+        If there are not enough barcodes that keep the rules in their oligos.
+    """
+    n = len(listed) * per_oligo
+    row, copy = np.repeat(np.arange(len(listed)), per_oligo), np.tile(np.arange(per_oligo), len(listed))
+    cells = listed.block[row] * per_oligo + copy
+    cells = np.concatenate([cells, cells.max(initial=-1) + 1 + np.arange(promoter)])
+    mine, left = dealt(cells, ((pool == 1) | (pool == 2)).sum(axis=1), key=key)
+    of_oligos, left, broken = exchanged(mine[:n], left, listed.inserts, row, pool, judge)
+    of_promoter, more = mine[n:], dict[str, int]()
+    if alone is not None:
+        none = np.empty((1, 0), np.uint8)
+        of_promoter, _, more = exchanged(of_promoter, left, none, np.zeros(promoter, np.int64), pool, alone)
+    counts = {rule: broken.get(rule, 0) + more.get(rule, 0) for rule in {**broken, **more}}
+    return Tags(row, copy, pool[of_oligos], pool[of_promoter], counts)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import nearest
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.mpra.libraries.tables import row_of, table
-from causalgia.sequences.alphabet import encode
+from causalgia.mpra.libraries.arguments import several, whole
+from causalgia.sequences.alphabet import IUPAC, encode, parse_word
 from causalgia.sequences.composition import word_hits
 from causalgia.types import Tokens
 
@@ -226,3 +230,228 @@ def _of_table(name: str) -> Construct:
         barcode_length=row["barcode_length"],
         note=row["note"] + ("" if row["verified"] else f" (not verified, {row['as_of']})"),
     )
+
+
+@dataclass(frozen=True)
+class Site:
+    """A restriction site: its enzyme's name, or the letters again, and its letters 5' to 3' (IUPAC)."""
+
+    name: str
+    word: str
+
+    @property
+    def methylation(self) -> str:
+        """``"dam"`` where the enzyme does not cut a site that a site methylated by dam overlaps; else empty.
+
+        Examples
+        --------
+        >>> site("XbaI").methylation, site("KpnI").methylation
+        ('dam', '')
+        """
+        rows = table("sites")
+        return next((str(kind) for name, kind in rows["blocked"].items() if rows["words"][name] == self.word), "")
+
+    @property
+    def blocked(self) -> tuple[str, ...]:
+        """The site with an overlapping methylated one: words that hold the site, and that the enzyme does not cut.
+
+        Examples
+        --------
+        >>> site("XbaI").blocked
+        ('GATCTAGA', 'TCTAGATC')
+        """
+        return _overlaps(self.word, table("sites")["methylation"][self.methylation]) if self.methylation else ()
+
+
+def _overlaps(word: str, other: str) -> tuple[str, ...]:
+    """Return every word in which two IUPAC words stand so that they share letters."""
+    letters = {bases: letter for letter, bases in IUPAC.items() if letter != "U"}
+    found = []
+    for shift in range(1 - len(other), len(word)):
+        places = range(min(shift, 0), max(len(word), shift + len(other)))
+        both = [
+            "".join(b for b in "ACGT" if b in _bases_at(word, i) and b in _bases_at(other, i - shift)) for i in places
+        ]
+        if all(both):
+            found.append("".join(letters[bases] for bases in both))
+    return tuple(found)
+
+
+def _bases_at(word: str, place: int) -> str:
+    return IUPAC[word[place]] if 0 <= place < len(word) else IUPAC["N"]
+
+
+def site(name_or_word: str) -> Site:
+    """Return a restriction site by the name of its enzyme, in any capitals, or by its IUPAC letters.
+
+    Raises
+    ------
+    LibraryError
+        If it is neither; the message has the nearest enzyme.
+
+    Examples
+    --------
+    >>> site("ecori"), site("GGTCTC").name
+    (Site(name='EcoRI', word='GAATTC'), 'GGTCTC')
+    """
+    if not isinstance(name_or_word, str) or not name_or_word:
+        raise LibraryError(
+            f"avoid= has {quoted(name_or_word)}; a site is an enzyme such as 'EcoRI' or letters such as 'GAATTC'"
+        )
+    if all(letter.upper() in IUPAC for letter in name_or_word):
+        return Site(name_or_word.upper(), parse_word(name_or_word)[0])
+    name, word = row_of(
+        table("sites")["words"], name_or_word, "restriction enzyme", cure="give its letters, for example 'GAATTC'"
+    )
+    return Site(name, word)
+
+
+def sites(avoid: str | Iterable[str]) -> tuple[Site, ...]:
+    """Return the sites of names or letters, each once.
+
+    Raises
+    ------
+    LibraryError
+        If one is neither an enzyme that is known nor IUPAC letters.
+
+    Examples
+    --------
+    >>> [s.name for s in sites(["EcoRI", "SbfI", "EcoRI"])]
+    ['EcoRI', 'SbfI']
+    """
+    return tuple(dict.fromkeys(map(site, several(avoid, "avoid", "enzymes or letters of sites"))))
+
+
+def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
+    """Return how often each site is meant to stand in an oligo: 0 unless a mapping says otherwise.
+
+    Raises
+    ------
+    LibraryError
+        If a site is not known, or a number is not a whole one of at least 0.
+
+    Examples
+    --------
+    >>> {s.name: n for s, n in intended_sites({"KpnI": 1, "EcoRI": 0}).items()}
+    {'KpnI': 1, 'EcoRI': 0}
+    """
+    meant = avoid if isinstance(avoid, Mapping) else {}
+    names = several(avoid, "avoid", "enzymes or letters of sites")
+    return {site(name): whole(meant.get(name, 0), f"avoid[{quoted(name)}]", least=0) for name in names}
+
+
+@cache
+def table(name: str) -> dict[str, Any]:
+    """Return a table of `causalgia/mpra/data` by its name: ``sites``, ``constructs`` or ``vendors``."""
+    return tomllib.loads((files("causalgia.mpra") / "data" / f"{name}.toml").read_text("utf-8"))
+
+
+def row_of(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[str, Any]:
+    """Return the name as the table writes it, whatever the capitals asked in, and its row.
+
+    Raises
+    ------
+    LibraryError
+        If there is none; the message has the nearest name and the cure.
+    """
+    if not isinstance(name, str):
+        raise LibraryError(f"{quoted(name)} is no {what}; give the name of one ({', '.join(rows)}), or {cure}")
+    found = {known.lower(): known for known in rows}.get(name.lower())
+    if found is None:
+        hint = nearest(name.lower(), [known.lower() for known in rows]) or f"; known are {', '.join(rows)}"
+        raise LibraryError(f"there is no {what} {quoted(name)} in the table{hint}; or {cure}")
+    return found, rows[found]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vendor:
+    """A vendor's limits as the table has them.
+
+    Parameters
+    ----------
+    name, title
+        Name in the table, and in words.
+    longest
+        Bases in an oligo; None where it is not known.
+    sizes
+        Pool sizes that are sold, ascending; empty where they are not known.
+    larger
+        Whether pools larger than the last of `sizes` are sold.
+    steps
+        Lengths at which the price changes.
+    verified
+        Whether the row was read from the vendor; else ask for a quotation.
+    as_of
+        Date of the row.
+    """
+
+    name: str
+    title: str
+    longest: int | None
+    sizes: tuple[int, ...]
+    larger: bool
+    steps: tuple[int, ...]
+    verified: bool
+    as_of: str
+
+
+def vendor(name: str) -> Vendor:
+    """Return a vendor's row.
+
+    Raises
+    ------
+    LibraryError
+        If the table has none of that name.
+
+    Examples
+    --------
+    >>> vendor("Twist").longest
+    300
+    """
+    known, row = row_of(table("vendors"), name, "vendor", cure="leave vendor= out and check the limits yourself")
+    return Vendor(
+        name=known,
+        title=row["title"],
+        longest=row.get("longest"),
+        sizes=tuple(row["sizes"]),
+        larger=row.get("larger", not row["sizes"]),
+        steps=tuple(row["steps"]),
+        verified=row["verified"],
+        as_of=str(row["as_of"]),
+    )
+
+
+def check_order(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
+    """Return the size of the pool to order, None where the table has no sizes or it is above the last.
+
+    Parameters
+    ----------
+    n_oligos
+        Sequences of the order.
+    longest
+        Bases of its longest oligo.
+    of
+        The vendor.
+
+    Raises
+    ------
+    LibraryError
+        If the oligos are longer or more than the vendor makes; the message says how the limit is known.
+
+    Examples
+    --------
+    >>> check_order(11_000, 230, of=vendor("agilent"))
+    15000
+    """
+    known = f"the table's limit of {of.as_of}, {'verified' if of.verified else 'not verified: ask the vendor'}"
+    if of.longest is not None and longest > of.longest:
+        raise LibraryError(
+            f"oligos of {longest} nt are longer than {of.title} makes ({of.longest} nt; {known}); "
+            "order shorter inserts or choose another vendor"
+        )
+    if of.sizes and n_oligos > of.sizes[-1] and not of.larger:
+        raise LibraryError(
+            f"{n_oligos:,} oligos are more than the largest pool of {of.title} ({of.sizes[-1]:,}; {known}); "
+            "split the order or use fewer barcodes an oligo"
+        )
+    return next((size for size in of.sizes if size >= n_oligos), None)

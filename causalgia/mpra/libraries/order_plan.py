@@ -8,8 +8,7 @@ from causalgia.design import Design, Genomic
 from causalgia.design.layout import Layout
 from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.libraries.arguments import whole
-from causalgia.mpra.libraries.constructs import Construct
-from causalgia.mpra.libraries.vendors import check_order, vendor
+from causalgia.mpra.libraries.constructs import Construct, check_order, vendor
 
 _PROMOTER_TIMES = 6  # barcodes of the promoter alone for one of another oligo, as in the CRX library: 18 for 3
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
+from scipy import special
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.mpra.planning.barcodes_seen import inverse_of_seen
-from causalgia.mpra.planning.chances import Error, alpha_for_q, chance, halfwidth, noisiness_nodes, root
-from causalgia.mpra.planning.layers import Layers
-from causalgia.mpra.planning.noise_model import Said, read_layers, require_spread
-from causalgia.mpra.planning.virtual import of_same_contrasts, virtual_effects
-from causalgia.planning.precision import require_probability
+from causalgia.mpra.planning.noise_model import Layers, Said, read_layers, require_pilot, require_spread
+from causalgia.numerics.moments import satterthwaite
+from causalgia.planning.power_functions import require_probability, t_power, t_quantile
+from causalgia.schema import require_dataset
+from causalgia.types import Array
 
 Grid: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
 
@@ -250,3 +251,221 @@ def _answer(effect: xr.DataArray, error: Error, lost: xr.DataArray, level: float
     )
     order = ("contrast", "task", "effect", "backgrounds", "barcodes", "replicates", "depth")
     return out.transpose(*[dim for dim in order if dim in out.dims])
+
+
+LEAST = 2
+_TAIL = 1e-12
+
+
+def inverse_of_seen(planned: Array, recovery: float, dispersion: float | None) -> tuple[Array, Array]:
+    """Return the mean of 1 / B over the oligos that keep two barcodes or more, and the share of oligos that do not.
+
+    Parameters
+    ----------
+    planned
+        Barcodes that an oligo should have; one dim.
+    recovery
+        Share of them that is seen after loss and filters.
+    dispersion
+        None: every oligo has exactly ``recovery`` of its barcodes, as synthesised ones do; 0: Poisson; above: negative
+        binomial with variance ``m + dispersion m^2``, as random barcodes have.
+
+    Examples
+    --------
+    >>> inverse_of_seen(np.array([10.0]), 1.0, None)
+    (array([0.1]), array([0.]))
+    >>> inverse, lost = inverse_of_seen(np.array([10.0]), 1.0, 0.0)
+    >>> inverse.round(4), lost.round(5)
+    (array([0.1126]), array([0.0005]))
+    """
+    mean = planned * recovery
+    if dispersion is None:
+        return 1 / mean, np.zeros_like(mean)
+    found = [_averaged(float(m), dispersion) for m in mean]
+    return np.array([inverse for inverse, _ in found]), np.array([lost for _, lost in found])
+
+
+def _averaged(mean: float, dispersion: float) -> tuple[float, float]:
+    from scipy import stats  # not at the door: where a torch cannot be loaded, neither can scipy.stats
+
+    law = stats.poisson(mean) if dispersion == 0 else stats.nbinom(1 / dispersion, 1 / (1 + mean * dispersion))
+    numbers = np.arange(LEAST, int(law.isf(_TAIL)) + LEAST + 1)
+    share = law.pmf(numbers)
+    return float((share / numbers).sum() / share.sum()), float(law.cdf(LEAST - 1))
+
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
+_LEAST_ALPHA = 1e-12
+_STEPS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Error:
+    """The standard error of a design, as sources that add up; DataArrays that broadcast by name."""
+
+    parts: list[xr.DataArray]
+    """Variances."""
+    dfs: list[xr.DataArray]
+    """Their degrees of freedom."""
+    nodes: list[tuple[float, xr.DataArray]]
+    """Standard errors of elements of unlike noisiness, with the share of each; one where all are alike."""
+
+    def se(self) -> xr.DataArray:
+        """Return the root mean square standard error."""
+        return root(sum(self.parts[1:], self.parts[0]))
+
+    def df(self) -> xr.DataArray:
+        """Return Satterthwaite's degrees of freedom."""
+        if len(self.parts) == 1:
+            return self.dfs[0]
+        every = xr.broadcast(*self.parts, *self.dfs)
+        stacked = [
+            np.stack([x.to_numpy() for x in half]) for half in (every[: len(self.parts)], every[len(self.parts) :])
+        ]
+        return every[0].copy(data=satterthwaite(*stacked))
+
+
+def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
+    """Return shares and squared noisiness ``h^2`` of elements, ``log h ~ N(0, sd^2)``, by Gauss-Hermite quadrature.
+
+    Examples
+    --------
+    >>> noisiness_nodes(0.0)
+    [(1.0, 1.0)]
+    >>> nodes = noisiness_nodes(0.4)
+    >>> bool(np.isclose(sum(w * h2 for w, h2 in nodes), np.exp(2 * 0.4**2)))
+    True
+    """
+    if sd == 0:
+        return [(1.0, 1.0)]
+    return [(float(w), float(h2)) for w, h2 in zip(_WEIGHTS / _WEIGHTS.sum(), np.exp(2 * sd * _NODES), strict=True)]
+
+
+def chance(effect: xr.DataArray, error: Error, alpha: Any) -> xr.DataArray:
+    """Return the power of the two-sided t test at level `alpha`, averaged over elements of unlike noisiness."""
+    df = error.df()
+    found: list[xr.DataArray] = [w * xr.apply_ufunc(_power, effect, se, df, alpha) for w, se in error.nodes]
+    return sum(found[1:], found[0])
+
+
+def root(variance: xr.DataArray) -> xr.DataArray:
+    """Return the square root, labelled."""
+    return variance.copy(data=np.sqrt(variance.to_numpy()))
+
+
+def _power(effect: Array, se: Array, df: Array, alpha: Array) -> Array:
+    level: Any = 1 - np.asarray(alpha)
+    if np.all(np.isinf(df)):
+        size, se = np.broadcast_arrays(np.abs(effect), se)
+        z = np.divide(size, se, out=np.full(se.shape, np.inf), where=se > 0)
+        critical = -special.ndtri(np.asarray(alpha) / 2)
+        return np.asarray(special.ndtr(z - critical) + special.ndtr(-z - critical))
+    return np.asarray(t_power(effect, se, df, level=level))
+
+
+def halfwidth(error: Error, level: float) -> xr.DataArray:
+    """Return the half width of the interval, from the root mean square standard error."""
+    df = error.df()
+    return error.se() * df.copy(data=t_quantile(df.to_numpy(), 0.5 + level / 2))
+
+
+def alpha_for_q(effect: xr.DataArray, error: Error, *, q: float, share_true: float) -> xr.DataArray:
+    """Return the level of a single test at which Benjamini-Hochberg at q stops, in a large family.
+
+    The threshold alpha solves ``alpha / (alpha (1 - s) + power(alpha) s) = q``, with s the share of true effects, all
+    of the same size; power is concave in alpha, so that the steps fall to the one solution from above.
+
+    References
+    ----------
+    Genovese & Wasserman (2002), doi:10.1111/1467-9868.00347.
+    """
+    ratio = q * share_true / (1 - q * (1 - share_true))
+    alpha = xr.full_like(chance(effect, error, 0.5), ratio)
+    for _ in range(_STEPS):
+        new = (ratio * chance(effect, error, alpha)).clip(min=_LEAST_ALPHA)
+        if bool((abs(new - alpha) <= 1e-9 * alpha).all()):
+            break
+        alpha = new
+    return alpha
+
+
+def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the mean effect and its spread between backgrounds that a virtual trial lets one expect, on log2.
+
+    ``slope * ACE`` and ``slope * sd(ICE)``. The spread is that of the predictor; what it does not see makes the
+    measured one wider, and a noisy slope makes both uncertain.
+
+    Parameters
+    ----------
+    pilot
+        Effects, with ``ice (unit, contrast, task)``; or estimates, with ``ace``, ``se`` and ``n_units``.
+    slope
+        Measured log2 effect for one unit of the virtual effect.
+
+    Raises
+    ------
+    EstimateError
+        If there is no slope, or the table has neither ICE nor standard errors with their number of units.
+
+    Examples
+    --------
+    >>> ice = xr.Dataset({"ice": (("unit", "contrast", "task"), np.array([[[0.0]], [[2.0]]]))})
+    >>> effect, tau = virtual_effects(ice, slope=0.5)
+    >>> effect.values.item(), round(tau.values.item(), 4)
+    (0.5, 0.7071)
+    """
+    require_dataset(pilot, "effects")
+    if slope is not None and (isinstance(slope, bool) or not isinstance(slope, int | float | np.number)):
+        raise EstimateError(
+            f"slope={quoted(slope)} is no number: the measured log2 effect for one unit of the virtual one"
+        )
+    if slope is None or not np.isfinite(slope):
+        raise EstimateError(
+            "slope= is missing: the measured log2 effect for one unit of the virtual one; take it from "
+            "cg.mpra.concordance of an earlier library, or give 1 where the predictor's outcome is log2 activity"
+        )
+    if "ice" in pilot:
+        ice = pilot["ice"].mean("model") if "model" in pilot["ice"].dims else pilot["ice"]
+        return slope * ice.mean("unit"), abs(slope) * ice.std("unit", ddof=1)
+    if {"ace", "se", "n_units"} <= set(pilot.variables):
+        if "model" in pilot["ace"].dims:
+            raise EstimateError("estimates of several predictors: pick one of the dim 'model', or give the effects")
+        return slope * pilot["ace"], abs(slope) * pilot["se"] * np.sqrt(pilot["n_units"])
+    raise EstimateError("the virtual pilot has no ice, and no ace with se and n_units; give effects from cg.contrast")
+
+
+def of_same_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
+    """Return a pilot with the contrasts of a virtual trial, by name; a pilot of one contrast speaks for all of them.
+
+    Parameters
+    ----------
+    pilot
+        Variance components.
+    size
+        Effects that are expected, by contrast.
+
+    Raises
+    ------
+    EstimateError
+        If the pilot has several contrasts, and lacks one of the trial's.
+
+    Examples
+    --------
+    >>> noise = {"sd_barcode": 0.6, "sd_replicate": 0.1, "sd_noisiness": 0.0, "tau": ("contrast", [0.4])}
+    >>> pilot = xr.Dataset(noise, {"contrast": ["GATA1"]}, {"plasmid": 0})
+    >>> of_same_contrasts(pilot, xr.DataArray([0.5], {"contrast": ["two"]}, ("contrast",)))["tau"].item()
+    0.4
+    """
+    require_pilot(pilot)
+    if "contrast" not in pilot.dims or "contrast" not in size.dims:
+        return pilot
+    known, wanted = ([str(name) for name in x["contrast"].to_numpy()] for x in (pilot, size))
+    absent = [name for name in wanted if name not in known]
+    if not absent:
+        return pilot.isel(contrast=[known.index(name) for name in wanted])
+    if len(known) == 1:
+        return pilot.isel(contrast=0, drop=True)
+    raise EstimateError(
+        f"the virtual contrast {quoted(absent[0])} is none of the pilot's ({', '.join(known)}); say whose noise it "
+        f"has: pilot=pilot.sel(contrast={quoted(known[0])}, drop=True)"
+    )

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.predict.incremental.choices import Tried
-    from causalgia.predict.incremental.incremental_session import Incremental, IncrementalSession
+    from causalgia.predict.incremental.incremental_session import Incremental, IncrementalSession, Tried
     from causalgia.predict.incremental.network import Network, local_network
     from causalgia.predict.incremental.trace import NotLocalError
 else:

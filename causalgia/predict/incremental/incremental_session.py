@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import FallbackWarning, PredictorError
-from causalgia.predict.incremental.choices import Tried, deviation, width_class
-from causalgia.predict.incremental.execution import Block, Runner
-from causalgia.predict.incremental.grouping import changed, grouped, other_strand
+from causalgia.predict.fingerprint import structure_of
+from causalgia.predict.incremental.execution import Block, Runner, changed, grouped, other_strand
 from causalgia.predict.incremental.network import local_network
 from causalgia.predict.incremental.reach import Span
 from causalgia.predict.incremental.trace import NotLocalError
-from causalgia.predict.incremental.watching import Seen
 from causalgia.predict.predictor import checked_rows, require_finite, storable
 from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.predict.torch_output import read_columns
@@ -397,3 +397,114 @@ def _numbers(table: torch.Tensor) -> NDArray[Any]:
     host = table.detach().cpu()
     made: NDArray[Any] = (host.float() if host.dtype in (torch.bfloat16, torch.float16) else host).numpy()
     return made
+
+
+TOLERANCE = 1e-5
+_ULPS = 16
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What was found for edits of one width in sequences of one length.
+
+    `deviation` is the largest difference from the full pass, in units of the output's sd (or largest magnitude, where
+    the sd is 0), and `tolerated` how large it may be; `share` the part of the network's multiplications that is done
+    again; `speed` the time of a full pass over that of a recomputation, None where it was not measured.
+    """
+
+    length: int
+    width: int
+    deviation: float
+    tolerated: float
+    share: float
+    speed: float | None
+    chosen: bool
+
+    @property
+    def exact(self) -> bool:
+        """Whether the deviation is tolerated."""
+        return self.deviation <= self.tolerated
+
+    def __str__(self) -> str:
+        speed = "not timed" if self.speed is None else f"{self.speed:.2f} x the full pass's speed"
+        return (
+            f"{self.width} of {self.length} positions: {100 * self.share:.1f} % of the multiplications, {speed}, "
+            f"deviation {self.deviation:.1e} sd; {'recomputed in part' if self.chosen else 'full pass'}"
+        )
+
+
+def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> tuple[float, float]:
+    """Return the largest deviation of answers (m, tasks) in units of each task's sd, and the one that is tolerated.
+
+    The sd is over the rows of `spread` (rows, tasks); where it is 0 the unit is the largest magnitude. Tolerated is
+    1e-5, or sixteen times the rounding of the largest answer where that is more: the full pass knows an answer no
+    better.
+
+    Examples
+    --------
+    >>> full = np.array([[1.0], [3.0]])
+    >>> deviation(full + 1e-9, full, full)[0] < 2e-9
+    True
+    """
+    exact, rows = full.astype(np.float64), spread.astype(np.float64)
+    sd, largest = rows.std(axis=0), np.abs(rows).max(axis=0)
+    unit = np.where(sd > 0, sd, np.where(largest > 0, largest, 1))
+    found = np.abs(made.astype(np.float64) - exact).max(axis=0) / unit
+    floor = _ULPS * np.finfo(full.dtype).eps * largest / unit
+    worst = int((found / np.maximum(floor, TOLERANCE)).argmax())
+    return float(found[worst]), float(max(floor[worst], TOLERANCE))
+
+
+def width_class(width: int) -> int:
+    """Return the widest edit for which the choice made for a width holds: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
+
+    Examples
+    --------
+    >>> [width_class(width) for width in (1, 5, 8, 10, 13, 17, 40)]
+    [1, 6, 8, 12, 16, 24, 48]
+    """
+    power = 1 << max(width - 1, 0).bit_length()
+    return power * 3 // 4 if power >= 4 and width <= power * 3 // 4 else power
+
+
+class Seen:
+    """A network as it is at one moment: its code and attributes, the hooks on it, and a copy of every tensor.
+
+    Tensors are compared by value: their version counters do not count what is written through ``.data``.
+    """
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self._structure = structure_of(module)
+        self._parts = _parts(module)
+        self._tensors = _tensors(module)
+        self._copies = [tensor.clone() for tensor in self._tensors]
+
+    def is_still(self, module: torch.nn.Module) -> bool:
+        """Say whether a network is what it was then."""
+        if not _same(self._parts, _parts(module)) or self._structure != structure_of(module):
+            return False
+        now = _tensors(module)
+        return len(now) == len(self._copies) and all(map(_equal, self._copies, now))
+
+
+def _parts(module: torch.nn.Module) -> list[object]:
+    """Return the layers and the hooks on them; they are kept, so that none is taken for a later one."""
+    hooks = (chain(part._forward_pre_hooks.values(), part._forward_hooks.values()) for part in module.modules())
+    return [*module.modules(), *chain.from_iterable(hooks)]
+
+
+def _same(one: list[object], other: list[object]) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+
+
+def _tensors(module: torch.nn.Module) -> list[torch.Tensor]:
+    return [tensor.detach() for tensor in chain[Any](module.parameters(), module.buffers())]
+
+
+def _equal(one: torch.Tensor, other: torch.Tensor) -> bool:
+    alike = (one.dtype, one.shape, one.device, one.layout) == (other.dtype, other.shape, other.device, other.layout)
+    if not alike:
+        return False
+    if one.layout is not torch.strided:
+        one, other = one.to_dense(), other.to_dense()
+    return torch.equal(one, other)

@@ -8,13 +8,12 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import fx
 
-from causalgia.predict.incremental.convolving import Convolved
 from causalgia.predict.incremental.graph import Reader, Value, is_row_count, named, read
 from causalgia.predict.incremental.reach import Span, hull
 from causalgia.predict.incremental.reductions import Dense, End
 from causalgia.predict.incremental.tensor_layout import Flat, Laid
 from causalgia.predict.incremental.trace import NotLocalError, traced
-from causalgia.predict.incremental.window_steps import Pooled, Step
+from causalgia.predict.incremental.window_steps import Convolved, Pooled, Step
 
 Layout: TypeAlias = Literal["NCL", "NLC"]
 Handed: TypeAlias = "Value | End"

@@ -17,8 +17,7 @@ import xarray as xr
 
 from causalgia.errors import StoreError, quoted
 from causalgia.schema import annotate
-from causalgia.trial.archive.chunks import decoded, encoded
-from causalgia.trial.archive.files import parsed
+from causalgia.trial.archive.files import decoded, encoded, parsed
 from causalgia.trial.archive.layout import CONTROL, Field, Grid, as_dtype, node
 
 FORMAT = 2

@@ -26,8 +26,8 @@ from causalgia.trial.archive.files import (
     unpacked,
     unsealed,
 )
+from causalgia.trial.archive.journal import SLOTS
 from causalgia.trial.archive.layout import CONTROL, Grid, as_grid, as_texts, control, is_static, node
-from causalgia.trial.archive.states import SLOTS
 
 _NAME, _COPY = "manifest.json", "copy"
 _KIND = "causalgia trial"

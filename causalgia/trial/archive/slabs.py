@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import StoreError, quoted
-from causalgia.trial.archive.chunks import checksum, chunk_mark, decoded, encoded, whole_chunk
-from causalgia.trial.archive.files import part_of, write_files
+from causalgia.trial.archive.files import checksum, chunk_mark, decoded, encoded, part_of, whole_chunk, write_files
 from causalgia.trial.archive.journal import Log, Record
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab
 

@@ -21,6 +21,7 @@ from causalgia.trial.archive.documents import documents, texts_of
 from causalgia.trial.archive.files import (
     check_no_folders,
     check_no_links,
+    file_to_append,
     mark_of,
     new_file,
     on_disk,
@@ -30,9 +31,8 @@ from causalgia.trial.archive.files import (
     sync_folder,
     write_all,
 )
-from causalgia.trial.archive.journal import Log, read_log
+from causalgia.trial.archive.journal import SLOTS, Log, read_log, read_state, settle_states, write_state
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
-from causalgia.trial.archive.locking import Lock
 from causalgia.trial.archive.manifest import (
     Manifest,
     damaged_static,
@@ -42,9 +42,8 @@ from causalgia.trial.archive.manifest import (
     repair_static,
     write_manifest,
 )
+from causalgia.trial.archive.reader import Found, found_in
 from causalgia.trial.archive.slabs import Filling, commit
-from causalgia.trial.archive.states import SLOTS, read_state, settle_states, write_state
-from causalgia.trial.archive.verifying import Found, found_in
 
 _MOST_OPEN = 32
 _AT_ONCE = 4
@@ -473,3 +472,40 @@ def _warn(path: Path, damaged: Sequence[str], n_units: int) -> None:
     named = ", ".join(damaged[:5]) + (f" and {len(damaged) - 5} more" if len(damaged) > 5 else "")
     text = f"{path}: damaged, not the bytes that were written: {named}; {n_units:,} units are made again"
     warnings.warn(text, DamageWarning, stacklevel=4)
+
+
+class Lock:
+    """The right to write a store, held until it is given back or the process ends, by whatever end.
+
+    Raises
+    ------
+    StoreError
+        If another process holds it, or the system has no such locks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: int | None = file_to_append(control(path) / "lock", os.O_RDWR | os.O_CREAT)
+        try:
+            _take(self._file, path)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Give the right back; twice does no harm."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _take(file: int, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError as error:
+        raise StoreError(f"{path}: a store is written on Linux or macOS only; leave out store=") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise StoreError(
+            f"{path}: is being written by another run; wait until it ends, or give another path as store="
+        ) from error

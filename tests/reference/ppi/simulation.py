@@ -6,8 +6,7 @@ Four thousand trials a row, 1,000 predicted units beyond the n measured; Monte-C
 import numpy as np
 from scipy import special
 
-from causalgia.mpra.comparisons.fallback import classical_reason
-from causalgia.mpra.comparisons.prediction_powered_means import powered_mean
+from causalgia.mpra.comparisons.prediction_powered_means import classical_reason, powered_mean
 
 N, N_TRIALS, EACH = 1_000, 4_000, 25
 LAWS = {
