@@ -75,8 +75,8 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     its one-sided p (so that .05 is .025 a side), that of "negligible" the larger p of two one-sided tests, which has to
     hold with what backgrounds that were not drawn could add (`causalgia.verdicts.rare_effects`); it cannot be claimed
     where effects on a share `rare` of the backgrounds could have been missed. Against the region of placebo words a
-    direction has to hold by its rank among the words, too (`causalgia.verdicts.placebo_words`). The probabilities beside
-    them are of the confidence distribution: the posterior under a flat prior.
+    direction has to hold by its rank among the words, too (`causalgia.verdicts.placebo_words`). The probabilities
+    beside them are of the confidence distribution: the posterior under a flat prior.
 
     Examples
     --------

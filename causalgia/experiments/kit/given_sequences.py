@@ -94,7 +94,8 @@ def sought(value: Any, name: str) -> str | Motif:
     """Return the word or motif that a setting means: a word, what `causalgia.motif` takes, or a `trial.toml`'s table.
 
     Letters A C G T (U) are a word, and so are other IUPAC letters that name no factor: this is of settings that are
-    meant for motifs. Where a setting is called a word (`causalgia.experiments.kit.settings.site`), any IUPAC letters are.
+    meant for motifs. Where a setting is called a word (`causalgia.experiments.kit.settings.site`), any IUPAC letters
+    are.
 
     Raises
     ------
