@@ -26,12 +26,12 @@ from causalgia.predict import FunctionPredictor, Predictor
 from causalgia.schema import validate
 from causalgia.trial._run import fields_of
 from causalgia.trial.capacity import require_memory
-from causalgia.trial.execution import Parts, each_turn, unit_parts
+from causalgia.trial.execution import each_turn
 from causalgia.trial.in_memory import laid_out, outcome_dims
 from causalgia.trial.reductions import Everything
 from causalgia.trial.setup import Begun, begin
 from causalgia.trial.turn_plan import Plan, columns
-from causalgia.trial.turns import Drawn, Trial
+from causalgia.trial.turns import Drawn, Parts, Trial, unit_parts
 from causalgia.types import Tokens
 
 _SECONDS, _MOST_TURNS, _FEW = 2.0, 3, 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import compress
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,6 +22,9 @@ from causalgia.types import Tokens, Units
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from causalgia.sequences.markov import MarkovChain
+
 
 _SHOWN = 200  # letters that a repr spells out
 
@@ -208,7 +212,6 @@ class FromParents(FromSequences):
     @property
     def parent_names(self) -> tuple[Name, ...]:
         """The parent of each given sequence: the first one with equal dinucleotide counts, under its name."""
-        from causalgia.design.null_models import first_alike
 
         names = self.parents_given.names
         return tuple(names[first] for first in first_alike(self).tolist())
@@ -240,3 +243,46 @@ def _plain(of: Sequences) -> str | list[str] | dict[str, str]:
     if of.names == tuple(range(len(of))):
         return strings
     return dict(zip(map(str, of.names), strings, strict=True))
+
+
+@lru_cache(maxsize=2)
+def frequencies(null: FromSequences) -> NDArray[np.float64]:
+    """Return the base frequencies of the given sequences by position, (length, 4)."""
+    from causalgia.sequences.samplers import fit_profile
+
+    return _constant(fit_profile(null.parents_given.tokens))
+
+
+@lru_cache(maxsize=2)
+def chain(null: FromSequences, order: int) -> MarkovChain:
+    """Return the Markov chain of the given sequences."""
+    from causalgia.sequences.markov import fit_markov
+
+    return fit_markov(null.parents_given.tokens, order)
+
+
+@lru_cache(maxsize=2)
+def first_alike(null: FromParents) -> NDArray[np.int64]:
+    """Return for each given sequence the first one that has the same dinucleotide counts, (n,)."""
+    from causalgia.sequences.composition import first_of_equal_dinucleotides
+
+    return _constant(first_of_equal_dinucleotides(null.parents_given.tokens))
+
+
+@lru_cache(maxsize=2)
+def parent_labels(null: FromParents) -> NDArray[Any]:
+    """Return the parent of each given sequence, (n,)."""
+    return _constant(np.asarray(null.parent_names))
+
+
+@lru_cache(maxsize=2)
+def random_order(n: int, key: int) -> NDArray[np.int64]:
+    """Return a random order of n sequences, of which a trial takes the first part."""
+    from causalgia.sequences.random import random_words
+
+    return _constant(np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable"))
+
+
+def _constant(values: NDArray[Any]) -> NDArray[Any]:
+    values.setflags(write=False)
+    return values

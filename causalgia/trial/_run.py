@@ -24,14 +24,14 @@ from causalgia.streams import RNG
 from causalgia.trial.archive import UNIT, Archive, Field, open_archive, place_of
 from causalgia.trial.attributes import known_tasks
 from causalgia.trial.capacity import memory_said, require_memory
-from causalgia.trial.execution import Parts, carried, unit_parts
+from causalgia.trial.execution import carried
 from causalgia.trial.in_memory import Gathered, laid_out, outcome_dims, warn_constant
 from causalgia.trial.progress import meter
 from causalgia.trial.reductions import Everything, Kept, Summary
 from causalgia.trial.same_answers import taken_over
 from causalgia.trial.setup import Begun, begin, check_analysis
 from causalgia.trial.turn_plan import Plan, columns
-from causalgia.trial.turns import Trial
+from causalgia.trial.turns import Parts, Trial, unit_parts
 
 if TYPE_CHECKING:
     from distributed import Client

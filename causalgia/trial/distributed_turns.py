@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.errors import ClusterError, first_line, quoted
-from causalgia.trial.execution import Parts, unit_parts
 from causalgia.trial.reductions import Kept
 from causalgia.trial.turn_plan import Plan, columns
-from causalgia.trial.turns import Advance, Trial, Turn
+from causalgia.trial.turns import Advance, Parts, Trial, Turn, unit_parts
 from causalgia.workers import jobs as sent_out
 from causalgia.workers.clusters import require_client
 from causalgia.workers.serialization import FACTORY, Origin, by_value, culprit, dumped, sendable

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from causalgia.trial.reductions import Kept
 from causalgia.trial.turn_plan import Plan
-from causalgia.trial.turns import Advance, Drawn, Trial, Turn
+from causalgia.trial.turns import Advance, Parts, Trial, Turn, unit_parts
 
 if TYPE_CHECKING:
     from distributed import Client
-
-Parts: TypeAlias = dict[str, NDArray[Any]]
 
 
 def each_turn(
@@ -39,16 +37,6 @@ def each_turn(
             this = next(coming, None)
             following = None if this is None else pool.submit(trial.prepare, *this)
             yield turn, trial.answer(turn, advance=advance)
-
-
-def unit_parts(trial: Trial, units: Drawn) -> Parts:
-    """Return what is known of the units themselves: parent, gc, and block and assigned arm where there are any."""
-    parts: Parts = {"parent": units.parents, "gc": units.gc}
-    if units.blocks is not None:
-        parts["block"] = units.blocks
-    if units.assigned is not None:
-        parts["assigned"] = trial.arm_names[units.assigned]
-    return parts
 
 
 def carried(

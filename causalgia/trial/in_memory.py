@@ -12,10 +12,10 @@ from causalgia.design import Design
 from causalgia.errors import DegenerateWarning
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
-from causalgia.trial.execution import Parts, each_turn, unit_parts
+from causalgia.trial.execution import each_turn
 from causalgia.trial.reductions import Kept
 from causalgia.trial.turn_plan import Plan
-from causalgia.trial.turns import Advance, Trial
+from causalgia.trial.turns import Advance, Parts, Trial, unit_parts
 
 
 def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:

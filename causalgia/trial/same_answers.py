@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import StoreError, quoted
-from causalgia.trial.execution import unit_parts
 from causalgia.trial.reductions import Kept, Summary
 from causalgia.trial.turn_plan import Plan, columns
+from causalgia.trial.turns import unit_parts
 
 if TYPE_CHECKING:
     from causalgia.trial.archive import Archive

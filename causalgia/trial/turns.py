@@ -376,3 +376,16 @@ class _Asking:
         unit = int(self.turn.units.ids[self.met.units[row]])
         named = error if model is None else non_finite(error.value, row=row, task=error.task, model=model)
         return PredictorError(f"arm {quoted(self._arm(row))}, unit {unit}: {named.detail}")
+
+
+Parts: TypeAlias = dict[str, NDArray[Any]]
+
+
+def unit_parts(trial: Trial, units: Drawn) -> Parts:
+    """Return what is known of the units themselves: parent, gc, and block and assigned arm where there are any."""
+    parts: Parts = {"parent": units.parents, "gc": units.gc}
+    if units.blocks is not None:
+        parts["block"] = units.blocks
+    if units.assigned is not None:
+        parts["assigned"] = trial.arm_names[units.assigned]
+    return parts
