@@ -15,7 +15,7 @@ from test_cli import call, refused
 
 import causalgia as cg
 from causalgia import store
-from causalgia.cli.tables import give_answer
+from causalgia.cli.folder import give_answer
 from causalgia.errors import ContrastError, DesignError, OutcomesError
 from causalgia.experiments import Answer, entries
 from causalgia.experiments.kit.answer import largest

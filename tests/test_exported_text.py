@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from test_cli import call, refused
 
 import causalgia as cg
+from causalgia.cli.folder import give_answer
 from causalgia.cli.mpra_tables import measured_in
-from causalgia.cli.tables import give_answer
 from causalgia.spreadsheet import as_cell, of_cell, to_csv
 
 _PACKAGE = Path(cg.__file__).parent

@@ -17,9 +17,10 @@ from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import null_biased, scale_grid
 from causalgia.posterior.normal import normal
 from causalgia.posterior.posterior_tree import assemble, datasets, library
-from causalgia.posterior.spike_and_slab import law_draws, left_out_log_density, spike_and_slab
+from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
+from causalgia.posterior.weight_draws import law_draws, left_out_log_density
 from causalgia.prior import Prior
 
 PRIOR = Prior(standardised=False)

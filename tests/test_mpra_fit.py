@@ -14,9 +14,8 @@ import causalgia as cg
 from causalgia.errors import BarcodeNoiseWarning, ContrastError, CountsError, EstimateError, OutcomesError
 from causalgia.estimation import as_estimates, moderate, moderate_unequal
 from causalgia.mpra import average, fit, simulate
-from causalgia.mpra.fits.barcode_spread import barcode_products, barcode_spread
 from causalgia.mpra.fits.fit_contrasts import asked_of
-from causalgia.mpra.fits.negative_binomial_fit import _Cells, _State, regress
+from causalgia.mpra.fits.negative_binomial_fit import _Cells, _State, barcode_products, barcode_spread, regress
 from causalgia.mpra.fits.precision_weighted import blocked, consensus_correlation, paired, ratio_of_sums
 from causalgia.mpra.fits.two_way import Cells, residual_squares
 

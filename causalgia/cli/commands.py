@@ -27,6 +27,8 @@ from causalgia.cli.folder import (
     check_usable,
     drop,
     figures,
+    files_of,
+    give_answer,
     is_ours,
     kept_in,
     made,
@@ -52,7 +54,7 @@ from causalgia.cli.options import (
     share_of,
 )
 from causalgia.cli.shell_words import in_shell
-from causalgia.cli.tables import echo, files_of, give_answer, print_answers, print_sentences, print_written
+from causalgia.cli.tables import echo, print_answers, print_sentences, print_written
 from causalgia.errors import DesignError
 
 if TYPE_CHECKING:

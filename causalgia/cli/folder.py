@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from causalgia.cli.one_line_errors import StoppedError
-from causalgia.cli.tables import echo
+from causalgia.cli.tables import echo, print_answers, print_sentences
 from causalgia.errors import DesignError, OutcomesError, TrialInterruptedError
 from causalgia.inputs import check_no_pipe, opened
+from causalgia.spreadsheet import to_csv
 
 if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
+    from causalgia.experiments import Answer
     from causalgia.predict import Predictor
     from causalgia.trial_file import TrialSpec
+
 
 OUTCOMES, ESTIMATES, SPEC, FOREST = "outcomes.nc", "estimates.nc", "trial.toml", "forest.png"
 DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
@@ -334,3 +337,41 @@ def run_into(
     except TrialInterruptedError as error:
         raise StoppedError(str(error)) from error
     return found.assign_attrs(spec.attrs), (STORE, *beside)
+
+
+def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tuple[str, ...]:
+    """Print an answer, draw it for each task, and write its tables and findings: a figure that fails hides no table.
+
+    The first figure is of the task of the largest effect.
+
+    Returns
+    -------
+    tuple of str
+        The names of the files that were written.
+    """
+    from causalgia import store
+
+    decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
+    store.save(answer.estimates, folder / ESTIMATES)
+    store.save(decisions, folder / DECISIONS)
+    for name, table in answer.findings.items():
+        write(folder / table_of(name), to_csv(table.to_dataframe()))
+    try:
+        echo(f"{answer.question}\n")
+        print_answers(answer.estimates, decisions, all_rows=all_rows)
+        print_sentences(decisions)
+    finally:
+        for name, task in _figures_of(answer).items():
+            answer.save(folder / name, task=task)
+    return files_of(answer)
+
+
+def files_of(answer: Answer) -> tuple[str, ...]:
+    """Return the names of the files that `give_answer` writes."""
+    return ESTIMATES, DECISIONS, *map(table_of, answer.findings), *_figures_of(answer)
+
+
+def _figures_of(answer: Answer) -> dict[str, str]:
+    """Return the task of each figure: file -> task, that of the largest effect first."""
+    tasks = dict.fromkeys([answer.clearest_task, *answer.tasks])
+    return {figure_of(number): task for number, task in enumerate(tasks)}

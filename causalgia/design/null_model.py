@@ -212,7 +212,6 @@ class FromParents(FromSequences):
     @property
     def parent_names(self) -> tuple[Name, ...]:
         """The parent of each given sequence: the first one with equal dinucleotide counts, under its name."""
-
         names = self.parents_given.names
         return tuple(names[first] for first in first_alike(self).tolist())
 

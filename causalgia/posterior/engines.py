@@ -22,9 +22,10 @@ from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_m
 from causalgia.posterior.pointwise import of_mixture
 from causalgia.posterior.predictor_level import Level, over_predictors
 from causalgia.posterior.scale_mixture import Components, Tails, log_terms
-from causalgia.posterior.spike_and_slab import law_draws, left_out_log_density, spike_and_slab
+from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import StudentModel, student
 from causalgia.posterior.two_scales import two_scales
+from causalgia.posterior.weight_draws import law_draws, left_out_log_density
 from causalgia.streams import derive
 from causalgia.types import Array
 

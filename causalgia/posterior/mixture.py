@@ -25,7 +25,7 @@ from causalgia.posterior.scale_mixture import (
     probability_below,
     tails_of,
 )
-from causalgia.posterior.spike_and_slab import law_draws
+from causalgia.posterior.weight_draws import law_draws
 from causalgia.prior import Prior
 from causalgia.types import Array
 

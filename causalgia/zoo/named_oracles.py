@@ -215,3 +215,7 @@ def oracle(name: str) -> Oracle:
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_NAMED)}"
         raise PredictorError(f"zoo has no oracle {quoted(name)}; {hint}")
     return _NAMED[name]()
+
+
+LENGTH = 41
+"""Bases of the sequences that the networks answer: those of an RNAcompete probe."""

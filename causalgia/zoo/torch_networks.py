@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from causalgia.errors import PredictorError
-from causalgia.zoo.trained import LENGTH
+from causalgia.zoo.named_oracles import LENGTH
 
 
 class Convolution(nn.Sequential):

@@ -24,8 +24,6 @@ Network: TypeAlias = Literal["residual", "exponential"]
 STORIES = ("rbfox1_like", "vts1_like")
 ARCHITECTURES = ("residual", "exponential")
 MEMBERS = 5
-LENGTH = 41
-"""Bases of the sequences that the networks answer: those of an RNAcompete probe."""
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the files of weights and their cards are."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,9 +11,11 @@ from torch import Tensor, nn
 
 from causalgia.errors import PredictorError
 from causalgia.zoo.arrangements import Hairpin, Pair
-from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.terms import Exponential, Gate, Hill, Linear, Response, Saturating, Term
 from causalgia.zoo.windows import ANY, Admitted, Site, n_windows
+
+if TYPE_CHECKING:
+    from causalgia.zoo.grammar import Oracle
 
 
 class Twin(nn.Module):

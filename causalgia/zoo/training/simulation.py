@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from causalgia.sequences import encode
 from causalgia.streams import derive
 from causalgia.types import Tokens
-from causalgia.zoo.named_oracles import oracle
-from causalgia.zoo.trained import LENGTH
+from causalgia.zoo.named_oracles import LENGTH, oracle
 
 _END = 8
 """Bases at each end whose composition varies."""

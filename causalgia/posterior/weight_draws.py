@@ -1,0 +1,184 @@
+"""Draws of the weights of a mixture, by data augmentation: what leave-one-out of the spike and slab needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from causalgia.compiled import njit
+from causalgia.types import Array
+
+_SWEEPS, _BURN_IN, _ANEW = 3, 100, 50
+
+
+def law_draws(
+    effect: Array,
+    noise: Array,
+    columns: Array,
+    precision: Array,
+    variance: Array,
+    counts: Array,
+    start: tuple[Array, Array],
+    n: int,
+    generator: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Return n draws of weights ``w ~ Dirichlet(counts)``, (n, J), and of what estimates share, c, (n, m).
+
+    Given c the estimates are independent: ``d_k ~ sum_j w_j N(x_k' c, s_k^2 + v_j)``, with c normal about 0. The mode
+    of the weights is the penalized maximum with penalty ``sum_j (counts_j - 1) log w_j``. Components of the estimates,
+    weights and c are drawn in turn, three times a draw, after 100 turns from the start.
+
+    Parameters
+    ----------
+    effect, noise
+        Estimates and their independent noise variances, (K,).
+    columns, precision
+        X, (K, m), and the prior precision of c, (m,), 0 where it is flat; as in `factor_scores.Shared`.
+    variance, counts
+        Variances of the J normals, ascending, and counts of the Dirichlet prior, each positive.
+    start
+        Weights and c to start from.
+    n
+        How many draws.
+
+    References
+    ----------
+    Diebolt & Robert (1994), doi:10.1111/j.2517-6161.1994.tb01985.x.
+
+    Examples
+    --------
+    >>> none, rng = np.empty((40, 0)), np.random.default_rng(0)
+    >>> start = np.full(2, 0.5), np.empty(0)
+    >>> effect = np.repeat([0.0, 50.0], [30, 10])
+    >>> v, counts = np.array([0.0, 900.0]), np.ones(2)
+    >>> law_draws(effect, np.full(40, 0.01), none, np.empty(0), v, counts, start, 2_000, rng)[0].mean(axis=0).round(1)
+    array([0.7, 0.3])
+    """
+    weight, c = (x.astype(np.float64) for x in start)
+    weights, coefficients = np.empty((n, len(counts))), np.empty((n, len(c)))
+    component, residual = np.empty(len(effect), dtype=np.intp), effect - columns @ c
+    for turn in range(-_BURN_IN, n * _SWEEPS):
+        _draw_components(residual, noise, variance, weight, generator.random(len(effect)), component)
+        weight = _weights(component, counts, generator)
+        if len(c):
+            scaled = columns / (noise + variance[component])[:, None]
+            root = np.linalg.cholesky(np.diag(precision) + columns.T @ scaled)
+            half = np.linalg.solve(root, scaled.T @ effect) + generator.standard_normal(len(c))
+            c = np.linalg.solve(root.T, half)
+            residual = effect - columns @ c
+        if turn >= 0:
+            weights[turn // _SWEEPS], coefficients[turn // _SWEEPS] = weight, c
+    return weights, coefficients
+
+
+def left_out_log_density(
+    effect: Array,
+    whole: Array,
+    columns: Array,
+    precision: Array,
+    variance: Array,
+    counts: Array,
+    start: Array,
+    n: int,
+    generator: np.random.Generator,
+) -> Array:
+    """Return ``log p(d_k | other estimates, their components, w)`` in n draws of the law, (n, K), errors correlated.
+
+    Given the components of all effects the estimates are normal with ``Q^-1 = Sigma + X P^-1 X' + diag(v)``, and
+    estimate k given the others lies ``(Q d)_k / Q_kk`` from its mean with variance ``1 / Q_kk``; with the variance of
+    each component in turn for v_k this is a mixture with weights w, from which component k is drawn as well.
+
+    Parameters
+    ----------
+    effect, whole
+        Estimates, (K,), and the covariance of their errors, (K, K).
+    columns, precision, variance, counts, n
+        As in `law_draws`; c is integrated.
+    start
+        Weights to start from.
+
+    References
+    ----------
+    Buerkner, Gabry & Vehtari (2021), doi:10.1007/s00180-020-01045-4.
+
+    Examples
+    --------
+    >>> effect, none, rng = np.zeros(3), np.empty((3, 0)), np.random.default_rng(0)
+    >>> spike = np.zeros(1), np.ones(1), np.ones(1)
+    >>> left_out_log_density(effect, np.eye(3) / (2 * np.pi), none, np.empty(0), *spike, 1, rng).round(9) + 0
+    array([[0., 0., 0.]])
+    """
+    weight, out = start.astype(np.float64), np.empty((n, len(effect)))
+    component, density = np.zeros(len(effect), dtype=np.intp), np.empty(len(effect))
+    component[:] = np.searchsorted(variance, np.maximum(effect**2 - np.diag(whole), 0.0)).clip(max=len(variance) - 1)
+    for turn in range(-_BURN_IN, n):
+        if turn % _ANEW == 0:  # against what rounding adds up in updates
+            own: Array = np.linalg.inv(whole + np.diag(variance[component])).astype(np.float64)
+            inverse = _without_shared(own, columns, precision)
+            product = inverse @ effect
+        u = generator.random(len(effect))
+        _draw_in_turn(inverse, product, variance, weight, u, component, density)
+        weight = _weights(component, counts, generator)
+        if turn >= 0:
+            out[turn] = density
+    return out
+
+
+def _without_shared(inverse: Array, columns: Array, precision: Array) -> Array:
+    """Return the inverse of a covariance to which ``X P^-1 X'`` is added, P = 0 included."""
+    seen = inverse @ columns
+    return np.asarray(inverse - seen @ np.linalg.solve(np.diag(precision) + columns.T @ seen, seen.T))
+
+
+def _weights(component: Any, counts: Array, generator: np.random.Generator) -> Array:
+    gamma = generator.standard_gamma(counts + np.bincount(component, minlength=len(counts)))
+    return np.asarray(gamma / gamma.sum())
+
+
+@njit(nogil=True)
+def _draw_components(residual, noise, variance, weight, u, component):  # type: ignore[no-untyped-def]
+    """Draw the component of each independent estimate."""
+    height = np.empty(len(weight))
+    for k in range(len(residual)):
+        total, least = 0.0, 0.5 * residual[k] ** 2 / (noise[k] + variance[-1])
+        for j in range(len(weight)):
+            v = noise[k] + variance[j]
+            height[j] = weight[j] * np.exp(least - 0.5 * residual[k] ** 2 / v) / np.sqrt(v)
+            total += height[j]
+        at, j = u[k] * total, 0
+        while j < len(weight) - 1 and at >= height[j]:
+            at -= height[j]
+            j += 1
+        component[k] = j
+
+
+@njit(nogil=True)
+def _draw_in_turn(inverse, product, variance, weight, u, component, density):  # type: ignore[no-untyped-def]
+    """Draw the component of each estimate given those of the others, and note its log density given them.
+
+    `inverse` (Q) and `product` (Q d) follow each change by a step of rank one.
+    """
+    height = np.empty(len(weight))
+    for k in range(len(product)):
+        own = variance[component[k]]
+        residual, error = product[k] / inverse[k, k], 1 / inverse[k, k] - own
+        total, least = 0.0, 0.5 * residual**2 / (error + variance[-1])
+        for j in range(len(weight)):
+            v = error + variance[j]
+            height[j] = weight[j] * np.exp(least - 0.5 * residual**2 / v) / np.sqrt(v)
+            total += height[j]
+        density[k] = np.log(total) - least - 0.9189385332046727  # log sqrt(2 pi)
+        at, j = u[k] * total, 0
+        while j < len(weight) - 1 and at >= height[j]:
+            at -= height[j]
+            j += 1
+        if j != component[k]:
+            more = variance[j] - own
+            step = more / (1 + more * inverse[k, k])
+            row, moved = inverse[k].copy(), product[k]
+            for i in range(len(row)):
+                product[i] -= step * row[i] * moved
+                for m in range(len(row)):
+                    inverse[i, m] -= step * row[i] * row[m]
+            component[k] = j
