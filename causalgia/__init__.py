@@ -5,102 +5,161 @@ The public names are loaded on first use, so that `import causalgia` is as light
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
-from typing import Any
+from typing import TYPE_CHECKING
+
+from causalgia.lazy_names import on_first_use
 
 __version__ = "0.1.0"
 
-#: public name -> the module that has it. `__all__` is this table, less what is not installed.
-_HOME = {
-    "Ablate": "causalgia.design",
-    "Analysis": "causalgia.analysis",
-    "AblateEach": "causalgia.design",
-    "Arm": "causalgia.design",
-    "CausalgiaError": "causalgia.errors",
-    "CausalgiaWarning": "causalgia.errors",
-    "Copy": "causalgia.design",
-    "Decided": "causalgia.stopping",
-    "Delete": "causalgia.design",
-    "Design": "causalgia.design",
-    "DinucleotideShuffle": "causalgia.design",
-    "Embed": "causalgia.design",
-    "EmbedEach": "causalgia.design",
-    "Ensemble": "causalgia.predict",
-    "FunctionPredictor": "causalgia.predict",
-    "Genomic": "causalgia.design",
-    "Insert": "causalgia.design",
-    "KletShuffle": "causalgia.design",
-    "Markov": "causalgia.design",
-    "Motif": "causalgia.sequences",
-    "Mutate": "causalgia.design",
-    "OnnxPredictor": "causalgia.predict",
-    "Placebo": "causalgia.design",
-    "Precision": "causalgia.stopping",
-    "PredictorFactory": "causalgia.predict",
-    "Prior": "causalgia.prior",
-    "Profile": "causalgia.design",
-    "Scramble": "causalgia.design",
-    "Shuffle": "causalgia.design",
-    "TorchPredictor": "causalgia.predict",
-    "Uniform": "causalgia.design",
-    "Untreated": "causalgia.design",
-    "adjust": "causalgia.multiplicity",
-    "analyze": "causalgia._analyze",
-    "calibrate": "causalgia.calibration",
-    "cheapest_split": "causalgia.planning",
-    "check": "causalgia._check",
-    "confirm": "causalgia._confirm",
-    "contrast": "causalgia.effects",
-    "covariance": "causalgia.estimation",
-    "decide": "causalgia.verdicts",
-    "dose_contrasts": "causalgia.estimation",
-    "equivalence": "causalgia.multiplicity",
-    "errors": "causalgia.errors",
-    "estimate": "causalgia.estimation",
-    "factorial": "causalgia.design",
-    "from_bed": "causalgia.sequences",
-    "from_effects": "causalgia.estimation",
-    "from_frame": "causalgia.effects._from_frame",
-    "helical_phase": "causalgia.estimation",
-    "heterogeneity": "causalgia.estimation",
-    "hypotheses": "causalgia.estimation",
-    "infer": "causalgia.posterior",
-    "load_predictor": "causalgia.predict",
-    "log_degeneracy": "causalgia.sequences.shuffles",
-    "minimal_detectable_effect": "causalgia.planning",
-    "motif": "causalgia.sequences",
-    "modification": "causalgia.estimation",
-    "open": "causalgia.cli.results",
-    "placebos": "causalgia.design",
-    "power": "causalgia.planning",
-    "read_fasta": "causalgia.sequences",
-    "read_motifs": "causalgia.sequences",
-    "report": "causalgia.reporting",
-    "run": "causalgia._run",
-    "sample_size": "causalgia.planning",
-    "simultaneous": "causalgia.multiplicity",
-    "variance_components": "causalgia.estimation",
-    "zoo": "causalgia.zoo",
-}
-#: rooms that are reached as `cg.<room>`; the two that have public names of their own are in the table above.
-_ROOMS = {
-    *(
-        "calibration",
-        "design",
-        "errors",
-        "experiments",
-        "estimation",
-        "mpra",
-        "multiplicity",
-        "planning",
-        "plot",
-        "posterior",
-        "predict",
-    ),
-    *("reporting", "schema", "sequences", "stopping", "store", "verdicts", "zoo"),
-}
-_NEEDS_TORCH = {"TorchPredictor"}
+if TYPE_CHECKING:
+    from causalgia import (
+        calibration as calibration,
+    )
+    from causalgia import (
+        design as design,
+    )
+    from causalgia import (
+        effects as effects,
+    )
+    from causalgia import (
+        errors as errors,
+    )
+    from causalgia import (
+        estimation as estimation,
+    )
+    from causalgia import (
+        experiments as experiments,
+    )
+    from causalgia import (
+        mpra as mpra,
+    )
+    from causalgia import (
+        multiplicity as multiplicity,
+    )
+    from causalgia import (
+        planning as planning,
+    )
+    from causalgia import (
+        plot as plot,
+    )
+    from causalgia import (
+        posterior as posterior,
+    )
+    from causalgia import (
+        predict as predict,
+    )
+    from causalgia import (
+        reporting as reporting,
+    )
+    from causalgia import (
+        schema as schema,
+    )
+    from causalgia import (
+        sequences as sequences,
+    )
+    from causalgia import (
+        stopping as stopping,
+    )
+    from causalgia import (
+        store as store,
+    )
+    from causalgia import (
+        verdicts as verdicts,
+    )
+    from causalgia import (
+        zoo as zoo,
+    )
+    from causalgia._analyze import analyze
+    from causalgia._check import check
+    from causalgia._confirm import confirm
+    from causalgia._run import run
+    from causalgia.analysis import Analysis
+    from causalgia.calibration import calibrate
+    from causalgia.cli.results import open
+    from causalgia.design import (
+        Ablate,
+        Arm,
+        Delete,
+        Design,
+        DinucleotideShuffle,
+        Embed,
+        Genomic,
+        Insert,
+        KletShuffle,
+        Markov,
+        Mutate,
+        Placebo,
+        Profile,
+        Scramble,
+        Shuffle,
+        Uniform,
+        Untreated,
+        factorial,
+        placebos,
+    )
+    from causalgia.effects import contrast
+    from causalgia.effects._from_frame import from_frame
+    from causalgia.estimation import estimate, from_effects
+    from causalgia.multiplicity import adjust
+    from causalgia.planning import sample_size
+    from causalgia.posterior import infer
+    from causalgia.predict import Ensemble, FunctionPredictor, OnnxPredictor, TorchPredictor, load_predictor
+    from causalgia.prior import Prior
+    from causalgia.reporting import report
+    from causalgia.sequences import motif, read_fasta
+    from causalgia.stopping import Decided, Precision
+    from causalgia.verdicts import decide
+else:
+    __getattr__, __dir__ = on_first_use(__name__)
+
+__all__ = [
+    "Ablate",
+    "Analysis",
+    "Arm",
+    "Decided",
+    "Delete",
+    "Design",
+    "DinucleotideShuffle",
+    "Embed",
+    "Ensemble",
+    "FunctionPredictor",
+    "Genomic",
+    "Insert",
+    "KletShuffle",
+    "Markov",
+    "Mutate",
+    "OnnxPredictor",
+    "Placebo",
+    "Precision",
+    "Prior",
+    "Profile",
+    "Scramble",
+    "Shuffle",
+    "TorchPredictor",
+    "Uniform",
+    "Untreated",
+    "adjust",
+    "analyze",
+    "calibrate",
+    "check",
+    "confirm",
+    "contrast",
+    "decide",
+    "estimate",
+    "factorial",
+    "from_effects",
+    "from_frame",
+    "infer",
+    "load_predictor",
+    "motif",
+    "open",
+    "placebos",
+    "read_fasta",
+    "report",
+    "run",
+    "sample_size",
+]
 
 
 def _has_torch() -> bool:
@@ -112,18 +171,5 @@ def _has_torch() -> bool:
         return True
 
 
-__all__ = sorted(_HOME if _has_torch() else _HOME.keys() - _NEEDS_TORCH)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return importlib.import_module(f"causalgia.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module 'causalgia' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, *_ROOMS, "__version__"})
+if not _has_torch():
+    __all__.remove("TorchPredictor")

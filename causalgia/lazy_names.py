@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import sys
 from collections.abc import Callable
@@ -24,17 +23,24 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
     Returns
     -------
     tuple of callable
-        ``__getattr__`` (raises AttributeError for a name that the package does not import) and ``__dir__``.
+        ``__getattr__`` (raises AttributeError for a name that the package does not import, with the nearest one that
+        it does) and ``__dir__`` (the names of ``__all__``, and the rooms of the root).
 
     Examples
     --------
     >>> import causalgia.experiments
     >>> causalgia.experiments.copies.__module__
     'causalgia.experiments._copies'
+    >>> causalgia.experiments.copys
+    Traceback (most recent call last):
+    ...
+    AttributeError: module 'causalgia.experiments' has no attribute 'copys'; did you mean 'copies'?
     """
 
     @cache
     def homes() -> dict[str, str]:
+        import ast
+
         loader = sys.modules[package].__loader__
         source = loader.get_source(package) if loader is not None and hasattr(loader, "get_source") else None
         if source is None:
@@ -44,18 +50,31 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
             for block in ast.parse(source).body
             if isinstance(block, ast.If)
             for node in block.body
-            if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("causalgia.")
+            if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.startswith("causalgia")
             for alias in node.names
         }
 
     def get(name: str) -> Any:
         if name.startswith("__") or name not in homes():
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(homes()[name]), name)
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{_meant(name, names())}")
+        home = homes()[name]
+        if home == package:
+            return importlib.import_module(f"{package}.{name}")
+        value = getattr(importlib.import_module(home), name)
         setattr(sys.modules[package], name, value)
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *homes()})
+        rooms = {name for name, home in homes().items() if home == package}
+        return sorted({*getattr(sys.modules[package], "__all__", ()), *rooms})
 
     return get, names
+
+
+def _meant(name: str, known: list[str]) -> str:
+    if name.startswith("_"):
+        return ""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -168,7 +168,7 @@ if folder:
     )
     real_outcomes = cg.run(real, predictor, rng=0, progress=False)
     with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", cg.CausalgiaWarning)
+        warnings.simplefilter("always", cg.errors.CausalgiaWarning)
         real_estimates = cg.estimate(cg.contrast(real_outcomes, control="untreated"))
     for warning in said:
         print("warning:", warning.message)

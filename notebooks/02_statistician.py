@@ -165,7 +165,7 @@ prior = cg.Prior(mu_sd=1, tau="half_normal", tau_scale=1)
 
 # %%
 {
-    name: round(cg.simultaneous(table, method="dunnett")["critical"].item(0), 3)
+    name: round(cg.multiplicity.simultaneous(table, method="dunnett")["critical"].item(0), 3)
     for name, table in {"independent": alone, "one control": together}.items()
 }
 

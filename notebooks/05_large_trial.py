@@ -90,7 +90,7 @@ running.wait()
 
 try:
     cg.open(store)
-except cg.CausalgiaError as error:
+except cg.errors.CausalgiaError as error:
     print(error)
 
 # %% [markdown]
@@ -122,7 +122,7 @@ from dataclasses import replace
 
 try:
     cg.run(replace(design, n_units=30_000), predictor, rng=7, store=store)
-except cg.CausalgiaError as error:
+except cg.errors.CausalgiaError as error:
     print(error)
 
 # %% [markdown]

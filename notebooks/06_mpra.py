@@ -160,7 +160,7 @@ print(cg.report(cg.decide(both, rope=(-0.2, 0.2))))
 strongest = units[np.argsort(-ice)[: fit.sizes["element"]]]
 try:
     cg.mpra.prediction_powered(virtual, fit.assign_coords(element=strongest), trained_on_measured=False)
-except cg.CausalgiaError as error:
+except cg.errors.CausalgiaError as error:
     print(error)
 
 # %% [markdown]

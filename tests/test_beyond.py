@@ -160,8 +160,8 @@ def test_verdicts_are_marked_by_what_they_were_asked():
 
 def test_a_rope_of_tost_is_marked():
     estimates = cg.estimate(cg.contrast(outcomes(), control="placebo"))
-    assert marked(cg.equivalence(estimates, rope=(-0.1, 0.1))) is None
-    assert marked(cg.equivalence(estimates, rope=(-1, 1))) == "rope"
+    assert marked(cg.multiplicity.equivalence(estimates, rope=(-0.1, 0.1))) is None
+    assert marked(cg.multiplicity.equivalence(estimates, rope=(-1, 1))) == "rope"
 
 
 def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
@@ -171,8 +171,11 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
     )
     effects = cg.contrast(outcomes(ask), control="placebo")
     assert marked(cg.adjust(effects, method="bootstrap_t", n_draws=199, rng=0)) is None
-    assert marked(cg.simultaneous(effects, n_draws=199, rng=0)) is None
-    assert marked(cg.simultaneous(effects, family="all", cluster=None, n_draws=199, rng=0)) == "cluster, families"
+    assert marked(cg.multiplicity.simultaneous(effects, n_draws=199, rng=0)) is None
+    assert (
+        marked(cg.multiplicity.simultaneous(effects, family="all", cluster=None, n_draws=199, rng=0))
+        == "cluster, families"
+    )
     assert marked(cg.adjust(effects, method="holm")) == "adjust"
     assert marked(cg.decide(effects, rope=0, level=0.9, error="bootstrap_t", rng=0)) is None
     assert marked(cg.decide(effects, rope=0, error="bootstrap_t", cluster=None, rng=0)) == "cluster, level"

@@ -26,7 +26,7 @@ NULLS = {
     "klet_shuffle": cg.KletShuffle(of=PARENTS, k=3),
     "genomic": cg.Genomic(of=PARENTS, draws=12),
 }
-MOTIF = cg.Motif("m", np.tile([[0.7, 0.1, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4], [0.1, 0.1, 0.7, 0.1]], (12, 1)))
+MOTIF = cg.sequences.Motif("m", np.tile([[0.7, 0.1, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4], [0.1, 0.1, 0.7, 0.1]], (12, 1)))
 RANDOM = {
     "embed IUPAC": cg.Embed("RNNYACGTNNNN" * 4, at=20),
     "embed a motif": cg.Embed(MOTIF, at=20),

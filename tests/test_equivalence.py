@@ -143,7 +143,7 @@ def test_bad_input_is_named() -> None:
 
 
 def test_equivalence_of_a_band_says_nothing_of_the_band() -> None:
-    band = cg.simultaneous(cg.from_effects([0.0, 1.0], [0.1, 0.1]), method="dunnett")
+    band = cg.multiplicity.simultaneous(cg.from_effects([0.0, 1.0], [0.1, 0.1]), method="dunnett")
     assert band.attrs["band"] == "dunnett"
     assert not {"band", "family", "seed"} & set(equivalence(band, rope=(-0.5, 0.5)).attrs)
 

@@ -95,7 +95,7 @@ def test_a_pattern_that_is_no_word_is_pointed_to_motif():
         ({"UGCAUG": 1}, "is no list of words"),
         (["GATA1"], "words: 'GATA1' is not a word of A C G T (U)"),
         ([3], "words: 3 is not a word"),
-        ([cg.Motif.from_word("GATA")], "words: 'GATA' is not a word"),
+        ([cg.sequences.Motif.from_word("GATA")], "words: 'GATA' is not a word"),
         (["GANA", ""], "'GANA' is not a word"),
     ],
 )
@@ -146,7 +146,7 @@ def test_backgrounds_that_are_few_are_all_scanned():
 
 
 def test_a_motif_s_further_instances_count():
-    for word in ("GATA1", cg.Motif("flat", ((0.25,) * 4,) * 5), "NNNN"):
+    for word in ("GATA1", cg.sequences.Motif("flat", ((0.25,) * 4,) * 5), "NNNN"):
         experiment = cg.experiments.copies(word=word, at=(2, 10), n_units=50)
         (share,) = further_sites(experiment, "2 copies", key=0).values()
         assert 0 <= share <= 1

@@ -208,7 +208,7 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
 def test_each_task_answers_to_its_own_motif(name):
     for task, motif in zip(("CTCF", "ZNF143", "SIX5"), truth()["grammars"]["multi"]["motifs"], strict=True):
         counts = np.array(truth()["motifs"][motif]["probabilities_ACGT"]) + 0.001
-        given = cg.Motif.from_counts(motif, counts)
+        given = cg.sequences.Motif.from_counts(motif, counts)
         experiment = cg.experiments.knock_in(backgrounds(name), motif=given, rope=ROPE)
         _, answer = asked(name, experiment)
         assert verdict(answer, "motif minus placebo", task) == "increases"
@@ -259,5 +259,5 @@ def test_no_pair_is_found_in_a_network_that_learned_nothing():
     assert "together the two increase the outcome nowhere; of 24 interactions 24 negligible" in answer.sentences[0]
 
 
-def _motif(name: str) -> cg.Motif:
-    return cg.Motif.from_counts(name, np.array(truth()["motifs"][name]["probabilities_ACGT"]) + 0.001)
+def _motif(name: str) -> cg.sequences.Motif:
+    return cg.sequences.Motif.from_counts(name, np.array(truth()["motifs"][name]["probabilities_ACGT"]) + 0.001)

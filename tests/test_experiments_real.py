@@ -108,7 +108,7 @@ def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(sha
         assert (between > 3.5 * each["se"]).sel(task=task).all()  # training differs more than backgrounds do
         assert (over["se"] > 2 * each["se"]).sel(task=task).all()
         assert float(over["df"].sel(task=task)) < 4
-    components = cg.variance_components(effects).squeeze("contrast")
+    components = cg.estimation.variance_components(effects).squeeze("contrast")
     sd = components["sd"].sel(component="predictor", task="dev")
     assert float(sd) == pytest.approx(AP1_SD["dev"], abs=5e-3)
 

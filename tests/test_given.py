@@ -42,7 +42,7 @@ def test_a_selection_takes_its_part_of_the_covariance(chosen: list[str]) -> None
     xr.testing.assert_identical(as_estimates(mine)["covariance"], fresh["covariance"])
     np.testing.assert_array_equal(covariance(mine)[..., 0], V[np.ix_(at, at)])
     np.testing.assert_allclose(joint_test(mine)["F"], joint_test(fresh)["F"], rtol=1e-12)
-    bands = [cg.simultaneous(e, method="dunnett")["critical"] for e in (mine, fresh)]
+    bands = [cg.multiplicity.simultaneous(e, method="dunnett")["critical"] for e in (mine, fresh)]
     np.testing.assert_allclose(*bands, rtol=1e-12)
 
 
@@ -71,7 +71,7 @@ def test_columns_of_a_table_travel_as_coordinates() -> None:
         found = cg.adjust(table, method="bonferroni", family="motif")
         np.testing.assert_allclose(found["p_adjusted"], np.minimum(2 * found["p"], 1))
         assert found["motif"].dims == ("contrast",)
-        assert len(np.unique(cg.simultaneous(table, method="dunnett", family="motif")["critical"])) == 1
+        assert len(np.unique(cg.multiplicity.simultaneous(table, method="dunnett", family="motif")["critical"])) == 1
     assert as_estimates(frame)["n_units"].values.ravel().tolist() == [5, 6, 7, 8]
     with pytest.raises(EstimateError, match="contrast 1 has no 'motif'"):
         cg.adjust(frame.assign(motif=["x", None, "y", "x"]), family="motif")
@@ -126,7 +126,9 @@ def test_an_index_of_several_levels_is_told_its_cure() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("se", -1.0), ("df", 0.0), ("df", -3.0)])
-@pytest.mark.parametrize("verb", [as_estimates, joint_test, lambda e: cg.simultaneous(e, method="dunnett")])
+@pytest.mark.parametrize(
+    "verb", [as_estimates, joint_test, lambda e: cg.multiplicity.simultaneous(e, method="dunnett")]
+)
 def test_errors_that_are_none(verb: Any, name: str, value: float) -> None:
     bad = DENSE.drop_dims("contrast_").assign({name: DENSE[name].where(DENSE["contrast"] != "b", value)})
     with pytest.raises(EstimateError, match=f"contrast b: {name} {value:g}"):
@@ -212,7 +214,7 @@ def test_families_are_codes() -> None:
 def test_less_than_one_degree_of_freedom_has_no_integral_and_says_so() -> None:
     short = from_effects([2.0, 2.0, 2.0], covariance=0.5 * np.eye(3) + 0.5, df=0.5)
     with pytest.raises(EstimateError, match=r"df=0\.5"):
-        cg.simultaneous(short, method="dunnett")
+        cg.multiplicity.simultaneous(short, method="dunnett")
 
 
 def test_the_size_of_a_factor_does_not_matter() -> None:
@@ -235,7 +237,7 @@ def test_exactly_these_units_have_no_test() -> None:
         cg.adjust,
         joint_test,
         lambda e: cg.adjust(e, method="dunnett"),
-        lambda e: cg.simultaneous(e, method="dunnett"),
+        lambda e: cg.multiplicity.simultaneous(e, method="dunnett"),
         lambda e: cg.decide(e, rope=(-1, 1)),
         lambda e: equivalence(e, rope=(-1, 1)),
         lambda e: selected_intervals(e, select=["w0"]),
@@ -259,11 +261,11 @@ def test_estimates_keep_the_log_of_p() -> None:
 
 
 def test_tiny_effects_have_the_same_band() -> None:
-    near, far = (cg.simultaneous(effects_of((ICE + 1) * size), method="dunnett") for size in (1.0, 1e-200))
+    near, far = (cg.multiplicity.simultaneous(effects_of((ICE + 1) * size), method="dunnett") for size in (1.0, 1e-200))
     np.testing.assert_allclose(far["critical"], near["critical"], rtol=1e-9)
     np.testing.assert_allclose(far["lower"] / 1e-200, near["lower"], rtol=1e-9)
     with pytest.raises(EstimateError, match="too near the least float"):
-        cg.simultaneous(cg.estimate(effects_of((ICE + 1) * 1e-200)), method="dunnett")
+        cg.multiplicity.simultaneous(cg.estimate(effects_of((ICE + 1) * 1e-200)), method="dunnett")
 
 
 def test_verbs_of_estimates_take_effects() -> None:
@@ -310,7 +312,7 @@ def test_nothing_stale_is_kept() -> None:
     again = cg.adjust(first, method="bh")
     assert "p_step_down" not in again
     assert not {"n_draws", "seed"} & set(again.attrs)
-    band = cg.adjust(cg.simultaneous(effects, n_draws=199, rng=0), method="bh")
+    band = cg.adjust(cg.multiplicity.simultaneous(effects, n_draws=199, rng=0), method="bh")
     assert band.attrs["n_draws"] == 199  # of its limits
     apart = equivalence(band, rope=(-1, 1))
     assert not {"band", "n_draws", "seed", "adjust", "family"} & set(apart.attrs)
@@ -320,7 +322,7 @@ def test_nothing_stale_is_kept() -> None:
 def test_probabilities_and_ropes_at_the_door() -> None:
     estimates = cg.estimate(effects_of(ICE))
     assert equivalence(estimates, rope=(-1, 1), ci_prob=np.float32(0.75)).attrs["ci_prob"] == 0.75
-    assert cg.simultaneous(estimates, method="dunnett", ci_prob=np.float32(0.5)).attrs["ci_prob"] == 0.5
+    assert cg.multiplicity.simultaneous(estimates, method="dunnett", ci_prob=np.float32(0.5)).attrs["ci_prob"] == 0.5
     with pytest.raises(DecisionError, match="not two numbers"):
         equivalence(estimates, rope=("-1", "1"))  # type: ignore[arg-type]
     with pytest.raises(EstimateError, match="between 0.5 and 1"):
@@ -445,7 +447,7 @@ PARALLEL = xr.Dataset({"outcome": (("unit", "task"), np.zeros((4, 1))), "assigne
         lambda o: cg.infer(o, rng=0),
         lambda o: cg.decide(o, rope=0),
         cg.adjust,
-        lambda o: cg.simultaneous(o, rng=0),
+        lambda o: cg.multiplicity.simultaneous(o, rng=0),
         lambda o: equivalence(o, rope=(-1, 1)),
     ],
 )

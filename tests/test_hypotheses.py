@@ -51,10 +51,13 @@ def test_hypotheses_of_a_crossover_are_those_of_glht() -> None:
     theirs = R["crossover"]
     text = [h.replace("==", "=") for h in theirs["hypothesis"]]
     effects = cg.contrast(crossover(), control="none")
-    for mine in (cg.hypotheses(cg.estimate(effects), text), cg.estimate(cg.hypotheses(effects, text))):
+    for mine in (
+        cg.estimation.hypotheses(cg.estimate(effects), text),
+        cg.estimate(cg.estimation.hypotheses(effects, text)),
+    ):
         agrees(mine, theirs)
         assert mine["contrast"].values.tolist() == text
-        np.testing.assert_allclose(cg.covariance(mine)[..., 0], theirs["covariance"], rtol=1e-9, atol=1e-14)
+        np.testing.assert_allclose(cg.estimation.covariance(mine)[..., 0], theirs["covariance"], rtol=1e-9, atol=1e-14)
 
 
 def test_all_pairs_of_arms_are_paired_t_tests() -> None:
@@ -68,9 +71,12 @@ def test_contrasts_of_several_arms_have_satterthwaites_df() -> None:
     agrees(cg.estimate(cg.contrast(parallel(), contrasts=theirs["name"])), theirs)
     effects = cg.contrast(parallel(), control="none")
     agrees(
-        cg.estimate(cg.hypotheses(effects, dict(zip("cdb", ["AB - A - B", "(A+B)/2", "AB-A"], strict=True)))), theirs
+        cg.estimate(
+            cg.estimation.hypotheses(effects, dict(zip("cdb", ["AB - A - B", "(A+B)/2", "AB-A"], strict=True)))
+        ),
+        theirs,
     )
-    from_table = cg.hypotheses(cg.estimate(effects), ["AB - A - B", "(A + B)/2", "AB - A"])
+    from_table = cg.estimation.hypotheses(cg.estimate(effects), ["AB - A - B", "(A + B)/2", "AB - A"])
     agrees(from_table, theirs, "estimate se")
     assert "smallest of its contrasts'" in from_table.attrs["notes"]
 
@@ -78,13 +84,13 @@ def test_contrasts_of_several_arms_have_satterthwaites_df() -> None:
 def test_hypotheses_of_a_clustered_covariance_are_those_of_glht() -> None:
     theirs = R["clustered"]
     table = cg.from_effects(theirs["coef"], covariance=theirs["vcov"], df=13, names=["c1", "c2", "c3", "c4"])
-    agrees(cg.hypotheses(table, theirs["hypothesis"]), theirs)
+    agrees(cg.estimation.hypotheses(table, theirs["hypothesis"]), theirs)
 
 
 def test_pairs_of_means_are_those_of_emmeans() -> None:
     theirs = R["emmeans"]
     table = cg.from_effects(theirs["means"], covariance=theirs["vcov"], df=39, names=ARMS)
-    agrees(cg.hypotheses(table, "pairwise").sel(contrast=theirs["name"]), theirs)
+    agrees(cg.estimation.hypotheses(table, "pairwise").sel(contrast=theirs["name"]), theirs)
 
 
 # from units
@@ -97,12 +103,14 @@ def test_units_give_the_error_of_their_combination(target: str) -> None:
     parent = np.repeat(np.arange(12), rng.integers(2, 7, 12))
     ice = rng.normal(size=(len(parent), 3)) + rng.normal(size=(12, 3))[parent] + rng.normal(size=(len(parent), 1))
     combined = (ice[:, 0] - 2 * ice[:, 1] - 0.5)[:, None]
-    mine = cg.estimate(cg.hypotheses(effects_of(ice, ["a", "b", "c"], parent=parent), "a - 2*b = 0.5"), target=target)
+    mine = cg.estimate(
+        cg.estimation.hypotheses(effects_of(ice, ["a", "b", "c"], parent=parent), "a - 2*b = 0.5"), target=target
+    )
     direct = cg.estimate(effects_of(combined, ["x"], parent=parent), target=target)
     for name in ("ace", "se", "df", "p", "lower", "upper", "skewness", "leverage", "n_clusters"):
         np.testing.assert_allclose(mine[name], direct[name], rtol=1e-10, atol=1e-14, err_msg=name)
     if target == "population":
-        table = cg.hypotheses(cg.estimate(effects_of(ice, ["a", "b", "c"], parent=parent)), "a - 2*b = 0.5")
+        table = cg.estimation.hypotheses(cg.estimate(effects_of(ice, ["a", "b", "c"], parent=parent)), "a - 2*b = 0.5")
         for name in ("ace", "se", "df", "p", "lower", "upper"):
             np.testing.assert_allclose(table[name], direct[name], rtol=1e-10, err_msg=name)
 
@@ -110,15 +118,15 @@ def test_units_give_the_error_of_their_combination(target: str) -> None:
 def test_lazy_effects_stay_lazy_and_give_the_same() -> None:
     ice = np.random.default_rng(1).normal(size=(50, 3))
     whole = effects_of(ice, ["a", "b", "c"])
-    mine = cg.hypotheses(whole.chunk(unit=7), "pairwise")
+    mine = cg.estimation.hypotheses(whole.chunk(unit=7), "pairwise")
     assert mine["ice"].chunks is not None
-    np.testing.assert_array_equal(mine["ice"], cg.hypotheses(whole, "pairwise")["ice"])
+    np.testing.assert_array_equal(mine["ice"], cg.estimation.hypotheses(whole, "pairwise")["ice"])
 
 
 def test_beyond_512_contrasts_the_factor_is_taken() -> None:
     ice = np.random.default_rng(2).normal(size=(30, 600))
     names = [f"w{i}" for i in range(600)]
-    mine = cg.hypotheses(cg.estimate(effects_of(ice, names)), "w7 - w599")
+    mine = cg.estimation.hypotheses(cg.estimate(effects_of(ice, names)), "w7 - w599")
     np.testing.assert_allclose(mine["se"].item(), (ice[:, 7] - ice[:, 599]).std(ddof=1) / np.sqrt(30), rtol=1e-10)
 
 
@@ -128,7 +136,7 @@ def test_intervals_and_p_of_a_difference_hold_at_its_truth() -> None:
     shared = rng.normal(size=(20, 1, trials))
     ice = np.sqrt(0.8) * shared + np.sqrt(0.2) * rng.normal(size=(20, 2, trials)) + np.array([0.7, 0.2])[:, None]
     effects = effects_of(ice, ["a", "b"])
-    found = cg.hypotheses(cg.estimate(effects), ["a - b = 0", "a - b = 0.5"])
+    found = cg.estimation.hypotheses(cg.estimate(effects), ["a - b = 0", "a - b = 0.5"])
     lower, upper = stats.binom.ppf([0.0005, 0.9995], trials, 0.95) / trials
     covered = ((found["lower"] <= 0.5) & (found["upper"] >= 0.5)).sel(contrast="a - b = 0").mean().item()
     assert lower <= covered <= upper
@@ -137,45 +145,45 @@ def test_intervals_and_p_of_a_difference_hold_at_its_truth() -> None:
 
 def test_effects_that_are_alike_in_every_unit_are_exact() -> None:
     ice = np.random.default_rng(4).normal(size=(40, 1)) + np.array([0.0, 0.3])
-    found = cg.hypotheses(effects_of(ice, ["a", "b"]), "b - a = 0")
+    found = cg.estimation.hypotheses(effects_of(ice, ["a", "b"]), "b - a = 0")
     assert found["constant"].all()
     assert not found["zero"].any()
     with pytest.warns(cg.errors.DegenerateWarning):
         assert cg.estimate(found)["se"].item() == 0
     with pytest.raises(EstimateError, match="its variance is 0 within rounding"):
-        cg.hypotheses(cg.estimate(effects_of(ice, ["a", "b"])), "b - a = 0")
+        cg.estimation.hypotheses(cg.estimate(effects_of(ice, ["a", "b"])), "b - a = 0")
 
 
 # the verbs after it
 
 
 def test_adjust_decide_and_report_take_hypotheses() -> None:
-    estimates = cg.hypotheses(cg.estimate(cg.contrast(crossover(), control="none")), "pairwise")
+    estimates = cg.estimation.hypotheses(cg.estimate(cg.contrast(crossover(), control="none")), "pairwise")
     adjusted = cg.adjust(estimates, method="holm")
     assert (adjusted["p_adjusted"] >= adjusted["p"]).all()
     decided = cg.decide(adjusted, rope=(-0.1, 0.1))
     assert decided["contrast"].values.tolist() == ["B - A", "AB - A", "AB - B"]
     assert "B - A" in cg.report(decided)
     assert "left side minus right side" in cg.report(estimates)
-    simultaneous = cg.simultaneous(estimates, method="dunnett")
+    simultaneous = cg.multiplicity.simultaneous(estimates, method="dunnett")
     assert (simultaneous["lower"] < estimates["lower"]).all()
 
 
 def test_a_joint_test_refuses_hypotheses_that_determine_each_other() -> None:
     estimates = cg.estimate(cg.contrast(crossover(), control="none"))
     with pytest.raises(EstimateError, match="singular"):
-        cg.estimation.joint_test(cg.hypotheses(estimates, "pairwise"))
-    assert 0 < cg.estimation.joint_test(cg.hypotheses(estimates, "sequential"))["p"].item() < 1
+        cg.estimation.joint_test(cg.estimation.hypotheses(estimates, "pairwise"))
+    assert 0 < cg.estimation.joint_test(cg.estimation.hypotheses(estimates, "sequential"))["p"].item() < 1
 
 
 def test_what_was_asked_after_an_analysis_was_fixed_is_marked() -> None:
     outcomes = crossover().assign_attrs(analysis=cg.Analysis(control="none").to_json())
     estimates = cg.estimate(cg.contrast(outcomes, control="none"))
-    assert "contrasts" in cg.hypotheses(estimates, "A - B").attrs["exploratory"]
+    assert "contrasts" in cg.estimation.hypotheses(estimates, "A - B").attrs["exploratory"]
 
 
 def test_weights_and_sd_are_those_of_the_combination() -> None:
-    found = cg.hypotheses(cg.estimate(cg.contrast(crossover(), control="none")), "AB - A - B")
+    found = cg.estimation.hypotheses(cg.estimate(cg.contrast(crossover(), control="none")), "AB - A - B")
     assert found["weight"].sel(contrast="AB - A - B").to_series().to_dict() == {"none": 1, "A": -1, "B": -1, "AB": 1}
     one = cg.estimate(cg.contrast(crossover(), control="none"))["control_sd"][0, 0]
     np.testing.assert_allclose(found["control_sd"].item(), one)
@@ -183,7 +191,7 @@ def test_weights_and_sd_are_those_of_the_combination() -> None:
 
 def test_one_contrast_needs_no_covariance() -> None:
     table = cg.from_effects([1.0, 0.4], se=[0.2, 0.1], names=["a", "b"])
-    found = cg.hypotheses(table, ["a = 0.5", "2*b"])
+    found = cg.estimation.hypotheses(table, ["a = 0.5", "2*b"])
     np.testing.assert_allclose(found["ace"][:, 0], [0.5, 0.8])
     np.testing.assert_allclose(found["se"][:, 0], [0.2, 0.2])
     assert "covariance" not in found
@@ -215,7 +223,7 @@ def test_text_is_linear(text: str, terms: dict[str, float], constant: float) -> 
 
 def test_ways_to_ask_the_same() -> None:
     table = cg.from_effects([1.0, 0.4, 2.0], covariance=np.diag([1.0, 2.0, 3.0]), names=["a", "b", "c"])
-    first = cg.hypotheses(table, "a - b")
+    first = cg.estimation.hypotheses(table, "a - b")
     for other in (
         {"a - b": {"a": 1, "b": -1}},
         {"a - b": "a = b"},
@@ -223,12 +231,12 @@ def test_ways_to_ask_the_same() -> None:
         np.array([1.0, -1.0, 0.0]),
         pd.DataFrame([[-1, 1]], index=["a - b"], columns=["b", "a"]),
     ):
-        xr.testing.assert_allclose(cg.hypotheses(table, other), first)
-    assert cg.hypotheses(table, "reference")["contrast"].values.tolist() == ["b - a", "c - a"]
-    assert cg.hypotheses(table, "sequential")["contrast"].values.tolist() == ["b - a", "c - b"]
+        xr.testing.assert_allclose(cg.estimation.hypotheses(table, other), first)
+    assert cg.estimation.hypotheses(table, "reference")["contrast"].values.tolist() == ["b - a", "c - a"]
+    assert cg.estimation.hypotheses(table, "sequential")["contrast"].values.tolist() == ["b - a", "c - b"]
     numbered = cg.from_effects([1.0, 2.0], covariance=np.eye(2))
-    assert cg.hypotheses(numbered, "b2 - b1")["ace"].item() == 1
-    assert cg.hypotheses(numbered, "pairwise")["contrast"].values.tolist() == ["`1` - `0`"]
+    assert cg.estimation.hypotheses(numbered, "b2 - b1")["ace"].item() == 1
+    assert cg.estimation.hypotheses(numbered, "pairwise")["contrast"].values.tolist() == ["`1` - `0`"]
 
 
 def test_contrasts_of_arms_are_read_from_text() -> None:
@@ -285,7 +293,7 @@ TABLE = cg.from_effects([1.0, 0.4], covariance=[[0.04, 0.02], [0.02, 0.05]], nam
 )
 def test_hypotheses_that_are_none(hypothesis: Any, match: str) -> None:
     with pytest.raises(ContrastError, match=match):
-        cg.hypotheses(TABLE, hypothesis)
+        cg.estimation.hypotheses(TABLE, hypothesis)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +301,10 @@ def test_hypotheses_that_are_none(hypothesis: Any, match: str) -> None:
     [
         ("A - nome", r"^contrast 'A - nome': 'nome' is no arm; did you mean 'none'\?"),
         ("A - B - none", "sum to -1"),
-        ("A - none = 0.5", "the right side is to be 0; a contrast is compared with a number by cg.hypotheses"),
+        (
+            "A - none = 0.5",
+            "the right side is to be 0; a contrast is compared with a number by cg.estimation.hypotheses",
+        ),
         (["A - B", "2*A - 2*B"], "are one"),
         (["A - B", "A - B"], "asks 'A - B' twice"),
         ("", "the text is empty"),
@@ -307,7 +318,7 @@ def test_contrasts_of_arms_that_are_none(contrasts: Any, match: str) -> None:
 def test_independence_is_never_assumed() -> None:
     table = cg.from_effects([1.0, 0.4], se=[0.2, 0.1], names=["a", "b"])
     with pytest.raises(EstimateError, match=r"covariance of 'a' and 'b' is not known.*np\.diag\(se\*\*2\)"):
-        cg.hypotheses(table, "a - b")
+        cg.estimation.hypotheses(table, "a - b")
 
 
 def test_ratios_and_second_populations_are_refused_with_their_cure() -> None:
@@ -316,18 +327,18 @@ def test_ratios_and_second_populations_are_refused_with_their_cure() -> None:
     ratios = cg.contrast(outcomes, control="none", scale="ratio")
     for given in (ratios, cg.estimate(ratios)):
         with pytest.raises(ContrastError, match="log_of_means"):
-            cg.hypotheses(given, "A - B")
+            cg.estimation.hypotheses(given, "A - B")
     logs = cg.contrast(outcomes, control="none", scale="log_of_means")
     with pytest.raises(ContrastError, match=r"cg\.hypotheses\(cg\.estimate\(effects\)"):
-        cg.hypotheses(logs, "A - B")
+        cg.estimation.hypotheses(logs, "A - B")
     mean = outcomes["outcome"].mean("unit").squeeze()
     expected = np.log(mean.sel(arm="A") / mean.sel(arm="B")).item()
-    np.testing.assert_allclose(cg.hypotheses(cg.estimate(logs), "A - B")["ace"].item(), expected)
+    np.testing.assert_allclose(cg.estimation.hypotheses(cg.estimate(logs), "A - B")["ace"].item(), expected)
     ice = np.random.default_rng(5).normal(size=(9, 2, 1, 4))
     crossed = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), ice)}, {"contrast": ["a", "b"]})
     with pytest.raises(EstimateError, match="needs the units"):
-        cg.hypotheses(cg.estimate(crossed, target="population x predictors"), "a - b")
-    mine = cg.estimate(cg.hypotheses(crossed, "a - b"), target="population x predictors")
+        cg.estimation.hypotheses(cg.estimate(crossed, target="population x predictors"), "a - b")
+    mine = cg.estimate(cg.estimation.hypotheses(crossed, "a - b"), target="population x predictors")
     direct = cg.estimate(
         crossed.isel(contrast=[0]).copy(data={"ice": ice[:, :1] - ice[:, 1:]}), target=mine.attrs["target"]
     )
@@ -337,22 +348,22 @@ def test_ratios_and_second_populations_are_refused_with_their_cure() -> None:
 def test_a_parallel_trial_has_no_effect_of_a_unit_to_subtract_from() -> None:
     effects = cg.contrast(parallel(), control="none")
     with pytest.raises(ContrastError, match="no effects of units"):
-        cg.hypotheses(effects, "A - B = 1")
-    shifted = cg.hypotheses(cg.estimate(effects), "A - B = 1")["ace"].item()
-    assert shifted == pytest.approx(cg.estimate(cg.hypotheses(effects, "A - B"))["ace"].item() - 1)
+        cg.estimation.hypotheses(effects, "A - B = 1")
+    shifted = cg.estimation.hypotheses(cg.estimate(effects), "A - B = 1")["ace"].item()
+    assert shifted == pytest.approx(cg.estimate(cg.estimation.hypotheses(effects, "A - B"))["ace"].item() - 1)
 
 
 def test_ci_prob_is_of_estimates() -> None:
-    ninety = cg.hypotheses(TABLE, "kozak - scrambled", ci_prob=0.9)
+    ninety = cg.estimation.hypotheses(TABLE, "kozak - scrambled", ci_prob=0.9)
     assert ninety.attrs["ci_prob"] == 0.9
-    assert ninety["lower"].item() > cg.hypotheses(TABLE, "kozak - scrambled")["lower"].item()
+    assert ninety["lower"].item() > cg.estimation.hypotheses(TABLE, "kozak - scrambled")["lower"].item()
     with pytest.raises(EstimateError, match="effects have none"):
-        cg.hypotheses(cg.contrast(crossover(), control="none"), "A - B", ci_prob=0.9)
+        cg.estimation.hypotheses(cg.contrast(crossover(), control="none"), "A - B", ci_prob=0.9)
 
 
 def test_more_hypotheses_of_estimates_than_a_covariance_takes_are_refused() -> None:
     table = cg.from_effects([1.0, 2.0], covariance=np.eye(2))
     rows = np.column_stack([np.ones(513), np.arange(1.0, 514.0)])
-    assert cg.hypotheses(table, rows[:512]).sizes["contrast"] == 512
+    assert cg.estimation.hypotheses(table, rows[:512]).sizes["contrast"] == 512
     with pytest.raises(EstimateError, match="513 hypotheses of estimates: a covariance is formed for 512 at most"):
-        cg.hypotheses(table, rows)
+        cg.estimation.hypotheses(table, rows)

@@ -532,11 +532,11 @@ def test_a_trial_asks_no_clock_after_its_first_units(monkeypatch, tmp_path):
     widths = [8] * 20 + [3, 30, 100] * 10
     spans = [(start, start + width) for width in widths for start in [int(rng.integers(0, 300 - width))]]
     parents = ["".join(rng.choice(list("ACGT"), 300)) for _ in spans]
-    arms = {"untreated": cg.Untreated(), "ablated": cg.AblateEach(spans, fill="uniform")}
+    arms = {"untreated": cg.Untreated(), "ablated": cg.design.AblateEach(spans, fill="uniform")}
     design = cg.Design(null=cg.Genomic(of=parents), arms=arms, n_units=len(spans))
 
     def run(**options):
-        predictor = cg.PredictorFactory(lambda: cg.TorchPredictor(net, device="cpu", incremental=True))
+        predictor = cg.predict.PredictorFactory(lambda: cg.TorchPredictor(net, device="cpu", incremental=True))
         return cg.run(design, predictor, rng=3, progress=False, **options)["outcome"].values, predictor
 
     (here, predictor), (stored, _) = run(), run(store=tmp_path / "trial.zarr")

@@ -88,7 +88,7 @@ _MORE_READERS = {
     "estimates": lambda path: cg.store.load(path, "estimates"),
     "tree": lambda path: netcdf.read_tree(Path(path)),
     "folder": cg.open,
-    "network": lambda path: cg.PredictorFactory(f"{path}:load"),
+    "network": lambda path: cg.predict.PredictorFactory(f"{path}:load"),
 }
 
 

@@ -71,7 +71,8 @@ def test_notation_and_round_trip(intervention, notation):
     ],
 )
 def test_repr_can_be_pasted_back(intervention):
-    names = {name: getattr(cg, name) for name in ("Embed", "Placebo", "Ablate", "Mutate", "Scramble", "Motif")}
+    names = {name: getattr(cg, name) for name in ("Embed", "Placebo", "Ablate", "Mutate", "Scramble")}
+    names["Motif"] = cg.sequences.Motif
     assert eval(repr(intervention), names) == intervention
 
 

@@ -372,7 +372,7 @@ def test_what_moments_cannot_answer():
         with pytest.raises(EstimateError, match=words):
             cg.estimate(moments, **asked)
     with pytest.raises(EstimateError, match="needs the ICE of every unit"):
-        cg.heterogeneity(moments)
+        cg.estimation.heterogeneity(moments)
     xr.testing.assert_identical(cg.estimate(moments, cluster="parent"), cg.estimate(moments))
     alone = kept(design_of(), ORACLE, "moments")
     assert cg.estimate(alone, cluster=None)["se"].equals(cg.estimate(alone)["se"])

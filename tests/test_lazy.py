@@ -237,12 +237,12 @@ def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> 
     outcomes = crossover(placebos=40, tasks=1)
     estimates = ask(estimates_of, outcomes)
     assert estimates["factor"].chunks is not None
-    ask(lambda o: cg.covariance(estimates_of(o), ["P3", "A", "P30"]), outcomes)
+    ask(lambda o: cg.estimation.covariance(estimates_of(o), ["P3", "A", "P30"]), outcomes)
     ask(lambda o: joint_test(estimates_of(o), ["A", "B"]), outcomes)
-    ask(lambda o: cg.simultaneous(estimates_of(o), method="dunnett", n_draws=99, rng=0), outcomes)
+    ask(lambda o: cg.multiplicity.simultaneous(estimates_of(o), method="dunnett", n_draws=99, rng=0), outcomes)
     ask(lambda o: [placebo_rank(estimates_of(o)), placebo_region(estimates_of(o))], outcomes)
     ask(lambda o: cg.decide(cg.infer(estimates_of(o), rng=0), rope=(-0.2, 0.2), rng=0), outcomes)
-    ask(lambda o: cg.equivalence(estimates_of(o), rope=(-0.2, 0.2)), outcomes)
+    ask(lambda o: cg.multiplicity.equivalence(estimates_of(o), rope=(-0.2, 0.2)), outcomes)
 
 
 @pytest.mark.parametrize("chunks", [{"unit": 1}, {"unit": 150}, {"unit": 40, "arm": 1, "task": 1}, {"arm": 2}, {}])
@@ -268,9 +268,9 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "adjust by flips": lambda o: cg.adjust(effects_of(o), method="sign_flip", n_flips=99, rng=0),
     "adjust by clusters": lambda o: cg.adjust(effects_of(o), method="bootstrap_t", n_draws=99, cluster="lane", rng=0),
     "adjust": lambda o: cg.adjust(estimates_of(o), method="holm"),
-    "simultaneous by units": lambda o: cg.simultaneous(effects_of(o), n_draws=99, rng=0),
-    "simultaneous": lambda o: cg.simultaneous(estimates_of(o), method="dunnett", n_draws=99, rng=0),
-    "equivalence": lambda o: cg.equivalence(effects_of(o), rope=(-0.2, 0.2)),
+    "simultaneous by units": lambda o: cg.multiplicity.simultaneous(effects_of(o), n_draws=99, rng=0),
+    "simultaneous": lambda o: cg.multiplicity.simultaneous(estimates_of(o), method="dunnett", n_draws=99, rng=0),
+    "equivalence": lambda o: cg.multiplicity.equivalence(effects_of(o), rope=(-0.2, 0.2)),
     "selected": lambda o: selected_intervals(cg.adjust(estimates_of(o)), select=0.05),
     "infer": lambda o: cg.infer(estimates_of(o), rng=0),
     "decide": lambda o: cg.decide(cg.infer(estimates_of(o), rng=0), rope=(-0.2, 0.2), rng=0),
@@ -278,24 +278,24 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "decide by units": lambda o: cg.decide(effects_of(o), rope=(-0.2, 0.2), error="bootstrap_t", rng=0),
     "analyze": lambda o: cg.analyze(o, ANALYSIS, rng=0),
     "steps": lambda o: cg._analyze.steps(o, ANALYSIS, rng=0).decisions,
-    "covariance": lambda o: cg.covariance(estimates_of(o), ["B", "A"]),
+    "covariance": lambda o: cg.estimation.covariance(estimates_of(o), ["B", "A"]),
     "joint": lambda o: joint_test(estimates_of(o)),
-    "heterogeneity": lambda o: cg.heterogeneity(effects_of(o), rope=0.5),
-    "heterogeneity by cluster": lambda o: cg.heterogeneity(effects_of(o), cluster="lane"),
-    "modification": lambda o: cg.modification(effects_of(o), by="gc"),
-    "components": lambda o: cg.variance_components(o, control="0"),
-    "components of effects": lambda o: cg.variance_components(effects_of(o)),
+    "heterogeneity": lambda o: cg.estimation.heterogeneity(effects_of(o), rope=0.5),
+    "heterogeneity by cluster": lambda o: cg.estimation.heterogeneity(effects_of(o), cluster="lane"),
+    "modification": lambda o: cg.estimation.modification(effects_of(o), by="gc"),
+    "components": lambda o: cg.estimation.variance_components(o, control="0"),
+    "components of effects": lambda o: cg.estimation.variance_components(effects_of(o)),
     "across scales": lambda o: interaction_across_scales(o, interaction=["a", "b"]),
-    "doses": lambda o: effects_of(o, contrasts=cg.dose_contrasts(o)),
-    "phase": lambda o: cg.helical_phase(at_distances(o), trend="linear"),
+    "doses": lambda o: effects_of(o, contrasts=cg.estimation.dose_contrasts(o)),
+    "phase": lambda o: cg.estimation.helical_phase(at_distances(o), trend="linear"),
     "looks": lambda o: dataclasses.asdict(seen(o, control="0", contrasts=None)),
     "report": lambda o: cg.report(estimates_of(o)),
     "describe": lambda o: cg.reporting.describe(o),
     "rows": lambda o: cg.reporting.cells(estimates_of(o), rows="all"),
     "sample size": lambda o: cg.sample_size(effects_of(o), halfwidth=0.1),
     "sample size of estimates": lambda o: cg.sample_size(estimates_of(o), halfwidth=0.1),
-    "power": lambda o: cg.power(effects_of(o), n_units=50, effect=0.2),
-    "minimal effect": lambda o: cg.minimal_detectable_effect(effects_of(o), n_units=50),
+    "power": lambda o: cg.planning.power(effects_of(o), n_units=50, effect=0.2),
+    "minimal effect": lambda o: cg.planning.minimal_detectable_effect(effects_of(o), n_units=50),
 }
 
 
@@ -317,7 +317,7 @@ def test_a_verb_says_the_same_of_several_predictors(verb: str) -> None:
 
 def test_the_best_split_of_a_pilot_on_disk() -> None:
     ask(
-        lambda o: cg.cheapest_split(effects_of(o), halfwidth=0.2, price_per_parent=2.0),
+        lambda o: cg.planning.cheapest_split(effects_of(o), halfwidth=0.2, price_per_parent=2.0),
         crossover(60, models=3, per_parent=3),
     )
 

@@ -40,7 +40,7 @@ def test_every_report_says_it(n_contrasts: int, capsys: pytest.CaptureFixture[st
     tested = cg.decide(estimates, rope=rope, error="bh")
     shrunken = cg.decide(cg.infer(estimates, rng=0), rope=rope, error="local")
     adjusted = cg.adjust(ice, method="auto", rng=0)
-    for table in (estimates, tested, shrunken, adjusted, cg.simultaneous(ice, rng=0)):
+    for table in (estimates, tested, shrunken, adjusted, cg.multiplicity.simultaneous(ice, rng=0)):
         assert says_both(cg.report(table), n_contrasts)
     for answers in ((estimates,), (estimates, tested)):
         print_answers(*answers)

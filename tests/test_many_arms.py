@@ -71,7 +71,7 @@ def test_every_verb_gives_the_same(both):
         evidence = [e if error == "bh" else cg.infer(e, rng=0, draws=400) for e in (one, other)]
         found = [cg.decide(e, rope=(-0.5, 0.5), error=error).compute() for e in evidence]
         xr.testing.assert_identical(*found)
-    sums = [cg.hypotheses(e, {"sum": {"a1": 1.0, "a2": 1.0}})["weight"].values for e in (one, other)]
+    sums = [cg.estimation.hypotheses(e, {"sum": {"a1": 1.0, "a2": 1.0}})["weight"].values for e in (one, other)]
     assert np.array_equal(*sums)
 
 

@@ -143,7 +143,7 @@ VERBS = {
     "adjust": lambda value, _, estimates: cg.adjust(estimates, method=value),
     "infer": lambda value, _, estimates: cg.infer(estimates, rng=0, law=value),
     "decide": lambda value, _, estimates: cg.decide(estimates, rope=value),
-    "hypotheses": lambda value, _, estimates: cg.hypotheses(estimates, value),
+    "hypotheses": lambda value, _, estimates: cg.estimation.hypotheses(estimates, value),
     "Analysis control": lambda value, *_: _design() and cg.Analysis(control=value, rope=(-0.1, 0.1)),
     "Analysis error": lambda value, *_: cg.Analysis(control="none", error=value),
     "from_effects": lambda value, *_: cg.from_effects([0.5, value], [0.1, 0.1]),

@@ -38,7 +38,7 @@ def test_one_network_twice_is_refused_by_name():
     with pytest.raises(PredictorError, match="models 'x' and 'z' have the same fingerprint .*: they are one network"):
         cg.Ensemble({"x": A, "y": C, "z": cg.FunctionPredictor(lambda x, row=0: x[:, row].mean(-1), tasks=["n"])})
     with pytest.raises(PredictorError, match="models 'model 0' and 'model 1'"):
-        cg.PredictorFactory(lambda: cg.Ensemble([A, A])).predict(np.zeros((2, 9), np.uint8))
+        cg.predict.PredictorFactory(lambda: cg.Ensemble([A, A])).predict(np.zeros((2, 9), np.uint8))
 
 
 def test_an_ensemble_of_one_says_what_to_do():

@@ -247,7 +247,7 @@ def test_a_pilot_may_be_outcomes_that_keep_an_analysis(assignment: Any) -> None:
     ):
         sample_size(pilot, halfwidth=0.2)
     if assignment == "crossover":
-        with pytest.raises(EstimateError, match="variance components are a pilot of cg.cheapest_split"):
+        with pytest.raises(EstimateError, match="variance components are a pilot of cg.planning.cheapest_split"):
             sample_size(variance_components(effects), halfwidth=0.2)
         kept = pilot.assign_attrs(analysis=cg.Analysis(control="untreated").to_json())
         xr.testing.assert_identical(cheapest_split(kept, halfwidth=0.2), cheapest_split(effects, halfwidth=0.2))
@@ -432,9 +432,9 @@ def test_what_cannot_be_split_names_the_cure(call: Any, words: str) -> None:
 
 def test_the_public_names_are_these() -> None:
     assert cg.sample_size is sample_size
-    assert cg.power is power
-    assert cg.minimal_detectable_effect is minimal_detectable_effect
-    assert cg.cheapest_split is cheapest_split
+    assert cg.planning.power is power
+    assert cg.planning.minimal_detectable_effect is minimal_detectable_effect
+    assert cg.planning.cheapest_split is cheapest_split
 
 
 # what no effect is on the contrast's scale

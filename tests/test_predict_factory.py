@@ -41,24 +41,24 @@ def fresh(code, *args):
 
 
 def test_it_is_made_at_the_first_question_and_once():
-    made = cg.PredictorFactory(count_a)
+    made = cg.predict.PredictorFactory(count_a)
     assert repr(made) == "PredictorFactory(count_a)"
     assert factory._MADE == {}
     np.testing.assert_array_equal(made.predict(TOKENS), (TOKENS == 0).sum(1, keepdims=True))
-    for other in (cg.PredictorFactory(count_a), pickle.loads(pickle.dumps(made))):
+    for other in (cg.predict.PredictorFactory(count_a), pickle.loads(pickle.dumps(made))):
         np.testing.assert_array_equal(other.predict(TOKENS), made.predict(TOKENS))
     assert len(factory._MADE) == 1
 
 
 def test_it_is_what_it_makes():
-    made, plain = cg.PredictorFactory(count_a), count_a()
+    made, plain = cg.predict.PredictorFactory(count_a), count_a()
     for name in ("tasks", "scale", "models", "fingerprint", "precision"):
         assert getattr(made, name) == getattr(plain, name), name
     assert made.resolve_batch_size(12) == plain.resolve_batch_size(12)
     assert made.backgrounds_at_once(12) == 0
     assert made.parts == (made,)
     other = cg.FunctionPredictor(lambda x: x[:, 1].sum(-1), tasks=plain.tasks, scale=plain.scale)
-    pair = cg.PredictorFactory(lambda: cg.Ensemble({"one": count_a(), "two": other}, of="folds"))
+    pair = cg.predict.PredictorFactory(lambda: cg.Ensemble({"one": count_a(), "two": other}, of="folds"))
     assert pair.of == "folds"
     assert (pair.models, len(pair.parts)) == (("one", "two"), 2)
 
@@ -66,7 +66,9 @@ def test_it_is_what_it_makes():
 def test_a_trial_of_a_factory_is_that_of_its_predictor():
     arms = {"untreated": cg.Untreated(), "A": cg.Embed("AAAA", at=10)}
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=50)
-    by_factory, plain = (cg.run(design, p, rng=3, progress=False) for p in (cg.PredictorFactory(count_a), count_a()))
+    by_factory, plain = (
+        cg.run(design, p, rng=3, progress=False) for p in (cg.predict.PredictorFactory(count_a), count_a())
+    )
     assert by_factory.identical(plain)
 
 
@@ -81,7 +83,7 @@ def test_what_cannot_be_read_is_not_taken_for_another():
 
     first, second = Handle(0), Handle(1)
     makes = [
-        cg.PredictorFactory(lambda handle=handle: cg.FunctionPredictor(lambda x: x[:, handle.row].sum(-1)))
+        cg.predict.PredictorFactory(lambda handle=handle: cg.FunctionPredictor(lambda x: x[:, handle.row].sum(-1)))
         for handle in (first, second)
     ]
     for row, made in enumerate(makes):
@@ -98,7 +100,7 @@ def test_batch_sizes_wait_for_the_predictor():
         def fix_batches(self, given):
             sizes.update(given)
 
-    made = cg.PredictorFactory(lambda: Sized(lambda x: x[:, 0].sum(-1)))
+    made = cg.predict.PredictorFactory(lambda: Sized(lambda x: x[:, 0].sum(-1)))
     made.fix_batches({12: 5})
     assert made.batches() == {12: 5}
     assert sizes == {}
@@ -116,7 +118,7 @@ def test_choices_wait_for_the_predictor_and_travel():
         def choose(self, given):
             self.told = dict(given)
 
-    made = cg.PredictorFactory(lambda: Choosing(lambda x: x[:, 0].sum(-1), fingerprint="chooses"))
+    made = cg.predict.PredictorFactory(lambda: Choosing(lambda x: x[:, 0].sum(-1), fingerprint="chooses"))
     assert made.choices() == {}
     made.choose({"12:8": True})
     assert made.choices() == {"12:8": True}
@@ -141,7 +143,7 @@ def test_what_was_made_before_a_file_changed_is_made_again(tmp_path):
     sent = []
     for weight in (1.0, 5.0):
         path.write_text(str(weight))
-        made = cg.PredictorFactory(build)
+        made = cg.predict.PredictorFactory(build)
         np.testing.assert_array_equal(made.predict(TOKENS), counts * weight)
         sent.append(cloudpickle.dumps(made))
         opened = cloudpickle.loads(sent[-1])
@@ -154,11 +156,11 @@ def test_what_was_made_before_a_file_changed_is_made_again(tmp_path):
 
 def test_what_is_no_factory():
     with pytest.raises(PredictorError, match="takes a function that returns a predictor, not 3"):
-        cg.PredictorFactory(3)
+        cg.predict.PredictorFactory(3)
     with pytest.raises(PredictorError, match=r"returned a float; return cg\.TorchPredictor"):
-        cg.PredictorFactory(lambda: 1.5).predict(TOKENS)
+        cg.predict.PredictorFactory(lambda: 1.5).predict(TOKENS)
     with pytest.raises(PredictorError, match="raised ZeroDivisionError: .*on every machine"):
-        cg.PredictorFactory(lambda: 1 / 0).predict(TOKENS)
+        cg.predict.PredictorFactory(lambda: 1 / 0).predict(TOKENS)
 
 
 # --- a predictor from a user's file -----------------------------------------------------------------------------------
@@ -204,7 +206,7 @@ def test_a_file_that_is_absent_or_another_elsewhere_is_said(tmp_path, file):
     file.unlink()
     said = fresh(_LOAD, sent).stdout
     assert "there is no Python file" in said
-    assert "cg.PredictorFactory" in said
+    assert "cg.predict.PredictorFactory" in said
 
 
 # --- contrasts --------------------------------------------------------------------------------------------------------

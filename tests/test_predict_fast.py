@@ -307,7 +307,7 @@ def test_out_of_memory_in_a_session_halves_the_batch():
         return x.sum(-1)
 
     asked = predictor(Returns(forward), batch_size=32, fingerprint="greedy")
-    with pytest.warns(cg.CausalgiaWarning, match="going on with (16|8)") as caught:
+    with pytest.warns(cg.errors.CausalgiaWarning, match="going on with (16|8)") as caught:
         answer = asked.edits(TOKENS).answers(TOKENS, np.arange(50))
     np.testing.assert_array_equal(answer, (TOKENS[:, None] == np.arange(4)[:, None]).sum(-1))
     assert len(caught) == 2

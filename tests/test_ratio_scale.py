@@ -79,7 +79,7 @@ def test_bands_and_joint_p_of_ratios_are_those_of_their_logarithms(method: Any) 
     coords = {"unit": np.arange(12), "arm": ["c", "x", "y", "z"], "task": ["y"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[:, :, None])}, coords)
     ratio, log = (cg.contrast(outcomes, control="c", scale=scale) for scale in ("ratio", "log_of_means"))
-    mine, theirs = (cg.simultaneous(x, method=method, n_draws=999, rng=0) for x in (ratio, log))
+    mine, theirs = (cg.multiplicity.simultaneous(x, method=method, n_draws=999, rng=0) for x in (ratio, log))
     np.testing.assert_allclose(mine["upper"], np.exp(theirs["upper"]), rtol=1e-8)
     assert (mine["lower"] > 0).all()
     mine, theirs = (cg.adjust(x, method=method, n_draws=999, rng=0) for x in (ratio, log))
@@ -88,7 +88,9 @@ def test_bands_and_joint_p_of_ratios_are_those_of_their_logarithms(method: Any) 
 
 
 def test_dunnett_of_parallel_ratios_is_that_of_their_logarithms() -> None:
-    ratio, log = (cg.simultaneous(cg.estimate(clear(s)), method="dunnett", rng=0) for s in ("ratio", "log_of_means"))
+    ratio, log = (
+        cg.multiplicity.simultaneous(cg.estimate(clear(s)), method="dunnett", rng=0) for s in ("ratio", "log_of_means")
+    )
     np.testing.assert_allclose(ratio["lower"], np.exp(log["lower"]), rtol=1e-8)
     p = cg.adjust(cg.estimate(clear("ratio")), method="dunnett")
     assert (p["p_adjusted"] >= p["p"] * (1 - 1e-6)).all()
@@ -109,7 +111,7 @@ def test_an_unclear_ratio_is_tested_as_fieller_does(end: float) -> None:
 def test_there_is_no_band_of_unclear_ratios(method: Any) -> None:
     effects = unclear()
     with pytest.raises(EstimateError, match="contrast up: a mean that enters the ratio.*log_of_means"):
-        cg.simultaneous(effects, method=method, rng=0)
+        cg.multiplicity.simultaneous(effects, method=method, rng=0)
     with pytest.raises(EstimateError, match="contrast up: a mean that enters the ratio"):
         cg.adjust(effects, method=method, rng=0)
     assert (cg.adjust(effects, method="holm")["p_adjusted"] >= cg.estimate(effects)["p"]).all()

@@ -500,7 +500,7 @@ def test_a_negative_ratio_far_from_zero_is_not_called_near_it() -> None:
     found = estimate(effects)
     assert "a mean is not clear of 0, or the ratio negative" in found.attrs["method"]
     with pytest.raises(EstimateError, match=r"the ratio is -\d.*, which has no logarithm") as refused:
-        cg.simultaneous(effects, rng=0)
+        cg.multiplicity.simultaneous(effects, rng=0)
     assert "standard errors of 0" not in str(refused.value)
 
 

@@ -323,10 +323,10 @@ def test_a_trial_that_is_read_back_answers_as_in_memory(tmp_path):
 def test_effects_are_not_asked_for_other_contrasts():
     kept = cg.run(design(), Sums(), rng=3, keep="effects")
     for asked in ({"control": "untreated"}, {"scale": "log2"}):
-        with pytest.raises(cg.CausalgiaError, match="these are effects already.*keep='outcomes'"):
+        with pytest.raises(cg.errors.CausalgiaError, match="these are effects already.*keep='outcomes'"):
             cg.analyze(kept, cg.Analysis(rope=0, **asked), rng=0)
     moments = cg.run(design(), Sums(), rng=3, keep="moments")
     for asked in ({"target": "units"}, {"adjust": "sign_flip"}, {"error": "bootstrap_t"}):
-        with pytest.raises(cg.CausalgiaError, match="these are moments; keep outcomes or effects"):
+        with pytest.raises(cg.errors.CausalgiaError, match="these are moments; keep outcomes or effects"):
             cg.analyze(moments, cg.Analysis(control="placebo", rope=0, **asked), rng=0)
     assert replace(design(), n_units=10) != design()

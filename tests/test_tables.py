@@ -61,8 +61,8 @@ def test_estimates_have_a_row_for_each_contrast_in_each_task(effects: xr.Dataset
     [
         lambda e: cg.adjust(cg.estimate(e), method="holm"),
         lambda e: cg.adjust(e, method="bootstrap_t", n_draws=99, rng=1),
-        lambda e: cg.simultaneous(e, n_draws=99, rng=1),
-        lambda e: cg.equivalence(cg.estimate(e), rope=(-0.1, 0.1)),
+        lambda e: cg.multiplicity.simultaneous(e, n_draws=99, rng=1),
+        lambda e: cg.multiplicity.equivalence(cg.estimate(e), rope=(-0.1, 0.1)),
         lambda e: cg.decide(cg.estimate(e), rope=(-0.1, 0.1)),
         lambda e: cg.decide(e, rope=(-0.1, 0.1), error="bootstrap_t", rng=1),
         lambda e: cg.decide(cg.infer(cg.estimate(e), draws=400, rng=1), rope=(-0.1, 0.1)),
@@ -106,7 +106,7 @@ def test_rows_are_the_same_after_a_file(effects: xr.Dataset, tmp_path: Any) -> N
     pd.testing.assert_frame_equal(read.to_dataframe()[["ace", "se"]], estimates.to_dataframe()[["ace", "se"]])
     plain = xr.load_dataset(estimates.to_netcdf(tmp_path / "plain.nc", engine="h5netcdf") or tmp_path / "plain.nc")
     one_row_an_effect(cg.adjust(plain, method="holm"))
-    np.testing.assert_array_equal(cg.covariance(plain), cg.covariance(estimates))
+    np.testing.assert_array_equal(cg.estimation.covariance(plain), cg.estimation.covariance(estimates))
 
 
 @pytest.mark.parametrize("keep", ["effects", "moments"])

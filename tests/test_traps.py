@@ -444,8 +444,8 @@ def test_junctions_of_alleles_and_of_motifs_by_name():
     design = cg.Design(
         null=contexts,
         arms={
-            "reference": cg.EmbedEach(["C", "T", "C"], at=[6, 6, 3]),
-            "alternate": cg.EmbedEach(["T", "C", "GATA"], at=[6, 6, 3]),
+            "reference": cg.design.EmbedEach(["C", "T", "C"], at=[6, 6, 3]),
+            "alternate": cg.design.EmbedEach(["T", "C", "GATA"], at=[6, 6, 3]),
         },
         n_units=3,
     )
@@ -515,7 +515,7 @@ def test_regression_to_the_mean_by_grouping_on_the_outcome():
     for name in ("Y(untreated)", "untreated", "outcome of the control"):
         with pytest.raises(EstimateError, match="coupled to it by construction"):
             cg.estimation.modification(effects.assign_coords({name: ("unit", y)}), by=name)
-    assert cg.modification(effects, by="gc")["slope"].notnull().all()
+    assert cg.estimation.modification(effects, by="gc")["slope"].notnull().all()
 
 
 def test_the_chosen_are_asked_again_on_other_units():

@@ -470,7 +470,7 @@ def test_a_predictor_that_cannot_be_sent(client: Any) -> None:
             return x[:, 0].sum(1)
 
     begun = trial(cg.FunctionPredictor(answer, tasks=["A"], fingerprint="v1"))
-    cure = r"the predictor's fn \(a function\) cannot be sent.*lock.*cg.PredictorFactory\(build\)"
+    cure = r"the predictor's fn \(a function\) cannot be sent.*lock.*cg.predict.PredictorFactory\(build\)"
     with pytest.raises(ClusterError, match=cure):
         through(client, begun)
     with pytest.raises(ClusterError, match=cure):

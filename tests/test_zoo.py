@@ -589,7 +589,7 @@ def test_bad_grammar_is_refused_with_the_culprit_named(make: object, message: st
 def test_windows_of_short_sequences_and_bad_letters() -> None:
     assert Oracle(Word("GATA")).predict(np.zeros((2, 3), np.uint8)).tolist() == [[0.0], [0.0]]
     assert chance(np.full((2, 3, 4), 0.25), Site.of("GATA").patterns[0]).shape == (2, 0)
-    with pytest.raises(cg.CausalgiaError, match="'X'"):
+    with pytest.raises(cg.errors.CausalgiaError, match="'X'"):
         Word("GAXA")
 
 

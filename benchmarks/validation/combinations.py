@@ -29,7 +29,7 @@ def differences(n: int, *, clustered: bool = False) -> Trials:
             ice = ice + normal(rng, (30, 2, n_trials))[_PARENTS]
             coords |= {"parent": ("unit", _PARENTS)}
         effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords=coords)
-        found = cg.hypotheses(cg.estimate(effects), "a - b = 0")
+        found = cg.estimation.hypotheses(cg.estimate(effects), "a - b = 0")
         return ((found["lower"] <= 0) & (found["upper"] >= 0)).to_numpy().ravel()
 
     return trials

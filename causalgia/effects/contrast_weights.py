@@ -151,7 +151,7 @@ def _terms(text: str, arms: list[str]) -> dict[str, float]:
     if found.constant:
         raise ContrastError(
             f"contrast {quoted(text)}: arms are compared with each other, and the right side is to be 0; a contrast is "
-            "compared with a number by cg.hypotheses(estimates, ...)"
+            "compared with a number by cg.estimation.hypotheses(estimates, ...)"
         )
     return found.terms
 

@@ -131,7 +131,7 @@ def hypotheses(estimates: Any, hypothesis: Any, *, ci_prob: float | None = None)
     if len(system.names) > MAX_COVARIANCE:
         raise EstimateError(
             f"{len(system.names)} hypotheses of estimates: a covariance is formed for {MAX_COVARIANCE} at most; test "
-            "fewer ('reference'), or combine the effects: cg.estimate(cg.hypotheses(effects, ...))"
+            "fewer ('reference'), or combine the effects: cg.estimate(cg.estimation.hypotheses(effects, ...))"
         )
     return _of_estimates(table, system, table.attrs.get("ci_prob", 0.95) if ci_prob is None else ci_prob)
 
@@ -272,7 +272,7 @@ def _check_possible(table: xr.Dataset) -> None:
     if target.startswith(("population x", "next")):
         raise EstimateError(
             f"target={quoted(target)} draws two populations, and the error of a combination needs the units: "
-            f"cg.estimate(cg.hypotheses(effects, ...), target={quoted(target)})"
+            f"cg.estimate(cg.estimation.hypotheses(effects, ...), target={quoted(target)})"
         )
     _refuse_ratio(table)
 
@@ -349,7 +349,7 @@ def _errors(V: Array | None, se: Array, H: Array, system: System) -> Array:
         raise EstimateError(
             f"hypothesis {quoted(system.names[j])}: under this covariance its variance is 0 within rounding, although "
             "its contrasts vary: they determine each other; leave it out, or combine the effects: "
-            "cg.hypotheses(effects, ...)"
+            "cg.estimation.hypotheses(effects, ...)"
         )
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
@@ -406,14 +406,16 @@ def _notes(used: xr.Dataset, H: Array) -> list[str]:
         df = used["df"].to_numpy()
         unequal = any(np.ptp(df[row != 0], axis=0).max() > 1e-9 * df[row != 0].max() for row in H)
         cure = (
-            "; cg.estimate(cg.hypotheses(effects, ...)) estimates Satterthwaite's from the units" if from_units else ""
+            "; cg.estimate(cg.estimation.hypotheses(effects, ...)) estimates Satterthwaite's from the units"
+            if from_units
+            else ""
         )
         if unequal:
             notes.append(f"the degrees of freedom of a hypothesis are the smallest of its contrasts'{cure}")
     if "skewness" in used and bool((used["skewness"] != 0).any()):
         notes.append(
             "the skewness of combinations is not known from estimates, so they are tested by the ordinary t; "
-            "cg.estimate(cg.hypotheses(effects, ...)) estimates it"
+            "cg.estimate(cg.estimation.hypotheses(effects, ...)) estimates it"
         )
     return notes
 
@@ -424,7 +426,7 @@ def _of_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
         _refuse_ratio(effects)
         raise ContrastError(
             f"effects on scale={quoted(effects.attrs['transform'])} are functions of means and have no value for each "
-            "unit; combine their estimates: cg.hypotheses(cg.estimate(effects), ...)"
+            "unit; combine their estimates: cg.estimation.hypotheses(cg.estimate(effects), ...)"
         )
     system = as_system(hypothesis, _labels(effects))
     out = effects.drop_dims("contrast")
@@ -434,7 +436,7 @@ def _of_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
         name = system.names[int(np.flatnonzero(system.r)[0])]
         raise ContrastError(
             f"hypothesis {quoted(name)} compares with a number, and a parallel trial has no effects of units to take "
-            "it from; combine the estimates: cg.hypotheses(cg.estimate(effects), ...)"
+            "it from; combine the estimates: cg.estimation.hypotheses(cg.estimate(effects), ...)"
         )
     out = _with_weight(out.assign_coords(contrast=system.names), effects, system.H)
     if "control_sd" in effects:

@@ -93,8 +93,8 @@ def knock_in(
     Returns
     -------
     Experiment
-        Finding ``modification``, by `causalgia.modification`: how the effect (motif, and motif minus placebo) changes
-        with ``gc`` and ``neighbours``, the instances that a sequence has elsewhere; ``distance``, how it changes with
+        Finding ``modification``, by `causalgia.estimation.modification`: how the effect (motif, and motif minus placebo)
+        changes with ``gc`` and ``neighbours``, the instances that a sequence has elsewhere; ``distance``, how it changes with
         the bases to the nearest of them, among sequences that have one.
 
     Raises

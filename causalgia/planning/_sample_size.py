@@ -238,8 +238,8 @@ def _for_halfwidth(plan: Pilot, halfwidth: float, level: float) -> xr.Dataset:
         floor = plan.size_of(np.sqrt(plan.floor))[never][0] * float(t_quantile(plan.floor_df, 0.5 + level / 2))
         raise EstimateError(
             f"{plan.name(never)}: no number of units reaches a half width of {halfwidth:g}, because "
-            f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors (cg.cheapest_split says "
-            "how many), or claim less by picking one of the dim 'model'"
+            f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors "
+            "(cg.planning.cheapest_split says how many), or claim less by picking one of the dim 'model'"
         )
     return _sized(plan, clusters, {"halfwidth": reached(clusters)}, {"level": level, "question": "half width"})
 

@@ -124,7 +124,9 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
         return _plain(require_positive(sd, "sd"))
     pilot = contrasted(pilot)
     if isinstance(pilot, xr.Dataset) and "component" in pilot.dims:
-        raise EstimateError("variance components are a pilot of cg.cheapest_split; here give the effects they are of")
+        raise EstimateError(
+            "variance components are a pilot of cg.planning.cheapest_split; here give the effects they are of"
+        )
     if isinstance(pilot, xr.Dataset) and ("ice" in pilot or "assigned" in pilot.variables):
         several = "ice" in pilot and pilot["ice"].sizes.get("model", 1) > 1
         return _about_no_effect(_over_predictors(pilot), pilot) if several else _of_estimates(estimate(pilot))

@@ -104,7 +104,9 @@ class _Asked:
         return made
 
     def _again(self, fingerprint: str) -> Predictor:
-        cure = "every machine must see the same files; or give cg.PredictorFactory(a function they have installed)"
+        cure = (
+            "every machine must see the same files; or give cg.predict.PredictorFactory(a function they have installed)"
+        )
         try:
             made = load_predictor(**vars(self), announce=None)
         except PredictorError as error:

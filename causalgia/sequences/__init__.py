@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from causalgia.sequences.motif_names import motif
     from causalgia.sequences.motif_scores import strength_ladder
     from causalgia.sequences.motifs import Motif, read_motifs
+    from causalgia.sequences.shuffles import log_degeneracy
     from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
 else:
     __getattr__, __dir__ = on_first_use(__name__)
@@ -32,6 +33,7 @@ __all__ = [
     "encode",
     "find_instances",
     "from_bed",
+    "log_degeneracy",
     "motif",
     "one_hot",
     "read_fasta",

@@ -422,7 +422,7 @@ _N_DRAWS = 9_999
 def band_error(
     effects: xr.Dataset, region: Region, *, level: float, family: str | None, cluster: str | None, key: int
 ) -> Array:
-    """Return the least ``1 - level`` at which the band of `causalgia.simultaneous` decides each effect.
+    """Return the least ``1 - level`` at which the band of `causalgia.multiplicity.simultaneous` decides each effect.
 
     That is the single-step p of the largest |t| for ICE that are counted from the nearest end of the region, since the
     band lies on one side of that end where ``|ace - end| > critical * se``. Deciding where it is at most ``1 - level``

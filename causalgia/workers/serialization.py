@@ -16,8 +16,8 @@ from causalgia.provenance import installed
 
 _FILES = "causalgia_user_"
 FACTORY = (
-    "give a factory, which builds it once on each worker: cg.PredictorFactory(build), where build() opens what it "
-    "needs and returns the predictor"
+    "give a factory, which builds it once on each worker: cg.predict.PredictorFactory(build), where build() opens what "
+    "it needs and returns the predictor"
 )
 
 

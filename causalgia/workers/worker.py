@@ -109,7 +109,7 @@ def _load(data: bytes, origin: Origin) -> Work:
     except CausalgiaError:
         raise
     except Exception as error:
-        cure = "install there what it needs, or give a factory that finds it: cg.PredictorFactory(build)"
+        cure = "install there what it needs, or give a factory that finds it: cg.predict.PredictorFactory(build)"
         raise ClusterError(f"a worker could not load {origin.what} ({one_line(error)}); {cure}") from error
 
 

@@ -13,6 +13,9 @@ from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.terms import Bump, EndGC, Gate, Hill, Saturating, Slope, Term, Word
 from causalgia.zoo.windows import Strand
 
+#: bases of the sequences that the trained networks answer: those of an RNAcompete probe
+LENGTH = 41
+
 _RBFOX1_SITES = {
     **{"UGCAUG": 3.6, "AGCAUG": 3.2, "CGCAUG": 2.8, "UGCACG": 2.0, "AGAAUG": 1.5},
     **{"UGUAUG": 0.4, "UGCAUA": 0.3, "UACAUG": -0.1},
@@ -215,7 +218,3 @@ def oracle(name: str) -> Oracle:
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(_NAMED)}"
         raise PredictorError(f"zoo has no oracle {quoted(name)}; {hint}")
     return _NAMED[name]()
-
-
-LENGTH = 41
-"""Bases of the sequences that the networks answer: those of an RNAcompete probe."""
