@@ -20,10 +20,9 @@ _WRITES_CODE = {"__repr__", "extra_repr", "fingerprint", "fingerprint_parts", "t
 _BOUNDED = {
     "errors.py": {"quoted", "quoted_apart"},
     "design/null_model.py": {"_extras"},
-    "trial/looking.py": {"with_looks"},
+    "trial/_run.py": {"with_looks"},
     "zoo/training/torch_members.py": {"_card"},
-    "exports.py": {"get"},
-    "__init__.py": {"__getattr__"},
+    "lazy_names.py": {"get", "_meant"},
     "predict/fingerprint.py": {"read", "_of_array", "_scalar"},
 }
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _PAIRS = frozenset({"AT", "TA", "GC", "CG", "GT", "TG"})
 _LEAST_LOOP = 3
 
-UNTREATED, OPEN, HAIRPIN, LOOP, STEM = "untreated", "open", "hairpin", "loop", "stem"
+UNTREATED, OPEN, FOLDED, LOOP, STEM = "untreated", "open", "hairpin", "loop", "stem"
 BESIDE, COMPLEMENT = "open, where the stem was", "complement in the open"
 
 
@@ -109,7 +109,7 @@ def hairpin(
         arms=_arms(fold),
         n_units=n_units,
         contrasts=_contrasts(fold),
-        entry=HAIRPIN_ENTRY,
+        entry=HAIRPIN,
         analysis=analysis_for("confirmatory", rope=rope),
     )
 
@@ -259,7 +259,7 @@ def _arms(fold: _Fold) -> list[Arm]:
     arms = [
         Arm(UNTREATED, Untreated(), _levels("open", "none")),
         Arm(OPEN, word, _levels("open", "loop")),
-        Arm(HAIRPIN, fold.folded(), _levels("hairpin", "none")),
+        Arm(FOLDED, fold.folded(), _levels("hairpin", "none")),
         Arm(LOOP, word + fold.folded(), _levels("hairpin", "loop")),
     ]
     if not fold.holds_word:
@@ -280,14 +280,14 @@ _WORD = {place: f"word in the {place}" for place in (OPEN, LOOP, STEM, BESIDE)}
 
 
 def _contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
-    places = {OPEN: UNTREATED, LOOP: HAIRPIN} | ({STEM: HAIRPIN, BESIDE: UNTREATED} if fold.holds_word else {})
+    places = {OPEN: UNTREATED, LOOP: FOLDED} | ({STEM: FOLDED, BESIDE: UNTREATED} if fold.holds_word else {})
     rows = {_WORD[place]: {place: 1.0, without: -1.0} for place, without in places.items()}
-    rows[HAIRPIN] = {HAIRPIN: 1.0, UNTREATED: -1.0}
-    rows["word x loop"] = {LOOP: 1.0, HAIRPIN: -1.0, OPEN: -1.0, UNTREATED: 1.0}
+    rows[FOLDED] = {FOLDED: 1.0, UNTREATED: -1.0}
+    rows["word x loop"] = {LOOP: 1.0, FOLDED: -1.0, OPEN: -1.0, UNTREATED: 1.0}
     rows["loop - open"] = {LOOP: 1.0, OPEN: -1.0}
     if fold.holds_word:
         rows[COMPLEMENT] = {COMPLEMENT: 1.0, UNTREATED: -1.0}
-        rows["word x stem"] = {STEM: 1.0, HAIRPIN: -1.0, BESIDE: -1.0, COMPLEMENT: -1.0, UNTREATED: 2.0}
+        rows["word x stem"] = {STEM: 1.0, FOLDED: -1.0, BESIDE: -1.0, COMPLEMENT: -1.0, UNTREATED: 2.0}
         rows["open - stem"] = {BESIDE: 1.0, STEM: -1.0}
     return rows
 
@@ -319,7 +319,7 @@ def _sentence(rows: xr.Dataset) -> str:
     )
 
 
-HAIRPIN_ENTRY = Entry(
+HAIRPIN = Entry(
     name="hairpin",
     question="Does a site work in the open, in the loop of a hairpin, or in its stem?",
     estimand=(

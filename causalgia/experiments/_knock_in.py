@@ -94,8 +94,8 @@ def knock_in(
     -------
     Experiment
         Finding ``modification``, by `causalgia.estimation.modification`: how the effect (motif, and motif minus placebo)
-        changes with ``gc`` and ``neighbours``, the instances that a sequence has elsewhere; ``distance``, how it changes with
-        the bases to the nearest of them, among sequences that have one.
+        changes with ``gc`` and ``neighbours``, the instances that a sequence has elsewhere; ``distance``, how it changes
+        with the bases to the nearest of them, among sequences that have one.
 
     Raises
     ------

@@ -108,8 +108,8 @@ def motif_pair(
         Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and ``asks`` (``"pair"``,
         ``"interaction"``, ``"direction"``, ``"orientation"``). The answer's findings: ``scales``, the interaction of
         every cell on all scales that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside a decay)
-        and ``period`` (the posterior of its period, `causalgia.posterior.profile`) of every curve over 12 or more distances
-        that span two turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`). The
+        and ``period`` (the posterior of its period, `causalgia.posterior.profile`) of every curve over 12 or more
+        distances that span two turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`). The
         ``p`` of ``phase`` is the larger of that between units and ``p_curve``, against what is left of the mean curve,
         by permutation ``p_permutation``; with ``fit`` ``"mean_curve"`` units hardly differ. ``scales``, ``phase`` and
         ``pairing`` need outcomes, and are absent of a streamed trial.

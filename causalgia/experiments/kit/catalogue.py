@@ -5,39 +5,42 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 from causalgia.checks import nearest
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment
 
-#: name of the experiment -> (module of this room, its entry there)
-_WHERE = {
-    "word_screen": ("words", "WORD_SCREEN"),
-    "word_mutagenesis": ("mutagenesis", "WORD_MUTAGENESIS"),
-    "position": ("places", "POSITION"),
-    "affinity": ("affinities", "AFFINITY"),
-    "copies": ("copy_number", "COPIES"),
-    "spacing": ("site_spacing", "SPACING"),
-    "context_dependence": ("contexts", "CONTEXT_DEPENDENCE"),
-    "necessity": ("tiles", "NECESSITY"),
-    "sufficiency": ("tiles", "SUFFICIENCY"),
-    "tile_placement": ("moving", "TILE_PLACEMENT"),
-    "tile_copies": ("tile_number", "TILE_COPIES"),
-    "tile_interactions": ("higher_order", "TILE_INTERACTIONS"),
-    "greedy_round": ("greedy", "GREEDY_ROUND"),
-    "hairpin": ("structure", "HAIRPIN_ENTRY"),
-    "composition_bias": ("bias", "COMPOSITION_BIAS"),
-    "occlusion": ("occluding", "OCCLUSION"),
-    "knock_in": ("knocking_in", "KNOCK_IN"),
-    "flanks": ("flanking", "FLANKS"),
-    "motif_pair": ("pairs", "MOTIF_PAIR"),
-    "motif_pairs": ("pairs", "MOTIF_PAIRS"),
-    "variants": ("alleles", "VARIANTS"),
-    "dose_response": ("strength", "DOSE_RESPONSE"),
-    "grammar_screen": ("screening", "GRAMMAR_SCREEN"),
-    "fractional_factorial": ("screening", "FRACTIONAL_FACTORIAL"),
-}
+#: each in the module `_name` of this room, with its entry under its name in capitals
+_NAMES = (
+    "word_screen",
+    "word_mutagenesis",
+    "position",
+    "affinity",
+    "copies",
+    "spacing",
+    "context_dependence",
+    "necessity",
+    "sufficiency",
+    "tile_placement",
+    "tile_copies",
+    "tile_interactions",
+    "greedy_round",
+    "hairpin",
+    "composition_bias",
+    "occlusion",
+    "knock_in",
+    "flanks",
+    "motif_pair",
+    "motif_pairs",
+    "variants",
+    "dose_response",
+    "grammar_screen",
+    "fractional_factorial",
+)
+#: two experiments of one file: the second -> the one that the file is named for
+_BESIDE = {"sufficiency": "necessity", "motif_pair": "motif_pairs", "grammar_screen": "fractional_factorial"}
 
 
 def entries() -> dict[str, Entry]:
@@ -48,7 +51,7 @@ def entries() -> dict[str, Entry]:
     >>> entries()["copies"].question
     'Do copies of a site add up, saturate or help each other?'
     """
-    return {name: _entry(name) for name in _WHERE}
+    return {name: _entry(name) for name in _NAMES}
 
 
 def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment:
@@ -86,14 +89,17 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
 
 
 def _entry(name: str) -> Entry:
-    module, entry = _WHERE[name]
-    found: Entry = getattr(importlib.import_module(f"causalgia.experiments.{module}"), entry)
+    found: Entry = getattr(_module(name), name.upper())
     return found
 
 
 def _maker(name: str) -> Callable[..., Experiment]:
-    if name not in _WHERE:
-        near = nearest(str(name), _WHERE)
-        raise DesignError(f"there is no experiment {quoted(name)}{near or '; there are ' + ', '.join(_WHERE)}")
-    made: Callable[..., Experiment] = getattr(importlib.import_module(f"causalgia.experiments.{_WHERE[name][0]}"), name)
+    if name not in _NAMES:
+        near = nearest(str(name), _NAMES)
+        raise DesignError(f"there is no experiment {quoted(name)}{near or '; there are ' + ', '.join(_NAMES)}")
+    made: Callable[..., Experiment] = getattr(_module(name), name)
     return made
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"causalgia.experiments._{_BESIDE.get(name, name)}")
