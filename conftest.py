@@ -9,7 +9,7 @@ collect_ignore_glob: list[str] = []
 if importlib.util.find_spec("torch") is None:
     collect_ignore_glob = [
         "causalgia/predict/incremental/*.py",
-        "causalgia/predict/onnx_exporting.py",
+        "causalgia/predict/_export_onnx.py",
         "causalgia/predict/torch_*.py",
         "causalgia/predict/weights.py",
         "causalgia/zoo/torch_*.py",

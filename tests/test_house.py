@@ -1,0 +1,159 @@
+"""The house as it is to be: contracts of all rooms, no import circles, files and functions named once, by nouns."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import house
+import pytest
+
+import causalgia as cg
+
+PACKAGE = Path(cg.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+#: most that the house may have of each; lower a number when the house has fewer
+MOST = {
+    "files": 420,
+    "files named with a gerund": 10,
+    "base names of two files or more": 10,
+    "base names twice in a room": 0,
+    "function names in three files or more": 155,
+    "lines of the longest file": 670,
+    "names at the root": 45,
+}
+#: function names that stand for one thing wherever they are, and may stand in many files
+OF_PYTHON = {"__getattr__", "__dir__", "main"}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def measures() -> dict[str, tuple[int, object]]:
+    """Each measure with what it counted."""
+    stems = Counter(path.stem.lstrip("_") for path in FILES if not path.stem.startswith("__"))
+    in_room = Counter((path.parent, path.stem.lstrip("_")) for path in FILES)
+    homes = defaultdict(set)
+    for path in FILES:
+        for node in tree(path).body:
+            if isinstance(node, ast.FunctionDef) and node.name not in OF_PYTHON:
+                homes[node.name].add(path)
+    common = {name: len(paths) for name, paths in homes.items() if len(paths) >= 3}
+    lengths = {path.relative_to(PACKAGE).as_posix(): len(path.read_text().splitlines()) for path in FILES}
+    gerunds = [path.name for path in FILES if path.stem.endswith("ing")]
+    doubles = {stem: n for stem, n in stems.items() if n > 1}
+    return {
+        "files": (len(FILES), ""),
+        "files named with a gerund": (len(gerunds), gerunds),
+        "base names of two files or more": (len(doubles), doubles),
+        "base names twice in a room": (sum(n > 1 for n in in_room.values()), [k for k, n in in_room.items() if n > 1]),
+        "function names in three files or more": (len(common), sorted(common.items(), key=lambda x: -x[1])),
+        "lines of the longest file": max((n, path) for path, n in lengths.items()),
+        "names at the root": (len(cg.__all__), cg.__all__),
+    }
+
+
+@pytest.mark.parametrize("measure", MOST)
+def test_the_house_has_no_more(measure):
+    found, which = measures()[measure]
+    assert found <= MOST[measure], f"{measure}: {found}, at most {MOST[measure]}: {which}"
+
+
+def test_the_contracts_are_those_of_the_list_of_rooms():
+    """`python tests/house.py` writes them."""
+    assert house.CONTRACTS.read_text(encoding="utf-8") == house.contracts()
+
+
+def test_every_room_is_in_the_list_once():
+    listed = [room.name for floor in house.FLOORS for room in floor]
+    there = {path.stem for path in PACKAGE.glob("*.py") if not path.stem.startswith("__")}
+    there |= {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert sorted(listed) == sorted(there)
+
+
+def imports() -> dict[str, set[str]]:
+    """Module -> the modules that it imports at its top or in a function; what is for type checkers alone is left out.
+
+    A name that a package has from one of its modules is an import of that module.
+    """
+    modules = {_dotted(path): path for path in FILES}
+    homes = {
+        (package, alias.asname or alias.name): node.module
+        for package, path in modules.items()
+        if path.name == "__init__.py"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    found: dict[str, set[str]] = defaultdict(set)
+    for module, path in modules.items():
+        if path.name == "__init__.py":
+            continue
+        for node in _run(tree(path)):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("causalgia"):
+                continue
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                home = full if full in modules else str(node.module)
+                while modules[home].name == "__init__.py" and (home, alias.name) in homes:
+                    home = homes[home, alias.name]
+                if home != module and modules[home].name != "__init__.py":
+                    found[module].add(home)
+    return found
+
+
+def _dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those under ``if TYPE_CHECKING:``."""
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _run(child)
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other, by Tarjan's algorithm (1972, doi:10.1137/0201010)."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(module: str) -> None:
+        order[module] = low[module] = len(order)
+        stack.append(module)
+        for other in sorted(graph.get(module, ())):
+            if other not in order:
+                visit(other)
+            if other in stack:
+                low[module] = min(low[module], low[other])
+        if low[module] == order[module]:
+            group = stack[stack.index(module) :]
+            del stack[stack.index(module) :]
+            if len(group) > 1:
+                found.append(group)
+
+    for module in sorted(graph):
+        if module not in order:
+            visit(module)
+    return found
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}}) == []
+
+
+def test_no_modules_import_each_other():
+    graph = imports()
+    assert sum(map(len, graph.values())) > 1000
+    assert circles(graph) == []
