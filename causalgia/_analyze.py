@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.analysis import Analysis, is_of_placebos, kept_analysis
+from causalgia.analysis import Analysis, kept_analysis
 from causalgia.arm_weights import weights_of
+from causalgia.choices import is_of_placebos
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
 from causalgia.estimation import estimate

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import LEAST_PLACEBO_WORDS, Analysis, is_of_placebos, kept_analysis, of_one_word
+from causalgia.analysis import Analysis, kept_analysis, of_one_word
 from causalgia.checks import nearest
+from causalgia.choices import LEAST_PLACEBO_WORDS, is_of_placebos
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError, quoted

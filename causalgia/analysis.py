@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -24,6 +23,19 @@ from causalgia.checks import (
     one_of,
     shown,
 )
+from causalgia.choices import (
+    ERRORS,
+    LAWS,
+    LEAST_FOR_A_LAW,
+    LEAST_PLACEBO_WORDS,
+    METHODS,
+    OF_A_POSTERIOR,
+    ROPE_IN_WORDS,
+    SCALES,
+    TARGETS,
+    is_of_placebos,
+    is_rope,
+)
 from causalgia.errors import ContrastError, DesignError, InferenceError, quoted
 from causalgia.expressions import KEYWORDS, as_name, names_in, read_hypothesis
 from causalgia.inputs import parse_json, parse_toml
@@ -40,27 +52,8 @@ Rope: TypeAlias = (
 Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
 InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 
-TARGETS = (
-    *("population", "parents", "units"),
-    *("population x words", "population x predictors", "next predictor", "population x replicates"),
-)
-POINTWISE = ("identity", "log", "log2", "logit")
-SCALES = (*POINTWISE, "log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity")
-METHODS = ("bh", "by", "holm", "hochberg", "bonferroni", "storey", "auto", "bootstrap_t", "dunnett", "sign_flip")
-LAWS = ("auto", "two_scales", "student_t", "normal", "spike_and_slab")
-ERRORS = ("auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr")
-LEAST_FOR_A_LAW = 30
-"""Effects of one kind from which on the law of their spread can be learned, and a posterior may decide."""
 
-LEAST_DF = 20
-"""Degrees of freedom of a standard error from which on a posterior may take it for known."""
-
-OF_A_POSTERIOR = ("local", "bayes_fdr")
-LEAST_PLACEBO_WORDS = 40
-OF_PLACEBOS = ("placebo", "placebo tail")
 _OF_EVERY_ARM = ("arm", "kind", "random")
-
-_IN_SD = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
 
 def _weights(value: object) -> bool:
@@ -122,43 +115,6 @@ def _is_rare(value: object) -> bool:
 def _factors(value: object) -> bool:
     return isinstance(value, list) and are_texts(value) and len(set(value)) == len(value) >= 2
 
-
-def _is_interval(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(is_number, value)) and bool(value[0] < value[1])
-
-
-def is_of_placebos(rope: object) -> bool:
-    """Return whether placebo words make the region: ``"placebo"``, or ``"placebo tail"``.
-
-    Examples
-    --------
-    >>> [is_of_placebos(rope) for rope in ("placebo", "placebo tail", "0.2 sd", 0)]
-    [True, True, False, False]
-    """
-    return isinstance(rope, str) and rope.strip() in OF_PLACEBOS
-
-
-def is_rope(value: object) -> bool:
-    """Return whether a value is a region of practical equivalence as TOML has it.
-
-    Examples
-    --------
-    >>> [is_rope(value) for value in ([-0.1, 0.1], {"K562": [-0.1, 0.1]}, "placebo", "0.2 sd", 0)]
-    [True, True, True, True, True]
-    >>> [is_rope(value) for value in ([0.1, -0.1], [0, 0], "0 sd", 0.1)]
-    [False, False, False, False]
-    """
-    if isinstance(value, str):
-        in_sd = _IN_SD.fullmatch(value)
-        return is_of_placebos(value) or (in_sd is not None and float(value.replace("sd", "")) > 0)
-    if isinstance(value, dict):
-        return bool(value) and all(map(_is_interval, value.values()))
-    return _is_interval(value) or (is_number(value) and value == 0)
-
-
-ROPE_IN_WORDS = (
-    'two numbers, the lower first (or by task), "placebo", "placebo tail", sd of the control arm such as "0.2 sd", or 0'
-)
 
 ANALYSIS: Keys = {
     "control": NAME,

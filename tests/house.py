@@ -49,7 +49,8 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("schema"),),
     (Room("arm_weights"),),
     (Room("effect_table"), Room("expressions"), Room("streams"), Room("spreadsheet"), Room("workers")),
-    (Room("numerics"), Room("inputs"), Room("checks")),
+    (Room("numerics"), Room("inputs"), Room("choices")),
+    (Room("checks"),),
     (
         Room("errors"),
         Room("types"),

@@ -11,8 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.analysis import ERRORS, LAWS, LEAST_PLACEBO_WORDS, METHODS, SCALES, TARGETS, Analysis, beyond
+from causalgia.analysis import Analysis, beyond
 from causalgia.checks import check_table, is_count, one_of
+from causalgia.choices import ERRORS, LAWS, LEAST_PLACEBO_WORDS, METHODS, SCALES, TARGETS
 from causalgia.errors import DesignError, PredictorError
 from causalgia.multiplicity.placebo import LEAST_WORDS
 

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia import cli, store
-from causalgia.analysis import ERRORS, LAWS, METHODS, TARGETS, Analysis
+from causalgia.analysis import Analysis
+from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS
 from causalgia.errors import ExploratoryWarning, OutcomesError, StoreError
 from causalgia.plot import save_figure
 from causalgia.trial_file import read_spec

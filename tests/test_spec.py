@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.analysis import ANALYSIS, ERRORS, LAWS, METHODS, SCALES, TARGETS, Analysis
+from causalgia.analysis import ANALYSIS, Analysis
+from causalgia.choices import ERRORS, LAWS, METHODS, SCALES, TARGETS
 from causalgia.design.null_models import NULL_MODELS
 from causalgia.effects.scales import _TRANSFORMS, OF_MEANS
 from causalgia.errors import DesignError

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import causalgia
+from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS
 from causalgia.cli.folder import (
     DECISIONS,
     ESTIMATES,
@@ -130,11 +131,8 @@ def _top(
 
 
 _Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")]
-_TARGETS = (
-    "population, parents, units, 'population x words', 'population x predictors', 'next predictor', or "
-    "'population x replicates'."
-)
-_METHODS = "bh, by, holm, hochberg, bonferroni, storey, auto, bootstrap_t, dunnett, sign_flip"
+_TARGETS = ", ".join(f"'{name}'" if " " in name else name for name in TARGETS)
+_METHODS = ", ".join(METHODS)
 _ROPE = (
     "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo tail', '0.2 sd', "
     "or 0 for direction alone."
@@ -287,7 +285,7 @@ def run(
 
 _Control = Annotated[str | None, typer.Option(help="Control arm, subtracted from every other arm.")]
 _Cluster = Annotated[str | None, typer.Option(help="auto, none, or a coordinate of the units.")]
-_Target = Annotated[str | None, typer.Option(help=_TARGETS)]
+_Target = Annotated[str | None, typer.Option(help=f"{_TARGETS}.")]
 _CiProb = Annotated[float | None, typer.Option(help="Probability of the intervals.")]
 _Adjust = Annotated[str | None, typer.Option(help=f"Adjust p-values: {_METHODS}.")]
 _Families = Annotated[str | None, typer.Option(help="Contrasts adjusted together: all, or by a factor of the arms.")]
@@ -331,12 +329,8 @@ def estimate(
 def analyze(
     folder: _Folder,
     rope: Annotated[str | None, typer.Option(help=_ROPE)] = None,
-    law: Annotated[
-        str | None, typer.Option(help="Law of the effects: auto, two_scales, student_t, normal, spike_and_slab.")
-    ] = None,
-    error: Annotated[
-        str | None, typer.Option(help="Kind of claim: auto, bh, holm, bootstrap_t, local, bayes_fdr.")
-    ] = None,
+    law: Annotated[str | None, typer.Option(help=f"Law of the effects: {', '.join(LAWS)}.")] = None,
+    error: Annotated[str | None, typer.Option(help=f"Kind of claim: {', '.join(ERRORS)}.")] = None,
     rare: Annotated[
         str | None, typer.Option(help="Share of backgrounds on which no effect may be missed (0.01), or none.")
     ] = None,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from causalgia.analysis import Rope, is_of_placebos
+from causalgia.analysis import Rope
 from causalgia.checks import positive_int
+from causalgia.choices import is_of_placebos
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.span_interventions import FILLS

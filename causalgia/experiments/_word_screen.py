@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import LEAST_PLACEBO_WORDS, Rope
+from causalgia.analysis import Rope
 from causalgia.checks import positive_int
+from causalgia.choices import LEAST_PLACEBO_WORDS
 from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit import settings

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import LEAST_DF, beyond
+from causalgia.analysis import beyond
 from causalgia.arm_weights import weights_of
+from causalgia.choices import LEAST_DF
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
 from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.crossover_estimates import placebo_words

@@ -8,7 +8,8 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from causalgia.analysis import LEAST_DF, LEAST_FOR_A_LAW, Analysis
+from causalgia.analysis import Analysis
+from causalgia.choices import LEAST_DF, LEAST_FOR_A_LAW
 from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.posterior.mixture import effect_se_dependence

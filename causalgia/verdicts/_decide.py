@@ -13,7 +13,8 @@ import pandas as pd
 import xarray as xr
 from scipy.special import ndtri
 
-from causalgia.analysis import LEAST_FOR_A_LAW, beyond, kept_in
+from causalgia.analysis import beyond, kept_in
+from causalgia.choices import LEAST_FOR_A_LAW
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.crossover_estimates import words_of

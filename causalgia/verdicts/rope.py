@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import is_of_placebos
+from causalgia.choices import is_of_placebos
 from causalgia.errors import DecisionError, DegenerateWarning, quoted
 from causalgia.estimation._from_effects import aligned
 from causalgia.estimation.request import users_level

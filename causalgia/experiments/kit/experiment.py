@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from causalgia.analysis import ROPE_IN_WORDS, Analysis, Rope, is_of_placebos
+from causalgia.analysis import Analysis, Rope
+from causalgia.choices import ROPE_IN_WORDS, is_of_placebos
 from causalgia.design import Design, Genomic
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, OutcomesError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
