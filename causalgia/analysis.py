@@ -36,8 +36,8 @@ from causalgia.choices import (
     is_of_placebos,
     is_rope,
 )
-from causalgia.errors import ContrastError, DesignError, InferenceError, quoted
-from causalgia.expressions import KEYWORDS, as_name, names_in, read_hypothesis
+from causalgia.errors import DesignError, InferenceError, quoted
+from causalgia.expressions import weights_in_text
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.kinds import two_kinds
 from causalgia.long_text import question_of
@@ -60,45 +60,6 @@ def _weights(value: object) -> bool:
     rows = weights_in_text(value)
     named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
     return named and all(_zero_sum(row) for row in rows.values())
-
-
-def weights_in_text(value: Any) -> Any:
-    """Return contrasts of which some are text over arms as weights by name; anything else as it is.
-
-    Raises
-    ------
-    DesignError
-        If a text is no weighted sum of arms, or stands for all pairs of arms that are not known here.
-
-    Examples
-    --------
-    >>> weights_in_text("GATA1 - (mutant + scrambled) / 2")
-    {'GATA1 - (mutant + scrambled) / 2': {'GATA1': 1.0, 'mutant': -0.5, 'scrambled': -0.5}}
-    """
-    texts = [value] if isinstance(value, str) else value
-    if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
-        value = {as_name(text): text for text in texts}
-    if not isinstance(value, Mapping):
-        return value
-    return {name: _in_text(row) if isinstance(row, str) else row for name, row in value.items()}
-
-
-def _in_text(text: str) -> dict[str, float]:
-    if text in KEYWORDS:
-        raise DesignError(
-            f"Analysis: contrasts={quoted(text)} takes all arms, and an analysis does not know them; name the "
-            f"contrasts, or "
-            f"give cg.contrast(outcomes, contrasts={quoted(text)})"
-        )
-    try:
-        found = read_hypothesis(text, names_in(text), of="arm")
-    except ContrastError as error:
-        raise DesignError(f"Analysis: {error}") from error
-    if found.constant:
-        raise DesignError(
-            f"Analysis: contrast {quoted(text)}: arms are compared with each other; its right side is to be 0"
-        )
-    return found.terms
 
 
 def _zero_sum(row: object) -> bool:

@@ -16,12 +16,12 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from causalgia.errors import ContrastError, quoted
+from causalgia.errors import ContrastError, DesignError, quoted
 
 Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")
@@ -328,3 +328,42 @@ class _Reader:
         raise ContrastError(
             f"{_noun(self.of)} {quoted(self.text[:200])}: {quoted(name)} is no {self.of}{hint} There are {listed}{more}"
         )
+
+
+def weights_in_text(value: Any) -> Any:
+    """Return contrasts of which some are text over arms as weights by name; anything else as it is.
+
+    Raises
+    ------
+    DesignError
+        If a text is no weighted sum of arms, or stands for all pairs of arms that are not known here.
+
+    Examples
+    --------
+    >>> weights_in_text("GATA1 - (mutant + scrambled) / 2")
+    {'GATA1 - (mutant + scrambled) / 2': {'GATA1': 1.0, 'mutant': -0.5, 'scrambled': -0.5}}
+    """
+    texts = [value] if isinstance(value, str) else value
+    if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
+        value = {as_name(text): text for text in texts}
+    if not isinstance(value, Mapping):
+        return value
+    return {name: _in_text(row) if isinstance(row, str) else row for name, row in value.items()}
+
+
+def _in_text(text: str) -> dict[str, float]:
+    if text in KEYWORDS:
+        raise DesignError(
+            f"Analysis: contrasts={quoted(text)} takes all arms, and an analysis does not know them; name the "
+            f"contrasts, or "
+            f"give cg.contrast(outcomes, contrasts={quoted(text)})"
+        )
+    try:
+        found = read_hypothesis(text, names_in(text), of="arm")
+    except ContrastError as error:
+        raise DesignError(f"Analysis: {error}") from error
+    if found.constant:
+        raise DesignError(
+            f"Analysis: contrast {quoted(text)}: arms are compared with each other; its right side is to be 0"
+        )
+    return found.terms
