@@ -23,7 +23,7 @@ from causalgia.mpra import library
 from causalgia.trial_file import TrialSpec, read_analysis, read_library_spec, read_spec, starter
 from causalgia.trial_file.allowed_keys import ARM_VERBS, PLACEBOS, PREDICTOR, TOP, _arm_keys
 from causalgia.trial_file.library_table import MPRA
-from causalgia.trial_file.predictor_table import PredictorSpec
+from causalgia.trial_file.trial_spec import PredictorSpec
 
 MINIMAL = """
 n_units = 20

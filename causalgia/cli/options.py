@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from causalgia.experiments import Experiment
     from causalgia.predict import Predictor
     from causalgia.trial_file import TrialSpec
-    from causalgia.trial_file.predictor_table import PredictorSpec
+    from causalgia.trial_file.trial_spec import PredictorSpec
 
 
 def analysis_of(folder: Path, outcomes: xr.Dataset) -> Analysis:
@@ -161,7 +161,7 @@ def predictor_of(spec: TrialSpec, spec_file: Path, device: str | None) -> Predic
 
 def _on_device(asked: PredictorSpec, device: str | None) -> PredictorSpec:
     """Return the predictor that the file asks for, on the device that the command line asks for."""
-    from causalgia.trial_file.predictor_table import check_device
+    from causalgia.trial_file.trial_spec import check_device
 
     if device is None:
         return asked

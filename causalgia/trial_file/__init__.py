@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from causalgia.trial_file._starter import beginning, beside, settings_of, starter, toml_value
     from causalgia.trial_file.experiment_table import ExperimentSpec
     from causalgia.trial_file.library_table import LibrarySpec, library_options
-    from causalgia.trial_file.predictor_table import PredictorSpec, check_device
     from causalgia.trial_file.trial_spec import (
+        PredictorSpec,
         TrialSpec,
+        check_device,
         is_of_experiment,
         parse_spec,
         read_analysis,
