@@ -243,7 +243,7 @@ def _of_tasks(
     from causalgia.verdicts.rope import of_tasks
 
     effects, estimates = None if effects is None else of_tasks(effects, tasks), of_tasks(estimates, tasks)
-    posterior, exact = None, _exact(estimates)
+    posterior, exact = None, _has_no_spread(estimates)
     if asked.error == "auto" and watched_by_sequence(kept, estimates):
         by_tests = _decided(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
         return None, by_sequence(by_tests, kept)
@@ -278,7 +278,7 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]
     """
     if analysis.error == "auto" and float(estimates.attrs.get("null_value", 0.0)) != 0:
         return "bh", ""
-    counted = ~_exact(estimates) & ~placebo_words(estimates)
+    counted = ~_has_no_spread(estimates) & ~placebo_words(estimates)
     codes = family_codes(estimates, None if analysis.families == "all" else analysis.families)
     n = int(np.bincount(codes, weights=counted).min()) if len(codes) else 0
     if analysis.decides_by(n) != "local":
@@ -460,11 +460,11 @@ def _decided(
     if effects is not None and analysis.error == "bootstrap_t":
         return decide(effects, **how)
     if posterior is None and analysis.error not in BY_TESTS:
-        estimates, how["error"] = _points(estimates), "local"
+        estimates, how["error"] = _pooled_over_predictors(estimates), "local"
     return decide(estimates if posterior is None else posterior, **how)
 
 
-def _exact(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
+def _has_no_spread(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return which contrasts have no spread in some task, (contrast,), in any of several predictors."""
     if "se" not in estimates:
         return np.zeros(estimates.sizes["contrast"], bool)
@@ -473,7 +473,7 @@ def _exact(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
     return np.asarray(still.any("task").to_numpy())
 
 
-def _points(estimates: xr.Dataset) -> xr.Dataset:
+def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     """Return estimates that no posterior shrinks; of several predictors their mean, which their spread adds to."""
     from causalgia.posterior.engine_input import pooled
 
@@ -496,7 +496,11 @@ def _with_exact(
 
     rope = _region_by_task(decisions) if is_of_placebos(analysis.rope) else analysis.region
     points = decide(
-        _points(estimates.isel(contrast=exact)), rope=rope, level=analysis.level, error="local", rare=analysis.rare
+        _pooled_over_predictors(estimates.isel(contrast=exact)),
+        rope=rope,
+        level=analysis.level,
+        error="local",
+        rare=analysis.rare,
     )
     words = ("contrast", placebo_words(estimates)[exact])
     points = points.assign(raw=points["ace"]).assign_coords(placebo_word=words)

@@ -108,13 +108,13 @@ def confirm(
     (['untreated', 'GC'], 'fresh units, drawn independently; selected from the trial ...: GC')
     """
     require_dataset(screen, "outcomes")
-    whole = kept_design(screen) if design is None else _checked(design, screen)
+    whole = kept_design(screen) if design is None else _check_screen(design, screen)
     _check_predictor(screen, predictor, other_predictor)
     analysis = (kept_analysis(screen) or Analysis()).asking(whole.asked)
-    names = _names(select)
-    arms = _arms(whole, analysis, names)
+    names = _selected_names(select)
+    arms = _arms_to_confirm(whole, analysis, names)
     null, units = _fresh(whole)
-    again = _design(whole, null, arms, n_units)
+    again = _confirmation_design(whole, null, arms, n_units)
     kept = _analysis(analysis, _judges(again, analysis, names), of_parents=units == SAME and _two_a_parent(again))
     outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=kept, client=client)
     said = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
@@ -122,7 +122,7 @@ def confirm(
     return outcomes.assign_attrs(confirms=said, rng=seed)
 
 
-def _checked(design: object, screen: xr.Dataset) -> Design:
+def _check_screen(design: object, screen: xr.Dataset) -> Design:
     if not isinstance(design, Design):
         raise DesignError(f"design={quoted(design)} is no cg.Design; give the one that the screen was run with")
     if design.fingerprint != screen.attrs.get("design_fingerprint", design.fingerprint):
@@ -144,7 +144,7 @@ def _check_predictor(screen: xr.Dataset, predictor: object, other: bool) -> None
         )
 
 
-def _names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
+def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
     """Return the names that were selected, each once."""
     if isinstance(select, xr.Dataset):
         return _directional(select)
@@ -164,7 +164,7 @@ def _directional(decisions: xr.Dataset) -> list[str]:
     return [str(name) for name in decisions["contrast"].to_numpy()[directional]]
 
 
-def _arms(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
+def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
     """Return the arms of the selected contrasts and the controls of the screen, in the screen's order."""
     contrasts = analysis.weights_by_contrast
     known = [*design.arm_names, *contrasts]
@@ -217,7 +217,7 @@ def _fresh(design: Design) -> tuple[NullModel, str]:
     return design.null, SAME if isinstance(design.null, FromParents) else INDEPENDENT
 
 
-def _design(design: Design, null: NullModel, arms: list[str], n_units: int | None) -> Design:
+def _confirmation_design(design: Design, null: NullModel, arms: list[str], n_units: int | None) -> Design:
     most = null.available if isinstance(null, Genomic) else design.n_units
     kept = [arm for arm in design.named_arms if arm.name in arms]
     if design.blocks not in (None, "parent"):

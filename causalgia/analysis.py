@@ -56,13 +56,13 @@ InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | s
 _OF_EVERY_ARM = ("arm", "kind", "random")
 
 
-def _weights(value: object) -> bool:
+def _are_contrasts(value: object) -> bool:
     rows = weights_in_text(value)
     named = isinstance(rows, dict) and bool(rows) and all(str(name).strip() for name in rows)
-    return named and all(_zero_sum(row) for row in rows.values())
+    return named and all(_sums_to_zero(row) for row in rows.values())
 
 
-def _zero_sum(row: object) -> bool:
+def _sums_to_zero(row: object) -> bool:
     if not isinstance(row, dict) or not all(map(is_number, row.values())):
         return False
     size = sum(map(abs, row.values()))
@@ -73,17 +73,17 @@ def _is_rare(value: object) -> bool:
     return value in ("auto", "none") if isinstance(value, str) else is_share(value)
 
 
-def _factors(value: object) -> bool:
+def _are_factors(value: object) -> bool:
     return isinstance(value, list) and are_texts(value) and len(set(value)) == len(value) >= 2
 
 
 ANALYSIS: Keys = {
     "control": NAME,
     "contrasts": (
-        _weights,
+        _are_contrasts,
         "tables of arm = weight, or text such as 'A - B', each with a name and finite weights that sum to 0",
     ),
-    "interaction": (_factors, "a list of two or more different factors"),
+    "interaction": (_are_factors, "a list of two or more different factors"),
     "scale": one_of(*SCALES),
     "cluster": (is_text, '"auto", "none", or the name of a coordinate of the units, such as "parent"'),
     "block": NAME,
@@ -192,7 +192,7 @@ class Analysis:
     prior: Prior | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        plain = {field.name: _plain(field.name, getattr(self, field.name)) for field in fields(self)}
+        plain = {field.name: _as_toml(field.name, getattr(self, field.name)) for field in fields(self)}
         said = {name: value for name, value in plain.items() if value is not None}
         check_table(said, "Analysis", ANALYSIS)
         asked = [key for key in ("control", "contrasts", "interaction") if key in said]
@@ -268,14 +268,14 @@ class Analysis:
             If one is lacking; names the nearest.
         """
         if self.control is not None:
-            _among(self.control, arms, "[analysis]: control =", "arm")
+            _check_known(self.control, arms, "[analysis]: control =", "arm")
         for name, weights in self.weights_by_contrast.items():
             for arm in weights:
-                _among(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
+                _check_known(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
         for factor in self.interaction or ():
-            _among(factor, factors, "[analysis]: interaction names", "factor")
+            _check_known(factor, factors, "[analysis]: interaction names", "factor")
         if self.families not in (None, "all", *_OF_EVERY_ARM):
-            _among(str(self.families), factors, "[analysis]: families =", "factor")
+            _check_known(str(self.families), factors, "[analysis]: families =", "factor")
         self._check_units(units)
         self._check_rope(words, tasks)
 
@@ -284,7 +284,7 @@ class Analysis:
         named += [] if self.cluster in ("auto", "none", None) else [("cluster =", self.cluster)]
         named += [] if self.block is None else [("block =", self.block)]
         for said, name in named if units is not None else []:
-            _among(name, units or (), f"[analysis]: {said}", "coordinate of the units")
+            _check_known(name, units or (), f"[analysis]: {said}", "coordinate of the units")
 
     def _check_rope(self, words: Sequence[str] | None, tasks: Sequence[str] | None) -> None:
         n = None if words is None else self._n_words(set(words))
@@ -294,10 +294,10 @@ class Analysis:
                 f"words, and there are {n}; add arms with cg.placebos(pattern, at=, n={LEAST_PLACEBO_WORDS}) or "
                 "[placebos]"
             )
-        if tasks is None or not _by_task(self.rope):
+        if tasks is None or not _is_by_task(self.rope):
             return
         for task in self.region:
-            _among(task, tasks, "[analysis.rope]: names", "task")
+            _check_known(task, tasks, "[analysis.rope]: names", "task")
         for task in tasks:
             if task not in self.region:
                 raise DesignError(
@@ -370,7 +370,7 @@ class Analysis:
     @property
     def region(self) -> Any:
         """The ROPE as `causalgia.decide` takes it: a mapping where it is given for each task."""
-        return dict(self.rope) if _by_task(self.rope) else self.rope  # type: ignore[arg-type]  # pairs, as just seen
+        return dict(self.rope) if _is_by_task(self.rope) else self.rope  # type: ignore[arg-type]  # pairs, as just seen
 
     @property
     def fingerprint(self) -> str:
@@ -390,7 +390,7 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults as TOML-ready data."""
-        return {field.name: _plain(field.name, value) for field, value in self._said()}
+        return {field.name: _as_toml(field.name, value) for field, value in self._said()}
 
     def to_json(self) -> str:
         """Return `to_dict` as one line of JSON, as it is kept with the outcomes."""
@@ -492,51 +492,56 @@ def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
     {'exploratory': 'control'}
     """
     kept = kept_in(attrs)
-    other = [name for name, value in asked.items() if _meant(name, getattr(kept, name)) != _meant(name, value)]
+    other = [
+        name for name, value in asked.items() if _normalized(name, getattr(kept, name)) != _normalized(name, value)
+    ]
     known = [name for name in str(attrs.get("exploratory", "")).split(", ") if name]
     marked = dict.fromkeys([*known, *(other if kept != Analysis() else [])])
     return {"exploratory": ", ".join(marked)} if marked else {}
 
 
-def _meant(name: str, value: Any) -> Any:
+def _normalized(name: str, value: Any) -> Any:
     """Return what the value of a field asks, whichever way it is written: rows in any order, a default as nothing."""
-    frozen = _frozen(name, _plain(name, value))
+    frozen = _frozen(name, _as_toml(name, value))
     if name == "contrasts":
         return {contrast: {arm: w for arm, w in row if w} for contrast, row in frozen or ()}
     if name in ("interaction", "covariates"):
         return frozenset(frozen or ())
-    if name == "rope" and _by_task(frozen):
+    if name == "rope" and _is_by_task(frozen):
         return dict(frozen)
     return None if name == "prior" and frozen == Prior() else frozen
 
 
-def _plain(name: str, value: Any) -> Any:
+def _as_toml(name: str, value: Any) -> Any:
     """Return a value as TOML has it: lists, tables, Python's own numbers."""
     if name in ("cluster", "rare") and value is None:
         return "none"
     if value is None:
         return None
     if name == "contrasts":
-        return _plain_contrasts(value)
+        return _contrasts_as_toml(value)
     if name == "prior":
         return value.to_dict() if isinstance(value, Prior) else value
-    if name == "rope" and (isinstance(value, Mapping) or _by_task(value)):
-        return {str(task): _plain("", ends) for task, ends in dict(value).items()}
+    if name == "rope" and (isinstance(value, Mapping) or _is_by_task(value)):
+        return {str(task): _as_toml("", ends) for task, ends in dict(value).items()}
     if name in ("interaction", "covariates") and isinstance(value, str):
         return [value]
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
-        return [_number(item) for item in value]
-    return _number(value)
+        return [_as_python_number(item) for item in value]
+    return _as_python_number(value)
 
 
-def _number(value: Any) -> Any:
+def _as_python_number(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _plain_contrasts(value: Any) -> Any:
+def _contrasts_as_toml(value: Any) -> Any:
     value = weights_in_text(value)
     try:
-        rows = {str(name): {str(arm): _number(w) for arm, w in dict(row).items()} for name, row in dict(value).items()}
+        rows = {
+            str(name): {str(arm): _as_python_number(w) for arm, w in dict(row).items()}
+            for name, row in dict(value).items()
+        }
     except (TypeError, ValueError):
         return value
     if len(rows) < len(dict(value)):
@@ -551,7 +556,7 @@ def _frozen(name: str, value: Any) -> Any:
     if name == "contrasts":
         return tuple((k, tuple((arm, float(w)) for arm, w in row.items())) for k, row in value.items())
     if name == "prior":
-        return _prior(value)
+        return _read_prior(value)
     if name in ("level", "ci_prob") or (name == "rare" and not isinstance(value, str)):
         return float(value)
     if name == "rope":
@@ -559,7 +564,7 @@ def _frozen(name: str, value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _by_task(rope: object) -> bool:
+def _is_by_task(rope: object) -> bool:
     return isinstance(rope, tuple) and bool(rope) and all(isinstance(x, tuple) and len(x) == 2 for x in rope)
 
 
@@ -571,14 +576,14 @@ def _frozen_rope(plain: Any) -> Any:
     return plain if isinstance(plain, str) else 0
 
 
-def _prior(plain: Mapping[str, Any]) -> Prior:
+def _read_prior(plain: Mapping[str, Any]) -> Prior:
     try:
         return Prior.from_dict(plain)
     except InferenceError as error:
         raise DesignError(f"Analysis: prior: {error}") from error
 
 
-def _among(name: str, known: Sequence[str], place: str, what: str) -> None:
+def _check_known(name: str, known: Sequence[str], place: str, what: str) -> None:
     if name not in known:
         listed = ", ".join(f"'{name}'" for name in known[:12]) + (", ..." if len(known) > 12 else "") or "none"
         a, noun = "an" if what[0] in "aeiou" else "a", what.split()[0]

@@ -28,17 +28,17 @@ def are_texts(value: object) -> bool:
 
 def is_number(value: object) -> bool:
     """Return whether a value is a finite number."""
-    return is_whole(value) or (isinstance(value, float) and math.isfinite(value))
+    return is_int64(value) or (isinstance(value, float) and math.isfinite(value))
 
 
-def is_whole(value: object) -> bool:
+def is_int64(value: object) -> bool:
     """Return whether a value is a whole number of 64 bits."""
     return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def is_count(value: object) -> bool:
     """Return whether a value is a whole number of at least 1."""
-    return is_whole(value) and value >= 1  # type: ignore[operator]
+    return is_int64(value) and value >= 1  # type: ignore[operator]
 
 
 def is_share(value: object) -> bool:
@@ -77,7 +77,7 @@ def check_table(plain: object, place: str, keys: Keys) -> Table:
     """
     if not isinstance(plain, dict):
         raise DesignError(f"{place}: {quoted(plain)} is not a table; write it as {place} followed by lines key = value")
-    refuse_unknown(plain, place, keys)
+    check_keys(plain, place, keys)
     for key, value in plain.items():
         check_value(value, keys, key, said=f"{place}{': ' if place else ''}{key}")
     return dict(plain)
@@ -90,7 +90,7 @@ def check_value(value: object, keys: Keys, key: str, *, said: str) -> None:
         raise DesignError(f"{said} = {shown(value)} must be {words}")
 
 
-def require(table: Table, key: str, what: str) -> None:
+def check_key(table: Table, key: str, what: str) -> None:
     """Raise DesignError where a table lacks a key."""
     if key not in table:
         raise DesignError(f"{what} needs {quoted(key)}; it has {', '.join(table) or 'nothing'}")
@@ -102,7 +102,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def refuse_unknown(plain: Table, place: str, known: Iterable[str]) -> None:
+def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:
     """Raise DesignError where a table has a key that is not known."""
     names = list(known)
     for key in plain:

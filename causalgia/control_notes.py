@@ -158,7 +158,7 @@ def notes_of_controls(contrasts: Mapping[str, Mapping[str, float]], edits: Edits
     "'GATA' and its control 'scrambled' differ in place (at 20 against 8"
     """
     found: dict[str, list[str]] = {cure: [] for cure in _LOOKS}
-    for treated, control in dict.fromkeys(_pairs(contrasts, edits)):
+    for treated, control in dict.fromkeys(_compared_arms(contrasts, edits)):
         for cure, what in _differences(treated, control, edits).items():
             found[cure].append(what)
     return [f"{some_of(what)}; {cure}" for cure, what in found.items() if what]
@@ -170,7 +170,7 @@ def some_of(found: list[str], things: str = "contrasts") -> str:
     return "; ".join(found[:_NAMED]) + more
 
 
-def _pairs(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> Iterator[tuple[str, str]]:
+def _compared_arms(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> Iterator[tuple[str, str]]:
     """Give the treated arm and the control of every pair that contrasts with one arm of a sign compare."""
     left = _MOST_COMPARED
     for weights in contrasts.values():
@@ -195,7 +195,9 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
         _SAME_BASES: f"{who} differ in {what}" if (what := _other_sites(one, other)) else "",
         _OWN_WORD: f"the control '{control}' of '{treated}' {what}" if (what := _other_word(one, other)) else "",
         _OWN_BASES: f"{who} differ in composition ({what})" if (what := _composition(one, other)) else "",
-        _ORIENTATION: f"{who} write reverse complements ({what})" if (what := _turned(one, other)) else "",
+        _ORIENTATION: f"{who} write reverse complements ({what})"
+        if (what := _reverse_complement_note(one, other))
+        else "",
     }
     return {cure: what for cure, what in found.items() if what}
 
@@ -228,13 +230,15 @@ def _other_sites(one: list[Edit], other: list[Edit]) -> str:
     if here is None or there is None:
         return ""
     (starts, widths), (starts_, widths_) = here, there
-    places = f"at {_listed(starts)} against {_listed(starts_)}"
+    places = f"at {_first_numbers(starts)} against {_first_numbers(starts_)}"
     found = {}
     if len(starts) != len(starts_):
         found["number of sites"] = f"{len(starts)} against {len(starts_)}, {places}"
     else:
         found["place"] = places if starts != starts_ else ""
-        found["length"] = f"{_listed(widths)} bases against {_listed(widths_)}" if widths != widths_ else ""
+        found["length"] = (
+            f"{_first_numbers(widths)} bases against {_first_numbers(widths_)}" if widths != widths_ else ""
+        )
     if grown:
         found["length of the sequence"] = f"{abs(grown)} bases {'longer' if grown > 0 else 'shorter'}"
     found = {kind: what for kind, what in found.items() if what}
@@ -261,7 +265,7 @@ def _sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
     return starts, widths
 
 
-def _listed(numbers: list[int]) -> str:
+def _first_numbers(numbers: list[int]) -> str:
     """Return numbers as text, the first of many."""
     if len(numbers) > _PLACES:
         return f"{', '.join(map(str, numbers[:_PLACES]))} and {len(numbers) - _PLACES} more"
@@ -306,10 +310,10 @@ def _composition(one: list[Edit], other: list[Edit]) -> str:
     """Say by how much the composition of words differs, where more than two bases are substituted."""
     if not all(edit.letters and not edit.is_placebo for edit in [*one, *other]):
         return ""
-    here, there = _in_order(one), _in_order(other)
+    here, there = _letters_by_site(one), _letters_by_site(other)
     if len(here) == len(there) and sum(a != b for a, b in zip(here, there, strict=True)) <= _SUBSTITUTED:
         return ""
-    shares, others = _shares(one), _shares(other)
+    shares, others = _base_shares(one), _base_shares(other)
     gc, gc_ = shares[1] + shares[2], others[1] + others[2]
     if abs(gc - gc_) > _GC:
         return f"GC {gc:.2f} against {gc_:.2f}"
@@ -320,11 +324,11 @@ def _composition(one: list[Edit], other: list[Edit]) -> str:
     return f"{_as_shares(shares)} against {_as_shares(others)}"
 
 
-def _in_order(edits: list[Edit]) -> str:
+def _letters_by_site(edits: list[Edit]) -> str:
     return "".join(edit.letters for edit in sorted(edits, key=lambda edit: edit.sites or ()))
 
 
-def _shares(edits: list[Edit]) -> list[float]:
+def _base_shares(edits: list[Edit]) -> list[float]:
     """Return the share of A, C, G and T in what is written."""
     counts = [sum(of_base) for of_base in zip(*(edit.bases for edit in edits), strict=True)]
     return [count / sum(counts) for count in counts]
@@ -339,7 +343,7 @@ def _as_shares(shares: list[float]) -> str:
     return " ".join(f"{base} {share:.2f}" for base, share in zip(_BASES, shares, strict=True) if share)
 
 
-def _turned(one: list[Edit], other: list[Edit]) -> str:
+def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:
     """Say which words are reverse complements of each other, each arm writing one."""
     if len(one) != 1 or len(other) != 1 or one[0].one_strand or not (_is_fixed(one[0]) and _is_fixed(other[0])):
         return ""

@@ -98,7 +98,7 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
         )
     if not any(found.terms.values()):
         what = f"every {of} in it cancels" if found.terms else f"it names no {of}"
-        raise ContrastError(f"{_noun(of)} {quoted(text)}: {what}; for example {quoted(_example(names))}")
+        raise ContrastError(f"{_noun(of)} {quoted(text)}: {what}; for example {quoted(_example_hypothesis(names))}")
     return Linear({name: value for name, value in found.terms.items() if value}, found.constant)
 
 
@@ -206,7 +206,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
     return f"; did you mean {', '.join(map(quoted, near))}?" if near else ""
 
 
-def _example(names: Sequence[str]) -> str:
+def _example_hypothesis(names: Sequence[str]) -> str:
     shown = [backticked(name) for name in names[:2]] or ["A", "B"]
     return f"{shown[0]} - {shown[1]} = 0" if len(shown) > 1 else f"{shown[0]} = 0"
 
@@ -241,7 +241,7 @@ class _Reader:
 
     def _error(self, what: str) -> ContrastError:
         return ContrastError(
-            f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; for example {quoted(_example(self.names))}, names "
+            f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; for example {quoted(_example_hypothesis(self.names))}, names "
             "with spaces or signs in backticks"
         )
 

@@ -118,7 +118,7 @@ def read_bytes(
             data = file.read(size)
             if len(data) != size or os.fstat(file.fileno()).st_size != size:
                 raise error(f"{path}: {CHANGED}")
-        return _unpacked(data, path, error, most) if unpack and data.startswith(_GZIP) else data
+        return _gunzip(data, path, error, most) if unpack and data.startswith(_GZIP) else data
     except MemoryError as reason:
         raise error(f"{path}: does not fit into the memory that is free; split the file") from reason
 
@@ -250,7 +250,7 @@ def inflate(data: bytes, error: type[CausalgiaError], *, source: str) -> bytes:
     return text
 
 
-def _unpacked(data: bytes, path: str | PathLike[str], error: type[CausalgiaError], most: int) -> bytes:
+def _gunzip(data: bytes, path: str | PathLike[str], error: type[CausalgiaError], most: int) -> bytes:
     limit, size, blocks = min(most, max(_FREE, _RATIO * len(data))), 0, []
     try:
         with GzipFile(fileobj=BytesIO(data)) as file:

@@ -56,7 +56,7 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
 
     def get(name: str) -> Any:
         if name.startswith("__") or name not in homes():
-            raise AttributeError(f"module {package!r} has no attribute {name!r}{_meant(name, names())}")
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{_suggestion(name, names())}")
         home = homes()[name]
         if home == package:
             return importlib.import_module(f"{package}.{name}")
@@ -71,7 +71,7 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
     return get, names
 
 
-def _meant(name: str, known: list[str]) -> str:
+def _suggestion(name: str, known: list[str]) -> str:
     if name.startswith("_"):
         return ""
     from difflib import get_close_matches

@@ -32,7 +32,7 @@ _ROOM = 2**30
 _REFUSED = 3
 
 
-def write(path: Path, fill: Callable[[Path], object]) -> Path:
+def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
     """Write a netCDF file beside its place, end it with its checksum, and move it there: whole or not at all.
 
     Parameters
@@ -68,13 +68,13 @@ def write(path: Path, fill: Callable[[Path], object]) -> Path:
     return path
 
 
-def read(path: Path) -> xr.Dataset:
-    """Read a Dataset into memory, after `check`; times are not decoded.
+def read_netcdf(path: Path) -> xr.Dataset:
+    """Read a Dataset into memory, after `check_file`; times are not decoded.
 
     Raises
     ------
     OutcomesError
-        As `check`; or if it is no netCDF file.
+        As `check_file`; or if it is no netCDF file.
 
     Examples
     --------
@@ -89,22 +89,22 @@ def read(path: Path) -> xr.Dataset:
     ...
     causalgia.errors.OutcomesError: ...x.nc: damaged: its bytes are not those that were written; make it anew
     """
-    check(path)
+    check_file(path)
     with _as_damage(path):
         return xr.load_dataset(path, engine="h5netcdf", decode_times=False)
 
 
 def read_tree(path: Path) -> xr.DataTree:
-    """Read a tree of Datasets into memory, as `read` does one."""
-    check(path)
+    """Read a tree of Datasets into memory, as `read_netcdf` does one."""
+    check_file(path)
     with _as_damage(path):
         return xr.load_datatree(path, engine="h5netcdf", decode_times=False)
 
 
-def check(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Refuse a file that HDF5 should not see.
 
-    A file that `write` wrote is held against the checksum at its end. Any other is first read by a child process that
+    A file that `write_netcdf` wrote is held against the checksum at its end. Any other is first read by a child process that
     may take ten seconds of processor time and a second for each 10 MB, and memory for what the file declares; which is
     at most 256 MiB or 1,100 times its size, more than any compression gives.
 
@@ -127,7 +127,7 @@ def check(path: Path) -> None:
 
 
 def try_out(path: Path) -> None:
-    """Read a file as `read` and `read_tree` do, in a process that may end for it: it gives memory and time a limit."""
+    """Read a file as `read_netcdf` and `read_tree` do, in a process that may end for it: it gives memory and time a limit."""
     _allow_time(_seconds(path.stat().st_size))
     _allow_memory(_ROOM)
     _allow_memory(_ROOM + 2 * _declared(path))

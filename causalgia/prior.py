@@ -56,7 +56,7 @@ class Prior:
 
     def __post_init__(self) -> None:
         for name in ("mu_sd", "tau_scale"):
-            object.__setattr__(self, name, _positive(name, getattr(self, name)))
+            object.__setattr__(self, name, _as_scale(name, getattr(self, name)))
         if self.tau not in TAUS:
             raise InferenceError(f"Prior: tau={quoted(self.tau)} is none of {', '.join(TAUS)}")
         if np.isinf(self.tau_scale) and self.tau != "uniform":
@@ -84,7 +84,7 @@ class Prior:
         return cls(**plain)
 
 
-def _positive(name: str, value: object) -> float:
+def _as_scale(name: str, value: object) -> float:
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     number = number and not (isinstance(value, int) and value >= 2**63)
     if not number or not float(value) > 0:  # type: ignore[arg-type]  # a number, as just seen

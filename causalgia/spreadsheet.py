@@ -47,7 +47,7 @@ def of_cell(text: str) -> str:
     ('\u202e', 'C:\\x41')
     """
     plain = text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
-    return _ESCAPE.sub(_meant, plain)
+    return _ESCAPE.sub(_unescaped_character, plain)
 
 
 def of_column(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -61,7 +61,7 @@ def _escape(code: int) -> str:
     return rf"\x{code:02x}" if code < 2**8 else rf"\u{code:04x}" if code < 2**16 else rf"\U{code:08x}"
 
 
-def _meant(found: re.Match[str]) -> str:
+def _unescaped_character(found: re.Match[str]) -> str:
     """Return the character of an escape, or the escape where `as_cell` would have left the character as it is."""
     code = int(found[0][2:], 16)
     letter = chr(code) if code < 0x110000 else " "

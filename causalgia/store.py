@@ -42,8 +42,8 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """
     target = Path(path)
     _refuse_attrs(dataset, target)
-    plain = dataset.rename({name: quote(str(name), safe="") for name in _names(dataset)})
-    return netcdf.write(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
+    plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
+    return netcdf.write_netcdf(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
 
 
 def load(path: str | Path, kind: Kind) -> xr.Dataset:
@@ -66,14 +66,14 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
     """
     source = Path(path)
     try:
-        read = netcdf.read(source)
+        read = netcdf.read_netcdf(source)
     except OutcomesError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
         msg = f"{source}: no such file; causalgia.store.save writes it, as does `causalgia run`"
         raise OutcomesError(msg) from error
-    read = read.rename({name: unquote(str(name)) for name in _names(read)})
-    read.attrs = {name: _plain(value) for name, value in read.attrs.items()}
+    read = read.rename({name: unquote(str(name)) for name in _all_names(read)})
+    read.attrs = {name: _as_python(value) for name, value in read.attrs.items()}
     read = read.assign_coords({name: _as_text(read[name]) for name in read.coords if read[name].dtype.kind == "O"})
     try:
         return validate(read, kind)
@@ -81,7 +81,7 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
         raise OutcomesError(f"{source}: {error}") from error
 
 
-def _names(dataset: xr.Dataset) -> list[Any]:
+def _all_names(dataset: xr.Dataset) -> list[Any]:
     return list({*dataset.variables, *dataset.dims})
 
 
@@ -94,7 +94,7 @@ def _refuse_attrs(dataset: xr.Dataset, target: Path) -> None:
             )
 
 
-def _plain(value: object) -> object:
+def _as_python(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 

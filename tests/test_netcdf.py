@@ -154,9 +154,9 @@ def test_files_that_reach_into_others_are_refused(foreign, tmp_path, change, sea
         change(file, tmp_path)
     path = foreign
     if sealed:  # a checksum is no sign of good will
-        path = netcdf.write(tmp_path / "sealed.nc", lambda place: shutil.copy(foreign, place))
+        path = netcdf.write_netcdf(tmp_path / "sealed.nc", lambda place: shutil.copy(foreign, place))
     with pytest.raises(OutcomesError, match=REACHING[change]):
-        netcdf.read(path)
+        netcdf.read_netcdf(path)
     with pytest.raises(OutcomesError, match=REACHING[change]):
         netcdf.read_tree(path)
 
@@ -164,7 +164,7 @@ def test_files_that_reach_into_others_are_refused(foreign, tmp_path, change, sea
 def test_draws_are_written_under_a_checksum(tmp_path, monkeypatch):
     monkeypatch.setattr(netcdf, "_try_in_child", None)
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"mu": ("draw", [1.0, 2.0])})})
-    path = netcdf.write(tmp_path / "posterior.nc", tree.to_netcdf)
+    path = netcdf.write_netcdf(tmp_path / "posterior.nc", tree.to_netcdf)
     assert netcdf.read_tree(path).identical(tree)
     path.write_bytes(path.read_bytes()[:-100])
     monkeypatch.undo()

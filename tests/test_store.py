@@ -169,5 +169,5 @@ def test_a_path_where_no_file_can_be_is_a_typed_error(tmp_path, monkeypatch, nam
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutcomesError, match=r"cannot be written|no name of a file"):
-        netcdf.write(Path(name), lambda place: place.write_bytes(b""))
+        netcdf.write_netcdf(Path(name), lambda place: place.write_bytes(b""))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -24,6 +24,7 @@ from causalgia.cli.folder import (
     Kept,
     SameAnswers,
     Stored,
+    check_folder_free,
     check_link,
     check_usable,
     drop,
@@ -35,7 +36,6 @@ from causalgia.cli.folder import (
     made,
     output_folder,
     refuse,
-    refuse_taken,
     run_into,
     write,
     write_outcomes,
@@ -46,13 +46,13 @@ from causalgia.cli.options import (
     Dask,
     Workers,
     analysis_of,
-    chosen,
     client_of,
     experiment_of,
     predictor_of,
     rope_of,
     seed_of,
     share_of,
+    with_options,
 )
 from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import echo, print_answers, print_sentences, print_written
@@ -157,7 +157,7 @@ def demo(
     from causalgia.trial_file import parse_spec, starter
     from causalgia.zoo import oracle
 
-    refuse_taken(out, force=force or is_ours(out / SPEC, _DEMO))
+    check_folder_free(out, force=force or is_ours(out / SPEC, _DEMO))
     spec = parse_spec(starter(), folder=out)
     spec = replace(spec, name=_DEMO, rng=rng, design=replace(spec.design, n_units=n_units))
     predictor = oracle(str(spec.predictor.zoo))
@@ -315,7 +315,7 @@ def estimate(
     outcomes = kept_in(folder)
     check_usable(folder)
     given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
-    analysis = chosen(analysis_of(folder, outcomes), {**given, "families": families})
+    analysis = with_options(analysis_of(folder, outcomes), {**given, "families": families})
     _, estimates = estimated(outcomes, analysis, rng=seed_of(outcomes, rng))
     estimates = estimates.assign_attrs(said_of(outcomes, analysis))
     drop(folder, DECISIONS, POSTERIOR, *figures(folder))
@@ -359,7 +359,7 @@ def analyze(
     asked = {"rope": rope_of(rope), "law": law, "error": error, "level": level, "control": control}
     asked["rare"] = share_of(rare)
     asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "families": families}
-    analysis, seed = chosen(analysis_of(folder, outcomes), asked), seed_of(outcomes, rng)
+    analysis, seed = with_options(analysis_of(folder, outcomes), asked), seed_of(outcomes, rng)
     experiment = None if control or keep_draws else experiment_of(folder)
     if experiment is not None:
         _answer_again(experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows)
@@ -371,7 +371,7 @@ def analyze(
     store.save(found.estimates, folder / ESTIMATES)
     store.save(found.decisions, folder / DECISIONS)
     if draws is not None:
-        netcdf.write(folder / POSTERIOR, draws.to_netcdf)
+        netcdf.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
     _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows)
     print_written(folder, *written)
     if keep_draws and found.posterior is None:

@@ -32,7 +32,7 @@ STORE = "trial.zarr"
 _MARK = "# Written by `causalgia "
 
 
-def refuse_taken(folder: Path, *, spec_file: Path | None = None, force: bool = False) -> None:
+def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: bool = False) -> None:
     """Refuse a folder where files would be lost; a `trial.toml` is lost unless we wrote it or it is `spec_file`.
 
     Raises
@@ -50,7 +50,7 @@ def refuse_taken(folder: Path, *, spec_file: Path | None = None, force: bool = F
         if path.is_dir():
             raise OutcomesError(f"{path} is a folder; move it away, or choose another --out")
         check_no_pipe(path, OutcomesError)
-        if path.exists() and not force and not (name == SPEC and (is_ours(path) or _same(path, spec_file))):
+        if path.exists() and not force and not (name == SPEC and (is_ours(path) or _is_same_file(path, spec_file))):
             held = "holds outcomes already" if name == OUTCOMES else f"holds another {name} already"
             raise OutcomesError(f"{folder} {held}; choose another --out, or --force to write over it")
 
@@ -71,7 +71,7 @@ def refuse_stored(folder: Path, *, spec_file: Path | None = None) -> None:
     Archive.exists(folder / STORE)
     for name in (OUTCOMES, SPEC):
         path = folder / name
-        if path.exists() and not (name == SPEC and (is_ours(path) or _same(path, spec_file))):
+        if path.exists() and not (name == SPEC and (is_ours(path) or _is_same_file(path, spec_file))):
             raise OutcomesError(f"{path} is there already; choose another --out for a trial with --store")
 
 
@@ -112,7 +112,7 @@ def write_outcomes(
 
 def write_spec(folder: Path, spec: TrialSpec, *, command: str, spec_file: Path | None = None) -> tuple[str, ...]:
     """Write a specification unless it was read from there; return the names of the files that were written."""
-    if _same(folder / SPEC, spec_file):
+    if _is_same_file(folder / SPEC, spec_file):
         return ()
     mark = f"{_MARK}{command}`, which may write over it: keep a file of your own under another name.\n"
     write(folder / SPEC, mark + spec.to_toml())
@@ -261,7 +261,7 @@ def present(folder: Path) -> Path:
     return folder
 
 
-def _same(path: Path, other: Path | None) -> bool:
+def _is_same_file(path: Path, other: Path | None) -> bool:
     return other is not None and path.exists() and path.samefile(other)
 
 
@@ -300,7 +300,7 @@ def refuse(out: Path, spec_file: Path, *, stored: bool, keep: Keep, force: bool,
     if stored:
         refuse_stored(out, spec_file=spec_file)
     else:
-        refuse_taken(out, spec_file=spec_file, force=force)
+        check_folder_free(out, spec_file=spec_file, force=force)
 
 
 def run_into(

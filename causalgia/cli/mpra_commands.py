@@ -14,6 +14,7 @@ from causalgia.cli.mpra_tables import (
     COMPARISON,
     EFFECTS,
     FIT,
+    check_files_free,
     check_one_treatment,
     draw_concordance,
     draw_quality,
@@ -29,7 +30,6 @@ from causalgia.cli.mpra_tables import (
     print_parallel,
     print_verdicts,
     question_of_counts,
-    refuse_taken,
     said_of,
     side_of,
     target_in,
@@ -120,7 +120,7 @@ def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
     from causalgia.trial_file import read_library_spec
 
     spec = read_library_spec(spec_file)
-    refuse_taken(out, force, *FILES)
+    check_files_free(out, force, *FILES)
     with output_folder(out):
         library = mpra.library(spec.design, rng=spec.rng, **spec.options)
         library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
@@ -150,7 +150,7 @@ def predict(
 
     spec = read_spec(spec_file)
     library = mpra.read_library(library_folder)
-    refuse_taken(out, force, OUTCOMES)
+    check_files_free(out, force, OUTCOMES)
     with output_folder(out):
         outcomes = mpra.virtual_trial(library, predictor_of(spec, spec_file, device), flanks=flanks_of(flanks))
         store.save(outcomes.assign_attrs(said_of(spec, library)), out / OUTCOMES)
@@ -315,7 +315,7 @@ def analyze(
     """
     from causalgia import Analysis, adjust, decide, infer, mpra, store
 
-    refuse_taken(out, force, OUTCOMES, FIT, EFFECTS)
+    check_files_free(out, force, OUTCOMES, FIT, EFFECTS)
     with output_folder(out) as folder:
         side = side_of(library_folder)
         counts = mpra.read_counts(counts_file, arms=side, replicates=names_in(replicates))

@@ -228,7 +228,7 @@ def grid(found: xr.Dataset) -> str:
     return str(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
 
 
-def refuse_taken(folder: Path, force: bool, *names: str) -> None:
+def check_files_free(folder: Path, force: bool, *names: str) -> None:
     """Refuse to write over files that are there, and folders that cannot be written into."""
     check_usable(folder)
     for name in names:
@@ -326,7 +326,7 @@ def print_verdicts(decisions: xr.Dataset) -> None:
     print_table(decisions)
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _read_effects_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if not path.exists():
@@ -349,13 +349,13 @@ def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
     from causalgia import netcdf
 
     if not place.is_dir():
-        return _table(place)
+        return _read_effects_table(place)
     if not (place / FIT).is_file():
         raise OutcomesError(
             f"{place} holds no {FIT}: give the folder of the measured trial, which is written by: "
             "causalgia mpra analyze counts.tsv --design LIB --out measured"
         )
-    return netcdf.read(place / FIT)
+    return netcdf.read_netcdf(place / FIT)
 
 
 def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:
@@ -365,7 +365,7 @@ def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataF
     from causalgia.effects import contrast
 
     if not place.is_dir():
-        return _table(place)
+        return _read_effects_table(place)
     outcomes = kept_in(place)
     if control is not None:
         return contrast(outcomes, control=control)

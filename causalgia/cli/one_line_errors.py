@@ -81,7 +81,7 @@ class RopeOfTwo(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if "--rope" in args:
             at = args.index("--rope")
-            if len(args) > at + 2 and all(map(_is_number, args[at + 1 : at + 3])):
+            if len(args) > at + 2 and all(map(_is_number_text, args[at + 1 : at + 3])):
                 args = [*args[:at], f"--rope={args[at + 1]},{args[at + 2]}", *args[at + 3 :]]
         return super().parse_args(ctx, args)
 
@@ -90,7 +90,7 @@ def _first_paragraph(text: str) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
-def _is_number(text: str) -> bool:
+def _is_number_text(text: str) -> bool:
     try:
         float(text)
     except ValueError:

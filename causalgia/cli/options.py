@@ -49,7 +49,7 @@ def experiment_of(folder: Path) -> Experiment | None:
     return design if isinstance(design, Experiment) else None
 
 
-def chosen(analysis: Analysis, given: dict[str, Any]) -> Analysis:
+def with_options(analysis: Analysis, given: dict[str, Any]) -> Analysis:
     """Return the analysis with the options of the command line in the place of what the file says."""
     from causalgia.analysis import ANALYSIS
     from causalgia.checks import check_value

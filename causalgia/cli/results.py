@@ -130,7 +130,7 @@ def open(path: str | os.PathLike[str]) -> Any:
     place = place_of(path)
     with on_disk(place):
         if place.is_file():
-            raise StoreError(f"{place} is a file, {_where(place)}")
+            raise StoreError(f"{place} is a file, {_containing_folder(place)}")
         results = Results(place)
         if results.contents:
             return results
@@ -142,7 +142,7 @@ def open(path: str | os.PathLike[str]) -> Any:
     return open_store(path)
 
 
-def _where(file: Path) -> str:
+def _containing_folder(file: Path) -> str:
     """Return which folder holds the trial that a file is of."""
     for folder in file.parents:
         if Results(folder).contents or is_begun(folder):

@@ -36,15 +36,15 @@ def print_answers(
     from causalgia.reporting.verdict_sentences import against
 
     which: Rows = "all" if all_rows else "summary"
-    estimates, decisions, more = (estimates, decisions, 0) if all_rows else _largest(estimates, decisions)
+    estimates, decisions, more = (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
     bare = estimates
     if decisions is not None:  # notes of verdicts are those of estimates, and their own
         estimates = estimates.assign_attrs({k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs})
         bare = estimates.drop_vars(["lower", "upper"], errors="ignore")
     lines = [in_shell(line) if line.startswith("Note: ") else line for line in estimand(estimates).splitlines()]
-    parts: list[str | Table] = ["\n".join(lines), _table(bare, which, truth)]
+    parts: list[str | Table] = ["\n".join(lines), _rich_table(bare, which, truth)]
     if decisions is not None:
-        parts += [against(decisions), _table(decisions, which, None)]
+        parts += [against(decisions), _rich_table(decisions, which, None)]
     parts += shape_lines(estimates if decisions is None else decisions)
     _print([*parts, "\n".join(sentences(estimates if decisions is None else decisions, rows=which))])
     if more:
@@ -53,10 +53,10 @@ def print_answers(
 
 def print_table(dataset: xr.Dataset) -> None:
     """Print the table of estimates or decisions alone."""
-    _print([_table(dataset, "all", None)])
+    _print([_rich_table(dataset, "all", None)])
 
 
-def _largest(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:
+def _printed_rows(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:
     """Return both tables with the contrasts that are printed where they are very many, and how many are left out."""
     many = _MANY if decisions is None or "answer" not in decisions.attrs else _MANY_OF_AN_EXPERIMENT
     if estimates.sizes["contrast"] <= many:
@@ -69,7 +69,7 @@ def _largest(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Da
     return first, None if decisions is None else shown, estimates.sizes["contrast"] - len(names)
 
 
-def _table(dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None) -> Table:
+def _rich_table(dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None) -> Table:
     from rich.table import Table
     from rich.text import Text
 

@@ -168,10 +168,10 @@ def toml_value(value: Any) -> str:
 def _of_experiment(kind: str) -> str:
     takes, example = parameters(kind), example_of(kind)
     parts = [
-        _head(entries()[kind], example.zoo),
+        _opening_comment(entries()[kind], example.zoo),
         _top(kind, takes),
-        f'[experiment]\nkind = "{kind}"\n' + "".join(map(_written, settings_of(kind))),
-        _null(takes),
+        f'[experiment]\nkind = "{kind}"\n' + "".join(map(_setting_text, settings_of(kind))),
+        _null_table(takes),
         f'[predictor]\nzoo = "{example.zoo}"\n{_FACTORY}',
         "[analysis]                 # the experiment's own, unless said; fixed before the outcomes are seen\n"
         + _rope(takes, example.settings)
@@ -180,7 +180,7 @@ def _of_experiment(kind: str) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _head(entry: Entry, zoo: str) -> str:
+def _opening_comment(entry: Entry, zoo: str) -> str:
     said = [entry.question, "", entry.estimand, f"https://doi.org/{entry.doi}", ""]
     said += [
         "  causalgia run trial.toml --out results      # asks the predictor, answers the question, draws the figure"
@@ -199,7 +199,7 @@ def _top(kind: str, takes: Mapping[str, Parameter]) -> str:
     return f'name = "{kind}"\n{n_units}rng = 0                    # seed: the same file gives the same numbers\n'
 
 
-def _null(takes: Mapping[str, Parameter]) -> str:
+def _null_table(takes: Mapping[str, Parameter]) -> str:
     if "null" not in takes:
         return ""
     default = takes["null"].default
@@ -228,14 +228,14 @@ def _setting(parameter: Parameter, words: str, example: Mapping[str, Any]) -> Se
     return Setting(name=parameter.name, words=words, value=value, default=default, required=required)
 
 
-def _written(setting: Setting) -> str:
+def _setting_text(setting: Setting) -> str:
     said = _comment(setting.words) if setting.words else ""
     if setting.value is None:
         return f"{said}# {setting.name} =\n"
-    return f"{said}{_line(setting.name, setting.value)}\n"
+    return f"{said}{_setting_line(setting.name, setting.value)}\n"
 
 
-def _line(name: str, value: Any) -> str:
+def _setting_line(name: str, value: Any) -> str:
     """Return a setting as TOML, a long list on several lines."""
     line = f"{name} = {toml_value(value)}"
     if len(line) <= _WIDTH or isinstance(value, str | Mapping) or not isinstance(value, Sequence | range):

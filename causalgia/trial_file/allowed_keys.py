@@ -10,15 +10,15 @@ from causalgia.checks import (
     Keys,
     Table,
     are_texts,
+    check_key,
+    check_keys,
     is_count,
+    is_int64,
     is_number,
     is_table,
     is_text,
-    is_whole,
     nearest,
     one_of,
-    refuse_unknown,
-    require,
     shown,
 )
 from causalgia.design import (
@@ -39,12 +39,12 @@ from causalgia.design.null_models import NULL_MODELS
 from causalgia.errors import DesignError, quoted
 
 
-def _labels(value: object) -> bool:
-    plain = isinstance(value, list) and all(isinstance(x, str) or is_whole(x) for x in value)
+def _are_block_labels(value: object) -> bool:
+    plain = isinstance(value, list) and all(isinstance(x, str) or is_int64(x) for x in value)
     return value == "parent" or (plain and bool(value))
 
 
-def _contrasts(value: object) -> bool:
+def _are_design_contrasts(value: object) -> bool:
     return is_text(value) or (is_table(value) and bool(value))
 
 
@@ -55,11 +55,11 @@ def _is_reserve(value: object) -> bool:
 TOP: Keys = {
     "name": NAME,
     "n_units": (is_count, "a whole number of at least 1"),
-    "rng": (lambda value: is_whole(value) and value >= 0, "a whole number of at least 0"),
+    "rng": (lambda value: is_int64(value) and value >= 0, "a whole number of at least 0"),
     "assignment": one_of("crossover", "parallel"),
-    "blocks": (_labels, '"parent", or a list with a label for each unit'),
+    "blocks": (_are_block_labels, '"parent", or a list with a label for each unit'),
     "reserve": (_is_reserve, "a share of the parents, 0 or more and below 1"),
-    "contrasts": (_contrasts, "the name of the arm that is subtracted, or tables of arm = weight"),
+    "contrasts": (_are_design_contrasts, "the name of the arm that is subtracted, or tables of arm = weight"),
     "null": SUBTABLE,
     "experiment": SUBTABLE,
     "predictor": SUBTABLE,
@@ -80,7 +80,7 @@ PREDICTOR: Keys = {
 }
 PLACEBOS: Keys = {
     "of": (lambda value: is_text(value) or is_table(value), 'a word, or {file = "motifs.meme", motif = "GATA1"}'),
-    "at": (is_whole, "a position, counted from 0"),
+    "at": (is_int64, "a position, counted from 0"),
     "n": (is_count, "a whole number of at least 1"),
     "strand": one_of("+", "-"),
 }
@@ -97,24 +97,24 @@ ARM_VERBS: dict[str, type[Intervention]] = {
 
 def check_null(plain: Table) -> None:
     """Raise DesignError where [null] has no known kind, an option that its kind lacks, or lacks one it needs."""
-    require(plain, "kind", "[null]")
+    check_key(plain, "kind", "[null]")
     kind = plain["kind"]
     if not isinstance(kind, str) or kind not in NULL_MODELS:
         near = nearest(str(kind), NULL_MODELS)
         known = ", ".join(NULL_MODELS)
         raise DesignError(f"[null]: kind = {shown(kind)} is not a null model{near}; there are {known}")
     options = [field for field in fields(NULL_MODELS[kind]) if field.init]  # type: ignore[arg-type]
-    refuse_unknown(plain, "[null]", ["kind", *(field.name for field in options)])
+    check_keys(plain, "[null]", ["kind", *(field.name for field in options)])
     for field in options:
         if field.default is MISSING:
-            require(plain, field.name, f"[null] of kind '{kind}'")
+            check_key(plain, field.name, f"[null] of kind '{kind}'")
 
 
 def check_arm(plain: object, place: str) -> Table:
     """Return the table of an arm after checking its keys; what they hold is checked where the arm is made."""
     if not isinstance(plain, dict):
         raise DesignError(f'{place}: {quoted(plain)} is not a table such as {{embed = "AGATAAG", at = 1000}}')
-    refuse_unknown(plain, place, [*_arm_keys(plain), "levels"])
+    check_keys(plain, place, [*_arm_keys(plain), "levels"])
     if not isinstance(plain.get("levels", {}), dict):
         raise DesignError(f"{place}: levels = {shown(plain['levels'])} must be a table such as {{distance = 10}}")
     if "steps" in plain:

@@ -12,7 +12,7 @@ from typing import Any
 
 from causalgia import experiments
 from causalgia.analysis import Analysis
-from causalgia.checks import Table, nearest, require, shown
+from causalgia.checks import Table, check_key, nearest, shown
 from causalgia.design import NullModel
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment, build, entries
@@ -102,7 +102,7 @@ def read_experiment(table: Table, null: NullModel | None, folder: Path) -> Exper
         If the experiment is not known, lacks a setting, or something stands beside it that it does not go with.
     """
     settings = dict(table["experiment"])
-    require(settings, "kind", "[experiment]")
+    check_key(settings, "kind", "[experiment]")
     kind = settings.pop("kind")
     takes = parameters(kind)
     analysis = dict(table.get("analysis", {}))
@@ -210,7 +210,7 @@ def _require_all(kind: str, takes: Mapping[str, Parameter], settings: Table, nul
         raise DesignError(f"[experiment]: {standing_in} and [null] are said both; keep one of them")
     for key in settings:
         if key not in takes:
-            raise DesignError(f"experiment '{kind}' has no {quoted(key)}{_known(key, takes)}")
+            raise DesignError(f"experiment '{kind}' has no {quoted(key)}{_known_settings(key, takes)}")
     for name, parameter in takes.items():
         given = name in settings or (name == standing_in and null is not None)
         if parameter.default is Parameter.empty and not given:
@@ -223,7 +223,7 @@ def _of_null(takes: Mapping[str, Parameter]) -> str:
     return "null" if "null" in takes else next(iter(takes))
 
 
-def _known(key: str, takes: Mapping[str, Parameter]) -> str:
+def _known_settings(key: str, takes: Mapping[str, Parameter]) -> str:
     known = [name for name in takes if name not in ("null", "n_units")]
     return nearest(key, known) or f"; it takes {', '.join(known)}"
 

@@ -13,13 +13,13 @@ from causalgia.checks import (
     Keys,
     Table,
     are_texts,
+    check_key,
     check_table,
     is_count,
+    is_int64,
     is_number,
     is_share,
     is_text,
-    is_whole,
-    require,
 )
 from causalgia.design import Design
 from causalgia.errors import DesignError, quoted
@@ -35,7 +35,7 @@ def _is_adapters(value: object) -> bool:
 
 
 def _is_sites(value: object) -> bool:
-    counted = isinstance(value, dict) and value and all(is_whole(n) and n >= 0 for n in value.values())
+    counted = isinstance(value, dict) and value and all(is_int64(n) and n >= 0 for n in value.values())
     return is_text(value) or value == [] or are_texts(value) or bool(counted)
 
 
@@ -44,7 +44,7 @@ def _is_range(value: object) -> bool:
 
 
 def _at_least(least: int) -> tuple[Callable[[Any], bool], str]:
-    return (lambda value: is_whole(value) and value >= least), f"a whole number of at least {least}"
+    return (lambda value: is_int64(value) and value >= least), f"a whole number of at least {least}"
 
 
 MPRA: Keys = {
@@ -116,11 +116,11 @@ def library_options(plain: object, folder: Path) -> dict[str, Any]:
         )
     table = check_table(plain, "[mpra]", MPRA)
     for key in ("oligo_length", "adapters"):
-        require(table, key, "[mpra]")
-    return {key: _taken(key, value, folder) for key, value in table.items()}
+        check_key(table, key, "[mpra]")
+    return {key: _library_option(key, value, folder) for key, value in table.items()}
 
 
-def _taken(key: str, value: Any, folder: Path) -> Any:
+def _library_option(key: str, value: Any, folder: Path) -> Any:
     if key not in _FILES:
         return tuple(value) if isinstance(value, list) else value
     path = folder / value

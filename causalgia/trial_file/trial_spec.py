@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from causalgia.analysis import Analysis
-from causalgia.checks import Table, check_table, require
+from causalgia.checks import Table, check_key, check_table
 from causalgia.design import Arm, Design, null_from_dict, placebos
 from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
@@ -192,8 +192,8 @@ def _read_text(path: Path) -> str:
 def _spec(plain: Table, folder: Path) -> TrialSpec:
     table = check_table(plain, "", TOP)
     for key in ("rng", "predictor"):
-        require(table, key, "a trial")
-    design, analysis, experiment = _design(table, folder)
+        check_key(table, key, "a trial")
+    design, analysis, experiment = _read_design(table, folder)
     return TrialSpec(
         name=table.get("name", "trial"),
         rng=table["rng"],
@@ -205,17 +205,19 @@ def _spec(plain: Table, folder: Path) -> TrialSpec:
     )
 
 
-def _design(table: Table, folder: Path) -> tuple[Design, Analysis, ExperimentSpec | None]:
+def _read_design(table: Table, folder: Path) -> tuple[Design, Analysis, ExperimentSpec | None]:
     if "experiment" in table:
-        null = _null(table["null"], folder) if "null" in table else None
+        null = _read_null_model(table["null"], folder) if "null" in table else None
         experiment = read_experiment(table, null, folder)
         built = experiment.build()
         return built, built.analysis, experiment
     for key in ("n_units", "null", "arms"):
-        require(table, key, "a trial")
+        check_key(table, key, "a trial")
     rest = {key: table[key] for key in ("assignment", "blocks", "reserve", "contrasts") if key in table}
     analysis = Analysis.from_dict(table.get("analysis", {}))
-    design = Design(null=_null(table["null"], folder), arms=_arms(table, folder), n_units=table["n_units"], **rest)
+    design = Design(
+        null=_read_null_model(table["null"], folder), arms=_read_arms(table, folder), n_units=table["n_units"], **rest
+    )
     return design, analysis, None
 
 
@@ -241,8 +243,8 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     try:
         table = check_table(plain, "", TOP)
         options = library_options(table.get("mpra"), folder)
-        require(table, "rng", "a trial")
-        design, analysis, _ = _design(table, folder)
+        check_key(table, "rng", "a trial")
+        design, analysis, _ = _read_design(table, folder)
         check_analysis(analysis, design)
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
@@ -251,7 +253,7 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     )
 
 
-def _null(plain: Table, folder: Path) -> Any:
+def _read_null_model(plain: Table, folder: Path) -> Any:
     check_null(plain)
     of = plain.get("of")
     if not isinstance(of, str):
@@ -260,12 +262,12 @@ def _null(plain: Table, folder: Path) -> Any:
     return null_from_dict(plain if letters else {**plain, "of": str(folder / of)})
 
 
-def _arms(table: Table, folder: Path) -> list[Arm]:
-    arms = [_arm(name, plain, folder) for name, plain in table["arms"].items()]
+def _read_arms(table: Table, folder: Path) -> list[Arm]:
+    arms = [_read_arm(name, plain, folder) for name, plain in table["arms"].items()]
     return arms + [Arm(name, word) for name, word in _placebos(table.get("placebos"), folder).items()]
 
 
-def _arm(name: str, plain: object, folder: Path) -> Arm:
+def _read_arm(name: str, plain: object, folder: Path) -> Arm:
     return Arm.from_dict(name, _located(check_arm(plain, f"[arms.{name}]"), folder))
 
 
@@ -274,7 +276,7 @@ def _placebos(plain: object, folder: Path) -> dict[str, Intervention]:
         return {}
     table = _located(check_table(plain, "[placebos]", PLACEBOS), folder)
     for key in ("of", "at", "n"):
-        require(table, key, "[placebos]")
+        check_key(table, key, "[placebos]")
     try:
         return placebos(pattern_from_plain(table["of"]), at=table["at"], n=table["n"], strand=table.get("strand", "+"))
     except DesignError as error:
