@@ -15,7 +15,7 @@ LOWEST = .venv-lowest
 # kernels that one numba compiled are kept apart from another's: it does not load the other's safely while both write
 ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: setup demo test coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
+.PHONY: setup demo quick test coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
 
 setup: $(VENV)/.installed
 
@@ -37,6 +37,11 @@ lint: setup
 
 test: demo lint
 	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist worksteal
+
+# While one works: what changed since a commit (SINCE=main), and a few tests of every room.
+quick: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n auto -m 'not long' $$($(BIN)/python tests/quick.py $(SINCE))
 
 # The same tests, and which lines they reach; nothing hangs on the figure.
 coverage: setup
