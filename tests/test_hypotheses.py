@@ -329,7 +329,7 @@ def test_ratios_and_second_populations_are_refused_with_their_cure() -> None:
         with pytest.raises(ContrastError, match="log_of_means"):
             cg.estimation.hypotheses(given, "A - B")
     logs = cg.contrast(outcomes, control="none", scale="log_of_means")
-    with pytest.raises(ContrastError, match=r"cg\.hypotheses\(cg\.estimate\(effects\)"):
+    with pytest.raises(ContrastError, match=r"cg\.estimation\.hypotheses\(cg\.estimate\(effects\)"):
         cg.estimation.hypotheses(logs, "A - B")
     mean = outcomes["outcome"].mean("unit").squeeze()
     expected = np.log(mean.sel(arm="A") / mean.sel(arm="B")).item()

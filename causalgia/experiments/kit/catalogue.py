@@ -39,8 +39,13 @@ _NAMES = (
     "grammar_screen",
     "fractional_factorial",
 )
-#: two experiments of one file: the second -> the one that the file is named for
-_BESIDE = {"sufficiency": "necessity", "motif_pair": "motif_pairs", "grammar_screen": "fractional_factorial"}
+#: two experiments of one file: one -> the one that the file is named for
+_BESIDE = {
+    "sufficiency": "necessity",
+    "greedy_round": "greedy_tiles",
+    "motif_pair": "motif_pairs",
+    "grammar_screen": "fractional_factorial",
+}
 
 
 def entries() -> dict[str, Entry]:
