@@ -1,13 +1,12 @@
-"""Tables that a user writes: every key, what it takes, and the words for it when something else stands there."""
+"""Guards: `is_x` tells, `check_x` raises, `as_x` returns the cleaned value or raises."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Callable, Iterable
+from numbers import Integral, Real
 from typing import Any, SupportsFloat, TypeAlias
-
-import numpy as np
 
 from causalgia.errors import DesignError, PredictorError, quoted
 
@@ -122,14 +121,14 @@ Span = tuple[int, int]
 def positive_int(value: object, name: str) -> int:
     """Return `value` as an int of at least 1, or raise DesignError naming it; a length is that of a genome at most."""
     most = 32 if name == "length" else 48
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value < 2**most:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= value < 2**most:
         raise DesignError(f"{name}={quoted(value)} must be a whole number of at least 1 (and below 2^{most})")
     return int(value)
 
 
 def position(value: object, name: str) -> int:
     """Return `value` as a 0-based position, or raise DesignError naming it."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise DesignError(f"{name}={quoted(value)} must be a whole number: a 0-based position")
     if value < 0:
         raise DesignError(f"{name}={quoted(value)} is negative; positions are counted from 0 at the left end")
@@ -150,7 +149,7 @@ def span_of(value: object) -> Span:
 
 def share(value: object, name: str) -> float:
     """Return `value` as a number from 0 to below 1, or raise DesignError naming it."""
-    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or not 0 <= value < 1:  # type: ignore[operator]  # a number, as just seen
         raise DesignError(f"{name}={quoted(value)} must be a share: a number of 0 or more and below 1")
     return float(value)  # type: ignore[arg-type]
@@ -173,6 +172,6 @@ def positive(value: object, name: str) -> float:
 
 def whole(value: object, name: str, *, least: int = 1) -> int:
     """Return a whole number of at least `least`, or raise PredictorError naming it."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise PredictorError(f"{name} = {quoted(value)} must be a whole number of at least {least}")
     return int(value)

@@ -241,8 +241,8 @@ class _Reader:
 
     def _error(self, what: str) -> ContrastError:
         return ContrastError(
-            f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; for example {quoted(_example_hypothesis(self.names))}, names "
-            "with spaces or signs in backticks"
+            f"{_noun(self.of)} {quoted(self.text[:200])}: {what}; for example "
+            f"{quoted(_example_hypothesis(self.names))}, names with spaces or signs in backticks"
         )
 
     def _next(self, *values: str) -> str:

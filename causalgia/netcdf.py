@@ -104,8 +104,8 @@ def read_tree(path: Path) -> xr.DataTree:
 def check_file(path: Path) -> None:
     """Refuse a file that HDF5 should not see.
 
-    A file that `write_netcdf` wrote is held against the checksum at its end. Any other is first read by a child process that
-    may take ten seconds of processor time and a second for each 10 MB, and memory for what the file declares; which is
+    A file that `write_netcdf` wrote is held against the checksum at its end. Any other is first read by a child process,
+    which may take ten seconds of processor time and a second for each 10 MB, and memory for what the file declares; which is
     at most 256 MiB or 1,100 times its size, more than any compression gives.
 
     Raises
@@ -127,7 +127,7 @@ def check_file(path: Path) -> None:
 
 
 def try_out(path: Path) -> None:
-    """Read a file as `read_netcdf` and `read_tree` do, in a process that may end for it: it gives memory and time a limit."""
+    """Read a file as `read_netcdf` and `read_tree` do, within limits of memory and time that end the process."""
     _allow_time(_seconds(path.stat().st_size))
     _allow_memory(_ROOM)
     _allow_memory(_ROOM + 2 * _declared(path))

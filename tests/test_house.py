@@ -19,10 +19,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MOST = {
     "files": 420,
     "files named with a gerund": 10,
-    "base names of two files or more": 10,
+    "base names of two files or more": 11,
     "base names twice in a room": 0,
     "function names in three files or more": 155,
-    "lines of the longest file": 670,
+    "lines of the longest file": 600,
     "names at the root": 45,
 }
 #: function names that stand for one thing wherever they are, and may stand in many files

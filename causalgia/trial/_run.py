@@ -21,6 +21,7 @@ from causalgia.predict import Predictor
 from causalgia.predict.predictor import require_predictor
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG
+from causalgia.trial.analysis_check import check_analysis
 from causalgia.trial.archive import UNIT, Archive, Field, open_archive, place_of
 from causalgia.trial.attributes import known_tasks
 from causalgia.trial.capacity import memory_said, require_memory
@@ -29,7 +30,7 @@ from causalgia.trial.in_memory import Gathered, laid_out, outcome_dims, warn_con
 from causalgia.trial.progress import meter
 from causalgia.trial.reductions import Everything, Kept, Summary
 from causalgia.trial.same_answers import taken_over
-from causalgia.trial.setup import Begun, begin, check_analysis
+from causalgia.trial.setup import Begun, begin
 from causalgia.trial.turn_plan import Plan, columns
 from causalgia.trial.turns import Parts, Trial, unit_parts
 

@@ -14,8 +14,8 @@ from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.inputs import parse_toml, read_text
+from causalgia.trial.analysis_check import check_analysis
 from causalgia.trial.attributes import question_kept
-from causalgia.trial.setup import check_analysis
 from causalgia.trial_file.allowed_keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
 from causalgia.trial_file.experiment_table import ExperimentSpec, analysis_said, read_experiment
 from causalgia.trial_file.library_table import LibrarySpec, library_options, mpra_said

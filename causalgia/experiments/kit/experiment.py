@@ -15,7 +15,7 @@ from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.schema import require_dataset
 from causalgia.streams import RNG, derive, root_key
-from causalgia.trial.setup import check_analysis
+from causalgia.trial.analysis_check import check_analysis
 
 if TYPE_CHECKING:
     import xarray as xr
