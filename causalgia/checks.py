@@ -121,7 +121,7 @@ Span = tuple[int, int]
 def positive_int(value: object, name: str) -> int:
     """Return `value` as an int of at least 1, or raise DesignError naming it; a length is that of a genome at most."""
     most = 32 if name == "length" else 48
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= value < 2**most:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) < 2**most:
         raise DesignError(f"{name}={quoted(value)} must be a whole number of at least 1 (and below 2^{most})")
     return int(value)
 
@@ -130,9 +130,9 @@ def position(value: object, name: str) -> int:
     """Return `value` as a 0-based position, or raise DesignError naming it."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise DesignError(f"{name}={quoted(value)} must be a whole number: a 0-based position")
-    if value < 0:
+    if int(value) < 0:
         raise DesignError(f"{name}={quoted(value)} is negative; positions are counted from 0 at the left end")
-    if value >= 2**48:
+    if int(value) >= 2**48:
         raise DesignError(f"{name}={quoted(value)} is beyond any sequence; positions are below 2^48")
     return int(value)
 

@@ -104,9 +104,9 @@ def read_tree(path: Path) -> xr.DataTree:
 def check_file(path: Path) -> None:
     """Refuse a file that HDF5 should not see.
 
-    A file that `write_netcdf` wrote is held against the checksum at its end. Any other is first read by a child process,
-    which may take ten seconds of processor time and a second for each 10 MB, and memory for what the file declares; which is
-    at most 256 MiB or 1,100 times its size, more than any compression gives.
+    A file that `write_netcdf` wrote is held against the checksum at its end. Any other is first read by a child
+    process, which may take ten seconds of processor time and a second for each 10 MB, and memory for what the file
+    declares; which is at most 256 MiB or 1,100 times its size, more than any compression gives.
 
     Raises
     ------

@@ -39,18 +39,18 @@ class Variable:
 _EFFECT = (("contrast", "task"), ("contrast", "task", "model"))
 
 
-def _variable_of_estimates(
+def _estimated(
     name: str, meaning: str, *, dtype: str = "f", required: bool = False, decisions: bool = False
 ) -> Variable:
     kinds: tuple[Kind, ...] = ("estimates", "decisions") if decisions else ("estimates",)
     return Variable(name, kinds, _EFFECT, dtype, meaning, required)
 
 
-def _variable_of_moments(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+def _summed(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
     return Variable(name, ("moments",), _EFFECT, dtype, meaning, required)
 
 
-def _variable_of_decisions(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+def _decided(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
     return Variable(name, ("decisions",), _EFFECT, dtype, meaning, required)
 
 
@@ -69,7 +69,7 @@ def _told(name: str, dtype: str, meaning: str, dims: tuple[str, ...]) -> Variabl
     return _library(name, dtype, meaning, dims=dims, required=False)
 
 
-def _variable_of_counts(name: str, dtype: str, meaning: str) -> Variable:
+def _counted(name: str, dtype: str, meaning: str) -> Variable:
     dims = (("barcode", "replicate"), ("barcode",)) if name.startswith("dna") else (("barcode", "replicate"),)
     return Variable(name, ("counts",), dims, dtype, meaning, required=True)
 
@@ -211,14 +211,12 @@ SCHEMA: tuple[Variable, ...] = (
         "weight of each arm in the contrast; rows sum to 0",
     ),
     # moments of the ICE of a trial that kept nothing else
-    _variable_of_moments("ice_mean", "mean of the ICE over units", required=True),
-    _variable_of_moments("ice_sd", "standard deviation of the ICE over units, 0 where constant", required=True),
-    _variable_of_moments("ice_skewness", "skewness of the ICE over units", required=True),
-    _variable_of_moments(
-        "ice_leverage", "largest share of one unit in the sum of squares of ICE - mean", required=True
-    ),
-    _variable_of_moments("ice_least", "least ICE of any unit"),
-    _variable_of_moments("ice_most", "largest ICE of any unit"),
+    _summed("ice_mean", "mean of the ICE over units", required=True),
+    _summed("ice_sd", "standard deviation of the ICE over units, 0 where constant", required=True),
+    _summed("ice_skewness", "skewness of the ICE over units", required=True),
+    _summed("ice_leverage", "largest share of one unit in the sum of squares of ICE - mean", required=True),
+    _summed("ice_least", "least ICE of any unit"),
+    _summed("ice_most", "largest ICE of any unit"),
     Variable(
         "ice_quantile",
         ("moments",),
@@ -242,34 +240,30 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable("cluster_size", ("moments",), (("cluster",),), "i", "units of each of these clusters"),
     # estimates
-    _variable_of_estimates("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
-    _variable_of_estimates("se", "standard error of the ACE for attrs['target']", decisions=True),
-    _variable_of_estimates("df", "degrees of freedom of the t interval", decisions=True),
-    _variable_of_estimates("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
-    _variable_of_estimates(
-        "log_p", "natural logarithm of p, also where p is below the least float; the lowest float where exact"
-    ),
-    _variable_of_estimates("lower", "lower limit at attrs['ci_prob']", decisions=True),
-    _variable_of_estimates("upper", "upper limit at attrs['ci_prob']", decisions=True),
-    _variable_of_estimates("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
-    _variable_of_estimates(
+    _estimated("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
+    _estimated("se", "standard error of the ACE for attrs['target']", decisions=True),
+    _estimated("df", "degrees of freedom of the t interval", decisions=True),
+    _estimated("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
+    _estimated("log_p", "natural logarithm of p, also where p is below the least float; the lowest float where exact"),
+    _estimated("lower", "lower limit at attrs['ci_prob']", decisions=True),
+    _estimated("upper", "upper limit at attrs['ci_prob']", decisions=True),
+    _estimated("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
+    _estimated(
         "skewness",
         "skewness of the independent contributions (ICE of units, sums by cluster, outcomes of both arms): that of the "
         "ACE's error times the square root of n_clusters",
         decisions=True,
     ),
-    _variable_of_estimates(
+    _estimated(
         "largest_ice", "bound on |ICE| over all units and contrasts of the task; in parallel the outcomes' range"
     ),
-    _variable_of_estimates("leverage", "largest share of one cluster in the variance of the ACE", decisions=True),
-    _variable_of_estimates(
+    _estimated("leverage", "largest share of one cluster in the variance of the ACE", decisions=True),
+    _estimated(
         "below_floor", "zero within rounding: the effect is at most its floor, and p is 1", dtype="b", decisions=True
     ),
-    _variable_of_estimates("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
+    _estimated("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
     Variable("n_units", ("moments", "estimates", "decisions"), _EFFECT, "i", "units that the contrast uses"),
-    _variable_of_estimates(
-        "n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True
-    ),
+    _estimated("n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True),
     Variable(
         "covariance",
         ("estimates",),
@@ -291,8 +285,8 @@ SCHEMA: tuple[Variable, ...] = (
         "f",
         "sd over units of the outcome in the control arm (else the untreated one, else those subtracted), a unit",
     ),
-    _variable_of_estimates("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
-    _variable_of_estimates(
+    _estimated("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
+    _estimated(
         "unbounded", "the interval of a ratio is not bounded: its denominator may be 0", dtype="b", decisions=True
     ),
     Variable(
@@ -303,18 +297,16 @@ SCHEMA: tuple[Variable, ...] = (
         "bool: whether the contrast is one fixed placebo word, given by hand; else `weight` and `kind` tell",
     ),
     # many questions
-    _variable_of_estimates(
-        "p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"
-    ),
-    _variable_of_estimates("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),
-    _variable_of_estimates("p_placebo_above", "p-value by that rank, small where the effect lies above the words'"),
-    _variable_of_estimates("p_placebo_below", "p-value by that rank, small where the effect lies below the words'"),
-    _variable_of_estimates("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
-    _variable_of_estimates("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
-    _variable_of_estimates("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
-    _variable_of_estimates("upper_tost", "upper limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
-    _variable_of_estimates("differs", "whether the interval at attrs['ci_prob'] excludes no effect", dtype="b"),
-    _variable_of_estimates("selected", "whether the effect was selected in this task (or model)", dtype="b"),
+    _estimated("p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"),
+    _estimated("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),
+    _estimated("p_placebo_above", "p-value by that rank, small where the effect lies above the words'"),
+    _estimated("p_placebo_below", "p-value by that rank, small where the effect lies below the words'"),
+    _estimated("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
+    _estimated("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
+    _estimated("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
+    _estimated("upper_tost", "upper limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
+    _estimated("differs", "whether the interval at attrs['ci_prob'] excludes no effect", dtype="b"),
+    _estimated("selected", "whether the effect was selected in this task (or model)", dtype="b"),
     Variable(
         "fcr_level",
         ("estimates",),
@@ -323,40 +315,22 @@ SCHEMA: tuple[Variable, ...] = (
         "probability of each interval of a selected effect, 1 minus the false-coverage rate adjusted for selection",
     ),
     # decisions
-    _variable_of_decisions("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
-    _variable_of_decisions("raw", "the effect as it was estimated, before the posterior shrank it"),
-    _variable_of_decisions(
-        "lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"
-    ),
-    _variable_of_decisions("p_rope", "probability that the effect lies inside the region of practical equivalence"),
-    _variable_of_decisions("p_above", "probability that the effect lies above the region"),
-    _variable_of_decisions("p_below", "probability that the effect lies below the region"),
-    _variable_of_decisions("p_zero", "probability that the effect is exactly 0, under a law with an atom there"),
-    _variable_of_decisions(
-        "lower_slab", "lower end of the interval of the effect if it is not 0; of the same probability"
-    ),
-    _variable_of_decisions(
-        "upper_slab", "upper end of the interval of the effect if it is not 0; of the same probability"
-    ),
-    _variable_of_decisions(
-        "local_error", "1 minus the probability of the verdict's region (the best region, where undecided)"
-    ),
-    _variable_of_decisions(
-        "q", "mean local error (or adjusted p, the band's too) of the set of verdicts that ends with this one"
-    ),
-    _variable_of_decisions(
-        "interval_level", "probability of the interval lower to upper, the one that gave the verdict"
-    ),
-    _variable_of_decisions("missed_share", "effects on fewer backgrounds than this share could be missed (3/n, 95 %)"),
-    _variable_of_decisions(
-        "rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"
-    ),
-    _variable_of_decisions(
-        "rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"
-    ),
-    _variable_of_decisions(
-        "more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"
-    ),
+    _decided("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
+    _decided("raw", "the effect as it was estimated, before the posterior shrank it"),
+    _decided("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"),
+    _decided("p_rope", "probability that the effect lies inside the region of practical equivalence"),
+    _decided("p_above", "probability that the effect lies above the region"),
+    _decided("p_below", "probability that the effect lies below the region"),
+    _decided("p_zero", "probability that the effect is exactly 0, under a law with an atom there"),
+    _decided("lower_slab", "lower end of the interval of the effect if it is not 0; of the same probability"),
+    _decided("upper_slab", "upper end of the interval of the effect if it is not 0; of the same probability"),
+    _decided("local_error", "1 minus the probability of the verdict's region (the best region, where undecided)"),
+    _decided("q", "mean local error (or adjusted p, the band's too) of the set of verdicts that ends with this one"),
+    _decided("interval_level", "probability of the interval lower to upper, the one that gave the verdict"),
+    _decided("missed_share", "effects on fewer backgrounds than this share could be missed (3/n, 95 %)"),
+    _decided("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
+    _decided("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),
+    _decided("more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"),
     # the bench: oligos out
     _library("unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"),
     _library(
@@ -398,14 +372,10 @@ SCHEMA: tuple[Variable, ...] = (
     _told("shift_by_chance", "f", "what that of two independent samples of this size would be", ("k",)),
     # the bench: counts in
     Variable("oligo_index", ("counts",), (("barcode",),), "i", "oligo of each barcode: place on dim oligo", True),
-    _variable_of_counts(
-        "dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"
-    ),
-    _variable_of_counts("rna", "i", "reads of the barcode's RNA"),
-    _variable_of_counts(
-        "dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"
-    ),
-    _variable_of_counts("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
+    _counted("dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"),
+    _counted("rna", "i", "reads of the barcode's RNA"),
+    _counted("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
+    _counted("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
     _totals("dna_total", "all DNA reads of the library, of every barcode that was read, filtered or not"),
     _totals("rna_total", "all RNA reads of the library, of every barcode that was read, filtered or not"),
     _of_oligos("element", "block that the oligo belongs to: one background under each of its arms"),
