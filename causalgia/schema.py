@@ -69,7 +69,7 @@ def _told(name: str, dtype: str, meaning: str, dims: tuple[str, ...]) -> Variabl
     return _library(name, dtype, meaning, dims=dims, required=False)
 
 
-def _counted(name: str, dtype: str, meaning: str) -> Variable:
+def _of_counts(name: str, dtype: str, meaning: str) -> Variable:
     dims = (("barcode", "replicate"), ("barcode",)) if name.startswith("dna") else (("barcode", "replicate"),)
     return Variable(name, ("counts",), dims, dtype, meaning, required=True)
 
@@ -372,10 +372,10 @@ SCHEMA: tuple[Variable, ...] = (
     _told("shift_by_chance", "f", "what that of two independent samples of this size would be", ("k",)),
     # the bench: counts in
     Variable("oligo_index", ("counts",), (("barcode",),), "i", "oligo of each barcode: place on dim oligo", True),
-    _counted("dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"),
-    _counted("rna", "i", "reads of the barcode's RNA"),
-    _counted("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
-    _counted("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
+    _of_counts("dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"),
+    _of_counts("rna", "i", "reads of the barcode's RNA"),
+    _of_counts("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
+    _of_counts("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
     _totals("dna_total", "all DNA reads of the library, of every barcode that was read, filtered or not"),
     _totals("rna_total", "all RNA reads of the library, of every barcode that was read, filtered or not"),
     _of_oligos("element", "block that the oligo belongs to: one background under each of its arms"),

@@ -55,7 +55,7 @@ from causalgia.cli.options import (
     with_options,
 )
 from causalgia.cli.shell_words import in_shell
-from causalgia.cli.tables import echo, print_answers, print_sentences, print_written
+from causalgia.cli.tables import echo, print_answers, print_written
 from causalgia.errors import DesignError
 
 if TYPE_CHECKING:
@@ -290,6 +290,7 @@ _CiProb = Annotated[float | None, typer.Option(help="Probability of the interval
 _Adjust = Annotated[str | None, typer.Option(help=f"Adjust p-values: {_METHODS}.")]
 _Families = Annotated[str | None, typer.Option(help="Contrasts adjusted together: all, or by a factor of the arms.")]
 _All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo word.")]
+_Sentences = Annotated[bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")]
 _Seed = Annotated[int | None, typer.Option(min=0, help="Seed of draws and resampling; default: the trial's.")]
 
 
@@ -304,6 +305,7 @@ def estimate(
     families: _Families = None,
     rng: _Seed = None,
     all_rows: _All = False,
+    sentences: _Sentences = False,
 ) -> None:
     """Estimate average causal effects with standard errors, by the analysis in trial.toml; options override it.
 
@@ -320,7 +322,7 @@ def estimate(
     estimates = estimates.assign_attrs(said_of(outcomes, analysis))
     drop(folder, DECISIONS, POSTERIOR, *figures(folder))
     store.save(estimates, folder / ESTIMATES)
-    _print_and_draw(estimates, folder, all_rows=all_rows)
+    _print_and_draw(estimates, folder, all_rows=all_rows, in_sentences=sentences)
     print_written(folder, ESTIMATES, FOREST)
     echo(f"For verdicts: causalgia analyze {folder}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}")
 
@@ -344,6 +346,7 @@ def analyze(
     rng: _Seed = None,
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help=f"Also write the draws, as {POSTERIOR}.")] = False,
     all_rows: _All = False,
+    sentences: _Sentences = False,
 ) -> None:
     """Decide which effects are large: estimate, adjust (bh), infer, decide, by trial.toml; options override it.
 
@@ -362,7 +365,7 @@ def analyze(
     analysis, seed = with_options(analysis_of(folder, outcomes), asked), seed_of(outcomes, rng)
     experiment = None if control or keep_draws else experiment_of(folder)
     if experiment is not None:
-        _answer_again(experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows)
+        _answer_again(experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows, in_sentences=sentences)
         return
     found = steps(outcomes, analysis, rng=seed)
     draws = found.posterior if keep_draws else None
@@ -372,7 +375,7 @@ def analyze(
     store.save(found.decisions, folder / DECISIONS)
     if draws is not None:
         netcdf.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
-    _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows)
+    _print_and_draw(found.estimates, folder, decisions=found.decisions, all_rows=all_rows, in_sentences=sentences)
     print_written(folder, *written)
     if keep_draws and found.posterior is None:
         echo("No draws to keep: these verdicts are by tests; --error local decides by a posterior.")
@@ -382,6 +385,7 @@ def analyze(
 def show(
     folder: _Folder,
     all_rows: Annotated[bool, typer.Option("--all", help="Print a line for each arm and placebo word.")] = False,
+    sentences: _Sentences = False,
 ) -> None:
     """Print what a folder holds: null model, arms, predictor, and effects and verdicts if estimated.
 
@@ -399,9 +403,7 @@ def show(
         return
     decided = (folder / DECISIONS).is_file()
     decisions = store.load(folder / DECISIONS, "decisions") if decided else None
-    print_answers(store.load(folder / ESTIMATES, "estimates"), decisions, all_rows=all_rows)
-    if decisions is not None:
-        print_sentences(decisions)
+    print_answers(store.load(folder / ESTIMATES, "estimates"), decisions, all_rows=all_rows, in_sentences=sentences)
     if not decided:
         echo(f"No verdicts yet. Next: causalgia analyze {folder}")
 
@@ -427,24 +429,32 @@ def _print_and_draw(
     truth: xr.DataArray | None = None,
     decisions: xr.Dataset | None = None,
     all_rows: bool = False,
+    in_sentences: bool = False,
 ) -> None:
     """Print effects and verdicts, then draw them: a figure that fails hides no table, a lost reader stops no figure."""
     from causalgia.plot import save_forest
 
     try:
-        print_answers(estimates, decisions, truth=truth, all_rows=all_rows)
+        print_answers(estimates, decisions, truth=truth, all_rows=all_rows, in_sentences=in_sentences)
     finally:
         save_forest(estimates if decisions is None else decisions, folder / FOREST, truth=truth)
 
 
 def _answer_again(
-    experiment: Experiment, outcomes: xr.Dataset, analysis: Analysis, folder: Path, *, seed: int, all_rows: bool
+    experiment: Experiment,
+    outcomes: xr.Dataset,
+    analysis: Analysis,
+    folder: Path,
+    *,
+    seed: int,
+    all_rows: bool,
+    in_sentences: bool,
 ) -> None:
     """Answer an experiment's question from its outcomes, by an analysis whose contrasts are its own."""
     own = replace(analysis, control=None, contrasts=None, interaction=None)
     answer = replace(experiment, analysis=own).analyse(outcomes, rng=seed)
     drop(folder, DECISIONS, POSTERIOR, FOREST, *figures(folder), rewritten=files_of(answer))
-    print_written(folder, *give_answer(answer, folder, all_rows=all_rows))
+    print_written(folder, *give_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences))
 
 
 def print_check(spec: TrialSpec, predictor: Predictor) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from causalgia.cli.one_line_errors import StoppedError
-from causalgia.cli.tables import echo, print_answers, print_sentences
+from causalgia.cli.tables import echo, print_answers
 from causalgia.errors import DesignError, OutcomesError, TrialInterruptedError
 from causalgia.inputs import check_no_pipe, opened
 from causalgia.spreadsheet import to_csv
@@ -339,7 +339,7 @@ def run_into(
     return found.assign_attrs(spec.attrs), (STORE, *beside)
 
 
-def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tuple[str, ...]:
+def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False, in_sentences: bool = False) -> tuple[str, ...]:
     """Print an answer, draw it for each task, and write its tables and findings: a figure that fails hides no table.
 
     The first figure is of the task of the largest effect.
@@ -358,8 +358,7 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False) -> tupl
         write(folder / table_of(name), to_csv(table.to_dataframe()))
     try:
         echo(f"{answer.question}\n")
-        print_answers(answer.estimates, decisions, all_rows=all_rows)
-        print_sentences(decisions)
+        print_answers(answer.estimates, decisions, all_rows=all_rows, in_sentences=in_sentences)
     finally:
         for name, task in _figures_of(answer).items():
             answer.save(folder / name, task=task)

@@ -26,10 +26,12 @@ def print_answers(
     *,
     truth: xr.DataArray | None = None,
     all_rows: bool = False,
+    in_sentences: bool = False,
 ) -> None:
-    """Print the estimand, the table of effects, that of verdicts where there are any, and the sentences of a report.
+    """Print the answer of an experiment, the estimand, one table, what a reader must know, and sentences on request.
 
-    Beside verdicts an effect has one interval, the one that gave the verdict, which is in their table.
+    The table is that of verdicts where there are any, else that of effects; the interval of a verdict is the one that
+    gave it.
     """
     from causalgia.reporting import estimand, sentences
     from causalgia.reporting._report import shape_lines
@@ -37,16 +39,18 @@ def print_answers(
 
     which: Rows = "all" if all_rows else "summary"
     estimates, decisions, more = (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
-    bare = estimates
     if decisions is not None:  # notes of verdicts are those of estimates, and their own
         estimates = estimates.assign_attrs({k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs})
-        bare = estimates.drop_vars(["lower", "upper"], errors="ignore")
     lines = [in_shell(line) if line.startswith("Note: ") else line for line in estimand(estimates).splitlines()]
-    parts: list[str | Table] = ["\n".join(lines), _rich_table(bare, which, truth)]
-    if decisions is not None:
-        parts += [against(decisions), _rich_table(decisions, which, None)]
-    parts += shape_lines(estimates if decisions is None else decisions)
-    _print([*parts, "\n".join(sentences(estimates if decisions is None else decisions, rows=which))])
+    parts: list[str | Table] = ["\n".join(lines)]
+    if decisions is None:
+        parts += [_rich_table(estimates, which, truth), *shape_lines(estimates)]
+    else:
+        parts = [str(decisions.attrs.get("answer", "")), *parts]
+        parts += [against(decisions), _rich_table(decisions, which, truth), *shape_lines(decisions)]
+    if in_sentences:
+        parts.append("\n".join(sentences(estimates if decisions is None else decisions, rows=which)))
+    _print(parts)
     if more:
         echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
 
@@ -103,9 +107,3 @@ def echo(text: str = "") -> None:
 def print_written(folder: Path, *names: str) -> None:
     """Print which files were written where."""
     echo(f"Wrote {', '.join(names)} in {folder}.")
-
-
-def print_sentences(decisions: xr.Dataset) -> None:
-    """Print what the contrasts say together, where that is kept with their decisions."""
-    if said := str(decisions.attrs.get("answer", "")):
-        echo(f"{said}\n")
