@@ -46,10 +46,11 @@ def print_answers(
     if decisions is None:
         parts += [_rich_table(estimates, which, truth), *shape_lines(estimates)]
     else:
-        parts = [str(decisions.attrs.get("answer", "")), *parts]
         parts += [against(decisions), _rich_table(decisions, which, truth), *shape_lines(decisions)]
     if in_sentences:
         parts.append("\n".join(sentences(estimates if decisions is None else decisions, rows=which)))
+    if decisions is not None and "answer" in decisions.attrs:
+        echo(f"{decisions.attrs['answer']}\n")
     _print(parts)
     if more:
         echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
