@@ -165,7 +165,7 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
             raise ContrastError(
                 f"{said}={quoted(method)} resamples units, and these are estimates; give outcomes, or 'bh'"
             )
-    how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.families}
+    how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.family}
     adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
     return conclude(estimates, None, adjusted, analysis, root_key(rng))
 
@@ -279,7 +279,7 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]
     if analysis.error == "auto" and float(estimates.attrs.get("null_value", 0.0)) != 0:
         return "bh", ""
     counted = ~_has_no_spread(estimates) & ~placebo_words(estimates)
-    codes = family_codes(estimates, None if analysis.families == "all" else analysis.families)
+    codes = family_codes(estimates, None if analysis.family == "all" else analysis.family)
     n = int(np.bincount(codes, weights=counted).min()) if len(codes) else 0
     if analysis.decides_by(n) != "local":
         return analysis.decides_by(n), ""
@@ -400,7 +400,7 @@ def _estimated_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -
     estimates = estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
     if analysis.adjust is None:
         return estimates
-    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.families, "rng": rng}
+    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family, "rng": rng}
     return adjust(estimates, **how)
 
 
@@ -410,7 +410,7 @@ def _cluster(analysis: Analysis) -> str | None:
 
 def _adjusted(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
     """Return the estimates with adjusted p: from the units where the method resamples them."""
-    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.families, "rng": rng}
+    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family, "rng": rng}
     of_units = (analysis.target, analysis.weights) == ("population", "units")
     if analysis.adjust not in ("auto", "bootstrap_t", "sign_flip") or (analysis.adjust == "auto" and not of_units):
         return adjust(estimates, **how)
@@ -421,31 +421,31 @@ def _adjusted(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rn
 
 def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     """Give each contrast the level of its treatment arm, where the families are a factor of the arms."""
-    name = analysis.families
+    name = analysis.family
     if name in (None, "all") or (name in effects.coords and effects[name].dims == ("contrast",)):
         return effects
     if name not in effects.coords or effects[name].dims != ("arm",):
         on_arm = [str(c) for c in effects.coords if effects[c].dims in (("arm",), ("contrast",))]
         raise ContrastError(
-            f"families={quoted(name)} is no coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
+            f"family={quoted(name)} is no coordinate of the contrasts or arms; there are {', '.join(on_arm)}"
         )
     levels = effects[name].to_numpy()
     positive = weights_of(effects) > 0
-    families = [np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])]
-    for contrast_name, found in zip(effects["contrast"].to_numpy(), families, strict=True):
+    levels_by_contrast = [np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])]
+    for contrast_name, found in zip(effects["contrast"].to_numpy(), levels_by_contrast, strict=True):
         if len(found) != 1:
             raise ContrastError(
                 f"contrast {contrast_name!s} is of arms with several levels of {quoted(name)} ({', '.join(found)}); "
-                "give the family of each contrast as a coordinate, or leave families out"
+                "give the family of each contrast as a coordinate, or leave family out"
             )
     coords = {"contrast": effects["contrast"].to_numpy()}
     return effects.drop_vars(str(name)).assign_coords(
-        {name: xr.DataArray([found[0] for found in families], dims="contrast", coords=coords)}
+        {name: xr.DataArray([found[0] for found in levels_by_contrast], dims="contrast", coords=coords)}
     )
 
 
 def _of_infer(analysis: Analysis) -> dict[str, Any]:
-    groups = analysis.families if analysis.families not in (None, "all") else None
+    groups = analysis.family if analysis.family not in (None, "all") else None
     prior = {} if analysis.prior is None else {"prior": analysis.prior}
     return {"law": analysis.law, "groups": groups, "exchangeable": analysis.exchangeable, **prior}
 
@@ -456,7 +456,7 @@ def _decided(
     from causalgia.verdicts import decide
 
     how: dict[str, Any] = {"rope": analysis.region, "level": analysis.level, "error": analysis.error}
-    how |= {"family": analysis.families, "rare": analysis.rare, "cluster": _cluster(analysis), "rng": rng}
+    how |= {"family": analysis.family, "rare": analysis.rare, "cluster": _cluster(analysis), "rng": rng}
     if effects is not None and analysis.error == "bootstrap_t":
         return decide(effects, **how)
     if posterior is None and analysis.error not in BY_TESTS:

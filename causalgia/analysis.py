@@ -93,7 +93,7 @@ ANALYSIS: Keys = {
     "weights": one_of("units", "clusters"),
     "moderate": (lambda value: isinstance(value, bool), "true or false"),
     "adjust": one_of(*METHODS),
-    "families": (is_text, '"all", or the name of a coordinate of the contrasts (a factor of the arms)'),
+    "family": (is_text, '"all", or the name of a coordinate of the contrasts (a factor of the arms)'),
     "law": one_of(*LAWS),
     "rope": (is_rope, ROPE_IN_WORDS),
     "error": one_of(*ERRORS),
@@ -128,7 +128,7 @@ class Analysis:
     adjust
         Method of `causalgia.adjust`; None is ``"bh"`` where verdicts are asked (`causalgia.analyze`), and no adjusted p
         where effects alone are (the command ``estimate``). ``"auto"``: ``"bootstrap_t"``, or below 20 clusters Holm.
-    families
+    family
         What counts as one set of questions: None, the contrasts of one task; ``"all"``; or a coordinate of the
         contrasts (where it is a factor of the arms, each contrast has the level of its treatment arm).
     law
@@ -182,7 +182,7 @@ class Analysis:
     weights: str = "units"
     moderate: bool | None = None
     adjust: str | None = None
-    families: str | None = None
+    family: str | None = None
     law: str = "auto"
     rope: Rope | None = None
     level: float = 0.95
@@ -211,16 +211,16 @@ class Analysis:
             raise DesignError(
                 f"Analysis: error={quoted(self.error)} takes the effects of a family for draws of one law, and "
                 "exchangeable=False says that they differ in kind; use error='bh', or give each kind a family of its "
-                "own (families=) with exchangeable=True"
+                "own (family=) with exchangeable=True"
             )
-        if self.exchangeable or self.families is not None or not isinstance(contrasts, Mapping):
+        if self.exchangeable or self.family is not None or not isinstance(contrasts, Mapping):
             return
         found = two_kinds((name, row.values()) for name, row in contrasts.items())
         if found is not None:
             raise DesignError(
                 f"Analysis: error={quoted(self.error)} treats the effects of a family as draws from one law, and "
                 f"contrasts {quoted(found[0])} and {quoted(found[1])} differ in kind by their weights; use error='bh', "
-                "give each kind a family of its own (families=), or say exchangeable=True"
+                "give each kind a family of its own (family=), or say exchangeable=True"
             )
 
     def _check_prediction(self) -> None:
@@ -274,8 +274,8 @@ class Analysis:
                 _check_known(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
         for factor in self.interaction or ():
             _check_known(factor, factors, "[analysis]: interaction names", "factor")
-        if self.families not in (None, "all", *_OF_EVERY_ARM):
-            _check_known(str(self.families), factors, "[analysis]: families =", "factor")
+        if self.family not in (None, "all", *_OF_EVERY_ARM):
+            _check_known(str(self.family), factors, "[analysis]: family =", "factor")
         self._check_units(units)
         self._check_rope(words, tasks)
 

@@ -55,7 +55,7 @@ REST = st.fixed_dictionaries(
         "target": st.sampled_from(TARGETS),
         "adjust": st.none() | st.sampled_from(METHODS),
         "law": st.sampled_from(LAWS),
-        "families": st.none() | st.just("all") | NAMES,
+        "family": st.none() | st.just("all") | NAMES,
         "error": st.sampled_from(ERRORS),
         "level": st.floats(0.01, 0.99),
         "ci_prob": st.floats(0.01, 0.99),
@@ -135,7 +135,7 @@ def test_contrasts_are_weights_by_arm():
         ({"level": True}, "level = True must be a number"),
         ({"adjust": "fdr"}, "adjust = 'fdr' must be one of"),
         ({"law": "ash"}, "law = 'ash' must be one of"),
-        ({"families": 3}, "families = 3 must be"),
+        ({"family": 3}, "family = 3 must be"),
         ({"error": "fwer"}, "error = 'fwer' must be one of"),
         ({"rope": (0.1, -0.1)}, "rope = [0.1, -0.1] must be two numbers, the lower first"),
         ({"rope": (0.1, 0.1)}, "rope = [0.1, 0.1] must be"),
@@ -204,7 +204,7 @@ def test_arms_that_a_design_lacks_are_refused():
             {"cluster": "zz"},
             "cluster = 'zz', which is not a coordinate of the units; the coordinates are 'parent', 'gc'$",
         ),
-        ({"families": "zz"}, "families = 'zz', which is not a factor; the factors are 'class'"),
+        ({"family": "zz"}, "family = 'zz', which is not a factor; the factors are 'class'"),
         ({"covariates": ["gc"]}, "covariates is for assignment = 'parallel'"),
         ({"covariates": ["zz"]}, "covariates names 'zz', which is not a coordinate of the units"),
         ({"block": "zz"}, "block = 'zz', which is not a coordinate of the units"),
@@ -284,5 +284,5 @@ def test_a_posterior_of_contrasts_of_different_kinds_is_refused(error):
         Analysis(contrasts=mixed, rope=(-1, 1), error=error)
     assert Analysis(contrasts=words, rope=(-1, 1), error=error).error == error
     assert Analysis(contrasts=mixed, rope=(-1, 1), error=error, exchangeable=True).error == error
-    assert Analysis(contrasts=mixed, rope=(-1, 1), error=error, families="kind").error == error
+    assert Analysis(contrasts=mixed, rope=(-1, 1), error=error, family="kind").error == error
     assert Analysis(contrasts=mixed, rope=(-1, 1)).decides_by(400) == "bh"

@@ -148,10 +148,10 @@ def test_verdicts_are_marked_by_what_they_were_asked():
     assert decided(rope, rope=(-0.2, 0.2)) == "rope"
     assert decided({}, **rope) == "rope"
     assert decided(rope, rope=0, level=0.9) == "rope, level"
-    assert decided({**rope, "error": "bh", "families": "all"}, **rope, error="bh", family="all") is None
-    assert decided({**rope, "error": "bh", "families": "all"}, **rope, error="bh") == "families"
+    assert decided({**rope, "error": "bh", "family": "all"}, **rope, error="bh", family="all") is None
+    assert decided({**rope, "error": "bh", "family": "all"}, **rope, error="bh") == "family"
     own = {**rope, "error": "local"}
-    assert decided({**own, "families": "all"}, **own) is None  # each verdict's own error knows no family
+    assert decided({**own, "family": "all"}, **own) is None  # each verdict's own error knows no family
     assert decided({**rope, "error": "bayes_fdr"}, **rope) == "error"
     assert decided(rope, **rope, error="bh") is None  # what "auto" is for so few
     assert decided(rope, **rope, error="holm") == "error"
@@ -174,7 +174,7 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
     assert marked(cg.multiplicity.simultaneous(effects, n_draws=199, rng=0)) is None
     assert (
         marked(cg.multiplicity.simultaneous(effects, family="all", cluster=None, n_draws=199, rng=0))
-        == "cluster, families"
+        == "cluster, family"
     )
     assert marked(cg.adjust(effects, method="holm")) == "adjust"
     assert marked(cg.decide(effects, rope=0, level=0.9, error="bootstrap_t", rng=0)) is None
@@ -186,7 +186,7 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
     "ask",
     [
         {"control": "placebo", "rope": (-0.1, 0.1)},
-        {"contrasts": ROWS, "rope": "0.2 sd", "error": "bh", "adjust": "holm", "families": "all"},
+        {"contrasts": ROWS, "rope": "0.2 sd", "error": "bh", "adjust": "holm", "family": "all"},
         {"interaction": ["A", "B"], "rope": 0, "error": "bayes_fdr", "law": "normal", "cluster": None},
         {"control": "placebo", "rope": {"K562": (-1, 1)}, "adjust": "sign_flip", "target": "parents"},
         {"control": "placebo", "rope": 0, "error": "bootstrap_t", "level": 0.9, "ci_prob": 0.8},

@@ -360,7 +360,7 @@ def test_adjusted_p_goes_through(results):
     assert first.attrs["adjust"] == "bootstrap_t"
     call("analyze", results, "--error", "bh", "--adjust", "bootstrap_t", "--rng", "3")
     np.testing.assert_array_equal(store.load(results / "estimates.nc", "estimates")["p_adjusted"], first["p_adjusted"])
-    call("estimate", results, "--adjust", "holm", "--families", "all")
+    call("estimate", results, "--adjust", "holm", "--family", "all")
     assert store.load(results / "estimates.nc", "estimates").attrs["family"] == "all p-values of the table"
 
 

@@ -83,7 +83,7 @@ def test_tests_need_no_posterior():
 
 @pytest.mark.parametrize(("method", "same"), [("holm", True), ("bootstrap_t", False), ("sign_flip", False)])
 def test_adjusted_p_is_that_of_the_verb(method, same):
-    outcomes = trial(cg.Analysis(control="placebo", rope=0, error="bh", adjust=method, families="class"))
+    outcomes = trial(cg.Analysis(control="placebo", rope=0, error="bh", adjust=method, family="class"))
     first, second = (steps(outcomes, rng=rng).estimates for rng in (0, 1))
     assert first.attrs["adjust"] == method
     assert bool((first["p_adjusted"] >= first["p"] - 0.02).all())
@@ -96,19 +96,19 @@ def test_adjusted_p_is_that_of_the_verb(method, same):
 
 
 def test_families_are_the_level_of_the_treatment_arm():
-    ask = cg.Analysis(control="placebo", rope=0, law="normal", families="class", error="local")
+    ask = cg.Analysis(control="placebo", rope=0, law="normal", family="class", error="local")
     found = steps(trial(ask), rng=0)
     assert set(found.posterior["posterior"]["mu"]["group"].values.tolist()) == {"none", "few", "many"}
     for error in ("bayes_fdr", "bootstrap_t", "bh"):
-        ask = cg.Analysis(control="placebo", rope=0, law="normal", families="class", error=error)
+        ask = cg.Analysis(control="placebo", rope=0, law="normal", family="class", error=error)
         assert "'class'" in cg.analyze(trial(ask), rng=0).attrs["families"]
-    mixed = cg.Analysis(contrasts={"x": {"one G": 0.5, "six G": 0.5, "placebo": -1}}, rope=0, families="class")
+    mixed = cg.Analysis(contrasts={"x": {"one G": 0.5, "six G": 0.5, "placebo": -1}}, rope=0, family="class")
     with pytest.raises(ContrastError, match=r"contrast x is of arms with several levels of 'class' \(few, many\)"):
         cg.analyze(trial(mixed), rng=0)
     with pytest.raises(
-        ContrastError, match="families='color' is no coordinate of the contrasts or arms; there are .*class"
+        ContrastError, match="family='color' is no coordinate of the contrasts or arms; there are .*class"
     ):
-        cg.analyze(trial(), cg.Analysis(control="placebo", rope=0, families="color"), rng=0)
+        cg.analyze(trial(), cg.Analysis(control="placebo", rope=0, family="color"), rng=0)
 
 
 def test_what_was_not_fixed_is_marked():

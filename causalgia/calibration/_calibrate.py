@@ -244,7 +244,7 @@ def _look(
     effects, estimates = estimated(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
     alpha = 1 - analysis.ci_prob
     band = _band(effects, estimates, analysis, rng)
-    found = estimates if analysis.adjust is not None else adjust(estimates, family=analysis.families)
+    found = estimates if analysis.adjust is not None else adjust(estimates, family=analysis.family)
     own = truth_of(outcomes)
     true = own if own is not None else known
     at = None if true is None else _aligned(true, estimates)

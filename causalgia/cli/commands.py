@@ -288,7 +288,7 @@ _Cluster = Annotated[str | None, typer.Option(help="auto, none, or a coordinate 
 _Target = Annotated[str | None, typer.Option(help=f"{_TARGETS}.")]
 _CiProb = Annotated[float | None, typer.Option(help="Probability of the intervals.")]
 _Adjust = Annotated[str | None, typer.Option(help=f"Adjust p-values: {_METHODS}.")]
-_Families = Annotated[str | None, typer.Option(help="Contrasts adjusted together: all, or by a factor of the arms.")]
+_Family = Annotated[str | None, typer.Option(help="Contrasts adjusted together: all, or by a factor of the arms.")]
 _All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo word.")]
 _Sentences = Annotated[bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")]
 _Seed = Annotated[int | None, typer.Option(min=0, help="Seed of draws and resampling; default: the trial's.")]
@@ -302,7 +302,7 @@ def estimate(
     target: _Target = None,
     ci_prob: _CiProb = None,
     adjust: _Adjust = None,
-    families: _Families = None,
+    family: _Family = None,
     rng: _Seed = None,
     all_rows: _All = False,
     sentences: _Sentences = False,
@@ -317,7 +317,7 @@ def estimate(
     outcomes = kept_in(folder)
     check_usable(folder)
     given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
-    analysis = with_options(analysis_of(folder, outcomes), {**given, "families": families})
+    analysis = with_options(analysis_of(folder, outcomes), {**given, "family": family})
     _, estimates = estimated(outcomes, analysis, rng=seed_of(outcomes, rng))
     estimates = estimates.assign_attrs(said_of(outcomes, analysis))
     drop(folder, DECISIONS, POSTERIOR, *figures(folder))
@@ -342,7 +342,7 @@ def analyze(
     target: _Target = None,
     ci_prob: _CiProb = None,
     adjust: _Adjust = None,
-    families: _Families = None,
+    family: _Family = None,
     rng: _Seed = None,
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help=f"Also write the draws, as {POSTERIOR}.")] = False,
     all_rows: _All = False,
@@ -361,7 +361,7 @@ def analyze(
     check_usable(folder)
     asked = {"rope": rope_of(rope), "law": law, "error": error, "level": level, "control": control}
     asked["rare"] = share_of(rare)
-    asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "families": families}
+    asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "family": family}
     analysis, seed = with_options(analysis_of(folder, outcomes), asked), seed_of(outcomes, rng)
     experiment = None if control or keep_draws else experiment_of(folder)
     if experiment is not None:

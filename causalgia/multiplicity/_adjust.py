@@ -361,7 +361,7 @@ def _said(out: xr.Dataset, said: dict[str, Any], family: str | None, method: str
     kept = {name: value for name, value in out.attrs.items() if name not in stale}
     out = out if said["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
     level = {"adjust_level": _LEVEL} if said["adjust"] == "hierarchical" else {}
-    out.attrs = kept | said | level | beyond(kept, adjust=method, families=family)
+    out.attrs = kept | said | level | beyond(kept, adjust=method, family=family)
     return annotate(out)
 
 

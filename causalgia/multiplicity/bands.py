@@ -125,7 +125,7 @@ def simultaneous(
         "seed": seed_in_words(rng),
     }
     out.attrs |= {"n_draws": n_draws} if taken == "bootstrap_t" else {}
-    out.attrs |= beyond(out.attrs, families=family)
+    out.attrs |= beyond(out.attrs, family=family)
     return annotate(with_notes(out, *([why] if why else [])))
 
 

@@ -193,7 +193,7 @@ def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[st
         error = kept.error
     asked = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
     asked |= {"rare": rare}
-    return asked | ({"families": family} if out.attrs["error"] != "local" else {})
+    return asked | ({"family": family} if out.attrs["error"] != "local" else {})
 
 
 def _given(

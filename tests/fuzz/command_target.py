@@ -29,7 +29,7 @@ _WORDS = [
     "", "--", "-h", "--help", "--out", "--out=", "--force", "--rng", "--level", "--rope", "-1", "0", "0.9",
     "1e999", "nan", "9" * 25, "9" * 5_000, "x" * 5_000, "\x1b[31m", "\ud800", "a\nb", "--control", "none",
     "--adjust", "bh", "/dev/null/x", "/dev/zero", "fifo", "out", "t.toml", "--target", "units", "--ci-prob",
-    "2", "--families", "\x00", "é", "=1+1", "..", "--error", "bayes_fdr", "--law", "--cluster", "--store",
+    "2", "--family", "\x00", "é", "=1+1", "..", "--error", "bayes_fdr", "--law", "--cluster", "--store",
     "--workers", "--device", "--keep", "--experiment", "[bold]",
 ]  # fmt: skip
 
