@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,7 @@ from scipy import sparse
 import causalgia as cg
 from causalgia.arm_weights import written_out
 from causalgia.effects import contrast
-from causalgia.effects.means import bpnet, of_four_means
+from causalgia.effects.means import bpnet, excess_over_multiplicative, log_of_means, of_four_means
 from causalgia.errors import ContrastError, OutcomesError
 
 ARMS = ["placebo", "GATA1", "TAL1"]
@@ -494,3 +495,46 @@ def test_an_arm_that_no_unit_was_given_has_no_mean(scale: str) -> None:
     trial["assigned"] = ("unit", ["placebo", "GATA1", "placebo", "GATA1"])
     with pytest.raises(ContrastError, match="no unit was given arm 'TAL1'"):
         contrast(trial + 1, control="placebo", scale=scale)
+
+
+def test_control_sds_of_very_different_sizes_are_pooled() -> None:
+    """Squares of 3e200 are no floats, whether the arm beside it varies little or not at all."""
+    rng = np.random.default_rng(0)
+    large = 3.0 * rng.normal(size=20)
+    y = np.stack([rng.normal(size=20), rng.normal(size=20), large * 1e200, np.ones(20)], axis=1)
+    asked = {"small": {"A": 1, "b": -0.5, "c": -0.5}, "still": {"A": 1, "c": -0.5, "d": -0.5}}
+    found = contrast(crossover(y, arms=["A", "b", "c", "d"]), contrasts=asked)["control_sd"].values.ravel()
+    np.testing.assert_allclose(found, np.sqrt(0.5) * large.std(ddof=1) * 1e200)
+
+
+def test_a_message_lists_twenty_arms_and_counts_the_others() -> None:
+    for n, tail in ((20, "'a19'$"), (22, "'a19' and 2 more$")):
+        with pytest.raises(ContrastError, match=tail):
+            contrast(crossover(np.ones((3, n)), arms=[f"a{i}" for i in range(n)]), control="nothing")
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-3, 1.0, 1e3, 1e300])
+def test_the_rounding_of_a_logarithm_is_within_its_bound(size: float) -> None:
+    """Against logarithms to 40 digits: the bound of log b - log a holds their distance, and is above 0."""
+    mean = np.array([size, 3 * size])
+    found = log_of_means(mean, np.zeros((2, 1)), np.zeros((2, 1)), sparse.csr_array([[-1.0, 1.0]]))
+    with localcontext(prec=40):
+        exact = Decimal(mean[1].item()).ln() - Decimal(mean[0].item()).ln()
+        off = abs(Decimal(found.value.item()) - exact)
+    assert off <= Decimal(found.bound.item()) <= Decimal(1e-11)
+    assert found.bound.item() >= abs(np.log(size)) * np.finfo(float).eps
+
+
+@pytest.mark.parametrize("arm", range(4))
+def test_rounding_of_one_arm_moves_the_influence_no_further_than_its_bound(arm: int) -> None:
+    """Outcomes of one arm of which the last unit alone is uncertain: the mean moves with it, and so does every unit."""
+    y = np.array([[1.0, 1.5, 2.0, 1.2], [2.0, 2.1, 2.6, 2.2], [3.0, 3.3, 5.0, 2.9], [9.0, 9.4, 11.0, 8.0]])
+    bound = np.zeros(y.shape)
+    bound[arm, -1] = 1e-6
+    for parts in (bpnet, excess_over_multiplicative):
+        here, there = (of_four_means(z, bound, parts, "name") for z in (y, y + bound))
+        moved = np.abs(there.influence - here.influence)[0]
+        slope = np.abs(there.value - here.value).item() / (bound[arm].sum() / 4)
+        linear = slope * (bound[arm] + bound[arm].mean())  # what a unit's own and the mean's rounding do together
+        assert (moved <= 1e-11 + 2 * here.bound[0]).all()
+        np.testing.assert_allclose(here.bound[0], linear, rtol=1e-4, atol=1e-13)

@@ -395,3 +395,9 @@ def test_a_phase_is_clear_from_a_bayes_factor_of_ten(evidence, clear):
 
 
 PARTS = ("median", "lower", "upper")
+
+
+@pytest.mark.parametrize("trend", ["linear", "cubic", "natural_spline_4", "decay"])
+def test_a_trend_spans_the_same_curves_wherever_distances_begin(trend):
+    near, far = (trend_basis(AWAY[:60] + start, trend) for start in (0.0, 20_000.0))
+    np.testing.assert_allclose(near @ near.T, far @ far.T, atol=1e-8)

@@ -17,6 +17,7 @@ from causalgia.errors import CausalgiaError, InferenceError, OutcomesError, Prio
 from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
 from causalgia.posterior.checks import _spread_tail, conflict
+from causalgia.posterior.exchangeable import grows
 from causalgia.posterior.levels import over_predictors
 from causalgia.posterior.noise import Noise, noise_of
 from causalgia.posterior.normal import normal
@@ -626,3 +627,18 @@ def test_patterns_of_shared_errors_point_where_the_errors_add_up() -> None:
         assert patterns is not None
         rest = loadings - loadings.mean(axis=0)
         assert (patterns.T @ rest.sum(axis=1) > 0).all()
+
+
+def test_no_growth_is_seen_where_estimates_vary_as_their_errors_say() -> None:
+    """Under independence the squares less the squared errors are unrelated to the errors: p below .0005 is chance."""
+    found = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        se = rng.uniform(0.5, 1.5, 100)
+        effect = rng.normal(size=100) * np.sqrt(1 + se**2)
+        found.append(grows(effect, se))
+        r, p = stats.spearmanr(se, effect**2 - se**2, alternative="greater")
+        assert found[-1] or p > 0.0005 or r < 0
+    assert sum(found) <= 1
+    effect = np.where(se > 1, 3 * rng.normal(size=100), 0.0) + se * rng.normal(size=100)
+    assert grows(effect, se)

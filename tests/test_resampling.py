@@ -17,7 +17,7 @@ from causalgia.estimation.randomization import randomization_test, sign_flip_lim
 from causalgia.multiplicity import bootstrap_t_max, sign_flip_max_t
 from causalgia.multiplicity.bootstrap import _any_size, _same_size
 from causalgia.multiplicity.flips import _drawn_signs
-from causalgia.multiplicity.rare import rare_p, rare_reach
+from causalgia.multiplicity.rare import missed_share, missed_share_sentence, rare_p, rare_reach
 
 HERE = Path(__file__).parent / "reference"
 
@@ -389,3 +389,12 @@ def test_outcomes_that_are_empty_or_not_finite_have_no_randomization_p(y: Any, t
     blocks = None if block is None else np.array(block, dtype=np.intp)
     with pytest.raises(EstimateError, match="empty or not finite"):
         randomization_test(np.array(y, dtype=float), np.array(treated, dtype=bool), blocks)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -0.1, 1.5, np.nan])
+def test_a_share_that_is_none_is_refused(wrong: float) -> None:
+    with pytest.raises(EstimateError, match="not above 0 and at most 1"):
+        missed_share_sentence(wrong)
+    with pytest.raises(EstimateError, match="needs at least one"):
+        missed_share(min(wrong, 0.0))
+    assert missed_share_sentence(1.0) == "effects on fewer than 100 % of backgrounds could be missed"

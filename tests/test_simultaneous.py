@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy import stats
+from scipy import integrate, stats
 
 from causalgia.effects import contrast
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, RandomnessError
@@ -375,3 +375,41 @@ def test_joint_tests_ask_about_the_value_of_no_effect() -> None:
     about_1 = about_0.assign(ice=about_0["ice"] + 1).assign_attrs(null_value=1.0)
     one, other = (adjust(e, method="bootstrap_t", n_draws=999, rng=0)["p_adjusted"] for e in (about_0, about_1))
     np.testing.assert_allclose(one, other, atol=0.01)
+
+
+@pytest.mark.parametrize("r", [0.6, -0.6])
+def test_two_of_three_that_go_together_are_integrated_by_quadrature(r: float) -> None:
+    """A pair and one that is independent of both: the probabilities multiply, whatever the sign of the pair."""
+    correlation = np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    found = multivariate_t_max(np.array([2.0, 1.0, 0.5]), correlation_factor(correlation), np.inf)
+    pair = stats.multivariate_normal(np.zeros(2), correlation[:2, :2])
+    inside = float(pair.cdf([2.0, 2.0], lower_limit=[-2.0, -2.0])) * float(stats.chi2.cdf(4.0, 1))
+    assert found.how == "quadrature"
+    assert found.p_single_step[0] == pytest.approx(1 - inside, abs=1e-8)
+
+
+@pytest.mark.parametrize("df", [3.0, 40.0, 5_000.0])
+def test_the_common_scale_is_integrated_whatever_its_df(df: float) -> None:
+    def inside(s: float) -> float:
+        return float((2 * stats.norm.cdf(c * s) - 1) ** 2 * stats.chi.pdf(s * np.sqrt(df), df) * np.sqrt(df))
+
+    c = equicoordinate(np.eye(2), df)
+    ends = stats.chi.ppf([1e-13, 1 - 1e-13], df) / np.sqrt(df)
+    assert integrate.quad(inside, *ends, epsabs=1e-11)[0] == pytest.approx(0.95, abs=1e-8)
+
+
+def test_statistics_that_do_not_fit_their_factor_are_refused() -> None:
+    t, factor = np.array([1.0, 2.0]), np.eye(2)
+    for arguments, words in (
+        ((t[:1], factor), r"t has shape \(1,\) and the factor \(2, 2\)"),
+        ((t, factor[0]), r"the factor \(2,\)"),
+        ((t[:0], factor[:, :0]), r"the factor \(2, 0\)"),
+        ((t, np.diag([1.0, np.inf])), "not finite"),
+        ((np.array([1.0, np.nan]), factor), "not finite"),
+        ((t, np.diag([1.0, 0.0])), "contrast 1 has no variance"),
+    ):
+        with pytest.raises(EstimateError, match=words):
+            multivariate_t_max(*arguments, 10.0)
+    for df, ci_prob in ((0.0, 0.95), (-1.0, 0.95), (np.nan, 0.95), (10.0, 0.0), (10.0, 1.0)):
+        with pytest.raises(EstimateError, match="df is positive, ci_prob between 0 and 1"):
+            equicoordinate(np.eye(2), df, ci_prob=ci_prob)
