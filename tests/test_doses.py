@@ -240,3 +240,8 @@ def test_distances_at_which_sine_or_cosine_alone_is_part_of_the_trend_are_refuse
     with pytest.raises(EstimateError, match="a wave of period 10 is part of the trend; use distances"):
         helical_phase(effects, period=10.0)
     assert np.isfinite(helical_phase(effects, period=10.7, periods=[10.6, 10.7])["p"]).all()
+
+
+def test_degrees_beyond_the_named_ones_are_numbered() -> None:
+    weights = dose_contrasts({str(i): i for i in range(9)}, kind="orthonormal")
+    assert list(weights)[3:] == ["quartic", "quintic", "degree 6", "degree 7", "degree 8"]

@@ -521,7 +521,7 @@ def test_the_rounding_of_a_logarithm_is_within_its_bound(size: float) -> None:
     with localcontext(prec=40):
         exact = Decimal(mean[1].item()).ln() - Decimal(mean[0].item()).ln()
         off = abs(Decimal(found.value.item()) - exact)
-    assert off <= Decimal(found.bound.item()) <= Decimal(1e-11)
+    assert off <= Decimal(found.bound.item()) <= Decimal("1e-11")
     assert found.bound.item() >= abs(np.log(size)) * np.finfo(float).eps
 
 
@@ -538,3 +538,14 @@ def test_rounding_of_one_arm_moves_the_influence_no_further_than_its_bound(arm: 
         linear = slope * (bound[arm] + bound[arm].mean())  # what a unit's own and the mean's rounding do together
         assert (moved <= 1e-11 + 2 * here.bound[0]).all()
         np.testing.assert_allclose(here.bound[0], linear, rtol=1e-4, atol=1e-13)
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_weights_sum_to_zero_relative_to_their_size(size: float) -> None:
+    def ask(off: float) -> xr.Dataset:
+        return contrast(crossover(np.eye(3)), contrasts={"c": {"GATA1": size, "placebo": -size * (1 + off)}})
+
+    assert ask(1e-10).sizes["contrast"] == 1
+    for off in (1e-6, -1e-6):
+        with pytest.raises(ContrastError, match="weights that sum to 0"):
+            ask(off)

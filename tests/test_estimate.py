@@ -945,3 +945,26 @@ def test_effects_in_single_precision_are_averaged_in_double() -> None:
     found = estimate(effects)
     np.testing.assert_allclose(found["ace"].item(), ice.mean(dtype=np.float64), rtol=1e-13)
     np.testing.assert_allclose(found["se"].item(), ice.std(ddof=1, dtype=np.float64) / np.sqrt(5_000), rtol=1e-10)
+
+
+def test_a_level_exactly_at_the_mean_is_dependence_like_any_other() -> None:
+    """Of 20 contrasts over three levels two go (1, 1, -2) and the others (1, -1, 0); to 1e-8 that 0 changes nothing."""
+    rng = np.random.default_rng(0)
+    means = np.repeat([[1.0, 1.0], [-1.0, 1.0], [0.0, -2.0]], [18, 2], axis=1) * rng.uniform(1, 3, 20)
+    exact, near = (between_levels(means + np.zeros((5, 1, 1)) + e) for e in (0.0, 1e-8 * means[::-1]))
+    np.testing.assert_allclose(exact.df, near.df, rtol=1e-5)
+    np.testing.assert_allclose(exact.variance, near.variance, rtol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_covariates_are_collinear_or_not_in_any_unit(unit: float) -> None:
+    effects = effects_of(parallel())
+    rng = np.random.default_rng(0)
+    a, b = (("unit", rng.normal(size=effects.sizes["unit"])) for _ in range(2))
+    plain = effects.assign_coords(a=a, b=b)
+    scaled = plain.assign_coords(a=plain["a"] * unit, b=plain["b"] * unit, c=(2 * plain["a"] - plain["b"]) * unit)
+    np.testing.assert_allclose(
+        estimate(scaled, covariates=("a", "b"))["se"], estimate(plain, covariates=("a", "b"))["se"], rtol=1e-7
+    )
+    with pytest.raises(EstimateError, match="'c' is collinear with a, b"):
+        estimate(scaled, covariates=("a", "b", "c"))

@@ -16,6 +16,7 @@ from scipy.stats import kstest, multivariate_normal, norm
 from causalgia.errors import InferenceError
 from causalgia.posterior.ash_weights import mixture_weights, scale_grid
 from causalgia.posterior.averaging import average_tails, lfsr_of
+from causalgia.posterior.conditional_draws import window_of
 from causalgia.posterior.exact import Array, Exact
 from causalgia.posterior.factor_scores import row_nodes, shared_mode, shared_of
 from causalgia.posterior.hyper import log_tau
@@ -386,3 +387,29 @@ def test_normal_family_agrees_when_the_truth_is_normal() -> None:
     effect = generator.normal(0, np.sqrt(1 + se**2))
     mine, other = mixture(effect, Noise(se**2), PRIOR), normal(effect, Noise(se**2), PRIOR)
     assert np.sqrt(np.mean((mine.mean - other.mean) ** 2)) < 0.05
+
+
+@pytest.mark.parametrize("loading", [0.3, 1.0, 2.0])
+def test_one_effect_does_not_tell_a_shared_error_from_its_own(loading: float) -> None:
+    """The noise of one estimate is one number: evidence, moments and rates do not depend on how it is written."""
+    for effect in (1.3, -4.0):
+        shared = spike_and_slab(np.array([effect]), Noise(np.array([0.5]), np.array([[loading]])), PRIOR)
+        own = spike_and_slab(np.array([effect]), Noise(np.array([0.5 + loading**2])), PRIOR)
+        assert shared.log_evidence == pytest.approx(own.log_evidence, abs=1e-8)
+        for name in ("mean", "sd", "lfsr", "lfdr"):
+            np.testing.assert_allclose(getattr(shared, name), getattr(own, name), rtol=1e-6, err_msg=name)
+
+
+def test_a_window_holds_the_components_that_may_hold_an_effect() -> None:
+    """By the normal density of each residual under each component: of others at the scale asked none above 1e-9."""
+    components = Components(np.array([0.0, 1e-4, 1e-2, 1.0, 100.0, 1e4]), np.full(6, 1 / 6))
+    noise = np.array([1.0, 1.0, 1.0, 0.01])
+    for scale in (0.03, 1.0, 30.0):
+        residual = np.array([0.0, 8.0, 60.0, -5.0])
+        first, last = window_of([(residual, scale)], noise, components)
+        sd = np.sqrt(noise[:, None] + scale**2 * components.variance)
+        share = norm.pdf(residual[:, None], 0, sd)
+        used = share / share.sum(axis=1, keepdims=True) > 1e-9
+        for k in range(4):
+            held = np.flatnonzero(used[k])
+            assert (first[k], last[k]) == (held[0], held[-1] + 1)

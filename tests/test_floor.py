@@ -154,3 +154,31 @@ def test_an_effect_that_is_zero_in_every_unit_is_not_called_rounding():
         estimates = cg.estimate(cg.contrast(cg.run(trial, predictor, rng=0, progress=False)))
     assert not estimates["below_floor"].any()
     assert "notes" not in estimates.attrs or "rounding" not in estimates.attrs["notes"]
+
+
+@pytest.mark.parametrize("scale", ["ratio", "log_of_means"])
+def test_the_floor_of_a_parallel_trial_is_that_of_its_means(scale):
+    """The same outcomes once as a crossover and once with an arm for each unit: their means, and so floors, agree."""
+    y = np.array([[2.0, 4.0], [4.0, 4.0], [3.0, 7.0], [3.0, 9.0]])
+    floor = (("transform", "task"), np.full((4, 1), 1e-6))
+    transforms = ["identity", "log", "log2", "logit"]
+    crossover = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y[..., None]), "answer_floor": floor},
+        coords={"unit": np.arange(4), "arm": ["c", "A"], "task": ["y"], "transform": transforms},
+    )
+    parallel = xr.Dataset(
+        {"outcome": (("unit", "task"), y.T.reshape(-1, 1)), "answer_floor": floor},
+        coords={
+            "unit": np.arange(8),
+            "arm": ["c", "A"],
+            "task": ["y"],
+            "transform": transforms,
+            "assigned": ("unit", ["c"] * 4 + ["A"] * 4),
+        },
+    )
+    one, other = (cg.contrast(outcomes, control="c", scale=scale)["floor"].item() for outcomes in (crossover, parallel))
+    assert other == pytest.approx(one)
+    m = y.mean(axis=0)
+    moved = [(m[1] + 1e-6) / (m[0] - 1e-6), m[1] / m[0]]
+    moved = np.log(moved) if scale == "log_of_means" else moved
+    assert other == pytest.approx(moved[0] - moved[1], rel=1e-4)

@@ -356,3 +356,20 @@ def test_more_hypotheses_of_estimates_than_a_covariance_takes_are_refused() -> N
     assert cg.hypotheses(table, rows[:512]).sizes["contrast"] == 512
     with pytest.raises(EstimateError, match="513 hypotheses of estimates: a covariance is formed for 512 at most"):
         cg.hypotheses(table, rows)
+
+
+def test_the_note_on_degrees_of_freedom_is_of_any_hypothesis() -> None:
+    table = cg.from_effects([1.0, 2.0, 3.0], [0.5, 0.5, 0.5], df=[5.0, 9.0, 9.0], names=["a", "b", "c"])
+    table = table.assign(
+        covariance=(("contrast", "contrast_", "task"), 0.25 * np.eye(3)[..., None]), contrast_=list("abc")
+    )
+    for asked, noted in ((["b - c"], False), (["a - b"], True), (["b - c", "a - b"], True)):
+        assert ("smallest of its contrasts'" in str(cg.hypotheses(table, asked).attrs.get("notes", ""))) == noted
+
+
+def test_effects_that_are_all_zero_have_a_difference_that_is() -> None:
+    ice = np.zeros((6, 3))
+    ice[:, 2] = np.arange(6.0)
+    found = cg.hypotheses(effects_of(ice, ["a", "b", "c"]), ["a - b", "a - c", "a - b = 1"])
+    assert found["zero"].values.ravel().tolist() == [True, False, False]
+    assert found["constant"].values.ravel().tolist() == [True, False, True]

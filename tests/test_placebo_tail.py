@@ -115,7 +115,7 @@ def test_false_discoveries_are_bounded(law, share):
 
 @pytest.mark.parametrize("n_words", [38, 39, 79, 80])
 def test_a_note_asks_for_words_exactly_where_no_p_can_be_small_enough(n_words):
-    """Two effects beyond every word, of two or of four: with M words the least p is 2 / (M + 1), by Benjamini-Hochberg."""
+    """Two effects beyond every word, of two or of four: with M words the least p is 2 / (M + 1)."""
     for n_effects in (2, 4):
         table = _table(np.linspace(-1, 1, n_words), np.r_[[50.0, 60.0], np.zeros(n_effects - 2)])
         could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[:, None]

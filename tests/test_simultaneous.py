@@ -16,6 +16,7 @@ from causalgia.estimation import estimate, from_effects
 from causalgia.frame import from_frame
 from causalgia.multiplicity import (
     adjust,
+    bootstrap_t_max,
     correlation_factor,
     equicoordinate,
     multivariate_t_max,
@@ -413,3 +414,17 @@ def test_statistics_that_do_not_fit_their_factor_are_refused() -> None:
     for df, ci_prob in ((0.0, 0.95), (-1.0, 0.95), (np.nan, 0.95), (10.0, 0.0), (10.0, 1.0)):
         with pytest.raises(EstimateError, match="df is positive, ci_prob between 0 and 1"):
             equicoordinate(np.eye(2), df, ci_prob=ci_prob)
+
+
+def test_opposite_statistics_have_bonferronis_bound() -> None:
+    """Of T and nearly -T one is large where the other is small: the bound is all but that of t at half the error."""
+    opposite = np.array([[1.0, -0.99], [-0.99, 1.0]])
+    found = equicoordinate(opposite, 10.0, alternative="greater")
+    assert found == pytest.approx(stats.t.ppf(0.975, 10), rel=1e-6)
+
+
+def test_resampled_maxima_do_not_depend_on_where_effects_lie() -> None:
+    ice = np.random.default_rng(0).normal(size=(60, 3))
+    here, there = (bootstrap_t_max(ice + shift, n_draws=199, rng=0) for shift in (0.0, 1e11))
+    assert there.critical == pytest.approx(here.critical, rel=1e-3)
+    np.testing.assert_allclose(there.maxima, here.maxima, rtol=1e-2)

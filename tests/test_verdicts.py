@@ -952,3 +952,14 @@ def test_a_band_is_held_against_a_region_about_the_value_of_no_effect() -> None:
         for e, at in ((about_0, 0.0), (about_1, 1.0))
     )
     np.testing.assert_allclose(one, other, atol=0.01)
+
+
+def test_a_region_in_numbers_needs_no_control_that_varies() -> None:
+    sd = xr.DataArray([[0.0, 1.0]], dims=EFFECT, coords={"task": ["K562", "HepG2"]})
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), (-0.1, 0.1)) == ["K562", "HepG2"]
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["HepG2"]
+
+
+def test_without_units_no_number_of_more_units_is_known() -> None:
+    table = cg.from_effects([1.0, 0.0, 0.1], [0.1, 0.5, 0.5])
+    assert decide(table, rope=(-0.1, 0.1))["more_units"].values.ravel().tolist() == [-1, -1, -1]
