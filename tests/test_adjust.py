@@ -17,7 +17,7 @@ from causalgia.errors import (
     SkewnessWarning,
 )
 from causalgia.estimation import estimate, from_effects
-from causalgia.multiplicity import adjust, hierarchical_q, sign_flip_max_t, storey_q
+from causalgia.multiplicity import adjust, hierarchical_q, selected_intervals, sign_flip_max_t, storey_q
 from causalgia.multiplicity.weak import largest_mean_correlation, mean_absolute_correlation
 
 
@@ -322,3 +322,18 @@ def test_ice_of_anybody_may_come_in_any_order_and_without_a_task(method: str) ->
     bare = adjusted(given.isel(task=0, drop=True))
     assert bare["task"].values.tolist() == ["effect"]
     np.testing.assert_array_equal(bare["p_adjusted"], one["p_adjusted"])
+
+
+def test_what_has_no_p_to_adjust() -> None:
+    table = from_effects([1.0, 2.0], [1.0, 1.0])
+    with pytest.raises(EstimateError, match="method=3 is not a text"):
+        adjust([0.1], method=3)  # type: ignore[call-overload]
+    with pytest.raises(EstimateError, match="method 'tukey' is none of auto"):
+        adjust(table, method="tukey")
+    with pytest.raises(EstimateError, match="the estimates have no p-values"):
+        adjust(table.drop_vars(["p", "log_p"]), method="bh")
+    with pytest.raises(EstimateError, match="the selection before adjust left none"):
+        adjust(table.isel(contrast=[]), method="bh")
+    for level in (1.0, 0.0):
+        with pytest.raises(EstimateError, match="is not between 0 and 1"):
+            selected_intervals(adjust(table, method="bh"), select=level)

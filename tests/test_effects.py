@@ -549,3 +549,18 @@ def test_weights_sum_to_zero_relative_to_their_size(size: float) -> None:
     for off in (1e-6, -1e-6):
         with pytest.raises(ContrastError, match="weights that sum to 0"):
             ask(off)
+
+
+def test_scales_of_four_means_name_what_they_need() -> None:
+    y = np.random.default_rng(0).uniform(1, 2, (8, 4))
+    shared = crossover(y, arms=["0", "A", "B", "AB"])
+    shared = shared.assign_coords(a=("arm", [0, 1, 0, 1]), b=("arm", [0, 0, 1, 1]))
+    for ceiling in ("5", np.inf, True):
+        with pytest.raises(ContrastError, match="is not a number; give the largest outcome"):
+            contrast(shared, interaction=["a", "b"], scale="bliss", ceiling=ceiling)
+    apart = shared.isel(arm=0, drop=True).drop_vars(["random"], errors="ignore")
+    apart = apart.assign_coords(
+        arm=shared["arm"], a=shared["a"], b=shared["b"], assigned=("unit", ["0", "A", "B", "AB"] * 2)
+    )
+    with pytest.raises(ContrastError, match="takes a crossover; in a parallel trial use scale='log_of_means'"):
+        contrast(apart, interaction=["a", "b"], scale="bpnet")

@@ -968,3 +968,21 @@ def test_covariates_are_collinear_or_not_in_any_unit(unit: float) -> None:
     )
     with pytest.raises(EstimateError, match="'c' is collinear with a, b"):
         estimate(scaled, covariates=("a", "b", "c"))
+
+
+def test_targets_of_predictions_and_of_measurements_are_not_exchanged() -> None:
+    measured = effects_of(crossover()).assign_attrs(model_is="replicates")
+    for target in ("units", "parents", "population x predictors", "next predictor"):
+        with pytest.raises(EstimateError, match=rf"target='{target}' is for predictions, and these .* were measured"):
+            estimate(measured, target=target)
+    with pytest.raises(EstimateError, match="one replicate shows no variance between replicates"):
+        estimate(measured)
+    with pytest.raises(EstimateError, match="is for measured activities"):
+        estimate(effects_of(crossover()), target="population x replicates")
+    with pytest.raises(EstimateError, match="is a mean over words, and scale='ratio' is of the arms' means"):
+        estimate(effects_of(crossover()).assign_attrs(transform="ratio"), target="population x words")
+
+
+def test_a_selection_without_units_is_refused() -> None:
+    with pytest.raises(EstimateError, match="the effects have no units; the selection before estimate left none"):
+        estimate(effects_of(crossover()).isel(unit=[]))

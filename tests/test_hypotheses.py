@@ -373,3 +373,19 @@ def test_effects_that_are_all_zero_have_a_difference_that_is() -> None:
     found = cg.hypotheses(effects_of(ice, ["a", "b", "c"]), ["a - b", "a - c", "a - b = 1"])
     assert found["zero"].values.ravel().tolist() == [True, False, False]
     assert found["constant"].values.ravel().tolist() == [True, False, True]
+
+
+def test_a_matrix_that_asks_twice_is_refused() -> None:
+    with pytest.raises(ContrastError, match="two rows of the matrix of hypotheses are the same"):
+        cg.hypotheses(cg.from_effects([1.0, 2.0], covariance=np.eye(2)), np.array([[1.0, -1.0], [1.0, -1.0]]))
+
+
+def test_the_floor_of_a_combination_is_the_sum_of_floors() -> None:
+    """The worst case of rounding: each contrast off by its floor in the direction that adds up."""
+    effects = effects_of(np.random.default_rng(0).normal(size=(9, 3)), ["a", "b", "c"])
+    effects["floor"] = ("contrast", "task"), [[1e-7], [2e-7], [4e-7]]
+    asked = {"one": "a - b", "two": "2*c - 0.5*a - 1.5*b"}
+    of_units = cg.hypotheses(effects, asked)["floor"].values.ravel()
+    np.testing.assert_allclose(of_units, [3e-7, 8e-7 + 0.5e-7 + 3e-7])
+    np.testing.assert_allclose(cg.estimate(cg.hypotheses(effects, asked))["floor"].values.ravel(), of_units)
+    np.testing.assert_allclose(cg.hypotheses(cg.estimate(effects), asked)["floor"].values.ravel(), of_units)

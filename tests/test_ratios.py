@@ -16,7 +16,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.effects import contrast
-from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.errors import ContrastError, DegenerateWarning, EstimateError, OutcomesError
 from causalgia.estimation import (
     covariance,
     delta_method,
@@ -518,3 +518,9 @@ def test_an_arm_in_proportion_to_the_control_has_one_ratio_within_rounding(scale
     coords = {"unit": np.arange(50), "arm": ["a", "b"], "task": ["t"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), np.column_stack([y, 1.1 * y])[..., None])}, coords)
     assert contrast(outcomes, control="a", scale=scale)["constant"].all()
+
+
+def test_one_unit_says_nothing_of_other_scales() -> None:
+    one = factorial("factorial_2x2").isel(unit=[0])
+    with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="one unit gives no interval"):
+        interaction_across_scales(one, interaction=["A", "B"])

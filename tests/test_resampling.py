@@ -398,3 +398,11 @@ def test_a_share_that_is_none_is_refused(wrong: float) -> None:
     with pytest.raises(EstimateError, match="needs at least one"):
         missed_share(min(wrong, 0.0))
     assert missed_share_sentence(1.0) == "effects on fewer than 100 % of backgrounds could be missed"
+
+
+def test_statistics_of_a_randomization_that_there_are_not() -> None:
+    y, treated = np.random.default_rng(0).normal(size=8), np.array([True, True, False, False] * 2)
+    with pytest.raises(EstimateError, match="is neither 'difference' nor 'welch_t'"):
+        randomization_test(y, treated, statistic="t")  # type: ignore[arg-type]
+    with pytest.raises(EstimateError, match="is for trials without blocks"):
+        randomization_test(y, treated, block=np.repeat([0, 1], 4), statistic="welch_t")

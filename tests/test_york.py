@@ -163,3 +163,9 @@ def test_errors_of_x_alone_explain_exact_y():
     least = (left - left.mean(axis=1, keepdims=True)) ** 2 / (slopes[:, None] ** 2 * variance)
     assert line.chi2 == pytest.approx(least.sum(axis=1).min(), rel=1e-6)
     assert np.isinf(errors_in_variables(x, y, y_covariance=[0.0] * 4, scatter=True).chi2)
+
+
+def test_points_that_are_no_numbers_are_refused():
+    for wrong in (["a", 1, 2, 3], [1.0, 2.0, np.nan, 3.0], [[1.0, 2.0], [3.0, 4.0]]):
+        with pytest.raises(EstimateError, match="x.* numbers"):
+            errors_in_variables(wrong, Y[:4], y_covariance=np.ones(4))
