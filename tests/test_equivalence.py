@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy.stats import binom, ttest_1samp
+from scipy.stats import binom, t, ttest_1samp
 
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError
@@ -159,3 +159,31 @@ def test_one_standard_error_that_makes_no_sense_is_named() -> None:
     table = xr.Dataset({"ace": (dims, [[0.0], [1.0]]), "se": (dims, [[1.0], [-1.0]])}, {"contrast": ["a", "b"]})
     with pytest.raises(EstimateError, match="contrast b: se -1 on inf df"):
         numbers_of(table)
+
+
+@pytest.mark.parametrize("shift", [-3.0, 0.0, 5.0])
+def test_a_region_and_effects_that_move_together_have_the_same_verdicts(shift: float) -> None:
+    """Regions to one side of 0, and their mirror images, ask the same: where does the effect lie in the region?"""
+    ace = np.array([-2.0, -0.9, -0.2, 0.0, 0.3, 1.1, 2.5])
+    se = np.array([0.3, 0.2, 0.3, 0.2, 0.6, 0.3, 0.4])
+
+    def ask(sign: float) -> xr.Dataset:
+        table = cg.from_effects(sign * (ace + shift), se, df=np.full(7, 9.0))
+        return equivalence(table, rope=tuple(sorted((sign * (shift - 1), sign * (shift + 1)))))
+
+    plain = equivalence(cg.from_effects(ace, se, df=np.full(7, 9.0)), rope=(-1, 1))
+    here, there = ask(1.0), ask(-1.0)
+    for name in ("p", "p_lower", "p_upper"):
+        np.testing.assert_allclose(here[name], plain[name], rtol=1e-9)
+    np.testing.assert_allclose(there["p_lower"], here["p_upper"], rtol=1e-9)
+    np.testing.assert_allclose(there["p_upper"], here["p_lower"], rtol=1e-9)
+    for name in ("lower_tost", "upper_tost"):
+        np.testing.assert_allclose(here[name] - shift, plain[name], rtol=1e-9)
+    below = ttest_of(ace + 1, se)
+    np.testing.assert_allclose(plain["p_lower"].values.ravel(), below, rtol=1e-9)
+    np.testing.assert_allclose(plain["p_upper"].values.ravel(), ttest_of(1 - ace, se), rtol=1e-9)
+    assert here["verdict"].values.tolist() == plain["verdict"].values.tolist()
+
+
+def ttest_of(distance: np.ndarray, se: np.ndarray) -> np.ndarray:
+    return np.asarray(t.sf(distance / se, 9))

@@ -413,3 +413,15 @@ def test_a_window_holds_the_components_that_may_hold_an_effect() -> None:
         for k in range(4):
             held = np.flatnonzero(used[k])
             assert (first[k], last[k]) == (held[0], held[-1] + 1)
+
+
+@pytest.mark.parametrize("tau", ["half_t", "uniform"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_probabilities_below_a_number_are_shares_of_draws(tau: Any, shared: bool) -> None:
+    rng = np.random.default_rng(5)
+    effect = 10 * np.array([-0.3, 0.2, 0.5, 0.1, 4.0, -2.0])
+    noise = Noise(np.full(6, 50.0), np.full((6, 1), 7.0) if shared else None)
+    answer = spike_and_slab(effect, noise, Prior(tau=tau, tau_scale=20))
+    draws = answer.draw(20_000, rng).ace
+    for x in (np.full(6, -10.0), np.full(6, 15.0), effect):
+        np.testing.assert_allclose(answer.below(x), (draws <= x).mean(axis=0), atol=4.5 * 0.5 / np.sqrt(20_000))

@@ -18,7 +18,7 @@ from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
 from causalgia.posterior.checks import _spread_tail, _zero_tail, conflict
 from causalgia.posterior.exchangeable import grows, why_no_posterior
-from causalgia.posterior.levels import over_predictors
+from causalgia.posterior.levels import _regressed, errors, over_predictors
 from causalgia.posterior.noise import Noise, noise_of
 from causalgia.posterior.normal import normal
 from causalgia.posterior.patterns import shared_patterns
@@ -683,3 +683,39 @@ def test_exact_effects_do_not_hide_errors_that_grow() -> None:
     table = from_effects(np.r_[effect, np.full(10, 50.0)], se=np.r_[0.1 + 0.4 * np.abs(effect), np.ones(10)])
     table["se"][60:] = 0.0
     assert why_no_posterior(table, np.full(70, True)) == "their standard errors grow with the effects"
+
+
+@pytest.mark.parametrize(("n", "shared"), [(6, False), (40, False), (40, True)])
+@pytest.mark.parametrize("law", [*LAWS, "two_scales"])
+def test_effects_of_the_other_sign_and_in_another_order_have_the_same_posterior(law: Any, n: int, shared: bool) -> None:
+    """Few large effects above 0 and many small ones: mirrored, and from the last to the first."""
+    rng = np.random.default_rng(3)
+    effect = np.where(np.arange(n) < 4, rng.normal(2, 1.5, n), rng.normal(0.2, 0.2, n)) + 0.4 * rng.normal(size=n)
+    noise: dict[str, Any] = {"covariance": 0.08 * (np.eye(n) + 1)} if shared else {"se": np.full(n, 0.4)}
+    here, mirrored, turned = (
+        datasets(infer(from_effects(e, **noise), law=law, draws=4, rng=0))["moments"].isel(task=0)
+        for e in (effect, -effect, effect[::-1])
+    )
+    np.testing.assert_allclose(mirrored["mean"], -here["mean"], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(turned["mean"], here["mean"].values[::-1], rtol=1e-6, atol=1e-8)
+    for name in ("sd", "lfsr", "lfdr", "shrinkage"):
+        np.testing.assert_allclose(mirrored[name], here[name], rtol=1e-9, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(turned[name], here[name].values[::-1], rtol=1e-6, atol=1e-8, err_msg=name)
+
+
+def test_errors_given_their_sum_are_those_of_the_whole_covariance() -> None:
+    """Loadings and their covariance as one matrix: the same regression, and draws of that covariance."""
+    rng = np.random.default_rng(0)
+    variances, loadings = rng.uniform(0.1, 0.6, 5), rng.normal(0, 0.7, (5, 2))
+    covariance = np.diag(variances) + loadings @ loadings.T
+    low, whole = Noise(variances, loadings), Noise(np.diagonal(covariance).copy(), whole=covariance)
+    missing = rng.normal(size=(3, 5))
+    expected = missing @ np.linalg.solve(covariance + 0.4 * np.eye(5), covariance)
+    np.testing.assert_allclose(_regressed(missing, low, 0.4), expected, rtol=1e-9)
+    np.testing.assert_allclose(_regressed(missing, whole, 0.4), expected, rtol=1e-9)
+    own = _regressed(missing, Noise(variances), 0.4)
+    np.testing.assert_allclose(own, missing * variances / (variances + 0.4), rtol=1e-12)
+    sd = np.sqrt(np.diagonal(covariance))
+    for noise in (low, whole):
+        drawn = np.cov(errors(noise, 40_000, rng), rowvar=False)
+        np.testing.assert_allclose((drawn - covariance) / np.outer(sd, sd), 0, atol=4.5 * np.sqrt(2 / 40_000))
