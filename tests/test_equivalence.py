@@ -15,7 +15,7 @@ from scipy.stats import binom, t, ttest_1samp
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError
 from causalgia.multiplicity import equivalence
-from causalgia.multiplicity.tost import ends, numbers_of
+from causalgia.multiplicity.tost import ends, numbers_of, tails
 from causalgia.schema import validate
 
 HERE = Path(__file__).parent / "reference" / "equivalence"
@@ -187,3 +187,22 @@ def test_a_region_and_effects_that_move_together_have_the_same_verdicts(shift: f
 
 def ttest_of(distance: np.ndarray, se: np.ndarray) -> np.ndarray:
     return np.asarray(t.sf(distance / se, 9))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_within_its_floor_of_an_end_no_effect_is_told_from_it(sign: float) -> None:
+    """Effects just inside and outside both ends of a region to one side of 0, as exact as rounding allows."""
+    low, high, off = 2.0, 5.0, 0.5e-3
+    ace = sign * np.array([low - off, low + off, high - off, high + off, 3.0, 8.0])
+    table = cg.from_effects(ace, np.full(6, 1e-6)).assign(floor=(EFFECT, np.full((6, 1), 1e-3)))
+    ends = (low, high) if sign > 0 else (-high, -low)
+    for given, at_end in ((table, True), (table.drop_vars("floor"), False)):
+        found = tails(given, *ends)
+        clear = {name: np.ravel(getattr(found, name)) for name in ("not_below", "not_above", "above", "below")}
+        mirrored = {"not_below": "not_above", "not_above": "not_below", "above": "below", "below": "above"}
+        clear = clear if sign > 0 else {name: clear[other] for name, other in mirrored.items()}
+        close = 1.0 if at_end else 0.0
+        np.testing.assert_allclose(clear["not_below"], [1, close, 0, 0, 0, 0], atol=1e-12)
+        np.testing.assert_allclose(clear["not_above"], [0, 0, close, 1, 0, 1], atol=1e-12)
+        np.testing.assert_allclose(clear["above"], [1, 1, 1, close, 1, 0], atol=1e-12)
+        np.testing.assert_allclose(clear["below"], [close, 1, 1, 1, 1, 1], atol=1e-12)

@@ -428,3 +428,8 @@ def test_resampled_maxima_do_not_depend_on_where_effects_lie() -> None:
     here, there = (bootstrap_t_max(ice + shift, n_draws=199, rng=0) for shift in (0.0, 1e11))
     assert there.critical == pytest.approx(here.critical, rel=1e-3)
     np.testing.assert_allclose(there.maxima, here.maxima, rtol=1e-2)
+
+
+def test_simulated_maxima_are_too_few_for_an_error_of_a_millionth() -> None:
+    with pytest.raises(EstimateError, match=r"65535 draws are too few for ci_prob=0\.999999"):
+        equicoordinate(np.kron(np.eye(6), np.full((5, 5), 0.5)) + 0.5 * np.eye(30), ci_prob=0.999999)

@@ -25,7 +25,7 @@ from causalgia.posterior.tree import datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
 from causalgia.verdicts.banded import band_error
-from causalgia.verdicts.constant_control import of_tasks, tasks_that_vary
+from causalgia.verdicts.constant_control import left_out, of_tasks, tasks_that_vary
 from causalgia.verdicts.rare_effects import few_real_sequences
 from causalgia.verdicts.regions import Region
 from causalgia.verdicts.settled import _limit, split_rhat
@@ -963,3 +963,32 @@ def test_a_region_in_numbers_needs_no_control_that_varies() -> None:
 def test_without_units_no_number_of_more_units_is_known() -> None:
     table = cg.from_effects([1.0, 0.0, 0.1], [0.1, 0.5, 0.5])
     assert decide(table, rope=(-0.1, 0.1))["more_units"].values.ravel().tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize("by", ["tests", "posterior"])
+def test_rare_effects_ask_for_units_only_where_negligible_is_near(by: str) -> None:
+    """Beyond the region, or half beyond it, what is lacking is precision; inside it, backgrounds as well."""
+    counts = (EFFECT, np.full((40, 1), 100))
+    ace = np.r_[0.13, -0.14, 0.0, np.random.default_rng(0).normal(0, 0.3, 37)][:, None]
+    se = np.full((40, 1), 0.05)
+    se[2] = 0.001
+    table = xr.Dataset(
+        {"ace": (EFFECT, ace), "se": (EFFECT, se), "n_units": counts, "n_clusters": counts},
+        coords={"contrast": [f"c{i}" for i in range(40)], "task": ["y"]},
+        attrs={"errors": "known"},
+    )
+    given = table if by == "tests" else cg.infer(table, law="normal", rng=0)
+    plain, rare = (decide(given, rope=(-0.1, 0.1), rare=rare, level=0.95) for rare in ("none", 0.01))
+    assert verdicts(plain)[:3] == ["undecided", "undecided", "negligible"]
+    assert verdicts(rare)[:3] == ["undecided"] * 3
+    np.testing.assert_array_equal(rare["more_units"][:2], plain["more_units"][:2])
+    assert rare["more_units"][2].item() == 300 - 100  # 3 / n, more closely ln(20) / n
+
+
+def test_tasks_without_a_verdict_are_named() -> None:
+    table = xr.Dataset({"ace": (EFFECT, np.zeros((1, 3)))}, coords={"contrast": ["a"], "task": ["x", "y", "z"]})
+    assert left_out(table, ["x", "y", "z"], "0.2 sd") == ""
+    one, two = (left_out(table, chosen, "0.2 sd") for chosen in (["x", "z"], ["y"]))
+    assert one.startswith("no verdict on task 'y': the control's outcomes do not vary there, so that rope='0.2 sd'")
+    assert two.startswith("no verdict on tasks 'x', 'z': ")
+    assert "the placebo words there vary no more" in left_out(table, ["x"], "placebo")
