@@ -267,3 +267,13 @@ def test_what_gives_a_phase_no_distance_and_no_period() -> None:
             helical_phase(effects.assign_coords(bp=("contrast", away)), distance="bp", periods=periods)
     with pytest.raises(EstimateError, match="from the nearest to the farthest distance is too little"):
         trend_basis(np.arange(60) * 1e-9, "decay")
+
+
+def test_a_parallel_trial_shows_no_phase_of_a_unit() -> None:
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "task"), np.arange(6.0)[:, None])},
+        coords={"unit": np.arange(6), "arm": ["0", "a", "b"], "task": ["t"], "assigned": ("unit", ["0", "a", "b"] * 2)},
+    )
+    effects = contrast(outcomes, control="0").assign_coords(bp=("contrast", [1.0, 2.0]))
+    with pytest.raises(EstimateError, match="the phase of each unit needs the ICE of a crossover"):
+        helical_phase(effects, distance="bp")

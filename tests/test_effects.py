@@ -16,7 +16,7 @@ import causalgia as cg
 from causalgia.arm_weights import written_out
 from causalgia.effects import contrast
 from causalgia.effects.means import bpnet, excess_over_multiplicative, log_of_means, of_four_means
-from causalgia.errors import ContrastError, OutcomesError
+from causalgia.errors import ContrastError, DegenerateWarning, OutcomesError
 
 ARMS = ["placebo", "GATA1", "TAL1"]
 
@@ -564,3 +564,30 @@ def test_scales_of_four_means_name_what_they_need() -> None:
     )
     with pytest.raises(ContrastError, match="takes a crossover; in a parallel trial use scale='log_of_means'"):
         contrast(apart, interaction=["a", "b"], scale="bpnet")
+
+
+def test_one_untreated_unit_has_no_spread_to_measure_in() -> None:
+    kinds = ("arm", ["untreated", "embed", "embed"])
+    asked = {"c": {"GATA1": 1, "TAL1": -1}}
+    one = contrast(crossover([[1.0, 2.0, 3.0]]).assign_coords(kind=kinds), contrasts=asked)
+    two = contrast(parallel().assign_coords(kind=kinds), contrasts=asked)
+    for effects in (one, two):
+        assert not {"control_sd", "control_sd_of"} & {*effects.variables, *effects.attrs}
+
+
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e300])
+@pytest.mark.parametrize("scale", ["log_of_means", "ratio"])
+def test_arms_of_one_number_within_rounding_are_exact_at_any_size(size: float, scale: str) -> None:
+    """Three ways to write 0.3 and 0.6: an arm varies by rounding alone, and so does the logarithm of its mean."""
+    y = size * np.array([[0.3, 0.6], [0.1 + 0.2, 0.6], [0.3, 3 * 0.2], [0.1 * 3, 0.6]])
+    shared = crossover(y, arms=["c", "A"])
+    apart = xr.Dataset(
+        {"outcome": (("unit", "task"), y.T.reshape(-1, 1))},
+        coords={"unit": np.arange(8), "arm": ["c", "A"], "task": ["K562"], "assigned": ("unit", ["c"] * 4 + ["A"] * 4)},
+        attrs={"scale": "counts"},
+    )
+    for outcomes in (shared.drop_vars("parent"), apart):
+        with pytest.warns(DegenerateWarning):
+            found = cg.estimate(contrast(outcomes, control="c", scale=scale))
+        assert found["se"].item() == 0
+        assert found["ace"].item() == pytest.approx(np.log(2) if scale == "log_of_means" else 2)

@@ -425,3 +425,18 @@ def test_probabilities_below_a_number_are_shares_of_draws(tau: Any, shared: bool
     draws = answer.draw(20_000, rng).ace
     for x in (np.full(6, -10.0), np.full(6, 15.0), effect):
         np.testing.assert_allclose(answer.below(x), (draws <= x).mean(axis=0), atol=4.5 * 0.5 / np.sqrt(20_000))
+
+
+def test_no_other_centre_is_likelier() -> None:
+    """The estimated centre against a grid of given ones, the weights of each at their own best."""
+    rng = np.random.default_rng(2)
+    noise = Noise(rng.uniform(0.05, 0.3, 80))
+    effect = (
+        1.7 + np.where(np.arange(80) < 10, rng.normal(0, 3, 80), 0.0) + np.sqrt(noise.variances) * rng.normal(size=80)
+    )
+    given: Any = {"scales": np.array([0.0, 0.2, 0.5, 1.0, 2.0, 4.0]), "prior_count": np.ones(6)}
+    wide = Prior(mu_sd=np.inf, tau_scale=2)
+    found = mixture(effect, noise, wide, mode="estimate", **given).nodes.coefficients[0, 0]
+    centres = found + np.array([0.0, -0.3, -0.1, -0.03, 0.03, 0.1, 0.3])
+    heights = [mixture(effect - m, noise, wide, mode="zero", **given).log_evidence for m in centres]
+    assert np.argmax(heights) == 0
