@@ -591,3 +591,25 @@ def test_arms_of_one_number_within_rounding_are_exact_at_any_size(size: float, s
             found = cg.estimate(contrast(outcomes, control="c", scale=scale))
         assert found["se"].item() == 0
         assert found["ace"].item() == pytest.approx(np.log(2) if scale == "log_of_means" else 2)
+
+
+@pytest.mark.parametrize(
+    ("scale", "asked", "said"),
+    [
+        ("identity", "contrasts", "mean over units of the weighted sum of outcome over arms"),
+        ("log", "contrasts", "mean over units of the weighted sum of log(outcome) over arms"),
+        ("log_of_means", "contrasts", "the weighted sum of log(mean outcome over units) over arms"),
+        ("ratio", "contrasts", "the weighted product of mean outcomes over units"),
+        ("identity", "control", "mean over units of outcome under 'A' minus outcome under 'c'"),
+        ("ratio", "control", "mean outcome over units under 'A' divided by mean outcome over units under 'c'"),
+        (
+            "log_of_means",
+            "control",
+            "log(mean outcome over units) under 'A' minus log(mean outcome over units) under 'c'",
+        ),
+    ],
+)
+def test_the_estimand_is_in_the_words_of_its_scale(scale: str, asked: str, said: str) -> None:
+    given: Any = {"control": "c"} if asked == "control" else {"contrasts": {"d": {"A": 1, "c": -1}}}
+    y = np.random.default_rng(0).uniform(1, 2, (5, 2))
+    assert contrast(crossover(y, arms=["c", "A"]), scale=scale, **given).attrs["estimand"] == said

@@ -239,3 +239,10 @@ def test_modifiers_need_more_units_than_there_are_of_them() -> None:
     effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"contrast": ["a"], "task": ["t"], **units})
     with pytest.raises(EstimateError, match="2 covariates need 4 or more units, and there are 3"):
         modification(effects, by=["x", "y"])
+
+
+def test_units_exactly_at_an_end_of_the_region_are_inside() -> None:
+    found = heterogeneity(effects_of(np.repeat([-2.0, -1.0, 0.0, 1.0, 3.0], [2, 4, 8, 5, 1])), rope=(-1, 1)).squeeze()
+    assert found["above"].item() == pytest.approx(1 / 20)
+    assert found["below"].item() == pytest.approx(2 / 20)
+    assert found["beyond"].item() == pytest.approx(3 / 20)

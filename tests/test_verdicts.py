@@ -992,3 +992,21 @@ def test_tasks_without_a_verdict_are_named() -> None:
     assert one.startswith("no verdict on task 'y': the control's outcomes do not vary there, so that rope='0.2 sd'")
     assert two.startswith("no verdict on tasks 'x', 'z': ")
     assert "the placebo words there vary no more" in left_out(table, ["x"], "placebo")
+
+
+def test_one_chain_and_three_draws_have_nothing_to_disagree_with() -> None:
+    rng = np.random.default_rng(0)
+    drift = np.where(np.arange(400) < 200, 1.0, 5.0) + 0.1 * rng.normal(size=400)
+    names = {"contrast": ["a"], "task": ["y"]}
+
+    def tree(draws: np.ndarray) -> dict[str, xr.Dataset]:
+        return {"posterior": xr.Dataset({"ace": (DRAWS, draws[..., None, None])}, coords=names)}
+
+    assert verdicts(decide(tree(drift[None]), rope=0)) == ["increases"]
+    short = np.arange(1.0, 11.0)[:, None] + [0.0, 0.1, 0.2]
+    assert verdicts(decide(tree(short), rope=0)) == ["increases"]
+    with pytest.raises(ConvergenceError, match="R-hat of contrast a, task y"):
+        decide(tree(drift.reshape(2, 200)), rope=0)
+    diverging = xr.Dataset({"diverging": (("chain", "draw"), np.eye(1, 400, dtype=bool))})
+    with pytest.raises(ConvergenceError, match="1 divergent transition;"):
+        decide(tree(drift[None]) | {"sample_stats": diverging}, rope=0)
