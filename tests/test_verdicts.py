@@ -1010,3 +1010,26 @@ def test_one_chain_and_three_draws_have_nothing_to_disagree_with() -> None:
     diverging = xr.Dataset({"diverging": (("chain", "draw"), np.eye(1, 400, dtype=bool))})
     with pytest.raises(ConvergenceError, match="1 divergent transition;"):
         decide(tree(drift[None]) | {"sample_stats": diverging}, rope=0)
+
+
+def test_backgrounds_not_drawn_narrow_the_region_of_a_skewed_effect_alone() -> None:
+    """Where n < 25 skew^2, (3/n) max |ICE| may be missing on either side: .06, of a region of .1 or of .05."""
+    rng, n = np.random.default_rng(0), 40
+    counts = (EFFECT, np.full((n, 1), 1_000))
+    columns = {"ace": np.r_[0.0, 0.0, rng.normal(0, 0.3, n - 2)], "se": np.full(n, 0.02)}
+    columns |= {"skewness": np.r_[10.0, np.zeros(n - 1)], "largest_ice": np.full(n, 20.0)}
+    table = xr.Dataset(
+        {name: (EFFECT, values[:, None]) for name, values in columns.items()}
+        | {"n_units": counts, "n_clusters": counts},
+        coords={"contrast": [f"c{i}" for i in range(n)], "task": ["y"]},
+        attrs={"errors": "known"},
+    )
+    given = cg.infer(table, law="normal", rng=0)
+    draws = datasets(given)["posterior"]["ace"].to_numpy().reshape(-1, n)[:, :2]
+    for half in (0.1, 0.05):
+        found = decide(given, rope=(-half, half), rare=0.01, level=0.95)["local_error"].values.ravel()[:2]
+        plain = decide(given, rope=(-half, half), rare="none", level=0.95)["local_error"].values.ravel()[:2]
+        outside = [(np.abs(draws[:, 0]) > half - 0.06).mean(), (np.abs(draws[:, 1]) > half).mean()]
+        np.testing.assert_allclose(plain, (np.abs(draws) > half).mean(axis=0), atol=1e-12)
+        assert found[1] == pytest.approx(outside[1], abs=1e-12)
+        assert found[0] == pytest.approx(outside[0], abs=1e-12) if half == 0.1 else found[0] > 0.4
