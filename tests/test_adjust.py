@@ -349,3 +349,20 @@ def test_correlation_that_one_pair_may_have_by_chance_is_no_dependence(r: float,
             adjust(table, method="storey")
     else:
         assert adjust(table, method="storey")["p_adjusted"].shape == (2, 1)
+
+
+def test_zero_and_one_are_probabilities() -> None:
+    np.testing.assert_allclose(adjust([0.0, 1.0, 0.2], method="holm"), [0.0, 1.0, 0.4])
+    for wrong in (-1e-9, 1 + 1e-9):
+        with pytest.raises(EstimateError, match="not between 0 and 1"):
+            adjust([0.5, wrong], method="holm")
+
+
+def test_numbers_of_draws_and_flips_are_those_of_their_method() -> None:
+    ice = np.random.default_rng(0).normal(size=(30, 2, 1))
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"contrast": ["a", "b"], "task": ["t"]})
+    kept = {
+        method: {*adjust(effects, method=method, n_draws=199, n_flips=299, rng=0).attrs} & {"n_draws", "n_flips"}  # type: ignore[call-overload]
+        for method in ("bootstrap_t", "sign_flip", "dunnett")
+    }
+    assert kept == {"bootstrap_t": {"n_draws"}, "sign_flip": {"n_flips"}, "dunnett": set()}

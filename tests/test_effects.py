@@ -613,3 +613,22 @@ def test_the_estimand_is_in_the_words_of_its_scale(scale: str, asked: str, said:
     given: Any = {"control": "c"} if asked == "control" else {"contrasts": {"d": {"A": 1, "c": -1}}}
     y = np.random.default_rng(0).uniform(1, 2, (5, 2))
     assert contrast(crossover(y, arms=["c", "A"]), scale=scale, **given).attrs["estimand"] == said
+
+
+def test_one_empty_name_among_others_is_refused() -> None:
+    row = {"GATA1": 1, "placebo": -1}
+    with pytest.raises(ContrastError, match="a contrast has an empty name"):
+        contrast(crossover(np.eye(3)), contrasts={"one": row, " ": {"TAL1": 1, "placebo": -1}})
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_outcomes_that_are_all_zero_have_effects_that_are_zero(lazy: bool) -> None:
+    y = np.zeros((6, 3))
+    y[:, 2] = 1.0
+    outcomes = crossover(y).drop_vars("parent")
+    found = contrast(outcomes.chunk(unit=2) if lazy else outcomes, control="placebo")
+    assert found["constant"].values.ravel().tolist() == [True, True]
+    assert found["zero"].values.ravel().tolist() == [True, False]
+    with pytest.warns(DegenerateWarning):
+        estimates = cg.estimate(found)
+    assert estimates["p"].values.ravel().tolist() == [1.0, 0.0]

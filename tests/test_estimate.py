@@ -24,6 +24,7 @@ from causalgia.estimation import (
     mean_ice,
     moderate,
     regress,
+    settled_block_effects,
     stratified_mean,
     wald_htz,
 )
@@ -986,3 +987,13 @@ def test_targets_of_predictions_and_of_measurements_are_not_exchanged() -> None:
 def test_a_selection_without_units_is_refused() -> None:
     with pytest.raises(EstimateError, match="the effects have no units; the selection before estimate left none"):
         estimate(effects_of(crossover()).isel(unit=[]))
+
+
+def test_rounding_counts_in_the_arms_that_a_contrast_has() -> None:
+    """Three arms of which the last two are compared: 0.3 written in two ways, in one unit of each arm of a block."""
+    arm, block = np.tile([0, 1, 2], 3), np.repeat([0, 1, 2], 3)
+    y = np.array([7.0, 0.3, 0.1 + 0.2, 8.0, 0.1 + 0.2, 0.3, 9.0, 0.3, 0.3])[:, None]
+    rounding = np.where(arm[:, None] == 0, 0.0, np.spacing(y))
+    for row in ([0.0, -1.0, 1.0], [0.0, 1.0, -1.0]):
+        inside = settled_block_effects(y, arm, block, np.array([row]), rounding)
+        np.testing.assert_array_equal(inside[:, 0, 0], np.zeros(3))
