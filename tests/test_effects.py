@@ -632,3 +632,9 @@ def test_outcomes_that_are_all_zero_have_effects_that_are_zero(lazy: bool) -> No
     with pytest.warns(DegenerateWarning):
         estimates = cg.estimate(found)
     assert estimates["p"].values.ravel().tolist() == [1.0, 0.0]
+
+
+def test_what_is_done_is_written_as_a_signed_sum() -> None:
+    asked = {"one": {"GATA1": 1, "placebo": -1}, "parts": {"placebo": 0.5, "TAL1": 1.5, "GATA1": -2}}
+    said = contrast(crossover(np.eye(3)), contrasts=asked)["do"].values.tolist()
+    assert said == ["do(GATA1) − do(placebo)", "0.5 do(placebo) + 1.5 do(TAL1) − 2 do(GATA1)"]

@@ -389,3 +389,13 @@ def test_the_floor_of_a_combination_is_the_sum_of_floors() -> None:
     np.testing.assert_allclose(of_units, [3e-7, 8e-7 + 0.5e-7 + 3e-7])
     np.testing.assert_allclose(cg.estimate(cg.hypotheses(effects, asked))["floor"].values.ravel(), of_units)
     np.testing.assert_allclose(cg.hypotheses(cg.estimate(effects), asked)["floor"].values.ravel(), of_units)
+
+
+def test_a_combination_counts_the_units_of_its_smallest_contrast() -> None:
+    table = cg.from_effects(
+        [1.0, 2.0, 3.0], covariance=np.diag([1.0, 2.0, 3.0]), df=[9.0, 19.0, 29.0], names=list("abc")
+    )
+    table["n_units"] = ("contrast", "task"), [[10], [20], [30]]
+    found = cg.hypotheses(table, ["b - c", "c - a", "a + b - 2*c"])
+    assert found["n_units"].values.ravel().tolist() == [20, 10, 10]
+    assert found["df"].values.ravel().tolist() == [19.0, 9.0, 9.0]

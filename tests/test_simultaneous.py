@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -433,3 +434,21 @@ def test_resampled_maxima_do_not_depend_on_where_effects_lie() -> None:
 def test_simulated_maxima_are_too_few_for_an_error_of_a_millionth() -> None:
     with pytest.raises(EstimateError, match=r"65535 draws are too few for ci_prob=0\.999999"):
         equicoordinate(np.kron(np.eye(6), np.full((5, 5), 0.5)) + 0.5 * np.eye(30), ci_prob=0.999999)
+
+
+@pytest.mark.parametrize("r", [0.99, 0.999, 0.99999])
+def test_two_statistics_that_are_nearly_one_are_integrated_as_well(r: float) -> None:
+    """Beside an independent third: the pair by one integral of the normal density, cut where it bends."""
+
+    def inside(c: float) -> float:
+        own = np.sqrt(1 - r**2)
+
+        def both(x: float) -> float:
+            return float(stats.norm.pdf(x) * (stats.norm.cdf((c - r * x) / own) - stats.norm.cdf((-c - r * x) / own)))
+
+        ends = [-c, -c + 8 * own, c - 8 * own, c] if 8 * own < c else [-c, c]
+        pair = sum(integrate.quad(both, low, high, epsabs=1e-12)[0] for low, high in pairwise(ends))
+        return pair * (2 * float(stats.norm.cdf(c)) - 1)
+
+    found = equicoordinate(np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]]))
+    assert inside(found) == pytest.approx(0.95, abs=1e-5)

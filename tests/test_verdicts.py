@@ -1033,3 +1033,19 @@ def test_backgrounds_not_drawn_narrow_the_region_of_a_skewed_effect_alone() -> N
         np.testing.assert_allclose(plain, (np.abs(draws) > half).mean(axis=0), atol=1e-12)
         assert found[1] == pytest.approx(outside[1], abs=1e-12)
         assert found[0] == pytest.approx(outside[0], abs=1e-12) if half == 0.1 else found[0] > 0.4
+
+
+def test_the_local_error_beside_a_band_is_that_of_each_effect_alone() -> None:
+    """By the unadjusted t of the ICE against both ends: twice a side for a direction, the larger side for inside."""
+    away = np.random.default_rng(0).normal(0, 0.5, size=(25, 4))
+    ice = np.array([0.0, 0.4, -0.5, 0.12]) + np.concatenate([away, -away])  # without skewness
+    effects = xr.Dataset({"ice": (("unit", *EFFECT), ice[..., None])}, {"contrast": list("abcd"), "task": ["t"]})
+    found = decide(effects, rope=(-0.2, 0.2), error="bootstrap_t", rare="none", rng=0)["local_error"].values.ravel()
+    alone = decide(cg.estimate(effects), rope=(-0.2, 0.2), error="local", rare="none")["local_error"].values.ravel()
+    np.testing.assert_allclose(found, alone)
+    assert ((found > 0) & (found < 1)).all()
+    mean, se = ice.mean(axis=0), ice.std(axis=0, ddof=1) / np.sqrt(50)
+    for k in range(4):
+        beyond = [2 * stats.t.sf((sign * mean[k] - 0.2) / se[k], 49) for sign in (1, -1)]
+        inside = max(stats.t.sf((0.2 - sign * mean[k]) / se[k], 49) for sign in (1, -1))
+        assert found[k] == pytest.approx(min(*beyond, inside), rel=1e-6)
