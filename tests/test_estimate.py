@@ -997,3 +997,11 @@ def test_rounding_counts_in_the_arms_that_a_contrast_has() -> None:
     for row in ([0.0, -1.0, 1.0], [0.0, 1.0, -1.0]):
         inside = settled_block_effects(y, arm, block, np.array([row]), rounding)
         np.testing.assert_array_equal(inside[:, 0, 0], np.zeros(3))
+
+
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+def test_block_effects_of_weights_that_do_not_cancel_keep_their_level(size: float) -> None:
+    arm, block = np.tile([0, 1], 3), np.repeat([0, 1, 2], 2)
+    y = np.array([10.0, 12.0, 20.0, 25.0, 30.0, 31.0])[:, None]
+    found = block_effects(y, arm, block, size * np.array([[0.0, 1.0], [-1.0, 1.0]]))[..., 0] / size
+    np.testing.assert_allclose(found, [[12.0, 2.0], [25.0, 5.0], [31.0, 1.0]], rtol=1e-12)
