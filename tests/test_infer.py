@@ -629,17 +629,17 @@ def test_patterns_of_shared_errors_point_where_the_errors_add_up() -> None:
         assert (patterns.T @ rest.sum(axis=1) > 0).all()
 
 
-def test_no_growth_is_seen_where_estimates_vary_as_their_errors_say() -> None:
-    """Under independence the squares less the squared errors are unrelated to the errors: p below .0005 is chance."""
+def test_growth_that_chance_may_give_is_not_taken_for_growth() -> None:
+    """Squares less squared errors that rise with the errors at p of .002 to .4, by scipy's rank correlation."""
     found = []
     for seed in range(60):
         rng = np.random.default_rng(seed)
         se = rng.uniform(0.5, 1.5, 100)
-        effect = rng.normal(size=100) * np.sqrt(1 + se**2)
-        found.append(grows(effect, se))
-        r, p = stats.spearmanr(se, effect**2 - se**2, alternative="greater")
-        assert found[-1] or p > 0.0005 or r < 0
-    assert sum(found) <= 1
+        effect = rng.normal(size=100) * np.sqrt(1 + 2 * se**2)
+        p = stats.spearmanr(se, effect**2 - se**2, alternative="greater").pvalue
+        found += [grows(effect, se)] if 0.002 < p < 0.4 else []
+    assert len(found) > 5
+    assert sum(found) <= 2
     effect = np.where(se > 1, 3 * rng.normal(size=100), 0.0) + se * rng.normal(size=100)
     assert grows(effect, se)
 
