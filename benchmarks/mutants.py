@@ -240,7 +240,7 @@ class Campaign:
         for file in sorted({mutant.module for mutant in self.made}):
             importlib.import_module("causalgia." + file.removesuffix(".py").replace("/", "."))
         self.items = {item.nodeid: item for item in session.items}
-        functions = [f for f in gc.get_objects() if isinstance(f, FunctionType)]
+        functions = [f for f in gc.get_objects() if type(f) is FunctionType]  # isinstance may ask a proxy, which warns
         self.functions = {_place(f.__code__): f for f in functions}
         gc.freeze()
         self.record()

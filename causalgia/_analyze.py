@@ -431,8 +431,8 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
         )
     levels = effects[name].to_numpy()
     positive = weights_of(effects) > 0
-    levels_by_contrast = [np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])]
-    for contrast_name, found in zip(effects["contrast"].to_numpy(), levels_by_contrast, strict=True):
+    found_levels = [np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])]
+    for contrast_name, found in zip(effects["contrast"].to_numpy(), found_levels, strict=True):
         if len(found) != 1:
             raise ContrastError(
                 f"contrast {contrast_name!s} is of arms with several levels of {quoted(name)} ({', '.join(found)}); "
@@ -440,7 +440,7 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
             )
     coords = {"contrast": effects["contrast"].to_numpy()}
     return effects.drop_vars(str(name)).assign_coords(
-        {name: xr.DataArray([found[0] for found in levels_by_contrast], dims="contrast", coords=coords)}
+        {name: xr.DataArray([found[0] for found in found_levels], dims="contrast", coords=coords)}
     )
 
 

@@ -17,7 +17,7 @@ from causalgia.errors import (
     SkewnessWarning,
 )
 from causalgia.estimation import estimate, from_effects
-from causalgia.multiplicity import adjust, hierarchical_q, sign_flip_max_t, storey_q
+from causalgia.multiplicity import adjust, hierarchical_q, selected_intervals, sign_flip_max_t, storey_q
 from causalgia.multiplicity._adjust import largest_mean_correlation, mean_absolute_correlation
 
 
@@ -322,3 +322,47 @@ def test_ice_of_anybody_may_come_in_any_order_and_without_a_task(method: str) ->
     bare = adjusted(given.isel(task=0, drop=True))
     assert bare["task"].values.tolist() == ["effect"]
     np.testing.assert_array_equal(bare["p_adjusted"], one["p_adjusted"])
+
+
+def test_what_has_no_p_to_adjust() -> None:
+    table = from_effects([1.0, 2.0], [1.0, 1.0])
+    with pytest.raises(EstimateError, match="method=3 is not a text"):
+        adjust([0.1], method=3)  # type: ignore[call-overload]
+    with pytest.raises(EstimateError, match="method 'tukey' is none of auto"):
+        adjust(table, method="tukey")
+    with pytest.raises(EstimateError, match="the estimates have no p-values"):
+        adjust(table.drop_vars(["p", "log_p"]), method="bh")
+    with pytest.raises(EstimateError, match="the selection before adjust left none"):
+        adjust(table.isel(contrast=[]), method="bh")
+    for level in (1.0, 0.0):
+        with pytest.raises(EstimateError, match="is not between 0 and 1"):
+            selected_intervals(adjust(table, method="bh"), select=level)
+
+
+@pytest.mark.parametrize(("r", "refused"), [(0.45, False), (0.50, False), (0.53, True), (-0.53, True)])
+def test_correlation_that_one_pair_may_have_by_chance_is_no_dependence(r: float, refused: bool) -> None:
+    """On 29 df |r| of one pair is about 0 with mean .15 and sd .11: with a true .1 that is .18, and three sd more."""
+    covariance = np.array([[1.0, r], [r, 1.0]])
+    table = from_effects([2.0, 1.0], covariance=covariance, df=[29.0, 29.0])
+    if refused:
+        with pytest.raises(EstimateError, match="assumes nearly independent estimates"):
+            adjust(table, method="storey")
+    else:
+        assert adjust(table, method="storey")["p_adjusted"].shape == (2, 1)
+
+
+def test_zero_and_one_are_probabilities() -> None:
+    np.testing.assert_allclose(adjust([0.0, 1.0, 0.2], method="holm"), [0.0, 1.0, 0.4])
+    for wrong in (-1e-9, 1 + 1e-9):
+        with pytest.raises(EstimateError, match="not between 0 and 1"):
+            adjust([0.5, wrong], method="holm")
+
+
+def test_numbers_of_draws_and_flips_are_those_of_their_method() -> None:
+    ice = np.random.default_rng(0).normal(size=(30, 2, 1))
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"contrast": ["a", "b"], "task": ["t"]})
+    kept = {
+        method: {*adjust(effects, method=method, n_draws=199, n_flips=299, rng=0).attrs} & {"n_draws", "n_flips"}  # type: ignore[call-overload]
+        for method in ("bootstrap_t", "sign_flip", "dunnett")
+    }
+    assert kept == {"bootstrap_t": {"n_draws"}, "sign_flip": {"n_flips"}, "dunnett": set()}

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import ClusterSizeWarning
@@ -122,3 +123,17 @@ def test_every_predictor_and_task_is_looked_at() -> None:
     with pytest.warns(ClusterSizeWarning, match=r"\(word: "):
         cg.estimate(effects, target="population x predictors")
     cg.estimate(effects, target="population x predictors", weights="clusters")
+
+
+def test_only_clear_dependence_is_permuted() -> None:
+    """Against Pearson's p of log size and rank: from .05 on, five times the level of the warning, it is taken as 1."""
+    near = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        sizes = rng.integers(1, 30, 10)
+        ice = rng.normal(size=10)
+        p = float(stats.pearsonr(np.log(sizes), stats.rankdata(ice)).pvalue)
+        found = size_dependence(np.repeat(ice, sizes)[:, None], np.repeat(np.arange(10), sizes))[1]
+        assert (found == 1) == (p > 0.05)
+        near += 0.04 < p < 0.07
+    assert near > 3

@@ -306,3 +306,22 @@ def test_estimates_have_no_components() -> None:
     effects = xr.Dataset({"ice": (("unit", "contrast", "task"), np.random.default_rng(0).normal(size=(20, 1, 1)))})
     with pytest.raises(EstimateError, match="these are estimates.*give the effects"):
         variance_components(estimate(effects))
+
+
+def test_an_arm_of_two_motifs_is_an_instance_of_neither() -> None:
+    y = np.random.default_rng(0).normal(size=(6, 3, 1))
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)},
+        coords={"unit": np.arange(6), "arm": ["0", "A", "B"], "task": ["t"], "motif": ("arm", ["0", "A", "B"])},
+    )
+    effects = contrast(outcomes, contrasts={"both": {"A": 0.5, "B": 0.5, "0": -1}, "A": {"A": 1, "0": -1}})
+    with pytest.raises(EstimateError, match=r"contrast both: its arms have several 'motif' \(A, B\)"):
+        variance_components(effects, instance="motif")
+    with pytest.raises(EstimateError, match="0 unit gives no variance"):
+        variance_components(effects.isel(unit=[]))
+
+
+@pytest.mark.parametrize("X", [np.ones(4), np.array([[1.0], [np.nan], [1.0], [1.0]])])
+def test_fixed_effects_that_are_no_finite_matrix_are_refused(X: np.ndarray) -> None:
+    with pytest.raises(EstimateError, match="give finite numbers of shape"):
+        lay_out(X, {"unit": np.array([0, 0, 1, 1])})

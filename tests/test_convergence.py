@@ -74,3 +74,18 @@ def test_too_few_draws_are_refused_before_sampling() -> None:
         refuse_too_few(100, accepted=False)
     refuse_too_few(100, accepted=True)
     refuse_too_few(400, accepted=False)
+
+
+def test_the_worst_rows_come_first() -> None:
+    names = [f"c{i}" for i in range(6)]
+    diagnostics = xr.Dataset(
+        {
+            "rhat_ace": ("contrast", [1.1, 1.5, 1.0, 1.3, 1.2, 1.4]),
+            "ess_bulk_ace": ("contrast", [90, 10, 999, 50, 70, 30]),
+        },
+        coords={"contrast": names},
+        attrs={"divergences": 0},
+    )
+    for line in failures(diagnostics):
+        places = [line.index(f"contrast {name} ") for name in ("c1", "c5", "c3")]
+        assert places == sorted(places)

@@ -26,6 +26,7 @@ from causalgia.estimation import (
     joint_test,
     orthonormal_polynomials,
     pooled_error,
+    trend_basis,
 )
 
 HERE = Path(__file__).parent / "reference"
@@ -240,3 +241,39 @@ def test_distances_at_which_sine_or_cosine_alone_is_part_of_the_trend_are_refuse
     with pytest.raises(EstimateError, match="a wave of period 10 is part of the trend; use distances"):
         helical_phase(effects, period=10.0)
     assert np.isfinite(helical_phase(effects, period=10.7, periods=[10.6, 10.7])["p"]).all()
+
+
+def test_degrees_beyond_the_named_ones_are_numbered() -> None:
+    weights = dose_contrasts({str(i): i for i in range(9)}, kind="orthonormal")
+    assert list(weights)[3:] == ["quartic", "quintic", "degree 6", "degree 7", "degree 8"]
+
+
+def test_what_has_no_pooled_error_and_no_degree() -> None:
+    for shape in ((1, 3), (3, 1)):
+        with pytest.raises(EstimateError, match="needs two or more units and arms"):
+            pooled_error(np.ones(shape), np.zeros((1, shape[1])))
+    with pytest.raises(ContrastError, match="degree= is for"):
+        dose_contrasts({"a": 0, "b": 1, "c": 2}, kind="consecutive", degree=1)
+
+
+def test_what_gives_a_phase_no_distance_and_no_period() -> None:
+    ice = np.random.default_rng(0).normal(size=(12, 9, 1))
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"contrast": list("abcdefghi"), "task": ["t"]})
+    away = np.arange(9.0)
+    with pytest.raises(EstimateError, match="contrast i has the distance nan; repair it"):
+        helical_phase(effects.assign_coords(bp=("contrast", np.where(away == 8, np.nan, away))), distance="bp")
+    for periods in ("x", [None], [], [0.0], [10.5, -1.0], [np.inf]):
+        with pytest.raises(EstimateError, match="is no positive number"):
+            helical_phase(effects.assign_coords(bp=("contrast", away)), distance="bp", periods=periods)
+    with pytest.raises(EstimateError, match="from the nearest to the farthest distance is too little"):
+        trend_basis(np.arange(60) * 1e-9, "decay")
+
+
+def test_a_parallel_trial_shows_no_phase_of_a_unit() -> None:
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "task"), np.arange(6.0)[:, None])},
+        coords={"unit": np.arange(6), "arm": ["0", "a", "b"], "task": ["t"], "assigned": ("unit", ["0", "a", "b"] * 2)},
+    )
+    effects = contrast(outcomes, control="0").assign_coords(bp=("contrast", [1.0, 2.0]))
+    with pytest.raises(EstimateError, match="the phase of each unit needs the ICE of a crossover"):
+        helical_phase(effects, distance="bp")

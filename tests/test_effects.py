@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from itertools import product
 from typing import Any
 
@@ -14,8 +15,8 @@ from scipy import sparse
 import causalgia as cg
 from causalgia.arm_weights import written_out
 from causalgia.effects import contrast
-from causalgia.effects.functions_of_means import bpnet, of_four_means
-from causalgia.errors import ContrastError, OutcomesError
+from causalgia.effects.means import bpnet, excess_over_multiplicative, log_of_means, of_four_means
+from causalgia.errors import ContrastError, DegenerateWarning, OutcomesError
 
 ARMS = ["placebo", "GATA1", "TAL1"]
 
@@ -494,3 +495,146 @@ def test_an_arm_that_no_unit_was_given_has_no_mean(scale: str) -> None:
     trial["assigned"] = ("unit", ["placebo", "GATA1", "placebo", "GATA1"])
     with pytest.raises(ContrastError, match="no unit was given arm 'TAL1'"):
         contrast(trial + 1, control="placebo", scale=scale)
+
+
+def test_control_sds_of_very_different_sizes_are_pooled() -> None:
+    """Squares of 3e200 are no floats, whether the arm beside it varies little or not at all."""
+    rng = np.random.default_rng(0)
+    large = 3.0 * rng.normal(size=20)
+    y = np.stack([rng.normal(size=20), rng.normal(size=20), large * 1e200, np.ones(20)], axis=1)
+    asked = {"small": {"A": 1, "b": -0.5, "c": -0.5}, "still": {"A": 1, "c": -0.5, "d": -0.5}}
+    found = contrast(crossover(y, arms=["A", "b", "c", "d"]), contrasts=asked)["control_sd"].values.ravel()
+    np.testing.assert_allclose(found, np.sqrt(0.5) * large.std(ddof=1) * 1e200)
+
+
+def test_a_message_lists_twenty_arms_and_counts_the_others() -> None:
+    for n, tail in ((20, "'a19'$"), (22, "'a19' and 2 more$")):
+        with pytest.raises(ContrastError, match=tail):
+            contrast(crossover(np.ones((3, n)), arms=[f"a{i}" for i in range(n)]), control="nothing")
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-3, 1.0, 1e3, 1e300])
+def test_the_rounding_of_a_logarithm_is_within_its_bound(size: float) -> None:
+    """Against logarithms to 40 digits: the bound of log b - log a holds their distance, and is above 0."""
+    mean = np.array([size, 3 * size])
+    found = log_of_means(mean, np.zeros((2, 1)), np.zeros((2, 1)), sparse.csr_array([[-1.0, 1.0]]))
+    with localcontext(prec=40):
+        exact = Decimal(mean[1].item()).ln() - Decimal(mean[0].item()).ln()
+        off = abs(Decimal(found.value.item()) - exact)
+    assert off <= Decimal(found.bound.item()) <= Decimal("1e-11")
+    assert found.bound.item() >= abs(np.log(size)) * np.finfo(float).eps
+
+
+@pytest.mark.parametrize("arm", range(4))
+def test_rounding_of_one_arm_moves_the_influence_no_further_than_its_bound(arm: int) -> None:
+    """Outcomes of one arm of which the last unit alone is uncertain: the mean moves with it, and so does every unit."""
+    y = np.array([[1.0, 1.5, 2.0, 1.2], [2.0, 2.1, 2.6, 2.2], [3.0, 3.3, 5.0, 2.9], [9.0, 9.4, 11.0, 8.0]])
+    bound = np.zeros(y.shape)
+    bound[arm, -1] = 1e-6
+    for parts in (bpnet, excess_over_multiplicative):
+        here, there = (of_four_means(z, bound, parts, "name") for z in (y, y + bound))
+        moved = np.abs(there.influence - here.influence)[0]
+        slope = np.abs(there.value - here.value).item() / (bound[arm].sum() / 4)
+        linear = slope * (bound[arm] + bound[arm].mean())  # what a unit's own and the mean's rounding do together
+        assert (moved <= 1e-11 + 2 * here.bound[0]).all()
+        np.testing.assert_allclose(here.bound[0], linear, rtol=1e-4, atol=1e-13)
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_weights_sum_to_zero_relative_to_their_size(size: float) -> None:
+    def ask(off: float) -> xr.Dataset:
+        return contrast(crossover(np.eye(3)), contrasts={"c": {"GATA1": size, "placebo": -size * (1 + off)}})
+
+    assert ask(1e-10).sizes["contrast"] == 1
+    for off in (1e-6, -1e-6):
+        with pytest.raises(ContrastError, match="weights that sum to 0"):
+            ask(off)
+
+
+def test_scales_of_four_means_name_what_they_need() -> None:
+    y = np.random.default_rng(0).uniform(1, 2, (8, 4))
+    shared = crossover(y, arms=["0", "A", "B", "AB"])
+    shared = shared.assign_coords(a=("arm", [0, 1, 0, 1]), b=("arm", [0, 0, 1, 1]))
+    for ceiling in ("5", np.inf, True):
+        with pytest.raises(ContrastError, match="is not a number; give the largest outcome"):
+            contrast(shared, interaction=["a", "b"], scale="bliss", ceiling=ceiling)
+    apart = shared.isel(arm=0, drop=True).drop_vars(["random"], errors="ignore")
+    apart = apart.assign_coords(
+        arm=shared["arm"], a=shared["a"], b=shared["b"], assigned=("unit", ["0", "A", "B", "AB"] * 2)
+    )
+    with pytest.raises(ContrastError, match="takes a crossover; in a parallel trial use scale='log_of_means'"):
+        contrast(apart, interaction=["a", "b"], scale="bpnet")
+
+
+def test_one_untreated_unit_has_no_spread_to_measure_in() -> None:
+    kinds = ("arm", ["untreated", "embed", "embed"])
+    asked = {"c": {"GATA1": 1, "TAL1": -1}}
+    one = contrast(crossover([[1.0, 2.0, 3.0]]).assign_coords(kind=kinds), contrasts=asked)
+    two = contrast(parallel().assign_coords(kind=kinds), contrasts=asked)
+    for effects in (one, two):
+        assert not {"control_sd", "control_sd_of"} & {*effects.variables, *effects.attrs}
+
+
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e300])
+@pytest.mark.parametrize("scale", ["log_of_means", "ratio"])
+def test_arms_of_one_number_within_rounding_are_exact_at_any_size(size: float, scale: str) -> None:
+    """Three ways to write 0.3 and 0.6: an arm varies by rounding alone, and so does the logarithm of its mean."""
+    y = size * np.array([[0.3, 0.6], [0.1 + 0.2, 0.6], [0.3, 3 * 0.2], [0.1 * 3, 0.6]])
+    shared = crossover(y, arms=["c", "A"])
+    apart = xr.Dataset(
+        {"outcome": (("unit", "task"), y.T.reshape(-1, 1))},
+        coords={"unit": np.arange(8), "arm": ["c", "A"], "task": ["K562"], "assigned": ("unit", ["c"] * 4 + ["A"] * 4)},
+        attrs={"scale": "counts"},
+    )
+    for outcomes in (shared.drop_vars("parent"), apart):
+        with pytest.warns(DegenerateWarning):
+            found = cg.estimate(contrast(outcomes, control="c", scale=scale))
+        assert found["se"].item() == 0
+        assert found["ace"].item() == pytest.approx(np.log(2) if scale == "log_of_means" else 2)
+
+
+@pytest.mark.parametrize(
+    ("scale", "asked", "said"),
+    [
+        ("identity", "contrasts", "mean over units of the weighted sum of outcome over arms"),
+        ("log", "contrasts", "mean over units of the weighted sum of log(outcome) over arms"),
+        ("log_of_means", "contrasts", "the weighted sum of log(mean outcome over units) over arms"),
+        ("ratio", "contrasts", "the weighted product of mean outcomes over units"),
+        ("identity", "control", "mean over units of outcome under 'A' minus outcome under 'c'"),
+        ("ratio", "control", "mean outcome over units under 'A' divided by mean outcome over units under 'c'"),
+        (
+            "log_of_means",
+            "control",
+            "log(mean outcome over units) under 'A' minus log(mean outcome over units) under 'c'",
+        ),
+    ],
+)
+def test_the_estimand_is_in_the_words_of_its_scale(scale: str, asked: str, said: str) -> None:
+    given: Any = {"control": "c"} if asked == "control" else {"contrasts": {"d": {"A": 1, "c": -1}}}
+    y = np.random.default_rng(0).uniform(1, 2, (5, 2))
+    assert contrast(crossover(y, arms=["c", "A"]), scale=scale, **given).attrs["estimand"] == said
+
+
+def test_one_empty_name_among_others_is_refused() -> None:
+    row = {"GATA1": 1, "placebo": -1}
+    with pytest.raises(ContrastError, match="a contrast has an empty name"):
+        contrast(crossover(np.eye(3)), contrasts={"one": row, " ": {"TAL1": 1, "placebo": -1}})
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_outcomes_that_are_all_zero_have_effects_that_are_zero(lazy: bool) -> None:
+    y = np.zeros((6, 3))
+    y[:, 2] = 1.0
+    outcomes = crossover(y).drop_vars("parent")
+    found = contrast(outcomes.chunk(unit=2) if lazy else outcomes, control="placebo")
+    assert found["constant"].values.ravel().tolist() == [True, True]
+    assert found["zero"].values.ravel().tolist() == [True, False]
+    with pytest.warns(DegenerateWarning):
+        estimates = cg.estimate(found)
+    assert estimates["p"].values.ravel().tolist() == [1.0, 0.0]
+
+
+def test_what_is_done_is_written_as_a_signed_sum() -> None:
+    asked = {"one": {"GATA1": 1, "placebo": -1}, "parts": {"placebo": 0.5, "TAL1": 1.5, "GATA1": -2}}
+    said = contrast(crossover(np.eye(3)), contrasts=asked)["do"].values.tolist()
+    assert said == ["do(GATA1) − do(placebo)", "0.5 do(placebo) + 1.5 do(TAL1) − 2 do(GATA1)"]

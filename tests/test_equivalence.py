@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy.stats import binom, ttest_1samp
+from scipy.stats import binom, t, ttest_1samp
 
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError
 from causalgia.multiplicity import equivalence
-from causalgia.multiplicity.tost import ends, numbers_of
+from causalgia.multiplicity.tost import ends, numbers_of, tails
 from causalgia.schema import validate
 
 HERE = Path(__file__).parent / "reference" / "equivalence"
@@ -159,3 +159,50 @@ def test_one_standard_error_that_makes_no_sense_is_named() -> None:
     table = xr.Dataset({"ace": (dims, [[0.0], [1.0]]), "se": (dims, [[1.0], [-1.0]])}, {"contrast": ["a", "b"]})
     with pytest.raises(EstimateError, match="contrast b: se -1 on inf df"):
         numbers_of(table)
+
+
+@pytest.mark.parametrize("shift", [-3.0, 0.0, 5.0])
+def test_a_region_and_effects_that_move_together_have_the_same_verdicts(shift: float) -> None:
+    """Regions to one side of 0, and their mirror images, ask the same: where does the effect lie in the region?"""
+    ace = np.array([-2.0, -0.9, -0.2, 0.0, 0.3, 1.1, 2.5])
+    se = np.array([0.3, 0.2, 0.3, 0.2, 0.6, 0.3, 0.4])
+
+    def ask(sign: float) -> xr.Dataset:
+        table = cg.from_effects(sign * (ace + shift), se, df=np.full(7, 9.0))
+        return equivalence(table, rope=tuple(sorted((sign * (shift - 1), sign * (shift + 1)))))
+
+    plain = equivalence(cg.from_effects(ace, se, df=np.full(7, 9.0)), rope=(-1, 1))
+    here, there = ask(1.0), ask(-1.0)
+    for name in ("p", "p_lower", "p_upper"):
+        np.testing.assert_allclose(here[name], plain[name], rtol=1e-9)
+    np.testing.assert_allclose(there["p_lower"], here["p_upper"], rtol=1e-9)
+    np.testing.assert_allclose(there["p_upper"], here["p_lower"], rtol=1e-9)
+    for name in ("lower_tost", "upper_tost"):
+        np.testing.assert_allclose(here[name] - shift, plain[name], rtol=1e-9)
+    below = ttest_of(ace + 1, se)
+    np.testing.assert_allclose(plain["p_lower"].values.ravel(), below, rtol=1e-9)
+    np.testing.assert_allclose(plain["p_upper"].values.ravel(), ttest_of(1 - ace, se), rtol=1e-9)
+    assert here["verdict"].values.tolist() == plain["verdict"].values.tolist()
+
+
+def ttest_of(distance: np.ndarray, se: np.ndarray) -> np.ndarray:
+    return np.asarray(t.sf(distance / se, 9))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_within_its_floor_of_an_end_no_effect_is_told_from_it(sign: float) -> None:
+    """Effects just inside and outside both ends of a region to one side of 0, as exact as rounding allows."""
+    low, high, off = 2.0, 5.0, 0.5e-3
+    ace = sign * np.array([low - off, low + off, high - off, high + off, 3.0, 8.0])
+    table = cg.from_effects(ace, np.full(6, 1e-6)).assign(floor=(EFFECT, np.full((6, 1), 1e-3)))
+    ends = (low, high) if sign > 0 else (-high, -low)
+    for given, at_end in ((table, True), (table.drop_vars("floor"), False)):
+        found = tails(given, *ends)
+        clear = {name: np.ravel(getattr(found, name)) for name in ("not_below", "not_above", "above", "below")}
+        mirrored = {"not_below": "not_above", "not_above": "not_below", "above": "below", "below": "above"}
+        clear = clear if sign > 0 else {name: clear[other] for name, other in mirrored.items()}
+        close = 1.0 if at_end else 0.0
+        np.testing.assert_allclose(clear["not_below"], [1, close, 0, 0, 0, 0], atol=1e-12)
+        np.testing.assert_allclose(clear["not_above"], [0, 0, close, 1, 0, 1], atol=1e-12)
+        np.testing.assert_allclose(clear["above"], [1, 1, 1, close, 1, 0], atol=1e-12)
+        np.testing.assert_allclose(clear["below"], [close, 1, 1, 1, 1, 1], atol=1e-12)

@@ -24,6 +24,7 @@ from causalgia.estimation import (
     mean_ice,
     moderate,
     regress,
+    settled_block_effects,
     stratified_mean,
     wald_htz,
 )
@@ -945,3 +946,62 @@ def test_effects_in_single_precision_are_averaged_in_double() -> None:
     found = estimate(effects)
     np.testing.assert_allclose(found["ace"].item(), ice.mean(dtype=np.float64), rtol=1e-13)
     np.testing.assert_allclose(found["se"].item(), ice.std(ddof=1, dtype=np.float64) / np.sqrt(5_000), rtol=1e-10)
+
+
+def test_a_level_exactly_at_the_mean_is_dependence_like_any_other() -> None:
+    """Of 20 contrasts over three levels two go (1, 1, -2) and the others (1, -1, 0); to 1e-8 that 0 changes nothing."""
+    rng = np.random.default_rng(0)
+    means = np.repeat([[1.0, 1.0], [-1.0, 1.0], [0.0, -2.0]], [18, 2], axis=1) * rng.uniform(1, 3, 20)
+    exact, near = (between_levels(means + np.zeros((5, 1, 1)) + e) for e in (0.0, 1e-8 * means[::-1]))
+    np.testing.assert_allclose(exact.df, near.df, rtol=1e-5)
+    np.testing.assert_allclose(exact.variance, near.variance, rtol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_covariates_are_collinear_or_not_in_any_unit(unit: float) -> None:
+    effects = effects_of(parallel())
+    rng = np.random.default_rng(0)
+    a, b = (("unit", rng.normal(size=effects.sizes["unit"])) for _ in range(2))
+    plain = effects.assign_coords(a=a, b=b)
+    scaled = plain.assign_coords(a=plain["a"] * unit, b=plain["b"] * unit, c=(2 * plain["a"] - plain["b"]) * unit)
+    np.testing.assert_allclose(
+        estimate(scaled, covariates=("a", "b"))["se"], estimate(plain, covariates=("a", "b"))["se"], rtol=1e-7
+    )
+    with pytest.raises(EstimateError, match="'c' is collinear with a, b"):
+        estimate(scaled, covariates=("a", "b", "c"))
+
+
+def test_targets_of_predictions_and_of_measurements_are_not_exchanged() -> None:
+    measured = effects_of(crossover()).assign_attrs(model_is="replicates")
+    for target in ("units", "parents", "population x predictors", "next predictor"):
+        with pytest.raises(EstimateError, match=rf"target='{target}' is for predictions, and these .* were measured"):
+            estimate(measured, target=target)
+    with pytest.raises(EstimateError, match="one replicate shows no variance between replicates"):
+        estimate(measured)
+    with pytest.raises(EstimateError, match="is for measured activities"):
+        estimate(effects_of(crossover()), target="population x replicates")
+    with pytest.raises(EstimateError, match="is a mean over words, and scale='ratio' is of the arms' means"):
+        estimate(effects_of(crossover()).assign_attrs(transform="ratio"), target="population x words")
+
+
+def test_a_selection_without_units_is_refused() -> None:
+    with pytest.raises(EstimateError, match="the effects have no units; the selection before estimate left none"):
+        estimate(effects_of(crossover()).isel(unit=[]))
+
+
+def test_rounding_counts_in_the_arms_that_a_contrast_has() -> None:
+    """Three arms of which the last two are compared: 0.3 written in two ways, in one unit of each arm of a block."""
+    arm, block = np.tile([0, 1, 2], 3), np.repeat([0, 1, 2], 3)
+    y = np.array([7.0, 0.3, 0.1 + 0.2, 8.0, 0.1 + 0.2, 0.3, 9.0, 0.3, 0.3])[:, None]
+    rounding = np.where(arm[:, None] == 0, 0.0, np.spacing(y))
+    for row in ([0.0, -1.0, 1.0], [0.0, 1.0, -1.0]):
+        inside = settled_block_effects(y, arm, block, np.array([row]), rounding)
+        np.testing.assert_array_equal(inside[:, 0, 0], np.zeros(3))
+
+
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+def test_block_effects_of_weights_that_do_not_cancel_keep_their_level(size: float) -> None:
+    arm, block = np.tile([0, 1], 3), np.repeat([0, 1, 2], 2)
+    y = np.array([10.0, 12.0, 20.0, 25.0, 30.0, 31.0])[:, None]
+    found = block_effects(y, arm, block, size * np.array([[0.0, 1.0], [-1.0, 1.0]]))[..., 0] / size
+    np.testing.assert_allclose(found, [[12.0, 2.0], [25.0, 5.0], [31.0, 1.0]], rtol=1e-12)

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize_scalar
 from scipy.special import betaln, logsumexp
 from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.errors import InferenceError
+from causalgia.posterior.conditional_draws import window_of
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.factor_scores import row_nodes, shared_mode, shared_of
@@ -393,3 +395,58 @@ def test_normal_family_agrees_when_the_truth_is_normal() -> None:
     effect = generator.normal(0, np.sqrt(1 + se**2))
     mine, other = mixture(effect, Noise(se**2), PRIOR), normal(effect, Noise(se**2), PRIOR)
     assert np.sqrt(np.mean((mine.mean - other.mean) ** 2)) < 0.05
+
+
+@pytest.mark.parametrize("loading", [0.3, 1.0, 2.0])
+def test_one_effect_does_not_tell_a_shared_error_from_its_own(loading: float) -> None:
+    """The noise of one estimate is one number: evidence, moments and rates do not depend on how it is written."""
+    for effect in (1.3, -4.0):
+        shared = spike_and_slab(np.array([effect]), Noise(np.array([0.5]), np.array([[loading]])), PRIOR)
+        own = spike_and_slab(np.array([effect]), Noise(np.array([0.5 + loading**2])), PRIOR)
+        assert shared.log_evidence == pytest.approx(own.log_evidence, abs=1e-8)
+        for name in ("mean", "sd", "lfsr", "lfdr"):
+            np.testing.assert_allclose(getattr(shared, name), getattr(own, name), rtol=1e-6, err_msg=name)
+
+
+def test_a_window_holds_the_components_that_may_hold_an_effect() -> None:
+    """By the normal density of each residual under each component: of others at the scale asked none above 1e-9."""
+    components = Components(np.array([0.0, 1e-4, 1e-2, 1.0, 100.0, 1e4]), np.full(6, 1 / 6))
+    noise = np.array([1.0, 1.0, 1.0, 0.01])
+    for scale in (0.03, 1.0, 30.0):
+        residual = np.array([0.0, 8.0, 60.0, -5.0])
+        first, last = window_of([(residual, scale)], noise, components)
+        sd = np.sqrt(noise[:, None] + scale**2 * components.variance)
+        share = norm.pdf(residual[:, None], 0, sd)
+        used = share / share.sum(axis=1, keepdims=True) > 1e-9
+        for k in range(4):
+            held = np.flatnonzero(used[k])
+            assert (first[k], last[k]) == (held[0], held[-1] + 1)
+
+
+@pytest.mark.parametrize("tau", ["half_t", "uniform"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_probabilities_below_a_number_are_shares_of_draws(tau: Any, shared: bool) -> None:
+    rng = np.random.default_rng(5)
+    effect = 10 * np.array([-0.3, 0.2, 0.5, 0.1, 4.0, -2.0])
+    noise = Noise(np.full(6, 50.0), np.full((6, 1), 7.0) if shared else None)
+    answer = spike_and_slab(effect, noise, Prior(tau=tau, tau_scale=20))
+    draws = answer.draw(20_000, rng).ace
+    for x in (np.full(6, -10.0), np.full(6, 15.0), effect):
+        np.testing.assert_allclose(answer.below(x), (draws <= x).mean(axis=0), atol=4.5 * 0.5 / np.sqrt(20_000))
+
+
+def test_no_other_centre_is_likelier() -> None:
+    """The estimated centre against the best of given ones, the weights of each at their own best."""
+    rng = np.random.default_rng(0)
+    noise = Noise(rng.uniform(0.3, 1.5, 80))
+    own = np.where(np.arange(80) < 25, rng.normal(1.5, 2, 80), 0.0)
+    effect = 1.7 + own + np.sqrt(noise.variances) * rng.normal(size=80)
+    given: Any = {"scales": np.array([0.0, 0.2, 0.5, 1.0, 2.0, 4.0]), "prior_count": np.ones(6)}
+    wide = Prior(mu_sd=np.inf, tau_scale=2)
+
+    def height(centre: float) -> float:
+        return -mixture(effect - centre, noise, wide, mode="zero", **given).log_evidence
+
+    found = mixture(effect, noise, wide, mode="estimate", **given).nodes.coefficients[0, 0]
+    best = minimize_scalar(height, bounds=(found - 0.5, found + 0.5), method="bounded", options={"xatol": 1e-6})
+    assert found == pytest.approx(best.x, abs=1e-3)

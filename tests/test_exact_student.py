@@ -297,3 +297,16 @@ def test_draws_about_a_far_centre_have_the_moments_that_are_exact() -> None:
     ace = answer.draw(20_000, np.random.default_rng(1)).ace
     np.testing.assert_allclose(ace.mean(axis=0), answer.mean, atol=0.02)
     np.testing.assert_allclose(ace.std(axis=0), answer.sd, rtol=0.05)
+
+
+@pytest.mark.parametrize("n", [4, 10, 60])
+def test_effects_far_within_their_noise_have_the_normal_posterior(n: int) -> None:
+    """Under flat priors nothing but the noise says how far tau and mu reach; with a df of 1e6 the law is normal."""
+    effect, noise = 0.05 * np.cos(np.arange(n)), Noise(np.linspace(0.8, 1.3, n))
+    flat = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
+    mine, other = student(effect, noise, flat, nu=1e6), normal(effect, noise, flat)
+    np.testing.assert_allclose(mine.mean, other.mean, atol=2e-3)
+    np.testing.assert_allclose(mine.sd, other.sd, rtol=5e-3)
+    np.testing.assert_allclose(mine.lfsr, other.lfsr, atol=2e-3)
+    tau = [answer.nodes.weight @ answer.nodes.tau for answer in (mine, other)]
+    assert tau[0] == pytest.approx(tau[1], rel=0.02)

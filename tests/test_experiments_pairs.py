@@ -395,3 +395,17 @@ def test_a_phase_is_clear_from_a_bayes_factor_of_ten(evidence, clear):
 
 
 PARTS = ("median", "lower", "upper")
+
+
+@pytest.mark.parametrize("trend", ["linear", "cubic", "natural_spline_4", "decay"])
+def test_a_trend_spans_the_same_curves_wherever_distances_begin(trend):
+    near, far = (trend_basis(AWAY[:60] + start, trend) for start in (0.0, 20_000.0))
+    np.testing.assert_allclose(near @ near.T, far @ far.T, atol=1e-8)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_waves_that_are_alike_in_every_unit_judge_no_mean(sign):
+    curve = sign * (5 + np.sin(2 * np.pi * AWAY / 10.5))
+    ice = curve + np.random.default_rng(0).normal(size=(40, 1))  # units differ in their level alone
+    with pytest.raises(EstimateError, match="waves of units hardly differ"):
+        unitwise_wave(AWAY, ice, trend_basis(AWAY, "linear"), 10.5)

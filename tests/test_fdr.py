@@ -230,3 +230,10 @@ def test_the_bootstrap_takes_the_lambda_of_least_error(seed: int) -> None:
     m = int(rng.integers(20, 300))
     p = np.where(rng.random(m) < 0.4, rng.random(m) ** 4, rng.random(m))
     assert storey_q(p, pi0="bootstrap")[1] == pytest.approx(storey_share_of_the_paper(p), rel=1e-9)
+
+
+@pytest.mark.parametrize("p", [np.full((2, 2), 0.1), 0.1, [np.nan, np.nan], []])
+def test_what_is_no_list_of_p_is_refused(p: Any) -> None:
+    for adjusted in (storey_q, lambda x: weighted_bh(x, [1.0, 1.0])):
+        with pytest.raises(EstimateError, match=r"give shape \(K,\)"):
+            adjusted(p)

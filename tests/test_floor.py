@@ -154,3 +154,60 @@ def test_an_effect_that_is_zero_in_every_unit_is_not_called_rounding():
         estimates = cg.estimate(cg.contrast(cg.run(trial, predictor, rng=0, progress=False)))
     assert not estimates["below_floor"].any()
     assert "notes" not in estimates.attrs or "rounding" not in estimates.attrs["notes"]
+
+
+@pytest.mark.parametrize("scale", ["ratio", "log_of_means"])
+def test_the_floor_of_a_parallel_trial_is_that_of_its_means(scale):
+    """The same outcomes once as a crossover and once with an arm for each unit: their means, and so floors, agree."""
+    y = np.array([[2.0, 4.0], [4.0, 4.0], [3.0, 7.0], [3.0, 9.0]])
+    floor = (("transform", "task"), np.full((4, 1), 1e-6))
+    transforms = ["identity", "log", "log2", "logit"]
+    crossover = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y[..., None]), "answer_floor": floor},
+        coords={"unit": np.arange(4), "arm": ["c", "A"], "task": ["y"], "transform": transforms},
+    )
+    parallel = xr.Dataset(
+        {"outcome": (("unit", "task"), y.T.reshape(-1, 1)), "answer_floor": floor},
+        coords={
+            "unit": np.arange(8),
+            "arm": ["c", "A"],
+            "task": ["y"],
+            "transform": transforms,
+            "assigned": ("unit", ["c"] * 4 + ["A"] * 4),
+        },
+    )
+    one, other = (cg.contrast(outcomes, control="c", scale=scale)["floor"].item() for outcomes in (crossover, parallel))
+    assert other == pytest.approx(one)
+    m = y.mean(axis=0)
+    moved = [(m[1] + 1e-6) / (m[0] - 1e-6), m[1] / m[0]]
+    moved = np.log(moved) if scale == "log_of_means" else moved
+    assert other == pytest.approx(moved[0] - moved[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("scale", ["excess_over_multiplicative", "bpnet", "cooperativity", "bliss"])
+def test_the_floor_of_four_means_is_the_worst_case_of_their_rounding(scale):
+    """Each mean is off by as much as an answer, in the direction that adds up: the largest change over all signs."""
+    r, y = 1e-6, np.array([[2.0, 3.0, 4.0, 7.0], [2.2, 3.1, 3.7, 6.5], [1.9, 2.8, 4.2, 7.2]])
+    given = {"interaction": ["a", "b"], "scale": scale} | ({"ceiling": 12.0} if scale == "bliss" else {})
+
+    def ask(means):
+        outcomes = xr.Dataset(
+            {
+                "outcome": (("unit", "arm", "task"), means[..., None]),
+                "answer_floor": (("transform", "task"), np.full((4, 1), r)),
+            },
+            coords={
+                "unit": np.arange(3),
+                "arm": ["0", "B", "A", "AB"],
+                "task": ["y"],
+                "transform": ["identity", "log", "log2", "logit"],
+                "a": ("arm", [0, 0, 1, 1]),
+                "b": ("arm", [0, 1, 0, 1]),
+            },
+        ).assign_attrs(scale="log2 counts" if scale == "cooperativity" else "counts")
+        return cg.contrast(outcomes, **given)
+
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 4)).reshape(4, -1).T
+    here = cg.estimate(ask(y))["ace"].item()
+    worst = max(abs(cg.estimate(ask(y + 1e3 * r * sign))["ace"].item() - here) for sign in signs) / 1e3
+    np.testing.assert_allclose(ask(y)["floor"].item(), worst, rtol=0.01)

@@ -118,3 +118,27 @@ def test_what_no_profile_runs_along_is_refused() -> None:
             gaussian_process(effect, noise, x, log_prior=half_normal, periods=periods)
     with pytest.raises(InferenceError, match="4 to 300"):
         gaussian_process(np.zeros(301), Noise(np.ones(301)), np.arange(301.0), log_prior=half_normal)
+
+
+@pytest.mark.parametrize("unit", [100.0, 0.01])
+def test_effects_in_another_unit_have_the_same_profile(unit: float) -> None:
+    """Estimates, errors and priors in hundredths: what is found is in hundredths too, and densities are a factor."""
+    rng = np.random.default_rng(0)
+    x = np.array([0.0, 1.0, 2.5, 4.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 15.0])
+    effect, noise = np.cos(2 * np.pi * x / 10) + 0.3 * rng.normal(size=12), np.full(12, 0.04)
+    grid = [8.0, 10.0, 12.0]
+    here = gaussian_process(effect, Noise(noise), x, log_prior=lambda s: -s, mu_sd=2.0, periods=grid)
+    there = gaussian_process(
+        unit * effect,
+        Noise(unit**2 * noise),
+        x,
+        log_prior=lambda s: -s / unit - np.log(unit),
+        mu_sd=2.0 * unit,
+        periods=grid,
+    )
+    for name in ("mean", "sd"):
+        np.testing.assert_allclose(getattr(there, name) / unit, getattr(here, name), rtol=1e-9)
+    for name in ("lfsr", "period_probability"):
+        np.testing.assert_allclose(getattr(there, name), getattr(here, name), atol=1e-9)
+    for name in ("log_evidence", "log_evidence_without_period"):
+        assert getattr(there, name) + 12 * np.log(unit) == pytest.approx(getattr(here, name), abs=1e-9)

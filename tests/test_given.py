@@ -456,3 +456,38 @@ def test_outcomes_are_told_the_way_to_estimates(outcomes: xr.Dataset, verb: Any)
         verb(outcomes)
     with pytest.raises(OutcomesError, match=r"these are effects; give estimates = cg\.estimate\(effects\)"):
         cg.infer(effects_of(ICE), rng=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "match"),
+    [
+        (([], []), {}, r"effect has shape \(0,\)"),
+        (([[1.0]], [1.0]), {}, r"effect has shape \(1, 1\)"),
+        (([1.0],), {}, "give either se= .* or covariance="),
+        (([1.0, 2.0], [1.0, 1.0]), {"df": [3, np.inf]}, "df is infinite for some contrasts"),
+        (([object()], [1.0]), {}, "effect does not hold numbers alone"),
+        (([1.0, 2.0], [1.0, 1.0, 1.0]), {}, r"se has shape \(3,\), and there are 2 effects"),
+        (([1.0, 2.0],), {"covariance": np.eye(3)}, r"covariance has shape \(3, 3\), and there are 2 effects"),
+    ],
+)
+def test_numbers_that_are_no_estimates(arguments: Any, options: Any, match: str) -> None:
+    with pytest.raises(EstimateError, match=match):
+        from_effects(*arguments, **options)
+
+
+def test_tables_that_are_no_estimates() -> None:
+    two = {name: (("a", "b"), np.ones((2, 2))) for name in ("effect", "se")}
+    with pytest.raises(OutcomesError, match="give one dim that names the contrasts"):
+        as_estimates(xr.Dataset(two))
+    for table, described in ((xr.Dataset({"y": 1}), "a Dataset with y"), (xr.Dataset(), "a Dataset with nothing")):
+        with pytest.raises(OutcomesError, match=described):
+            as_estimates(table)
+    twice = {name: (("contrast", "task"), np.ones((2, 2))) for name in ("effect", "se")}
+    with pytest.raises(OutcomesError, match="a task appears more than once"):
+        as_estimates(xr.Dataset(twice, coords={"task": ["y", "y"]}))
+
+
+def test_a_joint_test_of_effects_that_determine_each_other_is_refused() -> None:
+    table = from_effects([1.0, 2.0], covariance=np.eye(2))
+    with pytest.raises(EstimateError, match="the covariance of the 2 contrasts is singular"):
+        joint_test(table.assign(covariance=(("contrast", "contrast_", "task"), np.ones((2, 2, 1)))))

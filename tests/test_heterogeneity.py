@@ -231,3 +231,18 @@ def test_covariates_that_cannot_be_used(by: Any, match: str) -> None:
 def test_quantiles_are_an_attribute_and_no_method_of_xarray() -> None:
     found = heterogeneity(effects_of(np.linspace(0, 1, 101)), quantiles=[0.5])
     assert found.quantiles.item() == pytest.approx(0.5)
+
+
+def test_modifiers_need_more_units_than_there_are_of_them() -> None:
+    ice = np.random.default_rng(0).normal(size=(3, 1, 1))
+    units = {"x": ("unit", [1.0, 2.0, 5.0]), "y": ("unit", [1.0, 0.0, 7.0])}
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, {"contrast": ["a"], "task": ["t"], **units})
+    with pytest.raises(EstimateError, match="2 covariates need 4 or more units, and there are 3"):
+        modification(effects, by=["x", "y"])
+
+
+def test_units_exactly_at_an_end_of_the_region_are_inside() -> None:
+    found = heterogeneity(effects_of(np.repeat([-2.0, -1.0, 0.0, 1.0, 3.0], [2, 4, 8, 5, 1])), rope=(-1, 1)).squeeze()
+    assert found["above"].item() == pytest.approx(1 / 20)
+    assert found["below"].item() == pytest.approx(2 / 20)
+    assert found["beyond"].item() == pytest.approx(3 / 20)

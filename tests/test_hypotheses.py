@@ -367,3 +367,50 @@ def test_more_hypotheses_of_estimates_than_a_covariance_takes_are_refused() -> N
     assert cg.estimation.hypotheses(table, rows[:512]).sizes["contrast"] == 512
     with pytest.raises(EstimateError, match="513 hypotheses of estimates: a covariance is formed for 512 at most"):
         cg.estimation.hypotheses(table, rows)
+
+
+def test_the_note_on_degrees_of_freedom_is_of_any_hypothesis() -> None:
+    table = cg.from_effects([1.0, 2.0, 3.0], [0.5, 0.5, 0.5], df=[5.0, 9.0, 9.0], names=["a", "b", "c"])
+    table = table.assign(
+        covariance=(("contrast", "contrast_", "task"), 0.25 * np.eye(3)[..., None]), contrast_=list("abc")
+    )
+    for asked, noted in ((["b - c"], False), (["a - b"], True), (["b - c", "a - b"], True)):
+        assert (
+            "smallest of its contrasts'" in str(cg.estimation.hypotheses(table, asked).attrs.get("notes", ""))
+        ) == noted
+
+
+def test_effects_that_are_all_zero_have_a_difference_that_is() -> None:
+    ice = np.zeros((6, 3))
+    ice[:, 2] = np.arange(6.0)
+    found = cg.estimation.hypotheses(effects_of(ice, ["a", "b", "c"]), ["a - b", "a - c", "a - b = 1"])
+    assert found["zero"].values.ravel().tolist() == [True, False, False]
+    assert found["constant"].values.ravel().tolist() == [True, False, True]
+
+
+def test_a_matrix_that_asks_twice_is_refused() -> None:
+    with pytest.raises(ContrastError, match="two rows of the matrix of hypotheses are the same"):
+        cg.estimation.hypotheses(
+            cg.from_effects([1.0, 2.0], covariance=np.eye(2)), np.array([[1.0, -1.0], [1.0, -1.0]])
+        )
+
+
+def test_the_floor_of_a_combination_is_the_sum_of_floors() -> None:
+    """The worst case of rounding: each contrast off by its floor in the direction that adds up."""
+    effects = effects_of(np.random.default_rng(0).normal(size=(9, 3)), ["a", "b", "c"])
+    effects["floor"] = ("contrast", "task"), [[1e-7], [2e-7], [4e-7]]
+    asked = {"one": "a - b", "two": "2*c - 0.5*a - 1.5*b"}
+    of_units = cg.estimation.hypotheses(effects, asked)["floor"].values.ravel()
+    np.testing.assert_allclose(of_units, [3e-7, 8e-7 + 0.5e-7 + 3e-7])
+    np.testing.assert_allclose(cg.estimate(cg.estimation.hypotheses(effects, asked))["floor"].values.ravel(), of_units)
+    np.testing.assert_allclose(cg.estimation.hypotheses(cg.estimate(effects), asked)["floor"].values.ravel(), of_units)
+
+
+def test_a_combination_counts_the_units_of_its_smallest_contrast() -> None:
+    table = cg.from_effects(
+        [1.0, 2.0, 3.0], covariance=np.diag([1.0, 2.0, 3.0]), df=[9.0, 19.0, 29.0], names=list("abc")
+    )
+    table["n_units"] = ("contrast", "task"), [[10], [20], [30]]
+    found = cg.estimation.hypotheses(table, ["b - c", "c - a", "a + b - 2*c"])
+    assert found["n_units"].values.ravel().tolist() == [20, 10, 10]
+    assert found["df"].values.ravel().tolist() == [19.0, 9.0, 9.0]

@@ -18,10 +18,11 @@ from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
 from causalgia.posterior.engine_input import shared_patterns
 from causalgia.posterior.error_covariance import Noise, noise_of
+from causalgia.posterior.exchangeable import grows, why_no_posterior
 from causalgia.posterior.normal import normal
 from causalgia.posterior.posterior_tree import assemble, datasets, library
-from causalgia.posterior.predictive_checks import _spread_tail, conflict
-from causalgia.posterior.predictor_level import over_predictors
+from causalgia.posterior.predictive_checks import _spread_tail, _zero_tail, conflict
+from causalgia.posterior.predictor_level import _regressed, errors, over_predictors
 from causalgia.prior import Prior
 from causalgia.verdicts import decide
 
@@ -626,3 +627,95 @@ def test_patterns_of_shared_errors_point_where_the_errors_add_up() -> None:
         assert patterns is not None
         rest = loadings - loadings.mean(axis=0)
         assert (patterns.T @ rest.sum(axis=1) > 0).all()
+
+
+def test_growth_that_chance_may_give_is_not_taken_for_growth() -> None:
+    """Squares less squared errors that rise with the errors at p of .002 to .4, by scipy's rank correlation."""
+    found = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        se = rng.uniform(0.5, 1.5, 100)
+        effect = rng.normal(size=100) * np.sqrt(1 + 2 * se**2)
+        p = stats.spearmanr(se, effect**2 - se**2, alternative="greater").pvalue
+        found += [grows(effect, se)] if 0.002 < p < 0.4 else []
+    assert len(found) > 5
+    assert sum(found) <= 2
+    effect = np.where(se > 1, 3 * rng.normal(size=100), 0.0) + se * rng.normal(size=100)
+    assert grows(effect, se)
+
+
+@pytest.mark.parametrize("size", [0.8, 1.2, 1.6])
+def test_the_tail_about_zero_is_chi_square_for_noise_of_one_size(size: float) -> None:
+    effect, variance = size * np.array([-1.5, -0.5, 0.0, 0.2, 0.8, 1.0]), np.array([0.05, 0.25, 0.5])
+    tails = stats.chi2.sf((effect**2).sum() / (variance + 0.3), 6)
+    assert _zero_tail(effect, Noise(np.full(6, 0.3)), variance) == pytest.approx(tails.mean(), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["own", "loadings", "whole"])
+@pytest.mark.parametrize("about_zero", [False, True])
+def test_the_tail_of_a_spread_is_that_of_simulated_effects(kind: str, about_zero: bool) -> None:
+    """Noise of unequal sizes and in common: the matched chi square is within .03 of 40,000 draws."""
+    rng, n = np.random.default_rng(1), 8
+    variances, loadings = rng.uniform(0.1, 0.6, n), rng.normal(0, 0.5, (n, 2))
+    covariance = np.diag(variances) + (0 if kind == "own" else loadings @ loadings.T)
+    noise = {
+        "own": Noise(variances),
+        "loadings": Noise(variances, loadings),
+        "whole": Noise(np.diagonal(covariance).copy(), whole=covariance),
+    }[kind]
+    drawn = rng.multivariate_normal(np.zeros(n), covariance + 0.3 * np.eye(n), size=40_000)
+    spread = (drawn**2).sum(axis=1) if about_zero else n * drawn.var(axis=1)
+    tail = _zero_tail if about_zero else _spread_tail
+    for effect in drawn[:8]:
+        seen = (effect**2).sum() if about_zero else n * effect.var()
+        assert tail(effect, noise, np.array([0.3])) == pytest.approx((spread > seen).mean(), abs=0.03)
+
+
+@pytest.mark.parametrize("dim", ["contrast", "task"])
+def test_a_selection_that_left_nothing_is_refused(dim: str) -> None:
+    with pytest.raises(OutcomesError, match=f"no {dim} at all; the selection before left none"):
+        infer(schools().isel({dim: []}), rng=0)
+
+
+def test_exact_effects_do_not_hide_errors_that_grow() -> None:
+    rng = np.random.default_rng(0)
+    effect = rng.normal(size=60)
+    table = from_effects(np.r_[effect, np.full(10, 50.0)], se=np.r_[0.1 + 0.4 * np.abs(effect), np.ones(10)])
+    table["se"][60:] = 0.0
+    assert why_no_posterior(table, np.full(70, True)) == "their standard errors grow with the effects"
+
+
+@pytest.mark.parametrize(("n", "shared"), [(6, False), (40, False), (40, True)])
+@pytest.mark.parametrize("law", [*LAWS, "two_scales"])
+def test_effects_of_the_other_sign_and_in_another_order_have_the_same_posterior(law: Any, n: int, shared: bool) -> None:
+    """Few large effects above 0 and many small ones: mirrored, and from the last to the first."""
+    rng = np.random.default_rng(3)
+    effect = np.where(np.arange(n) < 4, rng.normal(2, 1.5, n), rng.normal(0.2, 0.2, n)) + 0.4 * rng.normal(size=n)
+    noise: dict[str, Any] = {"covariance": 0.08 * (np.eye(n) + 1)} if shared else {"se": np.full(n, 0.4)}
+    here, mirrored, turned = (
+        datasets(infer(from_effects(e, **noise), law=law, draws=4, rng=0))["moments"].isel(task=0)
+        for e in (effect, -effect, effect[::-1])
+    )
+    np.testing.assert_allclose(mirrored["mean"], -here["mean"], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(turned["mean"], here["mean"].values[::-1], rtol=1e-6, atol=1e-8)
+    for name in ("sd", "lfsr", "lfdr", "shrinkage"):
+        np.testing.assert_allclose(mirrored[name], here[name], rtol=1e-9, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(turned[name], here[name].values[::-1], rtol=1e-6, atol=1e-8, err_msg=name)
+
+
+def test_errors_given_their_sum_are_those_of_the_whole_covariance() -> None:
+    """Loadings and their covariance as one matrix: the same regression, and draws of that covariance."""
+    rng = np.random.default_rng(0)
+    variances, loadings = rng.uniform(0.1, 0.6, 5), rng.normal(0, 0.7, (5, 2))
+    covariance = np.diag(variances) + loadings @ loadings.T
+    low, whole = Noise(variances, loadings), Noise(np.diagonal(covariance).copy(), whole=covariance)
+    missing = rng.normal(size=(3, 5))
+    expected = missing @ np.linalg.solve(covariance + 0.4 * np.eye(5), covariance)
+    np.testing.assert_allclose(_regressed(missing, low, 0.4), expected, rtol=1e-9)
+    np.testing.assert_allclose(_regressed(missing, whole, 0.4), expected, rtol=1e-9)
+    own = _regressed(missing, Noise(variances), 0.4)
+    np.testing.assert_allclose(own, missing * variances / (variances + 0.4), rtol=1e-12)
+    sd = np.sqrt(np.diagonal(covariance))
+    for noise in (low, whole):
+        drawn = np.cov(errors(noise, 40_000, rng), rowvar=False)
+        np.testing.assert_allclose((drawn - covariance) / np.outer(sd, sd), 0, atol=4.5 * np.sqrt(2 / 40_000))

@@ -149,3 +149,20 @@ def test_equal_effects_have_no_spread() -> None:
 def test_bad_input_names_the_cure(arguments: Any, options: Any, words: str) -> None:
     with pytest.raises(EstimateError, match=words):
         random_effects(*arguments, **options)
+
+
+@pytest.mark.parametrize("method", ["REML", "ML", "DL", "PM", "FE"])
+@pytest.mark.parametrize("knapp_hartung", [False, True])
+def test_effects_below_zero_are_those_above_it_mirrored(method: Any, knapp_hartung: bool) -> None:
+    table = pd.read_csv(HERE / "random_effects" / "input.csv")
+    sizes = table.ace.abs() + 1.0
+    up, down = (
+        random_effects(sign * sizes, table.variance, method=method, knapp_hartung=knapp_hartung) for sign in (1, -1)
+    )
+    assert up.beta[0] > 0
+    for one, other in (("beta", "beta"), ("statistic", "statistic"), ("blup", "blup"), ("fitted", "fitted")):
+        np.testing.assert_allclose(getattr(down, one), -getattr(up, other), rtol=1e-9)
+    for name in ("", "prediction_", "blup_"):
+        np.testing.assert_allclose(getattr(down, name + "lower"), -getattr(up, name + "upper"), rtol=1e-9)
+    for name in ("p", "se", "tau2", "tau2_lower", "tau2_upper", "Q", "Q_p", "H2", "I2", "blup_se"):
+        np.testing.assert_allclose(getattr(down, name), getattr(up, name), rtol=1e-7, err_msg=name)

@@ -293,3 +293,8 @@ def test_leave_one_out_of_every_ensemble_covers_as_it_says():
                 half = stats.t.ppf(0.95, e.df) * e.se
                 hits += [np.abs(level[m] - e.ace) <= half for m in set(range(5)) - set(subset)]
         assert 0.87 <= np.mean(hits) <= 0.93
+
+
+def test_one_level_has_no_spread():
+    with pytest.raises(EstimateError, match="one level gives no spread between levels"):
+        next_level(np.ones((4, 1)))

@@ -271,3 +271,30 @@ def test_own_estimates_that_tell_no_degrees_of_freedom_are_known():
     noise = noise_of(own, "t")
     assert noise.whole is not None
     np.testing.assert_allclose(noise.whole, sigma)
+
+
+@pytest.mark.parametrize(("k", "share"), [(20, 0.15), (20, 0.4), (200, 0.15)])
+def test_spikes_have_their_share_of_the_variance(k: int, share: float):
+    """Contrasts that share a part of their variance: its mean over 20 trials."""
+    rng = np.random.default_rng(6)
+    n, found = 201, []
+    for _ in range(20):
+        ice = np.sqrt(share) * rng.normal(size=(n, 1)) + np.sqrt(1 - share) * rng.normal(size=(n, k))
+        factor = ice - ice.mean(axis=0)
+        noise = spiked(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, np.ones(k), most=1)
+        found.append(0.0 if noise.loadings is None else (noise.loadings**2).mean())
+    sd = share * np.sqrt(2 / n)  # of the sample variance of one shared score, as a share of all
+    assert np.mean(found) == pytest.approx(share, abs=4.5 * sd / np.sqrt(20) + 0.05 * share)
+
+
+def test_loadings_that_differ_go_to_the_contrasts_that_have_them():
+    rng = np.random.default_rng(7)
+    n, k = 301, 60
+    loading = np.where(np.arange(k) % 2, 0.8, 0.1)
+    ice = loading * rng.normal(size=(n, 1)) + np.sqrt(1 - loading**2) * rng.normal(size=(n, k))
+    factor = ice - ice.mean(axis=0)
+    noise = spiked(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, np.ones(k))
+    assert noise.loadings is not None
+    shared = noise.loadings @ noise.loadings.T
+    np.testing.assert_allclose(shared - np.outer(loading, loading), 0, atol=0.16)
+    assert shared[1::2, 1::2].min() > 0.4 > 0.2 > shared[::2, ::2].max()

@@ -197,3 +197,10 @@ def test_words_of_which_nearly_all_have_one_effect_set_no_scale() -> None:
     effect = np.r_[np.zeros(198), 5.0, -5.0]
     table = xr.Dataset({"ace": (EFFECT, effect[:, None]), "se": (EFFECT, np.full((200, 1), 1e-3))})
     assert tasks_without_scale(table.assign_coords(placebo_word=("contrast", np.full(200, True)))).tolist() == [True]
+
+
+def test_two_words_rank_and_one_does_not() -> None:
+    found = placebo_rank(screen(np.array([3.0, 0.0, 1.0]), 2))
+    assert found["p_placebo_above"].values.ravel() == pytest.approx([1 / 3, 1, 1 / 2])
+    with pytest.raises(EstimateError, match="needs two or more, and there are 1"):
+        placebo_rank(screen(np.array([3.0, 0.0, 1.0]), 1))

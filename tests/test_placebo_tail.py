@@ -6,7 +6,7 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.verdicts.placebo_words import LEAST_EXCESSES, rank_errors, tail_errors, upper_tail
+from causalgia.verdicts.placebo_words import LEAST_EXCESSES, rank_errors, resolution_note, tail_errors, upper_tail
 
 
 def _table(words, effects, se=0.01):
@@ -110,3 +110,14 @@ def test_false_discoveries_are_bounded(law, share):
         found.append((called & ~planted).sum() / max(called.sum(), 1))
         assert called[planted].mean() == 1 if share and law == "normal" else True
     assert np.mean(found) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
+
+
+@pytest.mark.parametrize("n_words", [38, 39, 79, 80])
+def test_a_note_asks_for_words_exactly_where_no_p_can_be_small_enough(n_words):
+    """Two effects beyond every word, of two or of four: with M words the least p is 2 / (M + 1)."""
+    for n_effects in (2, 4):
+        table = _table(np.linspace(-1, 1, n_words), np.r_[[50.0, 60.0], np.zeros(n_effects - 2)])
+        could_be = (table["ace"].to_numpy() > 40) & ~table["placebo_word"].to_numpy()[:, None]
+        enough = 2 / (n_words + 1) <= 0.05 * 2 / n_effects
+        assert (resolution_note(table, could_be, 0.05) is None) == enough
+        assert resolution_note(table, could_be & False, 0.05) is None

@@ -17,7 +17,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import from_frame
-from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.errors import ContrastError, DegenerateWarning, EstimateError, OutcomesError
 from causalgia.estimation import (
     covariance,
     delta_method,
@@ -518,3 +518,29 @@ def test_an_arm_in_proportion_to_the_control_has_one_ratio_within_rounding(scale
     coords = {"unit": np.arange(50), "arm": ["a", "b"], "task": ["t"]}
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), np.column_stack([y, 1.1 * y])[..., None])}, coords)
     assert contrast(outcomes, control="a", scale=scale)["constant"].all()
+
+
+def test_one_unit_says_nothing_of_other_scales() -> None:
+    one = factorial("factorial_2x2").isel(unit=[0])
+    with pytest.warns(DegenerateWarning), pytest.raises(EstimateError, match="one unit gives no interval"):
+        interaction_across_scales(one, interaction=["A", "B"])
+
+
+def test_outcomes_of_a_parallel_ratio_are_in_units_of_their_arms_mean() -> None:
+    frame = pd.DataFrame({"y": [1.0, 3.0, 4.0, 8.0], "arm": ["c", "c", "A", "A"]})
+    effects = contrast(
+        from_frame(frame.assign(unit=range(4)), outcome="y", arm="arm", unit="unit"), control="c", scale="ratio"
+    )
+    np.testing.assert_allclose(effects["outcome"].values.ravel(), [0.5, 1.5, 4 / 6, 8 / 6])
+    assert effects["ratio"].item() == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_ratio_of_arms_within_rounding_is_exact_whatever_its_sign(sign: float) -> None:
+    y = np.array([[0.3, 0.6], [0.1 + 0.2, 0.6], [0.3, 3 * 0.2], [0.1 * 3, 0.6]]) * [1.0, sign]
+    coords = {"unit": np.arange(4), "arm": ["c", "A"], "task": ["t"]}
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y[..., None])}, coords=coords)
+    with pytest.warns(DegenerateWarning):
+        found = estimate(contrast(outcomes, control="c", scale="ratio"))
+    assert found["se"].item() == 0
+    assert found["ace"].item() == pytest.approx(2 * sign)

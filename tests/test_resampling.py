@@ -15,7 +15,14 @@ from causalgia.errors import EstimateError, RandomnessError
 from causalgia.estimation import mean_ice
 from causalgia.estimation.joint_tests import randomization_test, sign_flip_limits, sign_flip_test
 from causalgia.multiplicity import bootstrap_t_max, sign_flip_max_t
-from causalgia.multiplicity.bootstrap_t import _any_size, _same_size, rare_p, rare_reach
+from causalgia.multiplicity.bootstrap_t import (
+    _any_size,
+    _same_size,
+    missed_share,
+    missed_share_sentence,
+    rare_p,
+    rare_reach,
+)
 from causalgia.multiplicity.sign_flips import _drawn_signs
 
 HERE = Path(__file__).parent / "reference"
@@ -388,3 +395,20 @@ def test_outcomes_that_are_empty_or_not_finite_have_no_randomization_p(y: Any, t
     blocks = None if block is None else np.array(block, dtype=np.intp)
     with pytest.raises(EstimateError, match="empty or not finite"):
         randomization_test(np.array(y, dtype=float), np.array(treated, dtype=bool), blocks)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -0.1, 1.5, np.nan])
+def test_a_share_that_is_none_is_refused(wrong: float) -> None:
+    with pytest.raises(EstimateError, match="not above 0 and at most 1"):
+        missed_share_sentence(wrong)
+    with pytest.raises(EstimateError, match="needs at least one"):
+        missed_share(min(wrong, 0.0))
+    assert missed_share_sentence(1.0) == "effects on fewer than 100 % of backgrounds could be missed"
+
+
+def test_statistics_of_a_randomization_that_there_are_not() -> None:
+    y, treated = np.random.default_rng(0).normal(size=8), np.array([True, True, False, False] * 2)
+    with pytest.raises(EstimateError, match="is neither 'difference' nor 'welch_t'"):
+        randomization_test(y, treated, statistic="t")  # type: ignore[arg-type]
+    with pytest.raises(EstimateError, match="is for trials without blocks"):
+        randomization_test(y, treated, block=np.repeat([0, 1], 4), statistic="welch_t")

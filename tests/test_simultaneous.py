@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy import stats
+from scipy import integrate, stats
 
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import from_frame
@@ -16,6 +17,7 @@ from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, Ra
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import (
     adjust,
+    bootstrap_t_max,
     correlation_factor,
     equicoordinate,
     multivariate_t_max,
@@ -375,3 +377,78 @@ def test_joint_tests_ask_about_the_value_of_no_effect() -> None:
     about_1 = about_0.assign(ice=about_0["ice"] + 1).assign_attrs(null_value=1.0)
     one, other = (adjust(e, method="bootstrap_t", n_draws=999, rng=0)["p_adjusted"] for e in (about_0, about_1))
     np.testing.assert_allclose(one, other, atol=0.01)
+
+
+@pytest.mark.parametrize("r", [0.6, -0.6])
+def test_two_of_three_that_go_together_are_integrated_by_quadrature(r: float) -> None:
+    """A pair and one that is independent of both: the probabilities multiply, whatever the sign of the pair."""
+    correlation = np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    found = multivariate_t_max(np.array([2.0, 1.0, 0.5]), correlation_factor(correlation), np.inf)
+    pair = stats.multivariate_normal(np.zeros(2), correlation[:2, :2])
+    inside = float(pair.cdf([2.0, 2.0], lower_limit=[-2.0, -2.0])) * float(stats.chi2.cdf(4.0, 1))
+    assert found.how == "quadrature"
+    assert found.p_single_step[0] == pytest.approx(1 - inside, abs=1e-8)
+
+
+@pytest.mark.parametrize("df", [3.0, 40.0, 5_000.0])
+def test_the_common_scale_is_integrated_whatever_its_df(df: float) -> None:
+    def inside(s: float) -> float:
+        return float((2 * stats.norm.cdf(c * s) - 1) ** 2 * stats.chi.pdf(s * np.sqrt(df), df) * np.sqrt(df))
+
+    c = equicoordinate(np.eye(2), df)
+    ends = stats.chi.ppf([1e-13, 1 - 1e-13], df) / np.sqrt(df)
+    assert integrate.quad(inside, *ends, epsabs=1e-11)[0] == pytest.approx(0.95, abs=1e-8)
+
+
+def test_statistics_that_do_not_fit_their_factor_are_refused() -> None:
+    t, factor = np.array([1.0, 2.0]), np.eye(2)
+    for arguments, words in (
+        ((t[:1], factor), r"t has shape \(1,\) and the factor \(2, 2\)"),
+        ((t, factor[0]), r"the factor \(2,\)"),
+        ((t[:0], factor[:, :0]), r"the factor \(2, 0\)"),
+        ((t, np.diag([1.0, np.inf])), "not finite"),
+        ((np.array([1.0, np.nan]), factor), "not finite"),
+        ((t, np.diag([1.0, 0.0])), "contrast 1 has no variance"),
+    ):
+        with pytest.raises(EstimateError, match=words):
+            multivariate_t_max(*arguments, 10.0)
+    for df, ci_prob in ((0.0, 0.95), (-1.0, 0.95), (np.nan, 0.95), (10.0, 0.0), (10.0, 1.0)):
+        with pytest.raises(EstimateError, match="df is positive, ci_prob between 0 and 1"):
+            equicoordinate(np.eye(2), df, ci_prob=ci_prob)
+
+
+def test_opposite_statistics_have_bonferronis_bound() -> None:
+    """Of T and nearly -T one is large where the other is small: the bound is all but that of t at half the error."""
+    opposite = np.array([[1.0, -0.99], [-0.99, 1.0]])
+    found = equicoordinate(opposite, 10.0, alternative="greater")
+    assert found == pytest.approx(stats.t.ppf(0.975, 10), rel=1e-6)
+
+
+def test_resampled_maxima_do_not_depend_on_where_effects_lie() -> None:
+    ice = np.random.default_rng(0).normal(size=(60, 3))
+    here, there = (bootstrap_t_max(ice + shift, n_draws=199, rng=0) for shift in (0.0, 1e11))
+    assert there.critical == pytest.approx(here.critical, rel=1e-3)
+    np.testing.assert_allclose(there.maxima, here.maxima, rtol=1e-2)
+
+
+def test_simulated_maxima_are_too_few_for_an_error_of_a_millionth() -> None:
+    with pytest.raises(EstimateError, match=r"65535 draws are too few for ci_prob=0\.999999"):
+        equicoordinate(np.kron(np.eye(6), np.full((5, 5), 0.5)) + 0.5 * np.eye(30), ci_prob=0.999999)
+
+
+@pytest.mark.parametrize("r", [0.99, 0.999, 0.99999])
+def test_two_statistics_that_are_nearly_one_are_integrated_as_well(r: float) -> None:
+    """Beside an independent third: the pair by one integral of the normal density, cut where it bends."""
+
+    def inside(c: float) -> float:
+        own = np.sqrt(1 - r**2)
+
+        def both(x: float) -> float:
+            return float(stats.norm.pdf(x) * (stats.norm.cdf((c - r * x) / own) - stats.norm.cdf((-c - r * x) / own)))
+
+        ends = [-c, -c + 8 * own, c - 8 * own, c] if 8 * own < c else [-c, c]
+        pair = sum(integrate.quad(both, low, high, epsabs=1e-12)[0] for low, high in pairwise(ends))
+        return pair * (2 * float(stats.norm.cdf(c)) - 1)
+
+    found = equicoordinate(np.array([[1.0, r, 0.0], [r, 1.0, 0.0], [0.0, 0.0, 1.0]]))
+    assert inside(found) == pytest.approx(0.95, abs=1e-5)

@@ -306,3 +306,13 @@ def test_products_make_no_second_matrix():
     tracemalloc.stop()
     assert held.shape == (1, 1_500, 1_500)
     assert peak < held.nbytes / 2
+
+
+def test_columns_that_are_exactly_zero_are_known_to_be():
+    """Zeros, a number within its rounding of 0 or not, and numbers of which 0 is one."""
+    found = Moments()
+    for rows in ([[0.0, 1e-9, 1e-9, 0.0]], [[0.0, 1e-9, 1e-9, 1.0], [0.0, 1e-9, 1e-9, 0.0]]):
+        values = np.array(rows)
+        found.add(values, np.broadcast_to([0.0, 1e-8, 1e-12, 0.0], values.shape))
+    assert found.constant.tolist() == [True, True, True, False]
+    assert found.zero.tolist() == [True, True, False, False]

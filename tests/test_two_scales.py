@@ -228,3 +228,32 @@ def test_intervals_and_negligibles_hold_at_truths_of_many_kinds(truth: str, size
     error = np.std(covered) / np.sqrt(n_trials)
     assert np.mean(covered) > 0.85 - 4 * error
     assert np.mean(wrong) < 0.05 + 4 * np.std(wrong) / np.sqrt(n_trials)
+
+
+@pytest.mark.parametrize("unit", [-1.0, 0.0, np.nan])
+def test_a_unit_that_is_none_is_refused(unit: float) -> None:
+    with pytest.raises(InferenceError, match="is not a positive number"):
+        two_scales(np.ones(30), Noise(np.ones(30)), unit=unit)
+    with pytest.raises(InferenceError, match="effects of shape .* and noise of"):
+        two_scales(np.ones(3), Noise(np.ones(4)))
+
+
+def test_nodes_and_draws_have_one_centre() -> None:
+    """The sd of mu by its nodes, spread and sd within each together, is that of its draws, in any unit."""
+    rng = np.random.default_rng(4)
+    effect = 20 * (np.where(rng.random(60) < 0.2, rng.normal(0, 6, 60), rng.normal(0, 0.4, 60)) + rng.normal(size=60))
+    answer = two_scales(effect, Noise(np.full(60, 400.0)))
+    mu, sd, w = answer.nodes.coefficients[:, 0], answer.nodes.coefficients_sd[:, 0], answer.nodes.weight
+    mean = w @ mu
+    draws = answer.draw(20_000, rng).mu
+    assert draws.mean() == pytest.approx(mean, abs=4 * draws.std() / np.sqrt(20_000))
+    assert draws.std() == pytest.approx(np.sqrt(w @ (sd**2 + (mu - mean) ** 2)), rel=0.03)
+
+
+def test_probabilities_below_any_number_are_shares_of_draws() -> None:
+    rng = np.random.default_rng(5)
+    effect = 20 * np.array([-0.3, 0.2, 0.5, 0.1, 8.0, -2.0])
+    answer = two_scales(effect, Noise(np.full(6, 400.0)))
+    draws = answer.draw(20_000, rng).ace
+    for x in (np.full(6, -10.0), np.full(6, 15.0), effect):
+        np.testing.assert_allclose(answer.below(x), (draws <= x).mean(axis=0), atol=4.5 * 0.5 / np.sqrt(20_000))

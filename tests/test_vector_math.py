@@ -31,3 +31,9 @@ def test_the_constant_is_that_of_the_logarithm():
 @pytest.mark.parametrize("x", [27.0, 1e3, 1e6])
 def test_erfc_beyond_what_a_double_holds_is_next_to_nothing(x):
     assert 0 < erfc(x) < 1e-300
+
+
+def test_the_logarithm_is_right_where_its_series_is_longest():
+    """Over one power of 2 about 1, where the series is all there is, as far from 1 as it goes."""
+    x = np.sqrt(0.5) * np.linspace(1, 2, 4_001)[:-1]
+    assert max(abs(log2(v) - math.log2(v)) for v in x.tolist()) < 1e-13

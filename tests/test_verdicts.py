@@ -27,7 +27,7 @@ from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
 from causalgia.verdicts._decide import band_error
 from causalgia.verdicts.draws_convergence import _limit, split_rhat
 from causalgia.verdicts.rare_effects import few_real_sequences
-from causalgia.verdicts.rope import Region, of_tasks, tasks_that_vary
+from causalgia.verdicts.rope import Region, left_out, of_tasks, tasks_that_vary
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", "contrast", "task")
@@ -951,3 +951,100 @@ def test_a_band_is_held_against_a_region_about_the_value_of_no_effect() -> None:
         for e, at in ((about_0, 0.0), (about_1, 1.0))
     )
     np.testing.assert_allclose(one, other, atol=0.01)
+
+
+def test_a_region_in_numbers_needs_no_control_that_varies() -> None:
+    sd = xr.DataArray([[0.0, 1.0]], dims=EFFECT, coords={"task": ["K562", "HepG2"]})
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), (-0.1, 0.1)) == ["K562", "HepG2"]
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["HepG2"]
+
+
+def test_without_units_no_number_of_more_units_is_known() -> None:
+    table = cg.from_effects([1.0, 0.0, 0.1], [0.1, 0.5, 0.5])
+    assert decide(table, rope=(-0.1, 0.1))["more_units"].values.ravel().tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize("by", ["tests", "posterior"])
+def test_rare_effects_ask_for_units_only_where_negligible_is_near(by: str) -> None:
+    """Beyond the region, or half beyond it, what is lacking is precision; inside it, backgrounds as well."""
+    counts = (EFFECT, np.full((40, 1), 100))
+    ace = np.r_[0.13, -0.14, 0.0, np.random.default_rng(0).normal(0, 0.3, 37)][:, None]
+    se = np.full((40, 1), 0.05)
+    se[2] = 0.001
+    table = xr.Dataset(
+        {"ace": (EFFECT, ace), "se": (EFFECT, se), "n_units": counts, "n_clusters": counts},
+        coords={"contrast": [f"c{i}" for i in range(40)], "task": ["y"]},
+        attrs={"errors": "known"},
+    )
+    given = table if by == "tests" else cg.infer(table, law="normal", rng=0)
+    plain, rare = (decide(given, rope=(-0.1, 0.1), rare=rare, level=0.95) for rare in ("none", 0.01))
+    assert verdicts(plain)[:3] == ["undecided", "undecided", "negligible"]
+    assert verdicts(rare)[:3] == ["undecided"] * 3
+    np.testing.assert_array_equal(rare["more_units"][:2], plain["more_units"][:2])
+    assert rare["more_units"][2].item() == 300 - 100  # 3 / n, more closely ln(20) / n
+
+
+def test_tasks_without_a_verdict_are_named() -> None:
+    table = xr.Dataset({"ace": (EFFECT, np.zeros((1, 3)))}, coords={"contrast": ["a"], "task": ["x", "y", "z"]})
+    assert left_out(table, ["x", "y", "z"], "0.2 sd") == ""
+    one, two = (left_out(table, chosen, "0.2 sd") for chosen in (["x", "z"], ["y"]))
+    assert one.startswith("no verdict on task 'y': the control's outcomes do not vary there, so that rope='0.2 sd'")
+    assert two.startswith("no verdict on tasks 'x', 'z': ")
+    assert "the placebo words there vary no more" in left_out(table, ["x"], "placebo")
+
+
+def test_one_chain_and_three_draws_have_nothing_to_disagree_with() -> None:
+    rng = np.random.default_rng(0)
+    drift = np.where(np.arange(400) < 200, 1.0, 5.0) + 0.1 * rng.normal(size=400)
+    names = {"contrast": ["a"], "task": ["y"]}
+
+    def tree(draws: np.ndarray) -> dict[str, xr.Dataset]:
+        return {"posterior": xr.Dataset({"ace": (DRAWS, draws[..., None, None])}, coords=names)}
+
+    assert verdicts(decide(tree(drift[None]), rope=0)) == ["increases"]
+    short = np.arange(1.0, 11.0)[:, None] + [0.0, 0.1, 0.2]
+    assert verdicts(decide(tree(short), rope=0)) == ["increases"]
+    with pytest.raises(ConvergenceError, match="R-hat of contrast a, task y"):
+        decide(tree(drift.reshape(2, 200)), rope=0)
+    diverging = xr.Dataset({"diverging": (("chain", "draw"), np.eye(1, 400, dtype=bool))})
+    with pytest.raises(ConvergenceError, match="1 divergent transition;"):
+        decide(tree(drift[None]) | {"sample_stats": diverging}, rope=0)
+
+
+def test_backgrounds_not_drawn_narrow_the_region_of_a_skewed_effect_alone() -> None:
+    """Where n < 25 skew^2, (3/n) max |ICE| may be missing on either side: .06, of a region of .1 or of .05."""
+    rng, n = np.random.default_rng(0), 40
+    counts = (EFFECT, np.full((n, 1), 1_000))
+    columns = {"ace": np.r_[0.0, 0.0, rng.normal(0, 0.3, n - 2)], "se": np.full(n, 0.02)}
+    columns |= {"skewness": np.r_[10.0, np.zeros(n - 1)], "largest_ice": np.full(n, 20.0)}
+    table = xr.Dataset(
+        {name: (EFFECT, values[:, None]) for name, values in columns.items()}
+        | {"n_units": counts, "n_clusters": counts},
+        coords={"contrast": [f"c{i}" for i in range(n)], "task": ["y"]},
+        attrs={"errors": "known"},
+    )
+    given = cg.infer(table, law="normal", rng=0)
+    draws = datasets(given)["posterior"]["ace"].to_numpy().reshape(-1, n)[:, :2]
+    for half in (0.1, 0.05):
+        found = decide(given, rope=(-half, half), rare=0.01, level=0.95)["local_error"].values.ravel()[:2]
+        plain = decide(given, rope=(-half, half), rare="none", level=0.95)["local_error"].values.ravel()[:2]
+        outside = [(np.abs(draws[:, 0]) > half - 0.06).mean(), (np.abs(draws[:, 1]) > half).mean()]
+        np.testing.assert_allclose(plain, (np.abs(draws) > half).mean(axis=0), atol=1e-12)
+        assert found[1] == pytest.approx(outside[1], abs=1e-12)
+        assert found[0] == pytest.approx(outside[0], abs=1e-12) if half == 0.1 else found[0] > 0.4
+
+
+def test_the_local_error_beside_a_band_is_that_of_each_effect_alone() -> None:
+    """By the unadjusted t of the ICE against both ends: twice a side for a direction, the larger side for inside."""
+    away = np.random.default_rng(0).normal(0, 0.5, size=(25, 4))
+    ice = np.array([0.0, 0.4, -0.5, 0.12]) + np.concatenate([away, -away])  # without skewness
+    effects = xr.Dataset({"ice": (("unit", *EFFECT), ice[..., None])}, {"contrast": list("abcd"), "task": ["t"]})
+    found = decide(effects, rope=(-0.2, 0.2), error="bootstrap_t", rare="none", rng=0)["local_error"].values.ravel()
+    alone = decide(cg.estimate(effects), rope=(-0.2, 0.2), error="local", rare="none")["local_error"].values.ravel()
+    np.testing.assert_allclose(found, alone)
+    assert ((found > 0) & (found < 1)).all()
+    mean, se = ice.mean(axis=0), ice.std(axis=0, ddof=1) / np.sqrt(50)
+    for k in range(4):
+        beyond = [2 * stats.t.sf((sign * mean[k] - 0.2) / se[k], 49) for sign in (1, -1)]
+        inside = max(stats.t.sf((0.2 - sign * mean[k]) / se[k], 49) for sign in (1, -1))
+        assert found[k] == pytest.approx(min(*beyond, inside), rel=1e-6)

@@ -163,3 +163,18 @@ def test_errors_of_x_alone_explain_exact_y():
     least = (left - left.mean(axis=1, keepdims=True)) ** 2 / (slopes[:, None] ** 2 * variance)
     assert line.chi2 == pytest.approx(least.sum(axis=1).min(), rel=1e-6)
     assert np.isinf(errors_in_variables(x, y, y_covariance=[0.0] * 4, scatter=True).chi2)
+
+
+def test_points_that_are_no_numbers_are_refused():
+    for wrong in (["a", 1, 2, 3], [1.0, 2.0, np.nan, 3.0], [[1.0, 2.0], [3.0, 4.0]]):
+        with pytest.raises(EstimateError, match="x.* numbers"):
+            errors_in_variables(wrong, Y[:4], y_covariance=np.ones(4))
+
+
+def test_p_is_that_of_the_chi_square_of_the_scatter():
+    line = errors_in_variables(X, Y, y_covariance=1 / WY, x_covariance=1 / WX)
+    assert line.df == 8
+    assert line.p == pytest.approx(stats.chi2.sf(line.chi2, 8), rel=1e-9)
+    assert line.chi2 == pytest.approx(
+        ((Y - line.intercept - line.slope * X) ** 2 / (1 / WY + line.slope**2 / WX)).sum(), rel=1e-6
+    )

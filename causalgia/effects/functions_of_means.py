@@ -131,7 +131,7 @@ def is_plain(W: sparse.csr_array) -> npt.NDArray[np.bool_]:
     array([ True, False, False])
     """
     two = (abs(W) > 0).sum(axis=1) == 2
-    return np.asarray((abs(W).sum(axis=1) == 2) & (abs(W).max(axis=1).toarray() == 1) & two)
+    return np.asarray((abs(W).sum(axis=1) == 2) & two)  # of weights that sum to 0
 
 
 def _times(W: sparse.csr_array, x: Array) -> Array:

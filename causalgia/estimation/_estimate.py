@@ -130,9 +130,8 @@ def estimate(
     """
     of_moments = has_moments(effects)
     validate(effects, "moments" if of_moments else "effects")
-    for dim in ("unit", "contrast", "task"):
-        if effects.sizes.get(dim, 1) == 0:
-            raise EstimateError(f"the effects have no {dim}s; the selection before estimate left none")
+    if effects.sizes.get("unit", 1) == 0:
+        raise EstimateError("the effects have no units; the selection before estimate left none")
     ci_prob, target = require_ci_prob(ci_prob), target_of(effects, target)
     names = _names_of(covariates)
     request = Request(cluster, block, names, target, weights, moderate)

@@ -104,7 +104,7 @@ def variance_components(
 
 
 def _of_effects(effects: xr.Dataset, instance: str | None) -> xr.Dataset:
-    _check_sizes(effects, ("contrast", "task"))
+    _check_units(effects)
     dims = effects["ice"].dims
     ice = np.moveaxis(settled(effects), [dims.index(d) for d in ("unit", "contrast", "task")], [0, 1, 2])
     ice, parent = ice if ice.ndim == 4 else ice[..., None], _parents(effects)
@@ -116,14 +116,11 @@ def _of_effects(effects: xr.Dataset, instance: str | None) -> xr.Dataset:
 
 
 def _of_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
-    _check_sizes(outcomes, ("task",))
+    _check_units(outcomes)
     return _finish(_answer(outcome_cells(outcomes, _parents(outcomes)), ["outcome"], outcomes), outcomes)
 
 
-def _check_sizes(dataset: xr.Dataset, dims: tuple[str, ...]) -> None:
-    for dim in dims:
-        if dataset.sizes[dim] == 0:
-            raise EstimateError(f"no {dim}s: the selection before variance_components left none")
+def _check_units(dataset: xr.Dataset) -> None:
     if dataset.sizes["unit"] < 2:
         raise EstimateError(f"{dataset.sizes['unit']} unit gives no variance; draw more units")
 

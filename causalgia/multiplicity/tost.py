@@ -313,7 +313,7 @@ def few_for_exact(estimates: xr.Dataset, level: float) -> Array:
     wide = [estimates[name].broadcast_like(ace).transpose(*ace.dims).to_numpy() for name in (*known, "se")]
     n, units, se = wide[0], wide[-2], wide[-1]
     lacks = np.ceil(round(3 / (1 - level), 9)) - n
-    return np.where((se == 0) & (n > 0) & (lacks > 0), np.ceil(lacks * units / np.maximum(n, 1.0)), 0.0)
+    return np.where((se == 0) & (lacks > 0), np.ceil(lacks * units / np.maximum(n, 1.0)), 0.0)
 
 
 def _p(distance: Array, se: Array, df: Array, a: Array) -> Array:

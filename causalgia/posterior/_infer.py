@@ -416,7 +416,7 @@ _DIMS = {
     "beta": ("covariate", "group", "task"),
     "ace_model": ("contrast", "task", "model"),
 }
-_KNOWN = ("control_sd", "n_units", "n_clusters", "df", "exact", "skewness", "leverage", "floor")
+_KNOWN = ("control_sd", "n_units", "n_clusters", "df", "exact", "skewness", "largest_ice", "leverage", "floor")
 _LEAST_FOR_DEPENDENCE = 20
 _MOST_WITH_COVARIANCE = 512
 _NATS = 3.0

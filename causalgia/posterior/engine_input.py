@@ -214,8 +214,6 @@ def at_the_door(table: Any, names: Sequence[str]) -> xr.Dataset:
     array(['a', 'b'], dtype='<U1')
     """
     estimates = as_estimates(table)
-    if estimates.sizes["contrast"] == 0 or estimates.sizes["task"] == 0:
-        raise InferenceError("the estimates have no contrast or no task; the selection before infer left none")
     source = table if isinstance(table, pd.DataFrame | xr.Dataset) else estimates
     for name in names:
         if name in source and name not in estimates.variables:
