@@ -15,7 +15,7 @@ from scipy import sparse
 import causalgia as cg
 from causalgia.arm_weights import written_out
 from causalgia.effects import contrast
-from causalgia.effects.means import bpnet, excess_over_multiplicative, log_of_means, of_four_means
+from causalgia.effects.functions_of_means import bpnet, excess_over_multiplicative, log_of_means, of_four_means
 from causalgia.errors import ContrastError, DegenerateWarning, OutcomesError
 
 ARMS = ["placebo", "GATA1", "TAL1"]
