@@ -82,7 +82,7 @@ def across_predictors(
     >>> estimates["ace"].values.ravel().round(2), estimates["contrast"].values.tolist()
     (array([-0.07, -0.15, -0.22]), ['RBP1', 'RBP2', 'RBP3'])
     """
-    tables = _by_predictor(outcomes)
+    tables = _outcomes_by_predictor(outcomes)
     if not tables:
         raise OutcomesError("there is no predictor; give the outcomes of two or more")
     _check_experiments(tables)
@@ -90,11 +90,11 @@ def across_predictors(
     alike = _share_units(tables)
     loaded = ((name, table if client is None else table.compute()) for name, table in tables.items())
     names = [name or "the outcomes" for name in tables]
-    work = partial(_of_one if alike else _estimate_of_one, asked=contrast)
+    work = partial(_contrast_of_predictor if alike else _estimate_predictor, asked=contrast)
     parts = mapped(work, loaded, what="the contrast", names=names, client=client)
     if sum(part.sizes["contrast"] for part in parts) < 2:
         raise OutcomesError("there is one predictor with one task, and nothing to compare it with; give two or more")
-    return _together(parts) if alike else _apart(parts)
+    return _estimate_jointly(parts) if alike else _combine_independent(parts)
 
 
 def share_of_predictors(
@@ -154,12 +154,12 @@ def share_of_predictors(
     from causalgia.estimation.request import require_ci_prob
 
     ci_prob = require_ci_prob(ci_prob)
-    decided = _decided(found, rope, level, rng)
+    decided = _decide_predictors(found, rope, level, rng)
     if any((decisions["rope_lower"] == decisions["rope_upper"]).all() for _, decisions in decided):
         raise DecisionError("rope=0: every effect lies beyond it; give the effects too small to matter, (lower, upper)")
     n = sum(decisions.sizes["contrast"] for _, decisions in decided)
-    shares = _counts([_beyond(ace, decisions) for ace, decisions in decided]) / n  # (side, sample, task)
-    claimed = _counts([_claims(decisions) for _, decisions in decided]) / n  # (side, 1, task)
+    shares = _count_contrasts([_beyond_rope(ace, decisions) for ace, decisions in decided]) / n  # (side, sample, task)
+    claimed = _count_contrasts([_claimed_sides(decisions) for _, decisions in decided]) / n  # (side, 1, task)
     tail = (1 - ci_prob) / 2
     lower, upper = np.quantile(shares, [tail, 1 - tail], axis=1)
     columns = {"share": shares.mean(axis=1), "lower": lower, "upper": upper, "claimed": claimed[:, 0]}
@@ -172,7 +172,7 @@ def share_of_predictors(
     )
 
 
-def _decided(found: Any, rope: Rope, level: float, rng: RNG | None) -> list[tuple[xr.DataArray, xr.Dataset]]:
+def _decide_predictors(found: Any, rope: Rope, level: float, rng: RNG | None) -> list[tuple[xr.DataArray, xr.Dataset]]:
     """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that vary, and of the exact ones."""
     import xarray as xr
 
@@ -180,16 +180,16 @@ def _decided(found: Any, rope: Rope, level: float, rng: RNG | None) -> list[tupl
     from causalgia.posterior import infer
 
     if not isinstance(found, xr.Dataset):
-        return [_of_posterior(found, rope, level)]
+        return [_decide_posterior(found, rope, level)]
     estimates = as_estimates(found)
     if rng is None:
         raise DecisionError("the share among estimates is one among draws of their posterior; give rng=, such as rng=0")
-    exact = _exact(estimates)
-    parts = [] if exact.all() else [_of_posterior(infer(estimates.isel(contrast=~exact), rng=rng), rope, level)]
-    return parts + ([_of_points(estimates.isel(contrast=exact), rope, level)] if exact.any() else [])
+    exact = _exact_contrasts(estimates)
+    parts = [] if exact.all() else [_decide_posterior(infer(estimates.isel(contrast=~exact), rng=rng), rope, level)]
+    return parts + ([_decide_exact(estimates.isel(contrast=exact), rope, level)] if exact.any() else [])
 
 
-def _exact(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
+def _exact_contrasts(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return which contrasts are the same in every unit, (contrast,)."""
     if "se" not in estimates:
         return np.zeros(estimates.sizes["contrast"], dtype=bool)
@@ -197,7 +197,7 @@ def _exact(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
     return np.asarray(none.all([dim for dim in none.dims if dim != "contrast"]).to_numpy())
 
 
-def _of_posterior(posterior: Any, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
+def _decide_posterior(posterior: Any, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
     from causalgia.verdicts import decide
 
     decisions = decide(posterior, rope=rope, level=level, error="bayes_fdr")
@@ -205,7 +205,7 @@ def _of_posterior(posterior: Any, rope: Rope, level: float) -> tuple[xr.DataArra
     return draws.transpose("sample", "contrast", "task"), decisions
 
 
-def _of_points(estimates: xr.Dataset, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
+def _decide_exact(estimates: xr.Dataset, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
     """Return effects without error as one draw each; beside a control arm without spread any effect but 0 is beyond."""
     from causalgia.verdicts import decide
 
@@ -215,37 +215,39 @@ def _of_points(estimates: xr.Dataset, rope: Rope, level: float) -> tuple[xr.Data
     return draw, decide(estimates, rope=rope, level=level)
 
 
-def _beyond(ace: xr.DataArray, decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
+def _beyond_rope(ace: xr.DataArray, decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return which effects lie above, below and on either side of the ROPE, (side, sample, contrast, task)."""
     above, below = ace > decisions["rope_upper"], ace < decisions["rope_lower"]
-    return _sides(*(side.transpose("sample", "contrast", "task").to_numpy() for side in (above, below)))
+    return _stack_sides(*(side.transpose("sample", "contrast", "task").to_numpy() for side in (above, below)))
 
 
-def _claims(decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
+def _claimed_sides(decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return which verdicts say so, (side, 1, contrast, task)."""
     verdicts = decisions["verdict"].transpose("contrast", "task").to_numpy()[None]
-    return _sides(verdicts == "increases", verdicts == "decreases")
+    return _stack_sides(verdicts == "increases", verdicts == "decreases")
 
 
-def _sides(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _stack_sides(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.stack([above, below, above | below])
 
 
-def _counts(parts: list[npt.NDArray[np.bool_]]) -> npt.NDArray[np.float64]:
+def _count_contrasts(parts: list[npt.NDArray[np.bool_]]) -> npt.NDArray[np.float64]:
     """Return how many contrasts of all parts are so in each draw, (side, sample, task)."""
     return np.asarray(sum(part.sum(axis=2, dtype=np.float64) for part in parts))
 
 
-def _by_predictor(outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr.Dataset) -> dict[str, xr.Dataset]:
+def _outcomes_by_predictor(
+    outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr.Dataset,
+) -> dict[str, xr.Dataset]:
     """Return the outcomes of each predictor by name, the members of ensembles apart."""
     tables: dict[str, xr.Dataset] = {}
-    for name, table in _named(outcomes).items():
+    for name, table in _named_outcomes(outcomes).items():
         require_dataset(table, "outcomes")
-        tables |= _members(name, table) if "model" in table.dims else {name: table}
+        tables |= _ensemble_members(name, table) if "model" in table.dims else {name: table}
     return tables
 
 
-def _named(outcomes: object) -> dict[str, Any]:
+def _named_outcomes(outcomes: object) -> dict[str, Any]:
     import xarray as xr
 
     if isinstance(outcomes, xr.Dataset):
@@ -260,13 +262,13 @@ def _named(outcomes: object) -> dict[str, Any]:
     )
 
 
-def _members(name: str, table: xr.Dataset) -> dict[str, xr.Dataset]:
+def _ensemble_members(name: str, table: xr.Dataset) -> dict[str, xr.Dataset]:
     names = table["model"].to_numpy() if "model" in table.coords else range(table.sizes["model"])
     begins = f"{name}: " if name else ""
     return {f"{begins}{model}": table.isel(model=k, drop=True) for k, model in enumerate(names)}
 
 
-def _of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
+def _contrast_of_predictor(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
     """Return the effects of one contrast in the tasks of one predictor: its tasks as contrasts, in one task."""
     from causalgia.effects import contrast
 
@@ -281,30 +283,30 @@ def _of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
     names = [name] if name and len(tasks) == 1 else [f"{name}: {task}" if name else task for task in tasks]
     one = effects.drop_dims("arm").sel(contrast=asked, drop=True).rename(task="contrast")
     turned = one.assign_coords(contrast=names).expand_dims(task=[asked]).transpose("unit", "contrast", "task")
-    turned.attrs = {key: effects.attrs[key] for key in _SAID if key in effects.attrs}
+    turned.attrs = {key: effects.attrs[key] for key in _COPIED_ATTRS if key in effects.attrs}
     return validate(annotate(turned), "effects")
 
 
-_SAID = ("assignment", "scale", "contrast_scale", "transform", "null", "estimand", "rng")
+_COPIED_ATTRS = ("assignment", "scale", "contrast_scale", "transform", "null", "estimand", "rng")
 
 
 def _check_experiments(tables: Mapping[str, xr.Dataset]) -> None:
     """Raise OutcomesError where predictors did not answer one experiment: another null model, or other arms."""
     (name, first), *others = tables.items()
     for other, table in others:
-        if apart := _difference(first, table):
+        if apart := _experiment_difference(first, table):
             raise OutcomesError(
                 f"{quoted(name)} and {quoted(other)} answered different experiments ({apart}), whose effects are not "
                 "of one kind; run one experiment on all predictors"
             )
 
 
-def _difference(one: xr.Dataset, other: xr.Dataset) -> str:
+def _experiment_difference(one: xr.Dataset, other: xr.Dataset) -> str:
     """Return in what two experiments differ, and nothing where they are one."""
     null, other_null = (str(table.attrs.get("null", "")) for table in (one, other))
     if null != other_null:
         return f"their null models: {null or 'not known'}; {other_null or 'not known'}"
-    arms, other_arms = _interventions(one), _interventions(other)
+    arms, other_arms = _interventions_by_arm(one), _interventions_by_arm(other)
     for arm in [*arms, *other_arms]:
         if arms.get(arm) != other_arms.get(arm):
             return f"arm '{arm}': {arms.get(arm, 'not there')}; {other_arms.get(arm, 'not there')}"
@@ -312,7 +314,7 @@ def _difference(one: xr.Dataset, other: xr.Dataset) -> str:
     return f"their designs: {made[0]}; {made[1]}" if len(set(made)) > 1 else ""
 
 
-def _interventions(outcomes: xr.Dataset) -> dict[str, str]:
+def _interventions_by_arm(outcomes: xr.Dataset) -> dict[str, str]:
     if "arm" not in outcomes.coords:
         return {}
     arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
@@ -347,28 +349,28 @@ def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
     return False
 
 
-def _together(parts: list[xr.Dataset]) -> xr.Dataset:
+def _estimate_jointly(parts: list[xr.Dataset]) -> xr.Dataset:
     """Estimate predictors that answered the same units, with the covariance of their estimates."""
     from causalgia.estimation import estimate
 
-    return estimate(_joined(parts))
+    return estimate(_concatenate_predictors(parts))
 
 
-def _estimate_of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
+def _estimate_predictor(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
     """Return the estimates of one contrast in the tasks of one predictor."""
     from causalgia.estimation import estimate
 
-    return estimate(_of_one(named, asked))
+    return estimate(_contrast_of_predictor(named, asked))
 
 
-def _apart(estimates: list[xr.Dataset]) -> xr.Dataset:
+def _combine_independent(estimates: list[xr.Dataset]) -> xr.Dataset:
     """Return the estimates of predictors that answered units of their own: their errors are independent."""
     from scipy.linalg import block_diag
 
     from causalgia.estimation import covariance
 
     plain = [one.drop_dims([dim for dim in ("contrast_", "cluster") if dim in one.dims]) for one in estimates]
-    joined = _joined(plain)
+    joined = _concatenate_predictors(plain)
     if len(estimates) == joined.sizes["contrast"]:
         return joined
     matrix = block_diag(*(covariance(one).to_numpy()[:, :, 0] for one in estimates))
@@ -376,7 +378,7 @@ def _apart(estimates: list[xr.Dataset]) -> xr.Dataset:
     return joined.assign(covariance=(("contrast", "contrast_", "task"), matrix[:, :, None])).assign_coords(coords)
 
 
-def _joined(parts: list[xr.Dataset]) -> xr.Dataset:
+def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
     import xarray as xr
 
     return xr.concat(

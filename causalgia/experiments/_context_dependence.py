@@ -16,16 +16,16 @@ from causalgia.effects.scales import is_log
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
 from causalgia.experiments.kit.tile_contexts import (
-    analysis_of,
-    blocks,
-    claim,
-    in_words,
-    real_sequences,
-    require_shufflable,
-    shuffled,
-    span_inside,
+    as_span_inside,
+    as_tile_sequences,
+    check_shufflable,
+    cut_into_blocks,
+    population_text,
+    shuffle_spans,
+    span_name,
+    tile_analysis,
 )
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.reporting import format_effect
 from causalgia.types import Array
 
@@ -90,18 +90,18 @@ def context_dependence(
     >>> print(answer.sentences[0])
     Task outcome: element 72-78 is dependent on its context: (WT - MUT) / WT = ...
     """
-    null = real_sequences(sequences, draws, rope, fixed_control=True)
-    kept = span_inside(element, "element", null.length)
-    context = [block for block in blocks(null.length, [kept]) if block != kept]
-    require_shufflable(context, k)
+    null = as_tile_sequences(sequences, draws, rope, fixed_control=True)
+    kept = as_span_inside(element, "element", null.length)
+    context = [block for block in cut_into_blocks(null.length, [kept]) if block != kept]
+    check_shufflable(context, k)
     return Experiment(
         null=null,
-        arms=[Arm(WILD_TYPE, Untreated()), Arm(ALONE, shuffled(context, k))],
+        arms=[Arm(WILD_TYPE, Untreated()), Arm(ALONE, shuffle_spans(context, k))],
         n_units=null.available,
         contrasts=WILD_TYPE,
         entry=CONTEXT_DEPENDENCE,
-        analysis=analysis_of(null, rope),
-        labels={"element": {CONTRAST: in_words(kept)}},
+        analysis=tile_analysis(null, rope),
+        labels={"element": {CONTRAST: span_name(kept)}},
     )
 
 
@@ -183,18 +183,18 @@ def context_index(
     return Index(np.where(nothing, infinite, share), lower, upper, unbounded)
 
 
-def _pairs(outcomes: xr.Dataset) -> tuple[Array, xr.DataArray]:
+def _change_and_wild_type(outcomes: xr.Dataset) -> tuple[Array, xr.DataArray]:
     """Return WT - MUT and WT of each unit, (unit, 2, task[, model]), and one of them with its labels."""
     y = outcomes["outcome"].astype(float)
     wild, alone = (y.sel(arm=arm, drop=True).transpose("unit", ...) for arm in (WILD_TYPE, ALONE))
     return np.stack([(wild - alone).to_numpy(), wild.to_numpy()], axis=1), wild
 
 
-def _overall(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
+def _overall_index(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     """Return the index of all sequences together, a ratio of two means, (task[, model])."""
     from causalgia.estimation import mean_ice, stratified_mean
 
-    pairs, wild = _pairs(outcomes)
+    pairs, wild = _change_and_wild_type(outcomes)
     parents, codes = np.unique(outcomes["parent"].to_numpy(), return_inverse=True)
     alone = len(parents) == 1
     means = stratified_mean(pairs, codes, np.ones(1)) if alone else mean_ice(pairs, codes)
@@ -203,25 +203,25 @@ def _overall(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     df = np.broadcast_to(means.df, means.ace.shape)[0]
     index = context_index(means.ace[0], means.ace[1], variances, df, ci_prob=analysis.level)
     of = f"(E WT - E MUT) / E WT over {outcomes.attrs.get('null', 'the units')}"
-    return _table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(estimand=of)
+    return _index_table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(estimand=of)
 
 
-def _of_each(outcomes: xr.Dataset, null: Genomic, level: float) -> xr.Dataset:
+def _index_of_each(outcomes: xr.Dataset, null: Genomic, level: float) -> xr.Dataset:
     """Return the index of each sequence, whose WT is one known number, (sequence, task[, model])."""
     import xarray as xr
 
-    pairs, wild = _pairs(outcomes)
+    pairs, wild = _change_and_wild_type(outcomes)
     n = len(pairs) // null.draws
     change, wild_type = np.moveaxis(pairs[: n * null.draws].reshape(n, null.draws, *pairs.shape[1:]), 2, 0)
     zero = np.zeros(change[:, 0].shape)
     variances = (change.var(axis=1, ddof=1) / null.draws, zero, zero)
     index = context_index(change.mean(axis=1), wild_type[:, 0], variances, zero + null.draws - 1, ci_prob=level)
     names = xr.DataArray(list(null.parents_given.names[:n]), dims="sequence", name="sequence")
-    found = _table(index, {"sequence": names, **wild.isel(unit=0, drop=True).coords})
+    found = _index_table(index, {"sequence": names, **wild.isel(unit=0, drop=True).coords})
     return found.assign_attrs(estimand="(WT - E MUT) / WT of each sequence, over its shuffles")
 
 
-def _table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Dataset:
+def _index_table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Dataset:
     import xarray as xr
 
     dims = [str(name) for name, c in coords.items() if c.dims == (name,)]
@@ -229,30 +229,31 @@ def _table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Dataset:
     return xr.Dataset({name: (dims, v) for name, v in columns.items()}, coords={dim: coords[dim] for dim in dims})
 
 
-def _read(found: Found) -> Finding:
+def _read_context(found: Found) -> Finding:
     outcomes, analysis, null = found.outcomes, found.experiment.analysis, found.experiment.null
     assert isinstance(null, Genomic)
     if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):
-        return Finding(sentences=tuple(_changes(found, null)))
-    tables = {"index": _overall(outcomes, analysis)}
+        return Finding(sentences=tuple(_change_sentences(found, null)))
+    tables = {"index": _overall_index(outcomes, analysis)}
     if null.draws > 1:
-        tables["of each sequence"] = _of_each(outcomes, null, analysis.level)
+        tables["of each sequence"] = _index_of_each(outcomes, null, analysis.level)
     element = found.experiment.labels["element"][CONTRAST]
     said = []
-    for start, row in by_task(found.steps.decisions):
+    for start, row in rows_by_task(found.steps.decisions):
         where = {dim: row[dim].item() for dim in ("task", "model") if dim in row.coords}
         mine = {
             name: table.sel({dim: where[dim] for dim in where if dim in table.dims}) for name, table in tables.items()
         }
-        said.append(f"{start}: {_said(element, mine, null)}")
+        said.append(f"{start}: {_element_sentence(element, mine, null)}")
     return Finding(datasets=tables, sentences=tuple(said))
 
 
-def _changes(found: Found, null: Genomic) -> Iterator[str]:
+def _change_sentences(found: Found, null: Genomic) -> Iterator[str]:
     """Say the contrasts, where there is no share of the wild type to take: log scales, trials that were streamed."""
-    for start, row in by_task(found.steps.decisions.isel(contrast=0)):
+    for start, row in rows_by_task(found.steps.decisions.isel(contrast=0)):
         change = f"{row['verdict'].item()}: {effect_in_words(row)}"
-        yield f"{start}: the element alone, against the wild type, {change}, {claim(null)} (no share is taken)."
+        about = population_text(null)
+        yield f"{start}: the element alone, against the wild type, {change}, {about} (no share is taken)."
 
 
 _WORDS = {
@@ -263,9 +264,9 @@ _WORDS = {
 }
 
 
-def _said(element: str, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
+def _element_sentence(element: str, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
     row = tables["index"]
-    text = f"element {element} {_WORDS[str(row['verdict'].item())]}: {_limits(row)}, {claim(null)}"
+    text = f"element {element} {_WORDS[str(row['verdict'].item())]}: {_index_text(row)}, {population_text(null)}"
     if len(null.parents_given) == 1 or "of each sequence" not in tables:
         return f"{text}."
     verdicts = tables["of each sequence"]["verdict"].to_numpy()
@@ -273,7 +274,7 @@ def _said(element: str, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
     return f"{text}. Of {len(verdicts)} sequences, each by itself: {counts}."
 
 
-def _limits(row: xr.Dataset) -> str:
+def _index_text(row: xr.Dataset) -> str:
     if row["unbounded"].item():
         return "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
     ends = {"ace": row["index"].item(), "lower": row["lower"].item(), "upper": row["upper"].item()}
@@ -285,5 +286,5 @@ CONTEXT_DEPENDENCE = Entry(
     question="Does an element need the sequence around it?",
     estimand="E[Y(element, context shuffled) - Y(wild type)], and (E WT - E MUT) / E WT, over the real sequences.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read,
+    read=_read_context,
 )

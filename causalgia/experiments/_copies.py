@@ -12,9 +12,9 @@ from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.exact_weights import rise_weights
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.figures import profile_along
-from causalgia.experiments.kit.settings import background, centered, positions, site
+from causalgia.experiments.kit.settings import as_null_model, as_positions, as_site, centered_starts
 from causalgia.experiments.kit.unplanned_sites import further_sites_in_words
-from causalgia.experiments.kit.variance import by_task, effect_in_words, per_unit
+from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -89,10 +89,10 @@ def copies(
     >>> print(answer.sentences[0])
     Task outcome: 1 to 3 copies are additive beside the same sites alone, -0.0... beyond their sum, of a rise of 9...
     """
-    background(null)
-    word = site(word, "word")
-    places = _places(null.length, len(as_pattern(word)), at)
-    arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested(word, places), *_alone(word, places)]
+    as_null_model(null)
+    word = as_site(word, "word")
+    places = _copy_starts(null.length, len(as_pattern(word)), at)
+    arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested_arms(word, places), *_single_site_arms(word, places)]
     return Experiment(
         null=null,
         arms=arms,
@@ -104,11 +104,11 @@ def copies(
     )
 
 
-def _places(length: int, width: int, at: Sequence[int] | str | None) -> tuple[int, ...]:
+def _copy_starts(length: int, width: int, at: Sequence[int] | str | None) -> tuple[int, ...]:
     """Return the starts of the copies, in the order in which they are added."""
     if isinstance(at, str) and at == "published":
         return PUBLISHED
-    return centered(length, width, _COPIES, gap=LEAST_GAP) if at is None else positions(at, "at", least=2)
+    return centered_starts(length, width, _COPIES, gap=LEAST_GAP) if at is None else as_positions(at, "at", least=2)
 
 
 def copies_in_words(n: int) -> str:
@@ -122,7 +122,7 @@ def copies_in_words(n: int) -> str:
     return f"{n} {'copy' if n == 1 else 'copies'}"
 
 
-def _nested(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
+def _nested_arms(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
     arms: list[Arm] = []
     done: Intervention = Untreated()
     for n, place in enumerate(places, start=1):
@@ -131,7 +131,7 @@ def _nested(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
     return arms
 
 
-def _alone(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
+def _single_site_arms(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
     return [Arm(f"alone at {place}", Embed(word, at=place)) for place in places[1:]]
 
 
@@ -155,19 +155,22 @@ def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[s
 def read_copies(found: Found) -> Finding:
     """Say whether copies are additive or saturate: the verdicts on curvature and excess, and the rise."""
     n = max(found.experiment.labels["copies"].values())
-    said = [f"{task}: 1 to {n} copies are {_sentence(rows, n)}" for task, rows in by_task(found.steps.decisions)]
+    said = [
+        f"{task}: 1 to {n} copies are {_copies_sentence(rows, n)}" for task, rows in rows_by_task(found.steps.decisions)
+    ]
     return Finding(sentences=tuple(said))
 
 
-def _sentence(rows: xr.Dataset, n: int) -> str:
+def _copies_sentence(rows: xr.Dataset, n: int) -> str:
     rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
     return (
         f"{departure(rise, excess)} beside the same sites alone, {effect_in_words(excess)} beyond their sum, of a rise "
-        f"of {effect_in_words(rise)} from none to {n} ({per_unit(rise, n, 'a copy')}); {_by_number(rows, n)}."
+        f"of {effect_in_words(rise)} from none to {n} ({per_unit(rise, n, 'a copy')}); "
+        f"{_number_or_place_text(rows, n)}."
     )
 
 
-def _by_number(rows: xr.Dataset, n: int) -> str:
+def _number_or_place_text(rows: xr.Dataset, n: int) -> str:
     """Say how all copies compare with n times the first, and whether number or place does it.
 
     The first site may be worth less or more than the others. A departure is ascribed to number where the sum of the
@@ -203,7 +206,7 @@ def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
     return "more than additive" if verdict == does else "saturating"
 
 
-def _read(found: Found) -> Finding:
+def _read_site_copies(found: Found) -> Finding:
     """Say in how many backgrounds the copies make a further one, too."""
     every = copies_in_words(max(found.experiment.labels["copies"].values()))
     key = derive(found.key, "further sites")
@@ -217,6 +220,6 @@ COPIES = Entry(
     estimand="E[Y(n copies) - Y(none)] for each n, its rise from none to n, and E[Y(n copies)] minus the sum of single "
     "sites, over the null model.",
     doi="10.1101/418459",
-    read=_read,
+    read=_read_site_copies,
     draw=profile_along("copies"),
 )

@@ -16,9 +16,9 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
 from causalgia.experiments.kit.fractions import LETTERS, Fraction, Word, fraction
-from causalgia.experiments.kit.given_sequences import sought
-from causalgia.experiments.kit.settings import background, spread
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.given_sequences import as_word_or_motif
+from causalgia.experiments.kit.settings import as_null_model, evenly_spaced_starts
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -92,16 +92,16 @@ def grammar_screen(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[-1])
     2^(6-2) of resolution IV: 16 of 64 runs. Aliased, so that only their sum is known: first x second = order x ...
     """
-    background(null)
-    sites = {"first": _two(first, "first"), "second": _two(second, "second")}
-    gaps = _gaps(spacing)
-    _check_fit(null, sites, gaps)
+    as_null_model(null)
+    sites = {"first": _as_two_motifs(first, "first"), "second": _as_two_motifs(second, "second")}
+    gaps = _as_gaps(spacing)
+    _check_pair_fits(null, sites, gaps)
     screen = fraction(len(_GRAMMAR), generators)
-    return _experiment(
+    return _screening_experiment(
         null=null,
         screen=screen,
         names=_GRAMMAR,
-        arms=[_pair(null, sites, gaps, row) for row in _high(screen)],
+        arms=[_grammar_arm(null, sites, gaps, row) for row in _high_levels(screen)],
         entry=GRAMMAR_SCREEN,
         n_units=n_units,
         rope=rope,
@@ -160,27 +160,27 @@ def fractional_factorial(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task outcome: of 7 effects 7 matter (at 18: 1...
     """
-    background(null)
-    done = _interventions(_example(null.length) if factors is None else factors)
+    as_null_model(null)
+    done = _as_interventions(_example_factors(null.length) if factors is None else factors)
     screen = fraction(len(done), generators)
-    return _experiment(
+    return _screening_experiment(
         null=null,
         screen=screen,
         names=tuple(done),
-        arms=[_present(done, row) for row in _high(screen)],
+        arms=[_factorial_arm(done, row) for row in _high_levels(screen)],
         entry=FRACTIONAL_FACTORIAL,
         n_units=n_units,
         rope=rope,
     )
 
 
-def _example(length: int) -> dict[str, Intervention]:
+def _example_factors(length: int) -> dict[str, Intervention]:
     """Return the sites of the default, each in the middle of a quarter of the background."""
-    starts = spread(length, 6, len(_EXAMPLE))
+    starts = evenly_spaced_starts(length, 6, len(_EXAMPLE))
     return {name: Embed(word, at=at) for (name, word), at in zip(_EXAMPLE.items(), starts, strict=True)}
 
 
-def _experiment(
+def _screening_experiment(
     *,
     null: NullModel,
     screen: Fraction,
@@ -192,47 +192,47 @@ def _experiment(
 ) -> Experiment:
     runs = [arm.name for arm in arms]
     strings = screen.strings()
-    weights = {_called(word, names): screen.weights(word).tolist() for word in strings}
+    weights = {_word_name(word, names): screen.weights(word).tolist() for word in strings}
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
         contrasts={name: dict(zip(runs, row, strict=True)) for name, row in weights.items()},
-        entry=replace(entry, read=partial(_read, screen)),
+        entry=replace(entry, read=partial(_read_screen, screen)),
         analysis=analysis_for("confirmatory", rope=rope),
-        labels=_labels(strings, names),
+        labels=_alias_labels(strings, names),
     )
 
 
-def _labels(strings: Mapping[Word, tuple[Word, ...]], names: tuple[str, ...]) -> Labels:
-    called = {word: _called(word, names) for word in strings}
+def _alias_labels(strings: Mapping[Word, tuple[Word, ...]], names: tuple[str, ...]) -> Labels:
+    called = {word: _word_name(word, names) for word in strings}
     return {
         "effect": {name: str(word) for word, name in called.items()},
-        "aliases": {name: " = ".join(_called(other, names) for other in strings[w]) for w, name in called.items()},
+        "aliases": {name: " = ".join(_word_name(other, names) for other in strings[w]) for w, name in called.items()},
     }
 
 
-def _called(word: Word, names: tuple[str, ...]) -> str:
+def _word_name(word: Word, names: tuple[str, ...]) -> str:
     """Return a word by the names of its factors, ``-first x order``."""
     return ("-" if word.sign < 0 else "") + " x ".join(names[i] for i in sorted(word.factors))
 
 
-def _high(screen: Fraction) -> list[list[bool]]:
+def _high_levels(screen: Fraction) -> list[list[bool]]:
     rows: list[list[bool]] = (screen.signs > 0).tolist()
     return rows
 
 
-def _two(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
+def _as_two_motifs(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
     listed = [patterns] if isinstance(patterns, str | Motif | Mapping) else list(patterns)
     if len(listed) != 2:
         raise DesignError(
             f"{name}={quoted(patterns)}: give the two motifs that this site may be, such as ('GATA', 'CACC')"
         )
-    low, high = (sought(pattern, name) for pattern in listed)
+    low, high = (as_word_or_motif(pattern, name) for pattern in listed)
     return low, high
 
 
-def _gaps(spacing: Any) -> tuple[int, int]:
+def _as_gaps(spacing: Any) -> tuple[int, int]:
     gaps = [position(gap, "spacing") for gap in spacing] if isinstance(spacing, Sequence) else []
     if len(gaps) != 2 or gaps[0] == gaps[1]:
         raise DesignError(
@@ -241,7 +241,7 @@ def _gaps(spacing: Any) -> tuple[int, int]:
     return gaps[0], gaps[1]
 
 
-def _check_fit(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, int]) -> None:
+def _check_pair_fits(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, int]) -> None:
     patterns = [as_pattern(pattern) for pair in sites.values() for pattern in pair]
     twice = next((p.label for i, p in enumerate(patterns) if p in patterns[:i]), None)
     if twice is not None:
@@ -254,7 +254,7 @@ def _check_fit(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], ga
         )
 
 
-def _pair(
+def _grammar_arm(
     null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, int], high: Sequence[bool]
 ) -> Arm:
     """Return the run of these levels: two sites about the centre of the background."""
@@ -274,7 +274,7 @@ def _site(pattern: Any, strand: Any, *, at: int) -> Intervention:
     return Embed(pattern, at=at, strand=strand)
 
 
-def _interventions(factors: Any) -> dict[str, Intervention]:
+def _as_interventions(factors: Any) -> dict[str, Intervention]:
     if not isinstance(factors, Mapping) or not factors:
         raise DesignError(f"factors={quoted(factors)}: name at least one, such as {{'A': cg.Embed('GATA', at=10)}}")
     read = {
@@ -289,7 +289,7 @@ def _interventions(factors: Any) -> dict[str, Intervention]:
     return read
 
 
-def _present(done: Mapping[str, Intervention], high: Sequence[bool]) -> Arm:
+def _factorial_arm(done: Mapping[str, Intervention], high: Sequence[bool]) -> Arm:
     """Return the run in which the factors at their high level are present."""
     made: Intervention = Untreated()
     for intervention, level in zip(done.values(), high, strict=True):
@@ -298,12 +298,12 @@ def _present(done: Mapping[str, Intervention], high: Sequence[bool]) -> Arm:
     return Arm(" + ".join(present) or "untreated", made, dict(zip(done, map(int, high), strict=True)))
 
 
-def _read(screen: Fraction, found: Found) -> Finding:
-    said = [f"{of}: {_matter(rows)}." for of, rows in by_task(found.steps.decisions)]
-    return Finding(sentences=(*said, f"{_in_words(screen)}. {_aliased(found.experiment.labels['aliases'])}."))
+def _read_screen(screen: Fraction, found: Found) -> Finding:
+    said = [f"{of}: {_important_effects_text(rows)}." for of, rows in rows_by_task(found.steps.decisions)]
+    return Finding(sentences=(*said, f"{_design_text(screen)}. {_alias_text(found.experiment.labels['aliases'])}."))
 
 
-def _matter(decisions: xr.Dataset) -> str:
+def _important_effects_text(decisions: xr.Dataset) -> str:
     """Say which effects matter, the largest first, and how many do not or are not known."""
     verdicts = decisions["verdict"].to_numpy()
     clear = [i for i in abs(decisions["ace"]).argsort().to_numpy()[::-1] if verdicts[i] in ("increases", "decreases")]
@@ -314,14 +314,14 @@ def _matter(decisions: xr.Dataset) -> str:
     return ", ".join([f"of {len(verdicts)} effects {len(clear)} matter{shown}", *rest])
 
 
-def _in_words(screen: Fraction) -> str:
+def _design_text(screen: Fraction) -> str:
     runs, of = len(screen.signs), 2**screen.n_factors
     if screen.resolution is None:
         return f"{screen.notation}: all {runs} runs"
     return f"{screen.notation} of resolution {_ROMAN[screen.resolution]}: {runs} of {of:,} runs"
 
 
-def _aliased(aliases: Mapping[str, str]) -> str:
+def _alias_text(aliases: Mapping[str, str]) -> str:
     shared = [f"{name} = {others}" for name, others in aliases.items() if others]
     if not shared:
         return "No effect of one or two factors is aliased with another of them"

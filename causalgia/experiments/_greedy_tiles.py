@@ -13,21 +13,21 @@ from causalgia.checks import positive_int
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments._necessity import counted
+from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
 from causalgia.experiments.kit.figures import profile_along
 from causalgia.experiments.kit.tile_contexts import (
-    analysis_of,
-    chosen_task,
-    in_words,
-    places,
-    real_sequences,
-    require_shufflable,
-    require_task,
-    said_of_each,
-    shuffled,
-    spans_inside,
+    as_spans_inside,
+    as_task,
+    as_tile_sequences,
+    check_shufflable,
+    check_task,
+    sentence_for_each_task,
+    shuffle_spans,
+    span_coordinates,
+    span_name,
+    tile_analysis,
 )
 from causalgia.streams import RNG, derive, root_key
 
@@ -92,30 +92,30 @@ def greedy_round(
     >>> made.arm_names
     ['chosen shuffled', '0-30', '60-90']
     """
-    null = real_sequences(sequences, draws, rope, fixed_control=not len(chosen))
+    null = as_tile_sequences(sequences, draws, rope, fixed_control=not len(chosen))
     spans, done = _candidates(null, tiles, chosen, k)
     control = CHOSEN if done else WILD_TYPE
-    arms = [Arm(in_words(span), shuffled([*done, span], k), {"start": span[0]}) for span in spans]
+    arms = [Arm(span_name(span), shuffle_spans([*done, span], k), {"start": span[0]}) for span in spans]
     return Experiment(
         null=null,
-        arms=[Arm(control, shuffled(done, k)), *arms],
+        arms=[Arm(control, shuffle_spans(done, k)), *arms],
         n_units=null.available,
         contrasts=control,
         entry=GREEDY_ROUND,
-        analysis=analysis_of(null, rope),
-        labels=places(spans),
+        analysis=tile_analysis(null, rope),
+        labels=span_coordinates(spans),
     )
 
 
 def _candidates(null: Genomic, tiles: Any, chosen: Any, k: int) -> tuple[list[Span], tuple[Span, ...]]:
     """Return the tiles that are left, and those chosen."""
-    spans = spans_inside(tiles, "tiles", null.length)
-    done = spans_inside(chosen, "chosen", null.length, least=0)
+    spans = as_spans_inside(tiles, "tiles", null.length)
+    done = as_spans_inside(chosen, "chosen", null.length, least=0)
     left = [span for span in spans if span not in done]
     if not left:
         raise DesignError(f"chosen: all {len(spans)} tiles are chosen, and none is left; give more tiles, or stop")
-    spans_inside([*left, *done], "tiles and chosen", null.length)
-    require_shufflable([*left, *done], k)
+    as_spans_inside([*left, *done], "tiles and chosen", null.length)
+    check_shufflable([*left, *done], k)
     return left, done
 
 
@@ -197,26 +197,26 @@ def greedy_tiles(
     from causalgia.estimation import estimate
     from causalgia.trial import run
 
-    null = real_sequences(sequences, draws, 0)
-    _check(null, tiles, rounds, goal, k)
-    require_task(predictor, task)
+    null = as_tile_sequences(sequences, draws, 0)
+    _check_greedy_arguments(null, tiles, rounds, goal, k)
+    check_task(predictor, task)
     answers = partial(run, predictor=predictor, client=client, progress=False)
     key, chosen, rows = root_key(rng), list[Span](), list[xr.Dataset]()
     for n in range(rounds):
         round_ = greedy_round(null, tiles=tiles, chosen=chosen, draws=draws, k=k, rope=0)
         change = _mean_change(answers(round_, rng=derive(key, "choose", n)))
-        task = chosen_task(change["task"].to_numpy(), task)
+        task = as_task(change["task"].to_numpy(), task)
         best = int(np.argmax((-1 if goal == "lower" else 1) * change.sel(task=task).to_numpy()))
         name = str(change["contrast"].to_numpy()[best])
-        span = next(s for s in spans_inside(tiles, "tiles", null.length) if in_words(s) == name)
-        fresh = answers(_afresh(null, chosen, span, k), rng=derive(key, "estimate", n))
+        span = next(s for s in as_spans_inside(tiles, "tiles", null.length) if span_name(s) == name)
+        fresh = answers(_fresh_trial(null, chosen, span, k), rng=derive(key, "estimate", n))
         found = estimate(contrast(fresh), target="parents", ci_prob=ci_prob)
         chosen.append(span)
-        rows.append(_row(found, change.isel(contrast=best, drop=True), span))
-    return _together(rows, task, goal)
+        rows.append(_round_row(found, change.isel(contrast=best, drop=True), span))
+    return _concatenate_rounds(rows, task, goal)
 
 
-def _check(null: Genomic, tiles: Any, rounds: int, goal: str, k: int) -> None:
+def _check_greedy_arguments(null: Genomic, tiles: Any, rounds: int, goal: str, k: int) -> None:
     spans, _ = _candidates(null, tiles, (), k)
     if goal not in ("lower", "raise"):
         raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
@@ -234,26 +234,26 @@ def _mean_change(outcomes: xr.Dataset) -> xr.DataArray:
     return ice.mean([dim for dim in ice.dims if dim not in ("contrast", "task")])
 
 
-def _afresh(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> Design:
+def _fresh_trial(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> Design:
     """Return the trial that says, of other shuffles, what a tile adds, and what all so far come to."""
-    before = [Arm(_BEFORE, shuffled(chosen, k))] if chosen else []
+    before = [Arm(_BEFORE, shuffle_spans(chosen, k))] if chosen else []
     start = _BEFORE if chosen else WILD_TYPE
     return Design(
         null=null,
-        arms=[Arm(WILD_TYPE, Untreated()), *before, Arm(_AFTER, shuffled([*chosen, span], k))],
+        arms=[Arm(WILD_TYPE, Untreated()), *before, Arm(_AFTER, shuffle_spans([*chosen, span], k))],
         n_units=null.available,
         contrasts={"added": {_AFTER: 1.0, start: -1.0}, "total": {_AFTER: 1.0, WILD_TYPE: -1.0}},
     )
 
 
-def _row(found: xr.Dataset, change: xr.DataArray, span: Span) -> xr.Dataset:
+def _round_row(found: xr.Dataset, change: xr.DataArray, span: Span) -> xr.Dataset:
     numbers = found[[name for name in ("ace", "se", "df", "p", "lower", "upper") if name in found]]
     numbers = numbers.drop_vars([name for name in numbers.coords if name not in numbers.dims])
-    where = {"tile": in_words(span), "start": span[0], "stop": span[1]}
+    where = {"tile": span_name(span), "start": span[0], "stop": span[1]}
     return numbers.assign(choosing=change.drop_vars("do", errors="ignore")).assign_coords(where)
 
 
-def _together(rows: list[xr.Dataset], task: str | None, goal: str) -> xr.Dataset:
+def _concatenate_rounds(rows: list[xr.Dataset], task: str | None, goal: str) -> xr.Dataset:
     import xarray as xr
 
     coords = ["tile", "start", "stop"]
@@ -270,8 +270,8 @@ _WORDS = {
 }
 
 
-def _read(found: Found) -> Finding:
-    return said_of_each(found, lambda rows: f"of the tiles left {counted(rows, _WORDS)}")
+def _read_greedy_round(found: Found) -> Finding:
+    return sentence_for_each_task(found, lambda rows: f"of the tiles left {verdict_counts(rows, _WORDS)}")
 
 
 GREEDY_ROUND = Entry(
@@ -280,6 +280,6 @@ GREEDY_ROUND = Entry(
     estimand="E[Y(chosen tiles and this one shuffled) - Y(chosen tiles shuffled)] for each tile, over the real "
     "sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read,
+    read=_read_greedy_round,
     draw=profile_along("centre"),
 )

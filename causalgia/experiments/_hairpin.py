@@ -13,8 +13,8 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.settings import background, centered, site
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.settings import as_null_model, as_site, centered_starts
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -102,13 +102,13 @@ def hairpin(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task VTS1: loop > open > stem: ...
     """
-    fold = _fold(site(word, "word"), at, _stem(stem), _loop(loop), start, length=background(null).length)
+    fold = _as_fold(as_site(word, "word"), at, _as_stem(stem), _as_loop(loop), start, length=as_null_model(null).length)
     fold.check(null.length)
     return Experiment(
         null=null,
-        arms=_arms(fold),
+        arms=_hairpin_arms(fold),
         n_units=n_units,
-        contrasts=_contrasts(fold),
+        contrasts=_hairpin_contrasts(fold),
         entry=HAIRPIN,
         analysis=analysis_for("confirmatory", rope=rope),
     )
@@ -212,28 +212,28 @@ class _Fold:
         return Copy((left, left + width), at=right, strand="-")
 
 
-def _fold(
+def _as_fold(
     word: str | Motif, at: object, stem: tuple[int, tuple[str, str] | None], loop: int, start: object, *, length: int
 ) -> _Fold:
     if start is not None:
         left = position(start, "start")
     else:
-        left = centered(length, 2 * stem[0] + loop)[0] if at is None else position(at, "at") - stem[0]
+        left = centered_starts(length, 2 * stem[0] + loop)[0] if at is None else position(at, "at") - stem[0]
     return _Fold(word, left + stem[0] if at is None else position(at, "at"), *stem, loop, left)
 
 
-def _loop(loop: object) -> int:
+def _as_loop(loop: object) -> int:
     bases = positive_int(loop, "loop")
     if bases < _LEAST_LOOP:
         raise DesignError(f"loop={bases}: a hairpin turns over {_LEAST_LOOP} bases or more")
     return bases
 
 
-def _stem(stem: object) -> tuple[int, tuple[str, str] | None]:
+def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     """Return the length of the stem and its arms as words, None where they are each unit's own bases."""
     if isinstance(stem, str) or not isinstance(stem, Sequence):
         return positive_int(stem, "stem"), None
-    arms = [_letters(arm) for arm in stem]
+    arms = [_as_stem_arm(arm) for arm in stem]
     if len(arms) != 2:
         raise DesignError(f"stem={quoted(stem)}: a stem has two arms, or is a number of base pairs")
     if len(arms[0]) != len(arms[1]):
@@ -247,39 +247,39 @@ def _stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     return len(arms[0]), (arms[0], arms[1])
 
 
-def _letters(arm: object) -> str:
+def _as_stem_arm(arm: object) -> str:
     pattern = as_pattern(arm)
     if not isinstance(pattern.source, str) or pattern.random:
         raise DesignError(f"stem: {quoted(pattern.label)} is not a word of A C G T (U)")
     return pattern.source
 
 
-def _arms(fold: _Fold) -> list[Arm]:
+def _hairpin_arms(fold: _Fold) -> list[Arm]:
     word = Embed(fold.word, at=fold.at)
     arms = [
-        Arm(UNTREATED, Untreated(), _levels("open", "none")),
-        Arm(OPEN, word, _levels("open", "loop")),
-        Arm(FOLDED, fold.folded(), _levels("hairpin", "none")),
-        Arm(LOOP, word + fold.folded(), _levels("hairpin", "loop")),
+        Arm(UNTREATED, Untreated(), _factor_levels("open", "none")),
+        Arm(OPEN, word, _factor_levels("open", "loop")),
+        Arm(FOLDED, fold.folded(), _factor_levels("hairpin", "none")),
+        Arm(LOOP, word + fold.folded(), _factor_levels("hairpin", "loop")),
     ]
     if not fold.holds_word:
         return arms
     return [
         *arms,
-        Arm(STEM, fold.with_word_inside(), _levels("hairpin", "stem")),
-        Arm(BESIDE, Embed(fold.word, at=fold.inside), _levels("open", "stem")),
-        Arm(COMPLEMENT, fold.complement(), _levels("open", "complement")),
+        Arm(STEM, fold.with_word_inside(), _factor_levels("hairpin", "stem")),
+        Arm(BESIDE, Embed(fold.word, at=fold.inside), _factor_levels("open", "stem")),
+        Arm(COMPLEMENT, fold.complement(), _factor_levels("open", "complement")),
     ]
 
 
-def _levels(fold: str, where: str) -> dict[str, str]:
+def _factor_levels(fold: str, where: str) -> dict[str, str]:
     return {"fold": fold, "site": where}
 
 
 _WORD = {place: f"word in the {place}" for place in (OPEN, LOOP, STEM, BESIDE)}
 
 
-def _contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
+def _hairpin_contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
     places = {OPEN: UNTREATED, LOOP: FOLDED} | ({STEM: FOLDED, BESIDE: UNTREATED} if fold.holds_word else {})
     rows = {_WORD[place]: {place: 1.0, without: -1.0} for place, without in places.items()}
     rows[FOLDED] = {FOLDED: 1.0, UNTREATED: -1.0}
@@ -292,8 +292,10 @@ def _contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
     return rows
 
 
-def _read(found: Found) -> Finding:
-    return Finding(sentences=tuple(f"{begins}: {_sentence(rows)}" for begins, rows in by_task(found.steps.decisions)))
+def _read_hairpin(found: Found) -> Finding:
+    return Finding(
+        sentences=tuple(f"{begins}: {_hairpin_sentence(rows)}" for begins, rows in rows_by_task(found.steps.decisions))
+    )
 
 
 # what stands between loop and open by the verdict on word x loop, and between open and stem by that on word x stem
@@ -301,7 +303,7 @@ _LOOP_TO_OPEN = {"increases": ">", "decreases": "<", "negligible": "=", "undecid
 _OPEN_TO_STEM = {"increases": "<", "decreases": ">", "negligible": "=", "undecided": "?"}
 
 
-def _sentence(rows: xr.Dataset) -> str:
+def _hairpin_sentence(rows: xr.Dataset) -> str:
     """Return the order of the places by the verdicts on the two interactions, with every effect behind it."""
     said = {str(name): effect_in_words(rows.sel(contrast=name)) for name in rows["contrast"].to_numpy()}
     verdict = {name: rows["verdict"].sel(contrast=name).item() for name in said}
@@ -327,6 +329,6 @@ HAIRPIN = Entry(
         "same place, the word's complement by itself taken off, over the null model."
     ),
     doi="10.1101/418459",
-    read=_read,
+    read=_read_hairpin,
     zoo="vts1_like",
 )

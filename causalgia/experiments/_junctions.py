@@ -14,7 +14,7 @@ from causalgia.checks import positive_int
 from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention, Sequential
 from causalgia.design.layout import Layout
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.given_sequences import label_of, sought
+from causalgia.experiments.kit.given_sequences import as_word_or_motif, pattern_label
 from causalgia.sequences import Motif, find_instances
 from causalgia.streams import RNG, root_key
 from causalgia.trial.attributes import applied
@@ -84,9 +84,11 @@ def junctions(
 
     from causalgia.trial.turns import backgrounds
 
-    named = _named(motifs, threshold)
-    units = backgrounds(design, 0, _first(n_units, design), key=root_key(rng))
-    columns = [[_shares(arm, units, root_key(rng), *asked) for asked in named.values()] for arm in design.named_arms]
+    named = _motifs_with_thresholds(motifs, threshold)
+    units = backgrounds(design, 0, _as_n_units(n_units, design), key=root_key(rng))
+    columns = [
+        [_junction_shares(arm, units, root_key(rng), *asked) for asked in named.values()] for arm in design.named_arms
+    ]
     shares = np.array(columns, np.float64)
     before = [len(set(find_instances(units.tokens, one, threshold=p).row.tolist())) for one, p in named.values()]
     table = {name: (("arm", "motif"), shares[..., i]) for i, name in enumerate(("written", "made", "lost"))}
@@ -98,11 +100,11 @@ def junctions(
     )
 
 
-def _named(motifs: Any, threshold: float | None) -> dict[str, tuple[str | Motif, float | None]]:
+def _motifs_with_thresholds(motifs: Any, threshold: float | None) -> dict[str, tuple[str | Motif, float | None]]:
     """Return each motif with its threshold, by name; a word takes none."""
     given = motifs.values() if isinstance(motifs, Mapping) else [motifs] if isinstance(motifs, str | Motif) else motifs
-    patterns = [sought(one, "motifs") for one in given]
-    names = [str(name) for name in motifs] if isinstance(motifs, Mapping) else [label_of(one) for one in patterns]
+    patterns = [as_word_or_motif(one, "motifs") for one in given]
+    names = [str(name) for name in motifs] if isinstance(motifs, Mapping) else [pattern_label(one) for one in patterns]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice or not names:
         raise DesignError(
@@ -113,34 +115,36 @@ def _named(motifs: Any, threshold: float | None) -> dict[str, tuple[str | Motif,
     return {name: (pattern, p) for name, pattern, p in zip(names, patterns, asked, strict=True)}
 
 
-def _first(n_units: int | None, design: Design) -> int:
+def _as_n_units(n_units: int | None, design: Design) -> int:
     n = design.n_units if n_units is None else positive_int(n_units, "n_units")
     if n > design.n_units:
         raise DesignError(f"n_units={n:,}: the design has {design.n_units:,} units; ask for at most so many")
     return n
 
 
-def _shares(arm: Arm, units: Drawn, key: int, pattern: str | Motif, threshold: float | None) -> tuple[float, ...]:
+def _junction_shares(
+    arm: Arm, units: Drawn, key: int, pattern: str | Motif, threshold: float | None
+) -> tuple[float, ...]:
     after, length = applied(arm, units.tokens, units.ids, key), units.tokens.shape[1]
-    origin = _origin(arm.intervention, length)
+    origin = _base_origins(arm.intervention, length)
     if len(origin) != after.shape[1]:
         raise DesignError(
             f"arm {quoted(arm.name)}: {arm.intervention} gives {after.shape[1]} bases of {length}, and which of them "
             "are new is known of cg.Insert and cg.Delete alone; leave the arm out"
         )
-    spans = _written(arm.intervention, length, units.ids)
-    found = changes(units.tokens, after, spans, pattern, threshold=threshold, origin=origin)
+    spans = _written_spans(arm.intervention, length, units.ids)
+    found = motif_changes(units.tokens, after, spans, pattern, threshold=threshold, origin=origin)
     return float(found.written.mean()), float(found.made.mean()), float(found.lost.mean())
 
 
-def _steps(done: Intervention) -> tuple[Intervention, ...]:
+def _sequential_steps(done: Intervention) -> tuple[Intervention, ...]:
     return done.steps if isinstance(done, Sequential) else (done,)
 
 
-def _origin(done: Intervention, length: int) -> Ints:
+def _base_origins(done: Intervention, length: int) -> Ints:
     """Return the place in the background of each base of the edited sequence, -1 for an inserted one."""
     origin = np.arange(length)
-    for step in _steps(done):
+    for step in _sequential_steps(done):
         if isinstance(step, Insert):
             origin = np.insert(origin, step.at, np.full(step.width, -1))
         elif isinstance(step, Delete):
@@ -148,26 +152,26 @@ def _origin(done: Intervention, length: int) -> Ints:
     return origin
 
 
-def _written(done: Intervention, length: int, units: NDArray[np.uint64]) -> Ints:
+def _written_spans(done: Intervention, length: int, units: NDArray[np.uint64]) -> Ints:
     """Return the (start, stop) of what each step writes, (n or 1, steps, 2): for each unit where it has its own."""
-    each = [step for step in _steps(done) if isinstance(step, EmbedEach)]
+    each = [step for step in _sequential_steps(done) if isinstance(step, EmbedEach)]
     if not each:
-        return _laid(done.lay(Layout(length)))[None]
-    if any(isinstance(step, Insert | Delete) for step in _steps(done)):
+        return _layout_spans(done.lay(Layout(length)))[None]
+    if any(isinstance(step, Insert | Delete) for step in _sequential_steps(done)):
         raise DesignError(f"{done}: places of each sequence's own are not followed through a change of length")
     own = [np.array(step.sites)[(units // np.uint64(step.draws)).astype(np.int64)] for step in each]
-    rest = [_laid(step.lay(Layout(length))) for step in _steps(done) if step not in each]
+    rest = [_layout_spans(step.lay(Layout(length))) for step in _sequential_steps(done) if step not in each]
     shared = np.concatenate([np.empty((0, 2), np.int64), *rest])
     wide = np.broadcast_to(shared, (len(units), *shared.shape))
     return np.concatenate([np.stack(own, axis=1), wide], axis=1)
 
 
-def _laid(layout: Layout) -> Ints:
+def _layout_spans(layout: Layout) -> Ints:
     return np.array([(w.start, w.stop) for w in layout.written], np.int64).reshape(-1, 2)
 
 
 @dataclass(frozen=True, eq=False)
-class Changes:
+class MotifChanges:
     """What became of a motif in each of n sequences that were edited.
 
     Attributes
@@ -185,7 +189,7 @@ class Changes:
     lost: Mask
 
 
-def changes(
+def motif_changes(
     before: Tokens,
     after: Tokens,
     written: Ints,
@@ -193,7 +197,7 @@ def changes(
     *,
     threshold: float | None = None,
     origin: Ints | None = None,
-) -> Changes:
+) -> MotifChanges:
     """Compare the instances of a word or motif in sequences before and after an edit.
 
     Parameters
@@ -211,7 +215,7 @@ def changes(
     --------
     >>> from causalgia.sequences import encode
     >>> before, after = encode(["TTTTTTTGATT"]), encode(["TTGATTAAGAT"])
-    >>> found = changes(before, after, np.array([[(2, 5), (6, 9)]]), "GAT")
+    >>> found = motif_changes(before, after, np.array([[(2, 5), (6, 9)]]), "GAT")
     >>> found.written.tolist(), found.made.tolist(), found.lost.tolist()
     ([True], [True], [True])
     """
@@ -224,14 +228,14 @@ def changes(
     known = there.row * length + there.start
     spans = written[now.row if len(written) > 1 else np.zeros_like(now.row)]
     inside = ((spans[..., 0] <= now.start[:, None]) & (now.start[:, None] + width <= spans[..., 1])).any(axis=1)
-    return Changes(
-        written=_flags(now.row[inside], len(after)),
-        made=_flags(now.row[~inside & ~np.isin(places, known)], len(after)),
-        lost=_flags(there.row[~np.isin(known, places)], len(after)),
+    return MotifChanges(
+        written=_row_flags(now.row[inside], len(after)),
+        made=_row_flags(now.row[~inside & ~np.isin(places, known)], len(after)),
+        lost=_row_flags(there.row[~np.isin(known, places)], len(after)),
     )
 
 
-def _flags(rows: Ints, n: int) -> Mask:
+def _row_flags(rows: Ints, n: int) -> Mask:
     flags = np.zeros(n, bool)
     flags[rows] = True
     return flags

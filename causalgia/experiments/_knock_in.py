@@ -14,11 +14,11 @@ from causalgia.checks import position, shown
 from causalgia.design import Arm, Embed, Genomic, Intervention, NullModel, Placebo, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
-from causalgia.experiments._junctions import changes
+from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.given_sequences import label_of, real_sequences, refuse_overlap, sought
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.given_sequences import as_genomic, as_word_or_motif, check_no_overlap, pattern_label
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
 from causalgia.streams import derive
@@ -93,9 +93,9 @@ def knock_in(
     Returns
     -------
     Experiment
-        Finding ``modification``, by `causalgia.estimation.modification`: how the effect (motif, and motif minus placebo)
-        changes with ``gc`` and ``neighbours``, the instances that a sequence has elsewhere; ``distance``, how it changes
-        with the bases to the nearest of them, among sequences that have one.
+        Findings: ``modification``, how the effect (motif, and motif minus placebo) changes with ``gc`` and with
+        ``neighbours``, the number of instances elsewhere in the sequence (`causalgia.estimation.modification`);
+        ``distance``, how it changes with the distance to the nearest instance, among sequences that have one.
 
     Raises
     ------
@@ -118,12 +118,16 @@ def knock_in(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task K562: AGATAAG at 96 changes the outcome by 1.0..., its placebo by ...; motif minus placebo 1.0...: increases.
     """
-    given, pattern = real_sequences(negatives, "negatives"), sought(motif, "motif")
+    given, pattern = as_genomic(negatives, "negatives"), as_word_or_motif(motif, "motif")
     if positives is not None:
-        refuse_overlap(given, real_sequences(positives, "positives"))
+        check_no_overlap(given, as_genomic(positives, "positives"))
     width = len(as_pattern(pattern))
     at = (given.length - width) // 2 if at is None and width <= given.length else position(at or 0, "at")
-    arms = {CONTROL: Untreated(), "motif": Embed(pattern, at=at), "placebo": _control(pattern, placebo, width, at)}
+    arms = {
+        CONTROL: Untreated(),
+        "motif": Embed(pattern, at=at),
+        "placebo": _control_intervention(pattern, placebo, width, at),
+    }
     made = Experiment(
         null=given,
         arms=[Arm(name, arm) for name, arm in arms.items()],
@@ -137,15 +141,18 @@ def knock_in(
         analysis=analysis_for("confirmatory", rope=rope),
     )
     place = Place(pattern, at, threshold)
-    more = {name: _share_with_more(arms[name], given, place, meant=name == "motif") for name in ("motif", "placebo")}
+    more = {
+        name: _share_with_unintended_motif(arms[name], given, place, meant=name == "motif")
+        for name in ("motif", "placebo")
+    }
     if more["placebo"] == 1:
         raise DesignError(
-            f"placebo={shown(placebo)} reads as {label_of(pattern)} wherever it is written; give a word without it"
+            f"placebo={shown(placebo)} reads as {pattern_label(pattern)} wherever it is written; give a word without it"
         )
-    return replace(made, entry=replace(KNOCK_IN, read=partial(_read, place, more)))
+    return replace(made, entry=replace(KNOCK_IN, read=partial(_read_knock_in, place, more)))
 
 
-def _control(pattern: str | Motif, placebo: str | None, width: int, at: int) -> Intervention:
+def _control_intervention(pattern: str | Motif, placebo: str | None, width: int, at: int) -> Intervention:
     if placebo is None:
         return Placebo(pattern, at=at)
     word = as_pattern(placebo)
@@ -156,35 +163,35 @@ def _control(pattern: str | Motif, placebo: str | None, width: int, at: int) -> 
     return Embed(word.source, at=at)
 
 
-def _share_with_more(arm: Intervention, given: Genomic, place: Place, *, meant: bool) -> float:
+def _share_with_unintended_motif(arm: Intervention, given: Genomic, place: Place, *, meant: bool) -> float:
     """Return the share of sequences in which an arm makes an instance of the motif, besides the one that is meant."""
     tokens = given.parents_given.tokens
     written = arm.apply(tokens, units=np.arange(len(tokens), dtype=np.uint64), key=derive(_KEY, "scanned draws"))
     width, at = len(as_pattern(place.pattern)), place.at
     begin = max(at - width, 0)
     near, own = slice(begin, at + 2 * width), np.array([[[at - begin, at - begin + width]]])
-    found = changes(tokens[:, near], written[:, near], own, place.pattern, threshold=place.threshold)
+    found = motif_changes(tokens[:, near], written[:, near], own, place.pattern, threshold=place.threshold)
     return float((found.made if meant else found.made | found.written).mean())
 
 
-def _read(place: Place, more: dict[str, float], found: Found) -> Finding:
+def _read_knock_in(place: Place, more: dict[str, float], found: Found) -> Finding:
     tasks = found.steps.decisions["task"].to_numpy().tolist()
-    said = [_gained(place, rows, task) for task, rows in by_task(found.steps.decisions)]
+    said = [_knock_in_sentence(place, rows, task) for task, rows in rows_by_task(found.steps.decisions)]
     junctions = [
-        f"{name}: makes a {label_of(place.pattern)} that was not meant in {100 * share:.2g} % of the sequences."
+        f"{name}: makes a {pattern_label(place.pattern)} that was not meant in {100 * share:.2g} % of the sequences."
         for name, share in more.items()
         if share > 0
     ]
     if found.steps.effects is None:
         return Finding(sentences=(*said, *junctions))
-    datasets = _modification(_with_neighbours(found.steps.effects, found.experiment, place))
-    modified = [text for task in tasks for name in datasets for text in _modified(datasets[name], task)]
+    datasets = _effect_modification(_add_neighbor_coordinates(found.steps.effects, found.experiment, place))
+    modified = [text for task in tasks for name in datasets for text in _modification_sentences(datasets[name], task)]
     return Finding(datasets=datasets, sentences=(*said, *modified, *junctions))
 
 
-def _with_neighbours(effects: xr.Dataset, design: Experiment, place: Place) -> xr.Dataset:
+def _add_neighbor_coordinates(effects: xr.Dataset, design: Experiment, place: Place) -> xr.Dataset:
     """Add how many instances each unit's background has elsewhere, and how far the nearest one is."""
-    rows, given = _rows(effects, design), design.drawn
+    rows, given = _source_rows(effects, design), design.drawn
     if rows is None:
         return effects
     assert isinstance(given, Genomic)
@@ -197,7 +204,7 @@ def _with_neighbours(effects: xr.Dataset, design: Experiment, place: Place) -> x
     return effects.assign_coords(neighbours=("unit", count[rows]), distance=("unit", nearest[rows]))
 
 
-def _rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] | None:
+def _source_rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] | None:
     """Return which given sequence each unit is; None where a random part was taken of sequences that share parents."""
     given, unit = design.drawn, effects["unit"].to_numpy().astype(np.int64)
     assert isinstance(given, Genomic)
@@ -209,7 +216,7 @@ def _rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] | None:
     return np.array([row[name] for name in effects["parent"].to_numpy().tolist()], np.int64)
 
 
-def _modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
+def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
     """Return how the effects change with GC and neighbours, and with the distance of the nearest one."""
     from causalgia.estimation import modification
 
@@ -230,7 +237,7 @@ def _varies(effects: xr.Dataset, covariate: str) -> bool:
     return covariate in effects.coords and len(np.unique(effects[covariate].to_numpy())) > 1
 
 
-def _modified(table: xr.Dataset, task: Any) -> list[str]:
+def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
     """Say what one sd more GC, one more instance, or ten more bases to the nearest one change."""
     import xarray as xr
 
@@ -246,10 +253,10 @@ def _modified(table: xr.Dataset, task: Any) -> list[str]:
     return [f"Task {task}: {NET} changes by {', and by '.join(said)}."]
 
 
-def _gained(place: Place, rows: xr.Dataset, task: str) -> str:
+def _knock_in_sentence(place: Place, rows: xr.Dataset, task: str) -> str:
     own, placebo, net = (rows.sel(contrast=name) for name in ("motif", "placebo", NET))
     return (
-        f"{task}: {label_of(place.pattern)} at {place.at} changes the outcome by {effect_in_words(own)}, its "
+        f"{task}: {pattern_label(place.pattern)} at {place.at} changes the outcome by {effect_in_words(own)}, its "
         f"placebo by {effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
     )
 

@@ -15,9 +15,9 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.exact_weights import weighted_sum
 from causalgia.experiments.kit.experiment import Entry, Experiment, analysis_for
-from causalgia.experiments.kit.given_sequences import sought
+from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.pair_interactions import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
-from causalgia.experiments.kit.settings import background, positions
+from causalgia.experiments.kit.settings import as_null_model, as_positions
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import BASES
 
@@ -106,13 +106,13 @@ def motif_pair(
     -------
     Experiment
         Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and ``asks`` (``"pair"``,
-        ``"interaction"``, ``"direction"``, ``"orientation"``). The answer's findings: ``scales``, the interaction of
-        every cell on all scales that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside a decay)
-        and ``period`` (the posterior of its period, `causalgia.posterior.profile`) of every curve over 12 or more
-        distances that span two turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`). The
-        ``p`` of ``phase`` is the larger of that between units and ``p_curve``, against what is left of the mean curve,
-        by permutation ``p_permutation``; with ``fit`` ``"mean_curve"`` units hardly differ. ``scales``, ``phase`` and
-        ``pairing`` need outcomes, and are absent of a streamed trial.
+        ``"interaction"``, ``"direction"``, ``"orientation"``). Findings of the answer: ``scales``, the interaction of
+        every cell on all scales that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside a
+        decay) and ``period`` (its posterior, `causalgia.posterior.profile`) of every curve over 12 or more distances
+        that span two turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`).
+        ``scales``, ``phase`` and ``pairing`` need outcomes, and a streamed trial has none. The ``p`` of ``phase`` is
+        the larger of two: that between units, and ``p_curve``, against the residuals of the mean curve
+        (``p_permutation`` by permutation). ``fit`` is ``"mean_curve"`` where units hardly differ.
 
     Raises
     ------
@@ -135,21 +135,21 @@ def motif_pair(
     >>> print(answer.sentences[0])
     Task outcome: together the two increase the outcome ++ downstream at 15 and 26; of 2 interactions 2 synergistic; ...
     """
-    background(null)
-    first, second = _motif(first, "first"), _motif(second, "second")
-    reach = _distances(distances, orders, (first, second))
-    strands = _chosen(orientations, ORIENTATIONS, "orientations")
+    as_null_model(null)
+    first, second = _as_pair_motif(first, "first"), _as_pair_motif(second, "second")
+    reach = _as_distances(distances, orders, (first, second))
+    strands = _as_choices(orientations, ORIENTATIONS, "orientations")
     _check_palindromes(strands, (first, second))
     centre = (null.length - len(as_pattern(first))) // 2 if at is None else position(at, "at")
-    cells = [_Cell(*parts) for parts in product(strands, _chosen(orders, ORDERS, "orders"), reach)]
-    _check_place(cells, centre, null.length)
-    named = _directions(cells) | _orientations(cells)
-    both = {_pair(cell): {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
-    of_cell = [(name, cell) for cell in cells for name in (_pair(cell), cell.both)]
+    cells = [_Cell(*parts) for parts in product(strands, _as_choices(orders, ORDERS, "orders"), reach)]
+    _check_inside(cells, centre, null.length)
+    named = _direction_contrasts(cells) | _orientation_contrasts(cells)
+    both = {_pair_name(cell): {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
+    of_cell = [(name, cell) for cell in cells for name in (_pair_name(cell), cell.both)]
     asks = dict.fromkeys(both, "pair") | dict.fromkeys((cell.both for cell in cells), "interaction")
     return Experiment(
         null=null,
-        arms=list(_arms(cells, first, second, centre)),
+        arms=list(_pair_arms(cells, first, second, centre)),
         n_units=n_units,
         contrasts=both | {cell.both: cell.row for cell in cells} | {name: row for name, (row, _, _) in named.items()},
         entry=MOTIF_PAIR,
@@ -164,11 +164,11 @@ def motif_pair(
     )
 
 
-def _pair(cell: _Cell) -> str:
+def _pair_name(cell: _Cell) -> str:
     return f"pair, {cell.both}"
 
 
-def _chosen(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str, ...]:
+def _as_choices(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str, ...]:
     chosen = (values,) if isinstance(values, str) else tuple(values)
     odd = [value for value in chosen if value not in known]
     if odd or not chosen or len(set(chosen)) < len(chosen):
@@ -176,11 +176,11 @@ def _chosen(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str
     return chosen
 
 
-def _distances(
+def _as_distances(
     distances: Sequence[int], orders: Sequence[str], sites: tuple[str | Motif, str | Motif]
 ) -> tuple[int, ...]:
     """Return the distances, none shorter than the motif that lies upstream."""
-    reach = positions(distances, "distances")
+    reach = as_positions(distances, "distances")
     for order, which, upstream in zip(ORDERS, ("first", "second"), sites, strict=True):
         width = len(as_pattern(upstream))
         if order in orders and min(reach) < width:
@@ -194,7 +194,7 @@ def _distances(
 def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> None:
     for index, (name, motif) in enumerate(zip(("first", "second"), sites, strict=True)):
         pattern = as_pattern(motif)
-        palindrome = not pattern.random and _complement(pattern.word) == pattern.word.replace("U", "T")
+        palindrome = not pattern.random and _reverse_complement(pattern.word) == pattern.word.replace("U", "T")
         if palindrome and len({strand[index] for strand in strands}) > 1:
             once = [strand for strand in strands if strand[index] == strands[0][index]]
             raise DesignError(
@@ -203,11 +203,11 @@ def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> 
             )
 
 
-def _complement(word: str) -> str:
+def _reverse_complement(word: str) -> str:
     return "".join(BASES[3 - BASES.index(base)] for base in reversed(word.replace("U", "T")))
 
 
-def _check_place(cells: Sequence[_Cell], centre: int, length: int) -> None:
+def _check_inside(cells: Sequence[_Cell], centre: int, length: int) -> None:
     far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
     if far > centre:
         raise DesignError(
@@ -216,12 +216,14 @@ def _check_place(cells: Sequence[_Cell], centre: int, length: int) -> None:
         )
 
 
-def _arms(cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: int) -> Iterator[Arm]:
+def _pair_arms(cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: int) -> Iterator[Arm]:
     yield Arm(CONTROL, Untreated())
-    one: dict[str, Intervention] = {cell.first: Embed(first, at=at, strand=_strand(cell, 0)) for cell in cells}
+    one: dict[str, Intervention] = {cell.first: Embed(first, at=at, strand=_cell_strand(cell, 0)) for cell in cells}
     other: dict[str, Intervention] = {
         cell.second: Embed(
-            second, at=at + (cell.distance if cell.order == "downstream" else -cell.distance), strand=_strand(cell, 1)
+            second,
+            at=at + (cell.distance if cell.order == "downstream" else -cell.distance),
+            strand=_cell_strand(cell, 1),
         )
         for cell in cells
     }
@@ -229,19 +231,19 @@ def _arms(cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: i
     yield from (Arm(cell.both, one[cell.first] + other[cell.second], cell.levels) for cell in cells)
 
 
-def _strand(cell: _Cell, which: int) -> Any:
+def _cell_strand(cell: _Cell, which: int) -> Any:
     return cell.orientation[which]
 
 
-_Named = dict[str, tuple[dict[str, float], str, str]]
+_NamedContrasts = dict[str, tuple[dict[str, float], str, str]]
 """Contrast -> its weights, what it asks, its orientation."""
 
 
-def _directions(cells: Sequence[_Cell]) -> _Named:
+def _direction_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
     """Return for each orientation the interaction downstream minus upstream, mean over distances."""
     if len({cell.order for cell in cells}) < 2:
         return {}
-    found: _Named = {}
+    found: _NamedContrasts = {}
     for orientation in dict.fromkeys(cell.orientation for cell in cells):
         mine = [cell for cell in cells if cell.orientation == orientation]
         share = Fraction(2, len(mine))
@@ -250,13 +252,13 @@ def _directions(cells: Sequence[_Cell]) -> _Named:
     return found
 
 
-def _orientations(cells: Sequence[_Cell]) -> _Named:
+def _orientation_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
     """Return each orientation's interaction minus that of the first, mean over distances and orders."""
     by = {
         o: [cell for cell in cells if cell.orientation == o] for o in dict.fromkeys(cell.orientation for cell in cells)
     }
     base, *others = by
-    found: _Named = {}
+    found: _NamedContrasts = {}
     for orientation in others:
         signed = [(Fraction(1, len(by[orientation])), cell.row) for cell in by[orientation]]
         signed += [(Fraction(-1, len(by[base])), cell.row) for cell in by[base]]
@@ -318,9 +320,9 @@ def motif_pairs(
     >>> experiment
     <Experiment motif_pairs: 153 arms, 128 contrasts, 100 units of uniform random sequences of 1000 bp>
     """
-    background(null)
-    sites = _oriented(motifs)
-    reach = positions(distances, "distances")
+    as_null_model(null)
+    sites = _motifs_on_strands(motifs)
+    reach = as_positions(distances, "distances")
     wide = max(sites, key=lambda name: len(as_pattern(sites[name][0])))
     if min(reach) < len(as_pattern(sites[wide][0])):
         raise DesignError(
@@ -359,7 +361,7 @@ def motif_pairs(
     )
 
 
-def _oriented(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif, Any]]:
+def _motifs_on_strands(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif, Any]]:
     """Return name with strand -> motif and strand; a word that reads the same on both strands is there once."""
     if not isinstance(motifs, Mapping) or len(motifs) < 2:
         raise DesignError(f"motifs={quoted(motifs)} must name two motifs or more, such as {{'Nanog': 'AGCCATCA', ...}}")
@@ -371,16 +373,16 @@ def _oriented(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif,
             raise DesignError(
                 f"motifs: the name {quoted(name)} ends in a strand, which is written behind names; rename it"
             )
-        motif = _motif(given, f"motifs: {name}")
+        motif = _as_pair_motif(given, f"motifs: {name}")
         pattern = as_pattern(motif)
-        palindrome = not pattern.random and _complement(pattern.word) == pattern.word.replace("U", "T")
+        palindrome = not pattern.random and _reverse_complement(pattern.word) == pattern.word.replace("U", "T")
         found |= {f"{name}{strand}": (motif, strand) for strand in ("+" if palindrome else "+-")}
     return found
 
 
-def _motif(given: object, name: str) -> str | Motif:
+def _as_pair_motif(given: object, name: str) -> str | Motif:
     try:
-        return sought(given, name)
+        return as_word_or_motif(given, name)
     except SequenceError as error:
         raise DesignError(str(error)) from error
 

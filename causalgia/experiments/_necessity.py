@@ -12,15 +12,15 @@ from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
 from causalgia.experiments.kit.figures import profile_along
 from causalgia.experiments.kit.tile_contexts import (
-    analysis_of,
-    blocks,
-    in_words,
-    places,
-    real_sequences,
-    require_shufflable,
-    said_of_each,
-    shuffled,
-    tiles_of,
+    as_tile_sequences,
+    as_tiles_and_protected,
+    check_shufflable,
+    cut_into_blocks,
+    sentence_for_each_task,
+    shuffle_spans,
+    span_coordinates,
+    span_name,
+    tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
 
@@ -94,11 +94,11 @@ def necessity(
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, over sequences like these ...
     """
-    null = real_sequences(sequences, draws, rope, fixed_control=True)
-    spans, _ = tiles_of(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
-    require_shufflable(spans, k)
-    arms = [Arm(in_words(span), shuffled([span], k), {"start": span[0]}) for span in spans]
-    return _experiment(null, [Arm(WILD_TYPE, Untreated()), *arms], WILD_TYPE, NECESSITY, rope, spans)
+    null = as_tile_sequences(sequences, draws, rope, fixed_control=True)
+    spans, _ = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
+    check_shufflable(spans, k)
+    arms = [Arm(span_name(span), shuffle_spans([span], k), {"start": span[0]}) for span in spans]
+    return _tile_experiment(null, [Arm(WILD_TYPE, Untreated()), *arms], WILD_TYPE, NECESSITY, rope, spans)
 
 
 def sufficiency(
@@ -153,15 +153,15 @@ def sufficiency(
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
     """
-    null = real_sequences(sequences, draws, rope)
-    spans, kept = tiles_of(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
-    require_shufflable(spans, k)
-    context = [block for block in blocks(null.length, [*spans, *kept]) if block not in kept]
-    alone = (Arm(in_words(s), shuffled([b for b in context if b != s], k), {"start": s[0]}) for s in spans)
-    return _experiment(null, [Arm(NOTHING, shuffled(context, k)), *alone], NOTHING, SUFFICIENCY, rope, spans)
+    null = as_tile_sequences(sequences, draws, rope)
+    spans, kept = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
+    check_shufflable(spans, k)
+    context = [block for block in cut_into_blocks(null.length, [*spans, *kept]) if block not in kept]
+    alone = (Arm(span_name(s), shuffle_spans([b for b in context if b != s], k), {"start": s[0]}) for s in spans)
+    return _tile_experiment(null, [Arm(NOTHING, shuffle_spans(context, k)), *alone], NOTHING, SUFFICIENCY, rope, spans)
 
 
-def _experiment(
+def _tile_experiment(
     null: Genomic, arms: list[Arm], control: str, entry: Entry, rope: Rope, spans: Sequence[Span]
 ) -> Experiment:
     return Experiment(
@@ -170,8 +170,8 @@ def _experiment(
         n_units=null.available,
         contrasts=control,
         entry=entry,
-        analysis=analysis_of(null, rope),
-        labels=places(spans),
+        analysis=tile_analysis(null, rope),
+        labels=span_coordinates(spans),
     )
 
 
@@ -185,18 +185,20 @@ _GAINED = {
 
 
 def _read_necessity(found: Found) -> Finding:
-    return _said(found, _LOST)
+    return _read_tiles(found, _LOST)
 
 
 def _read_sufficiency(found: Found) -> Finding:
-    return _said(found, _GAINED)
+    return _read_tiles(found, _GAINED)
 
 
-def _said(found: Found, words: dict[str, str]) -> Finding:
-    return said_of_each(found, lambda rows: f"of {rows.sizes['contrast']} tiles {counted(rows, words)}")
+def _read_tiles(found: Found, words: dict[str, str]) -> Finding:
+    return sentence_for_each_task(
+        found, lambda rows: f"of {rows.sizes['contrast']} tiles {verdict_counts(rows, words)}"
+    )
 
 
-def counted(decisions: xr.Dataset, words: dict[str, str]) -> str:
+def verdict_counts(decisions: xr.Dataset, words: dict[str, str]) -> str:
     """Return how many tiles have each verdict, in the words given for it, with the largest of the clear ones.
 
     Parameters
@@ -211,19 +213,19 @@ def counted(decisions: xr.Dataset, words: dict[str, str]) -> str:
     >>> import xarray as xr
     >>> row = {"ace": [2.0, 0.0], "lower": [1.9, -0.1], "upper": [2.1, 0.1], "verdict": ["increases", "negligible"]}
     >>> table = xr.Dataset({k: ("contrast", v) for k, v in row.items()}, coords={"contrast": ["0-5", "5-9"]})
-    >>> counted(table, {"increases": "sufficient", "negligible": "negligible"})
+    >>> verdict_counts(table, {"increases": "sufficient", "negligible": "negligible"})
     '1 is sufficient (0-5: 2.00 [1.90, 2.10]), 1 is negligible'
     """
     verdicts, said = decisions["verdict"].to_numpy(), []
     for verdict, word in words.items():
         mine = decisions.isel(contrast=verdicts == verdict)
         n = mine.sizes["contrast"]
-        shown = f" ({_largest(mine)})" if verdict in ("increases", "decreases") else ""
+        shown = f" ({_largest_tiles(mine)})" if verdict in ("increases", "decreases") else ""
         said += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
     return ", ".join(said)
 
 
-def _largest(tiles: xr.Dataset) -> str:
+def _largest_tiles(tiles: xr.Dataset) -> str:
     """Name the tiles of the largest effects in the order of the sequence."""
     order = abs(tiles["ace"]).argsort().to_numpy()[::-1]
     rows = [tiles.isel(contrast=i) for i in sorted(order[:_MOST_NAMED])]

@@ -68,14 +68,14 @@ def null_models(experiment: Experiment, *, nulls: Mapping[str, NullModel]) -> di
         raise DesignError(f"null_models takes an experiment, not {type(experiment).__name__}")
     if not isinstance(nulls, Mapping) or len(nulls) < 2:
         raise DesignError("nulls= names two null models or more: {'uniform': cg.Uniform(...), 'profile': ...}")
-    made = {str(name): _under(experiment, name, null) for name, null in nulls.items()}
+    made = {str(name): _under_null(experiment, name, null) for name, null in nulls.items()}
     for one, other in combinations(made, 2):
         if made[one].null == made[other].null:
             raise DesignError(f"nulls {quoted(one)} and {quoted(other)} are the same null model; leave one of them out")
     return made
 
 
-def _under(experiment: Experiment, name: str, null: NullModel) -> Experiment:
+def _under_null(experiment: Experiment, name: str, null: NullModel) -> Experiment:
     if not isinstance(null, NullModel):
         raise DesignError(
             f"null {quoted(name)}: {type(null).__name__} is not a null model, such as cg.Uniform(length=41)"
@@ -153,18 +153,18 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     from causalgia.estimation.request import require_ci_prob, users_level
 
     ci_prob = require_ci_prob(ci_prob)
-    tables = _estimates(found)
-    orders = _orders(tables, ci_prob)
-    table = xr.merge([orders, _sizes(tables, ci_prob)]).assign_attrs(ci_prob=ci_prob, least=least)
-    low = _lowest(table)
-    table.attrs["sentences"] = "\n".join(_sentence(task, row, least) for task, row in low.items())
+    tables = _aligned_estimates(found)
+    orders = _pairwise_taus(tables, ci_prob)
+    table = xr.merge([orders, _effect_heterogeneity(tables, ci_prob)]).assign_attrs(ci_prob=ci_prob, least=least)
+    low = _least_agreeing(table)
+    table.attrs["sentences"] = "\n".join(_agreement_sentence(task, row, least) for task, row in low.items())
     for task, row in low.items():
         if row["tau"] < least:
-            warnings.warn(_sentence(task, row, least), NullModelWarning, stacklevel=users_level())
+            warnings.warn(_agreement_sentence(task, row, least), NullModelWarning, stacklevel=users_level())
     return table
 
 
-def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset]:
+def _aligned_estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset]:
     """Return the estimates under each null model, their contrasts and tasks in the order of the first."""
     from causalgia.estimation import as_estimates
     from causalgia.estimation._from_effects import require_errors
@@ -194,7 +194,7 @@ def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset
     return {name: as_estimates(table.sel(rows)) for name, table in tables.items()}
 
 
-def _orders(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
+def _pairwise_taus(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
     """Return tau of each pair of null models, with its interval, (null, null_, task)."""
     import xarray as xr
 
@@ -218,7 +218,7 @@ def _taus(tables: list[xr.Dataset], ci_prob: float) -> Array:
     pairs = k * (k - 1) // 2
     effects = [table["ace"].to_numpy().ravel() for table in tables]
     found = np.ones((4, len(tables), len(tables)))
-    sums = _agreeing_and_clear(tables, alpha=(1 - ci_prob) / (2 * pairs))
+    sums = _concordance_sums(tables, alpha=(1 - ci_prob) / (2 * pairs))
     for i, j in combinations(range(len(tables)), 2):
         tau = float(kendalltau(effects[i], effects[j]).statistic)
         if not np.isfinite(tau):
@@ -229,7 +229,7 @@ def _taus(tables: list[xr.Dataset], ci_prob: float) -> Array:
     return found
 
 
-def _agreeing_and_clear(tables: list[xr.Dataset], alpha: float) -> Array:
+def _concordance_sums(tables: list[xr.Dataset], alpha: float) -> Array:
     """Return, of the pairs that are sure under two null models, concordant less discordant, and all: (2, M, M)."""
     sums = np.zeros((2, len(tables), len(tables)))
     for signs in zip(*(_sure_signs(table, alpha) for table in tables), strict=True):
@@ -269,7 +269,7 @@ def _covariance_rows(estimates: xr.Dataset) -> Any:
     return lambda rows: np.zeros((len(rows), estimates.sizes["contrast"]))
 
 
-def _sizes(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
+def _effect_heterogeneity(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
     """Return every effect under every null model, and the spread of each contrast between them."""
     import xarray as xr
 
@@ -295,7 +295,7 @@ def _sizes(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
     )
 
 
-def _lowest(table: xr.Dataset) -> dict[str, dict[str, Any]]:
+def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
     """Return for each task the pair of null models that agree least, and the contrast that may differ most."""
     rows: dict[str, dict[str, Any]] = {}
     for task in table["task"].to_numpy():
@@ -307,21 +307,21 @@ def _lowest(table: xr.Dataset) -> dict[str, dict[str, Any]]:
             **{name: one[name].to_numpy()[i, j].item() for name in names},
             "pair": f"'{one['null'].to_numpy()[i]}' and '{one['null'].to_numpy()[j]}'",
             "contrast": str(most["contrast"].item()),
-            "spread": _spread(most),
+            "spread": _sd_text(most),
         }
     return rows
 
 
-def _spread(row: xr.Dataset) -> str:
+def _sd_text(row: xr.Dataset) -> str:
     sd, lower, upper = (row[name].item() for name in ("between_sd", "between_sd_lower", "between_sd_upper"))
     return f"{sd:.2g} [{lower:.2g}, {upper:.2g}]"
 
 
-def _sentence(task: str, row: dict[str, Any], least: float) -> str:
+def _agreement_sentence(task: str, row: dict[str, Any], least: float) -> str:
     order = f"Kendall's tau {row['tau']:.2f} [{row['tau_lower']:.2f}, {row['tau_upper']:.2f}]"
     spread = f"the sd between null models may be largest for '{row['contrast']}', {row['spread']}"
     if row["tau"] >= least:
-        return f"Task {task}: every null model gives {_alike(row)} (least alike {row['pair']}, {order}); {spread}."
+        return f"Task {task}: every null model gives {_order_text(row)} (least alike {row['pair']}, {order}); {spread}."
     why = (
         "the answer depends on the null model"
         if row["tau_upper"] < least
@@ -330,7 +330,7 @@ def _sentence(task: str, row: dict[str, Any], least: float) -> str:
     return f"Task {task}: {row['pair']} give another order ({order}): {why}; {spread}."
 
 
-def _alike(row: dict[str, Any]) -> str:
+def _order_text(row: dict[str, Any]) -> str:
     """Return how alike the orders are: the same where every pair is, or where errors explain all that are not."""
     if row["tau"] >= 1 - _ROUNDING:
         return "the same order"

@@ -16,9 +16,9 @@ from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.given_sequences import real_sequences, sought
-from causalgia.experiments.kit.instance_sites import Sites, share_with_motif, sites_in
-from causalgia.experiments.kit.variance import by_task, effect_in_words, nested_split, split_in_words
+from causalgia.experiments.kit.given_sequences import as_genomic, as_word_or_motif
+from causalgia.experiments.kit.instance_sites import Sites, motif_sites, share_with_motif
+from causalgia.experiments.kit.variance import effect_in_words, nested_split, rows_by_task, split_in_words
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.fasta import Source
 
@@ -95,11 +95,11 @@ def occlusion(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task outcome: AGATAA occluded (uniform) changes the outcome by -0.9...; motif minus placebo -0.9...
     """
-    given, pattern = real_sequences(sequences, "sequences"), sought(motif, "motif")
+    given, pattern = as_genomic(sequences, "sequences"), as_word_or_motif(motif, "motif")
     if given.draws > 1:
         raise DesignError(f"sequences: Genomic(draws={given.draws}); give draws={given.draws} to the occlusion instead")
-    draws, fills = positive_int(draws, "draws"), _distinct(fills)
-    sites = sites_in(given, pattern, threshold, draws=draws)
+    draws, fills = positive_int(draws, "draws"), _as_fills(fills)
+    sites = motif_sites(given, pattern, threshold, draws=draws)
     if sites.n_with == 1 and isinstance(rope, str):
         raise DesignError(
             f"rope={quoted(rope)}: the untreated outcome of one sequence has no sd; give rope=(lower, upper)"
@@ -109,78 +109,85 @@ def occlusion(
     for fill in fills:
         own = AblateEach(sites.spans, fill=fill, draws=draws)
         placebo = AblateEach(sites.placebo_spans, fill=fill, draws=draws)
-        for name, arm in ((fill, own), (_placebo(fill), placebo)):
+        for name, arm in ((fill, own), (_placebo_name(fill), placebo)):
             arms.append(Arm(name, arm))
             left[name] = share_with_motif(arm.sites, fill, np.repeat(rows, arm.turns, axis=0), pattern, threshold)
     return Experiment(
         null=Genomic(of=Sequences(rows, sites.names), parent=sites.cluster, draws=draws),
         arms=arms,
         n_units=len(rows) * draws,
-        contrasts=_contrasts(fills),
-        entry=replace(OCCLUSION, read=partial(_read, sites)),
+        contrasts=_occlusion_contrasts(fills),
+        entry=replace(OCCLUSION, read=partial(_read_occlusion, sites)),
         analysis=analysis_for("confirmatory", rope=rope),
-        labels=_labels(fills, left),
+        labels=_occlusion_labels(fills, left),
     )
 
 
-def _placebo(fill: str) -> str:
+def _placebo_name(fill: str) -> str:
     return f"{fill}, placebo span"
 
 
-def _net(fill: str) -> str:
+def _net_name(fill: str) -> str:
     return f"{fill} minus placebo"
 
 
-def _distinct(fills: object) -> tuple[str, ...]:
+def _as_fills(fills: object) -> tuple[str, ...]:
     listed = (fills,) if isinstance(fills, str) else tuple(fills) if isinstance(fills, Iterable) else ()
     if not listed or len(set(listed)) < len(listed):
         raise DesignError(f"fills={shown(fills)}: name one or more different fills, such as ['uniform', 'shuffle']")
     return tuple(map(str, listed))
 
 
-def _contrasts(fills: tuple[str, ...]) -> dict[str, dict[str, float]]:
+def _occlusion_contrasts(fills: tuple[str, ...]) -> dict[str, dict[str, float]]:
     rows = {}
     for fill in fills:
         rows[fill] = {fill: 1.0, CONTROL: -1.0}
-        rows[_placebo(fill)] = {_placebo(fill): 1.0, CONTROL: -1.0}
-        rows[_net(fill)] = {fill: 1.0, _placebo(fill): -1.0}
+        rows[_placebo_name(fill)] = {_placebo_name(fill): 1.0, CONTROL: -1.0}
+        rows[_net_name(fill)] = {fill: 1.0, _placebo_name(fill): -1.0}
     return rows
 
 
-def _labels(fills: tuple[str, ...], left: dict[str, float]) -> dict[str, dict[str, Any]]:
+def _occlusion_labels(fills: tuple[str, ...], left: dict[str, float]) -> dict[str, dict[str, Any]]:
     labels: dict[str, dict[str, Any]] = {"fill": {}, "span": {}, "with_motif": {}}
     for fill in fills:
-        for name, span in ((fill, "motif"), (_placebo(fill), "placebo"), (_net(fill), "motif minus placebo")):
+        for name, span in ((fill, "motif"), (_placebo_name(fill), "placebo"), (_net_name(fill), "motif minus placebo")):
             labels["fill"][name], labels["span"][name] = fill, span
             labels["with_motif"][name] = left.get(name, left[fill])
     return labels
 
 
-def _read(sites: Sites, found: Found) -> Finding:
+def _read_occlusion(sites: Sites, found: Found) -> Finding:
     fills = list(dict.fromkeys(found.experiment.labels["fill"].values()))
-    said = [_occluded(sites, rows, task, fill) for task, rows in by_task(found.steps.decisions) for fill in fills]
-    counted = [_counted(sites, found.experiment.null.draws), *_still_there(sites, found, fills)]
+    said = [
+        _occlusion_sentence(sites, rows, task, fill)
+        for task, rows in rows_by_task(found.steps.decisions)
+        for fill in fills
+    ]
+    counted = [
+        _instance_count_sentence(sites, found.experiment.null.draws),
+        *_remaining_motif_sentences(sites, found, fills),
+    ]
     effects = found.steps.effects
     if effects is None:
         return Finding(sentences=(*said, *counted))
-    draws, net = found.experiment.null.draws, [_net(fill) for fill in fills]
-    datasets = {"instances": _instances(sites, effects, draws)}
-    of_mean = _over_models(effects.sel(contrast=net))
-    by_row = _by_row(of_mean, draws)
+    draws, net = found.experiment.null.draws, [_net_name(fill) for fill in fills]
+    datasets = {"instances": _instance_table(sites, effects, draws)}
+    of_mean = _mean_over_predictors(effects.sel(contrast=net))
+    by_row = _mean_over_draws(of_mean, draws)
     if by_row.sizes["unit"] >= _LEAST:
-        datasets["beyond"] = _beyond(by_row, found.steps.decisions)
-        datasets["components"] = split = _components(of_mean, draws, found.steps.estimates.attrs["ci_prob"])
-        said += [_spread(datasets, task, name) for task in _tasks(found) for name in net]
+        datasets["beyond"] = _share_beyond_rope(by_row, found.steps.decisions)
+        datasets["components"] = split = _instance_components(of_mean, draws, found.steps.estimates.attrs["ci_prob"])
+        said += [_spread_sentence(datasets, task, name) for task in _task_names(found) for name in net]
         lost = [name for name in net if name not in split["contrast"]]
         said += [f"{name}: how its effects differ could not be split (no maximum of the likelihood)." for name in lost]
     return Finding(datasets=datasets, sentences=(*said, *counted))
 
 
-def _tasks(found: Found) -> list[Any]:
+def _task_names(found: Found) -> list[Any]:
     return list(found.steps.decisions["task"].to_numpy().tolist())
 
 
-def _over_models(effects: xr.Dataset) -> xr.Dataset:
+def _mean_over_predictors(effects: xr.Dataset) -> xr.Dataset:
     """Return the individual effects alone: of an ensemble the mean of its predictors'; one where all are one."""
     import xarray as xr
 
@@ -191,7 +198,7 @@ def _over_models(effects: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({"ice": ice.drop_vars([n for n in ice.coords if "arm" in ice[n].dims])}, attrs=effects.attrs)
 
 
-def _rows(ice: xr.DataArray, draws: int) -> xr.DataArray:
+def _effects_by_draw(ice: xr.DataArray, draws: int) -> xr.DataArray:
     """Return effects as (row, draw, ...), for rows with all their draws."""
     import xarray as xr
 
@@ -200,17 +207,17 @@ def _rows(ice: xr.DataArray, draws: int) -> xr.DataArray:
     return xr.DataArray(kept.to_numpy().reshape(whole, draws, *kept.shape[1:]), dims=("row", "draw", *kept.dims[1:]))
 
 
-def _by_row(effects: xr.Dataset, draws: int) -> xr.Dataset:
+def _mean_over_draws(effects: xr.Dataset, draws: int) -> xr.Dataset:
     """Return each instance's effect, the mean over its draws, as one unit."""
-    mean = _rows(effects["ice"], draws).mean("draw")
+    mean = _effects_by_draw(effects["ice"], draws).mean("draw")
     first = effects.isel(unit=slice(None, len(mean) * draws, draws))
     return first.assign(ice=(first["ice"].dims, mean.transpose("row", *first["ice"].dims[1:]).to_numpy()))
 
 
-def _instances(sites: Sites, effects: xr.Dataset, draws: int) -> xr.Dataset:
+def _instance_table(sites: Sites, effects: xr.Dataset, draws: int) -> xr.Dataset:
     import xarray as xr
 
-    drawn = _rows(effects["ice"], draws).rename(row="instance")
+    drawn = _effects_by_draw(effects["ice"], draws).rename(row="instance")
     columns = {"effect": drawn.mean("draw")}
     if draws > 1:
         columns["se"] = drawn.std("draw", ddof=1) / np.sqrt(draws)
@@ -227,7 +234,7 @@ def _instances(sites: Sites, effects: xr.Dataset, draws: int) -> xr.Dataset:
     return xr.Dataset(columns, {k: ("instance", v[:n]) for k, v in about.items()} | kept, {"draws": draws})
 
 
-def _beyond(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
+def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     """Return the distribution of the instances' effects, with the share beyond each contrast's own region."""
     import xarray as xr
 
@@ -246,28 +253,28 @@ def _beyond(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     return xr.concat(by_task, "task", combine_attrs="override")
 
 
-def _components(effects: xr.Dataset, draws: int, ci_prob: float) -> xr.Dataset:
+def _instance_components(effects: xr.Dataset, draws: int, ci_prob: float) -> xr.Dataset:
     row = np.arange(effects.sizes["unit"]) // draws
     groups = {"sequence": effects["parent"].to_numpy(), "instance": row}
     return nested_split(effects["ice"], groups, each="draw", ci_prob=ci_prob)
 
 
-def _occluded(sites: Sites, rows: xr.Dataset, task: str, fill: str) -> str:
-    own, placebo, net = (rows.sel(contrast=name) for name in (fill, _placebo(fill), _net(fill)))
+def _occlusion_sentence(sites: Sites, rows: xr.Dataset, task: str, fill: str) -> str:
+    own, placebo, net = (rows.sel(contrast=name) for name in (fill, _placebo_name(fill), _net_name(fill)))
     return (
         f"{task}: {sites.label} occluded ({fill}) changes the outcome by {effect_in_words(own)}, a placebo span "
         f"by {effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
     )
 
 
-def _spread(datasets: dict[str, xr.Dataset], task: Any, contrast: str) -> str:
+def _spread_sentence(datasets: dict[str, xr.Dataset], task: Any, contrast: str) -> str:
     beyond, split = datasets["beyond"].sel(contrast=contrast, task=task), datasets["components"]
     share, low, high = (100 * beyond[name].item() for name in ("beyond", "beyond_lower", "beyond_upper"))
     parts = f"; {split_in_words(split.sel(contrast=contrast, task=task))}" if contrast in split["contrast"] else ""
     return f"Task {task}, {contrast}: {share:.0f} % [{low:.0f}, {high:.0f}] of instances lie beyond the region{parts}."
 
 
-def _counted(sites: Sites, draws: int) -> str:
+def _instance_count_sentence(sites: Sites, draws: int) -> str:
     without = sites.n_sequences - sites.n_with
     left_out = f"; {without:,} {'sequence has' if without == 1 else 'sequences have'} none" if without else ""
     alone = "" if len(set(sites.cluster)) < len(sites) or sites.n_with > 1 else ", and intervals say nothing of others"
@@ -277,11 +284,11 @@ def _counted(sites: Sites, draws: int) -> str:
     )
 
 
-def _still_there(sites: Sites, found: Found, fills: list[str]) -> list[str]:
+def _remaining_motif_sentences(sites: Sites, found: Found, fills: list[str]) -> list[str]:
     """Say which fills put the motif back, or make one in a placebo span."""
     share, said = found.experiment.labels["with_motif"], []
     for fill in fills:
-        for name, what in ((fill, "leaves"), (_placebo(fill), "makes")):
+        for name, what in ((fill, "leaves"), (_placebo_name(fill), "makes")):
             if share[name] > 0:
                 said.append(f"{name}: {what} {sites.label} in {100 * share[name]:.2g} % of its draws.")
     return said
@@ -292,5 +299,5 @@ OCCLUSION = Entry(
     question="What is lost when the instances of a motif in real sequences are overwritten?",
     estimand="E[Y(instance filled) - Y(placebo span filled)] over instances, draws of the fill, and sequences.",
     doi="10.1038/s41588-021-00782-6",
-    read=_read,  # type: ignore[arg-type]  # `occlusion` gives it the sites
+    read=_read_occlusion,  # type: ignore[arg-type]  # `occlusion` gives it the sites
 )

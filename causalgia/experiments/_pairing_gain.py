@@ -60,7 +60,7 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
         raise DesignError("pairing is of the named contrasts of a crossover; give its design, with contrasts=")
     rows = {name: dict(row) for name, row in experiment.named_contrasts.items()}
     estimates = estimate(contrast(outcomes, contrasts=rows))
-    paired, alone = estimates["se"].to_numpy(), _unpaired(outcomes, rows)
+    paired, alone = estimates["se"].to_numpy(), _unpaired_errors(outcomes, rows)
     rounding = floor_like(estimates) / np.sqrt(outcomes.sizes["unit"])  # the error of effects that rounding alone makes
     exact = (paired <= rounding).reshape(len(rows), -1).any(axis=1)
     dims = estimates["ace"].dims
@@ -74,7 +74,7 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     return table.isel(contrast=~exact).assign_attrs(exact=", ".join(names[exact]), n_units=outcomes.sizes["unit"])
 
 
-def _unpaired(outcomes: xr.Dataset, rows: Mapping[str, Mapping[str, float]]) -> Array:
+def _unpaired_errors(outcomes: xr.Dataset, rows: Mapping[str, Mapping[str, float]]) -> Array:
     """Return the standard error of each contrast of arms that share no background, (K, tasks[, models])."""
     from causalgia.effects.contrast_weights import weight_matrix
     from causalgia.estimation.crossover import mean_ice

@@ -17,7 +17,7 @@ from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.unplanned_sites import further_sites_in_words
-from causalgia.experiments.kit.variance import by_task, effect_in_words, per_unit
+from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -101,33 +101,33 @@ def spacing(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task RBFOX1: two sites increase the outcome at 4 (5.9...) and 6 (6...) and 9 (7...); one site alone increases ...
     """
-    settings.background(null)
-    apart = tuple(sorted(settings.positions(distances, "distances")))
-    first, second = _fixed(word, "word"), _fixed(word if other is None else other, "other")
+    settings.as_null_model(null)
+    apart = tuple(sorted(settings.as_positions(distances, "distances")))
+    first, second = _as_fixed_word(word, "word"), _as_fixed_word(word if other is None else other, "other")
     middle = (null.length - len(second) + 1) // 2 if centre is None else position(centre, "centre")
-    pair = _Pair(first, second, middle)
+    pair = _SitePair(first, second, middle)
     alone = pair.centre - 1 if single is None else position(single, "single")
     for distance in apart:
         pair.check(distance, null.length)
     return Experiment(
         null=null,
-        arms=_arms(pair, apart, alone),
+        arms=_spacing_arms(pair, apart, alone),
         n_units=n_units,
-        contrasts=_contrasts(pair, apart, alone),
+        contrasts=_spacing_contrasts(pair, apart, alone),
         entry=SPACING,
         analysis=analysis_for("confirmatory", rope=rope),
         labels={"distance": {f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart}},
     )
 
 
-def _fixed(site: str | Motif, name: str) -> str:
+def _as_fixed_word(site: str | Motif, name: str) -> str:
     """Return the letters of a site, the same in every unit."""
-    (word,) = settings.words([settings.word_of(settings.site(site, name))], name)
+    (word,) = settings.as_words([settings.consensus_word(settings.as_site(site, name))], name)
     return word
 
 
 @dataclass(frozen=True)
-class _Pair:
+class _SitePair:
     """Two sites about a centre."""
 
     first: str
@@ -159,7 +159,7 @@ class _Pair:
             raise DesignError(f"sites collide at distance {distance}: {error}") from error
         for word in {self.first, self.second}:
             expected = {start for start, site in ((0, self.first), (distance, self.second)) if site == word}
-            made = sorted(_places(word, merged) - expected)
+            made = sorted(_word_starts(word, merged) - expected)
             if made:
                 raise DesignError(
                     f"sites collide at distance {distance}: together they read {merged}, which has {word} at base "
@@ -169,12 +169,12 @@ class _Pair:
     def name(self, distance: int) -> str:
         """Return what the arm with both is called."""
         left, right = self.starts(distance)
-        return f"{_alone(self.first, left)}, {_alone(self.second, right)}"
+        return f"{_site_at(self.first, left)}, {_site_at(self.second, right)}"
 
     def interaction(self, distance: int) -> dict[str, float]:
         """Return the weights of pair minus first alone minus second alone plus untreated."""
         starts = self.starts(distance)
-        alone = [_alone(site, start) for site, start in zip((self.first, self.second), starts, strict=True)]
+        alone = [_site_at(site, start) for site, start in zip((self.first, self.second), starts, strict=True)]
         return {self.name(distance): 1.0, **dict.fromkeys(alone, -1.0), CONTROL: 1.0}
 
     def embedded(self, distance: int) -> Intervention:
@@ -185,47 +185,47 @@ class _Pair:
         return Embed(self.first, at=left) + Embed(self.second, at=right)
 
 
-def _places(word: str, sequence: str) -> set[int]:
+def _word_starts(word: str, sequence: str) -> set[int]:
     """Return where a word starts in a sequence, overlapping ones too, whether T or U is written."""
     word, sequence = word.replace("U", "T"), sequence.replace("U", "T")
     return {i for i in range(len(sequence) - len(word) + 1) if sequence.startswith(word, i)}
 
 
-def _alone(site: str, start: int) -> str:
+def _site_at(site: str, start: int) -> str:
     return f"{site} at {start}"
 
 
-def _arms(pair: _Pair, distances: tuple[int, ...], single: int) -> list[Arm]:
+def _spacing_arms(pair: _SitePair, distances: tuple[int, ...], single: int) -> list[Arm]:
     arms = {CONTROL: Arm(CONTROL, Untreated())}
     for distance in distances:
         for site, start in zip((pair.first, pair.second), pair.starts(distance), strict=True):
-            arms[_alone(site, start)] = Arm(_alone(site, start), Embed(site, at=start))
+            arms[_site_at(site, start)] = Arm(_site_at(site, start), Embed(site, at=start))
         both = pair.name(distance)
         arms[both] = Arm(both, pair.embedded(distance), {"distance": distance})
-    arms[_alone(pair.first, single)] = Arm(_alone(pair.first, single), Embed(pair.first, at=single))
+    arms[_site_at(pair.first, single)] = Arm(_site_at(pair.first, single), Embed(pair.first, at=single))
     return list(arms.values())
 
 
-def _contrasts(pair: _Pair, distances: tuple[int, ...], single: int) -> dict[str, dict[str, float]]:
-    rows = {ONE: {_alone(pair.first, single): 1.0, CONTROL: -1.0}}
+def _spacing_contrasts(pair: _SitePair, distances: tuple[int, ...], single: int) -> dict[str, dict[str, float]]:
+    rows = {ONE: {_site_at(pair.first, single): 1.0, CONTROL: -1.0}}
     rows |= {f"{_PAIR} at {d}": {pair.name(d): 1.0, CONTROL: -1.0} for d in distances}
     interactions = {d: pair.interaction(d) for d in distances}
     rows |= {f"{_INTERACTION} at {d}": row for d, row in interactions.items()}
-    return rows | ({RISE: _rise(interactions)} if len(distances) > 1 else {})
+    return rows | ({RISE: _interaction_rise(interactions)} if len(distances) > 1 else {})
 
 
-def _rise(interactions: dict[int, dict[str, float]]) -> dict[str, float]:
+def _interaction_rise(interactions: dict[int, dict[str, float]]) -> dict[str, float]:
     """Return the rise of the least-squares line through the interactions, from the nearest distance to the farthest."""
     rise = rise_weights({str(d): d for d in interactions})
     return weighted_sum((rise[str(d)], row) for d, row in interactions.items())
 
 
-def _read(found: Found) -> Finding:
-    said = [f"{task}: {_sentence(rows)}" for task, rows in by_task(found.steps.decisions)]
-    return Finding(sentences=(*said, *_further(found)))
+def _read_spacing(found: Found) -> Finding:
+    said = [f"{task}: {_spacing_sentence(rows)}" for task, rows in rows_by_task(found.steps.decisions)]
+    return Finding(sentences=(*said, *_further_site_sentences(found)))
 
 
-def _further(found: Found) -> Iterator[str]:
+def _further_site_sentences(found: Found) -> Iterator[str]:
     """Say at which distances, and in how many backgrounds, the sites make a further one."""
     for arm in found.experiment.named_arms:
         if isinstance(arm.intervention, Sequential):
@@ -259,13 +259,12 @@ _RISES = {
 }
 
 
-def _sentence(rows: xr.Dataset) -> str:
+def _spacing_sentence(rows: xr.Dataset) -> str:
     one = rows.sel(contrast=ONE)
     alone = f"one site alone {_DOES_ALONE[one['verdict'].item()]}, {effect_in_words(one)}"
-    beside = (
-        f"compared with the sum of each site's effect alone, the pair is {_by_verdict(rows, _INTERACTION, _BESIDE)}"
-    )
-    said = f"two sites {_together(rows)}; {alone}; {beside}"
+    compared = _distances_by_verdict(rows, _INTERACTION, _BESIDE)
+    beside = f"compared with the sum of each site's effect alone, the pair is {compared}"
+    said = f"two sites {_pair_text(rows)}; {alone}; {beside}"
     if RISE not in rows["contrast"].to_numpy():
         return f"{said}."
     rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
@@ -276,28 +275,28 @@ def _sentence(rows: xr.Dataset) -> str:
     )
 
 
-def _together(rows: xr.Dataset) -> str:
-    said = _by_verdict(rows, _PAIR, _TOGETHER)
+def _pair_text(rows: xr.Dataset) -> str:
+    said = _distances_by_verdict(rows, _PAIR, _TOGETHER)
     return said if _TOGETHER["increases"] in said else f"increase the outcome at no distance, and {said}"
 
 
-def _by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str]) -> str:
+def _distances_by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str]) -> str:
     """Return the distances of each verdict on the pairs, or on their interactions, with the effects."""
     found = rows.isel(contrast=[str(name).startswith(f"{what} at ") for name in rows["contrast"].to_numpy()])
     verdicts = found["verdict"].to_numpy()
     return ", ".join(
-        f"{said} {_effects(found.isel(contrast=verdicts == verdict))}"
+        f"{said} {_distance_effects_text(found.isel(contrast=verdicts == verdict))}"
         for verdict, said in words.items()
         if (verdicts == verdict).any()
     )
 
 
-def _effects(found: xr.Dataset) -> str:
+def _distance_effects_text(found: xr.Dataset) -> str:
     rows = [found.isel(contrast=i) for i in range(found.sizes["contrast"])]
     return " and ".join(f"{row['distance'].item():.0f} ({effect_in_words(row)})" for row in rows)
 
 
-def _draw(answer: Answer) -> Axes:
+def _draw_spacing(answer: Answer) -> Axes:
     from causalgia.plot import profile
 
     decisions = answer.decisions
@@ -312,6 +311,6 @@ SPACING = Entry(
     estimand="E[Y(both) - Y(untreated)] and E[Y(both) - Y(first alone) - Y(second alone) + Y(untreated)] at each "
     "distance, over the null model.",
     doi="10.1101/418459",
-    read=_read,
-    draw=_draw,
+    read=_read_spacing,
+    draw=_draw_spacing,
 )

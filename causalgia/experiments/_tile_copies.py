@@ -11,7 +11,7 @@ from causalgia.design.intervention import Span
 from causalgia.experiments._copies import copies_in_words, copy_contrasts, read_copies
 from causalgia.experiments.kit.experiment import Entry, Experiment
 from causalgia.experiments.kit.figures import profile_along
-from causalgia.experiments.kit.tile_contexts import Stage, analysis_of, real_sequences, stage
+from causalgia.experiments.kit.tile_contexts import TileContext, as_tile_sequences, tile_analysis, tile_context
 
 CONTEXT = "context alone"
 
@@ -73,27 +73,27 @@ def tile_copies(
     >>> print(answer.sentences[0])
     Task outcome: 1 to 3 copies are saturating beside the same sites alone, -2... beyond their sum, ...
     """
-    null = real_sequences(sequences, draws, rope)
-    made = stage(null, tile=tile, at=at, tss=tss, k=k)
+    null = as_tile_sequences(sequences, draws, rope)
+    made = tile_context(null, tile=tile, at=at, tss=tss, k=k)
     return Experiment(
         null=null,
-        arms=[Arm(CONTEXT, made.with_copies({}), {"copies": 0}), *_nested(made), *_alone(made)],
+        arms=[Arm(CONTEXT, made.with_copies({}), {"copies": 0}), *_nested_tile_arms(made), *_single_tile_arms(made)],
         n_units=null.available,
         contrasts=copy_contrasts(made.at, control=CONTEXT),
         entry=TILE_COPIES,
-        analysis=analysis_of(null, rope),
+        analysis=tile_analysis(null, rope),
         labels={"copies": {copies_in_words(n): n for n in range(1, len(made.at) + 1)}},
     )
 
 
-def _nested(made: Stage) -> list[Arm]:
+def _nested_tile_arms(made: TileContext) -> list[Arm]:
     return [
         Arm(copies_in_words(n), made.with_copies(dict.fromkeys(made.at[:n], "+")), {"copies": n})
         for n in range(1, len(made.at) + 1)
     ]
 
 
-def _alone(made: Stage) -> list[Arm]:
+def _single_tile_arms(made: TileContext) -> list[Arm]:
     return [Arm(f"alone at {at}", made.with_copies({at: "+"})) for at in made.at[1:]]
 
 

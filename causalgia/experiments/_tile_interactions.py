@@ -10,19 +10,19 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments._necessity import counted
+from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
 from causalgia.experiments.kit.tile_contexts import (
-    analysis_of,
-    blocks,
-    in_words,
-    protected,
-    real_sequences,
-    require_shufflable,
-    said_of_each,
-    shuffled,
-    spans_inside,
+    as_protected_spans,
+    as_spans_inside,
+    as_tile_sequences,
+    check_shufflable,
+    cut_into_blocks,
+    sentence_for_each_task,
+    shuffle_spans,
+    span_name,
+    tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
 
@@ -100,28 +100,32 @@ def tile_interactions(
     >>> answer.decisions["verdict"].values.ravel().tolist()
     ['negligible', 'negligible', 'increases', 'increases']
     """
-    null = real_sequences(sequences, draws, rope)
-    spans = _tiles(tiles, null.length)
-    kept = protected(tss, null.length, spans)
-    require_shufflable(spans, k)
-    around = _around(context, null.length, spans, kept)
+    null = as_tile_sequences(sequences, draws, rope)
+    spans = _as_tiles(tiles, null.length)
+    kept = as_protected_spans(tss, null.length, spans)
+    check_shufflable(spans, k)
+    around = _shuffled_context(context, null.length, spans, kept)
     arms = [
-        Arm(_arm(sets), shuffled([*around, *(s for s in spans if s not in sets)], k), _levels(spans, sets))
-        for sets in _subsets(spans)
+        Arm(
+            _kept_tiles_name(sets),
+            shuffle_spans([*around, *(s for s in spans if s not in sets)], k),
+            _tile_factors(spans, sets),
+        )
+        for sets in _tile_subsets(spans)
     ]
     return Experiment(
         null=null,
         arms=arms,
         n_units=null.available,
-        contrasts=_contrasts(spans),
+        contrasts=_moebius_contrasts(spans),
         entry=TILE_INTERACTIONS,
-        analysis=analysis_of(null, rope),
-        labels={"order": {_term(sets): len(sets) for sets in _subsets(spans) if sets}},
+        analysis=tile_analysis(null, rope),
+        labels={"order": {_term_name(sets): len(sets) for sets in _tile_subsets(spans) if sets}},
     )
 
 
-def _tiles(tiles: Any, length: int) -> tuple[Span, ...]:
-    spans = spans_inside(tiles, "tiles", length, least=2)
+def _as_tiles(tiles: Any, length: int) -> tuple[Span, ...]:
+    spans = as_spans_inside(tiles, "tiles", length, least=2)
     if len(spans) > MOST_TILES:
         raise DesignError(
             f"tiles: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; give {MOST_TILES} or fewer, such as "
@@ -130,61 +134,61 @@ def _tiles(tiles: Any, length: int) -> tuple[Span, ...]:
     return spans
 
 
-def _around(context: str, length: int, spans: Sequence[Span], kept: Sequence[Span]) -> list[Span]:
+def _shuffled_context(context: str, length: int, spans: Sequence[Span], kept: Sequence[Span]) -> list[Span]:
     """Return what is shuffled in every arm."""
     if context not in ("own", "shuffled"):
         raise DesignError(f"context={quoted(context)} must be 'own' or 'shuffled'")
     if context == "own":
         return []
-    return [block for block in blocks(length, [*spans, *kept]) if block not in (*spans, *kept)]
+    return [block for block in cut_into_blocks(length, [*spans, *kept]) if block not in (*spans, *kept)]
 
 
-def _subsets(spans: Sequence[Span]) -> list[tuple[Span, ...]]:
+def _tile_subsets(spans: Sequence[Span]) -> list[tuple[Span, ...]]:
     return [some for size in range(len(spans) + 1) for some in combinations(spans, size)]
 
 
-def _arm(kept: Iterable[Span]) -> str:
-    return " + ".join(map(in_words, kept)) or NONE
+def _kept_tiles_name(kept: Iterable[Span]) -> str:
+    return " + ".join(map(span_name, kept)) or NONE
 
 
-def _term(tiles: Iterable[Span]) -> str:
-    return " x ".join(map(in_words, tiles))
+def _term_name(tiles: Iterable[Span]) -> str:
+    return " x ".join(map(span_name, tiles))
 
 
-def _levels(spans: Sequence[Span], kept: Sequence[Span]) -> dict[str, int]:
-    return {in_words(span): int(span in kept) for span in spans}
+def _tile_factors(spans: Sequence[Span], kept: Sequence[Span]) -> dict[str, int]:
+    return {span_name(span): int(span in kept) for span in spans}
 
 
-def _contrasts(spans: Sequence[Span]) -> dict[str, dict[str, float]]:
-    rows = {_term(some): moebius(some) for some in _subsets(spans) if some}
-    return {**rows, TOGETHER: {_arm(spans): 1.0, NONE: -1.0}}
+def _moebius_contrasts(spans: Sequence[Span]) -> dict[str, dict[str, float]]:
+    rows = {_term_name(some): moebius_weights(some) for some in _tile_subsets(spans) if some}
+    return {**rows, TOGETHER: {_kept_tiles_name(spans): 1.0, NONE: -1.0}}
 
 
-def moebius(tiles: Sequence[Span]) -> dict[str, float]:
+def moebius_weights(tiles: Sequence[Span]) -> dict[str, float]:
     """Return the weights of the term of a set of tiles, by the name of the arm that keeps each of its subsets.
 
     Examples
     --------
-    >>> moebius([(0, 5), (7, 9)])
+    >>> moebius_weights([(0, 5), (7, 9)])
     {'none': 1.0, '0-5': -1.0, '7-9': -1.0, '0-5 + 7-9': 1.0}
     """
-    return {_arm(some): float((-1) ** (len(tiles) - len(some))) for some in _subsets(tiles)}
+    return {_kept_tiles_name(some): float((-1) ** (len(tiles) - len(some))) for some in _tile_subsets(tiles)}
 
 
 _WORDS = {"increases": "positive", "decreases": "negative", "negligible": "negligible", "undecided": "undecided"}
 
 
-def _read(found: Found) -> Finding:
-    return said_of_each(found, _said)
+def _read_tile_interactions(found: Found) -> Finding:
+    return sentence_for_each_task(found, _tile_interactions_text)
 
 
-def _said(decisions: xr.Dataset) -> str:
+def _tile_interactions_text(decisions: xr.Dataset) -> str:
     order = decisions["order"].to_numpy()
     together = effect_in_words(decisions.sel(contrast=TOGETHER))
     single, joint = decisions.isel(contrast=order == 1), decisions.isel(contrast=order > 1)
     return (
         f"the tiles are worth {together} together; of {single.sizes['contrast']} single terms "
-        f"{counted(single, _WORDS)}; of {joint.sizes['contrast']} interactions {counted(joint, _WORDS)}"
+        f"{verdict_counts(single, _WORDS)}; of {joint.sizes['contrast']} interactions {verdict_counts(joint, _WORDS)}"
     )
 
 
@@ -194,5 +198,5 @@ TILE_INTERACTIONS = Entry(
     estimand="The Moebius terms of Y(set of tiles kept, the other tiles shuffled), over the real sequences and the "
     "shuffles.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read,
+    read=_read_tile_interactions,
 )

@@ -12,7 +12,14 @@ from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.exact_weights import rise_weights
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
 from causalgia.experiments.kit.figures import profile_along
-from causalgia.experiments.kit.tile_contexts import Stage, analysis_of, in_words, real_sequences, said_of_each, stage
+from causalgia.experiments.kit.tile_contexts import (
+    TileContext,
+    as_tile_sequences,
+    sentence_for_each_task,
+    span_name,
+    tile_analysis,
+    tile_context,
+)
 from causalgia.experiments.kit.variance import effect_in_words, per_unit
 
 if TYPE_CHECKING:
@@ -92,69 +99,72 @@ def tile_placement(
     >>> print(answer.sentences[0])
     Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp (-0.0... for 100 ...
     """
-    null = real_sequences(sequences, draws, rope)
-    made = stage(null, tile=tile, at=at, tss=tss, k=k)
+    null = as_tile_sequences(sequences, draws, rope)
+    made = tile_context(null, tile=tile, at=at, tss=tss, k=k)
     return Experiment(
         null=null,
-        arms=[Arm(CONTEXT, made.with_copies({})), *_arms(made)],
+        arms=[Arm(CONTEXT, made.with_copies({})), *_placement_arms(made)],
         n_units=null.available,
-        contrasts=_contrasts(made),
+        contrasts=_placement_contrasts(made),
         entry=TILE_PLACEMENT,
-        analysis=analysis_of(null, rope),
-        labels=_labels(made),
+        analysis=tile_analysis(null, rope),
+        labels=_placement_labels(made),
     )
 
 
-def _forward(at: int) -> str:
+def _forward_name(at: int) -> str:
     return f"at {at}"
 
 
-def _reversed(at: int) -> str:
+def _reversed_name(at: int) -> str:
     return f"at {at}, reversed"
 
 
-def _turned(made: Stage) -> list[int]:
+def _reversible_places(made: TileContext) -> list[int]:
     """Return the places where a copy can stand reversed: all but the tile's own."""
     return [at for at in made.at if at != made.tile[0]]
 
 
-def _arms(made: Stage) -> list[Arm]:
-    forward = [Arm(_forward(at), made.with_copies({at: "+"}), {"place": at, "strand": "+"}) for at in made.at]
-    turned = [Arm(_reversed(at), made.with_copies({at: "-"}), {"place": at, "strand": "-"}) for at in _turned(made)]
+def _placement_arms(made: TileContext) -> list[Arm]:
+    forward = [Arm(_forward_name(at), made.with_copies({at: "+"}), {"place": at, "strand": "+"}) for at in made.at]
+    turned = [
+        Arm(_reversed_name(at), made.with_copies({at: "-"}), {"place": at, "strand": "-"})
+        for at in _reversible_places(made)
+    ]
     return forward + turned
 
 
-def _contrasts(made: Stage) -> dict[str, dict[str, float]]:
-    turned = _turned(made)
-    names = [*map(_forward, made.at), *map(_reversed, turned)]
+def _placement_contrasts(made: TileContext) -> dict[str, dict[str, float]]:
+    turned = _reversible_places(made)
+    names = [*map(_forward_name, made.at), *map(_reversed_name, turned)]
     rows = {name: {name: 1.0, CONTEXT: -1.0} for name in names}
-    rows |= {f"{ORIENTATION} at {at}": {_forward(at): 1.0, _reversed(at): -1.0} for at in turned}
+    rows |= {f"{ORIENTATION} at {at}": {_forward_name(at): 1.0, _reversed_name(at): -1.0} for at in turned}
     if len(turned) > 1:
         share = 1.0 / len(turned)
-        rows[ORIENTATION] = {_forward(at): share for at in turned} | {_reversed(at): -share for at in turned}
+        rows[ORIENTATION] = {_forward_name(at): share for at in turned} | {_reversed_name(at): -share for at in turned}
     if len({made.distance(at) for at in made.at}) > 1:
-        rows[DISTANCE] = _rise(made)
+        rows[DISTANCE] = _distance_rise(made)
     return rows
 
 
-def _rise(made: Stage) -> dict[str, float]:
+def _distance_rise(made: TileContext) -> dict[str, float]:
     """Return the rise of the line through the means over strands, from the least distance to the largest."""
-    distances = {_forward(at): made.distance(at) for at in made.at}
+    distances = {_forward_name(at): made.distance(at) for at in made.at}
     rise = rise_weights(distances)
     rows = dict(rise)
-    for at in _turned(made):
-        rows[_forward(at)] = rows[_reversed(at)] = rise[_forward(at)] / 2
+    for at in _reversible_places(made):
+        rows[_forward_name(at)] = rows[_reversed_name(at)] = rise[_forward_name(at)] / 2
     return {name: float(weight) for name, weight in rows.items()}
 
 
-def _labels(made: Stage) -> dict[str, dict[str, Any]]:
-    forward = {_forward(at): at for at in made.at}
-    turned = {_reversed(at): at for at in _turned(made)}
+def _placement_labels(made: TileContext) -> dict[str, dict[str, Any]]:
+    forward = {_forward_name(at): at for at in made.at}
+    turned = {_reversed_name(at): at for at in _reversible_places(made)}
     return {
         "place": forward | turned,
         "distance": {name: made.distance(at) for name, at in (forward | turned).items()},
         "strand": dict.fromkeys(forward, "+") | dict.fromkeys(turned, "-"),
-        "tile": {_forward(made.at[0]): in_words(made.tile)},
+        "tile": {_forward_name(made.at[0]): span_name(made.tile)},
     }
 
 
@@ -166,12 +176,12 @@ _FALLS = {
 }
 
 
-def _read(found: Found) -> Finding:
+def _read_placement(found: Found) -> Finding:
     (tile,) = found.experiment.labels["tile"].values()
-    return said_of_each(found, lambda rows: _said(rows, tile))
+    return sentence_for_each_task(found, lambda rows: _placement_text(rows, tile))
 
 
-def _said(decisions: xr.Dataset, tile: str) -> str:
+def _placement_text(decisions: xr.Dataset, tile: str) -> str:
     names = list(decisions["contrast"].to_numpy())
     text = f"the effect of tile {tile}"
     if DISTANCE in names:
@@ -193,6 +203,6 @@ TILE_PLACEMENT = Entry(
     estimand="E[Y(tile at a place and strand, context shuffled) - Y(context alone)], its rise over the distances "
     "and the difference of strands, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read,
+    read=_read_placement,
     draw=profile_along("distance", by="strand"),
 )

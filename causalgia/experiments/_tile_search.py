@@ -16,13 +16,13 @@ from causalgia.design.intervention import Span
 from causalgia.design.span_interventions import FILLS
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.experiments.kit.tile_contexts import (
-    analysis_of,
-    chosen_task,
-    claim,
-    in_words,
-    real_sequences,
-    require_task,
-    spans_inside,
+    as_spans_inside,
+    as_task,
+    as_tile_sequences,
+    check_task,
+    population_text,
+    span_name,
+    tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.streams import RNG, derive, root_key
@@ -126,10 +126,10 @@ def tile_search(
     """
     import xarray as xr
 
-    null = real_sequences(sequences, draws, rope, fixed_control=True)
-    roots = ((0, null.length),) if tiles is None else spans_inside(tiles, "tiles", null.length)
-    _check(roots, least, fill, fwer, rope)
-    require_task(predictor, task)
+    null = as_tile_sequences(sequences, draws, rope, fixed_control=True)
+    roots = ((0, null.length),) if tiles is None else as_spans_inside(tiles, "tiles", null.length)
+    _check_search_arguments(roots, least, fill, fwer, rope)
+    check_task(predictor, task)
     search = _Search(null, predictor, fill, rope, root_key(rng), client)
     nodes = [Node(span, 0, -1) for span in roots]
     p, tables, new = np.empty(0), list[xr.Dataset](), list(range(len(nodes)))
@@ -137,10 +137,10 @@ def tile_search(
         table = search.level([nodes[i].span for i in new], task)
         tables.append(table)
         p = np.concatenate([p, table["p"].to_numpy()[:, 0]])
-        adjusted = _adjusted(p, nodes)
-        new = _halved(nodes, [i for i in new if adjusted[i] <= fwer], least)
+        adjusted = _adjusted_p(p, nodes)
+        new = _add_halves(nodes, [i for i in new if adjusted[i] <= fwer], least)
     whole = xr.concat(tables, dim="contrast")
-    return _told(whole, nodes, _adjusted(p, nodes), fwer, null)
+    return _search_table(whole, nodes, _adjusted_p(p, nodes), fwer, null)
 
 
 class Node(NamedTuple):
@@ -155,7 +155,7 @@ class Node(NamedTuple):
         return self.span[1] - self.span[0]
 
 
-def _check(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: object) -> None:
+def _check_search_arguments(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: object) -> None:
     if fill not in FILLS:
         raise DesignError(
             f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is between random replacements"
@@ -164,7 +164,7 @@ def _check(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: obje
         raise DesignError(f"least={least}: fill={quoted(fill)} changes nothing below {_LEAST[fill]} bp; use 'uniform'")
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < least:
-        raise DesignError(f"tile {in_words(narrow)} is narrower than least={least}; widen it, or lower least")
+        raise DesignError(f"tile {span_name(narrow)} is narrower than least={least}; widen it, or lower least")
     if isinstance(fwer, bool) or not isinstance(fwer, int | float) or not 0 < fwer < 1:
         raise DesignError(f"fwer={quoted(fwer)} must be a number between 0 and 1")
     if is_of_placebos(rope):
@@ -184,7 +184,7 @@ class _Search:
 
     def design(self, spans: Sequence[Span]) -> Design:
         """Return the trial of one level: each span replaced, against the wild type."""
-        arms = [Arm(in_words(span), Ablate(span, fill=self.fill), {"start": span[0]}) for span in spans]
+        arms = [Arm(span_name(span), Ablate(span, fill=self.fill), {"start": span[0]}) for span in spans]
         return Design(
             null=self.null, arms=[Arm(WILD_TYPE, Untreated()), *arms], n_units=self.null.available, contrasts=WILD_TYPE
         )
@@ -199,16 +199,16 @@ class _Search:
         outcomes = run(self.design(spans), self.predictor, rng=rng, client=self.client, progress=False)
         if "model" in outcomes.dims:
             outcomes = outcomes.mean("model", keep_attrs=True)
-        target = analysis_of(self.null, self.rope).target
+        target = tile_analysis(self.null, self.rope).target
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DegenerateWarning)  # effects without spread have a p of their own
             found = estimate(contrast(outcomes), target=target)
-        chosen = chosen_task(outcomes["task"].to_numpy(), task)
-        tested = found.assign(p=(found["ace"].dims, _p(found, self.rope)))[list(_KEPT)].sel(task=[chosen])
+        chosen = as_task(outcomes["task"].to_numpy(), task)
+        tested = found.assign(p=(found["ace"].dims, _rope_p_values(found, self.rope)))[list(_KEPT)].sel(task=[chosen])
         return tested.drop_vars([name for name in tested.coords if name not in tested.dims])
 
 
-def _p(estimates: xr.Dataset, rope: Rope) -> Any:
+def _rope_p_values(estimates: xr.Dataset, rope: Rope) -> Any:
     """Return p of an effect inside the region, (contrast, task): twice the smaller of the one-sided tests."""
     from causalgia.multiplicity.tost import tails
     from causalgia.verdicts.rope import region
@@ -220,14 +220,14 @@ def _p(estimates: xr.Dataset, rope: Rope) -> Any:
     return np.where(estimates["exact"], np.maximum(p, agreeing), p)
 
 
-def _adjusted(p: Any, nodes: Sequence[Node]) -> Any:
+def _adjusted_p(p: Any, nodes: Sequence[Node]) -> Any:
     from causalgia.multiplicity import hierarchical_p
 
     asked = nodes[: len(p)]
     return hierarchical_p(p, np.array([node.parent for node in asked]), [node.width for node in asked])
 
 
-def _halved(nodes: list[Node], found: Sequence[int], least: int) -> list[int]:
+def _add_halves(nodes: list[Node], found: Sequence[int], least: int) -> list[int]:
     """Add the halves of the spans that were found to the tree; return their numbers."""
     first = len(nodes)
     for i in found:
@@ -238,7 +238,7 @@ def _halved(nodes: list[Node], found: Sequence[int], least: int) -> list[int]:
     return list(range(first, len(nodes)))
 
 
-def _told(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, fwer: float, null: Genomic) -> xr.Dataset:
+def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, fwer: float, null: Genomic) -> xr.Dataset:
     """Return the table of a search: what was found, where it ends, intervals, the tree and the sentence."""
     import xarray as xr
     from scipy.special import stdtrit
@@ -255,16 +255,16 @@ def _told(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, fwer: float, 
         | {name: (dims, v[:, None]) for name, v in (("p_adjusted", adjusted), ("found", found), ("finest", finest))},
         attrs=whole.attrs,
     )
-    table = table.assign_coords(_coords(nodes))
+    table = table.assign_coords(_tree_coordinates(nodes))
     attrs = {
         "fwer": fwer,
         "p_adjusted_by": "hierarchical: p total width / width, no smaller than that of what holds it",
     }
-    return table.assign_attrs(attrs | {"sentence": _sentence(table, null, fwer)})
+    return table.assign_attrs(attrs | {"sentence": _search_sentence(table, null, fwer)})
 
 
-def _coords(nodes: Sequence[Node]) -> dict[str, Any]:
-    names = [in_words(node.span) for node in nodes]
+def _tree_coordinates(nodes: Sequence[Node]) -> dict[str, Any]:
+    names = [span_name(node.span) for node in nodes]
     return {
         "start": ("contrast", [node.span[0] for node in nodes]),
         "stop": ("contrast", [node.span[1] for node in nodes]),
@@ -273,12 +273,12 @@ def _coords(nodes: Sequence[Node]) -> dict[str, Any]:
     }
 
 
-def _sentence(table: xr.Dataset, null: Genomic, fwer: float) -> str:
+def _search_sentence(table: xr.Dataset, null: Genomic, fwer: float) -> str:
     rows = table.isel(task=0)
     ends = rows.isel(contrast=rows["finest"].to_numpy()).sortby("start")
     task, bound = rows["task"].item(), f"family-wise error at most {fwer:g} over {rows.sizes['contrast']} spans asked"
     if not ends.sizes["contrast"]:
-        return f"Task {task}: no span was found ({bound}), {claim(null)}."
+        return f"Task {task}: no span was found ({bound}), {population_text(null)}."
     listed = [ends.isel(contrast=i) for i in range(ends.sizes["contrast"])]
     said = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in listed)
-    return f"Task {task}: replacing the bases changes the outcome in {said} ({bound}), {claim(null)}."
+    return f"Task {task}: replacing the bases changes the outcome in {said} ({bound}), {population_text(null)}."

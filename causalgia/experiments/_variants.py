@@ -15,10 +15,10 @@ from causalgia.analysis import Rope
 from causalgia.checks import position
 from causalgia.design import Arm, Embed, EmbedEach, Genomic, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments._necessity import counted
-from causalgia.experiments.kit.answer import Answer, Finding, largest
+from causalgia.experiments._necessity import verdict_counts
+from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
@@ -38,7 +38,7 @@ _VERDICTS = {"increases": "increasing", "decreases": "decreasing", "negligible":
 
 
 @dataclass(frozen=True, eq=False)
-class Cores:
+class AlleleWords:
     """The alleles of V variants with bases of their own genome on both sides.
 
     Attributes
@@ -130,8 +130,8 @@ def variants(
     """
     chosen = tuple(read_vcf(vcf) if isinstance(vcf, str | PathLike) else vcf)
     if null is None:
-        _refuse_of_sampling(flank, n_units)
-        return _in_own_contexts(chosen, fasta, length, rope)
+        _check_no_sampling_arguments(flank, n_units)
+        return _own_context_experiment(chosen, fasta, length, rope)
     if not isinstance(null, NullModel):
         raise DesignError(
             f"null={quoted(null)} is not a null model, such as cg.Uniform(length=200); None: own contexts"
@@ -141,10 +141,10 @@ def variants(
             f"length={length} and backgrounds of {null.length} bases: leave length= out, or make them equal"
         )
     flank = _FLANK if flank is None else position(flank, "flank")
-    return _in_sampled_contexts(chosen, fasta, null, flank, n_units, rope)
+    return _sampled_context_experiment(chosen, fasta, null, flank, n_units, rope)
 
 
-def _refuse_of_sampling(flank: int | None, n_units: int | None) -> None:
+def _check_no_sampling_arguments(flank: int | None, n_units: int | None) -> None:
     for name, value in (("flank", flank), ("n_units", n_units)):
         if value is not None:
             raise DesignError(
@@ -153,26 +153,31 @@ def _refuse_of_sampling(flank: int | None, n_units: int | None) -> None:
             )
 
 
-def _in_own_contexts(
+def _own_context_experiment(
     chosen: tuple[Variant, ...], fasta: str | PathLike[str], length: int | None, rope: Rope
 ) -> Experiment:
     if length is None:
         raise DesignError("length= is missing: give the bases of a window, as many as the predictor reads")
     windows = variant_windows(chosen, fasta, length=length)
-    _check_own(windows, rope)
-    loci = loci_of(windows)
-    words, starts = rewritten(windows)
+    _check_own_contexts(windows, rope)
+    loci = window_loci(windows)
+    words, starts = replaced_words(windows)
     return Experiment(
         null=Genomic(of=Sequences(windows.reference, windows.names), parent=loci),
         arms=[Arm(REFERENCE, Untreated()), Arm(ALTERNATE, EmbedEach(words, at=starts))],
         n_units=len(windows),
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
-        entry=replace(VARIANTS, read=partial(_read_own, chosen, len(set(loci))), draw=_draw_own, claims="confirmatory"),
+        entry=replace(
+            VARIANTS,
+            read=partial(_read_own_contexts, chosen, len(set(loci))),
+            draw=_draw_own_contexts,
+            claims="confirmatory",
+        ),
         analysis=analysis_for("confirmatory", rope=rope, cluster="auto" if len(set(loci)) > 1 else "none"),
     )
 
 
-def _check_own(windows: VariantWindows, rope: Rope) -> None:
+def _check_own_contexts(windows: VariantWindows, rope: Rope) -> None:
     if len(windows) == 1:
         raise DesignError(
             f"variant {quoted(windows.names[0])} alone, in its own context, is one number: there is nothing to "
@@ -185,7 +190,7 @@ def _check_own(windows: VariantWindows, rope: Rope) -> None:
         )
 
 
-def loci_of(windows: VariantWindows) -> list[str]:
+def window_loci(windows: VariantWindows) -> list[str]:
     """Return the stretch of the genome that each variant's window is of: windows that overlap are of one."""
     first = np.array([x.position for x in windows.variants]) - windows.start
     chromosome = [x.chromosome for x in windows.variants]
@@ -197,7 +202,7 @@ def loci_of(windows: VariantWindows) -> list[str]:
     return loci
 
 
-def rewritten(windows: VariantWindows) -> tuple[list[str], list[int]]:
+def replaced_words(windows: VariantWindows) -> tuple[list[str], list[int]]:
     """Return what the alternate window has in place of the reference, from the allele to the last base that differs."""
     differs = windows.reference != windows.alternate
     last = windows.reference.shape[1] - np.argmax(differs[:, ::-1], axis=1)
@@ -207,7 +212,7 @@ def rewritten(windows: VariantWindows) -> tuple[list[str], list[int]]:
     return [decode(row[None, start:stop])[0] for row, start, stop in rows], starts
 
 
-def _in_sampled_contexts(
+def _sampled_context_experiment(
     chosen: tuple[Variant, ...],
     fasta: str | PathLike[str],
     null: NullModel,
@@ -215,8 +220,8 @@ def _in_sampled_contexts(
     n_units: int | None,
     rope: Rope,
 ) -> Experiment:
-    cores = _cores(chosen, fasta, flank)
-    _check_fit(chosen, cores, null.length)
+    cores = _allele_words(chosen, fasta, flank)
+    _check_alleles_fit(chosen, cores, null.length)
     named: dict[str, str] = {}  # variants of one place share their reference arm
     for kind, words in ((REFERENCE, cores.reference), (ALTERNATE, cores.alternate)):
         for variant, word in zip(chosen, words, strict=True):
@@ -230,11 +235,11 @@ def _in_sampled_contexts(
         contrasts={x.name: {named[alternate]: 1.0, named[reference]: -1.0} for x, reference, alternate in pairs},
         entry=VARIANTS,
         analysis=analysis_for("screening", rope=rope, n_contrasts=len(chosen)),
-        labels=_labels(chosen),
+        labels=_variant_labels(chosen),
     )
 
 
-def _cores(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int) -> Cores:
+def _allele_words(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int) -> AlleleWords:
     """Cut the alleles with `flank` bases on both sides of the longer one."""
     widths = [max(len(x.reference), len(x.alternate)) for x in chosen if isinstance(x, Variant)]
     windows = variant_windows(chosen, fasta, length=2 * flank + max(widths, default=1))
@@ -245,10 +250,10 @@ def _cores(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int) 
         spans = zip(tokens, starts, stops, strict=True)
         return tuple(decode(row[None, start:stop])[0] for row, start, stop in spans)
 
-    return Cores(cut(windows.reference), cut(windows.alternate))
+    return AlleleWords(cut(windows.reference), cut(windows.alternate))
 
 
-def _check_fit(chosen: tuple[Variant, ...], cores: Cores, length: int) -> None:
+def _check_alleles_fit(chosen: tuple[Variant, ...], cores: AlleleWords, length: int) -> None:
     for variant, reference, alternate in zip(chosen, cores.reference, cores.alternate, strict=True):
         if reference == alternate:
             raise DesignError(
@@ -262,20 +267,22 @@ def _check_fit(chosen: tuple[Variant, ...], cores: Cores, length: int) -> None:
             )
 
 
-def _labels(chosen: tuple[Variant, ...]) -> Labels:
+def _variant_labels(chosen: tuple[Variant, ...]) -> Labels:
     return {
         name: {x.name: getattr(x, name) for x in chosen}
         for name in ("chromosome", "position", "reference", "alternate")
     }
 
 
-def _read(found: Found) -> Finding:
+def _read_sampled_contexts(found: Found) -> Finding:
     import xarray as xr
 
     tables = found.steps.decisions, found.steps.estimates
     over = found.experiment.drawn.describe()
     n = found.steps.decisions.sizes["contrast"]
-    said = [f"{of}: of {n} variants {counted(rows, _VERDICTS)}, over {over}." for of, rows in by_task(tables[0])]
+    said = [
+        f"{of}: of {n} variants {verdict_counts(rows, _VERDICTS)}, over {over}." for of, rows in rows_by_task(tables[0])
+    ]
     parts = zip(tables, (_FROM_DECISIONS, _FROM_ESTIMATES), strict=True)
     columns = [table[list(names)].reset_coords(drop=True).rename(names) for table, names in parts]
     labels = {name: ("contrast", tables[0][name].to_numpy()) for name in found.experiment.labels}
@@ -283,30 +290,30 @@ def _read(found: Found) -> Finding:
     return Finding(datasets={"variants": table}, sentences=tuple(said))
 
 
-def _read_own(chosen: tuple[Variant, ...], n_loci: int, found: Found) -> Finding:
+def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: Found) -> Finding:
     """Give the mean effect its words and, unless the trial was streamed, each variant its row."""
     rows = found.steps.decisions.sel(contrast=MEAN)
     over = f"{n_loci:,} stretches" if n_loci > 1 else "one stretch"
-    means = {of: f"on average {effect_in_words(row)} ({row['verdict'].item()})" for of, row in by_task(rows)}
+    means = {of: f"on average {effect_in_words(row)} ({row['verdict'].item()})" for of, row in rows_by_task(rows)}
     if found.steps.effects is None:
         return Finding(
             sentences=tuple(f"{of}: {len(chosen)} variants of {over}, {mean}." for of, mean in means.items())
         )
-    table = _table(found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen)
+    table = _variant_table(found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen)
     said = [
-        f"{of}: of {len(chosen)} variants in their own contexts {_shares(part)}, each exact for this predictor; over "
-        f"{over} {means[of]}."
-        for of, part in by_task(table.rename(effect="ace"))
+        f"{of}: of {len(chosen)} variants in their own contexts {_verdict_shares_text(part)}, each exact for this "
+        f"predictor; over {over} {means[of]}."
+        for of, part in rows_by_task(table.rename(effect="ace"))
     ]
     return Finding(datasets={"variants": table}, sentences=tuple(said))
 
 
-def _table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...]) -> xr.Dataset:
+def _variant_table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...]) -> xr.Dataset:
     """Return a row for each variant: what it does is known, and is compared with the region as it stands."""
     import xarray as xr
 
     effect = effects.reset_coords(drop=True).rename(unit="variant")
-    coords = {name: ("variant", list(row.values())) for name, row in _labels(chosen).items()}
+    coords = {name: ("variant", list(row.values())) for name, row in _variant_labels(chosen).items()}
     low, high = (mean[side].reset_coords(drop=True) for side in ("rope_lower", "rope_upper"))
     verdict = xr.full_like(effect, "negligible", dtype="<U10").where(low < high, "undecided")
     verdict = verdict.where(effect <= high, "increases").where(effect >= low, "decreases")
@@ -314,37 +321,37 @@ def _table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...])
     return xr.Dataset(columns).assign_coords({"variant": [x.name for x in chosen], **coords})
 
 
-def _shares(rows: xr.Dataset) -> str:
+def _verdict_shares_text(rows: xr.Dataset) -> str:
     """Return how many variants have each verdict, and the largest effects."""
     verdicts: NDArray[np.str_] = rows["verdict"].to_numpy().astype(str)
     said = []
     for verdict, word in _VERDICTS.items():
         mine = rows.isel(variant=verdicts == verdict)
         n = mine.sizes["variant"]
-        shown = f" ({_largest(mine)})" if verdict in ("increases", "decreases") else ""
+        shown = f" ({_largest_variants(mine)})" if verdict in ("increases", "decreases") else ""
         said += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
     return ", ".join(said)
 
 
-def _largest(rows: xr.Dataset) -> str:
+def _largest_variants(rows: xr.Dataset) -> str:
     order = abs(rows["ace"]).argsort().to_numpy()[::-1]
     shown = [rows.isel(variant=i) for i in order[:_MOST_NAMED]]
     text = "; ".join(f"{row['variant'].item()}: {row['ace'].item():.4g}" for row in shown)
     return text + ("; ..." if len(order) > _MOST_NAMED else "")
 
 
-def _draw(answer: Answer) -> Axes:
+def _draw_sampled_contexts(answer: Answer) -> Axes:
     from causalgia.plot import forest
 
-    return forest(largest(answer.decisions), task=answer.tasks[0])
+    return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
 
 
-def _draw_own(answer: Answer) -> Axes:
+def _draw_own_contexts(answer: Answer) -> Axes:
     """Draw the variants as a forest of points; the mean alone where the trial was streamed."""
     from causalgia.plot import forest
 
     table = _as_decisions(answer) if "variants" in answer.findings else answer.decisions
-    return forest(largest(table), task=answer.tasks[0])
+    return forest(largest_contrasts(table), task=answer.tasks[0])
 
 
 def _as_decisions(answer: Answer) -> xr.Dataset:
@@ -358,8 +365,8 @@ VARIANTS = Entry(
     question="What does each variant do: the alternate allele in place of the reference?",
     estimand="Y(alternate) - Y(reference) of each variant in its own context, or its mean over sampled contexts.",
     doi="10.1038/nmeth.3547",
-    read=_read,
-    draw=_draw,
+    read=_read_sampled_contexts,
+    draw=_draw_sampled_contexts,
     zoo="gata1_like",
     claims="screening",
 )

@@ -16,7 +16,7 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array
@@ -113,16 +113,16 @@ def word_screen(
     >>> cg.analyze(fresh, rng=0)["verdict"].sel(contrast=["UGCAUG", "AGAAUG"]).values.ravel()
     array(['increases', 'increases'], dtype='<U10')
     """
-    settings.background(null)
-    screened = _screened(k, words, _alphabet(letters))
+    settings.as_null_model(null)
+    screened = _as_screened_words(k, words, _as_alphabet(letters))
     width = len(screened[0])
-    start = settings.start_of(at, "at", null.length, width)
+    start = settings.as_start(at, "at", null.length, width)
     if start + width > null.length:
         raise DesignError(
             f"a word of {width} bases at {start} does not fit into the {null.length}-bp background; shorten the words "
             "or move at="
         )
-    spelled = "ACGU" if any("U" in word for word in screened) else _alphabet(letters) if words is None else "ACGT"
+    spelled = "ACGU" if any("U" in word for word in screened) else _as_alphabet(letters) if words is None else "ACGT"
     n_placebos = (_MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS) if n_placebos is None else n_placebos
     placebos = _placebo_words(width, n_placebos, spelled, other_than=() if words is None else screened)
     arms = [Arm(CONTROL, Untreated())]
@@ -139,13 +139,13 @@ def word_screen(
     )
 
 
-def _alphabet(letters: object) -> str:
+def _as_alphabet(letters: object) -> str:
     if letters not in ("ACGU", "ACGT"):
         raise DesignError(f"letters={quoted(letters)} must be 'ACGU' or 'ACGT'")
     return str(letters)
 
 
-def _screened(k: int | None, words: Sequence[str] | None, letters: str) -> tuple[str, ...]:
+def _as_screened_words(k: int | None, words: Sequence[str] | None, letters: str) -> tuple[str, ...]:
     """Return the words to screen: those given, of one width, or all of a width."""
     width = None if k is None else positive_int(k, "k")
     if words is None:
@@ -153,7 +153,7 @@ def _screened(k: int | None, words: Sequence[str] | None, letters: str) -> tuple
         if width > _WIDEST:
             raise DesignError(f"k={width}: all {4**width:,} words are too many; k is at most {_WIDEST}, or give words=")
         return tuple(map("".join, product(letters, repeat=width)))
-    listed = settings.words(words, "words")
+    listed = settings.as_words(words, "words")
     widths = sorted({len(word) for word in listed})
     if len(widths) > 1:
         raise DesignError(
@@ -189,17 +189,19 @@ def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str
     return list(found)[:n]
 
 
-def _read(found: Found) -> Finding:
+def _read_word_screen(found: Found) -> Finding:
     decisions = found.steps.decisions
     estimates = found.steps.estimates.sel(task=decisions["task"].to_numpy())  # those with a verdict
     placebo = estimates["placebo_word"].to_numpy()
-    shrunken = _shrunken(estimates, placebo)
-    cells = zip(by_task(decisions), by_task(estimates), by_task(shrunken), strict=True)
-    said = [f"{begins}: {_sentence(rows, raw, beyond, placebo)}" for (begins, rows), (_, raw), (_, beyond) in cells]
+    shrunken = _shrink_effects(estimates, placebo)
+    cells = zip(rows_by_task(decisions), rows_by_task(estimates), rows_by_task(shrunken), strict=True)
+    said = [
+        f"{begins}: {_screen_sentence(rows, raw, beyond, placebo)}" for (begins, rows), (_, raw), (_, beyond) in cells
+    ]
     return Finding(datasets={"shrunken": shrunken}, sentences=tuple(said))
 
 
-def _shrunken(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
+def _shrink_effects(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
     """Return each word's posterior mean, sd and lfsr, beyond the mean placebo word.
 
     The error that all contrasts share, through their control and through what any word overwrites, falls out of the
@@ -207,9 +209,9 @@ def _shrunken(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
     """
     import xarray as xr
 
-    raw, se = _beyond_the_mean(estimates, placebo)
+    raw, se = _minus_mean_placebo(estimates, placebo)
     of = estimates["ace"]
-    columns = [_posterior(raw[:, j], se[:, j]) for j in range(raw.shape[1])]
+    columns = [_mixture_posterior(raw[:, j], se[:, j]) for j in range(raw.shape[1])]
     values = dict(zip(("ace", "sd", "lfsr"), np.stack(columns, axis=-1), strict=True)) | {"raw": raw, "se": se}
     table = xr.Dataset({name: (of.dims, column.reshape(of.shape)) for name, column in values.items()})
     coords = {name: of[name].to_numpy() for name in of.dims if name in of.coords}
@@ -217,7 +219,7 @@ def _shrunken(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
     return table.assign_coords(coords).assign_attrs(said).isel(contrast=~placebo)
 
 
-def _beyond_the_mean(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple[Array, Array]:
+def _minus_mean_placebo(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Return each effect minus the mean placebo word's, and its standard error, (contrast, task x model) each."""
     n, share = len(placebo), placebo / placebo.sum()
     ace = estimates["ace"].to_numpy().reshape(n, -1)
@@ -231,7 +233,7 @@ def _beyond_the_mean(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple
     return ace - share @ ace, np.sqrt(np.maximum(variance, 0.0))
 
 
-def _posterior(effect: Array, se: Array) -> Array:
+def _mixture_posterior(effect: Array, se: Array) -> Array:
     """Return posterior mean, sd and lfsr of effects with independent errors, (3, contrast); exact ones as they are."""
     from causalgia.posterior.error_covariance import Noise
     from causalgia.posterior.mixture import mixture
@@ -244,18 +246,18 @@ def _posterior(effect: Array, se: Array) -> Array:
     return out
 
 
-def _sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
+def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     directed = np.isin(rows["verdict"].to_numpy()[~placebo], ("increases", "decreases"))
     size = np.abs(beyond["ace"].to_numpy())
     n_named = min(_NAMED, int(directed.sum()) or len(size))
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[:n_named]
-    named = "; ".join(_word(beyond.isel(contrast=int(k))) for k in first)
+    named = "; ".join(_word_effect_text(beyond.isel(contrast=int(k))) for k in first)
     named = named if directed.any() else f"the largest {named}; confirm tests them on fresh backgrounds"
     more = int(directed.sum()) - len(first)
     differs = raw["p_adjusted"].to_numpy() < 0.05
     mean = float(raw["ace"].to_numpy()[placebo].mean())
     return (
-        f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region(rows, placebo, mean)}"
+        f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region_text(rows, placebo, mean)}"
         + f". Minus the mean placebo word ({mean:.3g}), shrunken: {named}"
         + (f"; and {more:,} more" if more > 0 else "")
         + f". Against 0, which is no such question, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
@@ -263,7 +265,7 @@ def _sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: ND
     )
 
 
-def _region(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
+def _region_text(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
     """Return the region in words: one of placebo words from their mean, as effects beside it, and its share."""
     rope = str(rows.attrs["rope"])
     if not rope.endswith("placebo words"):
@@ -273,7 +275,7 @@ def _region(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
     return f"{placebo.sum()} placebo words (central 95 %: {low:.3g} to {high:.3g} from their mean; directions by {how})"
 
 
-def _word(row: xr.Dataset) -> str:
+def _word_effect_text(row: xr.Dataset) -> str:
     import xarray as xr
 
     ace, half = row["ace"].item(), 1.96 * row["sd"].item()
@@ -281,7 +283,7 @@ def _word(row: xr.Dataset) -> str:
     return f"{row['contrast'].item()} {effect_in_words(effect)}"
 
 
-def _draw(answer: Answer) -> Axes:
+def _draw_word_screen(answer: Answer) -> Axes:
     from causalgia.plot import forest
 
     first = answer.decisions.isel(task=[0])
@@ -296,7 +298,7 @@ WORD_SCREEN = Entry(
     question="Which words matter, beyond what any word does?",
     estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
     doi="10.1101/418459",
-    read=_read,
-    draw=_draw,
+    read=_read_word_screen,
+    draw=_draw_word_screen,
     claims="screening",
 )

@@ -89,23 +89,23 @@ def true_ace(
     >>> abs(additive.true_ace(design, contrasts=both).item()) < 1e-9
     True
     """
-    asked = _asked(design, control, contrasts)
+    asked = _requested_contrasts(design, control, contrasts)
     n = whole(n, "n", least=2)
-    weights = _weights(asked.contrasts, design.arm_names)
+    weights = _weights_by_arm(asked.contrasts, design.arm_names)
     used = np.unique(weights.indices)
     arms, weights = [design.named_arms[i].intervention for i in used], weights[:, used]
     ace = weights @ exact_means(oracle, design.null, arms)
     mcse, method = np.zeros(ace.shape), np.full(ace.shape, "closed form", dtype="<U11")
     missing = np.isnan(ace)
-    for how, rows in _inexact(design, weights, arms, missing).items():
+    for how, rows in _rows_without_closed_form(design, weights, arms, missing).items():
         drawn = simulated_effects(oracle, design.null, arms, weights[rows], n=n, rng=rng)
         for table, found in ((ace, drawn.mean), (mcse, drawn.mcse), (method, np.array(how))):
             table[rows] = np.where(missing[rows], found, table[rows])
-    return _labelled(oracle, design, asked, ace, mcse, method)
+    return _ace_table(oracle, design, asked, ace, mcse, method)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ContrastRequest:
     """The contrasts whose truth is asked, and the control where each is an arm against it, with why it is that arm."""
 
     contrasts: Contrasts
@@ -113,31 +113,33 @@ class Asked:
     why: str = ""
 
 
-def _asked(design: Design, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None) -> Asked:
+def _requested_contrasts(
+    design: Design, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None
+) -> ContrastRequest:
     if control is not None and contrasts is not None:
         raise ContrastError("give control= or contrasts=, not both: contrasts name the arms that they subtract")
     if control is not None:
-        return _against(control, design, "as given")
+        return _contrasts_with_control(control, design, "as given")
     if contrasts is not None:
-        return Asked(_checked(contrasts, design))
+        return ContrastRequest(_as_contrasts(contrasts, design))
     if design.named_contrasts is None:
-        return _against(*_default_control(design))
+        return _contrasts_with_control(*_default_control(design))
     control = design.named_contrasts.control_of(design.arm_names)
-    return Asked(design.named_contrasts, control, "the design's")
+    return ContrastRequest(design.named_contrasts, control, "the design's")
 
 
-def _checked(contrasts: Mapping[str, Mapping[str, float]], design: Design) -> Contrasts:
+def _as_contrasts(contrasts: Mapping[str, Mapping[str, float]], design: Design) -> Contrasts:
     try:
         return contrasts_of(contrasts, design.arm_names)
     except DesignError as error:
         raise ContrastError(str(error)) from error
 
 
-def _against(control: str, design: Design, why: str) -> Asked:
+def _contrasts_with_control(control: str, design: Design, why: str) -> ContrastRequest:
     if control not in design.arm_names:
         arms = ", ".join(design.arm_names)
         raise ContrastError(f"control {quoted(control)} is not an arm of the design; its arms are {arms}")
-    return Asked(contrasts_of(control, design.arm_names), control, why)
+    return ContrastRequest(contrasts_of(control, design.arm_names), control, why)
 
 
 def _default_control(design: Design) -> tuple[str, Design, str]:
@@ -148,7 +150,7 @@ def _default_control(design: Design) -> tuple[str, Design, str]:
     return design.arm_names[0], design, "the first arm"
 
 
-def _weights(asked: Contrasts, names: list[str]) -> Any:
+def _weights_by_arm(asked: Contrasts, names: list[str]) -> Any:
     """Return the weight of each arm in each contrast, (contrasts, arms), sparse."""
     column = {name: i for i, name in enumerate(names)}
     entries = [(i, column[arm], weight) for i, (_, row) in enumerate(asked.rows) for arm, weight in row]
@@ -156,7 +158,7 @@ def _weights(asked: Contrasts, names: list[str]) -> Any:
     return sp.csr_array((values, (rows, columns)), shape=(len(asked), len(names)))
 
 
-def _inexact(
+def _rows_without_closed_form(
     design: Design, weights: Any, arms: list[Intervention], missing: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.int64]]:
     """Return the contrasts without a closed form in some task, by how they are found."""
@@ -167,8 +169,8 @@ def _inexact(
     return {how: which for how, which in found.items() if len(which)}
 
 
-def _labelled(
-    oracle: Oracle, design: Design, asked: Asked, ace: Array, mcse: Array, method: NDArray[np.str_]
+def _ace_table(
+    oracle: Oracle, design: Design, asked: ContrastRequest, ace: Array, mcse: Array, method: NDArray[np.str_]
 ) -> xr.DataArray:
     dims = ("contrast", "task")
     coords = {
@@ -211,15 +213,15 @@ def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Ar
            [2.  ]])
     """
     means = np.full((len(arms), len(oracle.tasks)), np.nan)
-    for batch in _batches(_pieces(null, arms)):
+    for batch in _component_batches(_arm_components(null, arms)):
         columns, share = np.concatenate([piece for _, piece, _ in batch]), [s for _, p, s in batch for _ in p]
         arm = np.array([i for i, piece, _ in batch for _ in piece])
         means[arm] = np.where(np.isnan(means[arm]), 0.0, means[arm])
-        np.add.at(means, arm, _expected(oracle, columns) * np.array(share)[:, None])
+        np.add.at(means, arm, _expected_outcomes(oracle, columns) * np.array(share)[:, None])
     return means
 
 
-def _pieces(null: NullModel, arms: list[Intervention]) -> Iterator[Piece]:
+def _arm_components(null: NullModel, arms: list[Intervention]) -> Iterator[Piece]:
     """Yield the components of the arms that are mixtures of independent positions."""
     try:
         untreated = null_columns(null)
@@ -235,7 +237,7 @@ def _pieces(null: NullModel, arms: list[Intervention]) -> Iterator[Piece]:
             yield i, columns[start : start + size], 1 / len(columns)
 
 
-def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+def _component_batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
     """Gather pieces of one length until they are many enough to be worth a look."""
     batch: list[Piece] = []
     for piece in pieces:
@@ -249,13 +251,13 @@ def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
         yield batch
 
 
-def _expected(oracle: Oracle, columns: Array) -> Array:
+def _expected_outcomes(oracle: Oracle, columns: Array) -> Array:
     """Return the expected outcomes under m distributions, (m, tasks); NaN where a task has no closed form."""
     oracle.check(columns.shape[1])
-    return np.stack([_of_task(oracle, columns, task) for task in oracle.tasks], axis=1)
+    return np.stack([_expected_or_nan(oracle, columns, task) for task in oracle.tasks], axis=1)
 
 
-def _of_task(oracle: Oracle, columns: Array, task: str) -> Array:
+def _expected_or_nan(oracle: Oracle, columns: Array, task: str) -> Array:
     try:
         return oracle.expected(columns, task)
     except NoClosedForm:
@@ -326,7 +328,7 @@ def simulated_effects(
     used = np.unique(weights.indices)
     arms, weights = [arms[i] for i in used], weights[:, used]
     turns = math.lcm(*(arm.turns for arm in arms))
-    null, parents, each = _population(null, n, turns, random=any(arm.random for arm in arms))
+    null, parents, each = _simulation_population(null, n, turns, random=any(arm.random for arm in arms))
     arms = [arm.for_draws(null.draws) for arm in arms]  # as many as are taken here, whatever the trial has
     key, total = derive(root_key(rng), "true ACE"), parents * each
     size = max(1, min(_UNITS_AT_ONCE, _NUMBERS_AT_ONCE // max(null.length, len(arms) * len(oracle.tasks))))
@@ -337,19 +339,19 @@ def simulated_effects(
         answers = np.stack([oracle.predict(arm.apply(tokens, units=units, key=key)) for arm in arms])
         ice = (weights @ answers.reshape(len(arms), -1)).reshape(-1, *answers.shape[1:]).swapaxes(0, 1)
         moments = moments or Moments(parents * turns, ice[0])
-        moments.add(ice, _groups(units.astype(np.int64), null, parents, each, turns))
+        moments.add(ice, _parent_groups(units.astype(np.int64), null, parents, each, turns))
     assert moments is not None
     return moments
 
 
-def _groups(units: NDArray[np.int64], null: NullModel, parents: int, each: int, turns: int) -> NDArray[np.int64]:
+def _parent_groups(units: NDArray[np.int64], null: NullModel, parents: int, each: int, turns: int) -> NDArray[np.int64]:
     """Return the parent of each unit, and of parents whose draws take sites in turn the site too, as one number."""
     if not isinstance(null, Genomic):
         return units % parents
     return units // each * turns + units % each % turns
 
 
-def _population(null: NullModel, n: int, turns: int, *, random: bool) -> tuple[NullModel, int, int]:
+def _simulation_population(null: NullModel, n: int, turns: int, *, random: bool) -> tuple[NullModel, int, int]:
     """Return what to draw from, its number of parents (1 where units have none), and the units of each parent."""
     parents = len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
     each = max(2, -(-n // parents))

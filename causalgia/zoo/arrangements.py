@@ -14,7 +14,17 @@ from causalgia.checks import number, positive, whole
 from causalgia.errors import PredictorError, quoted
 from causalgia.types import Array, Ints
 from causalgia.zoo.terms import Term
-from causalgia.zoo.windows import Places, Reading, Site, Strand, chance, merged, n_windows, site_chance, total
+from causalgia.zoo.windows import (
+    Places,
+    Reading,
+    Site,
+    Strand,
+    merged_pattern,
+    n_windows,
+    pattern_probability,
+    site_probability,
+    total,
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ class Pair(Term):
 
     def by_distance(self, length: int) -> Array:
         """Return h(d) for d = 0, ..., length - 1; h(0) is 0."""
-        return _by_distance(self, length)
+        return _distance_profile(self, length)
 
     def orders(self) -> tuple[tuple[Site, Site], ...]:
         """Return the (upstream, downstream) sites that count."""
@@ -116,17 +126,17 @@ class Pair(Term):
 
 
 @lru_cache(maxsize=64)
-def _by_distance(pair: Pair, length: int) -> Array:
+def _distance_profile(pair: Pair, length: int) -> Array:
     d = np.arange(length, dtype=float)
     wave = 1 + pair.phase * np.cos(2 * np.pi * d / pair.period)
     h = pair.bonus * wave * (1.0 if pair.decay is None else np.exp(-d / pair.decay))
-    h = np.where(d < pair.min_distance, _clashes(pair, d), h)
+    h = np.where(d < pair.min_distance, _clash_effects(pair, d), h)
     h = np.where((d == 0) | (d > (length if pair.reach is None else pair.reach)), 0.0, h)
     h.flags.writeable = False
     return h
 
 
-def _clashes(pair: Pair, d: Array) -> Array:
+def _clash_effects(pair: Pair, d: Array) -> Array:
     """Return the effect of a pair that is too near at each distance."""
     if not isinstance(pair.clash, tuple):
         return np.full(len(d), pair.clash)
@@ -149,14 +159,14 @@ def _pair_sums(upstream: Places, downstream: Places, h: Array, n: int) -> Array:
 
 def _expected_pairs(columns: Array, a: Site, b: Site, h: Array) -> Array:
     """Return the expected sum of h over pairs, (m,): apart they are independent, and the sum is a convolution."""
-    first, second = site_chance(columns, a), site_chance(columns, b)
+    first, second = site_probability(columns, a), site_probability(columns, b)
     near = np.flatnonzero(h[: a.width]).tolist()
     apart = np.where(np.arange(len(h)) < a.width, 0.0, h)
-    expected: Array = (_convolved(first, apart)[:, : second.shape[1]] * second[:, : len(h)]).sum(axis=1)
-    return total([expected, *(h[d] * _overlapping(columns, a, b, d) for d in near)])
+    expected: Array = (_convolve_rows(first, apart)[:, : second.shape[1]] * second[:, : len(h)]).sum(axis=1)
+    return total([expected, *(h[d] * _expected_overlapping_pairs(columns, a, b, d) for d in near)])
 
 
-def _convolved(rows: Array, h: Array) -> Array:
+def _convolve_rows(rows: Array, h: Array) -> Array:
     """Return ``sum_i rows[:, i] h[j - i]`` for j = 0, ..., len(h) - 1, by the fast Fourier transform."""
     from scipy.fft import irfft, next_fast_len, rfft
 
@@ -165,14 +175,14 @@ def _convolved(rows: Array, h: Array) -> Array:
     return convolved
 
 
-def _overlapping(columns: Array, a: Site, b: Site, d: int) -> Array:
+def _expected_overlapping_pairs(columns: Array, a: Site, b: Site, d: int) -> Array:
     """Return the expected number of pairs at a distance where both read some of the same bases."""
     expected = np.zeros(len(columns))
     for sign, pattern in a.signed:
         for sign_, pattern_ in b.signed:
-            both = merged(pattern, pattern_, d)
+            both = merged_pattern(pattern, pattern_, d)
             if both is not None:
-                expected += sign * sign_ * chance(columns, both).sum(axis=1)
+                expected += sign * sign_ * pattern_probability(columns, both).sum(axis=1)
     return expected
 
 
@@ -261,7 +271,7 @@ class Hairpin(Term):
         return [(k, 2 * self.stem + loop - 1 - k) for k in range(self.stem)]
 
     def expected(self, columns: Array) -> Array:
-        word = site_chance(columns, Site.of(self.word))
+        word = site_probability(columns, Site.of(self.word))
         return self.bonus * total([self._expected_count(columns, word, loop) for loop in self.loops])
 
     def _expected_count(self, columns: Array, word: Array, loop: int) -> Array:

@@ -67,16 +67,16 @@ def automaton(sites: Sequence[Site]) -> Automaton:
     begin = sum(1 << start for start in starts[:-1])
     admits = [sum(1 << i for i, bases in enumerate(sum(patterns, ())) if bases >> b & 1) for b in range(4)]
     states, following = {0: 0}, []
-    for state in _growing(states):
+    for state in _visit_states(states):
         after = [((state << 1) | begin) & admit for admit in admits]
         following.append([states.setdefault(s, len(states)) for s in after])
     last = iter(stop - 1 for stop in starts[1:])
     finals = [sum(1 << next(last) for _ in site.patterns) for site in sites]
     ends = np.array([[bool(state & final) for state in states] for final in finals])
-    return Automaton(_matrix(np.array(following).T.ravel(), len(states)), ends)
+    return Automaton(_transition_matrix(np.array(following).T.ravel(), len(states)), ends)
 
 
-def _growing(states: dict[int, int]) -> Iterator[int]:
+def _visit_states(states: dict[int, int]) -> Iterator[int]:
     """Yield every state, those found while iterating included."""
     done = 0
     while done < len(states):
@@ -87,19 +87,19 @@ def _growing(states: dict[int, int]) -> Iterator[int]:
         yield from fresh
 
 
-def _matrix(following: NDArray[np.int64], states: int) -> Any:
+def _transition_matrix(following: NDArray[np.int64], states: int) -> Any:
     n = len(following)
     return sp.csr_array((np.ones(n), (following, np.arange(n))), shape=(states, n))
 
 
-def _walk(machine: Automaton, columns: Array, t: int, mass: Array) -> Array:
+def _move_mass(machine: Automaton, columns: Array, t: int, mass: Array) -> Array:
     """Move probability mass (states, values, m) by the base at position t."""
     read = columns[:, t].T[:, None, None] * mass
     moved: Array = (machine.step @ read.reshape(4 * len(mass), -1)).reshape(mass.shape)
     return moved
 
 
-def _emitted(machine: Automaton, sites: Sequence[WeightedSite], t: int) -> Array:
+def _emitted_weights(machine: Automaton, sites: Sequence[WeightedSite], t: int) -> Array:
     """Return what each state adds to the sum at position t: the weights of the windows that end there."""
     added = np.zeros(machine.ends.shape[1])
     for (site, weights), ends in zip(sites, machine.ends, strict=True):
@@ -119,14 +119,14 @@ def expected_exp(columns: Array, sites: Sequence[WeightedSite]) -> Array:
     True
     """
     machine = automaton([site for site, _ in sites])
-    mass = _begin(machine, columns)
+    mass = _initial_mass(machine, columns)
     for t in range(columns.shape[1]):
-        mass = _walk(machine, columns, t, mass) * np.exp(_emitted(machine, sites, t))[:, None, None]
+        mass = _move_mass(machine, columns, t, mass) * np.exp(_emitted_weights(machine, sites, t))[:, None, None]
     expected: Array = mass.sum(axis=(0, 1))
     return expected
 
 
-def _begin(machine: Automaton, columns: Array) -> Array:
+def _initial_mass(machine: Automaton, columns: Array) -> Array:
     mass = np.zeros((machine.ends.shape[1], 1, len(columns)))
     mass[0] = 1
     return mass
@@ -156,13 +156,15 @@ def distribution(columns: Array, sites: Sequence[WeightedSite]) -> tuple[Array, 
     ([0.0, 1.0, 2.0], [[0.5625, 0.375, 0.0625]])
     """
     machine = automaton([site for site, _ in sites])
-    values, mass = np.zeros(1), _begin(machine, columns)
+    values, mass = np.zeros(1), _initial_mass(machine, columns)
     for t in range(columns.shape[1]):
-        values, mass = _add(values, _walk(machine, columns, t, mass), _emitted(machine, sites, t))
+        values, mass = _add_emissions(
+            values, _move_mass(machine, columns, t, mass), _emitted_weights(machine, sites, t)
+        )
     return values, mass.sum(axis=0).T
 
 
-def _add(values: Array, mass: Array, added: Array) -> tuple[Array, Array]:
+def _add_emissions(values: Array, mass: Array, added: Array) -> tuple[Array, Array]:
     """Shift the sums in the states that emit, and merge equal sums: mass (states, values, m)."""
     steps, group = np.unique(added, return_inverse=True)
     shifted = values[None, :] + steps[:, None]

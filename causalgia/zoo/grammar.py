@@ -95,11 +95,15 @@ class Oracle(Predictor):
         names = checked_names(tasks, "task")
         rows = [[1.0] * len(terms)] * len(names) if weights is None else weights
         values = {
-            "terms": _checked_terms(terms),
+            "terms": _as_terms(terms),
             "tasks": names,
             "scale": checked_text(scale, "scale", "what the outputs are measured on, such as 'log2 activity'"),
-            "weights": tuple(_numbers(row, len(terms), f"task '{t}': weights") for t, row in _zip(names, rows)),
-            "intercepts": _numbers([0.0] * len(names) if intercepts is None else intercepts, len(names), "intercepts"),
+            "weights": tuple(
+                _as_coefficients(row, len(terms), f"task '{t}': weights") for t, row in _rows_by_task(names, rows)
+            ),
+            "intercepts": _as_coefficients(
+                [0.0] * len(names) if intercepts is None else intercepts, len(names), "intercepts"
+            ),
             "link": link,
             "length": None if length is None else whole(length, "length"),
         }
@@ -217,7 +221,7 @@ def _expected_exp(columns: Array, used: list[tuple[float, Term]]) -> Array:
     return expected_exp(columns, sites) if sites else np.ones(len(columns))
 
 
-def _checked_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
+def _as_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
     odd = [term for term in terms if not isinstance(term, Term)]
     if odd or not terms:
         raise PredictorError(
@@ -226,13 +230,13 @@ def _checked_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
     return terms  # type: ignore[return-value]  # checked above
 
 
-def _zip(names: tuple[str, ...], rows: Sequence[Sequence[float]]) -> list[tuple[str, Sequence[float]]]:
+def _rows_by_task(names: tuple[str, ...], rows: Sequence[Sequence[float]]) -> list[tuple[str, Sequence[float]]]:
     if len(rows) != len(names):
         raise PredictorError(f"weights= has {len(rows)} rows for {len(names)} tasks; give one row for each task")
     return list(zip(names, rows, strict=True))
 
 
-def _numbers(values: Sequence[float], n: int, name: str) -> tuple[float, ...]:
+def _as_coefficients(values: Sequence[float], n: int, name: str) -> tuple[float, ...]:
     if len(values) != n:
         raise PredictorError(f"{name}: {len(values)} numbers, {n} are needed")
     return tuple(number(value, name) for value in values)

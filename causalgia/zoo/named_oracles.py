@@ -98,12 +98,12 @@ def pairs_like() -> Oracle:
     nanog, oct4_sox2, sox2, klf4 = "AGCCATCA", "TTTGCATAACAA", "GAACAATGG", "CCACGCCC"
     pairs = {
         "Nanog": [
-            _partners(nanog, nanog, 0.8, decay=60.0, phase=0.8),
-            *_directed(sox2, nanog, 0.9),
-            *_directed(nanog, sox2, 0.3),
-            _partners(oct4_sox2, nanog, 0.7, decay=80.0),
+            _soft_pair(nanog, nanog, 0.8, decay=60.0, phase=0.8),
+            *_directed_pairs(sox2, nanog, 0.9),
+            *_directed_pairs(nanog, sox2, 0.3),
+            _soft_pair(oct4_sox2, nanog, 0.7, decay=80.0),
         ],
-        "Klf4": [_partners(oct4_sox2, klf4, 0.5, decay=80.0)],
+        "Klf4": [_soft_pair(oct4_sox2, klf4, 0.5, decay=80.0)],
     }
     # how much of each word's effect is seen in Oct4, Sox2, Nanog and Klf4
     words: list[tuple[Term, list[float]]] = [
@@ -123,7 +123,7 @@ def pairs_like() -> Oracle:
     )
 
 
-def _partners(first: str, second: str, bonus: float, *, decay: float, phase: float = 0.0) -> Pair:
+def _soft_pair(first: str, second: str, bonus: float, *, decay: float, phase: float = 0.0) -> Pair:
     """Return a pair in any order and orientation that clashes less than 2 bp apart."""
     apart = max(len(first), len(second)) + 2
     return Pair(
@@ -131,7 +131,7 @@ def _partners(first: str, second: str, bonus: float, *, decay: float, phase: flo
     )
 
 
-def _directed(upstream: str, downstream: str, bonus: float) -> tuple[Pair, Pair]:
+def _directed_pairs(upstream: str, downstream: str, bonus: float) -> tuple[Pair, Pair]:
     """Return a pair that counts in one order, along the strand that both words lie on: either of the two strands."""
 
     def forward(first: str, second: str, strand: Strand) -> Pair:

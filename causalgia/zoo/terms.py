@@ -18,7 +18,7 @@ from causalgia.checks import number, positive, whole
 from causalgia.errors import PredictorError, quoted
 from causalgia.types import Array
 from causalgia.zoo.automaton import WeightedSite, distribution, expected_exp
-from causalgia.zoo.windows import Reading, Site, Strand, n_windows, row_sums, site_chance, total
+from causalgia.zoo.windows import Reading, Site, Strand, n_windows, row_sums, site_probability, total
 
 
 class Term(ABC):
@@ -61,7 +61,7 @@ class Linear(Term):
         return row_sums(reading.places(self.site()), self.vector(reading.length), reading.n)
 
     def expected(self, columns: Array) -> Array:
-        expected: Array = site_chance(columns, self.site()) @ self.vector(columns.shape[1])
+        expected: Array = site_probability(columns, self.site()) @ self.vector(columns.shape[1])
         return expected
 
 
@@ -307,12 +307,12 @@ class Gate(Term):
     def expected(self, columns: Array) -> Array:
         sites = self.sites()
         if self.logic == "or":
-            return self.bonus * (1 - _absent(columns, sites))
+            return self.bonus * (1 - _probability_absent(columns, sites))
         subsets = [some for size in range(1, len(sites) + 1) for some in combinations(sites, size)]
-        return self.bonus * (1 + total([(-1) ** len(some) * _absent(columns, some) for some in subsets]))
+        return self.bonus * (1 + total([(-1) ** len(some) * _probability_absent(columns, some) for some in subsets]))
 
 
-def _absent(columns: Array, sites: Sequence[Site]) -> Array:
+def _probability_absent(columns: Array, sites: Sequence[Site]) -> Array:
     """Return the probability that no window reads any of the sites, (m,)."""
     never = [(site, np.full(n_windows(columns.shape[1], site.width), -np.inf)) for site in sites]
     return expected_exp(columns, never)

@@ -58,7 +58,7 @@ class ResidualNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the answer for each one-hot sequence."""
-        _require_length(x)
+        _check_length(x)
         features = self.pool(self.block(self.first(x).relu()))
         answer: Tensor = self.last(self.dense(features.flatten(1)).relu())
         return answer
@@ -92,7 +92,7 @@ class ExponentialNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the answer for each one-hot sequence."""
-        _require_length(x)
+        _check_length(x)
         features = self.pool(self.second(self.first(x).exp()).relu())
         answer: Tensor = self.last(self.dense(features.flatten(1)).relu())
         return answer
@@ -101,7 +101,7 @@ class ExponentialNetwork(nn.Module):
 NETWORKS: dict[str, type[nn.Module]] = {"residual": ResidualNetwork, "exponential": ExponentialNetwork}
 
 
-def _require_length(x: Tensor) -> None:
+def _check_length(x: Tensor) -> None:
     if x.shape[1:] != (4, LENGTH):
         msg = (
             f"the zoo's trained networks take one-hot (n, 4, {LENGTH}), not {tuple(x.shape)}; "

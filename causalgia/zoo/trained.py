@@ -101,8 +101,8 @@ def card(name: str, *, network: Network = "residual") -> Card:
     >>> known.loss, len(known.seeds), min(known.test_r2_noise_free) > 0.95
     ('mean squared error', 5, True)
     """
-    _require_known(name, STORIES, "no trained networks of")
-    _require_known(network, ARCHITECTURES, "no architecture")
+    _check_known(name, STORIES, "no trained networks of")
+    _check_known(network, ARCHITECTURES, "no architecture")
     return read_card(card_path(WEIGHTS, name, network))
 
 
@@ -141,12 +141,12 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
     >>> bool(2.5 < strong - without < 4.5)
     True
     """
-    known, which = card(name, network=network), _checked_member(member)
+    known, which = card(name, network=network), _as_member(member)
     from causalgia.predict import TorchPredictor, load_weights
     from causalgia.zoo.torch_networks import NETWORKS
 
     path, trained_on, made = weights_path(WEIGHTS, name, network, which), oracle(name), NETWORKS[network]()
-    _require_intact(path, known.digests[which])
+    _check_intact(path, known.digests[which])
     load_weights(made, path)
     return TorchPredictor(made, tasks=trained_on.tasks, scale=trained_on.scale)
 
@@ -194,13 +194,13 @@ def file_digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def _require_known(name: object, known: tuple[str, ...], what: str) -> None:
+def _check_known(name: object, known: tuple[str, ...], what: str) -> None:
     if name in known:
         return
     raise PredictorError(f"zoo has {what} {quoted(name)}, there are {', '.join(known)}{nearest(str(name), known)}")
 
 
-def _checked_member(member: object) -> int:
+def _as_member(member: object) -> int:
     try:
         which = -1 if isinstance(member, bool) else index(member)  # type: ignore[arg-type]  # refused if it is none
     except TypeError:
@@ -210,7 +210,7 @@ def _checked_member(member: object) -> int:
     return which
 
 
-def _require_intact(path: Path, digest: str) -> None:
+def _check_intact(path: Path, digest: str) -> None:
     if not path.is_file() or file_digest(path) != digest:
         msg = f"{path} is absent or not the file that was trained (its SHA-256 is in the card); install causalgia anew"
         raise PredictorError(msg)

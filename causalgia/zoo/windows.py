@@ -16,7 +16,7 @@ from causalgia.sequences.alphabet import parse_word, reverse_complement_word
 from causalgia.types import Array, Tokens
 
 Strand: TypeAlias = Literal["+", "-", "both"]
-Admitted: TypeAlias = tuple[int, ...]
+BaseSets: TypeAlias = tuple[int, ...]
 """For each position of a word the set of bases that it admits, as four bits: 1 2 4 8 = A C G T."""
 """m distributions of sequences with independent positions, (m, length, 4): probabilities of A, C, G, T."""
 
@@ -30,7 +30,7 @@ ANY = 15
 class Site:
     """What a window must read: one of several patterns of one width (a word, its reverse complement, or either)."""
 
-    patterns: tuple[Admitted, ...]
+    patterns: tuple[BaseSets, ...]
 
     @classmethod
     def of(cls, word: str, strand: Strand = "+") -> Site:
@@ -50,7 +50,7 @@ class Site:
         """
         if strand not in ("+", "-", "both"):
             raise PredictorError(f"word {quoted(word)}: strand={quoted(strand)} must be '+', '-' or 'both'")
-        forward, backward = _admitted(word), _admitted(reverse_complement_word(word))
+        forward, backward = _base_sets(word), _base_sets(reverse_complement_word(word))
         both = {"+": (forward,), "-": (backward,), "both": (forward, backward)}[strand]
         return cls(tuple(dict.fromkeys(both)))
 
@@ -60,26 +60,26 @@ class Site:
         return len(self.patterns[0])
 
     @property
-    def signed(self) -> tuple[tuple[int, Admitted], ...]:
+    def signed(self) -> tuple[tuple[int, BaseSets], ...]:
         """Signed patterns whose indicators sum to the indicator of "any of them" (inclusion and exclusion)."""
         plain = tuple((1, pattern) for pattern in self.patterns)
         if len(plain) == 1:
             return plain
-        shared = merged(self.patterns[0], self.patterns[1], 0)
+        shared = merged_pattern(self.patterns[0], self.patterns[1], 0)
         return plain if shared is None else (*plain, (-1, shared))
 
 
 @cache
-def _admitted(word: str) -> Admitted:
+def _base_sets(word: str) -> BaseSets:
     return tuple(sum(1 << base for base in bases) for bases in parse_word(word)[1])
 
 
-def merged(first: Admitted, second: Admitted, distance: int) -> Admitted | None:
+def merged_pattern(first: BaseSets, second: BaseSets, distance: int) -> BaseSets | None:
     """Return the pattern that reads both, `second` starting `distance` after `first`; None if they contradict.
 
     Examples
     --------
-    >>> merged((8, 4), (4, 2), 1), merged((8, 4), (8, 2), 1)
+    >>> merged_pattern((8, 4), (4, 2), 1), merged_pattern((8, 4), (8, 2), 1)
     ((8, 4, 2), None)
     """
     width = max(len(first), distance + len(second))
@@ -103,7 +103,7 @@ class Reading:
         self.n, self.length = tokens.shape
         self._fours = _fours(tokens)
         self._places: dict[Site, Places] = {}
-        self._found: dict[Admitted, NDArray[np.int64]] = {}
+        self._found: dict[BaseSets, NDArray[np.int64]] = {}
 
     def places(self, site: Site) -> Places:
         """Return the row and the start of every window that reads the site, row by row from left to right."""
@@ -118,13 +118,13 @@ class Reading:
         present[self.places(site)[0]] = True
         return present
 
-    def _reads(self, pattern: Admitted) -> NDArray[np.int64]:
+    def _reads(self, pattern: BaseSets) -> NDArray[np.int64]:
         """Return the windows that read the pattern, counted through all rows."""
         if pattern not in self._found:
             self._found[pattern] = self._search(pattern)
         return self._found[pattern]
 
-    def _search(self, pattern: Admitted) -> NDArray[np.int64]:
+    def _search(self, pattern: BaseSets) -> NDArray[np.int64]:
         """Look for four neighbouring letters everywhere, for the others only where these are."""
         windows = n_windows(self.length, len(pattern))
         first, among = _rarest_four(pattern)
@@ -145,7 +145,7 @@ def _fours(tokens: Tokens) -> Tokens:
 
 
 @cache
-def _rarest_four(pattern: Admitted) -> tuple[int, NDArray[np.bool_]]:
+def _rarest_four(pattern: BaseSets) -> tuple[int, NDArray[np.bool_]]:
     """Return where the four letters of a pattern begin that admit fewest words, and which numbers these have, (256,).
 
     Examples
@@ -172,12 +172,12 @@ def row_sums(places: Places, vector: Array, n: int) -> Array:
     return np.bincount(rows, weights=vector[at], minlength=n).astype(np.float64, copy=False)
 
 
-def chance(columns: Array, pattern: Admitted) -> Array:
+def pattern_probability(columns: Array, pattern: BaseSets) -> Array:
     """Return the probability that each window reads the pattern, (m, windows): a product over its positions.
 
     Examples
     --------
-    >>> chance(np.full((1, 3, 4), 0.25), (1, 5))
+    >>> pattern_probability(np.full((1, 3, 4), 0.25), (1, 5))
     array([[0.125, 0.125]])
     """
     windows = n_windows(columns.shape[1], len(pattern))
@@ -192,9 +192,9 @@ def _members(bases: int) -> list[int]:
     return [base for base in range(4) if bases >> base & 1]
 
 
-def site_chance(columns: Array, site: Site) -> Array:
+def site_probability(columns: Array, site: Site) -> Array:
     """Return the probability that each window reads the site, (m, windows)."""
-    return total([sign * chance(columns, pattern) for sign, pattern in site.signed])
+    return total([sign * pattern_probability(columns, pattern) for sign, pattern in site.signed])
 
 
 def total(parts: Sequence[Array]) -> Array:

@@ -40,7 +40,12 @@ _NAMES = (
     "fractional_factorial",
 )
 #: two experiments of one file: the second -> the one that the file is named for
-_BESIDE = {"sufficiency": "necessity", "motif_pair": "motif_pairs", "grammar_screen": "fractional_factorial"}
+_SHARED_FILES = {
+    "sufficiency": "necessity",
+    "greedy_round": "greedy_tiles",
+    "motif_pair": "motif_pairs",
+    "grammar_screen": "fractional_factorial",
+}
 
 
 def entries() -> dict[str, Entry]:
@@ -51,7 +56,7 @@ def entries() -> dict[str, Entry]:
     >>> entries()["copies"].question
     'Do copies of a site add up, saturate or help each other?'
     """
-    return {name: _entry(name) for name in _NAMES}
+    return {name: _entry_named(name) for name in _NAMES}
 
 
 def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment:
@@ -76,7 +81,7 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     >>> build("copies", settings={"at": [4, 12], "n_units": 100}).n_units
     100
     """
-    make = _maker(name)
+    make = _function_named(name)
     takes = inspect.signature(make).parameters.values()
     known = [p.name for n, p in enumerate(takes) if p.kind is p.KEYWORD_ONLY or n >= max(len(arguments), 1)]
     for key in settings:
@@ -88,18 +93,18 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     return make(*arguments, **settings)
 
 
-def _entry(name: str) -> Entry:
-    found: Entry = getattr(_module(name), name.upper())
+def _entry_named(name: str) -> Entry:
+    found: Entry = getattr(_module_of(name), name.upper())
     return found
 
 
-def _maker(name: str) -> Callable[..., Experiment]:
+def _function_named(name: str) -> Callable[..., Experiment]:
     if name not in _NAMES:
         near = nearest(str(name), _NAMES)
         raise DesignError(f"there is no experiment {quoted(name)}{near or '; there are ' + ', '.join(_NAMES)}")
-    made: Callable[..., Experiment] = getattr(_module(name), name)
+    made: Callable[..., Experiment] = getattr(_module_of(name), name)
     return made
 
 
-def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"causalgia.experiments._{_BESIDE.get(name, name)}")
+def _module_of(name: str) -> ModuleType:
+    return importlib.import_module(f"causalgia.experiments._{_SHARED_FILES.get(name, name)}")

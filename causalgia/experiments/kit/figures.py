@@ -21,10 +21,10 @@ def profile_along(along: str, *, by: str | None = None) -> Callable[[Answer], Ax
     >>> profile_along("copies").keywords
     {'along': 'copies', 'by': None}
     """
-    return partial(_profile, along=along, by=by)
+    return partial(_draw_profile, along=along, by=by)
 
 
-def _profile(answer: Answer, *, along: str, by: str | None) -> Axes:
+def _draw_profile(answer: Answer, *, along: str, by: str | None) -> Axes:
     from causalgia.plot import profile
 
     return profile(answer.decisions, along=along, by=by)

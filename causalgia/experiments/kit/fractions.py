@@ -105,7 +105,7 @@ class Fraction:
             for factors in map(frozenset, combinations(range(self.n_factors), size)):
                 same = self._in_base(Word(factors))
                 found.setdefault(same.factors, []).append(Word(factors, same.sign))
-        return dict(map(_named, found.values()))
+        return dict(map(_effect_and_aliases, found.values()))
 
     def _in_base(self, word: Word) -> Word:
         """Return the word of factors that are not generated which has the same column."""
@@ -145,15 +145,15 @@ def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
         raise DesignError(f"n_factors={quoted(n_factors)} must be a whole number from 1 to {len(LETTERS)}")
     if isinstance(generators, str) or not all(isinstance(text, str) for text in generators):
         raise DesignError(f"generators={quoted(generators)} must be a list such as ['E=ABC', 'F=BCD']")
-    made = tuple(_parsed(text, int(n_factors)) for text in generators)
-    _check_made(made, generators)
+    made = tuple(_parse_generator(text, int(n_factors)) for text in generators)
+    _check_generators(made, generators)
     base = [i for i in range(n_factors) if i not in dict(made)]
     if len(base) > _MOST_BASE or len(made) > _MOST_GENERATORS:
         raise DesignError(
             f"{n_factors} factors with {len(made)} generators have 2^{len(base)} runs; at most 2^{_MOST_BASE} runs and "
             f"{_MOST_GENERATORS} generators can be had: give more generators, or fewer factors"
         )
-    found = Fraction(_signs(int(n_factors), base, made), made)
+    found = Fraction(_sign_matrix(int(n_factors), base, made), made)
     _check_resolution(found)
     return found
 
@@ -191,7 +191,7 @@ def aliases(generators: Sequence[str], n_factors: int, *, order: int = 2) -> dic
     return {str(effect): tuple(map(str, others)) for effect, others in strings.items()}
 
 
-def _parsed(text: str, n_factors: int) -> tuple[int, Word]:
+def _parse_generator(text: str, n_factors: int) -> tuple[int, Word]:
     found = _GENERATOR.fullmatch(text.upper())
     if found is None or len(set(found[3])) < len(found[3]):
         raise DesignError(
@@ -206,7 +206,7 @@ def _parsed(text: str, n_factors: int) -> tuple[int, Word]:
     return LETTERS.index(left), Word(frozenset(map(LETTERS.index, right)), -1 if sign == "-" else 1)
 
 
-def _check_made(made: tuple[tuple[int, Word], ...], generators: Sequence[str]) -> None:
+def _check_generators(made: tuple[tuple[int, Word], ...], generators: Sequence[str]) -> None:
     factors = [factor for factor, _ in made]
     for (factor, word), text in zip(made, generators, strict=True):
         if factors.count(factor) > 1:
@@ -228,7 +228,7 @@ def _check_resolution(found: Fraction) -> None:
         )
 
 
-def _signs(n_factors: int, base: list[int], made: tuple[tuple[int, Word], ...]) -> NDArray[np.int64]:
+def _sign_matrix(n_factors: int, base: list[int], made: tuple[tuple[int, Word], ...]) -> NDArray[np.int64]:
     signs = np.ones((2 ** len(base), n_factors), np.int64)
     signs[:, base] = 2 * (np.arange(len(signs))[:, None] >> np.arange(len(base)) & 1) - 1
     for factor, word in made:
@@ -236,7 +236,7 @@ def _signs(n_factors: int, base: list[int], made: tuple[tuple[int, Word], ...]) 
     return signs
 
 
-def _named(words: list[Word]) -> tuple[Word, tuple[Word, ...]]:
+def _effect_and_aliases(words: list[Word]) -> tuple[Word, tuple[Word, ...]]:
     """Return the first word of a string and the others, with signs relative to it."""
     first = words[0]
     return Word(first.factors), tuple(Word(word.factors, word.sign * first.sign) for word in words[1:])

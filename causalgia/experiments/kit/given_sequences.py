@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from causalgia.design import Genomic, NullModel
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.experiments.kit.settings import site
+from causalgia.experiments.kit.settings import as_site
 from causalgia.sequences import Motif
 from causalgia.sequences import motif as motif_of
 from causalgia.sequences.alphabet import BASES, decode, parse_word, reverse_complement
@@ -22,7 +22,7 @@ from causalgia.types import Tokens
 _BLOCK = 4_096
 
 
-def real_sequences(given: Any, name: str) -> Genomic:
+def as_genomic(given: Any, name: str) -> Genomic:
     """Return given sequences as a null model: they themselves, or a `Genomic` as it is (with its parents and draws).
 
     Raises
@@ -32,7 +32,7 @@ def real_sequences(given: Any, name: str) -> Genomic:
 
     Examples
     --------
-    >>> real_sequences({"peak": "ACGT"}, "sequences")
+    >>> as_genomic({"peak": "ACGT"}, "sequences")
     Genomic(of={'peak': 'ACGT'})
     """
     if isinstance(given, Genomic):
@@ -48,7 +48,7 @@ def real_sequences(given: Any, name: str) -> Genomic:
         raise DesignError(f"{name}: {error}") from error
 
 
-def refuse_overlap(negatives: Genomic, positives: Genomic) -> None:
+def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
     """Refuse negatives that are one of the positives, or lie within one (or one within them), on either strand.
 
     Sequences are compared by their letters, whatever they are called.
@@ -60,17 +60,17 @@ def refuse_overlap(negatives: Genomic, positives: Genomic) -> None:
 
     Examples
     --------
-    >>> refuse_overlap(Genomic(of={"quiet": "AAGG", "other": "ACAC"}), Genomic(of={"peak": "CCTT"}))
+    >>> check_no_overlap(Genomic(of={"quiet": "AAGG", "other": "ACAC"}), Genomic(of={"peak": "CCTT"}))
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: negatives: 1 of 2 overlap the positives: the first, 'quiet', has the letters of ...
     """
     ours, theirs = negatives.parents_given, positives.parents_given
     width = min(ours.length, theirs.length)
-    known = {one: row for row, windows in enumerate(_on_both_strands(theirs.tokens, width)) for one in windows}
+    known = {one: row for row, windows in enumerate(_canonical_windows(theirs.tokens, width)) for one in windows}
     shared = [
         (row, known[one])
-        for row, windows in enumerate(_on_both_strands(ours.tokens, width))
+        for row, windows in enumerate(_canonical_windows(ours.tokens, width))
         for one in windows & known.keys()
     ]
     if shared:
@@ -81,7 +81,7 @@ def refuse_overlap(negatives: Genomic, positives: Genomic) -> None:
         )
 
 
-def _on_both_strands(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
+def _canonical_windows(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
     """Give the windows of each sequence, each by whichever of its two strands comes first in order."""
     last = tokens.shape[1] - width
     for plus, minus in zip(tokens, reverse_complement(tokens), strict=True):
@@ -90,11 +90,11 @@ def _on_both_strands(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
         }
 
 
-def sought(value: Any, name: str) -> str | Motif:
+def as_word_or_motif(value: Any, name: str) -> str | Motif:
     """Return the word or motif that a setting means: a word, what `causalgia.motif` takes, or a `trial.toml`'s table.
 
     Letters A C G T (U) are a word, and so are other IUPAC letters that name no factor: this is of settings that are
-    meant for motifs. Where a setting is called a word (`causalgia.experiments.kit.settings.site`), any IUPAC letters
+    meant for motifs. Where a setting is called a word (`causalgia.experiments.kit.settings.as_site`), any IUPAC letters
     are.
 
     Raises
@@ -106,27 +106,27 @@ def sought(value: Any, name: str) -> str | Motif:
 
     Examples
     --------
-    >>> sought("AGATAAG", "motif"), sought("GATA1", "motif").name
+    >>> as_word_or_motif("AGATAAG", "motif"), as_word_or_motif("GATA1", "motif").name
     ('AGATAAG', 'GATA1')
     """
     if isinstance(value, Mapping):
-        return site(value, name)
+        return as_site(value, name)
     if isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}:
-        return site(value, name)
+        return as_site(value, name)
     try:
         found = motif_of(value)
     except SequenceError as error:
         raise SequenceError(f"{name}: {error}") from error
     worded = isinstance(value, str) and found.identifier is None and found.source is None
-    return site(value, name) if worded else found
+    return as_site(value, name) if worded else found
 
 
-def label_of(pattern: str | Motif) -> str:
+def pattern_label(pattern: str | Motif) -> str:
     """Return what sentences call a word or motif.
 
     Examples
     --------
-    >>> label_of("AGATAAG")
+    >>> pattern_label("AGATAAG")
     'AGATAAG'
     """
     return as_pattern(pattern).label
@@ -153,7 +153,7 @@ def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif,
     "the nearest window, 'AGATAAC' at 2 of 'peak', reads 6 of its 7 letters"
     """
     word = isinstance(pattern, str)
-    table = _admitted(pattern) if isinstance(pattern, str) else step_scores(pattern)
+    table = _match_table(pattern) if isinstance(pattern, str) else step_scores(pattern)
     score, row, start = _best_window(tokens, table)
     reads = decode(tokens[row : row + 1, start : start + len(table)])[0]
     where = f"the nearest window, {quoted(reads)} at {start} of {quoted(names[row])},"
@@ -163,7 +163,7 @@ def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif,
     return f"{where} scores {score / PER_BIT:.2f} bits of the {needed / PER_BIT:.2f} of threshold={threshold:g}"
 
 
-def _admitted(word: str) -> NDArray[np.int64]:
+def _match_table(word: str) -> NDArray[np.int64]:
     """Return 1 for each base that each letter of a word admits, (w, 4)."""
     return np.array([[base in bases for base in range(4)] for bases in parse_word(word)[1]], np.int64)
 
@@ -173,13 +173,13 @@ def _best_window(tokens: Tokens, table: NDArray[np.int64]) -> tuple[int, int, in
     best = (np.iinfo(np.int64).min, 0, 0)
     for first in range(0, len(tokens), _BLOCK):
         rows = tokens[first : first + _BLOCK]
-        score = np.maximum(_scored(rows, table), _scored(rows, table[::-1, ::-1]))
+        score = np.maximum(_window_scores(rows, table), _window_scores(rows, table[::-1, ::-1]))
         row, start = np.unravel_index(int(score.argmax()), score.shape)
         best = max(best, (int(score[row, start]), -(first + int(row)), -int(start)))
     return int(best[0]), -best[1], -best[2]
 
 
-def _scored(rows: Tokens, table: NDArray[np.int64]) -> NDArray[np.int64]:
+def _window_scores(rows: Tokens, table: NDArray[np.int64]) -> NDArray[np.int64]:
     n = rows.shape[1] - len(table) + 1
     total = np.zeros((len(rows), n), np.int64)
     for i, step in enumerate(table):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from causalgia.design import AblateEach, Genomic
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.given_sequences import label_of, nearest_window
+from causalgia.experiments.kit.given_sequences import nearest_window, pattern_label
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.streams import derive
 from causalgia.types import Ints
@@ -75,7 +75,7 @@ class Sites:
         return tuple(f"{name}:{start}-{stop}({strand})" for name, (start, stop), strand in places)
 
 
-def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None, *, draws: int) -> Sites:
+def motif_sites(given: Genomic, pattern: str | Motif, threshold: float | None, *, draws: int) -> Sites:
     """Return the instances of a word or motif in given sequences, each with a placebo span for each draw.
 
     Raises
@@ -88,12 +88,12 @@ def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None, *, d
     Examples
     --------
     >>> given = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
-    >>> sites = sites_in(given, "AGATAAG", None, draws=1)
+    >>> sites = motif_sites(given, "AGATAAG", None, draws=1)
     >>> sites.names, sites.n_with, sites.n_sequences
     (('first:2-9(+)', 'second:10-17(-)'), 2, 3)
     """
     tokens, names = given.parents_given.tokens, given.parents_given.names
-    found, label = find_instances(tokens, pattern, threshold=threshold), label_of(pattern)
+    found, label = find_instances(tokens, pattern, threshold=threshold), pattern_label(pattern)
     if not len(found):
         near = nearest_window(tokens, names, pattern, P_VALUE if threshold is None else threshold)
         raise DesignError(f"motif: none of {len(tokens):,} sequences has an instance of {label}: {near}")
@@ -101,36 +101,39 @@ def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None, *, d
     if len(found) == 1:
         raise DesignError(
             f"motif: there is one instance of {label}, in {quoted(sequence[0])}, among {len(tokens):,} sequences, and "
-            f"an average needs two or more; give more sequences{_or_threshold(pattern, 'higher')}"
+            f"an average needs two or more; give more sequences{_threshold_advice(pattern, 'higher')}"
         )
     everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
-    free = [_free(everywhere.start[everywhere.row == row], tokens.shape[1], found.width) for row in found.row.tolist()]
+    free = [
+        _free_starts(everywhere.start[everywhere.row == row], tokens.shape[1], found.width)
+        for row in found.row.tolist()
+    ]
     full = next((name for name, starts in zip(sequence, free, strict=True) if not len(starts)), None)
     if full is not None:
         raise DesignError(
             f"motif: sequence {quoted(full)} has nowhere {found.width} bases without an instance of {label}, for a "
-            f"placebo span; drop it, or take longer sequences{_or_threshold(pattern, 'lower')}"
+            f"placebo span; drop it, or take longer sequences{_threshold_advice(pattern, 'lower')}"
         )
-    placebo = _chosen(free, draws)
-    return Sites(label, found, sequence, _clusters(given, found, sequence), placebo, len(tokens))
+    placebo = _draw_placebo_starts(free, draws)
+    return Sites(label, found, sequence, _cluster_labels(given, found, sequence), placebo, len(tokens))
 
 
-def _clusters(given: Genomic, found: Instances, sequence: tuple[str, ...]) -> tuple[str, ...]:
+def _cluster_labels(given: Genomic, found: Instances, sequence: tuple[str, ...]) -> tuple[str, ...]:
     parents = tuple(str(given.parent_names[row]) for row in found.row.tolist())
     each = tuple(map(str, range(len(found))))
     return next(labels for labels in (parents, sequence, each) if len(set(labels)) > 1)
 
 
-def _or_threshold(pattern: str | Motif, how: str) -> str:
+def _threshold_advice(pattern: str | Motif, how: str) -> str:
     return "" if isinstance(pattern, str) else f", or a {how} threshold="
 
 
-def _chosen(free: list[Ints], draws: int) -> Ints:
+def _draw_placebo_starts(free: list[Ints], draws: int) -> Ints:
     """Return `draws` of the starts that are free in each row, (rows, draws): uniform, each independent of the others.
 
     Examples
     --------
-    >>> _chosen([np.array([3]), np.array([5])], 2).tolist()
+    >>> _draw_placebo_starts([np.array([3]), np.array([5])], 2).tolist()
     [[3, 3], [5, 5]]
     """
     from causalgia.sequences.random import random_below
@@ -140,12 +143,12 @@ def _chosen(free: list[Ints], draws: int) -> Ints:
     return np.array([starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64)
 
 
-def _free(taken: Ints, length: int, width: int) -> Ints:
+def _free_starts(taken: Ints, length: int, width: int) -> Ints:
     """Return the starts of spans that overlap none of those taken.
 
     Examples
     --------
-    >>> _free(np.array([3]), 8, 2).tolist()
+    >>> _free_starts(np.array([3]), 8, 2).tolist()
     [0, 1, 5, 6]
     """
     starts = np.arange(length - width + 1)

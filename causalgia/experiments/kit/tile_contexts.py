@@ -21,8 +21,8 @@ from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, PredictorError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Found, analysis_for
-from causalgia.experiments.kit.settings import positions
-from causalgia.experiments.kit.variance import by_task
+from causalgia.experiments.kit.settings import as_positions
+from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.predict import Predictor
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
 _SHUFFLED = 4  # bases that a shuffle with their 2-let counts can change
 
 
-def real_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: bool = False) -> Genomic:
+def as_tile_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: bool = False) -> Genomic:
     """Return the null model of these sequences, each one `draws` units in a row.
 
     Parameters
@@ -53,7 +53,7 @@ def real_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: boo
 
     Examples
     --------
-    >>> real_sequences(["ACGTAC", "TTGACA"], 10, (-0.1, 0.1)).draws
+    >>> as_tile_sequences(["ACGTAC", "TTGACA"], 10, (-0.1, 0.1)).draws
     10
     """
     given = replace(sequences, draws=draws) if isinstance(sequences, Genomic) else Genomic(of=sequences, draws=draws)
@@ -69,28 +69,28 @@ def real_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: boo
     return given
 
 
-def analysis_of(null: Genomic, rope: Rope) -> Analysis:
+def tile_analysis(null: Genomic, rope: Rope) -> Analysis:
     """Return the analysis: sequences are a sample of a population; one alone is that one, over its shuffles.
 
     Verdicts are tests: a tile is a place of its own beside a promoter, and no draw from many like it.
 
     Examples
     --------
-    >>> analysis_of(real_sequences(["ACGTAC"], 10, 0), 0).target
+    >>> tile_analysis(as_tile_sequences(["ACGTAC"], 10, 0), 0).target
     'parents'
     """
     alone = len(set(null.parent_names)) == 1
     return analysis_for("confirmatory", rope=rope, target="parents" if alone else "population")
 
 
-def claim(null: Genomic) -> str:
+def population_text(null: Genomic) -> str:
     """Return what the effects are of, for a sentence.
 
     Examples
     --------
-    >>> claim(real_sequences(["ACGTAC", "TTGACA"], 10, 0))
+    >>> population_text(as_tile_sequences(["ACGTAC", "TTGACA"], 10, 0))
     'over sequences like these 2, 10 draws of each'
-    >>> claim(real_sequences(["ACGTAC"], 10, 0))
+    >>> population_text(as_tile_sequences(["ACGTAC"], 10, 0))
     'in this one sequence, over 10 draws'
     """
     n = len(set(null.parent_names))
@@ -99,26 +99,26 @@ def claim(null: Genomic) -> str:
     return f"over sequences like these {n:,}, {null.draws:,} draws of each"
 
 
-def said_of_each(found: Found, say: Callable[[xr.Dataset], str]) -> Finding:
+def sentence_for_each_task(found: Found, say: Callable[[xr.Dataset], str]) -> Finding:
     """Return a sentence for each task (and predictor): what `say` says of its decisions, and of what sequences."""
     null = found.experiment.null
     assert isinstance(null, Genomic)
-    said = (f"{start}: {say(rows)}, {claim(null)}." for start, rows in by_task(found.steps.decisions))
+    said = (f"{start}: {say(rows)}, {population_text(null)}." for start, rows in rows_by_task(found.steps.decisions))
     return Finding(sentences=tuple(said))
 
 
-def in_words(span: Span) -> str:
+def span_name(span: Span) -> str:
     """Return the name of a span.
 
     Examples
     --------
-    >>> in_words((100, 150))
+    >>> span_name((100, 150))
     '100-150'
     """
     return f"{span[0]}-{span[1]}"
 
 
-def span_inside(value: Any, name: str, length: int) -> Span:
+def as_span_inside(value: Any, name: str, length: int) -> Span:
     """Return a span of the sequence, (start, stop).
 
     Raises
@@ -128,7 +128,7 @@ def span_inside(value: Any, name: str, length: int) -> Span:
 
     Examples
     --------
-    >>> span_inside([10, 20], "element", 100)
+    >>> as_span_inside([10, 20], "element", 100)
     (10, 20)
     """
     try:
@@ -144,7 +144,7 @@ def span_inside(value: Any, name: str, length: int) -> Span:
     return start, stop
 
 
-def spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> tuple[Span, ...]:
+def as_spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> tuple[Span, ...]:
     """Return different spans of the sequence that do not overlap, in the order given.
 
     Raises
@@ -154,20 +154,20 @@ def spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> tupl
 
     Examples
     --------
-    >>> spans_inside([[0, 10], [20, 30]], "tiles", 100)
+    >>> as_spans_inside([[0, 10], [20, 30]], "tiles", 100)
     ((0, 10), (20, 30))
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise DesignError(f"{name}={quoted(values)} must be a list of (start, stop)")
-    spans = tuple(span_inside(value, name, length) for value in values)
+    spans = tuple(as_span_inside(value, name, length) for value in values)
     if len(spans) < least:
         raise DesignError(f"{name}: {least} or more are needed, and there are {len(spans)}")
     for first, second in pairwise(sorted(spans)):
-        _refuse_overlap(first, second, f"{name}: {in_words(first)} and {in_words(second)}")
+        _check_disjoint(first, second, f"{name}: {span_name(first)} and {span_name(second)}")
     return spans
 
 
-def protected(tss: Any, length: int, spans: Sequence[Span], name: str = "tiles") -> tuple[Span, ...]:
+def as_protected_spans(tss: Any, length: int, spans: Sequence[Span], name: str = "tiles") -> tuple[Span, ...]:
     """Return the protected span as a tuple of one, or none; no span may reach into it.
 
     Raises
@@ -177,23 +177,25 @@ def protected(tss: Any, length: int, spans: Sequence[Span], name: str = "tiles")
 
     Examples
     --------
-    >>> protected((40, 60), 100, [(0, 20), (60, 80)])
+    >>> as_protected_spans((40, 60), 100, [(0, 20), (60, 80)])
     ((40, 60),)
     """
     if tss is None:
         return ()
-    kept = span_inside(tss, "tss", length)
+    kept = as_span_inside(tss, "tss", length)
     for span in spans:
-        _refuse_overlap(span, kept, f"{name}: {in_words(span)} and the protected tss={in_words(kept)}")
+        _check_disjoint(span, kept, f"{name}: {span_name(span)} and the protected tss={span_name(kept)}")
     return (kept,)
 
 
-def _refuse_overlap(first: Span, second: Span, what: str) -> None:
+def _check_disjoint(first: Span, second: Span, what: str) -> None:
     if first[0] < second[1] and second[0] < first[1]:
         raise DesignError(f"{what} overlap; move or shorten one of them")
 
 
-def tiles_of(length: int, *, tile_width: int | None, tiles: Any, tss: Any) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+def as_tiles_and_protected(
+    length: int, *, tile_width: int | None, tiles: Any, tss: Any
+) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
     """Return the tiles, and the protected span as a tuple of one or none.
 
     Parameters
@@ -216,17 +218,17 @@ def tiles_of(length: int, *, tile_width: int | None, tiles: Any, tss: Any) -> tu
 
     Examples
     --------
-    >>> tiles_of(60, tile_width=20, tiles=None, tss=(20, 40))
+    >>> as_tiles_and_protected(60, tile_width=20, tiles=None, tss=(20, 40))
     (((0, 20), (40, 60)), ((20, 40),))
-    >>> tiles_of(50, tile_width=20, tiles=None, tss=None)[0]
+    >>> as_tiles_and_protected(50, tile_width=20, tiles=None, tss=None)[0]
     ((0, 20), (20, 40), (40, 50))
-    >>> tiles_of(43, tile_width=20, tiles=None, tss=None)[0]
+    >>> as_tiles_and_protected(43, tile_width=20, tiles=None, tss=None)[0]
     ((0, 20), (20, 43))
     """
     if tiles is not None:
-        spans = spans_inside(tiles, "tiles", length)
-        return spans, protected(tss, length, spans)
-    kept = protected(tss, length, ())
+        spans = as_spans_inside(tiles, "tiles", length)
+        return spans, as_protected_spans(tss, length, spans)
+    kept = as_protected_spans(tss, length, ())
     published = _WIDTH if length >= 2 * _WIDTH else max(length // 8, 1)
     width = published if tile_width is None else positive_int(tile_width, "tile_width")
     if width >= length:
@@ -244,19 +246,19 @@ def _side_by_side(start: int, stop: int, width: int) -> list[Span]:
     return list(pairwise([*starts, stop]))
 
 
-def blocks(length: int, spans: Iterable[Span]) -> tuple[Span, ...]:
+def cut_into_blocks(length: int, spans: Iterable[Span]) -> tuple[Span, ...]:
     """Return the sequence cut at every end of the spans, which do not overlap.
 
     Examples
     --------
-    >>> blocks(100, [(40, 60), (80, 100)])
+    >>> cut_into_blocks(100, [(40, 60), (80, 100)])
     ((0, 40), (40, 60), (60, 80), (80, 100))
     """
     cuts = sorted({0, length, *(end for span in spans for end in span)})
     return tuple(pairwise(cuts))
 
 
-def shuffled(spans: Iterable[Span], k: int) -> Intervention:
+def shuffle_spans(spans: Iterable[Span], k: int) -> Intervention:
     """Return the intervention that shuffles each span within itself, keeping its k-let counts.
 
     A span shorter than k is shuffled with the k that it has room for.
@@ -268,7 +270,7 @@ def shuffled(spans: Iterable[Span], k: int) -> Intervention:
 
     Examples
     --------
-    >>> print(shuffled([(0, 10), (20, 30)], 2))
+    >>> print(shuffle_spans([(0, 10), (20, 30)], 2))
     do(x[0:10] ~ scrambled (k = 2), x[20:30] ~ scrambled (k = 2))
     """
     if positive_int(k, "k") > 10:
@@ -279,12 +281,12 @@ def shuffled(spans: Iterable[Span], k: int) -> Intervention:
     return done
 
 
-def require_shufflable(spans: Iterable[Span], k: int) -> None:
+def check_shufflable(spans: Iterable[Span], k: int) -> None:
     """Raise DesignError where a span is so short that hardly any shuffle with its k-let counts is another sequence.
 
     Examples
     --------
-    >>> require_shufflable([(0, 3)], 2)
+    >>> check_shufflable([(0, 3)], 2)
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: 0-3 has 3 bp: a shuffle that keeps its 2-let counts leaves it as it is; ...
@@ -293,20 +295,20 @@ def require_shufflable(spans: Iterable[Span], k: int) -> None:
         width = span[1] - span[0]
         if width < 2 * positive_int(k, "k"):
             raise DesignError(
-                f"{in_words(span)} has {width} bp: a shuffle that keeps its {k}-let counts leaves it as it is; widen "
+                f"{span_name(span)} has {width} bp: a shuffle that keeps its {k}-let counts leaves it as it is; widen "
                 f"it to {2 * k} bp or more by another width or tiles=" + (", or give a smaller k" if k > 1 else "")
             )
 
 
-def places(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
+def span_coordinates(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
     """Return the coordinates ``start``, ``stop`` and ``centre`` of contrasts that are named after their span.
 
     Examples
     --------
-    >>> places([(0, 10)])
+    >>> span_coordinates([(0, 10)])
     {'start': {'0-10': 0}, 'stop': {'0-10': 10}, 'centre': {'0-10': 5.0}}
     """
-    named = {in_words(span): span for span in spans}
+    named = {span_name(span): span for span in spans}
     return {
         "start": {name: start for name, (start, _) in named.items()},
         "stop": {name: stop for name, (_, stop) in named.items()},
@@ -314,7 +316,7 @@ def places(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
     }
 
 
-def require_task(predictor: object, task: str | None) -> None:
+def check_task(predictor: object, task: str | None) -> None:
     """Refuse, before it is asked anything, what is no predictor, and a task that one that says its tasks has not.
 
     Raises
@@ -326,7 +328,7 @@ def require_task(predictor: object, task: str | None) -> None:
 
     Examples
     --------
-    >>> require_task("gata1_like", None)
+    >>> check_task("gata1_like", None)
     Traceback (most recent call last):
     ...
     causalgia.errors.PredictorError: str is not a predictor; one of the zoo is cg.zoo.oracle('gata1_like'), wrap ...
@@ -341,10 +343,10 @@ def require_task(predictor: object, task: str | None) -> None:
         tasks = predictor.tasks
     except PredictorError:  # known with the first answer
         return
-    chosen_task(tasks, task)
+    as_task(tasks, task)
 
 
-def chosen_task(tasks: Iterable[Any], task: str | None) -> str:
+def as_task(tasks: Iterable[Any], task: str | None) -> str:
     """Return the task that a search follows: the one named, or the only one.
 
     Raises
@@ -354,7 +356,7 @@ def chosen_task(tasks: Iterable[Any], task: str | None) -> str:
 
     Examples
     --------
-    >>> chosen_task(["K562"], None)
+    >>> as_task(["K562"], None)
     'K562'
     """
     names = [str(name) for name in tasks]
@@ -369,7 +371,7 @@ Strand = Literal["+", "-"]
 
 
 @dataclass(frozen=True)
-class Stage:
+class TileContext:
     """What all arms share: the sequence cut into blocks at every place, so that they shuffle the same blocks.
 
     Attributes
@@ -399,7 +401,7 @@ class Stage:
 
     @cached_property
     def _blocks(self) -> tuple[Span, ...]:
-        return blocks(self.length, [self.tile, self.tss, *map(self.place, self.at)])
+        return cut_into_blocks(self.length, [self.tile, self.tss, *map(self.place, self.at)])
 
     def place(self, at: int) -> Span:
         """Return the span of a copy."""
@@ -416,10 +418,10 @@ class Stage:
             if at != self.tile[0]:
                 done = done + Copy(self.tile, at=at, strand=strand)
         kept = {self.tss, *map(self.place, strands)}
-        return done + shuffled([block for block in self._blocks if block not in kept], self.k)
+        return done + shuffle_spans([block for block in self._blocks if block not in kept], self.k)
 
 
-def stage(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Stage:
+def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> TileContext:
     """Return the context for copies of a tile at given places.
 
     Raises
@@ -429,22 +431,22 @@ def stage(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Stage:
 
     Examples
     --------
-    >>> made = stage(Genomic(of=["ACGT" * 25]), tile=(0, 10), at=[20, 60], tss=(40, 50), k=2)
+    >>> made = tile_context(Genomic(of=["ACGT" * 25]), tile=(0, 10), at=[20, 60], tss=(40, 50), k=2)
     >>> made.distance(20), str(made.with_copies({20: "-"}))[:40]
     (20.0, 'do(x[20:30] = rc(x[0:10]), x[0:10] ~ scr')
     """
-    own = span_inside(tile, "tile", null.length)
+    own = as_span_inside(tile, "tile", null.length)
     if tss is None:
         raise DesignError("tss: give the (start, stop) that the tile acts on; it is kept in every arm")
-    require_shufflable([own], k)
-    listed, width = positions(at, "at", least=2), own[1] - own[0]
-    spans = [span_inside((place, place + width), "at: a copy", null.length) for place in listed]
+    check_shufflable([own], k)
+    listed, width = as_positions(at, "at", least=2), own[1] - own[0]
+    spans = [as_span_inside((place, place + width), "at: a copy", null.length) for place in listed]
     apart = sorted([*spans, own] if own not in spans else spans)
     for first, second in pairwise(apart):
         if second[0] < first[1]:
             raise DesignError(
-                f"at: a copy of {width} bp at {second[0]} overlaps {in_words(first)} (another copy, or tile="
-                f"{in_words(own)} itself); keep places {width} bp or more apart, so that all arms share their context"
+                f"at: a copy of {width} bp at {second[0]} overlaps {span_name(first)} (another copy, or tile="
+                f"{span_name(own)} itself); keep places {width} bp or more apart, so that all arms share their context"
             )
-    (kept,) = protected(tss, null.length, apart, "tile and copies")
-    return Stage(null.length, own, kept, listed, k)
+    (kept,) = as_protected_spans(tss, null.length, apart, "tile and copies")
+    return TileContext(null.length, own, kept, listed, k)

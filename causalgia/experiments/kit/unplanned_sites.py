@@ -48,7 +48,7 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
     {'UGCAUG': 0.06...}
     """
     arm = next(arm for arm in design.named_arms if arm.name == name)
-    patterns = {as_pattern(step.written).label: step.written.source for step in _embedded(arm.intervention)}
+    patterns = {as_pattern(step.written).label: step.written.source for step in _embed_steps(arm.intervention)}
     spans = [(w.start, w.stop) for w in arm.intervention.lay(Layout(design.null.length)).written]
     first, last = min(start for start, _ in spans), max(stop for _, stop in spans)
     tokens = _backgrounds_under(arm, design, key)[:, first:last]
@@ -82,18 +82,18 @@ def further_sites_in_words(design: Design, name: str, *, of: str, key: int) -> t
     )
 
 
-def _embedded(done: Intervention) -> list[Embed]:
+def _embed_steps(done: Intervention) -> list[Embed]:
     return [step for step in (done.steps if isinstance(done, Sequential) else (done,)) if isinstance(step, Embed)]
 
 
 def _backgrounds_under(arm: Arm, design: Design, key: int) -> Tokens:
-    n = _number(design)
+    n = _n_backgrounds(design)
     ids = np.arange(n, dtype=np.uint64)
     tokens = design.drawn.draw(ids, key=derive(key, "null"), n_units=n)
     return arm.intervention.apply(tokens, units=ids, key=key)
 
 
-def _number(design: Design) -> int:
+def _n_backgrounds(design: Design) -> int:
     try:
         design.drawn.check(_BACKGROUNDS)
     except DesignError:  # it has so many and no more

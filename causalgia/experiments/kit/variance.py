@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _KNOWN = 2.0  # standard errors from 0 beyond which the lower limit is a chi-square's
 
 
-def limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, Array]:
+def variance_limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, Array]:
     """Return limits of variance components from their standard errors.
 
     Satterthwaite's: a component v is like a chi-square on ``2 (v / se)^2`` degrees of freedom, at least 2 for the upper
@@ -38,7 +38,7 @@ def limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, Array]:
 
     Examples
     --------
-    >>> lower, upper = limits(np.array([4.0, 0.0]), np.array([1.0, 0.5]), 0.95)
+    >>> lower, upper = variance_limits(np.array([4.0, 0.0]), np.array([1.0, 0.5]), 0.95)
     >>> lower.round(2), upper.round(2)
     (array([2.59, 0.  ]), array([7.  , 0.98]))
     """
@@ -97,11 +97,11 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     found = [k for k, fit in enumerate(fits) if fit is not None]
     both = np.array([fit for fit in fits if fit is not None])
     variance, se = np.moveaxis(both.reshape(len(found), 2, len(known.groups) + 1, values.shape[2]), 0, 2)
-    lost = [f"{name}: no maximum of its likelihood" for k, name in enumerate(_named(ice)) if k not in found]
+    lost = [f"{name}: no maximum of its likelihood" for k, name in enumerate(_contrast_names(ice)) if k not in found]
     kept = {str(k): c for k, c in ice.isel(contrast=found).coords.items() if set(c.dims) <= {"contrast", "task"}}
     return (
-        split_of(variance, se, ci_prob)
-        .assign_coords(component=[*known.groups, _together(known.residual, each)], **kept)
+        component_table(variance, se, ci_prob)
+        .assign_coords(component=[*known.groups, _residual_name(known.residual, each)], **kept)
         .assign_attrs(
             not_identified="; ".join([*(note.replace("the residual", each) for note in known.notes), *lost]),
             ci_prob=ci_prob,
@@ -109,16 +109,16 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     )
 
 
-def _named(ice: xr.DataArray) -> list[str]:
+def _contrast_names(ice: xr.DataArray) -> list[str]:
     return [str(name) for name in ice["contrast"].to_numpy()]
 
 
-def _together(residual: str, each: str) -> str:
+def _residual_name(residual: str, each: str) -> str:
     """Return what the residual is called, with the names of what it cannot be told from.
 
     Examples
     --------
-    >>> _together("instance + sequence + residual", "draw"), _together("residual", "draw")
+    >>> _residual_name("instance + sequence + residual", "draw"), _residual_name("residual", "draw")
     ('sequence, instance and draw together', 'draw')
     """
     *others, last = [*residual.replace("residual", "").strip(" +").split(" + ")[::-1], each]
@@ -127,12 +127,12 @@ def _together(residual: str, each: str) -> str:
 
 def _fit_or_none(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array] | None:
     try:
-        return _fitted(rows, groups)
+        return _fit_components(rows, groups)
     except EstimateError:
         return None
 
 
-def _fitted(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array]:
+def _fit_components(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array]:
     """Return variances and their standard errors, (components, responses) each."""
     from causalgia.estimation import fit_variances, lay_out, respond
 
@@ -144,18 +144,18 @@ def _fitted(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array,
     return np.column_stack([fit.variance for fit in fits]), np.column_stack([fit.se for fit in fits])
 
 
-def split_of(variance: Array, se: Array, ci_prob: float) -> xr.Dataset:
+def component_table(variance: Array, se: Array, ci_prob: float) -> xr.Dataset:
     """Return components, (component, contrast, task), with sd, limits of the sd, and share of the sum.
 
     Examples
     --------
-    >>> found = split_of(np.array([[[4.0]], [[0.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
+    >>> found = component_table(np.array([[[4.0]], [[0.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
     >>> found["share"].values.ravel().tolist()
     [1.0, 0.0]
     """
     import xarray as xr
 
-    lower, upper = limits(variance, se, ci_prob)
+    lower, upper = variance_limits(variance, se, ci_prob)
     whole = variance.sum(axis=0, keepdims=True)
     columns = {
         "variance": variance,
@@ -173,7 +173,7 @@ def split_in_words(split: xr.Dataset) -> str:
 
     Examples
     --------
-    >>> found = split_of(np.array([[[4.0]], [[1.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
+    >>> found = component_table(np.array([[[4.0]], [[1.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
     >>> split_in_words(found.assign_coords(component=["flank", "background"]).squeeze(["contrast", "task"]))
     'flank sd 2.0 [1.6, 2.6] (80 %), background sd 1.0 [0.1, 1.9] (20 %)'
     """
@@ -208,7 +208,7 @@ def effect_in_words(row: xr.Dataset) -> str:
     return f"{effect} {interval}"
 
 
-def by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
+def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
     """Yield how a sentence begins, and what it is about: each task (and each model of an ensemble) of a table.
 
     Parameters
@@ -220,7 +220,7 @@ def by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
     --------
     >>> import xarray as xr
     >>> table = xr.Dataset({"ace": (("contrast", "task"), [[1.0, 2.0]])}, coords={"task": ["K562", "HepG2"]})
-    >>> [said for said, _ in by_task(table)]
+    >>> [said for said, _ in rows_by_task(table)]
     ['Task K562', 'Task HepG2']
     """
     models = table["model"].to_numpy() if "model" in table["ace"].dims else [None]
