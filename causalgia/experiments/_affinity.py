@@ -1,4 +1,4 @@
-"""Do effects track measured affinities: a line through points with errors in both coordinates."""
+"""Effects against measured affinities: a line through points with errors in both coordinates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from causalgia.plot import Axes
 
 ForWords: TypeAlias = Sequence[float] | Mapping[str, float]
-"""A number for each word: in the order of the words, or word -> number, of which a pandas Series by words is one."""
+"""A number for each word: in the order of the words, or word -> number (a mapping or a pandas Series)."""
 
 CONTROL = "untreated"
 _WORDS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
@@ -34,7 +34,7 @@ _SLOPE, _FIT = ("slope", "slope_se", "slope_lower", "slope_upper"), ("scatter", 
 _RISE = ("rise", "rise_lower", "rise_upper")
 _OF_LINE = (*_SLOPE, "intercept", "intercept_se", "intercept_lower", "intercept_upper", *_FIT)
 _LEVEL = 0.05  # of the test that a line fits
-_ROUNDING = 1e-9  # effects that differ by less, relative to their size, are one
+_ROUNDING = 1e-9  # relative differences below this are rounding
 
 
 def affinity(
@@ -49,13 +49,11 @@ def affinity(
 ) -> Experiment:
     """Return the experiment that asks whether effects track measured affinities.
 
-    Each word against the untreated arm, and a line through the effects by the logarithm of their dissociation
-    constants, ``ACE = intercept + slope log10 K_D``: with the covariance of the effects, which share backgrounds and
-    control, with the errors of log10 K_D where they are given, and with a variance of words about the line, since
-    words differ by more than these errors (`causalgia.estimation.errors_in_variables`). Whether effects fall or rise is
-    judged over the range of K_D that was measured: the ``rise`` of the line from the tightest word to the weakest,
-    slope times the difference of their log10 K_D, is compared with the region by its interval. The slope, the change of
-    the effect for a tenfold weaker binding, is given beside it.
+    Each word is compared with the untreated arm, and a line ``ACE = intercept + slope log10 K_D`` is fitted to the
+    effects (`causalgia.estimation.errors_in_variables`). The verdict is on the ``rise`` of the line from the tightest
+    word to the weakest, slope times the difference of their log10 K_D; the slope is the change of the effect for a
+    tenfold weaker binding. The fit has the covariance of the effects, which share backgrounds and control; the errors
+    of log10 K_D, where given; and a variance of words about the line, since words differ by more than these errors.
 
     Parameters
     ----------
@@ -64,11 +62,11 @@ def affinity(
     words
         Three words or more; published are RBFOX1's.
     kd
-        Dissociation constant of each, positive, in any one unit, published in nM: in the order of `words`, or by word,
-        a mapping or a pandas Series with the words as its index (which may have others too).
+        Dissociation constant of each word, positive, in any one unit (the published ones are in nM): in the order of
+        `words`, or by word as a mapping or a pandas Series, which may have further words.
     log10_kd_se
-        Standard deviation of the error of each log10 K_D, given as `kd` is, or one number for all; None: K_D are exact.
-        An error that is small beside its K_D is ``se / (K_D ln 10)``: 0.043 for one of a tenth of it.
+        Standard error of each log10 K_D, in the form of `kd`, or one number for all; None: K_D are exact. It is about
+        ``se / (K_D ln 10)`` for a standard error of K_D: 0.043 for one of 10 %.
     at
         0-based start; None: the centre (of the longest word).
     n_units
@@ -86,8 +84,8 @@ def affinity(
     Raises
     ------
     DesignError
-        If there are fewer than three words, one is given twice (U is T) or leaves the sequence, or there is not one
-        positive K_D (and error) for each, not all alike.
+        If there are fewer than three words, a word is repeated (U is T) or leaves the sequence, a K_D (or error) is
+        missing or not positive, or all K_D are equal.
 
     References
     ----------
@@ -147,12 +145,12 @@ def _ordered_values(values: object) -> list[Any]:
 
 
 def _label_value_pairs(values: Any) -> list[tuple[Any, Any]]:
-    """Return label and value of a mapping or a Series."""
+    """Return the items of a mapping or a Series."""
     return list(values.items()) if isinstance(values, Mapping) or hasattr(values, "items") else []
 
 
 def _values_by_word(values: object, name: str) -> dict[str, Any] | None:
-    """Return word -> number of a mapping, or a Series with words as its index; None of what has an order alone."""
+    """Return word -> number of a mapping or of a Series indexed by words; None for values in order."""
     items = _label_value_pairs(values)
     if not items or not (isinstance(values, Mapping) or all(isinstance(key, str) for key, _ in items)):
         return None
@@ -173,27 +171,27 @@ def _read_affinity(found: Found) -> Finding:
     estimates, decisions = found.steps.estimates, found.steps.decisions
     log_kd = estimates["log10_kd"].to_numpy()
     reach = float(np.ptp(log_kd))
-    of = [str(name) for name in estimates["ace"].dims[1:]]
+    dims = [str(name) for name in estimates["ace"].dims[1:]]
     lines = _fit_lines(estimates, found.experiment.labels)
     fits = {begins: line for (begins, _), line in zip(rows_by_task(estimates), lines, strict=True)}
     trends = {begins: _rise_verdict(fits[begins], reach, rows) for begins, rows in rows_by_task(decisions)}
     rows = {begins: rows for begins, rows in rows_by_task(estimates) if begins in trends}
-    said = tuple(
+    sentences = tuple(
         f"{begins}: {_affinity_sentence(rows[begins], fits[begins], reach, trend)}" for begins, trend in trends.items()
     )
     shape = estimates["ace"].shape[1:]
-    columns = {name: (of, np.reshape([getattr(fit, name) for fit in fits.values()], shape)) for name in _OF_LINE}
+    columns = {name: (dims, np.reshape([getattr(fit, name) for fit in fits.values()], shape)) for name in _OF_LINE}
     rise = {
-        name: (of, reach * columns[slope][1])
+        name: (dims, reach * columns[slope][1])
         for name, slope in zip(_RISE, ("slope", "slope_lower", "slope_upper"), strict=True)
     }
-    verdicts = (of, np.reshape([trends.get(begins, "") for begins in fits], shape))
-    coords = {name: estimates[name].to_numpy() for name in of}
-    return Finding(datasets={"line": xr.Dataset(columns | rise | {"trend": verdicts}, coords)}, sentences=said)
+    verdicts = (dims, np.reshape([trends.get(begins, "") for begins in fits], shape))
+    coords = {name: estimates[name].to_numpy() for name in dims}
+    return Finding(datasets={"line": xr.Dataset(columns | rise | {"trend": verdicts}, coords)}, sentences=sentences)
 
 
 def _rise_verdict(line: Line, reach: float, decisions: xr.Dataset) -> str:
-    """Return the verdict on the line's rise: where its interval lies about the region of the words' effects."""
+    """Return the verdict on the rise of the line: its interval compared with the ROPE."""
     low, high = (decisions[end].to_numpy()[0] for end in ("rope_lower", "rope_upper"))
     lower, upper = reach * line.slope_lower, reach * line.slope_upper
     if upper < low:

@@ -211,8 +211,8 @@ class Experiment(Design):
         fingerprint = outcomes.attrs.get("design_fingerprint", self.fingerprint)
         if fingerprint != self.fingerprint:
             raise OutcomesError(
-                f"these outcomes are of the design {fingerprint}, not of this experiment ({self.fingerprint}); analyse them "
-                "with the experiment that was run"
+                f"these outcomes are of the design {fingerprint}, not of this experiment ({self.fingerprint}); analyse "
+                "them with the experiment that was run"
             )
 
     def _label_steps(self, steps: Steps) -> Steps:

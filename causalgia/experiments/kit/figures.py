@@ -1,4 +1,4 @@
-"""What the figures of the catalogue share."""
+"""Figures shared by experiments of the catalogue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def profile_along(along: str, *, by: str | None = None) -> Callable[[Answer], Axes]:
-    """Return the figure of an answer about one task along a coordinate of its contrasts, as `causalgia.plot.profile`.
+    """Return a function that draws the contrasts of one task along a coordinate, by `causalgia.plot.profile`.
 
     Examples
     --------
@@ -31,12 +31,12 @@ def _draw_profile(answer: Answer, *, along: str, by: str | None) -> Axes:
 
 
 def mean_over_models(table: xr.Dataset) -> xr.Dataset:
-    """Return the mean over the models of an ensemble for a figure of one, and say so in the names of the tasks.
+    """Return the mean over the models of an ensemble, with task names that say so.
 
     Parameters
     ----------
     table
-        ``ace (..., task[, model])``; what is no float is left out of a mean. Returned as it is without models.
+        ``ace (..., task[, model])``; variables that are not floats are dropped. A table without models is unchanged.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Regular two-level fractions of a factorial: their runs, defining relation, aliases and resolution."""
+"""Regular two-level fractional factorials: runs, defining relation, aliases and resolution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Word:
     Attributes
     ----------
     factors
-        Their numbers, counted from 0.
+        Indices of the factors, from 0.
     sign
         1 or -1.
 
@@ -56,7 +56,7 @@ class Fraction:
     signs
         (runs, k) of -1 (low) and 1 (high), in standard order: the first factor changes fastest.
     made
-        Each of the p generated factors with the word of other factors whose column it has.
+        Each of the p generated factors with its generator, the word whose column it has.
     """
 
     signs: NDArray[np.int64]
@@ -82,7 +82,7 @@ class Fraction:
 
     @property
     def notation(self) -> str:
-        """The fraction as books write it: ``2^(6-2)``, or ``2^6`` for a full factorial."""
+        """Usual notation: ``2^(6-2)``, or ``2^6`` for a full factorial."""
         return f"2^({self.n_factors}-{len(self.made)})" if self.made else f"2^{self.n_factors}"
 
     def column(self, word: Word) -> NDArray[np.int64]:
@@ -95,10 +95,10 @@ class Fraction:
         return 2.0 * self.column(word) / len(self.signs)
 
     def strings(self, order: int = 2) -> dict[Word, tuple[Word, ...]]:
-        """Return the effects of up to `order` factors that can be told apart, each with those it is aliased with.
+        """Return the alias strings of effects of up to `order` factors: first effect -> its aliases.
 
-        An effect is named by its member of fewest factors, the first by letters. Its aliases carry the sign with which
-        they enter: what is estimated is the sum of them all.
+        The first effect of a string has the fewest factors and comes first by letters. Aliases carry the sign with
+        which they enter; the estimable quantity is the sum of the string.
         """
         found: dict[frozenset[int], list[Word]] = {}
         for size in range(1, min(order, self.n_factors) + 1):
@@ -108,7 +108,7 @@ class Fraction:
         return dict(map(_effect_and_aliases, found.values()))
 
     def _in_base(self, word: Word) -> Word:
-        """Return the word of factors that are not generated which has the same column."""
+        """Return the word of ungenerated factors with the same column."""
         for factor, same in self.made:
             if factor in word.factors:
                 word = word * same * Word(frozenset([factor]))
@@ -123,13 +123,13 @@ def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
     n_factors
         Factors, 1 to 25: A, B, C, ... (I is left out: it is the identity).
     generators
-        Which factors are products of others, such as ``["E=ABC", "F=-BCD"]``; none: the full factorial.
+        Factors that are products of others, such as ``["E=ABC", "F=-BCD"]``; none: the full factorial.
 
     Raises
     ------
     DesignError
-        If a generator is malformed, names a factor that is not there or generated too, generates one twice, or two
-        factors would have the same levels (resolution II); or there are more than 4,096 runs.
+        If a generator is malformed, names an unknown or generated factor, or generates one twice; if two factors have
+        the same levels (resolution II); or if there are more than 4,096 runs.
 
     References
     ----------
@@ -159,7 +159,7 @@ def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
 
 
 def aliases(generators: Sequence[str], n_factors: int, *, order: int = 2) -> dict[str, tuple[str, ...]]:
-    """Return the alias table of a fractional factorial: what its effects cannot be told apart from.
+    """Return the alias table of a fractional factorial: each effect with the effects it is confounded with.
 
     Parameters
     ----------
@@ -168,12 +168,12 @@ def aliases(generators: Sequence[str], n_factors: int, *, order: int = 2) -> dic
     n_factors
         Number of factors.
     order
-        Effects of up to so many factors are listed.
+        Largest number of factors of the listed effects.
 
     Returns
     -------
     dict
-        Effect -> its aliases, in letters; a minus says that an alias enters with its sign turned.
+        Effect -> its aliases, in letters; a minus sign marks an alias that enters with opposite sign.
 
     Raises
     ------

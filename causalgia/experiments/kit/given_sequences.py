@@ -1,4 +1,4 @@
-"""What experiments in real sequences share: the sequences themselves, the motif that is looked for, and where it is."""
+"""Real sequences as a null model, and words or motifs searched in them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _BLOCK = 4_096
 
 
 def as_genomic(given: Any, name: str) -> Genomic:
-    """Return given sequences as a null model: they themselves, or a `Genomic` as it is (with its parents and draws).
+    """Return given sequences as a null model; a `Genomic` is returned unchanged, with its parents and draws.
 
     Raises
     ------
     DesignError
-        If they cannot be read, or are another null model; the message names the argument.
+        If they cannot be read, or are a null model of another kind; the message names the argument.
 
     Examples
     --------
@@ -49,14 +49,14 @@ def as_genomic(given: Any, name: str) -> Genomic:
 
 
 def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
-    """Refuse negatives that are one of the positives, or lie within one (or one within them), on either strand.
+    """Check that no negative equals or contains, or lies within, one of the positives on either strand.
 
-    Sequences are compared by their letters, whatever they are called.
+    Sequences are compared by their letters, not by their names.
 
     Raises
     ------
     DesignError
-        If there are some: how many, and the first.
+        If some do; the message gives their number and the first one.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
 
 
 def _canonical_windows(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
-    """Give the windows of each sequence, each by whichever of its two strands comes first in order."""
+    """Yield the set of windows of each sequence, each as the lexicographically first of its two strands."""
     last = tokens.shape[1] - width
     for plus, minus in zip(tokens, reverse_complement(tokens), strict=True):
         yield {
@@ -91,38 +91,36 @@ def _canonical_windows(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
 
 
 def as_word_or_motif(value: Any, name: str) -> str | Motif:
-    """Return the word or motif that a setting means: a word, what `causalgia.motif` takes, or a `trial.toml`'s table.
+    """Return a word or motif from a setting that is meant for motifs.
 
-    Letters A C G T (U) are a word, and so are other IUPAC letters that name no factor: this is of settings that are
-    meant for motifs. Where a setting is called a word (`causalgia.experiments.kit.settings.as_site`), any IUPAC letters
-    are.
+    It takes whatever `causalgia.motif` takes, and tables of a `trial.toml`. Letters A C G T (U) are a word, and so are
+    other IUPAC letters unless a factor has that name. (In settings meant for words,
+    `causalgia.experiments.kit.settings.as_site`, any IUPAC letters are a word.)
 
     Raises
     ------
     DesignError
-        If a table of a `trial.toml` is none.
+        If a table of a `trial.toml` is invalid.
     SequenceError
-        If nothing has that name; the message names the setting and the names that are near.
+        If there is no motif of that name; the message names the setting and suggests similar names.
 
     Examples
     --------
     >>> as_word_or_motif("AGATAAG", "motif"), as_word_or_motif("GATA1", "motif").name
     ('AGATAAG', 'GATA1')
     """
-    if isinstance(value, Mapping):
-        return as_site(value, name)
-    if isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}:
+    if isinstance(value, Mapping) or (isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}):
         return as_site(value, name)
     try:
         found = motif_of(value)
     except SequenceError as error:
         raise SequenceError(f"{name}: {error}") from error
-    worded = isinstance(value, str) and found.identifier is None and found.source is None
-    return as_site(value, name) if worded else found
+    is_word = isinstance(value, str) and found.identifier is None and found.source is None
+    return as_site(value, name) if is_word else found
 
 
 def pattern_label(pattern: str | Motif) -> str:
-    """Return what sentences call a word or motif.
+    """Return the label of a word or motif in sentences.
 
     Examples
     --------
@@ -133,18 +131,18 @@ def pattern_label(pattern: str | Motif) -> str:
 
 
 def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif, threshold: float) -> str:
-    """Say how near any window of the sequences comes to being an instance.
+    """Describe the window that comes nearest to being an instance.
 
     Parameters
     ----------
     tokens
-        (n, length) sequences, none with an instance.
+        (n, length) sequences without an instance.
     names
-        What they are called.
+        Names of the sequences.
     pattern
-        A word or motif no longer than they are.
+        A word or motif, not longer than the sequences.
     threshold
-        p-value of a motif's lowest score.
+        p-value of the lowest score of an instance of a motif.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Instances of a motif in given sequences, and for each a placebo span: the same width, the same sequence, no motif."""
+"""Instances of a motif in given sequences, each with placebo spans: motif-free, of its width, in its sequence."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from causalgia.streams import derive
 from causalgia.types import Ints
 
 P_VALUE = 1e-4
-_LOOKS = 2_000  # changed spans that are scanned for the motif
-_KEY = 0  # of what is a fixed choice of the design: placebo spans, and the draws that are scanned
+_SCANNED = 2_000  # changed spans that are scanned for the motif
+_KEY = 0  # random key of fixed choices of the design: placebo spans, and the draws that are scanned
 
 Spans = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """The instances of a motif, and the placebo span of each.
+    """Instances of a motif with their placebo spans.
 
     Attributes
     ----------
     label
-        The motif, in words.
+        Label of the motif.
     found
         Row in the given sequences, start, strand and score of each of m instances.
     sequence
-        (m,) name of the sequence that each lies in.
+        (m,) name of the sequence of each instance.
     cluster
-        (m,) what each is dependent within: the parent of its sequence; where all have one, the sequence; where this is
-        one too, the instance itself.
+        (m,) cluster of dependent instances: the parent of the sequence; the sequence where all share one parent; the
+        instance itself where there is one sequence.
     placebo
-        (m, draws) starts of spans of the same sequence and width that overlap no instance, one for each draw.
+        (m, draws) starts of placebo spans: same sequence and width, no overlap with an instance.
     n_sequences
-        Sequences that were given.
+        Number of given sequences.
     """
 
     label: str
@@ -55,7 +55,7 @@ class Sites:
 
     @property
     def n_with(self) -> int:
-        """Sequences with an instance."""
+        """Number of sequences with an instance."""
         return len(set(self.sequence))
 
     @property
@@ -76,14 +76,14 @@ class Sites:
 
 
 def motif_sites(given: Genomic, pattern: str | Motif, threshold: float | None, *, draws: int) -> Sites:
-    """Return the instances of a word or motif in given sequences, each with a placebo span for each draw.
+    """Find the instances of a word or motif in given sequences, and draw placebo spans for each.
 
     Raises
     ------
     DesignError
-        If there are fewer than two instances, or a sequence has no room for a placebo span.
+        If there are fewer than two instances, or no room for a placebo span in a sequence.
     SequenceError
-        If the pattern is longer than the sequences, or cannot be looked for.
+        If the pattern is longer than the sequences, or cannot be searched.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def _threshold_advice(pattern: str | Motif, how: str) -> str:
 
 
 def _draw_placebo_starts(free: list[Ints], draws: int) -> Ints:
-    """Return `draws` of the starts that are free in each row, (rows, draws): uniform, each independent of the others.
+    """Draw starts of placebo spans uniformly and independently from those free in each row, (rows, draws).
 
     Examples
     --------
@@ -144,7 +144,7 @@ def _draw_placebo_starts(free: list[Ints], draws: int) -> Ints:
 
 
 def _free_starts(taken: Ints, length: int, width: int) -> Ints:
-    """Return the starts of spans that overlap none of those taken.
+    """Return the starts of spans that overlap none of the taken spans.
 
     Examples
     --------
@@ -159,18 +159,18 @@ def _free_starts(taken: Ints, length: int, width: int) -> Ints:
 def share_with_motif(
     spans: Sequence[tuple[int, int]], fill: str, rows: NDArray[np.uint8], pattern: str | Motif, threshold: float | None
 ) -> float:
-    """Return the share of draws of a fill after which the span reads the motif, or part of an instance.
+    """Return the share of draws of a fill after which the span overlaps an instance of the motif.
 
     Parameters
     ----------
     spans
-        (start, stop) for each row, all of one width.
+        (start, stop) in each row, all of one width.
     fill
-        As `causalgia.design.AblateEach` takes it.
+        Fill, as in `causalgia.design.AblateEach`.
     rows
         (m, length) sequences.
     pattern, threshold
-        As `causalgia.sequences.find_instances` takes them.
+        As in `causalgia.sequences.find_instances`.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def share_with_motif(
     wide = min(3 * width, rows.shape[1])
     begin = np.clip(starts - width, 0, rows.shape[1] - wide)
     windows = np.take_along_axis(rows, begin[:, None] + np.arange(wide), axis=1)
-    each, inside = -(-_LOOKS // len(rows)), (starts - begin).tolist()
+    each, inside = -(-_SCANNED // len(rows)), (starts - begin).tolist()
     drawn = AblateEach([(start, start + width) for start in inside], fill=fill, draws=each)
     units = np.arange(len(rows) * each, dtype=np.uint64)
     changed = drawn.apply(np.repeat(windows, each, axis=0), units=units, key=derive(_KEY, "scanned draws"))

@@ -1,7 +1,7 @@
-"""Real sequences cut into tiles: which spans there are, and contexts whose shuffled bases all arms share.
+"""Tiles of real sequences, and shuffled contexts that all arms share.
 
-What is shuffled is shuffled block by block, each block within itself. Two arms that shuffle the same block draw the
-same bases there, so they differ in the tiles they differ by and in nothing else: the effect of a unit is a paired one.
+Each block of a sequence is shuffled within itself. Two arms that shuffle the same block draw the same bases there, so
+the arms of a unit differ only in their tiles, and the effect of a unit is a paired difference.
 """
 
 from __future__ import annotations
@@ -29,50 +29,52 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
-_SHUFFLED = 4  # bases that a shuffle with their 2-let counts can change
+_SHUFFLED = 4  # least bases that a dinucleotide shuffle can change
 
 
 def as_tile_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: bool = False) -> Genomic:
-    """Return the null model of these sequences, each one `draws` units in a row.
+    """Return the null model of given sequences, each with `draws` consecutive units.
 
     Parameters
     ----------
     sequences
-        As `Genomic` takes them, or a `Genomic` itself.
+        Sequences as `Genomic` takes them, or a `Genomic`.
     draws
-        Shuffles of each.
+        Shuffles of each sequence.
     rope
-        Of the analysis.
+        Region of practical equivalence of the analysis.
     fixed_control
-        Whether the control draws nothing, so that with one sequence its outcomes do not vary.
+        Whether the control arm has no random part, so that its outcomes do not vary for a single sequence.
 
     Raises
     ------
     DesignError
-        If they cannot be read, have several lengths, or are one that has a single draw or a rope in sd that is 0.
+        If sequences cannot be read or have several lengths; or for one sequence with a single draw, or with a rope in
+        sd where that sd is 0.
 
     Examples
     --------
     >>> as_tile_sequences(["ACGTAC", "TTGACA"], 10, (-0.1, 0.1)).draws
     10
     """
-    given = replace(sequences, draws=draws) if isinstance(sequences, Genomic) else Genomic(of=sequences, draws=draws)
-    if len(set(given.parent_names)) > 1:
-        return given
-    if given.draws == 1:
+    null = replace(sequences, draws=draws) if isinstance(sequences, Genomic) else Genomic(of=sequences, draws=draws)
+    if len(set(null.parent_names)) > 1:
+        return null
+    if null.draws == 1:
         raise DesignError("one sequence and draws=1: an error needs two shuffles of it or more; give draws=10")
     if fixed_control and isinstance(rope, str) and rope.strip().endswith("sd"):
         raise DesignError(
             f"one sequence: its own outcome is one number, so that rope={quoted(rope)} of its sd has no width; give "
             "the effects that are too small to matter, rope=(-0.1, 0.1)"
         )
-    return given
+    return null
 
 
 def tile_analysis(null: Genomic, rope: Rope) -> Analysis:
-    """Return the analysis: sequences are a sample of a population; one alone is that one, over its shuffles.
+    """Return the analysis of a tile experiment.
 
-    Verdicts are tests: a tile is a place of its own beside a promoter, and no draw from many like it.
+    Several sequences are a sample of a population; a single one is the target itself, over its shuffles. Verdicts are
+    tests: tiles differ by their place beside a promoter and are not exchangeable.
 
     Examples
     --------
@@ -84,7 +86,7 @@ def tile_analysis(null: Genomic, rope: Rope) -> Analysis:
 
 
 def population_text(null: Genomic) -> str:
-    """Return what the effects are of, for a sentence.
+    """Return the target population of the effects, as the end of a sentence.
 
     Examples
     --------
@@ -99,16 +101,16 @@ def population_text(null: Genomic) -> str:
     return f"over sequences like these {n:,}, {null.draws:,} draws of each"
 
 
-def sentence_for_each_task(found: Found, say: Callable[[xr.Dataset], str]) -> Finding:
-    """Return a sentence for each task (and predictor): what `say` says of its decisions, and of what sequences."""
+def sentence_for_each_task(found: Found, text: Callable[[xr.Dataset], str]) -> Finding:
+    """Return a sentence for each task (and predictor): the text of its decisions and the target population."""
     null = found.experiment.null
     assert isinstance(null, Genomic)
-    said = (f"{start}: {say(rows)}, {population_text(null)}." for start, rows in rows_by_task(found.steps.decisions))
-    return Finding(sentences=tuple(said))
+    rows = rows_by_task(found.steps.decisions)
+    return Finding(sentences=tuple(f"{start}: {text(table)}, {population_text(null)}." for start, table in rows))
 
 
 def span_name(span: Span) -> str:
-    """Return the name of a span.
+    """Return the name of a span, "start-stop".
 
     Examples
     --------
@@ -124,7 +126,7 @@ def as_span_inside(value: Any, name: str, length: int) -> Span:
     Raises
     ------
     DesignError
-        If it is none, leaves the sequence, or is the whole of it.
+        If it is not a span, leaves the sequence, or is the whole sequence.
 
     Examples
     --------
@@ -145,12 +147,12 @@ def as_span_inside(value: Any, name: str, length: int) -> Span:
 
 
 def as_spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> tuple[Span, ...]:
-    """Return different spans of the sequence that do not overlap, in the order given.
+    """Return non-overlapping spans of the sequence, in the given order.
 
     Raises
     ------
     DesignError
-        If they are not, or too few; the message names the setting and the pair.
+        If a span is invalid, two overlap, or there are too few; the message names the setting and the spans.
 
     Examples
     --------
@@ -168,12 +170,12 @@ def as_spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> t
 
 
 def as_protected_spans(tss: Any, length: int, spans: Sequence[Span], name: str = "tiles") -> tuple[Span, ...]:
-    """Return the protected span as a tuple of one, or none; no span may reach into it.
+    """Return the protected span as a tuple of one (or empty), checked against overlap with the other spans.
 
     Raises
     ------
     DesignError
-        If it is not in the sequence, or a span overlaps it.
+        If it leaves the sequence, or a span overlaps it.
 
     Examples
     --------
@@ -182,10 +184,10 @@ def as_protected_spans(tss: Any, length: int, spans: Sequence[Span], name: str =
     """
     if tss is None:
         return ()
-    kept = as_span_inside(tss, "tss", length)
+    promoter = as_span_inside(tss, "tss", length)
     for span in spans:
-        _check_disjoint(span, kept, f"{name}: {span_name(span)} and the protected tss={span_name(kept)}")
-    return (kept,)
+        _check_disjoint(span, promoter, f"{name}: {span_name(span)} and the protected tss={span_name(promoter)}")
+    return (promoter,)
 
 
 def _check_disjoint(first: Span, second: Span, what: str) -> None:
@@ -196,20 +198,20 @@ def _check_disjoint(first: Span, second: Span, what: str) -> None:
 def as_tiles_and_protected(
     length: int, *, tile_width: int | None, tiles: Any, tss: Any
 ) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-    """Return the tiles, and the protected span as a tuple of one or none.
+    """Return the tiles, and the protected span as a tuple of one (or empty).
 
     Parameters
     ----------
     length
-        Of the sequences.
+        Length of the sequences.
     tile_width
-        Width of tiles that fill the sequence, or what is before and behind the protected span; where `tiles` is None.
-        Where it does not divide that, the last tile is shorter, or longer by a rest of 1 to 3 bases. None: 5,000 as
-        published, or an eighth of the sequence where that has not two such tiles.
+        Width of adjacent tiles that fill the sequence on both sides of the protected span, where `tiles` is None. The
+        last tile is shorter where the width does not divide the length; a rest of 1 to 3 bases joins the tile before
+        it. None: 5,000 as published, or an eighth of a sequence that is shorter than two such tiles.
     tiles
-        The tiles themselves, (start, stop) each.
+        The tiles, (start, stop) each.
     tss
-        The span that is never touched.
+        The span that no arm changes.
 
     Raises
     ------
@@ -228,18 +230,18 @@ def as_tiles_and_protected(
     if tiles is not None:
         spans = as_spans_inside(tiles, "tiles", length)
         return spans, as_protected_spans(tss, length, spans)
-    kept = as_protected_spans(tss, length, ())
+    promoter = as_protected_spans(tss, length, ())
     published = _WIDTH if length >= 2 * _WIDTH else max(length // 8, 1)
     width = published if tile_width is None else positive_int(tile_width, "tile_width")
     if width >= length:
         raise DesignError(f"tile_width={width:,} is the whole sequence of {length:,} bp or more; give a narrower tile")
-    pieces = [(0, length)] if not kept else [(0, kept[0][0]), (kept[0][1], length)]
-    spans = tuple(span for start, stop in pieces for span in _side_by_side(start, stop, width))
-    return spans, kept
+    pieces = [(0, length)] if not promoter else [(0, promoter[0][0]), (promoter[0][1], length)]
+    spans = tuple(span for start, stop in pieces for span in _adjacent_tiles(start, stop, width))
+    return spans, promoter
 
 
-def _side_by_side(start: int, stop: int, width: int) -> list[Span]:
-    """Return tiles of a piece; a rest too short to be shuffled belongs to the tile before it."""
+def _adjacent_tiles(start: int, stop: int, width: int) -> list[Span]:
+    """Return tiles that fill a span; a rest too short to shuffle joins the tile before it."""
     starts = list(range(start, stop, width))
     if len(starts) > 1 and stop - starts[-1] < _SHUFFLED:
         starts.pop()
@@ -247,7 +249,7 @@ def _side_by_side(start: int, stop: int, width: int) -> list[Span]:
 
 
 def cut_into_blocks(length: int, spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Return the sequence cut at every end of the spans, which do not overlap.
+    """Return the blocks between all ends of non-overlapping spans.
 
     Examples
     --------
@@ -259,9 +261,9 @@ def cut_into_blocks(length: int, spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def shuffle_spans(spans: Iterable[Span], k: int) -> Intervention:
-    """Return the intervention that shuffles each span within itself, keeping its k-let counts.
+    """Return the intervention that shuffles each span within itself, preserving its k-let counts.
 
-    A span shorter than k is shuffled with the k that it has room for.
+    A span shorter than k is shuffled with k equal to its width.
 
     Raises
     ------
@@ -275,14 +277,14 @@ def shuffle_spans(spans: Iterable[Span], k: int) -> Intervention:
     """
     if positive_int(k, "k") > 10:
         raise DesignError(f"k={k} must be a whole number from 1 to 10")
-    done: Intervention = Untreated()
+    shuffles: Intervention = Untreated()
     for start, stop in spans:
-        done = done + Scramble((start, stop), k=min(k, stop - start))
-    return done
+        shuffles = shuffles + Scramble((start, stop), k=min(k, stop - start))
+    return shuffles
 
 
 def check_shufflable(spans: Iterable[Span], k: int) -> None:
-    """Raise DesignError where a span is so short that hardly any shuffle with its k-let counts is another sequence.
+    """Raise DesignError where a span is too short to be changed by a shuffle that preserves its k-let counts.
 
     Examples
     --------
@@ -301,7 +303,7 @@ def check_shufflable(spans: Iterable[Span], k: int) -> None:
 
 
 def span_coordinates(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
-    """Return the coordinates ``start``, ``stop`` and ``centre`` of contrasts that are named after their span.
+    """Return coordinates ``start``, ``stop`` and ``centre`` of contrasts named after their spans.
 
     Examples
     --------
@@ -317,14 +319,14 @@ def span_coordinates(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
 
 
 def check_task(predictor: object, task: str | None) -> None:
-    """Refuse, before it is asked anything, what is no predictor, and a task that one that says its tasks has not.
+    """Check, before the first prediction, that this is a predictor and has the task.
 
     Raises
     ------
     PredictorError
-        If it is no predictor.
+        If it is not a predictor.
     DesignError
-        If it has no such task.
+        If the predictor names its tasks and has no such task.
 
     Examples
     --------
@@ -341,18 +343,18 @@ def check_task(predictor: object, task: str | None) -> None:
         )
     try:
         tasks = predictor.tasks
-    except PredictorError:  # known with the first answer
+    except PredictorError:  # the tasks are known after the first prediction
         return
     as_task(tasks, task)
 
 
 def as_task(tasks: Iterable[Any], task: str | None) -> str:
-    """Return the task that a search follows: the one named, or the only one.
+    """Return the task to search: the named one, or the only one.
 
     Raises
     ------
     DesignError
-        If it is none of the tasks, or there are several and none is named.
+        If there is no such task, or there are several and none is named.
 
     Examples
     --------
@@ -372,20 +374,20 @@ Strand = Literal["+", "-"]
 
 @dataclass(frozen=True)
 class TileContext:
-    """What all arms share: the sequence cut into blocks at every place, so that they shuffle the same blocks.
+    """The context of copies of a tile: the sequence cut at every place, so that all arms shuffle the same blocks.
 
     Attributes
     ----------
     length
-        Of the sequences.
+        Length of the sequences.
     tile
-        What is copied, from each sequence's own bases.
+        The span that is copied, from each sequence's own bases.
     tss
-        What is never shuffled.
+        The span that is never shuffled.
     at
-        Places, clear of each other and of `tss`; the tile's own may be among them.
+        Starts of the copies, which overlap neither each other nor `tss`; the tile's own start may be among them.
     k
-        k-let counts that shuffles keep.
+        Length of the k-lets whose counts shuffles preserve.
     """
 
     length: int
@@ -396,7 +398,7 @@ class TileContext:
 
     @property
     def width(self) -> int:
-        """Bases of the tile."""
+        """Width of the tile."""
         return self.tile[1] - self.tile[0]
 
     @cached_property
@@ -408,21 +410,21 @@ class TileContext:
         return at, at + self.width
 
     def distance(self, at: int) -> float:
-        """Return the distance from the middle of a copy to that of the promoter, in bases."""
+        """Return the distance between the centres of a copy and the promoter, in bases."""
         return abs(sum(self.place(at)) - sum(self.tss)) / 2
 
     def with_copies(self, strands: Mapping[int, Strand]) -> Intervention:
-        """Return the intervention that leaves copies at these places, on their strands, and shuffles all the rest."""
-        done: Intervention = Untreated()
+        """Return the intervention that copies the tile to these places, on their strands, and shuffles the rest."""
+        copies: Intervention = Untreated()
         for at, strand in strands.items():
             if at != self.tile[0]:
-                done = done + Copy(self.tile, at=at, strand=strand)
+                copies = copies + Copy(self.tile, at=at, strand=strand)
         kept = {self.tss, *map(self.place, strands)}
-        return done + shuffle_spans([block for block in self._blocks if block not in kept], self.k)
+        return copies + shuffle_spans([block for block in self._blocks if block not in kept], self.k)
 
 
 def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> TileContext:
-    """Return the context for copies of a tile at given places.
+    """Return the shuffled context for copies of a tile at given places.
 
     Raises
     ------
@@ -431,8 +433,8 @@ def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Tile
 
     Examples
     --------
-    >>> made = tile_context(Genomic(of=["ACGT" * 25]), tile=(0, 10), at=[20, 60], tss=(40, 50), k=2)
-    >>> made.distance(20), str(made.with_copies({20: "-"}))[:40]
+    >>> context = tile_context(Genomic(of=["ACGT" * 25]), tile=(0, 10), at=[20, 60], tss=(40, 50), k=2)
+    >>> context.distance(20), str(context.with_copies({20: "-"}))[:40]
     (20.0, 'do(x[20:30] = rc(x[0:10]), x[0:10] ~ scr')
     """
     own = as_span_inside(tile, "tile", null.length)
@@ -448,5 +450,5 @@ def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Tile
                 f"at: a copy of {width} bp at {second[0]} overlaps {span_name(first)} (another copy, or tile="
                 f"{span_name(own)} itself); keep places {width} bp or more apart, so that all arms share their context"
             )
-    (kept,) = as_protected_spans(tss, null.length, apart, "tile and copies")
-    return TileContext(null.length, own, kept, listed, k)
+    (promoter,) = as_protected_spans(tss, null.length, apart, "tile and copies")
+    return TileContext(null.length, own, promoter, listed, k)
