@@ -1,4 +1,4 @@
-"""One question over many predictors or tasks: for how many of them is there an effect."""
+"""One contrast over many predictors or tasks, and the share of them with an effect."""
 
 from __future__ import annotations
 
@@ -32,40 +32,39 @@ def across_predictors(
 ) -> xr.Dataset:
     """Estimate one contrast in many predictors or tasks, as estimates whose contrasts are the predictors.
 
-    They are then ready for the ordinary verbs: ``cg.infer`` draws them towards each other, ``cg.decide(...,
-    error="bayes_fdr")`` bounds the false discoveries among them, and `share_of_predictors` counts. Predictors that
-    answered the same units share errors, and their covariance comes with the estimates; predictors that answered
-    units of their own are independent.
+    Use the ordinary verbs on the result: ``cg.infer`` shrinks the predictors towards each other, ``cg.decide(...,
+    error="bayes_fdr")`` controls the false discoveries among them, and `share_of_predictors` counts them. The estimates
+    of predictors that were run on the same units come with their covariance; those on separate units are independent.
 
     Parameters
     ----------
     outcomes
-        Outcomes of an ensemble, whose dim ``model`` has the predictors, or of one predictor with many tasks; or
-        predictor -> outcomes of the same experiment, or a list of them (``"predictor 0"``, ``"predictor 1"``, ...).
-        All are on one scale, in one ``rng=`` each or one ``rng=`` for all.
+        Outcomes of an ensemble (predictors on the dim ``model``) or of one predictor with many tasks; or predictor ->
+        outcomes of the same experiment, or a list of them (``"predictor 0"``, ``"predictor 1"``, ...). All are on one
+        scale, with one ``rng=`` for all or a separate one for each.
     contrast
         Name of the contrast, one that the experiment names.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers take the predictors, one each at a time: the estimates
-        are the same, bit for bit on equal hardware, for any number of workers. None: this process. (Outcomes travel
-        to the workers: some tens of predictors, or large outcomes, are worth it.)
+        Client of a Dask cluster (`distributed.Client`) whose workers take one predictor each at a time; None: this
+        process. Estimates do not depend on the number of workers (bit for bit on equal hardware). Outcomes are sent to
+        the workers, which pays for some tens of predictors or large outcomes.
 
     Returns
     -------
     Dataset
         ``ace, se, df, p, ... (contrast, task)`` as `causalgia.estimate` gives them, with the predictors on contrast
-        (named ``"predictor: task"`` where a predictor has several tasks) and the contrast as the one task. A predictor
-        whose effect was the same in every unit is ``exact``, of se 0.
+        (named ``"predictor: task"`` where a predictor has several tasks) and the contrast as the only task. A predictor
+        with the same effect in every unit is ``exact``, with se 0.
 
     Raises
     ------
     OutcomesError
-        If predictors answered different experiments (null model, arms) or are on different scales, some share units
-        and others do not, or there are fewer than two.
+        If predictors were run on different experiments (null model, arms) or are on different scales, some but not all
+        share units, or there are fewer than two.
     ContrastError
         If a predictor's outcomes lack the contrast.
     ClusterError
-        If the cluster has no workers, loses them, or keeps silent for longer than the time limit.
+        If the cluster has no workers, loses them, or does not respond within the time limit.
 
     References
     ----------
@@ -87,55 +86,56 @@ def across_predictors(
         raise OutcomesError("there is no predictor; give the outcomes of two or more")
     _check_experiments(tables)
     _check_scales(tables)
-    alike = _share_units(tables)
+    same_units = _share_units(tables)
     loaded = ((name, table if client is None else table.compute()) for name, table in tables.items())
     names = [name or "the outcomes" for name in tables]
-    work = partial(_contrast_of_predictor if alike else _estimate_predictor, asked=contrast)
+    work = partial(_contrast_of_predictor if same_units else _estimate_predictor, chosen=contrast)
     parts = mapped(work, loaded, what="the contrast", names=names, client=client)
     if sum(part.sizes["contrast"] for part in parts) < 2:
         raise OutcomesError("there is one predictor with one task, and nothing to compare it with; give two or more")
-    return _estimate_jointly(parts) if alike else _combine_independent(parts)
+    return _estimate_jointly(parts) if same_units else _combine_independent(parts)
 
 
 def share_of_predictors(
     found: Any, *, rope: Rope, level: float = 0.95, ci_prob: float = 0.95, rng: RNG | None = None
 ) -> xr.Dataset:
-    """Say for what share of the predictors the effect is beyond the region of practical equivalence.
+    """Estimate the share of predictors whose effect lies beyond the region of practical equivalence.
 
-    The estimand is the share among these predictors, ``mean_k 1{delta_k outside the ROPE}``; its posterior is that of
-    the share in every joint draw, so its interval knows of which predictors one cannot be sure. It leans on the law
-    of effects: where that is right the interval covers as it says (simulated, 100 and 244 predictors), and where half
-    of them have one and the same effect the mixture's is off by some .03. `claimed` leans on it less.
+    The estimand is the share among these predictors, ``mean_k 1{delta_k outside the ROPE}``; its posterior is the share
+    in each joint draw, so that its interval includes the uncertainty about single predictors. It depends on the assumed
+    distribution of effects: if that is right, the interval has nominal coverage (simulated, 100 and 244 predictors); if
+    half of the predictors have the same effect, the share by the mixture is off by some .03. `claimed` depends on it
+    less.
 
-    A predictor whose effect was the same in every unit (a constant output, a site that it does not read) has no error
-    to draw and no place in a posterior, and yet it is one of the predictors: given estimates, it counts as it stands.
+    A predictor with the same effect in every unit (a constant output, or a site that it ignores) has no error and no
+    posterior; given estimates, it is counted by its exact effect.
 
     Parameters
     ----------
     found
-        From `across_predictors`; or, with a law or prior of one's own, ``cg.infer(across_predictors(...), rng=)``,
-        which takes only predictors whose effect varies.
+        From `across_predictors`; or, with another law or prior, ``cg.infer(across_predictors(...), rng=)``, which takes
+        only predictors whose effect varies.
     rope
-        Region of practical equivalence, as `causalgia.decide` takes it. In sd of the control arm it is a point for a
+        Region of practical equivalence, as in `causalgia.decide`. In sd of the control arm, it is a point for a
         predictor whose control arm does not vary.
     level
-        1 minus the false-discovery rate among the predictors that are claimed.
+        1 minus the false discovery rate among the claimed predictors.
     ci_prob
         Probability of the interval.
     rng
-        Seed, Generator or SeedSequence for the draws, where estimates are given.
+        Seed, Generator or SeedSequence for posterior draws, where `found` are estimates.
 
     Returns
     -------
     Dataset
         On (side, task), side ``"above"``, ``"below"``, ``"either"``: ``share`` (posterior mean), ``lower, upper``, and
-        ``claimed``, the share of predictors whose verdict says so with the mean error of all these at most
-        ``1 - level``. All are shares of attrs["n_predictors"], attrs["n_exact"] of which count as they stand.
+        ``claimed``, the share of predictors with that verdict at a false discovery rate of at most ``1 - level``. All
+        are shares of attrs["n_predictors"], of which attrs["n_exact"] are exact.
 
     Raises
     ------
     DecisionError
-        As `causalgia.decide`; or if the ROPE is 0, beyond which every effect lies, or estimates come without `rng`.
+        As `causalgia.decide`; or if the ROPE is 0, or `rng` is missing for estimates.
 
     References
     ----------
@@ -173,7 +173,7 @@ def share_of_predictors(
 
 
 def _decide_predictors(found: Any, rope: Rope, level: float, rng: RNG | None) -> list[tuple[xr.DataArray, xr.Dataset]]:
-    """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that vary, and of the exact ones."""
+    """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that vary and of the exact ones."""
     import xarray as xr
 
     from causalgia.estimation import as_estimates
@@ -190,7 +190,7 @@ def _decide_predictors(found: Any, rope: Rope, level: float, rng: RNG | None) ->
 
 
 def _exact_contrasts(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which contrasts are the same in every unit, (contrast,)."""
+    """Return whether each contrast is the same in every unit, (contrast,)."""
     if "se" not in estimates:
         return np.zeros(estimates.sizes["contrast"], dtype=bool)
     none = estimates["se"] == 0
@@ -206,7 +206,7 @@ def _decide_posterior(posterior: Any, rope: Rope, level: float) -> tuple[xr.Data
 
 
 def _decide_exact(estimates: xr.Dataset, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
-    """Return effects without error as one draw each; beside a control arm without spread any effect but 0 is beyond."""
+    """Return exact effects as one draw each; if the control arm has no spread, any effect but 0 is beyond the ROPE."""
     from causalgia.verdicts import decide
 
     if "control_sd" in estimates:
@@ -222,7 +222,7 @@ def _beyond_rope(ace: xr.DataArray, decisions: xr.Dataset) -> npt.NDArray[np.boo
 
 
 def _claimed_sides(decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which verdicts say so, (side, 1, contrast, task)."""
+    """Return which contrasts have a verdict on each side, (side, 1, contrast, task)."""
     verdicts = decisions["verdict"].transpose("contrast", "task").to_numpy()[None]
     return _stack_sides(verdicts == "increases", verdicts == "decreases")
 
@@ -232,14 +232,14 @@ def _stack_sides(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> 
 
 
 def _count_contrasts(parts: list[npt.NDArray[np.bool_]]) -> npt.NDArray[np.float64]:
-    """Return how many contrasts of all parts are so in each draw, (side, sample, task)."""
+    """Return the number of true entries over the contrasts of all parts, (side, sample, task)."""
     return np.asarray(sum(part.sum(axis=2, dtype=np.float64) for part in parts))
 
 
 def _outcomes_by_predictor(
     outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr.Dataset,
 ) -> dict[str, xr.Dataset]:
-    """Return the outcomes of each predictor by name, the members of ensembles apart."""
+    """Return the outcomes of each predictor by name, with ensembles split into their members."""
     tables: dict[str, xr.Dataset] = {}
     for name, table in _named_outcomes(outcomes).items():
         require_dataset(table, "outcomes")
@@ -268,21 +268,21 @@ def _ensemble_members(name: str, table: xr.Dataset) -> dict[str, xr.Dataset]:
     return {f"{begins}{model}": table.isel(model=k, drop=True) for k, model in enumerate(names)}
 
 
-def _contrast_of_predictor(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
-    """Return the effects of one contrast in the tasks of one predictor: its tasks as contrasts, in one task."""
+def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dataset:
+    """Return the effects of one contrast of one predictor, with its tasks as contrasts of a single task."""
     from causalgia.effects import contrast
 
     name, outcomes = named
     effects = contrast(outcomes)
     known = [str(c) for c in effects["contrast"].to_numpy()]
-    if asked not in known:
-        raise ContrastError(f"{name or 'the outcomes'}: there is no contrast {quoted(asked)}{nearest(asked, known)}")
+    if chosen not in known:
+        raise ContrastError(f"{name or 'the outcomes'}: there is no contrast {quoted(chosen)}{nearest(chosen, known)}")
     if "ice" not in effects:
         raise OutcomesError(f"{name or 'the outcomes'}: a parallel trial has no individual effects; run a crossover")
     tasks = [str(task) for task in effects["task"].to_numpy()]
     names = [name] if name and len(tasks) == 1 else [f"{name}: {task}" if name else task for task in tasks]
-    one = effects.drop_dims("arm").sel(contrast=asked, drop=True).rename(task="contrast")
-    turned = one.assign_coords(contrast=names).expand_dims(task=[asked]).transpose("unit", "contrast", "task")
+    one = effects.drop_dims("arm").sel(contrast=chosen, drop=True).rename(task="contrast")
+    turned = one.assign_coords(contrast=names).expand_dims(task=[chosen]).transpose("unit", "contrast", "task")
     turned.attrs = {key: effects.attrs[key] for key in _COPIED_ATTRS if key in effects.attrs}
     return validate(annotate(turned), "effects")
 
@@ -291,7 +291,7 @@ _COPIED_ATTRS = ("assignment", "scale", "contrast_scale", "transform", "null", "
 
 
 def _check_experiments(tables: Mapping[str, xr.Dataset]) -> None:
-    """Raise OutcomesError where predictors did not answer one experiment: another null model, or other arms."""
+    """Raise OutcomesError if predictors were run on different experiments (null models or arms)."""
     (name, first), *others = tables.items()
     for other, table in others:
         if apart := _experiment_difference(first, table):
@@ -302,7 +302,7 @@ def _check_experiments(tables: Mapping[str, xr.Dataset]) -> None:
 
 
 def _experiment_difference(one: xr.Dataset, other: xr.Dataset) -> str:
-    """Return in what two experiments differ, and nothing where they are one."""
+    """Return the difference of two experiments, as text; empty where they are the same."""
     null, other_null = (str(table.attrs.get("null", "")) for table in (one, other))
     if null != other_null:
         return f"their null models: {null or 'not known'}; {other_null or 'not known'}"
@@ -329,13 +329,13 @@ def _check_scales(tables: Mapping[str, xr.Dataset]) -> None:
 
 
 def _same_units(one: xr.Dataset, other: xr.Dataset) -> bool:
-    """Whether two predictors answered the same units: their labels, parents and shares of G and C say so."""
+    """Whether two predictors have the same units, by their labels, parents and GC contents."""
     known = [name for name in ("unit", "parent", "gc") if name in one.coords and name in other.coords]
     return all(np.array_equal(one[name].to_numpy(), other[name].to_numpy()) for name in known)
 
 
 def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
-    """Whether all predictors answered the same units; raise OutcomesError where some did and others did not."""
+    """Whether all predictors have the same units; raise OutcomesError if only some do."""
     first, *others = tables.values()
     same = [_same_units(first, table) for table in others]
     if all(same):
@@ -350,21 +350,21 @@ def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
 
 
 def _estimate_jointly(parts: list[xr.Dataset]) -> xr.Dataset:
-    """Estimate predictors that answered the same units, with the covariance of their estimates."""
+    """Estimate predictors with the same units jointly, with the covariance of their estimates."""
     from causalgia.estimation import estimate
 
     return estimate(_concatenate_predictors(parts))
 
 
-def _estimate_predictor(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
+def _estimate_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dataset:
     """Return the estimates of one contrast in the tasks of one predictor."""
     from causalgia.estimation import estimate
 
-    return estimate(_contrast_of_predictor(named, asked))
+    return estimate(_contrast_of_predictor(named, chosen))
 
 
 def _combine_independent(estimates: list[xr.Dataset]) -> xr.Dataset:
-    """Return the estimates of predictors that answered units of their own: their errors are independent."""
+    """Combine the estimates of predictors with separate units, whose errors are independent."""
     from scipy.linalg import block_diag
 
     from causalgia.estimation import covariance

@@ -1,4 +1,4 @@
-"""A bias for composition: what letters do by themselves, what a site does, and whether the one changes the other."""
+"""Composition bias: the effect of letters such as GC, of a site, and their interaction."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def composition_bias(
 ) -> Experiment:
     """Return the experiment that asks whether GC, or any composition, moves the outcome, and changes a site's effect.
 
-    A full 2 x 2 on the same backgrounds: neither, the letters, the word, both. Three contrasts, each by itself:
-    ``bias``, the letters without the word; ``word``, the word without the letters; and their ``interaction``, by how
-    much the letters change the effect of the word. With several places there is a 2 x 2 for each, ``bias at 34`` and
-    ``interaction at 34``, and the first place is compared with every other one, ``bias at 34 - at 2``: a bias of one
-    end, and not of GC anywhere.
+    A full 2 x 2 factorial on the same backgrounds: neither, the letters, the word, both. Contrasts: ``bias``, the
+    letters without the word; ``word``, the word without the letters; and ``interaction``, the change of the word's
+    effect by the letters. With several places there is a factorial for each, ``bias at 34`` and ``interaction at 34``,
+    and the first place is compared with every other one, ``bias at 34 - at 2``, which tells a bias at one end from a
+    bias for GC anywhere.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     bias
-        The letters, as a word; IUPAC letters draw for each unit (``"SSSSSS"``: G or C).
+        The letters, as a word; IUPAC letters are drawn for each unit (``"SSSSSS"``: G or C).
     at
         0-based start of the letters, or several; None: one base before the end of the background (of 41 bases 34, as
         published, beside 2).
@@ -137,10 +137,10 @@ def _bias_sentence(rows: xr.Dataset) -> str:
     names = [str(name) for name in rows["contrast"].to_numpy()]
     alone = [name for name in names if name != WORD and rows["written"].sel(contrast=name).item()]
     between = [name for name in names if " - at " in name]
-    said = [_placed_effect_text(rows, name) for name in (*alone, WORD)]
-    said += [f"{_interaction_name(name)} {_verdict_text(rows, _interaction_name(name))}" for name in alone]
-    said += [f"{name} {_verdict_text(rows, name)}" for name in between]
-    return f"{'; '.join(said)}."
+    parts = [_placed_effect_text(rows, name) for name in (*alone, WORD)]
+    parts += [f"{_interaction_name(name)} {_verdict_text(rows, _interaction_name(name))}" for name in alone]
+    parts += [f"{name} {_verdict_text(rows, name)}" for name in between]
+    return f"{'; '.join(parts)}."
 
 
 def _placed_effect_text(rows: xr.Dataset, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Copies of a site: do they add up, or saturate."""
+"""Copies of a site: additive, saturating or synergistic."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.exact_weights import rise_weights
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.figures import profile_along
 from causalgia.experiments.kit.settings import as_null_model, as_positions, as_site, centered_starts
 from causalgia.experiments.kit.unplanned_sites import further_sites_in_words
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
 CONTROL, RISE, CURVATURE, EXCESS = "untreated", "rise", "curvature", "excess over single sites"
 PUBLISHED = (4, 12, 20)
-"""0-based starts of Koo et al.: the letters between two UGCAUG complete a third in one background of 16."""
-LEAST_GAP = 4  # bases between neighbours; with fewer, two sites and the letters between them read a third more often
+"""0-based starts of Koo et al.; the letters between two UGCAUG complete a third in one background of 16."""
+LEAST_GAP = 4  # bases between neighbours; a smaller gap makes unintended third sites more frequent
 UNCLEAR = "not clearly additive or otherwise"
 _COPIES = 3
 
@@ -40,26 +39,25 @@ def copies(
     """Return the experiment that asks whether copies of a site add up, saturate or help each other.
 
     Arms have the site at the first place, at the first two, and so on, on the same backgrounds. Contrasts: each number
-    of copies against none; the ``rise``, how far the least-squares line through 0, 1, ..., n copies rises from none to
-    all of them; the ``curvature``, the effect of all n copies minus n times that of the first one,
-    ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0: additive in number; of the sign of the rise: more than additive; of the other:
-    saturating); and, since places may differ, the ``excess over single sites`` of all copies over the sum of the same
-    sites alone (0: additive, whatever the places are worth). All three are effects over the whole range of copies, in
-    units of the outcome, and are compared with the region as they are.
+    of copies against none; the ``rise`` of the least-squares line through 0, 1, ..., n copies, from none to all; the
+    ``curvature``, the effect of all n copies minus n times that of the first, ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0:
+    additive in number; of the sign of the rise: more than additive; of the opposite sign: saturating); and the ``excess
+    over single sites``, all copies minus the sum of the same sites alone (0: additive, even where the effect depends on
+    the place). The last three are effects over the whole range of copies and are compared with the ROPE as they are.
 
-    Sites so near that the bases between them can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one background of
-    16) have an excess by that; where it happens in more than 1 % of backgrounds, the answer says in how many. The
-    default places are 4 bases apart, where two sites make a third no more often than each does by itself.
+    Sites so close that the bases between them can complete a further one (UGCAUG 8 apart: ``UG CA UG`` in one
+    background of 16) have an excess for that reason; the answer gives its frequency if above 1 % of backgrounds. The
+    default gap of 4 bases makes a third site no more likely than elsewhere.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word
-        The site: a word of IUPAC letters, a motif, or what `causalgia.motif` makes one of.
+        The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif` accepts).
     at
-        0-based starts, in the order in which copies are added; two or more. None: three copies about the centre of the
-        background, 4 bases between neighbours. ``"published"``: 4, 12 and 20.
+        0-based starts of two or more copies, in the order in which they are added. None: three copies about the centre
+        of the background, 4 bases between neighbours. ``"published"``: 4, 12 and 20.
     n_units
         Backgrounds.
     rope
@@ -136,7 +134,7 @@ def _single_site_arms(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
 
 
 def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[str, float]]:
-    """Return the contrasts of arms with 1, 2, ... copies at the first places, and of arms with one copy elsewhere.
+    """Return the contrasts of arms with 1, 2, ... copies and of arms with a single copy at each further place.
 
     Examples
     --------
@@ -153,12 +151,12 @@ def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[s
 
 
 def read_copies(found: Found) -> Finding:
-    """Say whether copies are additive or saturate: the verdicts on curvature and excess, and the rise."""
+    """Return sentences on whether copies are additive: the verdicts on curvature and excess, and the rise."""
     n = max(found.experiment.labels["copies"].values())
-    said = [
+    sentences = [
         f"{task}: 1 to {n} copies are {_copies_sentence(rows, n)}" for task, rows in rows_by_task(found.steps.decisions)
     ]
-    return Finding(sentences=tuple(said))
+    return Finding(sentences=tuple(sentences))
 
 
 def _copies_sentence(rows: xr.Dataset, n: int) -> str:
@@ -171,10 +169,10 @@ def _copies_sentence(rows: xr.Dataset, n: int) -> str:
 
 
 def _number_or_place_text(rows: xr.Dataset, n: int) -> str:
-    """Say how all copies compare with n times the first, and whether number or place does it.
+    """Compare all copies with n times the first, and ascribe a departure to number or to place.
 
-    The first site may be worth less or more than the others. A departure is ascribed to number where the sum of the
-    same sites alone, which takes the places into account, is departed from alike.
+    The first site may have another effect than the others. A departure is ascribed to number if copies also depart,
+    in the same way, from the sum of the same sites alone.
     """
     rise, curvature, excess = (rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS))
     size = f"{effect_in_words(curvature)} beyond {n} times the first"
@@ -189,7 +187,7 @@ def _number_or_place_text(rows: xr.Dataset, n: int) -> str:
 
 
 def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
-    """Return what a departure from adding up means, by its verdict and by whether copies raise or lower the outcome.
+    """Name a departure from additivity, given its verdict and the direction of the effect of copies.
 
     Examples
     --------
@@ -207,7 +205,7 @@ def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
 
 
 def _read_site_copies(found: Found) -> Finding:
-    """Say in how many backgrounds the copies make a further one, too."""
+    """Return the sentences on copies, and those on unintended further sites."""
     every = copies_in_words(max(found.experiment.labels["copies"].values()))
     key = derive(found.key, "further sites")
     further = further_sites_in_words(found.experiment, every, of="the curvature and the excess", key=key)

@@ -1,4 +1,4 @@
-"""Dose response: words of a motif from weak to strong, in one copy and in several."""
+"""Dose response: words of a motif from weak to strong, in one and in several copies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from causalgia.checks import positive_int, shown
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError
 from causalgia.experiments._copies import LEAST_GAP, departure
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.figures import mean_over_models
 from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.settings import as_null_model, as_positions, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
@@ -36,7 +35,7 @@ _KD = {"UGCAUG": 0.83, "AGCAUG": 4.8, "CGCAUG": 6.1, "UGUAUG": 280.0, "UACAUG": 
 
 
 def _motif_from_affinities(name: str, best: str, dissociation: Mapping[str, float]) -> Motif:
-    """Return the motif whose probabilities go as 1 / K_D of each single change; the weakest where none was measured."""
+    """Return the motif with probabilities proportional to 1 / K_D of each single change (unmeasured: the weakest)."""
     weakest = max(dissociation.values())
     changed = [[best[:i] + base + best[i + 1 :] for base in "ACGU"] for i in range(len(best))]
     return Motif.from_counts(name, [[1 / dissociation.get(word, weakest) for word in words] for words in changed])
@@ -58,34 +57,34 @@ def dose_response(
 ) -> Experiment:
     """Return the experiment that asks how the outcome depends on a site's strength, alone and in several copies.
 
-    Words of a motif in even steps of score (`strength_ladder`), each in every number of copies, and each alone at every
-    place, on the same backgrounds. Trends are judged over the range that was tested, as effects on the outcome, never
-    for one bit or one copy. Contrasts:
+    Words of a motif in even steps of score (`strength_ladder`) are embedded in every number of copies, and each alone
+    at every place, on the same backgrounds. Trends are effects over the whole tested range, not slopes for one bit or
+    one copy. Contrasts:
 
     - each word in each number of copies against none;
-    - for each number of copies ``"weak to strong"``, how far the least-squares line through the words' outcomes rises
-      from the least score to the largest;
-    - for each word ``"none to all copies"``, how far the line through 0 and the numbers of copies rises;
-    - ``"strength x copies"``, by how much ``"weak to strong"`` grows from the least number of copies to the largest;
-    - for each word ``"excess over single sites"``, of n copies, the largest number: ``Y(n copies) - sum of Y(one, at
-      each of their places) + (n - 1) Y(none)``, which is 0 where copies add, whatever their places are worth;
-    - ``"rise of the excess"``, how far the line through these rises from the weakest word to the strongest.
+    - for each number of copies ``"weak to strong"``, the rise of the least-squares line through the words' outcomes
+      from the lowest score to the highest;
+    - for each word ``"none to all copies"``, the rise of the line through 0 and the numbers of copies;
+    - ``"strength x copies"``, the change of ``"weak to strong"`` from the smallest number of copies to the largest;
+    - for each word ``"excess over single sites"`` of the largest number n of copies: ``Y(n copies) - sum of Y(one, at
+      each of their places) + (n - 1) Y(none)``, which is 0 for additive copies even where the effect depends on place;
+    - ``"rise of the excess"``, the rise of the line through these from the weakest word to the strongest.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     motif
-        What `causalgia.motif` takes: a name, a file, a table; None: RBFOX1's, of its affinities. The words of a plain
-        word are a mismatch of 8.6 bits apart, so it needs few steps, or another `weakest`.
+        What `causalgia.motif` takes: a name, a file, a table; None: RBFOX1, from its affinities. A plain word gives
+        words in steps of one mismatch (8.6 bits), so it needs few steps or another `weakest`.
     n_steps
         Words, from the weakest to the consensus.
     weakest
-        Score in bits that the weakest word aims at.
+        Target score of the weakest word, in bits.
     copies
         Numbers of copies, 1 or more.
     at
-        0-based starts, in the order in which copies are added; as many as the largest number of copies, or more. None:
+        0-based starts in the order in which copies are added, at least as many as the largest number of copies. None:
         about the centre of the background, 4 bases between neighbours.
     n_units
         Backgrounds.
@@ -96,16 +95,16 @@ def dose_response(
     -------
     Experiment
         Arms ``"untreated"``, ``"UGCAUG x 2"`` and ``"UGCAUG at 17"`` (each place but the first, which is that of one
-        copy), with levels ``score`` (bits) and ``copies``; these are coordinates of the contrasts of a number of
-        copies. Finding ``line`` (three words or more): ``share (copies, task)``, how much of the
-        differences between the words' effects a straight line in bits takes, from 0 to 1.
+        copy), with levels ``score`` (bits) and ``copies``, which are coordinates of the contrasts of a number of
+        copies. Finding ``line`` (three words or more): ``share (copies, task)``, the share of the variation between
+        words that a straight line in bits explains.
 
     Raises
     ------
     DesignError
         If there are too few places for the copies, sites overlap, or one leaves the sequence.
     SequenceError
-        If nothing has the motif's name, or no words of it lie near the steps.
+        If there is no motif of that name, or no words near the steps of score.
 
     References
     ----------
@@ -197,23 +196,23 @@ def _dose_contrasts(ladder: Mapping[str, float], numbers: tuple[int, ...], place
 
 
 def _excess_over_singles(word: str, numbers: tuple[int, ...], places: tuple[int, ...]) -> dict[str, float]:
-    """Return all copies minus the sum of one at each of their places, plus what is there without any, n - 1 times."""
+    """Return the weights of all copies minus single copies at each place, plus n - 1 times none."""
     first = _copies_arm_name(word, 1) if 1 in numbers else _single_site_name(word, places[0])
     single = [first, *(_single_site_name(word, place) for place in places[1:])]
     return {_copies_arm_name(word, numbers[-1]): 1.0, **dict.fromkeys(single, -1.0), CONTROL: len(places) - 1.0}
 
 
 def _read_dose_response(found: Found) -> Finding:
-    said = tuple(_dose_sentence(of, rows) for of, rows in rows_by_task(found.steps.decisions))
+    sentences = tuple(_dose_sentence(of, rows) for of, rows in rows_by_task(found.steps.decisions))
     line = _linear_share(found.steps.estimates)
     if line.sizes["word"] < 3:
-        return Finding(sentences=said)
+        return Finding(sentences=sentences)
     about = [f"{of}: {_linear_share_text(rows)}" for of, rows in rows_by_task(line.rename(share="ace"))]
-    return Finding(datasets={"line": line.drop_dims("word")}, sentences=(*said, *about))
+    return Finding(datasets={"line": line.drop_dims("word")}, sentences=(*sentences, *about))
 
 
 def _linear_share(estimates: xr.Dataset) -> xr.Dataset:
-    """Return how much of the differences between words a straight line in their scores takes, (copies, ...)."""
+    """Return the share of the variation between words that a line in their scores explains, (copies, ...)."""
     import xarray as xr
 
     single = estimates.sel(contrast=np.isfinite(estimates["score"].astype(float)))
@@ -223,8 +222,8 @@ def _linear_share(estimates: xr.Dataset) -> xr.Dataset:
     ace = single["ace"].transpose("contrast", ...)
     effect = ace.to_numpy()[order].reshape(len(words), len(numbers), *ace.shape[1:])
     x, y = words - words.mean(), effect - effect.mean(axis=0)
-    taken, whole = np.tensordot(x, y, 1) ** 2 / (x @ x), np.square(y).sum(axis=0)
-    share = np.divide(taken, whole, out=np.ones_like(whole), where=whole > 0)
+    explained, total = np.tensordot(x, y, 1) ** 2 / (x @ x), np.square(y).sum(axis=0)
+    share = np.divide(explained, total, out=np.ones_like(total), where=total > 0)
     coords: dict[str, Any] = {str(dim): ace[dim] for dim in ace.dims[1:]}
     coords |= {"copies": numbers.astype(int), "word": words}
     return xr.Dataset({"share": (("copies", *ace.dims[1:]), share)}, coords)
@@ -238,13 +237,13 @@ def _linear_share_text(rows: xr.Dataset) -> str:
     return f"of the differences between words a straight line in bits takes {', '.join(shares)}."
 
 
-def _dose_sentence(of: str, rows: xr.Dataset) -> str:
+def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
     names = rows["contrast"].to_numpy().tolist()
     score = rows["score"].to_numpy().astype(float)
     low, high = np.nanmin(score), np.nanmax(score)
     rises = {name.removeprefix(_WEAK_TO_STRONG): rows.sel(contrast=name) for name in names if _WEAK_TO_STRONG in name}
     each = ", ".join(f"{_rise_text(row)} with {n} ({per_unit(row, high - low, 'a bit')})" for n, row in rises.items())
-    text = f"{of}: from the weakest word ({low:.3g} bits) to the strongest ({high:.3g} bits) the outcome {each}"
+    text = f"{begins}: from the weakest word ({low:.3g} bits) to the strongest ({high:.3g} bits) the outcome {each}"
     if CHANGE in names:
         row = rows.sel(contrast=CHANGE)
         text += f"; the most copies add {effect_in_words(row)} to that ({row['verdict'].item()})"
@@ -256,7 +255,7 @@ def _rise_text(row: xr.Dataset) -> str:
 
 
 def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
-    """Return what copies do beyond the same sites alone, of the strongest word and from the weakest on."""
+    """Return the excess over single sites of the strongest word, and its rise from the weakest."""
     strongest = [name for name in names if name.startswith(f"{EXCESS}, ")][-1:]
     if not strongest:
         return ""

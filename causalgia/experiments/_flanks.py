@@ -1,4 +1,4 @@
-"""Flanks of a site: how much of an instance's effect is its core, its flanks, or the background around it."""
+"""Flanks of a site: the effect of an instance split into core, flanks and background."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def flanks(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks how much of an instance's effect is its core, its flanks, or its background.
+    """Return the experiment that splits the effect of an instance into core, flanks and background.
 
-    The same core stands in sampled flanks, and each pair of flanks also stands alone (the core's place keeps the
-    background's bases), on the same backgrounds. For flanks f: ``"core in flanks, f"``, core and flanks minus
-    untreated; ``"flanks alone, f"``, the flanks minus untreated; and ``"core, f"``, their difference, which is the
-    core's own effect in these flanks. ``"core"`` is its mean over the flanks that were drawn.
+    The core is embedded in sampled flanks, and each pair of flanks is also embedded alone (with background bases in the
+    place of the core), on the same backgrounds. Contrasts for flanks f: ``"core in flanks, f"``, core and flanks minus
+    untreated; ``"flanks alone, f"``, flanks minus untreated; and ``"core, f"``, their difference, the effect of the
+    core in these flanks. ``"core"`` is its mean over the sampled flanks.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def flanks(
     width
         Bases of each flank.
     n_flanks
-        Pairs of flanks, three or more: uniform random bases, a fixed choice of the design, none of which makes another
-        instance of the core with it (on either strand).
+        Pairs of flanks, three or more: uniform random bases, fixed by the design, none of which creates another
+        instance of the core on either strand.
     n_units
         Backgrounds.
     rope
@@ -94,15 +94,15 @@ def flanks(
     -------
     Experiment
         Coordinates of the contrasts: ``part`` ("core in flanks", "core", "flanks alone") and ``flank``. Findings:
-        ``components (component, part, task)``, the mean square of a part's effect split into ``core`` (the square of
-        its mean), ``flank``, ``background`` and ``flank x background``: ``size`` (the root; for the core the mean
-        effect itself), its limits ``lower`` and ``upper``, and ``share`` of the mean square. The mean effect and its
-        interval are over other flanks as well as other backgrounds.
+        ``components (component, part, task)``, the mean square of the effect of each part split into ``core`` (squared
+        mean effect), ``flank``, ``background`` and ``flank x background``: ``size`` (the root; for the core the mean
+        effect), limits ``lower`` and ``upper``, and ``share`` of the mean square. The mean effect and its interval
+        generalize over flanks and backgrounds.
 
     Raises
     ------
     DesignError
-        If flanks or core leave the sequence, there are fewer than three pairs of flanks, or not so many exist.
+        If flanks or core leave the sequence, there are fewer than three pairs of flanks, or too few exist.
 
     References
     ----------
@@ -183,7 +183,7 @@ def _flank_labels(drawn: list[Flank]) -> dict[str, dict[str, Any]]:
 
 
 def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
-    """Return different pairs of flanks, uniform over those that make no second instance of the core."""
+    """Draw distinct pairs of flanks, uniform over those that create no second instance of the core."""
     from causalgia.sequences.random import random_integers
 
     if n < 3:
@@ -193,7 +193,7 @@ def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
         key = derive(_KEY, "flanks", core, width, attempt)
         bases = random_integers(key, np.arange(4 * n), np.full(2 * width, 4)).astype(np.uint8)
         pairs = [Flank(text[:width], text[width:]) for text in decode(bases)]
-        found |= dict.fromkeys(_without_another(pairs, core))
+        found |= dict.fromkeys(_without_second_core(pairs, core))
         if len(found) >= n:
             return list(found)[:n]
     raise DesignError(
@@ -202,7 +202,7 @@ def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
     )
 
 
-def _without_another(pairs: list[Flank], core: str) -> list[Flank]:
+def _without_second_core(pairs: list[Flank], core: str) -> list[Flank]:
     from causalgia.sequences import encode
 
     tokens = encode([flank.around(core.replace("U", "T")) for flank in pairs])
@@ -211,16 +211,16 @@ def _without_another(pairs: list[Flank], core: str) -> list[Flank]:
 
 
 def _read_flanks(core: str, found: Found) -> Finding:
-    decided = found.steps.decisions.sel(contrast="core")
-    said = tuple(
+    core_effect = found.steps.decisions.sel(contrast="core")
+    sentences = tuple(
         f"{task}: {core} {_DOES[row['verdict'].item()]} the outcome over these flanks: {effect_in_words(row)}."
-        for task, row in rows_by_task(decided)
+        for task, row in rows_by_task(core_effect)
     )
     if found.steps.effects is None:
-        return Finding(sentences=said)
+        return Finding(sentences=sentences)
     components = _flank_components(found.steps.effects, float(found.steps.estimates.attrs["ci_prob"]))
     split = (_flank_split_text(components.sel(task=task), task) for task in components["task"].to_numpy().tolist())
-    return Finding(datasets={"components": components}, sentences=(*said, *split))
+    return Finding(datasets={"components": components}, sentences=(*sentences, *split))
 
 
 def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
@@ -245,7 +245,7 @@ def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
 
 
 def _part_components(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> xr.Dataset:
-    """Return the mean effect and the components of one part, whose contrasts are one for each pair of flanks."""
+    """Return the mean effect and the variance components of one part over pairs of flanks."""
     import xarray as xr
     from scipy import special
 
@@ -271,7 +271,7 @@ def _part_components(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> 
 
 
 def _component_name(name: str) -> str:
-    """Return what a component of `variance_components` is here, where flanks are the instances.
+    """Return the name of a component of `variance_components`, where flanks are the instances.
 
     Examples
     --------
@@ -284,7 +284,7 @@ def _component_name(name: str) -> str:
 
 
 def _parent_codes(effects: xr.Dataset) -> NDArray[np.intp] | None:
-    """Return the parent of each unit where parents have several."""
+    """Return the parent index of each unit, or None where every unit has its own."""
     names, codes = np.unique(effects["parent"].to_numpy(), return_inverse=True)
     return None if len(names) == effects.sizes["unit"] else codes.astype(np.intp)
 
@@ -294,8 +294,8 @@ _DOES |= {verdict: verdict for verdict in ("increases", "decreases")}
 
 
 def _flank_split_text(components: xr.Dataset, task: Any) -> str:
-    own, whole = (components.sel(part=part) for part in ("core", "core in flanks"))
-    mean, flank, background = (_component_size_text(own, name) for name in ("core", "flank", "background"))
+    core, whole = (components.sel(part=part) for part in ("core", "core in flanks"))
+    mean, flank, background = (_component_size_text(core, name) for name in ("core", "flank", "background"))
     alone, share = _component_size_text(components.sel(part="flanks alone"), "core"), whole["share"]
     shares = [f"{100 * share.sel(component=name).item():.2g} % {name}" for name in share["component"].to_numpy()]
     return (
@@ -311,7 +311,7 @@ def _component_size_text(part: xr.Dataset, component: str) -> str:
 
 
 def _draw_flank_components(answer: Answer) -> Axes:
-    """Draw each part's mean effect and the sd of its effects; where they were not kept, the contrasts."""
+    """Draw mean effects and sd of the parts; the contrasts where no individual effects were kept."""
     import xarray as xr
 
     from causalgia.plot import forest

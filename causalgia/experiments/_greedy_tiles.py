@@ -1,4 +1,4 @@
-"""Which tiles matter together, found one at a time: a round's design given those chosen so far, and the loop."""
+"""Greedy search for tiles that matter jointly: the experiment of one round, and the search."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
-from causalgia.experiments.kit.figures import profile_along
 from causalgia.experiments.kit.tile_contexts import (
     as_spans_inside,
     as_task,
@@ -51,22 +50,23 @@ def greedy_round(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return one round of a greedy search: what each further tile changes, given that those chosen are shuffled.
+    """Return one round of a greedy search: the effect of each further tile, given that the chosen ones are shuffled.
 
     The effect of a tile is ``Y(chosen and this tile shuffled) - Y(chosen shuffled)``; in the first round, with nothing
-    chosen, its necessity. The best of many estimates is too large by its choosing: read the effect of a tile that was
-    chosen from other draws than chose it, as `greedy_tiles` gives it.
+    chosen, its necessity. The largest of many estimates is biased upwards by selection: estimate a chosen tile from
+    draws other than those that selected it, as `greedy_tiles` does.
 
     Parameters
     ----------
     sequences, draws, k
         As for `necessity`.
     tiles
-        (start, stop) of the candidates, those that are chosen among them or not.
+        (start, stop) of the candidates; chosen tiles may be among them.
     chosen
         (start, stop) of the tiles chosen so far.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd with the chosen ones shuffled.
+        Region of practical equivalence for every contrast, on the predictor's scale; sd of the outcome with
+        the chosen tiles shuffled.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def greedy_round(
     Raises
     ------
     DesignError
-        If tiles overlap, leave the sequence or are too short to be shuffled, or none is left to choose; or for one
+        If tiles overlap, leave the sequence or are too short to be shuffled, or no candidate is left; or for one
         sequence with a single draw, or in the first round with a rope in sd.
 
     References
@@ -93,12 +93,12 @@ def greedy_round(
     ['chosen shuffled', '0-30', '60-90']
     """
     null = as_tile_sequences(sequences, draws, rope, fixed_control=not len(chosen))
-    spans, done = _candidates(null, tiles, chosen, k)
-    control = CHOSEN if done else WILD_TYPE
-    arms = [Arm(span_name(span), shuffle_spans([*done, span], k), {"start": span[0]}) for span in spans]
+    spans, before = _candidates(null, tiles, chosen, k)
+    control = CHOSEN if before else WILD_TYPE
+    arms = [Arm(span_name(span), shuffle_spans([*before, span], k), {"start": span[0]}) for span in spans]
     return Experiment(
         null=null,
-        arms=[Arm(control, shuffle_spans(done, k)), *arms],
+        arms=[Arm(control, shuffle_spans(before, k)), *arms],
         n_units=null.available,
         contrasts=control,
         entry=GREEDY_ROUND,
@@ -108,7 +108,7 @@ def greedy_round(
 
 
 def _candidates(null: Genomic, tiles: Any, chosen: Any, k: int) -> tuple[list[Span], tuple[Span, ...]]:
-    """Return the tiles that are left, and those chosen."""
+    """Return the remaining tiles and the chosen ones."""
     spans = as_spans_inside(tiles, "tiles", null.length)
     done = as_spans_inside(chosen, "chosen", null.length, least=0)
     left = [span for span in spans if span not in done]
@@ -133,39 +133,40 @@ def greedy_tiles(
     ci_prob: float = 0.95,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Shuffle one tile after the other, each time the one that changes the mean outcome most, and say what each does.
+    """Shuffle tiles one after the other, each time the one that changes the mean outcome most, and estimate each.
 
-    Each round asks `greedy_round` of some shuffles, and what its winner changes is then estimated from other shuffles
-    of the same sequences, which did not choose it. So it is a claim about new shuffles of these sequences: the tiles
-    were chosen for them, and other sequences are reserved beforehand if the claim is to reach them.
+    Each round runs `greedy_round` on some shuffles; the effect of the selected tile is then estimated from fresh
+    shuffles of the same sequences. The claim is about new shuffles of these sequences, for which the tiles were
+    selected; for a claim about other sequences, reserve some beforehand.
 
     Parameters
     ----------
     sequences, draws, k
         As for `necessity`; two draws or more.
     predictor
-        What is asked.
+        The predictor.
     tiles
         (start, stop) of the candidates, which do not overlap.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     rounds
-        How many tiles are chosen.
+        Number of tiles to choose.
     task
-        Whose outcome chooses; None where there is one alone.
+        Task whose outcome is searched; None for a predictor with a single task.
     goal
-        ``"lower"``: the tile whose loss lowers the outcome most (an enhancing set); ``"raise"``: a silencing one.
+        ``"lower"``: the tile whose loss lowers the outcome most (an enhancing set); ``"raise"``: the one whose loss
+        raises it most (a silencing set).
     ci_prob
         Probability of each interval.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
+        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None: this process.
 
     Returns
     -------
     Dataset
-        ``ace, se, df, p, lower, upper (round, contrast, task)`` on fresh shuffles: contrast ``"added"`` is the tile's
-        own change given those before it, ``"total"`` that of all so far against the wild type; ``choosing (round,
-        task)`` the tile's change among the shuffles that chose it. Coordinates ``tile, start, stop (round)``.
+        ``ace, se, df, p, lower, upper (round, contrast, task)`` on fresh shuffles: contrast ``"added"`` is the effect
+        of the tile given those before it, ``"total"`` that of all tiles so far against the wild type; ``choosing
+        (round, task)`` is the estimate from the shuffles that selected it. Coordinates ``tile, start, stop (round)``.
 
     Raises
     ------
@@ -227,7 +228,7 @@ def _check_greedy_arguments(null: Genomic, tiles: Any, rounds: int, goal: str, k
 
 
 def _mean_change(outcomes: xr.Dataset) -> xr.DataArray:
-    """Return the mean effect of every candidate, (contrast, task); over the models of an ensemble too."""
+    """Return the mean effect of every candidate over units and models, (contrast, task)."""
     from causalgia.effects import contrast
 
     ice = contrast(outcomes)["ice"]
@@ -235,7 +236,7 @@ def _mean_change(outcomes: xr.Dataset) -> xr.DataArray:
 
 
 def _fresh_trial(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> Design:
-    """Return the trial that says, of other shuffles, what a tile adds, and what all so far come to."""
+    """Return the trial on fresh shuffles that estimates the added effect of a tile and the total effect so far."""
     before = [Arm(_BEFORE, shuffle_spans(chosen, k))] if chosen else []
     start = _BEFORE if chosen else WILD_TYPE
     return Design(
@@ -258,8 +259,8 @@ def _concatenate_rounds(rows: list[xr.Dataset], task: str | None, goal: str) -> 
 
     coords = ["tile", "start", "stop"]
     table = xr.concat(rows, dim=xr.Variable("round", np.arange(1, len(rows) + 1)), coords=coords)
-    said = {"searched": f"the tile whose loss would {goal} the mean of task {task} most, in every round"}
-    return table.assign_attrs(rows[0].attrs | said | {"estimated": "from shuffles that did not choose the tile"})
+    attrs = {"searched": f"the tile whose loss would {goal} the mean of task {task} most, in every round"}
+    return table.assign_attrs(rows[0].attrs | attrs | {"estimated": "from shuffles that did not choose the tile"})
 
 
 _WORDS = {

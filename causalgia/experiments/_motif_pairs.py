@@ -1,4 +1,4 @@
-"""Pairs of motifs: what two sites do beyond the sum of each, by distance, orientation and order."""
+"""Interactions of two motifs by distance, orientation and order, for one pair or for all pairs of many."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PLURIPOTENCY = {"Oct4-Sox2": "TTTGCATAACAA", "Sox2": "GAACAATGG", "Nanog": "AGCC
 
 @dataclass(frozen=True)
 class _Cell:
-    """A place of the two sites: strand of each, order, distance; and its arms."""
+    """An arrangement of the two sites (strands, order, distance) and its arms."""
 
     orientation: str
     order: str
@@ -49,7 +49,7 @@ class _Cell:
 
     @property
     def row(self) -> dict[str, float]:
-        """Both minus each, plus neither."""
+        """Weights of both minus each plus neither."""
         return {self.both: 1.0, self.first: -1.0, self.second: -1.0, CONTROL: 1.0}
 
     @property
@@ -69,19 +69,19 @@ def motif_pair(
     n_units: int = 128,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks what two motifs do together beyond the sum of each.
+    """Return the experiment that estimates the interaction of two motifs by distance, orientation and order.
 
-    The first motif stays at one place and the second moves, downstream or upstream of it, each on either strand. Every
-    cell of distance, orientation and order is a factorial of its own, neither / first / second / both, on the same
-    backgrounds; arms of one site are shared, and every place of the second motif has its control without the
-    first, so that distance is not confounded with position.
+    The first motif stays at one place and the second moves downstream or upstream of it, each on either strand. Every
+    cell of distance, orientation and order is a 2 x 2 factorial (neither, first, second, both) on the same backgrounds.
+    Every place of the second motif has its own control without the first, so that distance is not confounded with
+    position.
 
-    Contrasts of every cell: ``"pair, ..."``, what both do together, AB - 0; and their additive interaction
-    AB - A - B + 0. The answer says first where the pair itself moves the outcome, then how that compares with the sum
-    of each alone: two sites that each lower the outcome are above their sum wherever together they lower it less, and
-    that is no effect of the pair. Further contrasts: the ``direction`` of each orientation, the
-    mean over distances of the interaction downstream minus that upstream; and each orientation against the first one,
-    the mean over distances and orders of the difference of interactions.
+    Contrasts of every cell: ``"pair, ..."``, the joint effect AB - 0; and the additive interaction AB - A - B + 0. The
+    answer first gives the cells where the pair changes the outcome, then the interactions: two sites that each lower
+    the outcome are above their sum wherever together they lower it less, which is no effect of the pair. Further
+    contrasts: the ``direction`` of each orientation, the mean over distances of the interaction downstream minus
+    upstream; and each orientation against the first one, the mean over distances and orders of the difference of
+    interactions.
 
     Parameters
     ----------
@@ -117,8 +117,8 @@ def motif_pair(
     Raises
     ------
     DesignError
-        If a distance is shorter than the upstream motif, a site leaves the sequence, an orientation or order is none,
-        or a motif that reads the same on both strands is given two orientations.
+        If a distance is shorter than the upstream motif, a site leaves the sequence, an orientation or order is
+        invalid, or a palindromic motif is given two orientations.
 
     References
     ----------
@@ -179,7 +179,7 @@ def _as_choices(values: Sequence[str], known: Sequence[str], name: str) -> tuple
 def _as_distances(
     distances: Sequence[int], orders: Sequence[str], sites: tuple[str | Motif, str | Motif]
 ) -> tuple[int, ...]:
-    """Return the distances, none shorter than the motif that lies upstream."""
+    """Return the distances, checked to be at least the width of the upstream motif."""
     reach = as_positions(distances, "distances")
     for order, which, upstream in zip(ORDERS, ("first", "second"), sites, strict=True):
         width = len(as_pattern(upstream))
@@ -236,24 +236,24 @@ def _cell_strand(cell: _Cell, which: int) -> Any:
 
 
 _NamedContrasts = dict[str, tuple[dict[str, float], str, str]]
-"""Contrast -> its weights, what it asks, its orientation."""
+"""Contrast -> its weights, kind and orientation."""
 
 
 def _direction_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
-    """Return for each orientation the interaction downstream minus upstream, mean over distances."""
+    """Return for each orientation the mean over distances of the interaction downstream minus upstream."""
     if len({cell.order for cell in cells}) < 2:
         return {}
     found: _NamedContrasts = {}
     for orientation in dict.fromkeys(cell.orientation for cell in cells):
-        mine = [cell for cell in cells if cell.orientation == orientation]
-        share = Fraction(2, len(mine))
-        signed = [(share if cell.order == "downstream" else -share, cell.row) for cell in mine]
+        chosen = [cell for cell in cells if cell.orientation == orientation]
+        share = Fraction(2, len(chosen))
+        signed = [(share if cell.order == "downstream" else -share, cell.row) for cell in chosen]
         found[f"direction {orientation}"] = (weighted_sum(signed), "direction", orientation)
     return found
 
 
 def _orientation_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
-    """Return each orientation's interaction minus that of the first, mean over distances and orders."""
+    """Return the interaction of each orientation minus that of the first, averaged over distances and orders."""
     by = {
         o: [cell for cell in cells if cell.orientation == o] for o in dict.fromkeys(cell.orientation for cell in cells)
     }
@@ -275,22 +275,21 @@ def motif_pairs(
     n_units: int = 128,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks for the interaction of every two of many motifs, at every distance.
+    """Return the experiment that estimates the interactions of all pairs of many motifs, at every distance.
 
-    Each motif on either strand stays at one place and every motif on either strand lies downstream of it: 2M x 2M
-    ordered pairs, which are all orders and orientations of M motifs, at each distance, against the same single sites
-    and the same untreated backgrounds. 11 motifs at 150 distances are 72,600 interactions on 75,923 arms:
-    `causalgia.experiments.stream` estimates them without holding outcomes. Verdicts are by tests with the
-    Benjamini-Hochberg false-discovery rate, not by a posterior of all of them.
+    Each motif on either strand stays at one place, with every motif on either strand downstream of it: 2M x 2M ordered
+    pairs, all orders and orientations of M motifs, at each distance, with shared single sites and untreated
+    backgrounds. Verdicts are by tests with the Benjamini-Hochberg false discovery rate. 11 motifs at 150 distances are
+    72,600 interactions on 75,923 arms; `causalgia.experiments.stream` estimates them without storing outcomes.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     motifs
-        Name -> word or motif; two or more. (Defaults: four of the paper's eleven.)
+        Name -> word or motif; two or more (default: four of the eleven of the paper).
     distances
-        Bases between starts. The paper's begin at 11, where a site of 12 bases would run into the next.
+        Bases between starts. (Those of the paper begin at 11, where a site of 12 bases would overlap the next.)
     at
         0-based start of the upstream site; None: the centre.
     n_units
@@ -302,12 +301,12 @@ def motif_pairs(
     -------
     Experiment
         Contrasts ``"Nanog+ Sox2- 24"``, with coordinates ``upstream``, ``downstream`` (names with strands) and
-        ``distance``. Findings of the answer: ``strongest``, the distance of the largest interaction of each two.
+        ``distance``. Finding: ``strongest``, the distance of the largest interaction of each pair.
 
     Raises
     ------
     DesignError
-        As `motif_pair`; or if a name is empty, ends in a strand, or there are fewer than two motifs.
+        As `motif_pair`; or if a name is empty or ends in + or -, or there are fewer than two motifs.
 
     References
     ----------
@@ -362,7 +361,7 @@ def motif_pairs(
 
 
 def _motifs_on_strands(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif, Any]]:
-    """Return name with strand -> motif and strand; a word that reads the same on both strands is there once."""
+    """Return name with strand -> motif and strand; a palindrome is listed once."""
     if not isinstance(motifs, Mapping) or len(motifs) < 2:
         raise DesignError(f"motifs={quoted(motifs)} must name two motifs or more, such as {{'Nanog': 'AGCCATCA', ...}}")
     found: dict[str, tuple[str | Motif, Any]] = {}

@@ -1,4 +1,4 @@
-"""Does the null model matter: the same contrasts under several, how alike their order is, and how far they differ."""
+"""Sensitivity to the null model: the same contrasts under several, the agreement of their order, and their sizes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def null_models(experiment: Experiment, *, nulls: Mapping[str, NullModel]) -> di
     Raises
     ------
     DesignError
-        If there are fewer than two null models, two are the same, or one does not go with the arms; the message names
+        If there are fewer than two null models, two are equal, or one is incompatible with the arms; the message names
         it.
 
     References
@@ -68,11 +68,11 @@ def null_models(experiment: Experiment, *, nulls: Mapping[str, NullModel]) -> di
         raise DesignError(f"null_models takes an experiment, not {type(experiment).__name__}")
     if not isinstance(nulls, Mapping) or len(nulls) < 2:
         raise DesignError("nulls= names two null models or more: {'uniform': cg.Uniform(...), 'profile': ...}")
-    made = {str(name): _under_null(experiment, name, null) for name, null in nulls.items()}
-    for one, other in combinations(made, 2):
-        if made[one].null == made[other].null:
+    experiments = {str(name): _under_null(experiment, name, null) for name, null in nulls.items()}
+    for one, other in combinations(experiments, 2):
+        if experiments[one].null == experiments[other].null:
             raise DesignError(f"nulls {quoted(one)} and {quoted(other)} are the same null model; leave one of them out")
-    return made
+    return experiments
 
 
 def _under_null(experiment: Experiment, name: str, null: NullModel) -> Experiment:
@@ -89,50 +89,50 @@ def _under_null(experiment: Experiment, name: str, null: NullModel) -> Experimen
 
 
 def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, ci_prob: float = 0.95) -> xr.Dataset:
-    """Say how far several null models give the same answer: the order of the contrasts, and each contrast's size.
+    """Measure the agreement of several null models: the order of the contrasts, and the size of each.
 
-    Kendall's tau of two null models is the share of pairs of contrasts in the same order less that in the opposite
-    one. Its interval is for the tau of the true effects: pairs whose order is sure under both count as they are, all
-    others both ways, ``(C - D -+ U) / N``. "Sure" is at ``ci_prob`` for all pairs and both null models together
-    (Bonferroni, t, with the covariance of each one's estimates), so the interval holds whatever the dependence, and it
-    is wide where estimates are noisy, while the tau of noisy estimates is merely drawn to 0.
+    Kendall's tau of two null models is the share of pairs of contrasts in the same order minus that in the opposite
+    order. Its interval is for the tau of the true effects: pairs whose order is clear under both null models count as
+    observed, all others both ways, ``(C - D -+ U) / N``. "Clear" is at ``ci_prob`` simultaneously for all pairs and
+    both null models (Bonferroni, t, with the covariance of the estimates), so the interval is valid under any
+    dependence and wide for noisy estimates.
 
-    Each contrast's effects are a random-effects model over the null models, ``ace_m ~ N(delta_m, se_m^2)``,
-    ``delta_m ~ N(mean, between_sd^2)`` (Paule and Mandel; Q-profile interval). Null models made from the same parents
-    with the same ``rng=`` share errors, which makes ``p`` larger than it need be.
+    The effects of each contrast follow a random-effects model over the null models, ``ace_m ~ N(delta_m, se_m^2)``,
+    ``delta_m ~ N(mean, between_sd^2)`` (Paule and Mandel; Q-profile interval). Null models from the same parents with
+    the same ``rng=`` share errors, which makes ``p`` conservative.
 
     Parameters
     ----------
     found
-        Null model -> answer or estimates of the same contrasts; estimates may be of a selection of them. Contrasts of
-        placebo words, whose order is noise, are left out.
+        Null model -> answer or estimates of the same contrasts. Contrasts of placebo words, whose order is noise, are
+        left out.
     least
-        The tau below which the order is said to depend on the null model.
+        Threshold of tau below which the order depends on the null model.
     ci_prob
         Probability of the intervals.
 
     Returns
     -------
     Dataset
-        ``tau, tau_lower, tau_upper`` and ``clear``, the share of pairs of contrasts whose order is sure under both
+        ``tau, tau_lower, tau_upper`` and ``clear``, the share of pairs of contrasts whose order is clear under both
         ``(null, null_, task)``; ``ace, se (null, contrast, task)``; ``mean, between_sd, between_sd_lower,
-        between_sd_upper`` and ``p`` of Cochran's Q, that the null models differ by error alone (contrast, task).
-        attrs["sentences"] says it in words, a line for each task.
+        between_sd_upper`` and ``p`` of Cochran's Q for equal effects (contrast, task). attrs["sentences"] has a
+        sentence for each task.
 
     Raises
     ------
     OutcomesError
-        If there are fewer than two null models, or what is given for one is neither answer nor estimates.
+        If there are fewer than two null models, or a value is neither an answer nor estimates.
     ContrastError
         If null models have other contrasts or tasks.
     EstimateError
-        If there are fewer than three contrasts (without placebo words), of which tau says nothing, all are equal, or
-        there is no standard error.
+        If there are fewer than three contrasts (without placebo words), all effects are equal, or there is no standard
+        error.
 
     Warns
     -----
     NullModelWarning
-        If a tau is below `least`; it says whether the errors of the estimates could explain that.
+        If a tau is below `least`; the message says whether errors of the estimates could explain that.
 
     References
     ----------
@@ -165,15 +165,15 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
 
 
 def _aligned_estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset]:
-    """Return the estimates under each null model, their contrasts and tasks in the order of the first."""
+    """Return the estimates under each null model, with contrasts and tasks in the order of the first."""
     from causalgia.estimation import as_estimates
     from causalgia.estimation._from_effects import require_errors
     from causalgia.estimation.crossover_estimates import words_of
 
     if not isinstance(found, Mapping) or len(found) < 2:
         raise OutcomesError("agreement takes two null models or more: {'uniform': answer, 'profile': answer}")
-    given = {str(k): as_estimates(v.estimates if isinstance(v, Answer) else v) for k, v in found.items()}
-    tables = {name: table.isel(contrast=~words_of(table)) for name, table in given.items()}
+    estimates = {str(k): as_estimates(v.estimates if isinstance(v, Answer) else v) for k, v in found.items()}
+    tables = {name: table.isel(contrast=~words_of(table)) for name, table in estimates.items()}
     name, first = next(iter(tables.items()))
     for other, table in tables.items():
         require_errors(table)
@@ -188,7 +188,7 @@ def _aligned_estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr
     if first.sizes["contrast"] < 3:
         raise EstimateError(
             f"{first.sizes['contrast']} contrasts have no order to compare; Kendall's tau takes three or more"
-            + " beside placebo words" * (first.sizes["contrast"] < given[name].sizes["contrast"])
+            + " beside placebo words" * (first.sizes["contrast"] < estimates[name].sizes["contrast"])
         )
     rows = {dim: first[dim].to_numpy() for dim in ("contrast", "task")}
     return {name: as_estimates(table.sel(rows)) for name, table in tables.items()}
@@ -199,8 +199,8 @@ def _pairwise_taus(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Datas
     import xarray as xr
 
     names, tasks = list(tables), next(iter(tables.values()))["task"].to_numpy()
-    by_task = [_taus([table.isel(task=[t]) for table in tables.values()], ci_prob) for t in range(len(tasks))]
-    columns = zip(("tau", "tau_lower", "tau_upper", "clear"), np.stack(by_task, axis=-1), strict=True)
+    per_task = [_taus([table.isel(task=[t]) for table in tables.values()], ci_prob) for t in range(len(tasks))]
+    columns = zip(("tau", "tau_lower", "tau_upper", "clear"), np.stack(per_task, axis=-1), strict=True)
     return xr.Dataset(
         {name: (("null", "null_", "task"), values) for name, values in columns},
         coords={"null": names, "null_": names, "task": tasks},
@@ -230,18 +230,18 @@ def _taus(tables: list[xr.Dataset], ci_prob: float) -> Array:
 
 
 def _concordance_sums(tables: list[xr.Dataset], alpha: float) -> Array:
-    """Return, of the pairs that are sure under two null models, concordant less discordant, and all: (2, M, M)."""
+    """Return, for pairs that are clear under two null models, concordant minus discordant and all, (2, M, M)."""
     sums = np.zeros((2, len(tables), len(tables)))
-    for signs in zip(*(_sure_signs(table, alpha) for table in tables), strict=True):
+    for signs in zip(*(_clear_signs(table, alpha) for table in tables), strict=True):
         flat = np.stack([block.ravel() for block in signs])
         sums += np.stack([flat @ flat.T, np.abs(flat) @ np.abs(flat).T])
     return sums
 
 
-def _sure_signs(estimates: xr.Dataset, alpha: float) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield the sign of each difference of two effects where it is sure at two-sided `alpha`, else 0.
+def _clear_signs(estimates: xr.Dataset, alpha: float) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the sign of each difference of two effects where it is significant at two-sided `alpha`, else 0.
 
-    Rows of contrasts against all, (rows, K), in blocks; each pair once, the others 0.
+    Blocks of contrasts against all, (rows, K), with each pair counted once.
     """
     from scipy.stats import t as student
 
@@ -254,8 +254,8 @@ def _sure_signs(estimates: xr.Dataset, alpha: float) -> Iterator[npt.NDArray[np.
         spread = np.maximum(se[rows, None] ** 2 + se**2 - 2 * covariance(rows), 0.0)
         difference = ace[rows, None] - ace
         limit = np.maximum(critical[rows, None], critical) * np.sqrt(spread) + rounding
-        sure = (np.abs(difference) > limit) & (rows[:, None] < np.arange(len(ace)))
-        yield np.where(sure, np.sign(difference), 0.0).astype(np.float32)
+        clear = (np.abs(difference) > limit) & (rows[:, None] < np.arange(len(ace)))
+        yield np.where(clear, np.sign(difference), 0.0).astype(np.float32)
 
 
 def _covariance_rows(estimates: xr.Dataset) -> Any:
@@ -270,7 +270,7 @@ def _covariance_rows(estimates: xr.Dataset) -> Any:
 
 
 def _effect_heterogeneity(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
-    """Return every effect under every null model, and the spread of each contrast between them."""
+    """Return all effects under all null models, and the variation of each contrast between them."""
     import xarray as xr
 
     from causalgia.estimation import random_effects
@@ -296,7 +296,7 @@ def _effect_heterogeneity(tables: Mapping[str, xr.Dataset], ci_prob: float) -> x
 
 
 def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Return for each task the pair of null models that agree least, and the contrast that may differ most."""
+    """Return for each task the two null models that agree least, and the contrast that may differ most."""
     rows: dict[str, dict[str, Any]] = {}
     for task in table["task"].to_numpy():
         one = table.sel(task=task)
@@ -331,7 +331,7 @@ def _agreement_sentence(task: str, row: dict[str, Any], least: float) -> str:
 
 
 def _order_text(row: dict[str, Any]) -> str:
-    """Return how alike the orders are: the same where every pair is, or where errors explain all that are not."""
+    """Return the text of the agreement: the same order, the same within error, or nearly the same."""
     if row["tau"] >= 1 - _ROUNDING:
         return "the same order"
     return "the same order within error" if row["tau_upper"] >= 1 - _ROUNDING else "nearly the same order"

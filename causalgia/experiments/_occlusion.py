@@ -1,4 +1,4 @@
-"""Occlusion of motif instances in real sequences: what each instance is necessary for."""
+"""Occlusion of motif instances in real sequences: the necessity of each instance."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 CONTROL = "untreated"
-_LEAST = 3  # instances from which one speaks of their distribution
+_LEAST = 3  # least number of instances to describe their distribution
 
 
 def occlusion(
@@ -38,13 +38,13 @@ def occlusion(
     threshold: float | None = None,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks what is lost when each instance of a motif in real sequences is overwritten.
+    """Return the experiment that overwrites each instance of a motif in real sequences, and estimates the loss.
 
-    Every instance is a row, with `draws` units of fresh fills, and rows of one sequence are one cluster. Each fill is
-    an arm; and since overwriting anything in a real sequence may cost something, each has a placebo: a span of the same
-    width in the same sequence, away from every instance, with the same fill; another span for every draw, at places of
-    the design's own. Contrasts: ``"<fill>"``, the instance occluded minus untreated; ``"<fill>, placebo span"``; and
-    ``"<fill> minus placebo"``, paired, which is the motif's own.
+    Each instance has `draws` units with fresh fills, and instances of one sequence are one cluster. Each fill is an
+    arm with a placebo, since overwriting any bases of a real sequence may have an effect: a span of the same width in
+    the same sequence, away from every instance, with the same fill (another span for every draw, fixed by the design).
+    Contrasts: ``"<fill>"``, the instance occluded minus untreated; ``"<fill>, placebo span"``; and the paired ``"<fill>
+    minus placebo"``, the effect of the motif itself.
 
     Parameters
     ----------
@@ -55,11 +55,11 @@ def occlusion(
         A word of IUPAC letters (found exactly, on both strands), or what `causalgia.motif` takes: a name, a file, a
         table.
     fills
-        What instances are overwritten with, as `causalgia.design.AblateEach` takes it.
+        Replacements of the instances, as in `causalgia.design.AblateEach`.
     draws
         Fills of each instance in each arm, and placebo spans.
     threshold
-        p-value of the lowest score of an instance of a motif, by default 1e-4; a word takes none.
+        p-value of the lowest score of an instance of a motif, by default 1e-4; not allowed for a word.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale.
 
@@ -67,19 +67,19 @@ def occlusion(
     -------
     Experiment
         Coordinates of the contrasts: ``fill``; ``span`` ("motif", "placebo" or "motif minus placebo"); ``with_motif``,
-        the share of draws after which the changed span still (or newly) reads the motif, in draws of the design's own.
-        Findings: ``instances``, each one's effect, the mean over its draws with the standard error over draws, beside
-        its sequence, start, strand, score and placebo spans; ``beyond``, the distribution of the instances' effects
-        minus placebo and the share beyond the region; ``components``, the sd between sequences, instances in a
-        sequence, and draws (of fill, and of placebo span).
+        the share of draws (of the design) after which the changed span carries the motif. Findings: ``instances``, the
+        mean effect of each instance over its draws with its standard error, sequence, start, strand, score and placebo
+        spans; ``beyond``, the distribution of the instances' effects minus placebo and the share beyond the ROPE;
+        ``components``, the sd between sequences, between instances of a sequence, and between draws (of fill and of
+        placebo span).
 
     Raises
     ------
     DesignError
-        If no sequence has an instance (the nearest window is named), there is only one instance, a sequence has no room
-        for a placebo span, a fill is none, or instances are all in one sequence and the region is in sd.
+        If no sequence has an instance (the message names the nearest window), there is only one instance, a sequence
+        has no room for a placebo span, a fill is invalid, or all instances are in one sequence and the rope is in sd.
     SequenceError
-        If the motif is longer than the sequences, or nothing has its name.
+        If the motif is longer than the sequences, or there is no motif of that name.
 
     References
     ----------
@@ -158,7 +158,7 @@ def _occlusion_labels(fills: tuple[str, ...], left: dict[str, float]) -> dict[st
 
 def _read_occlusion(sites: Sites, found: Found) -> Finding:
     fills = list(dict.fromkeys(found.experiment.labels["fill"].values()))
-    said = [
+    sentences = [
         _occlusion_sentence(sites, rows, task, fill)
         for task, rows in rows_by_task(found.steps.decisions)
         for fill in fills
@@ -169,7 +169,7 @@ def _read_occlusion(sites: Sites, found: Found) -> Finding:
     ]
     effects = found.steps.effects
     if effects is None:
-        return Finding(sentences=(*said, *counted))
+        return Finding(sentences=(*sentences, *counted))
     draws, net = found.experiment.null.draws, [_net_name(fill) for fill in fills]
     datasets = {"instances": _instance_table(sites, effects, draws)}
     of_mean = _mean_over_predictors(effects.sel(contrast=net))
@@ -177,18 +177,17 @@ def _read_occlusion(sites: Sites, found: Found) -> Finding:
     if by_row.sizes["unit"] >= _LEAST:
         datasets["beyond"] = _share_beyond_rope(by_row, found.steps.decisions)
         datasets["components"] = split = _instance_components(of_mean, draws, found.steps.estimates.attrs["ci_prob"])
-        said += [_spread_sentence(datasets, task, name) for task in _task_names(found) for name in net]
-        lost = [name for name in net if name not in split["contrast"]]
-        said += [f"{name}: how its effects differ could not be split (no maximum of the likelihood)." for name in lost]
-    return Finding(datasets=datasets, sentences=(*said, *counted))
-
-
-def _task_names(found: Found) -> list[Any]:
-    return list(found.steps.decisions["task"].to_numpy().tolist())
+        tasks = found.steps.decisions["task"].to_numpy().tolist()
+        sentences += [_spread_sentence(datasets, task, name) for task in tasks for name in net]
+        failed = [name for name in net if name not in split["contrast"]]
+        sentences += [
+            f"{name}: how its effects differ could not be split (no maximum of the likelihood)." for name in failed
+        ]
+    return Finding(datasets=datasets, sentences=(*sentences, *counted))
 
 
 def _mean_over_predictors(effects: xr.Dataset) -> xr.Dataset:
-    """Return the individual effects alone: of an ensemble the mean of its predictors'; one where all are one."""
+    """Return the individual effects, averaged over the predictors of an ensemble; constant effects exactly equal."""
     import xarray as xr
 
     ice = effects["ice"].transpose("unit", ...)
@@ -199,7 +198,7 @@ def _mean_over_predictors(effects: xr.Dataset) -> xr.Dataset:
 
 
 def _effects_by_draw(ice: xr.DataArray, draws: int) -> xr.DataArray:
-    """Return effects as (row, draw, ...), for rows with all their draws."""
+    """Return effects as (row, draw, ...), for instances with all their draws."""
     import xarray as xr
 
     whole = ice.sizes["unit"] // draws
@@ -208,7 +207,7 @@ def _effects_by_draw(ice: xr.DataArray, draws: int) -> xr.DataArray:
 
 
 def _mean_over_draws(effects: xr.Dataset, draws: int) -> xr.Dataset:
-    """Return each instance's effect, the mean over its draws, as one unit."""
+    """Return the mean effect of each instance over its draws, with instances as units."""
     mean = _effects_by_draw(effects["ice"], draws).mean("draw")
     first = effects.isel(unit=slice(None, len(mean) * draws, draws))
     return first.assign(ice=(first["ice"].dims, mean.transpose("row", *first["ice"].dims[1:]).to_numpy()))
@@ -235,7 +234,7 @@ def _instance_table(sites: Sites, effects: xr.Dataset, draws: int) -> xr.Dataset
 
 
 def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
-    """Return the distribution of the instances' effects, with the share beyond each contrast's own region."""
+    """Return the distribution of the instances' effects, with the share beyond the ROPE of each contrast."""
     import xarray as xr
 
     from causalgia.estimation import heterogeneity
@@ -249,8 +248,8 @@ def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
             found = heterogeneity(by_row.sel(contrast=[contrast], task=[task]), rope=(ends[0], ends[1]))
             tables.append(found.drop_attrs(deep=False).assign_attrs(ci_prob=found.attrs["ci_prob"]))
     n = by_row.sizes["contrast"]
-    by_task = [xr.concat(tables[i : i + n], "contrast", combine_attrs="override") for i in range(0, len(tables), n)]
-    return xr.concat(by_task, "task", combine_attrs="override")
+    per_task = [xr.concat(tables[i : i + n], "contrast", combine_attrs="override") for i in range(0, len(tables), n)]
+    return xr.concat(per_task, "task", combine_attrs="override")
 
 
 def _instance_components(effects: xr.Dataset, draws: int, ci_prob: float) -> xr.Dataset:
@@ -285,13 +284,13 @@ def _instance_count_sentence(sites: Sites, draws: int) -> str:
 
 
 def _remaining_motif_sentences(sites: Sites, found: Found, fills: list[str]) -> list[str]:
-    """Say which fills put the motif back, or make one in a placebo span."""
-    share, said = found.experiment.labels["with_motif"], []
+    """Return sentences on fills that restore the motif, or create one in a placebo span."""
+    share, sentences = found.experiment.labels["with_motif"], []
     for fill in fills:
         for name, what in ((fill, "leaves"), (_placebo_name(fill), "makes")):
             if share[name] > 0:
-                said.append(f"{name}: {what} {sites.label} in {100 * share[name]:.2g} % of its draws.")
-    return said
+                sentences.append(f"{name}: {what} {sites.label} in {100 * share[name]:.2g} % of its draws.")
+    return sentences
 
 
 OCCLUSION = Entry(

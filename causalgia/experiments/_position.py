@@ -1,4 +1,4 @@
-"""Does a site do the same wherever it lies: flat, or sloped."""
+"""Effect of a site by its position: flat, sloped or uneven."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit import settings
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.figures import profile_along
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive
@@ -34,26 +33,25 @@ def position(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether a site does the same wherever it lies.
+    """Return the experiment that asks whether a site has the same effect at every place.
 
-    Contrasts: the site ``at`` each place against none; the ``rise``, how far the least-squares line through the places
-    rises from the first to the last (its slope times that distance: a slope for one base would be compared with a
-    region that is meant for effects); and each place ``minus mean``, its deviation from the mean of all places.
-    Findings: ``band``, intervals of the places that hold together; ``slope``, that line's rise for one base; ``equal``,
-    the test that all places are equal. A smooth curve through many places is `causalgia.posterior.profile` of their
-    estimates, ``along="place"``.
+    Contrasts: the site ``at`` each place against none; the ``rise`` of the least-squares line from the first place to
+    the last (over the whole range, because the ROPE is meant for effects and not for slopes); and each place ``minus
+    mean``, its deviation from the mean of all places. Findings: ``band``, simultaneous intervals of the places;
+    ``slope``, the rise for one base; ``equal``, the test that all places are equal. For a smooth curve through many
+    places, use `causalgia.posterior.profile` of their estimates, ``along="place"``.
 
-    The verdict is ``flat`` where rise and every deviation are negligible, ``sloped`` where the rise is not and no place
-    lies farther from the mean than the line rises, ``uneven`` where some place deviates otherwise.
+    The verdict is ``flat`` if the rise and all deviations are negligible, ``sloped`` if the rise is clear and no place
+    deviates from the mean by more than the rise, ``uneven`` if some place deviates otherwise.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word
-        The site: a word of IUPAC letters, a motif, or what `causalgia.motif` makes one of.
+        The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif` accepts).
     at
-        0-based starts, two or more; None: six, spread evenly over the background.
+        Two or more 0-based starts; None: six, spread evenly over the background.
     n_units
         Backgrounds.
     rope
@@ -115,33 +113,28 @@ def _position_contrasts(places: tuple[int, ...]) -> dict[str, dict[str, float]]:
     }
 
 
-def _contrast_places(found: Found) -> dict[str, int]:
-    """Return the contrasts of single places against none, with the place."""
-    return dict(found.experiment.labels["place"])
-
-
 def _read_position(found: Found) -> Finding:
     from causalgia.estimation import joint_test
 
-    estimates, places = found.steps.estimates, _contrast_places(found)
+    estimates, places = found.steps.estimates, found.experiment.labels["place"]
     names, ends = list(places), (min(places.values()), max(places.values()))
     datasets = {"band": _simultaneous_band(found, names), "slope": _slope_per_base(estimates, ends)}
     if not estimates["exact"].any():
         datasets["equal"] = joint_test(estimates, [_deviation_name(name) for name in names[1:]])
     about = f"{_site_label(found)} at {ends[0]} to {ends[1]}"
-    said = [
+    sentences = [
         f"{task}: {about} is {_position_sentence(rows, ends)}" for task, rows in rows_by_task(found.steps.decisions)
     ]
-    return Finding(datasets=datasets, sentences=tuple(said))
+    return Finding(datasets=datasets, sentences=tuple(sentences))
 
 
 def _site_label(found: Found) -> str:
-    site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as it was made above
+    site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as in `position`
     return site.written.label
 
 
 def _simultaneous_band(found: Found, names: list[str]) -> xr.Dataset:
-    """Return intervals of all places that hold together: resampled, or of estimates by their multivariate t."""
+    """Return simultaneous intervals of all places: by resampling, or by a multivariate t for streamed trials."""
     from causalgia.multiplicity import simultaneous
 
     if found.steps.effects is None:
@@ -150,11 +143,11 @@ def _simultaneous_band(found: Found, names: list[str]) -> xr.Dataset:
 
 
 def _slope_per_base(estimates: xr.Dataset, ends: tuple[int, int]) -> xr.Dataset:
-    """Return the line's rise for one base."""
+    """Return the slope of the line, its rise for one base."""
     rise = estimates.sel(contrast="rise", drop=True)
-    kept = [name for name in ("ace", "se", "lower", "upper") if name in rise]
+    columns = [name for name in ("ace", "se", "lower", "upper") if name in rise]
     dims = [str(name) for name in rise["ace"].dims]
-    bare = rise[kept].reset_coords(drop=True).assign_coords({name: rise[name] for name in dims})
+    bare = rise[columns].reset_coords(drop=True).assign_coords({name: rise[name] for name in dims})
     return bare / (ends[1] - ends[0])
 
 
@@ -182,13 +175,17 @@ def _position_sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
 
 
 def _verdicts_by_place(rows: xr.Dataset) -> str:
-    """Return what the site does, and where, if it does not do the same everywhere."""
+    """Return the places of each verdict, as text."""
     places = rows["place"].to_numpy().astype(float)
     single = np.isfinite(places)
     verdicts = rows["verdict"].to_numpy()
     found = {verdict: places[single & (verdicts == verdict)].astype(int).tolist() for verdict in _DOES}
-    said = [f"{does} {_places_text(found[verdict], single.sum())}" for verdict, does in _DOES.items() if found[verdict]]
-    return ", ".join(said).replace("decreases it", "decreases it" if found["increases"] else "decreases the outcome", 1)
+    parts = [
+        f"{does} {_places_text(found[verdict], single.sum())}" for verdict, does in _DOES.items() if found[verdict]
+    ]
+    return ", ".join(parts).replace(
+        "decreases it", "decreases it" if found["increases"] else "decreases the outcome", 1
+    )
 
 
 def _places_text(places: list[int], n: int) -> str:
@@ -199,9 +196,9 @@ def _places_text(places: list[int], n: int) -> str:
 
 
 def _profile_verdict(rise: str, away: list[str], beyond_the_line: bool) -> str:
-    """Return the verdict on the whole profile from those on its rise and on each place's deviation from the mean.
+    """Return the verdict on the profile from those on its rise and on the deviations from the mean.
 
-    A line's ends lie half its rise from the mean; a place that lies farther than all of it is no matter of slope.
+    The ends of a line deviate from the mean by half its rise; a larger deviation than the rise is not due to a slope.
     """
     deviates = bool({"increases", "decreases"} & set(away))
     if rise in ("increases", "decreases") and not (deviates and beyond_the_line):

@@ -1,4 +1,4 @@
-"""Does the distance of two sites matter, apart from where each of them lies."""
+"""Spacing of two sites: the effect of their distance, separated from their positions."""
 
 from __future__ import annotations
 
@@ -43,33 +43,31 @@ def spacing(
 ) -> Experiment:
     """Return the experiment that asks whether the distance of two sites matters.
 
-    The two sites start symmetrically about `centre` (half a base to the left of that where the distance is odd), and
-    each of their places has an arm with that site alone. The ``interaction`` at a distance is pair minus first alone
-    minus second alone plus untreated: what is left of the distance when the places, which change with it, are taken
-    off. Where one site stays and the other moves, without such arms, distance and place are one.
+    The two sites start symmetrically about `centre` (half a base to its left for odd distances), and each place has an
+    arm with that site alone. The ``interaction`` at a distance is pair minus first alone minus second alone plus
+    untreated, so that the distance is not confounded with the places, which change with it.
 
-    The answer says first at which distances the pair itself increases the outcome, then how it compares with the sum of
-    both sites alone: sites that each lower the outcome are above their sum wherever together they lower it less.
+    Contrasts: each pair, and ``one site``, against the untreated arm; the ``interaction`` at each distance; and its
+    ``rise``, that of the least-squares line through the interactions from the smallest distance to the largest. The
+    answer first gives the distances at which the pair increases the outcome, then the comparison with the sum of both
+    sites alone: two sites that each lower the outcome are above their sum wherever together they lower it less.
 
-    Contrasts: each pair, and ``one site``, against the untreated arm; the ``interaction`` of each distance; and its
-    ``rise``, how far the least-squares line through the interactions rises from the nearest distance to the farthest.
-    Sites that overlap are allowed where their letters agree: they are one longer word. Sites between which the letters
-    of a background can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one of 16) have an interaction by that; where
-    it happens in more than 1 % of backgrounds, the answer says in how many.
+    Overlapping sites are allowed where their letters agree: they form one longer word. Sites so close that the bases
+    between them can complete a further one (UGCAUG 8 apart: ``UG CA UG`` in one background of 16) have an interaction
+    for that reason; the answer gives its frequency if above 1 % of backgrounds.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word
-        The first site: a word, a motif, or what `causalgia.motif` makes one of; a motif stands for its consensus.
+        The first site: a word, or a motif (anything that `causalgia.motif` accepts) for its consensus.
     other
-        The second site, given as `word` is; None: two of the same.
+        The second site, in the form of `word`; None: the same.
     distances
         Bases from the start of the first site to that of the second.
     centre
-        Base about which both start; None: so that the sites are about the centre of the background (18 of 41, as
-        published).
+        Base about which both start; None: such that the sites are centred in the background (18 of 41, as published).
     single
         Start of the arm with one site; None: one base before `centre`, as published (17 for 18).
     n_units
@@ -86,8 +84,8 @@ def spacing(
     Raises
     ------
     DesignError
-        If sites collide at some distance (the letters of an overlap contradict each other, or make one site more), a
-        distance is 0 or given twice, or a site leaves the sequence.
+        If sites collide at some distance (overlapping letters disagree, or create a further site), a distance is 0 or
+        repeated, or a site leaves the sequence.
 
     References
     ----------
@@ -121,7 +119,7 @@ def spacing(
 
 
 def _as_fixed_word(site: str | Motif, name: str) -> str:
-    """Return the letters of a site, the same in every unit."""
+    """Return the fixed letters of a site."""
     (word,) = settings.as_words([settings.consensus_word(settings.as_site(site, name))], name)
     return word
 
@@ -135,12 +133,12 @@ class _SitePair:
     centre: int
 
     def starts(self, distance: int) -> tuple[int, int]:
-        """Return where both start."""
+        """Return the starts of both sites."""
         left = self.centre - (distance + 1) // 2
         return left, left + distance
 
     def check(self, distance: int, length: int) -> None:
-        """Raise DesignError where the sites collide or leave the sequence."""
+        """Raise DesignError if the sites collide or leave the sequence."""
         left, right = self.starts(distance)
         if distance == 0:
             raise DesignError("sites collide at distance 0: they would be one; give distances of 1 or more")
@@ -167,7 +165,7 @@ class _SitePair:
                 )
 
     def name(self, distance: int) -> str:
-        """Return what the arm with both is called."""
+        """Return the name of the arm with both sites."""
         left, right = self.starts(distance)
         return f"{_site_at(self.first, left)}, {_site_at(self.second, right)}"
 
@@ -178,7 +176,7 @@ class _SitePair:
         return {self.name(distance): 1.0, **dict.fromkeys(alone, -1.0), CONTROL: 1.0}
 
     def embedded(self, distance: int) -> Intervention:
-        """Return the intervention that writes both, as one word where they overlap."""
+        """Return the intervention that embeds both sites, as one word where they overlap."""
         left, right = self.starts(distance)
         if distance < len(self.first):
             return Embed(merged_word(self.first, self.second, distance), at=left)
@@ -186,7 +184,7 @@ class _SitePair:
 
 
 def _word_starts(word: str, sequence: str) -> set[int]:
-    """Return where a word starts in a sequence, overlapping ones too, whether T or U is written."""
+    """Return all starts of a word in a sequence, overlapping ones included; T and U are the same."""
     word, sequence = word.replace("U", "T"), sequence.replace("U", "T")
     return {i for i in range(len(sequence) - len(word) + 1) if sequence.startswith(word, i)}
 
@@ -215,18 +213,18 @@ def _spacing_contrasts(pair: _SitePair, distances: tuple[int, ...], single: int)
 
 
 def _interaction_rise(interactions: dict[int, dict[str, float]]) -> dict[str, float]:
-    """Return the rise of the least-squares line through the interactions, from the nearest distance to the farthest."""
+    """Return the weights of the rise of the line through the interactions over the distances."""
     rise = rise_weights({str(d): d for d in interactions})
     return weighted_sum((rise[str(d)], row) for d, row in interactions.items())
 
 
 def _read_spacing(found: Found) -> Finding:
-    said = [f"{task}: {_spacing_sentence(rows)}" for task, rows in rows_by_task(found.steps.decisions)]
-    return Finding(sentences=(*said, *_further_site_sentences(found)))
+    sentences = [f"{task}: {_spacing_sentence(rows)}" for task, rows in rows_by_task(found.steps.decisions)]
+    return Finding(sentences=(*sentences, *_further_site_sentences(found)))
 
 
 def _further_site_sentences(found: Found) -> Iterator[str]:
-    """Say at which distances, and in how many backgrounds, the sites make a further one."""
+    """Yield the frequency of unintended further sites at each distance."""
     for arm in found.experiment.named_arms:
         if isinstance(arm.intervention, Sequential):
             of, key = f"the interaction at {arm.factors['distance']}", derive(found.key, "further sites", arm.name)
@@ -264,29 +262,29 @@ def _spacing_sentence(rows: xr.Dataset) -> str:
     alone = f"one site alone {_DOES_ALONE[one['verdict'].item()]}, {effect_in_words(one)}"
     compared = _distances_by_verdict(rows, _INTERACTION, _BESIDE)
     beside = f"compared with the sum of each site's effect alone, the pair is {compared}"
-    said = f"two sites {_pair_text(rows)}; {alone}; {beside}"
+    text = f"two sites {_pair_text(rows)}; {alone}; {beside}"
     if RISE not in rows["contrast"].to_numpy():
-        return f"{said}."
+        return f"{text}."
     rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
     reach = np.nanmax(distances) - np.nanmin(distances)
     return (
-        f"{said}; from the nearest to the farthest the interaction {_RISES[rise['verdict'].item()]}, "
+        f"{text}; from the nearest to the farthest the interaction {_RISES[rise['verdict'].item()]}, "
         f"{effect_in_words(rise)} ({per_unit(rise, reach, 'a base')})."
     )
 
 
 def _pair_text(rows: xr.Dataset) -> str:
-    said = _distances_by_verdict(rows, _PAIR, _TOGETHER)
-    return said if _TOGETHER["increases"] in said else f"increase the outcome at no distance, and {said}"
+    text = _distances_by_verdict(rows, _PAIR, _TOGETHER)
+    return text if _TOGETHER["increases"] in text else f"increase the outcome at no distance, and {text}"
 
 
 def _distances_by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str]) -> str:
-    """Return the distances of each verdict on the pairs, or on their interactions, with the effects."""
+    """Return the distances of each verdict on the pairs or on their interactions, with the effects."""
     found = rows.isel(contrast=[str(name).startswith(f"{what} at ") for name in rows["contrast"].to_numpy()])
     verdicts = found["verdict"].to_numpy()
     return ", ".join(
-        f"{said} {_distance_effects_text(found.isel(contrast=verdicts == verdict))}"
-        for verdict, said in words.items()
+        f"{verb} {_distance_effects_text(found.isel(contrast=verdicts == verdict))}"
+        for verdict, verb in words.items()
         if (verdicts == verdict).any()
     )
 

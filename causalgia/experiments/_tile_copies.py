@@ -9,8 +9,8 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm
 from causalgia.design.intervention import Span
 from causalgia.experiments._copies import copies_in_words, copy_contrasts, read_copies
+from causalgia.experiments.kit.answer import profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment
-from causalgia.experiments.kit.figures import profile_along
 from causalgia.experiments.kit.tile_contexts import TileContext, as_tile_sequences, tile_analysis, tile_context
 
 CONTEXT = "context alone"

@@ -1,4 +1,4 @@
-"""How tiles act together: every main effect and interaction of a full factorial of tiles."""
+"""Interactions of tiles: all main effects and interactions of a full factorial."""
 
 from __future__ import annotations
 
@@ -44,29 +44,29 @@ def tile_interactions(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks how tiles act together: 2^k arms, every set of tiles kept and the rest shuffled.
+    """Return the experiment that asks how tiles interact: 2^k arms, each set of tiles kept and the others shuffled.
 
-    Contrasts are the Moebius terms: of a set S of tiles ``sum over T in S of (-1)^(|S| - |T|) Y(T kept)``. That of one
-    tile is its effect where the others are shuffled, that of two their interaction, and so on; ``all together``, every
-    tile kept minus none, is their sum. Where all of the tiles are needed (AND) the highest term alone is not 0; where
-    one is enough (OR) the single terms are positive and the pairs negative; tiles that add have no term above the
-    first. The variance of a term grows with its order, up to 2-fold each.
+    Contrasts are the Moebius terms: for a set S of tiles ``sum over T in S of (-1)^(|S| - |T|) Y(T kept)``. The term of
+    one tile is its effect with the others shuffled, that of two their interaction, and so on; ``all together``, every
+    tile kept minus none, is the sum of all terms. If all tiles are needed (AND), only the highest term differs from 0;
+    if one is enough (OR), single terms are positive and pairs negative; additive tiles have no interactions. The
+    variance of a term grows with its order, up to 2-fold for each.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
-        from, and errors are between sequences. One stands for itself, and errors are between its shuffles.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
+        errors between sequences; a single one is the target itself, with errors between its shuffles.
     tiles
-        (start, stop) of 2 to 6 tiles, 0-based, stop excluded; they do not overlap.
+        (start, stop) of 2 to 6 tiles, 0-based, stop excluded, without overlap.
     tss
-        The span that is kept in every arm; with ``context="own"`` it only may not overlap a tile.
+        The span that is kept in every arm; it must not overlap a tile.
     context
-        What is around the tiles: ``"own"``, each sequence as it is; ``"shuffled"``, all but the tiles and `tss`.
+        Context of the tiles: ``"own"``, unchanged; ``"shuffled"``, all bases but the tiles and `tss` shuffled.
     draws
         Shuffles of each sequence.
     k
-        k-let counts that a shuffle keeps: 1 composition, 2 dinucleotides.
+        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale; sd of the arms that are
         subtracted.
@@ -102,9 +102,9 @@ def tile_interactions(
     """
     null = as_tile_sequences(sequences, draws, rope)
     spans = _as_tiles(tiles, null.length)
-    kept = as_protected_spans(tss, null.length, spans)
+    promoter = as_protected_spans(tss, null.length, spans)
     check_shufflable(spans, k)
-    around = _shuffled_context(context, null.length, spans, kept)
+    around = _shuffled_context(context, null.length, spans, promoter)
     arms = [
         Arm(
             _kept_tiles_name(sets),
@@ -120,7 +120,7 @@ def tile_interactions(
         contrasts=_moebius_contrasts(spans),
         entry=TILE_INTERACTIONS,
         analysis=tile_analysis(null, rope),
-        labels={"order": {_term_name(sets): len(sets) for sets in _tile_subsets(spans) if sets}},
+        labels={"order": {_term_name(some): len(some) for some in _tile_subsets(spans) if some}},
     )
 
 
@@ -135,7 +135,7 @@ def _as_tiles(tiles: Any, length: int) -> tuple[Span, ...]:
 
 
 def _shuffled_context(context: str, length: int, spans: Sequence[Span], kept: Sequence[Span]) -> list[Span]:
-    """Return what is shuffled in every arm."""
+    """Return the blocks that are shuffled in every arm."""
     if context not in ("own", "shuffled"):
         raise DesignError(f"context={quoted(context)} must be 'own' or 'shuffled'")
     if context == "own":
@@ -165,7 +165,7 @@ def _moebius_contrasts(spans: Sequence[Span]) -> dict[str, dict[str, float]]:
 
 
 def moebius_weights(tiles: Sequence[Span]) -> dict[str, float]:
-    """Return the weights of the term of a set of tiles, by the name of the arm that keeps each of its subsets.
+    """Return the weights of the Moebius term of a set of tiles, by arm.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where in a sequence an effect lies, down to a few bases, with one error rate over the whole search."""
+"""Search for the bases that carry an effect, by halving spans, with one family-wise error rate."""
 
 from __future__ import annotations
 
@@ -52,52 +52,51 @@ def tile_search(
     rope: Rope = "0.2 sd",
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Halve spans again and again where replacing their bases changes the outcome, and say where the change lies.
+    """Locate the bases that carry an effect, by repeatedly halving spans whose replacement changes the outcome.
 
-    A span's effect is ``Y(its bases replaced) - Y(wild type)``, its necessity in its own context. The predictor is
-    asked level by level: the halves of every span that was found, on the same sequences and draws. A span is found
-    where the hypothesis that its effect lies inside the region of practical equivalence is rejected (two one-sided t
-    tests, p doubled) at ``fwer width / total width``, and all spans that hold it were found. Whatever the dependence
-    between spans, P(any span is found whose effect lies inside) is at most `fwer` over the whole search, as far as each
-    t test holds its level. Effects that cancel within a span (an enhancer beside a silencer) hide each other, and where
-    one of two parts is enough neither is necessary: begin from smaller `tiles` then.
+    The effect of a span is ``Y(its bases replaced) - Y(wild type)``, its necessity in its own context. Each level tests
+    the halves of the spans found at the level above, on the same sequences and draws. A span is found if the hypothesis
+    that its effect lies inside the ROPE is rejected (two one-sided t tests, p doubled) at ``fwer width / total width``,
+    and all spans that contain it were found. The probability of any false finding is at most `fwer` over the whole
+    search under any dependence, as far as each t test holds its level. Effects that cancel within a span (an enhancer
+    beside a silencer) mask each other, and where one of two parts is enough neither is necessary: start from smaller
+    `tiles` then.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
-        from, and errors are between sequences. One stands for itself, and errors are between its draws.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
+        errors between sequences; a single one is the target itself, with errors between its draws.
     predictor
-        What is asked.
+        The predictor.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     tiles
-        (start, stop) of the spans to begin with, which do not overlap; None: the whole sequence.
+        (start, stop) of the initial spans, without overlap; None: the whole sequence.
     least
-        Least width of a span: none is halved into narrower ones.
+        Smallest width of a span.
     fill
-        What replaces a span: ``"uniform"`` random bases, ``"shuffle"`` or ``"dinucleotide_shuffle"`` of its own (which
-        leave narrow spans nearly as they are).
+        Replacement of a span: ``"uniform"`` random bases, or a ``"shuffle"`` or ``"dinucleotide_shuffle"`` of its own
+        bases (which changes narrow spans little).
     fwer
         Bound on the family-wise error rate of the search.
     task
-        Whose outcome is searched; None where there is one alone.
+        Task whose outcome is searched; None for a predictor with a single task.
     draws
-        Replacements of each span in each sequence. Where all draws (of one sequence) or all sequences agree exactly no
-        t test exists, and p is ``2^(1 - n)`` of a sign test: narrow spans then need more of them.
+        Replacements of each span in each sequence. Where all draws (of one sequence) or all sequences agree exactly,
+        there is no t test and p is ``2^(1 - n)`` of a sign test: narrow spans then need more draws.
     rope
         Region of practical equivalence, on the predictor's scale; sd of the wild type; 0 for any effect at all.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
+        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None: this process.
 
     Returns
     -------
     Dataset
-        One contrast for each span that was asked, the whole before its halves: ``ace, se, df, p, p_adjusted, lower,
-        upper, found, finest (contrast, task)``. ``found`` where ``p_adjusted <= fwer``; ``finest`` where none of its
-        halves were. Intervals have probability ``1 - fwer width / total width``: those of spans fixed beforehand that
-        do not overlap hold together. Coordinates ``start``, ``stop``, ``depth`` and ``within``, the span that it is a
-        half of; attrs["sentence"].
+        One contrast for each tested span, a span before its halves: ``ace, se, df, p, p_adjusted, lower, upper, found,
+        finest (contrast, task)``. ``found`` where ``p_adjusted <= fwer``; ``finest`` where neither half was found.
+        Intervals have probability ``1 - fwer width / total width``, so that those of prespecified disjoint spans hold
+        simultaneously. Coordinates ``start``, ``stop``, ``depth`` and ``within`` (the parent span); attrs["sentence"].
 
     Raises
     ------
@@ -144,7 +143,7 @@ def tile_search(
 
 
 class Node(NamedTuple):
-    """A span of the tree, how often it was halved, and the number of the span that it is a half of."""
+    """A span of the search tree, its depth, and the index of its parent span (-1: none)."""
 
     span: Span
     depth: int
@@ -173,7 +172,7 @@ def _check_search_arguments(roots: Sequence[Span], least: int, fill: str, fwer: 
 
 @dataclass(frozen=True)
 class _Search:
-    """What every level of a search shares."""
+    """Settings that all levels of a search share."""
 
     null: Genomic
     predictor: Predictor
@@ -183,14 +182,14 @@ class _Search:
     client: Client | None
 
     def design(self, spans: Sequence[Span]) -> Design:
-        """Return the trial of one level: each span replaced, against the wild type."""
+        """Return the trial of one level: the replacement of each span, against the wild type."""
         arms = [Arm(span_name(span), Ablate(span, fill=self.fill), {"start": span[0]}) for span in spans]
         return Design(
             null=self.null, arms=[Arm(WILD_TYPE, Untreated()), *arms], n_units=self.null.available, contrasts=WILD_TYPE
         )
 
     def level(self, spans: Sequence[Span], task: str | None) -> xr.Dataset:
-        """Return the estimates of one level, with p of the hypothesis that an effect lies inside the region."""
+        """Return the estimates of one level, with p-values of the hypothesis that an effect lies inside the ROPE."""
         from causalgia.effects import contrast
         from causalgia.estimation import estimate
         from causalgia.trial import run
@@ -201,7 +200,7 @@ class _Search:
             outcomes = outcomes.mean("model", keep_attrs=True)
         target = tile_analysis(self.null, self.rope).target
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DegenerateWarning)  # effects without spread have a p of their own
+            warnings.simplefilter("ignore", DegenerateWarning)  # constant effects have a p-value of their own
             found = estimate(contrast(outcomes), target=target)
         chosen = as_task(outcomes["task"].to_numpy(), task)
         tested = found.assign(p=(found["ace"].dims, _rope_p_values(found, self.rope)))[list(_KEPT)].sel(task=[chosen])
@@ -209,7 +208,7 @@ class _Search:
 
 
 def _rope_p_values(estimates: xr.Dataset, rope: Rope) -> Any:
-    """Return p of an effect inside the region, (contrast, task): twice the smaller of the one-sided tests."""
+    """Return p-values of an effect inside the ROPE, (contrast, task): twice the smaller one-sided p."""
     from causalgia.multiplicity.tost import tails
     from causalgia.verdicts.rope import region
 
@@ -223,12 +222,12 @@ def _rope_p_values(estimates: xr.Dataset, rope: Rope) -> Any:
 def _adjusted_p(p: Any, nodes: Sequence[Node]) -> Any:
     from causalgia.multiplicity import hierarchical_p
 
-    asked = nodes[: len(p)]
-    return hierarchical_p(p, np.array([node.parent for node in asked]), [node.width for node in asked])
+    tested = nodes[: len(p)]
+    return hierarchical_p(p, np.array([node.parent for node in tested]), [node.width for node in tested])
 
 
 def _add_halves(nodes: list[Node], found: Sequence[int], least: int) -> list[int]:
-    """Add the halves of the spans that were found to the tree; return their numbers."""
+    """Add the halves of the found spans to the tree and return their indices."""
     first = len(nodes)
     for i in found:
         (start, stop), depth = nodes[i].span, nodes[i].depth + 1
@@ -239,7 +238,7 @@ def _add_halves(nodes: list[Node], found: Sequence[int], least: int) -> list[int
 
 
 def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, fwer: float, null: Genomic) -> xr.Dataset:
-    """Return the table of a search: what was found, where it ends, intervals, the tree and the sentence."""
+    """Return the table of a search: findings, intervals, the tree and the sentence."""
     import xarray as xr
     from scipy.special import stdtrit
 
@@ -280,5 +279,5 @@ def _search_sentence(table: xr.Dataset, null: Genomic, fwer: float) -> str:
     if not ends.sizes["contrast"]:
         return f"Task {task}: no span was found ({bound}), {population_text(null)}."
     listed = [ends.isel(contrast=i) for i in range(ends.sizes["contrast"])]
-    said = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in listed)
-    return f"Task {task}: replacing the bases changes the outcome in {said} ({bound}), {population_text(null)}."
+    effects = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in listed)
+    return f"Task {task}: replacing the bases changes the outcome in {effects} ({bound}), {population_text(null)}."

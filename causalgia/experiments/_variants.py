@@ -1,4 +1,4 @@
-"""Variants: the reference and the alternate allele as two arms, in their own context or in many others."""
+"""Variants: reference and alternate alleles as two arms, in their own contexts or in sampled ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _VERDICTS = {"increases": "increasing", "decreases": "decreasing", "negligible":
 
 @dataclass(frozen=True, eq=False)
 class AlleleWords:
-    """The alleles of V variants with bases of their own genome on both sides.
+    """Alleles of V variants with genomic flanks on both sides.
 
     Attributes
     ----------
@@ -61,32 +61,32 @@ def variants(
     n_units: int | None = None,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    r"""Return the experiment that asks what each variant does: VCF and FASTA in, a table with a row per variant out.
+    r"""Return the experiment that estimates the effect of each variant: VCF and FASTA in, one row per variant out.
 
     In their own contexts (no `null`), each variant is one unit: the window of the genome around it, with the reference
-    and with the alternate allele. Its effect ``Y(alternate) - Y(reference)`` is then exact for this predictor and this
-    genome: nothing is sampled, and the table has standard errors of 0. What is estimated is their mean, ``"alternate
-    minus reference"``, over variants like these; variants whose windows overlap are one cluster (where all do, the
-    claim is about variants of that one stretch, each by itself).
+    and with the alternate allele. The effect ``Y(alternate) - Y(reference)`` of each is exact for this predictor and
+    genome (standard error 0). The estimated contrast is their mean, ``"alternate minus reference"``, over variants like
+    these. Variants with overlapping windows are one cluster; if all overlap, the claim is about variants of that one
+    region.
 
-    In sampled contexts (`null` says which: random, shuffled, other real sequences), the alleles with `flank` bases of
-    their own genome on each side stand at the centre of the same backgrounds, and there is a contrast for each variant:
-    the effect that it keeps when its surroundings change, as in a reporter assay.
+    In sampled contexts (`null`: random, shuffled or other real sequences), the alleles with `flank` genomic bases on
+    each side are embedded at the centre of the same backgrounds, and there is a contrast for each variant: its average
+    effect over contexts, as in a reporter assay.
 
     Parameters
     ----------
     vcf
         A VCF file, plain or gzip-compressed, or variants as `causalgia.sequences.read_vcf` gives them.
     fasta
-        The genome that it is about; lower case is upper case.
+        The reference genome; case is ignored.
     length
         Bases of each window, the predictor's input; with `null`, the length of its backgrounds.
     null
-        The null model of sampled contexts; None: the variants' own.
+        The null model of sampled contexts; None: the variants' own contexts.
     flank
         Bases of the genome on each side of the longer allele in sampled contexts, by default 10.
     n_units
-        Backgrounds, by default 1,000 (of real sequences all); without `null` there is a unit for each variant.
+        Backgrounds, by default 1,000 (or all real sequences); without `null` each variant is a unit.
     rope
         Region of practical equivalence, on the predictor's scale; sd of the reference alleles' outcomes.
 
@@ -94,17 +94,17 @@ def variants(
     -------
     Experiment
         Finding ``variants`` (variant, task): ``effect, lower, upper, verdict, se`` and, in sampled contexts, ``raw``
-        (before the posterior shrank it), ``p`` and ``p_adjusted``; coordinates ``chromosome``, ``position`` (counted
+        (the unshrunken estimate), ``p`` and ``p_adjusted``; coordinates ``chromosome``, ``position`` (counted
         from 0), ``reference`` and ``alternate``. ``answer.findings["variants"].to_dataframe()`` is the table.
 
     Raises
     ------
     SequenceError
-        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome, its place or has another
+        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome or position or has another
         reference allele there; the message names the variant.
     DesignError
         If `length` is missing or not that of the backgrounds, `flank` or `n_units` are given without `null`, alleles do
-        not fit the backgrounds, or there is a single variant in its own context, which is one number.
+        not fit the backgrounds, or there is a single variant in its own context.
 
     References
     ----------
@@ -191,7 +191,7 @@ def _check_own_contexts(windows: VariantWindows, rope: Rope) -> None:
 
 
 def window_loci(windows: VariantWindows) -> list[str]:
-    """Return the stretch of the genome that each variant's window is of: windows that overlap are of one."""
+    """Return the genomic region of each variant's window; overlapping windows share a region."""
     first = np.array([x.position for x in windows.variants]) - windows.start
     chromosome = [x.chromosome for x in windows.variants]
     loci, end, name = [""] * len(windows), -1, ""
@@ -203,7 +203,7 @@ def window_loci(windows: VariantWindows) -> list[str]:
 
 
 def replaced_words(windows: VariantWindows) -> tuple[list[str], list[int]]:
-    """Return what the alternate window has in place of the reference, from the allele to the last base that differs."""
+    """Return the alternate letters, from the allele to the last base that differs, and their starts."""
     differs = windows.reference != windows.alternate
     last = windows.reference.shape[1] - np.argmax(differs[:, ::-1], axis=1)
     stops = np.where(differs.any(axis=1), last, windows.start + 1)
@@ -240,7 +240,7 @@ def _sampled_context_experiment(
 
 
 def _allele_words(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int) -> AlleleWords:
-    """Cut the alleles with `flank` bases on both sides of the longer one."""
+    """Return the alleles with `flank` bases on both sides of the longer one."""
     widths = [max(len(x.reference), len(x.alternate)) for x in chosen if isinstance(x, Variant)]
     windows = variant_windows(chosen, fasta, length=2 * flank + max(widths, default=1))
     starts = windows.start - flank
@@ -280,18 +280,18 @@ def _read_sampled_contexts(found: Found) -> Finding:
     tables = found.steps.decisions, found.steps.estimates
     over = found.experiment.drawn.describe()
     n = found.steps.decisions.sizes["contrast"]
-    said = [
+    sentences = [
         f"{of}: of {n} variants {verdict_counts(rows, _VERDICTS)}, over {over}." for of, rows in rows_by_task(tables[0])
     ]
     parts = zip(tables, (_FROM_DECISIONS, _FROM_ESTIMATES), strict=True)
     columns = [table[list(names)].reset_coords(drop=True).rename(names) for table, names in parts]
     labels = {name: ("contrast", tables[0][name].to_numpy()) for name in found.experiment.labels}
     table = xr.merge(columns, compat="no_conflicts").assign_coords(labels).rename(contrast="variant")
-    return Finding(datasets={"variants": table}, sentences=tuple(said))
+    return Finding(datasets={"variants": table}, sentences=tuple(sentences))
 
 
 def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: Found) -> Finding:
-    """Give the mean effect its words and, unless the trial was streamed, each variant its row."""
+    """Return sentences on the mean effect and, unless the trial was streamed, a row for each variant."""
     rows = found.steps.decisions.sel(contrast=MEAN)
     over = f"{n_loci:,} stretches" if n_loci > 1 else "one stretch"
     means = {of: f"on average {effect_in_words(row)} ({row['verdict'].item()})" for of, row in rows_by_task(rows)}
@@ -300,16 +300,16 @@ def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: Found) -
             sentences=tuple(f"{of}: {len(chosen)} variants of {over}, {mean}." for of, mean in means.items())
         )
     table = _variant_table(found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen)
-    said = [
+    sentences = [
         f"{of}: of {len(chosen)} variants in their own contexts {_verdict_shares_text(part)}, each exact for this "
         f"predictor; over {over} {means[of]}."
         for of, part in rows_by_task(table.rename(effect="ace"))
     ]
-    return Finding(datasets={"variants": table}, sentences=tuple(said))
+    return Finding(datasets={"variants": table}, sentences=tuple(sentences))
 
 
 def _variant_table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...]) -> xr.Dataset:
-    """Return a row for each variant: what it does is known, and is compared with the region as it stands."""
+    """Return a row for each variant; its exact effect is compared with the ROPE."""
     import xarray as xr
 
     effect = effects.reset_coords(drop=True).rename(unit="variant")
@@ -322,15 +322,15 @@ def _variant_table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Varian
 
 
 def _verdict_shares_text(rows: xr.Dataset) -> str:
-    """Return how many variants have each verdict, and the largest effects."""
+    """Return the number of variants with each verdict and the largest effects, as text."""
     verdicts: NDArray[np.str_] = rows["verdict"].to_numpy().astype(str)
-    said = []
+    parts = []
     for verdict, word in _VERDICTS.items():
-        mine = rows.isel(variant=verdicts == verdict)
-        n = mine.sizes["variant"]
-        shown = f" ({_largest_variants(mine)})" if verdict in ("increases", "decreases") else ""
-        said += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
-    return ", ".join(said)
+        chosen = rows.isel(variant=verdicts == verdict)
+        n = chosen.sizes["variant"]
+        shown = f" ({_largest_variants(chosen)})" if verdict in ("increases", "decreases") else ""
+        parts += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
+    return ", ".join(parts)
 
 
 def _largest_variants(rows: xr.Dataset) -> str:
@@ -347,7 +347,7 @@ def _draw_sampled_contexts(answer: Answer) -> Axes:
 
 
 def _draw_own_contexts(answer: Answer) -> Axes:
-    """Draw the variants as a forest of points; the mean alone where the trial was streamed."""
+    """Draw a forest plot of the variants, or of the mean alone for a streamed trial."""
     from causalgia.plot import forest
 
     table = _as_decisions(answer) if "variants" in answer.findings else answer.decisions

@@ -1,4 +1,4 @@
-"""Which letters of a word matter: every single-base change of it, and the word itself."""
+"""Saturation mutagenesis of a word: all its single-base changes, and the word itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit import settings
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.figures import mean_over_models
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 
 if TYPE_CHECKING:
@@ -30,13 +29,13 @@ def word_mutagenesis(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks which letters of a word matter: all its single-base changes, and itself.
+    """Return the experiment that asks which letters of a word matter, by all its single-base changes.
 
-    Contrasts: the word and each of its ``3 w`` mutants against the untreated arm, named as they are spelled; and of
-    each mutant against the word, on the same backgrounds, ``"change G1A"`` (letter, 0-based position in the word, new
-    letter). The finding ``logo`` has the effect of the word with each base at each position: at its own letters that is
-    the effect of the whole word, which belongs in its logo as the mutants do. The figure draws each base less the mean
-    of its column, so that a position is as tall as its letters differ; of an ensemble it draws the mean over models.
+    Contrasts: the word and each of its ``3 w`` mutants against the untreated arm, named by their letters; and each
+    mutant against the word, ``"change G1A"`` (letter, 0-based position in the word, new letter). The finding ``logo``
+    has the effect of the word with each base at each position; at its own letters that is the effect of the word. The
+    figure draws each base minus the mean of its column, so that the height of a position shows how much its letters
+    differ; for an ensemble it draws the mean over models.
 
     Parameters
     ----------
@@ -60,7 +59,7 @@ def word_mutagenesis(
     Raises
     ------
     DesignError
-        If `word` is not one word of A C G T (U), or leaves the sequence.
+        If `word` is not a word of A C G T (U), or leaves the sequence.
 
     References
     ----------
@@ -102,7 +101,7 @@ def _alphabet_of(word: str) -> str:
 
 
 def _single_base_mutants(word: str) -> dict[str, tuple[int, str]]:
-    """Return each single-base change of a word: its spelling -> position and new base."""
+    """Return all single-base changes of a word: mutant -> position and new base."""
     return {
         word[:i] + base + word[i + 1 :]: (i, base)
         for i in range(len(word))
@@ -115,28 +114,26 @@ def _change_name(word: str, i: int, base: str) -> str:
     return f"change {word[i]}{i}{base}"
 
 
-def _mutated_word(found: Found) -> str:
-    return found.experiment.arm_names[1]
-
-
 def _read_mutagenesis(found: Found) -> Finding:
-    word = _mutated_word(found)
-    said = [f"{begins}: {_mutagenesis_sentence(rows, word)}" for begins, rows in rows_by_task(found.steps.decisions)]
-    return Finding(datasets={"logo": _logo_table(found.steps.estimates, word)}, sentences=tuple(said))
+    word = found.experiment.arm_names[1]
+    sentences = [
+        f"{begins}: {_mutagenesis_sentence(rows, word)}" for begins, rows in rows_by_task(found.steps.decisions)
+    ]
+    return Finding(datasets={"logo": _logo_table(found.steps.estimates, word)}, sentences=tuple(sentences))
 
 
 def _logo_table(estimates: xr.Dataset, word: str) -> xr.Dataset:
-    """Return effects of the word with each base at each position, its own letters among them."""
+    """Return the effects of the word with each base at each position, its own letters included."""
     import xarray as xr
 
-    kept = ("ace", "lower", "upper", "se")
+    columns = ("ace", "lower", "upper", "se")
     spelled = np.array([[word[:i] + base + word[i + 1 :] for base in _alphabet_of(word)] for i in range(len(word))])
     names = xr.DataArray(spelled, dims=("position", "base"))
-    table = estimates[[name for name in kept if name in estimates]].sel(contrast=names).reset_coords(drop=True)
-    of = [name for name in ("task", "model") if name in estimates["ace"].dims]
+    table = estimates[[name for name in columns if name in estimates]].sel(contrast=names).reset_coords(drop=True)
+    dims = [name for name in ("task", "model") if name in estimates["ace"].dims]
     coords = {"position": range(len(word)), "base": list(_alphabet_of(word)), "word": (("position", "base"), spelled)}
-    return table.assign_coords(coords | {name: estimates[name].to_numpy() for name in of}).transpose(
-        "position", "base", *of
+    return table.assign_coords(coords | {name: estimates[name].to_numpy() for name in dims}).transpose(
+        "position", "base", *dims
     )
 
 

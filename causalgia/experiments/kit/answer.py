@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -173,3 +174,42 @@ def _select_task(dataset: xr.Dataset, task: str) -> xr.Dataset:
     if not isinstance(dataset, xr.Dataset) or "task" not in dataset.dims or "task" not in dataset.coords:
         return dataset
     return dataset.isel(task=[[str(name) for name in dataset["task"].to_numpy()].index(task)])
+
+
+def profile_along(along: str, *, by: str | None = None) -> Callable[[Answer], Axes]:
+    """Return a function that draws the contrasts of one task along a coordinate, by `causalgia.plot.profile`.
+
+    Examples
+    --------
+    >>> profile_along("copies").keywords
+    {'along': 'copies', 'by': None}
+    """
+    return partial(_draw_profile, along=along, by=by)
+
+
+def _draw_profile(answer: Answer, *, along: str, by: str | None) -> Axes:
+    from causalgia.plot import profile
+
+    return profile(answer.decisions, along=along, by=by)
+
+
+def mean_over_models(table: xr.Dataset) -> xr.Dataset:
+    """Return the mean over the models of an ensemble, with task names that say so.
+
+    Parameters
+    ----------
+    table
+        ``ace (..., task[, model])``; variables that are not floats are dropped. A table without models is unchanged.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> table = xr.Dataset({"ace": (("contrast", "task", "model"), [[[1.0, 2.0]]])}, coords={"task": ["K562"]})
+    >>> mean_over_models(table)["ace"].values.ravel(), mean_over_models(table)["task"].values
+    (array([1.5]), array(['K562, mean over 2 models'], dtype='<U24'))
+    """
+    if "model" not in table.dims:
+        return table
+    names = [f"{task}, mean over {table.sizes['model']} models" for task in table["task"].to_numpy()]
+    floats = [name for name, values in table.data_vars.items() if values.dtype.kind == "f"]
+    return table[floats].mean("model", keep_attrs=True).assign_coords(task=("task", names))

@@ -11,9 +11,8 @@ import numpy as np
 
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments._pairing_gain import pairing_gain
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, Found
-from causalgia.experiments.kit.figures import mean_over_models
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.streams import derive
 from causalgia.types import Array
