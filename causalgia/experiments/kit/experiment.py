@@ -14,7 +14,6 @@ from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.schema import require_dataset
 from causalgia.streams import RNG, derive, root_key
-from causalgia.trial.setup import check_analysis
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -112,6 +111,8 @@ class Experiment(Design):
     labels: Labels = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
+        from causalgia.trial.setup import check_analysis
+
         super().__post_init__()
         if self.named_contrasts is None:
             raise DesignError(f"experiment {quoted(self.entry.name)}: give contrasts= that answer its question")
