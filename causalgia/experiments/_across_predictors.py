@@ -81,6 +81,8 @@ def across_predictors(
     >>> estimates["ace"].values.ravel().round(2), estimates["contrast"].values.tolist()
     (array([-0.07, -0.15, -0.22]), ['RBP1', 'RBP2', 'RBP3'])
     """
+    from causalgia.estimation import estimate
+
     tables = _outcomes_by_predictor(outcomes)
     if not tables:
         raise OutcomesError("there is no predictor; give the outcomes of two or more")
@@ -93,7 +95,7 @@ def across_predictors(
     parts = mapped(work, loaded, what="the contrast", names=names, client=client)
     if sum(part.sizes["contrast"] for part in parts) < 2:
         raise OutcomesError("there is one predictor with one task, and nothing to compare it with; give two or more")
-    return _estimate_jointly(parts) if same_units else _combine_independent(parts)
+    return estimate(_concatenate_predictors(parts)) if same_units else _combine_independent(parts)
 
 
 def share_of_predictors(
@@ -347,13 +349,6 @@ def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
             "rng= for all, or each predictor with an rng= of its own"
         )
     return False
-
-
-def _estimate_jointly(parts: list[xr.Dataset]) -> xr.Dataset:
-    """Estimate predictors with the same units jointly, with the covariance of their estimates."""
-    from causalgia.estimation import estimate
-
-    return estimate(_concatenate_predictors(parts))
 
 
 def _estimate_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dataset:

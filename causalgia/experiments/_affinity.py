@@ -124,11 +124,11 @@ def affinity(
 def _as_positive_by_word(values: object, name: str, words: tuple[str, ...]) -> list[float]:
     """Return one positive number for each word."""
     by_word = _values_by_word(values, name)
-    listed = (
-        _ordered_values(values)
-        if by_word is None
-        else [by_word[word] for word in map(_as_dna, words) if word in by_word]
-    )
+    listed: list[Any] = []
+    if by_word is not None:
+        listed = [by_word[word] for word in map(_as_dna, words) if word in by_word]
+    elif _label_value_pairs(values) or (isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)):
+        listed = list(values)  # type: ignore[call-overload]  # iterable, as just checked
     if len(listed) != len(words):
         lacks = [] if by_word is None else [word for word in words if _as_dna(word) not in by_word]
         shown = f": {', '.join(lacks[:3])} has none" if lacks else f"={quoted(values)}"
@@ -137,11 +137,6 @@ def _as_positive_by_word(values: object, name: str, words: tuple[str, ...]) -> l
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
             raise DesignError(f"{name} of {word} is {quoted(value)}; it must be a positive, finite number")
     return [float(value) for value in listed]
-
-
-def _ordered_values(values: object) -> list[Any]:
-    ordered = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
-    return list(values) if ordered or _label_value_pairs(values) else []  # type: ignore[call-overload]  # iterable, as just seen
 
 
 def _label_value_pairs(values: Any) -> list[tuple[Any, Any]]:

@@ -90,7 +90,8 @@ def copies(
     as_null_model(null)
     word = as_site(word, "word")
     places = _copy_starts(null.length, len(as_pattern(word)), at)
-    arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested_arms(word, places), *_single_site_arms(word, places)]
+    arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested_arms(word, places)]
+    arms += [Arm(f"alone at {place}", Embed(word, at=place)) for place in places[1:]]
     return Experiment(
         null=null,
         arms=arms,
@@ -127,10 +128,6 @@ def _nested_arms(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
         done = done + Embed(word, at=place)
         arms.append(Arm(copies_in_words(n), done, {"copies": n}))
     return arms
-
-
-def _single_site_arms(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
-    return [Arm(f"alone at {place}", Embed(word, at=place)) for place in places[1:]]
 
 
 def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[str, float]]:

@@ -88,8 +88,8 @@ def greedy_round(
     --------
     >>> import causalgia as cg
     >>> random = cg.Uniform(length=90).sample(20, rng=0)["sequence"].values
-    >>> made = cg.experiments.greedy_round(random, tiles=[(0, 30), (30, 60), (60, 90)], chosen=[(30, 60)])
-    >>> made.arm_names
+    >>> experiment = cg.experiments.greedy_round(random, tiles=[(0, 30), (30, 60), (60, 90)], chosen=[(30, 60)])
+    >>> experiment.arm_names
     ['chosen shuffled', '0-30', '60-90']
     """
     null = as_tile_sequences(sequences, draws, rope, fixed_control=not len(chosen))
@@ -110,13 +110,13 @@ def greedy_round(
 def _candidates(null: Genomic, tiles: Any, chosen: Any, k: int) -> tuple[list[Span], tuple[Span, ...]]:
     """Return the remaining tiles and the chosen ones."""
     spans = as_spans_inside(tiles, "tiles", null.length)
-    done = as_spans_inside(chosen, "chosen", null.length, least=0)
-    left = [span for span in spans if span not in done]
+    before = as_spans_inside(chosen, "chosen", null.length, least=0)
+    left = [span for span in spans if span not in before]
     if not left:
         raise DesignError(f"chosen: all {len(spans)} tiles are chosen, and none is left; give more tiles, or stop")
-    as_spans_inside([*left, *done], "tiles and chosen", null.length)
-    check_shufflable([*left, *done], k)
-    return left, done
+    as_spans_inside([*left, *before], "tiles and chosen", null.length)
+    check_shufflable([*left, *before], k)
+    return left, before
 
 
 def greedy_tiles(

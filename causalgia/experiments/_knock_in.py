@@ -224,14 +224,10 @@ def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
     covariates_of = {"modification": (whole, ("gc", "neighbours")), "distance": (near, ("distance",))}
     found = {}
     for name, (part, covariates) in covariates_of.items():
-        by = [one for one in covariates if _varies(part, one)]
+        by = [name for name in covariates if name in part.coords and len(np.unique(part[name].to_numpy())) > 1]
         if by and len(set(part["parent"].to_numpy().tolist())) >= _LEAST:
             found[name] = modification(part, by=by)
     return found
-
-
-def _varies(effects: xr.Dataset, covariate: str) -> bool:
-    return covariate in effects.coords and len(np.unique(effects[covariate].to_numpy())) > 1
 
 
 def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:

@@ -95,16 +95,16 @@ def occlusion(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task outcome: AGATAA occluded (uniform) changes the outcome by -0.9...; motif minus placebo -0.9...
     """
-    given, pattern = as_genomic(sequences, "sequences"), as_word_or_motif(motif, "motif")
-    if given.draws > 1:
-        raise DesignError(f"sequences: Genomic(draws={given.draws}); give draws={given.draws} to the occlusion instead")
+    null, pattern = as_genomic(sequences, "sequences"), as_word_or_motif(motif, "motif")
+    if null.draws > 1:
+        raise DesignError(f"sequences: Genomic(draws={null.draws}); give draws={null.draws} to the occlusion instead")
     draws, fills = positive_int(draws, "draws"), _as_fills(fills)
-    sites = motif_sites(given, pattern, threshold, draws=draws)
+    sites = motif_sites(null, pattern, threshold, draws=draws)
     if sites.n_with == 1 and isinstance(rope, str):
         raise DesignError(
             f"rope={quoted(rope)}: the untreated outcome of one sequence has no sd; give rope=(lower, upper)"
         )
-    rows = given.parents_given.tokens[sites.found.row]
+    rows = null.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}
     for fill in fills:
         own = AblateEach(sites.spans, fill=fill, draws=draws)
@@ -176,7 +176,9 @@ def _read_occlusion(sites: Sites, found: Found) -> Finding:
     by_row = _mean_over_draws(of_mean, draws)
     if by_row.sizes["unit"] >= _LEAST:
         datasets["beyond"] = _share_beyond_rope(by_row, found.steps.decisions)
-        datasets["components"] = split = _instance_components(of_mean, draws, found.steps.estimates.attrs["ci_prob"])
+        groups = {"sequence": of_mean["parent"].to_numpy(), "instance": np.arange(of_mean.sizes["unit"]) // draws}
+        ci_prob = found.steps.estimates.attrs["ci_prob"]
+        datasets["components"] = split = nested_split(of_mean["ice"], groups, each="draw", ci_prob=ci_prob)
         tasks = found.steps.decisions["task"].to_numpy().tolist()
         sentences += [_spread_sentence(datasets, task, name) for task in tasks for name in net]
         failed = [name for name in net if name not in split["contrast"]]
@@ -250,12 +252,6 @@ def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     n = by_row.sizes["contrast"]
     per_task = [xr.concat(tables[i : i + n], "contrast", combine_attrs="override") for i in range(0, len(tables), n)]
     return xr.concat(per_task, "task", combine_attrs="override")
-
-
-def _instance_components(effects: xr.Dataset, draws: int, ci_prob: float) -> xr.Dataset:
-    row = np.arange(effects.sizes["unit"]) // draws
-    groups = {"sequence": effects["parent"].to_numpy(), "instance": row}
-    return nested_split(effects["ice"], groups, each="draw", ci_prob=ci_prob)
 
 
 def _occlusion_sentence(sites: Sites, rows: xr.Dataset, task: str, fill: str) -> str:

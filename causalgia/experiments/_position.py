@@ -121,16 +121,12 @@ def _read_position(found: Found) -> Finding:
     datasets = {"band": _simultaneous_band(found, names), "slope": _slope_per_base(estimates, ends)}
     if not estimates["exact"].any():
         datasets["equal"] = joint_test(estimates, [_deviation_name(name) for name in names[1:]])
-    about = f"{_site_label(found)} at {ends[0]} to {ends[1]}"
+    site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as in `position`
+    about = f"{site.written.label} at {ends[0]} to {ends[1]}"
     sentences = [
         f"{task}: {about} is {_position_sentence(rows, ends)}" for task, rows in rows_by_task(found.steps.decisions)
     ]
     return Finding(datasets=datasets, sentences=tuple(sentences))
-
-
-def _site_label(found: Found) -> str:
-    site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as in `position`
-    return site.written.label
 
 
 def _simultaneous_band(found: Found, names: list[str]) -> xr.Dataset:

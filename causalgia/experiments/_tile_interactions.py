@@ -105,22 +105,24 @@ def tile_interactions(
     promoter = as_protected_spans(tss, null.length, spans)
     check_shufflable(spans, k)
     around = _shuffled_context(context, null.length, spans, promoter)
+    sets = _tile_subsets(spans)
+    terms = {_term_name(some): moebius_weights(some) for some in sets if some}
     arms = [
         Arm(
-            _kept_tiles_name(sets),
-            shuffle_spans([*around, *(s for s in spans if s not in sets)], k),
-            _tile_factors(spans, sets),
+            _kept_tiles_name(kept),
+            shuffle_spans([*around, *(span for span in spans if span not in kept)], k),
+            {span_name(span): int(span in kept) for span in spans},
         )
-        for sets in _tile_subsets(spans)
+        for kept in sets
     ]
     return Experiment(
         null=null,
         arms=arms,
         n_units=null.available,
-        contrasts=_moebius_contrasts(spans),
+        contrasts={**terms, TOGETHER: {_kept_tiles_name(spans): 1.0, NONE: -1.0}},
         entry=TILE_INTERACTIONS,
         analysis=tile_analysis(null, rope),
-        labels={"order": {_term_name(some): len(some) for some in _tile_subsets(spans) if some}},
+        labels={"order": {_term_name(some): len(some) for some in sets if some}},
     )
 
 
@@ -153,15 +155,6 @@ def _kept_tiles_name(kept: Iterable[Span]) -> str:
 
 def _term_name(tiles: Iterable[Span]) -> str:
     return " x ".join(map(span_name, tiles))
-
-
-def _tile_factors(spans: Sequence[Span], kept: Sequence[Span]) -> dict[str, int]:
-    return {span_name(span): int(span in kept) for span in spans}
-
-
-def _moebius_contrasts(spans: Sequence[Span]) -> dict[str, dict[str, float]]:
-    rows = {_term_name(some): moebius_weights(some) for some in _tile_subsets(spans) if some}
-    return {**rows, TOGETHER: {_kept_tiles_name(spans): 1.0, NONE: -1.0}}
 
 
 def moebius_weights(tiles: Sequence[Span]) -> dict[str, float]:

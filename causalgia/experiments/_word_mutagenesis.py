@@ -81,7 +81,7 @@ def word_mutagenesis(
     start = settings.as_start(at, "at", null.length, len(whole))
     mutants = _single_base_mutants(whole)
     arms = [Arm(CONTROL, Untreated()), *(Arm(name, Embed(name, at=start)) for name in (whole, *mutants))]
-    changes = {_change_name(whole, *where): {name: 1.0, whole: -1.0} for name, where in mutants.items()}
+    changes = {f"change {whole[i]}{i}{base}": {name: 1.0, whole: -1.0} for name, (i, base) in mutants.items()}
     return Experiment(
         null=null,
         arms=arms,
@@ -108,10 +108,6 @@ def _single_base_mutants(word: str) -> dict[str, tuple[int, str]]:
         for base in _alphabet_of(word)
         if base != word[i]
     }
-
-
-def _change_name(word: str, i: int, base: str) -> str:
-    return f"change {word[i]}{i}{base}"
 
 
 def _read_mutagenesis(found: Found) -> Finding:

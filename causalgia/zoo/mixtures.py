@@ -1,8 +1,9 @@
-"""What an arm makes of independent positions: a mixture of distributions whose positions are independent.
+"""Distribution of sequences under an arm, as a mixture of distributions with independent positions.
 
-Under an independent null model (uniform, profile), writing a word puts point masses on its positions, drawing bases
-puts their probabilities there, and a placebo is a mixture over its words; each component keeps independent positions,
-so expectations are sums over windows. What breaks independence (a scramble of unlike positions) has no such form.
+Under a null model with independent positions (uniform, profile), an embedded word gives point masses, drawn bases give
+their probabilities, and a placebo is a mixture over its words. Each component keeps independent positions, so
+expectations are sums over windows. Interventions that break independence (a scramble of unlike positions) have no
+such form.
 """
 
 from __future__ import annotations
@@ -89,12 +90,12 @@ def null_columns(null: NullModel) -> Array:
 
 
 def mixture(intervention: Intervention, columns: Array) -> Mixture:
-    """Return what an intervention makes of independent positions, (length, 4).
+    """Return the distribution of sequences after an intervention on independent positions, (length, 4).
 
     Raises
     ------
     NoClosedForm
-        If the result is no mixture of independent positions, or has too many components.
+        If the result is not a mixture of independent positions, or has too many components.
 
     Examples
     --------
@@ -170,7 +171,7 @@ def _apply_placebo(intervention: Placebo, before: Mixture) -> Mixture:
 
 
 def _written_columns(intervention: Patterned) -> Array:
-    """Return the base probabilities of what is written, (1, w, 4)."""
+    """Return the base probabilities of an embedded pattern, (1, w, 4)."""
     pattern = as_pattern(intervention.pattern)
     literal = isinstance(pattern.source, str) or intervention.instance == "consensus"
     motif = Motif.from_word(pattern.word) if literal else pattern.source
@@ -183,7 +184,7 @@ def _motif_columns(motif: Motif) -> Array:
 
 
 def _scramble_columns(before: Mixture, span: tuple[int, int]) -> Mixture:
-    """Return the mixture itself: shuffling bases that are alike in distribution leaves them so."""
+    """Return the mixture unchanged: shuffling identically distributed bases does not change their distribution."""
     inside = before.columns[:, slice(*span)]
     if np.ptp(inside, axis=1).max() > 0:
         raise NoClosedForm("shuffled positions that differ in distribution are not independent")

@@ -1,4 +1,4 @@
-"""An oracle as a PyTorch network: the same formulas on one-hot input, differentiable in it."""
+"""Oracles as PyTorch networks: the same formulas on one-hot input, differentiable in it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Twin(nn.Module):
-    """The function of an oracle on one-hot (n, 4, length), channels A C G T: (n, tasks), in the input's dtype.
+    """An oracle as a network from one-hot (n, 4, length), channels A C G T, to (n, tasks), in the dtype of the input.
 
-    A window reads a word by a product of one-hot entries, so between one-hot inputs the network is smooth, and the
-    gradient of a word's window is its exact effect of single substitutions.
+    A word is matched by a product of one-hot entries, so the network is smooth between one-hot inputs, and the gradient
+    at a window of a word gives the exact effects of single substitutions.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class Twin(nn.Module):
         return repr(self.oracle)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the answer for each one-hot sequence."""
+        """Return the output for each one-hot sequence."""
         if x.ndim != 3 or x.shape[1] != 4:
             raise PredictorError(f"an oracle takes one-hot (n, 4, length), not {tuple(x.shape)}")
         self.oracle.check(x.shape[2])

@@ -22,7 +22,7 @@ from causalgia.types import Tokens
 _BLOCK = 4_096
 
 
-def as_genomic(given: Any, name: str) -> Genomic:
+def as_genomic(sequences: Any, name: str) -> Genomic:
     """Return given sequences as a null model; a `Genomic` is returned unchanged, with its parents and draws.
 
     Raises
@@ -35,15 +35,15 @@ def as_genomic(given: Any, name: str) -> Genomic:
     >>> as_genomic({"peak": "ACGT"}, "sequences")
     Genomic(of={'peak': 'ACGT'})
     """
-    if isinstance(given, Genomic):
-        return given
-    if isinstance(given, NullModel):
+    if isinstance(sequences, Genomic):
+        return sequences
+    if isinstance(sequences, NullModel):
         raise DesignError(
-            f"{name}: {given.describe()} are not real sequences; give these (a FASTA file, strings, tokens), or "
+            f"{name}: {sequences.describe()} are not real sequences; give these (a FASTA file, strings, tokens), or "
             "cg.Genomic(of=...)"
         )
     try:
-        return Genomic(of=as_sequences(given))
+        return Genomic(of=as_sequences(sequences))
     except SequenceError as error:
         raise DesignError(f"{name}: {error}") from error
 
@@ -65,19 +65,20 @@ def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
     ...
     causalgia.errors.DesignError: negatives: 1 of 2 overlap the positives: the first, 'quiet', has the letters of ...
     """
-    ours, theirs = negatives.parents_given, positives.parents_given
-    width = min(ours.length, theirs.length)
-    known = {one: row for row, windows in enumerate(_canonical_windows(theirs.tokens, width)) for one in windows}
+    negative, positive = negatives.parents_given, positives.parents_given
+    width = min(negative.length, positive.length)
+    known = {one: row for row, windows in enumerate(_canonical_windows(positive.tokens, width)) for one in windows}
     shared = [
         (row, known[one])
-        for row, windows in enumerate(_canonical_windows(ours.tokens, width))
+        for row, windows in enumerate(_canonical_windows(negative.tokens, width))
         for one in windows & known.keys()
     ]
     if shared:
         (first, of), n = shared[0], len({row for row, _ in shared})
         raise DesignError(
-            f"negatives: {n:,} of {len(ours):,} overlap the positives: the first, {quoted(ours.names[first])}, has the "
-            f"letters of {quoted(theirs.names[of])} (read on either strand); take them out of one of the two sets"
+            f"negatives: {n:,} of {len(negative):,} overlap the positives: the first, "
+            f"{quoted(negative.names[first])}, has the letters of {quoted(positive.names[of])} (read on either strand); "
+            "take them out of one of the two sets"
         )
 
 
@@ -151,19 +152,17 @@ def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif,
     "the nearest window, 'AGATAAC' at 2 of 'peak', reads 6 of its 7 letters"
     """
     word = isinstance(pattern, str)
-    table = _match_table(pattern) if isinstance(pattern, str) else step_scores(pattern)
+    if isinstance(pattern, str):
+        table = np.array([[base in bases for base in range(4)] for bases in parse_word(pattern)[1]], np.int64)
+    else:
+        table = step_scores(pattern)
     score, row, start = _best_window(tokens, table)
     reads = decode(tokens[row : row + 1, start : start + len(table)])[0]
     where = f"the nearest window, {quoted(reads)} at {start} of {quoted(names[row])},"
     if word:
         return f"{where} reads {score} of its {len(table)} letters"
-    needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as just seen
+    needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as checked above
     return f"{where} scores {score / PER_BIT:.2f} bits of the {needed / PER_BIT:.2f} of threshold={threshold:g}"
-
-
-def _match_table(word: str) -> NDArray[np.int64]:
-    """Return 1 for each base that each letter of a word admits, (w, 4)."""
-    return np.array([[base in bases for base in range(4)] for bases in parse_word(word)[1]], np.int64)
 
 
 def _best_window(tokens: Tokens, table: NDArray[np.int64]) -> tuple[int, int, int]:

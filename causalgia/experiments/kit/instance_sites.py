@@ -75,7 +75,7 @@ class Sites:
         return tuple(f"{name}:{start}-{stop}({strand})" for name, (start, stop), strand in places)
 
 
-def motif_sites(given: Genomic, pattern: str | Motif, threshold: float | None, *, draws: int) -> Sites:
+def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *, draws: int) -> Sites:
     """Find the instances of a word or motif in given sequences, and draw placebo spans for each.
 
     Raises
@@ -87,12 +87,12 @@ def motif_sites(given: Genomic, pattern: str | Motif, threshold: float | None, *
 
     Examples
     --------
-    >>> given = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
-    >>> sites = motif_sites(given, "AGATAAG", None, draws=1)
+    >>> null = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
+    >>> sites = motif_sites(null, "AGATAAG", None, draws=1)
     >>> sites.names, sites.n_with, sites.n_sequences
     (('first:2-9(+)', 'second:10-17(-)'), 2, 3)
     """
-    tokens, names = given.parents_given.tokens, given.parents_given.names
+    tokens, names = null.parents_given.tokens, null.parents_given.names
     found, label = find_instances(tokens, pattern, threshold=threshold), pattern_label(pattern)
     if not len(found):
         near = nearest_window(tokens, names, pattern, P_VALUE if threshold is None else threshold)
@@ -115,11 +115,11 @@ def motif_sites(given: Genomic, pattern: str | Motif, threshold: float | None, *
             f"placebo span; drop it, or take longer sequences{_threshold_advice(pattern, 'lower')}"
         )
     placebo = _draw_placebo_starts(free, draws)
-    return Sites(label, found, sequence, _cluster_labels(given, found, sequence), placebo, len(tokens))
+    return Sites(label, found, sequence, _cluster_labels(null, found, sequence), placebo, len(tokens))
 
 
-def _cluster_labels(given: Genomic, found: Instances, sequence: tuple[str, ...]) -> tuple[str, ...]:
-    parents = tuple(str(given.parent_names[row]) for row in found.row.tolist())
+def _cluster_labels(null: Genomic, found: Instances, sequence: tuple[str, ...]) -> tuple[str, ...]:
+    parents = tuple(str(null.parent_names[row]) for row in found.row.tolist())
     each = tuple(map(str, range(len(found))))
     return next(labels for labels in (parents, sequence, each) if len(set(labels)) > 1)
 
