@@ -77,8 +77,8 @@ def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
         (first, of), n = shared[0], len({row for row, _ in shared})
         raise DesignError(
             f"negatives: {n:,} of {len(negative):,} overlap the positives: the first, "
-            f"{quoted(negative.names[first])}, has the letters of {quoted(positive.names[of])} (read on either strand); "
-            "take them out of one of the two sets"
+            f"{quoted(negative.names[first])}, has the letters of {quoted(positive.names[of])} (read on either strand);"
+            " take them out of one of the two sets"
         )
 
 
