@@ -14,7 +14,6 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/predict/weights.py",
         "causalgia/zoo/torch_*.py",
         "causalgia/zoo/trained.py",
-        "causalgia/zoo/training/torch_*.py",
         "causalgia/zoo/twin.py",
         "tests/test_*torch*.py",
         "tests/test_incremental.py",

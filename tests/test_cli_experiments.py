@@ -18,7 +18,7 @@ from causalgia import store
 from causalgia.cli.folder import give_answer
 from causalgia.errors import ContrastError, DesignError, OutcomesError
 from causalgia.experiments import Answer, entries
-from causalgia.experiments.kit.answer import largest
+from causalgia.experiments.kit.answer import largest_contrasts
 from causalgia.trial_file import read_spec, settings_of, starter
 
 #: settings of those whose defaults make hundreds of arms
@@ -236,9 +236,9 @@ def test_a_long_answer_prints_its_largest():
     assert said.endswith("So.")
     shown = re.findall(r"^w\d+", said, flags=re.MULTILINE)
     assert shown == [f"w{i}" for i in np.argsort(-np.abs(ace[:, 0]))[:20]]
-    assert len(largest(decisions.isel(contrast=slice(30)))["contrast"]) == 30
+    assert len(largest_contrasts(decisions.isel(contrast=slice(30)))["contrast"]) == 30
     wide = xr.concat([decisions.assign_coords(task=[f"t{i}"]) for i in range(40)], dim="task")
-    assert largest(wide).sizes == {"contrast": 3, "task": 40}
+    assert largest_contrasts(wide).sizes == {"contrast": 3, "task": 40}
 
 
 def test_an_answer_is_drawn_task_by_task(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 import causalgia as cg
 from causalgia.design.layout import Layout
 from causalgia.errors import CausalgiaError, DegenerateWarning, DesignError
-from causalgia.experiments.kit.settings import site
+from causalgia.experiments.kit.settings import as_site
 from causalgia.experiments.kit.unplanned_sites import further_sites
 from causalgia.zoo import Oracle, Word
 
@@ -53,10 +53,10 @@ def test_what_is_no_null_model_is_refused_by_every_experiment(name, null):
 def test_a_site_is_a_word_or_what_motif_makes_one_of(tmp_path):
     path = tmp_path / "toy.meme"
     path.write_text(MEME)
-    assert [site(word, "word") for word in ("ugcaug", "WGATAR", "SRY")] == ["UGCAUG", "WGATAR", "SRY"]
-    assert site("GATA1", "word") == site("MA0035", "word") == cg.motif("GATA1")
-    assert site(PFM, "word") == site(dict(zip("ACGT", PFM.T, strict=True)), "word") == cg.motif(PFM)
-    from_file = [site(given, "word") for given in (path, str(path), {"file": str(path), "motif": "toy"})]
+    assert [as_site(word, "word") for word in ("ugcaug", "WGATAR", "SRY")] == ["UGCAUG", "WGATAR", "SRY"]
+    assert as_site("GATA1", "word") == as_site("MA0035", "word") == cg.motif("GATA1")
+    assert as_site(PFM, "word") == as_site(dict(zip("ACGT", PFM.T, strict=True)), "word") == cg.motif(PFM)
+    from_file = [as_site(given, "word") for given in (path, str(path), {"file": str(path), "motif": "toy"})]
     assert {motif.consensus for motif in from_file} == {"GA"}
 
 

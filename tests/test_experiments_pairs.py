@@ -15,7 +15,7 @@ from causalgia.effects.interaction_cells import cell_interactions
 from causalgia.errors import DesignError, EstimateError
 from causalgia.estimation._helical_phase import mean_curve_wave, permuted_wave, trend_basis, unitwise_wave
 from causalgia.experiments import motif_pair, motif_pairs, pairing_gain, stream
-from causalgia.experiments.kit.pair_interactions import ORDERS, _counted, _of_period
+from causalgia.experiments.kit.pair_interactions import ORDERS, _interaction_counts, _period_sentences
 
 NANOG, SOX2 = "AGCCATCA", "GAACAATGG"
 NULL = cg.Uniform(length=200)
@@ -371,7 +371,7 @@ def verdicts_of(*verdicts):
     ],
 )
 def test_interactions_are_counted_verdict_by_verdict(verdicts, said):
-    assert _counted(verdicts_of(*verdicts)) == f"of 6 interactions {said}"
+    assert _interaction_counts(verdicts_of(*verdicts)) == f"of 6 interactions {said}"
 
 
 @pytest.mark.parametrize(("evidence", "clear"), [(0.9, False), (1.1, True), (1.9, True)])
@@ -388,7 +388,7 @@ def test_a_phase_is_clear_from_a_bayes_factor_of_ten(evidence, clear):
             "order": ("curve", ["upstream", "upstream"]),
         },
     )
-    (said,) = _of_period(period, None)
+    (said,) = _period_sentences(period, None)
     assert ("turns with the helix, ++ upstream" in said) == clear
     assert ("no clear helical phase (at most ++ upstream" in said) != clear
     assert f"log10 Bayes factor {evidence:.1f}" in said

@@ -22,7 +22,7 @@ from causalgia.errors import (
 from causalgia.estimation import fit_variances, mean_ice
 from causalgia.experiments import build, flanks, knock_in, occlusion, stream
 from causalgia.experiments._flanks import Flank
-from causalgia.experiments.kit.variance import limits, nested_split
+from causalgia.experiments.kit.variance import nested_split, variance_limits
 from causalgia.sequences import Motif, decode, encode, reverse_complement
 from causalgia.zoo import EndGC, Oracle, Word
 
@@ -336,7 +336,7 @@ def test_the_nested_split_finds_known_variances_and_its_limits_cover_them():
 
 
 def test_limits_of_a_variance_that_may_be_zero_begin_at_zero():
-    lower, upper = limits(np.array([0.0, 1.0, 3.0]), np.array([1.0, 1.0, 0.0]), 0.95)
+    lower, upper = variance_limits(np.array([0.0, 1.0, 3.0]), np.array([1.0, 1.0, 0.0]), 0.95)
     assert lower[:2].tolist() == [0.0, 0.0]
     assert (upper[:2] > [1.9, 2.9]).all()
     assert lower[2] == upper[2] == 3.0

@@ -475,12 +475,12 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
     ],
 )
 def test_a_departure_is_of_number_where_the_single_sites_do_not_explain_it(curvature, excess, text):
-    from causalgia.experiments._copies import _by_number
+    from causalgia.experiments._copies import _number_or_place_text
 
     names = ["rise", "curvature", "excess over single sites"]
     columns = {"verdict": ["increases", curvature, excess], "ace": [0.5] * 3, "lower": [0.4] * 3, "upper": [0.6] * 3}
     rows = xr.Dataset({name: ("contrast", values) for name, values in columns.items()}, coords={"contrast": names})
-    assert _by_number(rows, 3).startswith(text)
+    assert _number_or_place_text(rows, 3).startswith(text)
 
 
 @pytest.mark.parametrize("at", [[4], [4, 4], [4, 8], [4, 38], "elsewhere"])

@@ -21,7 +21,6 @@ _BOUNDED = {
     "errors.py": {"quoted", "quoted_apart"},
     "design/null_model.py": {"_extras"},
     "trial/_run.py": {"with_looks"},
-    "zoo/training/torch_members.py": {"_card"},
     "lazy_names.py": {"get", "_suggestion"},
     "predict/fingerprint.py": {"read", "_of_array", "_scalar"},
 }

@@ -33,7 +33,7 @@ from causalgia.zoo import (
 )
 from causalgia.zoo.automaton import NoClosedForm, distribution
 from causalgia.zoo.mixtures import mixture
-from causalgia.zoo.windows import Reading, Site, chance
+from causalgia.zoo.windows import Reading, Site, pattern_probability
 
 TERMS = {
     "word": Word("GAT", 1.5),
@@ -588,7 +588,7 @@ def test_bad_grammar_is_refused_with_the_culprit_named(make: object, message: st
 
 def test_windows_of_short_sequences_and_bad_letters() -> None:
     assert Oracle(Word("GATA")).predict(np.zeros((2, 3), np.uint8)).tolist() == [[0.0], [0.0]]
-    assert chance(np.full((2, 3, 4), 0.25), Site.of("GATA").patterns[0]).shape == (2, 0)
+    assert pattern_probability(np.full((2, 3, 4), 0.25), Site.of("GATA").patterns[0]).shape == (2, 0)
     with pytest.raises(cg.errors.CausalgiaError, match="'X'"):
         Word("GAXA")
 

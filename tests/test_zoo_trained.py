@@ -16,9 +16,13 @@ import causalgia as cg
 from causalgia.errors import PredictorError
 from causalgia.sequences import encode
 from causalgia.zoo.trained import ARCHITECTURES, MEMBERS, STORIES, WEIGHTS, card_path, file_digest, read_card
-from causalgia.zoo.training.simulation import LIBRARIES, simulate
 
 torch = pytest.importorskip("torch")
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from zoo_training.ensembles import PLANS, Fit, train_ensemble, train_member  # noqa: E402
+from zoo_training.simulation import LIBRARIES, simulate  # noqa: E402
+
 pytestmark = pytest.mark.torch
 
 BOTH = pytest.mark.parametrize("network", ARCHITECTURES)
@@ -214,9 +218,6 @@ def test_labels_are_the_oracles_answers_and_noise_of_the_sd_that_was_asked() -> 
 def test_the_script_gives_the_same_weights_twice_and_a_card_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from causalgia.zoo.training.torch_fitting import Fit
-    from causalgia.zoo.training.torch_members import PLANS, train_ensemble, train_member
-
     small = replace(
         PLANS["rbfox1_like"], n_train=2_000, n_test=400, fit=Fit(epochs=2, batch_size=100, learning_rate=0.004)
     )

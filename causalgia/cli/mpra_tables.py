@@ -310,7 +310,7 @@ def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
 
 def print_verdicts(decisions: xr.Dataset) -> None:
     """Print how many elements got which verdict in each contrast, and the largest effects."""
-    from causalgia.experiments.kit.answer import largest
+    from causalgia.experiments.kit.answer import largest_contrasts
     from causalgia.reporting.verdict_sentences import against
 
     for arm in decisions["task"].to_numpy().astype(str):
@@ -322,7 +322,7 @@ def print_verdicts(decisions: xr.Dataset) -> None:
     echo(f"{against(decisions)}\n")
     if decisions.sizes["contrast"] > _MANY:
         echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
-        decisions = largest(decisions, most=_MANY)
+        decisions = largest_contrasts(decisions, most=_MANY)
     print_table(decisions)
 
 

@@ -66,11 +66,11 @@ def _printed_rows(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[
     many = _MANY if decisions is None or "answer" not in decisions.attrs else _MANY_OF_AN_EXPERIMENT
     if estimates.sizes["contrast"] <= many:
         return estimates, decisions, 0
-    from causalgia.experiments.kit.answer import largest
+    from causalgia.experiments.kit.answer import largest_contrasts
 
-    shown = largest(estimates if decisions is None else decisions, most=many)
+    shown = largest_contrasts(estimates if decisions is None else decisions, most=many)
     names = shown["contrast"].to_numpy()
-    first = largest(estimates, most=0, n=estimates.sizes["contrast"]).sel(contrast=names)
+    first = largest_contrasts(estimates, most=0, n=estimates.sizes["contrast"]).sel(contrast=names)
     return first, None if decisions is None else shown, estimates.sizes["contrast"] - len(names)
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from causalgia.experiments._pairing_gain import pairing_gain
     from causalgia.experiments._position import position
     from causalgia.experiments._spacing import spacing
+    from causalgia.experiments._stream import stream
     from causalgia.experiments._tile_copies import tile_copies
     from causalgia.experiments._tile_interactions import tile_interactions
     from causalgia.experiments._tile_placement import tile_placement
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from causalgia.experiments.kit.catalogue import build, entries
     from causalgia.experiments.kit.experiment import Entry, Experiment, Found
     from causalgia.experiments.kit.fractions import Fraction, aliases, fraction
-    from causalgia.experiments.streaming import stream
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

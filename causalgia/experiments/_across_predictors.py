@@ -1,4 +1,4 @@
-"""One question over many predictors or tasks: for how many of them is there an effect."""
+"""One contrast over many predictors or tasks, and the share of them with an effect."""
 
 from __future__ import annotations
 
@@ -32,40 +32,39 @@ def across_predictors(
 ) -> xr.Dataset:
     """Estimate one contrast in many predictors or tasks, as estimates whose contrasts are the predictors.
 
-    They are then ready for the ordinary verbs: ``cg.infer`` draws them towards each other, ``cg.decide(...,
-    error="bayes_fdr")`` bounds the false discoveries among them, and `share_of_predictors` counts. Predictors that
-    answered the same units share errors, and their covariance comes with the estimates; predictors that answered
-    units of their own are independent.
+    Use the ordinary verbs on the result: ``cg.infer`` shrinks the predictors towards each other, ``cg.decide(...,
+    error="bayes_fdr")`` controls the false discoveries among them, and `share_of_predictors` counts them. The estimates
+    of predictors that were run on the same units come with their covariance; those on separate units are independent.
 
     Parameters
     ----------
     outcomes
-        Outcomes of an ensemble, whose dim ``model`` has the predictors, or of one predictor with many tasks; or
-        predictor -> outcomes of the same experiment, or a list of them (``"predictor 0"``, ``"predictor 1"``, ...).
-        All are on one scale, in one ``rng=`` each or one ``rng=`` for all.
+        Outcomes of an ensemble (predictors on the dim ``model``) or of one predictor with many tasks; or predictor ->
+        outcomes of the same experiment, or a list of them (``"predictor 0"``, ``"predictor 1"``, ...). All are on one
+        scale, with one ``rng=`` for all or a separate one for each.
     contrast
         Name of the contrast, one that the experiment names.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers take the predictors, one each at a time: the estimates
-        are the same, bit for bit on equal hardware, for any number of workers. None: this process. (Outcomes travel
-        to the workers: some tens of predictors, or large outcomes, are worth it.)
+        Client of a Dask cluster (`distributed.Client`) whose workers take one predictor each at a time; None: this
+        process. Estimates do not depend on the number of workers (bit for bit on equal hardware). Outcomes are sent to
+        the workers, which pays for some tens of predictors or large outcomes.
 
     Returns
     -------
     Dataset
         ``ace, se, df, p, ... (contrast, task)`` as `causalgia.estimate` gives them, with the predictors on contrast
-        (named ``"predictor: task"`` where a predictor has several tasks) and the contrast as the one task. A predictor
-        whose effect was the same in every unit is ``exact``, of se 0.
+        (named ``"predictor: task"`` where a predictor has several tasks) and the contrast as the only task. A predictor
+        with the same effect in every unit is ``exact``, with se 0.
 
     Raises
     ------
     OutcomesError
-        If predictors answered different experiments (null model, arms) or are on different scales, some share units
-        and others do not, or there are fewer than two.
+        If predictors were run on different experiments (null model, arms) or are on different scales, some but not all
+        share units, or there are fewer than two.
     ContrastError
         If a predictor's outcomes lack the contrast.
     ClusterError
-        If the cluster has no workers, loses them, or keeps silent for longer than the time limit.
+        If the cluster has no workers, loses them, or does not respond within the time limit.
 
     References
     ----------
@@ -82,60 +81,63 @@ def across_predictors(
     >>> estimates["ace"].values.ravel().round(2), estimates["contrast"].values.tolist()
     (array([-0.07, -0.15, -0.22]), ['RBP1', 'RBP2', 'RBP3'])
     """
-    tables = _by_predictor(outcomes)
+    from causalgia.estimation import estimate
+
+    tables = _outcomes_by_predictor(outcomes)
     if not tables:
         raise OutcomesError("there is no predictor; give the outcomes of two or more")
     _check_experiments(tables)
     _check_scales(tables)
-    alike = _share_units(tables)
+    same_units = _share_units(tables)
     loaded = ((name, table if client is None else table.compute()) for name, table in tables.items())
     names = [name or "the outcomes" for name in tables]
-    work = partial(_of_one if alike else _estimate_of_one, asked=contrast)
+    work = partial(_contrast_of_predictor if same_units else _estimate_predictor, chosen=contrast)
     parts = mapped(work, loaded, what="the contrast", names=names, client=client)
     if sum(part.sizes["contrast"] for part in parts) < 2:
         raise OutcomesError("there is one predictor with one task, and nothing to compare it with; give two or more")
-    return _together(parts) if alike else _apart(parts)
+    return estimate(_concatenate_predictors(parts)) if same_units else _combine_independent(parts)
 
 
 def share_of_predictors(
     found: Any, *, rope: Rope, level: float = 0.95, ci_prob: float = 0.95, rng: RNG | None = None
 ) -> xr.Dataset:
-    """Say for what share of the predictors the effect is beyond the region of practical equivalence.
+    """Estimate the share of predictors whose effect lies beyond the region of practical equivalence.
 
-    The estimand is the share among these predictors, ``mean_k 1{delta_k outside the ROPE}``; its posterior is that of
-    the share in every joint draw, so its interval knows of which predictors one cannot be sure. It leans on the law
-    of effects: where that is right the interval covers as it says (simulated, 100 and 244 predictors), and where half
-    of them have one and the same effect the mixture's is off by some .03. `claimed` leans on it less.
+    The estimand is the share among these predictors, ``mean_k 1{delta_k outside the ROPE}``; its posterior is the share
+    in each joint draw, so that its interval includes the uncertainty about single predictors. It depends on the assumed
+    distribution of effects: if that is right, the interval has nominal coverage (simulated, 100 and 244 predictors); if
+    half of the predictors have the same effect, the share by the mixture is off by some .03. `claimed` depends on it
+    less.
 
-    A predictor whose effect was the same in every unit (a constant output, a site that it does not read) has no error
-    to draw and no place in a posterior, and yet it is one of the predictors: given estimates, it counts as it stands.
+    A predictor with the same effect in every unit (a constant output, or a site that it ignores) has no error and no
+    posterior; given estimates, it is counted by its exact effect.
 
     Parameters
     ----------
     found
-        From `across_predictors`; or, with a law or prior of one's own, ``cg.infer(across_predictors(...), rng=)``,
-        which takes only predictors whose effect varies.
+        From `across_predictors`; or, with another law or prior, ``cg.infer(across_predictors(...), rng=)``, which takes
+        only predictors whose effect varies.
     rope
-        Region of practical equivalence, as `causalgia.decide` takes it. In sd of the control arm it is a point for a
+        Region of practical equivalence, as in `causalgia.decide`. In sd of the control arm, it is a point for a
         predictor whose control arm does not vary.
     level
-        1 minus the false-discovery rate among the predictors that are claimed.
+        1 minus the false discovery rate among the claimed predictors.
     ci_prob
         Probability of the interval.
     rng
-        Seed, Generator or SeedSequence for the draws, where estimates are given.
+        Seed, Generator or SeedSequence for posterior draws, where `found` are estimates.
 
     Returns
     -------
     Dataset
         On (side, task), side ``"above"``, ``"below"``, ``"either"``: ``share`` (posterior mean), ``lower, upper``, and
-        ``claimed``, the share of predictors whose verdict says so with the mean error of all these at most
-        ``1 - level``. All are shares of attrs["n_predictors"], attrs["n_exact"] of which count as they stand.
+        ``claimed``, the share of predictors with that verdict at a false discovery rate of at most ``1 - level``. All
+        are shares of attrs["n_predictors"], of which attrs["n_exact"] are exact.
 
     Raises
     ------
     DecisionError
-        As `causalgia.decide`; or if the ROPE is 0, beyond which every effect lies, or estimates come without `rng`.
+        As `causalgia.decide`; or if the ROPE is 0, or `rng` is missing for estimates.
 
     References
     ----------
@@ -154,12 +156,12 @@ def share_of_predictors(
     from causalgia.estimation.request import require_ci_prob
 
     ci_prob = require_ci_prob(ci_prob)
-    decided = _decided(found, rope, level, rng)
+    decided = _decide_predictors(found, rope, level, rng)
     if any((decisions["rope_lower"] == decisions["rope_upper"]).all() for _, decisions in decided):
         raise DecisionError("rope=0: every effect lies beyond it; give the effects too small to matter, (lower, upper)")
     n = sum(decisions.sizes["contrast"] for _, decisions in decided)
-    shares = _counts([_beyond(ace, decisions) for ace, decisions in decided]) / n  # (side, sample, task)
-    claimed = _counts([_claims(decisions) for _, decisions in decided]) / n  # (side, 1, task)
+    shares = _count_contrasts([_beyond_rope(ace, decisions) for ace, decisions in decided]) / n  # (side, sample, task)
+    claimed = _count_contrasts([_claimed_sides(decisions) for _, decisions in decided]) / n  # (side, 1, task)
     tail = (1 - ci_prob) / 2
     lower, upper = np.quantile(shares, [tail, 1 - tail], axis=1)
     columns = {"share": shares.mean(axis=1), "lower": lower, "upper": upper, "claimed": claimed[:, 0]}
@@ -172,32 +174,32 @@ def share_of_predictors(
     )
 
 
-def _decided(found: Any, rope: Rope, level: float, rng: RNG | None) -> list[tuple[xr.DataArray, xr.Dataset]]:
-    """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that vary, and of the exact ones."""
+def _decide_predictors(found: Any, rope: Rope, level: float, rng: RNG | None) -> list[tuple[xr.DataArray, xr.Dataset]]:
+    """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that vary and of the exact ones."""
     import xarray as xr
 
     from causalgia.estimation import as_estimates
     from causalgia.posterior import infer
 
     if not isinstance(found, xr.Dataset):
-        return [_of_posterior(found, rope, level)]
+        return [_decide_posterior(found, rope, level)]
     estimates = as_estimates(found)
     if rng is None:
         raise DecisionError("the share among estimates is one among draws of their posterior; give rng=, such as rng=0")
-    exact = _exact(estimates)
-    parts = [] if exact.all() else [_of_posterior(infer(estimates.isel(contrast=~exact), rng=rng), rope, level)]
-    return parts + ([_of_points(estimates.isel(contrast=exact), rope, level)] if exact.any() else [])
+    exact = _exact_contrasts(estimates)
+    parts = [] if exact.all() else [_decide_posterior(infer(estimates.isel(contrast=~exact), rng=rng), rope, level)]
+    return parts + ([_decide_exact(estimates.isel(contrast=exact), rope, level)] if exact.any() else [])
 
 
-def _exact(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which contrasts are the same in every unit, (contrast,)."""
+def _exact_contrasts(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return whether each contrast is the same in every unit, (contrast,)."""
     if "se" not in estimates:
         return np.zeros(estimates.sizes["contrast"], dtype=bool)
     none = estimates["se"] == 0
     return np.asarray(none.all([dim for dim in none.dims if dim != "contrast"]).to_numpy())
 
 
-def _of_posterior(posterior: Any, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
+def _decide_posterior(posterior: Any, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
     from causalgia.verdicts import decide
 
     decisions = decide(posterior, rope=rope, level=level, error="bayes_fdr")
@@ -205,8 +207,8 @@ def _of_posterior(posterior: Any, rope: Rope, level: float) -> tuple[xr.DataArra
     return draws.transpose("sample", "contrast", "task"), decisions
 
 
-def _of_points(estimates: xr.Dataset, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
-    """Return effects without error as one draw each; beside a control arm without spread any effect but 0 is beyond."""
+def _decide_exact(estimates: xr.Dataset, rope: Rope, level: float) -> tuple[xr.DataArray, xr.Dataset]:
+    """Return exact effects as one draw each; if the control arm has no spread, any effect but 0 is beyond the ROPE."""
     from causalgia.verdicts import decide
 
     if "control_sd" in estimates:
@@ -215,37 +217,39 @@ def _of_points(estimates: xr.Dataset, rope: Rope, level: float) -> tuple[xr.Data
     return draw, decide(estimates, rope=rope, level=level)
 
 
-def _beyond(ace: xr.DataArray, decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
+def _beyond_rope(ace: xr.DataArray, decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return which effects lie above, below and on either side of the ROPE, (side, sample, contrast, task)."""
     above, below = ace > decisions["rope_upper"], ace < decisions["rope_lower"]
-    return _sides(*(side.transpose("sample", "contrast", "task").to_numpy() for side in (above, below)))
+    return _stack_sides(*(side.transpose("sample", "contrast", "task").to_numpy() for side in (above, below)))
 
 
-def _claims(decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which verdicts say so, (side, 1, contrast, task)."""
+def _claimed_sides(decisions: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return which contrasts have a verdict on each side, (side, 1, contrast, task)."""
     verdicts = decisions["verdict"].transpose("contrast", "task").to_numpy()[None]
-    return _sides(verdicts == "increases", verdicts == "decreases")
+    return _stack_sides(verdicts == "increases", verdicts == "decreases")
 
 
-def _sides(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _stack_sides(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.stack([above, below, above | below])
 
 
-def _counts(parts: list[npt.NDArray[np.bool_]]) -> npt.NDArray[np.float64]:
-    """Return how many contrasts of all parts are so in each draw, (side, sample, task)."""
+def _count_contrasts(parts: list[npt.NDArray[np.bool_]]) -> npt.NDArray[np.float64]:
+    """Return the number of true entries over the contrasts of all parts, (side, sample, task)."""
     return np.asarray(sum(part.sum(axis=2, dtype=np.float64) for part in parts))
 
 
-def _by_predictor(outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr.Dataset) -> dict[str, xr.Dataset]:
-    """Return the outcomes of each predictor by name, the members of ensembles apart."""
+def _outcomes_by_predictor(
+    outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr.Dataset,
+) -> dict[str, xr.Dataset]:
+    """Return the outcomes of each predictor by name, with ensembles split into their members."""
     tables: dict[str, xr.Dataset] = {}
-    for name, table in _named(outcomes).items():
+    for name, table in _named_outcomes(outcomes).items():
         require_dataset(table, "outcomes")
-        tables |= _members(name, table) if "model" in table.dims else {name: table}
+        tables |= _ensemble_members(name, table) if "model" in table.dims else {name: table}
     return tables
 
 
-def _named(outcomes: object) -> dict[str, Any]:
+def _named_outcomes(outcomes: object) -> dict[str, Any]:
     import xarray as xr
 
     if isinstance(outcomes, xr.Dataset):
@@ -260,51 +264,51 @@ def _named(outcomes: object) -> dict[str, Any]:
     )
 
 
-def _members(name: str, table: xr.Dataset) -> dict[str, xr.Dataset]:
+def _ensemble_members(name: str, table: xr.Dataset) -> dict[str, xr.Dataset]:
     names = table["model"].to_numpy() if "model" in table.coords else range(table.sizes["model"])
     begins = f"{name}: " if name else ""
     return {f"{begins}{model}": table.isel(model=k, drop=True) for k, model in enumerate(names)}
 
 
-def _of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
-    """Return the effects of one contrast in the tasks of one predictor: its tasks as contrasts, in one task."""
+def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dataset:
+    """Return the effects of one contrast of one predictor, with its tasks as contrasts of a single task."""
     from causalgia.effects import contrast
 
     name, outcomes = named
     effects = contrast(outcomes)
     known = [str(c) for c in effects["contrast"].to_numpy()]
-    if asked not in known:
-        raise ContrastError(f"{name or 'the outcomes'}: there is no contrast {quoted(asked)}{nearest(asked, known)}")
+    if chosen not in known:
+        raise ContrastError(f"{name or 'the outcomes'}: there is no contrast {quoted(chosen)}{nearest(chosen, known)}")
     if "ice" not in effects:
         raise OutcomesError(f"{name or 'the outcomes'}: a parallel trial has no individual effects; run a crossover")
     tasks = [str(task) for task in effects["task"].to_numpy()]
     names = [name] if name and len(tasks) == 1 else [f"{name}: {task}" if name else task for task in tasks]
-    one = effects.drop_dims("arm").sel(contrast=asked, drop=True).rename(task="contrast")
-    turned = one.assign_coords(contrast=names).expand_dims(task=[asked]).transpose("unit", "contrast", "task")
-    turned.attrs = {key: effects.attrs[key] for key in _SAID if key in effects.attrs}
+    one = effects.drop_dims("arm").sel(contrast=chosen, drop=True).rename(task="contrast")
+    turned = one.assign_coords(contrast=names).expand_dims(task=[chosen]).transpose("unit", "contrast", "task")
+    turned.attrs = {key: effects.attrs[key] for key in _COPIED_ATTRS if key in effects.attrs}
     return validate(annotate(turned), "effects")
 
 
-_SAID = ("assignment", "scale", "contrast_scale", "transform", "null", "estimand", "rng")
+_COPIED_ATTRS = ("assignment", "scale", "contrast_scale", "transform", "null", "estimand", "rng")
 
 
 def _check_experiments(tables: Mapping[str, xr.Dataset]) -> None:
-    """Raise OutcomesError where predictors did not answer one experiment: another null model, or other arms."""
+    """Raise OutcomesError if predictors were run on different experiments (null models or arms)."""
     (name, first), *others = tables.items()
     for other, table in others:
-        if apart := _difference(first, table):
+        if apart := _experiment_difference(first, table):
             raise OutcomesError(
                 f"{quoted(name)} and {quoted(other)} answered different experiments ({apart}), whose effects are not "
                 "of one kind; run one experiment on all predictors"
             )
 
 
-def _difference(one: xr.Dataset, other: xr.Dataset) -> str:
-    """Return in what two experiments differ, and nothing where they are one."""
+def _experiment_difference(one: xr.Dataset, other: xr.Dataset) -> str:
+    """Return the difference of two experiments, as text; empty where they are the same."""
     null, other_null = (str(table.attrs.get("null", "")) for table in (one, other))
     if null != other_null:
         return f"their null models: {null or 'not known'}; {other_null or 'not known'}"
-    arms, other_arms = _interventions(one), _interventions(other)
+    arms, other_arms = _interventions_by_arm(one), _interventions_by_arm(other)
     for arm in [*arms, *other_arms]:
         if arms.get(arm) != other_arms.get(arm):
             return f"arm '{arm}': {arms.get(arm, 'not there')}; {other_arms.get(arm, 'not there')}"
@@ -312,7 +316,7 @@ def _difference(one: xr.Dataset, other: xr.Dataset) -> str:
     return f"their designs: {made[0]}; {made[1]}" if len(set(made)) > 1 else ""
 
 
-def _interventions(outcomes: xr.Dataset) -> dict[str, str]:
+def _interventions_by_arm(outcomes: xr.Dataset) -> dict[str, str]:
     if "arm" not in outcomes.coords:
         return {}
     arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
@@ -327,13 +331,13 @@ def _check_scales(tables: Mapping[str, xr.Dataset]) -> None:
 
 
 def _same_units(one: xr.Dataset, other: xr.Dataset) -> bool:
-    """Whether two predictors answered the same units: their labels, parents and shares of G and C say so."""
+    """Whether two predictors have the same units, by their labels, parents and GC contents."""
     known = [name for name in ("unit", "parent", "gc") if name in one.coords and name in other.coords]
     return all(np.array_equal(one[name].to_numpy(), other[name].to_numpy()) for name in known)
 
 
 def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
-    """Whether all predictors answered the same units; raise OutcomesError where some did and others did not."""
+    """Whether all predictors have the same units; raise OutcomesError if only some do."""
     first, *others = tables.values()
     same = [_same_units(first, table) for table in others]
     if all(same):
@@ -347,28 +351,21 @@ def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
     return False
 
 
-def _together(parts: list[xr.Dataset]) -> xr.Dataset:
-    """Estimate predictors that answered the same units, with the covariance of their estimates."""
-    from causalgia.estimation import estimate
-
-    return estimate(_joined(parts))
-
-
-def _estimate_of_one(named: tuple[str, xr.Dataset], asked: str) -> xr.Dataset:
+def _estimate_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dataset:
     """Return the estimates of one contrast in the tasks of one predictor."""
     from causalgia.estimation import estimate
 
-    return estimate(_of_one(named, asked))
+    return estimate(_contrast_of_predictor(named, chosen))
 
 
-def _apart(estimates: list[xr.Dataset]) -> xr.Dataset:
-    """Return the estimates of predictors that answered units of their own: their errors are independent."""
+def _combine_independent(estimates: list[xr.Dataset]) -> xr.Dataset:
+    """Combine the estimates of predictors with separate units, whose errors are independent."""
     from scipy.linalg import block_diag
 
     from causalgia.estimation import covariance
 
     plain = [one.drop_dims([dim for dim in ("contrast_", "cluster") if dim in one.dims]) for one in estimates]
-    joined = _joined(plain)
+    joined = _concatenate_predictors(plain)
     if len(estimates) == joined.sizes["contrast"]:
         return joined
     matrix = block_diag(*(covariance(one).to_numpy()[:, :, 0] for one in estimates))
@@ -376,7 +373,7 @@ def _apart(estimates: list[xr.Dataset]) -> xr.Dataset:
     return joined.assign(covariance=(("contrast", "contrast_", "task"), matrix[:, :, None])).assign_coords(coords)
 
 
-def _joined(parts: list[xr.Dataset]) -> xr.Dataset:
+def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
     import xarray as xr
 
     return xr.concat(

@@ -1,4 +1,4 @@
-"""Do effects track measured affinities: a line through points with errors in both coordinates."""
+"""Effects against measured affinities: a line through points with errors in both coordinates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from causalgia.plot import Axes
 
 ForWords: TypeAlias = Sequence[float] | Mapping[str, float]
-"""A number for each word: in the order of the words, or word -> number, of which a pandas Series by words is one."""
+"""A number for each word: in the order of the words, or word -> number (a mapping or a pandas Series)."""
 
 CONTROL = "untreated"
 _WORDS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
@@ -34,7 +34,7 @@ _SLOPE, _FIT = ("slope", "slope_se", "slope_lower", "slope_upper"), ("scatter", 
 _RISE = ("rise", "rise_lower", "rise_upper")
 _OF_LINE = (*_SLOPE, "intercept", "intercept_se", "intercept_lower", "intercept_upper", *_FIT)
 _LEVEL = 0.05  # of the test that a line fits
-_ROUNDING = 1e-9  # effects that differ by less, relative to their size, are one
+_ROUNDING = 1e-9  # relative differences below this are rounding
 
 
 def affinity(
@@ -49,13 +49,11 @@ def affinity(
 ) -> Experiment:
     """Return the experiment that asks whether effects track measured affinities.
 
-    Each word against the untreated arm, and a line through the effects by the logarithm of their dissociation
-    constants, ``ACE = intercept + slope log10 K_D``: with the covariance of the effects, which share backgrounds and
-    control, with the errors of log10 K_D where they are given, and with a variance of words about the line, since
-    words differ by more than these errors (`causalgia.estimation.errors_in_variables`). Whether effects fall or rise is
-    judged over the range of K_D that was measured: the ``rise`` of the line from the tightest word to the weakest,
-    slope times the difference of their log10 K_D, is compared with the region by its interval. The slope, the change of
-    the effect for a tenfold weaker binding, is given beside it.
+    Each word is compared with the untreated arm, and a line ``ACE = intercept + slope log10 K_D`` is fitted to the
+    effects (`causalgia.estimation.errors_in_variables`). The verdict is on the ``rise`` of the line from the tightest
+    word to the weakest, slope times the difference of their log10 K_D; the slope is the change of the effect for a
+    tenfold weaker binding. The fit has the covariance of the effects, which share backgrounds and control; the errors
+    of log10 K_D, where given; and a variance of words about the line, since words differ by more than these errors.
 
     Parameters
     ----------
@@ -64,11 +62,11 @@ def affinity(
     words
         Three words or more; published are RBFOX1's.
     kd
-        Dissociation constant of each, positive, in any one unit, published in nM: in the order of `words`, or by word,
-        a mapping or a pandas Series with the words as its index (which may have others too).
+        Dissociation constant of each word, positive, in any one unit (the published ones are in nM): in the order of
+        `words`, or by word as a mapping or a pandas Series, which may have further words.
     log10_kd_se
-        Standard deviation of the error of each log10 K_D, given as `kd` is, or one number for all; None: K_D are exact.
-        An error that is small beside its K_D is ``se / (K_D ln 10)``: 0.043 for one of a tenth of it.
+        Standard error of each log10 K_D, in the form of `kd`, or one number for all; None: K_D are exact. It is about
+        ``se / (K_D ln 10)`` for a standard error of K_D: 0.043 for one of 10 %.
     at
         0-based start; None: the centre (of the longest word).
     n_units
@@ -86,8 +84,8 @@ def affinity(
     Raises
     ------
     DesignError
-        If there are fewer than three words, one is given twice (U is T) or leaves the sequence, or there is not one
-        positive K_D (and error) for each, not all alike.
+        If there are fewer than three words, a word is repeated (U is T) or leaves the sequence, a K_D (or error) is
+        missing or not positive, or all K_D are equal.
 
     References
     ----------
@@ -102,16 +100,16 @@ def affinity(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task RBFOX1: effects fall with K_D, by -3... from the tightest word to the weakest (-1... for each ...
     """
-    settings.background(null)
-    listed = settings.words(words, "words", least=3)
-    start = settings.start_of(at, "at", null.length, max(map(len, listed)))
-    measured = _positive(dict(zip(_WORDS, _KD, strict=True)) if kd is _KD else kd, "kd", listed)
+    settings.as_null_model(null)
+    listed = settings.as_words(words, "words", least=3)
+    start = settings.as_start(at, "at", null.length, max(map(len, listed)))
+    measured = _as_positive_by_word(dict(zip(_WORDS, _KD, strict=True)) if kd is _KD else kd, "kd", listed)
     if len(set(measured)) == 1:
         raise DesignError(f"kd: all words have the one K_D {measured[0]:g}, and a line needs different ones")
     labels = {"log10_kd": dict(zip(listed, map(math.log10, measured), strict=True))}
     if log10_kd_se is not None:
         errors = [log10_kd_se] * len(listed) if isinstance(log10_kd_se, Real) else log10_kd_se
-        labels["log10_kd_se"] = dict(zip(listed, _positive(errors, "log10_kd_se", listed), strict=True))
+        labels["log10_kd_se"] = dict(zip(listed, _as_positive_by_word(errors, "log10_kd_se", listed), strict=True))
     return Experiment(
         null=null,
         arms=[Arm(CONTROL, Untreated()), *(Arm(word, Embed(word, at=start)) for word in listed)],
@@ -123,14 +121,16 @@ def affinity(
     )
 
 
-def _positive(values: object, name: str, words: tuple[str, ...]) -> list[float]:
+def _as_positive_by_word(values: object, name: str, words: tuple[str, ...]) -> list[float]:
     """Return one positive number for each word."""
-    by_word = _by_word(values, name)
-    listed = (
-        _in_order(values) if by_word is None else [by_word[word] for word in map(_read_as, words) if word in by_word]
-    )
+    by_word = _values_by_word(values, name)
+    listed: list[Any] = []
+    if by_word is not None:
+        listed = [by_word[word] for word in map(_as_dna, words) if word in by_word]
+    elif _label_value_pairs(values) or (isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)):
+        listed = list(values)  # type: ignore[call-overload]  # iterable, as just checked
     if len(listed) != len(words):
-        lacks = [] if by_word is None else [word for word in words if _read_as(word) not in by_word]
+        lacks = [] if by_word is None else [word for word in words if _as_dna(word) not in by_word]
         shown = f": {', '.join(lacks[:3])} has none" if lacks else f"={quoted(values)}"
         raise DesignError(f"{name}{shown}; give one number for each of the {len(words)} words, in order or by word")
     for word, value in zip(words, listed, strict=True):
@@ -139,57 +139,54 @@ def _positive(values: object, name: str, words: tuple[str, ...]) -> list[float]:
     return [float(value) for value in listed]
 
 
-def _in_order(values: object) -> list[Any]:
-    ordered = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
-    return list(values) if ordered or _items(values) else []  # type: ignore[call-overload]  # iterable, as just seen
-
-
-def _items(values: Any) -> list[tuple[Any, Any]]:
-    """Return label and value of a mapping or a Series."""
+def _label_value_pairs(values: Any) -> list[tuple[Any, Any]]:
+    """Return the items of a mapping or a Series."""
     return list(values.items()) if isinstance(values, Mapping) or hasattr(values, "items") else []
 
 
-def _by_word(values: object, name: str) -> dict[str, Any] | None:
-    """Return word -> number of a mapping, or a Series with words as its index; None of what has an order alone."""
-    items = _items(values)
+def _values_by_word(values: object, name: str) -> dict[str, Any] | None:
+    """Return word -> number of a mapping or of a Series indexed by words; None for values in order."""
+    items = _label_value_pairs(values)
     if not items or not (isinstance(values, Mapping) or all(isinstance(key, str) for key, _ in items)):
         return None
-    count = Counter(_read_as(str(key)) for key, _ in items)
-    twice = [str(key) for key, _ in items if count[_read_as(str(key))] > 1]
+    count = Counter(_as_dna(str(key)) for key, _ in items)
+    twice = [str(key) for key, _ in items if count[_as_dna(str(key))] > 1]
     if twice:
         raise DesignError(f"{name}: {', '.join(twice[:3])} is there twice (U is T); name each word once")
-    return {_read_as(str(key)): value for key, value in items}
+    return {_as_dna(str(key)): value for key, value in items}
 
 
-def _read_as(word: str) -> str:
+def _as_dna(word: str) -> str:
     return word.upper().replace("U", "T")
 
 
-def _read(found: Found) -> Finding:
+def _read_affinity(found: Found) -> Finding:
     import xarray as xr
 
     estimates, decisions = found.steps.estimates, found.steps.decisions
     log_kd = estimates["log10_kd"].to_numpy()
     reach = float(np.ptp(log_kd))
-    of = [str(name) for name in estimates["ace"].dims[1:]]
-    lines = _fits(estimates, found.experiment.labels)
-    fits = {begins: line for (begins, _), line in zip(by_task(estimates), lines, strict=True)}
-    trends = {begins: _trend(fits[begins], reach, rows) for begins, rows in by_task(decisions)}
-    rows = {begins: rows for begins, rows in by_task(estimates) if begins in trends}
-    said = tuple(f"{begins}: {_sentence(rows[begins], fits[begins], reach, trend)}" for begins, trend in trends.items())
+    dims = [str(name) for name in estimates["ace"].dims[1:]]
+    lines = _fit_lines(estimates, found.experiment.labels)
+    fits = {begins: line for (begins, _), line in zip(rows_by_task(estimates), lines, strict=True)}
+    trends = {begins: _rise_verdict(fits[begins], reach, rows) for begins, rows in rows_by_task(decisions)}
+    rows = {begins: rows for begins, rows in rows_by_task(estimates) if begins in trends}
+    sentences = tuple(
+        f"{begins}: {_affinity_sentence(rows[begins], fits[begins], reach, trend)}" for begins, trend in trends.items()
+    )
     shape = estimates["ace"].shape[1:]
-    columns = {name: (of, np.reshape([getattr(fit, name) for fit in fits.values()], shape)) for name in _OF_LINE}
+    columns = {name: (dims, np.reshape([getattr(fit, name) for fit in fits.values()], shape)) for name in _OF_LINE}
     rise = {
-        name: (of, reach * columns[slope][1])
+        name: (dims, reach * columns[slope][1])
         for name, slope in zip(_RISE, ("slope", "slope_lower", "slope_upper"), strict=True)
     }
-    verdicts = (of, np.reshape([trends.get(begins, "") for begins in fits], shape))
-    coords = {name: estimates[name].to_numpy() for name in of}
-    return Finding(datasets={"line": xr.Dataset(columns | rise | {"trend": verdicts}, coords)}, sentences=said)
+    verdicts = (dims, np.reshape([trends.get(begins, "") for begins in fits], shape))
+    coords = {name: estimates[name].to_numpy() for name in dims}
+    return Finding(datasets={"line": xr.Dataset(columns | rise | {"trend": verdicts}, coords)}, sentences=sentences)
 
 
-def _trend(line: Line, reach: float, decisions: xr.Dataset) -> str:
-    """Return the verdict on the line's rise: where its interval lies about the region of the words' effects."""
+def _rise_verdict(line: Line, reach: float, decisions: xr.Dataset) -> str:
+    """Return the verdict on the rise of the line: its interval compared with the ROPE."""
     low, high = (decisions[end].to_numpy()[0] for end in ("rope_lower", "rope_upper"))
     lower, upper = reach * line.slope_lower, reach * line.slope_upper
     if upper < low:
@@ -199,7 +196,7 @@ def _trend(line: Line, reach: float, decisions: xr.Dataset) -> str:
     return "negligible" if low <= lower and upper <= high and low < high else "undecided"
 
 
-def _fits(estimates: xr.Dataset, labels: Labels) -> list[Line]:
+def _fit_lines(estimates: xr.Dataset, labels: Labels) -> list[Line]:
     """Return the line of each task (and model)."""
     from causalgia.estimation import covariance, errors_in_variables
 
@@ -223,7 +220,7 @@ _TRENDS = {
 }
 
 
-def _sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -> str:
+def _affinity_sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -> str:
     import xarray as xr
 
     ace = rows["ace"].to_numpy()
@@ -244,7 +241,7 @@ def _fit_in_words(line: Line) -> str:
     return f"{fits} (chi2 {line.chi2:.3g} on {line.df}, p {line.p:.2g})"
 
 
-def _draw(answer: Answer) -> Axes:
+def _draw_affinity(answer: Answer) -> Axes:
     from causalgia.plot import against
 
     found = answer.findings["line"].isel(task=0)
@@ -259,6 +256,6 @@ AFFINITY = Entry(
     estimand="The rise of E[Y(word) - Y(untreated)] over log10 of the words' true K_D, from the least to the "
     "largest, over the null model.",
     doi="10.1101/418459",
-    read=_read,
-    draw=_draw,
+    read=_read_affinity,
+    draw=_draw_affinity,
 )

@@ -1,4 +1,4 @@
-"""A bias for composition: what letters do by themselves, what a site does, and whether the one changes the other."""
+"""Composition bias: the effect of letters such as GC, of a site, and their interaction."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.settings import background, positions, site, start_of
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.settings import as_null_model, as_positions, as_site, as_start
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -32,18 +32,18 @@ def composition_bias(
 ) -> Experiment:
     """Return the experiment that asks whether GC, or any composition, moves the outcome, and changes a site's effect.
 
-    A full 2 x 2 on the same backgrounds: neither, the letters, the word, both. Three contrasts, each by itself:
-    ``bias``, the letters without the word; ``word``, the word without the letters; and their ``interaction``, by how
-    much the letters change the effect of the word. With several places there is a 2 x 2 for each, ``bias at 34`` and
-    ``interaction at 34``, and the first place is compared with every other one, ``bias at 34 - at 2``: a bias of one
-    end, and not of GC anywhere.
+    A full 2 x 2 factorial on the same backgrounds: neither, the letters, the word, both. Contrasts: ``bias``, the
+    letters without the word; ``word``, the word without the letters; and ``interaction``, the change of the word's
+    effect by the letters. With several places there is a factorial for each, ``bias at 34`` and ``interaction at 34``,
+    and the first place is compared with every other one, ``bias at 34 - at 2``, which tells a bias at one end from a
+    bias for GC anywhere.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     bias
-        The letters, as a word; IUPAC letters draw for each unit (``"SSSSSS"``: G or C).
+        The letters, as a word; IUPAC letters are drawn for each unit (``"SSSSSS"``: G or C).
     at
         0-based start of the letters, or several; None: one base before the end of the background (of 41 bases 34, as
         published, beside 2).
@@ -79,10 +79,10 @@ def composition_bias(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task RBFOX1: GCGCGC at 34 decreases the outcome, ...; UGCAUG at 17 increases the outcome, ...; interaction ...
     """
-    background(null)
-    letters, target = site(bias, "bias"), site(word, "word")
-    places = positions(max(null.length - len(as_pattern(letters)) - 1, 0) if at is None else at, "at")
-    start = start_of(word_at, "word_at", null.length, len(as_pattern(target)))
+    as_null_model(null)
+    letters, target = as_site(bias, "bias"), as_site(word, "word")
+    places = as_positions(max(null.length - len(as_pattern(letters)) - 1, 0) if at is None else at, "at")
+    start = as_start(word_at, "word_at", null.length, len(as_pattern(target)))
     names = {place: "bias" if len(places) == 1 else f"bias at {place}" for place in places}
     written = Embed(target, at=start)
     arms = [Arm(UNTREATED, Untreated(), {"bias": 0, "word": 0}), Arm(WORD, written, {"bias": 0, "word": 1})]
@@ -96,7 +96,7 @@ def composition_bias(
         null=null,
         arms=arms,
         n_units=n_units,
-        contrasts=_contrasts(names),
+        contrasts=_bias_contrasts(names),
         entry=COMPOSITION_BIAS,
         analysis=analysis_for("confirmatory", rope=rope),
         labels={
@@ -106,16 +106,16 @@ def composition_bias(
     )
 
 
-def _contrasts(names: dict[int, str]) -> dict[str, dict[str, float]]:
+def _bias_contrasts(names: dict[int, str]) -> dict[str, dict[str, float]]:
     rows = {WORD: {WORD: 1.0, UNTREATED: -1.0}}
     for name in names.values():
         rows[name] = {name: 1.0, UNTREATED: -1.0}
-        rows[_interaction(name)] = {f"{name} + word": 1.0, name: -1.0, WORD: -1.0, UNTREATED: 1.0}
+        rows[_interaction_name(name)] = {f"{name} + word": 1.0, name: -1.0, WORD: -1.0, UNTREATED: 1.0}
     first, *others = names
     return rows | {f"{names[first]} - at {other}": {names[first]: 1.0, names[other]: -1.0} for other in others}
 
 
-def _interaction(bias: str) -> str:
+def _interaction_name(bias: str) -> str:
     return bias.replace("bias", "interaction")
 
 
@@ -127,26 +127,28 @@ _DOES = {
 }
 
 
-def _read(found: Found) -> Finding:
-    return Finding(sentences=tuple(f"{begins}: {_sentence(rows)}" for begins, rows in by_task(found.steps.decisions)))
+def _read_bias(found: Found) -> Finding:
+    return Finding(
+        sentences=tuple(f"{begins}: {_bias_sentence(rows)}" for begins, rows in rows_by_task(found.steps.decisions))
+    )
 
 
-def _sentence(rows: xr.Dataset) -> str:
+def _bias_sentence(rows: xr.Dataset) -> str:
     names = [str(name) for name in rows["contrast"].to_numpy()]
     alone = [name for name in names if name != WORD and rows["written"].sel(contrast=name).item()]
     between = [name for name in names if " - at " in name]
-    said = [_effect(rows, name) for name in (*alone, WORD)]
-    said += [f"{_interaction(name)} {_verdict(rows, _interaction(name))}" for name in alone]
-    said += [f"{name} {_verdict(rows, name)}" for name in between]
-    return f"{'; '.join(said)}."
+    parts = [_placed_effect_text(rows, name) for name in (*alone, WORD)]
+    parts += [f"{_interaction_name(name)} {_verdict_text(rows, _interaction_name(name))}" for name in alone]
+    parts += [f"{name} {_verdict_text(rows, name)}" for name in between]
+    return f"{'; '.join(parts)}."
 
 
-def _effect(rows: xr.Dataset, name: str) -> str:
+def _placed_effect_text(rows: xr.Dataset, name: str) -> str:
     row = rows.sel(contrast=name)
-    return f"{row['written'].item()} at {row['place'].item():.0f} {_verdict(rows, name)}"
+    return f"{row['written'].item()} at {row['place'].item():.0f} {_verdict_text(rows, name)}"
 
 
-def _verdict(rows: xr.Dataset, name: str) -> str:
+def _verdict_text(rows: xr.Dataset, name: str) -> str:
     row = rows.sel(contrast=name)
     return f"{_DOES[row['verdict'].item()]}, {effect_in_words(row)}"
 
@@ -159,5 +161,5 @@ COMPOSITION_BIAS = Entry(
         "model."
     ),
     doi="10.1371/journal.pcbi.1008925",
-    read=_read,
+    read=_read_bias,
 )

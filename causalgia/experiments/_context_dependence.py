@@ -1,4 +1,4 @@
-"""Does an element work alone, or does it need the sequence around it."""
+"""Context dependence: whether an element works alone or needs the sequence around it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from causalgia.effects.scales import is_log
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
 from causalgia.experiments.kit.tile_contexts import (
-    analysis_of,
-    blocks,
-    claim,
-    in_words,
-    real_sequences,
-    require_shufflable,
-    shuffled,
-    span_inside,
+    as_span_inside,
+    as_tile_sequences,
+    check_shufflable,
+    cut_into_blocks,
+    population_text,
+    shuffle_spans,
+    span_name,
+    tile_analysis,
 )
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.reporting import format_effect
 from causalgia.types import Array
 
@@ -40,27 +40,27 @@ DEPENDENT, NEUTRAL, INHIBITED = 0.95, 0.05, -0.3
 def context_dependence(
     sequences: Any, *, element: Span, draws: int = 10, k: int = 2, rope: Rope = "0.2 sd"
 ) -> Experiment:
-    """Return the experiment that asks whether an element needs its context, works without it, or is held down by it.
+    """Return the experiment that asks whether an element depends on its context, works without it, or is inhibited.
 
-    Each sequence as it is (WT) against the same with everything but the element shuffled (MUT). The contrast is ``MUT -
-    WT``. The finding ``index`` is the published ``(WT - MUT) / WT``: over all sequences the ratio of mean outcomes,
-    with Fieller's limits where the mean WT is not clearly away from 0 (the whole line where it may be 0); and of each
-    sequence alone, whose WT is known and whose MUT has the t interval of its draws. By the interval: above .95
-    ``"dependent"``, within .05 of 0 ``"neutral"``, below -.3 ``"inhibited"``, else ``"undecided"``. It takes an
-    outcome of which 0 is nothing: for one on a log scale there is no index, only the contrast.
+    Each sequence (WT) is compared with the same sequence with all but the element shuffled (MUT); the contrast is ``MUT
+    - WT``. The finding ``index`` is the published ``(WT - MUT) / WT``: over all sequences the ratio of mean outcomes
+    with Fieller's limits (the whole line where the mean WT may be 0), and for each sequence with the t interval of its
+    draws. Verdicts by the interval: above .95 ``"dependent"``, within .05 of 0 ``"neutral"``, below -.3
+    ``"inhibited"``, else ``"undecided"``. The index needs an outcome with a true zero: on log scales only the contrast
+    is given.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
-        from, and errors are between sequences. One stands for itself, and errors are between its shuffles.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
+        errors between sequences; a single one is the target itself, with errors between its shuffles.
     element
-        (start, stop) of what is kept, 0-based, stop excluded.
+        (start, stop) of the element, 0-based, stop excluded.
     draws
         Shuffles of each sequence.
     k
-        k-let counts that a shuffle keeps: 1 composition, 2 dinucleotides. What is before the element and what is
-        behind it are shuffled each within itself.
+        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides. The two flanks of the
+        element are shuffled separately.
     rope
         Region of practical equivalence for the contrast, on the predictor's scale; sd of the wild type.
 
@@ -72,8 +72,8 @@ def context_dependence(
     Raises
     ------
     DesignError
-        If the element leaves the sequence or is all of it, sequences have several lengths, or one sequence is given
-        with a single draw or with a rope in sd.
+        If the element leaves the sequence or is the whole sequence, sequences differ in length, or one sequence is
+        given with a single draw or with a rope in sd.
 
     References
     ----------
@@ -90,29 +90,29 @@ def context_dependence(
     >>> print(answer.sentences[0])
     Task outcome: element 72-78 is dependent on its context: (WT - MUT) / WT = ...
     """
-    null = real_sequences(sequences, draws, rope, fixed_control=True)
-    kept = span_inside(element, "element", null.length)
-    context = [block for block in blocks(null.length, [kept]) if block != kept]
-    require_shufflable(context, k)
+    null = as_tile_sequences(sequences, draws, rope, fixed_control=True)
+    span = as_span_inside(element, "element", null.length)
+    context = [block for block in cut_into_blocks(null.length, [span]) if block != span]
+    check_shufflable(context, k)
     return Experiment(
         null=null,
-        arms=[Arm(WILD_TYPE, Untreated()), Arm(ALONE, shuffled(context, k))],
+        arms=[Arm(WILD_TYPE, Untreated()), Arm(ALONE, shuffle_spans(context, k))],
         n_units=null.available,
         contrasts=WILD_TYPE,
         entry=CONTEXT_DEPENDENCE,
-        analysis=analysis_of(null, rope),
-        labels={"element": {CONTRAST: in_words(kept)}},
+        analysis=tile_analysis(null, rope),
+        labels={"element": {CONTRAST: span_name(span)}},
     )
 
 
 @dataclass(frozen=True)
 class Index:
-    """The index of context dependence and its verdict, every array of one shape.
+    """The index of context dependence with its verdict; all arrays have one shape.
 
     Attributes
     ----------
     index, lower, upper
-        ``(WT - MUT) / WT`` with the limits of its interval; infinite where `unbounded`.
+        ``(WT - MUT) / WT`` and the limits of its interval; infinite where `unbounded`.
     unbounded
         Whether the mean WT may be 0, so that the interval is the whole line.
     verdict
@@ -130,7 +130,7 @@ class Index:
 
 
 def context_verdict(lower: Array, upper: Array) -> npt.NDArray[np.str_]:
-    """Return what intervals of the index say by the published thresholds, of the shape of the limits.
+    """Return the verdict of each interval of the index by the published thresholds.
 
     Examples
     --------
@@ -145,18 +145,17 @@ def context_verdict(lower: Array, upper: Array) -> npt.NDArray[np.str_]:
 def context_index(
     change: Array, wild_type: Array, variances: tuple[Array, Array, Array], df: Array, *, ci_prob: float = 0.95
 ) -> Index:
-    """Return ``change / WT`` with Fieller's limits, which hold whatever the wild type.
+    """Return ``change / WT`` with Fieller's limits, which are valid for any wild type.
 
-    Where WT is 0 no share of it is defined: the index is 0 where nothing changed, else infinite, and the interval is
-    the whole line.
+    Where WT is 0, the index is 0 for no change and otherwise infinite, and the interval is the whole line.
 
     Parameters
     ----------
     change, wild_type
         Estimates of ``WT - MUT`` and of WT, shape ``(...)``.
     variances
-        Variance of the change, covariance of the two, variance of WT, shape ``(...)`` each; where WT is known the
-        last two are 0.
+        Variance of the change, covariance of the two, variance of WT, shape ``(...)`` each; the last two are 0 where
+        WT is known.
     df
         Degrees of freedom, shape ``(...)``.
     ci_prob
@@ -183,18 +182,18 @@ def context_index(
     return Index(np.where(nothing, infinite, share), lower, upper, unbounded)
 
 
-def _pairs(outcomes: xr.Dataset) -> tuple[Array, xr.DataArray]:
-    """Return WT - MUT and WT of each unit, (unit, 2, task[, model]), and one of them with its labels."""
+def _change_and_wild_type(outcomes: xr.Dataset) -> tuple[Array, xr.DataArray]:
+    """Return WT - MUT and WT of each unit, (unit, 2, task[, model]), and WT with its labels."""
     y = outcomes["outcome"].astype(float)
     wild, alone = (y.sel(arm=arm, drop=True).transpose("unit", ...) for arm in (WILD_TYPE, ALONE))
     return np.stack([(wild - alone).to_numpy(), wild.to_numpy()], axis=1), wild
 
 
-def _overall(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
-    """Return the index of all sequences together, a ratio of two means, (task[, model])."""
+def _overall_index(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
+    """Return the index over all sequences, a ratio of two means, (task[, model])."""
     from causalgia.estimation import mean_ice, stratified_mean
 
-    pairs, wild = _pairs(outcomes)
+    pairs, wild = _change_and_wild_type(outcomes)
     parents, codes = np.unique(outcomes["parent"].to_numpy(), return_inverse=True)
     alone = len(parents) == 1
     means = stratified_mean(pairs, codes, np.ones(1)) if alone else mean_ice(pairs, codes)
@@ -203,25 +202,25 @@ def _overall(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     df = np.broadcast_to(means.df, means.ace.shape)[0]
     index = context_index(means.ace[0], means.ace[1], variances, df, ci_prob=analysis.level)
     of = f"(E WT - E MUT) / E WT over {outcomes.attrs.get('null', 'the units')}"
-    return _table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(estimand=of)
+    return _index_table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(estimand=of)
 
 
-def _of_each(outcomes: xr.Dataset, null: Genomic, level: float) -> xr.Dataset:
-    """Return the index of each sequence, whose WT is one known number, (sequence, task[, model])."""
+def _index_of_each(outcomes: xr.Dataset, null: Genomic, level: float) -> xr.Dataset:
+    """Return the index of each sequence, whose WT is known exactly, (sequence, task[, model])."""
     import xarray as xr
 
-    pairs, wild = _pairs(outcomes)
+    pairs, wild = _change_and_wild_type(outcomes)
     n = len(pairs) // null.draws
     change, wild_type = np.moveaxis(pairs[: n * null.draws].reshape(n, null.draws, *pairs.shape[1:]), 2, 0)
     zero = np.zeros(change[:, 0].shape)
     variances = (change.var(axis=1, ddof=1) / null.draws, zero, zero)
     index = context_index(change.mean(axis=1), wild_type[:, 0], variances, zero + null.draws - 1, ci_prob=level)
     names = xr.DataArray(list(null.parents_given.names[:n]), dims="sequence", name="sequence")
-    found = _table(index, {"sequence": names, **wild.isel(unit=0, drop=True).coords})
+    found = _index_table(index, {"sequence": names, **wild.isel(unit=0, drop=True).coords})
     return found.assign_attrs(estimand="(WT - E MUT) / WT of each sequence, over its shuffles")
 
 
-def _table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Dataset:
+def _index_table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Dataset:
     import xarray as xr
 
     dims = [str(name) for name, c in coords.items() if c.dims == (name,)]
@@ -229,30 +228,31 @@ def _table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Dataset:
     return xr.Dataset({name: (dims, v) for name, v in columns.items()}, coords={dim: coords[dim] for dim in dims})
 
 
-def _read(found: Found) -> Finding:
+def _read_context(found: Found) -> Finding:
     outcomes, analysis, null = found.outcomes, found.experiment.analysis, found.experiment.null
     assert isinstance(null, Genomic)
     if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):
-        return Finding(sentences=tuple(_changes(found, null)))
-    tables = {"index": _overall(outcomes, analysis)}
+        return Finding(sentences=tuple(_change_sentences(found, null)))
+    tables = {"index": _overall_index(outcomes, analysis)}
     if null.draws > 1:
-        tables["of each sequence"] = _of_each(outcomes, null, analysis.level)
+        tables["of each sequence"] = _index_of_each(outcomes, null, analysis.level)
     element = found.experiment.labels["element"][CONTRAST]
-    said = []
-    for start, row in by_task(found.steps.decisions):
+    sentences = []
+    for start, row in rows_by_task(found.steps.decisions):
         where = {dim: row[dim].item() for dim in ("task", "model") if dim in row.coords}
-        mine = {
+        own = {
             name: table.sel({dim: where[dim] for dim in where if dim in table.dims}) for name, table in tables.items()
         }
-        said.append(f"{start}: {_said(element, mine, null)}")
-    return Finding(datasets=tables, sentences=tuple(said))
+        sentences.append(f"{start}: {_element_sentence(element, own, null)}")
+    return Finding(datasets=tables, sentences=tuple(sentences))
 
 
-def _changes(found: Found, null: Genomic) -> Iterator[str]:
-    """Say the contrasts, where there is no share of the wild type to take: log scales, trials that were streamed."""
-    for start, row in by_task(found.steps.decisions.isel(contrast=0)):
+def _change_sentences(found: Found, null: Genomic) -> Iterator[str]:
+    """Yield sentences on the contrast alone, for log scales and streamed trials, which have no index."""
+    for start, row in rows_by_task(found.steps.decisions.isel(contrast=0)):
         change = f"{row['verdict'].item()}: {effect_in_words(row)}"
-        yield f"{start}: the element alone, against the wild type, {change}, {claim(null)} (no share is taken)."
+        about = population_text(null)
+        yield f"{start}: the element alone, against the wild type, {change}, {about} (no share is taken)."
 
 
 _WORDS = {
@@ -263,9 +263,9 @@ _WORDS = {
 }
 
 
-def _said(element: str, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
+def _element_sentence(element: str, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
     row = tables["index"]
-    text = f"element {element} {_WORDS[str(row['verdict'].item())]}: {_limits(row)}, {claim(null)}"
+    text = f"element {element} {_WORDS[str(row['verdict'].item())]}: {_index_text(row)}, {population_text(null)}"
     if len(null.parents_given) == 1 or "of each sequence" not in tables:
         return f"{text}."
     verdicts = tables["of each sequence"]["verdict"].to_numpy()
@@ -273,7 +273,7 @@ def _said(element: str, tables: Mapping[str, xr.Dataset], null: Genomic) -> str:
     return f"{text}. Of {len(verdicts)} sequences, each by itself: {counts}."
 
 
-def _limits(row: xr.Dataset) -> str:
+def _index_text(row: xr.Dataset) -> str:
     if row["unbounded"].item():
         return "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
     ends = {"ace": row["index"].item(), "lower": row["lower"].item(), "upper": row["upper"].item()}
@@ -285,5 +285,5 @@ CONTEXT_DEPENDENCE = Entry(
     question="Does an element need the sequence around it?",
     estimand="E[Y(element, context shuffled) - Y(wild type)], and (E WT - E MUT) / E WT, over the real sequences.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read,
+    read=_read_context,
 )

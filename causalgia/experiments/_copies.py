@@ -1,4 +1,4 @@
-"""Copies of a site: do they add up, or saturate."""
+"""Copies of a site: additive, saturating or synergistic."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.exact_weights import rise_weights
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.figures import profile_along
-from causalgia.experiments.kit.settings import background, centered, positions, site
+from causalgia.experiments.kit.settings import as_null_model, as_positions, as_site, centered_starts
 from causalgia.experiments.kit.unplanned_sites import further_sites_in_words
-from causalgia.experiments.kit.variance import by_task, effect_in_words, per_unit
+from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
 CONTROL, RISE, CURVATURE, EXCESS = "untreated", "rise", "curvature", "excess over single sites"
 PUBLISHED = (4, 12, 20)
-"""0-based starts of Koo et al.: the letters between two UGCAUG complete a third in one background of 16."""
-LEAST_GAP = 4  # bases between neighbours; with fewer, two sites and the letters between them read a third more often
+"""0-based starts of Koo et al.; the letters between two UGCAUG complete a third in one background of 16."""
+LEAST_GAP = 4  # bases between neighbours; a smaller gap makes unintended third sites more frequent
 UNCLEAR = "not clearly additive or otherwise"
 _COPIES = 3
 
@@ -40,26 +39,25 @@ def copies(
     """Return the experiment that asks whether copies of a site add up, saturate or help each other.
 
     Arms have the site at the first place, at the first two, and so on, on the same backgrounds. Contrasts: each number
-    of copies against none; the ``rise``, how far the least-squares line through 0, 1, ..., n copies rises from none to
-    all of them; the ``curvature``, the effect of all n copies minus n times that of the first one,
-    ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0: additive in number; of the sign of the rise: more than additive; of the other:
-    saturating); and, since places may differ, the ``excess over single sites`` of all copies over the sum of the same
-    sites alone (0: additive, whatever the places are worth). All three are effects over the whole range of copies, in
-    units of the outcome, and are compared with the region as they are.
+    of copies against none; the ``rise`` of the least-squares line through 0, 1, ..., n copies, from none to all; the
+    ``curvature``, the effect of all n copies minus n times that of the first, ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0:
+    additive in number; of the sign of the rise: more than additive; of the opposite sign: saturating); and the ``excess
+    over single sites``, all copies minus the sum of the same sites alone (0: additive, even where the effect depends on
+    the place). The last three are effects over the whole range of copies and are compared with the ROPE as they are.
 
-    Sites so near that the bases between them can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one background of
-    16) have an excess by that; where it happens in more than 1 % of backgrounds, the answer says in how many. The
-    default places are 4 bases apart, where two sites make a third no more often than each does by itself.
+    Sites so close that the bases between them can complete a further one (UGCAUG 8 apart: ``UG CA UG`` in one
+    background of 16) have an excess for that reason; the answer gives its frequency if above 1 % of backgrounds. The
+    default gap of 4 bases makes a third site no more likely than elsewhere.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word
-        The site: a word of IUPAC letters, a motif, or what `causalgia.motif` makes one of.
+        The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif` accepts).
     at
-        0-based starts, in the order in which copies are added; two or more. None: three copies about the centre of the
-        background, 4 bases between neighbours. ``"published"``: 4, 12 and 20.
+        0-based starts of two or more copies, in the order in which they are added. None: three copies about the centre
+        of the background, 4 bases between neighbours. ``"published"``: 4, 12 and 20.
     n_units
         Backgrounds.
     rope
@@ -89,10 +87,11 @@ def copies(
     >>> print(answer.sentences[0])
     Task outcome: 1 to 3 copies are additive beside the same sites alone, -0.0... beyond their sum, of a rise of 9...
     """
-    background(null)
-    word = site(word, "word")
-    places = _places(null.length, len(as_pattern(word)), at)
-    arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested(word, places), *_alone(word, places)]
+    as_null_model(null)
+    word = as_site(word, "word")
+    places = _copy_starts(null.length, len(as_pattern(word)), at)
+    arms = [Arm(CONTROL, Untreated(), {"copies": 0}), *_nested_arms(word, places)]
+    arms += [Arm(f"alone at {place}", Embed(word, at=place)) for place in places[1:]]
     return Experiment(
         null=null,
         arms=arms,
@@ -104,11 +103,11 @@ def copies(
     )
 
 
-def _places(length: int, width: int, at: Sequence[int] | str | None) -> tuple[int, ...]:
+def _copy_starts(length: int, width: int, at: Sequence[int] | str | None) -> tuple[int, ...]:
     """Return the starts of the copies, in the order in which they are added."""
     if isinstance(at, str) and at == "published":
         return PUBLISHED
-    return centered(length, width, _COPIES, gap=LEAST_GAP) if at is None else positions(at, "at", least=2)
+    return centered_starts(length, width, _COPIES, gap=LEAST_GAP) if at is None else as_positions(at, "at", least=2)
 
 
 def copies_in_words(n: int) -> str:
@@ -122,7 +121,7 @@ def copies_in_words(n: int) -> str:
     return f"{n} {'copy' if n == 1 else 'copies'}"
 
 
-def _nested(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
+def _nested_arms(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
     arms: list[Arm] = []
     done: Intervention = Untreated()
     for n, place in enumerate(places, start=1):
@@ -131,12 +130,8 @@ def _nested(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
     return arms
 
 
-def _alone(word: str | Motif, places: tuple[int, ...]) -> list[Arm]:
-    return [Arm(f"alone at {place}", Embed(word, at=place)) for place in places[1:]]
-
-
 def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[str, float]]:
-    """Return the contrasts of arms with 1, 2, ... copies at the first places, and of arms with one copy elsewhere.
+    """Return the contrasts of arms with 1, 2, ... copies and of arms with a single copy at each further place.
 
     Examples
     --------
@@ -153,25 +148,28 @@ def copy_contrasts(places: tuple[int, ...], *, control: str) -> dict[str, dict[s
 
 
 def read_copies(found: Found) -> Finding:
-    """Say whether copies are additive or saturate: the verdicts on curvature and excess, and the rise."""
+    """Return sentences on whether copies are additive: the verdicts on curvature and excess, and the rise."""
     n = max(found.experiment.labels["copies"].values())
-    said = [f"{task}: 1 to {n} copies are {_sentence(rows, n)}" for task, rows in by_task(found.steps.decisions)]
-    return Finding(sentences=tuple(said))
+    sentences = [
+        f"{task}: 1 to {n} copies are {_copies_sentence(rows, n)}" for task, rows in rows_by_task(found.steps.decisions)
+    ]
+    return Finding(sentences=tuple(sentences))
 
 
-def _sentence(rows: xr.Dataset, n: int) -> str:
+def _copies_sentence(rows: xr.Dataset, n: int) -> str:
     rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
     return (
         f"{departure(rise, excess)} beside the same sites alone, {effect_in_words(excess)} beyond their sum, of a rise "
-        f"of {effect_in_words(rise)} from none to {n} ({per_unit(rise, n, 'a copy')}); {_by_number(rows, n)}."
+        f"of {effect_in_words(rise)} from none to {n} ({per_unit(rise, n, 'a copy')}); "
+        f"{_number_or_place_text(rows, n)}."
     )
 
 
-def _by_number(rows: xr.Dataset, n: int) -> str:
-    """Say how all copies compare with n times the first, and whether number or place does it.
+def _number_or_place_text(rows: xr.Dataset, n: int) -> str:
+    """Compare all copies with n times the first, and ascribe a departure to number or to place.
 
-    The first site may be worth less or more than the others. A departure is ascribed to number where the sum of the
-    same sites alone, which takes the places into account, is departed from alike.
+    The first site may have another effect than the others. A departure is ascribed to number if copies also depart,
+    in the same way, from the sum of the same sites alone.
     """
     rise, curvature, excess = (rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS))
     size = f"{effect_in_words(curvature)} beyond {n} times the first"
@@ -186,7 +184,7 @@ def _by_number(rows: xr.Dataset, n: int) -> str:
 
 
 def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
-    """Return what a departure from adding up means, by its verdict and by whether copies raise or lower the outcome.
+    """Name a departure from additivity, given its verdict and the direction of the effect of copies.
 
     Examples
     --------
@@ -203,8 +201,8 @@ def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
     return "more than additive" if verdict == does else "saturating"
 
 
-def _read(found: Found) -> Finding:
-    """Say in how many backgrounds the copies make a further one, too."""
+def _read_site_copies(found: Found) -> Finding:
+    """Return the sentences on copies, and those on unintended further sites."""
     every = copies_in_words(max(found.experiment.labels["copies"].values()))
     key = derive(found.key, "further sites")
     further = further_sites_in_words(found.experiment, every, of="the curvature and the excess", key=key)
@@ -217,6 +215,6 @@ COPIES = Entry(
     estimand="E[Y(n copies) - Y(none)] for each n, its rise from none to n, and E[Y(n copies)] minus the sum of single "
     "sites, over the null model.",
     doi="10.1101/418459",
-    read=_read,
+    read=_read_site_copies,
     draw=profile_along("copies"),
 )

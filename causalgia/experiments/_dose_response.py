@@ -1,4 +1,4 @@
-"""Dose response: words of a motif from weak to strong, in one copy and in several."""
+"""Dose response: words of a motif from weak to strong, in one and in several copies."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from causalgia.checks import positive_int, shown
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError
 from causalgia.experiments._copies import LEAST_GAP, departure
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.figures import mean_over_models
-from causalgia.experiments.kit.given_sequences import sought
-from causalgia.experiments.kit.settings import background, centered, positions
-from causalgia.experiments.kit.variance import by_task, effect_in_words, per_unit
+from causalgia.experiments.kit.given_sequences import as_word_or_motif
+from causalgia.experiments.kit.settings import as_null_model, as_positions, centered_starts
+from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif, strength_ladder
 
 if TYPE_CHECKING:
@@ -35,14 +34,14 @@ _COPIES = (1, 2, 3)
 _KD = {"UGCAUG": 0.83, "AGCAUG": 4.8, "CGCAUG": 6.1, "UGUAUG": 280.0, "UACAUG": 350.0, "UGCACG": 4.9, "UGCAUA": 1830.0}
 
 
-def _of_affinities(name: str, best: str, dissociation: Mapping[str, float]) -> Motif:
-    """Return the motif whose probabilities go as 1 / K_D of each single change; the weakest where none was measured."""
+def _motif_from_affinities(name: str, best: str, dissociation: Mapping[str, float]) -> Motif:
+    """Return the motif with probabilities proportional to 1 / K_D of each single change (unmeasured: the weakest)."""
     weakest = max(dissociation.values())
     changed = [[best[:i] + base + best[i + 1 :] for base in "ACGU"] for i in range(len(best))]
     return Motif.from_counts(name, [[1 / dissociation.get(word, weakest) for word in words] for words in changed])
 
 
-RBFOX1 = _of_affinities("RBFOX1", "UGCAUG", _KD)
+RBFOX1 = _motif_from_affinities("RBFOX1", "UGCAUG", _KD)
 
 
 def dose_response(
@@ -58,34 +57,34 @@ def dose_response(
 ) -> Experiment:
     """Return the experiment that asks how the outcome depends on a site's strength, alone and in several copies.
 
-    Words of a motif in even steps of score (`strength_ladder`), each in every number of copies, and each alone at every
-    place, on the same backgrounds. Trends are judged over the range that was tested, as effects on the outcome, never
-    for one bit or one copy. Contrasts:
+    Words of a motif in even steps of score (`strength_ladder`) are embedded in every number of copies, and each alone
+    at every place, on the same backgrounds. Trends are effects over the whole tested range, not slopes for one bit or
+    one copy. Contrasts:
 
     - each word in each number of copies against none;
-    - for each number of copies ``"weak to strong"``, how far the least-squares line through the words' outcomes rises
-      from the least score to the largest;
-    - for each word ``"none to all copies"``, how far the line through 0 and the numbers of copies rises;
-    - ``"strength x copies"``, by how much ``"weak to strong"`` grows from the least number of copies to the largest;
-    - for each word ``"excess over single sites"``, of n copies, the largest number: ``Y(n copies) - sum of Y(one, at
-      each of their places) + (n - 1) Y(none)``, which is 0 where copies add, whatever their places are worth;
-    - ``"rise of the excess"``, how far the line through these rises from the weakest word to the strongest.
+    - for each number of copies ``"weak to strong"``, the rise of the least-squares line through the words' outcomes
+      from the lowest score to the highest;
+    - for each word ``"none to all copies"``, the rise of the line through 0 and the numbers of copies;
+    - ``"strength x copies"``, the change of ``"weak to strong"`` from the smallest number of copies to the largest;
+    - for each word ``"excess over single sites"`` of the largest number n of copies: ``Y(n copies) - sum of Y(one, at
+      each of their places) + (n - 1) Y(none)``, which is 0 for additive copies even where the effect depends on place;
+    - ``"rise of the excess"``, the rise of the line through these from the weakest word to the strongest.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     motif
-        What `causalgia.motif` takes: a name, a file, a table; None: RBFOX1's, of its affinities. The words of a plain
-        word are a mismatch of 8.6 bits apart, so it needs few steps, or another `weakest`.
+        What `causalgia.motif` takes: a name, a file, a table; None: RBFOX1, from its affinities. A plain word gives
+        words in steps of one mismatch (8.6 bits), so it needs few steps or another `weakest`.
     n_steps
         Words, from the weakest to the consensus.
     weakest
-        Score in bits that the weakest word aims at.
+        Target score of the weakest word, in bits.
     copies
         Numbers of copies, 1 or more.
     at
-        0-based starts, in the order in which copies are added; as many as the largest number of copies, or more. None:
+        0-based starts in the order in which copies are added, at least as many as the largest number of copies. None:
         about the centre of the background, 4 bases between neighbours.
     n_units
         Backgrounds.
@@ -96,16 +95,16 @@ def dose_response(
     -------
     Experiment
         Arms ``"untreated"``, ``"UGCAUG x 2"`` and ``"UGCAUG at 17"`` (each place but the first, which is that of one
-        copy), with levels ``score`` (bits) and ``copies``; these are coordinates of the contrasts of a number of
-        copies. Finding ``line`` (three words or more): ``share (copies, task)``, how much of the
-        differences between the words' effects a straight line in bits takes, from 0 to 1.
+        copy), with levels ``score`` (bits) and ``copies``, which are coordinates of the contrasts of a number of
+        copies. Finding ``line`` (three words or more): ``share (copies, task)``, the share of the variation between
+        words that a straight line in bits explains.
 
     Raises
     ------
     DesignError
         If there are too few places for the copies, sites overlap, or one leaves the sequence.
     SequenceError
-        If nothing has the motif's name, or no words of it lie near the steps.
+        If there is no motif of that name, or no words near the steps of score.
 
     References
     ----------
@@ -120,34 +119,34 @@ def dose_response(
     >>> print(experiment.analyse(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
     Task outcome: from the weakest word (... bits) to the strongest (11.3 bits) the outcome rises, 1..., with 1 copy ...
     """
-    background(null)
-    ladder = dict(strength_ladder(_motif(motif), n_steps, weakest=weakest))
-    numbers = _numbers(copies)
-    places = centered(null.length, len(next(iter(ladder))), max(numbers), gap=LEAST_GAP) if at is None else at
-    places = positions(places, "at")
+    as_null_model(null)
+    ladder = dict(strength_ladder(_as_motif(motif), n_steps, weakest=weakest))
+    numbers = _as_copy_numbers(copies)
+    places = centered_starts(null.length, len(next(iter(ladder))), max(numbers), gap=LEAST_GAP) if at is None else at
+    places = as_positions(places, "at")
     if max(numbers) > len(places):
         raise DesignError(f"copies={max(numbers)} and at= has {len(places)} places; give a place for each copy")
     places = places[: max(numbers)]
-    grid = {(word, n): _arm(word, score, n, places) for word, score in ladder.items() for n in numbers}
-    first = {_alone(word, places[0]): Embed(word, at=places[0]) for word in ladder if 1 not in numbers}
-    alone = first | {_alone(word, place): Embed(word, at=place) for word in ladder for place in places[1:]}
+    grid = {(word, n): _copies_arm(word, score, n, places) for word, score in ladder.items() for n in numbers}
+    first = {_single_site_name(word, places[0]): Embed(word, at=places[0]) for word in ladder if 1 not in numbers}
+    alone = first | {_single_site_name(word, place): Embed(word, at=place) for word in ladder for place in places[1:]}
     return Experiment(
         null=null,
         arms=[Arm(CONTROL, Untreated()), *grid.values(), *(Arm(name, done) for name, done in alone.items())],
         n_units=n_units,
-        contrasts=_contrasts(ladder, numbers, places),
+        contrasts=_dose_contrasts(ladder, numbers, places),
         entry=DOSE_RESPONSE,
         analysis=analysis_for("confirmatory", rope=rope),
         labels={k: {arm.name: arm.factors[k] for arm in grid.values()} for k in ("score", "copies")},
     )
 
 
-def _motif(motif: Any) -> Motif:
-    found = RBFOX1 if motif is None else sought(motif, "motif")
+def _as_motif(motif: Any) -> Motif:
+    found = RBFOX1 if motif is None else as_word_or_motif(motif, "motif")
     return found if isinstance(found, Motif) else Motif.from_word(found)
 
 
-def _numbers(copies: Any) -> tuple[int, ...]:
+def _as_copy_numbers(copies: Any) -> tuple[int, ...]:
     listed = copies if isinstance(copies, Sequence) and not isinstance(copies, str) else [copies]
     numbers = sorted(positive_int(n, "copies") for n in listed)
     if not numbers or len(set(numbers)) < len(numbers):
@@ -155,63 +154,65 @@ def _numbers(copies: Any) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _name(word: str, n: int) -> str:
+def _copies_arm_name(word: str, n: int) -> str:
     return f"{word} x {n}"
 
 
-def _arm(word: str, score: float, n: int, places: tuple[int, ...]) -> Arm:
+def _copies_arm(word: str, score: float, n: int, places: tuple[int, ...]) -> Arm:
     done: Intervention = Untreated()
     for place in places[:n]:
         done = done + Embed(word, at=place)
-    return Arm(_name(word, n), done, {"score": round(score, 3), "copies": n})
+    return Arm(_copies_arm_name(word, n), done, {"score": round(score, 3), "copies": n})
 
 
-def _alone(word: str, place: int) -> str:
+def _single_site_name(word: str, place: int) -> str:
     return f"{word} at {place}"
 
 
-def _copies(n: int) -> str:
+def _copies_text(n: int) -> str:
     return f"{n} {'copy' if n == 1 else 'copies'}"
 
 
 Rows = dict[str, dict[str, float]]
 
 
-def _contrasts(ladder: Mapping[str, float], numbers: tuple[int, ...], places: tuple[int, ...]) -> Rows:
-    rows = {_name(word, n): {_name(word, n): 1.0, CONTROL: -1.0} for word in ladder for n in numbers}
-    rises = {n: rise_weights({_name(word, n): score for word, score in ladder.items()}) for n in numbers}
-    rows |= {f"{_WEAK_TO_STRONG}{_copies(n)}": weighted_sum([(1, rise)]) for n, rise in rises.items()}
+def _dose_contrasts(ladder: Mapping[str, float], numbers: tuple[int, ...], places: tuple[int, ...]) -> Rows:
+    rows = {
+        _copies_arm_name(word, n): {_copies_arm_name(word, n): 1.0, CONTROL: -1.0} for word in ladder for n in numbers
+    }
+    rises = {n: rise_weights({_copies_arm_name(word, n): score for word, score in ladder.items()}) for n in numbers}
+    rows |= {f"{_WEAK_TO_STRONG}{_copies_text(n)}": weighted_sum([(1, rise)]) for n, rise in rises.items()}
     for word in ladder:
-        growth = rise_weights({CONTROL: 0.0} | {_name(word, n): n for n in numbers})
+        growth = rise_weights({CONTROL: 0.0} | {_copies_arm_name(word, n): n for n in numbers})
         rows[f"{_NONE_TO_ALL}{word}"] = weighted_sum([(1, growth)])
     if len(numbers) > 1:
         change = rise_weights({str(n): n for n in numbers})
         rows[CHANGE] = weighted_sum((change[str(n)], rises[n]) for n in numbers)
     if numbers[-1] > 1:
-        excess = {word: _excess(word, numbers, places) for word in ladder}
+        excess = {word: _excess_over_singles(word, numbers, places) for word in ladder}
         rows |= {f"{EXCESS}, {word}": row for word, row in excess.items()}
         rows[RISE] = weighted_sum((weight, excess[word]) for word, weight in rise_weights(ladder).items())
     return rows
 
 
-def _excess(word: str, numbers: tuple[int, ...], places: tuple[int, ...]) -> dict[str, float]:
-    """Return all copies minus the sum of one at each of their places, plus what is there without any, n - 1 times."""
-    first = _name(word, 1) if 1 in numbers else _alone(word, places[0])
-    single = [first, *(_alone(word, place) for place in places[1:])]
-    return {_name(word, numbers[-1]): 1.0, **dict.fromkeys(single, -1.0), CONTROL: len(places) - 1.0}
+def _excess_over_singles(word: str, numbers: tuple[int, ...], places: tuple[int, ...]) -> dict[str, float]:
+    """Return the weights of all copies minus single copies at each place, plus n - 1 times none."""
+    first = _copies_arm_name(word, 1) if 1 in numbers else _single_site_name(word, places[0])
+    single = [first, *(_single_site_name(word, place) for place in places[1:])]
+    return {_copies_arm_name(word, numbers[-1]): 1.0, **dict.fromkeys(single, -1.0), CONTROL: len(places) - 1.0}
 
 
-def _read(found: Found) -> Finding:
-    said = tuple(_said(of, rows) for of, rows in by_task(found.steps.decisions))
-    line = _line(found.steps.estimates)
+def _read_dose_response(found: Found) -> Finding:
+    sentences = tuple(_dose_sentence(of, rows) for of, rows in rows_by_task(found.steps.decisions))
+    line = _linear_share(found.steps.estimates)
     if line.sizes["word"] < 3:
-        return Finding(sentences=said)
-    about = [f"{of}: {_taken(rows)}" for of, rows in by_task(line.rename(share="ace"))]
-    return Finding(datasets={"line": line.drop_dims("word")}, sentences=(*said, *about))
+        return Finding(sentences=sentences)
+    about = [f"{of}: {_linear_share_text(rows)}" for of, rows in rows_by_task(line.rename(share="ace"))]
+    return Finding(datasets={"line": line.drop_dims("word")}, sentences=(*sentences, *about))
 
 
-def _line(estimates: xr.Dataset) -> xr.Dataset:
-    """Return how much of the differences between words a straight line in their scores takes, (copies, ...)."""
+def _linear_share(estimates: xr.Dataset) -> xr.Dataset:
+    """Return the share of the variation between words that a line in their scores explains, (copies, ...)."""
     import xarray as xr
 
     single = estimates.sel(contrast=np.isfinite(estimates["score"].astype(float)))
@@ -221,39 +222,40 @@ def _line(estimates: xr.Dataset) -> xr.Dataset:
     ace = single["ace"].transpose("contrast", ...)
     effect = ace.to_numpy()[order].reshape(len(words), len(numbers), *ace.shape[1:])
     x, y = words - words.mean(), effect - effect.mean(axis=0)
-    taken, whole = np.tensordot(x, y, 1) ** 2 / (x @ x), np.square(y).sum(axis=0)
-    share = np.divide(taken, whole, out=np.ones_like(whole), where=whole > 0)
+    explained, total = np.tensordot(x, y, 1) ** 2 / (x @ x), np.square(y).sum(axis=0)
+    share = np.divide(explained, total, out=np.ones_like(total), where=total > 0)
     coords: dict[str, Any] = {str(dim): ace[dim] for dim in ace.dims[1:]}
     coords |= {"copies": numbers.astype(int), "word": words}
     return xr.Dataset({"share": (("copies", *ace.dims[1:]), share)}, coords)
 
 
-def _taken(rows: xr.Dataset) -> str:
+def _linear_share_text(rows: xr.Dataset) -> str:
     shares = [
-        f"{100 * row.item():.0f} % with {_copies(n)}" for n, row in zip(rows["copies"].values, rows["ace"], strict=True)
+        f"{100 * row.item():.0f} % with {_copies_text(n)}"
+        for n, row in zip(rows["copies"].values, rows["ace"], strict=True)
     ]
     return f"of the differences between words a straight line in bits takes {', '.join(shares)}."
 
 
-def _said(of: str, rows: xr.Dataset) -> str:
+def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
     names = rows["contrast"].to_numpy().tolist()
     score = rows["score"].to_numpy().astype(float)
     low, high = np.nanmin(score), np.nanmax(score)
     rises = {name.removeprefix(_WEAK_TO_STRONG): rows.sel(contrast=name) for name in names if _WEAK_TO_STRONG in name}
-    each = ", ".join(f"{_rises(row)} with {n} ({per_unit(row, high - low, 'a bit')})" for n, row in rises.items())
-    text = f"{of}: from the weakest word ({low:.3g} bits) to the strongest ({high:.3g} bits) the outcome {each}"
+    each = ", ".join(f"{_rise_text(row)} with {n} ({per_unit(row, high - low, 'a bit')})" for n, row in rises.items())
+    text = f"{begins}: from the weakest word ({low:.3g} bits) to the strongest ({high:.3g} bits) the outcome {each}"
     if CHANGE in names:
         row = rows.sel(contrast=CHANGE)
         text += f"; the most copies add {effect_in_words(row)} to that ({row['verdict'].item()})"
-    return f"{text}{_beyond_single_sites(rows, names)}."
+    return f"{text}{_excess_text(rows, names)}."
 
 
-def _rises(row: xr.Dataset) -> str:
+def _rise_text(row: xr.Dataset) -> str:
     return f"{_RISES[str(row['verdict'].item())]}, {effect_in_words(row)},"
 
 
-def _beyond_single_sites(rows: xr.Dataset, names: list[str]) -> str:
-    """Return what copies do beyond the same sites alone, of the strongest word and from the weakest on."""
+def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
+    """Return the excess over single sites of the strongest word, and its rise from the weakest."""
     strongest = [name for name in names if name.startswith(f"{EXCESS}, ")][-1:]
     if not strongest:
         return ""
@@ -262,7 +264,8 @@ def _beyond_single_sites(rows: xr.Dataset, names: list[str]) -> str:
     rise = rows.sel(contrast=RISE)
     return (
         f"; beside the same sites alone copies of the strongest word are {departure(does, excess)}, "
-        f"{effect_in_words(excess)}, and from the weakest word to the strongest that excess {_rises(rise).rstrip(',')}"
+        f"{effect_in_words(excess)}, and from the weakest word to the strongest that excess "
+        f"{_rise_text(rise).rstrip(',')}"
     )
 
 
@@ -274,7 +277,7 @@ _RISES = {
 }
 
 
-def _draw(answer: Answer) -> Axes:
+def _draw_dose_response(answer: Answer) -> Axes:
     from causalgia.plot import heatmap
 
     axes = heatmap(mean_over_models(answer.decisions), rows="copies", columns="score")
@@ -288,6 +291,6 @@ DOSE_RESPONSE = Entry(
     estimand="E[Y(n copies of a word) - Y(none)], its rise from the weakest word to the strongest and from none to all "
     "copies, and E[Y(n copies)] minus the sum of single sites, over the null model.",
     doi="10.1101/418459",
-    read=_read,
-    draw=_draw,
+    read=_read_dose_response,
+    draw=_draw_dose_response,
 )

@@ -1,4 +1,4 @@
-"""Flanks of a site: how much of an instance's effect is its core, its flanks, or the background around it."""
+"""Flanks of a site: the effect of an instance split into core, flanks and background."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from causalgia.analysis import Rope
 from causalgia.checks import positive_int
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError
-from causalgia.experiments.kit.answer import Answer, Finding, largest
+from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.settings import background, site, start_of, word_of
-from causalgia.experiments.kit.variance import by_task, effect_in_words, limits
+from causalgia.experiments.kit.settings import as_null_model, as_site, as_start, consensus_word
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task, variance_limits
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
@@ -65,12 +65,12 @@ def flanks(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks how much of an instance's effect is its core, its flanks, or its background.
+    """Return the experiment that splits the effect of an instance into core, flanks and background.
 
-    The same core stands in sampled flanks, and each pair of flanks also stands alone (the core's place keeps the
-    background's bases), on the same backgrounds. For flanks f: ``"core in flanks, f"``, core and flanks minus
-    untreated; ``"flanks alone, f"``, the flanks minus untreated; and ``"core, f"``, their difference, which is the
-    core's own effect in these flanks. ``"core"`` is its mean over the flanks that were drawn.
+    The core is embedded in sampled flanks, and each pair of flanks is also embedded alone (with background bases in the
+    place of the core), on the same backgrounds. Contrasts for flanks f: ``"core in flanks, f"``, core and flanks minus
+    untreated; ``"flanks alone, f"``, flanks minus untreated; and ``"core, f"``, their difference, the effect of the
+    core in these flanks. ``"core"`` is its mean over the sampled flanks.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def flanks(
     width
         Bases of each flank.
     n_flanks
-        Pairs of flanks, three or more: uniform random bases, a fixed choice of the design, none of which makes another
-        instance of the core with it (on either strand).
+        Pairs of flanks, three or more: uniform random bases, fixed by the design, none of which creates another
+        instance of the core on either strand.
     n_units
         Backgrounds.
     rope
@@ -94,15 +94,15 @@ def flanks(
     -------
     Experiment
         Coordinates of the contrasts: ``part`` ("core in flanks", "core", "flanks alone") and ``flank``. Findings:
-        ``components (component, part, task)``, the mean square of a part's effect split into ``core`` (the square of
-        its mean), ``flank``, ``background`` and ``flank x background``: ``size`` (the root; for the core the mean
-        effect itself), its limits ``lower`` and ``upper``, and ``share`` of the mean square. The mean effect and its
-        interval are over other flanks as well as other backgrounds.
+        ``components (component, part, task)``, the mean square of the effect of each part split into ``core`` (squared
+        mean effect), ``flank``, ``background`` and ``flank x background``: ``size`` (the root; for the core the mean
+        effect), limits ``lower`` and ``upper``, and ``share`` of the mean square. The mean effect and its interval
+        generalize over flanks and backgrounds.
 
     Raises
     ------
     DesignError
-        If flanks or core leave the sequence, there are fewer than three pairs of flanks, or not so many exist.
+        If flanks or core leave the sequence, there are fewer than three pairs of flanks, or too few exist.
 
     References
     ----------
@@ -116,57 +116,65 @@ def flanks(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task RBFOX1: UGCAUG increases the outcome over these flanks: 3...
     """
-    background(null)
-    core, width = word_of(site(word, "word")), positive_int(width, "width")
-    at = start_of(at, "at", null.length, len(core))
+    as_null_model(null)
+    core, width = consensus_word(as_site(word, "word")), positive_int(width, "width")
+    at = as_start(at, "at", null.length, len(core))
     if at < width:
         raise DesignError(
             f"at={at}: {width} bases to the left of the core are needed for its flank; at={width} or more"
         )
-    drawn = _drawn(core, width, positive_int(n_flanks, "n_flanks"))
-    arms = [Arm(CONTROL, Untreated()), *(arm for flank in drawn for arm in _pair(flank, core, at))]
+    drawn = _sample_flanks(core, width, positive_int(n_flanks, "n_flanks"))
+    arms = [Arm(CONTROL, Untreated()), *(arm for flank in drawn for arm in _flank_arms(flank, core, at))]
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
-        contrasts=_contrasts(drawn),
-        entry=replace(FLANKS, read=partial(_read, core)),
+        contrasts=_flank_contrasts(drawn),
+        entry=replace(FLANKS, read=partial(_read_flanks, core)),
         analysis=analysis_for("confirmatory", rope=rope),
-        labels=_labels(drawn),
+        labels=_flank_labels(drawn),
     )
 
 
-def _pair(flank: Flank, core: str, at: int) -> tuple[Arm, Arm]:
+def _flank_arms(flank: Flank, core: str, at: int) -> tuple[Arm, Arm]:
     begin = at - len(flank.left)
     alone = Embed(flank.left, at=begin) + Embed(flank.right, at=at + len(core))
-    whole = Arm(_whole(flank), Embed(flank.around(core), at=begin), {"flank": flank.name, "core": 1})
-    return whole, Arm(_alone(flank), alone, {"flank": flank.name, "core": 0})
+    whole = Arm(_core_in_flanks_name(flank), Embed(flank.around(core), at=begin), {"flank": flank.name, "core": 1})
+    return whole, Arm(_flanks_alone_name(flank), alone, {"flank": flank.name, "core": 0})
 
 
-def _whole(flank: Flank) -> str:
+def _core_in_flanks_name(flank: Flank) -> str:
     return f"{PARTS[0]}, {flank.name}"
 
 
-def _alone(flank: Flank) -> str:
+def _flanks_alone_name(flank: Flank) -> str:
     return f"{PARTS[2]}, {flank.name}"
 
 
-def _own(flank: Flank) -> str:
+def _core_name(flank: Flank) -> str:
     return f"{PARTS[1]}, {flank.name}"
 
 
-def _contrasts(drawn: list[Flank]) -> dict[str, dict[str, float]]:
-    rows = {"core": {arm: sign / len(drawn) for f in drawn for arm, sign in ((_whole(f), 1.0), (_alone(f), -1.0))}}
+def _flank_contrasts(drawn: list[Flank]) -> dict[str, dict[str, float]]:
+    rows = {
+        "core": {
+            arm: sign / len(drawn)
+            for f in drawn
+            for arm, sign in ((_core_in_flanks_name(f), 1.0), (_flanks_alone_name(f), -1.0))
+        }
+    }
     for flank in drawn:
-        rows[_whole(flank)] = {_whole(flank): 1.0, CONTROL: -1.0}
-        rows[_own(flank)] = {_whole(flank): 1.0, _alone(flank): -1.0}
-        rows[_alone(flank)] = {_alone(flank): 1.0, CONTROL: -1.0}
+        rows[_core_in_flanks_name(flank)] = {_core_in_flanks_name(flank): 1.0, CONTROL: -1.0}
+        rows[_core_name(flank)] = {_core_in_flanks_name(flank): 1.0, _flanks_alone_name(flank): -1.0}
+        rows[_flanks_alone_name(flank)] = {_flanks_alone_name(flank): 1.0, CONTROL: -1.0}
     return rows
 
 
-def _labels(drawn: list[Flank]) -> dict[str, dict[str, Any]]:
+def _flank_labels(drawn: list[Flank]) -> dict[str, dict[str, Any]]:
     named = [
-        (part, name(flank), flank) for flank in drawn for part, name in zip(PARTS, (_whole, _own, _alone), strict=True)
+        (part, name(flank), flank)
+        for flank in drawn
+        for part, name in zip(PARTS, (_core_in_flanks_name, _core_name, _flanks_alone_name), strict=True)
     ]
     return {
         "part": {"core": "mean over flanks"} | {name: part for part, name, _ in named},
@@ -174,8 +182,8 @@ def _labels(drawn: list[Flank]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _drawn(core: str, width: int, n: int) -> list[Flank]:
-    """Return different pairs of flanks, uniform over those that make no second instance of the core."""
+def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
+    """Draw distinct pairs of flanks, uniform over those that create no second instance of the core."""
     from causalgia.sequences.random import random_integers
 
     if n < 3:
@@ -185,7 +193,7 @@ def _drawn(core: str, width: int, n: int) -> list[Flank]:
         key = derive(_KEY, "flanks", core, width, attempt)
         bases = random_integers(key, np.arange(4 * n), np.full(2 * width, 4)).astype(np.uint8)
         pairs = [Flank(text[:width], text[width:]) for text in decode(bases)]
-        found |= dict.fromkeys(_without_another(pairs, core))
+        found |= dict.fromkeys(_without_second_core(pairs, core))
         if len(found) >= n:
             return list(found)[:n]
     raise DesignError(
@@ -194,7 +202,7 @@ def _drawn(core: str, width: int, n: int) -> list[Flank]:
     )
 
 
-def _without_another(pairs: list[Flank], core: str) -> list[Flank]:
+def _without_second_core(pairs: list[Flank], core: str) -> list[Flank]:
     from causalgia.sequences import encode
 
     tokens = encode([flank.around(core.replace("U", "T")) for flank in pairs])
@@ -202,20 +210,20 @@ def _without_another(pairs: list[Flank], core: str) -> list[Flank]:
     return [flank for flank, instances in zip(pairs, count.tolist(), strict=True) if instances == 1]
 
 
-def _read(core: str, found: Found) -> Finding:
-    decided = found.steps.decisions.sel(contrast="core")
-    said = tuple(
+def _read_flanks(core: str, found: Found) -> Finding:
+    core_effect = found.steps.decisions.sel(contrast="core")
+    sentences = tuple(
         f"{task}: {core} {_DOES[row['verdict'].item()]} the outcome over these flanks: {effect_in_words(row)}."
-        for task, row in by_task(decided)
+        for task, row in rows_by_task(core_effect)
     )
     if found.steps.effects is None:
-        return Finding(sentences=said)
-    components = _components(found.steps.effects, float(found.steps.estimates.attrs["ci_prob"]))
-    split = (_split_in_words(components.sel(task=task), task) for task in components["task"].to_numpy().tolist())
-    return Finding(datasets={"components": components}, sentences=(*said, *split))
+        return Finding(sentences=sentences)
+    components = _flank_components(found.steps.effects, float(found.steps.estimates.attrs["ci_prob"]))
+    split = (_flank_split_text(components.sel(task=task), task) for task in components["task"].to_numpy().tolist())
+    return Finding(datasets={"components": components}, sentences=(*sentences, *split))
 
 
-def _components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
+def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
     """Split the mean square of each part's effects into core, flank, background and the last two together."""
     import xarray as xr
 
@@ -226,7 +234,8 @@ def _components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
         effects = effects.assign(ice=effects["ice"].mean("model")).drop_vars(["constant", "zero"], errors="ignore")
     split = variance_components(effects, instance="part")
     tables = [
-        _of_part(effects.sel(contrast=effects["part"] == part), split.sel(contrast=part), ci_prob) for part in PARTS
+        _part_components(effects.sel(contrast=effects["part"] == part), split.sel(contrast=part), ci_prob)
+        for part in PARTS
     ]
     return (
         xr.concat(tables, "part")
@@ -235,17 +244,17 @@ def _components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
     )
 
 
-def _of_part(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> xr.Dataset:
-    """Return the mean effect and the components of one part, whose contrasts are one for each pair of flanks."""
+def _part_components(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> xr.Dataset:
+    """Return the mean effect and the variance components of one part over pairs of flanks."""
     import xarray as xr
     from scipy import special
 
     from causalgia.estimation import crossed_mean
 
-    mean = crossed_mean(effects["ice"].transpose("unit", "contrast", "task").to_numpy(), _cluster(effects))
+    mean = crossed_mean(effects["ice"].transpose("unit", "contrast", "task").to_numpy(), _parent_codes(effects))
     half = special.stdtrit(mean.df, 0.5 + ci_prob / 2) * mean.se
     variance, se = (split[name].transpose("component", "task").to_numpy() for name in ("variance", "se"))
-    lower, upper = (np.sqrt(limit) for limit in limits(variance, se, ci_prob))
+    lower, upper = (np.sqrt(limit) for limit in variance_limits(variance, se, ci_prob))
     columns = {
         "size": np.vstack([mean.ace, np.sqrt(variance)]),
         "lower": np.vstack([mean.ace - half, lower]),
@@ -254,16 +263,19 @@ def _of_part(effects: xr.Dataset, split: xr.Dataset, ci_prob: float) -> xr.Datas
     square = np.vstack([np.maximum(mean.ace**2 - mean.se**2, 0.0), variance])
     whole = square.sum(axis=0, keepdims=True)
     columns["share"] = np.divide(square, whole, out=np.zeros_like(square), where=whole > 0)
-    coords = {"component": ["core", *map(_component, split["component"].to_numpy().tolist())], "task": effects["task"]}
+    coords = {
+        "component": ["core", *map(_component_name, split["component"].to_numpy().tolist())],
+        "task": effects["task"],
+    }
     return xr.Dataset({name: (("component", "task"), column) for name, column in columns.items()}, coords)
 
 
-def _component(name: str) -> str:
-    """Return what a component of `variance_components` is here, where flanks are the instances.
+def _component_name(name: str) -> str:
+    """Return the name of a component of `variance_components`, where flanks are the instances.
 
     Examples
     --------
-    >>> [_component(name) for name in ("instance", "background", "parent_by_instance", "residual")]
+    >>> [_component_name(name) for name in ("instance", "background", "parent_by_instance", "residual")]
     ['flank', 'background', 'parent x flank', 'flank x background']
     """
     return (
@@ -271,8 +283,8 @@ def _component(name: str) -> str:
     )
 
 
-def _cluster(effects: xr.Dataset) -> NDArray[np.intp] | None:
-    """Return the parent of each unit where parents have several."""
+def _parent_codes(effects: xr.Dataset) -> NDArray[np.intp] | None:
+    """Return the parent index of each unit, or None where every unit has its own."""
     names, codes = np.unique(effects["parent"].to_numpy(), return_inverse=True)
     return None if len(names) == effects.sizes["unit"] else codes.astype(np.intp)
 
@@ -281,10 +293,10 @@ _DOES = {"negligible": "has a negligible effect on", "undecided": "has an undeci
 _DOES |= {verdict: verdict for verdict in ("increases", "decreases")}
 
 
-def _split_in_words(components: xr.Dataset, task: Any) -> str:
-    own, whole = (components.sel(part=part) for part in ("core", "core in flanks"))
-    mean, flank, background = (_sized(own, name) for name in ("core", "flank", "background"))
-    alone, share = _sized(components.sel(part="flanks alone"), "core"), whole["share"]
+def _flank_split_text(components: xr.Dataset, task: Any) -> str:
+    core, whole = (components.sel(part=part) for part in ("core", "core in flanks"))
+    mean, flank, background = (_component_size_text(core, name) for name in ("core", "flank", "background"))
+    alone, share = _component_size_text(components.sel(part="flanks alone"), "core"), whole["share"]
     shares = [f"{100 * share.sel(component=name).item():.2g} % {name}" for name in share["component"].to_numpy()]
     return (
         f"Task {task}: over other flanks too the core changes the outcome by {mean}; its effect has sd {flank} between "
@@ -293,22 +305,22 @@ def _split_in_words(components: xr.Dataset, task: Any) -> str:
     )
 
 
-def _sized(part: xr.Dataset, component: str) -> str:
+def _component_size_text(part: xr.Dataset, component: str) -> str:
     row = part.sel(component=component)
     return effect_in_words(row.rename(size="ace")[["ace", "lower", "upper"]])
 
 
-def _draw(answer: Answer) -> Axes:
-    """Draw each part's mean effect and the sd of its effects; where they were not kept, the contrasts."""
+def _draw_flank_components(answer: Answer) -> Axes:
+    """Draw mean effects and sd of the parts; the contrasts where no individual effects were kept."""
     import xarray as xr
 
     from causalgia.plot import forest
 
     if "components" not in answer.findings:
-        return forest(largest(answer.decisions), task=answer.tasks[0])
+        return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
     components = answer.findings["components"].sel(part=["core", "flanks alone"], task=answer.tasks[0])
     cells = [components.sel(part=part) for part in components["part"].to_numpy()]
-    names = [_drawn_as(cell["part"].item(), name) for cell in cells for name in cell["component"].to_numpy()]
+    names = [_figure_row_name(cell["part"].item(), name) for cell in cells for name in cell["component"].to_numpy()]
     ends = {
         to: (("contrast", "task"), np.concatenate([cell[of].to_numpy() for cell in cells])[:, None])
         for to, of in (("ace", "size"), ("lower", "lower"), ("upper", "upper"))
@@ -321,12 +333,12 @@ def _draw(answer: Answer) -> Axes:
     return axes
 
 
-def _drawn_as(part: str, component: str) -> str:
+def _figure_row_name(part: str, component: str) -> str:
     """Return the name of a row of the figure.
 
     Examples
     --------
-    >>> _drawn_as("core", "core"), _drawn_as("flanks alone", "background")
+    >>> _figure_row_name("core", "core"), _figure_row_name("flanks alone", "background")
     ('core: mean', 'flanks alone: sd over backgrounds')
     """
     of = component if " x " in component else f"{component}s"
@@ -338,5 +350,5 @@ FLANKS = Entry(
     question="How much of an instance's effect is its core, its flanks, or the background around it?",
     estimand="E[Y(core in flanks) - Y(flanks)] and the variance of Y(core in flanks) - Y(none) over both.",
     doi="10.1038/s41588-021-00782-6",
-    draw=_draw,
+    draw=_draw_flank_components,
 )

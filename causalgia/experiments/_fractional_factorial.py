@@ -1,4 +1,4 @@
-"""Screening designs: many two-level factors in few arms, with what they cannot tell apart said."""
+"""Screening designs: many two-level factors in few arms, with their aliases."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
 from causalgia.experiments.kit.fractions import LETTERS, Fraction, Word, fraction
-from causalgia.experiments.kit.given_sequences import sought
-from causalgia.experiments.kit.settings import background, spread
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.given_sequences import as_word_or_motif
+from causalgia.experiments.kit.settings import as_null_model, evenly_spaced_starts
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ def grammar_screen(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the screening experiment of a pair of sites: which motifs, which order, how far apart, which strands.
+    """Return the screening experiment on a pair of sites: motifs, order, spacing and strands.
 
-    Six factors of two levels: A ``first`` and B ``second``, which motif each site is; C ``order``, the first site
-    upstream or downstream of the second; D ``spacing``; E ``first_strand`` and F ``second_strand``. A quarter of the 64
-    combinations is run, each on the same backgrounds and centred in them. An effect is the mean outcome over the runs
-    where the product of its factors' levels is high minus that over the others; so an interaction of two factors is
-    half the difference of one's effect at the two levels of the other. Effects that share their runs' signs are
-    aliased: one contrast estimates the sum of them all, and says which they are.
+    Six two-level factors: A ``first`` and B ``second``, the motif of each site; C ``order``, the first site upstream or
+    downstream of the second; D ``spacing``; E ``first_strand`` and F ``second_strand``. A quarter of the 64
+    combinations is run, centred in the same backgrounds. An effect is the mean outcome over the runs where the product
+    of its factors' levels is high minus that over the others; an interaction of two factors is thus half the difference
+    of the effect of one at the two levels of the other. Aliased effects share one contrast, which estimates their sum
+    and lists them.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def grammar_screen(
     spacing
         Bases between the two sites: near, far.
     generators
-        Which factors' levels are products of others', such as ``"E=ABC"``; the default has resolution IV (no main
-        effect is aliased with an interaction of two factors); none: all 64 combinations.
+        Factors whose levels are products of others, such as ``"E=ABC"``; the default has resolution IV (no main effect
+        is aliased with an interaction of two factors); none: all 64 combinations.
     n_units
         Backgrounds.
     rope
@@ -76,9 +76,9 @@ def grammar_screen(
     Raises
     ------
     DesignError
-        If a factor has not two different levels, sites do not fit the background, or a generator is wrong.
+        If a factor lacks two different levels, sites do not fit the background, or a generator is invalid.
     SequenceError
-        If nothing has a motif's name.
+        If there is no motif of a name.
 
     References
     ----------
@@ -92,16 +92,16 @@ def grammar_screen(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[-1])
     2^(6-2) of resolution IV: 16 of 64 runs. Aliased, so that only their sum is known: first x second = order x ...
     """
-    background(null)
-    sites = {"first": _two(first, "first"), "second": _two(second, "second")}
-    gaps = _gaps(spacing)
-    _check_fit(null, sites, gaps)
+    as_null_model(null)
+    sites = {"first": _as_two_motifs(first, "first"), "second": _as_two_motifs(second, "second")}
+    gaps = _as_gaps(spacing)
+    _check_pair_fits(null, sites, gaps)
     screen = fraction(len(_GRAMMAR), generators)
-    return _experiment(
+    return _screening_experiment(
         null=null,
         screen=screen,
         names=_GRAMMAR,
-        arms=[_pair(null, sites, gaps, row) for row in _high(screen)],
+        arms=[_grammar_arm(null, sites, gaps, row) for row in _high_levels(screen)],
         entry=GRAMMAR_SCREEN,
         n_units=n_units,
         rope=rope,
@@ -116,21 +116,21 @@ def fractional_factorial(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the screening experiment of interventions, each absent or present, in a fraction of their factorial.
+    """Return the screening experiment on interventions, each absent or present, in a fraction of their factorial.
 
-    An effect is the mean outcome over the runs where the product of its factors' levels is high (present is 1, absent
-    -1) minus that over the others: for one factor its mean effect over the other factors' levels, for two half the
-    difference of one's effect with and without the other.
+    An effect is the mean outcome over the runs where the product of its factors' levels (present 1, absent -1) is high
+    minus that over the others: for one factor, its mean effect over the levels of the others; for two, half the
+    difference of the effect of one with and without the other.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     factors
-        Factor -> the intervention that is its present level; they are A, B, C, ... in this order. None: four sites of
-        RNA, spread over the background.
+        Factor -> intervention at its high level; they are A, B, C, ... in this order. None: four RNA sites, spread
+        evenly over the background.
     generators
-        Which factors' levels are products of others', such as ``"D=ABC"``; none: the full factorial.
+        Factors whose levels are products of others, such as ``"D=ABC"``; none: the full factorial.
     n_units
         Backgrounds.
     rope
@@ -139,13 +139,13 @@ def fractional_factorial(
     Returns
     -------
     Experiment
-        Arms named by what is present, ``"untreated"`` where nothing is; contrasts named by factors, ``"near"`` and
+        Arms named by the factors present, ``"untreated"`` where none is; contrasts named by factors, ``"near"`` and
         ``"near x far"``; coordinates ``effect`` (in letters) and ``aliases``.
 
     Raises
     ------
     DesignError
-        If there are no factors, two of them touch the same bases, or a generator is wrong.
+        If there are no factors, two of them change the same bases, or a generator is invalid.
 
     References
     ----------
@@ -160,27 +160,27 @@ def fractional_factorial(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task outcome: of 7 effects 7 matter (at 18: 1...
     """
-    background(null)
-    done = _interventions(_example(null.length) if factors is None else factors)
-    screen = fraction(len(done), generators)
-    return _experiment(
+    as_null_model(null)
+    interventions = _as_interventions(_example_factors(null.length) if factors is None else factors)
+    screen = fraction(len(interventions), generators)
+    return _screening_experiment(
         null=null,
         screen=screen,
-        names=tuple(done),
-        arms=[_present(done, row) for row in _high(screen)],
+        names=tuple(interventions),
+        arms=[_factorial_arm(interventions, row) for row in _high_levels(screen)],
         entry=FRACTIONAL_FACTORIAL,
         n_units=n_units,
         rope=rope,
     )
 
 
-def _example(length: int) -> dict[str, Intervention]:
-    """Return the sites of the default, each in the middle of a quarter of the background."""
-    starts = spread(length, 6, len(_EXAMPLE))
+def _example_factors(length: int) -> dict[str, Intervention]:
+    """Return the default factors, each site in the middle of a quarter of the background."""
+    starts = evenly_spaced_starts(length, 6, len(_EXAMPLE))
     return {name: Embed(word, at=at) for (name, word), at in zip(_EXAMPLE.items(), starts, strict=True)}
 
 
-def _experiment(
+def _screening_experiment(
     *,
     null: NullModel,
     screen: Fraction,
@@ -192,47 +192,47 @@ def _experiment(
 ) -> Experiment:
     runs = [arm.name for arm in arms]
     strings = screen.strings()
-    weights = {_called(word, names): screen.weights(word).tolist() for word in strings}
+    weights = {_word_name(word, names): screen.weights(word).tolist() for word in strings}
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
         contrasts={name: dict(zip(runs, row, strict=True)) for name, row in weights.items()},
-        entry=replace(entry, read=partial(_read, screen)),
+        entry=replace(entry, read=partial(_read_screen, screen)),
         analysis=analysis_for("confirmatory", rope=rope),
-        labels=_labels(strings, names),
+        labels=_alias_labels(strings, names),
     )
 
 
-def _labels(strings: Mapping[Word, tuple[Word, ...]], names: tuple[str, ...]) -> Labels:
-    called = {word: _called(word, names) for word in strings}
+def _alias_labels(strings: Mapping[Word, tuple[Word, ...]], names: tuple[str, ...]) -> Labels:
+    effects = {word: _word_name(word, names) for word in strings}
     return {
-        "effect": {name: str(word) for word, name in called.items()},
-        "aliases": {name: " = ".join(_called(other, names) for other in strings[w]) for w, name in called.items()},
+        "effect": {name: str(word) for word, name in effects.items()},
+        "aliases": {name: " = ".join(_word_name(other, names) for other in strings[w]) for w, name in effects.items()},
     }
 
 
-def _called(word: Word, names: tuple[str, ...]) -> str:
-    """Return a word by the names of its factors, ``-first x order``."""
+def _word_name(word: Word, names: tuple[str, ...]) -> str:
+    """Return the name of a word by its factors, ``-first x order``."""
     return ("-" if word.sign < 0 else "") + " x ".join(names[i] for i in sorted(word.factors))
 
 
-def _high(screen: Fraction) -> list[list[bool]]:
+def _high_levels(screen: Fraction) -> list[list[bool]]:
     rows: list[list[bool]] = (screen.signs > 0).tolist()
     return rows
 
 
-def _two(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
+def _as_two_motifs(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
     listed = [patterns] if isinstance(patterns, str | Motif | Mapping) else list(patterns)
     if len(listed) != 2:
         raise DesignError(
             f"{name}={quoted(patterns)}: give the two motifs that this site may be, such as ('GATA', 'CACC')"
         )
-    low, high = (sought(pattern, name) for pattern in listed)
+    low, high = (as_word_or_motif(pattern, name) for pattern in listed)
     return low, high
 
 
-def _gaps(spacing: Any) -> tuple[int, int]:
+def _as_gaps(spacing: Any) -> tuple[int, int]:
     gaps = [position(gap, "spacing") for gap in spacing] if isinstance(spacing, Sequence) else []
     if len(gaps) != 2 or gaps[0] == gaps[1]:
         raise DesignError(
@@ -241,7 +241,7 @@ def _gaps(spacing: Any) -> tuple[int, int]:
     return gaps[0], gaps[1]
 
 
-def _check_fit(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, int]) -> None:
+def _check_pair_fits(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, int]) -> None:
     patterns = [as_pattern(pattern) for pair in sites.values() for pattern in pair]
     twice = next((p.label for i, p in enumerate(patterns) if p in patterns[:i]), None)
     if twice is not None:
@@ -254,57 +254,58 @@ def _check_fit(null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], ga
         )
 
 
-def _pair(
+def _grammar_arm(
     null: NullModel, sites: Mapping[str, tuple[Pattern, Pattern]], gaps: tuple[int, int], high: Sequence[bool]
 ) -> Arm:
-    """Return the run of these levels: two sites about the centre of the background."""
+    """Return the arm of these levels: two sites about the centre of the background."""
     chosen = [as_pattern(pair[level]) for pair, level in zip(sites.values(), high, strict=False)]
-    gap, strands = gaps[high[3]], ["-" if minus else "+" for minus in high[4:]]
+    gap = gaps[high[3]]
+    strands: list[Any] = ["-" if minus else "+" for minus in high[4:]]
     placed = list(zip(chosen, strands, strict=True))
     upstream, downstream = reversed(placed) if high[2] else placed
     start = (null.length - len(upstream[0]) - gap - len(downstream[0])) // 2
-    done = _site(*upstream, at=start) + _site(*downstream, at=start + len(upstream[0]) + gap)
+    behind = start + len(upstream[0]) + gap
+    both = Embed(upstream[0], at=start, strand=upstream[1]) + Embed(downstream[0], at=behind, strand=downstream[1])
     order = "second, first" if high[2] else "first, second"
     levels: list[Level] = [chosen[0].label, chosen[1].label, order, gap, *strands]
     name = "".join(LETTERS[i].lower() for i, level in enumerate(high) if level) or "(1)"
-    return Arm(name, done, dict(zip(_GRAMMAR, levels, strict=True)))
+    return Arm(name, both, dict(zip(_GRAMMAR, levels, strict=True)))
 
 
-def _site(pattern: Any, strand: Any, *, at: int) -> Intervention:
-    return Embed(pattern, at=at, strand=strand)
-
-
-def _interventions(factors: Any) -> dict[str, Intervention]:
+def _as_interventions(factors: Any) -> dict[str, Intervention]:
     if not isinstance(factors, Mapping) or not factors:
         raise DesignError(f"factors={quoted(factors)}: name at least one, such as {{'A': cg.Embed('GATA', at=10)}}")
-    read = {
-        str(name): intervention_from_dict(given) if isinstance(given, Mapping) else given
-        for name, given in factors.items()
+    interventions = {
+        str(name): intervention_from_dict(value) if isinstance(value, Mapping) else value
+        for name, value in factors.items()
     }
-    wrong = [name for name, given in read.items() if not isinstance(given, Intervention) or given == Untreated()]
+    wrong = [name for name, v in interventions.items() if not isinstance(v, Intervention) or v == Untreated()]
     if wrong:
         raise DesignError(
-            f"factors: {quoted(wrong[0])} is {quoted(read[wrong[0]])}, no intervention such as cg.Embed('GATA', at=10)"
+            f"factors: {quoted(wrong[0])} is {quoted(interventions[wrong[0]])}, no intervention "
+            "such as cg.Embed('GATA', at=10)"
         )
-    return read
+    return interventions
 
 
-def _present(done: Mapping[str, Intervention], high: Sequence[bool]) -> Arm:
-    """Return the run in which the factors at their high level are present."""
-    made: Intervention = Untreated()
-    for intervention, level in zip(done.values(), high, strict=True):
-        made = made + intervention if level else made
-    present = [name for name, level in zip(done, high, strict=True) if level]
-    return Arm(" + ".join(present) or "untreated", made, dict(zip(done, map(int, high), strict=True)))
+def _factorial_arm(interventions: Mapping[str, Intervention], high: Sequence[bool]) -> Arm:
+    """Return the arm in which the factors at their high level are present."""
+    combined: Intervention = Untreated()
+    for intervention, level in zip(interventions.values(), high, strict=True):
+        combined = combined + intervention if level else combined
+    present = [name for name, level in zip(interventions, high, strict=True) if level]
+    return Arm(" + ".join(present) or "untreated", combined, dict(zip(interventions, map(int, high), strict=True)))
 
 
-def _read(screen: Fraction, found: Found) -> Finding:
-    said = [f"{of}: {_matter(rows)}." for of, rows in by_task(found.steps.decisions)]
-    return Finding(sentences=(*said, f"{_in_words(screen)}. {_aliased(found.experiment.labels['aliases'])}."))
+def _read_screen(screen: Fraction, found: Found) -> Finding:
+    sentences = [f"{of}: {_important_effects_text(rows)}." for of, rows in rows_by_task(found.steps.decisions)]
+    return Finding(
+        sentences=(*sentences, f"{_design_text(screen)}. {_alias_text(found.experiment.labels['aliases'])}.")
+    )
 
 
-def _matter(decisions: xr.Dataset) -> str:
-    """Say which effects matter, the largest first, and how many do not or are not known."""
+def _important_effects_text(decisions: xr.Dataset) -> str:
+    """List the effects with a clear sign, the largest first, and count the negligible and undecided ones."""
     verdicts = decisions["verdict"].to_numpy()
     clear = [i for i in abs(decisions["ace"]).argsort().to_numpy()[::-1] if verdicts[i] in ("increases", "decreases")]
     rows = [decisions.isel(contrast=i) for i in clear[:_MOST_NAMED]]
@@ -314,14 +315,14 @@ def _matter(decisions: xr.Dataset) -> str:
     return ", ".join([f"of {len(verdicts)} effects {len(clear)} matter{shown}", *rest])
 
 
-def _in_words(screen: Fraction) -> str:
+def _design_text(screen: Fraction) -> str:
     runs, of = len(screen.signs), 2**screen.n_factors
     if screen.resolution is None:
         return f"{screen.notation}: all {runs} runs"
     return f"{screen.notation} of resolution {_ROMAN[screen.resolution]}: {runs} of {of:,} runs"
 
 
-def _aliased(aliases: Mapping[str, str]) -> str:
+def _alias_text(aliases: Mapping[str, str]) -> str:
     shared = [f"{name} = {others}" for name, others in aliases.items() if others]
     if not shared:
         return "No effect of one or two factors is aliased with another of them"

@@ -1,4 +1,4 @@
-"""Which tiles matter together, found one at a time: a round's design given those chosen so far, and the loop."""
+"""Greedy search for tiles that matter jointly: the experiment of one round, and the search."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from causalgia.checks import positive_int
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments._necessity import counted
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments._necessity import verdict_counts
+from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
-from causalgia.experiments.kit.figures import profile_along
 from causalgia.experiments.kit.tile_contexts import (
-    analysis_of,
-    chosen_task,
-    in_words,
-    places,
-    real_sequences,
-    require_shufflable,
-    require_task,
-    said_of_each,
-    shuffled,
-    spans_inside,
+    as_spans_inside,
+    as_task,
+    as_tile_sequences,
+    check_shufflable,
+    check_task,
+    sentence_for_each_task,
+    shuffle_spans,
+    span_coordinates,
+    span_name,
+    tile_analysis,
 )
 from causalgia.streams import RNG, derive, root_key
 
@@ -51,22 +50,23 @@ def greedy_round(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return one round of a greedy search: what each further tile changes, given that those chosen are shuffled.
+    """Return one round of a greedy search: the effect of each further tile, given that the chosen ones are shuffled.
 
     The effect of a tile is ``Y(chosen and this tile shuffled) - Y(chosen shuffled)``; in the first round, with nothing
-    chosen, its necessity. The best of many estimates is too large by its choosing: read the effect of a tile that was
-    chosen from other draws than chose it, as `greedy_tiles` gives it.
+    chosen, its necessity. The largest of many estimates is biased upwards by selection: estimate a chosen tile from
+    draws other than those that selected it, as `greedy_tiles` does.
 
     Parameters
     ----------
     sequences, draws, k
         As for `necessity`.
     tiles
-        (start, stop) of the candidates, those that are chosen among them or not.
+        (start, stop) of the candidates; chosen tiles may be among them.
     chosen
         (start, stop) of the tiles chosen so far.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd with the chosen ones shuffled.
+        Region of practical equivalence for every contrast, on the predictor's scale; sd of the outcome with
+        the chosen tiles shuffled.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def greedy_round(
     Raises
     ------
     DesignError
-        If tiles overlap, leave the sequence or are too short to be shuffled, or none is left to choose; or for one
+        If tiles overlap, leave the sequence or are too short to be shuffled, or no candidate is left; or for one
         sequence with a single draw, or in the first round with a rope in sd.
 
     References
@@ -88,35 +88,35 @@ def greedy_round(
     --------
     >>> import causalgia as cg
     >>> random = cg.Uniform(length=90).sample(20, rng=0)["sequence"].values
-    >>> made = cg.experiments.greedy_round(random, tiles=[(0, 30), (30, 60), (60, 90)], chosen=[(30, 60)])
-    >>> made.arm_names
+    >>> experiment = cg.experiments.greedy_round(random, tiles=[(0, 30), (30, 60), (60, 90)], chosen=[(30, 60)])
+    >>> experiment.arm_names
     ['chosen shuffled', '0-30', '60-90']
     """
-    null = real_sequences(sequences, draws, rope, fixed_control=not len(chosen))
-    spans, done = _candidates(null, tiles, chosen, k)
-    control = CHOSEN if done else WILD_TYPE
-    arms = [Arm(in_words(span), shuffled([*done, span], k), {"start": span[0]}) for span in spans]
+    null = as_tile_sequences(sequences, draws, rope, fixed_control=not len(chosen))
+    spans, before = _candidates(null, tiles, chosen, k)
+    control = CHOSEN if before else WILD_TYPE
+    arms = [Arm(span_name(span), shuffle_spans([*before, span], k), {"start": span[0]}) for span in spans]
     return Experiment(
         null=null,
-        arms=[Arm(control, shuffled(done, k)), *arms],
+        arms=[Arm(control, shuffle_spans(before, k)), *arms],
         n_units=null.available,
         contrasts=control,
         entry=GREEDY_ROUND,
-        analysis=analysis_of(null, rope),
-        labels=places(spans),
+        analysis=tile_analysis(null, rope),
+        labels=span_coordinates(spans),
     )
 
 
 def _candidates(null: Genomic, tiles: Any, chosen: Any, k: int) -> tuple[list[Span], tuple[Span, ...]]:
-    """Return the tiles that are left, and those chosen."""
-    spans = spans_inside(tiles, "tiles", null.length)
-    done = spans_inside(chosen, "chosen", null.length, least=0)
-    left = [span for span in spans if span not in done]
+    """Return the remaining tiles and the chosen ones."""
+    spans = as_spans_inside(tiles, "tiles", null.length)
+    before = as_spans_inside(chosen, "chosen", null.length, least=0)
+    left = [span for span in spans if span not in before]
     if not left:
         raise DesignError(f"chosen: all {len(spans)} tiles are chosen, and none is left; give more tiles, or stop")
-    spans_inside([*left, *done], "tiles and chosen", null.length)
-    require_shufflable([*left, *done], k)
-    return left, done
+    as_spans_inside([*left, *before], "tiles and chosen", null.length)
+    check_shufflable([*left, *before], k)
+    return left, before
 
 
 def greedy_tiles(
@@ -133,39 +133,40 @@ def greedy_tiles(
     ci_prob: float = 0.95,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Shuffle one tile after the other, each time the one that changes the mean outcome most, and say what each does.
+    """Shuffle tiles one after the other, each time the one that changes the mean outcome most, and estimate each.
 
-    Each round asks `greedy_round` of some shuffles, and what its winner changes is then estimated from other shuffles
-    of the same sequences, which did not choose it. So it is a claim about new shuffles of these sequences: the tiles
-    were chosen for them, and other sequences are reserved beforehand if the claim is to reach them.
+    Each round runs `greedy_round` on some shuffles; the effect of the selected tile is then estimated from fresh
+    shuffles of the same sequences. The claim is about new shuffles of these sequences, for which the tiles were
+    selected; for a claim about other sequences, reserve some beforehand.
 
     Parameters
     ----------
     sequences, draws, k
         As for `necessity`; two draws or more.
     predictor
-        What is asked.
+        The predictor.
     tiles
         (start, stop) of the candidates, which do not overlap.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     rounds
-        How many tiles are chosen.
+        Number of tiles to choose.
     task
-        Whose outcome chooses; None where there is one alone.
+        Task whose outcome is searched; None for a predictor with a single task.
     goal
-        ``"lower"``: the tile whose loss lowers the outcome most (an enhancing set); ``"raise"``: a silencing one.
+        ``"lower"``: the tile whose loss lowers the outcome most (an enhancing set); ``"raise"``: the one whose loss
+        raises it most (a silencing set).
     ci_prob
         Probability of each interval.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
+        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None: this process.
 
     Returns
     -------
     Dataset
-        ``ace, se, df, p, lower, upper (round, contrast, task)`` on fresh shuffles: contrast ``"added"`` is the tile's
-        own change given those before it, ``"total"`` that of all so far against the wild type; ``choosing (round,
-        task)`` the tile's change among the shuffles that chose it. Coordinates ``tile, start, stop (round)``.
+        ``ace, se, df, p, lower, upper (round, contrast, task)`` on fresh shuffles: contrast ``"added"`` is the effect
+        of the tile given those before it, ``"total"`` that of all tiles so far against the wild type; ``choosing
+        (round, task)`` is the estimate from the shuffles that selected it. Coordinates ``tile, start, stop (round)``.
 
     Raises
     ------
@@ -197,26 +198,26 @@ def greedy_tiles(
     from causalgia.estimation import estimate
     from causalgia.trial import run
 
-    null = real_sequences(sequences, draws, 0)
-    _check(null, tiles, rounds, goal, k)
-    require_task(predictor, task)
+    null = as_tile_sequences(sequences, draws, 0)
+    _check_greedy_arguments(null, tiles, rounds, goal, k)
+    check_task(predictor, task)
     answers = partial(run, predictor=predictor, client=client, progress=False)
     key, chosen, rows = root_key(rng), list[Span](), list[xr.Dataset]()
     for n in range(rounds):
         round_ = greedy_round(null, tiles=tiles, chosen=chosen, draws=draws, k=k, rope=0)
         change = _mean_change(answers(round_, rng=derive(key, "choose", n)))
-        task = chosen_task(change["task"].to_numpy(), task)
+        task = as_task(change["task"].to_numpy(), task)
         best = int(np.argmax((-1 if goal == "lower" else 1) * change.sel(task=task).to_numpy()))
         name = str(change["contrast"].to_numpy()[best])
-        span = next(s for s in spans_inside(tiles, "tiles", null.length) if in_words(s) == name)
-        fresh = answers(_afresh(null, chosen, span, k), rng=derive(key, "estimate", n))
+        span = next(s for s in as_spans_inside(tiles, "tiles", null.length) if span_name(s) == name)
+        fresh = answers(_fresh_trial(null, chosen, span, k), rng=derive(key, "estimate", n))
         found = estimate(contrast(fresh), target="parents", ci_prob=ci_prob)
         chosen.append(span)
-        rows.append(_row(found, change.isel(contrast=best, drop=True), span))
-    return _together(rows, task, goal)
+        rows.append(_round_row(found, change.isel(contrast=best, drop=True), span))
+    return _concatenate_rounds(rows, task, goal)
 
 
-def _check(null: Genomic, tiles: Any, rounds: int, goal: str, k: int) -> None:
+def _check_greedy_arguments(null: Genomic, tiles: Any, rounds: int, goal: str, k: int) -> None:
     spans, _ = _candidates(null, tiles, (), k)
     if goal not in ("lower", "raise"):
         raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
@@ -227,39 +228,39 @@ def _check(null: Genomic, tiles: Any, rounds: int, goal: str, k: int) -> None:
 
 
 def _mean_change(outcomes: xr.Dataset) -> xr.DataArray:
-    """Return the mean effect of every candidate, (contrast, task); over the models of an ensemble too."""
+    """Return the mean effect of every candidate over units and models, (contrast, task)."""
     from causalgia.effects import contrast
 
     ice = contrast(outcomes)["ice"]
     return ice.mean([dim for dim in ice.dims if dim not in ("contrast", "task")])
 
 
-def _afresh(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> Design:
-    """Return the trial that says, of other shuffles, what a tile adds, and what all so far come to."""
-    before = [Arm(_BEFORE, shuffled(chosen, k))] if chosen else []
+def _fresh_trial(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> Design:
+    """Return the trial on fresh shuffles that estimates the added effect of a tile and the total effect so far."""
+    before = [Arm(_BEFORE, shuffle_spans(chosen, k))] if chosen else []
     start = _BEFORE if chosen else WILD_TYPE
     return Design(
         null=null,
-        arms=[Arm(WILD_TYPE, Untreated()), *before, Arm(_AFTER, shuffled([*chosen, span], k))],
+        arms=[Arm(WILD_TYPE, Untreated()), *before, Arm(_AFTER, shuffle_spans([*chosen, span], k))],
         n_units=null.available,
         contrasts={"added": {_AFTER: 1.0, start: -1.0}, "total": {_AFTER: 1.0, WILD_TYPE: -1.0}},
     )
 
 
-def _row(found: xr.Dataset, change: xr.DataArray, span: Span) -> xr.Dataset:
+def _round_row(found: xr.Dataset, change: xr.DataArray, span: Span) -> xr.Dataset:
     numbers = found[[name for name in ("ace", "se", "df", "p", "lower", "upper") if name in found]]
     numbers = numbers.drop_vars([name for name in numbers.coords if name not in numbers.dims])
-    where = {"tile": in_words(span), "start": span[0], "stop": span[1]}
+    where = {"tile": span_name(span), "start": span[0], "stop": span[1]}
     return numbers.assign(choosing=change.drop_vars("do", errors="ignore")).assign_coords(where)
 
 
-def _together(rows: list[xr.Dataset], task: str | None, goal: str) -> xr.Dataset:
+def _concatenate_rounds(rows: list[xr.Dataset], task: str | None, goal: str) -> xr.Dataset:
     import xarray as xr
 
     coords = ["tile", "start", "stop"]
     table = xr.concat(rows, dim=xr.Variable("round", np.arange(1, len(rows) + 1)), coords=coords)
-    said = {"searched": f"the tile whose loss would {goal} the mean of task {task} most, in every round"}
-    return table.assign_attrs(rows[0].attrs | said | {"estimated": "from shuffles that did not choose the tile"})
+    attrs = {"searched": f"the tile whose loss would {goal} the mean of task {task} most, in every round"}
+    return table.assign_attrs(rows[0].attrs | attrs | {"estimated": "from shuffles that did not choose the tile"})
 
 
 _WORDS = {
@@ -270,8 +271,8 @@ _WORDS = {
 }
 
 
-def _read(found: Found) -> Finding:
-    return said_of_each(found, lambda rows: f"of the tiles left {counted(rows, _WORDS)}")
+def _read_greedy_round(found: Found) -> Finding:
+    return sentence_for_each_task(found, lambda rows: f"of the tiles left {verdict_counts(rows, _WORDS)}")
 
 
 GREEDY_ROUND = Entry(
@@ -280,6 +281,6 @@ GREEDY_ROUND = Entry(
     estimand="E[Y(chosen tiles and this one shuffled) - Y(chosen tiles shuffled)] for each tile, over the real "
     "sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read,
+    read=_read_greedy_round,
     draw=profile_along("centre"),
 )

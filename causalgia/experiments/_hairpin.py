@@ -1,4 +1,4 @@
-"""A site and the fold of the RNA: in the open, in the loop of a hairpin, in its stem."""
+"""A site in the open, in the loop of an RNA hairpin, and in its stem."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.settings import background, centered, site
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.settings import as_null_model, as_site, centered_starts
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -40,17 +40,17 @@ def hairpin(
 ) -> Experiment:
     """Return the experiment that asks whether a site works in the open, in the loop of a hairpin, or in its stem.
 
-    The stem is made of each unit's own bases: those on the 3' side become the reverse complement of those on the 5'
-    side. The word effect is taken three times, each against the same fold without the word: in the open, in the loop
-    (at the same place), and in the stem (one base into its 5' arm, its complement in the other); and a fourth time in
-    the open at the place that it has in the stem, so that structure is not confounded with position.
+    The stem is made of each unit's own bases: those of the 3' arm become the reverse complement of the 5' arm. The
+    effect of the word is estimated against the same fold without the word: in the open, in the loop (at the same
+    place), and in the stem (one base into its 5' arm, with its complement in the other); and also in the open at the
+    place that it has in the stem, so that structure is not confounded with position.
 
-    ``word x loop`` is the effect in the loop less that in the open. A word in the stem brings its complement along, and
-    that is a word too: CAUGCA after UG completes another UGCAUG, and a motif that it overwrites is gone, whatever the
-    fold. So the complement has an arm by itself in the open, at its place, and ``word x stem`` is the effect in the
-    stem less both single effects, the word's and the complement's. Without structure (effects of words that add) it is
-    0 over a uniform null model. ``hairpin`` is what the fold does by itself; ``loop - open`` and ``open - stem``
-    compare the outcomes of whole arms, the fold's and the complement's own effects included.
+    ``word x loop`` is the effect in the loop minus that in the open. A word in the stem comes with its complement,
+    which can have an effect of its own in any fold (CAUGCA after UG completes another UGCAUG). The complement therefore
+    has an arm by itself in the open, and ``word x stem`` is the effect in the stem minus the single effects of word and
+    complement; without structure (additive words) it is 0 over a uniform null model. ``hairpin`` is the effect of the
+    fold itself; ``loop - open`` and ``open - stem`` compare outcomes of whole arms, including the effects of fold and
+    complement.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def hairpin(
     at
         0-based start of the word in the open and in the loop; None: the first base of the loop.
     stem
-        Base pairs of the stem; or its two arms as words, 5' arm first, each read 5' to 3', that pair by Watson and
-        Crick or as G-U. A stem shorter than the word has no arm with the word inside it.
+        Base pairs of the stem; or its two arms as words, 5' arm first, each 5' to 3', with Watson-Crick or G-U pairs.
+        With a stem shorter than the word, the arms with the word in the stem are left out.
     loop
         Bases between the arms of the stem.
     start
@@ -85,8 +85,8 @@ def hairpin(
     Raises
     ------
     DesignError
-        If the stem cannot pair (the first pair that does not is named), the loop has fewer than three bases or does
-        not hold the word where it is, or the hairpin leaves the sequence.
+        If the stem cannot pair (the message names the first mismatch), the loop has fewer than three bases or cannot
+        hold the word, or the hairpin leaves the sequence.
 
     References
     ----------
@@ -102,13 +102,13 @@ def hairpin(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task VTS1: loop > open > stem: ...
     """
-    fold = _fold(site(word, "word"), at, _stem(stem), _loop(loop), start, length=background(null).length)
+    fold = _as_fold(as_site(word, "word"), at, _as_stem(stem), _as_loop(loop), start, length=as_null_model(null).length)
     fold.check(null.length)
     return Experiment(
         null=null,
-        arms=_arms(fold),
+        arms=_hairpin_arms(fold),
         n_units=n_units,
-        contrasts=_contrasts(fold),
+        contrasts=_hairpin_contrasts(fold),
         entry=HAIRPIN,
         analysis=analysis_for("confirmatory", rope=rope),
     )
@@ -116,7 +116,7 @@ def hairpin(
 
 @dataclass(frozen=True)
 class _Fold:
-    """Where a word and the arms of a hairpin lie."""
+    """Positions of a word and of the arms of a hairpin."""
 
     word: str | Motif
     at: int
@@ -128,7 +128,7 @@ class _Fold:
 
     @property
     def width(self) -> int:
-        """Bases of the word."""
+        """Width of the word."""
         return len(as_pattern(self.word))
 
     @property
@@ -138,12 +138,12 @@ class _Fold:
 
     @property
     def inside(self) -> int:
-        """Start of the word in the 5' arm: one pair lies before it, where the stem has one to spare."""
+        """Start of the word in the 5' arm: after one pair, if the stem is longer than the word."""
         return self.left + min(1, self.stem - self.width)
 
     @property
     def opposite(self) -> int:
-        """Start of its complement in the 3' arm."""
+        """Start of the complement of the word in the 3' arm."""
         return self.right + self.stem - (self.inside - self.left) - self.width
 
     @property
@@ -152,7 +152,7 @@ class _Fold:
         return self.stem >= self.width
 
     def check(self, length: int) -> None:
-        """Raise DesignError where the word leaves the loop, or the hairpin the sequence."""
+        """Raise DesignError if the word leaves the loop, or the hairpin leaves the sequence."""
         self._check_loop()
         stop = self.right + self.stem
         if stop - self.left > length:
@@ -187,53 +187,53 @@ class _Fold:
         return Embed(self.arms[0], at=self.left) + Embed(self.arms[1], at=self.right)
 
     def complement(self) -> Intervention:
-        """Return the intervention that writes the word's complement at its place in the 3' arm, and nothing else."""
+        """Return the intervention that embeds only the complement of the word, at its place in the 3' arm."""
         return Embed(self.word, at=self.opposite, strand="-")
 
     def with_word_inside(self) -> Intervention:
         """Return the intervention that makes the hairpin with the word in its 5' arm and the complement opposite."""
-        written = Embed(self.word, at=self.inside)
+        word = Embed(self.word, at=self.inside)
         if self.arms is None:
-            return written + self.folded()
+            return word + self.folded()
         before, after = self.inside - self.left, self.left + self.stem - self.inside - self.width
-        kept = [
+        rest = [
             (self.arms[0][:before], self.left),
             (self.arms[0][self.stem - after :], self.inside + self.width),
             (self.arms[1][:after], self.right),
             (self.arms[1][self.stem - before :], self.opposite + self.width),
         ]
-        done: Intervention = written
-        for piece, start in kept:
-            done = done + Embed(piece, at=start) if piece else done
-        return done + self._paired(self.inside, self.opposite, self.width)
+        fold: Intervention = word
+        for piece, start in rest:
+            fold = fold + Embed(piece, at=start) if piece else fold
+        return fold + self._paired(self.inside, self.opposite, self.width)
 
     @staticmethod
     def _paired(left: int, right: int, width: int) -> Intervention:
         return Copy((left, left + width), at=right, strand="-")
 
 
-def _fold(
+def _as_fold(
     word: str | Motif, at: object, stem: tuple[int, tuple[str, str] | None], loop: int, start: object, *, length: int
 ) -> _Fold:
     if start is not None:
         left = position(start, "start")
     else:
-        left = centered(length, 2 * stem[0] + loop)[0] if at is None else position(at, "at") - stem[0]
+        left = centered_starts(length, 2 * stem[0] + loop)[0] if at is None else position(at, "at") - stem[0]
     return _Fold(word, left + stem[0] if at is None else position(at, "at"), *stem, loop, left)
 
 
-def _loop(loop: object) -> int:
+def _as_loop(loop: object) -> int:
     bases = positive_int(loop, "loop")
     if bases < _LEAST_LOOP:
         raise DesignError(f"loop={bases}: a hairpin turns over {_LEAST_LOOP} bases or more")
     return bases
 
 
-def _stem(stem: object) -> tuple[int, tuple[str, str] | None]:
-    """Return the length of the stem and its arms as words, None where they are each unit's own bases."""
+def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
+    """Return the length of the stem and its arms as words; None where they are made of each unit's bases."""
     if isinstance(stem, str) or not isinstance(stem, Sequence):
         return positive_int(stem, "stem"), None
-    arms = [_letters(arm) for arm in stem]
+    arms = [_as_stem_arm(arm) for arm in stem]
     if len(arms) != 2:
         raise DesignError(f"stem={quoted(stem)}: a stem has two arms, or is a number of base pairs")
     if len(arms[0]) != len(arms[1]):
@@ -247,39 +247,39 @@ def _stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     return len(arms[0]), (arms[0], arms[1])
 
 
-def _letters(arm: object) -> str:
+def _as_stem_arm(arm: object) -> str:
     pattern = as_pattern(arm)
     if not isinstance(pattern.source, str) or pattern.random:
         raise DesignError(f"stem: {quoted(pattern.label)} is not a word of A C G T (U)")
     return pattern.source
 
 
-def _arms(fold: _Fold) -> list[Arm]:
+def _hairpin_arms(fold: _Fold) -> list[Arm]:
     word = Embed(fold.word, at=fold.at)
     arms = [
-        Arm(UNTREATED, Untreated(), _levels("open", "none")),
-        Arm(OPEN, word, _levels("open", "loop")),
-        Arm(FOLDED, fold.folded(), _levels("hairpin", "none")),
-        Arm(LOOP, word + fold.folded(), _levels("hairpin", "loop")),
+        Arm(UNTREATED, Untreated(), _factor_levels("open", "none")),
+        Arm(OPEN, word, _factor_levels("open", "loop")),
+        Arm(FOLDED, fold.folded(), _factor_levels("hairpin", "none")),
+        Arm(LOOP, word + fold.folded(), _factor_levels("hairpin", "loop")),
     ]
     if not fold.holds_word:
         return arms
     return [
         *arms,
-        Arm(STEM, fold.with_word_inside(), _levels("hairpin", "stem")),
-        Arm(BESIDE, Embed(fold.word, at=fold.inside), _levels("open", "stem")),
-        Arm(COMPLEMENT, fold.complement(), _levels("open", "complement")),
+        Arm(STEM, fold.with_word_inside(), _factor_levels("hairpin", "stem")),
+        Arm(BESIDE, Embed(fold.word, at=fold.inside), _factor_levels("open", "stem")),
+        Arm(COMPLEMENT, fold.complement(), _factor_levels("open", "complement")),
     ]
 
 
-def _levels(fold: str, where: str) -> dict[str, str]:
+def _factor_levels(fold: str, where: str) -> dict[str, str]:
     return {"fold": fold, "site": where}
 
 
 _WORD = {place: f"word in the {place}" for place in (OPEN, LOOP, STEM, BESIDE)}
 
 
-def _contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
+def _hairpin_contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
     places = {OPEN: UNTREATED, LOOP: FOLDED} | ({STEM: FOLDED, BESIDE: UNTREATED} if fold.holds_word else {})
     rows = {_WORD[place]: {place: 1.0, without: -1.0} for place, without in places.items()}
     rows[FOLDED] = {FOLDED: 1.0, UNTREATED: -1.0}
@@ -292,30 +292,32 @@ def _contrasts(fold: _Fold) -> dict[str, dict[str, float]]:
     return rows
 
 
-def _read(found: Found) -> Finding:
-    return Finding(sentences=tuple(f"{begins}: {_sentence(rows)}" for begins, rows in by_task(found.steps.decisions)))
+def _read_hairpin(found: Found) -> Finding:
+    return Finding(
+        sentences=tuple(f"{begins}: {_hairpin_sentence(rows)}" for begins, rows in rows_by_task(found.steps.decisions))
+    )
 
 
-# what stands between loop and open by the verdict on word x loop, and between open and stem by that on word x stem
+# relation of loop to open by the verdict on word x loop, and of open to stem by that on word x stem
 _LOOP_TO_OPEN = {"increases": ">", "decreases": "<", "negligible": "=", "undecided": "?"}
 _OPEN_TO_STEM = {"increases": "<", "decreases": ">", "negligible": "=", "undecided": "?"}
 
 
-def _sentence(rows: xr.Dataset) -> str:
-    """Return the order of the places by the verdicts on the two interactions, with every effect behind it."""
-    said = {str(name): effect_in_words(rows.sel(contrast=name)) for name in rows["contrast"].to_numpy()}
-    verdict = {name: rows["verdict"].sel(contrast=name).item() for name in said}
+def _hairpin_sentence(rows: xr.Dataset) -> str:
+    """Return the order of loop, open and stem by the verdicts on the two interactions, with all effects."""
+    text = {str(name): effect_in_words(rows.sel(contrast=name)) for name in rows["contrast"].to_numpy()}
+    verdict = {name: rows["verdict"].sel(contrast=name).item() for name in text}
     order = f"loop {_LOOP_TO_OPEN[verdict['word x loop']]} open"
     because = (
-        f"the word has an effect of {said[_WORD[LOOP]]} in the loop and {said[_WORD[OPEN]]} in the open at the same "
-        f"place (difference {said['word x loop']}, {verdict['word x loop']})"
+        f"the word has an effect of {text[_WORD[LOOP]]} in the loop and {text[_WORD[OPEN]]} in the open at the same "
+        f"place (difference {text['word x loop']}, {verdict['word x loop']})"
     )
-    if "word x stem" not in said:
+    if "word x stem" not in text:
         return f"{order}: {because}; the stem is too short to hold the word."
     return (
-        f"{order} {_OPEN_TO_STEM[verdict['word x stem']]} stem: {because}; {said[_WORD[STEM]]} in the stem with its "
-        f"complement, and in the open at these places {said[_WORD[BESIDE]]} of the word and {said[COMPLEMENT]} of the "
-        f"complement (stem less both {said['word x stem']}, {verdict['word x stem']})."
+        f"{order} {_OPEN_TO_STEM[verdict['word x stem']]} stem: {because}; {text[_WORD[STEM]]} in the stem with its "
+        f"complement, and in the open at these places {text[_WORD[BESIDE]]} of the word and {text[COMPLEMENT]} of the "
+        f"complement (stem less both {text['word x stem']}, {verdict['word x stem']})."
     )
 
 
@@ -327,6 +329,6 @@ HAIRPIN = Entry(
         "same place, the word's complement by itself taken off, over the null model."
     ),
     doi="10.1101/418459",
-    read=_read,
+    read=_read_hairpin,
     zoo="vts1_like",
 )

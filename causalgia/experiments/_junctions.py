@@ -1,4 +1,4 @@
-"""Motifs that an intervention makes at its seams, destroys, or still carries: what was done besides what was meant."""
+"""Unintended motifs: those that an intervention creates at its junctions, destroys or carries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from causalgia.checks import positive_int
 from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention, Sequential
 from causalgia.design.layout import Layout
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.given_sequences import label_of, sought
+from causalgia.experiments.kit.given_sequences import as_word_or_motif, pattern_label
 from causalgia.sequences import Motif, find_instances
 from causalgia.streams import RNG, root_key
 from causalgia.trial.attributes import applied
@@ -34,40 +34,40 @@ def junctions(
     threshold: float | None = None,
     n_units: int | None = None,
 ) -> xr.Dataset:
-    """Count, for each arm, the units in which it makes a motif that was not meant, destroys one, or carries it.
+    """Count, for each arm, the units in which it creates an unintended motif, destroys one, or carries it.
 
-    What is written meets the bases around it, and together they can read a motif that neither has; a fill or a
-    rearrangement can be one; a site can overwrite the background's own. Such units answer another question than the
-    arm's name says. Both strands are scanned, and a palindrome counts once. Nothing is predicted.
+    Written letters and the bases around them can form a motif that neither has; a fill or rearrangement can be one; a
+    site can overwrite one of the background. Such units measure something other than the arm's name says. Both strands
+    are scanned, and a palindrome counts once. The predictor is not called.
 
     Parameters
     ----------
     design
         An experiment of the catalogue, or any design.
     motifs
-        What is looked for: words of IUPAC letters, or what `causalgia.motif` takes; by name where a mapping.
+        Words of IUPAC letters, or what `causalgia.motif` takes; by name in a mapping.
     rng
-        As in `causalgia.run`: the same gives the units and the draws of that very trial.
+        As in `causalgia.run`; the same value gives the units and draws of that trial.
     threshold
-        p-value of the lowest score of an instance of a motif, by default 1e-4; with words alone it is not taken.
+        p-value of the lowest score of an instance of a motif, by default 1e-4; not allowed with words only.
     n_units
-        The first so many units of the trial; None: all.
+        Number of units, the first ones of the trial; None: all.
 
     Returns
     -------
     Dataset
-        Shares of units, 0 to 1, (arm, motif): ``written``, those with an instance wholly within what one step writes
-        (1 for the arm that embeds it; of a placebo or a broken site it should be 0); ``made``, those with an
-        instance that reads bases around what was written, or a fill, where the background had none; ``lost``, those
-        where one of the background's is gone. And ``background (motif)``, those that have one before any arm.
+        Shares of units, 0 to 1, (arm, motif): ``written``, with an instance entirely within the letters that one step
+        writes (1 for the arm that embeds it; 0 as desired for a placebo or a broken site); ``made``, with a new
+        instance that includes surrounding bases or lies in a fill; ``lost``, with an instance of the background
+        destroyed. And ``background (motif)``, with an instance before any intervention.
 
     Raises
     ------
     DesignError
-        If there is no motif, two have one name, there are not so many units, or an intervention of one's own changes
-        the length.
+        If there is no motif, two share a name, there are fewer units than `n_units`, or a user-defined intervention
+        changes the length.
     SequenceError
-        If nothing has a motif's name, it is longer than the sequences, or a threshold comes with words alone.
+        If there is no motif of a name, a motif is longer than the sequences, or a threshold is given with words only.
 
     Examples
     --------
@@ -84,63 +84,68 @@ def junctions(
 
     from causalgia.trial.turns import backgrounds
 
-    named = _named(motifs, threshold)
-    units = backgrounds(design, 0, _first(n_units, design), key=root_key(rng))
-    columns = [[_shares(arm, units, root_key(rng), *asked) for asked in named.values()] for arm in design.named_arms]
+    searched = _motifs_with_thresholds(motifs, threshold)
+    units = backgrounds(design, 0, _as_n_units(n_units, design), key=root_key(rng))
+    columns = [
+        [_junction_shares(arm, units, root_key(rng), *motif) for motif in searched.values()]
+        for arm in design.named_arms
+    ]
     shares = np.array(columns, np.float64)
-    before = [len(set(find_instances(units.tokens, one, threshold=p).row.tolist())) for one, p in named.values()]
+    before = [len(set(find_instances(units.tokens, one, threshold=p).row.tolist())) for one, p in searched.values()]
     table = {name: (("arm", "motif"), shares[..., i]) for i, name in enumerate(("written", "made", "lost"))}
     table["background"] = ("motif", np.array(before) / len(units.tokens))  # type: ignore[assignment]  # of one dim
     return xr.Dataset(
         table,
-        coords={"arm": design.arm_names, "motif": list(named)},
+        coords={"arm": design.arm_names, "motif": list(searched)},
         attrs={"n_units": len(units.tokens), "null": design.drawn.describe(), "design_fingerprint": design.fingerprint},
     )
 
 
-def _named(motifs: Any, threshold: float | None) -> dict[str, tuple[str | Motif, float | None]]:
-    """Return each motif with its threshold, by name; a word takes none."""
-    given = motifs.values() if isinstance(motifs, Mapping) else [motifs] if isinstance(motifs, str | Motif) else motifs
-    patterns = [sought(one, "motifs") for one in given]
-    names = [str(name) for name in motifs] if isinstance(motifs, Mapping) else [label_of(one) for one in patterns]
+def _motifs_with_thresholds(motifs: Any, threshold: float | None) -> dict[str, tuple[str | Motif, float | None]]:
+    """Return each motif with its threshold, by name; the threshold of a word is None."""
+    values = motifs.values() if isinstance(motifs, Mapping) else [motifs] if isinstance(motifs, str | Motif) else motifs
+    patterns = [as_word_or_motif(one, "motifs") for one in values]
+    names = [str(name) for name in motifs] if isinstance(motifs, Mapping) else [pattern_label(one) for one in patterns]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice or not names:
         raise DesignError(
             f"motifs: {f'{quoted(twice[0])} is there twice' if twice else 'there is none'}; give each once"
         )
     words = all(isinstance(pattern, str) for pattern in patterns)
-    asked = [threshold if words or isinstance(pattern, Motif) else None for pattern in patterns]
-    return {name: (pattern, p) for name, pattern, p in zip(names, patterns, asked, strict=True)}
+    thresholds = [threshold if words or isinstance(pattern, Motif) else None for pattern in patterns]
+    return {name: (pattern, p) for name, pattern, p in zip(names, patterns, thresholds, strict=True)}
 
 
-def _first(n_units: int | None, design: Design) -> int:
+def _as_n_units(n_units: int | None, design: Design) -> int:
     n = design.n_units if n_units is None else positive_int(n_units, "n_units")
     if n > design.n_units:
         raise DesignError(f"n_units={n:,}: the design has {design.n_units:,} units; ask for at most so many")
     return n
 
 
-def _shares(arm: Arm, units: Drawn, key: int, pattern: str | Motif, threshold: float | None) -> tuple[float, ...]:
+def _junction_shares(
+    arm: Arm, units: Drawn, key: int, pattern: str | Motif, threshold: float | None
+) -> tuple[float, ...]:
     after, length = applied(arm, units.tokens, units.ids, key), units.tokens.shape[1]
-    origin = _origin(arm.intervention, length)
+    origin = _base_origins(arm.intervention, length)
     if len(origin) != after.shape[1]:
         raise DesignError(
             f"arm {quoted(arm.name)}: {arm.intervention} gives {after.shape[1]} bases of {length}, and which of them "
             "are new is known of cg.Insert and cg.Delete alone; leave the arm out"
         )
-    spans = _written(arm.intervention, length, units.ids)
-    found = changes(units.tokens, after, spans, pattern, threshold=threshold, origin=origin)
+    spans = _written_spans(arm.intervention, length, units.ids)
+    found = motif_changes(units.tokens, after, spans, pattern, threshold=threshold, origin=origin)
     return float(found.written.mean()), float(found.made.mean()), float(found.lost.mean())
 
 
-def _steps(done: Intervention) -> tuple[Intervention, ...]:
-    return done.steps if isinstance(done, Sequential) else (done,)
+def _sequential_steps(intervention: Intervention) -> tuple[Intervention, ...]:
+    return intervention.steps if isinstance(intervention, Sequential) else (intervention,)
 
 
-def _origin(done: Intervention, length: int) -> Ints:
-    """Return the place in the background of each base of the edited sequence, -1 for an inserted one."""
+def _base_origins(intervention: Intervention, length: int) -> Ints:
+    """Return the background position of each base of the edited sequence, -1 for inserted bases."""
     origin = np.arange(length)
-    for step in _steps(done):
+    for step in _sequential_steps(intervention):
         if isinstance(step, Insert):
             origin = np.insert(origin, step.at, np.full(step.width, -1))
         elif isinstance(step, Delete):
@@ -148,36 +153,36 @@ def _origin(done: Intervention, length: int) -> Ints:
     return origin
 
 
-def _written(done: Intervention, length: int, units: NDArray[np.uint64]) -> Ints:
-    """Return the (start, stop) of what each step writes, (n or 1, steps, 2): for each unit where it has its own."""
-    each = [step for step in _steps(done) if isinstance(step, EmbedEach)]
+def _written_spans(intervention: Intervention, length: int, units: NDArray[np.uint64]) -> Ints:
+    """Return the (start, stop) that each step writes, (n, steps, 2), or (1, steps, 2) where all units share them."""
+    each = [step for step in _sequential_steps(intervention) if isinstance(step, EmbedEach)]
     if not each:
-        return _laid(done.lay(Layout(length)))[None]
-    if any(isinstance(step, Insert | Delete) for step in _steps(done)):
-        raise DesignError(f"{done}: places of each sequence's own are not followed through a change of length")
+        return _layout_spans(intervention.lay(Layout(length)))[None]
+    if any(isinstance(step, Insert | Delete) for step in _sequential_steps(intervention)):
+        raise DesignError(f"{intervention}: places of each sequence's own are not followed through a change of length")
     own = [np.array(step.sites)[(units // np.uint64(step.draws)).astype(np.int64)] for step in each]
-    rest = [_laid(step.lay(Layout(length))) for step in _steps(done) if step not in each]
+    rest = [_layout_spans(step.lay(Layout(length))) for step in _sequential_steps(intervention) if step not in each]
     shared = np.concatenate([np.empty((0, 2), np.int64), *rest])
     wide = np.broadcast_to(shared, (len(units), *shared.shape))
     return np.concatenate([np.stack(own, axis=1), wide], axis=1)
 
 
-def _laid(layout: Layout) -> Ints:
+def _layout_spans(layout: Layout) -> Ints:
     return np.array([(w.start, w.stop) for w in layout.written], np.int64).reshape(-1, 2)
 
 
 @dataclass(frozen=True, eq=False)
-class Changes:
-    """What became of a motif in each of n sequences that were edited.
+class MotifChanges:
+    """Changes of a motif in n edited sequences.
 
     Attributes
     ----------
     written
-        (n,) an instance lies wholly within a span that was written.
+        (n,) whether an instance lies entirely within a written span.
     made
-        (n,) an instance lies elsewhere, where there was none before.
+        (n,) whether there is a new instance elsewhere.
     lost
-        (n,) an instance that was there before is gone.
+        (n,) whether an instance of the original sequence is gone.
     """
 
     written: Mask
@@ -185,7 +190,7 @@ class Changes:
     lost: Mask
 
 
-def changes(
+def motif_changes(
     before: Tokens,
     after: Tokens,
     written: Ints,
@@ -193,7 +198,7 @@ def changes(
     *,
     threshold: float | None = None,
     origin: Ints | None = None,
-) -> Changes:
+) -> MotifChanges:
     """Compare the instances of a word or motif in sequences before and after an edit.
 
     Parameters
@@ -201,17 +206,17 @@ def changes(
     before, after
         (n, length) and (n, length after) tokens.
     written
-        (start, stop) of spans in `after` that were written as a whole, (n, m, 2), or (1, m, 2) for all alike.
+        (start, stop) of the written spans in `after`, (n, m, 2), or (1, m, 2) if the same for all.
     pattern, threshold
-        As `causalgia.sequences.find_instances` takes them; instances may overlap.
+        As in `causalgia.sequences.find_instances`; instances may overlap.
     origin
-        (length after,) place in `before` of each base of `after`, -1 for an inserted one; None: they are the same.
+        (length after,) position in `before` of each base of `after`, -1 for inserted bases; None: unchanged.
 
     Examples
     --------
     >>> from causalgia.sequences import encode
     >>> before, after = encode(["TTTTTTTGATT"]), encode(["TTGATTAAGAT"])
-    >>> found = changes(before, after, np.array([[(2, 5), (6, 9)]]), "GAT")
+    >>> found = motif_changes(before, after, np.array([[(2, 5), (6, 9)]]), "GAT")
     >>> found.written.tolist(), found.made.tolist(), found.lost.tolist()
     ([True], [True], [True])
     """
@@ -224,14 +229,14 @@ def changes(
     known = there.row * length + there.start
     spans = written[now.row if len(written) > 1 else np.zeros_like(now.row)]
     inside = ((spans[..., 0] <= now.start[:, None]) & (now.start[:, None] + width <= spans[..., 1])).any(axis=1)
-    return Changes(
-        written=_flags(now.row[inside], len(after)),
-        made=_flags(now.row[~inside & ~np.isin(places, known)], len(after)),
-        lost=_flags(there.row[~np.isin(known, places)], len(after)),
+    return MotifChanges(
+        written=_row_flags(now.row[inside], len(after)),
+        made=_row_flags(now.row[~inside & ~np.isin(places, known)], len(after)),
+        lost=_row_flags(there.row[~np.isin(known, places)], len(after)),
     )
 
 
-def _flags(rows: Ints, n: int) -> Mask:
+def _row_flags(rows: Ints, n: int) -> Mask:
     flags = np.zeros(n, bool)
     flags[rows] = True
     return flags

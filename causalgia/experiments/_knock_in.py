@@ -1,4 +1,4 @@
-"""Knock-in: a motif written into real sequences of the negative class."""
+"""Knock-in: a motif embedded in real sequences of the negative class."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from causalgia.checks import position, shown
 from causalgia.design import Arm, Embed, Genomic, Intervention, NullModel, Placebo, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
-from causalgia.experiments._junctions import changes
+from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.given_sequences import label_of, real_sequences, refuse_overlap, sought
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.given_sequences import as_genomic, as_word_or_motif, check_no_overlap, pattern_label
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
 from causalgia.streams import derive
@@ -33,7 +33,7 @@ _KEY = 0  # of the draws of the design's own that are scanned
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """What is written where.
+    """Pattern and place of a knock-in.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Place:
     at
         0-based start.
     threshold
-        p-value of a motif's lowest score, as `find_instances` takes it.
+        p-value of the lowest score of an instance, as in `find_instances`.
     """
 
     pattern: str | Motif
@@ -61,49 +61,46 @@ def knock_in(
     n_units: int | None = None,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks what a motif gains where it is written into real sequences of the negative class.
+    """Return the experiment that estimates the effect of a motif embedded in real sequences of the negative class.
 
-    Each sequence is its own control. On real sequences a placebo is not zero, since writing anything overwrites
-    something: the claim is ``"motif minus placebo"``, paired, beside ``"motif"`` and ``"placebo"``, each minus
-    untreated.
+    Each sequence is its own control. In real sequences a placebo has an effect, since it overwrites something: the
+    claim is the paired contrast ``"motif minus placebo"``, beside ``"motif"`` and ``"placebo"``, each minus untreated.
 
     Parameters
     ----------
     negatives
         Real sequences of one length: a FASTA file, strings, tokens, or ``cg.Genomic(of=..., parent=..., draws=...)``.
     motif
-        A word of IUPAC letters, or what `causalgia.motif` takes: a name, a file, a table (then each unit gets an
-        instance of its own).
+        A word of IUPAC letters, or what `causalgia.motif` takes: a name, a file, a table (each unit then gets its own
+        sampled instance).
     at
         0-based start; None: the centre.
     placebo
-        A word of the motif's width that is written as the control, such as the motif with its core broken; None: a
-        fresh rearrangement for each unit, none of which carries the motif.
+        Control word of the motif's width, such as the motif with a broken core; None: a fresh rearrangement for each
+        unit that does not carry the motif.
     positives
-        Sequences of the positive class; no negative may be one of them, on either strand. Where the lengths differ,
-        none may lie within the other.
+        Sequences of the positive class; no negative may equal, contain or lie within one of them, on either strand.
     threshold
-        p-value of the lowest score of an instance of a motif that a sequence has already, by default 1e-4; a word
-        takes none.
+        p-value of the lowest score of an existing instance of a motif, by default 1e-4; not allowed for a word.
     n_units
-        Sequences used (times the null model's draws), a random part of them; None: all.
+        Number of sequences (times the null model's draws), a random subset; None: all.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale.
 
     Returns
     -------
     Experiment
-        Finding ``modification``, by `causalgia.estimation.modification`: how the effect (motif, and motif minus placebo)
-        changes with ``gc`` and ``neighbours``, the instances that a sequence has elsewhere; ``distance``, how it changes
-        with the bases to the nearest of them, among sequences that have one.
+        Findings: ``modification``, how the effect (motif, and motif minus placebo) changes with ``gc`` and with
+        ``neighbours``, the number of instances elsewhere in the sequence (`causalgia.estimation.modification`);
+        ``distance``, how it changes with the distance to the nearest instance, among sequences that have one.
 
     Raises
     ------
     DesignError
-        If negatives are among the positives (how many, and the first), the motif does not fit, no rearrangement is free
-        of it, or the placebo is of another width.
+        If negatives are among the positives (the message gives their number and the first), the motif does not fit,
+        every rearrangement carries it, or the placebo has another width.
     SequenceError
-        If nothing has the motif's name.
+        If there is no motif of that name.
 
     References
     ----------
@@ -118,16 +115,20 @@ def knock_in(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task K562: AGATAAG at 96 changes the outcome by 1.0..., its placebo by ...; motif minus placebo 1.0...: increases.
     """
-    given, pattern = real_sequences(negatives, "negatives"), sought(motif, "motif")
+    null, pattern = as_genomic(negatives, "negatives"), as_word_or_motif(motif, "motif")
     if positives is not None:
-        refuse_overlap(given, real_sequences(positives, "positives"))
+        check_no_overlap(null, as_genomic(positives, "positives"))
     width = len(as_pattern(pattern))
-    at = (given.length - width) // 2 if at is None and width <= given.length else position(at or 0, "at")
-    arms = {CONTROL: Untreated(), "motif": Embed(pattern, at=at), "placebo": _control(pattern, placebo, width, at)}
-    made = Experiment(
-        null=given,
+    at = (null.length - width) // 2 if at is None and width <= null.length else position(at or 0, "at")
+    arms = {
+        CONTROL: Untreated(),
+        "motif": Embed(pattern, at=at),
+        "placebo": _control_intervention(pattern, placebo, width, at),
+    }
+    experiment = Experiment(
+        null=null,
         arms=[Arm(name, arm) for name, arm in arms.items()],
-        n_units=given.available if n_units is None else n_units,
+        n_units=null.available if n_units is None else n_units,
         contrasts={
             "motif": {"motif": 1.0, CONTROL: -1.0},
             "placebo": {"placebo": 1.0, CONTROL: -1.0},
@@ -137,15 +138,18 @@ def knock_in(
         analysis=analysis_for("confirmatory", rope=rope),
     )
     place = Place(pattern, at, threshold)
-    more = {name: _share_with_more(arms[name], given, place, meant=name == "motif") for name in ("motif", "placebo")}
+    more = {
+        name: _share_with_unintended_motif(arms[name], null, place, meant=name == "motif")
+        for name in ("motif", "placebo")
+    }
     if more["placebo"] == 1:
         raise DesignError(
-            f"placebo={shown(placebo)} reads as {label_of(pattern)} wherever it is written; give a word without it"
+            f"placebo={shown(placebo)} reads as {pattern_label(pattern)} wherever it is written; give a word without it"
         )
-    return replace(made, entry=replace(KNOCK_IN, read=partial(_read, place, more)))
+    return replace(experiment, entry=replace(KNOCK_IN, read=partial(_read_knock_in, place, more)))
 
 
-def _control(pattern: str | Motif, placebo: str | None, width: int, at: int) -> Intervention:
+def _control_intervention(pattern: str | Motif, placebo: str | None, width: int, at: int) -> Intervention:
     if placebo is None:
         return Placebo(pattern, at=at)
     word = as_pattern(placebo)
@@ -156,35 +160,35 @@ def _control(pattern: str | Motif, placebo: str | None, width: int, at: int) -> 
     return Embed(word.source, at=at)
 
 
-def _share_with_more(arm: Intervention, given: Genomic, place: Place, *, meant: bool) -> float:
-    """Return the share of sequences in which an arm makes an instance of the motif, besides the one that is meant."""
+def _share_with_unintended_motif(arm: Intervention, given: Genomic, place: Place, *, meant: bool) -> float:
+    """Return the share of sequences in which an arm creates an unintended instance of the motif."""
     tokens = given.parents_given.tokens
     written = arm.apply(tokens, units=np.arange(len(tokens), dtype=np.uint64), key=derive(_KEY, "scanned draws"))
     width, at = len(as_pattern(place.pattern)), place.at
     begin = max(at - width, 0)
     near, own = slice(begin, at + 2 * width), np.array([[[at - begin, at - begin + width]]])
-    found = changes(tokens[:, near], written[:, near], own, place.pattern, threshold=place.threshold)
+    found = motif_changes(tokens[:, near], written[:, near], own, place.pattern, threshold=place.threshold)
     return float((found.made if meant else found.made | found.written).mean())
 
 
-def _read(place: Place, more: dict[str, float], found: Found) -> Finding:
+def _read_knock_in(place: Place, more: dict[str, float], found: Found) -> Finding:
     tasks = found.steps.decisions["task"].to_numpy().tolist()
-    said = [_gained(place, rows, task) for task, rows in by_task(found.steps.decisions)]
+    sentences = [_knock_in_sentence(place, rows, task) for task, rows in rows_by_task(found.steps.decisions)]
     junctions = [
-        f"{name}: makes a {label_of(place.pattern)} that was not meant in {100 * share:.2g} % of the sequences."
+        f"{name}: makes a {pattern_label(place.pattern)} that was not meant in {100 * share:.2g} % of the sequences."
         for name, share in more.items()
         if share > 0
     ]
     if found.steps.effects is None:
-        return Finding(sentences=(*said, *junctions))
-    datasets = _modification(_with_neighbours(found.steps.effects, found.experiment, place))
-    modified = [text for task in tasks for name in datasets for text in _modified(datasets[name], task)]
-    return Finding(datasets=datasets, sentences=(*said, *modified, *junctions))
+        return Finding(sentences=(*sentences, *junctions))
+    datasets = _effect_modification(_add_neighbor_coordinates(found.steps.effects, found.experiment, place))
+    modified = [text for task in tasks for name in datasets for text in _modification_sentences(datasets[name], task)]
+    return Finding(datasets=datasets, sentences=(*sentences, *modified, *junctions))
 
 
-def _with_neighbours(effects: xr.Dataset, design: Experiment, place: Place) -> xr.Dataset:
-    """Add how many instances each unit's background has elsewhere, and how far the nearest one is."""
-    rows, given = _rows(effects, design), design.drawn
+def _add_neighbor_coordinates(effects: xr.Dataset, design: Experiment, place: Place) -> xr.Dataset:
+    """Add the number of instances elsewhere in each background and the distance to the nearest one."""
+    rows, given = _source_rows(effects, design), design.drawn
     if rows is None:
         return effects
     assert isinstance(given, Genomic)
@@ -197,8 +201,8 @@ def _with_neighbours(effects: xr.Dataset, design: Experiment, place: Place) -> x
     return effects.assign_coords(neighbours=("unit", count[rows]), distance=("unit", nearest[rows]))
 
 
-def _rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] | None:
-    """Return which given sequence each unit is; None where a random part was taken of sequences that share parents."""
+def _source_rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] | None:
+    """Return the row of each unit in the given sequences; None for a random subset of sequences that share parents."""
     given, unit = design.drawn, effects["unit"].to_numpy().astype(np.int64)
     assert isinstance(given, Genomic)
     if design.n_units == given.available:
@@ -209,47 +213,43 @@ def _rows(effects: xr.Dataset, design: Experiment) -> NDArray[np.int64] | None:
     return np.array([row[name] for name in effects["parent"].to_numpy().tolist()], np.int64)
 
 
-def _modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Return how the effects change with GC and neighbours, and with the distance of the nearest one."""
+def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Return the dependence of effects on GC and neighbouring instances, and on the distance to the nearest one."""
     from causalgia.estimation import modification
 
     whole = effects.sel(contrast=["motif", NET])
     if "model" in whole.dims:
         whole = whole.assign(ice=whole["ice"].mean("model")).drop_vars(["constant", "zero"], errors="ignore")
     near = whole.isel(unit=np.isfinite(whole["distance"])) if "distance" in whole.coords else whole.isel(unit=[])
-    asked = {"modification": (whole, ("gc", "neighbours")), "distance": (near, ("distance",))}
+    covariates_of = {"modification": (whole, ("gc", "neighbours")), "distance": (near, ("distance",))}
     found = {}
-    for name, (part, covariates) in asked.items():
-        by = [one for one in covariates if _varies(part, one)]
+    for name, (part, covariates) in covariates_of.items():
+        by = [name for name in covariates if name in part.coords and len(np.unique(part[name].to_numpy())) > 1]
         if by and len(set(part["parent"].to_numpy().tolist())) >= _LEAST:
             found[name] = modification(part, by=by)
     return found
 
 
-def _varies(effects: xr.Dataset, covariate: str) -> bool:
-    return covariate in effects.coords and len(np.unique(effects[covariate].to_numpy())) > 1
-
-
-def _modified(table: xr.Dataset, task: Any) -> list[str]:
-    """Say what one sd more GC, one more instance, or ten more bases to the nearest one change."""
+def _modification_sentences(table: xr.Dataset, task: Any) -> list[str]:
+    """Return the changes for one sd more GC, one more instance, or ten more bases to the nearest one."""
     import xarray as xr
 
     steps = {"gc": table["sd"].sel(covariate="gc").item()} if "gc" in table["covariate"] else {}
     steps |= {"neighbours": 1.0, "distance": 10.0}
     words = {"neighbours": "each instance elsewhere", "distance": "10 bp further from the nearest instance"}
-    said = []
+    changes = []
     for name in table["covariate"].to_numpy().tolist():
         row = table.sel(contrast=NET, task=task, covariate=name)
         limits = {"ace": row["slope"], "lower": row["lower"], "upper": row["upper"]}
         change = effect_in_words(xr.Dataset({key: value * steps[name] for key, value in limits.items()}))
-        said.append(f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points of GC more')}")
-    return [f"Task {task}: {NET} changes by {', and by '.join(said)}."]
+        changes.append(f"{change} for {words.get(name, f'{100 * steps[name]:.2g} points of GC more')}")
+    return [f"Task {task}: {NET} changes by {', and by '.join(changes)}."]
 
 
-def _gained(place: Place, rows: xr.Dataset, task: str) -> str:
+def _knock_in_sentence(place: Place, rows: xr.Dataset, task: str) -> str:
     own, placebo, net = (rows.sel(contrast=name) for name in ("motif", "placebo", NET))
     return (
-        f"{task}: {label_of(place.pattern)} at {place.at} changes the outcome by {effect_in_words(own)}, its "
+        f"{task}: {pattern_label(place.pattern)} at {place.at} changes the outcome by {effect_in_words(own)}, its "
         f"placebo by {effect_in_words(placebo)}; motif minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
     )
 

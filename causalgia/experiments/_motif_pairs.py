@@ -1,4 +1,4 @@
-"""Pairs of motifs: what two sites do beyond the sum of each, by distance, orientation and order."""
+"""Interactions of two motifs by distance, orientation and order, for one pair or for all pairs of many."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.exact_weights import weighted_sum
 from causalgia.experiments.kit.experiment import Entry, Experiment, analysis_for
-from causalgia.experiments.kit.given_sequences import sought
+from causalgia.experiments.kit.given_sequences import as_word_or_motif
 from causalgia.experiments.kit.pair_interactions import ORDERS, draw_pair, draw_pairs, read_pair, read_pairs
-from causalgia.experiments.kit.settings import background, positions
+from causalgia.experiments.kit.settings import as_null_model, as_positions
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import BASES
 
@@ -29,7 +29,7 @@ PLURIPOTENCY = {"Oct4-Sox2": "TTTGCATAACAA", "Sox2": "GAACAATGG", "Nanog": "AGCC
 
 @dataclass(frozen=True)
 class _Cell:
-    """A place of the two sites: strand of each, order, distance; and its arms."""
+    """An arrangement of the two sites (strands, order, distance) and its arms."""
 
     orientation: str
     order: str
@@ -49,7 +49,7 @@ class _Cell:
 
     @property
     def row(self) -> dict[str, float]:
-        """Both minus each, plus neither."""
+        """Weights of both minus each plus neither."""
         return {self.both: 1.0, self.first: -1.0, self.second: -1.0, CONTROL: 1.0}
 
     @property
@@ -69,19 +69,19 @@ def motif_pair(
     n_units: int = 128,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks what two motifs do together beyond the sum of each.
+    """Return the experiment that estimates the interaction of two motifs by distance, orientation and order.
 
-    The first motif stays at one place and the second moves, downstream or upstream of it, each on either strand. Every
-    cell of distance, orientation and order is a factorial of its own, neither / first / second / both, on the same
-    backgrounds; arms of one site are shared, and every place of the second motif has its control without the
-    first, so that distance is not confounded with position.
+    The first motif stays at one place and the second moves downstream or upstream of it, each on either strand. Every
+    cell of distance, orientation and order is a 2 x 2 factorial (neither, first, second, both) on the same backgrounds.
+    Every place of the second motif has its own control without the first, so that distance is not confounded with
+    position.
 
-    Contrasts of every cell: ``"pair, ..."``, what both do together, AB - 0; and their additive interaction
-    AB - A - B + 0. The answer says first where the pair itself moves the outcome, then how that compares with the sum
-    of each alone: two sites that each lower the outcome are above their sum wherever together they lower it less, and
-    that is no effect of the pair. Further contrasts: the ``direction`` of each orientation, the
-    mean over distances of the interaction downstream minus that upstream; and each orientation against the first one,
-    the mean over distances and orders of the difference of interactions.
+    Contrasts of every cell: ``"pair, ..."``, the joint effect AB - 0; and the additive interaction AB - A - B + 0. The
+    answer first gives the cells where the pair changes the outcome, then the interactions: two sites that each lower
+    the outcome are above their sum wherever together they lower it less, which is no effect of the pair. Further
+    contrasts: the ``direction`` of each orientation, the mean over distances of the interaction downstream minus
+    upstream; and each orientation against the first one, the mean over distances and orders of the difference of
+    interactions.
 
     Parameters
     ----------
@@ -106,19 +106,19 @@ def motif_pair(
     -------
     Experiment
         Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and ``asks`` (``"pair"``,
-        ``"interaction"``, ``"direction"``, ``"orientation"``). The answer's findings: ``scales``, the interaction of
-        every cell on all scales that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside a decay)
-        and ``period`` (the posterior of its period, `causalgia.posterior.profile`) of every curve over 12 or more
-        distances that span two turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`). The
-        ``p`` of ``phase`` is the larger of that between units and ``p_curve``, against what is left of the mean curve,
-        by permutation ``p_permutation``; with ``fit`` ``"mean_curve"`` units hardly differ. ``scales``, ``phase`` and
-        ``pairing`` need outcomes, and are absent of a streamed trial.
+        ``"interaction"``, ``"direction"``, ``"orientation"``). Findings of the answer: ``scales``, the interaction of
+        every cell on all scales that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside a
+        decay) and ``period`` (its posterior, `causalgia.posterior.profile`) of every curve over 12 or more distances
+        that span two turns; and ``pairing``, the gain of shared backgrounds (`causalgia.experiments.pairing_gain`).
+        ``scales``, ``phase`` and ``pairing`` need outcomes, and a streamed trial has none. The ``p`` of ``phase`` is
+        the larger of two: that between units, and ``p_curve``, against the residuals of the mean curve
+        (``p_permutation`` by permutation). ``fit`` is ``"mean_curve"`` where units hardly differ.
 
     Raises
     ------
     DesignError
-        If a distance is shorter than the upstream motif, a site leaves the sequence, an orientation or order is none,
-        or a motif that reads the same on both strands is given two orientations.
+        If a distance is shorter than the upstream motif, a site leaves the sequence, an orientation or order is
+        invalid, or a palindromic motif is given two orientations.
 
     References
     ----------
@@ -135,21 +135,21 @@ def motif_pair(
     >>> print(answer.sentences[0])
     Task outcome: together the two increase the outcome ++ downstream at 15 and 26; of 2 interactions 2 synergistic; ...
     """
-    background(null)
-    first, second = _motif(first, "first"), _motif(second, "second")
-    reach = _distances(distances, orders, (first, second))
-    strands = _chosen(orientations, ORIENTATIONS, "orientations")
+    as_null_model(null)
+    first, second = _as_pair_motif(first, "first"), _as_pair_motif(second, "second")
+    reach = _as_distances(distances, orders, (first, second))
+    strands = _as_choices(orientations, ORIENTATIONS, "orientations")
     _check_palindromes(strands, (first, second))
     centre = (null.length - len(as_pattern(first))) // 2 if at is None else position(at, "at")
-    cells = [_Cell(*parts) for parts in product(strands, _chosen(orders, ORDERS, "orders"), reach)]
-    _check_place(cells, centre, null.length)
-    named = _directions(cells) | _orientations(cells)
-    both = {_pair(cell): {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
-    of_cell = [(name, cell) for cell in cells for name in (_pair(cell), cell.both)]
+    cells = [_Cell(*parts) for parts in product(strands, _as_choices(orders, ORDERS, "orders"), reach)]
+    _check_inside(cells, centre, null.length)
+    named = _direction_contrasts(cells) | _orientation_contrasts(cells)
+    both = {_pair_name(cell): {cell.both: 1.0, CONTROL: -1.0} for cell in cells}
+    of_cell = [(name, cell) for cell in cells for name in (_pair_name(cell), cell.both)]
     asks = dict.fromkeys(both, "pair") | dict.fromkeys((cell.both for cell in cells), "interaction")
     return Experiment(
         null=null,
-        arms=list(_arms(cells, first, second, centre)),
+        arms=list(_pair_arms(cells, first, second, centre)),
         n_units=n_units,
         contrasts=both | {cell.both: cell.row for cell in cells} | {name: row for name, (row, _, _) in named.items()},
         entry=MOTIF_PAIR,
@@ -164,11 +164,11 @@ def motif_pair(
     )
 
 
-def _pair(cell: _Cell) -> str:
+def _pair_name(cell: _Cell) -> str:
     return f"pair, {cell.both}"
 
 
-def _chosen(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str, ...]:
+def _as_choices(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str, ...]:
     chosen = (values,) if isinstance(values, str) else tuple(values)
     odd = [value for value in chosen if value not in known]
     if odd or not chosen or len(set(chosen)) < len(chosen):
@@ -176,11 +176,11 @@ def _chosen(values: Sequence[str], known: Sequence[str], name: str) -> tuple[str
     return chosen
 
 
-def _distances(
+def _as_distances(
     distances: Sequence[int], orders: Sequence[str], sites: tuple[str | Motif, str | Motif]
 ) -> tuple[int, ...]:
-    """Return the distances, none shorter than the motif that lies upstream."""
-    reach = positions(distances, "distances")
+    """Return the distances, checked to be at least the width of the upstream motif."""
+    reach = as_positions(distances, "distances")
     for order, which, upstream in zip(ORDERS, ("first", "second"), sites, strict=True):
         width = len(as_pattern(upstream))
         if order in orders and min(reach) < width:
@@ -194,7 +194,7 @@ def _distances(
 def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> None:
     for index, (name, motif) in enumerate(zip(("first", "second"), sites, strict=True)):
         pattern = as_pattern(motif)
-        palindrome = not pattern.random and _complement(pattern.word) == pattern.word.replace("U", "T")
+        palindrome = not pattern.random and _reverse_complement(pattern.word) == pattern.word.replace("U", "T")
         if palindrome and len({strand[index] for strand in strands}) > 1:
             once = [strand for strand in strands if strand[index] == strands[0][index]]
             raise DesignError(
@@ -203,11 +203,11 @@ def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> 
             )
 
 
-def _complement(word: str) -> str:
+def _reverse_complement(word: str) -> str:
     return "".join(BASES[3 - BASES.index(base)] for base in reversed(word.replace("U", "T")))
 
 
-def _check_place(cells: Sequence[_Cell], centre: int, length: int) -> None:
+def _check_inside(cells: Sequence[_Cell], centre: int, length: int) -> None:
     far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
     if far > centre:
         raise DesignError(
@@ -216,12 +216,14 @@ def _check_place(cells: Sequence[_Cell], centre: int, length: int) -> None:
         )
 
 
-def _arms(cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: int) -> Iterator[Arm]:
+def _pair_arms(cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: int) -> Iterator[Arm]:
     yield Arm(CONTROL, Untreated())
-    one: dict[str, Intervention] = {cell.first: Embed(first, at=at, strand=_strand(cell, 0)) for cell in cells}
+    one: dict[str, Intervention] = {cell.first: Embed(first, at=at, strand=_cell_strand(cell, 0)) for cell in cells}
     other: dict[str, Intervention] = {
         cell.second: Embed(
-            second, at=at + (cell.distance if cell.order == "downstream" else -cell.distance), strand=_strand(cell, 1)
+            second,
+            at=at + (cell.distance if cell.order == "downstream" else -cell.distance),
+            strand=_cell_strand(cell, 1),
         )
         for cell in cells
     }
@@ -229,34 +231,34 @@ def _arms(cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: i
     yield from (Arm(cell.both, one[cell.first] + other[cell.second], cell.levels) for cell in cells)
 
 
-def _strand(cell: _Cell, which: int) -> Any:
+def _cell_strand(cell: _Cell, which: int) -> Any:
     return cell.orientation[which]
 
 
-_Named = dict[str, tuple[dict[str, float], str, str]]
-"""Contrast -> its weights, what it asks, its orientation."""
+_NamedContrasts = dict[str, tuple[dict[str, float], str, str]]
+"""Contrast -> its weights, kind and orientation."""
 
 
-def _directions(cells: Sequence[_Cell]) -> _Named:
-    """Return for each orientation the interaction downstream minus upstream, mean over distances."""
+def _direction_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
+    """Return for each orientation the mean over distances of the interaction downstream minus upstream."""
     if len({cell.order for cell in cells}) < 2:
         return {}
-    found: _Named = {}
+    found: _NamedContrasts = {}
     for orientation in dict.fromkeys(cell.orientation for cell in cells):
-        mine = [cell for cell in cells if cell.orientation == orientation]
-        share = Fraction(2, len(mine))
-        signed = [(share if cell.order == "downstream" else -share, cell.row) for cell in mine]
+        chosen = [cell for cell in cells if cell.orientation == orientation]
+        share = Fraction(2, len(chosen))
+        signed = [(share if cell.order == "downstream" else -share, cell.row) for cell in chosen]
         found[f"direction {orientation}"] = (weighted_sum(signed), "direction", orientation)
     return found
 
 
-def _orientations(cells: Sequence[_Cell]) -> _Named:
-    """Return each orientation's interaction minus that of the first, mean over distances and orders."""
+def _orientation_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
+    """Return the interaction of each orientation minus that of the first, averaged over distances and orders."""
     by = {
         o: [cell for cell in cells if cell.orientation == o] for o in dict.fromkeys(cell.orientation for cell in cells)
     }
     base, *others = by
-    found: _Named = {}
+    found: _NamedContrasts = {}
     for orientation in others:
         signed = [(Fraction(1, len(by[orientation])), cell.row) for cell in by[orientation]]
         signed += [(Fraction(-1, len(by[base])), cell.row) for cell in by[base]]
@@ -273,22 +275,21 @@ def motif_pairs(
     n_units: int = 128,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks for the interaction of every two of many motifs, at every distance.
+    """Return the experiment that estimates the interactions of all pairs of many motifs, at every distance.
 
-    Each motif on either strand stays at one place and every motif on either strand lies downstream of it: 2M x 2M
-    ordered pairs, which are all orders and orientations of M motifs, at each distance, against the same single sites
-    and the same untreated backgrounds. 11 motifs at 150 distances are 72,600 interactions on 75,923 arms:
-    `causalgia.experiments.stream` estimates them without holding outcomes. Verdicts are by tests with the
-    Benjamini-Hochberg false-discovery rate, not by a posterior of all of them.
+    Each motif on either strand stays at one place, with every motif on either strand downstream of it: 2M x 2M ordered
+    pairs, all orders and orientations of M motifs, at each distance, with shared single sites and untreated
+    backgrounds. Verdicts are by tests with the Benjamini-Hochberg false discovery rate. 11 motifs at 150 distances are
+    72,600 interactions on 75,923 arms; `causalgia.experiments.stream` estimates them without storing outcomes.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     motifs
-        Name -> word or motif; two or more. (Defaults: four of the paper's eleven.)
+        Name -> word or motif; two or more (default: four of the eleven of the paper).
     distances
-        Bases between starts. The paper's begin at 11, where a site of 12 bases would run into the next.
+        Bases between starts. (Those of the paper begin at 11, where a site of 12 bases would overlap the next.)
     at
         0-based start of the upstream site; None: the centre.
     n_units
@@ -300,12 +301,12 @@ def motif_pairs(
     -------
     Experiment
         Contrasts ``"Nanog+ Sox2- 24"``, with coordinates ``upstream``, ``downstream`` (names with strands) and
-        ``distance``. Findings of the answer: ``strongest``, the distance of the largest interaction of each two.
+        ``distance``. Finding: ``strongest``, the distance of the largest interaction of each pair.
 
     Raises
     ------
     DesignError
-        As `motif_pair`; or if a name is empty, ends in a strand, or there are fewer than two motifs.
+        As `motif_pair`; or if a name is empty or ends in + or -, or there are fewer than two motifs.
 
     References
     ----------
@@ -318,9 +319,9 @@ def motif_pairs(
     >>> experiment
     <Experiment motif_pairs: 153 arms, 128 contrasts, 100 units of uniform random sequences of 1000 bp>
     """
-    background(null)
-    sites = _oriented(motifs)
-    reach = positions(distances, "distances")
+    as_null_model(null)
+    sites = _motifs_on_strands(motifs)
+    reach = as_positions(distances, "distances")
     wide = max(sites, key=lambda name: len(as_pattern(sites[name][0])))
     if min(reach) < len(as_pattern(sites[wide][0])):
         raise DesignError(
@@ -359,8 +360,8 @@ def motif_pairs(
     )
 
 
-def _oriented(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif, Any]]:
-    """Return name with strand -> motif and strand; a word that reads the same on both strands is there once."""
+def _motifs_on_strands(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif, Any]]:
+    """Return name with strand -> motif and strand; a palindrome is listed once."""
     if not isinstance(motifs, Mapping) or len(motifs) < 2:
         raise DesignError(f"motifs={quoted(motifs)} must name two motifs or more, such as {{'Nanog': 'AGCCATCA', ...}}")
     found: dict[str, tuple[str | Motif, Any]] = {}
@@ -371,16 +372,16 @@ def _oriented(motifs: Mapping[str, str | Motif]) -> dict[str, tuple[str | Motif,
             raise DesignError(
                 f"motifs: the name {quoted(name)} ends in a strand, which is written behind names; rename it"
             )
-        motif = _motif(given, f"motifs: {name}")
+        motif = _as_pair_motif(given, f"motifs: {name}")
         pattern = as_pattern(motif)
-        palindrome = not pattern.random and _complement(pattern.word) == pattern.word.replace("U", "T")
+        palindrome = not pattern.random and _reverse_complement(pattern.word) == pattern.word.replace("U", "T")
         found |= {f"{name}{strand}": (motif, strand) for strand in ("+" if palindrome else "+-")}
     return found
 
 
-def _motif(given: object, name: str) -> str | Motif:
+def _as_pair_motif(given: object, name: str) -> str | Motif:
     try:
-        return sought(given, name)
+        return as_word_or_motif(given, name)
     except SequenceError as error:
         raise DesignError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Which tiles of a sequence are necessary in their own context, and which are sufficient in a shuffled one."""
+"""Necessity of tiles in their own context, and sufficiency of tiles in a shuffled one."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
-from causalgia.experiments.kit.figures import profile_along
 from causalgia.experiments.kit.tile_contexts import (
-    analysis_of,
-    blocks,
-    in_words,
-    places,
-    real_sequences,
-    require_shufflable,
-    said_of_each,
-    shuffled,
-    tiles_of,
+    as_tile_sequences,
+    as_tiles_and_protected,
+    check_shufflable,
+    cut_into_blocks,
+    sentence_for_each_task,
+    shuffle_spans,
+    span_coordinates,
+    span_name,
+    tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
 
@@ -41,28 +40,28 @@ def necessity(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks which tiles the outcome needs: each shuffled in place, the rest as it is.
+    """Return the experiment that asks which tiles the outcome needs: each is shuffled in place, the rest unchanged.
 
-    The effect of a tile is ``Y(tile shuffled) - Y(wild type)``: a tile that the outcome needs ``"decreases"`` it when
-    it is shuffled, one that holds it down ``"increases"`` it, and one that is not necessary is ``"negligible"`` (it may
-    be sufficient all the same: where either of two tiles is enough, neither is necessary).
+    The effect of a tile is ``Y(tile shuffled) - Y(wild type)``: shuffling a necessary tile ``"decreases"`` the outcome,
+    shuffling a repressive one ``"increases"`` it, and a tile that is not necessary is ``"negligible"`` (it may still be
+    sufficient: where either of two tiles is enough, neither is necessary).
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
-        from, and errors are between sequences. One stands for itself, and errors are between its shuffles.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
+        errors between sequences; a single one is the target itself, with errors between its shuffles.
     tile_width
-        Width of tiles that fill the sequence (beside `tss`), where `tiles` are not given; the last is shorter where the
-        width does not divide what is to be filled. None: 5,000, or an eighth of sequences that have not two such tiles.
+        Width of adjacent tiles that fill the sequence beside `tss`, where `tiles` is None; the last tile may be
+        shorter. None: 5,000, or an eighth of sequences that are shorter than two such tiles.
     tiles
-        Instead: (start, stop) of each, 0-based, stop excluded; they do not overlap.
+        (start, stop) of each tile, 0-based, stop excluded, without overlap.
     tss
         The span that is never shuffled, such as the tile with the start of transcription.
     draws
         Shuffles of each tile in each sequence.
     k
-        k-let counts that a shuffle keeps: 1 composition, 2 dinucleotides.
+        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale; sd of the wild type.
 
@@ -74,8 +73,8 @@ def necessity(
     Raises
     ------
     DesignError
-        If tiles leave the sequence, overlap each other or `tss`, are too short to be shuffled (a last one too), or one
-        is the whole sequence; or for one sequence with a single draw or a rope in sd.
+        If tiles leave the sequence, overlap each other or `tss`, are too short to be shuffled, or one is the whole
+        sequence; or for one sequence with a single draw or a rope in sd.
 
     References
     ----------
@@ -94,11 +93,11 @@ def necessity(
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, over sequences like these ...
     """
-    null = real_sequences(sequences, draws, rope, fixed_control=True)
-    spans, _ = tiles_of(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
-    require_shufflable(spans, k)
-    arms = [Arm(in_words(span), shuffled([span], k), {"start": span[0]}) for span in spans]
-    return _experiment(null, [Arm(WILD_TYPE, Untreated()), *arms], WILD_TYPE, NECESSITY, rope, spans)
+    null = as_tile_sequences(sequences, draws, rope, fixed_control=True)
+    spans, _ = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
+    check_shufflable(spans, k)
+    arms = [Arm(span_name(span), shuffle_spans([span], k), {"start": span[0]}) for span in spans]
+    return _tile_experiment(null, [Arm(WILD_TYPE, Untreated()), *arms], WILD_TYPE, NECESSITY, rope, spans)
 
 
 def sufficiency(
@@ -111,20 +110,21 @@ def sufficiency(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks which tiles are enough by themselves: each alone in a shuffled context.
+    """Return the experiment that asks which tiles are sufficient: each alone in a shuffled context.
 
-    The effect of a tile is ``Y(tile and tss kept, all else shuffled) - Y(tss kept, all else shuffled)``. Every tile
-    and what is between tiles is shuffled within itself, with the same shuffled bases in every arm, so that a unit's
-    arms differ in one tile alone.
+    The effect of a tile is ``Y(tile and tss kept, all else shuffled) - Y(tss kept, all else shuffled)``. Every tile and
+    every gap is shuffled within itself, with the same shuffled bases in every arm, so that the arms of a unit differ in
+    one tile alone.
 
     Parameters
     ----------
     sequences, tile_width, tiles, draws, k
         As for `necessity`.
     tss
-        The span that every arm keeps, such as the promoter that a tile acts on; None: tiles work quite alone.
+        The span that every arm keeps, such as the promoter that a tile acts on; None: no span is kept.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd with everything shuffled.
+        Region of practical equivalence for every contrast, on the predictor's scale; sd of the fully
+        shuffled arm.
 
     Returns
     -------
@@ -153,15 +153,15 @@ def sufficiency(
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
     """
-    null = real_sequences(sequences, draws, rope)
-    spans, kept = tiles_of(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
-    require_shufflable(spans, k)
-    context = [block for block in blocks(null.length, [*spans, *kept]) if block not in kept]
-    alone = (Arm(in_words(s), shuffled([b for b in context if b != s], k), {"start": s[0]}) for s in spans)
-    return _experiment(null, [Arm(NOTHING, shuffled(context, k)), *alone], NOTHING, SUFFICIENCY, rope, spans)
+    null = as_tile_sequences(sequences, draws, rope)
+    spans, promoter = as_tiles_and_protected(null.length, tile_width=tile_width, tiles=tiles, tss=tss)
+    check_shufflable(spans, k)
+    context = [block for block in cut_into_blocks(null.length, [*spans, *promoter]) if block not in promoter]
+    alone = (Arm(span_name(s), shuffle_spans([b for b in context if b != s], k), {"start": s[0]}) for s in spans)
+    return _tile_experiment(null, [Arm(NOTHING, shuffle_spans(context, k)), *alone], NOTHING, SUFFICIENCY, rope, spans)
 
 
-def _experiment(
+def _tile_experiment(
     null: Genomic, arms: list[Arm], control: str, entry: Entry, rope: Rope, spans: Sequence[Span]
 ) -> Experiment:
     return Experiment(
@@ -170,8 +170,8 @@ def _experiment(
         n_units=null.available,
         contrasts=control,
         entry=entry,
-        analysis=analysis_of(null, rope),
-        labels=places(spans),
+        analysis=tile_analysis(null, rope),
+        labels=span_coordinates(spans),
     )
 
 
@@ -185,46 +185,48 @@ _GAINED = {
 
 
 def _read_necessity(found: Found) -> Finding:
-    return _said(found, _LOST)
+    return _read_tiles(found, _LOST)
 
 
 def _read_sufficiency(found: Found) -> Finding:
-    return _said(found, _GAINED)
+    return _read_tiles(found, _GAINED)
 
 
-def _said(found: Found, words: dict[str, str]) -> Finding:
-    return said_of_each(found, lambda rows: f"of {rows.sizes['contrast']} tiles {counted(rows, words)}")
+def _read_tiles(found: Found, words: dict[str, str]) -> Finding:
+    return sentence_for_each_task(
+        found, lambda rows: f"of {rows.sizes['contrast']} tiles {verdict_counts(rows, words)}"
+    )
 
 
-def counted(decisions: xr.Dataset, words: dict[str, str]) -> str:
-    """Return how many tiles have each verdict, in the words given for it, with the largest of the clear ones.
+def verdict_counts(decisions: xr.Dataset, words: dict[str, str]) -> str:
+    """Return the number of contrasts with each verdict, as text, with the largest increases and decreases.
 
     Parameters
     ----------
     decisions
         ``ace``, ``lower``, ``upper`` and ``verdict`` of one task, (contrast).
     words
-        Verdict -> word.
+        Verdict -> its word in the text.
 
     Examples
     --------
     >>> import xarray as xr
     >>> row = {"ace": [2.0, 0.0], "lower": [1.9, -0.1], "upper": [2.1, 0.1], "verdict": ["increases", "negligible"]}
     >>> table = xr.Dataset({k: ("contrast", v) for k, v in row.items()}, coords={"contrast": ["0-5", "5-9"]})
-    >>> counted(table, {"increases": "sufficient", "negligible": "negligible"})
+    >>> verdict_counts(table, {"increases": "sufficient", "negligible": "negligible"})
     '1 is sufficient (0-5: 2.00 [1.90, 2.10]), 1 is negligible'
     """
-    verdicts, said = decisions["verdict"].to_numpy(), []
+    verdicts, parts = decisions["verdict"].to_numpy(), []
     for verdict, word in words.items():
-        mine = decisions.isel(contrast=verdicts == verdict)
-        n = mine.sizes["contrast"]
-        shown = f" ({_largest(mine)})" if verdict in ("increases", "decreases") else ""
-        said += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
-    return ", ".join(said)
+        rows = decisions.isel(contrast=verdicts == verdict)
+        n = rows.sizes["contrast"]
+        shown = f" ({_largest_tiles(rows)})" if verdict in ("increases", "decreases") else ""
+        parts += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
+    return ", ".join(parts)
 
 
-def _largest(tiles: xr.Dataset) -> str:
-    """Name the tiles of the largest effects in the order of the sequence."""
+def _largest_tiles(tiles: xr.Dataset) -> str:
+    """List the tiles with the largest effects, in the order of the sequence."""
     order = abs(tiles["ace"]).argsort().to_numpy()[::-1]
     rows = [tiles.isel(contrast=i) for i in sorted(order[:_MOST_NAMED])]
     text = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows)

@@ -1,4 +1,4 @@
-"""Does the null model matter: the same contrasts under several, how alike their order is, and how far they differ."""
+"""Sensitivity to the null model: the same contrasts under several, the agreement of their order, and their sizes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def null_models(experiment: Experiment, *, nulls: Mapping[str, NullModel]) -> di
     Raises
     ------
     DesignError
-        If there are fewer than two null models, two are the same, or one does not go with the arms; the message names
+        If there are fewer than two null models, two are equal, or one is incompatible with the arms; the message names
         it.
 
     References
@@ -68,14 +68,14 @@ def null_models(experiment: Experiment, *, nulls: Mapping[str, NullModel]) -> di
         raise DesignError(f"null_models takes an experiment, not {type(experiment).__name__}")
     if not isinstance(nulls, Mapping) or len(nulls) < 2:
         raise DesignError("nulls= names two null models or more: {'uniform': cg.Uniform(...), 'profile': ...}")
-    made = {str(name): _under(experiment, name, null) for name, null in nulls.items()}
-    for one, other in combinations(made, 2):
-        if made[one].null == made[other].null:
+    experiments = {str(name): _under_null(experiment, name, null) for name, null in nulls.items()}
+    for one, other in combinations(experiments, 2):
+        if experiments[one].null == experiments[other].null:
             raise DesignError(f"nulls {quoted(one)} and {quoted(other)} are the same null model; leave one of them out")
-    return made
+    return experiments
 
 
-def _under(experiment: Experiment, name: str, null: NullModel) -> Experiment:
+def _under_null(experiment: Experiment, name: str, null: NullModel) -> Experiment:
     if not isinstance(null, NullModel):
         raise DesignError(
             f"null {quoted(name)}: {type(null).__name__} is not a null model, such as cg.Uniform(length=41)"
@@ -89,50 +89,50 @@ def _under(experiment: Experiment, name: str, null: NullModel) -> Experiment:
 
 
 def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, ci_prob: float = 0.95) -> xr.Dataset:
-    """Say how far several null models give the same answer: the order of the contrasts, and each contrast's size.
+    """Measure the agreement of several null models: the order of the contrasts, and the size of each.
 
-    Kendall's tau of two null models is the share of pairs of contrasts in the same order less that in the opposite
-    one. Its interval is for the tau of the true effects: pairs whose order is sure under both count as they are, all
-    others both ways, ``(C - D -+ U) / N``. "Sure" is at ``ci_prob`` for all pairs and both null models together
-    (Bonferroni, t, with the covariance of each one's estimates), so the interval holds whatever the dependence, and it
-    is wide where estimates are noisy, while the tau of noisy estimates is merely drawn to 0.
+    Kendall's tau of two null models is the share of pairs of contrasts in the same order minus that in the opposite
+    order. Its interval is for the tau of the true effects: pairs whose order is clear under both null models count as
+    observed, all others both ways, ``(C - D -+ U) / N``. "Clear" is at ``ci_prob`` simultaneously for all pairs and
+    both null models (Bonferroni, t, with the covariance of the estimates), so the interval is valid under any
+    dependence and wide for noisy estimates.
 
-    Each contrast's effects are a random-effects model over the null models, ``ace_m ~ N(delta_m, se_m^2)``,
-    ``delta_m ~ N(mean, between_sd^2)`` (Paule and Mandel; Q-profile interval). Null models made from the same parents
-    with the same ``rng=`` share errors, which makes ``p`` larger than it need be.
+    The effects of each contrast follow a random-effects model over the null models, ``ace_m ~ N(delta_m, se_m^2)``,
+    ``delta_m ~ N(mean, between_sd^2)`` (Paule and Mandel; Q-profile interval). Null models from the same parents with
+    the same ``rng=`` share errors, which makes ``p`` conservative.
 
     Parameters
     ----------
     found
-        Null model -> answer or estimates of the same contrasts; estimates may be of a selection of them. Contrasts of
-        placebo words, whose order is noise, are left out.
+        Null model -> answer or estimates of the same contrasts. Contrasts of placebo words, whose order is noise, are
+        left out.
     least
-        The tau below which the order is said to depend on the null model.
+        Threshold of tau below which the order depends on the null model.
     ci_prob
         Probability of the intervals.
 
     Returns
     -------
     Dataset
-        ``tau, tau_lower, tau_upper`` and ``clear``, the share of pairs of contrasts whose order is sure under both
+        ``tau, tau_lower, tau_upper`` and ``clear``, the share of pairs of contrasts whose order is clear under both
         ``(null, null_, task)``; ``ace, se (null, contrast, task)``; ``mean, between_sd, between_sd_lower,
-        between_sd_upper`` and ``p`` of Cochran's Q, that the null models differ by error alone (contrast, task).
-        attrs["sentences"] says it in words, a line for each task.
+        between_sd_upper`` and ``p`` of Cochran's Q for equal effects (contrast, task). attrs["sentences"] has a
+        sentence for each task.
 
     Raises
     ------
     OutcomesError
-        If there are fewer than two null models, or what is given for one is neither answer nor estimates.
+        If there are fewer than two null models, or a value is neither an answer nor estimates.
     ContrastError
         If null models have other contrasts or tasks.
     EstimateError
-        If there are fewer than three contrasts (without placebo words), of which tau says nothing, all are equal, or
-        there is no standard error.
+        If there are fewer than three contrasts (without placebo words), all effects are equal, or there is no standard
+        error.
 
     Warns
     -----
     NullModelWarning
-        If a tau is below `least`; it says whether the errors of the estimates could explain that.
+        If a tau is below `least`; the message says whether errors of the estimates could explain that.
 
     References
     ----------
@@ -153,27 +153,27 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     from causalgia.estimation.request import require_ci_prob, users_level
 
     ci_prob = require_ci_prob(ci_prob)
-    tables = _estimates(found)
-    orders = _orders(tables, ci_prob)
-    table = xr.merge([orders, _sizes(tables, ci_prob)]).assign_attrs(ci_prob=ci_prob, least=least)
-    low = _lowest(table)
-    table.attrs["sentences"] = "\n".join(_sentence(task, row, least) for task, row in low.items())
+    tables = _aligned_estimates(found)
+    orders = _pairwise_taus(tables, ci_prob)
+    table = xr.merge([orders, _effect_heterogeneity(tables, ci_prob)]).assign_attrs(ci_prob=ci_prob, least=least)
+    low = _least_agreeing(table)
+    table.attrs["sentences"] = "\n".join(_agreement_sentence(task, row, least) for task, row in low.items())
     for task, row in low.items():
         if row["tau"] < least:
-            warnings.warn(_sentence(task, row, least), NullModelWarning, stacklevel=users_level())
+            warnings.warn(_agreement_sentence(task, row, least), NullModelWarning, stacklevel=users_level())
     return table
 
 
-def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset]:
-    """Return the estimates under each null model, their contrasts and tasks in the order of the first."""
+def _aligned_estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Return the estimates under each null model, with contrasts and tasks in the order of the first."""
     from causalgia.estimation import as_estimates
     from causalgia.estimation._from_effects import require_errors
     from causalgia.estimation.crossover_estimates import words_of
 
     if not isinstance(found, Mapping) or len(found) < 2:
         raise OutcomesError("agreement takes two null models or more: {'uniform': answer, 'profile': answer}")
-    given = {str(k): as_estimates(v.estimates if isinstance(v, Answer) else v) for k, v in found.items()}
-    tables = {name: table.isel(contrast=~words_of(table)) for name, table in given.items()}
+    estimates = {str(k): as_estimates(v.estimates if isinstance(v, Answer) else v) for k, v in found.items()}
+    tables = {name: table.isel(contrast=~words_of(table)) for name, table in estimates.items()}
     name, first = next(iter(tables.items()))
     for other, table in tables.items():
         require_errors(table)
@@ -188,19 +188,19 @@ def _estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset
     if first.sizes["contrast"] < 3:
         raise EstimateError(
             f"{first.sizes['contrast']} contrasts have no order to compare; Kendall's tau takes three or more"
-            + " beside placebo words" * (first.sizes["contrast"] < given[name].sizes["contrast"])
+            + " beside placebo words" * (first.sizes["contrast"] < estimates[name].sizes["contrast"])
         )
     rows = {dim: first[dim].to_numpy() for dim in ("contrast", "task")}
     return {name: as_estimates(table.sel(rows)) for name, table in tables.items()}
 
 
-def _orders(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
+def _pairwise_taus(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
     """Return tau of each pair of null models, with its interval, (null, null_, task)."""
     import xarray as xr
 
     names, tasks = list(tables), next(iter(tables.values()))["task"].to_numpy()
-    by_task = [_taus([table.isel(task=[t]) for table in tables.values()], ci_prob) for t in range(len(tasks))]
-    columns = zip(("tau", "tau_lower", "tau_upper", "clear"), np.stack(by_task, axis=-1), strict=True)
+    per_task = [_taus([table.isel(task=[t]) for table in tables.values()], ci_prob) for t in range(len(tasks))]
+    columns = zip(("tau", "tau_lower", "tau_upper", "clear"), np.stack(per_task, axis=-1), strict=True)
     return xr.Dataset(
         {name: (("null", "null_", "task"), values) for name, values in columns},
         coords={"null": names, "null_": names, "task": tasks},
@@ -218,7 +218,7 @@ def _taus(tables: list[xr.Dataset], ci_prob: float) -> Array:
     pairs = k * (k - 1) // 2
     effects = [table["ace"].to_numpy().ravel() for table in tables]
     found = np.ones((4, len(tables), len(tables)))
-    sums = _agreeing_and_clear(tables, alpha=(1 - ci_prob) / (2 * pairs))
+    sums = _concordance_sums(tables, alpha=(1 - ci_prob) / (2 * pairs))
     for i, j in combinations(range(len(tables)), 2):
         tau = float(kendalltau(effects[i], effects[j]).statistic)
         if not np.isfinite(tau):
@@ -229,19 +229,19 @@ def _taus(tables: list[xr.Dataset], ci_prob: float) -> Array:
     return found
 
 
-def _agreeing_and_clear(tables: list[xr.Dataset], alpha: float) -> Array:
-    """Return, of the pairs that are sure under two null models, concordant less discordant, and all: (2, M, M)."""
+def _concordance_sums(tables: list[xr.Dataset], alpha: float) -> Array:
+    """Return, for pairs that are clear under two null models, concordant minus discordant and all, (2, M, M)."""
     sums = np.zeros((2, len(tables), len(tables)))
-    for signs in zip(*(_sure_signs(table, alpha) for table in tables), strict=True):
+    for signs in zip(*(_clear_signs(table, alpha) for table in tables), strict=True):
         flat = np.stack([block.ravel() for block in signs])
         sums += np.stack([flat @ flat.T, np.abs(flat) @ np.abs(flat).T])
     return sums
 
 
-def _sure_signs(estimates: xr.Dataset, alpha: float) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield the sign of each difference of two effects where it is sure at two-sided `alpha`, else 0.
+def _clear_signs(estimates: xr.Dataset, alpha: float) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the sign of each difference of two effects where it is significant at two-sided `alpha`, else 0.
 
-    Rows of contrasts against all, (rows, K), in blocks; each pair once, the others 0.
+    Blocks of contrasts against all, (rows, K), with each pair counted once.
     """
     from scipy.stats import t as student
 
@@ -254,8 +254,8 @@ def _sure_signs(estimates: xr.Dataset, alpha: float) -> Iterator[npt.NDArray[np.
         spread = np.maximum(se[rows, None] ** 2 + se**2 - 2 * covariance(rows), 0.0)
         difference = ace[rows, None] - ace
         limit = np.maximum(critical[rows, None], critical) * np.sqrt(spread) + rounding
-        sure = (np.abs(difference) > limit) & (rows[:, None] < np.arange(len(ace)))
-        yield np.where(sure, np.sign(difference), 0.0).astype(np.float32)
+        clear = (np.abs(difference) > limit) & (rows[:, None] < np.arange(len(ace)))
+        yield np.where(clear, np.sign(difference), 0.0).astype(np.float32)
 
 
 def _covariance_rows(estimates: xr.Dataset) -> Any:
@@ -269,8 +269,8 @@ def _covariance_rows(estimates: xr.Dataset) -> Any:
     return lambda rows: np.zeros((len(rows), estimates.sizes["contrast"]))
 
 
-def _sizes(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
-    """Return every effect under every null model, and the spread of each contrast between them."""
+def _effect_heterogeneity(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
+    """Return all effects under all null models, and the variation of each contrast between them."""
     import xarray as xr
 
     from causalgia.estimation import random_effects
@@ -295,8 +295,8 @@ def _sizes(tables: Mapping[str, xr.Dataset], ci_prob: float) -> xr.Dataset:
     )
 
 
-def _lowest(table: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Return for each task the pair of null models that agree least, and the contrast that may differ most."""
+def _least_agreeing(table: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Return for each task the two null models that agree least, and the contrast that may differ most."""
     rows: dict[str, dict[str, Any]] = {}
     for task in table["task"].to_numpy():
         one = table.sel(task=task)
@@ -307,21 +307,21 @@ def _lowest(table: xr.Dataset) -> dict[str, dict[str, Any]]:
             **{name: one[name].to_numpy()[i, j].item() for name in names},
             "pair": f"'{one['null'].to_numpy()[i]}' and '{one['null'].to_numpy()[j]}'",
             "contrast": str(most["contrast"].item()),
-            "spread": _spread(most),
+            "spread": _sd_text(most),
         }
     return rows
 
 
-def _spread(row: xr.Dataset) -> str:
+def _sd_text(row: xr.Dataset) -> str:
     sd, lower, upper = (row[name].item() for name in ("between_sd", "between_sd_lower", "between_sd_upper"))
     return f"{sd:.2g} [{lower:.2g}, {upper:.2g}]"
 
 
-def _sentence(task: str, row: dict[str, Any], least: float) -> str:
+def _agreement_sentence(task: str, row: dict[str, Any], least: float) -> str:
     order = f"Kendall's tau {row['tau']:.2f} [{row['tau_lower']:.2f}, {row['tau_upper']:.2f}]"
     spread = f"the sd between null models may be largest for '{row['contrast']}', {row['spread']}"
     if row["tau"] >= least:
-        return f"Task {task}: every null model gives {_alike(row)} (least alike {row['pair']}, {order}); {spread}."
+        return f"Task {task}: every null model gives {_order_text(row)} (least alike {row['pair']}, {order}); {spread}."
     why = (
         "the answer depends on the null model"
         if row["tau_upper"] < least
@@ -330,8 +330,8 @@ def _sentence(task: str, row: dict[str, Any], least: float) -> str:
     return f"Task {task}: {row['pair']} give another order ({order}): {why}; {spread}."
 
 
-def _alike(row: dict[str, Any]) -> str:
-    """Return how alike the orders are: the same where every pair is, or where errors explain all that are not."""
+def _order_text(row: dict[str, Any]) -> str:
+    """Return the text of the agreement: the same order, the same within error, or nearly the same."""
     if row["tau"] >= 1 - _ROUNDING:
         return "the same order"
     return "the same order within error" if row["tau_upper"] >= 1 - _ROUNDING else "nearly the same order"

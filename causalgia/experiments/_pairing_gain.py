@@ -1,4 +1,4 @@
-"""What pairing is worth: the standard error on shared backgrounds beside the one that fresh ones would give."""
+"""Gain of pairing: standard errors on shared backgrounds compared with those on independent ones."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
 
 
 def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
-    """Return how many times larger the error of each contrast would be with backgrounds of its own for each arm.
+    """Return the ratio of unpaired to paired standard errors of each contrast of a crossover.
 
     Paired: ``se = sd(ICE) / sqrt(n)`` (CR2 where units share parents). Unpaired, with n fresh units in every arm:
     ``sqrt(sum_a w_a^2 se_a^2)`` with se_a that of the mean outcome of arm a. Their ratio is the gain; its square is the
-    factor in units. It is below 1 where arms covary negatively.
+    factor in the number of units. It is below 1 where arms covary negatively.
 
     Parameters
     ----------
     outcomes
         ``cg.run(experiment, ...)``.
     experiment
-        What was run: a crossover that names its contrasts.
+        The design that was run: a crossover that names its contrasts.
 
     Returns
     -------
     Dataset
         ``se, unpaired_se, gain (contrast, task[, model])``, the first two on the scale of the outcomes, with the
-        experiment's coordinates. Contrasts that are exact in some task, or vary by rounding alone, are left out
-        (``attrs["exact"]`` names them).
+        experiment's coordinates. Contrasts that are constant up to rounding in some task are left out and named in
+        ``attrs["exact"]``.
 
     Raises
     ------
     DesignError
-        If the design names no contrasts, or is parallel: there is nothing that is paired.
+        If the design names no contrasts or is parallel.
 
     Examples
     --------
@@ -60,8 +60,8 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
         raise DesignError("pairing is of the named contrasts of a crossover; give its design, with contrasts=")
     rows = {name: dict(row) for name, row in experiment.named_contrasts.items()}
     estimates = estimate(contrast(outcomes, contrasts=rows))
-    paired, alone = estimates["se"].to_numpy(), _unpaired(outcomes, rows)
-    rounding = floor_like(estimates) / np.sqrt(outcomes.sizes["unit"])  # the error of effects that rounding alone makes
+    paired, alone = estimates["se"].to_numpy(), _unpaired_errors(outcomes, rows)
+    rounding = floor_like(estimates) / np.sqrt(outcomes.sizes["unit"])  # standard error due to rounding alone
     exact = (paired <= rounding).reshape(len(rows), -1).any(axis=1)
     dims = estimates["ace"].dims
     gain = np.divide(alone, paired, out=np.ones_like(alone), where=paired > 0)
@@ -74,8 +74,8 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     return table.isel(contrast=~exact).assign_attrs(exact=", ".join(names[exact]), n_units=outcomes.sizes["unit"])
 
 
-def _unpaired(outcomes: xr.Dataset, rows: Mapping[str, Mapping[str, float]]) -> Array:
-    """Return the standard error of each contrast of arms that share no background, (K, tasks[, models])."""
+def _unpaired_errors(outcomes: xr.Dataset, rows: Mapping[str, Mapping[str, float]]) -> Array:
+    """Return the standard error of each contrast with independent backgrounds for each arm, (K, tasks[, models])."""
     from causalgia.effects.contrast_weights import weight_matrix
     from causalgia.estimation.crossover import mean_ice
     from causalgia.estimation.request import Request, clusters

@@ -1,4 +1,4 @@
-"""Does a site do the same wherever it lies: flat, or sloped."""
+"""Effect of a site by its position: flat, sloped or uneven."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit import settings
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.figures import profile_along
-from causalgia.experiments.kit.variance import by_task, effect_in_words, per_unit
+from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -34,26 +33,25 @@ def position(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks whether a site does the same wherever it lies.
+    """Return the experiment that asks whether a site has the same effect at every place.
 
-    Contrasts: the site ``at`` each place against none; the ``rise``, how far the least-squares line through the places
-    rises from the first to the last (its slope times that distance: a slope for one base would be compared with a
-    region that is meant for effects); and each place ``minus mean``, its deviation from the mean of all places.
-    Findings: ``band``, intervals of the places that hold together; ``slope``, that line's rise for one base; ``equal``,
-    the test that all places are equal. A smooth curve through many places is `causalgia.posterior.profile` of their
-    estimates, ``along="place"``.
+    Contrasts: the site ``at`` each place against none; the ``rise`` of the least-squares line from the first place to
+    the last (over the whole range, because the ROPE is meant for effects and not for slopes); and each place ``minus
+    mean``, its deviation from the mean of all places. Findings: ``band``, simultaneous intervals of the places;
+    ``slope``, the rise for one base; ``equal``, the test that all places are equal. For a smooth curve through many
+    places, use `causalgia.posterior.profile` of their estimates, ``along="place"``.
 
-    The verdict is ``flat`` where rise and every deviation are negligible, ``sloped`` where the rise is not and no place
-    lies farther from the mean than the line rises, ``uneven`` where some place deviates otherwise.
+    The verdict is ``flat`` if the rise and all deviations are negligible, ``sloped`` if the rise is clear and no place
+    deviates from the mean by more than the rise, ``uneven`` if some place deviates otherwise.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word
-        The site: a word of IUPAC letters, a motif, or what `causalgia.motif` makes one of.
+        The site: a word of IUPAC letters, or a motif (anything that `causalgia.motif` accepts).
     at
-        0-based starts, two or more; None: six, spread evenly over the background.
+        Two or more 0-based starts; None: six, spread evenly over the background.
     n_units
         Backgrounds.
     rope
@@ -81,62 +79,58 @@ def position(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task outcome: UGCAUG at 2 to 32 is flat: it increases the outcome at every place; ...
     """
-    settings.background(null)
-    site = settings.site(word, "word")
-    even = settings.spread(null.length, len(as_pattern(site)), _PLACES)
-    places = tuple(sorted(settings.positions(even if at is None else at, "at", least=2)))
-    arms = [Arm(_at(place), Embed(site, at=place), {"place": place}) for place in places]
+    settings.as_null_model(null)
+    site = settings.as_site(word, "word")
+    even = settings.evenly_spaced_starts(null.length, len(as_pattern(site)), _PLACES)
+    places = tuple(sorted(settings.as_positions(even if at is None else at, "at", least=2)))
+    arms = [Arm(_place_name(place), Embed(site, at=place), {"place": place}) for place in places]
     return Experiment(
         null=null,
         arms=[Arm(CONTROL, Untreated()), *arms],
         n_units=n_units,
-        contrasts=_contrasts(places),
+        contrasts=_position_contrasts(places),
         entry=POSITION,
         analysis=analysis_for("confirmatory", rope=rope),
-        labels={"place": {_at(place): place for place in places}},
+        labels={"place": {_place_name(place): place for place in places}},
     )
 
 
-def _at(place: int) -> str:
+def _place_name(place: int) -> str:
     return f"at {place}"
 
 
-def _deviation(place: str) -> str:
+def _deviation_name(place: str) -> str:
     return f"{place} minus mean"
 
 
-def _contrasts(places: tuple[int, ...]) -> dict[str, dict[str, float]]:
-    rows = {_at(place): {_at(place): 1.0, CONTROL: -1.0} for place in places}
-    rows["rise"] = weighted_sum([(1, rise_weights({_at(place): place for place in places}))])
-    mean = {_at(place): -1.0 / len(places) for place in places}
-    return rows | {_deviation(_at(place)): mean | {_at(place): 1 + mean[_at(place)]} for place in places}
+def _position_contrasts(places: tuple[int, ...]) -> dict[str, dict[str, float]]:
+    rows = {_place_name(place): {_place_name(place): 1.0, CONTROL: -1.0} for place in places}
+    rows["rise"] = weighted_sum([(1, rise_weights({_place_name(place): place for place in places}))])
+    mean = {_place_name(place): -1.0 / len(places) for place in places}
+    return rows | {
+        _deviation_name(_place_name(place)): mean | {_place_name(place): 1 + mean[_place_name(place)]}
+        for place in places
+    }
 
 
-def _places(found: Found) -> dict[str, int]:
-    """Return the contrasts of single places against none, with the place."""
-    return dict(found.experiment.labels["place"])
-
-
-def _read(found: Found) -> Finding:
+def _read_position(found: Found) -> Finding:
     from causalgia.estimation import joint_test
 
-    estimates, places = found.steps.estimates, _places(found)
+    estimates, places = found.steps.estimates, found.experiment.labels["place"]
     names, ends = list(places), (min(places.values()), max(places.values()))
-    datasets = {"band": _band(found, names), "slope": _slope(estimates, ends)}
+    datasets = {"band": _simultaneous_band(found, names), "slope": _slope_per_base(estimates, ends)}
     if not estimates["exact"].any():
-        datasets["equal"] = joint_test(estimates, [_deviation(name) for name in names[1:]])
-    about = f"{_spelled(found)} at {ends[0]} to {ends[1]}"
-    said = [f"{task}: {about} is {_sentence(rows, ends)}" for task, rows in by_task(found.steps.decisions)]
-    return Finding(datasets=datasets, sentences=tuple(said))
+        datasets["equal"] = joint_test(estimates, [_deviation_name(name) for name in names[1:]])
+    site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as in `position`
+    about = f"{site.written.label} at {ends[0]} to {ends[1]}"
+    sentences = [
+        f"{task}: {about} is {_position_sentence(rows, ends)}" for task, rows in rows_by_task(found.steps.decisions)
+    ]
+    return Finding(datasets=datasets, sentences=tuple(sentences))
 
 
-def _spelled(found: Found) -> str:
-    site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as it was made above
-    return site.written.label
-
-
-def _band(found: Found, names: list[str]) -> xr.Dataset:
-    """Return intervals of all places that hold together: resampled, or of estimates by their multivariate t."""
+def _simultaneous_band(found: Found, names: list[str]) -> xr.Dataset:
+    """Return simultaneous intervals of all places: by resampling, or by a multivariate t for streamed trials."""
     from causalgia.multiplicity import simultaneous
 
     if found.steps.effects is None:
@@ -144,12 +138,12 @@ def _band(found: Found, names: list[str]) -> xr.Dataset:
     return simultaneous(found.steps.effects.sel(contrast=names), rng=derive(found.key, "band"))
 
 
-def _slope(estimates: xr.Dataset, ends: tuple[int, int]) -> xr.Dataset:
-    """Return the line's rise for one base."""
+def _slope_per_base(estimates: xr.Dataset, ends: tuple[int, int]) -> xr.Dataset:
+    """Return the slope of the line, its rise for one base."""
     rise = estimates.sel(contrast="rise", drop=True)
-    kept = [name for name in ("ace", "se", "lower", "upper") if name in rise]
+    columns = [name for name in ("ace", "se", "lower", "upper") if name in rise]
     dims = [str(name) for name in rise["ace"].dims]
-    bare = rise[kept].reset_coords(drop=True).assign_coords({name: rise[name] for name in dims})
+    bare = rise[columns].reset_coords(drop=True).assign_coords({name: rise[name] for name in dims})
     return bare / (ends[1] - ends[0])
 
 
@@ -161,42 +155,46 @@ _DOES = {
 }
 
 
-def _sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
+def _position_sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
     rise = rows.sel(contrast="rise")
     away = rows.isel(contrast=[str(name).endswith(" minus mean") for name in rows["contrast"].to_numpy()])
     far = away.isel(contrast=int(np.abs(away["ace"].to_numpy()).argmax()))
     reach = ends[1] - ends[0]
     beyond_the_line = bool(np.abs(far["ace"].item()) > np.abs(rise["ace"].item()))
-    shape = _shape(str(rise["verdict"].item()), away["verdict"].to_numpy().tolist(), beyond_the_line)
+    shape = _profile_verdict(str(rise["verdict"].item()), away["verdict"].to_numpy().tolist(), beyond_the_line)
     return (
-        f"{shape}: it {_where(rows)}; over these "
+        f"{shape}: it {_verdicts_by_place(rows)}; over these "
         f"{reach} bases its effect changes by {effect_in_words(rise)} ({per_unit(rise, reach, 'a base')}); farthest "
         f"from the mean of all places is {str(far['contrast'].item()).removesuffix(' minus mean')}, "
         f"{effect_in_words(far)}."
     )
 
 
-def _where(rows: xr.Dataset) -> str:
-    """Return what the site does, and where, if it does not do the same everywhere."""
+def _verdicts_by_place(rows: xr.Dataset) -> str:
+    """Return the places of each verdict, as text."""
     places = rows["place"].to_numpy().astype(float)
     single = np.isfinite(places)
     verdicts = rows["verdict"].to_numpy()
     found = {verdict: places[single & (verdicts == verdict)].astype(int).tolist() for verdict in _DOES}
-    said = [f"{does} {_at_places(found[verdict], single.sum())}" for verdict, does in _DOES.items() if found[verdict]]
-    return ", ".join(said).replace("decreases it", "decreases it" if found["increases"] else "decreases the outcome", 1)
+    parts = [
+        f"{does} {_places_text(found[verdict], single.sum())}" for verdict, does in _DOES.items() if found[verdict]
+    ]
+    return ", ".join(parts).replace(
+        "decreases it", "decreases it" if found["increases"] else "decreases the outcome", 1
+    )
 
 
-def _at_places(places: list[int], n: int) -> str:
+def _places_text(places: list[int], n: int) -> str:
     if len(places) == n:
         return "at every place"
     listed = [str(place) for place in places]
     return "at " + (listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}")
 
 
-def _shape(rise: str, away: list[str], beyond_the_line: bool) -> str:
-    """Return the verdict on the whole profile from those on its rise and on each place's deviation from the mean.
+def _profile_verdict(rise: str, away: list[str], beyond_the_line: bool) -> str:
+    """Return the verdict on the profile from those on its rise and on the deviations from the mean.
 
-    A line's ends lie half its rise from the mean; a place that lies farther than all of it is no matter of slope.
+    The ends of a line deviate from the mean by half its rise; a larger deviation than the rise is not due to a slope.
     """
     deviates = bool({"increases", "decreases"} & set(away))
     if rise in ("increases", "decreases") and not (deviates and beyond_the_line):
@@ -211,6 +209,6 @@ POSITION = Entry(
     question="Does a site do the same wherever it lies?",
     estimand="E[Y(site at a place) - Y(untreated)] of each place, and the slope of these, over the null model.",
     doi="10.1101/418459",
-    read=_read,
+    read=_read_position,
     draw=profile_along("place"),
 )

@@ -1,4 +1,4 @@
-"""Does the distance of two sites matter, apart from where each of them lies."""
+"""Spacing of two sites: the effect of their distance, separated from their positions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.exact_weights import rise_weights, weighted_sum
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
 from causalgia.experiments.kit.unplanned_sites import further_sites_in_words
-from causalgia.experiments.kit.variance import by_task, effect_in_words, per_unit
+from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -43,33 +43,31 @@ def spacing(
 ) -> Experiment:
     """Return the experiment that asks whether the distance of two sites matters.
 
-    The two sites start symmetrically about `centre` (half a base to the left of that where the distance is odd), and
-    each of their places has an arm with that site alone. The ``interaction`` at a distance is pair minus first alone
-    minus second alone plus untreated: what is left of the distance when the places, which change with it, are taken
-    off. Where one site stays and the other moves, without such arms, distance and place are one.
+    The two sites start symmetrically about `centre` (half a base to its left for odd distances), and each place has an
+    arm with that site alone. The ``interaction`` at a distance is pair minus first alone minus second alone plus
+    untreated, so that the distance is not confounded with the places, which change with it.
 
-    The answer says first at which distances the pair itself increases the outcome, then how it compares with the sum of
-    both sites alone: sites that each lower the outcome are above their sum wherever together they lower it less.
+    Contrasts: each pair, and ``one site``, against the untreated arm; the ``interaction`` at each distance; and its
+    ``rise``, that of the least-squares line through the interactions from the smallest distance to the largest. The
+    answer first gives the distances at which the pair increases the outcome, then the comparison with the sum of both
+    sites alone: two sites that each lower the outcome are above their sum wherever together they lower it less.
 
-    Contrasts: each pair, and ``one site``, against the untreated arm; the ``interaction`` of each distance; and its
-    ``rise``, how far the least-squares line through the interactions rises from the nearest distance to the farthest.
-    Sites that overlap are allowed where their letters agree: they are one longer word. Sites between which the letters
-    of a background can complete one more (UGCAUG 8 apart: ``UG CA UG`` in one of 16) have an interaction by that; where
-    it happens in more than 1 % of backgrounds, the answer says in how many.
+    Overlapping sites are allowed where their letters agree: they form one longer word. Sites so close that the bases
+    between them can complete a further one (UGCAUG 8 apart: ``UG CA UG`` in one background of 16) have an interaction
+    for that reason; the answer gives its frequency if above 1 % of backgrounds.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     word
-        The first site: a word, a motif, or what `causalgia.motif` makes one of; a motif stands for its consensus.
+        The first site: a word, or a motif (anything that `causalgia.motif` accepts) for its consensus.
     other
-        The second site, given as `word` is; None: two of the same.
+        The second site, in the form of `word`; None: the same.
     distances
         Bases from the start of the first site to that of the second.
     centre
-        Base about which both start; None: so that the sites are about the centre of the background (18 of 41, as
-        published).
+        Base about which both start; None: such that the sites are centred in the background (18 of 41, as published).
     single
         Start of the arm with one site; None: one base before `centre`, as published (17 for 18).
     n_units
@@ -86,8 +84,8 @@ def spacing(
     Raises
     ------
     DesignError
-        If sites collide at some distance (the letters of an overlap contradict each other, or make one site more), a
-        distance is 0 or given twice, or a site leaves the sequence.
+        If sites collide at some distance (overlapping letters disagree, or create a further site), a distance is 0 or
+        repeated, or a site leaves the sequence.
 
     References
     ----------
@@ -101,33 +99,33 @@ def spacing(
     >>> print(experiment.analyse(outcomes, rng=0).sentences[0])
     Task RBFOX1: two sites increase the outcome at 4 (5.9...) and 6 (6...) and 9 (7...); one site alone increases ...
     """
-    settings.background(null)
-    apart = tuple(sorted(settings.positions(distances, "distances")))
-    first, second = _fixed(word, "word"), _fixed(word if other is None else other, "other")
+    settings.as_null_model(null)
+    apart = tuple(sorted(settings.as_positions(distances, "distances")))
+    first, second = _as_fixed_word(word, "word"), _as_fixed_word(word if other is None else other, "other")
     middle = (null.length - len(second) + 1) // 2 if centre is None else position(centre, "centre")
-    pair = _Pair(first, second, middle)
+    pair = _SitePair(first, second, middle)
     alone = pair.centre - 1 if single is None else position(single, "single")
     for distance in apart:
         pair.check(distance, null.length)
     return Experiment(
         null=null,
-        arms=_arms(pair, apart, alone),
+        arms=_spacing_arms(pair, apart, alone),
         n_units=n_units,
-        contrasts=_contrasts(pair, apart, alone),
+        contrasts=_spacing_contrasts(pair, apart, alone),
         entry=SPACING,
         analysis=analysis_for("confirmatory", rope=rope),
         labels={"distance": {f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart}},
     )
 
 
-def _fixed(site: str | Motif, name: str) -> str:
-    """Return the letters of a site, the same in every unit."""
-    (word,) = settings.words([settings.word_of(settings.site(site, name))], name)
+def _as_fixed_word(site: str | Motif, name: str) -> str:
+    """Return the fixed letters of a site."""
+    (word,) = settings.as_words([settings.consensus_word(settings.as_site(site, name))], name)
     return word
 
 
 @dataclass(frozen=True)
-class _Pair:
+class _SitePair:
     """Two sites about a centre."""
 
     first: str
@@ -135,12 +133,12 @@ class _Pair:
     centre: int
 
     def starts(self, distance: int) -> tuple[int, int]:
-        """Return where both start."""
+        """Return the starts of both sites."""
         left = self.centre - (distance + 1) // 2
         return left, left + distance
 
     def check(self, distance: int, length: int) -> None:
-        """Raise DesignError where the sites collide or leave the sequence."""
+        """Raise DesignError if the sites collide or leave the sequence."""
         left, right = self.starts(distance)
         if distance == 0:
             raise DesignError("sites collide at distance 0: they would be one; give distances of 1 or more")
@@ -159,7 +157,7 @@ class _Pair:
             raise DesignError(f"sites collide at distance {distance}: {error}") from error
         for word in {self.first, self.second}:
             expected = {start for start, site in ((0, self.first), (distance, self.second)) if site == word}
-            made = sorted(_places(word, merged) - expected)
+            made = sorted(_word_starts(word, merged) - expected)
             if made:
                 raise DesignError(
                     f"sites collide at distance {distance}: together they read {merged}, which has {word} at base "
@@ -167,66 +165,66 @@ class _Pair:
                 )
 
     def name(self, distance: int) -> str:
-        """Return what the arm with both is called."""
+        """Return the name of the arm with both sites."""
         left, right = self.starts(distance)
-        return f"{_alone(self.first, left)}, {_alone(self.second, right)}"
+        return f"{_site_at(self.first, left)}, {_site_at(self.second, right)}"
 
     def interaction(self, distance: int) -> dict[str, float]:
         """Return the weights of pair minus first alone minus second alone plus untreated."""
         starts = self.starts(distance)
-        alone = [_alone(site, start) for site, start in zip((self.first, self.second), starts, strict=True)]
+        alone = [_site_at(site, start) for site, start in zip((self.first, self.second), starts, strict=True)]
         return {self.name(distance): 1.0, **dict.fromkeys(alone, -1.0), CONTROL: 1.0}
 
     def embedded(self, distance: int) -> Intervention:
-        """Return the intervention that writes both, as one word where they overlap."""
+        """Return the intervention that embeds both sites, as one word where they overlap."""
         left, right = self.starts(distance)
         if distance < len(self.first):
             return Embed(merged_word(self.first, self.second, distance), at=left)
         return Embed(self.first, at=left) + Embed(self.second, at=right)
 
 
-def _places(word: str, sequence: str) -> set[int]:
-    """Return where a word starts in a sequence, overlapping ones too, whether T or U is written."""
+def _word_starts(word: str, sequence: str) -> set[int]:
+    """Return all starts of a word in a sequence, overlapping ones included; T and U are the same."""
     word, sequence = word.replace("U", "T"), sequence.replace("U", "T")
     return {i for i in range(len(sequence) - len(word) + 1) if sequence.startswith(word, i)}
 
 
-def _alone(site: str, start: int) -> str:
+def _site_at(site: str, start: int) -> str:
     return f"{site} at {start}"
 
 
-def _arms(pair: _Pair, distances: tuple[int, ...], single: int) -> list[Arm]:
+def _spacing_arms(pair: _SitePair, distances: tuple[int, ...], single: int) -> list[Arm]:
     arms = {CONTROL: Arm(CONTROL, Untreated())}
     for distance in distances:
         for site, start in zip((pair.first, pair.second), pair.starts(distance), strict=True):
-            arms[_alone(site, start)] = Arm(_alone(site, start), Embed(site, at=start))
+            arms[_site_at(site, start)] = Arm(_site_at(site, start), Embed(site, at=start))
         both = pair.name(distance)
         arms[both] = Arm(both, pair.embedded(distance), {"distance": distance})
-    arms[_alone(pair.first, single)] = Arm(_alone(pair.first, single), Embed(pair.first, at=single))
+    arms[_site_at(pair.first, single)] = Arm(_site_at(pair.first, single), Embed(pair.first, at=single))
     return list(arms.values())
 
 
-def _contrasts(pair: _Pair, distances: tuple[int, ...], single: int) -> dict[str, dict[str, float]]:
-    rows = {ONE: {_alone(pair.first, single): 1.0, CONTROL: -1.0}}
+def _spacing_contrasts(pair: _SitePair, distances: tuple[int, ...], single: int) -> dict[str, dict[str, float]]:
+    rows = {ONE: {_site_at(pair.first, single): 1.0, CONTROL: -1.0}}
     rows |= {f"{_PAIR} at {d}": {pair.name(d): 1.0, CONTROL: -1.0} for d in distances}
     interactions = {d: pair.interaction(d) for d in distances}
     rows |= {f"{_INTERACTION} at {d}": row for d, row in interactions.items()}
-    return rows | ({RISE: _rise(interactions)} if len(distances) > 1 else {})
+    return rows | ({RISE: _interaction_rise(interactions)} if len(distances) > 1 else {})
 
 
-def _rise(interactions: dict[int, dict[str, float]]) -> dict[str, float]:
-    """Return the rise of the least-squares line through the interactions, from the nearest distance to the farthest."""
+def _interaction_rise(interactions: dict[int, dict[str, float]]) -> dict[str, float]:
+    """Return the weights of the rise of the line through the interactions over the distances."""
     rise = rise_weights({str(d): d for d in interactions})
     return weighted_sum((rise[str(d)], row) for d, row in interactions.items())
 
 
-def _read(found: Found) -> Finding:
-    said = [f"{task}: {_sentence(rows)}" for task, rows in by_task(found.steps.decisions)]
-    return Finding(sentences=(*said, *_further(found)))
+def _read_spacing(found: Found) -> Finding:
+    sentences = [f"{task}: {_spacing_sentence(rows)}" for task, rows in rows_by_task(found.steps.decisions)]
+    return Finding(sentences=(*sentences, *_further_site_sentences(found)))
 
 
-def _further(found: Found) -> Iterator[str]:
-    """Say at which distances, and in how many backgrounds, the sites make a further one."""
+def _further_site_sentences(found: Found) -> Iterator[str]:
+    """Yield the frequency of unintended further sites at each distance."""
     for arm in found.experiment.named_arms:
         if isinstance(arm.intervention, Sequential):
             of, key = f"the interaction at {arm.factors['distance']}", derive(found.key, "further sites", arm.name)
@@ -259,45 +257,44 @@ _RISES = {
 }
 
 
-def _sentence(rows: xr.Dataset) -> str:
+def _spacing_sentence(rows: xr.Dataset) -> str:
     one = rows.sel(contrast=ONE)
     alone = f"one site alone {_DOES_ALONE[one['verdict'].item()]}, {effect_in_words(one)}"
-    beside = (
-        f"compared with the sum of each site's effect alone, the pair is {_by_verdict(rows, _INTERACTION, _BESIDE)}"
-    )
-    said = f"two sites {_together(rows)}; {alone}; {beside}"
+    compared = _distances_by_verdict(rows, _INTERACTION, _BESIDE)
+    beside = f"compared with the sum of each site's effect alone, the pair is {compared}"
+    text = f"two sites {_pair_text(rows)}; {alone}; {beside}"
     if RISE not in rows["contrast"].to_numpy():
-        return f"{said}."
+        return f"{text}."
     rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
     reach = np.nanmax(distances) - np.nanmin(distances)
     return (
-        f"{said}; from the nearest to the farthest the interaction {_RISES[rise['verdict'].item()]}, "
+        f"{text}; from the nearest to the farthest the interaction {_RISES[rise['verdict'].item()]}, "
         f"{effect_in_words(rise)} ({per_unit(rise, reach, 'a base')})."
     )
 
 
-def _together(rows: xr.Dataset) -> str:
-    said = _by_verdict(rows, _PAIR, _TOGETHER)
-    return said if _TOGETHER["increases"] in said else f"increase the outcome at no distance, and {said}"
+def _pair_text(rows: xr.Dataset) -> str:
+    text = _distances_by_verdict(rows, _PAIR, _TOGETHER)
+    return text if _TOGETHER["increases"] in text else f"increase the outcome at no distance, and {text}"
 
 
-def _by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str]) -> str:
-    """Return the distances of each verdict on the pairs, or on their interactions, with the effects."""
+def _distances_by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str]) -> str:
+    """Return the distances of each verdict on the pairs or on their interactions, with the effects."""
     found = rows.isel(contrast=[str(name).startswith(f"{what} at ") for name in rows["contrast"].to_numpy()])
     verdicts = found["verdict"].to_numpy()
     return ", ".join(
-        f"{said} {_effects(found.isel(contrast=verdicts == verdict))}"
-        for verdict, said in words.items()
+        f"{verb} {_distance_effects_text(found.isel(contrast=verdicts == verdict))}"
+        for verdict, verb in words.items()
         if (verdicts == verdict).any()
     )
 
 
-def _effects(found: xr.Dataset) -> str:
+def _distance_effects_text(found: xr.Dataset) -> str:
     rows = [found.isel(contrast=i) for i in range(found.sizes["contrast"])]
     return " and ".join(f"{row['distance'].item():.0f} ({effect_in_words(row)})" for row in rows)
 
 
-def _draw(answer: Answer) -> Axes:
+def _draw_spacing(answer: Answer) -> Axes:
     from causalgia.plot import profile
 
     decisions = answer.decisions
@@ -312,6 +309,6 @@ SPACING = Entry(
     estimand="E[Y(both) - Y(untreated)] and E[Y(both) - Y(first alone) - Y(second alone) + Y(untreated)] at each "
     "distance, over the null model.",
     doi="10.1101/418459",
-    read=_read,
-    draw=_draw,
+    read=_read_spacing,
+    draw=_draw_spacing,
 )

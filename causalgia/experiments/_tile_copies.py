@@ -1,4 +1,4 @@
-"""Do copies of a tile add up, or saturate."""
+"""Copies of a tile: additive, saturating or synergistic."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm
 from causalgia.design.intervention import Span
 from causalgia.experiments._copies import copies_in_words, copy_contrasts, read_copies
+from causalgia.experiments.kit.answer import profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment
-from causalgia.experiments.kit.figures import profile_along
-from causalgia.experiments.kit.tile_contexts import Stage, analysis_of, real_sequences, stage
+from causalgia.experiments.kit.tile_contexts import TileContext, as_tile_sequences, tile_analysis, tile_context
 
 CONTEXT = "context alone"
 
@@ -31,16 +31,16 @@ def tile_copies(
     In a shuffled context with the promoter kept, the tile is copied from each sequence to the first place, to the
     first two, and so on. Contrasts are those of `copies`: each number of copies against the context alone; the
     ``rise`` of the least-squares line from none to all; the ``curvature``, all n copies minus n times the first; and
-    the ``excess over single sites`` of all copies over the sum of each alone, which is 0 for additive copies whatever
-    their places are worth.
+    the ``excess over single sites``, all copies minus the sum of each alone, which is 0 for additive copies even where
+    the effect of a site depends on its place.
 
     Parameters
     ----------
     sequences, tile, tss, draws, k
         As for `tile_placement`.
     at
-        0-based starts, in the order in which copies are added; two or more, clear of each other, the tile's own among
-        them if wanted.
+        0-based starts of two or more non-overlapping copies, in the order in which they are added; the tile's own
+        start may be among them.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale; sd of the arms that are
         subtracted.
@@ -73,28 +73,28 @@ def tile_copies(
     >>> print(answer.sentences[0])
     Task outcome: 1 to 3 copies are saturating beside the same sites alone, -2... beyond their sum, ...
     """
-    null = real_sequences(sequences, draws, rope)
-    made = stage(null, tile=tile, at=at, tss=tss, k=k)
+    null = as_tile_sequences(sequences, draws, rope)
+    context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
     return Experiment(
         null=null,
-        arms=[Arm(CONTEXT, made.with_copies({}), {"copies": 0}), *_nested(made), *_alone(made)],
+        arms=[
+            Arm(CONTEXT, context.with_copies({}), {"copies": 0}),
+            *_nested_tile_arms(context),
+            *(Arm(f"alone at {start}", context.with_copies({start: "+"})) for start in context.at[1:]),
+        ],
         n_units=null.available,
-        contrasts=copy_contrasts(made.at, control=CONTEXT),
+        contrasts=copy_contrasts(context.at, control=CONTEXT),
         entry=TILE_COPIES,
-        analysis=analysis_of(null, rope),
-        labels={"copies": {copies_in_words(n): n for n in range(1, len(made.at) + 1)}},
+        analysis=tile_analysis(null, rope),
+        labels={"copies": {copies_in_words(n): n for n in range(1, len(context.at) + 1)}},
     )
 
 
-def _nested(made: Stage) -> list[Arm]:
+def _nested_tile_arms(context: TileContext) -> list[Arm]:
     return [
-        Arm(copies_in_words(n), made.with_copies(dict.fromkeys(made.at[:n], "+")), {"copies": n})
-        for n in range(1, len(made.at) + 1)
+        Arm(copies_in_words(n), context.with_copies(dict.fromkeys(context.at[:n], "+")), {"copies": n})
+        for n in range(1, len(context.at) + 1)
     ]
-
-
-def _alone(made: Stage) -> list[Arm]:
-    return [Arm(f"alone at {at}", made.with_copies({at: "+"})) for at in made.at[1:]]
 
 
 TILE_COPIES = Entry(

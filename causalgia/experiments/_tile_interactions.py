@@ -1,4 +1,4 @@
-"""How tiles act together: every main effect and interaction of a full factorial of tiles."""
+"""Interactions of tiles: all main effects and interactions of a full factorial."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from causalgia.analysis import Rope
 from causalgia.design import Arm
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments._necessity import counted
+from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
 from causalgia.experiments.kit.tile_contexts import (
-    analysis_of,
-    blocks,
-    in_words,
-    protected,
-    real_sequences,
-    require_shufflable,
-    said_of_each,
-    shuffled,
-    spans_inside,
+    as_protected_spans,
+    as_spans_inside,
+    as_tile_sequences,
+    check_shufflable,
+    cut_into_blocks,
+    sentence_for_each_task,
+    shuffle_spans,
+    span_name,
+    tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
 
@@ -44,29 +44,29 @@ def tile_interactions(
     k: int = 2,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks how tiles act together: 2^k arms, every set of tiles kept and the rest shuffled.
+    """Return the experiment that asks how tiles interact: 2^k arms, each set of tiles kept and the others shuffled.
 
-    Contrasts are the Moebius terms: of a set S of tiles ``sum over T in S of (-1)^(|S| - |T|) Y(T kept)``. That of one
-    tile is its effect where the others are shuffled, that of two their interaction, and so on; ``all together``, every
-    tile kept minus none, is their sum. Where all of the tiles are needed (AND) the highest term alone is not 0; where
-    one is enough (OR) the single terms are positive and the pairs negative; tiles that add have no term above the
-    first. The variance of a term grows with its order, up to 2-fold each.
+    Contrasts are the Moebius terms: for a set S of tiles ``sum over T in S of (-1)^(|S| - |T|) Y(T kept)``. The term of
+    one tile is its effect with the others shuffled, that of two their interaction, and so on; ``all together``, every
+    tile kept minus none, is the sum of all terms. If all tiles are needed (AND), only the highest term differs from 0;
+    if one is enough (OR), single terms are positive and pairs negative; additive tiles have no interactions. The
+    variance of a term grows with its order, up to 2-fold for each.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
-        from, and errors are between sequences. One stands for itself, and errors are between its shuffles.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
+        errors between sequences; a single one is the target itself, with errors between its shuffles.
     tiles
-        (start, stop) of 2 to 6 tiles, 0-based, stop excluded; they do not overlap.
+        (start, stop) of 2 to 6 tiles, 0-based, stop excluded, without overlap.
     tss
-        The span that is kept in every arm; with ``context="own"`` it only may not overlap a tile.
+        The span that is kept in every arm; it must not overlap a tile.
     context
-        What is around the tiles: ``"own"``, each sequence as it is; ``"shuffled"``, all but the tiles and `tss`.
+        Context of the tiles: ``"own"``, unchanged; ``"shuffled"``, all bases but the tiles and `tss` shuffled.
     draws
         Shuffles of each sequence.
     k
-        k-let counts that a shuffle keeps: 1 composition, 2 dinucleotides.
+        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale; sd of the arms that are
         subtracted.
@@ -100,28 +100,34 @@ def tile_interactions(
     >>> answer.decisions["verdict"].values.ravel().tolist()
     ['negligible', 'negligible', 'increases', 'increases']
     """
-    null = real_sequences(sequences, draws, rope)
-    spans = _tiles(tiles, null.length)
-    kept = protected(tss, null.length, spans)
-    require_shufflable(spans, k)
-    around = _around(context, null.length, spans, kept)
+    null = as_tile_sequences(sequences, draws, rope)
+    spans = _as_tiles(tiles, null.length)
+    promoter = as_protected_spans(tss, null.length, spans)
+    check_shufflable(spans, k)
+    around = _shuffled_context(context, null.length, spans, promoter)
+    sets = _tile_subsets(spans)
+    terms = {_term_name(some): moebius_weights(some) for some in sets if some}
     arms = [
-        Arm(_arm(sets), shuffled([*around, *(s for s in spans if s not in sets)], k), _levels(spans, sets))
-        for sets in _subsets(spans)
+        Arm(
+            _kept_tiles_name(kept),
+            shuffle_spans([*around, *(span for span in spans if span not in kept)], k),
+            {span_name(span): int(span in kept) for span in spans},
+        )
+        for kept in sets
     ]
     return Experiment(
         null=null,
         arms=arms,
         n_units=null.available,
-        contrasts=_contrasts(spans),
+        contrasts={**terms, TOGETHER: {_kept_tiles_name(spans): 1.0, NONE: -1.0}},
         entry=TILE_INTERACTIONS,
-        analysis=analysis_of(null, rope),
-        labels={"order": {_term(sets): len(sets) for sets in _subsets(spans) if sets}},
+        analysis=tile_analysis(null, rope),
+        labels={"order": {_term_name(some): len(some) for some in sets if some}},
     )
 
 
-def _tiles(tiles: Any, length: int) -> tuple[Span, ...]:
-    spans = spans_inside(tiles, "tiles", length, least=2)
+def _as_tiles(tiles: Any, length: int) -> tuple[Span, ...]:
+    spans = as_spans_inside(tiles, "tiles", length, least=2)
     if len(spans) > MOST_TILES:
         raise DesignError(
             f"tiles: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; give {MOST_TILES} or fewer, such as "
@@ -130,61 +136,52 @@ def _tiles(tiles: Any, length: int) -> tuple[Span, ...]:
     return spans
 
 
-def _around(context: str, length: int, spans: Sequence[Span], kept: Sequence[Span]) -> list[Span]:
-    """Return what is shuffled in every arm."""
+def _shuffled_context(context: str, length: int, spans: Sequence[Span], kept: Sequence[Span]) -> list[Span]:
+    """Return the blocks that are shuffled in every arm."""
     if context not in ("own", "shuffled"):
         raise DesignError(f"context={quoted(context)} must be 'own' or 'shuffled'")
     if context == "own":
         return []
-    return [block for block in blocks(length, [*spans, *kept]) if block not in (*spans, *kept)]
+    return [block for block in cut_into_blocks(length, [*spans, *kept]) if block not in (*spans, *kept)]
 
 
-def _subsets(spans: Sequence[Span]) -> list[tuple[Span, ...]]:
+def _tile_subsets(spans: Sequence[Span]) -> list[tuple[Span, ...]]:
     return [some for size in range(len(spans) + 1) for some in combinations(spans, size)]
 
 
-def _arm(kept: Iterable[Span]) -> str:
-    return " + ".join(map(in_words, kept)) or NONE
+def _kept_tiles_name(kept: Iterable[Span]) -> str:
+    return " + ".join(map(span_name, kept)) or NONE
 
 
-def _term(tiles: Iterable[Span]) -> str:
-    return " x ".join(map(in_words, tiles))
+def _term_name(tiles: Iterable[Span]) -> str:
+    return " x ".join(map(span_name, tiles))
 
 
-def _levels(spans: Sequence[Span], kept: Sequence[Span]) -> dict[str, int]:
-    return {in_words(span): int(span in kept) for span in spans}
-
-
-def _contrasts(spans: Sequence[Span]) -> dict[str, dict[str, float]]:
-    rows = {_term(some): moebius(some) for some in _subsets(spans) if some}
-    return {**rows, TOGETHER: {_arm(spans): 1.0, NONE: -1.0}}
-
-
-def moebius(tiles: Sequence[Span]) -> dict[str, float]:
-    """Return the weights of the term of a set of tiles, by the name of the arm that keeps each of its subsets.
+def moebius_weights(tiles: Sequence[Span]) -> dict[str, float]:
+    """Return the weights of the Moebius term of a set of tiles, by arm.
 
     Examples
     --------
-    >>> moebius([(0, 5), (7, 9)])
+    >>> moebius_weights([(0, 5), (7, 9)])
     {'none': 1.0, '0-5': -1.0, '7-9': -1.0, '0-5 + 7-9': 1.0}
     """
-    return {_arm(some): float((-1) ** (len(tiles) - len(some))) for some in _subsets(tiles)}
+    return {_kept_tiles_name(some): float((-1) ** (len(tiles) - len(some))) for some in _tile_subsets(tiles)}
 
 
 _WORDS = {"increases": "positive", "decreases": "negative", "negligible": "negligible", "undecided": "undecided"}
 
 
-def _read(found: Found) -> Finding:
-    return said_of_each(found, _said)
+def _read_tile_interactions(found: Found) -> Finding:
+    return sentence_for_each_task(found, _tile_interactions_text)
 
 
-def _said(decisions: xr.Dataset) -> str:
+def _tile_interactions_text(decisions: xr.Dataset) -> str:
     order = decisions["order"].to_numpy()
     together = effect_in_words(decisions.sel(contrast=TOGETHER))
     single, joint = decisions.isel(contrast=order == 1), decisions.isel(contrast=order > 1)
     return (
         f"the tiles are worth {together} together; of {single.sizes['contrast']} single terms "
-        f"{counted(single, _WORDS)}; of {joint.sizes['contrast']} interactions {counted(joint, _WORDS)}"
+        f"{verdict_counts(single, _WORDS)}; of {joint.sizes['contrast']} interactions {verdict_counts(joint, _WORDS)}"
     )
 
 
@@ -194,5 +191,5 @@ TILE_INTERACTIONS = Entry(
     estimand="The Moebius terms of Y(set of tiles kept, the other tiles shuffled), over the real sequences and the "
     "shuffles.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read,
+    read=_read_tile_interactions,
 )

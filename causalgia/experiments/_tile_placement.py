@@ -1,4 +1,4 @@
-"""Does the effect of a tile depend on where it stands, and in which orientation."""
+"""Effect of a tile by its place and orientation."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING, Any
 from causalgia.analysis import Rope
 from causalgia.design import Arm
 from causalgia.design.intervention import Span
-from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.exact_weights import rise_weights
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found
-from causalgia.experiments.kit.figures import profile_along
-from causalgia.experiments.kit.tile_contexts import Stage, analysis_of, in_words, real_sequences, said_of_each, stage
+from causalgia.experiments.kit.tile_contexts import (
+    TileContext,
+    as_tile_sequences,
+    sentence_for_each_task,
+    span_name,
+    tile_analysis,
+    tile_context,
+)
 from causalgia.experiments.kit.variance import effect_in_words, per_unit
 
 if TYPE_CHECKING:
     import xarray as xr
 
 CONTEXT, DISTANCE, ORIENTATION = "context alone", "distance", "orientation"
-_PER = 100  # bp: beside the rise, its slope for so many more
+_PER = 100  # bp; the slope is given for this distance
 
 
 def tile_placement(
@@ -34,30 +40,30 @@ def tile_placement(
 ) -> Experiment:
     """Return the experiment that asks whether distance and orientation of a tile matter.
 
-    In a shuffled context with the promoter kept, the tile is copied from each sequence to each place, as it reads and
-    as its reverse complement. Contrasts: at each place and strand against the context alone; ``orientation``, as it
-    reads minus reversed, at each place and on average; and ``distance``, how far the least-squares line through the
-    effects (mean of both strands) rises from the nearest copy to the farthest, by the distance between the middle of
-    the copy and that of the promoter. It is an effect over the whole range, and is compared with the region as it is.
+    In a shuffled context with the promoter kept, the tile is copied from each sequence to each place, in both
+    orientations. Contrasts: each place and strand against the context alone; ``orientation``, forward minus reversed,
+    at each place and on average; and ``distance``, the rise of the least-squares line through the effects (mean of both
+    strands) from the nearest copy to the farthest, by the distance between the centres of copy and promoter. The rise
+    is an effect over the whole range and is compared with the ROPE as it is.
 
-    Every place is clear of the others, so that all arms shuffle the same blocks and share their shuffled bases. At the
-    tile's own place it stands as it reads alone.
+    Places do not overlap, so all arms shuffle the same blocks and share their shuffled bases. At its own place the tile
+    stands forward only.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
-        from, and errors are between sequences. One stands for itself, and errors are between its shuffles.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
+        errors between sequences; a single one is the target itself, with errors between its shuffles.
     tile
         (start, stop) of the tile, 0-based, stop excluded.
     at
-        0-based starts of the copies; two or more, the tile's own among them if wanted.
+        0-based starts of two or more copies; the tile's own start may be among them.
     tss
-        (start, stop) that every arm keeps and distances are measured from.
+        (start, stop) of the span that every arm keeps and from which distances are measured.
     draws
         Shuffles of each sequence.
     k
-        k-let counts that a shuffle keeps: 1 composition, 2 dinucleotides.
+        Length of the k-lets whose counts a shuffle preserves: 1 composition, 2 dinucleotides.
     rope
         Region of practical equivalence for every contrast, on the predictor's scale; sd of the arms that are
         subtracted.
@@ -92,69 +98,74 @@ def tile_placement(
     >>> print(answer.sentences[0])
     Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp (-0.0... for 100 ...
     """
-    null = real_sequences(sequences, draws, rope)
-    made = stage(null, tile=tile, at=at, tss=tss, k=k)
+    null = as_tile_sequences(sequences, draws, rope)
+    context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
     return Experiment(
         null=null,
-        arms=[Arm(CONTEXT, made.with_copies({})), *_arms(made)],
+        arms=[Arm(CONTEXT, context.with_copies({})), *_placement_arms(context)],
         n_units=null.available,
-        contrasts=_contrasts(made),
+        contrasts=_placement_contrasts(context),
         entry=TILE_PLACEMENT,
-        analysis=analysis_of(null, rope),
-        labels=_labels(made),
+        analysis=tile_analysis(null, rope),
+        labels=_placement_labels(context),
     )
 
 
-def _forward(at: int) -> str:
+def _forward_name(at: int) -> str:
     return f"at {at}"
 
 
-def _reversed(at: int) -> str:
+def _reversed_name(at: int) -> str:
     return f"at {at}, reversed"
 
 
-def _turned(made: Stage) -> list[int]:
-    """Return the places where a copy can stand reversed: all but the tile's own."""
-    return [at for at in made.at if at != made.tile[0]]
+def _reversible_places(context: TileContext) -> list[int]:
+    """Return the places where a copy can be reversed: all but the tile's own."""
+    return [at for at in context.at if at != context.tile[0]]
 
 
-def _arms(made: Stage) -> list[Arm]:
-    forward = [Arm(_forward(at), made.with_copies({at: "+"}), {"place": at, "strand": "+"}) for at in made.at]
-    turned = [Arm(_reversed(at), made.with_copies({at: "-"}), {"place": at, "strand": "-"}) for at in _turned(made)]
+def _placement_arms(context: TileContext) -> list[Arm]:
+    forward = [
+        Arm(_forward_name(at), context.with_copies({at: "+"}), {"place": at, "strand": "+"}) for at in context.at
+    ]
+    turned = [
+        Arm(_reversed_name(at), context.with_copies({at: "-"}), {"place": at, "strand": "-"})
+        for at in _reversible_places(context)
+    ]
     return forward + turned
 
 
-def _contrasts(made: Stage) -> dict[str, dict[str, float]]:
-    turned = _turned(made)
-    names = [*map(_forward, made.at), *map(_reversed, turned)]
+def _placement_contrasts(context: TileContext) -> dict[str, dict[str, float]]:
+    turned = _reversible_places(context)
+    names = [*map(_forward_name, context.at), *map(_reversed_name, turned)]
     rows = {name: {name: 1.0, CONTEXT: -1.0} for name in names}
-    rows |= {f"{ORIENTATION} at {at}": {_forward(at): 1.0, _reversed(at): -1.0} for at in turned}
+    rows |= {f"{ORIENTATION} at {at}": {_forward_name(at): 1.0, _reversed_name(at): -1.0} for at in turned}
     if len(turned) > 1:
         share = 1.0 / len(turned)
-        rows[ORIENTATION] = {_forward(at): share for at in turned} | {_reversed(at): -share for at in turned}
-    if len({made.distance(at) for at in made.at}) > 1:
-        rows[DISTANCE] = _rise(made)
+        rows[ORIENTATION] = {_forward_name(at): share for at in turned} | {_reversed_name(at): -share for at in turned}
+    if len({context.distance(at) for at in context.at}) > 1:
+        rows[DISTANCE] = _distance_rise(context)
     return rows
 
 
-def _rise(made: Stage) -> dict[str, float]:
-    """Return the rise of the line through the means over strands, from the least distance to the largest."""
-    distances = {_forward(at): made.distance(at) for at in made.at}
+def _distance_rise(context: TileContext) -> dict[str, float]:
+    """Return the weights of the rise of the line through the means over strands, from the nearest to the farthest."""
+    distances = {_forward_name(at): context.distance(at) for at in context.at}
     rise = rise_weights(distances)
     rows = dict(rise)
-    for at in _turned(made):
-        rows[_forward(at)] = rows[_reversed(at)] = rise[_forward(at)] / 2
+    for at in _reversible_places(context):
+        rows[_forward_name(at)] = rows[_reversed_name(at)] = rise[_forward_name(at)] / 2
     return {name: float(weight) for name, weight in rows.items()}
 
 
-def _labels(made: Stage) -> dict[str, dict[str, Any]]:
-    forward = {_forward(at): at for at in made.at}
-    turned = {_reversed(at): at for at in _turned(made)}
+def _placement_labels(context: TileContext) -> dict[str, dict[str, Any]]:
+    forward = {_forward_name(at): at for at in context.at}
+    turned = {_reversed_name(at): at for at in _reversible_places(context)}
     return {
         "place": forward | turned,
-        "distance": {name: made.distance(at) for name, at in (forward | turned).items()},
+        "distance": {name: context.distance(at) for name, at in (forward | turned).items()},
         "strand": dict.fromkeys(forward, "+") | dict.fromkeys(turned, "-"),
-        "tile": {_forward(made.at[0]): in_words(made.tile)},
+        "tile": {_forward_name(context.at[0]): span_name(context.tile)},
     }
 
 
@@ -166,12 +177,12 @@ _FALLS = {
 }
 
 
-def _read(found: Found) -> Finding:
+def _read_placement(found: Found) -> Finding:
     (tile,) = found.experiment.labels["tile"].values()
-    return said_of_each(found, lambda rows: _said(rows, tile))
+    return sentence_for_each_task(found, lambda rows: _placement_text(rows, tile))
 
 
-def _said(decisions: xr.Dataset, tile: str) -> str:
+def _placement_text(decisions: xr.Dataset, tile: str) -> str:
     names = list(decisions["contrast"].to_numpy())
     text = f"the effect of tile {tile}"
     if DISTANCE in names:
@@ -193,6 +204,6 @@ TILE_PLACEMENT = Entry(
     estimand="E[Y(tile at a place and strand, context shuffled) - Y(context alone)], its rise over the distances "
     "and the difference of strands, over the real sequences and the shuffles.",
     doi="10.1038/s41588-024-01923-3",
-    read=_read,
+    read=_read_placement,
     draw=profile_along("distance", by="strand"),
 )

@@ -1,4 +1,4 @@
-"""Where in a sequence an effect lies, down to a few bases, with one error rate over the whole search."""
+"""Search for the bases that carry an effect, by halving spans, with one family-wise error rate."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from causalgia.design.intervention import Span
 from causalgia.design.span_interventions import FILLS
 from causalgia.errors import DegenerateWarning, DesignError, quoted
 from causalgia.experiments.kit.tile_contexts import (
-    analysis_of,
-    chosen_task,
-    claim,
-    in_words,
-    real_sequences,
-    require_task,
-    spans_inside,
+    as_spans_inside,
+    as_task,
+    as_tile_sequences,
+    check_task,
+    population_text,
+    span_name,
+    tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.streams import RNG, derive, root_key
@@ -53,52 +53,51 @@ def tile_search(
     rope: Rope = "0.2 sd",
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Halve spans again and again where replacing their bases changes the outcome, and say where the change lies.
+    """Locate the bases that carry an effect, by repeatedly halving spans whose replacement changes the outcome.
 
-    A span's effect is ``Y(its bases replaced) - Y(wild type)``, its necessity in its own context. The predictor is
-    asked level by level: the halves of every span that was found, on the same sequences and draws. A span is found
-    where the hypothesis that its effect lies inside the region of practical equivalence is rejected (two one-sided t
-    tests, p doubled) at ``fwer width / total width``, and all spans that hold it were found. Whatever the dependence
-    between spans, P(any span is found whose effect lies inside) is at most `fwer` over the whole search, as far as each
-    t test holds its level. Effects that cancel within a span (an enhancer beside a silencer) hide each other, and where
-    one of two parts is enough neither is necessary: begin from smaller `tiles` then.
+    The effect of a span is ``Y(its bases replaced) - Y(wild type)``, its necessity in its own context. Each level tests
+    the halves of the spans found at the level above, on the same sequences and draws. A span is found if the hypothesis
+    that its effect lies inside the ROPE is rejected (two one-sided t tests, p doubled) at ``fwer width / total width``,
+    and all spans that contain it were found. The probability of any false finding is at most `fwer` over the whole
+    search under any dependence, as far as each t test holds its level. Effects that cancel within a span (an enhancer
+    beside a silencer) mask each other, and where one of two parts is enough neither is necessary: start from smaller
+    `tiles` then.
 
     Parameters
     ----------
     sequences
-        Real sequences of equal length, as `causalgia.Genomic` takes them. Several stand for the population they come
-        from, and errors are between sequences. One stands for itself, and errors are between its draws.
+        Real sequences of equal length, as `causalgia.Genomic` takes them. Several are a sample of a population, with
+        errors between sequences; a single one is the target itself, with errors between its draws.
     predictor
-        What is asked.
+        The predictor.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     tiles
-        (start, stop) of the spans to begin with, which do not overlap; None: the whole sequence.
+        (start, stop) of the initial spans, without overlap; None: the whole sequence.
     least
-        Least width of a span: none is halved into narrower ones.
+        Smallest width of a span.
     fill
-        What replaces a span: ``"uniform"`` random bases, ``"shuffle"`` or ``"dinucleotide_shuffle"`` of its own (which
-        leave narrow spans nearly as they are).
+        Replacement of a span: ``"uniform"`` random bases, or a ``"shuffle"`` or ``"dinucleotide_shuffle"`` of its own
+        bases (which changes narrow spans little).
     fwer
         Bound on the family-wise error rate of the search.
     task
-        Whose outcome is searched; None where there is one alone.
+        Task whose outcome is searched; None for a predictor with a single task.
     draws
-        Replacements of each span in each sequence. Where all draws (of one sequence) or all sequences agree exactly no
-        t test exists, and p is ``2^(1 - n)`` of a sign test: narrow spans then need more of them.
+        Replacements of each span in each sequence. Where all draws (of one sequence) or all sequences agree exactly,
+        there is no t test and p is ``2^(1 - n)`` of a sign test: narrow spans then need more draws.
     rope
         Region of practical equivalence, on the predictor's scale; sd of the wild type; 0 for any effect at all.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
+        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None: this process.
 
     Returns
     -------
     Dataset
-        One contrast for each span that was asked, the whole before its halves: ``ace, se, df, p, p_adjusted, lower,
-        upper, found, finest (contrast, task)``. ``found`` where ``p_adjusted <= fwer``; ``finest`` where none of its
-        halves were. Intervals have probability ``1 - fwer width / total width``: those of spans fixed beforehand that
-        do not overlap hold together. Coordinates ``start``, ``stop``, ``depth`` and ``within``, the span that it is a
-        half of; attrs["sentence"].
+        One contrast for each tested span, a span before its halves: ``ace, se, df, p, p_adjusted, lower, upper, found,
+        finest (contrast, task)``. ``found`` where ``p_adjusted <= fwer``; ``finest`` where neither half was found.
+        Intervals have probability ``1 - fwer width / total width``, so that those of prespecified disjoint spans hold
+        simultaneously. Coordinates ``start``, ``stop``, ``depth`` and ``within`` (the parent span); attrs["sentence"].
 
     Raises
     ------
@@ -127,10 +126,10 @@ def tile_search(
     """
     import xarray as xr
 
-    null = real_sequences(sequences, draws, rope, fixed_control=True)
-    roots = ((0, null.length),) if tiles is None else spans_inside(tiles, "tiles", null.length)
-    _check(roots, least, fill, fwer, rope)
-    require_task(predictor, task)
+    null = as_tile_sequences(sequences, draws, rope, fixed_control=True)
+    roots = ((0, null.length),) if tiles is None else as_spans_inside(tiles, "tiles", null.length)
+    _check_search_arguments(roots, least, fill, fwer, rope)
+    check_task(predictor, task)
     search = _Search(null, predictor, fill, rope, root_key(rng), client)
     nodes = [Node(span, 0, -1) for span in roots]
     p, tables, new = np.empty(0), list[xr.Dataset](), list(range(len(nodes)))
@@ -138,14 +137,14 @@ def tile_search(
         table = search.level([nodes[i].span for i in new], task)
         tables.append(table)
         p = np.concatenate([p, table["p"].to_numpy()[:, 0]])
-        adjusted = _adjusted(p, nodes)
-        new = _halved(nodes, [i for i in new if adjusted[i] <= fwer], least)
+        adjusted = _adjusted_p(p, nodes)
+        new = _add_halves(nodes, [i for i in new if adjusted[i] <= fwer], least)
     whole = xr.concat(tables, dim="contrast")
-    return _told(whole, nodes, _adjusted(p, nodes), fwer, null)
+    return _search_table(whole, nodes, _adjusted_p(p, nodes), fwer, null)
 
 
 class Node(NamedTuple):
-    """A span of the tree, how often it was halved, and the number of the span that it is a half of."""
+    """A span of the search tree, its depth, and the index of its parent span (-1: none)."""
 
     span: Span
     depth: int
@@ -156,7 +155,7 @@ class Node(NamedTuple):
         return self.span[1] - self.span[0]
 
 
-def _check(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: object) -> None:
+def _check_search_arguments(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: object) -> None:
     if fill not in FILLS:
         raise DesignError(
             f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is between random replacements"
@@ -165,7 +164,7 @@ def _check(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: obje
         raise DesignError(f"least={least}: fill={quoted(fill)} changes nothing below {_LEAST[fill]} bp; use 'uniform'")
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < least:
-        raise DesignError(f"tile {in_words(narrow)} is narrower than least={least}; widen it, or lower least")
+        raise DesignError(f"tile {span_name(narrow)} is narrower than least={least}; widen it, or lower least")
     if isinstance(fwer, bool) or not isinstance(fwer, int | float) or not 0 < fwer < 1:
         raise DesignError(f"fwer={quoted(fwer)} must be a number between 0 and 1")
     if is_of_placebos(rope):
@@ -174,7 +173,7 @@ def _check(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: obje
 
 @dataclass(frozen=True)
 class _Search:
-    """What every level of a search shares."""
+    """Settings that all levels of a search share."""
 
     null: Genomic
     predictor: Predictor
@@ -184,14 +183,14 @@ class _Search:
     client: Client | None
 
     def design(self, spans: Sequence[Span]) -> Design:
-        """Return the trial of one level: each span replaced, against the wild type."""
-        arms = [Arm(in_words(span), Ablate(span, fill=self.fill), {"start": span[0]}) for span in spans]
+        """Return the trial of one level: the replacement of each span, against the wild type."""
+        arms = [Arm(span_name(span), Ablate(span, fill=self.fill), {"start": span[0]}) for span in spans]
         return Design(
             null=self.null, arms=[Arm(WILD_TYPE, Untreated()), *arms], n_units=self.null.available, contrasts=WILD_TYPE
         )
 
     def level(self, spans: Sequence[Span], task: str | None) -> xr.Dataset:
-        """Return the estimates of one level, with p of the hypothesis that an effect lies inside the region."""
+        """Return the estimates of one level, with p-values of the hypothesis that an effect lies inside the ROPE."""
         from causalgia.effects import contrast
         from causalgia.estimation import estimate
         from causalgia.trial import run
@@ -200,17 +199,17 @@ class _Search:
         outcomes = run(self.design(spans), self.predictor, rng=rng, client=self.client, progress=False)
         if "model" in outcomes.dims:
             outcomes = outcomes.mean("model", keep_attrs=True)
-        target = analysis_of(self.null, self.rope).target
+        target = tile_analysis(self.null, self.rope).target
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DegenerateWarning)  # effects without spread have a p of their own
+            warnings.simplefilter("ignore", DegenerateWarning)  # constant effects have a p-value of their own
             found = estimate(contrast(outcomes), target=target)
-        chosen = chosen_task(outcomes["task"].to_numpy(), task)
-        tested = found.assign(p=(found["ace"].dims, _p(found, self.rope)))[list(_KEPT)].sel(task=[chosen])
+        chosen = as_task(outcomes["task"].to_numpy(), task)
+        tested = found.assign(p=(found["ace"].dims, _rope_p_values(found, self.rope)))[list(_KEPT)].sel(task=[chosen])
         return tested.drop_vars([name for name in tested.coords if name not in tested.dims])
 
 
-def _p(estimates: xr.Dataset, rope: Rope) -> Any:
-    """Return p of an effect inside the region, (contrast, task): twice the smaller of the one-sided tests."""
+def _rope_p_values(estimates: xr.Dataset, rope: Rope) -> Any:
+    """Return p-values of an effect inside the ROPE, (contrast, task): twice the smaller one-sided p."""
     from causalgia.multiplicity.tost import tails
     from causalgia.verdicts.rope import region
 
@@ -221,15 +220,15 @@ def _p(estimates: xr.Dataset, rope: Rope) -> Any:
     return np.where(estimates["exact"], np.maximum(p, agreeing), p)
 
 
-def _adjusted(p: Any, nodes: Sequence[Node]) -> Any:
+def _adjusted_p(p: Any, nodes: Sequence[Node]) -> Any:
     from causalgia.multiplicity import hierarchical_p
 
-    asked = nodes[: len(p)]
-    return hierarchical_p(p, np.array([node.parent for node in asked]), [node.width for node in asked])
+    tested = nodes[: len(p)]
+    return hierarchical_p(p, np.array([node.parent for node in tested]), [node.width for node in tested])
 
 
-def _halved(nodes: list[Node], found: Sequence[int], least: int) -> list[int]:
-    """Add the halves of the spans that were found to the tree; return their numbers."""
+def _add_halves(nodes: list[Node], found: Sequence[int], least: int) -> list[int]:
+    """Add the halves of the found spans to the tree and return their indices."""
     first = len(nodes)
     for i in found:
         (start, stop), depth = nodes[i].span, nodes[i].depth + 1
@@ -239,8 +238,8 @@ def _halved(nodes: list[Node], found: Sequence[int], least: int) -> list[int]:
     return list(range(first, len(nodes)))
 
 
-def _told(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, fwer: float, null: Genomic) -> xr.Dataset:
-    """Return the table of a search: what was found, where it ends, intervals, the tree and the sentence."""
+def _search_table(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, fwer: float, null: Genomic) -> xr.Dataset:
+    """Return the table of a search: findings, intervals, the tree and the sentence."""
     import xarray as xr
     from scipy.special import stdtrit
 
@@ -256,16 +255,16 @@ def _told(whole: xr.Dataset, nodes: Sequence[Node], adjusted: Any, fwer: float, 
         | {name: (dims, v[:, None]) for name, v in (("p_adjusted", adjusted), ("found", found), ("finest", finest))},
         attrs=whole.attrs,
     )
-    table = table.assign_coords(_coords(nodes))
+    table = table.assign_coords(_tree_coordinates(nodes))
     attrs = {
         "fwer": fwer,
         "p_adjusted_by": "hierarchical: p total width / width, no smaller than that of what holds it",
     }
-    return table.assign_attrs(attrs | {"sentence": _sentence(table, null, fwer)})
+    return table.assign_attrs(attrs | {"sentence": _search_sentence(table, null, fwer)})
 
 
-def _coords(nodes: Sequence[Node]) -> dict[str, Any]:
-    names = [in_words(node.span) for node in nodes]
+def _tree_coordinates(nodes: Sequence[Node]) -> dict[str, Any]:
+    names = [span_name(node.span) for node in nodes]
     return {
         "start": ("contrast", [node.span[0] for node in nodes]),
         "stop": ("contrast", [node.span[1] for node in nodes]),
@@ -274,12 +273,12 @@ def _coords(nodes: Sequence[Node]) -> dict[str, Any]:
     }
 
 
-def _sentence(table: xr.Dataset, null: Genomic, fwer: float) -> str:
+def _search_sentence(table: xr.Dataset, null: Genomic, fwer: float) -> str:
     rows = table.isel(task=0)
     ends = rows.isel(contrast=rows["finest"].to_numpy()).sortby("start")
     task, bound = rows["task"].item(), f"family-wise error at most {fwer:g} over {rows.sizes['contrast']} spans asked"
     if not ends.sizes["contrast"]:
-        return f"Task {task}: no span was found ({bound}), {claim(null)}."
+        return f"Task {task}: no span was found ({bound}), {population_text(null)}."
     listed = [ends.isel(contrast=i) for i in range(ends.sizes["contrast"])]
-    said = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in listed)
-    return f"Task {task}: replacing the bases changes the outcome in {said} ({bound}), {claim(null)}."
+    effects = "; ".join(f"{row['contrast'].item()}: {effect_in_words(row)}" for row in listed)
+    return f"Task {task}: replacing the bases changes the outcome in {effects} ({bound}), {population_text(null)}."

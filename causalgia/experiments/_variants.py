@@ -1,4 +1,4 @@
-"""Variants: the reference and the alternate allele as two arms, in their own context or in many others."""
+"""Variants: reference and alternate alleles as two arms, in their own contexts or in sampled ones."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from causalgia.analysis import Rope
 from causalgia.checks import position
 from causalgia.design import Arm, Embed, EmbedEach, Genomic, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments._necessity import counted
-from causalgia.experiments.kit.answer import Answer, Finding, largest
+from causalgia.experiments._necessity import verdict_counts
+from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, Labels, analysis_for
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.vcf import Variant, VariantWindows, read_vcf, variant_windows
@@ -38,8 +38,8 @@ _VERDICTS = {"increases": "increasing", "decreases": "decreasing", "negligible":
 
 
 @dataclass(frozen=True, eq=False)
-class Cores:
-    """The alleles of V variants with bases of their own genome on both sides.
+class AlleleWords:
+    """Alleles of V variants with genomic flanks on both sides.
 
     Attributes
     ----------
@@ -61,32 +61,32 @@ def variants(
     n_units: int | None = None,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    r"""Return the experiment that asks what each variant does: VCF and FASTA in, a table with a row per variant out.
+    r"""Return the experiment that estimates the effect of each variant: VCF and FASTA in, one row per variant out.
 
     In their own contexts (no `null`), each variant is one unit: the window of the genome around it, with the reference
-    and with the alternate allele. Its effect ``Y(alternate) - Y(reference)`` is then exact for this predictor and this
-    genome: nothing is sampled, and the table has standard errors of 0. What is estimated is their mean, ``"alternate
-    minus reference"``, over variants like these; variants whose windows overlap are one cluster (where all do, the
-    claim is about variants of that one stretch, each by itself).
+    and with the alternate allele. The effect ``Y(alternate) - Y(reference)`` of each is exact for this predictor and
+    genome (standard error 0). The estimated contrast is their mean, ``"alternate minus reference"``, over variants like
+    these. Variants with overlapping windows are one cluster; if all overlap, the claim is about variants of that one
+    region.
 
-    In sampled contexts (`null` says which: random, shuffled, other real sequences), the alleles with `flank` bases of
-    their own genome on each side stand at the centre of the same backgrounds, and there is a contrast for each variant:
-    the effect that it keeps when its surroundings change, as in a reporter assay.
+    In sampled contexts (`null`: random, shuffled or other real sequences), the alleles with `flank` genomic bases on
+    each side are embedded at the centre of the same backgrounds, and there is a contrast for each variant: its average
+    effect over contexts, as in a reporter assay.
 
     Parameters
     ----------
     vcf
         A VCF file, plain or gzip-compressed, or variants as `causalgia.sequences.read_vcf` gives them.
     fasta
-        The genome that it is about; lower case is upper case.
+        The reference genome; case is ignored.
     length
         Bases of each window, the predictor's input; with `null`, the length of its backgrounds.
     null
-        The null model of sampled contexts; None: the variants' own.
+        The null model of sampled contexts; None: the variants' own contexts.
     flank
         Bases of the genome on each side of the longer allele in sampled contexts, by default 10.
     n_units
-        Backgrounds, by default 1,000 (of real sequences all); without `null` there is a unit for each variant.
+        Backgrounds, by default 1,000 (or all real sequences); without `null` each variant is a unit.
     rope
         Region of practical equivalence, on the predictor's scale; sd of the reference alleles' outcomes.
 
@@ -94,17 +94,17 @@ def variants(
     -------
     Experiment
         Finding ``variants`` (variant, task): ``effect, lower, upper, verdict, se`` and, in sampled contexts, ``raw``
-        (before the posterior shrank it), ``p`` and ``p_adjusted``; coordinates ``chromosome``, ``position`` (counted
+        (the unshrunken estimate), ``p`` and ``p_adjusted``; coordinates ``chromosome``, ``position`` (counted
         from 0), ``reference`` and ``alternate``. ``answer.findings["variants"].to_dataframe()`` is the table.
 
     Raises
     ------
     SequenceError
-        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome, its place or has another
+        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome or position or has another
         reference allele there; the message names the variant.
     DesignError
         If `length` is missing or not that of the backgrounds, `flank` or `n_units` are given without `null`, alleles do
-        not fit the backgrounds, or there is a single variant in its own context, which is one number.
+        not fit the backgrounds, or there is a single variant in its own context.
 
     References
     ----------
@@ -130,8 +130,8 @@ def variants(
     """
     chosen = tuple(read_vcf(vcf) if isinstance(vcf, str | PathLike) else vcf)
     if null is None:
-        _refuse_of_sampling(flank, n_units)
-        return _in_own_contexts(chosen, fasta, length, rope)
+        _check_no_sampling_arguments(flank, n_units)
+        return _own_context_experiment(chosen, fasta, length, rope)
     if not isinstance(null, NullModel):
         raise DesignError(
             f"null={quoted(null)} is not a null model, such as cg.Uniform(length=200); None: own contexts"
@@ -141,10 +141,10 @@ def variants(
             f"length={length} and backgrounds of {null.length} bases: leave length= out, or make them equal"
         )
     flank = _FLANK if flank is None else position(flank, "flank")
-    return _in_sampled_contexts(chosen, fasta, null, flank, n_units, rope)
+    return _sampled_context_experiment(chosen, fasta, null, flank, n_units, rope)
 
 
-def _refuse_of_sampling(flank: int | None, n_units: int | None) -> None:
+def _check_no_sampling_arguments(flank: int | None, n_units: int | None) -> None:
     for name, value in (("flank", flank), ("n_units", n_units)):
         if value is not None:
             raise DesignError(
@@ -153,26 +153,31 @@ def _refuse_of_sampling(flank: int | None, n_units: int | None) -> None:
             )
 
 
-def _in_own_contexts(
+def _own_context_experiment(
     chosen: tuple[Variant, ...], fasta: str | PathLike[str], length: int | None, rope: Rope
 ) -> Experiment:
     if length is None:
         raise DesignError("length= is missing: give the bases of a window, as many as the predictor reads")
     windows = variant_windows(chosen, fasta, length=length)
-    _check_own(windows, rope)
-    loci = loci_of(windows)
-    words, starts = rewritten(windows)
+    _check_own_contexts(windows, rope)
+    loci = window_loci(windows)
+    words, starts = replaced_words(windows)
     return Experiment(
         null=Genomic(of=Sequences(windows.reference, windows.names), parent=loci),
         arms=[Arm(REFERENCE, Untreated()), Arm(ALTERNATE, EmbedEach(words, at=starts))],
         n_units=len(windows),
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
-        entry=replace(VARIANTS, read=partial(_read_own, chosen, len(set(loci))), draw=_draw_own, claims="confirmatory"),
+        entry=replace(
+            VARIANTS,
+            read=partial(_read_own_contexts, chosen, len(set(loci))),
+            draw=_draw_own_contexts,
+            claims="confirmatory",
+        ),
         analysis=analysis_for("confirmatory", rope=rope, cluster="auto" if len(set(loci)) > 1 else "none"),
     )
 
 
-def _check_own(windows: VariantWindows, rope: Rope) -> None:
+def _check_own_contexts(windows: VariantWindows, rope: Rope) -> None:
     if len(windows) == 1:
         raise DesignError(
             f"variant {quoted(windows.names[0])} alone, in its own context, is one number: there is nothing to "
@@ -185,8 +190,8 @@ def _check_own(windows: VariantWindows, rope: Rope) -> None:
         )
 
 
-def loci_of(windows: VariantWindows) -> list[str]:
-    """Return the stretch of the genome that each variant's window is of: windows that overlap are of one."""
+def window_loci(windows: VariantWindows) -> list[str]:
+    """Return the genomic region of each variant's window; overlapping windows share a region."""
     first = np.array([x.position for x in windows.variants]) - windows.start
     chromosome = [x.chromosome for x in windows.variants]
     loci, end, name = [""] * len(windows), -1, ""
@@ -197,8 +202,8 @@ def loci_of(windows: VariantWindows) -> list[str]:
     return loci
 
 
-def rewritten(windows: VariantWindows) -> tuple[list[str], list[int]]:
-    """Return what the alternate window has in place of the reference, from the allele to the last base that differs."""
+def replaced_words(windows: VariantWindows) -> tuple[list[str], list[int]]:
+    """Return the alternate letters, from the allele to the last base that differs, and their starts."""
     differs = windows.reference != windows.alternate
     last = windows.reference.shape[1] - np.argmax(differs[:, ::-1], axis=1)
     stops = np.where(differs.any(axis=1), last, windows.start + 1)
@@ -207,7 +212,7 @@ def rewritten(windows: VariantWindows) -> tuple[list[str], list[int]]:
     return [decode(row[None, start:stop])[0] for row, start, stop in rows], starts
 
 
-def _in_sampled_contexts(
+def _sampled_context_experiment(
     chosen: tuple[Variant, ...],
     fasta: str | PathLike[str],
     null: NullModel,
@@ -215,8 +220,8 @@ def _in_sampled_contexts(
     n_units: int | None,
     rope: Rope,
 ) -> Experiment:
-    cores = _cores(chosen, fasta, flank)
-    _check_fit(chosen, cores, null.length)
+    cores = _allele_words(chosen, fasta, flank)
+    _check_alleles_fit(chosen, cores, null.length)
     named: dict[str, str] = {}  # variants of one place share their reference arm
     for kind, words in ((REFERENCE, cores.reference), (ALTERNATE, cores.alternate)):
         for variant, word in zip(chosen, words, strict=True):
@@ -230,12 +235,12 @@ def _in_sampled_contexts(
         contrasts={x.name: {named[alternate]: 1.0, named[reference]: -1.0} for x, reference, alternate in pairs},
         entry=VARIANTS,
         analysis=analysis_for("screening", rope=rope, n_contrasts=len(chosen)),
-        labels=_labels(chosen),
+        labels=_variant_labels(chosen),
     )
 
 
-def _cores(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int) -> Cores:
-    """Cut the alleles with `flank` bases on both sides of the longer one."""
+def _allele_words(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int) -> AlleleWords:
+    """Return the alleles with `flank` bases on both sides of the longer one."""
     widths = [max(len(x.reference), len(x.alternate)) for x in chosen if isinstance(x, Variant)]
     windows = variant_windows(chosen, fasta, length=2 * flank + max(widths, default=1))
     starts = windows.start - flank
@@ -245,10 +250,10 @@ def _cores(chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int) 
         spans = zip(tokens, starts, stops, strict=True)
         return tuple(decode(row[None, start:stop])[0] for row, start, stop in spans)
 
-    return Cores(cut(windows.reference), cut(windows.alternate))
+    return AlleleWords(cut(windows.reference), cut(windows.alternate))
 
 
-def _check_fit(chosen: tuple[Variant, ...], cores: Cores, length: int) -> None:
+def _check_alleles_fit(chosen: tuple[Variant, ...], cores: AlleleWords, length: int) -> None:
     for variant, reference, alternate in zip(chosen, cores.reference, cores.alternate, strict=True):
         if reference == alternate:
             raise DesignError(
@@ -262,51 +267,53 @@ def _check_fit(chosen: tuple[Variant, ...], cores: Cores, length: int) -> None:
             )
 
 
-def _labels(chosen: tuple[Variant, ...]) -> Labels:
+def _variant_labels(chosen: tuple[Variant, ...]) -> Labels:
     return {
         name: {x.name: getattr(x, name) for x in chosen}
         for name in ("chromosome", "position", "reference", "alternate")
     }
 
 
-def _read(found: Found) -> Finding:
+def _read_sampled_contexts(found: Found) -> Finding:
     import xarray as xr
 
     tables = found.steps.decisions, found.steps.estimates
     over = found.experiment.drawn.describe()
     n = found.steps.decisions.sizes["contrast"]
-    said = [f"{of}: of {n} variants {counted(rows, _VERDICTS)}, over {over}." for of, rows in by_task(tables[0])]
+    sentences = [
+        f"{of}: of {n} variants {verdict_counts(rows, _VERDICTS)}, over {over}." for of, rows in rows_by_task(tables[0])
+    ]
     parts = zip(tables, (_FROM_DECISIONS, _FROM_ESTIMATES), strict=True)
     columns = [table[list(names)].reset_coords(drop=True).rename(names) for table, names in parts]
     labels = {name: ("contrast", tables[0][name].to_numpy()) for name in found.experiment.labels}
     table = xr.merge(columns, compat="no_conflicts").assign_coords(labels).rename(contrast="variant")
-    return Finding(datasets={"variants": table}, sentences=tuple(said))
+    return Finding(datasets={"variants": table}, sentences=tuple(sentences))
 
 
-def _read_own(chosen: tuple[Variant, ...], n_loci: int, found: Found) -> Finding:
-    """Give the mean effect its words and, unless the trial was streamed, each variant its row."""
+def _read_own_contexts(chosen: tuple[Variant, ...], n_loci: int, found: Found) -> Finding:
+    """Return sentences on the mean effect and, unless the trial was streamed, a row for each variant."""
     rows = found.steps.decisions.sel(contrast=MEAN)
     over = f"{n_loci:,} stretches" if n_loci > 1 else "one stretch"
-    means = {of: f"on average {effect_in_words(row)} ({row['verdict'].item()})" for of, row in by_task(rows)}
+    means = {of: f"on average {effect_in_words(row)} ({row['verdict'].item()})" for of, row in rows_by_task(rows)}
     if found.steps.effects is None:
         return Finding(
             sentences=tuple(f"{of}: {len(chosen)} variants of {over}, {mean}." for of, mean in means.items())
         )
-    table = _table(found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen)
-    said = [
-        f"{of}: of {len(chosen)} variants in their own contexts {_shares(part)}, each exact for this predictor; over "
-        f"{over} {means[of]}."
-        for of, part in by_task(table.rename(effect="ace"))
+    table = _variant_table(found.steps.effects["ice"].sel(contrast=MEAN).compute(), rows, chosen)
+    sentences = [
+        f"{of}: of {len(chosen)} variants in their own contexts {_verdict_shares_text(part)}, each exact for this "
+        f"predictor; over {over} {means[of]}."
+        for of, part in rows_by_task(table.rename(effect="ace"))
     ]
-    return Finding(datasets={"variants": table}, sentences=tuple(said))
+    return Finding(datasets={"variants": table}, sentences=tuple(sentences))
 
 
-def _table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...]) -> xr.Dataset:
-    """Return a row for each variant: what it does is known, and is compared with the region as it stands."""
+def _variant_table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...]) -> xr.Dataset:
+    """Return a row for each variant; its exact effect is compared with the ROPE."""
     import xarray as xr
 
     effect = effects.reset_coords(drop=True).rename(unit="variant")
-    coords = {name: ("variant", list(row.values())) for name, row in _labels(chosen).items()}
+    coords = {name: ("variant", list(row.values())) for name, row in _variant_labels(chosen).items()}
     low, high = (mean[side].reset_coords(drop=True) for side in ("rope_lower", "rope_upper"))
     verdict = xr.full_like(effect, "negligible", dtype="<U10").where(low < high, "undecided")
     verdict = verdict.where(effect <= high, "increases").where(effect >= low, "decreases")
@@ -314,37 +321,37 @@ def _table(effects: xr.DataArray, mean: xr.Dataset, chosen: tuple[Variant, ...])
     return xr.Dataset(columns).assign_coords({"variant": [x.name for x in chosen], **coords})
 
 
-def _shares(rows: xr.Dataset) -> str:
-    """Return how many variants have each verdict, and the largest effects."""
+def _verdict_shares_text(rows: xr.Dataset) -> str:
+    """Return the number of variants with each verdict and the largest effects, as text."""
     verdicts: NDArray[np.str_] = rows["verdict"].to_numpy().astype(str)
-    said = []
+    parts = []
     for verdict, word in _VERDICTS.items():
-        mine = rows.isel(variant=verdicts == verdict)
-        n = mine.sizes["variant"]
-        shown = f" ({_largest(mine)})" if verdict in ("increases", "decreases") else ""
-        said += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
-    return ", ".join(said)
+        chosen = rows.isel(variant=verdicts == verdict)
+        n = chosen.sizes["variant"]
+        shown = f" ({_largest_variants(chosen)})" if verdict in ("increases", "decreases") else ""
+        parts += [f"{n} {'is' if n == 1 else 'are'} {word}{shown}"] if n else []
+    return ", ".join(parts)
 
 
-def _largest(rows: xr.Dataset) -> str:
+def _largest_variants(rows: xr.Dataset) -> str:
     order = abs(rows["ace"]).argsort().to_numpy()[::-1]
     shown = [rows.isel(variant=i) for i in order[:_MOST_NAMED]]
     text = "; ".join(f"{row['variant'].item()}: {row['ace'].item():.4g}" for row in shown)
     return text + ("; ..." if len(order) > _MOST_NAMED else "")
 
 
-def _draw(answer: Answer) -> Axes:
+def _draw_sampled_contexts(answer: Answer) -> Axes:
     from causalgia.plot import forest
 
-    return forest(largest(answer.decisions), task=answer.tasks[0])
+    return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
 
 
-def _draw_own(answer: Answer) -> Axes:
-    """Draw the variants as a forest of points; the mean alone where the trial was streamed."""
+def _draw_own_contexts(answer: Answer) -> Axes:
+    """Draw a forest plot of the variants, or of the mean alone for a streamed trial."""
     from causalgia.plot import forest
 
     table = _as_decisions(answer) if "variants" in answer.findings else answer.decisions
-    return forest(largest(table), task=answer.tasks[0])
+    return forest(largest_contrasts(table), task=answer.tasks[0])
 
 
 def _as_decisions(answer: Answer) -> xr.Dataset:
@@ -358,8 +365,8 @@ VARIANTS = Entry(
     question="What does each variant do: the alternate allele in place of the reference?",
     estimand="Y(alternate) - Y(reference) of each variant in its own context, or its mean over sampled contexts.",
     doi="10.1038/nmeth.3547",
-    read=_read,
-    draw=_draw,
+    read=_read_sampled_contexts,
+    draw=_draw_sampled_contexts,
     zoo="gata1_like",
     claims="screening",
 )

@@ -1,4 +1,4 @@
-"""Which letters of a word matter: every single-base change of it, and the word itself."""
+"""Saturation mutagenesis of a word: all its single-base changes, and the word itself."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 from causalgia.analysis import Rope
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit import settings
-from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.figures import mean_over_models
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,13 +29,13 @@ def word_mutagenesis(
     n_units: int = 1_000,
     rope: Rope = "0.2 sd",
 ) -> Experiment:
-    """Return the experiment that asks which letters of a word matter: all its single-base changes, and itself.
+    """Return the experiment that asks which letters of a word matter, by all its single-base changes.
 
-    Contrasts: the word and each of its ``3 w`` mutants against the untreated arm, named as they are spelled; and of
-    each mutant against the word, on the same backgrounds, ``"change G1A"`` (letter, 0-based position in the word, new
-    letter). The finding ``logo`` has the effect of the word with each base at each position: at its own letters that is
-    the effect of the whole word, which belongs in its logo as the mutants do. The figure draws each base less the mean
-    of its column, so that a position is as tall as its letters differ; of an ensemble it draws the mean over models.
+    Contrasts: the word and each of its ``3 w`` mutants against the untreated arm, named by their letters; and each
+    mutant against the word, ``"change G1A"`` (letter, 0-based position in the word, new letter). The finding ``logo``
+    has the effect of the word with each base at each position; at its own letters that is the effect of the word. The
+    figure draws each base minus the mean of its column, so that the height of a position shows how much its letters
+    differ; for an ensemble it draws the mean over models.
 
     Parameters
     ----------
@@ -60,7 +59,7 @@ def word_mutagenesis(
     Raises
     ------
     DesignError
-        If `word` is not one word of A C G T (U), or leaves the sequence.
+        If `word` is not a word of A C G T (U), or leaves the sequence.
 
     References
     ----------
@@ -77,12 +76,12 @@ def word_mutagenesis(
     >>> answer.findings["logo"]["ace"].sizes["base"]
     4
     """
-    settings.background(null)
-    (whole,) = settings.words([word], "word")
-    start = settings.start_of(at, "at", null.length, len(whole))
-    mutants = _mutants(whole)
+    settings.as_null_model(null)
+    (whole,) = settings.as_words([word], "word")
+    start = settings.as_start(at, "at", null.length, len(whole))
+    mutants = _single_base_mutants(whole)
     arms = [Arm(CONTROL, Untreated()), *(Arm(name, Embed(name, at=start)) for name in (whole, *mutants))]
-    changes = {_change(whole, *where): {name: 1.0, whole: -1.0} for name, where in mutants.items()}
+    changes = {f"change {whole[i]}{i}{base}": {name: 1.0, whole: -1.0} for name, (i, base) in mutants.items()}
     return Experiment(
         null=null,
         arms=arms,
@@ -97,46 +96,40 @@ def word_mutagenesis(
     )
 
 
-def _letters(word: str) -> str:
+def _alphabet_of(word: str) -> str:
     return "ACGU" if "U" in word else "ACGT"
 
 
-def _mutants(word: str) -> dict[str, tuple[int, str]]:
-    """Return each single-base change of a word: its spelling -> position and new base."""
+def _single_base_mutants(word: str) -> dict[str, tuple[int, str]]:
+    """Return all single-base changes of a word: mutant -> position and new base."""
     return {
         word[:i] + base + word[i + 1 :]: (i, base)
         for i in range(len(word))
-        for base in _letters(word)
+        for base in _alphabet_of(word)
         if base != word[i]
     }
 
 
-def _change(word: str, i: int, base: str) -> str:
-    return f"change {word[i]}{i}{base}"
+def _read_mutagenesis(found: Found) -> Finding:
+    word = found.experiment.arm_names[1]
+    sentences = [
+        f"{begins}: {_mutagenesis_sentence(rows, word)}" for begins, rows in rows_by_task(found.steps.decisions)
+    ]
+    return Finding(datasets={"logo": _logo_table(found.steps.estimates, word)}, sentences=tuple(sentences))
 
 
-def _word(found: Found) -> str:
-    return found.experiment.arm_names[1]
-
-
-def _read(found: Found) -> Finding:
-    word = _word(found)
-    said = [f"{begins}: {_sentence(rows, word)}" for begins, rows in by_task(found.steps.decisions)]
-    return Finding(datasets={"logo": _logo(found.steps.estimates, word)}, sentences=tuple(said))
-
-
-def _logo(estimates: xr.Dataset, word: str) -> xr.Dataset:
-    """Return effects of the word with each base at each position, its own letters among them."""
+def _logo_table(estimates: xr.Dataset, word: str) -> xr.Dataset:
+    """Return the effects of the word with each base at each position, its own letters included."""
     import xarray as xr
 
-    kept = ("ace", "lower", "upper", "se")
-    spelled = np.array([[word[:i] + base + word[i + 1 :] for base in _letters(word)] for i in range(len(word))])
+    columns = ("ace", "lower", "upper", "se")
+    spelled = np.array([[word[:i] + base + word[i + 1 :] for base in _alphabet_of(word)] for i in range(len(word))])
     names = xr.DataArray(spelled, dims=("position", "base"))
-    table = estimates[[name for name in kept if name in estimates]].sel(contrast=names).reset_coords(drop=True)
-    of = [name for name in ("task", "model") if name in estimates["ace"].dims]
-    coords = {"position": range(len(word)), "base": list(_letters(word)), "word": (("position", "base"), spelled)}
-    return table.assign_coords(coords | {name: estimates[name].to_numpy() for name in of}).transpose(
-        "position", "base", *of
+    table = estimates[[name for name in columns if name in estimates]].sel(contrast=names).reset_coords(drop=True)
+    dims = [name for name in ("task", "model") if name in estimates["ace"].dims]
+    coords = {"position": range(len(word)), "base": list(_alphabet_of(word)), "word": (("position", "base"), spelled)}
+    return table.assign_coords(coords | {name: estimates[name].to_numpy() for name in dims}).transpose(
+        "position", "base", *dims
     )
 
 
@@ -148,7 +141,7 @@ _DOES = {
 }
 
 
-def _sentence(rows: xr.Dataset, word: str) -> str:
+def _mutagenesis_sentence(rows: xr.Dataset, word: str) -> str:
     whole = rows.sel(contrast=word)
     changes = rows.isel(contrast=[str(name).startswith("change ") for name in rows["contrast"].to_numpy()])
     verdicts = changes["verdict"].to_numpy()
@@ -156,18 +149,18 @@ def _sentence(rows: xr.Dataset, word: str) -> str:
     does |= {"negligible": "are negligible", "undecided": "are undecided"}
     counts = [f"{(verdicts == v).sum()} {words}" for v, words in does.items() if (verdicts == v).any()]
     order = np.argsort(np.abs(changes["ace"].to_numpy()), kind="stable")
-    mildest, worst = (_named(changes.isel(contrast=int(order[k]))) for k in (0, -1))
+    mildest, worst = (_change_text(changes.isel(contrast=int(order[k]))) for k in (0, -1))
     return (
         f"{word} {_DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of its {len(verdicts)} single-base "
         f"changes {', '.join(counts)}; mildest is {mildest}, strongest {worst}."
     )
 
 
-def _named(row: xr.Dataset) -> str:
+def _change_text(row: xr.Dataset) -> str:
     return f"{str(row['contrast'].item()).removeprefix('change ')}, {effect_in_words(row)}"
 
 
-def _draw(answer: Answer) -> Axes:
+def _draw_logo(answer: Answer) -> Axes:
     from causalgia.plot import logo
 
     return logo(mean_over_models(answer.findings["logo"][["ace"]]), centred=True)
@@ -178,6 +171,6 @@ WORD_MUTAGENESIS = Entry(
     question="Which letters of a word matter?",
     estimand="E[Y(mutant) - Y(untreated)] and E[Y(mutant) - Y(word)] of every single-base change, over the null model.",
     doi="10.1101/418459",
-    read=_read,
-    draw=_draw,
+    read=_read_mutagenesis,
+    draw=_draw_logo,
 )

@@ -1,4 +1,4 @@
-"""Which words matter: a screen of all words of a width, judged against placebo words."""
+"""Screen of all words of a width, compared with placebo words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit import settings
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Found, analysis_for
-from causalgia.experiments.kit.variance import by_task, effect_in_words
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CONTROL, PLACEBO = "untreated", "placebo "
 _WIDTH, _WIDEST = 6, 8
-_STREAM = 2018  # which placebo words there are is a choice of the design, the same in every run
+_STREAM = 2018  # random key of the placebo words, which are fixed by the design
 _NAMED, _DRAWN = 5, 20
 _PLACEBOS, _MANY_PLACEBOS, _MANY = 100, 400, 1_000
 _ROUNDING = 1e-12
@@ -46,43 +46,43 @@ def word_screen(
     n_units: int = 1_000,
     rope: Rope = "placebo tail",
 ) -> Experiment:
-    """Return the experiment that asks which words of a width matter, beyond what any word does.
+    """Return the experiment that asks which words of a width matter, beyond the effect of arbitrary words.
 
-    Every word is embedded at one place of the same backgrounds, against the untreated arm. On most networks nearly
-    every random word moves the outcome, so that a test against 0 answers nothing; a word is judged against placebo
-    words, random ones of its width, which show what "no effect of this word in particular" looks like. A verdict
-    "increases" or "decreases" says that the effect lies beyond their central 95 % and is rare among such words, with
-    the false discovery rate over the screen bounded (Benjamini-Hochberg). Ranks among 100 words tell nothing among
-    thousands, so that beyond the outermost placebo word a Student t tail fitted to them decides. It is a model: the
-    rate holds if the law of words has no heavier tail than the placebo words support. ``rope="placebo"`` assumes no
-    tail and needs about ``40 K / R`` placebo words to find R of K.
+    Every word is embedded at one place of the same backgrounds and compared with the untreated arm. On most networks
+    nearly every random word changes the outcome, so a test against 0 is uninformative; words are compared with placebo
+    words instead, random ones of the same width. A verdict "increases" or "decreases" says that the effect lies beyond
+    the central 95 % of placebo words and is rare among such words, with the false discovery rate over the screen
+    controlled (Benjamini-Hochberg).
 
-    The largest of many estimates are too large (winner's curse). The finding ``shrunken`` has each word's posterior
-    mean beyond the mean placebo word, given all others (`causalgia.posterior.mixture`); `causalgia.confirm` asks the
-    chosen ones again on fresh backgrounds.
+    Ranks among 100 placebo words cannot resolve thousands of words, so beyond the outermost placebo word a Student t
+    tail fitted to them decides. This is a model: the rate holds if the distribution of words has no heavier tail.
+    ``rope="placebo"`` assumes no tail and needs about ``40 K / R`` placebo words to find R of K. The largest of many
+    estimates are biased (winner's curse): the finding ``shrunken`` has the posterior mean of each word relative to the
+    mean placebo word (`causalgia.posterior.mixture`), and `causalgia.confirm` tests selected words on fresh
+    backgrounds.
 
     Parameters
     ----------
     null
         The null model of backgrounds.
     k
-        Width of the words, of which all 4^k are screened, 3 to 8 (shorter ones have too few placebo words); None: 6,
-        or the width of `words`.
+        Width of the words, 3 to 8 (too few placebo words exist below), of which all 4^k are screened; None: 6, or the
+        width of `words`.
     words
         The words to screen, of one width, instead of all.
     at
         0-based start; None: the centre.
     n_placebos
-        Placebo words, 40 or more: distinct random words from a fixed stream, other than `words` where these are given;
-        at most 64 of width 3. None: 400 for 1,000 words and more, which it takes to know the tail of their law, else
-        100. Where all words are screened the placebo words are some of them, words that matter among the rest.
+        Placebo words, 40 or more: distinct random words from a fixed stream, other than the given `words`; at most 64
+        of width 3. None: 400 for 1,000 words or more (to estimate the tail), else 100. Where all words are screened,
+        the placebo words are a random part of them.
     letters
-        ``"ACGU"`` or ``"ACGT"``: how words are spelled in the names of arms.
+        ``"ACGU"`` or ``"ACGT"``: the alphabet of the names of arms.
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence; ``"placebo tail"``, the central 95 % of the placebo words, with directions by
-        a Student t tail fitted to them; ``"placebo"``, the same with directions by ranks alone.
+        Region of practical equivalence: ``"placebo tail"``, the central 95 % of the placebo words, with directions by
+        a fitted Student t tail; ``"placebo"``, the same with directions by ranks alone; or limits.
 
     Returns
     -------
@@ -93,8 +93,8 @@ def word_screen(
     Raises
     ------
     DesignError
-        If `k` is not 3 to 8 or not the width of `words`, words have several widths or are given twice (U is T), a
-        word is longer than the sequence from `at` on, or there are fewer than 40 placebo words, or more than exist.
+        If `k` is not 3 to 8 or not the width of `words`, words differ in width or are repeated (U is T), a word leaves
+        the sequence, or there are fewer than 40 placebo words or more than exist.
 
     References
     ----------
@@ -114,16 +114,16 @@ def word_screen(
     >>> cg.analyze(fresh, rng=0)["verdict"].sel(contrast=["UGCAUG", "AGAAUG"]).values.ravel()
     array(['increases', 'increases'], dtype='<U10')
     """
-    settings.background(null)
-    screened = _screened(k, words, _alphabet(letters))
+    settings.as_null_model(null)
+    screened = _as_screened_words(k, words, _as_alphabet(letters))
     width = len(screened[0])
-    start = settings.start_of(at, "at", null.length, width)
+    start = settings.as_start(at, "at", null.length, width)
     if start + width > null.length:
         raise DesignError(
             f"a word of {width} bases at {start} does not fit into the {null.length}-bp background; shorten the words "
             "or move at="
         )
-    spelled = "ACGU" if any("U" in word for word in screened) else _alphabet(letters) if words is None else "ACGT"
+    spelled = "ACGU" if any("U" in word for word in screened) else _as_alphabet(letters) if words is None else "ACGT"
     n_placebos = (_MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS) if n_placebos is None else n_placebos
     placebos = _placebo_words(width, n_placebos, spelled, other_than=() if words is None else screened)
     arms = [Arm(CONTROL, Untreated())]
@@ -140,21 +140,21 @@ def word_screen(
     )
 
 
-def _alphabet(letters: object) -> str:
+def _as_alphabet(letters: object) -> str:
     if letters not in ("ACGU", "ACGT"):
         raise DesignError(f"letters={quoted(letters)} must be 'ACGU' or 'ACGT'")
     return str(letters)
 
 
-def _screened(k: int | None, words: Sequence[str] | None, letters: str) -> tuple[str, ...]:
-    """Return the words to screen: those given, of one width, or all of a width."""
+def _as_screened_words(k: int | None, words: Sequence[str] | None, letters: str) -> tuple[str, ...]:
+    """Return the words to screen: the given ones, of one width, or all words of a width."""
     width = None if k is None else positive_int(k, "k")
     if words is None:
         width = width or _WIDTH
         if width > _WIDEST:
             raise DesignError(f"k={width}: all {4**width:,} words are too many; k is at most {_WIDEST}, or give words=")
         return tuple(map("".join, product(letters, repeat=width)))
-    listed = settings.words(words, "words")
+    listed = settings.as_words(words, "words")
     widths = sorted({len(word) for word in listed})
     if len(widths) > 1:
         raise DesignError(
@@ -167,7 +167,7 @@ def _screened(k: int | None, words: Sequence[str] | None, letters: str) -> tuple
 
 
 def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str]) -> list[str]:
-    """Return distinct random words, each equally likely, from a stream that is the same in every design."""
+    """Draw distinct words uniformly, from a stream that is the same in every design."""
     from causalgia.sequences.random import random_integers
 
     n, left = positive_int(n, "n_placebos"), 4**width - len(other_than)
@@ -190,35 +190,37 @@ def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str
     return list(found)[:n]
 
 
-def _read(found: Found) -> Finding:
+def _read_word_screen(found: Found) -> Finding:
     decisions = found.steps.decisions
     estimates = found.steps.estimates.sel(task=decisions["task"].to_numpy())  # those with a verdict
     placebo = estimates["placebo_word"].to_numpy()
-    shrunken = _shrunken(estimates, placebo)
-    cells = zip(by_task(decisions), by_task(estimates), by_task(shrunken), strict=True)
-    said = [f"{begins}: {_sentence(rows, raw, beyond, placebo)}" for (begins, rows), (_, raw), (_, beyond) in cells]
-    return Finding(datasets={"shrunken": shrunken}, sentences=tuple(said))
+    shrunken = _shrink_effects(estimates, placebo)
+    cells = zip(rows_by_task(decisions), rows_by_task(estimates), rows_by_task(shrunken), strict=True)
+    sentences = [
+        f"{begins}: {_screen_sentence(rows, raw, beyond, placebo)}" for (begins, rows), (_, raw), (_, beyond) in cells
+    ]
+    return Finding(datasets={"shrunken": shrunken}, sentences=tuple(sentences))
 
 
-def _shrunken(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
-    """Return each word's posterior mean, sd and lfsr, beyond the mean placebo word.
+def _shrink_effects(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
+    """Return posterior mean, sd and lfsr of each word relative to the mean placebo word.
 
-    The error that all contrasts share, through their control and through what any word overwrites, falls out of the
-    difference with the mean placebo word; what is left is nearly independent, and is taken as that.
+    The error that all contrasts share (through the control and the overwritten bases) cancels in the difference from
+    the mean placebo word; the remaining errors are nearly independent and are treated as such.
     """
     import xarray as xr
 
-    raw, se = _beyond_the_mean(estimates, placebo)
+    raw, se = _minus_mean_placebo(estimates, placebo)
     of = estimates["ace"]
-    columns = [_posterior(raw[:, j], se[:, j]) for j in range(raw.shape[1])]
+    columns = [_mixture_posterior(raw[:, j], se[:, j]) for j in range(raw.shape[1])]
     values = dict(zip(("ace", "sd", "lfsr"), np.stack(columns, axis=-1), strict=True)) | {"raw": raw, "se": se}
     table = xr.Dataset({name: (of.dims, column.reshape(of.shape)) for name, column in values.items()})
     coords = {name: of[name].to_numpy() for name in of.dims if name in of.coords}
-    said = {"estimand": "E[Y(word)] minus its mean over the placebo words", "scale": of.attrs.get("scale", "")}
-    return table.assign_coords(coords).assign_attrs(said).isel(contrast=~placebo)
+    attrs = {"estimand": "E[Y(word)] minus its mean over the placebo words", "scale": of.attrs.get("scale", "")}
+    return table.assign_coords(coords).assign_attrs(attrs).isel(contrast=~placebo)
 
 
-def _beyond_the_mean(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple[Array, Array]:
+def _minus_mean_placebo(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Return each effect minus the mean placebo word's, and its standard error, (contrast, task x model) each."""
     n, share = len(placebo), placebo / placebo.sum()
     ace = estimates["ace"].to_numpy().reshape(n, -1)
@@ -232,8 +234,8 @@ def _beyond_the_mean(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> tuple
     return ace - share @ ace, np.sqrt(np.maximum(variance, 0.0))
 
 
-def _posterior(effect: Array, se: Array) -> Array:
-    """Return posterior mean, sd and lfsr of effects with independent errors, (3, contrast); exact ones as they are."""
+def _mixture_posterior(effect: Array, se: Array) -> Array:
+    """Return posterior mean, sd and lfsr of effects with independent errors, (3, contrast); exact effects unchanged."""
     from causalgia.posterior.error_covariance import Noise
     from causalgia.posterior.mixture import mixture
 
@@ -245,18 +247,18 @@ def _posterior(effect: Array, se: Array) -> Array:
     return out
 
 
-def _sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
+def _screen_sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     directed = np.isin(rows["verdict"].to_numpy()[~placebo], ("increases", "decreases"))
     size = np.abs(beyond["ace"].to_numpy())
     n_named = min(_NAMED, int(directed.sum()) or len(size))
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[:n_named]
-    named = "; ".join(_word(beyond.isel(contrast=int(k))) for k in first)
+    named = "; ".join(_word_effect_text(beyond.isel(contrast=int(k))) for k in first)
     named = named if directed.any() else f"the largest {named}; confirm tests them on fresh backgrounds"
     more = int(directed.sum()) - len(first)
     differs = raw["p_adjusted"].to_numpy() < 0.05
     mean = float(raw["ace"].to_numpy()[placebo].mean())
     return (
-        f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region(rows, placebo, mean)}"
+        f"{directed.sum():,} of {(~placebo).sum():,} words lie beyond {_region_text(rows, placebo, mean)}"
         + f". Minus the mean placebo word ({mean:.3g}), shrunken: {named}"
         + (f"; and {more:,} more" if more > 0 else "")
         + f". Against 0, which is no such question, {differs[~placebo].sum():,} words and {differs[placebo].sum()} of "
@@ -264,8 +266,8 @@ def _sentence(rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: ND
     )
 
 
-def _region(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
-    """Return the region in words: one of placebo words from their mean, as effects beside it, and its share."""
+def _region_text(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
+    """Return the text of the ROPE; one of placebo words is given relative to their mean."""
     rope = str(rows.attrs["rope"])
     if not rope.endswith("placebo words"):
         return rope
@@ -274,7 +276,7 @@ def _region(rows: xr.Dataset, placebo: NDArray[np.bool_], mean: float) -> str:
     return f"{placebo.sum()} placebo words (central 95 %: {low:.3g} to {high:.3g} from their mean; directions by {how})"
 
 
-def _word(row: xr.Dataset) -> str:
+def _word_effect_text(row: xr.Dataset) -> str:
     import xarray as xr
 
     ace, half = row["ace"].item(), 1.96 * row["sd"].item()
@@ -282,7 +284,7 @@ def _word(row: xr.Dataset) -> str:
     return f"{row['contrast'].item()} {effect_in_words(effect)}"
 
 
-def _draw(answer: Answer) -> Axes:
+def _draw_word_screen(answer: Answer) -> Axes:
     from causalgia.plot import forest
 
     first = answer.decisions.isel(task=[0])
@@ -297,7 +299,7 @@ WORD_SCREEN = Entry(
     question="Which words matter, beyond what any word does?",
     estimand="E[Y(word at a place) - Y(untreated)] of each word, over the null model, against the placebo words'.",
     doi="10.1101/418459",
-    read=_read,
-    draw=_draw,
+    read=_read_word_screen,
+    draw=_draw_word_screen,
     claims="screening",
 )

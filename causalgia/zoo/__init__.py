@@ -1,7 +1,7 @@
-"""Predictors whose effects are known on paper: a grammar of words, pairs, hairpins and responses.
+"""Predictors with known effects: a grammar of words, pairs, hairpins and responses, and small trained networks.
 
-An `Oracle` is a predictor like any other, and also answers ``true_ace(design)``: in closed form
-wherever the backgrounds have independent positions, by a large independent sample elsewhere.
+An `Oracle` is a predictor with ``true_ace(design)``: in closed form where the positions of the backgrounds are
+independent, by a large independent sample elsewhere.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The true average causal effect of each contrast: in closed form where positions are independent, else by large n."""
+"""True average causal effects of an oracle: in closed form where positions are independent, else by simulation."""
 
 from __future__ import annotations
 
@@ -37,42 +37,40 @@ def true_ace(
 ) -> xr.DataArray:
     """Return the true ACE of each contrast, ``E[sum over arms of weight * Y(arm)]`` over the null model.
 
-    Exact for each contrast and task whose expectations have a closed form: where the null model's positions are
-    independent (`Uniform`, `Profile`, `Markov` of order 0), an arm makes of them a mixture of independent
-    positions, and the expectation of a term is a sum over windows. Under `Genomic`, arms that draw nothing are
-    averaged over all its sequences. Elsewhere the mean individual effect of `n` units from a stream of its own;
-    where units have parents, each parent equally often.
+    It is exact where expectations have a closed form: if the positions of the null model are independent (`Uniform`,
+    `Profile`, `Markov` of order 0), sequences under an arm are a mixture of independent positions, and the expectation
+    of a term is a sum over windows. Under `Genomic`, arms without random parts are averaged over all sequences.
+    Elsewhere it is the mean individual effect of `n` units from a separate stream, with equally many of each parent.
 
     Parameters
     ----------
     oracle
         The predictor.
     design
-        The trial; its `n_units` and assignment do not matter here, and every parent counts alike.
+        The trial; its `n_units` and assignment are ignored, and parents have equal weights.
     control
-        Name of the arm that is subtracted from each of the others. None, and no `contrasts`: the contrasts that the
-        design names; where it names none, the arm that is `Untreated` where there is just one, else the first arm.
-        ``attrs["control_is"]`` says which it was.
+        Name of the arm that is subtracted from each of the others. None, without `contrasts`: the contrasts that the
+        design names; else the only `Untreated` arm, else the first arm. ``attrs["control_is"]`` gives the reason.
     contrasts
         Contrast -> arm -> weight, weights that sum to 0, instead of a control.
     n
         Units for contrasts without a closed form.
     rng
-        Which units those are; a fixed choice, and apart from every trial's own streams.
+        Seed of those units; their streams differ from those of any trial.
 
     Returns
     -------
     DataArray
-        The ACE on the oracle's scale, (contrast, task); contrasts against a control are named after their treatment
-        arm. Coordinates: ``method (contrast, task)``, "closed form", "enumeration" or "large n"; ``mcse (contrast,
-        task)``, the Monte-Carlo standard error, 0 where exact.
+        ACE on the scale of the oracle, (contrast, task); contrasts against a control are named after the treatment arm.
+        Coordinates: ``method (contrast, task)``, "closed form", "enumeration" or "large n"; ``mcse (contrast, task)``,
+        the Monte-Carlo standard error, 0 where exact.
 
     Raises
     ------
     ContrastError
         If the design has no arm of a name, weights do not sum to 0, or both a control and contrasts are given.
     PredictorError
-        If the oracle does not answer sequences of the arms' lengths.
+        If the oracle does not take sequences of the arms' lengths.
 
     Examples
     --------
@@ -89,77 +87,79 @@ def true_ace(
     >>> abs(additive.true_ace(design, contrasts=both).item()) < 1e-9
     True
     """
-    asked = _asked(design, control, contrasts)
+    request = _requested_contrasts(design, control, contrasts)
     n = whole(n, "n", least=2)
-    weights = _weights(asked.contrasts, design.arm_names)
+    weights = _weights_by_arm(request.contrasts, design.arm_names)
     used = np.unique(weights.indices)
     arms, weights = [design.named_arms[i].intervention for i in used], weights[:, used]
     ace = weights @ exact_means(oracle, design.null, arms)
     mcse, method = np.zeros(ace.shape), np.full(ace.shape, "closed form", dtype="<U11")
     missing = np.isnan(ace)
-    for how, rows in _inexact(design, weights, arms, missing).items():
+    for how, rows in _rows_without_closed_form(design, weights, arms, missing).items():
         drawn = simulated_effects(oracle, design.null, arms, weights[rows], n=n, rng=rng)
         for table, found in ((ace, drawn.mean), (mcse, drawn.mcse), (method, np.array(how))):
             table[rows] = np.where(missing[rows], found, table[rows])
-    return _labelled(oracle, design, asked, ace, mcse, method)
+    return _ace_table(oracle, design, request, ace, mcse, method)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The contrasts whose truth is asked, and the control where each is an arm against it, with why it is that arm."""
+class ContrastRequest:
+    """Requested contrasts; for contrasts with a common control, the control and the reason for its choice."""
 
     contrasts: Contrasts
     control: str | None = None
     why: str = ""
 
 
-def _asked(design: Design, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None) -> Asked:
+def _requested_contrasts(
+    design: Design, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None
+) -> ContrastRequest:
     if control is not None and contrasts is not None:
         raise ContrastError("give control= or contrasts=, not both: contrasts name the arms that they subtract")
     if control is not None:
-        return _against(control, design, "as given")
+        return _contrasts_with_control(control, design, "as given")
     if contrasts is not None:
-        return Asked(_checked(contrasts, design))
+        return ContrastRequest(_as_contrasts(contrasts, design))
     if design.named_contrasts is None:
-        return _against(*_default_control(design))
+        return _contrasts_with_control(*_default_control(design))
     control = design.named_contrasts.control_of(design.arm_names)
-    return Asked(design.named_contrasts, control, "the design's")
+    return ContrastRequest(design.named_contrasts, control, "the design's")
 
 
-def _checked(contrasts: Mapping[str, Mapping[str, float]], design: Design) -> Contrasts:
+def _as_contrasts(contrasts: Mapping[str, Mapping[str, float]], design: Design) -> Contrasts:
     try:
         return contrasts_of(contrasts, design.arm_names)
     except DesignError as error:
         raise ContrastError(str(error)) from error
 
 
-def _against(control: str, design: Design, why: str) -> Asked:
+def _contrasts_with_control(control: str, design: Design, why: str) -> ContrastRequest:
     if control not in design.arm_names:
         arms = ", ".join(design.arm_names)
         raise ContrastError(f"control {quoted(control)} is not an arm of the design; its arms are {arms}")
-    return Asked(contrasts_of(control, design.arm_names), control, why)
+    return ContrastRequest(contrasts_of(control, design.arm_names), control, why)
 
 
 def _default_control(design: Design) -> tuple[str, Design, str]:
-    """Return the control of a design that names none, and why it is that arm."""
+    """Return the default control of a design, and the reason for it."""
     untreated = [arm.name for arm in design.named_arms if isinstance(arm.intervention, Untreated)]
     if len(untreated) == 1:
         return untreated[0], design, "the only untreated arm"
     return design.arm_names[0], design, "the first arm"
 
 
-def _weights(asked: Contrasts, names: list[str]) -> Any:
+def _weights_by_arm(contrasts: Contrasts, names: list[str]) -> Any:
     """Return the weight of each arm in each contrast, (contrasts, arms), sparse."""
     column = {name: i for i, name in enumerate(names)}
-    entries = [(i, column[arm], weight) for i, (_, row) in enumerate(asked.rows) for arm, weight in row]
+    entries = [(i, column[arm], weight) for i, (_, row) in enumerate(contrasts.rows) for arm, weight in row]
     rows, columns, values = zip(*entries, strict=True)
-    return sp.csr_array((values, (rows, columns)), shape=(len(asked), len(names)))
+    return sp.csr_array((values, (rows, columns)), shape=(len(contrasts), len(names)))
 
 
-def _inexact(
+def _rows_without_closed_form(
     design: Design, weights: Any, arms: list[Intervention], missing: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.int64]]:
-    """Return the contrasts without a closed form in some task, by how they are found."""
+    """Return the contrasts without a closed form in some task, by method."""
     draws = np.array([arm.random for arm in arms], float)
     drawn = (abs(weights) @ draws > 0) if isinstance(design.null, Genomic) else np.ones(len(missing), bool)
     rows = missing.any(axis=1)
@@ -167,20 +167,20 @@ def _inexact(
     return {how: which for how, which in found.items() if len(which)}
 
 
-def _labelled(
-    oracle: Oracle, design: Design, asked: Asked, ace: Array, mcse: Array, method: NDArray[np.str_]
+def _ace_table(
+    oracle: Oracle, design: Design, request: ContrastRequest, ace: Array, mcse: Array, method: NDArray[np.str_]
 ) -> xr.DataArray:
     dims = ("contrast", "task")
     coords = {
-        "contrast": list(asked.contrasts),
+        "contrast": list(request.contrasts),
         "task": list(oracle.tasks),
         "mcse": (dims, mcse),
         "method": (dims, method),
     }
-    of = "weighted sum of Y(arm)" if asked.control is None else f"Y(arm) - Y({asked.control})"
+    of = "weighted sum of Y(arm)" if request.control is None else f"Y(arm) - Y({request.control})"
     attrs = {
         "estimand": f"E[{of}] over {design.null.describe()}",
-        **({} if asked.control is None else {"control": asked.control, "control_is": asked.why}),
+        **({} if request.control is None else {"control": request.control, "control_is": request.why}),
         "scale": oracle.scale,
         "predictor_fingerprint": oracle.fingerprint,
         "design_fingerprint": design.fingerprint,
@@ -189,7 +189,7 @@ def _labelled(
 
 
 Piece: TypeAlias = tuple[int, Array, float]
-"""An arm's number, some of its components (m, length, 4), and the weight of each."""
+"""Index of an arm, some of its components (m, length, 4), and the weight of each."""
 
 _COMPONENTS_AT_ONCE, _BASES_AT_ONCE = 64, 2**21
 
@@ -200,7 +200,7 @@ def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Ar
     Raises
     ------
     PredictorError
-        If the oracle does not answer sequences of an arm's length.
+        If the oracle does not take sequences of an arm's length.
 
     Examples
     --------
@@ -211,15 +211,17 @@ def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Ar
            [2.  ]])
     """
     means = np.full((len(arms), len(oracle.tasks)), np.nan)
-    for batch in _batches(_pieces(null, arms)):
+    for batch in _component_batches(_arm_components(null, arms)):
         columns, share = np.concatenate([piece for _, piece, _ in batch]), [s for _, p, s in batch for _ in p]
         arm = np.array([i for i, piece, _ in batch for _ in piece])
         means[arm] = np.where(np.isnan(means[arm]), 0.0, means[arm])
-        np.add.at(means, arm, _expected(oracle, columns) * np.array(share)[:, None])
+        oracle.check(columns.shape[1])
+        expected = np.stack([_expected_or_nan(oracle, columns, task) for task in oracle.tasks], axis=1)
+        np.add.at(means, arm, expected * np.array(share)[:, None])
     return means
 
 
-def _pieces(null: NullModel, arms: list[Intervention]) -> Iterator[Piece]:
+def _arm_components(null: NullModel, arms: list[Intervention]) -> Iterator[Piece]:
     """Yield the components of the arms that are mixtures of independent positions."""
     try:
         untreated = null_columns(null)
@@ -235,8 +237,8 @@ def _pieces(null: NullModel, arms: list[Intervention]) -> Iterator[Piece]:
             yield i, columns[start : start + size], 1 / len(columns)
 
 
-def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
-    """Gather pieces of one length until they are many enough to be worth a look."""
+def _component_batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Group pieces of one length into batches."""
     batch: list[Piece] = []
     for piece in pieces:
         components, length = sum(len(p) for _, p, _ in batch) + len(piece[1]), piece[1].shape[1]
@@ -249,13 +251,8 @@ def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
         yield batch
 
 
-def _expected(oracle: Oracle, columns: Array) -> Array:
-    """Return the expected outcomes under m distributions, (m, tasks); NaN where a task has no closed form."""
-    oracle.check(columns.shape[1])
-    return np.stack([_of_task(oracle, columns, task) for task in oracle.tasks], axis=1)
-
-
-def _of_task(oracle: Oracle, columns: Array, task: str) -> Array:
+def _expected_or_nan(oracle: Oracle, columns: Array, task: str) -> Array:
+    """Return the expected outcomes of a task under m distributions, (m,); NaN without a closed form."""
     try:
         return oracle.expected(columns, task)
     except NoClosedForm:
@@ -266,14 +263,14 @@ _UNITS_AT_ONCE, _NUMBERS_AT_ONCE = 8_192, 2**24
 
 
 class Moments:
-    """Mean and variance of individual effects within each parent, added up unit by unit.
+    """Running mean and variance of individual effects within each parent.
 
     Parameters
     ----------
     parents
-        Number of parents, each of equally many units.
+        Number of parents, with equally many units each.
     shift
-        Numbers near the effects, (contrasts, tasks): sums are of differences from them.
+        Values near the effects, (contrasts, tasks); sums are of differences from them.
     """
 
     def __init__(self, parents: int, shift: Array) -> None:
@@ -281,20 +278,20 @@ class Moments:
         self.sums, self.squares = (np.zeros((parents, *shift.shape)) for _ in range(2))
 
     def add(self, ice: Array, parent: NDArray[np.int64]) -> None:
-        """Take the effects of some units, (units, contrasts, tasks), and the number of each one's parent, (units,)."""
+        """Add the effects of some units, (units, contrasts, tasks), with the index of their parents, (units,)."""
         np.add.at(self.sums, parent, ice - self.shift)
         np.add.at(self.squares, parent, (ice - self.shift) ** 2)
         self.n += len(ice)
 
     @property
     def mean(self) -> Array:
-        """Mean effect, every parent alike, (contrasts, tasks)."""
+        """Mean effect with equal weights of parents, (contrasts, tasks)."""
         mean: Array = self.shift + self.sums.sum(axis=0) / self.n
         return mean
 
     @property
     def mcse(self) -> Array:
-        """Standard error of that mean from the spread within parents, (contrasts, tasks)."""
+        """Standard error of the mean, from the variance within parents, (contrasts, tasks)."""
         each = self.n // self.parents
         if each == 1:
             return np.zeros(self.shift.shape)
@@ -311,23 +308,23 @@ def simulated_effects(
     Parameters
     ----------
     oracle
-        What is asked.
+        The predictor.
     null
-        What the units are drawn from.
+        The null model of the units.
     arms
-        What is done to each unit.
+        The interventions.
     weights
-        The weight of each arm in each contrast, (contrasts, arms), sparse.
+        Weight of each arm in each contrast, (contrasts, arms), sparse.
     n
-        Least number of units, where they are drawn.
+        Least number of units, where units are drawn.
     rng
-        Which units.
+        Seed of the units.
     """
     used = np.unique(weights.indices)
     arms, weights = [arms[i] for i in used], weights[:, used]
     turns = math.lcm(*(arm.turns for arm in arms))
-    null, parents, each = _population(null, n, turns, random=any(arm.random for arm in arms))
-    arms = [arm.for_draws(null.draws) for arm in arms]  # as many as are taken here, whatever the trial has
+    null, parents, each = _simulation_population(null, n, turns, random=any(arm.random for arm in arms))
+    arms = [arm.for_draws(null.draws) for arm in arms]  # the number of draws here, not that of the trial
     key, total = derive(root_key(rng), "true ACE"), parents * each
     size = max(1, min(_UNITS_AT_ONCE, _NUMBERS_AT_ONCE // max(null.length, len(arms) * len(oracle.tasks))))
     moments: Moments | None = None
@@ -337,20 +334,20 @@ def simulated_effects(
         answers = np.stack([oracle.predict(arm.apply(tokens, units=units, key=key)) for arm in arms])
         ice = (weights @ answers.reshape(len(arms), -1)).reshape(-1, *answers.shape[1:]).swapaxes(0, 1)
         moments = moments or Moments(parents * turns, ice[0])
-        moments.add(ice, _groups(units.astype(np.int64), null, parents, each, turns))
+        moments.add(ice, _parent_groups(units.astype(np.int64), null, parents, each, turns))
     assert moments is not None
     return moments
 
 
-def _groups(units: NDArray[np.int64], null: NullModel, parents: int, each: int, turns: int) -> NDArray[np.int64]:
-    """Return the parent of each unit, and of parents whose draws take sites in turn the site too, as one number."""
+def _parent_groups(units: NDArray[np.int64], null: NullModel, parents: int, each: int, turns: int) -> NDArray[np.int64]:
+    """Return the group of each unit: its parent and, where draws cycle through sites, its site."""
     if not isinstance(null, Genomic):
         return units % parents
     return units // each * turns + units % each % turns
 
 
-def _population(null: NullModel, n: int, turns: int, *, random: bool) -> tuple[NullModel, int, int]:
-    """Return what to draw from, its number of parents (1 where units have none), and the units of each parent."""
+def _simulation_population(null: NullModel, n: int, turns: int, *, random: bool) -> tuple[NullModel, int, int]:
+    """Return the null model to draw from, its number of parents (1 without parents), and the units of each."""
     parents = len(as_sequences(null.of)) if isinstance(null, KletShuffle | Genomic) else 1
     each = max(2, -(-n // parents))
     if not isinstance(null, Genomic):

@@ -1,4 +1,4 @@
-"""Terms about how words lie: two words and their distance, a word in a hairpin."""
+"""Terms for arrangements of words: pairs at a distance, and words in a hairpin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ from causalgia.checks import number, positive, whole
 from causalgia.errors import PredictorError, quoted
 from causalgia.types import Array, Ints
 from causalgia.zoo.terms import Term
-from causalgia.zoo.windows import Places, Reading, Site, Strand, chance, merged, n_windows, site_chance, total
+from causalgia.zoo.windows import (
+    Places,
+    Reading,
+    Site,
+    Strand,
+    merged_pattern,
+    n_windows,
+    pattern_probability,
+    site_probability,
+    total,
+)
 
 
 @dataclass(frozen=True)
@@ -29,14 +39,14 @@ class Pair(Term):
     first, second
         The words. A pair of equal words is counted once.
     bonus
-        Effect of a pair that is far enough.
+        Effect of a pair at `min_distance` or more.
     clash
-        Effect of a pair that is too near: one number at any distance, or a graded one, (distance, effect) in order of
-        distance, on straight lines from one to the next and to 0 at `min_distance`, and before the first as there.
+        Effect of a pair below `min_distance`: one number, or (distance, effect) pairs in order of distance, which are
+        interpolated linearly (to 0 at `min_distance`, constant before the first).
     min_distance
-        Least distance between starts at which both fit.
+        Least distance between starts without a clash.
     decay
-        Distance at which the bonus has fallen to 1/e; None: it does not.
+        Distance at which the bonus has fallen to 1/e; None: no decay.
     phase, period
         Depth and period (bases) of the helical phase.
     reach
@@ -71,7 +81,7 @@ class Pair(Term):
             object.__setattr__(self, name, number(getattr(self, name), f"{self._label}: {name}"))
         object.__setattr__(self, "period", positive(self.period, f"{self._label}: period"))
         object.__setattr__(self, "min_distance", whole(self.min_distance, f"{self._label}: min_distance"))
-        object.__setattr__(self, "clash", self._clash())
+        object.__setattr__(self, "clash", self._as_clash())
         if self.decay is not None:
             object.__setattr__(self, "decay", positive(self.decay, f"{self._label}: decay"))
         if self.reach is not None:
@@ -83,8 +93,8 @@ class Pair(Term):
     def _label(self) -> str:
         return f"pair '{self.first}', '{self.second}'"
 
-    def _clash(self) -> float | tuple[tuple[int, float], ...]:
-        """Return the clash as it is kept: a number, or distances that rise to below `min_distance`, with effects."""
+    def _as_clash(self) -> float | tuple[tuple[int, float], ...]:
+        """Return the validated clash: a number, or (distance, effect) with rising distances below `min_distance`."""
         if not isinstance(self.clash, tuple | list):
             return number(self.clash, f"{self._label}: clash")
         knots = tuple(tuple(knot) if isinstance(knot, tuple | list) else () for knot in self.clash)
@@ -99,10 +109,10 @@ class Pair(Term):
 
     def by_distance(self, length: int) -> Array:
         """Return h(d) for d = 0, ..., length - 1; h(0) is 0."""
-        return _by_distance(self, length)
+        return _distance_profile(self, length)
 
     def orders(self) -> tuple[tuple[Site, Site], ...]:
-        """Return the (upstream, downstream) sites that count."""
+        """Return the (upstream, downstream) sites of the pair in each admitted order."""
         one, two = Site.of(self.first, self.strand), Site.of(self.second, self.strand)
         return ((one, two),) if self.direction == "forward" or one == two else ((one, two), (two, one))
 
@@ -116,18 +126,18 @@ class Pair(Term):
 
 
 @lru_cache(maxsize=64)
-def _by_distance(pair: Pair, length: int) -> Array:
+def _distance_profile(pair: Pair, length: int) -> Array:
     d = np.arange(length, dtype=float)
     wave = 1 + pair.phase * np.cos(2 * np.pi * d / pair.period)
     h = pair.bonus * wave * (1.0 if pair.decay is None else np.exp(-d / pair.decay))
-    h = np.where(d < pair.min_distance, _clashes(pair, d), h)
+    h = np.where(d < pair.min_distance, _clash_effects(pair, d), h)
     h = np.where((d == 0) | (d > (length if pair.reach is None else pair.reach)), 0.0, h)
     h.flags.writeable = False
     return h
 
 
-def _clashes(pair: Pair, d: Array) -> Array:
-    """Return the effect of a pair that is too near at each distance."""
+def _clash_effects(pair: Pair, d: Array) -> Array:
+    """Return the clash at each distance."""
     if not isinstance(pair.clash, tuple):
         return np.full(len(d), pair.clash)
     at, effects = zip(*pair.clash, (pair.min_distance, 0.0), strict=True)
@@ -136,7 +146,7 @@ def _clashes(pair: Pair, d: Array) -> Array:
 
 
 def _pair_sums(upstream: Places, downstream: Places, h: Array, n: int) -> Array:
-    """Return for each of n rows the sum of h over its pairs of places, by a join of the two lists of places."""
+    """Return the sum of h over pairs of places for each of n rows, by a join of the two lists of places."""
     (rows, at), (rows_, at_) = upstream, downstream
     begin = np.searchsorted(rows_, rows, "left")
     partners = np.searchsorted(rows_, rows, "right") - begin
@@ -148,15 +158,15 @@ def _pair_sums(upstream: Places, downstream: Places, h: Array, n: int) -> Array:
 
 
 def _expected_pairs(columns: Array, a: Site, b: Site, h: Array) -> Array:
-    """Return the expected sum of h over pairs, (m,): apart they are independent, and the sum is a convolution."""
-    first, second = site_chance(columns, a), site_chance(columns, b)
+    """Return the expected sum of h over pairs, (m,): a convolution for disjoint windows, which are independent."""
+    first, second = site_probability(columns, a), site_probability(columns, b)
     near = np.flatnonzero(h[: a.width]).tolist()
     apart = np.where(np.arange(len(h)) < a.width, 0.0, h)
-    expected: Array = (_convolved(first, apart)[:, : second.shape[1]] * second[:, : len(h)]).sum(axis=1)
-    return total([expected, *(h[d] * _overlapping(columns, a, b, d) for d in near)])
+    expected: Array = (_convolve_rows(first, apart)[:, : second.shape[1]] * second[:, : len(h)]).sum(axis=1)
+    return total([expected, *(h[d] * _expected_overlapping_pairs(columns, a, b, d) for d in near)])
 
 
-def _convolved(rows: Array, h: Array) -> Array:
+def _convolve_rows(rows: Array, h: Array) -> Array:
     """Return ``sum_i rows[:, i] h[j - i]`` for j = 0, ..., len(h) - 1, by the fast Fourier transform."""
     from scipy.fft import irfft, next_fast_len, rfft
 
@@ -165,14 +175,14 @@ def _convolved(rows: Array, h: Array) -> Array:
     return convolved
 
 
-def _overlapping(columns: Array, a: Site, b: Site, d: int) -> Array:
-    """Return the expected number of pairs at a distance where both read some of the same bases."""
+def _expected_overlapping_pairs(columns: Array, a: Site, b: Site, d: int) -> Array:
+    """Return the expected number of pairs at a distance where the two windows overlap."""
     expected = np.zeros(len(columns))
     for sign, pattern in a.signed:
         for sign_, pattern_ in b.signed:
-            both = merged(pattern, pattern_, d)
+            both = merged_pattern(pattern, pattern_, d)
             if both is not None:
-                expected += sign * sign_ * chance(columns, both).sum(axis=1)
+                expected += sign * sign_ * pattern_probability(columns, both).sum(axis=1)
     return expected
 
 
@@ -186,7 +196,7 @@ class Hairpin(Term):
     Parameters
     ----------
     word
-        What is read in the loop.
+        The word in the loop.
     bonus
         Effect of one word in one hairpin.
     stem
@@ -215,8 +225,8 @@ class Hairpin(Term):
         width = Site.of(self.word).width
         object.__setattr__(self, "bonus", number(self.bonus, f"{label}: bonus"))
         object.__setattr__(self, "stem", whole(self.stem, f"{label}: stem"))
-        given = self.loop if isinstance(self.loop, tuple | list | range) else (self.loop,)
-        object.__setattr__(self, "loop", tuple(whole(x, f"{label}: loop", least=width) for x in given))
+        loops = self.loop if isinstance(self.loop, tuple | list | range) else (self.loop,)
+        object.__setattr__(self, "loop", tuple(whole(x, f"{label}: loop", least=width) for x in loops))
         if not self.loops or len(set(self.loops)) < len(self.loops):
             raise PredictorError(f"{label}: loop={quoted(self.loop)} must be one length or several different ones")
 
@@ -227,7 +237,7 @@ class Hairpin(Term):
 
     @property
     def pairing(self) -> NDArray[np.float64]:
-        """Which bases pair, (4, 4) of 0 and 1."""
+        """Base pairs, (4, 4) of 0 and 1."""
         pairs = np.eye(4)[::-1].copy()
         if self.wobble:
             pairs[2, 3] = pairs[3, 2] = 1
@@ -238,7 +248,7 @@ class Hairpin(Term):
         return self.bonus * total(counts)
 
     def _count(self, reading: Reading, loop: int) -> Array:
-        """Return how often each sequence has the word in a hairpin with a loop of this length, (n,)."""
+        """Return the number of hairpins of this loop length with the word in each sequence, (n,)."""
         rows, at = reading.places(Site.of(self.word))
         closed = [rows[self._closed(reading, rows, at - place, loop)] for place in self.places(loop)]
         return np.bincount(np.concatenate(closed), minlength=reading.n).astype(np.float64)
@@ -253,7 +263,7 @@ class Hairpin(Term):
         return closed
 
     def places(self, loop: int) -> range:
-        """Return where the word may begin, counted from the start of the 5' arm."""
+        """Return the possible starts of the word, counted from the start of the 5' arm."""
         return range(self.stem, self.stem + loop - Site.of(self.word).width + 1)
 
     def stem_pairs(self, loop: int) -> list[tuple[int, int]]:
@@ -261,7 +271,7 @@ class Hairpin(Term):
         return [(k, 2 * self.stem + loop - 1 - k) for k in range(self.stem)]
 
     def expected(self, columns: Array) -> Array:
-        word = site_chance(columns, Site.of(self.word))
+        word = site_probability(columns, Site.of(self.word))
         return self.bonus * total([self._expected_count(columns, word, loop) for loop in self.loops])
 
     def _expected_count(self, columns: Array, word: Array, loop: int) -> Array:

@@ -1,8 +1,8 @@
 """Exact expectations of a nonlinear response to a sum of site weights, where positions are independent.
 
-All sites are followed at once by a finite automaton (the determinised shift-and automaton, which for plain words
-is that of Aho and Corasick); its state is a Markov chain along the sequence, so the distribution of the weighted sum
-is a recursion over positions.
+A finite automaton tracks all sites at once (the determinized shift-and automaton, which for plain words is that of
+Aho and Corasick). Its state is a Markov chain along the sequence, so the distribution of the weighted sum follows
+from a recursion over positions.
 
 References
 ----------
@@ -29,18 +29,18 @@ WeightedSite: TypeAlias = tuple[Site, Array]
 _MOST_STATES, _MOST_CELLS, _NEGLIGIBLE = 5_000, 200_000, 1e-18
 
 
-class NoClosedForm(Exception):  # noqa: N818 - not an error: it says to use large n, and never leaves the zoo
-    """There is no exact expectation here; the message says why."""
+class NoClosedForm(Exception):  # noqa: N818 - not an error: the zoo then uses large n
+    """Raised where there is no exact expectation; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Automaton:
-    """States that remember which sites have begun.
+    """Automaton whose states record the sites that have begun.
 
     Attributes
     ----------
     step
-        The (states, 4 states) sparse matrix that moves probability at each base (A first) to the next state.
+        Sparse (states, 4 states) transition matrix: the next state for each base (A first) and state.
     ends
         Whether a site ends in a state, (sites, states).
     """
@@ -67,40 +67,37 @@ def automaton(sites: Sequence[Site]) -> Automaton:
     begin = sum(1 << start for start in starts[:-1])
     admits = [sum(1 << i for i, bases in enumerate(sum(patterns, ())) if bases >> b & 1) for b in range(4)]
     states, following = {0: 0}, []
-    for state in _growing(states):
+    for state in _visit_states(states):
         after = [((state << 1) | begin) & admit for admit in admits]
         following.append([states.setdefault(s, len(states)) for s in after])
     last = iter(stop - 1 for stop in starts[1:])
     finals = [sum(1 << next(last) for _ in site.patterns) for site in sites]
     ends = np.array([[bool(state & final) for state in states] for final in finals])
-    return Automaton(_matrix(np.array(following).T.ravel(), len(states)), ends)
+    target = np.array(following).T.ravel()
+    n = len(target)
+    return Automaton(sp.csr_array((np.ones(n), (target, np.arange(n))), shape=(len(states), n)), ends)
 
 
-def _growing(states: dict[int, int]) -> Iterator[int]:
-    """Yield every state, those found while iterating included."""
-    done = 0
-    while done < len(states):
+def _visit_states(states: dict[int, int]) -> Iterator[int]:
+    """Yield every state, including those added during the iteration."""
+    visited = 0
+    while visited < len(states):
         if len(states) > _MOST_STATES:
             raise NoClosedForm(f"the words need an automaton of more than {_MOST_STATES:,} states")
-        fresh = list(states)[done:]
-        done = len(states)
+        fresh = list(states)[visited:]
+        visited = len(states)
         yield from fresh
 
 
-def _matrix(following: NDArray[np.int64], states: int) -> Any:
-    n = len(following)
-    return sp.csr_array((np.ones(n), (following, np.arange(n))), shape=(states, n))
-
-
-def _walk(machine: Automaton, columns: Array, t: int, mass: Array) -> Array:
+def _move_mass(machine: Automaton, columns: Array, t: int, mass: Array) -> Array:
     """Move probability mass (states, values, m) by the base at position t."""
     read = columns[:, t].T[:, None, None] * mass
     moved: Array = (machine.step @ read.reshape(4 * len(mass), -1)).reshape(mass.shape)
     return moved
 
 
-def _emitted(machine: Automaton, sites: Sequence[WeightedSite], t: int) -> Array:
-    """Return what each state adds to the sum at position t: the weights of the windows that end there."""
+def _emitted_weights(machine: Automaton, sites: Sequence[WeightedSite], t: int) -> Array:
+    """Return the weight that each state adds to the sum at position t: those of the windows that end there."""
     added = np.zeros(machine.ends.shape[1])
     for (site, weights), ends in zip(sites, machine.ends, strict=True):
         start = t - site.width + 1
@@ -110,7 +107,7 @@ def _emitted(machine: Automaton, sites: Sequence[WeightedSite], t: int) -> Array
 
 
 def expected_exp(columns: Array, sites: Sequence[WeightedSite]) -> Array:
-    """Return E[exp(sum of the weights of all windows that read their site)], (m,), exactly.
+    """Return E[exp(sum of the weights of all windows that match their site)], (m,), exactly.
 
     Examples
     --------
@@ -119,23 +116,23 @@ def expected_exp(columns: Array, sites: Sequence[WeightedSite]) -> Array:
     True
     """
     machine = automaton([site for site, _ in sites])
-    mass = _begin(machine, columns)
+    mass = _initial_mass(machine, columns)
     for t in range(columns.shape[1]):
-        mass = _walk(machine, columns, t, mass) * np.exp(_emitted(machine, sites, t))[:, None, None]
+        mass = _move_mass(machine, columns, t, mass) * np.exp(_emitted_weights(machine, sites, t))[:, None, None]
     expected: Array = mass.sum(axis=(0, 1))
     return expected
 
 
-def _begin(machine: Automaton, columns: Array) -> Array:
+def _initial_mass(machine: Automaton, columns: Array) -> Array:
     mass = np.zeros((machine.ends.shape[1], 1, len(columns)))
     mass[0] = 1
     return mass
 
 
 def distribution(columns: Array, sites: Sequence[WeightedSite]) -> tuple[Array, Array]:
-    """Return the exact distribution of the sum of the weights of all windows that read their site.
+    """Return the exact distribution of the sum of the weights of all windows that match their site.
 
-    Sums that agree to 1e-10 are one value; values less probable than 1e-18 at some position are dropped.
+    Sums within 1e-10 are one value; values with a probability below 1e-18 at some position are dropped.
 
     Returns
     -------
@@ -147,7 +144,7 @@ def distribution(columns: Array, sites: Sequence[WeightedSite]) -> tuple[Array, 
     Raises
     ------
     NoClosedForm
-        If there are too many values to hold.
+        If there are too many values.
 
     Examples
     --------
@@ -156,13 +153,15 @@ def distribution(columns: Array, sites: Sequence[WeightedSite]) -> tuple[Array, 
     ([0.0, 1.0, 2.0], [[0.5625, 0.375, 0.0625]])
     """
     machine = automaton([site for site, _ in sites])
-    values, mass = np.zeros(1), _begin(machine, columns)
+    values, mass = np.zeros(1), _initial_mass(machine, columns)
     for t in range(columns.shape[1]):
-        values, mass = _add(values, _walk(machine, columns, t, mass), _emitted(machine, sites, t))
+        values, mass = _add_emissions(
+            values, _move_mass(machine, columns, t, mass), _emitted_weights(machine, sites, t)
+        )
     return values, mass.sum(axis=0).T
 
 
-def _add(values: Array, mass: Array, added: Array) -> tuple[Array, Array]:
+def _add_emissions(values: Array, mass: Array, added: Array) -> tuple[Array, Array]:
     """Shift the sums in the states that emit, and merge equal sums: mass (states, values, m)."""
     steps, group = np.unique(added, return_inverse=True)
     shifted = values[None, :] + steps[:, None]

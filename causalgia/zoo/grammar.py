@@ -1,4 +1,4 @@
-"""Oracles: predictors made of a grammar whose effects are known on paper."""
+"""Oracles: predictors defined by a grammar, whose effects are known."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _BASES_AT_ONCE = 2**20
 
 @dataclass(frozen=True, init=False, repr=False)
 class Oracle(Predictor):
-    """A predictor whose average causal effects are known: ``link(intercept + sum_k weight_k * term_k(sequence))``.
+    """A predictor with known average causal effects: ``link(intercept + sum_k weight_k * term_k(sequence))``.
 
-    Computed in float64 from tokens, each sequence by itself; `module` is the same function as a PyTorch network.
-    Oracles are compared by value.
+    It is computed in float64, each sequence independently of its batch; `module` is the same function as a PyTorch
+    network. Oracles are compared by value.
 
     Parameters
     ----------
@@ -49,20 +49,20 @@ class Oracle(Predictor):
     tasks
         Names of the outputs.
     scale
-        What the outputs are measured on, in words.
+        Scale of the outputs, such as ``"log2 activity"``.
     weights
         For each task, the weight of each term; 1 everywhere by default.
     intercepts
-        For each task, its value without any term; 0 by default.
+        For each task, the value without any term; 0 by default.
     link
         ``"identity"``, or ``"exp"`` for outcomes on a positive scale.
     length
-        The only length of sequence that is answered; None: any.
+        The only admitted length of sequences; None: any.
 
     Raises
     ------
     PredictorError
-        If there is no term, names repeat, or weights and intercepts have the wrong number.
+        If there is no term, a name is repeated, or the number of weights or intercepts is wrong.
 
     Examples
     --------
@@ -95,11 +95,15 @@ class Oracle(Predictor):
         names = checked_names(tasks, "task")
         rows = [[1.0] * len(terms)] * len(names) if weights is None else weights
         values = {
-            "terms": _checked_terms(terms),
+            "terms": _as_terms(terms),
             "tasks": names,
             "scale": checked_text(scale, "scale", "what the outputs are measured on, such as 'log2 activity'"),
-            "weights": tuple(_numbers(row, len(terms), f"task '{t}': weights") for t, row in _zip(names, rows)),
-            "intercepts": _numbers([0.0] * len(names) if intercepts is None else intercepts, len(names), "intercepts"),
+            "weights": tuple(
+                _as_coefficients(row, len(terms), f"task '{t}': weights") for t, row in _rows_by_task(names, rows)
+            ),
+            "intercepts": _as_coefficients(
+                [0.0] * len(names) if intercepts is None else intercepts, len(names), "intercepts"
+            ),
             "link": link,
             "length": None if length is None else whole(length, "length"),
         }
@@ -114,7 +118,7 @@ class Oracle(Predictor):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of everything that the oracle was made of."""
+        """Digest of all parameters of the oracle."""
         return hashlib.blake2b(f"zoo oracle 1 {self!r}".encode(), digest_size=16).hexdigest()
 
     @property
@@ -123,16 +127,16 @@ class Oracle(Predictor):
         return np.dtype(np.float64)
 
     def resolve_batch_size(self, length: int) -> int:
-        """Return how many sequences are read at once: about a million bases."""
+        """Return the number of sequences in a batch: about a million bases."""
         return max(1, _BASES_AT_ONCE // length)
 
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
-        """Answer for each row of tokens (n, length): (n, tasks) float64, on `scale`.
+        """Return the outputs for tokens (n, length): (n, tasks) float64, on `scale`.
 
         Raises
         ------
         PredictorError
-            If tokens are not (n, length) of 0 1 2 3, or have another length than a term needs.
+            If tokens are not (n, length) of 0 1 2 3, or a term does not take their length.
         """
         rows = checked_rows(tokens)
         self.check(rows.shape[1])
@@ -145,7 +149,7 @@ class Oracle(Predictor):
         return np.concatenate(parts)
 
     def check(self, length: int) -> None:
-        """Raise PredictorError where sequences of this length are not answered."""
+        """Raise PredictorError if the oracle does not take sequences of this length."""
         if self.length not in (None, length):
             raise PredictorError(f"this oracle answers sequences of {self.length} bases; these have {length}")
         for term in self.terms:
@@ -156,7 +160,11 @@ class Oracle(Predictor):
         answer = np.tile(self.intercepts, (len(tokens), 1))
         for term, weights in zip(self.terms, np.transpose(self.weights), strict=True):
             answer += term.score(reading)[:, None] * weights
-        return answer if self.link == "identity" else _exp(answer)
+        if self.link == "identity":
+            return answer
+        with np.errstate(over="ignore"):
+            exponential: Array = np.exp(answer)
+        return exponential
 
     def expected(self, columns: Array, task: str) -> Array:
         """Return a task's exact expectation under each of m distributions with independent positions, (m,).
@@ -164,7 +172,7 @@ class Oracle(Predictor):
         Raises
         ------
         NoClosedForm
-            If a term of the task has none.
+            If a term of the task has no closed form.
         """
         which = self.tasks.index(task)
         used = [(w, term) for w, term in zip(self.weights[which], self.terms, strict=True) if w != 0]
@@ -202,11 +210,6 @@ class Oracle(Predictor):
         return Twin(self)
 
 
-def _exp(answer: Array) -> Array:
-    with np.errstate(over="ignore"):
-        return np.exp(answer)
-
-
 def _expected_exp(columns: Array, used: list[tuple[float, Term]]) -> Array:
     sites = []
     for weight, term in used:
@@ -217,7 +220,7 @@ def _expected_exp(columns: Array, used: list[tuple[float, Term]]) -> Array:
     return expected_exp(columns, sites) if sites else np.ones(len(columns))
 
 
-def _checked_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
+def _as_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
     odd = [term for term in terms if not isinstance(term, Term)]
     if odd or not terms:
         raise PredictorError(
@@ -226,13 +229,13 @@ def _checked_terms(terms: tuple[object, ...]) -> tuple[Term, ...]:
     return terms  # type: ignore[return-value]  # checked above
 
 
-def _zip(names: tuple[str, ...], rows: Sequence[Sequence[float]]) -> list[tuple[str, Sequence[float]]]:
+def _rows_by_task(names: tuple[str, ...], rows: Sequence[Sequence[float]]) -> list[tuple[str, Sequence[float]]]:
     if len(rows) != len(names):
         raise PredictorError(f"weights= has {len(rows)} rows for {len(names)} tasks; give one row for each task")
     return list(zip(names, rows, strict=True))
 
 
-def _numbers(values: Sequence[float], n: int, name: str) -> tuple[float, ...]:
+def _as_coefficients(values: Sequence[float], n: int, name: str) -> tuple[float, ...]:
     if len(values) != n:
         raise PredictorError(f"{name}: {len(values)} numbers, {n} are needed")
     return tuple(number(value, name) for value in values)

@@ -1,8 +1,9 @@
-"""What an arm makes of independent positions: a mixture of distributions whose positions are independent.
+"""Distribution of sequences under an arm, as a mixture of distributions with independent positions.
 
-Under an independent null model (uniform, profile), writing a word puts point masses on its positions, drawing bases
-puts their probabilities there, and a placebo is a mixture over its words; each component keeps independent positions,
-so expectations are sums over windows. What breaks independence (a scramble of unlike positions) has no such form.
+Under a null model with independent positions (uniform, profile), an embedded word gives point masses, drawn bases give
+their probabilities, and a placebo is a mixture over its words. Each component keeps independent positions, so
+expectations are sums over windows. Interventions that break independence (a scramble of unlike positions) have no
+such form.
 """
 
 from __future__ import annotations
@@ -89,12 +90,12 @@ def null_columns(null: NullModel) -> Array:
 
 
 def mixture(intervention: Intervention, columns: Array) -> Mixture:
-    """Return what an intervention makes of independent positions, (length, 4).
+    """Return the distribution of sequences after an intervention on independent positions, (length, 4).
 
     Raises
     ------
     NoClosedForm
-        If the result is no mixture of independent positions, or has too many components.
+        If the result is not a mixture of independent positions, or has too many components.
 
     Examples
     --------
@@ -102,65 +103,65 @@ def mixture(intervention: Intervention, columns: Array) -> Mixture:
     >>> mixture(cg.Placebo("AAC", at=0), np.full((5, 4), 0.25)).columns.shape
     (2, 5, 4)
     """
-    return _applied(intervention, Mixture(columns[None]))
+    return _apply(intervention, Mixture(columns[None]))
 
 
 @singledispatch
-def _applied(intervention: Intervention, before: Mixture) -> Mixture:  # noqa: ARG001
+def _apply(intervention: Intervention, before: Mixture) -> Mixture:  # noqa: ARG001
     raise NoClosedForm(f"nothing is known on paper of {type(intervention).__name__}")
 
 
-@_applied.register
-def _(intervention: Untreated, before: Mixture) -> Mixture:  # noqa: ARG001
+@_apply.register
+def _apply_untreated(intervention: Untreated, before: Mixture) -> Mixture:  # noqa: ARG001
     return before
 
 
-@_applied.register
-def _(intervention: Sequential, before: Mixture) -> Mixture:
+@_apply.register
+def _apply_sequential(intervention: Sequential, before: Mixture) -> Mixture:
     for step in intervention.steps:
-        before = _applied(step, before)
+        before = _apply(step, before)
     return before
 
 
-@_applied.register
-def _(intervention: Embed, before: Mixture) -> Mixture:
-    return before.overwrite(_piece(intervention), intervention.at)
+@_apply.register
+def _apply_embed(intervention: Embed, before: Mixture) -> Mixture:
+    return before.overwrite(_written_columns(intervention), intervention.at)
 
 
-@_applied.register
-def _(intervention: Insert, before: Mixture) -> Mixture:
-    return before.insert(_piece(intervention), intervention.at)
+@_apply.register
+def _apply_insert(intervention: Insert, before: Mixture) -> Mixture:
+    return before.insert(_written_columns(intervention), intervention.at)
 
 
-@_applied.register
-def _(intervention: Delete, before: Mixture) -> Mixture:
+@_apply.register
+def _apply_delete(intervention: Delete, before: Mixture) -> Mixture:
     return Mixture(np.delete(before.columns, np.s_[slice(*intervention.span)], axis=1))
 
 
-@_applied.register
-def _(intervention: Mutate, before: Mixture) -> Mixture:
+@_apply.register
+def _apply_mutate(intervention: Mutate, before: Mixture) -> Mixture:
     mutated = before.columns.copy()
     mutated[:, list(intervention.positions)] = _motif_columns(Motif.from_word(intervention.to))
     return Mixture(mutated)
 
 
-@_applied.register
-def _(intervention: Scramble, before: Mixture) -> Mixture:
-    return _scrambled(before, intervention.span)
+@_apply.register
+def _apply_scramble(intervention: Scramble, before: Mixture) -> Mixture:
+    return _scramble_columns(before, intervention.span)
 
 
-@_applied.register
-def _(intervention: Ablate, before: Mixture) -> Mixture:
+@_apply.register
+def _apply_ablate(intervention: Ablate, before: Mixture) -> Mixture:
     start, stop = intervention.span
     if intervention.fill in ("shuffle", "dinucleotide_shuffle"):
-        return _scrambled(before, intervention.span)
+        return _scramble_columns(before, intervention.span)
     letters = "N" if intervention.fill == "uniform" else intervention.fill
     word = letters * (stop - start) if len(letters) == 1 else letters
     return before.overwrite(_motif_columns(Motif.from_word(word)), start)
 
 
-@_applied.register
-def _(intervention: Placebo, before: Mixture) -> Mixture:
+@_apply.register
+def _apply_placebo(intervention: Placebo, before: Mixture) -> Mixture:
     source = as_pattern(intervention.pattern).source
     if not isinstance(source, str) or intervention.strand != "+":
         raise NoClosedForm("a placebo of a motif, or on the opposite strand, is drawn and not enumerated")
@@ -169,8 +170,8 @@ def _(intervention: Placebo, before: Mixture) -> Mixture:
     return before.overwrite(np.eye(4)[admissible(source)], intervention.at)
 
 
-def _piece(intervention: Patterned) -> Array:
-    """Return the base probabilities of what is written, (1, w, 4)."""
+def _written_columns(intervention: Patterned) -> Array:
+    """Return the base probabilities of an embedded pattern, (1, w, 4)."""
     pattern = as_pattern(intervention.pattern)
     literal = isinstance(pattern.source, str) or intervention.instance == "consensus"
     motif = Motif.from_word(pattern.word) if literal else pattern.source
@@ -182,8 +183,8 @@ def _motif_columns(motif: Motif) -> Array:
     return np.array(motif.probabilities)[None]
 
 
-def _scrambled(before: Mixture, span: tuple[int, int]) -> Mixture:
-    """Return the mixture itself: shuffling bases that are alike in distribution leaves them so."""
+def _scramble_columns(before: Mixture, span: tuple[int, int]) -> Mixture:
+    """Return the mixture unchanged: shuffling identically distributed bases does not change their distribution."""
     inside = before.columns[:, slice(*span)]
     if np.ptp(inside, axis=1).max() > 0:
         raise NoClosedForm("shuffled positions that differ in distribution are not independent")

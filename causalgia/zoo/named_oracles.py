@@ -1,4 +1,4 @@
-"""Named oracles: one for each story of the founding papers, with round effects."""
+"""Named oracles: one for each story of the founding papers, with rounded effects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from causalgia.zoo.grammar import Oracle
 from causalgia.zoo.terms import Bump, EndGC, Gate, Hill, Saturating, Slope, Term, Word
 from causalgia.zoo.windows import Strand
 
-#: bases of the sequences that the trained networks answer: those of an RNAcompete probe
+#: length of the sequences of the trained networks: that of an RNAcompete probe
 LENGTH = 41
 
 _RBFOX1_SITES = {
@@ -25,9 +25,9 @@ _RBFOX1_SITES = {
 def rbfox1_like() -> Oracle:
     """RNAcompete-like RBFOX1 (41 nt): a strong word and weak ones, steric exclusion, position slope, 3' GC bias.
 
-    Two UGCAUG clash by the less the farther apart they start: 1.25 at 4, .85 at 6, 0 from 8 on, as the published totals
-    of 6.6, 7.0 and (at 9) 7.85 fall short of the last. After Koo, Anand, Paul & Eddy (2018, doi:10.1101/418459) and Koo
-    et al. (2021, doi:10.1371/journal.pcbi.1008925); weights follow the order of the measured affinities.
+    The clash of two UGCAUG falls with the distance of their starts: 1.25 at 4, .85 at 6, 0 from 8 on, the differences
+    of the published totals of 6.6 and 7.0 from 7.85 (at 9). After Koo, Anand, Paul & Eddy (2018, doi:10.1101/418459)
+    and Koo et al. (2021, doi:10.1371/journal.pcbi.1008925); weights follow the order of the measured affinities.
     """
     words = [Word(word, weight, gain=Slope(-0.005)) for word, weight in _RBFOX1_SITES.items()]
     crowded = Pair("UGCAUG", "UGCAUG", clash=((4, -1.25), (6, -0.85)), min_distance=8)
@@ -52,7 +52,7 @@ def vts1_like() -> Oracle:
 
 
 def gata1_like() -> Oracle:
-    """Regulatory DNA in two cell types (200 bp): GATA with partners, helical phase; HNF4 words work in HepG2 alone."""
+    """Regulatory DNA in two cell types (200 bp): GATA with partners and helical phase; HNF4 acts in HepG2 alone."""
     gata, ebox = "AGATAAG", "CAGCTG"
     terms: list[tuple[Term, float, float]] = [
         (Word(gata, 0.8, "both", gain=Bump(60.0)), 1.0, 0.1),
@@ -75,13 +75,13 @@ def gata1_like() -> Oracle:
 
 
 def additive() -> Oracle:
-    """Words only: every effect adds, no interaction exists, and position does not matter."""
+    """Additive words without interactions or dependence on position."""
     words = [Word("UGCAUG", 3.0), Word("AGAAUG", 1.5), Word("GCUGG", -1.0), Word("ACUAAC", 0.5)]
     return Oracle(*words, scale="log intensity")
 
 
 def saturating() -> Oracle:
-    """Saturating copies of UGCAUG (and of the weaker AGAAUG): half of the largest effect at two strong copies."""
+    """Saturating copies of UGCAUG and the weaker AGAAUG: half of the largest effect at two strong copies."""
     return Oracle(
         Saturating((Word("UGCAUG", 1.0), Word("AGAAUG", 0.5)), Hill(top=8.0, half=2.0)), scale="log intensity"
     )
@@ -98,14 +98,14 @@ def pairs_like() -> Oracle:
     nanog, oct4_sox2, sox2, klf4 = "AGCCATCA", "TTTGCATAACAA", "GAACAATGG", "CCACGCCC"
     pairs = {
         "Nanog": [
-            _partners(nanog, nanog, 0.8, decay=60.0, phase=0.8),
-            *_directed(sox2, nanog, 0.9),
-            *_directed(nanog, sox2, 0.3),
-            _partners(oct4_sox2, nanog, 0.7, decay=80.0),
+            _soft_pair(nanog, nanog, 0.8, decay=60.0, phase=0.8),
+            *_directed_pairs(sox2, nanog, 0.9),
+            *_directed_pairs(nanog, sox2, 0.3),
+            _soft_pair(oct4_sox2, nanog, 0.7, decay=80.0),
         ],
-        "Klf4": [_partners(oct4_sox2, klf4, 0.5, decay=80.0)],
+        "Klf4": [_soft_pair(oct4_sox2, klf4, 0.5, decay=80.0)],
     }
-    # how much of each word's effect is seen in Oct4, Sox2, Nanog and Klf4
+    # share of each word's effect in Oct4, Sox2, Nanog and Klf4
     words: list[tuple[Term, list[float]]] = [
         (Word(oct4_sox2, 1.4, "both"), [1.0, 0.8, 0.4, 0.2]),
         (Word(sox2, 0.8, "both"), [0.2, 1.0, 0.4, 0.0]),
@@ -113,26 +113,26 @@ def pairs_like() -> Oracle:
         (Word(klf4, 0.9, "both"), [0.0, 0.0, 0.0, 1.0]),
     ]
     tasks = ["Oct4", "Sox2", "Nanog", "Klf4"]
-    terms = words + [(pair, [float(task == mine) for task in tasks]) for mine in pairs for pair in pairs[mine]]
+    terms = words + [(pair, [float(task == own) for task in tasks]) for own in pairs for pair in pairs[own]]
     return Oracle(
         *[term for term, _ in terms],
         tasks=tasks,
         scale="log counts",
-        weights=np.transpose([seen for _, seen in terms]).tolist(),
+        weights=np.transpose([shares for _, shares in terms]).tolist(),
         intercepts=[2.0] * 4,
     )
 
 
-def _partners(first: str, second: str, bonus: float, *, decay: float, phase: float = 0.0) -> Pair:
-    """Return a pair in any order and orientation that clashes less than 2 bp apart."""
+def _soft_pair(first: str, second: str, bonus: float, *, decay: float, phase: float = 0.0) -> Pair:
+    """Return a pair in any order and orientation, with a clash below 2 bp apart."""
     apart = max(len(first), len(second)) + 2
     return Pair(
         first, second, bonus=bonus, clash=-0.5, min_distance=apart, decay=decay, phase=phase, reach=500, strand="both"
     )
 
 
-def _directed(upstream: str, downstream: str, bonus: float) -> tuple[Pair, Pair]:
-    """Return a pair that counts in one order, along the strand that both words lie on: either of the two strands."""
+def _directed_pairs(upstream: str, downstream: str, bonus: float) -> tuple[Pair, Pair]:
+    """Return the pair in one order along the strand of both words, for each of the two strands."""
 
     def forward(first: str, second: str, strand: Strand) -> Pair:
         return Pair(
@@ -151,10 +151,10 @@ def _directed(upstream: str, downstream: str, bonus: float) -> tuple[Pair, Pair]
 
 
 def gated() -> Oracle:
-    """Context gates (any length): an effect that needs GATA and a CACCC box, one that either gives, and their sum.
+    """Context gates (any length): an effect of GATA and a CACCC box together, of either one, and their sum.
 
     In task ``AND`` each word is necessary and none sufficient; in ``OR`` each is sufficient and none necessary; in
-    ``sum`` both count apart, each copy of them, without interaction. After Buchler, Gerland & Hwa (2003,
+    ``sum`` each copy of either adds up without interaction. After Buchler, Gerland & Hwa (2003,
     doi:10.1073/pnas.0930314100); GATA1 with KLF1 as in the globin promoters.
     """
     words = ("AGATAAGG", "CCACACCC")
@@ -169,7 +169,7 @@ def gated() -> Oracle:
 
 
 def long_range() -> Oracle:
-    """Enhancers that act on a promoter from kilobases away (5 to 200 kb): activity falls to 1/e in 5 kb.
+    """Enhancers that act on a promoter over kilobases (5 to 200 kb): activity falls to 1/e in 5 kb.
 
     The TATA word alone gives 0.2. A strong (NF-E2) and a weak (GATA) enhancer word act on it from either side, in
     either orientation, each copy alike, and do nothing without it; a silencer word (RE1) takes some away over 20 kb.
@@ -186,7 +186,7 @@ def long_range() -> Oracle:
 
 
 _STORIES = (rbfox1_like, gata1_like, vts1_like, additive, saturating, pairs_like, gated, long_range)
-_NAMED: dict[str, Callable[[], Oracle]] = {made.__name__: made for made in _STORIES}
+_NAMED: dict[str, Callable[[], Oracle]] = {story.__name__: story for story in _STORIES}
 
 
 def names() -> tuple[str, ...]:

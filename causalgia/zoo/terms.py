@@ -1,7 +1,7 @@
-"""What a term is; words, end composition, and a saturating response to words.
+"""Terms of an oracle: words, end composition, gates, and saturating responses to words.
 
-Every term has a score for each sequence, and the score's expectation where the positions of the sequence are
-independent: on paper a sum over windows of products of base probabilities.
+Every term has a score for each sequence, and the expectation of that score under independent positions: a sum over
+windows of products of base probabilities.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from causalgia.checks import number, positive, whole
 from causalgia.errors import PredictorError, quoted
 from causalgia.types import Array
 from causalgia.zoo.automaton import WeightedSite, distribution, expected_exp
-from causalgia.zoo.windows import Reading, Site, Strand, n_windows, row_sums, site_chance, total
+from causalgia.zoo.windows import Reading, Site, Strand, n_windows, row_sums, site_probability, total
 
 
 class Term(ABC):
     """One additive part of an oracle."""
 
-    def check(self, length: int) -> None:  # noqa: B027 - most terms have nothing to refuse
-        """Raise PredictorError where sequences of this length have no score."""
+    def check(self, length: int) -> None:  # noqa: B027 - most terms take any length
+        """Raise PredictorError if sequences of this length have no score."""
 
     @abstractmethod
     def score(self, reading: Reading) -> Array:
@@ -38,16 +38,16 @@ class Term(ABC):
         Raises
         ------
         NoClosedForm
-            If there is no exact expression that can be computed.
+            If there is no computable closed form.
         """
 
 
 class Linear(Term):
-    """Terms that are sums of window weights: ``sum_i v_i 1{window i reads the site}``."""
+    """Terms that are sums of window weights: ``sum_i v_i 1{window i matches the site}``."""
 
     @abstractmethod
     def site(self) -> Site:
-        """Return what a window must read."""
+        """Return the site that windows are matched with."""
 
     @abstractmethod
     def vector(self, length: int) -> Array:
@@ -61,13 +61,13 @@ class Linear(Term):
         return row_sums(reading.places(self.site()), self.vector(reading.length), reading.n)
 
     def expected(self, columns: Array) -> Array:
-        expected: Array = site_chance(columns, self.site()) @ self.vector(columns.shape[1])
+        expected: Array = site_probability(columns, self.site()) @ self.vector(columns.shape[1])
         return expected
 
 
 @dataclass(frozen=True)
 class Word(Linear):
-    """A word with a weight: ``weight * sum_i gain(i) 1{window i reads the word}``.
+    """A word with a weight: ``weight * sum_i gain(i) 1{window i matches the word}``.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ class Word(Linear):
     weight
         Effect of one copy.
     strand
-        ``"both"`` counts a window that reads the word or its reverse complement, a palindrome once.
+        ``"both"`` counts windows with the word or its reverse complement, a palindrome once.
     gain
-        How the weight depends on the window's position; None: not at all.
+        Dependence of the weight on the position of the window; None: constant.
 
     Examples
     --------
@@ -142,7 +142,7 @@ class EndGC(Linear):
 class Saturating(Term):
     """A nonlinear response to the summed score of words: ``response(sum of the terms' scores)``.
 
-    The expectation is exact: the distribution of the sum comes from a recursion along the sequence.
+    The expectation is exact, from the distribution of the sum by a recursion along the sequence.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ class Saturating(Term):
 
 
 class Gain(ABC):
-    """The factor of each window, by its start i = 0, 1, ...; centre c, by default the middle window."""
+    """Factor of each window by its start i = 0, 1, ..., with centre c (by default the middle window)."""
 
     centre: float | None
 
@@ -196,7 +196,7 @@ class Gain(ABC):
 
 @dataclass(frozen=True)
 class Slope(Gain):
-    """``1 + per_base * (i - c)``: the effect grows or falls along the sequence.
+    """``1 + per_base * (i - c)``: a linear trend along the sequence.
 
     Examples
     --------
@@ -218,7 +218,7 @@ class Slope(Gain):
 
 @dataclass(frozen=True)
 class Bump(Gain):
-    """``exp(-(i - c)^2 / (2 sd^2))``: the effect is largest at a centre and fades with distance.
+    """``exp(-(i - c)^2 / (2 sd^2))``: a peak at the centre.
 
     Examples
     --------
@@ -243,17 +243,16 @@ class Bump(Gain):
 class Gate(Term):
     """An effect gated by the presence of words: ``bonus`` where all of them (AND) or any of them (OR) are present.
 
-    A word is present where one or more windows read it; more copies add nothing. With ``"and"`` each word is necessary
-    and none is sufficient; with ``"or"`` each is sufficient and none is necessary. The expectation is exact: the
-    probability that words are absent is that of an automaton which never ends in one, and inclusion and exclusion
-    gives the presence of all.
+    A word is present if one or more windows match it; further copies add nothing. With ``"and"`` each word is necessary
+    and none is sufficient; with ``"or"`` each is sufficient and none is necessary. The expectation is exact: an
+    automaton gives the probability that words are absent, and inclusion and exclusion that all are present.
 
     Parameters
     ----------
     words
         Two words or more.
     bonus
-        The effect where the gate is open.
+        The effect if the gate is open.
     logic
         ``"and"``, or ``"or"``.
     strand
@@ -262,7 +261,7 @@ class Gate(Term):
     Raises
     ------
     PredictorError
-        If there are fewer than two words, two are equal, or the logic is another one.
+        If there are fewer than two words, two are equal, or the logic is unknown.
 
     References
     ----------
@@ -296,7 +295,7 @@ class Gate(Term):
         self.sites()
 
     def sites(self) -> tuple[Site, ...]:
-        """Return what is read for each word."""
+        """Return the site of each word."""
         return tuple(Site.of(word, self.strand) for word in self.words)
 
     def score(self, reading: Reading) -> Array:
@@ -307,13 +306,13 @@ class Gate(Term):
     def expected(self, columns: Array) -> Array:
         sites = self.sites()
         if self.logic == "or":
-            return self.bonus * (1 - _absent(columns, sites))
+            return self.bonus * (1 - _probability_absent(columns, sites))
         subsets = [some for size in range(1, len(sites) + 1) for some in combinations(sites, size)]
-        return self.bonus * (1 + total([(-1) ** len(some) * _absent(columns, some) for some in subsets]))
+        return self.bonus * (1 + total([(-1) ** len(some) * _probability_absent(columns, some) for some in subsets]))
 
 
-def _absent(columns: Array, sites: Sequence[Site]) -> Array:
-    """Return the probability that no window reads any of the sites, (m,)."""
+def _probability_absent(columns: Array, sites: Sequence[Site]) -> Array:
+    """Return the probability that none of the sites occurs, (m,)."""
     never = [(site, np.full(n_windows(columns.shape[1], site.width), -np.inf)) for site in sites]
     return expected_exp(columns, never)
 

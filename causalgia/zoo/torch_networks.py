@@ -1,4 +1,4 @@
-"""The two small architectures of the trained networks. Imported on demand: this module needs torch."""
+"""The two small architectures of the trained networks. Needs torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from causalgia.zoo.named_oracles import LENGTH
 
 
 class Convolution(nn.Sequential):
-    """A convolution that keeps the length, and its batch normalisation."""
+    """A convolution that preserves the length, with batch normalization."""
 
     def __init__(self, channels: int, filters: int, width: int, *, dilation: int = 1) -> None:
         kernel = nn.Conv1d(channels, filters, width, padding="same", dilation=dilation, bias=False)
@@ -17,7 +17,7 @@ class Convolution(nn.Sequential):
 
 
 class DilatedResidual(nn.Module):
-    """Convolutions of growing dilation whose sum with their input goes on: ``relu(x + f(x))``."""
+    """Residual block of convolutions with increasing dilation: ``relu(x + f(x))``."""
 
     def __init__(self, filters: int, dilations: tuple[int, ...]) -> None:
         super().__init__()
@@ -34,8 +34,8 @@ class DilatedResidual(nn.Module):
 class ResidualNetwork(nn.Module):
     """A small network after ResidualBind: wide filters, a dilated residual block, mean pooling, a dense layer.
 
-    Takes one-hot (n, 4, 41), channels A C G T, and answers (n, 1). A tenth of the size of the published network; no
-    dropout, since the training data are simulated and do not run out.
+    Takes one-hot (n, 4, 41), channels A C G T, and returns (n, 1). It has a tenth of the size of the published
+    network, and no dropout, since training data are simulated.
 
     References
     ----------
@@ -57,8 +57,8 @@ class ResidualNetwork(nn.Module):
         self.last = nn.Linear(64, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the answer for each one-hot sequence."""
-        _require_length(x)
+        """Return the output for each one-hot sequence."""
+        _check_length(x)
         features = self.pool(self.block(self.first(x).relu()))
         answer: Tensor = self.last(self.dense(features.flatten(1)).relu())
         return answer
@@ -67,7 +67,7 @@ class ResidualNetwork(nn.Module):
 class ExponentialNetwork(nn.Module):
     """A small convolutional network whose first layer's activation is the exponential.
 
-    Takes one-hot (n, 4, 41), channels A C G T, and answers (n, 1). The exponential keeps background noise out of the
+    Takes one-hot (n, 4, 41), channels A C G T, and returns (n, 1). The exponential keeps background noise out of the
     deeper layers, so that the first filters become whole motifs.
 
     References
@@ -91,8 +91,8 @@ class ExponentialNetwork(nn.Module):
         self.last = nn.Linear(64, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the answer for each one-hot sequence."""
-        _require_length(x)
+        """Return the output for each one-hot sequence."""
+        _check_length(x)
         features = self.pool(self.second(self.first(x).exp()).relu())
         answer: Tensor = self.last(self.dense(features.flatten(1)).relu())
         return answer
@@ -101,7 +101,7 @@ class ExponentialNetwork(nn.Module):
 NETWORKS: dict[str, type[nn.Module]] = {"residual": ResidualNetwork, "exponential": ExponentialNetwork}
 
 
-def _require_length(x: Tensor) -> None:
+def _check_length(x: Tensor) -> None:
     if x.shape[1:] != (4, LENGTH):
         msg = (
             f"the zoo's trained networks take one-hot (n, 4, {LENGTH}), not {tuple(x.shape)}; "

@@ -1,6 +1,6 @@
-"""Trained networks: ensembles of five small networks for a story, fitted to noisy answers of its oracle.
+"""Trained networks: ensembles of five small networks for a story, fitted to noisy outputs of its oracle.
 
-What is known on paper of the oracle is only learnt by them: they disagree, as networks trained on an experiment do.
+They learn the oracle imperfectly and disagree, as networks trained on experimental data do.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ STORIES = ("rbfox1_like", "vts1_like")
 ARCHITECTURES = ("residual", "exponential")
 MEMBERS = 5
 WEIGHTS = Path(__file__).parent / "weights"
-"""Where the files of weights and their cards are."""
+"""Folder of the weight files and their cards."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What is known of five networks: the data they were fitted to, how, and how well they answer new sequences.
+    """Model card of five networks: training data, fit, and accuracy on new sequences.
 
-    R2 is ``1 - sum (y - prediction)^2 / sum (y - mean y)^2`` over the test sequences, drawn as the training sequences
-    were and seen by no network. Its ceiling is 1 against the oracle's answers, ``1 / (1 + noise^2)`` against labels.
+    R2 is ``1 - sum (y - prediction)^2 / sum (y - mean y)^2`` over test sequences drawn like the training sequences. Its
+    ceiling is 1 against the oracle's outputs and ``1 / (1 + noise^2)`` against labels.
 
     Parameters
     ----------
     name, network
-        Of the oracle, and of the architecture.
+        Names of the oracle and of the architecture.
     parameters
-        Numbers fitted in each network.
+        Number of parameters of each network.
     data
-        What the sequences are, in words.
+        Description of the sequences.
     n_train, n_test
-        Sequences that each member was fitted to (its own draw), and those on which all were tested.
+        Training sequences of each member (its own sample), and test sequences shared by all.
     noise
-        Standard deviation of the labels' normal noise, relative to that of the oracle's answers.
+        Standard deviation of the normal noise of the labels, relative to that of the oracle's outputs.
     loss, optimiser, epochs
-        What was made small, how, and in how many passes through the data.
+        Loss, optimizer, and number of passes through the data.
     command
-        What made the weights.
+        Command that trained the networks.
     trained_on
-        The oracle, spelled out.
+        Repr of the oracle.
     seeds, digests
-        Of each member: its seed, and the SHA-256 of its file of weights.
+        For each member: its seed, and the SHA-256 of its weight file.
     test_r2, test_r2_noise_free
-        Of each member: R2 against the noisy labels, and against the oracle's answers.
+        For each member: R2 against the noisy labels, and against the oracle's outputs.
     """
 
     name: str
@@ -93,7 +93,7 @@ def card(name: str, *, network: Network = "residual") -> Card:
     Raises
     ------
     PredictorError
-        If there are none of that name or architecture; the message suggests near names.
+        If there is no such name or architecture; the message suggests similar names.
 
     Examples
     --------
@@ -101,20 +101,20 @@ def card(name: str, *, network: Network = "residual") -> Card:
     >>> known.loss, len(known.seeds), min(known.test_r2_noise_free) > 0.95
     ('mean squared error', 5, True)
     """
-    _require_known(name, STORIES, "no trained networks of")
-    _require_known(network, ARCHITECTURES, "no architecture")
+    _check_known(name, STORIES, "no trained networks of")
+    _check_known(network, ARCHITECTURES, "no architecture")
     return read_card(card_path(WEIGHTS, name, network))
 
 
 def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual") -> TorchPredictor:
-    """Return one trained network as a predictor of 41-nt sequences; `oracle` of that name is what it was trained on.
+    """Return one network as a predictor of 41-nt sequences, trained on labels from the `oracle` of that name.
 
     Parameters
     ----------
     name
         ``"rbfox1_like"`` or ``"vts1_like"``.
     member
-        Which of the five, 0 to 4; `ensemble` has all of them.
+        Index of the network, 0 to 4; `ensemble` has all five.
     network
         ``"residual"``: a small network after ResidualBind; ``"exponential"``: a small convolutional network with
         exponential activations.
@@ -122,7 +122,7 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
     Raises
     ------
     PredictorError
-        If there is none of that name, architecture or member, or its file is not the one that was trained.
+        If there is no such name, architecture or member, or its weight file is missing or altered.
     MissingExtraError
         If torch or safetensors is not installed.
 
@@ -141,12 +141,12 @@ def load(name: str, *, member: SupportsIndex = 0, network: Network = "residual")
     >>> bool(2.5 < strong - without < 4.5)
     True
     """
-    known, which = card(name, network=network), _checked_member(member)
+    known, which = card(name, network=network), _as_member(member)
     from causalgia.predict import TorchPredictor, load_weights
     from causalgia.zoo.torch_networks import NETWORKS
 
     path, trained_on, made = weights_path(WEIGHTS, name, network, which), oracle(name), NETWORKS[network]()
-    _require_intact(path, known.digests[which])
+    _check_intact(path, known.digests[which])
     load_weights(made, path)
     return TorchPredictor(made, tasks=trained_on.tasks, scale=trained_on.scale)
 
@@ -173,12 +173,12 @@ def ensemble(name: str, *, network: Network = "residual") -> Ensemble:
 
 
 def weights_path(folder: Path, name: str, network: str, member: int) -> Path:
-    """Return where a member's weights are in a folder."""
+    """Return the path of the weights of a member in a folder."""
     return folder / f"{name}_{network}_{member}.safetensors"
 
 
 def card_path(folder: Path, name: str, network: str) -> Path:
-    """Return where a card is in a folder."""
+    """Return the path of a card in a folder."""
     return folder / f"{name}_{network}.json"
 
 
@@ -194,13 +194,13 @@ def file_digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def _require_known(name: object, known: tuple[str, ...], what: str) -> None:
+def _check_known(name: object, known: tuple[str, ...], what: str) -> None:
     if name in known:
         return
     raise PredictorError(f"zoo has {what} {quoted(name)}, there are {', '.join(known)}{nearest(str(name), known)}")
 
 
-def _checked_member(member: object) -> int:
+def _as_member(member: object) -> int:
     try:
         which = -1 if isinstance(member, bool) else index(member)  # type: ignore[arg-type]  # refused if it is none
     except TypeError:
@@ -210,7 +210,7 @@ def _checked_member(member: object) -> int:
     return which
 
 
-def _require_intact(path: Path, digest: str) -> None:
+def _check_intact(path: Path, digest: str) -> None:
     if not path.is_file() or file_digest(path) != digest:
         msg = f"{path} is absent or not the file that was trained (its SHA-256 is in the card); install causalgia anew"
         raise PredictorError(msg)

@@ -1,4 +1,4 @@
-"""An oracle as a PyTorch network: the same formulas on one-hot input, differentiable in it."""
+"""Oracles as PyTorch networks: the same formulas on one-hot input, differentiable in it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from torch import Tensor, nn
 from causalgia.errors import PredictorError
 from causalgia.zoo.arrangements import Hairpin, Pair
 from causalgia.zoo.terms import Exponential, Gate, Hill, Linear, Response, Saturating, Term
-from causalgia.zoo.windows import ANY, Admitted, Site, n_windows
+from causalgia.zoo.windows import ANY, BaseSets, Site, n_windows
 
 if TYPE_CHECKING:
     from causalgia.zoo.grammar import Oracle
 
 
 class Twin(nn.Module):
-    """The function of an oracle on one-hot (n, 4, length), channels A C G T: (n, tasks), in the input's dtype.
+    """An oracle as a network from one-hot (n, 4, length), channels A C G T, to (n, tasks), in the dtype of the input.
 
-    A window reads a word by a product of one-hot entries, so between one-hot inputs the network is smooth, and the
-    gradient of a word's window is its exact effect of single substitutions.
+    A word is matched by a product of one-hot entries, so the network is smooth between one-hot inputs, and the gradient
+    at a window of a word gives the exact effects of single substitutions.
 
     Examples
     --------
@@ -45,16 +45,16 @@ class Twin(nn.Module):
         return repr(self.oracle)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the answer for each one-hot sequence."""
+        """Return the output for each one-hot sequence."""
         if x.ndim != 3 or x.shape[1] != 4:
             raise PredictorError(f"an oracle takes one-hot (n, 4, length), not {tuple(x.shape)}")
         self.oracle.check(x.shape[2])
-        scores = torch.stack([_score(term, x) for term in self.oracle.terms], dim=1)
+        scores = torch.stack([_term_score(term, x) for term in self.oracle.terms], dim=1)
         total = self.intercepts.to(scores) + scores @ self.weights.to(scores)
         return total.exp() if self.oracle.link == "exp" else total
 
 
-def _reads(x: Tensor, pattern: Admitted) -> Tensor:
+def _pattern_indicators(x: Tensor, pattern: BaseSets) -> Tensor:
     windows = n_windows(x.shape[2], len(pattern))
     product = x.new_ones(len(x), windows)
     for k, bases in enumerate(pattern):
@@ -64,32 +64,34 @@ def _reads(x: Tensor, pattern: Admitted) -> Tensor:
     return product
 
 
-def _hits(x: Tensor, site: Site) -> Tensor:
-    return torch.stack([sign * _reads(x, pattern) for sign, pattern in site.signed]).sum(dim=0)
+def _site_indicators(x: Tensor, site: Site) -> Tensor:
+    return torch.stack([sign * _pattern_indicators(x, pattern) for sign, pattern in site.signed]).sum(dim=0)
 
 
 @singledispatch
-def _score(term: Term, x: Tensor) -> Tensor:  # noqa: ARG001
+def _term_score(term: Term, x: Tensor) -> Tensor:  # noqa: ARG001
     raise PredictorError(f"{type(term).__name__} has no PyTorch twin; use a term of causalgia.zoo")
 
 
-@_score.register
-def _(term: Linear, x: Tensor) -> Tensor:
-    return _hits(x, term.site()) @ x.new_tensor(term.vector(x.shape[2]))
+@_term_score.register
+def _linear_term_score(term: Linear, x: Tensor) -> Tensor:
+    return _site_indicators(x, term.site()) @ x.new_tensor(term.vector(x.shape[2]))
 
 
-@_score.register
-def _(term: Saturating, x: Tensor) -> Tensor:
-    return _respond(term.response, torch.stack([_score(part, x) for part in term.terms]).sum(dim=0))
+@_term_score.register
+def _saturating_term_score(term: Saturating, x: Tensor) -> Tensor:
+    return _apply_response(term.response, torch.stack([_term_score(part, x) for part in term.terms]).sum(dim=0))
 
 
-@_score.register
-def _(term: Pair, x: Tensor) -> Tensor:
+@_term_score.register
+def _pair_term_score(term: Pair, x: Tensor) -> Tensor:
     h = term.by_distance(x.shape[2])
-    return torch.stack([_pairs(_hits(x, a), _hits(x, b), h) for a, b in term.orders()]).sum(dim=0)
+    return torch.stack([_pair_score(_site_indicators(x, a), _site_indicators(x, b), h) for a, b in term.orders()]).sum(
+        dim=0
+    )
 
 
-def _pairs(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
+def _pair_score(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
     """Return for each row the sum of h(j - i) upstream_i downstream_j; h(0) is 0."""
     n, exact = upstream.shape[1] + len(h), torch.promote_types(upstream.dtype, torch.float32)
     kernel = torch.fft.rfft(torch.tensor(h, dtype=exact, device=upstream.device), n)
@@ -98,20 +100,20 @@ def _pairs(upstream: Tensor, downstream: Tensor, h: np.ndarray) -> Tensor:
     return sums
 
 
-@_score.register
-def _(term: Gate, x: Tensor) -> Tensor:
-    absent = torch.stack([(1 - _hits(x, site)).prod(dim=1) for site in term.sites()])
+@_term_score.register
+def _gate_term_score(term: Gate, x: Tensor) -> Tensor:
+    absent = torch.stack([(1 - _site_indicators(x, site)).prod(dim=1) for site in term.sites()])
     opened = (1 - absent).prod(dim=0) if term.logic == "and" else 1 - absent.prod(dim=0)
     return term.bonus * opened
 
 
-@_score.register
-def _(term: Hairpin, x: Tensor) -> Tensor:
-    word = _hits(x, Site.of(term.word))
-    return term.bonus * torch.stack([_hairpins(term, x, word, loop) for loop in term.loops]).sum(dim=0)
+@_term_score.register
+def _hairpin_term_score(term: Hairpin, x: Tensor) -> Tensor:
+    word = _site_indicators(x, Site.of(term.word))
+    return term.bonus * torch.stack([_hairpin_score(term, x, word, loop) for loop in term.loops]).sum(dim=0)
 
 
-def _hairpins(term: Hairpin, x: Tensor, word: Tensor, loop: int) -> Tensor:
+def _hairpin_score(term: Hairpin, x: Tensor, word: Tensor, loop: int) -> Tensor:
     windows = n_windows(x.shape[2], 2 * term.stem + loop)
     closed, pairing = x.new_ones(len(x), windows), x.new_tensor(term.pairing)
     for left, right in term.stem_pairs(loop):
@@ -122,17 +124,17 @@ def _hairpins(term: Hairpin, x: Tensor, word: Tensor, loop: int) -> Tensor:
 
 
 @singledispatch
-def _respond(response: Response, score: Tensor) -> Tensor:  # noqa: ARG001
+def _apply_response(response: Response, score: Tensor) -> Tensor:  # noqa: ARG001
     raise PredictorError(f"{type(response).__name__} has no PyTorch twin; use a response of causalgia.zoo")
 
 
-@_respond.register
-def _(response: Hill, score: Tensor) -> Tensor:
+@_apply_response.register
+def _apply_hill(response: Hill, score: Tensor) -> Tensor:
     x: Tensor = score.clamp(min=0) ** response.power
     answer: Tensor = response.top * x / (response.half**response.power + x)
     return answer
 
 
-@_respond.register
-def _(response: Exponential, score: Tensor) -> Tensor:
+@_apply_response.register
+def _apply_exponential(response: Exponential, score: Tensor) -> Tensor:
     return response.top * -torch.expm1(-score / response.scale)

@@ -1,4 +1,4 @@
-"""Words read in windows: where sequences have them, and how probable they are where positions are independent."""
+"""Words in windows of sequences: their occurrences, and their probabilities under independent positions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from causalgia.sequences.alphabet import parse_word, reverse_complement_word
 from causalgia.types import Array, Tokens
 
 Strand: TypeAlias = Literal["+", "-", "both"]
-Admitted: TypeAlias = tuple[int, ...]
-"""For each position of a word the set of bases that it admits, as four bits: 1 2 4 8 = A C G T."""
-"""m distributions of sequences with independent positions, (m, length, 4): probabilities of A, C, G, T."""
+BaseSets: TypeAlias = tuple[int, ...]
+"""For each position of a word the set of admitted bases, as four bits: 1 2 4 8 = A C G T."""
 
 Places: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Rows and starts of windows, both (hits,), ordered by row and then by start."""
@@ -28,9 +27,9 @@ ANY = 15
 
 @dataclass(frozen=True)
 class Site:
-    """What a window must read: one of several patterns of one width (a word, its reverse complement, or either)."""
+    """Patterns of one width that count as an occurrence: a word, its reverse complement, or either."""
 
-    patterns: tuple[Admitted, ...]
+    patterns: tuple[BaseSets, ...]
 
     @classmethod
     def of(cls, word: str, strand: Strand = "+") -> Site:
@@ -50,7 +49,7 @@ class Site:
         """
         if strand not in ("+", "-", "both"):
             raise PredictorError(f"word {quoted(word)}: strand={quoted(strand)} must be '+', '-' or 'both'")
-        forward, backward = _admitted(word), _admitted(reverse_complement_word(word))
+        forward, backward = _base_sets(word), _base_sets(reverse_complement_word(word))
         both = {"+": (forward,), "-": (backward,), "both": (forward, backward)}[strand]
         return cls(tuple(dict.fromkeys(both)))
 
@@ -60,26 +59,26 @@ class Site:
         return len(self.patterns[0])
 
     @property
-    def signed(self) -> tuple[tuple[int, Admitted], ...]:
+    def signed(self) -> tuple[tuple[int, BaseSets], ...]:
         """Signed patterns whose indicators sum to the indicator of "any of them" (inclusion and exclusion)."""
         plain = tuple((1, pattern) for pattern in self.patterns)
         if len(plain) == 1:
             return plain
-        shared = merged(self.patterns[0], self.patterns[1], 0)
+        shared = merged_pattern(self.patterns[0], self.patterns[1], 0)
         return plain if shared is None else (*plain, (-1, shared))
 
 
 @cache
-def _admitted(word: str) -> Admitted:
+def _base_sets(word: str) -> BaseSets:
     return tuple(sum(1 << base for base in bases) for bases in parse_word(word)[1])
 
 
-def merged(first: Admitted, second: Admitted, distance: int) -> Admitted | None:
-    """Return the pattern that reads both, `second` starting `distance` after `first`; None if they contradict.
+def merged_pattern(first: BaseSets, second: BaseSets, distance: int) -> BaseSets | None:
+    """Return the joint pattern, with `second` starting `distance` after `first`; None if they contradict.
 
     Examples
     --------
-    >>> merged((8, 4), (4, 2), 1), merged((8, 4), (8, 2), 1)
+    >>> merged_pattern((8, 4), (4, 2), 1), merged_pattern((8, 4), (8, 2), 1)
     ((8, 4, 2), None)
     """
     width = max(len(first), distance + len(second))
@@ -90,7 +89,7 @@ def merged(first: Admitted, second: Admitted, distance: int) -> Admitted | None:
 
 
 class Reading:
-    """A batch of sequences being read: where each site is, found once however many terms ask.
+    """A batch of sequences with the places of each site, found once and cached.
 
     Parameters
     ----------
@@ -103,12 +102,12 @@ class Reading:
         self.n, self.length = tokens.shape
         self._fours = _fours(tokens)
         self._places: dict[Site, Places] = {}
-        self._found: dict[Admitted, NDArray[np.int64]] = {}
+        self._found: dict[BaseSets, NDArray[np.int64]] = {}
 
     def places(self, site: Site) -> Places:
-        """Return the row and the start of every window that reads the site, row by row from left to right."""
+        """Return the row and the start of every occurrence of the site, row by row from left to right."""
         if site not in self._places:
-            found = reduce(np.union1d, [self._reads(pattern) for pattern in site.patterns])
+            found = reduce(np.union1d, [self._windows(pattern) for pattern in site.patterns])
             self._places[site] = np.divmod(found, max(1, n_windows(self.length, site.width)))
         return self._places[site]
 
@@ -118,14 +117,14 @@ class Reading:
         present[self.places(site)[0]] = True
         return present
 
-    def _reads(self, pattern: Admitted) -> NDArray[np.int64]:
-        """Return the windows that read the pattern, counted through all rows."""
+    def _windows(self, pattern: BaseSets) -> NDArray[np.int64]:
+        """Return the windows that match the pattern, numbered through all rows."""
         if pattern not in self._found:
             self._found[pattern] = self._search(pattern)
         return self._found[pattern]
 
-    def _search(self, pattern: Admitted) -> NDArray[np.int64]:
-        """Look for four neighbouring letters everywhere, for the others only where these are."""
+    def _search(self, pattern: BaseSets) -> NDArray[np.int64]:
+        """Search the rarest four adjacent letters everywhere, and the other letters only where these match."""
         windows = n_windows(self.length, len(pattern))
         first, among = _rarest_four(pattern)
         fours = self._fours[:, first : first + windows]
@@ -138,15 +137,15 @@ class Reading:
 
 
 def _fours(tokens: Tokens) -> Tokens:
-    """Return the number of the four letters that begin at each position, (n, length); past the end are As."""
+    """Return the 4-mer that begins at each position as a number, (n, length), padded with A."""
     padded = np.pad(tokens, ((0, 0), (0, 3)))
     twos = np.asarray(padded[:, :-1] << 2 | padded[:, 1:], np.uint8)
     return np.asarray(twos[:, :-2] << 4 | twos[:, 2:], np.uint8)
 
 
 @cache
-def _rarest_four(pattern: Admitted) -> tuple[int, NDArray[np.bool_]]:
-    """Return where the four letters of a pattern begin that admit fewest words, and which numbers these have, (256,).
+def _rarest_four(pattern: BaseSets) -> tuple[int, NDArray[np.bool_]]:
+    """Return the start of the most specific four letters of a pattern, and which 4-mers match them, (256,).
 
     Examples
     --------
@@ -162,41 +161,38 @@ def _rarest_four(pattern: Admitted) -> tuple[int, NDArray[np.bool_]]:
 
 
 def n_windows(length: int, width: int) -> int:
-    """Return how many windows of a width a sequence has; none where it is shorter."""
+    """Return the number of windows of a width in a sequence; 0 where it is shorter."""
     return max(0, length - width + 1)
 
 
 def row_sums(places: Places, vector: Array, n: int) -> Array:
-    """Return for each of n rows the sum of `vector` over its places, (n,), in an order that no other row can change."""
+    """Return for each of n rows the sum of `vector` over its places, (n,), in an order independent of other rows."""
     rows, at = places
     return np.bincount(rows, weights=vector[at], minlength=n).astype(np.float64, copy=False)
 
 
-def chance(columns: Array, pattern: Admitted) -> Array:
-    """Return the probability that each window reads the pattern, (m, windows): a product over its positions.
+def pattern_probability(columns: Array, pattern: BaseSets) -> Array:
+    """Return the probability that each window matches the pattern, (m, windows): a product over its positions.
 
     Examples
     --------
-    >>> chance(np.full((1, 3, 4), 0.25), (1, 5))
+    >>> pattern_probability(np.full((1, 3, 4), 0.25), (1, 5))
     array([[0.125, 0.125]])
     """
     windows = n_windows(columns.shape[1], len(pattern))
     product = np.ones((len(columns), windows))
     for k, bases in enumerate(pattern):
         if bases != ANY:
-            product *= columns[:, k : k + windows][..., _members(bases)].sum(axis=-1)
+            members = [base for base in range(4) if bases >> base & 1]
+            product *= columns[:, k : k + windows][..., members].sum(axis=-1)
     return product
 
 
-def _members(bases: int) -> list[int]:
-    return [base for base in range(4) if bases >> base & 1]
-
-
-def site_chance(columns: Array, site: Site) -> Array:
-    """Return the probability that each window reads the site, (m, windows)."""
-    return total([sign * chance(columns, pattern) for sign, pattern in site.signed])
+def site_probability(columns: Array, site: Site) -> Array:
+    """Return the probability that each window matches the site, (m, windows)."""
+    return total([sign * pattern_probability(columns, pattern) for sign, pattern in site.signed])
 
 
 def total(parts: Sequence[Array]) -> Array:
-    """Return the sum of arrays of one shape, first to last."""
+    """Return the sum of arrays of one shape, in order."""
     return reduce(np.add, parts)

@@ -1,1 +1,1 @@
-"""What experiments share: what one is, its answer, sequences, settings, figures and sentences."""
+"""Shared parts of the experiments: their class, answers, settings, sequences, tiles, figures and text."""

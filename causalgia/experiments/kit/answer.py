@@ -1,9 +1,10 @@
-"""What an experiment found: verdicts on its contrasts, what they say together, and the words for it."""
+"""Results of an experiment: verdicts on its contrasts, findings beyond single contrasts, and the answer as text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """What the contrasts of an experiment say together.
+    """Results beyond single contrasts: derived Datasets, and sentences that answer the question.
 
     Attributes
     ----------
     datasets
-        By name: a fitted line, a logo, a posterior of a period.
+        Name -> Dataset, such as a fitted line, a logo or the posterior of a period.
     sentences
-        The answer in words, each with its interval.
+        The answer as text, each estimate with its interval.
     """
 
     datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
@@ -45,9 +46,9 @@ class Answer:
         Every named contrast: ``ace, se, df, p, p_adjusted``, and ``ace, lower, upper, verdict, ...``
         (contrast, task), with the experiment's coordinates.
     findings
-        What the contrasts say together, Datasets by name.
+        Datasets of the results beyond single contrasts, by name.
     sentences
-        The answer in words.
+        The answer as text.
     """
 
     question: str
@@ -60,10 +61,10 @@ class Answer:
     def __str__(self) -> str:
         from causalgia.reporting import report
 
-        shown = largest(self.decisions)
+        shown = largest_contrasts(self.decisions)
         more = self.decisions.sizes["contrast"] - shown.sizes["contrast"]
-        left = [f"These are the largest; {more:,} more contrasts are in decisions.", ""] if more else []
-        return "\n".join([self.question, "", report(shown), "", *left, *self.sentences]).rstrip()
+        note = [f"These are the largest; {more:,} more contrasts are in decisions.", ""] if more else []
+        return "\n".join([self.question, "", report(shown), "", *note, *self.sentences]).rstrip()
 
     def __repr__(self) -> str:
         return f"<Answer to {self.question!r}: {self.decisions.sizes['contrast']:,} contrasts>"
@@ -75,18 +76,17 @@ class Answer:
 
     @property
     def clearest_task(self) -> str:
-        """The task of the largest effect, whose figure is drawn where no task is said."""
-        away = abs(self.decisions["ace"] - float(self.decisions.attrs.get("null_value", 0.0)))
-        size = away.max([dim for dim in away.dims if dim != "task"]).to_numpy()
-        return self.tasks[int(size.argmax())]
+        """The task with the largest effect; its figure is drawn by default."""
+        size = _effect_size(self.decisions)
+        return self.tasks[int(size.max([dim for dim in size.dims if dim != "task"]).to_numpy().argmax())]
 
     def draw(self, *, task: str | None = None) -> Axes:
-        """Draw the answer about one task: the figure of the experiment, by default a forest plot of its contrasts.
+        """Draw the figure of the experiment for one task; by default a forest plot of its contrasts.
 
         Parameters
         ----------
         task
-            Which task; the one of the largest effect where it is not said.
+            Task to draw; None: the one with the largest effect.
 
         Raises
         ------
@@ -101,18 +101,18 @@ class Answer:
                 f"task {quoted(task)} is not there; say task= one of {', '.join(map(quoted, self.tasks))}"
             )
         if self.figure is not None:
-            return self.figure(self._about(task))
+            return self.figure(self._for_task(task))
         return forest(self.decisions, task=task)
 
     def save(self, path: str | Path, *, task: str | None = None) -> Path:
-        """Write the figure of one task to a file (PNG, PDF or SVG by its name).
+        """Save the figure of one task as PNG, PDF or SVG (by the file name).
 
         Parameters
         ----------
         path
-            Where to.
+            File to write.
         task
-            Which task; the one of the largest effect where it is not said.
+            Task to draw; None: the one with the largest effect.
 
         Raises
         ------
@@ -125,46 +125,91 @@ class Answer:
 
         return save_figure(self.draw(task=task), path)
 
-    def _about(self, task: str) -> Answer:
-        """Return the answer about one task alone."""
-        found = {name: _of_task(dataset, task) for name, dataset in self.findings.items()}
-        estimates, decisions = (_of_task(table, task) for table in (self.estimates, self.decisions))
-        return replace(self, findings=found, estimates=estimates, decisions=decisions)
+    def _for_task(self, task: str) -> Answer:
+        """Return the answer for one task."""
+        findings = {name: _select_task(dataset, task) for name, dataset in self.findings.items()}
+        estimates, decisions = (_select_task(table, task) for table in (self.estimates, self.decisions))
+        return replace(self, findings=findings, estimates=estimates, decisions=decisions)
 
 
-def largest(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.Dataset:
-    """Return a table as it is where it has few contrasts, else those of its largest effects, the largest first.
+def largest_contrasts(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.Dataset:
+    """Return the contrasts with the largest effects, the largest first; a short table is returned unchanged.
 
     Parameters
     ----------
     table
-        Estimates or decisions; effects are as large as they are away from none (0, of ratios 1), in any task or model.
+        Estimates or decisions. The size of an effect is its largest distance from no effect (0, or 1 for ratios) in
+        any task or model.
     most
-        Contrasts that are few.
+        Tables of up to this many contrasts are returned unchanged.
     n
-        How many are returned of more than that; fewer, but three at least, where tasks and models make them 60 rows.
+        Contrasts returned of longer tables; fewer, but at least three, where tasks and models would give 60 rows.
 
     Examples
     --------
     >>> import xarray as xr
     >>> names = {"contrast": ["a", "b", "c"], "task": ["K562"]}
     >>> table = xr.Dataset({"ace": (("contrast", "task"), [[0.1], [-2.0], [1.0]])}, coords=names)
-    >>> largest(table, most=2, n=2)["contrast"].values.tolist()
+    >>> largest_contrasts(table, most=2, n=2)["contrast"].values.tolist()
     ['b', 'c']
     """
     if table.sizes["contrast"] <= most:
         return table
-    away = abs(table["ace"] - float(table.attrs.get("null_value", 0.0)))
-    size = away.max([dim for dim in away.dims if dim != "contrast"]).to_numpy()
-    n = min(n, max(3, 60 * away.sizes["contrast"] // away.size)) if n < away.sizes["contrast"] else n
+    size = _effect_size(table)
+    largest = size.max([dim for dim in size.dims if dim != "contrast"]).to_numpy()
+    n = min(n, max(3, 60 * size.sizes["contrast"] // size.size)) if n < size.sizes["contrast"] else n
     pairs = [name for name, variable in table.variables.items() if "contrast_" in variable.dims]
-    return table.drop_vars(pairs).isel(contrast=np.argsort(-size, kind="stable")[:n])
+    return table.drop_vars(pairs).isel(contrast=np.argsort(-largest, kind="stable")[:n])
 
 
-def _of_task(dataset: xr.Dataset, task: str) -> xr.Dataset:
-    """Return a Dataset about one task, which stays a dim; as it is where it has no tasks."""
+def _effect_size(table: xr.Dataset) -> xr.DataArray:
+    """Return the distance of each effect from no effect."""
+    return abs(table["ace"] - float(table.attrs.get("null_value", 0.0)))
+
+
+def _select_task(dataset: xr.Dataset, task: str) -> xr.Dataset:
+    """Return one task of a Dataset, kept as a dim; a Dataset without tasks is returned unchanged."""
     import xarray as xr
 
     if not isinstance(dataset, xr.Dataset) or "task" not in dataset.dims or "task" not in dataset.coords:
         return dataset
     return dataset.isel(task=[[str(name) for name in dataset["task"].to_numpy()].index(task)])
+
+
+def profile_along(along: str, *, by: str | None = None) -> Callable[[Answer], Axes]:
+    """Return a function that draws the contrasts of one task along a coordinate, by `causalgia.plot.profile`.
+
+    Examples
+    --------
+    >>> profile_along("copies").keywords
+    {'along': 'copies', 'by': None}
+    """
+    return partial(_draw_profile, along=along, by=by)
+
+
+def _draw_profile(answer: Answer, *, along: str, by: str | None) -> Axes:
+    from causalgia.plot import profile
+
+    return profile(answer.decisions, along=along, by=by)
+
+
+def mean_over_models(table: xr.Dataset) -> xr.Dataset:
+    """Return the mean over the models of an ensemble, with task names that say so.
+
+    Parameters
+    ----------
+    table
+        ``ace (..., task[, model])``; variables that are not floats are dropped. A table without models is unchanged.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> table = xr.Dataset({"ace": (("contrast", "task", "model"), [[[1.0, 2.0]]])}, coords={"task": ["K562"]})
+    >>> mean_over_models(table)["ace"].values.ravel(), mean_over_models(table)["task"].values
+    (array([1.5]), array(['K562, mean over 2 models'], dtype='<U24'))
+    """
+    if "model" not in table.dims:
+        return table
+    names = [f"{task}, mean over {table.sizes['model']} models" for task in table["task"].to_numpy()]
+    floats = [name for name, values in table.data_vars.items() if values.dtype.kind == "f"]
+    return table[floats].mean("model", keep_attrs=True).assign_coords(task=("task", names))

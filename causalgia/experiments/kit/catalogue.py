@@ -1,4 +1,4 @@
-"""The table of the catalogue: which experiments there are, and how one is made from its name."""
+"""Table of the experiments of the catalogue, and construction of an experiment by its name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from causalgia.checks import nearest
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment
 
-#: each in the module `_name` of this room, with its entry under its name in capitals
+#: each in the module `_name` of this package, which holds its entry under the name in capitals
 _NAMES = (
     "word_screen",
     "word_mutagenesis",
@@ -39,8 +39,8 @@ _NAMES = (
     "grammar_screen",
     "fractional_factorial",
 )
-#: two experiments of one file: one -> the one that the file is named for
-_BESIDE = {
+#: experiment -> the file that it shares with another
+_SHARED_FILES = {
     "sufficiency": "necessity",
     "greedy_round": "greedy_tiles",
     "motif_pair": "motif_pairs",
@@ -49,25 +49,25 @@ _BESIDE = {
 
 
 def entries() -> dict[str, Entry]:
-    """Return the experiments by name, each with its question, estimand and DOI.
+    """Return the entries of the catalogue by name: question, estimand and DOI of each experiment.
 
     Examples
     --------
     >>> entries()["copies"].question
     'Do copies of a site add up, saturate or help each other?'
     """
-    return {name: _entry(name) for name in _NAMES}
+    return {name: getattr(_module_of(name), name.upper()) for name in _NAMES}
 
 
 def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment:
-    """Return an experiment by its name and settings, as a `trial.toml` gives them.
+    """Return an experiment from its name and settings, as a `trial.toml` gives them.
 
     Parameters
     ----------
     name
         As in `entries`.
     *arguments
-        What the experiment takes by position: its null model or sequences, or nothing for its default.
+        Positional arguments of the experiment: its null model or sequences, or none for the default.
     settings
         Its keyword arguments.
 
@@ -81,8 +81,8 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     >>> build("copies", settings={"at": [4, 12], "n_units": 100}).n_units
     100
     """
-    make = _maker(name)
-    takes = inspect.signature(make).parameters.values()
+    function = _function_named(name)
+    takes = inspect.signature(function).parameters.values()
     known = [p.name for n, p in enumerate(takes) if p.kind is p.KEYWORD_ONLY or n >= max(len(arguments), 1)]
     for key in settings:
         if key not in known:
@@ -90,21 +90,16 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
                 f"experiment {quoted(name)} has no "
                 f"{quoted(key)}{nearest(key, known) or '; it takes ' + ', '.join(known)}"
             )
-    return make(*arguments, **settings)
+    return function(*arguments, **settings)
 
 
-def _entry(name: str) -> Entry:
-    found: Entry = getattr(_module(name), name.upper())
-    return found
-
-
-def _maker(name: str) -> Callable[..., Experiment]:
+def _function_named(name: str) -> Callable[..., Experiment]:
     if name not in _NAMES:
         near = nearest(str(name), _NAMES)
         raise DesignError(f"there is no experiment {quoted(name)}{near or '; there are ' + ', '.join(_NAMES)}")
-    made: Callable[..., Experiment] = getattr(_module(name), name)
-    return made
+    function: Callable[..., Experiment] = getattr(_module_of(name), name)
+    return function
 
 
-def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"causalgia.experiments._{_BESIDE.get(name, name)}")
+def _module_of(name: str) -> ModuleType:
+    return importlib.import_module(f"causalgia.experiments._{_SHARED_FILES.get(name, name)}")

@@ -1,16 +1,13 @@
-"""Weights of arms that are made of other weights, in fractions: what cancels is 0 and not 2e-16."""
+"""Contrast weights in exact fractions, so that weights that cancel are 0 and not 2e-16."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import TypeAlias
-
-Exact: TypeAlias = Mapping[str, Fraction]
 
 
 def rise_weights(doses: Mapping[str, float]) -> dict[str, Fraction]:
-    """Return the weights of the rise of the least-squares line over doses, from the lowest of them to the highest.
+    """Return the weights of the rise of the least-squares line from the lowest dose to the highest.
 
     Examples
     --------
@@ -25,7 +22,7 @@ def rise_weights(doses: Mapping[str, float]) -> dict[str, Fraction]:
 
 
 def weighted_sum(parts: Iterable[tuple[Fraction | float, Mapping[str, Fraction | float]]]) -> dict[str, float]:
-    """Return a weighted sum of contrasts, rounded once at its end; arms that cancel are left out.
+    """Return a weighted sum of contrasts, rounded once at the end; arms whose weights cancel are left out.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What an experiment of the catalogue is: a design with its named contrasts, what will be asked, and what answers."""
+"""Experiments of the catalogue: a design with named contrasts, its analysis, and the function that reads its answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.schema import require_dataset
 from causalgia.streams import RNG, derive, root_key
-from causalgia.trial.analysis_check import check_analysis
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,19 +29,19 @@ _IN_BASES = frozenset({"distance", "spacing", "place", "position", "start", "sto
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What an entry of the catalogue reads its finding from.
+    """Results of the verbs on one trial, from which an entry of the catalogue derives its finding.
 
     Attributes
     ----------
     experiment
         The experiment that was run.
     steps
-        Effects (None where a trial was streamed), estimates, posterior and decisions of its contrasts, which carry the
-        experiment's coordinates.
+        Effects (None for a streamed trial), estimates, posterior and decisions, with the experiment's coordinates on
+        the contrasts.
     outcomes
-        The outcomes; None where the trial was streamed.
+        The outcomes; None for a streamed trial.
     key
-        Root key of what the answer draws, for ``derive(key, "...")``.
+        Root key of the random draws of the answer, for ``derive(key, "...")``.
     """
 
     experiment: Experiment
@@ -51,14 +50,14 @@ class Found:
     key: int
 
 
-def no_more(found: Found) -> Finding:  # noqa: ARG001 - the signature of every reader
-    """Return nothing beyond the contrasts themselves."""
+def contrasts_only(found: Found) -> Finding:  # noqa: ARG001 - the signature of every reader
+    """Return an empty finding, for an experiment whose contrasts are its answer."""
     return Finding()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One experiment of the catalogue: its question, its estimand, who asked it first, and what reads the answer.
+    """One entry of the catalogue: question, estimand, source, and the function that reads the answer.
 
     Attributes
     ----------
@@ -67,24 +66,24 @@ class Entry:
     question, estimand
         A sentence each.
     doi
-        Of the paper that asked it.
+        DOI of the paper that asked it first.
     read
-        From what was found to the finding: Datasets by name and sentences.
+        Function from the results (`Found`) to the finding.
     draw
-        The figure of an answer about one task; None: a forest plot of the contrasts.
+        Figure of an answer for one task; None: a forest plot of the contrasts.
     zoo
-        The oracle of the zoo on which the file that ``causalgia init --experiment`` writes runs as it is.
+        Oracle of the zoo in the example file that ``causalgia init --experiment`` writes.
     claims
-        ``"confirmatory"``: the contrasts differ in kind or have an order, and each verdict is a test that holds at its
-        own truth; ``"screening"``: they are exchangeable, and verdicts hold on average over effects like these, by a
-        posterior from 30 of them on, or by the false discovery rate among words beyond placebo words.
+        ``"confirmatory"``: the contrasts differ in kind or are ordered, and each verdict is a test with its own error
+        rate. ``"screening"``: the contrasts are exchangeable, and verdicts hold on average over effects like these: by
+        a posterior for 30 contrasts or more, or by the false discovery rate among words beyond placebo words.
     """
 
     name: str
     question: str
     estimand: str
     doi: str
-    read: Callable[[Found], Finding] = no_more
+    read: Callable[[Found], Finding] = contrasts_only
     draw: Callable[[Answer], Axes] | None = None
     zoo: str = "rbfox1_like"
     claims: Claims = "confirmatory"
@@ -92,20 +91,20 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Experiment(Design):
-    """A design with its named contrasts, the analysis fixed with it, and the reading that answers its question.
+    """A design with named contrasts, a fixed analysis, and a function that answers its question.
 
-    It runs like any design, ``outcomes = cg.run(experiment, predictor, rng=0)``, and the ordinary verbs take the
-    outcomes; ``experiment.analyse(outcomes, rng=0)`` is the pipe of verbs that answers the question.
+    Run it like any design, ``outcomes = cg.run(experiment, predictor, rng=0)``; then
+    ``experiment.analyse(outcomes, rng=0)`` applies the ordinary verbs and answers the question.
 
     Attributes
     ----------
     entry
         Its entry in the catalogue: name, question, estimand, DOI.
     analysis
-        What is asked of the contrasts: region of practical equivalence, error rate; change it with
+        Region of practical equivalence and error rate; change it with
         ``dataclasses.replace(experiment, analysis=...)``.
     labels
-        Coordinates of the contrasts: coordinate -> contrast -> value (such as the distance that a contrast is at).
+        Coordinates of the contrasts: coordinate -> contrast -> value, such as the distance of each contrast.
     """
 
     entry: Entry = field(compare=False)
@@ -113,9 +112,10 @@ class Experiment(Design):
     labels: Labels = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
+        from causalgia.trial.setup import check_analysis
+
         super().__post_init__()
         if self.named_contrasts is None:
-            raise DesignError(f"experiment {quoted(self.entry.name)}: give contrasts= that answer its question")
         if self.analysis.asks:
             raise DesignError(
                 f"experiment {quoted(self.entry.name)}: its contrasts are its own; leave control, contrasts and "
@@ -131,15 +131,15 @@ class Experiment(Design):
                 f"experiment {quoted(self.entry.name)} of one unit: an error needs two or more, drawn or given; take "
                 "more (n_units=, draws= or sequences)"
             )
-        if isinstance(self.drawn, Genomic) and len(set(self.drawn.parent_names)) == 1 and self._asks_of_others:
+        if isinstance(self.drawn, Genomic) and len(set(self.drawn.parent_names)) == 1 and self._targets_a_population:
             raise DesignError(
                 f"experiment {quoted(self.entry.name)} of the one sequence {quoted(self.drawn.parent_names[0])}: its "
                 "draws say nothing of other sequences, which the answer is about; give two sequences or more"
             )
 
     @property
-    def _asks_of_others(self) -> bool:
-        """Whether the claim is about sequences that were not given, each with its own error."""
+    def _targets_a_population(self) -> bool:
+        """Whether the claim extends beyond the given sequences, so that its error is between sequences."""
         return self.analysis.target not in ("units", "parents") and self.analysis.cluster in ("auto", "parent")
 
     @property
@@ -154,31 +154,30 @@ class Experiment(Design):
 
     @property
     def claims(self) -> Claims:
-        """Which kind of claim its verdicts are, ``"confirmatory"`` or ``"screening"``: see `Entry`."""
+        """Kind of claim that the verdicts make, ``"confirmatory"`` or ``"screening"``: see `Entry`."""
         return self.entry.claims
 
     def planned(self) -> Analysis:
-        """Return the analysis that is kept with the outcomes of every run."""
+        """Return the analysis that is stored with the outcomes of every run."""
         return self.analysis
 
     def analyse(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:
-        """Answer the question: contrast, estimate, adjust, infer, decide, and read what the contrasts say together.
+        """Answer the question: contrast, estimate, adjust, infer and decide, then derive the findings.
 
         Parameters
         ----------
         outcomes
-            From ``cg.run(experiment, ...)``, whatever it kept; or the estimates that `causalgia.experiments.stream`
-            gives.
+            From ``cg.run(experiment, ...)`` with any ``keep=``, or the estimates of `causalgia.experiments.stream`.
         rng
-            Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling. None: the
-            seed that the trial was run with, which is kept with its outcomes.
+            Seed (0 is a seed), Generator or SeedSequence for posterior draws and resampling. None: the seed of the
+            trial, which is stored with its outcomes.
 
         Returns
         -------
         Answer
-            ``decisions`` and ``estimates`` of every contrast, ``findings`` beyond them, ``sentences``. On an ensemble
-            each predictor has its own verdicts, and the finding ``"over predictors"`` has the effect over them, with
-            the sd between them.
+            ``decisions`` and ``estimates`` of every contrast, ``findings`` and ``sentences``. On an ensemble each
+            predictor has its own verdicts, and the finding ``"over predictors"`` has the mean effect over predictors
+            with the sd between them.
 
         Raises
         ------
@@ -188,45 +187,45 @@ class Experiment(Design):
         from causalgia._analyze import steps, steps_from
 
         require_dataset(outcomes, "outcomes")
-        self._check(outcomes)
-        key = root_key(_kept_seed(outcomes) if rng is None else rng)
+        self._check_fingerprint(outcomes)
+        key = root_key(_stored_seed(outcomes) if rng is None else rng)
         streamed = "ace" in outcomes
-        begin = steps_from if streamed else steps
-        asked = self.analysis.asking(self.asked)
+        apply_verbs = steps_from if streamed else steps
+        analysis = self.analysis.asking(self.asked)
         found = Found(
             experiment=self,
-            steps=self._labelled(begin(outcomes, asked, rng=derive(key, "steps"))),
+            steps=self._label_steps(apply_verbs(outcomes, analysis, rng=derive(key, "steps"))),
             outcomes=outcomes if "outcome" in outcomes else None,
             key=derive(key, "reading"),
         )
-        said, over = self.entry.read(found), over_predictors(found.steps.effects)
+        finding, over = self.entry.read(found), over_predictors(found.steps.effects)
         return Answer(
             question=self.question,
             estimates=found.steps.estimates,
             decisions=found.steps.decisions,
-            findings={**said.datasets, **over.datasets},
-            sentences=(*said.sentences, *over.sentences),
+            findings={**finding.datasets, **over.datasets},
+            sentences=(*finding.sentences, *over.sentences),
             figure=self.entry.draw,
         )
 
-    def _check(self, outcomes: xr.Dataset) -> None:
-        made = outcomes.attrs.get("design_fingerprint", self.fingerprint)
-        if made != self.fingerprint:
+    def _check_fingerprint(self, outcomes: xr.Dataset) -> None:
+        fingerprint = outcomes.attrs.get("design_fingerprint", self.fingerprint)
+        if fingerprint != self.fingerprint:
             raise OutcomesError(
-                f"these outcomes are of the design {made}, not of this experiment ({self.fingerprint}); analyse them "
-                "with the experiment that was run"
+                f"these outcomes are of the design {fingerprint}, not of this experiment ({self.fingerprint}); analyse "
+                "them with the experiment that was run"
             )
 
-    def _labelled(self, found: Steps) -> Steps:
+    def _label_steps(self, steps: Steps) -> Steps:
         return replace(
-            found,
-            effects=None if found.effects is None else self.label(found.effects),
-            estimates=self.label(found.estimates),
-            decisions=self.label(found.decisions),
+            steps,
+            effects=None if steps.effects is None else self.label(steps.effects),
+            estimates=self.label(steps.estimates),
+            decisions=self.label(steps.decisions),
         )
 
     def label(self, table: xr.Dataset) -> xr.Dataset:
-        """Return effects, estimates or decisions with the experiment's coordinates on their contrasts."""
+        """Add the experiment's coordinates to the contrasts of effects, estimates or decisions."""
         import xarray as xr
 
         names = [str(name) for name in table["contrast"].to_numpy()]
@@ -244,7 +243,7 @@ class Experiment(Design):
         return f"<Experiment {self.entry.name}: {size} of {self.drawn.describe()}>"
 
 
-def _kept_seed(outcomes: xr.Dataset) -> int:
+def _stored_seed(outcomes: xr.Dataset) -> int:
     seed = str(outcomes.attrs.get("rng", ""))
     if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
         raise OutcomesError("these outcomes have no numeric seed; give one: analyse(outcomes, rng=0)")
@@ -256,15 +255,15 @@ _MOST = 6
 
 
 def over_predictors(effects: xr.Dataset | None) -> Finding:
-    """Return the effect over predictors beside that on each, with the sd between them; nothing for one predictor.
+    """Return the mean effect over predictors and the sd between them; an empty finding for one predictor.
 
-    The estimand is ``E[ACE of a predictor]`` over retrainings as over backgrounds: predictors are drawn, as units are,
-    so that its error counts both (``cg.estimate(target="population x predictors")``).
+    The estimand is ``E[ACE of a predictor]`` over predictors (retrainings) as well as backgrounds: both are random,
+    and both contribute to the standard error (``cg.estimate(target="population x predictors")``).
 
     Parameters
     ----------
     effects
-        ``ice (unit, contrast, task, model)`` of a crossover; None where a trial was streamed.
+        ``ice (unit, contrast, task, model)`` of a crossover; None for a streamed trial.
 
     Returns
     -------
@@ -278,47 +277,48 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CausalgiaWarning)  # said of each predictor already
+            warnings.simplefilter("ignore", CausalgiaWarning)  # given for each predictor already
             each, over = estimate(effects), estimate(effects, target="population x predictors")
     except CausalgiaError as error:
         return Finding(sentences=(f"No effect over predictors: {error}",))
-    found = over[["ace", "se", "lower", "upper"]].assign(
+    table = over[["ace", "se", "lower", "upper"]].assign(
         between_sd=each["ace"].std("model", ddof=1), ace_of_each=each["ace"], se_of_each=each["se"]
     )
-    return Finding({NAME: found}, tuple(_sentence(found.sel(task=task)) for task in found["task"].to_numpy()))
+    return Finding(
+        {NAME: table}, tuple(_predictors_sentence(table.sel(task=task)) for task in table["task"].to_numpy())
+    )
 
 
-def _sentence(found: xr.Dataset) -> str:
+def _predictors_sentence(table: xr.Dataset) -> str:
     from causalgia.reporting import format_se
 
-    largest = found["contrast"].to_numpy()[abs(found["ace"]).argsort().to_numpy()[::-1][:_MOST]]
-    said = []
-    for name in [name for name in found["contrast"].to_numpy() if name in largest]:
-        row = found.sel(contrast=name)
+    largest = table["contrast"].to_numpy()[abs(table["ace"]).argsort().to_numpy()[::-1][:_MOST]]
+    effects = []
+    for name in [name for name in table["contrast"].to_numpy() if name in largest]:
+        row = table.sel(contrast=name)
         within = format_se(float(row["se_of_each"].median()))
         between = format_se(row["between_sd"].item())
-        said.append(f"{name} {effect_in_words(row)} (sd between {between}, se in one {within})")
-    n = found.sizes["model"]
-    return f"Task {found['task'].item()}, over {n} predictors and retrainings of them: {'; '.join(said)}."
+        effects.append(f"{name} {effect_in_words(row)} (sd between {between}, se in one {within})")
+    n = table.sizes["model"]
+    return f"Task {table['task'].item()}, over {n} predictors and retrainings of them: {'; '.join(effects)}."
 
 
 Claims: TypeAlias = Literal["confirmatory", "screening"]
-"""Each verdict holds at its own truth; or verdicts hold on average over effects like these."""
+"""Verdicts with an error rate each, or verdicts that hold on average over effects like these."""
 
 LEAST_FOR_SCREENING = 30
-"""Contrasts of one kind from which the law of their effects can be learned."""
+"""Least number of exchangeable contrasts from which the distribution of their effects can be estimated."""
 
 
 def analysis_for(claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings: Any) -> Analysis:
-    """Return the analysis of an experiment that makes this kind of claim.
+    """Return the analysis for confirmatory or for screening contrasts.
 
-    Contrasts of different kinds (an effect, an interaction, a rise) have no law in common, and neither have contrasts
-    that are ordered, such as interactions along a distance: each is tested by itself, on its unshrunken estimate, with
-    the false discovery rate over all of them. So are fewer than 30 contrasts of one kind. From 30 exchangeable
-    contrasts on, such as variants, a posterior shares what they have in common, and its verdicts hold on average over
-    effects like these. Where placebo words say what no effect looks like (``rope="placebo"`` or
-    ``"placebo tail"``), they are that law, and the words beyond it are found by tests with the false
-    discovery rate over the screen.
+    Contrasts of different kinds (an effect, an interaction, a rise) or in an order (interactions along a distance) have
+    no common distribution: each is tested by itself, unshrunken, with the false discovery rate over all of them. So are
+    fewer than 30 contrasts of one kind. For 30 or more exchangeable contrasts, such as variants, verdicts come from a
+    hierarchical posterior and hold on average over effects like these. With placebo words (``rope="placebo"`` or
+    ``"placebo tail"``), words are tested against the placebo distribution, with the false discovery rate over the
+    screen.
 
     Parameters
     ----------
@@ -327,8 +327,7 @@ def analysis_for(claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings
     rope
         Region of practical equivalence.
     n_contrasts
-        How many contrasts are of the one kind that is screened, placebo words not counted; of no matter where each is
-        tested by itself.
+        Number of exchangeable contrasts without placebo words; ignored for confirmatory claims.
     **settings
         Further fields of `causalgia.Analysis`.
 

@@ -1,4 +1,4 @@
-"""Regular two-level fractions of a factorial: their runs, defining relation, aliases and resolution."""
+"""Regular two-level fractional factorials: runs, defining relation, aliases and resolution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Word:
     Attributes
     ----------
     factors
-        Their numbers, counted from 0.
+        Indices of the factors, from 0.
     sign
         1 or -1.
 
@@ -56,7 +56,7 @@ class Fraction:
     signs
         (runs, k) of -1 (low) and 1 (high), in standard order: the first factor changes fastest.
     made
-        Each of the p generated factors with the word of other factors whose column it has.
+        Each of the p generated factors with its generator, the word whose column it has.
     """
 
     signs: NDArray[np.int64]
@@ -82,7 +82,7 @@ class Fraction:
 
     @property
     def notation(self) -> str:
-        """The fraction as books write it: ``2^(6-2)``, or ``2^6`` for a full factorial."""
+        """Usual notation: ``2^(6-2)``, or ``2^6`` for a full factorial."""
         return f"2^({self.n_factors}-{len(self.made)})" if self.made else f"2^{self.n_factors}"
 
     def column(self, word: Word) -> NDArray[np.int64]:
@@ -95,20 +95,20 @@ class Fraction:
         return 2.0 * self.column(word) / len(self.signs)
 
     def strings(self, order: int = 2) -> dict[Word, tuple[Word, ...]]:
-        """Return the effects of up to `order` factors that can be told apart, each with those it is aliased with.
+        """Return the alias strings of effects of up to `order` factors: first effect -> its aliases.
 
-        An effect is named by its member of fewest factors, the first by letters. Its aliases carry the sign with which
-        they enter: what is estimated is the sum of them all.
+        The first effect of a string has the fewest factors and comes first by letters. Aliases carry the sign with
+        which they enter; the estimable quantity is the sum of the string.
         """
         found: dict[frozenset[int], list[Word]] = {}
         for size in range(1, min(order, self.n_factors) + 1):
             for factors in map(frozenset, combinations(range(self.n_factors), size)):
                 same = self._in_base(Word(factors))
                 found.setdefault(same.factors, []).append(Word(factors, same.sign))
-        return dict(map(_named, found.values()))
+        return dict(map(_effect_and_aliases, found.values()))
 
     def _in_base(self, word: Word) -> Word:
-        """Return the word of factors that are not generated which has the same column."""
+        """Return the word of ungenerated factors with the same column."""
         for factor, same in self.made:
             if factor in word.factors:
                 word = word * same * Word(frozenset([factor]))
@@ -123,13 +123,13 @@ def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
     n_factors
         Factors, 1 to 25: A, B, C, ... (I is left out: it is the identity).
     generators
-        Which factors are products of others, such as ``["E=ABC", "F=-BCD"]``; none: the full factorial.
+        Factors that are products of others, such as ``["E=ABC", "F=-BCD"]``; none: the full factorial.
 
     Raises
     ------
     DesignError
-        If a generator is malformed, names a factor that is not there or generated too, generates one twice, or two
-        factors would have the same levels (resolution II); or there are more than 4,096 runs.
+        If a generator is malformed, names an unknown or generated factor, or generates one twice; if two factors have
+        the same levels (resolution II); or if there are more than 4,096 runs.
 
     References
     ----------
@@ -145,21 +145,21 @@ def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
         raise DesignError(f"n_factors={quoted(n_factors)} must be a whole number from 1 to {len(LETTERS)}")
     if isinstance(generators, str) or not all(isinstance(text, str) for text in generators):
         raise DesignError(f"generators={quoted(generators)} must be a list such as ['E=ABC', 'F=BCD']")
-    made = tuple(_parsed(text, int(n_factors)) for text in generators)
-    _check_made(made, generators)
+    made = tuple(_parse_generator(text, int(n_factors)) for text in generators)
+    _check_generators(made, generators)
     base = [i for i in range(n_factors) if i not in dict(made)]
     if len(base) > _MOST_BASE or len(made) > _MOST_GENERATORS:
         raise DesignError(
             f"{n_factors} factors with {len(made)} generators have 2^{len(base)} runs; at most 2^{_MOST_BASE} runs and "
             f"{_MOST_GENERATORS} generators can be had: give more generators, or fewer factors"
         )
-    found = Fraction(_signs(int(n_factors), base, made), made)
+    found = Fraction(_sign_matrix(int(n_factors), base, made), made)
     _check_resolution(found)
     return found
 
 
 def aliases(generators: Sequence[str], n_factors: int, *, order: int = 2) -> dict[str, tuple[str, ...]]:
-    """Return the alias table of a fractional factorial: what its effects cannot be told apart from.
+    """Return the alias table of a fractional factorial: each effect with the effects it is confounded with.
 
     Parameters
     ----------
@@ -168,12 +168,12 @@ def aliases(generators: Sequence[str], n_factors: int, *, order: int = 2) -> dic
     n_factors
         Number of factors.
     order
-        Effects of up to so many factors are listed.
+        Largest number of factors of the listed effects.
 
     Returns
     -------
     dict
-        Effect -> its aliases, in letters; a minus says that an alias enters with its sign turned.
+        Effect -> its aliases, in letters; a minus sign marks an alias that enters with opposite sign.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def aliases(generators: Sequence[str], n_factors: int, *, order: int = 2) -> dic
     return {str(effect): tuple(map(str, others)) for effect, others in strings.items()}
 
 
-def _parsed(text: str, n_factors: int) -> tuple[int, Word]:
+def _parse_generator(text: str, n_factors: int) -> tuple[int, Word]:
     found = _GENERATOR.fullmatch(text.upper())
     if found is None or len(set(found[3])) < len(found[3]):
         raise DesignError(
@@ -206,7 +206,7 @@ def _parsed(text: str, n_factors: int) -> tuple[int, Word]:
     return LETTERS.index(left), Word(frozenset(map(LETTERS.index, right)), -1 if sign == "-" else 1)
 
 
-def _check_made(made: tuple[tuple[int, Word], ...], generators: Sequence[str]) -> None:
+def _check_generators(made: tuple[tuple[int, Word], ...], generators: Sequence[str]) -> None:
     factors = [factor for factor, _ in made]
     for (factor, word), text in zip(made, generators, strict=True):
         if factors.count(factor) > 1:
@@ -228,7 +228,7 @@ def _check_resolution(found: Fraction) -> None:
         )
 
 
-def _signs(n_factors: int, base: list[int], made: tuple[tuple[int, Word], ...]) -> NDArray[np.int64]:
+def _sign_matrix(n_factors: int, base: list[int], made: tuple[tuple[int, Word], ...]) -> NDArray[np.int64]:
     signs = np.ones((2 ** len(base), n_factors), np.int64)
     signs[:, base] = 2 * (np.arange(len(signs))[:, None] >> np.arange(len(base)) & 1) - 1
     for factor, word in made:
@@ -236,7 +236,7 @@ def _signs(n_factors: int, base: list[int], made: tuple[tuple[int, Word], ...]) 
     return signs
 
 
-def _named(words: list[Word]) -> tuple[Word, tuple[Word, ...]]:
+def _effect_and_aliases(words: list[Word]) -> tuple[Word, tuple[Word, ...]]:
     """Return the first word of a string and the others, with signs relative to it."""
     first = words[0]
     return Word(first.factors), tuple(Word(word.factors, word.sign * first.sign) for word in words[1:])

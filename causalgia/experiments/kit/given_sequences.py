@@ -1,4 +1,4 @@
-"""What experiments in real sequences share: the sequences themselves, the motif that is looked for, and where it is."""
+"""Real sequences as a null model, and words or motifs searched in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from causalgia.design import Genomic, NullModel
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.experiments.kit.settings import site
+from causalgia.experiments.kit.settings import as_site
 from causalgia.sequences import Motif
 from causalgia.sequences import motif as motif_of
 from causalgia.sequences.alphabet import BASES, decode, parse_word, reverse_complement
@@ -22,67 +22,68 @@ from causalgia.types import Tokens
 _BLOCK = 4_096
 
 
-def real_sequences(given: Any, name: str) -> Genomic:
-    """Return given sequences as a null model: they themselves, or a `Genomic` as it is (with its parents and draws).
+def as_genomic(sequences: Any, name: str) -> Genomic:
+    """Return given sequences as a null model; a `Genomic` is returned unchanged, with its parents and draws.
 
     Raises
     ------
     DesignError
-        If they cannot be read, or are another null model; the message names the argument.
+        If they cannot be read, or are a null model of another kind; the message names the argument.
 
     Examples
     --------
-    >>> real_sequences({"peak": "ACGT"}, "sequences")
+    >>> as_genomic({"peak": "ACGT"}, "sequences")
     Genomic(of={'peak': 'ACGT'})
     """
-    if isinstance(given, Genomic):
-        return given
-    if isinstance(given, NullModel):
+    if isinstance(sequences, Genomic):
+        return sequences
+    if isinstance(sequences, NullModel):
         raise DesignError(
-            f"{name}: {given.describe()} are not real sequences; give these (a FASTA file, strings, tokens), or "
+            f"{name}: {sequences.describe()} are not real sequences; give these (a FASTA file, strings, tokens), or "
             "cg.Genomic(of=...)"
         )
     try:
-        return Genomic(of=as_sequences(given))
+        return Genomic(of=as_sequences(sequences))
     except SequenceError as error:
         raise DesignError(f"{name}: {error}") from error
 
 
-def refuse_overlap(negatives: Genomic, positives: Genomic) -> None:
-    """Refuse negatives that are one of the positives, or lie within one (or one within them), on either strand.
+def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
+    """Check that no negative equals or contains, or lies within, one of the positives on either strand.
 
-    Sequences are compared by their letters, whatever they are called.
+    Sequences are compared by their letters, not by their names.
 
     Raises
     ------
     DesignError
-        If there are some: how many, and the first.
+        If some do; the message gives their number and the first one.
 
     Examples
     --------
-    >>> refuse_overlap(Genomic(of={"quiet": "AAGG", "other": "ACAC"}), Genomic(of={"peak": "CCTT"}))
+    >>> check_no_overlap(Genomic(of={"quiet": "AAGG", "other": "ACAC"}), Genomic(of={"peak": "CCTT"}))
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: negatives: 1 of 2 overlap the positives: the first, 'quiet', has the letters of ...
     """
-    ours, theirs = negatives.parents_given, positives.parents_given
-    width = min(ours.length, theirs.length)
-    known = {one: row for row, windows in enumerate(_on_both_strands(theirs.tokens, width)) for one in windows}
+    negative, positive = negatives.parents_given, positives.parents_given
+    width = min(negative.length, positive.length)
+    known = {one: row for row, windows in enumerate(_canonical_windows(positive.tokens, width)) for one in windows}
     shared = [
         (row, known[one])
-        for row, windows in enumerate(_on_both_strands(ours.tokens, width))
+        for row, windows in enumerate(_canonical_windows(negative.tokens, width))
         for one in windows & known.keys()
     ]
     if shared:
         (first, of), n = shared[0], len({row for row, _ in shared})
         raise DesignError(
-            f"negatives: {n:,} of {len(ours):,} overlap the positives: the first, {quoted(ours.names[first])}, has the "
-            f"letters of {quoted(theirs.names[of])} (read on either strand); take them out of one of the two sets"
+            f"negatives: {n:,} of {len(negative):,} overlap the positives: the first, "
+            f"{quoted(negative.names[first])}, has the letters of {quoted(positive.names[of])} (read on either strand);"
+            " take them out of one of the two sets"
         )
 
 
-def _on_both_strands(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
-    """Give the windows of each sequence, each by whichever of its two strands comes first in order."""
+def _canonical_windows(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
+    """Yield the set of windows of each sequence, each as the lexicographically first of its two strands."""
     last = tokens.shape[1] - width
     for plus, minus in zip(tokens, reverse_complement(tokens), strict=True):
         yield {
@@ -90,61 +91,59 @@ def _on_both_strands(tokens: Tokens, width: int) -> Iterator[set[bytes]]:
         }
 
 
-def sought(value: Any, name: str) -> str | Motif:
-    """Return the word or motif that a setting means: a word, what `causalgia.motif` takes, or a `trial.toml`'s table.
+def as_word_or_motif(value: Any, name: str) -> str | Motif:
+    """Return a word or motif from a setting that is meant for motifs.
 
-    Letters A C G T (U) are a word, and so are other IUPAC letters that name no factor: this is of settings that are
-    meant for motifs. Where a setting is called a word (`causalgia.experiments.kit.settings.site`), any IUPAC letters
-    are.
+    It takes whatever `causalgia.motif` takes, and tables of a `trial.toml`. Letters A C G T (U) are a word, and so are
+    other IUPAC letters unless a factor has that name. (In settings meant for words,
+    `causalgia.experiments.kit.settings.as_site`, any IUPAC letters are a word.)
 
     Raises
     ------
     DesignError
-        If a table of a `trial.toml` is none.
+        If a table of a `trial.toml` is invalid.
     SequenceError
-        If nothing has that name; the message names the setting and the names that are near.
+        If there is no motif of that name; the message names the setting and suggests similar names.
 
     Examples
     --------
-    >>> sought("AGATAAG", "motif"), sought("GATA1", "motif").name
+    >>> as_word_or_motif("AGATAAG", "motif"), as_word_or_motif("GATA1", "motif").name
     ('AGATAAG', 'GATA1')
     """
-    if isinstance(value, Mapping):
-        return site(value, name)
-    if isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}:
-        return site(value, name)
+    if isinstance(value, Mapping) or (isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}):
+        return as_site(value, name)
     try:
         found = motif_of(value)
     except SequenceError as error:
         raise SequenceError(f"{name}: {error}") from error
-    worded = isinstance(value, str) and found.identifier is None and found.source is None
-    return site(value, name) if worded else found
+    is_word = isinstance(value, str) and found.identifier is None and found.source is None
+    return as_site(value, name) if is_word else found
 
 
-def label_of(pattern: str | Motif) -> str:
-    """Return what sentences call a word or motif.
+def pattern_label(pattern: str | Motif) -> str:
+    """Return the label of a word or motif in sentences.
 
     Examples
     --------
-    >>> label_of("AGATAAG")
+    >>> pattern_label("AGATAAG")
     'AGATAAG'
     """
     return as_pattern(pattern).label
 
 
 def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif, threshold: float) -> str:
-    """Say how near any window of the sequences comes to being an instance.
+    """Describe the window that comes nearest to being an instance.
 
     Parameters
     ----------
     tokens
-        (n, length) sequences, none with an instance.
+        (n, length) sequences without an instance.
     names
-        What they are called.
+        Names of the sequences.
     pattern
-        A word or motif no longer than they are.
+        A word or motif, not longer than the sequences.
     threshold
-        p-value of a motif's lowest score.
+        p-value of the lowest score of an instance of a motif.
 
     Examples
     --------
@@ -153,19 +152,17 @@ def nearest_window(tokens: Tokens, names: tuple[Any, ...], pattern: str | Motif,
     "the nearest window, 'AGATAAC' at 2 of 'peak', reads 6 of its 7 letters"
     """
     word = isinstance(pattern, str)
-    table = _admitted(pattern) if isinstance(pattern, str) else step_scores(pattern)
+    if isinstance(pattern, str):
+        table = np.array([[base in bases for base in range(4)] for bases in parse_word(pattern)[1]], np.int64)
+    else:
+        table = step_scores(pattern)
     score, row, start = _best_window(tokens, table)
     reads = decode(tokens[row : row + 1, start : start + len(table)])[0]
     where = f"the nearest window, {quoted(reads)} at {start} of {quoted(names[row])},"
     if word:
         return f"{where} reads {score} of its {len(table)} letters"
-    needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as just seen
+    needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as checked above
     return f"{where} scores {score / PER_BIT:.2f} bits of the {needed / PER_BIT:.2f} of threshold={threshold:g}"
-
-
-def _admitted(word: str) -> NDArray[np.int64]:
-    """Return 1 for each base that each letter of a word admits, (w, 4)."""
-    return np.array([[base in bases for base in range(4)] for bases in parse_word(word)[1]], np.int64)
 
 
 def _best_window(tokens: Tokens, table: NDArray[np.int64]) -> tuple[int, int, int]:
@@ -173,13 +170,13 @@ def _best_window(tokens: Tokens, table: NDArray[np.int64]) -> tuple[int, int, in
     best = (np.iinfo(np.int64).min, 0, 0)
     for first in range(0, len(tokens), _BLOCK):
         rows = tokens[first : first + _BLOCK]
-        score = np.maximum(_scored(rows, table), _scored(rows, table[::-1, ::-1]))
+        score = np.maximum(_window_scores(rows, table), _window_scores(rows, table[::-1, ::-1]))
         row, start = np.unravel_index(int(score.argmax()), score.shape)
         best = max(best, (int(score[row, start]), -(first + int(row)), -int(start)))
     return int(best[0]), -best[1], -best[2]
 
 
-def _scored(rows: Tokens, table: NDArray[np.int64]) -> NDArray[np.int64]:
+def _window_scores(rows: Tokens, table: NDArray[np.int64]) -> NDArray[np.int64]:
     n = rows.shape[1] - len(table) + 1
     total = np.zeros((len(rows), n), np.int64)
     for i, step in enumerate(table):

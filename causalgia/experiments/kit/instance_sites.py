@@ -1,4 +1,4 @@
-"""Instances of a motif in given sequences, and for each a placebo span: the same width, the same sequence, no motif."""
+"""Instances of a motif in given sequences, each with placebo spans: motif-free, of its width, in its sequence."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from numpy.typing import NDArray
 
 from causalgia.design import AblateEach, Genomic
 from causalgia.errors import DesignError, quoted
-from causalgia.experiments.kit.given_sequences import label_of, nearest_window
+from causalgia.experiments.kit.given_sequences import nearest_window, pattern_label
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.streams import derive
 from causalgia.types import Ints
 
 P_VALUE = 1e-4
-_LOOKS = 2_000  # changed spans that are scanned for the motif
-_KEY = 0  # of what is a fixed choice of the design: placebo spans, and the draws that are scanned
+_SCANNED = 2_000  # changed spans that are scanned for the motif
+_KEY = 0  # random key of fixed choices of the design: placebo spans, and the draws that are scanned
 
 Spans = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
 class Sites:
-    """The instances of a motif, and the placebo span of each.
+    """Instances of a motif with their placebo spans.
 
     Attributes
     ----------
     label
-        The motif, in words.
+        Label of the motif.
     found
         Row in the given sequences, start, strand and score of each of m instances.
     sequence
-        (m,) name of the sequence that each lies in.
+        (m,) name of the sequence of each instance.
     cluster
-        (m,) what each is dependent within: the parent of its sequence; where all have one, the sequence; where this is
-        one too, the instance itself.
+        (m,) cluster of dependent instances: the parent of the sequence; the sequence where all share one parent; the
+        instance itself where there is one sequence.
     placebo
-        (m, draws) starts of spans of the same sequence and width that overlap no instance, one for each draw.
+        (m, draws) starts of placebo spans: same sequence and width, no overlap with an instance.
     n_sequences
-        Sequences that were given.
+        Number of given sequences.
     """
 
     label: str
@@ -55,7 +55,7 @@ class Sites:
 
     @property
     def n_with(self) -> int:
-        """Sequences with an instance."""
+        """Number of sequences with an instance."""
         return len(set(self.sequence))
 
     @property
@@ -75,25 +75,25 @@ class Sites:
         return tuple(f"{name}:{start}-{stop}({strand})" for name, (start, stop), strand in places)
 
 
-def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None, *, draws: int) -> Sites:
-    """Return the instances of a word or motif in given sequences, each with a placebo span for each draw.
+def motif_sites(null: Genomic, pattern: str | Motif, threshold: float | None, *, draws: int) -> Sites:
+    """Find the instances of a word or motif in given sequences, and draw placebo spans for each.
 
     Raises
     ------
     DesignError
-        If there are fewer than two instances, or a sequence has no room for a placebo span.
+        If there are fewer than two instances, or no room for a placebo span in a sequence.
     SequenceError
-        If the pattern is longer than the sequences, or cannot be looked for.
+        If the pattern is longer than the sequences, or cannot be searched.
 
     Examples
     --------
-    >>> given = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
-    >>> sites = sites_in(given, "AGATAAG", None, draws=1)
+    >>> null = Genomic(of={"first": "CCAGATAAGCCCCCCCC", "second": "CCCCCCCCCCCTTATCT", "third": "C" * 17})
+    >>> sites = motif_sites(null, "AGATAAG", None, draws=1)
     >>> sites.names, sites.n_with, sites.n_sequences
     (('first:2-9(+)', 'second:10-17(-)'), 2, 3)
     """
-    tokens, names = given.parents_given.tokens, given.parents_given.names
-    found, label = find_instances(tokens, pattern, threshold=threshold), label_of(pattern)
+    tokens, names = null.parents_given.tokens, null.parents_given.names
+    found, label = find_instances(tokens, pattern, threshold=threshold), pattern_label(pattern)
     if not len(found):
         near = nearest_window(tokens, names, pattern, P_VALUE if threshold is None else threshold)
         raise DesignError(f"motif: none of {len(tokens):,} sequences has an instance of {label}: {near}")
@@ -101,36 +101,39 @@ def sites_in(given: Genomic, pattern: str | Motif, threshold: float | None, *, d
     if len(found) == 1:
         raise DesignError(
             f"motif: there is one instance of {label}, in {quoted(sequence[0])}, among {len(tokens):,} sequences, and "
-            f"an average needs two or more; give more sequences{_or_threshold(pattern, 'higher')}"
+            f"an average needs two or more; give more sequences{_threshold_advice(pattern, 'higher')}"
         )
     everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
-    free = [_free(everywhere.start[everywhere.row == row], tokens.shape[1], found.width) for row in found.row.tolist()]
+    free = [
+        _free_starts(everywhere.start[everywhere.row == row], tokens.shape[1], found.width)
+        for row in found.row.tolist()
+    ]
     full = next((name for name, starts in zip(sequence, free, strict=True) if not len(starts)), None)
     if full is not None:
         raise DesignError(
             f"motif: sequence {quoted(full)} has nowhere {found.width} bases without an instance of {label}, for a "
-            f"placebo span; drop it, or take longer sequences{_or_threshold(pattern, 'lower')}"
+            f"placebo span; drop it, or take longer sequences{_threshold_advice(pattern, 'lower')}"
         )
-    placebo = _chosen(free, draws)
-    return Sites(label, found, sequence, _clusters(given, found, sequence), placebo, len(tokens))
+    placebo = _draw_placebo_starts(free, draws)
+    return Sites(label, found, sequence, _cluster_labels(null, found, sequence), placebo, len(tokens))
 
 
-def _clusters(given: Genomic, found: Instances, sequence: tuple[str, ...]) -> tuple[str, ...]:
-    parents = tuple(str(given.parent_names[row]) for row in found.row.tolist())
+def _cluster_labels(null: Genomic, found: Instances, sequence: tuple[str, ...]) -> tuple[str, ...]:
+    parents = tuple(str(null.parent_names[row]) for row in found.row.tolist())
     each = tuple(map(str, range(len(found))))
     return next(labels for labels in (parents, sequence, each) if len(set(labels)) > 1)
 
 
-def _or_threshold(pattern: str | Motif, how: str) -> str:
+def _threshold_advice(pattern: str | Motif, how: str) -> str:
     return "" if isinstance(pattern, str) else f", or a {how} threshold="
 
 
-def _chosen(free: list[Ints], draws: int) -> Ints:
-    """Return `draws` of the starts that are free in each row, (rows, draws): uniform, each independent of the others.
+def _draw_placebo_starts(free: list[Ints], draws: int) -> Ints:
+    """Draw starts of placebo spans uniformly and independently from those free in each row, (rows, draws).
 
     Examples
     --------
-    >>> _chosen([np.array([3]), np.array([5])], 2).tolist()
+    >>> _draw_placebo_starts([np.array([3]), np.array([5])], 2).tolist()
     [[3, 3], [5, 5]]
     """
     from causalgia.sequences.random import random_below
@@ -140,12 +143,12 @@ def _chosen(free: list[Ints], draws: int) -> Ints:
     return np.array([starts[i] for starts, i in zip(free, chosen, strict=True)], np.int64)
 
 
-def _free(taken: Ints, length: int, width: int) -> Ints:
-    """Return the starts of spans that overlap none of those taken.
+def _free_starts(taken: Ints, length: int, width: int) -> Ints:
+    """Return the starts of spans that overlap none of the taken spans.
 
     Examples
     --------
-    >>> _free(np.array([3]), 8, 2).tolist()
+    >>> _free_starts(np.array([3]), 8, 2).tolist()
     [0, 1, 5, 6]
     """
     starts = np.arange(length - width + 1)
@@ -156,18 +159,18 @@ def _free(taken: Ints, length: int, width: int) -> Ints:
 def share_with_motif(
     spans: Sequence[tuple[int, int]], fill: str, rows: NDArray[np.uint8], pattern: str | Motif, threshold: float | None
 ) -> float:
-    """Return the share of draws of a fill after which the span reads the motif, or part of an instance.
+    """Return the share of draws of a fill after which the span overlaps an instance of the motif.
 
     Parameters
     ----------
     spans
-        (start, stop) for each row, all of one width.
+        (start, stop) in each row, all of one width.
     fill
-        As `causalgia.design.AblateEach` takes it.
+        Fill, as in `causalgia.design.AblateEach`.
     rows
         (m, length) sequences.
     pattern, threshold
-        As `causalgia.sequences.find_instances` takes them.
+        As in `causalgia.sequences.find_instances`.
 
     Examples
     --------
@@ -179,7 +182,7 @@ def share_with_motif(
     wide = min(3 * width, rows.shape[1])
     begin = np.clip(starts - width, 0, rows.shape[1] - wide)
     windows = np.take_along_axis(rows, begin[:, None] + np.arange(wide), axis=1)
-    each, inside = -(-_LOOKS // len(rows)), (starts - begin).tolist()
+    each, inside = -(-_SCANNED // len(rows)), (starts - begin).tolist()
     drawn = AblateEach([(start, start + width) for start in inside], fill=fill, draws=each)
     units = np.arange(len(rows) * each, dtype=np.uint64)
     changed = drawn.apply(np.repeat(windows, each, axis=0), units=units, key=derive(_KEY, "scanned draws"))

@@ -1,4 +1,4 @@
-"""What the settings of an experiment may be: checked once, with words that name the setting."""
+"""Validation of the settings of experiments; every error names the setting."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from causalgia.sequences import motif as motif_of
 from causalgia.sequences.alphabet import BASES, parse_word
 
 
-def background(null: object) -> NullModel:
-    """Return the null model that an experiment is given; every other setting may be checked against it.
+def as_null_model(null: object) -> NullModel:
+    """Return the null model, to be validated before the settings that depend on it.
 
     Raises
     ------
     DesignError
-        If it is none.
+        If it is not a null model.
 
     Examples
     --------
-    >>> background("peaks.fa")
+    >>> as_null_model("peaks.fa")
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: null='peaks.fa' is not a null model, such as cg.Uniform(length=200); ...
@@ -38,17 +38,17 @@ def background(null: object) -> NullModel:
     )
 
 
-def positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...]:
-    """Return 0-based positions, different ones and at least so many.
+def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...]:
+    """Return distinct 0-based positions, at least `least` of them.
 
     Raises
     ------
     DesignError
-        If they are not such positions; the message names the setting.
+        If a position is invalid or repeated, or there are too few; the message names the setting.
 
     Examples
     --------
-    >>> positions([4, 12], "at")
+    >>> as_positions([4, 12], "at")
     (4, 12)
     """
     listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
@@ -60,14 +60,14 @@ def positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...]:
     return places
 
 
-def centered(length: int, width: int, n: int = 1, *, gap: int = 0) -> tuple[int, ...]:
-    """Return the 0-based starts of n sites of one width about the centre of a sequence, `gap` bases between neighbours.
+def centered_starts(length: int, width: int, n: int = 1, *, gap: int = 0) -> tuple[int, ...]:
+    """Return the 0-based starts of n sites of one width, centred in a sequence with `gap` bases between neighbours.
 
-    Where they do not fit they begin at 0, and the last ones leave the sequence, which a design refuses by name.
+    Sites that do not fit begin at 0; the design then raises an error about the ones that leave the sequence.
 
     Examples
     --------
-    >>> centered(41, 6), centered(41, 6, 3, gap=4)
+    >>> centered_starts(41, 6), centered_starts(41, 6, 3, gap=4)
     ((17,), (7, 17, 27))
     """
     step = width + gap
@@ -75,43 +75,43 @@ def centered(length: int, width: int, n: int = 1, *, gap: int = 0) -> tuple[int,
     return tuple(first + i * step for i in range(n))
 
 
-def spread(length: int, width: int, n: int) -> tuple[int, ...]:
-    """Return n starts of sites of one width, each in the middle of an equal share of the sequence's starts.
+def evenly_spaced_starts(length: int, width: int, n: int) -> tuple[int, ...]:
+    """Return the starts of n sites spread evenly: each in the middle of one n-th of the possible starts.
 
     Examples
     --------
-    >>> spread(41, 6, 6)
+    >>> evenly_spaced_starts(41, 6, 6)
     (2, 8, 14, 20, 26, 32)
     """
     return tuple(max(length - width, 0) * (2 * i + 1) // (2 * n) for i in range(n))
 
 
-def start_of(value: object, name: str, length: int, width: int) -> int:
-    """Return a 0-based start as it was given, or where a site of this width lies in the centre of the sequence.
+def as_start(value: object, name: str, length: int, width: int) -> int:
+    """Return a valid 0-based start; None: the start that centres a site of this width.
 
     Examples
     --------
-    >>> start_of(None, "at", 41, 6), start_of(3, "at", 41, 6)
+    >>> as_start(None, "at", 41, 6), as_start(3, "at", 41, 6)
     (17, 3)
     """
-    return centered(length, width)[0] if value is None else position(value, name)
+    return centered_starts(length, width)[0] if value is None else position(value, name)
 
 
-def site(value: Any, name: str) -> str | Motif:
-    """Return the word or motif that a setting means.
+def as_site(value: Any, name: str) -> str | Motif:
+    """Return a word or motif from a setting.
 
-    A string of IUPAC letters is a word, whatever factor may have that name; any other string, a path and a table go
-    to `causalgia.motif`: a name or identifier of JASPAR, MEME or JASPAR text, a PFM. A motif is itself, and a
-    ``trial.toml`` may say ``{file = "x.meme", motif = "GATA1"}``.
+    A string of IUPAC letters is a word, even where a factor has that name. Other strings, paths and tables go to
+    `causalgia.motif`: JASPAR names or identifiers, MEME or JASPAR text, a PFM. A ``trial.toml`` may give
+    ``{file = "x.meme", motif = "GATA1"}``.
 
     Raises
     ------
     DesignError
-        If it is none of them; the message names the setting and the names that are near.
+        If it is neither; the message names the setting and suggests similar names.
 
     Examples
     --------
-    >>> site("UGCAUG", "word"), site("GATA1", "word").name
+    >>> as_site("UGCAUG", "word"), as_site("GATA1", "word").name
     ('UGCAUG', 'GATA1')
     """
     try:
@@ -133,33 +133,33 @@ def _is_pattern(value: object) -> bool:
         return False
 
 
-def word_of(value: str | Motif) -> str:
-    """Return the word itself, or a motif's consensus: what an experiment with fixed letters embeds.
+def consensus_word(value: str | Motif) -> str:
+    """Return a word unchanged, or the consensus of a motif.
 
     Examples
     --------
-    >>> word_of("UGCAUG")
+    >>> consensus_word("UGCAUG")
     'UGCAUG'
     """
     return as_pattern(value).word
 
 
-def words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...]:
-    """Return different words of A C G T (U), at least so many.
+def as_words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...]:
+    """Return distinct words of A C G T (U), at least `least` of them.
 
     Raises
     ------
     DesignError
-        If they are no words, or one is given twice (U is T); the message names the setting.
+        If a word is invalid or repeated (U is T), or there are too few; the message names the setting.
 
     Examples
     --------
-    >>> words(["UGCAUG", "AGCAUG"], "words")
+    >>> as_words(["UGCAUG", "AGCAUG"], "words")
     ('UGCAUG', 'AGCAUG')
     """
     if not isinstance(values, Iterable) or isinstance(values, Mapping):
         raise DesignError(f"{name}={quoted(values)} is no list of words")
-    patterns = [_plain_word(value, name) for value in ([values] if isinstance(values, str) else values)]
+    patterns = [_as_plain_word(value, name) for value in ([values] if isinstance(values, str) else values)]
     if len(patterns) < least:
         raise DesignError(f"{name}={quoted(values)}: {least} words or more are needed")
     count = Counter(pattern.reads for pattern in patterns)
@@ -169,8 +169,8 @@ def words(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str, ...
     return tuple(pattern.label for pattern in patterns)
 
 
-def _plain_word(value: object, name: str) -> Pattern:
-    """Return the pattern of a word whose letters are bases."""
+def _as_plain_word(value: object, name: str) -> Pattern:
+    """Return the pattern of a word of A C G T (U)."""
     if isinstance(value, str) and value and set(value.upper()) <= {*BASES, "U"}:
         return as_pattern(value)
     shown = value.name if isinstance(value, Motif) else value

@@ -1,7 +1,7 @@
-"""Real sequences cut into tiles: which spans there are, and contexts whose shuffled bases all arms share.
+"""Tiles of real sequences, and shuffled contexts that all arms share.
 
-What is shuffled is shuffled block by block, each block within itself. Two arms that shuffle the same block draw the
-same bases there, so they differ in the tiles they differ by and in nothing else: the effect of a unit is a paired one.
+Each block of a sequence is shuffled within itself. Two arms that shuffle the same block draw the same bases there, so
+the arms of a unit differ only in their tiles, and the effect of a unit is a paired difference.
 """
 
 from __future__ import annotations
@@ -21,76 +21,78 @@ from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, PredictorError, quoted
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Found, analysis_for
-from causalgia.experiments.kit.settings import positions
-from causalgia.experiments.kit.variance import by_task
+from causalgia.experiments.kit.settings import as_positions
+from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.predict import Predictor
 
 if TYPE_CHECKING:
     import xarray as xr
 
 _WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
-_SHUFFLED = 4  # bases that a shuffle with their 2-let counts can change
+_SHUFFLED = 4  # least bases that a dinucleotide shuffle can change
 
 
-def real_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: bool = False) -> Genomic:
-    """Return the null model of these sequences, each one `draws` units in a row.
+def as_tile_sequences(sequences: Any, draws: int, rope: Rope, *, fixed_control: bool = False) -> Genomic:
+    """Return the null model of given sequences, each with `draws` consecutive units.
 
     Parameters
     ----------
     sequences
-        As `Genomic` takes them, or a `Genomic` itself.
+        Sequences as `Genomic` takes them, or a `Genomic`.
     draws
-        Shuffles of each.
+        Shuffles of each sequence.
     rope
-        Of the analysis.
+        Region of practical equivalence of the analysis.
     fixed_control
-        Whether the control draws nothing, so that with one sequence its outcomes do not vary.
+        Whether the control arm has no random part, so that its outcomes do not vary for a single sequence.
 
     Raises
     ------
     DesignError
-        If they cannot be read, have several lengths, or are one that has a single draw or a rope in sd that is 0.
+        If sequences cannot be read or have several lengths; or for one sequence with a single draw, or with a rope in
+        sd where that sd is 0.
 
     Examples
     --------
-    >>> real_sequences(["ACGTAC", "TTGACA"], 10, (-0.1, 0.1)).draws
+    >>> as_tile_sequences(["ACGTAC", "TTGACA"], 10, (-0.1, 0.1)).draws
     10
     """
-    given = replace(sequences, draws=draws) if isinstance(sequences, Genomic) else Genomic(of=sequences, draws=draws)
-    if len(set(given.parent_names)) > 1:
-        return given
-    if given.draws == 1:
+    null = replace(sequences, draws=draws) if isinstance(sequences, Genomic) else Genomic(of=sequences, draws=draws)
+    if len(set(null.parent_names)) > 1:
+        return null
+    if null.draws == 1:
         raise DesignError("one sequence and draws=1: an error needs two shuffles of it or more; give draws=10")
     if fixed_control and isinstance(rope, str) and rope.strip().endswith("sd"):
         raise DesignError(
             f"one sequence: its own outcome is one number, so that rope={quoted(rope)} of its sd has no width; give "
             "the effects that are too small to matter, rope=(-0.1, 0.1)"
         )
-    return given
+    return null
 
 
-def analysis_of(null: Genomic, rope: Rope) -> Analysis:
-    """Return the analysis: sequences are a sample of a population; one alone is that one, over its shuffles.
+def tile_analysis(null: Genomic, rope: Rope) -> Analysis:
+    """Return the analysis of a tile experiment.
 
-    Verdicts are tests: a tile is a place of its own beside a promoter, and no draw from many like it.
+    Several sequences are a sample of a population; a single one is the target itself, over its shuffles. Verdicts are
+    tests: tiles differ by their place beside a promoter and are not exchangeable.
 
     Examples
     --------
-    >>> analysis_of(real_sequences(["ACGTAC"], 10, 0), 0).target
+    >>> tile_analysis(as_tile_sequences(["ACGTAC"], 10, 0), 0).target
     'parents'
     """
     alone = len(set(null.parent_names)) == 1
     return analysis_for("confirmatory", rope=rope, target="parents" if alone else "population")
 
 
-def claim(null: Genomic) -> str:
-    """Return what the effects are of, for a sentence.
+def population_text(null: Genomic) -> str:
+    """Return the target population of the effects, as the end of a sentence.
 
     Examples
     --------
-    >>> claim(real_sequences(["ACGTAC", "TTGACA"], 10, 0))
+    >>> population_text(as_tile_sequences(["ACGTAC", "TTGACA"], 10, 0))
     'over sequences like these 2, 10 draws of each'
-    >>> claim(real_sequences(["ACGTAC"], 10, 0))
+    >>> population_text(as_tile_sequences(["ACGTAC"], 10, 0))
     'in this one sequence, over 10 draws'
     """
     n = len(set(null.parent_names))
@@ -99,36 +101,36 @@ def claim(null: Genomic) -> str:
     return f"over sequences like these {n:,}, {null.draws:,} draws of each"
 
 
-def said_of_each(found: Found, say: Callable[[xr.Dataset], str]) -> Finding:
-    """Return a sentence for each task (and predictor): what `say` says of its decisions, and of what sequences."""
+def sentence_for_each_task(found: Found, text: Callable[[xr.Dataset], str]) -> Finding:
+    """Return a sentence for each task (and predictor): the text of its decisions and the target population."""
     null = found.experiment.null
     assert isinstance(null, Genomic)
-    said = (f"{start}: {say(rows)}, {claim(null)}." for start, rows in by_task(found.steps.decisions))
-    return Finding(sentences=tuple(said))
+    rows = rows_by_task(found.steps.decisions)
+    return Finding(sentences=tuple(f"{start}: {text(table)}, {population_text(null)}." for start, table in rows))
 
 
-def in_words(span: Span) -> str:
-    """Return the name of a span.
+def span_name(span: Span) -> str:
+    """Return the name of a span, "start-stop".
 
     Examples
     --------
-    >>> in_words((100, 150))
+    >>> span_name((100, 150))
     '100-150'
     """
     return f"{span[0]}-{span[1]}"
 
 
-def span_inside(value: Any, name: str, length: int) -> Span:
+def as_span_inside(value: Any, name: str, length: int) -> Span:
     """Return a span of the sequence, (start, stop).
 
     Raises
     ------
     DesignError
-        If it is none, leaves the sequence, or is the whole of it.
+        If it is not a span, leaves the sequence, or is the whole sequence.
 
     Examples
     --------
-    >>> span_inside([10, 20], "element", 100)
+    >>> as_span_inside([10, 20], "element", 100)
     (10, 20)
     """
     try:
@@ -144,70 +146,72 @@ def span_inside(value: Any, name: str, length: int) -> Span:
     return start, stop
 
 
-def spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> tuple[Span, ...]:
-    """Return different spans of the sequence that do not overlap, in the order given.
+def as_spans_inside(values: Any, name: str, length: int, *, least: int = 1) -> tuple[Span, ...]:
+    """Return non-overlapping spans of the sequence, in the given order.
 
     Raises
     ------
     DesignError
-        If they are not, or too few; the message names the setting and the pair.
+        If a span is invalid, two overlap, or there are too few; the message names the setting and the spans.
 
     Examples
     --------
-    >>> spans_inside([[0, 10], [20, 30]], "tiles", 100)
+    >>> as_spans_inside([[0, 10], [20, 30]], "tiles", 100)
     ((0, 10), (20, 30))
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise DesignError(f"{name}={quoted(values)} must be a list of (start, stop)")
-    spans = tuple(span_inside(value, name, length) for value in values)
+    spans = tuple(as_span_inside(value, name, length) for value in values)
     if len(spans) < least:
         raise DesignError(f"{name}: {least} or more are needed, and there are {len(spans)}")
     for first, second in pairwise(sorted(spans)):
-        _refuse_overlap(first, second, f"{name}: {in_words(first)} and {in_words(second)}")
+        _check_disjoint(first, second, f"{name}: {span_name(first)} and {span_name(second)}")
     return spans
 
 
-def protected(tss: Any, length: int, spans: Sequence[Span], name: str = "tiles") -> tuple[Span, ...]:
-    """Return the protected span as a tuple of one, or none; no span may reach into it.
+def as_protected_spans(tss: Any, length: int, spans: Sequence[Span], name: str = "tiles") -> tuple[Span, ...]:
+    """Return the protected span as a tuple of one (or empty), checked against overlap with the other spans.
 
     Raises
     ------
     DesignError
-        If it is not in the sequence, or a span overlaps it.
+        If it leaves the sequence, or a span overlaps it.
 
     Examples
     --------
-    >>> protected((40, 60), 100, [(0, 20), (60, 80)])
+    >>> as_protected_spans((40, 60), 100, [(0, 20), (60, 80)])
     ((40, 60),)
     """
     if tss is None:
         return ()
-    kept = span_inside(tss, "tss", length)
+    promoter = as_span_inside(tss, "tss", length)
     for span in spans:
-        _refuse_overlap(span, kept, f"{name}: {in_words(span)} and the protected tss={in_words(kept)}")
-    return (kept,)
+        _check_disjoint(span, promoter, f"{name}: {span_name(span)} and the protected tss={span_name(promoter)}")
+    return (promoter,)
 
 
-def _refuse_overlap(first: Span, second: Span, what: str) -> None:
+def _check_disjoint(first: Span, second: Span, what: str) -> None:
     if first[0] < second[1] and second[0] < first[1]:
         raise DesignError(f"{what} overlap; move or shorten one of them")
 
 
-def tiles_of(length: int, *, tile_width: int | None, tiles: Any, tss: Any) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-    """Return the tiles, and the protected span as a tuple of one or none.
+def as_tiles_and_protected(
+    length: int, *, tile_width: int | None, tiles: Any, tss: Any
+) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    """Return the tiles, and the protected span as a tuple of one (or empty).
 
     Parameters
     ----------
     length
-        Of the sequences.
+        Length of the sequences.
     tile_width
-        Width of tiles that fill the sequence, or what is before and behind the protected span; where `tiles` is None.
-        Where it does not divide that, the last tile is shorter, or longer by a rest of 1 to 3 bases. None: 5,000 as
-        published, or an eighth of the sequence where that has not two such tiles.
+        Width of adjacent tiles that fill the sequence on both sides of the protected span, where `tiles` is None. The
+        last tile is shorter where the width does not divide the length; a rest of 1 to 3 bases joins the tile before
+        it. None: 5,000 as published, or an eighth of a sequence that is shorter than two such tiles.
     tiles
-        The tiles themselves, (start, stop) each.
+        The tiles, (start, stop) each.
     tss
-        The span that is never touched.
+        The span that no arm changes.
 
     Raises
     ------
@@ -216,50 +220,50 @@ def tiles_of(length: int, *, tile_width: int | None, tiles: Any, tss: Any) -> tu
 
     Examples
     --------
-    >>> tiles_of(60, tile_width=20, tiles=None, tss=(20, 40))
+    >>> as_tiles_and_protected(60, tile_width=20, tiles=None, tss=(20, 40))
     (((0, 20), (40, 60)), ((20, 40),))
-    >>> tiles_of(50, tile_width=20, tiles=None, tss=None)[0]
+    >>> as_tiles_and_protected(50, tile_width=20, tiles=None, tss=None)[0]
     ((0, 20), (20, 40), (40, 50))
-    >>> tiles_of(43, tile_width=20, tiles=None, tss=None)[0]
+    >>> as_tiles_and_protected(43, tile_width=20, tiles=None, tss=None)[0]
     ((0, 20), (20, 43))
     """
     if tiles is not None:
-        spans = spans_inside(tiles, "tiles", length)
-        return spans, protected(tss, length, spans)
-    kept = protected(tss, length, ())
+        spans = as_spans_inside(tiles, "tiles", length)
+        return spans, as_protected_spans(tss, length, spans)
+    promoter = as_protected_spans(tss, length, ())
     published = _WIDTH if length >= 2 * _WIDTH else max(length // 8, 1)
     width = published if tile_width is None else positive_int(tile_width, "tile_width")
     if width >= length:
         raise DesignError(f"tile_width={width:,} is the whole sequence of {length:,} bp or more; give a narrower tile")
-    pieces = [(0, length)] if not kept else [(0, kept[0][0]), (kept[0][1], length)]
-    spans = tuple(span for start, stop in pieces for span in _side_by_side(start, stop, width))
-    return spans, kept
+    pieces = [(0, length)] if not promoter else [(0, promoter[0][0]), (promoter[0][1], length)]
+    spans = tuple(span for start, stop in pieces for span in _adjacent_tiles(start, stop, width))
+    return spans, promoter
 
 
-def _side_by_side(start: int, stop: int, width: int) -> list[Span]:
-    """Return tiles of a piece; a rest too short to be shuffled belongs to the tile before it."""
+def _adjacent_tiles(start: int, stop: int, width: int) -> list[Span]:
+    """Return tiles that fill a span; a rest too short to shuffle joins the tile before it."""
     starts = list(range(start, stop, width))
     if len(starts) > 1 and stop - starts[-1] < _SHUFFLED:
         starts.pop()
     return list(pairwise([*starts, stop]))
 
 
-def blocks(length: int, spans: Iterable[Span]) -> tuple[Span, ...]:
-    """Return the sequence cut at every end of the spans, which do not overlap.
+def cut_into_blocks(length: int, spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Return the blocks between all ends of non-overlapping spans.
 
     Examples
     --------
-    >>> blocks(100, [(40, 60), (80, 100)])
+    >>> cut_into_blocks(100, [(40, 60), (80, 100)])
     ((0, 40), (40, 60), (60, 80), (80, 100))
     """
     cuts = sorted({0, length, *(end for span in spans for end in span)})
     return tuple(pairwise(cuts))
 
 
-def shuffled(spans: Iterable[Span], k: int) -> Intervention:
-    """Return the intervention that shuffles each span within itself, keeping its k-let counts.
+def shuffle_spans(spans: Iterable[Span], k: int) -> Intervention:
+    """Return the intervention that shuffles each span within itself, preserving its k-let counts.
 
-    A span shorter than k is shuffled with the k that it has room for.
+    A span shorter than k is shuffled with k equal to its width.
 
     Raises
     ------
@@ -268,23 +272,23 @@ def shuffled(spans: Iterable[Span], k: int) -> Intervention:
 
     Examples
     --------
-    >>> print(shuffled([(0, 10), (20, 30)], 2))
+    >>> print(shuffle_spans([(0, 10), (20, 30)], 2))
     do(x[0:10] ~ scrambled (k = 2), x[20:30] ~ scrambled (k = 2))
     """
     if positive_int(k, "k") > 10:
         raise DesignError(f"k={k} must be a whole number from 1 to 10")
-    done: Intervention = Untreated()
+    shuffles: Intervention = Untreated()
     for start, stop in spans:
-        done = done + Scramble((start, stop), k=min(k, stop - start))
-    return done
+        shuffles = shuffles + Scramble((start, stop), k=min(k, stop - start))
+    return shuffles
 
 
-def require_shufflable(spans: Iterable[Span], k: int) -> None:
-    """Raise DesignError where a span is so short that hardly any shuffle with its k-let counts is another sequence.
+def check_shufflable(spans: Iterable[Span], k: int) -> None:
+    """Raise DesignError where a span is too short to be changed by a shuffle that preserves its k-let counts.
 
     Examples
     --------
-    >>> require_shufflable([(0, 3)], 2)
+    >>> check_shufflable([(0, 3)], 2)
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: 0-3 has 3 bp: a shuffle that keeps its 2-let counts leaves it as it is; ...
@@ -293,20 +297,20 @@ def require_shufflable(spans: Iterable[Span], k: int) -> None:
         width = span[1] - span[0]
         if width < 2 * positive_int(k, "k"):
             raise DesignError(
-                f"{in_words(span)} has {width} bp: a shuffle that keeps its {k}-let counts leaves it as it is; widen "
+                f"{span_name(span)} has {width} bp: a shuffle that keeps its {k}-let counts leaves it as it is; widen "
                 f"it to {2 * k} bp or more by another width or tiles=" + (", or give a smaller k" if k > 1 else "")
             )
 
 
-def places(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
-    """Return the coordinates ``start``, ``stop`` and ``centre`` of contrasts that are named after their span.
+def span_coordinates(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
+    """Return coordinates ``start``, ``stop`` and ``centre`` of contrasts named after their spans.
 
     Examples
     --------
-    >>> places([(0, 10)])
+    >>> span_coordinates([(0, 10)])
     {'start': {'0-10': 0}, 'stop': {'0-10': 10}, 'centre': {'0-10': 5.0}}
     """
-    named = {in_words(span): span for span in spans}
+    named = {span_name(span): span for span in spans}
     return {
         "start": {name: start for name, (start, _) in named.items()},
         "stop": {name: stop for name, (_, stop) in named.items()},
@@ -314,19 +318,19 @@ def places(spans: Iterable[Span]) -> dict[str, dict[str, float]]:
     }
 
 
-def require_task(predictor: object, task: str | None) -> None:
-    """Refuse, before it is asked anything, what is no predictor, and a task that one that says its tasks has not.
+def check_task(predictor: object, task: str | None) -> None:
+    """Check, before the first prediction, that this is a predictor and has the task.
 
     Raises
     ------
     PredictorError
-        If it is no predictor.
+        If it is not a predictor.
     DesignError
-        If it has no such task.
+        If the predictor names its tasks and has no such task.
 
     Examples
     --------
-    >>> require_task("gata1_like", None)
+    >>> check_task("gata1_like", None)
     Traceback (most recent call last):
     ...
     causalgia.errors.PredictorError: str is not a predictor; one of the zoo is cg.zoo.oracle('gata1_like'), wrap ...
@@ -339,22 +343,22 @@ def require_task(predictor: object, task: str | None) -> None:
         )
     try:
         tasks = predictor.tasks
-    except PredictorError:  # known with the first answer
+    except PredictorError:  # the tasks are known after the first prediction
         return
-    chosen_task(tasks, task)
+    as_task(tasks, task)
 
 
-def chosen_task(tasks: Iterable[Any], task: str | None) -> str:
-    """Return the task that a search follows: the one named, or the only one.
+def as_task(tasks: Iterable[Any], task: str | None) -> str:
+    """Return the task to search: the named one, or the only one.
 
     Raises
     ------
     DesignError
-        If it is none of the tasks, or there are several and none is named.
+        If there is no such task, or there are several and none is named.
 
     Examples
     --------
-    >>> chosen_task(["K562"], None)
+    >>> as_task(["K562"], None)
     'K562'
     """
     names = [str(name) for name in tasks]
@@ -369,21 +373,21 @@ Strand = Literal["+", "-"]
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What all arms share: the sequence cut into blocks at every place, so that they shuffle the same blocks.
+class TileContext:
+    """The context of copies of a tile: the sequence cut at every place, so that all arms shuffle the same blocks.
 
     Attributes
     ----------
     length
-        Of the sequences.
+        Length of the sequences.
     tile
-        What is copied, from each sequence's own bases.
+        The span that is copied, from each sequence's own bases.
     tss
-        What is never shuffled.
+        The span that is never shuffled.
     at
-        Places, clear of each other and of `tss`; the tile's own may be among them.
+        Starts of the copies, which overlap neither each other nor `tss`; the tile's own start may be among them.
     k
-        k-let counts that shuffles keep.
+        Length of the k-lets whose counts shuffles preserve.
     """
 
     length: int
@@ -394,33 +398,33 @@ class Stage:
 
     @property
     def width(self) -> int:
-        """Bases of the tile."""
+        """Width of the tile."""
         return self.tile[1] - self.tile[0]
 
     @cached_property
     def _blocks(self) -> tuple[Span, ...]:
-        return blocks(self.length, [self.tile, self.tss, *map(self.place, self.at)])
+        return cut_into_blocks(self.length, [self.tile, self.tss, *map(self.place, self.at)])
 
     def place(self, at: int) -> Span:
         """Return the span of a copy."""
         return at, at + self.width
 
     def distance(self, at: int) -> float:
-        """Return the distance from the middle of a copy to that of the promoter, in bases."""
+        """Return the distance between the centres of a copy and the promoter, in bases."""
         return abs(sum(self.place(at)) - sum(self.tss)) / 2
 
     def with_copies(self, strands: Mapping[int, Strand]) -> Intervention:
-        """Return the intervention that leaves copies at these places, on their strands, and shuffles all the rest."""
-        done: Intervention = Untreated()
+        """Return the intervention that copies the tile to these places, on their strands, and shuffles the rest."""
+        copies: Intervention = Untreated()
         for at, strand in strands.items():
             if at != self.tile[0]:
-                done = done + Copy(self.tile, at=at, strand=strand)
+                copies = copies + Copy(self.tile, at=at, strand=strand)
         kept = {self.tss, *map(self.place, strands)}
-        return done + shuffled([block for block in self._blocks if block not in kept], self.k)
+        return copies + shuffle_spans([block for block in self._blocks if block not in kept], self.k)
 
 
-def stage(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Stage:
-    """Return the context for copies of a tile at given places.
+def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> TileContext:
+    """Return the shuffled context for copies of a tile at given places.
 
     Raises
     ------
@@ -429,22 +433,22 @@ def stage(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Stage:
 
     Examples
     --------
-    >>> made = stage(Genomic(of=["ACGT" * 25]), tile=(0, 10), at=[20, 60], tss=(40, 50), k=2)
-    >>> made.distance(20), str(made.with_copies({20: "-"}))[:40]
+    >>> context = tile_context(Genomic(of=["ACGT" * 25]), tile=(0, 10), at=[20, 60], tss=(40, 50), k=2)
+    >>> context.distance(20), str(context.with_copies({20: "-"}))[:40]
     (20.0, 'do(x[20:30] = rc(x[0:10]), x[0:10] ~ scr')
     """
-    own = span_inside(tile, "tile", null.length)
+    own = as_span_inside(tile, "tile", null.length)
     if tss is None:
         raise DesignError("tss: give the (start, stop) that the tile acts on; it is kept in every arm")
-    require_shufflable([own], k)
-    listed, width = positions(at, "at", least=2), own[1] - own[0]
-    spans = [span_inside((place, place + width), "at: a copy", null.length) for place in listed]
+    check_shufflable([own], k)
+    listed, width = as_positions(at, "at", least=2), own[1] - own[0]
+    spans = [as_span_inside((place, place + width), "at: a copy", null.length) for place in listed]
     apart = sorted([*spans, own] if own not in spans else spans)
     for first, second in pairwise(apart):
         if second[0] < first[1]:
             raise DesignError(
-                f"at: a copy of {width} bp at {second[0]} overlaps {in_words(first)} (another copy, or tile="
-                f"{in_words(own)} itself); keep places {width} bp or more apart, so that all arms share their context"
+                f"at: a copy of {width} bp at {second[0]} overlaps {span_name(first)} (another copy, or tile="
+                f"{span_name(own)} itself); keep places {width} bp or more apart, so that all arms share their context"
             )
-    (kept,) = protected(tss, null.length, apart, "tile and copies")
-    return Stage(null.length, own, kept, listed, k)
+    (promoter,) = as_protected_spans(tss, null.length, apart, "tile and copies")
+    return TileContext(null.length, own, promoter, listed, k)

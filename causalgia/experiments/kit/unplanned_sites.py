@@ -1,4 +1,4 @@
-"""Further sites that neighbouring words complete with the letters between them: effects that no arm's name says."""
+"""Unintended sites: words that two embedded sites complete with the background letters between them."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _WORTH_SAYING = 0.01
 
 
 def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
-    """Return how often the words of an arm complete one more, with the letters between them.
+    """Return how often the embedded sites of an arm complete a further one with the letters between them.
 
-    An instance that overlaps two of the spans that an arm embeds, and lies within none of them, was not meant:
-    UGCAUG and UGCAUG 8 apart read ``UG CA UG`` in one uniform background of 16. Both strands are scanned, backgrounds
-    of the design's null model are drawn anew (2,000, or as many as it has), and nothing is predicted.
+    An instance is unintended if it overlaps two embedded spans and lies within neither: UGCAUG and UGCAUG 8 apart read
+    ``UG CA UG`` in one uniform background of 16. Both strands of newly drawn backgrounds (2,000, or all of the null
+    model) are scanned; the predictor is not called.
 
     Parameters
     ----------
     design
-        With an arm of two embedded words or motifs, or more.
+        A design with an arm that embeds two or more words or motifs.
     name
-        Of that arm.
+        Name of that arm.
     key
-        Key of the stream of the backgrounds.
+        Key of the random stream of backgrounds.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
     {'UGCAUG': 0.06...}
     """
     arm = next(arm for arm in design.named_arms if arm.name == name)
-    patterns = {as_pattern(step.written).label: step.written.source for step in _embedded(arm.intervention)}
+    patterns = {as_pattern(step.written).label: step.written.source for step in _embed_steps(arm.intervention)}
     spans = [(w.start, w.stop) for w in arm.intervention.lay(Layout(design.null.length)).written]
     first, last = min(start for start, _ in spans), max(stop for _, stop in spans)
     tokens = _backgrounds_under(arm, design, key)[:, first:last]
@@ -57,14 +57,14 @@ def further_sites(design: Design, name: str, *, key: int) -> dict[str, float]:
 
 
 def further_sites_in_words(design: Design, name: str, *, of: str, key: int) -> tuple[str, ...]:
-    """Return a sentence for each word that an arm completes in more than 1 % of backgrounds.
+    """Return a sentence for each word that an arm completes unintentionally in more than 1 % of backgrounds.
 
     Parameters
     ----------
     design, name, key
         As `further_sites` takes them.
     of
-        What the effect of a further site is part of.
+        Contrast that includes the effect of the unintended site.
 
     Examples
     --------
@@ -82,29 +82,26 @@ def further_sites_in_words(design: Design, name: str, *, of: str, key: int) -> t
     )
 
 
-def _embedded(done: Intervention) -> list[Embed]:
-    return [step for step in (done.steps if isinstance(done, Sequential) else (done,)) if isinstance(step, Embed)]
+def _embed_steps(intervention: Intervention) -> list[Embed]:
+    steps = intervention.steps if isinstance(intervention, Sequential) else (intervention,)
+    return [step for step in steps if isinstance(step, Embed)]
 
 
 def _backgrounds_under(arm: Arm, design: Design, key: int) -> Tokens:
-    n = _number(design)
+    try:
+        design.drawn.check(_BACKGROUNDS)
+        n = _BACKGROUNDS
+    except DesignError:  # the null model has fewer backgrounds
+        n = design.n_units
     ids = np.arange(n, dtype=np.uint64)
     tokens = design.drawn.draw(ids, key=derive(key, "null"), n_units=n)
     return arm.intervention.apply(tokens, units=ids, key=key)
 
 
-def _number(design: Design) -> int:
-    try:
-        design.drawn.check(_BACKGROUNDS)
-    except DesignError:  # it has so many and no more
-        return design.n_units
-    return _BACKGROUNDS
-
-
 def _share_completed(tokens: Tokens, spans: NDArray[np.int64], pattern: str | Motif) -> float:
-    """Return the share of sequences with an instance that overlaps two spans and lies within none."""
+    """Return the share of sequences with an instance that overlaps two spans and lies within neither."""
     threshold = None if isinstance(pattern, str) else max(_P_VALUE, float(tail_probabilities(step_scores(pattern))[-1]))
-    if threshold is not None and threshold >= 1:  # any letters are an instance, and none is completed
+    if threshold is not None and threshold >= 1:  # every window is an instance
         return 0.0
     found = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
     start, stop = found.start[:, None], found.start[:, None] + found.width

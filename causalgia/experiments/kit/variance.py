@@ -1,4 +1,4 @@
-"""Variance components with their limits, as the sentences of the catalogue give them."""
+"""Variance components with confidence limits, and text of effects and components."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-_KNOWN = 2.0  # standard errors from 0 beyond which the lower limit is a chi-square's
+_KNOWN = 2.0  # standard errors from 0 beyond which the lower limit is that of a chi-square
 
 
-def limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, Array]:
-    """Return limits of variance components from their standard errors.
+def variance_limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, Array]:
+    """Return confidence limits of variance components from their standard errors.
 
-    Satterthwaite's: a component v is like a chi-square on ``2 (v / se)^2`` degrees of freedom, at least 2 for the upper
-    limit. The limits of ``v -+ z se`` instead where these are wider: below for v within two standard errors of 0 (cut
-    off at 0), and above. Over 600 tables of 10 to 30 groups, 3 sites in each and 4 draws of these, 95 % intervals
-    covered .93 to .98 of components away from 0 and .97 to 1 of those near it.
+    By Satterthwaite, a component v has a scaled chi-square distribution on ``2 (v / se)^2`` degrees of freedom (at
+    least 2 for the upper limit). ``v -+ z se`` replaces a limit where it is wider: the lower one for v within two
+    standard errors of 0 (truncated at 0), and the upper one. In simulations of 600 tables (10 to 30 groups, 3 sites in
+    each, 4 draws of these), 95 % intervals covered .93 to .98 of components away from 0 and .97 to 1 of those near it.
 
     Parameters
     ----------
     variance, se
-        Of one shape.
+        Arrays of one shape.
     ci_prob
         Probability of the interval.
 
@@ -38,7 +38,7 @@ def limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, Array]:
 
     Examples
     --------
-    >>> lower, upper = limits(np.array([4.0, 0.0]), np.array([1.0, 0.5]), 0.95)
+    >>> lower, upper = variance_limits(np.array([4.0, 0.0]), np.array([1.0, 0.5]), 0.95)
     >>> lower.round(2), upper.round(2)
     (array([2.59, 0.  ]), array([7.  , 0.98]))
     """
@@ -62,9 +62,9 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     ice
         Individual effects, (unit, contrast, task).
     groups
-        Component -> group of each unit, the widest first; those that the units cannot tell apart are left out and said.
+        Component -> group of each unit, the widest first; components that are not identified are left out and listed.
     each
-        What the residual is called: what differs between units of one innermost group.
+        Name of the residual component: the differences between units of one innermost group.
     ci_prob
         Probability of the limits.
 
@@ -72,8 +72,8 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     -------
     Dataset
         ``variance, se, sd, lower, upper, share (component, contrast, task)``: limits are of the sd, the share is of
-        the sum. ``attrs["not_identified"]`` says what could not be told apart, and which contrasts are left out because
-        no maximum of their likelihood was found.
+        the sum. ``attrs["not_identified"]`` lists components that are not identified, and contrasts that are left out
+        because no maximum of their likelihood was found.
 
     Examples
     --------
@@ -91,71 +91,64 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
 
     values = ice.transpose("unit", "contrast", "task").to_numpy()
     rows = values[:, :, 0]
-    drawn = {name: np.unique(codes, return_inverse=True)[1].astype(np.intp) for name, codes in groups.items()}
-    known = identified(Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), drawn))
-    fits = [_fit_or_none(values[:, k], known.groups) for k in range(values.shape[1])]
-    found = [k for k, fit in enumerate(fits) if fit is not None]
+    codes = {name: np.unique(of_unit, return_inverse=True)[1].astype(np.intp) for name, of_unit in groups.items()}
+    known = identified(Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), codes))
+    fits = [_fit_components(values[:, k], known.groups) for k in range(values.shape[1])]
+    fitted = [k for k, fit in enumerate(fits) if fit is not None]
     both = np.array([fit for fit in fits if fit is not None])
-    variance, se = np.moveaxis(both.reshape(len(found), 2, len(known.groups) + 1, values.shape[2]), 0, 2)
-    lost = [f"{name}: no maximum of its likelihood" for k, name in enumerate(_named(ice)) if k not in found]
-    kept = {str(k): c for k, c in ice.isel(contrast=found).coords.items() if set(c.dims) <= {"contrast", "task"}}
+    variance, se = np.moveaxis(both.reshape(len(fitted), 2, len(known.groups) + 1, values.shape[2]), 0, 2)
+    names = [str(name) for name in ice["contrast"].to_numpy()]
+    failed = [f"{name}: no maximum of its likelihood" for k, name in enumerate(names) if k not in fitted]
+    coords = {str(k): c for k, c in ice.isel(contrast=fitted).coords.items() if set(c.dims) <= {"contrast", "task"}}
     return (
-        split_of(variance, se, ci_prob)
-        .assign_coords(component=[*known.groups, _together(known.residual, each)], **kept)
+        component_table(variance, se, ci_prob)
+        .assign_coords(component=[*known.groups, _residual_name(known.residual, each)], **coords)
         .assign_attrs(
-            not_identified="; ".join([*(note.replace("the residual", each) for note in known.notes), *lost]),
+            not_identified="; ".join([*(note.replace("the residual", each) for note in known.notes), *failed]),
             ci_prob=ci_prob,
         )
     )
 
 
-def _named(ice: xr.DataArray) -> list[str]:
-    return [str(name) for name in ice["contrast"].to_numpy()]
-
-
-def _together(residual: str, each: str) -> str:
-    """Return what the residual is called, with the names of what it cannot be told from.
+def _residual_name(residual: str, each: str) -> str:
+    """Return the name of the residual together with the components that are confounded with it.
 
     Examples
     --------
-    >>> _together("instance + sequence + residual", "draw"), _together("residual", "draw")
+    >>> _residual_name("instance + sequence + residual", "draw"), _residual_name("residual", "draw")
     ('sequence, instance and draw together', 'draw')
     """
     *others, last = [*residual.replace("residual", "").strip(" +").split(" + ")[::-1], each]
     return f"{', '.join(others)} and {last} together" if any(others) else last
 
 
-def _fit_or_none(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array] | None:
-    try:
-        return _fitted(rows, groups)
-    except EstimateError:
-        return None
-
-
-def _fitted(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array]:
-    """Return variances and their standard errors, (components, responses) each."""
+def _fit_components(rows: Array, groups: Mapping[str, NDArray[np.intp]]) -> tuple[Array, Array] | None:
+    """Return variances and their standard errors, (components, responses) each; None where no fit converges."""
     from causalgia.estimation import fit_variances, lay_out, respond
 
     if not groups:
         variance = rows.var(axis=0, ddof=1)[None]
         return variance, variance * np.sqrt(2 / (len(rows) - 1))
-    layout = lay_out(np.ones((len(rows), 1)), groups)
-    fits = [fit_variances(respond(layout, y)) for y in rows.T]
+    try:
+        layout = lay_out(np.ones((len(rows), 1)), groups)
+        fits = [fit_variances(respond(layout, y)) for y in rows.T]
+    except EstimateError:
+        return None
     return np.column_stack([fit.variance for fit in fits]), np.column_stack([fit.se for fit in fits])
 
 
-def split_of(variance: Array, se: Array, ci_prob: float) -> xr.Dataset:
-    """Return components, (component, contrast, task), with sd, limits of the sd, and share of the sum.
+def component_table(variance: Array, se: Array, ci_prob: float) -> xr.Dataset:
+    """Return a table of variance components: variance, se, sd with limits, and share of the total variance.
 
     Examples
     --------
-    >>> found = split_of(np.array([[[4.0]], [[0.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
+    >>> found = component_table(np.array([[[4.0]], [[0.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
     >>> found["share"].values.ravel().tolist()
     [1.0, 0.0]
     """
     import xarray as xr
 
-    lower, upper = limits(variance, se, ci_prob)
+    lower, upper = variance_limits(variance, se, ci_prob)
     whole = variance.sum(axis=0, keepdims=True)
     columns = {
         "variance": variance,
@@ -173,18 +166,18 @@ def split_in_words(split: xr.Dataset) -> str:
 
     Examples
     --------
-    >>> found = split_of(np.array([[[4.0]], [[1.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
+    >>> found = component_table(np.array([[[4.0]], [[1.0]]]), np.array([[[1.0]], [[0.5]]]), 0.95)
     >>> split_in_words(found.assign_coords(component=["flank", "background"]).squeeze(["contrast", "task"]))
     'flank sd 2.0 [1.6, 2.6] (80 %), background sd 1.0 [0.1, 1.9] (20 %)'
     """
     from causalgia.reporting.rounded_numbers import format_effect
 
-    said = []
+    parts = []
     for name in split["component"].to_numpy():
         one = {k: split[k].sel(component=name).item() for k in ("sd", "lower", "upper", "share")}
         size, interval = format_effect({"ace": one["sd"], "lower": one["lower"], "upper": one["upper"]})
-        said.append(f"{name} sd {size} {interval} ({one['share']:.0%})".replace("%)", " %)"))
-    return ", ".join(said)
+        parts.append(f"{name} sd {size} {interval} ({one['share']:.0%})".replace("%)", " %)"))
+    return ", ".join(parts)
 
 
 def effect_in_words(row: xr.Dataset) -> str:
@@ -203,13 +196,13 @@ def effect_in_words(row: xr.Dataset) -> str:
     """
     from causalgia.reporting import format_effect
 
-    known = [name for name in ("ace", "se", "lower", "upper") if name in row]  # an interval may be one point, 0
-    effect, interval = format_effect({name: row[name].item() for name in known})
+    columns = [name for name in ("ace", "se", "lower", "upper") if name in row]  # an interval may be one point, 0
+    effect, interval = format_effect({name: row[name].item() for name in columns})
     return f"{effect} {interval}"
 
 
-def by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
-    """Yield how a sentence begins, and what it is about: each task (and each model of an ensemble) of a table.
+def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
+    """Yield each task (and each model of an ensemble) of a table: the beginning of its sentence, and its rows.
 
     Parameters
     ----------
@@ -220,7 +213,7 @@ def by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
     --------
     >>> import xarray as xr
     >>> table = xr.Dataset({"ace": (("contrast", "task"), [[1.0, 2.0]])}, coords={"task": ["K562", "HepG2"]})
-    >>> [said for said, _ in by_task(table)]
+    >>> [begins for begins, _ in rows_by_task(table)]
     ['Task K562', 'Task HepG2']
     """
     models = table["model"].to_numpy() if "model" in table["ace"].dims else [None]
@@ -231,16 +224,16 @@ def by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
 
 
 def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
-    """Return a rise over a range as what it is for one unit of it, "3.5 a copy": printed beside, never judged.
+    """Return a rise over a range as a slope per unit, "3.5 a copy"; it is shown beside the rise and has no verdict.
 
     Parameters
     ----------
     row
         ``ace`` of one contrast and task.
     reach
-        The range in this unit.
+        Width of the range in these units.
     unit
-        As it is written, such as "a copy".
+        Text of the unit, such as "a copy".
 
     Examples
     --------

@@ -14,7 +14,7 @@ import xarray as xr
 
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.experiments._variants import loci_of, rewritten
+from causalgia.experiments._variants import replaced_words, window_loci
 from causalgia.mpra.libraries.arguments import whole
 from causalgia.mpra.libraries.constructs import row_of, table
 from causalgia.schema import annotate
@@ -199,9 +199,9 @@ def variant_tiles(
     pairs = [(x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets]
     tiles = _placed([Tile(x, s, x.position - _begin(x, insert_length, o), o, 0, assembly) for x, s, o in pairs])
     windows = _windows(tiles, fasta, insert_length)
-    words, starts = rewritten(windows)
+    words, starts = replaced_words(windows)
     return VariantTiles(
-        null=Genomic(of=Sequences(windows.reference, windows.names), parent=loci_of(windows)),
+        null=Genomic(of=Sequences(windows.reference, windows.names), parent=window_loci(windows)),
         arms=[Arm(REF, Untreated()), Arm(ALT, EmbedEach(words, at=starts))],
         n_units=len(tiles),
         contrasts=REF,

@@ -130,11 +130,11 @@ def _write_words(tokens: Tokens, rows: NDArray[np.intp], library: Library, rng: 
     which = rng.choice(len(library.words), size=len(rows), p=library.chances)
     for i, word in enumerate(library.words):
         mine = rows[which == i]
-        written = _exchanged(np.tile(encode(word)[0], (len(mine), 1)), rng)
-        _write(tokens, mine, rng.integers(LENGTH - len(word) + 1, size=len(mine)), written)
+        written = _mutate_letters(np.tile(encode(word)[0], (len(mine), 1)), rng)
+        _overwrite(tokens, mine, rng.integers(LENGTH - len(word) + 1, size=len(mine)), written)
 
 
-def _exchanged(words: Tokens, rng: np.random.Generator) -> Tokens:
+def _mutate_letters(words: Tokens, rng: np.random.Generator) -> Tokens:
     """Return words (n, width) of which a fifth had one letter drawn anew, and a tenth a second one."""
     for share in (0.2, 0.1):
         rows = np.flatnonzero(rng.random(len(words)) < share)
@@ -147,7 +147,7 @@ def _write_near_pairs(tokens: Tokens, rows: NDArray[np.intp], word: str, rng: np
     distance = rng.integers(4, 15, size=len(rows))
     start = rng.integers(LENGTH - len(letters) - distance + 1)
     for at in (start, start + distance):
-        _write(tokens, rows, at, np.tile(letters, (len(rows), 1)))
+        _overwrite(tokens, rows, at, np.tile(letters, (len(rows), 1)))
 
 
 def _write_hairpins(tokens: Tokens, rows: NDArray[np.intp], word: str, rng: np.random.Generator) -> None:
@@ -159,9 +159,9 @@ def _write_hairpins(tokens: Tokens, rows: NDArray[np.intp], word: str, rng: np.r
     for k in range(10):
         mine = k < stem
         left, right = (start + k)[mine], (start + 2 * stem + loop - 1 - k)[mine]
-        tokens[rows[mine], right] = _partners(tokens[rows[mine], left], rng)
+        tokens[rows[mine], right] = _paired_bases(tokens[rows[mine], left], rng)
     broken = rng.random(len(rows)) < 1 / 3
-    _break(tokens, rows[broken], (start + stem + loop)[broken], stem[broken], rng)
+    _break_stems(tokens, rows[broken], (start + stem + loop)[broken], stem[broken], rng)
 
 
 def _write_in_loops(
@@ -174,16 +174,16 @@ def _write_in_loops(
 ) -> None:
     room = loop - len(letters) + 1
     mine = (room > 0) & (rng.random(len(rows)) < 0.7)
-    _write(tokens, rows[mine], begin[mine] + rng.integers(room[mine]), np.tile(letters, (mine.sum(), 1)))
+    _overwrite(tokens, rows[mine], begin[mine] + rng.integers(room[mine]), np.tile(letters, (mine.sum(), 1)))
 
 
-def _partners(bases: Tokens, rng: np.random.Generator) -> Tokens:
+def _paired_bases(bases: Tokens, rng: np.random.Generator) -> Tokens:
     """Return what pairs with each base: its complement, and in a tenth of the cases where it can a wobble."""
     wobble = (bases >= 2) & (rng.random(len(bases)) < 0.1)
     return np.where(wobble, 5 - bases, 3 - bases).astype(np.uint8)
 
 
-def _break(
+def _break_stems(
     tokens: Tokens, rows: NDArray[np.intp], begin: NDArray[np.int64], stem: NDArray[np.int64], rng: np.random.Generator
 ) -> None:
     """Draw one to all bases of the 3' arms anew."""
@@ -193,5 +193,5 @@ def _break(
         tokens[rows[mine], (begin + k)[mine]] = rng.integers(4, size=mine.sum())
 
 
-def _write(tokens: Tokens, rows: NDArray[np.intp], start: NDArray[np.int64], written: Tokens) -> None:
+def _overwrite(tokens: Tokens, rows: NDArray[np.intp], start: NDArray[np.int64], written: Tokens) -> None:
     tokens[rows[:, None], start[:, None] + np.arange(written.shape[1])] = written

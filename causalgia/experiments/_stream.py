@@ -1,4 +1,4 @@
-"""A trial whose outcomes are not held: from a design to estimates of its contrasts, in memory that n does not fill."""
+"""Streamed trials: estimates of the contrasts of a design in memory that does not grow with the number of units."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def stream(
     ci_prob: float = 0.95,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Run a trial and estimate its named contrasts without ever holding its outcomes.
+    """Run a trial and estimate its named contrasts without storing its outcomes.
 
-    The estimates are those of ``cg.estimate(cg.contrast(cg.run(experiment, predictor, rng=rng)))``, to rounding, by
-    ``cg.estimate(cg.run(experiment, predictor, rng=rng, keep="moments"))``: the same units under the same arms, whose
-    individual effects are added to running moments and forgotten. Memory grows with arms and contrasts, and with
-    parents where units share them, not with units. Beyond 512 contrasts of independent units ``factor`` has a row for
-    each of up to some thousand random groups of units (`causalgia.run` says which); standard errors are from all units.
+    The estimates equal, to rounding, those of ``cg.estimate(cg.contrast(cg.run(experiment, predictor, rng=rng)))``.
+    They are ``cg.estimate(cg.run(experiment, predictor, rng=rng, keep="moments"))``: the same units and arms, with
+    individual effects accumulated in running moments. Memory grows with arms, contrasts and parents, not with units.
+    For more than 512 contrasts of independent units, ``factor`` has a row for each of up to some thousand random groups
+    of units (see `causalgia.run`); standard errors use all units.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ def stream(
     ci_prob
         Probability of the intervals.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
+        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None: this process.
 
     Returns
     -------
     Dataset
-        As `causalgia.estimate` gives it, with the experiment's coordinates on the contrasts; ``weight`` only up to 33
-        million weights (contrasts times arms). It goes to ``experiment.analyse(estimates, rng=)``, `causalgia.infer`,
-        `causalgia.adjust` and `causalgia.decide`. On an ensemble there is a dim ``model``.
+        As from `causalgia.estimate`, with the experiment's coordinates on the contrasts; ``weight`` only for up to 33
+        million weights (contrasts times arms). Pass it to ``experiment.analyse(estimates, rng=)``, `causalgia.infer`,
+        `causalgia.adjust` or `causalgia.decide`. For an ensemble there is a dim ``model``.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def stream(
     Warns
     -----
     DegenerateWarning
-        If effects do not vary, or the predictor answers every sequence alike.
+        If effects do not vary, or the predictor returns the same value for every sequence.
     FewClustersWarning
         Below 20 parents, where units share them.
 

@@ -1,0 +1,1 @@
+"""Training of the networks that the zoo ships: ``python -m benchmarks.zoo_training --help``."""

@@ -1,1 +1,0 @@
-"""The script that made the trained networks: ``python -m causalgia.zoo.training --help``."""
