@@ -18,9 +18,9 @@ from causalgia.calibration.ranks import RANKED, ranks_from_the_prior
 from causalgia.calibration.trials import (
     SAME,
     Simulator,
+    aa_design,
     centred_truth,
-    repeated,
-    same_arms,
+    repeat_trial,
     simulator_of,
     truth_of,
 )
@@ -143,14 +143,14 @@ def calibrate(
     >>> bool(table["passes"].all())
     True
     """
-    n_trials = _checked(design, n_trials)
+    n_trials = _as_n_trials(design, n_trials)
     simulator_of(predictor_or_simulator)  # which refuses what is none
     asked = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)  # the same few hundred times; the table says what they cost
-        known = truth if truth is not None else _known(design, predictor_or_simulator, asked)
-        settled = _settled(design, predictor_or_simulator, client)
-        repeat = _Repeat(design, predictor_or_simulator, asked, root_key(rng), posterior, known, settled)
+        known = truth if truth is not None else _true_ace(design, predictor_or_simulator, asked)
+        settled = _predictor_settings(design, predictor_or_simulator, client)
+        repeat = _Repetition(design, predictor_or_simulator, asked, root_key(rng), posterior, known, settled)
         alone = repeat((_SAME_ARMS, 0))
         again = [] if alone is None else [(_SAME_ARMS, trial) for trial in range(1, n_trials)]
         pieces = [*((_TRIAL, trial) for trial in range(n_trials)), *again]
@@ -158,11 +158,11 @@ def calibrate(
         found = mapped(repeat, pieces, what="calibrate", names=names, client=client)
     looks = found[:n_trials]
     same = None if alone is None else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
-    return _table(looks, same, asked, known, error)
+    return _calibration_table(looks, same, asked, known, error)
 
 
 @dataclass(frozen=True)
-class _Look:
+class _TrialResult:
     """One trial: its estimates, band and discoveries, and what its posterior said, with the trial's own truth."""
 
     estimates: xr.Dataset
@@ -176,7 +176,7 @@ class _Look:
     without: str = ""
 
 
-def _checked(design: object, n_trials: object) -> int:
+def _as_n_trials(design: object, n_trials: object) -> int:
     if not isinstance(design, Design):
         raise DesignError(f"calibrate(design, ...): the first argument is {type(design).__name__}, not a cg.Design")
     if isinstance(n_trials, bool) or not isinstance(n_trials, int | np.integer) or n_trials < LEAST_TRIALS:
@@ -184,7 +184,7 @@ def _checked(design: object, n_trials: object) -> int:
     return int(n_trials)
 
 
-def _known(design: Design, predictor: Any, analysis: Analysis) -> xr.DataArray | None:
+def _true_ace(design: Design, predictor: Any, analysis: Analysis) -> xr.DataArray | None:
     """Return what a predictor of the zoo knows of its effects, for contrasts with one control on the identity scale."""
     if analysis.control is None or analysis.scale != "identity" or not hasattr(predictor, "true_ace"):
         return None
@@ -193,7 +193,7 @@ def _known(design: Design, predictor: Any, analysis: Analysis) -> xr.DataArray |
 
 
 @dataclass(frozen=True)
-class _Repeat:
+class _Repetition:
     """One repetition, of the trial or of its A/A trial, here or on a worker."""
 
     design: Design
@@ -210,18 +210,18 @@ class _Repeat:
             Trial(self.design, self.predictor_or_simulator, self.key).settle(self.settled)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Repeat, tuple(getattr(self, field.name) for field in fields(self))
+        return _Repetition, tuple(getattr(self, field.name) for field in fields(self))
 
     def __call__(self, piece: tuple[str, int]) -> Any:
-        """Return what a trial says, a `_Look`; or of an A/A trial its p-values, None where there are none."""
+        """Return the result of a trial; of an A/A trial its p-values, or None where there are none."""
         which, trial = piece
         simulator = simulator_of(self.predictor_or_simulator)
         if which == _TRIAL:
-            return _look(self.design, simulator, self.analysis, self.key, trial, self.posterior, self.known)
-        return _same_arms(self.design, simulator, self.analysis, self.key, trial)
+            return _analyze_trial(self.design, simulator, self.analysis, self.key, trial, self.posterior, self.known)
+        return _aa_p_values(self.design, simulator, self.analysis, self.key, trial)
 
 
-def _settled(design: Design, predictor: Any, client: Client | None) -> list[dict[str, Any]] | None:
+def _predictor_settings(design: Design, predictor: Any, client: Client | None) -> list[dict[str, Any]] | None:
     """Return what a predictor settles on here, for workers to take; None for simulators and without workers."""
     if client is None or not isinstance(predictor, Predictor):
         return None
@@ -230,7 +230,7 @@ def _settled(design: Design, predictor: Any, client: Client | None) -> list[dict
     return begun.trial.settled
 
 
-def _look(
+def _analyze_trial(
     design: Design,
     simulator: Simulator,
     analysis: Analysis,
@@ -238,36 +238,36 @@ def _look(
     trial: int,
     posterior: bool,
     known: xr.DataArray | None,
-) -> _Look:
-    outcomes = repeated(design, simulator, key=key, trial=trial, purpose=_TRIAL)
+) -> _TrialResult:
+    outcomes = repeat_trial(design, simulator, key=key, trial=trial, purpose=_TRIAL)
     rng = derive(key, "resampling", trial)
     effects, estimates = estimated(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
     alpha = 1 - analysis.ci_prob
-    band = _band(effects, estimates, analysis, rng)
+    band = _simultaneous_band(effects, estimates, analysis, rng)
     found = estimates if analysis.adjust is not None else adjust(estimates, family=analysis.families)
     own = truth_of(outcomes)
     true = own if own is not None else known
-    at = None if true is None else _aligned(true, estimates)
+    at = None if true is None else _truth_of_estimates(true, estimates)
     discovered = (found["p_adjusted"] <= alpha).transpose("contrast", "task").to_numpy().astype(float)
     decisions = None
     if analysis.rope is not None and at is not None:
         decisions = conclude(outcomes, effects, found, analysis, derive(key, "decisions", trial)).decisions
     if not posterior:
-        return _Look(estimates, band, discovered, at, decisions)
-    said = _posterior(estimates, analysis, own is not None, at, derive(key, "posterior", trial))
-    return _Look(
+        return _TrialResult(estimates, band, discovered, at, decisions)
+    said = _posterior_summary(estimates, analysis, own is not None, at, derive(key, "posterior", trial))
+    return _TrialResult(
         estimates, band, discovered, at, decisions, *((None, None, None, said) if isinstance(said, str) else said)
     )
 
 
-def _band(effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
+def _simultaneous_band(effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
     if effects is None or "ice" not in effects:
         return simultaneous(estimates, method="dunnett", ci_prob=analysis.ci_prob)
     cluster = None if analysis.cluster == "none" else analysis.cluster
     return simultaneous(effects, ci_prob=analysis.ci_prob, n_draws=999, cluster=cluster, rng=rng)
 
 
-def _posterior(
+def _posterior_summary(
     estimates: xr.Dataset, analysis: Analysis, drawn: bool, truth: Array | None, seed: int
 ) -> tuple[Array, Array, Array | None] | str:
     """Return the lfsr of each effect, its sign, and the rank of a truth drawn from the prior; or why there is none."""
@@ -289,7 +289,7 @@ def _posterior(
     return lfsr, sign.astype(float), ranks_from_the_prior(estimates, prior, analysis.law, seed=derive(seed, "ranks"))
 
 
-def _aligned(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
+def _truth_of_estimates(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
     """Return the truth of each estimate, (contrast, task)."""
     for dim in ("contrast", "task"):
         lacking = [x for x in estimates[dim].to_numpy() if x not in truth[dim].to_numpy()]
@@ -299,18 +299,22 @@ def _aligned(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
     return np.asarray(at.transpose("contrast", "task").to_numpy(), dtype=np.float64)
 
 
-def _same_arms(design: Design, simulator: Simulator, analysis: Analysis, key: int, trial: int) -> xr.DataArray | None:
+def _aa_p_values(design: Design, simulator: Simulator, analysis: Analysis, key: int, trial: int) -> xr.DataArray | None:
     """Return the p-values of an A/A trial, (task,); None where a simulator does not take its arms."""
     control = analysis.control if analysis.control is not None else design.named_arms[0].name
-    pair = repeated(same_arms(design, control), simulator, key=key, trial=trial, purpose=_SAME_ARMS)
+    pair = repeat_trial(aa_design(design, control), simulator, key=key, trial=trial, purpose=_SAME_ARMS)
     try:
         return estimate(contrast(pair, control=SAME), cluster="auto")["p"].isel(contrast=0, drop=True)
     except ContrastError:  # arms of its own, not those of the design that it is given
         return None
 
 
-def _table(
-    looks: Sequence[_Look], same: xr.DataArray | None, analysis: Analysis, known: xr.DataArray | None, error: float
+def _calibration_table(
+    looks: Sequence[_TrialResult],
+    same: xr.DataArray | None,
+    analysis: Analysis,
+    known: xr.DataArray | None,
+    error: float,
 ) -> xr.Dataset:
     estimates = xr.concat([look.estimates[["ace", "lower", "upper"]] for look in looks], dim="trial")
     bands = xr.concat([look.band[["lower", "upper"]] for look in looks], dim="trial")
@@ -318,13 +322,13 @@ def _table(
     truths = [look.truth for look in looks if look.truth is not None]
     truth = np.stack(truths) if truths else centred_truth(ace)
     alpha = 1 - float(analysis.ci_prob)
-    rows, lacking = _same_rows(same, alpha)
-    rows += _coverage(estimates, truth, 1 - alpha)
+    rows, lacking = _aa_rows(same, alpha)
+    rows += _coverage_rows(estimates, truth, 1 - alpha)
     rows.append(share_row("FWER of the band", _outside(bands, truth).any(axis=(1, 2)), alpha, "at most"))
     decided, why_not = verdict_rows([look.decisions for look in looks], truth, random=bool(truths) and known is None)
     rows += decided
     lacking += why_not
-    more, why = _discoveries(looks, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
+    more, why = _discovery_rows(looks, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
     rows += more + _posterior_rows(looks, truth, estimates, random=bool(truths) and known is None)
     why += [f"posterior: {look.without}" for look in looks if look.without][:1]
     table = judged(rows, error=error).assign(ace=estimates["ace"])
@@ -335,7 +339,7 @@ def _table(
     return table
 
 
-def _same_rows(same: xr.DataArray | None, alpha: float) -> tuple[list[Row], list[str]]:
+def _aa_rows(same: xr.DataArray | None, alpha: float) -> tuple[list[Row], list[str]]:
     if same is None:
         return [], ["A/A: the simulator has arms of its own, not the two equal ones of the design that it is given"]
     tasks = same["task"].to_numpy()
@@ -347,14 +351,14 @@ def _outside(limits: xr.Dataset, truth: Array) -> npt.NDArray[np.bool_]:
     return np.asarray((truth < lower) | (truth > upper))
 
 
-def _coverage(estimates: xr.Dataset, truth: Array, level: float) -> list[Row]:
+def _coverage_rows(estimates: xr.Dataset, truth: Array, level: float) -> list[Row]:
     covered = ~_outside(estimates, truth)
     names = [(k, t) for k in range(covered.shape[1]) for t in range(covered.shape[2])]
     contrasts, tasks = estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
     return [share_row(f"coverage: {contrasts[k]!s}, {tasks[t]!s}", covered[:, k, t], level) for k, t in names]
 
 
-def _discoveries(looks: Sequence[_Look], truth: Array, alpha: float) -> tuple[list[Row], list[str]]:
+def _discovery_rows(looks: Sequence[_TrialResult], truth: Array, alpha: float) -> tuple[list[Row], list[str]]:
     null = truth == 0
     if not null.any():
         return [], ["FDR: no true effect is 0, so no discovery is false"]
@@ -365,7 +369,7 @@ def _discoveries(looks: Sequence[_Look], truth: Array, alpha: float) -> tuple[li
     return [mean_row("FDR", proportion, alpha, "at most"), tail], []
 
 
-def _posterior_rows(looks: Sequence[_Look], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
+def _posterior_rows(looks: Sequence[_TrialResult], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
     """Return lfsr against wrong signs, a promise where truths were drawn anew for each trial, and ranks."""
     has = [i for i, look in enumerate(looks) if look.lfsr is not None]
     if not has:

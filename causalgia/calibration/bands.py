@@ -186,7 +186,7 @@ def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
     if isinstance(error, bool) or not isinstance(error, int | float) or not 0 < error < 1:
         raise EstimateError(f"error={quoted(error)} is not between 0 and 1; for example error=0.001")
     each = error / len(rows)
-    bands = np.array([_closed(row, each) for row in rows])
+    bands = np.array([_closed_band(row, each) for row in rows])
     columns: dict[str, Any] = {
         name: ("row", np.array([getattr(row, name) for row in rows]))
         for name in ("value", "nominal", "mcse", "n_trials", "claim", "kind")
@@ -196,7 +196,7 @@ def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
     return xr.Dataset(columns, coords={"row": names}, attrs={"error": float(error), "error_each": each})
 
 
-def _closed(row: Row, error: float) -> tuple[float, float]:
+def _closed_band(row: Row, error: float) -> tuple[float, float]:
     """Return the band with open ends closed at what the figure can be."""
     below, above = row.band(error)
     least, most = (0.0, 1.0) if row.kind != "mean" else (min(row.value, row.nominal), max(row.value, row.nominal))

@@ -46,13 +46,15 @@ def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed:
         return None
     generator = np.random.default_rng(seed)
     columns = [
-        _ranks(se[:, t], _in_unit(estimates, prior, t), "student_t" if law == "student_t" else "normal", generator)
+        _ranks(
+            se[:, t], _prior_in_units(estimates, prior, t), "student_t" if law == "student_t" else "normal", generator
+        )
         for t in range(se.shape[1])
     ]
     return np.stack(columns, axis=1)
 
 
-def _in_unit(estimates: xr.Dataset, prior: Prior, task: int) -> Prior:
+def _prior_in_units(estimates: xr.Dataset, prior: Prior, task: int) -> Prior:
     """Return the prior on the scale of the effects."""
     if not (prior.standardised and "control_sd" in estimates):
         return prior
@@ -64,14 +66,14 @@ def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) ->
     from causalgia.posterior import infer
 
     z = generator.standard_t(_NU, se.size) if law == "student_t" else generator.standard_normal(se.size)
-    delta = prior.mu_sd * generator.standard_normal() + _tau(prior, generator) * z
+    delta = prior.mu_sd * generator.standard_normal() + _draw_tau(prior, generator) * z
     table = from_effects(delta + se * generator.standard_normal(se.size), se)
     post = infer(table, law=law, prior=prior, draws=RANKED + 1, rng=int(generator.integers(2**62)))
     draws = post["posterior"]["ace"].to_numpy().reshape(-1, se.size)[:RANKED]
     return np.asarray((draws < delta).sum(axis=0))
 
 
-def _tau(prior: Prior, generator: np.random.Generator) -> float:
+def _draw_tau(prior: Prior, generator: np.random.Generator) -> float:
     if prior.tau == "uniform":
         return prior.tau_scale * float(generator.random())
     if prior.tau == "half_normal":

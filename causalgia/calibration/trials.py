@@ -38,7 +38,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
         return trial
     if callable(predictor_or_simulator):
         simulator: Simulator = predictor_or_simulator
-        _check_call(simulator)
+        _check_signature(simulator)
         return simulator
     raise PredictorError(
         f"calibrate(design, predictor_or_simulator): {type(predictor_or_simulator).__name__} is neither a predictor "
@@ -46,7 +46,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
     )
 
 
-def _check_call(simulator: Simulator) -> None:
+def _check_signature(simulator: Simulator) -> None:
     try:
         inspect.signature(simulator).bind(None, rng=0)
     except TypeError as error:
@@ -57,7 +57,7 @@ def _check_call(simulator: Simulator) -> None:
         return
 
 
-def repeated(design: Design, simulator: Simulator, *, key: int, trial: int, purpose: str) -> xr.Dataset:
+def repeat_trial(design: Design, simulator: Simulator, *, key: int, trial: int, purpose: str) -> xr.Dataset:
     """Return the outcomes of one repetition, on units of its own.
 
     Raises
@@ -73,7 +73,7 @@ def repeated(design: Design, simulator: Simulator, *, key: int, trial: int, purp
     return outcomes
 
 
-def same_arms(design: Design, control: str) -> Design:
+def aa_design(design: Design, control: str) -> Design:
     """Return the A/A trial of a design: its control arm twice, each unit randomised to one of them.
 
     Half of twice the units get each arm, so that an arm has as many units as in the design.

@@ -34,13 +34,13 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     by_tests = given[0].attrs["evidence"] != "posterior"
     each: Claim = "at most" if by_tests else "reported"
     together: Claim = "at most" if by_tests or random else "reported"
-    false_direction, false_negligible = _false(given, truth)
-    wrong, covered, level = false_direction | false_negligible, _covered(given, truth), _levels(given)
-    verdict = _column(given, "verdict")
+    false_direction, false_negligible = _false_verdicts(given, truth)
+    wrong, covered, level = false_direction | false_negligible, _covered(given, truth), _interval_levels(given)
+    verdict = _stack_trials(given, "verdict")
     # the data choose whether the level of a direction or of "negligible" is printed: one side may miss by each
-    chosen = (_column(given, "rope_lower") < _column(given, "rope_upper")).any(axis=0)
+    chosen = (_stack_trials(given, "rope_lower") < _stack_trials(given, "rope_upper")).any(axis=0)
     rows: list[Row] = []
-    for k, t, name in _names(given[0]):
+    for k, t, name in _effect_labels(given[0]):
         rows.append(share_row(f"false verdict: {name}", wrong[:, k, t], alpha, each))
         share = float(level[:, k, t].mean()) - chosen[k, t] * alpha / 2
         rows.append(
@@ -69,25 +69,25 @@ def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, uppe
     return direction, (verdict == "negligible") & ((truth >= upper) | (truth <= lower)) & (lower < upper)
 
 
-def _false(given: Sequence[xr.Dataset], truth: Array) -> tuple[Mask, Mask]:
-    lower, upper = _column(given, "rope_lower"), _column(given, "rope_upper")
-    return false_claims(_column(given, "verdict"), truth, lower, upper)
+def _false_verdicts(given: Sequence[xr.Dataset], truth: Array) -> tuple[Mask, Mask]:
+    lower, upper = _stack_trials(given, "rope_lower"), _stack_trials(given, "rope_upper")
+    return false_claims(_stack_trials(given, "verdict"), truth, lower, upper)
 
 
 def _covered(given: Sequence[xr.Dataset], truth: Array) -> Mask:
-    return np.asarray((_column(given, "lower") <= truth) & (truth <= _column(given, "upper")))
+    return np.asarray((_stack_trials(given, "lower") <= truth) & (truth <= _stack_trials(given, "upper")))
 
 
-def _levels(given: Sequence[xr.Dataset]) -> Array:
+def _interval_levels(given: Sequence[xr.Dataset]) -> Array:
     if all("interval_level" in found for found in given):
-        return np.asarray(_column(given, "interval_level"))
-    return np.full(_column(given, "ace").shape, float(given[0].attrs["ci_prob"]))
+        return np.asarray(_stack_trials(given, "interval_level"))
+    return np.full(_stack_trials(given, "ace").shape, float(given[0].attrs["ci_prob"]))
 
 
-def _column(given: Sequence[xr.Dataset], name: str) -> Any:
+def _stack_trials(given: Sequence[xr.Dataset], name: str) -> Any:
     return np.stack([found[name].transpose("contrast", "task").to_numpy() for found in given])
 
 
-def _names(found: xr.Dataset) -> list[tuple[int, int, str]]:
+def _effect_labels(found: xr.Dataset) -> list[tuple[int, int, str]]:
     contrasts, tasks = found["contrast"].to_numpy(), found["task"].to_numpy()
     return [(k, t, f"{contrasts[k]!s}, {tasks[t]!s}") for k in range(len(contrasts)) for t in range(len(tasks))]

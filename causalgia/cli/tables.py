@@ -33,7 +33,7 @@ def print_answers(
     """
     from causalgia.reporting import estimand, sentences
     from causalgia.reporting._report import shape_lines
-    from causalgia.reporting.verdict_sentences import against
+    from causalgia.reporting.verdict_sentences import verdict_method
 
     which: Rows = "all" if all_rows else "summary"
     estimates, decisions, more = (estimates, decisions, 0) if all_rows else _largest(estimates, decisions)
@@ -44,7 +44,7 @@ def print_answers(
     lines = [in_shell(line) if line.startswith("Note: ") else line for line in estimand(estimates).splitlines()]
     parts: list[str | Table] = ["\n".join(lines), _table(bare, which, truth)]
     if decisions is not None:
-        parts += [against(decisions), _table(decisions, which, None)]
+        parts += [verdict_method(decisions), _table(decisions, which, None)]
     parts += shape_lines(estimates if decisions is None else decisions)
     _print([*parts, "\n".join(sentences(estimates if decisions is None else decisions, rows=which))])
     if more:

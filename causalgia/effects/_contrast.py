@@ -13,16 +13,23 @@ from scipy import sparse
 from causalgia.analysis import Analysis, beyond
 from causalgia.arm_weights import written_out
 from causalgia.control_notes import from_text, notes_of_controls
-from causalgia.effects.contrast_weights import Contrasts, arm_name, chosen, notes_of_twice, unique, weight_matrix
-from causalgia.effects.control_sd import arm_sds, control_sd, measured_in, pooled_sd, read_for_sd, sds_of_shared
-from causalgia.effects.functions_of_means import check_of_means, expanded, expanded_by_arm
-from causalgia.effects.labels import done, in_words, measured_on
+from causalgia.effects.contrast_weights import (
+    Contrasts,
+    arm_name,
+    as_unique,
+    duplicate_notes,
+    requested_weights,
+    weight_matrix,
+)
+from causalgia.effects.control_sd import arm_sds, control_sd, pooled_sd, sd_attrs, sd_weights, shared_arm_sds
+from causalgia.effects.functions_of_means import check_scale_of_means, expand_crossover, expand_parallel
+from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.numerical_floor import floor_column
-from causalgia.effects.scales import OF_MEANS, Scale, check_scale, on_scale, put_on, transformed
+from causalgia.effects.scales import OF_MEANS, Scale, check_scale, on_scale, transform, transform_with_bound
 from causalgia.errors import OutcomesError, quoted
 from causalgia.long_text import question_of
 from causalgia.notes import with_notes
-from causalgia.numerics.row_blocks import Rows, by_block, in_memory, is_lazy, remember, row_blocks
+from causalgia.numerics.row_blocks import Rows, by_block, in_memory, is_lazy, remember_extremes, row_blocks
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Mask
 
@@ -123,58 +130,62 @@ def contrast(
         raise OutcomesError("outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it")
     outcomes = in_memory(outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None)
     outcomes = outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
-    arms = unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
+    arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
     of_kept = control is None and contrasts is None and interaction is None
     if of_kept:
-        control, contrasts, interaction = _kept_question(outcomes)
+        control, contrasts, interaction = _stored_question(outcomes)
     control = None if control is None else arm_name(control, arms)
-    weights = chosen(outcomes, arms, control, contrasts, interaction)
+    weights = requested_weights(outcomes, arms, control, contrasts, interaction)
     W = weight_matrix(weights, arms)
     crossover = "arm" in outcomes["outcome"].dims
-    check_of_means(scale, ceiling, interaction, crossover, measured_on(outcomes))
-    read = _yardstick(outcomes, W, arms, control)
+    check_scale_of_means(scale, ceiling, interaction, crossover, measured_on(outcomes))
+    read = _varying_sd_weights(outcomes, W, arms, control)
     outcomes, parts = (
-        _crossover(outcomes, W, read, scale, ceiling, list(next(iter(weights.values()))))
+        _crossover_effects(outcomes, W, read, scale, ceiling, list(next(iter(weights.values()))))
         if crossover
-        else _parallel(outcomes, W, read, arms, scale)
+        else _parallel_effects(outcomes, W, read, arms, scale)
     )
     dims = {*outcomes["outcome"].dims, "arm"}
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
     effects["weight"] = (("contrast", "arm"), written_out(W))
     effects = effects.assign(floor_column(outcomes, W, arms, scale, ceiling, list(next(iter(weights.values())))))
-    effects = effects.assign_coords(contrast=list(weights), arm=arms, **done(outcomes, weights))
-    effects.attrs |= in_words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)
-    effects.attrs |= measured_in(read, W)
+    effects = effects.assign_coords(contrast=list(weights), arm=arms, **do_coordinate(outcomes, weights))
+    effects.attrs |= effect_attrs(
+        outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction
+    )
+    effects.attrs |= sd_attrs(read, W)
     named = weights if contrasts is not None else None
     asked = {"control": control, "contrasts": named, "interaction": interaction}
     if "analysis" in outcomes.attrs and not of_kept:
-        of_kept = asked == dict(zip(asked, _kept_question(outcomes), strict=True))
+        of_kept = asked == dict(zip(asked, _stored_question(outcomes), strict=True))
     effects.attrs |= beyond(outcomes.attrs, **({} if of_kept else asked), scale=scale)
     if not of_kept:
-        effects = with_notes(effects, *notes_of_twice(weights))
+        effects = with_notes(effects, *duplicate_notes(weights))
     edits = str(effects.attrs.pop("edits", ""))
     if edits and not (of_kept or interaction):
         effects = with_notes(effects, *notes_of_controls(weights, from_text(edits)))
     return validate(annotate(effects), "effects")
 
 
-def _kept_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
+def _stored_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
     """Return control, contrasts and interaction of the analysis kept with the outcomes, else of their design."""
     kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
     kept = kept if kept.asks else kept.asking(question_of(outcomes))
     return kept.control, kept.weights_by_contrast or None, list(kept.interaction) if kept.interaction else None
 
 
-def _yardstick(outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None) -> sparse.csr_array:
+def _varying_sd_weights(
+    outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None
+) -> sparse.csr_array:
     """Return weights that say in which arms' sd each contrast is measured: of the untreated arm, where it varies."""
     kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
-    read = read_for_sd(W, kinds, control)
+    read = sd_weights(W, kinds, control)
     if read is W:
         return W
     a, y = int(read.indices[0]), outcomes["outcome"]
     if "arm" in y.dims:
-        sds = sds_of_shared(_of_arms(y, [a]).data, scale="identity") if y.sizes["unit"] > 1 else np.zeros(1)
+        sds = shared_arm_sds(_select_arms(y, [a]).data, scale="identity") if y.sizes["unit"] > 1 else np.zeros(1)
     else:
         y = y.isel(unit=outcomes["assigned"].to_numpy().astype(str) == arms[a])
         values, bound = on_scale(y, "identity", measured_on(outcomes))
@@ -182,14 +193,14 @@ def _yardstick(outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], contr
     return read if (sds > 0).all() else W
 
 
-def _of_arms(y: xr.DataArray, arms: Any) -> xr.DataArray:
+def _select_arms(y: xr.DataArray, arms: Any) -> xr.DataArray:
     """Return the outcomes ``(unit, arm, ...)`` of some arms, lazily where they are lazy; the same ones, of all arms."""
     if list(arms) == list(range(y.sizes["arm"])):
         return y
     return y.isel(arm=arms).copy(data=by_block(y.data, np.take, indices=arms, axis=1))
 
 
-def _crossover(
+def _crossover_effects(
     outcomes: xr.Dataset,
     W: sparse.csr_array,
     read: sparse.csr_array,
@@ -200,14 +211,14 @@ def _crossover(
     """ICE as (sparse) matrix products, in float64, and where they do not vary."""
     used = np.union1d(W.indices, read.indices)
     W, read = W[:, used], read[:, used]
-    y, on = _of_arms(outcomes["outcome"], used), measured_on(outcomes)
+    y, on = _select_arms(outcomes["outcome"], used), measured_on(outcomes)
     if scale in OF_MEANS:
-        return outcomes, expanded(y, W, read, scale, on, ceiling, cells)
+        return outcomes, expand_crossover(y, W, read, scale, on, ceiling, cells)
     check_scale(y, scale, on)
-    ice, constant, zero = weighed(y.data, W, scale=scale)
+    ice, constant, zero = weighted_sums(y.data, W, scale=scale)
     subtracted, spread = np.unique(read.indices[read.data < 0]), {}
     if y.sizes["unit"] > 1:
-        sds = sds_of_shared(_of_arms(y, subtracted).data, scale=scale)
+        sds = shared_arm_sds(_select_arms(y, subtracted).data, scale=scale)
         spread = {"control_sd": pooled_sd(sds, read[:, subtracted])}
     others = y.dims[2:]
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
@@ -218,7 +229,7 @@ def _crossover(
     }
 
 
-def _parallel(
+def _parallel_effects(
     outcomes: xr.Dataset, W: sparse.csr_array, read: sparse.csr_array, arms: list[str], scale: str
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     if "assigned" not in outcomes:
@@ -237,7 +248,7 @@ def _parallel(
     received = outcomes["assigned"].to_numpy().astype(str)
     rows = [np.flatnonzero(received == arm) for arm in arms]
     if scale in OF_MEANS:
-        y, bound, more = expanded_by_arm(outcomes["outcome"], rows, arms, W, read, scale, measured_on(outcomes))
+        y, bound, more = expand_parallel(outcomes["outcome"], rows, arms, W, read, scale, measured_on(outcomes))
     else:
         (y, bound), more = on_scale(outcomes["outcome"], scale, measured_on(outcomes)), {}
     spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], read)
@@ -245,7 +256,7 @@ def _parallel(
     return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}
 
 
-def weighed(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Mask, Mask]:
+def weighted_sums(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Mask, Mask]:
     """Return ``sum_a w_a g(Y_u(a))`` of each unit u, where all units have one such number, and where that may be 0.
 
     Parameters
@@ -270,20 +281,20 @@ def weighed(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Mask, Ma
     """
     shape = (W.shape[0], *y.shape[2:])
     out = None if is_lazy(y) else np.empty((len(y), *shape))
-    start, ends = 0, _Ends(shape)
+    start, ends = 0, _Extremes(shape)
     for block in row_blocks(y, math.prod(shape)):
         sums = ends.add(block, W, scale)
         if out is not None:
             out[start : start + len(block)] = np.moveaxis(sums, 0, 1)
         start += len(block)
-    found = by_block(y, _weighed, W=W, scale=scale) if out is None else out
+    found = by_block(y, _weighted_sums_of_block, W=W, scale=scale) if out is None else out
     if out is None:
-        remember(found, ends.least, ends.most)
+        remember_extremes(found, ends.least, ends.most)
     constant = ends.low <= ends.high
     return found, constant, constant & (ends.low <= 0) & (ends.high >= 0)
 
 
-class _Ends:
+class _Extremes:
     """Extremes of sums of arms, and the interval that all of them share within their rounding, shape ``(K, ...)``."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -292,8 +303,8 @@ class _Ends:
 
     def add(self, block: Array, W: sparse.csr_array, scale: str) -> Array:
         """Take in outcomes of some units, ``(b, A, ...)``; return their sums, ``(K, b, ...)``."""
-        y, bound = put_on(block, scale=scale)
-        sums, within = times(W, y), times(abs(W), bound)
+        y, bound = transform_with_bound(block, scale=scale)
+        sums, within = sums_over_arms(W, y), sums_over_arms(abs(W), bound)
         np.minimum(self.least, sums.min(axis=1), out=self.least)
         np.maximum(self.most, sums.max(axis=1), out=self.most)
         np.minimum(self.high, (sums + within).min(axis=1), out=self.high)
@@ -301,11 +312,11 @@ class _Ends:
         return sums
 
 
-def _weighed(block: Array, *, W: sparse.csr_array, scale: str) -> Array:
-    return np.ascontiguousarray(np.moveaxis(times(W, transformed(block, scale=scale)), 0, 1))
+def _weighted_sums_of_block(block: Array, *, W: sparse.csr_array, scale: str) -> Array:
+    return np.ascontiguousarray(np.moveaxis(sums_over_arms(W, transform(block, scale=scale)), 0, 1))
 
 
-def times(W: sparse.csr_array, x: Array) -> Array:
+def sums_over_arms(W: sparse.csr_array, x: Array) -> Array:
     """Return weighted sums of the arms, ``(K, n, ...)``, of numbers ``(n, A, ...)``.
 
     Examples

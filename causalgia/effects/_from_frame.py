@@ -79,7 +79,7 @@ def from_frame(
     >>> outcomes["outcome"].dims, outcomes["arm"].values.tolist(), outcomes.attrs["assignment"]
     (('unit', 'arm', 'task'), ['0', '1'], 'crossover')
     """
-    covariates = _covariates(covariates, outcome, arm)
+    covariates = _as_covariate_columns(covariates, outcome, arm)
     named = {
         "outcome": outcome,
         "arm": arm,
@@ -89,15 +89,22 @@ def from_frame(
         "task": task,
         "model": model,
     }
-    table = _table(frame, named, covariates)
-    units = _axis(table, "unit", unit) if unit is not None else _rows(table)
+    table = _as_table(frame, named, covariates)
+    n = len(table)
+    units = _axis(table, "unit", unit) if unit is not None else _Axis("unit", np.arange(n), list(range(n)))
     arms = _axis(table, "arm", arm, text=True)
-    tasks = _axis(table, "task", task, text=True) if task is not None else _Axis("task", _zeros(table), [outcome])
+    one_task = _Axis("task", np.zeros(n, dtype=np.intp), [outcome])
+    tasks = _axis(table, "task", task, text=True) if task is not None else one_task
     models = [_axis(table, "model", model, text=True)] if model is not None else []
     crossover = _is_crossover(units, arms)
     axes = [units, *([arms] if crossover else []), tasks, *models]
     outcomes = xr.Dataset(
-        {"outcome": ([axis.dim for axis in axes], _cube(_numbers(table, outcome, [units, arms, tasks]), axes))},
+        {
+            "outcome": (
+                [axis.dim for axis in axes],
+                _as_cube(_as_finite_column(table, outcome, [units, arms, tasks]), axes),
+            )
+        },
         coords={axis.dim: axis.names for axis in [*axes, arms]},
         attrs={"assignment": "crossover" if crossover else "parallel", "scale": scale, "source": "from_frame"},
     )
@@ -106,8 +113,8 @@ def from_frame(
     for name, column in on_unit.items():
         if column is not None:
             factorized(table, column)
-            values = _numbers(table, column, [units]) if name in covariates else table[column].to_numpy()
-            outcomes = outcomes.assign_coords({name: ("unit", _constant(values, column, units, first))})
+            values = _as_finite_column(table, column, [units]) if name in covariates else table[column].to_numpy()
+            outcomes = outcomes.assign_coords({name: ("unit", _constant_within_unit(values, column, units, first))})
     if not crossover:
         outcomes = outcomes.assign_coords(assigned=("unit", [arms.names[code] for code in arms.codes[first]]))
     return validate(annotate(outcomes), "outcomes")
@@ -122,7 +129,7 @@ class _Axis:
     names: list[Any]
 
 
-def _covariates(given: str | Iterable[str] | None, outcome: str, arm: str) -> tuple[str, ...]:
+def _as_covariate_columns(given: str | Iterable[str] | None, outcome: str, arm: str) -> tuple[str, ...]:
     given = () if given is None else (given,) if isinstance(given, str) else given
     if not isinstance(given, Iterable):
         raise OutcomesError(f"covariates= takes names of columns, not {type(given).__name__}")
@@ -141,7 +148,7 @@ def _covariates(given: str | Iterable[str] | None, outcome: str, arm: str) -> tu
     return names
 
 
-def _table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[str]) -> pd.DataFrame:
+def _as_table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[str]) -> pd.DataFrame:
     table = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas() if hasattr(frame, "to_pandas") else None
     if not isinstance(table, pd.DataFrame):
         raise OutcomesError(f"from_frame takes a table, not {type(frame).__name__}; make it a pandas DataFrame first")
@@ -163,13 +170,13 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
     absent = table[column].isna().to_numpy()
     if absent.any():
         raise OutcomesError(
-            f"row {_row(table, absent)}: column {quoted(column)} has no value; fill it in or drop the row"
+            f"row {_first_bad_row(table, absent)}: column {quoted(column)} has no value; fill it in or drop the row"
         )
     codes, uniques = factorized(table, column)
     names = uniques.tolist()
     if text or not all(isinstance(name, int) for name in names):
-        names = [_name(name) for name in names]
-        _require_distinct(names, column)
+        names = [_as_label(name) for name in names]
+        _check_distinct_labels(names, column)
         odd = next((name for name in names if not name.isprintable()), None)
         if odd is not None and text:
             raise OutcomesError(f"column {quoted(column)} has {quoted(odd)}, which cannot be printed; rename it")
@@ -214,7 +221,7 @@ def _has_text(value: object) -> bool:
     return True
 
 
-def _require_distinct(names: list[str], column: str) -> None:
+def _check_distinct_labels(names: list[str], column: str) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise OutcomesError(
@@ -222,24 +229,16 @@ def _require_distinct(names: list[str], column: str) -> None:
         )
 
 
-def _name(value: Any) -> str:
+def _as_label(value: Any) -> str:
     """0 and 0.0 are both the arm "0": a column with gaps elsewhere becomes float in pandas."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _rows(table: pd.DataFrame) -> _Axis:
-    return _Axis("unit", np.arange(len(table)), list(range(len(table))))
-
-
-def _zeros(table: pd.DataFrame) -> Codes:
-    return np.zeros(len(table), dtype=np.intp)
-
-
-def _row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
+def _first_bad_row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
     return str(table.index[np.flatnonzero(bad)[0]])
 
 
-def _numbers(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
+def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
     """Read a column as finite floats; float16 and float32 stay what they are."""
     kind = _numpy_dtype(table[column].dtype)
     if kind.kind in "cmM":
@@ -254,8 +253,8 @@ def _numbers(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDA
         unit, *others = ((axis.dim, axis.names[axis.codes[i]]) for axis in axes)
         where = "".join(f", {dim} '{name}'" for dim, name in others)
         raise OutcomesError(
-            f"row {_row(table, bad)} (unit {unit[1]}{where}): {quoted(column)} is {values[i]!s}; repair the value, or "
-            "drop every row of that unit"
+            f"row {_first_bad_row(table, bad)} (unit {unit[1]}{where}): {quoted(column)} is {values[i]!s}; repair the "
+            "value, or drop every row of that unit"
         )
     return np.asarray(values)
 
@@ -282,7 +281,7 @@ def _is_crossover(units: _Axis, arms: _Axis) -> bool:
     )
 
 
-def _cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
+def _as_cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
     shape = tuple(len(axis.names) for axis in axes)
     flat = np.ravel_multi_index(tuple(axis.codes for axis in axes), shape)
     counts = np.bincount(flat, minlength=int(np.prod(shape)))
@@ -303,7 +302,7 @@ def _cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[np.
     return cube.reshape(shape)
 
 
-def _constant(values: Labels, column: str, units: _Axis, first: Codes) -> Labels:
+def _constant_within_unit(values: Labels, column: str, units: _Axis, first: Codes) -> Labels:
     """One value a unit; a unit with two is refused."""
     absent = pd.isna(values)
     if absent.any():
@@ -321,5 +320,5 @@ def _constant(values: Labels, column: str, units: _Axis, first: Codes) -> Labels
         )
     if one.dtype != object:
         return one
-    _require_distinct([str(name) for name in pd.unique(one)], column)
+    _check_distinct_labels([str(name) for name in pd.unique(one)], column)
     return np.array([str(name) for name in one])  # numpy's astype takes a pair for two values

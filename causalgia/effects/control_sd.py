@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from causalgia.effects.scales import agreeing, agreement, put_on, transformed
-from causalgia.numerics.row_blocks import Rows, by_block, column_moments, held, row_blocks
+from causalgia.effects.scales import agreement, agreement_of_blocks, transform, transform_with_bound
+from causalgia.numerics.row_blocks import Rows, by_block, column_moments, computed_if_small, row_blocks
 from causalgia.types import Array
 
 OF_UNTREATED = "the untreated arm"
 
 
-def read_for_sd(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sparse.csr_array:
+def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sparse.csr_array:
     """Return weights whose negative ones say in which arms' sd each contrast is measured.
 
     Beside weighted contrasts, an only untreated arm is the yardstick of all: an interaction has no control of its own,
@@ -48,7 +48,7 @@ def read_for_sd(W: sparse.csr_array, kinds: Sequence[str], control: object) -> s
     return sparse.csr_array((-np.ones(len(rows)), (rows, np.full(len(rows), untreated[0]))), shape=W.shape)
 
 
-def measured_in(read: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
+def sd_attrs(read: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
     """Return the attr ``control_sd_of`` of effects: which arm it is, where it is not the one that is subtracted.
 
     Examples
@@ -106,14 +106,14 @@ def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
     >>> arm_sds([np.array([1.0, 3.0]), np.array([0.3, 0.1 + 0.2])], [np.zeros(2), np.full(2, 1e-16)]).round(4)
     array([1.4142, 0.    ])
     """
-    return np.stack([_sd(y, bound) for y, bound in zip(values, bounds, strict=True)])
+    return np.stack([_sd_of_arm(y, bound) for y, bound in zip(values, bounds, strict=True)])
 
 
-def _sd(y: Array, bound: Array) -> Array:
+def _sd_of_arm(y: Array, bound: Array) -> Array:
     return np.where(agreement(y, bound)[0], 0.0, column_moments(y).sd)
 
 
-def sds_of_shared(y: Rows, *, scale: str) -> Array:
+def shared_arm_sds(y: Rows, *, scale: str) -> Array:
     """Return what `arm_sds` does, of arms that all units received.
 
     Parameters
@@ -133,9 +133,9 @@ def sds_of_shared(y: Rows, *, scale: str) -> Array:
     >>> sds_of_shared(np.array([[1.0, 4.0], [3.0, 4.0]]), scale="identity").round(4)
     array([1.4142, 0.    ])
     """
-    y = held(y)
-    constant = agreeing(put_on(block, scale=scale) for block in row_blocks(y))[0]
-    return np.where(constant, 0.0, column_moments(by_block(y, transformed, scale=scale)).sd)
+    y = computed_if_small(y)
+    constant = agreement_of_blocks(transform_with_bound(block, scale=scale) for block in row_blocks(y))[0]
+    return np.where(constant, 0.0, column_moments(by_block(y, transform, scale=scale)).sd)
 
 
 def control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:

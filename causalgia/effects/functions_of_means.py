@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.effects.control_sd import control_sd
-from causalgia.effects.scales import OF_MEANS, agreement, is_log, on_scale, refuse_logs
+from causalgia.effects.scales import OF_MEANS, agreement, check_not_log, is_log, on_scale
 from causalgia.errors import ContrastError, quoted
 from causalgia.types import Array
 
@@ -87,9 +87,9 @@ def log_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) 
     >>> found.value.round(4), found.influence
     (array([0.6931]), array([[ 0.75, -0.75]]))
     """
-    value = _times(W, np.log(np.abs(mean)))
-    moved = _times(abs(W), bound + _EPS * (1 + np.abs(np.log(np.abs(mean))))[:, None])
-    return Expansion(value, _times(W, change), None, moved)
+    value = _sums_over_first_axis(W, np.log(np.abs(mean)))
+    moved = _sums_over_first_axis(abs(W), bound + _EPS * (1 + np.abs(np.log(np.abs(mean))))[:, None])
+    return Expansion(value, _sums_over_first_axis(W, change), None, moved)
 
 
 def ratio_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) -> Expansion:
@@ -111,10 +111,10 @@ def ratio_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array
     (array([2.]), array([[ 1.5, -1.5]]), array([[0.5, 1.5]]))
     """
     log = log_of_means(mean, change, bound, W)
-    negative = _times(abs(W) > 0, (mean < 0).astype(float))
+    negative = _sums_over_first_axis(abs(W) > 0, (mean < 0).astype(float))
     value = np.exp(log.value) * np.where(negative % 2 == 1, -1.0, 1.0)
     wide = value[:, None]
-    below = 1 + _times((-W).maximum(0), change)
+    below = 1 + _sums_over_first_axis((-W).maximum(0), change)
     for k in np.flatnonzero(~is_plain(W)):
         arms = W.indices[W.indptr[k] : W.indptr[k + 1]]
         nearest = arms[(change[arms] ** 2).mean(axis=1).argmax(axis=0)]
@@ -134,7 +134,7 @@ def is_plain(W: sparse.csr_array) -> npt.NDArray[np.bool_]:
     return np.asarray((abs(W).sum(axis=1) == 2) & (abs(W).max(axis=1).toarray() == 1) & two)
 
 
-def _times(W: sparse.csr_array, x: Array) -> Array:
+def _sums_over_first_axis(W: sparse.csr_array, x: Array) -> Array:
     return np.asarray(W @ x.reshape(len(x), -1)).reshape(W.shape[0], *x.shape[1:])
 
 
@@ -220,7 +220,7 @@ def of_four_means(y: Array, bound: Array, parts: Callable[[Array, Array, Array, 
 _OF_FOUR = {"excess_over_multiplicative": excess_over_multiplicative, "bpnet": bpnet, "cooperativity": cooperativity}
 
 
-def check_of_means(
+def check_scale_of_means(
     scale: object, ceiling: float | None, interaction: Sequence[str] | None, crossover: bool, measured_on: str
 ) -> None:
     """Refuse a function of means that is not defined for what was asked.
@@ -242,7 +242,7 @@ def check_of_means(
         if measured_on != "outcome" and not is_log(measured_on):
             raise ContrastError(f"scale='cooperativity' takes log2 outcomes, and these are on {quoted(measured_on)}")
     else:
-        refuse_logs(scale, measured_on)
+        check_not_log(scale, measured_on)
     if scale in ("log_of_means", "ratio"):
         return
     if interaction is None or len(interaction) != 2 or isinstance(interaction, str):
@@ -251,7 +251,7 @@ def check_of_means(
         raise ContrastError(f"scale={quoted(scale)} takes a crossover; in a parallel trial use scale='log_of_means'")
 
 
-def expanded(
+def expand_crossover(
     y: xr.DataArray,
     W: sparse.csr_array,
     read: sparse.csr_array,
@@ -282,16 +282,16 @@ def expanded(
     else:
         arms = [str(a) for a in y["arm"].to_numpy()]
         order = [arms.index(cell) for cell in cells]
-        found, spread = of_four_means(values[order], bound[order], with_four(scale, ceiling), scale), {}
-    return variables(found, y, OF_MEANS[scale], spread)
+        found, spread = of_four_means(values[order], bound[order], function_of_four_means(scale, ceiling), scale), {}
+    return effect_variables(found, y, OF_MEANS[scale], spread)
 
 
-def with_four(scale: str, ceiling: float | None) -> Callable[[Array, Array, Array, Array], Parts]:
+def function_of_four_means(scale: str, ceiling: float | None) -> Callable[[Array, Array, Array, Array], Parts]:
     """Return the function of the means of arms 0, B, A and AB that a scale names."""
-    return bliss(_ceiling(ceiling)) if scale == "bliss" else _OF_FOUR[scale]
+    return bliss(_as_ceiling(ceiling)) if scale == "bliss" else _OF_FOUR[scale]
 
 
-def _ceiling(ceiling: Any) -> float:
+def _as_ceiling(ceiling: Any) -> float:
     if isinstance(ceiling, bool) or not isinstance(ceiling, int | float | np.number) or not np.isfinite(ceiling):
         raise ContrastError(f"ceiling={quoted(ceiling)} is not a number; give the largest outcome there can be")
     return float(ceiling)
@@ -311,10 +311,10 @@ def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) 
         )
 
 
-def variables(found: Expansion, y: xr.DataArray, null: float, spread: dict[str, Array]) -> dict[str, Any]:
+def effect_variables(found: Expansion, y: xr.DataArray, null: float, spread: dict[str, Array]) -> dict[str, Any]:
     """Return the variables of a Dataset of effects; of outcomes ``y (unit, arm, ...)`` only the labels are read."""
     others = y.dims[2:]
-    constant, one = settle(found, null)
+    constant, one = constant_and_value(found, null)
     ice = np.where(constant[:, None], one[:, None], found.value[:, None] + found.influence)
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
     by_unit = {"ice": ice} if found.denominator is None else {"ice": ice, "denominator": found.denominator}
@@ -327,7 +327,7 @@ def variables(found: Expansion, y: xr.DataArray, null: float, spread: dict[str, 
     return parts | {name: (("contrast", *others), values) for name, values in columns.items()}
 
 
-def settle(found: Expansion, null: float) -> tuple[Any, Array]:
+def constant_and_value(found: Expansion, null: float) -> tuple[Any, Array]:
     """Return where the influences are one number within rounding, and the effect, which is then the null if it may be.
 
     Returns
@@ -347,7 +347,7 @@ def settle(found: Expansion, null: float) -> tuple[Any, Array]:
     return constant, np.where(zero, null, found.value)
 
 
-def expanded_by_arm(
+def expand_parallel(
     y: xr.DataArray,
     rows: Sequence[Any],
     arms: Sequence[str],

@@ -9,8 +9,14 @@ import numpy as np
 import xarray as xr
 
 from causalgia.effects._contrast import contrast
-from causalgia.effects.functions_of_means import Expansion, check_of_means, of_four_means, variables, with_four
-from causalgia.effects.labels import in_words, measured_on
+from causalgia.effects.functions_of_means import (
+    Expansion,
+    check_scale_of_means,
+    effect_variables,
+    function_of_four_means,
+    of_four_means,
+)
+from causalgia.effects.labels import effect_attrs, measured_on
 from causalgia.effects.scales import OF_MEANS, Scale, on_scale
 from causalgia.schema import annotate, validate
 
@@ -62,20 +68,20 @@ def cell_interactions(
         return contrast(outcomes, contrasts=rows, scale=scale)
     validate(outcomes, "outcomes")
     on = measured_on(outcomes)
-    check_of_means(scale, ceiling, ("first", "second"), "arm" in outcomes["outcome"].dims, on)
+    check_scale_of_means(scale, ceiling, ("first", "second"), "arm" in outcomes["outcome"].dims, on)
     names = list(map(str, outcomes["arm"].to_numpy()))
     place = {name: i for i, name in enumerate(names)}
     columns = [[place[arm] for arm in arms] for arms in cells.values()]
     y = outcomes["outcome"].transpose("unit", "arm", ...)
     values, bound = (np.asarray(x)[:, columns] for x in on_scale(y, "identity", on))
     values, bound = (np.moveaxis(x, 2, 0) for x in (values, bound))
-    found = of_four_means(values, bound, with_four(scale, ceiling), scale)
+    found = of_four_means(values, bound, function_of_four_means(scale, ceiling), scale)
     shell = y.isel(arm=np.zeros(len(cells), int)).drop_vars("arm", errors="ignore")
-    effects = xr.Dataset(variables(_by_cell(found), shell, OF_MEANS[scale], {}), attrs=outcomes.attrs)
+    effects = xr.Dataset(effect_variables(_by_cell(found), shell, OF_MEANS[scale], {}), attrs=outcomes.attrs)
     coords = {str(name): c.variable for name, c in outcomes.coords.items() if c.dims == ("unit",)}
     effects = effects.assign_coords(contrast=list(cells), **coords)
     weights = {name: {arms[3]: 1.0} for name, arms in cells.items()}
-    effects.attrs |= in_words(outcomes, weights, scale, "crossover", None, ("first", "second"))
+    effects.attrs |= effect_attrs(outcomes, weights, scale, "crossover", None, ("first", "second"))
     return validate(annotate(effects), "effects")
 
 

@@ -20,7 +20,7 @@ def measured_on(outcomes: xr.Dataset) -> str:
     return scale if isinstance(scale, str) else quoted(scale)
 
 
-def done(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
+def do_coordinate(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
     """Return the coordinate ``do (contrast)`` where the arms have one: theirs, as a signed sum."""
     if "do" not in outcomes.variables:
         return {}
@@ -39,7 +39,7 @@ def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
     return " ".join([*pieces, *([f"± {more:,} more"] if more else [])]).removeprefix("+ ")
 
 
-def in_words(
+def effect_attrs(
     outcomes: xr.Dataset, weights: Weights, scale: str, assignment: str, control: Any, interaction: Sequence[str] | None
 ) -> dict[str, Any]:
     """Return the attrs of effects: assignment, scale, control and estimand."""
@@ -49,7 +49,7 @@ def in_words(
         "contrast_scale": _scale_in_words(scale, on),
         "transform": scale,
         "control": "" if control is None else str(control),
-        "estimand": _estimand(weights, scale, control, interaction),
+        "estimand": _estimand_text(weights, scale, control, interaction),
     }
     if scale in OF_MEANS:
         words |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
@@ -64,7 +64,7 @@ def _scale_in_words(scale: str, on: str) -> str:
     return f"log of mean {on}" if scale == "log_of_means" else f"{scale} of mean {on}"
 
 
-def _estimand(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
+def _estimand_text(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
     by_unit = scale not in OF_MEANS
     outcome = "outcome" if by_unit else "mean outcome over units"
     outcome = outcome if scale in ("identity", "ratio") else f"{scale.removesuffix('_of_means')}({outcome})"

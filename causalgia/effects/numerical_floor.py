@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.effects.functions_of_means import with_four
+from causalgia.effects.functions_of_means import function_of_four_means
 from causalgia.effects.scales import OF_MEANS
 from causalgia.types import Array
 
@@ -69,7 +69,7 @@ def floor_of_means(
             return floor
         logs = np.log(size).reshape(len(mean), -1)
         return np.asarray(floor * np.exp(np.asarray(W @ logs)).reshape(shape))
-    gradient = with_four(scale, ceiling)(*(mean[cell] for cell in cells))[1]
+    gradient = function_of_four_means(scale, ceiling)(*(mean[cell] for cell in cells))[1]
     return np.array(np.broadcast_to(np.abs(np.stack(gradient)).sum(axis=0) * error, shape))
 
 
@@ -89,13 +89,13 @@ def floor_column(
     by_scale = outcomes["answer_floor"].transpose("transform", *others)
     if scale not in OF_MEANS:
         return {"floor": (("contrast", *others), floor_of(W, by_scale, scale))}
-    mean = _means(outcomes, arms)
+    mean = _arm_means(outcomes, arms)
     error = by_scale.sel(transform="identity").to_numpy()
     of_four = [] if scale in ("log_of_means", "ratio") else [arms.index(str(cell)) for cell in cells]
     return {"floor": (("contrast", *others), floor_of_means(W, error, mean, scale, ceiling, of_four))}
 
 
-def _means(outcomes: xr.Dataset, arms: list[str]) -> Array:
+def _arm_means(outcomes: xr.Dataset, arms: list[str]) -> Array:
     """Return the mean outcome of every arm, 1 for an arm without units."""
     y = outcomes["outcome"]
     if "arm" in y.dims:

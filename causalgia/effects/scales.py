@@ -77,11 +77,11 @@ def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArra
     array([1.000e-07, 3.125e-02])
     """
     check_scale(y, scale, measured_on)
-    put, bound = put_on(y.to_numpy(), scale=scale)
+    put, bound = transform_with_bound(y.to_numpy(), scale=scale)
     return y.copy(data=put), bound
 
 
-def put_on(values: npt.NDArray[np.floating], *, scale: str) -> tuple[Array, Array]:
+def transform_with_bound(values: npt.NDArray[np.floating], *, scale: str) -> tuple[Array, Array]:
     """Return what `on_scale` does, of outcomes that were checked for it.
 
     Parameters
@@ -96,13 +96,13 @@ def put_on(values: npt.NDArray[np.floating], *, scale: str) -> tuple[Array, Arra
     >>> put_on(np.array([1.0, 8.0]), scale="log2")[0]
     array([0., 3.])
     """
-    size, put = values.astype(np.float64), transformed(values, scale=scale)
+    size, put = values.astype(np.float64), transform(values, scale=scale)
     bound = _TRANSFORMS[scale][1](size) * (np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size))
     return put, bound + np.finfo(float).eps * np.abs(put)
 
 
-def transformed(values: npt.NDArray[np.floating], *, scale: str) -> Array:
-    """Return the first of what `put_on` does: the outcomes on the scale, in float64."""
+def transform(values: npt.NDArray[np.floating], *, scale: str) -> Array:
+    """Return the first of what `transform_with_bound` does: the outcomes on the scale, in float64."""
     return _TRANSFORMS[scale][0](values.astype(np.float64))
 
 
@@ -111,8 +111,8 @@ def check_scale(y: xr.DataArray, scale: Any, measured_on: str) -> None:
     if not isinstance(scale, str) or scale not in _TRANSFORMS:
         raise ContrastError(f"scale {quoted(scale)} is none of {', '.join([*_TRANSFORMS, *OF_MEANS])}")
     if scale != "identity":
-        refuse_logs(scale, measured_on)
-        _refuse_values(y, scale)
+        check_not_log(scale, measured_on)
+        _check_values(y, scale)
 
 
 def is_log(measured_on: str) -> bool:
@@ -126,7 +126,7 @@ def is_log(measured_on: str) -> bool:
     return bool(_LOG_WORD.search(measured_on) or _LOG_PREFIX.search(measured_on))
 
 
-def refuse_logs(scale: str, measured_on: str) -> None:
+def check_not_log(scale: str, measured_on: str) -> None:
     """Refuse to take the log, logit or ratio of what is a log already.
 
     Examples
@@ -148,11 +148,11 @@ def refuse_logs(scale: str, measured_on: str) -> None:
     )
 
 
-def _refuse_values(y: xr.DataArray, scale: str) -> None:
+def _check_values(y: xr.DataArray, scale: str) -> None:
     low, high = extremes(y.data) if y.size else (np.ones(1), np.zeros(1))
     if not ((low <= 0).any() or (scale == "logit" and (high >= 1).any())):
         return
-    value, where = next(_outside(y, scale))
+    value, where = next(_impossible_values(y, scale))
     labels = ", ".join(
         f"{dim} {y[dim].to_numpy()[i]!s}" for dim, i in zip(y.dims, where, strict=True) if dim in y.coords
     )
@@ -160,7 +160,7 @@ def _refuse_values(y: xr.DataArray, scale: str) -> None:
     raise ContrastError(f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}; use scale='identity'")
 
 
-def _outside(y: xr.DataArray, scale: str) -> Iterator[tuple[Any, tuple[int, ...]]]:
+def _impossible_values(y: xr.DataArray, scale: str) -> Iterator[tuple[Any, tuple[int, ...]]]:
     """Find values that a scale is impossible for, and their indices, in their order."""
     start = 0
     for block in row_blocks(y.data):
@@ -190,10 +190,10 @@ def agreement(values: Array, bound: Array) -> tuple[Mask, Mask]:
     >>> agreement(np.array([[0.3, 0.1, 0.0], [0.1 + 0.2, 0.2, 1e-17]]), np.full((2, 3), 1e-16))
     (array([ True, False,  True]), array([False, False,  True]))
     """
-    return agreeing([(values, bound)])
+    return agreement_of_blocks([(values, bound)])
 
 
-def agreeing(parts: Iterable[tuple[Array, Array]]) -> tuple[Mask, Mask]:
+def agreement_of_blocks(parts: Iterable[tuple[Array, Array]]) -> tuple[Mask, Mask]:
     """Return what `agreement` does of values and bounds that come some rows at a time.
 
     Examples

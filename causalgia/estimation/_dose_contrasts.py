@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import ContrastError, EstimateError, quoted
-from causalgia.numerics.moments import centred
+from causalgia.numerics.moments import centered
 from causalgia.types import Array
 
 _ORDERS = ("linear", "quadratic", "cubic", "quartic", "quintic")
@@ -71,8 +71,8 @@ def dose_contrasts(
     if kind == "slope":
         if degree is not None:
             raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
-        away = centred(x)[1]
-        return {"slope": _named(arms, away / (away @ away))}
+        away = centered(x)[1]
+        return {"slope": _weights_by_arm(arms, away / (away @ away))}
     if len(set(doses.values())) < len(doses):
         twice = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
         raise ContrastError(
@@ -83,12 +83,12 @@ def dose_contrasts(
             raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
         return {f"{b} minus {a}": {b: 1.0, a: -1.0} for a, b in pairwise(arms)}
     makers: dict[str, Callable[[], Array]] = {
-        "orthonormal": lambda: orthonormal_polynomials(x, _degree(degree, len(x))),
-        "equally_spaced": lambda: integer_polynomials(len(x), _degree(degree, len(x))),
+        "orthonormal": lambda: orthonormal_polynomials(x, _as_degree(degree, len(x))),
+        "equally_spaced": lambda: integer_polynomials(len(x), _as_degree(degree, len(x))),
     }
     if kind not in makers:
         raise ContrastError(f"kind={quoted(kind)} is none of 'slope', 'orthonormal', 'consecutive', 'equally_spaced'")
-    return {_order(j): _named(arms, row) for j, row in enumerate(makers[kind]())}
+    return {_degree_name(j): _weights_by_arm(arms, row) for j, row in enumerate(makers[kind]())}
 
 
 def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str) -> dict[str, float]:
@@ -111,7 +111,7 @@ def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: s
     twice = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
     if twice:
         raise ContrastError(f"arm {quoted(twice[0])} has more than one dose; give one for each arm")
-    found = {str(a): _number(v, str(a)) for a, v in zip(names, values, strict=True) if not _missing(v)}
+    found = {str(a): _as_dose(v, str(a)) for a, v in zip(names, values, strict=True) if not _missing(v)}
     if not found:
         raise ContrastError(f"along={quoted(along)}: no arm has a dose")
     return dict(sorted(found.items(), key=lambda item: item[1]))
@@ -121,7 +121,7 @@ def _missing(value: Any) -> bool:
     return value is None or value is pd.NA or value == "" or value != value
 
 
-def _number(value: Any, arm: str) -> float:
+def _as_dose(value: Any, arm: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -131,7 +131,7 @@ def _number(value: Any, arm: str) -> float:
     return number
 
 
-def _degree(degree: int | None, n: int) -> int:
+def _as_degree(degree: int | None, n: int) -> int:
     if degree is None:
         return n - 1
     if isinstance(degree, bool) or not isinstance(degree, int | np.integer) or not 1 <= degree < n:
@@ -139,11 +139,11 @@ def _degree(degree: int | None, n: int) -> int:
     return int(degree)
 
 
-def _order(j: int) -> str:
+def _degree_name(j: int) -> str:
     return _ORDERS[j] if j < len(_ORDERS) else f"degree {j + 1}"
 
 
-def _named(arms: list[str], weights: Array) -> dict[str, float]:
+def _weights_by_arm(arms: list[str], weights: Array) -> dict[str, float]:
     return {arm: float(w) for arm, w in zip(arms, weights, strict=True)}
 
 
@@ -174,7 +174,7 @@ def orthonormal_polynomials(x: Array, degree: int) -> Array:
     array([[-0.7071,  0.    ,  0.7071],
            [ 0.4082, -0.8165,  0.4082]])
     """
-    z = centred(x)[1]
+    z = centered(x)[1]
     z = z / np.abs(z).max()
     rows = [np.full(len(x), len(x) ** -0.5)]
     for _ in range(degree):
@@ -259,7 +259,7 @@ def pooled_error(Y: Array, weights: Array) -> tuple[Array, Array, float]:
     n, n_arms = Y.shape
     if n < 2 or n_arms < 2:
         raise EstimateError(f"a pooled error needs two or more units and arms, and there are {n} and {n_arms}")
-    left = centred(centred(Y)[1].T)[1]
+    left = centered(centered(Y)[1].T)[1]
     df = float((n - 1) * (n_arms - 1))
-    means = centred(Y)[0][0]
+    means = centered(Y)[0][0]
     return weights @ (means - means[0]), np.sqrt((left**2).sum() / df * (weights**2).sum(axis=1) / n), df

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import linalg, optimize, special
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation.request import as_ci_prob
 from causalgia.types import Array
 
 _ANGLES, _STEPS = 89, 50
@@ -106,13 +106,13 @@ def errors_in_variables(
     >>> round(line.slope, 3), round(line.slope_se, 3), round(line.chi2, 2)
     (0.94, 0.045, 8.2)
     """
-    x, y = (_numbers(values, name) for values, name in ((x, "x"), (y, "y")))
+    x, y = (_as_coordinates(values, name) for values, name in ((x, "x"), (y, "y")))
     K = len(x)
     if len(y) != K or K < 3:
         raise EstimateError(f"x and y are {K} and {len(y)} numbers; a line with errors needs three or more of each")
-    Vy = _covariance(y_covariance, K, "y_covariance")
-    Vx = np.zeros((K, K)) if x_covariance is None else _covariance(x_covariance, K, "x_covariance")
-    ci_prob = require_ci_prob(ci_prob)
+    Vy = _as_error_covariance(y_covariance, K, "y_covariance")
+    Vx = np.zeros((K, K)) if x_covariance is None else _as_error_covariance(x_covariance, K, "x_covariance")
+    ci_prob = as_ci_prob(ci_prob)
     points = _Points(x - x.mean(), y - y.mean(), Vx, Vy).standardised()
     extra = points.scatter() if scatter else points.require_errors()
     quantile = special.stdtrit(K - 2, 0.5 + ci_prob / 2) if scatter else special.ndtri(0.5 + ci_prob / 2)
@@ -141,7 +141,7 @@ def errors_in_variables(
     )
 
 
-def _numbers(values: npt.ArrayLike, name: str) -> Array:
+def _as_coordinates(values: npt.ArrayLike, name: str) -> Array:
     try:
         found = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -151,7 +151,7 @@ def _numbers(values: npt.ArrayLike, name: str) -> Array:
     return found
 
 
-def _covariance(given: npt.ArrayLike, K: int, name: str) -> Array:
+def _as_error_covariance(given: npt.ArrayLike, K: int, name: str) -> Array:
     """Return a covariance (K, K) from itself or from the variances of independent errors."""
     found = np.asarray(given, dtype=np.float64)
     found = np.diag(found) if found.ndim == 1 else found

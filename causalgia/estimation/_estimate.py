@@ -12,17 +12,27 @@ import xarray as xr
 from causalgia.analysis import beyond
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import DegenerateWarning, EstimateError, quoted
-from causalgia.estimation._from_effects import aligned
+from causalgia.estimation._from_effects import with_aligned_covariance
 from causalgia.estimation.arithmetic_floor import with_floor
 from causalgia.estimation.cluster_size import with_size_note
-from causalgia.estimation.crossover_estimates import check_one_unit, estimate_crossover, of_units_alone, words_as_levels
-from causalgia.estimation.from_moments import answer_of, as_kept, has_moments, without_units
-from causalgia.estimation.magnitude import put_back, sized
+from causalgia.estimation.crossover_estimates import (
+    check_one_unit,
+    estimate_crossover,
+    is_unclustered_population,
+    words_as_levels,
+)
+from causalgia.estimation.from_moments import (
+    effects_without_units,
+    estimate_from_moments,
+    has_moments,
+    request_for_moments,
+)
+from causalgia.estimation.magnitude import rescale, undo_rescale
 from causalgia.estimation.parallel_estimates import estimate_parallel
 from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of_means
-from causalgia.estimation.request import Answer, Request, require_ci_prob, target_of, users_level
-from causalgia.numerics.moments import centred, log_p, p_and_limits
-from causalgia.numerics.row_blocks import HELD, Rows, added, by_block, in_memory, row_blocks
+from causalgia.estimation.request import Answer, Request, as_ci_prob, as_target, caller_stacklevel, contrast_labels
+from causalgia.numerics.moments import centered, log_p, p_and_limits
+from causalgia.numerics.row_blocks import HELD, Rows, by_block, in_memory, row_blocks, sum_in_order
 from causalgia.schema import annotate, require_dataset, validate
 from causalgia.types import Array
 
@@ -133,18 +143,20 @@ def estimate(
     for dim in ("unit", "contrast", "task"):
         if effects.sizes.get(dim, 1) == 0:
             raise EstimateError(f"the effects have no {dim}s; the selection before estimate left none")
-    ci_prob, target = require_ci_prob(ci_prob), target_of(effects, target)
-    names = _names_of(covariates)
+    ci_prob, target = as_ci_prob(ci_prob), as_target(effects, target)
+    names = _as_covariate_names(covariates)
     request = Request(cluster, block, names, target, weights, moderate)
     if of_moments:
-        request = as_kept(effects, request)
+        request = request_for_moments(effects, request)
     chosen: dict[str, Any] = {"target": target, "ci_prob": ci_prob, "weights": weights}
     said = chosen | {"covariates": ", ".join(names)}
     chosen["moderate"] = moderate
     said |= beyond(effects.attrs, cluster=request.cluster, block=block, covariates=names, **chosen)
     if of_moments:
-        answer = answer_of(effects)
-        return estimates_of(without_units(effects), answer, _limits(answer, ci_prob), said | _by(answer))
+        answer = estimate_from_moments(effects)
+        return estimates_of(
+            effects_without_units(effects), answer, _t_limits(answer, ci_prob), said | _method_attrs(answer)
+        )
     of_means = effects.attrs.get("transform") in OF_MEANS
     if of_means:
         check_means_are_units(effects, request)
@@ -154,28 +166,28 @@ def estimate(
     if crossover and effects.sizes["unit"] == 1 and target != "units":
         check_one_unit(effects, request)
         return _one_unit(effects, said)
-    effects = _read(effects, request)
-    near, exponents = sized(effects)
+    effects = _load_unless_streamed(effects, request)
+    near, exponents = rescale(effects)
     estimator = estimate_crossover if crossover else estimate_parallel
-    answer = put_back(estimator(near, request), exponents, effects)
+    answer = undo_rescale(estimator(near, request), exponents, effects)
     limits: Limits
     if of_means:
         answer, limits = limits_of_means(effects, answer, request, ci_prob, estimator)
     else:
-        limits = _limits(answer, ci_prob)
-    return with_size_note(estimates_of(effects, answer, limits, said | _by(answer)), effects, request)
+        limits = _t_limits(answer, ci_prob)
+    return with_size_note(estimates_of(effects, answer, limits, said | _method_attrs(answer)), effects, request)
 
 
-def _limits(answer: Answer, ci_prob: float) -> Limits:
+def _t_limits(answer: Answer, ci_prob: float) -> Limits:
     e = answer.estimate
     return (*p_and_limits(e.ace, e.se, e.df, ci_prob), {"log_p": log_p(e.ace, e.se, e.df)})
 
 
-def _by(answer: Answer) -> dict[str, str]:
+def _method_attrs(answer: Answer) -> dict[str, str]:
     return {"cluster": answer.cluster, "method": answer.method}
 
 
-def _names_of(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
+def _as_covariate_names(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
     if covariates is None or isinstance(covariates, str):
         return () if covariates is None else (covariates,)
     if not isinstance(covariates, Iterable):
@@ -183,9 +195,9 @@ def _names_of(covariates: str | Iterable[str] | None) -> tuple[str, ...]:
     return tuple(map(str, covariates))
 
 
-def _read(effects: xr.Dataset, request: Request) -> xr.Dataset:
+def _load_unless_streamed(effects: xr.Dataset, request: Request) -> xr.Dataset:
     """Return the effects in memory, unless their ICE are lazy, too many to be held, and may be read block by block."""
-    by_blocks = effects.attrs.get("transform") not in OF_MEANS and of_units_alone(effects, request)
+    by_blocks = effects.attrs.get("transform") not in OF_MEANS and is_unclustered_population(effects, request)
     if not by_blocks or (effects["ice"].nbytes <= HELD and effects.sizes["contrast"] <= MAX_COVARIANCE):
         return in_memory(effects)
     return in_memory(effects, but="unit")
@@ -195,11 +207,11 @@ def _one_unit(effects: xr.Dataset, said: dict[str, Any]) -> xr.Dataset:
     warnings.warn(
         "one unit: the effects stand without standard error, p and interval; draw more units, or ask target='units'",
         DegenerateWarning,
-        stacklevel=users_level(),
+        stacklevel=caller_stacklevel(),
     )
-    ace = centred(np.asarray(effects["ice"].to_numpy(), dtype=np.float64))[0][0]
+    ace = centered(np.asarray(effects["ice"].to_numpy(), dtype=np.float64))[0][0]
     said |= {"method": "the ICE of one unit, without standard error", "cluster": "unit"}
-    one = _assemble(effects, {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, said)
+    one = _estimates_dataset(effects, {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, said)
     return with_floor(one, effects)
 
 
@@ -217,7 +229,7 @@ def estimates_of(effects: xr.Dataset, answer: Answer, limits: Limits, said: dict
     columns["largest_ice"] = np.broadcast_to(answer.reach.max(axis=0), e.ace.shape)
     for name, count in (("n_units", answer.n_units), ("n_clusters", answer.n_clusters)):
         columns[name] = np.broadcast_to(count.reshape(-1, *wide), e.ace.shape).astype(np.int64)
-    return _with_covariance(with_floor(_assemble(effects, columns, said), effects), e.factor)
+    return _with_covariance(with_floor(_estimates_dataset(effects, columns, said), effects), e.factor)
 
 
 def _warn_exact(exact: Any, n: int) -> None:
@@ -226,11 +238,11 @@ def _warn_exact(exact: Any, n: int) -> None:
         f"{int(exact.sum())} of {exact.size} {of_what} do not vary at all over {n} independent units: "
         f"their intervals are points, and up to 3/n = {min(3 / n, 1):.2g} of the population may still differ (95 %)",
         DegenerateWarning,
-        stacklevel=users_level(),
+        stacklevel=caller_stacklevel(),
     )
 
 
-def _assemble(effects: xr.Dataset, columns: dict[str, Any], said: dict[str, Any]) -> xr.Dataset:
+def _estimates_dataset(effects: xr.Dataset, columns: dict[str, Any], said: dict[str, Any]) -> xr.Dataset:
     source = effects["ice"] if "ice" in effects else effects["outcome"]
     dims = ("contrast", *(d for d in source.dims if d in ("task", "model")))[: columns["ace"].ndim]
     kept = {name: c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
@@ -238,12 +250,12 @@ def _assemble(effects: xr.Dataset, columns: dict[str, Any], said: dict[str, Any]
     if "weight" in effects:
         estimates["weight"] = effects["weight"]
     if "control_sd" in effects:
-        estimates["control_sd"] = _pooled(effects["control_sd"], dims)
+        estimates["control_sd"] = _control_sd_over_predictors(effects["control_sd"], dims)
     estimates.attrs = dict(effects.attrs) | said
     return validate(annotate(estimates), "estimates")
 
 
-def _pooled(sd: xr.DataArray, dims: tuple[Any, ...]) -> xr.DataArray:
+def _control_sd_over_predictors(sd: xr.DataArray, dims: tuple[Any, ...]) -> xr.DataArray:
     """Sd of the control arm on the dims of the estimates: root mean square over the predictors, where they are one."""
     over = [dim for dim in sd.dims if dim not in dims]
     peak = sd.max(over)
@@ -254,25 +266,19 @@ def _with_covariance(estimates: xr.Dataset, factor: Array) -> xr.Dataset:
     dims = estimates["ace"].dims
     if estimates.sizes["contrast"] > MAX_COVARIANCE:
         return annotate(estimates.assign(factor=(("cluster", *dims), factor)))
-    out = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), _product(factor)))
-    return annotate(out.assign_coords(contrast_=_names(estimates)))
+    out = estimates.assign(covariance=(("contrast", "contrast_", *dims[1:]), _gram(factor)))
+    return annotate(out.assign_coords(contrast_=contrast_labels(estimates)))
 
 
-def _product(factor: Rows) -> Array:
+def _gram(factor: Rows) -> Array:
     """Factor' factor for each task (and model), summed by blocks of rows: (G, K, ...) -> (K, K, ...)."""
-    whole = added(map(_product_of_block, row_blocks(factor)))
+    whole = sum_in_order(map(_gram_of_block, row_blocks(factor)))
     return whole.reshape(factor.shape[1], factor.shape[1], *factor.shape[2:])
 
 
-def _product_of_block(factor: Array) -> Array:
+def _gram_of_block(factor: Array) -> Array:
     flat = factor.reshape(*factor.shape[:2], -1)
     return np.stack([flat[..., r].T @ flat[..., r] for r in range(flat.shape[2])], axis=-1)
-
-
-def _names(estimates: xr.Dataset) -> Any:
-    return (
-        estimates["contrast"].to_numpy() if "contrast" in estimates.coords else np.arange(estimates.sizes["contrast"])
-    )
 
 
 def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = None) -> xr.DataArray:
@@ -306,12 +312,12 @@ def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = No
     1.0
     """
     require_dataset(estimates, "estimates")
-    estimates = aligned(estimates)
+    estimates = with_aligned_covariance(estimates)
     if "covariance" not in estimates and "factor" not in estimates:
         raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")
     wanted = [contrasts] if isinstance(contrasts, str) else contrasts
-    names = list(_names(estimates)) if wanted is None else list(wanted)
-    place = {name: k for k, name in enumerate(_names(estimates))}
+    names = list(contrast_labels(estimates)) if wanted is None else list(wanted)
+    place = {name: k for k, name in enumerate(contrast_labels(estimates))}
     unknown = [name for name in names if name not in place]
     if unknown:
         raise EstimateError(
@@ -327,4 +333,4 @@ def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = No
         "contrast": names,
         "contrast_": names,
     }
-    return xr.DataArray(_product(chosen), dims=dims, coords=coords, name="covariance", attrs=factor.attrs)
+    return xr.DataArray(_gram(chosen), dims=dims, coords=coords, name="covariance", attrs=factor.attrs)

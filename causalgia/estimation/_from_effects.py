@@ -12,13 +12,13 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import (
-    Given,
-    by_task,
+    GivenEffects,
+    aligned_covariance,
+    as_ci_prob,
     contrast_names,
-    require_ci_prob,
     shared_labels,
-    side_by_side,
-    square,
+    split_by_task,
+    stack_tasks,
     with_effect_columns,
 )
 from causalgia.numerics.moments import log_p, p_and_limits
@@ -82,32 +82,34 @@ def from_effects(
     array([0.0619, 0.4237])
     """
     if isinstance(effect, pd.DataFrame | xr.Dataset):
-        return _of_table(effect, ci_prob, {"se": se, "covariance": covariance, "df": df, "names": names})
-    return _assembled({TASK: _as_given(effect, se, covariance, df, names, {})}, require_ci_prob(ci_prob))
+        return _estimates_of_table(effect, ci_prob, {"se": se, "covariance": covariance, "df": df, "names": names})
+    return _estimates_of_tasks({TASK: _as_given_effects(effect, se, covariance, df, names, {})}, as_ci_prob(ci_prob))
 
 
-def _as_given(effect: Any, se: Any, covariance: Any, df: Any, names: Any, beside: dict[str, Any]) -> Given:
+def _as_given_effects(
+    effect: Any, se: Any, covariance: Any, df: Any, names: Any, beside: dict[str, Any]
+) -> GivenEffects:
     """Return the effects of one task as arrays that can be used, or say what is wrong with them."""
     shared = shared_labels({"names": names, "effect": effect, "se": se, "covariance": covariance, "df": df})
     names = shared if names is None else names
-    ace = np.atleast_1d(_numbers(effect, "effect"))
+    ace = np.atleast_1d(_as_floats(effect, "effect"))
     if ace.ndim != 1 or ace.size == 0:
         raise EstimateError(f"effect has shape {ace.shape}; give one number for each of one or more contrasts")
     labels = contrast_names(names, len(ace))
-    refuse_where(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
+    check_none(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
     if se is None and covariance is None:
         raise EstimateError("give either se= (independent errors) or covariance=")
-    matrix = None if covariance is None else _covariance(covariance, labels)
-    errors = _errors(se, matrix, labels)
-    freedom = np.full(len(ace), np.inf) if df is None else _positive(df, "df", labels, "None is normal")
+    matrix = None if covariance is None else _as_covariance(covariance, labels)
+    errors = _as_standard_errors(se, matrix, labels)
+    freedom = np.full(len(ace), np.inf) if df is None else _as_positive_array(df, "df", labels, "None is normal")
     if np.isinf(freedom).any() and not np.isinf(freedom).all():
         raise EstimateError("df is infinite for some contrasts; give 1e9 for a normal one among others")
-    return Given(labels, ace, errors, freedom, matrix, beside)
+    return GivenEffects(labels, ace, errors, freedom, matrix, beside)
 
 
-def _assembled(tasks: dict[Any, Given], ci_prob: float) -> xr.Dataset:
+def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Dataset:
     """Return the estimates of all tasks, with p and limits, in one Dataset."""
-    given = side_by_side(tasks)
+    given = stack_tasks(tasks)
     t = (given.effect.ravel(), given.se.ravel(), given.df.ravel())
     tested = dict(zip(("p", "lower", "upper"), p_and_limits(*t, ci_prob), strict=True)) | {"log_p": log_p(*t)}
     shape, tested = given.effect.shape, {"ace": t[0], "se": t[1], **tested}
@@ -166,12 +168,12 @@ def as_estimates(table: Any) -> xr.Dataset:
     (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
     if isinstance(table, xr.Dataset) and "ace" in table:
-        table = of_elements(table) if "element" in table["ace"].dims else table
-        return _possible(aligned(validate(table, "estimates")))
-    return _of_columns(table)
+        table = estimates_of_elements(table) if "element" in table["ace"].dims else table
+        return _check_estimates(with_aligned_covariance(validate(table, "estimates")))
+    return _estimates_of_columns(table)
 
 
-def _of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str, Any]) -> xr.Dataset:
+def _estimates_of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str, Any]) -> xr.Dataset:
     """Return the estimates of a table, which says everything but the probability of the intervals."""
     named = [name for name, value in beside.items() if value is not None]
     if named:
@@ -181,17 +183,17 @@ def _of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str
         )
     if isinstance(table, xr.Dataset) and "ace" in table:
         raise EstimateError("from_effects: these are estimates already (they have 'ace'); give them to the verb itself")
-    return _of_columns(table, require_ci_prob(ci_prob))
+    return _estimates_of_columns(table, as_ci_prob(ci_prob))
 
 
-def _of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
+def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
     table = with_effect_columns(table)
-    tables = by_task(table)
+    tables = split_by_task(table)
     tables = {TASK: table} if tables is None else tables
-    return _assembled({task: _of_one_task(one) for task, one in tables.items()}, ci_prob)
+    return _estimates_of_tasks({task: _read_task(one) for task, one in tables.items()}, ci_prob)
 
 
-def of_elements(fitted: xr.Dataset) -> xr.Dataset:
+def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
     """Return effects of elements, ``ace (element, contrast)``, as estimates, ``ace (contrast, task)``.
 
     Of one contrast that was selected, ``ace (element)``, too.
@@ -204,7 +206,7 @@ def of_elements(fitted: xr.Dataset) -> xr.Dataset:
     >>> of_elements(fitted)["ace"].sel(contrast="u2", task="GATA1").item()
     1.0
     """
-    fitted = with_contrasts(fitted)
+    fitted = with_contrast_dim(fitted)
     dims = {"element", "contrast"}
     of_both = [n for n, v in fitted.data_vars.items() if set(v.dims) == dims and n in _VARIABLES]
     of_each = [n for n, v in fitted.coords.items() if v.dims == ("element",) and n != "element"]
@@ -220,7 +222,7 @@ def of_elements(fitted: xr.Dataset) -> xr.Dataset:
     return annotate(found)
 
 
-def with_contrasts(fitted: xr.Dataset) -> xr.Dataset:
+def with_contrast_dim(fitted: xr.Dataset) -> xr.Dataset:
     """Return effects of elements with their dim contrast, also where one was selected and the dim went with it.
 
     Examples
@@ -234,15 +236,15 @@ def with_contrasts(fitted: xr.Dataset) -> xr.Dataset:
     return fitted.drop_vars("contrast", errors="ignore").expand_dims(contrast=[name])
 
 
-def _of_one_task(table: Any) -> Given:
-    columns, names, covariance = _read(table)
+def _read_task(table: Any) -> GivenEffects:
+    columns, names, covariance = _read_table(table)
     if "effect" not in columns or ("se" not in columns and covariance is None):
-        raise OutcomesError(f"estimates: {_way_to_estimates(table)}")
-    beside = {name: _plain(column) for name, column in columns.items() if np.ndim(column) == 1}
-    return _as_given(columns["effect"], columns.get("se"), covariance, columns.get("df"), names, beside)
+        raise OutcomesError(f"estimates: {_not_estimates_message(table)}")
+    beside = {name: _as_text_or_numbers(column) for name, column in columns.items() if np.ndim(column) == 1}
+    return _as_given_effects(columns["effect"], columns.get("se"), covariance, columns.get("df"), names, beside)
 
 
-def aligned(estimates: xr.Dataset) -> xr.Dataset:
+def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
     """Return estimates whose covariance has the contrasts of its rows as its columns, in their order.
 
     ``estimates.sel(contrast=[...])`` selects rows alone, because columns are on a dim of their own.
@@ -260,13 +262,13 @@ def aligned(estimates: xr.Dataset) -> xr.Dataset:
     """
     if "covariance" not in estimates or "contrast_" not in estimates["covariance"].dims:
         return estimates
-    matrix = square(estimates["covariance"], "contrast", "contrast_")
+    matrix = aligned_covariance(estimates["covariance"], "contrast", "contrast_")
     if matrix is estimates["covariance"] or matrix.equals(estimates["covariance"]):
         return estimates
     return estimates.drop_dims("contrast_").assign(covariance=matrix)
 
 
-def require_errors(estimates: xr.Dataset) -> None:
+def check_has_errors(estimates: xr.Dataset) -> None:
     """Refuse estimates of effects that have no error: of one unit, or of exactly these units.
 
     Raises
@@ -292,7 +294,7 @@ def require_errors(estimates: xr.Dataset) -> None:
         )
 
 
-def _possible(estimates: xr.Dataset) -> xr.Dataset:
+def _check_estimates(estimates: xr.Dataset) -> xr.Dataset:
     """Refuse negative standard errors, degrees of freedom that are not positive, and what is no covariance."""
     for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
         wrong = estimates[name].to_numpy() < least if name in estimates else np.zeros(1, dtype=bool)
@@ -303,11 +305,11 @@ def _possible(estimates: xr.Dataset) -> xr.Dataset:
                 f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se >= 0 and df > 0 make sense"
             )
     if "covariance" in estimates:
-        refuse_no_covariance(estimates)
+        check_covariance(estimates)
     return estimates
 
 
-def _read(table: Any) -> tuple[dict[str, Any], Any, Any]:
+def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:
     """Return the columns of a table of anybody's, the names of its rows, and its covariance."""
     if isinstance(table, pd.DataFrame):
         named = table.set_index("contrast") if "contrast" in table.columns else table
@@ -328,16 +330,20 @@ def _read(table: Any) -> tuple[dict[str, Any], Any, Any]:
     if "covariance" not in table:
         return columns, names, None
     matrix = table["covariance"].transpose(dims[0], ...)
-    return columns, names, square(matrix, str(dims[0]), str(matrix.dims[-1])).to_numpy() if matrix.ndim == 2 else matrix
+    return (
+        columns,
+        names,
+        aligned_covariance(matrix, str(dims[0]), str(matrix.dims[-1])).to_numpy() if matrix.ndim == 2 else matrix,
+    )
 
 
-def _plain(column: Any) -> npt.NDArray[Any]:
+def _as_text_or_numbers(column: Any) -> npt.NDArray[Any]:
     """Return a column as an array: of text where every value is text."""
     text = column.dtype == object and all(isinstance(value, str) for value in column)
     return np.asarray(column.astype(str) if text else column)
 
 
-def _way_to_estimates(table: Any) -> str:
+def _not_estimates_message(table: Any) -> str:
     """Say how to come to estimates from what was given instead."""
     if isinstance(table, xr.Dataset):
         if "contrast" in table.dims and {"ice", "assigned"} & set(table.variables):
@@ -356,7 +362,7 @@ def _way_to_estimates(table: Any) -> str:
     )
 
 
-def _numbers(values: Any, name: str) -> Array:
+def _as_floats(values: Any, name: str) -> Array:
     if np.ma.is_masked(values):
         raise EstimateError(f"{name} has masked numbers; leave those contrasts out, or fill them in")
     try:
@@ -370,38 +376,38 @@ def _numbers(values: Any, name: str) -> Array:
     return numbers
 
 
-def _positive(values: Any, name: str, labels: npt.NDArray[Any], cure: str) -> Array:
-    numbers = _numbers(values, name)
+def _as_positive_array(values: Any, name: str, labels: npt.NDArray[Any], cure: str) -> Array:
+    numbers = _as_floats(values, name)
     if numbers.shape not in ((), (len(labels),)):
         raise EstimateError(f"{name} has shape {numbers.shape}, and there are {len(labels)} effects")
     numbers = np.broadcast_to(numbers, (len(labels),)).copy()
     finite = numbers < np.inf if name != "df" else ~np.isnan(numbers)
-    refuse_where(~((numbers > 0) & finite), labels, numbers, name, f"is not a positive number; {cure}")
+    check_none(~((numbers > 0) & finite), labels, numbers, name, f"is not a positive number; {cure}")
     return numbers
 
 
-def _errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any]) -> Array:
+def _as_standard_errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any]) -> Array:
     """Return standard errors, of a covariance or of themselves; both have to say the same."""
     if se is None and matrix is not None:
         return np.asarray(np.sqrt(np.diagonal(matrix)))
-    errors = _positive(se, "se", labels, "a contrast without error is no estimate; leave it out")
+    errors = _as_positive_array(se, "se", labels, "a contrast without error is no estimate; leave it out")
     if matrix is not None:
-        refuse_disagreement(errors, np.diagonal(matrix), labels)
+        check_se_matches(errors, np.diagonal(matrix), labels)
     return errors
 
 
-def _covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
-    matrix, n = _numbers(values, "covariance"), len(labels)
+def _as_covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
+    matrix, n = _as_floats(values, "covariance"), len(labels)
     if matrix.shape != (n, n):
         raise EstimateError(f"covariance has shape {matrix.shape}, and there are {n} effects; give ({n}, {n})")
-    refuse_where(
+    check_none(
         ~np.isfinite(matrix).all(axis=1), labels, np.diagonal(matrix), "covariance", "has a row that is not finite"
     )
     variances = np.diagonal(matrix)
-    refuse_where(~(variances > 0), labels, variances, "variance", "is not a positive number; leave the contrast out")
+    check_none(~(variances > 0), labels, variances, "variance", "is not a positive number; leave the contrast out")
     sd = np.sqrt(variances)
     correlation = matrix / sd / sd[:, None]
-    refuse_crooked(correlation, labels, variances)
+    check_symmetric(correlation, labels, variances)
     least = float(np.linalg.eigvalsh(correlation)[0])
     if not least > 1e-12 * n:
         raise EstimateError(
@@ -438,18 +444,18 @@ _ROUNDING = 1e-6  # of correlations that travelled as single precision
 _LEAST_SD = 1e-153  # its square has all its digits
 
 
-def refuse_no_covariance(estimates: xr.Dataset) -> None:
+def check_covariance(estimates: xr.Dataset) -> None:
     """Refuse a covariance that is not symmetric, has negative eigenvalues, or is not of the standard errors."""
     matrix = estimates["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
     n = len(matrix)
     labels = estimates["contrast"].to_numpy() if "contrast" in estimates.coords else np.arange(n)
     stack = np.moveaxis(matrix.reshape(n, n, -1), -1, 0).astype(np.float64)
     for t, variances in enumerate(np.diagonal(stack, axis1=1, axis2=2)):
-        refuse_where(variances < 0, labels, variances, "variance", "is negative; no covariance has that")
+        check_none(variances < 0, labels, variances, "variance", "is negative; no covariance has that")
         if "se" in estimates:
-            refuse_disagreement(estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels)
-        correlation = _correlation_of(stack[t])
-        refuse_crooked(correlation, labels, variances)
+            check_se_matches(estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels)
+        correlation = _as_correlation(stack[t])
+        check_symmetric(correlation, labels, variances)
         least = _least_eigenvalue(correlation)
         if least < -_ROUNDING:
             raise EstimateError(
@@ -458,29 +464,27 @@ def refuse_no_covariance(estimates: xr.Dataset) -> None:
             )
 
 
-def refuse_disagreement(se: Array, variances: Array, labels: npt.NDArray[Any]) -> None:
+def check_se_matches(se: Array, variances: Array, labels: npt.NDArray[Any]) -> None:
     """Refuse standard errors, (K,), that are not the roots of their variances within rounding."""
     sd = np.sqrt(variances)
     apart = np.abs(sd - se) > _ROUNDING * np.maximum(sd, se) + _LEAST_SD
-    refuse_where(
-        apart, labels, se, "se", "is not the root of its variance in the covariance; give one of the two alone"
-    )
+    check_none(apart, labels, se, "se", "is not the root of its variance in the covariance; give one of the two alone")
 
 
-def refuse_crooked(correlation: Array, labels: npt.NDArray[Any], variances: Array) -> None:
+def check_symmetric(correlation: Array, labels: npt.NDArray[Any], variances: Array) -> None:
     """Refuse a correlation, (K, K), that is not symmetric within rounding."""
     crooked = (np.abs(correlation - correlation.T) > _ROUNDING).any(axis=1)
-    refuse_where(crooked, labels, variances, "covariance", "is not symmetric; give (V + V.T) / 2 if it should be")
+    check_none(crooked, labels, variances, "covariance", "is not symmetric; give (V + V.T) / 2 if it should be")
 
 
-def refuse_where(bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why: str) -> None:
+def check_none(bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why: str) -> None:
     """Refuse the first contrast that is bad, by its name and value."""
     if bad.any():
         k = int(np.argmax(bad))
         raise EstimateError(f"contrast {labels[k]!s}: {name} {values[k]:g} {why}")
 
 
-def _correlation_of(matrix: Array) -> Array:
+def _as_correlation(matrix: Array) -> Array:
     """Return correlations; 0 where a variance is 0 and the covariance with it."""
     sd = np.sqrt(np.diagonal(matrix))
     scale = np.where(sd > _LEAST_SD, sd, 1.0)

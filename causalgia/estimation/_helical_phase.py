@@ -14,8 +14,8 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._dose_contrasts import orthonormal_polynomials
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.regression import wald_htz
-from causalgia.estimation.request import Request, clusters, require_clusters
-from causalgia.numerics.moments import centred
+from causalgia.estimation.request import Request, check_clusters, clusters
+from causalgia.numerics.moments import centered
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
@@ -122,12 +122,12 @@ def helical_phase(
     >>> round(float(found["amplitude"]), 1), round(float(found["phase_bp"]), 1), int(found["df2"])
     (1.0, 3.0, 28)
     """
-    ice, x = _read(effects, distance)
-    grid = np.round(np.arange(90, 121) / 10, 1) if periods is None else _periods(periods)
-    period = float(_periods([period])[0])
+    ice, x = _ice_by_distance(effects, distance)
+    grid = np.round(np.arange(90, 121) / 10, 1) if periods is None else _as_periods(periods)
+    period = float(_as_periods([period])[0])
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     if groups is not None:
-        require_clusters(groups, len(groups.labels))
+        check_clusters(groups, len(groups.labels))
     base, codes = trend_basis(x, trend, period=period), None if groups is None else groups.codes
     n_clusters = len(ice) if groups is None else len(groups.labels)
     if n_clusters < 3:
@@ -135,23 +135,25 @@ def helical_phase(
             f"the wave of each unit needs 3 or more of them, and there are {n_clusters}; draw more units"
         )
     flat = ice.reshape(*ice.shape[:2], -1)
-    mean = centred(flat)[0][0]
+    mean = centered(flat)[0][0]
     waves = [
         [mean_curve_wave(x, mean[:, r], base, period) for r in range(flat.shape[2])],
         [unitwise_wave(x, flat[..., r], base, period, codes) for r in range(flat.shape[2])],
     ]
-    out = _dataset(effects, waves, ice.shape[2:])
+    out = _waves_dataset(effects, waves, ice.shape[2:])
     trailing = effects["ice"].dims[2:]
-    scan = np.stack([_residual_squares(_design(x, base, P), mean) for P in grid]).reshape(len(grid), *ice.shape[2:])
+    scan = np.stack([_residual_squares(_wave_design(x, base, P), mean) for P in grid]).reshape(
+        len(grid), *ice.shape[2:]
+    )
     out["rss"] = (("period", *trailing), scan)
     out["best_period"] = (trailing, grid[scan.argmin(axis=0)])
-    for name, X in (("rss_trend", base), ("rss_full", _design(x, base, period))):
+    for name, X in (("rss_trend", base), ("rss_full", _wave_design(x, base, period))):
         out[name] = (trailing, _residual_squares(X, mean).reshape(ice.shape[2:]))
     said = {"period": period, "trend": trend, "cluster": "unit" if groups is None else groups.name}
     return out.assign_coords(period=grid).assign_attrs(dict(effects.attrs) | said | {"n_units": len(ice)})
 
 
-def _read(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
+def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
     """ICE and distances, in the order of the distances."""
     validate(effects, "effects")
     if "ice" not in effects:
@@ -173,7 +175,7 @@ def _read(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
     return effects["ice"].to_numpy().astype(np.float64)[:, order], x[order]
 
 
-def _periods(periods: Any) -> Array:
+def _as_periods(periods: Any) -> Array:
     try:
         values = np.asarray([float(p) for p in periods])
     except (TypeError, ValueError):
@@ -247,7 +249,7 @@ def _natural_spline(x: Array) -> Array:
     return np.column_stack([np.ones(len(z)), z, d[:, :-1] - d[:, -1:]])
 
 
-def _design(x: Array, base: Array, period: float) -> Array:
+def _wave_design(x: Array, base: Array, period: float) -> Array:
     turn = 2 * np.pi * x / period
     X = np.column_stack([base, np.cos(turn), np.sin(turn)])
     R = np.abs(np.diag(np.linalg.qr(X)[1])[-2:])
@@ -284,14 +286,14 @@ def mean_curve_wave(x: Array, y: Array, base: Array, period: float) -> Wave:
     >>> round(wave.sin, 2), round(wave.phase_bp, 1), wave.df2
     (1.0, 2.6, 26.0)
     """
-    X, df = _design(x, base, period), float(len(x) - base.shape[1] - 2)
+    X, df = _wave_design(x, base, period), float(len(x) - base.shape[1] - 2)
     full, alone = float(_residual_squares(X, y)), float(_residual_squares(base, y))
     if full <= (1e-14 * np.abs(y).max()) ** 2 * len(y):
         raise EstimateError("trend and wave fit the mean curve exactly, so nothing is left to judge the wave by")
     inverse: Array = np.asarray(np.linalg.inv(X.T @ X), dtype=np.float64)
     a, b = (inverse @ (X.T @ y))[-2:]
     F = (alone - full) / 2 / (full / df)
-    return _wave(a, b, inverse[-2:, -2:] * full / df, period, (F, 2.0, df, float(special.fdtrc(2, df, F))))
+    return _wave_of_pair(a, b, inverse[-2:, -2:] * full / df, period, (F, 2.0, df, float(special.fdtrc(2, df, F))))
 
 
 def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Codes | None = None) -> Wave:
@@ -323,14 +325,16 @@ def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Cod
     >>> round(wave.sin, 1), wave.df1, wave.df2
     (1.0, 2.0, 18.0)
     """
-    X = _design(x, base, period)
+    X = _wave_design(x, base, period)
     pairs = ice @ np.linalg.solve(X.T @ X, X.T)[-2:].T
     if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= _ROUNDING * np.abs(ice).max() * np.sqrt(len(ice)):
         raise EstimateError("waves of units hardly differ (or in size alone), so no error between them judges the mean")
     answer = mean_ice(pairs, cluster)
     V: Array = np.asarray(answer.factor.T @ answer.factor)
     test = wald_htz(answer.ace, V, float(answer.df[0]))
-    return _wave(float(answer.ace[0]), float(answer.ace[1]), V, period, (test.F, float(test.df1), test.df2, test.p))
+    return _wave_of_pair(
+        float(answer.ace[0]), float(answer.ace[1]), V, period, (test.F, float(test.df1), test.df2, test.p)
+    )
 
 
 def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.random.Generator, n: int = 1_999) -> float:
@@ -359,7 +363,7 @@ def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.ran
     >>> permuted_wave(x, y, trend_basis(x, "decay"), 10.5, rng=rng)
     0.0005
     """
-    Q = np.linalg.qr(np.column_stack([base, _design(x, base, period)[:, -2:]]))[0]
+    Q = np.linalg.qr(np.column_stack([base, _wave_design(x, base, period)[:, -2:]]))[0]
     left = y - base @ (base.T @ y)
     permuted = rng.permuted(np.tile(left, (n, 1)), axis=1)
     permuted = np.vstack([left, permuted - (permuted @ base) @ base.T])
@@ -367,7 +371,7 @@ def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.ran
     return float((share >= share[0] * (1 - _ROUNDING)).mean())
 
 
-def _wave(a: float, b: float, V: Array, period: float, test: tuple[float, float, float, float]) -> Wave:
+def _wave_of_pair(a: float, b: float, V: Array, period: float, test: tuple[float, float, float, float]) -> Wave:
     amplitude, omega = float(np.hypot(a, b)), 2 * np.pi / period
     if amplitude == 0:
         raise EstimateError("cosine and sine are exactly 0 at every distance, so there is no phase; drop that task")
@@ -387,7 +391,7 @@ def _wave(a: float, b: float, V: Array, period: float, test: tuple[float, float,
     )
 
 
-def _dataset(effects: xr.Dataset, waves: list[list[Wave]], shape: tuple[int, ...]) -> xr.Dataset:
+def _waves_dataset(effects: xr.Dataset, waves: list[list[Wave]], shape: tuple[int, ...]) -> xr.Dataset:
     dims = ("fit", *effects["ice"].dims[2:])
     names = [name for name in Wave.__dataclass_fields__ if name != "covariance"]
     columns: dict[str, Any] = {

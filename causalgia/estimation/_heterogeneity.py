@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,14 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
+from causalgia.effects.contrast_weights import is_real_number
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
-from causalgia.estimation.crossover_estimates import settled
-from causalgia.estimation.from_moments import has_moments, needs_units
-from causalgia.estimation.request import Request, clusters, require_clusters
-from causalgia.numerics.moments import centred, group_sums
+from causalgia.estimation.crossover_estimates import ice_without_rounding
+from causalgia.estimation.from_moments import has_moments, needs_units_error
+from causalgia.estimation.request import Request, check_clusters, clusters
+from causalgia.numerics.moments import centered, group_sums
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
@@ -78,11 +78,11 @@ def heterogeneity(
     >>> round(float(found["sd"]), 2), round(float(found["above"]), 2), found["quantiles"].values.round(1)
     (1.99, 0.47, array([-1.9, -0.4,  0.9,  2.3,  4.2]))
     """
-    ice, ends, probs = individual_effects(effects, "heterogeneity"), _ends(rope), _probabilities(quantiles)
-    ci_prob = float(_probabilities([ci_prob], "ci_prob")[0])
+    ice, ends, probs = individual_effects(effects, "heterogeneity"), _as_rope(rope), _as_probabilities(quantiles)
+    ci_prob = float(_as_probabilities([ci_prob], "ci_prob")[0])
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     if groups is not None:
-        require_clusters(groups, len(groups.labels))
+        check_clusters(groups, len(groups.labels))
     codes = None if groups is None else groups.codes
     dims = effects["ice"].dims[1:]
     columns: dict[str, Any] = dict(
@@ -129,7 +129,7 @@ def sd_of(ice: Array, cluster: Codes | None, ci_prob: float) -> tuple[Array, Arr
     >>> [round(float(x), 3) for x in sd_of(np.array([1.0, 2.0, 4.0, 9.0]), None, 0.95)]
     [3.559, 2.596, 0.349, 36.277]
     """
-    residuals = centred(ice)[1]
+    residuals = centered(ice)[1]
     peak = np.abs(residuals).max(axis=0)
     z = residuals / np.where(peak > 0, peak, 1.0)
     variance = np.asarray((z**2).mean(axis=0) + mean_ice(z, cluster).se ** 2)
@@ -151,7 +151,7 @@ def _jackknife_of_log_sd(z: Array, cluster: Codes | None) -> tuple[Array, int]:
     variance = (total - squares) / left - (sums / left) ** 2
     logs = 0.5 * np.log(np.maximum(variance, 1e-12 * np.where(total > 0, total, 1.0) / len(z)))
     g = len(sizes)
-    se = np.sqrt((g - 1) / g * (centred(logs)[1] ** 2).sum(axis=0))
+    se = np.sqrt((g - 1) / g * (centered(logs)[1] ** 2).sum(axis=0))
     return np.where(total > 0, se, 0.0), g
 
 
@@ -232,10 +232,10 @@ def _events(ice: Array, lower: float, upper: float) -> dict[str, npt.NDArray[np.
     return {"above": above, "below": below, "beyond": above | below}
 
 
-def _ends(rope: Any) -> tuple[float, float] | None:
+def _as_rope(rope: Any) -> tuple[float, float] | None:
     if rope is None:
         return None
-    pair = (-rope, rope) if _is_number(rope) else rope
+    pair = (-rope, rope) if is_real_number(rope) else rope
     try:
         lower, upper = (float(x) for x in pair)
     except (TypeError, ValueError):
@@ -247,11 +247,7 @@ def _ends(rope: Any) -> tuple[float, float] | None:
     return lower, upper
 
 
-def _is_number(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Real)
-
-
-def _probabilities(values: Any, name: str = "quantiles") -> Array:
+def _as_probabilities(values: Any, name: str = "quantiles") -> Array:
     try:
         probs = np.asarray([float(p) for p in values])
     except (TypeError, ValueError):
@@ -285,7 +281,7 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     array([1., 2., 4.])
     """
     if has_moments(effects):
-        raise needs_units(what)
+        raise needs_units_error(what)
     validate(effects, "effects")
     if "ice" not in effects:
         raise EstimateError(
@@ -300,4 +296,4 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
         )
     if effects.sizes["unit"] < 3:
         raise EstimateError(f"{what} needs three or more units, and there are {effects.sizes['unit']}; draw more units")
-    return settled(effects)
+    return ice_without_rounding(effects)

@@ -13,7 +13,7 @@ ZERO = "zero within rounding"
 """What is said of an effect below its floor."""
 
 
-def floor_like(estimates: xr.Dataset) -> Array:
+def floor_of_estimates(estimates: xr.Dataset) -> Array:
     """Return the floor of each estimate, of the shape of ``ace``; 0 where it is not known.
 
     Examples
@@ -36,7 +36,9 @@ def is_below_floor(estimates: xr.Dataset) -> Mask:
     """
     null = float(estimates.attrs.get("null_value", 0.0))
     away = np.abs(estimates["ace"].to_numpy() - null)
-    return np.asarray((away <= floor_like(estimates)) & ~(_is_exact(estimates) & (away == 0)) & ("floor" in estimates))
+    return np.asarray(
+        (away <= floor_of_estimates(estimates)) & ~(_is_exact(estimates) & (away == 0)) & ("floor" in estimates)
+    )
 
 
 def _is_exact(estimates: xr.Dataset) -> Mask:
@@ -56,7 +58,7 @@ def at_least_floor(estimates: xr.Dataset, lower: Array, upper: Array) -> tuple[A
     """
     if "floor" not in estimates:
         return lower, upper
-    ace, floor = estimates["ace"].to_numpy(), floor_like(estimates)
+    ace, floor = estimates["ace"].to_numpy(), floor_of_estimates(estimates)
     reach = np.where(_is_exact(estimates) & ~is_below_floor(estimates), 0.0, floor)
     return np.where(reach > 0, np.minimum(lower, ace - reach), lower), np.where(
         reach > 0, np.maximum(upper, ace + reach), upper
@@ -102,10 +104,10 @@ def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
     if "lower" in out:
         lower, upper = at_least_floor(out, out["lower"].to_numpy(), out["upper"].to_numpy())
         out["lower"], out["upper"] = (dims, lower), (dims, upper)
-    return annotate(with_notes(out, *_sentence(out, below)))
+    return annotate(with_notes(out, *_floor_note(out, below)))
 
 
-def _sentence(estimates: xr.Dataset, below: Mask) -> list[str]:
+def _floor_note(estimates: xr.Dataset, below: Mask) -> list[str]:
     """Say which effects are zero within rounding, and how far rounding goes."""
     if not below.any():
         return []
@@ -120,7 +122,7 @@ def _sentence(estimates: xr.Dataset, below: Mask) -> list[str]:
     ]
     n = int(below.sum())
     more = f" and {n - len(names)} more" if n > len(names) else ""
-    size = float(floor_like(estimates)[below].max())
+    size = float(floor_of_estimates(estimates)[below].max())
     return [
         f"{ZERO}: {'; '.join(names)}{more}: rounding in the predictor alone can produce an effect of up to {size:.2g}, "
         "the same in every unit, which no number of units distinguishes from 0; compute in float64 to lower this limit"

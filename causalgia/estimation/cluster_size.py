@@ -10,10 +10,10 @@ import xarray as xr
 
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ClusterSizeWarning
-from causalgia.estimation.crossover_estimates import settled
-from causalgia.estimation.request import Grouping, Request, clusters, users_level
+from causalgia.estimation.crossover_estimates import ice_without_rounding
+from causalgia.estimation.request import Grouping, Request, caller_stacklevel, clusters
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import centred
+from causalgia.numerics.moments import centered
 from causalgia.types import Array, Codes
 
 LEVEL = 0.01
@@ -61,7 +61,7 @@ def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
     """
     from scipy.stats import rankdata  # slow to import
 
-    sizes, means = np.bincount(cluster), centred(ice, cluster)[0]
+    sizes, means = np.bincount(cluster), centered(ice, cluster)[0]
     n_clusters, trailing = len(sizes), means.shape[1:]
     size = _standardized(np.log(sizes)[:, None])[:, 0]
     effect = _standardized(rankdata(means.reshape(n_clusters, -1), axis=0))
@@ -109,14 +109,14 @@ def with_size_note(estimates: xr.Dataset, effects: xr.Dataset, request: Request)
     groups = _drawn_clusters(effects, request)
     if groups is None or np.ptp(groups.sizes) == 0:
         return estimates
-    ice = settled(effects)
+    ice = ice_without_rounding(effects)
     if request.is_crossed:
         ice = ice.mean(axis=-1)
     correlation, p = size_dependence(ice, groups.codes)
     if p > LEVEL:
         return estimates
-    sentence = _sentence(effects, groups, ice, correlation)
-    warnings.warn(sentence, ClusterSizeWarning, stacklevel=users_level())
+    sentence = _size_note(effects, groups, ice, correlation)
+    warnings.warn(sentence, ClusterSizeWarning, stacklevel=caller_stacklevel())
     return with_notes(estimates, sentence)
 
 
@@ -126,10 +126,10 @@ def _drawn_clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
     return clusters(effects, request) if request.target == "population" or request.is_crossed else None
 
 
-def _sentence(effects: xr.Dataset, groups: Grouping, ice: Array, correlation: Array) -> str:
+def _size_note(effects: xr.Dataset, groups: Grouping, ice: Array, correlation: Array) -> str:
     worst = int(np.argmax(np.abs(correlation)))
     at, one = np.unravel_index(worst, correlation.shape), ice.reshape(len(ice), -1)[:, worst]
-    over_units, over_clusters = float(one.mean()), float(centred(one, groups.codes)[0].mean())
+    over_units, over_clusters = float(one.mean()), float(centered(one, groups.codes)[0].mean())
     dims = [str(dim) for dim in effects["ice"].dims if dim != "unit"]
     names = [
         str(effects[dim].to_numpy()[i]) if dim in effects.coords else str(i)

@@ -11,8 +11,8 @@ import xarray as xr
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._heterogeneity import individual_effects
 from causalgia.estimation.regression import regress
-from causalgia.estimation.request import Request, clusters, require_ci_prob, require_clusters, unit_name
-from causalgia.numerics.moments import centred, p_and_limits
+from causalgia.estimation.request import Request, as_ci_prob, check_clusters, clusters, unit_name
+from causalgia.numerics.moments import centered, p_and_limits
 from causalgia.types import Array
 
 _OUTCOMES = ("outcome", "ice", "assigned", "rounding", "denominator")
@@ -68,17 +68,17 @@ def modification(
     (2.0, 0.478, 1.95)
     """
     ice = individual_effects(effects, "modification")
-    names, ci_prob = _names(by), require_ci_prob(ci_prob)
+    names, ci_prob = _as_covariates(by), as_ci_prob(ci_prob)
     for name in names:
-        _refuse_outcome(effects, name)
+        _check_not_outcome(effects, name)
     values = [unit_covariate(effects, name, f"by={quoted(name)}") for name in names]
-    x = np.column_stack([centred(v)[1] for v in values])
-    require_rank(x / np.abs(x).max(axis=0), names, "the units")
+    x = np.column_stack([centered(v)[1] for v in values])
+    check_rank(x / np.abs(x).max(axis=0), names, "the units")
     if len(ice) < len(names) + 2:
         raise EstimateError(f"{len(names)} covariates need {len(names) + 2} or more units, and there are {len(ice)}")
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     if groups is not None:
-        require_clusters(groups, len(groups.labels))
+        check_clusters(groups, len(groups.labels))
     columns = slopes(x, ice, None if groups is None else groups.codes, ci_prob)
     dims = effects["ice"].dims[1:]
     out = xr.Dataset({name: (("covariate", *dims), column) for name, column in columns.items()})
@@ -124,7 +124,7 @@ def slopes(x: Array, ice: Array, cluster: Any, ci_prob: float) -> dict[str, Arra
     return {name: np.array(column).reshape(shape) for name, column in columns.items()}
 
 
-def _names(by: Any) -> tuple[str, ...]:
+def _as_covariates(by: Any) -> tuple[str, ...]:
     """Return names one by one, or say what they are instead."""
     listed = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Iterable) else ()
     names = tuple(map(str, listed))
@@ -133,7 +133,7 @@ def _names(by: Any) -> tuple[str, ...]:
     return names
 
 
-def _refuse_outcome(effects: xr.Dataset, name: str) -> None:
+def _check_not_outcome(effects: xr.Dataset, name: str) -> None:
     meaning = str(effects[name].attrs.get("meaning", "")) if name in effects.variables else ""
     arms = [str(a) for a in effects["arm"].to_numpy()] if "arm" in effects.coords else []
     outcome = name in _OUTCOMES or name in effects.data_vars or meaning.startswith("potential outcome")
@@ -177,7 +177,7 @@ def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
     return values
 
 
-def require_rank(x: Array, names: tuple[str, ...], where: str) -> None:
+def check_rank(x: Array, names: tuple[str, ...], where: str) -> None:
     """Name the first covariate that is constant or determined by the ones before it.
 
     Examples

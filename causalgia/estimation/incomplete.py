@@ -13,10 +13,10 @@ import xarray as xr
 
 from causalgia.effects._from_frame import factorized
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, quoted
-from causalgia.estimation._variance_components import Cells, identified
+from causalgia.estimation._variance_components import Cells, identify, interaction_codes
 from causalgia.estimation.crossover_estimates import LEAST_WORDS
 from causalgia.estimation.mixed_model import reml
-from causalgia.estimation.request import require_ci_prob, users_level
+from causalgia.estimation.request import as_ci_prob, caller_stacklevel
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import annotate, validate
@@ -89,10 +89,10 @@ def crossed_reml(ice: Array, unit: Codes, level: Codes, parent: Codes | None = N
         return CrossedFit(float(ice[0]), 0.0, float((unit if parent is None else parent).max()), singular=False)
     drawn: dict[str, Codes] = {}
     if parent is not None:
-        drawn |= {"parent": parent, "parent_by_level": _both(parent, level)}
+        drawn |= {"parent": parent, "parent_by_level": interaction_codes(parent, level)}
     drawn |= {"unit": unit, "level": level}
     fixed = np.ones((len(ice), 1))
-    groups = identified(Cells(ice[:, None], fixed, fixed[:, 0] / len(ice), drawn)).groups
+    groups = identify(Cells(ice[:, None], fixed, fixed[:, 0] / len(ice), drawn)).groups
     if "level" not in groups or not {"unit", "parent"} & groups.keys():
         raise EstimateError(
             "no two cells share a unit or no two share a level, so that units, levels and noise cannot be told apart; "
@@ -104,12 +104,8 @@ def crossed_reml(ice: Array, unit: Codes, level: Codes, parent: Codes | None = N
     )
 
 
-def _both(one: Codes, other: Codes) -> Codes:
-    return np.asarray(pd.factorize(one * (int(other.max()) + 1) + other)[0], dtype=np.intp)
-
-
 @dataclass(frozen=True)
-class _Columns:
+class _ColumnNames:
     """Names of the columns of a table that was given."""
 
     outcome: str
@@ -202,19 +198,19 @@ def from_incomplete(
     >>> found["contrast"].values.tolist(), found["n_units"].item(), bool(found["df"] < 4)
     (['GATA1'], 29, True)
     """
-    ci_prob = require_ci_prob(ci_prob)
+    ci_prob = as_ci_prob(ci_prob)
     if (model is None) == (words is None):
         raise EstimateError("give one of model= (units by predictors) and words= (units by words), not both or neither")
-    columns = _Columns(outcome, arm, unit, model, parent, task)
-    table = _checked(frame, columns)
-    control, listed = _arm_text(control), None if words is None else [_arm_text(word) for word in words]
+    columns = _ColumnNames(outcome, arm, unit, model, parent, task)
+    table = _as_cell_table(frame, columns)
+    control, listed = _as_arm_name(control), None if words is None else [_as_arm_name(word) for word in words]
     _check_arms(table, control, listed)
     tasks = list(dict.fromkeys(table["task"]))
-    blocks = [_of_task(table[table["task"] == name], control, listed, ci_prob) for name in tasks]
+    blocks = [_estimate_task(table[table["task"] == name], control, listed, ci_prob) for name in tasks]
     out = xr.concat(
         [block for block, _ in blocks], pd.Index(tasks, name="task"), coords="minimal", compat="override", join="outer"
     ).transpose("contrast", "task")
-    _check_whole(out)
+    _check_every_task(out)
     if out["exact"].any():
         _warn_exact(int(out["exact"].sum()), out["exact"].size)
     what = "predictors" if words is None else "words"
@@ -236,14 +232,14 @@ def from_incomplete(
     return validate(annotate(with_notes(out, *notes)), "estimates")
 
 
-def _arm_text(name: Any) -> str:
+def _as_arm_name(name: Any) -> str:
     try:
         return str(int(name)) if isinstance(name, float) and name.is_integer() else str(name)
     except ValueError as error:  # a whole number of more digits than Python writes
         raise EstimateError(f"{quoted(name)} is no name of an arm; give text or a number") from error
 
 
-def _checked(frame: Any, columns: _Columns) -> pd.DataFrame:
+def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
     """Return the columns by their roles, of a table that has all of them, without gaps, and each cell once."""
     if not isinstance(frame, pd.DataFrame) or frame.empty:
         raise OutcomesError("from_incomplete takes a pandas DataFrame with a row for each measurement")
@@ -269,8 +265,8 @@ def _checked(frame: Any, columns: _Columns) -> pd.DataFrame:
             f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: {quoted(columns.outcome)} is not finite"
         )
     table = pd.DataFrame({"y": y, "unit": frame[columns.unit].to_numpy()})
-    table["arm"] = [_arm_text(name) for name in frame[columns.arm]]
-    table["task"] = columns.outcome if columns.task is None else [_arm_text(name) for name in frame[columns.task]]
+    table["arm"] = [_as_arm_name(name) for name in frame[columns.arm]]
+    table["task"] = columns.outcome if columns.task is None else [_as_arm_name(name) for name in frame[columns.task]]
     table["model"] = 0 if columns.model is None else frame[columns.model].to_numpy()
     table["parent"] = None if columns.parent is None else frame[columns.parent].to_numpy()
     keys = ["unit", "model", "arm", "task"]
@@ -304,7 +300,7 @@ def _check_arms(table: pd.DataFrame, control: str, words: list[str] | None) -> N
         raise EstimateError(f"the only arm is the control {quoted(control)}; a contrast needs another arm")
 
 
-def _of_task(
+def _estimate_task(
     table: pd.DataFrame, control: str, words: list[str] | None, ci_prob: float
 ) -> tuple[xr.Dataset, list[str]]:
     """Return estimates of one task, on contrast, and what to note."""
@@ -319,14 +315,16 @@ def _of_task(
     asked = {name: [name] for name in others} if words is None else {"words": words}
     rows, notes = [], []
     for name, arms in asked.items():
-        cells, alone = _paired(table[table["arm"].isin(arms)], base, key)
+        cells, alone = _paired_cells(table[table["arm"].isin(arms)], base, key)
         if cells.empty:
             raise EstimateError(
                 f"contrast {quoted(name)}: no cell has both its arm and {quoted(control)}; measure both in a cell"
             )
-        row, singular = _row(name, cells, ci_prob)
+        row, singular = _estimate_contrast(name, cells, ci_prob)
         rows.append(row)
-        notes += _notes(name, cells, alone, singular=singular, between="predictors" if words is None else "words")
+        notes += _missing_notes(
+            name, cells, alone, singular=singular, between="predictors" if words is None else "words"
+        )
     columns = {column: ("contrast", np.array([row[column] for row in rows])) for column in rows[0]}
     out = xr.Dataset(columns, coords={"contrast": list(asked)})
     unused = [name for name in others if words is not None and name not in words]
@@ -338,7 +336,7 @@ def _of_task(
     return out, notes
 
 
-def _paired(treated: pd.DataFrame, base: pd.Series[float], key: list[str]) -> tuple[pd.DataFrame, int]:
+def _paired_cells(treated: pd.DataFrame, base: pd.Series[float], key: list[str]) -> tuple[pd.DataFrame, int]:
     """Return the cells with both arms, their ICE and their level, and how many rows of either arm had no partner."""
     at = pd.MultiIndex.from_frame(treated[key]) if len(key) > 1 else pd.Index(treated["unit"])
     ice = treated["y"].to_numpy() - base.reindex(at).to_numpy()
@@ -348,7 +346,7 @@ def _paired(treated: pd.DataFrame, base: pd.Series[float], key: list[str]) -> tu
     return treated.assign(ice=ice, level=level)[there], alone
 
 
-def _row(name: str, cells: pd.DataFrame, ci_prob: float) -> tuple[dict[str, Any], bool]:
+def _estimate_contrast(name: str, cells: pd.DataFrame, ci_prob: float) -> tuple[dict[str, Any], bool]:
     codes = {key: np.asarray(pd.factorize(cells[key])[0], dtype=np.intp) for key in ("unit", "level", "parent")}
     parent = None if cells["parent"].isna().any() else codes["parent"]
     try:
@@ -363,7 +361,7 @@ def _row(name: str, cells: pd.DataFrame, ci_prob: float) -> tuple[dict[str, Any]
     return row | {"n_clusters": n if parent is None else int(parent.max()) + 1}, fit.singular
 
 
-def _notes(name: str, cells: pd.DataFrame, alone: int, *, singular: bool, between: str) -> list[str]:
+def _missing_notes(name: str, cells: pd.DataFrame, alone: int, *, singular: bool, between: str) -> list[str]:
     whole = cells["unit"].nunique() * cells["level"].nunique()
     missing, notes = whole - len(cells), []
     if missing:
@@ -375,7 +373,7 @@ def _notes(name: str, cells: pd.DataFrame, alone: int, *, singular: bool, betwee
     return notes
 
 
-def _check_whole(out: xr.Dataset) -> None:
+def _check_every_task(out: xr.Dataset) -> None:
     lost = np.argwhere(~np.isfinite(out["ace"].to_numpy()))
     if lost.size:
         contrast, task = (str(out[dim].to_numpy()[i]) for dim, i in zip(("contrast", "task"), lost[0], strict=True))
@@ -388,5 +386,5 @@ def _warn_exact(exact: int, of: int) -> None:
     warnings.warn(
         f"{exact} of {of} contrasts do not vary at all over their cells: their intervals are points",
         DegenerateWarning,
-        stacklevel=users_level(),
+        stacklevel=caller_stacklevel(),
     )

@@ -15,7 +15,7 @@ _ANGLES, _STEPS, _TINY = 89, 100, 1e-12
 
 
 @dataclass(frozen=True)
-class Straight:
+class FittedLine:
     """A line ``y = intercept + slope x``.
 
     Attributes
@@ -44,7 +44,7 @@ class Straight:
         return self.intercept + self.slope * x
 
 
-def weighted_line(x: Array, y: Array, weights: Array | None = None, cluster: Codes | None = None) -> Straight:
+def weighted_line(x: Array, y: Array, weights: Array | None = None, cluster: Codes | None = None) -> FittedLine:
     """Fit y on x by (weighted) least squares: x counts as exact.
 
     Standard errors are those of least squares with a free residual variance, t with n - 2; where clusters are given,
@@ -65,19 +65,19 @@ def weighted_line(x: Array, y: Array, weights: Array | None = None, cluster: Cod
     """
     w = np.ones_like(x) if weights is None else weights
     Z = np.column_stack([np.ones_like(x), x])
-    bread = _inverse((Z * w[:, None]).T @ Z)
+    bread = _invert_2x2((Z * w[:, None]).T @ Z)
     line = bread @ (Z.T @ (w * y))
     left = y - Z @ line
     objective = float(w @ left**2)
     if cluster is None:
-        return _straight(line, bread * objective / (len(x) - 2), len(x) - 2, 0.0, objective)
-    meat, df = _clustered(Z * (w * left)[:, None], cluster)
-    return _straight(line, bread @ meat @ bread, df, 0.0, objective)
+        return _as_line(line, bread * objective / (len(x) - 2), len(x) - 2, 0.0, objective)
+    meat, df = _cluster_scatter(Z * (w * left)[:, None], cluster)
+    return _as_line(line, bread @ meat @ bread, df, 0.0, objective)
 
 
 def errors_in_both(
     x: Array, y: Array, vx: Array, vy: Array, *, scatter: bool = False, cluster: Codes | None = None
-) -> Straight:
+) -> FittedLine:
     """Fit a line to points with known, independent errors in both coordinates (York), which may scatter about it.
 
     The line minimises ``S = sum_i (y_i - a - b x_i)^2 / (vy_i + scatter^2 + b^2 vx_i)``, the intercept profiled out, as
@@ -127,20 +127,20 @@ def errors_in_both(
     back = unit * np.array([[1.0, -x.mean() / spread], [0.0, 1.0 / spread]])
     line = back @ np.array([intercept, slope]) + np.array([y.mean(), 0.0])
     objective = float(points.profile(np.array([slope]), extra)[0])
-    return _straight(line, back @ covariance @ back.T, df, float(np.sqrt(extra)) * unit, objective)
+    return _as_line(line, back @ covariance @ back.T, df, float(np.sqrt(extra)) * unit, objective)
 
 
-def _straight(line: Array, covariance: Array, df: float, scatter: float, objective: float) -> Straight:
-    return Straight(float(line[0]), float(line[1]), covariance, float(df), scatter, objective)
+def _as_line(line: Array, covariance: Array, df: float, scatter: float, objective: float) -> FittedLine:
+    return FittedLine(float(line[0]), float(line[1]), covariance, float(df), scatter, objective)
 
 
-def _inverse(M: Array) -> Array:
+def _invert_2x2(M: Array) -> Array:
     if np.linalg.det(M) <= _TINY * M[0, 0] * max(M[1, 1], _TINY):
         raise EstimateError("all virtual effects are equal; a line needs elements whose effects differ")
     return np.asarray(np.linalg.inv(M), dtype=np.float64)
 
 
-def _clustered(scores: Array, cluster: Codes) -> tuple[Array, float]:
+def _cluster_scatter(scores: Array, cluster: Codes) -> tuple[Array, float]:
     """Return the sum of squares of the clusters' scores, (2, 2), and its degrees of freedom."""
     sums = group_sums(scores, cluster)
     G = len(sums)
@@ -231,12 +231,12 @@ class _Points:
         meat = (Z * w[:, None]).T @ Z
         bread = meat.copy()
         bread[1, 1] -= float(w @ (self.vx * (1 - slope**2 * self.vx * w)))
-        bread, n, df = _inverse(bread), len(place), len(place) - 2.0
+        bread, n, df = _invert_2x2(bread), len(place), len(place) - 2.0
         by_scatter = float(slope * self.vx @ w**2 / w.sum()) if extra else 0.0
         if cluster is None:
             meat[1, 1] += 2 * n * by_scatter**2
         else:
             scores = Z * (w * left)[:, None]
             scores[:, 1] -= by_scatter * (w * left**2 - (n - 2) / n)
-            meat, df = _clustered(scores, cluster)
+            meat, df = _cluster_scatter(scores, cluster)
         return intercept, bread @ meat @ bread, df

@@ -15,7 +15,7 @@ from causalgia.types import Array, Codes
 _LARGEST = float(np.sqrt(np.finfo(float).max))
 
 
-def sized(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
+def rescale(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
     """Divide the numbers of each task beyond 1e-100 to 1e100 by a power of two, which costs no digit.
 
     Returns
@@ -42,8 +42,8 @@ def sized(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
     return effects.assign({n: xr.apply_ufunc(np.ldexp, effects[n].astype(float), power) for n in names}), exponents
 
 
-def put_back(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answer:
-    """Multiply an answer by the powers of two that `sized` took out.
+def undo_rescale(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answer:
+    """Multiply an answer by the powers of two that `rescale` took out.
 
     Raises
     ------
@@ -56,11 +56,11 @@ def put_back(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answer:
     power = exponents.reshape(-1, *[1] * (e.ace.ndim - 2))
     with np.errstate(over="ignore"):
         ace, se, factor = (np.ldexp(x, power) for x in (e.ace, e.se, e.factor))
-    require_squares(se, effects)
+    check_squares(se, effects)
     return replace(answer, estimate=replace(e, ace=ace, se=se, factor=factor))
 
 
-def require_squares(se: Array, effects: xr.Dataset) -> None:
+def check_squares(se: Array, effects: xr.Dataset) -> None:
     """Refuse standard errors whose squares float64 does not hold; `effects` has the names.
 
     Raises

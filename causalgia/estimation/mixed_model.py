@@ -66,7 +66,7 @@ def fit_variances(table: Table) -> Variances:
     names = (*table.layout.names, "residual")
     if table.scale == 0:
         return Variances(names, np.zeros(len(names)), np.zeros((len(names), len(names))))
-    at = Point(table, maximise(table))
+    at = Point(table, maximize(table))
     units = table.scale**2
     covariance = inverse_information(at.average_information, at.not_exact) * units**2
     return Variances(names, np.where(at.at_bound, 0.0, at.theta) * units, covariance)
@@ -96,7 +96,7 @@ class Point:
         self.ratio = theta[self.layout.owner] / self.residual
         q = len(self.ratio)
         M = sparse.csc_array(sparse.eye_array(q, format="csc") + self.layout.cross * self.ratio[None, :])
-        self.lu = factored(M)
+        self.lu = factorize(M)
         sides, projected = table.sides, table.projected
         solved = self.lu.solve(projected.astype(M.dtype))
         inner = (sides.T @ sides - projected.T @ (self.ratio[:, None] * solved)) / self.residual
@@ -130,7 +130,7 @@ class Point:
     def score(self) -> Array:
         """Slope of the criterion in each variance, by complex steps; that of the residual by homogeneity."""
         n_groups = len(self.theta) - 1
-        slopes = np.array([_slope(self.table, self.theta, j) for j in range(n_groups)])
+        slopes = np.array([_criterion_slope(self.table, self.theta, j) for j in range(n_groups)])
         rows = len(self.table.y) - self.layout.Q.shape[1]
         residual = (rows - self.squares - slopes @ self.theta[:-1]) / self.residual
         return np.append(slopes, residual)
@@ -152,13 +152,13 @@ class Point:
         return np.asarray(parts.T @ solved - lost.T @ self.fixed @ lost) / 2
 
 
-def _slope(table: Table, theta: Array, j: int) -> float:
+def _criterion_slope(table: Table, theta: Array, j: int) -> float:
     moved = theta.astype(np.complex128)
     moved[j] += 1j * STEP
     return float(Point(table, moved).criterion.imag / STEP)
 
 
-def maximise(table: Table) -> Array:
+def maximize(table: Table) -> Array:
     """Return the variances (groupings, then residual) on the scale of the table: projected average-information steps.
 
     Raises
@@ -292,12 +292,12 @@ def reml(
     table = respond(lay_out(X, groups), y)
     if table.scale == 0:
         raise EstimateError("the fixed effects fit y exactly: nothing varies, and every variance component is 0")
-    theta = maximise(table)
+    theta = maximize(table)
     at = Point(table, theta)
     inverse: Array = np.asarray(np.linalg.inv(at.layout.R))
     plain, beta = inverse @ at.fixed @ inverse.T, table.start + table.scale * (inverse @ at.shift)
-    covariance, spread = (plain, _observed(at)) if df == "satterthwaite" else _kenward_roger(at, inverse)
-    slopes = _slopes(at, inverse)
+    covariance, spread = (plain, _observed_covariance(at)) if df == "satterthwaite" else _kenward_roger(at, inverse)
+    slopes = _variance_slopes(at, inverse)
     dfs = 2 * np.diagonal(plain) ** 2 / np.einsum("pi,ij,pj->p", slopes, spread, slopes)
     units, n = table.scale**2, len(table.y) - len(beta)
     criterion = float(at.criterion + 2 * np.log(np.abs(np.diagonal(at.layout.R))).sum() + n * np.log(2 * np.pi * units))
@@ -316,14 +316,14 @@ def reml(
     )
 
 
-def _slopes(at: Point, inverse: Array) -> Array:
+def _variance_slopes(at: Point, inverse: Array) -> Array:
     """Slope of each fixed effect's variance in each variance component, shape ``(p, J + 1)``."""
     x = at.inverse_times(at.layout.Q) @ at.fixed @ inverse.T
     parts = [(np.asarray(Z.T @ x) ** 2).sum(axis=0) for Z in at.layout.blocks]
     return np.column_stack([*parts, (x**2).sum(axis=0)])
 
 
-def _observed(at: Point) -> Array:
+def _observed_covariance(at: Point) -> Array:
     """Covariance of the variances inside their bounds, by the observed information.
 
     By the average one where that is not definite or there is no residual.
@@ -466,17 +466,17 @@ def lay_out(X: Array, groups: Mapping[str, Codes]) -> Layout:
     array([0, 0])
     """
     X = np.asarray(X, dtype=np.float64)
-    _check(X, groups)
+    _check_layout(X, groups)
     Q, R = np.linalg.qr(X)
     if np.abs(np.diagonal(R)).min() <= 1e-10 * np.abs(R).max():
         raise EstimateError("the columns of X are not of full rank; leave out those that are sums of others")
     Z = sparse.csr_array(sparse.hstack([_indicators(codes) for codes in groups.values()], format="csr"))
     owner = np.concatenate([np.full(codes.max() + 1, j) for j, codes in enumerate(groups.values())]).astype(np.intp)
     order = _elimination_order(Z)
-    return _told_apart(Layout(Q, R, sparse.csr_array(Z[:, order]), owner[order], tuple(groups)))
+    return _check_identifiable(Layout(Q, R, sparse.csr_array(Z[:, order]), owner[order], tuple(groups)))
 
 
-def _told_apart(layout: Layout) -> Layout:
+def _check_identifiable(layout: Layout) -> Layout:
     """Refuse groupings whose variances no quadratic form of the residuals can tell apart."""
     whole = np.array([(np.asarray(Z.sum(axis=0)) ** 2).sum() for Z in layout.blocks] + [len(layout.Q)])
     left = np.diagonal(layout.gram)
@@ -515,15 +515,15 @@ def respond(layout: Layout, y: Array) -> Table:
 def _elimination_order(Z: sparse.csr_array) -> npt.NDArray[Any]:
     """Order of the random effects that fills little, found once: it costs more than a factorisation."""
     M = sparse.csc_array(Z.T @ Z + sparse.eye_array(Z.shape[1]))
-    return np.argsort(factored(M, "MMD_AT_PLUS_A").perm_c)
+    return np.argsort(factorize(M, "MMD_AT_PLUS_A").perm_c)
 
 
-def factored(M: sparse.csc_array, order: Literal["NATURAL", "MMD_AT_PLUS_A"] = "NATURAL") -> SuperLU:
+def factorize(M: sparse.csc_array, order: Literal["NATURAL", "MMD_AT_PLUS_A"] = "NATURAL") -> SuperLU:
     """Factor a matrix that is similar to a positive definite one, without pivoting."""
     return splu(M, permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
 
-def _check(X: Array, groups: Mapping[str, Codes]) -> None:
+def _check_layout(X: Array, groups: Mapping[str, Codes]) -> None:
     if X.ndim != 2 or not np.isfinite(X).all():
         raise EstimateError(f"X has shape {X.shape} or values that are not finite; give finite numbers of shape (N, p)")
     if not groups:

@@ -10,7 +10,7 @@ import scipy
 import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.crossover import Estimate, from_factor, interaction_of, mean_ice
+from causalgia.estimation.crossover import Estimate, from_factor, interaction_influence, mean_ice, sqrt_ratio
 from causalgia.estimation.variance_moderation import Moderated
 from causalgia.numerics.moments import root_sum_squares
 from causalgia.types import Array, Codes
@@ -78,18 +78,20 @@ def next_level(ice: Array, cluster: Codes | None = None, *, between: Moderated |
         raise EstimateError("one level gives no spread between levels; two or more predictors are needed")
     first, ice = ice[0, 0], ice - ice[0, 0]
     units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))
-    both = np.asarray(root_sum_squares(interaction_of(ice, cluster))[0] ** 2)
+    both = np.asarray(root_sum_squares(interaction_influence(ice, cluster))[0] ** 2)
     shared = np.maximum(units.se**2 - (n_levels + 1) * both, 0.0)
     drawn, df = levels.se**2, levels.df
     if between is not None:
         drawn, df = between.variance / n_levels, np.broadcast_to(between.df, levels.df.shape)
     predicted = (n_levels + 1) * drawn
-    scale, df = _as_wide(predicted, df, shared, units.df)
-    part = np.concatenate([units.factor * _root(shared, units.se**2), levels.factor * _root(predicted, levels.se**2)])
-    return from_factor(units.ace + first, part * _root(scale**2, predicted + shared), df)
+    scale, df = _t_of_same_width(predicted, df, shared, units.df)
+    part = np.concatenate(
+        [units.factor * sqrt_ratio(shared, units.se**2), levels.factor * sqrt_ratio(predicted, levels.se**2)]
+    )
+    return from_factor(units.ace + first, part * sqrt_ratio(scale**2, predicted + shared), df)
 
 
-def _as_wide(one: Array, df: Array, other: Array, other_df: Array) -> tuple[Array, Array]:
+def _t_of_same_width(one: Array, df: Array, other: Array, other_df: Array) -> tuple[Array, Array]:
     """Return scale and df of the t interval as wide at 90 % and 99.9 % as the root of the sum of two squared ones."""
 
     def half_width(at: float) -> Array:
@@ -107,11 +109,7 @@ def _as_wide(one: Array, df: Array, other: Array, other_df: Array) -> tuple[Arra
     return np.where(other > 0, narrow / scipy.special.stdtrit(found, _LOW), np.sqrt(one)), found
 
 
-def _root(part: Array, whole: Array) -> Array:
-    return np.asarray(np.sqrt(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)))
-
-
-def refuse_one_twice(effects: xr.Dataset, ice: Array) -> None:
+def check_distinct_predictors(effects: xr.Dataset, ice: Array) -> None:
     """Refuse two predictors whose ICE are the same numbers: one network counted twice.
 
     Parameters

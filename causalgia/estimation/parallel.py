@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, stratified_mean
 from causalgia.estimation.regression import Regression, bell_mccaffrey_df, regress
-from causalgia.numerics.moments import centred, group_sums, root_sum_squares, satterthwaite
+from causalgia.numerics.moments import centered, group_sums, root_sum_squares, satterthwaite
 from causalgia.types import Array, Codes
 
 Fits: TypeAlias = "dict[int, ArmFit]"
@@ -108,12 +108,12 @@ def fit_arms(
 def _fit_arm(Y: Array, X: Array, bound: Array, rows: Codes, cluster: Codes | None) -> ArmFit:
     labels, within = (rows, None) if cluster is None else np.unique(cluster[rows], return_inverse=True)
     fit: Regression = regress(X[rows], Y[rows], np.eye(X.shape[1])[0], within)
-    flat, rounding = _rounded(X[rows], Y[rows], bound[rows])
+    flat, rounding = _rounding_bounds(X[rows], Y[rows], bound[rows])
     influence = np.where(flat, 0.0, fit.influence)
     return ArmFit(fit.estimate, fit.beta[1:], labels, influence, fit.delta, fit.loading, fit.df_residual, rounding)
 
 
-def _rounded(X: Array, Y: Array, bound: Array) -> tuple[npt.NDArray[np.bool_], Array]:
+def _rounding_bounds(X: Array, Y: Array, bound: Array) -> tuple[npt.NDArray[np.bool_], Array]:
     """Say whether rounding can make all residuals, shape (R,), and how far it moves the coefficients, shape (q, R).
 
     Errors d within ``bound`` change residual i by ``|d_i - h_i' d|``, at most ``bound_i + |h_i| |bound|``, with h_i a
@@ -164,7 +164,7 @@ def _stratified_arm(Y: Array, stratum: Codes, weights: Array, units: Codes, boun
     fit = stratified_mean(Y, stratum, weights)
     sizes = np.bincount(stratum)[:, None]
     spread = np.sqrt(group_sums(bound**2, stratum) / sizes)[stratum]
-    flat = (np.abs(centred(Y, stratum)[1]) <= bound + spread).all(axis=0)
+    flat = (np.abs(centered(Y, stratum)[1]) <= bound + spread).all(axis=0)
     nothing, rounding = np.empty((0, Y.shape[1])), weights @ (group_sums(bound, stratum) / sizes)
     influence, df = np.where(flat, 0.0, fit.factor), len(Y) - len(weights)
     return ArmFit(fit.ace, nothing, units, influence, nothing[:, 0], nothing, df, rounding[None])
@@ -202,7 +202,7 @@ def welch(fits: Fits, W: Array) -> Estimate:
     dfs = np.array([float(fit.df) for fit in fits.values()])
     w2 = W[:, list(fits)] ** 2
     df = [satterthwaite(w2[k, used, None] * variance[used], dfs[used, None]) for k, used in enumerate(w2 > 0)]
-    return _independent(fits, W, np.stack(df))
+    return _independent_contrasts(fits, W, np.stack(df))
 
 
 def residual_df(fits: Fits, W: Array) -> Estimate:
@@ -234,25 +234,25 @@ def residual_df(fits: Fits, W: Array) -> Estimate:
     array([[2.]])
     """
     dfs = np.array([float(fit.df) for fit in fits.values()])
-    return _independent(fits, W, ((W[:, list(fits)] != 0) @ dfs)[:, None])
+    return _independent_contrasts(fits, W, ((W[:, list(fits)] != 0) @ dfs)[:, None])
 
 
-def _independent(fits: Fits, W: Array, df: Array) -> Estimate:
+def _independent_contrasts(fits: Fits, W: Array, df: Array) -> Estimate:
     w = W[:, list(fits)]
     sd, share = (np.stack(x) for x in zip(*(root_sum_squares(fit.influence) for fit in fits.values()), strict=True))
-    answer = from_factor(_weighted(w, fits), w.T[:, :, None] * sd[:, None, :], df)
+    answer = from_factor(_contrast_means(w, fits), w.T[:, :, None] * sd[:, None, :], df)
     peak = (w.T[:, :, None] ** 2 * (share * sd**2)[:, None, :]).max(axis=0)
     leverage = np.divide(peak, answer.se**2, out=np.zeros_like(peak), where=answer.se > 0)
-    return Estimate(_zero(answer, fits, w), answer.se, answer.df, answer.factor, leverage)
+    return Estimate(_zero_within_rounding(answer, fits, w), answer.se, answer.df, answer.factor, leverage)
 
 
-def _weighted(w: Array, fits: Fits) -> Array:
+def _contrast_means(w: Array, fits: Fits) -> Array:
     """Weights that sum to zero times means, without losing the digits of a common offset."""
     mean = np.stack([fit.mean for fit in fits.values()])
     return np.asarray(w @ (mean - mean[0]))
 
 
-def _zero(answer: Estimate, fits: Fits, w: Array) -> Array:
+def _zero_within_rounding(answer: Estimate, fits: Fits, w: Array) -> Array:
     """ACE, where nothing varies and rounding alone could make it: 0."""
     bound = np.abs(w) @ np.stack([fit.rounding[0] for fit in fits.values()])
     return np.where((answer.se == 0) & (np.abs(answer.ace) <= bound), 0.0, answer.ace)
@@ -301,8 +301,8 @@ def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
             loading.append(np.zeros((n_clusters, fits[a].loading.shape[1])))
             loading[-1][fits[a].cluster] = w[a] * fits[a].loading
         df[k] = bell_mccaffrey_df(delta, np.hstack(loading))
-    answer = from_factor(_weighted(W[:, list(fits)], fits), factor, df[:, None])
-    return replace(answer, ace=_zero(answer, fits, W[:, list(fits)]))
+    answer = from_factor(_contrast_means(W[:, list(fits)], fits), factor, df[:, None])
+    return replace(answer, ace=_zero_within_rounding(answer, fits, W[:, list(fits)]))
 
 
 def add_covariate_sampling(

@@ -54,18 +54,20 @@ def limits_of_means(
         how far it has to be.
     """
     scale = effects.attrs["transform"]
-    answer = _scaled(replace(answer, method=f"function of means by the delta method, as {answer.method}"), effects)
+    answer = _multiplied_by_ratio(
+        replace(answer, method=f"function of means by the delta method, as {answer.method}"), effects
+    )
     e, null = answer.estimate, OF_MEANS[scale]
     divides = "denominator" in effects or "ratio" in effects
-    below = _divisor(effects, request, estimator, len(e.factor)) if divides else np.zeros_like(e.factor)
+    below = _divisor_pieces(effects, request, estimator, len(e.factor)) if divides else np.zeros_like(e.factor)
     divisor = _divisor_error(e, below)
     linear = np.broadcast_to(_is_linear(effects).reshape(-1, *[1] * (e.ace.ndim - 1)), e.ace.shape)
     if divides:
-        _refuse_unclear(effects, np.where(linear | (e.se == 0), 0.0, divisor[1]), e.df, ci_prob)
+        _check_clear_of_zero(effects, np.where(linear | (e.se == 0), 0.0, divisor[1]), e.df, ci_prob)
     if scale == "ratio":  # of more than two means the logarithm is taken from here on, whatever the product's error
         never = -(e.se**2) / np.where(linear, 1.0, 2 * e.ace)
         divisor = np.where(linear, divisor[0], never), np.where(linear, divisor[1], 0.0)
-    found = working(scale, e.ace, e.se, e.df, divisor, ci_prob)
+    found = working_scale(scale, e.ace, e.se, e.df, divisor, ci_prob)
     p, _, _ = p_and_limits(*found.against(null), e.df, ci_prob)
     others: dict[str, Array | Mask] = {"log_p": log_p(*found.against(null), e.df)}
     lower, upper, unbounded = found.limits(ci_prob)
@@ -77,7 +79,7 @@ def limits_of_means(
     return answer, (p, lower, upper, others)
 
 
-def _scaled(answer: Answer, effects: xr.Dataset) -> Answer:
+def _multiplied_by_ratio(answer: Answer, effects: xr.Dataset) -> Answer:
     """Multiply the relative answer of a parallel ratio by the ratio."""
     if "ratio" not in effects:
         return answer
@@ -86,7 +88,7 @@ def _scaled(answer: Answer, effects: xr.Dataset) -> Answer:
     return replace(answer, estimate=replace(e, ace=ratio * (1 + e.ace), se=size * e.se, factor=ratio * e.factor))
 
 
-def _divisor(
+def _divisor_pieces(
     effects: xr.Dataset, request: Request, estimator: Callable[[xr.Dataset, Request], Answer], n_pieces: int
 ) -> Array:
     """Independent pieces of the error of each contrast's divisor, relative to it, shape (G, K, ...).
@@ -152,7 +154,7 @@ def _is_linear(effects: xr.Dataset) -> Mask:
     return np.asarray((np.abs(w).sum(axis=1) == 2) & (np.abs(w).max(axis=1) == 1) & ((w != 0).sum(axis=1) == 2))
 
 
-def _refuse_unclear(effects: xr.Dataset, own: Array, df: Array, ci_prob: float) -> None:
+def _check_clear_of_zero(effects: xr.Dataset, own: Array, df: Array, ci_prob: float) -> None:
     """Refuse what divides by a mean of relative variance `own` that is not clear of 0, and has no Fieller's limits."""
     need = clear_from(df, ci_prob)
     with np.errstate(divide="ignore"):
@@ -191,7 +193,7 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
             "means; leave covariates= out, or use scale='identity'"
         )
     if "outcome" in effects:
-        _refuse_unequal_blocks(effects, request)
+        _check_equal_blocks(effects, request)
     by = "parent" if request.cluster in (None, "auto") else str(request.cluster)
     if request.weights == "clusters" and by in effects.coords:
         sizes = grouping(effects, by, "weights='clusters'").sizes
@@ -202,7 +204,7 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
             )
 
 
-def _refuse_unequal_blocks(effects: xr.Dataset, request: Request) -> None:
+def _check_equal_blocks(effects: xr.Dataset, request: Request) -> None:
     name = request.block or ("parent" if request.target == "parents" else "block")
     if name not in effects.coords or "weight" not in effects:
         return
@@ -318,7 +320,7 @@ def p_of_ratio(
 UNCLEAR = 0.1
 """Fieller's g = (t se / mean)^2 beyond which a mean is not clearly away from 0."""
 COLUMNS = ("unbounded", "divisor_covariance", "divisor_variance")
-"""What estimates of a quotient keep: open limits; the error of its divisor, as `Working` has it."""
+"""Columns of estimates of a quotient: whether the limits are open, and the error of the divisor (`WorkingScale`)."""
 
 
 def clear_from(df: Array | float, ci_prob: float | Array) -> Array:
@@ -333,7 +335,7 @@ def clear_from(df: Array | float, ci_prob: float | Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Working:
+class WorkingScale:
     """Estimates, and the scale on which each one's error is that of a t; every array has the shape of `ace`.
 
     Attributes
@@ -415,9 +417,9 @@ class Working:
         return np.where(mine, low, lower), np.where(mine, high, upper), open_ended & mine
 
 
-def working(
+def working_scale(
     scale: str | None, ace: Array, se: Array, df: Array, divisor: tuple[Array, Array], ci_prob: float | Array
-) -> Working:
+) -> WorkingScale:
     """Find the working scale of each estimate.
 
     Parameters
@@ -427,7 +429,7 @@ def working(
     ace, se, df
         Effects, their standard errors and degrees of freedom, of one shape.
     divisor
-        As in `Working`, also where it is clear; zeros where nothing is divided by.
+        As in `WorkingScale`, also where it is clear; zeros where nothing is divided by.
     ci_prob
         Probability of the intervals: it sets how far from 0 is clear.
 
@@ -447,10 +449,10 @@ def working(
         unclear |= (ace <= 0) | (t2 * of_dividend > UNCLEAR * ace**2)
     unclear &= se > 0
     logs = ratio & ~unclear & (ace > 0)
-    return Working(ace, se, df, logs, unclear, (np.where(unclear, both, 0.0), np.where(unclear, own, 0.0)))
+    return WorkingScale(ace, se, df, logs, unclear, (np.where(unclear, both, 0.0), np.where(unclear, own, 0.0)))
 
 
-def working_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci_prob: float | Array) -> Working:
+def working_scale_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci_prob: float | Array) -> WorkingScale:
     """Find the working scale of estimates, whose numbers have the shape of ``ace``.
 
     A ratio whose estimates say nothing of the error of a divisor is taken to be one by a known number.
@@ -466,4 +468,4 @@ def working_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci_prob:
         estimates[name].transpose(*estimates["ace"].dims).to_numpy() if name in estimates else zero
         for name in COLUMNS[1:]
     )
-    return working(estimates.attrs.get("transform"), ace, se, df, (both, own), ci_prob)
+    return working_scale(estimates.attrs.get("transform"), ace, se, df, (both, own), ci_prob)

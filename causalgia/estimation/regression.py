@@ -131,7 +131,7 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
 
 def _unit_scores(Q: Array, direction: Array, kind: Kind) -> tuple[Array, Array, Array]:
     """Weight of each unit's residual, delta and loading, where each unit is a cluster: HC0, HC2, HC3."""
-    score = (Q @ direction) * _power(1 - (Q**2).sum(axis=1), kind)
+    score = (Q @ direction) * _leverage_power(1 - (Q**2).sum(axis=1), kind)
     return score, score**2, Q * score[:, None]
 
 
@@ -143,7 +143,7 @@ def _cluster_scores(Q: Array, direction: Array, codes: Codes, kind: Kind) -> tup
     return np.einsum("iq,iq->i", Q, v[codes]), np.einsum("gq,gq->g", v, loading), loading
 
 
-def _power(rest: Array, kind: Kind) -> Array:
+def _leverage_power(rest: Array, kind: Kind) -> Array:
     """``rest`` to the kind's power, 0 where a cluster alone determines a coefficient."""
     power = _POWER[kind]
     return np.where(rest > 1e-10, np.maximum(rest, 1e-10) ** power, float(power == 0))
@@ -152,7 +152,7 @@ def _power(rest: Array, kind: Kind) -> Array:
 def _leverage_root(gram: Array, kind: Kind) -> Array:
     """(I - Q_g' Q_g)^power for each cluster."""
     share, vectors = np.linalg.eigh(gram)
-    scaled: Array = (vectors * _power(1 - share, kind)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+    scaled: Array = (vectors * _leverage_power(1 - share, kind)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     return scaled
 
 

@@ -132,6 +132,17 @@ def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
     return Grouping(name, np.asarray(codes, dtype=np.intp), tuple(map(str, labels)))
 
 
+def contrast_labels(dataset: xr.Dataset) -> npt.NDArray[Any]:
+    """Return the names of the contrasts, numbers from 0 where they have none.
+
+    Examples
+    --------
+    >>> contrast_labels(xr.Dataset({"ace": ("contrast", [0.5, 1.0])}))
+    array([0, 1])
+    """
+    return dataset["contrast"].to_numpy() if "contrast" in dataset.coords else np.arange(dataset.sizes["contrast"])
+
+
 def unit_name(effects: xr.Dataset, i: int) -> str:
     """Return the name of the i-th unit."""
     return str(effects["unit"].to_numpy()[i]) if "unit" in effects.coords else str(i)
@@ -154,19 +165,19 @@ def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
     return grouping(effects, request.cluster, f"cluster={quoted(request.cluster)}")
 
 
-def require_clusters(groups: Grouping, n_clusters: int) -> None:
+def check_clusters(groups: Grouping, n_clusters: int) -> None:
     """Refuse one cluster, warn below 20."""
-    refuse_one_cluster(groups, n_clusters)
+    check_two_clusters(groups, n_clusters)
     if n_clusters < FEW_CLUSTERS:
         warnings.warn(
             f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals may cover less than their nominal "
             "level when clusters are skewed; draw from more of them",
             FewClustersWarning,
-            stacklevel=users_level(),
+            stacklevel=caller_stacklevel(),
         )
 
 
-def refuse_one_cluster(groups: Grouping, n_clusters: int) -> None:
+def check_two_clusters(groups: Grouping, n_clusters: int) -> None:
     """Refuse one cluster, which shows no variance between clusters."""
     if n_clusters < 2:
         shuffles = "target='parents' (new shuffles of this one) or " if groups.name == "parent" else ""
@@ -176,7 +187,7 @@ def refuse_one_cluster(groups: Grouping, n_clusters: int) -> None:
         )
 
 
-def users_level() -> int:
+def caller_stacklevel() -> int:
     """Stack level of the first caller outside this package and xarray's pipe, so that a warning points at the user."""
     level, frame = 2, sys._getframe(2)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(("causalgia.", "xarray.")):
@@ -184,7 +195,7 @@ def users_level() -> int:
     return level
 
 
-def refuse_cluster(request: Request, instead: str) -> None:
+def check_no_cluster(request: Request, instead: str) -> None:
     """Refuse a cluster that was asked for by name where the target has none."""
     if request.cluster not in (None, "auto", "parent" if request.target == "parents" else None):
         raise EstimateError(
@@ -200,7 +211,7 @@ def parents_as_strata(effects: xr.Dataset) -> Grouping:
     return grouping(effects, "parent", "target='parents'")
 
 
-def target_of(effects: xr.Dataset, target: str | None) -> str:
+def as_target(effects: xr.Dataset, target: str | None) -> str:
     """Return the target that is meant: of outcomes that were measured, elements and replicates; else new units.
 
     Raises
@@ -223,7 +234,7 @@ def target_of(effects: xr.Dataset, target: str | None) -> str:
     return target
 
 
-def require_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
+def as_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
     """Return the probability of an interval, any real number above `least` and below 1.
 
     Examples
@@ -252,9 +263,9 @@ def labels_of(values: Any) -> list[Labels]:
     (['a', 'b'], [])
     """
     if isinstance(values, pd.Series | pd.DataFrame):
-        return [_items(axis) for axis in values.axes]
+        return [_as_objects(axis) for axis in values.axes]
     if isinstance(values, xr.DataArray):
-        return [_items(values[dim].to_numpy()) for dim in values.dims if dim in values.coords]
+        return [_as_objects(values[dim].to_numpy()) for dim in values.dims if dim in values.coords]
     return []
 
 
@@ -303,7 +314,7 @@ def contrast_names(names: Any, n: int) -> Labels:
     """
     if names is None:
         return np.arange(n)
-    items = _items(names)
+    items = _as_objects(names)
     if items.shape != (n,):
         raise EstimateError(f"names has shape {items.shape}, and there are {n} effects; give one name for each")
     for k, item in enumerate(items):
@@ -325,7 +336,7 @@ def contrast_names(names: Any, n: int) -> Labels:
     return labels
 
 
-def square(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
+def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
     """Return a covariance with its columns in the order of its rows, whichever rows were selected.
 
     Parameters
@@ -363,7 +374,7 @@ def square(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
     return matrix.isel({columns: [place[name] for name in wanted]})
 
 
-def _items(values: Any) -> Labels:
+def _as_objects(values: Any) -> Labels:
     """Return values one by one as objects, tuples whole."""
     if isinstance(values, str):
         return np.array(values, dtype=object)
@@ -403,7 +414,7 @@ def with_effect_columns(table: Any) -> Any:
         if theirs not in table:
             continue
         if ours in table:
-            _refuse_disagreement(table, theirs, ours)
+            _check_columns_agree(table, theirs, ours)
             table = table.drop(columns=theirs) if isinstance(table, pd.DataFrame) else table.drop_vars(theirs)
         else:
             table = (
@@ -414,7 +425,7 @@ def with_effect_columns(table: Any) -> Any:
     return table
 
 
-def _refuse_disagreement(table: Any, theirs: str, ours: str) -> None:
+def _check_columns_agree(table: Any, theirs: str, ours: str) -> None:
     one, other = (np.asarray(table[name]) for name in (theirs, ours))
     same = one.shape == other.shape and bool(pd.Series(one.ravel()).equals(pd.Series(other.ravel())))
     if same:
@@ -428,7 +439,7 @@ def _refuse_disagreement(table: Any, theirs: str, ours: str) -> None:
     )
 
 
-def by_task(table: Any) -> dict[Any, Any] | None:
+def split_by_task(table: Any) -> dict[Any, Any] | None:
     """Return the table of each task, or None where it says nothing of tasks.
 
     Parameters
@@ -448,7 +459,7 @@ def by_task(table: Any) -> dict[Any, Any] | None:
     {'x': [1.0], 'y': [2.0]}
     """
     if isinstance(table, pd.DataFrame):
-        return _of_frame(table) if list(table.columns).count("task") == 1 else None
+        return _split_frame(table) if list(table.columns).count("task") == 1 else None
     if not isinstance(table, xr.Dataset) or "effect" not in table or "task" not in table["effect"].dims:
         return None
     if table["effect"].ndim != 2 or table.sizes["task"] == 0:
@@ -461,7 +472,7 @@ def by_task(table: Any) -> dict[Any, Any] | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class GivenEffects:
     """Effects that were given and are usable, of K contrasts in one task, or in T of them on a last axis."""
 
     labels: Labels
@@ -476,7 +487,7 @@ class Given:
     """Further columns, (K,), or where tasks differ in them (K, T)."""
 
 
-def side_by_side(tasks: Mapping[Any, Given]) -> Given:
+def stack_tasks(tasks: Mapping[Any, GivenEffects]) -> GivenEffects:
     """Put effects of the same contrasts in several tasks side by side, in the order of the first.
 
     Raises
@@ -496,34 +507,34 @@ def side_by_side(tasks: Mapping[Any, Given]) -> Given:
             )
         if np.isinf(one.df).any() != np.isinf(first.df).any():
             raise EstimateError(f"task {task!s}: df is infinite there and not elsewhere; give 1e9 for a normal one")
-        together.append(_in_order(one, [place[name] for name in wanted]))
+        together.append(_reordered(one, [place[name] for name in wanted]))
     matrices = [one.covariance for one in together if one.covariance is not None]
-    return Given(
+    return GivenEffects(
         first.labels,
         np.stack([one.effect for one in together], axis=-1),
         np.stack([one.se for one in together], axis=-1),
         np.stack([one.df for one in together], axis=-1),
         np.stack(matrices, axis=-1) if matrices else None,
-        {name: _of_tasks([one.beside[name] for one in together]) for name in first.beside},
+        {name: _stack_columns([one.beside[name] for one in together]) for name in first.beside},
     )
 
 
-def _in_order(one: Given, rows: list[int]) -> Given:
+def _reordered(one: GivenEffects, rows: list[int]) -> GivenEffects:
     if rows == list(range(len(rows))):
         return one
     matrix = None if one.covariance is None else one.covariance[np.ix_(rows, rows)]
     beside = {name: column[rows] for name, column in one.beside.items()}
-    return Given(one.labels[rows], one.effect[rows], one.se[rows], one.df[rows], matrix, beside)
+    return GivenEffects(one.labels[rows], one.effect[rows], one.se[rows], one.df[rows], matrix, beside)
 
 
-def _of_tasks(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+def _stack_columns(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Return a column of every task, (K, T), or (K,) where it is the same in all."""
     first = xr.Variable("contrast", columns[0])
     same = all(first.equals(xr.Variable("contrast", x)) for x in columns[1:])  # type: ignore[no-untyped-call]
     return columns[0] if same else np.stack(columns, axis=-1)
 
 
-def _of_frame(table: pd.DataFrame) -> dict[Any, Any]:
+def _split_frame(table: pd.DataFrame) -> dict[Any, Any]:
     missing = table["task"].isna().to_numpy()
     if missing.any() or table.empty:
         where = f"row {int(np.argmax(missing))} has no task" if missing.any() else "the table has no rows"

@@ -66,7 +66,7 @@ def moderate(s2: Array, df: float, *, dependence: Array | float = 0.0) -> Modera
     """
     columns = s2.reshape(len(s2), -1)
     rho = np.broadcast_to(dependence, s2.shape[1:]).ravel()
-    fits = [_moderate(column, df, float(r)) for column, r in zip(columns.T, rho, strict=True)]
+    fits = [_moderate_column(column, df, float(r)) for column, r in zip(columns.T, rho, strict=True)]
     variance = np.stack([fit.variance for fit in fits], axis=1).reshape(s2.shape)
     rest = (np.array([getattr(fit, name) for fit in fits]) for name in ("df", "prior_variance", "prior_df"))
     return Moderated(variance, *(x.reshape(s2.shape[1:]) for x in rest))
@@ -104,24 +104,24 @@ def moderate_unequal(s2: Array, df: Array) -> Moderated:
     known = df > 0
     if known.sum() < 2:
         return Moderated(np.where(known, s2, s2[known].sum()), df, s2[known].sum(), np.array(0.0))
-    s0, d0 = _prior(s2[known], df[known], 0.0)
+    s0, d0 = _fit_prior(s2[known], df[known], 0.0)
     own = np.where(known, s2, 0.0)
     posterior = np.full_like(own, s0) if np.isinf(d0) else (d0 * s0 + df * own) / (d0 + df)
     return Moderated(posterior, np.minimum(df + d0, df.sum()), np.array(s0), np.array(d0))
 
 
-def _moderate(s2: Array, df: float, rho: float) -> Moderated:
+def _moderate_column(s2: Array, df: float, rho: float) -> Moderated:
     positive = s2 > 0
     n = int(positive.sum())
     if n < LEAST_VARIANCES:
         return Moderated(s2, np.array(df), np.array(0.0), np.array(0.0))
-    s0, d0 = _prior(s2[positive], df, rho)
+    s0, d0 = _fit_prior(s2[positive], df, rho)
     posterior = np.full_like(s2, s0) if np.isinf(d0) else (d0 * s0 + df * s2) / (d0 + df)
     total = min(d0 + df, n * df / (1 + (n - 1) * rho))
     return Moderated(np.where(positive, posterior, 0.0), np.array(total), np.array(s0), np.array(d0))
 
 
-def _prior(s2: Array, df: Array | float, rho: float) -> tuple[float, float]:
+def _fit_prior(s2: Array, df: Array | float, rho: float) -> tuple[float, float]:
     """Return s0^2 and d0 by the moments of log s^2; variances below 1e-5 of the median count as that."""
     floored = np.maximum(s2, 1e-5 * (np.median(s2) or 1.0))
     df = np.asarray(df, dtype=np.float64)

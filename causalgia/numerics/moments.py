@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.numerics.row_blocks import first_row, less, mean_from
+from causalgia.numerics.row_blocks import first_row, mean_from, shifted_rows
 from causalgia.types import Array, Codes
 
 
@@ -37,7 +37,7 @@ def group_sums(x: npt.NDArray[np.floating], codes: Codes) -> Array:
     return sums.reshape(-1, *x.shape[1:])
 
 
-def centred(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Array, Array]:
+def centered(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Array, Array]:
     """Return group means and residuals, by two passes; the mean of all rows by blocks of them, as `rowwise` adds.
 
     Each group is first shifted by its own first row, so an offset of 1e6 costs no digits and a constant group has
@@ -68,7 +68,7 @@ def centred(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Ar
     if codes is None:
         first = first_row(x)
         shift = mean_from(x, first)
-        return first + shift, less(x, first=first, shift=shift)
+        return first + shift, shifted_rows(x, first=first, shift=shift)
     first = np.asarray(x, dtype=np.float64)[np.unique(codes, return_index=True)[1]]
     shifted = np.asarray(x, dtype=np.float64) - first[codes]
     sizes = np.bincount(codes).reshape(-1, *[1] * (x.ndim - 1))

@@ -46,7 +46,7 @@ def is_lazy(rows: Any) -> bool:
     return getattr(rows, "chunks", None) is not None
 
 
-def held(rows: Rows) -> Rows:
+def computed_if_small(rows: Rows) -> Rows:
     """Compute a lazy array that is small; return any other as it is."""
     return rows.compute() if is_lazy(rows) and rows.nbytes <= HELD else rows
 
@@ -135,7 +135,7 @@ def _windows(rows: Rows, size: int) -> Iterator[npt.NDArray[Any]]:
         yield rows[start:stop].compute()
 
 
-def added(parts: Iterable[Array]) -> Array:
+def sum_in_order(parts: Iterable[Array]) -> Array:
     """Add arrays of one shape in their order.
 
     Examples
@@ -163,12 +163,12 @@ def extremes(rows: Rows) -> tuple[Any, Any]:
     if not is_lazy(rows):
         return rows.min(axis=0), rows.max(axis=0)
     if rows.name not in _EXTREMES:
-        for _ in _noting_extremes(rows):
+        for _ in _blocks_with_extremes(rows):
             pass
     return _EXTREMES[rows.name]
 
 
-def _noting_extremes(rows: Rows) -> Iterator[npt.NDArray[Any]]:
+def _blocks_with_extremes(rows: Rows) -> Iterator[npt.NDArray[Any]]:
     """Pass the blocks of a lazy array through, and keep its extremes at the end."""
     low = high = None
     for block in row_blocks(rows):
@@ -176,10 +176,10 @@ def _noting_extremes(rows: Rows) -> Iterator[npt.NDArray[Any]]:
         low = least if low is None else np.minimum(low, least)
         high = most if high is None else np.maximum(high, most)
         yield block
-    remember(rows, low, high)
+    remember_extremes(rows, low, high)
 
 
-def remember(rows: Rows, low: Any, high: Any) -> None:
+def remember_extremes(rows: Rows, low: Any, high: Any) -> None:
     """Keep the extremes of a lazy array, found on another way."""
     _EXTREMES[rows.name] = (low, high)
     weakref.finalize(rows, _EXTREMES.pop, rows.name, None)
@@ -198,11 +198,11 @@ def mean_from(rows: Rows, first: Array) -> Array:
     >>> mean_from(np.array([[1e6 + 1.0], [1e6 + 2.0]]), np.array([[1e6 + 1.0]]))
     array([[0.5]])
     """
-    blocks = _noting_extremes(rows) if is_lazy(rows) and rows.name not in _EXTREMES else row_blocks(rows)
-    return np.asarray(added((block - first).sum(axis=0, keepdims=True) for block in blocks) / len(rows))
+    blocks = _blocks_with_extremes(rows) if is_lazy(rows) and rows.name not in _EXTREMES else row_blocks(rows)
+    return np.asarray(sum_in_order((block - first).sum(axis=0, keepdims=True) for block in blocks) / len(rows))
 
 
-def less(rows: Rows, *, first: Array, shift: Array, scale: float = 1.0) -> Array:
+def shifted_rows(rows: Rows, *, first: Array, shift: Array, scale: float = 1.0) -> Array:
     """Return ``((row - first) - shift) * scale``, in float64.
 
     Examples
@@ -291,15 +291,15 @@ def column_moments(rows: Rows) -> ColumnMoments:
     first = first_row(rows)
     shift = mean_from(rows, first)
     least, most = extremes(rows)
-    low, high = (less(end[None], first=first, shift=shift)[0] for end in (least, most))
+    low, high = (shifted_rows(end[None], first=first, shift=shift)[0] for end in (least, most))
     peak = np.maximum(high, -low)
     size = np.where(peak > 0, peak, 1.0)
-    sums = added(_powers(less(block, first=first, shift=shift), size) for block in row_blocks(rows))
+    sums = sum_in_order(_power_sums(shifted_rows(block, first=first, shift=shift), size) for block in row_blocks(rows))
     largest = np.maximum(np.asarray(most), -np.asarray(least))
     return ColumnMoments(len(rows), first, shift, peak, sums[0], sums[1], largest)
 
 
-def _powers(away: Array, size: Array) -> Array:
+def _power_sums(away: Array, size: Array) -> Array:
     """Add squares and cubes of ``away / size`` over rows, shape ``(2, ...)``."""
     away /= size
     power = away * away

@@ -13,8 +13,8 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import variance_components
 from causalgia.estimation.crossover_estimates import LEAST_WORDS, words_as_levels
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.pilot import contrasted
-from causalgia.planning.power_functions import MOST, least_integer, require_positive, require_probability, t_quantile
+from causalgia.planning.pilot import effects_if_outcomes
+from causalgia.planning.power_functions import MOST, as_positive, as_probability, least_integer, t_quantile
 from causalgia.schema import require_dataset
 from causalgia.types import Array
 
@@ -91,31 +91,31 @@ def cheapest_split(
     >>> split["n_parents"].item(), split["units_per_parent"].item(), split["price"].item()
     (92, 10, 3680.0)
     """
-    wanted, level = require_positive(halfwidth, "halfwidth"), require_probability(level, "level")
-    pilot = contrasted(pilot)
-    components, words = _components(pilot, target)
+    wanted, level = as_positive(halfwidth, "halfwidth"), as_probability(level, "level")
+    pilot = effects_if_outcomes(pilot)
+    components, words = _pilot_components(pilot, target)
     prices = Prices(
-        prediction=require_positive(price_per_prediction, "price_per_prediction"),
-        parent=_price(price_per_parent, "price_per_parent"),
-        level=_price(price_per_predictor, "price_per_predictor"),
+        prediction=as_positive(price_per_prediction, "price_per_prediction"),
+        parent=_as_price(price_per_parent, "price_per_parent"),
+        level=_as_price(price_per_predictor, "price_per_predictor"),
         arms=1.0 if words else 2.0,
         shared=1.0 if words else 0.0,
-        max_parents=_most(max_parents, "max_parents", 2),
-        max_units=_most(max_units_per_parent, "max_units_per_parent", 1),
-        max_levels=_most(max_predictors, "max_predictors", LEAST_WORDS if words else 2),
+        max_parents=_as_limit(max_parents, "max_parents", 2),
+        max_units=_as_limit(max_units_per_parent, "max_units_per_parent", 1),
+        max_levels=_as_limit(max_predictors, "max_predictors", LEAST_WORDS if words else 2),
     )
     names = set(components["component"].to_numpy().astype(str))
     least = 1 if "predictor" not in names else LEAST_WORDS if words else 2
     shape = components["variance"].shape[1:]
-    arms = np.full(shape[0], 1.0) if words else _arms(pilot, shape[0])
+    arms = np.full(shape[0], 1.0) if words else _arms_per_contrast(pilot, shape[0])
     rows = {}
     for where in np.ndindex(shape):
         own = replace(prices, arms=float(arms[where[0]]))
-        rows[where] = _row(components, where, own, wanted, least, level)
-    return _laid_out(components, rows, {"words": words, "least": least, "level": level, "halfwidth": wanted})
+        rows[where] = _split_of_cell(components, where, own, wanted, least, level)
+    return _splits_dataset(components, rows, {"words": words, "least": least, "level": level, "halfwidth": wanted})
 
 
-def _components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
+def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
     require_dataset(pilot, "effects")
     if target not in (None, "population", "population x predictors", _WORDS):
         raise EstimateError(
@@ -130,11 +130,11 @@ def _components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
     return variance_components(words_as_levels(pilot) if target == _WORDS else pilot), target == _WORDS
 
 
-def _price(value: float, name: str) -> float:
-    return 0.0 if value == 0 else require_positive(value, name)
+def _as_price(value: float, name: str) -> float:
+    return 0.0 if value == 0 else as_positive(value, name)
 
 
-def _most(value: int | None, name: str, least: int) -> float:
+def _as_limit(value: int | None, name: str, least: int) -> float:
     if value is None:
         return np.inf
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
@@ -142,14 +142,14 @@ def _most(value: int | None, name: str, least: int) -> float:
     return float(value)
 
 
-def _arms(pilot: xr.Dataset, n: int) -> Array:
+def _arms_per_contrast(pilot: xr.Dataset, n: int) -> Array:
     """Predictions of a unit that each contrast needs: its arms."""
     if "weight" not in pilot:
         return np.full(n, 2.0)
     return np.diff(weights_of(pilot).indptr).astype(np.float64)
 
 
-def _sources(components: xr.Dataset, where: tuple[int, ...]) -> tuple[Sources, bool]:
+def _sources_of_cell(components: xr.Dataset, where: tuple[int, ...]) -> tuple[Sources, bool]:
     """Variances of one contrast and task, and whether parents are known apart from their shuffles."""
     values = components["variance"].to_numpy().reshape(components.sizes["component"], -1)
     values = values[:, np.ravel_multi_index(where, components["variance"].shape[1:])]
@@ -165,21 +165,21 @@ def _sources(components: xr.Dataset, where: tuple[int, ...]) -> tuple[Sources, b
     return Sources(v["parent"], own, level, v.get("parent_by_predictor", 0.0), rest), True
 
 
-def _row(
+def _split_of_cell(
     components: xr.Dataset, where: tuple[int, ...], prices: Prices, halfwidth: float, least: int, level: float
 ) -> dict[str, float]:
-    sources, shared = _sources(components, where)
+    sources, shared = _sources_of_cell(components, where)
     prices = prices if shared else replace(prices, max_units=1.0)
     prices = prices if least > 1 else replace(prices, max_levels=1.0)
     found = cheapest(sources, prices, halfwidth, least_levels=least, level=level)
     if found is None:
-        name, cure = _name(components, where), _cure(prices, least)
+        name, cure = _cell_name(components, where), _cure(prices, least)
         raise EstimateError(f"{name}: no split reaches a half width of {halfwidth:g}: {cure}")
     parents, units, levels = (np.array(float(x)) for x in found)
     if prices.predictions(parents, units, float(levels)) >= 2**63:
         raise EstimateError(
-            f"{_name(components, where)}: a half width of {halfwidth:g} takes more predictions than can be counted; "
-            "ask for a wider one"
+            f"{_cell_name(components, where)}: a half width of {halfwidth:g} takes more predictions than can be "
+            "counted; ask for a wider one"
         )
     return {
         "n_parents": float(parents),
@@ -200,14 +200,14 @@ def _cure(prices: Prices, least: int) -> str:
     return f"raise {' or '.join(finite)}" if finite else "ask for a wider one"
 
 
-def _name(components: xr.Dataset, where: tuple[int, ...]) -> str:
+def _cell_name(components: xr.Dataset, where: tuple[int, ...]) -> str:
     return ", ".join(
         f"{dim} {components[dim].to_numpy()[i] if dim in components.coords else i!s}"
         for dim, i in zip(("contrast", "task"), where, strict=True)
     )
 
 
-def _zeros(components: xr.Dataset) -> dict[str, str]:
+def _zero_variance_attrs(components: xr.Dataset) -> dict[str, str]:
     """Say which variances the pilot puts at 0: the split draws few of what has none."""
     variance = components["variance"]
     zero = (variance == 0) & (variance > 0).any("component")
@@ -221,7 +221,7 @@ def _zeros(components: xr.Dataset) -> dict[str, str]:
     }
 
 
-def _laid_out(
+def _splits_dataset(
     components: xr.Dataset, rows: dict[tuple[int, ...], dict[str, float]], said: dict[str, Any]
 ) -> xr.Dataset:
     shape = components["variance"].shape[1:]
@@ -234,7 +234,7 @@ def _laid_out(
         columns["n_words" if said["words"] else "n_predictors"] = levels
     target = "population" if said["least"] == 1 else _WORDS if said["words"] else "population x predictors"
     coords = {d: components[d] for d in ("contrast", "task") if d in components.coords}
-    attrs = _zeros(components) | {
+    attrs = _zero_variance_attrs(components) | {
         "target": target,
         "level": said["level"],
         "not_identified": components.attrs.get("not_identified", ""),
@@ -356,10 +356,10 @@ def cheapest(
     """
     goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
     enough = least_levels if least_levels == 1 else 20 + 50 * sources.level / goal
-    tried = _numbers(least_levels, min(prices.max_levels, enough), EACH_LEVEL)
-    best, price = _cheapest_of(sources, prices, halfwidth, tried, (None, np.inf), level)
-    while best is not None and (between := _about(tried, float(best[2]), EACH_LEVEL)).size:
-        best, price = _cheapest_of(sources, prices, halfwidth, between, (best, price), level)
+    tried = _search_grid(least_levels, min(prices.max_levels, enough), EACH_LEVEL)
+    best, price = _cheapest_over_levels(sources, prices, halfwidth, tried, (None, np.inf), level)
+    while best is not None and (between := _refined_grid(tried, float(best[2]), EACH_LEVEL)).size:
+        best, price = _cheapest_over_levels(sources, prices, halfwidth, between, (best, price), level)
         tried = np.union1d(tried, between)
     return best
 
@@ -367,7 +367,7 @@ def cheapest(
 _Split: TypeAlias = tuple[int, int, int]
 
 
-def _numbers(first: float, last: float, each: int) -> Array:
+def _search_grid(first: float, last: float, each: int) -> Array:
     """Return whole numbers from `first` to `last`: each of them up to `each`, then in steps of a twentieth."""
     every = np.arange(float(first), min(np.floor(last), float(each)) + 1)
     if last <= each:
@@ -377,7 +377,7 @@ def _numbers(first: float, last: float, each: int) -> Array:
     return np.unique(np.concatenate([every, np.floor(np.geomspace(start, last, max(steps, 2)))]))
 
 
-def _about(tried: Array, best: float, most: int) -> Array:
+def _refined_grid(tried: Array, best: float, most: int) -> Array:
     """Return the numbers not yet tried between the neighbours of the best one, at most `most` of them."""
     i = int(np.searchsorted(tried, best))
     low, high = tried[max(i - 1, 0)], tried[min(i + 1, len(tried) - 1)]
@@ -385,7 +385,7 @@ def _about(tried: Array, best: float, most: int) -> Array:
     return np.setdiff1d(between, tried)
 
 
-def _cheapest_of(
+def _cheapest_over_levels(
     sources: Sources,
     prices: Prices,
     halfwidth: float,
@@ -397,45 +397,45 @@ def _cheapest_of(
     best, price = known
     goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
     for levels in tried.astype(int).tolist():
-        if _bound(sources, prices, goal, np.inf, levels) >= price:
+        if _price_bound(sources, prices, goal, np.inf, levels) >= price:
             break
-        if _bound(sources, prices, goal, levels, levels) < price:
-            found = _at_levels(sources, prices, halfwidth, levels, price, level)
+        if _price_bound(sources, prices, goal, levels, levels) < price:
+            found = _cheapest_at_levels(sources, prices, halfwidth, levels, price, level)
             best, price = (found[0], found[1]) if found is not None else (best, price)
     return best, price
 
 
-def _fewest(sources: Sources, goal: float, units: Array, levels: float) -> Array:
+def _parents_bound(sources: Sources, goal: float, units: Array, levels: float) -> Array:
     """Parents below which even the normal quantile does not reach; inf where no number of parents does."""
     parts = sources.parts(np.ones_like(units), units, levels)
     left = goal - parts[1]
     return np.where(left > 0, np.maximum(2.0, np.floor((parts[0] + parts[2]) / np.where(left > 0, left, 1.0))), np.inf)
 
 
-def _bound(sources: Sources, prices: Prices, goal: float, drawn: float, paid: int) -> float:
+def _price_bound(sources: Sources, prices: Prices, goal: float, drawn: float, paid: int) -> float:
     """Price that no split with so many levels drawn goes below, with `paid` levels paid for."""
-    fewest = float(_fewest(sources, goal, np.array(np.inf), drawn))
+    fewest = float(_parents_bound(sources, goal, np.array(np.inf), drawn))
     if np.isinf(fewest) or fewest > prices.max_parents:
         return np.inf
     return float(prices.price(np.array(fewest), np.array(1.0), paid))
 
 
-def _at_levels(
+def _cheapest_at_levels(
     sources: Sources, prices: Prices, halfwidth: float, levels: int, below: float, level: float
 ) -> tuple[tuple[int, int, int], float] | None:
     """Cheapest split with this many levels, and its price, if that is below a price."""
     goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
-    fewest = float(_fewest(sources, goal, np.array(np.inf), levels))
-    first = _priced(sources, prices, halfwidth, _likely_units(sources, prices, levels), levels, level)
+    fewest = float(_parents_bound(sources, goal, np.array(np.inf), levels))
+    first = _cheapest_units(sources, prices, halfwidth, _likely_units(sources, prices, levels), levels, level)
     if np.isinf(first[1]):
         return None
     bound = min(below, first[1])
     unit = prices.prediction * (prices.arms * levels + prices.shared) * fewest
     most = (bound - prices.parent * fewest - prices.level * levels) / unit
-    units = _numbers(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)), EACH_UNIT)
-    found = _priced(sources, prices, halfwidth, units, levels, level)
-    while np.isfinite(found[1]) and (between := _about(units, float(found[0][1]), EACH_UNIT)).size:
-        again = _priced(sources, prices, halfwidth, between, levels, level)
+    units = _search_grid(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)), EACH_UNIT)
+    found = _cheapest_units(sources, prices, halfwidth, units, levels, level)
+    while np.isfinite(found[1]) and (between := _refined_grid(units, float(found[0][1]), EACH_UNIT)).size:
+        again = _cheapest_units(sources, prices, halfwidth, between, levels, level)
         found, units = (again if again[1] < found[1] else found), np.union1d(units, between)
     return found if found[1] < below else None
 
@@ -449,7 +449,7 @@ def _likely_units(sources: Sources, prices: Prices, levels: int) -> Array:
     return np.unique(np.clip(likely, 1.0, min(prices.max_units, float(MOST_UNITS))))
 
 
-def _priced(
+def _cheapest_units(
     sources: Sources, prices: Prices, halfwidth: float, units: Array, levels: int, level: float
 ) -> tuple[tuple[int, int, int], float]:
     """Cheapest of these numbers of units, each with its least number of parents, and its price (inf if none serves)."""
@@ -469,7 +469,7 @@ def _least_parents(
     where the levels have all but a hundredth of the variance.
     """
     goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
-    start = _fewest(sources, goal, units, levels)
+    start = _parents_bound(sources, goal, units, levels)
     possible = np.isfinite(start) & (start <= prices.max_parents)
     if not possible.any():
         return np.full(len(units), np.inf)

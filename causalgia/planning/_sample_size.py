@@ -9,13 +9,13 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.planning.pilot import Pilot, contrasted, read_pilot
+from causalgia.planning.pilot import Pilot, effects_if_outcomes, read_pilot
 from causalgia.planning.power_functions import (
     MOST,
+    as_positive,
+    as_probability,
     detectable,
     least_integer,
-    require_positive,
-    require_probability,
     t_power,
     t_quantile,
     verdict_probability,
@@ -97,17 +97,19 @@ def sample_size(
     """
     if (halfwidth is None) == (rope is None and effect is None):
         raise EstimateError("give halfwidth= (an interval), rope= (a verdict) or effect= (a test), and not two of them")
-    level, wanted = require_probability(level, "level"), require_probability(assurance, "assurance")
+    level, wanted = as_probability(level, "level"), as_probability(assurance, "assurance")
     plan = read_pilot(pilot, sd)
     if halfwidth is not None:
-        return _for_halfwidth(plan, require_positive(halfwidth, "halfwidth"), level)
-    at, region, least = _read_effect(plan, effect), _region(plan, rope), _least(pilot, rare)
-    said = {"level": level, "question": _question(effect, rope, plan)}
+        return _units_for_halfwidth(plan, as_positive(halfwidth, "halfwidth"), level)
+    at, region, least = _as_effect(plan, effect), _as_region(plan, rope), _least_clusters(pilot, rare)
+    said = {"level": level, "question": _describe_question(effect, rope, plan)}
     clusters = least_integer(
-        lambda g: _chance(plan, g, at, region, level, least) >= wanted, np.full(plan.per_cluster.shape, 2.0)
+        lambda g: _verdict_chance(plan, g, at, region, level, least) >= wanted, np.full(plan.per_cluster.shape, 2.0)
     )
-    _refuse(plan, clusters, at, region, wanted)
-    return _sized(plan, clusters, {"assurance": _chance(plan, clusters, at, region, level, least)}, said)
+    _check_reached(plan, clusters, at, region, wanted)
+    return _units_dataset(
+        plan, clusters, {"assurance": _verdict_chance(plan, clusters, at, region, level, least)}, said
+    )
 
 
 def power(
@@ -147,13 +149,13 @@ def power(
     >>> power(sd=1.0, n_units=20, effect=0.5)["power"].round(6).item()
     0.564504
     """
-    level = require_probability(level, "level")
+    level = as_probability(level, "level")
     plan = read_pilot(pilot, sd)
-    at, region = _read_effect(plan, effect), _region(plan, rope)
-    said = {"level": level, "question": _question(effect, rope, plan)}
-    clusters = _clusters(plan, n_units)
+    at, region = _as_effect(plan, effect), _as_region(plan, rope)
+    said = {"level": level, "question": _describe_question(effect, rope, plan)}
+    clusters = _as_clusters(plan, n_units)
     se, df = plan.error(clusters)
-    chance = _chance(plan, clusters, at, region, level, _least(pilot, rare))
+    chance = _verdict_chance(plan, clusters, at, region, level, _least_clusters(pilot, rare))
     half = t_quantile(df, 0.5 + level / 2) * se
     columns = {"power": chance, "se": plan.size_of(se), "halfwidth": plan.size_of(half)}
     return plan.dataset(columns, said | {"n_units": int(n_units)})
@@ -189,16 +191,16 @@ def minimal_detectable_effect(
     >>> minimal_detectable_effect(sd=1.0, n_units=20)["minimal_detectable_effect"].round(6).item()
     0.660442
     """
-    level, power = require_probability(level, "level"), require_probability(power, "power")
+    level, power = as_probability(level, "level"), as_probability(power, "power")
     plan = read_pilot(pilot, sd)
-    se, df = plan.error(_clusters(plan, n_units))
+    se, df = plan.error(_as_clusters(plan, n_units))
     least = detectable(se, df, power=power, level=level)
     least = least if plan.ratio is None else np.expm1(least)
     columns = {"minimal_detectable_effect": least, "se": plan.size_of(se)}
     return plan.dataset(columns, {"level": level, "power": power, "n_units": int(n_units)})
 
 
-def read_rope(rope: Any) -> tuple[float, float]:
+def as_rope(rope: Any) -> tuple[float, float]:
     """Read a region of practical equivalence; 0 is the point of no effect.
 
     Examples
@@ -219,7 +221,7 @@ def read_rope(rope: Any) -> tuple[float, float]:
     return low, high
 
 
-def _for_halfwidth(plan: Pilot, halfwidth: float, level: float) -> xr.Dataset:
+def _units_for_halfwidth(plan: Pilot, halfwidth: float, level: float) -> xr.Dataset:
     def reached(clusters: Array) -> Array:
         se, df = plan.error(clusters)
         return plan.size_of(np.asarray(t_quantile(df, 0.5 + level / 2) * se))
@@ -241,10 +243,10 @@ def _for_halfwidth(plan: Pilot, halfwidth: float, level: float) -> xr.Dataset:
             f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors "
             "(cg.planning.cheapest_split says how many), or claim less by picking one of the dim 'model'"
         )
-    return _sized(plan, clusters, {"halfwidth": reached(clusters)}, {"level": level, "question": "half width"})
+    return _units_dataset(plan, clusters, {"halfwidth": reached(clusters)}, {"level": level, "question": "half width"})
 
 
-def _clusters(plan: Pilot, n_units: int) -> Array:
+def _as_clusters(plan: Pilot, n_units: int) -> Array:
     whole = isinstance(n_units, int | np.integer) and not isinstance(n_units, bool)
     if not whole or (n_units < 2 * plan.size).any():
         least = int(np.ceil(2 * plan.size.max()))
@@ -254,12 +256,12 @@ def _clusters(plan: Pilot, n_units: int) -> Array:
     return np.asarray(n_units / plan.size)
 
 
-def _sized(plan: Pilot, clusters: Array, reached: dict[str, Array], said: dict[str, Any]) -> xr.Dataset:
+def _units_dataset(plan: Pilot, clusters: Array, reached: dict[str, Array], said: dict[str, Any]) -> xr.Dataset:
     units = np.ceil(clusters * plan.size - 1e-9).astype(np.int64)
     return plan.dataset({"n_units": units, "n_clusters": clusters.astype(np.int64)} | reached, said)
 
 
-def _chance(
+def _verdict_chance(
     plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, level: float, least: float
 ) -> Array:
     """Chance of a verdict (or of a rejection without a rope) in a new trial; negligible from `least` clusters on."""
@@ -272,37 +274,37 @@ def _chance(
     assert plan.ace is not None  # _read_effect
     assert plan.se is not None
     assert plan.df is not None
-    scale, weight = _scales(plan.df)
+    scale, weight = _sd_quadrature(plan.df)
     spread = np.sqrt(plan.se**2 + se**2) * scale
     ends = (0.0, 0.0) if rope is None else rope
     chance = verdict_probability(plan.ace, spread, se * scale, df, rope=ends, level=level, negligible=enough)
     return np.asarray((weight * chance).sum(axis=0))
 
 
-def _least(pilot: Any, rare: float | str | None) -> float:
+def _least_clusters(pilot: Any, rare: float | str | None) -> float:
     """Return from how many clusters on an effect may be called negligible."""
-    share = as_rare(rare, contrasted(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset())
+    share = as_rare(rare, effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset())
     return 0.0 if share is None else 3 / share - 1e-9
 
 
-def _scales(df: Array) -> tuple[Array, Array]:
+def _sd_quadrature(df: Array) -> tuple[Array, Array]:
     """Nodes and weights of sd / (the pilot's sd) given the pilot: ``sqrt(df / chi2_df)``."""
     finite = np.where(np.isfinite(df), df, 1e9)
     probability = ((_NODES + 1) / 2).reshape(-1, *[1] * df.ndim)
     return np.sqrt(finite / special.chdtri(finite, probability)), (_WEIGHTS / 2).reshape(-1, *[1] * df.ndim)
 
 
-def _region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
+def _as_region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
     """Return the region on the pilot's scale; 0 is no effect."""
     if rope is None:
         return None
-    low, high = read_rope(rope)
+    low, high = as_rope(rope)
     return (
         (0.0, 0.0) if low == high else (plan.put(low, f"rope={quoted(rope)}"), plan.put(high, f"rope={quoted(rope)}"))
     )
 
 
-def _read_effect(plan: Pilot, effect: float | None) -> float | None:
+def _as_effect(plan: Pilot, effect: float | None) -> float | None:
     """Return an effect on the pilot's scale."""
     if effect is None and plan.ace is None:
         raise EstimateError("sd= says nothing of the effect; give effect= too, or a pilot")
@@ -311,7 +313,7 @@ def _read_effect(plan: Pilot, effect: float | None) -> float | None:
     return None if effect is None else plan.put(float(effect), f"effect={quoted(effect)}")
 
 
-def _refuse(
+def _check_reached(
     plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, assurance: float
 ) -> None:
     if not np.isinf(clusters).any():
@@ -327,8 +329,8 @@ def _refuse(
     raise EstimateError(f"{where}: no number of units gives assurance {assurance:g}: {cure}")
 
 
-def _question(effect: float | None, rope: Any, plan: Pilot) -> str:
-    low, high = (0.0, 0.0) if rope is None else read_rope(rope)
+def _describe_question(effect: float | None, rope: Any, plan: Pilot) -> str:
+    low, high = (0.0, 0.0) if rope is None else as_rope(rope)
     low, high = (plan.null, plan.null) if low == high else (low, high)
     what = "test of no effect" if rope is None else f"verdict about ({low:g}, {high:g})"
     return f"{what}, " + ("averaged over the pilot's uncertainty" if effect is None else f"at an effect of {effect:g}")

@@ -14,10 +14,10 @@ from causalgia.analysis import Analysis
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, variance_components
-from causalgia.estimation.ratios import working_of
+from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import parents_if_shared
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.power_functions import NORMAL, require_positive
+from causalgia.planning.power_functions import NORMAL, as_positive
 from causalgia.types import Array
 
 
@@ -121,19 +121,21 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
             "give a pilot (effects, estimates, or a table with effect, se and n_units) or sd=, not both"
         )
     if sd is not None:
-        return _plain(require_positive(sd, "sd"))
-    pilot = contrasted(pilot)
+        return _pilot_of_sd(as_positive(sd, "sd"))
+    pilot = effects_if_outcomes(pilot)
     if isinstance(pilot, xr.Dataset) and "component" in pilot.dims:
         raise EstimateError(
             "variance components are a pilot of cg.planning.cheapest_split; here give the effects they are of"
         )
     if isinstance(pilot, xr.Dataset) and ("ice" in pilot or "assigned" in pilot.variables):
         several = "ice" in pilot and pilot["ice"].sizes.get("model", 1) > 1
-        return _about_no_effect(_over_predictors(pilot), pilot) if several else _of_estimates(estimate(pilot))
-    return _of_estimates(_with_units(pilot))
+        return (
+            _about_no_effect(_pilot_over_predictors(pilot), pilot) if several else _pilot_of_estimates(estimate(pilot))
+        )
+    return _pilot_of_estimates(_with_units(pilot))
 
 
-def contrasted(pilot: Any) -> Any:
+def effects_if_outcomes(pilot: Any) -> Any:
     """Return a pilot, or the effects of one that is outcomes: the contrasts of the analysis that is kept with them.
 
     Raises
@@ -176,7 +178,7 @@ def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
     return replace(on_log, per_cluster=pilot.per_cluster / ratio**2, floor=pilot.floor / ratio**2)
 
 
-def _plain(sd: float) -> Pilot:
+def _pilot_of_sd(sd: float) -> Pilot:
     one = np.ones(())
     return Pilot(xr.Dataset(), (), None, None, None, np.asarray(sd**2), 0 * one, 1.0, one, one, "population")
 
@@ -197,7 +199,7 @@ def _with_units(pilot: Any) -> xr.Dataset:
     return estimates.assign(n_units=(estimates["ace"].dims, counts))
 
 
-def _of_estimates(estimates: xr.Dataset) -> Pilot:
+def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
     target = str(estimates.attrs.get("target", "population"))
     if target != "population":
         cure = "give the effects" if "predictors" in target else "estimate with target='population'"
@@ -214,7 +216,7 @@ def _of_estimates(estimates: xr.Dataset) -> Pilot:
     table = xr.Dataset(coords={d: estimates[d] for d in dims if d in estimates.coords})
     zero, share, size = np.zeros(ace.shape), df / (clusters - 1), units / clusters
     pilot = Pilot(table, dims, ace, se, df, se**2 * clusters, zero, 1.0, share, size, target)
-    unclear = working_of(estimates, ace, se, df, 0.95).unclear
+    unclear = working_scale_of(estimates, ace, se, df, 0.95).unclear
     if unclear.any():
         raise EstimateError(
             f"{pilot.name(unclear)}: a mean that enters the ratio is not clear of 0, or the ratio is negative, so that "
@@ -223,7 +225,7 @@ def _of_estimates(estimates: xr.Dataset) -> Pilot:
     return _about_no_effect(pilot, estimates)
 
 
-def _over_predictors(effects: xr.Dataset) -> Pilot:
+def _pilot_over_predictors(effects: xr.Dataset) -> Pilot:
     """Claims about retrainings too: the variance between predictors is a floor that more units do not lower."""
     ice = effects["ice"]
     n, m = effects.sizes["unit"], effects.sizes["model"]

@@ -48,8 +48,10 @@ def t_power(
     tail = (1 - level) / sides
     effect, se, df = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (effect, se, df)))
     critical = t_quantile(df, 1 - tail)
-    power = _above(critical, df, _standardised(effect, se))
-    return np.asarray(power + _above(critical, df, _standardised(-effect, se)) if sides == 2 else power)[()]
+    power = _noncentral_t_tail(critical, df, _noncentrality(effect, se))
+    return np.asarray(power + _noncentral_t_tail(critical, df, _noncentrality(-effect, se)) if sides == 2 else power)[
+        ()
+    ]
 
 
 def t_quantile(df: npt.ArrayLike, probability: float) -> Array:
@@ -91,9 +93,9 @@ def verdict_probability(
     arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (centre, spread, se, df)))
     centre, spread, se, df = arrays
     threshold = t_quantile(df, (1 + level) / 2) * np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
-    beyond = _above(threshold, df, _standardised(centre - high, spread))
-    below = _above(threshold, df, _standardised(low - centre, spread))
-    inside = np.where(negligible, _inside(centre, spread, se, df, rope, level), 0.0)
+    beyond = _noncentral_t_tail(threshold, df, _noncentrality(centre - high, spread))
+    below = _noncentral_t_tail(threshold, df, _noncentrality(low - centre, spread))
+    inside = np.where(negligible, _tost_probability(centre, spread, se, df, rope, level), 0.0)
     return np.asarray(beyond + below + inside)[()]
 
 
@@ -121,10 +123,12 @@ def tost_power(
     np.float64(0.696509)
     """
     arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (effect, se, df)))
-    return _inside(arrays[0], arrays[1], arrays[1], arrays[2], rope, level)[()]
+    return _tost_probability(arrays[0], arrays[1], arrays[1], arrays[2], rope, level)[()]
 
 
-def _inside(centre: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float) -> Array:
+def _tost_probability(
+    centre: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float
+) -> Array:
     """Chance that both one-sided tests reject: an integral over x, the estimated standard error over the true one."""
     low, high = rope
     if low == high:
@@ -151,7 +155,7 @@ def _chi_density(x: Array, df: Array) -> Array:
     return np.asarray(np.exp(constant + special.xlogy(df - 1, x) - df * x**2 / 2))
 
 
-def _standardised(effect: Array, spread: Array) -> Array:
+def _noncentrality(effect: Array, spread: Array) -> Array:
     """Effect over its spread; where that is 0, plus or minus infinity, and minus infinity for no effect."""
     return np.where(
         spread > 0,
@@ -160,7 +164,7 @@ def _standardised(effect: Array, spread: Array) -> Array:
     )
 
 
-def _above(threshold: Array, df: Array, ncp: Array) -> Array:
+def _noncentral_t_tail(threshold: Array, df: Array, ncp: Array) -> Array:
     """P(T > threshold) of the noncentral t; 0 and 1 where nothing else is left in double precision."""
     reach = 40 + np.abs(threshold) * (1 + 12 / np.sqrt(df))
     sure, never = ncp > reach, ncp < -40
@@ -268,7 +272,7 @@ def n_for_halfwidth(sd: float, halfwidth: float, *, level: float = 0.95) -> int:
     >>> n_for_halfwidth(1.0, 0.25)
     64
     """
-    require_positive(halfwidth, "halfwidth")
+    as_positive(halfwidth, "halfwidth")
     return int(least_integer(lambda n: halfwidth_of_mean(sd, n, level=level) <= halfwidth, np.array([2.0]))[0])
 
 
@@ -320,7 +324,7 @@ def design_effect(mean_size: npt.ArrayLike, icc: npt.ArrayLike, *, cv: npt.Array
     return np.asarray(1 + ((cv**2 + 1) * m - 1) * icc)[()]
 
 
-def require_positive(value: Any, name: str) -> float:
+def as_positive(value: Any, name: str) -> float:
     """Refuse what is no positive, finite number.
 
     Examples
@@ -339,7 +343,7 @@ def require_positive(value: Any, name: str) -> float:
 _EXAMPLES = {"level": 0.95, "alpha": 0.05, "q": 0.05}
 
 
-def require_probability(value: Any, name: str) -> float:
+def as_probability(value: Any, name: str) -> float:
     """Refuse what is no probability strictly between 0 and 1.
 
     Examples

@@ -47,15 +47,15 @@ def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     >>> axes.get_xlabel(), [text.get_text() for text in axes.get_legend().get_texts()]
     ('barcodes with DNA, an oligo', ['control (median 8)', 'GATA1 (median 8)'])
     """
-    _require(quality, "n_barcodes", "barcodes")
+    _check_quality(quality, "n_barcodes", "barcodes")
     axes = axes_or_new(ax, 5.2, 3.2)
     n, arm = quality["n_barcodes"].to_numpy(), quality["arm"].to_numpy()
     step = max(1, -(-(int(n.max(initial=0)) + 1) // _BINS))
     edges = np.arange(0.0, n.max(initial=0) + step + 1.0, step) - 0.5
     for i, name in enumerate(dict.fromkeys(arm.tolist())):
         of = n[arm == name]
-        _outline(axes, of, edges, f"{shortened(name)} (median {np.median(of):g})", i)
-    _dress(axes, "barcodes with DNA, an oligo", "oligos")
+        _draw_histogram(axes, of, edges, f"{shortened(name)} (median {np.median(of):g})", i)
+    _finish_counts(axes, "barcodes with DNA, an oligo", "oligos")
     return axes
 
 
@@ -93,7 +93,7 @@ def replicates(
     >>> replicates(quality(simulated()), second="3").get_title("left")
     'correlation 0.79'
     """
-    _require(quality, "activity", "replicates")
+    _check_quality(quality, "activity", "replicates")
     names = [str(name) for name in quality["replicate"].to_numpy()]
     if len(names) < 2:
         raise CountsError("replicates: there is one replicate, and two are drawn against each other; draw dna_counts")
@@ -109,7 +109,7 @@ def replicates(
     axes.scatter(x[::step], y[::step], s=6, color=MODELS[0], alpha=0.5, lw=0, zorder=3, label="_oligos")
     axes.set_aspect("equal")
     title(axes, f"correlation {quality['correlation_activity'].sel(replicate=pair[0], replicate_=pair[1]).item():.2f}")
-    _dress(axes, *(f"log2(RNA/DNA), replicate {name}" for name in pair))
+    _finish_counts(axes, *(f"log2(RNA/DNA), replicate {name}" for name in pair))
     return axes
 
 
@@ -150,25 +150,25 @@ def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = N
     for i, name in enumerate(names):
         of = dna[seen[:, i], i]
         below = 100 * float((of < min_dna).mean()) if len(of) else 0.0
-        _outline(axes, np.log10(of + 1.0), edges, f"{shortened(name)} ({below:.0f} % below {min_dna:g})", i)
+        _draw_histogram(axes, np.log10(of + 1.0), edges, f"{shortened(name)} ({below:.0f} % below {min_dna:g})", i)
     axes.axvline(np.log10(min_dna + 1.0), color=INK, lw=0.9, ls="--", zorder=2, label="_floor")
     ticks = [tick for tick in (0, 10, 100, 1_000, 10_000, 100_000, 1_000_000) if tick <= dna.max() or tick == 0]
     axes.set_xticks(np.log10(np.array(ticks) + 1.0), [f"{tick:,}" for tick in ticks])
-    _dress(axes, "DNA reads of a barcode", "barcodes")
+    _finish_counts(axes, "DNA reads of a barcode", "barcodes")
     return axes
 
 
-def _outline(axes: Axes, values: Any, edges: Array, label: str, number: int) -> None:
+def _draw_histogram(axes: Axes, values: Any, edges: Array, label: str, number: int) -> None:
     found = np.histogram(values, bins=edges)[0]
     axes.stairs(found, edges, color=MODELS[number % len(MODELS)], lw=1.4, label=label, zorder=3)
 
 
-def _require(quality: xr.Dataset, name: str, figure: str) -> None:
+def _check_quality(quality: xr.Dataset, name: str, figure: str) -> None:
     if not isinstance(quality, xr.Dataset) or name not in quality or "oligo" not in quality[name].dims:
         raise CountsError(f"{figure}: no {quoted(name)} by oligo here; give what cg.mpra.quality(counts) returns")
 
 
-def _dress(axes: Axes, x: str, y: str) -> None:
+def _finish_counts(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x, **AS_IT_IS)
     axes.set_ylabel(y, **AS_IT_IS)
     axes.grid(color=GRID, lw=0.6)

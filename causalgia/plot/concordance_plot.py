@@ -59,7 +59,7 @@ def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | No
     """
     if not isinstance(table, xr.Dataset) or "noise_ceiling" not in table:
         raise OutcomesError("concordance: no such table; take one from cg.mpra.concordance(virtual, measured)")
-    one = _chosen(table, contrast)
+    one = _select_contrast(table, contrast)
     axes = axes_or_new(ax, 5.2, 4.4)
     tail = special.ndtri(0.5 + float(table.attrs["ci_prob"]) / 2)
     _draw_line(axes, one, tail)
@@ -77,7 +77,7 @@ def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | No
     return axes
 
 
-def _chosen(table: xr.Dataset, contrast: str | None) -> xr.Dataset:
+def _select_contrast(table: xr.Dataset, contrast: str | None) -> xr.Dataset:
     names = [str(name) for name in np.atleast_1d(table["contrast"].to_numpy())]
     if "contrast" not in table.dims:
         return table

@@ -20,16 +20,16 @@ from causalgia.plot.style import (
     INK,
     MODELS,
     ROPE,
+    add_verdicts_to_legend,
+    as_task,
     axes_or_new,
-    chosen_task,
-    colour_of,
+    axis_label,
+    color_of,
     legend,
-    name_verdicts,
     null_value,
     numbers_on_contrasts,
     on_contrasts,
     reach,
-    scale_in_words,
     shortened,
     strip,
     task_names,
@@ -37,7 +37,7 @@ from causalgia.plot.style import (
     title,
 )
 from causalgia.reporting import Row
-from causalgia.reporting.table import require_reportable
+from causalgia.reporting.table import as_reportable
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -101,16 +101,16 @@ def profile(
     >>> axes.get_xlabel(), axes.lines[0].get_ydata().tolist()
     ('position', [1.5, 0.5])
     """
-    table = require_reportable(table)
-    task = chosen_task(table, task, "profile")
-    found = _placed(table, along, task, "profile")
+    table = as_reportable(table)
+    task = as_task(table, task, "profile")
+    found = _rows_along(table, along, task, "profile")
     axes = axes_or_new(ax, 6.4, 3.6)
     _draw_rope(axes, found)
-    series = _series(found, None if by is None else on_contrasts(table, by, "profile"))
+    series = _split_series(found, None if by is None else on_contrasts(table, by, "profile"))
     for look, rows in series:
         _draw_joined(axes, rows, look.colour or GREY)
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
-    _dress(axes, table, along, task, found, has_verdicts=by is None, effect=effect)
+    _finish_curve(axes, table, along, task, found, has_verdicts=by is None, effect=effect)
     return axes
 
 
@@ -159,31 +159,28 @@ def against(
     >>> [text.get_text() for text in axes.texts]
     ['UGCACG', 'UGCAUG']
     """
-    table = require_reportable(table)
-    task = chosen_task(table, task, "against")
-    found = _placed(table, x, task, "against")
+    table = as_reportable(table)
+    task = as_task(table, task, "against")
+    found = _rows_along(table, x, task, "against")
     axes = axes_or_new(ax, 5.2, 4.2)
     if line is not None:
         _draw_line(axes, [place for _, place in found], line)
     _draw_across(axes, table, found, x)
-    for look, rows in _series(found, None):
+    for look, rows in _split_series(found, None):
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
     _name_points(axes, found)
-    _dress(axes, table, x, task, found)
+    _finish_curve(axes, table, x, task, found)
     return axes
 
 
 Placed = list[tuple[Row, float]]
 
 
-def _placed(table: xr.Dataset, along: str, task: str, figure: str) -> Placed:
+def _rows_along(table: xr.Dataset, along: str, task: str, figure: str) -> Placed:
     """Return the rows of a task that have a place, from the left to the right."""
     at = numbers_on_contrasts(table, along, figure)
-    return sorted(((row, at[row["contrast"]]) for row in task_rows(table, task) if row["contrast"] in at), key=_place)
-
-
-def _place(placed: tuple[Row, float]) -> float:
-    return placed[1]
+    placed = [(row, at[row["contrast"]]) for row in task_rows(table, task) if row["contrast"] in at]
+    return sorted(placed, key=lambda pair: pair[1])
 
 
 class Look(NamedTuple):
@@ -194,7 +191,7 @@ class Look(NamedTuple):
     marker: str
 
 
-def _series(found: Placed, by: Mapping[str, Any] | None) -> list[tuple[Look, Placed]]:
+def _split_series(found: Placed, by: Mapping[str, Any] | None) -> list[tuple[Look, Placed]]:
     """Return the rows of each model and of each value of a coordinate, with how they look."""
     if not found:
         return []
@@ -211,7 +208,7 @@ def _series(found: Placed, by: Mapping[str, Any] | None) -> list[tuple[Look, Pla
     return series
 
 
-def _columns(found: Placed, *names: str) -> list[Array]:
+def _as_columns(found: Placed, *names: str) -> list[Array]:
     x = np.array([place for _, place in found])
     return [x, *(np.array([row[name] for row, _ in found], dtype=float) for name in names)]
 
@@ -220,7 +217,7 @@ def _draw_rope(axes: Axes, found: Placed) -> None:
     """Shade the region of practical equivalence: one band, or one that goes along where it differs."""
     if not found or "rope_lower" not in found[0][0]:
         return
-    x, low, high = _columns(found, "rope_lower", "rope_upper")
+    x, low, high = _as_columns(found, "rope_lower", "rope_upper")
     look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
     if np.array_equal(low, high):
         return
@@ -231,14 +228,14 @@ def _draw_rope(axes: Axes, found: Placed) -> None:
 
 
 def _draw_joined(axes: Axes, found: Placed, colour: str) -> None:
-    x, y = _columns(found, "ace")
+    x, y = _as_columns(found, "ace")
     if max(Counter(x.tolist()).values()) == 1:
         axes.plot(x, y, color=colour, lw=0.9, alpha=0.7, zorder=3, label="_joined")
 
 
 def _draw_points(axes: Axes, found: Placed, look: Look, ends: tuple[float, float]) -> None:
-    x, y = _columns(found, "ace")
-    colours = np.array([look.colour or colour_of(row) for row, _ in found])
+    x, y = _as_columns(found, "ace")
+    colours = np.array([look.colour or color_of(row) for row, _ in found])
     size, width = (8, 0.8) if len(found) > _MANY else (26, 1.4)
     if "lower" in found[0][0]:
         _draw_intervals(axes, found, colours, ends, size=size, width=width)
@@ -251,7 +248,7 @@ def _draw_points(axes: Axes, found: Placed, look: Look, ends: tuple[float, float
 def _draw_intervals(
     axes: Axes, found: Placed, colours: npt.NDArray[np.str_], ends: tuple[float, float], *, size: float, width: float
 ) -> None:
-    x, y, lower, upper = _columns(found, "ace", "lower", "upper")
+    x, y, lower, upper = _as_columns(found, "ace", "lower", "upper")
     arms = np.maximum([y - np.clip(lower, *ends), np.clip(upper, *ends) - y], 0)
     axes.errorbar(x, y, yerr=arms, fmt="none", ecolor=colours.tolist(), elinewidth=width, zorder=4)
     for limit, end, marker in zip((lower, upper), ends, ("v", "^"), strict=True):
@@ -274,7 +271,7 @@ def _draw_across(axes: Axes, table: xr.Dataset, found: Placed, x: str) -> None:
         return
     se = numbers_on_contrasts(table, f"{x}_se", "against")
     known = [(row, place) for row, place in found if row["contrast"] in se]
-    places, y = _columns(known, "ace")
+    places, y = _as_columns(known, "ace")
     half = 1.96 * np.array([se[row["contrast"]] for row, _ in known])
     axes.errorbar(places, y, xerr=half, fmt="none", ecolor=GREY, elinewidth=0.9, zorder=3.5)
 
@@ -288,7 +285,7 @@ def _name_points(axes: Axes, found: Placed) -> None:
             axes.annotate(shortened(row["contrast"]), (x, row["ace"]), (5, 4), **look)
 
 
-def _dress(
+def _finish_curve(
     axes: Axes,
     table: xr.Dataset,
     along: str,
@@ -301,7 +298,7 @@ def _dress(
     from matplotlib.ticker import MaxNLocator
 
     axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
-    axes.set_ylabel(fill(scale_in_words(table.attrs, effect), _WIDE), fontsize=9.5, **AS_IT_IS)
+    axes.set_ylabel(fill(axis_label(table.attrs, effect), _WIDE), fontsize=9.5, **AS_IT_IS)
     units = table[along].attrs.get("units")
     axes.set_xlabel(along.replace("_", " ") + (f" ({units})" if units else ""), fontsize=9.5, **AS_IT_IS)
     title(axes, task)
@@ -313,5 +310,5 @@ def _dress(
     if has_verdicts:
         drawn = table.sel(contrast=list(dict.fromkeys(row["contrast"] for row, _ in found)))
         drawn = drawn.isel(task=[task_names(table).index(task)]) if "task" in table.dims else drawn
-        name_verdicts(axes, drawn, effect)
+        add_verdicts_to_legend(axes, drawn, effect)
     legend(axes)

@@ -20,16 +20,16 @@ from causalgia.plot.style import (
     INK,
     MODELS,
     ROPE,
+    add_verdicts_to_legend,
+    as_task,
     axes_or_new,
-    chosen_task,
-    colour_of,
+    axis_label,
+    color_of,
     legend,
-    name_verdicts,
     new_figure,
     null_value,
     reach,
     save_figure,
-    scale_in_words,
     shortened,
     strip,
     task_names,
@@ -37,7 +37,7 @@ from causalgia.plot.style import (
     title,
 )
 from causalgia.reporting import Row, placebo_summary
-from causalgia.reporting.table import require_reportable
+from causalgia.reporting.table import as_reportable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,10 +95,10 @@ def forest(
     >>> forest(estimates).get_xlabel()
     'ACE on the outcome'
     """
-    estimates = require_reportable(estimates)
-    table = task_rows(estimates, chosen_task(estimates, task, "forest"), truth)
-    axes = axes_or_new(ax, 6.4, _height(table))
-    return _draw(table, estimates, axes, _places(table))
+    estimates = as_reportable(estimates)
+    table = task_rows(estimates, as_task(estimates, task, "forest"), truth)
+    axes = axes_or_new(ax, 6.4, _figure_height(table))
+    return _draw_forest(table, estimates, axes, _row_of_contrasts(table))
 
 
 def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray | None = None) -> Path:
@@ -116,42 +116,42 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
     OutcomesError
         If the file cannot be written.
     """
-    estimates = require_reportable(estimates)
+    estimates = as_reportable(estimates)
     tables = [task_rows(estimates, task, truth) for task in task_names(estimates)]
     columns = min(len(tables), _ACROSS)
     lines = math.ceil(len(tables) / columns)
-    figure = new_figure(2.2 + 4.2 * columns, lines * max(map(_height, tables)))
-    places = _places([row for table in tables for row in table])
+    figure = new_figure(2.2 + 4.2 * columns, lines * max(map(_figure_height, tables)))
+    places = _row_of_contrasts([row for table in tables for row in table])
     for number, table in enumerate(tables):
         axes = figure.add_subplot(lines, columns, number + 1)
-        _draw(table, estimates, axes, places)
+        _draw_forest(table, estimates, axes, places)
         axes.tick_params(labelleft=number % columns == 0)
         if number and (mine := axes.get_legend()) is not None:
             mine.remove()
     return save_figure(axes, path)
 
 
-def _height(table: Sequence[Row]) -> float:
+def _figure_height(table: Sequence[Row]) -> float:
     n = len({row["contrast"] for row in table if not row["placebo_word"]}) + any(r["placebo_word"] for r in table)
     per_row = 0.4 if n <= _ROOMY + 1 else 0.2
     return min(1.3 + per_row * n, _TALLEST)
 
 
-def _draw(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]) -> Axes:
+def _draw_forest(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]) -> Axes:
     words = [row for row in table if row["placebo_word"]]
     effects = [row for row in table if not row["placebo_word"]]
     rope = _draw_rope(axes, effects, places)
     _draw_placebos(axes, words, len(places), banded="placebo" not in str(estimates.attrs.get("rope")), rope=rope)
     _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
     _draw_effects(axes, effects, places, reach(table, null_value(estimates)))
-    name_verdicts(axes, estimates)
+    add_verdicts_to_legend(axes, estimates)
     _draw_truth(axes, effects, places)
     _label_rows(axes, table, places, words)
-    _dress(axes, table[0]["task"], estimates)
+    _finish_forest(axes, table[0]["task"], estimates)
     return axes
 
 
-def _places(table: list[Row]) -> dict[str, int]:
+def _row_of_contrasts(table: list[Row]) -> dict[str, int]:
     """Row of each contrast, the largest effect (mean over tasks and models) at the top, row 0."""
     totals: dict[str, list[float]] = {}
     for row in table:
@@ -220,20 +220,20 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int], reach:
         mine = [row for row in effects if row.get("model") == model]
         y = np.array([places[row["contrast"]] for row in mine]) + _dodge(number, len(models))
         x = np.array([row["ace"] for row in mine])
-        colour: Any = [colour_of(row) for row in mine] if model is None else MODELS[number % len(MODELS)]
+        colour: Any = [color_of(row) for row in mine] if model is None else MODELS[number % len(MODELS)]
         if mine and "lower" in mine[0]:
             limits = np.array([[row["lower"] for row in mine], [row["upper"] for row in mine]])
             low, high = np.clip(limits, *reach)
             arms = np.maximum([x - low, high - x], 0)
             axes.errorbar(x, y, xerr=arms, fmt="none", ecolor=colour, elinewidth=width, zorder=4)
-            _draw_open(axes, limits, y, reach, size=size, colour=np.broadcast_to(colour, len(mine)))
+            _draw_unbounded(axes, limits, y, reach, size=size, colour=np.broadcast_to(colour, len(mine)))
         hollow = np.array([row.get("verdict") == "undecided" for row in mine])
         label = model or ("_decided" if "verdict" in mine[0] else "estimate")
         axes.scatter(x, y, s=size, color=colour, lw=0, zorder=5, label=label)
         axes.scatter(x[hollow], y[hollow], s=size / 2, color="white", lw=0, zorder=5.5, label="_undecided")
 
 
-def _draw_open(axes: Axes, limits: Any, y: Any, reach: tuple[float, float], *, size: float, colour: Any) -> None:
+def _draw_unbounded(axes: Axes, limits: Any, y: Any, reach: tuple[float, float], *, size: float, colour: Any) -> None:
     """Draw an arrow where an interval goes on."""
     for limit, end, marker in zip(limits, reach, ("<", ">"), strict=True):
         if (gone := np.isinf(limit)).any():
@@ -299,9 +299,9 @@ def _short_do(do: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in less.items() if text and count[text] == 1 and len(text) <= _LONGEST_DO}
 
 
-def _dress(axes: Axes, task: str, estimates: xr.Dataset) -> None:
+def _finish_forest(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
-    axes.set_xlabel(scale_in_words(estimates.attrs), fontsize=9.5, **AS_IT_IS)
+    axes.set_xlabel(axis_label(estimates.attrs), fontsize=9.5, **AS_IT_IS)
     title(axes, task)
     strip(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, OutcomesError, quoted
-from causalgia.plot.style import AS_IT_IS, GRID, INK, axes_or_new, chosen_task, scale_in_words, strip, task_names, title
+from causalgia.plot.style import AS_IT_IS, GRID, INK, as_task, axes_or_new, axis_label, strip, task_names, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,12 +64,12 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax:
     """
     table = _one_task(ace, task)
     heights = _heights(table, centred)
-    letters = _letters(table)
+    letters = _as_bases(table)
     positions = _positions(table)
     axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 3.2, 24.0)), 2.6)
     for place, column in enumerate(heights):
-        _stack(axes, place, column, letters)
-    _dress(axes, table, heights, positions)
+        _draw_column(axes, place, column, letters)
+    _finish_logo(axes, table, heights, positions)
     if centred:
         axes.set_ylabel(f"{axes.get_ylabel()},\nless the mean of the position", fontsize=9.5, **AS_IT_IS)
     return axes
@@ -84,7 +84,7 @@ def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
     if not isinstance(ace, xr.Dataset) or "ace" not in ace or not {"position", "base"} <= set(ace["ace"].dims):
         raise OutcomesError("logo: give a Dataset with 'ace' (position, base), such as the logo of a word's mutants")
     if "task" in ace["ace"].dims:
-        ace = ace.isel(task=task_names(ace).index(chosen_task(ace, task, "logo")))
+        ace = ace.isel(task=task_names(ace).index(as_task(ace, task, "logo")))
     more = sorted(str(dim) for dim in ace["ace"].dims if dim not in ("position", "base"))
     if more:
         raise OutcomesError(f"logo: 'ace' has the dims {', '.join(more)} too; select one of each")
@@ -93,7 +93,7 @@ def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
     return ace
 
 
-def _letters(table: xr.Dataset) -> list[str]:
+def _as_bases(table: xr.Dataset) -> list[str]:
     letters = [str(base) for base in table["base"].to_numpy()]
     if odd := [letter for letter in letters if letter not in _COLOURS]:
         raise ContrastError(f"logo: {quoted(odd[0])} is none of A C G T U; name the bases by a coordinate 'base'")
@@ -105,7 +105,7 @@ def _positions(table: xr.Dataset) -> list[Any]:
     return found
 
 
-def _stack(axes: Axes, place: int, heights: Any, letters: list[str]) -> None:
+def _draw_column(axes: Axes, place: int, heights: Any, letters: list[str]) -> None:
     """Draw one column: small letters next to the axis."""
     above = below = 0.0
     for height, letter in sorted(zip(heights.tolist(), letters, strict=True), key=lambda pair: abs(pair[0])):
@@ -120,19 +120,19 @@ def _stack(axes: Axes, place: int, heights: Any, letters: list[str]) -> None:
 def _draw_letter(axes: Axes, letter: str, place: int, bottom: float, top: float) -> None:
     from matplotlib.patches import PathPatch
 
-    shape = _shape(letter)
-    path = _fit(shape, place, bottom, top).transform_path(shape)
+    shape = _letter_outline(letter)
+    path = _fit_to_box(shape, place, bottom, top).transform_path(shape)
     axes.add_patch(PathPatch(path, facecolor=_COLOURS[letter], lw=0, zorder=3, label=f"_{letter}"))
 
 
-def _shape(letter: str) -> TextPath:
+def _letter_outline(letter: str) -> TextPath:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
     return TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
 
 
-def _fit(shape: TextPath, place: int, bottom: float, top: float) -> Affine2D:
+def _fit_to_box(shape: TextPath, place: int, bottom: float, top: float) -> Affine2D:
     """Return what makes a letter fill its box."""
     from matplotlib.transforms import Affine2D
 
@@ -141,7 +141,7 @@ def _fit(shape: TextPath, place: int, bottom: float, top: float) -> Affine2D:
     return out.translate(place - _WIDTH / 2, bottom)
 
 
-def _dress(axes: Axes, table: xr.Dataset, heights: Any, positions: list[Any]) -> None:
+def _finish_logo(axes: Axes, table: xr.Dataset, heights: Any, positions: list[Any]) -> None:
     up, down = np.nansum(np.maximum(heights, 0), 1).max(), np.nansum(np.minimum(heights, 0), 1).min()
     pad = 0.06 * (up - down)
     axes.set_ylim(down - pad if down < 0 else 0.0, (up + pad if up > 0 else 0.0) if pad else 1.0)
@@ -149,7 +149,7 @@ def _dress(axes: Axes, table: xr.Dataset, heights: Any, positions: list[Any]) ->
     axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
     every = max(1, len(positions) // 40)
     axes.set_xticks(range(0, len(positions), every), list(map(str, positions))[::every], fontsize=9)
-    axes.set_ylabel(scale_in_words(table.attrs), fontsize=9.5, **AS_IT_IS)
+    axes.set_ylabel(axis_label(table.attrs), fontsize=9.5, **AS_IT_IS)
     axes.set_xlabel("position", fontsize=9.5)
     if "task" in table.coords:
         title(axes, str(table["task"].item()))

@@ -56,7 +56,7 @@ def task_names(table: xr.Dataset) -> list[str]:
     return [str(name) for name in np.atleast_1d(table["task"].to_numpy())]
 
 
-def chosen_task(table: xr.Dataset, task: str | None, figure: str) -> str:
+def as_task(table: xr.Dataset, task: str | None, figure: str) -> str:
     """Return which task a figure is of.
 
     Raises
@@ -140,7 +140,7 @@ def reach(table: Iterable[Row], null: float) -> tuple[float, float]:
     return min(finite) - pad, max(finite) + pad
 
 
-def colour_of(row: Row) -> str:
+def color_of(row: Row) -> str:
     """Return the colour of a row's verdict, or of every estimate."""
     return VERDICTS.get(str(row.get("verdict")), ACCENT)
 
@@ -150,7 +150,7 @@ def shortened(name: str) -> str:
     return name if len(name) <= 40 else name[:39] + "…"
 
 
-def scale_in_words(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
+def axis_label(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
     """Return what an axis of effects says: "ACE on log counts, minus placebo".
 
     Examples
@@ -162,7 +162,7 @@ def scale_in_words(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
     return f"{effect} on {shortened(str(attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'))}{control}"
 
 
-def name_verdicts(axes: Axes, table: xr.Dataset, effect: str = ACE) -> None:
+def add_verdicts_to_legend(axes: Axes, table: xr.Dataset, effect: str = ACE) -> None:
     """Give the legend a line for every verdict of the Dataset, whichever are in this panel.
 
     An average effect increases or decreases the outcome; another, such as an interaction, is above or below 0.

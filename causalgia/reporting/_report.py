@@ -18,15 +18,21 @@ from causalgia.reporting.table import (
     ENOUGH_FOR_QUANTILES,
     Row,
     Rows,
+    as_reportable,
     cells,
+    placebo_count,
     placebo_groups,
+    placebo_rounding_unit,
     placebo_summary,
-    placebo_unit,
-    require_reportable,
-    words_in_words,
 )
 from causalgia.reporting.table import rows as rows_of
-from causalgia.reporting.verdict_sentences import against, exact_in_words, history, is_decided, verdict_in_words
+from causalgia.reporting.verdict_sentences import (
+    exact_in_words,
+    is_decided,
+    trial_history,
+    verdict_in_words,
+    verdict_method,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -92,8 +98,8 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     <BLANKLINE>
     ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.380 [1.371, 1.389].
     """
-    estimates = require_reportable(estimates)
-    table = "\n".join([_aligned(*cells(estimates, rows=rows)), *shape_lines(estimates)])
+    estimates = as_reportable(estimates)
+    table = "\n".join([_text_table(*cells(estimates, rows=rows)), *shape_lines(estimates)])
     parts = [estimand(estimates), table, "\n".join(sentences(estimates, rows=rows))]
     return printable("\n\n".join(part for part in parts if part))
 
@@ -113,13 +119,13 @@ def estimand(estimates: xr.Dataset) -> str:
     Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
     """
     attrs = estimates.attrs
-    of_what = f"ACE on {_scale(attrs)}, {_question(estimates)}{_population(estimates)}"
+    of_what = f"ACE on {_scale_text(attrs)}, {_contrast_text(estimates)}{_population_text(estimates)}"
     first = f"Effect on {attrs.get('effect_on', 'the predictor')}: {of_what}."
-    second = [_counts(estimates), attrs.get("assignment"), attrs.get("method")]
+    second = [_count_clause(estimates), attrs.get("assignment"), attrs.get("method")]
     said = "; ".join(str(part) for part in second if part)
     sentences = [first, f"{said[0].upper()}{said[1:]}." if said else "", _in_do_notation(rows_of(estimates))]
-    sentences += [against(estimates)] if is_decided(estimates) else []
-    sentences += history(attrs)
+    sentences += [verdict_method(estimates)] if is_decided(estimates) else []
+    sentences += trial_history(attrs)
     sentences += [f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(estimates)]
     return "\n".join(part for part in sentences if part)
 
@@ -140,19 +146,21 @@ def sentence(estimates: xr.Dataset, row: Row) -> str:
     """Return one row of `rows` as a sentence that can stand alone."""
     attrs = estimates.attrs
     where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
-    control = f" {versus(attrs)} {_quoted(attrs['control'])}" if attrs.get("control") else ""
+    control = f" {versus(attrs)} {_quote_if_spaced(attrs['control'])}" if attrs.get("control") else ""
     ace, interval = format_effect(row)
     alone = "known exactly" if row.get("exact") else "without a standard error"
     level = row.get("interval_level", attrs.get("ci_prob") if attrs.get("evidence") == "posterior" else None)
     at = f" ({100 * level:.4g} %)" if interval and level else ""
     size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
-    said = f"; {verdict_in_words(row, attrs)}{_units(row, attrs)}" if is_decided(estimates) else ""
-    of_what = f"ACE on {_scale(attrs)}{where}, {_quoted(row['contrast'])}{control}{_population(estimates)}"
+    said = f"; {verdict_in_words(row, attrs)}{_units_clause(row, attrs)}" if is_decided(estimates) else ""
+    of_what = (
+        f"ACE on {_scale_text(attrs)}{where}, {_quote_if_spaced(row['contrast'])}{control}{_population_text(estimates)}"
+    )
     return f"{of_what}: {size}{exact}{said}."
 
 
-def _units(row: Row, attrs: Mapping[Any, Any]) -> str:
+def _units_clause(row: Row, attrs: Mapping[Any, Any]) -> str:
     """Return "; 5,000 units in 500 clusters, exploratory"."""
     said = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
     if said and row.get("n_clusters", row["n_units"]) != row["n_units"]:
@@ -162,16 +170,16 @@ def _units(row: Row, attrs: Mapping[Any, Any]) -> str:
 
 def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
     found = placebo_summary(group)
-    mean, low, high = (format_number(found[key], placebo_unit(found)) for key in ("mean", "lowest", "highest"))
+    mean, low, high = (format_number(found[key], placebo_rounding_unit(found)) for key in ("mean", "lowest", "highest"))
     where = "".join(f" in {group[0][name]}" for name in names)
-    said = f"{words_in_words(found['n'])}{where}: mean {mean}, from {low} to {high}"
+    said = f"{placebo_count(found['n'])}{where}: mean {mean}, from {low} to {high}"
     if found["central"] is None:
         return f"{said} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
-    low, high = (format_number(limit, placebo_unit(found)) for limit in found["central"])
+    low, high = (format_number(limit, placebo_rounding_unit(found)) for limit in found["central"])
     return f"{said}, the central 95 % of their {of_what} from {low} to {high}."
 
 
-def _aligned(header: list[str], lines: list[list[str]]) -> str:
+def _text_table(header: list[str], lines: list[list[str]]) -> str:
     """Return a table as text: the first columns to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
     left = {"contrast", "task", "model"}
@@ -183,16 +191,16 @@ def _aligned(header: list[str], lines: list[list[str]]) -> str:
     )
 
 
-def _scale(attrs: Mapping[Any, Any]) -> str:
+def _scale_text(attrs: Mapping[Any, Any]) -> str:
     return str(attrs.get("contrast_scale") or attrs.get("scale") or "the outcome")
 
 
-def _question(estimates: xr.Dataset) -> str:
+def _contrast_text(estimates: xr.Dataset) -> str:
     difference = versus(estimates.attrs) == "minus"  # which do-notation writes
     if estimates.sizes["contrast"] == 1 and "do" in estimates.variables and difference:
         return str(estimates["do"].to_numpy()[0])
     if estimates.attrs.get("control"):
-        return f"each arm {versus(estimates.attrs)} {_quoted(estimates.attrs['control'])}"
+        return f"each arm {versus(estimates.attrs)} {_quote_if_spaced(estimates.attrs['control'])}"
     return str(estimates.attrs.get("estimand", "the weighted sum of arms that each contrast names"))
 
 
@@ -201,7 +209,7 @@ def versus(attrs: Mapping[Any, Any]) -> str:
     return "divided by" if attrs.get("transform") == "ratio" else "minus"
 
 
-def _quoted(name: str) -> str:
+def _quote_if_spaced(name: str) -> str:
     return f"'{name}'" if " " in name else name
 
 
@@ -211,13 +219,13 @@ def _in_do_notation(table: list[Row]) -> str:
     return "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else ""
 
 
-def _population(estimates: xr.Dataset) -> str:
-    null, things = _null(estimates), "units"
+def _population_text(estimates: xr.Dataset) -> str:
+    null, things = _null_model_text(estimates), "units"
     if estimates.attrs.get("null_kind") == "genomic":
         null, things = f"what these sequences stand for ({null})", "sequences"
     of = str(estimates.attrs.get("model_is", "seeds"))
     return {
-        "parents": f", over new draws from these parents ({_null(estimates)})",
+        "parents": f", over new draws from these parents ({_null_model_text(estimates)})",
         "units": f", for exactly these {things}",
         "population x words": f", over {null} and placebo words",
         "population x predictors": f", over {null} and {_MEMBERS.get(of, _MEMBERS['seeds'])[0]}",
@@ -226,7 +234,7 @@ def _population(estimates: xr.Dataset) -> str:
     }.get(str(estimates.attrs.get("target")), f", over {null}")
 
 
-def _null(estimates: xr.Dataset) -> str:
+def _null_model_text(estimates: xr.Dataset) -> str:
     """Return the null model in words, with the number of its sequences that were used where some were not."""
     attrs = estimates.attrs
     null = str(attrs.get("null", "the population that the units were drawn from"))
@@ -237,24 +245,24 @@ def _null(estimates: xr.Dataset) -> str:
     used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
     if used.max() >= int(given[1].replace(",", "")):
         return null
-    return f"{null[: given.end()]} ({_range(used)} used){null[given.end() :]}"
+    return f"{null[: given.end()]} ({_count_range(used)} used){null[given.end() :]}"
 
 
-def _counts(estimates: xr.Dataset) -> str | None:
+def _count_clause(estimates: xr.Dataset) -> str | None:
     if "n_units" not in estimates:
         return None
-    said = _counted(estimates["n_units"].to_numpy(), "unit")
+    said = _count_with_noun(estimates["n_units"].to_numpy(), "unit")
     cluster = estimates.attrs.get("cluster")
     if "n_clusters" in estimates and cluster not in (None, "", "unit"):
-        said += f" in {_counted(estimates['n_clusters'].to_numpy(), 'cluster')} ({cluster})"
+        said += f" in {_count_with_noun(estimates['n_clusters'].to_numpy(), 'cluster')} ({cluster})"
     return said
 
 
-def _counted(counts: NDArray[np.int64], what: str) -> str:
-    return f"{_range(counts)} {what}{'s' if counts.max() != 1 else ''}"
+def _count_with_noun(counts: NDArray[np.int64], what: str) -> str:
+    return f"{_count_range(counts)} {what}{'s' if counts.max() != 1 else ''}"
 
 
-def _range(counts: NDArray[np.int64]) -> str:
+def _count_range(counts: NDArray[np.int64]) -> str:
     low, high = int(counts.min()), int(counts.max())
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
@@ -277,10 +285,10 @@ def shape_lines(estimates: xr.Dataset) -> list[str]:
     >>> leveraged
     'One unit carries 99 % of the variance of GATA1.'
     """
-    return [line for line in (_skewed(estimates), _leveraged(estimates)) if line]
+    return [line for line in (_skewness_line(estimates), _leverage_line(estimates)) if line]
 
 
-def _skewed(estimates: xr.Dataset) -> str:
+def _skewness_line(estimates: xr.Dataset) -> str:
     a = hall_coefficient(estimates)
     worst = np.unravel_index(np.argmax(np.abs(a)), a.shape)
     if not ENOUGH * a[worst] ** 2 > 1:
@@ -293,20 +301,20 @@ def _skewed(estimates: xr.Dataset) -> str:
         else "t intervals cover less than their nominal level"
     )
     return (
-        f"Skewed: {_named(estimates, ENOUGH * a**2 > 1, a)} (skewness up to {skewness:.1f}: "
+        f"Skewed: {_largest_effects(estimates, ENOUGH * a**2 > 1, a)} (skewness up to {skewness:.1f}: "
         f"{int(np.ceil(ENOUGH * skewness**2)):,} {_unit_noun(estimates)} would be enough, and there are {n:,}); "
         f"{beware}."
     )
 
 
-def _leveraged(estimates: xr.Dataset) -> str:
+def _leverage_line(estimates: xr.Dataset) -> str:
     if "leverage" not in estimates:
         return ""
     leverage = estimates["leverage"].transpose(*estimates["ace"].dims).to_numpy()
     if not (leverage > _HALF).any():
         return ""
     one = _unit_noun(estimates).removesuffix("s")
-    of_what = _named(estimates, leverage > _HALF, leverage)
+    of_what = _largest_effects(estimates, leverage > _HALF, leverage)
     share = f"{100 * leverage.max():.0f} % of the variance of"
     if np.count_nonzero(leverage > _HALF) == 1:
         return f"One {one} carries {share} {of_what}."
@@ -324,15 +332,15 @@ def _unit_noun(estimates: xr.Dataset) -> str:
     return "units" if cluster in ("unit", "") else f"{cluster}s"
 
 
-def _named(estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]) -> str:
+def _largest_effects(estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]) -> str:
     """Return the effects of a mask, the largest first, a few by name."""
     chosen = [i for i in np.argsort(-np.abs(size), axis=None, kind="stable") if which.flat[i]]
-    names = [_name(estimates, np.unravel_index(i, which.shape)) for i in chosen[:_NAMED]]
+    names = [_effect_name(estimates, np.unravel_index(i, which.shape)) for i in chosen[:_NAMED]]
     more = f" and {len(chosen) - _NAMED:,} more" if len(chosen) > _NAMED else ""
     return ", ".join(names) + more
 
 
-def _name(estimates: xr.Dataset, at: tuple[np.intp, ...]) -> str:
+def _effect_name(estimates: xr.Dataset, at: tuple[np.intp, ...]) -> str:
     """Return "GATA1 in HepG2", without a task or model where there is one."""
     dims = [str(dim) for dim in estimates["ace"].dims]
     labels = {d: estimates[d].to_numpy()[i] if d in estimates.coords else i for d, i in zip(dims, at, strict=True)}

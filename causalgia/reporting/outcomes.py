@@ -69,7 +69,7 @@ def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         "stopped": attrs.get("stopped"),
         "analysis": attrs.get("analysis"),
     }
-    lines = [*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arms(outcomes, every_arm)]
+    lines = [*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arm_lines(outcomes, every_arm)]
     return printable("\n".join(lines))
 
 
@@ -80,7 +80,7 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
     return printable(f"task{'s' if len(tasks) > 1 else ''} {few}")
 
 
-def _arms(outcomes: xr.Dataset, every_arm: bool) -> list[str]:
+def _arm_lines(outcomes: xr.Dataset, every_arm: bool) -> list[str]:
     if "arm" not in outcomes.coords:
         return []
     arms = [str(arm) for arm in outcomes["arm"].to_numpy()]

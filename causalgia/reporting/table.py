@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import OutcomesError
-from causalgia.estimation._from_effects import of_elements
-from causalgia.estimation.crossover_estimates import words_of
+from causalgia.estimation._from_effects import estimates_of_elements
+from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se
-from causalgia.reporting.verdict_sentences import error_heading, error_of, is_decided
+from causalgia.reporting.verdict_sentences import error_heading, error_text, is_decided
 from causalgia.schema import validate
 
 Row: TypeAlias = dict[str, Any]
@@ -52,11 +52,11 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     >>> rows(estimates)
     [{'contrast': 'GATA1', 'task': 'K562', 'do': None, 'placebo_word': False, 'ace': 1.5}]
     """
-    estimates = require_reportable(estimates)
+    estimates = as_reportable(estimates)
     return _table_rows(estimates, truth)
 
 
-def require_reportable(estimates: Any) -> xr.Dataset:
+def as_reportable(estimates: Any) -> xr.Dataset:
     """Return estimates or decisions, of elements too (as `as_estimates` reads them); refuse what is neither.
 
     A posterior, or its group of draws, is decided first.
@@ -81,7 +81,7 @@ def require_reportable(estimates: Any) -> xr.Dataset:
             "rope=(-0.1, 0.1))"
         )
     of_each = isinstance(estimates, xr.Dataset) and "ace" in estimates and "element" in estimates["ace"].dims
-    return validate(of_elements(estimates) if of_each else estimates, "estimates")
+    return validate(estimates_of_elements(estimates) if of_each else estimates, "estimates")
 
 
 def cells(
@@ -105,7 +105,7 @@ def cells(
     >>> cells(estimates)
     (['contrast', 'ACE'], [['GATA1', '1.500']])
     """
-    lines = _lines(estimates, _table_rows(estimates, truth), rows)
+    lines = _table_lines(estimates, _table_rows(estimates, truth), rows)
     header = [name for name in _headings(estimates).values() if any(line.get(name) for line in lines)]
     return header, [[line.get(name, "") for name in header] for line in lines]
 
@@ -132,23 +132,23 @@ def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> lis
     dims = estimates["ace"].dims
     columns = [name for name in (*_COLUMNS, *_DECIDED) if name in estimates.variables]
     values = {name: estimates[name].transpose(*dims).to_numpy().ravel().tolist() for name in columns}
-    names = {dim: [str(x) for x in _labels(estimates, str(dim))] for dim in dims}
+    names = {dim: [str(x) for x in _dim_labels(estimates, str(dim))] for dim in dims}
     do = estimates["do"].to_numpy().tolist() if "do" in estimates.variables else [None] * estimates.sizes["contrast"]
-    placebo = words_of(estimates)
+    placebo = is_placebo_word(estimates)
     table = []
     for flat, where in enumerate(np.ndindex(*estimates["ace"].shape)):
         row: Row = {str(dim): names[dim][i] for dim, i in zip(dims, where, strict=True)}
         row |= {"do": do[where[0]], "placebo_word": bool(placebo[where[0]])}
         row |= {name: values[name][flat] for name in columns}
-        table.append(row if truth is None else row | _against(row, truth))
+        table.append(row if truth is None else row | _truth_columns(row, truth))
     return table
 
 
-def _labels(estimates: xr.Dataset, dim: str) -> Sequence[Any]:
+def _dim_labels(estimates: xr.Dataset, dim: str) -> Sequence[Any]:
     return estimates[dim].to_numpy().tolist() if dim in estimates.coords else range(estimates.sizes[dim])
 
 
-def _against(row: Row, truth: xr.DataArray) -> Row:
+def _truth_columns(row: Row, truth: xr.DataArray) -> Row:
     """Return the truth of a row and z, each None where it is not known."""
     known = row["contrast"] in truth["contrast"].to_numpy() and row["task"] in truth["task"].to_numpy()
     if not known:
@@ -183,36 +183,36 @@ def _percent(level: float | None) -> str:
     return "" if level is None else f"{100 * level:.4g} %"
 
 
-def _lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str, str]]:
+def _table_lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str, str]]:
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     headings = _headings(estimates)
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
-    shown = [_line(row, names) for row in effects]
+    shown = [_effect_cells(row, names) for row in effects]
     if is_decided(estimates) and _common_level(estimates) is None:
         shown = [line | {"level": _percent(row["interval_level"])} for line, row in zip(shown, effects, strict=True)]
     if is_decided(estimates):
-        shown = [line | _verdict(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
-    summaries = [] if rows == "all" else [_summary_line(group, names) for group in placebo_groups(table, names)]
+        shown = [line | _verdict_cells(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
+    summaries = [] if rows == "all" else [_placebo_cells(group, names) for group in placebo_groups(table, names)]
     return [{headings[key]: text for key, text in line.items()} for line in shown + summaries]
 
 
-def _line(row: Row, names: list[str]) -> dict[str, str]:
+def _effect_cells(row: Row, names: list[str]) -> dict[str, str]:
     ace, interval = format_effect(row)
     line = {"contrast": row["contrast"], **{name: row[name] for name in names}, "ace": ace, "interval": interval}
     line["se"] = format_se(row["se"]) if "se" in row else ""
     if row.get("truth") is not None:
-        line["truth"] = format_number(row["truth"], _unit(row))
+        line["truth"] = format_number(row["truth"], _rounding_unit(row))
         line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
     line["exact"] = "exact" if row.get("exact") else ""
     exact = bool(row.get("exact"))
     return line | {name: format_p(row[name], exact=exact) for name in ("p", "p_adjusted") if name in row}
 
 
-def _verdict(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
+def _verdict_cells(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
     """Return the cells of a verdict; the standard error is of the effect before it shrank, and has no place here."""
     units = f"{row['n_units']:,}" if "n_units" in row else ""
     atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(_if_not_zero(row))[1]} if "p_zero" in row else {}
-    return {"se": "", "verdict": row["verdict"], "error": error_of(row, attrs), "n_units": units} | atom
+    return {"se": "", "verdict": row["verdict"], "error": error_text(row, attrs), "n_units": units} | atom
 
 
 def _if_not_zero(row: Row) -> Row:
@@ -228,23 +228,23 @@ def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:
     return list(groups.values())
 
 
-def _summary_line(group: list[Row], names: list[str]) -> dict[str, str]:
+def _placebo_cells(group: list[Row], names: list[str]) -> dict[str, str]:
     found = placebo_summary(group)
-    unit = placebo_unit(found)
+    unit = placebo_rounding_unit(found)
     spread = f"{format_number(found['lowest'], unit)} to {format_number(found['highest'], unit)}"
-    line = {"contrast": words_in_words(found["n"]), **{name: group[0][name] for name in names}}
+    line = {"contrast": placebo_count(found["n"]), **{name: group[0][name] for name in names}}
     return line | {"ace": format_number(found["mean"], unit), "interval": spread}
 
 
-def words_in_words(n: int) -> str:
+def placebo_count(n: int) -> str:
     """Return "40 placebo words"."""
     return f"{n} placebo word{'s' if n != 1 else ''}"
 
 
-def placebo_unit(found: Row) -> float:
+def placebo_rounding_unit(found: Row) -> float:
     """Return what the numbers of a placebo sample are rounded by: a twentieth of its range."""
     return float((found["highest"] - found["lowest"]) / 20 or abs(found["mean"]) / 50)
 
 
-def _unit(row: Row) -> float:
+def _rounding_unit(row: Row) -> float:
     return float((row["upper"] - row["lower"]) / 2 if "upper" in row else abs(row["ace"]) / 50)

@@ -31,7 +31,7 @@ def is_decided(dataset: xr.Dataset) -> bool:
     return "verdict" in dataset and "rope_lower" in dataset
 
 
-def against(decisions: xr.Dataset) -> str:
+def verdict_method(decisions: xr.Dataset) -> str:
     """Return in words how verdicts were given: region, error rate, by what; what is promised, and what is not.
 
     Examples
@@ -44,9 +44,9 @@ directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interv
     attrs = decisions.attrs
     rope = str(attrs.get("rope", "that each effect names"))
     region = _direction(rope) if _is_point(rope) else f"ROPE (region of practical equivalence), {rope}"
-    lines = [_model(attrs), f"Verdicts on the {region}: {_how(attrs)}."]
+    lines = [_model_sentence(attrs), f"Verdicts on the {region}: {_error_control(attrs)}."]
     lines += [_ATOM] if "p_zero" in decisions else []
-    lines += [*_promises(decisions), *_beware(attrs)]
+    lines += [*_missed_effect_notes(decisions), *_cautions(attrs)]
     return "\n".join(line for line in lines if line)
 
 
@@ -59,7 +59,7 @@ def _direction(null: str) -> str:
     return "direction alone" if null == "0" else f"direction alone (no effect is {null})"
 
 
-def _model(attrs: Mapping[Any, Any]) -> str:
+def _model_sentence(attrs: Mapping[Any, Any]) -> str:
     """Say that effects are shrunken, and by which model where it is one of ours."""
     if attrs.get("evidence") != "posterior":
         return ""
@@ -67,7 +67,7 @@ def _model(attrs: Mapping[Any, Any]) -> str:
     return f"ACE here is the posterior mean of a hierarchical model{said and f' ({said})'}."
 
 
-def _how(attrs: Mapping[Any, Any]) -> str:
+def _error_control(attrs: Mapping[Any, Any]) -> str:
     level = float(attrs.get("level", 0.95))
     alpha = f"{1 - level:.3g}"
     within = f" within {attrs['families']}" if attrs.get("families") else ""
@@ -92,13 +92,13 @@ def _how(attrs: Mapping[Any, Any]) -> str:
     return f"one-sided tests of the unshrunken effects, {kinds}{adjusted}; {deciding}"
 
 
-def _promises(decisions: xr.Dataset) -> list[str]:
+def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
     """Say which effects could have been missed, and where a promise about the family does not hold."""
     attrs = decisions.attrs
     if "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
         return []
     if attrs["rare"] == "none" or "missed_share" not in decisions:
-        return [] if attrs.get("target") == "units" else [_assumed(decisions)]
+        return [] if attrs.get("target") == "units" else [_rare_effects_note(decisions)]
     share = float(decisions["missed_share"].max())
     if not share > 0:
         return ["Assuming no rare, large effects: the number of independent backgrounds is not known."]
@@ -110,13 +110,13 @@ def _promises(decisions: xr.Dataset) -> list[str]:
         lines.append(
             "The error rate holds for each verdict separately (false with probability at most "
             f"{1 - float(attrs['level']):.3g}); an error rate for the {k:,} together takes "
-            f"{_rounded(math.ceil(needed)):,} independent backgrounds where effects may be rare, and there are "
+            f"{_round_up(math.ceil(needed)):,} independent backgrounds where effects may be rare, and there are "
             f"{n:,.0f}."
         )
     return lines
 
 
-def _assumed(decisions: xr.Dataset) -> str:
+def _rare_effects_note(decisions: xr.Dataset) -> str:
     """Say that no rare, large effects are assumed, and of few real sequences what that leaves out."""
     n = few_real_sequences(decisions)
     if not n:
@@ -127,7 +127,7 @@ def _assumed(decisions: xr.Dataset) -> str:
     )
 
 
-def _beware(attrs: Mapping[Any, Any]) -> list[str]:
+def _cautions(attrs: Mapping[Any, Any]) -> list[str]:
     lines = [f"Caution: {attrs['caution']}."] if attrs.get("caution") else []
     if attrs.get("converged") == "no":
         lines.append(f"Caution: the draws have not converged ({attrs.get('unconverged', 'accepted as they are')}).")
@@ -136,7 +136,7 @@ def _beware(attrs: Mapping[Any, Any]) -> list[str]:
     return lines
 
 
-def history(attrs: Mapping[Any, Any]) -> list[str]:
+def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
     """Return how the trial came about, and what was asked of it late, where that is not as usual.
 
     Examples
@@ -161,7 +161,7 @@ def error_heading(attrs: Mapping[Any, Any]) -> str:
     return "error"
 
 
-def error_of(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+def error_text(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     """Return the error of a row's verdict as text; nothing where it is the band's, the same for all."""
     if attrs.get("error") == "bootstrap_t":
         return ""
@@ -186,8 +186,9 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     direction_only = row["rope_lower"] == row["rope_upper"]
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
-        return f"undecided on {what}{_too_few(row, attrs) if _is_short(row, attrs) else _more(row)}"
-    error = error_of(row, attrs)
+        cure = _missing_backgrounds(row, attrs) if _lacks_backgrounds(row, attrs) else _more_units_clause(row)
+        return f"undecided on {what}{cure}"
+    error = error_text(row, attrs)
     said = f" ({error_heading(attrs).partition(' (')[0]} {error})" if error else ""
     missed = f"; {missed_share_sentence(row['missed_share'])}" if _is_missable(row) else ""
     return f"{verdict}, {_SIDE[verdict]} {format(row['rope_lower'], '.3g') if direction_only else region}{said}{missed}"
@@ -197,7 +198,7 @@ def _is_missable(row: Mapping[str, Any]) -> bool:
     return str(row["verdict"]) == "negligible" and bool(row.get("missed_share"))
 
 
-def _is_short(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:
+def _lacks_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:
     """Return whether an effect is undecided for the backgrounds that were not drawn alone: its interval is inside."""
     rare = attrs.get("rare", "none")
     if rare == "none" or not row.get("missed_share", 0.0) > float(rare) * (1 + _ROUNDING):
@@ -205,20 +206,20 @@ def _is_short(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:
     return bool(row["rope_lower"] < row.get("lower", -math.inf) and row.get("upper", math.inf) < row["rope_upper"])
 
 
-def _too_few(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+def _missing_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     missed = missed_share_sentence(row["missed_share"]).replace("could be missed", "could not have been seen")
     return f": {missed}; it takes {math.ceil(3 / float(attrs['rare']) - _ROUNDING):,} independent backgrounds"
 
 
-def _more(row: Mapping[str, Any]) -> str:
+def _more_units_clause(row: Mapping[str, Any]) -> str:
     more = row.get("more_units", -1)
     if more is None or more < 0 or "n_units" not in row:
         return ""
-    total = _rounded(row["n_units"] + more)
+    total = _round_up(row["n_units"] + more)
     return f"; a new trial of about {total:,} units would decide it with even odds"
 
 
-def _rounded(n: int) -> int:
+def _round_up(n: int) -> int:
     """Return a number of units to two digits."""
     unit = int(10 ** max(len(str(n)) - 2, 0))
     return -(-n // unit) * unit

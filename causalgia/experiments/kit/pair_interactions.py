@@ -174,11 +174,11 @@ def _phase(found: Found, curve: _Curve) -> xr.Dataset | None:
 def _between_units(found: Found, curve: _Curve) -> xr.Dataset | None:
     """Return the mean wave of the units; None where these differ too little to test it."""
     from causalgia.estimation import helical_phase
-    from causalgia.estimation.crossover_estimates import settled
+    from causalgia.estimation.crossover_estimates import ice_without_rounding
 
     assert found.steps.effects is not None
     effects = found.steps.effects
-    one_number = curve.of(effects.assign(ice=(effects["ice"].dims, settled(effects))))
+    one_number = curve.of(effects.assign(ice=(effects["ice"].dims, ice_without_rounding(effects))))
     try:
         unitwise = (
             helical_phase(one_number, period=TURN, trend=_TREND, periods=[TURN]).squeeze("task").sel(fit="unitwise")

@@ -87,12 +87,12 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     >>> found["component"].values.tolist(), found["sd"].values.ravel().round(2).tolist()
     (['site', 'draw'], [0.79, 1.01])
     """
-    from causalgia.estimation._variance_components import Cells, identified
+    from causalgia.estimation._variance_components import Cells, identify
 
     values = ice.transpose("unit", "contrast", "task").to_numpy()
     rows = values[:, :, 0]
     drawn = {name: np.unique(codes, return_inverse=True)[1].astype(np.intp) for name, codes in groups.items()}
-    known = identified(Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), drawn))
+    known = identify(Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), drawn))
     fits = [_fit_or_none(values[:, k], known.groups) for k in range(values.shape[1])]
     found = [k for k, fit in enumerate(fits) if fit is not None]
     both = np.array([fit for fit in fits if fit is not None])
