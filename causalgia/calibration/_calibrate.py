@@ -145,12 +145,12 @@ def calibrate(
     """
     n_trials = _as_n_trials(design, n_trials)
     simulator_of(predictor_or_simulator)  # which refuses what is none
-    asked = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
+    request = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CausalgiaWarning)  # the same few hundred times; the table says what they cost
-        known = truth if truth is not None else _true_ace(design, predictor_or_simulator, asked)
-        settled = _predictor_settings(design, predictor_or_simulator, client)
-        repeat = _Repetition(design, predictor_or_simulator, asked, root_key(rng), posterior, known, settled)
+        known = truth if truth is not None else _true_ace(design, predictor_or_simulator, request)
+        settings = _predictor_settings(design, predictor_or_simulator, client)
+        repeat = _Repetition(design, predictor_or_simulator, request, root_key(rng), posterior, known, settings)
         alone = repeat((_SAME_ARMS, 0))
         again = [] if alone is None else [(_SAME_ARMS, trial) for trial in range(1, n_trials)]
         pieces = [*((_TRIAL, trial) for trial in range(n_trials)), *again]
@@ -158,7 +158,7 @@ def calibrate(
         found = mapped(repeat, pieces, what="calibrate", names=names, client=client)
     looks = found[:n_trials]
     same = None if alone is None else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
-    return _calibration_table(looks, same, asked, known, error)
+    return _calibration_table(looks, same, request, known, error)
 
 
 @dataclass(frozen=True)
@@ -254,9 +254,14 @@ def _analyze_trial(
         decisions = conclude(outcomes, effects, found, analysis, derive(key, "decisions", trial)).decisions
     if not posterior:
         return _TrialResult(estimates, band, discovered, at, decisions)
-    said = _posterior_summary(estimates, analysis, own is not None, at, derive(key, "posterior", trial))
+    summary = _posterior_summary(estimates, analysis, own is not None, at, derive(key, "posterior", trial))
     return _TrialResult(
-        estimates, band, discovered, at, decisions, *((None, None, None, said) if isinstance(said, str) else said)
+        estimates,
+        band,
+        discovered,
+        at,
+        decisions,
+        *((None, None, None, summary) if isinstance(summary, str) else summary),
     )
 
 

@@ -27,20 +27,20 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     random
         Whether truths were drawn anew for each trial, over which a posterior makes its promise.
     """
-    given = [found for found in decisions if found is not None]
-    if len(given) < len(decisions) or not given:
+    decided = [found for found in decisions if found is not None]
+    if len(decided) < len(decisions) or not decided:
         return [], ["verdicts: the analysis has no rope, or no true effect is known"]
-    alpha = 1 - float(given[0].attrs["level"])
-    by_tests = given[0].attrs["evidence"] != "posterior"
+    alpha = 1 - float(decided[0].attrs["level"])
+    by_tests = decided[0].attrs["evidence"] != "posterior"
     each: Claim = "at most" if by_tests else "reported"
-    together: Claim = "at most" if by_tests or random else "reported"
-    false_direction, false_negligible = _false_verdicts(given, truth)
-    wrong, covered, level = false_direction | false_negligible, _covered(given, truth), _interval_levels(given)
-    verdict = _stack_trials(given, "verdict")
+    family: Claim = "at most" if by_tests or random else "reported"
+    false_direction, false_negligible = _false_verdicts(decided, truth)
+    wrong, covered, level = false_direction | false_negligible, _covered(decided, truth), _interval_levels(decided)
+    verdict = _stack_trials(decided, "verdict")
     # the data choose whether the level of a direction or of "negligible" is printed: one side may miss by each
-    chosen = (_stack_trials(given, "rope_lower") < _stack_trials(given, "rope_upper")).any(axis=0)
+    chosen = (_stack_trials(decided, "rope_lower") < _stack_trials(decided, "rope_upper")).any(axis=0)
     rows: list[Row] = []
-    for k, t, name in _effect_labels(given[0]):
+    for k, t, name in _effect_labels(decided[0]):
         rows.append(share_row(f"false verdict: {name}", wrong[:, k, t], alpha, each))
         share = float(level[:, k, t].mean()) - chosen[k, t] * alpha / 2
         rows.append(
@@ -52,7 +52,7 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     }
     for name, (false, claimed) in shares.items():
         proportion = false.sum(axis=(1, 2)) / np.maximum(claimed.sum(axis=(1, 2)), 1)
-        rows.append(mean_row(name, proportion, alpha, together))
+        rows.append(mean_row(name, proportion, alpha, family))
     return rows, []
 
 
@@ -69,23 +69,23 @@ def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, uppe
     return direction, (verdict == "negligible") & ((truth >= upper) | (truth <= lower)) & (lower < upper)
 
 
-def _false_verdicts(given: Sequence[xr.Dataset], truth: Array) -> tuple[Mask, Mask]:
-    lower, upper = _stack_trials(given, "rope_lower"), _stack_trials(given, "rope_upper")
-    return false_claims(_stack_trials(given, "verdict"), truth, lower, upper)
+def _false_verdicts(decided: Sequence[xr.Dataset], truth: Array) -> tuple[Mask, Mask]:
+    lower, upper = _stack_trials(decided, "rope_lower"), _stack_trials(decided, "rope_upper")
+    return false_claims(_stack_trials(decided, "verdict"), truth, lower, upper)
 
 
-def _covered(given: Sequence[xr.Dataset], truth: Array) -> Mask:
-    return np.asarray((_stack_trials(given, "lower") <= truth) & (truth <= _stack_trials(given, "upper")))
+def _covered(decided: Sequence[xr.Dataset], truth: Array) -> Mask:
+    return np.asarray((_stack_trials(decided, "lower") <= truth) & (truth <= _stack_trials(decided, "upper")))
 
 
-def _interval_levels(given: Sequence[xr.Dataset]) -> Array:
-    if all("interval_level" in found for found in given):
-        return np.asarray(_stack_trials(given, "interval_level"))
-    return np.full(_stack_trials(given, "ace").shape, float(given[0].attrs["ci_prob"]))
+def _interval_levels(decided: Sequence[xr.Dataset]) -> Array:
+    if all("interval_level" in found for found in decided):
+        return np.asarray(_stack_trials(decided, "interval_level"))
+    return np.full(_stack_trials(decided, "ace").shape, float(decided[0].attrs["ci_prob"]))
 
 
-def _stack_trials(given: Sequence[xr.Dataset], name: str) -> Any:
-    return np.stack([found[name].transpose("contrast", "task").to_numpy() for found in given])
+def _stack_trials(decided: Sequence[xr.Dataset], name: str) -> Any:
+    return np.stack([found[name].transpose("contrast", "task").to_numpy() for found in decided])
 
 
 def _effect_labels(found: xr.Dataset) -> list[tuple[int, int, str]]:

@@ -131,8 +131,8 @@ def contrast(
     outcomes = in_memory(outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None)
     outcomes = outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
     arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
-    of_kept = control is None and contrasts is None and interaction is None
-    if of_kept:
+    from_analysis = control is None and contrasts is None and interaction is None
+    if from_analysis:
         control, contrasts, interaction = _stored_question(outcomes)
     control = None if control is None else arm_name(control, arms)
     weights = requested_weights(outcomes, arms, control, contrasts, interaction)
@@ -156,23 +156,27 @@ def contrast(
     )
     effects.attrs |= sd_attrs(read, W)
     named = weights if contrasts is not None else None
-    asked = {"control": control, "contrasts": named, "interaction": interaction}
-    if "analysis" in outcomes.attrs and not of_kept:
-        of_kept = asked == dict(zip(asked, _stored_question(outcomes), strict=True))
-    effects.attrs |= beyond(outcomes.attrs, **({} if of_kept else asked), scale=scale)
-    if not of_kept:
+    question = {"control": control, "contrasts": named, "interaction": interaction}
+    if "analysis" in outcomes.attrs and not from_analysis:
+        from_analysis = question == dict(zip(question, _stored_question(outcomes), strict=True))
+    effects.attrs |= beyond(outcomes.attrs, **({} if from_analysis else question), scale=scale)
+    if not from_analysis:
         effects = with_notes(effects, *duplicate_notes(weights))
     edits = str(effects.attrs.pop("edits", ""))
-    if edits and not (of_kept or interaction):
+    if edits and not (from_analysis or interaction):
         effects = with_notes(effects, *notes_of_controls(weights, from_text(edits)))
     return validate(annotate(effects), "effects")
 
 
 def _stored_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
     """Return control, contrasts and interaction of the analysis kept with the outcomes, else of their design."""
-    kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    kept = kept if kept.asks else kept.asking(question_of(outcomes))
-    return kept.control, kept.weights_by_contrast or None, list(kept.interaction) if kept.interaction else None
+    analysis = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+    analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
+    return (
+        analysis.control,
+        analysis.weights_by_contrast or None,
+        list(analysis.interaction) if analysis.interaction else None,
+    )
 
 
 def _varying_sd_weights(

@@ -129,11 +129,11 @@ class _Axis:
     names: list[Any]
 
 
-def _as_covariate_columns(given: str | Iterable[str] | None, outcome: str, arm: str) -> tuple[str, ...]:
-    given = () if given is None else (given,) if isinstance(given, str) else given
-    if not isinstance(given, Iterable):
-        raise OutcomesError(f"covariates= takes names of columns, not {type(given).__name__}")
-    names = tuple(given)
+def _as_covariate_columns(covariates: str | Iterable[str] | None, outcome: str, arm: str) -> tuple[str, ...]:
+    covariates = () if covariates is None else (covariates,) if isinstance(covariates, str) else covariates
+    if not isinstance(covariates, Iterable):
+        raise OutcomesError(f"covariates= takes names of columns, not {type(covariates).__name__}")
+    names = tuple(covariates)
     for name in names:
         if not isinstance(name, str):
             raise OutcomesError(f"covariates= takes the name of a column as text, not {type(name).__name__}")
@@ -154,8 +154,8 @@ def _as_table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[
         raise OutcomesError(f"from_frame takes a table, not {type(frame).__name__}; make it a pandas DataFrame first")
     if table.empty:
         raise OutcomesError("from_frame: the table has no rows")
-    given = [(name, column) for name, column in named.items() if column is not None or name in ("outcome", "arm")]
-    for name, column in [*given, *(("covariates", column) for column in covariates)]:
+    columns = [(name, column) for name, column in named.items() if column is not None or name in ("outcome", "arm")]
+    for name, column in [*columns, *(("covariates", column) for column in covariates)]:
         if not isinstance(column, str):
             raise OutcomesError(f"{name}= takes the name of a column as text, not {type(column).__name__}")
         if column not in table.columns:
@@ -285,7 +285,7 @@ def _as_cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[
     shape = tuple(len(axis.names) for axis in axes)
     flat = np.ravel_multi_index(tuple(axis.codes for axis in axes), shape)
     counts = np.bincount(flat, minlength=int(np.prod(shape)))
-    for wrong, said, cure in (
+    for wrong, times, cure in (
         (counts > 1, "more than once", "average them, or name the column that tells them apart (task=, model=, unit=)"),
         (
             counts == 0,
@@ -296,7 +296,7 @@ def _as_cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[
         if wrong.any():
             where = np.unravel_index(np.flatnonzero(wrong)[0], shape)
             at = ", ".join(f"{axis.dim} '{axis.names[i]}'" for axis, i in zip(axes, where, strict=True))
-            raise OutcomesError(f"{at} is measured {said}; {cure}")
+            raise OutcomesError(f"{at} is measured {times}; {cure}")
     cube = np.empty(len(counts), dtype=y.dtype)
     cube[flat] = y
     return cube.reshape(shape)

@@ -52,9 +52,9 @@ def requested_weights(
         if x is not None
     ]
     if len(given) != 1:
-        said = " and ".join(given) or "none"
+        named = " and ".join(given) or "none"
         raise ContrastError(
-            f"give exactly one of control=, contrasts= and interaction=, not {said}; one of the arms is "
+            f"give exactly one of control=, contrasts= and interaction=, not {named}; one of the arms is "
             f"{quoted(arms[0])}"
         )
     if control is not None:
@@ -146,9 +146,9 @@ def _texts_by_name(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str,
     rows: dict[str, dict[str, float] | str] = {}
     for text in texts:
         more = differences(text, arms, of="arm") if text in KEYWORDS and text not in arms else {as_name(text): text}
-        twice = sorted(rows.keys() & more.keys())
-        if twice:
-            raise ContrastError(f"contrasts= asks {quoted(twice[0])} twice; leave one out")
+        duplicates = sorted(rows.keys() & more.keys())
+        if duplicates:
+            raise ContrastError(f"contrasts= asks {quoted(duplicates[0])} twice; leave one out")
         rows |= more
     return rows
 

@@ -44,7 +44,7 @@ def effect_attrs(
 ) -> dict[str, Any]:
     """Return the attrs of effects: assignment, scale, control and estimand."""
     on = measured_on(outcomes)
-    words: dict[str, Any] = {
+    attrs: dict[str, Any] = {
         "assignment": assignment,
         "contrast_scale": _scale_in_words(scale, on),
         "transform": scale,
@@ -52,8 +52,8 @@ def effect_attrs(
         "estimand": _estimand_text(weights, scale, control, interaction),
     }
     if scale in OF_MEANS:
-        words |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
-    return words
+        attrs |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
+    return attrs
 
 
 def _scale_in_words(scale: str, on: str) -> str:

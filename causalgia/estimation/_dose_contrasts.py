@@ -1,4 +1,4 @@
-"""Dose and response: weights over arms that differ in how much of something they have."""
+"""Dose-response contrasts: weights over arms that differ in dose."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ def dose_contrasts(
     kind: Literal["slope", "orthonormal", "consecutive", "equally_spaced"] = "slope",
     degree: int | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Return weights that ask how outcomes change with a dose, for `contrast(outcomes, contrasts=...)`.
+    """Return contrasts for the change of outcomes with a dose, for `contrast(outcomes, contrasts=...)`.
 
     Parameters
     ----------
     outcomes
-        A Dataset whose arms have a numeric coordinate `along`; or the doses themselves, arm name -> dose (a mapping, or
-        a Series by arm). Arms without a dose (NaN or empty) are left out.
+        A Dataset whose arms have a numeric coordinate `along`; or the doses, arm name -> dose (a mapping, or a Series
+        by arm). Arms without a dose (NaN or empty) are left out.
     along
         The coordinate on the arm dim, such as the number of copies of a motif.
     kind
-        ``"slope"``: the least-squares slope for one more of the dose, ``(x - mean x) / sum (x - mean x)^2``;
-        ``"orthonormal"``: orthonormal polynomials in the dose (linear, quadratic, ...), whose leading coefficient is
-        positive; ``"consecutive"``: each dose minus the one before; ``"equally_spaced"``: the integer polynomials of
-        tables, which take the doses as equally spaced whatever they are.
+        ``"slope"``: the least-squares slope per unit of dose, ``(x - mean x) / sum (x - mean x)^2``;
+        ``"orthonormal"``: orthonormal polynomials in the dose (linear, quadratic, ...) with positive leading
+        coefficients; ``"consecutive"``: each dose minus the one before; ``"equally_spaced"``: the integer polynomials
+        of tables, which treat any doses as equally spaced.
     degree
         Highest degree of the polynomials; None: all, one less than the number of doses.
 
     Returns
     -------
     dict
-        Contrast name -> arm name -> weight. For each unit by itself that is its own slope (or step), so standard errors
-        come from the units and not from one pooled error.
+        Contrast name -> arm name -> weight. Applied to each unit they give its own slope (or step), so standard errors
+        come from the units and not from a pooled error.
 
     Raises
     ------
     ContrastError
-        If no arm has such a coordinate, a dose is no number, there are fewer than two doses, or two arms share one
-        where each dose must be one arm.
+        If no arm has such a coordinate, a dose is not a number, there are fewer than two doses, or two arms share one
+        where each dose needs one arm.
 
     Examples
     --------
@@ -74,9 +74,10 @@ def dose_contrasts(
         away = centered(x)[1]
         return {"slope": _weights_by_arm(arms, away / (away @ away))}
     if len(set(doses.values())) < len(doses):
-        twice = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
+        duplicate = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
         raise ContrastError(
-            f"kind={quoted(kind)}: arm {quoted(twice)} shares its dose {doses[twice]:g} with another; drop one arm"
+            f"kind={quoted(kind)}: arm {quoted(duplicate)} shares its dose {doses[duplicate]:g} with another; drop one "
+            "arm"
         )
     if kind == "consecutive":
         if degree is not None:
@@ -92,7 +93,7 @@ def dose_contrasts(
 
 
 def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str) -> dict[str, float]:
-    """Arm -> dose, in the order of the doses."""
+    """Return arm -> dose, in the order of the doses."""
     if isinstance(outcomes, xr.Dataset):
         if along not in outcomes.coords or outcomes[along].dims != ("arm",):
             there = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c != "arm"]
@@ -108,9 +109,9 @@ def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: s
         raise ContrastError(
             f"doses are in outcomes or in a mapping (or Series) of arm to dose, not in {type(outcomes).__name__}"
         )
-    twice = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
-    if twice:
-        raise ContrastError(f"arm {quoted(twice[0])} has more than one dose; give one for each arm")
+    duplicates = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
+    if duplicates:
+        raise ContrastError(f"arm {quoted(duplicates[0])} has more than one dose; give one for each arm")
     found = {str(a): _as_dose(v, str(a)) for a, v in zip(names, values, strict=True) if not _missing(v)}
     if not found:
         raise ContrastError(f"along={quoted(along)}: no arm has a dose")
@@ -227,18 +228,18 @@ def _smallest(row: list[Fraction]) -> list[int]:
 
 
 def pooled_error(Y: Array, weights: Array) -> tuple[Array, Array, float]:
-    """Estimate contrasts of arms on shared units with one error variance for all (randomised blocks).
+    """Estimate contrasts of arms on shared units with one error variance for all (randomized blocks).
 
-    ``s^2`` is the mean square of what unit and arm do not explain, on (n - 1)(A - 1) degrees of freedom. It is exact
-    where every contrast of arms varies equally between units, and else too small for some and too large for others;
-    `estimate` takes each contrast's own.
+    ``s^2`` is the residual mean square after unit and arm, on (n - 1)(A - 1) degrees of freedom. It is exact if all
+    contrasts of arms vary equally between units, else too small for some and too large for others; `estimate` uses a
+    variance for each contrast.
 
     Parameters
     ----------
     Y
         Outcomes, shape ``(n, A)``.
     weights
-        Of K contrasts, each summing to zero, shape ``(K, A)``.
+        Weights of K contrasts, each summing to zero, shape ``(K, A)``.
 
     Returns
     -------

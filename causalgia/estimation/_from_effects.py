@@ -1,4 +1,4 @@
-"""Numbers of anybody's -> estimates: effects with their standard errors or covariance, from no trial of ours."""
+"""Estimates from effects and standard errors obtained elsewhere."""
 
 from __future__ import annotations
 
@@ -42,23 +42,22 @@ def from_effects(
     *,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Make estimates of effects and their standard errors, or of effects and their covariance, from any source.
+    """Make estimates from effects and standard errors (or their covariance) obtained elsewhere.
 
     Parameters
     ----------
     effect
-        Effects of K contrasts, shape ``(K,)``. The names of a Series or DataArray are those of the contrasts; where
-        several arguments have names, these have to be the same in the same order. Or a table with the columns
-        ``effect`` and ``se`` (or ``estimate`` and ``std_error``), as `as_estimates` reads it, and nothing but `ci_prob`
-        beside it.
+        Effects of K contrasts, shape ``(K,)``. Names of a Series or DataArray are the names of the contrasts; all
+        arguments with names must have the same ones in the same order. Or a table with the columns ``effect`` and
+        ``se`` (or ``estimate`` and ``std_error``), as in `as_estimates`; then only `ci_prob` may be given as well.
     se
-        Their standard errors, shape ``(K,)`` or one number; the errors are then independent.
+        Their standard errors, shape ``(K,)`` or one number; the errors are independent.
     covariance
-        Their covariance, shape ``(K, K)``, which says the standard errors too. It counts as known.
+        Their covariance, shape ``(K, K)``, taken as known; standard errors follow from it.
     df
         Degrees of freedom of the standard errors, shape ``(K,)`` or one number; None: normal.
     names
-        K names; None takes those of the arguments, and else counts from 0.
+        K names; None: those of the arguments, else numbers from 0.
     ci_prob
         Probability of the intervals.
 
@@ -71,9 +70,9 @@ def from_effects(
     Raises
     ------
     EstimateError
-        If an effect is not finite, or masked, an se is not positive, df is not positive, shapes or names differ, a
-        name is missing or repeated, or the covariance is not symmetric, not positive definite or not of these standard
-        errors. The message names the contrast.
+        If an effect is not finite or masked, an se or df is not positive, shapes or names differ, a name is missing or
+        repeated, or the covariance is not symmetric, not positive definite or disagrees with the standard errors. The
+        message names the contrast.
 
     Examples
     --------
@@ -89,7 +88,7 @@ def from_effects(
 def _as_given_effects(
     effect: Any, se: Any, covariance: Any, df: Any, names: Any, beside: dict[str, Any]
 ) -> GivenEffects:
-    """Return the effects of one task as arrays that can be used, or say what is wrong with them."""
+    """Validate the effects of one task and convert them to arrays."""
     shared = shared_labels({"names": names, "effect": effect, "se": se, "covariance": covariance, "df": df})
     names = shared if names is None else names
     ace = np.atleast_1d(_as_floats(effect, "effect"))
@@ -109,17 +108,19 @@ def _as_given_effects(
 
 def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Dataset:
     """Return the estimates of all tasks, with p and limits, in one Dataset."""
-    given = stack_tasks(tasks)
-    t = (given.effect.ravel(), given.se.ravel(), given.df.ravel())
+    effects = stack_tasks(tasks)
+    t = (effects.effect.ravel(), effects.se.ravel(), effects.df.ravel())
     tested = dict(zip(("p", "lower", "upper"), p_and_limits(*t, ci_prob), strict=True)) | {"log_p": log_p(*t)}
-    shape, tested = given.effect.shape, {"ace": t[0], "se": t[1], **tested}
+    shape, tested = effects.effect.shape, {"ace": t[0], "se": t[1], **tested}
     columns = {name: tested[name].reshape(shape) for name in ("ace", "se", "p", "log_p", "lower", "upper")}
-    columns |= {"df": given.df} if np.isfinite(given.df).all() else {}
+    columns |= {"df": effects.df} if np.isfinite(effects.df).all() else {}
     data: dict[str, Any] = {name: (("contrast", "task"), column) for name, column in columns.items()}
-    data |= {} if given.covariance is None else {"covariance": (("contrast", "contrast_", "task"), given.covariance)}
-    coords: dict[str, Any] = {"contrast": given.labels, "task": list(tasks)}
-    coords |= {"contrast_": given.labels} if given.covariance is not None else {}
-    for name, column in given.beside.items():
+    data |= (
+        {} if effects.covariance is None else {"covariance": (("contrast", "contrast_", "task"), effects.covariance)}
+    )
+    coords: dict[str, Any] = {"contrast": effects.labels, "task": list(tasks)}
+    coords |= {"contrast_": effects.labels} if effects.covariance is not None else {}
+    for name, column in effects.beside.items():
         if name in _NOT_COLUMNS or name in data:
             continue
         if name in _VARIABLES:
@@ -132,34 +133,29 @@ def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Da
 
 
 def as_estimates(table: Any) -> xr.Dataset:
-    """Take estimates as they are, or a table with ``effect`` and ``se`` (or ``covariance``) as `from_effects` does.
+    """Return estimates as they are, or make them from a table with ``effect`` and ``se`` (or ``covariance``).
 
-    The columns may also be called ``estimate`` and ``std_error`` (or ``std.error``), as broom and marginaleffects call
-    them.
-
-    Effects of many elements in each of several contrasts, as ``cg.mpra.fit`` measures them, are one question an
-    element: elements become the dim ``contrast`` and contrasts the dim ``task``, so that a family is the elements of
-    one contrast.
-
-    Estimates of which contrasts were selected get the part of their covariance that belongs to these, by its names.
+    Columns may also be named ``estimate`` and ``std_error`` (or ``std.error``), as in broom and marginaleffects. If
+    contrasts were selected from estimates, their covariance is reduced to these.
 
     Parameters
     ----------
     table
-        Estimates; or a Dataset with ``ace, se (element, contrast)``; or an
-        xarray Dataset with ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its
-        dim x naming the contrasts; or a pandas DataFrame with columns ``effect`` and ``se`` (and ``df``), its index (or
-        a column ``contrast``) naming the contrasts. Several tasks are a second dim ``task`` of effect and se, or a
-        column ``task`` of a long table, each with the same contrasts. What else is there on x becomes a coordinate on
-        contrast, which may name families; or a variable of estimates where it has the name of one, such as ``n_units``.
+        Estimates; or a Dataset with ``ace, se (element, contrast)``, as from ``cg.mpra.fit``: elements become the dim
+        ``contrast`` and contrasts the dim ``task``, so that a family is the elements of one contrast. Or a Dataset with
+        ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its dim x naming the contrasts; or a
+        DataFrame with columns ``effect`` and ``se`` (and ``df``), its index (or a column ``contrast``) naming the
+        contrasts. Several tasks are a second dim ``task`` of effect and se, or a column ``task`` of a long table, each
+        with the same contrasts. Other columns become coordinates on contrast, which may name families, or variables if
+        they have the name of one, such as ``n_units``.
 
     Raises
     ------
     OutcomesError
-        If it is none of these, or not as `causalgia.schema` says.
+        If it is none of these, or violates `causalgia.schema`.
     EstimateError
-        As `from_effects`; or if a standard error is negative, df is not positive, or the covariance is none: not
-        symmetric, with negative eigenvalues, or not of these standard errors. It may be singular.
+        As `from_effects`; or if a standard error is negative, df is not positive, or the covariance is not symmetric,
+        has negative eigenvalues, or disagrees with the standard errors. It may be singular.
 
     Examples
     --------
@@ -174,7 +170,7 @@ def as_estimates(table: Any) -> xr.Dataset:
 
 
 def _estimates_of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str, Any]) -> xr.Dataset:
-    """Return the estimates of a table, which says everything but the probability of the intervals."""
+    """Return the estimates of a table, beside which no other argument may be given."""
     named = [name for name, value in beside.items() if value is not None]
     if named:
         raise EstimateError(
@@ -194,9 +190,7 @@ def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
 
 
 def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
-    """Return effects of elements, ``ace (element, contrast)``, as estimates, ``ace (contrast, task)``.
-
-    Of one contrast that was selected, ``ace (element)``, too.
+    """Return effects of elements, ``ace (element[, contrast])``, as estimates, ``ace (contrast, task)``.
 
     Examples
     --------
@@ -223,7 +217,7 @@ def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
 
 
 def with_contrast_dim(fitted: xr.Dataset) -> xr.Dataset:
-    """Return effects of elements with their dim contrast, also where one was selected and the dim went with it.
+    """Return effects of elements with a dim contrast, which is restored where one contrast was selected.
 
     Examples
     --------
@@ -245,14 +239,14 @@ def _read_task(table: Any) -> GivenEffects:
 
 
 def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
-    """Return estimates whose covariance has the contrasts of its rows as its columns, in their order.
+    """Return estimates with the columns of their covariance selected and ordered as its rows.
 
-    ``estimates.sel(contrast=[...])`` selects rows alone, because columns are on a dim of their own.
+    ``estimates.sel(contrast=[...])`` selects rows only, because columns have a dim of their own.
 
     Raises
     ------
     EstimateError
-        If names do not say which columns these are.
+        If names do not identify the columns.
 
     Examples
     --------
@@ -269,12 +263,12 @@ def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
 
 
 def check_has_errors(estimates: xr.Dataset) -> None:
-    """Refuse estimates of effects that have no error: of one unit, or of exactly these units.
+    """Check that estimates have errors: those of one unit, or of exactly these units, have none.
 
     Raises
     ------
     EstimateError
-        With the reason, and what to do.
+        With the reason and the remedy.
 
     Examples
     --------
@@ -295,7 +289,7 @@ def check_has_errors(estimates: xr.Dataset) -> None:
 
 
 def _check_estimates(estimates: xr.Dataset) -> xr.Dataset:
-    """Refuse negative standard errors, degrees of freedom that are not positive, and what is no covariance."""
+    """Check standard errors, degrees of freedom and the covariance; return the estimates."""
     for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
         wrong = estimates[name].to_numpy() < least if name in estimates else np.zeros(1, dtype=bool)
         if wrong.any():
@@ -310,7 +304,7 @@ def _check_estimates(estimates: xr.Dataset) -> xr.Dataset:
 
 
 def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:
-    """Return the columns of a table of anybody's, the names of its rows, and its covariance."""
+    """Return the columns of a table, the names of its rows, and its covariance."""
     if isinstance(table, pd.DataFrame):
         named = table.set_index("contrast") if "contrast" in table.columns else table
         if not named.columns.is_unique:
@@ -338,13 +332,13 @@ def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:
 
 
 def _as_text_or_numbers(column: Any) -> npt.NDArray[Any]:
-    """Return a column as an array: of text where every value is text."""
+    """Return a column as an array, of text if every value is text."""
     text = column.dtype == object and all(isinstance(value, str) for value in column)
     return np.asarray(column.astype(str) if text else column)
 
 
 def _not_estimates_message(table: Any) -> str:
-    """Say how to come to estimates from what was given instead."""
+    """Return how to obtain estimates from the argument."""
     if isinstance(table, xr.Dataset):
         if "contrast" in table.dims and {"ice", "assigned"} & set(table.variables):
             return "these are effects; give estimates = cg.estimate(effects)"
@@ -387,7 +381,7 @@ def _as_positive_array(values: Any, name: str, labels: npt.NDArray[Any], cure: s
 
 
 def _as_standard_errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any]) -> Array:
-    """Return standard errors, of a covariance or of themselves; both have to say the same."""
+    """Return standard errors, given or from a covariance; they must agree."""
     if se is None and matrix is not None:
         return np.asarray(np.sqrt(np.diagonal(matrix)))
     errors = _as_positive_array(se, "se", labels, "a contrast without error is no estimate; leave it out")
@@ -418,14 +412,14 @@ def _as_covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
 
 
 def typical_df(estimates: xr.Dataset, counted: npt.NDArray[np.bool_] | None = None) -> float:
-    """Return the median degrees of freedom of the standard errors, infinite where none are said.
+    """Return the median degrees of freedom of the standard errors, infinite if there are none.
 
     Parameters
     ----------
     estimates
         With ``df (contrast, task[, model])``, or without.
     counted
-        Which contrasts count, shape ``(contrast,)``; None: all.
+        Which contrasts to use, shape ``(contrast,)``; None: all.
 
     Examples
     --------
@@ -440,12 +434,12 @@ def typical_df(estimates: xr.Dataset, counted: npt.NDArray[np.bool_] | None = No
     return float(np.median(known)) if known.size else np.inf
 
 
-_ROUNDING = 1e-6  # of correlations that travelled as single precision
+_ROUNDING = 1e-6  # of correlations stored in single precision
 _LEAST_SD = 1e-153  # its square has all its digits
 
 
 def check_covariance(estimates: xr.Dataset) -> None:
-    """Refuse a covariance that is not symmetric, has negative eigenvalues, or is not of the standard errors."""
+    """Raise EstimateError where a covariance is not symmetric, not semidefinite, or disagrees with standard errors."""
     matrix = estimates["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
     n = len(matrix)
     labels = estimates["contrast"].to_numpy() if "contrast" in estimates.coords else np.arange(n)
@@ -465,34 +459,34 @@ def check_covariance(estimates: xr.Dataset) -> None:
 
 
 def check_se_matches(se: Array, variances: Array, labels: npt.NDArray[Any]) -> None:
-    """Refuse standard errors, (K,), that are not the roots of their variances within rounding."""
+    """Raise EstimateError where standard errors, (K,), are not the roots of their variances within rounding."""
     sd = np.sqrt(variances)
     apart = np.abs(sd - se) > _ROUNDING * np.maximum(sd, se) + _LEAST_SD
     check_none(apart, labels, se, "se", "is not the root of its variance in the covariance; give one of the two alone")
 
 
 def check_symmetric(correlation: Array, labels: npt.NDArray[Any], variances: Array) -> None:
-    """Refuse a correlation, (K, K), that is not symmetric within rounding."""
+    """Raise EstimateError where a correlation, (K, K), is not symmetric within rounding."""
     crooked = (np.abs(correlation - correlation.T) > _ROUNDING).any(axis=1)
     check_none(crooked, labels, variances, "covariance", "is not symmetric; give (V + V.T) / 2 if it should be")
 
 
 def check_none(bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why: str) -> None:
-    """Refuse the first contrast that is bad, by its name and value."""
+    """Raise EstimateError with name and value of the first contrast that is bad."""
     if bad.any():
         k = int(np.argmax(bad))
         raise EstimateError(f"contrast {labels[k]!s}: {name} {values[k]:g} {why}")
 
 
 def _as_correlation(matrix: Array) -> Array:
-    """Return correlations; 0 where a variance is 0 and the covariance with it."""
+    """Return correlations; 0 where a variance is 0."""
     sd = np.sqrt(np.diagonal(matrix))
     scale = np.where(sd > _LEAST_SD, sd, 1.0)
     return np.asarray(matrix / scale / scale[:, None])
 
 
 def _least_eigenvalue(correlation: Array) -> float:
-    """Return 0 where it is not negative beyond rounding, as a factorisation says for a fraction of the time."""
+    """Return the least eigenvalue if it is negative beyond rounding, else 0 (a Cholesky factor is faster)."""
     try:
         np.linalg.cholesky(correlation + _ROUNDING * np.eye(len(correlation)))
     except np.linalg.LinAlgError:

@@ -1,4 +1,4 @@
-"""The turn of the helix: a wave of about 10.5 bp in an effect as a function of distance."""
+"""Helical phasing: a periodic component of about 10.5 bp in an effect as a function of distance."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
 _LEAST = {name: degree + 1 for name, degree in _DEGREES.items()} | {"natural_spline_4": 5, "decay": 5}
 _LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
 _TURN = 10.5
-_ROUNDING = 1e-9  # of the largest effect: waves of units that are nearer than that are the same
+_ROUNDING = 1e-9  # of the largest effect, below which waves of units do not differ
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def helical_phase(
     periods: Sequence[float] | None = None,
     cluster: str | None = "auto",
 ) -> xr.Dataset:
-    """Ask whether an effect rises and falls with the turn of the helix, as a function of distance.
+    """Test whether an effect varies with the helical phase, as a function of distance.
 
-    Effects at K distances are a smooth trend plus ``a cos(2 pi d / P) + b sin(2 pi d / P)``. ``"unitwise"`` fits each
-    unit by itself and tests the mean pair between units (Hotelling; CR2 with clusters): units carry the degrees of
-    freedom, and the claim is about new backgrounds. ``"mean_curve"`` fits the mean over units, and distances carry
-    them: it takes what is left of the curve for independent noise, and is given for comparison with the literature.
+    Effects at K distances are a smooth trend plus ``a cos(2 pi d / P) + b sin(2 pi d / P)``. The fit ``"unitwise"``
+    estimates (a, b) in each unit and tests their mean (Hotelling; CR2 with clusters), a claim about new backgrounds.
+    ``"mean_curve"`` fits the mean over units and takes residuals at the distances as independent noise; it is given for
+    comparison with the literature.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def helical_phase(
     trend
         ``"linear"``, ``"quadratic"``, ``"cubic"``, or ``"natural_spline_4"``: natural cubic splines with knots at the
         quartiles of the distances and boundaries at their ends. ``"decay"``: a line and ``exp(-d / P)``,
-        ``exp(-d / 2P)`` and ``exp(-d / 4P)``, which follow the fall of any exponential with a length of P or more;
-        polynomials leave a hundred times as much of it, which a test takes for a wave where units hardly differ.
+        ``exp(-d / 2P)`` and ``exp(-d / 4P)``, which fit any exponential decay with a length of P or more; polynomials
+        leave a hundred times as much residual, which passes for a wave where units hardly differ.
     periods
         Periods of the scan; None: 9.0 to 12.0 by 0.1.
     cluster
@@ -102,8 +102,8 @@ def helical_phase(
     Raises
     ------
     EstimateError
-        Without ICE or distances, with too few distances or units, with distances at which the wave is part of the
-        trend, or where the pair is exactly 0 or fits exactly.
+        Without ICE or distances, with too few distances or units, with distances at which the wave is collinear with
+        the trend, or where the pair is exactly 0 or fits exactly.
 
     References
     ----------
@@ -149,12 +149,12 @@ def helical_phase(
     out["best_period"] = (trailing, grid[scan.argmin(axis=0)])
     for name, X in (("rss_trend", base), ("rss_full", _wave_design(x, base, period))):
         out[name] = (trailing, _residual_squares(X, mean).reshape(ice.shape[2:]))
-    said = {"period": period, "trend": trend, "cluster": "unit" if groups is None else groups.name}
-    return out.assign_coords(period=grid).assign_attrs(dict(effects.attrs) | said | {"n_units": len(ice)})
+    attrs = {"period": period, "trend": trend, "cluster": "unit" if groups is None else groups.name}
+    return out.assign_coords(period=grid).assign_attrs(dict(effects.attrs) | attrs | {"n_units": len(ice)})
 
 
 def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
-    """ICE and distances, in the order of the distances."""
+    """Return ICE and distances, in the order of the distances."""
     validate(effects, "effects")
     if "ice" not in effects:
         raise EstimateError(
@@ -195,7 +195,7 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     trend
         As in `helical_phase`.
     period
-        P of the wave beside it, by which ``"decay"`` measures its lengths.
+        P of the wave, the unit of the lengths of ``"decay"``.
 
     Returns
     -------
@@ -205,7 +205,7 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     Raises
     ------
     EstimateError
-        If there is no such trend, or the distances are too few, or too close together, for it.
+        If the trend is unknown, or there are too few distances for it, or too close together.
 
     Examples
     --------
@@ -235,13 +235,13 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
 
 
 def _decays(x: Array, period: float) -> Array:
-    """Constant, line, and exponentials of one, two and four periods, shape (K, 5)."""
+    """Return constant, line, and exponentials of one, two and four periods, shape (K, 5)."""
     away = (x - x.min()) / period
     return np.column_stack([np.ones(len(x)), away, *(np.exp(-away / length) for length in _LENGTHS)])
 
 
 def _natural_spline(x: Array) -> Array:
-    """Truncated-power basis of natural cubic splines with knots at the quartiles and ends, shape (K, 5)."""
+    """Return the truncated-power basis of natural cubic splines with knots at quartiles and ends, shape (K, 5)."""
     z = (x - x.min()) / (x.max() - x.min())
     knots = np.concatenate([[0.0], np.quantile(z, [0.25, 0.5, 0.75]), [1.0]])
     cubes = np.maximum(z[:, None] - knots, 0.0) ** 3
@@ -315,7 +315,7 @@ def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Cod
     Raises
     ------
     EstimateError
-        If they hardly differ, or in one direction alone.
+        If units hardly differ, or only in one direction.
 
     Examples
     --------
@@ -338,19 +338,19 @@ def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Cod
 
 
 def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.random.Generator, n: int = 1_999) -> float:
-    """Return p of a wave in one curve by permutation of what its trend leaves over the distances.
+    """Return p of a wave in one curve, by permuting the residuals of the trend over the distances.
 
-    The statistic is the share of the residual squares that the wave takes. Residuals of the trend are exchangeable, in
-    the approximation of Freedman and Lane, where the curve is that trend and independent noise.
+    The statistic is the share of the residual sum of squares that the wave explains. Under the null hypothesis of
+    trend plus independent noise residuals are exchangeable, in the approximation of Freedman and Lane.
 
     Parameters
     ----------
     x, y, base, period
         As in `mean_curve_wave`.
     rng
-        What permutes.
+        Generator of the permutations.
     n
-        Permutations; p is at least ``1 / (n + 1)``.
+        Number of permutations; p is at least ``1 / (n + 1)``.
 
     References
     ----------
@@ -399,6 +399,6 @@ def _waves_dataset(effects: xr.Dataset, waves: list[list[Wave]], shape: tuple[in
     }
     pairs = np.array([[w.covariance for w in row] for row in waves]).reshape(2, *shape, 2, 2)
     columns["pair_covariance"] = ((*dims, "pair", "pair_"), pairs)
-    kept = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
+    coords = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
     of_pair = {"pair": ["cos", "sin"], "pair_": ["cos", "sin"]}
-    return xr.Dataset(columns, coords={"fit": ["mean_curve", "unitwise"], **of_pair, **kept})
+    return xr.Dataset(columns, coords={"fit": ["mean_curve", "unitwise"], **of_pair, **coords})

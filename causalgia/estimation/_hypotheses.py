@@ -175,10 +175,10 @@ def _rows_from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
             more = {name: Linear(terms, 0.0) for name, terms in differences(text, names).items()}
         else:
             more = {as_name(text): read_hypothesis(text, names)}
-        twice = sorted(rows.keys() & more.keys())
-        if twice:
+        duplicates = sorted(rows.keys() & more.keys())
+        if duplicates:
             raise ContrastError(
-                f"hypothesis {quoted(twice[0])} is given twice, and would count twice in the family; leave one out"
+                f"hypothesis {quoted(duplicates[0])} is given twice, and would count twice in the family; leave one out"
             )
         rows |= more
     return rows
@@ -220,10 +220,10 @@ def _rows_from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
     labels: list[str] | None = None
     if isinstance(matrix, pd.DataFrame):
         columns = as_unique([str(c) for c in matrix.columns], "columns of the matrix")
-        lost = [column for column in columns if column not in names]
-        if lost:
+        unknown = [column for column in columns if column not in names]
+        if unknown:
             raise ContrastError(
-                f"the matrix has a column {quoted(lost[0])}, which is not a contrast{nearest(lost[0], names)}"
+                f"the matrix has a column {quoted(unknown[0])}, which is not a contrast{nearest(unknown[0], names)}"
             )
         if not isinstance(matrix.index, pd.RangeIndex):
             labels = as_unique([str(name) for name in matrix.index], "hypotheses")
@@ -344,9 +344,9 @@ def _hypothesis_errors(V: Array | None, se: Array, H: Array, system: System) -> 
     if V is None:
         return np.asarray(size)
     variance = np.moveaxis(np.diagonal(V), -1, 0)
-    lost = (variance <= _ROUNDING * size**2) & (size > 0)
-    if lost.any():
-        j = int(np.argwhere(lost)[0][0])
+    degenerate = (variance <= _ROUNDING * size**2) & (size > 0)
+    if degenerate.any():
+        j = int(np.argwhere(degenerate)[0][0])
         raise EstimateError(
             f"hypothesis {quoted(system.names[j])}: under this covariance its variance is 0 within rounding, although "
             "its contrasts vary: they determine each other; leave it out, or combine the effects: "
@@ -397,8 +397,8 @@ def _estimand_attrs(table: xr.Dataset, system: System) -> dict[str, Any]:
         name: {names[k]: float(row[k]) for k in np.flatnonzero(row)}
         for name, row in zip(system.names, system.H, strict=True)
     }
-    words = {"control": "", "estimand": "left side minus right side of each hypothesis, of average effects"}
-    return words | beyond(table.attrs, contrasts=rows)
+    attrs = {"control": "", "estimand": "left side minus right side of each hypothesis, of average effects"}
+    return attrs | beyond(table.attrs, contrasts=rows)
 
 
 def _combination_notes(used: xr.Dataset, H: Array) -> list[str]:

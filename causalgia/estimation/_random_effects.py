@@ -1,4 +1,4 @@
-"""Random effects: how much true effects differ beyond their errors, and what each one is in that light."""
+"""Random-effects meta-analysis: heterogeneity between effects, and shrunken effects."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ Method = Literal["REML", "ML", "DL", "PM", "FE"]
 
 @dataclass(frozen=True)
 class RandomEffects:
-    """What K effects with known errors say of the effects to come.
+    """Random-effects model of K estimates with known errors.
 
     Attributes
     ----------
     method
         How tau2 was estimated.
     beta, se, statistic, p, lower, upper
-        Fixed effects (the mean alone without covariates), shape ``(p,)``, with their standard errors, z (t under
+        Fixed effects (without covariates the mean alone), shape ``(p,)``, with their standard errors, z (t under
         Knapp and Hartung), two-sided p and limits.
     df
         Degrees of freedom of the t, ``K - p``; infinite for z.
     tau2, tau2_se
-        Variance of the true effects about their mean, and its standard error (0 for ``"FE"``, where it is 0).
+        Variance of the true effects about their mean, and its standard error (both 0 for ``"FE"``).
     tau2_lower, tau2_upper
-        Q-profile interval of tau2; a limit below 0 is 0, and both are 0 where the set is empty.
+        Q-profile interval of tau2; negative limits are 0, and both are 0 if the set is empty.
     I2, H2
-        Percentage of the variance that is not error, and the ratio of all to error, at a typical error variance.
+        Percentage of the variance that is not error, and the ratio of total to error variance, at a typical error
+        variance.
     Q, Q_df, Q_p
         Cochran's test that all true effects are equal (given the covariates).
     fitted, prediction_lower, prediction_upper
-        Mean of the true effects at each contrast's covariates and the interval of a new true effect there, ``(K,)``.
+        Mean of the true effects at each contrast's covariates, and the prediction interval of a new one, ``(K,)``.
     blup, blup_se, blup_lower, blup_upper
-        Best linear unbiased predictions of the K true effects, shape ``(K,)``; the standard error counts the
-        uncertainty of beta, not of tau2.
+        Best linear unbiased predictions of the K true effects, shape ``(K,)``; the standard error includes the
+        uncertainty of beta, not that of tau2.
     """
 
     method: str
@@ -72,7 +73,7 @@ class RandomEffects:
 
 @dataclass(frozen=True)
 class _Decorrelated:
-    """Effects turned so that their errors are independent: error variances v, shape ``(K,)``; U turns them back."""
+    """Effects rotated so that their errors are independent, with variances v, shape ``(K,)``; U rotates back."""
 
     y: Array
     X: Array
@@ -82,7 +83,7 @@ class _Decorrelated:
 
 @dataclass(frozen=True)
 class _WeightedFit:
-    """Weighted least squares of rotated effects at a tau2."""
+    """Weighted least squares of decorrelated effects at a given tau2."""
 
     w: Array
     covariance: Array
@@ -112,10 +113,10 @@ def random_effects(
     covariance: npt.ArrayLike | None = None,
     ci_prob: float = 0.95,
 ) -> RandomEffects:
-    """Estimate how much true effects differ: the classical random-effects model of K estimates.
+    """Fit the classical random-effects model (meta-analysis, meta-regression) to K estimates.
 
-    ``effect ~ N(theta, V)`` with V known and ``theta_k ~ N(x_k' beta, tau2)``. A full V is diagonalised first, so that
-    every method serves it too.
+    ``effect ~ N(theta, V)`` with V known and ``theta_k ~ N(x_k' beta, tau2)``. A full V is diagonalized first, so that
+    every method works with it too.
 
     Parameters
     ----------
@@ -124,14 +125,14 @@ def random_effects(
     variance
         Their squared standard errors, shape ``(K,)``, taken as known.
     covariates
-        Numbers on each contrast, shape ``(K,)`` or ``(K, c)``, for a meta-regression; the intercept is added.
+        Covariates of the contrasts, shape ``(K,)`` or ``(K, c)``, for a meta-regression; the intercept is added.
     method
         ``"REML"``, ``"ML"``, ``"DL"`` (DerSimonian and Laird), ``"PM"`` (Paule and Mandel), or ``"FE"`` for tau2 = 0.
     knapp_hartung
-        Whether the standard errors of beta are scaled by the residuals and take t on K - p degrees of freedom. The
-        scale is not truncated at 1.
+        Whether the standard errors of beta are scaled by the residuals, with t on K - p degrees of freedom. The scale
+        is not truncated at 1.
     covariance
-        Instead of `variance`: V, shape ``(K, K)``.
+        V, shape ``(K, K)``, instead of `variance`.
     ci_prob
         Probability of the intervals.
 
@@ -295,7 +296,7 @@ def _tau2_se(table: _Decorrelated, fixed: _WeightedFit, fit: _WeightedFit, tau2:
 
 
 def _tau2_at_q(table: _Decorrelated, target: float, fixed: _WeightedFit) -> float:
-    """Return the tau2 whose Q is `target`, 0 where Q is below it already."""
+    """Return the tau2 at which Q equals `target`; 0 if Q is below it at tau2 = 0."""
     excess = fixed.squares - target
     if excess <= 0:
         return 0.0
@@ -311,7 +312,7 @@ def _find_root(f: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _maximize_likelihood(table: _Decorrelated, restricted: bool) -> float:
-    """Maximise over 0 and a grid in log tau2, then find the root of the score beside the best node."""
+    """Maximize over 0 and a grid in log tau2, then find the root of the score next to the best node."""
     fixed = _fit_at(table, 0.0)
     start = max(float((fixed.residual**2).mean()), float(table.v.min()))
     nodes = np.concatenate([[0.0], np.geomspace(1e-6 * start, 1e3 * start, 181)])
@@ -351,7 +352,7 @@ def _q_profile(table: _Decorrelated, ci_prob: float) -> tuple[float, float]:
 
 
 def _blups(table: _Decorrelated, fit: _WeightedFit, cov: Array, tau2: float) -> tuple[Array, Array]:
-    """Predictions of the true effects and their standard errors, turned back."""
+    """Return best linear unbiased predictions of the true effects, and their standard errors."""
     shrunk = tau2 * fit.w
     blup = table.X @ fit.beta + shrunk * fit.residual
     D = table.X * (1 - shrunk)[:, None]

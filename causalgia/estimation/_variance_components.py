@@ -147,9 +147,9 @@ def _parent_codes(dataset: xr.Dataset) -> Codes | None:
 
 def _instances_by_motif(effects: xr.Dataset, instance: str) -> Iterator[tuple[str, Codes]]:
     """Yield each motif and the contrasts that are its instances."""
-    labels, of = contrast_labels(effects), _motif_of_contrasts(effects, instance)
-    for motif in dict.fromkeys(of):
-        where = np.flatnonzero([value == motif for value in of])
+    labels, motifs = contrast_labels(effects), _motif_of_contrasts(effects, instance)
+    for motif in dict.fromkeys(motifs):
+        where = np.flatnonzero([value == motif for value in motifs])
         if len(where) < 2:
             raise EstimateError(
                 f"instance={quoted(instance)}: {motif!s} has one instance, contrast {labels[where[0]]!s}; "
@@ -164,13 +164,13 @@ def _motif_of_contrasts(effects: xr.Dataset, instance: str) -> list[str]:
         return [str(value) for value in effects[instance].to_numpy()]
     if dims == ("arm",) and "weight" in effects:
         on_arms, treated = effects[instance].to_numpy(), weights_of(effects) > 0
-        of = [sorted(set(on_arms[row].astype(str))) for row in np.split(treated.indices, treated.indptr[1:-1])]
-        for name, values in zip(contrast_labels(effects), of, strict=True):
+        motifs = [sorted(set(on_arms[row].astype(str))) for row in np.split(treated.indices, treated.indptr[1:-1])]
+        for name, values in zip(contrast_labels(effects), motifs, strict=True):
             if len(values) != 1:
                 raise EstimateError(
                     f"contrast {name!s}: its arms have several {quoted(instance)} ({', '.join(values)})"
                 )
-        return [values[0] for values in of]
+        return [values[0] for values in motifs]
     raise EstimateError(
         f"instance={quoted(instance)} is no coordinate on the contrasts or arms; "
         f'give one: effects.assign_coords({instance}=("contrast", [...]))'

@@ -1,4 +1,4 @@
-"""Effects below the arithmetic: an estimate that rounding alone could make is zero, whatever its t says."""
+"""Numerical floor of estimates: effects within the rounding error of the predictor count as zero."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from causalgia.schema import annotate
 from causalgia.types import Array, Mask
 
 ZERO = "zero within rounding"
-"""What is said of an effect below its floor."""
+"""Label of an effect below its floor."""
 
 
 def floor_of_estimates(estimates: xr.Dataset) -> Array:
-    """Return the floor of each estimate, of the shape of ``ace``; 0 where it is not known.
+    """Return the floor of each estimate, in the shape of ``ace``; 0 where it is not known.
 
     Examples
     --------
@@ -27,7 +27,7 @@ def floor_of_estimates(estimates: xr.Dataset) -> Array:
 
 
 def is_below_floor(estimates: xr.Dataset) -> Mask:
-    """Return which effects are zero within rounding, of the shape of ``ace``; not those that are 0 in every unit.
+    """Return which effects are zero within rounding, in the shape of ``ace``, except those that are 0 in every unit.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def _is_exact(estimates: xr.Dataset) -> Mask:
 
 
 def at_least_floor(estimates: xr.Dataset, lower: Array, upper: Array) -> tuple[Array, Array]:
-    """Return limits that are at least the floor away from the effect; those of exact effects above it stay points.
+    """Return limits at least the floor away from the effect; intervals of exact effects above the floor stay points.
 
     Examples
     --------
@@ -66,10 +66,9 @@ def at_least_floor(estimates: xr.Dataset, lower: Array, upper: Array) -> tuple[A
 
 
 def p_outside_floor(p: Array, distance: Array, floor: Array) -> Array:
-    """Return one-sided p of "the distance is at most 0", 1 where rounding could make all of the distance.
+    """Return one-sided p of "the distance is at most 0", set to 1 where the distance is within the floor.
 
-    With an interval ``distance -+ max(half width, floor)`` at every level this is its test: a distance beyond the floor
-    keeps its p, one within it has none that is below 1.
+    This is the test that belongs to intervals ``distance -+ max(half width, floor)`` at every level.
 
     Examples
     --------
@@ -80,12 +79,12 @@ def p_outside_floor(p: Array, distance: Array, floor: Array) -> Array:
 
 
 def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
-    r"""Return estimates with the floor of their effects: ``floor`` and ``below_floor``, p 1 there, intervals as wide.
+    r"""Add ``floor`` and ``below_floor`` to estimates; set p to 1 below it, and widen intervals to at least the floor.
 
-    The floor of a contrast is :math:`\sum_a |w_a| \max|e|`, e the error of the predictor's own arithmetic in an answer.
-    An effect within it has p 1. An interval is :math:`\mathrm{ACE} \mp \max(h, \mathrm{floor})`, h its half width: it
-    holds for the effect of the network in exact arithmetic, of which rounding that is alike in every unit says nothing.
-    Of several predictors, or words, taken together the floor is the largest of theirs.
+    The floor of a contrast is :math:`\sum_a |w_a| \max|e|`, with e the rounding error of an output of the predictor.
+    Intervals are :math:`\mathrm{ACE} \mp \max(h, \mathrm{floor})`, h being the half width, so that they hold for the
+    network in exact arithmetic even if rounding is the same in every unit. For several predictors, or words, the
+    largest floor is used.
     """
     if "floor" not in effects:
         return estimates
@@ -108,7 +107,7 @@ def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
 
 
 def _floor_note(estimates: xr.Dataset, below: Mask) -> list[str]:
-    """Say which effects are zero within rounding, and how far rounding goes."""
+    """Return a note on the effects that are zero within rounding, with the size of the floor."""
     if not below.any():
         return []
     named = [dim for dim in estimates["ace"].dims if dim == "contrast" or estimates.sizes[dim] > 1]

@@ -1,4 +1,4 @@
-"""Estimators for a crossover, where the ICE of every unit is known: functions of arrays, named as in the papers."""
+"""Estimators for a crossover, in which the ICE of every unit is observed: functions of arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from causalgia.types import Array, Codes
 
 @dataclass(frozen=True)
 class Estimate:
-    """Average causal effects and how sure one may be of them; ``...`` is the trailing shape of the data.
+    """Average causal effects with their errors; ``...`` is the trailing shape of the data.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Esti
     Parameters
     ----------
     ice
-        Individual causal effects, shape ``(n, ...)`` with n > 1; where they are lazy, so is the factor.
+        Individual causal effects, shape ``(n, ...)`` with n > 1; the factor is lazy if they are.
     found
         Their moments.
     kind
@@ -120,7 +120,7 @@ def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Esti
 
 
 def mean_of_sums(mean: Array, sums: Array, sizes: Array | Codes, *, kind: Kind = "CR2") -> Estimate:
-    """Estimate the ACE as `mean_ice` does, from what each cluster adds up to.
+    """Estimate the ACE as `mean_ice` does, from sums by cluster.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def mean_of_cluster_means(ice: Array, cluster: Codes) -> Estimate:
 
 
 def stratified_mean(y: Array, stratum: Codes, weights: Array) -> Estimate:
-    """Estimate a weighted mean of stratum means when the strata are fixed and only units inside them are drawn.
+    """Estimate a weighted mean of stratum means, with fixed strata and random units inside them.
 
     ``sum_p w_p mean_p`` with variance ``sum_p w_p^2 s_p^2 / n_p`` and Satterthwaite df over the strata; in a
     crossover with parents as strata this is the claim about new shuffles of *these* parents.
@@ -257,10 +257,10 @@ def icc_anova(ice: Array, cluster: Codes) -> tuple[Array, float]:
 def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None) -> Estimate:
     """Estimate the ACE over units and over M crossed levels (predictors, words), both random.
 
-    ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way analysis of variance (the REML ones
-    of a balanced table) and Satterthwaite degrees of freedom; a component estimated below 0 is 0. With clusters of
-    units the parts that come from units are CR2. With few levels the interval is approximate: with equal components
-    and 30 units a 95 % one covered .925, .944 and .951 with 3, 5 and 8 levels.
+    ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way analysis of variance (those of REML
+    for a balanced table) and Satterthwaite degrees of freedom; a component estimated below 0 is 0. With clusters the
+    parts from units are CR2. With few levels the interval is approximate: with equal components and 30 units a 95 % one
+    covered .925, .944 and .951 with 3, 5 and 8 levels.
 
     Parameters
     ----------
@@ -269,13 +269,12 @@ def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated
     cluster
         Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
     between
-        From `between_levels`: the variances between the levels' means, moderated over contrasts, to be used for the
-        sample's own.
+        From `between_levels`: moderated variances between the levels' means, used instead of the sample's own.
 
     Returns
     -------
     Estimate
-        Shape ``(...)``; its factor has a row for each cluster and for each level, and where s2_u was cut off at 0 one
+        Shape ``(...)``; its factor has a row for each cluster and each level, and where s2_u was truncated at 0 a row
         for each cluster in each level. ``factor' factor`` has the stated variances on its diagonal.
 
     Raises
@@ -327,7 +326,7 @@ def sqrt_ratio(part: Array, whole: Array) -> Array:
 
 
 def _df_of_mean_squares(total: Array, parts: Array, dfs: Array) -> Array:
-    """Satterthwaite's degrees of freedom of sums and differences of mean squares, finite where all are 0."""
+    """Return Satterthwaite's degrees of freedom of sums and differences of mean squares, finite where all are 0."""
     spread = (parts**2 / dfs).sum(axis=0)
     return np.asarray(np.divide(total**2, spread, out=np.array(satterthwaite(parts[:2], dfs[:2])), where=spread > 0))[
         ()
@@ -337,10 +336,10 @@ def _df_of_mean_squares(total: Array, parts: Array, dfs: Array) -> Array:
 def between_levels(ice: Array) -> Moderated | None:
     """Moderate the variances between the levels over contrasts; None with fewer than three levels or contrasts.
 
-    Few levels say little about each contrast's own variance; many contrasts say how such variances are distributed,
-    and less so where the same levels are high in all of them: that correlation is estimated and allowed for. 95 %
-    intervals for 60 contrasts of 3 predictors covered .90 to .95 where unmoderated ones covered .92 to .95, at
-    two thirds of their width where contrasts are independent.
+    Few levels estimate each contrast's variance poorly, but many contrasts show the distribution of such variances. The
+    correlation between contrasts over levels is estimated and allowed for. 95 % intervals for 60 contrasts of 3
+    predictors covered .90 to .95 where unmoderated ones covered .92 to .95, at two thirds of their width where
+    contrasts are independent.
 
     Parameters
     ----------
@@ -367,9 +366,9 @@ def between_levels(ice: Array) -> Moderated | None:
 
 
 def _mean_squared_correlation(z: Array) -> Array:
-    """Mean squared correlation of two contrasts over the levels, without what M levels give by chance, shape (...).
+    """Return the mean squared correlation of contrasts over M levels, corrected for chance, shape (...).
 
-    Of unit columns z of shape ``(M, K, ...)``; the sum over all pairs is ``|z z'|^2``, which needs no K by K matrix.
+    For unit columns z of shape ``(M, K, ...)`` the sum over all pairs is ``|z z'|^2``, which needs no K by K matrix.
     """
     n_levels, n = len(z), np.maximum((z != 0).any(axis=0).sum(axis=0), 2)
     square = (np.einsum("mk...,lk...->ml...", z, z) ** 2).sum(axis=(0, 1))
@@ -378,7 +377,7 @@ def _mean_squared_correlation(z: Array) -> Array:
 
 
 def interaction_influence(ice: Array, cluster: Codes | None) -> Array:
-    """Influence of each cluster in each level, shape ``(G M, ...)``, CR2; its squares sum to s2_um / (n M)."""
+    """Return the CR2 influence of each cluster in each level, ``(G M, ...)``; its squares sum to s2_um / (n M)."""
     n, n_levels = ice.shape[:2]
     codes = np.arange(n) if cluster is None else cluster
     by_unit = ice - ice.mean(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The crossover side of `estimate`: which estimator a target means, and why some cannot be given."""
+"""ACE of a crossover: the estimator for each target of `estimate`, and placebo words as a population."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from causalgia.types import Array
 
 
 def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
-    """Estimate the ACE of every contrast from ICE for the target that was asked."""
+    """Estimate the ACE of every contrast over the requested target, from ICE."""
     check_crossover_request(request)
     if is_unclustered_population(effects, request):
         return _estimate_unclustered(effects)
@@ -71,12 +71,12 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
 
 
 def is_unclustered_population(effects: xr.Dataset, request: Request) -> bool:
-    """Say whether each unit of a crossover stands for itself, so that its ICE may be read block by block."""
+    """Return whether the units of a crossover are independent draws, so that their ICE can be streamed in blocks."""
     return "ice" in effects and request.target == "population" and clusters(effects, request) is None
 
 
 def _estimate_unclustered(effects: xr.Dataset) -> Answer:
-    """Estimate the ACE over new units, each independent; the factor is lazy where the ICE are."""
+    """Estimate the ACE over new, independent units; the factor is lazy where the ICE are."""
     ice = lazy_ice_without_rounding(effects)
     found = column_moments(ice)
     every = np.full(ice.shape[1], found.n)
@@ -85,13 +85,13 @@ def _estimate_unclustered(effects: xr.Dataset) -> Answer:
 
 
 def _largest_absolute_ice(ice: Array, ndim: int) -> Array:
-    """Return the largest |ICE| over the units, and over the predictors where they are one, (K, ...)."""
+    """Return the largest |ICE| over the units, and over predictors that are averaged, (K, ...)."""
     reach = np.maximum(ice.max(axis=0), -ice.min(axis=0))
     return np.asarray(reach if reach.ndim == ndim else reach.max(axis=-1))
 
 
 def check_crossover_request(request: Request) -> None:
-    """Refuse what only a parallel trial can use."""
+    """Raise EstimateError where a request names blocks or covariates, which are for parallel trials."""
     if request.block is not None:
         raise EstimateError(
             f"block={quoted(request.block)} is for parallel trials: in a crossover every unit is its own block; "
@@ -105,7 +105,7 @@ def check_crossover_request(request: Request) -> None:
 
 
 def check_one_unit(effects: xr.Dataset, request: Request) -> None:
-    """Check the request where there is one unit, which has an effect for every target but the crossed ones."""
+    """Raise EstimateError where a request is impossible with one unit: for crossed targets."""
     check_crossover_request(request)
     clusters(effects, request)
     if request.target == "parents":
@@ -118,7 +118,7 @@ def check_one_unit(effects: xr.Dataset, request: Request) -> None:
 
 
 def ice_without_rounding(effects: xr.Dataset) -> Array:
-    """ICE; where they are one number within the rounding of the outcomes, that number, and 0 where it may be 0."""
+    """Return the ICE; those equal within the rounding of the outcomes are made exactly equal, or 0 if possible."""
     return np.asarray(lazy_ice_without_rounding(effects), dtype=np.float64)
 
 
@@ -226,26 +226,31 @@ def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tupl
             f"moderate=True takes three or more predictors and contrasts, and there are {effects.sizes['model']} and "
             f"{effects.sizes['contrast']}; leave it out"
         )
-    said = "" if prior is None else _moderation_clause(prior, what)
+    moderation = "" if prior is None else _moderation_clause(prior, what)
     if request.target == NEXT:
         answer = next_level(by_level, codes, between=prior)
-        return answer, n_clusters, name, _prediction_method(effects, by, said, moderated=prior is not None)
+        return answer, n_clusters, name, _prediction_method(effects, by, moderation, moderated=prior is not None)
     answer = crossed_mean(by_level, codes, between=prior)
-    return answer, n_clusters, name, f"mean ICE over units and {what}, both drawn; crossed, {by}Satterthwaite df{said}"
+    return (
+        answer,
+        n_clusters,
+        name,
+        f"mean ICE over units and {what}, both drawn; crossed, {by}Satterthwaite df{moderation}",
+    )
 
 
 def _moderates(request: Request) -> bool:
-    """Whether variances between levels are moderated over contrasts: on request for the next predictor, else usual."""
+    """Return whether variances between levels are moderated over contrasts: by default, unless for one predictor."""
     if request.target == "population x words":
         return False
     return request.target != NEXT if request.moderate is None else request.moderate
 
 
-def _prediction_method(effects: xr.Dataset, by: str, said: str, *, moderated: bool) -> str:
+def _prediction_method(effects: xr.Dataset, by: str, moderation: str, *, moderated: bool) -> str:
     n = effects.sizes["model"]
     parts = f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that they share"
     holds = "; it holds on average over contrasts, and less where predictors differ most" if moderated else ""
-    return f"predictive interval from {n} predictors: {parts}; t on few df{said}{holds}"
+    return f"predictive interval from {n} predictors: {parts}; t on few df{moderation}{holds}"
 
 
 def _one_level_message(target: str) -> str:
@@ -273,7 +278,7 @@ def _weighted_mean(effects: xr.Dataset, ice: Array, request: Request) -> Array:
 
 
 def _uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
+    """Return whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
     if "random" not in effects.coords or "weight" not in effects:
         return np.zeros(effects.sizes["contrast"], dtype=bool)
     return np.asarray(abs(weights_of(effects)) @ effects["random"].to_numpy().astype(bool).astype(np.float64) > 0)
@@ -283,10 +288,10 @@ LEAST_WORDS = 20
 
 
 def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return whether each contrast of effects or estimates is one fixed placebo word against something, (contrast,).
+    """Return whether each contrast of effects or estimates is one fixed placebo word minus other arms, (contrast,).
 
-    Known from ``weight (contrast, arm)`` and ``kind (arm)``; without them no contrast is. A mean of several words is
-    none: it is not a draw from the class of words.
+    This is read from ``weight (contrast, arm)`` and ``kind (arm)``; without them no contrast is. A mean of several
+    words is not a draw from the class of words, and does not count.
 
     Examples
     --------
@@ -306,7 +311,7 @@ def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
 def is_placebo_word(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return whether each contrast is one fixed placebo word, shape ``(contrast,)``.
 
-    The bool coordinate or variable ``placebo_word (contrast)`` says so; without it ``weight`` and ``kind`` of the arms.
+    Read from the bool coordinate or variable ``placebo_word (contrast)``, else by `placebo_words`.
 
     Raises
     ------
@@ -327,12 +332,12 @@ def is_placebo_word(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
 
 
 def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
-    """Take the contrasts of placebo words as levels of one contrast, the class of such words, on the dim model.
+    """Rearrange the contrasts of placebo words as levels, on the dim model, of one contrast: the class of words.
 
     Raises
     ------
     EstimateError
-        If fewer than 20 contrasts have an arm of kind ``placebo_word`` on their positive side, or there is a dim model.
+        If fewer than 20 contrasts have an arm of kind ``placebo_word`` with positive weight, or there is a dim model.
 
     Examples
     --------

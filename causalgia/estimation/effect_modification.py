@@ -1,4 +1,4 @@
-"""Covariates of units, known before any intervention: reading them, and how they modify effects."""
+"""Effect modification by covariates of units."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def modification(
     cluster: str | None = "auto",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Regress individual causal effects (ICE) on what was known of the units before: effect modification.
+    """Regress individual causal effects (ICE) on covariates of the units: effect modification.
 
-    ``ICE_u = a + sum_j b_j (x_uj - mean x_j) + e_u`` by least squares; b_j is the change of the effect for one more of
-    x_j among units equal in the others, over the null model. It compares contexts, which were drawn and not set:
-    a description of where the effect is larger, not of what makes it so.
+    ``ICE_u = a + sum_j b_j (x_uj - mean x_j) + e_u`` by least squares; b_j is the change of the effect per unit of x_j
+    at equal values of the others, over the null model. Contexts were drawn, not set: the slopes describe where the
+    effect is larger, not what causes it.
 
     Parameters
     ----------
     effects
         From `contrast`, of a crossover.
     by
-        Numeric coordinates on the units, such as ``"gc"`` or a parent's measured activity. They enter together.
+        Numeric coordinates on the units, such as ``"gc"`` or a parent's measured activity, in one joint regression.
     cluster, ci_prob
         As in `estimate`; CR2 with Satterthwaite degrees of freedom.
 
@@ -84,9 +84,9 @@ def modification(
     out = xr.Dataset({name: (("covariate", *dims), column) for name, column in columns.items()})
     for name, about in (("mean", [v.mean() for v in values]), ("sd", [v.std(ddof=1) for v in values])):
         out[name] = (("covariate",), about)
-    kept = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
-    said = {"ci_prob": ci_prob, "cluster": "unit" if groups is None else groups.name, "n_units": len(ice)}
-    return out.assign_coords(covariate=list(names), **kept).assign_attrs(dict(effects.attrs) | said)
+    coords = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
+    attrs = {"ci_prob": ci_prob, "cluster": "unit" if groups is None else groups.name, "n_units": len(ice)}
+    return out.assign_coords(covariate=list(names), **coords).assign_attrs(dict(effects.attrs) | attrs)
 
 
 def slopes(x: Array, ice: Array, cluster: Any, ci_prob: float) -> dict[str, Array]:
@@ -125,7 +125,7 @@ def slopes(x: Array, ice: Array, cluster: Any, ci_prob: float) -> dict[str, Arra
 
 
 def _as_covariates(by: Any) -> tuple[str, ...]:
-    """Return names one by one, or say what they are instead."""
+    """Return the names of the covariates as a tuple."""
     listed = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Iterable) else ()
     names = tuple(map(str, listed))
     if not names or len(set(names)) < len(names):
@@ -146,7 +146,7 @@ def _check_not_outcome(effects: xr.Dataset, name: str) -> None:
 
 
 def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
-    """Return a numeric coordinate on the units that varies, shape ``(n,)``; `argument` is how it was asked for.
+    """Return a numeric, varying coordinate on the units, shape ``(n,)``; error messages name it by `argument`.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
 
 
 def check_rank(x: Array, names: tuple[str, ...], where: str) -> None:
-    """Name the first covariate that is constant or determined by the ones before it.
+    """Raise EstimateError for the first covariate that is constant or collinear with those before it.
 
     Examples
     --------

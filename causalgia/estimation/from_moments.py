@@ -1,4 +1,4 @@
-"""Moments of the ICE -> average causal effects: what `estimate` answers of a trial that kept nothing else."""
+"""Average causal effects from stored moments of the ICE."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from causalgia.types import Array
 
 
 def has_moments(dataset: object) -> bool:
-    """Say whether a Dataset has moments of the ICE in place of the ICE.
+    """Return whether a Dataset has moments of the ICE instead of the ICE.
 
     Examples
     --------
@@ -30,12 +30,12 @@ def has_moments(dataset: object) -> bool:
 
 
 def request_for_moments(moments: xr.Dataset, request: Request) -> Request:
-    """Return a request with ``cluster="auto"`` as the analysis of the trial has it, which decided what was summed.
+    """Return a request with ``cluster="auto"`` replaced by the cluster of the trial's analysis.
 
     Raises
     ------
     EstimateError
-        If it asks for what needs the ICE of every unit.
+        If the request needs the ICE of every unit.
     """
     validate(moments, "moments")
     check_crossover_request(request)
@@ -43,27 +43,27 @@ def request_for_moments(moments: xr.Dataset, request: Request) -> Request:
         if getattr(request, name) != default:
             raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
     planned = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
-    asked = None if planned == "none" else planned
+    cluster = None if planned == "none" else planned
     by = str(moments.attrs.get("cluster", "unit"))
-    alone = (None, "parent") if asked is not None else (None,)
-    if request.cluster not in ("auto", asked, by, *(alone if by == "unit" else ())):
+    alone = (None, "parent") if cluster is not None else (None,)
+    if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
         raise needs_units_error(f"cluster={quoted(request.cluster)}")
-    return replace(request, cluster=asked if request.cluster == "auto" else request.cluster)
+    return replace(request, cluster=cluster if request.cluster == "auto" else request.cluster)
 
 
 def needs_units_error(what: str) -> EstimateError:
-    """Return the error of asking moments for what takes every unit."""
+    """Return the error for a request that needs the ICE of every unit."""
     return EstimateError(
         f'{what} needs the ICE of every unit, and these are moments of them; run the trial with keep="effects"'
     )
 
 
 def estimate_from_moments(moments: xr.Dataset) -> Answer:
-    """Return the estimates that moments hold, for K contrasts, shape ``(K, tasks[, models])``.
+    """Estimate the ACE of K contrasts from moments, shape ``(K, tasks[, models])``.
 
-    ``ACE = ice_mean``, ``se^2 = ice_sd^2 / n`` on n - 1 degrees of freedom; or where units share parents CR2 of the
-    sums by parent. Covariance: of independent units ``se_j se_k`` times the correlation of the ICE; of a parent, or a
-    random group, the products of its sums.
+    ``ACE = ice_mean``, ``se^2 = ice_sd^2 / n`` on n - 1 degrees of freedom; or CR2 of the sums by parent if units share
+    parents. The covariance is ``se_j se_k`` times the correlation of the ICE, or the products of sums by parent (or by
+    random group).
 
     Raises
     ------
@@ -96,7 +96,7 @@ def estimate_from_moments(moments: xr.Dataset) -> Answer:
 
 
 def _estimate_from_sums(moments: xr.Dataset, n: int, clustered: bool) -> tuple[Estimate, int]:
-    """Return the estimate whose factor has a row for each parent or random group, and how many there are."""
+    """Return the estimate with a factor row for each parent or random group, and their number."""
     sums, sizes = moments["ice_sum"].to_numpy(), moments["cluster_size"].to_numpy()
     found = mean_of_sums(moments["ice_mean"].to_numpy(), sums, sizes)
     return found if clustered else _unclustered_estimate(moments, n, found.factor), len(sizes)
@@ -113,7 +113,7 @@ def _unclustered_estimate(moments: xr.Dataset, n: int, factor: Array) -> Estimat
 
 
 def root_of(correlation: Array) -> Array:
-    """Return F, shape ``(K, K, ...)``, with ``F' F`` the correlations ``(K, K, ...)``, singular ones too.
+    """Return F, shape ``(K, K, ...)``, with ``F' F`` equal to (possibly singular) correlations ``(K, K, ...)``.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def root_of(correlation: Array) -> Array:
 
 
 def effects_without_units(moments: xr.Dataset) -> xr.Dataset:
-    """Return effects of no unit, with the names, weights and attributes that estimates keep."""
+    """Return effects with 0 units, which have the labels, weights and attributes for estimates."""
     names = [name for name in ("weight", "control_sd", "floor") if name in moments]
     mean = moments["ice_mean"]
     drop = [str(c) for c in moments.coords if {"quantile", "contrast_", "byte"} & set(moments[c].dims)]

@@ -1,4 +1,4 @@
-"""Several contrasts at once: whether all of them are zero."""
+"""Joint tests of several contrasts, exact randomization and sign-flip tests, interactions on several scales."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dat
     -------
     Dataset
         ``F, df1, df2, p (task[, model])``; with known standard errors (no ``df``) F is chi-squared over df1, and there
-        is no ``df2``. Where contrasts differ in degrees of freedom the smallest counts.
+        is no ``df2``. Where contrasts differ in degrees of freedom the smallest is used.
 
     Raises
     ------
     EstimateError
-        If a contrast is unknown, none is named, there is no covariance, it is singular (contrasts that determine each
-        other), or the contrasts are too many for the units.
+        If a contrast is unknown, none is named, the covariance is unknown or singular (linearly dependent contrasts),
+        or there are too many contrasts for the units.
 
     References
     ----------
@@ -75,13 +75,13 @@ def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dat
     ]
     shape = ace.shape[1:]
     columns = {name: np.array([t[name] for t in tests]).reshape(shape) for name in tests[0]}
-    kept = {str(name): c for name, c in table.coords.items() if c.dims and set(c.dims) <= set(dims)}
-    out = xr.Dataset({name: (dims, values) for name, values in columns.items()} | {"df1": len(at)}, coords=kept)
+    coords = {str(name): c for name, c in table.coords.items() if c.dims and set(c.dims) <= set(dims)}
+    out = xr.Dataset({name: (dims, values) for name, values in columns.items()} | {"df1": len(at)}, coords=coords)
     return out.assign_attrs(dict(table.attrs) | {"hypothesis": f"{', '.join(map(str, names))} all {null:g}"})
 
 
 def _selected_covariance(table: xr.Dataset, contrasts: Sequence[str] | None) -> xr.DataArray:
-    """Covariance of the chosen contrasts; standard errors given without one are of independent effects."""
+    """Return the covariance of the selected contrasts; standard errors without one are taken as independent."""
     if "covariance" in table or "factor" in table or "errors" not in table.attrs:
         return covariance(table, contrasts)
     whole = np.einsum("k...,kl->kl...", table["se"].to_numpy() ** 2, np.eye(table.sizes["contrast"]))
@@ -102,7 +102,7 @@ def _wald_test(ace: Array, V: Array, df: float | None) -> dict[str, float]:
     return {"F": chi2 / q, "p": float(special.chdtrc(q, chi2))}
 
 
-#: assignments (or flips) enumerated at most
+#: largest number of assignments (or flips) that are enumerated
 MAX_ASSIGNMENTS = 2**22
 _SLACK = 1e-9
 _ROWS = 4_096
@@ -110,7 +110,7 @@ _ROWS = 4_096
 
 @dataclass(frozen=True)
 class RandomizationTest:
-    """A statistic held against all values that randomization could have given it.
+    """Result of an exact randomization test.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ def randomization_test(
     *,
     statistic: Literal["difference", "welch_t"] = "difference",
 ) -> RandomizationTest:
-    """Test that no unit of a parallel trial was affected, by every assignment with the same numbers in each arm.
+    """Test that no unit of a parallel trial was affected, over all assignments with the same arm sizes.
 
     Exact under the sharp null hypothesis that each unit would have had the same outcome in the other arm.
 
@@ -149,17 +149,17 @@ def randomization_test(
     treated
         Whether each unit received the treatment, shape ``(n,)``.
     block
-        Stratum inside which arms were randomised, 0 to B - 1, shape ``(n,)``; the statistic is then the
+        Stratum within which arms were randomized, 0 to B - 1, shape ``(n,)``; the statistic is then the
         block-size-weighted difference in means.
     statistic
-        ``"difference"`` in means, or ``"welch_t"`` (without blocks), which also holds in large samples for unequal
-        variances; where neither arm varies t is 0 for equal means, else the largest number that float64 has.
+        ``"difference"`` in means, or ``"welch_t"`` (without blocks), which is also valid in large samples for unequal
+        variances; where neither arm varies t is 0 for equal means, else the largest float64.
 
     Raises
     ------
     EstimateError
-        If an arm is empty (in some block), there are too many assignments to enumerate, or Welch's t is asked in blocks
-        or with one unit in an arm.
+        If an arm is empty (in some block), there are too many assignments to enumerate, or Welch's t is requested with
+        blocks or with one unit in an arm.
 
     References
     ----------
@@ -215,12 +215,10 @@ def sign_flip_test(ice: Array, cluster: Codes | None = None) -> RandomizationTes
 
 
 def sign_flip_limits(ice: Array, cluster: Codes | None = None, *, ci_prob: float = 0.95) -> tuple[float, float]:
-    """Return the ends of the shifts that `sign_flip_test` does not reject: ICE symmetric about a common delta.
+    """Return the limits of the shifts that `sign_flip_test` does not reject.
 
-    An interval for the centre of symmetry, and for the ACE only where ICE are symmetric. A shift delta is not rejected
-    where the p of ``ice - delta`` exceeds ``1 - ci_prob``. For a flip that turns the clusters F the flipped mean is as
-    large as the observed one exactly where delta lies between the mean of all and that of the clusters in F, or of the
-    others; so the limits are order statistics of such means, and need no search.
+    This is an interval for the center of symmetry of the ICE, and for the ACE only if ICE are symmetric. A shift delta
+    is not rejected if the p of ``ice - delta`` exceeds ``1 - ci_prob``.
 
     Parameters
     ----------
@@ -239,7 +237,13 @@ def sign_flip_limits(ice: Array, cluster: Codes | None = None, *, ci_prob: float
     Raises
     ------
     EstimateError
-        If so few clusters cannot reject any shift at `ci_prob`, or there are too many flips to enumerate.
+        If there are too few clusters to reject any shift at `ci_prob`, or too many flips to enumerate.
+
+    Notes
+    -----
+    If a flip reverses the clusters in F, the flipped mean is as large as the observed one exactly where delta lies
+    between the overall mean and the mean of the clusters in F, or of the others. So the limits are order statistics of
+    such means, and need no search.
 
     References
     ----------
@@ -269,7 +273,7 @@ def sign_flip_limits(ice: Array, cluster: Codes | None = None, *, ci_prob: float
 
 
 def _flipped_means(signs: Array, sums: Array, sizes: Array) -> Array:
-    """Return, for each flip that turns some clusters and not all, the mean over those that it turns."""
+    """Return the mean over the reversed clusters, for each flip that reverses some clusters and not all."""
     turned = (signs < 0).astype(float)
     units = turned @ sizes
     some = (units > 0) & (units < sizes.sum())
@@ -360,10 +364,10 @@ def interaction_across_scales(
     cluster: str | None = "auto",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Estimate one interaction on several scales, and say whether its sign survives on all of them.
+    """Estimate one interaction on several scales, and report whether its sign is the same on all of them.
 
-    Effects that add on one scale interact on another: an interaction that keeps its sign on the additive and on the
-    log scale is not an artefact of that choice, and one that does not may be *removed* by it.
+    Effects that are additive on one scale interact on another. An interaction with the same sign on the additive and
+    on the log scale is not an artifact of the scale; one without may be *removed* by a change of scale.
 
     Parameters
     ----------
@@ -419,5 +423,5 @@ def interaction_across_scales(
     below = np.all([(e["upper"] < null).to_numpy() for e, null in zip(found, nulls, strict=True)], axis=0)
     out = xr.concat([e[_INTERVAL_COLUMNS].drop_attrs() for e in found], dim="scale").assign_coords(scale=list(scales))
     out["survives"] = (found[0]["ace"].dims, above | below)
-    said = {"ci_prob": found[0].attrs["ci_prob"], "interaction": ":".join(interaction)}
-    return out.assign_attrs(said | {"contrast_scales": [e.attrs["contrast_scale"] for e in found]})
+    attrs = {"ci_prob": found[0].attrs["ci_prob"], "interaction": ":".join(interaction)}
+    return out.assign_attrs(attrs | {"contrast_scales": [e.attrs["contrast_scale"] for e in found]})

@@ -1,4 +1,4 @@
-"""Numbers near the ends of float64: analysed at a size whose square exists, and put back."""
+"""Rescaling of very large or small numbers, whose squares float64 does not hold."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LARGEST = float(np.sqrt(np.finfo(float).max))
 
 
 def rescale(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
-    """Divide the numbers of each task beyond 1e-100 to 1e100 by a power of two, which costs no digit.
+    """Divide the numbers of tasks outside 1e-100 to 1e100 by a power of two, without loss of digits.
 
     Returns
     -------
     effects, exponents
-        The powers have shape ``(task,)``.
+        Rescaled effects, and the powers of two, shape ``(task,)``.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def rescale(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
 
 
 def undo_rescale(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answer:
-    """Multiply an answer by the powers of two that `rescale` took out.
+    """Multiply an answer by the powers of two of `rescale`.
 
     Raises
     ------
@@ -61,12 +61,12 @@ def undo_rescale(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answe
 
 
 def check_squares(se: Array, effects: xr.Dataset) -> None:
-    """Refuse standard errors whose squares float64 does not hold; `effects` has the names.
+    """Check that float64 holds the squares of standard errors; `effects` has the names for the message.
 
     Raises
     ------
     EstimateError
-        If there is one, so that there is no covariance.
+        If it does not, so that there is no covariance.
     """
     too_large = ~(se < _LARGEST)
     if too_large.any():

@@ -1,7 +1,7 @@
-"""Estimators for a parallel trial, where each unit received one arm: functions of arrays, named as in the papers.
+"""Estimators for a parallel trial, in which each unit receives one arm: functions of arrays.
 
-Every arm is fitted by itself and a contrast is ``sum_a w_a mean_a``. Arms share clusters, and what is counted over all
-units: the mean of the covariates and the sizes of fixed blocks. Without these, adding an arm changes no other contrast.
+Each arm is fitted by itself, and a contrast is ``sum_a w_a mean_a``. Arms have in common only clusters, the mean of the
+covariates and the sizes of fixed blocks; without these, adding an arm changes no other contrast.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Fits: TypeAlias = "dict[int, ArmFit]"
 
 @dataclass(frozen=True)
 class ArmFit:
-    """The mean outcome of one arm and what its error is made of.
+    """Mean outcome of one arm, with the parts of its error.
 
     Attributes
     ----------
@@ -40,8 +40,8 @@ class ArmFit:
     df
         Residual degrees of freedom of the arm.
     rounding
-        How far rounding of the outcomes alone can move the mean and each slope, shape ``(1 + p, R)``. Where it can make
-        all residuals of the arm, its influence is 0.
+        Largest change of the mean and of each slope by rounding of the outcomes, shape ``(1 + p, R)``. The influence is
+        0 where rounding can explain all residuals of the arm.
     """
 
     mean: Array
@@ -114,7 +114,7 @@ def _fit_arm(Y: Array, X: Array, bound: Array, rows: Codes, cluster: Codes | Non
 
 
 def _rounding_bounds(X: Array, Y: Array, bound: Array) -> tuple[npt.NDArray[np.bool_], Array]:
-    """Say whether rounding can make all residuals, shape (R,), and how far it moves the coefficients, shape (q, R).
+    """Return whether rounding can explain all residuals, (R,), and the largest change of coefficients, (q, R).
 
     Errors d within ``bound`` change residual i by ``|d_i - h_i' d|``, at most ``bound_i + |h_i| |bound|``, with h_i a
     row of the hat matrix and ``|h_i|^2`` its diagonal.
@@ -247,13 +247,13 @@ def _independent_contrasts(fits: Fits, W: Array, df: Array) -> Estimate:
 
 
 def _contrast_means(w: Array, fits: Fits) -> Array:
-    """Weights that sum to zero times means, without losing the digits of a common offset."""
+    """Return contrasts of the arm means, without losing digits to a common offset."""
     mean = np.stack([fit.mean for fit in fits.values()])
     return np.asarray(w @ (mean - mean[0]))
 
 
 def _zero_within_rounding(answer: Estimate, fits: Fits, w: Array) -> Array:
-    """ACE, where nothing varies and rounding alone could make it: 0."""
+    """Return the ACE, set to 0 where nothing varies and it is within rounding."""
     bound = np.abs(w) @ np.stack([fit.rounding[0] for fit in fits.values()])
     return np.where((answer.se == 0) & (np.abs(answer.ace) <= bound), 0.0, answer.ace)
 
@@ -308,11 +308,11 @@ def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
 def add_covariate_sampling(
     answer: Estimate, fits: Fits, W: Array, covariates: Array, cluster: Codes | None
 ) -> Estimate:
-    """Add what the sampling of the units adds: the covariates' mean would differ in another sample.
+    """Add the variance from sampling the covariates' mean, for claims about a population of units.
 
     Independent units: ``se^2 + gamma' S_x gamma / n`` with ``gamma = sum_a w_a slope_a`` (for two arms
     ``(b1 - b0)' S_x (b1 - b0) / n``). With clusters each cluster's share, ``gamma' sum_{i in g} x_i / n`` with its
-    CR2 factor, is added to its influence, because inside a cluster residuals and covariates may correlate.
+    CR2 factor, is added to its influence, because residuals and covariates may correlate within clusters.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Least squares with cluster-robust variances: CR0 to CR3, Bell-McCaffrey degrees of freedom, the HTZ joint test."""
+"""Least squares with cluster-robust variances (CR0 to CR3), Bell-McCaffrey degrees of freedom, and the HTZ test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POWER: dict[Kind, float] = {"CR0": 0.0, "CR1": 0.0, "CR2": -0.5, "CR3": -1.0}
 
 @dataclass(frozen=True)
 class Regression:
-    """One coefficient contrast ``c' beta`` of a least-squares fit, with what its variance is made of.
+    """One coefficient contrast ``c' beta`` of a least-squares fit, with the parts of its variance.
 
     Attributes
     ----------
@@ -130,13 +130,13 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
 
 
 def _unit_scores(Q: Array, direction: Array, kind: Kind) -> tuple[Array, Array, Array]:
-    """Weight of each unit's residual, delta and loading, where each unit is a cluster: HC0, HC2, HC3."""
+    """Return weight of the residual, delta and loading of each unit, each being a cluster: HC0, HC2, HC3."""
     score = (Q @ direction) * _leverage_power(1 - (Q**2).sum(axis=1), kind)
     return score, score**2, Q * score[:, None]
 
 
 def _cluster_scores(Q: Array, direction: Array, codes: Codes, kind: Kind) -> tuple[Array, Array, Array]:
-    """Weight of each unit's residual, and delta and loading of each cluster."""
+    """Return the weight of each unit's residual, and delta and loading of each cluster."""
     gram = group_sums(Q[:, :, None] * Q[:, None, :], codes)
     v = _leverage_root(gram, kind) @ direction
     loading = np.einsum("gqr,gr->gq", gram, v)
@@ -144,13 +144,13 @@ def _cluster_scores(Q: Array, direction: Array, codes: Codes, kind: Kind) -> tup
 
 
 def _leverage_power(rest: Array, kind: Kind) -> Array:
-    """``rest`` to the kind's power, 0 where a cluster alone determines a coefficient."""
+    """Return ``rest`` to the power of the kind; 0 where a cluster alone determines a coefficient."""
     power = _POWER[kind]
     return np.where(rest > 1e-10, np.maximum(rest, 1e-10) ** power, float(power == 0))
 
 
 def _leverage_root(gram: Array, kind: Kind) -> Array:
-    """(I - Q_g' Q_g)^power for each cluster."""
+    """Return (I - Q_g' Q_g)^power for each cluster."""
     share, vectors = np.linalg.eigh(gram)
     scaled: Array = (vectors * _leverage_power(1 - share, kind)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     return scaled

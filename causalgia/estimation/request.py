@@ -1,4 +1,4 @@
-"""What was asked of `estimate`, and the units, clusters and strata that a Dataset of effects has for it."""
+"""Arguments of `estimate`, groupings of units, and tables of effects obtained elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FEW_CLUSTERS = 20
 
 @dataclass(frozen=True)
 class Request:
-    """The choices of one call of `estimate`, as given."""
+    """Validated arguments of one call of `estimate`."""
 
     cluster: str | None
     block: str | None
@@ -54,7 +54,7 @@ class Request:
 
     @property
     def is_crossed(self) -> bool:
-        """Whether the target has another population beside that of the units, so that it takes every unit's ICE."""
+        """Whether the target has a second population beside that of the units, so that it needs every ICE."""
         return self.target.startswith("population x") or self.target == "next predictor"
 
 
@@ -69,7 +69,7 @@ class Grouping:
     codes
         Group of each unit, 0 to G - 1, shape ``(n,)``.
     labels
-        What each group is called, shape ``(G,)``.
+        Name of each group, shape ``(G,)``.
     """
 
     name: str
@@ -84,22 +84,22 @@ class Grouping:
 
 @dataclass(frozen=True)
 class Answer:
-    """An `Estimate` and what a table says beside it, for K contrasts and a trailing shape of tasks (and models).
+    """An `Estimate` with further columns, for K contrasts and a trailing shape of tasks (and models).
 
     Attributes
     ----------
     estimate
         Shape ``(K, ...)``.
     skewness
-        Of the ICE, or of the outcomes of an arm, where the factor of the estimate is not at hand; shape ``(K, ...)``.
+        Skewness of the independent contributions to the estimate, shape ``(K, ...)``.
     reach
         Bound on |ICE| over the units, shape ``(K, ...)``.
     n_units, n_clusters
         Shape ``(K,)``.
     method, cluster
-        A sentence on the estimator, and the coordinate that names the independent clusters.
+        The estimator in words, and the coordinate that names the independent clusters.
     by_definition
-        Whether a standard error of 0 is what the target means, and not a lack of spread.
+        Whether a standard error of 0 follows from the target, not from a lack of spread.
     """
 
     estimate: Estimate
@@ -113,7 +113,7 @@ class Answer:
 
 
 def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
-    """Sort the units by a coordinate; `argument` is how the user asked for it.
+    """Return the units grouped by a coordinate; `argument` is how error messages name the request.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def unit_name(effects: xr.Dataset, i: int) -> str:
 
 
 def parents_if_shared(effects: xr.Dataset) -> Grouping | None:
-    """Return the units by parent where any parent has more than one of them, else None."""
+    """Return the units grouped by parent if any parent has more than one, else None."""
     if "parent" not in effects.coords:
         return None
     parents = grouping(effects, "parent", "cluster='auto'")
@@ -157,7 +157,7 @@ def parents_if_shared(effects: xr.Dataset) -> Grouping | None:
 
 
 def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
-    """Return the clusters that the request means, or None where each unit stands for itself."""
+    """Return the requested clusters, or None where units are independent."""
     if request.cluster is None:
         return None
     if isinstance(request.cluster, str) and request.cluster == "auto":
@@ -166,7 +166,7 @@ def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
 
 
 def check_clusters(groups: Grouping, n_clusters: int) -> None:
-    """Refuse one cluster, warn below 20."""
+    """Raise EstimateError for one cluster, warn below 20."""
     check_two_clusters(groups, n_clusters)
     if n_clusters < FEW_CLUSTERS:
         warnings.warn(
@@ -178,7 +178,7 @@ def check_clusters(groups: Grouping, n_clusters: int) -> None:
 
 
 def check_two_clusters(groups: Grouping, n_clusters: int) -> None:
-    """Refuse one cluster, which shows no variance between clusters."""
+    """Raise EstimateError for one cluster, from which no variance between clusters can be estimated."""
     if n_clusters < 2:
         shuffles = "target='parents' (new shuffles of this one) or " if groups.name == "parent" else ""
         raise EstimateError(
@@ -188,7 +188,7 @@ def check_two_clusters(groups: Grouping, n_clusters: int) -> None:
 
 
 def caller_stacklevel() -> int:
-    """Stack level of the first caller outside this package and xarray's pipe, so that a warning points at the user."""
+    """Return the stack level of the first caller outside this package and xarray's pipe, for warnings."""
     level, frame = 2, sys._getframe(2)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(("causalgia.", "xarray.")):
         level, frame = level + 1, frame.f_back
@@ -196,7 +196,7 @@ def caller_stacklevel() -> int:
 
 
 def check_no_cluster(request: Request, instead: str) -> None:
-    """Refuse a cluster that was asked for by name where the target has none."""
+    """Raise EstimateError where a cluster is named and the target does not use it."""
     if request.cluster not in (None, "auto", "parent" if request.target == "parents" else None):
         raise EstimateError(
             f"cluster={quoted(request.cluster)} does not go with target={quoted(request.target)}: {instead}; "
@@ -205,19 +205,19 @@ def check_no_cluster(request: Request, instead: str) -> None:
 
 
 def parents_as_strata(effects: xr.Dataset) -> Grouping:
-    """Return the units by parent, for claims about new shuffles of these parents."""
+    """Return the units grouped by parent, for claims about new shuffles of these parents."""
     if "parent" not in effects.coords:
         raise EstimateError("target='parents' needs a coordinate 'parent' on the units; use target='population'")
     return grouping(effects, "parent", "target='parents'")
 
 
 def as_target(effects: xr.Dataset, target: str | None) -> str:
-    """Return the target that is meant: of outcomes that were measured, elements and replicates; else new units.
+    """Return the target; None is new elements and replicates for measured outcomes, else new units.
 
     Raises
     ------
     EstimateError
-        If a target of predictors is asked of replicates or the reverse, or these units alone of what was measured.
+        If the target is for predictions and the outcomes were measured, or the reverse.
     """
     measured = effects.attrs.get("model_is") == "replicates"
     if target is None:
@@ -235,7 +235,7 @@ def as_target(effects: xr.Dataset, target: str | None) -> str:
 
 
 def as_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
-    """Return the probability of an interval, any real number above `least` and below 1.
+    """Return the probability of an interval as a float; it must lie between `least` and 1.
 
     Examples
     --------
@@ -255,7 +255,7 @@ Labels = npt.NDArray[Any]
 
 
 def labels_of(values: Any) -> list[Labels]:
-    """Return the names along each axis of a Series, DataFrame or DataArray that has them; of anything else none.
+    """Return the names along each axis of a Series, DataFrame or DataArray; an empty list for anything else.
 
     Examples
     --------
@@ -269,8 +269,8 @@ def labels_of(values: Any) -> list[Labels]:
     return []
 
 
-def shared_labels(given: Mapping[str, Any]) -> Labels | None:
-    """Return the names that labelled arguments share, or None where none has any.
+def shared_labels(arguments: Mapping[str, Any]) -> Labels | None:
+    """Return the names shared by labelled arguments, or None if none has any.
 
     Parameters
     ----------
@@ -280,14 +280,14 @@ def shared_labels(given: Mapping[str, Any]) -> Labels | None:
     Raises
     ------
     EstimateError
-        If two of them name their entries differently, or in another order.
+        If two of them have different names, or another order.
 
     Examples
     --------
     >>> shared_labels({"effect": pd.Series([1.0, 2.0], index=["a", "b"]), "se": 0.5}).tolist()
     ['a', 'b']
     """
-    named = [(name, labels) for name, values in given.items() for labels in labels_of(values)]
+    named = [(name, labels) for name, values in arguments.items() for labels in labels_of(values)]
     for name, labels in named[1:]:
         first, reference = named[0]
         if len(labels) == len(reference) and labels.tolist() != reference.tolist():
@@ -300,12 +300,12 @@ def shared_labels(given: Mapping[str, Any]) -> Labels | None:
 
 
 def contrast_names(names: Any, n: int) -> Labels:
-    """Return n unique names of contrasts; None counts from 0.
+    """Return n unique names of contrasts; None: numbers from 0.
 
     Raises
     ------
     EstimateError
-        If there are not n, one is missing, repeated, or no single value.
+        If there are not n, or one is missing, repeated, or not a single value.
 
     Examples
     --------
@@ -337,7 +337,7 @@ def contrast_names(names: Any, n: int) -> Labels:
 
 
 def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
-    """Return a covariance with its columns in the order of its rows, whichever rows were selected.
+    """Return a covariance with its columns selected and ordered as its rows.
 
     Parameters
     ----------
@@ -368,14 +368,16 @@ def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.Data
     if wanted == known:
         return matrix
     place = {name: i for i, name in enumerate(known)}
-    lost = [name for name in wanted if name not in place]
-    if lost:
-        raise EstimateError(f"contrast {lost[0]!s} has a row in the covariance and no column; select the same on both")
+    missing = [name for name in wanted if name not in place]
+    if missing:
+        raise EstimateError(
+            f"contrast {missing[0]!s} has a row in the covariance and no column; select the same on both"
+        )
     return matrix.isel({columns: [place[name] for name in wanted]})
 
 
 def _as_objects(values: Any) -> Labels:
-    """Return values one by one as objects, tuples whole."""
+    """Return values as an array of objects in which tuples are single values."""
     if isinstance(values, str):
         return np.array(values, dtype=object)
     try:
@@ -387,19 +389,19 @@ def _as_objects(values: Any) -> Labels:
     return items
 
 
-#: the columns of broom and marginaleffects, and of estimates written as a table -> ours
+#: column name in broom, marginaleffects or a table of estimates -> name here
 _OTHER_NAMES = {"estimate": "effect", "std_error": "se", "std.error": "se", "ace": "effect"}
 
 
 def with_effect_columns(table: Any) -> Any:
-    """Return a table with ``effect`` and ``se`` where it has ``estimate`` and ``std_error``; anything else as it is.
+    """Return a table with columns ``estimate, std_error`` renamed to ``effect, se``; anything else as it is.
 
     ``estimates.to_dataframe()`` has ``ace``, and its contrasts and tasks in the index.
 
     Raises
     ------
     EstimateError
-        If a table has a column under both names, and they differ. The message says in which row.
+        If a table has both names with different values. The message gives the row.
 
     Examples
     --------
@@ -440,7 +442,7 @@ def _check_columns_agree(table: Any, theirs: str, ours: str) -> None:
 
 
 def split_by_task(table: Any) -> dict[Any, Any] | None:
-    """Return the table of each task, or None where it says nothing of tasks.
+    """Return the table of each task, or None if there are no tasks.
 
     Parameters
     ----------
@@ -450,7 +452,7 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
     Raises
     ------
     OutcomesError
-        If a task has no name, or there is none.
+        If a task has no name, or the table has no rows.
 
     Examples
     --------
@@ -473,7 +475,7 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
 
 @dataclass(frozen=True, eq=False)
 class GivenEffects:
-    """Effects that were given and are usable, of K contrasts in one task, or in T of them on a last axis."""
+    """Validated effects from elsewhere, of K contrasts in one task, or in T tasks on a last axis."""
 
     labels: Labels
     """Names of the contrasts, (K,)."""
@@ -488,7 +490,7 @@ class GivenEffects:
 
 
 def stack_tasks(tasks: Mapping[Any, GivenEffects]) -> GivenEffects:
-    """Put effects of the same contrasts in several tasks side by side, in the order of the first.
+    """Stack effects of the same contrasts in several tasks, in the order of the first.
 
     Raises
     ------
@@ -496,7 +498,7 @@ def stack_tasks(tasks: Mapping[Any, GivenEffects]) -> GivenEffects:
         If a contrast lacks a task, or some tasks are normal and others are not.
     """
     first = next(iter(tasks.values()))
-    wanted, together = first.labels.tolist(), []
+    wanted, ordered = first.labels.tolist(), []
     for task, one in tasks.items():
         place = {name: k for k, name in enumerate(one.labels.tolist())}
         apart = sorted(set(wanted) ^ set(place), key=str)
@@ -507,15 +509,15 @@ def stack_tasks(tasks: Mapping[Any, GivenEffects]) -> GivenEffects:
             )
         if np.isinf(one.df).any() != np.isinf(first.df).any():
             raise EstimateError(f"task {task!s}: df is infinite there and not elsewhere; give 1e9 for a normal one")
-        together.append(_reordered(one, [place[name] for name in wanted]))
-    matrices = [one.covariance for one in together if one.covariance is not None]
+        ordered.append(_reordered(one, [place[name] for name in wanted]))
+    matrices = [one.covariance for one in ordered if one.covariance is not None]
     return GivenEffects(
         first.labels,
-        np.stack([one.effect for one in together], axis=-1),
-        np.stack([one.se for one in together], axis=-1),
-        np.stack([one.df for one in together], axis=-1),
+        np.stack([one.effect for one in ordered], axis=-1),
+        np.stack([one.se for one in ordered], axis=-1),
+        np.stack([one.df for one in ordered], axis=-1),
         np.stack(matrices, axis=-1) if matrices else None,
-        {name: _stack_columns([one.beside[name] for one in together]) for name in first.beside},
+        {name: _stack_columns([one.beside[name] for one in ordered]) for name in first.beside},
     )
 
 
@@ -528,7 +530,7 @@ def _reordered(one: GivenEffects, rows: list[int]) -> GivenEffects:
 
 
 def _stack_columns(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Return a column of every task, (K, T), or (K,) where it is the same in all."""
+    """Return a column as (K, T), or (K,) if it is the same in all tasks."""
     first = xr.Variable("contrast", columns[0])
     same = all(first.equals(xr.Variable("contrast", x)) for x in columns[1:])  # type: ignore[no-untyped-call]
     return columns[0] if same else np.stack(columns, axis=-1)

@@ -1,4 +1,4 @@
-"""Variances that borrow strength from each other: few replicates each, many of them."""
+"""Empirical-Bayes moderation of many sample variances (limma's squeezeVar)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_VARIANCES = 3
 
 @dataclass(frozen=True)
 class Moderated:
-    """Variances drawn towards a common value.
+    """Variances shrunk towards a common value.
 
     Attributes
     ----------
@@ -23,8 +23,8 @@ class Moderated:
     df
         Their degrees of freedom, shape ``(...)``; ``(K,)`` where each variance has its own.
     prior_variance, prior_df
-        What they were drawn to, and what that counts for, shape ``(...)``; 0 df where nothing was moderated, infinite
-        where the variances differ by no more than their own sampling.
+        Prior variance and its degrees of freedom, shape ``(...)``; 0 df if nothing was moderated, infinite if the
+        variances differ by no more than sampling error.
     """
 
     variance: Array
@@ -38,17 +38,17 @@ def moderate(s2: Array, df: float, *, dependence: Array | float = 0.0) -> Modera
 
     With ``sigma_k^2 ~ s0^2 d0 / chi^2_d0`` the sample variances are ``s0^2 F(df, d0)``; d0 and s0^2 match the mean and
     variance of their logs, and the posterior variance is ``(d0 s0^2 + df s_k^2) / (d0 + df)`` on ``d0 + df`` degrees
-    of freedom, at most K df. A variance of 0 is no draw of such a distribution: it stays 0 and is left out of the fit.
+    of freedom, at most K df. A variance of 0 stays 0 and is left out of the fit.
 
-    Variances that depend on each other (contrasts with one control; a predictor that answers everything larger) know
-    less together. With mean correlation rho between them the logs vary by ``trigamma(df / 2) (1 - rho)`` of their own,
-    and the bound on the degrees of freedom is ``K df / (1 + (K - 1) rho)``; rho = 0 is limma.
+    Correlated variances (contrasts with one control; a predictor with larger effects throughout) have less information.
+    With mean correlation rho the logs have sampling variance ``trigamma(df / 2) (1 - rho)``, and the degrees of freedom
+    are at most ``K df / (1 + (K - 1) rho)``; rho = 0 is limma.
 
     Parameters
     ----------
     s2
-        Sample variances, shape ``(K, ...)``; each column is moderated by itself, and with fewer than three positive
-        ones not at all.
+        Sample variances, shape ``(K, ...)``; each column is moderated by itself, if it has three or more positive
+        variances.
     df
         Degrees of freedom of each.
     dependence
@@ -75,9 +75,9 @@ def moderate(s2: Array, df: float, *, dependence: Array | float = 0.0) -> Modera
 def moderate_unequal(s2: Array, df: Array) -> Moderated:
     """Moderate K sample variances on degrees of freedom of their own, as limma's squeezeVar does.
 
-    ``(d0 s0^2 + df_k s_k^2) / (d0 + df_k)`` on ``d0 + df_k`` degrees of freedom, at most the sum of all. A variance on
-    0 degrees of freedom says nothing, and is the prior's. One of 0 on more is a small one: it counts as 1e-5 of the
-    median in the fit of the prior, and is drawn to it like every other.
+    ``(d0 s0^2 + df_k s_k^2) / (d0 + df_k)`` on ``d0 + df_k`` degrees of freedom, at most the sum of all. A variance
+    with 0 degrees of freedom is replaced by that of the prior. A variance of 0 with more counts as 1e-5 of the median
+    in the fit of the prior, and is shrunk like every other.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def moderate_unequal(s2: Array, df: Array) -> Moderated:
     Returns
     -------
     Moderated
-        With ``df`` of shape ``(K,)``. With one variance on any degrees of freedom nothing is moderated.
+        With ``df`` of shape ``(K,)``. If only one variance has degrees of freedom, nothing is moderated.
 
     References
     ----------
@@ -122,7 +122,7 @@ def _moderate_column(s2: Array, df: float, rho: float) -> Moderated:
 
 
 def _fit_prior(s2: Array, df: Array | float, rho: float) -> tuple[float, float]:
-    """Return s0^2 and d0 by the moments of log s^2; variances below 1e-5 of the median count as that."""
+    """Return s0^2 and d0 by the moments of log s^2, with variances floored at 1e-5 of the median."""
     floored = np.maximum(s2, 1e-5 * (np.median(s2) or 1.0))
     df = np.asarray(df, dtype=np.float64)
     z = np.log(floored) - scipy.special.digamma(df / 2) + np.log(df / 2)

@@ -152,10 +152,10 @@ class Products:
         rows, n_columns, n_answers = centred.shape
         if not self._lower.size:
             self._lower = np.zeros((n_answers, n_columns, n_columns))
-        together = np.empty((n_answers, rows + 1, n_columns))
-        together[:, :rows] = np.moveaxis(centred, 2, 0)
-        together[:, rows] = step.T * np.sqrt(before * rows / (before + rows))
-        for of_rows, sums in zip(together, self._lower, strict=True):
+        stacked = np.empty((n_answers, rows + 1, n_columns))
+        stacked[:, :rows] = np.moveaxis(centred, 2, 0)
+        stacked[:, rows] = step.T * np.sqrt(before * rows / (before + rows))
+        for of_rows, sums in zip(stacked, self._lower, strict=True):
             dsyrk(1.0, of_rows.T, beta=1.0, c=sums.T, overwrite_c=True)  # the upper half of the transpose
 
     @property

@@ -214,15 +214,15 @@ def _zero_variance_attrs(components: xr.Dataset) -> dict[str, str]:
     names = [str(c) for c in components["component"].to_numpy() if bool(zero.sel(component=c).any())]
     if not names:
         return {}
-    said = f"the pilot puts the variance of {', '.join(names)} at 0, as a small pilot may by chance, and the split "
+    caution = f"the pilot puts the variance of {', '.join(names)} at 0, as a small pilot may by chance, and the split "
     return {
         "at_zero": ", ".join(names),
-        "caution": f"{said}rests on it: see the standard errors of variance_components",
+        "caution": f"{caution}rests on it: see the standard errors of variance_components",
     }
 
 
 def _splits_dataset(
-    components: xr.Dataset, rows: dict[tuple[int, ...], dict[str, float]], said: dict[str, Any]
+    components: xr.Dataset, rows: dict[tuple[int, ...], dict[str, float]], settings: dict[str, Any]
 ) -> xr.Dataset:
     shape = components["variance"].shape[1:]
     keys = next(iter(rows.values()))
@@ -230,13 +230,13 @@ def _splits_dataset(
     levels = columns.pop("levels").astype(np.int64)
     for key in ("n_parents", "units_per_parent", "n_units", "n_predictions"):
         columns[key] = columns[key].astype(np.int64)
-    if said["least"] > 1:
-        columns["n_words" if said["words"] else "n_predictors"] = levels
-    target = "population" if said["least"] == 1 else _WORDS if said["words"] else "population x predictors"
+    if settings["least"] > 1:
+        columns["n_words" if settings["words"] else "n_predictors"] = levels
+    target = "population" if settings["least"] == 1 else _WORDS if settings["words"] else "population x predictors"
     coords = {d: components[d] for d in ("contrast", "task") if d in components.coords}
     attrs = _zero_variance_attrs(components) | {
         "target": target,
-        "level": said["level"],
+        "level": settings["level"],
         "not_identified": components.attrs.get("not_identified", ""),
     }
     return xr.Dataset({key: (("contrast", "task"), value) for key, value in columns.items()}, coords, attrs)
@@ -475,9 +475,9 @@ def _least_parents(
         return np.full(len(units), np.inf)
     ones = np.ones(possible.sum())
     parts = sources.parts(ones, units[possible], levels)
-    lost = t_quantile(max(levels - 1.0, 1.0), 0.5 + level / 2) * np.sqrt(parts[1]) > halfwidth
-    hopeless = np.divide(parts[0] + parts[2], 1e-2 * parts[1], out=MOST * ones, where=lost)
-    most = np.minimum(prices.max_parents, np.where(lost, np.ceil(hopeless), MOST))
+    unreachable = t_quantile(max(levels - 1.0, 1.0), 0.5 + level / 2) * np.sqrt(parts[1]) > halfwidth
+    hopeless = np.divide(parts[0] + parts[2], 1e-2 * parts[1], out=MOST * ones, where=unreachable)
+    most = np.minimum(prices.max_parents, np.where(unreachable, np.ceil(hopeless), MOST))
     found = least_integer(
         lambda p: sources.halfwidth(p, units[possible], levels, level) <= halfwidth,
         start[possible],

@@ -102,13 +102,13 @@ def sample_size(
     if halfwidth is not None:
         return _units_for_halfwidth(plan, as_positive(halfwidth, "halfwidth"), level)
     at, region, least = _as_effect(plan, effect), _as_region(plan, rope), _least_clusters(pilot, rare)
-    said = {"level": level, "question": _describe_question(effect, rope, plan)}
+    attrs = {"level": level, "question": _describe_question(effect, rope, plan)}
     clusters = least_integer(
         lambda g: _verdict_chance(plan, g, at, region, level, least) >= wanted, np.full(plan.per_cluster.shape, 2.0)
     )
     _check_reached(plan, clusters, at, region, wanted)
     return _units_dataset(
-        plan, clusters, {"assurance": _verdict_chance(plan, clusters, at, region, level, least)}, said
+        plan, clusters, {"assurance": _verdict_chance(plan, clusters, at, region, level, least)}, attrs
     )
 
 
@@ -152,13 +152,13 @@ def power(
     level = as_probability(level, "level")
     plan = read_pilot(pilot, sd)
     at, region = _as_effect(plan, effect), _as_region(plan, rope)
-    said = {"level": level, "question": _describe_question(effect, rope, plan)}
+    attrs = {"level": level, "question": _describe_question(effect, rope, plan)}
     clusters = _as_clusters(plan, n_units)
     se, df = plan.error(clusters)
     chance = _verdict_chance(plan, clusters, at, region, level, _least_clusters(pilot, rare))
     half = t_quantile(df, 0.5 + level / 2) * se
     columns = {"power": chance, "se": plan.size_of(se), "halfwidth": plan.size_of(half)}
-    return plan.dataset(columns, said | {"n_units": int(n_units)})
+    return plan.dataset(columns, attrs | {"n_units": int(n_units)})
 
 
 def minimal_detectable_effect(
@@ -256,9 +256,9 @@ def _as_clusters(plan: Pilot, n_units: int) -> Array:
     return np.asarray(n_units / plan.size)
 
 
-def _units_dataset(plan: Pilot, clusters: Array, reached: dict[str, Array], said: dict[str, Any]) -> xr.Dataset:
+def _units_dataset(plan: Pilot, clusters: Array, reached: dict[str, Array], attrs: dict[str, Any]) -> xr.Dataset:
     units = np.ceil(clusters * plan.size - 1e-9).astype(np.int64)
-    return plan.dataset({"n_units": units, "n_clusters": clusters.astype(np.int64)} | reached, said)
+    return plan.dataset({"n_units": units, "n_clusters": clusters.astype(np.int64)} | reached, attrs)
 
 
 def _verdict_chance(

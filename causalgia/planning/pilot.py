@@ -153,13 +153,13 @@ def effects_if_outcomes(pilot: Any) -> Any:
     if not isinstance(pilot, xr.Dataset) or "outcome" not in pilot or "contrast" in pilot.dims:
         return pilot
     text = str(pilot.attrs.get("analysis", "")).strip()
-    kept = Analysis.from_json(text) if text.startswith("{") else Analysis()
-    if kept.control is None and kept.contrasts is None and kept.interaction is None:
+    analysis = Analysis.from_json(text) if text.startswith("{") else Analysis()
+    if analysis.control is None and analysis.contrasts is None and analysis.interaction is None:
         raise EstimateError(
             "the pilot is outcomes, and keeps no analysis that says what is contrasted; give cg.contrast(outcomes, "
             "control='...')"
         )
-    return contrast(pilot, **kept.contrasting)
+    return contrast(pilot, **analysis.contrasting)
 
 
 def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:

@@ -53,8 +53,8 @@ def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     step = max(1, -(-(int(n.max(initial=0)) + 1) // _BINS))
     edges = np.arange(0.0, n.max(initial=0) + step + 1.0, step) - 0.5
     for i, name in enumerate(dict.fromkeys(arm.tolist())):
-        of = n[arm == name]
-        _draw_histogram(axes, of, edges, f"{shortened(name)} (median {np.median(of):g})", i)
+        counts = n[arm == name]
+        _draw_histogram(axes, counts, edges, f"{shortened(name)} (median {np.median(counts):g})", i)
     _finish_counts(axes, "barcodes with DNA, an oligo", "oligos")
     return axes
 
@@ -143,14 +143,16 @@ def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = N
     """
     validate(counts, "counts")
     axes = axes_or_new(ax, 6.8, 3.2)
-    dna, seen = (counts[k].to_numpy().reshape(counts.sizes["barcode"], -1) for k in ("dna", "dna_observed"))
+    dna, observed = (counts[k].to_numpy().reshape(counts.sizes["barcode"], -1) for k in ("dna", "dna_observed"))
     pool = counts["dna"].ndim == 1
     names = ["plasmid pool"] if pool else [f"replicate {name}" for name in counts["replicate"].to_numpy()]
     edges = np.linspace(0, np.log10(dna.max() + 1.0), _BINS + 1)
     for i, name in enumerate(names):
-        of = dna[seen[:, i], i]
-        below = 100 * float((of < min_dna).mean()) if len(of) else 0.0
-        _draw_histogram(axes, np.log10(of + 1.0), edges, f"{shortened(name)} ({below:.0f} % below {min_dna:g})", i)
+        counts_of = dna[observed[:, i], i]
+        below = 100 * float((counts_of < min_dna).mean()) if len(counts_of) else 0.0
+        _draw_histogram(
+            axes, np.log10(counts_of + 1.0), edges, f"{shortened(name)} ({below:.0f} % below {min_dna:g})", i
+        )
     axes.axvline(np.log10(min_dna + 1.0), color=INK, lw=0.9, ls="--", zorder=2, label="_floor")
     ticks = [tick for tick in (0, 10, 100, 1_000, 10_000, 100_000, 1_000_000) if tick <= dna.max() or tick == 0]
     axes.set_xticks(np.log10(np.array(ticks) + 1.0), [f"{tick:,}" for tick in ticks])

@@ -84,8 +84,8 @@ def _select_contrast(table: xr.Dataset, contrast: str | None) -> xr.Dataset:
     if contrast is None and len(names) == 1:
         return table.isel(contrast=0)
     if contrast not in names:
-        said = "several contrasts" if contrast is None else f"contrast {quoted(contrast)} is not there"
-        raise ContrastError(f"concordance: {said}; say contrast= one of {', '.join(map(quoted, names))}")
+        problem = "several contrasts" if contrast is None else f"contrast {quoted(contrast)} is not there"
+        raise ContrastError(f"concordance: {problem}; say contrast= one of {', '.join(map(quoted, names))}")
     return table.isel(contrast=names.index(contrast))
 
 
@@ -96,8 +96,8 @@ def _draw_line(axes: Axes, one: xr.Dataset, tail: float) -> None:
     half = tail * one["scatter"].item()
     if half > 0:
         axes.fill_between(x, y - half, y + half, color=BAND, lw=0, zorder=0.5, label="true effects, expected")
-    said = f"slope {best['slope'].item():.2f} [{best['slope_lower'].item():.2f}, {best['slope_upper'].item():.2f}]"
-    axes.plot(x, y, color=INK, lw=1.0, ls=(0, (5, 3)), zorder=2.5, label=said)
+    label = f"slope {best['slope'].item():.2f} [{best['slope_lower'].item():.2f}, {best['slope_upper'].item():.2f}]"
+    axes.plot(x, y, color=INK, lw=1.0, ls=(0, (5, 3)), zorder=2.5, label=label)
 
 
 def _draw_elements(axes: Axes, one: xr.Dataset) -> None:

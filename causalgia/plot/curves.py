@@ -195,14 +195,14 @@ def _split_series(found: Placed, by: Mapping[str, Any] | None) -> list[tuple[Loo
     """Return the rows of each model and of each value of a coordinate, with how they look."""
     if not found:
         return []
-    of = [(row.get("model"), None if by is None else by.get(row["contrast"], "")) for row, _ in found]
-    values = list(dict.fromkeys(value for _, value in of))
+    keys = [(row.get("model"), None if by is None else by.get(row["contrast"], "")) for row, _ in found]
+    values = list(dict.fromkeys(value for _, value in keys))
     series = []
-    for number, key in enumerate(dict.fromkeys(of)):
-        rows = [placed for placed, mine in zip(found, of, strict=True) if mine == key]
-        said = [str(part) for part in key if part is not None]
-        label = ", ".join(said) or ("_decided" if "verdict" in rows[0][0] else "estimate")
-        colour = MODELS[number % len(MODELS)] if said else None
+    for number, key in enumerate(dict.fromkeys(keys)):
+        rows = [placed for placed, mine in zip(found, keys, strict=True) if mine == key]
+        names = [str(part) for part in key if part is not None]
+        label = ", ".join(names) or ("_decided" if "verdict" in rows[0][0] else "estimate")
+        colour = MODELS[number % len(MODELS)] if names else None
         marker = "o" if by is None else MARKERS[values.index(key[1]) % len(MARKERS)]
         series.append((Look(label, colour, marker), rows))
     return series

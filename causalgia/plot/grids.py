@@ -168,11 +168,11 @@ def _write_values(axes: Axes, grid: Array, centre: float) -> None:
             axes.text(column, row, format_number(number, away / 50), color="white" if dark else "#1b1f24", **look)
 
 
-def _add_color_bar(axes: Axes, image: AxesImage, words: str) -> None:
+def _add_color_bar(axes: Axes, image: AxesImage, label: str) -> None:
     figure = axes.get_figure(root=True)
     if figure is not None:
         bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02)
-        bar.set_label(words, fontsize=9, **AS_IT_IS)
+        bar.set_label(label, fontsize=9, **AS_IT_IS)
         bar.ax.tick_params(labelsize=8)
         bar.outline.set_visible(False)
 

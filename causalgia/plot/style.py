@@ -68,8 +68,8 @@ def as_task(table: xr.Dataset, task: str | None, figure: str) -> str:
     if task is None and len(tasks) == 1:
         return tasks[0]
     if task not in tasks:
-        said = "several tasks" if task is None else f"task {quoted(task)} is not there"
-        raise ContrastError(f"{figure}: {said}; say task= one of {', '.join(map(quoted, tasks))}")
+        problem = "several tasks" if task is None else f"task {quoted(task)} is not there"
+        raise ContrastError(f"{figure}: {problem}; say task= one of {', '.join(map(quoted, tasks))}")
     return str(task)
 
 
@@ -96,8 +96,8 @@ def on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str, Any]:
     """
     known = [str(key) for key, coord in table.coords.items() if coord.dims == ("contrast",)]
     if name not in known:
-        near = nearest(name, known) or f"; there are {', '.join(known)}"
-        raise ContrastError(f"{figure}: the contrasts have no coordinate {quoted(name)}{near}")
+        hint = nearest(name, known) or f"; there are {', '.join(known)}"
+        raise ContrastError(f"{figure}: the contrasts have no coordinate {quoted(name)}{hint}")
     contrasts = [str(contrast) for contrast in table["contrast"].to_numpy()]
     found = dict(zip(contrasts, table[name].to_numpy().tolist(), strict=True))
     found = {contrast: value for contrast, value in found.items() if value == value and value not in ("", None)}
@@ -167,12 +167,12 @@ def add_verdicts_to_legend(axes: Axes, table: xr.Dataset, effect: str = ACE) -> 
 
     An average effect increases or decreases the outcome; another, such as an interaction, is above or below 0.
     """
-    words = {} if effect == ACE else {"increases": "above 0", "decreases": "below 0"}
-    said = set(table["verdict"].to_numpy().ravel().tolist()) if "verdict" in table else set()
+    labels = {} if effect == ACE else {"increases": "above 0", "decreases": "below 0"}
+    present = set(table["verdict"].to_numpy().ravel().tolist()) if "verdict" in table else set()
     for verdict, colour in VERDICTS.items():
-        if verdict in said and "model" not in table.dims:
+        if verdict in present and "model" not in table.dims:
             fill = "none" if verdict == "undecided" else colour
-            axes.scatter([], [], s=26, facecolors=fill, edgecolors=colour, lw=1.4, label=words.get(verdict, verdict))
+            axes.scatter([], [], s=26, facecolors=fill, edgecolors=colour, lw=1.4, label=labels.get(verdict, verdict))
 
 
 def title(axes: Axes, task: str) -> None:

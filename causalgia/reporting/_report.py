@@ -119,11 +119,11 @@ def estimand(estimates: xr.Dataset) -> str:
     Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
     """
     attrs = estimates.attrs
-    of_what = f"ACE on {_scale_text(attrs)}, {_contrast_text(estimates)}{_population_text(estimates)}"
-    first = f"Effect on {attrs.get('effect_on', 'the predictor')}: {of_what}."
+    claim = f"ACE on {_scale_text(attrs)}, {_contrast_text(estimates)}{_population_text(estimates)}"
+    first = f"Effect on {attrs.get('effect_on', 'the predictor')}: {claim}."
     second = [_count_clause(estimates), attrs.get("assignment"), attrs.get("method")]
-    said = "; ".join(str(part) for part in second if part)
-    sentences = [first, f"{said[0].upper()}{said[1:]}." if said else "", _in_do_notation(rows_of(estimates))]
+    facts = "; ".join(str(part) for part in second if part)
+    sentences = [first, f"{facts[0].upper()}{facts[1:]}." if facts else "", _in_do_notation(rows_of(estimates))]
     sentences += [verdict_method(estimates)] if is_decided(estimates) else []
     sentences += trial_history(attrs)
     sentences += [f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(estimates)]
@@ -136,10 +136,10 @@ def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
     each = len(effects) <= _FEW or is_decided(estimates)
-    said = [sentence(estimates, row) for row in effects] if each else []
+    lines = [sentence(estimates, row) for row in effects] if each else []
     of_what = "posterior means" if estimates.attrs.get("evidence") == "posterior" else "estimates"
     groups = [] if rows == "all" else placebo_groups(table, names)
-    return said + [_summary_sentence(group, names, of_what) for group in groups]
+    return lines + [_summary_sentence(group, names, of_what) for group in groups]
 
 
 def sentence(estimates: xr.Dataset, row: Row) -> str:
@@ -153,30 +153,30 @@ def sentence(estimates: xr.Dataset, row: Row) -> str:
     at = f" ({100 * level:.4g} %)" if interval and level else ""
     size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
-    said = f"; {verdict_in_words(row, attrs)}{_units_clause(row, attrs)}" if is_decided(estimates) else ""
-    of_what = (
+    verdict = f"; {verdict_in_words(row, attrs)}{_units_clause(row, attrs)}" if is_decided(estimates) else ""
+    claim = (
         f"ACE on {_scale_text(attrs)}{where}, {_quote_if_spaced(row['contrast'])}{control}{_population_text(estimates)}"
     )
-    return f"{of_what}: {size}{exact}{said}."
+    return f"{claim}: {size}{exact}{verdict}."
 
 
 def _units_clause(row: Row, attrs: Mapping[Any, Any]) -> str:
     """Return "; 5,000 units in 500 clusters, exploratory"."""
-    said = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
-    if said and row.get("n_clusters", row["n_units"]) != row["n_units"]:
-        said += f" in {row['n_clusters']:,} clusters"
-    return said + ("; exploratory" if attrs.get("exploratory") else "")
+    clause = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
+    if clause and row.get("n_clusters", row["n_units"]) != row["n_units"]:
+        clause += f" in {row['n_clusters']:,} clusters"
+    return clause + ("; exploratory" if attrs.get("exploratory") else "")
 
 
 def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
     found = placebo_summary(group)
     mean, low, high = (format_number(found[key], placebo_rounding_unit(found)) for key in ("mean", "lowest", "highest"))
     where = "".join(f" in {group[0][name]}" for name in names)
-    said = f"{placebo_count(found['n'])}{where}: mean {mean}, from {low} to {high}"
+    summary = f"{placebo_count(found['n'])}{where}: mean {mean}, from {low} to {high}"
     if found["central"] is None:
-        return f"{said} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
+        return f"{summary} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
     low, high = (format_number(limit, placebo_rounding_unit(found)) for limit in found["central"])
-    return f"{said}, the central 95 % of their {of_what} from {low} to {high}."
+    return f"{summary}, the central 95 % of their {of_what} from {low} to {high}."
 
 
 def _text_table(header: list[str], lines: list[list[str]]) -> str:
@@ -220,16 +220,16 @@ def _in_do_notation(table: list[Row]) -> str:
 
 
 def _population_text(estimates: xr.Dataset) -> str:
-    null, things = _null_model_text(estimates), "units"
+    null, units = _null_model_text(estimates), "units"
     if estimates.attrs.get("null_kind") == "genomic":
-        null, things = f"what these sequences stand for ({null})", "sequences"
-    of = str(estimates.attrs.get("model_is", "seeds"))
+        null, units = f"what these sequences stand for ({null})", "sequences"
+    members = str(estimates.attrs.get("model_is", "seeds"))
     return {
         "parents": f", over new draws from these parents ({_null_model_text(estimates)})",
-        "units": f", for exactly these {things}",
+        "units": f", for exactly these {units}",
         "population x words": f", over {null} and placebo words",
-        "population x predictors": f", over {null} and {_MEMBERS.get(of, _MEMBERS['seeds'])[0]}",
-        "next predictor": f", over {null}, in {_MEMBERS.get(of, _MEMBERS['seeds'])[1]}",
+        "population x predictors": f", over {null} and {_MEMBERS.get(members, _MEMBERS['seeds'])[0]}",
+        "next predictor": f", over {null}, in {_MEMBERS.get(members, _MEMBERS['seeds'])[1]}",
         "population x replicates": f", over {null} and replicates of the experiment",
     }.get(str(estimates.attrs.get("target")), f", over {null}")
 
@@ -238,24 +238,24 @@ def _null_model_text(estimates: xr.Dataset) -> str:
     """Return the null model in words, with the number of its sequences that were used where some were not."""
     attrs = estimates.attrs
     null = str(attrs.get("null", "the population that the units were drawn from"))
-    given = re.search(r"([\d,]+) sequences", null) if attrs.get("null_kind") in _ONE_PARENT_EACH else None
-    if given is None or "n_units" not in estimates:
+    match = re.search(r"([\d,]+) sequences", null) if attrs.get("null_kind") in _ONE_PARENT_EACH else None
+    if match is None or "n_units" not in estimates:
         return null
     by_parent = attrs.get("cluster") == "parent" and "n_clusters" in estimates
     used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
-    if used.max() >= int(given[1].replace(",", "")):
+    if used.max() >= int(match[1].replace(",", "")):
         return null
-    return f"{null[: given.end()]} ({_count_range(used)} used){null[given.end() :]}"
+    return f"{null[: match.end()]} ({_count_range(used)} used){null[match.end() :]}"
 
 
 def _count_clause(estimates: xr.Dataset) -> str | None:
     if "n_units" not in estimates:
         return None
-    said = _count_with_noun(estimates["n_units"].to_numpy(), "unit")
+    clause = _count_with_noun(estimates["n_units"].to_numpy(), "unit")
     cluster = estimates.attrs.get("cluster")
     if "n_clusters" in estimates and cluster not in (None, "", "unit"):
-        said += f" in {_count_with_noun(estimates['n_clusters'].to_numpy(), 'cluster')} ({cluster})"
-    return said
+        clause += f" in {_count_with_noun(estimates['n_clusters'].to_numpy(), 'cluster')} ({cluster})"
+    return clause
 
 
 def _count_with_noun(counts: NDArray[np.int64], what: str) -> str:
@@ -314,11 +314,11 @@ def _leverage_line(estimates: xr.Dataset) -> str:
     if not (leverage > _HALF).any():
         return ""
     one = _unit_noun(estimates).removesuffix("s")
-    of_what = _largest_effects(estimates, leverage > _HALF, leverage)
+    effects = _largest_effects(estimates, leverage > _HALF, leverage)
     share = f"{100 * leverage.max():.0f} % of the variance of"
     if np.count_nonzero(leverage > _HALF) == 1:
-        return f"One {one} carries {share} {of_what}."
-    return f"One {one} carries more than half, and up to {share} each of {of_what}."
+        return f"One {one} carries {share} {effects}."
+    return f"One {one} carries more than half, and up to {share} each of {effects}."
 
 
 def _sample_size(estimates: xr.Dataset) -> npt.NDArray[np.int64]:

@@ -63,8 +63,8 @@ def _model_sentence(attrs: Mapping[Any, Any]) -> str:
     """Say that effects are shrunken, and by which model where it is one of ours."""
     if attrs.get("evidence") != "posterior":
         return ""
-    said = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
-    return f"ACE here is the posterior mean of a hierarchical model{said and f' ({said})'}."
+    law_and_engine = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
+    return f"ACE here is the posterior mean of a hierarchical model{law_and_engine and f' ({law_and_engine})'}."
 
 
 def _error_control(attrs: Mapping[Any, Any]) -> str:
@@ -102,8 +102,8 @@ def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
     share = float(decisions["missed_share"].max())
     if not share > 0:
         return ["Assuming no rare, large effects: the number of independent backgrounds is not known."]
-    said = missed_share_sentence(share)
-    lines = [f"{said[:1].upper()}{said[1:]}."]
+    sentence = missed_share_sentence(share)
+    lines = [f"{sentence[:1].upper()}{sentence[1:]}."]
     rare, n, k = float(attrs["rare"]), float(independent_draws(decisions).min()), decisions.sizes["contrast"]
     needed = (3 + math.log(k)) / rare
     if attrs.get("error") in ("bh", "holm") and k > 1 and n < needed * (1 - _ROUNDING):
@@ -189,9 +189,10 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         cure = _missing_backgrounds(row, attrs) if _lacks_backgrounds(row, attrs) else _more_units_clause(row)
         return f"undecided on {what}{cure}"
     error = error_text(row, attrs)
-    said = f" ({error_heading(attrs).partition(' (')[0]} {error})" if error else ""
+    error_clause = f" ({error_heading(attrs).partition(' (')[0]} {error})" if error else ""
     missed = f"; {missed_share_sentence(row['missed_share'])}" if _is_missable(row) else ""
-    return f"{verdict}, {_SIDE[verdict]} {format(row['rope_lower'], '.3g') if direction_only else region}{said}{missed}"
+    limit = format(row["rope_lower"], ".3g") if direction_only else region
+    return f"{verdict}, {_SIDE[verdict]} {limit}{error_clause}{missed}"
 
 
 def _is_missable(row: Mapping[str, Any]) -> bool:
