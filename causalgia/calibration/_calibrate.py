@@ -1,4 +1,4 @@
-"""`calibrate`: how often the statements of a whole analysis are right, over repeated trials of one design."""
+"""Error rates and coverage of a whole analysis, over repeated trials of one design."""
 
 from __future__ import annotations
 
@@ -65,64 +65,66 @@ def calibrate(
     error: float = 0.001,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Repeat a trial with fresh units and count how often what it prints is right: verdicts, intervals, type-I error.
+    """Repeat a trial with fresh units and estimate its error rates: false verdicts, coverage, type-I error.
 
-    Where the analysis has a region of practical equivalence, verdicts and the intervals printed beside them are those
-    of `causalgia.analyze`, by whichever method the analysis comes to. Each figure stands beside the band in which
-    chance may put it if the promise holds; the trial is the replicate, and the error rate of the bands is shared by all
-    rows.
+    Each rate is given with the band in which it lies by chance if the nominal rate holds; the trial is the replicate,
+    and the error rate of the bands is shared by all rows. If the analysis has a region of practical equivalence,
+    verdicts and printed intervals are those of `causalgia.analyze`.
 
     Parameters
     ----------
     design
         The design.
     predictor_or_simulator
-        A predictor; or a function ``simulator(design, rng=seed)`` that returns outcomes as `causalgia.run` does. It may
-        give each trial's own ``truth (contrast, task)`` as a variable: drawn from the prior, it makes the rows of the
-        posterior promises.
+        A predictor; or a function ``simulator(design, rng=seed)`` that returns outcomes as `causalgia.run` does, with
+        an optional variable ``truth (contrast, task)`` of the trial. Truths drawn from the prior test what a posterior
+        promises.
     n_trials
-        Trials, two or more; as many A/A trials are run beside them. With few the bands are wide; 1,000 find a true .07
-        in the place of .05 with probability .7.
+        Number of trials, two or more; as many A/A trials are run too. 1,000 detect a true .07 instead of .05 with
+        probability .7.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     analysis
-        What is asked of each trial; None: every arm minus the first, 95 % intervals.
+        Analysis of each trial; None: every arm minus the first, 95 % intervals.
     truth
-        True ACE ``(contrast, task)``. None: the simulator's, the predictor's ``true_ace`` where it has one, else the
-        mean of all trials, with which coverage can be measured but no false discoveries.
+        True ACE ``(contrast, task)``. None: the simulator's, or the predictor's ``true_ace``, else the mean of all
+        trials, which measures coverage but not false discoveries.
     posterior
-        Whether each trial also gets a posterior (`causalgia.infer`), and rows on it; trials without one (an effect
+        Whether to fit a posterior (`causalgia.infer`) to each trial, and add rows on it; trials without one (an effect
         without spread, a sampler that has not converged) are counted in attrs["without_posterior"].
     error
-        Chance that any row falls outside its band though every promise holds.
+        Probability that any row falls outside its band although all nominal rates hold.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers run the trials, each with the seed that it has anyway:
-        the table is the same, bit for bit on equal hardware, for any number of workers. None: this process.
+        Client of a Dask cluster (`distributed.Client`) that runs the trials. Seeds do not depend on workers: the table
+        is the same, to the bit on equal hardware, for any number of them. None: this process.
 
     Returns
     -------
     Dataset
-        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``: ``"A/A p < 0.05: task"`` (type-I error),
-        ``"coverage: contrast, task"`` (of `causalgia.estimate`), ``"FWER of the band"``; of verdicts, where a truth and
-        a region are known, ``"false verdict: contrast, task"`` and ``"printed interval: contrast, task"`` (coverage of
-        the interval that gave the verdict, at least its mean level, less ``(1 - level) / 2`` where the data choose
-        between the levels of a direction and of "negligible"), ``"false directions of all given"`` and ``"false
-        negligibles of all given"`` (means over trials; a posterior promises them where truths are drawn anew). Where
-        some truths are 0 ``"FDR"``, and the 95th percentile of the false-discovery proportion; with `posterior`
-        ``"lfsr - wrong signs"`` and ``"SBC rank: contrast, task"`` (truths from the prior, about which estimates are
-        simulated with each trial's errors; the simulator's own where it gives them). Beside them ``p_same (trial,
-        task)`` of the A/A trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand
-        could not show.
+        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``, ``p_same (trial, task)`` of the A/A
+        trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the available truth could not show.
+        Notes list the rows.
 
     Raises
     ------
     EstimateError
         If there are fewer than two trials, or the truth lacks a contrast.
     DesignError
-        If `design` is no design, or the analysis names an arm it lacks.
+        If `design` is not a design, or the analysis names an arm it lacks.
     ClusterError
-        If the cluster has no workers, loses them, keeps silent for longer than the time limit, or the predictor or
-        simulator cannot be sent to them; or the simulator fails on a worker (names the trial).
+        If the cluster has no workers, loses them, does not respond within the time limit, or the predictor or simulator
+        cannot be sent to them; or the simulator fails on a worker (names the trial).
+
+    Notes
+    -----
+    Rows: ``"A/A p < 0.05: task"`` (type-I error), ``"coverage: contrast, task"`` (of `causalgia.estimate`), ``"FWER of
+    the band"``. If a truth and a region are known: ``"false verdict: contrast, task"``; ``"printed interval: contrast,
+    task"``, the coverage of the interval that gave the verdict, nominally at least its mean level, minus ``(1 - level)
+    / 2`` where the data choose between the levels of a direction and of "negligible"; ``"false directions of all
+    given"`` and ``"false negligibles of all given"``, means over trials, which a posterior controls if truths are drawn
+    anew. If some truths are 0: ``"FDR"``, and the 95th percentile of the false-discovery proportion. With `posterior`:
+    ``"lfsr - wrong signs"`` and ``"SBC rank: contrast, task"``, for truths drawn from the prior and estimates simulated
+    with each trial's errors, or for the simulator's own truths.
 
     References
     ----------
@@ -144,10 +146,10 @@ def calibrate(
     True
     """
     n_trials = _as_n_trials(design, n_trials)
-    simulator_of(predictor_or_simulator)  # which refuses what is none
+    simulator_of(predictor_or_simulator)  # raises PredictorError
     request = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CausalgiaWarning)  # the same few hundred times; the table says what they cost
+        warnings.simplefilter("ignore", CausalgiaWarning)  # they would be repeated in every trial
         known = truth if truth is not None else _true_ace(design, predictor_or_simulator, request)
         settings = _predictor_settings(design, predictor_or_simulator, client)
         repeat = _Repetition(design, predictor_or_simulator, request, root_key(rng), posterior, known, settings)
@@ -163,7 +165,7 @@ def calibrate(
 
 @dataclass(frozen=True)
 class _TrialResult:
-    """One trial: its estimates, band and discoveries, and what its posterior said, with the trial's own truth."""
+    """Results of one trial: estimates, simultaneous band, discoveries, truth, decisions and posterior summaries."""
 
     estimates: xr.Dataset
     band: xr.Dataset
@@ -185,7 +187,7 @@ def _as_n_trials(design: object, n_trials: object) -> int:
 
 
 def _true_ace(design: Design, predictor: Any, analysis: Analysis) -> xr.DataArray | None:
-    """Return what a predictor of the zoo knows of its effects, for contrasts with one control on the identity scale."""
+    """Return the true effects of a zoo predictor, for contrasts with one control on the identity scale."""
     if analysis.control is None or analysis.scale != "identity" or not hasattr(predictor, "true_ace"):
         return None
     known: xr.DataArray = predictor.true_ace(design, control=analysis.control)
@@ -205,7 +207,7 @@ class _Repetition:
     settled: list[dict[str, Any]] | None
 
     def __post_init__(self) -> None:
-        """Take what the predictor settled on where it was sent: the last bits of an answer depend on it."""
+        """Apply the predictor settings of the main process, on which the last bits of predictions depend."""
         if self.settled is not None:
             Trial(self.design, self.predictor_or_simulator, self.key).settle(self.settled)
 
@@ -222,7 +224,7 @@ class _Repetition:
 
 
 def _predictor_settings(design: Design, predictor: Any, client: Client | None) -> list[dict[str, Any]] | None:
-    """Return what a predictor settles on here, for workers to take; None for simulators and without workers."""
+    """Return the predictor settings of this process, for workers; None for simulators or without workers."""
     if client is None or not isinstance(predictor, Predictor):
         return None
     begun = begin(design, predictor, rng=0, analysis=None, client=client)
@@ -275,7 +277,7 @@ def _simultaneous_band(effects: xr.Dataset | None, estimates: xr.Dataset, analys
 def _posterior_summary(
     estimates: xr.Dataset, analysis: Analysis, drawn: bool, truth: Array | None, seed: int
 ) -> tuple[Array, Array, Array | None] | str:
-    """Return the lfsr of each effect, its sign, and the rank of a truth drawn from the prior; or why there is none."""
+    """Return the lfsr and sign of each effect and the rank of a truth drawn from the prior; or why there are none."""
     from causalgia.posterior import infer
 
     chosen: dict[str, Any] = {"prior": analysis.prior} if analysis.prior is not None else {}
@@ -305,7 +307,7 @@ def _truth_of_estimates(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
 
 
 def _aa_p_values(design: Design, simulator: Simulator, analysis: Analysis, key: int, trial: int) -> xr.DataArray | None:
-    """Return the p-values of an A/A trial, (task,); None where a simulator does not take its arms."""
+    """Return the p-values of an A/A trial, (task,); None if a simulator ignores its arms."""
     control = analysis.control if analysis.control is not None else design.named_arms[0].name
     pair = repeat_trial(aa_design(design, control), simulator, key=key, trial=trial, purpose=_SAME_ARMS)
     try:
@@ -375,7 +377,7 @@ def _discovery_rows(looks: Sequence[_TrialResult], truth: Array, alpha: float) -
 
 
 def _posterior_rows(looks: Sequence[_TrialResult], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
-    """Return lfsr against wrong signs, a promise where truths were drawn anew for each trial, and ranks."""
+    """Return rows on lfsr minus wrong signs (nominal if truths were drawn anew for each trial) and on ranks."""
     has = [i for i, look in enumerate(looks) if look.lfsr is not None]
     if not has:
         return []

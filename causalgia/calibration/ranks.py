@@ -1,4 +1,4 @@
-"""Simulation-based calibration of the hierarchy with a trial's own errors: truths drawn from the prior, and ranked."""
+"""Simulation-based calibration of the hierarchical model with the standard errors of a trial."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _NU = 4.0
 def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed: int) -> Array | None:
     """Return the rank of effects drawn from the prior among draws of their posterior, (contrast, task).
 
-    Data come from the model: ``(mu, tau, delta)`` from the prior, and estimates about them with the standard errors of
-    this trial, which are known and independent. None where the prior cannot be drawn from, or an error is 0.
+    ``(mu, tau, delta)`` are drawn from the prior, and estimates with the standard errors of this trial, taken as known
+    and independent. None if the prior is improper, or a standard error is 0.
 
     Parameters
     ----------
     estimates
-        Of a trial: ``se``, and ``control_sd`` if the prior is to be in its unit.
+        Estimates of a trial: ``se``, and ``control_sd`` if the prior is in its unit.
     prior
         As `causalgia.infer` takes it.
     law
         ``"student_t"``, else the normal law.
     seed
-        Of truths and draws.
+        Seed of truths and draws.
 
     References
     ----------

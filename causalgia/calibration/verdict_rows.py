@@ -1,4 +1,4 @@
-"""Rows on what an analysis prints: verdicts against the truth, and the interval beside each."""
+"""Calibration rows on verdicts and printed intervals."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     Parameters
     ----------
     decisions
-        Of each trial, as `causalgia.analyze` gives them; None where it has no region or no truth.
+        Decisions of each trial from `causalgia.analyze`; None without a region or a truth.
     truth
-        True effect of each trial, shape ``(trials, contrasts, tasks)``.
+        True effects of each trial, shape ``(trials, contrasts, tasks)``.
     random
-        Whether truths were drawn anew for each trial, over which a posterior makes its promise.
+        Whether truths were drawn anew for each trial, as error rates of a posterior assume.
     """
     decided = [found for found in decisions if found is not None]
     if len(decided) < len(decisions) or not decided:
@@ -37,7 +37,7 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     false_direction, false_negligible = _false_verdicts(decided, truth)
     wrong, covered, level = false_direction | false_negligible, _covered(decided, truth), _interval_levels(decided)
     verdict = _stack_trials(decided, "verdict")
-    # the data choose whether the level of a direction or of "negligible" is printed: one side may miss by each
+    # the data choose between the interval levels of a direction and of "negligible", which costs half an alpha
     chosen = (_stack_trials(decided, "rope_lower") < _stack_trials(decided, "rope_upper")).any(axis=0)
     rows: list[Row] = []
     for k, t, name in _effect_labels(decided[0]):
@@ -57,7 +57,7 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
 
 
 def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, upper: Array) -> tuple[Mask, Mask]:
-    """Return which directions, and which "negligible", are false: the truth is not in the region that was claimed.
+    """Return which directions, and which verdicts of negligible, are false: the truth is outside the claimed region.
 
     Examples
     --------

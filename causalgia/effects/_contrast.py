@@ -1,4 +1,4 @@
-"""Contrasts: outcomes under several arms -> individual causal effects on a named scale."""
+"""Contrasts of arms: individual causal effects on a named scale, from outcomes."""
 
 from __future__ import annotations
 
@@ -43,71 +43,76 @@ def contrast(
     scale: Scale = "identity",
     ceiling: float | None = None,
 ) -> xr.Dataset:
-    """Turn outcomes into individual causal effects (ICE): weighted sums of a unit's arms, on a named scale.
+    """Compute individual causal effects (ICE) from outcomes: weighted sums of a unit's arms, on a named scale.
 
-    Where neither `control`, `contrasts` nor `interaction` is given, the contrasts are those of the analysis kept with
-    the outcomes, or of their design.
-
-    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero; the estimand is its mean over the null model. For
-    g = log that is a difference of *means of logs*, which is not the log of a ratio of means: another estimand, a
-    function of the arms' means, which ``"log_of_means"``, ``"ratio"`` and the interactions of the field give.
+    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero; the estimand is its mean over the null model. If
+    neither `control`, `contrasts` nor `interaction` is given, the contrasts are those of the analysis stored with the
+    outcomes, or of their design.
 
     Parameters
     ----------
     outcomes
         From `causalgia.run` or `from_frame`: ``outcome (unit, arm, task[, model])`` of a crossover, or
-        ``outcome (unit, task[, model])`` and ``assigned (unit)`` of a parallel trial. Lazy ones (dask arrays, such as
-        an opened store has) are read a few blocks of units at a time.
+        ``outcome (unit, task[, model])`` and ``assigned (unit)`` of a parallel trial.
     control
-        The arm that is subtracted from every other one; each contrast is named after its treatment arm. A number
-        stands for the arm of that name: 0 and 0.0 for ``"0"``.
+        The arm that is subtracted from every other one; each contrast is named after its treatment arm. A number means
+        the arm of that name: 0 and 0.0 for ``"0"``.
     contrasts
-        Instead: contrast name -> arm name -> weight; the weights of a contrast sum to zero. Or text over the names of
-        arms, ``"GATA1 - placebo"``, ``"(AB - A) - (B - none)"``, ``"(A + B)/2 = placebo"``, one or several in a
-        list, or as the value of a name; names with spaces or signs stand in backticks. Or ``"pairwise"``,
+        Instead of `control`: contrast name -> arm name -> weight; the weights of a contrast sum to zero. Or text in the
+        names of arms, ``"GATA1 - placebo"``, ``"(AB - A) - (B - none)"``, ``"(A + B)/2 = placebo"``, one or several in
+        a list, or as the value of a name; put names with spaces or signs in backticks. Or ``"pairwise"``,
         ``"reference"`` (each arm minus the first) or ``"sequential"`` (each minus the one before).
     interaction
-        Instead: the names of two or more two-level factors, coordinates on the arm dim. The full interaction over
-        their arms, ``sum (-1)^(number of factors at reference) g(Y)``: AB - A - B + 0 for two. The reference is the
-        smaller level (0, False). Arms whose level is missing (NaN or empty) stand outside the factorial.
+        Instead of `control`: names of two or more two-level factors, coordinates on the arm dim. The contrast is the
+        full interaction, ``sum (-1)^(number of factors at reference) g(Y)``: AB - A - B + 0 for two. The reference is
+        the smaller level (0, False). Arms whose level is missing (NaN or empty) are not part of the factorial.
     scale
-        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g, taken of every outcome first. Or a function of the
+        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g, applied to every outcome. Or a function of the
         means m_a: ``"log_of_means"``, ``sum_a w_a log m_a``; ``"ratio"``, its exponential, for `control` the ratio of
         two means; and, for an interaction of two factors A, B in a crossover, ``"excess_over_multiplicative"``,
         ``AB - A B / 0``; ``"bpnet"``, ``(AB - (B - 0)) / A``; ``"cooperativity"``, ``2^AB / (2^A + 2^B - 2^0)`` of log2
-        outcomes; ``"bliss"``, the excess over independent action, which needs `ceiling`. No effect is 1 for the
-        ratios (attrs["null_value"]) and 0 for the others. Arms that no contrast uses, nor ``control_sd``, are not
-        read; on a scale other than identity the units that a parallel trial gave them are left out.
+        outcomes; ``"bliss"``, the excess over independent action, which needs `ceiling`. The null value
+        (attrs["null_value"]) is 1 for the ratios and 0 for the others.
     ceiling
-        ``scale="bliss"``: the largest outcome there can be.
+        ``scale="bliss"``: the largest possible outcome.
 
     Returns
     -------
     Dataset
         Crossover: ``ice (unit, contrast, task[, model])`` in float64; ``constant (contrast, task[, model])`` where
-        the ICE of all units are one number within the rounding of each unit's own outcomes, and ``zero`` where that
-        number may be 0. Parallel: no ICE exists, and the observed ``outcome`` (on the scale g) and ``assigned`` are
-        kept, with the bound ``rounding`` on each outcome. Both: ``weight (contrast, arm)`` (float32 where that is
-        exact), ``control_sd (contrast, task[, model])``, the sd over units that a rope or prior in sd is measured in
-        (absent below two units): of the `control`; beside `contrasts` or an `interaction` that of the untreated arm,
-        for every contrast the same (attrs["control_sd_of"]), and where there is none, or several, or it does not vary
-        in some task, that of the arms of negative weight (their variances pooled by the size of the weights); the
-        coordinates of units and arms,
-        ``do (contrast)``, and attrs that say the estimand; ``attrs["exploratory"]`` names what was asked, here and by
-        the verbs that follow, beyond the analysis kept with the outcomes. For functions of means ``ice`` holds
-        *influence values* (attrs["ice_is"]): the delta method's expansion, unit by unit, whose mean is the effect and
-        whose spread is its error; they are no individual effects. Where one divides, ``denominator`` has the same of
-        the divisor. Of lazy outcomes of a crossover ``ice`` is lazy too, in chunks of the same units, and what is of no
-        unit is in memory; a parallel trial and a function of means are loaded. All is the same in every bit.
+        the ICE of all units are equal within the rounding of the outcomes, and ``zero`` where they may be 0. Parallel
+        trial: no ICE; the observed ``outcome`` (on the scale g), ``assigned``, and the bound ``rounding`` on each
+        outcome. Both: ``weight (contrast, arm)`` (float32 where exact), ``control_sd (contrast, task[, model])``, the
+        coordinates of units and arms, ``do (contrast)``, and attrs that describe the estimand.
 
     Raises
     ------
     ContrastError
-        If more than one of `control`, `contrasts`, `interaction` is given, or none and none is kept, an arm or factor
-        is unknown, text is not linear in arms or asks one contrast twice, weights do not sum to zero, a cell of the
-        factorial is empty or taken twice, or the scale is impossible for an outcome.
+        If more than one of `control`, `contrasts`, `interaction` is given, or none and none is stored, an arm or factor
+        is unknown, text is not linear in arms or repeats a contrast, weights do not sum to zero, a cell of the
+        factorial is empty or occurs twice, or the scale is impossible for an outcome.
     OutcomesError
         If `outcomes` is not a Dataset of outcomes.
+
+    Notes
+    -----
+    For g = log the estimand is a difference of *means of logs*, not the log of a ratio of means. The latter is a
+    function of the arms' means (``"log_of_means"``, ``"ratio"`` and the interactions above). For these ``ice`` holds
+    *influence values* (attrs["ice_is"]), not individual effects: the delta method's expansion for each unit, whose mean
+    is the effect and whose spread is its error. ``denominator`` has the same for a divisor.
+
+    ``control_sd`` is the sd over units that is the unit of a rope or prior in sd (absent below two units): that of the
+    `control`. With `contrasts` or an `interaction` it is that of the untreated arm for all contrasts
+    (attrs["control_sd_of"]); if there is none, or several, or it does not vary in some task, that of the arms of
+    negative weight (variances pooled by the size of the weights).
+
+    ``attrs["exploratory"]`` names what was requested, here and by later functions, beyond the analysis stored with the
+    outcomes.
+
+    Arms that neither a contrast nor ``control_sd`` uses are not read; on a scale other than identity, units of a
+    parallel trial with such an arm are left out. Lazy outcomes (dask arrays, as in an opened store) of a crossover are
+    streamed, and ``ice`` is lazy in chunks of the same units; those of a parallel trial, or for a function of means,
+    are loaded. Results are the same to the bit.
 
     References
     ----------
@@ -169,7 +174,7 @@ def contrast(
 
 
 def _stored_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
-    """Return control, contrasts and interaction of the analysis kept with the outcomes, else of their design."""
+    """Return control, contrasts and interaction of the analysis stored with the outcomes, else of their design."""
     analysis = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
     analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
     return (
@@ -182,7 +187,7 @@ def _stored_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
 def _varying_sd_weights(
     outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None
 ) -> sparse.csr_array:
-    """Return weights that say in which arms' sd each contrast is measured: of the untreated arm, where it varies."""
+    """Return `sd_weights`, but those of the contrasts if the untreated arm does not vary."""
     kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
     read = sd_weights(W, kinds, control)
     if read is W:
@@ -198,7 +203,7 @@ def _varying_sd_weights(
 
 
 def _select_arms(y: xr.DataArray, arms: Any) -> xr.DataArray:
-    """Return the outcomes ``(unit, arm, ...)`` of some arms, lazily where they are lazy; the same ones, of all arms."""
+    """Return the outcomes ``(unit, arm, ...)`` of some arms, lazily where they are lazy."""
     if list(arms) == list(range(y.sizes["arm"])):
         return y
     return y.isel(arm=arms).copy(data=by_block(y.data, np.take, indices=arms, axis=1))
@@ -212,7 +217,7 @@ def _crossover_effects(
     ceiling: float | None,
     cells: list[str],
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    """ICE as (sparse) matrix products, in float64, and where they do not vary."""
+    """Return the outcomes, and the variables of effects: ICE as sparse products, and where they do not vary."""
     used = np.union1d(W.indices, read.indices)
     W, read = W[:, used], read[:, used]
     y, on = _select_arms(outcomes["outcome"], used), measured_on(outcomes)
@@ -261,12 +266,12 @@ def _parallel_effects(
 
 
 def weighted_sums(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Mask, Mask]:
-    """Return ``sum_a w_a g(Y_u(a))`` of each unit u, where all units have one such number, and where that may be 0.
+    """Return ``sum_a w_a g(Y_u(a))`` of each unit u, and where the sums are constant, or may be 0, within rounding.
 
     Parameters
     ----------
     y
-        Outcomes as they were measured, which the scale is possible for, in memory or lazy, shape ``(n, A, ...)``.
+        Outcomes for which the scale is possible, in memory or lazy, shape ``(n, A, ...)``.
     W
         Weights, shape ``(K, A)``.
     scale
@@ -279,7 +284,7 @@ def weighted_sums(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Ma
 
     Examples
     --------
-    >>> weighed(np.array([[1.0, 3.0], [2.0, 4.0]]), sparse.csr_array([[-1.0, 1.0]]), scale="identity")
+    >>> weighted_sums(np.array([[1.0, 3.0], [2.0, 4.0]]), sparse.csr_array([[-1.0, 1.0]]), scale="identity")
     (array([[2.],
            [2.]]), array([ True]), array([False]))
     """
@@ -299,14 +304,14 @@ def weighted_sums(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Ma
 
 
 class _Extremes:
-    """Extremes of sums of arms, and the interval that all of them share within their rounding, shape ``(K, ...)``."""
+    """Running extremes of weighted sums, and the intersection of their rounding intervals, shape ``(K, ...)``."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.least, self.high = np.full(shape, np.inf), np.full(shape, np.inf)
         self.most, self.low = np.full(shape, -np.inf), np.full(shape, -np.inf)
 
     def add(self, block: Array, W: sparse.csr_array, scale: str) -> Array:
-        """Take in outcomes of some units, ``(b, A, ...)``; return their sums, ``(K, b, ...)``."""
+        """Add outcomes of some units, ``(b, A, ...)``; return their sums, ``(K, b, ...)``."""
         y, bound = transform_with_bound(block, scale=scale)
         sums, within = sums_over_arms(W, y), sums_over_arms(abs(W), bound)
         np.minimum(self.least, sums.min(axis=1), out=self.least)
@@ -321,11 +326,11 @@ def _weighted_sums_of_block(block: Array, *, W: sparse.csr_array, scale: str) ->
 
 
 def sums_over_arms(W: sparse.csr_array, x: Array) -> Array:
-    """Return weighted sums of the arms, ``(K, n, ...)``, of numbers ``(n, A, ...)``.
+    """Return weighted sums over arms, ``(K, n, ...)``, of numbers ``(n, A, ...)``.
 
     Examples
     --------
-    >>> times(sparse.csr_array([[-1.0, 1.0]]), np.array([[1.0, 3.0], [2.0, 5.0]]))
+    >>> sums_over_arms(sparse.csr_array([[-1.0, 1.0]]), np.array([[1.0, 3.0], [2.0, 5.0]]))
     array([[2., 3.]])
     """
     by_arm = np.moveaxis(x, 1, 0)

@@ -1,4 +1,4 @@
-"""Anybody's long table -> a Dataset of outcomes."""
+"""Outcomes from a long table."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def from_frame(
     covariates: str | Iterable[str] | None = (),
     scale: str = "outcome",
 ) -> xr.Dataset:
-    """Read a long table, one row per measurement, into the Dataset that `contrast` takes.
+    """Convert a long table, one row per measurement, to the Dataset of outcomes that `contrast` takes.
 
-    Where every unit has every arm the trial is a crossover; where every unit has one arm it is parallel. Anything in
-    between is refused, because nothing is dropped or filled in silence.
+    If every unit has every arm the trial is a crossover; if every unit has one arm it is parallel. Anything in between
+    raises an error: rows are neither dropped nor imputed.
 
     Parameters
     ----------
@@ -44,30 +44,30 @@ def from_frame(
     outcome, arm
         Columns of the measurement and of the arm's name (0 becomes ``"0"``).
     unit
-        Column that names the unit; without it each row is a unit of its own.
+        Column of the unit; None: each row is a unit.
     parent, block
-        Columns, constant within a unit: the source that units share, the stratum of the randomisation.
+        Columns, constant within a unit: the source that units share, the stratum of the randomization.
     task, model
-        Columns of what was measured and of which predictor or replicate measured it; without `task` the one task is
-        named after the outcome's column.
+        Columns of the task, and of the predictor or replicate; without `task` the one task is named after the outcome's
+        column.
     covariates
-        Numeric columns measured before the intervention, constant within a unit; they keep their names, so names that
-        a Dataset of outcomes uses itself (such as ``parent``) are refused.
+        Numeric columns measured before the intervention, constant within a unit. They keep their names, which must not
+        be those of other variables of outcomes (such as ``parent``).
     scale
-        What the outcome is measured on, in words, such as ``"log counts"``.
+        Scale of the outcome in words, such as ``"log counts"``.
 
     Returns
     -------
     Dataset
         ``outcome (unit, arm, task[, model])`` for a crossover; ``outcome (unit, task[, model])`` with ``assigned
-        (unit)`` and the arms' names as coordinate ``arm`` for a parallel trial. Units, arms, tasks and models stand in
+        (unit)`` and the arms' names as coordinate ``arm`` for a parallel trial. Units, arms, tasks and models are in
         order of first appearance; a float32 outcome stays float32.
 
     Raises
     ------
     OutcomesError
-        If a column is missing or has gaps, an outcome or covariate is not a finite real number, a measurement is there
-        twice or not at all, a unit's parent, block or covariate changes, or two names are the same as text (0 and
+        If a column is missing or has gaps, an outcome or covariate is not a finite real number, a measurement is
+        duplicated or missing, a unit's parent, block or covariate changes, or two names are the same as text (0 and
         ``"0"``). The message names the unit, the arm and the task.
 
     Examples
@@ -122,7 +122,7 @@ def from_frame(
 
 @dataclass(frozen=True)
 class _Axis:
-    """One dim: the code of each row of the table, and the names that the codes stand for."""
+    """One dim: the code of each row of the table, and the names of the codes."""
 
     dim: str
     codes: Codes
@@ -166,7 +166,7 @@ def _as_table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[
 
 
 def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> _Axis:
-    """Code a column by order of first appearance; a gap is refused."""
+    """Encode a column by order of first appearance; raise OutcomesError for a gap."""
     absent = table[column].isna().to_numpy()
     if absent.any():
         raise OutcomesError(
@@ -184,7 +184,7 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
 
 
 def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
-    """Return the codes of a column's values and the values, in their order, as `pandas.factorize` does.
+    """Return the codes of a column's values and the values, as `pandas.factorize` does.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def _check_distinct_labels(names: list[str], column: str) -> None:
 
 
 def _as_label(value: Any) -> str:
-    """0 and 0.0 are both the arm "0": a column with gaps elsewhere becomes float in pandas."""
+    """Return a value as text; 0.0 becomes "0", because pandas turns integer columns with gaps into floats."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -239,7 +239,7 @@ def _first_bad_row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
 
 
 def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
-    """Read a column as finite floats; float16 and float32 stay what they are."""
+    """Return a column as finite floats; float16 and float32 are kept."""
     kind = _numpy_dtype(table[column].dtype)
     if kind.kind in "cmM":
         raise OutcomesError(f"column {quoted(column)} is {table[column].dtype}, not real numbers; give numbers")
@@ -260,12 +260,12 @@ def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -
 
 
 def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
-    """Return the dtype of a column's values, those of pandas' and Arrow's own columns too."""
+    """Return the numpy dtype of a column, also for extension dtypes of pandas and Arrow."""
     return dtype if isinstance(dtype, np.dtype) else np.dtype(getattr(dtype, "numpy_dtype", object))
 
 
 def _is_crossover(units: _Axis, arms: _Axis) -> bool:
-    """Whether every unit has every arm (True) or every unit one arm (False)."""
+    """Return whether every unit has every arm (True) or every unit one arm (False)."""
     has = np.zeros((len(units.names), len(arms.names)), dtype=bool)
     has[units.codes, arms.codes] = True
     counts = has.sum(axis=1)
@@ -303,7 +303,7 @@ def _as_cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[
 
 
 def _constant_within_unit(values: Labels, column: str, units: _Axis, first: Codes) -> Labels:
-    """One value a unit; a unit with two is refused."""
+    """Return one value for each unit; raise OutcomesError where a unit has two."""
     absent = pd.isna(values)
     if absent.any():
         raise OutcomesError(

@@ -1,4 +1,4 @@
-"""Which arms a contrast weighs: against a control, as given, or the interaction of factors."""
+"""Weights of contrasts over arms: against a control, as given, or the interaction of factors."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from causalgia.schema import RESERVED
 
 Weights: TypeAlias = dict[str, dict[str, float]]
 Contrasts: TypeAlias = Mapping[str, Mapping[Any, float] | str] | Sequence[str] | str
-"""What ``contrasts=`` takes: weights of arms by name, or text over the names of arms."""
+"""Type of ``contrasts=``: weights of arms by name, or text in the names of arms."""
 
 
 def as_unique(names: list[str], what: str) -> list[str]:
-    """Refuse names that differ as values and are the same as text."""
+    """Return names; raise ContrastError if two are the same as text."""
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise ContrastError(f"{count} {what} are called {quoted(name)} once they are text; rename them")
@@ -45,7 +45,7 @@ def requested_weights(
     contrasts: Contrasts | None,
     interaction: Sequence[str] | None,
 ) -> Weights:
-    """Return the weights that were asked for in exactly one of the three ways."""
+    """Return the requested weights; exactly one of control, contrasts and interaction must be given."""
     given = [
         name
         for name, x in (("control", control), ("contrasts", contrasts), ("interaction", interaction))
@@ -72,7 +72,7 @@ def _control_weights(control: str, arms: list[str]) -> Weights:
 
 
 def arm_name(name: Any, arms: list[str]) -> str:
-    """Name an arm as text: the number 0.0 means "0" where there is no "0.0"."""
+    """Return the name of an arm as text; the number 0.0 means "0" unless there is an arm "0.0"."""
     if not is_real_number(name):
         return str(name)
     if not -(2**63) <= name < 2**63:  # no level of a dose, and perhaps too long to write
@@ -99,7 +99,7 @@ def _check_arm(arm: str, arms: list[str], role: str) -> None:
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:
-    """Return names as messages show them, the first 20."""
+    """Return names for a message, the first 20."""
     names = list(names)
     return ", ".join(map(quoted, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
@@ -128,7 +128,7 @@ def duplicate_notes(weights: Weights) -> list[str]:
 
     Examples
     --------
-    >>> notes_of_twice({"one": {"a": 1.0, "b": -1.0}, "other": {"b": -1.0, "a": 1.0}})
+    >>> duplicate_notes({"one": {"a": 1.0, "b": -1.0}, "other": {"b": -1.0, "a": 1.0}})
     ["contrasts 'one' and 'other' have the same weights: one question counts twice in its family; drop one"]
     """
     known: dict[frozenset[tuple[str, float]], str] = {}
@@ -142,7 +142,7 @@ def duplicate_notes(weights: Weights) -> list[str]:
 
 
 def _texts_by_name(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str, float] | str]:
-    """Return contrasts by name: what a keyword stands for, and else each text called by itself."""
+    """Return contrasts by name: those of a keyword, and texts under their own names."""
     rows: dict[str, dict[str, float] | str] = {}
     for text in texts:
         more = differences(text, arms, of="arm") if text in KEYWORDS and text not in arms else {as_name(text): text}
@@ -218,7 +218,7 @@ def _interaction_weights(outcomes: xr.Dataset, arms: list[str], factors: Sequenc
 
 
 def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
-    """1 at the high level of a factor, 0 at its reference, -1 where an arm has no level."""
+    """Return 1 for arms at the high level of a factor, 0 at its reference, -1 without a level."""
     on_arm = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c not in RESERVED]
     if not on_arm:
         raise ContrastError(

@@ -1,4 +1,4 @@
-"""How much the control arm varies over units: the unit of priors and of regions in sd."""
+"""Standard deviation of the control arm over units, the unit of priors and regions in sd."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ OF_UNTREATED = "the untreated arm"
 
 
 def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sparse.csr_array:
-    """Return weights whose negative ones say in which arms' sd each contrast is measured.
+    """Return weights whose negative entries name the arms whose sd is the unit of each contrast.
 
-    Beside weighted contrasts, an only untreated arm is the yardstick of all: an interaction has no control of its own,
-    and the negation of a contrast has the same size. Else it is the arms that a contrast subtracts.
+    Without a control this is the only untreated arm, for all contrasts: an interaction has no control of its own, and
+    the negation of a contrast must have the same size. Otherwise it is the arms that a contrast subtracts.
 
     Parameters
     ----------
     W
         Weights, shape ``(K, A)``.
     kinds
-        What is done in each arm, such as ``"untreated"``; empty where that is not known.
+        Kind of each arm, such as ``"untreated"``; empty if not known.
     control
-        The arm that was asked for as the control of all contrasts, or None.
+        The requested control of all contrasts, or None.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sp
     Examples
     --------
     >>> W = sparse.csr_array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])
-    >>> read_for_sd(W, ["embed", "embed", "untreated"], None).toarray()
+    >>> sd_weights(W, ["embed", "embed", "untreated"], None).toarray()
     array([[ 0.,  0., -1.],
            [ 0.,  0., -1.]])
     """
@@ -49,12 +49,12 @@ def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sp
 
 
 def sd_attrs(read: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
-    """Return the attr ``control_sd_of`` of effects: which arm it is, where it is not the one that is subtracted.
+    """Return the attr ``control_sd_of`` of effects, if the arm is not the one that is subtracted.
 
     Examples
     --------
     >>> W = sparse.csr_array([[1.0, -1.0]])
-    >>> measured_in(read_for_sd(W, ["embed", "untreated"], None), W), measured_in(W, W)
+    >>> sd_attrs(sd_weights(W, ["embed", "untreated"], None), W), sd_attrs(W, W)
     ({'control_sd_of': 'the untreated arm'}, {})
     """
     return {} if read is W else {"control_sd_of": OF_UNTREATED}
@@ -66,7 +66,7 @@ def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:
     Parameters
     ----------
     sds
-        Standard deviation of each arm over units, shape ``(A, ...)``; only arms of negative weight are read.
+        Standard deviation of each arm over units, shape ``(A, ...)``; only arms of negative weight are used.
     W
         Weights of K contrasts, each with a negative one, shape ``(K, A)``.
 
@@ -89,7 +89,7 @@ def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:
 
 
 def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
-    """Return the sd over units of each arm, 0 where its values are one number within their own rounding.
+    """Return the sd over units of each arm, 0 where its values are equal within rounding.
 
     Parameters
     ----------
@@ -114,14 +114,14 @@ def _sd_of_arm(y: Array, bound: Array) -> Array:
 
 
 def shared_arm_sds(y: Rows, *, scale: str) -> Array:
-    """Return what `arm_sds` does, of arms that all units received.
+    """Return the sd over units of each arm of a crossover, as `arm_sds`.
 
     Parameters
     ----------
     y
-        Outcomes as they were measured, in memory or lazy, shape ``(n, A, ...)``.
+        Untransformed outcomes, in memory or lazy, shape ``(n, A, ...)``.
     scale
-        The scale that they are put on: ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
+        The scale of the sd: ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def shared_arm_sds(y: Rows, *, scale: str) -> Array:
 
     Examples
     --------
-    >>> sds_of_shared(np.array([[1.0, 4.0], [3.0, 4.0]]), scale="identity").round(4)
+    >>> shared_arm_sds(np.array([[1.0, 4.0], [3.0, 4.0]]), scale="identity").round(4)
     array([1.4142, 0.    ])
     """
     y = computed_if_small(y)
@@ -139,7 +139,7 @@ def shared_arm_sds(y: Rows, *, scale: str) -> Array:
 
 
 def control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:
-    """Return ``control_sd`` of each contrast, shape ``(K, ...)``; nothing where an arm has fewer than two units.
+    """Return ``control_sd`` of each contrast, shape ``(K, ...)``; empty if an arm has fewer than two units.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Contrasts of the arms' means, put into a Dataset of effects."""
+"""Functions of the arms' means (ratios, interactions), expanded by the delta method."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EPS = 8 * float(np.finfo(float).eps)
 
 @dataclass(frozen=True)
 class Expansion:
-    """K functions of the arms' means on n units.
+    """First-order expansion of K functions of the arms' means over n units.
 
     Attributes
     ----------
@@ -30,10 +30,9 @@ class Expansion:
     influence
         Their first-order change by each unit, mean 0, shape ``(K, n, ...)``.
     denominator
-        The same of what each function divides by, relative to it, plus 1, shape ``(K, n, ...)``; None where nothing
-        is divided by.
+        Relative influence on the divisor of each function, plus 1, shape ``(K, n, ...)``; None without a divisor.
     bound
-        How far rounding of the outcomes moves each influence, shape ``(K, n, ...)``.
+        Bound on the rounding of each influence, shape ``(K, n, ...)``.
     """
 
     value: Array
@@ -43,7 +42,7 @@ class Expansion:
 
 
 def relative(y: Array, bound: Array) -> tuple[Array, Array, Array]:
-    """Return means over units, outcomes relative to them less 1, and the bound on the rounding of these.
+    """Return means over units, relative deviations from them, and bounds on the rounding of these.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ def relative(y: Array, bound: Array) -> tuple[Array, Array, Array]:
     Returns
     -------
     mean, change, bound
-        Shapes ``(...)``, ``(n, ...)`` and ``(n, ...)``; where a mean may be 0 by rounding alone it is 0, and change 0.
+        Shapes ``(...)``, ``(n, ...)`` and ``(n, ...)``; a mean within rounding of 0 is 0, with change 0.
 
     Examples
     --------
@@ -95,8 +94,8 @@ def log_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) 
 def ratio_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) -> Expansion:
     """Expand ``prod_a m_a^w_a``: for one treatment and one control the ratio of their means, of any sign.
 
-    The denominator of one mean over one other is the other; of more means it is the one of them that is nearest to 0
-    in its own standard errors (of independent units), which says whether the logarithm of each is trusted.
+    The denominator is the mean that is divided by. With more than two means it is the mean nearest to 0 in its standard
+    errors (of independent units), which decides whether all logarithms are reliable.
 
     Parameters
     ----------
@@ -188,12 +187,12 @@ def of_four_means(y: Array, bound: Array, parts: Callable[[Array, Array, Array, 
     parts
         The function.
     name
-        What it is called.
+        Its name.
 
     Raises
     ------
     ContrastError
-        If what it divides by is not positive.
+        If the divisor is not positive.
 
     Examples
     --------
@@ -223,11 +222,11 @@ _OF_FOUR = {"excess_over_multiplicative": excess_over_multiplicative, "bpnet": b
 def check_scale_of_means(
     scale: object, ceiling: float | None, interaction: Sequence[str] | None, crossover: bool, measured_on: str
 ) -> None:
-    """Refuse a function of means that is not defined for what was asked.
+    """Raise ContrastError where a function of means is not defined for the request.
 
     Examples
     --------
-    >>> check_of_means("bpnet", None, None, True, "counts")
+    >>> check_scale_of_means("bpnet", None, None, True, "counts")
     Traceback (most recent call last):
     ...
     causalgia.errors.ContrastError: scale='bpnet' is an interaction of two factors; give interaction=["A", "B"]
@@ -260,14 +259,14 @@ def expand_crossover(
     ceiling: float | None,
     cells: Sequence[str],
 ) -> dict[str, Any]:
-    """Expand functions of the means of shared units: the variables of a Dataset of effects.
+    """Return the variables of effects for functions of the means of a crossover.
 
     Parameters
     ----------
     y
         Outcomes ``(unit, arm, ...)`` of the A arms that are used.
     W, read
-        Weights of the contrasts, and those that say in whose sd each is measured, shape ``(K, A)`` both.
+        Weights of the contrasts, and those of `sd_weights`, shape ``(K, A)`` each.
     scale, measured_on, ceiling
         As in `contrast`.
     cells
@@ -287,7 +286,7 @@ def expand_crossover(
 
 
 def function_of_four_means(scale: str, ceiling: float | None) -> Callable[[Array, Array, Array, Array], Parts]:
-    """Return the function of the means of arms 0, B, A and AB that a scale names."""
+    """Return the function of the means of arms 0, B, A and AB for a scale."""
     return bliss(_as_ceiling(ceiling)) if scale == "bliss" else _OF_FOUR[scale]
 
 
@@ -298,7 +297,7 @@ def _as_ceiling(ceiling: Any) -> float:
 
 
 def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) -> None:
-    """Refuse a mean of 0, and a negative one unless its contrasts are ratios of two means."""
+    """Raise ContrastError for a mean of 0, or a negative one unless its contrasts are ratios of two means."""
     plain = is_plain(W) if scale == "ratio" else np.zeros(W.shape[0], dtype=bool)
     strict = np.asarray(abs(W).T @ ~plain > 0)
     flat = mean.reshape(len(mean), -1)
@@ -312,7 +311,7 @@ def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) 
 
 
 def effect_variables(found: Expansion, y: xr.DataArray, null: float, spread: dict[str, Array]) -> dict[str, Any]:
-    """Return the variables of a Dataset of effects; of outcomes ``y (unit, arm, ...)`` only the labels are read."""
+    """Return the variables of effects for an expansion; of outcomes ``y (unit, arm, ...)`` only labels are used."""
     others = y.dims[2:]
     constant, one = constant_and_value(found, null)
     ice = np.where(constant[:, None], one[:, None], found.value[:, None] + found.influence)
@@ -328,7 +327,7 @@ def effect_variables(found: Expansion, y: xr.DataArray, null: float, spread: dic
 
 
 def constant_and_value(found: Expansion, null: float) -> tuple[Any, Array]:
-    """Return where the influences are one number within rounding, and the effect, which is then the null if it may be.
+    """Return where influences are constant within rounding, and the effect, set to the null value if within rounding.
 
     Returns
     -------
@@ -338,7 +337,7 @@ def constant_and_value(found: Expansion, null: float) -> tuple[Any, Array]:
     Examples
     --------
     >>> value, nothing = np.array([1 + 1e-16, 2.0]), np.zeros((2, 3))
-    >>> settle(Expansion(value, nothing, None, nothing + 1e-15), 1.0)
+    >>> constant_and_value(Expansion(value, nothing, None, nothing + 1e-15), 1.0)
     (array([ True,  True]), array([1., 2.]))
     """
     around = found.value - null
@@ -356,7 +355,7 @@ def expand_parallel(
     scale: str,
     measured_on: str,
 ) -> tuple[xr.DataArray, Array, dict[str, Any]]:
-    """Expand functions of the means of arms that have units of their own (a parallel trial).
+    """Expand functions of the means of a parallel trial.
 
     Parameters
     ----------
@@ -367,7 +366,7 @@ def expand_parallel(
     arms
         Their names.
     W, read
-        Weights of the contrasts, and those that say in whose sd each is measured, shape ``(K, A)`` both.
+        Weights of the contrasts, and those of `sd_weights`, shape ``(K, A)`` each.
     scale, measured_on
         As in `contrast`.
 

@@ -1,4 +1,4 @@
-"""Many 2 x 2 factorials at once: the interaction of two interventions in each of C cells, on one scale."""
+"""Interactions in many 2 x 2 factorials."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def cell_interactions(
 ) -> xr.Dataset:
     """Return the interaction of two interventions in each of many 2 x 2 factorials, which may share arms.
 
-    Of each cell what ``cg.contrast(outcomes, interaction=[first, second], scale=scale)`` gives of one: AB - A - B + 0,
-    or its kin on a scale of means. A is the first intervention, that ``"bpnet"`` divides by.
+    For each cell this is ``cg.contrast(outcomes, interaction=[first, second], scale=scale)``: AB - A - B + 0, or the
+    interaction on a scale of means. A is the first intervention, the divisor of ``"bpnet"``.
 
     Parameters
     ----------

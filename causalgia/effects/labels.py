@@ -1,4 +1,4 @@
-"""What a contrast says of itself: its do-notation, its scale and its estimand."""
+"""Labels of contrasts: do-notation, scale and estimand in words."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _MOST_TERMS = 8
 
 
 def measured_on(outcomes: xr.Dataset) -> str:
-    """Return what the outcomes of a Dataset are measured on, in words."""
+    """Return the scale of outcomes in words."""
     scale = outcomes.attrs.get("scale", "outcome")
     return scale if isinstance(scale, str) else quoted(scale)
 
 
 def do_coordinate(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
-    """Return the coordinate ``do (contrast)`` where the arms have one: theirs, as a signed sum."""
+    """Return the coordinate ``do (contrast)``, the signed sum of those of the arms, if they have one."""
     if "do" not in outcomes.variables:
         return {}
     text = dict(zip(map(str, outcomes["arm"].to_numpy()), map(str, outcomes["do"].to_numpy()), strict=True))
@@ -29,7 +29,7 @@ def do_coordinate(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
 
 
 def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
-    """Write weights as '+' and '−' terms, the positive ones first; of many the first eight."""
+    """Return weights as '+' and '−' terms, the positive ones first, eight at most."""
     terms = sorted(w.items(), key=lambda item: item[1] < 0)
     pieces = [
         f"{'−' if value < 0 else '+'} {'' if abs(value) == 1 else f'{abs(value):.4g} '}{text[arm]}"

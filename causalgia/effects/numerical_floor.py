@@ -1,4 +1,4 @@
-"""The numerical floor of a contrast: what the arithmetic of the answers alone can make of an average effect."""
+"""Numerical floor of a contrast: the largest average effect that rounding in the predictor can produce."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from causalgia.types import Array
 
 
 def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:
-    """Return ``sum_a |w_a| r``, r the largest error of an answer on the scale, ``(K, tasks[, models])``.
+    """Return ``sum_a |w_a| r``, with r the largest rounding error of a prediction, ``(K, tasks[, models])``.
 
     Parameters
     ----------
     W
         Weights of K contrasts, ``(K, A)``.
     by_scale
-        r on (transform, task[, model]), as a trial measures it.
+        r, shape ``(transform, task[, model])``, as measured in a trial.
     scale
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
 
@@ -45,7 +45,7 @@ def floor_of_means(
     W
         Weights, ``(K, A)``.
     error
-        The largest error of an answer, ``(tasks[, models])``.
+        The largest rounding error of a prediction, ``(tasks[, models])``.
     mean
         Means of the arms, ``(A, tasks[, models])``.
     scale, ceiling
@@ -76,7 +76,7 @@ def floor_of_means(
 def floor_column(
     outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], scale: str, ceiling: float | None, cells: list[Any]
 ) -> dict[str, Any]:
-    """Return the variable ``floor`` of effects, where the outcomes know how far their arithmetic goes.
+    """Return the variable ``floor`` of effects, if the outcomes have the rounding error of predictions.
 
     Examples
     --------

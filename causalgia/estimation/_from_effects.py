@@ -197,7 +197,7 @@ def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
     >>> fitted = xr.Dataset(
     ...     {"ace": (("element", "contrast"), [[0.5], [1.0]])}, coords={"element": ["u1", "u2"], "contrast": ["GATA1"]}
     ... )
-    >>> of_elements(fitted)["ace"].sel(contrast="u2", task="GATA1").item()
+    >>> estimates_of_elements(fitted)["ace"].sel(contrast="u2", task="GATA1").item()
     1.0
     """
     fitted = with_contrast_dim(fitted)
@@ -221,7 +221,7 @@ def with_contrast_dim(fitted: xr.Dataset) -> xr.Dataset:
 
     Examples
     --------
-    >>> with_contrasts(xr.Dataset({"ace": ("element", [0.5])}, coords={"contrast": "GATA1"}))["ace"].dims
+    >>> with_contrast_dim(xr.Dataset({"ace": ("element", [0.5])}, coords={"contrast": "GATA1"}))["ace"].dims
     ('contrast', 'element')
     """
     if "contrast" in fitted["ace"].dims:
@@ -251,7 +251,7 @@ def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
     Examples
     --------
     >>> whole = from_effects([1.0, 2.0], covariance=[[4.0, 1.0], [1.0, 9.0]], names=["a", "b"])
-    >>> aligned(whole.sel(contrast=["b"]))["covariance"].values.ravel()
+    >>> with_aligned_covariance(whole.sel(contrast=["b"]))["covariance"].values.ravel()
     array([9.])
     """
     if "covariance" not in estimates or "contrast_" not in estimates["covariance"].dims:
@@ -272,7 +272,7 @@ def check_has_errors(estimates: xr.Dataset) -> None:
 
     Examples
     --------
-    >>> require_errors(xr.Dataset({"ace": ("contrast", [1.0])}))
+    >>> check_has_errors(xr.Dataset({"ace": ("contrast", [1.0])}))
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: the estimates have no standard errors, ...

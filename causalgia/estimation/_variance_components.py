@@ -292,7 +292,7 @@ def identify(cells: Cells) -> Identified:
     Examples
     --------
     >>> drawn = {"background": np.arange(3), "predictor": np.zeros(3, dtype=int)}
-    >>> identified(Cells(np.zeros((3, 1)), np.ones((3, 1)), np.ones(3) / 3, drawn)).notes
+    >>> identify(Cells(np.zeros((3, 1)), np.ones((3, 1)), np.ones(3) / 3, drawn)).notes
     ('background is one with the residual', 'predictor has one level')
     """
     groups: dict[str, Codes] = {}

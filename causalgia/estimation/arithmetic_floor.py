@@ -18,7 +18,7 @@ def floor_of_estimates(estimates: xr.Dataset) -> Array:
 
     Examples
     --------
-    >>> floor_like(xr.Dataset({"ace": ("contrast", [1.0, 2.0])}))
+    >>> floor_of_estimates(xr.Dataset({"ace": ("contrast", [1.0, 2.0])}))
     array([0., 0.])
     """
     if "floor" not in estimates:

@@ -320,7 +320,7 @@ def is_placebo_word(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
 
     Examples
     --------
-    >>> words_of(xr.Dataset({"ace": ("contrast", [1.0, 0.0]), "placebo_word": ("contrast", [False, True])}))
+    >>> is_placebo_word(xr.Dataset({"ace": ("contrast", [1.0, 0.0]), "placebo_word": ("contrast", [False, True])}))
     array([False,  True])
     """
     if "placebo_word" not in dataset.variables:

@@ -182,7 +182,7 @@ def check_rank(x: Array, names: tuple[str, ...], where: str) -> None:
 
     Examples
     --------
-    >>> require_rank(np.array([[-1.0, -2.0], [1.0, 2.0]]), ("gc", "cpg"), "the units")
+    >>> check_rank(np.array([[-1.0, -2.0], [1.0, 2.0]]), ("gc", "cpg"), "the units")
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: covariate 'cpg' is collinear with gc in the units; leave one out

@@ -26,7 +26,7 @@ def rescale(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
     Examples
     --------
     >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1e200, 1.0]], [[3e200, 2.0]]])})
-    >>> small, exponents = sized(effects)
+    >>> small, exponents = rescale(effects)
     >>> exponents, small["ice"].max("unit").values.round(3)
     (array([666,   0]), array([[0.98, 2.  ]]))
     """

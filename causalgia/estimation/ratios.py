@@ -433,7 +433,7 @@ def working_scale(
     Examples
     --------
     >>> one = np.ones(1)
-    >>> found = working("ratio", 2 * one, 0.1 * one, np.inf * one, (0 * one, 0.001 * one), 0.95)
+    >>> found = working_scale("ratio", 2 * one, 0.1 * one, np.inf * one, (0 * one, 0.001 * one), 0.95)
     >>> lower, upper, unbounded = found.limits(0.95)
     >>> lower.round(3), upper.round(3), unbounded
     (array([1.813]), array([2.206]), array([False]))
@@ -457,7 +457,7 @@ def working_scale_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci
     Examples
     --------
     >>> one = xr.Dataset({"ace": ("contrast", [2.0])}, attrs={"transform": "ratio"})
-    >>> working_of(one, np.array([2.0]), np.array([0.1]), np.array([np.inf]), 0.95).centre.round(3)
+    >>> working_scale_of(one, np.array([2.0]), np.array([0.1]), np.array([np.inf]), 0.95).centre.round(3)
     array([0.693])
     """
     zero = np.zeros(ace.shape)

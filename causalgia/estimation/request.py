@@ -239,9 +239,9 @@ def as_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
 
     Examples
     --------
-    >>> require_ci_prob(np.float32(0.5))
+    >>> as_ci_prob(np.float32(0.5))
     0.5
-    >>> require_ci_prob(95)
+    >>> as_ci_prob(95)
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
@@ -354,7 +354,7 @@ def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.Data
     Examples
     --------
     >>> v = xr.DataArray([[4.0, 1.0], [1.0, 9.0]], coords={"x": ["a", "b"], "y": ["a", "b"]}, dims=("x", "y"))
-    >>> square(v.sel(x=["b"]), "x", "y").values
+    >>> aligned_covariance(v.sel(x=["b"]), "x", "y").values
     array([[9.]])
     """
     if rows not in matrix.coords or columns not in matrix.coords:
@@ -457,7 +457,7 @@ def split_by_task(table: Any) -> dict[Any, Any] | None:
     Examples
     --------
     >>> table = pd.DataFrame({"task": ["x", "y"], "effect": [1.0, 2.0]}, index=["a", "a"])
-    >>> {task: one["effect"].tolist() for task, one in by_task(table).items()}
+    >>> {task: one["effect"].tolist() for task, one in split_by_task(table).items()}
     {'x': [1.0], 'y': [2.0]}
     """
     if isinstance(table, pd.DataFrame):

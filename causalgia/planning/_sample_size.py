@@ -1,4 +1,4 @@
-"""How many units: for an interval, for a verdict, for a test; and what a given number can do."""
+"""Sample size and power: for an interval, a verdict or a test."""
 
 from __future__ import annotations
 
@@ -37,50 +37,55 @@ def sample_size(
     level: float = 0.95,
     rare: float | str | None = "auto",
 ) -> xr.Dataset:
-    """Find how many units a new trial needs: for an interval of a given half width, for a verdict, or for a test.
+    """Find the number of units of a new trial for an interval of given half width, a verdict, or a test.
 
-    ``halfwidth=``: the least n with ``t_df se(n) <= halfwidth``, se(n) from the pilot's variances. ``rope=``: the least
-    n at which `causalgia.decide` gives a verdict on one effect with probability `assurance`: increases or decreases by
-    t tests at ``(1 - level) / 2`` a side, negligible by two one-sided tests at ``1 - level``. Without ``effect=`` that
-    probability is averaged over what the pilot leaves open: the effect and its sd under the reference prior, a t about
-    the pilot's estimate. ``effect=`` alone: the least n at which the two-sided test of no effect has power `assurance`.
+    ``halfwidth=``: the smallest n with ``t_df se(n) <= halfwidth``. ``rope=``: the smallest n at which
+    `causalgia.decide` gives a verdict on one effect with probability `assurance`, averaged over the uncertainty of the
+    pilot unless ``effect=`` is given. ``effect=`` alone: the smallest n at which the two-sided test of no effect has
+    power `assurance`.
 
     Parameters
     ----------
     pilot
-        Effects from `contrast`; estimates; a table with effect, se and n_units; or outcomes that keep an analysis,
-        which says the contrasts. Effects of several predictors (dim model) mean the claim about retrainings too: the
-        new trial has as many, newly trained, and the variance between them is a floor under the half width.
-        Units that share parents are taken to share them as in the pilot.
+        Effects from `contrast`; estimates; a table with effect, se and n_units; or outcomes with a stored analysis,
+        which gives the contrasts. With effects of several predictors (dim model) the claim is about retrainings too:
+        the new trial has as many, newly trained, and the variance between them is a floor of the half width. Units
+        share parents as in the pilot.
     sd
-        Instead: the sd of the ICE of independent units.
+        Instead of a pilot: the sd of the ICE of independent units.
     halfwidth
-        Half width wanted, on the scale of the effect.
+        Required half width, on the scale of the effect.
     rope
-        Region of practical equivalence on the scale of the contrast; 0 asks for a direction.
+        Region of practical equivalence on the scale of the contrast; 0: direction alone.
     effect
-        A true effect to plan for, on the scale of the contrast: 1 is none for ratios.
+        A true effect to plan for, on the scale of the contrast: 1 is no effect for ratios.
     assurance
-        Probability wanted of the verdict, or power.
+        Required probability of a verdict, or power.
     level
         Probability of the interval; 1 - level is the level of the tests.
     rare
-        Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`: nothing is negligible
-        with fewer than ``3 / rare`` clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
+        Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`: no effect is
+        negligible with fewer than ``3 / rare`` clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
 
     Returns
     -------
     Dataset
-        ``n_units, n_clusters (contrast, task)`` and what they reach: ``halfwidth`` or ``assurance``. An exact pilot (no
-        spread) needs 2. For a plain sd, without dims.
+        ``n_units, n_clusters (contrast, task)`` and the ``halfwidth`` or ``assurance`` that they reach. An exact pilot
+        (no spread) needs 2. Without dims for a plain sd.
 
     Raises
     ------
     EstimateError
-        If the target cannot be reached by any number of units, the question is not one of the three, or the pilot
-        lacks what it needs; the message names the contrast and the cure.
+        If no number of units reaches the target, the question is not one of the three, or the pilot is incomplete; the
+        message names the contrast and the remedy.
     DecisionError
         If `rare` is neither ``"auto"``, ``"none"`` nor between 0 and 1.
+
+    Notes
+    -----
+    The standard error at n follows from the pilot's variances. Verdicts are increases or decreases by t tests at
+    ``(1 - level) / 2`` a side, and negligible by two one-sided tests at ``1 - level``. The uncertainty of the pilot is
+    that of the effect and its sd under the reference prior: a t distribution about the pilot's estimate.
 
     References
     ----------
@@ -122,10 +127,10 @@ def power(
     level: float = 0.95,
     rare: float | str | None = "auto",
 ) -> xr.Dataset:
-    """Return the chance that a new trial of so many units reaches a verdict (`rope`), or rejects no effect.
+    """Return the probability that a new trial of `n_units` reaches a verdict (`rope`), or rejects no effect.
 
-    Without ``effect=`` the chance is averaged over what the pilot leaves open (its assurance), as in `sample_size`; a
-    power at the pilot's own estimate would be inflated in a contrast that was picked for its size.
+    Without ``effect=`` the probability is averaged over the uncertainty of the pilot (assurance), as in `sample_size`;
+    power at the pilot's estimate would be inflated for a contrast that was selected for its size.
 
     Parameters
     ----------
@@ -142,7 +147,7 @@ def power(
     Raises
     ------
     EstimateError
-        If the pilot lacks what it needs, or there are fewer than two units (or clusters).
+        If the pilot is incomplete, or there are fewer than two units (or clusters).
 
     Examples
     --------
@@ -164,7 +169,7 @@ def power(
 def minimal_detectable_effect(
     pilot: Any = None, *, n_units: int, sd: float | None = None, power: float = 0.8, level: float = 0.95
 ) -> xr.Dataset:
-    """Return the least effect that the two-sided test finds with this power in a new trial of so many units.
+    """Return the smallest effect that the two-sided test detects with the given power in a trial of `n_units`.
 
     Parameters
     ----------
@@ -173,18 +178,18 @@ def minimal_detectable_effect(
     n_units
         Units of the new trial.
     power
-        Power wanted.
+        Required power.
 
     Returns
     -------
     Dataset
         ``minimal_detectable_effect, se (contrast, task)``; 0 for an exact pilot. It is the distance from no effect,
-        attrs["null_value"]; for a ratio of means that by which it exceeds 1 (or its inverse does).
+        attrs["null_value"]; for a ratio of means the excess over 1 of the ratio or of its inverse.
 
     Raises
     ------
     EstimateError
-        If the pilot lacks what it needs, or there are fewer than two units (or clusters).
+        If the pilot is incomplete, or there are fewer than two units (or clusters).
 
     Examples
     --------
@@ -201,11 +206,11 @@ def minimal_detectable_effect(
 
 
 def as_rope(rope: Any) -> tuple[float, float]:
-    """Read a region of practical equivalence; 0 is the point of no effect.
+    """Return the ends of a region of practical equivalence; 0 is the point of no effect.
 
     Examples
     --------
-    >>> read_rope(0), read_rope((-0.1, 0.2))
+    >>> as_rope(0), as_rope((-0.1, 0.2))
     ((0.0, 0.0), (-0.1, 0.2))
     """
     if isinstance(rope, int | float) and not isinstance(rope, bool) and rope == 0:
@@ -264,7 +269,7 @@ def _units_dataset(plan: Pilot, clusters: Array, reached: dict[str, Array], attr
 def _verdict_chance(
     plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, level: float, least: float
 ) -> Array:
-    """Chance of a verdict (or of a rejection without a rope) in a new trial; negligible from `least` clusters on."""
+    """Return the probability of a verdict (without a rope, of rejection); negligible needs `least` clusters."""
     se, df = plan.error(clusters)
     enough = clusters >= least
     if effect is not None:
@@ -282,13 +287,13 @@ def _verdict_chance(
 
 
 def _least_clusters(pilot: Any, rare: float | str | None) -> float:
-    """Return from how many clusters on an effect may be called negligible."""
+    """Return the smallest number of clusters with which an effect may be called negligible."""
     share = as_rare(rare, effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset())
     return 0.0 if share is None else 3 / share - 1e-9
 
 
 def _sd_quadrature(df: Array) -> tuple[Array, Array]:
-    """Nodes and weights of sd / (the pilot's sd) given the pilot: ``sqrt(df / chi2_df)``."""
+    """Return quadrature nodes and weights of sd / (the pilot's sd) given the pilot: ``sqrt(df / chi2_df)``."""
     finite = np.where(np.isfinite(df), df, 1e9)
     probability = ((_NODES + 1) / 2).reshape(-1, *[1] * df.ndim)
     return np.sqrt(finite / special.chdtri(finite, probability)), (_WEIGHTS / 2).reshape(-1, *[1] * df.ndim)

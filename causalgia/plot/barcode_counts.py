@@ -1,4 +1,4 @@
-"""Barcode counts before they are analysed: barcodes an oligo, one replicate against another, DNA."""
+"""Figures of barcode counts: barcodes per oligo, agreement of replicates, DNA counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BINS, _MOST_POINTS = 40, 20_000
 
 
 def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
-    """Draw how many barcodes the oligos of each arm have: too few in one arm are seen before they are analysed.
+    """Draw the distribution of the number of barcodes per oligo, for each arm.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     Raises
     ------
     CountsError
-        If `quality` is not what `causalgia.mpra.quality` gives.
+        If `quality` is not from `causalgia.mpra.quality`.
 
     Examples
     --------
@@ -64,8 +64,8 @@ def replicates(
 ) -> Axes:
     """Draw the activity of every oligo in one replicate against another.
 
-    Replicates share their barcodes: that they agree says how well cells and libraries repeat, and nothing about how
-    an oligo's barcodes differ.
+    Replicates share their barcodes, so their agreement shows the reproducibility of cells and libraries, not the
+    variation between an oligo's barcodes.
 
     Parameters
     ----------
@@ -79,12 +79,12 @@ def replicates(
     Returns
     -------
     Axes
-        A point an oligo, of 20,000 at most, evenly taken; the title has the correlation over all of them.
+        A point for each oligo, 20,000 at most, evenly spaced; the title has the correlation over all oligos.
 
     Raises
     ------
     CountsError
-        If `quality` is not what `causalgia.mpra.quality` gives, or a replicate is not there.
+        If `quality` is not from `causalgia.mpra.quality`, or a replicate does not exist.
 
     Examples
     --------
@@ -114,14 +114,14 @@ def replicates(
 
 
 def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = None) -> Axes:
-    """Draw how much DNA the barcodes have in each replicate, with the floor below which their ratios are noise.
+    """Draw the distribution of DNA counts of barcodes in each replicate, with the floor for reliable ratios.
 
     Parameters
     ----------
     counts
-        From `causalgia.mpra.read_counts`; cells that are empty are no part of it.
+        From `causalgia.mpra.read_counts`; empty cells are left out.
     min_dna
-        Where the floor is drawn.
+        Position of the floor.
     ax
         Axes to draw into; by default those of a new figure.
 
@@ -133,7 +133,7 @@ def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = N
     Raises
     ------
     OutcomesError
-        If these are no counts.
+        If these are not counts.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Virtual effects against measured ones, element by element, with the line between them."""
+"""Scatter plot of measured against virtual effects, with the fitted line."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ _LABELLED = 8
 
 
 def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw measured effects against virtual ones, the line through them, and the means by bin.
+    """Draw measured effects against virtual ones, with the fitted line and means by bin.
 
     Parameters
     ----------
     table
         From `causalgia.mpra.concordance`.
     contrast
-        Which contrast; needed where there are several.
+        The contrast; required if there are several.
     ax
         Axes to draw into; by default those of a new figure.
 
     Returns
     -------
     Axes
-        Small points are elements, orange where they are off the line by more than the errors (q < .05; up to eight
-        are named). The line is that of errors in both with scatter; the band holds the true effects that the line
-        expects at the table's ``ci_prob``. Large points are means of bins of virtual effects, with their intervals.
+        Small points are elements, orange if they are off the line by more than their errors (q < .05; up to eight are
+        labeled). The line allows for errors in both coordinates and scatter; the band is the range of true effects
+        about the line at the table's ``ci_prob``. Large points are means of bins of virtual effects, with intervals.
 
     Raises
     ------
     OutcomesError
-        If `table` is no concordance.
+        If `table` is not a concordance.
     ContrastError
-        If the contrast is not there or not said.
+        If the contrast does not exist, or is required.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Effects against a number that their contrasts carry: a position, a distance, a measured affinity."""
+"""Effects against a numeric coordinate of their contrasts: position, distance, measured affinity."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WIDE = 48  # letters of a label beside an axis of the usual height
+_WIDE = 48  # characters of an axis label at the usual height
 
 MARKERS = ("o", "s", "^", "D")
 _MANY, _LABELLED = 60, 12
@@ -58,25 +58,25 @@ def profile(
     effect: str = ACE,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw effects with their intervals along a number of their contrasts: how an effect goes with place or distance.
+    """Draw effects with intervals along a numeric coordinate of their contrasts, such as position or distance.
 
-    Verdicts have their colours (undecided: hollow), the region of practical equivalence is shaded; an interval that is
-    unbounded ends in an arrow. A grey line joins the effects wherever each number is there once.
+    Colors show verdicts (undecided: hollow), and the region of practical equivalence is shaded. Unbounded intervals end
+    in an arrow. A gray line joins the effects if no number occurs twice.
 
     Parameters
     ----------
     table
         From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``.
     along
-        A coordinate of the contrasts, of numbers; contrasts without it (NaN) are left out. Its attribute ``units`` is
-        written beside its name.
+        A numeric coordinate of the contrasts; contrasts without it (NaN) are left out. Its attribute ``units`` is part
+        of the axis label.
     by
-        A coordinate of the contrasts, such as a strand: each value has a line, colour and marker of its own, in place
-        of the colours of verdicts.
+        A coordinate of the contrasts, such as a strand: each value has its own line, color and marker, instead of the
+        colors of verdicts.
     task
-        Which task; needed where there are several.
+        The task; required if there are several.
     effect
-        What the effects are, on the axis: ``"ACE"``, or such as ``"Interaction"``, which is above or below 0.
+        Name of the effects on the axis: ``"ACE"``, or another such as ``"Interaction"``, which is above or below 0.
     ax
         Axes to draw into; by default those of a new figure.
 
@@ -88,7 +88,8 @@ def profile(
     Raises
     ------
     ContrastError
-        If `along` is no coordinate of numbers on the contrasts, `by` none at all, or the task is not there or not said.
+        If `along` is not a numeric coordinate of the contrasts, `by` is not a coordinate of them, or the task does not
+        exist or is required.
     OutcomesError
         If `table` is not a Dataset of estimates or decisions.
 
@@ -108,7 +109,7 @@ def profile(
     _draw_rope(axes, found)
     series = _split_series(found, None if by is None else on_contrasts(table, by, "profile"))
     for look, rows in series:
-        _draw_joined(axes, rows, look.colour or GREY)
+        _draw_joined(axes, rows, look.color or GREY)
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
     _finish_curve(axes, table, along, task, found, has_verdicts=by is None, effect=effect)
     return axes
@@ -122,32 +123,32 @@ def against(
     task: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw effects against a number that was measured elsewhere, with the error of both and a line through them.
+    """Draw effects against a measured number, with the errors of both and an optional line.
 
     Parameters
     ----------
     table
         From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``; bars are the intervals.
     x
-        A coordinate of the contrasts, of numbers; contrasts without it (NaN) are left out. Where there is a coordinate
-        ``{x}_se``, its standard errors, bars across are 1.96 of them on either side.
+        A numeric coordinate of the contrasts; contrasts without it (NaN) are left out. Horizontal bars are 1.96
+        standard errors on either side, if there is a coordinate ``{x}_se``.
     line
         Intercept and slope of a fitted line, drawn over the range of `x`.
     task
-        Which task; needed where there are several.
+        The task; required if there are several.
     ax
         Axes to draw into; by default those of a new figure.
 
     Returns
     -------
     Axes
-        Save it by `save_figure`. Up to twelve points have the names of their contrasts.
+        Save it by `save_figure`. Up to twelve points are labeled with their contrasts.
 
     Raises
     ------
     ContrastError
-        If `x` is no coordinate of numbers on the contrasts, the line is not two finite numbers, or the task is not
-        there or not said.
+        If `x` is not a numeric coordinate of the contrasts, the line is not two finite numbers, or the task does not
+        exist or is required.
     OutcomesError
         If `table` is not a Dataset of estimates or decisions.
 
@@ -177,22 +178,22 @@ Placed = list[tuple[Row, float]]
 
 
 def _rows_along(table: xr.Dataset, along: str, task: str, figure: str) -> Placed:
-    """Return the rows of a task that have a place, from the left to the right."""
+    """Return the rows of a task with their coordinate, in its order."""
     at = numbers_on_contrasts(table, along, figure)
     placed = [(row, at[row["contrast"]]) for row in task_rows(table, task) if row["contrast"] in at]
     return sorted(placed, key=lambda pair: pair[1])
 
 
 class Look(NamedTuple):
-    """How points of one series are drawn: their name in the legend, colour (None: of verdicts) and marker."""
+    """Style of one series: name in the legend, color (None: those of verdicts) and marker."""
 
     label: str
-    colour: str | None
+    color: str | None
     marker: str
 
 
 def _split_series(found: Placed, by: Mapping[str, Any] | None) -> list[tuple[Look, Placed]]:
-    """Return the rows of each model and of each value of a coordinate, with how they look."""
+    """Return the rows of each model and each value of a coordinate, with their style."""
     if not found:
         return []
     keys = [(row.get("model"), None if by is None else by.get(row["contrast"], "")) for row, _ in found]
@@ -202,9 +203,9 @@ def _split_series(found: Placed, by: Mapping[str, Any] | None) -> list[tuple[Loo
         rows = [placed for placed, mine in zip(found, keys, strict=True) if mine == key]
         names = [str(part) for part in key if part is not None]
         label = ", ".join(names) or ("_decided" if "verdict" in rows[0][0] else "estimate")
-        colour = MODELS[number % len(MODELS)] if names else None
+        color = MODELS[number % len(MODELS)] if names else None
         marker = "o" if by is None else MARKERS[values.index(key[1]) % len(MARKERS)]
-        series.append((Look(label, colour, marker), rows))
+        series.append((Look(label, color, marker), rows))
     return series
 
 
@@ -214,7 +215,7 @@ def _as_columns(found: Placed, *names: str) -> list[Array]:
 
 
 def _draw_rope(axes: Axes, found: Placed) -> None:
-    """Shade the region of practical equivalence: one band, or one that goes along where it differs."""
+    """Shade the region of practical equivalence, a band that may vary along the axis."""
     if not found or "rope_lower" not in found[0][0]:
         return
     x, low, high = _as_columns(found, "rope_lower", "rope_upper")
@@ -227,35 +228,35 @@ def _draw_rope(axes: Axes, found: Placed) -> None:
         axes.fill_between(x, low, high, **look)
 
 
-def _draw_joined(axes: Axes, found: Placed, colour: str) -> None:
+def _draw_joined(axes: Axes, found: Placed, color: str) -> None:
     x, y = _as_columns(found, "ace")
     if max(Counter(x.tolist()).values()) == 1:
-        axes.plot(x, y, color=colour, lw=0.9, alpha=0.7, zorder=3, label="_joined")
+        axes.plot(x, y, color=color, lw=0.9, alpha=0.7, zorder=3, label="_joined")
 
 
 def _draw_points(axes: Axes, found: Placed, look: Look, ends: tuple[float, float]) -> None:
     x, y = _as_columns(found, "ace")
-    colours = np.array([look.colour or color_of(row) for row, _ in found])
+    colors = np.array([look.color or color_of(row) for row, _ in found])
     size, width = (8, 0.8) if len(found) > _MANY else (26, 1.4)
     if "lower" in found[0][0]:
-        _draw_intervals(axes, found, colours, ends, size=size, width=width)
-    axes.scatter(x, y, s=size, color=colours, marker=look.marker, lw=0, zorder=5, label=look.label)
+        _draw_intervals(axes, found, colors, ends, size=size, width=width)
+    axes.scatter(x, y, s=size, color=colors, marker=look.marker, lw=0, zorder=5, label=look.label)
     hollow = np.array([row.get("verdict") == "undecided" for row, _ in found])
     inner: dict[str, Any] = {"color": "white", "marker": look.marker, "lw": 0, "zorder": 5.5, "label": "_undecided"}
     axes.scatter(x[hollow], y[hollow], s=size / 2, **inner)
 
 
 def _draw_intervals(
-    axes: Axes, found: Placed, colours: npt.NDArray[np.str_], ends: tuple[float, float], *, size: float, width: float
+    axes: Axes, found: Placed, colors: npt.NDArray[np.str_], ends: tuple[float, float], *, size: float, width: float
 ) -> None:
     x, y, lower, upper = _as_columns(found, "ace", "lower", "upper")
     arms = np.maximum([y - np.clip(lower, *ends), np.clip(upper, *ends) - y], 0)
-    axes.errorbar(x, y, yerr=arms, fmt="none", ecolor=colours.tolist(), elinewidth=width, zorder=4)
+    axes.errorbar(x, y, yerr=arms, fmt="none", ecolor=colors.tolist(), elinewidth=width, zorder=4)
     for limit, end, marker in zip((lower, upper), ends, ("v", "^"), strict=True):
         gone = np.isinf(limit)
         if gone.any():
             look: dict[str, Any] = {"s": size, "marker": marker, "lw": 0, "zorder": 5, "label": "_unbounded"}
-            axes.scatter(x[gone], np.full(int(gone.sum()), end), color=colours[gone].tolist(), **look)
+            axes.scatter(x[gone], np.full(int(gone.sum()), end), color=colors[gone].tolist(), **look)
 
 
 def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> None:
@@ -266,7 +267,7 @@ def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> No
 
 
 def _draw_across(axes: Axes, table: xr.Dataset, found: Placed, x: str) -> None:
-    """Draw the error of what was measured."""
+    """Draw the errors of the measured coordinate."""
     if f"{x}_se" not in table.coords:
         return
     se = numbers_on_contrasts(table, f"{x}_se", "against")

@@ -1,4 +1,4 @@
-"""Effects as a grid of colours: two coordinates of their contrasts, such as pair and distance."""
+"""Heatmaps of effects over two coordinates of their contrasts, such as pair and distance."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 _EFFECTS = ("ace", "lower", "upper", "raw")
-_COLOURS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
+_COLORS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
 _WRITTEN, _LABELS = 120, 40
 
 
@@ -45,35 +45,35 @@ def heatmap(
     task: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a number of each contrast as a colour in a grid of two of its coordinates.
+    """Draw a variable of the contrasts as colors in a grid of two of their coordinates.
 
-    Colours diverge from white, which is no effect (0, of ratios 1), and reach as far on either side. Cells that no
-    contrast is at are grey. Up to 120 cells have their number written in them.
+    The color scale is symmetric about no effect (0, for ratios 1), which is white. Cells without a contrast are gray.
+    Grids of up to 120 cells show the numbers too.
 
     Parameters
     ----------
     table
         From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task)``.
     rows, columns
-        Coordinates of the contrasts; numbers are sorted, names stand in the order of the contrasts. Contrasts that lack
+        Coordinates of the contrasts; numbers are sorted, names are in the order of the contrasts. Contrasts that lack
         one of them are left out.
     value
-        Which variable: ``"ace"``, ``"se"``, ``"lfsr"``, ...
+        The variable: ``"ace"``, ``"se"``, ``"lfsr"``, ...
     task
-        Which task; needed where there are several.
+        The task; required if there are several.
     ax
         Axes to draw into; by default those of a new figure, as large as its cells need.
 
     Returns
     -------
     Axes
-        With a colour bar beside them; save by `save_figure`.
+        With a color bar; save by `save_figure`.
 
     Raises
     ------
     ContrastError
-        If a coordinate or the value is not there or not finite, two contrasts share a cell, there are several models,
-        or the task is not there or not said.
+        If a coordinate or the value does not exist or is not finite, two contrasts share a cell, there are several
+        models, or the task does not exist or is required.
     OutcomesError
         If `table` is not a Dataset of estimates or decisions.
 
@@ -137,7 +137,7 @@ def _as_cell_value(row: dict[str, Any], value: str) -> float:
 
 
 def _ordered(places: Any) -> list[Any]:
-    """Return different places once: numbers from the lowest, names as they come."""
+    """Return distinct values: numbers sorted, names in order of appearance."""
     found = list(dict.fromkeys(places))
     return sorted(found) if all(isinstance(place, int | float) for place in found) else found
 
@@ -152,9 +152,9 @@ def _draw_grid(axes: Axes, grid: Array, centre: float) -> AxesImage:
     from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 
     away = float(np.nanmax(np.abs(grid - centre))) or 1.0
-    colours = LinearSegmentedColormap.from_list("effects", _COLOURS, N=257).with_extremes(bad=BAND)
+    colors = LinearSegmentedColormap.from_list("effects", _COLORS, N=257).with_extremes(bad=BAND)
     norm = TwoSlopeNorm(vcenter=centre, vmin=centre - away, vmax=centre + away)
-    return axes.imshow(np.ma.masked_invalid(grid), cmap=colours, norm=norm, aspect="auto", interpolation="nearest")
+    return axes.imshow(np.ma.masked_invalid(grid), cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
 
 
 def _write_values(axes: Axes, grid: Array, centre: float) -> None:
@@ -178,7 +178,7 @@ def _add_color_bar(axes: Axes, image: AxesImage, label: str) -> None:
 
 
 def _tick_label(place: Any) -> str:
-    """Return a name as it is, a number in few digits."""
+    """Return a name shortened, or a number with four digits."""
     return f"{place:.4g}" if isinstance(place, float) else shortened(str(place))
 
 

@@ -1,4 +1,4 @@
-"""Logos: letters whose heights are effects."""
+"""Sequence logos of effects."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from matplotlib.textpath import TextPath
     from matplotlib.transforms import Affine2D
 
-_COLOURS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U": "#c0392b"}
+_COLORS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U": "#c0392b"}
 _WIDTH = 0.92
 
 
 def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax: Axes | None = None) -> Axes:
     """Draw the effect of each base at each position as a letter of that height, negative effects below the axis.
 
-    On either side of the axis the largest letter stands farthest out. Heights are effects on their own scale, no
-    information content: a letter twice as high is an effect twice as large.
+    Letters are stacked with the largest farthest from the axis. Heights are effects, not information content: a letter
+    twice as high is an effect twice as large.
 
     Parameters
     ----------
     ace
-        ``ace (position, base)``, and ``task`` where there are several; `base` has the letters A C G T (or U). A height
-        that is not known (NaN) is left out.
+        ``ace (position, base)``, and ``task`` if there are several; `base` has the letters A C G T (or U). Unknown
+        heights (NaN) are left out.
     task
-        Which task; needed where there are several.
+        The task; required if there are several.
     centred
-        Whether each base is drawn less the mean of its column: a position is then as tall as its bases differ, where
-        the effects of a word with each base would all be as tall as the word.
+        Whether the mean of each position is subtracted, so that heights show differences between bases and not the
+        effect of the whole word.
     ax
         Axes to draw into; by default those of a new figure, as wide as there are positions.
 
@@ -47,9 +47,9 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax:
     Raises
     ------
     OutcomesError
-        If it is no such Dataset, or a height is infinite.
+        If it is not such a Dataset, or a height is infinite.
     ContrastError
-        If a base is none of A C G T U, or the task is not there or not said.
+        If a base is not one of A C G T U, or the task does not exist or is required.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
 
 def _as_bases(table: xr.Dataset) -> list[str]:
     letters = [str(base) for base in table["base"].to_numpy()]
-    if odd := [letter for letter in letters if letter not in _COLOURS]:
+    if odd := [letter for letter in letters if letter not in _COLORS]:
         raise ContrastError(f"logo: {quoted(odd[0])} is none of A C G T U; name the bases by a coordinate 'base'")
     return letters
 
@@ -106,7 +106,7 @@ def _positions(table: xr.Dataset) -> list[Any]:
 
 
 def _draw_column(axes: Axes, place: int, heights: Any, letters: list[str]) -> None:
-    """Draw one column: small letters next to the axis."""
+    """Draw the letters of one position, small ones next to the axis."""
     above = below = 0.0
     for height, letter in sorted(zip(heights.tolist(), letters, strict=True), key=lambda pair: abs(pair[0])):
         if height > 0:
@@ -122,7 +122,7 @@ def _draw_letter(axes: Axes, letter: str, place: int, bottom: float, top: float)
 
     shape = _letter_outline(letter)
     path = _fit_to_box(shape, place, bottom, top).transform_path(shape)
-    axes.add_patch(PathPatch(path, facecolor=_COLOURS[letter], lw=0, zorder=3, label=f"_{letter}"))
+    axes.add_patch(PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3, label=f"_{letter}"))
 
 
 def _letter_outline(letter: str) -> TextPath:
@@ -133,7 +133,7 @@ def _letter_outline(letter: str) -> TextPath:
 
 
 def _fit_to_box(shape: TextPath, place: int, bottom: float, top: float) -> Affine2D:
-    """Return what makes a letter fill its box."""
+    """Return the transform that fits a letter to its box."""
     from matplotlib.transforms import Affine2D
 
     box = shape.get_extents()

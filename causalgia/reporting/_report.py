@@ -1,4 +1,4 @@
-"""Estimates and decisions as sentences: what was estimated, how large, how sure one may be; size first, p last."""
+"""Reports: estimates and decisions as a table and sentences."""
 
 from __future__ import annotations
 
@@ -43,18 +43,16 @@ _MEMBERS = {
     "folds": ("trainings on other folds of the data", "the next training on another fold of the data"),
     "architectures": ("networks of other architectures", "a network of the next architecture"),
 }
-"""What the members of an ensemble are drawn from, and what one more of them is."""
+"""Population of the members of an ensemble, and one more member, in words."""
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 
 
 def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
-    """Say what was found, as text: the estimand, a table of effects, and sentences.
+    """Report estimates or decisions as text: the estimand, a table of effects, and sentences.
 
-    Estimates have a sentence each where they are few; decisions always, with estimand, size, interval, verdict and
-    number of units, and for an undecided effect about how many units would decide it in a new trial. An effect here is
-    an effect on the predictor, unless ``attrs["effect_on"]`` says on what. Fixed placebo words are one line (how many,
-    the mean and range of their estimates, and from 40 words on the central 95 %, which is wider than that of their true
-    effects, `placebo_region`), for they are a distribution that effects are judged against.
+    Each decision has a sentence with estimand, size, interval, verdict and number of units, and for an undecided effect
+    the approximate number of units of a new trial that would decide it. Estimates have sentences if they are few. Fixed
+    placebo words are summarized in one line.
 
     Parameters
     ----------
@@ -66,12 +64,18 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     Returns
     -------
     str
-        Text for a terminal or a notebook, at most as wide as the names need.
+        Text for a terminal or a notebook, no wider than the names need.
 
     Raises
     ------
     OutcomesError
         If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
+
+    Notes
+    -----
+    Effects are on the predictor, unless ``attrs["effect_on"]`` names something else. The line of placebo words has
+    their number, the mean and range of their estimates, and from 40 words the central 95 %, which is wider than that of
+    their true effects (`placebo_region`).
 
     Examples
     --------
@@ -105,7 +109,7 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
 
 
 def estimand(estimates: xr.Dataset) -> str:
-    """Return in words what was estimated, of which population, by what method, and how the trial came about.
+    """Return the estimand in words: contrast, scale and population, with the method and the history of the trial.
 
     Examples
     --------
@@ -131,7 +135,7 @@ def estimand(estimates: xr.Dataset) -> str:
 
 
 def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
-    """Return a sentence for each effect, and one for the placebo words of each task; more than six need verdicts."""
+    """Return a sentence for each effect (more than six only with verdicts), and for the placebo words of each task."""
     table = rows_of(estimates)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
@@ -143,7 +147,7 @@ def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
 
 
 def sentence(estimates: xr.Dataset, row: Row) -> str:
-    """Return one row of `rows` as a sentence that can stand alone."""
+    """Return one row of `rows` as a complete sentence."""
     attrs = estimates.attrs
     where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
     control = f" {versus(attrs)} {_quote_if_spaced(attrs['control'])}" if attrs.get("control") else ""
@@ -180,7 +184,7 @@ def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
 
 
 def _text_table(header: list[str], lines: list[list[str]]) -> str:
-    """Return a table as text: the first columns to the left, numbers to the right."""
+    """Return a table as text: names aligned left, numbers right."""
     widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
     left = {"contrast", "task", "model"}
     return "\n".join(
@@ -205,7 +209,7 @@ def _contrast_text(estimates: xr.Dataset) -> str:
 
 
 def versus(attrs: Mapping[Any, Any]) -> str:
-    """Return how an arm is held against its control: "minus", or of ratios "divided by"."""
+    """Return how an arm is compared with its control: "minus", or "divided by" for ratios."""
     return "divided by" if attrs.get("transform") == "ratio" else "minus"
 
 
@@ -214,7 +218,7 @@ def _quote_if_spaced(name: str) -> str:
 
 
 def _in_do_notation(table: list[Row]) -> str:
-    """Say what is compared in each contrast, where they are few and no placebo words."""
+    """Return the contrasts in do-notation, if they are few; placebo words are left out."""
     do = {row["contrast"]: row["do"] for row in table if row["do"] and not row["placebo_word"]}
     return "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else ""
 
@@ -235,7 +239,7 @@ def _population_text(estimates: xr.Dataset) -> str:
 
 
 def _null_model_text(estimates: xr.Dataset) -> str:
-    """Return the null model in words, with the number of its sequences that were used where some were not."""
+    """Return the null model in words, with the number of its sequences that were used, unless all were."""
     attrs = estimates.attrs
     null = str(attrs.get("null", "the population that the units were drawn from"))
     match = re.search(r"([\d,]+) sequences", null) if attrs.get("null_kind") in _ONE_PARENT_EACH else None
@@ -272,7 +276,7 @@ _HALF = 0.5
 
 
 def shape_lines(estimates: xr.Dataset) -> list[str]:
-    """Return a line on effects with ``n < 25 skewness^2``, and one on those of which one unit makes half the variance.
+    """Return lines on effects with ``n < 25 skewness^2``, and on those with half the variance from one unit.
 
     Examples
     --------
@@ -333,7 +337,7 @@ def _unit_noun(estimates: xr.Dataset) -> str:
 
 
 def _largest_effects(estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]) -> str:
-    """Return the effects of a mask, the largest first, a few by name."""
+    """Return the names of the effects of a mask, the largest first, three at most."""
     chosen = [i for i in np.argsort(-np.abs(size), axis=None, kind="stable") if which.flat[i]]
     names = [_effect_name(estimates, np.unravel_index(i, which.shape)) for i in chosen[:_NAMED]]
     more = f" and {len(chosen) - _NAMED:,} more" if len(chosen) > _NAMED else ""
@@ -341,7 +345,7 @@ def _largest_effects(estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: 
 
 
 def _effect_name(estimates: xr.Dataset, at: tuple[np.intp, ...]) -> str:
-    """Return "GATA1 in HepG2", without a task or model where there is one."""
+    """Return "GATA1 in HepG2"; task and model are left out where there is one."""
     dims = [str(dim) for dim in estimates["ace"].dims]
     labels = {d: estimates[d].to_numpy()[i] if d in estimates.coords else i for d, i in zip(dims, at, strict=True)}
     where = [str(labels[d]) for d in dims if d != "contrast" and estimates.sizes[d] > 1]

@@ -1,4 +1,4 @@
-"""Outcomes in words: what was done to which units, and who answered."""
+"""Text summaries of outcomes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
-    """Say what a Dataset of outcomes holds: population, units, arms in do-notation, predictor, analysis, end.
+    """Describe a Dataset of outcomes: population, units, arms in do-notation, predictor, analysis, stopping.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run` (or the effects or moments that it kept) or `causalgia.from_frame`.
+        From `causalgia.run` (or the effects or moments that it stored) or `causalgia.from_frame`.
     every_arm
-        Whether each placebo word gets a line of its own.
+        Whether each placebo word gets its own line.
 
     Returns
     -------

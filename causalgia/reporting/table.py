@@ -1,4 +1,4 @@
-"""Estimates and decisions as rows for programs and as cells for tables; placebo words as the sample that they are."""
+"""Tables of estimates and decisions: rows for programs, cells for text, summaries of placebo words."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     Returns
     -------
     list of dict
-        ``contrast``, ``task``, ``model`` where there are several, ``do``, ``placebo_word`` (whether the contrast is
-        a fixed placebo word against the control), the numbers and verdicts that there are, and with `truth` also
-        ``truth`` and ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
+        ``contrast``, ``task``, ``model`` if there are several, ``do``, ``placebo_word`` (whether the contrast is a
+        fixed placebo word minus the control), available numbers and verdicts, and with `truth` also ``truth`` and
+        ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
 
     Examples
     --------
@@ -57,18 +57,16 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
 
 
 def as_reportable(estimates: Any) -> xr.Dataset:
-    """Return estimates or decisions, of elements too (as `as_estimates` reads them); refuse what is neither.
-
-    A posterior, or its group of draws, is decided first.
+    """Return estimates or decisions; effects of elements are converted as by `as_estimates`.
 
     Raises
     ------
     OutcomesError
-        Saying what makes one.
+        If they are neither; a posterior, or its group of draws, has to be decided first.
 
     Examples
     --------
-    >>> require_reportable({"posterior": xr.Dataset()})
+    >>> as_reportable({"posterior": xr.Dataset()})
     Traceback (most recent call last):
     ...
     causalgia.errors.OutcomesError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
@@ -94,7 +92,7 @@ def cells(
     estimates
         From `causalgia.estimate`, or decisions from `causalgia.decide`.
     rows
-        ``"summary"`` gathers fixed placebo words in one line for each task, ``"all"`` shows each.
+        ``"summary"``: one line for the fixed placebo words of each task; ``"all"``: a line for each.
     truth
         As in `rows`: adds the columns ``truth`` and ``z``.
 
@@ -111,10 +109,10 @@ def cells(
 
 
 def placebo_summary(rows: Sequence[Row]) -> Row:
-    """Return what the estimates of placebo words are: n, mean, lowest, highest, and the central 95 % from 40 words on.
+    """Summarize the estimates of placebo words: n, mean, lowest, highest, and from 40 words the central 95 %.
 
-    They spread more than the words' true effects, whose region is `causalgia.multiplicity.placebo_region`. Fewer words
-    give no quantile: with 5, 10 and 20 of them it is .68, .80 and .88 of the true one.
+    Estimates spread more than the words' true effects, whose region is `causalgia.multiplicity.placebo_region`. There
+    are no quantiles of fewer words: with 5, 10 and 20 of them they are .68, .80 and .88 of the true ones.
 
     Examples
     --------
@@ -149,7 +147,7 @@ def _dim_labels(estimates: xr.Dataset, dim: str) -> Sequence[Any]:
 
 
 def _truth_columns(row: Row, truth: xr.DataArray) -> Row:
-    """Return the truth of a row and z, each None where it is not known."""
+    """Return the truth of a row and z, None where unknown."""
     known = row["contrast"] in truth["contrast"].to_numpy() and row["task"] in truth["task"].to_numpy()
     if not known:
         return {"truth": None, "z": None}
@@ -159,7 +157,7 @@ def _truth_columns(row: Row, truth: xr.DataArray) -> Row:
 
 
 def _headings(estimates: xr.Dataset) -> dict[str, str]:
-    """Return cell -> its heading, in the order of the table: size first, p last."""
+    """Return cell -> heading, in the order of the table: size first, p last."""
     percent = _percent(_common_level(estimates))
     method = f"p ({estimates.attrs['adjust']})" if "adjust" in estimates.attrs else "p adjusted"
     words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
@@ -172,7 +170,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
 
 
 def _common_level(estimates: xr.Dataset) -> float | None:
-    """Return the probability of the intervals, None where each has its own."""
+    """Return the probability of the intervals, None if they differ."""
     if "interval_level" not in estimates:
         return float(estimates.attrs.get("ci_prob", 0.95))
     levels = estimates["interval_level"].to_numpy()
@@ -209,7 +207,7 @@ def _effect_cells(row: Row, names: list[str]) -> dict[str, str]:
 
 
 def _verdict_cells(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
-    """Return the cells of a verdict; the standard error is of the effect before it shrank, and has no place here."""
+    """Return the cells of a verdict; the standard error is left out, as it is that of the unshrunken effect."""
     units = f"{row['n_units']:,}" if "n_units" in row else ""
     atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(_if_not_zero(row))[1]} if "p_zero" in row else {}
     return {"se": "", "verdict": row["verdict"], "error": error_text(row, attrs), "n_units": units} | atom
@@ -242,7 +240,7 @@ def placebo_count(n: int) -> str:
 
 
 def placebo_rounding_unit(found: Row) -> float:
-    """Return what the numbers of a placebo sample are rounded by: a twentieth of its range."""
+    """Return the rounding unit of a placebo sample: a twentieth of its range."""
     return float((found["highest"] - found["lowest"]) / 20 or abs(found["mean"]) / 50)
 
 

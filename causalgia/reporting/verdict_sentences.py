@@ -1,4 +1,4 @@
-"""Verdicts in words: against what, with which error, and what an undecided effect would take."""
+"""Sentences on verdicts: region, error rates, assumptions, and units needed to decide."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ def is_decided(dataset: xr.Dataset) -> bool:
 
 
 def verdict_method(decisions: xr.Dataset) -> str:
-    """Return in words how verdicts were given: region, error rate, by what; what is promised, and what is not.
+    """Return in words how verdicts were reached: region, method and error rate, guarantees and assumptions.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> print(against(xr.Dataset(attrs={"rope": "-0.1 to 0.1", "level": 0.95, "error": "local", "evidence": "tests"})))
+    >>> attrs = {"rope": "-0.1 to 0.1", "level": 0.95, "error": "local", "evidence": "tests"}
+    >>> print(verdict_method(xr.Dataset(attrs=attrs)))
     Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken effects, \
 directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interval is the one that gave the verdict.
     """
@@ -51,7 +52,7 @@ directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interv
 
 
 def _is_point(rope: str) -> bool:
-    """Return whether the region is the value of no effect alone, which is then its name."""
+    """Return whether the region is a single number, the value of no effect."""
     return rope.lstrip("-").replace(".", "", 1).isdigit()
 
 
@@ -60,7 +61,7 @@ def _direction(null: str) -> str:
 
 
 def _model_sentence(attrs: Mapping[Any, Any]) -> str:
-    """Say that effects are shrunken, and by which model where it is one of ours."""
+    """Return a sentence on the hierarchical model that shrinks the effects, if there is one."""
     if attrs.get("evidence") != "posterior":
         return ""
     law_and_engine = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
@@ -93,7 +94,7 @@ def _error_control(attrs: Mapping[Any, Any]) -> str:
 
 
 def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
-    """Say which effects could have been missed, and where a promise about the family does not hold."""
+    """Return sentences on effects that could have been missed, and on family error rates that do not hold."""
     attrs = decisions.attrs
     if "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
         return []
@@ -117,7 +118,7 @@ def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
 
 
 def _rare_effects_note(decisions: xr.Dataset) -> str:
-    """Say that no rare, large effects are assumed, and of few real sequences what that leaves out."""
+    """Return the assumption of no rare, large effects, with its limit for few real sequences."""
     n = few_real_sequences(decisions)
     if not n:
         return "Assuming no rare, large effects."
@@ -137,11 +138,11 @@ def _cautions(attrs: Mapping[Any, Any]) -> list[str]:
 
 
 def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
-    """Return how the trial came about, and what was asked of it late, where that is not as usual.
+    """Return sentences on confirmation, stopping and exploratory choices of a trial.
 
     Examples
     --------
-    >>> history({"exploratory": "control, rope"})
+    >>> trial_history({"exploratory": "control, rope"})
     ['Exploratory, asked after the outcomes were seen: control, rope.']
     """
     lines = [f"Confirmation: {attrs['confirms']}."] if attrs.get("confirms") else []
@@ -155,14 +156,14 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
 
 
 def error_heading(attrs: Mapping[Any, Any]) -> str:
-    """Return what the error of a verdict is called in a table."""
+    """Return the heading of the error of verdicts in a table."""
     if attrs.get("error") in _OF_SETS:
         return f"q ({attrs['error']})"
     return "error"
 
 
 def error_text(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return the error of a row's verdict as text; nothing where it is the band's, the same for all."""
+    """Return the error of a row's verdict as text; empty for a band, whose error is the same for all."""
     if attrs.get("error") == "bootstrap_t":
         return ""
     name = "q" if attrs.get("error") in _OF_SETS else "local_error"
@@ -174,7 +175,7 @@ def error_text(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
 
 
 def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return "increases, above the ROPE -0.1 to 0.1 (error 0.012)", or what would decide.
+    """Return "increases, above the ROPE -0.1 to 0.1 (error 0.012)", or the units needed to decide.
 
     Examples
     --------
@@ -200,7 +201,7 @@ def _is_missable(row: Mapping[str, Any]) -> bool:
 
 
 def _lacks_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:
-    """Return whether an effect is undecided for the backgrounds that were not drawn alone: its interval is inside."""
+    """Return whether an effect is undecided only for lack of backgrounds: its interval is inside the region."""
     rare = attrs.get("rare", "none")
     if rare == "none" or not row.get("missed_share", 0.0) > float(rare) * (1 + _ROUNDING):
         return False
@@ -221,13 +222,13 @@ def _more_units_clause(row: Mapping[str, Any]) -> str:
 
 
 def _round_up(n: int) -> int:
-    """Return a number of units to two digits."""
+    """Return a number of units rounded up to two digits."""
     unit = int(10 ** max(len(str(n)) - 2, 0))
     return -(-n // unit) * unit
 
 
 def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return what is to be said where no unit differs: exact for these, and how many others may still differ."""
+    """Return a clause on effects without variation, with the share of the population that may still differ."""
     n = row.get("n_clusters") or row.get("n_units")
     if not n or attrs.get("target") == "units":
         return " (exact: no unit differs)"
