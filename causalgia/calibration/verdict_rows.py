@@ -34,11 +34,13 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     by_tests = decided[0].attrs["evidence"] != "posterior"
     each: Claim = "at most" if by_tests else "reported"
     family: Claim = "at most" if by_tests or random else "reported"
-    false_direction, false_negligible = _false_verdicts(decided, truth)
-    wrong, covered, level = false_direction | false_negligible, _covered(decided, truth), _interval_levels(decided)
     verdict = _stack_trials(decided, "verdict")
+    rope_lower, rope_upper = (_stack_trials(decided, end) for end in ("rope_lower", "rope_upper"))
+    false_direction, false_negligible = false_claims(verdict, truth, rope_lower, rope_upper)
+    wrong, level = false_direction | false_negligible, _interval_levels(decided)
+    covered = (_stack_trials(decided, "lower") <= truth) & (truth <= _stack_trials(decided, "upper"))
     # the data choose between the interval levels of a direction and of "negligible", which costs half an alpha
-    chosen = (_stack_trials(decided, "rope_lower") < _stack_trials(decided, "rope_upper")).any(axis=0)
+    chosen = (rope_lower < rope_upper).any(axis=0)
     rows: list[Row] = []
     for k, t, name in _effect_labels(decided[0]):
         rows.append(share_row(f"false verdict: {name}", wrong[:, k, t], alpha, each))
@@ -67,15 +69,6 @@ def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, uppe
     """
     direction = ((verdict == "increases") & (truth <= upper)) | ((verdict == "decreases") & (truth >= lower))
     return direction, (verdict == "negligible") & ((truth >= upper) | (truth <= lower)) & (lower < upper)
-
-
-def _false_verdicts(decided: Sequence[xr.Dataset], truth: Array) -> tuple[Mask, Mask]:
-    lower, upper = _stack_trials(decided, "rope_lower"), _stack_trials(decided, "rope_upper")
-    return false_claims(_stack_trials(decided, "verdict"), truth, lower, upper)
-
-
-def _covered(decided: Sequence[xr.Dataset], truth: Array) -> Mask:
-    return np.asarray((_stack_trials(decided, "lower") <= truth) & (truth <= _stack_trials(decided, "upper")))
 
 
 def _interval_levels(decided: Sequence[xr.Dataset]) -> Array:

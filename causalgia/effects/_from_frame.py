@@ -240,7 +240,8 @@ def _first_bad_row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
 
 def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
     """Return a column as finite floats; float16 and float32 are kept."""
-    kind = _numpy_dtype(table[column].dtype)
+    dtype: Any = table[column].dtype  # extension dtypes of pandas and Arrow name their numpy dtype
+    kind = dtype if isinstance(dtype, np.dtype) else np.dtype(getattr(dtype, "numpy_dtype", object))
     if kind.kind in "cmM":
         raise OutcomesError(f"column {quoted(column)} is {table[column].dtype}, not real numbers; give numbers")
     try:
@@ -257,11 +258,6 @@ def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -
             "value, or drop every row of that unit"
         )
     return np.asarray(values)
-
-
-def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
-    """Return the numpy dtype of a column, also for extension dtypes of pandas and Arrow."""
-    return dtype if isinstance(dtype, np.dtype) else np.dtype(getattr(dtype, "numpy_dtype", object))
 
 
 def _is_crossover(units: _Axis, arms: _Axis) -> bool:

@@ -212,9 +212,11 @@ def _interaction_weights(outcomes: xr.Dataset, arms: list[str], factors: Sequenc
                 f"{_cell_label(factors, cell)}; drop one of them, or name every factor that tells them apart"
             )
         members[cell] = arm
-    return {
-        ":".join(factors): {_arm_of_cell(members, factors, c): _sign(c) for c in product((0, 1), repeat=len(factors))}
+    weights = {
+        _arm_of_cell(members, factors, cell): float((-1) ** (len(cell) - sum(cell)))
+        for cell in product((0, 1), repeat=len(factors))
     }
+    return {":".join(factors): weights}
 
 
 def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
@@ -253,10 +255,6 @@ def _arm_of_cell(members: dict[tuple[int, ...], str], factors: Sequence[str], ce
             "arms"
         )
     return members[cell]
-
-
-def _sign(cell: tuple[int, ...]) -> float:
-    return float((-1) ** (len(cell) - sum(cell)))
 
 
 def weight_matrix(weights: Weights, arms: list[str]) -> sparse.csr_array:

@@ -106,11 +106,8 @@ def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
     >>> arm_sds([np.array([1.0, 3.0]), np.array([0.3, 0.1 + 0.2])], [np.zeros(2), np.full(2, 1e-16)]).round(4)
     array([1.4142, 0.    ])
     """
-    return np.stack([_sd_of_arm(y, bound) for y, bound in zip(values, bounds, strict=True)])
-
-
-def _sd_of_arm(y: Array, bound: Array) -> Array:
-    return np.where(agreement(y, bound)[0], 0.0, column_moments(y).sd)
+    sds = [np.where(agreement(y, bound)[0], 0.0, column_moments(y).sd) for y, bound in zip(values, bounds, strict=True)]
+    return np.stack(sds)
 
 
 def shared_arm_sds(y: Rows, *, scale: str) -> Array:

@@ -32,7 +32,8 @@ def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:
     array([[4.e-07]])
     """
     r = by_scale.sel(transform=scale).to_numpy()
-    return np.asarray(np.multiply.outer(_size(W), r))
+    size = np.asarray(abs(W).sum(axis=1), np.float64).ravel()
+    return np.asarray(np.multiply.outer(size, r))
 
 
 def floor_of_means(
@@ -104,7 +105,3 @@ def _arm_means(outcomes: xr.Dataset, arms: list[str]) -> Array:
     return np.stack(
         [values[assigned == a].mean(axis=0) if (assigned == a).any() else np.ones(values.shape[1:]) for a in arms]
     )
-
-
-def _size(W: sparse.csr_array) -> Array:
-    return np.asarray(abs(W).sum(axis=1), np.float64).ravel()

@@ -89,7 +89,9 @@ def dose_contrasts(
     }
     if kind not in makers:
         raise ContrastError(f"kind={quoted(kind)} is none of 'slope', 'orthonormal', 'consecutive', 'equally_spaced'")
-    return {_degree_name(j): _weights_by_arm(arms, row) for j, row in enumerate(makers[kind]())}
+    rows = makers[kind]()
+    names = (*_ORDERS, *(f"degree {j}" for j in range(len(_ORDERS) + 1, len(rows) + 1)))
+    return {name: _weights_by_arm(arms, row) for name, row in zip(names, rows, strict=False)}
 
 
 def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str) -> dict[str, float]:
@@ -138,10 +140,6 @@ def _as_degree(degree: int | None, n: int) -> int:
     if isinstance(degree, bool) or not isinstance(degree, int | np.integer) or not 1 <= degree < n:
         raise ContrastError(f"degree={quoted(degree)}: {n} doses have polynomials of degree 1 to {n - 1}")
     return int(degree)
-
-
-def _degree_name(j: int) -> str:
-    return _ORDERS[j] if j < len(_ORDERS) else f"degree {j + 1}"
 
 
 def _weights_by_arm(arms: list[str], weights: Array) -> dict[str, float]:

@@ -448,7 +448,9 @@ def check_covariance(estimates: xr.Dataset) -> None:
         check_none(variances < 0, labels, variances, "variance", "is negative; no covariance has that")
         if "se" in estimates:
             check_se_matches(estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels)
-        correlation = _as_correlation(stack[t])
+        sd = np.sqrt(np.diagonal(stack[t]))
+        sd = np.where(sd > _LEAST_SD, sd, 1.0)  # correlations are 0 where a variance is
+        correlation = np.asarray(stack[t] / sd / sd[:, None])
         check_symmetric(correlation, labels, variances)
         least = _least_eigenvalue(correlation)
         if least < -_ROUNDING:
@@ -476,13 +478,6 @@ def check_none(bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why
     if bad.any():
         k = int(np.argmax(bad))
         raise EstimateError(f"contrast {labels[k]!s}: {name} {values[k]:g} {why}")
-
-
-def _as_correlation(matrix: Array) -> Array:
-    """Return correlations; 0 where a variance is 0."""
-    sd = np.sqrt(np.diagonal(matrix))
-    scale = np.where(sd > _LEAST_SD, sd, 1.0)
-    return np.asarray(matrix / scale / scale[:, None])
 
 
 def _least_eigenvalue(correlation: Array) -> float:

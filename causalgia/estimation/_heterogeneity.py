@@ -88,7 +88,11 @@ def heterogeneity(
     columns: dict[str, Any] = dict(
         zip(("sd", "sd_se", "sd_lower", "sd_upper"), sd_of(ice, codes, ci_prob), strict=True)
     )
-    for name, event in {} if ends is None else _events(ice, *ends).items():
+    events: dict[str, npt.NDArray[np.bool_]] = {}
+    if ends is not None:
+        above, below = ice > ends[1], ice < ends[0]
+        events = {"above": above, "below": below, "beyond": above | below}
+    for name, event in events.items():
         parts_of = (name, *(f"{name}_{x}" for x in ("se", "lower", "upper")))
         columns |= dict(zip(parts_of, share_of(event, codes, ci_prob), strict=True))
     out = xr.Dataset({name: (dims, values) for name, values in columns.items()})
@@ -225,11 +229,6 @@ def quantile_of(
     lower, upper = (np.take_along_axis(ordered, np.asarray(i)[None], axis=0)[0] for i in (first - 1, n - last))
     varies = ordered[0] < ordered[-1]
     return quantile, lower, upper, ((from_below < 1) | (from_above < 1)) & varies
-
-
-def _events(ice: Array, lower: float, upper: float) -> dict[str, npt.NDArray[np.bool_]]:
-    above, below = ice > upper, ice < lower
-    return {"above": above, "below": below, "beyond": above | below}
 
 
 def _as_rope(rope: Any) -> tuple[float, float] | None:

@@ -171,18 +171,15 @@ def maximize(table: Table) -> Array:
     for _ in range(MOST_STEPS):
         free = ~((at.theta <= least) & (at.score > 0))
         step = -inverse_information(2 * at.average_information, free) @ at.score
-        new = at if -at.score @ step < _least_gain(at) else _shortened(at, step, least)
+        # a gain below this is rounding, of which the score has more for a residual at its bound
+        least_gain = 1e-18 * len(table.y) if at.residual > FLOOR else 1e-10
+        new = at if -at.score @ step < least_gain else _shortened(at, step, least)
         if np.array_equal(new.theta, at.theta):
             return np.asarray(at.theta)
         at = new
     raise EstimateError(
         f"no maximum of the restricted likelihood after {MOST_STEPS} steps; leave out a grouping with few levels"
     )
-
-
-def _least_gain(at: Point) -> float:
-    """Return the gain below which a step is rounding, which is larger for a residual at its bound."""
-    return 1e-18 * len(at.table.y) if at.residual > FLOOR else 1e-10
 
 
 def _shortened(at: Point, step: Array, least: Array) -> Point:

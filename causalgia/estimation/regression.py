@@ -106,11 +106,13 @@ def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None, *, kind:
     else:
         score, delta, loading = _cluster_scores(Q, direction, cluster, kind)
         influence = group_sums(score[:, None] * residuals, cluster)
+    G = len(influence)
+    finite_sample = float(np.sqrt(G / max(G - 1, 1))) if kind == "CR1" else 1.0
     sigma2 = (residuals**2).sum(axis=0) / max(n - q, 1)
     return Regression(
         estimate=c @ beta,
         beta=beta,
-        influence=influence * _finite_sample(len(influence), kind),
+        influence=influence * finite_sample,
         delta=delta,
         loading=loading,
         df=bell_mccaffrey_df(delta, loading),
@@ -154,10 +156,6 @@ def _leverage_root(gram: Array, kind: Kind) -> Array:
     share, vectors = np.linalg.eigh(gram)
     scaled: Array = (vectors * _leverage_power(1 - share, kind)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     return scaled
-
-
-def _finite_sample(n_clusters: int, kind: Kind) -> float:
-    return float(np.sqrt(n_clusters / max(n_clusters - 1, 1))) if kind == "CR1" else 1.0
 
 
 def bell_mccaffrey_df(delta: Array, loading: Array) -> float:

@@ -121,7 +121,8 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
             "give a pilot (effects, estimates, or a table with effect, se and n_units) or sd=, not both"
         )
     if sd is not None:
-        return _pilot_of_sd(as_positive(sd, "sd"))
+        one, variance = np.ones(()), np.asarray(as_positive(sd, "sd") ** 2)
+        return Pilot(xr.Dataset(), (), None, None, None, variance, 0 * one, 1.0, one, one, "population")
     pilot = effects_if_outcomes(pilot)
     if isinstance(pilot, xr.Dataset) and "component" in pilot.dims:
         raise EstimateError(
@@ -176,11 +177,6 @@ def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
         )
     on_log = replace(pilot, ace=np.log(ratio), se=pilot.se / ratio, null=null, ratio=ratio)
     return replace(on_log, per_cluster=pilot.per_cluster / ratio**2, floor=pilot.floor / ratio**2)
-
-
-def _pilot_of_sd(sd: float) -> Pilot:
-    one = np.ones(())
-    return Pilot(xr.Dataset(), (), None, None, None, np.asarray(sd**2), 0 * one, 1.0, one, one, "population")
 
 
 def _with_units(pilot: Any) -> xr.Dataset:

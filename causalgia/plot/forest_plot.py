@@ -217,7 +217,8 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int], reach:
     size, width = (8, 0.8) if len(places) > _FULL_SIZE else (26, 1.4)
     for number, model in enumerate(models):
         mine = [row for row in effects if row.get("model") == model]
-        y = np.array([places[row["contrast"]] for row in mine]) + _dodge(number, len(models))
+        dodge = 0.0 if len(models) == 1 else 0.5 * (number / (len(models) - 1) - 0.5)
+        y = np.array([places[row["contrast"]] for row in mine]) + dodge
         x = np.array([row["ace"] for row in mine])
         color: Any = [color_of(row) for row in mine] if model is None else MODELS[number % len(MODELS)]
         if mine and "lower" in mine[0]:
@@ -238,10 +239,6 @@ def _draw_unbounded(axes: Axes, limits: Any, y: Any, reach: tuple[float, float],
         if (gone := np.isinf(limit)).any():
             x = np.full(int(gone.sum()), end)
             axes.scatter(x, y[gone], s=size, marker=marker, color=color[gone], lw=0, zorder=5, label="_unbounded")
-
-
-def _dodge(number: int, n: int) -> float:
-    return 0.0 if n == 1 else 0.5 * (number / (n - 1) - 0.5)
 
 
 def _draw_truth(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:

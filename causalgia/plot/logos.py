@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.plot.style import AS_IT_IS, GRID, INK, as_task, axes_or_new, axis_label, strip, task_names, title
@@ -63,9 +62,10 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax:
     [-2.856, 2.856]
     """
     table = _one_task(ace, task)
-    heights = _heights(table, centred)
+    by_base = table["ace"].transpose("position", "base")
+    heights = (by_base - by_base.mean("base") if centred else by_base).to_numpy().astype(np.float64)
     letters = _as_bases(table)
-    positions = _positions(table)
+    positions: list[Any] = table["position"].to_numpy().tolist()
     axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 3.2, 24.0)), 2.6)
     for place, column in enumerate(heights):
         _draw_column(axes, place, column, letters)
@@ -73,11 +73,6 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax:
     if centred:
         axes.set_ylabel(f"{axes.get_ylabel()},\nless the mean of the position", fontsize=9.5, **AS_IT_IS)
     return axes
-
-
-def _heights(table: xr.Dataset, centred: bool) -> NDArray[np.float64]:
-    heights = table["ace"].transpose("position", "base")
-    return (heights - heights.mean("base") if centred else heights).to_numpy().astype(np.float64)
 
 
 def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
@@ -98,11 +93,6 @@ def _as_bases(table: xr.Dataset) -> list[str]:
     if odd := [letter for letter in letters if letter not in _COLORS]:
         raise ContrastError(f"logo: {quoted(odd[0])} is none of A C G T U; name the bases by a coordinate 'base'")
     return letters
-
-
-def _positions(table: xr.Dataset) -> list[Any]:
-    found: list[Any] = table["position"].to_numpy().tolist()
-    return found
 
 
 def _draw_column(axes: Axes, place: int, heights: Any, letters: list[str]) -> None:

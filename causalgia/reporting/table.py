@@ -199,7 +199,8 @@ def _effect_cells(row: Row, names: list[str]) -> dict[str, str]:
     line = {"contrast": row["contrast"], **{name: row[name] for name in names}, "ace": ace, "interval": interval}
     line["se"] = format_se(row["se"]) if "se" in row else ""
     if row.get("truth") is not None:
-        line["truth"] = format_number(row["truth"], _rounding_unit(row))
+        unit = float((row["upper"] - row["lower"]) / 2 if "upper" in row else abs(row["ace"]) / 50)
+        line["truth"] = format_number(row["truth"], unit)
         line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
     line["exact"] = "exact" if row.get("exact") else ""
     exact = bool(row.get("exact"))
@@ -209,12 +210,11 @@ def _effect_cells(row: Row, names: list[str]) -> dict[str, str]:
 def _verdict_cells(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
     """Return the cells of a verdict; the standard error is left out, as it is that of the unshrunken effect."""
     units = f"{row['n_units']:,}" if "n_units" in row else ""
-    atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(_if_not_zero(row))[1]} if "p_zero" in row else {}
+    atom = {}
+    if "p_zero" in row:
+        slab = {"ace": row["ace"], "lower": row["lower_slab"], "upper": row["upper_slab"]}
+        atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(slab)[1]}
     return {"se": "", "verdict": row["verdict"], "error": error_text(row, attrs), "n_units": units} | atom
-
-
-def _if_not_zero(row: Row) -> Row:
-    return {"ace": row["ace"], "lower": row["lower_slab"], "upper": row["upper_slab"]}
 
 
 def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:
@@ -242,7 +242,3 @@ def placebo_count(n: int) -> str:
 def placebo_rounding_unit(found: Row) -> float:
     """Return the rounding unit of a placebo sample: a twentieth of its range."""
     return float((found["highest"] - found["lowest"]) / 20 or abs(found["mean"]) / 50)
-
-
-def _rounding_unit(row: Row) -> float:
-    return float((row["upper"] - row["lower"]) / 2 if "upper" in row else abs(row["ace"]) / 50)

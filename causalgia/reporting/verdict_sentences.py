@@ -44,7 +44,9 @@ directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interv
     """
     attrs = decisions.attrs
     rope = str(attrs.get("rope", "that each effect names"))
-    region = _direction(rope) if _is_point(rope) else f"ROPE (region of practical equivalence), {rope}"
+    region = f"ROPE (region of practical equivalence), {rope}"
+    if _is_point(rope):
+        region = "direction alone" if rope == "0" else f"direction alone (no effect is {rope})"
     lines = [_model_sentence(attrs), f"Verdicts on the {region}: {_error_control(attrs)}."]
     lines += [_ATOM] if "p_zero" in decisions else []
     lines += [*_missed_effect_notes(decisions), *_cautions(attrs)]
@@ -54,10 +56,6 @@ directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interv
 def _is_point(rope: str) -> bool:
     """Return whether the region is a single number, the value of no effect."""
     return rope.lstrip("-").replace(".", "", 1).isdigit()
-
-
-def _direction(null: str) -> str:
-    return "direction alone" if null == "0" else f"direction alone (no effect is {null})"
 
 
 def _model_sentence(attrs: Mapping[Any, Any]) -> str:
@@ -191,13 +189,10 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         return f"undecided on {what}{cure}"
     error = error_text(row, attrs)
     error_clause = f" ({error_heading(attrs).partition(' (')[0]} {error})" if error else ""
-    missed = f"; {missed_share_sentence(row['missed_share'])}" if _is_missable(row) else ""
+    missable = verdict == "negligible" and bool(row.get("missed_share"))
+    missed = f"; {missed_share_sentence(row['missed_share'])}" if missable else ""
     limit = format(row["rope_lower"], ".3g") if direction_only else region
     return f"{verdict}, {_SIDE[verdict]} {limit}{error_clause}{missed}"
-
-
-def _is_missable(row: Mapping[str, Any]) -> bool:
-    return str(row["verdict"]) == "negligible" and bool(row.get("missed_share"))
 
 
 def _lacks_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:
