@@ -21,7 +21,7 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.effects.interaction_cells import Cells
+    from causalgia.effects._contrast import Cells
     from causalgia.plot import Axes
 
 
@@ -74,7 +74,7 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
     """
     import xarray as xr
 
-    from causalgia.effects.interaction_cells import cell_interactions
+    from causalgia.effects._contrast import cell_interactions
     from causalgia.estimation import estimate
 
     found, left = {}, []
