@@ -152,9 +152,9 @@ def calibrate(
         pieces = [*((_TRIAL, trial) for trial in range(n_trials)), *again]
         names = [f"{which} {trial}" for which, trial in pieces]
         found = mapped(repeat, pieces, what="calibrate", names=names, client=client)
-    looks = found[:n_trials]
-    same = None if alone is None else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
-    return _calibration_table(looks, same, request, known, error)
+    results = found[:n_trials]
+    aa_p_values = None if alone is None else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
+    return _calibration_table(results, aa_p_values, request, known, error)
 
 
 @dataclass(frozen=True)
@@ -311,40 +311,43 @@ def _aa_p_values(design: Design, simulator: Simulator, analysis: Analysis, key: 
 
 
 def _calibration_table(
-    looks: Sequence[_TrialResult],
-    same: xr.DataArray | None,
+    results: Sequence[_TrialResult],
+    aa_p_values: xr.DataArray | None,
     analysis: Analysis,
     known: xr.DataArray | None,
     error: float,
 ) -> xr.Dataset:
-    estimates = xr.concat([look.estimates[["ace", "lower", "upper"]] for look in looks], dim="trial")
-    bands = xr.concat([look.band[["lower", "upper"]] for look in looks], dim="trial")
+    estimates = xr.concat([result.estimates[["ace", "lower", "upper"]] for result in results], dim="trial")
+    bands = xr.concat([result.band[["lower", "upper"]] for result in results], dim="trial")
     ace = estimates["ace"].transpose("trial", "contrast", "task").to_numpy()
-    truths = [look.truth for look in looks if look.truth is not None]
+    truths = [result.truth for result in results if result.truth is not None]
     truth = np.stack(truths) if truths else centred_truth(ace)
     alpha = 1 - float(analysis.ci_prob)
-    rows, lacking = _aa_rows(same, alpha)
+    rows, lacking = _aa_rows(aa_p_values, alpha)
     rows += _coverage_rows(estimates, truth, 1 - alpha)
     rows.append(share_row("FWER of the band", _outside(bands, truth).any(axis=(1, 2)), alpha, "at most"))
-    decided, why_not = verdict_rows([look.decisions for look in looks], truth, random=bool(truths) and known is None)
+    random = bool(truths) and known is None
+    decided, why_not = verdict_rows([result.decisions for result in results], truth, random=random)
     rows += decided
     lacking += why_not
-    more, why = _discovery_rows(looks, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
-    rows += more + _posterior_rows(looks, truth, estimates, random=bool(truths) and known is None)
-    why += [f"posterior: {look.without}" for look in looks if look.without][:1]
+    more, why = _discovery_rows(results, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
+    rows += more + _posterior_rows(results, truth, estimates, random=random)
+    why += [f"posterior: {result.without}" for result in results if result.without][:1]
     table = judged(rows, error=error).assign(ace=estimates["ace"])
-    if same is not None:
-        table["p_same"] = same
+    if aa_p_values is not None:
+        table["p_same"] = aa_p_values
     table.attrs |= {"analysis": analysis.to_json(), "not_measured": "; ".join(lacking + why)}
-    table.attrs["without_posterior"] = sum(bool(look.without) for look in looks)
+    table.attrs["without_posterior"] = sum(bool(result.without) for result in results)
     return table
 
 
-def _aa_rows(same: xr.DataArray | None, alpha: float) -> tuple[list[Row], list[str]]:
-    if same is None:
+def _aa_rows(aa_p_values: xr.DataArray | None, alpha: float) -> tuple[list[Row], list[str]]:
+    if aa_p_values is None:
         return [], ["A/A: the simulator has arms of its own, not the two equal ones of the design that it is given"]
-    tasks = same["task"].to_numpy()
-    return [share_row(f"A/A p < {alpha:.3g}: {t!s}", same.sel(task=t).to_numpy() < alpha, alpha) for t in tasks], []
+    tasks = aa_p_values["task"].to_numpy()
+    return [
+        share_row(f"A/A p < {alpha:.3g}: {t!s}", aa_p_values.sel(task=t).to_numpy() < alpha, alpha) for t in tasks
+    ], []
 
 
 def _outside(limits: xr.Dataset, truth: Array) -> npt.NDArray[np.bool_]:
@@ -359,26 +362,26 @@ def _coverage_rows(estimates: xr.Dataset, truth: Array, level: float) -> list[Ro
     return [share_row(f"coverage: {contrasts[k]!s}, {tasks[t]!s}", covered[:, k, t], level) for k, t in names]
 
 
-def _discovery_rows(looks: Sequence[_TrialResult], truth: Array, alpha: float) -> tuple[list[Row], list[str]]:
+def _discovery_rows(results: Sequence[_TrialResult], truth: Array, alpha: float) -> tuple[list[Row], list[str]]:
     null = truth == 0
     if not null.any():
         return [], ["FDR: no true effect is 0, so no discovery is false"]
-    found = np.stack([look.found for look in looks]) > 0
+    found = np.stack([result.found for result in results]) > 0
     proportion = (found & null).sum(axis=(1, 2)) / np.maximum(found.sum(axis=(1, 2)), 1)
     spread = float(np.quantile(proportion, 0.95))
-    tail = Row("95th percentile of the FDP", spread, alpha, len(looks), "reported", "mean", 0.0)
+    tail = Row("95th percentile of the FDP", spread, alpha, len(results), "reported", "mean", 0.0)
     return [mean_row("FDR", proportion, alpha, "at most"), tail], []
 
 
-def _posterior_rows(looks: Sequence[_TrialResult], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
+def _posterior_rows(results: Sequence[_TrialResult], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
     """Return rows on lfsr minus wrong signs (nominal if truths were drawn anew for each trial) and on ranks."""
-    has = [i for i, look in enumerate(looks) if look.lfsr is not None]
+    has = [i for i, result in enumerate(results) if result.lfsr is not None]
     if not has:
         return []
-    lfsr, sign = (np.stack([getattr(looks[i], name) for i in has]) for name in ("lfsr", "sign"))
+    lfsr, sign = (np.stack([getattr(results[i], name) for i in has]) for name in ("lfsr", "sign"))
     wrong = (truth[has] == 0) | (np.sign(truth[has]) != sign)
     rows = [mean_row("lfsr - wrong signs", (lfsr - wrong).mean(axis=(1, 2)), 0.0, "exact" if random else "reported")]
-    each = [r for r in (looks[i].ranks for i in has) if r is not None]
+    each = [r for r in (results[i].ranks for i in has) if r is not None]
     if not each:
         return rows
     ranks = np.stack(each)

@@ -156,11 +156,11 @@ def contrast(
     W = weight_matrix(weights, arms)
     crossover = "arm" in outcomes["outcome"].dims
     check_scale_of_means(scale, ceiling, interaction, crossover, measured_on(outcomes))
-    read = _varying_sd_weights(outcomes, W, arms, control)
+    sd_of = _varying_sd_weights(outcomes, W, arms, control)
     outcomes, parts = (
-        _crossover_effects(outcomes, W, read, scale, ceiling, list(next(iter(weights.values()))))
+        _crossover_effects(outcomes, W, sd_of, scale, ceiling, list(next(iter(weights.values()))))
         if crossover
-        else _parallel_effects(outcomes, W, read, arms, scale)
+        else _parallel_effects(outcomes, W, sd_of, arms, scale)
     )
     dims = {*outcomes["outcome"].dims, "arm"}
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
@@ -171,7 +171,7 @@ def contrast(
     effects.attrs |= effect_attrs(
         outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction
     )
-    effects.attrs |= sd_attrs(read, W)
+    effects.attrs |= sd_attrs(sd_of, W)
     named = weights if contrasts is not None else None
     question = {"control": control, "contrasts": named, "interaction": interaction}
     if "analysis" in outcomes.attrs and not from_analysis:
@@ -201,17 +201,17 @@ def _varying_sd_weights(
 ) -> sparse.csr_array:
     """Return `sd_weights`, but those of the contrasts if the untreated arm does not vary."""
     kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
-    read = sd_weights(W, kinds, control)
-    if read is W:
+    sd_of = sd_weights(W, kinds, control)
+    if sd_of is W:
         return W
-    a, y = int(read.indices[0]), outcomes["outcome"]
+    a, y = int(sd_of.indices[0]), outcomes["outcome"]
     if "arm" in y.dims:
         sds = shared_arm_sds(_select_arms(y, [a]).data, scale="identity") if y.sizes["unit"] > 1 else np.zeros(1)
     else:
         y = y.isel(unit=outcomes["assigned"].to_numpy().astype(str) == arms[a])
         values, bound = on_scale(y, "identity", measured_on(outcomes))
         sds = arm_sds([values.to_numpy()], [bound]) if y.sizes["unit"] > 1 else np.zeros(1)
-    return read if (sds > 0).all() else W
+    return sd_of if (sds > 0).all() else W
 
 
 def _select_arms(y: xr.DataArray, arms: Any) -> xr.DataArray:
@@ -224,23 +224,23 @@ def _select_arms(y: xr.DataArray, arms: Any) -> xr.DataArray:
 def _crossover_effects(
     outcomes: xr.Dataset,
     W: sparse.csr_array,
-    read: sparse.csr_array,
+    sd_of: sparse.csr_array,
     scale: str,
     ceiling: float | None,
     cells: list[str],
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     """Return the outcomes, and the variables of effects: ICE as sparse products, and where they do not vary."""
-    used = np.union1d(W.indices, read.indices)
-    W, read = W[:, used], read[:, used]
+    used = np.union1d(W.indices, sd_of.indices)
+    W, sd_of = W[:, used], sd_of[:, used]
     y, on = _select_arms(outcomes["outcome"], used), measured_on(outcomes)
     if scale in OF_MEANS:
-        return outcomes, expand_crossover(y, W, read, scale, on, ceiling, cells)
+        return outcomes, expand_crossover(y, W, sd_of, scale, on, ceiling, cells)
     check_scale(y, scale, on)
     ice, constant, zero = weighted_sums(y.data, W, scale=scale)
-    subtracted, spread = np.unique(read.indices[read.data < 0]), {}
+    subtracted, spread = np.unique(sd_of.indices[sd_of.data < 0]), {}
     if y.sizes["unit"] > 1:
         sds = shared_arm_sds(_select_arms(y, subtracted).data, scale=scale)
-        spread = {"control_sd": pooled_sd(sds, read[:, subtracted])}
+        spread = {"control_sd": pooled_sd(sds, sd_of[:, subtracted])}
     others = y.dims[2:]
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
     columns = {"constant": constant, "zero": zero, **spread}
@@ -251,7 +251,7 @@ def _crossover_effects(
 
 
 def _parallel_effects(
-    outcomes: xr.Dataset, W: sparse.csr_array, read: sparse.csr_array, arms: list[str], scale: str
+    outcomes: xr.Dataset, W: sparse.csr_array, sd_of: sparse.csr_array, arms: list[str], scale: str
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     if "assigned" not in outcomes:
         raise OutcomesError(
@@ -265,14 +265,14 @@ def _parallel_effects(
                 f"unit {outcomes['unit'].to_numpy()[i]!s} is assigned to {quoted(arm)}, which is not an arm"
             )
     if scale != "identity":
-        outcomes = outcomes.isel(unit=np.isin(assigned, [arms[j] for j in np.union1d(W.indices, read.indices)]))
+        outcomes = outcomes.isel(unit=np.isin(assigned, [arms[j] for j in np.union1d(W.indices, sd_of.indices)]))
     received = outcomes["assigned"].to_numpy().astype(str)
     rows = [np.flatnonzero(received == arm) for arm in arms]
     if scale in OF_MEANS:
-        y, bound, more = expand_parallel(outcomes["outcome"], rows, arms, W, read, scale, measured_on(outcomes))
+        y, bound, more = expand_parallel(outcomes["outcome"], rows, arms, W, sd_of, scale, measured_on(outcomes))
     else:
         (y, bound), more = on_scale(outcomes["outcome"], scale, measured_on(outcomes)), {}
-    spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], read)
+    spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], sd_of)
     sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
     return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}
 

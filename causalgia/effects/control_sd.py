@@ -48,7 +48,7 @@ def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sp
     return sparse.csr_array((-np.ones(len(rows)), (rows, np.full(len(rows), untreated[0]))), shape=W.shape)
 
 
-def sd_attrs(read: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
+def sd_attrs(sd_of: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
     """Return the attr ``control_sd_of`` of effects, if the arm is not the one that is subtracted.
 
     Examples
@@ -57,7 +57,7 @@ def sd_attrs(read: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
     >>> sd_attrs(sd_weights(W, ["embed", "untreated"], None), W), sd_attrs(W, W)
     ({'control_sd_of': 'the untreated arm'}, {})
     """
-    return {} if read is W else {"control_sd_of": OF_UNTREATED}
+    return {} if sd_of is W else {"control_sd_of": OF_UNTREATED}
 
 
 def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:

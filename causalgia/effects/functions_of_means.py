@@ -253,7 +253,7 @@ def check_scale_of_means(
 def expand_crossover(
     y: xr.DataArray,
     W: sparse.csr_array,
-    read: sparse.csr_array,
+    sd_of: sparse.csr_array,
     scale: str,
     measured_on: str,
     ceiling: float | None,
@@ -265,7 +265,7 @@ def expand_crossover(
     ----------
     y
         Outcomes ``(unit, arm, ...)`` of the A arms that are used.
-    W, read
+    W, sd_of
         Weights of the contrasts, and those of `sd_weights`, shape ``(K, A)`` each.
     scale, measured_on, ceiling
         As in `contrast`.
@@ -277,7 +277,7 @@ def expand_crossover(
         mean, change, moved = (np.stack(x) for x in zip(*map(relative, values, bound), strict=True))
         _check_means(mean, W, scale, [str(a) for a in y["arm"].to_numpy()])
         found = (log_of_means if scale == "log_of_means" else ratio_of_means)(mean, change, moved, W)
-        spread = control_sd(list(change), list(moved), read)
+        spread = control_sd(list(change), list(moved), sd_of)
     else:
         arms = [str(a) for a in y["arm"].to_numpy()]
         order = [arms.index(cell) for cell in cells]
@@ -351,7 +351,7 @@ def expand_parallel(
     rows: Sequence[Any],
     arms: Sequence[str],
     W: sparse.csr_array,
-    read: sparse.csr_array,
+    sd_of: sparse.csr_array,
     scale: str,
     measured_on: str,
 ) -> tuple[xr.DataArray, Array, dict[str, Any]]:
@@ -365,7 +365,7 @@ def expand_parallel(
         Units of each arm.
     arms
         Their names.
-    W, read
+    W, sd_of
         Weights of the contrasts, and those of `sd_weights`, shape ``(K, A)`` each.
     scale, measured_on
         As in `contrast`.
@@ -383,7 +383,7 @@ def expand_parallel(
         raise ContrastError(
             f"scale={quoted(scale)}: no unit was given arm {quoted(empty[0])}, so it has no mean; leave it out"
         )
-    used = np.array([a for a in np.union1d(used, read.indices) if len(rows[a])])
+    used = np.array([a for a in np.union1d(used, sd_of.indices) if len(rows[a])])
     mean = np.ones((len(arms), *values.shape[1:]))
     out, moved = np.zeros_like(values), np.zeros_like(values)
     for a in used:

@@ -203,10 +203,10 @@ def _estimate_units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[
 
 
 def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
-    what = "predictors" if request.target == NEXT else request.target.removeprefix("population x ")
+    levels_noun = "predictors" if request.target == NEXT else request.target.removeprefix("population x ")
     if "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
         raise EstimateError(_one_level_message(request.target))
-    if what == "predictors":
+    if levels_noun == "predictors":
         check_distinct_predictors(effects, ice)
     if request.target == NEXT and "denominator" in effects:
         raise EstimateError(
@@ -226,7 +226,7 @@ def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tupl
             f"moderate=True takes three or more predictors and contrasts, and there are {effects.sizes['model']} and "
             f"{effects.sizes['contrast']}; leave it out"
         )
-    moderation = "" if prior is None else _moderation_clause(prior, what)
+    moderation = "" if prior is None else _moderation_clause(prior, levels_noun)
     if request.target == NEXT:
         answer = next_level(by_level, codes, between=prior)
         return answer, n_clusters, name, _prediction_method(effects, by, moderation, moderated=prior is not None)
@@ -235,7 +235,7 @@ def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tupl
         answer,
         n_clusters,
         name,
-        f"mean ICE over units and {what}, both drawn; crossed, {by}Satterthwaite df{moderation}",
+        f"mean ICE over units and {levels_noun}, both drawn; crossed, {by}Satterthwaite df{moderation}",
     )
 
 

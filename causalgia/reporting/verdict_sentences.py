@@ -146,8 +146,8 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
     lines = [f"Confirmation: {attrs['confirms']}."] if attrs.get("confirms") else []
     if attrs.get("stopped"):
         holds = "; the intervals that hold over all looks are look_lower and look_upper of the outcomes"
-        sequence = str(attrs.get("until")).startswith("Decided") and attrs.get("error") != "sequence"
-        lines.append(f"Sequential trial: {attrs['stopped']}{holds if sequence else ''}.")
+        monitored = str(attrs.get("until")).startswith("Decided") and attrs.get("error") != "sequence"
+        lines.append(f"Sequential trial: {attrs['stopped']}{holds if monitored else ''}.")
     if attrs.get("exploratory"):
         lines.append(f"Exploratory, asked after the outcomes were seen: {attrs['exploratory']}.")
     return lines
