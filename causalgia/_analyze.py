@@ -17,7 +17,7 @@ from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
 from causalgia.estimation import estimate
 from causalgia.estimation.crossover_estimates import placebo_words
-from causalgia.estimation.request import users_level
+from causalgia.estimation.request import caller_stacklevel
 from causalgia.long_text import question_of
 from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
@@ -354,7 +354,7 @@ def _exploratory(outcomes: xr.Dataset, analysis: Analysis) -> str:
         return "the whole analysis: none was kept with the outcomes"
     if fields := ", ".join(analysis.differs(kept)):
         text = f"the analysis differs from the one kept with the outcomes in {fields}: its results are exploratory"
-        warnings.warn(text, ExploratoryWarning, stacklevel=users_level())
+        warnings.warn(text, ExploratoryWarning, stacklevel=caller_stacklevel())
     return fields
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import numpy as np
 
 from causalgia.numerics import row_blocks
-from causalgia.numerics.row_blocks import is_lazy, remember
+from causalgia.numerics.row_blocks import is_lazy, remember_extremes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,7 +41,7 @@ def written_out(W: sparse.csr_array) -> Any:
     )
     _KNOWN[found.name] = W
     weakref.finalize(found, _KNOWN.pop, found.name, None)
-    remember(found, *(end(axis=0).toarray().ravel() for end in (W.min, W.max)))
+    remember_extremes(found, *(end(axis=0).toarray().ravel() for end in (W.min, W.max)))
     return found
 
 

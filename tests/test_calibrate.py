@@ -9,7 +9,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.calibration import judged, mean_row, rank_row, share_row
-from causalgia.calibration.trials import centred_truth, same_arms
+from causalgia.calibration.trials import aa_design, centred_truth
 from causalgia.errors import DesignError, EstimateError, OutcomesError, PredictorError
 
 ARMS = {"untreated": cg.Untreated(), "GC": cg.Embed("GCGCGC", at=12), "AT": cg.Embed("ATATAT", at=12)}
@@ -138,7 +138,7 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
             truth=truth,
         )
     with pytest.raises(DesignError, match="not an arm"):
-        same_arms(DESIGN, "none")
+        aa_design(DESIGN, "none")
 
 
 def test_bands_are_those_of_the_binomial_and_the_mean() -> None:

@@ -20,7 +20,7 @@ from events import wait_for
 
 import causalgia as cg
 from causalgia import mpra
-from causalgia.calibration._calibrate import _Repeat
+from causalgia.calibration._calibrate import _Repetition
 from causalgia.errors import ClusterError, DesignError, EstimateError
 from causalgia.experiments import across_predictors, greedy_tiles, stream, tile_search
 from causalgia.mpra.fits import negative_binomial_fit
@@ -186,7 +186,7 @@ def test_pieces_come_back_in_their_order_whatever_their_number(two: Any) -> None
 
 def test_what_a_predictor_settled_on_here_holds_on_workers() -> None:
     settled = [{"batches": {"30": 17}, "choices": {}}]
-    sent = _Repeat(DESIGN, Sized(), cg.Analysis(control="untreated"), 1, False, None, settled)
+    sent = _Repetition(DESIGN, Sized(), cg.Analysis(control="untreated"), 1, False, None, settled)
     assert pickle.loads(pickle.dumps(sent)).predictor_or_simulator.sizes == {30: 17}
 
 

@@ -11,7 +11,7 @@ from catalogue_truth import assert_estimates, assert_recovers
 from scipy import stats
 
 import causalgia as cg
-from causalgia.effects.interaction_cells import cell_interactions
+from causalgia.effects._contrast import cell_interactions
 from causalgia.errors import DesignError, EstimateError
 from causalgia.estimation._helical_phase import mean_curve_wave, permuted_wave, trend_basis, unitwise_wave
 from causalgia.experiments import motif_pair, motif_pairs, pairing_gain, stream

@@ -23,7 +23,7 @@ from causalgia.design import Design
 from causalgia.design.null_model import NullModel
 from causalgia.effects.numerical_floor import floor_of
 from causalgia.errors import DegenerateWarning, DesignError, StoreError, quoted
-from causalgia.estimation.request import Grouping, require_clusters
+from causalgia.estimation.request import Grouping, check_clusters
 from causalgia.predict import Predictor
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive
@@ -368,7 +368,7 @@ def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any
     if len(parents) == design.n_units:
         return None
     names = tuple(map(str, parents))
-    require_clusters(Grouping("parent", np.arange(len(parents)), names), len(parents))
+    check_clusters(Grouping("parent", np.arange(len(parents)), names), len(parents))
     return parents
 
 

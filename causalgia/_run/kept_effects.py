@@ -12,7 +12,7 @@ from scipy import sparse
 from causalgia._run.reduction import Parts, Reduction, extremes
 from causalgia._run.requested_contrasts import Question
 from causalgia.effect_table import as_effect_table
-from causalgia.effects.control_sd import measured_in, pooled_sd, sds_of_shared
+from causalgia.effects.control_sd import pooled_sd, sd_attrs, shared_arm_sds
 from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import by_block, is_lazy
 from causalgia.schema import annotate, validate
@@ -159,7 +159,7 @@ def laid_out(raw: xr.Dataset, question: Question, ends: Ends) -> xr.Dataset:
     sd_of = _yardstick(raw["measured"], question)
     if raw.sizes["unit"] > 1:
         effects["control_sd"] = (dims, _control_sd(raw["measured"], question, sd_of))
-    effects.attrs |= measured_in(sd_of, question.matrix)
+    effects.attrs |= sd_attrs(sd_of, question.matrix)
     found = annotate(effects)
     if is_lazy(raw["ice"]):
         return as_effect_table(found)  # what is stored was finite when it was answered
@@ -202,4 +202,4 @@ def _control_sd(measured: xr.DataArray, question: Question, sd_of: sparse.csr_ar
 
 def _sds(measured: xr.DataArray, question: Question, arms: NDArray[Any], scale: str) -> NDArray[np.float64]:
     columns = np.searchsorted(question.measured, arms)
-    return sds_of_shared(by_block(measured.data, np.take, indices=columns, axis=1), scale=scale)
+    return shared_arm_sds(by_block(measured.data, np.take, indices=columns, axis=1), scale=scale)

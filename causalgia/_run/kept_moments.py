@@ -15,7 +15,7 @@ from scipy import sparse
 
 from causalgia._run.reduction import Parts, Reduction, extremes
 from causalgia._run.requested_contrasts import Question
-from causalgia.effects.control_sd import measured_in, pooled_sd
+from causalgia.effects.control_sd import pooled_sd, sd_attrs
 from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.streaming import Moments, Products, Sketch, Sums, bins_within
@@ -235,7 +235,7 @@ class KeptMoments(MomentsOfTurn):
     @property
     def _said(self) -> dict[str, Any]:
         by = "unit" if self._parents is None else "parent"
-        yardstick = measured_in(self._yardstick, self._question.matrix)
+        yardstick = sd_attrs(self._yardstick, self._question.matrix)
         return {"cluster": by, "relative_error": self._sketch.error, **yardstick}
 
     @property

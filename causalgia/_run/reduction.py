@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from causalgia._run.requested_contrasts import Question
-from causalgia.effects._contrast import times
-from causalgia.effects.scales import check_scale, put_on
+from causalgia.effects._contrast import sums_over_arms
+from causalgia.effects.scales import check_scale, transform_with_bound
 from causalgia.predict import Predictor
 from causalgia.trial.attributes import known_tasks
 from causalgia.types import Array
@@ -68,7 +68,7 @@ class Reduction:
         """
         self._check(outcome, self.used)
         y, bound = self._put(outcome, self.used)
-        ice, within = times(self.matrix, y), times(abs(self.matrix), bound)
+        ice, within = sums_over_arms(self.matrix, y), sums_over_arms(abs(self.matrix), bound)
         return {
             "ice": np.ascontiguousarray(np.moveaxis(ice, 0, 1)),
             "low": (ice - within).max(axis=1),
@@ -86,7 +86,7 @@ class Reduction:
         check_scale(y.isel(arm=arms), self.scale, self.measured_on)
 
     def _put(self, outcome: NDArray[Any], arms: NDArray[np.intp]) -> tuple[Array, Array]:
-        return put_on(np.take(outcome, arms, axis=1), scale=self.scale)
+        return transform_with_bound(np.take(outcome, arms, axis=1), scale=self.scale)
 
 
 def extremes(outcome: NDArray[Any]) -> Parts:

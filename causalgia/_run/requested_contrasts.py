@@ -14,10 +14,10 @@ from scipy import sparse
 from causalgia.analysis import Analysis, beyond, of_one_word
 from causalgia.arm_weights import written_out
 from causalgia.design import Design
-from causalgia.effects.contrast_weights import Weights, arm_name, chosen, weight_matrix
-from causalgia.effects.control_sd import read_for_sd
-from causalgia.effects.labels import done, in_words
-from causalgia.effects.scales import OF_MEANS, refuse_logs
+from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
+from causalgia.effects.control_sd import sd_weights
+from causalgia.effects.labels import do_coordinate, effect_attrs
+from causalgia.effects.scales import OF_MEANS, check_not_log
 from causalgia.errors import DesignError, quoted
 from causalgia.predict import Predictor
 from causalgia.trial.attributes import arm_coordinates
@@ -63,7 +63,7 @@ class Question:
     def read(self) -> sparse.csr_array:
         """Weights that say in which arms' sd each contrast is measured, ``(K, A)``; `matrix` itself, where no other."""
         kinds = [arm.intervention.kind for arm in self.design.named_arms]
-        return read_for_sd(self.matrix, kinds, self.control)
+        return sd_weights(self.matrix, kinds, self.control)
 
     @cached_property
     def used(self) -> NDArray[np.intp]:
@@ -100,12 +100,12 @@ def question_of_trial(design: Design, predictor: Predictor, analysis: Analysis |
     if keep == "moments" and design.n_units < 2:
         raise DesignError(f"{said}: one unit gives no standard error; draw more units, or leave keep= out")
     if asked.scale != "identity":
-        refuse_logs(asked.scale, predictor.scale)
+        check_not_log(asked.scale, predictor.scale)
     arms = design.arm_names
     control = None if asked.control is None else arm_name(asked.control, arms)
     rows = None if control is not None else asked.weights_by_contrast or None
     shell = xr.Dataset(coords=arm_coordinates(design.named_arms))
-    weights = chosen(shell, arms, control, rows, list(asked.interaction) if asked.interaction else None)
+    weights = requested_weights(shell, arms, control, rows, list(asked.interaction) if asked.interaction else None)
     return Question(asked, design, weights, control)
 
 
@@ -152,8 +152,8 @@ def names_of(question: Question, predictor: Predictor, attrs: dict[str, Any], *,
     design, weights = question.design, question.weights
     attrs = {name: value for name, value in attrs.items() if name != "edits"}  # for contrasts named after the trial
     outcomes = xr.Dataset(coords=arm_coordinates(design.named_arms), attrs=attrs)
-    words = in_words(outcomes, weights, question.scale, "crossover", question.control, question.interaction)
-    coords = {"contrast": list(weights), "task": list(predictor.tasks), **done(outcomes, weights)}
+    words = effect_attrs(outcomes, weights, question.scale, "crossover", question.control, question.interaction)
+    coords = {"contrast": list(weights), "task": list(predictor.tasks), **do_coordinate(outcomes, weights)}
     if predictor.models is not None:
         coords["model"] = list(predictor.models)
     names = xr.Dataset(coords=coords, attrs=attrs | words | beyond(attrs, scale=question.scale))

@@ -1,7 +1,7 @@
-"""Is it calibrated? The same design run again and again, and how often its statements were right.
+"""Calibration of an analysis: error rates and coverage over repeated trials of one design.
 
-`calibrate` repeats whole trials on a predictor or a simulator; `share_row`, `mean_row`, `rank_row` and `judged` turn
-what happened in them into rows beside the band in which they may fall, for tables of one's own.
+`calibrate` repeats whole trials on a predictor or a simulator; `share_row`, `mean_row`, `rank_row` and `judged` make
+custom tables of observed rates with the bands of chance.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`calibrate`: how often the statements of a whole analysis are right, over repeated trials of one design."""
+"""Error rates and coverage of a whole analysis, over repeated trials of one design."""
 
 from __future__ import annotations
 
@@ -14,16 +14,7 @@ import xarray as xr
 from causalgia._analyze import conclude, estimated
 from causalgia.analysis import Analysis
 from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
-from causalgia.calibration.ranks import RANKED, ranks_from_the_prior
-from causalgia.calibration.trials import (
-    SAME,
-    Simulator,
-    centred_truth,
-    repeated,
-    same_arms,
-    simulator_of,
-    truth_of,
-)
+from causalgia.calibration.trials import SAME, Simulator, aa_design, centred_truth, repeat_trial, simulator_of, truth_of
 from causalgia.calibration.verdict_rows import verdict_rows
 from causalgia.design import Design
 from causalgia.effects import contrast
@@ -36,7 +27,7 @@ from causalgia.errors import (
     InferenceError,
     quoted,
 )
-from causalgia.estimation import estimate
+from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import adjust, simultaneous
 from causalgia.predict import Predictor
 from causalgia.prior import Prior
@@ -50,6 +41,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
 LEAST_TRIALS = 2
+RANKED = 99
+"""Posterior draws among which a truth is ranked."""
+_NU = 4.0  # degrees of freedom of the Student t law of effects
 _TRIAL, _SAME_ARMS = "trial", "same arms"
 
 
@@ -65,64 +59,66 @@ def calibrate(
     error: float = 0.001,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Repeat a trial with fresh units and count how often what it prints is right: verdicts, intervals, type-I error.
+    """Repeat a trial with fresh units and estimate its error rates: false verdicts, coverage, type-I error.
 
-    Where the analysis has a region of practical equivalence, verdicts and the intervals printed beside them are those
-    of `causalgia.analyze`, by whichever method the analysis comes to. Each figure stands beside the band in which
-    chance may put it if the promise holds; the trial is the replicate, and the error rate of the bands is shared by all
-    rows.
+    Each rate is given with the band in which it lies by chance if the nominal rate holds; the trial is the replicate,
+    and the error rate of the bands is shared by all rows. If the analysis has a region of practical equivalence,
+    verdicts and printed intervals are those of `causalgia.analyze`.
 
     Parameters
     ----------
     design
         The design.
     predictor_or_simulator
-        A predictor; or a function ``simulator(design, rng=seed)`` that returns outcomes as `causalgia.run` does. It may
-        give each trial's own ``truth (contrast, task)`` as a variable: drawn from the prior, it makes the rows of the
-        posterior promises.
+        A predictor; or a function ``simulator(design, rng=seed)`` that returns outcomes as `causalgia.run` does, with
+        an optional variable ``truth (contrast, task)`` of the trial. Truths drawn from the prior test what a posterior
+        promises.
     n_trials
-        Trials, two or more; as many A/A trials are run beside them. With few the bands are wide; 1,000 find a true .07
-        in the place of .05 with probability .7.
+        Number of trials, two or more; as many A/A trials are run too. 1,000 detect a true .07 instead of .05 with
+        probability .7.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     analysis
-        What is asked of each trial; None: every arm minus the first, 95 % intervals.
+        Analysis of each trial; None: every arm minus the first, 95 % intervals.
     truth
-        True ACE ``(contrast, task)``. None: the simulator's, the predictor's ``true_ace`` where it has one, else the
-        mean of all trials, with which coverage can be measured but no false discoveries.
+        True ACE ``(contrast, task)``. None: the simulator's, or the predictor's ``true_ace``, else the mean of all
+        trials, which measures coverage but not false discoveries.
     posterior
-        Whether each trial also gets a posterior (`causalgia.infer`), and rows on it; trials without one (an effect
+        Whether to fit a posterior (`causalgia.infer`) to each trial, and add rows on it; trials without one (an effect
         without spread, a sampler that has not converged) are counted in attrs["without_posterior"].
     error
-        Chance that any row falls outside its band though every promise holds.
+        Probability that any row falls outside its band although all nominal rates hold.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers run the trials, each with the seed that it has anyway:
-        the table is the same, bit for bit on equal hardware, for any number of workers. None: this process.
+        Client of a Dask cluster (`distributed.Client`) that runs the trials. Seeds do not depend on workers: the table
+        is the same, to the bit on equal hardware, for any number of them. None: this process.
 
     Returns
     -------
     Dataset
-        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``: ``"A/A p < 0.05: task"`` (type-I error),
-        ``"coverage: contrast, task"`` (of `causalgia.estimate`), ``"FWER of the band"``; of verdicts, where a truth and
-        a region are known, ``"false verdict: contrast, task"`` and ``"printed interval: contrast, task"`` (coverage of
-        the interval that gave the verdict, at least its mean level, less ``(1 - level) / 2`` where the data choose
-        between the levels of a direction and of "negligible"), ``"false directions of all given"`` and ``"false
-        negligibles of all given"`` (means over trials; a posterior promises them where truths are drawn anew). Where
-        some truths are 0 ``"FDR"``, and the 95th percentile of the false-discovery proportion; with `posterior`
-        ``"lfsr - wrong signs"`` and ``"SBC rank: contrast, task"`` (truths from the prior, about which estimates are
-        simulated with each trial's errors; the simulator's own where it gives them). Beside them ``p_same (trial,
-        task)`` of the A/A trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the truth at hand
-        could not show.
+        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``, ``p_same (trial, task)`` of the A/A
+        trials and ``ace (trial, contrast, task)``; attrs["not_measured"] says what the available truth could not show.
+        Notes list the rows.
 
     Raises
     ------
     EstimateError
         If there are fewer than two trials, or the truth lacks a contrast.
     DesignError
-        If `design` is no design, or the analysis names an arm it lacks.
+        If `design` is not a design, or the analysis names an arm it lacks.
     ClusterError
-        If the cluster has no workers, loses them, keeps silent for longer than the time limit, or the predictor or
-        simulator cannot be sent to them; or the simulator fails on a worker (names the trial).
+        If the cluster has no workers, loses them, does not respond within the time limit, or the predictor or simulator
+        cannot be sent to them; or the simulator fails on a worker (names the trial).
+
+    Notes
+    -----
+    Rows: ``"A/A p < 0.05: task"`` (type-I error), ``"coverage: contrast, task"`` (of `causalgia.estimate`), ``"FWER of
+    the band"``. If a truth and a region are known: ``"false verdict: contrast, task"``; ``"printed interval: contrast,
+    task"``, the coverage of the interval that gave the verdict, nominally at least its mean level, minus ``(1 - level)
+    / 2`` where the data choose between the levels of a direction and of "negligible"; ``"false directions of all
+    given"`` and ``"false negligibles of all given"``, means over trials, which a posterior controls if truths are drawn
+    anew. If some truths are 0: ``"FDR"``, and the 95th percentile of the false-discovery proportion. With `posterior`:
+    ``"lfsr - wrong signs"`` and ``"SBC rank: contrast, task"``, for truths drawn from the prior and estimates simulated
+    with each trial's errors, or for the simulator's own truths.
 
     References
     ----------
@@ -143,27 +139,27 @@ def calibrate(
     >>> bool(table["passes"].all())
     True
     """
-    n_trials = _checked(design, n_trials)
-    simulator_of(predictor_or_simulator)  # which refuses what is none
-    asked = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
+    n_trials = _as_n_trials(design, n_trials)
+    simulator_of(predictor_or_simulator)  # raises PredictorError
+    request = analysis if analysis is not None else Analysis(control=design.named_arms[0].name)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CausalgiaWarning)  # the same few hundred times; the table says what they cost
-        known = truth if truth is not None else _known(design, predictor_or_simulator, asked)
-        settled = _settled(design, predictor_or_simulator, client)
-        repeat = _Repeat(design, predictor_or_simulator, asked, root_key(rng), posterior, known, settled)
+        warnings.simplefilter("ignore", CausalgiaWarning)  # they would be repeated in every trial
+        known = truth if truth is not None else _true_ace(design, predictor_or_simulator, request)
+        settings = _predictor_settings(design, predictor_or_simulator, client)
+        repeat = _Repetition(design, predictor_or_simulator, request, root_key(rng), posterior, known, settings)
         alone = repeat((_SAME_ARMS, 0))
         again = [] if alone is None else [(_SAME_ARMS, trial) for trial in range(1, n_trials)]
         pieces = [*((_TRIAL, trial) for trial in range(n_trials)), *again]
         names = [f"{which} {trial}" for which, trial in pieces]
         found = mapped(repeat, pieces, what="calibrate", names=names, client=client)
-    looks = found[:n_trials]
-    same = None if alone is None else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
-    return _table(looks, same, asked, known, error)
+    results = found[:n_trials]
+    aa_p_values = None if alone is None else xr.concat([alone, *found[n_trials:]], dim="trial").rename("p_same")
+    return _calibration_table(results, aa_p_values, request, known, error)
 
 
 @dataclass(frozen=True)
-class _Look:
-    """One trial: its estimates, band and discoveries, and what its posterior said, with the trial's own truth."""
+class _TrialResult:
+    """Results of one trial: estimates, simultaneous band, discoveries, truth, decisions and posterior summaries."""
 
     estimates: xr.Dataset
     band: xr.Dataset
@@ -176,7 +172,7 @@ class _Look:
     without: str = ""
 
 
-def _checked(design: object, n_trials: object) -> int:
+def _as_n_trials(design: object, n_trials: object) -> int:
     if not isinstance(design, Design):
         raise DesignError(f"calibrate(design, ...): the first argument is {type(design).__name__}, not a cg.Design")
     if isinstance(n_trials, bool) or not isinstance(n_trials, int | np.integer) or n_trials < LEAST_TRIALS:
@@ -184,8 +180,8 @@ def _checked(design: object, n_trials: object) -> int:
     return int(n_trials)
 
 
-def _known(design: Design, predictor: Any, analysis: Analysis) -> xr.DataArray | None:
-    """Return what a predictor of the zoo knows of its effects, for contrasts with one control on the identity scale."""
+def _true_ace(design: Design, predictor: Any, analysis: Analysis) -> xr.DataArray | None:
+    """Return the true effects of a zoo predictor, for contrasts with one control on the identity scale."""
     if analysis.control is None or analysis.scale != "identity" or not hasattr(predictor, "true_ace"):
         return None
     known: xr.DataArray = predictor.true_ace(design, control=analysis.control)
@@ -193,7 +189,7 @@ def _known(design: Design, predictor: Any, analysis: Analysis) -> xr.DataArray |
 
 
 @dataclass(frozen=True)
-class _Repeat:
+class _Repetition:
     """One repetition, of the trial or of its A/A trial, here or on a worker."""
 
     design: Design
@@ -205,24 +201,24 @@ class _Repeat:
     settled: list[dict[str, Any]] | None
 
     def __post_init__(self) -> None:
-        """Take what the predictor settled on where it was sent: the last bits of an answer depend on it."""
+        """Apply the predictor settings of the main process, on which the last bits of predictions depend."""
         if self.settled is not None:
             Trial(self.design, self.predictor_or_simulator, self.key).settle(self.settled)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Repeat, tuple(getattr(self, field.name) for field in fields(self))
+        return _Repetition, tuple(getattr(self, field.name) for field in fields(self))
 
     def __call__(self, piece: tuple[str, int]) -> Any:
-        """Return what a trial says, a `_Look`; or of an A/A trial its p-values, None where there are none."""
+        """Return the result of a trial; of an A/A trial its p-values, or None where there are none."""
         which, trial = piece
         simulator = simulator_of(self.predictor_or_simulator)
         if which == _TRIAL:
-            return _look(self.design, simulator, self.analysis, self.key, trial, self.posterior, self.known)
-        return _same_arms(self.design, simulator, self.analysis, self.key, trial)
+            return _analyze_trial(self.design, simulator, self.analysis, self.key, trial, self.posterior, self.known)
+        return _aa_p_values(self.design, simulator, self.analysis, self.key, trial)
 
 
-def _settled(design: Design, predictor: Any, client: Client | None) -> list[dict[str, Any]] | None:
-    """Return what a predictor settles on here, for workers to take; None for simulators and without workers."""
+def _predictor_settings(design: Design, predictor: Any, client: Client | None) -> list[dict[str, Any]] | None:
+    """Return the predictor settings of this process, for workers; None for simulators or without workers."""
     if client is None or not isinstance(predictor, Predictor):
         return None
     begun = begin(design, predictor, rng=0, analysis=None, client=client)
@@ -230,7 +226,7 @@ def _settled(design: Design, predictor: Any, client: Client | None) -> list[dict
     return begun.trial.settled
 
 
-def _look(
+def _analyze_trial(
     design: Design,
     simulator: Simulator,
     analysis: Analysis,
@@ -238,39 +234,44 @@ def _look(
     trial: int,
     posterior: bool,
     known: xr.DataArray | None,
-) -> _Look:
-    outcomes = repeated(design, simulator, key=key, trial=trial, purpose=_TRIAL)
+) -> _TrialResult:
+    outcomes = repeat_trial(design, simulator, key=key, trial=trial, purpose=_TRIAL)
     rng = derive(key, "resampling", trial)
     effects, estimates = estimated(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
     alpha = 1 - analysis.ci_prob
-    band = _band(effects, estimates, analysis, rng)
+    band = _simultaneous_band(effects, estimates, analysis, rng)
     found = estimates if analysis.adjust is not None else adjust(estimates, family=analysis.family)
     own = truth_of(outcomes)
     true = own if own is not None else known
-    at = None if true is None else _aligned(true, estimates)
+    at = None if true is None else _truth_of_estimates(true, estimates)
     discovered = (found["p_adjusted"] <= alpha).transpose("contrast", "task").to_numpy().astype(float)
     decisions = None
     if analysis.rope is not None and at is not None:
         decisions = conclude(outcomes, effects, found, analysis, derive(key, "decisions", trial)).decisions
     if not posterior:
-        return _Look(estimates, band, discovered, at, decisions)
-    said = _posterior(estimates, analysis, own is not None, at, derive(key, "posterior", trial))
-    return _Look(
-        estimates, band, discovered, at, decisions, *((None, None, None, said) if isinstance(said, str) else said)
+        return _TrialResult(estimates, band, discovered, at, decisions)
+    summary = _posterior_summary(estimates, analysis, own is not None, at, derive(key, "posterior", trial))
+    return _TrialResult(
+        estimates,
+        band,
+        discovered,
+        at,
+        decisions,
+        *((None, None, None, summary) if isinstance(summary, str) else summary),
     )
 
 
-def _band(effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
+def _simultaneous_band(effects: xr.Dataset | None, estimates: xr.Dataset, analysis: Analysis, rng: int) -> xr.Dataset:
     if effects is None or "ice" not in effects:
         return simultaneous(estimates, method="dunnett", ci_prob=analysis.ci_prob)
     cluster = None if analysis.cluster == "none" else analysis.cluster
     return simultaneous(effects, ci_prob=analysis.ci_prob, n_draws=999, cluster=cluster, rng=rng)
 
 
-def _posterior(
+def _posterior_summary(
     estimates: xr.Dataset, analysis: Analysis, drawn: bool, truth: Array | None, seed: int
 ) -> tuple[Array, Array, Array | None] | str:
-    """Return the lfsr of each effect, its sign, and the rank of a truth drawn from the prior; or why there is none."""
+    """Return the lfsr and sign of each effect and the rank of a truth drawn from the prior; or why there are none."""
     from causalgia.posterior import infer
 
     chosen: dict[str, Any] = {"prior": analysis.prior} if analysis.prior is not None else {}
@@ -289,7 +290,7 @@ def _posterior(
     return lfsr, sign.astype(float), ranks_from_the_prior(estimates, prior, analysis.law, seed=derive(seed, "ranks"))
 
 
-def _aligned(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
+def _truth_of_estimates(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
     """Return the truth of each estimate, (contrast, task)."""
     for dim in ("contrast", "task"):
         lacking = [x for x in estimates[dim].to_numpy() if x not in truth[dim].to_numpy()]
@@ -299,47 +300,54 @@ def _aligned(truth: xr.DataArray, estimates: xr.Dataset) -> Array:
     return np.asarray(at.transpose("contrast", "task").to_numpy(), dtype=np.float64)
 
 
-def _same_arms(design: Design, simulator: Simulator, analysis: Analysis, key: int, trial: int) -> xr.DataArray | None:
-    """Return the p-values of an A/A trial, (task,); None where a simulator does not take its arms."""
+def _aa_p_values(design: Design, simulator: Simulator, analysis: Analysis, key: int, trial: int) -> xr.DataArray | None:
+    """Return the p-values of an A/A trial, (task,); None if a simulator ignores its arms."""
     control = analysis.control if analysis.control is not None else design.named_arms[0].name
-    pair = repeated(same_arms(design, control), simulator, key=key, trial=trial, purpose=_SAME_ARMS)
+    pair = repeat_trial(aa_design(design, control), simulator, key=key, trial=trial, purpose=_SAME_ARMS)
     try:
         return estimate(contrast(pair, control=SAME), cluster="auto")["p"].isel(contrast=0, drop=True)
     except ContrastError:  # arms of its own, not those of the design that it is given
         return None
 
 
-def _table(
-    looks: Sequence[_Look], same: xr.DataArray | None, analysis: Analysis, known: xr.DataArray | None, error: float
+def _calibration_table(
+    results: Sequence[_TrialResult],
+    aa_p_values: xr.DataArray | None,
+    analysis: Analysis,
+    known: xr.DataArray | None,
+    error: float,
 ) -> xr.Dataset:
-    estimates = xr.concat([look.estimates[["ace", "lower", "upper"]] for look in looks], dim="trial")
-    bands = xr.concat([look.band[["lower", "upper"]] for look in looks], dim="trial")
+    estimates = xr.concat([result.estimates[["ace", "lower", "upper"]] for result in results], dim="trial")
+    bands = xr.concat([result.band[["lower", "upper"]] for result in results], dim="trial")
     ace = estimates["ace"].transpose("trial", "contrast", "task").to_numpy()
-    truths = [look.truth for look in looks if look.truth is not None]
+    truths = [result.truth for result in results if result.truth is not None]
     truth = np.stack(truths) if truths else centred_truth(ace)
     alpha = 1 - float(analysis.ci_prob)
-    rows, lacking = _same_rows(same, alpha)
-    rows += _coverage(estimates, truth, 1 - alpha)
+    rows, lacking = _aa_rows(aa_p_values, alpha)
+    rows += _coverage_rows(estimates, truth, 1 - alpha)
     rows.append(share_row("FWER of the band", _outside(bands, truth).any(axis=(1, 2)), alpha, "at most"))
-    decided, why_not = verdict_rows([look.decisions for look in looks], truth, random=bool(truths) and known is None)
+    random = bool(truths) and known is None
+    decided, why_not = verdict_rows([result.decisions for result in results], truth, random=random)
     rows += decided
     lacking += why_not
-    more, why = _discoveries(looks, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
-    rows += more + _posterior_rows(looks, truth, estimates, random=bool(truths) and known is None)
-    why += [f"posterior: {look.without}" for look in looks if look.without][:1]
+    more, why = _discovery_rows(results, truth, alpha) if truths else ([], ["FDR: no true effect is known"])
+    rows += more + _posterior_rows(results, truth, estimates, random=random)
+    why += [f"posterior: {result.without}" for result in results if result.without][:1]
     table = judged(rows, error=error).assign(ace=estimates["ace"])
-    if same is not None:
-        table["p_same"] = same
+    if aa_p_values is not None:
+        table["p_same"] = aa_p_values
     table.attrs |= {"analysis": analysis.to_json(), "not_measured": "; ".join(lacking + why)}
-    table.attrs["without_posterior"] = sum(bool(look.without) for look in looks)
+    table.attrs["without_posterior"] = sum(bool(result.without) for result in results)
     return table
 
 
-def _same_rows(same: xr.DataArray | None, alpha: float) -> tuple[list[Row], list[str]]:
-    if same is None:
+def _aa_rows(aa_p_values: xr.DataArray | None, alpha: float) -> tuple[list[Row], list[str]]:
+    if aa_p_values is None:
         return [], ["A/A: the simulator has arms of its own, not the two equal ones of the design that it is given"]
-    tasks = same["task"].to_numpy()
-    return [share_row(f"A/A p < {alpha:.3g}: {t!s}", same.sel(task=t).to_numpy() < alpha, alpha) for t in tasks], []
+    tasks = aa_p_values["task"].to_numpy()
+    return [
+        share_row(f"A/A p < {alpha:.3g}: {t!s}", aa_p_values.sel(task=t).to_numpy() < alpha, alpha) for t in tasks
+    ], []
 
 
 def _outside(limits: xr.Dataset, truth: Array) -> npt.NDArray[np.bool_]:
@@ -347,33 +355,33 @@ def _outside(limits: xr.Dataset, truth: Array) -> npt.NDArray[np.bool_]:
     return np.asarray((truth < lower) | (truth > upper))
 
 
-def _coverage(estimates: xr.Dataset, truth: Array, level: float) -> list[Row]:
+def _coverage_rows(estimates: xr.Dataset, truth: Array, level: float) -> list[Row]:
     covered = ~_outside(estimates, truth)
     names = [(k, t) for k in range(covered.shape[1]) for t in range(covered.shape[2])]
     contrasts, tasks = estimates["contrast"].to_numpy(), estimates["task"].to_numpy()
     return [share_row(f"coverage: {contrasts[k]!s}, {tasks[t]!s}", covered[:, k, t], level) for k, t in names]
 
 
-def _discoveries(looks: Sequence[_Look], truth: Array, alpha: float) -> tuple[list[Row], list[str]]:
+def _discovery_rows(results: Sequence[_TrialResult], truth: Array, alpha: float) -> tuple[list[Row], list[str]]:
     null = truth == 0
     if not null.any():
         return [], ["FDR: no true effect is 0, so no discovery is false"]
-    found = np.stack([look.found for look in looks]) > 0
+    found = np.stack([result.found for result in results]) > 0
     proportion = (found & null).sum(axis=(1, 2)) / np.maximum(found.sum(axis=(1, 2)), 1)
     spread = float(np.quantile(proportion, 0.95))
-    tail = Row("95th percentile of the FDP", spread, alpha, len(looks), "reported", "mean", 0.0)
+    tail = Row("95th percentile of the FDP", spread, alpha, len(results), "reported", "mean", 0.0)
     return [mean_row("FDR", proportion, alpha, "at most"), tail], []
 
 
-def _posterior_rows(looks: Sequence[_Look], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
-    """Return lfsr against wrong signs, a promise where truths were drawn anew for each trial, and ranks."""
-    has = [i for i, look in enumerate(looks) if look.lfsr is not None]
+def _posterior_rows(results: Sequence[_TrialResult], truth: Array, estimates: xr.Dataset, *, random: bool) -> list[Row]:
+    """Return rows on lfsr minus wrong signs (nominal if truths were drawn anew for each trial) and on ranks."""
+    has = [i for i, result in enumerate(results) if result.lfsr is not None]
     if not has:
         return []
-    lfsr, sign = (np.stack([getattr(looks[i], name) for i in has]) for name in ("lfsr", "sign"))
+    lfsr, sign = (np.stack([getattr(results[i], name) for i in has]) for name in ("lfsr", "sign"))
     wrong = (truth[has] == 0) | (np.sign(truth[has]) != sign)
     rows = [mean_row("lfsr - wrong signs", (lfsr - wrong).mean(axis=(1, 2)), 0.0, "exact" if random else "reported")]
-    each = [r for r in (looks[i].ranks for i in has) if r is not None]
+    each = [r for r in (results[i].ranks for i in has) if r is not None]
     if not each:
         return rows
     ranks = np.stack(each)
@@ -381,3 +389,69 @@ def _posterior_rows(looks: Sequence[_Look], truth: Array, estimates: xr.Dataset,
     for k, t in np.ndindex(*ranks.shape[1:]):
         rows.append(rank_row(f"SBC rank: {contrasts[k]!s}, {tasks[t]!s}", ranks[:, k, t], RANKED, "exact"))
     return rows
+
+
+def ranks_from_the_prior(estimates: xr.Dataset, prior: Prior, law: str, *, seed: int) -> Array | None:
+    """Return the rank of effects drawn from the prior among draws of their posterior, (contrast, task).
+
+    ``(mu, tau, delta)`` are drawn from the prior, and estimates with the standard errors of this trial, taken as known
+    and independent. None if the prior is improper, or a standard error is 0.
+
+    Parameters
+    ----------
+    estimates
+        Estimates of a trial: ``se``, and ``control_sd`` if the prior is in its unit.
+    prior
+        As `causalgia.infer` takes it.
+    law
+        ``"student_t"``, else the normal law.
+    seed
+        Seed of truths and draws.
+
+    References
+    ----------
+    Talts et al. (2018), doi:10.48550/arXiv.1804.06788.
+
+    Examples
+    --------
+    >>> ranks_from_the_prior(from_effects([0.0, 1.0], se=0.5), Prior(), "normal", seed=0).shape
+    (2, 1)
+    """
+    se = estimates["se"].transpose("contrast", "task").to_numpy()
+    if not (se > 0).all() or not np.isfinite([prior.mu_sd, prior.tau_scale]).all():
+        return None
+    generator = np.random.default_rng(seed)
+    columns = [
+        _ranks(
+            se[:, t], _prior_in_units(estimates, prior, t), "student_t" if law == "student_t" else "normal", generator
+        )
+        for t in range(se.shape[1])
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _prior_in_units(estimates: xr.Dataset, prior: Prior, task: int) -> Prior:
+    """Return the prior on the scale of the effects."""
+    if not (prior.standardised and "control_sd" in estimates):
+        return prior
+    unit = float(np.sqrt((estimates["control_sd"].transpose("contrast", "task").to_numpy()[:, task] ** 2).mean()))
+    return Prior(mu_sd=unit * prior.mu_sd, tau=prior.tau, tau_scale=unit * prior.tau_scale, standardised=False)
+
+
+def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) -> Array:
+    from causalgia.posterior import infer
+
+    z = generator.standard_t(_NU, se.size) if law == "student_t" else generator.standard_normal(se.size)
+    delta = prior.mu_sd * generator.standard_normal() + _draw_tau(prior, generator) * z
+    table = from_effects(delta + se * generator.standard_normal(se.size), se)
+    post = infer(table, law=law, prior=prior, draws=RANKED + 1, rng=int(generator.integers(2**62)))
+    draws = post["posterior"]["ace"].to_numpy().reshape(-1, se.size)[:RANKED]
+    return np.asarray((draws < delta).sum(axis=0))
+
+
+def _draw_tau(prior: Prior, generator: np.random.Generator) -> float:
+    if prior.tau == "uniform":
+        return prior.tau_scale * float(generator.random())
+    if prior.tau == "half_normal":
+        return prior.tau_scale * abs(float(generator.standard_normal()))
+    return prior.tau_scale * abs(float(generator.standard_t(3 if prior.tau == "half_t" else 1)))

@@ -1,4 +1,4 @@
-"""Rows of a calibration table: what happened in repeated trials, beside the band in which chance may put it."""
+"""Rows of a calibration table: observed rates in repeated trials, with their bands of chance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy import special
 from causalgia.errors import EstimateError, quoted
 
 Claim = Literal["exact", "known", "at most", "at least", "fails", "reported"]
-#: the tails of the band that a claim forbids, below and above; a row shown failing must fall outside a two-sided band
+#: claim -> whether the band is bounded below and above; "fails" must fall outside a two-sided band
 _TAILS: dict[str, tuple[bool, bool]] = {
     "exact": (True, True),
     "known": (True, True),
@@ -27,20 +27,19 @@ _TAILS: dict[str, tuple[bool, bool]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of a table: a share or a mean over trials, what it should be, and what is claimed of it.
+    """A share or a mean over trials, with its nominal value and the claim about it.
 
     Attributes
     ----------
     name
-        What was counted.
+        Name of the quantity.
     value, nominal
-        What happened, and what was promised.
+        Observed and nominal value.
     n_trials
         Independent trials behind it: the trial is the replicate.
     claim
-        ``"exact"`` (two-sided band), ``"known"`` (two-sided, about a figure that was found and not promised),
-        ``"at most"``, ``"at least"`` (one-sided), ``"fails"`` (a method shown failing:
-        outside the two-sided band), ``"reported"`` (no promise).
+        ``"exact"`` (two-sided band), ``"known"`` (two-sided, about an empirical value), ``"at most"``, ``"at least"``
+        (one-sided), ``"fails"`` (a method shown to fail: outside the two-sided band), ``"reported"`` (no band).
     kind
         ``"share"`` of trials (binomial band), ``"mean"`` over trials (t band), ``"p"`` of a test of uniformity.
     mcse
@@ -56,7 +55,7 @@ class Row:
     mcse: float
 
     def band(self, error: float) -> tuple[float, float]:
-        """Return the band of this row at its error rate: where `value` may lie if the promise holds."""
+        """Return the band of `value` at an error rate, if the nominal value holds."""
         low, high = _TAILS[self.claim]
         tail = error / (low + high) if low or high else error
         below, above = self._ends(tail)
@@ -74,23 +73,23 @@ class Row:
         return self.nominal - half, self.nominal + half
 
     def passes(self, error: float) -> bool:
-        """Return whether what was claimed holds: inside the band, or outside for a method shown failing."""
+        """Return whether the claim holds: inside the band, or outside for a method shown to fail."""
         below, above = self.band(error)
         inside = below <= self.value <= above
         return not inside if self.claim == "fails" else inside
 
 
 def share_row(name: str, hits: npt.ArrayLike, nominal: float, claim: Claim = "exact") -> Row:
-    """Return the row of a share: in which trials something happened, and how often it should.
+    """Return the row of the share of trials with an event.
 
     Parameters
     ----------
     name
-        What is counted.
+        Name of the event.
     hits
         Whether it happened in each trial, shape ``(n_trials,)``.
     nominal
-        How often it should, 0 to 1.
+        Nominal share, 0 to 1.
     claim
         As in `Row`.
 
@@ -128,11 +127,11 @@ def rank_row(name: str, ranks: npt.ArrayLike, n_draws: int, claim: Claim = "exac
     Parameters
     ----------
     name
-        Of what the ranks are.
+        Name of the parameter.
     ranks
         Number of posterior draws below the truth in each trial, shape ``(n_trials,)``.
     n_draws
-        Draws that each truth was ranked among.
+        Number of posterior draws in each trial.
     claim
         As in `Row`.
 
@@ -154,25 +153,25 @@ def rank_row(name: str, ranks: npt.ArrayLike, n_draws: int, claim: Claim = "exac
 
 
 def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
-    """Return rows as a table, each beside its band; the error rate of the whole table is shared by its rows.
+    """Return a table of rows with their bands, at an error rate for the whole table.
 
     Parameters
     ----------
     rows
         From `share_row`, `mean_row`, `rank_row`; at least one, with different names.
     error
-        Chance that any row of a table in which every promise holds falls outside its band.
+        Probability that any row falls outside its band although all nominal values hold.
 
     Returns
     -------
     Dataset
-        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``; an end that the claim leaves open is the
-        end of what the figure can be (0 or 1 for shares and p-values).
+        ``value, nominal, lower, upper, mcse, n_trials, claim, passes (row)``; an open end of a band is replaced by the
+        bound of the quantity (0 or 1 for shares and p-values).
 
     Raises
     ------
     EstimateError
-        If there is no row, two have one name, or `error` is no probability.
+        If there is no row, two have the same name, or `error` is not a probability.
 
     Examples
     --------
@@ -186,7 +185,7 @@ def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
     if isinstance(error, bool) or not isinstance(error, int | float) or not 0 < error < 1:
         raise EstimateError(f"error={quoted(error)} is not between 0 and 1; for example error=0.001")
     each = error / len(rows)
-    bands = np.array([_closed(row, each) for row in rows])
+    bands = np.array([_closed_band(row, each) for row in rows])
     columns: dict[str, Any] = {
         name: ("row", np.array([getattr(row, name) for row in rows]))
         for name in ("value", "nominal", "mcse", "n_trials", "claim", "kind")
@@ -196,8 +195,8 @@ def judged(rows: Sequence[Row], *, error: float = 0.001) -> xr.Dataset:
     return xr.Dataset(columns, coords={"row": names}, attrs={"error": float(error), "error_each": each})
 
 
-def _closed(row: Row, error: float) -> tuple[float, float]:
-    """Return the band with open ends closed at what the figure can be."""
+def _closed_band(row: Row, error: float) -> tuple[float, float]:
+    """Return the band with open ends replaced by the bounds of the quantity."""
     below, above = row.band(error)
     least, most = (0.0, 1.0) if row.kind != "mean" else (min(row.value, row.nominal), max(row.value, row.nominal))
     return (below if np.isfinite(below) else least), (above if np.isfinite(above) else most)

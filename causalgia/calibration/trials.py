@@ -1,4 +1,4 @@
-"""Trials repeated: the same design with fresh units, and the A/A trial in which both arms are one."""
+"""Repeated trials: the same design with fresh units, and A/A trials of two identical arms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAME, _AGAIN = "A", "A again"
 
 
 def simulator_of(predictor_or_simulator: Any) -> Simulator:
-    """Return what gives the outcomes of one trial: a predictor's `run`, or the simulator itself.
+    """Return the simulator of one trial: `run` with a predictor, or the given function.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
         return trial
     if callable(predictor_or_simulator):
         simulator: Simulator = predictor_or_simulator
-        _check_call(simulator)
+        _check_signature(simulator)
         return simulator
     raise PredictorError(
         f"calibrate(design, predictor_or_simulator): {type(predictor_or_simulator).__name__} is neither a predictor "
@@ -46,7 +46,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
     )
 
 
-def _check_call(simulator: Simulator) -> None:
+def _check_signature(simulator: Simulator) -> None:
     try:
         inspect.signature(simulator).bind(None, rng=0)
     except TypeError as error:
@@ -57,7 +57,7 @@ def _check_call(simulator: Simulator) -> None:
         return
 
 
-def repeated(design: Design, simulator: Simulator, *, key: int, trial: int, purpose: str) -> xr.Dataset:
+def repeat_trial(design: Design, simulator: Simulator, *, key: int, trial: int, purpose: str) -> xr.Dataset:
     """Return the outcomes of one repetition, on units of its own.
 
     Raises
@@ -73,10 +73,10 @@ def repeated(design: Design, simulator: Simulator, *, key: int, trial: int, purp
     return outcomes
 
 
-def same_arms(design: Design, control: str) -> Design:
-    """Return the A/A trial of a design: its control arm twice, each unit randomised to one of them.
+def aa_design(design: Design, control: str) -> Design:
+    """Return the A/A trial of a design: its control arm twice, each unit randomized to one of them.
 
-    Half of twice the units get each arm, so that an arm has as many units as in the design.
+    There are twice as many units, so that each arm has as many as in the design.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def same_arms(design: Design, control: str) -> Design:
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
     >>> design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=100)
-    >>> twice = same_arms(design, "untreated")
+    >>> twice = aa_design(design, "untreated")
     >>> [arm.name for arm in twice.named_arms], twice.n_units, twice.assignment
     (['A', 'A again'], 200, 'parallel')
     """
@@ -102,7 +102,7 @@ def same_arms(design: Design, control: str) -> Design:
 
 
 def _most_units(design: Design, n_units: int) -> int:
-    """Return how many units the null model can give, where it cannot give twice as many (a list of sequences)."""
+    """Return `n_units`, or the number of units of the design if the null model cannot give as many."""
     try:
         design.null.check(n_units)
     except DesignError:
@@ -111,14 +111,14 @@ def _most_units(design: Design, n_units: int) -> int:
 
 
 def truth_of(outcomes: xr.Dataset) -> xr.DataArray | None:
-    """Return the trial's own truth, ``truth (contrast, task)``, where a simulator gives one."""
+    """Return the truth of a trial, ``truth (contrast, task)``, if the simulator gives one."""
     return outcomes["truth"] if "truth" in outcomes.variables else None
 
 
 def centred_truth(ace: np.ndarray) -> np.ndarray:
-    """Return a truth for each trial where none is known, from the mean of all trials: shape of `ace`, (trials, ...).
+    """Return a substitute for unknown truths from the mean of all trials, in the shape of `ace`, (trials, ...).
 
-    A trial's deviation from the mean of all n has variance ``sigma^2 (1 - 1/n)``; stretched by ``sqrt(n / (n - 1))`` it
+    A trial's deviation from the mean of all n has variance ``sigma^2 (1 - 1/n)``; scaled by ``sqrt(n / (n - 1))`` it
     has that of a deviation from the truth.
 
     Examples

@@ -1,4 +1,4 @@
-"""Rows on what an analysis prints: verdicts against the truth, and the interval beside each."""
+"""Calibration rows on verdicts and printed intervals."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     Parameters
     ----------
     decisions
-        Of each trial, as `causalgia.analyze` gives them; None where it has no region or no truth.
+        Decisions of each trial from `causalgia.analyze`; None without a region or a truth.
     truth
-        True effect of each trial, shape ``(trials, contrasts, tasks)``.
+        True effects of each trial, shape ``(trials, contrasts, tasks)``.
     random
-        Whether truths were drawn anew for each trial, over which a posterior makes its promise.
+        Whether truths were drawn anew for each trial, as error rates of a posterior assume.
     """
-    given = [found for found in decisions if found is not None]
-    if len(given) < len(decisions) or not given:
+    decided = [found for found in decisions if found is not None]
+    if len(decided) < len(decisions) or not decided:
         return [], ["verdicts: the analysis has no rope, or no true effect is known"]
-    alpha = 1 - float(given[0].attrs["level"])
-    by_tests = given[0].attrs["evidence"] != "posterior"
+    alpha = 1 - float(decided[0].attrs["level"])
+    by_tests = decided[0].attrs["evidence"] != "posterior"
     each: Claim = "at most" if by_tests else "reported"
-    together: Claim = "at most" if by_tests or random else "reported"
-    false_direction, false_negligible = _false(given, truth)
-    wrong, covered, level = false_direction | false_negligible, _covered(given, truth), _levels(given)
-    verdict = _column(given, "verdict")
-    # the data choose whether the level of a direction or of "negligible" is printed: one side may miss by each
-    chosen = (_column(given, "rope_lower") < _column(given, "rope_upper")).any(axis=0)
+    family: Claim = "at most" if by_tests or random else "reported"
+    verdict = _stack_trials(decided, "verdict")
+    rope_lower, rope_upper = (_stack_trials(decided, end) for end in ("rope_lower", "rope_upper"))
+    false_direction, false_negligible = false_claims(verdict, truth, rope_lower, rope_upper)
+    wrong, level = false_direction | false_negligible, _interval_levels(decided)
+    covered = (_stack_trials(decided, "lower") <= truth) & (truth <= _stack_trials(decided, "upper"))
+    # the data choose between the interval levels of a direction and of "negligible", which costs half an alpha
+    chosen = (rope_lower < rope_upper).any(axis=0)
     rows: list[Row] = []
-    for k, t, name in _names(given[0]):
+    for k, t, name in _effect_labels(decided[0]):
         rows.append(share_row(f"false verdict: {name}", wrong[:, k, t], alpha, each))
         share = float(level[:, k, t].mean()) - chosen[k, t] * alpha / 2
         rows.append(
@@ -52,12 +54,12 @@ def verdict_rows(decisions: Sequence[xr.Dataset | None], truth: Array, *, random
     }
     for name, (false, claimed) in shares.items():
         proportion = false.sum(axis=(1, 2)) / np.maximum(claimed.sum(axis=(1, 2)), 1)
-        rows.append(mean_row(name, proportion, alpha, together))
+        rows.append(mean_row(name, proportion, alpha, family))
     return rows, []
 
 
 def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, upper: Array) -> tuple[Mask, Mask]:
-    """Return which directions, and which "negligible", are false: the truth is not in the region that was claimed.
+    """Return which directions, and which verdicts of negligible, are false: the truth is outside the claimed region.
 
     Examples
     --------
@@ -69,25 +71,16 @@ def false_claims(verdict: npt.NDArray[np.str_], truth: Array, lower: Array, uppe
     return direction, (verdict == "negligible") & ((truth >= upper) | (truth <= lower)) & (lower < upper)
 
 
-def _false(given: Sequence[xr.Dataset], truth: Array) -> tuple[Mask, Mask]:
-    lower, upper = _column(given, "rope_lower"), _column(given, "rope_upper")
-    return false_claims(_column(given, "verdict"), truth, lower, upper)
+def _interval_levels(decided: Sequence[xr.Dataset]) -> Array:
+    if all("interval_level" in found for found in decided):
+        return np.asarray(_stack_trials(decided, "interval_level"))
+    return np.full(_stack_trials(decided, "ace").shape, float(decided[0].attrs["ci_prob"]))
 
 
-def _covered(given: Sequence[xr.Dataset], truth: Array) -> Mask:
-    return np.asarray((_column(given, "lower") <= truth) & (truth <= _column(given, "upper")))
+def _stack_trials(decided: Sequence[xr.Dataset], name: str) -> Any:
+    return np.stack([found[name].transpose("contrast", "task").to_numpy() for found in decided])
 
 
-def _levels(given: Sequence[xr.Dataset]) -> Array:
-    if all("interval_level" in found for found in given):
-        return np.asarray(_column(given, "interval_level"))
-    return np.full(_column(given, "ace").shape, float(given[0].attrs["ci_prob"]))
-
-
-def _column(given: Sequence[xr.Dataset], name: str) -> Any:
-    return np.stack([found[name].transpose("contrast", "task").to_numpy() for found in given])
-
-
-def _names(found: xr.Dataset) -> list[tuple[int, int, str]]:
+def _effect_labels(found: xr.Dataset) -> list[tuple[int, int, str]]:
     contrasts, tasks = found["contrast"].to_numpy(), found["task"].to_numpy()
     return [(k, t, f"{contrasts[k]!s}, {tasks[t]!s}") for k in range(len(contrasts)) for t in range(len(tasks))]

@@ -101,20 +101,22 @@ def question_of_counts(
     ContrastError
         If neither says one, or two are given.
     """
-    from causalgia.effects.contrast_weights import chosen, listed
+    from causalgia.effects.contrast_weights import listed, requested_weights
     from causalgia.expressions import nearest
 
     known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
     if contrasts:
         if control is not None or arms is not None:
             raise ContrastError("--contrasts names the arms itself; leave --control and --arms out")
-        return Question(contrasts=chosen(counts, known, None, contrasts, None))
+        return Question(contrasts=requested_weights(counts, known, None, contrasts, None))
     if control is None and not isinstance(side, Path):
         kept, factors = _kept_question(side)
         if arms is None and (kept.contrasts is not None or kept.interaction is not None):
             of_design = factors["arm"].to_numpy().astype(str).tolist() if "arm" in factors else known
             return Question(
-                contrasts=chosen(factors, of_design, None, dict(kept.weights_by_contrast) or None, kept.interaction)
+                contrasts=requested_weights(
+                    factors, of_design, None, dict(kept.weights_by_contrast) or None, kept.interaction
+                )
             )
         control = None if kept.control is None else str(kept.control)
     if control is None:
@@ -311,7 +313,7 @@ def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
 def print_verdicts(decisions: xr.Dataset) -> None:
     """Print how many elements got which verdict in each contrast, and the largest effects."""
     from causalgia.experiments.kit.answer import largest_contrasts
-    from causalgia.reporting.verdict_sentences import against
+    from causalgia.reporting.verdict_sentences import verdict_method
 
     for arm in decisions["task"].to_numpy().astype(str):
         verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
@@ -319,7 +321,7 @@ def print_verdicts(decisions: xr.Dataset) -> None:
             f"{(verdicts == v).sum():,} {v}" for v in ("increases", "decreases", "negligible", "undecided")
         )
         echo(f"{arm}: {told}")
-    echo(f"{against(decisions)}\n")
+    echo(f"{verdict_method(decisions)}\n")
     if decisions.sizes["contrast"] > _MANY:
         echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
         decisions = largest_contrasts(decisions, most=_MANY)

@@ -35,7 +35,7 @@ def print_answers(
     """
     from causalgia.reporting import estimand, sentences
     from causalgia.reporting._report import shape_lines
-    from causalgia.reporting.verdict_sentences import against
+    from causalgia.reporting.verdict_sentences import verdict_method
 
     which: Rows = "all" if all_rows else "summary"
     estimates, decisions, more = (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
@@ -46,7 +46,7 @@ def print_answers(
     if decisions is None:
         parts += [_rich_table(estimates, which, truth), *shape_lines(estimates)]
     else:
-        parts += [against(decisions), _rich_table(decisions, which, truth), *shape_lines(decisions)]
+        parts += [verdict_method(decisions), _rich_table(decisions, which, truth), *shape_lines(decisions)]
     if in_sentences:
         parts.append("\n".join(sentences(estimates if decisions is None else decisions, rows=which)))
     if decisions is not None and "answer" in decisions.attrs:

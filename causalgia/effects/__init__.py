@@ -1,4 +1,4 @@
-"""From outcomes to individual causal effects: contrasts of arms on a named scale."""
+"""Individual causal effects: contrasts of arms on a named scale."""
 
 from __future__ import annotations
 

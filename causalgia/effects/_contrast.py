@@ -1,10 +1,10 @@
-"""Contrasts: outcomes under several arms -> individual causal effects on a named scale."""
+"""Contrasts of arms: individual causal effects on a named scale, from outcomes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -13,18 +13,37 @@ from scipy import sparse
 from causalgia.analysis import Analysis, beyond
 from causalgia.arm_weights import written_out
 from causalgia.control_notes import from_text, notes_of_controls
-from causalgia.effects.contrast_weights import Contrasts, arm_name, chosen, notes_of_twice, unique, weight_matrix
-from causalgia.effects.control_sd import arm_sds, control_sd, measured_in, pooled_sd, read_for_sd, sds_of_shared
-from causalgia.effects.functions_of_means import check_of_means, expanded, expanded_by_arm
-from causalgia.effects.labels import done, in_words, measured_on
+from causalgia.effects.contrast_weights import (
+    Contrasts,
+    arm_name,
+    as_unique,
+    duplicate_notes,
+    requested_weights,
+    weight_matrix,
+)
+from causalgia.effects.control_sd import arm_sds, control_sd, pooled_sd, sd_attrs, sd_weights, shared_arm_sds
+from causalgia.effects.functions_of_means import (
+    Expansion,
+    check_scale_of_means,
+    effect_variables,
+    expand_crossover,
+    expand_parallel,
+    function_of_four_means,
+    of_four_means,
+)
+from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.numerical_floor import floor_column
-from causalgia.effects.scales import OF_MEANS, Scale, check_scale, on_scale, put_on, transformed
+from causalgia.effects.scales import OF_MEANS, Scale, check_scale, on_scale, transform, transform_with_bound
 from causalgia.errors import OutcomesError, quoted
 from causalgia.long_text import question_of
 from causalgia.notes import with_notes
-from causalgia.numerics.row_blocks import Rows, by_block, in_memory, is_lazy, remember, row_blocks
+from causalgia.numerics.row_blocks import Rows, by_block, in_memory, is_lazy, remember_extremes, row_blocks
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Mask
+
+Cells: TypeAlias = Mapping[str, tuple[str, str, str, str]]
+"""Cell -> its arms: neither, second alone, first alone, both."""
+_BY_WEIGHTS = ("log_of_means", "ratio")
 
 
 def contrast(
@@ -36,71 +55,76 @@ def contrast(
     scale: Scale = "identity",
     ceiling: float | None = None,
 ) -> xr.Dataset:
-    """Turn outcomes into individual causal effects (ICE): weighted sums of a unit's arms, on a named scale.
+    """Compute individual causal effects (ICE) from outcomes: weighted sums of a unit's arms, on a named scale.
 
-    Where neither `control`, `contrasts` nor `interaction` is given, the contrasts are those of the analysis kept with
-    the outcomes, or of their design.
-
-    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero; the estimand is its mean over the null model. For
-    g = log that is a difference of *means of logs*, which is not the log of a ratio of means: another estimand, a
-    function of the arms' means, which ``"log_of_means"``, ``"ratio"`` and the interactions of the field give.
+    ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero; the estimand is its mean over the null model. If
+    neither `control`, `contrasts` nor `interaction` is given, the contrasts are those of the analysis stored with the
+    outcomes, or of their design.
 
     Parameters
     ----------
     outcomes
         From `causalgia.run` or `from_frame`: ``outcome (unit, arm, task[, model])`` of a crossover, or
-        ``outcome (unit, task[, model])`` and ``assigned (unit)`` of a parallel trial. Lazy ones (dask arrays, such as
-        an opened store has) are read a few blocks of units at a time.
+        ``outcome (unit, task[, model])`` and ``assigned (unit)`` of a parallel trial.
     control
-        The arm that is subtracted from every other one; each contrast is named after its treatment arm. A number
-        stands for the arm of that name: 0 and 0.0 for ``"0"``.
+        The arm that is subtracted from every other one; each contrast is named after its treatment arm. A number means
+        the arm of that name: 0 and 0.0 for ``"0"``.
     contrasts
-        Instead: contrast name -> arm name -> weight; the weights of a contrast sum to zero. Or text over the names of
-        arms, ``"GATA1 - placebo"``, ``"(AB - A) - (B - none)"``, ``"(A + B)/2 = placebo"``, one or several in a
-        list, or as the value of a name; names with spaces or signs stand in backticks. Or ``"pairwise"``,
+        Instead of `control`: contrast name -> arm name -> weight; the weights of a contrast sum to zero. Or text in the
+        names of arms, ``"GATA1 - placebo"``, ``"(AB - A) - (B - none)"``, ``"(A + B)/2 = placebo"``, one or several in
+        a list, or as the value of a name; put names with spaces or signs in backticks. Or ``"pairwise"``,
         ``"reference"`` (each arm minus the first) or ``"sequential"`` (each minus the one before).
     interaction
-        Instead: the names of two or more two-level factors, coordinates on the arm dim. The full interaction over
-        their arms, ``sum (-1)^(number of factors at reference) g(Y)``: AB - A - B + 0 for two. The reference is the
-        smaller level (0, False). Arms whose level is missing (NaN or empty) stand outside the factorial.
+        Instead of `control`: names of two or more two-level factors, coordinates on the arm dim. The contrast is the
+        full interaction, ``sum (-1)^(number of factors at reference) g(Y)``: AB - A - B + 0 for two. The reference is
+        the smaller level (0, False). Arms whose level is missing (NaN or empty) are not part of the factorial.
     scale
-        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g, taken of every outcome first. Or a function of the
+        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``: g, applied to every outcome. Or a function of the
         means m_a: ``"log_of_means"``, ``sum_a w_a log m_a``; ``"ratio"``, its exponential, for `control` the ratio of
         two means; and, for an interaction of two factors A, B in a crossover, ``"excess_over_multiplicative"``,
         ``AB - A B / 0``; ``"bpnet"``, ``(AB - (B - 0)) / A``; ``"cooperativity"``, ``2^AB / (2^A + 2^B - 2^0)`` of log2
-        outcomes; ``"bliss"``, the excess over independent action, which needs `ceiling`. No effect is 1 for the
-        ratios (attrs["null_value"]) and 0 for the others. Arms that no contrast uses, nor ``control_sd``, are not
-        read; on a scale other than identity the units that a parallel trial gave them are left out.
+        outcomes; ``"bliss"``, the excess over independent action, which needs `ceiling`. The null value
+        (attrs["null_value"]) is 1 for the ratios and 0 for the others.
     ceiling
-        ``scale="bliss"``: the largest outcome there can be.
+        ``scale="bliss"``: the largest possible outcome.
 
     Returns
     -------
     Dataset
         Crossover: ``ice (unit, contrast, task[, model])`` in float64; ``constant (contrast, task[, model])`` where
-        the ICE of all units are one number within the rounding of each unit's own outcomes, and ``zero`` where that
-        number may be 0. Parallel: no ICE exists, and the observed ``outcome`` (on the scale g) and ``assigned`` are
-        kept, with the bound ``rounding`` on each outcome. Both: ``weight (contrast, arm)`` (float32 where that is
-        exact), ``control_sd (contrast, task[, model])``, the sd over units that a rope or prior in sd is measured in
-        (absent below two units): of the `control`; beside `contrasts` or an `interaction` that of the untreated arm,
-        for every contrast the same (attrs["control_sd_of"]), and where there is none, or several, or it does not vary
-        in some task, that of the arms of negative weight (their variances pooled by the size of the weights); the
-        coordinates of units and arms,
-        ``do (contrast)``, and attrs that say the estimand; ``attrs["exploratory"]`` names what was asked, here and by
-        the verbs that follow, beyond the analysis kept with the outcomes. For functions of means ``ice`` holds
-        *influence values* (attrs["ice_is"]): the delta method's expansion, unit by unit, whose mean is the effect and
-        whose spread is its error; they are no individual effects. Where one divides, ``denominator`` has the same of
-        the divisor. Of lazy outcomes of a crossover ``ice`` is lazy too, in chunks of the same units, and what is of no
-        unit is in memory; a parallel trial and a function of means are loaded. All is the same in every bit.
+        the ICE of all units are equal within the rounding of the outcomes, and ``zero`` where they may be 0. Parallel
+        trial: no ICE; the observed ``outcome`` (on the scale g), ``assigned``, and the bound ``rounding`` on each
+        outcome. Both: ``weight (contrast, arm)`` (float32 where exact), ``control_sd (contrast, task[, model])``, the
+        coordinates of units and arms, ``do (contrast)``, and attrs that describe the estimand.
 
     Raises
     ------
     ContrastError
-        If more than one of `control`, `contrasts`, `interaction` is given, or none and none is kept, an arm or factor
-        is unknown, text is not linear in arms or asks one contrast twice, weights do not sum to zero, a cell of the
-        factorial is empty or taken twice, or the scale is impossible for an outcome.
+        If more than one of `control`, `contrasts`, `interaction` is given, or none and none is stored, an arm or factor
+        is unknown, text is not linear in arms or repeats a contrast, weights do not sum to zero, a cell of the
+        factorial is empty or occurs twice, or the scale is impossible for an outcome.
     OutcomesError
         If `outcomes` is not a Dataset of outcomes.
+
+    Notes
+    -----
+    For g = log the estimand is a difference of *means of logs*, not the log of a ratio of means. The latter is a
+    function of the arms' means (``"log_of_means"``, ``"ratio"`` and the interactions above). For these ``ice`` holds
+    *influence values* (attrs["ice_is"]), not individual effects: the delta method's expansion for each unit, whose mean
+    is the effect and whose spread is its error. ``denominator`` has the same for a divisor.
+
+    ``control_sd`` is the sd over units that is the unit of a rope or prior in sd (absent below two units): that of the
+    `control`. With `contrasts` or an `interaction` it is that of the untreated arm for all contrasts
+    (attrs["control_sd_of"]); if there is none, or several, or it does not vary in some task, that of the arms of
+    negative weight (variances pooled by the size of the weights).
+
+    ``attrs["exploratory"]`` names what was requested, here and by later functions, beyond the analysis stored with the
+    outcomes.
+
+    Arms that neither a contrast nor ``control_sd`` uses are not read; on a scale other than identity, units of a
+    parallel trial with such an arm are left out. Lazy outcomes (dask arrays, as in an opened store) of a crossover are
+    streamed, and ``ice`` is lazy in chunks of the same units; those of a parallel trial, or for a function of means,
+    are loaded. Results are the same to the bit.
 
     References
     ----------
@@ -123,92 +147,100 @@ def contrast(
         raise OutcomesError("outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it")
     outcomes = in_memory(outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None)
     outcomes = outcomes.set_coords([name for name in ("assigned", "parent", "block") if name in outcomes])
-    arms = unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
-    of_kept = control is None and contrasts is None and interaction is None
-    if of_kept:
-        control, contrasts, interaction = _kept_question(outcomes)
+    arms = as_unique([str(a) for a in outcomes["arm"].to_numpy()], "arms")
+    from_analysis = control is None and contrasts is None and interaction is None
+    if from_analysis:
+        control, contrasts, interaction = _stored_question(outcomes)
     control = None if control is None else arm_name(control, arms)
-    weights = chosen(outcomes, arms, control, contrasts, interaction)
+    weights = requested_weights(outcomes, arms, control, contrasts, interaction)
     W = weight_matrix(weights, arms)
     crossover = "arm" in outcomes["outcome"].dims
-    check_of_means(scale, ceiling, interaction, crossover, measured_on(outcomes))
-    read = _yardstick(outcomes, W, arms, control)
+    check_scale_of_means(scale, ceiling, interaction, crossover, measured_on(outcomes))
+    sd_of = _varying_sd_weights(outcomes, W, arms, control)
     outcomes, parts = (
-        _crossover(outcomes, W, read, scale, ceiling, list(next(iter(weights.values()))))
+        _crossover_effects(outcomes, W, sd_of, scale, ceiling, list(next(iter(weights.values()))))
         if crossover
-        else _parallel(outcomes, W, read, arms, scale)
+        else _parallel_effects(outcomes, W, sd_of, arms, scale)
     )
     dims = {*outcomes["outcome"].dims, "arm"}
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
     effects["weight"] = (("contrast", "arm"), written_out(W))
     effects = effects.assign(floor_column(outcomes, W, arms, scale, ceiling, list(next(iter(weights.values())))))
-    effects = effects.assign_coords(contrast=list(weights), arm=arms, **done(outcomes, weights))
-    effects.attrs |= in_words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)
-    effects.attrs |= measured_in(read, W)
+    effects = effects.assign_coords(contrast=list(weights), arm=arms, **do_coordinate(outcomes, weights))
+    effects.attrs |= effect_attrs(
+        outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction
+    )
+    effects.attrs |= sd_attrs(sd_of, W)
     named = weights if contrasts is not None else None
-    asked = {"control": control, "contrasts": named, "interaction": interaction}
-    if "analysis" in outcomes.attrs and not of_kept:
-        of_kept = asked == dict(zip(asked, _kept_question(outcomes), strict=True))
-    effects.attrs |= beyond(outcomes.attrs, **({} if of_kept else asked), scale=scale)
-    if not of_kept:
-        effects = with_notes(effects, *notes_of_twice(weights))
+    question = {"control": control, "contrasts": named, "interaction": interaction}
+    if "analysis" in outcomes.attrs and not from_analysis:
+        from_analysis = question == dict(zip(question, _stored_question(outcomes), strict=True))
+    effects.attrs |= beyond(outcomes.attrs, **({} if from_analysis else question), scale=scale)
+    if not from_analysis:
+        effects = with_notes(effects, *duplicate_notes(weights))
     edits = str(effects.attrs.pop("edits", ""))
-    if edits and not (of_kept or interaction):
+    if edits and not (from_analysis or interaction):
         effects = with_notes(effects, *notes_of_controls(weights, from_text(edits)))
     return validate(annotate(effects), "effects")
 
 
-def _kept_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
-    """Return control, contrasts and interaction of the analysis kept with the outcomes, else of their design."""
-    kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    kept = kept if kept.asks else kept.asking(question_of(outcomes))
-    return kept.control, kept.weights_by_contrast or None, list(kept.interaction) if kept.interaction else None
+def _stored_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
+    """Return control, contrasts and interaction of the analysis stored with the outcomes, else of their design."""
+    analysis = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+    analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
+    return (
+        analysis.control,
+        analysis.weights_by_contrast or None,
+        list(analysis.interaction) if analysis.interaction else None,
+    )
 
 
-def _yardstick(outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None) -> sparse.csr_array:
-    """Return weights that say in which arms' sd each contrast is measured: of the untreated arm, where it varies."""
+def _varying_sd_weights(
+    outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], control: str | None
+) -> sparse.csr_array:
+    """Return `sd_weights`, but those of the contrasts if the untreated arm does not vary."""
     kinds = outcomes["kind"].to_numpy().astype(str).tolist() if "kind" in outcomes.coords else []
-    read = read_for_sd(W, kinds, control)
-    if read is W:
+    sd_of = sd_weights(W, kinds, control)
+    if sd_of is W:
         return W
-    a, y = int(read.indices[0]), outcomes["outcome"]
+    a, y = int(sd_of.indices[0]), outcomes["outcome"]
     if "arm" in y.dims:
-        sds = sds_of_shared(_of_arms(y, [a]).data, scale="identity") if y.sizes["unit"] > 1 else np.zeros(1)
+        sds = shared_arm_sds(_select_arms(y, [a]).data, scale="identity") if y.sizes["unit"] > 1 else np.zeros(1)
     else:
         y = y.isel(unit=outcomes["assigned"].to_numpy().astype(str) == arms[a])
         values, bound = on_scale(y, "identity", measured_on(outcomes))
         sds = arm_sds([values.to_numpy()], [bound]) if y.sizes["unit"] > 1 else np.zeros(1)
-    return read if (sds > 0).all() else W
+    return sd_of if (sds > 0).all() else W
 
 
-def _of_arms(y: xr.DataArray, arms: Any) -> xr.DataArray:
-    """Return the outcomes ``(unit, arm, ...)`` of some arms, lazily where they are lazy; the same ones, of all arms."""
+def _select_arms(y: xr.DataArray, arms: Any) -> xr.DataArray:
+    """Return the outcomes ``(unit, arm, ...)`` of some arms, lazily where they are lazy."""
     if list(arms) == list(range(y.sizes["arm"])):
         return y
     return y.isel(arm=arms).copy(data=by_block(y.data, np.take, indices=arms, axis=1))
 
 
-def _crossover(
+def _crossover_effects(
     outcomes: xr.Dataset,
     W: sparse.csr_array,
-    read: sparse.csr_array,
+    sd_of: sparse.csr_array,
     scale: str,
     ceiling: float | None,
     cells: list[str],
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    """ICE as (sparse) matrix products, in float64, and where they do not vary."""
-    used = np.union1d(W.indices, read.indices)
-    W, read = W[:, used], read[:, used]
-    y, on = _of_arms(outcomes["outcome"], used), measured_on(outcomes)
+    """Return the outcomes, and the variables of effects: ICE as sparse products, and where they do not vary."""
+    used = np.union1d(W.indices, sd_of.indices)
+    W, sd_of = W[:, used], sd_of[:, used]
+    y, on = _select_arms(outcomes["outcome"], used), measured_on(outcomes)
     if scale in OF_MEANS:
-        return outcomes, expanded(y, W, read, scale, on, ceiling, cells)
+        return outcomes, expand_crossover(y, W, sd_of, scale, on, ceiling, cells)
     check_scale(y, scale, on)
-    ice, constant, zero = weighed(y.data, W, scale=scale)
-    subtracted, spread = np.unique(read.indices[read.data < 0]), {}
+    ice, constant, zero = weighted_sums(y.data, W, scale=scale)
+    subtracted, spread = np.unique(sd_of.indices[sd_of.data < 0]), {}
     if y.sizes["unit"] > 1:
-        sds = sds_of_shared(_of_arms(y, subtracted).data, scale=scale)
-        spread = {"control_sd": pooled_sd(sds, read[:, subtracted])}
+        sds = shared_arm_sds(_select_arms(y, subtracted).data, scale=scale)
+        spread = {"control_sd": pooled_sd(sds, sd_of[:, subtracted])}
     others = y.dims[2:]
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
     columns = {"constant": constant, "zero": zero, **spread}
@@ -218,8 +250,8 @@ def _crossover(
     }
 
 
-def _parallel(
-    outcomes: xr.Dataset, W: sparse.csr_array, read: sparse.csr_array, arms: list[str], scale: str
+def _parallel_effects(
+    outcomes: xr.Dataset, W: sparse.csr_array, sd_of: sparse.csr_array, arms: list[str], scale: str
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     if "assigned" not in outcomes:
         raise OutcomesError(
@@ -233,25 +265,25 @@ def _parallel(
                 f"unit {outcomes['unit'].to_numpy()[i]!s} is assigned to {quoted(arm)}, which is not an arm"
             )
     if scale != "identity":
-        outcomes = outcomes.isel(unit=np.isin(assigned, [arms[j] for j in np.union1d(W.indices, read.indices)]))
+        outcomes = outcomes.isel(unit=np.isin(assigned, [arms[j] for j in np.union1d(W.indices, sd_of.indices)]))
     received = outcomes["assigned"].to_numpy().astype(str)
     rows = [np.flatnonzero(received == arm) for arm in arms]
     if scale in OF_MEANS:
-        y, bound, more = expanded_by_arm(outcomes["outcome"], rows, arms, W, read, scale, measured_on(outcomes))
+        y, bound, more = expand_parallel(outcomes["outcome"], rows, arms, W, sd_of, scale, measured_on(outcomes))
     else:
         (y, bound), more = on_scale(outcomes["outcome"], scale, measured_on(outcomes)), {}
-    spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], read)
+    spread = control_sd([y.to_numpy()[i].astype(np.float64) for i in rows], [bound[i] for i in rows], sd_of)
     sds = {name: (("contrast", *y.dims[1:]), values) for name, values in spread.items()}
     return outcomes, {"outcome": y, "rounding": (y.dims, bound), **sds, **more}
 
 
-def weighed(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Mask, Mask]:
-    """Return ``sum_a w_a g(Y_u(a))`` of each unit u, where all units have one such number, and where that may be 0.
+def weighted_sums(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Mask, Mask]:
+    """Return ``sum_a w_a g(Y_u(a))`` of each unit u, and where the sums are constant, or may be 0, within rounding.
 
     Parameters
     ----------
     y
-        Outcomes as they were measured, which the scale is possible for, in memory or lazy, shape ``(n, A, ...)``.
+        Outcomes for which the scale is possible, in memory or lazy, shape ``(n, A, ...)``.
     W
         Weights, shape ``(K, A)``.
     scale
@@ -264,36 +296,36 @@ def weighed(y: Rows, W: sparse.csr_array, *, scale: str) -> tuple[Rows, Mask, Ma
 
     Examples
     --------
-    >>> weighed(np.array([[1.0, 3.0], [2.0, 4.0]]), sparse.csr_array([[-1.0, 1.0]]), scale="identity")
+    >>> weighted_sums(np.array([[1.0, 3.0], [2.0, 4.0]]), sparse.csr_array([[-1.0, 1.0]]), scale="identity")
     (array([[2.],
            [2.]]), array([ True]), array([False]))
     """
     shape = (W.shape[0], *y.shape[2:])
     out = None if is_lazy(y) else np.empty((len(y), *shape))
-    start, ends = 0, _Ends(shape)
+    start, ends = 0, _Extremes(shape)
     for block in row_blocks(y, math.prod(shape)):
         sums = ends.add(block, W, scale)
         if out is not None:
             out[start : start + len(block)] = np.moveaxis(sums, 0, 1)
         start += len(block)
-    found = by_block(y, _weighed, W=W, scale=scale) if out is None else out
+    found = by_block(y, _weighted_sums_of_block, W=W, scale=scale) if out is None else out
     if out is None:
-        remember(found, ends.least, ends.most)
+        remember_extremes(found, ends.least, ends.most)
     constant = ends.low <= ends.high
     return found, constant, constant & (ends.low <= 0) & (ends.high >= 0)
 
 
-class _Ends:
-    """Extremes of sums of arms, and the interval that all of them share within their rounding, shape ``(K, ...)``."""
+class _Extremes:
+    """Running extremes of weighted sums, and the intersection of their rounding intervals, shape ``(K, ...)``."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.least, self.high = np.full(shape, np.inf), np.full(shape, np.inf)
         self.most, self.low = np.full(shape, -np.inf), np.full(shape, -np.inf)
 
     def add(self, block: Array, W: sparse.csr_array, scale: str) -> Array:
-        """Take in outcomes of some units, ``(b, A, ...)``; return their sums, ``(K, b, ...)``."""
-        y, bound = put_on(block, scale=scale)
-        sums, within = times(W, y), times(abs(W), bound)
+        """Add outcomes of some units, ``(b, A, ...)``; return their sums, ``(K, b, ...)``."""
+        y, bound = transform_with_bound(block, scale=scale)
+        sums, within = sums_over_arms(W, y), sums_over_arms(abs(W), bound)
         np.minimum(self.least, sums.min(axis=1), out=self.least)
         np.maximum(self.most, sums.max(axis=1), out=self.most)
         np.minimum(self.high, (sums + within).min(axis=1), out=self.high)
@@ -301,17 +333,86 @@ class _Ends:
         return sums
 
 
-def _weighed(block: Array, *, W: sparse.csr_array, scale: str) -> Array:
-    return np.ascontiguousarray(np.moveaxis(times(W, transformed(block, scale=scale)), 0, 1))
+def _weighted_sums_of_block(block: Array, *, W: sparse.csr_array, scale: str) -> Array:
+    return np.ascontiguousarray(np.moveaxis(sums_over_arms(W, transform(block, scale=scale)), 0, 1))
 
 
-def times(W: sparse.csr_array, x: Array) -> Array:
-    """Return weighted sums of the arms, ``(K, n, ...)``, of numbers ``(n, A, ...)``.
+def sums_over_arms(W: sparse.csr_array, x: Array) -> Array:
+    """Return weighted sums over arms, ``(K, n, ...)``, of numbers ``(n, A, ...)``.
 
     Examples
     --------
-    >>> times(sparse.csr_array([[-1.0, 1.0]]), np.array([[1.0, 3.0], [2.0, 5.0]]))
+    >>> sums_over_arms(sparse.csr_array([[-1.0, 1.0]]), np.array([[1.0, 3.0], [2.0, 5.0]]))
     array([[2., 3.]])
     """
     by_arm = np.moveaxis(x, 1, 0)
     return np.asarray(W @ by_arm.reshape(len(by_arm), -1)).reshape(W.shape[0], *by_arm.shape[1:])
+
+
+def cell_interactions(
+    outcomes: xr.Dataset, cells: Cells, *, scale: Scale = "identity", ceiling: float | None = None
+) -> xr.Dataset:
+    """Return the interaction of two interventions in each of many 2 x 2 factorials, which may share arms.
+
+    For each cell this is ``cg.contrast(outcomes, interaction=[first, second], scale=scale)``: AB - A - B + 0, or the
+    interaction on a scale of means. A is the first intervention, the divisor of ``"bpnet"``.
+
+    Parameters
+    ----------
+    outcomes
+        Of a crossover.
+    cells
+        Cell -> names of its arms: neither, second alone, first alone, both.
+    scale, ceiling
+        As in `contrast`.
+
+    Returns
+    -------
+    Dataset
+        Effects, as `contrast` gives them, with a contrast for each cell (no ``weight`` on the scales of four means).
+
+    Raises
+    ------
+    ContrastError
+        If the scale is impossible for the outcomes, or divides by a mean that is not positive.
+
+    Examples
+    --------
+    >>> y = np.array([[1.0, 2.0, 3.0, 9.0, 4.0], [1.0, 2.0, 5.0, 11.0, 8.0]])
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "arm", "task"), y[:, :, None])},
+    ...     coords={"arm": ["0", "B", "A", "AB", "AB far"], "task": ["K562"]},
+    ... )
+    >>> cells = {"near": ("0", "B", "A", "AB"), "far": ("0", "B", "A", "AB far")}
+    >>> cell_interactions(outcomes, cells, scale="bpnet")["ice"].mean("unit").values.ravel()
+    array([2.25, 1.25])
+    """
+    if scale not in OF_MEANS or scale in _BY_WEIGHTS:
+        rows = {name: {both: 1.0, a: -1.0, b: -1.0, none: 1.0} for name, (none, b, a, both) in cells.items()}
+        return contrast(outcomes, contrasts=rows, scale=scale)
+    validate(outcomes, "outcomes")
+    on = measured_on(outcomes)
+    check_scale_of_means(scale, ceiling, ("first", "second"), "arm" in outcomes["outcome"].dims, on)
+    names = list(map(str, outcomes["arm"].to_numpy()))
+    place = {name: i for i, name in enumerate(names)}
+    columns = [[place[arm] for arm in arms] for arms in cells.values()]
+    y = outcomes["outcome"].transpose("unit", "arm", ...)
+    values, bound = (np.asarray(x)[:, columns] for x in on_scale(y, "identity", on))
+    values, bound = (np.moveaxis(x, 2, 0) for x in (values, bound))
+    found = of_four_means(values, bound, function_of_four_means(scale, ceiling), scale)
+    shell = y.isel(arm=np.zeros(len(cells), int)).drop_vars("arm", errors="ignore")
+    effects = xr.Dataset(effect_variables(_by_cell(found), shell, OF_MEANS[scale], {}), attrs=outcomes.attrs)
+    coords = {str(name): c.variable for name, c in outcomes.coords.items() if c.dims == ("unit",)}
+    effects = effects.assign_coords(contrast=list(cells), **coords)
+    weights = {name: {arms[3]: 1.0} for name, arms in cells.items()}
+    effects.attrs |= effect_attrs(outcomes, weights, scale, "crossover", None, ("first", "second"))
+    return validate(annotate(effects), "effects")
+
+
+def _by_cell(found: Expansion) -> Expansion:
+    """Return an expansion (1, n, C, ...) of C cells as one of C functions, (C, n, ...)."""
+    parts = (found.influence, found.denominator, found.bound)
+    influence, below, bound = (None if x is None else np.moveaxis(x[0], 1, 0) for x in parts)
+    assert influence is not None
+    assert bound is not None
+    return Expansion(found.value[0], influence, below, bound)

@@ -1,4 +1,4 @@
-"""Anybody's long table -> a Dataset of outcomes."""
+"""Outcomes from a long table."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def from_frame(
     covariates: str | Iterable[str] | None = (),
     scale: str = "outcome",
 ) -> xr.Dataset:
-    """Read a long table, one row per measurement, into the Dataset that `contrast` takes.
+    """Convert a long table, one row per measurement, to the Dataset of outcomes that `contrast` takes.
 
-    Where every unit has every arm the trial is a crossover; where every unit has one arm it is parallel. Anything in
-    between is refused, because nothing is dropped or filled in silence.
+    If every unit has every arm the trial is a crossover; if every unit has one arm it is parallel. Anything in between
+    raises an error: rows are neither dropped nor imputed.
 
     Parameters
     ----------
@@ -44,30 +44,30 @@ def from_frame(
     outcome, arm
         Columns of the measurement and of the arm's name (0 becomes ``"0"``).
     unit
-        Column that names the unit; without it each row is a unit of its own.
+        Column of the unit; None: each row is a unit.
     parent, block
-        Columns, constant within a unit: the source that units share, the stratum of the randomisation.
+        Columns, constant within a unit: the source that units share, the stratum of the randomization.
     task, model
-        Columns of what was measured and of which predictor or replicate measured it; without `task` the one task is
-        named after the outcome's column.
+        Columns of the task, and of the predictor or replicate; without `task` the one task is named after the outcome's
+        column.
     covariates
-        Numeric columns measured before the intervention, constant within a unit; they keep their names, so names that
-        a Dataset of outcomes uses itself (such as ``parent``) are refused.
+        Numeric columns measured before the intervention, constant within a unit. They keep their names, which must not
+        be those of other variables of outcomes (such as ``parent``).
     scale
-        What the outcome is measured on, in words, such as ``"log counts"``.
+        Scale of the outcome in words, such as ``"log counts"``.
 
     Returns
     -------
     Dataset
         ``outcome (unit, arm, task[, model])`` for a crossover; ``outcome (unit, task[, model])`` with ``assigned
-        (unit)`` and the arms' names as coordinate ``arm`` for a parallel trial. Units, arms, tasks and models stand in
+        (unit)`` and the arms' names as coordinate ``arm`` for a parallel trial. Units, arms, tasks and models are in
         order of first appearance; a float32 outcome stays float32.
 
     Raises
     ------
     OutcomesError
-        If a column is missing or has gaps, an outcome or covariate is not a finite real number, a measurement is there
-        twice or not at all, a unit's parent, block or covariate changes, or two names are the same as text (0 and
+        If a column is missing or has gaps, an outcome or covariate is not a finite real number, a measurement is
+        duplicated or missing, a unit's parent, block or covariate changes, or two names are the same as text (0 and
         ``"0"``). The message names the unit, the arm and the task.
 
     Examples
@@ -79,7 +79,7 @@ def from_frame(
     >>> outcomes["outcome"].dims, outcomes["arm"].values.tolist(), outcomes.attrs["assignment"]
     (('unit', 'arm', 'task'), ['0', '1'], 'crossover')
     """
-    covariates = _covariates(covariates, outcome, arm)
+    covariates = _as_covariate_columns(covariates, outcome, arm)
     named = {
         "outcome": outcome,
         "arm": arm,
@@ -89,15 +89,22 @@ def from_frame(
         "task": task,
         "model": model,
     }
-    table = _table(frame, named, covariates)
-    units = _axis(table, "unit", unit) if unit is not None else _rows(table)
+    table = _as_table(frame, named, covariates)
+    n = len(table)
+    units = _axis(table, "unit", unit) if unit is not None else _Axis("unit", np.arange(n), list(range(n)))
     arms = _axis(table, "arm", arm, text=True)
-    tasks = _axis(table, "task", task, text=True) if task is not None else _Axis("task", _zeros(table), [outcome])
+    one_task = _Axis("task", np.zeros(n, dtype=np.intp), [outcome])
+    tasks = _axis(table, "task", task, text=True) if task is not None else one_task
     models = [_axis(table, "model", model, text=True)] if model is not None else []
     crossover = _is_crossover(units, arms)
     axes = [units, *([arms] if crossover else []), tasks, *models]
     outcomes = xr.Dataset(
-        {"outcome": ([axis.dim for axis in axes], _cube(_numbers(table, outcome, [units, arms, tasks]), axes))},
+        {
+            "outcome": (
+                [axis.dim for axis in axes],
+                _as_cube(_as_finite_column(table, outcome, [units, arms, tasks]), axes),
+            )
+        },
         coords={axis.dim: axis.names for axis in [*axes, arms]},
         attrs={"assignment": "crossover" if crossover else "parallel", "scale": scale, "source": "from_frame"},
     )
@@ -106,8 +113,8 @@ def from_frame(
     for name, column in on_unit.items():
         if column is not None:
             factorized(table, column)
-            values = _numbers(table, column, [units]) if name in covariates else table[column].to_numpy()
-            outcomes = outcomes.assign_coords({name: ("unit", _constant(values, column, units, first))})
+            values = _as_finite_column(table, column, [units]) if name in covariates else table[column].to_numpy()
+            outcomes = outcomes.assign_coords({name: ("unit", _constant_within_unit(values, column, units, first))})
     if not crossover:
         outcomes = outcomes.assign_coords(assigned=("unit", [arms.names[code] for code in arms.codes[first]]))
     return validate(annotate(outcomes), "outcomes")
@@ -115,18 +122,18 @@ def from_frame(
 
 @dataclass(frozen=True)
 class _Axis:
-    """One dim: the code of each row of the table, and the names that the codes stand for."""
+    """One dim: the code of each row of the table, and the names of the codes."""
 
     dim: str
     codes: Codes
     names: list[Any]
 
 
-def _covariates(given: str | Iterable[str] | None, outcome: str, arm: str) -> tuple[str, ...]:
-    given = () if given is None else (given,) if isinstance(given, str) else given
-    if not isinstance(given, Iterable):
-        raise OutcomesError(f"covariates= takes names of columns, not {type(given).__name__}")
-    names = tuple(given)
+def _as_covariate_columns(covariates: str | Iterable[str] | None, outcome: str, arm: str) -> tuple[str, ...]:
+    covariates = () if covariates is None else (covariates,) if isinstance(covariates, str) else covariates
+    if not isinstance(covariates, Iterable):
+        raise OutcomesError(f"covariates= takes names of columns, not {type(covariates).__name__}")
+    names = tuple(covariates)
     for name in names:
         if not isinstance(name, str):
             raise OutcomesError(f"covariates= takes the name of a column as text, not {type(name).__name__}")
@@ -141,14 +148,14 @@ def _covariates(given: str | Iterable[str] | None, outcome: str, arm: str) -> tu
     return names
 
 
-def _table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[str]) -> pd.DataFrame:
+def _as_table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[str]) -> pd.DataFrame:
     table = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas() if hasattr(frame, "to_pandas") else None
     if not isinstance(table, pd.DataFrame):
         raise OutcomesError(f"from_frame takes a table, not {type(frame).__name__}; make it a pandas DataFrame first")
     if table.empty:
         raise OutcomesError("from_frame: the table has no rows")
-    given = [(name, column) for name, column in named.items() if column is not None or name in ("outcome", "arm")]
-    for name, column in [*given, *(("covariates", column) for column in covariates)]:
+    columns = [(name, column) for name, column in named.items() if column is not None or name in ("outcome", "arm")]
+    for name, column in [*columns, *(("covariates", column) for column in covariates)]:
         if not isinstance(column, str):
             raise OutcomesError(f"{name}= takes the name of a column as text, not {type(column).__name__}")
         if column not in table.columns:
@@ -159,17 +166,17 @@ def _table(frame: Any, named: Mapping[str, str | None], covariates: Sequence[str
 
 
 def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> _Axis:
-    """Code a column by order of first appearance; a gap is refused."""
+    """Encode a column by order of first appearance; raise OutcomesError for a gap."""
     absent = table[column].isna().to_numpy()
     if absent.any():
         raise OutcomesError(
-            f"row {_row(table, absent)}: column {quoted(column)} has no value; fill it in or drop the row"
+            f"row {_first_bad_row(table, absent)}: column {quoted(column)} has no value; fill it in or drop the row"
         )
     codes, uniques = factorized(table, column)
     names = uniques.tolist()
     if text or not all(isinstance(name, int) for name in names):
-        names = [_name(name) for name in names]
-        _require_distinct(names, column)
+        names = [_as_label(name) for name in names]
+        _check_distinct_labels(names, column)
         odd = next((name for name in names if not name.isprintable()), None)
         if odd is not None and text:
             raise OutcomesError(f"column {quoted(column)} has {quoted(odd)}, which cannot be printed; rename it")
@@ -177,7 +184,7 @@ def _axis(table: pd.DataFrame, dim: str, column: str, *, text: bool = False) -> 
 
 
 def factorized(table: pd.DataFrame, column: str) -> tuple[Any, Any]:
-    """Return the codes of a column's values and the values, in their order, as `pandas.factorize` does.
+    """Return the codes of a column's values and the values, as `pandas.factorize` does.
 
     Raises
     ------
@@ -214,7 +221,7 @@ def _has_text(value: object) -> bool:
     return True
 
 
-def _require_distinct(names: list[str], column: str) -> None:
+def _check_distinct_labels(names: list[str], column: str) -> None:
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise OutcomesError(
@@ -222,26 +229,19 @@ def _require_distinct(names: list[str], column: str) -> None:
         )
 
 
-def _name(value: Any) -> str:
-    """0 and 0.0 are both the arm "0": a column with gaps elsewhere becomes float in pandas."""
+def _as_label(value: Any) -> str:
+    """Return a value as text; 0.0 becomes "0", because pandas turns integer columns with gaps into floats."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _rows(table: pd.DataFrame) -> _Axis:
-    return _Axis("unit", np.arange(len(table)), list(range(len(table))))
-
-
-def _zeros(table: pd.DataFrame) -> Codes:
-    return np.zeros(len(table), dtype=np.intp)
-
-
-def _row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
+def _first_bad_row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
     return str(table.index[np.flatnonzero(bad)[0]])
 
 
-def _numbers(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
-    """Read a column as finite floats; float16 and float32 stay what they are."""
-    kind = _numpy_dtype(table[column].dtype)
+def _as_finite_column(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
+    """Return a column as finite floats; float16 and float32 are kept."""
+    dtype: Any = table[column].dtype  # extension dtypes of pandas and Arrow name their numpy dtype
+    kind = dtype if isinstance(dtype, np.dtype) else np.dtype(getattr(dtype, "numpy_dtype", object))
     if kind.kind in "cmM":
         raise OutcomesError(f"column {quoted(column)} is {table[column].dtype}, not real numbers; give numbers")
     try:
@@ -254,19 +254,14 @@ def _numbers(table: pd.DataFrame, column: str, axes: Sequence[_Axis]) -> npt.NDA
         unit, *others = ((axis.dim, axis.names[axis.codes[i]]) for axis in axes)
         where = "".join(f", {dim} '{name}'" for dim, name in others)
         raise OutcomesError(
-            f"row {_row(table, bad)} (unit {unit[1]}{where}): {quoted(column)} is {values[i]!s}; repair the value, or "
-            "drop every row of that unit"
+            f"row {_first_bad_row(table, bad)} (unit {unit[1]}{where}): {quoted(column)} is {values[i]!s}; repair the "
+            "value, or drop every row of that unit"
         )
     return np.asarray(values)
 
 
-def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
-    """Return the dtype of a column's values, those of pandas' and Arrow's own columns too."""
-    return dtype if isinstance(dtype, np.dtype) else np.dtype(getattr(dtype, "numpy_dtype", object))
-
-
 def _is_crossover(units: _Axis, arms: _Axis) -> bool:
-    """Whether every unit has every arm (True) or every unit one arm (False)."""
+    """Return whether every unit has every arm (True) or every unit one arm (False)."""
     has = np.zeros((len(units.names), len(arms.names)), dtype=bool)
     has[units.codes, arms.codes] = True
     counts = has.sum(axis=1)
@@ -282,11 +277,11 @@ def _is_crossover(units: _Axis, arms: _Axis) -> bool:
     )
 
 
-def _cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
+def _as_cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[np.floating]:
     shape = tuple(len(axis.names) for axis in axes)
     flat = np.ravel_multi_index(tuple(axis.codes for axis in axes), shape)
     counts = np.bincount(flat, minlength=int(np.prod(shape)))
-    for wrong, said, cure in (
+    for wrong, times, cure in (
         (counts > 1, "more than once", "average them, or name the column that tells them apart (task=, model=, unit=)"),
         (
             counts == 0,
@@ -297,14 +292,14 @@ def _cube(y: npt.NDArray[np.floating], axes: Sequence[_Axis]) -> npt.NDArray[np.
         if wrong.any():
             where = np.unravel_index(np.flatnonzero(wrong)[0], shape)
             at = ", ".join(f"{axis.dim} '{axis.names[i]}'" for axis, i in zip(axes, where, strict=True))
-            raise OutcomesError(f"{at} is measured {said}; {cure}")
+            raise OutcomesError(f"{at} is measured {times}; {cure}")
     cube = np.empty(len(counts), dtype=y.dtype)
     cube[flat] = y
     return cube.reshape(shape)
 
 
-def _constant(values: Labels, column: str, units: _Axis, first: Codes) -> Labels:
-    """One value a unit; a unit with two is refused."""
+def _constant_within_unit(values: Labels, column: str, units: _Axis, first: Codes) -> Labels:
+    """Return one value for each unit; raise OutcomesError where a unit has two."""
     absent = pd.isna(values)
     if absent.any():
         raise OutcomesError(
@@ -321,5 +316,5 @@ def _constant(values: Labels, column: str, units: _Axis, first: Codes) -> Labels
         )
     if one.dtype != object:
         return one
-    _require_distinct([str(name) for name in pd.unique(one)], column)
+    _check_distinct_labels([str(name) for name in pd.unique(one)], column)
     return np.array([str(name) for name in one])  # numpy's astype takes a pair for two values

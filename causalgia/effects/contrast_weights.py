@@ -1,4 +1,4 @@
-"""Which arms a contrast weighs: against a control, as given, or the interaction of factors."""
+"""Weights of contrasts over arms: against a control, as given, or the interaction of factors."""
 
 from __future__ import annotations
 
@@ -27,53 +27,53 @@ from causalgia.schema import RESERVED
 
 Weights: TypeAlias = dict[str, dict[str, float]]
 Contrasts: TypeAlias = Mapping[str, Mapping[Any, float] | str] | Sequence[str] | str
-"""What ``contrasts=`` takes: weights of arms by name, or text over the names of arms."""
+"""Type of ``contrasts=``: weights of arms by name, or text in the names of arms."""
 
 
-def unique(names: list[str], what: str) -> list[str]:
-    """Refuse names that differ as values and are the same as text."""
+def as_unique(names: list[str], what: str) -> list[str]:
+    """Return names; raise ContrastError if two are the same as text."""
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise ContrastError(f"{count} {what} are called {quoted(name)} once they are text; rename them")
     return names
 
 
-def chosen(
+def requested_weights(
     outcomes: xr.Dataset,
     arms: list[str],
     control: str | float | None,
     contrasts: Contrasts | None,
     interaction: Sequence[str] | None,
 ) -> Weights:
-    """Return the weights that were asked for in exactly one of the three ways."""
+    """Return the requested weights; exactly one of control, contrasts and interaction must be given."""
     given = [
         name
         for name, x in (("control", control), ("contrasts", contrasts), ("interaction", interaction))
         if x is not None
     ]
     if len(given) != 1:
-        said = " and ".join(given) or "none"
+        named = " and ".join(given) or "none"
         raise ContrastError(
-            f"give exactly one of control=, contrasts= and interaction=, not {said}; one of the arms is "
+            f"give exactly one of control=, contrasts= and interaction=, not {named}; one of the arms is "
             f"{quoted(arms[0])}"
         )
     if control is not None:
-        return _against(str(control), arms)
+        return _control_weights(str(control), arms)
     if contrasts is not None:
-        return _custom(contrasts, arms)
-    return _factorial(outcomes, arms, interaction or ())
+        return _weights_as_given(contrasts, arms)
+    return _interaction_weights(outcomes, arms, interaction or ())
 
 
-def _against(control: str, arms: list[str]) -> Weights:
-    _known(control, arms, "control")
+def _control_weights(control: str, arms: list[str]) -> Weights:
+    _check_arm(control, arms, "control")
     if len(arms) < 2:
         raise ContrastError(f"the only arm is the control {quoted(control)}; a contrast needs another arm")
     return {arm: {arm: 1.0, control: -1.0} for arm in arms if arm != control}
 
 
 def arm_name(name: Any, arms: list[str]) -> str:
-    """Name an arm as text: the number 0.0 means "0" where there is no "0.0"."""
-    if not _is_number(name):
+    """Return the name of an arm as text; the number 0.0 means "0" unless there is an arm "0.0"."""
+    if not is_real_number(name):
         return str(name)
     if not -(2**63) <= name < 2**63:  # no level of a dose, and perhaps too long to write
         return quoted(name)
@@ -81,47 +81,54 @@ def arm_name(name: Any, arms: list[str]) -> str:
     return next((text for text in (str(name), *whole) if text in arms), str(name))
 
 
-def _is_number(value: object) -> bool:
+def is_real_number(value: object) -> bool:
+    """Return whether a value is a real number of Python or numpy; True and False are not.
+
+    Examples
+    --------
+    >>> is_real_number(np.float32(0.5)), is_real_number(True)
+    (True, False)
+    """
     return not isinstance(value, bool) and isinstance(value, Real)
 
 
-def _known(arm: str, arms: list[str], role: str) -> None:
+def _check_arm(arm: str, arms: list[str], role: str) -> None:
     if arm in arms:
         return
     raise ContrastError(f"{role} {quoted(arm)} is not an arm{nearest(arm, arms) or '.'} The arms are {listed(arms)}")
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:
-    """Return names as messages show them, the first 20."""
+    """Return names for a message, the first 20."""
     names = list(names)
     return ", ".join(map(quoted, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _custom(contrasts: Contrasts, arms: list[str]) -> Weights:
+def _weights_as_given(contrasts: Contrasts, arms: list[str]) -> Weights:
     texts = [contrasts] if isinstance(contrasts, str) else contrasts
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
-        contrasts = _from_text(texts, arms)
+        contrasts = _texts_by_name(texts, arms)
     if not isinstance(contrasts, Mapping) or not contrasts:
         is_empty = isinstance(contrasts, Mapping | list | tuple) and not contrasts
         what = "is empty" if is_empty else f"is {type(contrasts).__name__}, not a mapping or text"
         raise ContrastError(f'contrasts= {what}; for example contrasts={{"A minus B": {{"A": 1, "B": -1}}}} or "A - B"')
-    names = unique([str(name) for name in contrasts], "contrasts")
+    names = as_unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
-    written = {name: _terms(row, arms) if isinstance(row, str) else row for name, row in rows.items()}
+    written = {name: _weights_of_text(row, arms) if isinstance(row, str) else row for name, row in rows.items()}
     if not all(map(str.strip, names)):
         raise ContrastError("a contrast has an empty name; give each a name, by which it is printed")
-    found = {name: _zero_sum(name, row, arms) for name, row in written.items()}
+    found = {name: _as_contrast_weights(name, row, arms) for name, row in written.items()}
     if any(isinstance(row, str) for row in rows.values()):
         check_distinct({name: Linear(row, 0.0) for name, row in found.items()})
     return found
 
 
-def notes_of_twice(weights: Weights) -> list[str]:
+def duplicate_notes(weights: Weights) -> list[str]:
     """Return a note on each contrast that has the weights of an earlier one.
 
     Examples
     --------
-    >>> notes_of_twice({"one": {"a": 1.0, "b": -1.0}, "other": {"b": -1.0, "a": 1.0}})
+    >>> duplicate_notes({"one": {"a": 1.0, "b": -1.0}, "other": {"b": -1.0, "a": 1.0}})
     ["contrasts 'one' and 'other' have the same weights: one question counts twice in its family; drop one"]
     """
     known: dict[frozenset[tuple[str, float]], str] = {}
@@ -134,19 +141,19 @@ def notes_of_twice(weights: Weights) -> list[str]:
     ]
 
 
-def _from_text(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str, float] | str]:
-    """Return contrasts by name: what a keyword stands for, and else each text called by itself."""
+def _texts_by_name(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str, float] | str]:
+    """Return contrasts by name: those of a keyword, and texts under their own names."""
     rows: dict[str, dict[str, float] | str] = {}
     for text in texts:
         more = differences(text, arms, of="arm") if text in KEYWORDS and text not in arms else {as_name(text): text}
-        twice = sorted(rows.keys() & more.keys())
-        if twice:
-            raise ContrastError(f"contrasts= asks {quoted(twice[0])} twice; leave one out")
+        duplicates = sorted(rows.keys() & more.keys())
+        if duplicates:
+            raise ContrastError(f"contrasts= asks {quoted(duplicates[0])} twice; leave one out")
         rows |= more
     return rows
 
 
-def _terms(text: str, arms: list[str]) -> dict[str, float]:
+def _weights_of_text(text: str, arms: list[str]) -> dict[str, float]:
     found = read_hypothesis(text, arms, of="arm")
     if found.constant:
         raise ContrastError(
@@ -156,14 +163,15 @@ def _terms(text: str, arms: list[str]) -> dict[str, float]:
     return found.terms
 
 
-def _zero_sum(name: str, weights: Mapping[Any, float], arms: list[str]) -> dict[str, float]:
+def _as_contrast_weights(name: str, weights: Mapping[Any, float], arms: list[str]) -> dict[str, float]:
     if not isinstance(weights, Mapping):
         raise ContrastError(
             f'contrast {quoted(name)} is {quoted(weights)}, not weights by arm; for example {{"A": 1, "B": -1}}'
         )
     for arm, value in weights.items():
-        _known(arm_name(arm, arms), arms, f"contrast {quoted(name)}:")
-        if not _is_number(value) or (isinstance(value, int) and value.bit_length() > 1_000):
+        _check_arm(arm_name(arm, arms), arms, f"contrast {quoted(name)}:")
+        too_long = isinstance(value, int) and value.bit_length() > 1_000
+        if not is_real_number(value) or too_long:
             raise ContrastError(
                 f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is {quoted(value)}, not a number"
             )
@@ -186,7 +194,7 @@ def _zero_sum(name: str, weights: Mapping[Any, float], arms: list[str]) -> dict[
     return {arm: value for arm, value in w.items() if value != 0}
 
 
-def _factorial(outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]) -> Weights:
+def _interaction_weights(outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]) -> Weights:
     factors = [factors] if isinstance(factors, str) or not isinstance(factors, Iterable) else list(factors)
     if len(factors) < 2 or len(set(factors)) < len(factors):
         raise ContrastError(
@@ -201,14 +209,18 @@ def _factorial(outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]) ->
         if cell in members:
             raise ContrastError(
                 f"interaction: arms {quoted(members[cell])} and {quoted(arm)} are both the cell "
-                f"{_cell(factors, cell)}; drop one of them, or name every factor that tells them apart"
+                f"{_cell_label(factors, cell)}; drop one of them, or name every factor that tells them apart"
             )
         members[cell] = arm
-    return {":".join(factors): {_member(members, factors, c): _sign(c) for c in product((0, 1), repeat=len(factors))}}
+    weights = {
+        _arm_of_cell(members, factors, cell): float((-1) ** (len(cell) - sum(cell)))
+        for cell in product((0, 1), repeat=len(factors))
+    }
+    return {":".join(factors): weights}
 
 
 def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
-    """1 at the high level of a factor, 0 at its reference, -1 where an arm has no level."""
+    """Return 1 for arms at the high level of a factor, 0 at its reference, -1 without a level."""
     on_arm = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c not in RESERVED]
     if not on_arm:
         raise ContrastError(
@@ -230,22 +242,19 @@ def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
     return np.array([-1 if gone else levels.index(v) for v, gone in zip(values, absent, strict=True)], dtype=np.intp)
 
 
-def _cell(factors: Sequence[str], cell: tuple[int, ...]) -> str:
+def _cell_label(factors: Sequence[str], cell: tuple[int, ...]) -> str:
     return ", ".join(
         f"{factor} {'high' if level else 'reference'}" for factor, level in zip(factors, cell, strict=True)
     )
 
 
-def _member(members: dict[tuple[int, ...], str], factors: Sequence[str], cell: tuple[int, ...]) -> str:
+def _arm_of_cell(members: dict[tuple[int, ...], str], factors: Sequence[str], cell: tuple[int, ...]) -> str:
     if cell not in members:
         raise ContrastError(
-            f"interaction: no arm has the cell {_cell(factors, cell)}; a factorial needs all 2^{len(factors)} arms"
+            f"interaction: no arm has the cell {_cell_label(factors, cell)}; a factorial needs all 2^{len(factors)} "
+            "arms"
         )
     return members[cell]
-
-
-def _sign(cell: tuple[int, ...]) -> float:
-    return float((-1) ** (len(cell) - sum(cell)))
 
 
 def weight_matrix(weights: Weights, arms: list[str]) -> sparse.csr_array:

@@ -1,4 +1,4 @@
-"""How much the control arm varies over units: the unit of priors and of regions in sd."""
+"""Standard deviation of the control arm over units, the unit of priors and regions in sd."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from causalgia.effects.scales import agreeing, agreement, put_on, transformed
-from causalgia.numerics.row_blocks import Rows, by_block, column_moments, held, row_blocks
+from causalgia.effects.scales import agreement, agreement_of_blocks, transform, transform_with_bound
+from causalgia.numerics.row_blocks import Rows, by_block, column_moments, computed_if_small, row_blocks
 from causalgia.types import Array
 
 OF_UNTREATED = "the untreated arm"
 
 
-def read_for_sd(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sparse.csr_array:
-    """Return weights whose negative ones say in which arms' sd each contrast is measured.
+def sd_weights(W: sparse.csr_array, kinds: Sequence[str], control: object) -> sparse.csr_array:
+    """Return weights whose negative entries name the arms whose sd is the unit of each contrast.
 
-    Beside weighted contrasts, an only untreated arm is the yardstick of all: an interaction has no control of its own,
-    and the negation of a contrast has the same size. Else it is the arms that a contrast subtracts.
+    Without a control this is the only untreated arm, for all contrasts: an interaction has no control of its own, and
+    the negation of a contrast must have the same size. Otherwise it is the arms that a contrast subtracts.
 
     Parameters
     ----------
     W
         Weights, shape ``(K, A)``.
     kinds
-        What is done in each arm, such as ``"untreated"``; empty where that is not known.
+        Kind of each arm, such as ``"untreated"``; empty if not known.
     control
-        The arm that was asked for as the control of all contrasts, or None.
+        The requested control of all contrasts, or None.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def read_for_sd(W: sparse.csr_array, kinds: Sequence[str], control: object) -> s
     Examples
     --------
     >>> W = sparse.csr_array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])
-    >>> read_for_sd(W, ["embed", "embed", "untreated"], None).toarray()
+    >>> sd_weights(W, ["embed", "embed", "untreated"], None).toarray()
     array([[ 0.,  0., -1.],
            [ 0.,  0., -1.]])
     """
@@ -48,16 +48,16 @@ def read_for_sd(W: sparse.csr_array, kinds: Sequence[str], control: object) -> s
     return sparse.csr_array((-np.ones(len(rows)), (rows, np.full(len(rows), untreated[0]))), shape=W.shape)
 
 
-def measured_in(read: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
-    """Return the attr ``control_sd_of`` of effects: which arm it is, where it is not the one that is subtracted.
+def sd_attrs(sd_of: sparse.csr_array, W: sparse.csr_array) -> dict[str, str]:
+    """Return the attr ``control_sd_of`` of effects, if the arm is not the one that is subtracted.
 
     Examples
     --------
     >>> W = sparse.csr_array([[1.0, -1.0]])
-    >>> measured_in(read_for_sd(W, ["embed", "untreated"], None), W), measured_in(W, W)
+    >>> sd_attrs(sd_weights(W, ["embed", "untreated"], None), W), sd_attrs(W, W)
     ({'control_sd_of': 'the untreated arm'}, {})
     """
-    return {} if read is W else {"control_sd_of": OF_UNTREATED}
+    return {} if sd_of is W else {"control_sd_of": OF_UNTREATED}
 
 
 def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:
@@ -66,7 +66,7 @@ def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:
     Parameters
     ----------
     sds
-        Standard deviation of each arm over units, shape ``(A, ...)``; only arms of negative weight are read.
+        Standard deviation of each arm over units, shape ``(A, ...)``; only arms of negative weight are used.
     W
         Weights of K contrasts, each with a negative one, shape ``(K, A)``.
 
@@ -89,7 +89,7 @@ def pooled_sd(sds: Array, W: sparse.csr_array) -> Array:
 
 
 def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
-    """Return the sd over units of each arm, 0 where its values are one number within their own rounding.
+    """Return the sd over units of each arm, 0 where its values are equal within rounding.
 
     Parameters
     ----------
@@ -106,22 +106,19 @@ def arm_sds(values: Sequence[Array], bounds: Sequence[Array]) -> Array:
     >>> arm_sds([np.array([1.0, 3.0]), np.array([0.3, 0.1 + 0.2])], [np.zeros(2), np.full(2, 1e-16)]).round(4)
     array([1.4142, 0.    ])
     """
-    return np.stack([_sd(y, bound) for y, bound in zip(values, bounds, strict=True)])
+    sds = [np.where(agreement(y, bound)[0], 0.0, column_moments(y).sd) for y, bound in zip(values, bounds, strict=True)]
+    return np.stack(sds)
 
 
-def _sd(y: Array, bound: Array) -> Array:
-    return np.where(agreement(y, bound)[0], 0.0, column_moments(y).sd)
-
-
-def sds_of_shared(y: Rows, *, scale: str) -> Array:
-    """Return what `arm_sds` does, of arms that all units received.
+def shared_arm_sds(y: Rows, *, scale: str) -> Array:
+    """Return the sd over units of each arm of a crossover, as `arm_sds`.
 
     Parameters
     ----------
     y
-        Outcomes as they were measured, in memory or lazy, shape ``(n, A, ...)``.
+        Untransformed outcomes, in memory or lazy, shape ``(n, A, ...)``.
     scale
-        The scale that they are put on: ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
+        The scale of the sd: ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
 
     Returns
     -------
@@ -130,16 +127,16 @@ def sds_of_shared(y: Rows, *, scale: str) -> Array:
 
     Examples
     --------
-    >>> sds_of_shared(np.array([[1.0, 4.0], [3.0, 4.0]]), scale="identity").round(4)
+    >>> shared_arm_sds(np.array([[1.0, 4.0], [3.0, 4.0]]), scale="identity").round(4)
     array([1.4142, 0.    ])
     """
-    y = held(y)
-    constant = agreeing(put_on(block, scale=scale) for block in row_blocks(y))[0]
-    return np.where(constant, 0.0, column_moments(by_block(y, transformed, scale=scale)).sd)
+    y = computed_if_small(y)
+    constant = agreement_of_blocks(transform_with_bound(block, scale=scale) for block in row_blocks(y))[0]
+    return np.where(constant, 0.0, column_moments(by_block(y, transform, scale=scale)).sd)
 
 
 def control_sd(values: Sequence[Array], bounds: Sequence[Array], W: sparse.csr_array) -> dict[str, Array]:
-    """Return ``control_sd`` of each contrast, shape ``(K, ...)``; nothing where an arm has fewer than two units.
+    """Return ``control_sd`` of each contrast, shape ``(K, ...)``; empty if an arm has fewer than two units.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Contrasts of the arms' means, put into a Dataset of effects."""
+"""Functions of the arms' means (ratios, interactions), expanded by the delta method."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.effects.control_sd import control_sd
-from causalgia.effects.scales import OF_MEANS, agreement, is_log, on_scale, refuse_logs
+from causalgia.effects.scales import OF_MEANS, agreement, check_not_log, is_log, on_scale
 from causalgia.errors import ContrastError, quoted
 from causalgia.types import Array
 
@@ -21,7 +21,7 @@ _EPS = 8 * float(np.finfo(float).eps)
 
 @dataclass(frozen=True)
 class Expansion:
-    """K functions of the arms' means on n units.
+    """First-order expansion of K functions of the arms' means over n units.
 
     Attributes
     ----------
@@ -30,10 +30,9 @@ class Expansion:
     influence
         Their first-order change by each unit, mean 0, shape ``(K, n, ...)``.
     denominator
-        The same of what each function divides by, relative to it, plus 1, shape ``(K, n, ...)``; None where nothing
-        is divided by.
+        Relative influence on the divisor of each function, plus 1, shape ``(K, n, ...)``; None without a divisor.
     bound
-        How far rounding of the outcomes moves each influence, shape ``(K, n, ...)``.
+        Bound on the rounding of each influence, shape ``(K, n, ...)``.
     """
 
     value: Array
@@ -43,7 +42,7 @@ class Expansion:
 
 
 def relative(y: Array, bound: Array) -> tuple[Array, Array, Array]:
-    """Return means over units, outcomes relative to them less 1, and the bound on the rounding of these.
+    """Return means over units, relative deviations from them, and bounds on the rounding of these.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ def relative(y: Array, bound: Array) -> tuple[Array, Array, Array]:
     Returns
     -------
     mean, change, bound
-        Shapes ``(...)``, ``(n, ...)`` and ``(n, ...)``; where a mean may be 0 by rounding alone it is 0, and change 0.
+        Shapes ``(...)``, ``(n, ...)`` and ``(n, ...)``; a mean within rounding of 0 is 0, with change 0.
 
     Examples
     --------
@@ -87,16 +86,16 @@ def log_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) 
     >>> found.value.round(4), found.influence
     (array([0.6931]), array([[ 0.75, -0.75]]))
     """
-    value = _times(W, np.log(np.abs(mean)))
-    moved = _times(abs(W), bound + _EPS * (1 + np.abs(np.log(np.abs(mean))))[:, None])
-    return Expansion(value, _times(W, change), None, moved)
+    value = _sums_over_first_axis(W, np.log(np.abs(mean)))
+    moved = _sums_over_first_axis(abs(W), bound + _EPS * (1 + np.abs(np.log(np.abs(mean))))[:, None])
+    return Expansion(value, _sums_over_first_axis(W, change), None, moved)
 
 
 def ratio_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array) -> Expansion:
     """Expand ``prod_a m_a^w_a``: for one treatment and one control the ratio of their means, of any sign.
 
-    The denominator of one mean over one other is the other; of more means it is the one of them that is nearest to 0
-    in its own standard errors (of independent units), which says whether the logarithm of each is trusted.
+    The denominator is the mean that is divided by. With more than two means it is the mean nearest to 0 in its standard
+    errors (of independent units), which decides whether all logarithms are reliable.
 
     Parameters
     ----------
@@ -111,10 +110,10 @@ def ratio_of_means(mean: Array, change: Array, bound: Array, W: sparse.csr_array
     (array([2.]), array([[ 1.5, -1.5]]), array([[0.5, 1.5]]))
     """
     log = log_of_means(mean, change, bound, W)
-    negative = _times(abs(W) > 0, (mean < 0).astype(float))
+    negative = _sums_over_first_axis(abs(W) > 0, (mean < 0).astype(float))
     value = np.exp(log.value) * np.where(negative % 2 == 1, -1.0, 1.0)
     wide = value[:, None]
-    below = 1 + _times((-W).maximum(0), change)
+    below = 1 + _sums_over_first_axis((-W).maximum(0), change)
     for k in np.flatnonzero(~is_plain(W)):
         arms = W.indices[W.indptr[k] : W.indptr[k + 1]]
         nearest = arms[(change[arms] ** 2).mean(axis=1).argmax(axis=0)]
@@ -134,7 +133,7 @@ def is_plain(W: sparse.csr_array) -> npt.NDArray[np.bool_]:
     return np.asarray((abs(W).sum(axis=1) == 2) & two)  # of weights that sum to 0
 
 
-def _times(W: sparse.csr_array, x: Array) -> Array:
+def _sums_over_first_axis(W: sparse.csr_array, x: Array) -> Array:
     return np.asarray(W @ x.reshape(len(x), -1)).reshape(W.shape[0], *x.shape[1:])
 
 
@@ -188,12 +187,12 @@ def of_four_means(y: Array, bound: Array, parts: Callable[[Array, Array, Array, 
     parts
         The function.
     name
-        What it is called.
+        Its name.
 
     Raises
     ------
     ContrastError
-        If what it divides by is not positive.
+        If the divisor is not positive.
 
     Examples
     --------
@@ -220,14 +219,14 @@ def of_four_means(y: Array, bound: Array, parts: Callable[[Array, Array, Array, 
 _OF_FOUR = {"excess_over_multiplicative": excess_over_multiplicative, "bpnet": bpnet, "cooperativity": cooperativity}
 
 
-def check_of_means(
+def check_scale_of_means(
     scale: object, ceiling: float | None, interaction: Sequence[str] | None, crossover: bool, measured_on: str
 ) -> None:
-    """Refuse a function of means that is not defined for what was asked.
+    """Raise ContrastError where a function of means is not defined for the request.
 
     Examples
     --------
-    >>> check_of_means("bpnet", None, None, True, "counts")
+    >>> check_scale_of_means("bpnet", None, None, True, "counts")
     Traceback (most recent call last):
     ...
     causalgia.errors.ContrastError: scale='bpnet' is an interaction of two factors; give interaction=["A", "B"]
@@ -242,7 +241,7 @@ def check_of_means(
         if measured_on != "outcome" and not is_log(measured_on):
             raise ContrastError(f"scale='cooperativity' takes log2 outcomes, and these are on {quoted(measured_on)}")
     else:
-        refuse_logs(scale, measured_on)
+        check_not_log(scale, measured_on)
     if scale in ("log_of_means", "ratio"):
         return
     if interaction is None or len(interaction) != 2 or isinstance(interaction, str):
@@ -251,23 +250,23 @@ def check_of_means(
         raise ContrastError(f"scale={quoted(scale)} takes a crossover; in a parallel trial use scale='log_of_means'")
 
 
-def expanded(
+def expand_crossover(
     y: xr.DataArray,
     W: sparse.csr_array,
-    read: sparse.csr_array,
+    sd_of: sparse.csr_array,
     scale: str,
     measured_on: str,
     ceiling: float | None,
     cells: Sequence[str],
 ) -> dict[str, Any]:
-    """Expand functions of the means of shared units: the variables of a Dataset of effects.
+    """Return the variables of effects for functions of the means of a crossover.
 
     Parameters
     ----------
     y
         Outcomes ``(unit, arm, ...)`` of the A arms that are used.
-    W, read
-        Weights of the contrasts, and those that say in whose sd each is measured, shape ``(K, A)`` both.
+    W, sd_of
+        Weights of the contrasts, and those of `sd_weights`, shape ``(K, A)`` each.
     scale, measured_on, ceiling
         As in `contrast`.
     cells
@@ -278,27 +277,27 @@ def expanded(
         mean, change, moved = (np.stack(x) for x in zip(*map(relative, values, bound), strict=True))
         _check_means(mean, W, scale, [str(a) for a in y["arm"].to_numpy()])
         found = (log_of_means if scale == "log_of_means" else ratio_of_means)(mean, change, moved, W)
-        spread = control_sd(list(change), list(moved), read)
+        spread = control_sd(list(change), list(moved), sd_of)
     else:
         arms = [str(a) for a in y["arm"].to_numpy()]
         order = [arms.index(cell) for cell in cells]
-        found, spread = of_four_means(values[order], bound[order], with_four(scale, ceiling), scale), {}
-    return variables(found, y, OF_MEANS[scale], spread)
+        found, spread = of_four_means(values[order], bound[order], function_of_four_means(scale, ceiling), scale), {}
+    return effect_variables(found, y, OF_MEANS[scale], spread)
 
 
-def with_four(scale: str, ceiling: float | None) -> Callable[[Array, Array, Array, Array], Parts]:
-    """Return the function of the means of arms 0, B, A and AB that a scale names."""
-    return bliss(_ceiling(ceiling)) if scale == "bliss" else _OF_FOUR[scale]
+def function_of_four_means(scale: str, ceiling: float | None) -> Callable[[Array, Array, Array, Array], Parts]:
+    """Return the function of the means of arms 0, B, A and AB for a scale."""
+    return bliss(_as_ceiling(ceiling)) if scale == "bliss" else _OF_FOUR[scale]
 
 
-def _ceiling(ceiling: Any) -> float:
+def _as_ceiling(ceiling: Any) -> float:
     if isinstance(ceiling, bool) or not isinstance(ceiling, int | float | np.number) or not np.isfinite(ceiling):
         raise ContrastError(f"ceiling={quoted(ceiling)} is not a number; give the largest outcome there can be")
     return float(ceiling)
 
 
 def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) -> None:
-    """Refuse a mean of 0, and a negative one unless its contrasts are ratios of two means."""
+    """Raise ContrastError for a mean of 0, or a negative one unless its contrasts are ratios of two means."""
     plain = is_plain(W) if scale == "ratio" else np.zeros(W.shape[0], dtype=bool)
     strict = np.asarray(abs(W).T @ ~plain > 0)
     flat = mean.reshape(len(mean), -1)
@@ -311,10 +310,10 @@ def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) 
         )
 
 
-def variables(found: Expansion, y: xr.DataArray, null: float, spread: dict[str, Array]) -> dict[str, Any]:
-    """Return the variables of a Dataset of effects; of outcomes ``y (unit, arm, ...)`` only the labels are read."""
+def effect_variables(found: Expansion, y: xr.DataArray, null: float, spread: dict[str, Array]) -> dict[str, Any]:
+    """Return the variables of effects for an expansion; of outcomes ``y (unit, arm, ...)`` only labels are used."""
     others = y.dims[2:]
-    constant, one = settle(found, null)
+    constant, one = constant_and_value(found, null)
     ice = np.where(constant[:, None], one[:, None], found.value[:, None] + found.influence)
     coords = {dim: y[dim].to_numpy() for dim in ("unit", *others) if dim in y.coords}
     by_unit = {"ice": ice} if found.denominator is None else {"ice": ice, "denominator": found.denominator}
@@ -327,8 +326,8 @@ def variables(found: Expansion, y: xr.DataArray, null: float, spread: dict[str, 
     return parts | {name: (("contrast", *others), values) for name, values in columns.items()}
 
 
-def settle(found: Expansion, null: float) -> tuple[Any, Array]:
-    """Return where the influences are one number within rounding, and the effect, which is then the null if it may be.
+def constant_and_value(found: Expansion, null: float) -> tuple[Any, Array]:
+    """Return where influences are constant within rounding, and the effect, set to the null value if within rounding.
 
     Returns
     -------
@@ -338,7 +337,7 @@ def settle(found: Expansion, null: float) -> tuple[Any, Array]:
     Examples
     --------
     >>> value, nothing = np.array([1 + 1e-16, 2.0]), np.zeros((2, 3))
-    >>> settle(Expansion(value, nothing, None, nothing + 1e-15), 1.0)
+    >>> constant_and_value(Expansion(value, nothing, None, nothing + 1e-15), 1.0)
     (array([ True,  True]), array([1., 2.]))
     """
     around = found.value - null
@@ -347,16 +346,16 @@ def settle(found: Expansion, null: float) -> tuple[Any, Array]:
     return constant, np.where(zero, null, found.value)
 
 
-def expanded_by_arm(
+def expand_parallel(
     y: xr.DataArray,
     rows: Sequence[Any],
     arms: Sequence[str],
     W: sparse.csr_array,
-    read: sparse.csr_array,
+    sd_of: sparse.csr_array,
     scale: str,
     measured_on: str,
 ) -> tuple[xr.DataArray, Array, dict[str, Any]]:
-    """Expand functions of the means of arms that have units of their own (a parallel trial).
+    """Expand functions of the means of a parallel trial.
 
     Parameters
     ----------
@@ -366,8 +365,8 @@ def expanded_by_arm(
         Units of each arm.
     arms
         Their names.
-    W, read
-        Weights of the contrasts, and those that say in whose sd each is measured, shape ``(K, A)`` both.
+    W, sd_of
+        Weights of the contrasts, and those of `sd_weights`, shape ``(K, A)`` each.
     scale, measured_on
         As in `contrast`.
 
@@ -384,7 +383,7 @@ def expanded_by_arm(
         raise ContrastError(
             f"scale={quoted(scale)}: no unit was given arm {quoted(empty[0])}, so it has no mean; leave it out"
         )
-    used = np.array([a for a in np.union1d(used, read.indices) if len(rows[a])])
+    used = np.array([a for a in np.union1d(used, sd_of.indices) if len(rows[a])])
     mean = np.ones((len(arms), *values.shape[1:]))
     out, moved = np.zeros_like(values), np.zeros_like(values)
     for a in used:

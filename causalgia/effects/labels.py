@@ -1,4 +1,4 @@
-"""What a contrast says of itself: its do-notation, its scale and its estimand."""
+"""Labels of contrasts: do-notation, scale and estimand in words."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _MOST_TERMS = 8
 
 
 def measured_on(outcomes: xr.Dataset) -> str:
-    """Return what the outcomes of a Dataset are measured on, in words."""
+    """Return the scale of outcomes in words."""
     scale = outcomes.attrs.get("scale", "outcome")
     return scale if isinstance(scale, str) else quoted(scale)
 
 
-def done(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
-    """Return the coordinate ``do (contrast)`` where the arms have one: theirs, as a signed sum."""
+def do_coordinate(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
+    """Return the coordinate ``do (contrast)``, the signed sum of those of the arms, if they have one."""
     if "do" not in outcomes.variables:
         return {}
     text = dict(zip(map(str, outcomes["arm"].to_numpy()), map(str, outcomes["do"].to_numpy()), strict=True))
@@ -29,7 +29,7 @@ def done(outcomes: xr.Dataset, weights: Weights) -> dict[str, Any]:
 
 
 def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
-    """Write weights as '+' and '−' terms, the positive ones first; of many the first eight."""
+    """Return weights as '+' and '−' terms, the positive ones first, eight at most."""
     terms = sorted(w.items(), key=lambda item: item[1] < 0)
     pieces = [
         f"{'−' if value < 0 else '+'} {'' if abs(value) == 1 else f'{abs(value):.4g} '}{text[arm]}"
@@ -39,21 +39,21 @@ def _signed_sum(w: dict[str, float], text: Mapping[str, str]) -> str:
     return " ".join([*pieces, *([f"± {more:,} more"] if more else [])]).removeprefix("+ ")
 
 
-def in_words(
+def effect_attrs(
     outcomes: xr.Dataset, weights: Weights, scale: str, assignment: str, control: Any, interaction: Sequence[str] | None
 ) -> dict[str, Any]:
     """Return the attrs of effects: assignment, scale, control and estimand."""
     on = measured_on(outcomes)
-    words: dict[str, Any] = {
+    attrs: dict[str, Any] = {
         "assignment": assignment,
         "contrast_scale": _scale_in_words(scale, on),
         "transform": scale,
         "control": "" if control is None else str(control),
-        "estimand": _estimand(weights, scale, control, interaction),
+        "estimand": _estimand_text(weights, scale, control, interaction),
     }
     if scale in OF_MEANS:
-        words |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
-    return words
+        attrs |= {"null_value": OF_MEANS[scale], "ice_is": "influence values, whose mean is the effect"}
+    return attrs
 
 
 def _scale_in_words(scale: str, on: str) -> str:
@@ -64,7 +64,7 @@ def _scale_in_words(scale: str, on: str) -> str:
     return f"log of mean {on}" if scale == "log_of_means" else f"{scale} of mean {on}"
 
 
-def _estimand(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
+def _estimand_text(weights: Weights, scale: str, control: Any, interaction: Sequence[str] | None) -> str:
     by_unit = scale not in OF_MEANS
     outcome = "outcome" if by_unit else "mean outcome over units"
     outcome = outcome if scale in ("identity", "ratio") else f"{scale.removesuffix('_of_means')}({outcome})"

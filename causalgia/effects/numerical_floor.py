@@ -1,4 +1,4 @@
-"""The numerical floor of a contrast: what the arithmetic of the answers alone can make of an average effect."""
+"""Numerical floor of a contrast: the largest average effect that rounding in the predictor can produce."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.effects.functions_of_means import with_four
+from causalgia.effects.functions_of_means import function_of_four_means
 from causalgia.effects.scales import OF_MEANS
 from causalgia.types import Array
 
 
 def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:
-    """Return ``sum_a |w_a| r``, r the largest error of an answer on the scale, ``(K, tasks[, models])``.
+    """Return ``sum_a |w_a| r``, with r the largest rounding error of a prediction, ``(K, tasks[, models])``.
 
     Parameters
     ----------
     W
         Weights of K contrasts, ``(K, A)``.
     by_scale
-        r on (transform, task[, model]), as a trial measures it.
+        r, shape ``(transform, task[, model])``, as measured in a trial.
     scale
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
 
@@ -32,7 +32,8 @@ def floor_of(W: sparse.csr_array, by_scale: xr.DataArray, scale: str) -> Array:
     array([[4.e-07]])
     """
     r = by_scale.sel(transform=scale).to_numpy()
-    return np.asarray(np.multiply.outer(_size(W), r))
+    size = np.asarray(abs(W).sum(axis=1), np.float64).ravel()
+    return np.asarray(np.multiply.outer(size, r))
 
 
 def floor_of_means(
@@ -45,7 +46,7 @@ def floor_of_means(
     W
         Weights, ``(K, A)``.
     error
-        The largest error of an answer, ``(tasks[, models])``.
+        The largest rounding error of a prediction, ``(tasks[, models])``.
     mean
         Means of the arms, ``(A, tasks[, models])``.
     scale, ceiling
@@ -69,14 +70,14 @@ def floor_of_means(
             return floor
         logs = np.log(size).reshape(len(mean), -1)
         return np.asarray(floor * np.exp(np.asarray(W @ logs)).reshape(shape))
-    gradient = with_four(scale, ceiling)(*(mean[cell] for cell in cells))[1]
+    gradient = function_of_four_means(scale, ceiling)(*(mean[cell] for cell in cells))[1]
     return np.array(np.broadcast_to(np.abs(np.stack(gradient)).sum(axis=0) * error, shape))
 
 
 def floor_column(
     outcomes: xr.Dataset, W: sparse.csr_array, arms: list[str], scale: str, ceiling: float | None, cells: list[Any]
 ) -> dict[str, Any]:
-    """Return the variable ``floor`` of effects, where the outcomes know how far their arithmetic goes.
+    """Return the variable ``floor`` of effects, if the outcomes have the rounding error of predictions.
 
     Examples
     --------
@@ -89,13 +90,13 @@ def floor_column(
     by_scale = outcomes["answer_floor"].transpose("transform", *others)
     if scale not in OF_MEANS:
         return {"floor": (("contrast", *others), floor_of(W, by_scale, scale))}
-    mean = _means(outcomes, arms)
+    mean = _arm_means(outcomes, arms)
     error = by_scale.sel(transform="identity").to_numpy()
     of_four = [] if scale in ("log_of_means", "ratio") else [arms.index(str(cell)) for cell in cells]
     return {"floor": (("contrast", *others), floor_of_means(W, error, mean, scale, ceiling, of_four))}
 
 
-def _means(outcomes: xr.Dataset, arms: list[str]) -> Array:
+def _arm_means(outcomes: xr.Dataset, arms: list[str]) -> Array:
     """Return the mean outcome of every arm, 1 for an arm without units."""
     y = outcomes["outcome"]
     if "arm" in y.dims:
@@ -104,7 +105,3 @@ def _means(outcomes: xr.Dataset, arms: list[str]) -> Array:
     return np.stack(
         [values[assigned == a].mean(axis=0) if (assigned == a).any() else np.ones(values.shape[1:]) for a in arms]
     )
-
-
-def _size(W: sparse.csr_array) -> Array:
-    return np.asarray(abs(W).sum(axis=1), np.float64).ravel()

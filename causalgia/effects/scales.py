@@ -1,4 +1,4 @@
-"""Scales that outcomes can be put on, and how far rounding alone moves a number there."""
+"""Scales of outcomes, with bounds on rounding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Pointwise = Literal["identity", "log", "log2", "logit"]
 OfMeans = Literal["log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity", "bliss"]
 Scale: TypeAlias = Pointwise | OfMeans
-#: scales of functions of the arms' means -> the value of no effect
+#: scale of a function of the arms' means -> null value
 OF_MEANS = {
     "log_of_means": 0.0,
     "ratio": 1.0,
@@ -30,14 +30,14 @@ OF_MEANS = {
     "bliss": 0.0,
 }
 
-#: scale -> (the transform g, |g'|: how far an error of the outcome moves g)
+#: scale -> (transform g, |g'|)
 _TRANSFORMS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "identity": (lambda y: y, np.ones_like),
     "log": (np.log, lambda y: 1 / y),
     "log2": (np.log2, lambda y: 1 / (y * np.log(2))),
     "logit": (lambda y: np.log(y) - np.log1p(-y), lambda y: 1 / (y * (1 - y))),
 }
-#: a float64 outcome is itself the end of a calculation in float64
+#: relative rounding error of the calculation of an outcome in float64
 _CALCULATION = 4 * np.finfo(float).eps
 
 _LOG_WORD = re.compile(r"(?<![a-z])(log(2|10|1p|e|s|ged|arithms?|arithmic)?|ln|logits?)(?![a-z])", re.IGNORECASE)
@@ -45,10 +45,10 @@ _LOG_PREFIX = re.compile(r"(?<![A-Za-z])log[A-Z]")
 
 
 def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArray, Array]:
-    """Put outcomes on a scale in float64, with a bound on the rounding of each.
+    """Transform outcomes to a scale in float64, with a bound on the rounding of each.
 
-    The bound is half a unit in the last place of the outcome's dtype (rounding to it), and four of float64 for the
-    arithmetic that made it, carried through the scale's derivative.
+    The bound is half a unit in the last place of the outcome's dtype plus four units of float64 for its calculation,
+    times the derivative of the scale.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArra
     scale
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``.
     measured_on
-        What the outcomes are measured on, in words.
+        Scale of the outcomes, in words.
 
     Returns
     -------
@@ -77,46 +77,46 @@ def on_scale(y: xr.DataArray, scale: str, measured_on: str) -> tuple[xr.DataArra
     array([1.000e-07, 3.125e-02])
     """
     check_scale(y, scale, measured_on)
-    put, bound = put_on(y.to_numpy(), scale=scale)
+    put, bound = transform_with_bound(y.to_numpy(), scale=scale)
     return y.copy(data=put), bound
 
 
-def put_on(values: npt.NDArray[np.floating], *, scale: str) -> tuple[Array, Array]:
-    """Return what `on_scale` does, of outcomes that were checked for it.
+def transform_with_bound(values: npt.NDArray[np.floating], *, scale: str) -> tuple[Array, Array]:
+    """Return `on_scale` of an array, without checks.
 
     Parameters
     ----------
     values
-        Outcomes of any shape, in the dtype that they were rounded to.
+        Outcomes of any shape, in their original dtype.
     scale
-        As there.
+        As in `on_scale`.
 
     Examples
     --------
-    >>> put_on(np.array([1.0, 8.0]), scale="log2")[0]
+    >>> transform_with_bound(np.array([1.0, 8.0]), scale="log2")[0]
     array([0., 3.])
     """
-    size, put = values.astype(np.float64), transformed(values, scale=scale)
+    size, put = values.astype(np.float64), transform(values, scale=scale)
     bound = _TRANSFORMS[scale][1](size) * (np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size))
     return put, bound + np.finfo(float).eps * np.abs(put)
 
 
-def transformed(values: npt.NDArray[np.floating], *, scale: str) -> Array:
-    """Return the first of what `put_on` does: the outcomes on the scale, in float64."""
+def transform(values: npt.NDArray[np.floating], *, scale: str) -> Array:
+    """Return outcomes transformed to a scale, in float64."""
     return _TRANSFORMS[scale][0](values.astype(np.float64))
 
 
 def check_scale(y: xr.DataArray, scale: Any, measured_on: str) -> None:
-    """Refuse a scale that is unknown, or impossible for what is measured or for a value."""
+    """Raise ContrastError where a scale is unknown, or impossible for the outcomes."""
     if not isinstance(scale, str) or scale not in _TRANSFORMS:
         raise ContrastError(f"scale {quoted(scale)} is none of {', '.join([*_TRANSFORMS, *OF_MEANS])}")
     if scale != "identity":
-        refuse_logs(scale, measured_on)
-        _refuse_values(y, scale)
+        check_not_log(scale, measured_on)
+        _check_values(y, scale)
 
 
 def is_log(measured_on: str) -> bool:
-    """Say whether words for a scale name a logarithm.
+    """Return whether the description of a scale names a logarithm.
 
     Examples
     --------
@@ -126,12 +126,12 @@ def is_log(measured_on: str) -> bool:
     return bool(_LOG_WORD.search(measured_on) or _LOG_PREFIX.search(measured_on))
 
 
-def refuse_logs(scale: str, measured_on: str) -> None:
-    """Refuse to take the log, logit or ratio of what is a log already.
+def check_not_log(scale: str, measured_on: str) -> None:
+    """Raise ContrastError where the log, logit or ratio of logarithms is requested.
 
     Examples
     --------
-    >>> refuse_logs("log", "log counts")
+    >>> check_not_log("log", "log counts")
     Traceback (most recent call last):
     ...
     causalgia.errors.ContrastError: scale='log': the outcomes are already on 'log counts'; use scale='identity', ...
@@ -148,11 +148,11 @@ def refuse_logs(scale: str, measured_on: str) -> None:
     )
 
 
-def _refuse_values(y: xr.DataArray, scale: str) -> None:
+def _check_values(y: xr.DataArray, scale: str) -> None:
     low, high = extremes(y.data) if y.size else (np.ones(1), np.zeros(1))
     if not ((low <= 0).any() or (scale == "logit" and (high >= 1).any())):
         return
-    value, where = next(_outside(y, scale))
+    value, where = next(_impossible_values(y, scale))
     labels = ", ".join(
         f"{dim} {y[dim].to_numpy()[i]!s}" for dim, i in zip(y.dims, where, strict=True) if dim in y.coords
     )
@@ -160,8 +160,8 @@ def _refuse_values(y: xr.DataArray, scale: str) -> None:
     raise ContrastError(f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}; use scale='identity'")
 
 
-def _outside(y: xr.DataArray, scale: str) -> Iterator[tuple[Any, tuple[int, ...]]]:
-    """Find values that a scale is impossible for, and their indices, in their order."""
+def _impossible_values(y: xr.DataArray, scale: str) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Yield the values for which a scale is impossible, with their indices, in their order."""
     start = 0
     for block in row_blocks(y.data):
         for row, *others in np.argwhere((block <= 0) | (block >= 1) if scale == "logit" else block <= 0):
@@ -170,10 +170,10 @@ def _outside(y: xr.DataArray, scale: str) -> Iterator[tuple[Any, tuple[int, ...]
 
 
 def agreement(values: Array, bound: Array) -> tuple[Mask, Mask]:
-    """Say where the rows are one number within their own rounding, and where that number may be 0.
+    """Return where the rows are equal within their rounding, and where they may be 0.
 
-    They are one number where the intervals ``value +- bound`` of all rows share a point: one large row with a wide
-    bound hides nothing in the others.
+    Rows are equal where the intervals ``value +- bound`` of all rows have a common point, so that one large row with a
+    wide bound does not hide differences between the others.
 
     Parameters
     ----------
@@ -190,15 +190,15 @@ def agreement(values: Array, bound: Array) -> tuple[Mask, Mask]:
     >>> agreement(np.array([[0.3, 0.1, 0.0], [0.1 + 0.2, 0.2, 1e-17]]), np.full((2, 3), 1e-16))
     (array([ True, False,  True]), array([False, False,  True]))
     """
-    return agreeing([(values, bound)])
+    return agreement_of_blocks([(values, bound)])
 
 
-def agreeing(parts: Iterable[tuple[Array, Array]]) -> tuple[Mask, Mask]:
-    """Return what `agreement` does of values and bounds that come some rows at a time.
+def agreement_of_blocks(parts: Iterable[tuple[Array, Array]]) -> tuple[Mask, Mask]:
+    """Return `agreement` of values and bounds given in blocks of rows.
 
     Examples
     --------
-    >>> agreeing([(np.array([[0.3]]), np.array([[1e-16]])), (np.array([[0.1 + 0.2]]), np.array([[1e-16]]))])
+    >>> agreement_of_blocks([(np.array([[0.3]]), np.array([[1e-16]])), (np.array([[0.1 + 0.2]]), np.array([[1e-16]]))])
     (array([ True]), array([False]))
     """
     ends = (((values - bound).max(axis=0), (values + bound).min(axis=0)) for values, bound in parts)

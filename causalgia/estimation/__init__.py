@@ -1,11 +1,11 @@
-"""Design-based estimation: what the average causal effect is, and how sure one may be.
+"""Design-based estimation of average causal effects, with standard errors, tests and intervals.
 
-The labelled verb `estimate`, `covariance` of what it returns, and `from_effects` for anybody's numbers, over functions
-of arrays that can be held against R by anyone: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`,
-`between_levels`, `moderate`, `icc_anova` (crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`,
-`clustered`, `block_effects` (parallel), `randomization_test` and `sign_flip_test` (exact), `regress` and `wald_htz`,
-`reml` for variance components, `random_effects` for the spread of true effects, and `errors_in_variables` for a line
-through points with errors in both coordinates. `Sketch` has quantiles of values that are not kept.
+Functions on labeled Datasets: `estimate`, `covariance`, and `from_effects` for estimates obtained elsewhere. Functions
+of arrays: `mean_ice`, `mean_of_cluster_means`, `stratified_mean`, `crossed_mean`, `between_levels`, `moderate`,
+`icc_anova` (crossover), `fit_arms`, `fit_arms_by_stratum`, `welch`, `residual_df`, `clustered`, `block_effects`
+(parallel), `randomization_test` and `sign_flip_test` (exact), `regress` and `wald_htz`, `reml` for variance components,
+`random_effects` for meta-analysis, and `errors_in_variables` for a line through points with errors in both coordinates.
+`Sketch` estimates quantiles of a stream of values.
 """
 
 from __future__ import annotations

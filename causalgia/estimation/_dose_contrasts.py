@@ -1,4 +1,4 @@
-"""Dose and response: weights over arms that differ in how much of something they have."""
+"""Dose-response contrasts: weights over arms that differ in dose."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.errors import ContrastError, EstimateError, quoted
-from causalgia.numerics.moments import centred
+from causalgia.numerics.moments import centered
 from causalgia.types import Array
 
 _ORDERS = ("linear", "quadratic", "cubic", "quartic", "quintic")
@@ -26,34 +26,34 @@ def dose_contrasts(
     kind: Literal["slope", "orthonormal", "consecutive", "equally_spaced"] = "slope",
     degree: int | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Return weights that ask how outcomes change with a dose, for `contrast(outcomes, contrasts=...)`.
+    """Return contrasts for the change of outcomes with a dose, for `contrast(outcomes, contrasts=...)`.
 
     Parameters
     ----------
     outcomes
-        A Dataset whose arms have a numeric coordinate `along`; or the doses themselves, arm name -> dose (a mapping, or
-        a Series by arm). Arms without a dose (NaN or empty) are left out.
+        A Dataset whose arms have a numeric coordinate `along`; or the doses, arm name -> dose (a mapping, or a Series
+        by arm). Arms without a dose (NaN or empty) are left out.
     along
         The coordinate on the arm dim, such as the number of copies of a motif.
     kind
-        ``"slope"``: the least-squares slope for one more of the dose, ``(x - mean x) / sum (x - mean x)^2``;
-        ``"orthonormal"``: orthonormal polynomials in the dose (linear, quadratic, ...), whose leading coefficient is
-        positive; ``"consecutive"``: each dose minus the one before; ``"equally_spaced"``: the integer polynomials of
-        tables, which take the doses as equally spaced whatever they are.
+        ``"slope"``: the least-squares slope per unit of dose, ``(x - mean x) / sum (x - mean x)^2``;
+        ``"orthonormal"``: orthonormal polynomials in the dose (linear, quadratic, ...) with positive leading
+        coefficients; ``"consecutive"``: each dose minus the one before; ``"equally_spaced"``: the integer polynomials
+        of tables, which treat any doses as equally spaced.
     degree
         Highest degree of the polynomials; None: all, one less than the number of doses.
 
     Returns
     -------
     dict
-        Contrast name -> arm name -> weight. For each unit by itself that is its own slope (or step), so standard errors
-        come from the units and not from one pooled error.
+        Contrast name -> arm name -> weight. Applied to each unit they give its own slope (or step), so standard errors
+        come from the units and not from a pooled error.
 
     Raises
     ------
     ContrastError
-        If no arm has such a coordinate, a dose is no number, there are fewer than two doses, or two arms share one
-        where each dose must be one arm.
+        If no arm has such a coordinate, a dose is not a number, there are fewer than two doses, or two arms share one
+        where each dose needs one arm.
 
     Examples
     --------
@@ -71,28 +71,31 @@ def dose_contrasts(
     if kind == "slope":
         if degree is not None:
             raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
-        away = centred(x)[1]
-        return {"slope": _named(arms, away / (away @ away))}
+        away = centered(x)[1]
+        return {"slope": _weights_by_arm(arms, away / (away @ away))}
     if len(set(doses.values())) < len(doses):
-        twice = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
+        duplicate = next(a for a, d in doses.items() if list(doses.values()).count(d) > 1)
         raise ContrastError(
-            f"kind={quoted(kind)}: arm {quoted(twice)} shares its dose {doses[twice]:g} with another; drop one arm"
+            f"kind={quoted(kind)}: arm {quoted(duplicate)} shares its dose {doses[duplicate]:g} with another; drop one "
+            "arm"
         )
     if kind == "consecutive":
         if degree is not None:
             raise ContrastError("degree= is for kind='orthonormal' and 'equally_spaced'; leave it out")
         return {f"{b} minus {a}": {b: 1.0, a: -1.0} for a, b in pairwise(arms)}
     makers: dict[str, Callable[[], Array]] = {
-        "orthonormal": lambda: orthonormal_polynomials(x, _degree(degree, len(x))),
-        "equally_spaced": lambda: integer_polynomials(len(x), _degree(degree, len(x))),
+        "orthonormal": lambda: orthonormal_polynomials(x, _as_degree(degree, len(x))),
+        "equally_spaced": lambda: integer_polynomials(len(x), _as_degree(degree, len(x))),
     }
     if kind not in makers:
         raise ContrastError(f"kind={quoted(kind)} is none of 'slope', 'orthonormal', 'consecutive', 'equally_spaced'")
-    return {_order(j): _named(arms, row) for j, row in enumerate(makers[kind]())}
+    rows = makers[kind]()
+    names = (*_ORDERS, *(f"degree {j}" for j in range(len(_ORDERS) + 1, len(rows) + 1)))
+    return {name: _weights_by_arm(arms, row) for name, row in zip(names, rows, strict=False)}
 
 
 def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str) -> dict[str, float]:
-    """Arm -> dose, in the order of the doses."""
+    """Return arm -> dose, in the order of the doses."""
     if isinstance(outcomes, xr.Dataset):
         if along not in outcomes.coords or outcomes[along].dims != ("arm",):
             there = [str(c) for c in outcomes.coords if outcomes[c].dims == ("arm",) and c != "arm"]
@@ -108,10 +111,10 @@ def _doses(outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: s
         raise ContrastError(
             f"doses are in outcomes or in a mapping (or Series) of arm to dose, not in {type(outcomes).__name__}"
         )
-    twice = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
-    if twice:
-        raise ContrastError(f"arm {quoted(twice[0])} has more than one dose; give one for each arm")
-    found = {str(a): _number(v, str(a)) for a, v in zip(names, values, strict=True) if not _missing(v)}
+    duplicates = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
+    if duplicates:
+        raise ContrastError(f"arm {quoted(duplicates[0])} has more than one dose; give one for each arm")
+    found = {str(a): _as_dose(v, str(a)) for a, v in zip(names, values, strict=True) if not _missing(v)}
     if not found:
         raise ContrastError(f"along={quoted(along)}: no arm has a dose")
     return dict(sorted(found.items(), key=lambda item: item[1]))
@@ -121,7 +124,7 @@ def _missing(value: Any) -> bool:
     return value is None or value is pd.NA or value == "" or value != value
 
 
-def _number(value: Any, arm: str) -> float:
+def _as_dose(value: Any, arm: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -131,7 +134,7 @@ def _number(value: Any, arm: str) -> float:
     return number
 
 
-def _degree(degree: int | None, n: int) -> int:
+def _as_degree(degree: int | None, n: int) -> int:
     if degree is None:
         return n - 1
     if isinstance(degree, bool) or not isinstance(degree, int | np.integer) or not 1 <= degree < n:
@@ -139,11 +142,7 @@ def _degree(degree: int | None, n: int) -> int:
     return int(degree)
 
 
-def _order(j: int) -> str:
-    return _ORDERS[j] if j < len(_ORDERS) else f"degree {j + 1}"
-
-
-def _named(arms: list[str], weights: Array) -> dict[str, float]:
+def _weights_by_arm(arms: list[str], weights: Array) -> dict[str, float]:
     return {arm: float(w) for arm, w in zip(arms, weights, strict=True)}
 
 
@@ -174,7 +173,7 @@ def orthonormal_polynomials(x: Array, degree: int) -> Array:
     array([[-0.7071,  0.    ,  0.7071],
            [ 0.4082, -0.8165,  0.4082]])
     """
-    z = centred(x)[1]
+    z = centered(x)[1]
     z = z / np.abs(z).max()
     rows = [np.full(len(x), len(x) ** -0.5)]
     for _ in range(degree):
@@ -227,18 +226,18 @@ def _smallest(row: list[Fraction]) -> list[int]:
 
 
 def pooled_error(Y: Array, weights: Array) -> tuple[Array, Array, float]:
-    """Estimate contrasts of arms on shared units with one error variance for all (randomised blocks).
+    """Estimate contrasts of arms on shared units with one error variance for all (randomized blocks).
 
-    ``s^2`` is the mean square of what unit and arm do not explain, on (n - 1)(A - 1) degrees of freedom. It is exact
-    where every contrast of arms varies equally between units, and else too small for some and too large for others;
-    `estimate` takes each contrast's own.
+    ``s^2`` is the residual mean square after unit and arm, on (n - 1)(A - 1) degrees of freedom. It is exact if all
+    contrasts of arms vary equally between units, else too small for some and too large for others; `estimate` uses a
+    variance for each contrast.
 
     Parameters
     ----------
     Y
         Outcomes, shape ``(n, A)``.
     weights
-        Of K contrasts, each summing to zero, shape ``(K, A)``.
+        Weights of K contrasts, each summing to zero, shape ``(K, A)``.
 
     Returns
     -------
@@ -259,7 +258,7 @@ def pooled_error(Y: Array, weights: Array) -> tuple[Array, Array, float]:
     n, n_arms = Y.shape
     if n < 2 or n_arms < 2:
         raise EstimateError(f"a pooled error needs two or more units and arms, and there are {n} and {n_arms}")
-    left = centred(centred(Y)[1].T)[1]
+    left = centered(centered(Y)[1].T)[1]
     df = float((n - 1) * (n_arms - 1))
-    means = centred(Y)[0][0]
+    means = centered(Y)[0][0]
     return weights @ (means - means[0]), np.sqrt((left**2).sum() / df * (weights**2).sum(axis=1) / n), df

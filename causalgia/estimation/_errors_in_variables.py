@@ -1,4 +1,4 @@
-"""A straight line through points of which both coordinates have errors, and which may scatter about it."""
+"""Straight line through points with correlated errors in both coordinates (errors in variables)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import linalg, optimize, special
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation.request import as_ci_prob
 from causalgia.types import Array
 
 _ANGLES, _STEPS = 89, 50
@@ -29,14 +29,14 @@ class Line:
     slope_lower, slope_upper, intercept_lower, intercept_upper
         Limits: normal, or t with ``K - 2`` degrees of freedom where scatter is estimated.
     scatter
-        Standard deviation of the true points about the line; 0 where it was not asked for.
+        Standard deviation of the true points about the line; 0 if scatter was not requested.
     chi2, df, p
-        Test that a line fits within the given errors alone: ``chi2`` on ``df = K - 2``; infinite, with p 0, where y
-        have no error, nor all x, and they do not lie on a line.
+        Test that a line fits within the given errors alone: ``chi2`` on ``df = K - 2``; infinite, with p 0, for points
+        without error that do not lie on a line.
     r2
         Squared correlation of x and y, weighted by the inverse covariance of the residuals.
     x
-        Places of the points on the line, their x adjusted for its errors, shape ``(K,)``.
+        x of the points adjusted for its errors, shape ``(K,)``.
     """
 
     slope: float
@@ -65,24 +65,18 @@ def errors_in_variables(
     scatter: bool = False,
     ci_prob: float = 0.95,
 ) -> Line:
-    """Fit a line to points with errors in both coordinates, whose covariances are known.
+    """Fit a line to points with known error covariances in both coordinates.
 
-    ``x = xi + e, y = intercept + slope xi + u``, ``e ~ N(0, V_x)``, ``u ~ N(0, V_y + scatter^2 I)``, the true places xi
-    unknown constants. Their maximum likelihood given the slope leaves ``S = r' V^-1 r`` with residuals ``r = y -
-    intercept - slope x`` and ``V = V_y + scatter^2 I + slope^2 V_x``, and the least S is the estimate: generalized
-    least squares where x has no errors, York's line where errors are independent. Standard errors are of the
-    information that is left when the xi are profiled out, ``(X' V^-1 X)^-1`` at the adjusted places.
-
-    With `scatter` the variance of the true points about the line is the one that makes the least S its expectation,
-    ``K - 2``, or 0 (Paule and Mandel), and limits are of t with K - 2 degrees of freedom (without any given errors that
-    is ordinary least squares). Without it the errors given are all there is, and ``chi2`` says whether that can be.
+    ``x = xi + e, y = intercept + slope xi + u``, ``e ~ N(0, V_x)``, ``u ~ N(0, V_y + scatter^2 I)``, with the true
+    positions xi unknown constants. The estimate is generalized least squares if x has no errors, and York's line if
+    errors are independent.
 
     Parameters
     ----------
     x, y
         Coordinates of K points, shape ``(K,)``, three or more.
     y_covariance, x_covariance
-        Covariance of their errors, shape ``(K, K)``; or the variances, shape ``(K,)``, of independent ones. None: x is
+        Covariance of their errors, shape ``(K, K)``; or variances of independent errors, shape ``(K,)``. None: x is
         exact.
     scatter
         Whether points scatter about the line beyond their errors.
@@ -92,8 +86,18 @@ def errors_in_variables(
     Raises
     ------
     EstimateError
-        If shapes differ, numbers are not finite, there are fewer than three points, a covariance is none, all x are
-        equal, the best line is vertical, or errors are singular and no scatter is allowed for.
+        If shapes differ, numbers are not finite, there are fewer than three points, a matrix is not a covariance, all x
+        are equal, the best line is vertical, or errors are singular and ``scatter=False``.
+
+    Notes
+    -----
+    Profiling out xi at a given slope leaves ``S = r' V^-1 r`` with residuals ``r = y - intercept - slope x`` and ``V =
+    V_y + scatter^2 I + slope^2 V_x``, which is minimized. Standard errors are from the profile information, ``(X' V^-1
+    X)^-1`` at the adjusted positions.
+
+    With `scatter` the variance of the true points about the line makes the least S equal its expectation ``K - 2``, or
+    is 0 (Paule and Mandel), and limits are of t with K - 2 degrees of freedom (ordinary least squares if no errors are
+    given). Without it ``chi2`` tests whether the given errors explain the residuals.
 
     References
     ----------
@@ -106,15 +110,17 @@ def errors_in_variables(
     >>> round(line.slope, 3), round(line.slope_se, 3), round(line.chi2, 2)
     (0.94, 0.045, 8.2)
     """
-    x, y = (_numbers(values, name) for values, name in ((x, "x"), (y, "y")))
+    x, y = (_as_coordinates(values, name) for values, name in ((x, "x"), (y, "y")))
     K = len(x)
     if len(y) != K or K < 3:
         raise EstimateError(f"x and y are {K} and {len(y)} numbers; a line with errors needs three or more of each")
-    Vy = _covariance(y_covariance, K, "y_covariance")
-    Vx = np.zeros((K, K)) if x_covariance is None else _covariance(x_covariance, K, "x_covariance")
-    ci_prob = require_ci_prob(ci_prob)
-    points = _Points(x - x.mean(), y - y.mean(), Vx, Vy).standardised()
-    extra = points.scatter() if scatter else points.require_errors()
+    Vy = _as_error_covariance(y_covariance, K, "y_covariance")
+    Vx = np.zeros((K, K)) if x_covariance is None else _as_error_covariance(x_covariance, K, "x_covariance")
+    ci_prob = as_ci_prob(ci_prob)
+    points = _Points(x - x.mean(), y - y.mean(), Vx, Vy).standardized()
+    if not scatter:
+        points.check_nonsingular()
+    extra = points.scatter() if scatter else 0.0
     quantile = special.stdtrit(K - 2, 0.5 + ci_prob / 2) if scatter else special.ndtri(0.5 + ci_prob / 2)
     fit = points.fit(extra)
     back = points.y_unit * np.array([[1.0, -x.mean() / points.x_unit], [0.0, 1 / points.x_unit]])
@@ -141,7 +147,7 @@ def errors_in_variables(
     )
 
 
-def _numbers(values: npt.ArrayLike, name: str) -> Array:
+def _as_coordinates(values: npt.ArrayLike, name: str) -> Array:
     try:
         found = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -151,18 +157,18 @@ def _numbers(values: npt.ArrayLike, name: str) -> Array:
     return found
 
 
-def _covariance(given: npt.ArrayLike, K: int, name: str) -> Array:
-    """Return a covariance (K, K) from itself or from the variances of independent errors."""
-    found = np.asarray(given, dtype=np.float64)
-    found = np.diag(found) if found.ndim == 1 else found
-    if found.shape != (K, K) or not np.isfinite(found).all():
-        raise EstimateError(f"{name} has shape {np.shape(given)}; give ({K}, {K}), or {K} variances, all finite")
-    size = np.abs(np.diag(found)).max()
-    if not np.allclose(found, found.T, rtol=0, atol=_ROUNDING * size):
+def _as_error_covariance(values: npt.ArrayLike, K: int, name: str) -> Array:
+    """Return a covariance (K, K), given as a matrix or as variances of independent errors."""
+    matrix = np.asarray(values, dtype=np.float64)
+    matrix = np.diag(matrix) if matrix.ndim == 1 else matrix
+    if matrix.shape != (K, K) or not np.isfinite(matrix).all():
+        raise EstimateError(f"{name} has shape {np.shape(values)}; give ({K}, {K}), or {K} variances, all finite")
+    size = np.abs(np.diag(matrix)).max()
+    if not np.allclose(matrix, matrix.T, rtol=0, atol=_ROUNDING * size):
         raise EstimateError(f"{name} is not symmetric")
-    if np.linalg.eigvalsh(found).min() < -_ROUNDING * size:
+    if np.linalg.eigvalsh(matrix).min() < -_ROUNDING * size:
         raise EstimateError(f"{name} is no covariance: some combination of errors would have a negative variance")
-    return (found + found.T) / 2
+    return (matrix + matrix.T) / 2
 
 
 @dataclass(frozen=True)
@@ -178,7 +184,7 @@ class _Fit:
 
 @dataclass(frozen=True)
 class _Points:
-    """Points about their mean, (K,) each, with the covariance of their errors, (K, K) each."""
+    """Centered points, (K,) each, with the covariances of their errors, (K, K) each."""
 
     x: Array
     y: Array
@@ -187,8 +193,8 @@ class _Points:
     x_unit: float = 1.0
     y_unit: float = 1.0
 
-    def standardised(self) -> _Points:
-        """Return the points in units in which both coordinates spread by 1: all angles of a line are alike there."""
+    def standardized(self) -> _Points:
+        """Return the points in units of the sd of each coordinate, in which slopes are searched by angle."""
         x_unit, y_unit = float(self.x.std()), float(self.y.std())
         if x_unit <= 1e-12 * max(1.0, np.abs(self.x).max()):
             raise EstimateError("all x are equal; a line needs points at different places")
@@ -201,29 +207,28 @@ class _Points:
         values = np.linalg.eigvalsh(self.Vy)
         return bool(values[0] <= max(_ROUNDING * values[-1], _EXACT))
 
-    def require_errors(self) -> float:
-        """Return no scatter; refuse it where some combination of y has no error to weigh it by."""
+    def check_nonsingular(self) -> None:
+        """Raise EstimateError where some combination of y has no error, and so no weight."""
         if self.singular:
             raise EstimateError(
                 "y_covariance is singular: some combination of y has no error, and no weight follows from that; "
                 "allow for scatter about the line with scatter=True"
             )
-        return 0.0
 
     def chi2(self) -> float:
-        """Return the least S of the given errors: infinite where points without error do not lie on a line."""
+        """Return the least S under the given errors, infinite if points without error do not lie on a line."""
         if not self.singular or np.linalg.eigvalsh(self.Vx)[0] > _ROUNDING:
             return self.fit(0.0).S
         left = self.fit(_EXACT).S
         return np.inf if left > len(self.x) else 0.0
 
     def scatter(self) -> float:
-        """Return the variance about the line that makes the least S its expectation, K - 2, or 0."""
+        """Return the variance about the line at which the least S is its expectation, K - 2, or 0."""
         K = len(self.x)
 
         def excess(variance: float) -> float:
             V0 = self._variance(variance)
-            return float(self._profile(np.array([self._least(V0)]), V0)[0]) - (K - 2)
+            return float(self._profile(np.array([self._best_slope(V0)]), V0)[0]) - (K - 2)
 
         least = _EXACT if self.singular else 0.0
         if excess(least) <= 0:
@@ -233,9 +238,9 @@ class _Points:
     def fit(self, scatter: float) -> _Fit:
         """Return the line of least S at a variance of scatter."""
         V0 = self._variance(scatter)
-        slope = self._least(V0)
+        slope = self._best_slope(V0)
         factor = linalg.cho_factor(V0 + slope**2 * self.Vx)
-        Z, line = self._solved(slope, factor)
+        Z, line = self._york_step(slope, factor)
         covariance: Array = np.asarray(np.linalg.inv(Z.T @ linalg.cho_solve(factor, Z)), dtype=np.float64)
         S = float(self._profile(line[1:], V0)[0])
         return _Fit(line, covariance, S, _weighted_r2(self.x, self.y, factor), Z[:, 1])
@@ -243,22 +248,22 @@ class _Points:
     def _variance(self, scatter: float) -> Array:
         return self.Vy + max(scatter, _EXACT if self.singular else 0.0) * np.eye(len(self.x))
 
-    def _least(self, V0: Array) -> float:
-        """Return the slope of least S, intercept profiled out: from the best of all angles on."""
+    def _best_slope(self, V0: Array) -> float:
+        """Return the slope of least S, intercept profiled out, starting from the best of a grid of angles."""
         if not self.Vx.any():
-            return self._polished(0.0, V0)
+            return self._york_slope(0.0, V0)
         angles = np.linspace(-np.pi / 2, np.pi / 2, _ANGLES + 2)[1:-1]
         S = self._profile(np.tan(angles), V0)
         best = int(S.argmin())
         if best in (0, _ANGLES - 1):
             raise EstimateError("the errors of x leave no slope: the best line is vertical; give points farther apart")
-        slope = self._polished(float(np.tan(angles[best])), V0)
+        slope = self._york_slope(float(np.tan(angles[best])), V0)
         if np.tan(angles[best - 1]) < slope < np.tan(angles[best + 1]):
             return slope
-        return self._searched(angles[best - 1], angles[best + 1], V0)
+        return self._search_slope(angles[best - 1], angles[best + 1], V0)
 
-    def _searched(self, low: float, high: float, V0: Array) -> float:
-        """Return the slope of least S between two angles, where York's equations lead away."""
+    def _search_slope(self, low: float, high: float, V0: Array) -> float:
+        """Return the slope of least S between two angles, for cases where York's iteration diverges."""
         found = optimize.minimize_scalar(
             lambda angle: float(self._profile(np.tan([angle]), V0)[0]),
             bounds=(low, high),
@@ -275,16 +280,16 @@ class _Points:
         ones, weighted = both[..., 0], both[..., 1]
         return np.asarray((left * weighted).sum(1) - (left * ones).sum(1) ** 2 / ones.sum(1))
 
-    def _polished(self, slope: float, V0: Array) -> float:
-        """Return the slope at which York's equations hold to rounding, from one near it."""
+    def _york_slope(self, slope: float, V0: Array) -> float:
+        """Return the solution of York's equations, by iteration from a nearby slope."""
         for _ in range(_STEPS):
-            _, line = self._solved(slope, linalg.cho_factor(V0 + slope**2 * self.Vx))
+            _, line = self._york_step(slope, linalg.cho_factor(V0 + slope**2 * self.Vx))
             before, slope = slope, float(line[1])
             if abs(slope - before) <= 1e-14 * (1 + abs(slope)):
                 break
         return slope
 
-    def _solved(self, slope: float, factor: tuple[Array, bool]) -> tuple[Array, Array]:
+    def _york_step(self, slope: float, factor: tuple[Array, bool]) -> tuple[Array, Array]:
         """Return columns of 1 and adjusted x, (K, 2), and the line whose residuals are orthogonal to them."""
         ones = np.ones_like(self.x)
         weights = linalg.cho_solve(factor, ones)

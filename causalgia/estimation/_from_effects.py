@@ -1,4 +1,4 @@
-"""Numbers of anybody's -> estimates: effects with their standard errors or covariance, from no trial of ours."""
+"""Estimates from effects and standard errors obtained elsewhere."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import (
-    Given,
-    by_task,
+    GivenEffects,
+    aligned_covariance,
+    as_ci_prob,
     contrast_names,
-    require_ci_prob,
     shared_labels,
-    side_by_side,
-    square,
+    split_by_task,
+    stack_tasks,
     with_effect_columns,
 )
 from causalgia.numerics.moments import log_p, p_and_limits
@@ -42,23 +42,22 @@ def from_effects(
     *,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Make estimates of effects and their standard errors, or of effects and their covariance, from any source.
+    """Make estimates from effects and standard errors (or their covariance) obtained elsewhere.
 
     Parameters
     ----------
     effect
-        Effects of K contrasts, shape ``(K,)``. The names of a Series or DataArray are those of the contrasts; where
-        several arguments have names, these have to be the same in the same order. Or a table with the columns
-        ``effect`` and ``se`` (or ``estimate`` and ``std_error``), as `as_estimates` reads it, and nothing but `ci_prob`
-        beside it.
+        Effects of K contrasts, shape ``(K,)``. Names of a Series or DataArray are the names of the contrasts; all
+        arguments with names must have the same ones in the same order. Or a table with the columns ``effect`` and
+        ``se`` (or ``estimate`` and ``std_error``), as in `as_estimates`; then only `ci_prob` may be given as well.
     se
-        Their standard errors, shape ``(K,)`` or one number; the errors are then independent.
+        Their standard errors, shape ``(K,)`` or one number; the errors are independent.
     covariance
-        Their covariance, shape ``(K, K)``, which says the standard errors too. It counts as known.
+        Their covariance, shape ``(K, K)``, taken as known; standard errors follow from it.
     df
         Degrees of freedom of the standard errors, shape ``(K,)`` or one number; None: normal.
     names
-        K names; None takes those of the arguments, and else counts from 0.
+        K names; None: those of the arguments, else numbers from 0.
     ci_prob
         Probability of the intervals.
 
@@ -71,9 +70,9 @@ def from_effects(
     Raises
     ------
     EstimateError
-        If an effect is not finite, or masked, an se is not positive, df is not positive, shapes or names differ, a
-        name is missing or repeated, or the covariance is not symmetric, not positive definite or not of these standard
-        errors. The message names the contrast.
+        If an effect is not finite or masked, an se or df is not positive, shapes or names differ, a name is missing or
+        repeated, or the covariance is not symmetric, not positive definite or disagrees with the standard errors. The
+        message names the contrast.
 
     Examples
     --------
@@ -82,42 +81,46 @@ def from_effects(
     array([0.0619, 0.4237])
     """
     if isinstance(effect, pd.DataFrame | xr.Dataset):
-        return _of_table(effect, ci_prob, {"se": se, "covariance": covariance, "df": df, "names": names})
-    return _assembled({TASK: _as_given(effect, se, covariance, df, names, {})}, require_ci_prob(ci_prob))
+        return _estimates_of_table(effect, ci_prob, {"se": se, "covariance": covariance, "df": df, "names": names})
+    return _estimates_of_tasks({TASK: _as_given_effects(effect, se, covariance, df, names, {})}, as_ci_prob(ci_prob))
 
 
-def _as_given(effect: Any, se: Any, covariance: Any, df: Any, names: Any, beside: dict[str, Any]) -> Given:
-    """Return the effects of one task as arrays that can be used, or say what is wrong with them."""
+def _as_given_effects(
+    effect: Any, se: Any, covariance: Any, df: Any, names: Any, beside: dict[str, Any]
+) -> GivenEffects:
+    """Validate the effects of one task and convert them to arrays."""
     shared = shared_labels({"names": names, "effect": effect, "se": se, "covariance": covariance, "df": df})
     names = shared if names is None else names
-    ace = np.atleast_1d(_numbers(effect, "effect"))
+    ace = np.atleast_1d(_as_floats(effect, "effect"))
     if ace.ndim != 1 or ace.size == 0:
         raise EstimateError(f"effect has shape {ace.shape}; give one number for each of one or more contrasts")
     labels = contrast_names(names, len(ace))
-    refuse_where(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
+    check_none(~np.isfinite(ace), labels, ace, "effect", "is not finite; leave the contrast out or repair it")
     if se is None and covariance is None:
         raise EstimateError("give either se= (independent errors) or covariance=")
-    matrix = None if covariance is None else _covariance(covariance, labels)
-    errors = _errors(se, matrix, labels)
-    freedom = np.full(len(ace), np.inf) if df is None else _positive(df, "df", labels, "None is normal")
+    matrix = None if covariance is None else _as_covariance(covariance, labels)
+    errors = _as_standard_errors(se, matrix, labels)
+    freedom = np.full(len(ace), np.inf) if df is None else _as_positive_array(df, "df", labels, "None is normal")
     if np.isinf(freedom).any() and not np.isinf(freedom).all():
         raise EstimateError("df is infinite for some contrasts; give 1e9 for a normal one among others")
-    return Given(labels, ace, errors, freedom, matrix, beside)
+    return GivenEffects(labels, ace, errors, freedom, matrix, beside)
 
 
-def _assembled(tasks: dict[Any, Given], ci_prob: float) -> xr.Dataset:
+def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Dataset:
     """Return the estimates of all tasks, with p and limits, in one Dataset."""
-    given = side_by_side(tasks)
-    t = (given.effect.ravel(), given.se.ravel(), given.df.ravel())
+    effects = stack_tasks(tasks)
+    t = (effects.effect.ravel(), effects.se.ravel(), effects.df.ravel())
     tested = dict(zip(("p", "lower", "upper"), p_and_limits(*t, ci_prob), strict=True)) | {"log_p": log_p(*t)}
-    shape, tested = given.effect.shape, {"ace": t[0], "se": t[1], **tested}
+    shape, tested = effects.effect.shape, {"ace": t[0], "se": t[1], **tested}
     columns = {name: tested[name].reshape(shape) for name in ("ace", "se", "p", "log_p", "lower", "upper")}
-    columns |= {"df": given.df} if np.isfinite(given.df).all() else {}
+    columns |= {"df": effects.df} if np.isfinite(effects.df).all() else {}
     data: dict[str, Any] = {name: (("contrast", "task"), column) for name, column in columns.items()}
-    data |= {} if given.covariance is None else {"covariance": (("contrast", "contrast_", "task"), given.covariance)}
-    coords: dict[str, Any] = {"contrast": given.labels, "task": list(tasks)}
-    coords |= {"contrast_": given.labels} if given.covariance is not None else {}
-    for name, column in given.beside.items():
+    data |= (
+        {} if effects.covariance is None else {"covariance": (("contrast", "contrast_", "task"), effects.covariance)}
+    )
+    coords: dict[str, Any] = {"contrast": effects.labels, "task": list(tasks)}
+    coords |= {"contrast_": effects.labels} if effects.covariance is not None else {}
+    for name, column in effects.beside.items():
         if name in _NOT_COLUMNS or name in data:
             continue
         if name in _VARIABLES:
@@ -130,34 +133,29 @@ def _assembled(tasks: dict[Any, Given], ci_prob: float) -> xr.Dataset:
 
 
 def as_estimates(table: Any) -> xr.Dataset:
-    """Take estimates as they are, or a table with ``effect`` and ``se`` (or ``covariance``) as `from_effects` does.
+    """Return estimates as they are, or make them from a table with ``effect`` and ``se`` (or ``covariance``).
 
-    The columns may also be called ``estimate`` and ``std_error`` (or ``std.error``), as broom and marginaleffects call
-    them.
-
-    Effects of many elements in each of several contrasts, as ``cg.mpra.fit`` measures them, are one question an
-    element: elements become the dim ``contrast`` and contrasts the dim ``task``, so that a family is the elements of
-    one contrast.
-
-    Estimates of which contrasts were selected get the part of their covariance that belongs to these, by its names.
+    Columns may also be named ``estimate`` and ``std_error`` (or ``std.error``), as in broom and marginaleffects. If
+    contrasts were selected from estimates, their covariance is reduced to these.
 
     Parameters
     ----------
     table
-        Estimates; or a Dataset with ``ace, se (element, contrast)``; or an
-        xarray Dataset with ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its
-        dim x naming the contrasts; or a pandas DataFrame with columns ``effect`` and ``se`` (and ``df``), its index (or
-        a column ``contrast``) naming the contrasts. Several tasks are a second dim ``task`` of effect and se, or a
-        column ``task`` of a long table, each with the same contrasts. What else is there on x becomes a coordinate on
-        contrast, which may name families; or a variable of estimates where it has the name of one, such as ``n_units``.
+        Estimates; or a Dataset with ``ace, se (element, contrast)``, as from ``cg.mpra.fit``: elements become the dim
+        ``contrast`` and contrasts the dim ``task``, so that a family is the elements of one contrast. Or a Dataset with
+        ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its dim x naming the contrasts; or a
+        DataFrame with columns ``effect`` and ``se`` (and ``df``), its index (or a column ``contrast``) naming the
+        contrasts. Several tasks are a second dim ``task`` of effect and se, or a column ``task`` of a long table, each
+        with the same contrasts. Other columns become coordinates on contrast, which may name families, or variables if
+        they have the name of one, such as ``n_units``.
 
     Raises
     ------
     OutcomesError
-        If it is none of these, or not as `causalgia.schema` says.
+        If it is none of these, or violates `causalgia.schema`.
     EstimateError
-        As `from_effects`; or if a standard error is negative, df is not positive, or the covariance is none: not
-        symmetric, with negative eigenvalues, or not of these standard errors. It may be singular.
+        As `from_effects`; or if a standard error is negative, df is not positive, or the covariance is not symmetric,
+        has negative eigenvalues, or disagrees with the standard errors. It may be singular.
 
     Examples
     --------
@@ -166,13 +164,13 @@ def as_estimates(table: Any) -> xr.Dataset:
     (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
     if isinstance(table, xr.Dataset) and "ace" in table:
-        table = of_elements(table) if "element" in table["ace"].dims else table
-        return _possible(aligned(validate(table, "estimates")))
-    return _of_columns(table)
+        table = estimates_of_elements(table) if "element" in table["ace"].dims else table
+        return _check_estimates(with_aligned_covariance(validate(table, "estimates")))
+    return _estimates_of_columns(table)
 
 
-def _of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str, Any]) -> xr.Dataset:
-    """Return the estimates of a table, which says everything but the probability of the intervals."""
+def _estimates_of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str, Any]) -> xr.Dataset:
+    """Return the estimates of a table, beside which no other argument may be given."""
     named = [name for name, value in beside.items() if value is not None]
     if named:
         raise EstimateError(
@@ -181,30 +179,28 @@ def _of_table(table: pd.DataFrame | xr.Dataset, ci_prob: float, beside: dict[str
         )
     if isinstance(table, xr.Dataset) and "ace" in table:
         raise EstimateError("from_effects: these are estimates already (they have 'ace'); give them to the verb itself")
-    return _of_columns(table, require_ci_prob(ci_prob))
+    return _estimates_of_columns(table, as_ci_prob(ci_prob))
 
 
-def _of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
+def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
     table = with_effect_columns(table)
-    tables = by_task(table)
+    tables = split_by_task(table)
     tables = {TASK: table} if tables is None else tables
-    return _assembled({task: _of_one_task(one) for task, one in tables.items()}, ci_prob)
+    return _estimates_of_tasks({task: _read_task(one) for task, one in tables.items()}, ci_prob)
 
 
-def of_elements(fitted: xr.Dataset) -> xr.Dataset:
-    """Return effects of elements, ``ace (element, contrast)``, as estimates, ``ace (contrast, task)``.
-
-    Of one contrast that was selected, ``ace (element)``, too.
+def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
+    """Return effects of elements, ``ace (element[, contrast])``, as estimates, ``ace (contrast, task)``.
 
     Examples
     --------
     >>> fitted = xr.Dataset(
     ...     {"ace": (("element", "contrast"), [[0.5], [1.0]])}, coords={"element": ["u1", "u2"], "contrast": ["GATA1"]}
     ... )
-    >>> of_elements(fitted)["ace"].sel(contrast="u2", task="GATA1").item()
+    >>> estimates_of_elements(fitted)["ace"].sel(contrast="u2", task="GATA1").item()
     1.0
     """
-    fitted = with_contrasts(fitted)
+    fitted = with_contrast_dim(fitted)
     dims = {"element", "contrast"}
     of_both = [n for n, v in fitted.data_vars.items() if set(v.dims) == dims and n in _VARIABLES]
     of_each = [n for n, v in fitted.coords.items() if v.dims == ("element",) and n != "element"]
@@ -220,12 +216,12 @@ def of_elements(fitted: xr.Dataset) -> xr.Dataset:
     return annotate(found)
 
 
-def with_contrasts(fitted: xr.Dataset) -> xr.Dataset:
-    """Return effects of elements with their dim contrast, also where one was selected and the dim went with it.
+def with_contrast_dim(fitted: xr.Dataset) -> xr.Dataset:
+    """Return effects of elements with a dim contrast, which is restored where one contrast was selected.
 
     Examples
     --------
-    >>> with_contrasts(xr.Dataset({"ace": ("element", [0.5])}, coords={"contrast": "GATA1"}))["ace"].dims
+    >>> with_contrast_dim(xr.Dataset({"ace": ("element", [0.5])}, coords={"contrast": "GATA1"}))["ace"].dims
     ('contrast', 'element')
     """
     if "contrast" in fitted["ace"].dims:
@@ -234,49 +230,49 @@ def with_contrasts(fitted: xr.Dataset) -> xr.Dataset:
     return fitted.drop_vars("contrast", errors="ignore").expand_dims(contrast=[name])
 
 
-def _of_one_task(table: Any) -> Given:
-    columns, names, covariance = _read(table)
+def _read_task(table: Any) -> GivenEffects:
+    columns, names, covariance = _read_table(table)
     if "effect" not in columns or ("se" not in columns and covariance is None):
-        raise OutcomesError(f"estimates: {_way_to_estimates(table)}")
-    beside = {name: _plain(column) for name, column in columns.items() if np.ndim(column) == 1}
-    return _as_given(columns["effect"], columns.get("se"), covariance, columns.get("df"), names, beside)
+        raise OutcomesError(f"estimates: {_not_estimates_message(table)}")
+    beside = {name: _as_text_or_numbers(column) for name, column in columns.items() if np.ndim(column) == 1}
+    return _as_given_effects(columns["effect"], columns.get("se"), covariance, columns.get("df"), names, beside)
 
 
-def aligned(estimates: xr.Dataset) -> xr.Dataset:
-    """Return estimates whose covariance has the contrasts of its rows as its columns, in their order.
+def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
+    """Return estimates with the columns of their covariance selected and ordered as its rows.
 
-    ``estimates.sel(contrast=[...])`` selects rows alone, because columns are on a dim of their own.
+    ``estimates.sel(contrast=[...])`` selects rows only, because columns have a dim of their own.
 
     Raises
     ------
     EstimateError
-        If names do not say which columns these are.
+        If names do not identify the columns.
 
     Examples
     --------
     >>> whole = from_effects([1.0, 2.0], covariance=[[4.0, 1.0], [1.0, 9.0]], names=["a", "b"])
-    >>> aligned(whole.sel(contrast=["b"]))["covariance"].values.ravel()
+    >>> with_aligned_covariance(whole.sel(contrast=["b"]))["covariance"].values.ravel()
     array([9.])
     """
     if "covariance" not in estimates or "contrast_" not in estimates["covariance"].dims:
         return estimates
-    matrix = square(estimates["covariance"], "contrast", "contrast_")
+    matrix = aligned_covariance(estimates["covariance"], "contrast", "contrast_")
     if matrix is estimates["covariance"] or matrix.equals(estimates["covariance"]):
         return estimates
     return estimates.drop_dims("contrast_").assign(covariance=matrix)
 
 
-def require_errors(estimates: xr.Dataset) -> None:
-    """Refuse estimates of effects that have no error: of one unit, or of exactly these units.
+def check_has_errors(estimates: xr.Dataset) -> None:
+    """Check that estimates have errors: those of one unit, or of exactly these units, have none.
 
     Raises
     ------
     EstimateError
-        With the reason, and what to do.
+        With the reason and the remedy.
 
     Examples
     --------
-    >>> require_errors(xr.Dataset({"ace": ("contrast", [1.0])}))
+    >>> check_has_errors(xr.Dataset({"ace": ("contrast", [1.0])}))
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: the estimates have no standard errors, ...
@@ -292,8 +288,8 @@ def require_errors(estimates: xr.Dataset) -> None:
         )
 
 
-def _possible(estimates: xr.Dataset) -> xr.Dataset:
-    """Refuse negative standard errors, degrees of freedom that are not positive, and what is no covariance."""
+def _check_estimates(estimates: xr.Dataset) -> xr.Dataset:
+    """Check standard errors, degrees of freedom and the covariance; return the estimates."""
     for name, least in (("se", 0.0), ("df", np.nextafter(0.0, 1.0))):
         wrong = estimates[name].to_numpy() < least if name in estimates else np.zeros(1, dtype=bool)
         if wrong.any():
@@ -303,12 +299,12 @@ def _possible(estimates: xr.Dataset) -> xr.Dataset:
                 f"contrast {label!s}: {name} {estimates[name].to_numpy()[where]:g}; se >= 0 and df > 0 make sense"
             )
     if "covariance" in estimates:
-        refuse_no_covariance(estimates)
+        check_covariance(estimates)
     return estimates
 
 
-def _read(table: Any) -> tuple[dict[str, Any], Any, Any]:
-    """Return the columns of a table of anybody's, the names of its rows, and its covariance."""
+def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:
+    """Return the columns of a table, the names of its rows, and its covariance."""
     if isinstance(table, pd.DataFrame):
         named = table.set_index("contrast") if "contrast" in table.columns else table
         if not named.columns.is_unique:
@@ -328,17 +324,21 @@ def _read(table: Any) -> tuple[dict[str, Any], Any, Any]:
     if "covariance" not in table:
         return columns, names, None
     matrix = table["covariance"].transpose(dims[0], ...)
-    return columns, names, square(matrix, str(dims[0]), str(matrix.dims[-1])).to_numpy() if matrix.ndim == 2 else matrix
+    return (
+        columns,
+        names,
+        aligned_covariance(matrix, str(dims[0]), str(matrix.dims[-1])).to_numpy() if matrix.ndim == 2 else matrix,
+    )
 
 
-def _plain(column: Any) -> npt.NDArray[Any]:
-    """Return a column as an array: of text where every value is text."""
+def _as_text_or_numbers(column: Any) -> npt.NDArray[Any]:
+    """Return a column as an array, of text if every value is text."""
     text = column.dtype == object and all(isinstance(value, str) for value in column)
     return np.asarray(column.astype(str) if text else column)
 
 
-def _way_to_estimates(table: Any) -> str:
-    """Say how to come to estimates from what was given instead."""
+def _not_estimates_message(table: Any) -> str:
+    """Return how to obtain estimates from the argument."""
     if isinstance(table, xr.Dataset):
         if "contrast" in table.dims and {"ice", "assigned"} & set(table.variables):
             return "these are effects; give estimates = cg.estimate(effects)"
@@ -356,7 +356,7 @@ def _way_to_estimates(table: Any) -> str:
     )
 
 
-def _numbers(values: Any, name: str) -> Array:
+def _as_floats(values: Any, name: str) -> Array:
     if np.ma.is_masked(values):
         raise EstimateError(f"{name} has masked numbers; leave those contrasts out, or fill them in")
     try:
@@ -370,38 +370,38 @@ def _numbers(values: Any, name: str) -> Array:
     return numbers
 
 
-def _positive(values: Any, name: str, labels: npt.NDArray[Any], cure: str) -> Array:
-    numbers = _numbers(values, name)
+def _as_positive_array(values: Any, name: str, labels: npt.NDArray[Any], cure: str) -> Array:
+    numbers = _as_floats(values, name)
     if numbers.shape not in ((), (len(labels),)):
         raise EstimateError(f"{name} has shape {numbers.shape}, and there are {len(labels)} effects")
     numbers = np.broadcast_to(numbers, (len(labels),)).copy()
     finite = numbers < np.inf if name != "df" else ~np.isnan(numbers)
-    refuse_where(~((numbers > 0) & finite), labels, numbers, name, f"is not a positive number; {cure}")
+    check_none(~((numbers > 0) & finite), labels, numbers, name, f"is not a positive number; {cure}")
     return numbers
 
 
-def _errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any]) -> Array:
-    """Return standard errors, of a covariance or of themselves; both have to say the same."""
+def _as_standard_errors(se: Any, matrix: Array | None, labels: npt.NDArray[Any]) -> Array:
+    """Return standard errors, given or from a covariance; they must agree."""
     if se is None and matrix is not None:
         return np.asarray(np.sqrt(np.diagonal(matrix)))
-    errors = _positive(se, "se", labels, "a contrast without error is no estimate; leave it out")
+    errors = _as_positive_array(se, "se", labels, "a contrast without error is no estimate; leave it out")
     if matrix is not None:
-        refuse_disagreement(errors, np.diagonal(matrix), labels)
+        check_se_matches(errors, np.diagonal(matrix), labels)
     return errors
 
 
-def _covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
-    matrix, n = _numbers(values, "covariance"), len(labels)
+def _as_covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
+    matrix, n = _as_floats(values, "covariance"), len(labels)
     if matrix.shape != (n, n):
         raise EstimateError(f"covariance has shape {matrix.shape}, and there are {n} effects; give ({n}, {n})")
-    refuse_where(
+    check_none(
         ~np.isfinite(matrix).all(axis=1), labels, np.diagonal(matrix), "covariance", "has a row that is not finite"
     )
     variances = np.diagonal(matrix)
-    refuse_where(~(variances > 0), labels, variances, "variance", "is not a positive number; leave the contrast out")
+    check_none(~(variances > 0), labels, variances, "variance", "is not a positive number; leave the contrast out")
     sd = np.sqrt(variances)
     correlation = matrix / sd / sd[:, None]
-    refuse_crooked(correlation, labels, variances)
+    check_symmetric(correlation, labels, variances)
     least = float(np.linalg.eigvalsh(correlation)[0])
     if not least > 1e-12 * n:
         raise EstimateError(
@@ -412,14 +412,14 @@ def _covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
 
 
 def typical_df(estimates: xr.Dataset, counted: npt.NDArray[np.bool_] | None = None) -> float:
-    """Return the median degrees of freedom of the standard errors, infinite where none are said.
+    """Return the median degrees of freedom of the standard errors, infinite if there are none.
 
     Parameters
     ----------
     estimates
         With ``df (contrast, task[, model])``, or without.
     counted
-        Which contrasts count, shape ``(contrast,)``; None: all.
+        Which contrasts to use, shape ``(contrast,)``; None: all.
 
     Examples
     --------
@@ -434,22 +434,24 @@ def typical_df(estimates: xr.Dataset, counted: npt.NDArray[np.bool_] | None = No
     return float(np.median(known)) if known.size else np.inf
 
 
-_ROUNDING = 1e-6  # of correlations that travelled as single precision
+_ROUNDING = 1e-6  # of correlations stored in single precision
 _LEAST_SD = 1e-153  # its square has all its digits
 
 
-def refuse_no_covariance(estimates: xr.Dataset) -> None:
-    """Refuse a covariance that is not symmetric, has negative eigenvalues, or is not of the standard errors."""
+def check_covariance(estimates: xr.Dataset) -> None:
+    """Raise EstimateError where a covariance is not symmetric, not semidefinite, or disagrees with standard errors."""
     matrix = estimates["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
     n = len(matrix)
     labels = estimates["contrast"].to_numpy() if "contrast" in estimates.coords else np.arange(n)
     stack = np.moveaxis(matrix.reshape(n, n, -1), -1, 0).astype(np.float64)
     for t, variances in enumerate(np.diagonal(stack, axis1=1, axis2=2)):
-        refuse_where(variances < 0, labels, variances, "variance", "is negative; no covariance has that")
+        check_none(variances < 0, labels, variances, "variance", "is negative; no covariance has that")
         if "se" in estimates:
-            refuse_disagreement(estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels)
-        correlation = _correlation_of(stack[t])
-        refuse_crooked(correlation, labels, variances)
+            check_se_matches(estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels)
+        sd = np.sqrt(np.diagonal(stack[t]))
+        sd = np.where(sd > _LEAST_SD, sd, 1.0)  # correlations are 0 where a variance is
+        correlation = np.asarray(stack[t] / sd / sd[:, None])
+        check_symmetric(correlation, labels, variances)
         least = _least_eigenvalue(correlation)
         if least < -_ROUNDING:
             raise EstimateError(
@@ -458,37 +460,28 @@ def refuse_no_covariance(estimates: xr.Dataset) -> None:
             )
 
 
-def refuse_disagreement(se: Array, variances: Array, labels: npt.NDArray[Any]) -> None:
-    """Refuse standard errors, (K,), that are not the roots of their variances within rounding."""
+def check_se_matches(se: Array, variances: Array, labels: npt.NDArray[Any]) -> None:
+    """Raise EstimateError where standard errors, (K,), are not the roots of their variances within rounding."""
     sd = np.sqrt(variances)
     apart = np.abs(sd - se) > _ROUNDING * np.maximum(sd, se) + _LEAST_SD
-    refuse_where(
-        apart, labels, se, "se", "is not the root of its variance in the covariance; give one of the two alone"
-    )
+    check_none(apart, labels, se, "se", "is not the root of its variance in the covariance; give one of the two alone")
 
 
-def refuse_crooked(correlation: Array, labels: npt.NDArray[Any], variances: Array) -> None:
-    """Refuse a correlation, (K, K), that is not symmetric within rounding."""
+def check_symmetric(correlation: Array, labels: npt.NDArray[Any], variances: Array) -> None:
+    """Raise EstimateError where a correlation, (K, K), is not symmetric within rounding."""
     crooked = (np.abs(correlation - correlation.T) > _ROUNDING).any(axis=1)
-    refuse_where(crooked, labels, variances, "covariance", "is not symmetric; give (V + V.T) / 2 if it should be")
+    check_none(crooked, labels, variances, "covariance", "is not symmetric; give (V + V.T) / 2 if it should be")
 
 
-def refuse_where(bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why: str) -> None:
-    """Refuse the first contrast that is bad, by its name and value."""
+def check_none(bad: Any, labels: npt.NDArray[Any], values: Array, name: str, why: str) -> None:
+    """Raise EstimateError with name and value of the first contrast that is bad."""
     if bad.any():
         k = int(np.argmax(bad))
         raise EstimateError(f"contrast {labels[k]!s}: {name} {values[k]:g} {why}")
 
 
-def _correlation_of(matrix: Array) -> Array:
-    """Return correlations; 0 where a variance is 0 and the covariance with it."""
-    sd = np.sqrt(np.diagonal(matrix))
-    scale = np.where(sd > _LEAST_SD, sd, 1.0)
-    return np.asarray(matrix / scale / scale[:, None])
-
-
 def _least_eigenvalue(correlation: Array) -> float:
-    """Return 0 where it is not negative beyond rounding, as a factorisation says for a fraction of the time."""
+    """Return the least eigenvalue if it is negative beyond rounding, else 0 (a Cholesky factor is faster)."""
     try:
         np.linalg.cholesky(correlation + _ROUNDING * np.eye(len(correlation)))
     except np.linalg.LinAlgError:

@@ -1,4 +1,4 @@
-"""The turn of the helix: a wave of about 10.5 bp in an effect as a function of distance."""
+"""Helical phasing: a periodic component of about 10.5 bp in an effect as a function of distance."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._dose_contrasts import orthonormal_polynomials
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.regression import wald_htz
-from causalgia.estimation.request import Request, clusters, require_clusters
-from causalgia.numerics.moments import centred
+from causalgia.estimation.request import Request, check_clusters, clusters
+from causalgia.numerics.moments import centered
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
@@ -24,7 +24,7 @@ _DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
 _LEAST = {name: degree + 1 for name, degree in _DEGREES.items()} | {"natural_spline_4": 5, "decay": 5}
 _LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
 _TURN = 10.5
-_ROUNDING = 1e-9  # of the largest effect: waves of units that are nearer than that are the same
+_ROUNDING = 1e-9  # of the largest effect, below which waves of units do not differ
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def helical_phase(
     periods: Sequence[float] | None = None,
     cluster: str | None = "auto",
 ) -> xr.Dataset:
-    """Ask whether an effect rises and falls with the turn of the helix, as a function of distance.
+    """Test whether an effect varies with the helical phase, as a function of distance.
 
-    Effects at K distances are a smooth trend plus ``a cos(2 pi d / P) + b sin(2 pi d / P)``. ``"unitwise"`` fits each
-    unit by itself and tests the mean pair between units (Hotelling; CR2 with clusters): units carry the degrees of
-    freedom, and the claim is about new backgrounds. ``"mean_curve"`` fits the mean over units, and distances carry
-    them: it takes what is left of the curve for independent noise, and is given for comparison with the literature.
+    Effects at K distances are a smooth trend plus ``a cos(2 pi d / P) + b sin(2 pi d / P)``. The fit ``"unitwise"``
+    estimates (a, b) in each unit and tests their mean (Hotelling; CR2 with clusters), a claim about new backgrounds.
+    ``"mean_curve"`` fits the mean over units and takes residuals at the distances as independent noise; it is given for
+    comparison with the literature.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def helical_phase(
     trend
         ``"linear"``, ``"quadratic"``, ``"cubic"``, or ``"natural_spline_4"``: natural cubic splines with knots at the
         quartiles of the distances and boundaries at their ends. ``"decay"``: a line and ``exp(-d / P)``,
-        ``exp(-d / 2P)`` and ``exp(-d / 4P)``, which follow the fall of any exponential with a length of P or more;
-        polynomials leave a hundred times as much of it, which a test takes for a wave where units hardly differ.
+        ``exp(-d / 2P)`` and ``exp(-d / 4P)``, which fit any exponential decay with a length of P or more; polynomials
+        leave a hundred times as much residual, which passes for a wave where units hardly differ.
     periods
         Periods of the scan; None: 9.0 to 12.0 by 0.1.
     cluster
@@ -102,8 +102,8 @@ def helical_phase(
     Raises
     ------
     EstimateError
-        Without ICE or distances, with too few distances or units, with distances at which the wave is part of the
-        trend, or where the pair is exactly 0 or fits exactly.
+        Without ICE or distances, with too few distances or units, with distances at which the wave is collinear with
+        the trend, or where the pair is exactly 0 or fits exactly.
 
     References
     ----------
@@ -122,12 +122,12 @@ def helical_phase(
     >>> round(float(found["amplitude"]), 1), round(float(found["phase_bp"]), 1), int(found["df2"])
     (1.0, 3.0, 28)
     """
-    ice, x = _read(effects, distance)
-    grid = np.round(np.arange(90, 121) / 10, 1) if periods is None else _periods(periods)
-    period = float(_periods([period])[0])
+    ice, x = _ice_by_distance(effects, distance)
+    grid = np.round(np.arange(90, 121) / 10, 1) if periods is None else _as_periods(periods)
+    period = float(_as_periods([period])[0])
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     if groups is not None:
-        require_clusters(groups, len(groups.labels))
+        check_clusters(groups, len(groups.labels))
     base, codes = trend_basis(x, trend, period=period), None if groups is None else groups.codes
     n_clusters = len(ice) if groups is None else len(groups.labels)
     if n_clusters < 3:
@@ -135,24 +135,26 @@ def helical_phase(
             f"the wave of each unit needs 3 or more of them, and there are {n_clusters}; draw more units"
         )
     flat = ice.reshape(*ice.shape[:2], -1)
-    mean = centred(flat)[0][0]
+    mean = centered(flat)[0][0]
     waves = [
         [mean_curve_wave(x, mean[:, r], base, period) for r in range(flat.shape[2])],
         [unitwise_wave(x, flat[..., r], base, period, codes) for r in range(flat.shape[2])],
     ]
-    out = _dataset(effects, waves, ice.shape[2:])
+    out = _waves_dataset(effects, waves, ice.shape[2:])
     trailing = effects["ice"].dims[2:]
-    scan = np.stack([_residual_squares(_design(x, base, P), mean) for P in grid]).reshape(len(grid), *ice.shape[2:])
+    scan = np.stack([_residual_squares(_wave_design(x, base, P), mean) for P in grid]).reshape(
+        len(grid), *ice.shape[2:]
+    )
     out["rss"] = (("period", *trailing), scan)
     out["best_period"] = (trailing, grid[scan.argmin(axis=0)])
-    for name, X in (("rss_trend", base), ("rss_full", _design(x, base, period))):
+    for name, X in (("rss_trend", base), ("rss_full", _wave_design(x, base, period))):
         out[name] = (trailing, _residual_squares(X, mean).reshape(ice.shape[2:]))
-    said = {"period": period, "trend": trend, "cluster": "unit" if groups is None else groups.name}
-    return out.assign_coords(period=grid).assign_attrs(dict(effects.attrs) | said | {"n_units": len(ice)})
+    attrs = {"period": period, "trend": trend, "cluster": "unit" if groups is None else groups.name}
+    return out.assign_coords(period=grid).assign_attrs(dict(effects.attrs) | attrs | {"n_units": len(ice)})
 
 
-def _read(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
-    """ICE and distances, in the order of the distances."""
+def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
+    """Return ICE and distances, in the order of the distances."""
     validate(effects, "effects")
     if "ice" not in effects:
         raise EstimateError(
@@ -173,7 +175,7 @@ def _read(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
     return effects["ice"].to_numpy().astype(np.float64)[:, order], x[order]
 
 
-def _periods(periods: Any) -> Array:
+def _as_periods(periods: Any) -> Array:
     try:
         values = np.asarray([float(p) for p in periods])
     except (TypeError, ValueError):
@@ -193,7 +195,7 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     trend
         As in `helical_phase`.
     period
-        P of the wave beside it, by which ``"decay"`` measures its lengths.
+        P of the wave, the unit of the lengths of ``"decay"``.
 
     Returns
     -------
@@ -203,7 +205,7 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     Raises
     ------
     EstimateError
-        If there is no such trend, or the distances are too few, or too close together, for it.
+        If the trend is unknown, or there are too few distances for it, or too close together.
 
     Examples
     --------
@@ -233,13 +235,13 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
 
 
 def _decays(x: Array, period: float) -> Array:
-    """Constant, line, and exponentials of one, two and four periods, shape (K, 5)."""
+    """Return constant, line, and exponentials of one, two and four periods, shape (K, 5)."""
     away = (x - x.min()) / period
     return np.column_stack([np.ones(len(x)), away, *(np.exp(-away / length) for length in _LENGTHS)])
 
 
 def _natural_spline(x: Array) -> Array:
-    """Truncated-power basis of natural cubic splines with knots at the quartiles and ends, shape (K, 5)."""
+    """Return the truncated-power basis of natural cubic splines with knots at quartiles and ends, shape (K, 5)."""
     z = (x - x.min()) / (x.max() - x.min())
     knots = np.concatenate([[0.0], np.quantile(z, [0.25, 0.5, 0.75]), [1.0]])
     cubes = np.maximum(z[:, None] - knots, 0.0) ** 3
@@ -247,7 +249,7 @@ def _natural_spline(x: Array) -> Array:
     return np.column_stack([np.ones(len(z)), z, d[:, :-1] - d[:, -1:]])
 
 
-def _design(x: Array, base: Array, period: float) -> Array:
+def _wave_design(x: Array, base: Array, period: float) -> Array:
     turn = 2 * np.pi * x / period
     X = np.column_stack([base, np.cos(turn), np.sin(turn)])
     R = np.abs(np.diag(np.linalg.qr(X)[1])[-2:])
@@ -284,14 +286,14 @@ def mean_curve_wave(x: Array, y: Array, base: Array, period: float) -> Wave:
     >>> round(wave.sin, 2), round(wave.phase_bp, 1), wave.df2
     (1.0, 2.6, 26.0)
     """
-    X, df = _design(x, base, period), float(len(x) - base.shape[1] - 2)
+    X, df = _wave_design(x, base, period), float(len(x) - base.shape[1] - 2)
     full, alone = float(_residual_squares(X, y)), float(_residual_squares(base, y))
     if full <= (1e-14 * np.abs(y).max()) ** 2 * len(y):
         raise EstimateError("trend and wave fit the mean curve exactly, so nothing is left to judge the wave by")
     inverse: Array = np.asarray(np.linalg.inv(X.T @ X), dtype=np.float64)
     a, b = (inverse @ (X.T @ y))[-2:]
     F = (alone - full) / 2 / (full / df)
-    return _wave(a, b, inverse[-2:, -2:] * full / df, period, (F, 2.0, df, float(special.fdtrc(2, df, F))))
+    return _wave_of_pair(a, b, inverse[-2:, -2:] * full / df, period, (F, 2.0, df, float(special.fdtrc(2, df, F))))
 
 
 def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Codes | None = None) -> Wave:
@@ -313,7 +315,7 @@ def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Cod
     Raises
     ------
     EstimateError
-        If they hardly differ, or in one direction alone.
+        If units hardly differ, or only in one direction.
 
     Examples
     --------
@@ -323,30 +325,32 @@ def unitwise_wave(x: Array, ice: Array, base: Array, period: float, cluster: Cod
     >>> round(wave.sin, 1), wave.df1, wave.df2
     (1.0, 2.0, 18.0)
     """
-    X = _design(x, base, period)
+    X = _wave_design(x, base, period)
     pairs = ice @ np.linalg.solve(X.T @ X, X.T)[-2:].T
     if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= _ROUNDING * np.abs(ice).max() * np.sqrt(len(ice)):
         raise EstimateError("waves of units hardly differ (or in size alone), so no error between them judges the mean")
     answer = mean_ice(pairs, cluster)
     V: Array = np.asarray(answer.factor.T @ answer.factor)
     test = wald_htz(answer.ace, V, float(answer.df[0]))
-    return _wave(float(answer.ace[0]), float(answer.ace[1]), V, period, (test.F, float(test.df1), test.df2, test.p))
+    return _wave_of_pair(
+        float(answer.ace[0]), float(answer.ace[1]), V, period, (test.F, float(test.df1), test.df2, test.p)
+    )
 
 
 def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.random.Generator, n: int = 1_999) -> float:
-    """Return p of a wave in one curve by permutation of what its trend leaves over the distances.
+    """Return p of a wave in one curve, by permuting the residuals of the trend over the distances.
 
-    The statistic is the share of the residual squares that the wave takes. Residuals of the trend are exchangeable, in
-    the approximation of Freedman and Lane, where the curve is that trend and independent noise.
+    The statistic is the share of the residual sum of squares that the wave explains. Under the null hypothesis of
+    trend plus independent noise residuals are exchangeable, in the approximation of Freedman and Lane.
 
     Parameters
     ----------
     x, y, base, period
         As in `mean_curve_wave`.
     rng
-        What permutes.
+        Generator of the permutations.
     n
-        Permutations; p is at least ``1 / (n + 1)``.
+        Number of permutations; p is at least ``1 / (n + 1)``.
 
     References
     ----------
@@ -359,7 +363,7 @@ def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.ran
     >>> permuted_wave(x, y, trend_basis(x, "decay"), 10.5, rng=rng)
     0.0005
     """
-    Q = np.linalg.qr(np.column_stack([base, _design(x, base, period)[:, -2:]]))[0]
+    Q = np.linalg.qr(np.column_stack([base, _wave_design(x, base, period)[:, -2:]]))[0]
     left = y - base @ (base.T @ y)
     permuted = rng.permuted(np.tile(left, (n, 1)), axis=1)
     permuted = np.vstack([left, permuted - (permuted @ base) @ base.T])
@@ -367,7 +371,7 @@ def permuted_wave(x: Array, y: Array, base: Array, period: float, *, rng: np.ran
     return float((share >= share[0] * (1 - _ROUNDING)).mean())
 
 
-def _wave(a: float, b: float, V: Array, period: float, test: tuple[float, float, float, float]) -> Wave:
+def _wave_of_pair(a: float, b: float, V: Array, period: float, test: tuple[float, float, float, float]) -> Wave:
     amplitude, omega = float(np.hypot(a, b)), 2 * np.pi / period
     if amplitude == 0:
         raise EstimateError("cosine and sine are exactly 0 at every distance, so there is no phase; drop that task")
@@ -387,7 +391,7 @@ def _wave(a: float, b: float, V: Array, period: float, test: tuple[float, float,
     )
 
 
-def _dataset(effects: xr.Dataset, waves: list[list[Wave]], shape: tuple[int, ...]) -> xr.Dataset:
+def _waves_dataset(effects: xr.Dataset, waves: list[list[Wave]], shape: tuple[int, ...]) -> xr.Dataset:
     dims = ("fit", *effects["ice"].dims[2:])
     names = [name for name in Wave.__dataclass_fields__ if name != "covariance"]
     columns: dict[str, Any] = {
@@ -395,6 +399,6 @@ def _dataset(effects: xr.Dataset, waves: list[list[Wave]], shape: tuple[int, ...
     }
     pairs = np.array([[w.covariance for w in row] for row in waves]).reshape(2, *shape, 2, 2)
     columns["pair_covariance"] = ((*dims, "pair", "pair_"), pairs)
-    kept = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
+    coords = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
     of_pair = {"pair": ["cos", "sin"], "pair_": ["cos", "sin"]}
-    return xr.Dataset(columns, coords={"fit": ["mean_curve", "unitwise"], **of_pair, **kept})
+    return xr.Dataset(columns, coords={"fit": ["mean_curve", "unitwise"], **of_pair, **coords})

@@ -1,4 +1,4 @@
-"""Random effects: how much true effects differ beyond their errors, and what each one is in that light."""
+"""Random-effects meta-analysis: heterogeneity between effects, and shrunken effects."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ Method = Literal["REML", "ML", "DL", "PM", "FE"]
 
 @dataclass(frozen=True)
 class RandomEffects:
-    """What K effects with known errors say of the effects to come.
+    """Random-effects model of K estimates with known errors.
 
     Attributes
     ----------
     method
         How tau2 was estimated.
     beta, se, statistic, p, lower, upper
-        Fixed effects (the mean alone without covariates), shape ``(p,)``, with their standard errors, z (t under
+        Fixed effects (without covariates the mean alone), shape ``(p,)``, with their standard errors, z (t under
         Knapp and Hartung), two-sided p and limits.
     df
         Degrees of freedom of the t, ``K - p``; infinite for z.
     tau2, tau2_se
-        Variance of the true effects about their mean, and its standard error (0 for ``"FE"``, where it is 0).
+        Variance of the true effects about their mean, and its standard error (both 0 for ``"FE"``).
     tau2_lower, tau2_upper
-        Q-profile interval of tau2; a limit below 0 is 0, and both are 0 where the set is empty.
+        Q-profile interval of tau2; negative limits are 0, and both are 0 if the set is empty.
     I2, H2
-        Percentage of the variance that is not error, and the ratio of all to error, at a typical error variance.
+        Percentage of the variance that is not error, and the ratio of total to error variance, at a typical error
+        variance.
     Q, Q_df, Q_p
         Cochran's test that all true effects are equal (given the covariates).
     fitted, prediction_lower, prediction_upper
-        Mean of the true effects at each contrast's covariates and the interval of a new true effect there, ``(K,)``.
+        Mean of the true effects at each contrast's covariates, and the prediction interval of a new one, ``(K,)``.
     blup, blup_se, blup_lower, blup_upper
-        Best linear unbiased predictions of the K true effects, shape ``(K,)``; the standard error counts the
-        uncertainty of beta, not of tau2.
+        Best linear unbiased predictions of the K true effects, shape ``(K,)``; the standard error includes the
+        uncertainty of beta, not that of tau2.
     """
 
     method: str
@@ -71,8 +72,8 @@ class RandomEffects:
 
 
 @dataclass(frozen=True)
-class _Rotated:
-    """Effects turned so that their errors are independent: error variances v, shape ``(K,)``; U turns them back."""
+class _Decorrelated:
+    """Effects rotated so that their errors are independent, with variances v, shape ``(K,)``; U rotates back."""
 
     y: Array
     X: Array
@@ -81,8 +82,8 @@ class _Rotated:
 
 
 @dataclass(frozen=True)
-class _Weighted:
-    """Weighted least squares of rotated effects at a tau2."""
+class _WeightedFit:
+    """Weighted least squares of decorrelated effects at a given tau2."""
 
     w: Array
     covariance: Array
@@ -112,10 +113,10 @@ def random_effects(
     covariance: npt.ArrayLike | None = None,
     ci_prob: float = 0.95,
 ) -> RandomEffects:
-    """Estimate how much true effects differ: the classical random-effects model of K estimates.
+    """Fit the classical random-effects model (meta-analysis, meta-regression) to K estimates.
 
-    ``effect ~ N(theta, V)`` with V known and ``theta_k ~ N(x_k' beta, tau2)``. A full V is diagonalised first, so that
-    every method serves it too.
+    ``effect ~ N(theta, V)`` with V known and ``theta_k ~ N(x_k' beta, tau2)``. A full V is diagonalized first, so that
+    every method works with it too.
 
     Parameters
     ----------
@@ -124,14 +125,14 @@ def random_effects(
     variance
         Their squared standard errors, shape ``(K,)``, taken as known.
     covariates
-        Numbers on each contrast, shape ``(K,)`` or ``(K, c)``, for a meta-regression; the intercept is added.
+        Covariates of the contrasts, shape ``(K,)`` or ``(K, c)``, for a meta-regression; the intercept is added.
     method
         ``"REML"``, ``"ML"``, ``"DL"`` (DerSimonian and Laird), ``"PM"`` (Paule and Mandel), or ``"FE"`` for tau2 = 0.
     knapp_hartung
-        Whether the standard errors of beta are scaled by the residuals and take t on K - p degrees of freedom. The
-        scale is not truncated at 1.
+        Whether the standard errors of beta are scaled by the residuals, with t on K - p degrees of freedom. The scale
+        is not truncated at 1.
     covariance
-        Instead of `variance`: V, shape ``(K, K)``.
+        V, shape ``(K, K)``, instead of `variance`.
     ci_prob
         Probability of the intervals.
 
@@ -158,18 +159,18 @@ def random_effects(
         raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
     if isinstance(ci_prob, bool) or not isinstance(ci_prob, int | float) or not 0 < ci_prob < 1:
         raise EstimateError(f"ci_prob={quoted(ci_prob)} is not between 0 and 1; for example ci_prob=0.95")
-    y, X = _design(effect, covariates)
-    table = _rotated(y, X, variance, covariance)
-    fixed = _weighted(table, 0.0)
+    y, X = _design_matrix(effect, covariates)
+    table = _decorrelate(y, X, variance, covariance)
+    fixed = _fit_at(table, 0.0)
     tau2 = _tau2(table, fixed, method)
-    return _summary(table, X, fixed, tau2, method, knapp_hartung, ci_prob)
+    return _results(table, X, fixed, tau2, method, knapp_hartung, ci_prob)
 
 
-def _summary(
-    table: _Rotated, X: Array, fixed: _Weighted, tau2: float, method: str, knapp_hartung: bool, ci_prob: float
+def _results(
+    table: _Decorrelated, X: Array, fixed: _WeightedFit, tau2: float, method: str, knapp_hartung: bool, ci_prob: float
 ) -> RandomEffects:
     k, p = X.shape
-    fit = _weighted(table, tau2)
+    fit = _fit_at(table, tau2)
     cov = fit.covariance * (fit.squares / (k - p) if knapp_hartung else 1.0)
     df = float(k - p) if knapp_hartung else np.inf
     quantile = (
@@ -180,7 +181,7 @@ def _summary(
     tail = special.stdtr(df, -np.abs(statistic)) if knapp_hartung else special.ndtr(-np.abs(statistic))
     fitted = X @ fit.beta
     spread = quantile * np.sqrt(np.einsum("kp,pq,kq->k", X, cov, X) + tau2)
-    blup, blup_se = _predictions(table, fit, cov, tau2)
+    blup, blup_se = _blups(table, fit, cov, tau2)
     lower, upper = _q_profile(table, ci_prob)
     H2 = tau2 * fixed.trace / (k - p) + 1 if method != "FE" else fixed.squares / (k - p)
     return RandomEffects(
@@ -211,11 +212,11 @@ def _summary(
     )
 
 
-def _design(effect: npt.ArrayLike, covariates: npt.ArrayLike | None) -> tuple[Array, Array]:
-    y = _numbers(effect, "effect")
+def _design_matrix(effect: npt.ArrayLike, covariates: npt.ArrayLike | None) -> tuple[Array, Array]:
+    y = _as_finite_array(effect, "effect")
     if y.ndim != 1:
         raise EstimateError(f"effect has shape {y.shape}; give one number for each contrast")
-    columns = np.empty((len(y), 0)) if covariates is None else _numbers(covariates, "covariates")
+    columns = np.empty((len(y), 0)) if covariates is None else _as_finite_array(covariates, "covariates")
     columns = columns[:, None] if columns.ndim == 1 else columns
     if columns.ndim != 2 or len(columns) != len(y):
         raise EstimateError(
@@ -230,7 +231,7 @@ def _design(effect: npt.ArrayLike, covariates: npt.ArrayLike | None) -> tuple[Ar
     return y, X
 
 
-def _numbers(values: npt.ArrayLike, name: str) -> Array:
+def _as_finite_array(values: npt.ArrayLike, name: str) -> Array:
     try:
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -241,18 +242,18 @@ def _numbers(values: npt.ArrayLike, name: str) -> Array:
     return numbers
 
 
-def _rotated(y: Array, X: Array, variance: npt.ArrayLike | None, covariance: npt.ArrayLike | None) -> _Rotated:
+def _decorrelate(y: Array, X: Array, variance: npt.ArrayLike | None, covariance: npt.ArrayLike | None) -> _Decorrelated:
     if (variance is None) == (covariance is None):
         raise EstimateError("give either variance= (independent errors) or covariance=, and not both")
     if variance is not None:
-        v = _numbers(variance, "variance")
+        v = _as_finite_array(variance, "variance")
         v = np.broadcast_to(v, y.shape) if v.ndim == 0 else v
         if v.shape != y.shape:
             raise EstimateError(f"variance has shape {v.shape}, and there are {len(y)} effects")
         if (v <= 0).any():
             raise EstimateError(f"effect {int(np.argmin(v))}: variance {v.min():g} is not positive; leave it out")
-        return _Rotated(y, X, v, None)
-    V = _numbers(covariance, "covariance")  # type: ignore[arg-type]
+        return _Decorrelated(y, X, v, None)
+    V = _as_finite_array(covariance, "covariance")  # type: ignore[arg-type]
     if V.shape != (len(y), len(y)) or not np.allclose(V, V.T, rtol=1e-8, atol=0):
         raise EstimateError(f"covariance has shape {V.shape} or is not symmetric; give ({len(y)}, {len(y)})")
     v, U = np.linalg.eigh((V + V.T) / 2)
@@ -261,82 +262,82 @@ def _rotated(y: Array, X: Array, variance: npt.ArrayLike | None, covariance: npt
             f"the covariance is singular or not positive definite (least eigenvalue {v[0]:.2g}): some effect is a sum "
             "of others; leave it out, or give variance= alone"
         )
-    return _Rotated(U.T @ y, U.T @ X, v, U)
+    return _Decorrelated(U.T @ y, U.T @ X, v, U)
 
 
-def _weighted(table: _Rotated, tau2: float) -> _Weighted:
+def _fit_at(table: _Decorrelated, tau2: float) -> _WeightedFit:
     w = 1 / (table.v + tau2)
     root = np.sqrt(w)
     Q, R = np.linalg.qr(table.X * root[:, None])
     inverse = np.linalg.inv(R)
     beta = inverse @ (Q.T @ (table.y * root))
-    return _Weighted(w, inverse @ inverse.T, beta, table.y - table.X @ beta, (Q**2).sum(axis=1) / w)
+    return _WeightedFit(w, inverse @ inverse.T, beta, table.y - table.X @ beta, (Q**2).sum(axis=1) / w)
 
 
-def _tau2(table: _Rotated, fixed: _Weighted, method: str) -> float:
+def _tau2(table: _Decorrelated, fixed: _WeightedFit, method: str) -> float:
     df = len(table.y) - table.X.shape[1]
     if method == "FE":
         return 0.0
     if method == "DL":
         return float(max(0.0, (fixed.squares - df) / fixed.trace))
-    return _where_q_is(table, df, fixed) if method == "PM" else _likeliest(table, method == "REML")
+    return _tau2_at_q(table, df, fixed) if method == "PM" else _maximize_likelihood(table, method == "REML")
 
 
-def _tau2_se(table: _Rotated, fixed: _Weighted, fit: _Weighted, tau2: float, method: str) -> float:
+def _tau2_se(table: _Decorrelated, fixed: _WeightedFit, fit: _WeightedFit, tau2: float, method: str) -> float:
     k, p = table.X.shape
     if method == "REML":
-        return float(np.sqrt(2 / _squared(table, fit)))
+        return float(np.sqrt(2 / _trace_of_squared_p(table, fit)))
     if method == "ML":
         return float(np.sqrt(2 / (fit.w**2).sum()))
     if method == "DL":
-        spread = 2 * (k - p) + 4 * tau2 * fixed.trace + 2 * tau2**2 * _squared(table, fixed)
+        spread = 2 * (k - p) + 4 * tau2 * fixed.trace + 2 * tau2**2 * _trace_of_squared_p(table, fixed)
         return float(np.sqrt(spread) / fixed.trace)
     return float(np.sqrt(2 * k**2 / (k - p)) / fit.w.sum()) if method == "PM" else 0.0
 
 
-def _where_q_is(table: _Rotated, target: float, fixed: _Weighted) -> float:
-    """Return the tau2 whose Q is `target`, 0 where Q is below it already."""
+def _tau2_at_q(table: _Decorrelated, target: float, fixed: _WeightedFit) -> float:
+    """Return the tau2 at which Q equals `target`; 0 if Q is below it at tau2 = 0."""
     excess = fixed.squares - target
     if excess <= 0:
         return 0.0
     top = float(table.v.max())
     while excess > 0:
         top *= 4
-        excess = _weighted(table, top).squares - target
-    return _root(lambda tau2: _weighted(table, tau2).squares - target, 0.0, top)
+        excess = _fit_at(table, top).squares - target
+    return _find_root(lambda tau2: _fit_at(table, tau2).squares - target, 0.0, top)
 
 
-def _root(f: Callable[[float], float], low: float, high: float) -> float:
+def _find_root(f: Callable[[float], float], low: float, high: float) -> float:
     return float(optimize.brentq(f, low, high, xtol=1e-300, rtol=4 * np.finfo(float).eps, maxiter=1_000))
 
 
-def _likeliest(table: _Rotated, restricted: bool) -> float:
-    """Maximise over 0 and a grid in log tau2, then find the root of the score beside the best node."""
-    fixed = _weighted(table, 0.0)
+def _maximize_likelihood(table: _Decorrelated, restricted: bool) -> float:
+    """Maximize over 0 and a grid in log tau2, then find the root of the score next to the best node."""
+    fixed = _fit_at(table, 0.0)
     start = max(float((fixed.residual**2).mean()), float(table.v.min()))
     nodes = np.concatenate([[0.0], np.geomspace(1e-6 * start, 1e3 * start, 181)])
-    best = int(np.argmin([_deviance(_weighted(table, tau2), restricted) for tau2 in nodes]))
+    best = int(np.argmin([_deviance(_fit_at(table, tau2), restricted) for tau2 in nodes]))
     if best == 0 and _score(table, 0.0, restricted) <= 0:
         return 0.0
     low, high = float(nodes[max(best - 1, 0)]), float(nodes[min(best + 1, len(nodes) - 1)])
     if _score(table, low, restricted) > 0 > _score(table, high, restricted):
-        return _root(lambda tau2: _score(table, tau2, restricted), low, high)
+        return _find_root(lambda tau2: _score(table, tau2, restricted), low, high)
     found = optimize.minimize_scalar(
-        lambda tau2: _deviance(_weighted(table, tau2), restricted), bounds=(low, high), method="bounded"
+        lambda tau2: _deviance(_fit_at(table, tau2), restricted), bounds=(low, high), method="bounded"
     )
     return float(found.x)
 
 
-def _deviance(fit: _Weighted, restricted: bool) -> float:
+def _deviance(fit: _WeightedFit, restricted: bool) -> float:
     return float(fit.squares - np.log(fit.w).sum() - (np.linalg.slogdet(fit.covariance)[1] if restricted else 0.0))
 
 
-def _score(table: _Rotated, tau2: float, restricted: bool) -> float:
-    fit = _weighted(table, tau2)
+def _score(table: _Decorrelated, tau2: float, restricted: bool) -> float:
+    fit = _fit_at(table, tau2)
     return float(np.sum((fit.w * fit.residual) ** 2) - (fit.trace if restricted else np.sum(fit.w)))
 
 
-def _squared(table: _Rotated, fit: _Weighted) -> float:
+def _trace_of_squared_p(table: _Decorrelated, fit: _WeightedFit) -> float:
     """``tr(P P)`` at a fit."""
     weighted = table.X * fit.w[:, None]
     inner = weighted.T @ (table.X * (fit.w**2)[:, None]) @ fit.covariance
@@ -344,14 +345,14 @@ def _squared(table: _Rotated, fit: _Weighted) -> float:
     return float((fit.w**2).sum() - 2 * np.trace(inner) + np.trace(both @ both))
 
 
-def _q_profile(table: _Rotated, ci_prob: float) -> tuple[float, float]:
-    fixed, df = _weighted(table, 0.0), len(table.y) - table.X.shape[1]
+def _q_profile(table: _Decorrelated, ci_prob: float) -> tuple[float, float]:
+    fixed, df = _fit_at(table, 0.0), len(table.y) - table.X.shape[1]
     low, high = (float(special.chdtri(df, q)) for q in (0.5 - ci_prob / 2, 0.5 + ci_prob / 2))
-    return _where_q_is(table, low, fixed), _where_q_is(table, high, fixed)
+    return _tau2_at_q(table, low, fixed), _tau2_at_q(table, high, fixed)
 
 
-def _predictions(table: _Rotated, fit: _Weighted, cov: Array, tau2: float) -> tuple[Array, Array]:
-    """Predictions of the true effects and their standard errors, turned back."""
+def _blups(table: _Decorrelated, fit: _WeightedFit, cov: Array, tau2: float) -> tuple[Array, Array]:
+    """Return best linear unbiased predictions of the true effects, and their standard errors."""
     shrunk = tau2 * fit.w
     blup = table.X @ fit.beta + shrunk * fit.residual
     D = table.X * (1 - shrunk)[:, None]

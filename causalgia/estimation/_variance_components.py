@@ -1,4 +1,4 @@
-"""Where the variance of an effect comes from: backgrounds, parents, predictors, motif instances."""
+"""Variance components of effects: backgrounds, parents, predictors, motif instances."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import xarray as xr
 from causalgia.arm_weights import weights_of
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.crossover_estimates import settled
+from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.mixed_model import fit_variances, lay_out, respond, same_partition
-from causalgia.estimation.request import parents_if_shared
+from causalgia.estimation.request import contrast_labels, parents_if_shared
 from causalgia.numerics.moments import group_sums
 from causalgia.schema import require_dataset, validate
 from causalgia.types import Array, Codes
 
-_MORE = {
+_REMEDY = {
     "background": "more backgrounds",
     "parent": "more parents (more shuffles of the same ones do not help)",
     "predictor": "more predictors",
@@ -32,12 +32,10 @@ _MORE = {
 def variance_components(
     outcomes_or_effects: xr.Dataset, *, control: str | float | None = None, instance: str | None = None
 ) -> xr.Dataset:
-    """Split the variance of effects (or outcomes) by what was drawn at random, to tell what to buy next.
+    """Split the variance of effects (or outcomes) into components, to decide what to draw more of.
 
-    Every component is the variance of a normal random intercept, by restricted maximum likelihood (REML) bounded at 0.
-    Effects: ``ICE = ACE + background + parent + predictor + instance + their interactions``, where the interaction of
-    all that vary is the residual. Outcomes without a control: ``Y = arm + background + parent + predictor`` and the
-    interaction of each with the arm; an interaction of background and predictor that all arms share is residual there.
+    Each component is the variance of a normal random intercept, estimated by restricted maximum likelihood (REML),
+    bounded at 0.
 
     Parameters
     ----------
@@ -46,23 +44,29 @@ def variance_components(
     control
         The arm that is subtracted from outcomes first, so that the components are those of each effect.
     instance
-        A coordinate on the contrasts (or arms) that has the same value for all instances of one motif: the answer is
-        then for each motif, and its instances are a component.
+        A coordinate on the contrasts (or arms) with the same value for all instances of a motif: components are then
+        given for each motif, its instances being one of them.
 
     Returns
     -------
     Dataset
         ``variance, se, share, sd, in_ace (component, contrast, task)``: variance on the squared scale of the effect,
         its standard error (average information, normal theory; where the variance is 0, that of the unbounded
-        estimate), its share of the sum, its root, and its share of the squared standard error of the ACE over all
-        that varies (of the difference of the first two arms, for outcomes without control). ``n_levels (component,
-        contrast)``. attrs say what is not identified, what is at 0, and what to buy next.
+        estimate), its share of the sum, its root, and its share of the squared standard error of the ACE (of the
+        difference of the first two arms, for outcomes without control). ``n_levels (component, contrast)``. attrs say
+        which components are not identified, which are 0, and what to draw more of.
 
     Raises
     ------
     EstimateError
-        If there is one unit, a parallel trial is asked for effects, effects are given with ``control=``, `instance` is
-        no coordinate on contrasts or arms, or a motif has one instance.
+        If there is one unit, effects of a parallel trial are requested, effects are given with ``control=``, `instance`
+        is not a coordinate on contrasts or arms, or a motif has one instance.
+
+    Notes
+    -----
+    Effects: ``ICE = ACE + background + parent + predictor + instance + their interactions``; the interaction of all of
+    them is the residual. Outcomes without a control: ``Y = arm + background + parent + predictor`` and the interaction
+    of each with the arm; an interaction of background and predictor that is the same in all arms is in the residual.
 
     References
     ----------
@@ -95,29 +99,36 @@ def variance_components(
             "these are estimates, in which the units are averaged away; give the effects of cg.contrast behind them"
         )
     if "ice" in source:
-        return _of_effects(validate(source, "effects"), instance)
+        return _components_of_effects(validate(source, "effects"), instance)
     if "contrast" in source.dims:
         raise EstimateError("a parallel trial has no individual effects; give its outcomes without control=")
     if instance is not None:
         raise EstimateError(f"instance={quoted(instance)} groups effects; give control= too, or the effects")
-    return _of_outcomes(validate(source, "outcomes"))
+    return _components_of_outcomes(validate(source, "outcomes"))
 
 
-def _of_effects(effects: xr.Dataset, instance: str | None) -> xr.Dataset:
+def _components_of_effects(effects: xr.Dataset, instance: str | None) -> xr.Dataset:
     _check_units(effects)
     dims = effects["ice"].dims
-    ice = np.moveaxis(settled(effects), [dims.index(d) for d in ("unit", "contrast", "task")], [0, 1, 2])
-    ice, parent = ice if ice.ndim == 4 else ice[..., None], _parents(effects)
+    ice = np.moveaxis(ice_without_rounding(effects), [dims.index(d) for d in ("unit", "contrast", "task")], [0, 1, 2])
+    ice, parent = ice if ice.ndim == 4 else ice[..., None], _parent_codes(effects)
     if instance is None:
-        return _finish(_answer(effect_cells(ice, parent), _names(effects), effects), effects)
-    blocks = [_answer(instance_cells(ice[:, k], parent), [name], effects) for name, k in _motifs(effects, instance)]
+        return _with_attrs(
+            _components_dataset(effect_cells(ice, parent), list(contrast_labels(effects)), effects), effects
+        )
+    blocks = [
+        _components_dataset(instance_cells(ice[:, k], parent), [name], effects)
+        for name, k in _instances_by_motif(effects, instance)
+    ]
     out = xr.concat(blocks, "contrast", combine_attrs="override")
-    return _finish(out, effects)
+    return _with_attrs(out, effects)
 
 
-def _of_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
+def _components_of_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
     _check_units(outcomes)
-    return _finish(_answer(outcome_cells(outcomes, _parents(outcomes)), ["outcome"], outcomes), outcomes)
+    return _with_attrs(
+        _components_dataset(outcome_cells(outcomes, _parent_codes(outcomes)), ["outcome"], outcomes), outcomes
+    )
 
 
 def _check_units(dataset: xr.Dataset) -> None:
@@ -125,23 +136,17 @@ def _check_units(dataset: xr.Dataset) -> None:
         raise EstimateError(f"{dataset.sizes['unit']} unit gives no variance; draw more units")
 
 
-def _parents(dataset: xr.Dataset) -> Codes | None:
+def _parent_codes(dataset: xr.Dataset) -> Codes | None:
     dataset = dataset.set_coords([name for name in ("parent",) if name in dataset])
     parents = parents_if_shared(dataset)
     return None if parents is None else parents.codes
 
 
-def _names(effects: xr.Dataset) -> list[Any]:
-    if "contrast" not in effects.coords:
-        return list(range(effects.sizes["contrast"]))
-    return list(effects["contrast"].to_numpy())
-
-
-def _motifs(effects: xr.Dataset, instance: str) -> Iterator[tuple[str, Codes]]:
-    """Motifs, and the contrasts that are instances of each."""
-    labels, of = _names(effects), _instance_of(effects, instance)
-    for motif in dict.fromkeys(of):
-        where = np.flatnonzero([value == motif for value in of])
+def _instances_by_motif(effects: xr.Dataset, instance: str) -> Iterator[tuple[str, Codes]]:
+    """Yield each motif and the contrasts that are its instances."""
+    labels, motifs = contrast_labels(effects), _motif_of_contrasts(effects, instance)
+    for motif in dict.fromkeys(motifs):
+        where = np.flatnonzero([value == motif for value in motifs])
         if len(where) < 2:
             raise EstimateError(
                 f"instance={quoted(instance)}: {motif!s} has one instance, contrast {labels[where[0]]!s}; "
@@ -150,37 +155,37 @@ def _motifs(effects: xr.Dataset, instance: str) -> Iterator[tuple[str, Codes]]:
         yield motif, where
 
 
-def _instance_of(effects: xr.Dataset, instance: str) -> list[str]:
+def _motif_of_contrasts(effects: xr.Dataset, instance: str) -> list[str]:
     dims = effects[instance].dims if instance in effects.variables else ()
     if dims == ("contrast",):
         return [str(value) for value in effects[instance].to_numpy()]
     if dims == ("arm",) and "weight" in effects:
         on_arms, treated = effects[instance].to_numpy(), weights_of(effects) > 0
-        of = [sorted(set(on_arms[row].astype(str))) for row in np.split(treated.indices, treated.indptr[1:-1])]
-        for name, values in zip(_names(effects), of, strict=True):
+        motifs = [sorted(set(on_arms[row].astype(str))) for row in np.split(treated.indices, treated.indptr[1:-1])]
+        for name, values in zip(contrast_labels(effects), motifs, strict=True):
             if len(values) != 1:
                 raise EstimateError(
                     f"contrast {name!s}: its arms have several {quoted(instance)} ({', '.join(values)})"
                 )
-        return [values[0] for values in of]
+        return [values[0] for values in motifs]
     raise EstimateError(
         f"instance={quoted(instance)} is no coordinate on the contrasts or arms; "
         f'give one: effects.assign_coords({instance}=("contrast", [...]))'
     )
 
 
-def _answer(cells: Cells, names: list[Any], source: xr.Dataset) -> xr.Dataset:
+def _components_dataset(cells: Cells, names: list[Any], source: xr.Dataset) -> xr.Dataset:
     size = np.ptp(cells.rows, axis=0)
     if (size > 1e150).any() or ((size > 0) & (size < 1e-150)).any():
         raise EstimateError(
             f"effects that spread over {size.max():g} have no variance in double precision; rescale them"
         )
-    known = identified(cells)
-    variance, se = _fitted(cells, known)
+    known = identify(cells)
+    variance, se = _reml_variances(cells, known)
     shape = (len(variance), len(names), source.sizes["task"])
     dims = ("component", "contrast", "task")
-    in_ace = variance * shares_of_weight(cells, known.groups)[:, None]
-    columns = {"variance": variance, "se": se, "share": _shares(variance), "in_ace": _shares(in_ace)}
+    in_ace = variance * squared_weight_sums(cells, known.groups)[:, None]
+    columns = {"variance": variance, "se": se, "share": _proportions(variance), "in_ace": _proportions(in_ace)}
     data: dict[str, Any] = {name: (dims, column.reshape(shape)) for name, column in columns.items()}
     data["sd"] = (dims, np.sqrt(variance).reshape(shape))
     levels = [int(codes.max()) + 1 for codes in known.groups.values()] + [len(cells.rows)]
@@ -192,8 +197,8 @@ def _answer(cells: Cells, names: list[Any], source: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(data, coords, {"not_identified": "; ".join(notes)})
 
 
-def _fitted(cells: Cells, known: Identified) -> tuple[Array, Array]:
-    """Variances and their standard errors, ``(J + 1, R)`` each."""
+def _reml_variances(cells: Cells, known: Identified) -> tuple[Array, Array]:
+    """Return variances and their standard errors, ``(J + 1, R)`` each."""
     if not known.groups:
         df = len(cells.rows) - cells.fixed.shape[1]
         residuals = cells.rows - cells.rows[0]
@@ -205,12 +210,12 @@ def _fitted(cells: Cells, known: Identified) -> tuple[Array, Array]:
     return np.column_stack([fit.variance for fit in fits]), np.column_stack([fit.se for fit in fits])
 
 
-def _shares(parts: Array) -> Array:
+def _proportions(parts: Array) -> Array:
     whole = parts.sum(axis=0, keepdims=True)
     return np.asarray(np.divide(parts, whole, out=np.zeros_like(parts), where=whole > 0))
 
 
-def _finish(out: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
+def _with_attrs(out: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
     zero = [str(name) for name, v in zip(out["component"].to_numpy(), out["variance"], strict=True) if (v == 0).any()]
     out.attrs = (
         dict(source.attrs)
@@ -229,9 +234,9 @@ def _buy_next(out: xr.Dataset) -> str:
     if not median.any():
         return "nothing varies: more units or predictors change nothing"
     name = str(out["component"].to_numpy()[median.argmax()])
-    mains = dict.fromkeys(part for part in name.replace(" + residual", "").split("_by_") if part in _MORE)
-    what = " or ".join(_MORE[part] for part in mains) or " or ".join(
-        _MORE[part] for part in ("background", "predictor", "instance") if part in out["component"].to_numpy()
+    mains = dict.fromkeys(part for part in name.replace(" + residual", "").split("_by_") if part in _REMEDY)
+    what = " or ".join(_REMEDY[part] for part in mains) or " or ".join(
+        _REMEDY[part] for part in ("background", "predictor", "instance") if part in out["component"].to_numpy()
     )
     part = f"{name} has the largest part of the squared standard error of the ACE ({median.max():.0%})"
     return f"{part}: buy {what or 'more units'}"
@@ -239,7 +244,7 @@ def _buy_next(out: xr.Dataset) -> str:
 
 @dataclass(frozen=True)
 class Cells:
-    """Rows of a table of responses, and groupings of the rows that may have a variance of their own.
+    """Responses with fixed effects and candidate random groupings of the rows.
 
     Attributes
     ----------
@@ -248,7 +253,7 @@ class Cells:
     fixed
         Fixed effects, shape ``(N, p)``.
     weight
-        Weight of each row in the effect whose standard error is divided up, shape ``(N,)``.
+        Weight of each row in the effect whose squared standard error is split, shape ``(N,)``.
     drawn
         Component -> level of each row, shape ``(N,)``.
     """
@@ -261,16 +266,16 @@ class Cells:
 
 @dataclass(frozen=True)
 class Identified:
-    """Which groupings the rows can tell apart.
+    """Identifiable groupings of the rows.
 
     Attributes
     ----------
     groups
-        Component -> level of each row; no two of them alike, none with one level or one row for each level.
+        Component -> level of each row; all different, none with one level or with one row for each level.
     residual
-        What the residual is called: with the name of a main effect where that is confounded with it.
+        Name of the residual, which includes a main effect that is confounded with it.
     notes
-        What cannot be told apart, a clause each.
+        A clause for each grouping that is not identified.
     """
 
     groups: dict[str, Codes]
@@ -278,13 +283,13 @@ class Identified:
     notes: tuple[str, ...]
 
 
-def identified(cells: Cells) -> Identified:
-    """Sort out the groupings that the rows cannot tell apart, and say which.
+def identify(cells: Cells) -> Identified:
+    """Keep the groupings that are identifiable, and note why others are not.
 
     Examples
     --------
     >>> drawn = {"background": np.arange(3), "predictor": np.zeros(3, dtype=int)}
-    >>> identified(Cells(np.zeros((3, 1)), np.ones((3, 1)), np.ones(3) / 3, drawn)).notes
+    >>> identify(Cells(np.zeros((3, 1)), np.ones((3, 1)), np.ones(3) / 3, drawn)).notes
     ('background is one with the residual', 'predictor has one level')
     """
     groups: dict[str, Codes] = {}
@@ -304,14 +309,14 @@ def identified(cells: Cells) -> Identified:
     return Identified(groups, residual, tuple(notes))
 
 
-def shares_of_weight(cells: Cells, groups: dict[str, Codes]) -> Array:
-    """Return what a unit of each component's variance adds to that of the effect, residual last, ``(J + 1,)``."""
+def squared_weight_sums(cells: Cells, groups: dict[str, Codes]) -> Array:
+    """Return the variance of the effect for a unit of each component's variance, residual last, ``(J + 1,)``."""
     sums = [float((group_sums(cells.weight, codes) ** 2).sum()) for codes in groups.values()]
     return np.array([*sums, float((cells.weight**2).sum())])
 
 
 def effect_cells(ice: Array, parent: Codes | None) -> Cells:
-    """Lay out ICE of shape ``(n, K, T, M)``, every contrast and task a response of its own.
+    """Arrange ICE of shape ``(n, K, T, M)`` with each contrast and task as one response.
 
     Examples
     --------
@@ -319,11 +324,11 @@ def effect_cells(ice: Array, parent: Codes | None) -> Cells:
     (12, 2)
     """
     n, k, t, m = ice.shape
-    return Cells(np.moveaxis(ice, 3, 1).reshape(n * m, k * t), *_crossed(n, m, 1, parent))
+    return Cells(np.moveaxis(ice, 3, 1).reshape(n * m, k * t), *_random_effects_of_ice(n, m, 1, parent))
 
 
 def instance_cells(ice: Array, parent: Codes | None) -> Cells:
-    """Lay out ICE of shape ``(n, K, T, M)``, the contrasts being instances of one motif and every task a response.
+    """Arrange ICE of shape ``(n, K, T, M)`` of K instances of one motif, with each task as one response.
 
     Examples
     --------
@@ -331,21 +336,24 @@ def instance_cells(ice: Array, parent: Codes | None) -> Cells:
     ['background', 'background_by_instance', 'instance']
     """
     n, k, t, m = ice.shape
-    return Cells(ice.transpose(0, 3, 1, 2).reshape(n * m * k, t), *_crossed(n, m, k, parent))
+    return Cells(ice.transpose(0, 3, 1, 2).reshape(n * m * k, t), *_random_effects_of_ice(n, m, k, parent))
 
 
-def _crossed(n: int, m: int, k: int, parent: Codes | None) -> tuple[Array, Array, dict[str, Codes]]:
+def _random_effects_of_ice(n: int, m: int, k: int, parent: Codes | None) -> tuple[Array, Array, dict[str, Codes]]:
     u, p, i = (index.ravel() for index in np.indices((n, m, k)))
     others = ({"predictor": p} if m > 1 else {}) | ({"instance": i} if k > 1 else {})
     drawn: dict[str, Codes] = {}
-    for name, codes in _tops(u, parent).items():
-        drawn |= {"_by_".join([name, *with_]): _joint(codes, *(others[x] for x in with_)) for with_ in _subsets(others)}
-    drawn |= {"_by_".join(with_): _joint(*(others[x] for x in with_)) for with_ in _subsets(others) if with_}
+    for name, codes in _unit_groupings(u, parent).items():
+        drawn |= {
+            "_by_".join([name, *with_]): interaction_codes(codes, *(others[x] for x in with_))
+            for with_ in _subsets(others)
+        }
+    drawn |= {"_by_".join(with_): interaction_codes(*(others[x] for x in with_)) for with_ in _subsets(others) if with_}
     size = n * m * k
     return np.ones((size, 1)), np.full(size, 1 / size), drawn
 
 
-def _tops(u: Codes, parent: Codes | None) -> dict[str, Codes]:
+def _unit_groupings(u: Codes, parent: Codes | None) -> dict[str, Codes]:
     return ({} if parent is None else {"parent": parent[u]}) | {"background": u}
 
 
@@ -353,7 +361,14 @@ def _subsets(names: dict[str, Codes]) -> list[tuple[str, ...]]:
     return [chosen for size in range(len(names) + 1) for chosen in combinations(names, size)]
 
 
-def _joint(*codes: Codes) -> Codes:
+def interaction_codes(*codes: Codes) -> Codes:
+    """Return the codes of the combinations of several groupings, in order of first appearance.
+
+    Examples
+    --------
+    >>> interaction_codes(np.array([0, 0, 1]), np.array([0, 1, 1]))
+    array([0, 1, 2])
+    """
     joint = codes[0]
     for other in codes[1:]:
         joint = joint * (other.max() + 1) + other
@@ -361,7 +376,7 @@ def _joint(*codes: Codes) -> Codes:
 
 
 def outcome_cells(outcomes: xr.Dataset, parent: Codes | None) -> Cells:
-    """Lay out outcomes with a fixed effect of each arm, every task a response.
+    """Arrange outcomes with a fixed effect for each arm and each task as one response.
 
     Examples
     --------
@@ -378,8 +393,8 @@ def outcome_cells(outcomes: xr.Dataset, parent: Codes | None) -> Cells:
     u, arm, p = (index.ravel() for index in np.indices((n, a, m)))
     if not crossover:
         arm = np.asarray(pd.factorize(outcomes["assigned"].to_numpy())[0], dtype=np.intp)[u]
-    drawn = _tops(u, parent) | ({"predictor": p} if m > 1 else {})
-    drawn |= {f"{name}_by_arm": _joint(codes, arm) for name, codes in drawn.items() if arm.max() > 0}
+    drawn = _unit_groupings(u, parent) | ({"predictor": p} if m > 1 else {})
+    drawn |= {f"{name}_by_arm": interaction_codes(codes, arm) for name, codes in drawn.items() if arm.max() > 0}
     fixed = np.eye(arm.max() + 1)[arm]
     size = fixed.sum(axis=0)
     weight = fixed[:, 0] / size[0] - (fixed[:, 1] / size[1] if len(size) > 1 else 0.0)

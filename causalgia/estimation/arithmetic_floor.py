@@ -1,4 +1,4 @@
-"""Effects below the arithmetic: an estimate that rounding alone could make is zero, whatever its t says."""
+"""Numerical floor of estimates: effects within the rounding error of the predictor count as zero."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from causalgia.schema import annotate
 from causalgia.types import Array, Mask
 
 ZERO = "zero within rounding"
-"""What is said of an effect below its floor."""
+"""Label of an effect below its floor."""
 
 
-def floor_like(estimates: xr.Dataset) -> Array:
-    """Return the floor of each estimate, of the shape of ``ace``; 0 where it is not known.
+def floor_of_estimates(estimates: xr.Dataset) -> Array:
+    """Return the floor of each estimate, in the shape of ``ace``; 0 where it is not known.
 
     Examples
     --------
-    >>> floor_like(xr.Dataset({"ace": ("contrast", [1.0, 2.0])}))
+    >>> floor_of_estimates(xr.Dataset({"ace": ("contrast", [1.0, 2.0])}))
     array([0., 0.])
     """
     if "floor" not in estimates:
@@ -27,7 +27,7 @@ def floor_like(estimates: xr.Dataset) -> Array:
 
 
 def is_below_floor(estimates: xr.Dataset) -> Mask:
-    """Return which effects are zero within rounding, of the shape of ``ace``; not those that are 0 in every unit.
+    """Return which effects are zero within rounding, in the shape of ``ace``, except those that are 0 in every unit.
 
     Examples
     --------
@@ -36,7 +36,9 @@ def is_below_floor(estimates: xr.Dataset) -> Mask:
     """
     null = float(estimates.attrs.get("null_value", 0.0))
     away = np.abs(estimates["ace"].to_numpy() - null)
-    return np.asarray((away <= floor_like(estimates)) & ~(_is_exact(estimates) & (away == 0)) & ("floor" in estimates))
+    return np.asarray(
+        (away <= floor_of_estimates(estimates)) & ~(_is_exact(estimates) & (away == 0)) & ("floor" in estimates)
+    )
 
 
 def _is_exact(estimates: xr.Dataset) -> Mask:
@@ -46,7 +48,7 @@ def _is_exact(estimates: xr.Dataset) -> Mask:
 
 
 def at_least_floor(estimates: xr.Dataset, lower: Array, upper: Array) -> tuple[Array, Array]:
-    """Return limits that are at least the floor away from the effect; those of exact effects above it stay points.
+    """Return limits at least the floor away from the effect; intervals of exact effects above the floor stay points.
 
     Examples
     --------
@@ -56,7 +58,7 @@ def at_least_floor(estimates: xr.Dataset, lower: Array, upper: Array) -> tuple[A
     """
     if "floor" not in estimates:
         return lower, upper
-    ace, floor = estimates["ace"].to_numpy(), floor_like(estimates)
+    ace, floor = estimates["ace"].to_numpy(), floor_of_estimates(estimates)
     reach = np.where(_is_exact(estimates) & ~is_below_floor(estimates), 0.0, floor)
     return np.where(reach > 0, np.minimum(lower, ace - reach), lower), np.where(
         reach > 0, np.maximum(upper, ace + reach), upper
@@ -64,10 +66,9 @@ def at_least_floor(estimates: xr.Dataset, lower: Array, upper: Array) -> tuple[A
 
 
 def p_outside_floor(p: Array, distance: Array, floor: Array) -> Array:
-    """Return one-sided p of "the distance is at most 0", 1 where rounding could make all of the distance.
+    """Return one-sided p of "the distance is at most 0", set to 1 where the distance is within the floor.
 
-    With an interval ``distance -+ max(half width, floor)`` at every level this is its test: a distance beyond the floor
-    keeps its p, one within it has none that is below 1.
+    This is the test that belongs to intervals ``distance -+ max(half width, floor)`` at every level.
 
     Examples
     --------
@@ -78,12 +79,12 @@ def p_outside_floor(p: Array, distance: Array, floor: Array) -> Array:
 
 
 def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
-    r"""Return estimates with the floor of their effects: ``floor`` and ``below_floor``, p 1 there, intervals as wide.
+    r"""Add ``floor`` and ``below_floor`` to estimates; set p to 1 below it, and widen intervals to at least the floor.
 
-    The floor of a contrast is :math:`\sum_a |w_a| \max|e|`, e the error of the predictor's own arithmetic in an answer.
-    An effect within it has p 1. An interval is :math:`\mathrm{ACE} \mp \max(h, \mathrm{floor})`, h its half width: it
-    holds for the effect of the network in exact arithmetic, of which rounding that is alike in every unit says nothing.
-    Of several predictors, or words, taken together the floor is the largest of theirs.
+    The floor of a contrast is :math:`\sum_a |w_a| \max|e|`, with e the rounding error of an output of the predictor.
+    Intervals are :math:`\mathrm{ACE} \mp \max(h, \mathrm{floor})`, h being the half width, so that they hold for the
+    network in exact arithmetic even if rounding is the same in every unit. For several predictors, or words, the
+    largest floor is used.
     """
     if "floor" not in effects:
         return estimates
@@ -102,11 +103,11 @@ def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
     if "lower" in out:
         lower, upper = at_least_floor(out, out["lower"].to_numpy(), out["upper"].to_numpy())
         out["lower"], out["upper"] = (dims, lower), (dims, upper)
-    return annotate(with_notes(out, *_sentence(out, below)))
+    return annotate(with_notes(out, *_floor_note(out, below)))
 
 
-def _sentence(estimates: xr.Dataset, below: Mask) -> list[str]:
-    """Say which effects are zero within rounding, and how far rounding goes."""
+def _floor_note(estimates: xr.Dataset, below: Mask) -> list[str]:
+    """Return a note on the effects that are zero within rounding, with the size of the floor."""
     if not below.any():
         return []
     named = [dim for dim in estimates["ace"].dims if dim == "contrast" or estimates.sizes[dim] > 1]
@@ -120,7 +121,7 @@ def _sentence(estimates: xr.Dataset, below: Mask) -> list[str]:
     ]
     n = int(below.sum())
     more = f" and {n - len(names)} more" if n > len(names) else ""
-    size = float(floor_like(estimates)[below].max())
+    size = float(floor_of_estimates(estimates)[below].max())
     return [
         f"{ZERO}: {'; '.join(names)}{more}: rounding in the predictor alone can produce an effect of up to {size:.2g}, "
         "the same in every unit, which no number of units distinguishes from 0; compute in float64 to lower this limit"

@@ -1,4 +1,4 @@
-"""Effects that depend on the size of their cluster: the mean over units and the mean over clusters then differ."""
+"""Informative cluster size: a test whether effects depend on the size of their cluster."""
 
 from __future__ import annotations
 
@@ -10,29 +10,25 @@ import xarray as xr
 
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ClusterSizeWarning
-from causalgia.estimation.crossover_estimates import settled
-from causalgia.estimation.request import Grouping, Request, clusters, users_level
+from causalgia.estimation.crossover_estimates import ice_without_rounding
+from causalgia.estimation.request import Grouping, Request, caller_stacklevel, clusters
 from causalgia.notes import with_notes
-from causalgia.numerics.moments import centred
+from causalgia.numerics.moments import centered
 from causalgia.types import Array, Codes
 
 LEVEL = 0.01
-"""Probability that effects which do not depend on size are said to, over all contrasts, tasks and predictors."""
+"""Level of the test, over all contrasts, tasks and predictors."""
 FEWEST = 10
-"""Clusters below which nothing is said: too few for a correlation of ranks."""
+"""Clusters below which there is no test: too few for a rank correlation."""
 _PERMUTATIONS, _SEED, _BLOCK = 999, 0, 2**22
 
 
 def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
     r"""Test whether the mean ICE of clusters depends on their size, in any of K contrasts.
 
-    The statistic is the correlation :math:`r_k` of the logarithm of a cluster's size with the rank of its mean ICE, and
-    the p of the largest :math:`|r_k|` is its rank among those of 999 permutations of the sizes (of a fixed seed; they
-    are drawn only where a single :math:`r_k` has a p below .05 by t). Where cluster effects do not depend on size and
-    vary alike, p is exact for any law of the effects, any sizes and any dependence between contrasts. Large clusters
-    have means that vary less, which makes the test conservative: it reacts to a shift, and less to a spread. It finds
-    little in few clusters: of a slope of one sd of the cluster effects for each unit of log size (Pareto sizes, index
-    1.5), .1 with 20 clusters, .5 with 50 and .9 with 100.
+    The statistic is the correlation :math:`r_k` of the logarithm of a cluster's size with the rank of its mean ICE. The
+    p of the largest :math:`|r_k|` is its rank among 999 permutations of the sizes (with a fixed seed, and only if a
+    single :math:`r_k` has p below .05 by t).
 
     Parameters
     ----------
@@ -44,8 +40,15 @@ def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
     Returns
     -------
     correlation, p
-        Of log size and rank, shape ``(...)``, 0 where means or sizes do not vary; and p of the largest, 1 below 10
-        clusters.
+        Correlation of log size and rank, shape ``(...)``, 0 where means or sizes do not vary; and p of the largest, 1
+        below 10 clusters.
+
+    Notes
+    -----
+    If cluster effects are independent of size and identically distributed, p is exact for any distribution of effects,
+    any sizes and any dependence between contrasts. Means of large clusters vary less, which makes the test
+    conservative. Its power in few clusters is low: for a slope of one sd of the cluster effects per unit of log size
+    (Pareto sizes, index 1.5) it is .1 with 20 clusters, .5 with 50 and .9 with 100.
 
     References
     ----------
@@ -61,7 +64,7 @@ def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
     """
     from scipy.stats import rankdata  # slow to import
 
-    sizes, means = np.bincount(cluster), centred(ice, cluster)[0]
+    sizes, means = np.bincount(cluster), centered(ice, cluster)[0]
     n_clusters, trailing = len(sizes), means.shape[1:]
     size = _standardized(np.log(sizes)[:, None])[:, 0]
     effect = _standardized(rankdata(means.reshape(n_clusters, -1), axis=0))
@@ -74,7 +77,7 @@ def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
 
 
 def _standardized(values: Array) -> Array:
-    """Return each column centred, with a sum of squares of 1, or 0 where all are equal."""
+    """Return each column centered, with a sum of squares of 1, or 0 where all are equal."""
     values = values - values.mean(axis=0)
     norm = np.sqrt((values**2).sum(axis=0))
     return np.asarray(values / np.where(norm > 0, norm, 1.0))
@@ -97,9 +100,9 @@ def _by_permutation(size: Array, effect: Array, largest: float) -> float:
 
 
 def with_size_note(estimates: xr.Dataset, effects: xr.Dataset, request: Request) -> xr.Dataset:
-    """Return the estimates with a note, and warn, where the effects of a crossover depend on the size of clusters.
+    """Add a note to estimates, and warn, if the effects of a crossover depend on the size of clusters.
 
-    Looked at are means over units with clusters that are drawn (not ``weights="clusters"``, fixed parents or units).
+    Only means over units with randomly drawn clusters are tested (not ``weights="clusters"``, fixed parents or units).
 
     Warns
     -----
@@ -109,14 +112,14 @@ def with_size_note(estimates: xr.Dataset, effects: xr.Dataset, request: Request)
     groups = _drawn_clusters(effects, request)
     if groups is None or np.ptp(groups.sizes) == 0:
         return estimates
-    ice = settled(effects)
+    ice = ice_without_rounding(effects)
     if request.is_crossed:
         ice = ice.mean(axis=-1)
     correlation, p = size_dependence(ice, groups.codes)
     if p > LEVEL:
         return estimates
-    sentence = _sentence(effects, groups, ice, correlation)
-    warnings.warn(sentence, ClusterSizeWarning, stacklevel=users_level())
+    sentence = _size_note(effects, groups, ice, correlation)
+    warnings.warn(sentence, ClusterSizeWarning, stacklevel=caller_stacklevel())
     return with_notes(estimates, sentence)
 
 
@@ -126,10 +129,10 @@ def _drawn_clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
     return clusters(effects, request) if request.target == "population" or request.is_crossed else None
 
 
-def _sentence(effects: xr.Dataset, groups: Grouping, ice: Array, correlation: Array) -> str:
+def _size_note(effects: xr.Dataset, groups: Grouping, ice: Array, correlation: Array) -> str:
     worst = int(np.argmax(np.abs(correlation)))
     at, one = np.unravel_index(worst, correlation.shape), ice.reshape(len(ice), -1)[:, worst]
-    over_units, over_clusters = float(one.mean()), float(centred(one, groups.codes)[0].mean())
+    over_units, over_clusters = float(one.mean()), float(centered(one, groups.codes)[0].mean())
     dims = [str(dim) for dim in effects["ice"].dims if dim != "unit"]
     names = [
         str(effects[dim].to_numpy()[i]) if dim in effects.coords else str(i)

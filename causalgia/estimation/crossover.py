@@ -1,4 +1,4 @@
-"""Estimators for a crossover, where the ICE of every unit is known: functions of arrays, named as in the papers."""
+"""Estimators for a crossover, in which the ICE of every unit is observed: functions of arrays."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from causalgia.errors import EstimateError
 from causalgia.estimation.regression import Kind, bell_mccaffrey_df
 from causalgia.estimation.variance_moderation import LEAST_VARIANCES, Moderated, moderate
-from causalgia.numerics.moments import centred, group_sums, root_sum_squares, satterthwaite
-from causalgia.numerics.row_blocks import ColumnMoments, Rows, by_block, column_moments, less
+from causalgia.numerics.moments import centered, group_sums, root_sum_squares, satterthwaite
+from causalgia.numerics.row_blocks import ColumnMoments, Rows, by_block, column_moments, shifted_rows
 from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Average causal effects and how sure one may be of them; ``...`` is the trailing shape of the data.
+    """Average causal effects with their errors; ``...`` is the trailing shape of the data.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ def mean_ice(ice: Array, cluster: Codes | None = None, *, kind: Kind = "CR2") ->
         raise EstimateError(f"{n_clusters} cluster gives no spread between clusters; two or more are needed")
     if cluster is None:
         return mean_of_rows(ice, column_moments(ice), kind=kind)
-    means, residuals = centred(ice)
+    means, residuals = centered(ice)
     return mean_of_sums(means[0], group_sums(residuals, cluster), np.bincount(cluster), kind=kind)
 
 
@@ -100,7 +100,7 @@ def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Esti
     Parameters
     ----------
     ice
-        Individual causal effects, shape ``(n, ...)`` with n > 1; where they are lazy, so is the factor.
+        Individual causal effects, shape ``(n, ...)`` with n > 1; the factor is lazy if they are.
     found
         Their moments.
     kind
@@ -112,15 +112,15 @@ def mean_of_rows(ice: Rows, found: ColumnMoments, *, kind: Kind = "CR2") -> Esti
     >>> mean_of_rows(ice, column_moments(ice)).se.round(4)
     np.float64(1.7795)
     """
-    scale = float(_scale(np.full(1, 1 / found.n), found.n, kind)[0]) / found.n
-    factor = by_block(ice, less, first=found.first, shift=found.shift, scale=scale)
+    scale = float(_cluster_scale(np.full(1, 1 / found.n), found.n, kind)[0]) / found.n
+    factor = by_block(ice, shifted_rows, first=found.first, shift=found.shift, scale=scale)
     se = found.peak * scale * np.sqrt(found.squares)
     df = np.full(np.shape(se), found.n - 1.0)
     return Estimate(ace=found.mean, se=se, df=df, factor=factor, leverage=found.leverage)
 
 
 def mean_of_sums(mean: Array, sums: Array, sizes: Array | Codes, *, kind: Kind = "CR2") -> Estimate:
-    """Estimate the ACE as `mean_ice` does, from what each cluster adds up to.
+    """Estimate the ACE as `mean_ice` does, from sums by cluster.
 
     Parameters
     ----------
@@ -139,13 +139,13 @@ def mean_of_sums(mean: Array, sums: Array, sizes: Array | Codes, *, kind: Kind =
     np.float64(2.5)
     """
     n = sizes.sum()
-    scale = _scale(sizes / n, len(sizes), kind) / n
+    scale = _cluster_scale(sizes / n, len(sizes), kind) / n
     factor = sums * scale.reshape(-1, *[1] * (sums.ndim - 1))
     df = bell_mccaffrey_df(sizes * scale**2, (sizes * scale / np.sqrt(n))[:, None])
     return from_factor(mean, factor, df)
 
 
-def _scale(share: Array, n_clusters: int, kind: Kind) -> Array:
+def _cluster_scale(share: Array, n_clusters: int, kind: Kind) -> Array:
     if kind == "CR2":
         return np.asarray((1 - share) ** -0.5)
     if kind == "CR3":
@@ -173,11 +173,11 @@ def mean_of_cluster_means(ice: Array, cluster: Codes) -> Estimate:
     >>> mean_of_cluster_means(np.array([1.0, 2.0, 3.0, 8.0]), np.array([0, 0, 0, 1])).ace
     np.float64(5.0)
     """
-    return mean_ice(centred(ice, cluster)[0])
+    return mean_ice(centered(ice, cluster)[0])
 
 
 def stratified_mean(y: Array, stratum: Codes, weights: Array) -> Estimate:
-    """Estimate a weighted mean of stratum means when the strata are fixed and only units inside them are drawn.
+    """Estimate a weighted mean of stratum means, with fixed strata and random units inside them.
 
     ``sum_p w_p mean_p`` with variance ``sum_p w_p^2 s_p^2 / n_p`` and Satterthwaite df over the strata; in a
     crossover with parents as strata this is the claim about new shuffles of *these* parents.
@@ -209,7 +209,7 @@ def stratified_mean(y: Array, stratum: Codes, weights: Array) -> Estimate:
     sizes = np.bincount(stratum)
     if (sizes < 2).any():
         raise EstimateError(f"a stratum of {sizes.min()} unit has no spread of its own; each needs two units")
-    means, residuals = centred(y, stratum)
+    means, residuals = centered(y, stratum)
     trailing = [1] * (y.ndim - 1)
     factor = residuals * (weights / np.sqrt(sizes * (sizes - 1.0)))[stratum].reshape(-1, *trailing)
     df = satterthwaite(group_sums(factor**2, stratum), np.asarray(sizes - 1.0).reshape(-1, *trailing))
@@ -246,8 +246,8 @@ def icc_anova(ice: Array, cluster: Codes) -> tuple[Array, float]:
     if not 1 < n_clusters < n:
         raise EstimateError(f"{n_clusters} clusters of {n} units have no intraclass correlation; some must share one")
     n0 = (n - (sizes**2).sum() / n) / (n_clusters - 1)
-    total = (centred(ice)[1] ** 2).sum(axis=0)
-    within = (centred(ice, cluster)[1] ** 2).sum(axis=0)
+    total = (centered(ice)[1] ** 2).sum(axis=0)
+    within = (centered(ice, cluster)[1] ** 2).sum(axis=0)
     between, within = (total - within) / (n_clusters - 1), within / (n - n_clusters)
     spread = np.asarray(between + (n0 - 1) * within)
     icc = np.divide(between - within, spread, out=np.zeros_like(spread), where=spread > 0)
@@ -257,10 +257,10 @@ def icc_anova(ice: Array, cluster: Codes) -> tuple[Array, float]:
 def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated | None = None) -> Estimate:
     """Estimate the ACE over units and over M crossed levels (predictors, words), both random.
 
-    ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way analysis of variance (the REML ones
-    of a balanced table) and Satterthwaite degrees of freedom; a component estimated below 0 is 0. With clusters of
-    units the parts that come from units are CR2. With few levels the interval is approximate: with equal components
-    and 30 units a 95 % one covered .925, .944 and .951 with 3, 5 and 8 levels.
+    ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way analysis of variance (those of REML
+    for a balanced table) and Satterthwaite degrees of freedom; a component estimated below 0 is 0. With clusters the
+    parts from units are CR2. With few levels the interval is approximate: with equal components and 30 units a 95 % one
+    covered .925, .944 and .951 with 3, 5 and 8 levels.
 
     Parameters
     ----------
@@ -269,13 +269,12 @@ def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated
     cluster
         Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
     between
-        From `between_levels`: the variances between the levels' means, moderated over contrasts, to be used for the
-        sample's own.
+        From `between_levels`: moderated variances between the levels' means, used instead of the sample's own.
 
     Returns
     -------
     Estimate
-        Shape ``(...)``; its factor has a row for each cluster and for each level, and where s2_u was cut off at 0 one
+        Shape ``(...)``; its factor has a row for each cluster and each level, and where s2_u was truncated at 0 a row
         for each cluster in each level. ``factor' factor`` has the stated variances on its diagonal.
 
     Raises
@@ -298,7 +297,7 @@ def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated
         raise EstimateError("one level gives no spread between levels; two or more predictors (or words) are needed")
     first, ice = ice[0, 0], ice - ice[0, 0]
     units, levels = mean_ice(ice.mean(axis=1), cluster), mean_ice(ice.mean(axis=0))
-    interaction = interaction_of(ice, cluster)
+    interaction = interaction_influence(ice, cluster)
     both = np.asarray(root_sum_squares(interaction)[0] ** 2)
     own, df = levels.se**2, levels.df
     drawn, df = (own, df) if between is None else (between.variance / n_levels, np.broadcast_to(between.df, df.shape))
@@ -306,19 +305,28 @@ def crossed_mean(ice: Array, cluster: Codes | None = None, *, between: Moderated
     counted = np.stack([more_units > 0, more_levels > 0, (more_units > 0) == (more_levels > 0)])
     parts = np.where(counted, np.stack([units.se**2, drawn, both]), 0.0)
     dfs = np.stack([units.df, df, units.df * levels.df])
-    factor = [units.factor, levels.factor * _root(more_levels, own)]
+    factor = [units.factor, levels.factor * sqrt_ratio(more_levels, own)]
     missing = np.maximum(both - units.se**2, 0.0)
     if (missing > 0).any():
-        factor.append(interaction * _root(missing, both))
-    return from_factor(units.ace + first, np.concatenate(factor), _df(more_units + more_levels + both, parts, dfs))
+        factor.append(interaction * sqrt_ratio(missing, both))
+    return from_factor(
+        units.ace + first, np.concatenate(factor), _df_of_mean_squares(more_units + more_levels + both, parts, dfs)
+    )
 
 
-def _root(part: Array, whole: Array) -> Array:
+def sqrt_ratio(part: Array, whole: Array) -> Array:
+    """Return ``sqrt(part / whole)``, 0 where the whole is 0.
+
+    Examples
+    --------
+    >>> sqrt_ratio(np.array([1.0, 0.0]), np.array([4.0, 0.0]))
+    array([0.5, 0. ])
+    """
     return np.asarray(np.sqrt(np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)))
 
 
-def _df(total: Array, parts: Array, dfs: Array) -> Array:
-    """Satterthwaite's degrees of freedom of sums and differences of mean squares, finite where all are 0."""
+def _df_of_mean_squares(total: Array, parts: Array, dfs: Array) -> Array:
+    """Return Satterthwaite's degrees of freedom of sums and differences of mean squares, finite where all are 0."""
     spread = (parts**2 / dfs).sum(axis=0)
     return np.asarray(np.divide(total**2, spread, out=np.array(satterthwaite(parts[:2], dfs[:2])), where=spread > 0))[
         ()
@@ -328,10 +336,10 @@ def _df(total: Array, parts: Array, dfs: Array) -> Array:
 def between_levels(ice: Array) -> Moderated | None:
     """Moderate the variances between the levels over contrasts; None with fewer than three levels or contrasts.
 
-    Few levels say little about each contrast's own variance; many contrasts say how such variances are distributed,
-    and less so where the same levels are high in all of them: that correlation is estimated and allowed for. 95 %
-    intervals for 60 contrasts of 3 predictors covered .90 to .95 where unmoderated ones covered .92 to .95, at
-    two thirds of their width where contrasts are independent.
+    Few levels estimate each contrast's variance poorly, but many contrasts show the distribution of such variances. The
+    correlation between contrasts over levels is estimated and allowed for. 95 % intervals for 60 contrasts of 3
+    predictors covered .90 to .95 where unmoderated ones covered .92 to .95, at two thirds of their width where
+    contrasts are independent.
 
     Parameters
     ----------
@@ -351,16 +359,16 @@ def between_levels(ice: Array) -> Moderated | None:
     n_levels = ice.shape[1]
     if ice.ndim < 3 or ice.shape[2] < LEAST_VARIANCES or n_levels < 3:
         return None
-    means = centred((ice - ice[0, 0]).mean(axis=0))[1]
+    means = centered((ice - ice[0, 0]).mean(axis=0))[1]
     size = root_sum_squares(means)[0]
-    rho = _dependence(np.divide(means, size, out=np.zeros_like(means), where=size > 0))
+    rho = _mean_squared_correlation(np.divide(means, size, out=np.zeros_like(means), where=size > 0))
     return moderate(size**2 / (n_levels - 1), n_levels - 1.0, dependence=rho)
 
 
-def _dependence(z: Array) -> Array:
-    """Mean squared correlation of two contrasts over the levels, without what M levels give by chance, shape (...).
+def _mean_squared_correlation(z: Array) -> Array:
+    """Return the mean squared correlation of contrasts over M levels, corrected for chance, shape (...).
 
-    Of unit columns z of shape ``(M, K, ...)``; the sum over all pairs is ``|z z'|^2``, which needs no K by K matrix.
+    For unit columns z of shape ``(M, K, ...)`` the sum over all pairs is ``|z z'|^2``, which needs no K by K matrix.
     """
     n_levels, n = len(z), np.maximum((z != 0).any(axis=0).sum(axis=0), 2)
     square = (np.einsum("mk...,lk...->ml...", z, z) ** 2).sum(axis=(0, 1))
@@ -368,11 +376,11 @@ def _dependence(z: Array) -> Array:
     return np.asarray(np.clip(((square - n) / (n * (n - 1)) - chance) / (1 - chance), 0.0, 1.0))
 
 
-def interaction_of(ice: Array, cluster: Codes | None) -> Array:
-    """Influence of each cluster in each level, shape ``(G M, ...)``, CR2; its squares sum to s2_um / (n M)."""
+def interaction_influence(ice: Array, cluster: Codes | None) -> Array:
+    """Return the CR2 influence of each cluster in each level, ``(G M, ...)``; its squares sum to s2_um / (n M)."""
     n, n_levels = ice.shape[:2]
     codes = np.arange(n) if cluster is None else cluster
     by_unit = ice - ice.mean(axis=1, keepdims=True)
     scale = (1 - np.bincount(codes) / n) ** -0.5 / n / np.sqrt(n_levels * (n_levels - 1))
-    sums = group_sums(centred(by_unit)[1], codes) * scale.reshape(-1, *[1] * (ice.ndim - 1))
+    sums = group_sums(centered(by_unit)[1], codes) * scale.reshape(-1, *[1] * (ice.ndim - 1))
     return np.asarray(sums.reshape(-1, *ice.shape[2:]))

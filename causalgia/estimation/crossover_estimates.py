@@ -1,4 +1,4 @@
-"""The crossover side of `estimate`: which estimator a target means, and why some cannot be given."""
+"""ACE of a crossover: the estimator for each target of `estimate`, and placebo words as a population."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from causalgia.estimation.crossover import (
     mean_of_rows,
     stratified_mean,
 )
-from causalgia.estimation.next_predictor import NEXT, next_level, refuse_one_twice
+from causalgia.estimation.next_predictor import NEXT, check_distinct_predictors, next_level
 from causalgia.estimation.request import (
     Answer,
     Grouping,
     Request,
+    check_clusters,
+    check_no_cluster,
     clusters,
     grouping,
     parents_as_strata,
-    refuse_cluster,
-    require_clusters,
 )
 from causalgia.estimation.variance_moderation import Moderated
-from causalgia.numerics.moments import centred, skewness
+from causalgia.numerics.moments import centered, skewness
 from causalgia.numerics.row_blocks import Rows, by_block, column_moments, first_row, is_lazy, mean_from
 from causalgia.types import Array
 
 
 def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
-    """Estimate the ACE of every contrast from ICE for the target that was asked."""
-    refuse_parallel_choices(request)
-    if of_units_alone(effects, request):
-        return _of_units_alone(effects)
-    ice = settled(effects)
-    residuals = centred(ice)[1]
+    """Estimate the ACE of every contrast over the requested target, from ICE."""
+    check_crossover_request(request)
+    if is_unclustered_population(effects, request):
+        return _estimate_unclustered(effects)
+    ice = ice_without_rounding(effects)
+    residuals = centered(ice)[1]
     estimator: Callable[[xr.Dataset, Array, Request], tuple[Estimate, int, str, str]] = {
-        "population": _population,
-        "parents": _parents,
-        "units": _units,
-        "population x predictors": _crossed,
-        "next predictor": _crossed,
-        "population x replicates": _crossed,
-        "population x words": _crossed,
+        "population": _estimate_population,
+        "parents": _estimate_parents,
+        "units": _estimate_units,
+        "population x predictors": _estimate_crossed,
+        "next predictor": _estimate_crossed,
+        "population x replicates": _estimate_crossed,
+        "population x words": _estimate_crossed,
     }[request.target]
     answer, n_clusters, cluster, method = estimator(effects, ice, request)
     n_units, n_contrasts = ice.shape[:2]
@@ -61,7 +61,7 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
         skewness=skewness(answer.factor)
         if request.target == "population" and cluster != "unit"
         else skewness(residuals if answer.ace.ndim == residuals.ndim - 1 else residuals.mean(axis=-1)),
-        reach=_reach(ice, answer.ace.ndim),
+        reach=_largest_absolute_ice(ice, answer.ace.ndim),
         n_units=np.full(n_contrasts, n_units),
         n_clusters=np.full(n_contrasts, n_clusters),
         method=method,
@@ -70,28 +70,28 @@ def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     )
 
 
-def of_units_alone(effects: xr.Dataset, request: Request) -> bool:
-    """Say whether each unit of a crossover stands for itself, so that its ICE may be read block by block."""
+def is_unclustered_population(effects: xr.Dataset, request: Request) -> bool:
+    """Return whether the units of a crossover are independent draws, so that their ICE can be streamed in blocks."""
     return "ice" in effects and request.target == "population" and clusters(effects, request) is None
 
 
-def _of_units_alone(effects: xr.Dataset) -> Answer:
-    """Estimate the ACE over new units, each independent; the factor is lazy where the ICE are."""
-    ice = settled_rows(effects)
+def _estimate_unclustered(effects: xr.Dataset) -> Answer:
+    """Estimate the ACE over new, independent units; the factor is lazy where the ICE are."""
+    ice = lazy_ice_without_rounding(effects)
     found = column_moments(ice)
     every = np.full(ice.shape[1], found.n)
     method = "mean ICE; s^2 / n, t with n - 1 df"
     return Answer(mean_of_rows(ice, found), found.skewness, found.largest, every, every, method, "unit")
 
 
-def _reach(ice: Array, ndim: int) -> Array:
-    """Return the largest |ICE| over the units, and over the predictors where they are one, (K, ...)."""
+def _largest_absolute_ice(ice: Array, ndim: int) -> Array:
+    """Return the largest |ICE| over the units, and over predictors that are averaged, (K, ...)."""
     reach = np.maximum(ice.max(axis=0), -ice.min(axis=0))
     return np.asarray(reach if reach.ndim == ndim else reach.max(axis=-1))
 
 
-def refuse_parallel_choices(request: Request) -> None:
-    """Refuse what only a parallel trial can use."""
+def check_crossover_request(request: Request) -> None:
+    """Raise EstimateError where a request names blocks or covariates, which are for parallel trials."""
     if request.block is not None:
         raise EstimateError(
             f"block={quoted(request.block)} is for parallel trials: in a crossover every unit is its own block; "
@@ -105,8 +105,8 @@ def refuse_parallel_choices(request: Request) -> None:
 
 
 def check_one_unit(effects: xr.Dataset, request: Request) -> None:
-    """Check the request where there is one unit, which has an effect for every target but the crossed ones."""
-    refuse_parallel_choices(request)
+    """Raise EstimateError where a request is impossible with one unit: for crossed targets."""
+    check_crossover_request(request)
     clusters(effects, request)
     if request.target == "parents":
         parents_as_strata(effects)
@@ -117,30 +117,30 @@ def check_one_unit(effects: xr.Dataset, request: Request) -> None:
         )
 
 
-def settled(effects: xr.Dataset) -> Array:
-    """ICE; where they are one number within the rounding of the outcomes, that number, and 0 where it may be 0."""
-    return np.asarray(settled_rows(effects), dtype=np.float64)
+def ice_without_rounding(effects: xr.Dataset) -> Array:
+    """Return the ICE; those equal within the rounding of the outcomes are made exactly equal, or 0 if possible."""
+    return np.asarray(lazy_ice_without_rounding(effects), dtype=np.float64)
 
 
-def settled_rows(effects: xr.Dataset) -> Rows:
-    """Return what `settled` does, lazily where the ICE are lazy."""
+def lazy_ice_without_rounding(effects: xr.Dataset) -> Rows:
+    """Return `ice_without_rounding`, lazily where the ICE are lazy."""
     ice = effects["ice"].data
     ice = ice if ice.dtype == np.float64 else ice.astype(np.float64)
     if not {"constant", "zero"} <= set(effects.variables) or not effects["constant"].any():
         return ice
     first = first_row(ice)
     one = np.where(effects["zero"].to_numpy(), 0.0, first + mean_from(ice, first))
-    return by_block(ice, _put, one=one, constant=effects["constant"].to_numpy())
+    return by_block(ice, _replace_constant, one=one, constant=effects["constant"].to_numpy())
 
 
-def _put(ice: Array, *, one: Array, constant: npt.NDArray[np.bool_]) -> Array:
+def _replace_constant(ice: Array, *, one: Array, constant: npt.NDArray[np.bool_]) -> Array:
     return np.where(constant, one, ice)
 
 
-def _population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+def _estimate_population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
     groups = clusters(effects, request)
-    assert groups is not None  # else `_of_units_alone` was asked
-    require_clusters(groups, len(groups.labels))
+    assert groups is not None  # else `_estimate_unclustered` answers
+    check_clusters(groups, len(groups.labels))
     n_clusters, name = len(groups.labels), groups.name
     if request.weights == "clusters":
         answer = mean_of_cluster_means(ice, groups.codes)
@@ -149,15 +149,15 @@ def _population(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Esti
     return answer, n_clusters, name, f"mean ICE; CR2 by {name}, Satterthwaite (Bell-McCaffrey) df"
 
 
-def _parents(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
-    refuse_cluster(request, "these parents are fixed, and their units are drawn independently")
+def _estimate_parents(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    check_no_cluster(request, "these parents are fixed, and their units are drawn independently")
     strata = parents_as_strata(effects)
-    _require_two_units(strata, "target='parents'")
+    _check_two_units_each(strata, "target='parents'")
     answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
     return answer, len(ice), "unit", "mean ICE with these parents fixed; variance within parents, Satterthwaite df"
 
 
-def _require_two_units(strata: Grouping, why: str, how: str = "") -> None:
+def _check_two_units_each(strata: Grouping, why: str, how: str = "") -> None:
     lone = np.flatnonzero(strata.sizes < 2)
     if lone.size:
         raise EstimateError(
@@ -173,8 +173,8 @@ def _stratum_weights(strata: Grouping, request: Request) -> Array:
     return np.asarray(strata.sizes / strata.sizes.sum())
 
 
-def _units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
-    refuse_cluster(request, "these units are fixed")
+def _estimate_units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    check_no_cluster(request, "these units are fixed")
     random = _uses_random_arms(effects)
     if not random.any():
         ace = _weighted_mean(effects, ice, request)
@@ -193,7 +193,7 @@ def _units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate,
             "or use target='population'"
         )
     strata = grouping(effects, "parent", "target='units'")
-    _require_two_units(
+    _check_two_units_each(
         strata, "target='units' with an arm that draws something of its own", "cg.Genomic(of=..., draws=2)"
     )
     answer = stratified_mean(ice, strata.codes, _stratum_weights(strata, request))
@@ -202,12 +202,12 @@ def _units(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate,
     return from_factor(answer.ace, factor, answer.df), len(ice), "unit", method
 
 
-def _crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
-    what = "predictors" if request.target == NEXT else request.target.removeprefix("population x ")
+def _estimate_crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimate, int, str, str]:
+    levels_noun = "predictors" if request.target == NEXT else request.target.removeprefix("population x ")
     if "model" not in effects["ice"].dims or effects.sizes["model"] < 2:
-        raise EstimateError(_too_few(request.target))
-    if what == "predictors":
-        refuse_one_twice(effects, ice)
+        raise EstimateError(_one_level_message(request.target))
+    if levels_noun == "predictors":
+        check_distinct_predictors(effects, ice)
     if request.target == NEXT and "denominator" in effects:
         raise EstimateError(
             f"target='next predictor' with scale={quoted(effects.attrs['transform'])}: there is no predictive interval "
@@ -216,39 +216,44 @@ def _crossed(effects: xr.Dataset, ice: Array, request: Request) -> tuple[Estimat
     by_level, groups = np.moveaxis(ice, -1, 1), clusters(effects, request)
     by, n_clusters, name, codes = "", len(ice), "unit", None
     if groups is not None:
-        require_clusters(groups, len(groups.labels))
+        check_clusters(groups, len(groups.labels))
         n_clusters, name, codes, by = len(groups.labels), groups.name, groups.codes, f"CR2 by {groups.name}, "
         if request.weights == "clusters":
-            by_level, codes, by = centred(by_level, groups.codes)[0], None, f"means of {name}s, "
+            by_level, codes, by = centered(by_level, groups.codes)[0], None, f"means of {name}s, "
     prior = between_levels(by_level) if _moderates(request) else None
     if prior is None and request.moderate:
         raise EstimateError(
             f"moderate=True takes three or more predictors and contrasts, and there are {effects.sizes['model']} and "
             f"{effects.sizes['contrast']}; leave it out"
         )
-    said = "" if prior is None else _in_words(prior, what)
+    moderation = "" if prior is None else _moderation_clause(prior, levels_noun)
     if request.target == NEXT:
         answer = next_level(by_level, codes, between=prior)
-        return answer, n_clusters, name, _predicted(effects, by, said, moderated=prior is not None)
+        return answer, n_clusters, name, _prediction_method(effects, by, moderation, moderated=prior is not None)
     answer = crossed_mean(by_level, codes, between=prior)
-    return answer, n_clusters, name, f"mean ICE over units and {what}, both drawn; crossed, {by}Satterthwaite df{said}"
+    return (
+        answer,
+        n_clusters,
+        name,
+        f"mean ICE over units and {levels_noun}, both drawn; crossed, {by}Satterthwaite df{moderation}",
+    )
 
 
 def _moderates(request: Request) -> bool:
-    """Whether variances between levels are moderated over contrasts: on request for the next predictor, else usual."""
+    """Return whether variances between levels are moderated over contrasts: by default, unless for one predictor."""
     if request.target == "population x words":
         return False
     return request.target != NEXT if request.moderate is None else request.moderate
 
 
-def _predicted(effects: xr.Dataset, by: str, said: str, *, moderated: bool) -> str:
+def _prediction_method(effects: xr.Dataset, by: str, moderation: str, *, moderated: bool) -> str:
     n = effects.sizes["model"]
     parts = f"s_b^2 (1 + 1/{n}) between predictors, {by}and the variance of the units that they share"
     holds = "; it holds on average over contrasts, and less where predictors differ most" if moderated else ""
-    return f"predictive interval from {n} predictors: {parts}; t on few df{said}{holds}"
+    return f"predictive interval from {n} predictors: {parts}; t on few df{moderation}{holds}"
 
 
-def _too_few(target: str) -> str:
+def _one_level_message(target: str) -> str:
     if target == "population x replicates":
         return (
             "one replicate shows no variance between replicates; measure two or more, or use target='population' for "
@@ -260,7 +265,7 @@ def _too_few(target: str) -> str:
     )
 
 
-def _in_words(prior: Moderated, what: str) -> str:
+def _moderation_clause(prior: Moderated, what: str) -> str:
     least, most = (f"{df:.3g}" for df in (prior.prior_df.min(), prior.prior_df.max()))
     df = least if least == most else f"{least} to {most}"
     return f"; variance between {what} moderated over contrasts (squeezeVar, {df} prior df)"
@@ -268,12 +273,12 @@ def _in_words(prior: Moderated, what: str) -> str:
 
 def _weighted_mean(effects: xr.Dataset, ice: Array, request: Request) -> Array:
     groups = clusters(effects, request) if request.weights == "clusters" else None
-    means = centred(ice)[0] if groups is None else centred(centred(ice, groups.codes)[0])[0]
+    means = centered(ice)[0] if groups is None else centered(centered(ice, groups.codes)[0])[0]
     return np.asarray(means[0])
 
 
 def _uses_random_arms(effects: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
+    """Return whether each contrast has a weight on an arm whose intervention is random, shape (K,)."""
     if "random" not in effects.coords or "weight" not in effects:
         return np.zeros(effects.sizes["contrast"], dtype=bool)
     return np.asarray(abs(weights_of(effects)) @ effects["random"].to_numpy().astype(bool).astype(np.float64) > 0)
@@ -283,10 +288,10 @@ LEAST_WORDS = 20
 
 
 def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return whether each contrast of effects or estimates is one fixed placebo word against something, (contrast,).
+    """Return whether each contrast of effects or estimates is one fixed placebo word minus other arms, (contrast,).
 
-    Known from ``weight (contrast, arm)`` and ``kind (arm)``; without them no contrast is. A mean of several words is
-    none: it is not a draw from the class of words.
+    This is read from ``weight (contrast, arm)`` and ``kind (arm)``; without them no contrast is. A mean of several
+    words is not a draw from the class of words, and does not count.
 
     Examples
     --------
@@ -303,10 +308,10 @@ def placebo_words(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     return np.asarray((positive.sum(axis=1) == 1) & (positive @ word.astype(np.intp) > 0))
 
 
-def words_of(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
+def is_placebo_word(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
     """Return whether each contrast is one fixed placebo word, shape ``(contrast,)``.
 
-    The bool coordinate or variable ``placebo_word (contrast)`` says so; without it ``weight`` and ``kind`` of the arms.
+    Read from the bool coordinate or variable ``placebo_word (contrast)``, else by `placebo_words`.
 
     Raises
     ------
@@ -315,7 +320,7 @@ def words_of(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
 
     Examples
     --------
-    >>> words_of(xr.Dataset({"ace": ("contrast", [1.0, 0.0]), "placebo_word": ("contrast", [False, True])}))
+    >>> is_placebo_word(xr.Dataset({"ace": ("contrast", [1.0, 0.0]), "placebo_word": ("contrast", [False, True])}))
     array([False,  True])
     """
     if "placebo_word" not in dataset.variables:
@@ -327,12 +332,12 @@ def words_of(dataset: xr.Dataset) -> npt.NDArray[np.bool_]:
 
 
 def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
-    """Take the contrasts of placebo words as levels of one contrast, the class of such words, on the dim model.
+    """Rearrange the contrasts of placebo words as levels, on the dim model, of one contrast: the class of words.
 
     Raises
     ------
     EstimateError
-        If fewer than 20 contrasts have an arm of kind ``placebo_word`` on their positive side, or there is a dim model.
+        If fewer than 20 contrasts have an arm of kind ``placebo_word`` with positive weight, or there is a dim model.
 
     Examples
     --------
@@ -356,7 +361,7 @@ def words_as_levels(effects: xr.Dataset) -> xr.Dataset:
             f"and there are {len(words)}; "
             "add arms with cg.placebos(pattern, at=, n=40) to a crossover, or use target='population'"
         )
-    ice = settled(effects)[:, words]
+    ice = ice_without_rounding(effects)[:, words]
     by_word = np.moveaxis(ice, 1, -1)[:, None]
     coords = {name: c for name, c in effects.coords.items() if set(c.dims) <= {"unit", "task", "arm"}}
     out = xr.Dataset({"ice": (("unit", "contrast", "task", "model"), by_word)}, coords=coords, attrs=effects.attrs)

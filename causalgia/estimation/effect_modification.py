@@ -1,4 +1,4 @@
-"""Covariates of units, known before any intervention: reading them, and how they modify effects."""
+"""Effect modification by covariates of units."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import xarray as xr
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._heterogeneity import individual_effects
 from causalgia.estimation.regression import regress
-from causalgia.estimation.request import Request, clusters, require_ci_prob, require_clusters, unit_name
-from causalgia.numerics.moments import centred, p_and_limits
+from causalgia.estimation.request import Request, as_ci_prob, check_clusters, clusters, unit_name
+from causalgia.numerics.moments import centered, p_and_limits
 from causalgia.types import Array
 
 _OUTCOMES = ("outcome", "ice", "assigned", "rounding", "denominator")
@@ -25,18 +25,18 @@ def modification(
     cluster: str | None = "auto",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Regress individual causal effects (ICE) on what was known of the units before: effect modification.
+    """Regress individual causal effects (ICE) on covariates of the units: effect modification.
 
-    ``ICE_u = a + sum_j b_j (x_uj - mean x_j) + e_u`` by least squares; b_j is the change of the effect for one more of
-    x_j among units equal in the others, over the null model. It compares contexts, which were drawn and not set:
-    a description of where the effect is larger, not of what makes it so.
+    ``ICE_u = a + sum_j b_j (x_uj - mean x_j) + e_u`` by least squares; b_j is the change of the effect per unit of x_j
+    at equal values of the others, over the null model. Contexts were drawn, not set: the slopes describe where the
+    effect is larger, not what causes it.
 
     Parameters
     ----------
     effects
         From `contrast`, of a crossover.
     by
-        Numeric coordinates on the units, such as ``"gc"`` or a parent's measured activity. They enter together.
+        Numeric coordinates on the units, such as ``"gc"`` or a parent's measured activity, in one joint regression.
     cluster, ci_prob
         As in `estimate`; CR2 with Satterthwaite degrees of freedom.
 
@@ -68,25 +68,25 @@ def modification(
     (2.0, 0.478, 1.95)
     """
     ice = individual_effects(effects, "modification")
-    names, ci_prob = _names(by), require_ci_prob(ci_prob)
+    names, ci_prob = _as_covariates(by), as_ci_prob(ci_prob)
     for name in names:
-        _refuse_outcome(effects, name)
+        _check_not_outcome(effects, name)
     values = [unit_covariate(effects, name, f"by={quoted(name)}") for name in names]
-    x = np.column_stack([centred(v)[1] for v in values])
-    require_rank(x / np.abs(x).max(axis=0), names, "the units")
+    x = np.column_stack([centered(v)[1] for v in values])
+    check_rank(x / np.abs(x).max(axis=0), names, "the units")
     if len(ice) < len(names) + 2:
         raise EstimateError(f"{len(names)} covariates need {len(names) + 2} or more units, and there are {len(ice)}")
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     if groups is not None:
-        require_clusters(groups, len(groups.labels))
+        check_clusters(groups, len(groups.labels))
     columns = slopes(x, ice, None if groups is None else groups.codes, ci_prob)
     dims = effects["ice"].dims[1:]
     out = xr.Dataset({name: (("covariate", *dims), column) for name, column in columns.items()})
     for name, about in (("mean", [v.mean() for v in values]), ("sd", [v.std(ddof=1) for v in values])):
         out[name] = (("covariate",), about)
-    kept = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
-    said = {"ci_prob": ci_prob, "cluster": "unit" if groups is None else groups.name, "n_units": len(ice)}
-    return out.assign_coords(covariate=list(names), **kept).assign_attrs(dict(effects.attrs) | said)
+    coords = {str(name): c for name, c in effects.coords.items() if c.dims and set(c.dims) <= set(dims)}
+    attrs = {"ci_prob": ci_prob, "cluster": "unit" if groups is None else groups.name, "n_units": len(ice)}
+    return out.assign_coords(covariate=list(names), **coords).assign_attrs(dict(effects.attrs) | attrs)
 
 
 def slopes(x: Array, ice: Array, cluster: Any, ci_prob: float) -> dict[str, Array]:
@@ -124,8 +124,8 @@ def slopes(x: Array, ice: Array, cluster: Any, ci_prob: float) -> dict[str, Arra
     return {name: np.array(column).reshape(shape) for name, column in columns.items()}
 
 
-def _names(by: Any) -> tuple[str, ...]:
-    """Return names one by one, or say what they are instead."""
+def _as_covariates(by: Any) -> tuple[str, ...]:
+    """Return the names of the covariates as a tuple."""
     listed = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, Iterable) else ()
     names = tuple(map(str, listed))
     if not names or len(set(names)) < len(names):
@@ -133,7 +133,7 @@ def _names(by: Any) -> tuple[str, ...]:
     return names
 
 
-def _refuse_outcome(effects: xr.Dataset, name: str) -> None:
+def _check_not_outcome(effects: xr.Dataset, name: str) -> None:
     meaning = str(effects[name].attrs.get("meaning", "")) if name in effects.variables else ""
     arms = [str(a) for a in effects["arm"].to_numpy()] if "arm" in effects.coords else []
     outcome = name in _OUTCOMES or name in effects.data_vars or meaning.startswith("potential outcome")
@@ -146,7 +146,7 @@ def _refuse_outcome(effects: xr.Dataset, name: str) -> None:
 
 
 def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
-    """Return a numeric coordinate on the units that varies, shape ``(n,)``; `argument` is how it was asked for.
+    """Return a numeric, varying coordinate on the units, shape ``(n,)``; error messages name it by `argument`.
 
     Raises
     ------
@@ -177,12 +177,12 @@ def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
     return values
 
 
-def require_rank(x: Array, names: tuple[str, ...], where: str) -> None:
-    """Name the first covariate that is constant or determined by the ones before it.
+def check_rank(x: Array, names: tuple[str, ...], where: str) -> None:
+    """Raise EstimateError for the first covariate that is constant or collinear with those before it.
 
     Examples
     --------
-    >>> require_rank(np.array([[-1.0, -2.0], [1.0, 2.0]]), ("gc", "cpg"), "the units")
+    >>> check_rank(np.array([[-1.0, -2.0], [1.0, 2.0]]), ("gc", "cpg"), "the units")
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: covariate 'cpg' is collinear with gc in the units; leave one out

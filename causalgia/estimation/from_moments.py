@@ -1,4 +1,4 @@
-"""Moments of the ICE -> average causal effects: what `estimate` answers of a trial that kept nothing else."""
+"""Average causal effects from stored moments of the ICE."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import xarray as xr
 from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.crossover import Estimate, mean_of_sums
-from causalgia.estimation.crossover_estimates import refuse_parallel_choices
-from causalgia.estimation.magnitude import require_squares
-from causalgia.estimation.request import Answer, Request, square
+from causalgia.estimation.crossover_estimates import check_crossover_request
+from causalgia.estimation.magnitude import check_squares
+from causalgia.estimation.request import Answer, Request, aligned_covariance
 from causalgia.numerics.moments import skewness
 from causalgia.schema import validate
 from causalgia.types import Array
 
 
 def has_moments(dataset: object) -> bool:
-    """Say whether a Dataset has moments of the ICE in place of the ICE.
+    """Return whether a Dataset has moments of the ICE instead of the ICE.
 
     Examples
     --------
@@ -29,41 +29,41 @@ def has_moments(dataset: object) -> bool:
     return isinstance(dataset, xr.Dataset) and "ice_mean" in dataset and "ice" not in dataset
 
 
-def as_kept(moments: xr.Dataset, request: Request) -> Request:
-    """Return a request with ``cluster="auto"`` as the analysis of the trial has it, which decided what was summed.
+def request_for_moments(moments: xr.Dataset, request: Request) -> Request:
+    """Return a request with ``cluster="auto"`` replaced by the cluster of the trial's analysis.
 
     Raises
     ------
     EstimateError
-        If it asks for what needs the ICE of every unit.
+        If the request needs the ICE of every unit.
     """
     validate(moments, "moments")
-    refuse_parallel_choices(request)
+    check_crossover_request(request)
     for name, default in (("target", "population"), ("weights", "units")):
         if getattr(request, name) != default:
-            raise needs_units(f"{name}={quoted(getattr(request, name))}")
+            raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
     planned = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
-    asked = None if planned == "none" else planned
+    cluster = None if planned == "none" else planned
     by = str(moments.attrs.get("cluster", "unit"))
-    alone = (None, "parent") if asked is not None else (None,)
-    if request.cluster not in ("auto", asked, by, *(alone if by == "unit" else ())):
-        raise needs_units(f"cluster={quoted(request.cluster)}")
-    return replace(request, cluster=asked if request.cluster == "auto" else request.cluster)
+    alone = (None, "parent") if cluster is not None else (None,)
+    if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
+        raise needs_units_error(f"cluster={quoted(request.cluster)}")
+    return replace(request, cluster=cluster if request.cluster == "auto" else request.cluster)
 
 
-def needs_units(what: str) -> EstimateError:
-    """Return the error of asking moments for what takes every unit."""
+def needs_units_error(what: str) -> EstimateError:
+    """Return the error for a request that needs the ICE of every unit."""
     return EstimateError(
         f'{what} needs the ICE of every unit, and these are moments of them; run the trial with keep="effects"'
     )
 
 
-def answer_of(moments: xr.Dataset) -> Answer:
-    """Return the estimates that moments hold, for K contrasts, shape ``(K, tasks[, models])``.
+def estimate_from_moments(moments: xr.Dataset) -> Answer:
+    """Estimate the ACE of K contrasts from moments, shape ``(K, tasks[, models])``.
 
-    ``ACE = ice_mean``, ``se^2 = ice_sd^2 / n`` on n - 1 degrees of freedom; or where units share parents CR2 of the
-    sums by parent. Covariance: of independent units ``se_j se_k`` times the correlation of the ICE; of a parent, or a
-    random group, the products of its sums.
+    ``ACE = ice_mean``, ``se^2 = ice_sd^2 / n`` on n - 1 degrees of freedom; or CR2 of the sums by parent if units share
+    parents. The covariance is ``se_j se_k`` times the correlation of the ICE, or the products of sums by parent (or by
+    random group).
 
     Raises
     ------
@@ -74,8 +74,12 @@ def answer_of(moments: xr.Dataset) -> Answer:
         raise OutcomesError("moments: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; keep all variables")
     n, by = int(moments["n_units"].to_numpy().max()), str(moments.attrs.get("cluster", "unit"))
     clustered = by != "unit"
-    estimate, rows = _by_sums(moments, n, clustered) if "ice_sum" in moments else (_by_products(moments, n), n)
-    require_squares(estimate.se, moments)
+    estimate, rows = (
+        _estimate_from_sums(moments, n, clustered)
+        if "ice_sum" in moments
+        else (_estimate_from_correlation(moments, n), n)
+    )
+    check_squares(estimate.se, moments)
     K = moments.sizes["contrast"]
     dealt = f", covariance by {rows} random groups" if rows < n else ""
     return Answer(
@@ -91,25 +95,25 @@ def answer_of(moments: xr.Dataset) -> Answer:
     )
 
 
-def _by_sums(moments: xr.Dataset, n: int, clustered: bool) -> tuple[Estimate, int]:
-    """Return the estimate whose factor has a row for each parent or random group, and how many there are."""
+def _estimate_from_sums(moments: xr.Dataset, n: int, clustered: bool) -> tuple[Estimate, int]:
+    """Return the estimate with a factor row for each parent or random group, and their number."""
     sums, sizes = moments["ice_sum"].to_numpy(), moments["cluster_size"].to_numpy()
     found = mean_of_sums(moments["ice_mean"].to_numpy(), sums, sizes)
-    return found if clustered else _independent(moments, n, found.factor), len(sizes)
+    return found if clustered else _unclustered_estimate(moments, n, found.factor), len(sizes)
 
 
-def _by_products(moments: xr.Dataset, n: int) -> Estimate:
-    correlation = square(moments["ice_correlation"], "contrast", "contrast_").to_numpy()
-    return _independent(moments, n, root_of(correlation) * (moments["ice_sd"].to_numpy() / np.sqrt(n)))
+def _estimate_from_correlation(moments: xr.Dataset, n: int) -> Estimate:
+    correlation = aligned_covariance(moments["ice_correlation"], "contrast", "contrast_").to_numpy()
+    return _unclustered_estimate(moments, n, root_of(correlation) * (moments["ice_sd"].to_numpy() / np.sqrt(n)))
 
 
-def _independent(moments: xr.Dataset, n: int, factor: Array) -> Estimate:
+def _unclustered_estimate(moments: xr.Dataset, n: int, factor: Array) -> Estimate:
     mean, sd, leverage = (moments[f"ice_{name}"].to_numpy() for name in ("mean", "sd", "leverage"))
     return Estimate(mean, sd / np.sqrt(n), np.full(sd.shape, n - 1.0), factor, leverage)
 
 
 def root_of(correlation: Array) -> Array:
-    """Return F, shape ``(K, K, ...)``, with ``F' F`` the correlations ``(K, K, ...)``, singular ones too.
+    """Return F, shape ``(K, K, ...)``, with ``F' F`` equal to (possibly singular) correlations ``(K, K, ...)``.
 
     Examples
     --------
@@ -123,8 +127,8 @@ def root_of(correlation: Array) -> Array:
     return np.asarray(np.moveaxis(roots, (-2, -1), (0, 1)))
 
 
-def without_units(moments: xr.Dataset) -> xr.Dataset:
-    """Return effects of no unit, with the names, weights and attributes that estimates keep."""
+def effects_without_units(moments: xr.Dataset) -> xr.Dataset:
+    """Return effects with 0 units, which have the labels, weights and attributes for estimates."""
     names = [name for name in ("weight", "control_sd", "floor") if name in moments]
     mean = moments["ice_mean"]
     drop = [str(c) for c in moments.coords if {"quantile", "contrast_", "byte"} & set(moments[c].dims)]

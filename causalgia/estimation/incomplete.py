@@ -1,4 +1,4 @@
-"""Crossed tables with missing cells: units by predictors, or units by words, of which not every pair was measured."""
+"""ACE from crossed tables (units by predictors, or by words) with missing cells."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import xarray as xr
 
 from causalgia.effects._from_frame import factorized
 from causalgia.errors import DegenerateWarning, EstimateError, OutcomesError, quoted
-from causalgia.estimation._variance_components import Cells, identified
+from causalgia.estimation._variance_components import Cells, identify, interaction_codes
 from causalgia.estimation.crossover_estimates import LEAST_WORDS
 from causalgia.estimation.mixed_model import reml
-from causalgia.estimation.request import require_ci_prob, users_level
+from causalgia.estimation.request import as_ci_prob, caller_stacklevel
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import annotate, validate
@@ -42,18 +42,11 @@ class CrossedFit:
 
 
 def crossed_reml(ice: Array, unit: Codes, level: Codes, parent: Codes | None = None) -> CrossedFit:
-    r"""Estimate the ACE over units and over crossed levels (predictors, words), both random, from the cells there are.
+    r"""Estimate the ACE over random units and random crossed levels (predictors, words) from an incomplete table.
 
-    ``ICE_um = ACE + a_u + g_m + e_um`` with normal a, g, e whose variances are those of restricted maximum likelihood;
-    with parents a parent and its interaction with the level have a variance too. The ACE is the generalised least
-    squares mean, which weighs a cell by how much it adds to what is known of its unit and level, and its df are
-    Satterthwaite's. A complete table gives what `crossed_mean` gives where no component is estimated as 0. Cells have
-    to be missing at random: given their unit and level, whether they are missing must not depend on their ICE. With
-    equal components, 30 units and a fifth of the cells missing 95 % intervals covered .938, .941 and .949 with 3, 5 and
-    8 levels (1,500 trials each), and .944 with 5 levels and half of the cells missing.
-
-    Degenerate cases: a variance estimated as 0 counts as known to be 0, which makes the interval too short with few
-    levels where it is theirs; where all cells are one number the answer is exact, with a standard error of 0.
+    ``ICE_um = ACE + a_u + g_m + e_um`` with normal a, g, e, fitted by restricted maximum likelihood; with parents, the
+    parent and its interaction with the level have variances too. The ACE is the generalized least-squares mean, with
+    Satterthwaite's df. Cells must be missing at random: given unit and level, missingness must not depend on the ICE.
 
     Parameters
     ----------
@@ -62,12 +55,21 @@ def crossed_reml(ice: Array, unit: Codes, level: Codes, parent: Codes | None = N
     unit, level
         Unit and level of each cell, 0 to n - 1 and 0 to M - 1, all present, shape ``(N,)``.
     parent
-        Parent of each cell's unit, shape ``(N,)``; None where each unit stands for itself.
+        Parent of each cell's unit, shape ``(N,)``; None: units are independent.
 
     Raises
     ------
     EstimateError
-        With fewer than two units, parents or levels, or where the cells cannot tell units from levels.
+        With fewer than two units, parents or levels, or where the cells do not identify units and levels.
+
+    Notes
+    -----
+    For a complete table the result is that of `crossed_mean`, unless a component is estimated as 0. With equal
+    components, 30 units and a fifth of the cells missing, 95 % intervals covered .938, .941 and .949 with 3, 5 and 8
+    levels (1,500 trials each), and .944 with 5 levels and half of the cells missing.
+
+    A variance estimated as 0 counts as known to be 0: with few levels, a variance between levels of 0 makes the
+    interval too short. If all cells are equal the answer is exact, with a standard error of 0.
 
     References
     ----------
@@ -89,10 +91,10 @@ def crossed_reml(ice: Array, unit: Codes, level: Codes, parent: Codes | None = N
         return CrossedFit(float(ice[0]), 0.0, float((unit if parent is None else parent).max()), singular=False)
     drawn: dict[str, Codes] = {}
     if parent is not None:
-        drawn |= {"parent": parent, "parent_by_level": _both(parent, level)}
+        drawn |= {"parent": parent, "parent_by_level": interaction_codes(parent, level)}
     drawn |= {"unit": unit, "level": level}
     fixed = np.ones((len(ice), 1))
-    groups = identified(Cells(ice[:, None], fixed, fixed[:, 0] / len(ice), drawn)).groups
+    groups = identify(Cells(ice[:, None], fixed, fixed[:, 0] / len(ice), drawn)).groups
     if "level" not in groups or not {"unit", "parent"} & groups.keys():
         raise EstimateError(
             "no two cells share a unit or no two share a level, so that units, levels and noise cannot be told apart; "
@@ -104,13 +106,9 @@ def crossed_reml(ice: Array, unit: Codes, level: Codes, parent: Codes | None = N
     )
 
 
-def _both(one: Codes, other: Codes) -> Codes:
-    return np.asarray(pd.factorize(one * (int(other.max()) + 1) + other)[0], dtype=np.intp)
-
-
 @dataclass(frozen=True)
-class _Columns:
-    """Names of the columns of a table that was given."""
+class _ColumnNames:
+    """Names of the columns of the table."""
 
     outcome: str
     arm: str
@@ -139,10 +137,10 @@ def from_incomplete(
     scale: str = "outcome",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Estimate ACEs from a long table of units by predictors, or by words, in which cells are missing.
+    """Estimate ACEs from a long table of units by predictors, or by words, with missing cells.
 
-    `from_frame` refuses such a table, because no value is imputed. Here each pair of unit and predictor (or word) that
-    has both its arms gives one ICE, and `crossed_reml` estimates from these. The claim is about new units and new
+    `from_frame` refuses such a table, because values are not imputed. Here each pair of unit and predictor (or word)
+    with both arms gives one ICE, and `crossed_reml` estimates from these. The claim is about new units and new
     predictors (words): ``target="population x predictors"`` (``"population x words"``).
 
     Parameters
@@ -154,16 +152,16 @@ def from_incomplete(
     control
         The arm that is subtracted from every other one.
     model
-        Column of the predictor (retraining, replicate) that answered: every other arm is a contrast.
+        Column of the predictor (retraining, replicate); every arm other than the control is a contrast.
     words
-        Instead: names of the arms that are words of one class, 20 or more; their mean effect is one contrast,
-        ``"words"``. Other arms are not used, which a note says.
+        Instead of `model`: names of 20 or more arms that are words of one class; their mean effect is one contrast,
+        ``"words"``. Other arms are not used, which a note states.
     parent
-        Column of the source that units share, constant within a unit; None where each unit stands for itself.
+        Column of the source that units share, constant within a unit; None: units are independent.
     task
-        Column of what was measured; None: one task, named after `outcome`.
+        Column of the task; None: one task, named after `outcome`.
     scale
-        What the outcome is measured on, in words.
+        Scale of the outcome, in words.
     ci_prob
         Probability of the intervals.
 
@@ -171,17 +169,16 @@ def from_incomplete(
     -------
     Dataset
         Estimates as `estimate` gives them, ``ace, se, df, p, log_p, lower, upper, exact, n_units, n_clusters,
-        control_sd (contrast, task)``, each contrast by itself: their covariance is not known. Notes say how many cells
-        are missing, how many rows had no partner and were not used, and where the variance between levels was
-        estimated as 0.
+        control_sd (contrast, task)``, each contrast by itself: their covariance is not known. Notes give the number of
+        missing cells, of rows without a partner (not used), and where the variance between levels was estimated as 0.
 
     Raises
     ------
     OutcomesError
-        If a column is missing or has gaps, an outcome is not finite, or a cell is there twice.
+        If a column is missing or has gaps, an outcome is not finite, or a cell occurs twice.
     EstimateError
-        If neither or both of `model` and `words` are given, an arm is unknown, words are fewer than 20, or the cells of
-        a contrast cannot give its error.
+        If neither or both of `model` and `words` are given, an arm is unknown, there are fewer than 20 words, or the
+        cells of a contrast do not identify its error.
 
     Warns
     -----
@@ -202,19 +199,19 @@ def from_incomplete(
     >>> found["contrast"].values.tolist(), found["n_units"].item(), bool(found["df"] < 4)
     (['GATA1'], 29, True)
     """
-    ci_prob = require_ci_prob(ci_prob)
+    ci_prob = as_ci_prob(ci_prob)
     if (model is None) == (words is None):
         raise EstimateError("give one of model= (units by predictors) and words= (units by words), not both or neither")
-    columns = _Columns(outcome, arm, unit, model, parent, task)
-    table = _checked(frame, columns)
-    control, listed = _arm_text(control), None if words is None else [_arm_text(word) for word in words]
+    columns = _ColumnNames(outcome, arm, unit, model, parent, task)
+    table = _as_cell_table(frame, columns)
+    control, listed = _as_arm_name(control), None if words is None else [_as_arm_name(word) for word in words]
     _check_arms(table, control, listed)
     tasks = list(dict.fromkeys(table["task"]))
-    blocks = [_of_task(table[table["task"] == name], control, listed, ci_prob) for name in tasks]
+    blocks = [_estimate_task(table[table["task"] == name], control, listed, ci_prob) for name in tasks]
     out = xr.concat(
         [block for block, _ in blocks], pd.Index(tasks, name="task"), coords="minimal", compat="override", join="outer"
     ).transpose("contrast", "task")
-    _check_whole(out)
+    _check_every_task(out)
     if out["exact"].any():
         _warn_exact(int(out["exact"].sum()), out["exact"].size)
     what = "predictors" if words is None else "words"
@@ -236,15 +233,15 @@ def from_incomplete(
     return validate(annotate(with_notes(out, *notes)), "estimates")
 
 
-def _arm_text(name: Any) -> str:
+def _as_arm_name(name: Any) -> str:
     try:
         return str(int(name)) if isinstance(name, float) and name.is_integer() else str(name)
     except ValueError as error:  # a whole number of more digits than Python writes
         raise EstimateError(f"{quoted(name)} is no name of an arm; give text or a number") from error
 
 
-def _checked(frame: Any, columns: _Columns) -> pd.DataFrame:
-    """Return the columns by their roles, of a table that has all of them, without gaps, and each cell once."""
+def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
+    """Check a table (all columns, no gaps, each cell once) and return it with columns named by their roles."""
     if not isinstance(frame, pd.DataFrame) or frame.empty:
         raise OutcomesError("from_incomplete takes a pandas DataFrame with a row for each measurement")
     for name in columns.all:
@@ -269,14 +266,14 @@ def _checked(frame: Any, columns: _Columns) -> pd.DataFrame:
             f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: {quoted(columns.outcome)} is not finite"
         )
     table = pd.DataFrame({"y": y, "unit": frame[columns.unit].to_numpy()})
-    table["arm"] = [_arm_text(name) for name in frame[columns.arm]]
-    table["task"] = columns.outcome if columns.task is None else [_arm_text(name) for name in frame[columns.task]]
+    table["arm"] = [_as_arm_name(name) for name in frame[columns.arm]]
+    table["task"] = columns.outcome if columns.task is None else [_as_arm_name(name) for name in frame[columns.task]]
     table["model"] = 0 if columns.model is None else frame[columns.model].to_numpy()
     table["parent"] = None if columns.parent is None else frame[columns.parent].to_numpy()
     keys = ["unit", "model", "arm", "task"]
-    twice = table.duplicated(keys).to_numpy()
-    if twice.any():
-        row = table.loc[int(np.argmax(twice)), keys]
+    duplicated = table.duplicated(keys).to_numpy()
+    if duplicated.any():
+        row = table.loc[int(np.argmax(duplicated)), keys]
         where = ", ".join(f"{key} {row[key]!s}" for key in keys if columns.model is not None or key != "model")
         raise OutcomesError(
             f"{where} is measured more than once; average them, or name the column that tells them apart"
@@ -304,10 +301,10 @@ def _check_arms(table: pd.DataFrame, control: str, words: list[str] | None) -> N
         raise EstimateError(f"the only arm is the control {quoted(control)}; a contrast needs another arm")
 
 
-def _of_task(
+def _estimate_task(
     table: pd.DataFrame, control: str, words: list[str] | None, ci_prob: float
 ) -> tuple[xr.Dataset, list[str]]:
-    """Return estimates of one task, on contrast, and what to note."""
+    """Return the estimates of one task, on the dim contrast, and notes."""
     key = ["unit", "model"] if words is None else ["unit"]
     base = table[table["arm"] == control].set_index(key)["y"]
     others = [name for name in dict.fromkeys(table["arm"]) if name != control]
@@ -316,19 +313,21 @@ def _of_task(
             f"task {quoted(table['task'].iloc[0])}: only {quoted(control)} was measured; measure another arm, or "
             "drop it"
         )
-    asked = {name: [name] for name in others} if words is None else {"words": words}
+    arms_of = {name: [name] for name in others} if words is None else {"words": words}
     rows, notes = [], []
-    for name, arms in asked.items():
-        cells, alone = _paired(table[table["arm"].isin(arms)], base, key)
+    for name, arms in arms_of.items():
+        cells, alone = _paired_cells(table[table["arm"].isin(arms)], base, key)
         if cells.empty:
             raise EstimateError(
                 f"contrast {quoted(name)}: no cell has both its arm and {quoted(control)}; measure both in a cell"
             )
-        row, singular = _row(name, cells, ci_prob)
+        row, singular = _estimate_contrast(name, cells, ci_prob)
         rows.append(row)
-        notes += _notes(name, cells, alone, singular=singular, between="predictors" if words is None else "words")
+        notes += _missing_notes(
+            name, cells, alone, singular=singular, between="predictors" if words is None else "words"
+        )
     columns = {column: ("contrast", np.array([row[column] for row in rows])) for column in rows[0]}
-    out = xr.Dataset(columns, coords={"contrast": list(asked)})
+    out = xr.Dataset(columns, coords={"contrast": list(arms_of)})
     unused = [name for name in others if words is not None and name not in words]
     if unused:
         notes.append(f"{len(unused)} arms are neither the control nor words and were not used: {', '.join(unused[:5])}")
@@ -338,8 +337,8 @@ def _of_task(
     return out, notes
 
 
-def _paired(treated: pd.DataFrame, base: pd.Series[float], key: list[str]) -> tuple[pd.DataFrame, int]:
-    """Return the cells with both arms, their ICE and their level, and how many rows of either arm had no partner."""
+def _paired_cells(treated: pd.DataFrame, base: pd.Series[float], key: list[str]) -> tuple[pd.DataFrame, int]:
+    """Return the cells with both arms, with ICE and level, and the number of rows without a partner."""
     at = pd.MultiIndex.from_frame(treated[key]) if len(key) > 1 else pd.Index(treated["unit"])
     ice = treated["y"].to_numpy() - base.reindex(at).to_numpy()
     there = np.isfinite(ice)
@@ -348,7 +347,7 @@ def _paired(treated: pd.DataFrame, base: pd.Series[float], key: list[str]) -> tu
     return treated.assign(ice=ice, level=level)[there], alone
 
 
-def _row(name: str, cells: pd.DataFrame, ci_prob: float) -> tuple[dict[str, Any], bool]:
+def _estimate_contrast(name: str, cells: pd.DataFrame, ci_prob: float) -> tuple[dict[str, Any], bool]:
     codes = {key: np.asarray(pd.factorize(cells[key])[0], dtype=np.intp) for key in ("unit", "level", "parent")}
     parent = None if cells["parent"].isna().any() else codes["parent"]
     try:
@@ -363,7 +362,7 @@ def _row(name: str, cells: pd.DataFrame, ci_prob: float) -> tuple[dict[str, Any]
     return row | {"n_clusters": n if parent is None else int(parent.max()) + 1}, fit.singular
 
 
-def _notes(name: str, cells: pd.DataFrame, alone: int, *, singular: bool, between: str) -> list[str]:
+def _missing_notes(name: str, cells: pd.DataFrame, alone: int, *, singular: bool, between: str) -> list[str]:
     whole = cells["unit"].nunique() * cells["level"].nunique()
     missing, notes = whole - len(cells), []
     if missing:
@@ -375,10 +374,10 @@ def _notes(name: str, cells: pd.DataFrame, alone: int, *, singular: bool, betwee
     return notes
 
 
-def _check_whole(out: xr.Dataset) -> None:
-    lost = np.argwhere(~np.isfinite(out["ace"].to_numpy()))
-    if lost.size:
-        contrast, task = (str(out[dim].to_numpy()[i]) for dim, i in zip(("contrast", "task"), lost[0], strict=True))
+def _check_every_task(out: xr.Dataset) -> None:
+    missing = np.argwhere(~np.isfinite(out["ace"].to_numpy()))
+    if missing.size:
+        contrast, task = (str(out[dim].to_numpy()[i]) for dim, i in zip(("contrast", "task"), missing[0], strict=True))
         raise EstimateError(
             f"contrast {quoted(contrast)} has no cell in task {quoted(task)}; estimate that task by itself"
         )
@@ -388,5 +387,5 @@ def _warn_exact(exact: int, of: int) -> None:
     warnings.warn(
         f"{exact} of {of} contrasts do not vary at all over their cells: their intervals are points",
         DegenerateWarning,
-        stacklevel=users_level(),
+        stacklevel=caller_stacklevel(),
     )

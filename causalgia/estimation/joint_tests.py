@@ -1,4 +1,4 @@
-"""Several contrasts at once: whether all of them are zero."""
+"""Joint tests of several contrasts, exact randomization and sign-flip tests, interactions on several scales."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from causalgia.effects import contrast
 from causalgia.effects.scales import Scale
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._estimate import covariance, estimate
-from causalgia.estimation._from_effects import as_estimates, require_errors
+from causalgia.estimation._from_effects import as_estimates, check_has_errors
 from causalgia.estimation.regression import wald_htz
+from causalgia.estimation.request import contrast_labels
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes, Mask
 
@@ -37,13 +38,13 @@ def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dat
     -------
     Dataset
         ``F, df1, df2, p (task[, model])``; with known standard errors (no ``df``) F is chi-squared over df1, and there
-        is no ``df2``. Where contrasts differ in degrees of freedom the smallest counts.
+        is no ``df2``. Where contrasts differ in degrees of freedom the smallest is used.
 
     Raises
     ------
     EstimateError
-        If a contrast is unknown, none is named, there is no covariance, it is singular (contrasts that determine each
-        other), or the contrasts are too many for the units.
+        If a contrast is unknown, none is named, the covariance is unknown or singular (linearly dependent contrasts),
+        or there are too many contrasts for the units.
 
     References
     ----------
@@ -57,42 +58,40 @@ def joint_test(estimates: Any, contrasts: Sequence[str] | None = None) -> xr.Dat
     [0.4444, 2, 8.0, 0.6561]
     """
     table = as_estimates(estimates)
-    require_errors(table)
+    check_has_errors(table)
     null = float(table.attrs.get("null_value", 0.0))
     if contrasts is not None and len(contrasts) == 0:
         raise EstimateError("no contrast is named; give one or more, or leave contrasts= out for all")
-    V = _covariance(table, contrasts)
+    V = _selected_covariance(table, contrasts)
     names = list(V["contrast"].to_numpy())
-    at = [list(_names(table)).index(name) for name in names]
+    at = [list(contrast_labels(table)).index(name) for name in names]
     chosen = table.isel(contrast=at)
     ace = chosen["ace"].to_numpy() - null
     flat, dims = ace.reshape(len(at), -1), chosen["ace"].dims[1:]
     matrices = V.to_numpy().reshape(len(at), len(at), -1)
     dfs = chosen["df"].to_numpy().reshape(len(at), -1).min(axis=0) if "df" in chosen else None
-    tests = [_test(flat[:, r], matrices[..., r], None if dfs is None else float(dfs[r])) for r in range(flat.shape[1])]
+    tests = [
+        _wald_test(flat[:, r], matrices[..., r], None if dfs is None else float(dfs[r])) for r in range(flat.shape[1])
+    ]
     shape = ace.shape[1:]
     columns = {name: np.array([t[name] for t in tests]).reshape(shape) for name in tests[0]}
-    kept = {str(name): c for name, c in table.coords.items() if c.dims and set(c.dims) <= set(dims)}
-    out = xr.Dataset({name: (dims, values) for name, values in columns.items()} | {"df1": len(at)}, coords=kept)
+    coords = {str(name): c for name, c in table.coords.items() if c.dims and set(c.dims) <= set(dims)}
+    out = xr.Dataset({name: (dims, values) for name, values in columns.items()} | {"df1": len(at)}, coords=coords)
     return out.assign_attrs(dict(table.attrs) | {"hypothesis": f"{', '.join(map(str, names))} all {null:g}"})
 
 
-def _names(table: xr.Dataset) -> Any:
-    return table["contrast"].to_numpy() if "contrast" in table.coords else np.arange(table.sizes["contrast"])
-
-
-def _covariance(table: xr.Dataset, contrasts: Sequence[str] | None) -> xr.DataArray:
-    """Covariance of the chosen contrasts; standard errors given without one are of independent effects."""
+def _selected_covariance(table: xr.Dataset, contrasts: Sequence[str] | None) -> xr.DataArray:
+    """Return the covariance of the selected contrasts; standard errors without one are taken as independent."""
     if "covariance" in table or "factor" in table or "errors" not in table.attrs:
         return covariance(table, contrasts)
     whole = np.einsum("k...,kl->kl...", table["se"].to_numpy() ** 2, np.eye(table.sizes["contrast"]))
     dims = ("contrast", "contrast_", *table["se"].dims[1:])
-    names = _names(table)
+    names = contrast_labels(table)
     full = table.assign(covariance=(dims, whole)).assign_coords(contrast=names, contrast_=names)
     return covariance(full, contrasts)
 
 
-def _test(ace: Array, V: Array, df: float | None) -> dict[str, float]:
+def _wald_test(ace: Array, V: Array, df: float | None) -> dict[str, float]:
     if df is not None:
         test = wald_htz(ace, V, df)
         return {"F": test.F, "df2": test.df2, "p": test.p}
@@ -103,7 +102,7 @@ def _test(ace: Array, V: Array, df: float | None) -> dict[str, float]:
     return {"F": chi2 / q, "p": float(special.chdtrc(q, chi2))}
 
 
-#: assignments (or flips) enumerated at most
+#: largest number of assignments (or flips) that are enumerated
 MAX_ASSIGNMENTS = 2**22
 _SLACK = 1e-9
 _ROWS = 4_096
@@ -111,7 +110,7 @@ _ROWS = 4_096
 
 @dataclass(frozen=True)
 class RandomizationTest:
-    """A statistic held against all values that randomization could have given it.
+    """Result of an exact randomization test.
 
     Attributes
     ----------
@@ -139,7 +138,7 @@ def randomization_test(
     *,
     statistic: Literal["difference", "welch_t"] = "difference",
 ) -> RandomizationTest:
-    """Test that no unit of a parallel trial was affected, by every assignment with the same numbers in each arm.
+    """Test that no unit of a parallel trial was affected, over all assignments with the same arm sizes.
 
     Exact under the sharp null hypothesis that each unit would have had the same outcome in the other arm.
 
@@ -150,17 +149,17 @@ def randomization_test(
     treated
         Whether each unit received the treatment, shape ``(n,)``.
     block
-        Stratum inside which arms were randomised, 0 to B - 1, shape ``(n,)``; the statistic is then the
+        Stratum within which arms were randomized, 0 to B - 1, shape ``(n,)``; the statistic is then the
         block-size-weighted difference in means.
     statistic
-        ``"difference"`` in means, or ``"welch_t"`` (without blocks), which also holds in large samples for unequal
-        variances; where neither arm varies t is 0 for equal means, else the largest number that float64 has.
+        ``"difference"`` in means, or ``"welch_t"`` (without blocks), which is also valid in large samples for unequal
+        variances; where neither arm varies t is 0 for equal means, else the largest float64.
 
     Raises
     ------
     EstimateError
-        If an arm is empty (in some block), there are too many assignments to enumerate, or Welch's t is asked in blocks
-        or with one unit in an arm.
+        If an arm is empty (in some block), there are too many assignments to enumerate, or Welch's t is requested with
+        blocks or with one unit in an arm.
 
     References
     ----------
@@ -173,14 +172,14 @@ def randomization_test(
     """
     codes = np.zeros(len(y), dtype=np.intp) if block is None else np.asarray(block)
     parts = [np.flatnonzero(codes == b) for b in range(int(codes.max(initial=-1)) + 1)]
-    _check(y, treated, parts, statistic)
+    _check_randomization(y, treated, parts, statistic)
     about = np.asarray(y, dtype=np.float64) - np.mean(y)
     if statistic == "welch_t":
-        every = (_welch(about, rows) for rows in _assignments(len(y), int(treated.sum())))
-        return _shares(float(_welch(about, treated[None])[0]), every)
+        every = (_welch_t(about, rows) for rows in _assignments(len(y), int(treated.sum())))
+        return _tail_shares(float(_welch_t(about, treated[None])[0]), every)
     pieces = [_block_differences(about[part], treated[part], len(part) / len(y)) for part in parts]
     sums = reduce(lambda a, b: (a[:, None] + b).ravel(), (every for _, every in pieces))
-    return _shares(sum(observed for observed, _ in pieces), iter([sums]))
+    return _tail_shares(sum(observed for observed, _ in pieces), iter([sums]))
 
 
 def _block_differences(y: Array, treated: Mask, weight: float) -> tuple[float, Array]:
@@ -210,18 +209,16 @@ def sign_flip_test(ice: Array, cluster: Codes | None = None) -> RandomizationTes
     0.25
     """
     sums = np.asarray(ice, dtype=np.float64) if cluster is None else group_sums(ice, cluster)
-    _check_number(2 ** len(sums), "flips")
+    _check_enumerable(2 ** len(sums), "flips")
     observed = float(sums.sum() / len(ice))
-    return _shares(observed, (signs @ sums / len(ice) for signs in _signs(len(sums))))
+    return _tail_shares(observed, (signs @ sums / len(ice) for signs in _sign_flips(len(sums))))
 
 
 def sign_flip_limits(ice: Array, cluster: Codes | None = None, *, ci_prob: float = 0.95) -> tuple[float, float]:
-    """Return the ends of the shifts that `sign_flip_test` does not reject: ICE symmetric about a common delta.
+    """Return the limits of the shifts that `sign_flip_test` does not reject.
 
-    An interval for the centre of symmetry, and for the ACE only where ICE are symmetric. A shift delta is not rejected
-    where the p of ``ice - delta`` exceeds ``1 - ci_prob``. For a flip that turns the clusters F the flipped mean is as
-    large as the observed one exactly where delta lies between the mean of all and that of the clusters in F, or of the
-    others; so the limits are order statistics of such means, and need no search.
+    This is an interval for the center of symmetry of the ICE, and for the ACE only if ICE are symmetric. A shift delta
+    is not rejected if the p of ``ice - delta`` exceeds ``1 - ci_prob``.
 
     Parameters
     ----------
@@ -240,7 +237,13 @@ def sign_flip_limits(ice: Array, cluster: Codes | None = None, *, ci_prob: float
     Raises
     ------
     EstimateError
-        If so few clusters cannot reject any shift at `ci_prob`, or there are too many flips to enumerate.
+        If there are too few clusters to reject any shift at `ci_prob`, or too many flips to enumerate.
+
+    Notes
+    -----
+    If a flip reverses the clusters in F, the flipped mean is as large as the observed one exactly where delta lies
+    between the overall mean and the mean of the clusters in F, or of the others. So the limits are order statistics of
+    such means, and need no search.
 
     References
     ----------
@@ -256,7 +259,7 @@ def sign_flip_limits(ice: Array, cluster: Codes | None = None, *, ci_prob: float
     sums = np.asarray(ice, dtype=np.float64) if cluster is None else group_sums(ice, cluster)
     sizes = np.ones(len(sums)) if cluster is None else np.bincount(cluster).astype(float)
     n_flips = 2 ** len(sums)
-    _check_number(n_flips, "flips")
+    _check_enumerable(n_flips, "flips")
     rank = int(np.floor(n_flips * (1 - ci_prob) / 2 * (1 + 1e-12)))
     if rank < 1:
         raise EstimateError(
@@ -265,19 +268,19 @@ def sign_flip_limits(ice: Array, cluster: Codes | None = None, *, ci_prob: float
         )
     centre = sums.sum() / sizes.sum()
     about = sums - centre * sizes
-    means = np.sort(np.concatenate([_turned_means(signs, about, sizes) for signs in _signs(len(sums))]))
+    means = np.sort(np.concatenate([_flipped_means(signs, about, sizes) for signs in _sign_flips(len(sums))]))
     return float(centre + means[rank - 1]), float(centre + means[-rank])
 
 
-def _turned_means(signs: Array, sums: Array, sizes: Array) -> Array:
-    """Return, for each flip that turns some clusters and not all, the mean over those that it turns."""
+def _flipped_means(signs: Array, sums: Array, sizes: Array) -> Array:
+    """Return the mean over the reversed clusters, for each flip that reverses some clusters and not all."""
     turned = (signs < 0).astype(float)
     units = turned @ sizes
     some = (units > 0) & (units < sizes.sum())
     return np.asarray((turned[some] @ sums) / units[some])
 
 
-def _signs(n: int) -> Iterator[Array]:
+def _sign_flips(n: int) -> Iterator[Array]:
     for start in range(0, 2**n, _ROWS):
         which = np.arange(start, min(start + _ROWS, 2**n), dtype=np.int64)[:, None]
         yield 1.0 - 2.0 * ((which >> np.arange(n)) & 1).astype(np.float64)
@@ -298,21 +301,21 @@ def _differences(y: Array, rows: Mask) -> Array:
     return np.asarray(total / n_treated - (y.sum() - total) / (len(y) - n_treated))
 
 
-def _welch(y: Array, rows: Mask) -> Array:
+def _welch_t(y: Array, rows: Mask) -> Array:
     n1, n0 = rows.sum(axis=1), (~rows).sum(axis=1)
     difference = _differences(y, rows)
-    variance = _variance(y, rows) / n1 + _variance(y, ~rows) / n0
+    variance = _arm_variances(y, rows) / n1 + _arm_variances(y, ~rows) / n0
     t = np.where(difference == 0, 0.0, np.sign(difference) * np.finfo(float).max)
     return np.asarray(np.divide(difference, np.sqrt(variance), out=t, where=variance > 1e-24 * (y**2).mean()))
 
 
-def _variance(y: Array, rows: Mask) -> Array:
+def _arm_variances(y: Array, rows: Mask) -> Array:
     n = rows.sum(axis=1)
     mean = rows @ y / n
     return np.asarray((np.where(rows, y - mean[:, None], 0.0) ** 2).sum(axis=1) / (n - 1))
 
 
-def _shares(observed: float, blocks: Iterator[Array]) -> RandomizationTest:
+def _tail_shares(observed: float, blocks: Iterator[Array]) -> RandomizationTest:
     slack = _SLACK * abs(observed)
     counts, n = np.zeros(3, dtype=np.int64), 0
     for block in blocks:
@@ -325,7 +328,7 @@ def _shares(observed: float, blocks: Iterator[Array]) -> RandomizationTest:
     return RandomizationTest(observed, n, *(counts / n).tolist())
 
 
-def _check(y: Array, treated: Mask, parts: list[Codes], statistic: str) -> None:
+def _check_randomization(y: Array, treated: Mask, parts: list[Codes], statistic: str) -> None:
     if statistic not in ("difference", "welch_t"):
         raise EstimateError(f"statistic={quoted(statistic)} is neither 'difference' nor 'welch_t'")
     if not parts or not np.isfinite(y).all():
@@ -339,10 +342,10 @@ def _check(y: Array, treated: Mask, parts: list[Codes], statistic: str) -> None:
             raise EstimateError(
                 f"block {b} has {n} treated and {len(part) - n} control units; {least} or more of each are needed"
             )
-    _check_number(prod(comb(len(part), int(treated[part].sum())) for part in parts), "assignments")
+    _check_enumerable(prod(comb(len(part), int(treated[part].sum())) for part in parts), "assignments")
 
 
-def _check_number(n: int, what: str) -> None:
+def _check_enumerable(n: int, what: str) -> None:
     if n > MAX_ASSIGNMENTS:
         raise EstimateError(
             f"there are {n:.3g} {what}, more than the {MAX_ASSIGNMENTS:,} that are enumerated; use the t of "
@@ -350,7 +353,7 @@ def _check_number(n: int, what: str) -> None:
         )
 
 
-_KEPT = ["ace", "se", "df", "p", "lower", "upper"]
+_INTERVAL_COLUMNS = ["ace", "se", "df", "p", "lower", "upper"]
 
 
 def interaction_across_scales(
@@ -361,10 +364,10 @@ def interaction_across_scales(
     cluster: str | None = "auto",
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    """Estimate one interaction on several scales, and say whether its sign survives on all of them.
+    """Estimate one interaction on several scales, and report whether its sign is the same on all of them.
 
-    Effects that add on one scale interact on another: an interaction that keeps its sign on the additive and on the
-    log scale is not an artefact of that choice, and one that does not may be *removed* by it.
+    Effects that are additive on one scale interact on another. An interaction with the same sign on the additive and
+    on the log scale is not an artifact of the scale; one without may be *removed* by a change of scale.
 
     Parameters
     ----------
@@ -418,7 +421,7 @@ def interaction_across_scales(
     nulls = [e.attrs.get("null_value", 0.0) for e in found]
     above = np.all([(e["lower"] > null).to_numpy() for e, null in zip(found, nulls, strict=True)], axis=0)
     below = np.all([(e["upper"] < null).to_numpy() for e, null in zip(found, nulls, strict=True)], axis=0)
-    out = xr.concat([e[_KEPT].drop_attrs() for e in found], dim="scale").assign_coords(scale=list(scales))
+    out = xr.concat([e[_INTERVAL_COLUMNS].drop_attrs() for e in found], dim="scale").assign_coords(scale=list(scales))
     out["survives"] = (found[0]["ace"].dims, above | below)
-    said = {"ci_prob": found[0].attrs["ci_prob"], "interaction": ":".join(interaction)}
-    return out.assign_attrs(said | {"contrast_scales": [e.attrs["contrast_scale"] for e in found]})
+    attrs = {"ci_prob": found[0].attrs["ci_prob"], "interaction": ":".join(interaction)}
+    return out.assign_attrs(attrs | {"contrast_scales": [e.attrs["contrast_scale"] for e in found]})

@@ -1,4 +1,4 @@
-"""Straight lines through many points whose coordinates both have independent errors: functions of arrays, O(n) each."""
+"""Straight lines through many points with independent errors in both coordinates, in O(n)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ANGLES, _STEPS, _TINY = 89, 100, 1e-12
 
 
 @dataclass(frozen=True)
-class Straight:
+class FittedLine:
     """A line ``y = intercept + slope x``.
 
     Attributes
@@ -23,11 +23,11 @@ class Straight:
     intercept, slope
         The line.
     covariance
-        Of these, the intercept first, shape ``(2, 2)``.
+        Covariance of intercept and slope, shape ``(2, 2)``.
     df
         Degrees of freedom of their t intervals.
     scatter
-        Standard deviation of the true points about the line; 0 where it was not asked for.
+        Standard deviation of the true points about the line; 0 if scatter was not requested.
     objective
         Sum over points of ``residual^2 / variance`` at the line.
     """
@@ -44,11 +44,11 @@ class Straight:
         return self.intercept + self.slope * x
 
 
-def weighted_line(x: Array, y: Array, weights: Array | None = None, cluster: Codes | None = None) -> Straight:
-    """Fit y on x by (weighted) least squares: x counts as exact.
+def weighted_line(x: Array, y: Array, weights: Array | None = None, cluster: Codes | None = None) -> FittedLine:
+    """Fit y on exact x by (weighted) least squares.
 
-    Standard errors are those of least squares with a free residual variance, t with n - 2; where clusters are given,
-    the sandwich by cluster times ``G / (G - 1)``, t with G - 1.
+    Standard errors are those of least squares with a free residual variance, t with n - 2; with clusters, the sandwich
+    by cluster times ``G / (G - 1)``, t with G - 1.
 
     Parameters
     ----------
@@ -65,29 +65,24 @@ def weighted_line(x: Array, y: Array, weights: Array | None = None, cluster: Cod
     """
     w = np.ones_like(x) if weights is None else weights
     Z = np.column_stack([np.ones_like(x), x])
-    bread = _inverse((Z * w[:, None]).T @ Z)
+    bread = _invert_2x2((Z * w[:, None]).T @ Z)
     line = bread @ (Z.T @ (w * y))
     left = y - Z @ line
     objective = float(w @ left**2)
     if cluster is None:
-        return _straight(line, bread * objective / (len(x) - 2), len(x) - 2, 0.0, objective)
-    meat, df = _clustered(Z * (w * left)[:, None], cluster)
-    return _straight(line, bread @ meat @ bread, df, 0.0, objective)
+        return _as_line(line, bread * objective / (len(x) - 2), len(x) - 2, 0.0, objective)
+    meat, df = _cluster_scatter(Z * (w * left)[:, None], cluster)
+    return _as_line(line, bread @ meat @ bread, df, 0.0, objective)
 
 
 def errors_in_both(
     x: Array, y: Array, vx: Array, vy: Array, *, scatter: bool = False, cluster: Codes | None = None
-) -> Straight:
-    """Fit a line to points with known, independent errors in both coordinates (York), which may scatter about it.
+) -> FittedLine:
+    """Fit a line to points with known, independent errors in both coordinates (York), with optional scatter.
 
-    The line minimises ``S = sum_i (y_i - a - b x_i)^2 / (vy_i + scatter^2 + b^2 vx_i)``, the intercept profiled out, as
-    `causalgia.estimation.errors_in_variables` does for any covariance, in memory and time that grow with n only. With
-    `scatter` its variance is the one at which S is n - 2 (Paule and Mandel), or 0.
-
-    The covariance is ``A^-1 B A^-1``: B the sum of ``w z z'`` over points moved onto the line, ``z = (1, x~)``, and A
-    the same less what the errors of the ``x~`` add to their squares. (``B^-1`` alone, as is usual, is too small by
-    about the squared reliability of x.) An estimated scatter adds what the slope owes to its error where x have
-    some. With clusters B is the sum of squares of the clusters' scores, ``G / (G - 1)`` times.
+    The line minimizes ``S = sum_i (y_i - a - b x_i)^2 / (vy_i + scatter^2 + b^2 vx_i)``, as
+    `causalgia.estimation.errors_in_variables` does for any covariance, in time and memory linear in n. With `scatter`
+    its variance is the one at which S is n - 2 (Paule and Mandel), or 0.
 
     Parameters
     ----------
@@ -103,7 +98,14 @@ def errors_in_both(
     Raises
     ------
     EstimateError
-        If no slope is left: x do not vary beyond their errors, or nothing weighs the points and no scatter is asked.
+        If the slope is not identified: x do not vary beyond their errors, or y have no errors and ``scatter=False``.
+
+    Notes
+    -----
+    The covariance is ``A^-1 B A^-1``: B is the sum of ``w z z'`` over adjusted points, ``z = (1, x~)``, and A is B
+    minus the contribution of the errors of ``x~`` to their squares. (The usual ``B^-1`` is too small by about the
+    squared reliability of x.) An estimated scatter adds the dependence of the slope on its error, where x have errors.
+    With clusters B is ``G / (G - 1)`` times the sum of squares of the clusters' scores.
 
     References
     ----------
@@ -121,26 +123,28 @@ def errors_in_both(
     if spread <= _TINY * max(1.0, float(np.abs(x).max())):
         raise EstimateError("all virtual effects are equal; a line needs elements whose effects differ")
     points = _Points((x - x.mean()) / spread, (y - y.mean()) / unit, vx / spread**2, vy / unit**2)
-    extra = points.scatter() if scatter else points.require_errors()
+    if not scatter:
+        points.check_errors()
+    extra = points.scatter() if scatter else 0.0
     slope = points.slope(extra)
     intercept, covariance, df = points.line(slope, extra, cluster)
     back = unit * np.array([[1.0, -x.mean() / spread], [0.0, 1.0 / spread]])
     line = back @ np.array([intercept, slope]) + np.array([y.mean(), 0.0])
     objective = float(points.profile(np.array([slope]), extra)[0])
-    return _straight(line, back @ covariance @ back.T, df, float(np.sqrt(extra)) * unit, objective)
+    return _as_line(line, back @ covariance @ back.T, df, float(np.sqrt(extra)) * unit, objective)
 
 
-def _straight(line: Array, covariance: Array, df: float, scatter: float, objective: float) -> Straight:
-    return Straight(float(line[0]), float(line[1]), covariance, float(df), scatter, objective)
+def _as_line(line: Array, covariance: Array, df: float, scatter: float, objective: float) -> FittedLine:
+    return FittedLine(float(line[0]), float(line[1]), covariance, float(df), scatter, objective)
 
 
-def _inverse(M: Array) -> Array:
+def _invert_2x2(M: Array) -> Array:
     if np.linalg.det(M) <= _TINY * M[0, 0] * max(M[1, 1], _TINY):
         raise EstimateError("all virtual effects are equal; a line needs elements whose effects differ")
     return np.asarray(np.linalg.inv(M), dtype=np.float64)
 
 
-def _clustered(scores: Array, cluster: Codes) -> tuple[Array, float]:
+def _cluster_scatter(scores: Array, cluster: Codes) -> tuple[Array, float]:
     """Return the sum of squares of the clusters' scores, (2, 2), and its degrees of freedom."""
     sums = group_sums(scores, cluster)
     G = len(sums)
@@ -151,17 +155,16 @@ def _clustered(scores: Array, cluster: Codes) -> tuple[Array, float]:
 
 @dataclass(frozen=True)
 class _Points:
-    """Standardised points, (n,) each, with the variances of their errors."""
+    """Standardized points, (n,) each, with the variances of their errors."""
 
     x: Array
     y: Array
     vx: Array
     vy: Array
 
-    def require_errors(self) -> float:
+    def check_errors(self) -> None:
         if (self.vy <= 0).any():
             raise EstimateError("a measured effect has no error, and no weight follows from that; give its se")
-        return 0.0
 
     def profile(self, slopes: Array, extra: float) -> Array:
         """Return S at each slope, shape ``(m,)``, at the best intercept of each."""
@@ -183,7 +186,7 @@ class _Points:
         return float(optimize.brentq(excess, least, n / (n - 2) + 1e-9, xtol=1e-13, rtol=1e-11))
 
     def slope(self, extra: float) -> float:
-        """Return the slope of least S: from the best of all angles on, by York's iteration."""
+        """Return the slope of least S, by York's iteration from the best of a grid of angles."""
         angles = np.linspace(-np.pi / 2, np.pi / 2, _ANGLES + 2)[1:-1]
         S = np.concatenate([self.profile(np.tan(part), extra) for part in np.array_split(angles, 8)])
         best = int(S.argmin())
@@ -210,7 +213,7 @@ class _Points:
         )
 
     def _moved(self, slope: float, extra: float) -> tuple[float, Array, Array, Array]:
-        """Return the best intercept, weights, residuals and the x moved onto the line."""
+        """Return the best intercept, weights, residuals and adjusted x."""
         w = 1 / (self.vy + extra + slope**2 * self.vx)
         left = self.y - slope * self.x
         intercept = float((w * left).sum() / w.sum())
@@ -218,7 +221,7 @@ class _Points:
         return intercept, w, left, self.x + slope * self.vx * w * left
 
     def _step(self, slope: float, extra: float) -> float:
-        """Return the slope whose residuals are orthogonal to the places that this slope moves x to."""
+        """Return the slope whose residuals are orthogonal to the x adjusted at this slope."""
         _, w, _, place = self._moved(slope, extra)
         centre = w / w.sum()
         side = w * (place - centre @ place)
@@ -231,12 +234,12 @@ class _Points:
         meat = (Z * w[:, None]).T @ Z
         bread = meat.copy()
         bread[1, 1] -= float(w @ (self.vx * (1 - slope**2 * self.vx * w)))
-        bread, n, df = _inverse(bread), len(place), len(place) - 2.0
+        bread, n, df = _invert_2x2(bread), len(place), len(place) - 2.0
         by_scatter = float(slope * self.vx @ w**2 / w.sum()) if extra else 0.0
         if cluster is None:
             meat[1, 1] += 2 * n * by_scatter**2
         else:
             scores = Z * (w * left)[:, None]
             scores[:, 1] -= by_scatter * (w * left**2 - (n - 2) / n)
-            meat, df = _clustered(scores, cluster)
+            meat, df = _cluster_scatter(scores, cluster)
         return intercept, bread @ meat @ bread, df

@@ -1,4 +1,4 @@
-"""Numbers near the ends of float64: analysed at a size whose square exists, and put back."""
+"""Rescaling of very large or small numbers, whose squares float64 does not hold."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from causalgia.types import Array, Codes
 _LARGEST = float(np.sqrt(np.finfo(float).max))
 
 
-def sized(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
-    """Divide the numbers of each task beyond 1e-100 to 1e100 by a power of two, which costs no digit.
+def rescale(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
+    """Divide the numbers of tasks outside 1e-100 to 1e100 by a power of two, without loss of digits.
 
     Returns
     -------
     effects, exponents
-        The powers have shape ``(task,)``.
+        Rescaled effects, and the powers of two, shape ``(task,)``.
 
     Examples
     --------
     >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), [[[1e200, 1.0]], [[3e200, 2.0]]])})
-    >>> small, exponents = sized(effects)
+    >>> small, exponents = rescale(effects)
     >>> exponents, small["ice"].max("unit").values.round(3)
     (array([666,   0]), array([[0.98, 2.  ]]))
     """
@@ -42,8 +42,8 @@ def sized(effects: xr.Dataset) -> tuple[xr.Dataset, Codes]:
     return effects.assign({n: xr.apply_ufunc(np.ldexp, effects[n].astype(float), power) for n in names}), exponents
 
 
-def put_back(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answer:
-    """Multiply an answer by the powers of two that `sized` took out.
+def undo_rescale(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answer:
+    """Multiply an answer by the powers of two of `rescale`.
 
     Raises
     ------
@@ -56,17 +56,17 @@ def put_back(answer: Answer, exponents: Codes, effects: xr.Dataset) -> Answer:
     power = exponents.reshape(-1, *[1] * (e.ace.ndim - 2))
     with np.errstate(over="ignore"):
         ace, se, factor = (np.ldexp(x, power) for x in (e.ace, e.se, e.factor))
-    require_squares(se, effects)
+    check_squares(se, effects)
     return replace(answer, estimate=replace(e, ace=ace, se=se, factor=factor))
 
 
-def require_squares(se: Array, effects: xr.Dataset) -> None:
-    """Refuse standard errors whose squares float64 does not hold; `effects` has the names.
+def check_squares(se: Array, effects: xr.Dataset) -> None:
+    """Check that float64 holds the squares of standard errors; `effects` has the names for the message.
 
     Raises
     ------
     EstimateError
-        If there is one, so that there is no covariance.
+        If it does not, so that there is no covariance.
     """
     too_large = ~(se < _LARGEST)
     if too_large.any():

@@ -1,9 +1,9 @@
-"""Restricted maximum likelihood for variance components: crossed and nested random intercepts on sparse arrays.
+"""Restricted maximum likelihood (REML) for crossed and nested random intercepts, on sparse arrays.
 
-The model is ``y = X beta + sum_j Z_j u_j + e``, where every grouping j gives each of its levels a normal random
-intercept of variance s_j and e is the residual of variance s_e. All matrices beyond the data are of the size of the
-random effects, sparse, and factored once for each evaluation: ``V^-1 = (I - Z G (I + Z'Z G)^-1 Z') / s_e`` with G the
-diagonal of the ratios s_j / s_e, regular where a variance is 0.
+The model is ``y = X beta + sum_j Z_j u_j + e``: each level of grouping j has a normal random intercept of variance s_j,
+and e is the residual of variance s_e. All matrices except the data have the size of the random effects, are sparse, and
+are factored once for each evaluation: ``V^-1 = (I - Z G (I + Z'Z G)^-1 Z') / s_e`` with G the diagonal of the ratios
+s_j / s_e, which is regular where a variance is 0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scipy.sparse.linalg import SuperLU, splu
 from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array, Codes
 
-#: least residual variance, as a share of the variance of y: below it the residual counts as 0
+#: residual variance, as a share of the variance of y, below which it counts as 0
 FLOOR = 1e-10
 STEP = 1e-20
 MOST_STEPS = 200
@@ -35,12 +35,12 @@ class Variances:
     Attributes
     ----------
     names
-        The groupings in the order given, then ``"residual"``: J + 1 names.
+        The J groupings in their order, then ``"residual"``.
     variance
-        Their variances on the squared scale of the data, shape ``(J + 1,)``; 0 is the bound.
+        Their variances on the squared scale of the data, shape ``(J + 1,)``, bounded at 0.
     covariance
-        Inverse of the average information about them, shape ``(J + 1, J + 1)``. For a grouping at the bound it is
-        that of the unbounded estimate; 0 for a residual of 0.
+        Inverse of the average information about them, shape ``(J + 1, J + 1)``; of the unbounded estimate for a
+        grouping at the bound, 0 for a residual of 0.
     """
 
     names: tuple[str, ...]
@@ -54,7 +54,7 @@ class Variances:
 
 
 def fit_variances(table: Table) -> Variances:
-    """Return the variance components of a table, with the inverse of the average information; 0 if nothing varies.
+    """Fit the variance components of a table by REML; all 0 if nothing varies.
 
     Examples
     --------
@@ -66,14 +66,14 @@ def fit_variances(table: Table) -> Variances:
     names = (*table.layout.names, "residual")
     if table.scale == 0:
         return Variances(names, np.zeros(len(names)), np.zeros((len(names), len(names))))
-    at = Point(table, maximise(table))
+    at = Point(table, maximize(table))
     units = table.scale**2
     covariance = inverse_information(at.average_information, at.not_exact) * units**2
     return Variances(names, np.where(at.at_bound, 0.0, at.theta) * units, covariance)
 
 
-def inverse_information(information: Array, kept: npt.NDArray[np.bool_]) -> Array:
-    """Invert what is known of the variances that are kept, each on its own scale; 0 for the others.
+def inverse_information(information: Array, free: npt.NDArray[np.bool_]) -> Array:
+    """Invert the information about the free variances, each on its own scale; 0 for the others.
 
     Examples
     --------
@@ -81,8 +81,8 @@ def inverse_information(information: Array, kept: npt.NDArray[np.bool_]) -> Arra
     array([[2.5e-01, 0.0e+00],
            [0.0e+00, 1.0e+20]])
     """
-    out, block = np.zeros_like(information), np.ix_(kept, kept)
-    size = np.sqrt(np.diagonal(information)[kept])
+    out, block = np.zeros_like(information), np.ix_(free, free)
+    size = np.sqrt(np.diagonal(information)[free])
     size = np.where(size > 0, size, 1.0)
     out[block] = np.linalg.pinv(information[block] / np.outer(size, size), hermitian=True) / np.outer(size, size)
     return out
@@ -96,7 +96,7 @@ class Point:
         self.ratio = theta[self.layout.owner] / self.residual
         q = len(self.ratio)
         M = sparse.csc_array(sparse.eye_array(q, format="csc") + self.layout.cross * self.ratio[None, :])
-        self.lu = factored(M)
+        self.lu = factorize(M)
         sides, projected = table.sides, table.projected
         solved = self.lu.solve(projected.astype(M.dtype))
         inner = (sides.T @ sides - projected.T @ (self.ratio[:, None] * solved)) / self.residual
@@ -111,26 +111,26 @@ class Point:
 
     @property
     def at_bound(self) -> npt.NDArray[np.bool_]:
-        """Which variances lie on their bounds."""
+        """Which variances are at their bounds."""
         return np.asarray(self.theta <= np.append(np.zeros(len(self.theta) - 1), FLOOR))
 
     @property
     def not_exact(self) -> npt.NDArray[np.bool_]:
-        """All variances but that of a residual which is none but rounding."""
+        """All variances, except that of a residual which is rounding alone."""
         return np.append(np.ones(len(self.theta) - 1, dtype=bool), self.residual > FLOOR)
 
     @property
     def criterion(self) -> Any:
-        """Minus twice the restricted log likelihood, less what does not vary."""
+        """Minus twice the restricted log likelihood, without constants."""
         sign, size = np.linalg.slogdet(self.information)
         determinant = np.log(self.lu.U.diagonal()).sum() + len(self.table.y) * np.log(self.residual)
         return determinant + size + (1j * np.angle(sign) if np.iscomplexobj(sign) else 0.0) + self.squares
 
     @cached_property
     def score(self) -> Array:
-        """Slope of the criterion in each variance, by complex steps; that of the residual by homogeneity."""
+        """Derivative of the criterion in each variance, by complex steps; for the residual by homogeneity."""
         n_groups = len(self.theta) - 1
-        slopes = np.array([_slope(self.table, self.theta, j) for j in range(n_groups)])
+        slopes = np.array([_criterion_slope(self.table, self.theta, j) for j in range(n_groups)])
         rows = len(self.table.y) - self.layout.Q.shape[1]
         residual = (rows - self.squares - slopes @ self.theta[:-1]) / self.residual
         return np.append(slopes, residual)
@@ -148,41 +148,38 @@ class Point:
         columns = [Z @ (Z.T @ py) for Z in self.layout.blocks]
         parts = np.column_stack([*columns, py])
         solved = self.inverse_times(parts)
-        lost = Q.T @ solved
-        return np.asarray(parts.T @ solved - lost.T @ self.fixed @ lost) / 2
+        projected = Q.T @ solved
+        return np.asarray(parts.T @ solved - projected.T @ self.fixed @ projected) / 2
 
 
-def _slope(table: Table, theta: Array, j: int) -> float:
+def _criterion_slope(table: Table, theta: Array, j: int) -> float:
     moved = theta.astype(np.complex128)
     moved[j] += 1j * STEP
     return float(Point(table, moved).criterion.imag / STEP)
 
 
-def maximise(table: Table) -> Array:
-    """Return the variances (groupings, then residual) on the scale of the table: projected average-information steps.
+def maximize(table: Table) -> Array:
+    """Return the REML variances (groupings, then residual) on the scale of the table, by average-information steps.
 
     Raises
     ------
     EstimateError
-        If the groupings cannot be told apart, or no maximum is found.
+        If the groupings are not identifiable, or no maximum is found.
     """
     least = np.append(np.zeros(len(table.layout.names)), FLOOR)
     at = Point(table, np.maximum(_minque(table), least))
     for _ in range(MOST_STEPS):
         free = ~((at.theta <= least) & (at.score > 0))
         step = -inverse_information(2 * at.average_information, free) @ at.score
-        new = at if -at.score @ step < _least_gain(at) else _shortened(at, step, least)
+        # a gain below this is rounding, of which the score has more for a residual at its bound
+        least_gain = 1e-18 * len(table.y) if at.residual > FLOOR else 1e-10
+        new = at if -at.score @ step < least_gain else _shortened(at, step, least)
         if np.array_equal(new.theta, at.theta):
             return np.asarray(at.theta)
         at = new
     raise EstimateError(
         f"no maximum of the restricted likelihood after {MOST_STEPS} steps; leave out a grouping with few levels"
     )
-
-
-def _least_gain(at: Point) -> float:
-    """Return the gain below which a step is rounding; a residual on its bound leaves more of it in the score."""
-    return 1e-18 * len(at.table.y) if at.residual > FLOOR else 1e-10
 
 
 def _shortened(at: Point, step: Array, least: Array) -> Point:
@@ -197,7 +194,7 @@ def _shortened(at: Point, step: Array, least: Array) -> Point:
 
 
 def _minque(table: Table) -> Array:
-    """Closed-form start: MINQUE with weights 0, which is the analysis of variance of a balanced table."""
+    """Return closed-form starting values: MINQUE with weights 0, the analysis of variance of a balanced table."""
     layout = table.layout
     squares = [(np.asarray(Z.T @ table.y) ** 2).sum() for Z in layout.blocks] + [table.y @ table.y]
     norm = np.sqrt(np.diagonal(layout.gram))
@@ -211,12 +208,12 @@ class MixedFit:
     Attributes
     ----------
     names
-        The groupings in the order given, then ``"residual"``: J + 1 names.
+        The J groupings in their order, then ``"residual"``.
     variance, variance_se
         Variances and their standard errors, shape ``(J + 1,)``, on the squared scale of the data. With Satterthwaite's
-        degrees of freedom a variance at its bound counts as known and has 0.
+        degrees of freedom a variance at its bound counts as known, with standard error 0.
     singular
-        Whether a variance lies on its bound, 0.
+        Whether a variance is at its bound, 0.
     beta, se, df
         Fixed effects, shape ``(p,)``, with standard errors and degrees of freedom of their t.
     covariance
@@ -246,12 +243,7 @@ def reml(
     *,
     df: Literal["satterthwaite", "kenward_roger"] = "satterthwaite",
 ) -> MixedFit:
-    """Fit random intercepts, crossed or nested, by restricted maximum likelihood (REML), bounded at 0.
-
-    Closed-form starts (MINQUE with weights 0: analysis of variance where the table is balanced), then projected
-    steps by the average information, with exact scores by complex differentiation. Satterthwaite's degrees of freedom
-    take the observed information about the variances, Kenward and Roger's the expected one, with their adjusted
-    covariance.
+    """Fit crossed or nested random intercepts by restricted maximum likelihood (REML), bounded at 0.
 
     Parameters
     ----------
@@ -262,14 +254,20 @@ def reml(
     groups
         Grouping name -> level of each row, 0 to q_j - 1, shape ``(N,)``.
     df
-        How the degrees of freedom (and standard errors) of the fixed effects are found. ``"kenward_roger"`` forms
-        dense matrices of the size of the random effects: up to 3,000 of them.
+        Method for the degrees of freedom (and standard errors) of the fixed effects. ``"kenward_roger"`` forms dense
+        matrices of the size of the random effects, 3,000 at most.
 
     Raises
     ------
     EstimateError
-        If shapes disagree, values are not finite, X is not of full rank, groupings cannot be told apart from each
-        other or from the residual, or no maximum is found.
+        If shapes disagree, values are not finite, X is not of full rank, groupings are not identifiable, or no maximum
+        is found.
+
+    Notes
+    -----
+    Starting values are MINQUE with weights 0 (analysis of variance for a balanced table), followed by projected
+    average-information steps with exact scores by complex differentiation. Satterthwaite's degrees of freedom use the
+    observed information about the variances; Kenward and Roger's use the expected one, and their adjusted covariance.
 
     References
     ----------
@@ -292,12 +290,12 @@ def reml(
     table = respond(lay_out(X, groups), y)
     if table.scale == 0:
         raise EstimateError("the fixed effects fit y exactly: nothing varies, and every variance component is 0")
-    theta = maximise(table)
+    theta = maximize(table)
     at = Point(table, theta)
     inverse: Array = np.asarray(np.linalg.inv(at.layout.R))
     plain, beta = inverse @ at.fixed @ inverse.T, table.start + table.scale * (inverse @ at.shift)
-    covariance, spread = (plain, _observed(at)) if df == "satterthwaite" else _kenward_roger(at, inverse)
-    slopes = _slopes(at, inverse)
+    covariance, spread = (plain, _observed_covariance(at)) if df == "satterthwaite" else _kenward_roger(at, inverse)
+    slopes = _variance_slopes(at, inverse)
     dfs = 2 * np.diagonal(plain) ** 2 / np.einsum("pi,ij,pj->p", slopes, spread, slopes)
     units, n = table.scale**2, len(table.y) - len(beta)
     criterion = float(at.criterion + 2 * np.log(np.abs(np.diagonal(at.layout.R))).sum() + n * np.log(2 * np.pi * units))
@@ -316,17 +314,17 @@ def reml(
     )
 
 
-def _slopes(at: Point, inverse: Array) -> Array:
-    """Slope of each fixed effect's variance in each variance component, shape ``(p, J + 1)``."""
+def _variance_slopes(at: Point, inverse: Array) -> Array:
+    """Return the derivative of each fixed effect's variance in each variance component, shape ``(p, J + 1)``."""
     x = at.inverse_times(at.layout.Q) @ at.fixed @ inverse.T
     parts = [(np.asarray(Z.T @ x) ** 2).sum(axis=0) for Z in at.layout.blocks]
     return np.column_stack([*parts, (x**2).sum(axis=0)])
 
 
-def _observed(at: Point) -> Array:
-    """Covariance of the variances inside their bounds, by the observed information.
+def _observed_covariance(at: Point) -> Array:
+    """Return the covariance of the variances inside their bounds, by the observed information.
 
-    By the average one where that is not definite or there is no residual.
+    The average information is used where the observed is not positive definite, or there is no residual.
     """
     free = ~at.at_bound
     moves = 1e-4 * np.minimum(at.theta, 1 / np.sqrt(2 * np.diagonal(at.average_information)))[free]
@@ -353,14 +351,14 @@ def _kenward_roger(at: Point, inverse: Array) -> tuple[Array, Array]:
     F = at.fixed
     J = len(P)
     corrected = np.array([[Q[i][j] - P[i] @ F @ P[j] for j in range(J)] for i in range(J)])
-    lost = [[2 * np.trace(F @ Q[i][j]) - np.trace(F @ P[i] @ F @ P[j]) for j in range(J)] for i in range(J)]
-    W = inverse_information((traces - np.array(lost)) / 2, at.not_exact)
+    fixed_part = [[2 * np.trace(F @ Q[i][j]) - np.trace(F @ P[i] @ F @ P[j]) for j in range(J)] for i in range(J)]
+    W = inverse_information((traces - np.array(fixed_part)) / 2, at.not_exact)
     adjusted = F + 2 * F @ np.einsum("ij,ijab->ab", W, corrected) @ F
     return inverse @ adjusted @ inverse.T, W
 
 
 def _moment_matrices(at: Point) -> tuple[list[Array], list[list[Array]]]:
-    """``X'V^-1 V_i V^-1 X`` (their P_i with the other sign) and ``X'V^-1 V_i V^-1 V_j V^-1 X``."""
+    """Return ``X'V^-1 V_i V^-1 X`` (Kenward and Roger's P_i, negated) and ``X'V^-1 V_i V^-1 V_j V^-1 X``."""
     x = at.inverse_times(at.layout.Q)
     parts = [*(Z @ (Z.T @ x) for Z in at.layout.blocks), x]
     solved = [at.inverse_times(part) for part in parts]
@@ -368,7 +366,7 @@ def _moment_matrices(at: Point) -> tuple[list[Array], list[list[Array]]]:
 
 
 def _traces(at: Point) -> Array:
-    """``tr(V^-1 V_i V^-1 V_j)``, shape ``(J + 1, J + 1)``."""
+    """Return ``tr(V^-1 V_i V^-1 V_j)``, shape ``(J + 1, J + 1)``."""
     owner, A = at.layout.owner, at.layout.cross.toarray()
     K = np.eye(len(owner)) - at.ratio[:, None] * at.lu.solve(A)
     pairs, alone = (A @ K) ** 2, np.diagonal(K.T @ A @ K)
@@ -427,7 +425,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Table:
-    """A response over a layout, on a scale where its residuals from the fixed effects have variance 1.
+    """A layout with a response, scaled so that its residuals from the fixed effects have variance 1.
 
     Attributes
     ----------
@@ -438,7 +436,7 @@ class Table:
     start
         Coefficients of least squares, shape ``(p,)``, on the scale of the data.
     scale
-        Standard deviation of the residuals of least squares, 0 where they are none but rounding.
+        Standard deviation of the residuals of least squares, 0 where they are rounding alone.
     """
 
     layout: Layout
@@ -458,7 +456,7 @@ class Table:
 
 
 def lay_out(X: Array, groups: Mapping[str, Codes]) -> Layout:
-    """Check fixed effects and groupings and factor what every response shares.
+    """Check fixed effects and groupings, and factor the matrices that all responses share.
 
     Examples
     --------
@@ -466,18 +464,22 @@ def lay_out(X: Array, groups: Mapping[str, Codes]) -> Layout:
     array([0, 0])
     """
     X = np.asarray(X, dtype=np.float64)
-    _check(X, groups)
+    _check_layout(X, groups)
     Q, R = np.linalg.qr(X)
     if np.abs(np.diagonal(R)).min() <= 1e-10 * np.abs(R).max():
         raise EstimateError("the columns of X are not of full rank; leave out those that are sums of others")
-    Z = sparse.csr_array(sparse.hstack([_indicators(codes) for codes in groups.values()], format="csr"))
+    n = len(X)
+    indicators = [sparse.csr_array((np.ones(n), (np.arange(n), codes))) for codes in groups.values()]
+    Z = sparse.csr_array(sparse.hstack(indicators, format="csr"))
     owner = np.concatenate([np.full(codes.max() + 1, j) for j, codes in enumerate(groups.values())]).astype(np.intp)
     order = _elimination_order(Z)
-    return _told_apart(Layout(Q, R, sparse.csr_array(Z[:, order]), owner[order], tuple(groups)))
+    layout = Layout(Q, R, sparse.csr_array(Z[:, order]), owner[order], tuple(groups))
+    _check_identifiable(layout)
+    return layout
 
 
-def _told_apart(layout: Layout) -> Layout:
-    """Refuse groupings whose variances no quadratic form of the residuals can tell apart."""
+def _check_identifiable(layout: Layout) -> None:
+    """Raise EstimateError where no quadratic forms of the residuals identify all variances."""
     whole = np.array([(np.asarray(Z.sum(axis=0)) ** 2).sum() for Z in layout.blocks] + [len(layout.Q)])
     left = np.diagonal(layout.gram)
     norm = np.sqrt(np.where(left > 1e-12 * whole, left, 1.0))
@@ -486,11 +488,10 @@ def _told_apart(layout: Layout) -> Layout:
             f"the groupings {', '.join(map(quoted, layout.names))}, the fixed effects and the residual cannot be told "
             "apart by these rows; leave one out or add rows"
         )
-    return layout
 
 
 def respond(layout: Layout, y: Array) -> Table:
-    """Check a response and bring it to the scale of its residuals.
+    """Check a response and scale it by the sd of its residuals.
 
     Examples
     --------
@@ -503,27 +504,27 @@ def respond(layout: Layout, y: Array) -> Table:
         raise EstimateError(f"y has shape {y.shape} and X has {n} rows; give one value for each row")
     if not np.isfinite(y).all():
         raise EstimateError("y has values that are not finite; leave those rows out or repair them")
-    near = y - y[0]
-    residuals = near - layout.Q @ (layout.Q.T @ near)
+    shifted = y - y[0]
+    residuals = shifted - layout.Q @ (layout.Q.T @ shifted)
     residuals -= layout.Q @ (layout.Q.T @ residuals)
     scale = float(np.sqrt((residuals**2).sum() / (n - p)))
-    scale = 0.0 if scale <= 1e-14 * np.abs(near).max() else scale
-    start = np.linalg.solve(layout.R, layout.Q.T @ near) + np.linalg.solve(layout.R, layout.Q.T @ np.full(n, y[0]))
+    scale = 0.0 if scale <= 1e-14 * np.abs(shifted).max() else scale
+    start = np.linalg.solve(layout.R, layout.Q.T @ shifted) + np.linalg.solve(layout.R, layout.Q.T @ np.full(n, y[0]))
     return Table(layout, residuals / scale if scale > 0 else np.zeros(n), start, scale)
 
 
 def _elimination_order(Z: sparse.csr_array) -> npt.NDArray[Any]:
-    """Order of the random effects that fills little, found once: it costs more than a factorisation."""
+    """Return an order of the random effects with little fill-in; finding it costs more than a factorization."""
     M = sparse.csc_array(Z.T @ Z + sparse.eye_array(Z.shape[1]))
-    return np.argsort(factored(M, "MMD_AT_PLUS_A").perm_c)
+    return np.argsort(factorize(M, "MMD_AT_PLUS_A").perm_c)
 
 
-def factored(M: sparse.csc_array, order: Literal["NATURAL", "MMD_AT_PLUS_A"] = "NATURAL") -> SuperLU:
-    """Factor a matrix that is similar to a positive definite one, without pivoting."""
+def factorize(M: sparse.csc_array, order: Literal["NATURAL", "MMD_AT_PLUS_A"] = "NATURAL") -> SuperLU:
+    """Factorize a matrix that is similar to a positive definite one, without pivoting."""
     return splu(M, permc_spec=order, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
 
-def _check(X: Array, groups: Mapping[str, Codes]) -> None:
+def _check_layout(X: Array, groups: Mapping[str, Codes]) -> None:
     if X.ndim != 2 or not np.isfinite(X).all():
         raise EstimateError(f"X has shape {X.shape} or values that are not finite; give finite numbers of shape (N, p)")
     if not groups:
@@ -554,7 +555,7 @@ def _check_grouping(name: str, codes: npt.NDArray[Any], n: int) -> None:
 
 
 def same_partition(one: Codes, other: Codes) -> bool:
-    """Return whether two groupings put the same rows together.
+    """Return whether two groupings are the same up to the numbering of their levels.
 
     Examples
     --------
@@ -565,12 +566,7 @@ def same_partition(one: Codes, other: Codes) -> bool:
     return bool(pairs == one.max() + 1 == other.max() + 1)
 
 
-def _indicators(codes: Codes) -> sparse.csr_array:
-    n = len(codes)
-    return sparse.csr_array((np.ones(n), (np.arange(n), codes)))
-
-
 def _overlap(Z: sparse.csr_array, S: Array, other: sparse.csr_array, T: Array) -> float:
-    """``|| Z' (I - QQ') other ||^2`` with S = Z'Q and T = other'Q."""
+    """Return ``|| Z' (I - QQ') other ||^2`` with S = Z'Q and T = other'Q."""
     both = sparse.csr_array(Z.T @ other)
     return float((both.multiply(both)).sum() - 2 * np.sum(S * (both @ T)) + np.sum((S.T @ S) * (T.T @ T)))

@@ -1,7 +1,7 @@
-"""Estimators for a parallel trial, where each unit received one arm: functions of arrays, named as in the papers.
+"""Estimators for a parallel trial, in which each unit receives one arm: functions of arrays.
 
-Every arm is fitted by itself and a contrast is ``sum_a w_a mean_a``. Arms share clusters, and what is counted over all
-units: the mean of the covariates and the sizes of fixed blocks. Without these, adding an arm changes no other contrast.
+Each arm is fitted by itself, and a contrast is ``sum_a w_a mean_a``. Arms have in common only clusters, the mean of the
+covariates and the sizes of fixed blocks; without these, adding an arm changes no other contrast.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from causalgia.estimation.crossover import Estimate, from_factor, mean_ice, stratified_mean
 from causalgia.estimation.regression import Regression, bell_mccaffrey_df, regress
-from causalgia.numerics.moments import centred, group_sums, root_sum_squares, satterthwaite
+from causalgia.numerics.moments import centered, group_sums, root_sum_squares, satterthwaite
 from causalgia.types import Array, Codes
 
 Fits: TypeAlias = "dict[int, ArmFit]"
@@ -23,7 +23,7 @@ Fits: TypeAlias = "dict[int, ArmFit]"
 
 @dataclass(frozen=True)
 class ArmFit:
-    """The mean outcome of one arm and what its error is made of.
+    """Mean outcome of one arm, with the parts of its error.
 
     Attributes
     ----------
@@ -40,8 +40,8 @@ class ArmFit:
     df
         Residual degrees of freedom of the arm.
     rounding
-        How far rounding of the outcomes alone can move the mean and each slope, shape ``(1 + p, R)``. Where it can make
-        all residuals of the arm, its influence is 0.
+        Largest change of the mean and of each slope by rounding of the outcomes, shape ``(1 + p, R)``. The influence is
+        0 where rounding can explain all residuals of the arm.
     """
 
     mean: Array
@@ -108,13 +108,13 @@ def fit_arms(
 def _fit_arm(Y: Array, X: Array, bound: Array, rows: Codes, cluster: Codes | None) -> ArmFit:
     labels, within = (rows, None) if cluster is None else np.unique(cluster[rows], return_inverse=True)
     fit: Regression = regress(X[rows], Y[rows], np.eye(X.shape[1])[0], within)
-    flat, rounding = _rounded(X[rows], Y[rows], bound[rows])
+    flat, rounding = _rounding_bounds(X[rows], Y[rows], bound[rows])
     influence = np.where(flat, 0.0, fit.influence)
     return ArmFit(fit.estimate, fit.beta[1:], labels, influence, fit.delta, fit.loading, fit.df_residual, rounding)
 
 
-def _rounded(X: Array, Y: Array, bound: Array) -> tuple[npt.NDArray[np.bool_], Array]:
-    """Say whether rounding can make all residuals, shape (R,), and how far it moves the coefficients, shape (q, R).
+def _rounding_bounds(X: Array, Y: Array, bound: Array) -> tuple[npt.NDArray[np.bool_], Array]:
+    """Return whether rounding can explain all residuals, (R,), and the largest change of coefficients, (q, R).
 
     Errors d within ``bound`` change residual i by ``|d_i - h_i' d|``, at most ``bound_i + |h_i| |bound|``, with h_i a
     row of the hat matrix and ``|h_i|^2`` its diagonal.
@@ -164,7 +164,7 @@ def _stratified_arm(Y: Array, stratum: Codes, weights: Array, units: Codes, boun
     fit = stratified_mean(Y, stratum, weights)
     sizes = np.bincount(stratum)[:, None]
     spread = np.sqrt(group_sums(bound**2, stratum) / sizes)[stratum]
-    flat = (np.abs(centred(Y, stratum)[1]) <= bound + spread).all(axis=0)
+    flat = (np.abs(centered(Y, stratum)[1]) <= bound + spread).all(axis=0)
     nothing, rounding = np.empty((0, Y.shape[1])), weights @ (group_sums(bound, stratum) / sizes)
     influence, df = np.where(flat, 0.0, fit.factor), len(Y) - len(weights)
     return ArmFit(fit.ace, nothing, units, influence, nothing[:, 0], nothing, df, rounding[None])
@@ -202,7 +202,7 @@ def welch(fits: Fits, W: Array) -> Estimate:
     dfs = np.array([float(fit.df) for fit in fits.values()])
     w2 = W[:, list(fits)] ** 2
     df = [satterthwaite(w2[k, used, None] * variance[used], dfs[used, None]) for k, used in enumerate(w2 > 0)]
-    return _independent(fits, W, np.stack(df))
+    return _independent_contrasts(fits, W, np.stack(df))
 
 
 def residual_df(fits: Fits, W: Array) -> Estimate:
@@ -234,26 +234,26 @@ def residual_df(fits: Fits, W: Array) -> Estimate:
     array([[2.]])
     """
     dfs = np.array([float(fit.df) for fit in fits.values()])
-    return _independent(fits, W, ((W[:, list(fits)] != 0) @ dfs)[:, None])
+    return _independent_contrasts(fits, W, ((W[:, list(fits)] != 0) @ dfs)[:, None])
 
 
-def _independent(fits: Fits, W: Array, df: Array) -> Estimate:
+def _independent_contrasts(fits: Fits, W: Array, df: Array) -> Estimate:
     w = W[:, list(fits)]
     sd, share = (np.stack(x) for x in zip(*(root_sum_squares(fit.influence) for fit in fits.values()), strict=True))
-    answer = from_factor(_weighted(w, fits), w.T[:, :, None] * sd[:, None, :], df)
+    answer = from_factor(_contrast_means(w, fits), w.T[:, :, None] * sd[:, None, :], df)
     peak = (w.T[:, :, None] ** 2 * (share * sd**2)[:, None, :]).max(axis=0)
     leverage = np.divide(peak, answer.se**2, out=np.zeros_like(peak), where=answer.se > 0)
-    return Estimate(_zero(answer, fits, w), answer.se, answer.df, answer.factor, leverage)
+    return Estimate(_zero_within_rounding(answer, fits, w), answer.se, answer.df, answer.factor, leverage)
 
 
-def _weighted(w: Array, fits: Fits) -> Array:
-    """Weights that sum to zero times means, without losing the digits of a common offset."""
+def _contrast_means(w: Array, fits: Fits) -> Array:
+    """Return contrasts of the arm means, without losing digits to a common offset."""
     mean = np.stack([fit.mean for fit in fits.values()])
     return np.asarray(w @ (mean - mean[0]))
 
 
-def _zero(answer: Estimate, fits: Fits, w: Array) -> Array:
-    """ACE, where nothing varies and rounding alone could make it: 0."""
+def _zero_within_rounding(answer: Estimate, fits: Fits, w: Array) -> Array:
+    """Return the ACE, set to 0 where nothing varies and it is within rounding."""
     bound = np.abs(w) @ np.stack([fit.rounding[0] for fit in fits.values()])
     return np.where((answer.se == 0) & (np.abs(answer.ace) <= bound), 0.0, answer.ace)
 
@@ -301,18 +301,18 @@ def clustered(fits: Fits, W: Array, n_clusters: int) -> Estimate:
             loading.append(np.zeros((n_clusters, fits[a].loading.shape[1])))
             loading[-1][fits[a].cluster] = w[a] * fits[a].loading
         df[k] = bell_mccaffrey_df(delta, np.hstack(loading))
-    answer = from_factor(_weighted(W[:, list(fits)], fits), factor, df[:, None])
-    return replace(answer, ace=_zero(answer, fits, W[:, list(fits)]))
+    answer = from_factor(_contrast_means(W[:, list(fits)], fits), factor, df[:, None])
+    return replace(answer, ace=_zero_within_rounding(answer, fits, W[:, list(fits)]))
 
 
 def add_covariate_sampling(
     answer: Estimate, fits: Fits, W: Array, covariates: Array, cluster: Codes | None
 ) -> Estimate:
-    """Add what the sampling of the units adds: the covariates' mean would differ in another sample.
+    """Add the variance from sampling the covariates' mean, for claims about a population of units.
 
     Independent units: ``se^2 + gamma' S_x gamma / n`` with ``gamma = sum_a w_a slope_a`` (for two arms
     ``(b1 - b0)' S_x (b1 - b0) / n``). With clusters each cluster's share, ``gamma' sum_{i in g} x_i / n`` with its
-    CR2 factor, is added to its influence, because inside a cluster residuals and covariates may correlate.
+    CR2 factor, is added to its influence, because residuals and covariates may correlate within clusters.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The parallel side of `estimate`: which estimator a target means, and why some cannot be given."""
+"""ACE of a parallel trial: the estimator for each target of `estimate`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import xarray as xr
 from causalgia.effects.scales import agreement
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import Estimate, mean_ice
-from causalgia.estimation.effect_modification import require_rank, unit_covariate
+from causalgia.estimation.effect_modification import check_rank, unit_covariate
 from causalgia.estimation.parallel import (
     Fits,
     add_covariate_sampling,
@@ -25,22 +25,22 @@ from causalgia.estimation.request import (
     Answer,
     Grouping,
     Request,
+    check_clusters,
+    check_no_cluster,
+    check_two_clusters,
     clusters,
     grouping,
     parents_as_strata,
-    refuse_cluster,
-    refuse_one_cluster,
-    require_clusters,
 )
-from causalgia.numerics.moments import centred, skewness
+from causalgia.numerics.moments import centered, skewness
 from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _ParallelTrial:
     """A parallel trial as arrays: outcomes and bounds on their rounding ``(n, R)``, arms ``(n,)``, weights ``(K, A)``.
 
-    Outcomes are shifted by those of the first unit: contrasts do not see it, and a large offset costs no digits.
+    Outcomes are relative to those of the first unit: contrasts are unchanged, and a large offset costs no digits.
     """
 
     Y: Array
@@ -61,7 +61,7 @@ class _Trial:
 
 
 def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
-    """Estimate the ACE of every contrast from one outcome a unit for the target that was asked."""
+    """Estimate the ACE of every contrast over the requested target, from one outcome per unit."""
     if request.weights == "clusters":
         raise EstimateError(
             "weights='clusters' needs the ICE of a crossover; "
@@ -72,16 +72,16 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
             f"target={quoted(request.target)} needs the ICE of a crossover; use target='population', 'parents' or "
             "'units'"
         )
-    trial = _trial(effects)
-    block = _block(effects, request)
+    trial = _read_trial(effects)
+    block = _strata(effects, request)
     if block is not None:
-        answer, n_clusters, cluster, method = _blocked(effects, trial, block, request)
+        answer, n_clusters, cluster, method = _estimate_with_blocks(effects, trial, block, request)
     else:
-        answer, n_clusters, cluster, method = _unblocked(effects, trial, request)
+        answer, n_clusters, cluster, method = _estimate_without_blocks(effects, trial, request)
     trailing = effects["outcome"].shape[1:]
     return Answer(
-        estimate=_with_trailing(answer, trailing),
-        skewness=_skewness(trial, answer, n_clusters).reshape(-1, *trailing),
+        estimate=_reshaped(answer, trailing),
+        skewness=_contribution_skewness(trial, answer, n_clusters).reshape(-1, *trailing),
         reach=np.broadcast_to(np.ptp(trial.Y[np.isin(trial.arm, trial.used)], axis=0), answer.ace.shape).reshape(
             -1, *trailing
         ),
@@ -92,7 +92,7 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
     )
 
 
-def _trial(effects: xr.Dataset) -> _Trial:
+def _read_trial(effects: xr.Dataset) -> _ParallelTrial:
     if "weight" not in effects:
         raise EstimateError("effects of a parallel trial have no 'weight (contrast, arm)'; use cg.contrast")
     names = tuple(str(a) for a in effects["arm"].to_numpy())
@@ -100,7 +100,7 @@ def _trial(effects: xr.Dataset) -> _Trial:
     arm = np.array([column[str(a)] for a in effects["assigned"].to_numpy()], dtype=np.intp)
     Y = effects["outcome"].to_numpy().astype(np.float64).reshape(len(arm), -1)
     rounding = effects["rounding"].to_numpy().reshape(len(arm), -1) if "rounding" in effects else np.zeros_like(Y)
-    trial = _Trial(Y - Y[0], rounding, arm, effects["weight"].to_numpy().astype(np.float64), names)
+    trial = _ParallelTrial(Y - Y[0], rounding, arm, effects["weight"].to_numpy().astype(np.float64), names)
     for a in trial.used:
         if trial.counts[a] < 2:
             raise EstimateError(
@@ -110,23 +110,23 @@ def _trial(effects: xr.Dataset) -> _Trial:
     return trial
 
 
-def _with_trailing(e: Estimate, trailing: tuple[int, ...]) -> Estimate:
+def _reshaped(e: Estimate, trailing: tuple[int, ...]) -> Estimate:
     ace, se, df, leverage = (x.reshape(len(x), *trailing) for x in (e.ace, e.se, e.df, e.leverage))
     return Estimate(ace, se, df, e.factor.reshape(*e.factor.shape[:2], *trailing), leverage)
 
 
-def _skewness(trial: _Trial, answer: Estimate, n_clusters: npt.NDArray[np.intp]) -> Array:
-    """Return the skewness of the independent contributions: that of the error times the root of their number, (K, R).
+def _contribution_skewness(trial: _ParallelTrial, answer: Estimate, n_clusters: npt.NDArray[np.intp]) -> Array:
+    """Return the skewness of the error times the root of the number of independent contributions, shape (K, R).
 
-    The third cumulant of an error is the sum over its independent pieces of their cubes: of clusters or blocks their
-    influences; of units ``sum_a w_a^3 m3_a / n_a^2`` beside the variance ``sum_a w_a^2 m2_a / n_a``.
+    Clusters or blocks contribute their influences. Independent units have the third cumulant
+    ``sum_a w_a^3 m3_a / n_a^2`` and the variance ``sum_a w_a^2 m2_a / n_a``.
     """
     if len(answer.factor) == n_clusters.max():
         return skewness(answer.factor)
     third, second = np.zeros((2, len(trial.W), trial.Y.shape[1]))
     for a in trial.used:
         Y, w = trial.Y[trial.arm == a], trial.W[:, [a]]
-        if (away := centred(Y)[1]).size and not agreement(Y, trial.rounding[trial.arm == a])[0].all():
+        if (away := centered(Y)[1]).size and not agreement(Y, trial.rounding[trial.arm == a])[0].all():
             size = max(float(np.abs(trial.Y).max()), np.finfo(float).tiny)
             third += w**3 * ((away / size) ** 3).mean(axis=0) / len(Y) ** 2
             second += w**2 * ((away / size) ** 2).mean(axis=0) / len(Y)
@@ -134,20 +134,20 @@ def _skewness(trial: _Trial, answer: Estimate, n_clusters: npt.NDArray[np.intp])
     return np.asarray(of_all * np.sqrt(n_clusters)[:, None])
 
 
-def _block(effects: xr.Dataset, request: Request) -> Grouping | None:
-    """Find the strata: parents for the target 'parents', else the named block, else the design's own."""
+def _strata(effects: xr.Dataset, request: Request) -> Grouping | None:
+    """Return the strata: parents for the target 'parents', else the named block, else that of the design."""
     if request.target == "parents":
         if request.block not in (None, "parent"):
             raise EstimateError(f"target='parents' takes parents as blocks; leave block={quoted(request.block)} out")
-        refuse_cluster(request, "these parents are fixed, and their units are drawn independently")
+        check_no_cluster(request, "these parents are fixed, and their units are drawn independently")
         return parents_as_strata(effects)
     if request.block is not None:
         return grouping(effects, request.block, f"block={quoted(request.block)}")
     return grouping(effects, "block", "block=None") if "block" in effects.coords else None
 
 
-def _blocked(
-    effects: xr.Dataset, trial: _Trial, block: Grouping, request: Request
+def _estimate_with_blocks(
+    effects: xr.Dataset, trial: _ParallelTrial, block: Grouping, request: Request
 ) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
     if request.covariates:
         raise EstimateError(
@@ -155,17 +155,17 @@ def _blocked(
             "known before; leave covariates= out, or drop the block coordinate"
         )
     drawn = request.target == "population"
-    _require_cells(trial, block, 1 if drawn else 2)
+    _check_arms_in_blocks(trial, block, 1 if drawn else 2)
     if drawn:
         groups = _clusters_of_blocks(effects, block, request)
-        require = refuse_one_cluster if groups.name == block.name != "parent" else require_clusters
+        require = check_two_clusters if groups.name == block.name != "parent" else check_clusters
         require(groups, len(groups.labels))
         inside = settled_block_effects(trial.Y, trial.arm, block.codes, trial.W, trial.rounding)
         answer = mean_ice(inside, groups.codes)
         df = "t with G - 1 df" if groups.name == block.name else f"CR2 by {groups.name}, Satterthwaite df"
         method = f"mean of the effects inside each {block.name}, drawn from a population of them; {df}"
         return answer, np.full(len(trial.W), len(groups.labels)), groups.name, method
-    refuse_cluster(request, "units were randomised one by one inside fixed blocks")
+    check_no_cluster(request, "units were randomised one by one inside fixed blocks")
     fits = fit_arms_by_stratum(trial.Y, trial.arm, trial.used.tolist(), block.codes, rounding=trial.rounding)
     answer = residual_df(fits, trial.W)
     method = (
@@ -174,7 +174,7 @@ def _blocked(
     return answer, (trial.W != 0) @ trial.counts, "unit", method
 
 
-def _require_cells(trial: _Trial, block: Grouping, least: int) -> None:
+def _check_arms_in_blocks(trial: _ParallelTrial, block: Grouping, least: int) -> None:
     counts = np.zeros((len(block.labels), len(trial.names)), dtype=np.intp)
     np.add.at(counts, (block.codes, trial.arm), 1)
     for b, a in np.argwhere(counts[:, trial.used] < least)[:1]:
@@ -187,7 +187,7 @@ def _require_cells(trial: _Trial, block: Grouping, least: int) -> None:
 
 
 def _clusters_of_blocks(effects: xr.Dataset, block: Grouping, request: Request) -> Grouping:
-    """Blocks are the independent clusters, unless several of them share a larger one (a parent)."""
+    """Return the independent cluster of each block: the block itself, or a larger one (a parent) that blocks share."""
     by_block = Grouping(block.name, np.arange(len(block.labels)), block.labels)
     larger = clusters(effects, request)
     if larger is None or larger.name == block.name:
@@ -197,7 +197,8 @@ def _clusters_of_blocks(effects: xr.Dataset, block: Grouping, request: Request) 
     if nested:
         codes, labels = np.unique(larger.codes[first], return_inverse=True)[1], larger.labels
         return by_block if len(labels) == len(block.labels) else Grouping(larger.name, codes, labels)
-    if _pairs(larger.codes, block.codes) == len(larger.labels):
+    joint_codes = larger.codes * (int(block.codes.max()) + 1) + block.codes
+    if len(np.unique(joint_codes)) == len(larger.labels):  # each cluster lies in one block
         return by_block
     raise EstimateError(
         f"{larger.name}s and {block.name}s cross, so {block.name}s are not independent draws: use target='units' "
@@ -206,19 +207,17 @@ def _clusters_of_blocks(effects: xr.Dataset, block: Grouping, request: Request) 
     )
 
 
-def _pairs(a: Codes, b: Codes) -> int:
-    return len(np.unique(a * (int(b.max()) + 1) + b))
-
-
-def _unblocked(effects: xr.Dataset, trial: _Trial, request: Request) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
-    covariates = _covariates(effects, trial, request)
+def _estimate_without_blocks(
+    effects: xr.Dataset, trial: _ParallelTrial, request: Request
+) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
+    covariates = _covariate_matrix(effects, trial, request)
     if request.target == "units":
-        refuse_cluster(request, "units were randomised one by one, and these are all there are")
+        check_no_cluster(request, "units were randomised one by one, and these are all there are")
     groups = clusters(effects, request) if request.target == "population" else None
     if groups is not None:
-        return _clustered(trial, groups, covariates, request)
+        return _estimate_with_clusters(trial, groups, covariates, request)
     n_clusters = (trial.W != 0) @ trial.counts
-    fits = _fits(trial, covariates)
+    fits = _fit_used_arms(trial, covariates)
     if covariates is None:
         return welch(fits, trial.W), n_clusters, "unit", "difference in means; Neyman's variance, Welch df"
     answer = residual_df(fits, trial.W)
@@ -229,13 +228,13 @@ def _unblocked(effects: xr.Dataset, trial: _Trial, request: Request) -> tuple[Es
     return answer, n_clusters, "unit", method.replace("HC2", "HC2 plus the sampling of the covariates' mean")
 
 
-def _fits(trial: _Trial, covariates: Array | None, cluster: Codes | None = None) -> Fits:
+def _fit_used_arms(trial: _ParallelTrial, covariates: Array | None, cluster: Codes | None = None) -> Fits:
     arms = trial.used.tolist()
     return fit_arms(trial.Y, trial.arm, arms, cluster=cluster, covariates=covariates, rounding=trial.rounding)
 
 
-def _clustered(
-    trial: _Trial, groups: Grouping, covariates: Array | None, request: Request
+def _estimate_with_clusters(
+    trial: _ParallelTrial, groups: Grouping, covariates: Array | None, request: Request
 ) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
     has = np.zeros((len(trial.names), len(groups.labels)), dtype=bool)
     has[trial.arm, groups.codes] = True
@@ -247,8 +246,8 @@ def _clustered(
                 "draw from more of them, or use target='units'"
             )
     n_clusters = np.array([has[w != 0].any(axis=0).sum() for w in trial.W], dtype=np.intp)
-    require_clusters(groups, int(n_clusters.min()))
-    fits = _fits(trial, covariates, groups.codes)
+    check_clusters(groups, int(n_clusters.min()))
+    fits = _fit_used_arms(trial, covariates, groups.codes)
     answer = clustered(fits, trial.W, len(groups.labels))
     method = f"difference in means; CR2 by {groups.name}, Satterthwaite (Bell-McCaffrey) df"
     if covariates is not None:
@@ -257,34 +256,28 @@ def _clustered(
     return answer, n_clusters, groups.name, method
 
 
-def _covariates(effects: xr.Dataset, trial: _Trial, request: Request) -> Array | None:
-    """Covariates centred at their mean over all units and scaled by their spread, shape (n, p)."""
+def _covariate_matrix(effects: xr.Dataset, trial: _ParallelTrial, request: Request) -> Array | None:
+    """Return the covariates, centered at their mean over all units and divided by the largest deviation, (n, p)."""
     if not request.covariates:
         return None
-    columns = [_covariate(effects, name) for name in request.covariates]
-    x = np.column_stack(columns)
     names = request.covariates
-    require_rank(x, names, "the units")
+    columns = [centered(unit_covariate(effects, name, f"covariates={quoted(name)}"))[1] for name in names]
+    x = np.column_stack([column / np.abs(column).max() for column in columns])
+    check_rank(x, names, "the units")
     for a in trial.used:
         if trial.counts[a] < len(names) + 2:
             raise EstimateError(
                 f"arm {quoted(trial.names[a])} has {trial.counts[a]} units, and {len(names)} covariate(s) "
                 f"need {len(names) + 2} or more; use fewer covariates or more units"
             )
-        require_rank(centred(x[trial.arm == a])[1], names, f"arm {quoted(trial.names[a])}")
+        check_rank(centered(x[trial.arm == a])[1], names, f"arm {quoted(trial.names[a])}")
     return x
-
-
-def _covariate(effects: xr.Dataset, name: str) -> Array:
-    """Return a covariate, centred and scaled by its spread."""
-    x = centred(unit_covariate(effects, name, f"covariates={quoted(name)}"))[1]
-    return np.asarray(x / np.abs(x).max())
 
 
 def block_effects(Y: Array, arm: Codes, block: Codes, W: Array) -> Array:
     """Return the effect inside each block: the contrast of the block's arm means.
 
-    Blocks that are drawn from the null model are then units of a crossover: `mean_ice` of these.
+    Blocks drawn from the null model can then be analyzed as units of a crossover, by `mean_ice`.
 
     Parameters
     ----------
@@ -293,7 +286,7 @@ def block_effects(Y: Array, arm: Codes, block: Codes, W: Array) -> Array:
     arm
         Arm of each unit, shape ``(n,)``.
     block
-        Block of each unit, 0 to B - 1, shape ``(n,)``; every block has every arm with a weight.
+        Block of each unit, 0 to B - 1, shape ``(n,)``; every block has units of every arm that has a weight.
     W
         Weights of K contrasts over all arms, shape ``(K, A)``.
 
@@ -309,13 +302,13 @@ def block_effects(Y: Array, arm: Codes, block: Codes, W: Array) -> Array:
     array([3., 7.])
     """
     used = np.flatnonzero((W != 0).any(axis=0))
-    means = np.stack([centred(Y[arm == a], block[arm == a])[0] for a in used])
+    means = np.stack([centered(Y[arm == a], block[arm == a])[0] for a in used])
     offset = means[0] if np.allclose(W.sum(axis=1), 0.0, atol=1e-9 * np.abs(W).max()) else 0.0
     return np.ascontiguousarray(np.moveaxis(np.tensordot(W[:, used], means - offset, axes=1), 1, 0))
 
 
 def settled_block_effects(Y: Array, arm: Codes, block: Codes, W: Array, rounding: Array) -> Array:
-    """Return `block_effects`; where they are one number within rounding, that number, and 0 where it may be 0.
+    """Return `block_effects` without rounding noise: equal effects within rounding are made equal, or 0 if possible.
 
     Parameters
     ----------
@@ -333,7 +326,7 @@ def settled_block_effects(Y: Array, arm: Codes, block: Codes, W: Array, rounding
     """
     inside = block_effects(Y, arm, block, W)
     used = np.flatnonzero((W != 0).any(axis=0))
-    bounds = np.stack([centred(rounding[arm == a], block[arm == a])[0] for a in used])
+    bounds = np.stack([centered(rounding[arm == a], block[arm == a])[0] for a in used])
     bound = np.moveaxis(np.tensordot(np.abs(W[:, used]), bounds, axes=1), 1, 0)
     constant, zero = agreement(inside, bound)
-    return np.where(constant, np.where(zero, 0.0, centred(inside)[0][0]), inside)
+    return np.where(constant, np.where(zero, 0.0, centered(inside)[0][0]), inside)

@@ -1,4 +1,4 @@
-"""Functions of the arms' means: what `estimate` says of them, and which estimators it refuses for them."""
+"""Ratios and other functions of the arms' means: delta method, logarithms and Fieller's limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.types import Array, Mask
 
 Limits = tuple[Array, Array, Array, dict[str, Array | Mask]]
-"""p, lower, upper, and what else estimates keep, by name: the logarithm of p, and what is of a ratio."""
+"""p, lower, upper, and further columns by name: the logarithm of p, and those of a ratio."""
 
 
 def limits_of_means(
@@ -29,43 +29,45 @@ def limits_of_means(
     ci_prob: float,
     estimator: Callable[[xr.Dataset, Request], Answer],
 ) -> tuple[Answer, Limits]:
-    """Return the answer on the scale of the function, p, lower, upper, and for ratios what is unbounded.
+    """Return the answer on the scale of the function, with p and limits, and for ratios whether they are unbounded.
 
-    The logarithm of a ratio of means is the scale of its limits. Where a divisor (or a dividend) has ``g =
-    (t se / mean)^2 > 0.1`` the delta method is not trusted: a ratio of two means, and bpnet's, takes Fieller's limits.
-    A ratio of more means is a sum of logarithms, each trusted where its own mean is ``t / sqrt(0.1)`` standard errors
-    from 0 (6.2 with many units); their product may be far less clear, for its relative variance is a sum over means.
+    Limits of a ratio of means are computed on its logarithm. Where a divisor (or a dividend) has
+    ``g = (t se / mean)^2 > 0.1`` the delta method is not reliable: a ratio of two means, and bpnet's, takes Fieller's
+    limits. A ratio of more means is a sum of logarithms, each reliable if its own mean is ``t / sqrt(0.1)`` standard
+    errors from 0 (6.2 with many units); the product may be less clear, as its relative variance is a sum over means.
 
     Parameters
     ----------
     effects
         From `contrast` on a scale of means.
     answer
-        Its ACEs: of a parallel ratio, relative to ``ratio``.
+        Its ACEs; for a parallel ratio, relative to ``ratio``.
     request, ci_prob
-        As asked.
+        Arguments of `estimate`.
     estimator
-        The one that gave the answer.
+        The estimator of the answer.
 
     Raises
     ------
     EstimateError
-        If a mean is unclear and there are no limits for such a function. The message says how far from 0 it is, and
-        how far it has to be.
+        If a mean is not clear of 0, and the function has no Fieller limits. The message gives its distance from 0, and
+        the distance needed.
     """
     scale = effects.attrs["transform"]
-    answer = _scaled(replace(answer, method=f"function of means by the delta method, as {answer.method}"), effects)
+    answer = _multiplied_by_ratio(
+        replace(answer, method=f"function of means by the delta method, as {answer.method}"), effects
+    )
     e, null = answer.estimate, OF_MEANS[scale]
     divides = "denominator" in effects or "ratio" in effects
-    below = _divisor(effects, request, estimator, len(e.factor)) if divides else np.zeros_like(e.factor)
+    below = _divisor_pieces(effects, request, estimator, len(e.factor)) if divides else np.zeros_like(e.factor)
     divisor = _divisor_error(e, below)
     linear = np.broadcast_to(_is_linear(effects).reshape(-1, *[1] * (e.ace.ndim - 1)), e.ace.shape)
     if divides:
-        _refuse_unclear(effects, np.where(linear | (e.se == 0), 0.0, divisor[1]), e.df, ci_prob)
+        _check_clear_of_zero(effects, np.where(linear | (e.se == 0), 0.0, divisor[1]), e.df, ci_prob)
     if scale == "ratio":  # of more than two means the logarithm is taken from here on, whatever the product's error
         never = -(e.se**2) / np.where(linear, 1.0, 2 * e.ace)
         divisor = np.where(linear, divisor[0], never), np.where(linear, divisor[1], 0.0)
-    found = working(scale, e.ace, e.se, e.df, divisor, ci_prob)
+    found = working_scale(scale, e.ace, e.se, e.df, divisor, ci_prob)
     p, _, _ = p_and_limits(*found.against(null), e.df, ci_prob)
     others: dict[str, Array | Mask] = {"log_p": log_p(*found.against(null), e.df)}
     lower, upper, unbounded = found.limits(ci_prob)
@@ -77,7 +79,7 @@ def limits_of_means(
     return answer, (p, lower, upper, others)
 
 
-def _scaled(answer: Answer, effects: xr.Dataset) -> Answer:
+def _multiplied_by_ratio(answer: Answer, effects: xr.Dataset) -> Answer:
     """Multiply the relative answer of a parallel ratio by the ratio."""
     if "ratio" not in effects:
         return answer
@@ -86,12 +88,12 @@ def _scaled(answer: Answer, effects: xr.Dataset) -> Answer:
     return replace(answer, estimate=replace(e, ace=ratio * (1 + e.ace), se=size * e.se, factor=ratio * e.factor))
 
 
-def _divisor(
+def _divisor_pieces(
     effects: xr.Dataset, request: Request, estimator: Callable[[xr.Dataset, Request], Answer], n_pieces: int
 ) -> Array:
-    """Independent pieces of the error of each contrast's divisor, relative to it, shape (G, K, ...).
+    """Return independent pieces of the relative error of each contrast's divisor, shape (G, K, ...).
 
-    Of a ratio of more than two means they are those of the mean that is nearest to 0 in its standard errors.
+    For a ratio of more than two means the divisor is the mean nearest to 0 in its standard errors.
     """
     if "denominator" in effects:
         others = [effects.drop_vars(["constant", "zero"], errors="ignore").assign(ice=effects["denominator"])]
@@ -99,7 +101,7 @@ def _divisor(
         others = [effects.assign(weight=weight) for weight in _single_arms(effects)]
     pieces = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what there is to say of clusters was said of the ratio itself
+        warnings.simplefilter("ignore")  # the ratio itself gave the warnings on clusters
         for other in others:
             factor = estimator(other, request).estimate.factor
             whole = np.zeros((max(n_pieces, len(factor)), *factor.shape[1:]))
@@ -123,7 +125,7 @@ def _single_arms(effects: xr.Dataset) -> list[xr.DataArray]:
 
 
 def max_by_square(pieces: list[Array]) -> Array:
-    """Return of several errors in pieces (G, ...) the one with the largest variance, element by element.
+    """Return, element by element, the error in pieces (G, ...) with the largest variance.
 
     Examples
     --------
@@ -138,22 +140,22 @@ def max_by_square(pieces: list[Array]) -> Array:
 
 
 def _divisor_error(e: Estimate, below: Array) -> tuple[Array, Array]:
-    """Covariance of the relative error of the divisor with the error of the ratio, and its variance."""
+    """Return the covariance of the divisor's relative error with the error of the ratio, and its variance."""
     pieces = np.zeros_like(below)
     pieces[: len(e.factor)] = e.factor
     return (pieces * below).sum(axis=0), (below**2).sum(axis=0)
 
 
 def _is_linear(effects: xr.Dataset) -> Mask:
-    """Whether each contrast is one sum of means over another one, shape (K,)."""
+    """Return whether each contrast is a ratio of two linear functions of means, shape (K,)."""
     if effects.attrs["transform"] != "ratio":
         return np.full(effects.sizes["contrast"], effects.attrs["transform"] == "bpnet")
     w = effects["weight"].to_numpy()
     return np.asarray((np.abs(w).sum(axis=1) == 2) & (np.abs(w).max(axis=1) == 1) & ((w != 0).sum(axis=1) == 2))
 
 
-def _refuse_unclear(effects: xr.Dataset, own: Array, df: Array, ci_prob: float) -> None:
-    """Refuse what divides by a mean of relative variance `own` that is not clear of 0, and has no Fieller's limits."""
+def _check_clear_of_zero(effects: xr.Dataset, own: Array, df: Array, ci_prob: float) -> None:
+    """Raise EstimateError where a divisor of relative variance `own` is not clear of 0, without Fieller's limits."""
     need = clear_from(df, ci_prob)
     with np.errstate(divide="ignore"):
         away = 1 / np.sqrt(own)
@@ -169,7 +171,7 @@ def _refuse_unclear(effects: xr.Dataset, own: Array, df: Array, ci_prob: float) 
 
 
 def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
-    """Refuse estimators whose means are not those of the units, about which a function of means was expanded.
+    """Check that the estimator averages over units, as the expansion of a function of means assumes.
 
     Raises
     ------
@@ -191,7 +193,7 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
             "means; leave covariates= out, or use scale='identity'"
         )
     if "outcome" in effects:
-        _refuse_unequal_blocks(effects, request)
+        _check_equal_blocks(effects, request)
     by = "parent" if request.cluster in (None, "auto") else str(request.cluster)
     if request.weights == "clusters" and by in effects.coords:
         sizes = grouping(effects, by, "weights='clusters'").sizes
@@ -202,7 +204,7 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
             )
 
 
-def _refuse_unequal_blocks(effects: xr.Dataset, request: Request) -> None:
+def _check_equal_blocks(effects: xr.Dataset, request: Request) -> None:
     name = request.block or ("parent" if request.target == "parents" else "block")
     if name not in effects.coords or "weight" not in effects:
         return
@@ -250,11 +252,11 @@ def delta_method(gradient: Array, covariance: Array) -> Array:
 def fieller(
     numerator: Array, denominator: Array, variances: tuple[Array, Array, Array], df: Array, ci_prob: float | Array
 ) -> tuple[Array, Array, Mask]:
-    """Return Fieller's limits of a ratio of two means, exact for normal means whatever the denominator.
+    """Return Fieller's limits of a ratio of two means, exact for normal means.
 
-    The ratios theta that the t test of ``numerator - theta denominator = 0`` does not reject. Where the denominator
-    itself is not significant, ``g = t^2 v_dd / d^2 >= 1``, they reach to infinity on one side or both, and the interval
-    given is the whole line.
+    These are the ratios theta that the t test of ``numerator - theta denominator = 0`` does not reject. Where the
+    denominator is not significant, ``g = t^2 v_dd / d^2 >= 1``, the set is unbounded, and the interval is the whole
+    line.
 
     Parameters
     ----------
@@ -295,7 +297,7 @@ def fieller(
 def p_of_ratio(
     numerator: Array, denominator: Array, variances: tuple[Array, Array, Array], df: Array, null: float = 1.0
 ) -> Array:
-    """Return the two-sided p of ``numerator = null * denominator``, which belongs to `fieller`'s limits.
+    """Return the two-sided p of ``numerator = null * denominator``, consistent with the limits of `fieller`.
 
     Parameters
     ----------
@@ -316,13 +318,13 @@ def p_of_ratio(
 
 
 UNCLEAR = 0.1
-"""Fieller's g = (t se / mean)^2 beyond which a mean is not clearly away from 0."""
+"""Fieller's g = (t se / mean)^2 above which a mean is not clear of 0."""
 COLUMNS = ("unbounded", "divisor_covariance", "divisor_variance")
-"""What estimates of a quotient keep: open limits; the error of its divisor, as `Working` has it."""
+"""Columns of estimates of a quotient: whether the limits are open, and the error of the divisor (`WorkingScale`)."""
 
 
 def clear_from(df: Array | float, ci_prob: float | Array) -> Array:
-    """Return how many standard errors from 0 a mean is clear of it: ``t / sqrt(0.1)``.
+    """Return the number of standard errors from 0 at which a mean is clear of it: ``t / sqrt(0.1)``.
 
     Examples
     --------
@@ -333,17 +335,17 @@ def clear_from(df: Array | float, ci_prob: float | Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Working:
-    """Estimates, and the scale on which each one's error is that of a t; every array has the shape of `ace`.
+class WorkingScale:
+    """Estimates, with the scale on which each has a t distribution; every array has the shape of `ace`.
 
     Attributes
     ----------
     ace, se, df
-        As estimated, on the scale of the contrast.
+        Estimates on the scale of the contrast.
     logs
-        Whether the logarithm is worked on: a ratio of two means that are both clearly away from 0.
+        Whether the working scale is the logarithm: a ratio of two means that are both clear of 0.
     unclear
-        Whether a mean of a quotient is not clear of 0 (`clear_from`), or a ratio is negative: Fieller's.
+        Whether a mean of a quotient is not clear of 0 (`clear_from`), or a ratio is negative: Fieller's limits apply.
     divisor
         Covariance of the relative error of the divisor with the error of the quotient, and its variance; 0 unless
         unclear.
@@ -367,18 +369,18 @@ class Working:
         return np.asarray(self.se / np.where(self.logs, self.ace, 1.0))
 
     def put(self, value: Array | float) -> Array:
-        """Put effects on the working scales; a ratio of 0 and less is -inf."""
+        """Transform effects to the working scales; a ratio of 0 or less is -inf."""
         value = np.broadcast_to(value, self.ace.shape)
         positive = self.logs & (value > 0)
         return np.where(positive, np.log(np.where(positive, value, 1.0)), np.where(self.logs, -np.inf, value))
 
     def back(self, value: Array) -> Array:
-        """Put numbers on the working scales back on that of the contrast."""
+        """Transform numbers from the working scales back to that of the contrast."""
         with np.errstate(over="ignore"):
             return np.where(self.logs, np.exp(np.where(self.logs, value, 0.0)), value)
 
     def around(self, half: Array) -> tuple[Array, Array]:
-        """Return limits half widths (on the working scales) about the effects, the point itself where one is 0."""
+        """Return limits at half widths (on the working scales) from the effects, the point itself where one is 0."""
         return tuple(np.where(half == 0, self.ace, self.back(self.centre + side * half)) for side in (-1, 1))  # type: ignore[return-value]
 
     def against(self, value: Array | float) -> tuple[Array, Array]:
@@ -388,16 +390,13 @@ class Working:
         return np.where(self.logs, self.centre - self.put(value), gap), np.where(self.logs, self.error, spread)
 
     def width(self, size: Array | float) -> Array:
-        """Put a small distance from the effects on the working scales."""
+        """Transform a small distance from the effects to the working scales."""
         return np.asarray(size / np.where(self.logs, np.abs(self.ace), 1.0))
 
     def limits(
         self, ci_prob: float | Array, *, hall: Array | float = 0.0, unseen: Array | float = 0.0
     ) -> tuple[Array, Array, Mask]:
-        """Return lower and upper limits, and whether they are open.
-
-        They are those of Hall's transformed t with coefficient `hall`, moved outwards by `unseen`.
-        """
+        """Return limits of Hall's transformed t with coefficient `hall`, moved outwards by `unseen`, and if open."""
         critical, beyond = special.stdtrit(self.df, 0.5 + np.asarray(ci_prob) / 2), self.width(unseen)
         down, up = (
             np.where(self.error == 0, 0.0, untransformed(side * critical, np.asarray(hall))) for side in (1, -1)
@@ -415,26 +414,26 @@ class Working:
         return np.where(mine, low, lower), np.where(mine, high, upper), open_ended & mine
 
 
-def working(
+def working_scale(
     scale: str | None, ace: Array, se: Array, df: Array, divisor: tuple[Array, Array], ci_prob: float | Array
-) -> Working:
+) -> WorkingScale:
     """Find the working scale of each estimate.
 
     Parameters
     ----------
     scale
-        What the effects are: ``"ratio"`` is worked on as a logarithm.
+        Scale of the effects; the working scale of ``"ratio"`` is the logarithm.
     ace, se, df
         Effects, their standard errors and degrees of freedom, of one shape.
     divisor
-        As in `Working`, also where it is clear; zeros where nothing is divided by.
+        As in `WorkingScale`, also for clear means; zeros without a divisor.
     ci_prob
-        Probability of the intervals: it sets how far from 0 is clear.
+        Probability of the intervals, which determines the distance from 0 that is clear.
 
     Examples
     --------
     >>> one = np.ones(1)
-    >>> found = working("ratio", 2 * one, 0.1 * one, np.inf * one, (0 * one, 0.001 * one), 0.95)
+    >>> found = working_scale("ratio", 2 * one, 0.1 * one, np.inf * one, (0 * one, 0.001 * one), 0.95)
     >>> lower, upper, unbounded = found.limits(0.95)
     >>> lower.round(3), upper.round(3), unbounded
     (array([1.813]), array([2.206]), array([False]))
@@ -447,18 +446,18 @@ def working(
         unclear |= (ace <= 0) | (t2 * of_dividend > UNCLEAR * ace**2)
     unclear &= se > 0
     logs = ratio & ~unclear & (ace > 0)
-    return Working(ace, se, df, logs, unclear, (np.where(unclear, both, 0.0), np.where(unclear, own, 0.0)))
+    return WorkingScale(ace, se, df, logs, unclear, (np.where(unclear, both, 0.0), np.where(unclear, own, 0.0)))
 
 
-def working_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci_prob: float | Array) -> Working:
-    """Find the working scale of estimates, whose numbers have the shape of ``ace``.
+def working_scale_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci_prob: float | Array) -> WorkingScale:
+    """Find the working scale of estimates, with arrays in the shape of ``ace``.
 
-    A ratio whose estimates say nothing of the error of a divisor is taken to be one by a known number.
+    Without columns on the error of the divisor, the divisor of a ratio is taken as known.
 
     Examples
     --------
     >>> one = xr.Dataset({"ace": ("contrast", [2.0])}, attrs={"transform": "ratio"})
-    >>> working_of(one, np.array([2.0]), np.array([0.1]), np.array([np.inf]), 0.95).centre.round(3)
+    >>> working_scale_of(one, np.array([2.0]), np.array([0.1]), np.array([np.inf]), 0.95).centre.round(3)
     array([0.693])
     """
     zero = np.zeros(ace.shape)
@@ -466,4 +465,4 @@ def working_of(estimates: xr.Dataset, ace: Array, se: Array, df: Array, ci_prob:
         estimates[name].transpose(*estimates["ace"].dims).to_numpy() if name in estimates else zero
         for name in COLUMNS[1:]
     )
-    return working(estimates.attrs.get("transform"), ace, se, df, (both, own), ci_prob)
+    return working_scale(estimates.attrs.get("transform"), ace, se, df, (both, own), ci_prob)

@@ -1,4 +1,4 @@
-"""Least squares with cluster-robust variances: CR0 to CR3, Bell-McCaffrey degrees of freedom, the HTZ joint test."""
+"""Least squares with cluster-robust variances (CR0 to CR3), Bell-McCaffrey degrees of freedom, and the HTZ test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POWER: dict[Kind, float] = {"CR0": 0.0, "CR1": 0.0, "CR2": -0.5, "CR3": -1.0}
 
 @dataclass(frozen=True)
 class Regression:
-    """One coefficient contrast ``c' beta`` of a least-squares fit, with what its variance is made of.
+    """One coefficient contrast ``c' beta`` of a least-squares fit, with the parts of its variance.
 
     Attributes
     ----------
@@ -106,11 +106,13 @@ def regress(X: Array, Y: Array, c: Array, cluster: Codes | None = None, *, kind:
     else:
         score, delta, loading = _cluster_scores(Q, direction, cluster, kind)
         influence = group_sums(score[:, None] * residuals, cluster)
+    G = len(influence)
+    finite_sample = float(np.sqrt(G / max(G - 1, 1))) if kind == "CR1" else 1.0
     sigma2 = (residuals**2).sum(axis=0) / max(n - q, 1)
     return Regression(
         estimate=c @ beta,
         beta=beta,
-        influence=influence * _finite_sample(len(influence), kind),
+        influence=influence * finite_sample,
         delta=delta,
         loading=loading,
         df=bell_mccaffrey_df(delta, loading),
@@ -130,34 +132,30 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
 
 
 def _unit_scores(Q: Array, direction: Array, kind: Kind) -> tuple[Array, Array, Array]:
-    """Weight of each unit's residual, delta and loading, where each unit is a cluster: HC0, HC2, HC3."""
-    score = (Q @ direction) * _power(1 - (Q**2).sum(axis=1), kind)
+    """Return weight of the residual, delta and loading of each unit, each being a cluster: HC0, HC2, HC3."""
+    score = (Q @ direction) * _leverage_power(1 - (Q**2).sum(axis=1), kind)
     return score, score**2, Q * score[:, None]
 
 
 def _cluster_scores(Q: Array, direction: Array, codes: Codes, kind: Kind) -> tuple[Array, Array, Array]:
-    """Weight of each unit's residual, and delta and loading of each cluster."""
+    """Return the weight of each unit's residual, and delta and loading of each cluster."""
     gram = group_sums(Q[:, :, None] * Q[:, None, :], codes)
     v = _leverage_root(gram, kind) @ direction
     loading = np.einsum("gqr,gr->gq", gram, v)
     return np.einsum("iq,iq->i", Q, v[codes]), np.einsum("gq,gq->g", v, loading), loading
 
 
-def _power(rest: Array, kind: Kind) -> Array:
-    """``rest`` to the kind's power, 0 where a cluster alone determines a coefficient."""
+def _leverage_power(rest: Array, kind: Kind) -> Array:
+    """Return ``rest`` to the power of the kind; 0 where a cluster alone determines a coefficient."""
     power = _POWER[kind]
     return np.where(rest > 1e-10, np.maximum(rest, 1e-10) ** power, float(power == 0))
 
 
 def _leverage_root(gram: Array, kind: Kind) -> Array:
-    """(I - Q_g' Q_g)^power for each cluster."""
+    """Return (I - Q_g' Q_g)^power for each cluster."""
     share, vectors = np.linalg.eigh(gram)
-    scaled: Array = (vectors * _power(1 - share, kind)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+    scaled: Array = (vectors * _leverage_power(1 - share, kind)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     return scaled
-
-
-def _finite_sample(n_clusters: int, kind: Kind) -> float:
-    return float(np.sqrt(n_clusters / max(n_clusters - 1, 1))) if kind == "CR1" else 1.0
 
 
 def bell_mccaffrey_df(delta: Array, loading: Array) -> float:

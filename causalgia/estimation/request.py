@@ -1,4 +1,4 @@
-"""What was asked of `estimate`, and the units, clusters and strata that a Dataset of effects has for it."""
+"""Arguments of `estimate`, groupings of units, and tables of effects obtained elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FEW_CLUSTERS = 20
 
 @dataclass(frozen=True)
 class Request:
-    """The choices of one call of `estimate`, as given."""
+    """Validated arguments of one call of `estimate`."""
 
     cluster: str | None
     block: str | None
@@ -54,7 +54,7 @@ class Request:
 
     @property
     def is_crossed(self) -> bool:
-        """Whether the target has another population beside that of the units, so that it takes every unit's ICE."""
+        """Whether the target has a second population beside that of the units, so that it needs every ICE."""
         return self.target.startswith("population x") or self.target == "next predictor"
 
 
@@ -69,7 +69,7 @@ class Grouping:
     codes
         Group of each unit, 0 to G - 1, shape ``(n,)``.
     labels
-        What each group is called, shape ``(G,)``.
+        Name of each group, shape ``(G,)``.
     """
 
     name: str
@@ -84,22 +84,22 @@ class Grouping:
 
 @dataclass(frozen=True)
 class Answer:
-    """An `Estimate` and what a table says beside it, for K contrasts and a trailing shape of tasks (and models).
+    """An `Estimate` with further columns, for K contrasts and a trailing shape of tasks (and models).
 
     Attributes
     ----------
     estimate
         Shape ``(K, ...)``.
     skewness
-        Of the ICE, or of the outcomes of an arm, where the factor of the estimate is not at hand; shape ``(K, ...)``.
+        Skewness of the independent contributions to the estimate, shape ``(K, ...)``.
     reach
         Bound on |ICE| over the units, shape ``(K, ...)``.
     n_units, n_clusters
         Shape ``(K,)``.
     method, cluster
-        A sentence on the estimator, and the coordinate that names the independent clusters.
+        The estimator in words, and the coordinate that names the independent clusters.
     by_definition
-        Whether a standard error of 0 is what the target means, and not a lack of spread.
+        Whether a standard error of 0 follows from the target, not from a lack of spread.
     """
 
     estimate: Estimate
@@ -113,7 +113,7 @@ class Answer:
 
 
 def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
-    """Sort the units by a coordinate; `argument` is how the user asked for it.
+    """Return the units grouped by a coordinate; `argument` is how error messages name the request.
 
     Examples
     --------
@@ -132,13 +132,24 @@ def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
     return Grouping(name, np.asarray(codes, dtype=np.intp), tuple(map(str, labels)))
 
 
+def contrast_labels(dataset: xr.Dataset) -> npt.NDArray[Any]:
+    """Return the names of the contrasts, numbers from 0 where they have none.
+
+    Examples
+    --------
+    >>> contrast_labels(xr.Dataset({"ace": ("contrast", [0.5, 1.0])}))
+    array([0, 1])
+    """
+    return dataset["contrast"].to_numpy() if "contrast" in dataset.coords else np.arange(dataset.sizes["contrast"])
+
+
 def unit_name(effects: xr.Dataset, i: int) -> str:
     """Return the name of the i-th unit."""
     return str(effects["unit"].to_numpy()[i]) if "unit" in effects.coords else str(i)
 
 
 def parents_if_shared(effects: xr.Dataset) -> Grouping | None:
-    """Return the units by parent where any parent has more than one of them, else None."""
+    """Return the units grouped by parent if any parent has more than one, else None."""
     if "parent" not in effects.coords:
         return None
     parents = grouping(effects, "parent", "cluster='auto'")
@@ -146,7 +157,7 @@ def parents_if_shared(effects: xr.Dataset) -> Grouping | None:
 
 
 def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
-    """Return the clusters that the request means, or None where each unit stands for itself."""
+    """Return the requested clusters, or None where units are independent."""
     if request.cluster is None:
         return None
     if isinstance(request.cluster, str) and request.cluster == "auto":
@@ -154,20 +165,20 @@ def clusters(effects: xr.Dataset, request: Request) -> Grouping | None:
     return grouping(effects, request.cluster, f"cluster={quoted(request.cluster)}")
 
 
-def require_clusters(groups: Grouping, n_clusters: int) -> None:
-    """Refuse one cluster, warn below 20."""
-    refuse_one_cluster(groups, n_clusters)
+def check_clusters(groups: Grouping, n_clusters: int) -> None:
+    """Raise EstimateError for one cluster, warn below 20."""
+    check_two_clusters(groups, n_clusters)
     if n_clusters < FEW_CLUSTERS:
         warnings.warn(
             f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals may cover less than their nominal "
             "level when clusters are skewed; draw from more of them",
             FewClustersWarning,
-            stacklevel=users_level(),
+            stacklevel=caller_stacklevel(),
         )
 
 
-def refuse_one_cluster(groups: Grouping, n_clusters: int) -> None:
-    """Refuse one cluster, which shows no variance between clusters."""
+def check_two_clusters(groups: Grouping, n_clusters: int) -> None:
+    """Raise EstimateError for one cluster, from which no variance between clusters can be estimated."""
     if n_clusters < 2:
         shuffles = "target='parents' (new shuffles of this one) or " if groups.name == "parent" else ""
         raise EstimateError(
@@ -176,16 +187,16 @@ def refuse_one_cluster(groups: Grouping, n_clusters: int) -> None:
         )
 
 
-def users_level() -> int:
-    """Stack level of the first caller outside this package and xarray's pipe, so that a warning points at the user."""
+def caller_stacklevel() -> int:
+    """Return the stack level of the first caller outside this package and xarray's pipe, for warnings."""
     level, frame = 2, sys._getframe(2)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(("causalgia.", "xarray.")):
         level, frame = level + 1, frame.f_back
     return level
 
 
-def refuse_cluster(request: Request, instead: str) -> None:
-    """Refuse a cluster that was asked for by name where the target has none."""
+def check_no_cluster(request: Request, instead: str) -> None:
+    """Raise EstimateError where a cluster is named and the target does not use it."""
     if request.cluster not in (None, "auto", "parent" if request.target == "parents" else None):
         raise EstimateError(
             f"cluster={quoted(request.cluster)} does not go with target={quoted(request.target)}: {instead}; "
@@ -194,19 +205,19 @@ def refuse_cluster(request: Request, instead: str) -> None:
 
 
 def parents_as_strata(effects: xr.Dataset) -> Grouping:
-    """Return the units by parent, for claims about new shuffles of these parents."""
+    """Return the units grouped by parent, for claims about new shuffles of these parents."""
     if "parent" not in effects.coords:
         raise EstimateError("target='parents' needs a coordinate 'parent' on the units; use target='population'")
     return grouping(effects, "parent", "target='parents'")
 
 
-def target_of(effects: xr.Dataset, target: str | None) -> str:
-    """Return the target that is meant: of outcomes that were measured, elements and replicates; else new units.
+def as_target(effects: xr.Dataset, target: str | None) -> str:
+    """Return the target; None is new elements and replicates for measured outcomes, else new units.
 
     Raises
     ------
     EstimateError
-        If a target of predictors is asked of replicates or the reverse, or these units alone of what was measured.
+        If the target is for predictions and the outcomes were measured, or the reverse.
     """
     measured = effects.attrs.get("model_is") == "replicates"
     if target is None:
@@ -223,14 +234,14 @@ def target_of(effects: xr.Dataset, target: str | None) -> str:
     return target
 
 
-def require_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
-    """Return the probability of an interval, any real number above `least` and below 1.
+def as_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
+    """Return the probability of an interval as a float; it must lie between `least` and 1.
 
     Examples
     --------
-    >>> require_ci_prob(np.float32(0.5))
+    >>> as_ci_prob(np.float32(0.5))
     0.5
-    >>> require_ci_prob(95)
+    >>> as_ci_prob(95)
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
@@ -244,7 +255,7 @@ Labels = npt.NDArray[Any]
 
 
 def labels_of(values: Any) -> list[Labels]:
-    """Return the names along each axis of a Series, DataFrame or DataArray that has them; of anything else none.
+    """Return the names along each axis of a Series, DataFrame or DataArray; an empty list for anything else.
 
     Examples
     --------
@@ -252,14 +263,14 @@ def labels_of(values: Any) -> list[Labels]:
     (['a', 'b'], [])
     """
     if isinstance(values, pd.Series | pd.DataFrame):
-        return [_items(axis) for axis in values.axes]
+        return [_as_objects(axis) for axis in values.axes]
     if isinstance(values, xr.DataArray):
-        return [_items(values[dim].to_numpy()) for dim in values.dims if dim in values.coords]
+        return [_as_objects(values[dim].to_numpy()) for dim in values.dims if dim in values.coords]
     return []
 
 
-def shared_labels(given: Mapping[str, Any]) -> Labels | None:
-    """Return the names that labelled arguments share, or None where none has any.
+def shared_labels(arguments: Mapping[str, Any]) -> Labels | None:
+    """Return the names shared by labelled arguments, or None if none has any.
 
     Parameters
     ----------
@@ -269,14 +280,14 @@ def shared_labels(given: Mapping[str, Any]) -> Labels | None:
     Raises
     ------
     EstimateError
-        If two of them name their entries differently, or in another order.
+        If two of them have different names, or another order.
 
     Examples
     --------
     >>> shared_labels({"effect": pd.Series([1.0, 2.0], index=["a", "b"]), "se": 0.5}).tolist()
     ['a', 'b']
     """
-    named = [(name, labels) for name, values in given.items() for labels in labels_of(values)]
+    named = [(name, labels) for name, values in arguments.items() for labels in labels_of(values)]
     for name, labels in named[1:]:
         first, reference = named[0]
         if len(labels) == len(reference) and labels.tolist() != reference.tolist():
@@ -289,12 +300,12 @@ def shared_labels(given: Mapping[str, Any]) -> Labels | None:
 
 
 def contrast_names(names: Any, n: int) -> Labels:
-    """Return n unique names of contrasts; None counts from 0.
+    """Return n unique names of contrasts; None: numbers from 0.
 
     Raises
     ------
     EstimateError
-        If there are not n, one is missing, repeated, or no single value.
+        If there are not n, or one is missing, repeated, or not a single value.
 
     Examples
     --------
@@ -303,7 +314,7 @@ def contrast_names(names: Any, n: int) -> Labels:
     """
     if names is None:
         return np.arange(n)
-    items = _items(names)
+    items = _as_objects(names)
     if items.shape != (n,):
         raise EstimateError(f"names has shape {items.shape}, and there are {n} effects; give one name for each")
     for k, item in enumerate(items):
@@ -325,8 +336,8 @@ def contrast_names(names: Any, n: int) -> Labels:
     return labels
 
 
-def square(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
-    """Return a covariance with its columns in the order of its rows, whichever rows were selected.
+def aligned_covariance(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
+    """Return a covariance with its columns selected and ordered as its rows.
 
     Parameters
     ----------
@@ -343,7 +354,7 @@ def square(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
     Examples
     --------
     >>> v = xr.DataArray([[4.0, 1.0], [1.0, 9.0]], coords={"x": ["a", "b"], "y": ["a", "b"]}, dims=("x", "y"))
-    >>> square(v.sel(x=["b"]), "x", "y").values
+    >>> aligned_covariance(v.sel(x=["b"]), "x", "y").values
     array([[9.]])
     """
     if rows not in matrix.coords or columns not in matrix.coords:
@@ -357,14 +368,16 @@ def square(matrix: xr.DataArray, rows: str, columns: str) -> xr.DataArray:
     if wanted == known:
         return matrix
     place = {name: i for i, name in enumerate(known)}
-    lost = [name for name in wanted if name not in place]
-    if lost:
-        raise EstimateError(f"contrast {lost[0]!s} has a row in the covariance and no column; select the same on both")
+    missing = [name for name in wanted if name not in place]
+    if missing:
+        raise EstimateError(
+            f"contrast {missing[0]!s} has a row in the covariance and no column; select the same on both"
+        )
     return matrix.isel({columns: [place[name] for name in wanted]})
 
 
-def _items(values: Any) -> Labels:
-    """Return values one by one as objects, tuples whole."""
+def _as_objects(values: Any) -> Labels:
+    """Return values as an array of objects in which tuples are single values."""
     if isinstance(values, str):
         return np.array(values, dtype=object)
     try:
@@ -376,19 +389,19 @@ def _items(values: Any) -> Labels:
     return items
 
 
-#: the columns of broom and marginaleffects, and of estimates written as a table -> ours
+#: column name in broom, marginaleffects or a table of estimates -> name here
 _OTHER_NAMES = {"estimate": "effect", "std_error": "se", "std.error": "se", "ace": "effect"}
 
 
 def with_effect_columns(table: Any) -> Any:
-    """Return a table with ``effect`` and ``se`` where it has ``estimate`` and ``std_error``; anything else as it is.
+    """Return a table with columns ``estimate, std_error`` renamed to ``effect, se``; anything else as it is.
 
     ``estimates.to_dataframe()`` has ``ace``, and its contrasts and tasks in the index.
 
     Raises
     ------
     EstimateError
-        If a table has a column under both names, and they differ. The message says in which row.
+        If a table has both names with different values. The message gives the row.
 
     Examples
     --------
@@ -403,7 +416,7 @@ def with_effect_columns(table: Any) -> Any:
         if theirs not in table:
             continue
         if ours in table:
-            _refuse_disagreement(table, theirs, ours)
+            _check_columns_agree(table, theirs, ours)
             table = table.drop(columns=theirs) if isinstance(table, pd.DataFrame) else table.drop_vars(theirs)
         else:
             table = (
@@ -414,7 +427,7 @@ def with_effect_columns(table: Any) -> Any:
     return table
 
 
-def _refuse_disagreement(table: Any, theirs: str, ours: str) -> None:
+def _check_columns_agree(table: Any, theirs: str, ours: str) -> None:
     one, other = (np.asarray(table[name]) for name in (theirs, ours))
     same = one.shape == other.shape and bool(pd.Series(one.ravel()).equals(pd.Series(other.ravel())))
     if same:
@@ -428,8 +441,8 @@ def _refuse_disagreement(table: Any, theirs: str, ours: str) -> None:
     )
 
 
-def by_task(table: Any) -> dict[Any, Any] | None:
-    """Return the table of each task, or None where it says nothing of tasks.
+def split_by_task(table: Any) -> dict[Any, Any] | None:
+    """Return the table of each task, or None if there are no tasks.
 
     Parameters
     ----------
@@ -439,16 +452,16 @@ def by_task(table: Any) -> dict[Any, Any] | None:
     Raises
     ------
     OutcomesError
-        If a task has no name, or there is none.
+        If a task has no name, or the table has no rows.
 
     Examples
     --------
     >>> table = pd.DataFrame({"task": ["x", "y"], "effect": [1.0, 2.0]}, index=["a", "a"])
-    >>> {task: one["effect"].tolist() for task, one in by_task(table).items()}
+    >>> {task: one["effect"].tolist() for task, one in split_by_task(table).items()}
     {'x': [1.0], 'y': [2.0]}
     """
     if isinstance(table, pd.DataFrame):
-        return _of_frame(table) if list(table.columns).count("task") == 1 else None
+        return _split_frame(table) if list(table.columns).count("task") == 1 else None
     if not isinstance(table, xr.Dataset) or "effect" not in table or "task" not in table["effect"].dims:
         return None
     if table["effect"].ndim != 2 or table.sizes["task"] == 0:
@@ -461,8 +474,8 @@ def by_task(table: Any) -> dict[Any, Any] | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
-    """Effects that were given and are usable, of K contrasts in one task, or in T of them on a last axis."""
+class GivenEffects:
+    """Validated effects from elsewhere, of K contrasts in one task, or in T tasks on a last axis."""
 
     labels: Labels
     """Names of the contrasts, (K,)."""
@@ -476,8 +489,8 @@ class Given:
     """Further columns, (K,), or where tasks differ in them (K, T)."""
 
 
-def side_by_side(tasks: Mapping[Any, Given]) -> Given:
-    """Put effects of the same contrasts in several tasks side by side, in the order of the first.
+def stack_tasks(tasks: Mapping[Any, GivenEffects]) -> GivenEffects:
+    """Stack effects of the same contrasts in several tasks, in the order of the first.
 
     Raises
     ------
@@ -485,7 +498,7 @@ def side_by_side(tasks: Mapping[Any, Given]) -> Given:
         If a contrast lacks a task, or some tasks are normal and others are not.
     """
     first = next(iter(tasks.values()))
-    wanted, together = first.labels.tolist(), []
+    wanted, ordered = first.labels.tolist(), []
     for task, one in tasks.items():
         place = {name: k for k, name in enumerate(one.labels.tolist())}
         apart = sorted(set(wanted) ^ set(place), key=str)
@@ -496,34 +509,34 @@ def side_by_side(tasks: Mapping[Any, Given]) -> Given:
             )
         if np.isinf(one.df).any() != np.isinf(first.df).any():
             raise EstimateError(f"task {task!s}: df is infinite there and not elsewhere; give 1e9 for a normal one")
-        together.append(_in_order(one, [place[name] for name in wanted]))
-    matrices = [one.covariance for one in together if one.covariance is not None]
-    return Given(
+        ordered.append(_reordered(one, [place[name] for name in wanted]))
+    matrices = [one.covariance for one in ordered if one.covariance is not None]
+    return GivenEffects(
         first.labels,
-        np.stack([one.effect for one in together], axis=-1),
-        np.stack([one.se for one in together], axis=-1),
-        np.stack([one.df for one in together], axis=-1),
+        np.stack([one.effect for one in ordered], axis=-1),
+        np.stack([one.se for one in ordered], axis=-1),
+        np.stack([one.df for one in ordered], axis=-1),
         np.stack(matrices, axis=-1) if matrices else None,
-        {name: _of_tasks([one.beside[name] for one in together]) for name in first.beside},
+        {name: _stack_columns([one.beside[name] for one in ordered]) for name in first.beside},
     )
 
 
-def _in_order(one: Given, rows: list[int]) -> Given:
+def _reordered(one: GivenEffects, rows: list[int]) -> GivenEffects:
     if rows == list(range(len(rows))):
         return one
     matrix = None if one.covariance is None else one.covariance[np.ix_(rows, rows)]
     beside = {name: column[rows] for name, column in one.beside.items()}
-    return Given(one.labels[rows], one.effect[rows], one.se[rows], one.df[rows], matrix, beside)
+    return GivenEffects(one.labels[rows], one.effect[rows], one.se[rows], one.df[rows], matrix, beside)
 
 
-def _of_tasks(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Return a column of every task, (K, T), or (K,) where it is the same in all."""
+def _stack_columns(columns: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return a column as (K, T), or (K,) if it is the same in all tasks."""
     first = xr.Variable("contrast", columns[0])
     same = all(first.equals(xr.Variable("contrast", x)) for x in columns[1:])  # type: ignore[no-untyped-call]
     return columns[0] if same else np.stack(columns, axis=-1)
 
 
-def _of_frame(table: pd.DataFrame) -> dict[Any, Any]:
+def _split_frame(table: pd.DataFrame) -> dict[Any, Any]:
     missing = table["task"].isna().to_numpy()
     if missing.any() or table.empty:
         where = f"row {int(np.argmax(missing))} has no task" if missing.any() else "the table has no rows"

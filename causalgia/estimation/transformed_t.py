@@ -1,4 +1,4 @@
-"""Hall's transformed t: a t statistic of a skewed mean, made symmetric, so that each tail has its own error."""
+"""Hall's transformed t for means of skewed observations."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import xarray as xr
 from causalgia.types import Array
 
 ENOUGH = 25
-"""Units for each unit of squared skewness, below which a t interval covers less than its level."""
+"""Units per squared skewness below which a t interval covers less than its level."""
 
 _SAMPLED = ("population", "parents")
-"""Targets whose standard error is that of the sampled units alone, whose skewness the estimates know."""
+"""Targets whose error comes from the sampled units alone, so that the skewness of the estimates applies."""
 
 
 def transformed(t: Array, a: Array) -> Array:
-    """Return ``g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6``, which is as if from symmetric observations.
+    """Return ``g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6``, which removes the effect of skewness on t.
 
     The studentised mean of n skewed observations has a long tail on the side of the short tail of the observations:
     ``P(t <= x) = Phi(x) + a (2 x^2 + 1) phi(x) / 6 + O(1/n)`` with ``a = skewness / sqrt(n)``. g is increasing and
@@ -24,7 +24,7 @@ def transformed(t: Array, a: Array) -> Array:
     Parameters
     ----------
     t
-        Studentised distances of estimates from the value that is tested.
+        Studentized distances of estimates from the tested value.
     a
         Skewness of the independent contributions divided by the root of their number, broadcast against `t`.
 
@@ -43,7 +43,7 @@ def transformed(t: Array, a: Array) -> Array:
 
 
 def untransformed(x: Array, a: Array) -> Array:
-    """Return the t whose `transformed` value is x.
+    """Return the inverse of `transformed`: the t whose transformed value is x.
 
     Examples
     --------
@@ -62,10 +62,11 @@ def untransformed(x: Array, a: Array) -> Array:
 
 
 def hall_coefficient(estimates: xr.Dataset) -> Array:
-    """Return ``skewness / sqrt(n)`` of each estimate, of the shape of ``ace``; 0 where the estimates do not know it.
+    """Return ``skewness / sqrt(n)`` of each estimate, in the shape of ``ace``; 0 where it is not known.
 
-    n is the number of independent contributions (``n_clusters``, else ``n_units``). Where a target adds another source
-    of variance than units (words, predictors, replicates), the skewness of units says little of the whole, and it is 0.
+    n is the number of independent contributions (``n_clusters``, else ``n_units``). The coefficient is also 0 for
+    targets with another source of variance (words, predictors, replicates), for which the skewness of units says
+    little.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Variances that borrow strength from each other: few replicates each, many of them."""
+"""Empirical-Bayes moderation of many sample variances (limma's squeezeVar)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEAST_VARIANCES = 3
 
 @dataclass(frozen=True)
 class Moderated:
-    """Variances drawn towards a common value.
+    """Variances shrunk towards a common value.
 
     Attributes
     ----------
@@ -23,8 +23,8 @@ class Moderated:
     df
         Their degrees of freedom, shape ``(...)``; ``(K,)`` where each variance has its own.
     prior_variance, prior_df
-        What they were drawn to, and what that counts for, shape ``(...)``; 0 df where nothing was moderated, infinite
-        where the variances differ by no more than their own sampling.
+        Prior variance and its degrees of freedom, shape ``(...)``; 0 df if nothing was moderated, infinite if the
+        variances differ by no more than sampling error.
     """
 
     variance: Array
@@ -38,17 +38,17 @@ def moderate(s2: Array, df: float, *, dependence: Array | float = 0.0) -> Modera
 
     With ``sigma_k^2 ~ s0^2 d0 / chi^2_d0`` the sample variances are ``s0^2 F(df, d0)``; d0 and s0^2 match the mean and
     variance of their logs, and the posterior variance is ``(d0 s0^2 + df s_k^2) / (d0 + df)`` on ``d0 + df`` degrees
-    of freedom, at most K df. A variance of 0 is no draw of such a distribution: it stays 0 and is left out of the fit.
+    of freedom, at most K df. A variance of 0 stays 0 and is left out of the fit.
 
-    Variances that depend on each other (contrasts with one control; a predictor that answers everything larger) know
-    less together. With mean correlation rho between them the logs vary by ``trigamma(df / 2) (1 - rho)`` of their own,
-    and the bound on the degrees of freedom is ``K df / (1 + (K - 1) rho)``; rho = 0 is limma.
+    Correlated variances (contrasts with one control; a predictor with larger effects throughout) have less information.
+    With mean correlation rho the logs have sampling variance ``trigamma(df / 2) (1 - rho)``, and the degrees of freedom
+    are at most ``K df / (1 + (K - 1) rho)``; rho = 0 is limma.
 
     Parameters
     ----------
     s2
-        Sample variances, shape ``(K, ...)``; each column is moderated by itself, and with fewer than three positive
-        ones not at all.
+        Sample variances, shape ``(K, ...)``; each column is moderated by itself, if it has three or more positive
+        variances.
     df
         Degrees of freedom of each.
     dependence
@@ -66,7 +66,7 @@ def moderate(s2: Array, df: float, *, dependence: Array | float = 0.0) -> Modera
     """
     columns = s2.reshape(len(s2), -1)
     rho = np.broadcast_to(dependence, s2.shape[1:]).ravel()
-    fits = [_moderate(column, df, float(r)) for column, r in zip(columns.T, rho, strict=True)]
+    fits = [_moderate_column(column, df, float(r)) for column, r in zip(columns.T, rho, strict=True)]
     variance = np.stack([fit.variance for fit in fits], axis=1).reshape(s2.shape)
     rest = (np.array([getattr(fit, name) for fit in fits]) for name in ("df", "prior_variance", "prior_df"))
     return Moderated(variance, *(x.reshape(s2.shape[1:]) for x in rest))
@@ -75,9 +75,9 @@ def moderate(s2: Array, df: float, *, dependence: Array | float = 0.0) -> Modera
 def moderate_unequal(s2: Array, df: Array) -> Moderated:
     """Moderate K sample variances on degrees of freedom of their own, as limma's squeezeVar does.
 
-    ``(d0 s0^2 + df_k s_k^2) / (d0 + df_k)`` on ``d0 + df_k`` degrees of freedom, at most the sum of all. A variance on
-    0 degrees of freedom says nothing, and is the prior's. One of 0 on more is a small one: it counts as 1e-5 of the
-    median in the fit of the prior, and is drawn to it like every other.
+    ``(d0 s0^2 + df_k s_k^2) / (d0 + df_k)`` on ``d0 + df_k`` degrees of freedom, at most the sum of all. A variance
+    with 0 degrees of freedom is replaced by that of the prior. A variance of 0 with more counts as 1e-5 of the median
+    in the fit of the prior, and is shrunk like every other.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def moderate_unequal(s2: Array, df: Array) -> Moderated:
     Returns
     -------
     Moderated
-        With ``df`` of shape ``(K,)``. With one variance on any degrees of freedom nothing is moderated.
+        With ``df`` of shape ``(K,)``. If only one variance has degrees of freedom, nothing is moderated.
 
     References
     ----------
@@ -104,25 +104,25 @@ def moderate_unequal(s2: Array, df: Array) -> Moderated:
     known = df > 0
     if known.sum() < 2:
         return Moderated(np.where(known, s2, s2[known].sum()), df, s2[known].sum(), np.array(0.0))
-    s0, d0 = _prior(s2[known], df[known], 0.0)
+    s0, d0 = _fit_prior(s2[known], df[known], 0.0)
     own = np.where(known, s2, 0.0)
     posterior = np.full_like(own, s0) if np.isinf(d0) else (d0 * s0 + df * own) / (d0 + df)
     return Moderated(posterior, np.minimum(df + d0, df.sum()), np.array(s0), np.array(d0))
 
 
-def _moderate(s2: Array, df: float, rho: float) -> Moderated:
+def _moderate_column(s2: Array, df: float, rho: float) -> Moderated:
     positive = s2 > 0
     n = int(positive.sum())
     if n < LEAST_VARIANCES:
         return Moderated(s2, np.array(df), np.array(0.0), np.array(0.0))
-    s0, d0 = _prior(s2[positive], df, rho)
+    s0, d0 = _fit_prior(s2[positive], df, rho)
     posterior = np.full_like(s2, s0) if np.isinf(d0) else (d0 * s0 + df * s2) / (d0 + df)
     total = min(d0 + df, n * df / (1 + (n - 1) * rho))
     return Moderated(np.where(positive, posterior, 0.0), np.array(total), np.array(s0), np.array(d0))
 
 
-def _prior(s2: Array, df: Array | float, rho: float) -> tuple[float, float]:
-    """Return s0^2 and d0 by the moments of log s^2; variances below 1e-5 of the median count as that."""
+def _fit_prior(s2: Array, df: Array | float, rho: float) -> tuple[float, float]:
+    """Return s0^2 and d0 by the moments of log s^2, with variances floored at 1e-5 of the median."""
     floored = np.maximum(s2, 1e-5 * (np.median(s2) or 1.0))
     df = np.asarray(df, dtype=np.float64)
     z = np.log(floored) - scipy.special.digamma(df / 2) + np.log(df / 2)

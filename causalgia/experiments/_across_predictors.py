@@ -153,9 +153,9 @@ def share_of_predictors(
     """
     import xarray as xr
 
-    from causalgia.estimation.request import require_ci_prob
+    from causalgia.estimation.request import as_ci_prob
 
-    ci_prob = require_ci_prob(ci_prob)
+    ci_prob = as_ci_prob(ci_prob)
     decided = _decide_predictors(found, rope, level, rng)
     if any((decisions["rope_lower"] == decisions["rope_upper"]).all() for _, decisions in decided):
         raise DecisionError("rope=0: every effect lies beyond it; give the effects too small to matter, (lower, upper)")

@@ -150,9 +150,9 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     """
     import xarray as xr
 
-    from causalgia.estimation.request import require_ci_prob, users_level
+    from causalgia.estimation.request import as_ci_prob, caller_stacklevel
 
-    ci_prob = require_ci_prob(ci_prob)
+    ci_prob = as_ci_prob(ci_prob)
     tables = _aligned_estimates(found)
     orders = _pairwise_taus(tables, ci_prob)
     table = xr.merge([orders, _effect_heterogeneity(tables, ci_prob)]).assign_attrs(ci_prob=ci_prob, least=least)
@@ -160,23 +160,23 @@ def agreement(found: Mapping[str, Answer | xr.Dataset], *, least: float = 0.8, c
     table.attrs["sentences"] = "\n".join(_agreement_sentence(task, row, least) for task, row in low.items())
     for task, row in low.items():
         if row["tau"] < least:
-            warnings.warn(_agreement_sentence(task, row, least), NullModelWarning, stacklevel=users_level())
+            warnings.warn(_agreement_sentence(task, row, least), NullModelWarning, stacklevel=caller_stacklevel())
     return table
 
 
 def _aligned_estimates(found: Mapping[str, Answer | xr.Dataset]) -> dict[str, xr.Dataset]:
     """Return the estimates under each null model, with contrasts and tasks in the order of the first."""
     from causalgia.estimation import as_estimates
-    from causalgia.estimation._from_effects import require_errors
-    from causalgia.estimation.crossover_estimates import words_of
+    from causalgia.estimation._from_effects import check_has_errors
+    from causalgia.estimation.crossover_estimates import is_placebo_word
 
     if not isinstance(found, Mapping) or len(found) < 2:
         raise OutcomesError("agreement takes two null models or more: {'uniform': answer, 'profile': answer}")
     estimates = {str(k): as_estimates(v.estimates if isinstance(v, Answer) else v) for k, v in found.items()}
-    tables = {name: table.isel(contrast=~words_of(table)) for name, table in estimates.items()}
+    tables = {name: table.isel(contrast=~is_placebo_word(table)) for name, table in estimates.items()}
     name, first = next(iter(tables.items()))
     for other, table in tables.items():
-        require_errors(table)
+        check_has_errors(table)
         if "model" in table.dims:
             raise OutcomesError(f"{quoted(other)} has several predictors on the dim 'model'; select one, or their mean")
         for dim in ("contrast", "task"):

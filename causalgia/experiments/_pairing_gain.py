@@ -54,14 +54,14 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
 
     from causalgia.effects import contrast
     from causalgia.estimation._estimate import estimate
-    from causalgia.estimation.arithmetic_floor import floor_like
+    from causalgia.estimation.arithmetic_floor import floor_of_estimates
 
     if experiment.named_contrasts is None or experiment.assignment != "crossover":
         raise DesignError("pairing is of the named contrasts of a crossover; give its design, with contrasts=")
     rows = {name: dict(row) for name, row in experiment.named_contrasts.items()}
     estimates = estimate(contrast(outcomes, contrasts=rows))
     paired, alone = estimates["se"].to_numpy(), _unpaired_errors(outcomes, rows)
-    rounding = floor_like(estimates) / np.sqrt(outcomes.sizes["unit"])  # standard error due to rounding alone
+    rounding = floor_of_estimates(estimates) / np.sqrt(outcomes.sizes["unit"])  # standard error due to rounding alone
     exact = (paired <= rounding).reshape(len(rows), -1).any(axis=1)
     dims = estimates["ace"].dims
     gain = np.divide(alone, paired, out=np.ones_like(alone), where=paired > 0)

@@ -91,10 +91,10 @@ def stream(
         raise DesignError(f"stream(experiment, predictor): the first is {type(experiment).__name__}, not an experiment")
     from causalgia._run import run
     from causalgia.estimation._estimate import estimate
-    from causalgia.estimation.request import require_ci_prob
+    from causalgia.estimation.request import as_ci_prob
     from causalgia.trial.stored_design import keep_design
 
-    ci_prob = require_ci_prob(ci_prob)
+    ci_prob = as_ci_prob(ci_prob)
     moments = run(experiment, predictor, rng=rng, keep="moments", progress=progress, client=client)
     estimates = estimate(moments, ci_prob=ci_prob)
     estimates = experiment.label(estimates) if isinstance(experiment, Experiment) else estimates

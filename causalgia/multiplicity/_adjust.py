@@ -14,7 +14,7 @@ from causalgia.analysis import beyond
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
-from causalgia.estimation._from_effects import require_errors
+from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.arithmetic_floor import is_below_floor
 from causalgia.estimation.request import labels_of, with_effect_columns
 from causalgia.multiplicity.bands import seed_in_words
@@ -378,7 +378,7 @@ def _p_values(estimates: xr.Dataset) -> xr.DataArray:
     if "contrast" not in estimates.dims:
         raise OutcomesError("estimates: no dim 'contrast'; a Dataset from cg.estimate has it")
     if "p" not in estimates:
-        require_errors(estimates)
+        check_has_errors(estimates)
         raise EstimateError("the estimates have no p-values; take them from cg.estimate or cg.from_effects")
     p = estimates["p"]
     if "contrast" not in p.dims or p.dtype.kind != "f":

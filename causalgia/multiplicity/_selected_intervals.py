@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation.request import as_ci_prob
 from causalgia.multiplicity.families import estimates_of, in_words
 from causalgia.multiplicity.fdr import fcr_level
 from causalgia.multiplicity.tost import limits, with_open
@@ -62,7 +62,7 @@ def selected_intervals(
     >>> found["fcr_level"].values.round(4), found["lower"].values.round(2)
     (array([0.9875]), array([[2.5]]))
     """
-    taken, ci_prob = estimates_of(estimates), require_ci_prob(ci_prob)
+    taken, ci_prob = estimates_of(estimates), as_ci_prob(ci_prob)
     mask = _mask(taken, select)
     if not mask.any():
         raise EstimateError("no contrast is selected, and no interval needed; select by a larger number, or names")

@@ -11,7 +11,7 @@ from scipy import special
 from causalgia.analysis import beyond
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.arithmetic_floor import at_least_floor
-from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation.request import as_ci_prob
 from causalgia.multiplicity.families import Questions, asked, families, in_words, require_units
 from causalgia.multiplicity.joint_methods import automatic, by_bootstrap, by_multivariate_t
 from causalgia.notes import with_notes
@@ -170,4 +170,4 @@ def _checked(method: str, ci_prob: Any) -> float:
         )
     if method not in _BANDS:
         raise EstimateError(f"method {quoted(method)} is none of {', '.join(map(quoted, _BANDS))}")
-    return require_ci_prob(ci_prob)
+    return as_ci_prob(ci_prob)

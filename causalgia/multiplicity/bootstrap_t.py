@@ -26,7 +26,7 @@ from causalgia.multiplicity.maxima import (
     rows_per_block,
     sized_columns,
 )
-from causalgia.numerics.moments import centred
+from causalgia.numerics.moments import centered
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
 
@@ -177,7 +177,7 @@ def _centred_sums(ice: Array, cluster: Codes | None, n_clusters: int, rare: npt.
     """Return the sums over clusters of the ICE minus their mean, shape (K, G), mean square 1; 0 where rare."""
     sums = np.empty((ice.shape[1], n_clusters), dtype=np.float32)
     for chunk in column_chunks(ice):
-        part = cluster_sums(centred(sized_columns(ice[:, chunk])[0])[1], cluster)
+        part = cluster_sums(centered(sized_columns(ice[:, chunk])[0])[1], cluster)
         norm = np.sqrt((part**2).mean(axis=0))
         sums[chunk] = np.where(rare[chunk], 0.0, part / np.where(norm > 0, norm, 1.0)).T
     return sums

@@ -14,10 +14,10 @@ import xarray as xr
 from causalgia.analysis import beyond
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, mean_ice
-from causalgia.estimation._from_effects import TASK, require_errors
-from causalgia.estimation.crossover_estimates import settled
-from causalgia.estimation.ratios import Working, clear_from, working_of
-from causalgia.estimation.request import Request, clusters, square
+from causalgia.estimation._from_effects import TASK, check_has_errors
+from causalgia.estimation.crossover_estimates import ice_without_rounding
+from causalgia.estimation.ratios import WorkingScale, clear_from, working_scale_of
+from causalgia.estimation.request import Request, aligned_covariance, clusters
 from causalgia.multiplicity.maxima import sized_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
 from causalgia.types import Array, Codes
@@ -127,11 +127,11 @@ class Questions:
     estimates: xr.Dataset
     units: Units | None
 
-    def working(self, ci_prob: float) -> Working:
+    def working(self, ci_prob: float) -> WorkingScale:
         """Return the scale on which each estimate is worked on."""
         shape = self.estimates["ace"].shape
         ace, se, df = (self.numbers(name).reshape(shape) for name in ("ace", "se", "df"))
-        return working_of(self.estimates, ace, se, df, ci_prob)
+        return working_scale_of(self.estimates, ace, se, df, ci_prob)
 
     def open_ended(self, ci_prob: float) -> npt.NDArray[np.bool_]:
         """Return which intervals of a ratio are not bounded, of the shape of ``ace``."""
@@ -166,7 +166,7 @@ class Questions:
                 "the estimates do not say how tasks (or models) correlate, which one family over them needs; give the "
                 "effects from cg.contrast, or take each task as a family (family=None)"
             )
-        matrix = square(e["covariance"], "contrast", "contrast_").to_numpy()
+        matrix = aligned_covariance(e["covariance"], "contrast", "contrast_").to_numpy()
         v = matrix.reshape(len(matrix), len(matrix), -1)[..., column[0]][np.ix_(row, row)]
         return correlation_factor(_correlation(v))
 
@@ -178,7 +178,7 @@ def asked(given: Any, cluster: str | None, ci_prob: float = 0.95) -> Questions:
     if not has_effects(given) or "ice" not in given:
         return questions
     groups = clusters(given, Request(cluster, None, (), "population", "units"))
-    ice = _on_working_scale(settled(given), questions, ci_prob)
+    ice = _on_working_scale(ice_without_rounding(given), questions, ci_prob)
     units = Units(ice.reshape(len(ice), -1), None if groups is None else groups.codes)
     return Questions(questions.estimates, units)
 
@@ -295,7 +295,7 @@ def has_effects(given: Any) -> bool:
 
 def with_errors(estimates: xr.Dataset) -> xr.Dataset:
     """Refuse estimates without standard errors or of effects that are known."""
-    require_errors(estimates)
+    check_has_errors(estimates)
     return estimates
 
 

@@ -11,14 +11,14 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import SkewnessWarning
-from causalgia.estimation.request import FEW_CLUSTERS, Request, clusters, users_level
+from causalgia.estimation.request import FEW_CLUSTERS, Request, caller_stacklevel, clusters
 from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
 from causalgia.multiplicity.families import Questions, Units, has_effects, in_order
 from causalgia.multiplicity.maxima import cluster_sums, column_chunks, sized_columns
 from causalgia.multiplicity.multivariate_t import multivariate_t_max
 from causalgia.multiplicity.sign_flips import sign_flip_max_t
-from causalgia.numerics.moments import centred, skewness
+from causalgia.numerics.moments import centered, skewness
 from causalgia.types import Array, Codes
 
 
@@ -90,14 +90,14 @@ def warn_of_skewness(units: Units) -> float:
     largest = 0.0
     for chunk in column_chunks(units.ice):
         sums = cluster_sums(sized_columns(units.ice[:, chunk])[0], units.cluster)
-        largest = max(largest, float(np.abs(skewness(centred(sums)[1])).max()))
+        largest = max(largest, float(np.abs(skewness(centered(sums)[1])).max()))
     if units.n_clusters < ENOUGH * largest**2:
         warnings.warn(
             f"the ICE have skewness up to {largest:.2g}, and sign flips suppose joint symmetry: with "
             f"{units.n_clusters} independent units, below {ENOUGH} skew^2 = {ENOUGH * largest**2:.0f}, they reject too "
             "often; use method='bootstrap_t'",
             SkewnessWarning,
-            stacklevel=users_level(),
+            stacklevel=caller_stacklevel(),
         )
     return largest
 

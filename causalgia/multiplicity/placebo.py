@@ -14,8 +14,8 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation._from_effects import require_errors
-from causalgia.estimation.crossover_estimates import words_of
+from causalgia.estimation._from_effects import check_has_errors
+from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.multiplicity.families import estimates_of
 from causalgia.types import Array, Mask
 
@@ -60,7 +60,7 @@ def placebo_rank(estimates: Any) -> xr.Dataset:
     array([0.4, 1. , 0.5, 1. , 0.5])
     """
     taken = estimates_of(estimates)
-    ace, words = taken["ace"].to_numpy(), words_of(taken)
+    ace, words = taken["ace"].to_numpy(), is_placebo_word(taken)
     if words.sum() < 2:
         raise EstimateError(f"a rank among placebo words needs two or more, and there are {words.sum()}; {_CURE}")
     above, below = _ranks(ace, words), _ranks(-ace, words)
@@ -116,9 +116,9 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     (array([-1.69]), array([1.8]))
     """
     taken = estimates_of(estimates)
-    words = words_of(taken)
+    words = is_placebo_word(taken)
     _check_number(int(words.sum()), share)
-    require_errors(taken)
+    check_has_errors(taken)
     found = _limits(taken, words, share)
     _check_spread(found.true, found.spread, taken)
     _check_width(found.lower, found.upper, taken)
@@ -142,9 +142,9 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
     >>> tasks_without_scale(table.assign_coords(placebo_word=("contrast", np.full(40, True))))
     array([False,  True])
     """
-    words = words_of(estimates)
+    words = is_placebo_word(estimates)
     _check_number(int(words.sum()), share)
-    require_errors(estimates)
+    check_has_errors(estimates)
     found = _limits(estimates, words, share)
     none = _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
     of_task = np.moveaxis(none, estimates["ace"].dims[1:].index("task"), 0)

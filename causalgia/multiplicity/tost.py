@@ -12,10 +12,10 @@ from scipy import special
 
 from causalgia.analysis import beyond
 from causalgia.errors import DecisionError, EstimateError, quoted
-from causalgia.estimation._from_effects import require_errors
-from causalgia.estimation.arithmetic_floor import at_least_floor, floor_like, p_outside_floor
-from causalgia.estimation.ratios import working_of
-from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation._from_effects import check_has_errors
+from causalgia.estimation.arithmetic_floor import at_least_floor, floor_of_estimates, p_outside_floor
+from causalgia.estimation.ratios import working_scale_of
+from causalgia.estimation.request import as_ci_prob
 from causalgia.estimation.transformed_t import transformed
 from causalgia.multiplicity.families import estimates_of, null_value, unbounded
 from causalgia.schema import annotate
@@ -89,11 +89,11 @@ def tails(
     (array([0.0228]), array([0.9772]))
     """
     ace, se, df = numbers_of(estimates)
-    found = working_of(estimates, ace, se, df, ci_prob)
+    found = working_scale_of(estimates, ace, se, df, ci_prob)
     (over_lower, se_lower), (over_upper, se_upper) = found.against(lower), found.against(upper)
     a = np.where(found.unclear, 0.0, hall)
     further = np.where(found.unclear, unseen, found.width(unseen))
-    floor = floor_like(estimates)
+    floor = floor_of_estimates(estimates)
     return Tails(
         not_below=p_outside_floor(_p(over_lower - further, se_lower, df, a), ace - lower - unseen, floor),
         not_above=p_outside_floor(_p_below(over_upper + further, se_upper, df, a), ace - upper + unseen, floor),
@@ -147,7 +147,7 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     (['negligible', 'increases'], array([0.0228, 1.    ]))
     """
     low, high = ends(rope)
-    ci_prob = require_ci_prob(ci_prob, least=0.5)
+    ci_prob = as_ci_prob(ci_prob, least=0.5)
     taken = estimates_of(estimates)
     found = tails(taken, low, high, ci_prob=ci_prob)
     lower, upper = limits(taken, ci_prob)
@@ -232,7 +232,9 @@ def limits(
     (array([-inf]), array([inf]))
     """
     ace, se, df = numbers_of(estimates)
-    lower, upper, open_ended = working_of(estimates, ace, se, df, ci_prob).limits(ci_prob, hall=hall, unseen=unseen)
+    lower, upper, open_ended = working_scale_of(estimates, ace, se, df, ci_prob).limits(
+        ci_prob, hall=hall, unseen=unseen
+    )
     if "divisor_variance" not in estimates:
         open_ended = open_ended | unbounded(estimates)
     lower, upper = at_least_floor(estimates, lower, upper)
@@ -264,7 +266,7 @@ def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
     >>> numbers_of(ace)
     (array([[1.]]), array([[0.5]]), array([[inf]]))
     """
-    require_errors(estimates)
+    check_has_errors(estimates)
     dims = estimates["ace"].dims
     ace, se = (estimates[name].transpose(*dims).to_numpy().astype(np.float64) for name in ("ace", "se"))
     df = (

@@ -1,1 +1,1 @@
-"""Numbers in arrays: moments that keep their digits, running sums, rows on disk."""
+"""Numerically stable moments, streaming sums and block-wise access to arrays."""

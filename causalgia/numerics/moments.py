@@ -1,11 +1,11 @@
-"""Sums that keep their digits: means and residuals by two passes, norms without overflow, skewness, p and limits."""
+"""Numerically stable moments, norms without overflow, and p-values and limits of t."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.numerics.row_blocks import first_row, less, mean_from
+from causalgia.numerics.row_blocks import first_row, mean_from, shifted_rows
 from causalgia.types import Array, Codes
 
 
@@ -37,11 +37,11 @@ def group_sums(x: npt.NDArray[np.floating], codes: Codes) -> Array:
     return sums.reshape(-1, *x.shape[1:])
 
 
-def centred(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Array, Array]:
-    """Return group means and residuals, by two passes; the mean of all rows by blocks of them, as `rowwise` adds.
+def centered(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Array, Array]:
+    """Return group means and residuals, by two passes.
 
-    Each group is first shifted by its own first row, so an offset of 1e6 costs no digits and a constant group has
-    residuals that are exactly 0.
+    Each group is first shifted by its own first row, so that an offset of 1e6 costs no digits and a constant group has
+    residuals that are exactly 0. The mean of all rows is summed in the blocks of `row_blocks`.
 
     Parameters
     ----------
@@ -61,14 +61,14 @@ def centred(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Ar
 
     Examples
     --------
-    >>> means, residuals = centred(np.array([1e6 + 1.0, 1e6 + 2.0, 1e6 + 6.0]))
+    >>> means, residuals = centered(np.array([1e6 + 1.0, 1e6 + 2.0, 1e6 + 6.0]))
     >>> means, residuals
     (array([1000003.]), array([-2., -1.,  3.]))
     """
     if codes is None:
         first = first_row(x)
         shift = mean_from(x, first)
-        return first + shift, less(x, first=first, shift=shift)
+        return first + shift, shifted_rows(x, first=first, shift=shift)
     first = np.asarray(x, dtype=np.float64)[np.unique(codes, return_index=True)[1]]
     shifted = np.asarray(x, dtype=np.float64) - first[codes]
     sizes = np.bincount(codes).reshape(-1, *[1] * (x.ndim - 1))
@@ -80,7 +80,7 @@ def centred(x: npt.NDArray[np.floating], codes: Codes | None = None) -> tuple[Ar
 def root_sum_squares(factor: Array) -> tuple[Array, Array]:
     """Return the norm of each column and the largest share of one row in its square.
 
-    The rows are scaled by the largest before they are squared: nothing overflows, nothing vanishes.
+    Rows are divided by the largest before they are squared, so that nothing overflows or underflows.
 
     Parameters
     ----------
@@ -189,9 +189,9 @@ _LARGEST = 1e150  # its square is a float still
 
 
 def log_p(ace: Array, se: Array, df: Array) -> Array:
-    """Return the natural logarithm of the two-sided p of ACE = 0, also where p itself is below the least float.
+    """Return the natural logarithm of the two-sided p of ACE = 0, also where p itself underflows.
 
-    Where `se` is 0 it is 0 for an ACE of 0, else the lowest float, in the place of minus infinity.
+    Where `se` is 0 it is 0 for an ACE of 0, else the lowest float instead of minus infinity.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def log_p(ace: Array, se: Array, df: Array) -> Array:
 
 
 def log_sf_t(t: Array, df: Array) -> Array:
-    """Return log P(T > t), also where the probability itself is below the least float.
+    """Return log P(T > t), also where the probability itself underflows.
 
     Far out, ``P = f(t) R(t)``, and Mills' ratio R is an integral of the density's decay beyond t by Gauss-Laguerre
     (many degrees of freedom), or the hypergeometric series of the incomplete beta function (t^2 > df).

@@ -1,8 +1,7 @@
-"""Arrays with a row for each unit, which may lie in memory or on disk: what is asked of their columns, block by block.
+"""Block-wise column statistics of arrays with a row for each unit, in memory or lazy (dask).
 
-Sums are taken over blocks of rows whose size follows from the shape alone, and the blocks are added in their order.
-So an array in memory and a lazy one (dask), in chunks of any size, have the same sums in every bit, and of a lazy one
-no more is held than a few blocks.
+Sums are taken over blocks of rows whose size depends only on the shape, added in order. So arrays in memory and lazy
+ones in chunks of any size have the same sums to the bit, and only a few blocks of a lazy array are held.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ Rows: TypeAlias = Any
 """An array ``(n, ...)``, of numpy or of dask."""
 
 BLOCK = 2**20
-"""Numbers in a block: 8 MiB, which a processor's cache still holds."""
+"""Numbers in a block: 8 MiB, which fit in a processor's cache."""
 HELD = 2**25
-"""Bytes of a lazy array that are rather read once and held than read several times."""
+"""Bytes up to which a lazy array is loaded, rather than read several times."""
 MOST_WEIGHTS = 2**28
-"""Bytes of the weights of arms that are written out: 8,192 contrasts of as many arms."""
+"""Bytes up to which the weights of arms are a dense array: 8,192 contrasts of as many arms."""
 
 _EXTREMES: dict[str, tuple[Any, Any]] = {}
-"""Name of a lazy array -> its extremes, for as long as it lives: a name of dask stands for what it computes."""
+"""Name of a lazy array -> its extremes, while the array exists (dask names identify what is computed)."""
 
 
 def is_lazy(rows: Any) -> bool:
-    """Say whether an array (of numpy, dask or xarray) has still to be computed.
+    """Return whether an array (of numpy, dask or xarray) is lazy.
 
     Examples
     --------
@@ -46,22 +45,22 @@ def is_lazy(rows: Any) -> bool:
     return getattr(rows, "chunks", None) is not None
 
 
-def held(rows: Rows) -> Rows:
+def computed_if_small(rows: Rows) -> Rows:
     """Compute a lazy array that is small; return any other as it is."""
     return rows.compute() if is_lazy(rows) and rows.nbytes <= HELD else rows
 
 
 def by_block(rows: Rows, function: Callable[..., Any], **given: Any) -> Rows:
-    """Return ``function(rows, **given)``, lazily of a lazy array; it keeps the number of rows and of dims.
+    """Return ``function(rows, **given)``, lazily for a lazy array; the function keeps the numbers of rows and dims.
 
     Parameters
     ----------
     rows
         Shape ``(n, A, ...)``.
     function
-        Of ``(b, A, ...)`` to ``(b, K, ...)``, a row of which depends on the same row alone.
+        Maps ``(b, A, ...)`` to ``(b, K, ...)``, row by row.
     **given
-        What it takes beside.
+        Its other arguments.
 
     Examples
     --------
@@ -77,7 +76,7 @@ def by_block(rows: Rows, function: Callable[..., Any], **given: Any) -> Rows:
 
 
 def in_memory(dataset: xr.Dataset, *, but: str | None = None) -> xr.Dataset:
-    """Compute the lazy variables of a Dataset, all but those along one dim and the weights of very many arms.
+    """Load the lazy variables of a Dataset, except those along the dim `but` and the weights of very many arms.
 
     Examples
     --------
@@ -91,14 +90,14 @@ def in_memory(dataset: xr.Dataset, *, but: str | None = None) -> xr.Dataset:
 
 
 def row_blocks(rows: Rows, width: int = 1) -> Iterator[npt.NDArray[Any]]:
-    """Cut an array into blocks of whole rows, about a million numbers each; each row of a lazy one is read once.
+    """Yield blocks of whole rows, about a million numbers each; each row of a lazy array is read once.
 
     Parameters
     ----------
     rows
         Shape ``(n, ...)``.
     width
-        Numbers that will be made of a row, where they are more than it has.
+        Numbers computed from a row, if more than it has.
 
     Examples
     --------
@@ -124,7 +123,7 @@ def row_blocks(rows: Rows, width: int = 1) -> Iterator[npt.NDArray[Any]]:
 
 
 def _windows(rows: Rows, size: int) -> Iterator[npt.NDArray[Any]]:
-    """Compute whole chunks of a lazy array, as many at a time as have `size` rows."""
+    """Yield computed chunks of a lazy array, at least `size` rows at a time."""
     start = stop = 0
     for length in rows.chunks[0]:
         stop += length
@@ -135,12 +134,12 @@ def _windows(rows: Rows, size: int) -> Iterator[npt.NDArray[Any]]:
         yield rows[start:stop].compute()
 
 
-def added(parts: Iterable[Array]) -> Array:
-    """Add arrays of one shape in their order.
+def sum_in_order(parts: Iterable[Array]) -> Array:
+    """Return the sum of arrays of one shape, added in order.
 
     Examples
     --------
-    >>> added([np.array([1.0]), np.array([2.0])])
+    >>> sum_in_order([np.array([1.0]), np.array([2.0])])
     array([3.])
     """
     parts = iter(parts)
@@ -151,9 +150,9 @@ def added(parts: Iterable[Array]) -> Array:
 
 
 def extremes(rows: Rows) -> tuple[Any, Any]:
-    """Return the least and the largest value of each column, ``(...)`` each; of a lazy array they are kept.
+    """Return the smallest and the largest value of each column, ``(...)`` each, cached for lazy arrays.
 
-    Both are NaN where a value is.
+    Both are NaN where a value is NaN.
 
     Examples
     --------
@@ -163,24 +162,24 @@ def extremes(rows: Rows) -> tuple[Any, Any]:
     if not is_lazy(rows):
         return rows.min(axis=0), rows.max(axis=0)
     if rows.name not in _EXTREMES:
-        for _ in _noting_extremes(rows):
+        for _ in _blocks_with_extremes(rows):
             pass
     return _EXTREMES[rows.name]
 
 
-def _noting_extremes(rows: Rows) -> Iterator[npt.NDArray[Any]]:
-    """Pass the blocks of a lazy array through, and keep its extremes at the end."""
+def _blocks_with_extremes(rows: Rows) -> Iterator[npt.NDArray[Any]]:
+    """Yield the blocks of a lazy array, and cache its extremes at the end."""
     low = high = None
     for block in row_blocks(rows):
         least, most = block.min(axis=0), block.max(axis=0)
         low = least if low is None else np.minimum(low, least)
         high = most if high is None else np.maximum(high, most)
         yield block
-    remember(rows, low, high)
+    remember_extremes(rows, low, high)
 
 
-def remember(rows: Rows, low: Any, high: Any) -> None:
-    """Keep the extremes of a lazy array, found on another way."""
+def remember_extremes(rows: Rows, low: Any, high: Any) -> None:
+    """Cache the extremes of a lazy array that were found otherwise."""
     _EXTREMES[rows.name] = (low, high)
     weakref.finalize(rows, _EXTREMES.pop, rows.name, None)
 
@@ -198,16 +197,16 @@ def mean_from(rows: Rows, first: Array) -> Array:
     >>> mean_from(np.array([[1e6 + 1.0], [1e6 + 2.0]]), np.array([[1e6 + 1.0]]))
     array([[0.5]])
     """
-    blocks = _noting_extremes(rows) if is_lazy(rows) and rows.name not in _EXTREMES else row_blocks(rows)
-    return np.asarray(added((block - first).sum(axis=0, keepdims=True) for block in blocks) / len(rows))
+    blocks = _blocks_with_extremes(rows) if is_lazy(rows) and rows.name not in _EXTREMES else row_blocks(rows)
+    return np.asarray(sum_in_order((block - first).sum(axis=0, keepdims=True) for block in blocks) / len(rows))
 
 
-def less(rows: Rows, *, first: Array, shift: Array, scale: float = 1.0) -> Array:
+def shifted_rows(rows: Rows, *, first: Array, shift: Array, scale: float = 1.0) -> Array:
     """Return ``((row - first) - shift) * scale``, in float64.
 
     Examples
     --------
-    >>> less(np.array([[5.0], [9.0]]), first=np.array([[5.0]]), shift=np.array([[2.0]]))
+    >>> shifted_rows(np.array([[5.0], [9.0]]), first=np.array([[5.0]]), shift=np.array([[2.0]]))
     array([[-2.],
            [ 2.]])
     """
@@ -231,7 +230,7 @@ class ColumnMoments:
     peak
         Largest distance from the mean.
     squares, cubes
-        Sums over rows of squares and cubes of ``(row - mean) / peak``, 0 where the peak is.
+        Sums over rows of squares and cubes of ``(row - mean) / peak``, 0 where the peak is 0.
     largest
         Largest absolute value.
     """
@@ -263,15 +262,15 @@ class ColumnMoments:
 
     @property
     def leverage(self) -> Array:
-        """Share of the row that is farthest from the mean in the sum of squares, 0 where a column does not vary."""
+        """Share in the sum of squares of the row farthest from the mean, 0 where a column does not vary."""
         return np.asarray(np.divide(1.0, self.squares, out=np.zeros_like(self.squares), where=self.squares > 0))[()]
 
 
 def column_moments(rows: Rows) -> ColumnMoments:
     """Return mean, extremes and central moments of each column, by two passes over the rows.
 
-    Rows are shifted by the first, so that an offset costs no digits and a constant column has moments that are exactly
-    0, and divided by the peak before they are squared, so that nothing overflows.
+    Rows are shifted by the first, so that an offset costs no digits and moments of a constant column are exactly 0, and
+    divided by the peak before they are squared, so that nothing overflows.
 
     Parameters
     ----------
@@ -291,16 +290,16 @@ def column_moments(rows: Rows) -> ColumnMoments:
     first = first_row(rows)
     shift = mean_from(rows, first)
     least, most = extremes(rows)
-    low, high = (less(end[None], first=first, shift=shift)[0] for end in (least, most))
+    low, high = (shifted_rows(end[None], first=first, shift=shift)[0] for end in (least, most))
     peak = np.maximum(high, -low)
     size = np.where(peak > 0, peak, 1.0)
-    sums = added(_powers(less(block, first=first, shift=shift), size) for block in row_blocks(rows))
+    sums = sum_in_order(_power_sums(shifted_rows(block, first=first, shift=shift), size) for block in row_blocks(rows))
     largest = np.maximum(np.asarray(most), -np.asarray(least))
     return ColumnMoments(len(rows), first, shift, peak, sums[0], sums[1], largest)
 
 
-def _powers(away: Array, size: Array) -> Array:
-    """Add squares and cubes of ``away / size`` over rows, shape ``(2, ...)``."""
+def _power_sums(away: Array, size: Array) -> Array:
+    """Return sums over rows of squares and cubes of ``away / size``, shape ``(2, ...)``."""
     away /= size
     power = away * away
     squares = power.sum(axis=0)

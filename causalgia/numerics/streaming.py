@@ -1,6 +1,6 @@
-"""Moments of values that come block by block and are not kept: means, central sums, extremes, sums by group.
+"""Streaming statistics of blocks of rows: moments, products, sums by group, and quantile sketches.
 
-All are of values less the first row, so that an offset costs no digits and a constant column has sums that are 0.
+Values are shifted by the first row, so that an offset costs no digits and a constant column has central sums of 0.
 """
 
 from __future__ import annotations
@@ -48,21 +48,21 @@ class Moments:
     """Extremes less the first row, shape (...)."""
     low: Array = field(default_factory=lambda: np.zeros(0))
     high: Array = field(default_factory=lambda: np.zeros(0))
-    """The interval that the intervals value +- bound of all rows share, empty where low > high; shape (...)."""
+    """Intersection of the intervals value +- bound of all rows, empty where low > high; shape (...)."""
 
     def add(self, values: Array, bound: Array) -> tuple[Array, Array]:
-        """Take in rows with the bounds on their rounding, shape ``(b, ...)`` both.
+        """Add rows with the bounds on their rounding, shape ``(b, ...)`` each.
 
         Returns
         -------
-        centred, step
-            The rows less their own mean, ``(b, ...)``, and that mean less the running one before, ``(...)``: what
-            sums of products need for their own update.
+        centered, step
+            The rows minus their own mean, ``(b, ...)``, and that mean minus the running one before, ``(...)``, as
+            needed to update sums of products.
         """
         return self.take(values, (values - bound).max(axis=0), (values + bound).min(axis=0))
 
     def take(self, values: Array, low: Array, high: Array) -> tuple[Array, Array]:
-        """Take in rows, shape ``(b, ...)``, of which the intervals value +- bound share low to high; as `add`."""
+        """Add rows, shape ``(b, ...)``, given the intersection low to high of their intervals; as `add`."""
         if self.n == 0:
             nothing = np.zeros(values.shape[1:])
             self.origin, self.low, self.high = values[0].copy(), low.copy(), high.copy()
@@ -78,12 +78,12 @@ class Moments:
         self._merge(away, step)
         return away, step
 
-    def _merge(self, centred: Array, step: Array) -> None:
-        a, b = self.n, len(centred)
+    def _merge(self, centered: Array, step: Array) -> None:
+        a, b = self.n, len(centered)
         n = a + b
-        power = centred * centred
+        power = centered * centered
         squares = power.sum(axis=0)
-        power *= centred
+        power *= centered
         self.cubes += power.sum(axis=0) + step**3 * (a * b * (a - b) / n**2)
         self.cubes += 3 * step * (a * squares - b * self.squares) / n
         self.squares += squares + step**2 * (a * b / n)
@@ -97,12 +97,12 @@ class Moments:
 
     @property
     def constant(self) -> npt.NDArray[np.bool_]:
-        """Where the rows are one number within their own rounding."""
+        """Where the rows are equal within their rounding."""
         return np.asarray(self.low <= self.high)
 
     @property
     def zero(self) -> npt.NDArray[np.bool_]:
-        """Where that number may be 0."""
+        """Where they are equal and may be 0."""
         return self.constant & (self.low <= 0) & (self.high >= 0)
 
     @property
@@ -127,8 +127,8 @@ class Moments:
 class Products:
     """Running central sums of products of columns of shape ``(K, R)``, for each of R.
 
-    Each block is added in place by one symmetric product, so that no second array of ``K x K`` is made; from 250 rows a
-    block on, streaming costs nothing beside one product of all rows.
+    Each block is added in place by one symmetric product, without a second ``K x K`` array. With 250 or more rows a
+    block, streaming is as fast as one product of all rows.
 
     Examples
     --------
@@ -147,20 +147,20 @@ class Products:
     def __init__(self) -> None:
         self._lower = np.zeros((0, 0, 0))
 
-    def add(self, before: int, centred: Array, step: Array) -> None:
-        """Take in what `Moments.add` returned, and the number of rows before it."""
-        rows, n_columns, n_answers = centred.shape
+    def add(self, before: int, centered: Array, step: Array) -> None:
+        """Add a block, given the result of `Moments.add` and the number of rows before it."""
+        rows, n_columns, n_answers = centered.shape
         if not self._lower.size:
             self._lower = np.zeros((n_answers, n_columns, n_columns))
-        together = np.empty((n_answers, rows + 1, n_columns))
-        together[:, :rows] = np.moveaxis(centred, 2, 0)
-        together[:, rows] = step.T * np.sqrt(before * rows / (before + rows))
-        for of_rows, sums in zip(together, self._lower, strict=True):
+        stacked = np.empty((n_answers, rows + 1, n_columns))
+        stacked[:, :rows] = np.moveaxis(centered, 2, 0)
+        stacked[:, rows] = step.T * np.sqrt(before * rows / (before + rows))
+        for of_rows, sums in zip(stacked, self._lower, strict=True):
             dsyrk(1.0, of_rows.T, beta=1.0, c=sums.T, overwrite_c=True)  # the upper half of the transpose
 
     @property
     def sums(self) -> Array:
-        """Sums of products, shape ``(R, K, K)``: the array that is added to, with both its halves filled."""
+        """Sums of products, shape ``(R, K, K)``: the running array itself, with both halves filled."""
         for matrix in self._lower:
             _mirror(matrix)
         return self._lower
@@ -171,7 +171,7 @@ class Products:
 
 
 def _mirror(matrix: Array) -> None:
-    """Copy the lower half of a square matrix to its upper half, in tiles that fit the cache."""
+    """Copy the lower triangle of a square matrix to the upper one, in tiles that fit the cache."""
     for start in range(0, len(matrix), _TILE):
         rows = slice(start, start + _TILE)
         for across in range(0, start, _TILE):
@@ -198,7 +198,7 @@ class Sums:
         self._sums = np.zeros((n_groups, 1))
 
     def add(self, values: Array, codes: Codes) -> None:
-        """Take in rows ``(b, ...)`` and the group of each, 0 to G - 1."""
+        """Add rows ``(b, ...)`` with the group of each, 0 to G - 1."""
         groups, rows = len(self.sizes), len(codes)
         indicator = sparse.csr_array((np.ones(rows), (codes, np.arange(rows))), shape=(groups, rows))
         sums = np.asarray(indicator @ values.reshape(rows, -1)).reshape(groups, *values.shape[1:])
@@ -206,7 +206,7 @@ class Sums:
         self.sizes += np.bincount(codes, minlength=groups)
 
     def about(self, centre: Array) -> Array:
-        """Return the sum over the rows of each group of value less `centre`, shape ``(G, ...)``."""
+        """Return the sum over the rows of each group of value minus `centre`, shape ``(G, ...)``."""
         return self._sums - self.sizes.reshape(-1, *[1] * centre.ndim) * centre
 
 
@@ -216,7 +216,7 @@ _NEVER = -(2**40)
 
 
 def bins_within(n_columns: int) -> int:
-    """Return the bins to each side of the centre: what 32 MiB hold for all columns, 128 to 2,048.
+    """Return the number of bins on each side of the center that fit 32 MiB for all columns, 128 to 2,048.
 
     Examples
     --------
@@ -227,17 +227,18 @@ def bins_within(n_columns: int) -> int:
 
 
 class Sketch:
-    """Counts of columns in bins whose width grows with the distance from a centre, the mean of the first block.
+    """Quantile sketch of columns: counts in bins whose width grows with the distance from a center.
 
-    A value x is counted at ``ceil(log_g |x - centre|)``, on its side of the centre, with ``g = 2^(40 / bins)``: every
-    distance is known to a share ``error = (g - 1) / (g + 1)`` of itself. The bins reach from the farthest value down to
-    2^-40 (1e-12) of its distance; what is nearer counts as the centre. Counts are whole numbers that do not depend on
-    the order of the blocks after the first, and their memory not on how many values there are.
+    The center is the mean of the first block. A value x is counted in bin ``ceil(log_g |x - center|)`` on its side of
+    the center, with ``g = 2^(40 / bins)``, so that distances have the relative error ``(g - 1) / (g + 1)``. Bins reach
+    from the farthest value down to 2^-40 (1e-12) of its distance; nearer values count as the center. Counts do not
+    depend on the order of the blocks after the first, and memory does not grow with the number of values.
 
     Parameters
     ----------
     bins
-        To each side of the centre. 2,048 know a distance to 0.7 %, 511 to 2.7 %, 128 to 11 %.
+        Number of bins on each side of the center. The relative error is 0.7 % with 2,048, 2.7 % with 511, 11 % with
+        128.
 
     References
     ----------
@@ -257,18 +258,18 @@ class Sketch:
         self.n = 0
         self.centre = np.zeros(0)
         self.counts: Ints = np.zeros((0, 2 * bins + 1), np.int64)
-        """By column, from the farthest bin below the centre over the centre itself to the farthest above."""
+        """By column, from the farthest bin below the center to the farthest above, the center in the middle."""
         self.top: Ints = np.zeros(0, np.int64)
         """Number of the farthest bin of each column."""
 
     @property
     def error(self) -> float:
-        """Largest error of a value, as a share of its distance from the centre."""
+        """Largest error of a value, as a share of its distance from the center."""
         g = 2 ** (_OCTAVES / self.bins)
         return (g - 1) / (g + 1)
 
     def add(self, values: Array) -> None:
-        """Take in rows, shape ``(b, ...)``."""
+        """Add rows, shape ``(b, ...)``."""
         if self.n == 0:
             self.centre = values.mean(axis=0)
             columns = self.centre.size
@@ -282,13 +283,13 @@ class Sketch:
         self.n += len(values)
 
     def _numbers(self, distance: Array) -> Ints:
-        """Return the number of the bin of each distance, very low for none."""
+        """Return the bin number of each distance, very low for a distance of 0."""
         log = np.full(distance.shape, float(_NEVER))
         np.log2(distance, out=log, where=distance > 0)
         return np.ceil(log * (self.bins / _OCTAVES)).astype(np.int64)
 
     def _raise(self, top: Ints) -> None:
-        """Move the bins of columns that reach farther than before; what falls out counts as the centre."""
+        """Shift the bins of columns that reach farther than before; values below the lowest bin join the center."""
         moved = np.minimum(np.maximum(top - self.top, 0), self.bins)
         for shift in np.unique(moved[moved > 0]):
             columns = moved == shift
@@ -298,7 +299,7 @@ class Sketch:
     def quantile(self, q: Array) -> Array:
         """Return quantiles, linear between order statistics as in `numpy.quantile`, shape ``(len(q), ...)``.
 
-        Each of the two order statistics is known to a share `error` of its distance from the centre.
+        Each of the two order statistics has the relative error `error` of its distance from the center.
         """
         rank = q * (self.n - 1)
         low, high = np.floor(rank).astype(np.int64), np.ceil(rank).astype(np.int64)
@@ -311,7 +312,7 @@ class Sketch:
         return self.centre + found.reshape(len(q), *self.centre.shape)
 
     def _values(self, place: Ints, column: int) -> Array:
-        """Return the distance from the centre, with its sign, that stands for each bin of a column."""
+        """Return the signed distance from the center that represents each bin of a column."""
         side = place - self.bins
         number = np.abs(side) + self.top[column] - self.bins
         distance = np.exp2(number * (_OCTAVES / self.bins)) * (1 - self.error)
@@ -319,7 +320,7 @@ class Sketch:
 
 
 def _shifted(counts: Ints, shift: int) -> Ints:
-    """Return the counts of columns whose bins have moved `shift` places outwards, so that each is nearer the centre."""
+    """Return the counts of columns after their bins moved `shift` places towards the center."""
     bins = counts.shape[1] // 2
     out = np.zeros_like(counts)
     out[:, shift:bins] = counts[:, : bins - shift]

@@ -1,8 +1,8 @@
-"""Before the next trial: precision, power, sample size, and the cheapest way to buy them.
+"""Planning of a trial: precision, power, sample size and cost.
 
-The labelled verbs `sample_size`, `power`, `minimal_detectable_effect` and `cheapest_split`, over functions of arrays
-that can be held against R: `t_power`, `tost_power`, `verdict_probability`, `detectable`, `n_for_power`, `n_normal`,
-`halfwidth_of_mean`, `n_for_halfwidth`, `design_effect`, `cheapest`.
+Functions on labeled Datasets: `sample_size`, `power`, `minimal_detectable_effect`, `cheapest_split`. Functions of
+arrays: `t_power`, `tost_power`, `verdict_probability`, `detectable`, `n_for_power`, `n_normal`, `halfwidth_of_mean`,
+`n_for_halfwidth`, `design_effect`, `cheapest`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The cheapest split of a trial between parents, shuffles of each, and predictors (or placebo words)."""
+"""Cheapest allocation of a trial to parents, shuffles of each, and predictors (or placebo words)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import variance_components
 from causalgia.estimation.crossover_estimates import LEAST_WORDS, words_as_levels
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.pilot import contrasted
-from causalgia.planning.power_functions import MOST, least_integer, require_positive, require_probability, t_quantile
+from causalgia.planning.pilot import effects_if_outcomes
+from causalgia.planning.power_functions import MOST, as_positive, as_probability, least_integer, t_quantile
 from causalgia.schema import require_dataset
 from causalgia.types import Array
 
@@ -34,32 +34,30 @@ def cheapest_split(
     target: str | None = None,
     level: float = 0.95,
 ) -> xr.Dataset:
-    """Find the cheapest trial whose interval has a given half width: how many parents, shuffles of each, predictors.
+    """Find the cheapest trial with a given half width: numbers of parents, shuffles of each, and predictors.
 
     ``se^2 = s2_parent/P + s2_background/(P m) + s2_predictor/M + s2_parent_by_predictor/(P M) + s2_residual/(P m M)``
-    with the pilot's variance components and Satterthwaite's degrees of freedom over the sources; the price is ``P m M *
-    arms of the contrast * price_per_prediction + P * price_per_parent + M * price_per_predictor``.
-    A prediction costs the same for a new parent as for a new shuffle of an old one, so without a price or a limit of
-    parents every unit has a parent of its own.
+    with the pilot's variance components and Satterthwaite's degrees of freedom. The price is ``P m M * arms of the
+    contrast * price_per_prediction + P * price_per_parent + M * price_per_predictor``.
 
     Parameters
     ----------
     pilot
-        Effects of a crossover from `contrast`; what `variance_components` made of them; or outcomes that keep an
-        analysis, which says the contrasts. Several predictors (dim model) mean the claim about retrainings, and how
-        many to train is part of the answer. Where the pilot's units share no parents, nothing is known of shuffles of
-        one, and every unit is a parent.
+        Effects of a crossover from `contrast`; their `variance_components`; or outcomes with a stored analysis, which
+        gives the contrasts. With several predictors (dim model) the claim is about retrainings, and the number to train
+        is part of the result. If the pilot's units share no parents, the variance between shuffles of a parent cannot
+        be estimated, and every unit is a parent.
     halfwidth
-        Half width wanted, on the scale of the effect.
+        Required half width, on the scale of the effect.
     price_per_prediction
         Price of one unit in one arm on one predictor.
     price_per_parent, price_per_predictor
         Price of one more parent, and of training one more predictor.
     max_parents, max_units_per_parent, max_predictors
-        Most of each that can be had; None is no limit. `max_predictors` limits the words where they are drawn.
+        Largest available number of each; None: no limit. `max_predictors` limits the words if these are drawn.
     target
-        ``"population x words"``: the contrasts of placebo words are draws, and how many words to use is part of the
-        answer; a unit then costs one prediction for each word and one for the control.
+        ``"population x words"``: the contrasts of placebo words are draws, and the number of words is part of the
+        result; a unit then costs one prediction for each word and one for the control.
     level
         Probability of the interval.
 
@@ -67,13 +65,18 @@ def cheapest_split(
     -------
     Dataset
         ``n_parents, units_per_parent, n_units, n_predictors (or n_words), n_predictions, price, halfwidth (contrast,
-        task)``. Exact effects need 2 units. attrs ``at_zero`` and ``caution`` name variances that the pilot puts at 0,
-        of which the split takes few draws.
+        task)``. Exact effects need 2 units. attrs ``at_zero`` and ``caution`` name variances that the pilot estimates
+        as 0, so that few draws are taken.
 
     Raises
     ------
     EstimateError
         If no split reaches the half width within the limits, or the pilot has no individual effects.
+
+    Notes
+    -----
+    A prediction costs the same for a new parent as for a new shuffle of an old one, so without a price or a limit of
+    parents every unit has its own parent.
 
     References
     ----------
@@ -91,31 +94,31 @@ def cheapest_split(
     >>> split["n_parents"].item(), split["units_per_parent"].item(), split["price"].item()
     (92, 10, 3680.0)
     """
-    wanted, level = require_positive(halfwidth, "halfwidth"), require_probability(level, "level")
-    pilot = contrasted(pilot)
-    components, words = _components(pilot, target)
+    wanted, level = as_positive(halfwidth, "halfwidth"), as_probability(level, "level")
+    pilot = effects_if_outcomes(pilot)
+    components, words = _pilot_components(pilot, target)
     prices = Prices(
-        prediction=require_positive(price_per_prediction, "price_per_prediction"),
-        parent=_price(price_per_parent, "price_per_parent"),
-        level=_price(price_per_predictor, "price_per_predictor"),
+        prediction=as_positive(price_per_prediction, "price_per_prediction"),
+        parent=_as_price(price_per_parent, "price_per_parent"),
+        level=_as_price(price_per_predictor, "price_per_predictor"),
         arms=1.0 if words else 2.0,
         shared=1.0 if words else 0.0,
-        max_parents=_most(max_parents, "max_parents", 2),
-        max_units=_most(max_units_per_parent, "max_units_per_parent", 1),
-        max_levels=_most(max_predictors, "max_predictors", LEAST_WORDS if words else 2),
+        max_parents=_as_limit(max_parents, "max_parents", 2),
+        max_units=_as_limit(max_units_per_parent, "max_units_per_parent", 1),
+        max_levels=_as_limit(max_predictors, "max_predictors", LEAST_WORDS if words else 2),
     )
     names = set(components["component"].to_numpy().astype(str))
     least = 1 if "predictor" not in names else LEAST_WORDS if words else 2
     shape = components["variance"].shape[1:]
-    arms = np.full(shape[0], 1.0) if words else _arms(pilot, shape[0])
+    arms = np.full(shape[0], 1.0) if words else _arms_per_contrast(pilot, shape[0])
     rows = {}
     for where in np.ndindex(shape):
         own = replace(prices, arms=float(arms[where[0]]))
-        rows[where] = _row(components, where, own, wanted, least, level)
-    return _laid_out(components, rows, {"words": words, "least": least, "level": level, "halfwidth": wanted})
+        rows[where] = _split_of_cell(components, where, own, wanted, least, level)
+    return _splits_dataset(components, rows, {"words": words, "least": least, "level": level, "halfwidth": wanted})
 
 
-def _components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
+def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
     require_dataset(pilot, "effects")
     if target not in (None, "population", "population x predictors", _WORDS):
         raise EstimateError(
@@ -130,11 +133,11 @@ def _components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
     return variance_components(words_as_levels(pilot) if target == _WORDS else pilot), target == _WORDS
 
 
-def _price(value: float, name: str) -> float:
-    return 0.0 if value == 0 else require_positive(value, name)
+def _as_price(value: float, name: str) -> float:
+    return 0.0 if value == 0 else as_positive(value, name)
 
 
-def _most(value: int | None, name: str, least: int) -> float:
+def _as_limit(value: int | None, name: str, least: int) -> float:
     if value is None:
         return np.inf
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
@@ -142,15 +145,15 @@ def _most(value: int | None, name: str, least: int) -> float:
     return float(value)
 
 
-def _arms(pilot: xr.Dataset, n: int) -> Array:
-    """Predictions of a unit that each contrast needs: its arms."""
+def _arms_per_contrast(pilot: xr.Dataset, n: int) -> Array:
+    """Return the number of predictions per unit for each contrast: its arms."""
     if "weight" not in pilot:
         return np.full(n, 2.0)
     return np.diff(weights_of(pilot).indptr).astype(np.float64)
 
 
-def _sources(components: xr.Dataset, where: tuple[int, ...]) -> tuple[Sources, bool]:
-    """Variances of one contrast and task, and whether parents are known apart from their shuffles."""
+def _sources_of_cell(components: xr.Dataset, where: tuple[int, ...]) -> tuple[Sources, bool]:
+    """Return the variances of one contrast and task, and whether parents are separated from their shuffles."""
     values = components["variance"].to_numpy().reshape(components.sizes["component"], -1)
     values = values[:, np.ravel_multi_index(where, components["variance"].shape[1:])]
     v = dict(zip(components["component"].to_numpy().astype(str), map(float, values), strict=True))
@@ -165,21 +168,21 @@ def _sources(components: xr.Dataset, where: tuple[int, ...]) -> tuple[Sources, b
     return Sources(v["parent"], own, level, v.get("parent_by_predictor", 0.0), rest), True
 
 
-def _row(
+def _split_of_cell(
     components: xr.Dataset, where: tuple[int, ...], prices: Prices, halfwidth: float, least: int, level: float
 ) -> dict[str, float]:
-    sources, shared = _sources(components, where)
+    sources, shared = _sources_of_cell(components, where)
     prices = prices if shared else replace(prices, max_units=1.0)
     prices = prices if least > 1 else replace(prices, max_levels=1.0)
     found = cheapest(sources, prices, halfwidth, least_levels=least, level=level)
     if found is None:
-        name, cure = _name(components, where), _cure(prices, least)
+        name, cure = _cell_name(components, where), _cure(prices, least)
         raise EstimateError(f"{name}: no split reaches a half width of {halfwidth:g}: {cure}")
     parents, units, levels = (np.array(float(x)) for x in found)
     if prices.predictions(parents, units, float(levels)) >= 2**63:
         raise EstimateError(
-            f"{_name(components, where)}: a half width of {halfwidth:g} takes more predictions than can be counted; "
-            "ask for a wider one"
+            f"{_cell_name(components, where)}: a half width of {halfwidth:g} takes more predictions than can be "
+            "counted; ask for a wider one"
         )
     return {
         "n_parents": float(parents),
@@ -200,29 +203,29 @@ def _cure(prices: Prices, least: int) -> str:
     return f"raise {' or '.join(finite)}" if finite else "ask for a wider one"
 
 
-def _name(components: xr.Dataset, where: tuple[int, ...]) -> str:
+def _cell_name(components: xr.Dataset, where: tuple[int, ...]) -> str:
     return ", ".join(
         f"{dim} {components[dim].to_numpy()[i] if dim in components.coords else i!s}"
         for dim, i in zip(("contrast", "task"), where, strict=True)
     )
 
 
-def _zeros(components: xr.Dataset) -> dict[str, str]:
-    """Say which variances the pilot puts at 0: the split draws few of what has none."""
+def _zero_variance_attrs(components: xr.Dataset) -> dict[str, str]:
+    """Return attrs with a caution about variances that the pilot estimates as 0."""
     variance = components["variance"]
     zero = (variance == 0) & (variance > 0).any("component")
     names = [str(c) for c in components["component"].to_numpy() if bool(zero.sel(component=c).any())]
     if not names:
         return {}
-    said = f"the pilot puts the variance of {', '.join(names)} at 0, as a small pilot may by chance, and the split "
+    caution = f"the pilot puts the variance of {', '.join(names)} at 0, as a small pilot may by chance, and the split "
     return {
         "at_zero": ", ".join(names),
-        "caution": f"{said}rests on it: see the standard errors of variance_components",
+        "caution": f"{caution}rests on it: see the standard errors of variance_components",
     }
 
 
-def _laid_out(
-    components: xr.Dataset, rows: dict[tuple[int, ...], dict[str, float]], said: dict[str, Any]
+def _splits_dataset(
+    components: xr.Dataset, rows: dict[tuple[int, ...], dict[str, float]], settings: dict[str, Any]
 ) -> xr.Dataset:
     shape = components["variance"].shape[1:]
     keys = next(iter(rows.values()))
@@ -230,27 +233,27 @@ def _laid_out(
     levels = columns.pop("levels").astype(np.int64)
     for key in ("n_parents", "units_per_parent", "n_units", "n_predictions"):
         columns[key] = columns[key].astype(np.int64)
-    if said["least"] > 1:
-        columns["n_words" if said["words"] else "n_predictors"] = levels
-    target = "population" if said["least"] == 1 else _WORDS if said["words"] else "population x predictors"
+    if settings["least"] > 1:
+        columns["n_words" if settings["words"] else "n_predictors"] = levels
+    target = "population" if settings["least"] == 1 else _WORDS if settings["words"] else "population x predictors"
     coords = {d: components[d] for d in ("contrast", "task") if d in components.coords}
-    attrs = _zeros(components) | {
+    attrs = _zero_variance_attrs(components) | {
         "target": target,
-        "level": said["level"],
+        "level": settings["level"],
         "not_identified": components.attrs.get("not_identified", ""),
     }
     return xr.Dataset({key: (("contrast", "task"), value) for key, value in columns.items()}, coords, attrs)
 
 
-#: units of a parent beyond which nobody asks
+#: largest number of units of a parent that is tried
 MOST_UNITS = 100_000
-#: up to so many levels, and units of a parent, each number is tried; beyond, steps of a twentieth, and then between
+#: numbers of levels, and of units of a parent, up to which each is tried; above, a grid in steps of 5 % is refined
 EACH_LEVEL, EACH_UNIT = 64, 512
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Variances of an ICE by what is drawn: of parents, backgrounds inside them, levels, and interactions with levels.
+    """Variance components of an ICE: parents, backgrounds inside them, levels, and interactions with levels.
 
     Attributes
     ----------
@@ -287,16 +290,16 @@ class Sources:
 
 @dataclass(frozen=True)
 class Prices:
-    """What things cost, and how many of each there are at most.
+    """Prices, and upper limits of parents, units and levels.
 
     Attributes
     ----------
     prediction, parent, level
         Price of one prediction, of one parent, of one more predictor (or word).
     arms
-        Predictions of one unit by one level; `shared` of them are made once for all levels (the control of words).
+        Predictions of one unit by one level.
     shared
-        Predictions of one unit that all levels share.
+        Predictions of one unit that all levels share (the control of words).
     max_parents, max_units, max_levels
         Most parents, units of each, and levels.
     """
@@ -323,13 +326,7 @@ class Prices:
 def cheapest(
     sources: Sources, prices: Prices, halfwidth: float, *, least_levels: int = 1, level: float = 0.95
 ) -> tuple[int, int, int] | None:
-    """Find the cheapest parents, units of each and levels whose half width is at most this; None if none is.
-
-    For each number of levels, Cochran's closed-form number of units, ``sqrt(within / between * price of a parent /
-    price of a unit)``, bounds the price from above; a normal quantile bounds it from below. Every number of units
-    between is tried, with the least number of parents for each. Ties go to fewer levels, then to fewer units. Beyond
-    64 levels and 512 units the numbers tried are a twentieth apart, and then those about the best of them, so that
-    the price is the least up to the rounding to whole parents.
+    """Find the cheapest numbers of parents, units of each and levels that reach a half width; None if none do.
 
     Parameters
     ----------
@@ -338,11 +335,19 @@ def cheapest(
     prices
         Prices and limits.
     halfwidth
-        Half width wanted.
+        Required half width.
     least_levels
-        1 where there are none to draw; else the fewest that may be drawn.
+        1 if levels are not drawn; else their smallest number.
     level
         Probability of the interval.
+
+    Notes
+    -----
+    For each number of levels, Cochran's closed-form number of units, ``sqrt(within / between * price of a parent /
+    price of a unit)``, bounds the price from above; a normal quantile bounds it from below. Every number of units
+    between is tried, with the smallest number of parents for each. Ties go to fewer levels, then to fewer units. Above
+    64 levels and 512 units a grid in steps of 5 % is refined around its best point, so that the price is minimal up to
+    rounding to whole parents.
 
     References
     ----------
@@ -356,10 +361,10 @@ def cheapest(
     """
     goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
     enough = least_levels if least_levels == 1 else 20 + 50 * sources.level / goal
-    tried = _numbers(least_levels, min(prices.max_levels, enough), EACH_LEVEL)
-    best, price = _cheapest_of(sources, prices, halfwidth, tried, (None, np.inf), level)
-    while best is not None and (between := _about(tried, float(best[2]), EACH_LEVEL)).size:
-        best, price = _cheapest_of(sources, prices, halfwidth, between, (best, price), level)
+    tried = _search_grid(least_levels, min(prices.max_levels, enough), EACH_LEVEL)
+    best, price = _cheapest_over_levels(sources, prices, halfwidth, tried, (None, np.inf), level)
+    while best is not None and (between := _refined_grid(tried, float(best[2]), EACH_LEVEL)).size:
+        best, price = _cheapest_over_levels(sources, prices, halfwidth, between, (best, price), level)
         tried = np.union1d(tried, between)
     return best
 
@@ -367,8 +372,8 @@ def cheapest(
 _Split: TypeAlias = tuple[int, int, int]
 
 
-def _numbers(first: float, last: float, each: int) -> Array:
-    """Return whole numbers from `first` to `last`: each of them up to `each`, then in steps of a twentieth."""
+def _search_grid(first: float, last: float, each: int) -> Array:
+    """Return whole numbers from `first` to `last`: all up to `each`, then in steps of 5 %."""
     every = np.arange(float(first), min(np.floor(last), float(each)) + 1)
     if last <= each:
         return every
@@ -377,15 +382,15 @@ def _numbers(first: float, last: float, each: int) -> Array:
     return np.unique(np.concatenate([every, np.floor(np.geomspace(start, last, max(steps, 2)))]))
 
 
-def _about(tried: Array, best: float, most: int) -> Array:
-    """Return the numbers not yet tried between the neighbours of the best one, at most `most` of them."""
+def _refined_grid(tried: Array, best: float, most: int) -> Array:
+    """Return numbers not yet tried between the neighbors of the best one, at most `most` of them."""
     i = int(np.searchsorted(tried, best))
     low, high = tried[max(i - 1, 0)], tried[min(i + 1, len(tried) - 1)]
     between = np.unique(np.linspace(low, high, int(min(high - low + 1, most + 2))).round())
     return np.setdiff1d(between, tried)
 
 
-def _cheapest_of(
+def _cheapest_over_levels(
     sources: Sources,
     prices: Prices,
     halfwidth: float,
@@ -393,55 +398,55 @@ def _cheapest_of(
     known: tuple[_Split | None, float],
     level: float,
 ) -> tuple[_Split | None, float]:
-    """Cheapest split with one of these numbers of levels, in order, or the known one; and its price."""
+    """Return the cheapest split among these numbers of levels and a known one, and its price."""
     best, price = known
     goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
     for levels in tried.astype(int).tolist():
-        if _bound(sources, prices, goal, np.inf, levels) >= price:
+        if _price_bound(sources, prices, goal, np.inf, levels) >= price:
             break
-        if _bound(sources, prices, goal, levels, levels) < price:
-            found = _at_levels(sources, prices, halfwidth, levels, price, level)
+        if _price_bound(sources, prices, goal, levels, levels) < price:
+            found = _cheapest_at_levels(sources, prices, halfwidth, levels, price, level)
             best, price = (found[0], found[1]) if found is not None else (best, price)
     return best, price
 
 
-def _fewest(sources: Sources, goal: float, units: Array, levels: float) -> Array:
-    """Parents below which even the normal quantile does not reach; inf where no number of parents does."""
+def _parents_bound(sources: Sources, goal: float, units: Array, levels: float) -> Array:
+    """Return a lower bound on the number of parents, by the normal quantile; inf if no number suffices."""
     parts = sources.parts(np.ones_like(units), units, levels)
     left = goal - parts[1]
     return np.where(left > 0, np.maximum(2.0, np.floor((parts[0] + parts[2]) / np.where(left > 0, left, 1.0))), np.inf)
 
 
-def _bound(sources: Sources, prices: Prices, goal: float, drawn: float, paid: int) -> float:
-    """Price that no split with so many levels drawn goes below, with `paid` levels paid for."""
-    fewest = float(_fewest(sources, goal, np.array(np.inf), drawn))
+def _price_bound(sources: Sources, prices: Prices, goal: float, drawn: float, paid: int) -> float:
+    """Return a lower bound on the price of splits with `drawn` levels, of which `paid` are paid for."""
+    fewest = float(_parents_bound(sources, goal, np.array(np.inf), drawn))
     if np.isinf(fewest) or fewest > prices.max_parents:
         return np.inf
     return float(prices.price(np.array(fewest), np.array(1.0), paid))
 
 
-def _at_levels(
+def _cheapest_at_levels(
     sources: Sources, prices: Prices, halfwidth: float, levels: int, below: float, level: float
 ) -> tuple[tuple[int, int, int], float] | None:
-    """Cheapest split with this many levels, and its price, if that is below a price."""
+    """Return the cheapest split with this number of levels, and its price, if that is below `below`."""
     goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
-    fewest = float(_fewest(sources, goal, np.array(np.inf), levels))
-    first = _priced(sources, prices, halfwidth, _likely_units(sources, prices, levels), levels, level)
+    fewest = float(_parents_bound(sources, goal, np.array(np.inf), levels))
+    first = _cheapest_units(sources, prices, halfwidth, _likely_units(sources, prices, levels), levels, level)
     if np.isinf(first[1]):
         return None
     bound = min(below, first[1])
     unit = prices.prediction * (prices.arms * levels + prices.shared) * fewest
     most = (bound - prices.parent * fewest - prices.level * levels) / unit
-    units = _numbers(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)), EACH_UNIT)
-    found = _priced(sources, prices, halfwidth, units, levels, level)
-    while np.isfinite(found[1]) and (between := _about(units, float(found[0][1]), EACH_UNIT)).size:
-        again = _priced(sources, prices, halfwidth, between, levels, level)
+    units = _search_grid(1.0, max(1.0, min(most, prices.max_units, MOST_UNITS)), EACH_UNIT)
+    found = _cheapest_units(sources, prices, halfwidth, units, levels, level)
+    while np.isfinite(found[1]) and (between := _refined_grid(units, float(found[0][1]), EACH_UNIT)).size:
+        again = _cheapest_units(sources, prices, halfwidth, between, levels, level)
         found, units = (again if again[1] < found[1] else found), np.union1d(units, between)
     return found if found[1] < below else None
 
 
 def _likely_units(sources: Sources, prices: Prices, levels: int) -> Array:
-    """Cochran's number of units of a parent, and a coarse grid beside it."""
+    """Return Cochran's number of units of a parent, and a coarse grid."""
     within, between = sources.background + sources.rest / levels, sources.parent + sources.parent_by_level / levels
     unit = prices.prediction * (prices.arms * levels + prices.shared)
     ideal = np.sqrt(within / between * prices.parent / unit) if between > 0 else MOST_UNITS
@@ -449,10 +454,10 @@ def _likely_units(sources: Sources, prices: Prices, levels: int) -> Array:
     return np.unique(np.clip(likely, 1.0, min(prices.max_units, float(MOST_UNITS))))
 
 
-def _priced(
+def _cheapest_units(
     sources: Sources, prices: Prices, halfwidth: float, units: Array, levels: int, level: float
 ) -> tuple[tuple[int, int, int], float]:
-    """Cheapest of these numbers of units, each with its least number of parents, and its price (inf if none serves)."""
+    """Return the cheapest of these numbers of units, each with its fewest parents, and its price (inf if none)."""
     parents = _least_parents(sources, prices, halfwidth, units, levels, level)
     serves = np.isfinite(parents)
     price = np.where(serves, prices.price(np.where(serves, parents, 2.0), units, levels), np.inf)
@@ -463,21 +468,21 @@ def _priced(
 def _least_parents(
     sources: Sources, prices: Prices, halfwidth: float, units: Array, levels: int, level: float
 ) -> Array:
-    """Least parents for each number of units, inf where none (up to the most) serves.
+    """Return the smallest number of parents for each number of units, inf where no number suffices.
 
-    The half width rises again where many parents leave few degrees of freedom, those of the levels: the search ends
-    where the levels have all but a hundredth of the variance.
+    The half width increases again where many parents leave few degrees of freedom, those of the levels: the search ends
+    where the levels have 99 % of the variance.
     """
     goal = (halfwidth / float(t_quantile(np.inf, 0.5 + level / 2))) ** 2
-    start = _fewest(sources, goal, units, levels)
+    start = _parents_bound(sources, goal, units, levels)
     possible = np.isfinite(start) & (start <= prices.max_parents)
     if not possible.any():
         return np.full(len(units), np.inf)
     ones = np.ones(possible.sum())
     parts = sources.parts(ones, units[possible], levels)
-    lost = t_quantile(max(levels - 1.0, 1.0), 0.5 + level / 2) * np.sqrt(parts[1]) > halfwidth
-    hopeless = np.divide(parts[0] + parts[2], 1e-2 * parts[1], out=MOST * ones, where=lost)
-    most = np.minimum(prices.max_parents, np.where(lost, np.ceil(hopeless), MOST))
+    unreachable = t_quantile(max(levels - 1.0, 1.0), 0.5 + level / 2) * np.sqrt(parts[1]) > halfwidth
+    hopeless = np.divide(parts[0] + parts[2], 1e-2 * parts[1], out=MOST * ones, where=unreachable)
+    most = np.minimum(prices.max_parents, np.where(unreachable, np.ceil(hopeless), MOST))
     found = least_integer(
         lambda p: sources.halfwidth(p, units[possible], levels, level) <= halfwidth,
         start[possible],

@@ -1,4 +1,4 @@
-"""How many units: for an interval, for a verdict, for a test; and what a given number can do."""
+"""Sample size and power: for an interval, a verdict or a test."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.planning.pilot import Pilot, contrasted, read_pilot
+from causalgia.planning.pilot import Pilot, effects_if_outcomes, read_pilot
 from causalgia.planning.power_functions import (
     MOST,
+    as_positive,
+    as_probability,
     detectable,
     least_integer,
-    require_positive,
-    require_probability,
     t_power,
     t_quantile,
     verdict_probability,
@@ -37,50 +37,55 @@ def sample_size(
     level: float = 0.95,
     rare: float | str | None = "auto",
 ) -> xr.Dataset:
-    """Find how many units a new trial needs: for an interval of a given half width, for a verdict, or for a test.
+    """Find the number of units of a new trial for an interval of given half width, a verdict, or a test.
 
-    ``halfwidth=``: the least n with ``t_df se(n) <= halfwidth``, se(n) from the pilot's variances. ``rope=``: the least
-    n at which `causalgia.decide` gives a verdict on one effect with probability `assurance`: increases or decreases by
-    t tests at ``(1 - level) / 2`` a side, negligible by two one-sided tests at ``1 - level``. Without ``effect=`` that
-    probability is averaged over what the pilot leaves open: the effect and its sd under the reference prior, a t about
-    the pilot's estimate. ``effect=`` alone: the least n at which the two-sided test of no effect has power `assurance`.
+    ``halfwidth=``: the smallest n with ``t_df se(n) <= halfwidth``. ``rope=``: the smallest n at which
+    `causalgia.decide` gives a verdict on one effect with probability `assurance`, averaged over the uncertainty of the
+    pilot unless ``effect=`` is given. ``effect=`` alone: the smallest n at which the two-sided test of no effect has
+    power `assurance`.
 
     Parameters
     ----------
     pilot
-        Effects from `contrast`; estimates; a table with effect, se and n_units; or outcomes that keep an analysis,
-        which says the contrasts. Effects of several predictors (dim model) mean the claim about retrainings too: the
-        new trial has as many, newly trained, and the variance between them is a floor under the half width.
-        Units that share parents are taken to share them as in the pilot.
+        Effects from `contrast`; estimates; a table with effect, se and n_units; or outcomes with a stored analysis,
+        which gives the contrasts. With effects of several predictors (dim model) the claim is about retrainings too:
+        the new trial has as many, newly trained, and the variance between them is a floor of the half width. Units
+        share parents as in the pilot.
     sd
-        Instead: the sd of the ICE of independent units.
+        Instead of a pilot: the sd of the ICE of independent units.
     halfwidth
-        Half width wanted, on the scale of the effect.
+        Required half width, on the scale of the effect.
     rope
-        Region of practical equivalence on the scale of the contrast; 0 asks for a direction.
+        Region of practical equivalence on the scale of the contrast; 0: direction alone.
     effect
-        A true effect to plan for, on the scale of the contrast: 1 is none for ratios.
+        A true effect to plan for, on the scale of the contrast: 1 is no effect for ratios.
     assurance
-        Probability wanted of the verdict, or power.
+        Required probability of a verdict, or power.
     level
         Probability of the interval; 1 - level is the level of the tests.
     rare
-        Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`: nothing is negligible
-        with fewer than ``3 / rare`` clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
+        Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`: no effect is
+        negligible with fewer than ``3 / rare`` clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
 
     Returns
     -------
     Dataset
-        ``n_units, n_clusters (contrast, task)`` and what they reach: ``halfwidth`` or ``assurance``. An exact pilot (no
-        spread) needs 2. For a plain sd, without dims.
+        ``n_units, n_clusters (contrast, task)`` and the ``halfwidth`` or ``assurance`` that they reach. An exact pilot
+        (no spread) needs 2. Without dims for a plain sd.
 
     Raises
     ------
     EstimateError
-        If the target cannot be reached by any number of units, the question is not one of the three, or the pilot
-        lacks what it needs; the message names the contrast and the cure.
+        If no number of units reaches the target, the question is not one of the three, or the pilot is incomplete; the
+        message names the contrast and the remedy.
     DecisionError
         If `rare` is neither ``"auto"``, ``"none"`` nor between 0 and 1.
+
+    Notes
+    -----
+    The standard error at n follows from the pilot's variances. Verdicts are increases or decreases by t tests at
+    ``(1 - level) / 2`` a side, and negligible by two one-sided tests at ``1 - level``. The uncertainty of the pilot is
+    that of the effect and its sd under the reference prior: a t distribution about the pilot's estimate.
 
     References
     ----------
@@ -97,17 +102,19 @@ def sample_size(
     """
     if (halfwidth is None) == (rope is None and effect is None):
         raise EstimateError("give halfwidth= (an interval), rope= (a verdict) or effect= (a test), and not two of them")
-    level, wanted = require_probability(level, "level"), require_probability(assurance, "assurance")
+    level, wanted = as_probability(level, "level"), as_probability(assurance, "assurance")
     plan = read_pilot(pilot, sd)
     if halfwidth is not None:
-        return _for_halfwidth(plan, require_positive(halfwidth, "halfwidth"), level)
-    at, region, least = _read_effect(plan, effect), _region(plan, rope), _least(pilot, rare)
-    said = {"level": level, "question": _question(effect, rope, plan)}
+        return _units_for_halfwidth(plan, as_positive(halfwidth, "halfwidth"), level)
+    at, region, least = _as_effect(plan, effect), _as_region(plan, rope), _least_clusters(pilot, rare)
+    attrs = {"level": level, "question": _describe_question(effect, rope, plan)}
     clusters = least_integer(
-        lambda g: _chance(plan, g, at, region, level, least) >= wanted, np.full(plan.per_cluster.shape, 2.0)
+        lambda g: _verdict_chance(plan, g, at, region, level, least) >= wanted, np.full(plan.per_cluster.shape, 2.0)
     )
-    _refuse(plan, clusters, at, region, wanted)
-    return _sized(plan, clusters, {"assurance": _chance(plan, clusters, at, region, level, least)}, said)
+    _check_reached(plan, clusters, at, region, wanted)
+    return _units_dataset(
+        plan, clusters, {"assurance": _verdict_chance(plan, clusters, at, region, level, least)}, attrs
+    )
 
 
 def power(
@@ -120,10 +127,10 @@ def power(
     level: float = 0.95,
     rare: float | str | None = "auto",
 ) -> xr.Dataset:
-    """Return the chance that a new trial of so many units reaches a verdict (`rope`), or rejects no effect.
+    """Return the probability that a new trial of `n_units` reaches a verdict (`rope`), or rejects no effect.
 
-    Without ``effect=`` the chance is averaged over what the pilot leaves open (its assurance), as in `sample_size`; a
-    power at the pilot's own estimate would be inflated in a contrast that was picked for its size.
+    Without ``effect=`` the probability is averaged over the uncertainty of the pilot (assurance), as in `sample_size`;
+    power at the pilot's estimate would be inflated for a contrast that was selected for its size.
 
     Parameters
     ----------
@@ -140,29 +147,29 @@ def power(
     Raises
     ------
     EstimateError
-        If the pilot lacks what it needs, or there are fewer than two units (or clusters).
+        If the pilot is incomplete, or there are fewer than two units (or clusters).
 
     Examples
     --------
     >>> power(sd=1.0, n_units=20, effect=0.5)["power"].round(6).item()
     0.564504
     """
-    level = require_probability(level, "level")
+    level = as_probability(level, "level")
     plan = read_pilot(pilot, sd)
-    at, region = _read_effect(plan, effect), _region(plan, rope)
-    said = {"level": level, "question": _question(effect, rope, plan)}
-    clusters = _clusters(plan, n_units)
+    at, region = _as_effect(plan, effect), _as_region(plan, rope)
+    attrs = {"level": level, "question": _describe_question(effect, rope, plan)}
+    clusters = _as_clusters(plan, n_units)
     se, df = plan.error(clusters)
-    chance = _chance(plan, clusters, at, region, level, _least(pilot, rare))
+    chance = _verdict_chance(plan, clusters, at, region, level, _least_clusters(pilot, rare))
     half = t_quantile(df, 0.5 + level / 2) * se
     columns = {"power": chance, "se": plan.size_of(se), "halfwidth": plan.size_of(half)}
-    return plan.dataset(columns, said | {"n_units": int(n_units)})
+    return plan.dataset(columns, attrs | {"n_units": int(n_units)})
 
 
 def minimal_detectable_effect(
     pilot: Any = None, *, n_units: int, sd: float | None = None, power: float = 0.8, level: float = 0.95
 ) -> xr.Dataset:
-    """Return the least effect that the two-sided test finds with this power in a new trial of so many units.
+    """Return the smallest effect that the two-sided test detects with the given power in a trial of `n_units`.
 
     Parameters
     ----------
@@ -171,39 +178,39 @@ def minimal_detectable_effect(
     n_units
         Units of the new trial.
     power
-        Power wanted.
+        Required power.
 
     Returns
     -------
     Dataset
         ``minimal_detectable_effect, se (contrast, task)``; 0 for an exact pilot. It is the distance from no effect,
-        attrs["null_value"]; for a ratio of means that by which it exceeds 1 (or its inverse does).
+        attrs["null_value"]; for a ratio of means the excess over 1 of the ratio or of its inverse.
 
     Raises
     ------
     EstimateError
-        If the pilot lacks what it needs, or there are fewer than two units (or clusters).
+        If the pilot is incomplete, or there are fewer than two units (or clusters).
 
     Examples
     --------
     >>> minimal_detectable_effect(sd=1.0, n_units=20)["minimal_detectable_effect"].round(6).item()
     0.660442
     """
-    level, power = require_probability(level, "level"), require_probability(power, "power")
+    level, power = as_probability(level, "level"), as_probability(power, "power")
     plan = read_pilot(pilot, sd)
-    se, df = plan.error(_clusters(plan, n_units))
+    se, df = plan.error(_as_clusters(plan, n_units))
     least = detectable(se, df, power=power, level=level)
     least = least if plan.ratio is None else np.expm1(least)
     columns = {"minimal_detectable_effect": least, "se": plan.size_of(se)}
     return plan.dataset(columns, {"level": level, "power": power, "n_units": int(n_units)})
 
 
-def read_rope(rope: Any) -> tuple[float, float]:
-    """Read a region of practical equivalence; 0 is the point of no effect.
+def as_rope(rope: Any) -> tuple[float, float]:
+    """Return the ends of a region of practical equivalence; 0 is the point of no effect.
 
     Examples
     --------
-    >>> read_rope(0), read_rope((-0.1, 0.2))
+    >>> as_rope(0), as_rope((-0.1, 0.2))
     ((0.0, 0.0), (-0.1, 0.2))
     """
     if isinstance(rope, int | float) and not isinstance(rope, bool) and rope == 0:
@@ -219,7 +226,7 @@ def read_rope(rope: Any) -> tuple[float, float]:
     return low, high
 
 
-def _for_halfwidth(plan: Pilot, halfwidth: float, level: float) -> xr.Dataset:
+def _units_for_halfwidth(plan: Pilot, halfwidth: float, level: float) -> xr.Dataset:
     def reached(clusters: Array) -> Array:
         se, df = plan.error(clusters)
         return plan.size_of(np.asarray(t_quantile(df, 0.5 + level / 2) * se))
@@ -241,10 +248,10 @@ def _for_halfwidth(plan: Pilot, halfwidth: float, level: float) -> xr.Dataset:
             f"{plan.floor_df + 1:g} predictors alone leave {floor:.3g}; train more predictors "
             "(cg.planning.cheapest_split says how many), or claim less by picking one of the dim 'model'"
         )
-    return _sized(plan, clusters, {"halfwidth": reached(clusters)}, {"level": level, "question": "half width"})
+    return _units_dataset(plan, clusters, {"halfwidth": reached(clusters)}, {"level": level, "question": "half width"})
 
 
-def _clusters(plan: Pilot, n_units: int) -> Array:
+def _as_clusters(plan: Pilot, n_units: int) -> Array:
     whole = isinstance(n_units, int | np.integer) and not isinstance(n_units, bool)
     if not whole or (n_units < 2 * plan.size).any():
         least = int(np.ceil(2 * plan.size.max()))
@@ -254,15 +261,15 @@ def _clusters(plan: Pilot, n_units: int) -> Array:
     return np.asarray(n_units / plan.size)
 
 
-def _sized(plan: Pilot, clusters: Array, reached: dict[str, Array], said: dict[str, Any]) -> xr.Dataset:
+def _units_dataset(plan: Pilot, clusters: Array, reached: dict[str, Array], attrs: dict[str, Any]) -> xr.Dataset:
     units = np.ceil(clusters * plan.size - 1e-9).astype(np.int64)
-    return plan.dataset({"n_units": units, "n_clusters": clusters.astype(np.int64)} | reached, said)
+    return plan.dataset({"n_units": units, "n_clusters": clusters.astype(np.int64)} | reached, attrs)
 
 
-def _chance(
+def _verdict_chance(
     plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, level: float, least: float
 ) -> Array:
-    """Chance of a verdict (or of a rejection without a rope) in a new trial; negligible from `least` clusters on."""
+    """Return the probability of a verdict (without a rope, of rejection); negligible needs `least` clusters."""
     se, df = plan.error(clusters)
     enough = clusters >= least
     if effect is not None:
@@ -272,37 +279,37 @@ def _chance(
     assert plan.ace is not None  # _read_effect
     assert plan.se is not None
     assert plan.df is not None
-    scale, weight = _scales(plan.df)
+    scale, weight = _sd_quadrature(plan.df)
     spread = np.sqrt(plan.se**2 + se**2) * scale
     ends = (0.0, 0.0) if rope is None else rope
     chance = verdict_probability(plan.ace, spread, se * scale, df, rope=ends, level=level, negligible=enough)
     return np.asarray((weight * chance).sum(axis=0))
 
 
-def _least(pilot: Any, rare: float | str | None) -> float:
-    """Return from how many clusters on an effect may be called negligible."""
-    share = as_rare(rare, contrasted(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset())
+def _least_clusters(pilot: Any, rare: float | str | None) -> float:
+    """Return the smallest number of clusters with which an effect may be called negligible."""
+    share = as_rare(rare, effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset())
     return 0.0 if share is None else 3 / share - 1e-9
 
 
-def _scales(df: Array) -> tuple[Array, Array]:
-    """Nodes and weights of sd / (the pilot's sd) given the pilot: ``sqrt(df / chi2_df)``."""
+def _sd_quadrature(df: Array) -> tuple[Array, Array]:
+    """Return quadrature nodes and weights of sd / (the pilot's sd) given the pilot: ``sqrt(df / chi2_df)``."""
     finite = np.where(np.isfinite(df), df, 1e9)
     probability = ((_NODES + 1) / 2).reshape(-1, *[1] * df.ndim)
     return np.sqrt(finite / special.chdtri(finite, probability)), (_WEIGHTS / 2).reshape(-1, *[1] * df.ndim)
 
 
-def _region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
+def _as_region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
     """Return the region on the pilot's scale; 0 is no effect."""
     if rope is None:
         return None
-    low, high = read_rope(rope)
+    low, high = as_rope(rope)
     return (
         (0.0, 0.0) if low == high else (plan.put(low, f"rope={quoted(rope)}"), plan.put(high, f"rope={quoted(rope)}"))
     )
 
 
-def _read_effect(plan: Pilot, effect: float | None) -> float | None:
+def _as_effect(plan: Pilot, effect: float | None) -> float | None:
     """Return an effect on the pilot's scale."""
     if effect is None and plan.ace is None:
         raise EstimateError("sd= says nothing of the effect; give effect= too, or a pilot")
@@ -311,7 +318,7 @@ def _read_effect(plan: Pilot, effect: float | None) -> float | None:
     return None if effect is None else plan.put(float(effect), f"effect={quoted(effect)}")
 
 
-def _refuse(
+def _check_reached(
     plan: Pilot, clusters: Array, effect: float | None, rope: tuple[float, float] | None, assurance: float
 ) -> None:
     if not np.isinf(clusters).any():
@@ -327,8 +334,8 @@ def _refuse(
     raise EstimateError(f"{where}: no number of units gives assurance {assurance:g}: {cure}")
 
 
-def _question(effect: float | None, rope: Any, plan: Pilot) -> str:
-    low, high = (0.0, 0.0) if rope is None else read_rope(rope)
+def _describe_question(effect: float | None, rope: Any, plan: Pilot) -> str:
+    low, high = (0.0, 0.0) if rope is None else as_rope(rope)
     low, high = (plan.null, plan.null) if low == high else (low, high)
     what = "test of no effect" if rope is None else f"verdict about ({low:g}, {high:g})"
     return f"{what}, " + ("averaged over the pilot's uncertainty" if effect is None else f"at an effect of {effect:g}")

@@ -1,4 +1,4 @@
-"""What a pilot says of the trial to come: the variance that more units buy off, and the part that they do not."""
+"""Pilot data for planning: the variance that falls with more units, and the floor that does not."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from causalgia.analysis import Analysis
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, variance_components
-from causalgia.estimation.ratios import working_of
+from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import parents_if_shared
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.power_functions import NORMAL, require_positive
+from causalgia.planning.power_functions import NORMAL, as_positive
 from causalgia.types import Array
 
 
 @dataclass(frozen=True)
 class Pilot:
-    """A pilot, read for planning: ``se^2 = floor + per_cluster / G`` with G clusters (units, or parents that share).
+    """A pilot for planning: ``se^2 = floor + per_cluster / G`` with G clusters (units, or parents with several).
 
-    No effect is 0 here: of a ratio of means all is on its logarithm, on which its verdicts will rest too.
+    No effect is 0: a ratio of means is planned on its logarithm, as it will be tested.
 
     Attributes
     ----------
     table
-        Coordinates of the contrasts and tasks; its arrays all have the shape ``(...)`` of `per_cluster`.
+        Coordinates of the contrasts and tasks; all arrays have the shape ``(...)`` of `per_cluster`.
     dims
-        Names of that shape.
+        Names of its dims.
     ace, se, df
-        Estimate of the pilot; None without one (a plain sd).
+        Estimate of the pilot; None for a plain sd.
     per_cluster
         Squared standard error of the pilot times its clusters, without the floor.
     floor, floor_df
-        Squared standard error that stays however many units are drawn (predictors), with its degrees of freedom.
+        Squared standard error that more units do not reduce (predictors), with its degrees of freedom.
     df_per_cluster
         Degrees of freedom for each cluster beyond the first.
     size
         Units in a cluster.
     target
-        What the claim is about.
+        Target of the claim.
     null
-        What no effect is on the contrast's scale.
+        Value of no effect on the contrast's scale.
     ratio
-        The ratio of means that the pilot found; None on other scales.
+        The pilot's ratio of means; None on other scales.
     """
 
     table: xr.Dataset
@@ -66,7 +66,7 @@ class Pilot:
     ratio: Array | None = None
 
     def put(self, value: float, name: str) -> float:
-        """Put an effect of the contrast's scale on that of the pilot, by which no effect is 0."""
+        """Transform an effect from the contrast's scale to that of the pilot, on which no effect is 0."""
         if self.ratio is None:
             return value - self.null
         if value <= 0:
@@ -82,19 +82,19 @@ class Pilot:
         return spread if self.ratio is None else spread * self.ratio
 
     def error(self, clusters: Array) -> tuple[Array, Array]:
-        """Return the standard error and degrees of freedom of a trial with so many clusters."""
+        """Return the standard error and degrees of freedom of a trial with a number of clusters."""
         parts = np.stack([self.per_cluster / clusters, self.floor])
         drawn = np.where(np.isinf(self.df_per_cluster), 10 * NORMAL, self.df_per_cluster * (clusters - 1))
         df = satterthwaite(parts, np.stack([drawn, np.full_like(drawn, self.floor_df)]))
         return np.sqrt(parts.sum(axis=0)), np.where(self.floor > 0, df, drawn)
 
     def dataset(self, columns: dict[str, Any], attrs: dict[str, Any]) -> xr.Dataset:
-        """Lay answers out on the pilot's contrasts and tasks."""
+        """Return a Dataset of results on the pilot's contrasts and tasks."""
         data = {name: (self.dims, np.broadcast_to(values, self.per_cluster.shape)) for name, values in columns.items()}
         return xr.Dataset(data, self.table.coords, attrs | {"target": self.target})
 
     def name(self, where: npt.NDArray[Any]) -> str:
-        """Name the first cell that is marked."""
+        """Return the name of the first cell of a mask."""
         at = np.argwhere(where)[0]
         labels = (
             self.table[d].to_numpy()[i] if d in self.table.coords else i for d, i in zip(self.dims, at, strict=True)
@@ -103,13 +103,13 @@ class Pilot:
 
 
 def read_pilot(pilot: Any, sd: float | None) -> Pilot:
-    """Read outcomes, effects, estimates, a table with effect, se and n_units, or a plain sd of the ICE.
+    """Make a `Pilot` from outcomes, effects, estimates, a table with effect, se and n_units, or an sd of the ICE.
 
     Raises
     ------
     EstimateError
-        If both or neither are given, outcomes keep no analysis that says what is contrasted, or the pilot lacks
-        standard errors or the number of its units.
+        If both or neither are given, outcomes have no stored analysis with contrasts, or the pilot lacks standard
+        errors or the number of its units.
 
     Examples
     --------
@@ -121,29 +121,32 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
             "give a pilot (effects, estimates, or a table with effect, se and n_units) or sd=, not both"
         )
     if sd is not None:
-        return _plain(require_positive(sd, "sd"))
-    pilot = contrasted(pilot)
+        one, variance = np.ones(()), np.asarray(as_positive(sd, "sd") ** 2)
+        return Pilot(xr.Dataset(), (), None, None, None, variance, 0 * one, 1.0, one, one, "population")
+    pilot = effects_if_outcomes(pilot)
     if isinstance(pilot, xr.Dataset) and "component" in pilot.dims:
         raise EstimateError(
             "variance components are a pilot of cg.planning.cheapest_split; here give the effects they are of"
         )
     if isinstance(pilot, xr.Dataset) and ("ice" in pilot or "assigned" in pilot.variables):
         several = "ice" in pilot and pilot["ice"].sizes.get("model", 1) > 1
-        return _about_no_effect(_over_predictors(pilot), pilot) if several else _of_estimates(estimate(pilot))
-    return _of_estimates(_with_units(pilot))
+        return (
+            _about_no_effect(_pilot_over_predictors(pilot), pilot) if several else _pilot_of_estimates(estimate(pilot))
+        )
+    return _pilot_of_estimates(_with_units(pilot))
 
 
-def contrasted(pilot: Any) -> Any:
-    """Return a pilot, or the effects of one that is outcomes: the contrasts of the analysis that is kept with them.
+def effects_if_outcomes(pilot: Any) -> Any:
+    """Return a pilot, with outcomes replaced by their effects under the stored analysis.
 
     Raises
     ------
     EstimateError
-        If outcomes keep no analysis that says what is contrasted.
+        If outcomes have no stored analysis with contrasts.
 
     Examples
     --------
-    >>> contrasted(xr.Dataset({"outcome": (("unit", "arm", "task"), np.zeros((2, 2, 1)))}))
+    >>> effects_if_outcomes(xr.Dataset({"outcome": (("unit", "arm", "task"), np.zeros((2, 2, 1)))}))
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: the pilot is outcomes, and keeps no analysis that says what is contrasted; give ...
@@ -151,17 +154,17 @@ def contrasted(pilot: Any) -> Any:
     if not isinstance(pilot, xr.Dataset) or "outcome" not in pilot or "contrast" in pilot.dims:
         return pilot
     text = str(pilot.attrs.get("analysis", "")).strip()
-    kept = Analysis.from_json(text) if text.startswith("{") else Analysis()
-    if kept.control is None and kept.contrasts is None and kept.interaction is None:
+    analysis = Analysis.from_json(text) if text.startswith("{") else Analysis()
+    if analysis.control is None and analysis.contrasts is None and analysis.interaction is None:
         raise EstimateError(
             "the pilot is outcomes, and keeps no analysis that says what is contrasted; give cg.contrast(outcomes, "
             "control='...')"
         )
-    return contrast(pilot, **kept.contrasting)
+    return contrast(pilot, **analysis.contrasting)
 
 
 def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
-    """Move a pilot to where no effect is 0: minus attrs["null_value"]; a ratio of means by its logarithm."""
+    """Transform a pilot so that no effect is 0: minus attrs["null_value"], or the logarithm of a ratio of means."""
     null, ratio = float(source.attrs.get("null_value", 0.0)), pilot.ace
     assert ratio is not None
     assert pilot.se is not None
@@ -174,11 +177,6 @@ def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
         )
     on_log = replace(pilot, ace=np.log(ratio), se=pilot.se / ratio, null=null, ratio=ratio)
     return replace(on_log, per_cluster=pilot.per_cluster / ratio**2, floor=pilot.floor / ratio**2)
-
-
-def _plain(sd: float) -> Pilot:
-    one = np.ones(())
-    return Pilot(xr.Dataset(), (), None, None, None, np.asarray(sd**2), 0 * one, 1.0, one, one, "population")
 
 
 def _with_units(pilot: Any) -> xr.Dataset:
@@ -197,7 +195,7 @@ def _with_units(pilot: Any) -> xr.Dataset:
     return estimates.assign(n_units=(estimates["ace"].dims, counts))
 
 
-def _of_estimates(estimates: xr.Dataset) -> Pilot:
+def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
     target = str(estimates.attrs.get("target", "population"))
     if target != "population":
         cure = "give the effects" if "predictors" in target else "estimate with target='population'"
@@ -214,7 +212,7 @@ def _of_estimates(estimates: xr.Dataset) -> Pilot:
     table = xr.Dataset(coords={d: estimates[d] for d in dims if d in estimates.coords})
     zero, share, size = np.zeros(ace.shape), df / (clusters - 1), units / clusters
     pilot = Pilot(table, dims, ace, se, df, se**2 * clusters, zero, 1.0, share, size, target)
-    unclear = working_of(estimates, ace, se, df, 0.95).unclear
+    unclear = working_scale_of(estimates, ace, se, df, 0.95).unclear
     if unclear.any():
         raise EstimateError(
             f"{pilot.name(unclear)}: a mean that enters the ratio is not clear of 0, or the ratio is negative, so that "
@@ -223,8 +221,8 @@ def _of_estimates(estimates: xr.Dataset) -> Pilot:
     return _about_no_effect(pilot, estimates)
 
 
-def _over_predictors(effects: xr.Dataset) -> Pilot:
-    """Claims about retrainings too: the variance between predictors is a floor that more units do not lower."""
+def _pilot_over_predictors(effects: xr.Dataset) -> Pilot:
+    """Return a pilot for claims about retrainings: the variance between predictors is the floor."""
     ice = effects["ice"]
     n, m = effects.sizes["unit"], effects.sizes["model"]
     components = variance_components(effects)

@@ -1,4 +1,4 @@
-"""Chances of verdicts: exact power of t tests, of equivalence, of any verdict about size, as functions of arrays."""
+"""Exact power of t tests, equivalence tests and verdicts, and sample sizes: functions of arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import special
 from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array
 
-#: degrees of freedom beyond which a t is a normal
+#: degrees of freedom above which t is replaced by the normal
 NORMAL = 1e7
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 _DOUBLINGS, _HALVINGS = 200, 120
@@ -21,7 +21,7 @@ _DOUBLINGS, _HALVINGS = 200, 120
 def t_power(
     effect: npt.ArrayLike, se: npt.ArrayLike, df: npt.ArrayLike, *, level: float = 0.95, sides: int = 2
 ) -> Array:
-    """Return the exact power of the t test of no effect, both tails of the noncentral t counted.
+    """Return the exact power of the t test of no effect, including both tails of the noncentral t.
 
     Paired: ``se = sd / sqrt(n)``, ``df = n - 1``. Two arms: ``se = sd sqrt(1/n1 + 1/n0)``, ``df = n1 + n0 - 2``.
     Clusters: ``se = sd sqrt(design_effect / n)``, ``df = G - 1``. Normal: ``df = inf``.
@@ -48,8 +48,10 @@ def t_power(
     tail = (1 - level) / sides
     effect, se, df = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (effect, se, df)))
     critical = t_quantile(df, 1 - tail)
-    power = _above(critical, df, _standardised(effect, se))
-    return np.asarray(power + _above(critical, df, _standardised(-effect, se)) if sides == 2 else power)[()]
+    power = _noncentral_t_tail(critical, df, _noncentrality(effect, se))
+    return np.asarray(power + _noncentral_t_tail(critical, df, _noncentrality(-effect, se)) if sides == 2 else power)[
+        ()
+    ]
 
 
 def t_quantile(df: npt.ArrayLike, probability: float) -> Array:
@@ -75,12 +77,12 @@ def verdict_probability(
     level: float = 0.95,
     negligible: npt.ArrayLike = True,
 ) -> Array:
-    """Return the chance of any verdict: increases, decreases or negligible.
+    """Return the probability of any verdict: increases, decreases or negligible.
 
-    One-sided t tests against the ends of the rope at ``(1 - level) / 2`` a side, and two one-sided tests (TOST) inside
-    it at ``1 - level``, as `causalgia.decide` gives verdicts by tests, of an estimate ``N(centre, spread^2)`` whose
-    standard error is estimated as ``se sqrt(chi2_df / df)``. For a known true effect spread = se; larger where the
-    effect itself is uncertain. Where `negligible` is False, there are too few units for that verdict.
+    Verdicts are those of `causalgia.decide` by tests: one-sided t tests against the ends of the rope at
+    ``(1 - level) / 2`` a side, and two one-sided tests (TOST) inside it at ``1 - level``. The estimate is
+    ``N(centre, spread^2)`` with estimated standard error ``se sqrt(chi2_df / df)``; spread = se for a known true
+    effect, and is larger for an uncertain one. Where `negligible` is False that verdict is excluded.
 
     Examples
     --------
@@ -91,9 +93,9 @@ def verdict_probability(
     arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (centre, spread, se, df)))
     centre, spread, se, df = arrays
     threshold = t_quantile(df, (1 + level) / 2) * np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
-    beyond = _above(threshold, df, _standardised(centre - high, spread))
-    below = _above(threshold, df, _standardised(low - centre, spread))
-    inside = np.where(negligible, _inside(centre, spread, se, df, rope, level), 0.0)
+    beyond = _noncentral_t_tail(threshold, df, _noncentrality(centre - high, spread))
+    below = _noncentral_t_tail(threshold, df, _noncentrality(low - centre, spread))
+    inside = np.where(negligible, _tost_probability(centre, spread, se, df, rope, level), 0.0)
     return np.asarray(beyond + below + inside)[()]
 
 
@@ -121,11 +123,13 @@ def tost_power(
     np.float64(0.696509)
     """
     arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (effect, se, df)))
-    return _inside(arrays[0], arrays[1], arrays[1], arrays[2], rope, level)[()]
+    return _tost_probability(arrays[0], arrays[1], arrays[1], arrays[2], rope, level)[()]
 
 
-def _inside(centre: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float) -> Array:
-    """Chance that both one-sided tests reject: an integral over x, the estimated standard error over the true one."""
+def _tost_probability(
+    centre: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float
+) -> Array:
+    """Return the probability that both one-sided tests reject, integrated over the estimated standard error."""
     low, high = rope
     if low == high:
         return np.zeros_like(se)
@@ -146,13 +150,13 @@ def _inside(centre: Array, spread: Array, se: Array, df: Array, rope: tuple[floa
 
 
 def _chi_density(x: Array, df: Array) -> Array:
-    """Density of ``sqrt(chi2_df / df)``."""
+    """Return the density of ``sqrt(chi2_df / df)``."""
     constant = np.log(2.0) + df / 2 * np.log(df / 2) - special.gammaln(df / 2)
     return np.asarray(np.exp(constant + special.xlogy(df - 1, x) - df * x**2 / 2))
 
 
-def _standardised(effect: Array, spread: Array) -> Array:
-    """Effect over its spread; where that is 0, plus or minus infinity, and minus infinity for no effect."""
+def _noncentrality(effect: Array, spread: Array) -> Array:
+    """Return the effect over its spread; if that is 0, infinity for a positive effect, else minus infinity."""
     return np.where(
         spread > 0,
         np.divide(effect, spread, out=np.zeros_like(spread), where=spread > 0),
@@ -160,8 +164,8 @@ def _standardised(effect: Array, spread: Array) -> Array:
     )
 
 
-def _above(threshold: Array, df: Array, ncp: Array) -> Array:
-    """P(T > threshold) of the noncentral t; 0 and 1 where nothing else is left in double precision."""
+def _noncentral_t_tail(threshold: Array, df: Array, ncp: Array) -> Array:
+    """Return P(T > threshold) of the noncentral t, exactly 0 or 1 where double precision allows nothing else."""
     reach = 40 + np.abs(threshold) * (1 + 12 / np.sqrt(df))
     sure, never = ncp > reach, ncp < -40
     normal = df > NORMAL
@@ -180,7 +184,7 @@ def detectable(se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, level: flo
     Raises
     ------
     EstimateError
-        If the power is not between 1 - level and 1: below, no effect at all has more.
+        If the power is not between 1 - level, the power at no effect, and 1.
 
     Examples
     --------
@@ -207,28 +211,28 @@ def detectable(se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, level: flo
     return np.asarray(high * se)[()]
 
 
-#: more than these is no answer
+#: largest number that is searched
 MOST = 1e12
 
 
 def least_integer(
     reaches: Callable[[Array], npt.NDArray[np.bool_]], start: Array, *, ratio: float = 2.0, most: float | Array = MOST
 ) -> Array:
-    """Return the least integer from `start` on that reaches a target, for many targets at once; inf where none does.
+    """Return the smallest integer from `start` that reaches a target, for many targets at once; inf if none does.
 
-    Goes up by a ratio and bisects the last step. A target that, once reached, stays reached is found exactly; one that
-    can be lost again is found where it holds over more than one step.
+    The search goes up by a ratio and bisects the last step. It is exact for a monotone target; for others it finds a
+    point where the target holds over more than one step.
 
     Parameters
     ----------
     reaches
-        Takes integers as floats, one for each target, and says which are enough.
+        Maps integers (as floats), one for each target, to whether they suffice.
     start
-        Where to begin, one for each target.
+        First integer, one for each target.
     ratio
-        Step of the search, more than 1.
+        Step of the search, above 1.
     most
-        Where to give up.
+        Largest integer to try.
 
     Examples
     --------
@@ -249,7 +253,7 @@ def least_integer(
 
 
 def halfwidth_of_mean(sd: npt.ArrayLike, n: npt.ArrayLike, *, level: float = 0.95) -> Array:
-    """Return the half width ``t sd / sqrt(n)`` of the interval of a mean of n, with this sd.
+    """Return the half width ``t sd / sqrt(n)`` of the interval of a mean of n values.
 
     Examples
     --------
@@ -261,19 +265,19 @@ def halfwidth_of_mean(sd: npt.ArrayLike, n: npt.ArrayLike, *, level: float = 0.9
 
 
 def n_for_halfwidth(sd: float, halfwidth: float, *, level: float = 0.95) -> int:
-    """Return the least n whose half width, with this sd, is at most `halfwidth`.
+    """Return the smallest n with a half width of at most `halfwidth`.
 
     Examples
     --------
     >>> n_for_halfwidth(1.0, 0.25)
     64
     """
-    require_positive(halfwidth, "halfwidth")
+    as_positive(halfwidth, "halfwidth")
     return int(least_integer(lambda n: halfwidth_of_mean(sd, n, level=level) <= halfwidth, np.array([2.0]))[0])
 
 
 def n_for_power(effect: float, sd: float, *, power: float, level: float = 0.95) -> int:
-    """Return the least n at which the two-sided paired t test has this power.
+    """Return the smallest n at which the two-sided paired t test has the given power.
 
     Raises
     ------
@@ -292,7 +296,7 @@ def n_for_power(effect: float, sd: float, *, power: float, level: float = 0.95) 
 
 
 def n_normal(effect: float, sd: float, *, power: float, level: float = 0.95) -> float:
-    """Return the normal approximation ``((z_(1 - alpha/2) + z_power) sd / effect)^2`` to the n of the paired test.
+    """Return the normal approximation ``((z_(1 - alpha/2) + z_power) sd / effect)^2`` to the n of the paired t test.
 
     Examples
     --------
@@ -303,7 +307,7 @@ def n_normal(effect: float, sd: float, *, power: float, level: float = 0.95) -> 
 
 
 def design_effect(mean_size: npt.ArrayLike, icc: npt.ArrayLike, *, cv: npt.ArrayLike = 0.0) -> Array:
-    """Return what clusters cost: the variance of a mean over that of as many independent units.
+    """Return the design effect of clusters: the variance of a mean over that of as many independent units.
 
     ``1 + ((cv^2 + 1) m - 1) icc`` for clusters of mean size m whose sizes vary by the coefficient cv.
 
@@ -320,12 +324,12 @@ def design_effect(mean_size: npt.ArrayLike, icc: npt.ArrayLike, *, cv: npt.Array
     return np.asarray(1 + ((cv**2 + 1) * m - 1) * icc)[()]
 
 
-def require_positive(value: Any, name: str) -> float:
-    """Refuse what is no positive, finite number.
+def as_positive(value: Any, name: str) -> float:
+    """Return a positive, finite number as a float.
 
     Examples
     --------
-    >>> require_positive(0, "halfwidth")
+    >>> as_positive(0, "halfwidth")
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: halfwidth=0 is not a positive number
@@ -339,12 +343,12 @@ def require_positive(value: Any, name: str) -> float:
 _EXAMPLES = {"level": 0.95, "alpha": 0.05, "q": 0.05}
 
 
-def require_probability(value: Any, name: str) -> float:
-    """Refuse what is no probability strictly between 0 and 1.
+def as_probability(value: Any, name: str) -> float:
+    """Return a probability strictly between 0 and 1 as a float.
 
     Examples
     --------
-    >>> require_probability(95, "level")
+    >>> as_probability(95, "level")
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: level=95 is not between 0 and 1; for example level=0.95

@@ -1,4 +1,4 @@
-"""Figures from Datasets. The only room that knows matplotlib, and it touches none of its global state."""
+"""Figures from Datasets, with matplotlib and without its global state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes as Axes  # what figures are drawn into, for those who may not know matplotlib
+    from matplotlib.axes import Axes as Axes  # for modules that must not import matplotlib
 
     from causalgia.plot.barcode_counts import barcodes, dna_counts, replicates
     from causalgia.plot.concordance_plot import concordance

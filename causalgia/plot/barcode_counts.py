@@ -1,4 +1,4 @@
-"""Barcode counts before they are analysed: barcodes an oligo, one replicate against another, DNA."""
+"""Figures of barcode counts: barcodes per oligo, agreement of replicates, DNA counts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BINS, _MOST_POINTS = 40, 20_000
 
 
 def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
-    """Draw how many barcodes the oligos of each arm have: too few in one arm are seen before they are analysed.
+    """Draw the distribution of the number of barcodes per oligo, for each arm.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     Raises
     ------
     CountsError
-        If `quality` is not what `causalgia.mpra.quality` gives.
+        If `quality` is not from `causalgia.mpra.quality`.
 
     Examples
     --------
@@ -47,15 +47,15 @@ def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     >>> axes.get_xlabel(), [text.get_text() for text in axes.get_legend().get_texts()]
     ('barcodes with DNA, an oligo', ['control (median 8)', 'GATA1 (median 8)'])
     """
-    _require(quality, "n_barcodes", "barcodes")
+    _check_quality(quality, "n_barcodes", "barcodes")
     axes = axes_or_new(ax, 5.2, 3.2)
     n, arm = quality["n_barcodes"].to_numpy(), quality["arm"].to_numpy()
     step = max(1, -(-(int(n.max(initial=0)) + 1) // _BINS))
     edges = np.arange(0.0, n.max(initial=0) + step + 1.0, step) - 0.5
     for i, name in enumerate(dict.fromkeys(arm.tolist())):
-        of = n[arm == name]
-        _outline(axes, of, edges, f"{shortened(name)} (median {np.median(of):g})", i)
-    _dress(axes, "barcodes with DNA, an oligo", "oligos")
+        counts = n[arm == name]
+        _draw_histogram(axes, counts, edges, f"{shortened(name)} (median {np.median(counts):g})", i)
+    _finish_counts(axes, "barcodes with DNA, an oligo", "oligos")
     return axes
 
 
@@ -64,8 +64,8 @@ def replicates(
 ) -> Axes:
     """Draw the activity of every oligo in one replicate against another.
 
-    Replicates share their barcodes: that they agree says how well cells and libraries repeat, and nothing about how
-    an oligo's barcodes differ.
+    Replicates share their barcodes, so their agreement shows the reproducibility of cells and libraries, not the
+    variation between an oligo's barcodes.
 
     Parameters
     ----------
@@ -79,12 +79,12 @@ def replicates(
     Returns
     -------
     Axes
-        A point an oligo, of 20,000 at most, evenly taken; the title has the correlation over all of them.
+        A point for each oligo, 20,000 at most, evenly spaced; the title has the correlation over all oligos.
 
     Raises
     ------
     CountsError
-        If `quality` is not what `causalgia.mpra.quality` gives, or a replicate is not there.
+        If `quality` is not from `causalgia.mpra.quality`, or a replicate does not exist.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def replicates(
     >>> replicates(quality(simulated()), second="3").get_title("left")
     'correlation 0.79'
     """
-    _require(quality, "activity", "replicates")
+    _check_quality(quality, "activity", "replicates")
     names = [str(name) for name in quality["replicate"].to_numpy()]
     if len(names) < 2:
         raise CountsError("replicates: there is one replicate, and two are drawn against each other; draw dna_counts")
@@ -109,19 +109,19 @@ def replicates(
     axes.scatter(x[::step], y[::step], s=6, color=MODELS[0], alpha=0.5, lw=0, zorder=3, label="_oligos")
     axes.set_aspect("equal")
     title(axes, f"correlation {quality['correlation_activity'].sel(replicate=pair[0], replicate_=pair[1]).item():.2f}")
-    _dress(axes, *(f"log2(RNA/DNA), replicate {name}" for name in pair))
+    _finish_counts(axes, *(f"log2(RNA/DNA), replicate {name}" for name in pair))
     return axes
 
 
 def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = None) -> Axes:
-    """Draw how much DNA the barcodes have in each replicate, with the floor below which their ratios are noise.
+    """Draw the distribution of DNA counts of barcodes in each replicate, with the floor for reliable ratios.
 
     Parameters
     ----------
     counts
-        From `causalgia.mpra.read_counts`; cells that are empty are no part of it.
+        From `causalgia.mpra.read_counts`; empty cells are left out.
     min_dna
-        Where the floor is drawn.
+        Position of the floor.
     ax
         Axes to draw into; by default those of a new figure.
 
@@ -133,7 +133,7 @@ def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = N
     Raises
     ------
     OutcomesError
-        If these are no counts.
+        If these are not counts.
 
     Examples
     --------
@@ -143,32 +143,34 @@ def dna_counts(counts: xr.Dataset, *, min_dna: float = 10.0, ax: Axes | None = N
     """
     validate(counts, "counts")
     axes = axes_or_new(ax, 6.8, 3.2)
-    dna, seen = (counts[k].to_numpy().reshape(counts.sizes["barcode"], -1) for k in ("dna", "dna_observed"))
+    dna, observed = (counts[k].to_numpy().reshape(counts.sizes["barcode"], -1) for k in ("dna", "dna_observed"))
     pool = counts["dna"].ndim == 1
     names = ["plasmid pool"] if pool else [f"replicate {name}" for name in counts["replicate"].to_numpy()]
     edges = np.linspace(0, np.log10(dna.max() + 1.0), _BINS + 1)
     for i, name in enumerate(names):
-        of = dna[seen[:, i], i]
-        below = 100 * float((of < min_dna).mean()) if len(of) else 0.0
-        _outline(axes, np.log10(of + 1.0), edges, f"{shortened(name)} ({below:.0f} % below {min_dna:g})", i)
+        counts_of = dna[observed[:, i], i]
+        below = 100 * float((counts_of < min_dna).mean()) if len(counts_of) else 0.0
+        _draw_histogram(
+            axes, np.log10(counts_of + 1.0), edges, f"{shortened(name)} ({below:.0f} % below {min_dna:g})", i
+        )
     axes.axvline(np.log10(min_dna + 1.0), color=INK, lw=0.9, ls="--", zorder=2, label="_floor")
     ticks = [tick for tick in (0, 10, 100, 1_000, 10_000, 100_000, 1_000_000) if tick <= dna.max() or tick == 0]
     axes.set_xticks(np.log10(np.array(ticks) + 1.0), [f"{tick:,}" for tick in ticks])
-    _dress(axes, "DNA reads of a barcode", "barcodes")
+    _finish_counts(axes, "DNA reads of a barcode", "barcodes")
     return axes
 
 
-def _outline(axes: Axes, values: Any, edges: Array, label: str, number: int) -> None:
+def _draw_histogram(axes: Axes, values: Any, edges: Array, label: str, number: int) -> None:
     found = np.histogram(values, bins=edges)[0]
     axes.stairs(found, edges, color=MODELS[number % len(MODELS)], lw=1.4, label=label, zorder=3)
 
 
-def _require(quality: xr.Dataset, name: str, figure: str) -> None:
+def _check_quality(quality: xr.Dataset, name: str, figure: str) -> None:
     if not isinstance(quality, xr.Dataset) or name not in quality or "oligo" not in quality[name].dims:
         raise CountsError(f"{figure}: no {quoted(name)} by oligo here; give what cg.mpra.quality(counts) returns")
 
 
-def _dress(axes: Axes, x: str, y: str) -> None:
+def _finish_counts(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x, **AS_IT_IS)
     axes.set_ylabel(y, **AS_IT_IS)
     axes.grid(color=GRID, lw=0.6)

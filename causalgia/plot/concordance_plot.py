@@ -1,4 +1,4 @@
-"""Virtual effects against measured ones, element by element, with the line between them."""
+"""Scatter plot of measured against virtual effects, with the fitted line."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ _LABELLED = 8
 
 
 def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw measured effects against virtual ones, the line through them, and the means by bin.
+    """Draw measured effects against virtual ones, with the fitted line and means by bin.
 
     Parameters
     ----------
     table
         From `causalgia.mpra.concordance`.
     contrast
-        Which contrast; needed where there are several.
+        The contrast; required if there are several.
     ax
         Axes to draw into; by default those of a new figure.
 
     Returns
     -------
     Axes
-        Small points are elements, orange where they are off the line by more than the errors (q < .05; up to eight
-        are named). The line is that of errors in both with scatter; the band holds the true effects that the line
-        expects at the table's ``ci_prob``. Large points are means of bins of virtual effects, with their intervals.
+        Small points are elements, orange if they are off the line by more than their errors (q < .05; up to eight are
+        labeled). The line allows for errors in both coordinates and scatter; the band is the range of true effects
+        about the line at the table's ``ci_prob``. Large points are means of bins of virtual effects, with intervals.
 
     Raises
     ------
     OutcomesError
-        If `table` is no concordance.
+        If `table` is not a concordance.
     ContrastError
-        If the contrast is not there or not said.
+        If the contrast does not exist, or is required.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | No
     """
     if not isinstance(table, xr.Dataset) or "noise_ceiling" not in table:
         raise OutcomesError("concordance: no such table; take one from cg.mpra.concordance(virtual, measured)")
-    one = _chosen(table, contrast)
+    one = _select_contrast(table, contrast)
     axes = axes_or_new(ax, 5.2, 4.4)
     tail = special.ndtri(0.5 + float(table.attrs["ci_prob"]) / 2)
     _draw_line(axes, one, tail)
@@ -77,15 +77,15 @@ def concordance(table: xr.Dataset, *, contrast: str | None = None, ax: Axes | No
     return axes
 
 
-def _chosen(table: xr.Dataset, contrast: str | None) -> xr.Dataset:
+def _select_contrast(table: xr.Dataset, contrast: str | None) -> xr.Dataset:
     names = [str(name) for name in np.atleast_1d(table["contrast"].to_numpy())]
     if "contrast" not in table.dims:
         return table
     if contrast is None and len(names) == 1:
         return table.isel(contrast=0)
     if contrast not in names:
-        said = "several contrasts" if contrast is None else f"contrast {quoted(contrast)} is not there"
-        raise ContrastError(f"concordance: {said}; say contrast= one of {', '.join(map(quoted, names))}")
+        problem = "several contrasts" if contrast is None else f"contrast {quoted(contrast)} is not there"
+        raise ContrastError(f"concordance: {problem}; say contrast= one of {', '.join(map(quoted, names))}")
     return table.isel(contrast=names.index(contrast))
 
 
@@ -96,8 +96,8 @@ def _draw_line(axes: Axes, one: xr.Dataset, tail: float) -> None:
     half = tail * one["scatter"].item()
     if half > 0:
         axes.fill_between(x, y - half, y + half, color=BAND, lw=0, zorder=0.5, label="true effects, expected")
-    said = f"slope {best['slope'].item():.2f} [{best['slope_lower'].item():.2f}, {best['slope_upper'].item():.2f}]"
-    axes.plot(x, y, color=INK, lw=1.0, ls=(0, (5, 3)), zorder=2.5, label=said)
+    label = f"slope {best['slope'].item():.2f} [{best['slope_lower'].item():.2f}, {best['slope_upper'].item():.2f}]"
+    axes.plot(x, y, color=INK, lw=1.0, ls=(0, (5, 3)), zorder=2.5, label=label)
 
 
 def _draw_elements(axes: Axes, one: xr.Dataset) -> None:

@@ -1,4 +1,4 @@
-"""Effects against a number that their contrasts carry: a position, a distance, a measured affinity."""
+"""Effects against a numeric coordinate of their contrasts: position, distance, measured affinity."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from causalgia.plot.style import (
     INK,
     MODELS,
     ROPE,
+    add_verdicts_to_legend,
+    as_task,
     axes_or_new,
-    chosen_task,
-    colour_of,
+    axis_label,
+    color_of,
     legend,
-    name_verdicts,
     null_value,
     numbers_on_contrasts,
     on_contrasts,
     reach,
-    scale_in_words,
     shortened,
     strip,
     task_names,
@@ -37,13 +37,13 @@ from causalgia.plot.style import (
     title,
 )
 from causalgia.reporting import Row
-from causalgia.reporting.table import require_reportable
+from causalgia.reporting.table import as_reportable
 from causalgia.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WIDE = 48  # letters of a label beside an axis of the usual height
+_WIDE = 48  # characters of an axis label at the usual height
 
 MARKERS = ("o", "s", "^", "D")
 _MANY, _LABELLED = 60, 12
@@ -58,25 +58,25 @@ def profile(
     effect: str = ACE,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw effects with their intervals along a number of their contrasts: how an effect goes with place or distance.
+    """Draw effects with intervals along a numeric coordinate of their contrasts, such as position or distance.
 
-    Verdicts have their colours (undecided: hollow), the region of practical equivalence is shaded; an interval that is
-    unbounded ends in an arrow. A grey line joins the effects wherever each number is there once.
+    Colors show verdicts (undecided: hollow), and the region of practical equivalence is shaded. Unbounded intervals end
+    in an arrow. A gray line joins the effects if no number occurs twice.
 
     Parameters
     ----------
     table
         From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``.
     along
-        A coordinate of the contrasts, of numbers; contrasts without it (NaN) are left out. Its attribute ``units`` is
-        written beside its name.
+        A numeric coordinate of the contrasts; contrasts without it (NaN) are left out. Its attribute ``units`` is part
+        of the axis label.
     by
-        A coordinate of the contrasts, such as a strand: each value has a line, colour and marker of its own, in place
-        of the colours of verdicts.
+        A coordinate of the contrasts, such as a strand: each value has its own line, color and marker, instead of the
+        colors of verdicts.
     task
-        Which task; needed where there are several.
+        The task; required if there are several.
     effect
-        What the effects are, on the axis: ``"ACE"``, or such as ``"Interaction"``, which is above or below 0.
+        Name of the effects on the axis: ``"ACE"``, or another such as ``"Interaction"``, which is above or below 0.
     ax
         Axes to draw into; by default those of a new figure.
 
@@ -88,7 +88,8 @@ def profile(
     Raises
     ------
     ContrastError
-        If `along` is no coordinate of numbers on the contrasts, `by` none at all, or the task is not there or not said.
+        If `along` is not a numeric coordinate of the contrasts, `by` is not a coordinate of them, or the task does not
+        exist or is required.
     OutcomesError
         If `table` is not a Dataset of estimates or decisions.
 
@@ -101,16 +102,16 @@ def profile(
     >>> axes.get_xlabel(), axes.lines[0].get_ydata().tolist()
     ('position', [1.5, 0.5])
     """
-    table = require_reportable(table)
-    task = chosen_task(table, task, "profile")
-    found = _placed(table, along, task, "profile")
+    table = as_reportable(table)
+    task = as_task(table, task, "profile")
+    found = _rows_along(table, along, task, "profile")
     axes = axes_or_new(ax, 6.4, 3.6)
     _draw_rope(axes, found)
-    series = _series(found, None if by is None else on_contrasts(table, by, "profile"))
+    series = _split_series(found, None if by is None else on_contrasts(table, by, "profile"))
     for look, rows in series:
-        _draw_joined(axes, rows, look.colour or GREY)
+        _draw_joined(axes, rows, look.color or GREY)
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
-    _dress(axes, table, along, task, found, has_verdicts=by is None, effect=effect)
+    _finish_curve(axes, table, along, task, found, has_verdicts=by is None, effect=effect)
     return axes
 
 
@@ -122,32 +123,32 @@ def against(
     task: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw effects against a number that was measured elsewhere, with the error of both and a line through them.
+    """Draw effects against a measured number, with the errors of both and an optional line.
 
     Parameters
     ----------
     table
         From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``; bars are the intervals.
     x
-        A coordinate of the contrasts, of numbers; contrasts without it (NaN) are left out. Where there is a coordinate
-        ``{x}_se``, its standard errors, bars across are 1.96 of them on either side.
+        A numeric coordinate of the contrasts; contrasts without it (NaN) are left out. Horizontal bars are 1.96
+        standard errors on either side, if there is a coordinate ``{x}_se``.
     line
         Intercept and slope of a fitted line, drawn over the range of `x`.
     task
-        Which task; needed where there are several.
+        The task; required if there are several.
     ax
         Axes to draw into; by default those of a new figure.
 
     Returns
     -------
     Axes
-        Save it by `save_figure`. Up to twelve points have the names of their contrasts.
+        Save it by `save_figure`. Up to twelve points are labeled with their contrasts.
 
     Raises
     ------
     ContrastError
-        If `x` is no coordinate of numbers on the contrasts, the line is not two finite numbers, or the task is not
-        there or not said.
+        If `x` is not a numeric coordinate of the contrasts, the line is not two finite numbers, or the task does not
+        exist or is required.
     OutcomesError
         If `table` is not a Dataset of estimates or decisions.
 
@@ -159,68 +160,65 @@ def against(
     >>> [text.get_text() for text in axes.texts]
     ['UGCACG', 'UGCAUG']
     """
-    table = require_reportable(table)
-    task = chosen_task(table, task, "against")
-    found = _placed(table, x, task, "against")
+    table = as_reportable(table)
+    task = as_task(table, task, "against")
+    found = _rows_along(table, x, task, "against")
     axes = axes_or_new(ax, 5.2, 4.2)
     if line is not None:
         _draw_line(axes, [place for _, place in found], line)
     _draw_across(axes, table, found, x)
-    for look, rows in _series(found, None):
+    for look, rows in _split_series(found, None):
         _draw_points(axes, rows, look, reach([row for row, _ in found], null_value(table)))
     _name_points(axes, found)
-    _dress(axes, table, x, task, found)
+    _finish_curve(axes, table, x, task, found)
     return axes
 
 
 Placed = list[tuple[Row, float]]
 
 
-def _placed(table: xr.Dataset, along: str, task: str, figure: str) -> Placed:
-    """Return the rows of a task that have a place, from the left to the right."""
+def _rows_along(table: xr.Dataset, along: str, task: str, figure: str) -> Placed:
+    """Return the rows of a task with their coordinate, in its order."""
     at = numbers_on_contrasts(table, along, figure)
-    return sorted(((row, at[row["contrast"]]) for row in task_rows(table, task) if row["contrast"] in at), key=_place)
-
-
-def _place(placed: tuple[Row, float]) -> float:
-    return placed[1]
+    placed = [(row, at[row["contrast"]]) for row in task_rows(table, task) if row["contrast"] in at]
+    return sorted(placed, key=lambda pair: pair[1])
 
 
 class Look(NamedTuple):
-    """How points of one series are drawn: their name in the legend, colour (None: of verdicts) and marker."""
+    """Style of one series: name in the legend, color (None: those of verdicts) and marker."""
 
     label: str
-    colour: str | None
+    color: str | None
     marker: str
 
 
-def _series(found: Placed, by: Mapping[str, Any] | None) -> list[tuple[Look, Placed]]:
-    """Return the rows of each model and of each value of a coordinate, with how they look."""
+def _split_series(found: Placed, by: Mapping[str, Any] | None) -> list[tuple[Look, Placed]]:
+    """Return the rows of each model and each value of a coordinate, with their style."""
     if not found:
         return []
-    of = [(row.get("model"), None if by is None else by.get(row["contrast"], "")) for row, _ in found]
-    values = list(dict.fromkeys(value for _, value in of))
+    keys = [(row.get("model"), None if by is None else by.get(row["contrast"], "")) for row, _ in found]
+    values = list(dict.fromkeys(value for _, value in keys))
     series = []
-    for number, key in enumerate(dict.fromkeys(of)):
-        rows = [placed for placed, mine in zip(found, of, strict=True) if mine == key]
-        said = [str(part) for part in key if part is not None]
-        label = ", ".join(said) or ("_decided" if "verdict" in rows[0][0] else "estimate")
-        colour = MODELS[number % len(MODELS)] if said else None
+    for number, key in enumerate(dict.fromkeys(keys)):
+        rows = [placed for placed, mine in zip(found, keys, strict=True) if mine == key]
+        names = [str(part) for part in key if part is not None]
+        label = ", ".join(names) or ("_decided" if "verdict" in rows[0][0] else "estimate")
+        color = MODELS[number % len(MODELS)] if names else None
         marker = "o" if by is None else MARKERS[values.index(key[1]) % len(MARKERS)]
-        series.append((Look(label, colour, marker), rows))
+        series.append((Look(label, color, marker), rows))
     return series
 
 
-def _columns(found: Placed, *names: str) -> list[Array]:
+def _as_columns(found: Placed, *names: str) -> list[Array]:
     x = np.array([place for _, place in found])
     return [x, *(np.array([row[name] for row, _ in found], dtype=float) for name in names)]
 
 
 def _draw_rope(axes: Axes, found: Placed) -> None:
-    """Shade the region of practical equivalence: one band, or one that goes along where it differs."""
+    """Shade the region of practical equivalence, a band that may vary along the axis."""
     if not found or "rope_lower" not in found[0][0]:
         return
-    x, low, high = _columns(found, "rope_lower", "rope_upper")
+    x, low, high = _as_columns(found, "rope_lower", "rope_upper")
     look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
     if np.array_equal(low, high):
         return
@@ -230,35 +228,35 @@ def _draw_rope(axes: Axes, found: Placed) -> None:
         axes.fill_between(x, low, high, **look)
 
 
-def _draw_joined(axes: Axes, found: Placed, colour: str) -> None:
-    x, y = _columns(found, "ace")
+def _draw_joined(axes: Axes, found: Placed, color: str) -> None:
+    x, y = _as_columns(found, "ace")
     if max(Counter(x.tolist()).values()) == 1:
-        axes.plot(x, y, color=colour, lw=0.9, alpha=0.7, zorder=3, label="_joined")
+        axes.plot(x, y, color=color, lw=0.9, alpha=0.7, zorder=3, label="_joined")
 
 
 def _draw_points(axes: Axes, found: Placed, look: Look, ends: tuple[float, float]) -> None:
-    x, y = _columns(found, "ace")
-    colours = np.array([look.colour or colour_of(row) for row, _ in found])
+    x, y = _as_columns(found, "ace")
+    colors = np.array([look.color or color_of(row) for row, _ in found])
     size, width = (8, 0.8) if len(found) > _MANY else (26, 1.4)
     if "lower" in found[0][0]:
-        _draw_intervals(axes, found, colours, ends, size=size, width=width)
-    axes.scatter(x, y, s=size, color=colours, marker=look.marker, lw=0, zorder=5, label=look.label)
+        _draw_intervals(axes, found, colors, ends, size=size, width=width)
+    axes.scatter(x, y, s=size, color=colors, marker=look.marker, lw=0, zorder=5, label=look.label)
     hollow = np.array([row.get("verdict") == "undecided" for row, _ in found])
     inner: dict[str, Any] = {"color": "white", "marker": look.marker, "lw": 0, "zorder": 5.5, "label": "_undecided"}
     axes.scatter(x[hollow], y[hollow], s=size / 2, **inner)
 
 
 def _draw_intervals(
-    axes: Axes, found: Placed, colours: npt.NDArray[np.str_], ends: tuple[float, float], *, size: float, width: float
+    axes: Axes, found: Placed, colors: npt.NDArray[np.str_], ends: tuple[float, float], *, size: float, width: float
 ) -> None:
-    x, y, lower, upper = _columns(found, "ace", "lower", "upper")
+    x, y, lower, upper = _as_columns(found, "ace", "lower", "upper")
     arms = np.maximum([y - np.clip(lower, *ends), np.clip(upper, *ends) - y], 0)
-    axes.errorbar(x, y, yerr=arms, fmt="none", ecolor=colours.tolist(), elinewidth=width, zorder=4)
+    axes.errorbar(x, y, yerr=arms, fmt="none", ecolor=colors.tolist(), elinewidth=width, zorder=4)
     for limit, end, marker in zip((lower, upper), ends, ("v", "^"), strict=True):
         gone = np.isinf(limit)
         if gone.any():
             look: dict[str, Any] = {"s": size, "marker": marker, "lw": 0, "zorder": 5, "label": "_unbounded"}
-            axes.scatter(x[gone], np.full(int(gone.sum()), end), color=colours[gone].tolist(), **look)
+            axes.scatter(x[gone], np.full(int(gone.sum()), end), color=colors[gone].tolist(), **look)
 
 
 def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> None:
@@ -269,12 +267,12 @@ def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> No
 
 
 def _draw_across(axes: Axes, table: xr.Dataset, found: Placed, x: str) -> None:
-    """Draw the error of what was measured."""
+    """Draw the errors of the measured coordinate."""
     if f"{x}_se" not in table.coords:
         return
     se = numbers_on_contrasts(table, f"{x}_se", "against")
     known = [(row, place) for row, place in found if row["contrast"] in se]
-    places, y = _columns(known, "ace")
+    places, y = _as_columns(known, "ace")
     half = 1.96 * np.array([se[row["contrast"]] for row, _ in known])
     axes.errorbar(places, y, xerr=half, fmt="none", ecolor=GREY, elinewidth=0.9, zorder=3.5)
 
@@ -288,7 +286,7 @@ def _name_points(axes: Axes, found: Placed) -> None:
             axes.annotate(shortened(row["contrast"]), (x, row["ace"]), (5, 4), **look)
 
 
-def _dress(
+def _finish_curve(
     axes: Axes,
     table: xr.Dataset,
     along: str,
@@ -301,7 +299,7 @@ def _dress(
     from matplotlib.ticker import MaxNLocator
 
     axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
-    axes.set_ylabel(fill(scale_in_words(table.attrs, effect), _WIDE), fontsize=9.5, **AS_IT_IS)
+    axes.set_ylabel(fill(axis_label(table.attrs, effect), _WIDE), fontsize=9.5, **AS_IT_IS)
     units = table[along].attrs.get("units")
     axes.set_xlabel(along.replace("_", " ") + (f" ({units})" if units else ""), fontsize=9.5, **AS_IT_IS)
     title(axes, task)
@@ -313,5 +311,5 @@ def _dress(
     if has_verdicts:
         drawn = table.sel(contrast=list(dict.fromkeys(row["contrast"] for row, _ in found)))
         drawn = drawn.isel(task=[task_names(table).index(task)]) if "task" in table.dims else drawn
-        name_verdicts(axes, drawn, effect)
+        add_verdicts_to_legend(axes, drawn, effect)
     legend(axes)

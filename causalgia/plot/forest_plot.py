@@ -20,16 +20,16 @@ from causalgia.plot.style import (
     INK,
     MODELS,
     ROPE,
+    add_verdicts_to_legend,
+    as_task,
     axes_or_new,
-    chosen_task,
-    colour_of,
+    axis_label,
+    color_of,
     legend,
-    name_verdicts,
     new_figure,
     null_value,
     reach,
     save_figure,
-    scale_in_words,
     shortened,
     strip,
     task_names,
@@ -37,7 +37,7 @@ from causalgia.plot.style import (
     title,
 )
 from causalgia.reporting import Row, placebo_summary
-from causalgia.reporting.table import require_reportable
+from causalgia.reporting.table import as_reportable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,17 +52,16 @@ _ACROSS = 3
 def forest(
     estimates: xr.Dataset, *, task: str | None = None, truth: xr.DataArray | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw effects with their intervals, largest first, against no effect, the placebo words, and what matters.
+    """Draw effects with intervals, largest first, with the line of no effect, the ROPE and the placebo words.
 
-    The line of no effect is at 0, of ratios at 1. An interval that is unbounded ends in an arrow, a little beyond all
-    that is bounded.
+    The line of no effect is at 0, for ratios at 1. Unbounded intervals end in an arrow.
 
-    Decisions are coloured by verdict (undecided: hollow) before the shaded region of practical equivalence; where a
-    posterior shrank the effects, the unshrunken ones stand above them in grey, with intervals of the same probability;
-    the legend names both and says that the posterior decides.
+    Decisions are colored by verdict (undecided: hollow) on the shaded region of practical equivalence. If a posterior
+    shrank the effects, unshrunken estimates are drawn above them in gray, with intervals of the same probability; the
+    legend says that the posterior decides.
 
-    Fixed placebo words are gathered in the lowest row, a point for each; the grey band behind the effects is their
-    central 95 % (their range, where there are fewer than 40): what "no effect" looks like on this predictor.
+    Fixed placebo words share the lowest row, a point for each. The gray band behind the effects is their central 95 %
+    (their range, if there are fewer than 40): effects of meaningless words on this predictor.
 
     Parameters
     ----------
@@ -70,9 +69,9 @@ def forest(
         From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task[, model])``; each model of an ensemble
         gets its own marker.
     task
-        Which task; needed where there are several.
+        The task; required if there are several.
     truth
-        True ACE ``(contrast, task)`` where it is known: drawn as hollow diamonds.
+        True ACE ``(contrast, task)`` if known, drawn as hollow diamonds.
     ax
         Axes to draw into; by default those of a new figure, ``axes.figure``, whose height grows with the contrasts.
 
@@ -84,7 +83,7 @@ def forest(
     Raises
     ------
     ContrastError
-        If `task` is not among the tasks, or is needed and not given.
+        If `task` does not exist, or is required and not given.
     OutcomesError
         If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
 
@@ -95,14 +94,14 @@ def forest(
     >>> forest(estimates).get_xlabel()
     'ACE on the outcome'
     """
-    estimates = require_reportable(estimates)
-    table = task_rows(estimates, chosen_task(estimates, task, "forest"), truth)
-    axes = axes_or_new(ax, 6.4, _height(table))
-    return _draw(table, estimates, axes, _places(table))
+    estimates = as_reportable(estimates)
+    table = task_rows(estimates, as_task(estimates, task, "forest"), truth)
+    axes = axes_or_new(ax, 6.4, _figure_height(table))
+    return _draw_forest(table, estimates, axes, _row_of_contrasts(table))
 
 
 def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray | None = None) -> Path:
-    """Write a forest plot of every task, side by side, to a file (PNG, PDF or SVG by its name).
+    """Save forest plots of all tasks, side by side, to a file (PNG, PDF or SVG by its name).
 
     Parameters
     ----------
@@ -116,43 +115,43 @@ def save_forest(estimates: xr.Dataset, path: str | Path, *, truth: xr.DataArray 
     OutcomesError
         If the file cannot be written.
     """
-    estimates = require_reportable(estimates)
+    estimates = as_reportable(estimates)
     tables = [task_rows(estimates, task, truth) for task in task_names(estimates)]
     columns = min(len(tables), _ACROSS)
     lines = math.ceil(len(tables) / columns)
-    figure = new_figure(2.2 + 4.2 * columns, lines * max(map(_height, tables)))
-    places = _places([row for table in tables for row in table])
+    figure = new_figure(2.2 + 4.2 * columns, lines * max(map(_figure_height, tables)))
+    places = _row_of_contrasts([row for table in tables for row in table])
     for number, table in enumerate(tables):
         axes = figure.add_subplot(lines, columns, number + 1)
-        _draw(table, estimates, axes, places)
+        _draw_forest(table, estimates, axes, places)
         axes.tick_params(labelleft=number % columns == 0)
         if number and (mine := axes.get_legend()) is not None:
             mine.remove()
     return save_figure(axes, path)
 
 
-def _height(table: Sequence[Row]) -> float:
+def _figure_height(table: Sequence[Row]) -> float:
     n = len({row["contrast"] for row in table if not row["placebo_word"]}) + any(r["placebo_word"] for r in table)
     per_row = 0.4 if n <= _ROOMY + 1 else 0.2
     return min(1.3 + per_row * n, _TALLEST)
 
 
-def _draw(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]) -> Axes:
+def _draw_forest(table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]) -> Axes:
     words = [row for row in table if row["placebo_word"]]
     effects = [row for row in table if not row["placebo_word"]]
     rope = _draw_rope(axes, effects, places)
     _draw_placebos(axes, words, len(places), banded="placebo" not in str(estimates.attrs.get("rope")), rope=rope)
     _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
     _draw_effects(axes, effects, places, reach(table, null_value(estimates)))
-    name_verdicts(axes, estimates)
+    add_verdicts_to_legend(axes, estimates)
     _draw_truth(axes, effects, places)
     _label_rows(axes, table, places, words)
-    _dress(axes, table[0]["task"], estimates)
+    _finish_forest(axes, table[0]["task"], estimates)
     return axes
 
 
-def _places(table: list[Row]) -> dict[str, int]:
-    """Row of each contrast, the largest effect (mean over tasks and models) at the top, row 0."""
+def _row_of_contrasts(table: list[Row]) -> dict[str, int]:
+    """Return the row of each contrast, with the largest effect (mean over tasks and models) in row 0, at the top."""
     totals: dict[str, list[float]] = {}
     for row in table:
         if not row["placebo_word"]:
@@ -167,7 +166,7 @@ def _draw_rope(axes: Axes, effects: list[Row], places: dict[str, int]) -> tuple[
     Returns
     -------
     tuple of float
-        The ends that all regions share; an empty region where there is none.
+        Ends of the intersection of all regions; (0, 0) if there are none.
     """
     ends = {row["contrast"]: (row["rope_lower"], row["rope_upper"]) for row in effects if "rope_lower" in row}
     if not ends or all(low == high for low, high in ends.values()):
@@ -182,7 +181,7 @@ def _draw_rope(axes: Axes, effects: list[Row], places: dict[str, int]) -> tuple[
 
 
 def _draw_raw(axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: float) -> None:
-    """Draw effects before they shrank, above what they became."""
+    """Draw unshrunken effects above the shrunken ones."""
     raw = [row for row in effects if row.get("raw") is not None]
     if not raw:
         return
@@ -199,7 +198,7 @@ def _draw_raw(axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: f
 def _draw_placebos(
     axes: Axes, words: list[Row], place: int, *, banded: bool, rope: tuple[float, float] = (0.0, 0.0)
 ) -> None:
-    """Draw a point for each placebo word, and behind the effects their band: on the ROPE where it lies within it."""
+    """Draw a point for each placebo word, and their band behind the effects, in front of the ROPE if inside it."""
     if not words:
         return
     aces = np.array([row["ace"] for row in words])
@@ -218,31 +217,28 @@ def _draw_effects(axes: Axes, effects: list[Row], places: dict[str, int], reach:
     size, width = (8, 0.8) if len(places) > _FULL_SIZE else (26, 1.4)
     for number, model in enumerate(models):
         mine = [row for row in effects if row.get("model") == model]
-        y = np.array([places[row["contrast"]] for row in mine]) + _dodge(number, len(models))
+        dodge = 0.0 if len(models) == 1 else 0.5 * (number / (len(models) - 1) - 0.5)
+        y = np.array([places[row["contrast"]] for row in mine]) + dodge
         x = np.array([row["ace"] for row in mine])
-        colour: Any = [colour_of(row) for row in mine] if model is None else MODELS[number % len(MODELS)]
+        color: Any = [color_of(row) for row in mine] if model is None else MODELS[number % len(MODELS)]
         if mine and "lower" in mine[0]:
             limits = np.array([[row["lower"] for row in mine], [row["upper"] for row in mine]])
             low, high = np.clip(limits, *reach)
             arms = np.maximum([x - low, high - x], 0)
-            axes.errorbar(x, y, xerr=arms, fmt="none", ecolor=colour, elinewidth=width, zorder=4)
-            _draw_open(axes, limits, y, reach, size=size, colour=np.broadcast_to(colour, len(mine)))
+            axes.errorbar(x, y, xerr=arms, fmt="none", ecolor=color, elinewidth=width, zorder=4)
+            _draw_unbounded(axes, limits, y, reach, size=size, color=np.broadcast_to(color, len(mine)))
         hollow = np.array([row.get("verdict") == "undecided" for row in mine])
         label = model or ("_decided" if "verdict" in mine[0] else "estimate")
-        axes.scatter(x, y, s=size, color=colour, lw=0, zorder=5, label=label)
+        axes.scatter(x, y, s=size, color=color, lw=0, zorder=5, label=label)
         axes.scatter(x[hollow], y[hollow], s=size / 2, color="white", lw=0, zorder=5.5, label="_undecided")
 
 
-def _draw_open(axes: Axes, limits: Any, y: Any, reach: tuple[float, float], *, size: float, colour: Any) -> None:
-    """Draw an arrow where an interval goes on."""
+def _draw_unbounded(axes: Axes, limits: Any, y: Any, reach: tuple[float, float], *, size: float, color: Any) -> None:
+    """Draw an arrow at each unbounded end."""
     for limit, end, marker in zip(limits, reach, ("<", ">"), strict=True):
         if (gone := np.isinf(limit)).any():
             x = np.full(int(gone.sum()), end)
-            axes.scatter(x, y[gone], s=size, marker=marker, color=colour[gone], lw=0, zorder=5, label="_unbounded")
-
-
-def _dodge(number: int, n: int) -> float:
-    return 0.0 if n == 1 else 0.5 * (number / (n - 1) - 0.5)
+            axes.scatter(x, y[gone], s=size, marker=marker, color=color[gone], lw=0, zorder=5, label="_unbounded")
 
 
 def _draw_truth(axes: Axes, effects: list[Row], places: dict[str, int]) -> None:
@@ -269,7 +265,7 @@ def _label_rows(axes: Axes, table: list[Row], places: dict[str, int], words: lis
 
 
 def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> None:
-    """Write under each name what is done, where short; the control, which all rows share, is on the axis."""
+    """Write short do-notation under each name; a shared control is named on the axis."""
     look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 7, "color": GREY, "annotation_clip": False}
     look |= AS_IT_IS
     beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
@@ -279,9 +275,9 @@ def _write_do(axes: Axes, do: dict[str, str | None], places: dict[str, int]) -> 
 
 
 def _short_do(do: dict[str, str]) -> dict[str, str]:
-    """Return what is done in each contrast, less a control that all of them share or that is untouched, where short.
+    """Return short do-notation of each contrast, without a control that is shared by all or untreated.
 
-    Two contrasts that read the same are not told apart by it, and neither has it.
+    Contrasts with the same text are left out.
 
     Examples
     --------
@@ -299,9 +295,9 @@ def _short_do(do: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in less.items() if text and count[text] == 1 and len(text) <= _LONGEST_DO}
 
 
-def _dress(axes: Axes, task: str, estimates: xr.Dataset) -> None:
+def _finish_forest(axes: Axes, task: str, estimates: xr.Dataset) -> None:
     axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
-    axes.set_xlabel(scale_in_words(estimates.attrs), fontsize=9.5, **AS_IT_IS)
+    axes.set_xlabel(axis_label(estimates.attrs), fontsize=9.5, **AS_IT_IS)
     title(axes, task)
     strip(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)

@@ -1,4 +1,4 @@
-"""Effects as a grid of colours: two coordinates of their contrasts, such as pair and distance."""
+"""Heatmaps of effects over two coordinates of their contrasts, such as pair and distance."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from causalgia.plot.style import (
     AS_IT_IS,
     BAND,
     GREY,
+    as_task,
     axes_or_new,
-    chosen_task,
+    axis_label,
     null_value,
     on_contrasts,
-    scale_in_words,
     shortened,
     strip,
     task_rows,
     title,
 )
 from causalgia.reporting import format_number
-from causalgia.reporting.table import require_reportable
+from causalgia.reporting.table import as_reportable
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 _EFFECTS = ("ace", "lower", "upper", "raw")
-_COLOURS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
+_COLORS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
 _WRITTEN, _LABELS = 120, 40
 
 
@@ -45,35 +45,35 @@ def heatmap(
     task: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a number of each contrast as a colour in a grid of two of its coordinates.
+    """Draw a variable of the contrasts as colors in a grid of two of their coordinates.
 
-    Colours diverge from white, which is no effect (0, of ratios 1), and reach as far on either side. Cells that no
-    contrast is at are grey. Up to 120 cells have their number written in them.
+    The color scale is symmetric about no effect (0, for ratios 1), which is white. Cells without a contrast are gray.
+    Grids of up to 120 cells show the numbers too.
 
     Parameters
     ----------
     table
         From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task)``.
     rows, columns
-        Coordinates of the contrasts; numbers are sorted, names stand in the order of the contrasts. Contrasts that lack
+        Coordinates of the contrasts; numbers are sorted, names are in the order of the contrasts. Contrasts that lack
         one of them are left out.
     value
-        Which variable: ``"ace"``, ``"se"``, ``"lfsr"``, ...
+        The variable: ``"ace"``, ``"se"``, ``"lfsr"``, ...
     task
-        Which task; needed where there are several.
+        The task; required if there are several.
     ax
         Axes to draw into; by default those of a new figure, as large as its cells need.
 
     Returns
     -------
     Axes
-        With a colour bar beside them; save by `save_figure`.
+        With a color bar; save by `save_figure`.
 
     Raises
     ------
     ContrastError
-        If a coordinate or the value is not there or not finite, two contrasts share a cell, there are several models,
-        or the task is not there or not said.
+        If a coordinate or the value does not exist or is not finite, two contrasts share a cell, there are several
+        models, or the task does not exist or is required.
     OutcomesError
         If `table` is not a Dataset of estimates or decisions.
 
@@ -86,23 +86,23 @@ def heatmap(
     >>> axes.images[0].get_array().tolist()
     [[0.5, 1.5], [-1.0, None]]
     """
-    table = require_reportable(table)
-    task = chosen_task(table, task, "heatmap")
-    cells = _cells(table, rows, columns, value, task)
+    table = as_reportable(table)
+    task = as_task(table, task, "heatmap")
+    cells = _grid_cells(table, rows, columns, value, task)
     down, across = (_ordered(place[axis] for place in cells) for axis in (0, 1))
     grid = np.full((len(down), len(across)), np.nan)
     for (row, column), number in cells.items():
         grid[down.index(row), across.index(column)] = number
-    axes = axes_or_new(ax, *_size(grid, down))
+    axes = axes_or_new(ax, *_figure_size(grid, down))
     centre = null_value(table) if value in _EFFECTS else 0.0
-    image = _draw(axes, grid, centre)
-    _write(axes, grid, centre)
-    _bar(axes, image, scale_in_words(table.attrs) if value == "ace" else value)
-    _dress(axes, (columns, across), (rows, down), task)
+    image = _draw_grid(axes, grid, centre)
+    _write_values(axes, grid, centre)
+    _add_color_bar(axes, image, axis_label(table.attrs) if value == "ace" else value)
+    _label_grid(axes, (columns, across), (rows, down), task)
     return axes
 
 
-def _cells(table: xr.Dataset, rows: str, columns: str, value: str, task: str) -> dict[tuple[Any, Any], float]:
+def _grid_cells(table: xr.Dataset, rows: str, columns: str, value: str, task: str) -> dict[tuple[Any, Any], float]:
     """Return (row, column) -> number."""
     down, across = on_contrasts(table, rows, "heatmap"), on_contrasts(table, columns, "heatmap")
     cells: dict[tuple[Any, Any], float] = {}
@@ -118,7 +118,7 @@ def _cells(table: xr.Dataset, rows: str, columns: str, value: str, task: str) ->
                 f"heatmap: two contrasts are at {rows} {place[0]}, {columns} {place[1]} ({quoted(name)} is the "
                 "second); choose other coordinates, or some of the contrasts: table.sel(contrast=[...])"
             )
-        cells[place] = _number(row, value)
+        cells[place] = _as_cell_value(row, value)
     if not cells:
         raise ContrastError(
             f"heatmap: no contrast has both {quoted(rows)} and {quoted(columns)}; choose other coordinates"
@@ -126,7 +126,7 @@ def _cells(table: xr.Dataset, rows: str, columns: str, value: str, task: str) ->
     return cells
 
 
-def _number(row: dict[str, Any], value: str) -> float:
+def _as_cell_value(row: dict[str, Any], value: str) -> float:
     number = row.get(value)
     if isinstance(number, str) or number is None or not np.isfinite(number):
         raise ContrastError(
@@ -137,27 +137,27 @@ def _number(row: dict[str, Any], value: str) -> float:
 
 
 def _ordered(places: Any) -> list[Any]:
-    """Return different places once: numbers from the lowest, names as they come."""
+    """Return distinct values: numbers sorted, names in order of appearance."""
     found = list(dict.fromkeys(places))
     return sorted(found) if all(isinstance(place, int | float) for place in found) else found
 
 
-def _size(grid: Array, down: list[Any]) -> tuple[float, float]:
-    names = 0.075 * max(len(_label(place)) for place in down)
+def _figure_size(grid: Array, down: list[Any]) -> tuple[float, float]:
+    names = 0.075 * max(len(_tick_label(place)) for place in down)
     height, width = (float(np.clip(0.42 * n, 1.2, 11.0)) for n in grid.shape)
     return width * 1.25 + names + 2.0, height + 1.2
 
 
-def _draw(axes: Axes, grid: Array, centre: float) -> AxesImage:
+def _draw_grid(axes: Axes, grid: Array, centre: float) -> AxesImage:
     from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 
     away = float(np.nanmax(np.abs(grid - centre))) or 1.0
-    colours = LinearSegmentedColormap.from_list("effects", _COLOURS, N=257).with_extremes(bad=BAND)
+    colors = LinearSegmentedColormap.from_list("effects", _COLORS, N=257).with_extremes(bad=BAND)
     norm = TwoSlopeNorm(vcenter=centre, vmin=centre - away, vmax=centre + away)
-    return axes.imshow(np.ma.masked_invalid(grid), cmap=colours, norm=norm, aspect="auto", interpolation="nearest")
+    return axes.imshow(np.ma.masked_invalid(grid), cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
 
 
-def _write(axes: Axes, grid: Array, centre: float) -> None:
+def _write_values(axes: Axes, grid: Array, centre: float) -> None:
     if grid.size > _WRITTEN:
         return
     away = float(np.nanmax(np.abs(grid - centre))) or 1.0
@@ -168,30 +168,30 @@ def _write(axes: Axes, grid: Array, centre: float) -> None:
             axes.text(column, row, format_number(number, away / 50), color="white" if dark else "#1b1f24", **look)
 
 
-def _bar(axes: Axes, image: AxesImage, words: str) -> None:
+def _add_color_bar(axes: Axes, image: AxesImage, label: str) -> None:
     figure = axes.get_figure(root=True)
     if figure is not None:
         bar = figure.colorbar(image, ax=axes, shrink=0.9, pad=0.02)
-        bar.set_label(words, fontsize=9, **AS_IT_IS)
+        bar.set_label(label, fontsize=9, **AS_IT_IS)
         bar.ax.tick_params(labelsize=8)
         bar.outline.set_visible(False)
 
 
-def _label(place: Any) -> str:
-    """Return a name as it is, a number in few digits."""
+def _tick_label(place: Any) -> str:
+    """Return a name shortened, or a number with four digits."""
     return f"{place:.4g}" if isinstance(place, float) else shortened(str(place))
 
 
 Places = tuple[str, list[Any]]
 
 
-def _dress(axes: Axes, columns: Places, rows: Places, task: str) -> None:
+def _label_grid(axes: Axes, columns: Places, rows: Places, task: str) -> None:
     for axis, (name, found) in ((axes.xaxis, columns), (axes.yaxis, rows)):
         every = -(-len(found) // _LABELS)
         axis.set_ticks(list(range(0, len(found), every)))
-        axis.set_ticklabels([_label(place) for place in found[::every]], fontsize=8.5, **AS_IT_IS)
+        axis.set_ticklabels([_tick_label(place) for place in found[::every]], fontsize=8.5, **AS_IT_IS)
         axis.set_label_text(name.replace("_", " "), fontsize=9.5, **AS_IT_IS)
-    if max(len(_label(place)) for place in columns[1]) > 4:
+    if max(len(_tick_label(place)) for place in columns[1]) > 4:
         axes.tick_params(axis="x", labelrotation=90)
     axes.tick_params(length=0, labelcolor=GREY)
     title(axes, task)

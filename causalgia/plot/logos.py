@@ -1,4 +1,4 @@
-"""Logos: letters whose heights are effects."""
+"""Sequence logos of effects."""
 
 from __future__ import annotations
 
@@ -6,36 +6,35 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, OutcomesError, quoted
-from causalgia.plot.style import AS_IT_IS, GRID, INK, axes_or_new, chosen_task, scale_in_words, strip, task_names, title
+from causalgia.plot.style import AS_IT_IS, GRID, INK, as_task, axes_or_new, axis_label, strip, task_names, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.textpath import TextPath
     from matplotlib.transforms import Affine2D
 
-_COLOURS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U": "#c0392b"}
+_COLORS = {"A": "#3b7d3a", "C": "#1f5fa8", "G": "#d98a00", "T": "#c0392b", "U": "#c0392b"}
 _WIDTH = 0.92
 
 
 def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax: Axes | None = None) -> Axes:
     """Draw the effect of each base at each position as a letter of that height, negative effects below the axis.
 
-    On either side of the axis the largest letter stands farthest out. Heights are effects on their own scale, no
-    information content: a letter twice as high is an effect twice as large.
+    Letters are stacked with the largest farthest from the axis. Heights are effects, not information content: a letter
+    twice as high is an effect twice as large.
 
     Parameters
     ----------
     ace
-        ``ace (position, base)``, and ``task`` where there are several; `base` has the letters A C G T (or U). A height
-        that is not known (NaN) is left out.
+        ``ace (position, base)``, and ``task`` if there are several; `base` has the letters A C G T (or U). Unknown
+        heights (NaN) are left out.
     task
-        Which task; needed where there are several.
+        The task; required if there are several.
     centred
-        Whether each base is drawn less the mean of its column: a position is then as tall as its bases differ, where
-        the effects of a word with each base would all be as tall as the word.
+        Whether the mean of each position is subtracted, so that heights show differences between bases and not the
+        effect of the whole word.
     ax
         Axes to draw into; by default those of a new figure, as wide as there are positions.
 
@@ -47,9 +46,9 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax:
     Raises
     ------
     OutcomesError
-        If it is no such Dataset, or a height is infinite.
+        If it is not such a Dataset, or a height is infinite.
     ContrastError
-        If a base is none of A C G T U, or the task is not there or not said.
+        If a base is not one of A C G T U, or the task does not exist or is required.
 
     Examples
     --------
@@ -63,28 +62,24 @@ def logo(ace: xr.Dataset, *, task: str | None = None, centred: bool = False, ax:
     [-2.856, 2.856]
     """
     table = _one_task(ace, task)
-    heights = _heights(table, centred)
-    letters = _letters(table)
-    positions = _positions(table)
+    by_base = table["ace"].transpose("position", "base")
+    heights = (by_base - by_base.mean("base") if centred else by_base).to_numpy().astype(np.float64)
+    letters = _as_bases(table)
+    positions: list[Any] = table["position"].to_numpy().tolist()
     axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 3.2, 24.0)), 2.6)
     for place, column in enumerate(heights):
-        _stack(axes, place, column, letters)
-    _dress(axes, table, heights, positions)
+        _draw_column(axes, place, column, letters)
+    _finish_logo(axes, table, heights, positions)
     if centred:
         axes.set_ylabel(f"{axes.get_ylabel()},\nless the mean of the position", fontsize=9.5, **AS_IT_IS)
     return axes
-
-
-def _heights(table: xr.Dataset, centred: bool) -> NDArray[np.float64]:
-    heights = table["ace"].transpose("position", "base")
-    return (heights - heights.mean("base") if centred else heights).to_numpy().astype(np.float64)
 
 
 def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
     if not isinstance(ace, xr.Dataset) or "ace" not in ace or not {"position", "base"} <= set(ace["ace"].dims):
         raise OutcomesError("logo: give a Dataset with 'ace' (position, base), such as the logo of a word's mutants")
     if "task" in ace["ace"].dims:
-        ace = ace.isel(task=task_names(ace).index(chosen_task(ace, task, "logo")))
+        ace = ace.isel(task=task_names(ace).index(as_task(ace, task, "logo")))
     more = sorted(str(dim) for dim in ace["ace"].dims if dim not in ("position", "base"))
     if more:
         raise OutcomesError(f"logo: 'ace' has the dims {', '.join(more)} too; select one of each")
@@ -93,20 +88,15 @@ def _one_task(ace: xr.Dataset, task: str | None) -> xr.Dataset:
     return ace
 
 
-def _letters(table: xr.Dataset) -> list[str]:
+def _as_bases(table: xr.Dataset) -> list[str]:
     letters = [str(base) for base in table["base"].to_numpy()]
-    if odd := [letter for letter in letters if letter not in _COLOURS]:
+    if odd := [letter for letter in letters if letter not in _COLORS]:
         raise ContrastError(f"logo: {quoted(odd[0])} is none of A C G T U; name the bases by a coordinate 'base'")
     return letters
 
 
-def _positions(table: xr.Dataset) -> list[Any]:
-    found: list[Any] = table["position"].to_numpy().tolist()
-    return found
-
-
-def _stack(axes: Axes, place: int, heights: Any, letters: list[str]) -> None:
-    """Draw one column: small letters next to the axis."""
+def _draw_column(axes: Axes, place: int, heights: Any, letters: list[str]) -> None:
+    """Draw the letters of one position, small ones next to the axis."""
     above = below = 0.0
     for height, letter in sorted(zip(heights.tolist(), letters, strict=True), key=lambda pair: abs(pair[0])):
         if height > 0:
@@ -120,20 +110,20 @@ def _stack(axes: Axes, place: int, heights: Any, letters: list[str]) -> None:
 def _draw_letter(axes: Axes, letter: str, place: int, bottom: float, top: float) -> None:
     from matplotlib.patches import PathPatch
 
-    shape = _shape(letter)
-    path = _fit(shape, place, bottom, top).transform_path(shape)
-    axes.add_patch(PathPatch(path, facecolor=_COLOURS[letter], lw=0, zorder=3, label=f"_{letter}"))
+    shape = _letter_outline(letter)
+    path = _fit_to_box(shape, place, bottom, top).transform_path(shape)
+    axes.add_patch(PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3, label=f"_{letter}"))
 
 
-def _shape(letter: str) -> TextPath:
+def _letter_outline(letter: str) -> TextPath:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
     return TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
 
 
-def _fit(shape: TextPath, place: int, bottom: float, top: float) -> Affine2D:
-    """Return what makes a letter fill its box."""
+def _fit_to_box(shape: TextPath, place: int, bottom: float, top: float) -> Affine2D:
+    """Return the transform that fits a letter to its box."""
     from matplotlib.transforms import Affine2D
 
     box = shape.get_extents()
@@ -141,7 +131,7 @@ def _fit(shape: TextPath, place: int, bottom: float, top: float) -> Affine2D:
     return out.translate(place - _WIDTH / 2, bottom)
 
 
-def _dress(axes: Axes, table: xr.Dataset, heights: Any, positions: list[Any]) -> None:
+def _finish_logo(axes: Axes, table: xr.Dataset, heights: Any, positions: list[Any]) -> None:
     up, down = np.nansum(np.maximum(heights, 0), 1).max(), np.nansum(np.minimum(heights, 0), 1).min()
     pad = 0.06 * (up - down)
     axes.set_ylim(down - pad if down < 0 else 0.0, (up + pad if up > 0 else 0.0) if pad else 1.0)
@@ -149,7 +139,7 @@ def _dress(axes: Axes, table: xr.Dataset, heights: Any, positions: list[Any]) ->
     axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
     every = max(1, len(positions) // 40)
     axes.set_xticks(range(0, len(positions), every), list(map(str, positions))[::every], fontsize=9)
-    axes.set_ylabel(scale_in_words(table.attrs), fontsize=9.5, **AS_IT_IS)
+    axes.set_ylabel(axis_label(table.attrs), fontsize=9.5, **AS_IT_IS)
     axes.set_xlabel("position", fontsize=9.5)
     if "task" in table.coords:
         title(axes, str(table["task"].item()))

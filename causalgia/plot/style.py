@@ -1,4 +1,4 @@
-"""How every figure of the house looks: colours, names as they are written, a figure without global state."""
+"""Style of all figures: colors, labels, legends, and saving."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ INK, GREY, BAND, ACCENT, ROPE, GRID = "#1b1f24", "#6b7480", "#e8eaed", "#1f5fa8"
 VERDICTS = {"increases": ACCENT, "decreases": "#c25b12", "negligible": "#3b7d3a", "undecided": "#8a8f98"}
 MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
 ACE = "ACE"
-#: A name is written as it is: a dollar in it begins no formula.
+#: Names are written literally: a dollar sign does not start a formula.
 AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return a figure of so many inches that no global state knows of."""
+    """Return a figure of a size in inches, without pyplot's global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -39,12 +39,12 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
-    """Return the axes that are given, or those of a new figure."""
+    """Return the given axes, or those of a new figure."""
     return new_figure(width, height).add_subplot() if ax is None else ax
 
 
 def task_names(table: xr.Dataset) -> list[str]:
-    """Return the tasks of a table, numbers where they have no name.
+    """Return the names of the tasks of a table, numbers if they have none.
 
     Examples
     --------
@@ -56,37 +56,35 @@ def task_names(table: xr.Dataset) -> list[str]:
     return [str(name) for name in np.atleast_1d(table["task"].to_numpy())]
 
 
-def chosen_task(table: xr.Dataset, task: str | None, figure: str) -> str:
-    """Return which task a figure is of.
+def as_task(table: xr.Dataset, task: str | None, figure: str) -> str:
+    """Return the task of a figure, by default the only one.
 
     Raises
     ------
     ContrastError
-        If there are several and none is chosen, or the one that is chosen is not there.
+        If there are several and none is given, or the given one does not exist.
     """
     tasks = task_names(table)
     if task is None and len(tasks) == 1:
         return tasks[0]
     if task not in tasks:
-        said = "several tasks" if task is None else f"task {quoted(task)} is not there"
-        raise ContrastError(f"{figure}: {said}; say task= one of {', '.join(map(quoted, tasks))}")
+        problem = "several tasks" if task is None else f"task {quoted(task)} is not there"
+        raise ContrastError(f"{figure}: {problem}; say task= one of {', '.join(map(quoted, tasks))}")
     return str(task)
 
 
 def task_rows(table: xr.Dataset, task: str, truth: xr.DataArray | None = None) -> list[Row]:
-    """Return the rows of one task, each with the coordinates that its contrast has."""
+    """Return the rows of one task, each with the coordinates of its contrast."""
     return [row for row in rows(table, truth=truth) if row["task"] == task]
 
 
 def on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str, Any]:
-    """Return contrast -> value of a coordinate of the contrasts, in their order, without those that have none.
-
-    A contrast has none where the coordinate is NaN or an empty text.
+    """Return contrast -> value of a coordinate, in the order of the contrasts, without NaN and empty text.
 
     Raises
     ------
     ContrastError
-        If there is no such coordinate of the contrasts, or none of them has a value.
+        If the contrasts have no such coordinate, or no values in it.
 
     Examples
     --------
@@ -96,8 +94,8 @@ def on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str, Any]:
     """
     known = [str(key) for key, coord in table.coords.items() if coord.dims == ("contrast",)]
     if name not in known:
-        near = nearest(name, known) or f"; there are {', '.join(known)}"
-        raise ContrastError(f"{figure}: the contrasts have no coordinate {quoted(name)}{near}")
+        hint = nearest(name, known) or f"; there are {', '.join(known)}"
+        raise ContrastError(f"{figure}: the contrasts have no coordinate {quoted(name)}{hint}")
     contrasts = [str(contrast) for contrast in table["contrast"].to_numpy()]
     found = dict(zip(contrasts, table[name].to_numpy().tolist(), strict=True))
     found = {contrast: value for contrast, value in found.items() if value == value and value not in ("", None)}
@@ -112,7 +110,7 @@ def numbers_on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str,
     Raises
     ------
     ContrastError
-        Also where the coordinate is not of finite numbers.
+        Also if the coordinate has other values than finite numbers.
     """
     found = on_contrasts(table, name, figure)
     if not all(isinstance(value, int | float) and np.isfinite(value) for value in found.values()):
@@ -121,12 +119,12 @@ def numbers_on_contrasts(table: xr.Dataset, name: str, figure: str) -> dict[str,
 
 
 def null_value(table: xr.Dataset) -> float:
-    """Return the effect that is none: 0, of ratios 1."""
+    """Return the value of no effect: 0, for ratios 1."""
     return float(table.attrs.get("null_value", 0.0))
 
 
 def reach(table: Iterable[Row], null: float) -> tuple[float, float]:
-    """Return where open intervals are cut: a tenth beyond all that is finite.
+    """Return the limits at which open intervals are cut: a tenth of the range beyond all finite numbers.
 
     Examples
     --------
@@ -140,39 +138,39 @@ def reach(table: Iterable[Row], null: float) -> tuple[float, float]:
     return min(finite) - pad, max(finite) + pad
 
 
-def colour_of(row: Row) -> str:
-    """Return the colour of a row's verdict, or of every estimate."""
+def color_of(row: Row) -> str:
+    """Return the color of a row's verdict, or that of estimates."""
     return VERDICTS.get(str(row.get("verdict")), ACCENT)
 
 
 def shortened(name: str) -> str:
-    """Return a name of at most 40 letters."""
+    """Return a name cut to 40 characters."""
     return name if len(name) <= 40 else name[:39] + "…"
 
 
-def scale_in_words(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
-    """Return what an axis of effects says: "ACE on log counts, minus placebo".
+def axis_label(attrs: Mapping[Any, Any], effect: str = ACE) -> str:
+    """Return the label of an axis of effects: "ACE on log counts, minus placebo".
 
     Examples
     --------
-    >>> scale_in_words({"scale": "log counts", "control": "placebo"})
+    >>> axis_label({"scale": "log counts", "control": "placebo"})
     'ACE on log counts, minus placebo'
     """
     control = f", {versus(attrs)} {shortened(str(attrs['control']))}" if attrs.get("control") else ""
     return f"{effect} on {shortened(str(attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'))}{control}"
 
 
-def name_verdicts(axes: Axes, table: xr.Dataset, effect: str = ACE) -> None:
-    """Give the legend a line for every verdict of the Dataset, whichever are in this panel.
+def add_verdicts_to_legend(axes: Axes, table: xr.Dataset, effect: str = ACE) -> None:
+    """Add a line to the legend for every verdict of the Dataset, also those of other panels.
 
-    An average effect increases or decreases the outcome; another, such as an interaction, is above or below 0.
+    An average effect increases or decreases the outcome; other effects, such as interactions, are above or below 0.
     """
-    words = {} if effect == ACE else {"increases": "above 0", "decreases": "below 0"}
-    said = set(table["verdict"].to_numpy().ravel().tolist()) if "verdict" in table else set()
-    for verdict, colour in VERDICTS.items():
-        if verdict in said and "model" not in table.dims:
-            fill = "none" if verdict == "undecided" else colour
-            axes.scatter([], [], s=26, facecolors=fill, edgecolors=colour, lw=1.4, label=words.get(verdict, verdict))
+    labels = {} if effect == ACE else {"increases": "above 0", "decreases": "below 0"}
+    present = set(table["verdict"].to_numpy().ravel().tolist()) if "verdict" in table else set()
+    for verdict, color in VERDICTS.items():
+        if verdict in present and "model" not in table.dims:
+            fill = "none" if verdict == "undecided" else color
+            axes.scatter([], [], s=26, facecolors=fill, edgecolors=color, lw=1.4, label=labels.get(verdict, verdict))
 
 
 def title(axes: Axes, task: str) -> None:
@@ -181,7 +179,7 @@ def title(axes: Axes, task: str) -> None:
 
 
 def legend(axes: Axes) -> None:
-    """Put the legend above the axes, where it has more than one line."""
+    """Put a legend above the axes, if it has more than one line."""
     _, labels = axes.get_legend_handles_labels()
     if len(labels) > 1:
         look: dict[str, Any] = {"frameon": False, "fontsize": 8, "columnspacing": 1.0, "handletextpad": 0.4}
@@ -191,7 +189,7 @@ def legend(axes: Axes) -> None:
 
 
 def strip(axes: Axes, *sides: str) -> None:
-    """Take sides off the frame."""
+    """Hide sides of the frame."""
     for side in sides:
         axes.spines[side].set_visible(False)
     axes.set_axisbelow(True)
@@ -201,26 +199,26 @@ _DPI, _MOST_PIXELS = 160, 30_000
 
 
 def save_figure(axes: Axes, path: str | Path) -> Path:
-    """Write the figure that axes are in to a file (PNG, PDF or SVG by its name).
+    """Save the figure of axes to a file (PNG, PDF or SVG by its name).
 
-    A letter that the font lacks is an empty box and no warning; a figure is never wider or higher than 30,000 pixels.
+    Characters that the font lacks become empty boxes without a warning; figures have at most 30,000 pixels a side.
 
     Parameters
     ----------
     axes
-        What a function of this room drew into.
+        Axes returned by a function of `causalgia.plot`.
     path
-        Where to.
+        File name.
 
     Returns
     -------
     Path
-        Where it was written.
+        The file.
 
     Raises
     ------
     OutcomesError
-        If the file cannot be written: the folder is not there, the ending is none that is known, or it is a pipe.
+        If the file cannot be written: no such folder, unknown extension, or a pipe.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Estimates and outcomes in words and tables: the size of an effect first, its interval, and p last.
+"""Reports of estimates and outcomes as text and tables: effect size first, then the interval, p last.
 
-`rows` and `cells` make the table of which the text here and the command line are two renderings; numbers are formatted
-in `causalgia.reporting.rounded_numbers` alone.
+`rows` and `cells` make the table that reports and the command line print; numbers are formatted in
+`causalgia.reporting.rounded_numbers` only.
 """
 
 from __future__ import annotations

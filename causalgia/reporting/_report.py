@@ -1,4 +1,4 @@
-"""Estimates and decisions as sentences: what was estimated, how large, how sure one may be; size first, p last."""
+"""Reports: estimates and decisions as a table and sentences."""
 
 from __future__ import annotations
 
@@ -18,15 +18,21 @@ from causalgia.reporting.table import (
     ENOUGH_FOR_QUANTILES,
     Row,
     Rows,
+    as_reportable,
     cells,
+    placebo_count,
     placebo_groups,
+    placebo_rounding_unit,
     placebo_summary,
-    placebo_unit,
-    require_reportable,
-    words_in_words,
 )
 from causalgia.reporting.table import rows as rows_of
-from causalgia.reporting.verdict_sentences import against, exact_in_words, history, is_decided, verdict_in_words
+from causalgia.reporting.verdict_sentences import (
+    exact_in_words,
+    is_decided,
+    trial_history,
+    verdict_in_words,
+    verdict_method,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,18 +43,16 @@ _MEMBERS = {
     "folds": ("trainings on other folds of the data", "the next training on another fold of the data"),
     "architectures": ("networks of other architectures", "a network of the next architecture"),
 }
-"""What the members of an ensemble are drawn from, and what one more of them is."""
+"""Population of the members of an ensemble, and one more member, in words."""
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 
 
 def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
-    """Say what was found, as text: the estimand, a table of effects, and sentences.
+    """Report estimates or decisions as text: the estimand, a table of effects, and sentences.
 
-    Estimates have a sentence each where they are few; decisions always, with estimand, size, interval, verdict and
-    number of units, and for an undecided effect about how many units would decide it in a new trial. An effect here is
-    an effect on the predictor, unless ``attrs["effect_on"]`` says on what. Fixed placebo words are one line (how many,
-    the mean and range of their estimates, and from 40 words on the central 95 %, which is wider than that of their true
-    effects, `placebo_region`), for they are a distribution that effects are judged against.
+    Each decision has a sentence with estimand, size, interval, verdict and number of units, and for an undecided effect
+    the approximate number of units of a new trial that would decide it. Estimates have sentences if they are few. Fixed
+    placebo words are summarized in one line.
 
     Parameters
     ----------
@@ -60,12 +64,18 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     Returns
     -------
     str
-        Text for a terminal or a notebook, at most as wide as the names need.
+        Text for a terminal or a notebook, no wider than the names need.
 
     Raises
     ------
     OutcomesError
         If `estimates` is not a Dataset of estimates or decisions; a posterior goes through `causalgia.decide` first.
+
+    Notes
+    -----
+    Effects are on the predictor, unless ``attrs["effect_on"]`` names something else. The line of placebo words has
+    their number, the mean and range of their estimates, and from 40 words the central 95 %, which is wider than that of
+    their true effects (`placebo_region`).
 
     Examples
     --------
@@ -92,14 +102,14 @@ def report(estimates: xr.Dataset, *, rows: Rows = "summary") -> str:
     <BLANKLINE>
     ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.380 [1.371, 1.389].
     """
-    estimates = require_reportable(estimates)
-    table = "\n".join([_aligned(*cells(estimates, rows=rows)), *shape_lines(estimates)])
+    estimates = as_reportable(estimates)
+    table = "\n".join([_text_table(*cells(estimates, rows=rows)), *shape_lines(estimates)])
     parts = [estimand(estimates), table, "\n".join(sentences(estimates, rows=rows))]
     return printable("\n\n".join(part for part in parts if part))
 
 
 def estimand(estimates: xr.Dataset) -> str:
-    """Return in words what was estimated, of which population, by what method, and how the trial came about.
+    """Return the estimand in words: contrast, scale and population, with the method and the history of the trial.
 
     Examples
     --------
@@ -113,66 +123,68 @@ def estimand(estimates: xr.Dataset) -> str:
     Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
     """
     attrs = estimates.attrs
-    of_what = f"ACE on {_scale(attrs)}, {_question(estimates)}{_population(estimates)}"
-    first = f"Effect on {attrs.get('effect_on', 'the predictor')}: {of_what}."
-    second = [_counts(estimates), attrs.get("assignment"), attrs.get("method")]
-    said = "; ".join(str(part) for part in second if part)
-    sentences = [first, f"{said[0].upper()}{said[1:]}." if said else "", _in_do_notation(rows_of(estimates))]
-    sentences += [against(estimates)] if is_decided(estimates) else []
-    sentences += history(attrs)
+    claim = f"ACE on {_scale_text(attrs)}, {_contrast_text(estimates)}{_population_text(estimates)}"
+    first = f"Effect on {attrs.get('effect_on', 'the predictor')}: {claim}."
+    second = [_count_clause(estimates), attrs.get("assignment"), attrs.get("method")]
+    facts = "; ".join(str(part) for part in second if part)
+    sentences = [first, f"{facts[0].upper()}{facts[1:]}." if facts else "", _in_do_notation(rows_of(estimates))]
+    sentences += [verdict_method(estimates)] if is_decided(estimates) else []
+    sentences += trial_history(attrs)
     sentences += [f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(estimates)]
     return "\n".join(part for part in sentences if part)
 
 
 def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
-    """Return a sentence for each effect, and one for the placebo words of each task; more than six need verdicts."""
+    """Return a sentence for each effect (more than six only with verdicts), and for the placebo words of each task."""
     table = rows_of(estimates)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
     each = len(effects) <= _FEW or is_decided(estimates)
-    said = [sentence(estimates, row) for row in effects] if each else []
+    lines = [sentence(estimates, row) for row in effects] if each else []
     of_what = "posterior means" if estimates.attrs.get("evidence") == "posterior" else "estimates"
     groups = [] if rows == "all" else placebo_groups(table, names)
-    return said + [_summary_sentence(group, names, of_what) for group in groups]
+    return lines + [_summary_sentence(group, names, of_what) for group in groups]
 
 
 def sentence(estimates: xr.Dataset, row: Row) -> str:
-    """Return one row of `rows` as a sentence that can stand alone."""
+    """Return one row of `rows` as a complete sentence."""
     attrs = estimates.attrs
     where = "".join(f" in {row[name]}" for name in ("task", "model") if estimates.sizes.get(name, 1) > 1)
-    control = f" {versus(attrs)} {_quoted(attrs['control'])}" if attrs.get("control") else ""
+    control = f" {versus(attrs)} {_quote_if_spaced(attrs['control'])}" if attrs.get("control") else ""
     ace, interval = format_effect(row)
     alone = "known exactly" if row.get("exact") else "without a standard error"
     level = row.get("interval_level", attrs.get("ci_prob") if attrs.get("evidence") == "posterior" else None)
     at = f" ({100 * level:.4g} %)" if interval and level else ""
     size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
-    said = f"; {verdict_in_words(row, attrs)}{_units(row, attrs)}" if is_decided(estimates) else ""
-    of_what = f"ACE on {_scale(attrs)}{where}, {_quoted(row['contrast'])}{control}{_population(estimates)}"
-    return f"{of_what}: {size}{exact}{said}."
+    verdict = f"; {verdict_in_words(row, attrs)}{_units_clause(row, attrs)}" if is_decided(estimates) else ""
+    claim = (
+        f"ACE on {_scale_text(attrs)}{where}, {_quote_if_spaced(row['contrast'])}{control}{_population_text(estimates)}"
+    )
+    return f"{claim}: {size}{exact}{verdict}."
 
 
-def _units(row: Row, attrs: Mapping[Any, Any]) -> str:
+def _units_clause(row: Row, attrs: Mapping[Any, Any]) -> str:
     """Return "; 5,000 units in 500 clusters, exploratory"."""
-    said = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
-    if said and row.get("n_clusters", row["n_units"]) != row["n_units"]:
-        said += f" in {row['n_clusters']:,} clusters"
-    return said + ("; exploratory" if attrs.get("exploratory") else "")
+    clause = f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}" if "n_units" in row else ""
+    if clause and row.get("n_clusters", row["n_units"]) != row["n_units"]:
+        clause += f" in {row['n_clusters']:,} clusters"
+    return clause + ("; exploratory" if attrs.get("exploratory") else "")
 
 
 def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
     found = placebo_summary(group)
-    mean, low, high = (format_number(found[key], placebo_unit(found)) for key in ("mean", "lowest", "highest"))
+    mean, low, high = (format_number(found[key], placebo_rounding_unit(found)) for key in ("mean", "lowest", "highest"))
     where = "".join(f" in {group[0][name]}" for name in names)
-    said = f"{words_in_words(found['n'])}{where}: mean {mean}, from {low} to {high}"
+    summary = f"{placebo_count(found['n'])}{where}: mean {mean}, from {low} to {high}"
     if found["central"] is None:
-        return f"{said} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
-    low, high = (format_number(limit, placebo_unit(found)) for limit in found["central"])
-    return f"{said}, the central 95 % of their {of_what} from {low} to {high}."
+        return f"{summary} (too few for quantiles; {ENOUGH_FOR_QUANTILES} set a scale)."
+    low, high = (format_number(limit, placebo_rounding_unit(found)) for limit in found["central"])
+    return f"{summary}, the central 95 % of their {of_what} from {low} to {high}."
 
 
-def _aligned(header: list[str], lines: list[list[str]]) -> str:
-    """Return a table as text: the first columns to the left, numbers to the right."""
+def _text_table(header: list[str], lines: list[list[str]]) -> str:
+    """Return a table as text: names aligned left, numbers right."""
     widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
     left = {"contrast", "task", "model"}
     return "\n".join(
@@ -183,78 +195,78 @@ def _aligned(header: list[str], lines: list[list[str]]) -> str:
     )
 
 
-def _scale(attrs: Mapping[Any, Any]) -> str:
+def _scale_text(attrs: Mapping[Any, Any]) -> str:
     return str(attrs.get("contrast_scale") or attrs.get("scale") or "the outcome")
 
 
-def _question(estimates: xr.Dataset) -> str:
+def _contrast_text(estimates: xr.Dataset) -> str:
     difference = versus(estimates.attrs) == "minus"  # which do-notation writes
     if estimates.sizes["contrast"] == 1 and "do" in estimates.variables and difference:
         return str(estimates["do"].to_numpy()[0])
     if estimates.attrs.get("control"):
-        return f"each arm {versus(estimates.attrs)} {_quoted(estimates.attrs['control'])}"
+        return f"each arm {versus(estimates.attrs)} {_quote_if_spaced(estimates.attrs['control'])}"
     return str(estimates.attrs.get("estimand", "the weighted sum of arms that each contrast names"))
 
 
 def versus(attrs: Mapping[Any, Any]) -> str:
-    """Return how an arm is held against its control: "minus", or of ratios "divided by"."""
+    """Return how an arm is compared with its control: "minus", or "divided by" for ratios."""
     return "divided by" if attrs.get("transform") == "ratio" else "minus"
 
 
-def _quoted(name: str) -> str:
+def _quote_if_spaced(name: str) -> str:
     return f"'{name}'" if " " in name else name
 
 
 def _in_do_notation(table: list[Row]) -> str:
-    """Say what is compared in each contrast, where they are few and no placebo words."""
+    """Return the contrasts in do-notation, if they are few; placebo words are left out."""
     do = {row["contrast"]: row["do"] for row in table if row["do"] and not row["placebo_word"]}
     return "\n".join(f"{name}: {text}" for name, text in do.items()) if 1 < len(do) <= _FEW else ""
 
 
-def _population(estimates: xr.Dataset) -> str:
-    null, things = _null(estimates), "units"
+def _population_text(estimates: xr.Dataset) -> str:
+    null, units = _null_model_text(estimates), "units"
     if estimates.attrs.get("null_kind") == "genomic":
-        null, things = f"what these sequences stand for ({null})", "sequences"
-    of = str(estimates.attrs.get("model_is", "seeds"))
+        null, units = f"what these sequences stand for ({null})", "sequences"
+    members = str(estimates.attrs.get("model_is", "seeds"))
     return {
-        "parents": f", over new draws from these parents ({_null(estimates)})",
-        "units": f", for exactly these {things}",
+        "parents": f", over new draws from these parents ({_null_model_text(estimates)})",
+        "units": f", for exactly these {units}",
         "population x words": f", over {null} and placebo words",
-        "population x predictors": f", over {null} and {_MEMBERS.get(of, _MEMBERS['seeds'])[0]}",
-        "next predictor": f", over {null}, in {_MEMBERS.get(of, _MEMBERS['seeds'])[1]}",
+        "population x predictors": f", over {null} and {_MEMBERS.get(members, _MEMBERS['seeds'])[0]}",
+        "next predictor": f", over {null}, in {_MEMBERS.get(members, _MEMBERS['seeds'])[1]}",
         "population x replicates": f", over {null} and replicates of the experiment",
     }.get(str(estimates.attrs.get("target")), f", over {null}")
 
 
-def _null(estimates: xr.Dataset) -> str:
-    """Return the null model in words, with the number of its sequences that were used where some were not."""
+def _null_model_text(estimates: xr.Dataset) -> str:
+    """Return the null model in words, with the number of its sequences that were used, unless all were."""
     attrs = estimates.attrs
     null = str(attrs.get("null", "the population that the units were drawn from"))
-    given = re.search(r"([\d,]+) sequences", null) if attrs.get("null_kind") in _ONE_PARENT_EACH else None
-    if given is None or "n_units" not in estimates:
+    match = re.search(r"([\d,]+) sequences", null) if attrs.get("null_kind") in _ONE_PARENT_EACH else None
+    if match is None or "n_units" not in estimates:
         return null
     by_parent = attrs.get("cluster") == "parent" and "n_clusters" in estimates
     used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
-    if used.max() >= int(given[1].replace(",", "")):
+    if used.max() >= int(match[1].replace(",", "")):
         return null
-    return f"{null[: given.end()]} ({_range(used)} used){null[given.end() :]}"
+    return f"{null[: match.end()]} ({_count_range(used)} used){null[match.end() :]}"
 
 
-def _counts(estimates: xr.Dataset) -> str | None:
+def _count_clause(estimates: xr.Dataset) -> str | None:
     if "n_units" not in estimates:
         return None
-    said = _counted(estimates["n_units"].to_numpy(), "unit")
+    clause = _count_with_noun(estimates["n_units"].to_numpy(), "unit")
     cluster = estimates.attrs.get("cluster")
     if "n_clusters" in estimates and cluster not in (None, "", "unit"):
-        said += f" in {_counted(estimates['n_clusters'].to_numpy(), 'cluster')} ({cluster})"
-    return said
+        clause += f" in {_count_with_noun(estimates['n_clusters'].to_numpy(), 'cluster')} ({cluster})"
+    return clause
 
 
-def _counted(counts: NDArray[np.int64], what: str) -> str:
-    return f"{_range(counts)} {what}{'s' if counts.max() != 1 else ''}"
+def _count_with_noun(counts: NDArray[np.int64], what: str) -> str:
+    return f"{_count_range(counts)} {what}{'s' if counts.max() != 1 else ''}"
 
 
-def _range(counts: NDArray[np.int64]) -> str:
+def _count_range(counts: NDArray[np.int64]) -> str:
     low, high = int(counts.min()), int(counts.max())
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
@@ -264,7 +276,7 @@ _HALF = 0.5
 
 
 def shape_lines(estimates: xr.Dataset) -> list[str]:
-    """Return a line on effects with ``n < 25 skewness^2``, and one on those of which one unit makes half the variance.
+    """Return lines on effects with ``n < 25 skewness^2``, and on those with half the variance from one unit.
 
     Examples
     --------
@@ -277,10 +289,10 @@ def shape_lines(estimates: xr.Dataset) -> list[str]:
     >>> leveraged
     'One unit carries 99 % of the variance of GATA1.'
     """
-    return [line for line in (_skewed(estimates), _leveraged(estimates)) if line]
+    return [line for line in (_skewness_line(estimates), _leverage_line(estimates)) if line]
 
 
-def _skewed(estimates: xr.Dataset) -> str:
+def _skewness_line(estimates: xr.Dataset) -> str:
     a = hall_coefficient(estimates)
     worst = np.unravel_index(np.argmax(np.abs(a)), a.shape)
     if not ENOUGH * a[worst] ** 2 > 1:
@@ -293,24 +305,24 @@ def _skewed(estimates: xr.Dataset) -> str:
         else "t intervals cover less than their nominal level"
     )
     return (
-        f"Skewed: {_named(estimates, ENOUGH * a**2 > 1, a)} (skewness up to {skewness:.1f}: "
+        f"Skewed: {_largest_effects(estimates, ENOUGH * a**2 > 1, a)} (skewness up to {skewness:.1f}: "
         f"{int(np.ceil(ENOUGH * skewness**2)):,} {_unit_noun(estimates)} would be enough, and there are {n:,}); "
         f"{beware}."
     )
 
 
-def _leveraged(estimates: xr.Dataset) -> str:
+def _leverage_line(estimates: xr.Dataset) -> str:
     if "leverage" not in estimates:
         return ""
     leverage = estimates["leverage"].transpose(*estimates["ace"].dims).to_numpy()
     if not (leverage > _HALF).any():
         return ""
     one = _unit_noun(estimates).removesuffix("s")
-    of_what = _named(estimates, leverage > _HALF, leverage)
+    effects = _largest_effects(estimates, leverage > _HALF, leverage)
     share = f"{100 * leverage.max():.0f} % of the variance of"
     if np.count_nonzero(leverage > _HALF) == 1:
-        return f"One {one} carries {share} {of_what}."
-    return f"One {one} carries more than half, and up to {share} each of {of_what}."
+        return f"One {one} carries {share} {effects}."
+    return f"One {one} carries more than half, and up to {share} each of {effects}."
 
 
 def _sample_size(estimates: xr.Dataset) -> npt.NDArray[np.int64]:
@@ -324,16 +336,16 @@ def _unit_noun(estimates: xr.Dataset) -> str:
     return "units" if cluster in ("unit", "") else f"{cluster}s"
 
 
-def _named(estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]) -> str:
-    """Return the effects of a mask, the largest first, a few by name."""
+def _largest_effects(estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]) -> str:
+    """Return the names of the effects of a mask, the largest first, three at most."""
     chosen = [i for i in np.argsort(-np.abs(size), axis=None, kind="stable") if which.flat[i]]
-    names = [_name(estimates, np.unravel_index(i, which.shape)) for i in chosen[:_NAMED]]
+    names = [_effect_name(estimates, np.unravel_index(i, which.shape)) for i in chosen[:_NAMED]]
     more = f" and {len(chosen) - _NAMED:,} more" if len(chosen) > _NAMED else ""
     return ", ".join(names) + more
 
 
-def _name(estimates: xr.Dataset, at: tuple[np.intp, ...]) -> str:
-    """Return "GATA1 in HepG2", without a task or model where there is one."""
+def _effect_name(estimates: xr.Dataset, at: tuple[np.intp, ...]) -> str:
+    """Return "GATA1 in HepG2"; task and model are left out where there is one."""
     dims = [str(dim) for dim in estimates["ace"].dims]
     labels = {d: estimates[d].to_numpy()[i] if d in estimates.coords else i for d, i in zip(dims, at, strict=True)}
     where = [str(labels[d]) for d in dims if d != "contrast" and estimates.sizes[d] > 1]

@@ -1,4 +1,4 @@
-"""Outcomes in words: what was done to which units, and who answered."""
+"""Text summaries of outcomes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
-    """Say what a Dataset of outcomes holds: population, units, arms in do-notation, predictor, analysis, end.
+    """Describe a Dataset of outcomes: population, units, arms in do-notation, predictor, analysis, stopping.
 
     Parameters
     ----------
     outcomes
-        From `causalgia.run` (or the effects or moments that it kept) or `causalgia.from_frame`.
+        From `causalgia.run` (or the effects or moments that it stored) or `causalgia.from_frame`.
     every_arm
-        Whether each placebo word gets a line of its own.
+        Whether each placebo word gets its own line.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def describe(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         "stopped": attrs.get("stopped"),
         "analysis": attrs.get("analysis"),
     }
-    lines = [*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arms(outcomes, every_arm)]
+    lines = [*(f"{name:<12}{fact}" for name, fact in facts.items() if fact), *_arm_lines(outcomes, every_arm)]
     return printable("\n".join(lines))
 
 
@@ -80,7 +80,7 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
     return printable(f"task{'s' if len(tasks) > 1 else ''} {few}")
 
 
-def _arms(outcomes: xr.Dataset, every_arm: bool) -> list[str]:
+def _arm_lines(outcomes: xr.Dataset, every_arm: bool) -> list[str]:
     if "arm" not in outcomes.coords:
         return []
     arms = [str(arm) for arm in outcomes["arm"].to_numpy()]

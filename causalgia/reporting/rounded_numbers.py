@@ -1,4 +1,4 @@
-"""The numbers of a report as text, formatted here and nowhere else: rounded by their uncertainty."""
+"""Numbers as text, rounded by their uncertainty."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 def format_effect(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return an effect and its interval as text, rounded by the interval's half-width.
 
-    A limit that is not 0 is not rounded to 0: an interval that excludes 0 shows it. One that is open, of a ratio whose
-    denominator may be 0, is said to be unbounded, and the effect is rounded by its standard error.
+    A limit other than 0 is not rounded to 0, so that an interval that excludes 0 shows it. An interval with an open end
+    (a ratio whose denominator may be 0) is "unbounded", and the effect is rounded by its standard error.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def format_se(se: float) -> str:
 
 
 def format_number(value: float, unit: float) -> str:
-    """Return a number rounded by `unit`, its uncertainty: to two digits of it, or one where that begins above 3.5.
+    """Return a number rounded to two digits of its uncertainty `unit`, or one if that begins above 3.5.
 
     Examples
     --------

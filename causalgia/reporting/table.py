@@ -1,4 +1,4 @@
-"""Estimates and decisions as rows for programs and as cells for tables; placebo words as the sample that they are."""
+"""Tables of estimates and decisions: rows for programs, cells for text, summaries of placebo words."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import OutcomesError
-from causalgia.estimation._from_effects import of_elements
-from causalgia.estimation.crossover_estimates import words_of
+from causalgia.estimation._from_effects import estimates_of_elements
+from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.reporting.rounded_numbers import format_effect, format_number, format_p, format_se
-from causalgia.reporting.verdict_sentences import error_heading, error_of, is_decided
+from causalgia.reporting.verdict_sentences import error_heading, error_text, is_decided
 from causalgia.schema import validate
 
 Row: TypeAlias = dict[str, Any]
@@ -41,9 +41,9 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     Returns
     -------
     list of dict
-        ``contrast``, ``task``, ``model`` where there are several, ``do``, ``placebo_word`` (whether the contrast is
-        a fixed placebo word against the control), the numbers and verdicts that there are, and with `truth` also
-        ``truth`` and ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
+        ``contrast``, ``task``, ``model`` if there are several, ``do``, ``placebo_word`` (whether the contrast is a
+        fixed placebo word minus the control), available numbers and verdicts, and with `truth` also ``truth`` and
+        ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
 
     Examples
     --------
@@ -52,23 +52,21 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     >>> rows(estimates)
     [{'contrast': 'GATA1', 'task': 'K562', 'do': None, 'placebo_word': False, 'ace': 1.5}]
     """
-    estimates = require_reportable(estimates)
+    estimates = as_reportable(estimates)
     return _table_rows(estimates, truth)
 
 
-def require_reportable(estimates: Any) -> xr.Dataset:
-    """Return estimates or decisions, of elements too (as `as_estimates` reads them); refuse what is neither.
-
-    A posterior, or its group of draws, is decided first.
+def as_reportable(estimates: Any) -> xr.Dataset:
+    """Return estimates or decisions; effects of elements are converted as by `as_estimates`.
 
     Raises
     ------
     OutcomesError
-        Saying what makes one.
+        If they are neither; a posterior, or its group of draws, has to be decided first.
 
     Examples
     --------
-    >>> require_reportable({"posterior": xr.Dataset()})
+    >>> as_reportable({"posterior": xr.Dataset()})
     Traceback (most recent call last):
     ...
     causalgia.errors.OutcomesError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
@@ -81,7 +79,7 @@ def require_reportable(estimates: Any) -> xr.Dataset:
             "rope=(-0.1, 0.1))"
         )
     of_each = isinstance(estimates, xr.Dataset) and "ace" in estimates and "element" in estimates["ace"].dims
-    return validate(of_elements(estimates) if of_each else estimates, "estimates")
+    return validate(estimates_of_elements(estimates) if of_each else estimates, "estimates")
 
 
 def cells(
@@ -94,7 +92,7 @@ def cells(
     estimates
         From `causalgia.estimate`, or decisions from `causalgia.decide`.
     rows
-        ``"summary"`` gathers fixed placebo words in one line for each task, ``"all"`` shows each.
+        ``"summary"``: one line for the fixed placebo words of each task; ``"all"``: a line for each.
     truth
         As in `rows`: adds the columns ``truth`` and ``z``.
 
@@ -105,16 +103,16 @@ def cells(
     >>> cells(estimates)
     (['contrast', 'ACE'], [['GATA1', '1.500']])
     """
-    lines = _lines(estimates, _table_rows(estimates, truth), rows)
+    lines = _table_lines(estimates, _table_rows(estimates, truth), rows)
     header = [name for name in _headings(estimates).values() if any(line.get(name) for line in lines)]
     return header, [[line.get(name, "") for name in header] for line in lines]
 
 
 def placebo_summary(rows: Sequence[Row]) -> Row:
-    """Return what the estimates of placebo words are: n, mean, lowest, highest, and the central 95 % from 40 words on.
+    """Summarize the estimates of placebo words: n, mean, lowest, highest, and from 40 words the central 95 %.
 
-    They spread more than the words' true effects, whose region is `causalgia.multiplicity.placebo_region`. Fewer words
-    give no quantile: with 5, 10 and 20 of them it is .68, .80 and .88 of the true one.
+    Estimates spread more than the words' true effects, whose region is `causalgia.multiplicity.placebo_region`. There
+    are no quantiles of fewer words: with 5, 10 and 20 of them they are .68, .80 and .88 of the true ones.
 
     Examples
     --------
@@ -132,24 +130,24 @@ def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> lis
     dims = estimates["ace"].dims
     columns = [name for name in (*_COLUMNS, *_DECIDED) if name in estimates.variables]
     values = {name: estimates[name].transpose(*dims).to_numpy().ravel().tolist() for name in columns}
-    names = {dim: [str(x) for x in _labels(estimates, str(dim))] for dim in dims}
+    names = {dim: [str(x) for x in _dim_labels(estimates, str(dim))] for dim in dims}
     do = estimates["do"].to_numpy().tolist() if "do" in estimates.variables else [None] * estimates.sizes["contrast"]
-    placebo = words_of(estimates)
+    placebo = is_placebo_word(estimates)
     table = []
     for flat, where in enumerate(np.ndindex(*estimates["ace"].shape)):
         row: Row = {str(dim): names[dim][i] for dim, i in zip(dims, where, strict=True)}
         row |= {"do": do[where[0]], "placebo_word": bool(placebo[where[0]])}
         row |= {name: values[name][flat] for name in columns}
-        table.append(row if truth is None else row | _against(row, truth))
+        table.append(row if truth is None else row | _truth_columns(row, truth))
     return table
 
 
-def _labels(estimates: xr.Dataset, dim: str) -> Sequence[Any]:
+def _dim_labels(estimates: xr.Dataset, dim: str) -> Sequence[Any]:
     return estimates[dim].to_numpy().tolist() if dim in estimates.coords else range(estimates.sizes[dim])
 
 
-def _against(row: Row, truth: xr.DataArray) -> Row:
-    """Return the truth of a row and z, each None where it is not known."""
+def _truth_columns(row: Row, truth: xr.DataArray) -> Row:
+    """Return the truth of a row and z, None where unknown."""
     known = row["contrast"] in truth["contrast"].to_numpy() and row["task"] in truth["task"].to_numpy()
     if not known:
         return {"truth": None, "z": None}
@@ -159,7 +157,7 @@ def _against(row: Row, truth: xr.DataArray) -> Row:
 
 
 def _headings(estimates: xr.Dataset) -> dict[str, str]:
-    """Return cell -> its heading, in the order of the table: size first, p last."""
+    """Return cell -> heading, in the order of the table: size first, p last."""
     percent = _percent(_common_level(estimates))
     method = f"p ({estimates.attrs['adjust']})" if "adjust" in estimates.attrs else "p adjusted"
     words = {name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")}
@@ -172,7 +170,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
 
 
 def _common_level(estimates: xr.Dataset) -> float | None:
-    """Return the probability of the intervals, None where each has its own."""
+    """Return the probability of the intervals, None if they differ."""
     if "interval_level" not in estimates:
         return float(estimates.attrs.get("ci_prob", 0.95))
     levels = estimates["interval_level"].to_numpy()
@@ -183,40 +181,40 @@ def _percent(level: float | None) -> str:
     return "" if level is None else f"{100 * level:.4g} %"
 
 
-def _lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str, str]]:
+def _table_lines(estimates: xr.Dataset, table: list[Row], rows: Rows) -> list[dict[str, str]]:
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     headings = _headings(estimates)
     effects = [row for row in table if rows == "all" or not row["placebo_word"]]
-    shown = [_line(row, names) for row in effects]
+    shown = [_effect_cells(row, names) for row in effects]
     if is_decided(estimates) and _common_level(estimates) is None:
         shown = [line | {"level": _percent(row["interval_level"])} for line, row in zip(shown, effects, strict=True)]
     if is_decided(estimates):
-        shown = [line | _verdict(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
-    summaries = [] if rows == "all" else [_summary_line(group, names) for group in placebo_groups(table, names)]
+        shown = [line | _verdict_cells(row, estimates.attrs) for line, row in zip(shown, effects, strict=True)]
+    summaries = [] if rows == "all" else [_placebo_cells(group, names) for group in placebo_groups(table, names)]
     return [{headings[key]: text for key, text in line.items()} for line in shown + summaries]
 
 
-def _line(row: Row, names: list[str]) -> dict[str, str]:
+def _effect_cells(row: Row, names: list[str]) -> dict[str, str]:
     ace, interval = format_effect(row)
     line = {"contrast": row["contrast"], **{name: row[name] for name in names}, "ace": ace, "interval": interval}
     line["se"] = format_se(row["se"]) if "se" in row else ""
     if row.get("truth") is not None:
-        line["truth"] = format_number(row["truth"], _unit(row))
+        unit = float((row["upper"] - row["lower"]) / 2 if "upper" in row else abs(row["ace"]) / 50)
+        line["truth"] = format_number(row["truth"], unit)
         line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
     line["exact"] = "exact" if row.get("exact") else ""
     exact = bool(row.get("exact"))
     return line | {name: format_p(row[name], exact=exact) for name in ("p", "p_adjusted") if name in row}
 
 
-def _verdict(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
-    """Return the cells of a verdict; the standard error is of the effect before it shrank, and has no place here."""
+def _verdict_cells(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the cells of a verdict; the standard error is left out, as it is that of the unshrunken effect."""
     units = f"{row['n_units']:,}" if "n_units" in row else ""
-    atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(_if_not_zero(row))[1]} if "p_zero" in row else {}
-    return {"se": "", "verdict": row["verdict"], "error": error_of(row, attrs), "n_units": units} | atom
-
-
-def _if_not_zero(row: Row) -> Row:
-    return {"ace": row["ace"], "lower": row["lower_slab"], "upper": row["upper_slab"]}
+    atom = {}
+    if "p_zero" in row:
+        slab = {"ace": row["ace"], "lower": row["lower_slab"], "upper": row["upper_slab"]}
+        atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(slab)[1]}
+    return {"se": "", "verdict": row["verdict"], "error": error_text(row, attrs), "n_units": units} | atom
 
 
 def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:
@@ -228,23 +226,19 @@ def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:
     return list(groups.values())
 
 
-def _summary_line(group: list[Row], names: list[str]) -> dict[str, str]:
+def _placebo_cells(group: list[Row], names: list[str]) -> dict[str, str]:
     found = placebo_summary(group)
-    unit = placebo_unit(found)
+    unit = placebo_rounding_unit(found)
     spread = f"{format_number(found['lowest'], unit)} to {format_number(found['highest'], unit)}"
-    line = {"contrast": words_in_words(found["n"]), **{name: group[0][name] for name in names}}
+    line = {"contrast": placebo_count(found["n"]), **{name: group[0][name] for name in names}}
     return line | {"ace": format_number(found["mean"], unit), "interval": spread}
 
 
-def words_in_words(n: int) -> str:
+def placebo_count(n: int) -> str:
     """Return "40 placebo words"."""
     return f"{n} placebo word{'s' if n != 1 else ''}"
 
 
-def placebo_unit(found: Row) -> float:
-    """Return what the numbers of a placebo sample are rounded by: a twentieth of its range."""
+def placebo_rounding_unit(found: Row) -> float:
+    """Return the rounding unit of a placebo sample: a twentieth of its range."""
     return float((found["highest"] - found["lowest"]) / 20 or abs(found["mean"]) / 50)
-
-
-def _unit(row: Row) -> float:
-    return float((row["upper"] - row["lower"]) / 2 if "upper" in row else abs(row["ace"]) / 50)

@@ -1,4 +1,4 @@
-"""Verdicts in words: against what, with which error, and what an undecided effect would take."""
+"""Sentences on verdicts: region, error rates, assumptions, and units needed to decide."""
 
 from __future__ import annotations
 
@@ -31,43 +31,42 @@ def is_decided(dataset: xr.Dataset) -> bool:
     return "verdict" in dataset and "rope_lower" in dataset
 
 
-def against(decisions: xr.Dataset) -> str:
-    """Return in words how verdicts were given: region, error rate, by what; what is promised, and what is not.
+def verdict_method(decisions: xr.Dataset) -> str:
+    """Return in words how verdicts were reached: region, method and error rate, guarantees and assumptions.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> print(against(xr.Dataset(attrs={"rope": "-0.1 to 0.1", "level": 0.95, "error": "local", "evidence": "tests"})))
+    >>> attrs = {"rope": "-0.1 to 0.1", "level": 0.95, "error": "local", "evidence": "tests"}
+    >>> print(verdict_method(xr.Dataset(attrs=attrs)))
     Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken effects, \
 directions at p <= 0.025 a side and negligible at 0.05, not adjusted; the interval is the one that gave the verdict.
     """
     attrs = decisions.attrs
     rope = str(attrs.get("rope", "that each effect names"))
-    region = _direction(rope) if _is_point(rope) else f"ROPE (region of practical equivalence), {rope}"
-    lines = [_model(attrs), f"Verdicts on the {region}: {_how(attrs)}."]
+    region = f"ROPE (region of practical equivalence), {rope}"
+    if _is_point(rope):
+        region = "direction alone" if rope == "0" else f"direction alone (no effect is {rope})"
+    lines = [_model_sentence(attrs), f"Verdicts on the {region}: {_error_control(attrs)}."]
     lines += [_ATOM] if "p_zero" in decisions else []
-    lines += [*_promises(decisions), *_beware(attrs)]
+    lines += [*_missed_effect_notes(decisions), *_cautions(attrs)]
     return "\n".join(line for line in lines if line)
 
 
 def _is_point(rope: str) -> bool:
-    """Return whether the region is the value of no effect alone, which is then its name."""
+    """Return whether the region is a single number, the value of no effect."""
     return rope.lstrip("-").replace(".", "", 1).isdigit()
 
 
-def _direction(null: str) -> str:
-    return "direction alone" if null == "0" else f"direction alone (no effect is {null})"
-
-
-def _model(attrs: Mapping[Any, Any]) -> str:
-    """Say that effects are shrunken, and by which model where it is one of ours."""
+def _model_sentence(attrs: Mapping[Any, Any]) -> str:
+    """Return a sentence on the hierarchical model that shrinks the effects, if there is one."""
     if attrs.get("evidence") != "posterior":
         return ""
-    said = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
-    return f"ACE here is the posterior mean of a hierarchical model{said and f' ({said})'}."
+    law_and_engine = ", ".join(f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name))
+    return f"ACE here is the posterior mean of a hierarchical model{law_and_engine and f' ({law_and_engine})'}."
 
 
-def _how(attrs: Mapping[Any, Any]) -> str:
+def _error_control(attrs: Mapping[Any, Any]) -> str:
     level = float(attrs.get("level", 0.95))
     alpha = f"{1 - level:.3g}"
     within = f" within {attrs['families']}" if attrs.get("families") else ""
@@ -92,32 +91,32 @@ def _how(attrs: Mapping[Any, Any]) -> str:
     return f"one-sided tests of the unshrunken effects, {kinds}{adjusted}; {deciding}"
 
 
-def _promises(decisions: xr.Dataset) -> list[str]:
-    """Say which effects could have been missed, and where a promise about the family does not hold."""
+def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
+    """Return sentences on effects that could have been missed, and on family error rates that do not hold."""
     attrs = decisions.attrs
     if "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
         return []
     if attrs["rare"] == "none" or "missed_share" not in decisions:
-        return [] if attrs.get("target") == "units" else [_assumed(decisions)]
+        return [] if attrs.get("target") == "units" else [_rare_effects_note(decisions)]
     share = float(decisions["missed_share"].max())
     if not share > 0:
         return ["Assuming no rare, large effects: the number of independent backgrounds is not known."]
-    said = missed_share_sentence(share)
-    lines = [f"{said[:1].upper()}{said[1:]}."]
+    sentence = missed_share_sentence(share)
+    lines = [f"{sentence[:1].upper()}{sentence[1:]}."]
     rare, n, k = float(attrs["rare"]), float(independent_draws(decisions).min()), decisions.sizes["contrast"]
     needed = (3 + math.log(k)) / rare
     if attrs.get("error") in ("bh", "holm") and k > 1 and n < needed * (1 - _ROUNDING):
         lines.append(
             "The error rate holds for each verdict separately (false with probability at most "
             f"{1 - float(attrs['level']):.3g}); an error rate for the {k:,} together takes "
-            f"{_rounded(math.ceil(needed)):,} independent backgrounds where effects may be rare, and there are "
+            f"{_round_up(math.ceil(needed)):,} independent backgrounds where effects may be rare, and there are "
             f"{n:,.0f}."
         )
     return lines
 
 
-def _assumed(decisions: xr.Dataset) -> str:
-    """Say that no rare, large effects are assumed, and of few real sequences what that leaves out."""
+def _rare_effects_note(decisions: xr.Dataset) -> str:
+    """Return the assumption of no rare, large effects, with its limit for few real sequences."""
     n = few_real_sequences(decisions)
     if not n:
         return "Assuming no rare, large effects."
@@ -127,7 +126,7 @@ def _assumed(decisions: xr.Dataset) -> str:
     )
 
 
-def _beware(attrs: Mapping[Any, Any]) -> list[str]:
+def _cautions(attrs: Mapping[Any, Any]) -> list[str]:
     lines = [f"Caution: {attrs['caution']}."] if attrs.get("caution") else []
     if attrs.get("converged") == "no":
         lines.append(f"Caution: the draws have not converged ({attrs.get('unconverged', 'accepted as they are')}).")
@@ -136,33 +135,33 @@ def _beware(attrs: Mapping[Any, Any]) -> list[str]:
     return lines
 
 
-def history(attrs: Mapping[Any, Any]) -> list[str]:
-    """Return how the trial came about, and what was asked of it late, where that is not as usual.
+def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
+    """Return sentences on confirmation, stopping and exploratory choices of a trial.
 
     Examples
     --------
-    >>> history({"exploratory": "control, rope"})
+    >>> trial_history({"exploratory": "control, rope"})
     ['Exploratory, asked after the outcomes were seen: control, rope.']
     """
     lines = [f"Confirmation: {attrs['confirms']}."] if attrs.get("confirms") else []
     if attrs.get("stopped"):
         holds = "; the intervals that hold over all looks are look_lower and look_upper of the outcomes"
-        sequence = str(attrs.get("until")).startswith("Decided") and attrs.get("error") != "sequence"
-        lines.append(f"Sequential trial: {attrs['stopped']}{holds if sequence else ''}.")
+        monitored = str(attrs.get("until")).startswith("Decided") and attrs.get("error") != "sequence"
+        lines.append(f"Sequential trial: {attrs['stopped']}{holds if monitored else ''}.")
     if attrs.get("exploratory"):
         lines.append(f"Exploratory, asked after the outcomes were seen: {attrs['exploratory']}.")
     return lines
 
 
 def error_heading(attrs: Mapping[Any, Any]) -> str:
-    """Return what the error of a verdict is called in a table."""
+    """Return the heading of the error of verdicts in a table."""
     if attrs.get("error") in _OF_SETS:
         return f"q ({attrs['error']})"
     return "error"
 
 
-def error_of(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return the error of a row's verdict as text; nothing where it is the band's, the same for all."""
+def error_text(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    """Return the error of a row's verdict as text; empty for a band, whose error is the same for all."""
     if attrs.get("error") == "bootstrap_t":
         return ""
     name = "q" if attrs.get("error") in _OF_SETS else "local_error"
@@ -174,7 +173,7 @@ def error_of(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
 
 
 def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return "increases, above the ROPE -0.1 to 0.1 (error 0.012)", or what would decide.
+    """Return "increases, above the ROPE -0.1 to 0.1 (error 0.012)", or the units needed to decide.
 
     Examples
     --------
@@ -186,46 +185,45 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     direction_only = row["rope_lower"] == row["rope_upper"]
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
-        return f"undecided on {what}{_too_few(row, attrs) if _is_short(row, attrs) else _more(row)}"
-    error = error_of(row, attrs)
-    said = f" ({error_heading(attrs).partition(' (')[0]} {error})" if error else ""
-    missed = f"; {missed_share_sentence(row['missed_share'])}" if _is_missable(row) else ""
-    return f"{verdict}, {_SIDE[verdict]} {format(row['rope_lower'], '.3g') if direction_only else region}{said}{missed}"
+        cure = _missing_backgrounds(row, attrs) if _lacks_backgrounds(row, attrs) else _more_units_clause(row)
+        return f"undecided on {what}{cure}"
+    error = error_text(row, attrs)
+    error_clause = f" ({error_heading(attrs).partition(' (')[0]} {error})" if error else ""
+    missable = verdict == "negligible" and bool(row.get("missed_share"))
+    missed = f"; {missed_share_sentence(row['missed_share'])}" if missable else ""
+    limit = format(row["rope_lower"], ".3g") if direction_only else region
+    return f"{verdict}, {_SIDE[verdict]} {limit}{error_clause}{missed}"
 
 
-def _is_missable(row: Mapping[str, Any]) -> bool:
-    return str(row["verdict"]) == "negligible" and bool(row.get("missed_share"))
-
-
-def _is_short(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:
-    """Return whether an effect is undecided for the backgrounds that were not drawn alone: its interval is inside."""
+def _lacks_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:
+    """Return whether an effect is undecided only for lack of backgrounds: its interval is inside the region."""
     rare = attrs.get("rare", "none")
     if rare == "none" or not row.get("missed_share", 0.0) > float(rare) * (1 + _ROUNDING):
         return False
     return bool(row["rope_lower"] < row.get("lower", -math.inf) and row.get("upper", math.inf) < row["rope_upper"])
 
 
-def _too_few(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+def _missing_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     missed = missed_share_sentence(row["missed_share"]).replace("could be missed", "could not have been seen")
     return f": {missed}; it takes {math.ceil(3 / float(attrs['rare']) - _ROUNDING):,} independent backgrounds"
 
 
-def _more(row: Mapping[str, Any]) -> str:
+def _more_units_clause(row: Mapping[str, Any]) -> str:
     more = row.get("more_units", -1)
     if more is None or more < 0 or "n_units" not in row:
         return ""
-    total = _rounded(row["n_units"] + more)
+    total = _round_up(row["n_units"] + more)
     return f"; a new trial of about {total:,} units would decide it with even odds"
 
 
-def _rounded(n: int) -> int:
-    """Return a number of units to two digits."""
+def _round_up(n: int) -> int:
+    """Return a number of units rounded up to two digits."""
     unit = int(10 ** max(len(str(n)) - 2, 0))
     return -(-n // unit) * unit
 
 
 def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return what is to be said where no unit differs: exact for these, and how many others may still differ."""
+    """Return a clause on effects without variation, with the share of the population that may still differ."""
     n = row.get("n_clusters") or row.get("n_units")
     if not n or attrs.get("target") == "units":
         return " (exact: no unit differs)"

@@ -14,9 +14,9 @@ from causalgia.analysis import Analysis
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError
 from causalgia.estimation import mean_ice
-from causalgia.estimation.crossover_estimates import placebo_words, settled
+from causalgia.estimation.crossover_estimates import ice_without_rounding, placebo_words
 from causalgia.estimation.request import Request, clusters
-from causalgia.numerics.moments import centred, group_sums, skewness
+from causalgia.numerics.moments import centered, group_sums, skewness
 from causalgia.types import Array, Codes
 
 
@@ -95,7 +95,7 @@ def seen(
     asked = _question(outcomes, control, contrasts)
     effects = contrast(outcomes, **asked.pop("contrast"))
     groups = clusters(effects, Request(asked["cluster"], None, (), "population", "units"))
-    ice = settled(effects)
+    ice = ice_without_rounding(effects)
     n = len(ice)
     codes = np.arange(n) if groups is None else groups.codes
     if codes.max() == 0:
@@ -105,7 +105,7 @@ def seen(
         )
     found = mean_ice(ice, None if groups is None else codes)
     first = np.unique(codes, return_index=True)[1]
-    residuals = centred(ice)[1]
+    residuals = centered(ice)[1]
     sums = residuals if groups is None else group_sums(residuals, codes)
     words = placebo_words(effects)
     awaited = np.broadcast_to(_column(~words | words.all(), ice.ndim - 1), ice.shape[1:])

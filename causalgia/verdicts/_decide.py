@@ -17,7 +17,7 @@ from causalgia.analysis import beyond, kept_in
 from causalgia.choices import LEAST_FOR_A_LAW
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
-from causalgia.estimation.crossover_estimates import words_of
+from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import (
     Units,
@@ -181,7 +181,7 @@ def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[st
     """Return what was asked, of all that has a bearing on these verdicts, by the names of an `Analysis`."""
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
     kept = kept_in(out.attrs)
-    counted = ~words_of(out)
+    counted = ~is_placebo_word(out)
     if "exact" in out:  # decided as they stand, by no law
         counted &= ~out["exact"].any([dim for dim in out["exact"].dims if dim != "contrast"]).to_numpy()
     by_default = kept.decides_by(int(counted.sum()))
@@ -328,7 +328,7 @@ def _sets(found: Evidence, family: str | None) -> list[Codes]:
     sets = families(found.effects, family, shape)
     if not found.region.of_placebos:
         return sets
-    word = np.repeat(words_of(found.effects), int(np.prod(shape[1:])))
+    word = np.repeat(is_placebo_word(found.effects), int(np.prod(shape[1:])))
     return [part for members in sets for part in (members[~word[members]], members[word[members]]) if len(part)]
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import DecisionError, quoted
-from causalgia.estimation.arithmetic_floor import at_least_floor, floor_like, is_below_floor
+from causalgia.estimation.arithmetic_floor import at_least_floor, floor_of_estimates, is_below_floor
 from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.multiplicity.families import null_value
 from causalgia.multiplicity.tost import limits, numbers_of, tails
@@ -212,7 +212,7 @@ def _above_floor(
 
     Negligible remains possible where the floor lies inside the region.
     """
-    below, floor = is_below_floor(effects), floor_like(effects)
+    below, floor = is_below_floor(effects), floor_of_estimates(effects)
     no_room = below & ((found.lower > -floor) | (found.upper < floor))
     errors = np.where(below & (np.arange(3) != 1).reshape(3, *[1] * below.ndim), 1.0, errors)
     errors[1] = np.where(no_room, np.maximum(errors[1], 1.0), errors[1])

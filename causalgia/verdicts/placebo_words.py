@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy.special import gammaln, stdtr
 
-from causalgia.estimation.crossover_estimates import words_of
+from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.multiplicity.placebo import placebo_rank
 from causalgia.types import Array
 
@@ -60,7 +60,7 @@ def tail_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
     >>> above[0] < 1e-3, above[1] > 0.5
     (array([ True]), array([ True]))
     """
-    word = words_of(estimates)
+    word = is_placebo_word(estimates)
     errors = np.stack(rank_errors(estimates)).reshape(2, len(word), -1)
     effects = estimates["ace"].to_numpy().reshape(len(word), -1)
     for j in range(effects.shape[1]):
@@ -97,7 +97,7 @@ def resolution_note(estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alph
     alpha
         Error rate of the directions.
     """
-    word = words_of(estimates)
+    word = is_placebo_word(estimates)
     m, k, beyond = int(word.sum()), int((~word).sum()), int(could_be[~word].sum(axis=0).max(initial=0))
     needed = words_needed(k, beyond, alpha) if beyond else 0
     if m >= needed:

@@ -13,8 +13,8 @@ import xarray as xr
 
 from causalgia.choices import is_of_placebos
 from causalgia.errors import DecisionError, DegenerateWarning, quoted
-from causalgia.estimation._from_effects import aligned
-from causalgia.estimation.request import users_level
+from causalgia.estimation._from_effects import with_aligned_covariance
+from causalgia.estimation.request import caller_stacklevel
 from causalgia.multiplicity.families import null_value
 from causalgia.multiplicity.placebo import placebo_region, tasks_without_scale
 from causalgia.multiplicity.tost import ends
@@ -160,7 +160,7 @@ def _with_plain_errors(effects: xr.Dataset) -> xr.Dataset:
     """Give a posterior's effects the standard errors of their covariance, for those it used are of normal scores."""
     if "covariance" not in effects or "se" not in effects:
         return effects
-    matrix = aligned(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
+    matrix = with_aligned_covariance(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
     variances = np.moveaxis(np.diagonal(matrix, axis1=0, axis2=1), -1, 0)
     return effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
 
@@ -223,7 +223,7 @@ def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
 def warn_of(sentence: str) -> None:
     """Warn of the tasks that are left out, at the line of the user's call."""
     if sentence:
-        warnings.warn(sentence, DegenerateWarning, stacklevel=users_level())
+        warnings.warn(sentence, DegenerateWarning, stacklevel=caller_stacklevel())
 
 
 def of_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:

@@ -112,10 +112,11 @@ class Experiment(Design):
     labels: Labels = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        from causalgia.trial.setup import check_analysis
+        from causalgia.trial.analysis_check import check_analysis
 
         super().__post_init__()
         if self.named_contrasts is None:
+            raise DesignError(f"experiment {quoted(self.entry.name)}: give contrasts= that answer its question")
         if self.analysis.asks:
             raise DesignError(
                 f"experiment {quoted(self.entry.name)}: its contrasts are its own; leave control, contrasts and "

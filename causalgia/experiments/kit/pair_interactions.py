@@ -20,7 +20,7 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.effects.interaction_cells import Cells
+    from causalgia.effects._contrast import Cells
     from causalgia.plot import Axes
 
 
@@ -73,7 +73,7 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
     """
     import xarray as xr
 
-    from causalgia.effects.interaction_cells import cell_interactions
+    from causalgia.effects._contrast import cell_interactions
     from causalgia.estimation import estimate
 
     by_scale, left_out = {}, []
@@ -173,11 +173,11 @@ def _wave_of_curve(found: Found, curve: _Curve) -> xr.Dataset | None:
 def _wave_of_units(found: Found, curve: _Curve) -> xr.Dataset | None:
     """Return the mean wave over units; None where units differ too little to test it."""
     from causalgia.estimation import helical_phase
-    from causalgia.estimation.crossover_estimates import settled
+    from causalgia.estimation.crossover_estimates import ice_without_rounding
 
     assert found.steps.effects is not None
     effects = found.steps.effects
-    one_number = curve.of(effects.assign(ice=(effects["ice"].dims, settled(effects))))
+    one_number = curve.of(effects.assign(ice=(effects["ice"].dims, ice_without_rounding(effects))))
     try:
         unitwise = (
             helical_phase(one_number, period=TURN, trend=_TREND, periods=[TURN]).squeeze("task").sel(fit="unitwise")

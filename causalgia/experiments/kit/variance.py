@@ -87,12 +87,12 @@ def nested_split(ice: xr.DataArray, groups: Mapping[str, NDArray[Any]], *, each:
     >>> found["component"].values.tolist(), found["sd"].values.ravel().round(2).tolist()
     (['site', 'draw'], [0.79, 1.01])
     """
-    from causalgia.estimation._variance_components import Cells, identified
+    from causalgia.estimation._variance_components import Cells, identify
 
     values = ice.transpose("unit", "contrast", "task").to_numpy()
     rows = values[:, :, 0]
     codes = {name: np.unique(of_unit, return_inverse=True)[1].astype(np.intp) for name, of_unit in groups.items()}
-    known = identified(Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), codes))
+    known = identify(Cells(rows, np.ones((len(rows), 1)), np.full(len(rows), 1 / len(rows)), codes))
     fits = [_fit_components(values[:, k], known.groups) for k in range(values.shape[1])]
     fitted = [k for k, fit in enumerate(fits) if fit is not None]
     both = np.array([fit for fit in fits if fit is not None])

@@ -12,8 +12,8 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import EstimateError, printable, quoted
-from causalgia.estimation.lines import Straight, errors_in_both, weighted_line
-from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
+from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.comparisons.agreement import (
     auroc,
     disattenuated,
@@ -109,7 +109,7 @@ def concordance(
     >>> found["slope"].sel(line="errors_and_scatter").item().__round__(1)
     1.7
     """
-    ci_prob, n_bins = require_ci_prob(ci_prob), _require_bins(bins)
+    ci_prob, n_bins = as_ci_prob(ci_prob), _require_bins(bins)
     level = _require_level(level)
     sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
     names = matched_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
@@ -163,7 +163,7 @@ def _compared(pair: Pair, bins: int, level: float, ci_prob: float) -> xr.Dataset
     return xr.Dataset(columns, coords=coords)
 
 
-def _lines(pair: Pair) -> list[Straight]:
+def _lines(pair: Pair) -> list[FittedLine]:
     x, y, vx, vy, cluster = pair.x, pair.y, pair.sx**2, pair.sy**2, pair.cluster
     if (vy <= 0).any():
         where = pair.elements[int(np.argmax(vy <= 0))]
@@ -178,7 +178,7 @@ def _lines(pair: Pair) -> list[Straight]:
     ]
 
 
-def _of_lines(pair: Pair, lines: list[Straight], ci_prob: float) -> Columns:
+def _of_lines(pair: Pair, lines: list[FittedLine], ci_prob: float) -> Columns:
     columns: Columns = {}
     df = np.array([line.df for line in lines])
     for place, name in enumerate(("intercept", "slope")):

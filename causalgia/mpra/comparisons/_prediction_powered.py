@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
-from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.comparisons.prediction_powered_means import (
     Powered,
     SharedNoise,
@@ -129,7 +129,7 @@ def prediction_powered(
     >>> [round(found[name].item(), 2) for name in ("ace", "se", "width_ratio")]
     [1.89, 0.09, 0.33]
     """
-    ci_prob = require_ci_prob(ci_prob)
+    ci_prob = as_ci_prob(ci_prob)
     refuse_parallel(virtual, "virtual")
     refuse_parallel(measured, "measured")
     conditions = {"training": check_training(trained_on_measured)}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.estimation.lines import Straight
+from causalgia.estimation.lines import FittedLine
 from causalgia.multiplicity import weighted_bh
 from causalgia.numerics.moments import satterthwaite
 from causalgia.types import Array, Codes
@@ -41,7 +41,7 @@ class Residuals:
 
 
 def residuals(
-    x: Array, y: Array, vx: Array, vy: Array, df: Array, line: Straight, *, ci_prob: float = 0.95
+    x: Array, y: Array, vx: Array, vy: Array, df: Array, line: FittedLine, *, ci_prob: float = 0.95
 ) -> Residuals:
     """Compare measured effects y with the line at virtual effects x.
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import random_effects
-from causalgia.estimation._from_effects import with_contrasts
-from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation._from_effects import with_contrast_dim
+from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, widened
 from causalgia.mpra.comparisons.sides import noise_of_replicates
 from causalgia.mpra.counts.log_ratios import group_sums
@@ -90,9 +90,9 @@ def average(
     """
     if method not in get_args(Method):
         raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
-    ci_prob = require_ci_prob(ci_prob)
+    ci_prob = as_ci_prob(ci_prob)
     codes, names = _groups(fitted, by)
-    fitted = with_contrasts(fitted)
+    fitted = with_contrast_dim(fitted)
     effect, se = (fitted[name].transpose("element", "contrast").to_numpy() for name in ("ace", "se"))
     ace, error, df, tau = _means(effect, se, codes) if method == "mean" else _meta(effect, se, codes, method)
     error, df = _with_replicates(error, df, noise_of_replicates(fitted))

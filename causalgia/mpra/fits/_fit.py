@@ -11,7 +11,7 @@ import xarray as xr
 from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import CountsError, EstimateError, quoted
-from causalgia.estimation.request import require_ci_prob
+from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.counts.side_table import library_attrs
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits.fit_contrasts import Asked, Fitted, asked_of, n_barcodes
@@ -132,7 +132,7 @@ def fit(
     """
     if method not in _WAYS:
         raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
-    ci_prob = require_ci_prob(ci_prob)
+    ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
     _refuse_empty_libraries(counts)
     asked = asked_of(counts, control=control, arms=arms, contrasts=contrasts)

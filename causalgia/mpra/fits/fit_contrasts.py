@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.effects.contrast_weights import Contrasts, chosen
+from causalgia.effects.contrast_weights import Contrasts, requested_weights
 from causalgia.errors import ContrastError, CountsError, quoted
 from causalgia.mpra.counts._activity import parallel_oligos
 from causalgia.mpra.counts.log_ratios import dna_observed
@@ -113,7 +113,7 @@ def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[
         raise ContrastError(f"arms={quoted(arms)}: give a list of arms, of {', '.join(known)}")
     if contrasts is not None:
         of_text = isinstance(contrasts, str) or (isinstance(contrasts, list | tuple) and len(contrasts) > 0)
-        weights = chosen(xr.Dataset(), known, None, contrasts, None) if of_text else _named(contrasts)
+        weights = requested_weights(xr.Dataset(), known, None, contrasts, None) if of_text else _named(contrasts)
     elif str(control) not in known:
         raise ContrastError(f"control={quoted(control)}: no arm {quoted(control)}; the arms are {', '.join(known)}")
     else:

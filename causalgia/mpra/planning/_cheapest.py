@@ -14,7 +14,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.inputs import parse_toml, read_text
 from causalgia.mpra.planning._power import along, chance, error_of, halfwidth, seen
 from causalgia.mpra.planning.noise_model import Layers, Said, read_layers, require_pilot, require_spread
-from causalgia.planning.power_functions import MOST, least_integer, require_positive, require_probability
+from causalgia.planning.power_functions import MOST, as_positive, as_probability, least_integer
 from causalgia.types import Array
 
 _DEPTHS = (10, 20, 50, 100, 200)
@@ -167,7 +167,7 @@ def cheapest(
     >>> best["n_oligos"].item() <= 2_000 and best["backgrounds"].item() > 10 * best["barcodes"].item()
     True
     """
-    level, alpha = require_probability(level, "level"), require_probability(alpha, "alpha")
+    level, alpha = as_probability(level, "level"), as_probability(alpha, "alpha")
     target = _target(halfwidth, effect, assurance, budget, n_oligos)
     tried = _tried(depth, min_barcodes, max_barcodes, max_replicates)
     said = Said(
@@ -210,10 +210,10 @@ def _target(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos
     given = {"halfwidth": halfwidth, "effect": effect, "budget": budget, "n_oligos": n_oligos}
     if isinstance(effect, int | float) and not isinstance(effect, bool):
         given["effect"] = abs(effect)
-    found = {k: require_positive(v, k) for k, v in given.items() if v is not None}
+    found = {k: as_positive(v, k) for k, v in given.items() if v is not None}
     if not found:
         raise EstimateError("say what is wanted: halfwidth= or effect=, or what there is: budget= or n_oligos=")
-    return found | ({"assurance": require_probability(assurance, "assurance")} if effect is not None else {})
+    return found | ({"assurance": as_probability(assurance, "assurance")} if effect is not None else {})
 
 
 def _whole(value: Any, name: str, least: int) -> int:

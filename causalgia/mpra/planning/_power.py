@@ -13,7 +13,7 @@ from scipy import special
 from causalgia.errors import EstimateError, quoted
 from causalgia.mpra.planning.noise_model import Layers, Said, read_layers, require_pilot, require_spread
 from causalgia.numerics.moments import satterthwaite
-from causalgia.planning.power_functions import require_probability, t_power, t_quantile
+from causalgia.planning.power_functions import as_probability, t_power, t_quantile
 from causalgia.schema import require_dataset
 from causalgia.types import Array
 
@@ -143,10 +143,10 @@ def power(
     >>> many["power"].round(2).values
     array([0.75, 0.99])
     """
-    level = require_probability(level, "level")
+    level = as_probability(level, "level")
     if alpha is not None and q is not None:
         raise EstimateError(f"alpha={quoted(alpha)} and q={quoted(q)} are two levels of one test; give one of the two")
-    alpha = require_probability(0.05 if alpha is None else alpha, "alpha")
+    alpha = as_probability(0.05 if alpha is None else alpha, "alpha")
     said = Said(
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
@@ -214,7 +214,7 @@ def seen(planned: xr.DataArray, recovery: float, dispersion: float | None) -> tu
         raise EstimateError(
             f"barcode_dispersion={quoted(dispersion)}: give 0 (Poisson) or more; without it numbers are exact"
         )
-    recovery = recovery if recovery == 1 else require_probability(recovery, "recovery")
+    recovery = recovery if recovery == 1 else as_probability(recovery, "recovery")
     inverse, lost = inverse_of_seen(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
     return tuple(planned.copy(data=x.reshape(planned.shape)) for x in (inverse, lost))  # type: ignore[return-value]
 
@@ -235,7 +235,7 @@ def _answer(effect: xr.DataArray, error: Error, lost: xr.DataArray, level: float
     if q is None:
         alpha = xr.DataArray(test["alpha"])
     else:
-        q, share = require_probability(q, "q"), require_probability(share, "share_true")
+        q, share = as_probability(q, "q"), as_probability(share, "share_true")
         alpha = alpha_for_q(effect, error, q=q, share_true=share)
     columns = {
         "se": error.se(),
