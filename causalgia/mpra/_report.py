@@ -43,11 +43,11 @@ def report(dataset: xr.Dataset) -> str:
     ...
     """
     if isinstance(dataset, xr.Dataset) and "noise_ceiling" in dataset:
-        return printable(comparisons.describe(dataset))
+        return printable(comparisons.describe_concordance(dataset))
     if isinstance(dataset, xr.Dataset) and {"ace", "n_barcodes", "weight"} <= set(dataset.variables):
         return printable(describe_fit(dataset))
     if isinstance(dataset, xr.Dataset) and "never_seen" in dataset:
         return printable(describe_quality(dataset))
     if isinstance(dataset, xr.Dataset) and "oligo_index" in dataset:
         return printable(describe_counts(dataset))
-    return printable(libraries.report(dataset))
+    return printable(libraries.describe_library(dataset))

@@ -23,8 +23,8 @@ from causalgia.mpra.comparisons.agreement import (
     sign_agreement,
     true_spread,
 )
-from causalgia.mpra.comparisons.calibration import by_bin, residuals
-from causalgia.mpra.comparisons.sides import Pair, effects_by_element, matched_contrasts, pair_of
+from causalgia.mpra.comparisons.calibration import calibration_bins, residuals
+from causalgia.mpra.comparisons.sides import MatchedEffects, effects_by_element, match_contrasts, match_elements
 
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
 LINES = ("ols", "weighted", "errors_in_both", "errors_and_scatter")
@@ -109,43 +109,43 @@ def concordance(
     >>> found["slope"].sel(line="errors_and_scatter").item().__round__(1)
     1.7
     """
-    ci_prob, n_bins = require_ci_prob(ci_prob), _require_bins(bins)
-    level = _require_level(level)
+    ci_prob, n_bins = require_ci_prob(ci_prob), _as_n_bins(bins)
+    level = _as_fdr_level(level)
     sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
-    names = matched_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
+    names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
     parts, lost = [], {}
     for name, of_virtual in names.items():
-        pair, lost[printable(name)] = pair_of(
-            _of(sides[0], of_virtual), _of(sides[1], name), name, others=len(names) > 1
+        pair, lost[printable(name)] = match_elements(
+            _rows_of_contrast(sides[0], of_virtual), _rows_of_contrast(sides[1], name), name, others=len(names) > 1
         )
-        parts.append(_compared(pair, n_bins, level, ci_prob))
-    together = _together(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
-    return together.assign_attrs(_said(virtual, measured, lost, level, ci_prob))
+        parts.append(_compare_effects(pair, n_bins, level, ci_prob))
+    together = _concat_contrasts(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
+    return together.assign_attrs(_concordance_attrs(virtual, measured, lost, level, ci_prob))
 
 
-def _require_bins(bins: Any) -> int:
+def _as_n_bins(bins: Any) -> int:
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
         raise EstimateError(f"bins={quoted(bins)} is no number of bins; give 1 or more")
     return int(bins)
 
 
-def _require_level(level: Any) -> float:
+def _as_fdr_level(level: Any) -> float:
     number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
     if not number or not 0 < float(level) < 1:
         raise EstimateError(f"level={quoted(level)} is no false discovery rate between 0 and 1; for example level=0.05")
     return float(level)
 
 
-def _of(table: pd.DataFrame, contrast: str) -> pd.DataFrame:
+def _rows_of_contrast(table: pd.DataFrame, contrast: str) -> pd.DataFrame:
     return table[table["contrast"] == contrast]
 
 
-def _compared(pair: Pair, bins: int, level: float, ci_prob: float) -> xr.Dataset:
+def _compare_effects(pair: MatchedEffects, bins: int, level: float, ci_prob: float) -> xr.Dataset:
     """Return all that is said of one contrast."""
-    lines = _lines(pair)
+    lines = _fit_lines(pair)
     found = residuals(pair.x, pair.y, pair.sx**2, pair.sy**2, pair.df, lines[-1], ci_prob=ci_prob)
-    binned = by_bin(pair.x, pair.y, found, bins)
-    columns = _agreement(pair, level, ci_prob) | _of_lines(pair, lines, ci_prob)
+    binned = calibration_bins(pair.x, pair.y, found, bins)
+    columns = _agreement_columns(pair, level, ci_prob) | _line_columns(pair, lines, ci_prob)
     columns |= {f"bin_{name}": (("bin",), getattr(binned, name)) for name in binned.__dataclass_fields__}
     columns |= {
         "coverage": ((), found.within.mean()),
@@ -163,7 +163,7 @@ def _compared(pair: Pair, bins: int, level: float, ci_prob: float) -> xr.Dataset
     return xr.Dataset(columns, coords=coords)
 
 
-def _lines(pair: Pair) -> list[Straight]:
+def _fit_lines(pair: MatchedEffects) -> list[Straight]:
     x, y, vx, vy, cluster = pair.x, pair.y, pair.sx**2, pair.sy**2, pair.cluster
     if (vy <= 0).any():
         where = pair.elements[int(np.argmax(vy <= 0))]
@@ -178,7 +178,7 @@ def _lines(pair: Pair) -> list[Straight]:
     ]
 
 
-def _of_lines(pair: Pair, lines: list[Straight], ci_prob: float) -> Columns:
+def _line_columns(pair: MatchedEffects, lines: list[Straight], ci_prob: float) -> Columns:
     columns: Columns = {}
     df = np.array([line.df for line in lines])
     for place, name in enumerate(("intercept", "slope")):
@@ -196,7 +196,7 @@ def _of_lines(pair: Pair, lines: list[Straight], ci_prob: float) -> Columns:
     }
 
 
-def _agreement(pair: Pair, level: float, ci_prob: float) -> Columns:
+def _agreement_columns(pair: MatchedEffects, level: float, ci_prob: float) -> Columns:
     x, y, sx, sy, hit = pair.x, pair.y, pair.sx, pair.sy, pair.q < level
     reliable = [reliability(x, sx), reliability(y, sy)]
     intervals = {
@@ -220,7 +220,7 @@ def _agreement(pair: Pair, level: float, ci_prob: float) -> Columns:
     return columns
 
 
-def _together(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
+def _concat_contrasts(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
     """Put the contrasts side by side, on the elements that all of them have."""
     shared = set.intersection(*(set(part["element"].to_numpy().tolist()) for part in parts))
     kept = [e for e in parts[0]["element"].to_numpy().tolist() if e in shared]
@@ -236,7 +236,9 @@ def _together(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
     return xr.concat(aligned, dim="contrast", data_vars="all", coords="minimal", compat="override", join="override")
 
 
-def _said(virtual: Any, measured: Any, lost: dict[str, Any], level: float, ci_prob: float) -> dict[str, Any]:
+def _concordance_attrs(
+    virtual: Any, measured: Any, lost: dict[str, Any], level: float, ci_prob: float
+) -> dict[str, Any]:
     on_virtual, on_measured = (getattr(side, "attrs", {}) for side in (virtual, measured))
     said = {
         "virtual_scale": str(on_virtual.get("contrast_scale", on_virtual.get("scale", "the predictor's scale"))),

@@ -15,22 +15,22 @@ from numpy.typing import NDArray
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import require_ci_prob
 from causalgia.mpra.comparisons.prediction_powered_means import (
-    Powered,
+    PoweredMean,
     SharedNoise,
-    by_cluster,
+    add_replicate_noise,
     classical_reason,
+    cluster_deviations,
     fisher_skewness,
     powered_mean,
     shared_noise,
-    with_replicates,
 )
 from causalgia.mpra.comparisons.random_draw import random_draw_test
 from causalgia.mpra.comparisons.sides import (
-    matched_contrasts,
-    noise_of_replicates,
-    of_contrasts,
-    of_task,
-    refuse_parallel,
+    check_not_parallel,
+    fit_replicate_noise,
+    match_contrasts,
+    select_task,
+    with_contrast_dim,
 )
 from causalgia.mpra.counts.side_table import CONTROLS, other_library
 from causalgia.notes import with_notes
@@ -130,14 +130,14 @@ def prediction_powered(
     [1.89, 0.09, 0.33]
     """
     ci_prob = require_ci_prob(ci_prob)
-    refuse_parallel(virtual, "virtual")
-    refuse_parallel(measured, "measured")
+    check_not_parallel(virtual, "virtual")
+    check_not_parallel(measured, "measured")
     conditions = {"training": check_training(trained_on_measured)}
     conditions["population"] = check_population(virtual, library, measured)
-    f, (y, controls) = _of_virtual(virtual, task), _without_controls(_of_measured(measured))
-    noise = _noise_of(measured, y)
-    names = matched_contrasts(_contrasts(f), _contrasts(y), contrasts)
-    units = _units(f, y)
+    f, (y, controls) = _virtual_effects(virtual, task), _drop_control_units(_measured_effects(measured))
+    noise = _replicate_noise(measured, y)
+    names = match_contrasts(_contrast_names(f), _contrast_names(y), contrasts)
+    units = _match_units(f, y)
     conditions["parents"] = check_parents(units.parents, units.measured)
     predicted = f.sel(contrast=list(names.values())).transpose("unit", "contrast").to_numpy()
     few, many = predicted[units.places], predicted[~units.measured]
@@ -145,16 +145,16 @@ def prediction_powered(
     answers = []
     for k, name in enumerate(names):
         labelled = y.sel(contrast=name).transpose("unit", "model").to_numpy()
-        answers.append(_answer(labelled, few[:, k], many[:, k], units, noise[name]))
-    out = _estimates(answers, list(names), units, ci_prob)
-    out = out.assign_attrs(_said(virtual, measured, conditions, units, ci_prob), controls_left_out=controls)
+        answers.append(_powered_estimate(labelled, few[:, k], many[:, k], units, noise[name]))
+    out = _estimates_dataset(answers, list(names), units, ci_prob)
+    out = out.assign_attrs(_powered_attrs(virtual, measured, conditions, units, ci_prob), controls_left_out=controls)
     fallback = {name: a.reason for name, a in zip(names, answers, strict=True) if a.reason}
     notes = (f"{name}: the classical interval, without predictions: {reason}" for name, reason in fallback.items())
     return with_notes(out.assign_attrs(fallback=json.dumps(fallback)), *notes)
 
 
 @dataclass(frozen=True)
-class _Units:
+class _MeasuredUnits:
     """Which units are measured.
 
     Attributes
@@ -176,14 +176,14 @@ class _Units:
     cluster_rest: Codes | None
 
 
-def _of_virtual(virtual: Any, task: str | None) -> xr.DataArray:
+def _virtual_effects(virtual: Any, task: str | None) -> xr.DataArray:
     if not isinstance(virtual, xr.Dataset) or "ice" not in virtual:
         raise OutcomesError("virtual: no effects of units (ice); give cg.contrast(outcomes, control=...)")
-    ice = of_task(validate(virtual, "effects"), task)["ice"]
+    ice = select_task(validate(virtual, "effects"), task)["ice"]
     return ice.mean("model") if "model" in ice.dims else ice
 
 
-def _of_measured(measured: Any) -> xr.DataArray:
+def _measured_effects(measured: Any) -> xr.DataArray:
     """Return measured effects by unit, contrast and model (replicates; one of none)."""
     if isinstance(measured, xr.Dataset) and "ice" in measured:
         ice = validate(measured, "effects")["ice"]
@@ -192,7 +192,7 @@ def _of_measured(measured: Any) -> xr.DataArray:
         ice = ice.isel(task=0, drop=True)
         found = ice if "model" in ice.dims else ice.expand_dims("model")
     elif isinstance(measured, xr.Dataset) and "ace" in measured and "element" in measured["ace"].dims:
-        found = of_contrasts(measured)["ace"].rename(element="unit").expand_dims("model")
+        found = with_contrast_dim(measured)["ace"].rename(element="unit").expand_dims("model")
     else:
         raise OutcomesError("measured: no effects of units; give cg.contrast of activities, or a fit (cg.mpra.fit)")
     if not np.isfinite(found.to_numpy()).all():
@@ -200,20 +200,21 @@ def _of_measured(measured: Any) -> xr.DataArray:
     return found
 
 
-def _noise_of(measured: xr.Dataset, y: xr.DataArray) -> dict[str, SharedNoise]:
+def _replicate_noise(measured: xr.Dataset, y: xr.DataArray) -> dict[str, SharedNoise]:
     """Return what replicates share in each contrast: as the fit has it, or from the replicates of units' effects."""
     if "ice" in measured:
         return {
-            name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy()) for name in _contrasts(y)
+            name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy())
+            for name in _contrast_names(y)
         }
-    return dict(zip(_contrasts(y), noise_of_replicates(measured), strict=True))
+    return dict(zip(_contrast_names(y), fit_replicate_noise(measured), strict=True))
 
 
-def _contrasts(effects: xr.DataArray) -> list[str]:
+def _contrast_names(effects: xr.DataArray) -> list[str]:
     return [str(name) for name in effects["contrast"].to_numpy()]
 
 
-def _without_controls(y: xr.DataArray) -> tuple[xr.DataArray, int]:
+def _drop_control_units(y: xr.DataArray) -> tuple[xr.DataArray, int]:
     """Leave out elements that are controls of the bench."""
     if "group" not in y.coords:
         return y, 0
@@ -221,7 +222,7 @@ def _without_controls(y: xr.DataArray) -> tuple[xr.DataArray, int]:
     return y.isel(unit=~control), int(control.sum())
 
 
-def _units(f: xr.DataArray, y: xr.DataArray) -> _Units:
+def _match_units(f: xr.DataArray, y: xr.DataArray) -> _MeasuredUnits:
     predicted, names = (pd.Index(side["unit"].to_numpy().astype(str)) for side in (f, y))
     places = predicted.get_indexer(names)
     if (places < 0).any():
@@ -238,36 +239,36 @@ def _units(f: xr.DataArray, y: xr.DataArray) -> _Units:
     if len(predicted) - len(names) < 2:
         raise EstimateError("no predictions beyond the measured units; predict more units of the same population")
     if "parent" not in f.coords:
-        return _Units(places, measured, None, None, None)
+        return _MeasuredUnits(places, measured, None, None, None)
     parents = f["parent"].to_numpy().astype(str)
-    return _Units(places, measured, parents, _codes(parents[places]), _codes(parents[~measured]))
+    return _MeasuredUnits(places, measured, parents, _parent_codes(parents[places]), _parent_codes(parents[~measured]))
 
 
-def _codes(parents: NDArray[Any]) -> Codes | None:
+def _parent_codes(parents: NDArray[Any]) -> Codes | None:
     """Return parents as codes where any has several units."""
     codes, labels = pd.factorize(parents)
     return np.asarray(codes, dtype=np.intp) if len(labels) < len(codes) else None
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _PoweredEstimate:
     """One contrast: the interval that is returned, the classical one, and why they are the same ("": they are not).
 
     `skewness` and `leverage` are of the measured units' pieces (clusters') of the error of the one that is returned.
     """
 
-    best: Powered
-    classical: Powered
+    best: PoweredMean
+    classical: PoweredMean
     reason: str
     skewness: float
     leverage: float
 
 
-def _answer(y: Array, f: Array, f_rest: Array, units: _Units, noise: SharedNoise) -> _Answer:
+def _powered_estimate(y: Array, f: Array, f_rest: Array, units: _MeasuredUnits, noise: SharedNoise) -> _PoweredEstimate:
     """Answer one contrast; y has shape ``(n, R)``."""
     groups, groups_rest = units.cluster, units.cluster_rest
     classical, tuned = (
-        with_replicates(
+        add_replicate_noise(
             powered_mean(y.mean(axis=1), f, f_rest, lam=lam, cluster=groups, cluster_rest=groups_rest), noise
         )
         for lam in (0.0, None)
@@ -275,13 +276,15 @@ def _answer(y: Array, f: Array, f_rest: Array, units: _Units, noise: SharedNoise
     mean = y.mean(axis=1)
     reason = classical_reason(mean, f, f_rest, cluster=groups, cluster_rest=groups_rest)
     best = classical if reason else tuned
-    own = best.pieces[: len(by_cluster(mean, groups))]
+    own = best.pieces[: len(cluster_deviations(mean, groups))]
     total = float(own @ own)
     leverage = float((own**2).max() / total) if total > 0 else 0.0
-    return _Answer(best, classical, reason, fisher_skewness(own), leverage)
+    return _PoweredEstimate(best, classical, reason, fisher_skewness(own), leverage)
 
 
-def _estimates(answers: list[_Answer], names: list[str], units: _Units, ci_prob: float) -> xr.Dataset:
+def _estimates_dataset(
+    answers: list[_PoweredEstimate], names: list[str], units: _MeasuredUnits, ci_prob: float
+) -> xr.Dataset:
     best, classical = ([getattr(a, which) for a in answers] for which in ("best", "classical"))
     ace, se, df = (np.array([getattr(a, name) for a in best]) for name in ("mean", "se", "df"))
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
@@ -309,8 +312,8 @@ def _estimates(answers: list[_Answer], names: list[str], units: _Units, ci_prob:
     return validate(annotate(xr.Dataset(data, coords=coords)), "estimates")
 
 
-def _said(
-    virtual: xr.Dataset, measured: xr.Dataset, conditions: dict[str, str], units: _Units, ci_prob: float
+def _powered_attrs(
+    virtual: xr.Dataset, measured: xr.Dataset, conditions: dict[str, str], units: _MeasuredUnits, ci_prob: float
 ) -> dict[str, Any]:
     kept = ("null", "null_kind", "null_fingerprint", "design_fingerprint", "predictor_fingerprint")
     known = "model" in measured.dims or "replicate_shift" in measured
@@ -376,7 +379,7 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
                 f"the {name} from {None if other is None else other.attrs.get('null', theirs)}; predict units of the "
                 "null model that was measured"
             )
-    _refuse_other_draw(virtual, library)
+    _check_same_draw(virtual, library)
     if library is None:
         return "by name: the measured units are units of the virtual trial"
     rules, theirs = virtual.attrs.get("rules"), library.attrs.get("rules")
@@ -393,7 +396,7 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
     return "held: one null model, one set of rules"
 
 
-def _refuse_other_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
+def _check_same_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
     """Refuse a virtual trial of a library with another seed: units of one name are other sequences there."""
     if library is None:
         return

@@ -78,18 +78,18 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     """
     validate(library, "library")
     require_predictor(predictor, "virtual_trial(library, predictor)")
-    rows = _first_barcodes(library)
-    arms = arms_of(library)
-    elements, element, arm = _places(library, rows, [one.name for one in arms])
-    tokens = _flanked(library["insert"].to_numpy()[rows], flanks)
-    answers = _answers(predictor, tokens, library["oligo_name"].to_numpy()[rows])
+    rows = _one_row_per_construct(library)
+    arms = design_arms(library)
+    elements, element, arm = _element_and_arm_codes(library, rows, [one.name for one in arms])
+    tokens = _add_flanks(library["insert"].to_numpy()[rows], flanks)
+    answers = _predict_inserts(predictor, tokens, library["oligo_name"].to_numpy()[rows])
     parallel = library.attrs.get("assignment") == "parallel"
     order = np.argsort(element) if parallel else np.argsort(element * len(arms) + arm)
     shape = (len(elements),) if parallel else (len(elements), len(arms))
     if len(rows) != int(np.prod(shape)):
-        raise _incomplete(elements, element, arm, arms)
+        raise _incomplete_error(elements, element, arm, arms)
     outcome = answers[order].reshape(*shape, *answers.shape[1:])
-    made = _dataset(outcome, predictor, arms, elements, parallel=parallel)
+    made = _outcomes_dataset(outcome, predictor, arms, elements, parallel=parallel)
     some = rows[order[:: 1 if parallel else len(arms)]]
     coords: dict[str, Any] = {"gc": ("unit", library["gc"].to_numpy()[some].astype(float))}
     coords["parent"] = ("unit", library["parent"].to_numpy()[some].astype(str))
@@ -101,7 +101,7 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     return validate(annotate(made.assign_coords(coords).assign(design).assign_attrs(attrs)), "outcomes")
 
 
-def _first_barcodes(library: xr.Dataset) -> NDArray[np.int64]:
+def _one_row_per_construct(library: xr.Dataset) -> NDArray[np.int64]:
     """Return one row of each construct of the test."""
     test = np.flatnonzero(library["group"].to_numpy().astype(str) == "test")
     names = library["oligo_name"].to_numpy().astype(str)[test]
@@ -110,7 +110,7 @@ def _first_barcodes(library: xr.Dataset) -> NDArray[np.int64]:
     return test[np.sort(np.unique(names, return_index=True)[1])]
 
 
-def arms_of(library: xr.Dataset) -> tuple[Arm, ...]:
+def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
     """Return the arms of the design that a library was made of, in its order.
 
     Raises
@@ -127,7 +127,7 @@ def arms_of(library: xr.Dataset) -> tuple[Arm, ...]:
     return tuple(Arm.from_dict(name, plain) for name, plain in plain["arms"].items())
 
 
-def _places(library: xr.Dataset, rows: NDArray[np.int64], arms: list[str]) -> tuple[Names, Names, Names]:
+def _element_and_arm_codes(library: xr.Dataset, rows: NDArray[np.int64], arms: list[str]) -> tuple[Names, Names, Names]:
     """Return the elements in order of appearance, and of each row the place of its element and of its arm."""
     names, of_arm = (library[name].to_numpy()[rows].astype(str) for name in ("element", "arm"))
     found, first, inverse = np.unique(names, return_index=True, return_inverse=True)
@@ -141,7 +141,7 @@ def _places(library: xr.Dataset, rows: NDArray[np.int64], arms: list[str]) -> tu
     return found[np.argsort(first)], rank[inverse], np.array([place[name] for name in of_arm.tolist()])
 
 
-def _incomplete(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]) -> LibraryError:
+def _incomplete_error(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]) -> LibraryError:
     times = np.zeros((len(elements), len(arms)), np.int64)
     np.add.at(times, (element, arm), 1)
     odd, at = np.argwhere(times != 1)[0]
@@ -151,7 +151,7 @@ def _incomplete(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]
     )
 
 
-def _flanked(inserts: Names, flanks: tuple[str, str]) -> Tokens:
+def _add_flanks(inserts: Names, flanks: tuple[str, str]) -> Tokens:
     if isinstance(flanks, str):
         raise LibraryError(
             f"flanks={quoted(flanks)}: give two, the letters to the left and to the right: ('ACGT', 'ACGT')"
@@ -165,7 +165,7 @@ def _flanked(inserts: Names, flanks: tuple[str, str]) -> Tokens:
     return np.concatenate([np.tile(left, (n, 1)), tokens, np.tile(right, (n, 1))], axis=1)
 
 
-def _answers(predictor: Predictor, tokens: Tokens, names: Names) -> NDArray[Any]:
+def _predict_inserts(predictor: Predictor, tokens: Tokens, names: Names) -> NDArray[Any]:
     """Return the answers, (n, tasks[, models]); what is one sequence is asked once."""
     numbers, fresh = Distinct(tokens.shape[1], capacity=len(tokens)).enter(tokens)
     try:
@@ -179,7 +179,7 @@ def _answers(predictor: Predictor, tokens: Tokens, names: Names) -> NDArray[Any]
     return found
 
 
-def _dataset(
+def _outcomes_dataset(
     outcome: NDArray[Any], predictor: Predictor, arms: tuple[Arm, ...], elements: Names, *, parallel: bool
 ) -> xr.Dataset:
     dims = ("unit", *(() if parallel else ("arm",)), "task", *(() if predictor.models is None else ("model",)))

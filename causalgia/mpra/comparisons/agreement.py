@@ -66,14 +66,14 @@ def pearson(x: Array, y: Array, cluster: Codes | None = None, *, ci_prob: float 
     0.8
     """
     exact = np.zeros_like(x)
-    c, d = _covariance_and_spread(_sums(x, y, exact, exact)[None], np.array([float(len(x))]))
+    c, d = _covariance_and_spread(_moment_sums(x, y, exact, exact)[None], np.array([float(len(x))]))
     value = float(np.clip(c[0] / d[0], -1.0, 1.0))
     if 1 - abs(value) < 1e-12:
         return Interval(value, value, value)
     if cluster is None:
         half = special.ndtri(0.5 + ci_prob / 2) / np.sqrt(len(x) - 3)
     else:
-        c, d, G = _without_each(x, y, exact, exact, cluster)
+        c, d, G = _leave_one_out(x, y, exact, exact, cluster)
         z = np.arctanh(np.clip(c / d, -1 + 1e-15, 1 - 1e-15))
         half = special.stdtrit(G - 1, 0.5 + ci_prob / 2) * np.sqrt((G - 1) / G * np.sum((z - z.mean()) ** 2))
     z = np.arctanh(value)
@@ -116,10 +116,10 @@ def disattenuated(
     >>> round(found.value, 2), round(found.lower, 2), round(found.upper, 2)
     (0.99, 0.99, 1.0)
     """
-    c, d = _covariance_and_spread(_sums(x, y, sx, sy)[None], np.array([float(len(x))]))
+    c, d = _covariance_and_spread(_moment_sums(x, y, sx, sy)[None], np.array([float(len(x))]))
     if d[0] <= 0:
         return Interval(pearson(x, y).value, -1.0, 1.0)
-    cj, dj, G = _without_each(x, y, sx, sy, cluster)
+    cj, dj, G = _leave_one_out(x, y, sx, sy, cluster)
     V = (G - 1) ** 2 / G * np.cov(cj, dj)
     lower, upper, _ = fieller(c[0], d[0], (V[0, 0], V[0, 1], V[1, 1]), np.array(G - 1.0), ci_prob)
     seen = pearson(x, y, cluster, ci_prob=ci_prob)
@@ -128,12 +128,12 @@ def disattenuated(
     return Interval(*(float(np.clip(part, -1, 1)) for part in (c[0] / d[0], *limits)))
 
 
-def _sums(x: Array, y: Array, sx: Array, sy: Array) -> Array:
+def _moment_sums(x: Array, y: Array, sx: Array, sy: Array) -> Array:
     """Return sums over points of x, y, x^2, y^2, xy and the error variances, about the means of x and y."""
-    return np.asarray(_terms(x, y, sx, sy).sum(axis=0))
+    return np.asarray(_moment_terms(x, y, sx, sy).sum(axis=0))
 
 
-def _terms(x: Array, y: Array, sx: Array, sy: Array) -> Array:
+def _moment_terms(x: Array, y: Array, sx: Array, sy: Array) -> Array:
     u, v = x - x.mean(), y - y.mean()
     return np.column_stack([u, v, u * u, v * v, u * v, sx**2, sy**2])
 
@@ -146,9 +146,9 @@ def _covariance_and_spread(S: Array, n: Array) -> tuple[Array, Array]:
     return (S[:, 4] - n * u * v) / (n - 1), np.sqrt(np.maximum(xx, 0.0) * np.maximum(yy, 0.0))
 
 
-def _without_each(x: Array, y: Array, sx: Array, sy: Array, cluster: Codes | None) -> tuple[Array, Array, int]:
+def _leave_one_out(x: Array, y: Array, sx: Array, sy: Array, cluster: Codes | None) -> tuple[Array, Array, int]:
     """Return covariance and product of true standard deviations without each point (cluster), and their number."""
-    terms = _terms(x, y, sx, sy)
+    terms = _moment_terms(x, y, sx, sy)
     part = terms if cluster is None else group_sums(terms, cluster)
     size = np.ones(len(part)) if cluster is None else np.bincount(cluster).astype(float)
     if len(part) < 3:

@@ -69,13 +69,13 @@ def residuals(
     size = np.sqrt(vy + error)
     gap = y - predicted
     z = np.divide(gap, size, out=np.zeros_like(gap), where=size > 0)
-    freedom = _freedom(vy, error, df)
+    freedom = _residual_df(vy, error, df)
     p = np.where(size > 0, 2 * special.stdtr(freedom, -np.abs(z)), np.where(gap == 0, 1.0, 0.0))
     half = special.stdtrit(freedom, 0.5 + ci_prob / 2) * np.sqrt(vy + error + line.scatter**2)
     return Residuals(predicted, z, p, weighted_bh(p, np.ones_like(p)), np.abs(gap) <= half)
 
 
-def _freedom(vy: Array, error: Array, df: Array) -> Array:
+def _residual_df(vy: Array, error: Array, df: Array) -> Array:
     """Return the degrees of freedom of ``vy + error``, the second known."""
     finite = np.where(np.isfinite(df), df, 1e9)
     return satterthwaite(np.stack([vy, error]), np.stack([finite, np.full_like(finite, 1e9)]))
@@ -105,24 +105,24 @@ class Bins:
     coverage: Array
 
 
-def by_bin(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
+def calibration_bins(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
     """Sort elements into bins by x and take means, no bin with fewer than five; elements of one x are in one bin.
 
     Examples
     --------
     >>> x = np.arange(20.0)
     >>> off = Residuals(x, 0 * x, 0 * x, 0 * x, x < 10)
-    >>> by_bin(x, 2 * x, off, 2).coverage
+    >>> calibration_bins(x, 2 * x, off, 2).coverage
     array([1., 0.])
     """
-    parts = _parts(x, max(1, min(n_bins, len(x) // _LEAST)))
+    parts = _bin_members(x, max(1, min(n_bins, len(x) // _LEAST)))
     mean = [[v[part].mean() for part in parts] for v in (x, y, found.predicted, found.within)]
     se = np.array([y[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
     virtual, measured, predicted, coverage = map(np.array, mean)
     return Bins(np.array([len(part) for part in parts]), virtual, measured, predicted, se, coverage)
 
 
-def _parts(x: Array, n_bins: int) -> list[Codes]:
+def _bin_members(x: Array, n_bins: int) -> list[Codes]:
     """Return the places of the elements of each bin, those of equal x together."""
     order = np.argsort(x, kind="stable")
     ends = [0]

@@ -19,7 +19,7 @@ _NOTHING_LEFT = (
 )
 
 
-def describe(concordance: xr.Dataset) -> str:
+def describe_concordance(concordance: xr.Dataset) -> str:
     """Say how well virtual and measured effects agree, with the noise of both beside every number.
 
     Parameters
@@ -45,7 +45,7 @@ def describe(concordance: xr.Dataset) -> str:
     >>> true = rng.normal(size=100)
     >>> virtual = pd.DataFrame({"element": np.arange(100), "effect": 0.5 * true})
     >>> measured = pd.DataFrame({"element": np.arange(100), "effect": true + rng.normal(0, 0.5, size=100), "se": 0.5})
-    >>> print(describe(concordance(virtual, measured)))
+    >>> print(describe_concordance(concordance(virtual, measured)))
     effect: 100 elements, virtual effects on the predictor's scale, measured ones on log2
       correlation 0.86 [0.80, 0.90] as seen, of at most 0.86 with this noise; of the true effects 1.00 [0.95, 1.00]; ...
     """
@@ -56,22 +56,22 @@ def describe(concordance: xr.Dataset) -> str:
     for name in concordance["contrast"].to_numpy().astype(str):
         one = concordance.sel(contrast=name)
         lines += [
-            _head(one, name, concordance),
-            *_lost(lost[printable(name)]),
-            *_noise(one),
-            *_line(one),
-            *_hits(one),
-            *_off(one),
+            _concordance_header(one, name, concordance),
+            *_left_out_line(lost[printable(name)]),
+            *_noise_lines(one),
+            *_slope_lines(one),
+            *_hits_line(one),
+            *_outlying_elements_line(one),
         ]
     return "\n".join(lines)
 
 
-def _interval(one: xr.Dataset, name: str) -> str:
+def _with_ci(one: xr.Dataset, name: str) -> str:
     value, lower, upper = (one[name + end].item() for end in ("", "_lower", "_upper"))
     return f"{value:.2f} [{lower:.2f}, {upper:.2f}]"
 
 
-def _head(one: xr.Dataset, name: str, whole: xr.Dataset) -> str:
+def _concordance_header(one: xr.Dataset, name: str, whole: xr.Dataset) -> str:
     n, n_parents = one["n"].item(), one["n_clusters"].item()
     of = f" of {n_parents:,} parents" if n_parents < n else ""
     return (
@@ -80,29 +80,29 @@ def _head(one: xr.Dataset, name: str, whole: xr.Dataset) -> str:
     )
 
 
-def _lost(lost: dict[str, int | dict[str, int]]) -> list[str]:
+def _left_out_line(lost: dict[str, int | dict[str, int]]) -> list[str]:
     controls = lost["controls"]
     said = [f"{n:,} {what}" for what, n in lost.items() if not isinstance(n, dict) and n]
     said += [f"{n:,} {group} controls" for group, n in controls.items()] if isinstance(controls, dict) else []
     return [f"  left out: {', '.join(said)}"] if said else []
 
 
-def _noise(one: xr.Dataset) -> list[str]:
+def _noise_lines(one: xr.Dataset) -> list[str]:
     sides = [one[name].sel(side=side).item() for name in ("tau", "reliability") for side in ("virtual", "measured")]
     seen, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
     return [
-        f"  correlation {_interval(one, 'pearson')} as seen, of at most {one['noise_ceiling'].item():.2f} with this "
-        f"noise; of the true effects {_interval(one, 'pearson_disattenuated')}; of ranks {one['spearman'].item():.2f}",
+        f"  correlation {_with_ci(one, 'pearson')} as seen, of at most {one['noise_ceiling'].item():.2f} with this "
+        f"noise; of the true effects {_with_ci(one, 'pearson_disattenuated')}; of ranks {one['spearman'].item():.2f}",
         f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability {sides[2]:.2f} "
         f"and {sides[3]:.2f}",
         *([_AT_THE_BOUND] if seen > ceiling > 0 else [_NOTHING_LEFT] if ceiling == 0 else []),
     ]
 
 
-def _line(one: xr.Dataset) -> list[str]:
+def _slope_lines(one: xr.Dataset) -> list[str]:
     best = one.sel(line="errors_and_scatter")
     lines = [
-        f"  measured = {best['intercept'].item():.3g} + {_interval(best, 'slope')} x virtual, true effects scatter "
+        f"  measured = {best['intercept'].item():.3g} + {_with_ci(best, 'slope')} x virtual, true effects scatter "
         f"about it by {best['scatter'].item():.2g}; {best['coverage'].item():.0%} inside their predictive intervals",
     ]
     if one["line_p"].item() < 0.05:
@@ -110,17 +110,17 @@ def _line(one: xr.Dataset) -> list[str]:
     return lines
 
 
-def _hits(one: xr.Dataset) -> list[str]:
+def _hits_line(one: xr.Dataset) -> list[str]:
     n = one["n_hits"].item()
     if n == 0:
         return ["  no measured effect is a hit"]
     return [
-        f"  {n:,} measured hits: sign as predicted in {_interval(one, 'sign_agreement')}, found by the size of the "
-        f"virtual effect with AUROC {_interval(one, 'auroc')}"
+        f"  {n:,} measured hits: sign as predicted in {_with_ci(one, 'sign_agreement')}, found by the size of the "
+        f"virtual effect with AUROC {_with_ci(one, 'auroc')}"
     ]
 
 
-def _off(one: xr.Dataset) -> list[str]:
+def _outlying_elements_line(one: xr.Dataset) -> list[str]:
     off = one.isel(element=np.flatnonzero(one["q_off"].to_numpy() < 0.05))
     if not off.sizes["element"]:
         return ["  no element is off the line by more than the errors"]

@@ -14,7 +14,7 @@ from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)
-class Powered:
+class PoweredMean:
     """A mean with its standard error.
 
     Attributes
@@ -71,7 +71,7 @@ def powered_mean(
     lam: float | None = None,
     cluster: Codes | None = None,
     cluster_rest: Codes | None = None,
-) -> Powered:
+) -> PoweredMean:
     """Estimate the mean of y over a population from n measured units, and predictions of these and of N others.
 
     ``mean(y) + lam (mean(f_rest) - mean(f))``. With `lam` given its variance is ``var(y - lam f) / n + lam^2
@@ -119,7 +119,11 @@ def powered_mean(
     """
     if len(f_rest) < 2:
         raise EstimateError("no predictions beyond the measured units; predict more units of the same population")
-    e_y, e_f, e_rest = by_cluster(y, cluster), by_cluster(f, cluster), by_cluster(f_rest, cluster_rest)
+    e_y, e_f, e_rest = (
+        cluster_deviations(y, cluster),
+        cluster_deviations(f, cluster),
+        cluster_deviations(f_rest, cluster_rest),
+    )
     if len(e_y) < 4:
         raise EstimateError(f"{len(e_y)} independent measured units or parents; four are needed, and twenty are few")
     n, G = len(y), len(e_y)
@@ -129,22 +133,22 @@ def powered_mean(
     if lam is not None:
         ours = (e_y - lam * e_f) / np.sqrt(G * (G - 1))
         theirs = lam * e_rest / np.sqrt(len(e_rest) * (len(e_rest) - 1.0))
-        return _powered(float(y.mean() + lam * gap), ours, G - 1, np.concatenate([np.zeros(G), theirs]), lam, r)
+        return _combine_pieces(float(y.mean() + lam * gap), ours, G - 1, np.concatenate([np.zeros(G), theirs]), lam, r)
     b, share = (float(S_yf / S_ff) if S_ff > 0 else 0.0), len(f_rest) / (n + len(f_rest))
     cost = 1 / G + ((share * gap) ** 2 / S_ff if S_ff > 0 else 0.0)
     ours = (e_y - b * e_f) * np.sqrt(cost / (G - 2))
-    theirs = b * _of_all(f, f_rest, cluster, cluster_rest)
-    return _powered(float(y.mean() + b * share * gap), ours, G - 2, theirs, b * share, r)
+    theirs = b * _all_units_pieces(f, f_rest, cluster, cluster_rest)
+    return _combine_pieces(float(y.mean() + b * share * gap), ours, G - 2, theirs, b * share, r)
 
 
-def by_cluster(x: Array, cluster: Codes | None) -> Array:
+def cluster_deviations(x: Array, cluster: Codes | None) -> Array:
     """Return what each cluster adds to the mean of x: G / n times its sum about the mean, shape ``(G,)``.
 
     The variance of the mean is that of these over G.
 
     Examples
     --------
-    >>> by_cluster(np.array([1.0, 3.0, 5.0, 7.0]), np.array([0, 0, 1, 1]))
+    >>> cluster_deviations(np.array([1.0, 3.0, 5.0, 7.0]), np.array([0, 0, 1, 1]))
     array([-2.,  2.])
     """
     e = x - x.mean()
@@ -154,7 +158,7 @@ def by_cluster(x: Array, cluster: Codes | None) -> Array:
     return np.asarray(sums * len(sums) / len(x))
 
 
-def _of_all(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None) -> Array:
+def _all_units_pieces(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None) -> Array:
     """Return the pieces of the error of the mean prediction over all units."""
     both = np.concatenate([f, f_rest])
     if cluster is None and cluster_rest is None:
@@ -163,14 +167,14 @@ def _of_all(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes 
         first = np.arange(len(f)) if cluster is None else cluster
         then = np.arange(len(f_rest)) if cluster_rest is None else cluster_rest
         codes = np.concatenate([first, then + first.max() + 1])
-    e = by_cluster(both, codes)
+    e = cluster_deviations(both, codes)
     return np.asarray(e / np.sqrt(len(e) * (len(e) - 1)))
 
 
-def _powered(mean: float, ours: Array, df: int, theirs: Array, lam: float, r: float) -> Powered:
+def _combine_pieces(mean: float, ours: Array, df: int, theirs: Array, lam: float, r: float) -> PoweredMean:
     variances = np.array([ours @ ours, theirs @ theirs])
     freedom = float(satterthwaite(variances, np.array([df, len(theirs) - 1.0])))
-    return Powered(mean, float(np.sqrt(variances.sum())), freedom, lam, r, np.concatenate([ours, theirs]))
+    return PoweredMean(mean, float(np.sqrt(variances.sum())), freedom, lam, r, np.concatenate([ours, theirs]))
 
 
 @dataclass(frozen=True)
@@ -212,10 +216,10 @@ def shared_noise(y: Array) -> SharedNoise:
     of = y.mean(axis=0) - y.mean()
     left = y - y.mean(axis=1, keepdims=True) - of
     df = (n - 1.0) * (R - 1.0)
-    return noise_beyond(of, float((left**2).sum() / (df * n * R)), df)
+    return excess_replicate_noise(of, float((left**2).sum() / (df * n * R)), df)
 
 
-def noise_beyond(shift: Array, within: float, df: float) -> SharedNoise:
+def excess_replicate_noise(shift: Array, within: float, df: float) -> SharedNoise:
     """Return what replicates share, from how far each one's mean over units lies from that of all.
 
     Parameters
@@ -227,7 +231,7 @@ def noise_beyond(shift: Array, within: float, df: float) -> SharedNoise:
 
     Examples
     --------
-    >>> noise_beyond(np.array([-1.0, 1.0]), 1.5, 9.0).pieces.round(3)
+    >>> excess_replicate_noise(np.array([-1.0, 1.0]), 1.5, 9.0).pieces.round(3)
     array([0., 0.])
     """
     R = len(shift)
@@ -236,7 +240,7 @@ def noise_beyond(shift: Array, within: float, df: float) -> SharedNoise:
     return SharedNoise(np.asarray(pieces), between, within, df)
 
 
-def with_replicates(found: Powered, noise: SharedNoise) -> Powered:
+def add_replicate_noise(found: PoweredMean, noise: SharedNoise) -> PoweredMean:
     """Add the noise that replicates share; degrees of freedom by Satterthwaite, of all mean squares that enter.
 
     References
@@ -245,20 +249,20 @@ def with_replicates(found: Powered, noise: SharedNoise) -> Powered:
 
     Examples
     --------
-    >>> one = Powered(1.0, 3.0, 9.0, 0.0, 0.0, np.array([3.0]))
-    >>> with_replicates(one, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0)).se
+    >>> one = PoweredMean(1.0, 3.0, 9.0, 0.0, 0.0, np.array([3.0]))
+    >>> add_replicate_noise(one, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0)).se
     5.0
     """
-    se, df = widened(found.se, found.df, noise)
-    return Powered(found.mean, se, df, found.lam, found.r, np.concatenate([found.pieces, noise.pieces]))
+    se, df = widen_standard_error(found.se, found.df, noise)
+    return PoweredMean(found.mean, se, df, found.lam, found.r, np.concatenate([found.pieces, noise.pieces]))
 
 
-def widened(se: float, df: float, noise: SharedNoise) -> tuple[float, float]:
+def widen_standard_error(se: float, df: float, noise: SharedNoise) -> tuple[float, float]:
     """Return a standard error and its degrees of freedom with the noise that replicates share.
 
     Examples
     --------
-    >>> widened(3.0, 9.0, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0))[0]
+    >>> widen_standard_error(3.0, 9.0, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0))[0]
     5.0
     """
     extra = float(noise.pieces @ noise.pieces)
@@ -309,7 +313,7 @@ def classical_reason(
     >>> classical_reason((f[:40] > 1.0) * 1.0, f[:40], f[40:])
     'only 4 of 40 measured units differ from the most common outcome (10 needed): such outcomes are too rare'
     """
-    e_y, e_f = by_cluster(y, cluster), by_cluster(f, cluster)
+    e_y, e_f = cluster_deviations(y, cluster), cluster_deviations(f, cluster)
     n, what = len(e_y), "units" if cluster is None else "parents"
     if n < LEAST_MEASURED:
         return f"only {n} {what} were measured ({LEAST_MEASURED} needed to learn how predictions err)"
@@ -319,11 +323,11 @@ def classical_reason(
             f"only {different} of {n} measured {what} differ from the most common outcome ({LEAST_DIFFERENT} needed): "
             "such outcomes are too rare"
         )
-    r = _correlation(e_y, e_f)
+    r = _deviation_correlation(e_y, e_f)
     bound = _chance_correlation(n)
     if abs(r) <= bound:
         return f"predictions do not go along with the measurements (r = {r:.2f}; up to {bound:.2f} is chance)"
-    covers = _coverage_of_draws(np.concatenate([e_f, by_cluster(f_rest, cluster_rest)]), n)
+    covers = _coverage_of_draws(np.concatenate([e_f, cluster_deviations(f_rest, cluster_rest)]), n)
     if covers < LEAST_COVERAGE:
         return f"the predictions are rare or skewed: 95% t intervals of {n} of them cover their mean in {covers:.2f}"
     b = e_y @ e_f / (e_f @ e_f)
@@ -358,7 +362,7 @@ def _n_different(y: Array, cluster: Codes | None) -> int:
     return int(differs.sum()) if cluster is None else len(np.unique(cluster[differs]))
 
 
-def _correlation(e_y: Array, e_f: Array) -> float:
+def _deviation_correlation(e_y: Array, e_f: Array) -> float:
     size = float((e_y @ e_y) * (e_f @ e_f))
     return float(e_y @ e_f / np.sqrt(size)) if size > 0 else 0.0
 

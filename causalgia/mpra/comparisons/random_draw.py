@@ -78,9 +78,9 @@ def random_draw_test(
     (True, True)
     """
     f, f_rest = (x.reshape(len(x), -1) for x in (f, f_rest))
-    rng = _generator(f, f_rest)
+    rng = _seeded_generator(f, f_rest)
     values, sizes = _equal_clusters(f, f_rest, cluster, cluster_rest, rng)
-    scores = _scores(values).mean(axis=1).reshape(len(values), -1)
+    scores = _rank_scores(values).mean(axis=1).reshape(len(values), -1)
     sd = scores.std(axis=0)
     varies = sd > _TIE
     if not varies.any():
@@ -92,7 +92,7 @@ def random_draw_test(
     return DrawTest(p, bool(by_spread), contrast)
 
 
-def _generator(f: Array, f_rest: Array) -> np.random.Generator:
+def _seeded_generator(f: Array, f_rest: Array) -> np.random.Generator:
     """Return a generator seeded by all predictions, so that a result can be repeated; who was measured is not used."""
     return np.random.default_rng(zlib.crc32(np.sort(np.concatenate([f, f_rest]), axis=0).tobytes()))
 
@@ -113,7 +113,7 @@ def _equal_clusters(
     return np.concatenate(parts), (len(parts[0]), len(parts[1]))
 
 
-def _scores(values: Array) -> Array:
+def _rank_scores(values: Array) -> Array:
     """Return the normal score of each midrank within its contrast, and its distance from the middle, (..., K, 2)."""
     from scipy import stats
 

@@ -14,7 +14,7 @@ from scipy import special
 
 from causalgia.checks import nearest
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
-from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, noise_beyond
+from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, excess_replicate_noise
 from causalgia.mpra.counts.side_table import CONTROLS, other_library
 from causalgia.multiplicity import weighted_bh
 from causalgia.schema import validate
@@ -60,27 +60,27 @@ def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd
     >>> effects_by_element(table, "virtual").columns.tolist()
     ['contrast', 'element', 'effect', 'se']
     """
-    refuse_parallel(given, side)
+    check_not_parallel(given, side)
     if isinstance(given, xr.Dataset) and "ice" in given:
-        table = _of_trial(given, side, task)
+        table = _trial_table(given, side, task)
     elif isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims:
-        table = _of_fit(given, side)
+        table = _fit_table(given, side)
     elif isinstance(given, pd.DataFrame):
-        table = _of_frame(given, side)
+        table = _frame_table(given, side)
     else:
         raise OutcomesError(
             f"{side}: {type(given).__name__} has no effects by element; give effects of a trial (cg.contrast), a fit "
             "(cg.mpra.fit), or a DataFrame with columns element, effect and se"
         )
-    return _checked(table, side)
+    return _as_valid_table(table, side)
 
 
-def refuse_parallel(given: Any, side: Side) -> None:
+def check_not_parallel(given: Any, side: Side) -> None:
     """Refuse a parallel trial, in which no unit has an effect of its own.
 
     Examples
     --------
-    >>> refuse_parallel(xr.Dataset(), "virtual")
+    >>> check_not_parallel(xr.Dataset(), "virtual")
     """
     if isinstance(given, xr.Dataset) and "ice" not in given and "assigned" in given:
         raise OutcomesError(
@@ -89,13 +89,13 @@ def refuse_parallel(given: Any, side: Side) -> None:
         )
 
 
-def _of_trial(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFrame:
+def _trial_table(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFrame:
     if side == "measured":
         raise EstimateError(
             "measured: effects of units have no standard errors of their own, and replicates share their barcodes; "
             "take them from cg.mpra.fit(counts, control=)"
         )
-    effects = of_task(validate(effects, "effects"), task)
+    effects = select_task(validate(effects, "effects"), task)
     ice = effects["ice"]
     mean, se = ice, xr.zeros_like(ice)
     if "model" in ice.dims:
@@ -103,10 +103,10 @@ def _of_trial(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFrame
         if ice.sizes["model"] < 2:
             se = xr.zeros_like(mean)
     data = {"effect": mean.transpose("contrast", "unit"), "se": se.transpose("contrast", "unit")}
-    return _long(data, effects, "unit")
+    return _long_table(data, effects, "unit")
 
 
-def of_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
+def select_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
     """Return effects on one task, without the dim."""
     tasks = [str(t) for t in effects["task"].to_numpy()] if "task" in effects.coords else ["0"]
     if task is None and len(tasks) > 1:
@@ -118,7 +118,7 @@ def of_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
     return effects.isel(task=tasks.index(str(task)) if task is not None else 0, drop=True)
 
 
-def of_contrasts(fit: xr.Dataset) -> xr.Dataset:
+def with_contrast_dim(fit: xr.Dataset) -> xr.Dataset:
     """Return a fit with its contrasts along a dim, also where one was selected.
 
     Raises
@@ -133,34 +133,34 @@ def of_contrasts(fit: xr.Dataset) -> xr.Dataset:
     return fit if "contrast" in fit["ace"].dims else fit.expand_dims("contrast")
 
 
-def noise_of_replicates(fit: xr.Dataset) -> list[SharedNoise]:
+def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
     """Return what replicates share in each contrast of a fit, beyond the noise of its elements; 0 where not known.
 
     Examples
     --------
     >>> fit = xr.Dataset({"ace": (("element", "contrast"), np.zeros((2, 1)))}, coords={"contrast": ["GATA1"]})
-    >>> noise_of_replicates(fit)[0].pieces
+    >>> fit_replicate_noise(fit)[0].pieces
     array([0.])
     """
-    fit = of_contrasts(fit)
+    fit = with_contrast_dim(fit)
     if "replicate_shift" not in fit:
         return [SharedNoise(np.zeros(1), 0.0, 0.0, 1.0)] * fit.sizes["contrast"]
     shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
     within, df = fit["replicate_within"].to_numpy(), float(fit.attrs["replicate_df"])
-    return [noise_beyond(row, float(own), df) for row, own in zip(shift, within, strict=True)]
+    return [excess_replicate_noise(row, float(own), df) for row, own in zip(shift, within, strict=True)]
 
 
-def _of_fit(fit: xr.Dataset, side: Side) -> pd.DataFrame:
-    fit = of_contrasts(fit)
+def _fit_table(fit: xr.Dataset, side: Side) -> pd.DataFrame:
+    fit = with_contrast_dim(fit)
     if "se" not in fit and side == "measured":
         raise EstimateError("measured: no 'se'; without standard errors noise cannot be told from truth")
     fit = fit if "se" in fit else fit.assign(se=xr.zeros_like(fit["ace"]))
     names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
     data = {new: fit[old].transpose("contrast", "element") for old, new in names.items() if old in fit}
-    return _long(data, fit, "element")
+    return _long_table(data, fit, "element")
 
 
-def _long(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) -> pd.DataFrame:
+def _long_table(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) -> pd.DataFrame:
     """Return a row for each contrast and element, with the coordinates of elements that matter here."""
     names = dataset[dim].to_numpy().astype(str)
     contrasts = dataset["contrast"].to_numpy().astype(str)
@@ -173,7 +173,7 @@ def _long(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) -> pd.Da
     )
 
 
-def _of_frame(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
+def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
     named = frame.index.name in ("element", "unit") and not {"element", "unit"} & set(frame.columns)
     table = frame.reset_index() if named else frame
     table = table.rename(columns={old: new for old, new in _OTHER_NAMES.items() if new not in table.columns})
@@ -192,7 +192,7 @@ def _of_frame(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
     return table[["contrast", "element", "effect", "se", *(c for c in _OPTIONAL if c in table.columns)]]
 
 
-def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
+def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
     if table.empty:
         raise OutcomesError(f"{side}: the table has no rows; give effects of ten elements or more")
     if "parent" in table and table["parent"].isna().any():
@@ -200,7 +200,7 @@ def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         raise OutcomesError(
             f"{side}: the parent of element {quoted(row['element'])} is empty; name it, or drop the column"
         )
-    table = table.assign(**{c: _numbers(table, c, side) for c in ("df", "p", "q") if c in table})
+    table = table.assign(**{c: _as_numeric_column(table, c, side) for c in ("df", "p", "q") if c in table})
     for column in ("effect", "se"):
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
         bad = ~np.isfinite(values) | (values < 0 if column == "se" else False)
@@ -219,7 +219,7 @@ def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _numbers(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
+def _as_numeric_column(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
     """Return a column as numbers; degrees of freedom that are empty are those of a normal."""
     numbers = pd.to_numeric(table[column], errors="coerce")
     bad = numbers.isna() & table[column].notna()
@@ -231,7 +231,7 @@ def _numbers(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
     return numbers
 
 
-def matched_contrasts(
+def match_contrasts(
     virtual: Iterable[str], measured: Iterable[str], contrasts: Mapping[str, str] | None
 ) -> dict[str, str]:
     """Return the measured contrasts that are compared, each with its virtual one.
@@ -250,7 +250,7 @@ def matched_contrasts(
 
     Examples
     --------
-    >>> matched_contrasts(["A", "A"], ["effect"], None)
+    >>> match_contrasts(["A", "A"], ["effect"], None)
     {'effect': 'A'}
     """
     of_virtual, of_measured = list(dict.fromkeys(virtual)), list(dict.fromkeys(measured))
@@ -283,7 +283,7 @@ LEAST = 10
 
 
 @dataclass(frozen=True)
-class Pair:
+class MatchedEffects:
     """Effects of n elements on both sides, in one contrast, shape ``(n,)`` each.
 
     Attributes
@@ -309,13 +309,13 @@ class Pair:
     cluster: Codes | None
 
 
-def without_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+def drop_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """Return a table without the controls of the bench, and how many elements of each group these were.
 
     Examples
     --------
     >>> table = pd.DataFrame({"element": ["a", "b"], "group": ["test", "negative"]})
-    >>> without_controls(table)[1]
+    >>> drop_controls(table)[1]
     {'negative': 1}
     """
     if "group" not in table.columns:
@@ -325,9 +325,9 @@ def without_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]
     return table[~out], {str(group): int(n) for group, n in left.items()}
 
 
-def pair_of(
+def match_elements(
     virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, *, others: bool = False
-) -> tuple[Pair, dict[str, Any]]:
+) -> tuple[MatchedEffects, dict[str, Any]]:
     """Match the two sides of one contrast by the names of the elements.
 
     Parameters
@@ -352,20 +352,20 @@ def pair_of(
     EstimateError
         If either side does not vary.
     """
-    of_all = _with_q(measured)
-    virtual, _ = without_controls(virtual)
-    of_test, controls = without_controls(of_all)
+    of_all = _fill_p_and_q(measured)
+    virtual, _ = drop_controls(virtual)
+    of_test, controls = drop_controls(of_all)
     both = of_test.merge(virtual, on="element", how="inner", suffixes=("", "_virtual"))
     lost = {
         "only virtual": len(set(virtual["element"]) - set(of_all["element"])),
         "only measured": len(set(of_test["element"]) - set(virtual["element"])),
         "controls": controls,
     }
-    _require_enough(both, virtual, of_test, contrast, others)
-    return _arrays(both), lost
+    _check_enough_elements(both, virtual, of_test, contrast, others)
+    return _matched_arrays(both), lost
 
 
-def _with_q(measured: pd.DataFrame) -> pd.DataFrame:
+def _fill_p_and_q(measured: pd.DataFrame) -> pd.DataFrame:
     """Fill in df, p and Benjamini-Hochberg's q over all elements of the contrast, where they are not given."""
     df = measured["df"].to_numpy(float) if "df" in measured else np.full(len(measured), np.inf)
     df = np.where(np.isfinite(df), df, np.inf)
@@ -375,13 +375,13 @@ def _with_q(measured: pd.DataFrame) -> pd.DataFrame:
         se = measured["se"].to_numpy(float)
         t = np.abs(measured["effect"].to_numpy(float)) / np.where(se > 0, se, np.finfo(float).tiny)
         p = 2 * special.stdtr(np.where(np.isfinite(df), df, 1e12), -t)
-    _require_probabilities(p, "p", measured)
+    _check_probabilities(p, "p", measured)
     q = measured["q"].to_numpy(float) if "q" in measured else weighted_bh(p, np.ones_like(p))
-    _require_probabilities(q, "q", measured)
+    _check_probabilities(q, "q", measured)
     return measured.assign(df=df, p=p, q=q)
 
 
-def _require_probabilities(values: Array, name: str, measured: pd.DataFrame) -> None:
+def _check_probabilities(values: Array, name: str, measured: pd.DataFrame) -> None:
     good = (values >= 0) & (values <= 1)
     if not good.all():
         i = int(np.argmin(good))
@@ -390,7 +390,7 @@ def _require_probabilities(values: Array, name: str, measured: pd.DataFrame) -> 
         )
 
 
-def _require_enough(
+def _check_enough_elements(
     both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, others: bool
 ) -> None:
     if len(both) < LEAST:
@@ -416,11 +416,11 @@ def _require_enough(
             )
 
 
-def _arrays(both: pd.DataFrame) -> Pair:
+def _matched_arrays(both: pd.DataFrame) -> MatchedEffects:
     def column(name: str) -> Array:
         return both[name].to_numpy(float)
 
-    return Pair(
+    return MatchedEffects(
         both["element"].to_numpy().astype(str),
         column("effect_virtual"),
         column("se_virtual"),
@@ -429,11 +429,11 @@ def _arrays(both: pd.DataFrame) -> Pair:
         column("df"),
         column("p"),
         column("q"),
-        _parents(both),
+        _parents_of_elements(both),
     )
 
 
-def _parents(both: pd.DataFrame) -> Codes | None:
+def _parents_of_elements(both: pd.DataFrame) -> Codes | None:
     """Return the parent of each element where any has several of them."""
     name = next((c for c in ("parent_virtual", "parent") if c in both.columns), None)
     if name is None:

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, quoted
-from causalgia.mpra.counts._aggregate import oligo_activity, refuse_unseen
+from causalgia.mpra.counts._aggregate import check_oligos_seen, oligo_activity
 from causalgia.mpra.counts.log_ratios import cell_ratios, silent_share
 from causalgia.mpra.counts.noise_layers import oligo_means, oligo_variances, sampling_covariance
 from causalgia.mpra.counts.side_table import CONTROLS, library_attrs
@@ -96,10 +96,10 @@ def activity(
     values, n = oligo_activity(counts, method)
     alone = parallel_oligos(counts, arms)
     if alone is not None:
-        refuse_unseen(counts, n, alone[:, None])
-        return _parallel(counts, values, alone, arms, method, task)
-    names, elements, oligos, left_out = _asked(counts, arms)
-    refuse_unseen(counts, n, oligos)
+        check_oligos_seen(counts, n, alone[:, None])
+        return _parallel_outcomes(counts, values, alone, arms, method, task)
+    names, elements, oligos, left_out = _select_oligos(counts, arms)
+    check_oligos_seen(counts, n, oligos)
     chosen = values[oligos]
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task", "model"), chosen[:, :, None, :])},
@@ -110,17 +110,19 @@ def activity(
             "model": counts["replicate"].to_numpy(),
             "group": ("unit", counts["group"].to_numpy()[oligos[:, 0]]),
         },
-        attrs=_said(counts) | _IN_WORDS | {"model_is": "replicates", "activity": method, "left_out": left_out},
+        attrs=_activity_attrs(counts)
+        | _IN_WORDS
+        | {"model_is": "replicates", "activity": method, "left_out": left_out},
     )
     outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
-    covariance = _covariance(counts, chosen, oligos)
+    covariance = _unit_covariances(counts, chosen, oligos)
     if covariance is not None:
         outcomes["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
         outcomes = outcomes.assign_coords(arm_=names)
-    return validate(annotate(with_notes(outcomes, *_of_silence(counts))), "outcomes")
+    return validate(annotate(with_notes(outcomes, *_silence_notes(counts))), "outcomes")
 
 
-def _of_silence(counts: xr.Dataset) -> list[str]:
+def _silence_notes(counts: xr.Dataset) -> list[str]:
     """Return the note that log ratios shrink where many barcodes are silent."""
     share = silent_share(counts)
     if share < NOTED_SILENCE:
@@ -131,42 +133,44 @@ def _of_silence(counts: xr.Dataset) -> list[str]:
     ]
 
 
-def _parallel(
+def _parallel_outcomes(
     counts: xr.Dataset, values: Array, oligos: Ints, arms: Sequence[str] | None, method: str, task: str
 ) -> xr.Dataset:
     """Return the outcomes of a parallel trial: the mean over replicates of each element, under the arm that it has."""
     arm, element, group = (counts[name].to_numpy().astype(str) for name in ("arm", "element", "group"))
     names = list(dict.fromkeys(arm[oligos].tolist()))
     if arms is not None:
-        names = _arms(pd.DataFrame({"arm": arm}), arms)
+        names = _as_arm_names(pd.DataFrame({"arm": arm}), arms)
     units = element[oligos]
     groups = pd.Series(group, index=element)[~np.isin(element, units)].groupby(level=0, sort=False).first()
     left_out = json.dumps({str(name): int(n) for name, n in groups.value_counts(sort=False).items()})
     outcomes = xr.Dataset(
         {"outcome": (("unit", "task"), values[oligos].mean(axis=1)[:, None]), "assigned": ("unit", arm[oligos])},
         coords={"unit": units, "arm": names, "task": [task], "group": ("unit", group[oligos])},
-        attrs=_said(counts) | _IN_WORDS | {"assignment": "parallel", "activity": method, "left_out": left_out},
+        attrs=_activity_attrs(counts)
+        | _IN_WORDS
+        | {"assignment": "parallel", "activity": method, "left_out": left_out},
     )
-    return validate(annotate(with_notes(outcomes, *_of_silence(counts))), "outcomes")
+    return validate(annotate(with_notes(outcomes, *_silence_notes(counts))), "outcomes")
 
 
-def _said(counts: xr.Dataset) -> dict[str, str]:
+def _activity_attrs(counts: xr.Dataset) -> dict[str, str]:
     own = {name: counts.attrs[name] for name in ("source", "filters") if name in counts.attrs}
     return own | library_attrs(counts)
 
 
-def _covariance(counts: xr.Dataset, chosen: Array, oligos: Ints) -> Array | None:
+def _unit_covariances(counts: xr.Dataset, chosen: Array, oligos: Ints) -> Array | None:
     ratios, used = cell_ratios(counts)
     of = counts["oligo_index"].to_numpy()
     found = oligo_variances(ratios, used, of, oligo_means(ratios, used, of, counts.sizes["oligo"]))
     return None if found is None else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
 
 
-def _asked(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:
+def _select_oligos(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:
     """Return arms, elements, the oligo of each element under each arm, and (as JSON) the elements left out by group."""
     side = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in ("element", "arm", "group")})
     side["place"] = np.arange(len(side))
-    names, groups = _arms(side, arms), side.drop_duplicates("element").set_index("element")["group"]
+    names, groups = _as_arm_names(side, arms), side.drop_duplicates("element").set_index("element")["group"]
     side = side[side["arm"].isin(names)]
     twice = side.duplicated(["element", "arm"])
     if twice.any():
@@ -178,7 +182,7 @@ def _asked(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], L
     wide = wide.loc[list(dict.fromkeys(side["element"]))].astype(np.int64)
     has = (wide.to_numpy() >= 0).sum(axis=1)
     if arms is None:
-        _refuse_ragged(wide[(has > 1) & (has < len(names))], names)
+        _check_complete_elements(wide[(has > 1) & (has < len(names))], names)
     complete = has == len(names)
     control = np.isin(groups[wide.index].to_numpy(), CONTROLS)
     complete &= ~control | ~(complete & ~control).any()
@@ -190,7 +194,7 @@ def _asked(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], L
     return names, used.to_numpy().astype(str), wide[complete].to_numpy(), counted
 
 
-def _arms(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
+def _as_arm_names(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
     known = list(dict.fromkeys(side["arm"]))
     if arms is None:
         several = side[side.groupby("element")["arm"].transform("nunique") > 1]
@@ -203,7 +207,7 @@ def _arms(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
     return names
 
 
-def _refuse_ragged(ragged: pd.DataFrame, names: list[str]) -> None:
+def _check_complete_elements(ragged: pd.DataFrame, names: list[str]) -> None:
     if len(ragged):
         row = ragged.iloc[0]
         absent = [name for name in names if row[name] < 0]

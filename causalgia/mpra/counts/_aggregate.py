@@ -81,7 +81,7 @@ def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.i
     return means.activity, means.n
 
 
-def refuse_unseen(counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.int64]) -> None:
+def check_oligos_seen(counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.int64]) -> None:
     """Refuse oligos (places) that have no barcode with DNA in some replicate."""
     empty = n[oligos] == 0
     if not empty.any():
@@ -134,7 +134,7 @@ def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums
     Name: q_normal, dtype: float64
     """
     activity, n = oligo_activity(validate(counts, "counts"), method)
-    refuse_unseen(counts, n, np.arange(len(n)))
+    check_oligos_seen(counts, n, np.arange(len(n)))
     mean = activity.mean(axis=1)
     null = mean[counts["group"].to_numpy() == negative]
     if len(null) < 3:

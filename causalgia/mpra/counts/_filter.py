@@ -77,12 +77,14 @@ def filter(
         ):
             raise CountsError(f"{name}={quoted(value)} is not a number above 0")
     if min_dna is not None:
-        counts = _by_dna(counts, min_dna)
+        counts = _filter_low_dna(counts, min_dna)
     if outliers is not None:
         wrong = np.abs(barcode_z(counts)) > outliers
-        counts = _kept(counts, ~wrong, {"rule": "outliers", "value": outliers, "barcodes": _by_arm(counts, wrong)})
+        counts = _keep_barcodes(
+            counts, ~wrong, {"rule": "outliers", "value": outliers, "barcodes": _barcodes_by_arm(counts, wrong)}
+        )
     if min_barcodes is not None:
-        counts = _by_barcodes(counts, min_barcodes, arms)
+        counts = _filter_few_barcodes(counts, min_barcodes, arms)
     return counts
 
 
@@ -94,44 +96,44 @@ def barcode_z(counts: xr.Dataset) -> Any:
     return robust_z(means.barcode, means.seen, of)
 
 
-def barcodes_seen(counts: xr.Dataset) -> Ints:
+def n_barcodes_seen(counts: xr.Dataset) -> Ints:
     """Return how many barcodes of each oligo have DNA above 0, in each replicate; shape ``(n_oligos, 1 or R)``."""
     seen = dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)
     return group_sums(seen, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)).astype(np.int64)
 
 
-def _by_dna(counts: xr.Dataset, least: float) -> xr.Dataset:
+def _filter_low_dna(counts: xr.Dataset, least: float) -> xr.Dataset:
     observed = dna_observed(counts)
     n = observed.sum(axis=1)
     mean = counts["dna"].to_numpy().reshape(len(n), -1).sum(axis=1) / np.maximum(n, 1)
     below, unknown = (n > 0) & (mean < least), n == 0
-    said = {"barcodes": _by_arm(counts, below), "unknown": _by_arm(counts, unknown)}
-    return _kept(counts, ~(below | unknown), {"rule": "min_dna", "value": least, **said})
+    said = {"barcodes": _barcodes_by_arm(counts, below), "unknown": _barcodes_by_arm(counts, unknown)}
+    return _keep_barcodes(counts, ~(below | unknown), {"rule": "min_dna", "value": least, **said})
 
 
-def _by_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | None) -> xr.Dataset:
+def _filter_few_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | None) -> xr.Dataset:
     arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
     unknown = [name for name in arms or () if name not in set(arm.tolist())]
     if unknown or isinstance(arms, str):
         what = "give a list of arms" if isinstance(arms, str) else f"no arm {quoted(unknown[0])}"
         raise CountsError(f"arms={quoted(arms)}: {what}, of {', '.join(dict.fromkeys(arm.tolist()))}")
     judged = np.ones(len(arm), dtype=bool) if arms is None else np.isin(arm, list(arms))
-    few = judged & (barcodes_seen(counts).min(axis=1) < least)
+    few = judged & (n_barcodes_seen(counts).min(axis=1) < least)
     gone = np.isin(element, element[few])
     if gone[judged].all():
         raise CountsError(f"min_barcodes={least} leaves no element; ask for less")
     barcodes = gone[counts["oligo_index"].to_numpy()]
     said = {
         "elements": len(set(element[few].tolist())),
-        "oligos": _counted(arm[gone]),
-        "oligos_below": _counted(arm[few]),
-        "barcodes": _by_arm(counts, barcodes),
+        "oligos": _count_names(arm[gone]),
+        "oligos_below": _count_names(arm[few]),
+        "barcodes": _barcodes_by_arm(counts, barcodes),
     }
     rule = {"rule": "min_barcodes", "value": least} | ({} if arms is None else {"arms": list(map(str, arms))})
-    return _kept(counts, ~barcodes, rule | said, ~gone)
+    return _keep_barcodes(counts, ~barcodes, rule | said, ~gone)
 
 
-def filters_of(counts: xr.Dataset) -> list[dict[str, Any]]:
+def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
     """Return what was filtered out of counts so far, as their attrs keep it.
 
     Raises
@@ -141,18 +143,18 @@ def filters_of(counts: xr.Dataset) -> list[dict[str, Any]]:
 
     Examples
     --------
-    >>> filters_of(xr.Dataset())
+    >>> read_filters(xr.Dataset())
     []
     """
     source = "attrs['filters'] of the counts"
     return list(parse_json(str(counts.attrs.get("filters", "[]")), CountsError, source=source))
 
 
-def _kept(counts: xr.Dataset, barcodes: Mask, said: dict[str, Any], oligos: Mask | None = None) -> xr.Dataset:
+def _keep_barcodes(counts: xr.Dataset, barcodes: Mask, said: dict[str, Any], oligos: Mask | None = None) -> xr.Dataset:
     """Return the counts of these barcodes (and oligos), with the filter in attrs."""
     if not barcodes.any():
         raise CountsError(f"{said['rule']}={said['value']} leaves no barcode at all; ask for less")
-    filters = [*filters_of(counts), said]
+    filters = [*read_filters(counts), said]
     kept = counts.isel(barcode=np.flatnonzero(barcodes))
     if oligos is not None:
         place = np.cumsum(oligos) - 1
@@ -162,10 +164,10 @@ def _kept(counts: xr.Dataset, barcodes: Mask, said: dict[str, Any], oligos: Mask
     return kept.assign_attrs(filters=json.dumps(filters))
 
 
-def _by_arm(counts: xr.Dataset, barcodes: Mask) -> dict[str, int]:
-    return _counted(counts["arm"].to_numpy()[counts["oligo_index"].to_numpy()[barcodes]])
+def _barcodes_by_arm(counts: xr.Dataset, barcodes: Mask) -> dict[str, int]:
+    return _count_names(counts["arm"].to_numpy()[counts["oligo_index"].to_numpy()[barcodes]])
 
 
-def _counted(names: Any) -> dict[str, int]:
+def _count_names(names: Any) -> dict[str, int]:
     found, n = np.unique(names, return_counts=True)
     return {str(name): int(k) for name, k in zip(found, n, strict=True)}

@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.errors import CountsError, quoted
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts._aggregate import aggregate
-from causalgia.mpra.counts._filter import barcode_z, barcodes_seen, filters_of
+from causalgia.mpra.counts._filter import barcode_z, n_barcodes_seen, read_filters
 from causalgia.mpra.counts.findings import as_records, findings
 from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
 from causalgia.mpra.counts.noise_layers import oligo_means
@@ -81,13 +81,15 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     sums, z = aggregate(counts), barcode_z(counts)
     ratios, used = cell_ratios(counts)
     seen = oligo_means(ratios, used, of, n).seen
-    of_oligo = _by_oligo(counts, seen)
+    of_oligo = _oligo_columns(counts, seen)
     of_replicate = ("replicate",) if counts["dna"].ndim == 2 else ()
     found: dict[str, Any] = {name: ("oligo", x) for name, x in of_oligo.items()}
     found |= {"activity": (("oligo", "replicate"), sums["log2_ratio"].to_numpy()), "robust_z": ("barcode", z)}
-    found |= {name: (of_replicate, x) for name, x in _of_dna(counts, min_dna).items()}
-    found |= {name: (("replicate", "replicate_"), x) for name, x in _agreement(sums, ratios, used).items()}
-    found |= {name: ("arm_", x) for name, x in _by_arm(counts, of_oligo["n_barcodes"], np.abs(z) > outlier).items()}
+    found |= {name: (of_replicate, x) for name, x in _dna_columns(counts, min_dna).items()}
+    found |= {name: (("replicate", "replicate_"), x) for name, x in _replicate_correlations(sums, ratios, used).items()}
+    found |= {
+        name: ("arm_", x) for name, x in _arm_columns(counts, of_oligo["n_barcodes"], np.abs(z) > outlier).items()
+    }
     names = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     coords: dict[str, Any] = {
         name: counts[name] for name in ("oligo", "replicate", "barcode", "element", "arm", "group")
@@ -102,7 +104,7 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     return xr.Dataset(found, coords, dict(counts.attrs) | told)
 
 
-def _by_oligo(counts: xr.Dataset, seen: Mask) -> dict[str, Any]:
+def _oligo_columns(counts: xr.Dataset, seen: Mask) -> dict[str, Any]:
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     dna, rna = (counts[k].to_numpy().reshape(len(of), -1).sum(axis=1).astype(np.float64) for k in ("dna", "rna"))
     total, squares = (np.bincount(of, weights=w, minlength=n) for w in (dna, dna**2))
@@ -117,7 +119,7 @@ def _by_oligo(counts: xr.Dataset, seen: Mask) -> dict[str, Any]:
     return {"n_barcodes": count, "effective_barcodes": effective, "loo_range": moved}
 
 
-def _of_dna(counts: xr.Dataset, floor: float) -> dict[str, Array]:
+def _dna_columns(counts: xr.Dataset, floor: float) -> dict[str, Array]:
     """Return shares by replicate, or single numbers of one plasmid pool."""
     observed = dna_observed(counts)
     dna = counts["dna"].to_numpy().reshape(observed.shape)
@@ -125,20 +127,20 @@ def _of_dna(counts: xr.Dataset, floor: float) -> dict[str, Array]:
     found = {
         "empty": 1 - n / len(observed),
         "below_floor": (observed & (dna < floor)).sum(axis=0) / np.maximum(n, 1),
-        "dropouts": (barcodes_seen(counts) == 0).mean(axis=0),
+        "dropouts": (n_barcodes_seen(counts) == 0).mean(axis=0),
     }
     return found if counts["dna"].ndim == 2 else {name: x[0] for name, x in found.items()}
 
 
-def _agreement(sums: xr.Dataset, ratios: Array, used: Mask) -> dict[str, Array]:
+def _replicate_correlations(sums: xr.Dataset, ratios: Array, used: Mask) -> dict[str, Array]:
     both = (sums["n_bc"].to_numpy() > 0).all(axis=1)
     logs = {name: np.log2(sums[f"{name}_normalized"].to_numpy() + 1)[both] for name in ("dna", "rna")}
     over = {"activity": sums["log2_ratio"].to_numpy()[both], **logs}
-    found = {f"correlation_{name}": _correlations(x, np.ones_like(x, dtype=bool)) for name, x in over.items()}
-    return found | {"correlation_barcode": _correlations(ratios, used)}
+    found = {f"correlation_{name}": _correlation_matrix(x, np.ones_like(x, dtype=bool)) for name, x in over.items()}
+    return found | {"correlation_barcode": _correlation_matrix(ratios, used)}
 
 
-def _correlations(x: Array, used: Mask) -> Array:
+def _correlation_matrix(x: Array, used: Mask) -> Array:
     """Return the correlation of each pair of columns over the rows that both have; 0 where it is not defined."""
     R = x.shape[1]
     found = np.eye(R)
@@ -151,7 +153,7 @@ def _correlations(x: Array, used: Mask) -> Array:
     return found
 
 
-def _by_arm(counts: xr.Dataset, n: Ints, odd: Mask) -> dict[str, Any]:
+def _arm_columns(counts: xr.Dataset, n: Ints, odd: Mask) -> dict[str, Any]:
     arm = counts["arm"].to_numpy()
     names = list(dict.fromkeys(arm.tolist()))
     of = arm[counts["oligo_index"].to_numpy()[odd]]
@@ -181,18 +183,19 @@ def describe_counts(counts: xr.Dataset) -> str:
     """
     sizes = counts.sizes
     seen = len(np.unique(counts["oligo_index"].to_numpy()))
-    lines = [f"{_n(sizes['barcode'], 'barcode')} of {_n(seen, 'oligo')} in {_n(sizes['replicate'], 'replicate')}"]
+    n_barcodes, n_replicates = (_plural(sizes[name], name) for name in ("barcode", "replicate"))
+    lines = [f"{n_barcodes} of {_plural(seen, 'oligo')} in {n_replicates}"]
     if seen < sizes["oligo"]:
-        lines[0] += f"; {_n(sizes['oligo'] - seen, 'oligo')} more without any"
-    return "\n".join([*lines, *map(_filtered, filters_of(counts))])
+        lines[0] += f"; {_plural(sizes['oligo'] - seen, 'oligo')} more without any"
+    return "\n".join([*lines, *map(_filter_line, read_filters(counts))])
 
 
-def _filtered(rule: dict[str, Any]) -> str:
+def _filter_line(rule: dict[str, Any]) -> str:
     said = f"  {rule['rule']} {rule['value']:g}: left out "
     barcodes = {arm: n for arm, n in rule["barcodes"].items() if n}
     by_arm = f" ({', '.join(f'{arm} {n:,}' for arm, n in barcodes.items())})" if barcodes else ""
-    parts = [_n(rule["elements"], "element") + " in every arm"] if rule.get("elements") else []
-    parts.append(_n(sum(barcodes.values()), "barcode") + by_arm)
+    parts = [_plural(rule["elements"], "element") + " in every arm"] if rule.get("elements") else []
+    parts.append(_plural(sum(barcodes.values()), "barcode") + by_arm)
     unknown = sum(rule.get("unknown", {}).values())
     return said + ", ".join(parts) + (f"; {unknown:,} whose DNA is not known" if unknown else "")
 
@@ -213,48 +216,49 @@ def describe_quality(quality: xr.Dataset) -> str:
     control: 30 oligos, 0 never seen; 8 barcodes an oligo (median), 0 of them more than 5 robust sd off
     ...
     """
-    lines = [f"WRONG: {found['says']}" for found in _verdicts(quality)]
-    lines += [_of_arm(quality.sel(arm_=arm), arm) for arm in quality["arm_"].to_numpy().tolist()]
+    lines = [f"WRONG: {found['says']}" for found in _read_verdicts(quality)]
+    lines += [_arm_line(quality.sel(arm_=arm), arm) for arm in quality["arm_"].to_numpy().tolist()]
     effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
         lines.append(f"sums of an oligo weigh as {share:.0%} of its barcodes do (median of effective to seen)")
-    return "\n".join([*lines, *_of_replicates(quality), *_of_floors(quality), *_of_pairs(quality)])
+    return "\n".join([*lines, *_replicate_lines(quality), *_floor_lines(quality), *_correlation_lines(quality)])
 
 
-def _verdicts(quality: xr.Dataset) -> list[dict[str, Any]]:
+def _read_verdicts(quality: xr.Dataset) -> list[dict[str, Any]]:
     source = "attrs['verdicts'] of a look at counts"
     return list(parse_json(str(quality.attrs["verdicts"]), CountsError, source=source))
 
 
-def _of_floors(quality: xr.Dataset) -> list[str]:
+def _floor_lines(quality: xr.Dataset) -> list[str]:
     """Return which floor of DNA leaves the least error, and what the one that was asked about would do."""
-    best, asked = float(quality.attrs["advised_floor"]), float(quality.attrs["min_dna"])
+    best, min_dna = float(quality.attrs["advised_floor"]), float(quality.attrs["min_dna"])
     left_out, error = quality["floor_left_out"], quality["floor_error"]
-    said = (
-        f"min_dna: means of oligos are most precise with {best:g} (it leaves out {_at(left_out, best):.1%} of barcodes)"
+    line = (
+        f"min_dna: means of oligos are most precise with {best:g} (it leaves out {_at_floor(left_out, best):.1%} of "
+        "barcodes)"
     )
-    if asked > 0 and _at(error, asked) > WORTH:
-        said += (
-            f"; {asked:g} would leave out {_at(left_out, asked):.1%}, and their squared error be "
-            f"{_at(error, asked):.2f} times the least"
+    if min_dna > 0 and _at_floor(error, min_dna) > WORTH:
+        line += (
+            f"; {min_dna:g} would leave out {_at_floor(left_out, min_dna):.1%}, and their squared error be "
+            f"{_at_floor(error, min_dna):.2f} times the least"
         )
-    return [said]
+    return [line]
 
 
-def _at(values: xr.DataArray, floor: float) -> float:
+def _at_floor(values: xr.DataArray, floor: float) -> float:
     return float(values.sel(floor=floor))
 
 
-def _of_arm(one: xr.Dataset, arm: str) -> str:
+def _arm_line(one: xr.Dataset, arm: str) -> str:
     return (
-        f"{arm}: {_n(int(one['oligos']), 'oligo')}, {int(one['never_seen']):,} never seen; "
+        f"{arm}: {_plural(int(one['oligos']), 'oligo')}, {int(one['never_seen']):,} never seen; "
         f"{one['barcodes'].item():g} barcodes an oligo (median), {int(one['outliers']):,} of them more than "
         f"{one.attrs['outlier']:g} robust sd off"
     )
 
 
-def _of_replicates(quality: xr.Dataset) -> list[str]:
+def _replicate_lines(quality: xr.Dataset) -> list[str]:
     floor, found, plasmid = quality.attrs["min_dna"], [], quality["empty"].ndim == 0
     if plasmid:
         found.append(
@@ -274,7 +278,7 @@ def _of_replicates(quality: xr.Dataset) -> list[str]:
     return found
 
 
-def _of_pairs(quality: xr.Dataset) -> list[str]:
+def _correlation_lines(quality: xr.Dataset) -> list[str]:
     n = quality.sizes["replicate"]
     if n < 2:
         return ["one replicate: how well it repeats is not known"]
@@ -287,7 +291,7 @@ def _of_pairs(quality: xr.Dataset) -> list[str]:
     ]
 
 
-def _n(number: int, what: str) -> str:
+def _plural(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
@@ -352,12 +356,12 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     x, of, dna = means.barcode[seen], of[seen], dna[seen]
     floor = np.unique([*FLOORS, *(value for value in more if value > 0)])
     there = np.bincount(of, minlength=n) > 0
-    between = _between(x, of, n, there)
+    between = _between_oligo_variance(x, of, n, there)
     left_out, oligos, error = np.zeros((3, len(floor)))
     for i, least in enumerate(floor):
         kept = dna >= least
         size = np.bincount(of[kept], minlength=n)[there]
-        within = _within(x[kept], of[kept], n)
+        within = _within_oligo_variance(x[kept], of[kept], n)
         left_out[i], oligos[i] = 1 - kept.mean() if len(kept) else 0.0, (size == 0).mean() if len(size) else 0.0
         own = np.divide(within, size, out=np.full(len(size), between), where=size > 0)
         error[i] = np.minimum(own, between).mean() if len(size) else 0.0
@@ -366,7 +370,7 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     return Floors(floor, left_out, oligos, relative)
 
 
-def _within(x: Array, of: Ints, n: int) -> float:
+def _within_oligo_variance(x: Array, of: Ints, n: int) -> float:
     """Return the variance of barcodes within oligos; inf where no oligo has two."""
     size = np.bincount(of, minlength=n)
     mean = np.bincount(of, x, n) / np.maximum(size, 1)
@@ -374,6 +378,6 @@ def _within(x: Array, of: Ints, n: int) -> float:
     return float(((x - mean[of]) ** 2).sum() / df) if df else float("inf")
 
 
-def _between(x: Array, of: Ints, n: int, there: Mask) -> float:
+def _between_oligo_variance(x: Array, of: Ints, n: int, there: Mask) -> float:
     mean = (np.bincount(of, x, n) / np.maximum(np.bincount(of, minlength=n), 1))[there]
     return float(mean.var(ddof=1)) if len(mean) > 1 else 0.0

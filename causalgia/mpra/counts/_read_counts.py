@@ -76,20 +76,20 @@ def read_counts(
     ([[9, 0], [4, 7]], [[True, False], [True, True]])
     """
     path, side = Path(path), side_table(arms)
-    text = text_of(path)
-    header = header_of(text, path)
-    columns = _columns(header, path)
-    table = _unescaped(table_of(text, header, path))
+    text = read_table_bytes(path)
+    header = parse_header(text, path)
+    columns = _sort_count_columns(header, path)
+    table = _unescape_oligo_names(parse_table(text, header, path))
     if "replicate" in header:
         _check_replicates(table, path)
-        table = _chosen_rows(table, replicates, path)
+        table = _select_rows(table, replicates, path)
     else:
-        columns = _chosen_columns(columns, replicates, path)
+        columns = _select_columns(columns, replicates, path)
     del text
     _check_letters(table["barcode"].to_numpy(), path)
     _check_counts(table, [*columns.dna, *columns.rna], path)
-    _check_known(table, side, path)
-    rows = _rows(table, columns, path)
+    _check_oligos_known(table, side, path)
+    rows = _arrange_rows(table, columns, path)
     barcodes, oligos = (table[name].to_numpy()[rows.first] for name in NAMES)
     del table
     counts = counts_of(
@@ -105,7 +105,7 @@ def read_counts(
     return counts.assign_attrs(source=path.name, **library_attrs(arms))
 
 
-def _unescaped(table: pd.DataFrame) -> pd.DataFrame:
+def _unescape_oligo_names(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with the names of oligos that were meant, as `to_igvf` and side tables escape them."""
     names = table["oligo_name"].cat.categories
     meant = {name: of_cell(name) for name in names}
@@ -115,7 +115,7 @@ def _unescaped(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class _Columns:
+class _CountColumns:
     """The count columns of each replicate; ``dna`` has one name where one pool serves all."""
 
     replicates: list[str]
@@ -124,7 +124,7 @@ class _Columns:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _CountRows:
     """Counts ``(n_barcodes, n_replicates)``, NaN where empty, and the first row of the table of each barcode."""
 
     dna: Array
@@ -133,7 +133,7 @@ class _Rows:
     first: Ints
 
 
-def _columns(header: Sequence[str], path: Path) -> _Columns:
+def _sort_count_columns(header: Sequence[str], path: Path) -> _CountColumns:
     """Sort the count columns by replicate, or refuse them."""
     found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
     for name in header:
@@ -152,20 +152,20 @@ def _columns(header: Sequence[str], path: Path) -> _Columns:
         if not found[kind]:
             raise CountsError(f"{path}, line 1: no column {kind}_count_<replicate> beside those of {other}; add them")
     if len(dna) == 1 < len(rna):
-        return _Columns(list(rna), list(dna.values()), list(rna.values()))
+        return _CountColumns(list(rna), list(dna.values()), list(rna.values()))
     for kind, lone in (("rna", set(dna) - set(rna)), ("dna", set(rna) - set(dna))):
         if lone:
             raise CountsError(
                 f"{path}, line 1: replicate {quoted(min(lone))} has no column of {kind}; add {kind}_count_{min(lone)}, "
                 "or leave the replicate out (one DNA column in all is a plasmid pool, which serves every replicate)"
             )
-    return _Columns([name or "1" for name in rna], [dna[name] for name in rna], list(rna.values()))
+    return _CountColumns([name or "1" for name in rna], [dna[name] for name in rna], list(rna.values()))
 
 
-def _chosen(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[str]:
+def _select_replicates(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[str]:
     """Return the replicates that are read; refuse those of several kinds unless they were named."""
     if chosen is None:
-        _refuse_kinds(names, path)
+        _check_one_kind(names, path)
         return names
     wanted = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
     absent = [name for name in wanted if name not in names]
@@ -175,7 +175,7 @@ def _chosen(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[
     return wanted
 
 
-def _refuse_kinds(names: list[str], path: Path) -> None:
+def _check_one_kind(names: list[str], path: Path) -> None:
     """Refuse replicates whose names differ in more than their number: cell types are no replicates of one another."""
     kinds: dict[str, list[str]] = {}
     for name in names:
@@ -190,16 +190,16 @@ def _refuse_kinds(names: list[str], path: Path) -> None:
         )
 
 
-def _chosen_columns(columns: _Columns, chosen: Sequence[str] | None, path: Path) -> _Columns:
-    names = _chosen(columns.replicates, chosen, path)
+def _select_columns(columns: _CountColumns, chosen: Sequence[str] | None, path: Path) -> _CountColumns:
+    names = _select_replicates(columns.replicates, chosen, path)
     of = [columns.replicates.index(name) for name in names]
     dna = columns.dna if len(columns.dna) < len(columns.replicates) else [columns.dna[i] for i in of]
-    return _Columns(names, dna, [columns.rna[i] for i in of])
+    return _CountColumns(names, dna, [columns.rna[i] for i in of])
 
 
-def _chosen_rows(table: pd.DataFrame, chosen: Sequence[str] | None, path: Path) -> pd.DataFrame:
+def _select_rows(table: pd.DataFrame, chosen: Sequence[str] | None, path: Path) -> pd.DataFrame:
     known = [str(name) for name in table["replicate"].unique()]
-    names = _chosen(known, chosen, path)
+    names = _select_replicates(known, chosen, path)
     return (
         table if len(names) == len(known) else table[table["replicate"].astype(str).isin(names)].reset_index(drop=True)
     )
@@ -216,7 +216,7 @@ def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
     if wrong.any():
         i = int(np.argmax(wrong))
         raise CountsError(
-            f"{at(path, i)}: barcode {quoted(barcodes[i])} is not of the letters A, C, G, T (or N); mend it"
+            f"{file_line(path, i)}: barcode {quoted(barcodes[i])} is not of the letters A, C, G, T (or N); mend it"
         )
 
 
@@ -227,12 +227,12 @@ def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> No
         if wrong.any():
             i = int(np.argmax(wrong))
             raise CountsError(
-                f"{at(path, i)}: {name} of oligo {quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the reads as "
-                "they were counted (whole, at least 0, below 2^53), not normalised"
+                f"{file_line(path, i)}: {name} of oligo {quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the "
+                "reads as they were counted (whole, at least 0, below 2^53), not normalised"
             )
 
 
-def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
+def _check_oligos_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
     oligos = table["oligo_name"].cat
     unknown = ~pd.Index(oligos.categories).isin(side["oligo_name"])
     if unknown.any():
@@ -242,24 +242,24 @@ def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
         other = other_library(name, side["oligo_name"])
         cure = "give the side table of the library that was measured" if other else "add its row there, or drop these"
         raise CountsError(
-            f"{at(path, i)}: oligo {quoted(name)} is not in the side table, nor are those of {int(which.sum()) - 1:,} "
-            f"more rows{other}; {cure}"
+            f"{file_line(path, i)}: oligo {quoted(name)} is not in the side table, nor are those of "
+            f"{int(which.sum()) - 1:,} more rows{other}; {cure}"
         )
 
 
-def _rows(table: pd.DataFrame, columns: _Columns, path: Path) -> _Rows:
+def _arrange_rows(table: pd.DataFrame, columns: _CountColumns, path: Path) -> _CountRows:
     """Sort cells by barcode and replicate."""
     barcode = pd.factorize(table["barcode"])[0].astype(np.int64)
     first = np.flatnonzero(~pd.Series(barcode).duplicated().to_numpy())
     if "replicate" not in table.columns:
-        _check_once(table, barcode, barcode, first, path)
+        _check_unique_cells(table, barcode, barcode, first, path)
         dna, rna = (np.column_stack([table[name] for name in names]) for names in (columns.dna, columns.rna))
-        return _Rows(dna[:, 0] if len(columns.dna) < len(columns.rna) else dna, rna, columns.replicates, first)
+        return _CountRows(dna[:, 0] if len(columns.dna) < len(columns.rna) else dna, rna, columns.replicates, first)
     replicate, names = pd.factorize(table["replicate"])
-    _check_once(table, barcode, barcode * len(names) + replicate, first, path)
+    _check_unique_cells(table, barcode, barcode * len(names) + replicate, first, path)
     dna, rna = np.full((2, len(first), len(names)), np.nan)
     dna[barcode, replicate], rna[barcode, replicate] = table[columns.dna[0]], table[columns.rna[0]]
-    return _Rows(dna, rna, [str(name) for name in names], first)
+    return _CountRows(dna, rna, [str(name) for name in names], first)
 
 
 def _check_replicates(table: pd.DataFrame, path: Path) -> None:
@@ -267,11 +267,11 @@ def _check_replicates(table: pd.DataFrame, path: Path) -> None:
     if blank.any():
         i = int(np.argmax(blank))
         raise CountsError(
-            f"{at(path, i)}: replicate of oligo {quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
+            f"{file_line(path, i)}: replicate of oligo {quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
         )
 
 
-def _check_once(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:
+def _check_unique_cells(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:
     """Refuse a barcode of two oligos, and one that has a cell twice."""
     of = table["oligo_name"].cat.codes.to_numpy()
     wrong = pd.Series(cell).duplicated().to_numpy() | (of != of[first][barcode])
@@ -281,7 +281,7 @@ def _check_once(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, pat
         a, b = (table["oligo_name"].iloc[k] for k in (j, i))
         what = f"is of oligo '{a}' twice" if a == b else f"is of oligo '{a}' and of oligo '{b}'"
         raise CountsError(
-            f"{at(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first in line {j + 2}), and "
+            f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first in line {j + 2}), and "
             f"{int(wrong.sum()) - 1:,} more rows repeat one; drop the barcodes that are assigned twice"
         )
 
@@ -292,7 +292,7 @@ _TAB, _LINE = 9, 10
 _LINES = 50_000
 
 
-def text_of(path: Path) -> bytes:
+def read_table_bytes(path: Path) -> bytes:
     """Return the bytes of a file, unpacked where it is gzip, without blank lines at its end."""
     text = read_bytes(path, CountsError, unpack=True)
     try:
@@ -303,7 +303,7 @@ def text_of(path: Path) -> bytes:
     return text.rstrip(b"\r\n") + b"\n" if text.endswith((b"\n\n", b"\n\r\n")) else text
 
 
-def header_of(text: bytes, path: Path) -> list[str]:
+def parse_header(text: bytes, path: Path) -> list[str]:
     """Return the names of the columns; refuse a header without names of barcodes and oligos, or with one name twice."""
     names = text.partition(b"\n")[0].decode(errors="replace").rstrip("\r").removeprefix("\ufeff").split("\t")
     absent = [name for name in NAMES if name not in names]
@@ -318,7 +318,7 @@ def header_of(text: bytes, path: Path) -> list[str]:
     return names
 
 
-def table_of(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
+def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
     """Return the table: text for barcodes, categories for other names, float for counts, NaN where empty."""
     _check_cells(text, len(header), path)
     counts = [name for name in header if name not in (*NAMES, "replicate")]
@@ -335,16 +335,16 @@ def table_of(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
         return table
     except ValueError:
         cells = pd.read_csv(io.BytesIO(text), dtype=object, engine="c", **options)
-    raise _of_text(cells, counts, path)
+    raise _text_cell_error(cells, counts, path)
 
 
-def _of_text(cells: pd.DataFrame, counts: Sequence[str], path: Path) -> CountsError:
+def _text_cell_error(cells: pd.DataFrame, counts: Sequence[str], path: Path) -> CountsError:
     for name in counts:
         wrong = (pd.to_numeric(cells[name], errors="coerce").isna() & cells[name].notna()).to_numpy()
         if wrong.any():
             i = int(np.argmax(wrong))
             return CountsError(
-                f"{at(path, i)}: {name} of oligo {quoted(cells['oligo_name'].iloc[i])} is "
+                f"{file_line(path, i)}: {name} of oligo {quoted(cells['oligo_name'].iloc[i])} is "
                 f"{quoted(cells[name].iloc[i])}; a count is a whole number, and a cell without one is empty"
             )
     return CountsError(f"{path}: some cell is neither a count nor empty")
@@ -364,13 +364,13 @@ def _check_cells(text: bytes, n: int, path: Path) -> None:
         i = first + int(np.argmax(wrong))
         found = text[starts[i] :].partition(b"\n")[0].count(b"\t") + 1
         if not text[starts[i] :].partition(b"\n")[0].strip():
-            raise CountsError(f"{at(path, i - 1)} is blank; leave it out")
+            raise CountsError(f"{file_line(path, i - 1)} is blank; leave it out")
         raise CountsError(
-            f"{at(path, i - 1)}: {found} cells under a header of {n}; tabs at the end of a line are empty "
+            f"{file_line(path, i - 1)}: {found} cells under a header of {n}; tabs at the end of a line are empty "
             "cells, so write the table again without stripping its lines"
         )
 
 
-def at(path: Path, row: int) -> str:
+def file_line(path: Path, row: int) -> str:
     """Return where a row of the table stands in its file."""
     return f"{path}, line {row + 2}"

@@ -63,13 +63,13 @@ def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: 
     True
     """
     validate(counts, "counts")
-    _require_whole(min_barcodes, "min_barcodes")
+    _check_whole_number(min_barcodes, "min_barcodes")
     tests = np.flatnonzero(counts["group"].to_numpy().astype(str) == "test")
     of = counts["oligo_index"].to_numpy()
     size = np.bincount(of, minlength=counts.sizes["oligo"])
     enough = tests[size[tests] >= 2 * min_barcodes]
     if n is not None:
-        _require_whole(n, "n")
+        _check_whole_number(n, "n")
     if not len(enough) or (n is not None and n > len(enough)):
         asked = "" if n is None else f", and n={n} are asked for"
         raise CountsError(
@@ -77,23 +77,23 @@ def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: 
             f"{min_barcodes}{asked}; ask for fewer, or for smaller halves (min_barcodes=)"
         )
     key = root_key(rng)
-    chosen = enough if n is None else _sample(enough, counts["oligo"].to_numpy().astype(str), n, key)
+    chosen = enough if n is None else _sample_oligos(enough, counts["oligo"].to_numpy().astype(str), n, key)
     said = {"oligos": len(chosen), "too_few": len(tests) - len(enough), "not_chosen": len(enough) - len(chosen)}
-    return _halved(counts, chosen, derive(key, "split", "barcodes")).assign_attrs(split=json.dumps(said))
+    return _split_halves(counts, chosen, derive(key, "split", "barcodes")).assign_attrs(split=json.dumps(said))
 
 
-def _sample(enough: Ints, names: NDArray[np.str_], n: int, key: int) -> Ints:
-    return np.sort(enough[np.argsort(_luck(names[enough], derive(key, "split", "oligos")))[:n]])
+def _sample_oligos(enough: Ints, names: NDArray[np.str_], n: int, key: int) -> Ints:
+    return np.sort(enough[np.argsort(_random_by_name(names[enough], derive(key, "split", "oligos")))[:n]])
 
 
-def _halved(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
+def _split_halves(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
     """Return the counts of these oligos (places), each split into two."""
     of = counts["oligo_index"].to_numpy()
     place = np.full(counts.sizes["oligo"], -1)
     place[chosen] = np.arange(len(chosen))
     rows = np.flatnonzero(place[of] >= 0)
     mine = place[of[rows]]
-    order = np.lexsort((_luck(counts["barcode"].to_numpy().astype(str)[rows], key), mine))
+    order = np.lexsort((_random_by_name(counts["barcode"].to_numpy().astype(str)[rows], key), mine))
     begins = np.searchsorted(mine[order], np.arange(len(chosen)))
     half = np.empty(len(rows), np.int64)
     half[order] = (np.arange(len(rows)) - begins[mine[order]]) % 2
@@ -110,13 +110,13 @@ def _halved(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
     return validate(annotate(made), "counts")
 
 
-def _luck(names: NDArray[np.str_], key: int) -> NDArray[np.float64]:
+def _random_by_name(names: NDArray[np.str_], key: int) -> NDArray[np.float64]:
     """Return a random number for each name, whatever their order."""
     luck = np.empty(len(names))
     luck[np.argsort(names, kind="stable")] = np.random.default_rng(key).random(len(names))
     return luck
 
 
-def _require_whole(value: object, name: str) -> None:
+def _check_whole_number(value: object, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise CountsError(f"{name}={quoted(value)} must be a whole number of at least 1")

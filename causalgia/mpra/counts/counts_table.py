@@ -67,9 +67,9 @@ def counts_of(
     array([12])
     """
     side, letters = side_table(arms), np.asarray(barcodes).astype(str)
-    place = _places(letters, np.asarray(oligos), side)
-    dna_cells, seen_dna = _cells(dna, dna_observed, "dna", letters)
-    rna_cells, seen_rna = _cells(rna, rna_observed, "rna", letters)
+    place = _oligo_places(letters, np.asarray(oligos), side)
+    dna_cells, seen_dna = _as_count_cells(dna, dna_observed, "dna", letters)
+    rna_cells, seen_rna = _as_count_cells(rna, rna_observed, "rna", letters)
     if rna_cells.ndim != 2 or dna_cells.shape not in (rna_cells.shape, rna_cells.shape[:1]):
         raise CountsError(
             f"dna has shape {dna_cells.shape} and rna {rna_cells.shape}; give both (n_barcodes, n_replicates), or dna "
@@ -94,11 +94,11 @@ def counts_of(
             **{name: ("oligo", side[name].to_numpy().astype(str)) for name in SIDE_COLUMNS[1:]},
         },
     )
-    _refuse_empty_libraries(counts)
+    _check_libraries_read(counts)
     return validate(annotate(counts.assign_attrs(library_attrs(arms))), "counts")
 
 
-def _places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame) -> Ints:
+def _oligo_places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame) -> Ints:
     """Return the place of each barcode's oligo on the side table."""
     if len(barcodes) == 0 or len(oligos) != len(barcodes):
         raise CountsError(f"{len(barcodes)} barcodes and {len(oligos)} names of oligos; give one oligo to each barcode")
@@ -111,7 +111,9 @@ def _places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame
     return np.asarray(places[of], dtype=np.int64)
 
 
-def _cells(values: ArrayLike, observed: ArrayLike | None, name: str, barcodes: NDArray[np.str_]) -> tuple[Ints, Mask]:
+def _as_count_cells(
+    values: ArrayLike, observed: ArrayLike | None, name: str, barcodes: NDArray[np.str_]
+) -> tuple[Ints, Mask]:
     """Return whole counts, 0 where none was observed, and where one was."""
     cells = np.asarray(values)
     if cells.dtype.kind not in "iuf":
@@ -134,7 +136,7 @@ def _cells(values: ArrayLike, observed: ArrayLike | None, name: str, barcodes: N
     return cells.astype(np.int64), seen
 
 
-def _refuse_empty_libraries(counts: xr.Dataset) -> None:
+def _check_libraries_read(counts: xr.Dataset) -> None:
     for name in ("dna", "rna"):
         total = counts[f"{name}_total"]
         if not total.all():

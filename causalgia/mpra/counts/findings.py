@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.mpra.counts._aggregate import MAD_TO_SD
-from causalgia.mpra.counts._split_index import Split, split_index
+from causalgia.mpra.counts._split_index import SplitIndex, split_index
 from causalgia.types import Array, Ints
 
 READS, LEAST_CELLS, COPIED, SAME = 5, 20, 0.5, 0.95
@@ -91,19 +91,19 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     ('copied', ('1', '3'))
     """
     names = [str(name) for name in counts["replicate"].to_numpy()]
-    found = [*_copied(counts, names)]
+    found = [*_find_copies(counts, names)]
     raw = all(finding.verdict != "transformed" for finding in found)
-    swapped = list(_swapped(counts, sums, names)) if raw and counts["dna"].ndim == 2 else []
+    swapped = list(_find_swaps(counts, sums, names)) if raw and counts["dna"].ndim == 2 else []
     gone = {name for finding in swapped for name in finding.replicates}
     sound = [name for name in names if name not in gone]
     return [
         *found,
         *swapped,
-        *(_outliers(sums, sound) or _odd_dna(counts, sound) or _disagreement(counts, sums, sound)),
+        *(_find_outliers(sums, sound) or _find_shuffled_dna(counts, sound) or _find_disagreement(counts, sums, sound)),
     ]
 
 
-def _copied(counts: xr.Dataset, names: list[str]) -> Iterator[Finding]:
+def _find_copies(counts: xr.Dataset, names: list[str]) -> Iterator[Finding]:
     for kind in ("rna", "dna"):
         cells, seen = counts[kind].to_numpy(), counts[f"{kind}_observed"].to_numpy()
         if cells.ndim == 1:
@@ -111,11 +111,11 @@ def _copied(counts: xr.Dataset, names: list[str]) -> Iterator[Finding]:
         pairs = []
         for i, j in combinations(range(len(names)), 2):
             both = seen[:, i] & seen[:, j]
-            pairs.append((names[i], names[j], _likeness(cells[both, i], cells[both, j])))
+            pairs.append((names[i], names[j], _compare_reads(cells[both, i], cells[both, j])))
         alike = [pair for pair in pairs if pair[2].alike]
         too_many = len(pairs) > 1 and 2 * sum(pair[2].suspect for pair in pairs) > len(pairs)
         if alike and too_many:
-            yield _transformed(kind.upper(), names, [pair[2] for pair in pairs if pair[2].suspect], len(pairs))
+            yield _transformed_finding(kind.upper(), names, [pair[2] for pair in pairs if pair[2].suspect], len(pairs))
             alike = []
         alike += [pair for pair in pairs if pair[2].same]
         for one, other, likeness in alike:
@@ -126,7 +126,7 @@ class _Likeness(NamedTuple):
     """How alike the reads of two replicates are: the share of equal cells, and how barcodes split between the two."""
 
     equal: float
-    split: Split
+    split: SplitIndex
 
     @property
     def same(self) -> bool:
@@ -160,7 +160,7 @@ class _Likeness(NamedTuple):
         )
 
 
-def _likeness(a: Ints, b: Ints) -> _Likeness:
+def _compare_reads(a: Ints, b: Ints) -> _Likeness:
     """Compare two columns of reads; at a ceiling, which cuts counts off alike, cells do not count as agreement."""
     tops = _ceiling(a), _ceiling(b)
     below = (a < tops[0]) & (b < tops[1])
@@ -189,7 +189,7 @@ def _share_equal(a: Ints, b: Ints) -> float:
     return float((a[judged] == b[judged]).mean()) if judged.sum() >= LEAST_CELLS else 0.0
 
 
-def _transformed(kind: str, names: list[str], pairs: list[_Likeness], of: int) -> Finding:
+def _transformed_finding(kind: str, names: list[str], pairs: list[_Likeness], of: int) -> Finding:
     index = float(np.median([pair.split.index for pair in pairs]))
     says = (
         f"{kind} of replicates {', '.join(names[:-1])} and {names[-1]} seems to be no reads as they were counted: in "
@@ -201,7 +201,7 @@ def _transformed(kind: str, names: list[str], pairs: list[_Likeness], of: int) -
     return Finding("transformed", tuple(names), says)
 
 
-def _swapped(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator[Finding]:
+def _find_swaps(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator[Finding]:
     logs = {kind: _logs(sums[f"{kind}_normalized"].to_numpy()) for kind in ("dna", "rna")}
     ratio, seen = sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy() > 0
     # of replicates that do not repeat, noise of DNA alone looks so: it makes log ratios fall with DNA
@@ -211,8 +211,8 @@ def _swapped(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator
         # RNA that saturates varies less than DNA too
         if some.sum() < LEAST_OLIGOS or _saturated(reads[reads > 0]):
             continue
-        of_dna, of_rna = (_correlation(ratio[some, r], logs[kind][some, r]) for kind in ("dna", "rna"))
-        others = [_over(ratio, seen, r, s) for s in range(len(names)) if s != r]
+        of_dna, of_rna = (_pearson_or_zero(ratio[some, r], logs[kind][some, r]) for kind in ("dna", "rna"))
+        others = [_replicate_correlation(ratio, seen, r, s) for s in range(len(names)) if s != r]
         repeats = not others or abs(float(np.mean(others))) > REPEATS
         falls = float(np.tanh(np.arctanh(min(-of_dna, 1 - _NONE)) - 3 / np.sqrt(some.sum() - 3)))
         if repeats and falls > FALLS and -of_dna > max(0.5, 2 * abs(of_rna)):
@@ -226,7 +226,7 @@ def _swapped(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator
             )
 
 
-def _outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
+def _find_outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     if len(names) < 3:
         return []
     of = [sums["replicate"].to_numpy().astype(str).tolist().index(name) for name in names]
@@ -235,12 +235,12 @@ def _outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
         return []
     R = len(names)
     # of ranks: where reads are few, one oligo without RNA has the log ratio that decides a correlation
-    r = np.array([[_over(ratio, seen, i, j, ranks=True) for j in range(R)] for i in range(R)])
+    r = np.array([[_replicate_correlation(ratio, seen, i, j, ranks=True) for j in range(R)] for i in range(R)])
     own = (r.sum(axis=1) - 1) / (R - 1)
     i = int(own.argmin())
     rest = np.delete(np.delete(r, i, 0), i, 1)
     others = float((rest.sum() - (R - 1)) / ((R - 1) * (R - 2)))
-    repeatable = _repeatable(sums, of)
+    repeatable = _repeatable_shares(sums, of)
     fewer_reads = min(float(np.sqrt(repeatable[i] / np.delete(repeatable, i).mean())), 1.0)
     expected = others * fewer_reads
     error = np.sqrt(2 / max(int(seen.all(axis=1).sum()) - 3, 1))
@@ -255,7 +255,7 @@ def _outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     return [Finding("outlier", (names[i],), says)]
 
 
-def _repeatable(sums: xr.Dataset, of: list[int]) -> Array:
+def _repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:
     """Return the share of the variance of activities in each replicate that is not counting noise, at least 1 %.
 
     Variances are by the median absolute deviation, which oligos without a read in one library do not move.
@@ -275,7 +275,7 @@ def _repeatable(sums: xr.Dataset, of: list[int]) -> Array:
     return np.array(shares)
 
 
-def _odd_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
+def _find_shuffled_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
     """Find the replicate whose DNA is of other barcodes than its rows say: it repeats in no other, theirs does."""
     if counts["dna"].ndim == 1 or len(names) < 3:
         return []
@@ -284,7 +284,7 @@ def _odd_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
     R, both = len(names), seen.all(axis=1)
     if both.sum() < LEAST_CELLS:
         return []
-    r = np.array([[_over(dna, seen, i, j, ranks=True) for j in range(R)] for i in range(R)])
+    r = np.array([[_replicate_correlation(dna, seen, i, j, ranks=True) for j in range(R)] for i in range(R)])
     i = int((r.sum(axis=1) - 1).argmin())
     own, rest = float(np.delete(r[i], i).max()), np.delete(np.delete(r, i, 0), i, 1)
     others = float(rest.min())
@@ -300,16 +300,16 @@ def _odd_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
     return [Finding("outlier", (names[i],), says)]
 
 
-def _disagreement(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> list[Finding]:
+def _find_disagreement(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> list[Finding]:
     """Say that no two replicates agree, where activities of oligos and reads of barcodes repeat in no pair."""
     found = []
     for one, other in combinations(names, 2):
         pair = {"replicate": [one, other]}
         both = (sums["n_bc"].sel(pair).to_numpy() > 0).all(axis=1)
-        activities = _repeats(sums["log2_ratio"].sel(pair).to_numpy()[both], ALIKE)
+        activities = _weak_correlation(sums["log2_ratio"].sel(pair).to_numpy()[both], ALIKE)
         if activities is None:
             return []
-        reads = [(kind, r) for kind in ("rna", "dna") if (r := _of_reads(counts, kind, pair)) is not None]
+        reads = [(kind, r) for kind in ("rna", "dna") if (r := _read_correlation(counts, kind, pair)) is not None]
         if not reads:
             return []
         found.append((activities, *min(reads, key=lambda of: of[1].upper)))
@@ -327,7 +327,7 @@ def _disagreement(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> lis
     return [Finding("disagree", tuple(names), says)]
 
 
-class _Limited(NamedTuple):
+class _Correlation(NamedTuple):
     """A correlation with 95 % limits."""
 
     value: float
@@ -338,24 +338,24 @@ class _Limited(NamedTuple):
         return f"{self.value:.2f} [{self.lower:.2f}, {self.upper:.2f}]"
 
 
-def _of_reads(counts: xr.Dataset, kind: str, pair: dict[str, list[str]]) -> _Limited | None:
+def _read_correlation(counts: xr.Dataset, kind: str, pair: dict[str, list[str]]) -> _Correlation | None:
     """Return how reads of barcodes correlate on the log scale in two replicates; None where they do, or one has all."""
     if counts[kind].ndim == 1:
         return None
     seen = counts[f"{kind}_observed"].sel(pair).to_numpy().all(axis=1)
-    return _repeats(np.log2(counts[kind].sel(pair).to_numpy()[seen] + 1.0), REPEATS)
+    return _weak_correlation(np.log2(counts[kind].sel(pair).to_numpy()[seen] + 1.0), REPEATS)
 
 
-def _repeats(columns: Array, most: float) -> _Limited | None:
+def _weak_correlation(columns: Array, most: float) -> _Correlation | None:
     """Return the correlation of two columns, with Fisher's limits, where these are below `most`; None elsewhere.
 
     None as well where it is not known: of fewer than 10 rows, or of a column without differences.
     """
     if len(columns) < LEAST_OLIGOS or (np.ptp(columns, axis=0) == 0).any():
         return None
-    r = _correlation(*columns.T)
+    r = _pearson_or_zero(*columns.T)
     z, half = np.arctanh(np.clip(r, -1 + _NONE, 1 - _NONE)), special.ndtri(0.975) / np.sqrt(len(columns) - 3)
-    found = _Limited(r, float(np.tanh(z - half)), float(np.tanh(z + half)))
+    found = _Correlation(r, float(np.tanh(z - half)), float(np.tanh(z + half)))
     return found if found.upper < most else None
 
 
@@ -363,7 +363,7 @@ def _logs(normalized: Array) -> Array:
     return np.asarray(np.log2(normalized + 1))
 
 
-def _over(ratio: Array, seen: NDArray[np.bool_], i: int, j: int, *, ranks: bool = False) -> float:
+def _replicate_correlation(ratio: Array, seen: NDArray[np.bool_], i: int, j: int, *, ranks: bool = False) -> float:
     if i == j:
         return 1.0
     columns = ratio[seen[:, i] & seen[:, j]][:, [i, j]]
@@ -371,10 +371,10 @@ def _over(ratio: Array, seen: NDArray[np.bool_], i: int, j: int, *, ranks: bool 
         from scipy.stats import rankdata  # not at the door: it is slow to load
 
         columns = rankdata(columns, axis=0)
-    return _correlation(*columns.T)
+    return _pearson_or_zero(*columns.T)
 
 
-def _correlation(x: Array, y: Array) -> float:
+def _pearson_or_zero(x: Array, y: Array) -> float:
     if len(x) < 3:
         return 0.0
     a, b = x - x.mean(), y - y.mean()

@@ -62,14 +62,14 @@ def oligo_means(ratios: Array, used: Mask, of: Ints, n: int) -> OligoMeans:
     barcode = np.where(used, ratios, 0.0).sum(axis=1) / np.maximum(cells, 1)
     within = np.where(used, ratios - barcode[:, None], 0.0)
     count = group_sums(used, of, (n,))
-    moved, spread = _between_replicates(within, used, of, count)
+    moved, spread = _fit_replicates(within, used, of, count)
     n_seen = np.bincount(of, weights=seen, minlength=n)
     level = np.bincount(of, weights=barcode * seen, minlength=n) / np.maximum(n_seen, 1)
     activity = np.where(count > 0, level[:, None] + moved, 0.0)
     return OligoMeans(activity, count.astype(np.int64), barcode, seen, spread)
 
 
-def _between_replicates(within: Array, used: Mask, of: Ints, count: Array) -> tuple[Array, Array]:
+def _fit_replicates(within: Array, used: Mask, of: Ints, count: Array) -> tuple[Array, Array]:
     """Fit replicates, with a level for each barcode, by least squares; centred, ``(n, R)``, and `OligoMeans.spread`.
 
     Where no barcode joins two replicates of an oligo, what differs between them is barcodes', and they are level.
@@ -116,7 +116,7 @@ def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> O
     squares = np.bincount(of, weights=np.where(means.seen, means.barcode - level[of], 0.0) ** 2, minlength=n)
     if not (size > 1).any():
         return None
-    between = _mean_squares(squares, size - 1) / np.maximum(size, 1)
+    between = _moderated_mean_squares(squares, size - 1) / np.maximum(size, 1)
     moved = (means.activity - level[:, None])[of]
     cells = np.maximum(used.sum(axis=1, keepdims=True), 1)
     left = ratios - moved
@@ -124,12 +124,12 @@ def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> O
     df = np.bincount(of, weights=used.sum(axis=1), minlength=n) - size - (R - 1)
     residual = np.zeros(n)
     if (df > 0).any():
-        noise = _mean_squares(np.bincount(of, weights=(left**2).sum(axis=1), minlength=n), df)
+        noise = _moderated_mean_squares(np.bincount(of, weights=(left**2).sum(axis=1), minlength=n), df)
         residual = noise * means.spread
     return OligoVariances(between, residual)
 
 
-def _mean_squares(squares: NDArray[Any], df: NDArray[Any]) -> Array:
+def _moderated_mean_squares(squares: NDArray[Any], df: NDArray[Any]) -> Array:
     """Return mean squares, drawn towards each other (squeezeVar); of few oligos, that of all where one has no df."""
     known = df > 0
     if known.sum() >= LEAST_VARIANCES:
@@ -171,12 +171,12 @@ def sampling_covariance(activity: Array, between: Array, residual: Array) -> Arr
     return np.asarray(shared + alone[..., None] * np.eye(alone.shape[1]))
 
 
-def medians(x: Array, of: Ints, n: int) -> Array:
+def group_medians(x: Array, of: Ints, n: int) -> Array:
     """Return the median of each group, 0 where it is empty, shape ``(n,)``.
 
     Examples
     --------
-    >>> medians(np.array([5.0, 1.0, 3.0, 8.0]), np.array([0, 0, 0, 2]), 3)
+    >>> group_medians(np.array([5.0, 1.0, 3.0, 8.0]), np.array([0, 0, 0, 2]), 3)
     array([3., 0., 8.])
     """
     order = np.lexsort((x, of))
@@ -205,7 +205,7 @@ def robust_z(x: Array, seen: Mask, of: Ints) -> Array:
     if not use.any():
         return z
     group = of[use]
-    away = x[use] - medians(x[use], group, n)[group]
-    spread = 1.4826 * np.maximum(medians(np.abs(away), group, n), np.median(np.abs(away)))[group]
+    away = x[use] - group_medians(x[use], group, n)[group]
+    spread = 1.4826 * np.maximum(group_medians(np.abs(away), group, n), np.median(np.abs(away)))[group]
     z[use] = np.divide(away, spread, out=np.zeros_like(away), where=spread > 0)
     return z

@@ -51,10 +51,10 @@ def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
     elif isinstance(arms, pd.DataFrame):
         side, where = arms, "the side table"
     elif isinstance(arms, str | Path):
-        side, where = _read(Path(arms)), f"the side table {arms}"
+        side, where = _read_side_table(Path(arms)), f"the side table {arms}"
     else:
         raise CountsError(f"arms= is a {type(arms).__name__}; give the side table as a path or DataFrame, or a library")
-    return _checked(side, where)
+    return _as_side_table(side, where)
 
 
 def library_attrs(arms: object) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def other_library(name: str, known: Iterable[str]) -> str:
     return "" if other is None else f"; it has {quoted(other)}, which is another sequence: these are two libraries"
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read_side_table(path: Path) -> pd.DataFrame:
     """Read the table; a line with more cells than the header is refused, for its names would be taken for others."""
     text = BytesIO(read_bytes(path, CountsError, unpack=True))
     try:
@@ -96,12 +96,12 @@ def _read(path: Path) -> pd.DataFrame:
     return used.iloc[1:].apply(of_column).set_axis(used.iloc[0].to_numpy(), axis=1)
 
 
-def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
+def _as_side_table(side: pd.DataFrame, where: str) -> pd.DataFrame:
     twice = [name for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS) if side.columns.tolist().count(name) > 1]
     if twice:
         raise CountsError(f"{where} has the column {quoted(twice[0])} twice; leave one of them out")
-    if is_design(side.columns):
-        side = side_of_design(side, where)
+    if is_sequence_design(side.columns):
+        side = side_table_from_design(side, where)
     absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
     if absent:
         raise CountsError(
@@ -140,19 +140,19 @@ _GROUPS = {
 }
 
 
-def is_design(columns: Iterable[Any]) -> bool:
+def is_sequence_design(columns: Iterable[Any]) -> bool:
     """Return whether these are the columns of ``reporter_sequence_design``, and not those of a side table.
 
     Examples
     --------
-    >>> is_design(["name", "sequence", "category", "class", "variant_class", "variant_pos", "SPDI", "allele"])
+    >>> is_sequence_design(["name", "sequence", "category", "class", "variant_class", "variant_pos", "SPDI", "allele"])
     True
     """
     found = set(columns)
     return found >= set(DESIGN_COLUMNS[:5]) and "oligo_name" not in found
 
 
-def side_of_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
+def side_table_from_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return the side table of a design: columns ``oligo_name element arm group``, a row an oligo.
 
     A design that causalgia wrote says element, arm and group in ``info``. Of others, an oligo with a variant is of the
@@ -177,14 +177,14 @@ def side_of_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     >>> spdi = '["NC_000001.11:300:A:G"]'
     >>> alleles = ['["ref"]', '["alt"]']
     >>> design = pd.DataFrame({"name": ["v 1", "v 2"], "category": "variant", "class": "test", "allele": alleles})
-    >>> side_of_design(design.assign(SPDI=spdi), "the design")
+    >>> side_table_from_design(design.assign(SPDI=spdi), "the design")
       oligo_name               element  arm group
     0        v_1  NC_000001.11:300:A:G  ref  test
     1        v_2  NC_000001.11:300:A:G  alt  test
     """
     infos = design["info"].tolist() if "info" in design.columns else [""] * len(design)
     rows = zip(*(design[name].tolist() for name in DESIGN_COLUMNS[:5]), infos, strict=True)
-    side = [(re.sub(r"\s+", "_", str(row[0])), *_place(row, where)) for row in rows]
+    side = [(re.sub(r"\s+", "_", str(row[0])), *_element_arm_group(row, where)) for row in rows]
     first: dict[str, str] = {}
     for (name, *_), given in zip(side, design["name"].astype(str), strict=True):
         if first.setdefault(name, given) != given:
@@ -195,16 +195,16 @@ def side_of_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     return pd.DataFrame(side, columns=["oligo_name", "element", "arm", "group"], dtype=object)
 
 
-def _place(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
+def _element_arm_group(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
     """Return element, arm and group of a row."""
     name, category, kind, spdi, allele, info = row
     if str(kind) not in _GROUPS:
         raise CountsError(f"{where}: oligo {quoted(name)} is of class '{kind}'; there are {', '.join(_GROUPS)}")
     group = _GROUPS[str(kind)]
-    own = _own(info)
+    own = _labels_from_info(info)
     if own is not None:
         return own
-    variants, alleles = _several(spdi, name, where), _several(allele, name, where)
+    variants, alleles = _texts_in_cell(spdi, name, where), _texts_in_cell(allele, name, where)
     if not variants:
         return re.sub(r"\s+", "_", str(name)), str(category) if group == "test" else group, group
     if len(variants) > 1 or len(alleles) != 1:
@@ -215,7 +215,7 @@ def _place(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
     return variants[0], alleles[0], group
 
 
-def _own(info: Any) -> tuple[str, str, str] | None:
+def _labels_from_info(info: Any) -> tuple[str, str, str] | None:
     """Return what a design that causalgia wrote says of an oligo."""
     try:
         known = parse_json(str(info), CountsError)
@@ -226,7 +226,7 @@ def _own(info: Any) -> tuple[str, str, str] | None:
     return known["element"], known["arm"], known["group"]
 
 
-def _several(cell: Any, name: Any, where: str) -> list[str]:
+def _texts_in_cell(cell: Any, name: Any, where: str) -> list[str]:
     """Return the texts of a cell: a JSON array of texts, or NA."""
     if isinstance(cell, tuple | list):
         return list(map(str, cell))

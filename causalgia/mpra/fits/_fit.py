@@ -14,11 +14,11 @@ from causalgia.errors import CountsError, EstimateError, quoted
 from causalgia.estimation.request import require_ci_prob
 from causalgia.mpra.counts.side_table import library_attrs
 from causalgia.mpra.fits._average import replicate_shifts
-from causalgia.mpra.fits.fit_contrasts import Asked, Fitted, asked_of, n_barcodes
+from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, fit_request, n_barcodes
 from causalgia.mpra.fits.hierarchical import hierarchical
 from causalgia.mpra.fits.negative_binomial_fit import negative_binomial
 from causalgia.mpra.fits.precision_weighted import precision
-from causalgia.mpra.fits.two_way import cells_of, two_way
+from causalgia.mpra.fits.two_way import ratio_cells, two_way
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
 from causalgia.workers import require_client
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 Method: TypeAlias = Literal["hierarchical", "two_way", "precision", "nb"]
-_Way: TypeAlias = "Callable[[xr.Dataset, Asked, Client | None], Fitted]"
+_Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEffects]"
 
 
 def fit(
@@ -130,19 +130,19 @@ def fit(
     >>> fitted["ace"].values.ravel().round(1), (fitted["p"].values.ravel() < 0.01)
     (array([1.9, 0.1]), array([ True, False]))
     """
-    if method not in _WAYS:
+    if method not in _METHODS:
         raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
     ci_prob = require_ci_prob(ci_prob)
     validate(counts, "counts")
-    _refuse_empty_libraries(counts)
-    asked = asked_of(counts, control=control, arms=arms, contrasts=contrasts)
+    _check_library_totals(counts)
+    request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
     if client is not None:
         require_client(client)
-    fitted = _WAYS[method](counts, asked, client)
-    return _labelled(counts, asked, fitted, method, control, ci_prob)
+    fitted = _METHODS[method](counts, request, client)
+    return _fit_dataset(counts, request, fitted, method, control, ci_prob)
 
 
-def _refuse_empty_libraries(counts: xr.Dataset) -> None:
+def _check_library_totals(counts: xr.Dataset) -> None:
     """Refuse libraries without a read: nothing is known of their size."""
     for name in ("dna_total", "rna_total"):
         total = np.atleast_1d(counts[name].to_numpy())
@@ -154,26 +154,26 @@ def _refuse_empty_libraries(counts: xr.Dataset) -> None:
             )
 
 
-def _labelled(
-    counts: xr.Dataset, asked: Asked, fitted: Fitted, method: str, control: str | None, ci_prob: float
+def _fit_dataset(
+    counts: xr.Dataset, request: FitRequest, fitted: FittedEffects, method: str, control: str | None, ci_prob: float
 ) -> xr.Dataset:
     dims = ("element", "contrast")
     ace, se, df = (np.ascontiguousarray(v, dtype=np.float64) for v in (fitted.ace, fitted.se, fitted.df))
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
     columns = {"ace": ace, "se": se, "df": df, "lower": lower, "upper": upper, "p": p, "log_p": log_p(ace, se, df)}
-    kept = np.ones(len(asked.elements), dtype=bool) if fitted.kept is None else fitted.kept
-    oligos = asked.oligos[kept]
+    kept = np.ones(len(request.elements), dtype=bool) if fitted.kept is None else fitted.kept
+    oligos = request.oligos[kept]
     n = n_barcodes(counts)[oligos]
-    replicates, replicate_df = replicate_shifts(counts, asked)
+    replicates, replicate_df = replicate_shifts(counts, request)
     return EffectTable(
         {name: (dims, column) for name, column in columns.items()}
-        | {"n_barcodes": (("element", "arm"), n), "weight": (("contrast", "arm"), asked.weights)}
+        | {"n_barcodes": (("element", "arm"), n), "weight": (("contrast", "arm"), request.weights)}
         | replicates
         | dict(fitted.variables),
         coords={
-            "element": asked.elements[kept],
-            "contrast": list(asked.contrasts),
-            "arm": asked.arms,
+            "element": request.elements[kept],
+            "contrast": list(request.contrasts),
+            "arm": request.arms,
             **({"replicate": counts["replicate"].to_numpy()} if replicates else {}),
             "group": ("element", counts["group"].to_numpy()[oligos[:, 0]]),
         },
@@ -188,17 +188,17 @@ def _labelled(
             **({} if control is None else {"control": control}),
             "n_replicates": counts.sizes["replicate"],
             **({"replicate_df": replicate_df} if replicates else {}),
-            "n_left_out": asked.n_left_out,
+            "n_left_out": request.n_left_out,
             "n_not_fitted": int((~kept).sum()),
-            "arms_left_out": ", ".join(asked.arms_left_out),
+            "arms_left_out": ", ".join(request.arms_left_out),
             **fitted.attrs,
         },
     )
 
 
-_WAYS: dict[str, _Way] = {
+_METHODS: dict[str, _Method] = {
     "hierarchical": hierarchical,
-    "two_way": lambda counts, asked, _: two_way(cells_of(counts, asked), asked.weights),
-    "precision": lambda counts, asked, _: precision(counts, asked),
+    "two_way": lambda counts, request, _: two_way(ratio_cells(counts, request), request.weights),
+    "precision": lambda counts, request, _: precision(counts, request),
     "nb": negative_binomial,
 }

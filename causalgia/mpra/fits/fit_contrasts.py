@@ -19,7 +19,7 @@ from causalgia.types import Array, Ints
 
 
 @dataclass(frozen=True)
-class Asked:
+class FitRequest:
     """The question as arrays.
 
     Attributes
@@ -54,13 +54,13 @@ class Asked:
         return len(self.elements), len(self.contrasts)
 
 
-def asked_of(
+def fit_request(
     counts: xr.Dataset,
     *,
     control: str | None = None,
     arms: Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
-) -> Asked:
+) -> FitRequest:
     """Read the question: every arm (or `arms`) against `control`, or the named or written `contrasts`.
 
     The elements are those that the side table has under *every* arm of the question. Without `arms` the treatments are
@@ -84,13 +84,13 @@ def asked_of(
             "share their backgrounds, let the side table give those one name of an element"
         )
     asks_all = arms is None and contrasts is None
-    alone = _never_beside(counts, control) if asks_all else ()
-    weights = _weights([a for a in known if a not in alone], control, arms, contrasts)
+    alone = _arms_without_control(counts, control) if asks_all else ()
+    weights = _contrast_weights([a for a in known if a not in alone], control, arms, contrasts)
     names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
-    places = _places(counts, names)
+    places = _oligo_by_arm(counts, names)
     complete = (places >= 0).all(axis=1)
     if asks_all:
-        _refuse_ragged(places, names, complete)
+        _check_same_arms(places, names, complete)
     if not complete.any():
         raise ContrastError(f"no element has an oligo under every one of {', '.join(names)}; ask for fewer arms")
     elements, oligos = places.index[complete].to_numpy().astype(str), places[complete].to_numpy().astype(np.int64)
@@ -101,19 +101,21 @@ def asked_of(
     of = counts["oligo_index"].to_numpy()
     W = np.array([[row.get(a, 0.0) for a in names] for row in weights.values()])
     left_out = len(set(counts["element"].to_numpy().tolist())) - len(elements)
-    asked = Asked(elements, np.array(names), tuple(weights), W, oligos, element[of], arm[of], left_out, tuple(alone))
-    _refuse_empty(counts, asked)
-    return asked
+    request = FitRequest(
+        elements, np.array(names), tuple(weights), W, oligos, element[of], arm[of], left_out, tuple(alone)
+    )
+    _check_dna_read(counts, request)
+    return request
 
 
-def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[str, dict[str, float]]:
+def _contrast_weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[str, dict[str, float]]:
     if (control is None) == (contrasts is None):
         raise ContrastError(f"give control= (one of {', '.join(known)}) or contrasts=, and not both")
     if isinstance(arms, str):
         raise ContrastError(f"arms={quoted(arms)}: give a list of arms, of {', '.join(known)}")
     if contrasts is not None:
         of_text = isinstance(contrasts, str) or (isinstance(contrasts, list | tuple) and len(contrasts) > 0)
-        weights = chosen(xr.Dataset(), known, None, contrasts, None) if of_text else _named(contrasts)
+        weights = chosen(xr.Dataset(), known, None, contrasts, None) if of_text else _as_named_weights(contrasts)
     elif str(control) not in known:
         raise ContrastError(f"control={quoted(control)}: no arm {quoted(control)}; the arms are {', '.join(known)}")
     else:
@@ -130,7 +132,7 @@ def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[
     return weights
 
 
-def _named(contrasts: Any) -> dict[str, dict[str, float]]:
+def _as_named_weights(contrasts: Any) -> dict[str, dict[str, float]]:
     try:
         found = {str(name): {str(a): float(w) for a, w in row.items()} for name, row in contrasts.items()}
     except (AttributeError, TypeError, ValueError) as error:
@@ -142,7 +144,7 @@ def _named(contrasts: Any) -> dict[str, dict[str, float]]:
     return found
 
 
-def _never_beside(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
+def _arms_without_control(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
     """Return the arms that no element has beside the control."""
     arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
     if control is None or control not in arm:
@@ -151,7 +153,7 @@ def _never_beside(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
     return tuple(a for a in dict.fromkeys(arm.tolist()) if a not in beside)
 
 
-def _places(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
+def _oligo_by_arm(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
     """Return the place of each element's oligo under each arm, -1 where it has none."""
     table = pd.DataFrame({name: counts[name].to_numpy() for name in ("element", "arm")})
     table["place"] = np.arange(len(table))
@@ -167,7 +169,7 @@ def _places(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
     return wide.loc[list(dict.fromkeys(table["element"]))].astype(np.int64)
 
 
-def _refuse_ragged(places: pd.DataFrame, names: list[str], complete: Any) -> None:
+def _check_same_arms(places: pd.DataFrame, names: list[str], complete: Any) -> None:
     """Refuse elements that have the control and only some of the treatments."""
     some = (places[names[0]] >= 0) & (places[names[1:]] >= 0).any(axis=1) & ~complete
     if some.any():
@@ -180,14 +182,14 @@ def _refuse_ragged(places: pd.DataFrame, names: list[str], complete: Any) -> Non
         )
 
 
-def _refuse_empty(counts: xr.Dataset, asked: Asked) -> None:
+def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
     """Refuse oligos of the question that have no barcode whose DNA was read."""
-    n = n_barcodes(counts)[asked.oligos]
+    n = n_barcodes(counts)[request.oligos]
     if n.all():
         return
     e, a = np.argwhere(n == 0)[0]
     raise CountsError(
-        f"element {quoted(asked.elements[e])}, arm {quoted(asked.arms[a])}: no barcode with DNA is left, as in "
+        f"element {quoted(request.elements[e])}, arm {quoted(request.arms[a])}: no barcode with DNA is left, as in "
         f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: cg.mpra.filter(counts, "
         "min_barcodes=1)"
     )
@@ -199,24 +201,24 @@ def n_barcodes(counts: xr.Dataset) -> Ints:
     return np.bincount(counts["oligo_index"].to_numpy()[read], minlength=counts.sizes["oligo"])
 
 
-def of_elements(n: int, *, most: int) -> list[tuple[int, int]]:
+def element_blocks(n: int, *, most: int) -> list[tuple[int, int]]:
     """Return the first element and the end of each block of at most so many elements.
 
     Examples
     --------
-    >>> of_elements(5, most=2)
+    >>> element_blocks(5, most=2)
     [(0, 2), (2, 4), (4, 5)]
     """
     return [(first, min(first + most, n)) for first in range(0, n, most)]
 
 
-def in_words(bounds: Sequence[tuple[int, int]]) -> list[str]:
+def block_names(bounds: Sequence[tuple[int, int]]) -> list[str]:
     """Return what blocks of elements are, in words."""
     return [f"elements {first:,} to {last - 1:,}" for first, last in bounds]
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedEffects:
     """Effects of E elements in K contrasts.
 
     Attributes

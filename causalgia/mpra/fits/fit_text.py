@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from causalgia.mpra.comparisons.sides import of_contrasts
+from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts.side_table import CONTROLS
 from causalgia.mpra.fits._average import average
 from causalgia.multiplicity import weighted_bh
@@ -35,14 +35,14 @@ def describe_fit(fit: xr.Dataset) -> str:
     two_way fit of 30 elements (10 negative, 20 test) under control and GATA1, in 3 replicates; 8 barcodes an oligo ...
     ...
     """
-    fit = of_contrasts(fit)
-    lines = [_head(fit), *_left_out(fit), *_noise(fit)]
+    fit = with_contrast_dim(fit)
+    lines = [_fit_header(fit), *_left_out_lines(fit), *_noise_lines(fit)]
     for name in fit["contrast"].to_numpy().astype(str).tolist():
-        lines += _of_contrast(fit.sel(contrast=[name]), name)
+        lines += _contrast_lines(fit.sel(contrast=[name]), name)
     return "\n".join(lines)
 
 
-def _head(fit: xr.Dataset) -> str:
+def _fit_header(fit: xr.Dataset) -> str:
     groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
     by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
     arms = fit["arm"].to_numpy().astype(str).tolist()
@@ -55,7 +55,7 @@ def _head(fit: xr.Dataset) -> str:
     )
 
 
-def _left_out(fit: xr.Dataset) -> list[str]:
+def _left_out_lines(fit: xr.Dataset) -> list[str]:
     lost = {"without some arm": fit.attrs["n_left_out"], "without an answer": fit.attrs["n_not_fitted"]}
     said = [f"{int(n):,} element{'s' if n > 1 else ''} {why}" for why, n in lost.items() if n]
     said += [f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"] * bool(
@@ -64,7 +64,7 @@ def _left_out(fit: xr.Dataset) -> list[str]:
     return [f"  left out: {'; '.join(said)}"] if said else []
 
 
-def _noise(fit: xr.Dataset) -> list[str]:
+def _noise_lines(fit: xr.Dataset) -> list[str]:
     found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
     said = [", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())] if found else []
     lines = [f"  sd on log2: {said[0]}"] if said else []
@@ -75,7 +75,7 @@ def _noise(fit: xr.Dataset) -> list[str]:
     return lines
 
 
-def _of_contrast(one: xr.Dataset, name: str) -> list[str]:
+def _contrast_lines(one: xr.Dataset, name: str) -> list[str]:
     groups = one["group"].to_numpy().astype(str)
     test = ~np.isin(groups, CONTROLS)
     p, ace = one["p"].to_numpy()[:, 0], one["ace"].to_numpy()[:, 0]

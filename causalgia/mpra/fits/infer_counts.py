@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.errors import CountsError, InferenceError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed
-from causalgia.mpra.fits.fit_contrasts import Asked, asked_of
+from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
 from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
 from causalgia.posterior.count_model import CellCounts, sample_counts
 from causalgia.posterior.nuts import CHAINS, Sampled
@@ -107,13 +107,13 @@ def infer_counts(
     causalgia.errors.ContrastError: ...
     """
     validate(counts, "counts")
-    _check(prior, draws, silent)
+    _check_prior_and_draws(prior, draws, silent)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
     refuse_too_few(n, accept_unconverged)
-    asked = asked_of(counts, control=control, arms=arms, contrasts=contrasts)
-    data, left_out = cells_for(counts, asked)
+    request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
+    data, left_out = model_counts(counts, request)
     found = sample_counts(data, prior, silent=silent, draws=n, key=derive(key, "infer_counts"))
-    groups = _labelled(found, asked, data)
+    groups = _posterior_groups(found, request, data)
     groups["diagnostics"] = diagnose(groups["posterior"], int(found.stats["diverging"].sum()))
     said = refuse(groups["diagnostics"], accept_unconverged)
     said |= {"engine": "nuts", "sampler": found.sampler, "scale": "log2", "contrast_scale": TASK, "left_out": left_out}
@@ -123,7 +123,7 @@ def infer_counts(
     return assemble(groups)
 
 
-def _check(prior: Any, draws: Any, silent: Any) -> None:
+def _check_prior_and_draws(prior: Any, draws: Any, silent: Any) -> None:
     if not isinstance(prior, Prior) or not np.isfinite([prior.mu_sd, prior.tau_scale]).all():
         raise InferenceError(
             f"prior={quoted(prior)}: give a Prior with finite scales on log2, such as Prior(tau_scale=1)"
@@ -134,7 +134,7 @@ def _check(prior: Any, draws: Any, silent: Any) -> None:
         raise InferenceError(f"silent={quoted(silent)} is neither True nor False")
 
 
-def cells_for(counts: xr.Dataset, asked: Asked) -> tuple[CellCounts, int]:
+def model_counts(counts: xr.Dataset, request: FitRequest) -> tuple[CellCounts, int]:
     """Return the counts of the question's barcodes as arrays, and how many were left out: no DNA of theirs was read.
 
     Raises
@@ -142,12 +142,12 @@ def cells_for(counts: xr.Dataset, asked: Asked) -> tuple[CellCounts, int]:
     CountsError
         If there are fewer than two elements.
     """
-    if len(asked.elements) < 2:
+    if len(request.elements) < 2:
         raise CountsError("one element has no spread of effects to infer; infer_counts needs two or more")
     rna = counts["rna"].to_numpy()
     dna, seen = counts["dna"].to_numpy().reshape(len(rna), -1), dna_observed(counts)
     known = (seen & (dna > 0)).any(axis=1)
-    rows = np.flatnonzero((asked.element >= 0) & known)
+    rows = np.flatnonzero((request.element >= 0) & known)
     mean = float(counts["dna_total"].to_numpy().mean())
     data = CellCounts(
         dna=dna[rows],
@@ -156,14 +156,14 @@ def cells_for(counts: xr.Dataset, asked: Asked) -> tuple[CellCounts, int]:
         rna_seen=(counts["rna_observed"].to_numpy() | seen)[rows],
         dna_size=np.log2(np.atleast_1d(counts["dna_total"].to_numpy()) / mean),
         rna_size=np.log2(counts["rna_total"].to_numpy() / mean),
-        element=asked.element[rows],
-        arm=asked.arm[rows],
+        element=request.element[rows],
+        arm=request.arm[rows],
     )
-    return data, int(((asked.element >= 0) & ~known).sum())
+    return data, int(((request.element >= 0) & ~known).sum())
 
 
-def _labelled(found: Sampled, asked: Asked, data: CellCounts) -> dict[str, xr.Dataset]:
-    values, W = found.values, asked.weights[:, 1:]
+def _posterior_groups(found: Sampled, request: FitRequest, data: CellCounts) -> dict[str, xr.Dataset]:
+    values, W = found.values, request.weights[:, 1:]
     on = ("chain", "draw", "contrast", "task")
     tau = np.sqrt(np.einsum("cda,ka->cdk", values["tau"] ** 2, W**2))
     posterior = xr.Dataset(
@@ -176,15 +176,15 @@ def _labelled(found: Sampled, asked: Asked, data: CellCounts) -> dict[str, xr.Da
         coords={
             "chain": np.arange(tau.shape[0]),
             "draw": np.arange(tau.shape[1]),
-            "contrast": list(asked.contrasts),
+            "contrast": list(request.contrasts),
             "task": [TASK],
-            "element": asked.elements,
+            "element": request.elements,
         },
     )
-    n = np.zeros((len(asked.elements), len(asked.arms)), dtype=np.int64)
+    n = np.zeros((len(request.elements), len(request.arms)), dtype=np.int64)
     np.add.at(n, (data.element, data.arm), 1)
     constant = xr.Dataset(
-        {"n_barcodes": (("element", "arm"), n)}, coords={"element": asked.elements, "arm": asked.arms}
+        {"n_barcodes": (("element", "arm"), n)}, coords={"element": request.elements, "arm": request.arms}
     )
     stats = xr.Dataset({name: (("chain", "draw"), v) for name, v in found.stats.items()})
     return {"posterior": posterior, "constant_data": constant, "sample_stats": stats}

@@ -14,8 +14,8 @@ from scipy import special
 
 from causalgia.errors import BarcodeNoiseWarning, EstimateError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed, group_sums
-from causalgia.mpra.fits.fit_contrasts import Asked, Fitted, in_words, of_elements
-from causalgia.mpra.fits.two_way import Cells, Layer, residual_squares, together
+from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, block_names, element_blocks
+from causalgia.mpra.fits.two_way import Layer, RatioCells, combine_layers, residual_squares
 from causalgia.types import Array, Ints, Mask
 from causalgia.workers import mapped
 
@@ -27,7 +27,7 @@ _LEAST_REST = 0.01
 LOG2 = float(np.log(2.0))
 
 
-def negative_binomial(counts: xr.Dataset, asked: Asked, client: Client | None = None) -> Fitted:
+def negative_binomial(counts: xr.Dataset, request: FitRequest, client: Client | None = None) -> FittedEffects:
     """Compare arms by a negative binomial regression of RNA reads, DNA reads as offset, and a two-layer sandwich.
 
     In each element ``log E[rna] = log dna + arm + replicate``, one theta an arm, by maximum likelihood over the cells
@@ -70,22 +70,22 @@ def negative_binomial(counts: xr.Dataset, asked: Asked, client: Client | None = 
     Lawless (1987), doi:10.2307/3314912. Cameron, Gelbach & Miller (2011), doi:10.1198/jbes.2010.07136. Bell & McCaffrey
     (2002), Survey Methodology 28, 169-181. Smyth (2004), doi:10.2202/1544-6115.1027.
     """
-    reads = _reads(counts, asked)
-    E, A = asked.oligos.shape
-    bounds = of_elements(E, most=max(1, int(_CELLS_AT_ONCE * E / max(reads.rna.size, 1))))
+    reads = _gather_reads(counts, request)
+    E, A = request.oligos.shape
+    bounds = element_blocks(E, most=max(1, int(_CELLS_AT_ONCE * E / max(reads.rna.size, 1))))
     parts = mapped(
-        partial(_sandwich, weights=asked.weights),
+        partial(_sandwich, weights=request.weights),
         (reads.of(first, last, A) for first, last in bounds),
         what="the regression",
-        names=in_words(bounds),
+        names=block_names(bounds),
         client=client,
     )
     found = _Sandwich(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Sandwich)))
-    return _fitted(found, asked)
+    return _moderate_sandwich(found, request)
 
 
 @dataclass(frozen=True)
-class _Reads:
+class _BarcodeReads:
     """Reads of barcodes with DNA, ``(B, R)``, sorted by element and arm."""
 
     rna: Array
@@ -94,23 +94,23 @@ class _Reads:
     group: Ints
     shape: tuple[int, int]
 
-    def of(self, first: int, last: int, A: int) -> _Reads:
+    def of(self, first: int, last: int, A: int) -> _BarcodeReads:
         """Return those of elements `first` to `last`."""
         i, j = np.searchsorted(self.group, [first * A, last * A])
         shape = (last - first, A)
-        return _Reads(self.rna[i:j], self.dna[i:j], self.used[i:j], self.group[i:j] - first * A, shape)
+        return _BarcodeReads(self.rna[i:j], self.dna[i:j], self.used[i:j], self.group[i:j] - first * A, shape)
 
 
-def _reads(counts: xr.Dataset, asked: Asked) -> _Reads:
+def _gather_reads(counts: xr.Dataset, request: FitRequest) -> _BarcodeReads:
     rna = counts["rna"].to_numpy()
     dna = counts["dna"].to_numpy().reshape(len(rna), -1)
     used = np.broadcast_to(dna_observed(counts) & (dna > 0), rna.shape)
-    group = asked.element * len(asked.arms) + asked.arm
-    rows = np.flatnonzero((asked.element >= 0) & used.any(axis=1))
+    group = request.element * len(request.arms) + request.arm
+    rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
     rows = rows[np.argsort(group[rows], kind="stable")]
     whole = np.broadcast_to(dna, rna.shape)[rows]
-    E, A = asked.oligos.shape
-    return _Reads(rna[rows].astype(np.float64), whole.astype(np.float64), used[rows], group[rows], (E, A))
+    E, A = request.oligos.shape
+    return _BarcodeReads(rna[rows].astype(np.float64), whole.astype(np.float64), used[rows], group[rows], (E, A))
 
 
 @dataclass(frozen=True)
@@ -155,14 +155,14 @@ class _Sandwich:
         )
 
 
-def _sandwich(reads: _Reads, weights: Array) -> _Sandwich:
+def _sandwich(reads: _BarcodeReads, weights: Array) -> _Sandwich:
     """Return the sums of squared influence of barcodes, of replicates and of cells on each contrast."""
     E, A = reads.shape
     fit = regress(reads.rna, reads.dna, reads.used, reads.group, reads.shape, theta_by_arm=True)
     influence = fit.influence(weights, reads.group)
     element = reads.group // A
     cell, df_cell = _cell_squares(influence, reads, reads.used & (fit.weight > 0))
-    of_barcode = influence.sum(axis=1) / (1 - _leverage(fit, reads))[:, None]
+    of_barcode = influence.sum(axis=1) / (1 - _barcode_leverage(fit, reads))[:, None]
     of_replicate = group_sums(influence, element, (E,))
     seen = group_sums(reads.used, reads.group, reads.shape)
     return _Sandwich(
@@ -180,7 +180,7 @@ def _sandwich(reads: _Reads, weights: Array) -> _Sandwich:
     )
 
 
-def _cell_squares(influence: Array, reads: _Reads, used: Mask) -> tuple[Array, Array]:
+def _cell_squares(influence: Array, reads: _BarcodeReads, used: Mask) -> tuple[Array, Array]:
     """Return what barcodes and replicates leave of the influence of cells, squared, ``(E, K)``, and its df, ``(E,)``.
 
     The score equations make the barcodes' own deviations cancel in the sum over the barcodes of a replicate, so they
@@ -188,13 +188,13 @@ def _cell_squares(influence: Array, reads: _Reads, used: Mask) -> tuple[Array, A
     """
     rows = used.any(axis=1)
     found = [
-        residual_squares(Cells(column[rows] * used[rows], used[rows], reads.group[rows], reads.shape))
+        residual_squares(RatioCells(column[rows] * used[rows], used[rows], reads.group[rows], reads.shape))
         for column in np.moveaxis(influence, 2, 0)
     ]
     return np.stack([squares.sum(axis=1) for squares, _ in found], axis=-1), found[0][1].sum(axis=1)
 
 
-def _leverage(fit: Regression, reads: _Reads) -> Array:
+def _barcode_leverage(fit: Regression, reads: _BarcodeReads) -> Array:
     """Return the share of each barcode in the information on its arm, shape ``(B,)``; a lone one counts as none."""
     own = fit.weight.sum(axis=1)
     share = own / np.maximum(group_sums(own, reads.group, reads.shape).reshape(-1)[reads.group], 1e-300)
@@ -202,30 +202,30 @@ def _leverage(fit: Regression, reads: _Reads) -> Array:
     return np.where(n > 1, np.minimum(share, 1 - _LEAST_REST), 0.0)
 
 
-def _fitted(found: _Sandwich, asked: Asked) -> Fitted:
+def _moderate_sandwich(found: _Sandwich, request: FitRequest) -> FittedEffects:
     """Moderate the parts of the variance over elements and put them together, on log2."""
     kept = found.kept
     if not kept.any():
         raise EstimateError(
             "method='nb': no element has RNA in every arm, beside that of another, so that no effect is finite"
         )
-    columns = [together(*found.layers(k, w)) for k, w in enumerate(asked.weights**2)]
+    columns = [combine_layers(*found.layers(k, w)) for k, w in enumerate(request.weights**2)]
     variance, df, *parts = (np.concatenate(each, axis=1) for each in zip(*columns, strict=True))
-    _check_spread(found.products[kept], np.sqrt(variance), asked)
+    _check_equal_spread(found.products[kept], np.sqrt(variance), request)
     dims = ("element", "contrast")
     variables: dict[str, tuple[tuple[str, ...], Array]] = {"theta": (("element", "arm"), found.theta[kept])}
     variables |= {n: (dims, v) for n, v in zip(("v_barcode", "v_replicate", "v_residual"), parts, strict=True)}
     attrs = {"estimand": "contrast of log2 of the barcodes' mean RNA/DNA between arms, in each element"}
-    return Fitted(found.effect[kept] / LOG2, np.sqrt(variance), df, variables, attrs, kept)
+    return FittedEffects(found.effect[kept] / LOG2, np.sqrt(variance), df, variables, attrs, kept)
 
 
-def _check_spread(products: Array, se: Array, asked: Asked) -> None:
+def _check_equal_spread(products: Array, se: Array, request: FitRequest) -> None:
     """Refuse arms whose barcodes spread unequally: there the effect on mean reads is not that on mean log activity."""
-    for k, name in enumerate(asked.contrasts):
-        found = barcode_spread(products, asked.weights[k])
+    for k, name in enumerate(request.contrasts):
+        found = barcode_spread(products, request.weights[k])
         if found.matters(se[:, k]):
-            arms = np.flatnonzero(asked.weights[k])
-            spreads = ", ".join(f"{found.cv[a]:.2f} in arm '{asked.arms[a]}'" for a in arms)
+            arms = np.flatnonzero(request.weights[k])
+            spreads = ", ".join(f"{found.cv[a]:.2f} in arm '{request.arms[a]}'" for a in arms)
             raise EstimateError(
                 f"method='nb': contrast {quoted(name)}, barcodes of the arms spread unequally (sd of their activities "
                 f"over the mean: {spreads}), so the log2 ratio of mean reads is {found.gap:+.2f} off the difference of "
@@ -312,8 +312,8 @@ def regress(
     reads = group_sums(rna * used, group, shape)
     cells = np.where(used & (reads.sum(axis=1) > 0)[group // A], 1.0, 0.0)
     seen: Mask = np.greater(group_sums(cells, group, shape), 0)
-    able = (reads.sum(axis=2) > 0).all(axis=1) & _connected(seen)
-    state = _State(
+    able = (reads.sum(axis=2) > 0).all(axis=1) & _comparable_arms(seen)
+    state = _RegressionState(
         np.log(np.maximum(reads.sum(axis=2), 0.5)), np.zeros((shape[0], R)), np.full((shape[0], n_theta), 10.0)
     )
     state.arm -= np.log(np.maximum(group_sums(dna * cells, group, shape).sum(axis=2), 1.0))
@@ -323,12 +323,12 @@ def regress(
             break
         rows = np.flatnonzero(np.isin(group // A, going)) if len(going) < shape[0] else np.arange(len(group))
         local = np.searchsorted(going, group[rows] // A) * A + group[rows] % A
-        part = _Cells(rna[rows], dna[rows], cells[rows], local, (len(going), A))
+        part = _ReadCells(rna[rows], dna[rows], cells[rows], local, (len(going), A))
         moved = state.step(part, going)
         going = going[moved > _ENOUGH]
     converged = able.copy()
     converged[going] = False
-    whole = _Cells(rna, dna, cells, group, shape)
+    whole = _ReadCells(rna, dna, cells, group, shape)
     score, weight, information = whole.at(state.arm, state.replicate, state.theta)
     information[~able] = np.eye(A + R)
     inverse: Array = np.linalg.inv(information).astype(np.float64)
@@ -337,7 +337,7 @@ def regress(
 
 
 @dataclass(frozen=True)
-class _Cells:
+class _ReadCells:
     """Cells of some elements: reads and 1 or 0 for which count, ``(B, R)``, and their groups."""
 
     rna: Array
@@ -360,7 +360,7 @@ class _Cells:
         mu = self.mean(arm, replicate)
         shrunk = self.used / (1 + mu / theta.reshape(-1)[self.of_theta(theta)][:, None])
         weight = mu * shrunk
-        return (self.rna - mu) * shrunk, weight, _information(group_sums(weight, self.group, self.shape))
+        return (self.rna - mu) * shrunk, weight, _arm_replicate_information(group_sums(weight, self.group, self.shape))
 
     def towards_theta(self, mu: Array, theta: Array) -> tuple[Array, Array]:
         """Return first and second derivative of the log likelihood in theta, of its shape each."""
@@ -375,14 +375,14 @@ class _Cells:
 
 
 @dataclass
-class _State:
+class _RegressionState:
     """Where the search is: arms ``(E, A)``, replicates ``(E, R)`` and theta ``(E, A)`` or ``(E, 1)``."""
 
     arm: Array
     replicate: Array
     theta: Array
 
-    def step(self, cells: _Cells, elements: Ints) -> Array:
+    def step(self, cells: _ReadCells, elements: Ints) -> Array:
         """Move some elements, whose cells these are, by one round; return by how much the farthest number moved."""
         A = cells.shape[1]
         arm, replicate, theta = self.arm[elements], self.replicate[elements], self.theta[elements]
@@ -405,7 +405,7 @@ class _State:
         return np.asarray(np.maximum(np.abs(move).max(axis=1), of_theta))
 
 
-def _connected(seen: Mask) -> Mask:
+def _comparable_arms(seen: Mask) -> Mask:
     """Return in which elements, ``(E, A, R)``, arms can be compared: each shares replicates with others, in a chain."""
     edges = seen.astype(np.int64)
     arms = np.zeros(seen.shape[:2], dtype=np.int64)
@@ -416,7 +416,7 @@ def _connected(seen: Mask) -> Mask:
     return np.asarray(arms.min(axis=1) > 0)
 
 
-def _information(weight: Array) -> Array:
+def _arm_replicate_information(weight: Array) -> Array:
     """Return the information of arms and replicates from that of their cells, ``(E, A, R)``, made regular.
 
     Adding to all arms what is taken from all replicates changes nothing; that direction, and replicates without
@@ -473,7 +473,7 @@ def barcode_products(fit: Regression, used: NDArray[np.bool_], group: Ints, shap
 
 
 @dataclass(frozen=True)
-class Gap:
+class SpreadGap:
     """What the log2 ratio of means is more than the difference of mean logs, in one contrast, over all elements.
 
     Attributes
@@ -494,7 +494,7 @@ class Gap:
         return self.p < SURE and abs(self.gap) > MATERIAL * float(np.median(se))
 
 
-def barcode_spread(products: Array, weights: Array) -> Gap:
+def barcode_spread(products: Array, weights: Array) -> SpreadGap:
     """Return by how much the log2 ratio of mean activities exceeds the difference of mean logs.
 
     ``sum_a w_a log2(1 + c_a^2) / 2`` with c_a the coefficient of variation of arm a, over all elements.
@@ -515,7 +515,7 @@ def barcode_spread(products: Array, weights: Array) -> Gap:
     """
     E, pairs = len(products), products[..., 1].sum(axis=0)
     if E < 2 or not (pairs[weights != 0] > 0).all():
-        return Gap(0.0, 0.0, 1.0, np.zeros(len(weights)))
+        return SpreadGap(0.0, 0.0, 1.0, np.zeros(len(weights)))
     square = np.where(pairs > 0, products[..., 0].sum(axis=0) / np.where(pairs > 0, pairs, 1.0), 0.0)
     inside = np.maximum(1 + square, 0.1)
     gap = float(weights @ np.log2(inside)) / 2
@@ -523,4 +523,4 @@ def barcode_spread(products: Array, weights: Array) -> Gap:
     moved = (products[..., 0] - square * products[..., 1]) @ slopes
     se = float(np.sqrt(moved @ moved * E / (E - 1)))
     p = float(2 * special.stdtr(E - 1, -abs(gap) / se)) if se > 0 else 1.0
-    return Gap(gap, se, p, np.sqrt(np.maximum(square, 0.0)))
+    return SpreadGap(gap, se, p, np.sqrt(np.maximum(square, 0.0)))

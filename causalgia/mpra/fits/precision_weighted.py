@@ -14,8 +14,8 @@ from scipy import special
 from causalgia.errors import BarcodeNoiseWarning, EstimateError
 from causalgia.estimation import moderate_unequal
 from causalgia.mpra.counts.log_ratios import group_sums
-from causalgia.mpra.fits.fit_contrasts import Asked, Fitted
-from causalgia.mpra.fits.two_way import barcode_means, cells_of, sds
+from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects
+from causalgia.mpra.fits.two_way import barcode_means, noise_sds, ratio_cells
 from causalgia.types import Array, Ints
 
 _SPAN, _ROBUST, _DELTA = 0.4, 3, 0.01
@@ -23,7 +23,7 @@ _LEAST_ELEMENTS, _NO_SPREAD = 10, 1e-12
 _NEGLIGIBLE, _SURE = 0.1, 3.0
 
 
-def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
+def precision(counts: xr.Dataset, request: FitRequest) -> FittedEffects:
     """Compare arms by a precision-weighted linear model of reads summed over barcodes (limma with weights).
 
     log2(RNA/DNA) of the sums, one an arm and replicate, are regressed on arms by generalised least squares: weights by
@@ -49,7 +49,7 @@ def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
     Law, Chen, Shi & Smyth (2014), doi:10.1186/gb-2014-15-2-r29. Myint, Avramopoulos, Goff & Hansen (2019),
     doi:10.1186/s12864-019-5556-x. Smyth, Michaud & Scott (2005), doi:10.1093/bioinformatics/bti270.
     """
-    y, log_dna = ratio_of_sums(counts, asked)
+    y, log_dna = ratio_of_sums(counts, request)
     E, A, R = y.shape
     group = np.arange(E * A, dtype=np.int64)
     rows, seen = y.reshape(-1, R), log_dna.reshape(-1, R) > 0
@@ -57,19 +57,19 @@ def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
     n_whole = np.equal(seen.reshape(E, A, R).sum(axis=1), A).sum(axis=1)
     few = E < _LEAST_ELEMENTS and bool((n_whole > 0).all())
     if few:
-        found = paired(y, seen.reshape(E, A, R)).unmoderated(asked.weights)
+        found = fit_paired(y, seen.reshape(E, A, R)).unmoderated(request.weights)
     else:
         weights = precision_weights(rows, log_dna.reshape(-1, R), seen, group, (E, A))
-        found = blocked(rows, weights, group, (E, A), correlation).contrasts(asked.weights)
-    cells = cells_of(counts, asked)
-    noise, means = sds(cells), barcode_means(cells)
+        found = fit_blocked(rows, weights, group, (E, A), correlation).contrasts(request.weights)
+    cells = ratio_cells(counts, request)
+    noise, means = noise_sds(cells), barcode_means(cells)
     variance = noise["sd_barcode"] ** 2
-    share = float(np.median(variance * ((1 / means.n) @ (asked.weights**2).T) / found.se**2))
+    share = float(np.median(variance * ((1 / means.n) @ (request.weights**2).T) / found.se**2))
     df = means.df.sum()
     if share > _NEGLIGIBLE and variance > _SURE * np.sqrt(2 / df) * means.squares.sum() / df:
-        _warn(share, noise["sd_barcode"])
+        _warn_barcode_noise(share, noise["sd_barcode"])
     attrs: dict[str, float | str] = {"null": "these barcodes", "correlation": correlation, "barcode_share": share}
-    return Fitted(found.ace, found.se, found.df, {}, attrs | dict(found.attrs) | noise)
+    return FittedEffects(found.ace, found.se, found.df, {}, attrs | dict(found.attrs) | noise)
 
 
 def precision_weights(
@@ -102,7 +102,7 @@ def precision_weights(
     """
     from statsmodels.nonparametric.smoothers_lowess import lowess
 
-    model = blocked(y, used.astype(np.float64), group, shape, 0.0)
+    model = fit_blocked(y, used.astype(np.float64), group, shape, 0.0)
     known = model.df > 0
     if known.sum() < _LEAST_ELEMENTS or np.median(model.s2[known]) < _NO_SPREAD:
         return used.astype(np.float64)
@@ -119,7 +119,7 @@ def precision_weights(
     return np.where(used, at**-4, 0.0)
 
 
-def _warn(share: float, sd_barcode: float) -> None:
+def _warn_barcode_noise(share: float, sd_barcode: float) -> None:
     warnings.warn(
         f"method='precision' claims these barcodes only: barcodes of one arm differ by {sd_barcode:.2g} on log2, "
         f"which would add {share:.0%} to the variance of the typical effect; use method='hierarchical' or 'two_way' "
@@ -154,19 +154,19 @@ def consensus_correlation(y: Array, used: NDArray[np.bool_], group: Ints, shape:
     Smyth, Michaud & Scott (2005), doi:10.1093/bioinformatics/bti270.
     """
     n = group_sums(used, group, shape)
-    squares, sizes, repeats = _independent(np.where(used, y, 0.0), used, group, shape, n)
+    squares, sizes, repeats = _independent_squares(np.where(used, y, 0.0), used, group, shape, n)
     total, blocks = n.sum(axis=(1, 2)), (n.sum(axis=1) > 0).sum(axis=1)
     able = (total > shape[1] + 2) & (blocks > 1) & (blocks < total - 1) & (squares.sum(axis=1) > 0)
     if not able.any():
         return 0.0
     least = 1 / (1 - n.sum(axis=1).max()) + _MARGIN
-    found = _likeliest(squares[able], sizes[able], repeats[able])
+    found = _ml_correlations(squares[able], sizes[able], repeats[able])
     z = np.sort(np.arctanh(np.clip(found, least, 1 - _MARGIN)))
     cut = int(_TRIM * len(z))
     return float(np.tanh(z[cut : len(z) - cut].mean()))
 
 
-def _independent(
+def _independent_squares(
     y: Array, used: NDArray[np.bool_], group: Ints, shape: tuple[int, int], n: Array
 ) -> tuple[Array, Array, Array]:
     """Turn each element's numbers, arms taken out, into independent ones of variance ``error + size * between``.
@@ -197,7 +197,7 @@ def _independent(
     )
 
 
-def _likeliest(squares: Array, sizes: Array, repeats: Array) -> Array:
+def _ml_correlations(squares: Array, sizes: Array, repeats: Array) -> Array:
     """Return the correlation of each row that makes its squares likeliest, by a grid and golden sections, ``(E,)``."""
     total, largest = repeats.sum(axis=1), sizes.max(axis=1)
     low = np.maximum(-1 / np.maximum(largest - 1, 1e-3), -1.0)
@@ -221,7 +221,7 @@ def _likeliest(squares: Array, sizes: Array, repeats: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearModels:
     """Linear models of E elements under A arms.
 
     Attributes
@@ -239,7 +239,7 @@ class Linear:
     s2: Array
     df: Array
 
-    def contrasts(self, weights: Array) -> Fitted:
+    def contrasts(self, weights: Array) -> FittedEffects:
         """Return contrasts ``(K, A)`` of the arms, their variances moderated over elements (limma's eBayes)."""
         if not self.df.any():
             raise EstimateError("the linear model has no degrees of freedom left: one replicate; use more replicates")
@@ -249,9 +249,9 @@ class Linear:
         prior = {"prior_df": float(moderated.prior_df), "prior_variance": float(moderated.prior_variance)}
         if np.isinf(prior["prior_df"]):
             prior["prior_df"] = float(df.max())
-        return Fitted(self.mean @ weights.T, np.sqrt(moderated.variance[:, None] * unscaled), df, {}, prior)
+        return FittedEffects(self.mean @ weights.T, np.sqrt(moderated.variance[:, None] * unscaled), df, {}, prior)
 
-    def unmoderated(self, weights: Array) -> Fitted:
+    def unmoderated(self, weights: Array) -> FittedEffects:
         """Return contrasts ``(K, A)`` of the arms, each element with its own variance.
 
         With few elements the spread of their variances is known too badly to moderate them; where one of them has no
@@ -263,7 +263,7 @@ class Linear:
             return self.contrasts(weights)
         unscaled = np.einsum("ka,eab,kb->ek", weights, self.unscaled, weights)
         df = np.broadcast_to(self.df[:, None], unscaled.shape)
-        return Fitted(self.mean @ weights.T, np.sqrt(self.s2[:, None] * unscaled), df)
+        return FittedEffects(self.mean @ weights.T, np.sqrt(self.s2[:, None] * unscaled), df)
 
     def any_contrast(self, weights: Array) -> tuple[Array, Array]:
         """Return F and p, shape ``(E,)`` each, of the test that contrasts, of full rank, are all 0."""
@@ -275,7 +275,7 @@ class Linear:
         return F, special.fdtrc(float(len(weights)), moderated.df, F)
 
 
-def paired(y: Array, there: NDArray[np.bool_] | None = None) -> Linear:
+def fit_paired(y: Array, there: NDArray[np.bool_] | None = None) -> LinearModels:
     """Fit ``replicate + arm`` by least squares to the replicates of each element that have every arm.
 
     Parameters
@@ -297,10 +297,10 @@ def paired(y: Array, there: NDArray[np.bool_] | None = None) -> Linear:
     left = y - mean[:, :, None] - y.mean(axis=1, keepdims=True) + mean.mean(axis=1)[:, None, None]
     squares = (np.where(whole[:, None], left, 0.0) ** 2).sum(axis=(1, 2))
     df = (A - 1) * (n - 1)
-    return Linear(mean, np.eye(A) / n[:, None, None], squares / np.maximum(df, 1.0), df)
+    return LinearModels(mean, np.eye(A) / n[:, None, None], squares / np.maximum(df, 1.0), df)
 
 
-def blocked(y: Array, w: Array, group: Ints, shape: tuple[int, int], correlation: float) -> Linear:
+def fit_blocked(y: Array, w: Array, group: Ints, shape: tuple[int, int], correlation: float) -> LinearModels:
     """Fit ``arm`` by generalised least squares, all numbers of a replicate correlated alike.
 
     Number i of an element has variance ``sigma^2 / w_i``, and two of one replicate correlate by `correlation` (limma's
@@ -339,23 +339,23 @@ def blocked(y: Array, w: Array, group: Ints, shape: tuple[int, int], correlation
     squares = sums((w * left**2).sum(axis=1)).sum(axis=1) - (take * sums(root * left).sum(axis=1) ** 2).sum(axis=1)
     df = size.sum(axis=(1, 2)) - A
     s2 = np.maximum(squares, 0.0) / (1 - correlation) / np.maximum(df, 1)
-    return Linear(mean, inverse * (1 - correlation), s2, df)
+    return LinearModels(mean, inverse * (1 - correlation), s2, df)
 
 
 LIBRARY = 1e7
 
 
-def ratio_of_sums(counts: xr.Dataset, asked: Asked) -> tuple[Array, Array]:
+def ratio_of_sums(counts: xr.Dataset, request: FitRequest) -> tuple[Array, Array]:
     """Return log2(RNA/DNA) and log2(DNA) of the sums over barcodes, shape ``(E, A, R)`` each.
 
     Every library (type, replicate) is brought to 1e7 reads, whatever the arms in it, and 1 is added: the ratio is
     ``log2(1e7 rna / rna_total + 1) - log2(1e7 dna / dna_total + 1)``. An empty cell adds nothing.
     """
-    own = asked.element >= 0
-    group = (asked.element * len(asked.arms) + asked.arm)[own]
+    own = request.element >= 0
+    group = (request.element * len(request.arms) + request.arm)[own]
     dna, rna = (counts[name].to_numpy().reshape(len(own), -1)[own].astype(np.float64) for name in ("dna", "rna"))
     log_dna, log_rna = (
-        np.log2(group_sums(reads, group, asked.oligos.shape) * (LIBRARY / counts[total].to_numpy()) + 1)
+        np.log2(group_sums(reads, group, request.oligos.shape) * (LIBRARY / counts[total].to_numpy()) + 1)
         for reads, total in ((dna, "dna_total"), (rna, "rna_total"))
     )
     return log_rna - log_dna, np.broadcast_to(log_dna, log_rna.shape)

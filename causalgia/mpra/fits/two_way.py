@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from causalgia.errors import EstimateError
 from causalgia.estimation import moderate_unequal
 from causalgia.mpra.counts.log_ratios import cell_ratios, group_sums
-from causalgia.mpra.fits.fit_contrasts import Asked, Fitted
+from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects
 from causalgia.types import Array, Ints, Mask
 
 
@@ -38,7 +38,7 @@ class Layer:
         return found.variance[:, None] * self.factor, np.broadcast_to(found.df[:, None], self.factor.shape)
 
 
-def two_way(cells: Cells, weights: Array) -> Fitted:
+def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
     """Compare arms by the means of their barcodes, counting the noise of barcodes and of replicates.
 
     The mean over barcodes and replicates of a crossed layout has the variance ``V_barcode + V_replicate -
@@ -70,13 +70,15 @@ def two_way(cells: Cells, weights: Array) -> Fitted:
     """
     means = barcode_means(cells)
     layers = (replicate_layer(cells, weights), residual_layer(cells, weights))
-    variance, df, vb, vr, ve = together([barcode_layer(means, weights)], *layers)
+    variance, df, vb, vr, ve = combine_layers([barcode_layer(means, weights)], *layers)
     dims = ("element", "contrast")
     variables = {"v_barcode": (dims, vb), "v_replicate": (dims, vr), "v_residual": (dims, ve)}
-    return Fitted(means.mean @ weights.T, np.sqrt(variance), df, variables, sds(cells))
+    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df, variables, noise_sds(cells))
 
 
-def together(barcode: Sequence[Layer], replicate: Layer, residual: Layer) -> tuple[Array, Array, Array, Array, Array]:
+def combine_layers(
+    barcode: Sequence[Layer], replicate: Layer, residual: Layer
+) -> tuple[Array, Array, Array, Array, Array]:
     """Return the variance of each contrast and its df, and the moderated parts of it, shape ``(E, K)`` each.
 
     The barcodes have one layer for all arms, or one for each: then each is moderated by itself, and their sum is
@@ -100,12 +102,12 @@ def together(barcode: Sequence[Layer], replicate: Layer, residual: Layer) -> tup
     return variance, variance**2 / sum(parts), vb, vr, ve
 
 
-def barcode_layer(means: Means, weights: Array) -> Layer:
+def barcode_layer(means: BarcodeMeans, weights: Array) -> Layer:
     """Return the variance of barcodes' means within arms, pooled over arms."""
     return Layer(means.pooled, means.df, (1 / means.n) @ (weights**2).T)
 
 
-def replicate_layer(cells: Cells, weights: Array) -> Layer:
+def replicate_layer(cells: RatioCells, weights: Array) -> Layer:
     """Return the variance of the arms' means over replicates, what all arms of a replicate share taken out.
 
     Of two arms it is half the variance over replicates of their difference. Only replicates with every arm count.
@@ -121,14 +123,14 @@ def replicate_layer(cells: Cells, weights: Array) -> Layer:
     return Layer(s2, df, (weights**2).sum(axis=1) / np.maximum(R, 1)[:, None])
 
 
-def residual_layer(cells: Cells, weights: Array) -> Layer:
+def residual_layer(cells: RatioCells, weights: Array) -> Layer:
     """Return what barcodes and replicates leave of single cells, by least squares in each arm, pooled over arms."""
     squares, df = residual_squares(cells)
     n = cells.sums(cells.used.sum(axis=1).astype(np.float64))
     return Layer(squares.sum(axis=1) / np.maximum(df.sum(axis=1), 1), df.sum(axis=1), (1 / n) @ (weights**2).T)
 
 
-def residual_squares(cells: Cells) -> tuple[Array, Array]:
+def residual_squares(cells: RatioCells) -> tuple[Array, Array]:
     """Return the residual sum of squares of barcode + replicate in each element and arm, and its df, ``(E, A)`` each.
 
     Barcodes are eliminated first; what is left are R equations an arm, solved together over elements.
@@ -149,30 +151,31 @@ def residual_squares(cells: Cells) -> tuple[Array, Array]:
     return np.maximum(total - explained, 0.0), df
 
 
-def sds(cells: Cells) -> dict[str, float]:
+def noise_sds(cells: RatioCells) -> dict[str, float]:
     """Return the standard deviations of barcodes and of replicates, over all elements, by moments; 0 where negative."""
     ones, means = np.ones((1, cells.shape[1])), barcode_means(cells)
     replicate, residual = replicate_layer(cells, ones), residual_layer(cells, ones)
     share = float((1 / cells.used.sum(axis=1)).mean())
-    noise = _pooled(residual)
+    noise = _pooled_variance(residual)
     across = float((1 / np.maximum(cells.sums(cells.used), 1)).mean())
     return {
-        "sd_barcode": _root(_pooled(barcode_layer(means, ones)) - share * noise),
-        "sd_replicate": _root(_pooled(replicate) - across * noise),
-        "sd_residual": _root(noise),
+        "sd_barcode": sd_or_zero(_pooled_variance(barcode_layer(means, ones)) - share * noise),
+        "sd_replicate": sd_or_zero(_pooled_variance(replicate) - across * noise),
+        "sd_residual": sd_or_zero(noise),
     }
 
 
-def _pooled(layer: Layer) -> float:
+def _pooled_variance(layer: Layer) -> float:
     return float((layer.s2 * layer.df).sum() / max(layer.df.sum(), 1.0))
 
 
-def _root(variance: float) -> float:
+def sd_or_zero(variance: float) -> float:
+    """Return the square root of an estimated variance, 0 where the estimate is negative."""
     return float(np.sqrt(max(variance, 0.0)))
 
 
 @dataclass(frozen=True)
-class Means:
+class BarcodeMeans:
     """Means of barcodes of E elements under A arms.
 
     Attributes
@@ -200,7 +203,7 @@ class Means:
         return np.asarray(self.squares.sum(axis=1) / np.maximum(self.df, 1))
 
 
-def barcode_means(cells: Cells) -> Means:
+def barcode_means(cells: RatioCells) -> BarcodeMeans:
     """Return the means over barcodes of their mean log ratio ``y_b``, for each element and arm.
 
     A barcode is the unit that was assigned to an arm, and its own activity repeats in every replicate; its mean over
@@ -209,10 +212,10 @@ def barcode_means(cells: Cells) -> Means:
     y = cells.ratio.sum(axis=1) / cells.used.sum(axis=1)
     n = cells.sums(np.ones_like(y))
     mean = cells.sums(y) / n
-    return Means(mean, n, cells.sums((y - cells.at(mean)) ** 2))
+    return BarcodeMeans(mean, n, cells.sums((y - cells.at(mean)) ** 2))
 
 
-def barcode_welch(means: Means, weights: Array) -> Fitted:
+def barcode_welch(means: BarcodeMeans, weights: Array) -> FittedEffects:
     """Compare arms by their barcodes' means, with a variance of its own in each arm (Welch).
 
     Parameters
@@ -229,10 +232,10 @@ def barcode_welch(means: Means, weights: Array) -> Fitted:
     part = (means.squares / (means.n - 1) / means.n)[:, None] * weights**2
     variance = part.sum(axis=2)
     df = variance**2 / (part**2 / (means.n - 1)[:, None]).sum(axis=2)
-    return Fitted(means.mean @ weights.T, np.sqrt(variance), df)
+    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df)
 
 
-def barcode_moderated(means: Means, weights: Array) -> Fitted:
+def barcode_moderated(means: BarcodeMeans, weights: Array) -> FittedEffects:
     """Compare arms by their barcodes' means, with one variance an element, moderated over elements.
 
     Knows nothing of noise that the barcodes of an arm share in a replicate: where there is such noise, it is too sure.
@@ -251,10 +254,10 @@ def barcode_moderated(means: Means, weights: Array) -> Fitted:
     moderated = moderate_unequal(means.pooled, means.df)
     variance = moderated.variance[:, None] * ((1 / means.n) @ (weights**2).T)
     df = np.broadcast_to(moderated.df[:, None], variance.shape)
-    return Fitted(means.mean @ weights.T, np.sqrt(variance), df)
+    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df)
 
 
-def barcode_pooled(means: Means, weights: Array, family: NDArray[np.int64]) -> Fitted:
+def barcode_pooled(means: BarcodeMeans, weights: Array, family: NDArray[np.int64]) -> FittedEffects:
     """Compare arms by their barcodes' means, with one variance for all elements of a family (backgrounds of a motif).
 
     Parameters
@@ -269,11 +272,13 @@ def barcode_pooled(means: Means, weights: Array, family: NDArray[np.int64]) -> F
     df = np.bincount(family, means.df)
     pooled = np.bincount(family, means.squares.sum(axis=1)) / np.maximum(df, 1)
     variance = pooled[family][:, None] * ((1 / means.n) @ (weights**2).T)
-    return Fitted(means.mean @ weights.T, np.sqrt(variance), np.broadcast_to(df[family][:, None], variance.shape))
+    return FittedEffects(
+        means.mean @ weights.T, np.sqrt(variance), np.broadcast_to(df[family][:, None], variance.shape)
+    )
 
 
 @dataclass(frozen=True)
-class Cells:
+class RatioCells:
     """Log ratios of B barcodes in R replicates, each barcode of one element under one arm.
 
     Attributes
@@ -302,9 +307,9 @@ class Cells:
         return means.reshape(-1, *means.shape[2:])[self.group]
 
 
-def cells_of(counts: xr.Dataset, asked: Asked) -> Cells:
+def ratio_cells(counts: xr.Dataset, request: FitRequest) -> RatioCells:
     """Return the cells of the barcodes that a question uses and whose DNA was read somewhere."""
     ratio, used = cell_ratios(counts)
-    keep = (asked.element >= 0) & used.any(axis=1)
-    E, A = asked.oligos.shape
-    return Cells(ratio[keep], used[keep], asked.element[keep] * A + asked.arm[keep], (E, A))
+    keep = (request.element >= 0) & used.any(axis=1)
+    E, A = request.oligos.shape
+    return RatioCells(ratio[keep], used[keep], request.element[keep] * A + request.arm[keep], (E, A))

@@ -15,8 +15,8 @@ import xarray as xr
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.experiments._variants import loci_of, rewritten
-from causalgia.mpra.libraries.arguments import whole
-from causalgia.mpra.libraries.constructs import row_of, table
+from causalgia.mpra.libraries.arguments import as_whole
+from causalgia.mpra.libraries.constructs import data_table, find_row
 from causalgia.schema import annotate
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.genome import Genome
@@ -190,15 +190,17 @@ def variant_tiles(
     >>> tiles.arm_names, tiles.n_units
     (['ref', 'alt'], 4)
     """
-    chosen = variants_of(variants)
+    chosen = read_variants(variants)
     _check_lengths(chosen, insert_length, offsets)
     with Genome(fasta) as genome:
-        require_alleles(chosen, genome, variants)
-        spdi = [canonical(variant, genome, assembly=assembly) for variant in chosen]
-    _refuse_same(chosen, spdi)
+        check_reference_alleles(chosen, genome, variants)
+        spdi = [canonical_spdi(variant, genome, assembly=assembly) for variant in chosen]
+    _check_distinct_variants(chosen, spdi)
     pairs = [(x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets]
-    tiles = _placed([Tile(x, s, x.position - _begin(x, insert_length, o), o, 0, assembly) for x, s, o in pairs])
-    windows = _windows(tiles, fasta, insert_length)
+    tiles = _shift_duplicates(
+        [Tile(x, s, x.position - _allele_start(x, insert_length, o), o, 0, assembly) for x, s, o in pairs]
+    )
+    windows = _cut_windows(tiles, fasta, insert_length)
     words, starts = rewritten(windows)
     return VariantTiles(
         null=Genomic(of=Sequences(windows.reference, windows.names), parent=loci_of(windows)),
@@ -212,35 +214,35 @@ def variant_tiles(
 def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]) -> None:
     if not chosen:
         raise LibraryError("variants: there are none; give at least one")
-    whole(insert_length, "insert_length", least=1)
-    if not isinstance(offsets, Sequence | np.ndarray) or not all(map(_is_whole, offsets)):
+    as_whole(insert_length, "insert_length", least=1)
+    if not isinstance(offsets, Sequence | np.ndarray) or not all(map(_is_whole_number, offsets)):
         raise LibraryError(f"offsets={quoted(offsets)}: give whole numbers of bases in a list; (0,) is the middle")
     if not len(offsets) or len(set(offsets)) < len(offsets):
         raise LibraryError(f"offsets={quoted(tuple(offsets))}: give at least one, each once; (0,) is the middle")
     for variant in chosen:
         for offset in offsets:
-            begin = _begin(variant, insert_length, offset)
-            if not 0 <= begin <= insert_length - _width(variant):
+            begin = _allele_start(variant, insert_length, offset)
+            if not 0 <= begin <= insert_length - _allele_width(variant):
                 raise LibraryError(
-                    f"variant {quoted(variant.name)}: at offset {offset:+d} its allele of {_width(variant)} bases "
-                    f"leaves the insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
+                    f"variant {quoted(variant.name)}: at offset {offset:+d} its allele of {_allele_width(variant)} "
+                    f"bases leaves the insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
                 )
 
 
-def _is_whole(value: object) -> bool:
+def _is_whole_number(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _width(variant: Variant) -> int:
+def _allele_width(variant: Variant) -> int:
     return max(len(variant.reference), len(variant.alternate))
 
 
-def _begin(variant: Variant, insert_length: int, offset: int) -> int:
+def _allele_start(variant: Variant, insert_length: int, offset: int) -> int:
     """Return where the allele begins in its insert."""
-    return insert_length // 2 - _width(variant) // 2 + int(offset)
+    return insert_length // 2 - _allele_width(variant) // 2 + int(offset)
 
 
-def _refuse_same(chosen: Sequence[Variant], spdi: Sequence[Spdi]) -> None:
+def _check_distinct_variants(chosen: Sequence[Variant], spdi: Sequence[Spdi]) -> None:
     seen: dict[Spdi, str] = {}
     for variant, form in zip(chosen, spdi, strict=True):
         if form in seen:
@@ -250,7 +252,7 @@ def _refuse_same(chosen: Sequence[Variant], spdi: Sequence[Spdi]) -> None:
         seen[form] = variant.name
 
 
-def _placed(tiles: list[Tile]) -> list[Tile]:
+def _shift_duplicates(tiles: list[Tile]) -> list[Tile]:
     """Return the tiles with no two windows the same: the later is moved to the left."""
     taken: set[tuple[str, int]] = set()
     placed = []
@@ -263,12 +265,12 @@ def _placed(tiles: list[Tile]) -> list[Tile]:
     return placed
 
 
-def _windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int) -> VariantWindows:
+def _cut_windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int) -> VariantWindows:
     """Cut the tiles out of the genome, under their own names."""
     named = [replace(tile.variant, name=tile.name) for tile in tiles]
     begins = [tile.variant.position - tile.start for tile in tiles]
     for tile, begin in zip(tiles, begins, strict=True):
-        if begin > insert_length - _width(tile.variant):
+        if begin > insert_length - _allele_width(tile.variant):
             raise LibraryError(
                 f"variant {quoted(tile.variant.name)}: {tile.moved} other tiles have its window, and moved aside it "
                 "leaves the insert; drop some of the alternates of its place"
@@ -284,7 +286,7 @@ def _windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: i
     return windows
 
 
-def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -> tuple[Variant, ...]:
+def read_variants(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -> tuple[Variant, ...]:
     """Read variants: a VCF file, a table with its columns, or variants as they are.
 
     Raises
@@ -297,7 +299,7 @@ def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -
     if isinstance(given, str | PathLike):
         return read_vcf(given)
     if not isinstance(given, pd.DataFrame):
-        return _as_they_are(given)
+        return _as_variants(given)
     table = given.rename(columns=lambda name: str(name).lower().removeprefix("#"))
     for name in ("chrom", "pos", "ref", "alt"):
         if name not in table.columns:
@@ -307,10 +309,10 @@ def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -
     ids = table["id"].where(table["id"].notna(), ".").astype(str) if "id" in table.columns else ["."] * len(table)
     shared = Counter(ids)
     rows = zip(table["chrom"], table["pos"], table["ref"], table["alt"], ids, strict=True)
-    return tuple(_variant(i, row, shared) for i, row in enumerate(rows, 1))
+    return tuple(_variant_from_row(i, row, shared) for i, row in enumerate(rows, 1))
 
 
-def _as_they_are(given: Any) -> tuple[Variant, ...]:
+def _as_variants(given: Any) -> tuple[Variant, ...]:
     variants = tuple(given) if isinstance(given, Iterable) else (given,)
     odd = next((x for x in variants if not isinstance(x, Variant)), None)
     if odd is not None or any(x is None for x in variants):
@@ -318,7 +320,7 @@ def _as_they_are(given: Any) -> tuple[Variant, ...]:
     return variants
 
 
-def _variant(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant:
+def _variant_from_row(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant:
     chromosome, position, reference, alternate, name = row
     try:
         own = "" if name == "." or shared[name] > 1 else name
@@ -331,17 +333,17 @@ def _variant(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant
         ) from error
 
 
-def require_alleles(chosen: Sequence[Variant], genome: Genome, given: object) -> None:
+def check_reference_alleles(chosen: Sequence[Variant], genome: Genome, given: object) -> None:
     """Refuse variants whose reference allele is not the genome's; the error names their file, if there is one."""
     try:
-        check_alleles(chosen, [_found(x, genome) for x in chosen], genome.path)
+        check_alleles(chosen, [_genome_letters(x, genome) for x in chosen], genome.path)
     except SequenceError as error:
         if not isinstance(given, str | PathLike):
             raise
         raise SequenceError(f"{given}: {error}") from error
 
 
-def _found(variant: Variant, genome: Genome) -> str:
+def _genome_letters(variant: Variant, genome: Genome) -> str:
     """Return the letters that the genome has where the reference allele should be."""
     stop = variant.position + len(variant.reference)
     letters = genome.letters(variant.chromosome, variant.position, stop, place=f"variant {quoted(variant.name)}")
@@ -394,8 +396,8 @@ def accession_of(chromosome: str, assembly: str | None) -> str:
     """
     if assembly is None:
         return chromosome
-    _, rows = row_of(
-        table("accessions"), assembly, "assembly", cure="leave assembly= out: chromosomes keep their names"
+    _, rows = find_row(
+        data_table("accessions"), assembly, "assembly", cure="leave assembly= out: chromosomes keep their names"
     )
     name = chromosome if chromosome in rows else f"chr{chromosome}"
     if name not in rows:
@@ -406,7 +408,7 @@ def accession_of(chromosome: str, assembly: str | None) -> str:
     return str(rows[name])
 
 
-def canonical(variant: Variant, genome: Genome, *, assembly: str | None = None) -> Spdi:
+def canonical_spdi(variant: Variant, genome: Genome, *, assembly: str | None = None) -> Spdi:
     """Return a variant in canonical SPDI.
 
     Bases that both alleles begin or end with are dropped; a pure insertion or deletion is then written over the whole
@@ -416,18 +418,18 @@ def canonical(variant: Variant, genome: Genome, *, assembly: str | None = None) 
     ----------
     Holmes et al. (2020), doi:10.1093/bioinformatics/btz856.
     """
-    at, deleted, inserted = _trimmed(variant.position, variant.reference, variant.alternate)
+    at, deleted, inserted = _trim_shared_bases(variant.position, variant.reference, variant.alternate)
     left = right = ""
     if not (deleted and inserted):
         unit = deleted or inserted
         place = f"variant {quoted(variant.name)}"
-        left = _rolled(genome, variant.chromosome, at, unit[::-1], -1, place)
-        right = _rolled(genome, variant.chromosome, at + len(deleted), unit, 1, place)
+        left = _repeat_extension(genome, variant.chromosome, at, unit[::-1], -1, place)
+        right = _repeat_extension(genome, variant.chromosome, at + len(deleted), unit, 1, place)
     sequence = accession_of(variant.chromosome, assembly)
     return Spdi(sequence, at - len(left), left + deleted + right, left + inserted + right)
 
 
-def _trimmed(position: int, reference: str, alternate: str) -> tuple[int, str, str]:
+def _trim_shared_bases(position: int, reference: str, alternate: str) -> tuple[int, str, str]:
     while reference and alternate and reference[-1] == alternate[-1]:
         reference, alternate = reference[:-1], alternate[:-1]
     while reference and alternate and reference[0] == alternate[0]:
@@ -435,7 +437,7 @@ def _trimmed(position: int, reference: str, alternate: str) -> tuple[int, str, s
     return position, reference, alternate
 
 
-def _rolled(genome: Genome, chromosome: str, at: int, unit: str, step: int, place: str) -> str:
+def _repeat_extension(genome: Genome, chromosome: str, at: int, unit: str, step: int, place: str) -> str:
     """Return the letters beside `at` that go on with the unit, rightwards (step 1) or leftwards (-1, unit reversed)."""
     found = ""
     end = genome.length(chromosome, place=place) if step > 0 else 0

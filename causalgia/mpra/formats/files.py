@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, LibraryError, SequenceError, quoted
-from causalgia.mpra.formats.names import require_distinct, require_names
+from causalgia.mpra.formats.names import check_distinguishable, check_names
 from causalgia.schema import validate
 from causalgia.sequences.text_files import read_text
 
@@ -30,11 +30,11 @@ def write_text(path: str | PathLike[str], text: str, *, overwrite: bool = False)
         If the file is there and is not to be written over, its folder is absent, or it cannot be written.
     """
     target = Path(path)
-    refuse_taken(target, overwrite=overwrite)
+    check_writable(target, overwrite=overwrite)
     data = text.encode("utf-8")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        temporary.write_bytes(_compressed(data) if target.suffix == ".gz" else data)
+        temporary.write_bytes(_gzip_bytes(data) if target.suffix == ".gz" else data)
         temporary.replace(target)
     except OSError as error:
         raise LibraryError(f"{target}: cannot be written ({error.strerror or error}); choose another place") from error
@@ -43,7 +43,7 @@ def write_text(path: str | PathLike[str], text: str, *, overwrite: bool = False)
     return target
 
 
-def refuse_taken(path: Path, *, overwrite: bool) -> None:
+def check_writable(path: Path, *, overwrite: bool) -> None:
     """Refuse a place where something stands already."""
     if path.is_dir():
         raise LibraryError(f"{path} is a folder; give the path of a file")
@@ -69,7 +69,7 @@ def read_lines(path: str | PathLike[str], error: type[CausalgiaError]) -> list[s
     return lines
 
 
-def _compressed(data: bytes) -> bytes:
+def _gzip_bytes(data: bytes) -> bytes:
     buffer = BytesIO()
     with gzip.GzipFile("", "wb", _LEVEL, buffer, mtime=0) as file:
         file.write(data)
@@ -80,7 +80,7 @@ _OF_CONSTRUCT = ("unit", "element", "arm", "group", "insert")
 _OF_OLIGO = ("name", "oligo", "barcode")
 
 
-def constructs_of(library: xr.Dataset, place: str) -> pd.DataFrame:
+def construct_table(library: xr.Dataset, place: str) -> pd.DataFrame:
     """Return a row for each construct, in order of first appearance, with every variable that is one a construct.
 
     Raises
@@ -92,17 +92,17 @@ def constructs_of(library: xr.Dataset, place: str) -> pd.DataFrame:
     validate(library, "library")
     of, names = pd.factorize(library["oligo_name"].to_numpy())
     first = np.unique(of, return_index=True)[1]
-    _refuse_mixed(library, of, first, place)
+    _check_same_construct(library, of, first, place)
     rowwise = [name for name in library.variables if library[name].dims == ("row",)]
     rows = pd.DataFrame({name: library[name].to_numpy()[first] for name in rowwise if name not in _OF_OLIGO})
-    require_names(names.tolist(), place)
+    check_names(names.tolist(), place)
     kept = rows[rows["insert"] != ""]
     declared = (kept["group"] == "duplicate").tolist()
-    require_distinct(kept["insert"].tolist(), kept["oligo_name"].tolist(), declared, place)
+    check_distinguishable(kept["insert"].tolist(), kept["oligo_name"].tolist(), declared, place)
     return rows
 
 
-def _refuse_mixed(library: xr.Dataset, of: NDArray[np.intp], first: NDArray[np.intp], place: str) -> None:
+def _check_same_construct(library: xr.Dataset, of: NDArray[np.intp], first: NDArray[np.intp], place: str) -> None:
     if len(first) == len(of):
         return
     for column in _OF_CONSTRUCT:

@@ -16,7 +16,7 @@ from scipy import special
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.mpra.counts._aggregate import aggregate, calls
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
-from causalgia.mpra.formats.files import constructs_of
+from causalgia.mpra.formats.files import construct_table
 from causalgia.mpra.formats.names import given_name
 from causalgia.mpra.formats.tables import Format, layout_of, read_table, write_table
 from causalgia.schema import validate
@@ -88,10 +88,10 @@ def igvf_table(
         needed = "library=" if format == "reporter_genomic_element" else "counts= and library="
         raise CountsError(f"{format} needs {needed}: the library of variant tiles that was ordered, annotated")
     if format == "reporter_genomic_element":
-        return _placed_elements(data, library)
+        return _reference_track(data, library)
     assert counts is not None
-    table = variants(data, counts, library, contrast=_contrast(data, contrast))
-    return table if format == "reporter_variant" else genomic(table, _places(table, library), name="variant_id")
+    table = variants(data, counts, library, contrast=_contrast_name(data, contrast))
+    return table if format == "reporter_variant" else bed_track(table, _variant_loci(table, library), name="variant_id")
 
 
 def to_igvf(
@@ -175,14 +175,14 @@ def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     return read_table(path, format)
 
 
-def _contrast(fit: xr.Dataset, contrast: str | None) -> str:
+def _contrast_name(fit: xr.Dataset, contrast: str | None) -> str:
     known = fit["contrast"].to_numpy().tolist()
     if contrast is None and len(known) > 1:
         raise CountsError(f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say contrast=")
     return str(known[0]) if contrast is None else contrast
 
 
-def _places(table: pd.DataFrame, library: xr.Dataset) -> pd.DataFrame:
+def _variant_loci(table: pd.DataFrame, library: xr.Dataset) -> pd.DataFrame:
     """Return where on the genome the variants of a table are."""
     chromosome = dict(zip(library["SPDI"].to_numpy(), library["chromosome"].to_numpy(), strict=True))
     change = [spdi.split(":") for spdi in table["variant_id"]]
@@ -192,7 +192,7 @@ def _places(table: pd.DataFrame, library: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame({"chrom": chroms, "chromStart": starts, "chromEnd": stops})
 
 
-def _placed_elements(counts: xr.Dataset, library: xr.Dataset) -> pd.DataFrame:
+def _reference_track(counts: xr.Dataset, library: xr.Dataset) -> pd.DataFrame:
     """Return the track of the oligos that are the genome as it stands: the reference alleles of variant tiles."""
     if "SPDI" not in library:
         raise LibraryError("the library does not say where its oligos lie on the genome: tiles.annotate(library) does")
@@ -203,7 +203,7 @@ def _placed_elements(counts: xr.Dataset, library: xr.Dataset) -> pd.DataFrame:
     table = table[table["oligo_name"].isin(rows.index)].reset_index(drop=True)
     rows = rows.loc[table["oligo_name"]].reset_index(drop=True)
     places = rows[["chromosome", "start", "end"]].set_axis(["chrom", "chromStart", "chromEnd"], axis=1)
-    return genomic(table, places, name="oligo_name")
+    return bed_track(table, places, name="oligo_name")
 
 
 _SOURCE = "causalgia"
@@ -228,14 +228,14 @@ def sequence_design(library: xr.Dataset) -> pd.DataFrame:
     long as the insert; else NA, from 0 to the length. ``info`` is a JSON object: fingerprints of the design and of the
     library, element, arm, group, and the name of the sequence or parent. A promoter without an insert has no row.
     """
-    rows = constructs_of(library, "reporter_sequence_design")
+    rows = construct_table(library, "reporter_sequence_design")
     rows = rows[rows["insert"] != ""].reset_index(drop=True)
     rows = rows.assign(**{name: none for name, none in ANNOTATION.items() if name not in rows})
     sure = rows["SPDI"] != ""
     real = "element" if library.attrs.get("null_kind") == "genomic" else "synthetic"
     tested = "variant" if sure.any() else real
     names = _source_names(rows)
-    places = [_place(name, len(insert)) for name, insert in zip(names, rows["insert"], strict=True)]
+    places = [_locus_from_name(name, len(insert)) for name, insert in zip(names, rows["insert"], strict=True)]
     prints = {name: str(library.attrs.get(f"{name}_fingerprint", "")) for name in ("design", "library")}
     table = pd.DataFrame({"name": rows["oligo_name"], "sequence": rows["insert"]})
     pairs = zip(rows["group"], rows["arm"], strict=True)
@@ -250,11 +250,11 @@ def sequence_design(library: xr.Dataset) -> pd.DataFrame:
     for name in ("variant_class", "variant_pos", "SPDI", "allele"):
         table[name] = [(value,) if known else () for value, known in zip(rows[name], sure, strict=True)]
     told = rows[["element", "arm", "group"]].assign(source_name=names)
-    table["info"] = [_info(prints, row) for row in told.itertuples(index=False)]
+    table["info"] = [_info_json(prints, row) for row in told.itertuples(index=False)]
     return table
 
 
-class _Place(NamedTuple):
+class _Locus(NamedTuple):
     """Where a sequence lies on the genome, from 0, the end excluded."""
 
     chromosome: str
@@ -265,29 +265,29 @@ class _Place(NamedTuple):
 
 def _source_names(rows: pd.DataFrame) -> pd.Series[str]:
     """Return the name of the given sequence that each construct's background is; of controls, their own name."""
-    own = rows["element"].where(rows["group"].isin(("positive", "negative")), "").map(_as_given)
+    own = rows["element"].where(rows["group"].isin(("positive", "negative")), "").map(_decoded_name)
     return own if "source_name" not in rows else rows["source_name"].where(rows["source_name"] != "", own)
 
 
-def _as_given(name: str) -> str:
+def _decoded_name(name: str) -> str:
     try:
         return given_name(name)
     except LibraryError:  # no name that vendor_name wrote: it is as it was given
         return name
 
 
-def _place(name: str, length: int) -> _Place:
+def _locus_from_name(name: str, length: int) -> _Locus:
     """Return the place that a name says, if it is as long as the insert; else none, from 0 to the length.
 
     Examples
     --------
-    >>> _place("chr1:100-300(-)", 200), _place("chr1:100-300", 60)
-    (_Place(chromosome='chr1', start=100, end=300, strand='-'), _Place(chromosome='NA', start=0, end=60, strand='+'))
+    >>> _locus_from_name("chr1:100-300(-)", 200), _locus_from_name("chr1:100-300", 60)
+    (_Locus(chromosome='chr1', start=100, end=300, strand='-'), _Locus(chromosome='NA', start=0, end=60, strand='+'))
     """
     found = _LOCUS.fullmatch(name)
     if found is None or int(found["end"]) - int(found["start"]) != length:
-        return _Place("NA", 0, length, "+")
-    return _Place(found["chromosome"], int(found["start"]), int(found["end"]), found["strand"] or "+")
+        return _Locus("NA", 0, length, "+")
+    return _Locus(found["chromosome"], int(found["start"]), int(found["end"]), found["strand"] or "+")
 
 
 def barcode_mapping(library: xr.Dataset) -> pd.DataFrame:
@@ -309,14 +309,14 @@ def barcode_mapping(library: xr.Dataset) -> pd.DataFrame:
 
 def labels(library: xr.Dataset) -> pd.DataFrame:
     """Return the label of each construct, for the plots of MPRAsnakeflow: its arm if it is a test, else its group."""
-    rows = constructs_of(library, "labels")
+    rows = construct_table(library, "labels")
     label = rows["arm"].where(rows["group"] == "test", rows["group"])
     return pd.DataFrame({"oligo_name": rows["oligo_name"], "label": label})
 
 
 def side_table(library: xr.Dataset) -> pd.DataFrame:
     """Return ``oligo_name element arm group``, a row a construct: what the formats of the field have no column for."""
-    return constructs_of(library, "side table")[["oligo_name", "element", "arm", "group"]]
+    return construct_table(library, "side table")[["oligo_name", "element", "arm", "group"]]
 
 
 def _category(group: str, arm: str, tested: str) -> str:
@@ -327,7 +327,7 @@ def _category(group: str, arm: str, tested: str) -> str:
     return "synthetic" if group == "promoter" else tested
 
 
-def _info(prints: dict[str, str], row: Any) -> str:
+def _info_json(prints: dict[str, str], row: Any) -> str:
     known = {name: value for name, value in prints.items() if value}
     named = {"source_name": row.source_name} if row.source_name and row.source_name != row.element else {}
     told = {**known, "element": row.element, "arm": row.arm, "group": row.group, **named}
@@ -420,7 +420,7 @@ def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contra
         If the contrast is absent, or no element of the fit is a variant of the library.
     """
     one = fit.sel(contrast=contrast) if contrast in fit["contrast"] else _refuse_contrast(fit, contrast)
-    alleles = _alleles(library)
+    alleles = _allele_oligos(library)
     one = one.sel(element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index])
     if not one.sizes["element"]:
         raise CountsError("no element of the fit is a variant of the library; annotate it: tiles.annotate(library)")
@@ -443,7 +443,7 @@ def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contra
     return table
 
 
-def genomic(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataFrame:
+def bed_track(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataFrame:
     """Return a table of effects as a BED track: six columns of place before its own, sorted by place.
 
     The score, which is how dark a browser draws it, is 1000 for the largest absolute log2 fold change.
@@ -464,7 +464,7 @@ def genomic(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataF
     return whole.sort_values(["chrom", "chromStart", "chromEnd", "name"], kind="stable").reset_index(drop=True)
 
 
-def _alleles(library: xr.Dataset) -> pd.DataFrame:
+def _allele_oligos(library: xr.Dataset) -> pd.DataFrame:
     """Return SPDI, variant_pos and the two oligos of each element that is a variant."""
     names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
     if "SPDI" not in library:

@@ -10,9 +10,9 @@ import xarray as xr
 
 from causalgia import store
 from causalgia.errors import LibraryError, OutcomesError
-from causalgia.mpra.formats.files import refuse_taken
+from causalgia.mpra.formats.files import check_writable
 from causalgia.mpra.formats.igvf import to_igvf
-from causalgia.mpra.formats.orders import require_orderable, to_csv, to_fasta
+from causalgia.mpra.formats.orders import check_orderable, to_csv, to_fasta
 
 LIBRARY = "library.nc"
 _MAPPING = "reporter_barcode_to_element_mapping.tsv.gz"
@@ -68,10 +68,10 @@ def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite
     >>> read_library(folder).identical(two_arms())
     True
     """
-    require_orderable(library, str(folder))
-    place = _made(Path(folder))
+    check_orderable(library, str(folder))
+    place = _make_folder(Path(folder))
     for name in (*_WRITERS, LIBRARY):
-        refuse_taken(place / name, overwrite=overwrite)
+        check_writable(place / name, overwrite=overwrite)
     (place / LIBRARY).unlink(missing_ok=True)
     (place / _MAPPING).unlink(missing_ok=True)
     names = [name for name in _WRITERS if name != _MAPPING or "barcode" in library]
@@ -114,7 +114,7 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         raise LibraryError(str(error)) from error
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

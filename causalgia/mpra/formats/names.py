@@ -12,7 +12,7 @@ _COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")
 _SHOWN = 3
 
 
-def require_names(names: Sequence[str], place: str) -> None:
+def check_names(names: Sequence[str], place: str) -> None:
     """Refuse names that an order or a mapper does not take, or that are given twice.
 
     Raises
@@ -24,7 +24,7 @@ def require_names(names: Sequence[str], place: str) -> None:
     odd = [name for name in dict.fromkeys(names) if NAME.fullmatch(name) is None]
     if odd:
         raise LibraryError(
-            f"{place}: {_listed(odd)}: a name begins with a letter and has letters, digits and + = _ . : - only; "
+            f"{place}: {_first_names(odd)}: a name begins with a letter and has letters, digits and + = _ . : - only; "
             "rename (vendor_name() writes other characters as =HH, and given_name() reads them back)"
         )
     if len(set(names)) < len(names):
@@ -46,7 +46,7 @@ def vendor_name(name: str) -> str:
     >>> vendor_name("7 copies")
     'n==7=20copies'
     """
-    text = "".join(c if NAME.fullmatch("n" + c) and c != "=" else _hexed(c) for c in name)
+    text = "".join(c if NAME.fullmatch("n" + c) and c != "=" else _hex_escape(c) for c in name)
     return text if NAME.fullmatch(text) else f"n=={text}"
 
 
@@ -68,7 +68,7 @@ def given_name(name: str) -> str:
         ) from error
 
 
-def require_distinct(sequences: Sequence[str], names: Sequence[str], exempt: Sequence[bool], place: str) -> None:
+def check_distinguishable(sequences: Sequence[str], names: Sequence[str], exempt: Sequence[bool], place: str) -> None:
     """Refuse sequences that cannot be told apart: equal, or one the reverse complement of the other.
 
     Parameters
@@ -104,10 +104,10 @@ def require_distinct(sequences: Sequence[str], names: Sequence[str], exempt: Seq
         )
 
 
-def _hexed(character: str) -> str:
+def _hex_escape(character: str) -> str:
     return "".join(f"={byte:02X}" for byte in character.encode())
 
 
-def _listed(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(map(quoted, names[:_SHOWN])) + more

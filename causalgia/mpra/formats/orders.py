@@ -12,8 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.formats.files import constructs_of, read_lines, write_text
-from causalgia.mpra.formats.names import require_distinct, require_names
+from causalgia.mpra.formats.files import construct_table, read_lines, write_text
+from causalgia.mpra.formats.names import check_distinguishable, check_names
 from causalgia.schema import validate
 
 _HEADER = "name,oligo"
@@ -59,7 +59,7 @@ def to_fasta(
     >>> print(path.read_text().splitlines()[0])
     >u1:control
     """
-    names, sequences = _oligos(library, path) if of == "oligo" else _inserts(library, of, path)
+    names, sequences = _names_and_oligos(library, path) if of == "oligo" else _names_and_inserts(library, of, path)
     text = "".join(f">{name}\n{letters}\n" for name, letters in zip(names, sequences, strict=True))
     return write_text(path, text, overwrite=overwrite)
 
@@ -89,7 +89,7 @@ def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = 
     >>> print(path.read_text().splitlines()[0])
     name,oligo
     """
-    names, oligos = _oligos(library, path)
+    names, oligos = _names_and_oligos(library, path)
     lines = [f"{name},{oligo}" for name, oligo in zip(names, oligos, strict=True)]
     return write_text(path, "\n".join([_HEADER, *lines]) + "\n", overwrite=overwrite)
 
@@ -120,11 +120,11 @@ def read_order(path: str | PathLike[str]) -> pd.DataFrame:
                 f"{path}: line {line}: {quoted(oligo[:40])} is no sequence of A, C, G and T; correct the line"
             )
     names = [name for _, name, _ in rows]
-    require_names(names, str(path))
+    check_names(names, str(path))
     return pd.DataFrame({"name": names, "oligo": [oligo for _, _, oligo in rows]}, dtype=object)
 
 
-def require_orderable(library: xr.Dataset, place: str) -> None:
+def check_orderable(library: xr.Dataset, place: str) -> None:
     """Refuse a library that could not be ordered, or whose reads could not be told apart, before anything is written.
 
     Raises
@@ -132,8 +132,8 @@ def require_orderable(library: xr.Dataset, place: str) -> None:
     LibraryError
         As `to_fasta`, of oligos and of inserts; or if an oligo does not carry its insert and its barcode.
     """
-    names, oligos = _oligos(library, place)
-    constructs_of(library, place)
+    names, oligos = _names_and_oligos(library, place)
+    construct_table(library, place)
     for part in ("insert", "barcode"):
         carried = library[part].to_numpy().tolist() if part in library else []
         lacks = next((i for i, letters in enumerate(carried) if letters not in oligos[i]), None)
@@ -144,20 +144,20 @@ def require_orderable(library: xr.Dataset, place: str) -> None:
             )
 
 
-def _oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
+def _names_and_oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
     validate(library, "library")
     names, oligos = (library[column].to_numpy().tolist() for column in ("name", "oligo"))
-    require_names(names, str(path))
-    require_distinct(oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path))
+    check_names(names, str(path))
+    check_distinguishable(oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path))
     if not names:
         raise LibraryError(f"{path}: the library has no oligo; select rows that it has")
-    _require_one_length(oligos, names, str(path))
+    _check_one_length(oligos, names, str(path))
     if "barcode" in library:
-        _require_own_barcodes(library["barcode"].to_numpy(), names, str(path))
+        _check_unique_barcodes(library["barcode"].to_numpy(), names, str(path))
     return names, oligos
 
 
-def _require_one_length(oligos: list[str], names: list[str], place: str) -> None:
+def _check_one_length(oligos: list[str], names: list[str], place: str) -> None:
     shortest, longest = min(range(len(oligos)), key=lambda i: len(oligos[i])), max(map(len, oligos))
     if len(oligos[shortest]) < _SHORTEST * longest:
         raise LibraryError(
@@ -166,7 +166,7 @@ def _require_one_length(oligos: list[str], names: list[str], place: str) -> None
         )
 
 
-def _require_own_barcodes(barcodes: NDArray[Any], names: list[str], place: str) -> None:
+def _check_unique_barcodes(barcodes: NDArray[Any], names: list[str], place: str) -> None:
     first = pd.Series(np.arange(len(names))).groupby(barcodes).transform("min").to_numpy()
     again = np.flatnonzero(first < np.arange(len(names)))
     if again.size:
@@ -177,10 +177,10 @@ def _require_own_barcodes(barcodes: NDArray[Any], names: list[str], place: str) 
         )
 
 
-def _inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
+def _names_and_inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
     if of != "insert":
         raise LibraryError(f"of={quoted(of)}: a FASTA is of 'oligo' (to order) or 'insert' (to map reads to)")
-    rows = constructs_of(library, str(path))
+    rows = construct_table(library, str(path))
     rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
     return rows["oligo_name"].tolist(), rows["insert"].tolist()
 

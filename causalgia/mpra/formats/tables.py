@@ -76,11 +76,11 @@ def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     cells = list(zip(*(row.split("\t") for row in rows), strict=True)) if rows else [()] * len(names)
     _check_unique(cells, names, layout, str(path))
     return pd.DataFrame(
-        {name: _read(column, name, layout, str(path)) for name, column in zip(names, cells, strict=True)}
+        {name: _read_column(column, name, layout, str(path)) for name, column in zip(names, cells, strict=True)}
     )
 
 
-def _read(texts: tuple[str, ...], name: str, layout: Layout, place: str) -> pd.Series:
+def _read_column(texts: tuple[str, ...], name: str, layout: Layout, place: str) -> pd.Series:
     kind = layout.kind_of(name)
     assert kind is not None
     _check_cells(texts, name, kind, layout, place)
@@ -90,7 +90,7 @@ def _read(texts: tuple[str, ...], name: str, layout: Layout, place: str) -> pd.S
     endless = {text for text, value in known.items() if kind.read is float and not np.isfinite(value)}
     if endless:
         row, text = next((i, text) for i, text in enumerate(texts) if text in endless)
-        _refuse_cell(row, text, name, kind, layout, place)
+        _raise_bad_cell(row, text, name, kind, layout, place)
     values = [known[text] for text in texts]
     if kind.read in _DTYPES:
         return pd.Series(np.array(values, _DTYPES[kind.read]))
@@ -129,15 +129,15 @@ def _check_widths(rows: list[str], width: int, layout: Layout, place: str) -> No
             )
 
 
-def _check_cells(texts: Iterable[str], name: str, kind: Kind, layout: Layout, place: str) -> None:
+def _check_cells(texts: Iterable[str], name: str, kind: CellKind, layout: Layout, place: str) -> None:
     matches = re.compile(kind.pattern).fullmatch
     bad = {text for text in set(texts) if matches(text) is None}
     if bad:
         row, text = next((i, text) for i, text in enumerate(texts) if text in bad)
-        _refuse_cell(row, text, name, kind, layout, place)
+        _raise_bad_cell(row, text, name, kind, layout, place)
 
 
-def _refuse_cell(row: int, text: str, name: str, kind: Kind, layout: Layout, place: str) -> NoReturn:
+def _raise_bad_cell(row: int, text: str, name: str, kind: CellKind, layout: Layout, place: str) -> NoReturn:
     line = row + (2 if layout.header else 1)
     raise layout.error(
         f"{place}: line {line}, column {quoted(name)}: {quoted(text[:40])} is not {kind.says}; correct the cell"
@@ -175,7 +175,7 @@ Format: TypeAlias = Literal[
 ]
 
 
-class Kind(NamedTuple):
+class CellKind(NamedTuple):
     """What a cell may hold.
 
     Attributes
@@ -221,13 +221,13 @@ def _text_of_count(value: Any) -> str:
     return str(int(value)) if whole else str(value)
 
 
-def _choice(*words: str) -> Kind:
-    return Kind("|".join(map(re.escape, words)), "one of " + ", ".join(words))
+def _choice_kind(*words: str) -> CellKind:
+    return CellKind("|".join(map(re.escape, words)), "one of " + ", ".join(words))
 
 
-def _array(item: str, says: str) -> Kind:
+def _json_array_kind(item: str, says: str) -> CellKind:
     """Return a JSON array of at least one item, or NA for none: a tuple, empty where there is none."""
-    return Kind(
+    return CellKind(
         rf"NA|\[{item}(?:, ?{item})*\]",
         f"a JSON array of {says}, or NA",
         lambda text: () if text == "NA" else tuple(json.loads(text)),
@@ -236,24 +236,24 @@ def _array(item: str, says: str) -> Kind:
 
 
 _SPDI = r"[A-Za-z0-9_.]+:[0-9]{1,18}:[A-Za-z]*:[A-Za-z]*"
-TEXT = Kind(r"[^\t\r\n]+", "text without tabs", of_cell, _text_of_name)
-FREE = Kind(r"[^\t\r\n]*", "text without tabs", of_cell, _text_of_name)
-LETTERS = Kind("[ACGT]+", "letters A, C, G and T")
-ANY_CASE = Kind("[ACGTacgt]+", "letters A, C, G and T, in either case")
-ALLELE = Kind("[ACGT]+|0", "letters A, C, G and T, or 0 for none")
-COUNT = Kind("[0-9]{1,18}", "a whole number, at least 0, of at most 18 digits", int)
-FROM_ONE = Kind("0{0,9}[1-9][0-9]{0,17}", "a whole number, at least 1, of at most 18 digits", int)
-CELL = Kind(
+TEXT = CellKind(r"[^\t\r\n]+", "text without tabs", of_cell, _text_of_name)
+FREE = CellKind(r"[^\t\r\n]*", "text without tabs", of_cell, _text_of_name)
+LETTERS = CellKind("[ACGT]+", "letters A, C, G and T")
+ANY_CASE = CellKind("[ACGTacgt]+", "letters A, C, G and T, in either case")
+ALLELE = CellKind("[ACGT]+|0", "letters A, C, G and T, or 0 for none")
+COUNT = CellKind("[0-9]{1,18}", "a whole number, at least 0, of at most 18 digits", int)
+FROM_ONE = CellKind("0{0,9}[1-9][0-9]{0,17}", "a whole number, at least 1, of at most 18 digits", int)
+CELL = CellKind(
     "[0-9]{0,18}", "a whole number, at least 0, of at most 18 digits, or nothing", _whole_or_empty, _text_of_count
 )
-PLACE = Kind("-1|[0-9]{1,18}", "a whole number, at least -1, of at most 18 digits", int)
-NUMBER = Kind(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "a finite number", float, _text_of_number)
-SCORE = Kind(r"[0-9]{1,3}|1000", "a whole number from 0 to 1000", int)
-STRAND = _choice("+", "-")
-ANY_STRAND = _choice("+", "-", ".")
-SPDI = Kind(_SPDI, "an SPDI, such as NC_000001.11:10449199:G:A")
-CATEGORY = _choice("variant", "element", "synthetic", "scrambled")
-CLASS = _choice(
+PLACE = CellKind("-1|[0-9]{1,18}", "a whole number, at least -1, of at most 18 digits", int)
+NUMBER = CellKind(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "a finite number", float, _text_of_number)
+SCORE = CellKind(r"[0-9]{1,3}|1000", "a whole number from 0 to 1000", int)
+STRAND = _choice_kind("+", "-")
+ANY_STRAND = _choice_kind("+", "-", ".")
+SPDI = CellKind(_SPDI, "an SPDI, such as NC_000001.11:10449199:G:A")
+CATEGORY = _choice_kind("variant", "element", "synthetic", "scrambled")
+CLASS = _choice_kind(
     "test",
     "variant positive control",
     "variant negative control",
@@ -282,14 +282,14 @@ class Layout:
         What is raised of a file that does not keep to it.
     """
 
-    columns: dict[str, Kind]
+    columns: dict[str, CellKind]
     header: bool = True
     optional: frozenset[str] = frozenset()
-    repeated: tuple[tuple[str, Kind], ...] = ()
+    repeated: tuple[tuple[str, CellKind], ...] = ()
     unique: str | None = None
     error: type[CausalgiaError] = LibraryError
 
-    def kind_of(self, column: str) -> Kind | None:
+    def kind_of(self, column: str) -> CellKind | None:
         """Return what a column holds; None for one that the format does not have."""
         if column in self.columns:
             return self.columns[column]
@@ -340,10 +340,10 @@ LAYOUTS: dict[str, Layout] = {
             "start": COUNT,
             "end": FROM_ONE,
             "strand": STRAND,
-            "variant_class": _array('"(?:SNV|indel)"', 'of "SNV" or "indel"'),
-            "variant_pos": _array("[0-9]{1,18}", "whole numbers"),
-            "SPDI": _array(f'"{_SPDI}"', "SPDIs"),
-            "allele": _array('"(?:ref|alt)"', '"ref" or "alt"'),
+            "variant_class": _json_array_kind('"(?:SNV|indel)"', 'of "SNV" or "indel"'),
+            "variant_pos": _json_array_kind("[0-9]{1,18}", "whole numbers"),
+            "SPDI": _json_array_kind(f'"{_SPDI}"', "SPDIs"),
+            "allele": _json_array_kind('"(?:ref|alt)"', '"ref" or "alt"'),
             "info": FREE,
         },
         optional=frozenset({"source", "ref", "chr", "start", "end", "strand", "info"}),

@@ -8,8 +8,8 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.mpra.libraries._library import library
-    from causalgia.mpra.libraries._report import report
+    from causalgia.mpra.libraries._report import describe_library
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["library", "report"]
+__all__ = ["describe_library", "library"]

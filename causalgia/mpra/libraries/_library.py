@@ -12,24 +12,37 @@ import xarray as xr
 
 from causalgia.design import Design
 from causalgia.errors import LibraryError
-from causalgia.mpra.libraries.arguments import several, whole
-from causalgia.mpra.libraries.backgrounds import Blocks, good_blocks
-from causalgia.mpra.libraries.barcode_sets import PRIMER_END, BarcodeRules, Tags, draw_barcodes, tagged, with_spares
+from causalgia.mpra.libraries.arguments import as_texts, as_whole
+from causalgia.mpra.libraries.backgrounds import Blocks, draw_units
+from causalgia.mpra.libraries.barcode_sets import (
+    PRIMER_END,
+    BarcodeRules,
+    Tags,
+    draw_barcodes,
+    n_with_spares,
+    tag_oligos,
+)
 from causalgia.mpra.libraries.constructs import Adapters, Construct, construct
-from causalgia.mpra.libraries.dataset import Made, attributes, laid_out
+from causalgia.mpra.libraries.dataset import DrawnLibrary, library_attributes, library_dataset
 from causalgia.mpra.libraries.oligos import (
-    Given,
-    Listed,
-    chosen_twice,
+    Controls,
+    InsertList,
+    check_distinct_controls,
+    check_own_names,
     control_oligos,
-    given_controls,
     pair_oligos,
-    require_distinct,
-    require_own_names,
+    read_controls,
+    sample_pairs,
     unit_oligos,
 )
-from causalgia.mpra.libraries.oligos import scrambles as shuffled
-from causalgia.mpra.libraries.order_plan import Numbers, check_barcodes, numbers_of, require_fit, require_within
+from causalgia.mpra.libraries.oligos import draw_scrambles as shuffled
+from causalgia.mpra.libraries.order_plan import (
+    OrderNumbers,
+    check_barcode_kind,
+    check_order_limits,
+    fit_insert_length,
+    order_numbers,
+)
 from causalgia.mpra.libraries.rules import Judge, SiteCount, check_construct, default_rules
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import Source
@@ -173,14 +186,14 @@ def library(
     if not isinstance(design, Design):
         raise LibraryError(f"a library is made of a cg.Design, not of a {type(design).__name__}")
     key, of = root_key(rng), construct(adapters)
-    synthesised = barcodes_per_oligo is not None and whole(barcodes_per_oligo, "barcodes_per_oligo", least=1) > 0
-    check_barcodes(of, synthesised=synthesised)
+    synthesised = barcodes_per_oligo is not None and as_whole(barcodes_per_oligo, "barcodes_per_oligo", least=1) > 0
+    check_barcode_kind(of, synthesised=synthesised)
     letters = _barcode_length(of, barcode_length) if synthesised else 0
-    length = require_fit(design, of, oligo_length=oligo_length, barcode_length=letters)
-    plus, minus = (given_controls(x, w, length=length) for x, w in ((positives, "positive"), (negatives, "negative")))
+    length = fit_insert_length(design, of, oligo_length=oligo_length, barcode_length=letters)
+    plus, minus = (read_controls(x, w, length=length) for x, w in ((positives, "positive"), (negatives, "negative")))
     rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
     halves = of.between_sites([rule.word for rule in rules if isinstance(rule, SiteCount) and rule.intended])
-    numbers = numbers_of(
+    numbers = order_numbers(
         design,
         fillable=synthesised and halves is not None,
         barcodes_per_oligo=barcodes_per_oligo,
@@ -190,8 +203,8 @@ def library(
         positives=len(plus),
         negatives=len(minus),
     )
-    require_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
-    pool_size = require_within(numbers, oligo_length=int(oligo_length), vendor_name=vendor, budget=budget)
+    check_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
+    pool_size = check_order_limits(numbers, oligo_length=int(oligo_length), vendor_name=vendor, budget=budget)
     check_construct(of, rules, barcoded=synthesised)
     judge = Judge(of, rules)
     tag_rules = (
@@ -202,71 +215,73 @@ def library(
             min_distance=min_distance,
             avoid=tuple(rule.enzyme for rule in rules if isinstance(rule, SiteCount)),
             flanks=(of.junction, of.right),
-            seeds=several(seeds, "seeds", "miRNAs or their seeds"),
+            seeds=as_texts(seeds, "seeds", "miRNAs or their seeds"),
             primers=tuple(end for end in (of.left, reverse_complement_word(of.right)) if len(end) >= PRIMER_END),
         )
     )
-    asked = _Asked(design, judge, numbers, key, whole(redraws, "redraws", least=0))
+    asked = _LibraryRequest(design, judge, numbers, key, as_whole(redraws, "redraws", least=0))
     blocks, listed, broken = asked.drawn(plus, minus)
     alone = judge.of_promoter(halves, length, key=key) if halves is not None and numbers.promoter else None
     tags = None if tag_rules is None else asked.tagged(listed, tag_rules, alone)
-    attrs = attributes(design, of, rng) | {"oligo_length": int(oligo_length), "rules": json.dumps(judge.names)}
-    attrs |= _said(replicates=replicates, budget=budget, vendor=vendor, pool_size=pool_size)
+    attrs = library_attributes(design, of, rng) | {"oligo_length": int(oligo_length), "rules": json.dumps(judge.names)}
+    attrs |= _order_attrs(replicates=replicates, budget=budget, vendor=vendor, pool_size=pool_size)
     if synthesised:
         attrs |= {"barcodes_per_oligo": numbers.barcodes, "barcode_length": letters, "min_distance": int(min_distance)}
     promoter = None if alone is None else alone.construct
     if promoter is not None:
         attrs |= {"promoter_junction": promoter.junction}
-    return laid_out(Made(design, of, promoter, numbers, blocks, listed, tags, broken, judge.names), attrs)
+    return library_dataset(
+        DrawnLibrary(design, of, promoter, numbers, blocks, listed, tags, broken, judge.names), attrs
+    )
 
 
 def _barcode_length(of: Construct, asked: int | None) -> int:
-    return whole(asked if asked is not None else of.barcode_length or _BARCODE_LENGTH, "barcode_length", least=1)
+    return as_whole(asked if asked is not None else of.barcode_length or _BARCODE_LENGTH, "barcode_length", least=1)
 
 
-def _said(*, replicates: int | None, **others: int | str | None) -> dict[str, Any]:
+def _order_attrs(*, replicates: int | None, **others: int | str | None) -> dict[str, Any]:
     """Return what was said about the order, as attributes; nothing of what was not."""
     if replicates is not None:
-        others["replicates"] = whole(replicates, "replicates", least=1)
+        others["replicates"] = as_whole(replicates, "replicates", least=1)
     return {name: value for name, value in others.items() if value is not None}
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _LibraryRequest:
     """A library that is asked for, and checked as far as it can be before anything is drawn."""
 
     design: Design
     judge: Judge
-    numbers: Numbers
+    numbers: OrderNumbers
     key: int
     redraws: int
 
-    def drawn(self, plus: Given, minus: Given) -> tuple[Blocks, Listed, dict[str, int]]:
+    def drawn(self, plus: Controls, minus: Controls) -> tuple[Blocks, InsertList, dict[str, int]]:
         """Return the units, all inserts in the order of the library, and by rule the scrambles that broke it."""
         before = self.judge.without_barcodes() if self.numbers.barcodes else self.judge
         for controls, what in ((plus, "positive control"), (minus, "negative control")):
             before.require(controls.tokens, controls.names, what)
         given = np.concatenate([plus.tokens, minus.tokens])
-        require_distinct(given, [*plus.names, *minus.names])
-        blocks = good_blocks(self.design, before, key=self.key, redraws=self.redraws, given=given)
+        check_distinct_controls(given, [*plus.names, *minus.names])
+        blocks = draw_units(self.design, before, key=self.key, redraws=self.redraws, given=given)
         taken = np.concatenate([given, blocks.inserts.reshape(-1, blocks.inserts.shape[2])])
         made, broken = shuffled(
             self.numbers.scrambles, blocks.backgrounds, before, key=self.key, redraws=self.redraws, taken=taken
         )
         names = tuple(f"scramble{i}" for i in range(len(made)))
         tests = unit_oligos(self.design, blocks, key=self.key)
-        pairs = pair_oligos(tests, chosen_twice(self.numbers.pairs, len(tests), key=self.key))
+        pairs = pair_oligos(tests, sample_pairs(self.numbers.pairs, len(tests), key=self.key))
         listed = (
-            tests.and_then(control_oligos(Given(names, made), arm="scramble", group="negative"))
+            tests.and_then(control_oligos(Controls(names, made), arm="scramble", group="negative"))
             .and_then(control_oligos(minus, arm="negative", group="negative"))
             .and_then(control_oligos(plus, arm="positive", group="positive"))
             .and_then(pairs)
         )
         return blocks, listed, broken
 
-    def tagged(self, listed: Listed, rules: BarcodeRules, alone: Judge | None) -> Tags:
+    def tagged(self, listed: InsertList, rules: BarcodeRules, alone: Judge | None) -> Tags:
         """Return the oligos with their barcodes."""
         per_oligo, promoter = self.numbers.barcodes, self.numbers.promoter
-        n = with_spares(len(listed) * per_oligo + promoter)
+        n = n_with_spares(len(listed) * per_oligo + promoter)
         pool, _ = draw_barcodes(n, rules, rng=derive(self.key, "barcode list"))
-        return tagged(listed, pool, self.judge, alone, per_oligo=per_oligo, promoter=promoter, key=self.key)
+        return tag_oligos(listed, pool, self.judge, alone, per_oligo=per_oligo, promoter=promoter, key=self.key)

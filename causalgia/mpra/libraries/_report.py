@@ -7,7 +7,7 @@ import xarray as xr
 
 from causalgia.errors import LibraryError
 from causalgia.inputs import parse_json
-from causalgia.mpra.libraries.constructs import table
+from causalgia.mpra.libraries.constructs import data_table
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import word_hits
@@ -15,7 +15,7 @@ from causalgia.sequences.composition import word_hits
 _SHOWN, _ARMS = 5, 12
 
 
-def report(library: xr.Dataset) -> str:
+def describe_library(library: xr.Dataset) -> str:
     """Say what a library orders, which rules it keeps, and what they did to the null model.
 
     Parameters
@@ -45,11 +45,18 @@ def report(library: xr.Dataset) -> str:
     ...
     """
     validate(library, "library")
-    parts = [_ordered(library), _oligo(library), _plan(library), _rules(library), _dropped(library), _shift(library)]
+    parts = [
+        _oligo_counts_lines(library),
+        _oligo_parts_lines(library),
+        _plan_lines(library),
+        _rule_lines(library),
+        _dropped_lines(library),
+        _shift_lines(library),
+    ]
     return "\n".join(line for part in parts for line in part)
 
 
-def _ordered(library: xr.Dataset) -> list[str]:
+def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
     arms, groups = library["arm"].to_numpy().astype(str), library["group"].to_numpy().astype(str)
     tests = [(arm, "test") for arm in library["judged_arm"].to_numpy()]
     kinds = dict.fromkeys([*tests, *zip(arms, groups, strict=True)])
@@ -76,7 +83,7 @@ def _ordered(library: xr.Dataset) -> list[str]:
     return lines
 
 
-def _oligo(library: xr.Dataset) -> list[str]:
+def _oligo_parts_lines(library: xr.Dataset) -> list[str]:
     attrs = library.attrs
     length = max(map(len, library["insert"].to_numpy()))
     middle = [f"insert ({length})"]
@@ -90,7 +97,7 @@ def _oligo(library: xr.Dataset) -> list[str]:
     ]
 
 
-def _plan(library: xr.Dataset) -> list[str]:
+def _plan_lines(library: xr.Dataset) -> list[str]:
     attrs = library.attrs
     said = []
     if "replicates" in attrs:
@@ -106,9 +113,9 @@ def _plan(library: xr.Dataset) -> list[str]:
     return ["; ".join(said)] if said else []
 
 
-def _rules(library: xr.Dataset) -> list[str]:
+def _rule_lines(library: xr.Dataset) -> list[str]:
     n_draws, broken = int(library["n_draws"]), library["broken"].to_numpy()
-    rules = _names_of_rules(library)
+    rules = _rule_names(library)
     lines = [f"rules: {', '.join(rules)}", *_uncounted_sites(library)]
     lines.append(f"{float(library['share_redrawn']):.1%} of the units were drawn anew; {n_draws:,} draws in all")
     for rule, by_arm in zip(library["rule"].to_numpy(), broken, strict=True):
@@ -128,7 +135,7 @@ def _rules(library: xr.Dataset) -> list[str]:
     return [*lines, *([f"ordered although vendors make them less evenly: {', '.join(flags)}"] if flags else [])]
 
 
-def _names_of_rules(library: xr.Dataset) -> list[str]:
+def _rule_names(library: xr.Dataset) -> list[str]:
     source = "attrs['rules'] of the library"
     return list(parse_json(str(library.attrs.get("rules")), LibraryError, source=source))
 
@@ -137,10 +144,10 @@ def _uncounted_sites(library: xr.Dataset) -> list[str]:
     """Say which enzymes have a site in adapters of one's own, and no rule that keeps it out of inserts and barcodes."""
     if library.attrs["construct"]:
         return []
-    rules = set(_names_of_rules(library))
+    rules = set(_rule_names(library))
     parts = [encode(library.attrs[part]) for part in ("left", "junction", "right") if library.attrs[part]]
     found = {}
-    for enzyme, word in table("sites")["words"].items():
+    for enzyme, word in data_table("sites")["words"].items():
         n = sum(int(word_hits(part, word)[0][0]) for part in parts if part.shape[1] >= len(word))
         if n and not rules & {f"site {enzyme}", f"site {word}"}:
             found[enzyme] = n
@@ -149,7 +156,7 @@ def _uncounted_sites(library: xr.Dataset) -> list[str]:
     ] * bool(found)
 
 
-def _dropped(library: xr.Dataset) -> list[str]:
+def _dropped_lines(library: xr.Dataset) -> list[str]:
     if "why" not in library:
         return []
     dropped = dict(zip(library["dropped"].to_numpy().tolist(), library["why"].to_numpy().tolist(), strict=True))
@@ -158,7 +165,7 @@ def _dropped(library: xr.Dataset) -> list[str]:
     return lines + ([f"  and {len(dropped) - _SHOWN:,} more"] if len(dropped) > _SHOWN else [])
 
 
-def _shift(library: xr.Dataset) -> list[str]:
+def _shift_lines(library: xr.Dataset) -> list[str]:
     before, after = float(library["gc_proposed"]), float(library["gc_ordered"])
     words = "; ".join(
         f"{k}-mers {shift:.1e} bits ({chance:.1e})"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from causalgia.design import Design, Genomic
 from causalgia.design.null_model import FromParents
 from causalgia.errors import CausalgiaWarning, LibraryError, quoted
-from causalgia.mpra.libraries.rules import Judge, duplicates
+from causalgia.mpra.libraries.rules import Judge, first_duplicates
 from causalgia.streams import derive
 from causalgia.trial.attributes import applied
 from causalgia.types import Ints, Mask, Tokens
@@ -66,7 +66,7 @@ class Blocks:
     dropped: dict[int, str]
 
 
-def good_blocks(design: Design, judge: Judge, *, key: int, redraws: int, given: Tokens) -> Blocks:
+def draw_units(design: Design, judge: Judge, *, key: int, redraws: int, given: Tokens) -> Blocks:
     """Draw the units of a design until each is good under every arm.
 
     Parameters
@@ -101,11 +101,11 @@ def good_blocks(design: Design, judge: Judge, *, key: int, redraws: int, given: 
         drawing.draw(again, drawing.draws[again] + 1)
     made = drawing.blocks()
     if made.dropped:
-        _warn(made.dropped, design.n_units)
+        _warn_dropped(made.dropped, design.n_units)
     return made
 
 
-def _warn(dropped: dict[int, str], n_units: int) -> None:
+def _warn_dropped(dropped: dict[int, str], n_units: int) -> None:
     unit, why = next(iter(dropped.items()))
     text = (
         f"{len(dropped):,} of {n_units:,} units are in no arm of the library: no draw of them met the rules. "
@@ -140,8 +140,8 @@ class _Drawing:
         self.draws[units], self.n_draws = draws, self.n_draws + len(units)
         broken = self._rules_broken(self._inserts[:, units])
         self._count(broken)
-        self._breaks[units] = any_of(broken, len(units))
-        self._stuck[units] |= any_of({rule: b[self._same_always] for rule, b in broken.items()}, len(units))
+        self._breaks[units] = breaks_any(broken, len(units))
+        self._stuck[units] |= breaks_any({rule: b[self._same_always] for rule, b in broken.items()}, len(units))
 
     def _drawn(self, units: Ints, draw: int) -> tuple[Tokens, Tokens]:
         """Return backgrounds (n, length) and inserts (arms, n, length) of one draw."""
@@ -161,7 +161,7 @@ class _Drawing:
         repeats = self._repeats()
         self._count(repeats)
         self._stuck |= repeats[REPEATED][self._same_always].any(axis=0) | self._same_always.all()
-        return np.flatnonzero((self._breaks | any_of(repeats, len(self._in))) & self._in)
+        return np.flatnonzero((self._breaks | breaks_any(repeats, len(self._in))) & self._in)
 
     def redrawable(self, units: Ints, redraws: int) -> Ints:
         """Return the units that another draw may make good: not those that are bad in an arm which never changes."""
@@ -172,7 +172,7 @@ class _Drawing:
         arms, n, length = self._inserts.shape
         units, m = np.flatnonzero(self._in), len(self._given)
         rows = np.concatenate([self._given, self._inserts[:, units].transpose(1, 0, 2).reshape(-1, length)])
-        first, own = duplicates(rows)[m:] - m, np.arange(arms * len(units))
+        first, own = first_duplicates(rows)[m:] - m, np.arange(arms * len(units))
         found = {name: np.zeros((arms, n), bool) for name in (EQUAL_ARMS, REPEATED)}
         inside = first // arms == own // arms
         if self._side_by_side:
@@ -225,11 +225,11 @@ class _Drawing:
         """Return which draws (arms, n, length) of a unit repeat an arm of their own, or what others have, (arms, n)."""
         others = np.delete(self._inserts, unit, axis=1).reshape(-1, inserts.shape[2])
         before = np.concatenate([self._given, others])
-        first = duplicates(np.concatenate([before, inserts.reshape(-1, inserts.shape[2])]))[len(before) :]
+        first = first_duplicates(np.concatenate([before, inserts.reshape(-1, inserts.shape[2])]))[len(before) :]
         repeated = {REPEATED: (first < len(before)).reshape(inserts.shape[:2])}
         if not self._side_by_side:
             return repeated
-        same = [duplicates(inserts[:, draw]) < np.arange(len(inserts)) for draw in range(inserts.shape[1])]
+        same = [first_duplicates(inserts[:, draw]) < np.arange(len(inserts)) for draw in range(inserts.shape[1])]
         return {EQUAL_ARMS: np.stack(same, axis=1), **repeated}
 
     def blocks(self) -> Blocks:
@@ -249,7 +249,7 @@ class _Drawing:
         )
 
 
-def any_of(broken: dict[str, Mask], n: int) -> Mask:
+def breaks_any(broken: dict[str, Mask], n: int) -> Mask:
     """Return which of n units break any rule under any arm."""
     found = np.zeros(n, bool)
     for by_arm in broken.values():

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.mpra.libraries.arguments import several, shares, whole
+from causalgia.mpra.libraries.arguments import as_share_range, as_texts, as_whole
 from causalgia.mpra.libraries.constructs import sites
-from causalgia.mpra.libraries.oligos import Listed
+from causalgia.mpra.libraries.oligos import InsertList
 from causalgia.mpra.libraries.rules import Judge
 from causalgia.sequences.alphabet import checked_tokens, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
@@ -53,7 +53,7 @@ class BarcodeRules:
 
     def __post_init__(self) -> None:
         for name in ("length", "min_distance", "homopolymer"):
-            whole(getattr(self, name), name, least=1)
+            as_whole(getattr(self, name), name, least=1)
         if not 4 <= self.length <= LONGEST:
             raise LibraryError(f"barcodes of length={self.length}: they have 4 to {LONGEST} letters")
         if not isinstance(self.all_four_bases, bool | np.bool_):
@@ -72,9 +72,9 @@ class BarcodeRules:
             raise LibraryError(
                 f"flanks={quoted(self.flanks)} is no pair; give the letters before and after each barcode"
             )
-        object.__setattr__(self, "gc", shares(self.gc, "gc"))
+        object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
         for name, what in (("avoid", "enzymes or letters of sites"), ("seeds", "miRNAs"), ("primers", "primers")):
-            object.__setattr__(self, name, several(getattr(self, name), name, what))
+            object.__setattr__(self, name, as_texts(getattr(self, name), name, what))
         fewest, most = self.gc_counts
         if fewest > most:
             raise LibraryError(f"gc={self.gc}: no barcode of {self.length} nt has such a share; widen it")
@@ -94,15 +94,15 @@ class BarcodeRules:
         both += [
             (f"site {s.name} blocked by {s.methylation}", w) for s in enzymes for w in s.blocked if len(w) > len(s.word)
         ]
-        both += [("primer 3' end", _letters(primer, "primers")[-PRIMER_END:]) for primer in self.primers]
+        both += [("primer 3' end", _as_bases(primer, "primers")[-PRIMER_END:]) for primer in self.primers]
         found = [("polyA signal", word) for word in POLYA]
-        found += [("miRNA seed", reverse_complement_word(_seed(seed))) for seed in self.seeds]
+        found += [("miRNA seed", reverse_complement_word(_mirna_seed(seed))) for seed in self.seeds]
         found += [(name, strand) for name, word in both for strand in (word, reverse_complement_word(word))]
         return tuple(dict.fromkeys(found))
 
     @property
     def _word_rules(self) -> WordRules:
-        left, right = (_letters(flank, "flanks") if flank else "" for flank in self.flanks)
+        left, right = (_as_bases(flank, "flanks") if flank else "" for flank in self.flanks)
         return WordRules(
             run=self.homopolymer,
             gc=self.gc_counts,
@@ -113,7 +113,7 @@ class BarcodeRules:
         )
 
 
-def _letters(text: str, where: str) -> str:
+def _as_bases(text: str, where: str) -> str:
     """Return A, C, G and T in capitals, or refuse."""
     try:
         return decode(encode(text))[0]
@@ -121,9 +121,9 @@ def _letters(text: str, where: str) -> str:
         raise LibraryError(f"{where}= has {quoted(text)}: {error}") from error
 
 
-def _seed(text: str) -> str:
+def _mirna_seed(text: str) -> str:
     """Return a seed: as given if it is one, bases 2 to 8 of a whole miRNA."""
-    letters = _letters(text, "seeds")
+    letters = _as_bases(text, "seeds")
     if len(letters) in _SEED_LENGTHS:
         return letters
     if len(letters) < _SEED_LENGTHS.start:
@@ -219,13 +219,13 @@ def barcodes(
         length=length,
         min_distance=min_distance,
         distance=distance,
-        avoid=several(avoid, "avoid", "enzymes or letters of sites"),
+        avoid=as_texts(avoid, "avoid", "enzymes or letters of sites"),
         gc=gc,
         homopolymer=homopolymer,
         all_four_bases=all_four_bases,
         flanks=flanks,
-        seeds=several(seeds, "seeds", "miRNAs or their seeds"),
-        primers=several(primers, "primers", "primers"),
+        seeds=as_texts(seeds, "seeds", "miRNAs or their seeds"),
+        primers=as_texts(primers, "primers", "primers"),
     )
     return decode(draw_barcodes(n, rules, rng=rng)[0])
 
@@ -244,7 +244,7 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
     >>> tokens.shape, list(refused)
     ((3, 10), ['homopolymer', 'GC', 'four bases', 'polyA signal', 'distance'])
     """
-    whole(n, "n", least=1)
+    as_whole(n, "n", least=1)
     found, failed, passed = distant_words(
         n,
         rules.length,
@@ -260,11 +260,11 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
     ):
         refused[name] = refused.get(name, 0) + int(count)
     if len(found) < n:
-        raise LibraryError(_too_few(n, len(found), passed, rules, refused))
+        raise LibraryError(_too_few_message(n, len(found), passed, rules, refused))
     return found, refused
 
 
-def _too_few(n: int, found: int, passed: int, rules: BarcodeRules, refused: dict[str, int]) -> str:
+def _too_few_message(n: int, found: int, passed: int, rules: BarcodeRules, refused: dict[str, int]) -> str:
     worst = sorted(refused.items(), key=lambda item: -item[1])
     said = ", ".join(f"{name} {count:,}" for name, count in worst if count)
     every = "all" if passed == 4**rules.length else "the"
@@ -339,12 +339,12 @@ def barcode_balance(
     _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
     counts = np.stack([(tokens[order] == base).sum(axis=1) for base in range(_BASES)], axis=1).astype(float)
     means = np.stack([np.bincount(number, column) for column in counts.T], axis=1) / size[:, None]
-    return _p_value(
+    return _permutation_p(
         counts - means[number], arm[order], number, repeats, np.random.default_rng(derive(root_key(rng), "balance"))
     )
 
 
-def _p_value(
+def _permutation_p(
     off: NDArray[np.float64],
     arm: NDArray[np.integer],
     block: NDArray[np.integer],
@@ -368,12 +368,12 @@ _AT_ONCE = 1 << 14
 _SPARE_SHARE, _SPARE_LEAST = 0.05, 50
 
 
-def with_spares(n: int) -> int:
+def n_with_spares(n: int) -> int:
     """Return how many barcodes are made for n oligos: some have to be exchanged where they meet their oligo."""
     return n + max(_SPARE_LEAST, int(_SPARE_SHARE * n))
 
 
-def dealt(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
+def deal_barcodes(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
     """Deal a pool of barcodes to oligos.
 
     Barcodes have an effect of their own, in part by their composition. The pool is cut, in the order of GC content,
@@ -406,7 +406,7 @@ def dealt(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
     return mine, left
 
 
-def exchanged(
+def exchange_barcodes(
     mine: Ints, left: Ints, inserts: Tokens, row: Ints, pool: Tokens, judge: Judge
 ) -> tuple[Ints, Ints, dict[str, int]]:
     """Exchange the barcodes that break a rule in their oligo for ones that are left.
@@ -439,7 +439,7 @@ def exchanged(
     mine, used = mine.copy(), 0
     bad, counts = np.arange(len(row)), np.zeros(len(judge.rules), np.int64)
     while bad.size:
-        broken = _broken(inserts, row[bad], pool, mine[bad], judge)
+        broken = _broken_in_oligos(inserts, row[bad], pool, mine[bad], judge)
         counts += broken.sum(axis=1)
         bad = bad[broken.any(axis=0)]
         if used + bad.size > left.size:
@@ -454,7 +454,7 @@ def exchanged(
     return mine, left[used:], {name: n for name, n in zip(judge.names, counts.tolist(), strict=True) if n}
 
 
-def _broken(inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, judge: Judge) -> Mask:
+def _broken_in_oligos(inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, judge: Judge) -> Mask:
     found = np.zeros((len(judge.rules), len(row)), bool)
     for start in range(0, len(row), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
@@ -487,8 +487,8 @@ class Tags:
     broken: dict[str, int]
 
 
-def tagged(
-    listed: Listed, pool: Tokens, judge: Judge, alone: Judge | None, *, per_oligo: int, promoter: int, key: int
+def tag_oligos(
+    listed: InsertList, pool: Tokens, judge: Judge, alone: Judge | None, *, per_oligo: int, promoter: int, key: int
 ) -> Tags:
     """Assign barcodes to the oligos of a library, and to the promoter alone.
 
@@ -497,7 +497,7 @@ def tagged(
     listed
         The inserts.
     pool
-        Barcodes in random order, (m, length), as many as `with_spares` says.
+        Barcodes in random order, (m, length), as many as `n_with_spares` says.
     judge, alone
         Judge whole oligos, and those of the promoter alone; None where none is ordered.
     per_oligo, promoter
@@ -514,11 +514,11 @@ def tagged(
     row, copy = np.repeat(np.arange(len(listed)), per_oligo), np.tile(np.arange(per_oligo), len(listed))
     cells = listed.block[row] * per_oligo + copy
     cells = np.concatenate([cells, cells.max(initial=-1) + 1 + np.arange(promoter)])
-    mine, left = dealt(cells, ((pool == 1) | (pool == 2)).sum(axis=1), key=key)
-    of_oligos, left, broken = exchanged(mine[:n], left, listed.inserts, row, pool, judge)
+    mine, left = deal_barcodes(cells, ((pool == 1) | (pool == 2)).sum(axis=1), key=key)
+    of_oligos, left, broken = exchange_barcodes(mine[:n], left, listed.inserts, row, pool, judge)
     of_promoter, more = mine[n:], dict[str, int]()
     if alone is not None:
         none = np.empty((1, 0), np.uint8)
-        of_promoter, _, more = exchanged(of_promoter, left, none, np.zeros(promoter, np.int64), pool, alone)
+        of_promoter, _, more = exchange_barcodes(of_promoter, left, none, np.zeros(promoter, np.int64), pool, alone)
     counts = {rule: broken.get(rule, 0) + more.get(rule, 0) for rule in {**broken, **more}}
     return Tags(row, copy, pool[of_oligos], pool[of_promoter], counts)

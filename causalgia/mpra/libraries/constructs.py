@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import nearest
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.mpra.libraries.arguments import several, whole
+from causalgia.mpra.libraries.arguments import as_texts, as_whole
 from causalgia.sequences.alphabet import IUPAC, encode, parse_word
 from causalgia.sequences.composition import word_hits
 from causalgia.types import Tokens
@@ -193,19 +193,19 @@ def construct(adapters: Adapters) -> Construct:
     if isinstance(adapters, Construct):
         return adapters
     if isinstance(adapters, str):
-        return _of_table(adapters)
+        return _construct_from_table(adapters)
     parts = list(adapters) if isinstance(adapters, tuple | list) else []
     if len(parts) not in (2, 3) or not all(isinstance(part, str) for part in parts):
         raise LibraryError(
             f"adapters={quoted(adapters)}: give the name of a construct, (left, right) or (left, junction, right) "
             "as letters"
         )
-    left, *junction, right = map(_bases, parts)
+    left, *junction, right = map(_as_adapter, parts)
     barcodes = "synthesised" if junction else "random"
     return Construct(left=left, junction="".join(junction), right=right, barcodes=barcodes)
 
 
-def _bases(letters: str) -> str:
+def _as_adapter(letters: str) -> str:
     if not letters:
         return ""
     try:
@@ -215,8 +215,8 @@ def _bases(letters: str) -> str:
     return letters.upper().replace("U", "T")
 
 
-def _of_table(name: str) -> Construct:
-    known, row = row_of(table("constructs"), name, "construct", cure="give (left, right) as letters")
+def _construct_from_table(name: str) -> Construct:
+    known, row = find_row(data_table("constructs"), name, "construct", cure="give (left, right) as letters")
     if "left" not in row:
         raise LibraryError(f"the adapters of {row['title']} are not in the table ({row['note']}); give them as letters")
     return Construct(
@@ -248,7 +248,7 @@ class Site:
         >>> site("XbaI").methylation, site("KpnI").methylation
         ('dam', '')
         """
-        rows = table("sites")
+        rows = data_table("sites")
         return next((str(kind) for name, kind in rows["blocked"].items() if rows["words"][name] == self.word), "")
 
     @property
@@ -260,7 +260,7 @@ class Site:
         >>> site("XbaI").blocked
         ('GATCTAGA', 'TCTAGATC')
         """
-        return _overlaps(self.word, table("sites")["methylation"][self.methylation]) if self.methylation else ()
+        return _overlaps(self.word, data_table("sites")["methylation"][self.methylation]) if self.methylation else ()
 
 
 def _overlaps(word: str, other: str) -> tuple[str, ...]:
@@ -300,8 +300,8 @@ def site(name_or_word: str) -> Site:
         )
     if all(letter.upper() in IUPAC for letter in name_or_word):
         return Site(name_or_word.upper(), parse_word(name_or_word)[0])
-    name, word = row_of(
-        table("sites")["words"], name_or_word, "restriction enzyme", cure="give its letters, for example 'GAATTC'"
+    name, word = find_row(
+        data_table("sites")["words"], name_or_word, "restriction enzyme", cure="give its letters, for example 'GAATTC'"
     )
     return Site(name, word)
 
@@ -319,7 +319,7 @@ def sites(avoid: str | Iterable[str]) -> tuple[Site, ...]:
     >>> [s.name for s in sites(["EcoRI", "SbfI", "EcoRI"])]
     ['EcoRI', 'SbfI']
     """
-    return tuple(dict.fromkeys(map(site, several(avoid, "avoid", "enzymes or letters of sites"))))
+    return tuple(dict.fromkeys(map(site, as_texts(avoid, "avoid", "enzymes or letters of sites"))))
 
 
 def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
@@ -336,17 +336,17 @@ def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site,
     {'KpnI': 1, 'EcoRI': 0}
     """
     meant = avoid if isinstance(avoid, Mapping) else {}
-    names = several(avoid, "avoid", "enzymes or letters of sites")
-    return {site(name): whole(meant.get(name, 0), f"avoid[{quoted(name)}]", least=0) for name in names}
+    names = as_texts(avoid, "avoid", "enzymes or letters of sites")
+    return {site(name): as_whole(meant.get(name, 0), f"avoid[{quoted(name)}]", least=0) for name in names}
 
 
 @cache
-def table(name: str) -> dict[str, Any]:
+def data_table(name: str) -> dict[str, Any]:
     """Return a table of `causalgia/mpra/data` by its name: ``sites``, ``constructs`` or ``vendors``."""
     return tomllib.loads((files("causalgia.mpra") / "data" / f"{name}.toml").read_text("utf-8"))
 
 
-def row_of(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[str, Any]:
+def find_row(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[str, Any]:
     """Return the name as the table writes it, whatever the capitals asked in, and its row.
 
     Raises
@@ -408,7 +408,7 @@ def vendor(name: str) -> Vendor:
     >>> vendor("Twist").longest
     300
     """
-    known, row = row_of(table("vendors"), name, "vendor", cure="leave vendor= out and check the limits yourself")
+    known, row = find_row(data_table("vendors"), name, "vendor", cure="leave vendor= out and check the limits yourself")
     return Vendor(
         name=known,
         title=row["title"],
@@ -421,7 +421,7 @@ def vendor(name: str) -> Vendor:
     )
 
 
-def check_order(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
+def pool_size_for(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
     """Return the size of the pool to order, None where the table has no sizes or it is above the last.
 
     Parameters
@@ -440,7 +440,7 @@ def check_order(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
 
     Examples
     --------
-    >>> check_order(11_000, 230, of=vendor("agilent"))
+    >>> pool_size_for(11_000, 230, of=vendor("agilent"))
     15000
     """
     known = f"the table's limit of {of.as_of}, {'verified' if of.verified else 'not verified: ask the vendor'}"

@@ -18,8 +18,8 @@ from causalgia.errors import LibraryError, quoted
 from causalgia.mpra.libraries.backgrounds import Blocks
 from causalgia.mpra.libraries.barcode_sets import Tags
 from causalgia.mpra.libraries.constructs import Construct, Oligos
-from causalgia.mpra.libraries.oligos import Listed
-from causalgia.mpra.libraries.order_plan import Numbers
+from causalgia.mpra.libraries.oligos import InsertList
+from causalgia.mpra.libraries.order_plan import OrderNumbers
 from causalgia.mpra.libraries.rules import default_flags
 from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import decode
@@ -33,7 +33,7 @@ Names = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Made:
+class DrawnLibrary:
     """A library that is made, before it is a Dataset.
 
     Attributes
@@ -53,15 +53,15 @@ class Made:
     design: Design
     construct: Construct
     promoter: Construct | None
-    numbers: Numbers
+    numbers: OrderNumbers
     blocks: Blocks
-    listed: Listed
+    listed: InsertList
     tags: Tags | None
     control_broken: dict[str, int]
     rules: Sequence[str]
 
 
-def laid_out(made: Made, attrs: dict[str, Any]) -> xr.Dataset:
+def library_dataset(made: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
     """Return a library as a Dataset of kind ``library``.
 
     Raises
@@ -69,9 +69,9 @@ def laid_out(made: Made, attrs: dict[str, Any]) -> xr.Dataset:
     LibraryError
         If two oligos would have one name.
     """
-    rows, flagged = _rows(made)
-    _require_names(rows["name"])
-    told = _report(made)
+    rows, flagged = _row_variables(made)
+    _check_unique_names(rows["name"])
+    told = _report_variables(made)
     # fastpath: else pandas copies every text, and inserts that share one with their other barcodes no longer do
     dataset = xr.Dataset({name: xr.Variable(("row",), values, fastpath=True) for name, values in rows.items()})
     dataset = dataset.assign({**told, "flagged": ("flag", flagged)})
@@ -87,7 +87,7 @@ def laid_out(made: Made, attrs: dict[str, Any]) -> xr.Dataset:
     return validate(annotate(dataset), "library")
 
 
-def attributes(design: Design, construct: Construct, rng: RNG) -> dict[str, Any]:
+def library_attributes(design: Design, construct: Construct, rng: RNG) -> dict[str, Any]:
     """Return what names a library: design, null model, construct, seed and versions."""
     return {
         "assignment": design.assignment,
@@ -107,12 +107,12 @@ def attributes(design: Design, construct: Construct, rng: RNG) -> dict[str, Any]
     }
 
 
-def _rows(made: Made) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+def _row_variables(made: DrawnLibrary) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
     """Return the variables of dim row, and how many oligos each flag counts."""
     listed, tags = made.listed, made.tags
     row = np.arange(len(listed)) if tags is None else tags.row
     inserts = np.array(decode(listed.inserts), object)
-    parts = [_oligos(made, made.construct, row, None if tags is None else tags.barcodes)]
+    parts = [_oligo_strings(made, made.construct, row, None if tags is None else tags.barcodes)]
     rows: dict[str, NDArray[Any]] = {
         name: getattr(listed, name)[row]
         for name in ("unit", "draw", "element", "arm", "group", "oligo_name", "parent", "source_name", "gc")
@@ -122,7 +122,7 @@ def _rows(made: Made) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
         rows["name"] = rows["name"] + np.array([f"_b{i + 1}" for i in range(made.numbers.barcodes)], object)[tags.copy]
         rows["barcode"] = np.array(decode(tags.barcodes), object)
         if made.promoter is not None:
-            parts.append(_oligos(made, made.promoter, None, tags.promoter))
+            parts.append(_oligo_strings(made, made.promoter, None, tags.promoter))
             alone = _promoter_rows(tags.promoter)
             rows = {name: np.concatenate([values, alone[name]]) for name, values in rows.items()}
     rows["oligo"] = np.concatenate([oligos for oligos, _ in parts])
@@ -145,8 +145,8 @@ def _promoter_rows(barcodes: Tokens) -> dict[str, NDArray[Any]]:
     }
 
 
-def _oligos(
-    made: Made, of: Construct, row: NDArray[np.int64] | None, barcodes: Tokens | None
+def _oligo_strings(
+    made: DrawnLibrary, of: Construct, row: NDArray[np.int64] | None, barcodes: Tokens | None
 ) -> tuple[Names, NDArray[np.int64]]:
     """Return whole oligos as strings, and how many each flag counts; without `row`, those without insert."""
     n = len(row) if row is not None else len(barcodes) if barcodes is not None else 0
@@ -160,7 +160,7 @@ def _oligos(
     return oligos, flagged
 
 
-def _require_names(names: Names) -> None:
+def _check_unique_names(names: Names) -> None:
     seen: set[str] = set()
     for name in names.tolist():
         if name in seen:
@@ -171,7 +171,7 @@ def _require_names(names: Names) -> None:
         seen.add(name)
 
 
-def _report(made: Made) -> dict[str, Any]:
+def _report_variables(made: DrawnLibrary) -> dict[str, Any]:
     """Return the numbers of the report as variables."""
     blocks, arms = made.blocks, made.design.arm_names
     rules = [*made.rules, *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in made.rules)]
@@ -188,14 +188,14 @@ def _report(made: Made) -> dict[str, Any]:
         "broken_barcodes": ("rule", np.array([of_barcodes.get(rule, 0) for rule in rules], np.int64)),
         "share_redrawn": ((), float(np.mean(blocks.draws > 0))),
         "n_draws": ((), blocks.n_draws),
-        "gc_proposed": ((), _gc(blocks.proposed)),
-        "gc_ordered": ((), _gc(blocks.backgrounds)),
+        "gc_proposed": ((), _gc_share(blocks.proposed)),
+        "gc_ordered": ((), _gc_share(blocks.backgrounds)),
         "shift": ("k", shifts[:, 0]),
         "shift_by_chance": ("k", shifts[:, 1]),
     }
 
 
-def _gc(tokens: Tokens) -> float:
+def _gc_share(tokens: Tokens) -> float:
     return float(np.mean((tokens == 1) | (tokens == 2)))
 
 

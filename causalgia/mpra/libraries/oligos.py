@@ -15,7 +15,7 @@ from causalgia.design import Design, Genomic, assign
 from causalgia.design.null_model import gc_content
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.backgrounds import Blocks
-from causalgia.mpra.libraries.rules import Judge, duplicates
+from causalgia.mpra.libraries.rules import Judge, first_duplicates
 from causalgia.sequences.fasta import Source, as_sequences
 from causalgia.sequences.random import random_words
 from causalgia.sequences.shuffles import klet_shuffle
@@ -27,7 +27,7 @@ _OTHER = re.compile(r"[^A-Za-z0-9+=.:-]+")
 
 
 @dataclass(frozen=True)
-class Listed:
+class InsertList:
     """Inserts that are ordered, a row each; those of one block differ in their arm alone.
 
     Attributes
@@ -61,16 +61,16 @@ class Listed:
     def __len__(self) -> int:
         return len(self.unit)
 
-    def and_then(self, other: Listed) -> Listed:
+    def and_then(self, other: InsertList) -> InsertList:
         """Return these rows and the other's after them, whose blocks are new ones."""
         first = int(self.block.max(initial=-1)) + 1
         fields = {name: (getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__}
         fields["block"] = (self.block, other.block + first)
-        return Listed(**{name: np.concatenate(pair) for name, pair in fields.items()})
+        return InsertList(**{name: np.concatenate(pair) for name, pair in fields.items()})
 
-    def taken(self, rows: Ints) -> Listed:
+    def taken(self, rows: Ints) -> InsertList:
         """Return some of the rows."""
-        return Listed(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
+        return InsertList(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
 
 def arm_slugs(arms: list[str]) -> list[str]:
@@ -88,7 +88,7 @@ def arm_slugs(arms: list[str]) -> list[str]:
     return found
 
 
-def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> Listed:
+def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
     """Return the units under their arms, unit by unit: under each, in random order; in a parallel trial the one dealt.
 
     What stands side by side in an order may be made side by side: within a unit, which arm comes first is random.
@@ -97,17 +97,17 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> Listed:
     dice = random_words(derive(key, "order"), blocks.units.astype(np.uint64), arms)
     unit, arm = np.repeat(np.arange(n), arms), np.argsort(dice, axis=1, kind="stable").ravel()
     if design.assignment == "parallel":
-        unit, arm = np.arange(n), _dealt(design, key)[blocks.units]
+        unit, arm = np.arange(n), _arms_of_units(design, key)[blocks.units]
     names = _source_names(design, blocks, key)
     element = np.array(_element_names(names, blocks), object)[unit]
     slugs = np.array(arm_slugs(design.arm_names), object)
-    return Listed(
+    return InsertList(
         block=unit,
         unit=blocks.units[unit],
         draw=blocks.draws[unit],
         element=element,
         arm=np.array(design.arm_names, object)[arm],
-        group=_all("test", len(unit)),
+        group=_constant_column("test", len(unit)),
         oligo_name=element + "_" + slugs[arm],
         parent=blocks.parents.astype(str).astype(object)[unit],
         source_name=names[unit],
@@ -119,7 +119,7 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> Listed:
 def _source_names(design: Design, blocks: Blocks, key: int) -> NDArray[Any]:
     """Return the name of the given sequence that each unit is; empty where it is none, or was given no name."""
     if not isinstance(design.drawn, Genomic) or not isinstance(design.drawn.parents_given.names[0], str):
-        return _all("", len(blocks.units))
+        return _constant_column("", len(blocks.units))
     ids = blocks.units.astype(np.uint64)
     return design.drawn.names(ids, key=derive(key, "null"), n_units=design.n_units)
 
@@ -138,46 +138,46 @@ def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
     return found
 
 
-def _dealt(design: Design, key: int) -> Ints:
+def _arms_of_units(design: Design, key: int) -> Ints:
     """Return the arm of every unit, as `causalgia.run` deals them."""
     labels = design.block_labels(key=derive(key, "null"))
     blocks = np.zeros(design.n_units, np.int64) if labels is None else labels
     return assign(blocks, n_arms=len(design.named_arms), key=key)
 
 
-def control_oligos(given: Given, *, arm: str, group: str) -> Listed:
+def control_oligos(given: Controls, *, arm: str, group: str) -> InsertList:
     """Return controls as rows: each is an element of its own."""
     n = len(given)
     names = np.array(given.names, object)
     none = np.full(n, -1, np.int64)
-    return Listed(
+    return InsertList(
         block=np.arange(n),
         unit=none,
         draw=none,
         element=names,
-        arm=_all(arm, n),
-        group=_all(group, n),
+        arm=_constant_column(arm, n),
+        group=_constant_column(group, n),
         oligo_name=names,
-        parent=_all("", n),
-        source_name=_all("", n),
+        parent=_constant_column("", n),
+        source_name=_constant_column("", n),
         gc=gc_content(given.tokens),
         inserts=given.tokens,
     )
 
 
-def pair_oligos(oligos: Listed, rows: Ints) -> Listed:
+def pair_oligos(oligos: InsertList, rows: Ints) -> InsertList:
     """Return A/A pairs: each of these oligos under two more names, as element ``aa0`` in two arms."""
     twice = oligos.taken(np.repeat(rows, 2))
     pair = np.repeat(np.arange(len(rows)), 2)
     element = np.array([f"aa{i}" for i in pair.tolist()], object)
     copy = np.tile(np.array(["1", "2"], object), len(rows))
-    return Listed(
+    return InsertList(
         block=pair,
         unit=twice.unit,
         draw=twice.draw,
         element=element,
         arm="duplicate " + copy,
-        group=_all("duplicate", len(pair)),
+        group=_constant_column("duplicate", len(pair)),
         oligo_name=element + "_" + copy,
         parent=twice.parent,
         source_name=twice.source_name,
@@ -186,7 +186,7 @@ def pair_oligos(oligos: Listed, rows: Ints) -> Listed:
     )
 
 
-def _all(value: str, n: int) -> NDArray[Any]:
+def _constant_column(value: str, n: int) -> NDArray[Any]:
     return np.full(n, value, object)
 
 
@@ -195,7 +195,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 
 
 @dataclass(frozen=True)
-class Given:
+class Controls:
     """Sequences that stand in a library as they are.
 
     Attributes
@@ -213,7 +213,7 @@ class Given:
         return len(self.names)
 
 
-def given_controls(given: Source, what: str, *, length: int) -> Given:
+def read_controls(given: Source, what: str, *, length: int) -> Controls:
     """Read controls of one's own: strings (named `what` and a number), names -> strings, or a FASTA path.
 
     Raises
@@ -222,7 +222,7 @@ def given_controls(given: Source, what: str, *, length: int) -> Given:
         If they cannot be read, have another length than the inserts, or a name that an order cannot hold.
     """
     if isinstance(given, Sequence | Mapping) and not isinstance(given, str) and not len(given):
-        return Given((), np.empty((0, length), np.uint8))
+        return Controls((), np.empty((0, length), np.uint8))
     try:
         read = as_sequences(given)
     except SequenceError as error:
@@ -239,10 +239,10 @@ def given_controls(given: Source, what: str, *, length: int) -> Given:
                 f"{what} control {quoted(name)}: names begin with a letter and go on with letters, digits or + = _ . : "
                 "-, which every vendor's sheet takes; rename it"
             )
-    return Given(names, read.tokens)
+    return Controls(names, read.tokens)
 
 
-def scrambles(
+def draw_scrambles(
     n: int, backgrounds: Tokens, judge: Judge, *, key: int, redraws: int, taken: Tokens
 ) -> tuple[Tokens, dict[str, int]]:
     """Return dinucleotide shuffles of the backgrounds, taken in turn, that keep the rules and repeat nothing.
@@ -284,7 +284,7 @@ def scrambles(
         further = max(draw - redraws // 2, 0)
         parent = (bad + further) % len(backgrounds)
         made[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
-        broken = _why_bad(made, bad, judge, taken)
+        broken = _broken_rules(made, bad, judge, taken)
         counts |= {rule: counts.get(rule, 0) + int(which.sum()) for rule, which in broken.items() if which.any()}
         bad = np.flatnonzero(np.logical_or.reduce([*broken.values()]))
         if not bad.size:
@@ -296,15 +296,15 @@ def scrambles(
     )
 
 
-def _why_bad(made: Tokens, fresh: Ints, judge: Judge, taken: Tokens) -> dict[str, np.ndarray]:
+def _broken_rules(made: Tokens, fresh: Ints, judge: Judge, taken: Tokens) -> dict[str, np.ndarray]:
     broken = {rule: np.zeros(len(made), bool) for rule in judge.names}
     for rule, which in zip(judge.names, judge.broken(made[fresh]), strict=True):
         broken[rule][fresh] = which
-    first = duplicates(np.concatenate([taken, made]))[len(taken) :]
+    first = first_duplicates(np.concatenate([taken, made]))[len(taken) :]
     return {**broken, "repeated insert": first < len(taken) + np.arange(len(made))}
 
 
-def chosen_twice(n: int, n_oligos: int, *, key: int) -> Ints:
+def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:
     """Return which of the units' oligos are ordered as A/A pairs: a random sample, (n,).
 
     Raises
@@ -321,7 +321,7 @@ def chosen_twice(n: int, n_oligos: int, *, key: int) -> Ints:
     return np.sort(np.argsort(words, kind="stable")[:n])
 
 
-def require_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Mapping[str, int]) -> None:
+def check_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Mapping[str, int]) -> None:
     """Refuse names that would make a control and a unit, or an arm and the arm of controls, one.
 
     Parameters
@@ -352,7 +352,7 @@ def require_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Map
             )
 
 
-def require_distinct(tokens: Tokens, names: Sequence[str]) -> None:
+def check_distinct_controls(tokens: Tokens, names: Sequence[str]) -> None:
     """Refuse controls of which two are one sequence, in either orientation.
 
     Raises
@@ -360,7 +360,7 @@ def require_distinct(tokens: Tokens, names: Sequence[str]) -> None:
     LibraryError
         Names both.
     """
-    first = duplicates(tokens)
+    first = first_duplicates(tokens)
     again = np.flatnonzero(first < np.arange(len(tokens)))
     if again.size:
         one, other = names[first[again[0]]], names[again[0]]

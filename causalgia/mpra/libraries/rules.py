@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.libraries.arguments import share, shares, whole, words_and_motifs
+from causalgia.mpra.libraries.arguments import as_share, as_share_range, as_whole, as_words_or_motifs
 from causalgia.mpra.libraries.constructs import Construct, Oligos, Site, intended_sites
 from causalgia.sequences.alphabet import decode, encode, parse_word, reverse_complement
 from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
@@ -236,8 +236,8 @@ def default_rules(
     >>> [rule.name for rule in default_rules(construct("lentimpra"))][:3]
     ['site EcoRI', 'site SbfI', 'homopolymer above 10']
     """
-    low, high = shares(gc, "gc")
-    cut = _sites_of(of, () if avoid is None else avoid)
+    low, high = as_share_range(gc, "gc")
+    cut = _site_counts(of, () if avoid is None else avoid)
     return (
         *(SiteCount(enzyme=s.name, word=s.word, intended=n) for s, n in cut.items()),
         *(
@@ -245,14 +245,14 @@ def default_rules(
             for s, n in cut.items()
             if n and s.methylation
         ),
-        Homopolymers(longest=whole(homopolymer, "homopolymer", least=1)),
+        Homopolymers(longest=as_whole(homopolymer, "homopolymer", least=1)),
         GCContent(low=low, high=high),
-        SimpleRepeats(share=share(repeats, "repeats")),
-        *(JunctionMotif(motif=motif) for motif in words_and_motifs(motifs, "motifs")),
+        SimpleRepeats(share=as_share(repeats, "repeats")),
+        *(JunctionMotif(motif=motif) for motif in as_words_or_motifs(motifs, "motifs")),
     )
 
 
-def _sites_of(of: Construct, avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
+def _site_counts(of: Construct, avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
     """Return the sites of the construct's enzymes and of others, each once, and how often each is meant."""
     found = intended_sites({name: dict(of.intended).get(name, 0) for name in of.avoid})
     known = {one.word: one for one in found}
@@ -323,14 +323,14 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
         )
 
 
-def duplicates(tokens: Tokens) -> NDArray[np.int64]:
+def first_duplicates(tokens: Tokens) -> NDArray[np.int64]:
     """Return the first row that has the same sequence in either orientation, shape ``(n,)``; its own where it is first.
 
     Reads of an oligo and of its reverse complement cannot be told apart by a mapper, so a pool has each once.
 
     Examples
     --------
-    >>> duplicates(encode(["AACC", "ACGA", "GGTT", "AACC"]))
+    >>> first_duplicates(encode(["AACC", "ACGA", "GGTT", "AACC"]))
     array([0, 1, 0, 0])
     """
     if not tokens.size:

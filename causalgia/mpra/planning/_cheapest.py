@@ -12,8 +12,8 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.inputs import parse_toml, read_text
-from causalgia.mpra.planning._power import along, chance, error_of, halfwidth, seen
-from causalgia.mpra.planning.noise_model import Layers, Said, read_layers, require_pilot, require_spread
+from causalgia.mpra.planning._power import as_grid, average_power, design_error, interval_half_width, recovered_barcodes
+from causalgia.mpra.planning.noise_model import Layers, NoiseSettings, check_pilot, check_tau_known, layers_at_depth
 from causalgia.planning.power_functions import MOST, least_integer, require_positive, require_probability
 from causalgia.types import Array
 
@@ -22,7 +22,7 @@ _LEAST_BACKGROUNDS = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class CandidateSplits:
     """Every split that is compared, along one dim: barcodes, replicates, depth; and what backgrounds cost there."""
 
     barcodes: Array
@@ -36,7 +36,7 @@ class Candidates:
     arms: int
     controls: int
     random: bool
-    seen: float
+    recovery: float
 
     def oligos(self, n: Array) -> Array:
         """Return the oligos that n backgrounds take."""
@@ -44,7 +44,7 @@ class Candidates:
 
     def reads(self, n: Array) -> Array:
         """Return the reads of all RNA and DNA libraries, and those that match random barcodes to oligos."""
-        known = (n * self.arms + self.controls) * self.barcodes * self.seen
+        known = (n * self.arms + self.controls) * self.barcodes * self.recovery
         libraries = self.replicates + (1 if self.layers.plasmid else self.replicates)
         return known * (self.depth * libraries + (self.prices.association_reads if self.random else 0.0))
 
@@ -56,15 +56,15 @@ class Candidates:
 
     def halfwidth(self, n: Array, level: float, each: bool) -> Array:
         """Return half widths: of each element's effect, or of the mean over n backgrounds."""
-        return np.broadcast_to(halfwidth(self._error(n, each), level).to_numpy(), n.shape)
+        return np.broadcast_to(interval_half_width(self._error(n, each), level).to_numpy(), n.shape)
 
     def power(self, n: Array, effect: float, alpha: float, each: bool) -> Array:
         """Return the power of each element's test, or of that of the mean."""
-        return np.broadcast_to(chance(xr.DataArray(effect), self._error(n, each), alpha).to_numpy(), n.shape)
+        return np.broadcast_to(average_power(xr.DataArray(effect), self._error(n, each), alpha).to_numpy(), n.shape)
 
     def _error(self, n: Array, each: bool) -> Any:
         R, at = (xr.DataArray(x, dims="split") for x in (self.replicates, n))
-        return error_of(self.layers, self.inverse, R, None if each else at * self.kept)
+        return design_error(self.layers, self.inverse, R, None if each else at * self.kept)
 
 
 def cheapest(
@@ -168,9 +168,9 @@ def cheapest(
     True
     """
     level, alpha = require_probability(level, "level"), require_probability(alpha, "alpha")
-    target = _target(halfwidth, effect, assurance, budget, n_oligos)
-    tried = _tried(depth, min_barcodes, max_barcodes, max_replicates)
-    said = Said(
+    target = _targets_and_limits(halfwidth, effect, assurance, budget, n_oligos)
+    tried = _candidate_grid(depth, min_barcodes, max_barcodes, max_replicates)
+    settings = NoiseSettings(
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
         disp_rna=disp_rna,
@@ -184,27 +184,29 @@ def cheapest(
         weights=weights,
     )
     if elements is None:
-        require_spread(tau, pilot)
-    layers = read_layers(said, _one_contrast(pilot), xr.DataArray(tried[2], dims="split"), None)
+        check_tau_known(tau, pilot)
+    layers = layers_at_depth(settings, _pilot_of_one_contrast(pilot), xr.DataArray(tried[2], dims="split"), None)
     planned, place = np.unique(tried[0], return_inverse=True)
-    inverse, lost = (x[place] for x in seen(xr.DataArray(planned, dims="split"), recovery, barcode_dispersion))
-    splits = Candidates(
+    inverse, lost = (
+        x[place] for x in recovered_barcodes(xr.DataArray(planned, dims="split"), recovery, barcode_dispersion)
+    )
+    splits = CandidateSplits(
         *tried,
         inverse,
         (1 - lost) ** float(np.count_nonzero(weights)),
         layers,
         read_prices(price),
-        _whole(oligo_length, "oligo_length", 1),
-        _arms(arms, weights),
-        _whole(controls, "controls", 0),
+        _as_whole_number(oligo_length, "oligo_length", 1),
+        _as_n_arms(arms, weights),
+        _as_whole_number(controls, "controls", 0),
         barcode_dispersion is not None,
         recovery,
     )
-    n = _numbers(splits, target, level, alpha, elements)
-    return _best(splits, n, target, level, alpha, elements)
+    n = _backgrounds_needed(splits, target, level, alpha, elements)
+    return _best_split(splits, n, target, level, alpha, elements)
 
 
-def _target(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos: Any) -> dict[str, float]:
+def _targets_and_limits(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos: Any) -> dict[str, float]:
     if halfwidth is not None and effect is not None:
         raise EstimateError("give halfwidth= (an interval) or effect= (a test), and not both")
     given = {"halfwidth": halfwidth, "effect": effect, "budget": budget, "n_oligos": n_oligos}
@@ -216,32 +218,34 @@ def _target(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos
     return found | ({"assurance": require_probability(assurance, "assurance")} if effect is not None else {})
 
 
-def _whole(value: Any, name: str, least: int) -> int:
+def _as_whole_number(value: Any, name: str, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise EstimateError(f"{name}={quoted(value)}: give a whole number of at least {least}")
     return int(value)
 
 
-def _arms(arms: Any, weights: tuple[float, ...]) -> int:
+def _as_n_arms(arms: Any, weights: tuple[float, ...]) -> int:
     compared = int(np.count_nonzero(weights))
-    if _whole(arms, "arms", 2) < compared:
+    if _as_whole_number(arms, "arms", 2) < compared:
         raise EstimateError(f"weights={quoted(weights)} compare {compared} arms of {arms}; give arms={compared}")
     return int(arms)
 
 
-def _tried(depth: Any, min_barcodes: int, max_barcodes: int, max_replicates: int) -> tuple[Array, Array, Array]:
-    depths = np.atleast_1d(along("depth", depth, 0).to_numpy())
-    least = _whole(min_barcodes, "min_barcodes", 1)
-    B = np.arange(float(least), _whole(max_barcodes, "max_barcodes", least) + 1)
-    R = np.arange(2.0, _whole(max_replicates, "max_replicates", 2) + 1)
+def _candidate_grid(
+    depth: Any, min_barcodes: int, max_barcodes: int, max_replicates: int
+) -> tuple[Array, Array, Array]:
+    depths = np.atleast_1d(as_grid("depth", depth, 0).to_numpy())
+    least = _as_whole_number(min_barcodes, "min_barcodes", 1)
+    B = np.arange(float(least), _as_whole_number(max_barcodes, "max_barcodes", least) + 1)
+    R = np.arange(2.0, _as_whole_number(max_replicates, "max_replicates", 2) + 1)
     grid = np.meshgrid(B, R, depths, indexing="ij")
     return grid[0].ravel(), grid[1].ravel(), grid[2].ravel()
 
 
-def _one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
+def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
     if pilot is None:
         return None
-    require_pilot(pilot)
+    check_pilot(pilot)
     if "contrast" not in pilot.dims:
         return pilot
     if pilot.sizes["contrast"] > 1:
@@ -252,21 +256,27 @@ def _one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
     return pilot.isel(contrast=0)
 
 
-def _numbers(splits: Candidates, target: dict[str, float], level: float, alpha: float, elements: int | None) -> Array:
+def _backgrounds_needed(
+    splits: CandidateSplits, target: dict[str, float], level: float, alpha: float, elements: int | None
+) -> Array:
     """Return the backgrounds of each split: as few as reach the target, else as many as the limits allow; inf: none."""
     start = np.full(len(splits.barcodes), _LEAST_BACKGROUNDS)
     if elements is not None:
-        n = np.full(len(start), float(_whole(elements, "elements", 1)))
-        return np.where(_reaches(splits, n, target, level, alpha, True) & _allowed(splits, n, target), n, np.inf)
+        n = np.full(len(start), float(_as_whole_number(elements, "elements", 1)))
+        return np.where(
+            _meets_target(splits, n, target, level, alpha, True) & _within_limits(splits, n, target), n, np.inf
+        )
     if "halfwidth" in target or "effect" in target:
-        n = least_integer(lambda at: _reaches(splits, at, target, level, alpha, False), start)
+        n = least_integer(lambda at: _meets_target(splits, at, target, level, alpha, False), start)
         held = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
-        return np.where(_allowed(splits, held, target), n, np.inf)
-    over = least_integer(lambda at: ~_allowed(splits, at, target), start, most=MOST)
+        return np.where(_within_limits(splits, held, target), n, np.inf)
+    over = least_integer(lambda at: ~_within_limits(splits, at, target), start, most=MOST)
     return np.where(over > _LEAST_BACKGROUNDS, over - 1, np.inf)
 
 
-def _reaches(splits: Candidates, n: Array, target: dict[str, float], level: float, alpha: float, each: bool) -> Any:
+def _meets_target(
+    splits: CandidateSplits, n: Array, target: dict[str, float], level: float, alpha: float, each: bool
+) -> Any:
     if "halfwidth" in target:
         return splits.halfwidth(n, level, each) <= target["halfwidth"]
     if "effect" in target:
@@ -274,12 +284,12 @@ def _reaches(splits: Candidates, n: Array, target: dict[str, float], level: floa
     return np.ones(len(n), dtype=bool)
 
 
-def _allowed(splits: Candidates, n: Array, target: dict[str, float]) -> Any:
+def _within_limits(splits: CandidateSplits, n: Array, target: dict[str, float]) -> Any:
     return (splits.price(n) <= target.get("budget", np.inf)) & (splits.oligos(n) <= target.get("n_oligos", np.inf))
 
 
-def _best(
-    splits: Candidates, n: Array, target: dict[str, float], level: float, alpha: float, elements: int | None
+def _best_split(
+    splits: CandidateSplits, n: Array, target: dict[str, float], level: float, alpha: float, elements: int | None
 ) -> xr.Dataset:
     can, each = np.isfinite(n), elements is not None
     if not can.any():
@@ -380,13 +390,15 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     text = source.read_text(encoding="utf-8") if path is None else read_text(path, EstimateError)
     table = parse_toml(text, EstimateError, source=f"price list {source}")
     try:
-        pools = tuple((int(row["length"]), int(row["oligos"]), _price(row["price"], "pool")) for row in table["pool"])
+        pools = tuple(
+            (int(row["length"]), int(row["oligos"]), _as_price(row["price"], "pool")) for row in table["pool"]
+        )
         prices = PriceList(
             pools=pools,
-            per_million_reads=_price(table["sequencing"]["per_million_reads"], "sequencing.per_million_reads"),
-            association_reads=_price(table["sequencing"]["association_reads"], "sequencing.association_reads"),
-            per_replicate=_price(table["replicate"]["price"], "replicate.price"),
-            per_library=_price(table["library"]["price"], "library.price"),
+            per_million_reads=_as_price(table["sequencing"]["per_million_reads"], "sequencing.per_million_reads"),
+            association_reads=_as_price(table["sequencing"]["association_reads"], "sequencing.association_reads"),
+            per_replicate=_as_price(table["replicate"]["price"], "replicate.price"),
+            per_library=_as_price(table["library"]["price"], "library.price"),
             currency=str(table["currency"]),
             date=str(table["date"]),
             note=str(table.get("note", "")),
@@ -399,7 +411,7 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     return prices
 
 
-def _price(value: Any, name: str) -> float:
+def _as_price(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < np.inf:
         raise ValueError(f"{name} = {quoted(value)} is no price")
     return float(value)

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.mpra.planning.noise_model import Layers, Said, read_layers, require_pilot, require_spread
+from causalgia.mpra.planning.noise_model import Layers, NoiseSettings, check_pilot, check_tau_known, layers_at_depth
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import require_probability, t_power, t_quantile
 from causalgia.schema import require_dataset
@@ -147,7 +147,7 @@ def power(
     if alpha is not None and q is not None:
         raise EstimateError(f"alpha={quoted(alpha)} and q={quoted(q)} are two levels of one test; give one of the two")
     alpha = require_probability(0.05 if alpha is None else alpha, "alpha")
-    said = Said(
+    settings = NoiseSettings(
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
         sd_count=sd_count,
@@ -161,25 +161,27 @@ def power(
         plasmid=plasmid,
         weights=weights,
     )
-    of_dna = None if depth_dna is None else along("depth_dna", depth_dna, 0)
+    of_dna = None if depth_dna is None else as_grid("depth_dna", depth_dna, 0)
     spread = None
     if isinstance(effect, xr.Dataset):
         size, spread = virtual_effects(effect, slope)
-        pilot = None if pilot is None else of_same_contrasts(pilot, size)
+        pilot = None if pilot is None else match_pilot_contrasts(pilot, size)
     else:
-        size = along("effect", effect, -np.inf)
-    layers = read_layers(said, pilot, None if depth is None else along("depth", depth, 0), of_dna)
+        size = as_grid("effect", effect, -np.inf)
+    layers = layers_at_depth(settings, pilot, None if depth is None else as_grid("depth", depth, 0), of_dna)
     layers = layers if spread is None or tau is not None else layers.with_tau(spread)
-    B, R = along("barcodes", barcodes, 0), along("replicates", replicates, 1 if backgrounds is None else 2)
-    inverse, lost = seen(B, recovery, barcode_dispersion)
+    B, R = as_grid("barcodes", barcodes, 0), as_grid("replicates", replicates, 1 if backgrounds is None else 2)
+    inverse, lost = recovered_barcodes(B, recovery, barcode_dispersion)
     kept = (1 - lost) ** float(np.count_nonzero(weights))
     if backgrounds is not None and spread is None:
-        require_spread(tau, pilot)
-    n = None if backgrounds is None else along("backgrounds", backgrounds, 2) * kept
-    return _answer(size, error_of(layers, inverse, R, n), lost, level, {"alpha": alpha, "q": q, "share": share_true})
+        check_tau_known(tau, pilot)
+    n = None if backgrounds is None else as_grid("backgrounds", backgrounds, 2) * kept
+    return _power_dataset(
+        size, design_error(layers, inverse, R, n), lost, level, {"alpha": alpha, "q": q, "share": share_true}
+    )
 
 
-def along(name: str, value: Any, least: float) -> xr.DataArray:
+def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
     """Return numbers as a DataArray: several along a dim of their name.
 
     Raises
@@ -189,7 +191,7 @@ def along(name: str, value: Any, least: float) -> xr.DataArray:
 
     Examples
     --------
-    >>> along("barcodes", [5, 10], 0).dims, along("barcodes", 5, 0).dims
+    >>> as_grid("barcodes", [5, 10], 0).dims, as_grid("barcodes", 5, 0).dims
     (('barcodes',), ())
     """
     numbers = np.asarray(value)
@@ -204,33 +206,36 @@ def along(name: str, value: Any, least: float) -> xr.DataArray:
     return xr.DataArray(numbers) if numbers.ndim == 0 else xr.DataArray(numbers, {name: np.asarray(value)}, (name,))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def seen(planned: xr.DataArray, recovery: float, dispersion: float | None) -> tuple[xr.DataArray, xr.DataArray]:
+def recovered_barcodes(
+    planned: xr.DataArray, recovery: float, dispersion: float | None
+) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the mean of 1 / B, and the share of oligos with fewer than two barcodes, for each planned number."""
-    if dispersion is not None and not (_is_number(dispersion) and 0 <= dispersion < np.inf):
+    number = isinstance(dispersion, int | float | np.number) and not isinstance(dispersion, bool)
+    if dispersion is not None and not (number and 0 <= dispersion < np.inf):
         raise EstimateError(
             f"barcode_dispersion={quoted(dispersion)}: give 0 (Poisson) or more; without it numbers are exact"
         )
     recovery = recovery if recovery == 1 else require_probability(recovery, "recovery")
-    inverse, lost = inverse_of_seen(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
+    inverse, lost = mean_inverse_barcodes(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
     return tuple(planned.copy(data=x.reshape(planned.shape)) for x in (inverse, lost))  # type: ignore[return-value]
 
 
-def error_of(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.DataArray | None) -> Error:
+def design_error(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.DataArray | None) -> StandardError:
     """Return the error of one element's effect (n None), or of the mean over n backgrounds."""
     unit = xr.DataArray(layers.unit(inverse, R))
     if n is None:
-        nodes = [(w, root(xr.DataArray(layers.unit(inverse, R, h2)))) for w, h2 in noisiness_nodes(layers.sd_noisy)]
-        return Error([unit], [xr.DataArray(np.inf)], nodes)
+        nodes = [
+            (w, labelled_sqrt(xr.DataArray(layers.unit(inverse, R, h2)))) for w, h2 in noisiness_nodes(layers.sd_noisy)
+        ]
+        return StandardError([unit], [xr.DataArray(np.inf)], nodes)
     parts = [(layers.tau2 + unit) / n, xr.DataArray(layers.common / R)]
-    found = Error(parts, [n - 1, R - 1], [])
-    return Error(found.parts, found.dfs, [(1.0, found.se())])
+    found = StandardError(parts, [n - 1, R - 1], [])
+    return StandardError(found.parts, found.dfs, [(1.0, found.se())])
 
 
-def _answer(effect: xr.DataArray, error: Error, lost: xr.DataArray, level: float, test: dict[str, Any]) -> xr.Dataset:
+def _power_dataset(
+    effect: xr.DataArray, error: StandardError, lost: xr.DataArray, level: float, test: dict[str, Any]
+) -> xr.Dataset:
     q, share = test["q"], test["share"]
     if q is None:
         alpha = xr.DataArray(test["alpha"])
@@ -239,15 +244,15 @@ def _answer(effect: xr.DataArray, error: Error, lost: xr.DataArray, level: float
         alpha = alpha_for_q(effect, error, q=q, share_true=share)
     columns = {
         "se": error.se(),
-        "halfwidth": halfwidth(error, level),
-        "power": chance(effect, error, alpha),
+        "halfwidth": interval_half_width(error, level),
+        "power": average_power(effect, error, alpha),
         "df": error.df(),
         "alpha": alpha,
         "lost": lost,
     }
-    said = {"scale": "log2", "level": level} | ({} if q is None else {"q": q, "share_true": share})
+    attrs = {"scale": "log2", "level": level} | ({} if q is None else {"q": q, "share_true": share})
     out = xr.Dataset(
-        columns, attrs=said | {"question": "one element" if len(error.parts) == 1 else "mean over backgrounds"}
+        columns, attrs=attrs | {"question": "one element" if len(error.parts) == 1 else "mean over backgrounds"}
     )
     order = ("contrast", "task", "effect", "backgrounds", "barcodes", "replicates", "depth")
     return out.transpose(*[dim for dim in order if dim in out.dims])
@@ -257,7 +262,7 @@ LEAST = 2
 _TAIL = 1e-12
 
 
-def inverse_of_seen(planned: Array, recovery: float, dispersion: float | None) -> tuple[Array, Array]:
+def mean_inverse_barcodes(planned: Array, recovery: float, dispersion: float | None) -> tuple[Array, Array]:
     """Return the mean of 1 / B over the oligos that keep two barcodes or more, and the share of oligos that do not.
 
     Parameters
@@ -272,20 +277,20 @@ def inverse_of_seen(planned: Array, recovery: float, dispersion: float | None) -
 
     Examples
     --------
-    >>> inverse_of_seen(np.array([10.0]), 1.0, None)
+    >>> mean_inverse_barcodes(np.array([10.0]), 1.0, None)
     (array([0.1]), array([0.]))
-    >>> inverse, lost = inverse_of_seen(np.array([10.0]), 1.0, 0.0)
+    >>> inverse, lost = mean_inverse_barcodes(np.array([10.0]), 1.0, 0.0)
     >>> inverse.round(4), lost.round(5)
     (array([0.1126]), array([0.0005]))
     """
     mean = planned * recovery
     if dispersion is None:
         return 1 / mean, np.zeros_like(mean)
-    found = [_averaged(float(m), dispersion) for m in mean]
+    found = [_random_barcode_numbers(float(m), dispersion) for m in mean]
     return np.array([inverse for inverse, _ in found]), np.array([lost for _, lost in found])
 
 
-def _averaged(mean: float, dispersion: float) -> tuple[float, float]:
+def _random_barcode_numbers(mean: float, dispersion: float) -> tuple[float, float]:
     from scipy import stats  # not at the door: where a torch cannot be loaded, neither can scipy.stats
 
     law = stats.poisson(mean) if dispersion == 0 else stats.nbinom(1 / dispersion, 1 / (1 + mean * dispersion))
@@ -300,7 +305,7 @@ _STEPS = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Error:
+class StandardError:
     """The standard error of a design, as sources that add up; DataArrays that broadcast by name."""
 
     parts: list[xr.DataArray]
@@ -312,7 +317,7 @@ class Error:
 
     def se(self) -> xr.DataArray:
         """Return the root mean square standard error."""
-        return root(sum(self.parts[1:], self.parts[0]))
+        return labelled_sqrt(sum(self.parts[1:], self.parts[0]))
 
     def df(self) -> xr.DataArray:
         """Return Satterthwaite's degrees of freedom."""
@@ -341,19 +346,19 @@ def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
     return [(float(w), float(h2)) for w, h2 in zip(_WEIGHTS / _WEIGHTS.sum(), np.exp(2 * sd * _NODES), strict=True)]
 
 
-def chance(effect: xr.DataArray, error: Error, alpha: Any) -> xr.DataArray:
+def average_power(effect: xr.DataArray, error: StandardError, alpha: Any) -> xr.DataArray:
     """Return the power of the two-sided t test at level `alpha`, averaged over elements of unlike noisiness."""
     df = error.df()
-    found: list[xr.DataArray] = [w * xr.apply_ufunc(_power, effect, se, df, alpha) for w, se in error.nodes]
+    found: list[xr.DataArray] = [w * xr.apply_ufunc(_two_sided_power, effect, se, df, alpha) for w, se in error.nodes]
     return sum(found[1:], found[0])
 
 
-def root(variance: xr.DataArray) -> xr.DataArray:
+def labelled_sqrt(variance: xr.DataArray) -> xr.DataArray:
     """Return the square root, labelled."""
     return variance.copy(data=np.sqrt(variance.to_numpy()))
 
 
-def _power(effect: Array, se: Array, df: Array, alpha: Array) -> Array:
+def _two_sided_power(effect: Array, se: Array, df: Array, alpha: Array) -> Array:
     level: Any = 1 - np.asarray(alpha)
     if np.all(np.isinf(df)):
         size, se = np.broadcast_arrays(np.abs(effect), se)
@@ -363,13 +368,13 @@ def _power(effect: Array, se: Array, df: Array, alpha: Array) -> Array:
     return np.asarray(t_power(effect, se, df, level=level))
 
 
-def halfwidth(error: Error, level: float) -> xr.DataArray:
+def interval_half_width(error: StandardError, level: float) -> xr.DataArray:
     """Return the half width of the interval, from the root mean square standard error."""
     df = error.df()
     return error.se() * df.copy(data=t_quantile(df.to_numpy(), 0.5 + level / 2))
 
 
-def alpha_for_q(effect: xr.DataArray, error: Error, *, q: float, share_true: float) -> xr.DataArray:
+def alpha_for_q(effect: xr.DataArray, error: StandardError, *, q: float, share_true: float) -> xr.DataArray:
     """Return the level of a single test at which Benjamini-Hochberg at q stops, in a large family.
 
     The threshold alpha solves ``alpha / (alpha (1 - s) + power(alpha) s) = q``, with s the share of true effects, all
@@ -380,9 +385,9 @@ def alpha_for_q(effect: xr.DataArray, error: Error, *, q: float, share_true: flo
     Genovese & Wasserman (2002), doi:10.1111/1467-9868.00347.
     """
     ratio = q * share_true / (1 - q * (1 - share_true))
-    alpha = xr.full_like(chance(effect, error, 0.5), ratio)
+    alpha = xr.full_like(average_power(effect, error, 0.5), ratio)
     for _ in range(_STEPS):
-        new = (ratio * chance(effect, error, alpha)).clip(min=_LEAST_ALPHA)
+        new = (ratio * average_power(effect, error, alpha)).clip(min=_LEAST_ALPHA)
         if bool((abs(new - alpha) <= 1e-9 * alpha).all()):
             break
         alpha = new
@@ -434,7 +439,7 @@ def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArra
     raise EstimateError("the virtual pilot has no ice, and no ace with se and n_units; give effects from cg.contrast")
 
 
-def of_same_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
+def match_pilot_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
     """Return a pilot with the contrasts of a virtual trial, by name; a pilot of one contrast speaks for all of them.
 
     Parameters
@@ -453,10 +458,10 @@ def of_same_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
     --------
     >>> noise = {"sd_barcode": 0.6, "sd_replicate": 0.1, "sd_noisiness": 0.0, "tau": ("contrast", [0.4])}
     >>> pilot = xr.Dataset(noise, {"contrast": ["GATA1"]}, {"plasmid": 0})
-    >>> of_same_contrasts(pilot, xr.DataArray([0.5], {"contrast": ["two"]}, ("contrast",)))["tau"].item()
+    >>> match_pilot_contrasts(pilot, xr.DataArray([0.5], {"contrast": ["two"]}, ("contrast",)))["tau"].item()
     0.4
     """
-    require_pilot(pilot)
+    check_pilot(pilot)
     if "contrast" not in pilot.dims or "contrast" not in size.dims:
         return pilot
     known, wanted = ([str(name) for name in x["contrast"].to_numpy()] for x in (pilot, size))

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.mpra.counts.log_ratios import dna_observed
-from causalgia.mpra.fits.fit_contrasts import Asked
+from causalgia.mpra.fits.fit_contrasts import FitRequest
 from causalgia.types import Array, Ints, Mask
 
 PSEUDO = 0.5
@@ -16,7 +16,7 @@ SURE_DNA, ENOUGH_CELLS, SWEEPS, SCORES = 10, 50, 6, 6
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class CountCells:
     """RNA of the N barcodes that the question uses, sorted by (element, arm), in R replicates; natural logs.
 
     Attributes
@@ -52,25 +52,25 @@ class Cells:
     share_paired: float
 
 
-def cells_of(counts: xr.Dataset, asked: Asked) -> Cells:
+def model_cells(counts: xr.Dataset, request: FitRequest) -> CountCells:
     """Lay the counts of the question out; every oligo of it has a barcode with DNA."""
-    R, A = counts.sizes["replicate"], len(asked.arms)
-    place = asked.element * A + asked.arm
+    R, A = counts.sizes["replicate"], len(request.arms)
+    place = request.element * A + request.arm
     dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(place), -1), (len(place), R))
     used = np.broadcast_to(dna_observed(counts), dna.shape) & (dna > 0)
-    rows = np.flatnonzero((asked.element >= 0) & used.any(axis=1))
+    rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
     rows = rows[np.argsort(place[rows], kind="stable")]
-    start = np.searchsorted(place[rows], np.arange(len(asked.elements) * A + 1)).astype(np.int64)
+    start = np.searchsorted(place[rows], np.arange(len(request.elements) * A + 1)).astype(np.int64)
     D, used = dna[rows].astype(np.float64), used[rows]
     rna = np.where(used, counts["rna"].to_numpy()[rows], 0).astype(np.float64)
     paired = "replicate" in counts["dna"].dims and R > 1
-    offset, own, shared, theta = _expected(D, rna, used, start[:-1], paired)
+    offset, own, shared, theta = _rna_offsets(D, rna, used, start[:-1], paired)
     seen = used & (rna > 0)
-    offset = offset + libraries(np.log(rna + PSEUDO) - offset, seen)
-    return Cells(rna, used, np.where(used, offset, 0.0), own, shared, start, rows, A, theta)
+    offset = offset + library_levels(np.log(rna + PSEUDO) - offset, seen)
+    return CountCells(rna, used, np.where(used, offset, 0.0), own, shared, start, rows, A, theta)
 
 
-def _expected(dna: Array, rna: Array, used: Mask, first: Ints, paired: bool) -> tuple[Array, Array, Array, float]:
+def _rna_offsets(dna: Array, rna: Array, used: Mask, first: Ints, paired: bool) -> tuple[Array, Array, Array, float]:
     """Return log DNA as the RNA of each cell follows it, the variance of each cell's own and of the barcode's, theta.
 
     Log DNA is ``theta (cell) + (1 - theta) (barcode, all replicates)``: its errors, of variance s^2 in one cell, then
@@ -80,15 +80,15 @@ def _expected(dna: Array, rna: Array, used: Mask, first: Ints, paired: bool) -> 
         log, once = np.log(np.maximum(dna, PSEUDO)), 1.0 / np.maximum(dna.max(axis=1), 1.0)
         return log, np.zeros_like(dna), once, 0.0
     log = np.log(dna + PSEUDO)
-    depth = libraries(log, used)
-    theta, dispersion = _pairing(dna, rna, used, first)
-    pooled, variance = _abundance(dna, used, depth, dispersion)
+    depth = library_levels(log, used)
+    theta, dispersion = _dna_rna_pairing(dna, rna, used, first)
+    pooled, variance = _barcode_abundance(dna, used, depth, dispersion)
     offset = theta * (log - depth) + (1 - theta) * pooled[:, None]
     own = np.where(used, theta**2 / np.maximum(dna, 1.0), 0.0)
     return offset, own, (1 - theta**2) * variance, theta
 
 
-def _abundance(dna: Array, used: Mask, depth: Array, dispersion: float) -> tuple[Array, Array]:
+def _barcode_abundance(dna: Array, used: Mask, depth: Array, dispersion: float) -> tuple[Array, Array]:
     """Return the log DNA of each barcode over its replicates, by quasi-likelihood, and its variance."""
     log = np.log((dna * used).sum(1) / (np.exp(depth) * used).sum(1))
     for _ in range(SCORES):
@@ -98,7 +98,7 @@ def _abundance(dna: Array, used: Mask, depth: Array, dispersion: float) -> tuple
     return log, 1 / weight.sum(1)
 
 
-def _pairing(dna: Array, rna: Array, used: Mask, first: Ints) -> tuple[float, float]:
+def _dna_rna_pairing(dna: Array, rna: Array, used: Mask, first: Ints) -> tuple[float, float]:
     """Return how far RNA follows the DNA of its own cell, and DNA's dispersion, from deviations inside barcodes."""
     sure = used & (rna > 0) & (dna >= SURE_DNA)
     left = sure.sum() - (sure.any(1)).sum() - (np.add.reduceat(sure, first) > 0).sum()
@@ -123,7 +123,7 @@ def _deviations(x: Array, used: Mask, first: Ints) -> Array:
     return x
 
 
-def libraries(x: Array, used: Mask) -> Array:
+def library_levels(x: Array, used: Mask) -> Array:
     """Return the least-squares level of each replicate, barcodes having levels of their own; their mean is 0."""
     n = np.maximum(used.sum(1), 1)
     x = np.where(used, x, 0.0)

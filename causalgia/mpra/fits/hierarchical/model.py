@@ -12,10 +12,10 @@ from scipy.special import fdtri, stdtrit
 
 from causalgia.errors import CountsError
 from causalgia.mpra.counts.noise_layers import oligo_means
-from causalgia.mpra.fits.fit_contrasts import Asked, Fitted, in_words, of_elements
-from causalgia.mpra.fits.hierarchical.cells import PSEUDO, Cells, cells_of
-from causalgia.mpra.fits.hierarchical.layers import densities, mixtures
-from causalgia.mpra.fits.hierarchical.noise_prior import LOG2, Grid, Noise, learn
+from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, block_names, element_blocks
+from causalgia.mpra.fits.hierarchical.cells import PSEUDO, CountCells, model_cells
+from causalgia.mpra.fits.hierarchical.layers import contrast_mixtures, element_densities
+from causalgia.mpra.fits.hierarchical.noise_prior import LOG2, Grid, LearntNoise, learn_noise
 from causalgia.mpra.fits.hierarchical.responses import Responses, first_responses, respond, set_cell_noise
 from causalgia.types import Array, Ints, Mask
 from causalgia.workers import mapped
@@ -31,7 +31,7 @@ LEAST_DF, MOST_DF = 2.0, 1e4
 BLOCK = 128
 
 
-def hierarchical(counts: xr.Dataset, asked: Asked, client: Client | None = None) -> Fitted:
+def hierarchical(counts: xr.Dataset, request: FitRequest, client: Client | None = None) -> FittedEffects:
     """Fit the two layers of noise, their sizes shared over elements, and return effects that know both.
 
     For barcode b of element e in arm a, replicate r (natural logs)::
@@ -43,7 +43,7 @@ def hierarchical(counts: xr.Dataset, asked: Asked, client: Client | None = None)
         (log sd_barcode_e, log sd_replicate_e) ~ bivariate normal over elements
 
     What a replicate does to all arms of an element alike moves no contrast. Where arms have more in common than chance
-    lets them have, it is taken out first (`take_out_shared`), and is not in sd_replicate.
+    lets them have, it is taken out first (`remove_shared_noise`), and is not in sd_replicate.
 
     The c reads each that molecules are amplified to are learnt, so that deep sequencing of few molecules is not taken
     for many. Counts enter as working responses at the mode of x; the layers given these are solved exactly, with a flat
@@ -58,7 +58,7 @@ def hierarchical(counts: xr.Dataset, asked: Asked, client: Client | None = None)
     ----------
     counts
         Of kind ``counts``; DNA may be one plasmid pool.
-    asked
+    request
         Elements, arms and contrasts.
 
     Returns
@@ -84,21 +84,21 @@ def hierarchical(counts: xr.Dataset, asked: Asked, client: Client | None = None)
     Gelman (2006), doi:10.1214/06-BA117A. Breslow & Clayton (1993), doi:10.1080/01621459.1993.10594284. Firth (1993),
     doi:10.1093/biomet/80.1.27.
     """
-    cells, sd_shared = take_out_shared(cells_of(counts, asked))
-    measured = _measured(cells)
-    first = [np.full(len(asked.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
+    cells, sd_shared = remove_shared_noise(model_cells(counts, request))
+    measured = _measured_layers(cells)
+    first = [np.full(len(request.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
     now = first_responses(cells)
     for _ in range(2):
         now = set_cell_noise(cells, respond(cells, now, *first))
-    grid = _whole_grid(measured)
-    pilot = _noise(cells, now, grid, client)
-    now = respond(cells, now, *_variances(pilot, grid))
+    grid = _coarse_grid(measured)
+    pilot = _learn_layers(cells, now, grid, client)
+    now = respond(cells, now, *_expected_variances(pilot, grid))
     grid = _fine_grid(pilot, grid)
-    found = _answer(cells, now, _noise(cells, now, grid, client), grid, asked, client)
+    found = _fit_effects(cells, now, _learn_layers(cells, now, grid, client), grid, request, client)
     return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
 
 
-def _measured(cells: Cells) -> tuple[bool, bool]:
+def _measured_layers(cells: CountCells) -> tuple[bool, bool]:
     """Return whether barcodes repeat within some oligo, and whether replicates do; refuse counts where neither does."""
     barcodes, replicates = bool((np.diff(cells.start) > 1).any()), int(cells.used.any(axis=0).sum()) > 1
     if not barcodes and not replicates:
@@ -109,7 +109,7 @@ def _measured(cells: Cells) -> tuple[bool, bool]:
     return barcodes, replicates
 
 
-def _whole_grid(measured: tuple[bool, bool]) -> Grid:
+def _coarse_grid(measured: tuple[bool, bool]) -> Grid:
     """Return a coarse grid over all standard deviations that may be; a single 0 for a layer that cannot be measured."""
     nodes = [
         np.log(np.geomspace(low, high, round(np.log(high / low) / step)) * LOG2) if known else np.array([-np.inf])
@@ -118,7 +118,7 @@ def _whole_grid(measured: tuple[bool, bool]) -> Grid:
     return Grid(*nodes)
 
 
-def _fine_grid(pilot: Noise, grid: Grid) -> Grid:
+def _fine_grid(pilot: LearntNoise, grid: Grid) -> Grid:
     """Return a grid of as many nodes over the part where some element may be."""
     nodes = []
     for whole, other, n in ((grid.barcode, 2, FINE[0]), (grid.replicate, 1, FINE[1])):
@@ -128,20 +128,20 @@ def _fine_grid(pilot: Noise, grid: Grid) -> Grid:
     return Grid(*nodes)
 
 
-def _noise(cells: Cells, now: Responses, grid: Grid, client: Client | None) -> Noise:
-    tb, tr = _squared(grid)
-    bounds = _bounds(cells)
+def _learn_layers(cells: CountCells, now: Responses, grid: Grid, client: Client | None) -> LearntNoise:
+    tb, tr = _grid_variances(grid)
+    bounds = _block_bounds(cells)
     found = mapped(
-        partial(_densities, A=cells.n_arms, tb=tb, tr=tr),
-        (_block(cells, now, *ends) for ends in bounds),
+        partial(_block_densities, A=cells.n_arms, tb=tb, tr=tr),
+        (_element_block(cells, now, *ends) for ends in bounds),
         what="the layers of noise",
-        names=in_words(bounds),
+        names=block_names(bounds),
         client=client,
     )
-    return learn(np.concatenate(found), grid)
+    return learn_noise(np.concatenate(found), grid)
 
 
-class _Block(NamedTuple):
+class _ElementBlock(NamedTuple):
     """What the layers are solved from, in some elements."""
 
     z: Array
@@ -150,59 +150,61 @@ class _Block(NamedTuple):
     start: Ints
 
 
-def _bounds(cells: Cells) -> list[tuple[int, int]]:
-    return of_elements((len(cells.start) - 1) // cells.n_arms, most=BLOCK)
+def _block_bounds(cells: CountCells) -> list[tuple[int, int]]:
+    return element_blocks((len(cells.start) - 1) // cells.n_arms, most=BLOCK)
 
 
-def _block(cells: Cells, now: Responses, first: int, last: int) -> _Block:
+def _element_block(cells: CountCells, now: Responses, first: int, last: int) -> _ElementBlock:
     start = cells.start[first * cells.n_arms : last * cells.n_arms + 1]
     rows = slice(start[0], start[-1])
-    return _Block(now.z[rows], now.precision[rows], cells.shared[rows], start - start[0])
+    return _ElementBlock(now.z[rows], now.precision[rows], cells.shared[rows], start - start[0])
 
 
-def _densities(block: _Block, *, A: int, tb: Array, tr: Array) -> Array:
-    found: Array = densities(*block, np.arange((len(block.start) - 1) // A), A, tb, tr)
+def _block_densities(block: _ElementBlock, *, A: int, tb: Array, tr: Array) -> Array:
+    found: Array = element_densities(*block, np.arange((len(block.start) - 1) // A), A, tb, tr)
     return found
 
 
-def _mixtures(given: tuple[_Block, Array], *, weights: Array, tb: Array, tr: Array) -> tuple[Array, Array]:
+def _block_mixtures(given: tuple[_ElementBlock, Array], *, weights: Array, tb: Array, tr: Array) -> tuple[Array, Array]:
     block, share = given
-    found: tuple[Array, Array] = mixtures(*block, weights, tb, tr, share, TAILS)
+    found: tuple[Array, Array] = contrast_mixtures(*block, weights, tb, tr, share, TAILS)
     return found
 
 
-def _squared(grid: Grid) -> tuple[Array, Array]:
+def _grid_variances(grid: Grid) -> tuple[Array, Array]:
     return np.exp(2 * grid.barcode), np.exp(2 * grid.replicate)
 
 
-def _variances(noise: Noise, grid: Grid) -> tuple[Array, Array]:
+def _expected_variances(noise: LearntNoise, grid: Grid) -> tuple[Array, Array]:
     """Return the expected variance of each layer, shape ``(E,)`` each."""
-    barcode, replicate = _squared(grid)
+    barcode, replicate = _grid_variances(grid)
     return noise.of_elements.sum(axis=2) @ barcode, noise.of_elements.sum(axis=1) @ replicate
 
 
-def _answer(cells: Cells, now: Responses, noise: Noise, grid: Grid, asked: Asked, client: Client | None) -> Fitted:
-    tb, tr = _squared(grid)
-    bounds = _bounds(cells)
+def _fit_effects(
+    cells: CountCells, now: Responses, noise: LearntNoise, grid: Grid, request: FitRequest, client: Client | None
+) -> FittedEffects:
+    tb, tr = _grid_variances(grid)
+    bounds = _block_bounds(cells)
     found = mapped(
-        partial(_mixtures, weights=asked.weights, tb=tb, tr=tr),
-        ((_block(cells, now, *ends), noise.of_elements[slice(*ends)]) for ends in bounds),
+        partial(_block_mixtures, weights=request.weights, tb=tb, tr=tr),
+        ((_element_block(cells, now, *ends), noise.of_elements[slice(*ends)]) for ends in bounds),
         what="the mixtures",
-        names=in_words(bounds),
+        names=block_names(bounds),
         client=client,
     )
     mean, beyond = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    se, df = student(beyond[..., 0], beyond[..., 1])
+    se, df = student_from_half_widths(beyond[..., 0], beyond[..., 1])
     of_barcode, of_replicate = noise.of_elements.sum(axis=2), noise.of_elements.sum(axis=1)
     variables = {
         "sd_barcode": (("element",), of_barcode @ np.exp(grid.barcode) / LOG2),
         "sd_replicate": (("element",), of_replicate @ np.exp(grid.replicate) / LOG2),
-        "silent": (("element", "arm"), _silent(cells, now)),
+        "silent": (("element", "arm"), _silent_shares(cells, now)),
     }
-    return Fitted(mean / LOG2, se / LOG2, df, variables, _attrs(cells, now, noise, grid))
+    return FittedEffects(mean / LOG2, se / LOG2, df, variables, _model_attrs(cells, now, noise, grid))
 
 
-def student(outer: Array, far: Array) -> tuple[Array, Array]:
+def student_from_half_widths(outer: Array, far: Array) -> tuple[Array, Array]:
     """Return scale and df of the Student t with these 95 and 99 % half-widths, df within 2 and 10,000."""
     df = np.geomspace(LEAST_DF, MOST_DF, 2_000)
     ratios = stdtrit(df, 1 - TAILS[1] / 2) / stdtrit(df, 1 - TAILS[0] / 2)
@@ -210,14 +212,14 @@ def student(outer: Array, far: Array) -> tuple[Array, Array]:
     return outer / stdtrit(found, 1 - TAILS[0] / 2), found
 
 
-def _silent(cells: Cells, now: Responses) -> Array:
+def _silent_shares(cells: CountCells, now: Responses) -> Array:
     """Return the share of each oligo's cells taken for silent, shape ``(E, A)``."""
     first = cells.start[:-1]
     lost = np.add.reduceat(np.where(cells.used, 1 - now.speaks, 0.0).sum(1), first)
     return np.asarray(lost / np.add.reduceat(cells.used.sum(1), first)).reshape(-1, cells.n_arms)
 
 
-def _attrs(cells: Cells, now: Responses, noise: Noise, grid: Grid) -> dict[str, float | int | str]:
+def _model_attrs(cells: CountCells, now: Responses, noise: LearntNoise, grid: Grid) -> dict[str, float | int | str]:
     of_barcodes, of_replicates = (bool(np.isfinite(nodes[0])) for nodes in (grid.barcode, grid.replicate))
     limits = ("" if of_barcodes else ", of these barcodes") + ("" if of_replicates else ", in this replicate")
     return {
@@ -241,7 +243,7 @@ def _attrs(cells: Cells, now: Responses, noise: Noise, grid: Grid) -> dict[str, 
 SURE = 0.95
 
 
-def take_out_shared(cells: Cells) -> tuple[Cells, float]:
+def remove_shared_noise(cells: CountCells) -> tuple[CountCells, float]:
     """Take out of each element what its arms have in common in a replicate; return its standard deviation, too.
 
     The arms' levels in a replicate, about their means, vary between the arms of an element by V_apart, and on average

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import optimize
 
 from causalgia.compiled import njit
-from causalgia.mpra.fits.hierarchical.cells import PSEUDO, Cells
-from causalgia.mpra.fits.hierarchical.layers import sums, within
+from causalgia.mpra.fits.hierarchical.cells import PSEUDO, CountCells
+from causalgia.mpra.fits.hierarchical.layers import precision_sums, residual_density
 from causalgia.types import Array, Ints, Mask
 
 ROUNDS, NEWTON, N_BARCODES, FAMILIES = 20, 12, 5_000, 2.0
@@ -47,7 +47,7 @@ class Responses:
     silent_barcode: float
 
 
-def first_responses(cells: Cells) -> Responses:
+def first_responses(cells: CountCells) -> Responses:
     """Return responses at each oligo's own level, zeros left out where most of its cells have reads."""
     seen, first = cells.used & (cells.rna > 0), cells.start[:-1]
     n = np.diff(cells.start)
@@ -60,7 +60,7 @@ def first_responses(cells: Cells) -> Responses:
     return set_cell_noise(cells, Responses(level, counted.astype(float), z, np.zeros_like(z), 1.0, 0.1, 0.01, 0.01))
 
 
-def respond(cells: Cells, now: Responses, tb: Array, tr: Array) -> Responses:
+def respond(cells: CountCells, now: Responses, tb: Array, tr: Array) -> Responses:
     """Iterate responses to their fixed point at given variances of each element's layers, shape ``(E,)`` each.
 
     Each oligo is lent half a read (or half a family of reads), spread over its cells: the one without any has a level
@@ -71,10 +71,10 @@ def respond(cells: Cells, now: Responses, tb: Array, tr: Array) -> Responses:
     rna, offset = cells.rna / now.reads_each, cells.offset - np.log(now.reads_each)
     for _ in range(ROUNDS):
         before = now.level.copy()
-        _working(
+        _working_responses(
             rna, lent, cells.used, offset, cells.own, now.level, now.speaks, now.cell_variance, now.z, now.precision
         )
-        now.silent_cell, now.silent_barcode = _predicted(
+        now.silent_cell, now.silent_barcode = _update_levels(
             rna, cells.used, offset, cells.shared, cells.start, cells.n_arms, tb, tr, now.z, now.precision,
             now.cell_variance, now.silent_cell, now.silent_barcode, _NODES, _WEIGHTS, now.level, now.speaks,
         )  # fmt: skip
@@ -83,7 +83,7 @@ def respond(cells: Cells, now: Responses, tb: Array, tr: Array) -> Responses:
     return now
 
 
-def set_cell_noise(cells: Cells, now: Responses) -> Responses:
+def set_cell_noise(cells: CountCells, now: Responses) -> Responses:
     """Set what a cell's noise is made of by the likelihood of residuals about barcodes plus replicates.
 
     A cell of m reads has variance ``reads_each / m + cell_variance``: reads that come in families (of one molecule,
@@ -99,7 +99,7 @@ def set_cell_noise(cells: Cells, now: Responses) -> Responses:
     def loss(x: Array) -> float:
         inside = np.clip(x, *LIMITS)
         outside = float(((x - inside) ** 2).sum())
-        density = within(z, speaks / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start)
+        density = residual_density(z, speaks / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start)
         return float(outside + 0.5 * (inside[0] / FAMILIES) ** 2 - density)
 
     at = np.log([now.reads_each, now.cell_variance])
@@ -110,7 +110,7 @@ def set_cell_noise(cells: Cells, now: Responses) -> Responses:
 
 
 @njit(nogil=True)
-def _working(
+def _working_responses(
     rna: Array, lent: Array, used: Mask, offset: Array, own: Array, level: Array, speaks: Array, phi: float, z: Array,
     precision: Array,
 ) -> None:  # fmt: skip
@@ -136,16 +136,18 @@ def _working(
 
 
 @njit(nogil=True)
-def _zero(m: float, phi: float) -> float:
+def _zero_probability(m: float, phi: float) -> float:
     return float(np.exp(-np.log1p(phi * m) / phi))
 
 
 @njit(nogil=True)
-def _levels(z: Array, precision: Array, shared: Array, lo: int, hi: int, T: float, t: float) -> tuple[Array, Array]:
+def _predict_levels(
+    z: Array, precision: Array, shared: Array, lo: int, hi: int, T: float, t: float
+) -> tuple[Array, Array]:
     """Return the best prediction of an oligo's level in each replicate, (R,), and of its barcodes about it."""
     R = z.shape[1]
     S, s, M, one = np.empty((R, R)), np.empty(R), np.eye(R), np.ones(R)
-    sums(z, precision, shared, lo, hi, T, S, s)
+    precision_sums(z, precision, shared, lo, hi, T, S, s)
     M += t * S
     ones, values = np.linalg.solve(M, S @ one), np.linalg.solve(M, s)
     mu = values.sum() / ones.sum()
@@ -161,20 +163,20 @@ def _levels(z: Array, precision: Array, shared: Array, lo: int, hi: int, T: floa
 
 
 @njit(nogil=True)
-def _no_reads(expected: Array, used: Mask, sd: float, phi: float, nodes: Array, weights: Array) -> float:
+def _no_reads_probability(expected: Array, used: Mask, sd: float, phi: float, nodes: Array, weights: Array) -> float:
     """Return the chance of no reads of a barcode in any replicate, its own activity unknown; `expected` are logs."""
     chance = 0.0
     for i in range(len(nodes)):
         each = weights[i]
         for r in range(len(expected)):
             if used[r]:
-                each *= _zero(np.exp(expected[r] + nodes[i] * sd), phi)
+                each *= _zero_probability(np.exp(expected[r] + nodes[i] * sd), phi)
         chance += each
     return chance
 
 
 @njit(nogil=True)
-def _predicted(
+def _update_levels(
     rna: Array, used: Mask, offset: Array, shared: Array, start: Ints, A: int, tb: Array, tr: Array, z: Array,
     precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array,
     speaks: Array,
@@ -186,11 +188,13 @@ def _predicted(
     silent_cells, cells, silent_barcodes = 1.0, 100.0, 1.0
     for o in range(len(start) - 1):
         T = tb[o // A]
-        of_oligo, own = _levels(z, precision, shared, start[o], start[o + 1], T, tr[o // A])
+        of_oligo, own = _predict_levels(z, precision, shared, start[o], start[o + 1], T, tr[o // A])
         for b in range(start[o], start[o + 1]):
             level[b] = of_oligo + own[b - start[o]]
             if rna[b].sum() == 0.0:
-                chance = _no_reads(offset[b] + of_oligo, used[b], np.sqrt(T + shared[b]), phi, nodes, weights)
+                chance = _no_reads_probability(
+                    offset[b] + of_oligo, used[b], np.sqrt(T + shared[b]), phi, nodes, weights
+                )
                 p = p_barcode / (p_barcode + (1.0 - p_barcode) * chance)
                 silent_barcodes += p
                 speaks[b] = used[b] * max(1.0 - p, NEVER)
@@ -198,7 +202,7 @@ def _predicted(
             for r in range(rna.shape[1]):
                 p = 0.0
                 if rna[b, r] == 0.0 and used[b, r]:
-                    p = p_cell / (p_cell + (1.0 - p_cell) * _zero(np.exp(offset[b, r] + level[b, r]), phi))
+                    p = p_cell / (p_cell + (1.0 - p_cell) * _zero_probability(np.exp(offset[b, r] + level[b, r]), phi))
                 cells += used[b, r]
                 silent_cells += p
                 speaks[b, r] = used[b, r] * max(1.0 - p, NEVER)
