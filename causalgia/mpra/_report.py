@@ -1,4 +1,4 @@
-"""The bench in words: a library, counts and a look at them, a fit, or a concordance."""
+"""Text reports of libraries, counts, fits and concordances."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from causalgia.mpra.fits.fit_text import describe_fit
 
 
 def report(dataset: xr.Dataset) -> str:
-    """Say in words what a library orders, what counts are like, what a fit found, or how virtual and measured agree.
+    """Return a text report of a library, of counts and their quality, of a fit, or of a concordance.
 
-    Estimates and decisions, as from `causalgia.mpra.prediction_powered` or `causalgia.decide`, are for
+    Estimates and decisions, as from `causalgia.mpra.prediction_powered` or `causalgia.decide`, are reported by
     `causalgia.report`.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Virtual against measured: the same contrasts of a predictor and of the bench, side by side."""
+"""Virtual against measured effects: concordance, virtual trials of libraries, prediction-powered averages."""
 
 from __future__ import annotations
 

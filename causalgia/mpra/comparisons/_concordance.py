@@ -1,4 +1,4 @@
-"""Virtual effects against measured ones: how well they agree, up to the noise of both."""
+"""Concordance of virtual and measured effects, corrected for the noise of both."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ def concordance(
     level: float = 0.05,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    r"""Compare the effects that a predictor has on elements with those that were measured on them.
+    r"""Compare predicted with measured effects of the same elements, corrected for the noise of both.
 
-    Both sides are noisy, so a plain correlation says how noisy they are as much as how well they agree. Beside it stand
-    the correlation of the *true* effects and the slope of measured on virtual with the errors of both taken out, and
-    the noise ceiling: the largest correlation that one can see with these errors. The virtual effects stay on the
-    predictor's scale, the measured ones on log2; the slope has the unit of the second over the first.
+    A plain correlation depends on how noisy the two sides are. Reported beside it are the correlation of the *true*
+    effects, the slope of measured on virtual effects with both errors removed, and the noise ceiling, the largest
+    correlation that these errors allow. Virtual effects stay on the scale of the predictor, measured ones on log2; the
+    slope has the unit of the second over the first.
 
     Parameters
     ----------
     virtual
-        Effects of a trial on the measured elements (``ice``, its units named as the elements are), which are exact, or
-        over models of an ensemble their mean with its standard error. Or a DataFrame ``element effect se``.
+        Effects of a trial on the measured elements (``ice``, units named as the elements): exact, or over an ensemble
+        the mean of its models with its standard error. Or a DataFrame ``element effect se``.
     measured
-        A fit (`causalgia.mpra.fit`): ``ace, se (element, contrast)``. Or a DataFrame ``element effect se`` and where
-        known ``contrast df p q parent group``.
+        A fit (`causalgia.mpra.fit`): ``ace, se (element, contrast)``. Or a DataFrame ``element effect se`` with
+        optional ``contrast df p q parent group``.
     contrasts
-        Measured contrast -> virtual contrast; None compares those of one name, or the only one of each side.
+        Measured contrast -> virtual contrast; None pairs equal names, or the only contrast of each side.
     task
-        Which of the predictor's tasks was measured; needed where there are several.
+        The task of the predictor that was measured; needed if there are several.
     bins
-        Bins of virtual effects for the calibration, of five elements or more.
+        Bins of virtual effects for the calibration, five elements or more each.
     level
         False discovery rate at which a measured effect is a hit.
     ci_prob
@@ -70,17 +70,16 @@ def concordance(
     -------
     Dataset
         By ``contrast``: ``n``; ``pearson, spearman, noise_ceiling`` and ``pearson_disattenuated``, the correlation of
-        the true effects over the population of elements, 1 or -1 where the one as seen is beyond the ceiling;
-        ``reliability, tau, mean (side)`` with tau the sd of true effects; a ``line``'s ``intercept, slope`` with ``_se,
-        _lower, _upper``: by least squares (``"ols"``), weighted by measured errors, York's (``"errors_in_both"``), and
-        the same with scatter of the true effects about the line, which is the one to read (``line_p``: do errors alone
-        explain the points); ``scatter``; ``n_hits, sign_agreement, auroc`` of measured hits (the last: do large virtual
-        effects find them); ``bin_*`` (ties share a bin; a contrast with fewer bins than another has ``bin_n`` 0 in the
-        last); and by ``element`` both effects, what the line predicts, and ``z, p_off, q_off``: is the measured effect
-        off the line by more than the errors. ``_lower`` and ``_upper`` are limits. ``coverage`` is the share inside
-        their predictive intervals. Where parents have several elements, errors are by parent. Controls of the bench
-        (negative, positive, promoter, duplicate) are left out; ``attrs["lost"]`` counts them and what is on one side
-        only, by contrast.
+        the true effects over the population of elements, 1 or -1 where the observed one exceeds the ceiling;
+        ``reliability, tau, mean (side)`` with tau the sd of true effects; by ``line`` ``intercept, slope`` with ``_se,
+        _lower, _upper``: least squares (``"ols"``), weighted by measured errors, York's (``"errors_in_both"``), and
+        York's with scatter of the true effects about the line, which is the one to report (``line_p`` tests whether
+        errors alone explain the points); ``scatter``; ``n_hits, sign_agreement, auroc`` of measured hits (the last by
+        the size of virtual effects); ``bin_*`` (ties share a bin; missing bins have ``bin_n`` 0); and by ``element``
+        both effects, the prediction of the line, and ``z, p_off, q_off`` of a distance from the line beyond the errors.
+        ``_lower`` and ``_upper`` are limits; ``coverage`` is the share of elements inside their predictive intervals.
+        Where parents have several elements, errors are clustered by parent. Controls of the bench (negative, positive,
+        promoter, duplicate) are left out; ``attrs["lost"]`` counts them, and elements of one side only, by contrast.
 
     Raises
     ------
@@ -89,8 +88,8 @@ def concordance(
     ContrastError
         If contrasts or the task do not match.
     EstimateError
-        If measured effects have no standard errors, effects do not vary (beyond their errors), or a number of the
-        question is none.
+        If measured effects have no standard errors, effects do not vary (beyond their errors), or an option is not a
+        valid number.
 
     References
     ----------
@@ -119,8 +118,8 @@ def concordance(
             _rows_of_contrast(sides[0], of_virtual), _rows_of_contrast(sides[1], name), name, others=len(names) > 1
         )
         parts.append(_compare_effects(pair, n_bins, level, ci_prob))
-    together = _concat_contrasts(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
-    return together.assign_attrs(_concordance_attrs(virtual, measured, lost, level, ci_prob))
+    combined = _concat_contrasts(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
+    return combined.assign_attrs(_concordance_attrs(virtual, measured, lost, level, ci_prob))
 
 
 def _as_n_bins(bins: Any) -> int:
@@ -141,7 +140,7 @@ def _rows_of_contrast(table: pd.DataFrame, contrast: str) -> pd.DataFrame:
 
 
 def _compare_effects(pair: MatchedEffects, bins: int, level: float, ci_prob: float) -> xr.Dataset:
-    """Return all that is said of one contrast."""
+    """Return all statistics of one contrast."""
     lines = _fit_lines(pair)
     found = residuals(pair.x, pair.y, pair.sx**2, pair.sy**2, pair.df, lines[-1], ci_prob=ci_prob)
     binned = calibration_bins(pair.x, pair.y, found, bins)
@@ -221,18 +220,18 @@ def _agreement_columns(pair: MatchedEffects, level: float, ci_prob: float) -> Co
 
 
 def _concat_contrasts(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
-    """Put the contrasts side by side, on the elements that all of them have."""
+    """Concatenate the contrasts, which must have the same elements."""
     shared = set.intersection(*(set(part["element"].to_numpy().tolist()) for part in parts))
-    kept = [e for e in parts[0]["element"].to_numpy().tolist() if e in shared]
+    common = [e for e in parts[0]["element"].to_numpy().tolist() if e in shared]
     for part, name in zip(parts, names, strict=True):
-        if part.sizes["element"] != len(kept):
+        if part.sizes["element"] != len(common):
             raise EstimateError(
-                f"the contrasts are of different elements ({quoted(name)} has {part.sizes['element']:,}, {len(kept):,} "
-                f"are in every contrast); compare one at a time: contrasts={{{quoted(name)}: '...'}}"
+                f"the contrasts are of different elements ({quoted(name)} has {part.sizes['element']:,}, "
+                f"{len(common):,} are in every contrast); compare one at a time: contrasts={{{quoted(name)}: '...'}}"
             )
     most = max(part.sizes["bin"] for part in parts)
     whole = [part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for part in parts]
-    aligned = [part.sel(element=kept).expand_dims(contrast=[name]) for part, name in zip(whole, names, strict=True)]
+    aligned = [part.sel(element=common).expand_dims(contrast=[name]) for part, name in zip(whole, names, strict=True)]
     return xr.concat(aligned, dim="contrast", data_vars="all", coords="minimal", compat="override", join="override")
 
 
@@ -240,14 +239,14 @@ def _concordance_attrs(
     virtual: Any, measured: Any, lost: dict[str, Any], level: float, ci_prob: float
 ) -> dict[str, Any]:
     on_virtual, on_measured = (getattr(side, "attrs", {}) for side in (virtual, measured))
-    said = {
+    attrs = {
         "virtual_scale": str(on_virtual.get("contrast_scale", on_virtual.get("scale", "the predictor's scale"))),
         "measured_scale": str(on_measured.get("scale", "log2")),
         "ci_prob": ci_prob,
         "level": level,
         "lost": json.dumps(lost),
     }
-    said |= {
+    attrs |= {
         k: on_virtual[k] for k in ("predictor_fingerprint", "design_fingerprint", "null_fingerprint") if k in on_virtual
     }
-    return said
+    return attrs

@@ -1,4 +1,4 @@
-"""The measured average effect, sharpened by the predictor's effects on units that were not measured."""
+"""Prediction-powered average effects: measured effects of few units, sharpened by predictions for many."""
 
 from __future__ import annotations
 
@@ -53,47 +53,47 @@ def prediction_powered(
 ) -> xr.Dataset:
     """Estimate average measured effects over the population of a virtual trial (prediction-powered inference, PPI++).
 
-    The estimand is the mean over the population of the effect that *would be measured*, on log2. Few units are
-    measured, all are predicted: ``mean(y) + lam (mean(f of the others) - mean(f of the measured))``. The predictor need
-    not be right, nor on that scale: a good one makes the interval narrower. Where it is useless (its correlation with
-    the measurements could be chance), or effects are so rare or skewed, or so few were measured, that the spread of its
-    errors cannot be known, the classical interval is returned: ``powered`` is False, and ``attrs["fallback"]`` and a
-    note of the report say why (see Notes).
+    The estimand is the population mean of the effect that *would be measured*, on log2. Few units are measured, all are
+    predicted: ``mean(y) + lam (mean(f of the others) - mean(f of the measured))``. The predictor need not be right, nor
+    on that scale; a good one narrows the interval. Where predictions do not help (a correlation that may be chance), or
+    effects are too rare, too skewed or measured on too few units to estimate the spread of prediction errors, the
+    classical interval is returned: ``powered`` is False, and ``attrs["fallback"]`` and a note of the report give the
+    reason (see Notes).
 
-    Valid under conditions, which are checked as far as numbers tell, and named where they fail: units measured are a
-    random draw of the virtual population (same null model, same constraints, not selected by prediction), no other unit
-    shares a parent with a measured one, and the predictor was not trained on what was measured.
+    The interval is valid if the measured units are a random draw of the virtual population (same null model, same
+    constraints, not selected by prediction), no other unit shares a parent with a measured one, and the predictor was
+    not trained on the measured units. These conditions are checked as far as the data allow; a failed one raises an
+    error.
 
     Parameters
     ----------
     virtual
-        Effects of the virtual trial, ``ice (unit, contrast, task[, model])``, on the measured units *and* others of the
-        population; with ``parent (unit)`` where units have some. Models of an ensemble are averaged.
+        Effects of the virtual trial, ``ice (unit, contrast, task[, model])``, on the measured units *and* other units
+        of the population, with ``parent (unit)`` if units have parents. Models of an ensemble are averaged.
     measured
-        Effects on some of these units, by their names: a fit, ``ace (element, contrast)``, which allows for silent
-        barcodes and knows the noise that replicates share; or ``ice (unit, contrast, task[, model])``, models being
-        replicates. The noise that replicates share is added.
+        Effects on some of these units, matched by name: a fit, ``ace (element, contrast)``, which allows for silent
+        barcodes and has the noise shared by replicates; or ``ice (unit, contrast, task[, model])`` with replicates as
+        models, whose shared noise is estimated and added.
     library
-        What was ordered: its null model and rules are held against those of the virtual trial.
+        The ordered library; its null model and rules must be those of the virtual trial.
     contrasts
-        Measured contrast -> virtual contrast; None takes those of one name, or the only one of each side.
+        Measured contrast -> virtual contrast; None pairs equal names, or the only contrast of each side.
     task
-        Which of the predictor's tasks was measured; needed where there are several.
+        The task of the predictor that was measured; needed if there are several.
     trained_on_measured
-        Whether the predictor has been trained on the measured units: True is refused. Not stated is said in the report.
+        Whether the predictor was trained on the measured units; True is refused, None is noted in the report.
     ci_prob
         Probability of the intervals.
 
     Returns
     -------
     Dataset
-        Estimates, as `causalgia.decide`, `causalgia.infer` and `causalgia.report` take them, by ``contrast`` and one
+        Estimates for `causalgia.decide`, `causalgia.infer` and `causalgia.report`, by ``contrast`` and one
         ``task``, ``"measured"``: ``ace, se, df, p, lower, upper``; ``lam``, the weight of predictions; ``r``, their
         correlation with the measurements; ``classical_ace`` and its ``_se, _lower, _upper``; ``width_ratio`` of both
-        intervals; ``powered``; ``skewness`` and ``leverage`` over measured units (parents) of what the error rests on;
-        ``exact`` where nothing measured varies; ``n_units`` (measured), ``n_clusters``, ``n_predicted`` (others).
-        ``attrs["conditions"]`` has what was checked, ``attrs["fallback"]`` the reason of each classical interval, as
-        JSON.
+        intervals; ``powered``; ``skewness`` and ``leverage`` of the measured units' (parents') parts of the error;
+        ``exact`` where no measured effect varies; ``n_units`` (measured), ``n_clusters``, ``n_predicted`` (others).
+        ``attrs["conditions"]`` records the checks, ``attrs["fallback"]`` the reasons of classical intervals, as JSON.
 
     Raises
     ------
@@ -106,12 +106,11 @@ def prediction_powered(
 
     Notes
     -----
-    The classical interval is given with fewer than 20 measured units (parents), with fewer than 10 that differ from
-    the most common outcome, where t intervals of as many predictions, drawn from all, cover less than .93, where n is
-    below 25 times the squared skewness of the measured effects or of their distances from the predictions, and where
-    the correlation is not significant at .05. Intervals then cover what the classical ones cover, less
-    .03 at most in the simulations: .95 for effects with normal or symmetric long tails, and less for rare and skewed
-    ones of few units.
+    The classical interval is returned with fewer than 20 measured units (parents); with fewer than 10 that differ from
+    the most common outcome; where t intervals of n predictions, drawn from all, cover less than .93; where n is below
+    25 times the squared skewness of the measured effects or of their distances from the predictions; and where the
+    correlation is not significant at .05. In simulations the coverage was at most .03 below that of the classical
+    intervals: .95 for effects with normal or symmetric long tails, less for rare and skewed effects of few units.
 
     References
     ----------
@@ -155,7 +154,7 @@ def prediction_powered(
 
 @dataclass(frozen=True)
 class _MeasuredUnits:
-    """Which units are measured.
+    """Which of the predicted units are measured, and the parents of both.
 
     Attributes
     ----------
@@ -166,7 +165,7 @@ class _MeasuredUnits:
     parents
         Parent of each predicted unit, shape ``(n + N,)``, or None.
     cluster, cluster_rest
-        Parents as codes of the measured and the other units where any is shared, or None.
+        Parent codes of the measured and of the other units; None where no parent has several.
     """
 
     places: Codes
@@ -184,7 +183,7 @@ def _virtual_effects(virtual: Any, task: str | None) -> xr.DataArray:
 
 
 def _measured_effects(measured: Any) -> xr.DataArray:
-    """Return measured effects by unit, contrast and model (replicates; one of none)."""
+    """Return measured effects by unit, contrast and model (replicates; one model for a fit)."""
     if isinstance(measured, xr.Dataset) and "ice" in measured:
         ice = validate(measured, "effects")["ice"]
         if ice.sizes["task"] != 1:
@@ -201,7 +200,7 @@ def _measured_effects(measured: Any) -> xr.DataArray:
 
 
 def _replicate_noise(measured: xr.Dataset, y: xr.DataArray) -> dict[str, SharedNoise]:
-    """Return what replicates share in each contrast: as the fit has it, or from the replicates of units' effects."""
+    """Return the shared noise of replicates by contrast, from the fit or from the replicates of units."""
     if "ice" in measured:
         return {
             name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy())
@@ -215,7 +214,7 @@ def _contrast_names(effects: xr.DataArray) -> list[str]:
 
 
 def _drop_control_units(y: xr.DataArray) -> tuple[xr.DataArray, int]:
-    """Leave out elements that are controls of the bench."""
+    """Drop the controls of the bench; return their number, too."""
     if "group" not in y.coords:
         return y, 0
     control = np.isin(y["group"].to_numpy().astype(str), CONTROLS)
@@ -245,16 +244,16 @@ def _match_units(f: xr.DataArray, y: xr.DataArray) -> _MeasuredUnits:
 
 
 def _parent_codes(parents: NDArray[Any]) -> Codes | None:
-    """Return parents as codes where any has several units."""
+    """Return parents as codes; None where each has one unit."""
     codes, labels = pd.factorize(parents)
     return np.asarray(codes, dtype=np.intp) if len(labels) < len(codes) else None
 
 
 @dataclass(frozen=True)
 class _PoweredEstimate:
-    """One contrast: the interval that is returned, the classical one, and why they are the same ("": they are not).
+    """Estimate of one contrast: the one returned, the classical one, and the reason of a fallback ("" if none).
 
-    `skewness` and `leverage` are of the measured units' pieces (clusters') of the error of the one that is returned.
+    `skewness` and `leverage` are those of the measured units' (clusters') pieces of the returned estimate's error.
     """
 
     best: PoweredMean
@@ -265,7 +264,7 @@ class _PoweredEstimate:
 
 
 def _powered_estimate(y: Array, f: Array, f_rest: Array, units: _MeasuredUnits, noise: SharedNoise) -> _PoweredEstimate:
-    """Answer one contrast; y has shape ``(n, R)``."""
+    """Estimate one contrast; y has shape ``(n, R)``."""
     groups, groups_rest = units.cluster, units.cluster_rest
     classical, tuned = (
         add_replicate_noise(
@@ -315,10 +314,10 @@ def _estimates_dataset(
 def _powered_attrs(
     virtual: xr.Dataset, measured: xr.Dataset, conditions: dict[str, str], units: _MeasuredUnits, ci_prob: float
 ) -> dict[str, Any]:
-    kept = ("null", "null_kind", "null_fingerprint", "design_fingerprint", "predictor_fingerprint")
+    inherited = ("null", "null_kind", "null_fingerprint", "design_fingerprint", "predictor_fingerprint")
     known = "model" in measured.dims or "replicate_shift" in measured
     replicates = "replicates' shared noise added" if known else "noise shared in replicates unknown"
-    return {name: virtual.attrs[name] for name in kept if name in virtual.attrs} | {
+    return {name: virtual.attrs[name] for name in inherited if name in virtual.attrs} | {
         "scale": "log2",
         "contrast_scale": "log2",
         "virtual_scale": str(virtual.attrs.get("contrast_scale", virtual.attrs.get("scale", "the predictor's scale"))),
@@ -337,7 +336,7 @@ SELECTED = 1e-3
 
 
 def check_training(trained: bool | None) -> str:
-    """Refuse a predictor that was trained on the measured units; it cannot be seen from the numbers.
+    """Raise EstimateError for a predictor trained on the measured units, which the data cannot show.
 
     Examples
     --------
@@ -356,12 +355,12 @@ def check_training(trained: bool | None) -> str:
 
 
 def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: xr.Dataset) -> str:
-    """Refuse a virtual trial of another null model, or under other constraints, than what was measured.
+    """Raise EstimateError where the virtual trial has another null model or other constraints.
 
     Raises
     ------
     EstimateError
-        If the fingerprints of the null models or the rules differ, or `library` is none.
+        If the null models or the rules differ, or `library` is not a library.
 
     Examples
     --------
@@ -397,7 +396,7 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
 
 
 def _check_same_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
-    """Refuse a virtual trial of a library with another seed: units of one name are other sequences there."""
+    """Raise EstimateError for a virtual trial of a library with another seed: same names, other sequences."""
     if library is None:
         return
     ours, theirs = ((side.attrs.get("library_fingerprint"), side.attrs.get("rng")) for side in (virtual, library))
@@ -410,12 +409,12 @@ def _check_same_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
 
 
 def check_parents(parents: NDArray[Any] | None, measured: Mask) -> str:
-    """Refuse units that share a parent with measured ones: their mean moves with that of the measured ones.
+    """Raise EstimateError where other units share a parent with measured ones: their means are dependent.
 
     Parameters
     ----------
     parents
-        Parent of each unit, shape ``(n,)``; None: unknown.
+        Parent of each unit, shape ``(n,)``; None if unknown.
     measured
         Which units were measured, shape ``(n,)``.
 
@@ -440,10 +439,10 @@ def check_parents(parents: NDArray[Any] | None, measured: Mask) -> str:
 
 
 def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None, names: Sequence[str]) -> str:
-    """Refuse measured units whose predictions differ from the others': they were not drawn at random.
+    """Raise EstimateError where predictions show that the measured units are no random draw.
 
-    By the permutation test of `random_draw_test` of all contrasts together, at p below .001: a random draw is refused
-    at most once in a thousand times, whatever their number, also where predictions are binary, rare or have long tails.
+    Uses the permutation test of `random_draw_test` over all contrasts, at p below .001: a random draw is refused at
+    most once in a thousand times, for any number of contrasts and any distribution of predictions.
 
     Parameters
     ----------

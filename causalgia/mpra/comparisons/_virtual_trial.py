@@ -1,4 +1,4 @@
-"""The virtual trial of an ordered library: a predictor asked for exactly the inserts that are on the bench."""
+"""Virtual trial of an ordered library: predictions for exactly the inserts that were ordered."""
 
 from __future__ import annotations
 
@@ -30,38 +30,37 @@ _OF_DESIGN = (
 
 
 def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[str, str] = ("", "")) -> xr.Dataset:
-    """Ask a predictor for the inserts of a library, so that virtual and measured effects are of the same sequences.
+    """Predict the inserts of a library, so that virtual and measured effects are of the same sequences.
 
-    `causalgia.run` draws units from the null model; some of those could not be ordered and were drawn anew. Here the
-    outcome of element e under arm a is ``Y_e(a) = f(left flank + insert + right flank)`` of what *was* ordered.
+    `causalgia.run` draws units from the null model; units that could not be ordered were redrawn. Here the outcome of
+    element e under arm a is ``Y_e(a) = f(left flank + insert + right flank)`` of the sequence that *was* ordered.
 
     Parameters
     ----------
     library
-        From `causalgia.mpra.library`. The oligos of group ``test`` are asked for, each once however many barcodes it
-        has.
+        From `causalgia.mpra.library`. Oligos of group ``test`` are predicted, each construct once.
     predictor
-        The network as a function.
+        The predictor.
     flanks
-        Letters that stand to the left and right of an insert where the predictor reads: the construct's, or of the
-        length that it takes.
+        Letters to the left and right of an insert in the predictor's input: those of the construct, or padding to its
+        length.
 
     Returns
     -------
     Dataset
-        As `causalgia.run` gives it, with the elements' names as units, by which measured ones are matched:
-        ``outcome (unit, arm, task[, model])``, in a parallel library ``outcome (unit, task[, model])`` with ``assigned
+        As `causalgia.run`, with element names as units, by which measured effects are matched: ``outcome (unit, arm,
+        task[, model])``, in a parallel library ``outcome (unit, task[, model])`` with ``assigned
         (unit)``; ``parent, gc (unit)`` of the background.
 
     Raises
     ------
     OutcomesError
-        If it is no library.
+        If it is not a library.
     LibraryError
-        If it has no test oligos, an element has two inserts in an arm or lacks one, or flanks are not bases.
+        If there are no test oligos, an element has two inserts in an arm or lacks one, or flanks are not bases.
     PredictorError
-        If it is no predictor, or an answer is not finite (names the oligo), has the wrong shape, or depends on batch
-        mates.
+        If it is not a predictor, or a prediction is not finite (names the oligo), has the wrong shape, or depends on
+        the rest of its batch.
 
     Examples
     --------
@@ -90,11 +89,11 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
         raise _incomplete_error(elements, element, arm, arms)
     outcome = answers[order].reshape(*shape, *answers.shape[1:])
     made = _outcomes_dataset(outcome, predictor, arms, elements, parallel=parallel)
-    some = rows[order[:: 1 if parallel else len(arms)]]
-    coords: dict[str, Any] = {"gc": ("unit", library["gc"].to_numpy()[some].astype(float))}
-    coords["parent"] = ("unit", library["parent"].to_numpy()[some].astype(str))
+    of_unit = rows[order[:: 1 if parallel else len(arms)]]
+    coords: dict[str, Any] = {"gc": ("unit", library["gc"].to_numpy()[of_unit].astype(float))}
+    coords["parent"] = ("unit", library["parent"].to_numpy()[of_unit].astype(str))
     if parallel:
-        coords["assigned"] = ("unit", library["arm"].to_numpy()[some].astype(str))
+        coords["assigned"] = ("unit", library["arm"].to_numpy()[of_unit].astype(str))
     design = {name: library[name] for name in ("design",) if name in library}
     attrs = {name: library.attrs[name] for name in (*_OF_DESIGN, "design") if name in library.attrs}
     attrs |= {"scale": predictor.scale, "predictor_fingerprint": predictor.fingerprint, "flanks": json.dumps(flanks)}
@@ -102,7 +101,7 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
 
 
 def _one_row_per_construct(library: xr.Dataset) -> NDArray[np.int64]:
-    """Return one row of each construct of the test."""
+    """Return the first row of each test construct."""
     test = np.flatnonzero(library["group"].to_numpy().astype(str) == "test")
     names = library["oligo_name"].to_numpy().astype(str)[test]
     if not test.size:
@@ -111,7 +110,7 @@ def _one_row_per_construct(library: xr.Dataset) -> NDArray[np.int64]:
 
 
 def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
-    """Return the arms of the design that a library was made of, in its order.
+    """Return the arms of the design of a library, in its order.
 
     Raises
     ------
@@ -128,7 +127,7 @@ def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
 
 
 def _element_and_arm_codes(library: xr.Dataset, rows: NDArray[np.int64], arms: list[str]) -> tuple[Names, Names, Names]:
-    """Return the elements in order of appearance, and of each row the place of its element and of its arm."""
+    """Return the elements in order of appearance, and element and arm codes of each row."""
     names, of_arm = (library[name].to_numpy()[rows].astype(str) for name in ("element", "arm"))
     found, first, inverse = np.unique(names, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
@@ -166,17 +165,17 @@ def _add_flanks(inserts: Names, flanks: tuple[str, str]) -> Tokens:
 
 
 def _predict_inserts(predictor: Predictor, tokens: Tokens, names: Names) -> NDArray[Any]:
-    """Return the answers, (n, tasks[, models]); what is one sequence is asked once."""
+    """Return predictions, (n, tasks[, models]); equal sequences are predicted once."""
     numbers, fresh = Distinct(tokens.shape[1], capacity=len(tokens)).enter(tokens)
     try:
         check_batch_mates(predictor, tokens[fresh][:8])
-        asked = predictor.predict(tokens[fresh])
+        predicted = predictor.predict(tokens[fresh])
     except NonFiniteError as error:
         raise PredictorError(f"oligo {quoted(names[fresh[error.row]])}: {error.detail}") from error
     except PredictorError as error:
         raise PredictorError(f"inserts with flanks of {tokens.shape[1]} bp: {error}") from error
-    found: NDArray[Any] = asked[numbers]
-    return found
+    every: NDArray[Any] = predicted[numbers]
+    return every
 
 
 def _outcomes_dataset(

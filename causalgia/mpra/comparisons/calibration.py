@@ -1,4 +1,4 @@
-"""Predictions against measurements along a line: by bin, their intervals, elements off it; functions of arrays."""
+"""Calibration of predictions against measurements: residuals about a line, predictive intervals, bins."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _LEAST = 5
 
 @dataclass(frozen=True)
 class Residuals:
-    """Measured effects against what the line predicts, shape ``(n,)`` each.
+    """Measured effects against the prediction of a line, shape ``(n,)`` each.
 
     Attributes
     ----------
     predicted
-        The line at the virtual effect.
+        Value of the line at the virtual effect.
     z
-        Measured less predicted, over its standard deviation by the errors of both sides and of the line.
+        Measured less predicted, over the standard deviation from the errors of both sides and of the line.
     p, q
         Two-sided p of no difference beyond these errors (t where the measured error has degrees of freedom), and
         Benjamini-Hochberg's q over the elements.
@@ -76,7 +76,7 @@ def residuals(
 
 
 def _residual_df(vy: Array, error: Array, df: Array) -> Array:
-    """Return the degrees of freedom of ``vy + error``, the second known."""
+    """Return the degrees of freedom of ``vy + error``, with the second term known."""
     finite = np.where(np.isfinite(df), df, 1e9)
     return satterthwaite(np.stack([vy, error]), np.stack([finite, np.full_like(finite, 1e9)]))
 
@@ -90,7 +90,7 @@ class Bins:
     n
         Elements.
     virtual, measured, predicted
-        Mean virtual effect, mean measured effect, and the mean of what the line predicts.
+        Mean virtual effect, mean measured effect, and mean prediction of the line.
     se
         Standard error of the measured mean, between elements.
     coverage
@@ -106,7 +106,7 @@ class Bins:
 
 
 def calibration_bins(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
-    """Sort elements into bins by x and take means, no bin with fewer than five; elements of one x are in one bin.
+    """Bin elements by x and average them; bins have five elements or more, and ties share a bin.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def calibration_bins(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
 
 
 def _bin_members(x: Array, n_bins: int) -> list[Codes]:
-    """Return the places of the elements of each bin, those of equal x together."""
+    """Return the places of the elements of each bin; ties in x share a bin."""
     order = np.argsort(x, kind="stable")
     ends = [0]
     for planned in np.cumsum([len(part) for part in np.array_split(order, n_bins)])[:-1]:

@@ -1,4 +1,4 @@
-"""A concordance in words: how well virtual and measured effects agree, on which scales, and where they do not."""
+"""Text report of a concordance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOTHING_LEFT = (
 
 
 def describe_concordance(concordance: xr.Dataset) -> str:
-    """Say how well virtual and measured effects agree, with the noise of both beside every number.
+    """Return a text report of a concordance: agreement, noise, line, hits and outlying elements.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def describe_concordance(concordance: xr.Dataset) -> str:
     Raises
     ------
     OutcomesError
-        If it is no concordance.
+        If it is not a concordance.
 
     Examples
     --------

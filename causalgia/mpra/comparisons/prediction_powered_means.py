@@ -1,4 +1,4 @@
-"""Means of what was measured on few units, sharpened by what a predictor says of many: functions of arrays."""
+"""Prediction-powered means: the mean of few measurements, sharpened by predictions for many units."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class PoweredMean:
     lam
         Weight of the predictions: 0 is the classical mean.
     r
-        Correlation of measurement and prediction over the measured units (over their clusters).
+        Correlation of measurement and prediction over the measured units (clusters).
     pieces
-        Independent pieces of the error, whose squares add to ``se^2``: of the clusters of measured units, of those of
-        all units (measured first), and of replicates, in this order.
+        Independent pieces of the error, whose squares add to ``se^2``: those of the clusters of measured units, of all
+        units (measured first), and of replicates, in this order.
     """
 
     mean: float
@@ -39,7 +39,7 @@ class PoweredMean:
 
 
 def power_tuning(y: Array, f: Array, f_rest: Array) -> float:
-    """Return the weight of the predictions that Angelopoulos, Duchi and Zrnic (2023) estimate, not cut to 0 and 1.
+    """Return the PPI++ weight of the predictions (Angelopoulos, Duchi and Zrnic 2023), not cut to 0 and 1.
 
     ``cov(y, f) / ((1 + n / N) var(f))``, the variance pooled over measured and other units.
 
@@ -72,20 +72,20 @@ def powered_mean(
     cluster: Codes | None = None,
     cluster_rest: Codes | None = None,
 ) -> PoweredMean:
-    """Estimate the mean of y over a population from n measured units, and predictions of these and of N others.
+    """Estimate a population mean of y from n measured units and predictions for these and N others.
 
-    ``mean(y) + lam (mean(f_rest) - mean(f))``. With `lam` given its variance is ``var(y - lam f) / n + lam^2
-    var(f_rest) / N`` on n - 1 degrees of freedom (prediction-powered inference; lam 1 is the original, 0 the
-    classical mean).
+    ``mean(y) + lam (mean(f_rest) - mean(f))``. With `lam` given the variance is ``var(y - lam f) / n + lam^2
+    var(f_rest) / N`` on n - 1 degrees of freedom (prediction-powered inference; 1 is the original, 0 the classical
+    mean).
 
-    None tunes it: the slope b of y on f over the *measured* units, times ``N / (n + N)``. That is the power tuning of
-    PPI++ with the variance of f where its covariance is from too, so that both err alike, and then the estimate is the
-    regression estimator of survey sampling, whose variance knows what the tuning costs: ``s^2 (1/n + d^2 / S_ff) + b^2
-    var(f) / (n + N)``, s^2 over n - 2, d the gap between the mean prediction of all and of the measured units. (The
-    pooled variance of `power_tuning` is as good for large n. With 20 measured units and skewed effects, correlation .9,
-    its intervals covered .90 and were .64 as wide as the classical ones; these .93 and .49.)
+    With None the weight is tuned: the slope b of y on f over the *measured* units, times ``N / (n + N)``. This is the
+    power tuning of PPI++ with the variance of f from the same units as the covariance, and equals the regression
+    estimator of survey sampling, whose variance includes the cost of tuning: ``s^2 (1/n + d^2 / S_ff) + b^2 var(f) / (n
+    + N)``, s^2 over n - 2, d the gap between the mean prediction of all and of the measured units. (The pooled variance
+    of `power_tuning` is as good for large n. With 20 measured units, skewed effects and correlation .9 its intervals
+    covered .90 and were .64 as wide as the classical ones; these .93 and .49.)
 
-    Units of one cluster count as one piece, a cluster's sum about the mean; no cluster is on both sides.
+    Units of one cluster form one piece, the cluster's sum about the mean; no cluster is on both sides.
 
     Parameters
     ----------
@@ -142,9 +142,9 @@ def powered_mean(
 
 
 def cluster_deviations(x: Array, cluster: Codes | None) -> Array:
-    """Return what each cluster adds to the mean of x: G / n times its sum about the mean, shape ``(G,)``.
+    """Return each cluster's contribution to the mean of x: G / n times its sum about the mean, shape ``(G,)``.
 
-    The variance of the mean is that of these over G.
+    The variance of the mean is the variance of these over G.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def cluster_deviations(x: Array, cluster: Codes | None) -> Array:
 
 
 def _all_units_pieces(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None) -> Array:
-    """Return the pieces of the error of the mean prediction over all units."""
+    """Return the error pieces of the mean prediction over all units."""
     both = np.concatenate([f, f_rest])
     if cluster is None and cluster_rest is None:
         codes = None
@@ -179,14 +179,14 @@ def _combine_pieces(mean: float, ours: Array, df: int, theirs: Array, lam: float
 
 @dataclass(frozen=True)
 class SharedNoise:
-    """What replicates add to the variance of a mean over units, because all units share their noise.
+    """Variance that replicates add to a mean over units, because all units share their noise.
 
     Attributes
     ----------
     pieces
-        Pieces of error whose squares add to ``between - within``, or 0 where that is negative, shape ``(R,)``.
+        Pieces of error whose squares add to ``between - within``, or to 0 where that is negative, shape ``(R,)``.
     between, within
-        Variance of the mean by the spread between replicates' means, and the part of it that is the units' own.
+        Variance of the mean from the spread between replicate means, and the part of it due to the units' own noise.
     df
         Degrees of freedom of `within`; those of `between` are R - 1.
     """
@@ -198,12 +198,12 @@ class SharedNoise:
 
 
 def shared_noise(y: Array) -> SharedNoise:
-    """Return what replicates share, by two-way analysis of variance.
+    """Return the shared noise of replicates by two-way analysis of variance.
 
     Parameters
     ----------
     y
-        Measurements of n units in R replicates, shape ``(n, R)``; of one replicate nothing is known.
+        Measurements of n units in R replicates, shape ``(n, R)``; with one replicate nothing is known.
 
     Examples
     --------
@@ -220,14 +220,14 @@ def shared_noise(y: Array) -> SharedNoise:
 
 
 def excess_replicate_noise(shift: Array, within: float, df: float) -> SharedNoise:
-    """Return what replicates share, from how far each one's mean over units lies from that of all.
+    """Return the shared noise of replicates from the distances of their means.
 
     Parameters
     ----------
     shift
-        Distance of each replicate's mean, shape ``(R,)``; they sum to 0.
+        Distance of each replicate's mean from the overall mean, shape ``(R,)``; they sum to 0.
     within, df
-        Variance of the mean over replicates that the units' own noise makes, and its degrees of freedom.
+        Variance of the mean over replicates due to the units' own noise, and its degrees of freedom.
 
     Examples
     --------
@@ -241,7 +241,7 @@ def excess_replicate_noise(shift: Array, within: float, df: float) -> SharedNois
 
 
 def add_replicate_noise(found: PoweredMean, noise: SharedNoise) -> PoweredMean:
-    """Add the noise that replicates share; degrees of freedom by Satterthwaite, of all mean squares that enter.
+    """Add the shared noise of replicates, with degrees of freedom by Satterthwaite over all mean squares.
 
     References
     ----------
@@ -258,7 +258,7 @@ def add_replicate_noise(found: PoweredMean, noise: SharedNoise) -> PoweredMean:
 
 
 def widen_standard_error(se: float, df: float, noise: SharedNoise) -> tuple[float, float]:
-    """Return a standard error and its degrees of freedom with the noise that replicates share.
+    """Return a standard error and its degrees of freedom including the shared noise of replicates.
 
     Examples
     --------
@@ -281,19 +281,18 @@ _N_DRAWS, _AT_ONCE = 2_000, 4_000_000
 def classical_reason(
     y: Array, f: Array, f_rest: Array, *, cluster: Codes | None = None, cluster_rest: Codes | None = None
 ) -> str:
-    """Return why the classical interval is given, or an empty string where the predictions are used.
+    """Return why the classical interval is used, or an empty string where predictions are used.
 
-    The error of a prediction-powered mean is that of ``y - b f``. Where this is rare or skewed, few measured units do
-    not show its spread, and its interval covers less than the classical one of y. With n measured units (or parents),
-    the classical interval is given
+    The error of a prediction-powered mean is that of ``y - b f``. Where it is rare or skewed, few measured units do not
+    show its spread, and the interval covers less than the classical one. With n measured units (parents) the classical
+    interval is used
 
     - with n below 20;
     - where fewer than 10 differ from the most common outcome (binary and rare outcomes);
-    - where t intervals of n *predictions*, drawn 2,000 times from those of all units, cover their mean less often than
-      .93 at .95: the predictions of many units say how skewed effects on few may be;
+    - where 95 % t intervals of n *predictions*, drawn 2,000 times from those of all units, cover their mean less often
+      than .93: the predictions of many units show how skewed the effects on few may be;
     - where n is below 25 times the squared skewness of the outcomes or of ``y - b f``;
-    - where the correlation of y and f could be chance (p above .05): predictions that do not go along with the
-      measurements add noise.
+    - where the correlation of y and f is not significant (p above .05): such predictions only add noise.
 
     Parameters
     ----------
@@ -374,7 +373,7 @@ def _chance_correlation(n: int) -> float:
 
 
 def _coverage_of_draws(e: Array, n: int) -> float:
-    """Return how often the 95 % t interval of n values drawn from e covers their mean, in 2,000 draws."""
+    """Return the coverage of 95 % t intervals of n values drawn from e, over 2,000 draws."""
     values = np.sort(e)
     rng = np.random.default_rng(zlib.crc32(values.tobytes()))
     critical, mean, hits, done = float(special.stdtrit(n - 1, 0.975)), float(e.mean()), 0, 0

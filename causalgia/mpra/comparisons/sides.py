@@ -1,4 +1,4 @@
-"""The two sides of a comparison: effects by element, from a trial, a fit or a table, as one long table each."""
+"""Virtual and measured effects by element as long tables, and their matching by contrast and element."""
 
 from __future__ import annotations
 
@@ -31,26 +31,25 @@ def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd
     Parameters
     ----------
     given
-        Effects of a trial, ``ice (unit, contrast, task[, model])``, whose units are the elements: exact, or over a
-        ``model`` dim their mean with its standard error. A fit, ``ace, se (element, contrast)``. Or a DataFrame with
-        columns ``element`` (or an index of that name) and ``effect``, and where known ``contrast se df p q parent
-        group``.
+        Effects of a trial, ``ice (unit, contrast, task[, model])``, with elements as units: exact, or over a ``model``
+        dim the mean with its standard error. A fit, ``ace, se (element, contrast)``. Or a DataFrame with columns
+        ``element`` (or an index of that name) and ``effect``, and optional ``contrast se df p q parent group``.
     side
-        ``"virtual"`` or ``"measured"``; effects that were measured need an ``se``.
+        ``"virtual"`` or ``"measured"``; measured effects need an ``se``.
     task
-        Which task of a trial; needed where there are several.
+        Task of a trial; needed if there are several.
 
     Returns
     -------
     DataFrame
-        ``contrast element effect se``, and those of ``df p q parent group`` that are known.
+        ``contrast element effect se``, and ``df p q parent group`` where known.
 
     Raises
     ------
     OutcomesError
-        If it is none of these, a column is absent, a value is not finite, or an element appears twice.
+        If it is of another kind, a column is absent, a value is not finite, or an element appears twice.
     ContrastError
-        If the task is not there, or not said.
+        If the task is unknown, or not given where there are several.
     EstimateError
         If measured effects have no standard errors.
 
@@ -76,7 +75,7 @@ def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd
 
 
 def check_not_parallel(given: Any, side: Side) -> None:
-    """Refuse a parallel trial, in which no unit has an effect of its own.
+    """Raise OutcomesError for a parallel trial, whose units have no effects of their own.
 
     Examples
     --------
@@ -107,7 +106,7 @@ def _trial_table(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFr
 
 
 def select_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
-    """Return effects on one task, without the dim."""
+    """Return the effects on one task, without the dim."""
     tasks = [str(t) for t in effects["task"].to_numpy()] if "task" in effects.coords else ["0"]
     if task is None and len(tasks) > 1:
         raise ContrastError(f"virtual: there are the tasks {', '.join(tasks)}; say which one was measured: task=")
@@ -119,12 +118,12 @@ def select_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
 
 
 def with_contrast_dim(fit: xr.Dataset) -> xr.Dataset:
-    """Return a fit with its contrasts along a dim, also where one was selected.
+    """Return a fit with a contrast dim, also where one contrast was selected.
 
     Raises
     ------
     ContrastError
-        If the one that was selected has no name any more.
+        If the selected contrast has lost its name.
     """
     if "contrast" not in fit.coords:
         raise ContrastError(
@@ -134,7 +133,7 @@ def with_contrast_dim(fit: xr.Dataset) -> xr.Dataset:
 
 
 def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
-    """Return what replicates share in each contrast of a fit, beyond the noise of its elements; 0 where not known.
+    """Return the shared noise of replicates in each contrast of a fit; 0 where not known.
 
     Examples
     --------
@@ -161,7 +160,7 @@ def _fit_table(fit: xr.Dataset, side: Side) -> pd.DataFrame:
 
 
 def _long_table(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) -> pd.DataFrame:
-    """Return a row for each contrast and element, with the coordinates of elements that matter here."""
+    """Return a row for each contrast and element, with the parent and group of elements."""
     names = dataset[dim].to_numpy().astype(str)
     contrasts = dataset["contrast"].to_numpy().astype(str)
     columns = {name: values.to_numpy().ravel() for name, values in data.items()}
@@ -220,7 +219,7 @@ def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
 
 
 def _as_numeric_column(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
-    """Return a column as numbers; degrees of freedom that are empty are those of a normal."""
+    """Return a column as numbers; empty degrees of freedom stay empty (normal)."""
     numbers = pd.to_numeric(table[column], errors="coerce")
     bad = numbers.isna() & table[column].notna()
     if column == "df":
@@ -234,14 +233,14 @@ def _as_numeric_column(table: pd.DataFrame, column: str, side: Side) -> pd.Serie
 def match_contrasts(
     virtual: Iterable[str], measured: Iterable[str], contrasts: Mapping[str, str] | None
 ) -> dict[str, str]:
-    """Return the measured contrasts that are compared, each with its virtual one.
+    """Return the measured contrasts to compare, each with its virtual one.
 
     Parameters
     ----------
     virtual, measured
-        Names of contrasts, each as often as it comes.
+        Names of contrasts, repeats allowed.
     contrasts
-        Measured name -> virtual name; None takes those of one name, or the only two there are.
+        Measured name -> virtual name; None pairs equal names, or the only contrast of each side.
 
     Raises
     ------
@@ -284,18 +283,18 @@ LEAST = 10
 
 @dataclass(frozen=True)
 class MatchedEffects:
-    """Effects of n elements on both sides, in one contrast, shape ``(n,)`` each.
+    """Effects of n elements on both sides in one contrast, shape ``(n,)`` each.
 
     Attributes
     ----------
     elements
-        Their names.
+        Names of the elements.
     x, sx, y, sy
         Virtual and measured effects, and their standard errors.
     df, p, q
         Of the measured effects: degrees of freedom (inf: normal), two-sided p of no effect, and q of the contrast.
     cluster
-        Parent of each element, 0 to G - 1, where any parent has several; else None.
+        Parent of each element, 0 to G - 1; None where each parent has one element.
     """
 
     elements: NDArray[np.str_]
@@ -310,7 +309,7 @@ class MatchedEffects:
 
 
 def drop_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return a table without the controls of the bench, and how many elements of each group these were.
+    """Return a table without the controls of the bench, and their number by group.
 
     Examples
     --------
@@ -328,22 +327,22 @@ def drop_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
 def match_elements(
     virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, *, others: bool = False
 ) -> tuple[MatchedEffects, dict[str, Any]]:
-    """Match the two sides of one contrast by the names of the elements.
+    """Match the two sides of one contrast by element names.
 
     Parameters
     ----------
     virtual, measured
-        As from `causalgia.mpra.comparisons.sides.effects_by_element`, of one contrast.
+        From `effects_by_element`, of one contrast.
     contrast
-        Its name, for errors.
+        Name of the contrast, for errors.
     others
-        Whether there are other contrasts, which an error may advise.
+        Whether there are other contrasts, which an error may suggest.
 
     Returns
     -------
     tuple
-        The pair, its elements in the order of the measured side; and the numbers of elements that are only on one side
-        or are controls.
+        The matched effects, in the order of the measured side; and the numbers of elements on one side only, and of
+        controls.
 
     Raises
     ------
@@ -366,7 +365,7 @@ def match_elements(
 
 
 def _fill_p_and_q(measured: pd.DataFrame) -> pd.DataFrame:
-    """Fill in df, p and Benjamini-Hochberg's q over all elements of the contrast, where they are not given."""
+    """Fill in missing df, p, and Benjamini-Hochberg's q over all elements of the contrast."""
     df = measured["df"].to_numpy(float) if "df" in measured else np.full(len(measured), np.inf)
     df = np.where(np.isfinite(df), df, np.inf)
     if "p" in measured:
@@ -434,7 +433,7 @@ def _matched_arrays(both: pd.DataFrame) -> MatchedEffects:
 
 
 def _parents_of_elements(both: pd.DataFrame) -> Codes | None:
-    """Return the parent of each element where any has several of them."""
+    """Return parents as codes; None where each has one element."""
     name = next((c for c in ("parent_virtual", "parent") if c in both.columns), None)
     if name is None:
         return None

@@ -1,4 +1,4 @@
-"""Activities of elements under arms, as outcomes that the verbs of a trial take."""
+"""Activities of elements under arms, as the outcomes of a trial."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from causalgia.types import Array, Ints
 
 Labels: TypeAlias = NDArray[np.str_]
 NOTED_SILENCE = 0.01
-_IN_WORDS = {
+_FIXED_ATTRS = {
     "scale": "log2(RNA/DNA)",
     "effect_on": "measured activity",
     "null": "the population that the elements were drawn from",
@@ -36,44 +36,43 @@ def activity(
     method: Literal["barcodes", "sums"] = "barcodes",
     task: str = "activity",
 ) -> xr.Dataset:
-    """Measure the activity of every element under every arm, as the outcomes of a trial.
+    """Return the activity of every element under every arm, as the outcomes of a trial.
 
-    The activity is log2(RNA/DNA), each count over the total of its library. The dim ``model`` holds the replicates, for
-    an average over elements has two kinds of error: that of elements (with the barcodes they happen to have), and that
-    of replicates, which all elements share. `causalgia.estimate` counts both (target ``"population x replicates"``,
-    the default of these outcomes): ``se^2 = (tau^2 + se_unit^2) / n + s2_rc / R``.
+    The activity is log2(RNA/DNA), each count relative to the total of its library. Replicates are on the dim ``model``,
+    because an average over elements has two errors: that of elements (with their barcodes), and that of replicates,
+    which all elements share. `causalgia.estimate` includes both (target ``"population x replicates"``, the default of
+    these outcomes): ``se^2 = (tau^2 + se_unit^2) / n + s2_rc / R``.
 
-    Where each element has one arm alone (a library of ``assignment="parallel"``), the outcomes are those of a parallel
-    trial: the mean over replicates of each element, and the arm that it has. What elements and their barcodes differ by
-    is in the error of `causalgia.estimate`; what a replicate does to all elements of an arm at once is not.
+    In a parallel library (``assignment="parallel"``, one arm an element) the outcome is the mean over replicates of
+    each element, with its arm. The error of `causalgia.estimate` then includes differences between elements and their
+    barcodes, but not the effect of a replicate on all elements of an arm.
 
-    A barcode that fell silent has no RNA and a log ratio far below the others, so that mean activities, and differences
-    between strong and weak arms, shrink with the share of silent barcodes: a true 2.00 was 1.96, 1.78 and 1.60 with 5,
-    10 and 20 % of cells silent. `fit` tells silence from low activity, and `average` of it was 2.02 in each: of a
-    crossover, take the average effect from there.
+    Silent barcodes have no RNA and a very low log ratio, so mean activities and differences between strong and weak
+    arms shrink with their share: a true 2.00 was 1.96, 1.78 and 1.60 with 5, 10 and 20 % of cells silent. `fit`
+    separates silence from low activity, and `average` of it was 2.02 in each: for the average effect in a crossover use
+    these.
 
     Parameters
     ----------
     counts
         Of kind ``counts``.
     arms
-        Arms to be compared; None: every arm that an element has beside another one. Elements that lack an arm, and
-        controls of the bench (groups negative, positive, promoter, duplicate), are no backgrounds of the trial: they
-        are left out, and counted in ``attrs["left_out"]``. Where controls alone have these arms (A/A pairs), the
-        outcomes are theirs.
+        Arms to compare; None: every arm that some element has besides another one. Elements that lack an arm, and
+        controls of the bench (groups negative, positive, promoter, duplicate), are left out and counted in
+        ``attrs["left_out"]``. If only controls have these arms (A/A pairs), the outcomes are theirs.
     method
-        ``"barcodes"``: the mean over barcodes of log2(RNA + .5) - log2(DNA + .5), so that each barcode counts once;
-        ``"sums"``: of the sums over barcodes, as `aggregate` has it, so that abundant barcodes count more.
+        ``"barcodes"``: mean over barcodes of log2(RNA + .5) - log2(DNA + .5), each barcode counting once; ``"sums"``:
+        log ratio of the sums over barcodes, as in `aggregate`, where abundant barcodes weigh more.
     task
-        What the outcome is called.
+        Name of the task in the outcomes.
 
     Returns
     -------
     Dataset
         ``outcome (unit, arm, task, model)``: units are elements, in the order of the side table; ``group (unit)``;
         ``n_barcodes (unit, arm)``, the fewest of any replicate; and ``sampling_covariance (unit, arm, arm_)`` of the
-        mean over replicates, from both layers of noise (barcodes of an arm, replicates that arms share), absent where
-        every oligo has one barcode. By barcodes the mean over replicates is the mean over barcodes of their means.
+        mean over replicates, from both layers of noise (barcodes of an arm, replicates shared by arms), absent where
+        every oligo has one barcode. With ``"barcodes"`` the mean over replicates is that of the barcodes' means.
 
     Raises
     ------
@@ -111,7 +110,7 @@ def activity(
             "group": ("unit", counts["group"].to_numpy()[oligos[:, 0]]),
         },
         attrs=_activity_attrs(counts)
-        | _IN_WORDS
+        | _FIXED_ATTRS
         | {"model_is": "replicates", "activity": method, "left_out": left_out},
     )
     outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
@@ -123,7 +122,7 @@ def activity(
 
 
 def _silence_notes(counts: xr.Dataset) -> list[str]:
-    """Return the note that log ratios shrink where many barcodes are silent."""
+    """Return a note where many cells are silent: log ratios then shrink."""
     share = silent_share(counts)
     if share < NOTED_SILENCE:
         return []
@@ -136,7 +135,7 @@ def _silence_notes(counts: xr.Dataset) -> list[str]:
 def _parallel_outcomes(
     counts: xr.Dataset, values: Array, oligos: Ints, arms: Sequence[str] | None, method: str, task: str
 ) -> xr.Dataset:
-    """Return the outcomes of a parallel trial: the mean over replicates of each element, under the arm that it has."""
+    """Return parallel outcomes: the mean over replicates of each element, with its arm."""
     arm, element, group = (counts[name].to_numpy().astype(str) for name in ("arm", "element", "group"))
     names = list(dict.fromkeys(arm[oligos].tolist()))
     if arms is not None:
@@ -148,7 +147,7 @@ def _parallel_outcomes(
         {"outcome": (("unit", "task"), values[oligos].mean(axis=1)[:, None]), "assigned": ("unit", arm[oligos])},
         coords={"unit": units, "arm": names, "task": [task], "group": ("unit", group[oligos])},
         attrs=_activity_attrs(counts)
-        | _IN_WORDS
+        | _FIXED_ATTRS
         | {"assignment": "parallel", "activity": method, "left_out": left_out},
     )
     return validate(annotate(with_notes(outcomes, *_silence_notes(counts))), "outcomes")
@@ -167,7 +166,7 @@ def _unit_covariances(counts: xr.Dataset, chosen: Array, oligos: Ints) -> Array 
 
 
 def _select_oligos(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:
-    """Return arms, elements, the oligo of each element under each arm, and (as JSON) the elements left out by group."""
+    """Return arms, elements, the oligo of each under each arm, and (as JSON) the left-out elements by group."""
     side = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in ("element", "arm", "group")})
     side["place"] = np.arange(len(side))
     names, groups = _as_arm_names(side, arms), side.drop_duplicates("element").set_index("element")["group"]
@@ -218,9 +217,9 @@ def _check_complete_elements(ragged: pd.DataFrame, names: list[str]) -> None:
 
 
 def parallel_oligos(counts: xr.Dataset, arms: Sequence[str] | None = None) -> Ints | None:
-    """Return the oligos (places) of a parallel trial, or None where some element has two arms that are compared.
+    """Return the oligos (places) of a parallel library; None where an element has two of the arms compared.
 
-    Without `arms` these are the oligos of the group ``test``, else those of the arms, but no declared duplicates.
+    Without `arms` these are the oligos of group ``test``, else those of the arms without declared duplicates.
 
     Examples
     --------

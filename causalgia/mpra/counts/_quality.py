@@ -1,4 +1,4 @@
-"""What a barcode table is like before it is analysed: barcodes, replicates, DNA, dropouts, outliers."""
+"""Quality of barcode counts: barcodes an oligo, agreement of replicates, DNA depth, dropouts, outliers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ OUTLIER = 5.0
 
 
 def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLIER) -> xr.Dataset:
-    """Look at barcode counts: how many barcodes, how well replicates agree, how much DNA, what is missing or odd.
+    """Check barcode counts: barcodes an oligo, agreement of replicates, DNA depth, dropouts and outliers.
 
-    Replicates share barcodes, so their agreement says nothing of how barcodes of an oligo differ: `robust_z`,
+    Replicates share barcodes, so their agreement does not show how barcodes of an oligo differ: `robust_z`,
     `effective_barcodes` and `loo_range` do.
 
     Parameters
@@ -34,34 +34,34 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     counts
         Of kind ``counts``.
     min_dna
-        The DNA floor of `filter` that ``below_floor`` counts.
+        DNA floor of `filter` for which ``below_floor`` is counted.
     outlier
-        The robust z beyond which a barcode is counted in ``outliers``.
+        Robust z beyond which a barcode counts in ``outliers``.
 
     Returns
     -------
     Dataset
         By oligo: ``n_barcodes`` (with DNA above 0 in some replicate), ``effective_barcodes``, the
         ``(sum w)^2 / sum w^2`` of their DNA, 0 where there are none; ``activity (oligo, replicate)``, log2(RNA/DNA) of
-        the sums; ``loo_range``, how far that (over all replicates) moves between the barcodes that may be left out, 0
-        below two barcodes. By barcode: ``robust_z`` within the oligo (median and MAD of barcode means). By replicate:
-        ``dna_total, rna_total``; ``empty``, the share of its DNA cells that are empty; ``below_floor``, that of those
-        observed that are under `min_dna`; ``dropouts``, the share of all oligos without a barcode in it. By pair of
+        the sums; ``loo_range``, the range of that (over all replicates) when single barcodes are left out, 0 below two
+        barcodes. By barcode: ``robust_z`` within the oligo (median and MAD of barcode means). By replicate:
+        ``dna_total, rna_total``; ``empty``, the share of empty DNA cells; ``below_floor``, the share of observed ones
+        under `min_dna`; ``dropouts``, the share of all oligos without a barcode in it. By pair of
         replicates: correlation over oligos of ``activity``, of ``dna`` and of ``rna`` (log2 of sums per million, plus
         1), and over barcodes of the log ratio (``correlation_barcode``); 0 where it is not defined. By arm:
-        ``oligos``, ``never_seen``, ``barcodes`` (the median an oligo) and ``outliers``. By ``floor`` of DNA, what
-        `filter` would do with it as ``min_dna``: ``floor_left_out``, the share of barcodes with DNA that it leaves
-        out, ``floor_oligos``, that of oligos which lose all, and ``floor_error``, the squared error of an oligo's mean
-        over the least there is; ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
-        ``attrs["verdicts"]``, a JSON list of what is wrong with replicates: ``verdict`` (``outlier``, ``copied``,
+        ``oligos``, ``never_seen``, ``barcodes`` (the median an oligo) and ``outliers``. By ``floor`` of DNA, the effect
+        of `filter` with it as ``min_dna``: ``floor_left_out``, the share of barcodes with DNA that are dropped,
+        ``floor_oligos``, the share of oligos that lose all, and ``floor_error``, the squared error of an oligo's mean
+        relative to its least value; ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
+        ``attrs["verdicts"]``, a JSON list of problems with replicates: ``verdict`` (``outlier``, ``copied``,
         ``transformed``, ``disagree``, ``swapped``), ``replicates``, ``says``.
 
     Raises
     ------
     OutcomesError
-        If these are no counts.
+        If the Dataset is not of kind ``counts``.
     CountsError
-        If a number is not one of at least 0.
+        If an option is not a number of at least 0.
 
     Examples
     --------
@@ -73,8 +73,8 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     0.83
     """
     validate(counts, "counts")
-    given: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier}
-    for name, value in given.items():
+    options: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier}
+    for name, value in options.items():
         if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
             raise CountsError(f"{name}={quoted(value)} is not a number of at least 0")
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
@@ -99,9 +99,9 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     floors = dna_floors(counts, float(min_dna))
     found |= {f"floor_{name}": ("floor", getattr(floors, name)) for name in ("left_out", "oligos", "error")}
     coords["floor"] = floors.floor
-    told: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier, "advised_floor": floors.advised}
-    told["verdicts"] = json.dumps(as_records(findings(counts, sums)))
-    return xr.Dataset(found, coords, dict(counts.attrs) | told)
+    attrs: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier, "advised_floor": floors.advised}
+    attrs["verdicts"] = json.dumps(as_records(findings(counts, sums)))
+    return xr.Dataset(found, coords, dict(counts.attrs) | attrs)
 
 
 def _oligo_columns(counts: xr.Dataset, seen: Mask) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _oligo_columns(counts: xr.Dataset, seen: Mask) -> dict[str, Any]:
 
 
 def _dna_columns(counts: xr.Dataset, floor: float) -> dict[str, Array]:
-    """Return shares by replicate, or single numbers of one plasmid pool."""
+    """Return shares by replicate, or single numbers for one plasmid pool."""
     observed = dna_observed(counts)
     dna = counts["dna"].to_numpy().reshape(observed.shape)
     n = observed.sum(axis=0)
@@ -141,7 +141,7 @@ def _replicate_correlations(sums: xr.Dataset, ratios: Array, used: Mask) -> dict
 
 
 def _correlation_matrix(x: Array, used: Mask) -> Array:
-    """Return the correlation of each pair of columns over the rows that both have; 0 where it is not defined."""
+    """Return correlations of pairs of columns over the rows that both have; 0 where not defined."""
     R = x.shape[1]
     found = np.eye(R)
     for r in range(R):
@@ -166,7 +166,7 @@ def _arm_columns(counts: xr.Dataset, n: Ints, odd: Mask) -> dict[str, Any]:
 
 
 def describe_counts(counts: xr.Dataset) -> str:
-    """Say how many barcodes there are, and what each filter left out.
+    """Return a text summary of counts: barcodes, and what each filter dropped.
 
     Parameters
     ----------
@@ -191,17 +191,17 @@ def describe_counts(counts: xr.Dataset) -> str:
 
 
 def _filter_line(rule: dict[str, Any]) -> str:
-    said = f"  {rule['rule']} {rule['value']:g}: left out "
+    dropped = f"  {rule['rule']} {rule['value']:g}: left out "
     barcodes = {arm: n for arm, n in rule["barcodes"].items() if n}
     by_arm = f" ({', '.join(f'{arm} {n:,}' for arm, n in barcodes.items())})" if barcodes else ""
     parts = [_plural(rule["elements"], "element") + " in every arm"] if rule.get("elements") else []
     parts.append(_plural(sum(barcodes.values()), "barcode") + by_arm)
     unknown = sum(rule.get("unknown", {}).values())
-    return said + ", ".join(parts) + (f"; {unknown:,} whose DNA is not known" if unknown else "")
+    return dropped + ", ".join(parts) + (f"; {unknown:,} whose DNA is not known" if unknown else "")
 
 
 def describe_quality(quality: xr.Dataset) -> str:
-    """Say what a look at counts found: what is wrong with replicates, then by arm and by replicate.
+    """Return a text report of `quality`: problems with replicates, then numbers by arm and by replicate.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def _read_verdicts(quality: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def _floor_lines(quality: xr.Dataset) -> list[str]:
-    """Return which floor of DNA leaves the least error, and what the one that was asked about would do."""
+    """Return the best DNA floor, and the cost of the one asked about."""
     best, min_dna = float(quality.attrs["advised_floor"]), float(quality.attrs["min_dna"])
     left_out, error = quality["floor_left_out"], quality["floor_error"]
     line = (
@@ -301,18 +301,18 @@ WORTH = 1.02
 
 @dataclass(frozen=True)
 class Floors:
-    """What floors of DNA do, shape ``(F,)`` each.
+    """Effects of DNA floors, shape ``(F,)`` each.
 
     Attributes
     ----------
     floor
         Least DNA of a barcode, the mean over replicates in which it was observed.
     left_out
-        Share of the barcodes that have DNA which are under it.
+        Share of the barcodes with DNA that are below it.
     oligos
-        Share of the oligos that have barcodes which lose them all.
+        Share of the oligos with barcodes that lose them all.
     error
-        Mean squared error of an oligo's mean log ratio, over its least value among the floors.
+        Mean squared error of an oligo's mean log ratio, relative to its least value among the floors.
     """
 
     floor: Array
@@ -327,18 +327,18 @@ class Floors:
 
 
 def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
-    """Compare floors of DNA by the error that they leave in the mean log ratio of an oligo.
+    """Compare DNA floors by the squared error of an oligo's mean log ratio.
 
-    Barcodes with little DNA have noisy log ratios, and more barcodes average out. The squared error of an oligo's mean
-    is the variance of barcodes within oligos over their number, both of the barcodes that stay; where none stays, or
-    the mean would be worse than the average of all oligos, it is the variance between oligos.
+    Barcodes with little DNA have noisy log ratios, but more barcodes average out. The squared error of an oligo's mean
+    is the variance of barcodes within oligos over their number, both for the remaining barcodes; where none remains, or
+    the mean is worse than the average of all oligos, it is the variance between oligos.
 
     Parameters
     ----------
     counts
         Of kind ``counts``.
     *more
-        Floors beside 1, 2, 3, 5, 10, 20 and 50 reads.
+        Floors besides 1, 2, 3, 5, 10, 20 and 50 reads.
 
     Examples
     --------

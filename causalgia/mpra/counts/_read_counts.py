@@ -1,4 +1,4 @@
-"""Read barcode tables: the columns of an IGVF reporter experiment, and a side table that says each oligo's arm."""
+"""Readers of barcode count tables (IGVF reporter experiments) with the side table of their oligos."""
 
 from __future__ import annotations
 
@@ -36,19 +36,18 @@ def read_counts(
     ----------
     path
         Tab-separated, plain or gzip, columns in any order. Wide, a row a barcode: ``barcode oligo_name`` and
-        ``dna_count_<rep> rna_count_<rep>`` a replicate (or ``dna_counts_``, ``rna_counts_``); one DNA column beside
-        several of RNA is one plasmid pool for every replicate. Long, a row a barcode and replicate: ``barcode
-        oligo_name replicate dna_count rna_count``; what has no row is empty. An empty cell (or ``NA``) is no count,
-        and is not 0; a line may end in tabs, which are empty cells.
+        ``dna_count_<rep> rna_count_<rep>`` for each replicate (or ``dna_counts_``, ``rna_counts_``); one DNA column
+        with several RNA columns is a plasmid pool for all replicates. Long, a row a barcode and replicate: ``barcode
+        oligo_name replicate dna_count rna_count``; absent rows are empty. An empty cell (or ``NA``) is a missing count,
+        not 0; lines may end in tabs, which are empty cells.
     arms
-        The side table ``oligo_name element arm`` and, if there is one, ``group``: a path, a DataFrame, or the library
-        that was ordered. It may hold oligos of which no barcode was read. Or IGVF's ``reporter_sequence_design``: its
-        variants are elements in the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``, and
-        white space in names is ``_``, as in counts.
+        The side table ``oligo_name element arm`` and optionally ``group``: a path, a DataFrame, or the ordered library.
+        It may contain oligos without barcodes. IGVF's ``reporter_sequence_design`` is accepted: its variants are
+        elements in the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``, and white space in
+        names becomes ``_``, as in counts.
     replicates
-        Which replicates are read, by what their columns are called behind ``dna_count_`` and ``rna_count_``; None: all.
-        Names of several kinds (``K562_1, K562_2, HepG2_1``: cell types, conditions) are no replicates of one another,
-        and are read only if they are named here.
+        Replicates to read, by the suffix of their columns; None: all. Suffixes of several kinds (``K562_1, K562_2,
+        HepG2_1``: cell types, conditions) are not replicates of one another and must be named here.
 
     Returns
     -------
@@ -58,10 +57,10 @@ def read_counts(
     Raises
     ------
     CountsError
-        If the table has no rows, columns that are none of these, lines of another number of cells, a barcode twice or
-        with letters other than ACGTN, an oligo that the side table lacks, a replicate without its DNA or RNA column, or
-        a cell that is negative, fractional or text; or if the replicates are of several kinds, or one that is named is
-        not there. The message names file, line and oligo, and the cure.
+        If the table has no rows, unknown columns, lines of another number of cells, a barcode twice or with letters
+        other than ACGTN, an oligo that the side table lacks, a replicate without its DNA or RNA column, or a cell that
+        is negative, fractional or text; or if replicates are of several kinds, or a named one is absent. The message
+        gives file, line, oligo and cure.
 
     Examples
     --------
@@ -106,7 +105,7 @@ def read_counts(
 
 
 def _unescape_oligo_names(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with the names of oligos that were meant, as `to_igvf` and side tables escape them."""
+    """Return the table with oligo names unescaped (`to_igvf` and side tables escape them)."""
     names = table["oligo_name"].cat.categories
     meant = {name: of_cell(name) for name in names}
     if all(name == text for name, text in meant.items()):
@@ -116,7 +115,7 @@ def _unescape_oligo_names(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _CountColumns:
-    """The count columns of each replicate; ``dna`` has one name where one pool serves all."""
+    """Count columns of each replicate; ``dna`` has one name where one pool serves all."""
 
     replicates: list[str]
     dna: list[str]
@@ -125,7 +124,7 @@ class _CountColumns:
 
 @dataclass(frozen=True)
 class _CountRows:
-    """Counts ``(n_barcodes, n_replicates)``, NaN where empty, and the first row of the table of each barcode."""
+    """Counts ``(n_barcodes, n_replicates)``, NaN where empty, and the first table row of each barcode."""
 
     dna: Array
     rna: Array
@@ -134,7 +133,7 @@ class _CountRows:
 
 
 def _sort_count_columns(header: Sequence[str], path: Path) -> _CountColumns:
-    """Sort the count columns by replicate, or refuse them."""
+    """Return the count columns by replicate, or raise CountsError."""
     found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
     for name in header:
         match = _COUNT.fullmatch(name)
@@ -163,7 +162,7 @@ def _sort_count_columns(header: Sequence[str], path: Path) -> _CountColumns:
 
 
 def _select_replicates(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[str]:
-    """Return the replicates that are read; refuse those of several kinds unless they were named."""
+    """Return the replicates to read; several kinds of names raise CountsError unless they were given."""
     if chosen is None:
         _check_one_kind(names, path)
         return names
@@ -176,7 +175,7 @@ def _select_replicates(names: list[str], chosen: Sequence[str] | None, path: Pat
 
 
 def _check_one_kind(names: list[str], path: Path) -> None:
-    """Refuse replicates whose names differ in more than their number: cell types are no replicates of one another."""
+    """Raise CountsError where names differ in more than their number: cell types are not replicates."""
     kinds: dict[str, list[str]] = {}
     for name in names:
         kinds.setdefault("" if len(name) == 1 else _NUMBER.sub("", name), []).append(name)
@@ -248,7 +247,7 @@ def _check_oligos_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> 
 
 
 def _arrange_rows(table: pd.DataFrame, columns: _CountColumns, path: Path) -> _CountRows:
-    """Sort cells by barcode and replicate."""
+    """Arrange cells by barcode and replicate."""
     barcode = pd.factorize(table["barcode"])[0].astype(np.int64)
     first = np.flatnonzero(~pd.Series(barcode).duplicated().to_numpy())
     if "replicate" not in table.columns:
@@ -272,7 +271,7 @@ def _check_replicates(table: pd.DataFrame, path: Path) -> None:
 
 
 def _check_unique_cells(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:
-    """Refuse a barcode of two oligos, and one that has a cell twice."""
+    """Raise CountsError for a barcode of two oligos, or a cell that appears twice."""
     of = table["oligo_name"].cat.codes.to_numpy()
     wrong = pd.Series(cell).duplicated().to_numpy() | (of != of[first][barcode])
     if wrong.any():
@@ -293,7 +292,7 @@ _LINES = 50_000
 
 
 def read_table_bytes(path: Path) -> bytes:
-    """Return the bytes of a file, unpacked where it is gzip, without blank lines at its end."""
+    """Return the bytes of a file, decompressed if it is gzip, without blank lines at its end."""
     text = read_bytes(path, CountsError, unpack=True)
     try:
         _ = text if text.isascii() else text.decode()
@@ -304,7 +303,7 @@ def read_table_bytes(path: Path) -> bytes:
 
 
 def parse_header(text: bytes, path: Path) -> list[str]:
-    """Return the names of the columns; refuse a header without names of barcodes and oligos, or with one name twice."""
+    """Return the column names; raise CountsError if barcodes or oligos are missing or a name appears twice."""
     names = text.partition(b"\n")[0].decode(errors="replace").rstrip("\r").removeprefix("\ufeff").split("\t")
     absent = [name for name in NAMES if name not in names]
     if absent:
@@ -319,7 +318,7 @@ def parse_header(text: bytes, path: Path) -> list[str]:
 
 
 def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
-    """Return the table: text for barcodes, categories for other names, float for counts, NaN where empty."""
+    """Return the table: text for barcodes, categories for other names, floats for counts, NaN where empty."""
     _check_cells(text, len(header), path)
     counts = [name for name in header if name not in (*NAMES, "replicate")]
     types: dict[str, Any] = dict.fromkeys(counts, "float64") | {"barcode": object}
@@ -351,7 +350,7 @@ def _text_cell_error(cells: pd.DataFrame, counts: Sequence[str], path: Path) -> 
 
 
 def _check_cells(text: bytes, n: int, path: Path) -> None:
-    """Refuse a line with fewer or more cells than the header: tabs at its end may have been stripped."""
+    """Raise CountsError for a line with fewer or more cells than the header (stripped tabs)."""
     letters = np.frombuffer(text, dtype=np.uint8)
     starts = np.concatenate([[0], np.flatnonzero(letters == _LINE) + 1])
     starts = starts[starts < len(letters)]
@@ -372,5 +371,5 @@ def _check_cells(text: bytes, n: int, path: Path) -> None:
 
 
 def file_line(path: Path, row: int) -> str:
-    """Return where a row of the table stands in its file."""
+    """Return the file and line of a table row, for errors."""
     return f"{path}, line {row + 2}"

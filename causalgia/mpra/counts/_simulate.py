@@ -1,4 +1,4 @@
-"""Barcode counts whose truth is known: both layers of noise, libraries of unequal depth, and what gets lost."""
+"""Simulated barcode counts with known truth: both layers of noise, unequal depths, losses."""
 
 from __future__ import annotations
 
@@ -41,45 +41,45 @@ def simulate(
     plasmid: bool = False,
     rng: RNG,
 ) -> xr.Dataset:
-    """Simulate barcode counts of oligos whose log2 activities are given.
+    """Simulate barcode counts of oligos with given log2 activities.
 
     For oligo o of element e, its barcode b, replicate r (logs base 2; NB has variance ``m + disp m^2``)::
 
-        A_b      = 2 ** Normal(0, sd_abundance)        how much of the barcode there is, in every replicate
+        A_b      = 2 ** Normal(0, sd_abundance)        abundance of the barcode, the same in every replicate
         v_b      ~ Normal(0, sd_barcode h_e)           the barcode's own activity, the same in every replicate
         w_or     ~ Normal(0, sd_replicate h_e)         shared by the barcodes of an oligo in a replicate
         log h_e  ~ Normal(0, sd_noisiness)             natural log
         DNA_br   ~ NB(depth_dna_r A_b, disp_dna)
         RNA_br   ~ NB(depth_rna_r A_b 2 ** (activity_o + v_b + w_or), disp_rna)
 
-    with depths ``depth 2 ** Normal(0, sd_depth)`` a library. A barcode is not recovered from a replicate (both cells
-    are empty) with probability `p_missing`, and its RNA alone is 0 with probability `p_silent`.
+    with depths ``depth 2 ** Normal(0, sd_depth)`` a library. A barcode is missing from a replicate (both cells empty)
+    with probability `p_missing`, and its RNA alone is 0 with probability `p_silent`.
 
     Parameters
     ----------
     activity
-        A row an oligo: ``element``, ``arm``, ``log2`` (its activity), and if there are any ``group`` (else all are
-        ``test``) and ``oligo_name`` (else ``element:arm``). Where it has a column ``barcode``, as an ordered library
-        with synthesised barcodes has, a row is a barcode, and oligos of one name have one activity.
+        A row an oligo: ``element``, ``arm``, ``log2`` (its activity), and optionally ``group`` (else ``test``) and
+        ``oligo_name`` (else ``element:arm``). With a column ``barcode``, as in an ordered library with synthesized
+        barcodes, a row is a barcode, and oligos of one name have one activity.
     barcodes
-        Barcodes an oligo, one number or one each; not used where `activity` names them.
+        Barcodes an oligo, one number or one each; ignored where `activity` names them.
     min_barcodes
-        None: each oligo has `barcodes`; else a Poisson draw of that mean, and at least so many.
+        None: each oligo has exactly `barcodes`; else a Poisson number of that mean, and at least this many.
     replicates
-        Replicates of the experiment.
+        Number of replicates.
     sd_barcode, sd_replicate, sd_abundance, sd_depth
-        Standard deviations on log2; sd_noisiness is on the natural log.
+        Standard deviations on log2.
     sd_noisiness
-        Spread of the elements' noise levels; 0: all have h = 1.
+        Spread of the elements' noise levels, sd of the natural log; 0: all have h = 1.
     depth_dna, depth_rna
-        Reads of a barcode of middling abundance (and, for RNA, activity 0).
+        Reads of a barcode of median abundance (and, for RNA, activity 0).
     disp_dna, disp_rna
         Dispersions of the counts; 0 is Poisson.
     p_missing, p_silent
-        Probabilities, of a barcode and replicate.
+        Probabilities for each barcode and replicate.
     plasmid
-        Whether one DNA library (of the plasmid pool) serves all replicates; then a missing barcode is missing from the
-        pool, and so from all replicates.
+        Whether one DNA library (of the plasmid pool) serves all replicates; a missing barcode is then missing from all
+        of them.
     rng
         Seed; the same seed gives the same counts.
 
@@ -93,7 +93,7 @@ def simulate(
     Raises
     ------
     CountsError
-        If `activity` lacks a column, has an oligo twice, or a setting is out of its range.
+        If `activity` lacks a column or has an oligo twice, or a setting is out of range.
 
     Examples
     --------
@@ -166,7 +166,7 @@ class _SimulatedCounts:
 
 
 def _draw_counts(activity: Array, element: Ints, place: Ints, s: _SimulationSettings, key: int) -> _SimulatedCounts:
-    """Draw the counts of barcodes at `place` on the oligos, each purpose from a stream of its own."""
+    """Draw the counts of barcodes at `place` on the oligos, with one random stream for each purpose."""
 
     def stream(purpose: str) -> np.random.Generator:
         return np.random.default_rng(derive(key, "counts", purpose))
@@ -196,7 +196,7 @@ def _negative_binomial(rng: np.random.Generator, mean: Array, dispersion: float)
 def _side_table_and_barcodes(
     activity: pd.DataFrame, barcodes: Any, least: int | None, key: int
 ) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
-    """Return the side table with its log2, each barcode's place on it, and the barcodes' letters."""
+    """Return the side table with log2, the place of each barcode on it, and the barcodes."""
     if not isinstance(activity, pd.DataFrame) or len(activity) == 0:
         raise CountsError("activity is no table with rows; give a DataFrame, a row an oligo: element, arm and log2")
     absent = [name for name in ("element", "arm", "log2") if name not in activity.columns]
@@ -258,7 +258,7 @@ def _is_whole_number(value: Any, least: int) -> bool:
 
 
 def _random_barcodes(n: int, rng: np.random.Generator) -> NDArray[np.str_]:
-    """Return n different barcodes, drawn at random."""
+    """Return n distinct random barcodes."""
     found = np.empty(0, dtype=np.int64)
     while len(found) < n:
         more = rng.integers(4**BARCODE_LENGTH, size=n + n // 100 + 10)

@@ -1,4 +1,4 @@
-"""Barcode counts as a labelled Dataset: cells of DNA and RNA reads, and the oligo that each barcode belongs to."""
+"""Barcode counts as a labelled Dataset: DNA and RNA reads of barcodes, and their oligos."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def counts_of(
     Parameters
     ----------
     dna
-        DNA reads, shape ``(n_barcodes, n_replicates)``, or ``(n_barcodes,)`` where one plasmid pool serves every
-        replicate; whole numbers, at least 0.
+        DNA reads, shape ``(n_barcodes, n_replicates)``, or ``(n_barcodes,)`` for one plasmid pool; whole numbers, at
+        least 0.
     rna
         RNA reads, shape ``(n_barcodes, n_replicates)``.
     barcodes, oligos
-        Each barcode's letters, unique, and the name of the oligo that it belongs to, shape ``(n_barcodes,)``.
+        Letters of each barcode, unique, and the name of its oligo, shape ``(n_barcodes,)``.
     arms
-        The side table: columns ``oligo_name element arm`` and, if there is one, ``group`` (else all are ``test``), a
-        row an oligo; or the library that was ordered. Oligos of which no barcode was read stay on the oligo dim.
+        The side table: columns ``oligo_name element arm`` and optionally ``group`` (else ``test``), a row an oligo; or
+        the ordered library. Oligos without barcodes stay on the oligo dim.
     replicates
         Names of the replicates; None: ``"1"``, ``"2"``, ...
     dna_observed, rna_observed
@@ -52,13 +52,13 @@ def counts_of(
     -------
     Dataset
         ``dna, rna, dna_observed, rna_observed (barcode, replicate)``, ``oligo_index (barcode)``,
-        ``dna_total, rna_total (replicate)``, and ``element, arm, group (oligo)``; as `causalgia.schema` says.
+        ``dna_total, rna_total (replicate)``, and ``element, arm, group (oligo)``; see `causalgia.schema`.
 
     Raises
     ------
     CountsError
-        If there is no barcode, a barcode is of an oligo that the side table lacks, or is given twice, a count is
-        negative or fractional, shapes disagree, or a library (DNA or RNA of a replicate) has no read at all.
+        If there is no barcode, a barcode has an unknown oligo or appears twice, a count is negative or fractional,
+        shapes disagree, or a library (DNA or RNA of a replicate) has no reads.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def counts_of(
 
 
 def _oligo_places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame) -> Ints:
-    """Return the place of each barcode's oligo on the side table."""
+    """Return the place of each barcode's oligo in the side table."""
     if len(barcodes) == 0 or len(oligos) != len(barcodes):
         raise CountsError(f"{len(barcodes)} barcodes and {len(oligos)} names of oligos; give one oligo to each barcode")
     of, names = pd.factorize(oligos)
@@ -114,7 +114,7 @@ def _oligo_places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.Dat
 def _as_count_cells(
     values: ArrayLike, observed: ArrayLike | None, name: str, barcodes: NDArray[np.str_]
 ) -> tuple[Ints, Mask]:
-    """Return whole counts, 0 where none was observed, and where one was."""
+    """Return counts as integers, 0 where not observed, and the mask of observed cells."""
     cells = np.asarray(values)
     if cells.dtype.kind not in "iuf":
         raise CountsError(f"{name} is of dtype {cells.dtype}, and counts are numbers; cast it")

@@ -1,4 +1,4 @@
-"""What is wrong with replicates: one stands apart or is a copy, none agrees with another, DNA and RNA are swapped."""
+"""Problems with replicates: outliers, copies, transformed counts, disagreement, DNA and RNA swapped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEAST_OLIGOS, _NONE = 10, 1e-12
 
 
 class Finding(NamedTuple):
-    """A verdict on some replicates.
+    """A problem with some replicates.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Finding(NamedTuple):
     replicates
         Their names.
     says
-        The sentence, with the numbers that it rests on.
+        The sentence, with its numbers.
     """
 
     verdict: str
@@ -41,36 +41,35 @@ class Finding(NamedTuple):
 
 
 def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
-    """Judge the replicates of counts.
+    """Find problems with the replicates of counts.
 
-    ``copied``: two replicates hold the same number of reads in more than half of the cells in which either has 5 or
-    more (counts of two libraries of one barcode agree in less than .15 of such cells); or the reads of barcodes split
-    between the two more evenly than counting noise allows (`causalgia.mpra.counts._split_index.split_index`: below
-    index 1 by four standard deviations, and in the deeper half of the barcodes by two), as they do where one is the
-    other times a number, or a random part of it. Two technical splits of one library have an index of exactly 1, as
-    independent Poisson counts do, and are not told from replicates. Cells at a ceiling (a value that more than 1 % of
-    cells have as their most; within a tenth of it where a tenth of all cells are) do not count as agreement.
+    ``copied``: two replicates have equal reads in more than half of the cells in which either has 5 or more (two
+    libraries of one barcode agree in less than .15 of such cells); or the reads of barcodes split between the two more
+    evenly than counting noise allows (`causalgia.mpra.counts._split_index.split_index`: below 1 by four standard
+    deviations, and in the deeper half of the barcodes by two), as they do where one is the other times a constant, or a
+    random part of it. Two technical splits of one library have an index of exactly 1, as independent Poisson counts,
+    and cannot be told from replicates. Cells at a ceiling (a maximum that more than 1 % of cells share; within a tenth
+    of it if a tenth of all cells are) do not count as agreement.
 
-    ``transformed``: that many pairs are as alike: more than half, by three standard deviations at least and by four in
-    one. Counts that were normalized, scaled or transformed are, and such as saturate. No pair is called copied then
-    but those of which more than 95 % of the cells are equal, and no replicate swapped.
+    ``transformed``: more than half of the pairs are as alike, by three standard deviations at least and by four in one,
+    as counts are that were normalized, scaled or transformed, or that saturate. Then only pairs with more than 95 %
+    equal cells are called copied, and no replicate is called swapped.
 
-    ``swapped``: sums of an oligo's DNA vary more between oligos than those of RNA, which is DNA times activity, so that
-    the log ratio goes down with DNA and not up with RNA (judged of libraries of their own, and where log ratios repeat
-    in other replicates, either way), by more than three standard errors, and where RNA does not saturate. A swapped
-    replicate has neither of the next two.
+    ``swapped``: DNA sums vary more between oligos than RNA sums, though RNA is DNA times activity, so that the log
+    ratio falls with DNA and does not rise with RNA, by more than three standard errors. Only libraries of their own are
+    tested, where RNA does not saturate and log ratios correlate with those of other replicates, either way. A swapped
+    replicate gets neither of the next two.
 
-    ``outlier``: of three or more replicates of ten or more oligos, one whose rank correlations with the others say that
-    less than three quarters as much of it repeats as of them, ``(mean r with the others / mean r among the others)^2 <
-    .75``, by more than three standard errors, and that this is not for its fewer reads: the mean r among the others is
-    lowered first by the counting noise that it has and they have not, ``1/dna + 1/rna`` of each oligo. Or one whose DNA
-    reads of barcodes repeat in no other (rank correlations below .3) where theirs do (above .5), and which has
-    five reads of DNA a barcode or more: labels that are out of order. Of two replicates whose DNA alone does not repeat
-    nothing is said, nor where barcodes do not differ in abundance.
+    ``outlier``: of three or more replicates of ten or more oligos, one whose rank correlations with the others show
+    that less than three quarters as much of it repeats, ``(mean r with the others / mean r among the others)^2 < .75``,
+    by more than three standard errors, and not because it has fewer reads: the mean r among the others is first lowered
+    by its additional counting noise, ``1/dna + 1/rna`` of each oligo. Or one whose DNA reads of barcodes correlate with
+    no other (rank correlations below .3) where theirs do (above .5), with five DNA reads a barcode or more: shuffled
+    labels. With two replicates DNA alone is not judged, nor where barcodes do not differ in abundance.
 
-    ``disagree``: in no pair of replicates do activities of oligos repeat, nor reads of barcodes in RNA or in DNA: the
-    95 % limits of their correlations lie below .5 and .3. Of two replicates nothing names the one that is wrong.
-    Activities alone repeat as little where oligos do not differ, but reads do, for barcodes differ in abundance.
+    ``disagree``: in no pair of replicates do activities of oligos, or RNA or DNA reads of barcodes, repeat: the 95 %
+    limits of their correlations lie below .5 and .3. With two replicates the wrong one cannot be named. Activities
+    alone do not repeat where oligos do not differ; reads do, because barcodes differ in abundance.
 
     Parameters
     ----------
@@ -94,8 +93,8 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     found = [*_find_copies(counts, names)]
     raw = all(finding.verdict != "transformed" for finding in found)
     swapped = list(_find_swaps(counts, sums, names)) if raw and counts["dna"].ndim == 2 else []
-    gone = {name for finding in swapped for name in finding.replicates}
-    sound = [name for name in names if name not in gone]
+    excluded = {name for finding in swapped for name in finding.replicates}
+    sound = [name for name in names if name not in excluded]
     return [
         *found,
         *swapped,
@@ -123,19 +122,19 @@ def _find_copies(counts: xr.Dataset, names: list[str]) -> Iterator[Finding]:
 
 
 class _Likeness(NamedTuple):
-    """How alike the reads of two replicates are: the share of equal cells, and how barcodes split between the two."""
+    """Likeness of the reads of two replicates: share of equal cells, and split of reads between the two."""
 
     equal: float
     split: SplitIndex
 
     @property
     def same(self) -> bool:
-        """Whether nearly all cells are equal, as of no libraries, however their reads were transformed."""
+        """Whether nearly all cells are equal, which no transformation of two libraries gives."""
         return self.equal > SAME
 
     @property
     def alike(self) -> bool:
-        """Whether one may have been made of the other."""
+        """Whether one may be a copy of the other."""
         too_alike = self.split.z < TOO_ALIKE and self.split.z_deep < ALSO_DEEP
         return not self.same and (self.equal > COPIED or too_alike)
 
@@ -144,7 +143,7 @@ class _Likeness(NamedTuple):
         return not self.same and (self.alike or self.split.z < SUSPECT)
 
     def says(self, kind: str) -> str:
-        """Return what was found, and the cure."""
+        """Return the finding and its cure."""
         plasmid = "if one plasmid pool serves all replicates, give one column of DNA; else "
         leave = ("" if kind == "rna" else plasmid) + "leave one of the two out"
         if self.equal > COPIED:
@@ -161,15 +160,15 @@ class _Likeness(NamedTuple):
 
 
 def _compare_reads(a: Ints, b: Ints) -> _Likeness:
-    """Compare two columns of reads; at a ceiling, which cuts counts off alike, cells do not count as agreement."""
+    """Compare two columns of reads; cells at a ceiling do not count as agreement."""
     tops = _ceiling(a), _ceiling(b)
     below = (a < tops[0]) & (b < tops[1])
-    free = a + b < min(tops)  # the split of fewer reads than a ceiling is not cut off by it
+    free = a + b < min(tops)  # below the ceiling the split is not cut off
     return _Likeness(_share_equal(a[below], b[below]), split_index(a[free], b[free]))
 
 
 def _ceiling(cells: Ints) -> float:
-    """Return the reads from which on counts are cut off or saturate, infinite where they do not."""
+    """Return the reads at which counts are cut off or saturate; infinite where they do not."""
     reads = cells[cells > 0]
     if len(reads) < LEAST_CELLS:
         return np.inf
@@ -180,13 +179,13 @@ def _ceiling(cells: Ints) -> float:
 
 
 def _saturated(reads: Ints) -> bool:
-    """Whether a tenth of the cells lie within a tenth of the most reads there are, as UMIs that run out do."""
+    """Return whether a tenth of the cells lie within a tenth of the maximum, as exhausted UMIs do."""
     return bool(np.quantile(reads, 0.9) >= SATURATED * np.quantile(reads, 0.99))
 
 
 def _share_equal(a: Ints, b: Ints) -> float:
-    judged = np.maximum(a, b) >= READS
-    return float((a[judged] == b[judged]).mean()) if judged.sum() >= LEAST_CELLS else 0.0
+    deep = np.maximum(a, b) >= READS
+    return float((a[deep] == b[deep]).mean()) if deep.sum() >= LEAST_CELLS else 0.0
 
 
 def _transformed_finding(kind: str, names: list[str], pairs: list[_Likeness], of: int) -> Finding:
@@ -202,13 +201,13 @@ def _transformed_finding(kind: str, names: list[str], pairs: list[_Likeness], of
 
 
 def _find_swaps(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator[Finding]:
-    logs = {kind: _logs(sums[f"{kind}_normalized"].to_numpy()) for kind in ("dna", "rna")}
+    logs = {kind: np.log2(sums[f"{kind}_normalized"].to_numpy() + 1) for kind in ("dna", "rna")}
     ratio, seen = sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy() > 0
-    # of replicates that do not repeat, noise of DNA alone looks so: it makes log ratios fall with DNA
+    # without correlation between replicates DNA noise alone looks the same: log ratios fall with DNA
     for r, name in enumerate(names):
         some = seen[:, r]
         reads = counts["rna"].to_numpy()[:, r]
-        # RNA that saturates varies less than DNA too
+        # saturated RNA also varies less than DNA
         if some.sum() < LEAST_OLIGOS or _saturated(reads[reads > 0]):
             continue
         of_dna, of_rna = (_pearson_or_zero(ratio[some, r], logs[kind][some, r]) for kind in ("dna", "rna"))
@@ -234,7 +233,7 @@ def _find_outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     if seen.all(axis=1).sum() < LEAST_OLIGOS:
         return []
     R = len(names)
-    # of ranks: where reads are few, one oligo without RNA has the log ratio that decides a correlation
+    # ranks: with few reads, one oligo without RNA can decide a correlation
     r = np.array([[_replicate_correlation(ratio, seen, i, j, ranks=True) for j in range(R)] for i in range(R)])
     own = (r.sum(axis=1) - 1) / (R - 1)
     i = int(own.argmin())
@@ -256,9 +255,9 @@ def _find_outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
 
 
 def _repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:
-    """Return the share of the variance of activities in each replicate that is not counting noise, at least 1 %.
+    """Return the share of the variance of activities that is not counting noise, by replicate; at least 1 %.
 
-    Variances are by the median absolute deviation, which oligos without a read in one library do not move.
+    Variances are from the median absolute deviation, which oligos without reads in one library do not affect.
     """
     shares = []
     for r in of:
@@ -276,7 +275,7 @@ def _repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:
 
 
 def _find_shuffled_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
-    """Find the replicate whose DNA is of other barcodes than its rows say: it repeats in no other, theirs does."""
+    """Find the replicate whose DNA correlates with no other while the others correlate among themselves."""
     if counts["dna"].ndim == 1 or len(names) < 3:
         return []
     pair = {"replicate": names}
@@ -301,7 +300,7 @@ def _find_shuffled_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
 
 
 def _find_disagreement(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> list[Finding]:
-    """Say that no two replicates agree, where activities of oligos and reads of barcodes repeat in no pair."""
+    """Find that no two replicates agree, in activities of oligos or in reads of barcodes."""
     found = []
     for one, other in combinations(names, 2):
         pair = {"replicate": [one, other]}
@@ -339,7 +338,7 @@ class _Correlation(NamedTuple):
 
 
 def _read_correlation(counts: xr.Dataset, kind: str, pair: dict[str, list[str]]) -> _Correlation | None:
-    """Return how reads of barcodes correlate on the log scale in two replicates; None where they do, or one has all."""
+    """Return the correlation of log reads of barcodes in two replicates; None where they agree or share a pool."""
     if counts[kind].ndim == 1:
         return None
     seen = counts[f"{kind}_observed"].sel(pair).to_numpy().all(axis=1)
@@ -347,9 +346,9 @@ def _read_correlation(counts: xr.Dataset, kind: str, pair: dict[str, list[str]])
 
 
 def _weak_correlation(columns: Array, most: float) -> _Correlation | None:
-    """Return the correlation of two columns, with Fisher's limits, where these are below `most`; None elsewhere.
+    """Return the correlation of two columns with Fisher's limits if these are below `most`, else None.
 
-    None as well where it is not known: of fewer than 10 rows, or of a column without differences.
+    Also None where it is not defined: with fewer than 10 rows, or a constant column.
     """
     if len(columns) < LEAST_OLIGOS or (np.ptp(columns, axis=0) == 0).any():
         return None
@@ -359,16 +358,12 @@ def _weak_correlation(columns: Array, most: float) -> _Correlation | None:
     return found if found.upper < most else None
 
 
-def _logs(normalized: Array) -> Array:
-    return np.asarray(np.log2(normalized + 1))
-
-
 def _replicate_correlation(ratio: Array, seen: NDArray[np.bool_], i: int, j: int, *, ranks: bool = False) -> float:
     if i == j:
         return 1.0
     columns = ratio[seen[:, i] & seen[:, j]][:, [i, j]]
     if ranks:
-        from scipy.stats import rankdata  # not at the door: it is slow to load
+        from scipy.stats import rankdata  # imported here: slow to load
 
         columns = rankdata(columns, axis=0)
     return _pearson_or_zero(*columns.T)

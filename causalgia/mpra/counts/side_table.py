@@ -1,4 +1,4 @@
-"""The side table of a barcode table: which element and arm each oligo is."""
+"""Side table of barcode counts: element, arm and group of each oligo."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from causalgia.schema import validate
 from causalgia.spreadsheet import of_column
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
-#: groups of oligos that are controls of the bench, and no units of the design
+#: groups of oligos that are controls of the bench, not units of the design
 CONTROLS = ("negative", "positive", "promoter", "duplicate")
 _OF_LIBRARY = ("library_fingerprint", "design_fingerprint", "null_fingerprint")
 _PRINTED = re.compile(r"(?P<stem>.+)\.[0-9a-f]{6}(?P<arm>_.+)?")
@@ -30,8 +30,8 @@ def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
     ----------
     arms
         A path (tab-separated, plain or compressed), a DataFrame, or a library, whose oligos that differ in their
-        barcode alone are one. Without ``group`` all are ``test``; other columns are left aside. IGVF's sequence design
-        is taken too (`causalgia.mpra.counts.side_table`).
+        barcode alone are one. ``group`` defaults to ``test``; other columns are ignored. IGVF's sequence design is
+        accepted (`side_table_from_design`).
 
     Raises
     ------
@@ -58,16 +58,16 @@ def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
 
 
 def library_attrs(arms: object) -> dict[str, Any]:
-    """Return what counts carry of the library that their side table is: which one it is, and of which population."""
+    """Return the attrs that counts inherit from their library: fingerprints of library, design and null model."""
     return (
         {name: arms.attrs[name] for name in _OF_LIBRARY if name in arms.attrs} if isinstance(arms, xr.Dataset) else {}
     )
 
 
 def other_library(name: str, known: Iterable[str]) -> str:
-    """Return the sentence for a name that is known with another fingerprint only; empty where it is not.
+    """Return a hint if `name` is known with another fingerprint, else an empty string.
 
-    Units of a library are called ``u0.3fa2c1`` and their oligos ``u0.3fa2c1_GATA1``: after the point stands the
+    Units of a library are named ``u0.3fa2c1`` and their oligos ``u0.3fa2c1_GATA1``; after the point comes the
     fingerprint of the unit's inserts.
 
     Examples
@@ -86,11 +86,11 @@ def other_library(name: str, known: Iterable[str]) -> str:
 
 
 def _read_side_table(path: Path) -> pd.DataFrame:
-    """Read the table; a line with more cells than the header is refused, for its names would be taken for others."""
+    """Read the table; lines with more cells than the header are refused, because names would shift."""
     text = BytesIO(read_bytes(path, CountsError, unpack=True))
     try:
         lines = pd.read_csv(text, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
-    except ValueError as error:  # what pandas raises of a table, and of letters that are not UTF-8
+    except ValueError as error:  # malformed table, or not UTF-8
         raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
     used = lines.loc[:, lines.iloc[0].isin((*SIDE_COLUMNS, *DESIGN_COLUMNS))]
     return used.iloc[1:].apply(of_column).set_axis(used.iloc[0].to_numpy(), axis=1)
@@ -141,7 +141,7 @@ _GROUPS = {
 
 
 def is_sequence_design(columns: Iterable[Any]) -> bool:
-    """Return whether these are the columns of ``reporter_sequence_design``, and not those of a side table.
+    """Return whether these are the columns of ``reporter_sequence_design``, not of a side table.
 
     Examples
     --------
@@ -155,17 +155,17 @@ def is_sequence_design(columns: Iterable[Any]) -> bool:
 def side_table_from_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return the side table of a design: columns ``oligo_name element arm group``, a row an oligo.
 
-    A design that causalgia wrote says element, arm and group in ``info``. Of others, an oligo with a variant is of the
-    element ``SPDI`` in the arm ``ref`` or ``alt``; one without is an element of its own, in the arm ``positive`` or
-    ``negative`` if its class is a control's, else in that of its category. White space in names becomes ``_``, as
-    mappers take no name with blanks and count tables have it.
+    A design written by causalgia has element, arm and group in ``info``. In others, an oligo with a variant belongs to
+    the element ``SPDI`` in the arm ``ref`` or ``alt``; one without is its own element, in the arm ``positive`` or
+    ``negative`` for controls, else in that of its category. White space in names becomes ``_``, as in mappers and count
+    tables.
 
     Parameters
     ----------
     design
         Its columns as text, or as `causalgia.mpra.read_igvf` returns them.
     where
-        What errors call the table.
+        Name of the table in errors.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def _element_arm_group(row: tuple[Any, ...], where: str) -> tuple[str, str, str]
 
 
 def _labels_from_info(info: Any) -> tuple[str, str, str] | None:
-    """Return what a design that causalgia wrote says of an oligo."""
+    """Return element, arm and group from the ``info`` that causalgia writes, else None."""
     try:
         known = parse_json(str(info), CountsError)
     except CountsError:
@@ -227,7 +227,7 @@ def _labels_from_info(info: Any) -> tuple[str, str, str] | None:
 
 
 def _texts_in_cell(cell: Any, name: Any, where: str) -> list[str]:
-    """Return the texts of a cell: a JSON array of texts, or NA."""
+    """Return the texts of a cell: a JSON array of texts, or NA for none."""
     if isinstance(cell, tuple | list):
         return list(map(str, cell))
     if str(cell) in ("NA", ""):

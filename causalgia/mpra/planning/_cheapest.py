@@ -1,4 +1,4 @@
-"""The cheapest library that tells enough, and the best split of a budget or of a number of oligos."""
+"""Cheapest MPRA library that reaches a target, and the best split of a budget or a number of oligos."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _LEAST_BACKGROUNDS = 2.0
 
 @dataclass(frozen=True, eq=False)
 class CandidateSplits:
-    """Every split that is compared, along one dim: barcodes, replicates, depth; and what backgrounds cost there."""
+    """Candidate splits along one dim (barcodes, replicates, depth), with their costs and errors."""
 
     barcodes: Array
     replicates: Array
     depth: Array
     inverse: xr.DataArray
-    kept: xr.DataArray
+    complete: xr.DataArray
     layers: Layers
     prices: PriceList
     length: int
@@ -39,32 +39,32 @@ class CandidateSplits:
     recovery: float
 
     def oligos(self, n: Array) -> Array:
-        """Return the oligos that n backgrounds take."""
+        """Return the number of oligos for n backgrounds."""
         return (n * self.arms + self.controls) * (1.0 if self.random else self.barcodes)
 
     def reads(self, n: Array) -> Array:
-        """Return the reads of all RNA and DNA libraries, and those that match random barcodes to oligos."""
+        """Return the reads of all RNA and DNA libraries, and those that associate random barcodes."""
         known = (n * self.arms + self.controls) * self.barcodes * self.recovery
         libraries = self.replicates + (1 if self.layers.plasmid else self.replicates)
         return known * (self.depth * libraries + (self.prices.association_reads if self.random else 0.0))
 
     def price(self, n: Array) -> Array:
-        """Return what a library of n backgrounds costs."""
+        """Return the price of a library of n backgrounds."""
         p = self.prices
         fixed = p.per_library + self.replicates * p.per_replicate
         return fixed + p.of_pool(self.oligos(n), self.length) + self.reads(n) / 1e6 * p.per_million_reads
 
     def halfwidth(self, n: Array, level: float, each: bool) -> Array:
-        """Return half widths: of each element's effect, or of the mean over n backgrounds."""
+        """Return half widths for the effect in each element, or for the mean over n backgrounds."""
         return np.broadcast_to(interval_half_width(self._error(n, each), level).to_numpy(), n.shape)
 
     def power(self, n: Array, effect: float, alpha: float, each: bool) -> Array:
-        """Return the power of each element's test, or of that of the mean."""
+        """Return the power of the test of each element, or of the mean over n backgrounds."""
         return np.broadcast_to(average_power(xr.DataArray(effect), self._error(n, each), alpha).to_numpy(), n.shape)
 
     def _error(self, n: Array, each: bool) -> Any:
         R, at = (xr.DataArray(x, dims="split") for x in (self.replicates, n))
-        return design_error(self.layers, self.inverse, R, None if each else at * self.kept)
+        return design_error(self.layers, self.inverse, R, None if each else at * self.complete)
 
 
 def cheapest(
@@ -100,45 +100,44 @@ def cheapest(
     alpha: float = 0.05,
     level: float = 0.95,
 ) -> xr.Dataset:
-    """Find the split of a library between backgrounds, barcodes, replicates and depth.
+    """Find the best split of a library between backgrounds, barcodes, replicates and depth.
 
-    With a target, ``halfwidth=`` or ``effect=`` (found with probability `assurance`), the cheapest library that
-    reaches it. Without one, the narrowest interval that ``budget=`` or ``n_oligos=`` (or both) allow. Every whole
-    number of barcodes and replicates up to the largest, and every depth given, is tried; the number of backgrounds is
-    solved for exactly. The claim is the average effect over backgrounds, as in `power`; with ``elements=`` it is the
-    effect in each of so many.
+    With a target, ``halfwidth=`` or ``effect=`` (detected with probability `assurance`), return the cheapest library
+    that reaches it. Without one, return the narrowest interval within ``budget=`` or ``n_oligos=`` (or both). All
+    numbers of barcodes and replicates up to the largest, and all depths given, are tried; the number of backgrounds is
+    solved for exactly. The estimand is the average effect over backgrounds, as in `power`; with ``elements=`` it is the
+    effect in each of that many elements.
 
     Parameters
     ----------
     halfwidth
         Half width wanted, on log2.
     effect, assurance
-        Instead: an effect that the test must find, and with what power.
+        Instead: an effect that the test must detect, and the power.
     budget, n_oligos
-        Most that the library may cost, and most oligos that may be ordered.
+        Largest price of the library, and largest number of oligos.
     elements
-        How many elements are asked for their own effects; None: backgrounds are averaged over, and their number is
-        found.
+        Number of elements whose own effects are wanted; None: the average over backgrounds, whose number is found.
     price
         A price list (see `read_prices`); None: the packaged one, whose synthesis prices are placeholders.
     oligo_length
-        Whole oligo, nt.
+        Length of the whole oligo, nt.
     arms
-        Oligos that each background takes; at least as many as `weights` compare.
+        Oligos for each background; at least as many as `weights` compare.
     controls
-        Constructs beside the arms (scrambles, positives).
+        Constructs besides the arms (scrambles, positives).
     min_barcodes, max_barcodes, max_replicates
-        Fewest and most of each; two replicates are the least. By variance alone one barcode for each of many
-        backgrounds is best, but a lone barcode shows neither its noise nor that it is an outlier.
+        Ranges to try; at least two replicates. By variance alone one barcode for each of many backgrounds is best, but
+        a lone barcode shows neither its noise nor that it is an outlier.
     depth
-        Mean reads of a barcode in a library that are tried.
+        Mean reads of a barcode in a library, the values to try.
     pilot, sd_barcode, sd_replicate, disp_rna, disp_dna, sd_reads, p_silent, tau, sd_common, sd_noisiness
         As in `power`; a pilot of one contrast.
     plasmid, weights, recovery, alpha, level
         As in `power`.
     barcode_dispersion
-        As in `power`. None: barcodes are synthesised, each on an oligo of its own; otherwise they are random, and
-        more barcodes are no more oligos but more reads, also those that match them to oligos.
+        As in `power`. None: each synthesized barcode is an oligo of its own. Otherwise barcodes are random: more of
+        them need no more oligos, but more reads, also to associate them with oligos.
 
     Returns
     -------
@@ -150,8 +149,8 @@ def cheapest(
     Raises
     ------
     EstimateError
-        If neither a target nor a limit is given, no split reaches the target within the limits, or the prices or the
-        noise are not known.
+        If neither a target nor a limit is given, no split reaches the target within the limits, or prices or noise are
+        unknown.
 
     References
     ----------
@@ -259,7 +258,7 @@ def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
 def _backgrounds_needed(
     splits: CandidateSplits, target: dict[str, float], level: float, alpha: float, elements: int | None
 ) -> Array:
-    """Return the backgrounds of each split: as few as reach the target, else as many as the limits allow; inf: none."""
+    """Return the backgrounds of each split: fewest that reach the target, or most within the limits; else inf."""
     start = np.full(len(splits.barcodes), _LEAST_BACKGROUNDS)
     if elements is not None:
         n = np.full(len(start), float(_as_whole_number(elements, "elements", 1)))
@@ -268,8 +267,8 @@ def _backgrounds_needed(
         )
     if "halfwidth" in target or "effect" in target:
         n = least_integer(lambda at: _meets_target(splits, at, target, level, alpha, False), start)
-        held = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
-        return np.where(_within_limits(splits, held, target), n, np.inf)
+        n_or_least = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
+        return np.where(_within_limits(splits, n_or_least, target), n, np.inf)
     over = least_integer(lambda at: ~_within_limits(splits, at, target), start, most=MOST)
     return np.where(over > _LEAST_BACKGROUNDS, over - 1, np.inf)
 
@@ -298,23 +297,23 @@ def _best_split(
         raise EstimateError(
             f"no split reaches the target: {cure}ask for less, or allow more: max_barcodes=, max_replicates= or depth="
         )
-    held = np.where(can, n, _LEAST_BACKGROUNDS)
-    wide, price = splits.halfwidth(held, level, each), splits.price(held)
+    n_or_least = np.where(can, n, _LEAST_BACKGROUNDS)
+    wide, price = splits.halfwidth(n_or_least, level, each), splits.price(n_or_least)
     keys = (wide, price) if "halfwidth" in target or "effect" in target else (price, wide)
     i = int(np.lexsort((*keys, ~can))[0])
     found = {
-        "elements" if each else "backgrounds": int(held[i]),
+        "elements" if each else "backgrounds": int(n_or_least[i]),
         "barcodes": int(splits.barcodes[i]),
         "replicates": int(splits.replicates[i]),
         "depth": float(splits.depth[i]),
-        "n_oligos": int(splits.oligos(held)[i]),
-        "lost": float(1 - splits.kept[i]),
-        "n_reads": round(float(splits.reads(held)[i])),
+        "n_oligos": int(splits.oligos(n_or_least)[i]),
+        "lost": float(1 - splits.complete[i]),
+        "n_reads": round(float(splits.reads(n_or_least)[i])),
         "price": float(price[i]),
         "halfwidth": float(wide[i]),
     }
     if "effect" in target:
-        found["power"] = float(splits.power(held, target["effect"], alpha, each)[i])
+        found["power"] = float(splits.power(n_or_least, target["effect"], alpha, each)[i])
     p = splits.prices
     return xr.Dataset(found, attrs={"currency": p.currency, "prices": p.date, "note": p.note, "level": level})
 
@@ -324,18 +323,19 @@ PACKAGED = "prices_2026-11.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class PriceList:
-    """What a library and its reading cost.
+    """Prices of a library and of sequencing it.
 
     Attributes
     ----------
     pools
-        Rows of (oligo length up to, oligos up to, price); the cheapest row, or several of one row, that hold all.
+        Rows of (longest oligo, largest number of oligos, price); the cheapest row, or several copies of one row, that
+        hold all oligos.
     per_million_reads, association_reads
-        Price of sequencing, and reads that match one random barcode to its oligo.
+        Price of sequencing, and reads to associate one random barcode with its oligo.
     per_replicate, per_library
         Price of one more replicate, and of cloning.
     currency, date, note
-        As the list says.
+        As in the list.
     """
 
     pools: tuple[tuple[int, int, float], ...]
@@ -348,12 +348,12 @@ class PriceList:
     note: str
 
     def of_pool(self, oligos: Array, length: int) -> Array:
-        """Return the price of so many oligos of a length.
+        """Return the price of oligos of one length.
 
         Raises
         ------
         EstimateError
-            If no row of the list is as long.
+            If no row of the list allows oligos of this length.
 
         Examples
         --------
@@ -373,8 +373,8 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     Parameters
     ----------
     path
-        None: the list that comes with the package, dated, with its sources and what in it was not verified. Copy it
-        and write your quotes in.
+        None: the packaged list, which gives its date and sources and what was not verified. Copy it and enter your
+        quotes.
 
     Raises
     ------

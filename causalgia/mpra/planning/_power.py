@@ -1,4 +1,4 @@
-"""The labelled verb: a grid of designs -> standard error, half width and power of a log2 effect."""
+"""Power, standard error and interval half width of MPRA designs for a log2 effect."""
 
 from __future__ import annotations
 
@@ -49,54 +49,55 @@ def power(
     share_true: float = 0.1,
     level: float = 0.95,
 ) -> xr.Dataset:
-    """Return what designs of an MPRA can tell of a log2 effect: standard error, interval half width and power.
+    """Return standard error, interval half width and power of MPRA designs for a log2 effect.
 
-    Two questions. Without `backgrounds`, the effect in **one element**: ``se^2 = w [h^2 (sd_barcode^2 / B +
-    sd_replicate^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]`` with w = 2 for a difference of two arms; the same B
-    barcodes are read in each of R replicates, so that replicates do not buy off the barcodes' own noise. Tested by
-    the normal: the analysis shares variances over elements. With `backgrounds`, the **average effect** over n of
-    them: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees of freedom for the first
-    term, R - 1 for the second, and Satterthwaite's for their sum.
+    Without `backgrounds` the target is the effect in **one element**: ``se^2 = w [h^2 (sd_barcode^2 / B +
+    sd_replicate^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]`` with w = 2 for a difference of two arms. The same B
+    barcodes are read in all R replicates, so more replicates do not reduce the noise between barcodes. The test is
+    normal, because the analysis shares variances over elements. With `backgrounds` the target is the **average effect**
+    over n of them: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees of freedom for the
+    first term, R - 1 for the second, and Satterthwaite's for their sum.
 
     Parameters
     ----------
     effect
-        True log2 effects; or effects (estimates) of a virtual trial, which say also tau, with ``slope=``.
+        True log2 effects; or the effects (estimates) of a virtual trial, which also give tau (needs ``slope=``).
     barcodes, replicates, backgrounds
-        B barcodes that each oligo should have, R replicates, and n backgrounds. These and `depth` may be a number or
-        several, which become a dim of that name.
+        Barcodes an oligo (B), replicates (R) and backgrounds (n). Each of these, and `depth`, is a number or several
+        numbers, which become a dim of that name.
     depth
-        Mean reads of a barcode in one RNA library; None with `sd_count`, or as in the pilot.
+        Mean RNA reads of a barcode in one library; None with `sd_count`, or to use that of the pilot.
     depth_dna
-        Mean reads of a barcode in one DNA library; None: as `depth`.
+        Mean DNA reads of a barcode in one library; None: as `depth`.
     pilot
-        From `components`: says every layer of noise that is not given here. Beside a virtual trial its contrasts are
-        matched by name; one alone speaks for any contrast.
+        From `components`: supplies every layer of noise that is not given here. With a virtual trial its contrasts are
+        matched by name; a pilot of one contrast serves for all.
     sd_barcode, sd_replicate
-        Between barcodes of an oligo, and between replicates of an (element, arm); sd of log2.
+        Standard deviations of log2 activity between barcodes of an oligo, and between replicates of an (element, arm).
     sd_count
-        What counting adds to one barcode in one replicate, where no depth says it.
+        Counting noise of one barcode in one replicate, sd of log2, where no depth is given.
     disp_rna, disp_dna
-        Of the negative binomial, variance ``m + dispersion m^2``.
+        Negative-binomial dispersions; the variance is ``m + dispersion m^2``.
     sd_reads
         Spread of the reads between barcodes (abundance, activity), sd of log2.
     p_silent
-        Probability that a barcode's RNA is not seen in a replicate whatever its depth; a pilot's is in its components.
+        Probability that a barcode has no RNA in a replicate whatever its depth; a pilot includes it.
     tau
-        Spread of the effect between backgrounds; of a virtual trial its own, in which what the predictor does not see
-        is missing: a pilot's is wider, ``tau=pilot["tau"].item()``.
+        Standard deviation of the effect between backgrounds. That of a virtual trial lacks what the predictor misses; a
+        pilot gives a wider one, ``tau=pilot["tau"].item()``.
     sd_common
-        Of the contrast between replicates, shared by all backgrounds.
+        Standard deviation of the contrast between replicates, shared by all backgrounds.
     sd_noisiness
-        Elements differ in noise: sd of ``log h``, natural, about 0; h multiplies `sd_barcode` and `sd_replicate`.
+        Spread of noise between elements: sd of ``log h`` (natural log, mean 0); h multiplies `sd_barcode` and
+        `sd_replicate`.
     plasmid
-        Whether one DNA library serves all replicates: its noise then shrinks with B alone.
+        Whether one DNA library serves all replicates; its noise then falls with B alone.
     weights
-        Of the arms in the contrast; ``(1, -1, -1, 1)`` for an interaction.
+        Weights of the arms in the contrast; ``(1, -1, -1, 1)`` is an interaction.
     recovery
-        Share of the planned barcodes that is seen after loss and filters.
+        Share of the planned barcodes that remains after loss and filters.
     barcode_dispersion
-        None: barcodes are synthesised, as many for every oligo. 0: random, numbers are Poisson; above 0: wider,
+        None: synthesized barcodes, the same number for every oligo. 0: random barcodes, Poisson numbers; above 0:
         variance ``m + dispersion m^2``.
     slope
         Measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an earlier library; 1
@@ -104,28 +105,27 @@ def power(
     alpha
         Level of the two-sided test; without `q` 0.05.
     q, share_true
-        Instead of alpha: the level of Benjamini-Hochberg, and the share of elements that have an effect (of this size).
+        Instead of alpha: level of Benjamini-Hochberg, and share of elements that have an effect of this size.
     level
         Probability of the interval.
 
     Returns
     -------
     Dataset
-        ``se, halfwidth, power, df, alpha`` on the dims of what was given as several (effect, backgrounds, barcodes,
+        ``se, halfwidth, power, df, alpha`` on the dims of arguments with several values (effect, backgrounds, barcodes,
         replicates, depth; contrast and task of the virtual trial or the pilot), and ``lost``, the share of oligos
-        with fewer than two barcodes: backgrounds that lose an arm are not counted among the n.
-        ``se`` is the root mean square over elements of unlike noisiness; power is averaged over them.
+        with fewer than two barcodes; backgrounds that lose an arm do not count among the n.
+        ``se`` is the root mean square over elements that differ in noise; power is averaged over them.
 
     Raises
     ------
     EstimateError
-        If a number of the design is too small, or what is known of the noise does not suffice; the message says what is
-        missing.
+        If a number of the design is too small, or a layer of noise is not known; the message names it.
 
     Notes
     -----
-    The formula is that of averages of log ratios. Numbers are those of a design that works: elements whose barcodes are
-    lost, libraries of unlike depth and heavier tails than these make it worse. Plan from a pilot.
+    The formula is that of averages of log ratios, and assumes that the experiment works: lost barcodes, libraries of
+    unequal depth and heavier tails reduce the power. Plan from a pilot.
 
     References
     ----------
@@ -182,7 +182,7 @@ def power(
 
 
 def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
-    """Return numbers as a DataArray: several along a dim of their name.
+    """Return numbers as a DataArray, several numbers along a dim of their name.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
 def recovered_barcodes(
     planned: xr.DataArray, recovery: float, dispersion: float | None
 ) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return the mean of 1 / B, and the share of oligos with fewer than two barcodes, for each planned number."""
+    """Return the mean of 1 / B and the share of oligos with fewer than two barcodes, by planned number."""
     number = isinstance(dispersion, int | float | np.number) and not isinstance(dispersion, bool)
     if dispersion is not None and not (number and 0 <= dispersion < np.inf):
         raise EstimateError(
@@ -263,17 +263,17 @@ _TAIL = 1e-12
 
 
 def mean_inverse_barcodes(planned: Array, recovery: float, dispersion: float | None) -> tuple[Array, Array]:
-    """Return the mean of 1 / B over the oligos that keep two barcodes or more, and the share of oligos that do not.
+    """Return the mean of 1 / B over oligos with two barcodes or more, and the share of the other oligos.
 
     Parameters
     ----------
     planned
-        Barcodes that an oligo should have; one dim.
+        Planned barcodes an oligo; one dim.
     recovery
-        Share of them that is seen after loss and filters.
+        Share of them that remains after loss and filters.
     dispersion
-        None: every oligo has exactly ``recovery`` of its barcodes, as synthesised ones do; 0: Poisson; above: negative
-        binomial with variance ``m + dispersion m^2``, as random barcodes have.
+        None: every oligo has exactly ``recovery`` of its barcodes (synthesized); 0: Poisson; above 0: negative binomial
+        with variance ``m + dispersion m^2`` (random barcodes).
 
     Examples
     --------
@@ -291,7 +291,7 @@ def mean_inverse_barcodes(planned: Array, recovery: float, dispersion: float | N
 
 
 def _random_barcode_numbers(mean: float, dispersion: float) -> tuple[float, float]:
-    from scipy import stats  # not at the door: where a torch cannot be loaded, neither can scipy.stats
+    from scipy import stats  # imported here: slow to load
 
     law = stats.poisson(mean) if dispersion == 0 else stats.nbinom(1 / dispersion, 1 / (1 + mean * dispersion))
     numbers = np.arange(LEAST, int(law.isf(_TAIL)) + LEAST + 1)
@@ -306,14 +306,14 @@ _STEPS = 200
 
 @dataclass(frozen=True, eq=False)
 class StandardError:
-    """The standard error of a design, as sources that add up; DataArrays that broadcast by name."""
+    """Standard error of a design as a sum of variances; DataArrays that broadcast by name."""
 
     parts: list[xr.DataArray]
     """Variances."""
     dfs: list[xr.DataArray]
     """Their degrees of freedom."""
     nodes: list[tuple[float, xr.DataArray]]
-    """Standard errors of elements of unlike noisiness, with the share of each; one where all are alike."""
+    """Quadrature weights and standard errors of elements that differ in noise; one node where all are alike."""
 
     def se(self) -> xr.DataArray:
         """Return the root mean square standard error."""
@@ -331,7 +331,7 @@ class StandardError:
 
 
 def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
-    """Return shares and squared noisiness ``h^2`` of elements, ``log h ~ N(0, sd^2)``, by Gauss-Hermite quadrature.
+    """Return Gauss-Hermite weights and nodes of the squared noisiness ``h^2``, ``log h ~ N(0, sd^2)``.
 
     Examples
     --------
@@ -347,14 +347,14 @@ def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
 
 
 def average_power(effect: xr.DataArray, error: StandardError, alpha: Any) -> xr.DataArray:
-    """Return the power of the two-sided t test at level `alpha`, averaged over elements of unlike noisiness."""
+    """Return the power of the two-sided t test at level `alpha`, averaged over the noisiness of elements."""
     df = error.df()
     found: list[xr.DataArray] = [w * xr.apply_ufunc(_two_sided_power, effect, se, df, alpha) for w, se in error.nodes]
     return sum(found[1:], found[0])
 
 
 def labelled_sqrt(variance: xr.DataArray) -> xr.DataArray:
-    """Return the square root, labelled."""
+    """Return the square root of a DataArray, labels kept."""
     return variance.copy(data=np.sqrt(variance.to_numpy()))
 
 
@@ -369,16 +369,16 @@ def _two_sided_power(effect: Array, se: Array, df: Array, alpha: Array) -> Array
 
 
 def interval_half_width(error: StandardError, level: float) -> xr.DataArray:
-    """Return the half width of the interval, from the root mean square standard error."""
+    """Return the half width of the interval from the root mean square standard error."""
     df = error.df()
     return error.se() * df.copy(data=t_quantile(df.to_numpy(), 0.5 + level / 2))
 
 
 def alpha_for_q(effect: xr.DataArray, error: StandardError, *, q: float, share_true: float) -> xr.DataArray:
-    """Return the level of a single test at which Benjamini-Hochberg at q stops, in a large family.
+    """Return the per-test level at which Benjamini-Hochberg at q stops in a large family.
 
     The threshold alpha solves ``alpha / (alpha (1 - s) + power(alpha) s) = q``, with s the share of true effects, all
-    of the same size; power is concave in alpha, so that the steps fall to the one solution from above.
+    of one size. Power is concave in alpha, so the iteration falls monotonically to the one solution.
 
     References
     ----------
@@ -395,10 +395,10 @@ def alpha_for_q(effect: xr.DataArray, error: StandardError, *, q: float, share_t
 
 
 def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return the mean effect and its spread between backgrounds that a virtual trial lets one expect, on log2.
+    """Return the expected log2 effect and its sd between backgrounds from a virtual trial.
 
-    ``slope * ACE`` and ``slope * sd(ICE)``. The spread is that of the predictor; what it does not see makes the
-    measured one wider, and a noisy slope makes both uncertain.
+    ``slope * ACE`` and ``slope * sd(ICE)``. The spread is that of the predicted effects; measured effects spread more,
+    and a noisy slope makes both uncertain.
 
     Parameters
     ----------
@@ -440,7 +440,7 @@ def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArra
 
 
 def match_pilot_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
-    """Return a pilot with the contrasts of a virtual trial, by name; a pilot of one contrast speaks for all of them.
+    """Return the pilot with the contrasts of a virtual trial, matched by name; one contrast serves for all.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is said of the noise of the next library, by hand or by a pilot, as layers."""
+"""Noise layers of a planned library, given by hand or estimated from a pilot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_PILOT = ("sd_barcode", "sd_replicate", "sd_noisiness")
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseSettings:
-    """What the caller said of the noise; None where the pilot, or the default, speaks."""
+    """Noise of the planned library; None where the pilot or the default applies."""
 
     sd_barcode: float | None = None
     sd_replicate: float | None = None
@@ -40,7 +40,7 @@ class NoiseSettings:
 
 
 def check_pilot(pilot: Any) -> None:
-    """Refuse what holds no variance components.
+    """Raise EstimateError where `pilot` holds no variance components.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def check_pilot(pilot: Any) -> None:
 
 
 def check_tau_known(tau: Any, pilot: xr.Dataset | None) -> None:
-    """Refuse an average over backgrounds whose effects nobody said how they spread; 0 would promise too much.
+    """Raise EstimateError where the sd between backgrounds is unknown; assuming 0 would be optimistic.
 
     Examples
     --------
@@ -70,12 +70,12 @@ def check_tau_known(tau: Any, pilot: xr.Dataset | None) -> None:
 def layers_at_depth(
     settings: NoiseSettings, pilot: xr.Dataset | None, depth: xr.DataArray | None, depth_dna: xr.DataArray | None
 ) -> Layers:
-    """Return the layers of noise at a depth.
+    """Return the noise layers at a sequencing depth.
 
     Raises
     ------
     EstimateError
-        If neither the caller nor a pilot says how barcodes and replicates vary, or what counting adds.
+        If neither an argument nor a pilot gives the sd of barcodes, of replicates, or of counting.
     """
     _check_settings(settings)
     if pilot is not None:
@@ -166,26 +166,26 @@ LN2 = float(np.log(2.0))
 
 @dataclass(frozen=True, kw_only=True)
 class Layers:
-    """Variances on log2 of RNA over DNA, one for each layer of the count model.
+    """Variances of log2(RNA/DNA), one for each layer of the count model.
 
     Numbers or DataArrays that broadcast by name.
 
     Attributes
     ----------
     barcode
-        Between barcodes of one oligo, the same in every replicate.
+        Between barcodes of one oligo; the same in every replicate.
     replicate
-        Between replicates of one (element, arm), shared by its barcodes.
+        Between replicates of one (element, arm); shared by its barcodes.
     rna, dna
-        Of one barcode in one replicate, by counting its RNA and its DNA, silent cells included.
+        Counting noise of one barcode in one replicate, silent cells included.
     tau2
         Of the effect between backgrounds.
     common
         Of the contrast between replicates, shared by all backgrounds.
     noisiness
-        Variance of ``log h``: barcode and replicate layers of an element are ``h^2`` times those above.
+        Variance of ``log h``: the barcode and replicate variances of an element are ``h^2`` times those above.
     plasmid
-        One DNA library serves all replicates, and its noise stays with the barcode.
+        Whether one DNA library serves all replicates; its noise is then the same in every replicate.
     weights
         Sum of the squared weights of the arms: 2 for a difference, 4 for an interaction.
     """
@@ -261,10 +261,10 @@ def counting_variance(depth: Values, dispersion: Values, sd_reads: float) -> Val
 
 
 def silent_variance(depth: Values, p_silent: float, sd_reads: float) -> Values:
-    """Return what cells that fall silent add to the variance of one barcode in one replicate.
+    """Return the variance that silent cells add to one barcode in one replicate.
 
-    ``p (1 - p) E[D^2]`` with ``D = log2((m + 1/2) / (1/2))``, how far a log ratio falls when the RNA is not seen. It
-    is the price that averages of log ratios pay; a model that knows of silent cells pays less.
+    ``p (1 - p) E[D^2]`` with ``D = log2((m + 1/2) / (1/2))``, the fall of the log ratio when RNA is missing. Averages
+    of log ratios pay this price; a model of silent cells pays less.
 
     Parameters
     ----------
@@ -291,7 +291,7 @@ _LEAST_FOR_NOISINESS = 3
 
 @dataclass(frozen=True, eq=False)
 class ReplicatePair:
-    """What the barcodes that two replicates both have say of their groups, all of shape ``(E, A)``."""
+    """Moments of each group over the barcodes that two replicates share, all of shape ``(E, A)``."""
 
     n: Array
     """Barcodes in both."""
@@ -312,45 +312,45 @@ def components(
     arms: Sequence[str] | None = None,
     contrasts: Mapping[str, Mapping[str, float]] | None = None,
 ) -> xr.Dataset:
-    """Estimate a pilot's variance components, for the design of the next library.
+    """Estimate the variance components of a pilot, for planning the next library.
 
-    With ``y_br`` the log2 ratio of barcode b in replicate r, every pair of replicates (r, s) is read on the barcodes of
-    an (element, arm) that both have. The covariance of ``y_br`` and ``y_bs`` over barcodes is ``sd_barcode^2``; half
-    the variance of ``y_br - y_bs`` is what counting adds to one cell, ``sd_rna^2 + sd_dna^2``; the spread of the mean
-    of that difference is left to the replicates. Each is unbiased whatever the numbers of barcodes, also where cells
-    are missing.
+    With ``y_br`` the log2 ratio of barcode b in replicate r, each pair of replicates (r, s) is compared on the barcodes
+    of an (element, arm) that both have. The covariance of ``y_br`` and ``y_bs`` over barcodes is ``sd_barcode^2``; half
+    the variance of ``y_br - y_bs`` is the counting noise of one cell, ``sd_rna^2 + sd_dna^2``; the remaining spread of
+    the mean difference is that of replicates. Each estimate is unbiased for any numbers of barcodes, also with missing
+    cells.
 
     Parameters
     ----------
     counts
-        Of kind ``counts``, filtered as the next library's will be.
+        Of kind ``counts``, filtered as those of the next library will be.
     control, arms, contrasts
-        The question, as in `causalgia.mpra.fit`.
+        Contrasts, as in `causalgia.mpra.fit`.
 
     Returns
     -------
     Dataset
-        All standard deviations of log2. ``sd_barcode`` and ``sd_replicate`` of an element of median noisiness: times
+        Standard deviations of log2. ``sd_barcode`` and ``sd_replicate`` of an element of median noisiness; times
         ``exp(sd_noisiness^2)`` they are root mean squares over elements. ``sd_rna, sd_dna`` of one barcode in one
-        replicate at the pilot's depth, and ``reads_rna, reads_dna`` (mean reads of a barcode there) with ``bought_rna,
+        replicate at the pilot's depth, ``reads_rna, reads_dna`` (mean reads of a barcode) and ``bought_rna,
         bought_dna``, the variance that more reads reduce; ``sd_noisiness``, of the natural logarithm of an element's
-        noise; ``p_silent``, the share of cells without RNA where the other replicates say ten reads or more (their
+        noise; ``p_silent``, the share of cells without RNA where the other replicates predict ten reads or more (their
         variance is in ``sd_rna``). ``tau (contrast)``, the spread of true effects over the elements of group test;
-        ``sd_common (contrast)``, of the contrast between replicates, shared by all elements; ``se (contrast)``, the
-        typical standard error of an element's effect. attrs ``plasmid``: one DNA library serves all replicates; its
-        noise cannot be told from the barcodes' but for the part that reads reduce.
+        ``sd_common (contrast)``, between replicates, shared by all elements; ``se (contrast)``, the typical standard
+        error of an element's effect. attrs ``plasmid``: one DNA library serves all replicates; only the part of its
+        noise that reads reduce can be separated from that of barcodes.
 
     Raises
     ------
     CountsError
-        If there is one replicate, or no group has two barcodes in two of them.
+        If there is one replicate, or no oligo has two barcodes that two replicates share.
     ContrastError
-        If the question is none; as `causalgia.mpra.fit`.
+        As `causalgia.mpra.fit`.
 
     Notes
     -----
-    A variance that comes out below 0 is given as 0. Noisiness is the covariance, over elements, of the noise that
-    two arms show, as a share of its mean; it takes hundreds of elements to be known.
+    A negative variance estimate is set to 0. Noisiness is the covariance over elements of the noise of two arms,
+    relative to its mean; hundreds of elements are needed to estimate it.
 
     References
     ----------
@@ -412,7 +412,7 @@ def _replicate_pair(ratios: Array, used: NDArray[np.bool_], request: FitRequest,
 
 
 def _replicate_variances(pairs: list[ReplicatePair], request: FitRequest, cell: float) -> tuple[float, Array]:
-    """Variance of an (element, arm) between replicates, and of each contrast of all elements together."""
+    """Return the variance between replicates of an (element, arm), and of each contrast over all elements."""
     top, bottom, common = 0.0, 0.0, []
     square = (request.weights**2).sum(axis=1)
     for pair in pairs:
@@ -431,7 +431,7 @@ def _replicate_variances(pairs: list[ReplicatePair], request: FitRequest, cell: 
 
 
 def _sd_noisiness(pairs: list[ReplicatePair], cell: float, replicates: int) -> float:
-    """Return the sd of log h: what two arms of an element share of the noise that barcodes and replicates make."""
+    """Return the sd of log h, from the covariance over elements of the noise of two arms."""
     enough = np.all([p.n >= _LEAST_FOR_NOISINESS for p in pairs], axis=0)
     df, n = (np.mean([p.n - k for p in pairs], axis=0) for k in (1, 0))
     barcode = np.mean([p.shared for p in pairs], axis=0) / np.maximum(df, 1)
@@ -449,7 +449,7 @@ def _sd_noisiness(pairs: list[ReplicatePair], cell: float, replicates: int) -> f
 def _counting_components(
     counts: xr.Dataset, request: FitRequest, used: NDArray[np.bool_], cell: float
 ) -> tuple[dict[str, float], dict[str, int]]:
-    """Split what counting adds between RNA and DNA, and say how much of each more reads would take away."""
+    """Split the counting noise between RNA and DNA, and return the part of each that more reads reduce."""
     rows = request.element >= 0
     rna, plasmid = counts["rna"].to_numpy(), "replicate" not in counts["dna"].dims
     dna = counts["dna"].to_numpy().reshape(len(rna), -1)
@@ -476,7 +476,7 @@ def _mean_inverse_reads(reads: NDArray[np.int64], used: NDArray[np.bool_]) -> tu
 
 
 def _dna_cell_variance(dna: NDArray[np.int64], seen: NDArray[np.bool_]) -> float:
-    """Half the variance of differences of log2 DNA between replicates, over barcodes that both have."""
+    """Return half the variance of log2 DNA differences between replicates, over barcodes that both have."""
     logs = np.log2(dna + 0.5)
     top = bottom = 0.0
     for r, s in combinations(range(dna.shape[1]), 2):
@@ -488,7 +488,7 @@ def _dna_cell_variance(dna: NDArray[np.int64], seen: NDArray[np.bool_]) -> float
 
 
 def _silent_share(counts: xr.Dataset, request: FitRequest, used: NDArray[np.bool_]) -> float:
-    """Return the share of cells without RNA among those where the barcode's other replicates say ten reads or more."""
+    """Return the share of cells without RNA where the other replicates predict ten reads or more."""
     rows = request.element >= 0
     rna, cells = counts["rna"].to_numpy()[rows], used[rows]
     scaled = np.where(cells, rna / counts["rna_total"].to_numpy(), 0.0)
@@ -504,7 +504,7 @@ def _effect_spread(
     variances: tuple[float, float, float],
     counts: xr.Dataset,
 ) -> dict[str, tuple[str, Array]]:
-    """Spread of true effects: the variance of differences of barcode means less their mean sampling variance."""
+    """Return the sd of true effects: variance of differences of barcode means less their sampling variance."""
     rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
     shape = (len(request.elements), len(request.arms))
     group = request.element[rows] * shape[1] + request.arm[rows]
