@@ -64,7 +64,7 @@ def split_index(a: Ints, b: Ints) -> SplitIndex:
 
     Returns
     -------
-    Split
+    SplitIndex
         With fewer than 20 barcodes whose split is free: index 1, z 0.
 
     Examples

@@ -1,4 +1,4 @@
-"""The average of effects over backgrounds: what a motif does, not what it does in one place."""
+"""Averages of measured effects over backgrounds, and noise that replicates share."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ def average(
 ) -> xr.Dataset:
     """Average measured effects over the elements of each group, as backgrounds of one motif.
 
-    The estimand is the mean effect over the backgrounds that a group's elements are a sample of. Its error has two
-    parts, how far true effects differ between backgrounds and how well each is measured, and both show in the spread of
-    the estimates: ``"mean"`` is their plain mean, with t on n - 1 degrees of freedom, and supposes nothing of either.
+    The estimand is the mean effect over the backgrounds from which a group's elements are a sample. Its error has two
+    parts: differences of true effects between backgrounds, and measurement. Both show in the spread of the estimates,
+    so ``"mean"`` is their plain mean with t on n - 1 degrees of freedom, without assumptions on either part.
 
     ========== ====================================================================================================
     `method`
     ========== ====================================================================================================
     ``mean``   plain mean over backgrounds, standard error ``sd / sqrt(n)``
-    ``REML``   weights by 1 / (tau^2 + se^2), tau by restricted maximum likelihood, Knapp and Hartung's error and t
+    ``REML``   weights 1 / (tau^2 + se^2), tau by restricted maximum likelihood, Knapp and Hartung's error and t
     ``DL``     the same with DerSimonian and Laird's tau
-    ``FE``     weights by 1 / se^2 and a normal error: the effect in *these* backgrounds, where all have one effect;
-               over other backgrounds it is too sure (95 % intervals covered 72 % at tau 0.5)
+    ``FE``     weights 1 / se^2 and a normal error: the effect in *these* backgrounds, if all have one effect; for
+               other backgrounds intervals are too narrow (95 % intervals covered 72 % at tau 0.5)
     ========== ====================================================================================================
 
-    Noise of a replicate that the elements of an arm share, which no number of elements averages out, is added to each
-    where the fit knows it (two replicates or more), with Satterthwaite's degrees of freedom.
+    Noise of replicates that the elements of an arm share does not average out over elements; it is added where the fit
+    has it (two replicates or more), with Satterthwaite's degrees of freedom.
 
     Parameters
     ----------
     fitted
-        Of `fit`: ``ace, se (element, contrast)``.
+        From `fit`: ``ace, se (element, contrast)``.
     by
-        Coordinate on element that names the groups; None: all elements are one group, ``"all"``.
+        Coordinate on element that defines the groups; None: one group, ``"all"``.
     method
         See the table.
     ci_prob
@@ -70,7 +70,7 @@ def average(
     Raises
     ------
     OutcomesError
-        If `fitted` has no effects of elements, or no such coordinate.
+        If `fitted` has no effects by element, or no such coordinate.
     EstimateError
         If a group has one element, or the method is unknown.
 
@@ -111,7 +111,7 @@ def average(
 
 
 def _widen_by_replicates(error: Array, df: Array, noise: list[SharedNoise]) -> tuple[Array, Array]:
-    """Add the noise that replicates share in each contrast, shape ``(G, K)`` each."""
+    """Add the shared noise of replicates in each contrast, shape ``(G, K)`` each."""
     wide, freedom = error.copy(), df.astype(np.float64)
     for g, k in np.ndindex(*error.shape):
         wide[g, k], freedom[g, k] = widen_standard_error(float(error[g, k]), float(df[g, k]), noise[k])
@@ -119,7 +119,7 @@ def _widen_by_replicates(error: Array, df: Array, noise: list[SharedNoise]) -> t
 
 
 def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the group of each element, 0 to G - 1, and their names; every group has two elements or more."""
+    """Return group codes of the elements, 0 to G - 1, and group names; each group has two elements or more."""
     if not isinstance(fitted, xr.Dataset) or "se" not in fitted or "element" not in fitted["se"].dims:
         raise OutcomesError("average: no effects of elements; take them from cg.mpra.fit(counts, control=...)")
     known = sorted(str(n) for n, c in fitted.coords.items() if c.dims == ("element",) and n not in _OWN)
@@ -179,12 +179,12 @@ Columns: TypeAlias = dict[str, tuple[tuple[str, ...], NDArray[Any]]]
 
 
 def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> tuple[Columns, float]:
-    """Return how far each replicate's mean effect lies from that of all, and what elements' own noise makes of that.
+    """Return the distance of each replicate's mean effect from the overall mean, and its variance from elements.
 
-    The effect of an element in a replicate is the contrast of its arms' mean log ratios there; elements that have
-    barcodes with DNA under every arm in every replicate count, controls of the bench do not. By two-way analysis of
-    variance, the mean square of elements by replicates gives the variance that their own noise leaves in the mean over
-    elements and replicates.
+    The effect of an element in a replicate is the contrast of its arms' mean log ratios. Elements with barcodes under
+    every arm in every replicate are used, without controls of the bench. By two-way analysis of variance, the mean
+    square of elements by replicates gives the variance of the mean over elements and replicates due to elements' own
+    noise.
 
     Returns
     -------

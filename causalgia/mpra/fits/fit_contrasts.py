@@ -1,4 +1,4 @@
-"""What is asked of the counts: which elements, under which arms, in which contrasts."""
+"""Elements, arms and contrasts of a fit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from causalgia.types import Array, Ints
 
 @dataclass(frozen=True)
 class FitRequest:
-    """The question as arrays.
+    """Elements, arms and contrasts to fit, as arrays.
 
     Attributes
     ----------
@@ -31,11 +31,11 @@ class FitRequest:
     oligos
         Place of each element's oligo under each arm on the oligo dim of the counts, shape ``(E, A)``.
     element, arm
-        Of each barcode, shape ``(n_barcodes,)``; -1 for a barcode that the question does not use.
+        Element and arm codes of each barcode, shape ``(n_barcodes,)``; -1 for unused barcodes.
     n_left_out
-        Elements of the counts that lack an arm of the question and are left out.
+        Elements of the counts that lack one of the arms.
     arms_left_out
-        Arms that no element has beside the control, such as a promoter alone; the question leaves them out.
+        Arms that no element has besides the control, such as a promoter alone.
     """
 
     elements: NDArray[np.str_]
@@ -61,20 +61,19 @@ def fit_request(
     arms: Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
 ) -> FitRequest:
-    """Read the question: every arm (or `arms`) against `control`, or the named or written `contrasts`.
+    """Return the elements and contrasts to fit: every arm (or `arms`) against `control`, or `contrasts`.
 
-    The elements are those that the side table has under *every* arm of the question. Without `arms` the treatments are
-    the arms that some element has beside the control; an arm that never meets it (a promoter alone) is no treatment.
-    Elements that have the control and some treatments, but not all, are refused where the arms were not named. What is
-    left out is counted.
+    Elements are those with an oligo under *every* arm of the contrasts. Without `arms` the treatments are the arms that
+    some element has besides the control. Elements with the control and some of the treatments raise an error unless
+    `arms` is given. What is left out is counted.
 
     Raises
     ------
     ContrastError
         If an arm is unknown, the weights of a contrast do not sum to 0, each element has one arm (a parallel library),
-        or the elements have different arms and `arms` does not say which are meant.
+        or the elements have different arms and `arms` is not given.
     CountsError
-        If an element has two oligos in an arm, or an oligo of the question has no barcode with DNA left.
+        If an element has two oligos in an arm, or an oligo has no barcode with DNA left.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     if parallel_oligos(counts) is not None:
@@ -83,13 +82,13 @@ def fit_request(
             "average over elements is cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...)). Where arms "
             "share their backgrounds, let the side table give those one name of an element"
         )
-    asks_all = arms is None and contrasts is None
-    alone = _arms_without_control(counts, control) if asks_all else ()
+    all_arms = arms is None and contrasts is None
+    alone = _arms_without_control(counts, control) if all_arms else ()
     weights = _contrast_weights([a for a in known if a not in alone], control, arms, contrasts)
     names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
     places = _oligo_by_arm(counts, names)
     complete = (places >= 0).all(axis=1)
-    if asks_all:
+    if all_arms:
         _check_same_arms(places, names, complete)
     if not complete.any():
         raise ContrastError(f"no element has an oligo under every one of {', '.join(names)}; ask for fewer arms")
@@ -145,7 +144,7 @@ def _as_named_weights(contrasts: Any) -> dict[str, dict[str, float]]:
 
 
 def _arms_without_control(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
-    """Return the arms that no element has beside the control."""
+    """Return the arms that no element has besides the control."""
     arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
     if control is None or control not in arm:
         return ()
@@ -154,7 +153,7 @@ def _arms_without_control(counts: xr.Dataset, control: str | None) -> tuple[str,
 
 
 def _oligo_by_arm(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
-    """Return the place of each element's oligo under each arm, -1 where it has none."""
+    """Return the place of each element's oligo under each arm, -1 where absent."""
     table = pd.DataFrame({name: counts[name].to_numpy() for name in ("element", "arm")})
     table["place"] = np.arange(len(table))
     table = table[table["arm"].isin(names)]
@@ -170,7 +169,7 @@ def _oligo_by_arm(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
 
 
 def _check_same_arms(places: pd.DataFrame, names: list[str], complete: Any) -> None:
-    """Refuse elements that have the control and only some of the treatments."""
+    """Raise ContrastError where elements have the control and only some of the treatments."""
     some = (places[names[0]] >= 0) & (places[names[1:]] >= 0).any(axis=1) & ~complete
     if some.any():
         first = places[some].iloc[0]
@@ -183,7 +182,7 @@ def _check_same_arms(places: pd.DataFrame, names: list[str], complete: Any) -> N
 
 
 def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
-    """Refuse oligos of the question that have no barcode whose DNA was read."""
+    """Raise CountsError where an oligo has no barcode with DNA."""
     n = n_barcodes(counts)[request.oligos]
     if n.all():
         return
@@ -196,13 +195,13 @@ def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
 
 
 def n_barcodes(counts: xr.Dataset) -> Ints:
-    """Return how many barcodes of each oligo have DNA in a replicate at least, shape ``(n_oligos,)``."""
+    """Return the barcodes of each oligo with DNA in some replicate, shape ``(n_oligos,)``."""
     read = (dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)).any(axis=1)
     return np.bincount(counts["oligo_index"].to_numpy()[read], minlength=counts.sizes["oligo"])
 
 
 def element_blocks(n: int, *, most: int) -> list[tuple[int, int]]:
-    """Return the first element and the end of each block of at most so many elements.
+    """Return the first element and the end of each block of at most `most` elements.
 
     Examples
     --------
@@ -213,7 +212,7 @@ def element_blocks(n: int, *, most: int) -> list[tuple[int, int]]:
 
 
 def block_names(bounds: Sequence[tuple[int, int]]) -> list[str]:
-    """Return what blocks of elements are, in words."""
+    """Return names of blocks of elements, for messages."""
     return [f"elements {first:,} to {last - 1:,}" for first, last in bounds]
 
 
@@ -226,11 +225,11 @@ class FittedEffects:
     ace, se, df
         Effect on log2, its standard error and degrees of freedom (``inf`` is normal), shape ``(E, K)`` each.
     variables
-        What else the method knows: name -> (dims, values), with dims out of ``element, contrast, arm, replicate``.
+        Further variables of the method: name -> (dims, values), dims out of ``element, contrast, arm, replicate``.
     attrs
-        What else holds for all elements: numbers and text.
-    kept
-        Which elements of the question these are, where the method could not answer for all, a mask; None: all.
+        Further results for all elements together: numbers and text.
+    estimated
+        Mask of the requested elements that have estimates; None: all.
     """
 
     ace: Array
@@ -238,4 +237,4 @@ class FittedEffects:
     df: Array
     variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = field(default_factory=dict)
     attrs: Mapping[str, float | int | str] = field(default_factory=dict)
-    kept: NDArray[np.bool_] | None = None
+    estimated: NDArray[np.bool_] | None = None

@@ -1,4 +1,4 @@
-"""A fit in words: what was fitted, how large the noise is, and what the effects are on average and one by one."""
+"""Text report of a fit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOISE = {
 
 
 def describe_fit(fit: xr.Dataset) -> str:
-    """Say what a fit is of, its noise, and by contrast the average effect and how many elements have one.
+    """Return a text report of a fit: noise, average effects, and numbers of elements with an effect.
 
     Parameters
     ----------
@@ -57,17 +57,17 @@ def _fit_header(fit: xr.Dataset) -> str:
 
 def _left_out_lines(fit: xr.Dataset) -> list[str]:
     lost = {"without some arm": fit.attrs["n_left_out"], "without an answer": fit.attrs["n_not_fitted"]}
-    said = [f"{int(n):,} element{'s' if n > 1 else ''} {why}" for why, n in lost.items() if n]
-    said += [f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"] * bool(
+    reasons = [f"{int(n):,} element{'s' if n > 1 else ''} {why}" for why, n in lost.items() if n]
+    reasons += [f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"] * bool(
         fit.attrs["arms_left_out"]
     )
-    return [f"  left out: {'; '.join(said)}"] if said else []
+    return [f"  left out: {'; '.join(reasons)}"] if reasons else []
 
 
 def _noise_lines(fit: xr.Dataset) -> list[str]:
     found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
-    said = [", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())] if found else []
-    lines = [f"  sd on log2: {said[0]}"] if said else []
+    sds = ", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())
+    lines = [f"  sd on log2: {sds}"] if sds else []
     if "silent" in fit:
         by_arm = fit["silent"].mean("element")
         arms = ", ".join(f"{100 * float(by_arm.sel(arm=arm)):.1f} % in {arm}" for arm in by_arm["arm"].to_numpy())

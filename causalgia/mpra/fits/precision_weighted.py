@@ -1,4 +1,4 @@
-"""Precision weights of log ratios: what a ratio is worth by the DNA reads that it rests on."""
+"""Precision-weighted linear models of log ratios of summed reads."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _NEGLIGIBLE, _SURE = 0.1, 3.0
 def precision(counts: xr.Dataset, request: FitRequest) -> FittedEffects:
     """Compare arms by a precision-weighted linear model of reads summed over barcodes (limma with weights).
 
-    log2(RNA/DNA) of the sums, one an arm and replicate, are regressed on arms by generalised least squares: weights by
-    the trend of the residual spread in DNA (`precision_weights`), one consensus correlation within a replicate because
-    its arms share a library and an experiment, and residual variances moderated over elements. An arm without DNA in a
+    log2(RNA/DNA) of the sums, one an arm and replicate, is regressed on arms by generalized least squares: weights from
+    the trend of the residual spread in DNA (`precision_weights`), one consensus correlation within replicates, whose
+    arms share a library and an experiment, and residual variances moderated over elements. An arm without DNA in a
     replicate has no ratio there.
 
-    Fewer than ten elements have no trend and no consensus: a correlation that is estimated from one element and taken
-    as known made .08 of verdicts false where .05 is promised. Their replicates are fixed effects, with weights of 1,
-    and each element has its own variance on ``(A - 1) (R - 1)`` degrees of freedom.
+    Fewer than ten elements give neither trend nor consensus: a correlation estimated from one element and taken as
+    known gave .08 false positives at a level of .05. Their replicates are fixed effects, with weights of 1, and each
+    element has its own variance on ``(A - 1) (R - 1)`` degrees of freedom.
 
-    Sums over barcodes leave nothing of the noise between barcodes, which repeats in every replicate: **the effect is of
-    these barcodes**, and its interval covers the effect of the arm only where barcodes of an arm have one activity.
+    Sums over barcodes ignore the noise between barcodes, which repeats in every replicate: **the effect is that of
+    these barcodes**, and its interval covers the effect of the arm only where the barcodes of an arm have one activity.
 
     Warns
     -----
     BarcodeNoiseWarning
-        If the noise between barcodes, beyond three of its standard errors, would add more than a tenth to the variance
+        If the noise between barcodes, significant at three standard errors, would add more than a tenth to the variance
         of the typical effect.
 
     References
@@ -77,14 +77,14 @@ def precision_weights(
 ) -> Array:
     """Return weights of log ratios from the trend of their spread in log2 DNA.
 
-    The residual standard deviation of each element about its arms, its square root against the element's mean log2 DNA
-    by robust local regression (lowess, span 0.4, three rounds), read at each number's own log2 DNA, constant beyond the
-    ends; the weight is the inverse of the variance there.
+    The square root of each element's residual standard deviation is regressed on its mean log2 DNA by robust local
+    regression (lowess, span 0.4, three rounds) and read at the log2 DNA of each ratio, constant beyond the ends; the
+    weight is the inverse of the variance there.
 
     Parameters
     ----------
     y, log_dna, used
-        Numbers, their log2 DNA, and which there are, shape ``(B, R)``.
+        Log ratios, their log2 DNA, and the mask of those present, shape ``(B, R)``.
     group
         ``element * A + arm`` of each row, shape ``(B,)``.
     shape
@@ -93,8 +93,8 @@ def precision_weights(
     Returns
     -------
     array
-        Shape ``(B, R)``; 0 where there is no number; all else 1 where there is no trend: fewer than ten elements can
-        have a spread, most have none, or most have the same DNA.
+        Shape ``(B, R)``; 0 where a ratio is missing. All others are 1 without a trend: fewer than ten elements with a
+        spread, most without any, or most with equal DNA.
 
     References
     ----------
@@ -111,7 +111,7 @@ def precision_weights(
     root = np.sqrt(np.sqrt(model.s2[known]))
     with np.errstate(invalid="ignore", divide="ignore"):
         smooth = lowess(root, x, frac=_SPAN, it=_ROBUST, delta=_DELTA * np.ptp(x), return_sorted=True)
-    if not np.isfinite(smooth).all():  # so many elements with one and the same DNA that there is no trend in it
+    if not np.isfinite(smooth).all():  # too many elements with equal DNA for a trend
         return used.astype(np.float64)
     trend = pd.Series(smooth[:, 1]).groupby(smooth[:, 0]).mean()
     least = 1e-3 * float(np.median(root))
@@ -134,16 +134,16 @@ _STEPS = 60
 
 
 def consensus_correlation(y: Array, used: NDArray[np.bool_], group: Ints, shape: tuple[int, int]) -> float:
-    """Return the correlation of numbers within a replicate that elements agree on.
+    """Return the consensus over elements of the correlation within replicates.
 
     Each element's comes from restricted maximum likelihood of ``arm + replicate`` with replicates random, where the
-    variance between replicates may be negative; the consensus is the hyperbolic tangent of the mean of their inverse
-    hyperbolic tangents, 15 % trimmed off either end. 0 where no element can say.
+    variance between replicates may be negative; the consensus is the tanh of the mean of their atanh, 15 % trimmed at
+    either end. 0 where no element is informative.
 
     Parameters
     ----------
     y, used
-        Numbers, shape ``(B, R)``, and which there are.
+        Log ratios, shape ``(B, R)``, and the mask of those present.
     group
         ``element * A + arm`` of each row, shape ``(B,)``.
     shape
@@ -169,12 +169,12 @@ def consensus_correlation(y: Array, used: NDArray[np.bool_], group: Ints, shape:
 def _independent_squares(
     y: Array, used: NDArray[np.bool_], group: Ints, shape: tuple[int, int], n: Array
 ) -> tuple[Array, Array, Array]:
-    """Turn each element's numbers, arms taken out, into independent ones of variance ``error + size * between``.
+    """Transform each element's residuals about arms into independent ones of variance ``error + size * between``.
 
     Returns
     -------
     squares, sizes, repeats
-        Sum of squares, size and number of such, shape ``(E, R + 1)``; the first column holds all of size 0.
+        Sum of squares, size and number of these, shape ``(E, R + 1)``; the first column holds all of size 0.
     """
     per_arm = n.sum(axis=2)
     mean = group_sums(y.sum(axis=1), group, shape) / np.maximum(per_arm, 1)
@@ -198,7 +198,7 @@ def _independent_squares(
 
 
 def _ml_correlations(squares: Array, sizes: Array, repeats: Array) -> Array:
-    """Return the correlation of each row that makes its squares likeliest, by a grid and golden sections, ``(E,)``."""
+    """Return the maximum-likelihood correlation of each row, by a grid and golden sections, ``(E,)``."""
     total, largest = repeats.sum(axis=1), sizes.max(axis=1)
     low = np.maximum(-1 / np.maximum(largest - 1, 1e-3), -1.0)
 
@@ -227,9 +227,9 @@ class LinearModels:
     Attributes
     ----------
     mean
-        Of each arm, shape ``(E, A)``; contrasts of them are what a model estimates.
+        Of each arm, shape ``(E, A)``; only contrasts are identified.
     unscaled
-        Covariance of these, a unit of variance, shape ``(E, A, A)``.
+        Covariance of the means at unit variance, shape ``(E, A, A)``.
     s2, df
         Residual variance and its degrees of freedom, shape ``(E,)`` each.
     """
@@ -240,7 +240,7 @@ class LinearModels:
     df: Array
 
     def contrasts(self, weights: Array) -> FittedEffects:
-        """Return contrasts ``(K, A)`` of the arms, their variances moderated over elements (limma's eBayes)."""
+        """Return contrasts ``(K, A)`` of the arms, with variances moderated over elements (limma's eBayes)."""
         if not self.df.any():
             raise EstimateError("the linear model has no degrees of freedom left: one replicate; use more replicates")
         moderated = moderate_unequal(self.s2, self.df)
@@ -254,8 +254,8 @@ class LinearModels:
     def unmoderated(self, weights: Array) -> FittedEffects:
         """Return contrasts ``(K, A)`` of the arms, each element with its own variance.
 
-        With few elements the spread of their variances is known too badly to moderate them; where one of them has no
-        degrees of freedom or no spread, they are moderated all the same.
+        For few elements, whose variances are too uncertain to moderate; they are moderated all the same where an
+        element has no degrees of freedom or no spread.
         """
         if not self.df.any():
             raise EstimateError("the linear model has no degrees of freedom left: one replicate; use more replicates")
@@ -266,7 +266,7 @@ class LinearModels:
         return FittedEffects(self.mean @ weights.T, np.sqrt(self.s2[:, None] * unscaled), df)
 
     def any_contrast(self, weights: Array) -> tuple[Array, Array]:
-        """Return F and p, shape ``(E,)`` each, of the test that contrasts, of full rank, are all 0."""
+        """Return F and p, shape ``(E,)`` each, of the test that all contrasts, of full rank, are 0."""
         moderated = moderate_unequal(self.s2, self.df)
         effect = self.mean @ weights.T
         covariance = np.einsum("ka,eab,lb->ekl", weights, self.unscaled, weights)
@@ -281,9 +281,9 @@ def fit_paired(y: Array, there: NDArray[np.bool_] | None = None) -> LinearModels
     Parameters
     ----------
     y
-        Numbers, shape ``(E, A, R)``.
+        Log ratios, shape ``(E, A, R)``.
     there
-        Which there are, shape ``(E, A, R)``; None: all. Each element has one replicate with every arm, at least.
+        Mask of those present, shape ``(E, A, R)``; None: all. Each element has at least one replicate with every arm.
 
     References
     ----------
@@ -301,22 +301,22 @@ def fit_paired(y: Array, there: NDArray[np.bool_] | None = None) -> LinearModels
 
 
 def fit_blocked(y: Array, w: Array, group: Ints, shape: tuple[int, int], correlation: float) -> LinearModels:
-    """Fit ``arm`` by generalised least squares, all numbers of a replicate correlated alike.
+    """Fit ``arm`` by generalized least squares with one correlation within replicates.
 
-    Number i of an element has variance ``sigma^2 / w_i``, and two of one replicate correlate by `correlation` (limma's
-    duplicateCorrelation model). The inverse covariance of a block is its diagonal less one product, so that sums over
-    the block are all there is to compute.
+    Ratio i of an element has variance ``sigma^2 / w_i``, and two of one replicate correlate by `correlation` (limma's
+    duplicateCorrelation model). The inverse covariance of a block is its diagonal less a rank-one term, so sums over
+    the block suffice.
 
     Parameters
     ----------
     y, w
-        Numbers and their precision weights, shape ``(B, R)``; a weight of 0 is a missing number.
+        Log ratios and their precision weights, shape ``(B, R)``; weight 0 is missing.
     group
         ``element * A + arm`` of each row, shape ``(B,)``.
     shape
         (E, A).
     correlation
-        Of numbers within a replicate, above ``-1 / (size of a block - 1)`` and below 1.
+        Within a replicate, above ``-1 / (size of a block - 1)`` and below 1.
 
     References
     ----------
@@ -348,8 +348,8 @@ LIBRARY = 1e7
 def ratio_of_sums(counts: xr.Dataset, request: FitRequest) -> tuple[Array, Array]:
     """Return log2(RNA/DNA) and log2(DNA) of the sums over barcodes, shape ``(E, A, R)`` each.
 
-    Every library (type, replicate) is brought to 1e7 reads, whatever the arms in it, and 1 is added: the ratio is
-    ``log2(1e7 rna / rna_total + 1) - log2(1e7 dna / dna_total + 1)``. An empty cell adds nothing.
+    Every library (type, replicate) is scaled to 1e7 reads, for all arms, and 1 is added: the ratio is ``log2(1e7 rna /
+    rna_total + 1) - log2(1e7 dna / dna_total + 1)``. Empty cells add nothing.
     """
     own = request.element >= 0
     group = (request.element * len(request.arms) + request.arm)[own]

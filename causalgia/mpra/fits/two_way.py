@@ -1,4 +1,4 @@
-"""Effects whose error has two layers: barcodes, the same in every replicate, and replicates, shared by barcodes."""
+"""Two-way fit: effects with a variance from barcodes (crossed with replicates) and replicates."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from causalgia.types import Array, Ints, Mask
 
 @dataclass(frozen=True)
 class Layer:
-    """One component of variance: its estimate in each element, and what it adds to the variance of a contrast.
+    """A variance component: its estimate in each element, and its factor in the variance of a contrast.
 
     Attributes
     ----------
     s2, df
         Variance and its degrees of freedom, shape ``(E,)`` each.
     factor
-        Variance of a contrast a unit of it, shape ``(E, K)``.
+        Variance of a contrast at unit variance of the layer, shape ``(E, K)``.
     """
 
     s2: Array
@@ -39,25 +39,25 @@ class Layer:
 
 
 def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
-    """Compare arms by the means of their barcodes, counting the noise of barcodes and of replicates.
+    """Compare arms by the means of their barcodes, with the noise of barcodes and of replicates.
 
-    The mean over barcodes and replicates of a crossed layout has the variance ``V_barcode + V_replicate -
-    V_residual``: each of the first two holds the noise of single cells, which is counted once. All three come from sums
-    of squares, each moderated over elements, and the variance is never below the larger of the first two; its degrees
-    of freedom are Satterthwaite's.
+    In a crossed layout the mean over barcodes and replicates has the variance ``V_barcode + V_replicate - V_residual``:
+    the first two both contain the noise of single cells, which counts once. All three come from sums of squares
+    moderated over elements; the variance is never below the larger of the first two, and its degrees of freedom are
+    Satterthwaite's.
 
     Parameters
     ----------
     cells
-        Of E elements under A arms.
+        Cells of E elements under A arms.
     weights
-        Of each arm in each contrast, shape ``(K, A)``.
+        Weights of the arms in each contrast, shape ``(K, A)``.
 
     Returns
     -------
-    Fitted
+    FittedEffects
         Besides the effects ``v_barcode, v_replicate, v_residual (element, contrast)``, and in ``attrs`` the standard
-        deviations of barcodes and of replicates, on log2, that these say of all elements together.
+        deviations of barcodes and of replicates over all elements, on log2.
 
     Raises
     ------
@@ -79,9 +79,9 @@ def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
 def combine_layers(
     barcode: Sequence[Layer], replicate: Layer, residual: Layer
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Return the variance of each contrast and its df, and the moderated parts of it, shape ``(E, K)`` each.
+    """Return the variance of each contrast, its df, and the moderated components, shape ``(E, K)`` each.
 
-    The barcodes have one layer for all arms, or one for each: then each is moderated by itself, and their sum is
+    Barcodes have one layer for all arms, or one for each arm, which are moderated separately and added to
     ``V_barcode``.
 
     Raises
@@ -108,9 +108,9 @@ def barcode_layer(means: BarcodeMeans, weights: Array) -> Layer:
 
 
 def replicate_layer(cells: RatioCells, weights: Array) -> Layer:
-    """Return the variance of the arms' means over replicates, what all arms of a replicate share taken out.
+    """Return the variance of the arms' means over replicates, shifts shared by all arms of a replicate removed.
 
-    Of two arms it is half the variance over replicates of their difference. Only replicates with every arm count.
+    For two arms it is half the variance over replicates of their difference. Only replicates with every arm are used.
     """
     n = cells.sums(cells.used)
     cell = cells.sums(cells.ratio) / np.maximum(n, 1)
@@ -124,16 +124,16 @@ def replicate_layer(cells: RatioCells, weights: Array) -> Layer:
 
 
 def residual_layer(cells: RatioCells, weights: Array) -> Layer:
-    """Return what barcodes and replicates leave of single cells, by least squares in each arm, pooled over arms."""
+    """Return the residual variance of cells about barcodes and replicates in each arm, pooled over arms."""
     squares, df = residual_squares(cells)
     n = cells.sums(cells.used.sum(axis=1).astype(np.float64))
     return Layer(squares.sum(axis=1) / np.maximum(df.sum(axis=1), 1), df.sum(axis=1), (1 / n) @ (weights**2).T)
 
 
 def residual_squares(cells: RatioCells) -> tuple[Array, Array]:
-    """Return the residual sum of squares of barcode + replicate in each element and arm, and its df, ``(E, A)`` each.
+    """Return the residual sum of squares about barcode + replicate by element and arm, and its df, ``(E, A)``.
 
-    Barcodes are eliminated first; what is left are R equations an arm, solved together over elements.
+    Barcodes are eliminated first; the R remaining equations an arm are solved for all elements at once.
     """
     u = cells.used.astype(np.float64)
     m = u.sum(axis=1)
@@ -152,7 +152,7 @@ def residual_squares(cells: RatioCells) -> tuple[Array, Array]:
 
 
 def noise_sds(cells: RatioCells) -> dict[str, float]:
-    """Return the standard deviations of barcodes and of replicates, over all elements, by moments; 0 where negative."""
+    """Return the sd of barcodes, replicates and residuals over all elements, by moments; 0 where negative."""
     ones, means = np.ones((1, cells.shape[1])), barcode_means(cells)
     replicate, residual = replicate_layer(cells, ones), residual_layer(cells, ones)
     share = float((1 / cells.used.sum(axis=1)).mean())
@@ -183,7 +183,7 @@ class BarcodeMeans:
     mean
         Over the barcodes, each counting once, shape ``(E, A)``.
     n
-        Barcodes, shape ``(E, A)``.
+        Number of barcodes, shape ``(E, A)``.
     squares
         Sum of squares about the mean, shape ``(E, A)``.
     """
@@ -206,8 +206,8 @@ class BarcodeMeans:
 def barcode_means(cells: RatioCells) -> BarcodeMeans:
     """Return the means over barcodes of their mean log ratio ``y_b``, for each element and arm.
 
-    A barcode is the unit that was assigned to an arm, and its own activity repeats in every replicate; its mean over
-    the replicates that have it is one observation.
+    The barcode is the unit assigned to an arm, and its own activity repeats in every replicate, so its mean over
+    replicates is one observation.
     """
     y = cells.ratio.sum(axis=1) / cells.used.sum(axis=1)
     n = cells.sums(np.ones_like(y))
@@ -216,14 +216,14 @@ def barcode_means(cells: RatioCells) -> BarcodeMeans:
 
 
 def barcode_welch(means: BarcodeMeans, weights: Array) -> FittedEffects:
-    """Compare arms by their barcodes' means, with a variance of its own in each arm (Welch).
+    """Compare arms by their barcodes' means, with a separate variance for each arm (Welch).
 
     Parameters
     ----------
     means
         Of E elements under A arms, two barcodes or more in each.
     weights
-        Of each arm in each contrast, shape ``(K, A)``.
+        Weights of the arms in each contrast, shape ``(K, A)``.
 
     References
     ----------
@@ -238,14 +238,14 @@ def barcode_welch(means: BarcodeMeans, weights: Array) -> FittedEffects:
 def barcode_moderated(means: BarcodeMeans, weights: Array) -> FittedEffects:
     """Compare arms by their barcodes' means, with one variance an element, moderated over elements.
 
-    Knows nothing of noise that the barcodes of an arm share in a replicate: where there is such noise, it is too sure.
+    Ignores noise that the barcodes of an arm share in a replicate; where there is such noise, intervals are too narrow.
 
     Parameters
     ----------
     means
         Of E elements under A arms.
     weights
-        Of each arm in each contrast, shape ``(K, A)``.
+        Weights of the arms in each contrast, shape ``(K, A)``.
 
     References
     ----------
@@ -265,7 +265,7 @@ def barcode_pooled(means: BarcodeMeans, weights: Array, family: NDArray[np.int64
     means
         Of E elements under A arms.
     weights
-        Of each arm in each contrast, shape ``(K, A)``.
+        Weights of the arms in each contrast, shape ``(K, A)``.
     family
         Family of each element, 0 to F - 1, shape ``(E,)``.
     """
@@ -284,9 +284,9 @@ class RatioCells:
     Attributes
     ----------
     ratio
-        log2(RNA/DNA), 0 where there is none, shape ``(B, R)``.
+        log2(RNA/DNA), 0 where missing, shape ``(B, R)``.
     used
-        Whether there is one, shape ``(B, R)``; every barcode has one at least.
+        Mask of the ratios present, shape ``(B, R)``; every barcode has at least one.
     group
         ``element * A + arm`` of each barcode, shape ``(B,)``.
     shape
@@ -299,16 +299,16 @@ class RatioCells:
     shape: tuple[int, int]
 
     def sums(self, values: Array | Mask) -> Array:
-        """Sum numbers of barcodes, shape ``(B, ...)``, over the barcodes of each element and arm, ``(E, A, ...)``."""
+        """Sum values of barcodes, shape ``(B, ...)``, by element and arm, ``(E, A, ...)``."""
         return group_sums(values, self.group, self.shape)
 
     def at(self, means: Array) -> Array:
-        """Return numbers of elements and arms, ``(E, A, ...)``, at each barcode, ``(B, ...)``."""
+        """Return values of elements and arms, ``(E, A, ...)``, at each barcode, ``(B, ...)``."""
         return means.reshape(-1, *means.shape[2:])[self.group]
 
 
 def ratio_cells(counts: xr.Dataset, request: FitRequest) -> RatioCells:
-    """Return the cells of the barcodes that a question uses and whose DNA was read somewhere."""
+    """Return the log ratios of the requested barcodes that have DNA somewhere."""
     ratio, used = cell_ratios(counts)
     keep = (request.element >= 0) & used.any(axis=1)
     E, A = request.oligos.shape

@@ -1,4 +1,4 @@
-"""Barcode counts laid out for the model: barcodes sorted by oligo, and what their DNA lets one expect of their RNA."""
+"""Barcode counts arranged for the hierarchical model, with the RNA offsets that DNA gives."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ SURE_DNA, ENOUGH_CELLS, SWEEPS, SCORES = 10, 50, 6, 6
 
 @dataclass(frozen=True, eq=False)
 class CountCells:
-    """RNA of the N barcodes that the question uses, sorted by (element, arm), in R replicates; natural logs.
+    """RNA of the N requested barcodes, sorted by (element, arm), in R replicates; natural logs.
 
     Attributes
     ----------
     rna, used
-        Reads, and whether a cell counts (its DNA was read), shape ``(N, R)``.
+        Reads, and whether a cell is used (its DNA was read), shape ``(N, R)``.
     offset
-        Log of the RNA that an activity of 0 lets one expect, up to a constant, shape ``(N, R)``: the barcode's DNA and
-        the depth of the RNA library.
+        Log RNA expected at activity 0, up to a constant, shape ``(N, R)``: the barcode's DNA and the depth of the RNA
+        library.
     own
-        Variance that the cell's own DNA adds, shape ``(N, R)``.
+        Variance from the cell's own DNA, shape ``(N, R)``.
     shared
-        Variance that the barcode's DNA adds to all its cells at once, shape ``(N,)``.
+        Variance from the barcode's DNA, shared by all its cells, shape ``(N,)``.
     start
         Where the barcodes of each (element, arm) start, shape ``(E A + 1,)``.
     rows
@@ -37,8 +37,8 @@ class CountCells:
     n_arms
         A.
     share_paired
-        How much of a barcode's DNA in one replicate, beyond its DNA in all, its RNA there follows: 1 where DNA and RNA
-        come from the same cells, 0 where the DNA of all replicates measures one abundance.
+        Slope of a cell's RNA on its DNA in the replicate, beyond the barcode's DNA in all: 1 where DNA and RNA come
+        from the same cells, 0 where the DNA of all replicates measures one abundance.
     """
 
     rna: Array
@@ -53,7 +53,7 @@ class CountCells:
 
 
 def model_cells(counts: xr.Dataset, request: FitRequest) -> CountCells:
-    """Lay the counts of the question out; every oligo of it has a barcode with DNA."""
+    """Return the cells of the requested barcodes; every oligo has a barcode with DNA."""
     R, A = counts.sizes["replicate"], len(request.arms)
     place = request.element * A + request.arm
     dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(place), -1), (len(place), R))
@@ -71,7 +71,7 @@ def model_cells(counts: xr.Dataset, request: FitRequest) -> CountCells:
 
 
 def _rna_offsets(dna: Array, rna: Array, used: Mask, first: Ints, paired: bool) -> tuple[Array, Array, Array, float]:
-    """Return log DNA as the RNA of each cell follows it, the variance of each cell's own and of the barcode's, theta.
+    """Return RNA offsets of cells, their variances by cell and by barcode, and theta (see below).
 
     Log DNA is ``theta (cell) + (1 - theta) (barcode, all replicates)``: its errors, of variance s^2 in one cell, then
     have covariance ``(1 - theta^2) / sum of 1 / s^2`` between the cells of a barcode.
@@ -89,7 +89,7 @@ def _rna_offsets(dna: Array, rna: Array, used: Mask, first: Ints, paired: bool) 
 
 
 def _barcode_abundance(dna: Array, used: Mask, depth: Array, dispersion: float) -> tuple[Array, Array]:
-    """Return the log DNA of each barcode over its replicates, by quasi-likelihood, and its variance."""
+    """Return the log DNA abundance of each barcode over its replicates, by quasi-likelihood, and its variance."""
     log = np.log((dna * used).sum(1) / (np.exp(depth) * used).sum(1))
     for _ in range(SCORES):
         m = np.exp(depth + log[:, None])
@@ -99,7 +99,7 @@ def _barcode_abundance(dna: Array, used: Mask, depth: Array, dispersion: float) 
 
 
 def _dna_rna_pairing(dna: Array, rna: Array, used: Mask, first: Ints) -> tuple[float, float]:
-    """Return how far RNA follows the DNA of its own cell, and DNA's dispersion, from deviations inside barcodes."""
+    """Return the slope of RNA on DNA of the same cell within barcodes, and the dispersion of DNA."""
     sure = used & (rna > 0) & (dna >= SURE_DNA)
     left = sure.sum() - (sure.any(1)).sum() - (np.add.reduceat(sure, first) > 0).sum()
     if left < ENOUGH_CELLS:
@@ -110,7 +110,7 @@ def _dna_rna_pairing(dna: Array, rna: Array, used: Mask, first: Ints) -> tuple[f
 
 
 def _deviations(x: Array, used: Mask, first: Ints) -> Array:
-    """Return x less the means of its barcode and of its oligo in its replicate, 0 where not used."""
+    """Return x less the means of its barcode and of its oligo in the replicate, 0 where not used."""
     x = np.where(used, x, 0.0)
     of_barcode, of_oligo = (
         np.maximum(used.sum(1, keepdims=True), 1),
@@ -124,7 +124,7 @@ def _deviations(x: Array, used: Mask, first: Ints) -> Array:
 
 
 def library_levels(x: Array, used: Mask) -> Array:
-    """Return the least-squares level of each replicate, barcodes having levels of their own; their mean is 0."""
+    """Return the least-squares level of each replicate, with a level for each barcode; their mean is 0."""
     n = np.maximum(used.sum(1), 1)
     x = np.where(used, x, 0.0)
     within = np.diag(used.sum(0).astype(float)) - (used / n[:, None]).T @ used.astype(float)

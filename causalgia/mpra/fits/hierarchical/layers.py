@@ -1,8 +1,8 @@
-"""The two layers of noise of an oligo, solved exactly: barcodes are the same in every replicate, replicates shared.
+"""Exact Gaussian likelihood of an oligo with two layers of noise, barcodes crossed with replicates.
 
 For the barcodes b of one oligo in replicates r, ``z_br = mu + w_r + v_b + e_br`` with ``w_r ~ N(0, t_r)``,
 ``v_b ~ N(0, t_b + k_b)`` and ``e_br ~ N(0, 1 / precision_br)``. Each barcode leaves an R x R precision (Sherman and
-Morrison), whose sum S is all that the replicates need: one pass over the barcodes serves every t_r.
+Morrison); their sum S suffices for the replicates, so one pass over the barcodes serves every t_r.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def element_densities(
 
 @njit(nogil=True)
 def _mixture_quantile(W: Array, d: Array, v: Array, tail: float) -> float:
-    """Return the q that a mixture of normals at d with variances v lies beyond, either way, with probability `tail`."""
+    """Return the q beyond which, either side, a mixture of N(d, v) has probability `tail`."""
     high = 0.0
     for n in range(len(W)):
         high = max(high, abs(d[n]) + 8.0 * np.sqrt(v[n]))
@@ -126,7 +126,7 @@ def _mixture_quantile(W: Array, d: Array, v: Array, tail: float) -> float:
 def _normal_components(
     z: Array, precision: Array, k: Array, start: Ints, e: int, weights: Array, tb: Array, tr: Array, W: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the normals that an element's contrasts mix: probability (n,), mean and variance (K, n)."""
+    """Return the normal components of an element's contrasts: probability (n,), mean and variance (K, n)."""
     R, (K, A), J = z.shape[1], weights.shape, len(tr)
     S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
     at, variance, share = np.zeros((K, W.size)), np.zeros((K, W.size)), np.zeros(W.size)
@@ -151,10 +151,10 @@ def _normal_components(
 def contrast_mixtures(
     z: Array, precision: Array, k: Array, start: Ints, weights: Array, tb: Array, tr: Array, W: Array, tails: Array
 ) -> tuple[Array, Array]:
-    """Return each contrast's mean, (E, K), and how far from it its tails begin, (E, K, len(tails)).
+    """Return each contrast's mean, (E, K), and the distances at which its tails begin, (E, K, len(tails)).
 
-    `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of the pairs of variances for each
-    element, `tails` the probabilities beyond, on both sides together.
+    `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of the variance pairs by element,
+    `tails` the two-sided tail probabilities.
     """
     E, K = len(W), len(weights)
     mean, beyond = np.zeros((E, K)), np.zeros((E, K, len(tails)))
@@ -169,7 +169,7 @@ def contrast_mixtures(
 
 @njit(nogil=True)
 def residual_density(z: Array, precision: Array, start: Ints) -> float:
-    """Return the log density of the residuals about barcodes plus replicates, both unknown, up to a constant."""
+    """Return the log density of residuals about barcodes plus replicates, both flat, up to a constant."""
     R = z.shape[1]
     S, s, u, g, none = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R), np.zeros(len(z))
     total = 0.0

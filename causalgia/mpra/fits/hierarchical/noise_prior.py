@@ -1,4 +1,4 @@
-"""How noisy elements are: a prior of both layers, learnt from all elements, and the posterior of each one."""
+"""Prior of the noise of elements, learned from all elements, and the posterior of each element."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class LearntNoise:
-    """What was learnt of the layers.
+    """Noise layers learned from all elements.
 
     Attributes
     ----------
     of_elements
         Posterior probability of each pair of standard deviations on the grid, for each element, shape ``(E, I, J)``.
     sd_barcode, sd_replicate
-        Of the middling element, posterior mean, natural logs.
+        Of the median element, posterior mean, natural logs.
     spread_barcode, spread_replicate, correlation
         Standard deviations over elements of the logs of the two, and their correlation.
     """
@@ -50,13 +50,12 @@ class LearntNoise:
 
 
 def learn_noise(density: Array, grid: Grid) -> LearntNoise:
-    """Learn the prior from the log densities (E, I, J) of all elements, and average each one's posterior over it.
+    """Learn the prior from the log densities (E, I, J) of all elements, and return each element's posterior.
 
-    ``(log sd_barcode, log sd_replicate)`` of an element is bivariate normal over elements. Its five parameters have
-    weak priors: half-normal medians of scale 2 and 1 (log2), half-normal spreads of scale 1/2, a normal atanh
-    correlation. Their posterior is integrated, not maximised, so that few elements are not taken for many:
-    importance sampling at fixed points about the mode. Beyond 2,000 elements the prior is learnt from
-    2,000, evenly over the table.
+    ``(log sd_barcode, log sd_replicate)`` is bivariate normal over elements. The five parameters have weak priors:
+    half-normal medians of scale 2 and 1 (log2), half-normal spreads of scale 1/2, a normal atanh correlation. Their
+    posterior is integrated, not maximized, which matters for few elements: importance sampling at fixed points about
+    the mode. With more than 2,000 elements the prior is learned from 2,000 of them, evenly over the table.
     """
     E = len(density)
     L = np.exp(density - density.max(axis=(1, 2), keepdims=True)).reshape(E, -1)
@@ -79,7 +78,7 @@ def learn_noise(density: Array, grid: Grid) -> LearntNoise:
 def grid_prior(x: Array, grid: Grid) -> Array:
     """Return the prior probability of each pair on the grid, shape ``(I, J)``.
 
-    A normal shared out to the two nearest nodes, so that a prior narrower than the grid moves smoothly over it.
+    The normal is interpolated linearly to the nodes, so a prior narrower than the grid moves smoothly over it.
     """
     m_b, s_b, m_r, s_r, rho = x[0], np.exp(x[1]), x[2], np.exp(x[3]), np.tanh(x[4])
     if len(grid.barcode) == 1:
@@ -114,7 +113,7 @@ def _log_prior(x: Array) -> float:
 
 
 def _initial_guess(L: Array, grid: Grid) -> Array:
-    """Return a first guess: the pair that fits all elements best, one spread, some correlation."""
+    """Return a first guess: the pair with the largest total density, one spread, some correlation."""
     total = np.log(np.maximum(L, 1e-300)).sum(0).reshape(len(grid.barcode), len(grid.replicate))
     i, j = np.unravel_index(int(total.argmax()), total.shape)
     at = [max(nodes[k], np.log(LEAST)) for nodes, k in ((grid.barcode, i), (grid.replicate, j))]
@@ -147,7 +146,7 @@ def _curvature(loss: _Loss, at: Array) -> Array:
 
 
 def _quasi_normal(n: int, d: int) -> Array:
-    """Return n normal deviates in d dims that fill the space evenly (an additive recurrence), the same every time."""
+    """Return n quasi-random normal deviates in d dims (an additive recurrence), always the same."""
     root = optimize.brentq(lambda x: x ** (d + 1) - x - 1, 1.0, 2.0)
     steps = root ** -np.arange(1.0, d + 1)
     return np.asarray(ndtri((0.5 + np.arange(1, n + 1)[:, None] * steps) % 1.0))
