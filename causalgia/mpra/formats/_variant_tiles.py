@@ -1,4 +1,4 @@
-"""Variants as a library: windows of a genome around each, with the reference and with the alternate allele."""
+"""Libraries of variants: windows of a genome around each, with the reference and the alternate allele."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from causalgia.sequences.genome import Genome
 from causalgia.sequences.vcf import Variant, VariantWindows, check_alleles, read_vcf, variant_windows
 
 REF, ALT = "ref", "alt"
-#: variables of a library that say which variant an oligo carries, and what stands for none
+#: library variables that describe the variant of an oligo, with their values for none
 ANNOTATION: dict[str, str | int] = {
     "variant": "",
     "SPDI": "",
@@ -44,17 +44,17 @@ class Tile:
     Attributes
     ----------
     variant
-        The variant, as it was given.
+        The variant, as given.
     spdi
         In canonical form.
     start
-        Of the window on the chromosome, from 0.
+        Start of the window on the chromosome, from 0.
     offset
-        Bases that the allele's middle stands to the right of the insert's, as asked.
+        Requested distance of the allele's middle to the right of the insert's middle, in bases.
     moved
-        Bases that the window was moved to the left of that, because another tile has the same reference.
+        Bases by which the window was shifted to the left because another tile has the same reference.
     assembly
-        Of the genome, if it was said.
+        Genome assembly, if given.
     """
 
     variant: Variant
@@ -71,27 +71,27 @@ class Tile:
 
     @property
     def variant_pos(self) -> int:
-        """Where the canonical form begins in the insert, from 0; 0 where it begins before."""
+        """Start of the canonical form in the insert, from 0; 0 where it starts before the insert."""
         return max(self.spdi.position - self.start, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VariantTiles(Design):
-    """A design of variants in their own contexts, arms ``ref`` and ``alt``; a unit is a variant in a window.
+    """A design of variants in their own contexts, with arms ``ref`` and ``alt``; a unit is a variant in a window.
 
     Attributes
     ----------
     tiles
-        What each unit is, in order.
+        The tile of each unit, in order.
     """
 
     tiles: tuple[Tile, ...] = field(default=(), compare=False, repr=False)
 
     def annotate(self, library: xr.Dataset) -> xr.Dataset:
-        """Return a library of these tiles with the variant of each oligo, for the tables of the field.
+        """Return a library of these tiles with the variant of each oligo, for the IGVF tables.
 
         Variables ``variant, SPDI, allele, variant_class, variant_pos, assembly, chromosome, start, end`` (row); oligos
-        that are no unit under an arm have empty text and -1.
+        that are not units have empty text and -1.
 
         Raises
         ------
@@ -135,44 +135,43 @@ def variant_tiles(
     offsets: Sequence[int] = (0,),
     assembly: str | None = None,
 ) -> VariantTiles:
-    r"""Return the design that tests variants by both alleles, each in one or more windows of its own genome.
+    r"""Return a design that tests both alleles of variants, each in one or more windows of its genome.
 
-    A unit is a variant in a window; its arms ``ref`` and ``alt`` are the window as the genome has it, and with the
-    alternate allele. Both have `insert_length` bases: they agree up to the allele, and behind an indel the genome
-    supplies or gives up bases at the 3' end. Windows that overlap are of one parent: their units are one cluster.
+    A unit is a variant in a window; its arms ``ref`` and ``alt`` are the window of the genome and the window with the
+    alternate allele. Both have `insert_length` bases: they agree up to the allele, and after an indel bases are added
+    from or lost to the genome at the 3' end. Overlapping windows have one parent, so their units form one cluster.
 
-    Two tiles with one reference (two alternates of one place; windows that happen to coincide) could not be told apart
-    in a pool: the later is moved to the left, a base at a time, and says so.
+    Two tiles with the same reference (two alternates of one place, or coinciding windows) could not be told apart in a
+    pool, so the later one is shifted to the left, base by base; `Tile.moved` records it.
 
     Parameters
     ----------
     variants
-        A VCF file, plain or gzip-compressed; a table with the columns of a VCF, ``chrom pos ref alt`` and perhaps
-        ``id``, `pos` counted from 1; or variants as `causalgia.sequences.read_vcf` gives them.
+        A VCF file, plain or gzip-compressed; a table with VCF columns ``chrom pos ref alt`` and optionally ``id``,
+        `pos` counted from 1; or variants as from `causalgia.sequences.read_vcf`.
     fasta
-        The genome; lower case is upper case.
+        The genome; lower case is read as upper case.
     insert_length
         Bases of an insert: the oligo without adapters and barcode.
     offsets
-        A tile for each: how many bases the allele's middle stands to the right of the insert's.
+        One tile for each: distance of the allele's middle to the right of the insert's middle, in bases.
     assembly
-        ``"GRCh37"`` or ``"GRCh38"``: SPDI have RefSeq accessions. None: the names that chromosomes have in the genome.
+        ``"GRCh37"`` or ``"GRCh38"``, for RefSeq accessions in SPDI. None: chromosome names of the genome.
 
     Returns
     -------
     VariantTiles
-        A `causalgia.Design` with contrast ``alt`` against ``ref``; ``tiles`` says what each unit is. It goes into
-        `causalgia.mpra.library` and `causalgia.run` like any design.
+        A `causalgia.Design` with contrast ``alt`` against ``ref`` and the tile of each unit in ``tiles``, for
+        `causalgia.mpra.library` and `causalgia.run`.
 
     Raises
     ------
     SequenceError
-        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome, its place, or has another
+        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome or place or has another
         reference allele there; the message names the variant.
     LibraryError
-        If an option is of another kind, two variants are the same change, an allele leaves its window, or a window
-        reads the same with both alleles (an indel in a repeat that reaches the end); the message names the variant and
-        the cure.
+        If an option has the wrong type, two variants are the same change, an allele leaves its window, or both alleles
+        give the same window (an indel in a repeat that reaches the end); the message names the variant and the cure.
 
     References
     ----------
@@ -238,7 +237,7 @@ def _allele_width(variant: Variant) -> int:
 
 
 def _allele_start(variant: Variant, insert_length: int, offset: int) -> int:
-    """Return where the allele begins in its insert."""
+    """Return the start of the allele in its insert."""
     return insert_length // 2 - _allele_width(variant) // 2 + int(offset)
 
 
@@ -253,7 +252,7 @@ def _check_distinct_variants(chosen: Sequence[Variant], spdi: Sequence[Spdi]) ->
 
 
 def _shift_duplicates(tiles: list[Tile]) -> list[Tile]:
-    """Return the tiles with no two windows the same: the later is moved to the left."""
+    """Return the tiles with distinct windows: later duplicates are shifted to the left."""
     taken: set[tuple[str, int]] = set()
     placed = []
     for tile in tiles:
@@ -266,7 +265,7 @@ def _shift_duplicates(tiles: list[Tile]) -> list[Tile]:
 
 
 def _cut_windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int) -> VariantWindows:
-    """Cut the tiles out of the genome, under their own names."""
+    """Cut the tiles out of the genome, under their names."""
     named = [replace(tile.variant, name=tile.name) for tile in tiles]
     begins = [tile.variant.position - tile.start for tile in tiles]
     for tile, begin in zip(tiles, begins, strict=True):
@@ -294,7 +293,7 @@ def read_variants(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant])
     SequenceError
         If the file cannot be read, or a line of it is malformed.
     LibraryError
-        If the table lacks a column, or a row is no variant.
+        If the table lacks a column, or a row is not a variant.
     """
     if isinstance(given, str | PathLike):
         return read_vcf(given)
@@ -334,7 +333,7 @@ def _variant_from_row(number: int, row: tuple[Any, ...], shared: Counter[str]) -
 
 
 def check_reference_alleles(chosen: Sequence[Variant], genome: Genome, given: object) -> None:
-    """Refuse variants whose reference allele is not the genome's; the error names their file, if there is one."""
+    """Raise SequenceError where a reference allele differs from the genome; names the file, if any."""
     try:
         check_alleles(chosen, [_genome_letters(x, genome) for x in chosen], genome.path)
     except SequenceError as error:
@@ -344,7 +343,7 @@ def check_reference_alleles(chosen: Sequence[Variant], genome: Genome, given: ob
 
 
 def _genome_letters(variant: Variant, genome: Genome) -> str:
-    """Return the letters that the genome has where the reference allele should be."""
+    """Return the genome sequence at the place of the reference allele."""
     stop = variant.position + len(variant.reference)
     letters = genome.letters(variant.chromosome, variant.position, stop, place=f"variant {quoted(variant.name)}")
     return letters.decode("latin-1").upper()
@@ -355,14 +354,14 @@ _BLOCK = 256
 
 @dataclass(frozen=True)
 class Spdi:
-    """A change in canonical form: no base that both alleles share, but for the stretch in which an indel could lie.
+    """A variant in canonical SPDI form: alleles trimmed of shared bases, indels extended over their ambiguous range.
 
     Attributes
     ----------
     sequence
         Accession or name of the chromosome.
     position
-        Of the first deleted base, from 0.
+        First deleted base, from 0.
     deleted, inserted
         Letters; either may be empty.
     """
@@ -377,12 +376,12 @@ class Spdi:
 
     @property
     def variant_class(self) -> str:
-        """``SNV`` or ``indel``, as IGVF has it: whatever is not one base for one base is an indel."""
+        """``SNV`` or ``indel`` as in IGVF: anything but one base for one base is an indel."""
         return "SNV" if len(self.deleted) == len(self.inserted) == 1 else "indel"
 
 
 def accession_of(chromosome: str, assembly: str | None) -> str:
-    """Return the RefSeq accession of a chromosome; its own name where no assembly is said.
+    """Return the RefSeq accession of a chromosome; its own name without an assembly.
 
     Raises
     ------
@@ -411,8 +410,8 @@ def accession_of(chromosome: str, assembly: str | None) -> str:
 def canonical_spdi(variant: Variant, genome: Genome, *, assembly: str | None = None) -> Spdi:
     """Return a variant in canonical SPDI.
 
-    Bases that both alleles begin or end with are dropped; a pure insertion or deletion is then written over the whole
-    stretch within which it could lie without a difference to the sequence.
+    Bases shared by the starts or ends of both alleles are trimmed; a pure insertion or deletion is then extended over
+    the whole range in which it could lie without changing the sequence.
 
     References
     ----------
@@ -438,7 +437,7 @@ def _trim_shared_bases(position: int, reference: str, alternate: str) -> tuple[i
 
 
 def _repeat_extension(genome: Genome, chromosome: str, at: int, unit: str, step: int, place: str) -> str:
-    """Return the letters beside `at` that go on with the unit, rightwards (step 1) or leftwards (-1, unit reversed)."""
+    """Return the bases beside `at` that continue the unit, rightwards (step 1) or leftwards (-1, unit reversed)."""
     found = ""
     end = genome.length(chromosome, place=place) if step > 0 else 0
     while at != end:

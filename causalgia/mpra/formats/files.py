@@ -1,4 +1,4 @@
-"""Text files: written whole or not at all, never over what is there unless asked, gzip-compressed by their name."""
+"""Text files, written atomically and never over existing files unless asked; construct tables of libraries."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _LEVEL = 6
 
 
 def write_text(path: str | PathLike[str], text: str, *, overwrite: bool = False) -> Path:
-    """Write a text beside its place and move it there; ``.gz`` is compressed, with no name or time in its header.
+    """Write a text file atomically; ``.gz`` is compressed, with no name or time in its header.
 
     Raises
     ------
     LibraryError
-        If the file is there and is not to be written over, its folder is absent, or it cannot be written.
+        If the file exists (without `overwrite`), its folder is absent, or it cannot be written.
     """
     target = Path(path)
     check_writable(target, overwrite=overwrite)
@@ -44,7 +44,7 @@ def write_text(path: str | PathLike[str], text: str, *, overwrite: bool = False)
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:
-    """Refuse a place where something stands already."""
+    """Raise LibraryError where a file exists already, or cannot be created."""
     if path.is_dir():
         raise LibraryError(f"{path} is a folder; give the path of a file")
     if path.exists() and not overwrite:
@@ -54,7 +54,7 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
 
 
 def read_lines(path: str | PathLike[str], error: type[CausalgiaError]) -> list[str]:
-    r"""Return the lines of a text file, plain or gzip-compressed, with the tabs and blanks that end them."""
+    r"""Return the lines of a text file, plain or gzip-compressed, with trailing tabs and blanks."""
     try:
         text = read_text(path).decode("utf-8")
     except SequenceError as reason:
@@ -81,13 +81,13 @@ _OF_OLIGO = ("name", "oligo", "barcode")
 
 
 def construct_table(library: xr.Dataset, place: str) -> pd.DataFrame:
-    """Return a row for each construct, in order of first appearance, with every variable that is one a construct.
+    """Return a row for each construct, in order of appearance, with every variable that is constant within it.
 
     Raises
     ------
     LibraryError
-        If a construct's oligos differ in more than their barcode, a name would not pass, or two inserts cannot be told
-        apart and are no declared duplicates.
+        If a construct's oligos differ in more than their barcode, a name is invalid, or two inserts cannot be told
+        apart and are not declared duplicates.
     """
     validate(library, "library")
     of, names = pd.factorize(library["oligo_name"].to_numpy())
@@ -96,9 +96,9 @@ def construct_table(library: xr.Dataset, place: str) -> pd.DataFrame:
     rowwise = [name for name in library.variables if library[name].dims == ("row",)]
     rows = pd.DataFrame({name: library[name].to_numpy()[first] for name in rowwise if name not in _OF_OLIGO})
     check_names(names.tolist(), place)
-    kept = rows[rows["insert"] != ""]
-    declared = (kept["group"] == "duplicate").tolist()
-    check_distinguishable(kept["insert"].tolist(), kept["oligo_name"].tolist(), declared, place)
+    with_insert = rows[rows["insert"] != ""]
+    declared = (with_insert["group"] == "duplicate").tolist()
+    check_distinguishable(with_insert["insert"].tolist(), with_insert["oligo_name"].tolist(), declared, place)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Order files: the oligos of a library as FASTA and CSV, and the inserts as the FASTA that reads are mapped to."""
+"""Order files: the oligos of a library as FASTA and CSV, and the inserts as FASTA for mapping reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from causalgia.schema import validate
 
 _HEADER = "name,oligo"
 _BASES = frozenset("ACGT")
-_SHORTEST = 0.9  # of the longest oligo: indels make a few bases, and PCR evens that out
+_SHORTEST = 0.9  # of the longest oligo; a few bases from indels do not matter in PCR
 
 
 def to_fasta(
@@ -28,28 +28,27 @@ def to_fasta(
     of: Literal["oligo", "insert"] = "oligo",
     overwrite: bool = False,
 ) -> Path:
-    """Write a library as FASTA: the whole oligos that are ordered, or the inserts that reads are mapped to.
+    """Write a library as FASTA: whole oligos for the order, or inserts for mapping reads.
 
     Parameters
     ----------
     library
         From `causalgia.mpra.library`.
     path
-        Where to; ``.gz`` is compressed. One line of letters a record.
+        Output file; ``.gz`` is compressed. One line of sequence a record.
     of
-        ``"oligo"``: a record for each oligo, adapters and barcode included, under its name; what a vendor takes.
-        ``"insert"``: a record for each construct, without adapters, under its ``oligo_name``; the design file of an
-        association (MPRAsnakeflow). Declared duplicates have the insert of another construct, and a promoter alone has
-        none: neither has a record.
+        ``"oligo"``: a record for each oligo with adapters and barcode, under its name, for the vendor. ``"insert"``: a
+        record for each construct without adapters, under its ``oligo_name``: the design file of an association
+        (MPRAsnakeflow). Declared duplicates (repeated inserts) and promoters alone (no insert) have no record.
     overwrite
-        Whether to write over a file that is there.
+        Whether to overwrite an existing file.
 
     Raises
     ------
     LibraryError
-        If a name would not pass (see `causalgia.mpra.vendor_name`), two sequences are equal or reverse complements of
-        each other and are no declared duplicates, two oligos have one barcode (the message has their names), one is
-        more than a tenth shorter than the longest, there is no oligo, or the file is there already.
+        If a name is invalid (see `causalgia.mpra.vendor_name`), two sequences are equal or reverse complements of each
+        other without being declared duplicates, two oligos share a barcode (the message names them), one is more than a
+        tenth shorter than the longest, there is no oligo, or the file exists.
 
     Examples
     --------
@@ -65,16 +64,16 @@ def to_fasta(
 
 
 def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write a library as the order sheet of a vendor: ``name,oligo``, a line an oligo as it is synthesised, 5' to 3'.
+    """Write a library as a vendor's order sheet: ``name,oligo``, a line an oligo as synthesized, 5' to 3'.
 
     Parameters
     ----------
     library
         From `causalgia.mpra.library`.
     path
-        Where to; ``.gz`` is compressed.
+        Output file; ``.gz`` is compressed.
     overwrite
-        Whether to write over a file that is there.
+        Whether to overwrite an existing file.
 
     Raises
     ------
@@ -100,8 +99,8 @@ def read_order(path: str | PathLike[str]) -> pd.DataFrame:
     Raises
     ------
     LibraryError
-        If it is neither, a line has another number of cells, a sequence has a letter that is no base, or a name is
-        shared. The message names file and line.
+        If it is neither, a line has another number of cells, a sequence has a letter other than A, C, G and T, or a
+        name appears twice. The message gives file and line.
 
     Examples
     --------
@@ -125,12 +124,12 @@ def read_order(path: str | PathLike[str]) -> pd.DataFrame:
 
 
 def check_orderable(library: xr.Dataset, place: str) -> None:
-    """Refuse a library that could not be ordered, or whose reads could not be told apart, before anything is written.
+    """Raise LibraryError for a library that cannot be ordered or whose reads could not be told apart.
 
     Raises
     ------
     LibraryError
-        As `to_fasta`, of oligos and of inserts; or if an oligo does not carry its insert and its barcode.
+        As `to_fasta`, for oligos and inserts; or if an oligo does not contain its insert and its barcode.
     """
     names, oligos = _names_and_oligos(library, place)
     construct_table(library, place)

@@ -1,4 +1,4 @@
-"""Read and write the tables of `LAYOUTS`: tab-separated, checked cell by cell, the same bytes for the same table."""
+"""Tab-separated tables in the formats of `LAYOUTS`, read and written with a check of every cell."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DTYPES: dict[Any, type[Any]] = {int: np.int64, float: np.float64}
 
 
 def layout_of(format: Format) -> Layout:
-    """Return the columns of a format, or raise LibraryError with the name that is near."""
+    """Return the layout of a format, or raise LibraryError with the nearest name."""
     if not isinstance(format, str) or format not in LAYOUTS:
         hint = nearest(quoted(format), LAYOUTS) or f"; there are {', '.join(LAYOUTS)}"
         raise LibraryError(f"no format {quoted(format)}{hint}")
@@ -30,14 +30,14 @@ def layout_of(format: Format) -> Layout:
 
 
 def write_table(table: pd.DataFrame, path: str | PathLike[str], format: Format, *, overwrite: bool = False) -> Path:
-    """Write a table whose columns are those of the format; every cell is checked before anything is written.
+    """Write a table with the columns of the format; all cells are checked before anything is written.
 
     Numbers have 4 decimals, arrays are JSON, and None is an empty cell.
 
     Raises
     ------
     LibraryError, CountsError
-        If a column is missing or unknown, a cell does not hold what the format says, or the file is there already.
+        If a column is missing or unknown, a cell does not match the format, or the file exists.
     """
     layout = layout_of(format)
     names = [str(name) for name in table.columns]
@@ -56,15 +56,15 @@ def write_table(table: pd.DataFrame, path: str | PathLike[str], format: Format, 
 
 
 def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
-    """Read a table of a format, plain or gzip-compressed; every cell is checked.
+    """Read a table of a format, plain or gzip-compressed, and check every cell.
 
-    An empty cell that ends a line is a cell: lines are not stripped. Arrays are tuples, () for NA; a count that was
-    not observed is None.
+    Lines are not stripped: an empty cell at the end of a line is a cell. Arrays are tuples, () for NA; an unobserved
+    count is None.
 
     Raises
     ------
     LibraryError, CountsError
-        If the file cannot be read, or a line or cell is not as the format says; the message names file, line, column
+        If the file cannot be read, or a line or cell does not match the format; the message names file, line, column
         and cure.
     """
     layout = layout_of(format)
@@ -176,16 +176,16 @@ Format: TypeAlias = Literal[
 
 
 class CellKind(NamedTuple):
-    """What a cell may hold.
+    """Allowed contents of a cell.
 
     Attributes
     ----------
     pattern
-        Regular expression that the whole text of a cell matches.
+        Regular expression for the whole text of a cell.
     says
         The same in words, for errors.
     read, write
-        From text to value, and back.
+        Convert text to value, and back.
     """
 
     pattern: str
@@ -201,7 +201,7 @@ def _text_of_array(value: Any) -> str:
 
 
 def _text_of_name(value: Any) -> str:
-    """Return a name as a cell; one with tabs or ends of lines as it is, for the formats refuse it."""
+    """Return a name as a cell; tabs and line ends stay, so that the format check refuses them."""
     text = str(value)
     return text if set(text) & set("\t\r\n") else as_cell(text)
 
@@ -215,7 +215,7 @@ def _whole_or_empty(text: str) -> int | None:
 
 
 def _text_of_count(value: Any) -> str:
-    if value is None or value != value:  # NaN is what pandas makes of an empty cell
+    if value is None or value != value:  # NaN: an empty cell in pandas
         return ""
     whole = isinstance(value, float | np.floating) and value.is_integer()
     return str(int(value)) if whole else str(value)
@@ -226,7 +226,7 @@ def _choice_kind(*words: str) -> CellKind:
 
 
 def _json_array_kind(item: str, says: str) -> CellKind:
-    """Return a JSON array of at least one item, or NA for none: a tuple, empty where there is none."""
+    """Return the kind of a JSON array of at least one item, or NA for none, read as a tuple."""
     return CellKind(
         rf"NA|\[{item}(?:, ?{item})*\]",
         f"a JSON array of {says}, or NA",
@@ -264,22 +264,22 @@ CLASS = _choice_kind(
 
 @dataclass(frozen=True)
 class Layout:
-    """A file's columns.
+    """Columns of a file format.
 
     Attributes
     ----------
     columns
         Name -> kind, in order.
     header
-        Whether the first line names them.
+        Whether the first line holds the column names.
     optional
-        Those that a file may lack.
+        Columns that a file may lack.
     repeated
-        Prefix of columns of which there is one a replicate -> kind; they come last, in any order.
+        Prefix of columns repeated by replicate -> kind; they come last, in any order.
     unique
-        The column that tells rows apart.
+        Column that identifies rows.
     error
-        What is raised of a file that does not keep to it.
+        Error class for files that do not match.
     """
 
     columns: dict[str, CellKind]
@@ -290,7 +290,7 @@ class Layout:
     error: type[CausalgiaError] = LibraryError
 
     def kind_of(self, column: str) -> CellKind | None:
-        """Return what a column holds; None for one that the format does not have."""
+        """Return the kind of a column; None if the format does not have it."""
         if column in self.columns:
             return self.columns[column]
         return next((kind for prefix, kind in self.repeated if column.startswith(prefix) and column != prefix), None)

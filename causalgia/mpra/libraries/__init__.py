@@ -1,4 +1,4 @@
-"""A library that is ordered: barcodes, rules, repaired units, controls and the report."""
+"""Oligo libraries for an order: constructs, rules, redrawn units, controls, barcodes, report."""
 
 from __future__ import annotations
 

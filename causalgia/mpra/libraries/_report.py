@@ -1,4 +1,4 @@
-"""A library in words: what is ordered, which rules were kept, and what keeping them did to the null model."""
+"""Text report of an ordered library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN, _ARMS = 5, 12
 
 
 def describe_library(library: xr.Dataset) -> str:
-    """Say what a library orders, which rules it keeps, and what they did to the null model.
+    """Return a text report of a library: oligos, rules, and the shift from the null model.
 
     Parameters
     ----------
@@ -26,14 +26,14 @@ def describe_library(library: xr.Dataset) -> str:
     Returns
     -------
     str
-        Some lines: oligos by arm, the oligo and its parts, the rules and by arm the draws that broke them, the share of
-        units that were drawn anew, and the shift of GC content and k-mers (Jensen-Shannon divergence in bits, beside
-        that of two independent samples of the size).
+        Oligos by arm, the oligo and its parts, the rules and by arm the draws that broke them, the share of redrawn
+        units, and the shift of GC content and k-mers (Jensen-Shannon divergence in bits, with that of two independent
+        samples of this size).
 
     Raises
     ------
     OutcomesError
-        If it is no library.
+        If it is not a library.
 
     Examples
     --------
@@ -99,18 +99,18 @@ def _oligo_parts_lines(library: xr.Dataset) -> list[str]:
 
 def _plan_lines(library: xr.Dataset) -> list[str]:
     attrs = library.attrs
-    said = []
+    parts = []
     if "replicates" in attrs:
         n = len(np.unique(library["unit"].to_numpy()[library["group"].to_numpy().astype(str) == "test"]))
         barcodes = attrs.get("barcodes_per_oligo", "...")
         call = f"cg.mpra.power(effect, barcodes={barcodes}, replicates={attrs['replicates']}, backgrounds={n}, ...)"
-        said.append(f"{attrs['replicates']} replicates planned: what that can tell says {call}")
+        parts.append(f"{attrs['replicates']} replicates planned: what that can tell says {call}")
     if "budget" in attrs:
-        said.append(f"{attrs['budget'] - library.sizes['row']:,} oligos of the budget of {attrs['budget']:,} are left")
+        parts.append(f"{attrs['budget'] - library.sizes['row']:,} oligos of the budget of {attrs['budget']:,} are left")
     if "vendor" in attrs:
         pool = f", a pool of {attrs['pool_size']:,}" if "pool_size" in attrs else ""
-        said.append(f"within the limits of {attrs['vendor']} as the table has them{pool}")
-    return ["; ".join(said)] if said else []
+        parts.append(f"within the limits of {attrs['vendor']} as the table has them{pool}")
+    return ["; ".join(parts)] if parts else []
 
 
 def _rule_lines(library: xr.Dataset) -> list[str]:
@@ -141,7 +141,7 @@ def _rule_names(library: xr.Dataset) -> list[str]:
 
 
 def _uncounted_sites(library: xr.Dataset) -> list[str]:
-    """Say which enzymes have a site in adapters of one's own, and no rule that keeps it out of inserts and barcodes."""
+    """Return the enzymes with a site in custom adapters that no rule keeps out of inserts and barcodes."""
     if library.attrs["construct"]:
         return []
     rules = set(_rule_names(library))

@@ -1,4 +1,4 @@
-"""Arguments of an order as they are given, checked at the door: whole numbers, shares, lists of words."""
+"""Checks of the arguments of a library: whole numbers, shares, lists of words."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def as_share(value: Any, name: str) -> float:
 
 
 def as_texts(given: Any, name: str, what: str) -> tuple[str, ...]:
-    """Return one text or several as a tuple, or raise LibraryError that says what texts are asked for.
+    """Return one text or several as a tuple, or raise LibraryError naming what texts are expected.
 
     Examples
     --------

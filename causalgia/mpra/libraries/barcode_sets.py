@@ -1,4 +1,4 @@
-"""Barcodes to synthesise: words that stay apart under the errors of synthesis and sequencing, and carry no signal."""
+"""Barcodes to synthesize: words at a minimum distance that keep the rules, and their assignment to oligos."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _TRIES = 1 << 22
 
 @dataclass(frozen=True, kw_only=True)
 class BarcodeRules:
-    """What barcodes must be, each by itself and all together; see `barcodes` for the fields.
+    """Rules for a set of barcodes; see `barcodes` for the fields.
 
     Raises
     ------
     LibraryError
-        If a field is not what it should be, or no barcode can meet the fields together.
+        If a field is invalid, or no barcode can meet all fields.
     """
 
     length: int
@@ -87,10 +87,10 @@ class BarcodeRules:
 
     @property
     def words(self) -> Words:
-        """Words that must not touch a barcode on its own strand, each with what reports call it."""
+        """Words that must not overlap a barcode on its own strand, each with its name in reports."""
         enzymes = sites(self.avoid)
         both = [(f"site {s.name}", s.word) for s in enzymes]
-        # a site in a flank that the barcode's first or last letters make a methylated one, which is not cut
+        # a site in a flank that the barcode's first or last letters would make methylated, and so not cut
         both += [
             (f"site {s.name} blocked by {s.methylation}", w) for s in enzymes for w in s.blocked if len(w) > len(s.word)
         ]
@@ -114,7 +114,7 @@ class BarcodeRules:
 
 
 def _as_bases(text: str, where: str) -> str:
-    """Return A, C, G and T in capitals, or refuse."""
+    """Return A, C, G and T in capitals, or raise LibraryError."""
     try:
         return decode(encode(text))[0]
     except SequenceError as error:
@@ -146,60 +146,60 @@ def barcodes(
     primers: str | Iterable[str] = (),
     rng: RNG,
 ) -> list[str]:
-    """Return barcodes to synthesise, every pair of which keeps a distance.
+    """Return barcodes to synthesize, with a minimum distance between every pair.
 
-    All words of the length are passed in a random order, none twice, and one is kept if it keeps the rules and is far
-    enough from all kept before. Every pair is accounted for exactly (`causalgia.sequences.word_distance`), and the
-    first n of a longer list with the same `rng` are the list of n.
+    All words of the length are tried in random order, each once, and kept if they meet the rules and are far enough
+    from all kept before. Every pair is checked exactly (`causalgia.sequences.word_distance`), and the first n of a
+    longer list with the same `rng` are the list of n.
 
-    A distance of 3 lets one error be corrected, or two be noticed. Which errors depends on the distance: Hamming knows
-    substitutions alone, and deletions are the commonest error of synthesis. Levenshtein knows insertions and deletions
-    too, where both ends of the barcode are seen in the read, by the letters behind it or by its length. Where a fixed
-    number of letters is read and no more, an indel moves what stands behind the barcode into it or its last letter out:
-    then ``"free"`` keeps the promise, a distance that is never above the FREE divergence of Hawkins et al. (the
-    Sequence-Levenshtein distance of Buschmann & Bystrykh does not keep it for every pair).
+    A distance of 3 corrects one error or detects two. Hamming distance covers substitutions only, while deletions are
+    the commonest error of synthesis. Levenshtein distance covers insertions and deletions too, if both ends of the
+    barcode are known in the read, by the letters after it or by its length. Where a fixed number of letters is read, an
+    indel moves the next letter into the barcode or its last letter out: ``"free"`` covers this, a distance that is
+    never above the FREE divergence of Hawkins et al. (the Sequence-Levenshtein distance of Buschmann & Bystrykh does
+    not for every pair).
 
     Parameters
     ----------
     n
-        Barcodes wanted.
+        Number of barcodes.
     length
-        Their letters, 4 to 32.
+        Letters of a barcode, 4 to 32.
     min_distance
-        Least distance of a pair.
+        Smallest distance of a pair.
     distance
         ``"levenshtein"``, ``"hamming"`` or ``"free"``, as `causalgia.sequences.word_distance.edit_distance`.
     avoid
-        Restriction sites, enzymes or IUPAC letters, that must not touch a barcode on either strand. Where a flank ends
-        in one that the enzyme does not cut beside certain letters (XbaI reads TCTAGA, and before TC it is methylated in
-        common strains of E. coli), no barcode has them there.
+        Restriction sites, enzymes or IUPAC letters, that must not overlap a barcode on either strand. Where a flank
+        ends in a site that is not cut beside certain letters (XbaI reads TCTAGA, which before TC is methylated in
+        common E. coli strains), no barcode has them there.
     gc
         Lowest and highest share of G and C.
     homopolymer
-        Longest run of one base, counted into the flanks.
+        Longest run of one base, including the flanks.
     all_four_bases
-        Whether each base must stand in each barcode.
+        Whether each barcode must contain every base.
     flanks
-        Letters that stand before and after each barcode in the oligo, so that sites across the junctions count. Where
-        an insert stands there, whose letters vary, the assembled oligos are checked by `library`.
+        Letters before and after each barcode in the oligo, to check sites across the junctions. Where an insert is
+        adjacent, whose letters vary, `library` checks the assembled oligos.
     seeds
-        miRNA seeds, 6 to 8 letters 5' to 3', or whole miRNAs, whose bases 2 to 8 are taken. Barcodes carry no site that
-        pairs with one; the oligo's strand is taken as the transcript's.
+        miRNA seeds, 6 to 8 letters 5' to 3', or whole miRNAs, whose bases 2 to 8 are taken. No barcode contains a site
+        that pairs with one, with the strand of the oligo as that of the transcript.
     primers
-        Primers of the protocol: no barcode carries the last 8 letters of one on either strand.
+        Primers of the protocol: no barcode contains the last 8 letters of one on either strand.
     rng
         Seed, Generator or SeedSequence.
 
     Returns
     -------
     list
-        n strings, in a random order. None carries a polyA signal, AATAAA or ATTAAA.
+        n strings, in random order. None contains a polyA signal, AATAAA or ATTAAA.
 
     Raises
     ------
     LibraryError
-        If a rule is not what it should be, or fewer than n are found; the message says how many, and which rule
-        refused how many words.
+        If a rule is invalid, or fewer than n are found; the message gives the number, and the words refused by each
+        rule.
 
     References
     ----------
@@ -231,7 +231,7 @@ def barcodes(
 
 
 def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dict[str, int]]:
-    """Return barcodes as tokens, shape ``(n, length)``, and how many words each rule refused on the way.
+    """Return barcodes as tokens, shape ``(n, length)``, and the number of words that each rule refused.
 
     Raises
     ------
@@ -275,7 +275,7 @@ def _too_few_message(n: int, found: int, passed: int, rules: BarcodeRules, refus
     )
 
 
-_BASES = 3  # A, C and G: T is what is left of the length
+_BASES = 3  # A, C and G; T follows from the length
 
 
 def barcode_balance(
@@ -286,12 +286,12 @@ def barcode_balance(
     repeats: int = 199,
     rng: RNG,
 ) -> float:
-    """Return the p-value of "barcodes were dealt to arms at random within blocks", by dealing them again.
+    """Return the permutation p-value that barcodes were assigned to arms at random within blocks.
 
-    A barcode has an effect of its own, in part by its composition. Where barcodes are dealt to arms at random within
-    blocks, that effect is noise; where they are not, it is bias. The statistic is the sum over arms and over the counts
-    of A, C and G of ``n_arm (mean of the arm - expected)^2 / variance``, counts taken from their block's mean. Dealing
-    again gives its distribution exactly as the assignment does, so p is at most alpha with probability alpha.
+    A barcode has an effect of its own, partly from its composition: noise if barcodes are assigned at random within
+    blocks, bias otherwise. The statistic is the sum over arms and over the counts of A, C and G of ``n_arm (mean of the
+    arm - expected)^2 / variance``, counts relative to the mean of their block. Reassignment gives its exact
+    distribution, so p is at most alpha with probability alpha.
 
     Parameters
     ----------
@@ -300,21 +300,21 @@ def barcode_balance(
     arms
         Arm of each barcode's oligo as a number from 0, shape ``(n,)``.
     blocks
-        Within which barcodes were dealt, shape ``(n,)``: a unit, or a set of barcodes within a unit.
+        Block of each barcode, shape ``(n,)``: a unit, or a set of barcodes within a unit.
     repeats
-        How often barcodes are dealt again; the smallest p is ``1 / (repeats + 1)``.
+        Number of reassignments; the smallest p is ``1 / (repeats + 1)``.
     rng
         Seed, Generator or SeedSequence.
 
     Returns
     -------
     float
-        ``(1 + #{statistic dealt again >= statistic}) / (1 + repeats)``; 1 where no block has two arms.
+        ``(1 + #{permuted statistic >= statistic}) / (1 + repeats)``; 1 where no block has two arms.
 
     Raises
     ------
     LibraryError
-        If there is not one arm and one block a barcode, or `repeats` is below 1.
+        If there is not one arm and one block for each barcode, or `repeats` is below 1.
 
     References
     ----------
@@ -351,16 +351,16 @@ def _permutation_p(
     repeats: int,
     dice: np.random.Generator,
 ) -> float:
-    """Return the p-value of arms dealt within blocks; rows stand block by block, counts less their block's mean."""
+    """Return the p-value of arms permuted within blocks; rows are sorted by block, counts less the block mean."""
     weight = np.maximum(np.bincount(arm), 1) * np.maximum(off.var(axis=0), 1e-300)[:, None]
 
     def statistic(rows: NDArray[np.intp] | slice) -> float:
         sums = np.stack([np.bincount(arm, column) for column in off[rows].T])
         return float((sums**2 / weight).sum())
 
-    seen = statistic(slice(None))
-    # what is equal but for rounding counts as equal
-    again = sum(statistic(np.argsort(block + dice.random(len(block)))) >= seen * (1 - 1e-9) for _ in range(repeats))
+    observed = statistic(slice(None))
+    # values that differ by rounding count as equal
+    again = sum(statistic(np.argsort(block + dice.random(len(block)))) >= observed * (1 - 1e-9) for _ in range(repeats))
     return (1 + again) / (1 + repeats)
 
 
@@ -369,16 +369,16 @@ _SPARE_SHARE, _SPARE_LEAST = 0.05, 50
 
 
 def n_with_spares(n: int) -> int:
-    """Return how many barcodes are made for n oligos: some have to be exchanged where they meet their oligo."""
+    """Return the number of barcodes to make for n oligos, including spares for replacement."""
     return n + max(_SPARE_LEAST, int(_SPARE_SHARE * n))
 
 
 def deal_barcodes(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
-    """Deal a pool of barcodes to oligos.
+    """Assign a pool of barcodes to oligos at random within cells of similar GC content.
 
-    Barcodes have an effect of their own, in part by their composition. The pool is cut, in the order of GC content,
-    into sets that go to the cells in random order, and within a cell to the oligos in random order: arms of a unit get
-    barcodes that are alike, and which arm gets which is random.
+    Barcodes have effects of their own, partly from their composition. The pool, sorted by GC content, is cut into sets
+    that go to the cells in random order, and within a cell to the oligos in random order: arms of a unit get similar
+    barcodes, in random order.
 
     Parameters
     ----------
@@ -392,8 +392,7 @@ def deal_barcodes(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
     Returns
     -------
     mine, left
-        Place in the pool of each oligo's barcode, (n,), and of the barcodes that no oligo has, (m - n,), in random
-        order.
+        Place in the pool of each oligo's barcode, (n,), and of the unassigned barcodes, (m - n,), in random order.
     """
     n, m = len(cells), len(gc)
     dice = random_words(derive(key, "barcodes"), np.arange(m, dtype=np.uint64), 2)
@@ -409,32 +408,32 @@ def deal_barcodes(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
 def exchange_barcodes(
     mine: Ints, left: Ints, inserts: Tokens, row: Ints, pool: Tokens, judge: Judge
 ) -> tuple[Ints, Ints, dict[str, int]]:
-    """Exchange the barcodes that break a rule in their oligo for ones that are left.
+    """Replace the barcodes that break a rule in their oligo by unassigned ones.
 
     Parameters
     ----------
     mine, left
-        Place in the pool of each oligo's barcode, (n,), and of those that no oligo has.
+        Place in the pool of each oligo's barcode, (n,), and of the unassigned barcodes.
     inserts
         Distinct inserts, (d, length).
     row
-        Which of them each oligo carries, (n,).
+        Insert of each oligo, (n,).
     pool
         Barcodes, (m, length).
     judge
-        Judges whole oligos.
+        Checks whole oligos.
 
     Returns
     -------
     mine, left
         As before, after the exchange.
     broken
-        Rule -> barcodes that broke it where they stood.
+        Rule -> number of barcodes that broke it.
 
     Raises
     ------
     LibraryError
-        If there are not enough barcodes that keep the rules.
+        If too few barcodes keep the rules.
     """
     mine, used = mine.copy(), 0
     bad, counts = np.arange(len(row)), np.zeros(len(judge.rules), np.int64)
@@ -469,15 +468,15 @@ class Tags:
     Attributes
     ----------
     row
-        Which of the listed inserts each oligo carries, (n,).
+        Insert of each oligo, (n,).
     copy
-        Which barcode of its insert it is, from 0, (n,).
+        Number of the barcode within its insert, from 0, (n,).
     barcodes
-        Barcodes of these, (n, length).
+        Barcodes, (n, length).
     promoter
         Barcodes of the promoter alone, (p, length).
     broken
-        Rule -> barcodes that broke it in their oligo, and were exchanged.
+        Rule -> number of barcodes that broke it in their oligo, and were replaced.
     """
 
     row: Ints
@@ -499,16 +498,16 @@ def tag_oligos(
     pool
         Barcodes in random order, (m, length), as many as `n_with_spares` says.
     judge, alone
-        Judge whole oligos, and those of the promoter alone; None where none is ordered.
+        Check whole oligos, and those of the promoter alone; None where none is ordered.
     per_oligo, promoter
-        Barcodes of an insert, and of the promoter alone.
+        Number of barcodes of an insert, and of the promoter alone.
     key
         Root key of the library.
 
     Raises
     ------
     LibraryError
-        If there are not enough barcodes that keep the rules in their oligos.
+        If too few barcodes keep the rules in their oligos.
     """
     n = len(listed) * per_oligo
     row, copy = np.repeat(np.arange(len(listed)), per_oligo), np.tile(np.arange(per_oligo), len(listed))

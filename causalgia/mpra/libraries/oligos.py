@@ -1,4 +1,4 @@
-"""What is ordered, oligo by oligo before barcodes: which insert, under which names, and how many barcodes it gets."""
+"""Inserts of a library before barcodes: units, controls, scrambles and A/A pairs, with their names."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from causalgia.sequences.shuffles import klet_shuffle
 from causalgia.streams import derive
 from causalgia.types import Ints, Tokens
 
-_LONGEST = 60  # letters of a name that an oligo takes over
+_LONGEST = 60  # letters of a sequence name that an oligo name may contain
 _OTHER = re.compile(r"[^A-Za-z0-9+=.:-]+")
 
 
 @dataclass(frozen=True)
 class InsertList:
-    """Inserts that are ordered, a row each; those of one block differ in their arm alone.
+    """Inserts to order, a row each; those of one block differ in their arm only.
 
     Attributes
     ----------
     block
-        Which stand together, (n,): a unit's arms, or the two names of an A/A pair.
+        Block of each row, (n,): a unit's arms, or the two names of an A/A pair.
     unit, draw
-        Id of the unit, and which draw of it; -1 for what is no unit, (n,).
+        Id of the unit, and its draw; -1 for controls, (n,).
     element, arm, group, oligo_name, parent
         Names, (n,).
     source_name
-        Name of the given sequence that the background is (`Genomic`), else empty, (n,).
+        Name of the given sequence of the background (`Genomic`), else empty, (n,).
     gc
-        Share of G and C of the background (of the insert, where there is none), (n,).
+        Share of G and C of the background (of the insert, for controls), (n,).
     inserts
         (n, length).
     """
@@ -62,7 +62,7 @@ class InsertList:
         return len(self.unit)
 
     def and_then(self, other: InsertList) -> InsertList:
-        """Return these rows and the other's after them, whose blocks are new ones."""
+        """Return these rows followed by those of `other`, as new blocks."""
         first = int(self.block.max(initial=-1)) + 1
         fields = {name: (getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__}
         fields["block"] = (self.block, other.block + first)
@@ -74,7 +74,7 @@ class InsertList:
 
 
 def arm_slugs(arms: list[str]) -> list[str]:
-    """Return arms as parts of an oligo's name: other letters become '_', with a number where two would be one.
+    """Return arms as parts of oligo names: other characters become '_', with a number to keep them distinct.
 
     Examples
     --------
@@ -89,9 +89,9 @@ def arm_slugs(arms: list[str]) -> list[str]:
 
 
 def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
-    """Return the units under their arms, unit by unit: under each, in random order; in a parallel trial the one dealt.
+    """Return the units under their arms: under each, in random order; in a parallel trial, under the assigned one.
 
-    What stands side by side in an order may be made side by side: within a unit, which arm comes first is random.
+    Oligos adjacent in an order may be synthesized side by side, so the order of arms within a unit is random.
     """
     arms, n = len(design.named_arms), len(blocks.units)
     dice = random_words(derive(key, "order"), blocks.units.astype(np.uint64), arms)
@@ -117,7 +117,7 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
 
 
 def _source_names(design: Design, blocks: Blocks, key: int) -> NDArray[Any]:
-    """Return the name of the given sequence that each unit is; empty where it is none, or was given no name."""
+    """Return the name of the given sequence of each unit; empty without one."""
     if not isinstance(design.drawn, Genomic) or not isinstance(design.drawn.parents_given.names[0], str):
         return _constant_column("", len(blocks.units))
     ids = blocks.units.astype(np.uint64)
@@ -125,10 +125,10 @@ def _source_names(design: Design, blocks: Blocks, key: int) -> NDArray[Any]:
 
 
 def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
-    """Return what units are called: ``u0`` or the name of their sequence, and the fingerprint of their inserts.
+    """Return element names: ``u0`` or the name of the sequence, and the fingerprint of the inserts.
 
-    So that units of two libraries have one name only where they are the same sequences under the same arms: names are
-    all that an order file and a table of counts carry.
+    Units of two libraries thus share a name only if they are the same sequences under the same arms; order files and
+    count tables carry nothing but names.
     """
     found = []
     for i, (unit, name) in enumerate(zip(blocks.units.tolist(), names.tolist(), strict=True)):
@@ -139,14 +139,14 @@ def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
 
 
 def _arms_of_units(design: Design, key: int) -> Ints:
-    """Return the arm of every unit, as `causalgia.run` deals them."""
+    """Return the arm of every unit, as `causalgia.run` assigns them."""
     labels = design.block_labels(key=derive(key, "null"))
     blocks = np.zeros(design.n_units, np.int64) if labels is None else labels
     return assign(blocks, n_arms=len(design.named_arms), key=key)
 
 
 def control_oligos(given: Controls, *, arm: str, group: str) -> InsertList:
-    """Return controls as rows: each is an element of its own."""
+    """Return controls as rows, each an element of its own."""
     n = len(given)
     names = np.array(given.names, object)
     none = np.full(n, -1, np.int64)
@@ -166,7 +166,7 @@ def control_oligos(given: Controls, *, arm: str, group: str) -> InsertList:
 
 
 def pair_oligos(oligos: InsertList, rows: Ints) -> InsertList:
-    """Return A/A pairs: each of these oligos under two more names, as element ``aa0`` in two arms."""
+    """Return A/A pairs: each of these oligos under two more names, as one element in two arms."""
     twice = oligos.taken(np.repeat(rows, 2))
     pair = np.repeat(np.arange(len(rows)), 2)
     element = np.array([f"aa{i}" for i in pair.tolist()], object)
@@ -196,12 +196,12 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 
 @dataclass(frozen=True)
 class Controls:
-    """Sequences that stand in a library as they are.
+    """Given sequences, ordered unchanged.
 
     Attributes
     ----------
     names
-        What the oligos are called, (m,).
+        Names of the oligos, (m,).
     tokens
         Inserts, (m, length).
     """
@@ -214,12 +214,12 @@ class Controls:
 
 
 def read_controls(given: Source, what: str, *, length: int) -> Controls:
-    """Read controls of one's own: strings (named `what` and a number), names -> strings, or a FASTA path.
+    """Read given controls: strings (named `what` and a number), names -> strings, or a FASTA path.
 
     Raises
     ------
     LibraryError
-        If they cannot be read, have another length than the inserts, or a name that an order cannot hold.
+        If they cannot be read, have another length than the inserts, or an invalid name.
     """
     if isinstance(given, Sequence | Mapping) and not isinstance(given, str) and not len(given):
         return Controls((), np.empty((0, length), np.uint8))
@@ -247,23 +247,23 @@ def draw_scrambles(
 ) -> tuple[Tokens, dict[str, int]]:
     """Return dinucleotide shuffles of the backgrounds, taken in turn, that keep the rules and repeat nothing.
 
-    They are of the same population as the units: same composition, same dinucleotides, nothing put in. A shuffle keeps
-    the composition of its background: where half the redraws are not good, the rest are of other backgrounds.
+    They are from the population of the units: same composition, same dinucleotides, nothing embedded. A shuffle keeps
+    the composition of its background, so after half of the redraws other backgrounds are used.
 
     Parameters
     ----------
     n
-        How many.
+        Number of scrambles.
     backgrounds
-        Of the units, (u, length).
+        Backgrounds of the units, (u, length).
     judge
-        Tells which break a rule.
+        Checks the rules.
     key
         Root key of the library.
     redraws
-        Draws of a scramble, after the first, before it is given up.
+        Draws of a scramble after the first, before giving up.
     taken
-        Inserts that are in the library, (m, length).
+        Inserts already in the library, (m, length).
 
     Returns
     -------
@@ -275,7 +275,7 @@ def draw_scrambles(
     Raises
     ------
     LibraryError
-        If no draw of a scramble is good.
+        If no draw of a scramble meets the rules.
     """
     made = np.empty((n, backgrounds.shape[1]), np.uint8)
     counts: dict[str, int] = {}
@@ -305,12 +305,12 @@ def _broken_rules(made: Tokens, fresh: Ints, judge: Judge, taken: Tokens) -> dic
 
 
 def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:
-    """Return which of the units' oligos are ordered as A/A pairs: a random sample, (n,).
+    """Return a random sample of the unit oligos to order as A/A pairs, (n,).
 
     Raises
     ------
     LibraryError
-        If there are not that many.
+        If there are fewer.
     """
     if n > n_oligos:
         raise LibraryError(
@@ -322,7 +322,7 @@ def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:
 
 
 def check_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Mapping[str, int]) -> None:
-    """Refuse names that would make a control and a unit, or an arm and the arm of controls, one.
+    """Raise LibraryError where a control has the name of a unit, or an arm that of a kind of control.
 
     Parameters
     ----------
@@ -331,12 +331,12 @@ def check_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Mappi
     arms
         Arms of the design.
     ordered
-        Arm of the library's own kinds -> how many are ordered.
+        Arm of each kind of control -> number of oligos.
 
     Raises
     ------
     LibraryError
-        Names the first.
+        With the first such name.
     """
     for name in controls:
         if _ELEMENT.fullmatch(name):
@@ -353,12 +353,12 @@ def check_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Mappi
 
 
 def check_distinct_controls(tokens: Tokens, names: Sequence[str]) -> None:
-    """Refuse controls of which two are one sequence, in either orientation.
+    """Raise LibraryError where two controls are one sequence, in either orientation.
 
     Raises
     ------
     LibraryError
-        Names both.
+        With both names.
     """
     first = first_duplicates(tokens)
     again = np.flatnonzero(first < np.arange(len(tokens)))
