@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from causalgia.mpra.comparisons._concordance import concordance
     from causalgia.mpra.comparisons._prediction_powered import prediction_powered
     from causalgia.mpra.comparisons._virtual_trial import virtual_trial
-    from causalgia.mpra.comparisons.concordance_text import describe_concordance
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["concordance", "describe_concordance", "prediction_powered", "virtual_trial"]
+__all__ = ["concordance", "prediction_powered", "virtual_trial"]

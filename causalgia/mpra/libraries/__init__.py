@@ -1,4 +1,4 @@
-"""Oligo libraries for an order: constructs, rules, redrawn units, controls, barcodes, report."""
+"""Oligo libraries for an order: constructs, rules, redrawn units, controls and barcodes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.mpra.libraries._library import library
-    from causalgia.mpra.libraries._report import describe_library
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["describe_library", "library"]
+__all__ = ["library"]
