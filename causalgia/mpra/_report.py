@@ -221,9 +221,9 @@ def _concordance_header(one: xr.Dataset, name: str, whole: xr.Dataset) -> str:
 
 def _concordance_left_out_line(lost: dict[str, int | dict[str, int]]) -> list[str]:
     controls = lost["controls"]
-    said = [f"{n:,} {what}" for what, n in lost.items() if not isinstance(n, dict) and n]
-    said += [f"{n:,} {group} controls" for group, n in controls.items()] if isinstance(controls, dict) else []
-    return [f"  left out: {', '.join(said)}"] if said else []
+    parts = [f"{n:,} {what}" for what, n in lost.items() if not isinstance(n, dict) and n]
+    parts += [f"{n:,} {group} controls" for group, n in controls.items()] if isinstance(controls, dict) else []
+    return [f"  left out: {', '.join(parts)}"] if parts else []
 
 
 def _correlation_and_noise_lines(one: xr.Dataset) -> list[str]:
@@ -264,7 +264,7 @@ def _outlying_elements_line(one: xr.Dataset) -> list[str]:
     if not off.sizes["element"]:
         return ["  no element is off the line by more than the errors"]
     worst = off.isel(element=np.argsort(off["p_off"].to_numpy(), kind="stable")[:_SHOWN_ELEMENTS])
-    said = [
+    parts = [
         f"{name} ({measured:+.2f} measured, {predicted:+.2f} expected)"
         for name, measured, predicted in zip(
             worst["element"].to_numpy(), worst["measured"].to_numpy(), worst["predicted"].to_numpy(), strict=True
@@ -272,7 +272,7 @@ def _outlying_elements_line(one: xr.Dataset) -> list[str]:
     ]
     n, more = off.sizes["element"], ", ..." if off.sizes["element"] > _SHOWN_ELEMENTS else ""
     count = f"{n:,} elements are" if n > 1 else "1 element is"
-    return [f"  {count} off the line by more than the errors (q < .05): {', '.join(said)}{more}"]
+    return [f"  {count} off the line by more than the errors (q < .05): {', '.join(parts)}{more}"]
 
 
 def describe_library(library: xr.Dataset) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from scipy import special
 
@@ -114,9 +113,9 @@ def concordance(
     names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
     parts, lost = [], {}
     for name, of_virtual in names.items():
-        pair, lost[printable(name)] = match_elements(
-            _rows_of_contrast(sides[0], of_virtual), _rows_of_contrast(sides[1], name), name, others=len(names) > 1
-        )
+        predicted = sides[0][sides[0]["contrast"] == of_virtual]
+        observed = sides[1][sides[1]["contrast"] == name]
+        pair, lost[printable(name)] = match_elements(predicted, observed, name, others=len(names) > 1)
         parts.append(_compare_effects(pair, n_bins, level, ci_prob))
     combined = _concat_contrasts(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
     return combined.assign_attrs(_concordance_attrs(virtual, measured, lost, level, ci_prob))
@@ -133,10 +132,6 @@ def _as_fdr_level(level: Any) -> float:
     if not number or not 0 < float(level) < 1:
         raise EstimateError(f"level={quoted(level)} is no false discovery rate between 0 and 1; for example level=0.05")
     return float(level)
-
-
-def _rows_of_contrast(table: pd.DataFrame, contrast: str) -> pd.DataFrame:
-    return table[table["contrast"] == contrast]
 
 
 def _compare_effects(pair: MatchedEffects, bins: int, level: float, ci_prob: float) -> xr.Dataset:

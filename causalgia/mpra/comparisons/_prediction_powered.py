@@ -29,6 +29,7 @@ from causalgia.mpra.comparisons.sides import (
     check_not_parallel,
     fit_replicate_noise,
     match_contrasts,
+    parent_codes,
     select_task,
     with_contrast_dim,
 )
@@ -240,13 +241,7 @@ def _match_units(f: xr.DataArray, y: xr.DataArray) -> _MeasuredUnits:
     if "parent" not in f.coords:
         return _MeasuredUnits(places, measured, None, None, None)
     parents = f["parent"].to_numpy().astype(str)
-    return _MeasuredUnits(places, measured, parents, _parent_codes(parents[places]), _parent_codes(parents[~measured]))
-
-
-def _parent_codes(parents: NDArray[Any]) -> Codes | None:
-    """Return parents as codes; None where each has one unit."""
-    codes, labels = pd.factorize(parents)
-    return np.asarray(codes, dtype=np.intp) if len(labels) < len(codes) else None
+    return _MeasuredUnits(places, measured, parents, parent_codes(parents[places]), parent_codes(parents[~measured]))
 
 
 @dataclass(frozen=True)

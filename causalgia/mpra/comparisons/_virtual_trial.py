@@ -88,7 +88,7 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     if len(rows) != int(np.prod(shape)):
         raise _incomplete_error(elements, element, arm, arms)
     outcome = answers[order].reshape(*shape, *answers.shape[1:])
-    made = _outcomes_dataset(outcome, predictor, arms, elements, parallel=parallel)
+    outcomes = _outcomes_dataset(outcome, predictor, arms, elements, parallel=parallel)
     of_unit = rows[order[:: 1 if parallel else len(arms)]]
     coords: dict[str, Any] = {"gc": ("unit", library["gc"].to_numpy()[of_unit].astype(float))}
     coords["parent"] = ("unit", library["parent"].to_numpy()[of_unit].astype(str))
@@ -97,7 +97,7 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     design = {name: library[name] for name in ("design",) if name in library}
     attrs = {name: library.attrs[name] for name in (*_OF_DESIGN, "design") if name in library.attrs}
     attrs |= {"scale": predictor.scale, "predictor_fingerprint": predictor.fingerprint, "flanks": json.dumps(flanks)}
-    return validate(annotate(made.assign_coords(coords).assign(design).assign_attrs(attrs)), "outcomes")
+    return validate(annotate(outcomes.assign_coords(coords).assign(design).assign_attrs(attrs)), "outcomes")
 
 
 def _one_row_per_construct(library: xr.Dataset) -> NDArray[np.int64]:

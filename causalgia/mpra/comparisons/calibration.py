@@ -69,16 +69,11 @@ def residuals(
     size = np.sqrt(vy + error)
     gap = y - predicted
     z = np.divide(gap, size, out=np.zeros_like(gap), where=size > 0)
-    freedom = _residual_df(vy, error, df)
+    finite = np.where(np.isfinite(df), df, 1e9)
+    freedom = satterthwaite(np.stack([vy, error]), np.stack([finite, np.full_like(finite, 1e9)]))
     p = np.where(size > 0, 2 * special.stdtr(freedom, -np.abs(z)), np.where(gap == 0, 1.0, 0.0))
     half = special.stdtrit(freedom, 0.5 + ci_prob / 2) * np.sqrt(vy + error + line.scatter**2)
     return Residuals(predicted, z, p, weighted_bh(p, np.ones_like(p)), np.abs(gap) <= half)
-
-
-def _residual_df(vy: Array, error: Array, df: Array) -> Array:
-    """Return the degrees of freedom of ``vy + error``, with the second term known."""
-    finite = np.where(np.isfinite(df), df, 1e9)
-    return satterthwaite(np.stack([vy, error]), np.stack([finite, np.full_like(finite, 1e9)]))
 
 
 @dataclass(frozen=True)

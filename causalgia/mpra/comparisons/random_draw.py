@@ -76,7 +76,8 @@ def random_draw_test(
     (True, True)
     """
     f, f_rest = (x.reshape(len(x), -1) for x in (f, f_rest))
-    rng = _seeded_generator(f, f_rest)
+    # seeded by all predictions, so that the result is reproducible
+    rng = np.random.default_rng(zlib.crc32(np.sort(np.concatenate([f, f_rest]), axis=0).tobytes()))
     values, sizes = _equal_clusters(f, f_rest, cluster, cluster_rest, rng)
     scores = _rank_scores(values).mean(axis=1).reshape(len(values), -1)
     sd = scores.std(axis=0)
@@ -88,11 +89,6 @@ def random_draw_test(
     contrast, by_spread = divmod(int(np.flatnonzero(varies)[distance.argmax()]), 2)
     p = _permuted_p(scores[np.lexsort(scores.T)], min(sizes), float(distance.max()), rng)
     return DrawTest(p, bool(by_spread), contrast)
-
-
-def _seeded_generator(f: Array, f_rest: Array) -> np.random.Generator:
-    """Return a generator seeded by all predictions, so that the result is reproducible."""
-    return np.random.default_rng(zlib.crc32(np.sort(np.concatenate([f, f_rest]), axis=0).tobytes()))
 
 
 def _equal_clusters(

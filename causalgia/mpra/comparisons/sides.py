@@ -25,12 +25,12 @@ _OTHER_NAMES = {"ace": "effect", "unit": "element"}
 _OPTIONAL = ("df", "p", "q", "parent", "group")
 
 
-def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd.DataFrame:
+def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> pd.DataFrame:
     """Return effects by element as a long table.
 
     Parameters
     ----------
-    given
+    source
         Effects of a trial, ``ice (unit, contrast, task[, model])``, with elements as units: exact, or over a ``model``
         dim the mean with its standard error. A fit, ``ace, se (element, contrast)``. Or a DataFrame with columns
         ``element`` (or an index of that name) and ``effect``, and optional ``contrast se df p q parent group``.
@@ -59,29 +59,29 @@ def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd
     >>> effects_by_element(table, "virtual").columns.tolist()
     ['contrast', 'element', 'effect', 'se']
     """
-    check_not_parallel(given, side)
-    if isinstance(given, xr.Dataset) and "ice" in given:
-        table = _trial_table(given, side, task)
-    elif isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims:
-        table = _fit_table(given, side)
-    elif isinstance(given, pd.DataFrame):
-        table = _frame_table(given, side)
+    check_not_parallel(source, side)
+    if isinstance(source, xr.Dataset) and "ice" in source:
+        table = _trial_table(source, side, task)
+    elif isinstance(source, xr.Dataset) and "ace" in source and "element" in source["ace"].dims:
+        table = _fit_table(source, side)
+    elif isinstance(source, pd.DataFrame):
+        table = _frame_table(source, side)
     else:
         raise OutcomesError(
-            f"{side}: {type(given).__name__} has no effects by element; give effects of a trial (cg.contrast), a fit "
+            f"{side}: {type(source).__name__} has no effects by element; give effects of a trial (cg.contrast), a fit "
             "(cg.mpra.fit), or a DataFrame with columns element, effect and se"
         )
     return _as_valid_table(table, side)
 
 
-def check_not_parallel(given: Any, side: Side) -> None:
+def check_not_parallel(effects: Any, side: Side) -> None:
     """Raise OutcomesError for a parallel trial, whose units have no effects of their own.
 
     Examples
     --------
     >>> check_not_parallel(xr.Dataset(), "virtual")
     """
-    if isinstance(given, xr.Dataset) and "ice" not in given and "assigned" in given:
+    if isinstance(effects, xr.Dataset) and "ice" not in effects and "assigned" in effects:
         raise OutcomesError(
             f"{side}: in a parallel trial each unit is under one arm, so that none has an effect of its own; compare "
             "the averages (cg.estimate of both sides), or order and predict a crossover"
@@ -419,6 +419,7 @@ def _matched_arrays(both: pd.DataFrame) -> MatchedEffects:
     def column(name: str) -> Array:
         return both[name].to_numpy(float)
 
+    parents = next((c for c in ("parent_virtual", "parent") if c in both.columns), None)
     return MatchedEffects(
         both["element"].to_numpy().astype(str),
         column("effect_virtual"),
@@ -428,14 +429,11 @@ def _matched_arrays(both: pd.DataFrame) -> MatchedEffects:
         column("df"),
         column("p"),
         column("q"),
-        _parents_of_elements(both),
+        None if parents is None else parent_codes(both[parents]),
     )
 
 
-def _parents_of_elements(both: pd.DataFrame) -> Codes | None:
+def parent_codes(parents: Any) -> Codes | None:
     """Return parents as codes; None where each has one element."""
-    name = next((c for c in ("parent_virtual", "parent") if c in both.columns), None)
-    if name is None:
-        return None
-    codes, labels = pd.factorize(both[name])
+    codes, labels = pd.factorize(parents)
     return np.asarray(codes, dtype=np.intp) if len(labels) < len(codes) else None

@@ -182,11 +182,11 @@ def describe_counts(counts: xr.Dataset) -> str:
       min_dna 11: left out 1 barcode (GATA1 1)
     """
     sizes = counts.sizes
-    seen = len(np.unique(counts["oligo_index"].to_numpy()))
+    n_oligos = len(np.unique(counts["oligo_index"].to_numpy()))
     n_barcodes, n_replicates = (_plural(sizes[name], name) for name in ("barcode", "replicate"))
-    lines = [f"{n_barcodes} of {_plural(seen, 'oligo')} in {n_replicates}"]
-    if seen < sizes["oligo"]:
-        lines[0] += f"; {_plural(sizes['oligo'] - seen, 'oligo')} more without any"
+    lines = [f"{n_barcodes} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
+    if n_oligos < sizes["oligo"]:
+        lines[0] += f"; {_plural(sizes['oligo'] - n_oligos, 'oligo')} more without any"
     return "\n".join([*lines, *map(_filter_line, read_filters(counts))])
 
 
@@ -216,18 +216,14 @@ def describe_quality(quality: xr.Dataset) -> str:
     control: 30 oligos, 0 never seen; 8 barcodes an oligo (median), 0 of them more than 5 robust sd off
     ...
     """
-    lines = [f"WRONG: {found['says']}" for found in _read_verdicts(quality)]
+    verdicts = parse_json(str(quality.attrs["verdicts"]), CountsError, source="attrs['verdicts'] of a look at counts")
+    lines = [f"WRONG: {found['says']}" for found in verdicts]
     lines += [_arm_line(quality.sel(arm_=arm), arm) for arm in quality["arm_"].to_numpy().tolist()]
     effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
         lines.append(f"sums of an oligo weigh as {share:.0%} of its barcodes do (median of effective to seen)")
     return "\n".join([*lines, *_replicate_lines(quality), *_floor_lines(quality), *_correlation_lines(quality)])
-
-
-def _read_verdicts(quality: xr.Dataset) -> list[dict[str, Any]]:
-    source = "attrs['verdicts'] of a look at counts"
-    return list(parse_json(str(quality.attrs["verdicts"]), CountsError, source=source))
 
 
 def _floor_lines(quality: xr.Dataset) -> list[str]:
@@ -359,10 +355,10 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     between = _between_oligo_variance(x, of, n, there)
     left_out, oligos, error = np.zeros((3, len(floor)))
     for i, least in enumerate(floor):
-        kept = dna >= least
-        size = np.bincount(of[kept], minlength=n)[there]
-        within = _within_oligo_variance(x[kept], of[kept], n)
-        left_out[i], oligos[i] = 1 - kept.mean() if len(kept) else 0.0, (size == 0).mean() if len(size) else 0.0
+        above = dna >= least
+        size = np.bincount(of[above], minlength=n)[there]
+        within = _within_oligo_variance(x[above], of[above], n)
+        left_out[i], oligos[i] = 1 - above.mean() if len(above) else 0.0, (size == 0).mean() if len(size) else 0.0
         own = np.divide(within, size, out=np.full(len(size), between), where=size > 0)
         error[i] = np.minimum(own, between).mean() if len(size) else 0.0
     least_error = error.min()

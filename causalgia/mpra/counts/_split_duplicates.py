@@ -77,13 +77,12 @@ def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: 
             f"{min_barcodes}{wanted}; ask for fewer, or for smaller halves (min_barcodes=)"
         )
     key = root_key(rng)
-    chosen = enough if n is None else _sample_oligos(enough, counts["oligo"].to_numpy().astype(str), n, key)
+    chosen = enough
+    if n is not None:
+        luck = _random_by_name(counts["oligo"].to_numpy().astype(str)[enough], derive(key, "split", "oligos"))
+        chosen = np.sort(enough[np.argsort(luck)[:n]])
     numbers = {"oligos": len(chosen), "too_few": len(tests) - len(enough), "not_chosen": len(enough) - len(chosen)}
     return _split_halves(counts, chosen, derive(key, "split", "barcodes")).assign_attrs(split=json.dumps(numbers))
-
-
-def _sample_oligos(enough: Ints, names: NDArray[np.str_], n: int, key: int) -> Ints:
-    return np.sort(enough[np.argsort(_random_by_name(names[enough], derive(key, "split", "oligos")))[:n]])
 
 
 def _split_halves(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
@@ -99,15 +98,15 @@ def _split_halves(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
     half[order] = (np.arange(len(rows)) - begins[mine[order]]) % 2
     both = np.repeat(chosen, 2)
     element = np.array([f"aa{i}" for i in range(len(chosen))]).repeat(2)
-    made = counts.isel(barcode=rows, oligo=both).assign_coords(
+    halves = counts.isel(barcode=rows, oligo=both).assign_coords(
         split_from=("oligo", counts["oligo"].to_numpy()[both]),
         oligo=np.array([f"{name}_{i % 2 + 1}" for i, name in enumerate(element.tolist())]),
         element=("oligo", element),
         arm=("oligo", np.tile(ARMS, len(chosen))),
         group=("oligo", np.full(len(both), "duplicate")),
     )
-    made["oligo_index"] = ("barcode", 2 * mine + half)
-    return validate(annotate(made), "counts")
+    halves["oligo_index"] = ("barcode", 2 * mine + half)
+    return validate(annotate(halves), "counts")
 
 
 def _random_by_name(names: NDArray[np.str_], key: int) -> NDArray[np.float64]:

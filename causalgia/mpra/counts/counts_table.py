@@ -120,10 +120,10 @@ def _as_count_cells(
         raise CountsError(f"{name} is of dtype {cells.dtype}, and counts are numbers; cast it")
     if cells.ndim == 0 or len(cells) != len(barcodes):
         raise CountsError(f"{name} has shape {cells.shape} for {len(barcodes)} barcodes; give a row to each barcode")
-    seen = (cells == cells) if observed is None else np.asarray(observed, bool)
-    if seen.shape != cells.shape:
-        raise CountsError(f"{name}_observed has shape {seen.shape}, not {cells.shape} as {name} has")
-    cells = np.where(seen, cells, 0)
+    present = (cells == cells) if observed is None else np.asarray(observed, bool)
+    if present.shape != cells.shape:
+        raise CountsError(f"{name}_observed has shape {present.shape}, not {cells.shape} as {name} has")
+    cells = np.where(present, cells, 0)
     wrong = (cells < 0) | (cells >= MOST_READS)
     if cells.dtype.kind == "f":
         wrong |= ~np.isfinite(cells) | (cells != np.floor(cells))
@@ -133,7 +133,7 @@ def _as_count_cells(
             f"barcode {barcodes[i[0]]}: {name} is {cells[i]:g}; give the reads as they were counted (whole, at least "
             "0, below 2^53), not normalised"
         )
-    return cells.astype(np.int64), seen
+    return cells.astype(np.int64), present
 
 
 def _check_libraries_read(counts: xr.Dataset) -> None:

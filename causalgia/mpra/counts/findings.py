@@ -104,12 +104,12 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
 
 def _find_copies(counts: xr.Dataset, names: list[str]) -> Iterator[Finding]:
     for kind in ("rna", "dna"):
-        cells, seen = counts[kind].to_numpy(), counts[f"{kind}_observed"].to_numpy()
+        cells, observed = counts[kind].to_numpy(), counts[f"{kind}_observed"].to_numpy()
         if cells.ndim == 1:
             continue
         pairs = []
         for i, j in combinations(range(len(names)), 2):
-            both = seen[:, i] & seen[:, j]
+            both = observed[:, i] & observed[:, j]
             pairs.append((names[i], names[j], _compare_reads(cells[both, i], cells[both, j])))
         alike = [pair for pair in pairs if pair[2].alike]
         too_many = len(pairs) > 1 and 2 * sum(pair[2].suspect for pair in pairs) > len(pairs)
@@ -164,7 +164,9 @@ def _compare_reads(a: Ints, b: Ints) -> _Likeness:
     tops = _ceiling(a), _ceiling(b)
     below = (a < tops[0]) & (b < tops[1])
     free = a + b < min(tops)  # below the ceiling the split is not cut off
-    return _Likeness(_share_equal(a[below], b[below]), split_index(a[free], b[free]))
+    deep = below & (np.maximum(a, b) >= READS)
+    equal = float((a[deep] == b[deep]).mean()) if deep.sum() >= LEAST_CELLS else 0.0
+    return _Likeness(equal, split_index(a[free], b[free]))
 
 
 def _ceiling(cells: Ints) -> float:
@@ -183,11 +185,6 @@ def _saturated(reads: Ints) -> bool:
     return bool(np.quantile(reads, 0.9) >= SATURATED * np.quantile(reads, 0.99))
 
 
-def _share_equal(a: Ints, b: Ints) -> float:
-    deep = np.maximum(a, b) >= READS
-    return float((a[deep] == b[deep]).mean()) if deep.sum() >= LEAST_CELLS else 0.0
-
-
 def _transformed_finding(kind: str, names: list[str], pairs: list[_Likeness], of: int) -> Finding:
     index = float(np.median([pair.split.index for pair in pairs]))
     says = (
@@ -202,16 +199,16 @@ def _transformed_finding(kind: str, names: list[str], pairs: list[_Likeness], of
 
 def _find_swaps(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator[Finding]:
     logs = {kind: np.log2(sums[f"{kind}_normalized"].to_numpy() + 1) for kind in ("dna", "rna")}
-    ratio, seen = sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy() > 0
+    ratio, observed = sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy() > 0
     # without correlation between replicates DNA noise alone looks the same: log ratios fall with DNA
     for r, name in enumerate(names):
-        some = seen[:, r]
+        some = observed[:, r]
         reads = counts["rna"].to_numpy()[:, r]
         # saturated RNA also varies less than DNA
         if some.sum() < LEAST_OLIGOS or _saturated(reads[reads > 0]):
             continue
         of_dna, of_rna = (_pearson_or_zero(ratio[some, r], logs[kind][some, r]) for kind in ("dna", "rna"))
-        others = [_replicate_correlation(ratio, seen, r, s) for s in range(len(names)) if s != r]
+        others = [_replicate_correlation(ratio, observed, r, s) for s in range(len(names)) if s != r]
         repeats = not others or abs(float(np.mean(others))) > REPEATS
         falls = float(np.tanh(np.arctanh(min(-of_dna, 1 - _NONE)) - 3 / np.sqrt(some.sum() - 3)))
         if repeats and falls > FALLS and -of_dna > max(0.5, 2 * abs(of_rna)):
@@ -229,12 +226,12 @@ def _find_outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     if len(names) < 3:
         return []
     of = [sums["replicate"].to_numpy().astype(str).tolist().index(name) for name in names]
-    ratio, seen = sums["log2_ratio"].to_numpy()[:, of], sums["n_bc"].to_numpy()[:, of] > 0
-    if seen.all(axis=1).sum() < LEAST_OLIGOS:
+    ratio, observed = sums["log2_ratio"].to_numpy()[:, of], sums["n_bc"].to_numpy()[:, of] > 0
+    if observed.all(axis=1).sum() < LEAST_OLIGOS:
         return []
     R = len(names)
     # ranks: with few reads, one oligo without RNA can decide a correlation
-    r = np.array([[_replicate_correlation(ratio, seen, i, j, ranks=True) for j in range(R)] for i in range(R)])
+    r = np.array([[_replicate_correlation(ratio, observed, i, j, ranks=True) for j in range(R)] for i in range(R)])
     own = (r.sum(axis=1) - 1) / (R - 1)
     i = int(own.argmin())
     rest = np.delete(np.delete(r, i, 0), i, 1)
@@ -242,7 +239,7 @@ def _find_outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     repeatable = _repeatable_shares(sums, of)
     fewer_reads = min(float(np.sqrt(repeatable[i] / np.delete(repeatable, i).mean())), 1.0)
     expected = others * fewer_reads
-    error = np.sqrt(2 / max(int(seen.all(axis=1).sum()) - 3, 1))
+    error = np.sqrt(2 / max(int(observed.all(axis=1).sum()) - 3, 1))
     clear = np.arctanh(min(expected, 1 - 1e-9)) - np.arctanh(min(own[i], 1 - 1e-9)) > 3 * error
     if not (others > 0 and clear and max(own[i], 0.0) ** 2 < RELIABLE * expected**2):
         return []
@@ -262,13 +259,13 @@ def _repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:
     shares = []
     for r in of:
         one = sums.isel(replicate=r)
-        seen = one["n_bc"].to_numpy() > 0
-        if not seen.any():
+        observed = one["n_bc"].to_numpy() > 0
+        if not observed.any():
             shares.append(0.01)
             continue
-        reads = [np.maximum(one[f"{kind}_counts"].to_numpy()[seen], 1) for kind in ("dna", "rna")]
+        reads = [np.maximum(one[f"{kind}_counts"].to_numpy()[observed], 1) for kind in ("dna", "rna")]
         noise = float(sum((1 / x).mean() for x in reads)) / np.log(2) ** 2
-        ratio = one["log2_ratio"].to_numpy()[seen]
+        ratio = one["log2_ratio"].to_numpy()[observed]
         variance = float(MAD_TO_SD * np.median(np.abs(ratio - np.median(ratio)))) ** 2
         shares.append(max(1 - noise / variance, 0.01) if variance > 0 else 0.01)
     return np.array(shares)
@@ -279,16 +276,16 @@ def _find_shuffled_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
     if counts["dna"].ndim == 1 or len(names) < 3:
         return []
     pair = {"replicate": names}
-    dna, seen = (counts[name].sel(pair).to_numpy() for name in ("dna", "dna_observed"))
-    R, both = len(names), seen.all(axis=1)
+    dna, observed = (counts[name].sel(pair).to_numpy() for name in ("dna", "dna_observed"))
+    R, both = len(names), observed.all(axis=1)
     if both.sum() < LEAST_CELLS:
         return []
-    r = np.array([[_replicate_correlation(dna, seen, i, j, ranks=True) for j in range(R)] for i in range(R)])
+    r = np.array([[_replicate_correlation(dna, observed, i, j, ranks=True) for j in range(R)] for i in range(R)])
     i = int((r.sum(axis=1) - 1).argmin())
     own, rest = float(np.delete(r[i], i).max()), np.delete(np.delete(r, i, 0), i, 1)
     others = float(rest.min())
     error = 1 / np.sqrt(both.sum() - 3)
-    few = dna[seen[:, i], i].mean() < READS
+    few = dna[observed[:, i], i].mean() < READS
     if few or own + 3 * error > REPEATS or others - 3 * error < ALIKE:
         return []
     says = (
@@ -341,8 +338,8 @@ def _read_correlation(counts: xr.Dataset, kind: str, pair: dict[str, list[str]])
     """Return the correlation of log reads of barcodes in two replicates; None where they agree or share a pool."""
     if counts[kind].ndim == 1:
         return None
-    seen = counts[f"{kind}_observed"].sel(pair).to_numpy().all(axis=1)
-    return _weak_correlation(np.log2(counts[kind].sel(pair).to_numpy()[seen] + 1.0), REPEATS)
+    observed = counts[f"{kind}_observed"].sel(pair).to_numpy().all(axis=1)
+    return _weak_correlation(np.log2(counts[kind].sel(pair).to_numpy()[observed] + 1.0), REPEATS)
 
 
 def _weak_correlation(columns: Array, most: float) -> _Correlation | None:
@@ -358,10 +355,10 @@ def _weak_correlation(columns: Array, most: float) -> _Correlation | None:
     return found if found.upper < most else None
 
 
-def _replicate_correlation(ratio: Array, seen: NDArray[np.bool_], i: int, j: int, *, ranks: bool = False) -> float:
+def _replicate_correlation(ratio: Array, observed: NDArray[np.bool_], i: int, j: int, *, ranks: bool = False) -> float:
     if i == j:
         return 1.0
-    columns = ratio[seen[:, i] & seen[:, j]][:, [i, j]]
+    columns = ratio[observed[:, i] & observed[:, j]][:, [i, j]]
     if ranks:
         from scipy.stats import rankdata  # imported here: slow to load
 

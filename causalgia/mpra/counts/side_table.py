@@ -186,10 +186,10 @@ def side_table_from_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     rows = zip(*(design[name].tolist() for name in DESIGN_COLUMNS[:5]), infos, strict=True)
     side = [(re.sub(r"\s+", "_", str(row[0])), *_element_arm_group(row, where)) for row in rows]
     first: dict[str, str] = {}
-    for (name, *_), given in zip(side, design["name"].astype(str), strict=True):
-        if first.setdefault(name, given) != given:
+    for (name, *_), original in zip(side, design["name"].astype(str), strict=True):
+        if first.setdefault(name, original) != original:
             raise CountsError(
-                f"{where}: oligos {quoted(first[name])} and {quoted(given)} are both {quoted(name)} in counts; "
+                f"{where}: oligos {quoted(first[name])} and {quoted(original)} are both {quoted(name)} in counts; "
                 "rename one"
             )
     return pd.DataFrame(side, columns=["oligo_name", "element", "arm", "group"], dtype=object)

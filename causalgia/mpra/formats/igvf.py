@@ -353,8 +353,8 @@ def barcode_counts(counts: xr.Dataset) -> pd.DataFrame:
             if kind == "dna" and pooled and r:
                 continue
             cells = (counts[kind], counts[f"{kind}_observed"])
-            values, seen = (x.to_numpy() if x.ndim == 1 else x.to_numpy()[:, r] for x in cells)
-            columns[f"{kind}_count_{name}"] = pd.Series(values, dtype=object).where(seen, None)
+            values, observed = (x.to_numpy() if x.ndim == 1 else x.to_numpy()[:, r] for x in cells)
+            columns[f"{kind}_count_{name}"] = pd.Series(values, dtype=object).where(observed, None)
     return pd.DataFrame(columns)
 
 

@@ -210,10 +210,6 @@ def _text_of_number(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, int | float | np.number) else str(value)
 
 
-def _whole_or_empty(text: str) -> int | None:
-    return int(text) if text else None
-
-
 def _text_of_count(value: Any) -> str:
     if value is None or value != value:  # NaN: an empty cell in pandas
         return ""
@@ -244,7 +240,10 @@ ALLELE = CellKind("[ACGT]+|0", "letters A, C, G and T, or 0 for none")
 COUNT = CellKind("[0-9]{1,18}", "a whole number, at least 0, of at most 18 digits", int)
 FROM_ONE = CellKind("0{0,9}[1-9][0-9]{0,17}", "a whole number, at least 1, of at most 18 digits", int)
 CELL = CellKind(
-    "[0-9]{0,18}", "a whole number, at least 0, of at most 18 digits, or nothing", _whole_or_empty, _text_of_count
+    "[0-9]{0,18}",
+    "a whole number, at least 0, of at most 18 digits, or nothing",
+    lambda text: int(text) if text else None,
+    _text_of_count,
 )
 PLACE = CellKind("-1|[0-9]{1,18}", "a whole number, at least -1, of at most 18 digits", int)
 NUMBER = CellKind(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "a finite number", float, _text_of_number)

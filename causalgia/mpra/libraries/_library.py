@@ -22,7 +22,7 @@ from causalgia.mpra.libraries.barcode_sets import (
     n_with_spares,
     tag_oligos,
 )
-from causalgia.mpra.libraries.constructs import Adapters, Construct, construct
+from causalgia.mpra.libraries.constructs import Adapters, construct
 from causalgia.mpra.libraries.dataset import DrawnLibrary, library_attributes, library_dataset
 from causalgia.mpra.libraries.oligos import (
     Controls,
@@ -186,7 +186,8 @@ def library(
     key, of = root_key(rng), construct(adapters)
     synthesised = barcodes_per_oligo is not None and as_whole(barcodes_per_oligo, "barcodes_per_oligo", least=1) > 0
     check_barcode_kind(of, synthesised=synthesised)
-    letters = _barcode_length(of, barcode_length) if synthesised else 0
+    letters = barcode_length if barcode_length is not None else of.barcode_length or _BARCODE_LENGTH
+    letters = as_whole(letters, "barcode_length", least=1) if synthesised else 0
     length = fit_insert_length(design, of, oligo_length=oligo_length, barcode_length=letters)
     plus, minus = (read_controls(x, w, length=length) for x, w in ((positives, "positive"), (negatives, "negative")))
     rules = default_rules(of, avoid=avoid, gc=gc, homopolymer=homopolymer, repeats=repeats, motifs=motifs)
@@ -233,10 +234,6 @@ def library(
     )
 
 
-def _barcode_length(of: Construct, length: int | None) -> int:
-    return as_whole(length if length is not None else of.barcode_length or _BARCODE_LENGTH, "barcode_length", least=1)
-
-
 def _order_attrs(*, replicates: int | None, **others: int | str | None) -> dict[str, Any]:
     """Return the given options of the order as attributes."""
     if replicates is not None:
@@ -261,7 +258,7 @@ class _LibraryRequest:
             before.require(controls.tokens, controls.names, what)
         given = np.concatenate([plus.tokens, minus.tokens])
         check_distinct_controls(given, [*plus.names, *minus.names])
-        blocks = draw_units(self.design, before, key=self.key, redraws=self.redraws, given=given)
+        blocks = draw_units(self.design, before, key=self.key, redraws=self.redraws, controls=given)
         taken = np.concatenate([given, blocks.inserts.reshape(-1, blocks.inserts.shape[2])])
         made, broken = draw_scrambles(
             self.numbers.scrambles, blocks.backgrounds, before, key=self.key, redraws=self.redraws, taken=taken

@@ -51,7 +51,7 @@ def as_share(value: Any, name: str) -> float:
     return float(value)
 
 
-def as_texts(given: Any, name: str, what: str) -> tuple[str, ...]:
+def as_texts(value: Any, name: str, what: str) -> tuple[str, ...]:
     """Return one text or several as a tuple, or raise LibraryError naming what texts are expected.
 
     Examples
@@ -59,31 +59,31 @@ def as_texts(given: Any, name: str, what: str) -> tuple[str, ...]:
     >>> as_texts("EcoRI", "avoid", "sites"), as_texts(["EcoRI", "SbfI"], "avoid", "sites")
     (('EcoRI',), ('EcoRI', 'SbfI'))
     """
-    found = _as_tuple(given, name, what)
+    found = _as_tuple(value, name, what)
     for one in found:
         if not isinstance(one, str) or not one:
             raise LibraryError(f"{name}= has {quoted(one)}, which is no text; give {what} as text, or a list of such")
     return found
 
 
-def as_words_or_motifs(given: Any, name: str) -> tuple[str | Motif, ...]:
+def as_words_or_motifs(value: Any, name: str) -> tuple[str | Motif, ...]:
     """Return one word or motif, or several, as a tuple, or raise LibraryError."""
-    found = _as_tuple(given, name, "words or motifs")
+    found = _as_tuple(value, name, "words or motifs")
     for one in found:
         if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
             raise LibraryError(f"{name}= has {quoted(one)}, which is no word and no Motif; give words such as 'CACGTG'")
     return found
 
 
-def _as_tuple(given: Any, name: str, what: str) -> tuple[Any, ...]:
-    if isinstance(given, str | Motif):
-        return (given,)
-    if given is None or isinstance(given, bytes):
-        raise LibraryError(f"{name}={quoted(given)}: give {what} as text, or a list of such; () for none")
+def _as_tuple(value: Any, name: str, what: str) -> tuple[Any, ...]:
+    if isinstance(value, str | Motif):
+        return (value,)
+    if value is None or isinstance(value, bytes):
+        raise LibraryError(f"{name}={quoted(value)}: give {what} as text, or a list of such; () for none")
     try:
-        return tuple(given)
+        return tuple(value)
     except TypeError as error:
-        raise LibraryError(f"{name}={quoted(given)}: give {what} as text, or a list of such; () for none") from error
+        raise LibraryError(f"{name}={quoted(value)}: give {what} as text, or a list of such; () for none") from error
 
 
 def _is_real(value: object) -> bool:

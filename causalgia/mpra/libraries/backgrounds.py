@@ -66,7 +66,7 @@ class Blocks:
     dropped: dict[int, str]
 
 
-def draw_units(design: Design, judge: Judge, *, key: int, redraws: int, given: Tokens) -> Blocks:
+def draw_units(design: Design, judge: Judge, *, key: int, redraws: int, controls: Tokens) -> Blocks:
     """Draw the units of a design until each meets the rules under every arm.
 
     Parameters
@@ -79,7 +79,7 @@ def draw_units(design: Design, judge: Judge, *, key: int, redraws: int, given: T
         Root key, as of the trial.
     redraws
         Draws of a unit after the first, before giving up.
-    given
+    controls
         Inserts (m, length) already in the library; a unit that repeats one is redrawn.
 
     Raises
@@ -92,17 +92,17 @@ def draw_units(design: Design, judge: Judge, *, key: int, redraws: int, given: T
     CausalgiaWarning
         If units with parents never meet the rules; these are dropped in every arm, and recorded.
     """
-    drawing = _Drawing(design, judge, key, given)
+    drawing = _Drawing(design, judge, key, controls)
     while (bad := drawing.judge()).size:
         again = drawing.redrawable(bad, redraws)
         if again.size == design.n_units and drawing.n_draws >= _HOPELESS:
             again = again[:0]
         drawing.give_up(np.setdiff1d(bad, again))
         drawing.draw(again, drawing.draws[again] + 1)
-    made = drawing.blocks()
-    if made.dropped:
-        _warn_dropped(made.dropped, design.n_units)
-    return made
+    blocks = drawing.blocks()
+    if blocks.dropped:
+        _warn_dropped(blocks.dropped, design.n_units)
+    return blocks
 
 
 def _warn_dropped(dropped: dict[int, str], n_units: int) -> None:
@@ -117,9 +117,9 @@ def _warn_dropped(dropped: dict[int, str], n_units: int) -> None:
 class _Drawing:
     """State of the draws of all units."""
 
-    def __init__(self, design: Design, judge: Judge, key: int, given: Tokens) -> None:
+    def __init__(self, design: Design, judge: Judge, key: int, controls: Tokens) -> None:
         n, length = design.n_units, design.null.length
-        self._design, self._judge, self._key, self._given = design, judge, key, given
+        self._design, self._judge, self._key, self._controls = design, judge, key, controls
         self._fixed = isinstance(design.drawn, Genomic)
         self._side_by_side = design.assignment == "crossover"  # in a parallel trial a unit has one insert
         self._same_always = np.array([self._fixed and not arm.intervention.random for arm in design.named_arms])
@@ -170,8 +170,8 @@ class _Drawing:
     def _repeats(self) -> dict[str, Mask]:
         """Return which inserts occurred before, in either orientation: in their unit, or elsewhere; (arms, n_units)."""
         arms, n, length = self._inserts.shape
-        units, m = np.flatnonzero(self._in), len(self._given)
-        rows = np.concatenate([self._given, self._inserts[:, units].transpose(1, 0, 2).reshape(-1, length)])
+        units, m = np.flatnonzero(self._in), len(self._controls)
+        rows = np.concatenate([self._controls, self._inserts[:, units].transpose(1, 0, 2).reshape(-1, length)])
         first, own = first_duplicates(rows)[m:] - m, np.arange(arms * len(units))
         found = {name: np.zeros((arms, n), bool) for name in (EQUAL_ARMS, REPEATED)}
         inside = first // arms == own // arms
@@ -224,7 +224,7 @@ class _Drawing:
     def _repeats_of(self, unit: int, inserts: Tokens) -> dict[str, Mask]:
         """Return which draws (arms, n, length) of a unit repeat one of its arms, or other inserts, (arms, n)."""
         others = np.delete(self._inserts, unit, axis=1).reshape(-1, inserts.shape[2])
-        before = np.concatenate([self._given, others])
+        before = np.concatenate([self._controls, others])
         first = first_duplicates(np.concatenate([before, inserts.reshape(-1, inserts.shape[2])]))[len(before) :]
         repeated = {REPEATED: (first < len(before)).reshape(inserts.shape[:2])}
         if not self._side_by_side:

@@ -266,12 +266,12 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
 
 def _too_few_message(n: int, found: int, passed: int, rules: BarcodeRules, refused: dict[str, int]) -> str:
     worst = sorted(refused.items(), key=lambda item: -item[1])
-    said = ", ".join(f"{name} {count:,}" for name, count in worst if count)
+    reasons = ", ".join(f"{name} {count:,}" for name, count in worst if count)
     every = "all" if passed == 4**rules.length else "the"
     return (
         f"{found:,} of {n:,} barcodes of {rules.length} nt at {rules.distance} distance {rules.min_distance} were "
-        f"found; {every} {passed:,} words tried, refused for {said}; make barcodes longer (length={rules.length + 1}), "
-        "ask for a smaller min_distance=, or relax the rule that refused most"
+        f"found; {every} {passed:,} words tried, refused for {reasons}; make barcodes longer "
+        f"(length={rules.length + 1}), ask for a smaller min_distance=, or relax the rule that refused most"
     )
 
 

@@ -145,10 +145,10 @@ def _arms_of_units(design: Design, key: int) -> Ints:
     return assign(blocks, n_arms=len(design.named_arms), key=key)
 
 
-def control_oligos(given: Controls, *, arm: str, group: str) -> InsertList:
+def control_oligos(controls: Controls, *, arm: str, group: str) -> InsertList:
     """Return controls as rows, each an element of its own."""
-    n = len(given)
-    names = np.array(given.names, object)
+    n = len(controls)
+    names = np.array(controls.names, object)
     none = np.full(n, -1, np.int64)
     return InsertList(
         block=np.arange(n),
@@ -160,8 +160,8 @@ def control_oligos(given: Controls, *, arm: str, group: str) -> InsertList:
         oligo_name=names,
         parent=_constant_column("", n),
         source_name=_constant_column("", n),
-        gc=gc_content(given.tokens),
-        inserts=given.tokens,
+        gc=gc_content(controls.tokens),
+        inserts=controls.tokens,
     )
 
 
@@ -213,7 +213,7 @@ class Controls:
         return len(self.names)
 
 
-def read_controls(given: Source, what: str, *, length: int) -> Controls:
+def read_controls(source: Source, what: str, *, length: int) -> Controls:
     """Read given controls: strings (named `what` and a number), names -> strings, or a FASTA path.
 
     Raises
@@ -221,10 +221,10 @@ def read_controls(given: Source, what: str, *, length: int) -> Controls:
     LibraryError
         If they cannot be read, have another length than the inserts, or an invalid name.
     """
-    if isinstance(given, Sequence | Mapping) and not isinstance(given, str) and not len(given):
+    if isinstance(source, Sequence | Mapping) and not isinstance(source, str) and not len(source):
         return Controls((), np.empty((0, length), np.uint8))
     try:
-        read = as_sequences(given)
+        read = as_sequences(source)
     except SequenceError as error:
         raise LibraryError(f"{what} controls: {error}") from error
     names = tuple(name if isinstance(name, str) else f"{what}{name}" for name in read.names)
@@ -277,18 +277,18 @@ def draw_scrambles(
     LibraryError
         If no draw of a scramble meets the rules.
     """
-    made = np.empty((n, backgrounds.shape[1]), np.uint8)
+    inserts = np.empty((n, backgrounds.shape[1]), np.uint8)
     counts: dict[str, int] = {}
     bad = np.arange(n)
     for draw in range(redraws + 1):
         further = max(draw - redraws // 2, 0)
         parent = (bad + further) % len(backgrounds)
-        made[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
-        broken = _broken_rules(made, bad, judge, taken)
+        inserts[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
+        broken = _broken_rules(inserts, bad, judge, taken)
         counts |= {rule: counts.get(rule, 0) + int(which.sum()) for rule, which in broken.items() if which.any()}
         bad = np.flatnonzero(np.logical_or.reduce([*broken.values()]))
         if not bad.size:
-            return made, counts
+            return inserts, counts
     worst = max(counts, key=lambda rule: counts[rule])
     raise LibraryError(
         f"scramble {bad[0]}: not one of {redraws + 1} dinucleotide shuffles of backgrounds was good; broken most "
@@ -296,12 +296,12 @@ def draw_scrambles(
     )
 
 
-def _broken_rules(made: Tokens, fresh: Ints, judge: Judge, taken: Tokens) -> dict[str, np.ndarray]:
-    broken = {rule: np.zeros(len(made), bool) for rule in judge.names}
-    for rule, which in zip(judge.names, judge.broken(made[fresh]), strict=True):
+def _broken_rules(inserts: Tokens, fresh: Ints, judge: Judge, taken: Tokens) -> dict[str, np.ndarray]:
+    broken = {rule: np.zeros(len(inserts), bool) for rule in judge.names}
+    for rule, which in zip(judge.names, judge.broken(inserts[fresh]), strict=True):
         broken[rule][fresh] = which
-    first = first_duplicates(np.concatenate([taken, made]))[len(taken) :]
-    return {**broken, "repeated insert": first < len(taken) + np.arange(len(made))}
+    first = first_duplicates(np.concatenate([taken, inserts]))[len(taken) :]
+    return {**broken, "repeated insert": first < len(taken) + np.arange(len(inserts))}
 
 
 def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:

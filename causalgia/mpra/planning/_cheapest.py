@@ -208,10 +208,10 @@ def cheapest(
 def _targets_and_limits(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos: Any) -> dict[str, float]:
     if halfwidth is not None and effect is not None:
         raise EstimateError("give halfwidth= (an interval) or effect= (a test), and not both")
-    given = {"halfwidth": halfwidth, "effect": effect, "budget": budget, "n_oligos": n_oligos}
+    options = {"halfwidth": halfwidth, "effect": effect, "budget": budget, "n_oligos": n_oligos}
     if isinstance(effect, int | float) and not isinstance(effect, bool):
-        given["effect"] = abs(effect)
-    found = {k: require_positive(v, k) for k, v in given.items() if v is not None}
+        options["effect"] = abs(effect)
+    found = {k: require_positive(v, k) for k, v in options.items() if v is not None}
     if not found:
         raise EstimateError("say what is wanted: halfwidth= or effect=, or what there is: budget= or n_oligos=")
     return found | ({"assurance": require_probability(assurance, "assurance")} if effect is not None else {})

@@ -172,10 +172,10 @@ def power(
     layers = layers if spread is None or tau is not None else layers.with_tau(spread)
     B, R = as_grid("barcodes", barcodes, 0), as_grid("replicates", replicates, 1 if backgrounds is None else 2)
     inverse, lost = recovered_barcodes(B, recovery, barcode_dispersion)
-    kept = (1 - lost) ** float(np.count_nonzero(weights))
+    complete = (1 - lost) ** float(np.count_nonzero(weights))
     if backgrounds is not None and spread is None:
         check_tau_known(tau, pilot)
-    n = None if backgrounds is None else as_grid("backgrounds", backgrounds, 2) * kept
+    n = None if backgrounds is None else as_grid("backgrounds", backgrounds, 2) * complete
     return _power_dataset(
         size, design_error(layers, inverse, R, n), lost, level, {"alpha": alpha, "q": q, "share": share_true}
     )

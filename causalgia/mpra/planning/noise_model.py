@@ -453,10 +453,10 @@ def _counting_components(
     rows = request.element >= 0
     rna, plasmid = counts["rna"].to_numpy(), "replicate" not in counts["dna"].dims
     dna = counts["dna"].to_numpy().reshape(len(rna), -1)
-    seen = dna_observed(counts) & (dna > 0)
+    has_dna = dna_observed(counts) & (dna > 0)
     inverse_rna, reads_rna = _mean_inverse_reads(rna[rows], used[rows])
-    inverse_dna, reads_dna = _mean_inverse_reads(dna[rows], seen[rows])
-    of_dna = inverse_dna if plasmid else min(max(_dna_cell_variance(dna[rows], seen[rows]), inverse_dna), cell)
+    inverse_dna, reads_dna = _mean_inverse_reads(dna[rows], has_dna[rows])
+    of_dna = inverse_dna if plasmid else min(max(_dna_cell_variance(dna[rows], has_dna[rows]), inverse_dna), cell)
     of_rna = cell if plasmid else cell - of_dna
     found = {
         "sd_rna": sd_or_zero(of_rna),
@@ -475,12 +475,12 @@ def _mean_inverse_reads(reads: NDArray[np.int64], used: NDArray[np.bool_]) -> tu
     return float((1 / mean).mean() / LN2**2), float(reads[used].mean())
 
 
-def _dna_cell_variance(dna: NDArray[np.int64], seen: NDArray[np.bool_]) -> float:
+def _dna_cell_variance(dna: NDArray[np.int64], has_dna: NDArray[np.bool_]) -> float:
     """Return half the variance of log2 DNA differences between replicates, over barcodes that both have."""
     logs = np.log2(dna + 0.5)
     top = bottom = 0.0
     for r, s in combinations(range(dna.shape[1]), 2):
-        both = seen[:, r] & seen[:, s]
+        both = has_dna[:, r] & has_dna[:, s]
         if both.sum() > 1:
             top += float(np.var(logs[both, r] - logs[both, s], ddof=1)) / 2 * int(both.sum())
             bottom += int(both.sum())
