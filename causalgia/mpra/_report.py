@@ -45,19 +45,18 @@ def report(dataset: xr.Dataset) -> str:
     Parameters
     ----------
     dataset
-        From `causalgia.mpra.read_counts` or `filter`: barcodes, and what filters left out. From
-        `causalgia.mpra.quality`: barcodes, dropouts and outliers by arm, and how replicates agree. From
+        From `causalgia.mpra.read_counts` or `filter`: barcodes, and what filters dropped. From
+        `causalgia.mpra.quality`: barcodes, dropouts and outliers by arm, and agreement of replicates. From
         `causalgia.mpra.library`: oligos by arm, the oligo and its parts, the rules and by arm the draws that broke
-        them, the share of units that were drawn anew, and the shift of GC content and k-mers. From
-        `causalgia.mpra.fit`: what was fitted and left out, the noise of barcodes and replicates, and for each contrast
-        the average over elements of the test and how many of them have an effect. From
-        `causalgia.mpra.concordance`: for each contrast the correlations with the noise ceiling, the line, the signs of
-        hits, and the elements off the line.
+        them, the share of redrawn units, and the shift of GC content and k-mers. From `causalgia.mpra.fit`: elements
+        fitted and left out, noise of barcodes and replicates, and for each contrast the average over test elements and
+        the number with an effect. From `causalgia.mpra.concordance`: for each contrast the correlations with the noise
+        ceiling, the line, the signs of hits, and the elements off the line.
 
     Raises
     ------
     OutcomesError
-        If it is none of these.
+        If it is of another kind.
 
     Examples
     --------

@@ -97,6 +97,7 @@ def concordance(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rng = np.random.default_rng(1)
     >>> true, names = rng.normal(size=200), [f"e{i}" for i in range(200)]
     >>> virtual = pd.DataFrame({"element": names, "effect": 0.5 * true + rng.normal(0, 0.2, size=200)})

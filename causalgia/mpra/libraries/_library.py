@@ -43,7 +43,7 @@ from causalgia.mpra.libraries.order_plan import (
     fit_insert_length,
     order_numbers,
 )
-from causalgia.mpra.libraries.rules import Judge, SiteCount, check_construct, default_rules
+from causalgia.mpra.libraries.rules import RuleChecker, SiteCount, check_construct, default_rules
 from causalgia.sequences.alphabet import reverse_complement_word
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.motifs import Motif
@@ -205,7 +205,7 @@ def library(
     check_own_names([*plus.names, *minus.names], design.arm_names, numbers.by_arm)
     pool_size = check_order_limits(numbers, oligo_length=int(oligo_length), vendor_name=vendor, budget=budget)
     check_construct(of, rules, barcoded=synthesised)
-    judge = Judge(of, rules)
+    checker = RuleChecker(of, rules)
     tag_rules = (
         None
         if not synthesised
@@ -218,11 +218,14 @@ def library(
             primers=tuple(end for end in (of.left, reverse_complement_word(of.right)) if len(end) >= PRIMER_END),
         )
     )
-    request = _LibraryRequest(design, judge, numbers, key, as_whole(redraws, "redraws", least=0))
+    request = _LibraryRequest(design, checker, numbers, key, as_whole(redraws, "redraws", least=0))
     blocks, listed, broken = request.draw_inserts(plus, minus)
-    alone = judge.of_promoter(halves, length, key=key) if halves is not None and numbers.promoter else None
+    alone = checker.for_promoter(halves, length, key=key) if halves is not None and numbers.promoter else None
     tags = None if tag_rules is None else request.assign_barcodes(listed, tag_rules, alone)
-    attrs = library_attributes(design, of, rng) | {"oligo_length": int(oligo_length), "rules": json.dumps(judge.names)}
+    attrs = library_attributes(design, of, rng) | {
+        "oligo_length": int(oligo_length),
+        "rules": json.dumps(checker.names),
+    }
     attrs |= _order_attrs(replicates=replicates, budget=budget, vendor=vendor, pool_size=pool_size)
     if synthesised:
         attrs |= {"barcodes_per_oligo": numbers.barcodes, "barcode_length": letters, "min_distance": int(min_distance)}
@@ -230,7 +233,7 @@ def library(
     if promoter is not None:
         attrs |= {"promoter_junction": promoter.junction}
     return library_dataset(
-        DrawnLibrary(design, of, promoter, numbers, blocks, listed, tags, broken, judge.names), attrs
+        DrawnLibrary(design, of, promoter, numbers, blocks, listed, tags, broken, checker.names), attrs
     )
 
 
@@ -246,16 +249,16 @@ class _LibraryRequest:
     """A library request, checked as far as possible before anything is drawn."""
 
     design: Design
-    judge: Judge
+    checker: RuleChecker
     numbers: OrderNumbers
     key: int
     redraws: int
 
     def draw_inserts(self, plus: Controls, minus: Controls) -> tuple[Blocks, InsertList, dict[str, int]]:
         """Return the units, all inserts in library order, and the rules that scrambles broke, with counts."""
-        before = self.judge.without_barcodes() if self.numbers.barcodes else self.judge
+        before = self.checker.without_barcodes() if self.numbers.barcodes else self.checker
         for controls, what in ((plus, "positive control"), (minus, "negative control")):
-            before.require(controls.tokens, controls.names, what)
+            before.check_given(controls.tokens, controls.names, what)
         given = np.concatenate([plus.tokens, minus.tokens])
         check_distinct_controls(given, [*plus.names, *minus.names])
         blocks = draw_units(self.design, before, key=self.key, redraws=self.redraws, controls=given)
@@ -274,9 +277,9 @@ class _LibraryRequest:
         )
         return blocks, listed, broken
 
-    def assign_barcodes(self, listed: InsertList, rules: BarcodeRules, alone: Judge | None) -> Tags:
+    def assign_barcodes(self, listed: InsertList, rules: BarcodeRules, alone: RuleChecker | None) -> Tags:
         """Return the oligos with their barcodes."""
         per_oligo, promoter = self.numbers.barcodes, self.numbers.promoter
         n = n_with_spares(len(listed) * per_oligo + promoter)
         pool, _ = draw_barcodes(n, rules, rng=derive(self.key, "barcode list"))
-        return tag_oligos(listed, pool, self.judge, alone, per_oligo=per_oligo, promoter=promoter, key=self.key)
+        return tag_oligos(listed, pool, self.checker, alone, per_oligo=per_oligo, promoter=promoter, key=self.key)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from causalgia.design import Design, Genomic
 from causalgia.design.null_model import FromParents
 from causalgia.errors import CausalgiaWarning, LibraryError, quoted
-from causalgia.mpra.libraries.rules import Judge, first_duplicates
+from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
 from causalgia.streams import derive
 from causalgia.trial.attributes import applied
 from causalgia.types import Ints, Mask, Tokens
@@ -66,14 +66,14 @@ class Blocks:
     dropped: dict[int, str]
 
 
-def draw_units(design: Design, judge: Judge, *, key: int, redraws: int, controls: Tokens) -> Blocks:
+def draw_units(design: Design, checker: RuleChecker, *, key: int, redraws: int, controls: Tokens) -> Blocks:
     """Draw the units of a design until each meets the rules under every arm.
 
     Parameters
     ----------
     design
         A design whose arms keep the length of a background.
-    judge
+    checker
         Checks inserts by rule.
     key
         Root key, as of the trial.
@@ -92,8 +92,8 @@ def draw_units(design: Design, judge: Judge, *, key: int, redraws: int, controls
     CausalgiaWarning
         If units with parents never meet the rules; these are dropped in every arm, and recorded.
     """
-    drawing = _Drawing(design, judge, key, controls)
-    while (bad := drawing.judge()).size:
+    drawing = _Drawing(design, checker, key, controls)
+    while (bad := drawing.failing_units()).size:
         again = drawing.redrawable(bad, redraws)
         if again.size == design.n_units and drawing.n_draws >= _HOPELESS:
             again = again[:0]
@@ -117,9 +117,9 @@ def _warn_dropped(dropped: dict[int, str], n_units: int) -> None:
 class _Drawing:
     """State of the draws of all units."""
 
-    def __init__(self, design: Design, judge: Judge, key: int, controls: Tokens) -> None:
+    def __init__(self, design: Design, checker: RuleChecker, key: int, controls: Tokens) -> None:
         n, length = design.n_units, design.null.length
-        self._design, self._judge, self._key, self._controls = design, judge, key, controls
+        self._design, self._checker, self._key, self._controls = design, checker, key, controls
         self._fixed = isinstance(design.drawn, Genomic)
         self._side_by_side = design.assignment == "crossover"  # in a parallel trial a unit has one insert
         self._same_always = np.array([self._fixed and not arm.intervention.random for arm in design.named_arms])
@@ -153,10 +153,10 @@ class _Drawing:
 
     def _rules_broken(self, inserts: Tokens) -> dict[str, Mask]:
         """Return the mask of inserts (arms, n, length) that break each rule, (arms, n)."""
-        found = self._judge.broken(inserts.reshape(-1, inserts.shape[2]))
-        return {name: row.reshape(inserts.shape[:2]) for name, row in zip(self._judge.names, found, strict=True)}
+        found = self._checker.broken(inserts.reshape(-1, inserts.shape[2]))
+        return {name: row.reshape(inserts.shape[:2]) for name, row in zip(self._checker.names, found, strict=True)}
 
-    def judge(self) -> Ints:
+    def failing_units(self) -> Ints:
         """Return the units that break a rule or repeat an earlier insert."""
         repeats = self._repeats()
         self._count(repeats)
@@ -213,7 +213,7 @@ class _Drawing:
         named = [(rule, self._design.arm_names[i], times) for (rule, i), times in counts.most_common(3) if times]
         reasons = "; ".join(f"{rule} in arm '{arm}' in {times} of {n}" for rule, arm, times in named)
         own = [arm for rule, arm, times in named if times == n and rule.startswith("site ")]
-        cures = {rule.name: rule.cure for rule in self._judge.rules}
+        cures = {rule.name: rule.cure for rule in self._checker.rules}
         cure = cures.get(named[0][0], "ask for fewer units, or use arms that differ in every background")
         more = f" and {n_units - 1:,} more" if n_units > 1 else ""
         return LibraryError(

@@ -14,7 +14,7 @@ from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.arguments import as_share_range, as_texts, as_whole
 from causalgia.mpra.libraries.constructs import sites
 from causalgia.mpra.libraries.oligos import InsertList
-from causalgia.mpra.libraries.rules import Judge
+from causalgia.mpra.libraries.rules import RuleChecker
 from causalgia.sequences.alphabet import checked_tokens, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
 from causalgia.sequences.random import random_words
@@ -406,7 +406,7 @@ def deal_barcodes(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
 
 
 def exchange_barcodes(
-    mine: Ints, left: Ints, inserts: Tokens, row: Ints, pool: Tokens, judge: Judge
+    mine: Ints, left: Ints, inserts: Tokens, row: Ints, pool: Tokens, checker: RuleChecker
 ) -> tuple[Ints, Ints, dict[str, int]]:
     """Replace the barcodes that break a rule in their oligo by unassigned ones.
 
@@ -420,7 +420,7 @@ def exchange_barcodes(
         Insert of each oligo, (n,).
     pool
         Barcodes, (m, length).
-    judge
+    checker
         Checks whole oligos.
 
     Returns
@@ -436,13 +436,13 @@ def exchange_barcodes(
         If too few barcodes keep the rules.
     """
     mine, used = mine.copy(), 0
-    bad, counts = np.arange(len(row)), np.zeros(len(judge.rules), np.int64)
+    bad, counts = np.arange(len(row)), np.zeros(len(checker.rules), np.int64)
     while bad.size:
-        broken = _broken_in_oligos(inserts, row[bad], pool, mine[bad], judge)
+        broken = _broken_in_oligos(inserts, row[bad], pool, mine[bad], checker)
         counts += broken.sum(axis=1)
         bad = bad[broken.any(axis=0)]
         if used + bad.size > left.size:
-            rule = judge.rules[int(counts.argmax())]
+            rule = checker.rules[int(counts.argmax())]
             raise LibraryError(
                 f"{used + bad.size:,} of {len(row) + used:,} barcodes break a rule in their oligo, most often: "
                 f"{rule.name}. {rule.cure.capitalize()}; or put other letters between insert and barcode: "
@@ -450,14 +450,14 @@ def exchange_barcodes(
             )
         mine[bad] = left[used : used + bad.size]
         used += bad.size
-    return mine, left[used:], {name: n for name, n in zip(judge.names, counts.tolist(), strict=True) if n}
+    return mine, left[used:], {name: n for name, n in zip(checker.names, counts.tolist(), strict=True) if n}
 
 
-def _broken_in_oligos(inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, judge: Judge) -> Mask:
-    found = np.zeros((len(judge.rules), len(row)), bool)
+def _broken_in_oligos(inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, checker: RuleChecker) -> Mask:
+    found = np.zeros((len(checker.rules), len(row)), bool)
     for start in range(0, len(row), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
-        found[:, some] = judge.broken(inserts[row[some]], pool[mine[some]])
+        found[:, some] = checker.broken(inserts[row[some]], pool[mine[some]])
     return found
 
 
@@ -487,7 +487,14 @@ class Tags:
 
 
 def tag_oligos(
-    listed: InsertList, pool: Tokens, judge: Judge, alone: Judge | None, *, per_oligo: int, promoter: int, key: int
+    listed: InsertList,
+    pool: Tokens,
+    checker: RuleChecker,
+    alone: RuleChecker | None,
+    *,
+    per_oligo: int,
+    promoter: int,
+    key: int,
 ) -> Tags:
     """Assign barcodes to the oligos of a library, and to the promoter alone.
 
@@ -496,8 +503,8 @@ def tag_oligos(
     listed
         The inserts.
     pool
-        Barcodes in random order, (m, length), as many as `n_with_spares` says.
-    judge, alone
+        Barcodes in random order, (m, length), as many as `n_with_spares`.
+    checker, alone
         Check whole oligos, and those of the promoter alone; None where none is ordered.
     per_oligo, promoter
         Number of barcodes of an insert, and of the promoter alone.
@@ -514,7 +521,7 @@ def tag_oligos(
     cells = listed.block[row] * per_oligo + copy
     cells = np.concatenate([cells, cells.max(initial=-1) + 1 + np.arange(promoter)])
     mine, left = deal_barcodes(cells, ((pool == 1) | (pool == 2)).sum(axis=1), key=key)
-    of_oligos, left, broken = exchange_barcodes(mine[:n], left, listed.inserts, row, pool, judge)
+    of_oligos, left, broken = exchange_barcodes(mine[:n], left, listed.inserts, row, pool, checker)
     of_promoter, more = mine[n:], dict[str, int]()
     if alone is not None:
         none = np.empty((1, 0), np.uint8)

@@ -15,7 +15,7 @@ from causalgia.design import Design, Genomic, assign
 from causalgia.design.null_model import gc_content
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.backgrounds import Blocks
-from causalgia.mpra.libraries.rules import Judge, first_duplicates
+from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
 from causalgia.sequences.fasta import Source, as_sequences
 from causalgia.sequences.random import random_words
 from causalgia.sequences.shuffles import klet_shuffle
@@ -243,7 +243,7 @@ def read_controls(source: Source, what: str, *, length: int) -> Controls:
 
 
 def draw_scrambles(
-    n: int, backgrounds: Tokens, judge: Judge, *, key: int, redraws: int, taken: Tokens
+    n: int, backgrounds: Tokens, checker: RuleChecker, *, key: int, redraws: int, taken: Tokens
 ) -> tuple[Tokens, dict[str, int]]:
     """Return dinucleotide shuffles of the backgrounds, taken in turn, that keep the rules and repeat nothing.
 
@@ -256,7 +256,7 @@ def draw_scrambles(
         Number of scrambles.
     backgrounds
         Backgrounds of the units, (u, length).
-    judge
+    checker
         Checks the rules.
     key
         Root key of the library.
@@ -284,7 +284,7 @@ def draw_scrambles(
         further = max(draw - redraws // 2, 0)
         parent = (bad + further) % len(backgrounds)
         inserts[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
-        broken = _broken_rules(inserts, bad, judge, taken)
+        broken = _broken_rules(inserts, bad, checker, taken)
         counts |= {rule: counts.get(rule, 0) + int(which.sum()) for rule, which in broken.items() if which.any()}
         bad = np.flatnonzero(np.logical_or.reduce([*broken.values()]))
         if not bad.size:
@@ -296,9 +296,9 @@ def draw_scrambles(
     )
 
 
-def _broken_rules(inserts: Tokens, fresh: Ints, judge: Judge, taken: Tokens) -> dict[str, np.ndarray]:
-    broken = {rule: np.zeros(len(inserts), bool) for rule in judge.names}
-    for rule, which in zip(judge.names, judge.broken(inserts[fresh]), strict=True):
+def _broken_rules(inserts: Tokens, fresh: Ints, checker: RuleChecker, taken: Tokens) -> dict[str, np.ndarray]:
+    broken = {rule: np.zeros(len(inserts), bool) for rule in checker.names}
+    for rule, which in zip(checker.names, checker.broken(inserts[fresh]), strict=True):
         broken[rule][fresh] = which
     first = first_duplicates(np.concatenate([taken, inserts]))[len(taken) :]
     return {**broken, "repeated insert": first < len(taken) + np.arange(len(inserts))}

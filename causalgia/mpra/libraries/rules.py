@@ -350,7 +350,7 @@ _FILLERS = 200  # drawn; the first good one is used
 
 
 @dataclass(frozen=True)
-class Judge:
+class RuleChecker:
     """A construct with the rules for its oligos.
 
     Parameters
@@ -380,13 +380,13 @@ class Judge:
     def _oligos(self, inserts: Tokens, barcodes: Tokens | None, rows: slice) -> Oligos:
         return self.construct.assemble(inserts[rows], None if barcodes is None else barcodes[rows])
 
-    def without_barcodes(self) -> Judge:
-        """Return the judge of barcoded oligos before the barcode: left + insert + junction."""
+    def without_barcodes(self) -> RuleChecker:
+        """Return the checker of barcoded oligos before the barcode: left + insert + junction."""
         before = replace(self.construct, right=self.construct.junction, junction="")
-        return Judge(before, tuple(_intended_in(before, rule) for rule in self.rules))
+        return RuleChecker(before, tuple(_intended_in(before, rule) for rule in self.rules))
 
-    def of_promoter(self, halves: tuple[str, str], length: int, *, key: int) -> Judge:
-        """Return the judge of the promoter alone, with a filler between the cloning sites of the junction.
+    def for_promoter(self, halves: tuple[str, str], length: int, *, key: int) -> RuleChecker:
+        """Return the checker of the promoter alone, with a filler between the cloning sites of the junction.
 
         Parameters
         ----------
@@ -404,10 +404,10 @@ class Judge:
         """
         before, after = halves
         around = Construct(left=self.construct.left + before, right=after)
-        judge = Judge(around, tuple(_intended_in(around, rule) for rule in self.rules))
+        checker = RuleChecker(around, tuple(_intended_in(around, rule) for rule in self.rules))
         dice = random_words(derive(key, "filler"), np.arange(_FILLERS, dtype=np.uint64), length)
         fillers = (dice & np.uint64(3)).astype(np.uint8)
-        broken = judge.broken(fillers)
+        broken = checker.broken(fillers)
         good = np.flatnonzero(~broken.any(axis=0))
         if not good.size:
             rule = self.rules[int(broken.sum(axis=1).argmax())]
@@ -416,9 +416,9 @@ class Judge:
                 f"good; broken most often: {rule.name}. Order no promoter alone (promoter_only=0), or {rule.cure}"
             )
         filled = replace(self.construct, junction=before + decode(fillers[good[0]])[0] + after)
-        return Judge(filled, tuple(rule for rule in self.rules if not isinstance(rule, _OF_INSERTS)))
+        return RuleChecker(filled, tuple(rule for rule in self.rules if not isinstance(rule, _OF_INSERTS)))
 
-    def require(self, tokens: Tokens, names: Sequence[str], what: str) -> None:
+    def check_given(self, tokens: Tokens, names: Sequence[str], what: str) -> None:
         """Raise LibraryError for given sequences that break a rule, since they cannot be redrawn.
 
         Raises

@@ -217,7 +217,7 @@ def student_from_half_widths(outer: Array, far: Array) -> tuple[Array, Array]:
 def _silent_shares(cells: CountCells, responses: Responses) -> Array:
     """Return the share of each oligo's cells that are silent, shape ``(E, A)``."""
     first = cells.start[:-1]
-    lost = np.add.reduceat(np.where(cells.used, 1 - responses.speaks, 0.0).sum(1), first)
+    lost = np.add.reduceat(np.where(cells.used, 1 - responses.expressed, 0.0).sum(1), first)
     return np.asarray(lost / np.add.reduceat(cells.used.sum(1), first)).reshape(-1, cells.n_arms)
 
 

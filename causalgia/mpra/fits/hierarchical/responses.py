@@ -27,7 +27,7 @@ class Responses:
     ----------
     level
         Expected activity of each cell, shape ``(N, R)``.
-    speaks
+    expressed
         Probability that a cell is not silent, shape ``(N, R)``; 0 in unused cells.
     z, precision
         Working activity and its precision given the layers, shape ``(N, R)``.
@@ -38,7 +38,7 @@ class Responses:
     """
 
     level: Array
-    speaks: Array
+    expressed: Array
     z: Array
     precision: Array
     reads_each: float
@@ -72,13 +72,13 @@ def respond(cells: CountCells, responses: Responses, tb: Array, tr: Array) -> Re
     for _ in range(ROUNDS):
         before = responses.level.copy()
         _working_responses(
-            rna, extra, cells.used, offset, cells.own, responses.level, responses.speaks, responses.cell_variance,
+            rna, extra, cells.used, offset, cells.own, responses.level, responses.expressed, responses.cell_variance,
             responses.z, responses.precision,
         )  # fmt: skip
         responses.silent_cell, responses.silent_barcode = _update_levels(
             rna, cells.used, offset, cells.shared, cells.start, cells.n_arms, tb, tr, responses.z, responses.precision,
             responses.cell_variance, responses.silent_cell, responses.silent_barcode, _NODES, _WEIGHTS,
-            responses.level, responses.speaks,
+            responses.level, responses.expressed,
         )  # fmt: skip
         if np.abs(responses.level - before).max() < CONVERGED:
             break
@@ -95,13 +95,13 @@ def set_cell_noise(cells: CountCells, responses: Responses) -> Responses:
     keep = np.flatnonzero(np.arange(len(cells.start) - 1) // cells.n_arms % step == 0)
     rows = np.concatenate([np.arange(cells.start[o], cells.start[o + 1]) for o in keep])
     start = np.append(0, np.cumsum(np.diff(cells.start)[keep])).astype(np.int64)
-    z, speaks, own = responses.z[rows], (responses.speaks[rows] > 0.5).astype(np.float64), cells.own[rows]
+    z, expressed, own = responses.z[rows], (responses.expressed[rows] > 0.5).astype(np.float64), cells.own[rows]
     each = np.exp(-(cells.offset + responses.level)[rows])
 
     def loss(x: Array) -> float:
         inside = np.clip(x, *LIMITS)
         outside = float(((x - inside) ** 2).sum())
-        density = residual_density(z, speaks / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start)
+        density = residual_density(z, expressed / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start)
         return float(outside + 0.5 * (inside[0] / FAMILIES) ** 2 - density)
 
     at = np.log([responses.reads_each, responses.cell_variance])
@@ -113,8 +113,8 @@ def set_cell_noise(cells: CountCells, responses: Responses) -> Responses:
 
 @njit(nogil=True)
 def _working_responses(
-    rna: Array, extra: Array, used: Mask, offset: Array, own: Array, level: Array, speaks: Array, phi: float, z: Array,
-    precision: Array,
+    rna: Array, extra: Array, used: Mask, offset: Array, own: Array, level: Array, expressed: Array, phi: float,
+    z: Array, precision: Array,
 ) -> None:  # fmt: skip
     """Set z and precision at the mode of the cell's own departure x, where ``r - m e^x = x / phi``."""
     for b in range(len(rna)):
@@ -134,7 +134,7 @@ def _working_responses(
                     break
             here = m * np.exp(x)
             z[b, r] = level[b, r] + x + (reads - here) / here
-            precision[b, r] = speaks[b, r] / (1.0 / m + own[b, r] + phi)
+            precision[b, r] = expressed[b, r] / (1.0 / m + own[b, r] + phi)
 
 
 @njit(nogil=True)
@@ -181,9 +181,9 @@ def _no_reads_probability(expected: Array, used: Mask, sd: float, phi: float, no
 def _update_levels(
     rna: Array, used: Mask, offset: Array, shared: Array, start: Ints, A: int, tb: Array, tr: Array, z: Array,
     precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array,
-    speaks: Array,
+    expressed: Array,
 ) -> tuple[float, float]:  # fmt: skip
-    """Set the predicted level of each cell and its probability to speak; return the silent shares.
+    """Set the predicted level of each cell and its probability of being expressed; return the silent shares.
 
     The shares are posterior means under a Beta(1, 100).
     """
@@ -199,7 +199,7 @@ def _update_levels(
                 )
                 p = p_barcode / (p_barcode + (1.0 - p_barcode) * chance)
                 silent_barcodes += p
-                speaks[b] = used[b] * max(1.0 - p, NEVER)
+                expressed[b] = used[b] * max(1.0 - p, NEVER)
                 continue
             for r in range(rna.shape[1]):
                 p = 0.0
@@ -207,5 +207,5 @@ def _update_levels(
                     p = p_cell / (p_cell + (1.0 - p_cell) * _zero_probability(np.exp(offset[b, r] + level[b, r]), phi))
                 cells += used[b, r]
                 silent_cells += p
-                speaks[b, r] = used[b, r] * max(1.0 - p, NEVER)
+                expressed[b, r] = used[b, r] * max(1.0 - p, NEVER)
     return silent_cells / cells, silent_barcodes / (len(rna) + 100.0)
