@@ -11,7 +11,7 @@ from test_cli import call
 import causalgia as cg
 from causalgia.errors import ContrastError
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
-from causalgia.mpra.comparisons.sides import noise_of_replicates
+from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.notes import notes_of
 
 
@@ -102,11 +102,11 @@ def test_the_fit_knows_what_replicates_share():
     fitted = cg.mpra.fit(counts, control="c", method="two_way")
     y = cg.contrast(cg.mpra.activity(counts), control="c")["ice"].squeeze().transpose("unit", "model").values
     np.testing.assert_allclose(fitted["replicate_shift"].values[0], y.mean(axis=0) - y.mean(), atol=1e-12)
-    ours, theirs = noise_of_replicates(fitted)[0], shared_noise(y)
+    ours, theirs = fit_replicate_noise(fitted)[0], shared_noise(y)
     np.testing.assert_allclose([ours.between, ours.within, ours.df], [theirs.between, theirs.within, theirs.df])
     alone = cg.mpra.fit(counts.isel(replicate=[0]), control="c")
     assert "replicate_shift" not in alone
-    assert not noise_of_replicates(alone)[0].pieces.any()
+    assert not fit_replicate_noise(alone)[0].pieces.any()
 
 
 def test_averages_are_covered_where_replicates_share_noise():

@@ -11,7 +11,7 @@ from scipy import stats
 from causalgia.errors import LibraryError, SequenceError
 from causalgia.mpra import barcode_balance, barcodes
 from causalgia.mpra.libraries import barcode_sets
-from causalgia.mpra.libraries.barcode_sets import BarcodeRules, dealt, draw_barcodes
+from causalgia.mpra.libraries.barcode_sets import BarcodeRules, deal_barcodes, draw_barcodes
 from causalgia.sequences import decode, encode, reverse_complement
 from causalgia.sequences.word_distance import KINDS, edit_distance, largest_distance, nearer_than
 
@@ -286,7 +286,7 @@ def test_the_test_of_balance_keeps_its_level_when_barcodes_are_dealt_at_random()
     pool = rng.integers(0, 4, (60 * 3, 10), np.uint8)
     arm, cell = np.repeat(np.tile([0, 1], 30), 3), np.repeat(unit, 3) * 3 + np.tile(np.arange(3), 60)
     gc = np.isin(pool, (1, 2)).sum(axis=1)
-    p = [barcode_balance(pool[dealt(cell, gc, key=i)[0]], arm, cell, repeats=39, rng=i) for i in range(600)]
+    p = [barcode_balance(pool[deal_barcodes(cell, gc, key=i)[0]], arm, cell, repeats=39, rng=i) for i in range(600)]
     counts = np.bincount(np.rint(40 * np.array(p)).astype(int) - 1, minlength=40)  # 1/40, ..., 40/40 equally often
     assert stats.chisquare(counts).pvalue > 1e-4
 

@@ -10,7 +10,7 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import LibraryError
-from causalgia.mpra.libraries.constructs import _overlaps, site, table
+from causalgia.mpra.libraries.constructs import _overlaps, data_table, site
 
 MELNIKOV = ("ACTGGCCGCTTCACTG", "GGTACCTCTAGA", "AGATCGGAAGAGCGTCG")
 LETTERS = {"N": "[ACGT]", "W": "[AT]"}
@@ -190,14 +190,14 @@ def test_words_of_a_blocked_site_hold_it_and_a_methylated_one():
     assert site("XbaI").blocked == ("GATCTAGA", "TCTAGATC")
     assert site("TCTAGA").blocked == site("XbaI").blocked
     assert site("KpnI").blocked == ()
-    for name, kind in table("sites")["blocked"].items():
+    for name, kind in data_table("sites")["blocked"].items():
         one = site(name)
         assert one.methylation == kind
         for word in one.blocked:
             text = re.sub("N", "A", re.sub("W", "T", word))
             assert len(cut(text, one.word, kind)) < len(places(one.word, text))
     random = "".join(np.random.default_rng(1).choice(list("ACGT"), 200_000))
-    for name, kind in table("sites")["blocked"].items():
+    for name, kind in data_table("sites")["blocked"].items():
         one = site(name)
         n_blocked = len(places(one.word, random)) - len(cut(random, one.word, kind))
         held = {at for word in one.blocked for at in places(word, random)}

@@ -16,7 +16,7 @@ from causalgia.estimation import errors_in_variables
 from causalgia.estimation.lines import FittedLine, errors_in_both, weighted_line
 from causalgia.mpra.comparisons.agreement import auroc, disattenuated, pearson, sign_agreement
 from causalgia.mpra.comparisons.agreement import reliability as reliability_of
-from causalgia.mpra.comparisons.calibration import by_bin, residuals
+from causalgia.mpra.comparisons.calibration import calibration_bins, residuals
 
 FIT = {"ace": "effect", "se": "se"}
 
@@ -402,7 +402,7 @@ def test_elements_of_one_virtual_effect_are_in_one_bin():
     x = np.repeat([0.0, 1.0, 2.0], [4, 40, 16])
     y = np.arange(60.0)
     off = residuals(x, y, 0 * x, 0 * x + 1, 0 * x + np.inf, FittedLine(0.0, 1.0, np.zeros((2, 2)), 58.0, 1.0, 0.0))
-    found = by_bin(x, y, off, 10)
+    found = calibration_bins(x, y, off, 10)
     assert found.n.tolist() == [44, 16]
     np.testing.assert_allclose(found.measured, [y[:44].mean(), y[44:].mean()])
 

@@ -17,7 +17,7 @@ from test_cli import call, refused
 import causalgia as cg
 from causalgia.errors import CountsError
 from causalgia.mpra.counts._quality import dna_floors
-from causalgia.mpra.counts._split_index import _moments, split_index
+from causalgia.mpra.counts._split_index import _truncated_moments, split_index
 from causalgia.mpra.counts.findings import ALSO_DEEP, TOO_ALIKE
 
 
@@ -267,7 +267,7 @@ def test_moments_of_a_split_that_is_cut_off():
         weight /= weight.sum()
         mean = weight @ x
         wanted = [mean, weight @ (x - mean) ** 2, weight @ (x - mean) ** 4]
-        found = [moment.item() for moment in _moments(np.array([float(n)]), pi, low, high)]
+        found = [moment.item() for moment in _truncated_moments(np.array([float(n)]), pi, low, high)]
         np.testing.assert_allclose(found, wanted, rtol=1e-9)
 
 

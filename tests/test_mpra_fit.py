@@ -14,10 +14,16 @@ import causalgia as cg
 from causalgia.errors import BarcodeNoiseWarning, ContrastError, CountsError, EstimateError, OutcomesError
 from causalgia.estimation import as_estimates, moderate, moderate_unequal
 from causalgia.mpra import average, fit, simulate
-from causalgia.mpra.fits.fit_contrasts import asked_of
-from causalgia.mpra.fits.negative_binomial_fit import _Cells, _State, barcode_products, barcode_spread, regress
-from causalgia.mpra.fits.precision_weighted import blocked, consensus_correlation, paired, ratio_of_sums
-from causalgia.mpra.fits.two_way import Cells, residual_squares
+from causalgia.mpra.fits.fit_contrasts import fit_request
+from causalgia.mpra.fits.negative_binomial_fit import (
+    _ReadCells,
+    _RegressionState,
+    barcode_products,
+    barcode_spread,
+    regress,
+)
+from causalgia.mpra.fits.precision_weighted import consensus_correlation, fit_blocked, fit_paired, ratio_of_sums
+from causalgia.mpra.fits.two_way import RatioCells, residual_squares
 
 #: of few elements, which cannot show whether barcodes spread alike
 FEW_ELEMENTS = "ignore:method=.nb. with:causalgia.errors.BarcodeNoiseWarning"
@@ -265,7 +271,7 @@ def ragged(seed, E=7, R=4):
 @pytest.mark.parametrize("seed", range(3))
 def test_residuals_of_barcodes_and_replicates_are_least_squares(seed):
     y, used, group, shape = ragged(seed)
-    squares, df = residual_squares(Cells(y, used, group, shape))
+    squares, df = residual_squares(RatioCells(y, used, group, shape))
     for g in range(14):
         b, r = np.nonzero(used[group == g])
         X = np.hstack([np.eye(b.max() + 1)[b], np.eye(y.shape[1])[r]])
@@ -279,7 +285,7 @@ def test_residuals_of_barcodes_and_replicates_are_least_squares(seed):
 def test_blocked_models_are_generalised_least_squares(correlation):
     y, used, group, shape = ragged(5)
     w = np.where(used, np.random.default_rng(2).uniform(0.3, 3, y.shape), 0.0)
-    found = blocked(y, w, group, shape, correlation)
+    found = fit_blocked(y, w, group, shape, correlation)
     for e in range(shape[0]):
         i, r = np.nonzero(used & (group // 2 == e)[:, None])
         X = np.eye(2)[group[i] % 2]
@@ -295,7 +301,7 @@ def test_blocked_models_are_generalised_least_squares(correlation):
 
 def test_paired_models_are_blocked_ones_with_replicates_fixed():
     y = np.random.default_rng(0).normal(size=(5, 3, 4))
-    model = paired(y)
+    model = fit_paired(y)
     X = np.hstack([np.eye(3)[np.repeat(np.arange(3), 4)], np.eye(4)[np.tile(np.arange(4), 3)][:, 1:]])
     for e in range(5):
         _, rss, *_ = np.linalg.lstsq(X, y[e].ravel())
@@ -306,18 +312,18 @@ def test_paired_models_leave_out_replicates_that_lack_an_arm():
     rng = np.random.default_rng(1)
     y, there = rng.normal(size=(3, 2, 5)), np.ones((3, 2, 5), bool)
     there[1, 0, 2] = False
-    found, less = paired(y, there), paired(np.delete(y[[1]], 2, axis=2))
+    found, less = fit_paired(y, there), fit_paired(np.delete(y[[1]], 2, axis=2))
     assert [found.s2[1], found.df[1]] == pytest.approx([less.s2[0], less.df[0]])
     np.testing.assert_allclose(found.mean[1], less.mean[0])
     np.testing.assert_allclose(found.unscaled[1], less.unscaled[0])
-    whole = paired(y)
+    whole = fit_paired(y)
     np.testing.assert_allclose(found.s2[[0, 2]], whole.s2[[0, 2]])
 
 
 def test_precision_of_one_element_is_the_paired_t_test():
     counts = simulated(1, sd_barcode=0.0, replicates=5)
     found = fit(counts, control="control", method="precision")
-    y, _ = ratio_of_sums(counts, asked_of(counts, control="control"))
+    y, _ = ratio_of_sums(counts, fit_request(counts, control="control"))
     test = stats.ttest_rel(y[0, 1], y[0, 0])
     assert found["p"].item() == pytest.approx(test.pvalue)
     assert found["df"].item() == 4
@@ -388,8 +394,8 @@ def test_a_start_far_above_the_maximum_is_not_taken_for_the_end():
     dna = rng.integers(20, 90, (24, 3)) * 1.0
     rna = rng.poisson(dna) * 1.0
     group = np.repeat(np.arange(4), 6)
-    state = _State(np.full((2, 2), 2.0), np.full((2, 3), 1.0), np.full((2, 1), 1e8))
-    cells = _Cells(rna, dna, np.ones(dna.shape), group, (2, 2))
+    state = _RegressionState(np.full((2, 2), 2.0), np.full((2, 3), 1.0), np.full((2, 1), 1e8))
+    cells = _ReadCells(rna, dna, np.ones(dna.shape), group, (2, 2))
     before = state.arm.copy(), state.replicate.copy()
     moved = state.step(cells, np.arange(2))
     assert ((state.arm < before[0]).all(), (state.replicate < before[1]).all()) == (True, True)
@@ -452,7 +458,7 @@ def test_nb_takes_arms_whose_reads_are_unequally_noisy_and_says_what_it_estimate
 @pytest.mark.parametrize("sds", [(0.0, 0.0), (0.5, 0.5)])
 def test_the_spread_of_barcodes_is_measured_free_of_the_noise_of_reads(sds):
     counts = unequal(np.random.default_rng(5), dispersions=(0.1, 0.6), sds=sds, n=150)
-    asked = asked_of(counts, control="control")
+    asked = fit_request(counts, control="control")
     rows = np.argsort(asked.element * 2 + asked.arm, kind="stable")
     group, used = (asked.element * 2 + asked.arm)[rows], counts["dna"].values[rows] > 0
     reads = (counts[name].values[rows].astype(float) for name in ("rna", "dna"))

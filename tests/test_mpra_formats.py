@@ -16,7 +16,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import CountsError, DesignError, LibraryError, SequenceError
-from causalgia.mpra.formats._variant_tiles import canonical
+from causalgia.mpra.formats._variant_tiles import canonical_spdi
 from causalgia.mpra.formats.example_library import two_arms
 from causalgia.mpra.formats.igvf import elements, experiment, log_bh, probability_of_an_effect
 from causalgia.mpra.formats.names import NAME
@@ -586,7 +586,7 @@ def test_spdi_is_the_same_for_the_same_change_and_makes_it(tmp_path_factory, dat
         alternate = data.draw(st.text("AC", min_size=1, max_size=4).filter(lambda x, r=reference: x != r))
         variants.append(Variant("chr1", start, reference, alternate))
     with Genome(path) as genome:
-        forms = [canonical(variant, genome) for variant in variants]
+        forms = [canonical_spdi(variant, genome) for variant in variants]
     for variant, form in zip(variants, forms, strict=True):
         stop = form.position + len(form.deleted)
         assert letters[form.position : stop] == form.deleted
@@ -793,7 +793,7 @@ def test_variants_of_the_example_design_have_their_spdi(shared, tmp_path):
         path.write_text(f">chr\n{row.sequence}\n")
         anchored = Variant("chr", begin - 1, row.sequence[begin - 1] + deleted, row.sequence[begin - 1] + inserted)
         with Genome(path) as genome:
-            form = canonical(anchored, genome)
+            form = canonical_spdi(anchored, genome)
         assert (form.position, form.deleted, form.inserted) == (begin, deleted, inserted), row.SPDI
         assert form.variant_class == row.variant_class[0]
         checked += 1

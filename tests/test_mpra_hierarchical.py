@@ -12,10 +12,10 @@ from scipy import optimize, stats
 
 import causalgia as cg
 from causalgia.errors import CountsError
-from causalgia.mpra.fits.fit_contrasts import asked_of
+from causalgia.mpra.fits.fit_contrasts import fit_request
 from causalgia.mpra.fits.hierarchical import layers, model, noise_prior
-from causalgia.mpra.fits.hierarchical.cells import cells_of, libraries
-from causalgia.mpra.fits.hierarchical.model import take_out_shared
+from causalgia.mpra.fits.hierarchical.cells import library_levels, model_cells
+from causalgia.mpra.fits.hierarchical.model import remove_shared_noise
 
 TWO_LAYERS = {"sd_barcode": 0.6, "p_silent": 0.02}
 ONE_LAYER = {"sd_barcode": 0.0, "p_silent": 0.0}
@@ -53,7 +53,7 @@ PAIRS = (np.array([0.01, 0.3, 4.0]), np.array([0.0, 0.05, 2.0]))
 
 def test_log_densities_are_those_of_the_whole_covariance():
     z, precision, k, start = drawn_oligos()
-    found = layers.densities(z, precision, k, start, np.arange(2), 2, *PAIRS)
+    found = layers.element_densities(z, precision, k, start, np.arange(2), 2, *PAIRS)
     expected = np.zeros_like(found)
     for e, i, j in np.ndindex(found.shape):
         for o in (2 * e, 2 * e + 1):
@@ -68,7 +68,7 @@ def test_effects_at_known_variances_are_generalised_least_squares():
     for i, j in np.ndindex(3, 3):
         sure = np.zeros((2, 3, 3))
         sure[:, i, j] = 1.0
-        mean, beyond = layers.mixtures(z, precision, k, start, weights, *PAIRS, sure, np.array([0.05]))
+        mean, beyond = layers.contrast_mixtures(z, precision, k, start, weights, *PAIRS, sure, np.array([0.05]))
         for e in range(2):
             rows = [slice(start[o], start[o + 1]) for o in (2 * e, 2 * e + 1)]
             _, mu, v = np.array([dense(z[s], precision[s], k[s], PAIRS[0][i], PAIRS[1][j]) for s in rows]).T
@@ -80,7 +80,7 @@ def test_the_density_of_residuals_within_barcodes_and_replicates_is_the_restrict
     z, precision, _, start = drawn_oligos(2)
     found, expected = [], []
     for power in (1.0, 0.5):
-        found.append(layers.within(z, precision**power, start))
+        found.append(layers.residual_density(z, precision**power, start))
         expected.append(sum(dense_within(z, precision**power, start[o], start[o + 1]) for o in range(4)))
     assert found[1] - found[0] == pytest.approx(expected[1] - expected[0], rel=1e-6)
 
@@ -104,13 +104,13 @@ def test_the_tails_of_a_mixture_begin_where_its_distribution_says():
         def excess(q: float, tail: float = tail) -> float:
             return float((w * (stats.norm.sf((q - d) / v**0.5) + stats.norm.cdf((-q - d) / v**0.5))).sum()) - tail
 
-        assert layers._quantile(w, d, v, tail) == pytest.approx(optimize.brentq(excess, 0, 100), rel=1e-7)
+        assert layers._mixture_quantile(w, d, v, tail) == pytest.approx(optimize.brentq(excess, 0, 100), rel=1e-7)
 
 
 @pytest.mark.parametrize("df", [2.5, 7.0, 60.0])
 def test_a_student_t_is_found_again_from_its_quantiles(df):
     outer, far = (2.0 * stats.t.ppf(1 - tail / 2, df) for tail in model.TAILS)
-    scale, found = model.student(np.array([outer]), np.array([far]))
+    scale, found = model.student_from_half_widths(np.array([outer]), np.array([far]))
     np.testing.assert_allclose([scale[0], found[0]], [2.0, df], rtol=1e-3)
 
 
@@ -120,7 +120,7 @@ def test_a_student_t_is_found_again_from_its_quantiles(df):
 @pytest.mark.parametrize("spread", [0.02, 0.1, 0.6])
 def test_a_prior_on_the_grid_keeps_its_mean_and_its_spread(spread):
     grid = noise_prior.Grid(np.linspace(-5, 3, 60), np.linspace(-6, 2, 40))
-    P = noise_prior.pairs(np.array([-1.03, np.log(spread), -2.11, np.log(0.5), np.arctanh(0.6)]), grid)
+    P = noise_prior.grid_prior(np.array([-1.03, np.log(spread), -2.11, np.log(0.5), np.arctanh(0.6)]), grid)
     b, r = P.sum(1), P.sum(0)
     step = grid.barcode[1] - grid.barcode[0]
     assert P.sum() == pytest.approx(1.0, abs=1e-9)
@@ -134,7 +134,9 @@ def test_the_level_of_a_library_moves_its_own_coefficient_alone():
     rng = np.random.default_rng(5)
     x, used = rng.normal(size=(40, 4)), rng.random((40, 4)) < 0.8
     shift = np.array([0.3, -1.0, 2.0, 0.0])
-    np.testing.assert_allclose(libraries(x + shift, used) - libraries(x, used), shift - shift.mean(), atol=1e-12)
+    np.testing.assert_allclose(
+        library_levels(x + shift, used) - library_levels(x, used), shift - shift.mean(), atol=1e-12
+    )
 
 
 # ---- simulations ---------------------------------------------------------------------------------------------------
@@ -275,8 +277,8 @@ def test_noise_that_arms_share_in_a_replicate_moves_no_effect_and_widens_none():
 
 
 def test_where_arms_share_nothing_nothing_is_taken_out():
-    cells = cells_of(counts := drawn(1, n=60)[0], asked_of(counts, control="control"))
-    same, sd = take_out_shared(cells)
+    cells = model_cells(counts := drawn(1, n=60)[0], fit_request(counts, control="control"))
+    same, sd = remove_shared_noise(cells)
     assert same is cells
     assert sd == 0.0
 
@@ -319,7 +321,7 @@ def test_dna_of_the_same_cells_is_paired_with_its_rna():
     both = counts.assign({name: (counts[name] * own).astype(np.int64) for name in ("dna", "rna")})
     for name in ("dna", "rna"):
         both[f"{name}_total"] = both[name].sum("barcode")
-    cells = cells_of(both, asked_of(both, control="control"))
+    cells = model_cells(both, fit_request(both, control="control"))
     assert cells.share_paired > 0.85
 
 

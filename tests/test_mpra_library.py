@@ -14,7 +14,7 @@ import causalgia as cg
 from causalgia.design import Design
 from causalgia.errors import CausalgiaWarning, LibraryError, OutcomesError, PredictorError, RandomnessError
 from causalgia.long_text import unpack
-from causalgia.mpra.libraries.barcode_sets import dealt
+from causalgia.mpra.libraries.barcode_sets import deal_barcodes
 from causalgia.mpra.libraries.dataset import composition_shift, jensen_shannon, word_shares
 from causalgia.schema import validate
 from causalgia.sequences import decode, encode
@@ -514,7 +514,7 @@ def test_barcodes_are_dealt_at_random_in_sets_of_like_composition():
     gc = ((pool == 1) | (pool == 2)).sum(axis=1)
     p, off = [], []
     for key in range(100):
-        mine, left = dealt(cells, gc, key=key)
+        mine, left = deal_barcodes(cells, gc, key=key)
         assert sorted([*mine, *left]) == list(range(260))
         off.append(gc[mine][arm == 0].mean() - gc[mine][arm == 1].mean())
         p.append(cg.mpra.barcode_balance(pool[mine], arm, cells, repeats=39, rng=key))

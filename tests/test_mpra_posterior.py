@@ -12,8 +12,8 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import ConvergenceError, CountsError, InferenceError
-from causalgia.mpra.fits.fit_contrasts import asked_of
-from causalgia.mpra.fits.infer_counts import cells_for
+from causalgia.mpra.fits.fit_contrasts import fit_request
+from causalgia.mpra.fits.infer_counts import model_counts
 from causalgia.posterior.count_model import _T_DF, _tau, count_model
 from causalgia.posterior.posterior_tree import datasets
 from causalgia.prior import Prior
@@ -37,8 +37,8 @@ def counts_and_truth(n: int, seed: int, **settings: Any) -> tuple[xr.Dataset, np
 
 def test_what_is_empty_is_unknown_and_unseen_rna_is_zero() -> None:
     counts, _ = counts_and_truth(3, 1, p_missing=0.3)
-    asked = asked_of(counts, control="control")
-    data, left_out = cells_for(counts, asked)
+    asked = fit_request(counts, control="control")
+    data, left_out = model_counts(counts, asked)
     known = counts["dna_observed"].to_numpy() & (counts["dna"].to_numpy() > 0)
     assert left_out == int((~known.any(axis=1)).sum())
     rows = known.any(axis=1)
@@ -68,7 +68,7 @@ def test_the_door_says_what_is_wrong() -> None:
 def test_likelihood_is_that_of_two_negative_binomials_and_silence() -> None:
     """At the start of the chains, against scipy, cell by cell."""
     counts, _ = counts_and_truth(2, 2, barcodes=4, replicates=2, p_missing=0.3, p_silent=0.3)
-    data, _ = cells_for(counts, asked_of(counts, control="control"))
+    data, _ = model_counts(counts, fit_request(counts, control="control"))
     model = count_model(data, Prior(mu_sd=3, tau_scale=1), silent=True)
     inputs = list(model.value_vars)
     said = model.compile_fn(

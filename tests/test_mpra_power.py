@@ -12,7 +12,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import ContrastError, CountsError, EstimateError
-from causalgia.mpra.planning._power import inverse_of_seen
+from causalgia.mpra.planning._power import mean_inverse_barcodes
 from causalgia.mpra.planning.noise_model import LN2, counting_variance, silent_variance
 
 POWER = {"sd_replicate": 0.15, "sd_count": 0.5}
@@ -115,7 +115,7 @@ def test_mean_of_one_over_b_is_that_of_drawn_numbers(dispersion: float) -> None:
     rng = np.random.default_rng(3)
     rate = 12 * 0.5 * (rng.gamma(1 / dispersion, dispersion, 400_000) if dispersion else np.ones(400_000))
     n = rng.poisson(rate)
-    (inverse,), (lost,) = inverse_of_seen(np.array([12.0]), 0.5, dispersion)
+    (inverse,), (lost,) = mean_inverse_barcodes(np.array([12.0]), 0.5, dispersion)
     drawn = 1 / n[n >= 2]
     assert abs(inverse - drawn.mean()) < 4 * drawn.std() / np.sqrt(len(drawn))
     assert abs(lost - (n < 2).mean()) < 4 * np.sqrt(lost / len(n))

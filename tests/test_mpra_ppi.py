@@ -15,12 +15,12 @@ import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation import mean_ice
 from causalgia.mpra.comparisons.prediction_powered_means import (
-    by_cluster,
+    add_replicate_noise,
     classical_reason,
+    cluster_deviations,
     power_tuning,
     powered_mean,
     shared_noise,
-    with_replicates,
 )
 from causalgia.mpra.comparisons.random_draw import random_draw_test
 
@@ -96,7 +96,7 @@ def test_clusters_of_equal_size_are_their_means(rng):
         whole = powered_mean(y.ravel(), f.ravel(), rest.ravel(), lam=lam, cluster=codes, cluster_rest=codes_rest)
         means = powered_mean(y.mean(axis=1), f.mean(axis=1), rest.mean(axis=1), lam=lam)
         assert [whole.mean, whole.se, whole.df] == pytest.approx([means.mean, means.se, means.df], rel=1e-10)
-    assert by_cluster(y.ravel(), codes) == pytest.approx(y.mean(axis=1) - y.mean())
+    assert cluster_deviations(y.ravel(), codes) == pytest.approx(y.mean(axis=1) - y.mean())
 
 
 def test_replicates_share_noise_by_two_way_analysis_of_variance(rng):
@@ -502,7 +502,7 @@ def test_covers_with_noise_that_replicates_share(n_replicates):
         f = rng.normal(size=n + N)
         shared = rng.normal(0, 0.15, n_replicates)
         y = f[:n] + rng.normal(0, 0.4, n) + rng.normal(0, 0.3, (n_replicates, n)) + shared[:, None]
-        hits.append(covers(with_replicates(powered_mean(y.mean(axis=0), f[:n], f[n:]), shared_noise(y.T)), 0.0))
+        hits.append(covers(add_replicate_noise(powered_mean(y.mean(axis=0), f[:n], f[n:]), shared_noise(y.T)), 0.0))
     low, high = band(n_trials, 2)
     assert low - 0.01 <= np.mean(hits) <= high + 0.01
 

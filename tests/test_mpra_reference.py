@@ -16,16 +16,16 @@ from scipy import stats
 from causalgia.errors import BarcodeNoiseWarning
 from causalgia.mpra import average, fit, read_counts
 from causalgia.mpra import filter as mpra_filter
-from causalgia.mpra.fits.fit_contrasts import asked_of
+from causalgia.mpra.fits.fit_contrasts import fit_request
 from causalgia.mpra.fits.negative_binomial_fit import regress
 from causalgia.mpra.fits.precision_weighted import (
-    blocked,
     consensus_correlation,
-    paired,
+    fit_blocked,
+    fit_paired,
     precision_weights,
     ratio_of_sums,
 )
-from causalgia.mpra.fits.two_way import barcode_means, barcode_moderated, barcode_pooled, barcode_welch, cells_of
+from causalgia.mpra.fits.two_way import barcode_means, barcode_moderated, barcode_pooled, barcode_welch, ratio_cells
 
 pytestmark = pytest.mark.real
 
@@ -56,13 +56,13 @@ def counts_of_case(case):
 def asked(case):
     if case == "factorial":
         contrasts = {name: dict(zip(ARMS, w, strict=True)) for name, w in FACTORIAL.items()}
-        return asked_of(counts_of_case(case), contrasts=contrasts)
-    return asked_of(counts_of_case(case), control="control")
+        return fit_request(counts_of_case(case), contrasts=contrasts)
+    return fit_request(counts_of_case(case), control="control")
 
 
 @cache
 def cells(case):
-    return cells_of(counts_of_case(case), asked(case))
+    return ratio_cells(counts_of_case(case), asked(case))
 
 
 @cache
@@ -115,9 +115,9 @@ def test_two_way(case):
 def test_paired_and_blocked_linear_models(case):
     y, _, seen, group, shape = as_rows(case)
     weights, rho = asked(case).weights, correlation_of(case)
-    agrees(paired(sums(case)[0]).contrasts(weights), expected(case, "limma_paired"), 1e-8)
+    agrees(fit_paired(sums(case)[0]).contrasts(weights), expected(case, "limma_paired"), 1e-8)
     assert consensus_correlation(y, seen, group, shape) == pytest.approx(rho, abs=1e-6)
-    agrees(blocked(y, np.ones_like(y), group, shape, rho).contrasts(weights), expected(case, "limma_blocked"), 1e-8)
+    agrees(fit_blocked(y, np.ones_like(y), group, shape, rho).contrasts(weights), expected(case, "limma_blocked"), 1e-8)
 
 
 @pytest.mark.parametrize("case", TWO_ARMS)
@@ -127,7 +127,7 @@ def test_precision_weights_and_the_models_with_them(case):
     theirs = theirs.loc[asked(case).elements].to_numpy().reshape(y.shape)
     np.testing.assert_allclose(precision_weights(y, log_dna, seen, group, shape), theirs, rtol=1e-7)
     for rho, name in ((correlation_of(case), "blocked"), (0.0, "independent")):
-        found = blocked(y, theirs, group, shape, rho).contrasts(asked(case).weights)
+        found = fit_blocked(y, theirs, group, shape, rho).contrasts(asked(case).weights)
         agrees(found, expected(case, f"limma_weighted_{name}"), 1e-8)
 
 
@@ -148,7 +148,7 @@ def test_barcodes_as_columns(case):
     rho = consensus_correlation(y, dna > 0, group, shape)
     weights = precision_weights(y, log_dna, dna > 0, group, shape)
     found, theirs = (
-        blocked(y, weights, group, shape, rho).contrasts(asking.weights),
+        fit_blocked(y, weights, group, shape, rho).contrasts(asking.weights),
         expected(case, "limma_barcode_columns"),
     )
     np.testing.assert_allclose(found.se[:, 0], theirs["se"], rtol=0.005)
@@ -182,7 +182,7 @@ def test_negative_binomial_regression(case):
 
 def test_factorial_contrasts_and_the_test_of_any():
     asking = asked("factorial")
-    model = paired(sums("factorial")[0])
+    model = fit_paired(sums("factorial")[0])
     linear, by_barcode = (
         model.contrasts(asking.weights),
         barcode_moderated(barcode_means(cells("factorial")), asking.weights),
@@ -235,9 +235,9 @@ def photoreceptor():
 
 def test_wild_types_and_mutants_of_a_real_library():
     counts, folder = photoreceptor()
-    asking = asked_of(counts, control="MUT-allCrxSites", arms=["WT"])
-    linear = paired(ratio_of_sums(counts, asking)[0]).contrasts(asking.weights)
-    by_barcode = barcode_moderated(barcode_means(cells_of(counts, asking)), asking.weights)
+    asking = fit_request(counts, control="MUT-allCrxSites", arms=["WT"])
+    linear = fit_paired(ratio_of_sums(counts, asking)[0]).contrasts(asking.weights)
+    by_barcode = barcode_moderated(barcode_means(ratio_cells(counts, asking)), asking.weights)
     for found, name in ((linear, "limma_paired"), (by_barcode, "barcode_moderated")):
         theirs = pd.read_csv(folder / f"{name}.tsv.gz", sep="\t").set_index("element")
         assert set(theirs.index) == set(asking.elements)

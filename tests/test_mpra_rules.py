@@ -11,7 +11,16 @@ import pytest
 from Bio import Restriction
 
 from causalgia.errors import LibraryError, SequenceError
-from causalgia.mpra.libraries.constructs import Construct, Site, check_order, construct, site, sites, table, vendor
+from causalgia.mpra.libraries.constructs import (
+    Construct,
+    Site,
+    construct,
+    data_table,
+    pool_size_for,
+    site,
+    sites,
+    vendor,
+)
 from causalgia.mpra.libraries.rules import (
     GCContent,
     GCWindows,
@@ -23,7 +32,7 @@ from causalgia.mpra.libraries.rules import (
     check_construct,
     default_flags,
     default_rules,
-    duplicates,
+    first_duplicates,
 )
 from causalgia.sequences import Motif, decode, encode, reverse_complement
 from causalgia.sequences.alphabet import reverse_complement_word
@@ -50,7 +59,7 @@ def test_the_tables_ship_with_the_package(name):
 
 
 def test_every_row_says_its_source_its_date_and_whether_it_was_verified():
-    rows = [table("sites"), *table("constructs").values(), *table("vendors").values()]
+    rows = [data_table("sites"), *data_table("constructs").values(), *data_table("vendors").values()]
     for row in rows:
         assert isinstance(row["source"], str)
         assert row["source"]
@@ -59,7 +68,9 @@ def test_every_row_says_its_source_its_date_and_whether_it_was_verified():
 
 
 def test_recognition_sequences_are_those_of_rebase():
-    assert {name: getattr(Restriction, name).site for name in table("sites")["words"]} == table("sites")["words"]
+    assert {name: getattr(Restriction, name).site for name in data_table("sites")["words"]} == data_table("sites")[
+        "words"
+    ]
 
 
 def test_sites_are_found_by_name_in_any_capitals_and_by_letters():
@@ -270,24 +281,24 @@ def test_repeated_sequences_are_found_in_either_orientation():
     texts = strings(8, 300, 3)  # 64 words, 32 or so in either orientation
     seen: dict[str, int] = {}
     expected = [seen.setdefault(min(text, opposite(text)), i) for i, text in enumerate(texts)]
-    assert duplicates(encode(texts)).tolist() == expected
-    assert duplicates(encode(["AATT", "GCGC", "AATT"])).tolist() == [0, 1, 0]  # their own reverse complements
+    assert first_duplicates(encode(texts)).tolist() == expected
+    assert first_duplicates(encode(["AATT", "GCGC", "AATT"])).tolist() == [0, 1, 0]  # their own reverse complements
 
 
 # ---- vendors
 
 
 def test_an_order_within_the_limits_gets_a_pool_size():
-    assert check_order(7_500, 230, of=vendor("agilent")) == 7_500
-    assert check_order(7_501, 230, of=vendor("AGILENT")) == 15_000
-    assert check_order(30_000, 300, of=vendor("twist")) is None  # larger pools are sold
-    assert check_order(10**6, 350, of=vendor("idt")) is None
+    assert pool_size_for(7_500, 230, of=vendor("agilent")) == 7_500
+    assert pool_size_for(7_501, 230, of=vendor("AGILENT")) == 15_000
+    assert pool_size_for(30_000, 300, of=vendor("twist")) is None  # larger pools are sold
+    assert pool_size_for(10**6, 350, of=vendor("idt")) is None
 
 
 def test_orders_beyond_a_vendor_are_refused_and_say_how_the_limit_is_known():
     with pytest.raises(LibraryError, match=r"231 nt are longer than Agilent .* not verified: ask the vendor"):
-        check_order(10, 231, of=vendor("agilent"))
+        pool_size_for(10, 231, of=vendor("agilent"))
     with pytest.raises(LibraryError, match=r"244,001 oligos are more than the largest pool of Agilent"):
-        check_order(244_001, 200, of=vendor("agilent"))
+        pool_size_for(244_001, 200, of=vendor("agilent"))
     with pytest.raises(LibraryError, match="did you mean 'twist'"):
         vendor("twst")

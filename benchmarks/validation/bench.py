@@ -14,7 +14,7 @@ from scipy import special
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning
-from causalgia.mpra.comparisons.prediction_powered_means import Powered, classical_reason, powered_mean
+from causalgia.mpra.comparisons.prediction_powered_means import PoweredMean, classical_reason, powered_mean
 from causalgia.mpra.comparisons.random_draw import random_draw_test
 from validation.checks import Check
 from validation.draws import Rng
@@ -206,7 +206,7 @@ def both_intervals(rng: Rng, law: str, r: float, n: int) -> tuple[bool, bool]:
     return _covers(classical if usual else powered_mean(y[:n], f[:n], f[n:]), truth), _covers(classical, truth)
 
 
-def _covers(found: Powered, truth: float) -> bool:
+def _covers(found: PoweredMean, truth: float) -> bool:
     return bool(abs(found.mean - truth) <= special.stdtrit(found.df, 0.975) * found.se)
 
 

@@ -169,11 +169,11 @@ def _kept_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
 
     from causalgia.analysis import Analysis
     from causalgia.long_text import question_of
-    from causalgia.mpra.comparisons._virtual_trial import arms_of
+    from causalgia.mpra.comparisons._virtual_trial import design_arms
     from causalgia.trial.attributes import arm_coordinates
 
     kept = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(question_of(library))
-    return kept, xr.Dataset(coords=arm_coordinates(arms_of(library)))
+    return kept, xr.Dataset(coords=arm_coordinates(design_arms(library)))
 
 
 def names_in(text: str | None) -> list[str] | None:

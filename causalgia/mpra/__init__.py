@@ -1,4 +1,4 @@
-"""The bench: a design as an oligo library, its barcode counts, and the virtual trial beside the measured one."""
+"""Massively parallel reporter assays: oligo libraries, barcode counts, fits, and virtual trials of libraries."""
 
 from __future__ import annotations
 

@@ -1,37 +1,62 @@
-"""The bench in words: a library, counts and a look at them, a fit, or a concordance."""
+"""Text reports of libraries, counts, fits and concordances."""
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
 
-from causalgia.errors import printable
-from causalgia.mpra import comparisons, libraries
+from causalgia.errors import LibraryError, OutcomesError, printable
+from causalgia.inputs import parse_json
+from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import describe_counts, describe_quality
-from causalgia.mpra.fits.fit_text import describe_fit
+from causalgia.mpra.counts.side_table import CONTROLS
+from causalgia.mpra.fits._average import average
+from causalgia.mpra.libraries.constructs import data_table
+from causalgia.multiplicity import weighted_bh
+from causalgia.schema import validate
+from causalgia.sequences.alphabet import encode
+from causalgia.sequences.composition import word_hits
+
+_FIT_FDR = 0.05
+_NOISE = {
+    "sd_barcode": "between barcodes of an oligo",
+    "sd_replicate": "of an oligo between replicates",
+    "sd_cell": "of single cells",
+    "sd_residual": "of single cells",
+}
+_SHOWN_ELEMENTS = 5
+_AT_THE_BOUND = (
+    "  the correlation as seen is above its ceiling, so that of the true effects is at its bound: by chance, or the "
+    "standard errors are too large"
+)
+_NOTHING_LEFT = (
+    "  errors explain all that effects of one side differ, so the correlation of the true effects is not known; in its "
+    "place stands the one as seen"
+)
+_SHOWN_RULES, _MOST_ARMS = 5, 12
 
 
 def report(dataset: xr.Dataset) -> str:
-    """Say in words what a library orders, what counts are like, what a fit found, or how virtual and measured agree.
+    """Return a text report of a library, of counts and their quality, of a fit, or of a concordance.
 
-    Estimates and decisions, as from `causalgia.mpra.prediction_powered` or `causalgia.decide`, are for
+    Estimates and decisions, as from `causalgia.mpra.prediction_powered` or `causalgia.decide`, are reported by
     `causalgia.report`.
 
     Parameters
     ----------
     dataset
-        From `causalgia.mpra.read_counts` or `filter`: barcodes, and what filters left out. From
-        `causalgia.mpra.quality`: barcodes, dropouts and outliers by arm, and how replicates agree. From
+        From `causalgia.mpra.read_counts` or `filter`: barcodes, and what filters dropped. From
+        `causalgia.mpra.quality`: barcodes, dropouts and outliers by arm, and agreement of replicates. From
         `causalgia.mpra.library`: oligos by arm, the oligo and its parts, the rules and by arm the draws that broke
-        them, the share of units that were drawn anew, and the shift of GC content and k-mers. From
-        `causalgia.mpra.fit`: what was fitted and left out, the noise of barcodes and replicates, and for each contrast
-        the average over elements of the test and how many of them have an effect. From
-        `causalgia.mpra.concordance`: for each contrast the correlations with the noise ceiling, the line, the signs of
-        hits, and the elements off the line.
+        them, the share of redrawn units, and the shift of GC content and k-mers. From `causalgia.mpra.fit`: elements
+        fitted and left out, noise of barcodes and replicates, and for each contrast the average over test elements and
+        the number with an effect. From `causalgia.mpra.concordance`: for each contrast the correlations with the noise
+        ceiling, the line, the signs of hits, and the elements off the line.
 
     Raises
     ------
     OutcomesError
-        If it is none of these.
+        If it is of another kind.
 
     Examples
     --------
@@ -43,11 +68,375 @@ def report(dataset: xr.Dataset) -> str:
     ...
     """
     if isinstance(dataset, xr.Dataset) and "noise_ceiling" in dataset:
-        return printable(comparisons.describe(dataset))
+        return printable(describe_concordance(dataset))
     if isinstance(dataset, xr.Dataset) and {"ace", "n_barcodes", "weight"} <= set(dataset.variables):
         return printable(describe_fit(dataset))
     if isinstance(dataset, xr.Dataset) and "never_seen" in dataset:
         return printable(describe_quality(dataset))
     if isinstance(dataset, xr.Dataset) and "oligo_index" in dataset:
         return printable(describe_counts(dataset))
-    return printable(libraries.report(dataset))
+    return printable(describe_library(dataset))
+
+
+def describe_fit(fit: xr.Dataset) -> str:
+    """Return a text report of a fit: noise, average effects, and numbers of elements with an effect.
+
+    Parameters
+    ----------
+    fit
+        From `causalgia.mpra.fit`.
+
+    Examples
+    --------
+    >>> from causalgia.mpra import fit
+    >>> from causalgia.mpra.counts.example_counts import simulated
+    >>> print(describe_fit(fit(simulated(), control="control", method="two_way")))
+    two_way fit of 30 elements (10 negative, 20 test) under control and GATA1, in 3 replicates; 8 barcodes an oligo ...
+    ...
+    """
+    fit = with_contrast_dim(fit)
+    lines = [_fit_header(fit), *_fit_left_out_lines(fit), *_fit_noise_lines(fit)]
+    for name in fit["contrast"].to_numpy().astype(str).tolist():
+        lines += _contrast_lines(fit.sel(contrast=[name]), name)
+    return "\n".join(lines)
+
+
+def _fit_header(fit: xr.Dataset) -> str:
+    groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
+    by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
+    arms = fit["arm"].to_numpy().astype(str).tolist()
+    under = f"{', '.join(arms[:-1])} and {arms[-1]}"
+    replicates = int(fit.attrs["n_replicates"])
+    return (
+        f"{fit.attrs['method']} fit of {fit.sizes['element']:,} elements ({by_group}) under {under}, in "
+        f"{replicates} replicate{'s' if replicates > 1 else ''}; {np.median(fit['n_barcodes']):g} barcodes an oligo "
+        "(median)"
+    )
+
+
+def _fit_left_out_lines(fit: xr.Dataset) -> list[str]:
+    lost = {"without some arm": fit.attrs["n_left_out"], "without an answer": fit.attrs["n_not_fitted"]}
+    reasons = [f"{int(n):,} element{'s' if n > 1 else ''} {why}" for why, n in lost.items() if n]
+    reasons += [f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"] * bool(
+        fit.attrs["arms_left_out"]
+    )
+    return [f"  left out: {'; '.join(reasons)}"] if reasons else []
+
+
+def _fit_noise_lines(fit: xr.Dataset) -> list[str]:
+    found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
+    sds = ", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())
+    lines = [f"  sd on log2: {sds}"] if sds else []
+    if "silent" in fit:
+        by_arm = fit["silent"].mean("element")
+        arms = ", ".join(f"{100 * float(by_arm.sel(arm=arm)):.1f} % in {arm}" for arm in by_arm["arm"].to_numpy())
+        lines.append(f"  taken for silent, and not for weak: {arms} of the cells")
+    return lines
+
+
+def _contrast_lines(one: xr.Dataset, name: str) -> list[str]:
+    groups = one["group"].to_numpy().astype(str)
+    test = ~np.isin(groups, CONTROLS)
+    p, ace = one["p"].to_numpy()[:, 0], one["ace"].to_numpy()[:, 0]
+    hit = weighted_bh(p, np.ones_like(p)) < _FIT_FDR
+    up, down = int((hit & test & (ace > 0)).sum()), int((hit & test & (ace < 0)).sum())
+    lines = [
+        f"{name}: {up + down:,} of {test.sum():,} elements have an effect at a false discovery rate of {_FIT_FDR:g} "
+        f"({up:,} up, {down:,} down); standard errors {np.median(one['se']):.2f} (median)"
+    ]
+    if test.sum() > 1:
+        mean = average(one.isel(element=test), by=None, ci_prob=float(one.attrs["ci_prob"]))
+        value, lower, upper, tau = (mean[c].item() for c in ("ace", "lower", "upper", "tau"))
+        lines.append(
+            f"  average over them {value:.2f} [{lower:.2f}, {upper:.2f}]; true effects differ by {tau:.2f} (sd) "
+            "between them"
+        )
+    for group in dict.fromkeys(groups[~test].tolist()):
+        own = groups == group
+        lines.append(f"  {group} controls: {int((p[own] < _FIT_FDR).sum()):,} of {own.sum():,} have p < {_FIT_FDR:g}")
+    return lines
+
+
+def describe_concordance(concordance: xr.Dataset) -> str:
+    """Return a text report of a concordance: agreement, noise, line, hits and outlying elements.
+
+    Parameters
+    ----------
+    concordance
+        From `causalgia.mpra.concordance`.
+
+    Returns
+    -------
+    str
+        Some lines for each contrast.
+
+    Raises
+    ------
+    OutcomesError
+        If it is not a concordance.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from causalgia.mpra.comparisons import concordance
+    >>> rng = np.random.default_rng(1)
+    >>> true = rng.normal(size=100)
+    >>> virtual = pd.DataFrame({"element": np.arange(100), "effect": 0.5 * true})
+    >>> measured = pd.DataFrame({"element": np.arange(100), "effect": true + rng.normal(0, 0.5, size=100), "se": 0.5})
+    >>> print(describe_concordance(concordance(virtual, measured)))
+    effect: 100 elements, virtual effects on the predictor's scale, measured ones on log2
+      correlation 0.86 [0.80, 0.90] as seen, of at most 0.86 with this noise; of the true effects 1.00 [0.95, 1.00]; ...
+    """
+    if "noise_ceiling" not in concordance:
+        raise OutcomesError("no concordance: there is no 'noise_ceiling'; give cg.mpra.concordance(virtual, measured)")
+    lost = parse_json(str(concordance.attrs.get("lost")), OutcomesError, source="attrs['lost'] of the concordance")
+    lines: list[str] = []
+    for name in concordance["contrast"].to_numpy().astype(str):
+        one = concordance.sel(contrast=name)
+        lines += [
+            _concordance_header(one, name, concordance),
+            *_concordance_left_out_line(lost[printable(name)]),
+            *_correlation_and_noise_lines(one),
+            *_slope_lines(one),
+            *_hits_line(one),
+            *_outlying_elements_line(one),
+        ]
+    return "\n".join(lines)
+
+
+def _with_ci(one: xr.Dataset, name: str) -> str:
+    value, lower, upper = (one[name + end].item() for end in ("", "_lower", "_upper"))
+    return f"{value:.2f} [{lower:.2f}, {upper:.2f}]"
+
+
+def _concordance_header(one: xr.Dataset, name: str, whole: xr.Dataset) -> str:
+    n, n_parents = one["n"].item(), one["n_clusters"].item()
+    of = f" of {n_parents:,} parents" if n_parents < n else ""
+    return (
+        f"{name}: {n:,} elements{of}, virtual effects on {whole.attrs['virtual_scale']}, measured ones on "
+        f"{whole.attrs['measured_scale']}"
+    )
+
+
+def _concordance_left_out_line(lost: dict[str, int | dict[str, int]]) -> list[str]:
+    controls = lost["controls"]
+    parts = [f"{n:,} {what}" for what, n in lost.items() if not isinstance(n, dict) and n]
+    parts += [f"{n:,} {group} controls" for group, n in controls.items()] if isinstance(controls, dict) else []
+    return [f"  left out: {', '.join(parts)}"] if parts else []
+
+
+def _correlation_and_noise_lines(one: xr.Dataset) -> list[str]:
+    sides = [one[name].sel(side=side).item() for name in ("tau", "reliability") for side in ("virtual", "measured")]
+    seen, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
+    return [
+        f"  correlation {_with_ci(one, 'pearson')} as seen, of at most {one['noise_ceiling'].item():.2f} with this "
+        f"noise; of the true effects {_with_ci(one, 'pearson_disattenuated')}; of ranks {one['spearman'].item():.2f}",
+        f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} (measured); reliability {sides[2]:.2f} "
+        f"and {sides[3]:.2f}",
+        *([_AT_THE_BOUND] if seen > ceiling > 0 else [_NOTHING_LEFT] if ceiling == 0 else []),
+    ]
+
+
+def _slope_lines(one: xr.Dataset) -> list[str]:
+    best = one.sel(line="errors_and_scatter")
+    lines = [
+        f"  measured = {best['intercept'].item():.3g} + {_with_ci(best, 'slope')} x virtual, true effects scatter "
+        f"about it by {best['scatter'].item():.2g}; {best['coverage'].item():.0%} inside their predictive intervals",
+    ]
+    if one["line_p"].item() < 0.05:
+        lines.append(f"  the errors alone do not explain the distances from the line (p = {one['line_p'].item():.1g})")
+    return lines
+
+
+def _hits_line(one: xr.Dataset) -> list[str]:
+    n = one["n_hits"].item()
+    if n == 0:
+        return ["  no measured effect is a hit"]
+    return [
+        f"  {n:,} measured hits: sign as predicted in {_with_ci(one, 'sign_agreement')}, found by the size of the "
+        f"virtual effect with AUROC {_with_ci(one, 'auroc')}"
+    ]
+
+
+def _outlying_elements_line(one: xr.Dataset) -> list[str]:
+    off = one.isel(element=np.flatnonzero(one["q_off"].to_numpy() < 0.05))
+    if not off.sizes["element"]:
+        return ["  no element is off the line by more than the errors"]
+    worst = off.isel(element=np.argsort(off["p_off"].to_numpy(), kind="stable")[:_SHOWN_ELEMENTS])
+    parts = [
+        f"{name} ({measured:+.2f} measured, {predicted:+.2f} expected)"
+        for name, measured, predicted in zip(
+            worst["element"].to_numpy(), worst["measured"].to_numpy(), worst["predicted"].to_numpy(), strict=True
+        )
+    ]
+    n, more = off.sizes["element"], ", ..." if off.sizes["element"] > _SHOWN_ELEMENTS else ""
+    count = f"{n:,} elements are" if n > 1 else "1 element is"
+    return [f"  {count} off the line by more than the errors (q < .05): {', '.join(parts)}{more}"]
+
+
+def describe_library(library: xr.Dataset) -> str:
+    """Return a text report of a library: oligos, rules, and the shift from the null model.
+
+    Parameters
+    ----------
+    library
+        From `causalgia.mpra.library`.
+
+    Returns
+    -------
+    str
+        Oligos by arm, the oligo and its parts, the rules and by arm the draws that broke them, the share of redrawn
+        units, and the shift of GC content and k-mers (Jensen-Shannon divergence in bits, with that of two independent
+        samples of this size).
+
+    Raises
+    ------
+    OutcomesError
+        If it is not a library.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
+    >>> design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=50)
+    >>> print(cg.mpra.report(cg.mpra.library(design, oligo_length=230, adapters="lentimpra", rng=7)))
+    200 oligos of 230 nt: 50 untreated, 50 GATA1, 100 scramble (negative)
+    ...
+    """
+    validate(library, "library")
+    parts = [
+        _oligo_counts_lines(library),
+        _oligo_parts_lines(library),
+        _plan_lines(library),
+        _rule_lines(library),
+        _dropped_lines(library),
+        _shift_lines(library),
+    ]
+    return "\n".join(line for part in parts for line in part)
+
+
+def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
+    arms, groups = library["arm"].to_numpy().astype(str), library["group"].to_numpy().astype(str)
+    tests = [(arm, "test") for arm in library["judged_arm"].to_numpy()]
+    kinds = dict.fromkeys([*tests, *zip(arms, groups, strict=True)])
+    counts = [(arm, group, int(((arms == arm) & (groups == group)).sum())) for arm, group in kinds]
+    if len(tests) > _MOST_ARMS:
+        n = int((groups == "test").sum())
+        counts = [(f"under {len(tests):,} arms", "test", n), *(row for row in counts if row[1] != "test")]
+    shown = ", ".join(f"{n:,} {arm}{f' ({group})' if group not in ('test', arm) else ''}" for arm, group, n in counts)
+    lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
+    if "positive" not in groups:
+        lines.append("no positive control: sequences that are active in your cells are yours to give (positives=)")
+    if "barcode" not in library:
+        lines.append(
+            "no A/A pair and no promoter alone: barcodes are random, so for an A/A comparison split the barcodes of an "
+            "oligo at random (cg.mpra.split_duplicates of the counts), and clone the promoter by itself"
+        )
+    elif "promoter" not in groups:
+        lines.append("no promoter alone: clone it by itself")
+    if "promoter_junction" in library.attrs:
+        lines.append(
+            f"the promoter alone carries no insert, but a filler of {max(map(len, library['insert'].to_numpy()))} nt, "
+            "which is cut out of the junction when the reporter is put in"
+        )
+    return lines
+
+
+def _oligo_parts_lines(library: xr.Dataset) -> list[str]:
+    attrs = library.attrs
+    length = max(map(len, library["insert"].to_numpy()))
+    middle = [f"insert ({length})"]
+    if "barcode" in library:
+        middle += [attrs["junction"]] if attrs["junction"] else []
+        middle += [f"barcode ({attrs['barcode_length']}, Levenshtein distance at least {attrs['min_distance']})"]
+    name = f"{attrs['construct']}: " if attrs["construct"] else ""
+    return [
+        f"oligo: {name}{' + '.join([attrs['left'], *middle, attrs['right']])}",
+        f"{attrs['assignment']} of {attrs['null']}",
+    ]
+
+
+def _plan_lines(library: xr.Dataset) -> list[str]:
+    attrs = library.attrs
+    parts = []
+    if "replicates" in attrs:
+        n = len(np.unique(library["unit"].to_numpy()[library["group"].to_numpy().astype(str) == "test"]))
+        barcodes = attrs.get("barcodes_per_oligo", "...")
+        call = f"cg.mpra.power(effect, barcodes={barcodes}, replicates={attrs['replicates']}, backgrounds={n}, ...)"
+        parts.append(f"{attrs['replicates']} replicates planned: what that can tell says {call}")
+    if "budget" in attrs:
+        parts.append(f"{attrs['budget'] - library.sizes['row']:,} oligos of the budget of {attrs['budget']:,} are left")
+    if "vendor" in attrs:
+        pool = f", a pool of {attrs['pool_size']:,}" if "pool_size" in attrs else ""
+        parts.append(f"within the limits of {attrs['vendor']} as the table has them{pool}")
+    return ["; ".join(parts)] if parts else []
+
+
+def _rule_lines(library: xr.Dataset) -> list[str]:
+    n_draws, broken = int(library["n_draws"]), library["broken"].to_numpy()
+    rules = _rule_names(library)
+    lines = [f"rules: {', '.join(rules)}", *_uncounted_sites(library)]
+    lines.append(f"{float(library['share_redrawn']):.1%} of the units were drawn anew; {n_draws:,} draws in all")
+    for rule, by_arm in zip(library["rule"].to_numpy(), broken, strict=True):
+        if by_arm.any():
+            order = np.argsort(-by_arm, kind="stable")[:_SHOWN_RULES]
+            arms = ", ".join(f"{by_arm[i]:,} in {library['judged_arm'].to_numpy()[i]}" for i in order if by_arm[i])
+            more = (
+                f" and {np.count_nonzero(by_arm) - _SHOWN_RULES} more arms"
+                if np.count_nonzero(by_arm) > _SHOWN_RULES
+                else ""
+            )
+            lines.append(f"  {rule}: broken by draws {arms}{more}")
+    for name, what in (("broken_scrambles", "scrambles"), ("broken_barcodes", "barcodes in their oligo")):
+        total = int(library[name].sum())
+        lines += [f"  {total:,} {what} broke a rule and were exchanged"] if total else []
+    flags = [
+        f"{int(n):,} {flag}"
+        for flag, n in zip(library["flag"].to_numpy(), library["flagged"].to_numpy(), strict=True)
+        if n
+    ]
+    return [*lines, *([f"ordered although vendors make them less evenly: {', '.join(flags)}"] if flags else [])]
+
+
+def _rule_names(library: xr.Dataset) -> list[str]:
+    source = "attrs['rules'] of the library"
+    return list(parse_json(str(library.attrs.get("rules")), LibraryError, source=source))
+
+
+def _uncounted_sites(library: xr.Dataset) -> list[str]:
+    """Return the enzymes with a site in custom adapters that no rule keeps out of inserts and barcodes."""
+    if library.attrs["construct"]:
+        return []
+    rules = set(_rule_names(library))
+    parts = [encode(library.attrs[part]) for part in ("left", "junction", "right") if library.attrs[part]]
+    found = {}
+    for enzyme, word in data_table("sites")["words"].items():
+        n = sum(int(word_hits(part, word)[0][0]) for part in parts if part.shape[1] >= len(word))
+        if n and not rules & {f"site {enzyme}", f"site {word}"}:
+            found[enzyme] = n
+    return [
+        f"the adapters carry {', '.join(found)}, and inserts may too: where the protocol cuts there, say avoid={found}"
+    ] * bool(found)
+
+
+def _dropped_lines(library: xr.Dataset) -> list[str]:
+    if "why" not in library:
+        return []
+    dropped = dict(zip(library["dropped"].to_numpy().tolist(), library["why"].to_numpy().tolist(), strict=True))
+    lines = [f"{len(dropped):,} units are in no arm: no draw of them met the rules, whatever their arm would have been"]
+    lines += [f"  unit {unit}: {why}" for unit, why in list(dropped.items())[:_SHOWN_RULES]]
+    return lines + ([f"  and {len(dropped) - _SHOWN_RULES:,} more"] if len(dropped) > _SHOWN_RULES else [])
+
+
+def _shift_lines(library: xr.Dataset) -> list[str]:
+    before, after = float(library["gc_proposed"]), float(library["gc_ordered"])
+    words = "; ".join(
+        f"{k}-mers {shift:.1e} bits ({chance:.1e})"
+        for k, shift, chance in zip(
+            library["k"].to_numpy(), library["shift"].to_numpy(), library["shift_by_chance"].to_numpy(), strict=True
+        )
+    )
+    return [
+        f"null model: GC {before:.2%} as drawn first, {after:.2%} as ordered; Jensen-Shannon divergence (of two "
+        f"independent samples): {words}"
+    ]

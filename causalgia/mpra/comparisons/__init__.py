@@ -1,4 +1,4 @@
-"""Virtual against measured: the same contrasts of a predictor and of the bench, side by side."""
+"""Virtual against measured effects: concordance, virtual trials of libraries, prediction-powered averages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from causalgia.mpra.comparisons._concordance import concordance
     from causalgia.mpra.comparisons._prediction_powered import prediction_powered
     from causalgia.mpra.comparisons._virtual_trial import virtual_trial
-    from causalgia.mpra.comparisons.concordance_text import describe
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["concordance", "describe", "prediction_powered", "virtual_trial"]
+__all__ = ["concordance", "prediction_powered", "virtual_trial"]

@@ -1,4 +1,4 @@
-"""Virtual effects against measured ones: how well they agree, up to the noise of both."""
+"""Concordance of virtual and measured effects, corrected for the noise of both."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from scipy import special
 
@@ -23,8 +22,8 @@ from causalgia.mpra.comparisons.agreement import (
     sign_agreement,
     true_spread,
 )
-from causalgia.mpra.comparisons.calibration import by_bin, residuals
-from causalgia.mpra.comparisons.sides import Pair, effects_by_element, matched_contrasts, pair_of
+from causalgia.mpra.comparisons.calibration import calibration_bins, residuals
+from causalgia.mpra.comparisons.sides import MatchedEffects, effects_by_element, match_contrasts, match_elements
 
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
 LINES = ("ols", "weighted", "errors_in_both", "errors_and_scatter")
@@ -40,27 +39,27 @@ def concordance(
     level: float = 0.05,
     ci_prob: float = 0.95,
 ) -> xr.Dataset:
-    r"""Compare the effects that a predictor has on elements with those that were measured on them.
+    r"""Compare predicted with measured effects of the same elements, corrected for the noise of both.
 
-    Both sides are noisy, so a plain correlation says how noisy they are as much as how well they agree. Beside it stand
-    the correlation of the *true* effects and the slope of measured on virtual with the errors of both taken out, and
-    the noise ceiling: the largest correlation that one can see with these errors. The virtual effects stay on the
-    predictor's scale, the measured ones on log2; the slope has the unit of the second over the first.
+    A plain correlation depends on how noisy the two sides are. Reported beside it are the correlation of the *true*
+    effects, the slope of measured on virtual effects with both errors removed, and the noise ceiling, the largest
+    correlation that these errors allow. Virtual effects stay on the scale of the predictor, measured ones on log2; the
+    slope has the unit of the second over the first.
 
     Parameters
     ----------
     virtual
-        Effects of a trial on the measured elements (``ice``, its units named as the elements are), which are exact, or
-        over models of an ensemble their mean with its standard error. Or a DataFrame ``element effect se``.
+        Effects of a trial on the measured elements (``ice``, units named as the elements): exact, or over an ensemble
+        the mean of its models with its standard error. Or a DataFrame ``element effect se``.
     measured
-        A fit (`causalgia.mpra.fit`): ``ace, se (element, contrast)``. Or a DataFrame ``element effect se`` and where
-        known ``contrast df p q parent group``.
+        A fit (`causalgia.mpra.fit`): ``ace, se (element, contrast)``. Or a DataFrame ``element effect se`` with
+        optional ``contrast df p q parent group``.
     contrasts
-        Measured contrast -> virtual contrast; None compares those of one name, or the only one of each side.
+        Measured contrast -> virtual contrast; None pairs equal names, or the only contrast of each side.
     task
-        Which of the predictor's tasks was measured; needed where there are several.
+        The task of the predictor that was measured; needed if there are several.
     bins
-        Bins of virtual effects for the calibration, of five elements or more.
+        Bins of virtual effects for the calibration, five elements or more each.
     level
         False discovery rate at which a measured effect is a hit.
     ci_prob
@@ -70,17 +69,16 @@ def concordance(
     -------
     Dataset
         By ``contrast``: ``n``; ``pearson, spearman, noise_ceiling`` and ``pearson_disattenuated``, the correlation of
-        the true effects over the population of elements, 1 or -1 where the one as seen is beyond the ceiling;
-        ``reliability, tau, mean (side)`` with tau the sd of true effects; a ``line``'s ``intercept, slope`` with ``_se,
-        _lower, _upper``: by least squares (``"ols"``), weighted by measured errors, York's (``"errors_in_both"``), and
-        the same with scatter of the true effects about the line, which is the one to read (``line_p``: do errors alone
-        explain the points); ``scatter``; ``n_hits, sign_agreement, auroc`` of measured hits (the last: do large virtual
-        effects find them); ``bin_*`` (ties share a bin; a contrast with fewer bins than another has ``bin_n`` 0 in the
-        last); and by ``element`` both effects, what the line predicts, and ``z, p_off, q_off``: is the measured effect
-        off the line by more than the errors. ``_lower`` and ``_upper`` are limits. ``coverage`` is the share inside
-        their predictive intervals. Where parents have several elements, errors are by parent. Controls of the bench
-        (negative, positive, promoter, duplicate) are left out; ``attrs["lost"]`` counts them and what is on one side
-        only, by contrast.
+        the true effects over the population of elements, 1 or -1 where the observed one exceeds the ceiling;
+        ``reliability, tau, mean (side)`` with tau the sd of true effects; by ``line`` ``intercept, slope`` with ``_se,
+        _lower, _upper``: least squares (``"ols"``), weighted by measured errors, York's (``"errors_in_both"``), and
+        York's with scatter of the true effects about the line, which is the one to report (``line_p`` tests whether
+        errors alone explain the points); ``scatter``; ``n_hits, sign_agreement, auroc`` of measured hits (the last by
+        the size of virtual effects); ``bin_*`` (ties share a bin; missing bins have ``bin_n`` 0); and by ``element``
+        both effects, the prediction of the line, and ``z, p_off, q_off`` of a distance from the line beyond the errors.
+        ``_lower`` and ``_upper`` are limits; ``coverage`` is the share of elements inside their predictive intervals.
+        Where parents have several elements, errors are clustered by parent. Controls of the bench (negative, positive,
+        promoter, duplicate) are left out; ``attrs["lost"]`` counts them, and elements of one side only, by contrast.
 
     Raises
     ------
@@ -89,8 +87,8 @@ def concordance(
     ContrastError
         If contrasts or the task do not match.
     EstimateError
-        If measured effects have no standard errors, effects do not vary (beyond their errors), or a number of the
-        question is none.
+        If measured effects have no standard errors, effects do not vary (beyond their errors), or an option is not a
+        valid number.
 
     References
     ----------
@@ -99,6 +97,7 @@ def concordance(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rng = np.random.default_rng(1)
     >>> true, names = rng.normal(size=200), [f"e{i}" for i in range(200)]
     >>> virtual = pd.DataFrame({"element": names, "effect": 0.5 * true + rng.normal(0, 0.2, size=200)})
@@ -109,43 +108,39 @@ def concordance(
     >>> found["slope"].sel(line="errors_and_scatter").item().__round__(1)
     1.7
     """
-    ci_prob, n_bins = as_ci_prob(ci_prob), _require_bins(bins)
-    level = _require_level(level)
+    ci_prob, n_bins = as_ci_prob(ci_prob), _as_n_bins(bins)
+    level = _as_fdr_level(level)
     sides = effects_by_element(virtual, "virtual", task=task), effects_by_element(measured, "measured")
-    names = matched_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
+    names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], contrasts)
     parts, lost = [], {}
     for name, of_virtual in names.items():
-        pair, lost[printable(name)] = pair_of(
-            _of(sides[0], of_virtual), _of(sides[1], name), name, others=len(names) > 1
-        )
-        parts.append(_compared(pair, n_bins, level, ci_prob))
-    together = _together(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
-    return together.assign_attrs(_said(virtual, measured, lost, level, ci_prob))
+        predicted = sides[0][sides[0]["contrast"] == of_virtual]
+        observed = sides[1][sides[1]["contrast"] == name]
+        pair, lost[printable(name)] = match_elements(predicted, observed, name, others=len(names) > 1)
+        parts.append(_compare_effects(pair, n_bins, level, ci_prob))
+    combined = _concat_contrasts(parts, list(names)).assign_coords(virtual_contrast=("contrast", list(names.values())))
+    return combined.assign_attrs(_concordance_attrs(virtual, measured, lost, level, ci_prob))
 
 
-def _require_bins(bins: Any) -> int:
+def _as_n_bins(bins: Any) -> int:
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
         raise EstimateError(f"bins={quoted(bins)} is no number of bins; give 1 or more")
     return int(bins)
 
 
-def _require_level(level: Any) -> float:
+def _as_fdr_level(level: Any) -> float:
     number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
     if not number or not 0 < float(level) < 1:
         raise EstimateError(f"level={quoted(level)} is no false discovery rate between 0 and 1; for example level=0.05")
     return float(level)
 
 
-def _of(table: pd.DataFrame, contrast: str) -> pd.DataFrame:
-    return table[table["contrast"] == contrast]
-
-
-def _compared(pair: Pair, bins: int, level: float, ci_prob: float) -> xr.Dataset:
-    """Return all that is said of one contrast."""
-    lines = _lines(pair)
+def _compare_effects(pair: MatchedEffects, bins: int, level: float, ci_prob: float) -> xr.Dataset:
+    """Return all statistics of one contrast."""
+    lines = _fit_lines(pair)
     found = residuals(pair.x, pair.y, pair.sx**2, pair.sy**2, pair.df, lines[-1], ci_prob=ci_prob)
-    binned = by_bin(pair.x, pair.y, found, bins)
-    columns = _agreement(pair, level, ci_prob) | _of_lines(pair, lines, ci_prob)
+    binned = calibration_bins(pair.x, pair.y, found, bins)
+    columns = _agreement_columns(pair, level, ci_prob) | _line_columns(pair, lines, ci_prob)
     columns |= {f"bin_{name}": (("bin",), getattr(binned, name)) for name in binned.__dataclass_fields__}
     columns |= {
         "coverage": ((), found.within.mean()),
@@ -163,7 +158,7 @@ def _compared(pair: Pair, bins: int, level: float, ci_prob: float) -> xr.Dataset
     return xr.Dataset(columns, coords=coords)
 
 
-def _lines(pair: Pair) -> list[FittedLine]:
+def _fit_lines(pair: MatchedEffects) -> list[FittedLine]:
     x, y, vx, vy, cluster = pair.x, pair.y, pair.sx**2, pair.sy**2, pair.cluster
     if (vy <= 0).any():
         where = pair.elements[int(np.argmax(vy <= 0))]
@@ -178,7 +173,7 @@ def _lines(pair: Pair) -> list[FittedLine]:
     ]
 
 
-def _of_lines(pair: Pair, lines: list[FittedLine], ci_prob: float) -> Columns:
+def _line_columns(pair: MatchedEffects, lines: list[FittedLine], ci_prob: float) -> Columns:
     columns: Columns = {}
     df = np.array([line.df for line in lines])
     for place, name in enumerate(("intercept", "slope")):
@@ -196,7 +191,7 @@ def _of_lines(pair: Pair, lines: list[FittedLine], ci_prob: float) -> Columns:
     }
 
 
-def _agreement(pair: Pair, level: float, ci_prob: float) -> Columns:
+def _agreement_columns(pair: MatchedEffects, level: float, ci_prob: float) -> Columns:
     x, y, sx, sy, hit = pair.x, pair.y, pair.sx, pair.sy, pair.q < level
     reliable = [reliability(x, sx), reliability(y, sy)]
     intervals = {
@@ -220,32 +215,34 @@ def _agreement(pair: Pair, level: float, ci_prob: float) -> Columns:
     return columns
 
 
-def _together(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
-    """Put the contrasts side by side, on the elements that all of them have."""
+def _concat_contrasts(parts: list[xr.Dataset], names: list[str]) -> xr.Dataset:
+    """Concatenate the contrasts, which must have the same elements."""
     shared = set.intersection(*(set(part["element"].to_numpy().tolist()) for part in parts))
-    kept = [e for e in parts[0]["element"].to_numpy().tolist() if e in shared]
+    common = [e for e in parts[0]["element"].to_numpy().tolist() if e in shared]
     for part, name in zip(parts, names, strict=True):
-        if part.sizes["element"] != len(kept):
+        if part.sizes["element"] != len(common):
             raise EstimateError(
-                f"the contrasts are of different elements ({quoted(name)} has {part.sizes['element']:,}, {len(kept):,} "
-                f"are in every contrast); compare one at a time: contrasts={{{quoted(name)}: '...'}}"
+                f"the contrasts are of different elements ({quoted(name)} has {part.sizes['element']:,}, "
+                f"{len(common):,} are in every contrast); compare one at a time: contrasts={{{quoted(name)}: '...'}}"
             )
     most = max(part.sizes["bin"] for part in parts)
     whole = [part.pad(bin=(0, most - part.sizes["bin"]), constant_values=0) for part in parts]
-    aligned = [part.sel(element=kept).expand_dims(contrast=[name]) for part, name in zip(whole, names, strict=True)]
+    aligned = [part.sel(element=common).expand_dims(contrast=[name]) for part, name in zip(whole, names, strict=True)]
     return xr.concat(aligned, dim="contrast", data_vars="all", coords="minimal", compat="override", join="override")
 
 
-def _said(virtual: Any, measured: Any, lost: dict[str, Any], level: float, ci_prob: float) -> dict[str, Any]:
+def _concordance_attrs(
+    virtual: Any, measured: Any, lost: dict[str, Any], level: float, ci_prob: float
+) -> dict[str, Any]:
     on_virtual, on_measured = (getattr(side, "attrs", {}) for side in (virtual, measured))
-    said = {
+    attrs = {
         "virtual_scale": str(on_virtual.get("contrast_scale", on_virtual.get("scale", "the predictor's scale"))),
         "measured_scale": str(on_measured.get("scale", "log2")),
         "ci_prob": ci_prob,
         "level": level,
         "lost": json.dumps(lost),
     }
-    said |= {
+    attrs |= {
         k: on_virtual[k] for k in ("predictor_fingerprint", "design_fingerprint", "null_fingerprint") if k in on_virtual
     }
-    return said
+    return attrs

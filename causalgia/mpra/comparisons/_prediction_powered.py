@@ -1,4 +1,4 @@
-"""The measured average effect, sharpened by the predictor's effects on units that were not measured."""
+"""Prediction-powered average effects: measured effects of few units, sharpened by predictions for many."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from numpy.typing import NDArray
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.comparisons.prediction_powered_means import (
-    Powered,
+    PoweredMean,
     SharedNoise,
-    by_cluster,
+    add_replicate_noise,
     classical_reason,
+    cluster_deviations,
     fisher_skewness,
     powered_mean,
     shared_noise,
-    with_replicates,
 )
 from causalgia.mpra.comparisons.random_draw import random_draw_test
 from causalgia.mpra.comparisons.sides import (
-    matched_contrasts,
-    noise_of_replicates,
-    of_contrasts,
-    of_task,
-    refuse_parallel,
+    check_not_parallel,
+    fit_replicate_noise,
+    match_contrasts,
+    parent_codes,
+    select_task,
+    with_contrast_dim,
 )
 from causalgia.mpra.counts.side_table import CONTROLS, other_library
 from causalgia.notes import with_notes
@@ -53,47 +54,47 @@ def prediction_powered(
 ) -> xr.Dataset:
     """Estimate average measured effects over the population of a virtual trial (prediction-powered inference, PPI++).
 
-    The estimand is the mean over the population of the effect that *would be measured*, on log2. Few units are
-    measured, all are predicted: ``mean(y) + lam (mean(f of the others) - mean(f of the measured))``. The predictor need
-    not be right, nor on that scale: a good one makes the interval narrower. Where it is useless (its correlation with
-    the measurements could be chance), or effects are so rare or skewed, or so few were measured, that the spread of its
-    errors cannot be known, the classical interval is returned: ``powered`` is False, and ``attrs["fallback"]`` and a
-    note of the report say why (see Notes).
+    The estimand is the population mean of the effect that *would be measured*, on log2. Few units are measured, all are
+    predicted: ``mean(y) + lam (mean(f of the others) - mean(f of the measured))``. The predictor need not be right, nor
+    on that scale; a good one narrows the interval. Where predictions do not help (a correlation that may be chance), or
+    effects are too rare, too skewed or measured on too few units to estimate the spread of prediction errors, the
+    classical interval is returned: ``powered`` is False, and ``attrs["fallback"]`` and a note of the report give the
+    reason (see Notes).
 
-    Valid under conditions, which are checked as far as numbers tell, and named where they fail: units measured are a
-    random draw of the virtual population (same null model, same constraints, not selected by prediction), no other unit
-    shares a parent with a measured one, and the predictor was not trained on what was measured.
+    The interval is valid if the measured units are a random draw of the virtual population (same null model, same
+    constraints, not selected by prediction), no other unit shares a parent with a measured one, and the predictor was
+    not trained on the measured units. These conditions are checked as far as the data allow; a failed one raises an
+    error.
 
     Parameters
     ----------
     virtual
-        Effects of the virtual trial, ``ice (unit, contrast, task[, model])``, on the measured units *and* others of the
-        population; with ``parent (unit)`` where units have some. Models of an ensemble are averaged.
+        Effects of the virtual trial, ``ice (unit, contrast, task[, model])``, on the measured units *and* other units
+        of the population, with ``parent (unit)`` if units have parents. Models of an ensemble are averaged.
     measured
-        Effects on some of these units, by their names: a fit, ``ace (element, contrast)``, which allows for silent
-        barcodes and knows the noise that replicates share; or ``ice (unit, contrast, task[, model])``, models being
-        replicates. The noise that replicates share is added.
+        Effects on some of these units, matched by name: a fit, ``ace (element, contrast)``, which allows for silent
+        barcodes and has the noise shared by replicates; or ``ice (unit, contrast, task[, model])`` with replicates as
+        models, whose shared noise is estimated and added.
     library
-        What was ordered: its null model and rules are held against those of the virtual trial.
+        The ordered library; its null model and rules must be those of the virtual trial.
     contrasts
-        Measured contrast -> virtual contrast; None takes those of one name, or the only one of each side.
+        Measured contrast -> virtual contrast; None pairs equal names, or the only contrast of each side.
     task
-        Which of the predictor's tasks was measured; needed where there are several.
+        The task of the predictor that was measured; needed if there are several.
     trained_on_measured
-        Whether the predictor has been trained on the measured units: True is refused. Not stated is said in the report.
+        Whether the predictor was trained on the measured units; True is refused, None is noted in the report.
     ci_prob
         Probability of the intervals.
 
     Returns
     -------
     Dataset
-        Estimates, as `causalgia.decide`, `causalgia.infer` and `causalgia.report` take them, by ``contrast`` and one
+        Estimates for `causalgia.decide`, `causalgia.infer` and `causalgia.report`, by ``contrast`` and one
         ``task``, ``"measured"``: ``ace, se, df, p, lower, upper``; ``lam``, the weight of predictions; ``r``, their
         correlation with the measurements; ``classical_ace`` and its ``_se, _lower, _upper``; ``width_ratio`` of both
-        intervals; ``powered``; ``skewness`` and ``leverage`` over measured units (parents) of what the error rests on;
-        ``exact`` where nothing measured varies; ``n_units`` (measured), ``n_clusters``, ``n_predicted`` (others).
-        ``attrs["conditions"]`` has what was checked, ``attrs["fallback"]`` the reason of each classical interval, as
-        JSON.
+        intervals; ``powered``; ``skewness`` and ``leverage`` of the measured units' (parents') parts of the error;
+        ``exact`` where no measured effect varies; ``n_units`` (measured), ``n_clusters``, ``n_predicted`` (others).
+        ``attrs["conditions"]`` records the checks, ``attrs["fallback"]`` the reasons of classical intervals, as JSON.
 
     Raises
     ------
@@ -106,12 +107,11 @@ def prediction_powered(
 
     Notes
     -----
-    The classical interval is given with fewer than 20 measured units (parents), with fewer than 10 that differ from
-    the most common outcome, where t intervals of as many predictions, drawn from all, cover less than .93, where n is
-    below 25 times the squared skewness of the measured effects or of their distances from the predictions, and where
-    the correlation is not significant at .05. Intervals then cover what the classical ones cover, less
-    .03 at most in the simulations: .95 for effects with normal or symmetric long tails, and less for rare and skewed
-    ones of few units.
+    The classical interval is returned with fewer than 20 measured units (parents); with fewer than 10 that differ from
+    the most common outcome; where t intervals of n predictions, drawn from all, cover less than .93; where n is below
+    25 times the squared skewness of the measured effects or of their distances from the predictions; and where the
+    correlation is not significant at .05. In simulations the coverage was at most .03 below that of the classical
+    intervals: .95 for effects with normal or symmetric long tails, less for rare and skewed effects of few units.
 
     References
     ----------
@@ -130,14 +130,14 @@ def prediction_powered(
     [1.89, 0.09, 0.33]
     """
     ci_prob = as_ci_prob(ci_prob)
-    refuse_parallel(virtual, "virtual")
-    refuse_parallel(measured, "measured")
+    check_not_parallel(virtual, "virtual")
+    check_not_parallel(measured, "measured")
     conditions = {"training": check_training(trained_on_measured)}
     conditions["population"] = check_population(virtual, library, measured)
-    f, (y, controls) = _of_virtual(virtual, task), _without_controls(_of_measured(measured))
-    noise = _noise_of(measured, y)
-    names = matched_contrasts(_contrasts(f), _contrasts(y), contrasts)
-    units = _units(f, y)
+    f, (y, controls) = _virtual_effects(virtual, task), _drop_control_units(_measured_effects(measured))
+    noise = _replicate_noise(measured, y)
+    names = match_contrasts(_contrast_names(f), _contrast_names(y), contrasts)
+    units = _match_units(f, y)
     conditions["parents"] = check_parents(units.parents, units.measured)
     predicted = f.sel(contrast=list(names.values())).transpose("unit", "contrast").to_numpy()
     few, many = predicted[units.places], predicted[~units.measured]
@@ -145,17 +145,17 @@ def prediction_powered(
     answers = []
     for k, name in enumerate(names):
         labelled = y.sel(contrast=name).transpose("unit", "model").to_numpy()
-        answers.append(_answer(labelled, few[:, k], many[:, k], units, noise[name]))
-    out = _estimates(answers, list(names), units, ci_prob)
-    out = out.assign_attrs(_said(virtual, measured, conditions, units, ci_prob), controls_left_out=controls)
+        answers.append(_powered_estimate(labelled, few[:, k], many[:, k], units, noise[name]))
+    out = _estimates_dataset(answers, list(names), units, ci_prob)
+    out = out.assign_attrs(_powered_attrs(virtual, measured, conditions, units, ci_prob), controls_left_out=controls)
     fallback = {name: a.reason for name, a in zip(names, answers, strict=True) if a.reason}
     notes = (f"{name}: the classical interval, without predictions: {reason}" for name, reason in fallback.items())
     return with_notes(out.assign_attrs(fallback=json.dumps(fallback)), *notes)
 
 
 @dataclass(frozen=True)
-class _Units:
-    """Which units are measured.
+class _MeasuredUnits:
+    """Which of the predicted units are measured, and the parents of both.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ class _Units:
     parents
         Parent of each predicted unit, shape ``(n + N,)``, or None.
     cluster, cluster_rest
-        Parents as codes of the measured and the other units where any is shared, or None.
+        Parent codes of the measured and of the other units; None where no parent has several.
     """
 
     places: Codes
@@ -176,15 +176,15 @@ class _Units:
     cluster_rest: Codes | None
 
 
-def _of_virtual(virtual: Any, task: str | None) -> xr.DataArray:
+def _virtual_effects(virtual: Any, task: str | None) -> xr.DataArray:
     if not isinstance(virtual, xr.Dataset) or "ice" not in virtual:
         raise OutcomesError("virtual: no effects of units (ice); give cg.contrast(outcomes, control=...)")
-    ice = of_task(validate(virtual, "effects"), task)["ice"]
+    ice = select_task(validate(virtual, "effects"), task)["ice"]
     return ice.mean("model") if "model" in ice.dims else ice
 
 
-def _of_measured(measured: Any) -> xr.DataArray:
-    """Return measured effects by unit, contrast and model (replicates; one of none)."""
+def _measured_effects(measured: Any) -> xr.DataArray:
+    """Return measured effects by unit, contrast and model (replicates; one model for a fit)."""
     if isinstance(measured, xr.Dataset) and "ice" in measured:
         ice = validate(measured, "effects")["ice"]
         if ice.sizes["task"] != 1:
@@ -192,7 +192,7 @@ def _of_measured(measured: Any) -> xr.DataArray:
         ice = ice.isel(task=0, drop=True)
         found = ice if "model" in ice.dims else ice.expand_dims("model")
     elif isinstance(measured, xr.Dataset) and "ace" in measured and "element" in measured["ace"].dims:
-        found = of_contrasts(measured)["ace"].rename(element="unit").expand_dims("model")
+        found = with_contrast_dim(measured)["ace"].rename(element="unit").expand_dims("model")
     else:
         raise OutcomesError("measured: no effects of units; give cg.contrast of activities, or a fit (cg.mpra.fit)")
     if not np.isfinite(found.to_numpy()).all():
@@ -200,28 +200,29 @@ def _of_measured(measured: Any) -> xr.DataArray:
     return found
 
 
-def _noise_of(measured: xr.Dataset, y: xr.DataArray) -> dict[str, SharedNoise]:
-    """Return what replicates share in each contrast: as the fit has it, or from the replicates of units' effects."""
+def _replicate_noise(measured: xr.Dataset, y: xr.DataArray) -> dict[str, SharedNoise]:
+    """Return the shared noise of replicates by contrast, from the fit or from the replicates of units."""
     if "ice" in measured:
         return {
-            name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy()) for name in _contrasts(y)
+            name: shared_noise(y.sel(contrast=name).transpose("unit", "model").to_numpy())
+            for name in _contrast_names(y)
         }
-    return dict(zip(_contrasts(y), noise_of_replicates(measured), strict=True))
+    return dict(zip(_contrast_names(y), fit_replicate_noise(measured), strict=True))
 
 
-def _contrasts(effects: xr.DataArray) -> list[str]:
+def _contrast_names(effects: xr.DataArray) -> list[str]:
     return [str(name) for name in effects["contrast"].to_numpy()]
 
 
-def _without_controls(y: xr.DataArray) -> tuple[xr.DataArray, int]:
-    """Leave out elements that are controls of the bench."""
+def _drop_control_units(y: xr.DataArray) -> tuple[xr.DataArray, int]:
+    """Drop the controls of the bench; return their number, too."""
     if "group" not in y.coords:
         return y, 0
     control = np.isin(y["group"].to_numpy().astype(str), CONTROLS)
     return y.isel(unit=~control), int(control.sum())
 
 
-def _units(f: xr.DataArray, y: xr.DataArray) -> _Units:
+def _match_units(f: xr.DataArray, y: xr.DataArray) -> _MeasuredUnits:
     predicted, names = (pd.Index(side["unit"].to_numpy().astype(str)) for side in (f, y))
     places = predicted.get_indexer(names)
     if (places < 0).any():
@@ -238,36 +239,30 @@ def _units(f: xr.DataArray, y: xr.DataArray) -> _Units:
     if len(predicted) - len(names) < 2:
         raise EstimateError("no predictions beyond the measured units; predict more units of the same population")
     if "parent" not in f.coords:
-        return _Units(places, measured, None, None, None)
+        return _MeasuredUnits(places, measured, None, None, None)
     parents = f["parent"].to_numpy().astype(str)
-    return _Units(places, measured, parents, _codes(parents[places]), _codes(parents[~measured]))
-
-
-def _codes(parents: NDArray[Any]) -> Codes | None:
-    """Return parents as codes where any has several units."""
-    codes, labels = pd.factorize(parents)
-    return np.asarray(codes, dtype=np.intp) if len(labels) < len(codes) else None
+    return _MeasuredUnits(places, measured, parents, parent_codes(parents[places]), parent_codes(parents[~measured]))
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """One contrast: the interval that is returned, the classical one, and why they are the same ("": they are not).
+class _PoweredEstimate:
+    """Estimate of one contrast: the one returned, the classical one, and the reason of a fallback ("" if none).
 
-    `skewness` and `leverage` are of the measured units' pieces (clusters') of the error of the one that is returned.
+    `skewness` and `leverage` are those of the measured units' (clusters') pieces of the returned estimate's error.
     """
 
-    best: Powered
-    classical: Powered
+    best: PoweredMean
+    classical: PoweredMean
     reason: str
     skewness: float
     leverage: float
 
 
-def _answer(y: Array, f: Array, f_rest: Array, units: _Units, noise: SharedNoise) -> _Answer:
-    """Answer one contrast; y has shape ``(n, R)``."""
+def _powered_estimate(y: Array, f: Array, f_rest: Array, units: _MeasuredUnits, noise: SharedNoise) -> _PoweredEstimate:
+    """Estimate one contrast; y has shape ``(n, R)``."""
     groups, groups_rest = units.cluster, units.cluster_rest
     classical, tuned = (
-        with_replicates(
+        add_replicate_noise(
             powered_mean(y.mean(axis=1), f, f_rest, lam=lam, cluster=groups, cluster_rest=groups_rest), noise
         )
         for lam in (0.0, None)
@@ -275,13 +270,15 @@ def _answer(y: Array, f: Array, f_rest: Array, units: _Units, noise: SharedNoise
     mean = y.mean(axis=1)
     reason = classical_reason(mean, f, f_rest, cluster=groups, cluster_rest=groups_rest)
     best = classical if reason else tuned
-    own = best.pieces[: len(by_cluster(mean, groups))]
+    own = best.pieces[: len(cluster_deviations(mean, groups))]
     total = float(own @ own)
     leverage = float((own**2).max() / total) if total > 0 else 0.0
-    return _Answer(best, classical, reason, fisher_skewness(own), leverage)
+    return _PoweredEstimate(best, classical, reason, fisher_skewness(own), leverage)
 
 
-def _estimates(answers: list[_Answer], names: list[str], units: _Units, ci_prob: float) -> xr.Dataset:
+def _estimates_dataset(
+    answers: list[_PoweredEstimate], names: list[str], units: _MeasuredUnits, ci_prob: float
+) -> xr.Dataset:
     best, classical = ([getattr(a, which) for a in answers] for which in ("best", "classical"))
     ace, se, df = (np.array([getattr(a, name) for a in best]) for name in ("mean", "se", "df"))
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
@@ -309,13 +306,13 @@ def _estimates(answers: list[_Answer], names: list[str], units: _Units, ci_prob:
     return validate(annotate(xr.Dataset(data, coords=coords)), "estimates")
 
 
-def _said(
-    virtual: xr.Dataset, measured: xr.Dataset, conditions: dict[str, str], units: _Units, ci_prob: float
+def _powered_attrs(
+    virtual: xr.Dataset, measured: xr.Dataset, conditions: dict[str, str], units: _MeasuredUnits, ci_prob: float
 ) -> dict[str, Any]:
-    kept = ("null", "null_kind", "null_fingerprint", "design_fingerprint", "predictor_fingerprint")
+    inherited = ("null", "null_kind", "null_fingerprint", "design_fingerprint", "predictor_fingerprint")
     known = "model" in measured.dims or "replicate_shift" in measured
     replicates = "replicates' shared noise added" if known else "noise shared in replicates unknown"
-    return {name: virtual.attrs[name] for name in kept if name in virtual.attrs} | {
+    return {name: virtual.attrs[name] for name in inherited if name in virtual.attrs} | {
         "scale": "log2",
         "contrast_scale": "log2",
         "virtual_scale": str(virtual.attrs.get("contrast_scale", virtual.attrs.get("scale", "the predictor's scale"))),
@@ -334,7 +331,7 @@ SELECTED = 1e-3
 
 
 def check_training(trained: bool | None) -> str:
-    """Refuse a predictor that was trained on the measured units; it cannot be seen from the numbers.
+    """Raise EstimateError for a predictor trained on the measured units, which the data cannot show.
 
     Examples
     --------
@@ -353,12 +350,12 @@ def check_training(trained: bool | None) -> str:
 
 
 def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: xr.Dataset) -> str:
-    """Refuse a virtual trial of another null model, or under other constraints, than what was measured.
+    """Raise EstimateError where the virtual trial has another null model or other constraints.
 
     Raises
     ------
     EstimateError
-        If the fingerprints of the null models or the rules differ, or `library` is none.
+        If the null models or the rules differ, or `library` is not a library.
 
     Examples
     --------
@@ -376,7 +373,7 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
                 f"the {name} from {None if other is None else other.attrs.get('null', theirs)}; predict units of the "
                 "null model that was measured"
             )
-    _refuse_other_draw(virtual, library)
+    _check_same_draw(virtual, library)
     if library is None:
         return "by name: the measured units are units of the virtual trial"
     rules, theirs = virtual.attrs.get("rules"), library.attrs.get("rules")
@@ -393,8 +390,8 @@ def check_population(virtual: xr.Dataset, library: xr.Dataset | None, measured: 
     return "held: one null model, one set of rules"
 
 
-def _refuse_other_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
-    """Refuse a virtual trial of a library with another seed: units of one name are other sequences there."""
+def _check_same_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
+    """Raise EstimateError for a virtual trial of a library with another seed: same names, other sequences."""
     if library is None:
         return
     ours, theirs = ((side.attrs.get("library_fingerprint"), side.attrs.get("rng")) for side in (virtual, library))
@@ -407,12 +404,12 @@ def _refuse_other_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
 
 
 def check_parents(parents: NDArray[Any] | None, measured: Mask) -> str:
-    """Refuse units that share a parent with measured ones: their mean moves with that of the measured ones.
+    """Raise EstimateError where other units share a parent with measured ones: their means are dependent.
 
     Parameters
     ----------
     parents
-        Parent of each unit, shape ``(n,)``; None: unknown.
+        Parent of each unit, shape ``(n,)``; None if unknown.
     measured
         Which units were measured, shape ``(n,)``.
 
@@ -437,10 +434,10 @@ def check_parents(parents: NDArray[Any] | None, measured: Mask) -> str:
 
 
 def check_draw(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None, names: Sequence[str]) -> str:
-    """Refuse measured units whose predictions differ from the others': they were not drawn at random.
+    """Raise EstimateError where predictions show that the measured units are no random draw.
 
-    By the permutation test of `random_draw_test` of all contrasts together, at p below .001: a random draw is refused
-    at most once in a thousand times, whatever their number, also where predictions are binary, rare or have long tails.
+    Uses the permutation test of `random_draw_test` over all contrasts, at p below .001: a random draw is refused at
+    most once in a thousand times, for any number of contrasts and any distribution of predictions.
 
     Parameters
     ----------

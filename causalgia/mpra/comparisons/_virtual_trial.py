@@ -1,4 +1,4 @@
-"""The virtual trial of an ordered library: a predictor asked for exactly the inserts that are on the bench."""
+"""Virtual trial of an ordered library: predictions for exactly the inserts that were ordered."""
 
 from __future__ import annotations
 
@@ -30,38 +30,37 @@ _OF_DESIGN = (
 
 
 def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[str, str] = ("", "")) -> xr.Dataset:
-    """Ask a predictor for the inserts of a library, so that virtual and measured effects are of the same sequences.
+    """Predict the inserts of a library, so that virtual and measured effects are of the same sequences.
 
-    `causalgia.run` draws units from the null model; some of those could not be ordered and were drawn anew. Here the
-    outcome of element e under arm a is ``Y_e(a) = f(left flank + insert + right flank)`` of what *was* ordered.
+    `causalgia.run` draws units from the null model; units that could not be ordered were redrawn. Here the outcome of
+    element e under arm a is ``Y_e(a) = f(left flank + insert + right flank)`` of the sequence that *was* ordered.
 
     Parameters
     ----------
     library
-        From `causalgia.mpra.library`. The oligos of group ``test`` are asked for, each once however many barcodes it
-        has.
+        From `causalgia.mpra.library`. Oligos of group ``test`` are predicted, each construct once.
     predictor
-        The network as a function.
+        The predictor.
     flanks
-        Letters that stand to the left and right of an insert where the predictor reads: the construct's, or of the
-        length that it takes.
+        Letters to the left and right of an insert in the predictor's input: those of the construct, or padding to its
+        length.
 
     Returns
     -------
     Dataset
-        As `causalgia.run` gives it, with the elements' names as units, by which measured ones are matched:
-        ``outcome (unit, arm, task[, model])``, in a parallel library ``outcome (unit, task[, model])`` with ``assigned
+        As `causalgia.run`, with element names as units, by which measured effects are matched: ``outcome (unit, arm,
+        task[, model])``, in a parallel library ``outcome (unit, task[, model])`` with ``assigned
         (unit)``; ``parent, gc (unit)`` of the background.
 
     Raises
     ------
     OutcomesError
-        If it is no library.
+        If it is not a library.
     LibraryError
-        If it has no test oligos, an element has two inserts in an arm or lacks one, or flanks are not bases.
+        If there are no test oligos, an element has two inserts in an arm or lacks one, or flanks are not bases.
     PredictorError
-        If it is no predictor, or an answer is not finite (names the oligo), has the wrong shape, or depends on batch
-        mates.
+        If it is not a predictor, or a prediction is not finite (names the oligo), has the wrong shape, or depends on
+        the rest of its batch.
 
     Examples
     --------
@@ -78,31 +77,31 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     """
     validate(library, "library")
     require_predictor(predictor, "virtual_trial(library, predictor)")
-    rows = _first_barcodes(library)
-    arms = arms_of(library)
-    elements, element, arm = _places(library, rows, [one.name for one in arms])
-    tokens = _flanked(library["insert"].to_numpy()[rows], flanks)
-    answers = _answers(predictor, tokens, library["oligo_name"].to_numpy()[rows])
+    rows = _one_row_per_construct(library)
+    arms = design_arms(library)
+    elements, element, arm = _element_and_arm_codes(library, rows, [one.name for one in arms])
+    tokens = _add_flanks(library["insert"].to_numpy()[rows], flanks)
+    answers = _predict_inserts(predictor, tokens, library["oligo_name"].to_numpy()[rows])
     parallel = library.attrs.get("assignment") == "parallel"
     order = np.argsort(element) if parallel else np.argsort(element * len(arms) + arm)
     shape = (len(elements),) if parallel else (len(elements), len(arms))
     if len(rows) != int(np.prod(shape)):
-        raise _incomplete(elements, element, arm, arms)
+        raise _incomplete_error(elements, element, arm, arms)
     outcome = answers[order].reshape(*shape, *answers.shape[1:])
-    made = _dataset(outcome, predictor, arms, elements, parallel=parallel)
-    some = rows[order[:: 1 if parallel else len(arms)]]
-    coords: dict[str, Any] = {"gc": ("unit", library["gc"].to_numpy()[some].astype(float))}
-    coords["parent"] = ("unit", library["parent"].to_numpy()[some].astype(str))
+    outcomes = _outcomes_dataset(outcome, predictor, arms, elements, parallel=parallel)
+    of_unit = rows[order[:: 1 if parallel else len(arms)]]
+    coords: dict[str, Any] = {"gc": ("unit", library["gc"].to_numpy()[of_unit].astype(float))}
+    coords["parent"] = ("unit", library["parent"].to_numpy()[of_unit].astype(str))
     if parallel:
-        coords["assigned"] = ("unit", library["arm"].to_numpy()[some].astype(str))
+        coords["assigned"] = ("unit", library["arm"].to_numpy()[of_unit].astype(str))
     design = {name: library[name] for name in ("design",) if name in library}
     attrs = {name: library.attrs[name] for name in (*_OF_DESIGN, "design") if name in library.attrs}
     attrs |= {"scale": predictor.scale, "predictor_fingerprint": predictor.fingerprint, "flanks": json.dumps(flanks)}
-    return validate(annotate(made.assign_coords(coords).assign(design).assign_attrs(attrs)), "outcomes")
+    return validate(annotate(outcomes.assign_coords(coords).assign(design).assign_attrs(attrs)), "outcomes")
 
 
-def _first_barcodes(library: xr.Dataset) -> NDArray[np.int64]:
-    """Return one row of each construct of the test."""
+def _one_row_per_construct(library: xr.Dataset) -> NDArray[np.int64]:
+    """Return the first row of each test construct."""
     test = np.flatnonzero(library["group"].to_numpy().astype(str) == "test")
     names = library["oligo_name"].to_numpy().astype(str)[test]
     if not test.size:
@@ -110,8 +109,8 @@ def _first_barcodes(library: xr.Dataset) -> NDArray[np.int64]:
     return test[np.sort(np.unique(names, return_index=True)[1])]
 
 
-def arms_of(library: xr.Dataset) -> tuple[Arm, ...]:
-    """Return the arms of the design that a library was made of, in its order.
+def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
+    """Return the arms of the design of a library, in its order.
 
     Raises
     ------
@@ -127,8 +126,8 @@ def arms_of(library: xr.Dataset) -> tuple[Arm, ...]:
     return tuple(Arm.from_dict(name, plain) for name, plain in plain["arms"].items())
 
 
-def _places(library: xr.Dataset, rows: NDArray[np.int64], arms: list[str]) -> tuple[Names, Names, Names]:
-    """Return the elements in order of appearance, and of each row the place of its element and of its arm."""
+def _element_and_arm_codes(library: xr.Dataset, rows: NDArray[np.int64], arms: list[str]) -> tuple[Names, Names, Names]:
+    """Return the elements in order of appearance, and element and arm codes of each row."""
     names, of_arm = (library[name].to_numpy()[rows].astype(str) for name in ("element", "arm"))
     found, first, inverse = np.unique(names, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
@@ -141,7 +140,7 @@ def _places(library: xr.Dataset, rows: NDArray[np.int64], arms: list[str]) -> tu
     return found[np.argsort(first)], rank[inverse], np.array([place[name] for name in of_arm.tolist()])
 
 
-def _incomplete(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]) -> LibraryError:
+def _incomplete_error(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]) -> LibraryError:
     times = np.zeros((len(elements), len(arms)), np.int64)
     np.add.at(times, (element, arm), 1)
     odd, at = np.argwhere(times != 1)[0]
@@ -151,7 +150,7 @@ def _incomplete(elements: Names, element: Names, arm: Names, arms: Sequence[Arm]
     )
 
 
-def _flanked(inserts: Names, flanks: tuple[str, str]) -> Tokens:
+def _add_flanks(inserts: Names, flanks: tuple[str, str]) -> Tokens:
     if isinstance(flanks, str):
         raise LibraryError(
             f"flanks={quoted(flanks)}: give two, the letters to the left and to the right: ('ACGT', 'ACGT')"
@@ -165,21 +164,21 @@ def _flanked(inserts: Names, flanks: tuple[str, str]) -> Tokens:
     return np.concatenate([np.tile(left, (n, 1)), tokens, np.tile(right, (n, 1))], axis=1)
 
 
-def _answers(predictor: Predictor, tokens: Tokens, names: Names) -> NDArray[Any]:
-    """Return the answers, (n, tasks[, models]); what is one sequence is asked once."""
+def _predict_inserts(predictor: Predictor, tokens: Tokens, names: Names) -> NDArray[Any]:
+    """Return predictions, (n, tasks[, models]); equal sequences are predicted once."""
     numbers, fresh = Distinct(tokens.shape[1], capacity=len(tokens)).enter(tokens)
     try:
         check_batch_mates(predictor, tokens[fresh][:8])
-        asked = predictor.predict(tokens[fresh])
+        predicted = predictor.predict(tokens[fresh])
     except NonFiniteError as error:
         raise PredictorError(f"oligo {quoted(names[fresh[error.row]])}: {error.detail}") from error
     except PredictorError as error:
         raise PredictorError(f"inserts with flanks of {tokens.shape[1]} bp: {error}") from error
-    found: NDArray[Any] = asked[numbers]
-    return found
+    every: NDArray[Any] = predicted[numbers]
+    return every
 
 
-def _dataset(
+def _outcomes_dataset(
     outcome: NDArray[Any], predictor: Predictor, arms: tuple[Arm, ...], elements: Names, *, parallel: bool
 ) -> xr.Dataset:
     dims = ("unit", *(() if parallel else ("arm",)), "task", *(() if predictor.models is None else ("model",)))

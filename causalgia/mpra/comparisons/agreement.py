@@ -1,4 +1,4 @@
-"""How two noisy measures of the same effects agree: correlations, reliabilities, signs, ranks; functions of arrays."""
+"""Agreement of two noisy measures of the same effects: correlation, reliability, signs, ranks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from causalgia.types import Array, Codes, Mask
 
 
 class Interval(NamedTuple):
-    """A number and its limits."""
+    """An estimate and its confidence limits."""
 
     value: float
     lower: float
@@ -23,7 +23,7 @@ class Interval(NamedTuple):
 
 
 def reliability(x: Array, se: Array) -> float:
-    """Return the share of the variance of x that is no error, ``1 - mean(se^2) / var(x)``; negative where none is left.
+    """Return the reliability of x, ``1 - mean(se^2) / var(x)``; negative where errors exceed the variance.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def true_spread(x: Array, se: Array) -> float:
 
 
 def pearson(x: Array, y: Array, cluster: Codes | None = None, *, ci_prob: float = 0.95) -> Interval:
-    """Return Pearson's correlation with limits by Fisher's z; with clusters its error is their jackknife's.
+    """Return Pearson's correlation with limits by Fisher's z; with clusters the error is a cluster jackknife.
 
     Parameters
     ----------
@@ -66,14 +66,14 @@ def pearson(x: Array, y: Array, cluster: Codes | None = None, *, ci_prob: float 
     0.8
     """
     exact = np.zeros_like(x)
-    c, d = _covariance_and_spread(_sums(x, y, exact, exact)[None], np.array([float(len(x))]))
+    c, d = _covariance_and_spread(_moment_sums(x, y, exact, exact)[None], np.array([float(len(x))]))
     value = float(np.clip(c[0] / d[0], -1.0, 1.0))
     if 1 - abs(value) < 1e-12:
         return Interval(value, value, value)
     if cluster is None:
         half = special.ndtri(0.5 + ci_prob / 2) / np.sqrt(len(x) - 3)
     else:
-        c, d, G = _without_each(x, y, exact, exact, cluster)
+        c, d, G = _leave_one_out(x, y, exact, exact, cluster)
         z = np.arctanh(np.clip(c / d, -1 + 1e-15, 1 - 1e-15))
         half = special.stdtrit(G - 1, 0.5 + ci_prob / 2) * np.sqrt((G - 1) / G * np.sum((z - z.mean()) ** 2))
     z = np.arctanh(value)
@@ -85,15 +85,15 @@ def disattenuated(
 ) -> Interval:
     """Return the correlation of the true effects: Pearson's, corrected for the errors of both sides.
 
-    Estimated is the correlation over the population of elements, a number from -1 to 1, by ``cov(x, y) / sqrt((var(x) -
-    mean sx^2) (var(y) - mean sy^2))``, Spearman's correction. Where the true correlation is near 1 that ratio passes 1
-    by chance (in half of the trials where it is 1), and more often where the standard errors are too large: the
-    estimate is then the bound. Limits are Fieller's for the ratio, covariances by the jackknife over points (or
-    clusters), cut to -1 and 1, so that the estimate always lies within. Where all of them lie beyond a bound, the other
-    limit is Pearson's: errors only draw a correlation towards 0. Where what is left of a variance is not clearly above
-    0 the limits are -1 and 1; where nothing is left the estimate is the correlation as observed. Limits of 95 % cover
-    .94 to .97 at a true correlation of .6 from 30 points on; at .93 they cover .90 to .92 with 30, .92 to .96 with 60
-    and .93 to .96 with 400, and miss on the side of too good a correlation; at 1 .98 and more.
+    The estimand is the correlation over the population of elements, estimated by ``cov(x, y) / sqrt((var(x) - mean
+    sx^2) (var(y) - mean sy^2))``, Spearman's correction, cut to -1 and 1. Near a true correlation of 1 the ratio
+    exceeds 1 by chance (in half of the trials where it is 1), and more often where the standard errors are too large.
+    Limits are Fieller's for the ratio, with covariances by the jackknife over points (or clusters), cut to -1 and 1, so
+    that the estimate always lies within. Where the whole interval lies beyond a bound, the other limit is Pearson's,
+    since errors only attenuate. Where a true variance is not clearly above 0 the limits are -1 and 1; where none is
+    left the estimate is the observed correlation. Limits of 95 % cover .94 to .97 at a true correlation of .6 from 30
+    points on; at .93 they cover .90 to .92 with 30, .92 to .96 with 60 and .93 to .96 with 400 points, missing on the
+    side of too high a correlation; at 1 they cover .98 and more.
 
     Parameters
     ----------
@@ -116,39 +116,39 @@ def disattenuated(
     >>> round(found.value, 2), round(found.lower, 2), round(found.upper, 2)
     (0.99, 0.99, 1.0)
     """
-    c, d = _covariance_and_spread(_sums(x, y, sx, sy)[None], np.array([float(len(x))]))
+    c, d = _covariance_and_spread(_moment_sums(x, y, sx, sy)[None], np.array([float(len(x))]))
     if d[0] <= 0:
         return Interval(pearson(x, y).value, -1.0, 1.0)
-    cj, dj, G = _without_each(x, y, sx, sy, cluster)
+    cj, dj, G = _leave_one_out(x, y, sx, sy, cluster)
     V = (G - 1) ** 2 / G * np.cov(cj, dj)
     lower, upper, _ = fieller(c[0], d[0], (V[0, 0], V[0, 1], V[1, 1]), np.array(G - 1.0), ci_prob)
-    seen = pearson(x, y, cluster, ci_prob=ci_prob)
+    observed = pearson(x, y, cluster, ci_prob=ci_prob)
     low, high = float(lower), float(upper)
-    limits = (seen.lower if low > 1 else low, seen.upper if high < -1 else high)
+    limits = (observed.lower if low > 1 else low, observed.upper if high < -1 else high)
     return Interval(*(float(np.clip(part, -1, 1)) for part in (c[0] / d[0], *limits)))
 
 
-def _sums(x: Array, y: Array, sx: Array, sy: Array) -> Array:
+def _moment_sums(x: Array, y: Array, sx: Array, sy: Array) -> Array:
     """Return sums over points of x, y, x^2, y^2, xy and the error variances, about the means of x and y."""
-    return np.asarray(_terms(x, y, sx, sy).sum(axis=0))
+    return np.asarray(_moment_terms(x, y, sx, sy).sum(axis=0))
 
 
-def _terms(x: Array, y: Array, sx: Array, sy: Array) -> Array:
+def _moment_terms(x: Array, y: Array, sx: Array, sy: Array) -> Array:
     u, v = x - x.mean(), y - y.mean()
     return np.column_stack([u, v, u * u, v * v, u * v, sx**2, sy**2])
 
 
 def _covariance_and_spread(S: Array, n: Array) -> tuple[Array, Array]:
-    """Return the covariance, and the product of the true standard deviations, of each row of sums."""
+    """Return the covariance and the product of the true standard deviations for each row of sums."""
     u, v = S[:, 0] / n, S[:, 1] / n
     xx = (S[:, 2] - n * u * u) / (n - 1) - S[:, 5] / n
     yy = (S[:, 3] - n * v * v) / (n - 1) - S[:, 6] / n
     return (S[:, 4] - n * u * v) / (n - 1), np.sqrt(np.maximum(xx, 0.0) * np.maximum(yy, 0.0))
 
 
-def _without_each(x: Array, y: Array, sx: Array, sy: Array, cluster: Codes | None) -> tuple[Array, Array, int]:
-    """Return covariance and product of true standard deviations without each point (cluster), and their number."""
-    terms = _terms(x, y, sx, sy)
+def _leave_one_out(x: Array, y: Array, sx: Array, sy: Array, cluster: Codes | None) -> tuple[Array, Array, int]:
+    """Return leave-one-out covariances and products of true sds over points (clusters), and their number."""
+    terms = _moment_terms(x, y, sx, sy)
     part = terms if cluster is None else group_sums(terms, cluster)
     size = np.ones(len(part)) if cluster is None else np.bincount(cluster).astype(float)
     if len(part) < 3:
@@ -158,7 +158,7 @@ def _without_each(x: Array, y: Array, sx: Array, sy: Array, cluster: Codes | Non
 
 
 def ranks(x: Array) -> Array:
-    """Return ranks from 1, ties sharing their mean.
+    """Return ranks from 1; ties have their mean rank.
 
     Examples
     --------
@@ -169,9 +169,9 @@ def ranks(x: Array) -> Array:
 
 
 def sign_agreement(x: Array, y: Array, hit: Mask, *, ci_prob: float = 0.95) -> Interval:
-    """Return the share of hits whose effects have the same sign on both sides, with Clopper and Pearson's limits.
+    """Return the share of hits with the same sign on both sides, with Clopper-Pearson limits.
 
-    Where nothing is a hit: 1/2, from 0 to 1.
+    Without hits: 1/2, from 0 to 1.
 
     References
     ----------
@@ -192,10 +192,10 @@ def sign_agreement(x: Array, y: Array, hit: Mask, *, ci_prob: float = 0.95) -> I
 
 
 def auroc(score: Array, hit: Mask, *, ci_prob: float = 0.95) -> Interval:
-    """Return the area under the receiver operating curve of a score that is to find the hits, with DeLong's limits.
+    """Return the area under the ROC curve of a score for the hits, with DeLong's limits.
 
-    The probability that a hit has a larger score than another element, ties by half. Where all or none are hits: 1/2,
-    from 0 to 1.
+    The probability that a hit has a larger score than another element, ties counting half. If all or none are hits:
+    1/2, from 0 to 1.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Predictions against measurements along a line: by bin, their intervals, elements off it; functions of arrays."""
+"""Calibration of predictions against measurements: residuals about a line, predictive intervals, bins."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _LEAST = 5
 
 @dataclass(frozen=True)
 class Residuals:
-    """Measured effects against what the line predicts, shape ``(n,)`` each.
+    """Measured effects against the prediction of a line, shape ``(n,)`` each.
 
     Attributes
     ----------
     predicted
-        The line at the virtual effect.
+        Value of the line at the virtual effect.
     z
-        Measured less predicted, over its standard deviation by the errors of both sides and of the line.
+        Measured less predicted, over the standard deviation from the errors of both sides and of the line.
     p, q
         Two-sided p of no difference beyond these errors (t where the measured error has degrees of freedom), and
         Benjamini-Hochberg's q over the elements.
@@ -69,16 +69,11 @@ def residuals(
     size = np.sqrt(vy + error)
     gap = y - predicted
     z = np.divide(gap, size, out=np.zeros_like(gap), where=size > 0)
-    freedom = _freedom(vy, error, df)
+    finite = np.where(np.isfinite(df), df, 1e9)
+    freedom = satterthwaite(np.stack([vy, error]), np.stack([finite, np.full_like(finite, 1e9)]))
     p = np.where(size > 0, 2 * special.stdtr(freedom, -np.abs(z)), np.where(gap == 0, 1.0, 0.0))
     half = special.stdtrit(freedom, 0.5 + ci_prob / 2) * np.sqrt(vy + error + line.scatter**2)
     return Residuals(predicted, z, p, weighted_bh(p, np.ones_like(p)), np.abs(gap) <= half)
-
-
-def _freedom(vy: Array, error: Array, df: Array) -> Array:
-    """Return the degrees of freedom of ``vy + error``, the second known."""
-    finite = np.where(np.isfinite(df), df, 1e9)
-    return satterthwaite(np.stack([vy, error]), np.stack([finite, np.full_like(finite, 1e9)]))
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,7 @@ class Bins:
     n
         Elements.
     virtual, measured, predicted
-        Mean virtual effect, mean measured effect, and the mean of what the line predicts.
+        Mean virtual effect, mean measured effect, and mean prediction of the line.
     se
         Standard error of the measured mean, between elements.
     coverage
@@ -105,25 +100,25 @@ class Bins:
     coverage: Array
 
 
-def by_bin(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
-    """Sort elements into bins by x and take means, no bin with fewer than five; elements of one x are in one bin.
+def calibration_bins(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
+    """Bin elements by x and average them; bins have five elements or more, and ties share a bin.
 
     Examples
     --------
     >>> x = np.arange(20.0)
     >>> off = Residuals(x, 0 * x, 0 * x, 0 * x, x < 10)
-    >>> by_bin(x, 2 * x, off, 2).coverage
+    >>> calibration_bins(x, 2 * x, off, 2).coverage
     array([1., 0.])
     """
-    parts = _parts(x, max(1, min(n_bins, len(x) // _LEAST)))
+    parts = _bin_members(x, max(1, min(n_bins, len(x) // _LEAST)))
     mean = [[v[part].mean() for part in parts] for v in (x, y, found.predicted, found.within)]
     se = np.array([y[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
     virtual, measured, predicted, coverage = map(np.array, mean)
     return Bins(np.array([len(part) for part in parts]), virtual, measured, predicted, se, coverage)
 
 
-def _parts(x: Array, n_bins: int) -> list[Codes]:
-    """Return the places of the elements of each bin, those of equal x together."""
+def _bin_members(x: Array, n_bins: int) -> list[Codes]:
+    """Return the places of the elements of each bin; ties in x share a bin."""
     order = np.argsort(x, kind="stable")
     ends = [0]
     for planned in np.cumsum([len(part) for part in np.array_split(order, n_bins)])[:-1]:

@@ -1,4 +1,4 @@
-"""Means of what was measured on few units, sharpened by what a predictor says of many: functions of arrays."""
+"""Prediction-powered means: the mean of few measurements, sharpened by predictions for many units."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)
-class Powered:
+class PoweredMean:
     """A mean with its standard error.
 
     Attributes
@@ -24,10 +24,10 @@ class Powered:
     lam
         Weight of the predictions: 0 is the classical mean.
     r
-        Correlation of measurement and prediction over the measured units (over their clusters).
+        Correlation of measurement and prediction over the measured units (clusters).
     pieces
-        Independent pieces of the error, whose squares add to ``se^2``: of the clusters of measured units, of those of
-        all units (measured first), and of replicates, in this order.
+        Independent pieces of the error, whose squares add to ``se^2``: those of the clusters of measured units, of all
+        units (measured first), and of replicates, in this order.
     """
 
     mean: float
@@ -39,7 +39,7 @@ class Powered:
 
 
 def power_tuning(y: Array, f: Array, f_rest: Array) -> float:
-    """Return the weight of the predictions that Angelopoulos, Duchi and Zrnic (2023) estimate, not cut to 0 and 1.
+    """Return the PPI++ weight of the predictions (Angelopoulos, Duchi and Zrnic 2023), not cut to 0 and 1.
 
     ``cov(y, f) / ((1 + n / N) var(f))``, the variance pooled over measured and other units.
 
@@ -71,21 +71,21 @@ def powered_mean(
     lam: float | None = None,
     cluster: Codes | None = None,
     cluster_rest: Codes | None = None,
-) -> Powered:
-    """Estimate the mean of y over a population from n measured units, and predictions of these and of N others.
+) -> PoweredMean:
+    """Estimate a population mean of y from n measured units and predictions for these and N others.
 
-    ``mean(y) + lam (mean(f_rest) - mean(f))``. With `lam` given its variance is ``var(y - lam f) / n + lam^2
-    var(f_rest) / N`` on n - 1 degrees of freedom (prediction-powered inference; lam 1 is the original, 0 the
-    classical mean).
+    ``mean(y) + lam (mean(f_rest) - mean(f))``. With `lam` given the variance is ``var(y - lam f) / n + lam^2
+    var(f_rest) / N`` on n - 1 degrees of freedom (prediction-powered inference; 1 is the original, 0 the classical
+    mean).
 
-    None tunes it: the slope b of y on f over the *measured* units, times ``N / (n + N)``. That is the power tuning of
-    PPI++ with the variance of f where its covariance is from too, so that both err alike, and then the estimate is the
-    regression estimator of survey sampling, whose variance knows what the tuning costs: ``s^2 (1/n + d^2 / S_ff) + b^2
-    var(f) / (n + N)``, s^2 over n - 2, d the gap between the mean prediction of all and of the measured units. (The
-    pooled variance of `power_tuning` is as good for large n. With 20 measured units and skewed effects, correlation .9,
-    its intervals covered .90 and were .64 as wide as the classical ones; these .93 and .49.)
+    With None the weight is tuned: the slope b of y on f over the *measured* units, times ``N / (n + N)``. This is the
+    power tuning of PPI++ with the variance of f from the same units as the covariance, and equals the regression
+    estimator of survey sampling, whose variance includes the cost of tuning: ``s^2 (1/n + d^2 / S_ff) + b^2 var(f) / (n
+    + N)``, s^2 over n - 2, d the gap between the mean prediction of all and of the measured units. (The pooled variance
+    of `power_tuning` is as good for large n. With 20 measured units, skewed effects and correlation .9 its intervals
+    covered .90 and were .64 as wide as the classical ones; these .93 and .49.)
 
-    Units of one cluster count as one piece, a cluster's sum about the mean; no cluster is on both sides.
+    Units of one cluster form one piece, the cluster's sum about the mean; no cluster is on both sides.
 
     Parameters
     ----------
@@ -119,7 +119,11 @@ def powered_mean(
     """
     if len(f_rest) < 2:
         raise EstimateError("no predictions beyond the measured units; predict more units of the same population")
-    e_y, e_f, e_rest = by_cluster(y, cluster), by_cluster(f, cluster), by_cluster(f_rest, cluster_rest)
+    e_y, e_f, e_rest = (
+        cluster_deviations(y, cluster),
+        cluster_deviations(f, cluster),
+        cluster_deviations(f_rest, cluster_rest),
+    )
     if len(e_y) < 4:
         raise EstimateError(f"{len(e_y)} independent measured units or parents; four are needed, and twenty are few")
     n, G = len(y), len(e_y)
@@ -129,22 +133,22 @@ def powered_mean(
     if lam is not None:
         ours = (e_y - lam * e_f) / np.sqrt(G * (G - 1))
         theirs = lam * e_rest / np.sqrt(len(e_rest) * (len(e_rest) - 1.0))
-        return _powered(float(y.mean() + lam * gap), ours, G - 1, np.concatenate([np.zeros(G), theirs]), lam, r)
+        return _combine_pieces(float(y.mean() + lam * gap), ours, G - 1, np.concatenate([np.zeros(G), theirs]), lam, r)
     b, share = (float(S_yf / S_ff) if S_ff > 0 else 0.0), len(f_rest) / (n + len(f_rest))
     cost = 1 / G + ((share * gap) ** 2 / S_ff if S_ff > 0 else 0.0)
     ours = (e_y - b * e_f) * np.sqrt(cost / (G - 2))
-    theirs = b * _of_all(f, f_rest, cluster, cluster_rest)
-    return _powered(float(y.mean() + b * share * gap), ours, G - 2, theirs, b * share, r)
+    theirs = b * _all_units_pieces(f, f_rest, cluster, cluster_rest)
+    return _combine_pieces(float(y.mean() + b * share * gap), ours, G - 2, theirs, b * share, r)
 
 
-def by_cluster(x: Array, cluster: Codes | None) -> Array:
-    """Return what each cluster adds to the mean of x: G / n times its sum about the mean, shape ``(G,)``.
+def cluster_deviations(x: Array, cluster: Codes | None) -> Array:
+    """Return each cluster's contribution to the mean of x: G / n times its sum about the mean, shape ``(G,)``.
 
-    The variance of the mean is that of these over G.
+    The variance of the mean is the variance of these over G.
 
     Examples
     --------
-    >>> by_cluster(np.array([1.0, 3.0, 5.0, 7.0]), np.array([0, 0, 1, 1]))
+    >>> cluster_deviations(np.array([1.0, 3.0, 5.0, 7.0]), np.array([0, 0, 1, 1]))
     array([-2.,  2.])
     """
     e = x - x.mean()
@@ -154,8 +158,8 @@ def by_cluster(x: Array, cluster: Codes | None) -> Array:
     return np.asarray(sums * len(sums) / len(x))
 
 
-def _of_all(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None) -> Array:
-    """Return the pieces of the error of the mean prediction over all units."""
+def _all_units_pieces(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None) -> Array:
+    """Return the error pieces of the mean prediction over all units."""
     both = np.concatenate([f, f_rest])
     if cluster is None and cluster_rest is None:
         codes = None
@@ -163,26 +167,26 @@ def _of_all(f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes 
         first = np.arange(len(f)) if cluster is None else cluster
         then = np.arange(len(f_rest)) if cluster_rest is None else cluster_rest
         codes = np.concatenate([first, then + first.max() + 1])
-    e = by_cluster(both, codes)
+    e = cluster_deviations(both, codes)
     return np.asarray(e / np.sqrt(len(e) * (len(e) - 1)))
 
 
-def _powered(mean: float, ours: Array, df: int, theirs: Array, lam: float, r: float) -> Powered:
+def _combine_pieces(mean: float, ours: Array, df: int, theirs: Array, lam: float, r: float) -> PoweredMean:
     variances = np.array([ours @ ours, theirs @ theirs])
     freedom = float(satterthwaite(variances, np.array([df, len(theirs) - 1.0])))
-    return Powered(mean, float(np.sqrt(variances.sum())), freedom, lam, r, np.concatenate([ours, theirs]))
+    return PoweredMean(mean, float(np.sqrt(variances.sum())), freedom, lam, r, np.concatenate([ours, theirs]))
 
 
 @dataclass(frozen=True)
 class SharedNoise:
-    """What replicates add to the variance of a mean over units, because all units share their noise.
+    """Variance that replicates add to a mean over units, because all units share their noise.
 
     Attributes
     ----------
     pieces
-        Pieces of error whose squares add to ``between - within``, or 0 where that is negative, shape ``(R,)``.
+        Pieces of error whose squares add to ``between - within``, or to 0 where that is negative, shape ``(R,)``.
     between, within
-        Variance of the mean by the spread between replicates' means, and the part of it that is the units' own.
+        Variance of the mean from the spread between replicate means, and the part of it due to the units' own noise.
     df
         Degrees of freedom of `within`; those of `between` are R - 1.
     """
@@ -194,12 +198,12 @@ class SharedNoise:
 
 
 def shared_noise(y: Array) -> SharedNoise:
-    """Return what replicates share, by two-way analysis of variance.
+    """Return the shared noise of replicates by two-way analysis of variance.
 
     Parameters
     ----------
     y
-        Measurements of n units in R replicates, shape ``(n, R)``; of one replicate nothing is known.
+        Measurements of n units in R replicates, shape ``(n, R)``; with one replicate nothing is known.
 
     Examples
     --------
@@ -212,22 +216,22 @@ def shared_noise(y: Array) -> SharedNoise:
     of = y.mean(axis=0) - y.mean()
     left = y - y.mean(axis=1, keepdims=True) - of
     df = (n - 1.0) * (R - 1.0)
-    return noise_beyond(of, float((left**2).sum() / (df * n * R)), df)
+    return excess_replicate_noise(of, float((left**2).sum() / (df * n * R)), df)
 
 
-def noise_beyond(shift: Array, within: float, df: float) -> SharedNoise:
-    """Return what replicates share, from how far each one's mean over units lies from that of all.
+def excess_replicate_noise(shift: Array, within: float, df: float) -> SharedNoise:
+    """Return the shared noise of replicates from the distances of their means.
 
     Parameters
     ----------
     shift
-        Distance of each replicate's mean, shape ``(R,)``; they sum to 0.
+        Distance of each replicate's mean from the overall mean, shape ``(R,)``; they sum to 0.
     within, df
-        Variance of the mean over replicates that the units' own noise makes, and its degrees of freedom.
+        Variance of the mean over replicates due to the units' own noise, and its degrees of freedom.
 
     Examples
     --------
-    >>> noise_beyond(np.array([-1.0, 1.0]), 1.5, 9.0).pieces.round(3)
+    >>> excess_replicate_noise(np.array([-1.0, 1.0]), 1.5, 9.0).pieces.round(3)
     array([0., 0.])
     """
     R = len(shift)
@@ -236,8 +240,8 @@ def noise_beyond(shift: Array, within: float, df: float) -> SharedNoise:
     return SharedNoise(np.asarray(pieces), between, within, df)
 
 
-def with_replicates(found: Powered, noise: SharedNoise) -> Powered:
-    """Add the noise that replicates share; degrees of freedom by Satterthwaite, of all mean squares that enter.
+def add_replicate_noise(found: PoweredMean, noise: SharedNoise) -> PoweredMean:
+    """Add the shared noise of replicates, with degrees of freedom by Satterthwaite over all mean squares.
 
     References
     ----------
@@ -245,20 +249,20 @@ def with_replicates(found: Powered, noise: SharedNoise) -> Powered:
 
     Examples
     --------
-    >>> one = Powered(1.0, 3.0, 9.0, 0.0, 0.0, np.array([3.0]))
-    >>> with_replicates(one, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0)).se
+    >>> one = PoweredMean(1.0, 3.0, 9.0, 0.0, 0.0, np.array([3.0]))
+    >>> add_replicate_noise(one, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0)).se
     5.0
     """
-    se, df = widened(found.se, found.df, noise)
-    return Powered(found.mean, se, df, found.lam, found.r, np.concatenate([found.pieces, noise.pieces]))
+    se, df = widen_standard_error(found.se, found.df, noise)
+    return PoweredMean(found.mean, se, df, found.lam, found.r, np.concatenate([found.pieces, noise.pieces]))
 
 
-def widened(se: float, df: float, noise: SharedNoise) -> tuple[float, float]:
-    """Return a standard error and its degrees of freedom with the noise that replicates share.
+def widen_standard_error(se: float, df: float, noise: SharedNoise) -> tuple[float, float]:
+    """Return a standard error and its degrees of freedom including the shared noise of replicates.
 
     Examples
     --------
-    >>> widened(3.0, 9.0, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0))[0]
+    >>> widen_standard_error(3.0, 9.0, SharedNoise(np.array([-4.0, 0.0]), 17.0, 1.0, 9.0))[0]
     5.0
     """
     extra = float(noise.pieces @ noise.pieces)
@@ -277,19 +281,18 @@ _N_DRAWS, _AT_ONCE = 2_000, 4_000_000
 def classical_reason(
     y: Array, f: Array, f_rest: Array, *, cluster: Codes | None = None, cluster_rest: Codes | None = None
 ) -> str:
-    """Return why the classical interval is given, or an empty string where the predictions are used.
+    """Return why the classical interval is used, or an empty string where predictions are used.
 
-    The error of a prediction-powered mean is that of ``y - b f``. Where this is rare or skewed, few measured units do
-    not show its spread, and its interval covers less than the classical one of y. With n measured units (or parents),
-    the classical interval is given
+    The error of a prediction-powered mean is that of ``y - b f``. Where it is rare or skewed, few measured units do not
+    show its spread, and the interval covers less than the classical one. With n measured units (parents) the classical
+    interval is used
 
     - with n below 20;
     - where fewer than 10 differ from the most common outcome (binary and rare outcomes);
-    - where t intervals of n *predictions*, drawn 2,000 times from those of all units, cover their mean less often than
-      .93 at .95: the predictions of many units say how skewed effects on few may be;
+    - where 95 % t intervals of n *predictions*, drawn 2,000 times from those of all units, cover their mean less often
+      than .93: the predictions of many units show how skewed the effects on few may be;
     - where n is below 25 times the squared skewness of the outcomes or of ``y - b f``;
-    - where the correlation of y and f could be chance (p above .05): predictions that do not go along with the
-      measurements add noise.
+    - where the correlation of y and f is not significant (p above .05): such predictions only add noise.
 
     Parameters
     ----------
@@ -309,7 +312,7 @@ def classical_reason(
     >>> classical_reason((f[:40] > 1.0) * 1.0, f[:40], f[40:])
     'only 4 of 40 measured units differ from the most common outcome (10 needed): such outcomes are too rare'
     """
-    e_y, e_f = by_cluster(y, cluster), by_cluster(f, cluster)
+    e_y, e_f = cluster_deviations(y, cluster), cluster_deviations(f, cluster)
     n, what = len(e_y), "units" if cluster is None else "parents"
     if n < LEAST_MEASURED:
         return f"only {n} {what} were measured ({LEAST_MEASURED} needed to learn how predictions err)"
@@ -319,11 +322,11 @@ def classical_reason(
             f"only {different} of {n} measured {what} differ from the most common outcome ({LEAST_DIFFERENT} needed): "
             "such outcomes are too rare"
         )
-    r = _correlation(e_y, e_f)
+    r = _deviation_correlation(e_y, e_f)
     bound = _chance_correlation(n)
     if abs(r) <= bound:
         return f"predictions do not go along with the measurements (r = {r:.2f}; up to {bound:.2f} is chance)"
-    covers = _coverage_of_draws(np.concatenate([e_f, by_cluster(f_rest, cluster_rest)]), n)
+    covers = _coverage_of_draws(np.concatenate([e_f, cluster_deviations(f_rest, cluster_rest)]), n)
     if covers < LEAST_COVERAGE:
         return f"the predictions are rare or skewed: 95% t intervals of {n} of them cover their mean in {covers:.2f}"
     b = e_y @ e_f / (e_f @ e_f)
@@ -358,7 +361,7 @@ def _n_different(y: Array, cluster: Codes | None) -> int:
     return int(differs.sum()) if cluster is None else len(np.unique(cluster[differs]))
 
 
-def _correlation(e_y: Array, e_f: Array) -> float:
+def _deviation_correlation(e_y: Array, e_f: Array) -> float:
     size = float((e_y @ e_y) * (e_f @ e_f))
     return float(e_y @ e_f / np.sqrt(size)) if size > 0 else 0.0
 
@@ -370,7 +373,7 @@ def _chance_correlation(n: int) -> float:
 
 
 def _coverage_of_draws(e: Array, n: int) -> float:
-    """Return how often the 95 % t interval of n values drawn from e covers their mean, in 2,000 draws."""
+    """Return the coverage of 95 % t intervals of n values drawn from e, over 2,000 draws."""
     values = np.sort(e)
     rng = np.random.default_rng(zlib.crc32(values.tobytes()))
     critical, mean, hits, done = float(special.stdtrit(n - 1, 0.975)), float(e.mean()), 0, 0

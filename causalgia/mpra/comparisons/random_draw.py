@@ -1,4 +1,4 @@
-"""Are the measured units a random draw of those that were predicted? A permutation test of their predictions."""
+"""Permutation test that the measured units are a random draw of the predicted ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from causalgia.types import Array, Codes
 
 N_DRAWS = 19_999
 _ENOUGH, _BLOCK, _TIE = 20, 100, 1e-10
-_NUMBERS = 10_000_000  # in hand at a time: 80 MB
+_NUMBERS = 10_000_000  # in memory at a time: 80 MB
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class DrawTest:
     p
         Permutation p-value: a random draw has ``p <= a`` with probability at most a, whatever the predictions are.
     by_spread
-        Whether the measured units stand out by how far their predictions are from the middle, not by their level.
+        Whether the measured units differ in the distance of their predictions from the middle, not in their level.
     contrast
-        In which contrast they stand out most.
+        Contrast in which they differ most.
     """
 
     p: float
@@ -40,19 +40,17 @@ def random_draw_test(
     """Test that n measured units are a random draw of the n + N that were predicted.
 
     Under the null hypothesis every choice of n of the n + N units is equally likely, whatever the distribution of the
-    predictions. Two scores find units that were selected by their prediction: the normal score of the prediction's
-    midrank (large, or small, predictions), and the distance of the midrank from the middle (extreme, or typical, ones).
-    The statistic is the larger of the two distances ``|mean score of the measured - mean score of all|``, each in its
-    standard deviation, and its p-value is the share of random choices in which it is as large, the observed choice
-    counted among them. Of several contrasts it is the largest distance in any: the test is one, with one level for all
-    of them, and its choices keep the predictions of a unit together. Random choices are drawn until twenty are as
-    large, at most 19,999 (Besag & Clifford 1991); the level is exact either way. Ranks make the test as powerful for
-    predictions with long tails as for normal ones, and with two values of the prediction both scores compare their
-    shares.
+    predictions. Two scores detect selection by prediction: the normal score of the midrank (large or small predictions)
+    and the distance of the midrank from the middle (extreme or typical ones). The statistic is the largest ``|mean
+    score of the measured - mean score of all|``, in standard deviations, over scores and contrasts; the p-value is the
+    share of random choices in which it is as large, the observed one included. Choices keep the predictions of a unit
+    together, so the test has one level for all contrasts. They are drawn until twenty are as large, at most 19,999
+    (Besag & Clifford 1991); the level is exact either way. Ranks keep the power under long tails; with binary
+    predictions both scores compare shares.
 
-    Units of one cluster (parent) were drawn together, so clusters are permuted. Clusters with more units have mean
-    scores of smaller variance; so that they can be exchanged, as many units of each are used as the smallest has,
-    chosen at random.
+    Units of one cluster (parent) were drawn together, so clusters are permuted. Larger clusters have mean scores of
+    smaller variance; to make clusters exchangeable, the same number of units is taken from each at random, that of the
+    smallest.
 
     Parameters
     ----------
@@ -78,9 +76,10 @@ def random_draw_test(
     (True, True)
     """
     f, f_rest = (x.reshape(len(x), -1) for x in (f, f_rest))
-    rng = _generator(f, f_rest)
+    # seeded by all predictions, so that the result is reproducible
+    rng = np.random.default_rng(zlib.crc32(np.sort(np.concatenate([f, f_rest]), axis=0).tobytes()))
     values, sizes = _equal_clusters(f, f_rest, cluster, cluster_rest, rng)
-    scores = _scores(values).mean(axis=1).reshape(len(values), -1)
+    scores = _rank_scores(values).mean(axis=1).reshape(len(values), -1)
     sd = scores.std(axis=0)
     varies = sd > _TIE
     if not varies.any():
@@ -92,15 +91,10 @@ def random_draw_test(
     return DrawTest(p, bool(by_spread), contrast)
 
 
-def _generator(f: Array, f_rest: Array) -> np.random.Generator:
-    """Return a generator seeded by all predictions, so that a result can be repeated; who was measured is not used."""
-    return np.random.default_rng(zlib.crc32(np.sort(np.concatenate([f, f_rest]), axis=0).tobytes()))
-
-
 def _equal_clusters(
     f: Array, f_rest: Array, cluster: Codes | None, cluster_rest: Codes | None, rng: np.random.Generator
 ) -> tuple[Array, tuple[int, int]]:
-    """Return predictions (cluster, unit, contrast), measured ones first, and the number of clusters of each side."""
+    """Return predictions (cluster, unit, contrast), measured first, and the number of clusters of each side."""
     sides = [(f, cluster), (f_rest, cluster_rest)]
     codes = [np.arange(len(x)) if c is None else c for x, c in sides]
     sizes = [np.bincount(c) for c in codes]
@@ -113,7 +107,7 @@ def _equal_clusters(
     return np.concatenate(parts), (len(parts[0]), len(parts[1]))
 
 
-def _scores(values: Array) -> Array:
+def _rank_scores(values: Array) -> Array:
     """Return the normal score of each midrank within its contrast, and its distance from the middle, (..., K, 2)."""
     from scipy import stats
 
@@ -123,7 +117,7 @@ def _scores(values: Array) -> Array:
 
 
 def _permuted_p(scores: Array, n: int, observed: float, rng: np.random.Generator) -> float:
-    """Return the share of random choices of n rows, of standardized scores, whose largest sum is as far from 0."""
+    """Return the share of random choices of n rows whose largest standardized sum is as far from 0."""
     least, larger, done = observed * (1 - _TIE), 0, 0
     most = int(np.clip(_NUMBERS // (n * scores.shape[1]), 1, _BLOCK))
     while done < N_DRAWS and larger < _ENOUGH:

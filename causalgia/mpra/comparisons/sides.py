@@ -1,4 +1,4 @@
-"""The two sides of a comparison: effects by element, from a trial, a fit or a table, as one long table each."""
+"""Virtual and measured effects by element as long tables, and their matching by contrast and element."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy import special
 
 from causalgia.checks import nearest
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
-from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, noise_beyond
+from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, excess_replicate_noise
 from causalgia.mpra.counts.side_table import CONTROLS, other_library
 from causalgia.multiplicity import weighted_bh
 from causalgia.schema import validate
@@ -25,32 +25,31 @@ _OTHER_NAMES = {"ace": "effect", "unit": "element"}
 _OPTIONAL = ("df", "p", "q", "parent", "group")
 
 
-def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd.DataFrame:
+def effects_by_element(source: Any, side: Side, *, task: str | None = None) -> pd.DataFrame:
     """Return effects by element as a long table.
 
     Parameters
     ----------
-    given
-        Effects of a trial, ``ice (unit, contrast, task[, model])``, whose units are the elements: exact, or over a
-        ``model`` dim their mean with its standard error. A fit, ``ace, se (element, contrast)``. Or a DataFrame with
-        columns ``element`` (or an index of that name) and ``effect``, and where known ``contrast se df p q parent
-        group``.
+    source
+        Effects of a trial, ``ice (unit, contrast, task[, model])``, with elements as units: exact, or over a ``model``
+        dim the mean with its standard error. A fit, ``ace, se (element, contrast)``. Or a DataFrame with columns
+        ``element`` (or an index of that name) and ``effect``, and optional ``contrast se df p q parent group``.
     side
-        ``"virtual"`` or ``"measured"``; effects that were measured need an ``se``.
+        ``"virtual"`` or ``"measured"``; measured effects need an ``se``.
     task
-        Which task of a trial; needed where there are several.
+        Task of a trial; needed if there are several.
 
     Returns
     -------
     DataFrame
-        ``contrast element effect se``, and those of ``df p q parent group`` that are known.
+        ``contrast element effect se``, and ``df p q parent group`` where known.
 
     Raises
     ------
     OutcomesError
-        If it is none of these, a column is absent, a value is not finite, or an element appears twice.
+        If it is of another kind, a column is absent, a value is not finite, or an element appears twice.
     ContrastError
-        If the task is not there, or not said.
+        If the task is unknown, or not given where there are several.
     EstimateError
         If measured effects have no standard errors.
 
@@ -60,42 +59,42 @@ def effects_by_element(given: Any, side: Side, *, task: str | None = None) -> pd
     >>> effects_by_element(table, "virtual").columns.tolist()
     ['contrast', 'element', 'effect', 'se']
     """
-    refuse_parallel(given, side)
-    if isinstance(given, xr.Dataset) and "ice" in given:
-        table = _of_trial(given, side, task)
-    elif isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims:
-        table = _of_fit(given, side)
-    elif isinstance(given, pd.DataFrame):
-        table = _of_frame(given, side)
+    check_not_parallel(source, side)
+    if isinstance(source, xr.Dataset) and "ice" in source:
+        table = _trial_table(source, side, task)
+    elif isinstance(source, xr.Dataset) and "ace" in source and "element" in source["ace"].dims:
+        table = _fit_table(source, side)
+    elif isinstance(source, pd.DataFrame):
+        table = _frame_table(source, side)
     else:
         raise OutcomesError(
-            f"{side}: {type(given).__name__} has no effects by element; give effects of a trial (cg.contrast), a fit "
+            f"{side}: {type(source).__name__} has no effects by element; give effects of a trial (cg.contrast), a fit "
             "(cg.mpra.fit), or a DataFrame with columns element, effect and se"
         )
-    return _checked(table, side)
+    return _as_valid_table(table, side)
 
 
-def refuse_parallel(given: Any, side: Side) -> None:
-    """Refuse a parallel trial, in which no unit has an effect of its own.
+def check_not_parallel(effects: Any, side: Side) -> None:
+    """Raise OutcomesError for a parallel trial, whose units have no effects of their own.
 
     Examples
     --------
-    >>> refuse_parallel(xr.Dataset(), "virtual")
+    >>> check_not_parallel(xr.Dataset(), "virtual")
     """
-    if isinstance(given, xr.Dataset) and "ice" not in given and "assigned" in given:
+    if isinstance(effects, xr.Dataset) and "ice" not in effects and "assigned" in effects:
         raise OutcomesError(
             f"{side}: in a parallel trial each unit is under one arm, so that none has an effect of its own; compare "
             "the averages (cg.estimate of both sides), or order and predict a crossover"
         )
 
 
-def _of_trial(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFrame:
+def _trial_table(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFrame:
     if side == "measured":
         raise EstimateError(
             "measured: effects of units have no standard errors of their own, and replicates share their barcodes; "
             "take them from cg.mpra.fit(counts, control=)"
         )
-    effects = of_task(validate(effects, "effects"), task)
+    effects = select_task(validate(effects, "effects"), task)
     ice = effects["ice"]
     mean, se = ice, xr.zeros_like(ice)
     if "model" in ice.dims:
@@ -103,11 +102,11 @@ def _of_trial(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFrame
         if ice.sizes["model"] < 2:
             se = xr.zeros_like(mean)
     data = {"effect": mean.transpose("contrast", "unit"), "se": se.transpose("contrast", "unit")}
-    return _long(data, effects, "unit")
+    return _long_table(data, effects, "unit")
 
 
-def of_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
-    """Return effects on one task, without the dim."""
+def select_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
+    """Return the effects on one task, without the dim."""
     tasks = [str(t) for t in effects["task"].to_numpy()] if "task" in effects.coords else ["0"]
     if task is None and len(tasks) > 1:
         raise ContrastError(f"virtual: there are the tasks {', '.join(tasks)}; say which one was measured: task=")
@@ -118,13 +117,13 @@ def of_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
     return effects.isel(task=tasks.index(str(task)) if task is not None else 0, drop=True)
 
 
-def of_contrasts(fit: xr.Dataset) -> xr.Dataset:
-    """Return a fit with its contrasts along a dim, also where one was selected.
+def with_contrast_dim(fit: xr.Dataset) -> xr.Dataset:
+    """Return a fit with a contrast dim, also where one contrast was selected.
 
     Raises
     ------
     ContrastError
-        If the one that was selected has no name any more.
+        If the selected contrast has lost its name.
     """
     if "contrast" not in fit.coords:
         raise ContrastError(
@@ -133,35 +132,35 @@ def of_contrasts(fit: xr.Dataset) -> xr.Dataset:
     return fit if "contrast" in fit["ace"].dims else fit.expand_dims("contrast")
 
 
-def noise_of_replicates(fit: xr.Dataset) -> list[SharedNoise]:
-    """Return what replicates share in each contrast of a fit, beyond the noise of its elements; 0 where not known.
+def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
+    """Return the shared noise of replicates in each contrast of a fit; 0 where not known.
 
     Examples
     --------
     >>> fit = xr.Dataset({"ace": (("element", "contrast"), np.zeros((2, 1)))}, coords={"contrast": ["GATA1"]})
-    >>> noise_of_replicates(fit)[0].pieces
+    >>> fit_replicate_noise(fit)[0].pieces
     array([0.])
     """
-    fit = of_contrasts(fit)
+    fit = with_contrast_dim(fit)
     if "replicate_shift" not in fit:
         return [SharedNoise(np.zeros(1), 0.0, 0.0, 1.0)] * fit.sizes["contrast"]
     shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
     within, df = fit["replicate_within"].to_numpy(), float(fit.attrs["replicate_df"])
-    return [noise_beyond(row, float(own), df) for row, own in zip(shift, within, strict=True)]
+    return [excess_replicate_noise(row, float(own), df) for row, own in zip(shift, within, strict=True)]
 
 
-def _of_fit(fit: xr.Dataset, side: Side) -> pd.DataFrame:
-    fit = of_contrasts(fit)
+def _fit_table(fit: xr.Dataset, side: Side) -> pd.DataFrame:
+    fit = with_contrast_dim(fit)
     if "se" not in fit and side == "measured":
         raise EstimateError("measured: no 'se'; without standard errors noise cannot be told from truth")
     fit = fit if "se" in fit else fit.assign(se=xr.zeros_like(fit["ace"]))
     names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
     data = {new: fit[old].transpose("contrast", "element") for old, new in names.items() if old in fit}
-    return _long(data, fit, "element")
+    return _long_table(data, fit, "element")
 
 
-def _long(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) -> pd.DataFrame:
-    """Return a row for each contrast and element, with the coordinates of elements that matter here."""
+def _long_table(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) -> pd.DataFrame:
+    """Return a row for each contrast and element, with the parent and group of elements."""
     names = dataset[dim].to_numpy().astype(str)
     contrasts = dataset["contrast"].to_numpy().astype(str)
     columns = {name: values.to_numpy().ravel() for name, values in data.items()}
@@ -173,7 +172,7 @@ def _long(data: dict[str, xr.DataArray], dataset: xr.Dataset, dim: str) -> pd.Da
     )
 
 
-def _of_frame(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
+def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
     named = frame.index.name in ("element", "unit") and not {"element", "unit"} & set(frame.columns)
     table = frame.reset_index() if named else frame
     table = table.rename(columns={old: new for old, new in _OTHER_NAMES.items() if new not in table.columns})
@@ -192,7 +191,7 @@ def _of_frame(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
     return table[["contrast", "element", "effect", "se", *(c for c in _OPTIONAL if c in table.columns)]]
 
 
-def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
+def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
     if table.empty:
         raise OutcomesError(f"{side}: the table has no rows; give effects of ten elements or more")
     if "parent" in table and table["parent"].isna().any():
@@ -200,7 +199,7 @@ def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         raise OutcomesError(
             f"{side}: the parent of element {quoted(row['element'])} is empty; name it, or drop the column"
         )
-    table = table.assign(**{c: _numbers(table, c, side) for c in ("df", "p", "q") if c in table})
+    table = table.assign(**{c: _as_numeric_column(table, c, side) for c in ("df", "p", "q") if c in table})
     for column in ("effect", "se"):
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
         bad = ~np.isfinite(values) | (values < 0 if column == "se" else False)
@@ -219,8 +218,8 @@ def _checked(table: pd.DataFrame, side: Side) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _numbers(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
-    """Return a column as numbers; degrees of freedom that are empty are those of a normal."""
+def _as_numeric_column(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
+    """Return a column as numbers; empty degrees of freedom stay empty (normal)."""
     numbers = pd.to_numeric(table[column], errors="coerce")
     bad = numbers.isna() & table[column].notna()
     if column == "df":
@@ -231,17 +230,17 @@ def _numbers(table: pd.DataFrame, column: str, side: Side) -> pd.Series[float]:
     return numbers
 
 
-def matched_contrasts(
+def match_contrasts(
     virtual: Iterable[str], measured: Iterable[str], contrasts: Mapping[str, str] | None
 ) -> dict[str, str]:
-    """Return the measured contrasts that are compared, each with its virtual one.
+    """Return the measured contrasts to compare, each with its virtual one.
 
     Parameters
     ----------
     virtual, measured
-        Names of contrasts, each as often as it comes.
+        Names of contrasts, repeats allowed.
     contrasts
-        Measured name -> virtual name; None takes those of one name, or the only two there are.
+        Measured name -> virtual name; None pairs equal names, or the only contrast of each side.
 
     Raises
     ------
@@ -250,7 +249,7 @@ def matched_contrasts(
 
     Examples
     --------
-    >>> matched_contrasts(["A", "A"], ["effect"], None)
+    >>> match_contrasts(["A", "A"], ["effect"], None)
     {'effect': 'A'}
     """
     of_virtual, of_measured = list(dict.fromkeys(virtual)), list(dict.fromkeys(measured))
@@ -283,19 +282,19 @@ LEAST = 10
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Effects of n elements on both sides, in one contrast, shape ``(n,)`` each.
+class MatchedEffects:
+    """Effects of n elements on both sides in one contrast, shape ``(n,)`` each.
 
     Attributes
     ----------
     elements
-        Their names.
+        Names of the elements.
     x, sx, y, sy
         Virtual and measured effects, and their standard errors.
     df, p, q
         Of the measured effects: degrees of freedom (inf: normal), two-sided p of no effect, and q of the contrast.
     cluster
-        Parent of each element, 0 to G - 1, where any parent has several; else None.
+        Parent of each element, 0 to G - 1; None where each parent has one element.
     """
 
     elements: NDArray[np.str_]
@@ -309,13 +308,13 @@ class Pair:
     cluster: Codes | None
 
 
-def without_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return a table without the controls of the bench, and how many elements of each group these were.
+def drop_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return a table without the controls of the bench, and their number by group.
 
     Examples
     --------
     >>> table = pd.DataFrame({"element": ["a", "b"], "group": ["test", "negative"]})
-    >>> without_controls(table)[1]
+    >>> drop_controls(table)[1]
     {'negative': 1}
     """
     if "group" not in table.columns:
@@ -325,25 +324,25 @@ def without_controls(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]
     return table[~out], {str(group): int(n) for group, n in left.items()}
 
 
-def pair_of(
+def match_elements(
     virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, *, others: bool = False
-) -> tuple[Pair, dict[str, Any]]:
-    """Match the two sides of one contrast by the names of the elements.
+) -> tuple[MatchedEffects, dict[str, Any]]:
+    """Match the two sides of one contrast by element names.
 
     Parameters
     ----------
     virtual, measured
-        As from `causalgia.mpra.comparisons.sides.effects_by_element`, of one contrast.
+        From `effects_by_element`, of one contrast.
     contrast
-        Its name, for errors.
+        Name of the contrast, for errors.
     others
-        Whether there are other contrasts, which an error may advise.
+        Whether there are other contrasts, which an error may suggest.
 
     Returns
     -------
     tuple
-        The pair, its elements in the order of the measured side; and the numbers of elements that are only on one side
-        or are controls.
+        The matched effects, in the order of the measured side; and the numbers of elements on one side only, and of
+        controls.
 
     Raises
     ------
@@ -352,21 +351,21 @@ def pair_of(
     EstimateError
         If either side does not vary.
     """
-    of_all = _with_q(measured)
-    virtual, _ = without_controls(virtual)
-    of_test, controls = without_controls(of_all)
+    of_all = _fill_p_and_q(measured)
+    virtual, _ = drop_controls(virtual)
+    of_test, controls = drop_controls(of_all)
     both = of_test.merge(virtual, on="element", how="inner", suffixes=("", "_virtual"))
     lost = {
         "only virtual": len(set(virtual["element"]) - set(of_all["element"])),
         "only measured": len(set(of_test["element"]) - set(virtual["element"])),
         "controls": controls,
     }
-    _require_enough(both, virtual, of_test, contrast, others)
-    return _arrays(both), lost
+    _check_enough_elements(both, virtual, of_test, contrast, others)
+    return _matched_arrays(both), lost
 
 
-def _with_q(measured: pd.DataFrame) -> pd.DataFrame:
-    """Fill in df, p and Benjamini-Hochberg's q over all elements of the contrast, where they are not given."""
+def _fill_p_and_q(measured: pd.DataFrame) -> pd.DataFrame:
+    """Fill in missing df, p, and Benjamini-Hochberg's q over all elements of the contrast."""
     df = measured["df"].to_numpy(float) if "df" in measured else np.full(len(measured), np.inf)
     df = np.where(np.isfinite(df), df, np.inf)
     if "p" in measured:
@@ -375,13 +374,13 @@ def _with_q(measured: pd.DataFrame) -> pd.DataFrame:
         se = measured["se"].to_numpy(float)
         t = np.abs(measured["effect"].to_numpy(float)) / np.where(se > 0, se, np.finfo(float).tiny)
         p = 2 * special.stdtr(np.where(np.isfinite(df), df, 1e12), -t)
-    _require_probabilities(p, "p", measured)
+    _check_probabilities(p, "p", measured)
     q = measured["q"].to_numpy(float) if "q" in measured else weighted_bh(p, np.ones_like(p))
-    _require_probabilities(q, "q", measured)
+    _check_probabilities(q, "q", measured)
     return measured.assign(df=df, p=p, q=q)
 
 
-def _require_probabilities(values: Array, name: str, measured: pd.DataFrame) -> None:
+def _check_probabilities(values: Array, name: str, measured: pd.DataFrame) -> None:
     good = (values >= 0) & (values <= 1)
     if not good.all():
         i = int(np.argmin(good))
@@ -390,7 +389,7 @@ def _require_probabilities(values: Array, name: str, measured: pd.DataFrame) -> 
         )
 
 
-def _require_enough(
+def _check_enough_elements(
     both: pd.DataFrame, virtual: pd.DataFrame, measured: pd.DataFrame, contrast: str, others: bool
 ) -> None:
     if len(both) < LEAST:
@@ -416,11 +415,12 @@ def _require_enough(
             )
 
 
-def _arrays(both: pd.DataFrame) -> Pair:
+def _matched_arrays(both: pd.DataFrame) -> MatchedEffects:
     def column(name: str) -> Array:
         return both[name].to_numpy(float)
 
-    return Pair(
+    parents = next((c for c in ("parent_virtual", "parent") if c in both.columns), None)
+    return MatchedEffects(
         both["element"].to_numpy().astype(str),
         column("effect_virtual"),
         column("se_virtual"),
@@ -429,14 +429,11 @@ def _arrays(both: pd.DataFrame) -> Pair:
         column("df"),
         column("p"),
         column("q"),
-        _parents(both),
+        None if parents is None else parent_codes(both[parents]),
     )
 
 
-def _parents(both: pd.DataFrame) -> Codes | None:
-    """Return the parent of each element where any has several of them."""
-    name = next((c for c in ("parent_virtual", "parent") if c in both.columns), None)
-    if name is None:
-        return None
-    codes, labels = pd.factorize(both[name])
+def parent_codes(parents: Any) -> Codes | None:
+    """Return parents as codes; None where each has one element."""
+    codes, labels = pd.factorize(parents)
     return np.asarray(codes, dtype=np.intp) if len(labels) < len(codes) else None

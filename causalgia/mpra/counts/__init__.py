@@ -1,4 +1,4 @@
-"""Counts in: barcode tables read, looked at, filtered, normalised and summed up as activities."""
+"""Barcode counts: read, simulate, check, filter, aggregate and turn into activities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activities of elements under arms, as outcomes that the verbs of a trial take."""
+"""Activities of elements under arms, as the outcomes of a trial."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, quoted
-from causalgia.mpra.counts._aggregate import oligo_activity, refuse_unseen
+from causalgia.mpra.counts._aggregate import check_oligos_seen, oligo_activity
 from causalgia.mpra.counts.log_ratios import cell_ratios, silent_share
 from causalgia.mpra.counts.noise_layers import oligo_means, oligo_variances, sampling_covariance
 from causalgia.mpra.counts.side_table import CONTROLS, library_attrs
@@ -22,7 +22,7 @@ from causalgia.types import Array, Ints
 
 Labels: TypeAlias = NDArray[np.str_]
 NOTED_SILENCE = 0.01
-_IN_WORDS = {
+_FIXED_ATTRS = {
     "scale": "log2(RNA/DNA)",
     "effect_on": "measured activity",
     "null": "the population that the elements were drawn from",
@@ -36,44 +36,43 @@ def activity(
     method: Literal["barcodes", "sums"] = "barcodes",
     task: str = "activity",
 ) -> xr.Dataset:
-    """Measure the activity of every element under every arm, as the outcomes of a trial.
+    """Return the activity of every element under every arm, as the outcomes of a trial.
 
-    The activity is log2(RNA/DNA), each count over the total of its library. The dim ``model`` holds the replicates, for
-    an average over elements has two kinds of error: that of elements (with the barcodes they happen to have), and that
-    of replicates, which all elements share. `causalgia.estimate` counts both (target ``"population x replicates"``,
-    the default of these outcomes): ``se^2 = (tau^2 + se_unit^2) / n + s2_rc / R``.
+    The activity is log2(RNA/DNA), each count relative to the total of its library. Replicates are on the dim ``model``,
+    because an average over elements has two errors: that of elements (with their barcodes), and that of replicates,
+    which all elements share. `causalgia.estimate` includes both (target ``"population x replicates"``, the default of
+    these outcomes): ``se^2 = (tau^2 + se_unit^2) / n + s2_rc / R``.
 
-    Where each element has one arm alone (a library of ``assignment="parallel"``), the outcomes are those of a parallel
-    trial: the mean over replicates of each element, and the arm that it has. What elements and their barcodes differ by
-    is in the error of `causalgia.estimate`; what a replicate does to all elements of an arm at once is not.
+    In a parallel library (``assignment="parallel"``, one arm an element) the outcome is the mean over replicates of
+    each element, with its arm. The error of `causalgia.estimate` then includes differences between elements and their
+    barcodes, but not the effect of a replicate on all elements of an arm.
 
-    A barcode that fell silent has no RNA and a log ratio far below the others, so that mean activities, and differences
-    between strong and weak arms, shrink with the share of silent barcodes: a true 2.00 was 1.96, 1.78 and 1.60 with 5,
-    10 and 20 % of cells silent. `fit` tells silence from low activity, and `average` of it was 2.02 in each: of a
-    crossover, take the average effect from there.
+    Silent barcodes have no RNA and a very low log ratio, so mean activities and differences between strong and weak
+    arms shrink with their share: a true 2.00 was 1.96, 1.78 and 1.60 with 5, 10 and 20 % of cells silent. `fit`
+    separates silence from low activity, and `average` of it was 2.02 in each: for the average effect in a crossover use
+    these.
 
     Parameters
     ----------
     counts
         Of kind ``counts``.
     arms
-        Arms to be compared; None: every arm that an element has beside another one. Elements that lack an arm, and
-        controls of the bench (groups negative, positive, promoter, duplicate), are no backgrounds of the trial: they
-        are left out, and counted in ``attrs["left_out"]``. Where controls alone have these arms (A/A pairs), the
-        outcomes are theirs.
+        Arms to compare; None: every arm that some element has besides another one. Elements that lack an arm, and
+        controls of the bench (groups negative, positive, promoter, duplicate), are left out and counted in
+        ``attrs["left_out"]``. If only controls have these arms (A/A pairs), the outcomes are theirs.
     method
-        ``"barcodes"``: the mean over barcodes of log2(RNA + .5) - log2(DNA + .5), so that each barcode counts once;
-        ``"sums"``: of the sums over barcodes, as `aggregate` has it, so that abundant barcodes count more.
+        ``"barcodes"``: mean over barcodes of log2(RNA + .5) - log2(DNA + .5), each barcode counting once; ``"sums"``:
+        log ratio of the sums over barcodes, as in `aggregate`, where abundant barcodes weigh more.
     task
-        What the outcome is called.
+        Name of the task in the outcomes.
 
     Returns
     -------
     Dataset
         ``outcome (unit, arm, task, model)``: units are elements, in the order of the side table; ``group (unit)``;
         ``n_barcodes (unit, arm)``, the fewest of any replicate; and ``sampling_covariance (unit, arm, arm_)`` of the
-        mean over replicates, from both layers of noise (barcodes of an arm, replicates that arms share), absent where
-        every oligo has one barcode. By barcodes the mean over replicates is the mean over barcodes of their means.
+        mean over replicates, from both layers of noise (barcodes of an arm, replicates shared by arms), absent where
+        every oligo has one barcode. With ``"barcodes"`` the mean over replicates is that of the barcodes' means.
 
     Raises
     ------
@@ -96,10 +95,10 @@ def activity(
     values, n = oligo_activity(counts, method)
     alone = parallel_oligos(counts, arms)
     if alone is not None:
-        refuse_unseen(counts, n, alone[:, None])
-        return _parallel(counts, values, alone, arms, method, task)
-    names, elements, oligos, left_out = _asked(counts, arms)
-    refuse_unseen(counts, n, oligos)
+        check_oligos_seen(counts, n, alone[:, None])
+        return _parallel_outcomes(counts, values, alone, arms, method, task)
+    names, elements, oligos, left_out = _select_oligos(counts, arms)
+    check_oligos_seen(counts, n, oligos)
     chosen = values[oligos]
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task", "model"), chosen[:, :, None, :])},
@@ -110,18 +109,20 @@ def activity(
             "model": counts["replicate"].to_numpy(),
             "group": ("unit", counts["group"].to_numpy()[oligos[:, 0]]),
         },
-        attrs=_said(counts) | _IN_WORDS | {"model_is": "replicates", "activity": method, "left_out": left_out},
+        attrs=_activity_attrs(counts)
+        | _FIXED_ATTRS
+        | {"model_is": "replicates", "activity": method, "left_out": left_out},
     )
     outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
-    covariance = _covariance(counts, chosen, oligos)
+    covariance = _unit_covariances(counts, chosen, oligos)
     if covariance is not None:
         outcomes["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
         outcomes = outcomes.assign_coords(arm_=names)
-    return validate(annotate(with_notes(outcomes, *_of_silence(counts))), "outcomes")
+    return validate(annotate(with_notes(outcomes, *_silence_notes(counts))), "outcomes")
 
 
-def _of_silence(counts: xr.Dataset) -> list[str]:
-    """Return the note that log ratios shrink where many barcodes are silent."""
+def _silence_notes(counts: xr.Dataset) -> list[str]:
+    """Return a note where many cells are silent: log ratios then shrink."""
     share = silent_share(counts)
     if share < NOTED_SILENCE:
         return []
@@ -131,42 +132,44 @@ def _of_silence(counts: xr.Dataset) -> list[str]:
     ]
 
 
-def _parallel(
+def _parallel_outcomes(
     counts: xr.Dataset, values: Array, oligos: Ints, arms: Sequence[str] | None, method: str, task: str
 ) -> xr.Dataset:
-    """Return the outcomes of a parallel trial: the mean over replicates of each element, under the arm that it has."""
+    """Return parallel outcomes: the mean over replicates of each element, with its arm."""
     arm, element, group = (counts[name].to_numpy().astype(str) for name in ("arm", "element", "group"))
     names = list(dict.fromkeys(arm[oligos].tolist()))
     if arms is not None:
-        names = _arms(pd.DataFrame({"arm": arm}), arms)
+        names = _as_arm_names(pd.DataFrame({"arm": arm}), arms)
     units = element[oligos]
     groups = pd.Series(group, index=element)[~np.isin(element, units)].groupby(level=0, sort=False).first()
     left_out = json.dumps({str(name): int(n) for name, n in groups.value_counts(sort=False).items()})
     outcomes = xr.Dataset(
         {"outcome": (("unit", "task"), values[oligos].mean(axis=1)[:, None]), "assigned": ("unit", arm[oligos])},
         coords={"unit": units, "arm": names, "task": [task], "group": ("unit", group[oligos])},
-        attrs=_said(counts) | _IN_WORDS | {"assignment": "parallel", "activity": method, "left_out": left_out},
+        attrs=_activity_attrs(counts)
+        | _FIXED_ATTRS
+        | {"assignment": "parallel", "activity": method, "left_out": left_out},
     )
-    return validate(annotate(with_notes(outcomes, *_of_silence(counts))), "outcomes")
+    return validate(annotate(with_notes(outcomes, *_silence_notes(counts))), "outcomes")
 
 
-def _said(counts: xr.Dataset) -> dict[str, str]:
+def _activity_attrs(counts: xr.Dataset) -> dict[str, str]:
     own = {name: counts.attrs[name] for name in ("source", "filters") if name in counts.attrs}
     return own | library_attrs(counts)
 
 
-def _covariance(counts: xr.Dataset, chosen: Array, oligos: Ints) -> Array | None:
+def _unit_covariances(counts: xr.Dataset, chosen: Array, oligos: Ints) -> Array | None:
     ratios, used = cell_ratios(counts)
     of = counts["oligo_index"].to_numpy()
     found = oligo_variances(ratios, used, of, oligo_means(ratios, used, of, counts.sizes["oligo"]))
     return None if found is None else sampling_covariance(chosen, found.between[oligos], found.residual[oligos])
 
 
-def _asked(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:
-    """Return arms, elements, the oligo of each element under each arm, and (as JSON) the elements left out by group."""
+def _select_oligos(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], Labels, Ints, str]:
+    """Return arms, elements, the oligo of each under each arm, and (as JSON) the left-out elements by group."""
     side = pd.DataFrame({name: counts[name].to_numpy().astype(str) for name in ("element", "arm", "group")})
     side["place"] = np.arange(len(side))
-    names, groups = _arms(side, arms), side.drop_duplicates("element").set_index("element")["group"]
+    names, groups = _as_arm_names(side, arms), side.drop_duplicates("element").set_index("element")["group"]
     side = side[side["arm"].isin(names)]
     twice = side.duplicated(["element", "arm"])
     if twice.any():
@@ -178,7 +181,7 @@ def _asked(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], L
     wide = wide.loc[list(dict.fromkeys(side["element"]))].astype(np.int64)
     has = (wide.to_numpy() >= 0).sum(axis=1)
     if arms is None:
-        _refuse_ragged(wide[(has > 1) & (has < len(names))], names)
+        _check_complete_elements(wide[(has > 1) & (has < len(names))], names)
     complete = has == len(names)
     control = np.isin(groups[wide.index].to_numpy(), CONTROLS)
     complete &= ~control | ~(complete & ~control).any()
@@ -190,7 +193,7 @@ def _asked(counts: xr.Dataset, arms: Sequence[str] | None) -> tuple[list[str], L
     return names, used.to_numpy().astype(str), wide[complete].to_numpy(), counted
 
 
-def _arms(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
+def _as_arm_names(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
     known = list(dict.fromkeys(side["arm"]))
     if arms is None:
         several = side[side.groupby("element")["arm"].transform("nunique") > 1]
@@ -203,7 +206,7 @@ def _arms(side: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
     return names
 
 
-def _refuse_ragged(ragged: pd.DataFrame, names: list[str]) -> None:
+def _check_complete_elements(ragged: pd.DataFrame, names: list[str]) -> None:
     if len(ragged):
         row = ragged.iloc[0]
         absent = [name for name in names if row[name] < 0]
@@ -214,9 +217,9 @@ def _refuse_ragged(ragged: pd.DataFrame, names: list[str]) -> None:
 
 
 def parallel_oligos(counts: xr.Dataset, arms: Sequence[str] | None = None) -> Ints | None:
-    """Return the oligos (places) of a parallel trial, or None where some element has two arms that are compared.
+    """Return the oligos (places) of a parallel library; None where an element has two of the arms compared.
 
-    Without `arms` these are the oligos of the group ``test``, else those of the arms, but no declared duplicates.
+    Without `arms` these are the oligos of group ``test``, else those of the arms without declared duplicates.
 
     Examples
     --------

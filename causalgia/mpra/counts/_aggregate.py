@@ -1,4 +1,4 @@
-"""Sums over the barcodes of an oligo, and which oligos are more active than the negative controls."""
+"""Sums over the barcodes of an oligo, and calls of oligos above the negative controls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METHODS = ("barcodes", "sums")
 def aggregate(counts: xr.Dataset) -> xr.Dataset:
     """Sum the barcodes of every oligo in every replicate.
 
-    A sum weighs a barcode by how much of it there is; ``activity(counts, method="barcodes")`` counts each once.
+    Abundant barcodes weigh more in a sum; ``activity(counts, method="barcodes")`` counts each once.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def aggregate(counts: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     OutcomesError
-        If these are no counts.
+        If the Dataset is not of kind ``counts``.
 
     Examples
     --------
@@ -81,8 +81,8 @@ def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.i
     return means.activity, means.n
 
 
-def refuse_unseen(counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.int64]) -> None:
-    """Refuse oligos (places) that have no barcode with DNA in some replicate."""
+def check_oligos_seen(counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.int64]) -> None:
+    """Raise CountsError where an oligo (place) has no barcode with DNA in some replicate."""
     empty = n[oligos] == 0
     if not empty.any():
         return
@@ -97,9 +97,9 @@ def refuse_unseen(counts: xr.Dataset, n: NDArray[np.int64], oligos: NDArray[np.i
 
 
 def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums") -> xr.Dataset:
-    """Say which oligos are more active than the negative controls of the library.
+    """Call the oligos that are more active than the negative controls of the library.
 
-    Activity is defined against the negatives: ``z = (activity - median) / (1.4826 MAD)`` of the negative oligos, with
+    Activity is relative to the negatives: ``z = (activity - median) / (1.4826 MAD)`` of the negative oligos, with
     one-sided p by the normal distribution and by rank, ``(1 + #{negatives at least as active}) / (1 + n)``.
 
     Parameters
@@ -107,9 +107,9 @@ def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums
     counts
         Of kind ``counts``.
     negative
-        The group of the negative controls.
+        Group of the negative controls.
     method
-        ``"sums"`` over barcodes, as `aggregate` has them, or ``"barcodes"``, each of which counts once.
+        ``"sums"`` over barcodes, as in `aggregate`, or ``"barcodes"``, each counting once.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums
     Name: q_normal, dtype: float64
     """
     activity, n = oligo_activity(validate(counts, "counts"), method)
-    refuse_unseen(counts, n, np.arange(len(n)))
+    check_oligos_seen(counts, n, np.arange(len(n)))
     mean = activity.mean(axis=1)
     null = mean[counts["group"].to_numpy() == negative]
     if len(null) < 3:
@@ -153,5 +153,5 @@ def calls(counts: xr.Dataset, *, negative: str = "negative", method: str = "sums
     found = {"activity": mean, "z": z, "p_normal": p, "p_rank": (1 + above) / (1 + len(null))}
     found["q_normal"] = weighted_bh(p, np.ones_like(p))
     coords = {name: counts[name] for name in ("oligo", "element", "arm", "group")}
-    said = {"negative": negative, "n_negative": len(null), "method": method}
-    return xr.Dataset({name: ("oligo", x) for name, x in found.items()}, coords, dict(counts.attrs) | said)
+    attrs = {"negative": negative, "n_negative": len(null), "method": method}
+    return xr.Dataset({name: ("oligo", x) for name, x in found.items()}, coords, dict(counts.attrs) | attrs)

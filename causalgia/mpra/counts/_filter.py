@@ -1,4 +1,4 @@
-"""Filters that are stated and counted, and never take away one arm of an element."""
+"""Filters of barcodes and elements, recorded and counted; an element is dropped under all arms or none."""
 
 from __future__ import annotations
 
@@ -26,45 +26,44 @@ def filter(
     min_barcodes: int | None = None,
     arms: Sequence[str] | None = None,
 ) -> xr.Dataset:
-    """Leave out barcodes with little DNA, outliers, and elements with few barcodes; say what was left out.
+    """Drop barcodes with little DNA, outliers, and elements with few barcodes; record what was dropped.
 
-    The rules apply in this order. Totals of the libraries stay as they were read: a filter moves no size factor.
+    The rules apply in this order. Library totals stay as they were read, so filters do not change size factors.
 
     Parameters
     ----------
     counts
         Of kind ``counts``.
     min_dna
-        A barcode stays whose DNA, the mean of the replicates in which it was observed (a 0 that was read is
-        observed), is at least so much. One whose DNA was observed in no replicate is not below the floor but unknown;
-        it has no activity and goes too, counted by itself.
+        Least DNA of a barcode, the mean over the replicates in which it was observed (a 0 that was read is observed).
+        Barcodes whose DNA was observed in no replicate have no activity; they are dropped too and counted separately.
     outliers
-        A barcode goes whose robust z within its oligo is beyond it, either way, as `quality` has it; for example 5.
-        It is a rule on the outcome: state it before the effects are seen, for it makes tails shorter.
+        Largest robust z of a barcode within its oligo, either way, as in `quality`; for example 5. This rule uses the
+        outcome: fix it before the effects are seen, for it shortens tails.
     min_barcodes
-        An element stays if every oligo that it has in `arms` has at least so many barcodes with DNA above 0 in every
-        replicate; else it goes *under every arm*.
+        Fewest barcodes with DNA above 0, in every replicate, of every oligo of an element in `arms`; other elements are
+        dropped *under every arm*.
     arms
-        The arms that are compared, whose oligos `min_barcodes` looks at; None: all.
+        Arms whose oligos `min_barcodes` checks; None: all.
 
     Returns
     -------
     Dataset
-        The counts of what stays; ``attrs["filters"]`` is a JSON list with an object for each rule: ``rule``,
-        ``value``, and what it left out by arm (``barcodes``; ``elements``, ``oligos``, ``unknown``).
+        The remaining counts; ``attrs["filters"]`` is a JSON list with an object for each rule: ``rule``, ``value``, and
+        what it dropped by arm (``barcodes``; ``elements``, ``oligos``, ``unknown``).
 
     Raises
     ------
     CountsError
-        If no rule is given, a value is no number of its kind, an arm is unknown, or nothing is left.
+        If no rule is given, a value is not a positive number, an arm is unknown, or nothing is left.
 
     Examples
     --------
     >>> from causalgia.mpra.counts.example_counts import two_arms
-    >>> kept = filter(two_arms(), min_dna=11)
-    >>> kept.sizes["barcode"], kept.attrs["filters"]
+    >>> filtered = filter(two_arms(), min_dna=11)
+    >>> filtered.sizes["barcode"], filtered.attrs["filters"]
     (3, '[{"rule": "min_dna", "value": 11, "barcodes": {"GATA1": 1}, "unknown": {}}]')
-    >>> kept["dna_total"].values
+    >>> filtered["dna_total"].values
     array([55, 39])
     """
     validate(counts, "counts")
@@ -77,12 +76,14 @@ def filter(
         ):
             raise CountsError(f"{name}={quoted(value)} is not a number above 0")
     if min_dna is not None:
-        counts = _by_dna(counts, min_dna)
+        counts = _filter_low_dna(counts, min_dna)
     if outliers is not None:
-        wrong = np.abs(barcode_z(counts)) > outliers
-        counts = _kept(counts, ~wrong, {"rule": "outliers", "value": outliers, "barcodes": _by_arm(counts, wrong)})
+        outlying = np.abs(barcode_z(counts)) > outliers
+        counts = _keep_barcodes(
+            counts, ~outlying, {"rule": "outliers", "value": outliers, "barcodes": _barcodes_by_arm(counts, outlying)}
+        )
     if min_barcodes is not None:
-        counts = _by_barcodes(counts, min_barcodes, arms)
+        counts = _filter_few_barcodes(counts, min_barcodes, arms)
     return counts
 
 
@@ -94,78 +95,78 @@ def barcode_z(counts: xr.Dataset) -> Any:
     return robust_z(means.barcode, means.seen, of)
 
 
-def barcodes_seen(counts: xr.Dataset) -> Ints:
-    """Return how many barcodes of each oligo have DNA above 0, in each replicate; shape ``(n_oligos, 1 or R)``."""
+def n_barcodes_seen(counts: xr.Dataset) -> Ints:
+    """Return the barcodes with DNA above 0 of each oligo in each replicate; shape ``(n_oligos, 1 or R)``."""
     seen = dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)
     return group_sums(seen, counts["oligo_index"].to_numpy(), (counts.sizes["oligo"],)).astype(np.int64)
 
 
-def _by_dna(counts: xr.Dataset, least: float) -> xr.Dataset:
+def _filter_low_dna(counts: xr.Dataset, least: float) -> xr.Dataset:
     observed = dna_observed(counts)
     n = observed.sum(axis=1)
     mean = counts["dna"].to_numpy().reshape(len(n), -1).sum(axis=1) / np.maximum(n, 1)
     below, unknown = (n > 0) & (mean < least), n == 0
-    said = {"barcodes": _by_arm(counts, below), "unknown": _by_arm(counts, unknown)}
-    return _kept(counts, ~(below | unknown), {"rule": "min_dna", "value": least, **said})
+    lost = {"barcodes": _barcodes_by_arm(counts, below), "unknown": _barcodes_by_arm(counts, unknown)}
+    return _keep_barcodes(counts, ~(below | unknown), {"rule": "min_dna", "value": least, **lost})
 
 
-def _by_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | None) -> xr.Dataset:
+def _filter_few_barcodes(counts: xr.Dataset, least: int, arms: Sequence[str] | None) -> xr.Dataset:
     arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
     unknown = [name for name in arms or () if name not in set(arm.tolist())]
     if unknown or isinstance(arms, str):
         what = "give a list of arms" if isinstance(arms, str) else f"no arm {quoted(unknown[0])}"
         raise CountsError(f"arms={quoted(arms)}: {what}, of {', '.join(dict.fromkeys(arm.tolist()))}")
-    judged = np.ones(len(arm), dtype=bool) if arms is None else np.isin(arm, list(arms))
-    few = judged & (barcodes_seen(counts).min(axis=1) < least)
-    gone = np.isin(element, element[few])
-    if gone[judged].all():
+    compared = np.ones(len(arm), dtype=bool) if arms is None else np.isin(arm, list(arms))
+    few = compared & (n_barcodes_seen(counts).min(axis=1) < least)
+    dropped = np.isin(element, element[few])
+    if dropped[compared].all():
         raise CountsError(f"min_barcodes={least} leaves no element; ask for less")
-    barcodes = gone[counts["oligo_index"].to_numpy()]
-    said = {
+    barcodes = dropped[counts["oligo_index"].to_numpy()]
+    lost = {
         "elements": len(set(element[few].tolist())),
-        "oligos": _counted(arm[gone]),
-        "oligos_below": _counted(arm[few]),
-        "barcodes": _by_arm(counts, barcodes),
+        "oligos": _count_names(arm[dropped]),
+        "oligos_below": _count_names(arm[few]),
+        "barcodes": _barcodes_by_arm(counts, barcodes),
     }
     rule = {"rule": "min_barcodes", "value": least} | ({} if arms is None else {"arms": list(map(str, arms))})
-    return _kept(counts, ~barcodes, rule | said, ~gone)
+    return _keep_barcodes(counts, ~barcodes, rule | lost, ~dropped)
 
 
-def filters_of(counts: xr.Dataset) -> list[dict[str, Any]]:
-    """Return what was filtered out of counts so far, as their attrs keep it.
+def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
+    """Return the filters recorded in the attrs of counts.
 
     Raises
     ------
     CountsError
-        If attrs["filters"] is no JSON.
+        If attrs["filters"] is not JSON.
 
     Examples
     --------
-    >>> filters_of(xr.Dataset())
+    >>> read_filters(xr.Dataset())
     []
     """
     source = "attrs['filters'] of the counts"
     return list(parse_json(str(counts.attrs.get("filters", "[]")), CountsError, source=source))
 
 
-def _kept(counts: xr.Dataset, barcodes: Mask, said: dict[str, Any], oligos: Mask | None = None) -> xr.Dataset:
-    """Return the counts of these barcodes (and oligos), with the filter in attrs."""
+def _keep_barcodes(counts: xr.Dataset, barcodes: Mask, rule: dict[str, Any], oligos: Mask | None = None) -> xr.Dataset:
+    """Return the counts of these barcodes (and oligos), with the filter recorded in attrs."""
     if not barcodes.any():
-        raise CountsError(f"{said['rule']}={said['value']} leaves no barcode at all; ask for less")
-    filters = [*filters_of(counts), said]
-    kept = counts.isel(barcode=np.flatnonzero(barcodes))
+        raise CountsError(f"{rule['rule']}={rule['value']} leaves no barcode at all; ask for less")
+    filters = [*read_filters(counts), rule]
+    selected = counts.isel(barcode=np.flatnonzero(barcodes))
     if oligos is not None:
         place = np.cumsum(oligos) - 1
-        index = place[kept["oligo_index"].to_numpy()].astype(np.int64)
-        kept = kept.isel(oligo=np.flatnonzero(oligos))
-        kept["oligo_index"] = ("barcode", index, counts["oligo_index"].attrs)
-    return kept.assign_attrs(filters=json.dumps(filters))
+        index = place[selected["oligo_index"].to_numpy()].astype(np.int64)
+        selected = selected.isel(oligo=np.flatnonzero(oligos))
+        selected["oligo_index"] = ("barcode", index, counts["oligo_index"].attrs)
+    return selected.assign_attrs(filters=json.dumps(filters))
 
 
-def _by_arm(counts: xr.Dataset, barcodes: Mask) -> dict[str, int]:
-    return _counted(counts["arm"].to_numpy()[counts["oligo_index"].to_numpy()[barcodes]])
+def _barcodes_by_arm(counts: xr.Dataset, barcodes: Mask) -> dict[str, int]:
+    return _count_names(counts["arm"].to_numpy()[counts["oligo_index"].to_numpy()[barcodes]])
 
 
-def _counted(names: Any) -> dict[str, int]:
+def _count_names(names: Any) -> dict[str, int]:
     found, n = np.unique(names, return_counts=True)
     return {str(name): int(k) for name, k in zip(found, n, strict=True)}

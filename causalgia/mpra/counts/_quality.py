@@ -1,4 +1,4 @@
-"""What a barcode table is like before it is analysed: barcodes, replicates, DNA, dropouts, outliers."""
+"""Quality of barcode counts: barcodes an oligo, agreement of replicates, DNA depth, dropouts, outliers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import xarray as xr
 from causalgia.errors import CountsError, quoted
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts._aggregate import aggregate
-from causalgia.mpra.counts._filter import barcode_z, barcodes_seen, filters_of
+from causalgia.mpra.counts._filter import barcode_z, n_barcodes_seen, read_filters
 from causalgia.mpra.counts.findings import as_records, findings
 from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
 from causalgia.mpra.counts.noise_layers import oligo_means
@@ -24,9 +24,9 @@ OUTLIER = 5.0
 
 
 def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLIER) -> xr.Dataset:
-    """Look at barcode counts: how many barcodes, how well replicates agree, how much DNA, what is missing or odd.
+    """Check barcode counts: barcodes an oligo, agreement of replicates, DNA depth, dropouts and outliers.
 
-    Replicates share barcodes, so their agreement says nothing of how barcodes of an oligo differ: `robust_z`,
+    Replicates share barcodes, so their agreement does not show how barcodes of an oligo differ: `robust_z`,
     `effective_barcodes` and `loo_range` do.
 
     Parameters
@@ -34,34 +34,34 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     counts
         Of kind ``counts``.
     min_dna
-        The DNA floor of `filter` that ``below_floor`` counts.
+        DNA floor of `filter` for which ``below_floor`` is counted.
     outlier
-        The robust z beyond which a barcode is counted in ``outliers``.
+        Robust z beyond which a barcode counts in ``outliers``.
 
     Returns
     -------
     Dataset
         By oligo: ``n_barcodes`` (with DNA above 0 in some replicate), ``effective_barcodes``, the
         ``(sum w)^2 / sum w^2`` of their DNA, 0 where there are none; ``activity (oligo, replicate)``, log2(RNA/DNA) of
-        the sums; ``loo_range``, how far that (over all replicates) moves between the barcodes that may be left out, 0
-        below two barcodes. By barcode: ``robust_z`` within the oligo (median and MAD of barcode means). By replicate:
-        ``dna_total, rna_total``; ``empty``, the share of its DNA cells that are empty; ``below_floor``, that of those
-        observed that are under `min_dna`; ``dropouts``, the share of all oligos without a barcode in it. By pair of
+        the sums; ``loo_range``, the range of that (over all replicates) when single barcodes are left out, 0 below two
+        barcodes. By barcode: ``robust_z`` within the oligo (median and MAD of barcode means). By replicate:
+        ``dna_total, rna_total``; ``empty``, the share of empty DNA cells; ``below_floor``, the share of observed ones
+        under `min_dna`; ``dropouts``, the share of all oligos without a barcode in it. By pair of
         replicates: correlation over oligos of ``activity``, of ``dna`` and of ``rna`` (log2 of sums per million, plus
         1), and over barcodes of the log ratio (``correlation_barcode``); 0 where it is not defined. By arm:
-        ``oligos``, ``never_seen``, ``barcodes`` (the median an oligo) and ``outliers``. By ``floor`` of DNA, what
-        `filter` would do with it as ``min_dna``: ``floor_left_out``, the share of barcodes with DNA that it leaves
-        out, ``floor_oligos``, that of oligos which lose all, and ``floor_error``, the squared error of an oligo's mean
-        over the least there is; ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
-        ``attrs["verdicts"]``, a JSON list of what is wrong with replicates: ``verdict`` (``outlier``, ``copied``,
+        ``oligos``, ``never_seen``, ``barcodes`` (the median an oligo) and ``outliers``. By ``floor`` of DNA, the effect
+        of `filter` with it as ``min_dna``: ``floor_left_out``, the share of barcodes with DNA that are dropped,
+        ``floor_oligos``, the share of oligos that lose all, and ``floor_error``, the squared error of an oligo's mean
+        relative to its least value; ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
+        ``attrs["verdicts"]``, a JSON list of problems with replicates: ``verdict`` (``outlier``, ``copied``,
         ``transformed``, ``disagree``, ``swapped``), ``replicates``, ``says``.
 
     Raises
     ------
     OutcomesError
-        If these are no counts.
+        If the Dataset is not of kind ``counts``.
     CountsError
-        If a number is not one of at least 0.
+        If an option is not a number of at least 0.
 
     Examples
     --------
@@ -73,21 +73,23 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     0.83
     """
     validate(counts, "counts")
-    given: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier}
-    for name, value in given.items():
+    options: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier}
+    for name, value in options.items():
         if isinstance(value, bool) or not isinstance(value, Real) or not float(value) >= 0:
             raise CountsError(f"{name}={quoted(value)} is not a number of at least 0")
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     sums, z = aggregate(counts), barcode_z(counts)
     ratios, used = cell_ratios(counts)
     seen = oligo_means(ratios, used, of, n).seen
-    of_oligo = _by_oligo(counts, seen)
+    of_oligo = _oligo_columns(counts, seen)
     of_replicate = ("replicate",) if counts["dna"].ndim == 2 else ()
     found: dict[str, Any] = {name: ("oligo", x) for name, x in of_oligo.items()}
     found |= {"activity": (("oligo", "replicate"), sums["log2_ratio"].to_numpy()), "robust_z": ("barcode", z)}
-    found |= {name: (of_replicate, x) for name, x in _of_dna(counts, min_dna).items()}
-    found |= {name: (("replicate", "replicate_"), x) for name, x in _agreement(sums, ratios, used).items()}
-    found |= {name: ("arm_", x) for name, x in _by_arm(counts, of_oligo["n_barcodes"], np.abs(z) > outlier).items()}
+    found |= {name: (of_replicate, x) for name, x in _dna_columns(counts, min_dna).items()}
+    found |= {name: (("replicate", "replicate_"), x) for name, x in _replicate_correlations(sums, ratios, used).items()}
+    found |= {
+        name: ("arm_", x) for name, x in _arm_columns(counts, of_oligo["n_barcodes"], np.abs(z) > outlier).items()
+    }
     names = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     coords: dict[str, Any] = {
         name: counts[name] for name in ("oligo", "replicate", "barcode", "element", "arm", "group")
@@ -97,12 +99,12 @@ def quality(counts: xr.Dataset, *, min_dna: float = 10.0, outlier: float = OUTLI
     floors = dna_floors(counts, float(min_dna))
     found |= {f"floor_{name}": ("floor", getattr(floors, name)) for name in ("left_out", "oligos", "error")}
     coords["floor"] = floors.floor
-    told: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier, "advised_floor": floors.advised}
-    told["verdicts"] = json.dumps(as_records(findings(counts, sums)))
-    return xr.Dataset(found, coords, dict(counts.attrs) | told)
+    attrs: dict[str, Any] = {"min_dna": min_dna, "outlier": outlier, "advised_floor": floors.advised}
+    attrs["verdicts"] = json.dumps(as_records(findings(counts, sums)))
+    return xr.Dataset(found, coords, dict(counts.attrs) | attrs)
 
 
-def _by_oligo(counts: xr.Dataset, seen: Mask) -> dict[str, Any]:
+def _oligo_columns(counts: xr.Dataset, seen: Mask) -> dict[str, Any]:
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     dna, rna = (counts[k].to_numpy().reshape(len(of), -1).sum(axis=1).astype(np.float64) for k in ("dna", "rna"))
     total, squares = (np.bincount(of, weights=w, minlength=n) for w in (dna, dna**2))
@@ -117,29 +119,29 @@ def _by_oligo(counts: xr.Dataset, seen: Mask) -> dict[str, Any]:
     return {"n_barcodes": count, "effective_barcodes": effective, "loo_range": moved}
 
 
-def _of_dna(counts: xr.Dataset, floor: float) -> dict[str, Array]:
-    """Return shares by replicate, or single numbers of one plasmid pool."""
+def _dna_columns(counts: xr.Dataset, floor: float) -> dict[str, Array]:
+    """Return shares by replicate, or single numbers for one plasmid pool."""
     observed = dna_observed(counts)
     dna = counts["dna"].to_numpy().reshape(observed.shape)
     n = observed.sum(axis=0)
     found = {
         "empty": 1 - n / len(observed),
         "below_floor": (observed & (dna < floor)).sum(axis=0) / np.maximum(n, 1),
-        "dropouts": (barcodes_seen(counts) == 0).mean(axis=0),
+        "dropouts": (n_barcodes_seen(counts) == 0).mean(axis=0),
     }
     return found if counts["dna"].ndim == 2 else {name: x[0] for name, x in found.items()}
 
 
-def _agreement(sums: xr.Dataset, ratios: Array, used: Mask) -> dict[str, Array]:
+def _replicate_correlations(sums: xr.Dataset, ratios: Array, used: Mask) -> dict[str, Array]:
     both = (sums["n_bc"].to_numpy() > 0).all(axis=1)
     logs = {name: np.log2(sums[f"{name}_normalized"].to_numpy() + 1)[both] for name in ("dna", "rna")}
     over = {"activity": sums["log2_ratio"].to_numpy()[both], **logs}
-    found = {f"correlation_{name}": _correlations(x, np.ones_like(x, dtype=bool)) for name, x in over.items()}
-    return found | {"correlation_barcode": _correlations(ratios, used)}
+    found = {f"correlation_{name}": _correlation_matrix(x, np.ones_like(x, dtype=bool)) for name, x in over.items()}
+    return found | {"correlation_barcode": _correlation_matrix(ratios, used)}
 
 
-def _correlations(x: Array, used: Mask) -> Array:
-    """Return the correlation of each pair of columns over the rows that both have; 0 where it is not defined."""
+def _correlation_matrix(x: Array, used: Mask) -> Array:
+    """Return correlations of pairs of columns over the rows that both have; 0 where not defined."""
     R = x.shape[1]
     found = np.eye(R)
     for r in range(R):
@@ -151,7 +153,7 @@ def _correlations(x: Array, used: Mask) -> Array:
     return found
 
 
-def _by_arm(counts: xr.Dataset, n: Ints, odd: Mask) -> dict[str, Any]:
+def _arm_columns(counts: xr.Dataset, n: Ints, odd: Mask) -> dict[str, Any]:
     arm = counts["arm"].to_numpy()
     names = list(dict.fromkeys(arm.tolist()))
     of = arm[counts["oligo_index"].to_numpy()[odd]]
@@ -164,7 +166,7 @@ def _by_arm(counts: xr.Dataset, n: Ints, odd: Mask) -> dict[str, Any]:
 
 
 def describe_counts(counts: xr.Dataset) -> str:
-    """Say how many barcodes there are, and what each filter left out.
+    """Return a text summary of counts: barcodes, and what each filter dropped.
 
     Parameters
     ----------
@@ -180,25 +182,26 @@ def describe_counts(counts: xr.Dataset) -> str:
       min_dna 11: left out 1 barcode (GATA1 1)
     """
     sizes = counts.sizes
-    seen = len(np.unique(counts["oligo_index"].to_numpy()))
-    lines = [f"{_n(sizes['barcode'], 'barcode')} of {_n(seen, 'oligo')} in {_n(sizes['replicate'], 'replicate')}"]
-    if seen < sizes["oligo"]:
-        lines[0] += f"; {_n(sizes['oligo'] - seen, 'oligo')} more without any"
-    return "\n".join([*lines, *map(_filtered, filters_of(counts))])
+    n_oligos = len(np.unique(counts["oligo_index"].to_numpy()))
+    n_barcodes, n_replicates = (_plural(sizes[name], name) for name in ("barcode", "replicate"))
+    lines = [f"{n_barcodes} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
+    if n_oligos < sizes["oligo"]:
+        lines[0] += f"; {_plural(sizes['oligo'] - n_oligos, 'oligo')} more without any"
+    return "\n".join([*lines, *map(_filter_line, read_filters(counts))])
 
 
-def _filtered(rule: dict[str, Any]) -> str:
-    said = f"  {rule['rule']} {rule['value']:g}: left out "
+def _filter_line(rule: dict[str, Any]) -> str:
+    dropped = f"  {rule['rule']} {rule['value']:g}: left out "
     barcodes = {arm: n for arm, n in rule["barcodes"].items() if n}
     by_arm = f" ({', '.join(f'{arm} {n:,}' for arm, n in barcodes.items())})" if barcodes else ""
-    parts = [_n(rule["elements"], "element") + " in every arm"] if rule.get("elements") else []
-    parts.append(_n(sum(barcodes.values()), "barcode") + by_arm)
+    parts = [_plural(rule["elements"], "element") + " in every arm"] if rule.get("elements") else []
+    parts.append(_plural(sum(barcodes.values()), "barcode") + by_arm)
     unknown = sum(rule.get("unknown", {}).values())
-    return said + ", ".join(parts) + (f"; {unknown:,} whose DNA is not known" if unknown else "")
+    return dropped + ", ".join(parts) + (f"; {unknown:,} whose DNA is not known" if unknown else "")
 
 
 def describe_quality(quality: xr.Dataset) -> str:
-    """Say what a look at counts found: what is wrong with replicates, then by arm and by replicate.
+    """Return a text report of `quality`: problems with replicates, then numbers by arm and by replicate.
 
     Parameters
     ----------
@@ -213,48 +216,45 @@ def describe_quality(quality: xr.Dataset) -> str:
     control: 30 oligos, 0 never seen; 8 barcodes an oligo (median), 0 of them more than 5 robust sd off
     ...
     """
-    lines = [f"WRONG: {found['says']}" for found in _verdicts(quality)]
-    lines += [_of_arm(quality.sel(arm_=arm), arm) for arm in quality["arm_"].to_numpy().tolist()]
+    verdicts = parse_json(str(quality.attrs["verdicts"]), CountsError, source="attrs['verdicts'] of a look at counts")
+    lines = [f"WRONG: {found['says']}" for found in verdicts]
+    lines += [_arm_line(quality.sel(arm_=arm), arm) for arm in quality["arm_"].to_numpy().tolist()]
     effective, n = quality["effective_barcodes"].to_numpy(), quality["n_barcodes"].to_numpy()
     if n.any():
         share = np.median(effective[n > 0] / n[n > 0])
         lines.append(f"sums of an oligo weigh as {share:.0%} of its barcodes do (median of effective to seen)")
-    return "\n".join([*lines, *_of_replicates(quality), *_of_floors(quality), *_of_pairs(quality)])
+    return "\n".join([*lines, *_replicate_lines(quality), *_floor_lines(quality), *_correlation_lines(quality)])
 
 
-def _verdicts(quality: xr.Dataset) -> list[dict[str, Any]]:
-    source = "attrs['verdicts'] of a look at counts"
-    return list(parse_json(str(quality.attrs["verdicts"]), CountsError, source=source))
-
-
-def _of_floors(quality: xr.Dataset) -> list[str]:
-    """Return which floor of DNA leaves the least error, and what the one that was asked about would do."""
-    best, asked = float(quality.attrs["advised_floor"]), float(quality.attrs["min_dna"])
+def _floor_lines(quality: xr.Dataset) -> list[str]:
+    """Return the best DNA floor, and the cost of the one asked about."""
+    best, min_dna = float(quality.attrs["advised_floor"]), float(quality.attrs["min_dna"])
     left_out, error = quality["floor_left_out"], quality["floor_error"]
-    said = (
-        f"min_dna: means of oligos are most precise with {best:g} (it leaves out {_at(left_out, best):.1%} of barcodes)"
+    line = (
+        f"min_dna: means of oligos are most precise with {best:g} (it leaves out {_at_floor(left_out, best):.1%} of "
+        "barcodes)"
     )
-    if asked > 0 and _at(error, asked) > WORTH:
-        said += (
-            f"; {asked:g} would leave out {_at(left_out, asked):.1%}, and their squared error be "
-            f"{_at(error, asked):.2f} times the least"
+    if min_dna > 0 and _at_floor(error, min_dna) > WORTH:
+        line += (
+            f"; {min_dna:g} would leave out {_at_floor(left_out, min_dna):.1%}, and their squared error be "
+            f"{_at_floor(error, min_dna):.2f} times the least"
         )
-    return [said]
+    return [line]
 
 
-def _at(values: xr.DataArray, floor: float) -> float:
+def _at_floor(values: xr.DataArray, floor: float) -> float:
     return float(values.sel(floor=floor))
 
 
-def _of_arm(one: xr.Dataset, arm: str) -> str:
+def _arm_line(one: xr.Dataset, arm: str) -> str:
     return (
-        f"{arm}: {_n(int(one['oligos']), 'oligo')}, {int(one['never_seen']):,} never seen; "
+        f"{arm}: {_plural(int(one['oligos']), 'oligo')}, {int(one['never_seen']):,} never seen; "
         f"{one['barcodes'].item():g} barcodes an oligo (median), {int(one['outliers']):,} of them more than "
         f"{one.attrs['outlier']:g} robust sd off"
     )
 
 
-def _of_replicates(quality: xr.Dataset) -> list[str]:
+def _replicate_lines(quality: xr.Dataset) -> list[str]:
     floor, found, plasmid = quality.attrs["min_dna"], [], quality["empty"].ndim == 0
     if plasmid:
         found.append(
@@ -274,7 +274,7 @@ def _of_replicates(quality: xr.Dataset) -> list[str]:
     return found
 
 
-def _of_pairs(quality: xr.Dataset) -> list[str]:
+def _correlation_lines(quality: xr.Dataset) -> list[str]:
     n = quality.sizes["replicate"]
     if n < 2:
         return ["one replicate: how well it repeats is not known"]
@@ -287,7 +287,7 @@ def _of_pairs(quality: xr.Dataset) -> list[str]:
     ]
 
 
-def _n(number: int, what: str) -> str:
+def _plural(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
@@ -297,18 +297,18 @@ WORTH = 1.02
 
 @dataclass(frozen=True)
 class Floors:
-    """What floors of DNA do, shape ``(F,)`` each.
+    """Effects of DNA floors, shape ``(F,)`` each.
 
     Attributes
     ----------
     floor
         Least DNA of a barcode, the mean over replicates in which it was observed.
     left_out
-        Share of the barcodes that have DNA which are under it.
+        Share of the barcodes with DNA that are below it.
     oligos
-        Share of the oligos that have barcodes which lose them all.
+        Share of the oligos with barcodes that lose them all.
     error
-        Mean squared error of an oligo's mean log ratio, over its least value among the floors.
+        Mean squared error of an oligo's mean log ratio, relative to its least value among the floors.
     """
 
     floor: Array
@@ -323,18 +323,18 @@ class Floors:
 
 
 def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
-    """Compare floors of DNA by the error that they leave in the mean log ratio of an oligo.
+    """Compare DNA floors by the squared error of an oligo's mean log ratio.
 
-    Barcodes with little DNA have noisy log ratios, and more barcodes average out. The squared error of an oligo's mean
-    is the variance of barcodes within oligos over their number, both of the barcodes that stay; where none stays, or
-    the mean would be worse than the average of all oligos, it is the variance between oligos.
+    Barcodes with little DNA have noisy log ratios, but more barcodes average out. The squared error of an oligo's mean
+    is the variance of barcodes within oligos over their number, both for the remaining barcodes; where none remains, or
+    the mean is worse than the average of all oligos, it is the variance between oligos.
 
     Parameters
     ----------
     counts
         Of kind ``counts``.
     *more
-        Floors beside 1, 2, 3, 5, 10, 20 and 50 reads.
+        Floors besides 1, 2, 3, 5, 10, 20 and 50 reads.
 
     Examples
     --------
@@ -352,13 +352,13 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     x, of, dna = means.barcode[seen], of[seen], dna[seen]
     floor = np.unique([*FLOORS, *(value for value in more if value > 0)])
     there = np.bincount(of, minlength=n) > 0
-    between = _between(x, of, n, there)
+    between = _between_oligo_variance(x, of, n, there)
     left_out, oligos, error = np.zeros((3, len(floor)))
     for i, least in enumerate(floor):
-        kept = dna >= least
-        size = np.bincount(of[kept], minlength=n)[there]
-        within = _within(x[kept], of[kept], n)
-        left_out[i], oligos[i] = 1 - kept.mean() if len(kept) else 0.0, (size == 0).mean() if len(size) else 0.0
+        above = dna >= least
+        size = np.bincount(of[above], minlength=n)[there]
+        within = _within_oligo_variance(x[above], of[above], n)
+        left_out[i], oligos[i] = 1 - above.mean() if len(above) else 0.0, (size == 0).mean() if len(size) else 0.0
         own = np.divide(within, size, out=np.full(len(size), between), where=size > 0)
         error[i] = np.minimum(own, between).mean() if len(size) else 0.0
     least_error = error.min()
@@ -366,7 +366,7 @@ def dna_floors(counts: xr.Dataset, *more: float) -> Floors:
     return Floors(floor, left_out, oligos, relative)
 
 
-def _within(x: Array, of: Ints, n: int) -> float:
+def _within_oligo_variance(x: Array, of: Ints, n: int) -> float:
     """Return the variance of barcodes within oligos; inf where no oligo has two."""
     size = np.bincount(of, minlength=n)
     mean = np.bincount(of, x, n) / np.maximum(size, 1)
@@ -374,6 +374,6 @@ def _within(x: Array, of: Ints, n: int) -> float:
     return float(((x - mean[of]) ** 2).sum() / df) if df else float("inf")
 
 
-def _between(x: Array, of: Ints, n: int, there: Mask) -> float:
+def _between_oligo_variance(x: Array, of: Ints, n: int, there: Mask) -> float:
     mean = (np.bincount(of, x, n) / np.maximum(np.bincount(of, minlength=n), 1))[there]
     return float(mean.var(ddof=1)) if len(mean) > 1 else 0.0

@@ -1,4 +1,4 @@
-"""Read barcode tables: the columns of an IGVF reporter experiment, and a side table that says each oligo's arm."""
+"""Readers of barcode count tables (IGVF reporter experiments) with the side table of their oligos."""
 
 from __future__ import annotations
 
@@ -36,19 +36,18 @@ def read_counts(
     ----------
     path
         Tab-separated, plain or gzip, columns in any order. Wide, a row a barcode: ``barcode oligo_name`` and
-        ``dna_count_<rep> rna_count_<rep>`` a replicate (or ``dna_counts_``, ``rna_counts_``); one DNA column beside
-        several of RNA is one plasmid pool for every replicate. Long, a row a barcode and replicate: ``barcode
-        oligo_name replicate dna_count rna_count``; what has no row is empty. An empty cell (or ``NA``) is no count,
-        and is not 0; a line may end in tabs, which are empty cells.
+        ``dna_count_<rep> rna_count_<rep>`` for each replicate (or ``dna_counts_``, ``rna_counts_``); one DNA column
+        with several RNA columns is a plasmid pool for all replicates. Long, a row a barcode and replicate: ``barcode
+        oligo_name replicate dna_count rna_count``; absent rows are empty. An empty cell (or ``NA``) is a missing count,
+        not 0; lines may end in tabs, which are empty cells.
     arms
-        The side table ``oligo_name element arm`` and, if there is one, ``group``: a path, a DataFrame, or the library
-        that was ordered. It may hold oligos of which no barcode was read. Or IGVF's ``reporter_sequence_design``: its
-        variants are elements in the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``, and
-        white space in names is ``_``, as in counts.
+        The side table ``oligo_name element arm`` and optionally ``group``: a path, a DataFrame, or the ordered library.
+        It may contain oligos without barcodes. IGVF's ``reporter_sequence_design`` is accepted: its variants are
+        elements in the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``, and white space in
+        names becomes ``_``, as in counts.
     replicates
-        Which replicates are read, by what their columns are called behind ``dna_count_`` and ``rna_count_``; None: all.
-        Names of several kinds (``K562_1, K562_2, HepG2_1``: cell types, conditions) are no replicates of one another,
-        and are read only if they are named here.
+        Replicates to read, by the suffix of their columns; None: all. Suffixes of several kinds (``K562_1, K562_2,
+        HepG2_1``: cell types, conditions) are not replicates of one another and must be named here.
 
     Returns
     -------
@@ -58,10 +57,10 @@ def read_counts(
     Raises
     ------
     CountsError
-        If the table has no rows, columns that are none of these, lines of another number of cells, a barcode twice or
-        with letters other than ACGTN, an oligo that the side table lacks, a replicate without its DNA or RNA column, or
-        a cell that is negative, fractional or text; or if the replicates are of several kinds, or one that is named is
-        not there. The message names file, line and oligo, and the cure.
+        If the table has no rows, unknown columns, lines of another number of cells, a barcode twice or with letters
+        other than ACGTN, an oligo that the side table lacks, a replicate without its DNA or RNA column, or a cell that
+        is negative, fractional or text; or if replicates are of several kinds, or a named one is absent. The message
+        gives file, line, oligo and cure.
 
     Examples
     --------
@@ -76,20 +75,20 @@ def read_counts(
     ([[9, 0], [4, 7]], [[True, False], [True, True]])
     """
     path, side = Path(path), side_table(arms)
-    text = text_of(path)
-    header = header_of(text, path)
-    columns = _columns(header, path)
-    table = _unescaped(table_of(text, header, path))
+    text = read_table_bytes(path)
+    header = parse_header(text, path)
+    columns = _sort_count_columns(header, path)
+    table = _unescape_oligo_names(parse_table(text, header, path))
     if "replicate" in header:
         _check_replicates(table, path)
-        table = _chosen_rows(table, replicates, path)
+        table = _select_rows(table, replicates, path)
     else:
-        columns = _chosen_columns(columns, replicates, path)
+        columns = _select_columns(columns, replicates, path)
     del text
     _check_letters(table["barcode"].to_numpy(), path)
     _check_counts(table, [*columns.dna, *columns.rna], path)
-    _check_known(table, side, path)
-    rows = _rows(table, columns, path)
+    _check_oligos_known(table, side, path)
+    rows = _arrange_rows(table, columns, path)
     barcodes, oligos = (table[name].to_numpy()[rows.first] for name in NAMES)
     del table
     counts = counts_of(
@@ -105,8 +104,8 @@ def read_counts(
     return counts.assign_attrs(source=path.name, **library_attrs(arms))
 
 
-def _unescaped(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with the names of oligos that were meant, as `to_igvf` and side tables escape them."""
+def _unescape_oligo_names(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with oligo names unescaped (`to_igvf` and side tables escape them)."""
     names = table["oligo_name"].cat.categories
     meant = {name: of_cell(name) for name in names}
     if all(name == text for name, text in meant.items()):
@@ -115,8 +114,8 @@ def _unescaped(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """The count columns of each replicate; ``dna`` has one name where one pool serves all."""
+class _CountColumns:
+    """Count columns of each replicate; ``dna`` has one name where one pool serves all."""
 
     replicates: list[str]
     dna: list[str]
@@ -124,8 +123,8 @@ class _Columns:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Counts ``(n_barcodes, n_replicates)``, NaN where empty, and the first row of the table of each barcode."""
+class _CountRows:
+    """Counts ``(n_barcodes, n_replicates)``, NaN where empty, and the first table row of each barcode."""
 
     dna: Array
     rna: Array
@@ -133,8 +132,8 @@ class _Rows:
     first: Ints
 
 
-def _columns(header: Sequence[str], path: Path) -> _Columns:
-    """Sort the count columns by replicate, or refuse them."""
+def _sort_count_columns(header: Sequence[str], path: Path) -> _CountColumns:
+    """Return the count columns by replicate, or raise CountsError."""
     found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
     for name in header:
         match = _COUNT.fullmatch(name)
@@ -152,20 +151,20 @@ def _columns(header: Sequence[str], path: Path) -> _Columns:
         if not found[kind]:
             raise CountsError(f"{path}, line 1: no column {kind}_count_<replicate> beside those of {other}; add them")
     if len(dna) == 1 < len(rna):
-        return _Columns(list(rna), list(dna.values()), list(rna.values()))
+        return _CountColumns(list(rna), list(dna.values()), list(rna.values()))
     for kind, lone in (("rna", set(dna) - set(rna)), ("dna", set(rna) - set(dna))):
         if lone:
             raise CountsError(
                 f"{path}, line 1: replicate {quoted(min(lone))} has no column of {kind}; add {kind}_count_{min(lone)}, "
                 "or leave the replicate out (one DNA column in all is a plasmid pool, which serves every replicate)"
             )
-    return _Columns([name or "1" for name in rna], [dna[name] for name in rna], list(rna.values()))
+    return _CountColumns([name or "1" for name in rna], [dna[name] for name in rna], list(rna.values()))
 
 
-def _chosen(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[str]:
-    """Return the replicates that are read; refuse those of several kinds unless they were named."""
+def _select_replicates(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[str]:
+    """Return the replicates to read; several kinds of names raise CountsError unless they were given."""
     if chosen is None:
-        _refuse_kinds(names, path)
+        _check_one_kind(names, path)
         return names
     wanted = [chosen] if isinstance(chosen, str) else [str(name) for name in chosen]
     absent = [name for name in wanted if name not in names]
@@ -175,8 +174,8 @@ def _chosen(names: list[str], chosen: Sequence[str] | None, path: Path) -> list[
     return wanted
 
 
-def _refuse_kinds(names: list[str], path: Path) -> None:
-    """Refuse replicates whose names differ in more than their number: cell types are no replicates of one another."""
+def _check_one_kind(names: list[str], path: Path) -> None:
+    """Raise CountsError where names differ in more than their number: cell types are not replicates."""
     kinds: dict[str, list[str]] = {}
     for name in names:
         kinds.setdefault("" if len(name) == 1 else _NUMBER.sub("", name), []).append(name)
@@ -190,16 +189,16 @@ def _refuse_kinds(names: list[str], path: Path) -> None:
         )
 
 
-def _chosen_columns(columns: _Columns, chosen: Sequence[str] | None, path: Path) -> _Columns:
-    names = _chosen(columns.replicates, chosen, path)
+def _select_columns(columns: _CountColumns, chosen: Sequence[str] | None, path: Path) -> _CountColumns:
+    names = _select_replicates(columns.replicates, chosen, path)
     of = [columns.replicates.index(name) for name in names]
     dna = columns.dna if len(columns.dna) < len(columns.replicates) else [columns.dna[i] for i in of]
-    return _Columns(names, dna, [columns.rna[i] for i in of])
+    return _CountColumns(names, dna, [columns.rna[i] for i in of])
 
 
-def _chosen_rows(table: pd.DataFrame, chosen: Sequence[str] | None, path: Path) -> pd.DataFrame:
+def _select_rows(table: pd.DataFrame, chosen: Sequence[str] | None, path: Path) -> pd.DataFrame:
     known = [str(name) for name in table["replicate"].unique()]
-    names = _chosen(known, chosen, path)
+    names = _select_replicates(known, chosen, path)
     return (
         table if len(names) == len(known) else table[table["replicate"].astype(str).isin(names)].reset_index(drop=True)
     )
@@ -216,7 +215,7 @@ def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
     if wrong.any():
         i = int(np.argmax(wrong))
         raise CountsError(
-            f"{at(path, i)}: barcode {quoted(barcodes[i])} is not of the letters A, C, G, T (or N); mend it"
+            f"{file_line(path, i)}: barcode {quoted(barcodes[i])} is not of the letters A, C, G, T (or N); mend it"
         )
 
 
@@ -227,12 +226,12 @@ def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> No
         if wrong.any():
             i = int(np.argmax(wrong))
             raise CountsError(
-                f"{at(path, i)}: {name} of oligo {quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the reads as "
-                "they were counted (whole, at least 0, below 2^53), not normalised"
+                f"{file_line(path, i)}: {name} of oligo {quoted(table['oligo_name'].iloc[i])} is {x[i]:g}; give the "
+                "reads as they were counted (whole, at least 0, below 2^53), not normalised"
             )
 
 
-def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
+def _check_oligos_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
     oligos = table["oligo_name"].cat
     unknown = ~pd.Index(oligos.categories).isin(side["oligo_name"])
     if unknown.any():
@@ -242,24 +241,24 @@ def _check_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
         other = other_library(name, side["oligo_name"])
         cure = "give the side table of the library that was measured" if other else "add its row there, or drop these"
         raise CountsError(
-            f"{at(path, i)}: oligo {quoted(name)} is not in the side table, nor are those of {int(which.sum()) - 1:,} "
-            f"more rows{other}; {cure}"
+            f"{file_line(path, i)}: oligo {quoted(name)} is not in the side table, nor are those of "
+            f"{int(which.sum()) - 1:,} more rows{other}; {cure}"
         )
 
 
-def _rows(table: pd.DataFrame, columns: _Columns, path: Path) -> _Rows:
-    """Sort cells by barcode and replicate."""
+def _arrange_rows(table: pd.DataFrame, columns: _CountColumns, path: Path) -> _CountRows:
+    """Arrange cells by barcode and replicate."""
     barcode = pd.factorize(table["barcode"])[0].astype(np.int64)
     first = np.flatnonzero(~pd.Series(barcode).duplicated().to_numpy())
     if "replicate" not in table.columns:
-        _check_once(table, barcode, barcode, first, path)
+        _check_unique_cells(table, barcode, barcode, first, path)
         dna, rna = (np.column_stack([table[name] for name in names]) for names in (columns.dna, columns.rna))
-        return _Rows(dna[:, 0] if len(columns.dna) < len(columns.rna) else dna, rna, columns.replicates, first)
+        return _CountRows(dna[:, 0] if len(columns.dna) < len(columns.rna) else dna, rna, columns.replicates, first)
     replicate, names = pd.factorize(table["replicate"])
-    _check_once(table, barcode, barcode * len(names) + replicate, first, path)
+    _check_unique_cells(table, barcode, barcode * len(names) + replicate, first, path)
     dna, rna = np.full((2, len(first), len(names)), np.nan)
     dna[barcode, replicate], rna[barcode, replicate] = table[columns.dna[0]], table[columns.rna[0]]
-    return _Rows(dna, rna, [str(name) for name in names], first)
+    return _CountRows(dna, rna, [str(name) for name in names], first)
 
 
 def _check_replicates(table: pd.DataFrame, path: Path) -> None:
@@ -267,12 +266,12 @@ def _check_replicates(table: pd.DataFrame, path: Path) -> None:
     if blank.any():
         i = int(np.argmax(blank))
         raise CountsError(
-            f"{at(path, i)}: replicate of oligo {quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
+            f"{file_line(path, i)}: replicate of oligo {quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
         )
 
 
-def _check_once(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:
-    """Refuse a barcode of two oligos, and one that has a cell twice."""
+def _check_unique_cells(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path) -> None:
+    """Raise CountsError for a barcode of two oligos, or a cell that appears twice."""
     of = table["oligo_name"].cat.codes.to_numpy()
     wrong = pd.Series(cell).duplicated().to_numpy() | (of != of[first][barcode])
     if wrong.any():
@@ -281,7 +280,7 @@ def _check_once(table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, pat
         a, b = (table["oligo_name"].iloc[k] for k in (j, i))
         what = f"is of oligo '{a}' twice" if a == b else f"is of oligo '{a}' and of oligo '{b}'"
         raise CountsError(
-            f"{at(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first in line {j + 2}), and "
+            f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first in line {j + 2}), and "
             f"{int(wrong.sum()) - 1:,} more rows repeat one; drop the barcodes that are assigned twice"
         )
 
@@ -292,8 +291,8 @@ _TAB, _LINE = 9, 10
 _LINES = 50_000
 
 
-def text_of(path: Path) -> bytes:
-    """Return the bytes of a file, unpacked where it is gzip, without blank lines at its end."""
+def read_table_bytes(path: Path) -> bytes:
+    """Return the bytes of a file, decompressed if it is gzip, without blank lines at its end."""
     text = read_bytes(path, CountsError, unpack=True)
     try:
         _ = text if text.isascii() else text.decode()
@@ -303,8 +302,8 @@ def text_of(path: Path) -> bytes:
     return text.rstrip(b"\r\n") + b"\n" if text.endswith((b"\n\n", b"\n\r\n")) else text
 
 
-def header_of(text: bytes, path: Path) -> list[str]:
-    """Return the names of the columns; refuse a header without names of barcodes and oligos, or with one name twice."""
+def parse_header(text: bytes, path: Path) -> list[str]:
+    """Return the column names; raise CountsError if barcodes or oligos are missing or a name appears twice."""
     names = text.partition(b"\n")[0].decode(errors="replace").rstrip("\r").removeprefix("\ufeff").split("\t")
     absent = [name for name in NAMES if name not in names]
     if absent:
@@ -318,8 +317,8 @@ def header_of(text: bytes, path: Path) -> list[str]:
     return names
 
 
-def table_of(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
-    """Return the table: text for barcodes, categories for other names, float for counts, NaN where empty."""
+def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
+    """Return the table: text for barcodes, categories for other names, floats for counts, NaN where empty."""
     _check_cells(text, len(header), path)
     counts = [name for name in header if name not in (*NAMES, "replicate")]
     types: dict[str, Any] = dict.fromkeys(counts, "float64") | {"barcode": object}
@@ -335,23 +334,23 @@ def table_of(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
         return table
     except ValueError:
         cells = pd.read_csv(io.BytesIO(text), dtype=object, engine="c", **options)
-    raise _of_text(cells, counts, path)
+    raise _text_cell_error(cells, counts, path)
 
 
-def _of_text(cells: pd.DataFrame, counts: Sequence[str], path: Path) -> CountsError:
+def _text_cell_error(cells: pd.DataFrame, counts: Sequence[str], path: Path) -> CountsError:
     for name in counts:
         wrong = (pd.to_numeric(cells[name], errors="coerce").isna() & cells[name].notna()).to_numpy()
         if wrong.any():
             i = int(np.argmax(wrong))
             return CountsError(
-                f"{at(path, i)}: {name} of oligo {quoted(cells['oligo_name'].iloc[i])} is "
+                f"{file_line(path, i)}: {name} of oligo {quoted(cells['oligo_name'].iloc[i])} is "
                 f"{quoted(cells[name].iloc[i])}; a count is a whole number, and a cell without one is empty"
             )
     return CountsError(f"{path}: some cell is neither a count nor empty")
 
 
 def _check_cells(text: bytes, n: int, path: Path) -> None:
-    """Refuse a line with fewer or more cells than the header: tabs at its end may have been stripped."""
+    """Raise CountsError for a line with fewer or more cells than the header (stripped tabs)."""
     letters = np.frombuffer(text, dtype=np.uint8)
     starts = np.concatenate([[0], np.flatnonzero(letters == _LINE) + 1])
     starts = starts[starts < len(letters)]
@@ -364,13 +363,13 @@ def _check_cells(text: bytes, n: int, path: Path) -> None:
         i = first + int(np.argmax(wrong))
         found = text[starts[i] :].partition(b"\n")[0].count(b"\t") + 1
         if not text[starts[i] :].partition(b"\n")[0].strip():
-            raise CountsError(f"{at(path, i - 1)} is blank; leave it out")
+            raise CountsError(f"{file_line(path, i - 1)} is blank; leave it out")
         raise CountsError(
-            f"{at(path, i - 1)}: {found} cells under a header of {n}; tabs at the end of a line are empty "
+            f"{file_line(path, i - 1)}: {found} cells under a header of {n}; tabs at the end of a line are empty "
             "cells, so write the table again without stripping its lines"
         )
 
 
-def at(path: Path, row: int) -> str:
-    """Return where a row of the table stands in its file."""
+def file_line(path: Path, row: int) -> str:
+    """Return the file and line of a table row, for errors."""
     return f"{path}, line {row + 2}"

@@ -1,4 +1,4 @@
-"""Barcode counts whose truth is known: both layers of noise, libraries of unequal depth, and what gets lost."""
+"""Simulated barcode counts with known truth: both layers of noise, unequal depths, losses."""
 
 from __future__ import annotations
 
@@ -41,45 +41,45 @@ def simulate(
     plasmid: bool = False,
     rng: RNG,
 ) -> xr.Dataset:
-    """Simulate barcode counts of oligos whose log2 activities are given.
+    """Simulate barcode counts of oligos with given log2 activities.
 
     For oligo o of element e, its barcode b, replicate r (logs base 2; NB has variance ``m + disp m^2``)::
 
-        A_b      = 2 ** Normal(0, sd_abundance)        how much of the barcode there is, in every replicate
+        A_b      = 2 ** Normal(0, sd_abundance)        abundance of the barcode, the same in every replicate
         v_b      ~ Normal(0, sd_barcode h_e)           the barcode's own activity, the same in every replicate
         w_or     ~ Normal(0, sd_replicate h_e)         shared by the barcodes of an oligo in a replicate
         log h_e  ~ Normal(0, sd_noisiness)             natural log
         DNA_br   ~ NB(depth_dna_r A_b, disp_dna)
         RNA_br   ~ NB(depth_rna_r A_b 2 ** (activity_o + v_b + w_or), disp_rna)
 
-    with depths ``depth 2 ** Normal(0, sd_depth)`` a library. A barcode is not recovered from a replicate (both cells
-    are empty) with probability `p_missing`, and its RNA alone is 0 with probability `p_silent`.
+    with depths ``depth 2 ** Normal(0, sd_depth)`` a library. A barcode is missing from a replicate (both cells empty)
+    with probability `p_missing`, and its RNA alone is 0 with probability `p_silent`.
 
     Parameters
     ----------
     activity
-        A row an oligo: ``element``, ``arm``, ``log2`` (its activity), and if there are any ``group`` (else all are
-        ``test``) and ``oligo_name`` (else ``element:arm``). Where it has a column ``barcode``, as an ordered library
-        with synthesised barcodes has, a row is a barcode, and oligos of one name have one activity.
+        A row an oligo: ``element``, ``arm``, ``log2`` (its activity), and optionally ``group`` (else ``test``) and
+        ``oligo_name`` (else ``element:arm``). With a column ``barcode``, as in an ordered library with synthesized
+        barcodes, a row is a barcode, and oligos of one name have one activity.
     barcodes
-        Barcodes an oligo, one number or one each; not used where `activity` names them.
+        Barcodes an oligo, one number or one each; ignored where `activity` names them.
     min_barcodes
-        None: each oligo has `barcodes`; else a Poisson draw of that mean, and at least so many.
+        None: each oligo has exactly `barcodes`; else a Poisson number of that mean, and at least this many.
     replicates
-        Replicates of the experiment.
+        Number of replicates.
     sd_barcode, sd_replicate, sd_abundance, sd_depth
-        Standard deviations on log2; sd_noisiness is on the natural log.
+        Standard deviations on log2.
     sd_noisiness
-        Spread of the elements' noise levels; 0: all have h = 1.
+        Spread of the elements' noise levels, sd of the natural log; 0: all have h = 1.
     depth_dna, depth_rna
-        Reads of a barcode of middling abundance (and, for RNA, activity 0).
+        Reads of a barcode of median abundance (and, for RNA, activity 0).
     disp_dna, disp_rna
         Dispersions of the counts; 0 is Poisson.
     p_missing, p_silent
-        Probabilities, of a barcode and replicate.
+        Probabilities for each barcode and replicate.
     plasmid
-        Whether one DNA library (of the plasmid pool) serves all replicates; then a missing barcode is missing from the
-        pool, and so from all replicates.
+        Whether one DNA library (of the plasmid pool) serves all replicates; a missing barcode is then missing from all
+        of them.
     rng
         Seed; the same seed gives the same counts.
 
@@ -93,7 +93,7 @@ def simulate(
     Raises
     ------
     CountsError
-        If `activity` lacks a column, has an oligo twice, or a setting is out of its range.
+        If `activity` lacks a column or has an oligo twice, or a setting is out of range.
 
     Examples
     --------
@@ -103,13 +103,13 @@ def simulate(
     >>> np.log2(sums["rna"] / sums["dna"]).diff("oligo_index").values.round(1)
     array([1.])
     """
-    settings = _Settings(
+    settings = _SimulationSettings(
         replicates, sd_barcode, sd_replicate, sd_noisiness, sd_abundance, depth_dna, depth_rna, sd_depth,
         disp_dna, disp_rna, p_missing, p_silent, plasmid,
     )  # fmt: skip
     key = root_key(rng)
-    side, place, letters = _oligos(activity, barcodes, min_barcodes, key)
-    drawn = _draw(side["log2"].to_numpy(np.float64), pd.factorize(side["element"])[0], place, settings, key)
+    side, place, letters = _side_table_and_barcodes(activity, barcodes, min_barcodes, key)
+    drawn = _draw_counts(side["log2"].to_numpy(np.float64), pd.factorize(side["element"])[0], place, settings, key)
     counts = counts_of(
         drawn.dna,
         drawn.rna,
@@ -129,7 +129,7 @@ def simulate(
 
 
 @dataclass(frozen=True)
-class _Settings:
+class _SimulationSettings:
     replicates: int
     sd_barcode: float
     sd_replicate: float
@@ -145,7 +145,7 @@ class _Settings:
     plasmid: bool
 
     def __post_init__(self) -> None:
-        if not _whole(self.replicates, 1):
+        if not _is_whole_number(self.replicates, 1):
             raise CountsError(f"replicates={quoted(self.replicates)} is not a whole number above 0; for example 4")
         for name, value in vars(self).items():
             if name in ("replicates", "plasmid"):
@@ -156,7 +156,7 @@ class _Settings:
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _SimulatedCounts:
     dna: Ints
     rna: Ints
     seen: NDArray[np.bool_]
@@ -165,8 +165,8 @@ class _Drawn:
     of_replicate: Array
 
 
-def _draw(activity: Array, element: Ints, place: Ints, s: _Settings, key: int) -> _Drawn:
-    """Draw the counts of barcodes at `place` on the oligos, each purpose from a stream of its own."""
+def _draw_counts(activity: Array, element: Ints, place: Ints, s: _SimulationSettings, key: int) -> _SimulatedCounts:
+    """Draw the counts of barcodes at `place` on the oligos, with one random stream for each purpose."""
 
     def stream(purpose: str) -> np.random.Generator:
         return np.random.default_rng(derive(key, "counts", purpose))
@@ -184,7 +184,7 @@ def _draw(activity: Array, element: Ints, place: Ints, s: _Settings, key: int) -
     rna[stream("silent").random((n, R)) < s.p_silent] = 0
     seen = stream("missing").random((n, 1 if s.plasmid else R)) >= s.p_missing
     seen = np.broadcast_to(seen, (n, R))
-    return _Drawn(dna[:, 0] if s.plasmid else dna, rna, seen, h, of_barcode, of_replicate)
+    return _SimulatedCounts(dna[:, 0] if s.plasmid else dna, rna, seen, h, of_barcode, of_replicate)
 
 
 def _negative_binomial(rng: np.random.Generator, mean: Array, dispersion: float) -> Ints:
@@ -193,10 +193,10 @@ def _negative_binomial(rng: np.random.Generator, mean: Array, dispersion: float)
     return rng.poisson(mean)
 
 
-def _oligos(
+def _side_table_and_barcodes(
     activity: pd.DataFrame, barcodes: Any, least: int | None, key: int
 ) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
-    """Return the side table with its log2, each barcode's place on it, and the barcodes' letters."""
+    """Return the side table with log2, the place of each barcode on it, and the barcodes."""
     if not isinstance(activity, pd.DataFrame) or len(activity) == 0:
         raise CountsError("activity is no table with rows; give a DataFrame, a row an oligo: element, arm and log2")
     absent = [name for name in ("element", "arm", "log2") if name not in activity.columns]
@@ -212,18 +212,18 @@ def _oligos(
         raise CountsError(f"oligo {quoted(name)}: its log2 is not a number between -{MOST_LOG2} and {MOST_LOG2}")
     table["log2"] = log2
     if "barcode" in table.columns:
-        return _named(table)
+        return _from_named_barcodes(table)
     twice = table["oligo_name"].duplicated()
     if twice.any():
         raise CountsError(
             f"oligo {quoted(table['oligo_name'][twice].iloc[0])} has two rows; give each a name of its own"
         )
-    n = _how_many(barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n")))
-    letters = _letters(int(n.sum()), np.random.default_rng(derive(key, "counts", "letters")))
+    n = _barcode_numbers(barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n")))
+    letters = _random_barcodes(int(n.sum()), np.random.default_rng(derive(key, "counts", "letters")))
     return table, np.repeat(np.arange(len(table)), n), letters
 
 
-def _named(table: pd.DataFrame) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
+def _from_named_barcodes(table: pd.DataFrame) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
     place, names = pd.factorize(table["oligo_name"])
     first = table.drop_duplicates("oligo_name").reset_index(drop=True)
     other = table["log2"].to_numpy(np.float64) != first["log2"].to_numpy(np.float64)[place]
@@ -234,7 +234,7 @@ def _named(table: pd.DataFrame) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
     return first.drop(columns="barcode"), place.astype(np.int64), table["barcode"].to_numpy().astype(str)
 
 
-def _how_many(barcodes: Any, least: int | None, n: int, rng: np.random.Generator) -> Ints:
+def _barcode_numbers(barcodes: Any, least: int | None, n: int, rng: np.random.Generator) -> Ints:
     try:
         mean = np.asarray(barcodes, dtype=np.float64)
     except (TypeError, ValueError):
@@ -243,7 +243,7 @@ def _how_many(barcodes: Any, least: int | None, n: int, rng: np.random.Generator
         raise CountsError(f"barcodes= takes one number of at least 0, or one for each of the {n} oligos")
     mean = np.broadcast_to(mean, n)
     if least is not None:
-        if not _whole(least, 0):
+        if not _is_whole_number(least, 0):
             raise CountsError(f"min_barcodes={quoted(least)} is not a whole number of at least 0; for example 4")
         return np.maximum(int(least), rng.poisson(mean))
     if (mean != np.floor(mean)).any():
@@ -251,14 +251,14 @@ def _how_many(barcodes: Any, least: int | None, n: int, rng: np.random.Generator
     return mean.astype(np.int64)
 
 
-def _whole(value: Any, least: int) -> bool:
+def _is_whole_number(value: Any, least: int) -> bool:
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
     return float(value).is_integer() and float(value) >= least
 
 
-def _letters(n: int, rng: np.random.Generator) -> NDArray[np.str_]:
-    """Return n different barcodes, drawn at random."""
+def _random_barcodes(n: int, rng: np.random.Generator) -> NDArray[np.str_]:
+    """Return n distinct random barcodes."""
     found = np.empty(0, dtype=np.int64)
     while len(found) < n:
         more = rng.integers(4**BARCODE_LENGTH, size=n + n // 100 + 10)

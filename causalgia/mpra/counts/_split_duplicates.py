@@ -1,4 +1,4 @@
-"""A/A comparisons where barcodes are random: the barcodes of one oligo, split at random into two arms."""
+"""A/A comparisons with random barcodes: the barcodes of one oligo, split at random into two arms."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ ARMS = ("duplicate 1", "duplicate 2")
 def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: int = 2, rng: RNG) -> xr.Dataset:
     """Split the barcodes of oligos at random into two arms, between which there is no difference.
 
-    A library with synthesised barcodes has A/A pairs, one insert under two names; where barcodes are random, an insert
-    has one name. Its barcodes are then split at random into halves (the larger first where their number is odd):
-    element ``aa0`` under arms ``duplicate 1`` and ``duplicate 2``, and so on, as `library` names its pairs. The true
-    effects of `fit` on these, with ``control="duplicate 1"``, are 0: at most 5 % should have p below 0.05.
+    A library with synthesized barcodes has A/A pairs, one insert under two names; with random barcodes an insert has
+    one name. Its barcodes are then split at random into halves (the larger first if their number is odd): element
+    ``aa0`` under arms ``duplicate 1`` and ``duplicate 2``, and so on, as in `library`. The true effects of `fit` on
+    these, with ``control="duplicate 1"``, are 0: about 5 % should have p below 0.05.
 
-    The halves are one oligo, so what all its barcodes share in a replicate cancels between them. This checks what is
-    made of the barcodes, and not the noise of arm by replicate, which pairs that are ordered under two names have as
-    well; a method that allows for some of that noise whatever the counts say is conservative here.
+    The halves are one oligo, so noise that all its barcodes share in a replicate cancels between them. The comparison
+    thus checks the noise of barcodes, but not the arm-by-replicate noise, which pairs ordered under two names have as
+    well; a method that always allows for such noise is conservative here.
 
     Parameters
     ----------
     counts
-        Of kind ``counts``. The oligos of group ``test`` are split.
+        Of kind ``counts``; oligos of group ``test`` are split.
     n
-        How many of them, a random sample; None: all that have enough barcodes.
+        Number of oligos, sampled at random; None: all with enough barcodes.
     min_barcodes
-        Least barcodes of a half; oligos with fewer than twice as many are left out.
+        Fewest barcodes of a half; oligos with fewer than twice as many are left out.
     rng
         Seed, Generator or SeedSequence. The split does not depend on the order of rows.
 
     Returns
     -------
     Dataset
-        Of kind ``counts``, of these elements alone, with ``split_from (oligo)``, the oligo that was split. The totals
-        of the libraries are as they were. ``attrs["split"]`` is a JSON object: ``oligos`` split, ``too_few`` with too
+        Of kind ``counts``, with these elements only and ``split_from (oligo)``, the oligo that was split. Library
+        totals are unchanged. ``attrs["split"]`` is a JSON object: ``oligos`` split, ``too_few`` with too
         few barcodes, ``not_chosen``.
 
     Raises
     ------
     CountsError
-        If a number is not a whole one, or fewer than `n` oligos have enough barcodes.
+        If an option is not a whole number, or fewer than `n` oligos have enough barcodes.
 
     Examples
     --------
@@ -63,60 +63,59 @@ def split_duplicates(counts: xr.Dataset, *, n: int | None = None, min_barcodes: 
     True
     """
     validate(counts, "counts")
-    _require_whole(min_barcodes, "min_barcodes")
+    _check_whole_number(min_barcodes, "min_barcodes")
     tests = np.flatnonzero(counts["group"].to_numpy().astype(str) == "test")
     of = counts["oligo_index"].to_numpy()
     size = np.bincount(of, minlength=counts.sizes["oligo"])
     enough = tests[size[tests] >= 2 * min_barcodes]
     if n is not None:
-        _require_whole(n, "n")
+        _check_whole_number(n, "n")
     if not len(enough) or (n is not None and n > len(enough)):
-        asked = "" if n is None else f", and n={n} are asked for"
+        wanted = "" if n is None else f", and n={n} are asked for"
         raise CountsError(
             f"{len(enough)} of {len(tests)} test oligos have the {2 * min_barcodes} barcodes of two halves of "
-            f"{min_barcodes}{asked}; ask for fewer, or for smaller halves (min_barcodes=)"
+            f"{min_barcodes}{wanted}; ask for fewer, or for smaller halves (min_barcodes=)"
         )
     key = root_key(rng)
-    chosen = enough if n is None else _sample(enough, counts["oligo"].to_numpy().astype(str), n, key)
-    said = {"oligos": len(chosen), "too_few": len(tests) - len(enough), "not_chosen": len(enough) - len(chosen)}
-    return _halved(counts, chosen, derive(key, "split", "barcodes")).assign_attrs(split=json.dumps(said))
+    chosen = enough
+    if n is not None:
+        luck = _random_by_name(counts["oligo"].to_numpy().astype(str)[enough], derive(key, "split", "oligos"))
+        chosen = np.sort(enough[np.argsort(luck)[:n]])
+    numbers = {"oligos": len(chosen), "too_few": len(tests) - len(enough), "not_chosen": len(enough) - len(chosen)}
+    return _split_halves(counts, chosen, derive(key, "split", "barcodes")).assign_attrs(split=json.dumps(numbers))
 
 
-def _sample(enough: Ints, names: NDArray[np.str_], n: int, key: int) -> Ints:
-    return np.sort(enough[np.argsort(_luck(names[enough], derive(key, "split", "oligos")))[:n]])
-
-
-def _halved(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
-    """Return the counts of these oligos (places), each split into two."""
+def _split_halves(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
+    """Return the counts of these oligos (places), each split into two arms."""
     of = counts["oligo_index"].to_numpy()
     place = np.full(counts.sizes["oligo"], -1)
     place[chosen] = np.arange(len(chosen))
     rows = np.flatnonzero(place[of] >= 0)
     mine = place[of[rows]]
-    order = np.lexsort((_luck(counts["barcode"].to_numpy().astype(str)[rows], key), mine))
+    order = np.lexsort((_random_by_name(counts["barcode"].to_numpy().astype(str)[rows], key), mine))
     begins = np.searchsorted(mine[order], np.arange(len(chosen)))
     half = np.empty(len(rows), np.int64)
     half[order] = (np.arange(len(rows)) - begins[mine[order]]) % 2
     both = np.repeat(chosen, 2)
     element = np.array([f"aa{i}" for i in range(len(chosen))]).repeat(2)
-    made = counts.isel(barcode=rows, oligo=both).assign_coords(
+    halves = counts.isel(barcode=rows, oligo=both).assign_coords(
         split_from=("oligo", counts["oligo"].to_numpy()[both]),
         oligo=np.array([f"{name}_{i % 2 + 1}" for i, name in enumerate(element.tolist())]),
         element=("oligo", element),
         arm=("oligo", np.tile(ARMS, len(chosen))),
         group=("oligo", np.full(len(both), "duplicate")),
     )
-    made["oligo_index"] = ("barcode", 2 * mine + half)
-    return validate(annotate(made), "counts")
+    halves["oligo_index"] = ("barcode", 2 * mine + half)
+    return validate(annotate(halves), "counts")
 
 
-def _luck(names: NDArray[np.str_], key: int) -> NDArray[np.float64]:
-    """Return a random number for each name, whatever their order."""
+def _random_by_name(names: NDArray[np.str_], key: int) -> NDArray[np.float64]:
+    """Return a random number for each name, independent of their order."""
     luck = np.empty(len(names))
     luck[np.argsort(names, kind="stable")] = np.random.default_rng(key).random(len(names))
     return luck
 
 
-def _require_whole(value: object, name: str) -> None:
+def _check_whole_number(value: object, name: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise CountsError(f"{name}={quoted(value)} must be a whole number of at least 1")

@@ -1,4 +1,4 @@
-"""Whether two replicates agree better than counting noise allows: how their reads split, barcode by barcode."""
+"""Split index: whether two replicates agree better than counting noise allows."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _TINY, _FARTHEST, _REACH = 1e-9, 1e-6, 12.0
 
 
 @dataclass(frozen=True)
-class Split:
-    """How the reads of barcodes split between two replicates.
+class SplitIndex:
+    """Dispersion of the split of reads between two replicates.
 
     Attributes
     ----------
     index
-        Mean squared deviation of the split over that of counting noise: at least 1 for independent replicates.
+        Mean squared deviation of the split relative to binomial counting noise: at least 1 for independent replicates.
     z
-        ``(index - 1)`` over its standard deviation were the split binomial.
+        ``(index - 1)`` over its standard deviation under a binomial split.
     z_deep
-        The same of the deeper half of the barcodes alone.
+        The same for the deeper half of the barcodes.
     n_cells
-        Barcodes that it rests on.
+        Barcodes used.
     """
 
     index: float
@@ -36,27 +36,26 @@ class Split:
     n_cells: int
 
 
-def split_index(a: Ints, b: Ints) -> Split:
+def split_index(a: Ints, b: Ints) -> SplitIndex:
     r"""Return the index of dispersion of the split of reads between two replicates.
 
-    Counts of independent libraries are Poisson at the least. Given the sum ``n`` of the reads of a barcode in both, the
-    reads in the first are then ``Binomial(n, pi)``, of variance ``n pi (1 - pi)``; whatever else differs between
-    barcodes or libraries (overdispersed counts, barcodes lost or silent, effects of a replicate) mixes such laws and
-    adds to that variance. So the index ``mean (x - E x)^2 / Var x`` is 1 for independent Poisson counts and for two
-    technical splits of one library, which are alike to it, and above 1 for any other two libraries. Where the second is
-    made of the first the split says so, whatever the law of the first:
+    Counts of independent libraries vary at least as Poisson counts. Given the sum ``n`` of the reads of a barcode in
+    both, the reads in the first are then ``Binomial(n, pi)``, of variance ``n pi (1 - pi)``; other differences between
+    barcodes or libraries (overdispersion, lost or silent barcodes, replicate effects) mix such laws and add variance.
+    So the index ``mean (x - E x)^2 / Var x`` is 1 for independent Poisson counts and for two technical splits of one
+    library, which it cannot tell apart, and above 1 for any other two libraries. If the second was made from the first
+    the index is smaller, whatever the law of the first:
 
     - a copy times c: ``x = n / (1 + c)`` exactly, index 0; rounded, ``1 / (12 c (1 + c) x)``;
     - a copy thinned, ``Binomial(x, p)``: x misses ``n pi`` by ``(p x - b) / (1 + p)``, of variance
       ``x p (1 - p) / (1 + p)^2`` where a binomial's is ``x p / (1 + p)``: index ``(1 - p) / (1 + p)``.
 
-    Counts of both that were multiplied by c < 1 have an index c times as large and are found too; counts that saturate
-    (UMIs of few letters) may have one below 1.
+    Where both counts were multiplied by c < 1 the index is c times as large, and is detected too; counts that saturate
+    (short UMIs) may have an index below 1.
 
-    Tables often have no cell where no (or few) reads were counted, which cuts the ends of the split off. So barcodes
-    count whose both cells are at least 1, and moments are those of the binomial between the least counts that the two
-    columns have: exact, also where n is small and x takes few values. `pi` is fitted by stratum of n, for it may depend
-    on depth, which takes one degree of freedom each.
+    Tables often omit cells without (or with few) reads, which truncates the split. So only barcodes with both cells
+    above 0 are used, with the moments of a binomial truncated at the least counts of the two columns: exact also for
+    small n. `pi` may depend on depth and is fitted by stratum of n, which takes one degree of freedom each.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ def split_index(a: Ints, b: Ints) -> Split:
 
     Returns
     -------
-    Split
+    SplitIndex
         With fewer than 20 barcodes whose split is free: index 1, z 0.
 
     Examples
@@ -80,18 +79,18 @@ def split_index(a: Ints, b: Ints) -> Split:
     both = (less > 0) & (more > 0)
     x, n = less[both].astype(np.float64), (less + more)[both].astype(np.float64)
     if len(x) < LEAST_CELLS:
-        return Split(1.0, 0.0, 0.0, 0)
+        return SplitIndex(1.0, 0.0, 0.0, 0)
     low, high = float(x.min()), float((n - x).min())
     free = n - high - low >= 2  # with two values left, the fit of pi leaves nothing
     x, n = x[free], n[free]
     order = np.argsort(n, kind="stable")
     strata = np.array_split(order, int(np.clip(len(x) // STRATUM, 1, MOST_STRATA)))
-    parts = [part for of in strata if len(of) > 1 and (part := _of_stratum(x[of], n[of], low, high)) is not None]
+    parts = [part for of in strata if len(of) > 1 and (part := _stratum_sums(x[of], n[of], low, high)) is not None]
     if sum(part.n for part in parts) < LEAST_CELLS:
-        return Split(1.0, 0.0, 0.0, 0)
+        return SplitIndex(1.0, 0.0, 0.0, 0)
     deep = [part for part in parts if part.depth >= np.median(n)] or parts[-1:]
     index, z = _index_and_z(parts)
-    return Split(index, z, _index_and_z(deep)[1], sum(part.n for part in parts))
+    return SplitIndex(index, z, _index_and_z(deep)[1], sum(part.n for part in parts))
 
 
 class _Stratum(NamedTuple):
@@ -102,19 +101,19 @@ class _Stratum(NamedTuple):
 
 
 def _index_and_z(parts: list[_Stratum]) -> tuple[float, float]:
-    """Return the index of strata together, and its z."""
+    """Return the index over all strata, and its z."""
     df = sum(part.n - 1 for part in parts)
     total, variance = sum(part.sum for part in parts), sum(part.variance for part in parts)
     return total / df, (total - df) / float(np.sqrt(max(variance, _TINY)))
 
 
-def _of_stratum(x: Array, n: Array, low: float, high: float) -> _Stratum | None:
-    """Return the sum of ``(x - E x)^2 / Var x`` at the fitted pi, and its variance; None where no split is free."""
+def _stratum_sums(x: Array, n: Array, low: float, high: float) -> _Stratum | None:
+    """Return the sum of ``(x - E x)^2 / Var x`` at the fitted pi, and its variance; None if no split is free."""
     sizes, place, count = np.unique(n, return_inverse=True, return_counts=True)
-    pi = _fitted(sizes, count, float(x.sum()), low, high)
+    pi = _fit_share(sizes, count, float(x.sum()), low, high)
     if pi is None:
         return None
-    mean, variance, fourth = _moments(sizes, pi, low, high)
+    mean, variance, fourth = _truncated_moments(sizes, pi, low, high)
     free = variance > _TINY
     if not free.any():
         return None
@@ -124,10 +123,10 @@ def _of_stratum(x: Array, n: Array, low: float, high: float) -> _Stratum | None:
     return _Stratum(float(n.min()), int(used.sum()), float(squares.sum()), float(spread))
 
 
-def _fitted(n: Array, count: Ints, total: float, low: float, high: float) -> float | None:
-    """Return the pi at which so many barcodes of each n have this total; None where that is an end of its range."""
+def _fit_share(n: Array, count: Ints, total: float, low: float, high: float) -> float | None:
+    """Return the pi at which the expected total is the observed one; None at an end of its range."""
     plain = total / float(count @ n)
-    if (_within(n, plain, low, n - high) > 1 - _TINY).all():
+    if (_binomial_mass(n, plain, low, n - high) > 1 - _TINY).all():
         return plain
 
     def excess(logit: float) -> float:
@@ -141,11 +140,11 @@ def _fitted(n: Array, count: Ints, total: float, low: float, high: float) -> flo
     return None
 
 
-def _moments(n: Array, pi: float, low: float, high: float) -> tuple[Array, Array, Array]:
+def _truncated_moments(n: Array, pi: float, low: float, high: float) -> tuple[Array, Array, Array]:
     """Return mean, variance and fourth central moment of a binomial between `low` and ``n - high``."""
     mean, variance = n * pi, n * pi * (1 - pi)
     fourth = variance * (1 + 3 * (n - 2) * pi * (1 - pi))
-    whole = _within(n, pi, low, n - high)
+    whole = _binomial_mass(n, pi, low, n - high)
     cut = (whole < 1 - _TINY) & (whole > _FARTHEST)
     first, f2, f3, f4 = _factorial_moments(n[cut], pi, low, high, 4)
     squares, cubes, fourths = f2 + first, f3 + 3 * f2 + first, f4 + 6 * f3 + 7 * f2 + first
@@ -157,23 +156,23 @@ def _moments(n: Array, pi: float, low: float, high: float) -> tuple[Array, Array
 def _factorial_moments(n: Array, pi: float, low: float, high: float, order: int) -> list[Array]:
     """Return ``E x (x - 1) ... (x - k + 1)`` of a binomial between `low` and ``n - high``, k from 1 to `order`.
 
-    That is ``n (n - 1) ... (n - k + 1) pi^k`` times the probability that a binomial of n - k lies in the range k lower,
-    over that of the range. Where that is next to none, the end of the range on its side stands for x.
+    That is ``n (n - 1) ... (n - k + 1) pi^k`` times the probability that a binomial of n - k lies in the range shifted
+    by k, over that of the range. Where the latter is negligible, x is put at the nearest end of the range.
     """
-    whole, falling, found = _within(n, pi, low, n - high), np.ones_like(n), []
+    whole, falling, found = _binomial_mass(n, pi, low, n - high), np.ones_like(n), []
     near = whole > _FARTHEST
     for k in range(1, order + 1):
         falling = falling * (n - k + 1) * pi
-        inside = falling * _within(n - k, pi, low - k, n - high - k) / np.where(near, whole, 1.0)
+        inside = falling * _binomial_mass(n - k, pi, low - k, n - high - k) / np.where(near, whole, 1.0)
         found.append(np.where(near, inside, np.clip(n * pi, low, n - high) ** k))
     return found
 
 
-def _within(n: Array, pi: float, low: float, high: Array) -> Array:
-    """Return the probability that a binomial lies between two values, both within."""
-    return _up_to(n, pi, high) - _up_to(n, pi, np.full_like(n, low - 1.0))
+def _binomial_mass(n: Array, pi: float, low: float, high: Array) -> Array:
+    """Return the probability that a binomial lies between two values, both included."""
+    return _binomial_cdf(n, pi, high) - _binomial_cdf(n, pi, np.full_like(n, low - 1.0))
 
 
-def _up_to(n: Array, pi: float, k: Array) -> Array:
+def _binomial_cdf(n: Array, pi: float, k: Array) -> Array:
     inner = special.bdtr(np.clip(k, 0, n - 1), n.astype(np.int64), pi)
     return np.where(k < 0, 0.0, np.where(k >= n, 1.0, inner))

@@ -1,4 +1,4 @@
-"""Barcode counts as a labelled Dataset: cells of DNA and RNA reads, and the oligo that each barcode belongs to."""
+"""Barcode counts as a labelled Dataset: DNA and RNA reads of barcodes, and their oligos."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def counts_of(
     Parameters
     ----------
     dna
-        DNA reads, shape ``(n_barcodes, n_replicates)``, or ``(n_barcodes,)`` where one plasmid pool serves every
-        replicate; whole numbers, at least 0.
+        DNA reads, shape ``(n_barcodes, n_replicates)``, or ``(n_barcodes,)`` for one plasmid pool; whole numbers, at
+        least 0.
     rna
         RNA reads, shape ``(n_barcodes, n_replicates)``.
     barcodes, oligos
-        Each barcode's letters, unique, and the name of the oligo that it belongs to, shape ``(n_barcodes,)``.
+        Letters of each barcode, unique, and the name of its oligo, shape ``(n_barcodes,)``.
     arms
-        The side table: columns ``oligo_name element arm`` and, if there is one, ``group`` (else all are ``test``), a
-        row an oligo; or the library that was ordered. Oligos of which no barcode was read stay on the oligo dim.
+        The side table: columns ``oligo_name element arm`` and optionally ``group`` (else ``test``), a row an oligo; or
+        the ordered library. Oligos without barcodes stay on the oligo dim.
     replicates
         Names of the replicates; None: ``"1"``, ``"2"``, ...
     dna_observed, rna_observed
@@ -52,13 +52,13 @@ def counts_of(
     -------
     Dataset
         ``dna, rna, dna_observed, rna_observed (barcode, replicate)``, ``oligo_index (barcode)``,
-        ``dna_total, rna_total (replicate)``, and ``element, arm, group (oligo)``; as `causalgia.schema` says.
+        ``dna_total, rna_total (replicate)``, and ``element, arm, group (oligo)``; see `causalgia.schema`.
 
     Raises
     ------
     CountsError
-        If there is no barcode, a barcode is of an oligo that the side table lacks, or is given twice, a count is
-        negative or fractional, shapes disagree, or a library (DNA or RNA of a replicate) has no read at all.
+        If there is no barcode, a barcode has an unknown oligo or appears twice, a count is negative or fractional,
+        shapes disagree, or a library (DNA or RNA of a replicate) has no reads.
 
     Examples
     --------
@@ -67,9 +67,9 @@ def counts_of(
     array([12])
     """
     side, letters = side_table(arms), np.asarray(barcodes).astype(str)
-    place = _places(letters, np.asarray(oligos), side)
-    dna_cells, seen_dna = _cells(dna, dna_observed, "dna", letters)
-    rna_cells, seen_rna = _cells(rna, rna_observed, "rna", letters)
+    place = _oligo_places(letters, np.asarray(oligos), side)
+    dna_cells, seen_dna = _as_count_cells(dna, dna_observed, "dna", letters)
+    rna_cells, seen_rna = _as_count_cells(rna, rna_observed, "rna", letters)
     if rna_cells.ndim != 2 or dna_cells.shape not in (rna_cells.shape, rna_cells.shape[:1]):
         raise CountsError(
             f"dna has shape {dna_cells.shape} and rna {rna_cells.shape}; give both (n_barcodes, n_replicates), or dna "
@@ -94,12 +94,12 @@ def counts_of(
             **{name: ("oligo", side[name].to_numpy().astype(str)) for name in SIDE_COLUMNS[1:]},
         },
     )
-    _refuse_empty_libraries(counts)
+    _check_libraries_read(counts)
     return validate(annotate(counts.assign_attrs(library_attrs(arms))), "counts")
 
 
-def _places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame) -> Ints:
-    """Return the place of each barcode's oligo on the side table."""
+def _oligo_places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame) -> Ints:
+    """Return the place of each barcode's oligo in the side table."""
     if len(barcodes) == 0 or len(oligos) != len(barcodes):
         raise CountsError(f"{len(barcodes)} barcodes and {len(oligos)} names of oligos; give one oligo to each barcode")
     of, names = pd.factorize(oligos)
@@ -111,17 +111,19 @@ def _places(barcodes: NDArray[np.str_], oligos: NDArray[Any], side: pd.DataFrame
     return np.asarray(places[of], dtype=np.int64)
 
 
-def _cells(values: ArrayLike, observed: ArrayLike | None, name: str, barcodes: NDArray[np.str_]) -> tuple[Ints, Mask]:
-    """Return whole counts, 0 where none was observed, and where one was."""
+def _as_count_cells(
+    values: ArrayLike, observed: ArrayLike | None, name: str, barcodes: NDArray[np.str_]
+) -> tuple[Ints, Mask]:
+    """Return counts as integers, 0 where not observed, and the mask of observed cells."""
     cells = np.asarray(values)
     if cells.dtype.kind not in "iuf":
         raise CountsError(f"{name} is of dtype {cells.dtype}, and counts are numbers; cast it")
     if cells.ndim == 0 or len(cells) != len(barcodes):
         raise CountsError(f"{name} has shape {cells.shape} for {len(barcodes)} barcodes; give a row to each barcode")
-    seen = (cells == cells) if observed is None else np.asarray(observed, bool)
-    if seen.shape != cells.shape:
-        raise CountsError(f"{name}_observed has shape {seen.shape}, not {cells.shape} as {name} has")
-    cells = np.where(seen, cells, 0)
+    present = (cells == cells) if observed is None else np.asarray(observed, bool)
+    if present.shape != cells.shape:
+        raise CountsError(f"{name}_observed has shape {present.shape}, not {cells.shape} as {name} has")
+    cells = np.where(present, cells, 0)
     wrong = (cells < 0) | (cells >= MOST_READS)
     if cells.dtype.kind == "f":
         wrong |= ~np.isfinite(cells) | (cells != np.floor(cells))
@@ -131,10 +133,10 @@ def _cells(values: ArrayLike, observed: ArrayLike | None, name: str, barcodes: N
             f"barcode {barcodes[i[0]]}: {name} is {cells[i]:g}; give the reads as they were counted (whole, at least "
             "0, below 2^53), not normalised"
         )
-    return cells.astype(np.int64), seen
+    return cells.astype(np.int64), present
 
 
-def _refuse_empty_libraries(counts: xr.Dataset) -> None:
+def _check_libraries_read(counts: xr.Dataset) -> None:
     for name in ("dna", "rna"):
         total = counts[f"{name}_total"]
         if not total.all():

@@ -22,7 +22,7 @@ def two_arms() -> xr.Dataset:
 
 
 def simulated() -> xr.Dataset:
-    """Return counts of 30 elements, 10 of them negative controls, under two arms; the effect is about 1."""
+    """Return counts of 30 elements, 10 of them negative controls, in two arms; the effect is about 1."""
     rng = np.random.default_rng(1)
     effect = np.where(np.arange(30) < 10, 0.0, rng.normal(1, 0.3, 30))
     activity = pd.DataFrame(

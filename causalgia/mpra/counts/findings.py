@@ -1,4 +1,4 @@
-"""What is wrong with replicates: one stands apart or is a copy, none agrees with another, DNA and RNA are swapped."""
+"""Problems with replicates: outliers, copies, transformed counts, disagreement, DNA and RNA swapped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.mpra.counts._aggregate import MAD_TO_SD
-from causalgia.mpra.counts._split_index import Split, split_index
+from causalgia.mpra.counts._split_index import SplitIndex, split_index
 from causalgia.types import Array, Ints
 
 READS, LEAST_CELLS, COPIED, SAME = 5, 20, 0.5, 0.95
@@ -23,7 +23,7 @@ LEAST_OLIGOS, _NONE = 10, 1e-12
 
 
 class Finding(NamedTuple):
-    """A verdict on some replicates.
+    """A problem with some replicates.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Finding(NamedTuple):
     replicates
         Their names.
     says
-        The sentence, with the numbers that it rests on.
+        The sentence, with its numbers.
     """
 
     verdict: str
@@ -41,36 +41,35 @@ class Finding(NamedTuple):
 
 
 def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
-    """Judge the replicates of counts.
+    """Find problems with the replicates of counts.
 
-    ``copied``: two replicates hold the same number of reads in more than half of the cells in which either has 5 or
-    more (counts of two libraries of one barcode agree in less than .15 of such cells); or the reads of barcodes split
-    between the two more evenly than counting noise allows (`causalgia.mpra.counts._split_index.split_index`: below
-    index 1 by four standard deviations, and in the deeper half of the barcodes by two), as they do where one is the
-    other times a number, or a random part of it. Two technical splits of one library have an index of exactly 1, as
-    independent Poisson counts do, and are not told from replicates. Cells at a ceiling (a value that more than 1 % of
-    cells have as their most; within a tenth of it where a tenth of all cells are) do not count as agreement.
+    ``copied``: two replicates have equal reads in more than half of the cells in which either has 5 or more (two
+    libraries of one barcode agree in less than .15 of such cells); or the reads of barcodes split between the two more
+    evenly than counting noise allows (`causalgia.mpra.counts._split_index.split_index`: below 1 by four standard
+    deviations, and in the deeper half of the barcodes by two), as they do where one is the other times a constant, or a
+    random part of it. Two technical splits of one library have an index of exactly 1, as independent Poisson counts,
+    and cannot be told from replicates. Cells at a ceiling (a maximum that more than 1 % of cells share; within a tenth
+    of it if a tenth of all cells are) do not count as agreement.
 
-    ``transformed``: that many pairs are as alike: more than half, by three standard deviations at least and by four in
-    one. Counts that were normalized, scaled or transformed are, and such as saturate. No pair is called copied then
-    but those of which more than 95 % of the cells are equal, and no replicate swapped.
+    ``transformed``: more than half of the pairs are as alike, by three standard deviations at least and by four in one,
+    as counts are that were normalized, scaled or transformed, or that saturate. Then only pairs with more than 95 %
+    equal cells are called copied, and no replicate is called swapped.
 
-    ``swapped``: sums of an oligo's DNA vary more between oligos than those of RNA, which is DNA times activity, so that
-    the log ratio goes down with DNA and not up with RNA (judged of libraries of their own, and where log ratios repeat
-    in other replicates, either way), by more than three standard errors, and where RNA does not saturate. A swapped
-    replicate has neither of the next two.
+    ``swapped``: DNA sums vary more between oligos than RNA sums, though RNA is DNA times activity, so that the log
+    ratio falls with DNA and does not rise with RNA, by more than three standard errors. Only libraries of their own are
+    tested, where RNA does not saturate and log ratios correlate with those of other replicates, either way. A swapped
+    replicate gets neither of the next two.
 
-    ``outlier``: of three or more replicates of ten or more oligos, one whose rank correlations with the others say that
-    less than three quarters as much of it repeats as of them, ``(mean r with the others / mean r among the others)^2 <
-    .75``, by more than three standard errors, and that this is not for its fewer reads: the mean r among the others is
-    lowered first by the counting noise that it has and they have not, ``1/dna + 1/rna`` of each oligo. Or one whose DNA
-    reads of barcodes repeat in no other (rank correlations below .3) where theirs do (above .5), and which has
-    five reads of DNA a barcode or more: labels that are out of order. Of two replicates whose DNA alone does not repeat
-    nothing is said, nor where barcodes do not differ in abundance.
+    ``outlier``: of three or more replicates of ten or more oligos, one whose rank correlations with the others show
+    that less than three quarters as much of it repeats, ``(mean r with the others / mean r among the others)^2 < .75``,
+    by more than three standard errors, and not because it has fewer reads: the mean r among the others is first lowered
+    by its additional counting noise, ``1/dna + 1/rna`` of each oligo. Or one whose DNA reads of barcodes correlate with
+    no other (rank correlations below .3) where theirs do (above .5), with five DNA reads a barcode or more: shuffled
+    labels. With two replicates DNA alone is not judged, nor where barcodes do not differ in abundance.
 
-    ``disagree``: in no pair of replicates do activities of oligos repeat, nor reads of barcodes in RNA or in DNA: the
-    95 % limits of their correlations lie below .5 and .3. Of two replicates nothing names the one that is wrong.
-    Activities alone repeat as little where oligos do not differ, but reads do, for barcodes differ in abundance.
+    ``disagree``: in no pair of replicates do activities of oligos, or RNA or DNA reads of barcodes, repeat: the 95 %
+    limits of their correlations lie below .5 and .3. With two replicates the wrong one cannot be named. Activities
+    alone do not repeat where oligos do not differ; reads do, because barcodes differ in abundance.
 
     Parameters
     ----------
@@ -91,31 +90,31 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     ('copied', ('1', '3'))
     """
     names = [str(name) for name in counts["replicate"].to_numpy()]
-    found = [*_copied(counts, names)]
+    found = [*_find_copies(counts, names)]
     raw = all(finding.verdict != "transformed" for finding in found)
-    swapped = list(_swapped(counts, sums, names)) if raw and counts["dna"].ndim == 2 else []
-    gone = {name for finding in swapped for name in finding.replicates}
-    sound = [name for name in names if name not in gone]
+    swapped = list(_find_swaps(counts, sums, names)) if raw and counts["dna"].ndim == 2 else []
+    excluded = {name for finding in swapped for name in finding.replicates}
+    sound = [name for name in names if name not in excluded]
     return [
         *found,
         *swapped,
-        *(_outliers(sums, sound) or _odd_dna(counts, sound) or _disagreement(counts, sums, sound)),
+        *(_find_outliers(sums, sound) or _find_shuffled_dna(counts, sound) or _find_disagreement(counts, sums, sound)),
     ]
 
 
-def _copied(counts: xr.Dataset, names: list[str]) -> Iterator[Finding]:
+def _find_copies(counts: xr.Dataset, names: list[str]) -> Iterator[Finding]:
     for kind in ("rna", "dna"):
-        cells, seen = counts[kind].to_numpy(), counts[f"{kind}_observed"].to_numpy()
+        cells, observed = counts[kind].to_numpy(), counts[f"{kind}_observed"].to_numpy()
         if cells.ndim == 1:
             continue
         pairs = []
         for i, j in combinations(range(len(names)), 2):
-            both = seen[:, i] & seen[:, j]
-            pairs.append((names[i], names[j], _likeness(cells[both, i], cells[both, j])))
+            both = observed[:, i] & observed[:, j]
+            pairs.append((names[i], names[j], _compare_reads(cells[both, i], cells[both, j])))
         alike = [pair for pair in pairs if pair[2].alike]
         too_many = len(pairs) > 1 and 2 * sum(pair[2].suspect for pair in pairs) > len(pairs)
         if alike and too_many:
-            yield _transformed(kind.upper(), names, [pair[2] for pair in pairs if pair[2].suspect], len(pairs))
+            yield _transformed_finding(kind.upper(), names, [pair[2] for pair in pairs if pair[2].suspect], len(pairs))
             alike = []
         alike += [pair for pair in pairs if pair[2].same]
         for one, other, likeness in alike:
@@ -123,19 +122,19 @@ def _copied(counts: xr.Dataset, names: list[str]) -> Iterator[Finding]:
 
 
 class _Likeness(NamedTuple):
-    """How alike the reads of two replicates are: the share of equal cells, and how barcodes split between the two."""
+    """Likeness of the reads of two replicates: share of equal cells, and split of reads between the two."""
 
     equal: float
-    split: Split
+    split: SplitIndex
 
     @property
     def same(self) -> bool:
-        """Whether nearly all cells are equal, as of no libraries, however their reads were transformed."""
+        """Whether nearly all cells are equal, which no transformation of two libraries gives."""
         return self.equal > SAME
 
     @property
     def alike(self) -> bool:
-        """Whether one may have been made of the other."""
+        """Whether one may be a copy of the other."""
         too_alike = self.split.z < TOO_ALIKE and self.split.z_deep < ALSO_DEEP
         return not self.same and (self.equal > COPIED or too_alike)
 
@@ -144,7 +143,7 @@ class _Likeness(NamedTuple):
         return not self.same and (self.alike or self.split.z < SUSPECT)
 
     def says(self, kind: str) -> str:
-        """Return what was found, and the cure."""
+        """Return the finding and its cure."""
         plasmid = "if one plasmid pool serves all replicates, give one column of DNA; else "
         leave = ("" if kind == "rna" else plasmid) + "leave one of the two out"
         if self.equal > COPIED:
@@ -160,16 +159,18 @@ class _Likeness(NamedTuple):
         )
 
 
-def _likeness(a: Ints, b: Ints) -> _Likeness:
-    """Compare two columns of reads; at a ceiling, which cuts counts off alike, cells do not count as agreement."""
+def _compare_reads(a: Ints, b: Ints) -> _Likeness:
+    """Compare two columns of reads; cells at a ceiling do not count as agreement."""
     tops = _ceiling(a), _ceiling(b)
     below = (a < tops[0]) & (b < tops[1])
-    free = a + b < min(tops)  # the split of fewer reads than a ceiling is not cut off by it
-    return _Likeness(_share_equal(a[below], b[below]), split_index(a[free], b[free]))
+    free = a + b < min(tops)  # below the ceiling the split is not cut off
+    deep = below & (np.maximum(a, b) >= READS)
+    equal = float((a[deep] == b[deep]).mean()) if deep.sum() >= LEAST_CELLS else 0.0
+    return _Likeness(equal, split_index(a[free], b[free]))
 
 
 def _ceiling(cells: Ints) -> float:
-    """Return the reads from which on counts are cut off or saturate, infinite where they do not."""
+    """Return the reads at which counts are cut off or saturate; infinite where they do not."""
     reads = cells[cells > 0]
     if len(reads) < LEAST_CELLS:
         return np.inf
@@ -180,16 +181,11 @@ def _ceiling(cells: Ints) -> float:
 
 
 def _saturated(reads: Ints) -> bool:
-    """Whether a tenth of the cells lie within a tenth of the most reads there are, as UMIs that run out do."""
+    """Return whether a tenth of the cells lie within a tenth of the maximum, as exhausted UMIs do."""
     return bool(np.quantile(reads, 0.9) >= SATURATED * np.quantile(reads, 0.99))
 
 
-def _share_equal(a: Ints, b: Ints) -> float:
-    judged = np.maximum(a, b) >= READS
-    return float((a[judged] == b[judged]).mean()) if judged.sum() >= LEAST_CELLS else 0.0
-
-
-def _transformed(kind: str, names: list[str], pairs: list[_Likeness], of: int) -> Finding:
+def _transformed_finding(kind: str, names: list[str], pairs: list[_Likeness], of: int) -> Finding:
     index = float(np.median([pair.split.index for pair in pairs]))
     says = (
         f"{kind} of replicates {', '.join(names[:-1])} and {names[-1]} seems to be no reads as they were counted: in "
@@ -201,18 +197,18 @@ def _transformed(kind: str, names: list[str], pairs: list[_Likeness], of: int) -
     return Finding("transformed", tuple(names), says)
 
 
-def _swapped(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator[Finding]:
-    logs = {kind: _logs(sums[f"{kind}_normalized"].to_numpy()) for kind in ("dna", "rna")}
-    ratio, seen = sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy() > 0
-    # of replicates that do not repeat, noise of DNA alone looks so: it makes log ratios fall with DNA
+def _find_swaps(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator[Finding]:
+    logs = {kind: np.log2(sums[f"{kind}_normalized"].to_numpy() + 1) for kind in ("dna", "rna")}
+    ratio, observed = sums["log2_ratio"].to_numpy(), sums["n_bc"].to_numpy() > 0
+    # without correlation between replicates DNA noise alone looks the same: log ratios fall with DNA
     for r, name in enumerate(names):
-        some = seen[:, r]
+        some = observed[:, r]
         reads = counts["rna"].to_numpy()[:, r]
-        # RNA that saturates varies less than DNA too
+        # saturated RNA also varies less than DNA
         if some.sum() < LEAST_OLIGOS or _saturated(reads[reads > 0]):
             continue
-        of_dna, of_rna = (_correlation(ratio[some, r], logs[kind][some, r]) for kind in ("dna", "rna"))
-        others = [_over(ratio, seen, r, s) for s in range(len(names)) if s != r]
+        of_dna, of_rna = (_pearson_or_zero(ratio[some, r], logs[kind][some, r]) for kind in ("dna", "rna"))
+        others = [_replicate_correlation(ratio, observed, r, s) for s in range(len(names)) if s != r]
         repeats = not others or abs(float(np.mean(others))) > REPEATS
         falls = float(np.tanh(np.arctanh(min(-of_dna, 1 - _NONE)) - 3 / np.sqrt(some.sum() - 3)))
         if repeats and falls > FALLS and -of_dna > max(0.5, 2 * abs(of_rna)):
@@ -226,24 +222,24 @@ def _swapped(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> Iterator
             )
 
 
-def _outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
+def _find_outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     if len(names) < 3:
         return []
     of = [sums["replicate"].to_numpy().astype(str).tolist().index(name) for name in names]
-    ratio, seen = sums["log2_ratio"].to_numpy()[:, of], sums["n_bc"].to_numpy()[:, of] > 0
-    if seen.all(axis=1).sum() < LEAST_OLIGOS:
+    ratio, observed = sums["log2_ratio"].to_numpy()[:, of], sums["n_bc"].to_numpy()[:, of] > 0
+    if observed.all(axis=1).sum() < LEAST_OLIGOS:
         return []
     R = len(names)
-    # of ranks: where reads are few, one oligo without RNA has the log ratio that decides a correlation
-    r = np.array([[_over(ratio, seen, i, j, ranks=True) for j in range(R)] for i in range(R)])
+    # ranks: with few reads, one oligo without RNA can decide a correlation
+    r = np.array([[_replicate_correlation(ratio, observed, i, j, ranks=True) for j in range(R)] for i in range(R)])
     own = (r.sum(axis=1) - 1) / (R - 1)
     i = int(own.argmin())
     rest = np.delete(np.delete(r, i, 0), i, 1)
     others = float((rest.sum() - (R - 1)) / ((R - 1) * (R - 2)))
-    repeatable = _repeatable(sums, of)
+    repeatable = _repeatable_shares(sums, of)
     fewer_reads = min(float(np.sqrt(repeatable[i] / np.delete(repeatable, i).mean())), 1.0)
     expected = others * fewer_reads
-    error = np.sqrt(2 / max(int(seen.all(axis=1).sum()) - 3, 1))
+    error = np.sqrt(2 / max(int(observed.all(axis=1).sum()) - 3, 1))
     clear = np.arctanh(min(expected, 1 - 1e-9)) - np.arctanh(min(own[i], 1 - 1e-9)) > 3 * error
     if not (others > 0 and clear and max(own[i], 0.0) ** 2 < RELIABLE * expected**2):
         return []
@@ -255,41 +251,41 @@ def _outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     return [Finding("outlier", (names[i],), says)]
 
 
-def _repeatable(sums: xr.Dataset, of: list[int]) -> Array:
-    """Return the share of the variance of activities in each replicate that is not counting noise, at least 1 %.
+def _repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:
+    """Return the share of the variance of activities that is not counting noise, by replicate; at least 1 %.
 
-    Variances are by the median absolute deviation, which oligos without a read in one library do not move.
+    Variances are from the median absolute deviation, which oligos without reads in one library do not affect.
     """
     shares = []
     for r in of:
         one = sums.isel(replicate=r)
-        seen = one["n_bc"].to_numpy() > 0
-        if not seen.any():
+        observed = one["n_bc"].to_numpy() > 0
+        if not observed.any():
             shares.append(0.01)
             continue
-        reads = [np.maximum(one[f"{kind}_counts"].to_numpy()[seen], 1) for kind in ("dna", "rna")]
+        reads = [np.maximum(one[f"{kind}_counts"].to_numpy()[observed], 1) for kind in ("dna", "rna")]
         noise = float(sum((1 / x).mean() for x in reads)) / np.log(2) ** 2
-        ratio = one["log2_ratio"].to_numpy()[seen]
+        ratio = one["log2_ratio"].to_numpy()[observed]
         variance = float(MAD_TO_SD * np.median(np.abs(ratio - np.median(ratio)))) ** 2
         shares.append(max(1 - noise / variance, 0.01) if variance > 0 else 0.01)
     return np.array(shares)
 
 
-def _odd_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
-    """Find the replicate whose DNA is of other barcodes than its rows say: it repeats in no other, theirs does."""
+def _find_shuffled_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
+    """Find the replicate whose DNA correlates with no other while the others correlate among themselves."""
     if counts["dna"].ndim == 1 or len(names) < 3:
         return []
     pair = {"replicate": names}
-    dna, seen = (counts[name].sel(pair).to_numpy() for name in ("dna", "dna_observed"))
-    R, both = len(names), seen.all(axis=1)
+    dna, observed = (counts[name].sel(pair).to_numpy() for name in ("dna", "dna_observed"))
+    R, both = len(names), observed.all(axis=1)
     if both.sum() < LEAST_CELLS:
         return []
-    r = np.array([[_over(dna, seen, i, j, ranks=True) for j in range(R)] for i in range(R)])
+    r = np.array([[_replicate_correlation(dna, observed, i, j, ranks=True) for j in range(R)] for i in range(R)])
     i = int((r.sum(axis=1) - 1).argmin())
     own, rest = float(np.delete(r[i], i).max()), np.delete(np.delete(r, i, 0), i, 1)
     others = float(rest.min())
     error = 1 / np.sqrt(both.sum() - 3)
-    few = dna[seen[:, i], i].mean() < READS
+    few = dna[observed[:, i], i].mean() < READS
     if few or own + 3 * error > REPEATS or others - 3 * error < ALIKE:
         return []
     says = (
@@ -300,16 +296,16 @@ def _odd_dna(counts: xr.Dataset, names: list[str]) -> list[Finding]:
     return [Finding("outlier", (names[i],), says)]
 
 
-def _disagreement(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> list[Finding]:
-    """Say that no two replicates agree, where activities of oligos and reads of barcodes repeat in no pair."""
+def _find_disagreement(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> list[Finding]:
+    """Find that no two replicates agree, in activities of oligos or in reads of barcodes."""
     found = []
     for one, other in combinations(names, 2):
         pair = {"replicate": [one, other]}
         both = (sums["n_bc"].sel(pair).to_numpy() > 0).all(axis=1)
-        activities = _repeats(sums["log2_ratio"].sel(pair).to_numpy()[both], ALIKE)
+        activities = _weak_correlation(sums["log2_ratio"].sel(pair).to_numpy()[both], ALIKE)
         if activities is None:
             return []
-        reads = [(kind, r) for kind in ("rna", "dna") if (r := _of_reads(counts, kind, pair)) is not None]
+        reads = [(kind, r) for kind in ("rna", "dna") if (r := _read_correlation(counts, kind, pair)) is not None]
         if not reads:
             return []
         found.append((activities, *min(reads, key=lambda of: of[1].upper)))
@@ -327,7 +323,7 @@ def _disagreement(counts: xr.Dataset, sums: xr.Dataset, names: list[str]) -> lis
     return [Finding("disagree", tuple(names), says)]
 
 
-class _Limited(NamedTuple):
+class _Correlation(NamedTuple):
     """A correlation with 95 % limits."""
 
     value: float
@@ -338,43 +334,39 @@ class _Limited(NamedTuple):
         return f"{self.value:.2f} [{self.lower:.2f}, {self.upper:.2f}]"
 
 
-def _of_reads(counts: xr.Dataset, kind: str, pair: dict[str, list[str]]) -> _Limited | None:
-    """Return how reads of barcodes correlate on the log scale in two replicates; None where they do, or one has all."""
+def _read_correlation(counts: xr.Dataset, kind: str, pair: dict[str, list[str]]) -> _Correlation | None:
+    """Return the correlation of log reads of barcodes in two replicates; None where they agree or share a pool."""
     if counts[kind].ndim == 1:
         return None
-    seen = counts[f"{kind}_observed"].sel(pair).to_numpy().all(axis=1)
-    return _repeats(np.log2(counts[kind].sel(pair).to_numpy()[seen] + 1.0), REPEATS)
+    observed = counts[f"{kind}_observed"].sel(pair).to_numpy().all(axis=1)
+    return _weak_correlation(np.log2(counts[kind].sel(pair).to_numpy()[observed] + 1.0), REPEATS)
 
 
-def _repeats(columns: Array, most: float) -> _Limited | None:
-    """Return the correlation of two columns, with Fisher's limits, where these are below `most`; None elsewhere.
+def _weak_correlation(columns: Array, most: float) -> _Correlation | None:
+    """Return the correlation of two columns with Fisher's limits if these are below `most`, else None.
 
-    None as well where it is not known: of fewer than 10 rows, or of a column without differences.
+    Also None where it is not defined: with fewer than 10 rows, or a constant column.
     """
     if len(columns) < LEAST_OLIGOS or (np.ptp(columns, axis=0) == 0).any():
         return None
-    r = _correlation(*columns.T)
+    r = _pearson_or_zero(*columns.T)
     z, half = np.arctanh(np.clip(r, -1 + _NONE, 1 - _NONE)), special.ndtri(0.975) / np.sqrt(len(columns) - 3)
-    found = _Limited(r, float(np.tanh(z - half)), float(np.tanh(z + half)))
+    found = _Correlation(r, float(np.tanh(z - half)), float(np.tanh(z + half)))
     return found if found.upper < most else None
 
 
-def _logs(normalized: Array) -> Array:
-    return np.asarray(np.log2(normalized + 1))
-
-
-def _over(ratio: Array, seen: NDArray[np.bool_], i: int, j: int, *, ranks: bool = False) -> float:
+def _replicate_correlation(ratio: Array, observed: NDArray[np.bool_], i: int, j: int, *, ranks: bool = False) -> float:
     if i == j:
         return 1.0
-    columns = ratio[seen[:, i] & seen[:, j]][:, [i, j]]
+    columns = ratio[observed[:, i] & observed[:, j]][:, [i, j]]
     if ranks:
-        from scipy.stats import rankdata  # not at the door: it is slow to load
+        from scipy.stats import rankdata  # imported here: slow to load
 
         columns = rankdata(columns, axis=0)
-    return _correlation(*columns.T)
+    return _pearson_or_zero(*columns.T)
 
 
-def _correlation(x: Array, y: Array) -> float:
+def _pearson_or_zero(x: Array, y: Array) -> float:
     if len(x) < 3:
         return 0.0
     a, b = x - x.mean(), y - y.mean()

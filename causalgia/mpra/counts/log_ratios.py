@@ -1,4 +1,4 @@
-"""Log ratios of RNA to DNA, cell by cell, against the totals of the libraries they were sequenced in."""
+"""Log ratios of RNA to DNA in each cell, relative to library totals."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LEAST_EXPECTED = 10.0
 def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask]:
     """Return log2(RNA/DNA) of each barcode in each replicate, and which cells have one.
 
-    ``log2(rna + pseudo) - log2(rna_total + 1) - log2(dna + pseudo) + log2(dna_total + 1)``: a size factor belongs to a
-    library (type, replicate), whatever the arms. A cell counts where its DNA was read (observed and above 0); RNA that
-    was not seen there is 0 and stays in.
+    ``log2(rna + pseudo) - log2(rna_total + 1) - log2(dna + pseudo) + log2(dna_total + 1)``: size factors are by library
+    (type, replicate), for all arms. A cell is used where its DNA was read (observed and above 0); missing RNA counts as
+    0.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask
     Returns
     -------
     tuple
-        Ratios, shape ``(n_barcodes, n_replicates)``, 0 in cells that do not count; and the mask of those that do.
+        Ratios, shape ``(n_barcodes, n_replicates)``, 0 in cells that are not used; and the mask of those that are.
     """
     rna = counts["rna"].to_numpy()
     dna = counts["dna"].to_numpy().reshape(len(rna), -1)
@@ -41,23 +41,22 @@ def cell_ratios(counts: xr.Dataset, *, pseudo: float = 0.5) -> tuple[Array, Mask
 
 
 def silent_share(counts: xr.Dataset) -> float:
-    """Return the share of cells without RNA among those in which 10 reads or more were to be expected.
+    """Return the share of cells without RNA among those in which 10 reads or more are expected.
 
-    What is to be expected of a barcode is its DNA times RNA over DNA of its oligo's other barcodes in the replicate: 10
-    such reads are 0 by chance once in a thousand cells, at a dispersion of .1. Where no cell is expected to have as
-    many reads, 0.
+    The expectation is the barcode's DNA times RNA over DNA of the oligo's other barcodes in the replicate; at a
+    dispersion of .1, 10 expected reads are 0 by chance in one of a thousand cells. 0 where no cell expects as many.
     """
     of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
     rna = counts["rna"].to_numpy().astype(np.float64)
     dna = np.broadcast_to(counts["dna"].to_numpy().reshape(len(rna), -1), rna.shape).astype(np.float64)
     both = [group_sums(x, of, (n,))[of] - x for x in (rna, dna)]
     expected = np.divide(dna * both[0], both[1], out=np.zeros_like(dna), where=both[1] > 0)
-    judged = (expected >= LEAST_EXPECTED) & counts["rna_observed"].to_numpy()
-    return float((rna[judged] == 0).mean()) if judged.any() else 0.0
+    deep = (expected >= LEAST_EXPECTED) & counts["rna_observed"].to_numpy()
+    return float((rna[deep] == 0).mean()) if deep.any() else 0.0
 
 
 def dna_observed(counts: xr.Dataset) -> Mask:
-    """Return which cells of DNA held a count, shape ``(n_barcodes, 1 or n_replicates)``."""
+    """Return the mask of observed DNA cells, shape ``(n_barcodes, 1 or n_replicates)``."""
     return counts["dna_observed"].to_numpy().reshape(counts.sizes["barcode"], -1)
 
 

@@ -1,4 +1,4 @@
-"""Log ratios by barcode, oligo and replicate, and the two layers of noise that they have: functions of arrays."""
+"""Means and variances of log ratios by barcode, oligo and replicate: the two layers of noise."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ class OligoMeans:
     Attributes
     ----------
     activity
-        Shape ``(n, R)``; its mean over replicates is the mean over barcodes of their means, and what differs between
-        replicates is the least-squares fit within barcodes, so that who was seen where moves neither. 0 where `n` is.
+        Shape ``(n, R)``. Its mean over replicates is the mean of the barcodes' means; differences between replicates
+        are the least-squares fit within barcodes, so missing cells bias neither. 0 where `n` is 0.
     n
-        Barcodes behind each, shape ``(n, R)``.
+        Barcodes of each, shape ``(n, R)``.
     barcode
-        Mean of each barcode over the replicates it was seen in, shape ``(n_barcodes,)``; 0 where it was in none.
+        Mean of each barcode over the replicates that have it, shape ``(n_barcodes,)``; 0 without any.
     seen
-        Whether it was in any.
+        Whether a barcode is in any replicate.
     spread
-        What counting noise of variance 1 in every cell adds to the variance over replicates, over R; shape ``(n,)``.
+        Contribution of counting noise of variance 1 in every cell to the variance over replicates, over R; shape
+        ``(n,)``.
     """
 
     activity: Array
@@ -62,17 +63,17 @@ def oligo_means(ratios: Array, used: Mask, of: Ints, n: int) -> OligoMeans:
     barcode = np.where(used, ratios, 0.0).sum(axis=1) / np.maximum(cells, 1)
     within = np.where(used, ratios - barcode[:, None], 0.0)
     count = group_sums(used, of, (n,))
-    moved, spread = _between_replicates(within, used, of, count)
+    shift, spread = _fit_replicates(within, used, of, count)
     n_seen = np.bincount(of, weights=seen, minlength=n)
     level = np.bincount(of, weights=barcode * seen, minlength=n) / np.maximum(n_seen, 1)
-    activity = np.where(count > 0, level[:, None] + moved, 0.0)
+    activity = np.where(count > 0, level[:, None] + shift, 0.0)
     return OligoMeans(activity, count.astype(np.int64), barcode, seen, spread)
 
 
-def _between_replicates(within: Array, used: Mask, of: Ints, count: Array) -> tuple[Array, Array]:
-    """Fit replicates, with a level for each barcode, by least squares; centred, ``(n, R)``, and `OligoMeans.spread`.
+def _fit_replicates(within: Array, used: Mask, of: Ints, count: Array) -> tuple[Array, Array]:
+    """Fit replicates, with a level for each barcode, by least squares; centered, ``(n, R)``, and `OligoMeans.spread`.
 
-    Where no barcode joins two replicates of an oligo, what differs between them is barcodes', and they are level.
+    Where no barcode connects two replicates of an oligo, their difference is attributed to barcodes.
     """
     n, R = count.shape
     share = used / np.maximum(used.sum(axis=1, keepdims=True), 1)
@@ -91,9 +92,9 @@ class OligoVariances:
     Attributes
     ----------
     between
-        Of its barcodes' means, over their number: new barcodes (and the counting noise of these).
+        Of its barcodes' means, over their number, counting noise included: the variance with new barcodes.
     residual
-        What counting noise of cells adds to the variance over replicates, over R, and is in `between` already.
+        Contribution of counting noise to the variance over replicates, over R; already part of `between`.
     """
 
     between: Array
@@ -116,7 +117,7 @@ def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> O
     squares = np.bincount(of, weights=np.where(means.seen, means.barcode - level[of], 0.0) ** 2, minlength=n)
     if not (size > 1).any():
         return None
-    between = _mean_squares(squares, size - 1) / np.maximum(size, 1)
+    between = _moderated_mean_squares(squares, size - 1) / np.maximum(size, 1)
     moved = (means.activity - level[:, None])[of]
     cells = np.maximum(used.sum(axis=1, keepdims=True), 1)
     left = ratios - moved
@@ -124,13 +125,13 @@ def oligo_variances(ratios: Array, used: Mask, of: Ints, means: OligoMeans) -> O
     df = np.bincount(of, weights=used.sum(axis=1), minlength=n) - size - (R - 1)
     residual = np.zeros(n)
     if (df > 0).any():
-        noise = _mean_squares(np.bincount(of, weights=(left**2).sum(axis=1), minlength=n), df)
+        noise = _moderated_mean_squares(np.bincount(of, weights=(left**2).sum(axis=1), minlength=n), df)
         residual = noise * means.spread
     return OligoVariances(between, residual)
 
 
-def _mean_squares(squares: NDArray[Any], df: NDArray[Any]) -> Array:
-    """Return mean squares, drawn towards each other (squeezeVar); of few oligos, that of all where one has no df."""
+def _moderated_mean_squares(squares: NDArray[Any], df: NDArray[Any]) -> Array:
+    """Return moderated mean squares (squeezeVar); with few oligos, pooled ones where an oligo has no df."""
     known = df > 0
     if known.sum() >= LEAST_VARIANCES:
         return moderate_unequal(squares / np.maximum(df, 1), np.maximum(df, 0.0)).variance
@@ -139,11 +140,11 @@ def _mean_squares(squares: NDArray[Any], df: NDArray[Any]) -> Array:
 
 
 def sampling_covariance(activity: Array, between: Array, residual: Array) -> Array:
-    """Return the covariance of a unit's arms: barcodes of each arm, and replicates that all arms share.
+    """Return the covariance of the arms of a unit: barcodes of each arm, and replicates shared by arms.
 
     ``C = S / R + diag(max(between - residual, 0))`` with S the covariance over replicates, on R - 1 degrees of freedom:
-    about right in the mean over units, and noisy in each. It is of the mean over replicates, for new barcodes and new
-    replicates.
+    about unbiased on average over units, and noisy for each. It is that of the mean over replicates, for new barcodes
+    and new replicates.
 
     Parameters
     ----------
@@ -171,12 +172,12 @@ def sampling_covariance(activity: Array, between: Array, residual: Array) -> Arr
     return np.asarray(shared + alone[..., None] * np.eye(alone.shape[1]))
 
 
-def medians(x: Array, of: Ints, n: int) -> Array:
+def group_medians(x: Array, of: Ints, n: int) -> Array:
     """Return the median of each group, 0 where it is empty, shape ``(n,)``.
 
     Examples
     --------
-    >>> medians(np.array([5.0, 1.0, 3.0, 8.0]), np.array([0, 0, 0, 2]), 3)
+    >>> group_medians(np.array([5.0, 1.0, 3.0, 8.0]), np.array([0, 0, 0, 2]), 3)
     array([3., 0., 8.])
     """
     order = np.lexsort((x, of))
@@ -188,10 +189,10 @@ def medians(x: Array, of: Ints, n: int) -> Array:
 
 
 def robust_z(x: Array, seen: Mask, of: Ints) -> Array:
-    """Return how far each value lies from its group's median, in 1.4826 median absolute deviations; 0 where not seen.
+    """Return robust z within groups: distance from the median in 1.4826 median absolute deviations; 0 if not seen.
 
-    The deviation is the larger of the group's own and that of all groups of three or more together, for that of a few
-    values may be 0 by chance. Groups of fewer than three, in which nothing is out of line, have 0.
+    The deviation is the larger of that of the group and that of all groups of three or more, because that of a few
+    values may be 0 by chance. Groups of fewer than three have z 0.
 
     Examples
     --------
@@ -205,7 +206,7 @@ def robust_z(x: Array, seen: Mask, of: Ints) -> Array:
     if not use.any():
         return z
     group = of[use]
-    away = x[use] - medians(x[use], group, n)[group]
-    spread = 1.4826 * np.maximum(medians(np.abs(away), group, n), np.median(np.abs(away)))[group]
-    z[use] = np.divide(away, spread, out=np.zeros_like(away), where=spread > 0)
+    distance = x[use] - group_medians(x[use], group, n)[group]
+    spread = 1.4826 * np.maximum(group_medians(np.abs(distance), group, n), np.median(np.abs(distance)))[group]
+    z[use] = np.divide(distance, spread, out=np.zeros_like(distance), where=spread > 0)
     return z

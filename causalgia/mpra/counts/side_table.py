@@ -1,4 +1,4 @@
-"""The side table of a barcode table: which element and arm each oligo is."""
+"""Side table of barcode counts: element, arm and group of each oligo."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from causalgia.schema import validate
 from causalgia.spreadsheet import of_column
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
-#: groups of oligos that are controls of the bench, and no units of the design
+#: groups of oligos that are controls of the bench, not units of the design
 CONTROLS = ("negative", "positive", "promoter", "duplicate")
 _OF_LIBRARY = ("library_fingerprint", "design_fingerprint", "null_fingerprint")
 _PRINTED = re.compile(r"(?P<stem>.+)\.[0-9a-f]{6}(?P<arm>_.+)?")
@@ -30,8 +30,8 @@ def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
     ----------
     arms
         A path (tab-separated, plain or compressed), a DataFrame, or a library, whose oligos that differ in their
-        barcode alone are one. Without ``group`` all are ``test``; other columns are left aside. IGVF's sequence design
-        is taken too (`causalgia.mpra.counts.side_table`).
+        barcode alone are one. ``group`` defaults to ``test``; other columns are ignored. IGVF's sequence design is
+        accepted (`side_table_from_design`).
 
     Raises
     ------
@@ -51,23 +51,23 @@ def side_table(arms: str | Path | pd.DataFrame | xr.Dataset) -> pd.DataFrame:
     elif isinstance(arms, pd.DataFrame):
         side, where = arms, "the side table"
     elif isinstance(arms, str | Path):
-        side, where = _read(Path(arms)), f"the side table {arms}"
+        side, where = _read_side_table(Path(arms)), f"the side table {arms}"
     else:
         raise CountsError(f"arms= is a {type(arms).__name__}; give the side table as a path or DataFrame, or a library")
-    return _checked(side, where)
+    return _as_side_table(side, where)
 
 
 def library_attrs(arms: object) -> dict[str, Any]:
-    """Return what counts carry of the library that their side table is: which one it is, and of which population."""
+    """Return the attrs that counts inherit from their library: fingerprints of library, design and null model."""
     return (
         {name: arms.attrs[name] for name in _OF_LIBRARY if name in arms.attrs} if isinstance(arms, xr.Dataset) else {}
     )
 
 
 def other_library(name: str, known: Iterable[str]) -> str:
-    """Return the sentence for a name that is known with another fingerprint only; empty where it is not.
+    """Return a hint if `name` is known with another fingerprint, else an empty string.
 
-    Units of a library are called ``u0.3fa2c1`` and their oligos ``u0.3fa2c1_GATA1``: after the point stands the
+    Units of a library are named ``u0.3fa2c1`` and their oligos ``u0.3fa2c1_GATA1``; after the point comes the
     fingerprint of the unit's inserts.
 
     Examples
@@ -85,23 +85,23 @@ def other_library(name: str, known: Iterable[str]) -> str:
     return "" if other is None else f"; it has {quoted(other)}, which is another sequence: these are two libraries"
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """Read the table; a line with more cells than the header is refused, for its names would be taken for others."""
+def _read_side_table(path: Path) -> pd.DataFrame:
+    """Read the table; lines with more cells than the header are refused, because names would shift."""
     text = BytesIO(read_bytes(path, CountsError, unpack=True))
     try:
         lines = pd.read_csv(text, sep="\t", dtype=object, keep_default_na=False, header=None, encoding="utf-8-sig")
-    except ValueError as error:  # what pandas raises of a table, and of letters that are not UTF-8
+    except ValueError as error:  # malformed table, or not UTF-8
         raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
     used = lines.loc[:, lines.iloc[0].isin((*SIDE_COLUMNS, *DESIGN_COLUMNS))]
     return used.iloc[1:].apply(of_column).set_axis(used.iloc[0].to_numpy(), axis=1)
 
 
-def _checked(side: pd.DataFrame, where: str) -> pd.DataFrame:
+def _as_side_table(side: pd.DataFrame, where: str) -> pd.DataFrame:
     twice = [name for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS) if side.columns.tolist().count(name) > 1]
     if twice:
         raise CountsError(f"{where} has the column {quoted(twice[0])} twice; leave one of them out")
-    if is_design(side.columns):
-        side = side_of_design(side, where)
+    if is_sequence_design(side.columns):
+        side = side_table_from_design(side, where)
     absent = [name for name in SIDE_COLUMNS[:3] if name not in side.columns.tolist()]
     if absent:
         raise CountsError(
@@ -140,32 +140,32 @@ _GROUPS = {
 }
 
 
-def is_design(columns: Iterable[Any]) -> bool:
-    """Return whether these are the columns of ``reporter_sequence_design``, and not those of a side table.
+def is_sequence_design(columns: Iterable[Any]) -> bool:
+    """Return whether these are the columns of ``reporter_sequence_design``, not of a side table.
 
     Examples
     --------
-    >>> is_design(["name", "sequence", "category", "class", "variant_class", "variant_pos", "SPDI", "allele"])
+    >>> is_sequence_design(["name", "sequence", "category", "class", "variant_class", "variant_pos", "SPDI", "allele"])
     True
     """
     found = set(columns)
     return found >= set(DESIGN_COLUMNS[:5]) and "oligo_name" not in found
 
 
-def side_of_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
+def side_table_from_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return the side table of a design: columns ``oligo_name element arm group``, a row an oligo.
 
-    A design that causalgia wrote says element, arm and group in ``info``. Of others, an oligo with a variant is of the
-    element ``SPDI`` in the arm ``ref`` or ``alt``; one without is an element of its own, in the arm ``positive`` or
-    ``negative`` if its class is a control's, else in that of its category. White space in names becomes ``_``, as
-    mappers take no name with blanks and count tables have it.
+    A design written by causalgia has element, arm and group in ``info``. In others, an oligo with a variant belongs to
+    the element ``SPDI`` in the arm ``ref`` or ``alt``; one without is its own element, in the arm ``positive`` or
+    ``negative`` for controls, else in that of its category. White space in names becomes ``_``, as in mappers and count
+    tables.
 
     Parameters
     ----------
     design
         Its columns as text, or as `causalgia.mpra.read_igvf` returns them.
     where
-        What errors call the table.
+        Name of the table in errors.
 
     Raises
     ------
@@ -177,34 +177,34 @@ def side_of_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
     >>> spdi = '["NC_000001.11:300:A:G"]'
     >>> alleles = ['["ref"]', '["alt"]']
     >>> design = pd.DataFrame({"name": ["v 1", "v 2"], "category": "variant", "class": "test", "allele": alleles})
-    >>> side_of_design(design.assign(SPDI=spdi), "the design")
+    >>> side_table_from_design(design.assign(SPDI=spdi), "the design")
       oligo_name               element  arm group
     0        v_1  NC_000001.11:300:A:G  ref  test
     1        v_2  NC_000001.11:300:A:G  alt  test
     """
     infos = design["info"].tolist() if "info" in design.columns else [""] * len(design)
     rows = zip(*(design[name].tolist() for name in DESIGN_COLUMNS[:5]), infos, strict=True)
-    side = [(re.sub(r"\s+", "_", str(row[0])), *_place(row, where)) for row in rows]
+    side = [(re.sub(r"\s+", "_", str(row[0])), *_element_arm_group(row, where)) for row in rows]
     first: dict[str, str] = {}
-    for (name, *_), given in zip(side, design["name"].astype(str), strict=True):
-        if first.setdefault(name, given) != given:
+    for (name, *_), original in zip(side, design["name"].astype(str), strict=True):
+        if first.setdefault(name, original) != original:
             raise CountsError(
-                f"{where}: oligos {quoted(first[name])} and {quoted(given)} are both {quoted(name)} in counts; "
+                f"{where}: oligos {quoted(first[name])} and {quoted(original)} are both {quoted(name)} in counts; "
                 "rename one"
             )
     return pd.DataFrame(side, columns=["oligo_name", "element", "arm", "group"], dtype=object)
 
 
-def _place(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
+def _element_arm_group(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
     """Return element, arm and group of a row."""
     name, category, kind, spdi, allele, info = row
     if str(kind) not in _GROUPS:
         raise CountsError(f"{where}: oligo {quoted(name)} is of class '{kind}'; there are {', '.join(_GROUPS)}")
     group = _GROUPS[str(kind)]
-    own = _own(info)
+    own = _labels_from_info(info)
     if own is not None:
         return own
-    variants, alleles = _several(spdi, name, where), _several(allele, name, where)
+    variants, alleles = _texts_in_cell(spdi, name, where), _texts_in_cell(allele, name, where)
     if not variants:
         return re.sub(r"\s+", "_", str(name)), str(category) if group == "test" else group, group
     if len(variants) > 1 or len(alleles) != 1:
@@ -215,8 +215,8 @@ def _place(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
     return variants[0], alleles[0], group
 
 
-def _own(info: Any) -> tuple[str, str, str] | None:
-    """Return what a design that causalgia wrote says of an oligo."""
+def _labels_from_info(info: Any) -> tuple[str, str, str] | None:
+    """Return element, arm and group from the ``info`` that causalgia writes, else None."""
     try:
         known = parse_json(str(info), CountsError)
     except CountsError:
@@ -226,8 +226,8 @@ def _own(info: Any) -> tuple[str, str, str] | None:
     return known["element"], known["arm"], known["group"]
 
 
-def _several(cell: Any, name: Any, where: str) -> list[str]:
-    """Return the texts of a cell: a JSON array of texts, or NA."""
+def _texts_in_cell(cell: Any, name: Any, where: str) -> list[str]:
+    """Return the texts of a cell: a JSON array of texts, or NA for none."""
     if isinstance(cell, tuple | list):
         return list(map(str, cell))
     if str(cell) in ("NA", ""):

@@ -1,4 +1,4 @@
-"""Fits: barcode counts -> effects of arms in every element, with their standard errors."""
+"""Fits of barcode counts: effects of arms in every element, and their averages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The average of effects over backgrounds: what a motif does, not what it does in one place."""
+"""Averages of measured effects over backgrounds, and noise that replicates share."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import random_effects
 from causalgia.estimation._from_effects import with_contrast_dim
 from causalgia.estimation.request import as_ci_prob
-from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, widened
-from causalgia.mpra.comparisons.sides import noise_of_replicates
+from causalgia.mpra.comparisons.prediction_powered_means import SharedNoise, widen_standard_error
+from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.counts.log_ratios import group_sums
 from causalgia.mpra.counts.side_table import CONTROLS
-from causalgia.mpra.fits.fit_contrasts import Asked
-from causalgia.mpra.fits.two_way import cells_of
+from causalgia.mpra.fits.fit_contrasts import FitRequest
+from causalgia.mpra.fits.two_way import ratio_cells
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import annotate, validate
 from causalgia.types import Array
@@ -32,29 +32,29 @@ def average(
 ) -> xr.Dataset:
     """Average measured effects over the elements of each group, as backgrounds of one motif.
 
-    The estimand is the mean effect over the backgrounds that a group's elements are a sample of. Its error has two
-    parts, how far true effects differ between backgrounds and how well each is measured, and both show in the spread of
-    the estimates: ``"mean"`` is their plain mean, with t on n - 1 degrees of freedom, and supposes nothing of either.
+    The estimand is the mean effect over the backgrounds from which a group's elements are a sample. Its error has two
+    parts: differences of true effects between backgrounds, and measurement. Both show in the spread of the estimates,
+    so ``"mean"`` is their plain mean with t on n - 1 degrees of freedom, without assumptions on either part.
 
     ========== ====================================================================================================
     `method`
     ========== ====================================================================================================
     ``mean``   plain mean over backgrounds, standard error ``sd / sqrt(n)``
-    ``REML``   weights by 1 / (tau^2 + se^2), tau by restricted maximum likelihood, Knapp and Hartung's error and t
+    ``REML``   weights 1 / (tau^2 + se^2), tau by restricted maximum likelihood, Knapp and Hartung's error and t
     ``DL``     the same with DerSimonian and Laird's tau
-    ``FE``     weights by 1 / se^2 and a normal error: the effect in *these* backgrounds, where all have one effect;
-               over other backgrounds it is too sure (95 % intervals covered 72 % at tau 0.5)
+    ``FE``     weights 1 / se^2 and a normal error: the effect in *these* backgrounds, if all have one effect; for
+               other backgrounds intervals are too narrow (95 % intervals covered 72 % at tau 0.5)
     ========== ====================================================================================================
 
-    Noise of a replicate that the elements of an arm share, which no number of elements averages out, is added to each
-    where the fit knows it (two replicates or more), with Satterthwaite's degrees of freedom.
+    Noise of replicates that the elements of an arm share does not average out over elements; it is added where the fit
+    has it (two replicates or more), with Satterthwaite's degrees of freedom.
 
     Parameters
     ----------
     fitted
-        Of `fit`: ``ace, se (element, contrast)``.
+        From `fit`: ``ace, se (element, contrast)``.
     by
-        Coordinate on element that names the groups; None: all elements are one group, ``"all"``.
+        Coordinate on element that defines the groups; None: one group, ``"all"``.
     method
         See the table.
     ci_prob
@@ -70,7 +70,7 @@ def average(
     Raises
     ------
     OutcomesError
-        If `fitted` has no effects of elements, or no such coordinate.
+        If `fitted` has no effects by element, or no such coordinate.
     EstimateError
         If a group has one element, or the method is unknown.
 
@@ -91,11 +91,13 @@ def average(
     if method not in get_args(Method):
         raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
     ci_prob = as_ci_prob(ci_prob)
-    codes, names = _groups(fitted, by)
+    codes, names = _element_groups(fitted, by)
     fitted = with_contrast_dim(fitted)
     effect, se = (fitted[name].transpose("element", "contrast").to_numpy() for name in ("ace", "se"))
-    ace, error, df, tau = _means(effect, se, codes) if method == "mean" else _meta(effect, se, codes, method)
-    error, df = _with_replicates(error, df, noise_of_replicates(fitted))
+    ace, error, df, tau = (
+        _plain_means(effect, se, codes) if method == "mean" else _random_effects_means(effect, se, codes, method)
+    )
+    error, df = _widen_by_replicates(error, df, fit_replicate_noise(fitted))
     p, lower, upper = p_and_limits(ace, error, df, ci_prob)
     columns = {"ace": ace, "se": error, "p": p, "log_p": log_p(ace, error, df), "lower": lower, "upper": upper}
     columns |= {"df": df} if np.isfinite(df).all() else {}
@@ -103,21 +105,21 @@ def average(
     found = xr.Dataset(
         {name: (("contrast", "task"), v) for name, v in {**columns, "n_units": n, "tau": tau}.items()},
         coords={"contrast": names, "task": fitted["contrast"].to_numpy()},
-        attrs=_attrs(fitted, by, method, ci_prob),
+        attrs=_average_attrs(fitted, by, method, ci_prob),
     )
     return validate(annotate(found), "estimates")
 
 
-def _with_replicates(error: Array, df: Array, noise: list[SharedNoise]) -> tuple[Array, Array]:
-    """Add the noise that replicates share in each contrast, shape ``(G, K)`` each."""
+def _widen_by_replicates(error: Array, df: Array, noise: list[SharedNoise]) -> tuple[Array, Array]:
+    """Add the shared noise of replicates in each contrast, shape ``(G, K)`` each."""
     wide, freedom = error.copy(), df.astype(np.float64)
     for g, k in np.ndindex(*error.shape):
-        wide[g, k], freedom[g, k] = widened(float(error[g, k]), float(df[g, k]), noise[k])
+        wide[g, k], freedom[g, k] = widen_standard_error(float(error[g, k]), float(df[g, k]), noise[k])
     return wide, freedom
 
 
-def _groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the group of each element, 0 to G - 1, and their names; every group has two elements or more."""
+def _element_groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return group codes of the elements, 0 to G - 1, and group names; each group has two elements or more."""
     if not isinstance(fitted, xr.Dataset) or "se" not in fitted or "element" not in fitted["se"].dims:
         raise OutcomesError("average: no effects of elements; take them from cg.mpra.fit(counts, control=...)")
     known = sorted(str(n) for n, c in fitted.coords.items() if c.dims == ("element",) and n not in _OWN)
@@ -137,7 +139,7 @@ def _groups(fitted: Any, by: str | None) -> tuple[NDArray[np.int64], NDArray[Any
     return codes.astype(np.int64), np.asarray(names)
 
 
-def _means(effect: Array, se: Array, codes: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
+def _plain_means(effect: Array, se: Array, codes: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
     """Return plain means, their errors, degrees of freedom and tau, shape ``(G, K)`` each."""
     n = np.bincount(codes)[:, None].astype(np.float64)
     groups = n.shape[:1]
@@ -147,7 +149,9 @@ def _means(effect: Array, se: Array, codes: NDArray[np.int64]) -> tuple[Array, A
     return mean, np.sqrt(variance / n), np.broadcast_to(n - 1, mean.shape), tau
 
 
-def _meta(effect: Array, se: Array, codes: NDArray[np.int64], method: Any) -> tuple[Array, Array, Array, Array]:
+def _random_effects_means(
+    effect: Array, se: Array, codes: NDArray[np.int64], method: Any
+) -> tuple[Array, Array, Array, Array]:
     shape = (int(codes.max()) + 1, effect.shape[1])
     found = np.empty((4, *shape))
     for g, k in np.ndindex(*shape):
@@ -158,7 +162,7 @@ def _meta(effect: Array, se: Array, codes: NDArray[np.int64], method: Any) -> tu
     return ace, error, df, tau
 
 
-def _attrs(fitted: xr.Dataset, by: str | None, method: str, ci_prob: float) -> dict[str, Any]:
+def _average_attrs(fitted: xr.Dataset, by: str | None, method: str, ci_prob: float) -> dict[str, Any]:
     of_backgrounds = method != "FE"
     return {
         "scale": fitted.attrs.get("scale", "log2"),
@@ -174,13 +178,13 @@ def _attrs(fitted: xr.Dataset, by: str | None, method: str, ci_prob: float) -> d
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], NDArray[Any]]]
 
 
-def replicate_shifts(counts: xr.Dataset, asked: Asked) -> tuple[Columns, float]:
-    """Return how far each replicate's mean effect lies from that of all, and what elements' own noise makes of that.
+def replicate_shifts(counts: xr.Dataset, request: FitRequest) -> tuple[Columns, float]:
+    """Return the distance of each replicate's mean effect from the overall mean, and its variance from elements.
 
-    The effect of an element in a replicate is the contrast of its arms' mean log ratios there; elements that have
-    barcodes with DNA under every arm in every replicate count, controls of the bench do not. By two-way analysis of
-    variance, the mean square of elements by replicates gives the variance that their own noise leaves in the mean over
-    elements and replicates.
+    The effect of an element in a replicate is the contrast of its arms' mean log ratios. Elements with barcodes under
+    every arm in every replicate are used, without controls of the bench. By two-way analysis of variance, the mean
+    square of elements by replicates gives the variance of the mean over elements and replicates due to elements' own
+    noise.
 
     Returns
     -------
@@ -191,20 +195,20 @@ def replicate_shifts(counts: xr.Dataset, asked: Asked) -> tuple[Columns, float]:
     Examples
     --------
     >>> from causalgia.mpra.counts.example_counts import simulated
-    >>> from causalgia.mpra.fits.fit_contrasts import asked_of
+    >>> from causalgia.mpra.fits.fit_contrasts import fit_request
     >>> counts = simulated()
-    >>> columns, df = replicate_shifts(counts, asked_of(counts, control="control"))
+    >>> columns, df = replicate_shifts(counts, fit_request(counts, control="control"))
     >>> columns["replicate_shift"][1].shape, df
     ((1, 3), 38.0)
     """
-    cells = cells_of(counts, asked)
+    cells = ratio_cells(counts, request)
     used = cells.sums(cells.used)
-    test = ~np.isin(counts["group"].to_numpy().astype(str)[asked.oligos[:, 0]], CONTROLS)
+    test = ~np.isin(counts["group"].to_numpy().astype(str)[request.oligos[:, 0]], CONTROLS)
     whole = (used > 0).all(axis=(1, 2)) & test
     n, R = int(whole.sum()), used.shape[2]
     if n < 2 or R < 2:
         return {}, 0.0
-    effect = np.einsum("ear,ka->ekr", cells.sums(cells.ratio)[whole] / used[whole], asked.weights)
+    effect = np.einsum("ear,ka->ekr", cells.sums(cells.ratio)[whole] / used[whole], request.weights)
     shift = effect.mean(axis=0) - effect.mean(axis=(0, 2))[:, None]
     left = effect - effect.mean(axis=2, keepdims=True) - shift
     df = (n - 1.0) * (R - 1.0)

@@ -1,4 +1,4 @@
-"""The door of the fits: counts -> effects of arms in every element, by a method of choice."""
+"""Effects of arms in every element from barcode counts, by a choice of methods."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from causalgia.errors import CountsError, EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.mpra.counts.side_table import library_attrs
 from causalgia.mpra.fits._average import replicate_shifts
-from causalgia.mpra.fits.fit_contrasts import Asked, Fitted, asked_of, n_barcodes
+from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, fit_request, n_barcodes
 from causalgia.mpra.fits.hierarchical import hierarchical
 from causalgia.mpra.fits.negative_binomial_fit import negative_binomial
 from causalgia.mpra.fits.precision_weighted import precision
-from causalgia.mpra.fits.two_way import cells_of, two_way
+from causalgia.mpra.fits.two_way import ratio_cells, two_way
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import validate
 from causalgia.workers import require_client
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 Method: TypeAlias = Literal["hierarchical", "two_way", "precision", "nb"]
-_Way: TypeAlias = "Callable[[xr.Dataset, Asked, Client | None], Fitted]"
+_Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEffects]"
 
 
 def fit(
@@ -40,16 +40,16 @@ def fit(
     ci_prob: float = 0.95,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Estimate what arms do to the activity of each element, from its barcode counts.
+    """Estimate the effects of arms on the activity of each element, from its barcode counts.
 
-    The effect is a contrast of log2(RNA/DNA) between arms: `control` subtracted from every arm that shares an element
-    with it, or any contrasts that sum to 0. Noise has two layers, and a method that counts one of them finds what is
-    not there: a barcode has an activity of its own, the same in every replicate, and a replicate moves all barcodes of
-    an oligo together. What the methods count, and what they reach on two simulations of 10 barcodes and 4 replicates
-    (barcodes alike, and sd_barcode 0.6 with 2 % silent cells):
+    The effect is a contrast of log2(RNA/DNA) between arms: each arm that shares an element with `control` minus
+    `control`, or any contrasts that sum to 0. Noise has two layers, and a method that ignores one of them gives false
+    positives: a barcode has an activity of its own, the same in every replicate, and a replicate shifts all barcodes of
+    an oligo together. What each method accounts for, and its performance in two simulations of 10 barcodes and 4
+    replicates (barcodes alike; sd_barcode 0.6 with 2 % silent cells):
 
     ================ ======================================== ===================== ===================
-    `method`         counts                                   95 % intervals cover  RMSE
+    `method`         accounts for                             95 % intervals cover  RMSE
     ================ ======================================== ===================== ===================
     ``hierarchical`` both layers, sizes shared by elements    0.95, 0.95            0.19, 0.38
     ``two_way``      both layers, closed form                 0.95, 0.96            0.19, 0.46
@@ -57,65 +57,65 @@ def fit(
     ``precision``    replicates only: *these barcodes*        0.95, 0.72            0.20, 0.48
     ================ ======================================== ===================== ===================
 
-    ``nb`` compares *mean* reads: its effect is log2 of the ratio of the barcodes' mean activities, and it allows the
-    noise of reads to differ between arms. Where the activities of one arm's barcodes spread more than another's, that
-    is not the difference of mean log2 activities, and it refuses. The other methods compare mean log2 ratios, which
-    fall where reads are few and dispersed: where the reads of one arm are several times as dispersed as the other's,
-    they find effects that are not there, and ``nb`` is the method.
+    ``nb`` compares *mean* reads: its effect is log2 of the ratio of the barcodes' mean activities, and read noise may
+    differ between arms. Where the activities of one arm's barcodes spread more than another's, this is not the
+    difference of mean log2 activities, and ``nb`` raises an error. The other methods compare mean log2 ratios, which
+    fall where reads are few and dispersed: where the reads of one arm are several times as dispersed as those of the
+    other they give false positives, and ``nb`` is the method to use.
 
     Parameters
     ----------
     counts
-        Of `read_counts`, filtered or not.
+        From `read_counts`, filtered or not.
     control
         The arm subtracted from each other arm.
     arms
-        Which arms are compared with it; None: all that some element has beside it.
+        Arms to compare with it; None: all that some element has besides it.
     contrasts
-        Instead of `control`: name -> arm -> weight, each summing to 0; or text over the names of arms, one or several
-        in a list, as `causalgia.contrast` takes it: ``"(AB - A) - (B - none)"`` is an interaction.
+        Instead of `control`: name -> arm -> weight, each summing to 0; or a text over the names of arms, or several in
+        a list, as in `causalgia.contrast`: ``"(AB - A) - (B - none)"`` is an interaction.
     method
         See the table.
     ci_prob
         Probability of the intervals.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers take blocks of elements: the fit is the same, bit for bit
-        on equal hardware, for any number of workers. None: this process. ``"nb"`` is parallel as a whole;
-        ``"hierarchical"`` in the half of its time that elements take each by itself, for the noise is learnt from all
-        of them together; the others take less time than sending does, and stay here.
+        A Dask client (`distributed.Client`) whose workers fit blocks of elements; the result is the same, bit for bit
+        on equal hardware, for any number of workers. None: this process. ``"nb"`` is parallel as a whole,
+        ``"hierarchical"`` for the half of its time that is by element (the noise prior is learned from all elements);
+        the other methods are faster than the transfer and run in this process.
 
     Returns
     -------
     Dataset
-        ``ace, se, df, lower, upper, p, log_p (element, contrast)`` on log2, p two-sided against 0 from that standard
-        error; ``n_barcodes (element, arm)``, those with DNA; ``weight (contrast, arm)``; ``group (element)``;
-        ``replicate_shift (contrast, replicate)``, how far a replicate's mean effect lies from that of all, over
-        elements that are no controls, and ``replicate_within (contrast)``, the variance that their own noise gives the
-        mean of these; and what else the method knows. Attributes count what was left out: ``n_left_out`` elements that
-        lack an arm, ``arms_left_out``, ``n_not_fitted`` elements without an answer. `report` tells it in words, and
-        `average` takes it to averages over backgrounds. `causalgia.adjust`, `infer`, `decide`, `report` and
-        `plot.forest` take it too, elements being the questions of a family and contrasts the tasks.
+        ``ace, se, df, lower, upper, p, log_p (element, contrast)`` on log2, p two-sided against 0;
+        ``n_barcodes (element, arm)``, those with DNA; ``weight (contrast, arm)``; ``group (element)``;
+        ``replicate_shift (contrast, replicate)``, the distance of a replicate's mean effect from the overall mean
+        without controls, and ``replicate_within (contrast)``, the variance of that mean from the elements' own noise;
+        and variables of the method. Attributes count what was left out: ``n_left_out`` elements that lack an arm,
+        ``arms_left_out``, ``n_not_fitted`` elements without an estimate. `report` summarizes it, `average` averages
+        over backgrounds, and `causalgia.adjust`, `infer`, `decide`, `report` and `plot.forest` accept it, with
+        elements as the questions of a family and contrasts as tasks.
 
     Raises
     ------
     ContrastError
-        If an arm is unknown, weights do not sum to 0, each element has one arm (a parallel library: see `activity`),
+        If an arm is unknown, weights do not sum to 0, each element has one arm (a parallel library; use `activity`),
         or elements differ in their arms and `arms` is not given.
     OutcomesError
-        If these are no counts.
+        If the Dataset is not of kind ``counts``.
     CountsError
-        If an element has two oligos in an arm, an oligo has no barcode with DNA, or a library has no read.
+        If an element has two oligos in an arm, an oligo has no barcode with DNA, or a library has no reads.
     EstimateError
-        If the method is unknown, there are not two barcodes or two replicates to tell their noise, or, with ``"nb"``,
-        the barcodes of one arm spread more than those of another.
+        If the method is unknown, there are too few barcodes or replicates to estimate noise, or, with ``"nb"``, the
+        barcodes of one arm spread more than those of another.
     ClusterError
-        If the cluster has no workers, loses them, or keeps silent for longer than the time limit.
+        If the cluster has no workers, loses them, or does not respond within the time limit.
 
     Warns
     -----
     BarcodeNoiseWarning
-        ``"precision"`` where barcodes differ; ``"nb"`` with fewer than 20 elements, which cannot show whether barcodes
-        of one arm spread more than those of another.
+        For ``"precision"`` where barcodes differ; for ``"nb"`` with fewer than 20 elements, too few to detect that
+        barcodes of one arm spread more than those of another.
 
     References
     ----------
@@ -130,20 +130,20 @@ def fit(
     >>> fitted["ace"].values.ravel().round(1), (fitted["p"].values.ravel() < 0.01)
     (array([1.9, 0.1]), array([ True, False]))
     """
-    if method not in _WAYS:
+    if method not in _METHODS:
         raise EstimateError(f"method={quoted(method)} is none of {', '.join(map(quoted, get_args(Method)))}")
     ci_prob = as_ci_prob(ci_prob)
     validate(counts, "counts")
-    _refuse_empty_libraries(counts)
-    asked = asked_of(counts, control=control, arms=arms, contrasts=contrasts)
+    _check_library_totals(counts)
+    request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
     if client is not None:
         require_client(client)
-    fitted = _WAYS[method](counts, asked, client)
-    return _labelled(counts, asked, fitted, method, control, ci_prob)
+    fitted = _METHODS[method](counts, request, client)
+    return _fit_dataset(counts, request, fitted, method, control, ci_prob)
 
 
-def _refuse_empty_libraries(counts: xr.Dataset) -> None:
-    """Refuse libraries without a read: nothing is known of their size."""
+def _check_library_totals(counts: xr.Dataset) -> None:
+    """Raise CountsError for a library without reads, whose size factor is unknown."""
     for name in ("dna_total", "rna_total"):
         total = np.atleast_1d(counts[name].to_numpy())
         if not total.all():
@@ -154,26 +154,26 @@ def _refuse_empty_libraries(counts: xr.Dataset) -> None:
             )
 
 
-def _labelled(
-    counts: xr.Dataset, asked: Asked, fitted: Fitted, method: str, control: str | None, ci_prob: float
+def _fit_dataset(
+    counts: xr.Dataset, request: FitRequest, fitted: FittedEffects, method: str, control: str | None, ci_prob: float
 ) -> xr.Dataset:
     dims = ("element", "contrast")
     ace, se, df = (np.ascontiguousarray(v, dtype=np.float64) for v in (fitted.ace, fitted.se, fitted.df))
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
     columns = {"ace": ace, "se": se, "df": df, "lower": lower, "upper": upper, "p": p, "log_p": log_p(ace, se, df)}
-    kept = np.ones(len(asked.elements), dtype=bool) if fitted.kept is None else fitted.kept
-    oligos = asked.oligos[kept]
+    estimated = np.ones(len(request.elements), dtype=bool) if fitted.estimated is None else fitted.estimated
+    oligos = request.oligos[estimated]
     n = n_barcodes(counts)[oligos]
-    replicates, replicate_df = replicate_shifts(counts, asked)
+    replicates, replicate_df = replicate_shifts(counts, request)
     return EffectTable(
         {name: (dims, column) for name, column in columns.items()}
-        | {"n_barcodes": (("element", "arm"), n), "weight": (("contrast", "arm"), asked.weights)}
+        | {"n_barcodes": (("element", "arm"), n), "weight": (("contrast", "arm"), request.weights)}
         | replicates
         | dict(fitted.variables),
         coords={
-            "element": asked.elements[kept],
-            "contrast": list(asked.contrasts),
-            "arm": asked.arms,
+            "element": request.elements[estimated],
+            "contrast": list(request.contrasts),
+            "arm": request.arms,
             **({"replicate": counts["replicate"].to_numpy()} if replicates else {}),
             "group": ("element", counts["group"].to_numpy()[oligos[:, 0]]),
         },
@@ -188,17 +188,17 @@ def _labelled(
             **({} if control is None else {"control": control}),
             "n_replicates": counts.sizes["replicate"],
             **({"replicate_df": replicate_df} if replicates else {}),
-            "n_left_out": asked.n_left_out,
-            "n_not_fitted": int((~kept).sum()),
-            "arms_left_out": ", ".join(asked.arms_left_out),
+            "n_left_out": request.n_left_out,
+            "n_not_fitted": int((~estimated).sum()),
+            "arms_left_out": ", ".join(request.arms_left_out),
             **fitted.attrs,
         },
     )
 
 
-_WAYS: dict[str, _Way] = {
+_METHODS: dict[str, _Method] = {
     "hierarchical": hierarchical,
-    "two_way": lambda counts, asked, _: two_way(cells_of(counts, asked), asked.weights),
-    "precision": lambda counts, asked, _: precision(counts, asked),
+    "two_way": lambda counts, request, _: two_way(ratio_cells(counts, request), request.weights),
+    "precision": lambda counts, request, _: precision(counts, request),
     "nb": negative_binomial,
 }

@@ -1,4 +1,4 @@
-"""What is asked of the counts: which elements, under which arms, in which contrasts."""
+"""Elements, arms and contrasts of a fit."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from causalgia.types import Array, Ints
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The question as arrays.
+class FitRequest:
+    """Elements, arms and contrasts to fit, as arrays.
 
     Attributes
     ----------
@@ -31,11 +31,11 @@ class Asked:
     oligos
         Place of each element's oligo under each arm on the oligo dim of the counts, shape ``(E, A)``.
     element, arm
-        Of each barcode, shape ``(n_barcodes,)``; -1 for a barcode that the question does not use.
+        Element and arm codes of each barcode, shape ``(n_barcodes,)``; -1 for unused barcodes.
     n_left_out
-        Elements of the counts that lack an arm of the question and are left out.
+        Elements of the counts that lack one of the arms.
     arms_left_out
-        Arms that no element has beside the control, such as a promoter alone; the question leaves them out.
+        Arms that no element has besides the control, such as a promoter alone.
     """
 
     elements: NDArray[np.str_]
@@ -54,27 +54,26 @@ class Asked:
         return len(self.elements), len(self.contrasts)
 
 
-def asked_of(
+def fit_request(
     counts: xr.Dataset,
     *,
     control: str | None = None,
     arms: Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
-) -> Asked:
-    """Read the question: every arm (or `arms`) against `control`, or the named or written `contrasts`.
+) -> FitRequest:
+    """Return the elements and contrasts to fit: every arm (or `arms`) against `control`, or `contrasts`.
 
-    The elements are those that the side table has under *every* arm of the question. Without `arms` the treatments are
-    the arms that some element has beside the control; an arm that never meets it (a promoter alone) is no treatment.
-    Elements that have the control and some treatments, but not all, are refused where the arms were not named. What is
-    left out is counted.
+    Elements are those with an oligo under *every* arm of the contrasts. Without `arms` the treatments are the arms that
+    some element has besides the control. Elements with the control and some of the treatments raise an error unless
+    `arms` is given. What is left out is counted.
 
     Raises
     ------
     ContrastError
         If an arm is unknown, the weights of a contrast do not sum to 0, each element has one arm (a parallel library),
-        or the elements have different arms and `arms` does not say which are meant.
+        or the elements have different arms and `arms` is not given.
     CountsError
-        If an element has two oligos in an arm, or an oligo of the question has no barcode with DNA left.
+        If an element has two oligos in an arm, or an oligo has no barcode with DNA left.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     if parallel_oligos(counts) is not None:
@@ -83,14 +82,14 @@ def asked_of(
             "average over elements is cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...)). Where arms "
             "share their backgrounds, let the side table give those one name of an element"
         )
-    asks_all = arms is None and contrasts is None
-    alone = _never_beside(counts, control) if asks_all else ()
-    weights = _weights([a for a in known if a not in alone], control, arms, contrasts)
+    all_arms = arms is None and contrasts is None
+    alone = _arms_without_control(counts, control) if all_arms else ()
+    weights = _contrast_weights([a for a in known if a not in alone], control, arms, contrasts)
     names = list(dict.fromkeys(arm for row in weights.values() for arm in row))
-    places = _places(counts, names)
+    places = _oligo_by_arm(counts, names)
     complete = (places >= 0).all(axis=1)
-    if asks_all:
-        _refuse_ragged(places, names, complete)
+    if all_arms:
+        _check_same_arms(places, names, complete)
     if not complete.any():
         raise ContrastError(f"no element has an oligo under every one of {', '.join(names)}; ask for fewer arms")
     elements, oligos = places.index[complete].to_numpy().astype(str), places[complete].to_numpy().astype(np.int64)
@@ -101,19 +100,23 @@ def asked_of(
     of = counts["oligo_index"].to_numpy()
     W = np.array([[row.get(a, 0.0) for a in names] for row in weights.values()])
     left_out = len(set(counts["element"].to_numpy().tolist())) - len(elements)
-    asked = Asked(elements, np.array(names), tuple(weights), W, oligos, element[of], arm[of], left_out, tuple(alone))
-    _refuse_empty(counts, asked)
-    return asked
+    request = FitRequest(
+        elements, np.array(names), tuple(weights), W, oligos, element[of], arm[of], left_out, tuple(alone)
+    )
+    _check_dna_read(counts, request)
+    return request
 
 
-def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[str, dict[str, float]]:
+def _contrast_weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[str, dict[str, float]]:
     if (control is None) == (contrasts is None):
         raise ContrastError(f"give control= (one of {', '.join(known)}) or contrasts=, and not both")
     if isinstance(arms, str):
         raise ContrastError(f"arms={quoted(arms)}: give a list of arms, of {', '.join(known)}")
     if contrasts is not None:
-        of_text = isinstance(contrasts, str) or (isinstance(contrasts, list | tuple) and len(contrasts) > 0)
-        weights = requested_weights(xr.Dataset(), known, None, contrasts, None) if of_text else _named(contrasts)
+        in_text = isinstance(contrasts, str) or (isinstance(contrasts, list | tuple) and len(contrasts) > 0)
+        weights = (
+            requested_weights(xr.Dataset(), known, None, contrasts, None) if in_text else _as_named_weights(contrasts)
+        )
     elif str(control) not in known:
         raise ContrastError(f"control={quoted(control)}: no arm {quoted(control)}; the arms are {', '.join(known)}")
     else:
@@ -130,7 +133,7 @@ def _weights(known: list[str], control: Any, arms: Any, contrasts: Any) -> dict[
     return weights
 
 
-def _named(contrasts: Any) -> dict[str, dict[str, float]]:
+def _as_named_weights(contrasts: Any) -> dict[str, dict[str, float]]:
     try:
         found = {str(name): {str(a): float(w) for a, w in row.items()} for name, row in contrasts.items()}
     except (AttributeError, TypeError, ValueError) as error:
@@ -142,8 +145,8 @@ def _named(contrasts: Any) -> dict[str, dict[str, float]]:
     return found
 
 
-def _never_beside(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
-    """Return the arms that no element has beside the control."""
+def _arms_without_control(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
+    """Return the arms that no element has besides the control."""
     arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
     if control is None or control not in arm:
         return ()
@@ -151,8 +154,8 @@ def _never_beside(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
     return tuple(a for a in dict.fromkeys(arm.tolist()) if a not in beside)
 
 
-def _places(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
-    """Return the place of each element's oligo under each arm, -1 where it has none."""
+def _oligo_by_arm(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
+    """Return the place of each element's oligo under each arm, -1 where absent."""
     table = pd.DataFrame({name: counts[name].to_numpy() for name in ("element", "arm")})
     table["place"] = np.arange(len(table))
     table = table[table["arm"].isin(names)]
@@ -167,8 +170,8 @@ def _places(counts: xr.Dataset, names: list[str]) -> pd.DataFrame:
     return wide.loc[list(dict.fromkeys(table["element"]))].astype(np.int64)
 
 
-def _refuse_ragged(places: pd.DataFrame, names: list[str], complete: Any) -> None:
-    """Refuse elements that have the control and only some of the treatments."""
+def _check_same_arms(places: pd.DataFrame, names: list[str], complete: Any) -> None:
+    """Raise ContrastError where elements have the control and only some of the treatments."""
     some = (places[names[0]] >= 0) & (places[names[1:]] >= 0).any(axis=1) & ~complete
     if some.any():
         first = places[some].iloc[0]
@@ -180,43 +183,43 @@ def _refuse_ragged(places: pd.DataFrame, names: list[str], complete: Any) -> Non
         )
 
 
-def _refuse_empty(counts: xr.Dataset, asked: Asked) -> None:
-    """Refuse oligos of the question that have no barcode whose DNA was read."""
-    n = n_barcodes(counts)[asked.oligos]
+def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
+    """Raise CountsError where an oligo has no barcode with DNA."""
+    n = n_barcodes(counts)[request.oligos]
     if n.all():
         return
     e, a = np.argwhere(n == 0)[0]
     raise CountsError(
-        f"element {quoted(asked.elements[e])}, arm {quoted(asked.arms[a])}: no barcode with DNA is left, as in "
+        f"element {quoted(request.elements[e])}, arm {quoted(request.arms[a])}: no barcode with DNA is left, as in "
         f"{int((n == 0).sum()) - 1:,} more oligos; leave such elements out, in every arm: cg.mpra.filter(counts, "
         "min_barcodes=1)"
     )
 
 
 def n_barcodes(counts: xr.Dataset) -> Ints:
-    """Return how many barcodes of each oligo have DNA in a replicate at least, shape ``(n_oligos,)``."""
+    """Return the barcodes of each oligo with DNA in some replicate, shape ``(n_oligos,)``."""
     read = (dna_observed(counts) & (counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0)).any(axis=1)
     return np.bincount(counts["oligo_index"].to_numpy()[read], minlength=counts.sizes["oligo"])
 
 
-def of_elements(n: int, *, most: int) -> list[tuple[int, int]]:
-    """Return the first element and the end of each block of at most so many elements.
+def element_blocks(n: int, *, most: int) -> list[tuple[int, int]]:
+    """Return the first element and the end of each block of at most `most` elements.
 
     Examples
     --------
-    >>> of_elements(5, most=2)
+    >>> element_blocks(5, most=2)
     [(0, 2), (2, 4), (4, 5)]
     """
     return [(first, min(first + most, n)) for first in range(0, n, most)]
 
 
-def in_words(bounds: Sequence[tuple[int, int]]) -> list[str]:
-    """Return what blocks of elements are, in words."""
+def block_names(bounds: Sequence[tuple[int, int]]) -> list[str]:
+    """Return names of blocks of elements, for messages."""
     return [f"elements {first:,} to {last - 1:,}" for first, last in bounds]
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedEffects:
     """Effects of E elements in K contrasts.
 
     Attributes
@@ -224,11 +227,11 @@ class Fitted:
     ace, se, df
         Effect on log2, its standard error and degrees of freedom (``inf`` is normal), shape ``(E, K)`` each.
     variables
-        What else the method knows: name -> (dims, values), with dims out of ``element, contrast, arm, replicate``.
+        Further variables of the method: name -> (dims, values), dims out of ``element, contrast, arm, replicate``.
     attrs
-        What else holds for all elements: numbers and text.
-    kept
-        Which elements of the question these are, where the method could not answer for all, a mask; None: all.
+        Further results for all elements together: numbers and text.
+    estimated
+        Mask of the requested elements that have estimates; None: all.
     """
 
     ace: Array
@@ -236,4 +239,4 @@ class Fitted:
     df: Array
     variables: Mapping[str, tuple[tuple[str, ...], NDArray[Any]]] = field(default_factory=dict)
     attrs: Mapping[str, float | int | str] = field(default_factory=dict)
-    kept: NDArray[np.bool_] | None = None
+    estimated: NDArray[np.bool_] | None = None

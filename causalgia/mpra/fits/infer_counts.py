@@ -1,4 +1,4 @@
-"""The labelled verb: barcode counts -> the posterior of arms' effects, with DNA measured and not divided by."""
+"""Posterior of effects of arms from barcode counts, with DNA as a measurement and not a divisor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.errors import CountsError, InferenceError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed
-from causalgia.mpra.fits.fit_contrasts import Asked, asked_of
+from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
 from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
 from causalgia.posterior.count_model import CellCounts, sample_counts
 from causalgia.posterior.nuts import CHAINS, Sampled
@@ -21,7 +21,7 @@ from causalgia.streams import RNG, derive, root_key
 
 TASK = "log2(RNA/DNA)"
 ON_LOG2 = Prior(mu_sd=5.0, tau_scale=1.0, standardised=False)
-_ALONE = ("sd_barcode", "sd_replicate", "sd_abundance", "sd_base", "dispersion_dna", "dispersion_rna", "p_silent")
+_SCALARS = ("sd_barcode", "sd_replicate", "sd_abundance", "sd_base", "dispersion_dna", "dispersion_rna", "p_silent")
 
 
 def infer_counts(
@@ -36,25 +36,25 @@ def infer_counts(
     rng: RNG,
     accept_unconverged: bool = False,
 ) -> Tree:
-    """Infer the effects of arms from barcode counts, over elements and in each, by a negative-binomial hierarchy.
+    """Infer the effects of arms from barcode counts by a negative-binomial hierarchical model.
 
-    ``RNA ~ NB(size A 2^(activity + barcode + replicate))`` and ``DNA ~ NB(size A)``: what there is of a barcode, A,
-    is known only as well as its DNA counts tell, so that few DNA reads neither bias an activity nor make it look more
-    certain than it is. Both layers of noise are in the model: a barcode's own activity is the same in every
-    replicate, and the deviation of an arm in a replicate is shared by its barcodes. ``effect_ea = mu_a + tau_a z``.
+    ``RNA ~ NB(size A 2^(activity + barcode + replicate))`` and ``DNA ~ NB(size A)``: the abundance A of a barcode is
+    known only as well as its DNA counts allow, so few DNA reads neither bias an activity nor make it look more certain.
+    Both layers of noise are modeled: a barcode's own activity, the same in every replicate, and the deviation of an arm
+    in a replicate, shared by its barcodes. ``effect_ea = mu_a + tau_a z``.
 
     Parameters
     ----------
     counts
-        Of kind ``counts``. A cell of DNA that was not observed is unknown; RNA that was not seen where DNA was is 0.
+        Of kind ``counts``. Unobserved DNA is unknown; missing RNA where DNA was read is 0.
     control, arms, contrasts
-        The question, as in `causalgia.mpra.fit`.
+        Contrasts, as in `causalgia.mpra.fit`.
     prior
-        Of mu and tau of every arm, on log2.
+        Prior of mu and tau of every arm, on log2.
     silent
-        Whether RNA may be missing without cause, in a share of cells that is inferred (and summed out cell by cell).
+        Whether RNA may be silent in an inferred share of cells (marginalized cell by cell).
     draws
-        In all, over four chains; rounded up to a multiple of four.
+        Total over four chains; rounded up to a multiple of four.
     rng
         Source of randomness.
     accept_unconverged
@@ -63,18 +63,18 @@ def infer_counts(
     Returns
     -------
     DataTree or InferenceData
-        What the installed ArviZ reads and `decide` takes. ``posterior``: ``ace (chain, draw, contrast, task)``, the
+        As the installed ArviZ and `decide` read it. ``posterior``: ``ace (chain, draw, contrast, task)``, the
         mean of the effect over the population that the elements come from, on log2; ``tau (chain, draw, contrast,
         task)``, its spread between elements (of a contrast of several arms: as if their effects varied
         independently); ``effect (chain, draw, element, contrast)``, of each element; and ``sd_barcode, sd_replicate,
         sd_abundance, sd_base, dispersion_dna, dispersion_rna, p_silent (chain, draw)``. ``constant_data``:
-        ``n_barcodes (element, arm)``. ``sample_stats`` and ``diagnostics``. attrs ``left_out``: barcodes whose DNA
-        was never read.
+        ``n_barcodes (element, arm)``. ``sample_stats`` and ``diagnostics``. attrs ``left_out``: barcodes without DNA
+        reads.
 
     Raises
     ------
     ContrastError
-        If the question is none.
+        As `causalgia.mpra.fit`.
     CountsError
         If there are fewer than two elements, or an oligo has no barcode whose DNA was read.
     InferenceError
@@ -84,8 +84,8 @@ def infer_counts(
 
     Notes
     -----
-    Cells in thousands take minutes; for more use ``fit(method="hierarchical")`` and `causalgia.infer` of its effects.
-    For verdicts about the elements, give their draws to `decide` as contrasts::
+    Thousands of cells take minutes; for more use ``fit(method="hierarchical")`` and `causalgia.infer` of its effects.
+    For verdicts on the elements, pass their draws to `decide` as contrasts::
 
         each = tree["posterior"]["effect"].sel(contrast="GATA1", drop=True).rename(element="contrast")
         cg.decide({"posterior": each.to_dataset(name="ace")}, rope=(-0.2, 0.2))
@@ -107,23 +107,23 @@ def infer_counts(
     causalgia.errors.ContrastError: ...
     """
     validate(counts, "counts")
-    _check(prior, draws, silent)
+    _check_prior_and_draws(prior, draws, silent)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
     refuse_too_few(n, accept_unconverged)
-    asked = asked_of(counts, control=control, arms=arms, contrasts=contrasts)
-    data, left_out = cells_for(counts, asked)
+    request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
+    data, left_out = model_counts(counts, request)
     found = sample_counts(data, prior, silent=silent, draws=n, key=derive(key, "infer_counts"))
-    groups = _labelled(found, asked, data)
+    groups = _posterior_groups(found, request, data)
     groups["diagnostics"] = diagnose(groups["posterior"], int(found.stats["diverging"].sum()))
-    said = refuse(groups["diagnostics"], accept_unconverged)
-    said |= {"engine": "nuts", "sampler": found.sampler, "scale": "log2", "contrast_scale": TASK, "left_out": left_out}
-    said["estimand"] = "mean over the population of elements of the difference of log2(RNA/DNA) between arms"
+    attrs = refuse(groups["diagnostics"], accept_unconverged)
+    attrs |= {"engine": "nuts", "sampler": found.sampler, "scale": "log2", "contrast_scale": TASK, "left_out": left_out}
+    attrs["estimand"] = "mean over the population of elements of the difference of log2(RNA/DNA) between arms"
     for name in ("posterior", "constant_data"):
-        groups[name].attrs = said
+        groups[name].attrs = attrs
     return assemble(groups)
 
 
-def _check(prior: Any, draws: Any, silent: Any) -> None:
+def _check_prior_and_draws(prior: Any, draws: Any, silent: Any) -> None:
     if not isinstance(prior, Prior) or not np.isfinite([prior.mu_sd, prior.tau_scale]).all():
         raise InferenceError(
             f"prior={quoted(prior)}: give a Prior with finite scales on log2, such as Prior(tau_scale=1)"
@@ -134,20 +134,20 @@ def _check(prior: Any, draws: Any, silent: Any) -> None:
         raise InferenceError(f"silent={quoted(silent)} is neither True nor False")
 
 
-def cells_for(counts: xr.Dataset, asked: Asked) -> tuple[CellCounts, int]:
-    """Return the counts of the question's barcodes as arrays, and how many were left out: no DNA of theirs was read.
+def model_counts(counts: xr.Dataset, request: FitRequest) -> tuple[CellCounts, int]:
+    """Return the counts of the requested barcodes as arrays, and the number left out for lack of DNA reads.
 
     Raises
     ------
     CountsError
         If there are fewer than two elements.
     """
-    if len(asked.elements) < 2:
+    if len(request.elements) < 2:
         raise CountsError("one element has no spread of effects to infer; infer_counts needs two or more")
     rna = counts["rna"].to_numpy()
     dna, seen = counts["dna"].to_numpy().reshape(len(rna), -1), dna_observed(counts)
-    known = (seen & (dna > 0)).any(axis=1)
-    rows = np.flatnonzero((asked.element >= 0) & known)
+    has_dna = (seen & (dna > 0)).any(axis=1)
+    rows = np.flatnonzero((request.element >= 0) & has_dna)
     mean = float(counts["dna_total"].to_numpy().mean())
     data = CellCounts(
         dna=dna[rows],
@@ -156,14 +156,14 @@ def cells_for(counts: xr.Dataset, asked: Asked) -> tuple[CellCounts, int]:
         rna_seen=(counts["rna_observed"].to_numpy() | seen)[rows],
         dna_size=np.log2(np.atleast_1d(counts["dna_total"].to_numpy()) / mean),
         rna_size=np.log2(counts["rna_total"].to_numpy() / mean),
-        element=asked.element[rows],
-        arm=asked.arm[rows],
+        element=request.element[rows],
+        arm=request.arm[rows],
     )
-    return data, int(((asked.element >= 0) & ~known).sum())
+    return data, int(((request.element >= 0) & ~has_dna).sum())
 
 
-def _labelled(found: Sampled, asked: Asked, data: CellCounts) -> dict[str, xr.Dataset]:
-    values, W = found.values, asked.weights[:, 1:]
+def _posterior_groups(found: Sampled, request: FitRequest, data: CellCounts) -> dict[str, xr.Dataset]:
+    values, W = found.values, request.weights[:, 1:]
     on = ("chain", "draw", "contrast", "task")
     tau = np.sqrt(np.einsum("cda,ka->cdk", values["tau"] ** 2, W**2))
     posterior = xr.Dataset(
@@ -171,20 +171,20 @@ def _labelled(found: Sampled, asked: Asked, data: CellCounts) -> dict[str, xr.Da
             "ace": (on, np.einsum("cda,ka->cdk", values["mu"], W)[..., None]),
             "tau": (on, tau[..., None]),
             "effect": (("chain", "draw", "element", "contrast"), np.einsum("cdea,ka->cdek", values["d"], W)),
-            **{name: (("chain", "draw"), values[name]) for name in _ALONE if name in values},
+            **{name: (("chain", "draw"), values[name]) for name in _SCALARS if name in values},
         },
         coords={
             "chain": np.arange(tau.shape[0]),
             "draw": np.arange(tau.shape[1]),
-            "contrast": list(asked.contrasts),
+            "contrast": list(request.contrasts),
             "task": [TASK],
-            "element": asked.elements,
+            "element": request.elements,
         },
     )
-    n = np.zeros((len(asked.elements), len(asked.arms)), dtype=np.int64)
+    n = np.zeros((len(request.elements), len(request.arms)), dtype=np.int64)
     np.add.at(n, (data.element, data.arm), 1)
     constant = xr.Dataset(
-        {"n_barcodes": (("element", "arm"), n)}, coords={"element": asked.elements, "arm": asked.arms}
+        {"n_barcodes": (("element", "arm"), n)}, coords={"element": request.elements, "arm": request.arms}
     )
     stats = xr.Dataset({name: (("chain", "draw"), v) for name, v in found.stats.items()})
     return {"posterior": posterior, "constant_data": constant, "sample_stats": stats}

@@ -1,4 +1,4 @@
-"""Effects by negative binomial regression, with standard errors that count both layers of noise."""
+"""Negative binomial regression of RNA reads, with a sandwich variance for both layers of noise."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from scipy import special
 
 from causalgia.errors import BarcodeNoiseWarning, EstimateError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed, group_sums
-from causalgia.mpra.fits.fit_contrasts import Asked, Fitted, in_words, of_elements
-from causalgia.mpra.fits.two_way import Cells, Layer, residual_squares, together
+from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, block_names, element_blocks
+from causalgia.mpra.fits.two_way import Layer, RatioCells, combine_layers, residual_squares
 from causalgia.types import Array, Ints, Mask
 from causalgia.workers import mapped
 
@@ -24,35 +24,35 @@ if TYPE_CHECKING:
 
 _CELLS_AT_ONCE = 20_000
 _LEAST_REST = 0.01
-LOG2 = float(np.log(2.0))
+LN2 = float(np.log(2.0))
 
 
-def negative_binomial(counts: xr.Dataset, asked: Asked, client: Client | None = None) -> Fitted:
-    """Compare arms by a negative binomial regression of RNA reads, DNA reads as offset, and a two-layer sandwich.
+def negative_binomial(counts: xr.Dataset, request: FitRequest, client: Client | None = None) -> FittedEffects:
+    """Compare arms by negative binomial regression of RNA reads, with DNA as offset and a two-layer sandwich variance.
 
-    In each element ``log E[rna] = log dna + arm + replicate``, one theta an arm, by maximum likelihood over the cells
-    with DNA: reads weigh by what they are worth, and silent barcodes stay in. The model's own standard error would take
-    cells for independent. Here the influence of every cell on the effect is summed over the replicates of a barcode and
-    over the barcodes of a replicate; with the squares of what barcodes and replicates leave of single cells these give
-    ``V_barcode + V_replicate - V_cell`` as in `two_way`, never below the larger of the first two, each moderated over
-    elements. A barcode counts as its removal would move the effect, ``influence / (1 - leverage)`` (CR3), which few
-    barcodes need. Arms may be unequally noisy: ``V_barcode`` is the sum of each arm's own, on its own n - 1 degrees of
-    freedom, moderated over elements arm by arm.
+    In each element ``log E[rna] = log dna + arm + replicate``, with one theta an arm, by maximum likelihood over the
+    cells with DNA; silent barcodes stay in. The model's own standard error treats cells as independent. Here the
+    influence of every cell on the effect is summed over the replicates of a barcode and over the barcodes of a
+    replicate; with the squares of the residual influence of single cells these give ``V_barcode + V_replicate -
+    V_cell`` as in `two_way`, never below the larger of the first two, each moderated over elements. A barcode enters
+    with the change that its removal would make, ``influence / (1 - leverage)`` (CR3), as few barcodes require. Arms may
+    differ in noise: ``V_barcode`` is the sum of each arm's own, on its own n - 1 degrees of freedom, moderated over
+    elements arm by arm.
 
-    The model is of mean reads, so the effect is the log2 ratio of the *means* of the barcodes' activities. It is the
-    difference of their mean logs, which the other methods estimate, where the arms' barcodes are alike up to a factor.
-    Where they are not (one arm's activities spread more), these are two effects: with lognormal activities of variances
-    s0^2 and s1^2 on log2 they differ by ``ln(2) (s1^2 - s0^2) / 2``. The spreads are measured over all elements
-    (`barcode_spread`), and where the gap is sure and would move the typical effect by a quarter of its standard error,
-    the method refuses; with fewer than 20 elements such a gap goes unseen, and it warns.
+    The model is of mean reads, so the effect is the log2 ratio of the *means* of the barcodes' activities. It equals
+    the difference of their mean logs, which the other methods estimate, where the arms' barcodes are alike up to a
+    factor. Where one arm's activities spread more it does not: with lognormal activities of variances s0^2 and s1^2 on
+    log2 the two differ by ``ln(2) (s1^2 - s0^2) / 2``. The spreads are estimated over all elements (`barcode_spread`);
+    where the gap is significant and exceeds a quarter of the typical standard error, an error is raised. With fewer
+    than 20 elements such a gap goes undetected, and a warning is given.
 
-    DNA reads count as known: few of them attenuate what they are the offset of, so filter low DNA first.
+    DNA reads are treated as known; few reads attenuate the offset, so filter low DNA first.
 
     Returns
     -------
-    Fitted
+    FittedEffects
         Besides the effects ``v_barcode, v_replicate, v_residual (element, contrast)`` and ``theta (element, arm)``.
-        Elements without a maximum (an arm without any RNA) are not in ``kept``.
+        Elements without a maximum (an arm without any RNA) are not in ``estimated``.
 
     Raises
     ------
@@ -70,22 +70,22 @@ def negative_binomial(counts: xr.Dataset, asked: Asked, client: Client | None = 
     Lawless (1987), doi:10.2307/3314912. Cameron, Gelbach & Miller (2011), doi:10.1198/jbes.2010.07136. Bell & McCaffrey
     (2002), Survey Methodology 28, 169-181. Smyth (2004), doi:10.2202/1544-6115.1027.
     """
-    reads = _reads(counts, asked)
-    E, A = asked.oligos.shape
-    bounds = of_elements(E, most=max(1, int(_CELLS_AT_ONCE * E / max(reads.rna.size, 1))))
+    reads = _gather_reads(counts, request)
+    E, A = request.oligos.shape
+    bounds = element_blocks(E, most=max(1, int(_CELLS_AT_ONCE * E / max(reads.rna.size, 1))))
     parts = mapped(
-        partial(_sandwich, weights=asked.weights),
+        partial(_sandwich, weights=request.weights),
         (reads.of(first, last, A) for first, last in bounds),
         what="the regression",
-        names=in_words(bounds),
+        names=block_names(bounds),
         client=client,
     )
     found = _Sandwich(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(_Sandwich)))
-    return _fitted(found, asked)
+    return _moderate_sandwich(found, request)
 
 
 @dataclass(frozen=True)
-class _Reads:
+class _BarcodeReads:
     """Reads of barcodes with DNA, ``(B, R)``, sorted by element and arm."""
 
     rna: Array
@@ -94,31 +94,31 @@ class _Reads:
     group: Ints
     shape: tuple[int, int]
 
-    def of(self, first: int, last: int, A: int) -> _Reads:
-        """Return those of elements `first` to `last`."""
+    def of(self, first: int, last: int, A: int) -> _BarcodeReads:
+        """Return the reads of elements `first` to `last`."""
         i, j = np.searchsorted(self.group, [first * A, last * A])
         shape = (last - first, A)
-        return _Reads(self.rna[i:j], self.dna[i:j], self.used[i:j], self.group[i:j] - first * A, shape)
+        return _BarcodeReads(self.rna[i:j], self.dna[i:j], self.used[i:j], self.group[i:j] - first * A, shape)
 
 
-def _reads(counts: xr.Dataset, asked: Asked) -> _Reads:
+def _gather_reads(counts: xr.Dataset, request: FitRequest) -> _BarcodeReads:
     rna = counts["rna"].to_numpy()
     dna = counts["dna"].to_numpy().reshape(len(rna), -1)
     used = np.broadcast_to(dna_observed(counts) & (dna > 0), rna.shape)
-    group = asked.element * len(asked.arms) + asked.arm
-    rows = np.flatnonzero((asked.element >= 0) & used.any(axis=1))
+    group = request.element * len(request.arms) + request.arm
+    rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
     rows = rows[np.argsort(group[rows], kind="stable")]
     whole = np.broadcast_to(dna, rna.shape)[rows]
-    E, A = asked.oligos.shape
-    return _Reads(rna[rows].astype(np.float64), whole.astype(np.float64), used[rows], group[rows], (E, A))
+    E, A = request.oligos.shape
+    return _BarcodeReads(rna[rows].astype(np.float64), whole.astype(np.float64), used[rows], group[rows], (E, A))
 
 
 @dataclass(frozen=True)
 class _Sandwich:
-    """Effects and the parts of their variance, natural logs, and the products that tell how barcodes spread.
+    """Effects and the parts of their variance (natural logs), and the products that estimate the spread of barcodes.
 
-    Shapes are ``(E, K)``, but of `barcode` ``(E, A, K)``, of `theta`, `n` and `n_cells` ``(E, A)``, of `products` ``(E,
-    A, 2)``, and of the rest ``(E,)``.
+    Shapes are ``(E, K)``, except `barcode` ``(E, A, K)``, `theta`, `n` and `n_cells` ``(E, A)``, `products` ``(E, A,
+    2)``, and the rest ``(E,)``.
     """
 
     effect: Array
@@ -127,22 +127,22 @@ class _Sandwich:
     cell: Array
     df_cell: Array
     theta: Array
-    kept: Mask
+    estimated: Mask
     n: Array
     n_cells: Array
     n_replicates: Array
     products: Array
 
     def layers(self, k: int, squares: Array) -> tuple[list[Layer], Layer, Layer]:
-        """Return the layers of contrast k in the elements that are kept, of the squared weights of its arms ``(A,)``.
+        """Return the layers of contrast k in the estimated elements, for squared weights of its arms ``(A,)``.
 
-        Each is the sum of squares by what it would be at a variance of 1; barcodes have one layer an arm.
+        Each is the sum of squares relative to its value at a variance of 1; barcodes have one layer an arm.
         """
-        n, cells, R = self.n[self.kept], self.n_cells[self.kept], self.n_replicates[self.kept]
-        df_cell = self.df_cell[self.kept]
+        n, cells, R = self.n[self.estimated], self.n_cells[self.estimated], self.n_replicates[self.estimated]
+        df_cell = self.df_cell[self.estimated]
         of_replicate, of_cell = squares.sum() / np.maximum(R, 1), (1 / cells) @ squares
         again = np.maximum(R, 2) / (np.maximum(R, 2) - 1)
-        own = [part[self.kept, ..., k] / LOG2**2 for part in (self.barcode, self.replicate, self.cell)]
+        own = [part[self.estimated, ..., k] / LN2**2 for part in (self.barcode, self.replicate, self.cell)]
         of_barcodes = [
             Layer(np.where(n[:, a] > 1, own[0][:, a] * n[:, a], 0.0), n[:, a] - 1, 1 / n[:, [a]])
             for a in range(len(squares))
@@ -155,14 +155,14 @@ class _Sandwich:
         )
 
 
-def _sandwich(reads: _Reads, weights: Array) -> _Sandwich:
+def _sandwich(reads: _BarcodeReads, weights: Array) -> _Sandwich:
     """Return the sums of squared influence of barcodes, of replicates and of cells on each contrast."""
     E, A = reads.shape
     fit = regress(reads.rna, reads.dna, reads.used, reads.group, reads.shape, theta_by_arm=True)
     influence = fit.influence(weights, reads.group)
     element = reads.group // A
     cell, df_cell = _cell_squares(influence, reads, reads.used & (fit.weight > 0))
-    of_barcode = influence.sum(axis=1) / (1 - _leverage(fit, reads))[:, None]
+    of_barcode = influence.sum(axis=1) / (1 - _barcode_leverage(fit, reads))[:, None]
     of_replicate = group_sums(influence, element, (E,))
     seen = group_sums(reads.used, reads.group, reads.shape)
     return _Sandwich(
@@ -172,7 +172,7 @@ def _sandwich(reads: _Reads, weights: Array) -> _Sandwich:
         cell=cell,
         df_cell=df_cell,
         theta=fit.theta,
-        kept=fit.converged,
+        estimated=fit.converged,
         n=group_sums(np.ones(len(element)), reads.group, reads.shape),
         n_cells=seen.sum(axis=2),
         n_replicates=(np.min(seen, axis=1) > 0).sum(axis=1).astype(np.float64),
@@ -180,52 +180,52 @@ def _sandwich(reads: _Reads, weights: Array) -> _Sandwich:
     )
 
 
-def _cell_squares(influence: Array, reads: _Reads, used: Mask) -> tuple[Array, Array]:
-    """Return what barcodes and replicates leave of the influence of cells, squared, ``(E, K)``, and its df, ``(E,)``.
+def _cell_squares(influence: Array, reads: _BarcodeReads, used: Mask) -> tuple[Array, Array]:
+    """Return squared residual influence of cells about barcodes and replicates, ``(E, K)``, and its df, ``(E,)``.
 
-    The score equations make the barcodes' own deviations cancel in the sum over the barcodes of a replicate, so they
-    are not in ``V_replicate``, and must not be in what is subtracted for being counted twice.
+    By the score equations the barcodes' own deviations cancel in the sum over the barcodes of a replicate. They are not
+    in ``V_replicate``, and so must not be subtracted.
     """
     rows = used.any(axis=1)
     found = [
-        residual_squares(Cells(column[rows] * used[rows], used[rows], reads.group[rows], reads.shape))
+        residual_squares(RatioCells(column[rows] * used[rows], used[rows], reads.group[rows], reads.shape))
         for column in np.moveaxis(influence, 2, 0)
     ]
     return np.stack([squares.sum(axis=1) for squares, _ in found], axis=-1), found[0][1].sum(axis=1)
 
 
-def _leverage(fit: Regression, reads: _Reads) -> Array:
-    """Return the share of each barcode in the information on its arm, shape ``(B,)``; a lone one counts as none."""
+def _barcode_leverage(fit: Regression, reads: _BarcodeReads) -> Array:
+    """Return the share of each barcode in its arm's information, shape ``(B,)``; 0 for a lone barcode."""
     own = fit.weight.sum(axis=1)
     share = own / np.maximum(group_sums(own, reads.group, reads.shape).reshape(-1)[reads.group], 1e-300)
     n = np.bincount(reads.group, minlength=int(np.prod(reads.shape)))[reads.group]
     return np.where(n > 1, np.minimum(share, 1 - _LEAST_REST), 0.0)
 
 
-def _fitted(found: _Sandwich, asked: Asked) -> Fitted:
-    """Moderate the parts of the variance over elements and put them together, on log2."""
-    kept = found.kept
-    if not kept.any():
+def _moderate_sandwich(found: _Sandwich, request: FitRequest) -> FittedEffects:
+    """Moderate the parts of the variance over elements and combine them, on log2."""
+    estimated = found.estimated
+    if not estimated.any():
         raise EstimateError(
             "method='nb': no element has RNA in every arm, beside that of another, so that no effect is finite"
         )
-    columns = [together(*found.layers(k, w)) for k, w in enumerate(asked.weights**2)]
+    columns = [combine_layers(*found.layers(k, w)) for k, w in enumerate(request.weights**2)]
     variance, df, *parts = (np.concatenate(each, axis=1) for each in zip(*columns, strict=True))
-    _check_spread(found.products[kept], np.sqrt(variance), asked)
+    _check_equal_spread(found.products[estimated], np.sqrt(variance), request)
     dims = ("element", "contrast")
-    variables: dict[str, tuple[tuple[str, ...], Array]] = {"theta": (("element", "arm"), found.theta[kept])}
+    variables: dict[str, tuple[tuple[str, ...], Array]] = {"theta": (("element", "arm"), found.theta[estimated])}
     variables |= {n: (dims, v) for n, v in zip(("v_barcode", "v_replicate", "v_residual"), parts, strict=True)}
     attrs = {"estimand": "contrast of log2 of the barcodes' mean RNA/DNA between arms, in each element"}
-    return Fitted(found.effect[kept] / LOG2, np.sqrt(variance), df, variables, attrs, kept)
+    return FittedEffects(found.effect[estimated] / LN2, np.sqrt(variance), df, variables, attrs, estimated)
 
 
-def _check_spread(products: Array, se: Array, asked: Asked) -> None:
-    """Refuse arms whose barcodes spread unequally: there the effect on mean reads is not that on mean log activity."""
-    for k, name in enumerate(asked.contrasts):
-        found = barcode_spread(products, asked.weights[k])
+def _check_equal_spread(products: Array, se: Array, request: FitRequest) -> None:
+    """Raise EstimateError where barcodes of the arms spread unequally, so mean reads and mean logs differ."""
+    for k, name in enumerate(request.contrasts):
+        found = barcode_spread(products, request.weights[k])
         if found.matters(se[:, k]):
-            arms = np.flatnonzero(asked.weights[k])
-            spreads = ", ".join(f"{found.cv[a]:.2f} in arm '{asked.arms[a]}'" for a in arms)
+            arms = np.flatnonzero(request.weights[k])
+            spreads = ", ".join(f"{found.cv[a]:.2f} in arm '{request.arms[a]}'" for a in arms)
             raise EstimateError(
                 f"method='nb': contrast {quoted(name)}, barcodes of the arms spread unequally (sd of their activities "
                 f"over the mean: {spreads}), so the log2 ratio of mean reads is {found.gap:+.2f} off the difference of "
@@ -243,7 +243,7 @@ def _check_spread(products: Array, se: Array, asked: Asked) -> None:
 
 _ROUNDS, _ENOUGH, _OF_THETA = 200, 1e-10, 1e-4
 _FARTHEST, _LONGEST, _LEAST_THETA, _MOST_THETA = 60.0, 3.0, 1e-4, 1e8
-_POISSON = 1e-4  # variance beyond Poisson's, relative to it, below which Newton steps of theta are rounding
+_POISSON = 1e-4  # excess variance relative to Poisson below which Newton steps of theta are rounding error
 
 
 @dataclass(frozen=True)
@@ -253,14 +253,13 @@ class Regression:
     Attributes
     ----------
     arm
-        Log activity of each arm, shape ``(E, A)``; contrasts of it are what the model estimates.
+        Log activity of each arm, shape ``(E, A)``; only contrasts of it are identified.
     covariance
-        Of arms and replicates by the expected information, shape ``(E, A + R, A + R)``; of contrasts alone it says
-        something.
+        Of arms and replicates by the expected information, shape ``(E, A + R, A + R)``; only contrasts are meaningful.
     theta
-        Size of the negative binomial: variance ``mu + mu^2 / theta``, shape ``(E,)``, or ``(E, A)`` of each arm.
+        Size of the negative binomial, variance ``mu + mu^2 / theta``; shape ``(E,)``, or ``(E, A)`` by arm.
     score, weight
-        Derivative of the log likelihood in the linear predictor and its information, in every cell, ``(B, R)``.
+        Derivative of the log likelihood in the linear predictor, and its information, in every cell, ``(B, R)``.
     converged
         Which elements have a maximum, shape ``(E,)``.
     """
@@ -273,7 +272,7 @@ class Regression:
     converged: Mask
 
     def influence(self, weights: Array, group: Ints) -> Array:
-        """Return what each cell moves contrasts ``(K, A)`` by, to first order, shape ``(B, R, K)``."""
+        """Return the first-order influence of each cell on contrasts ``(K, A)``, shape ``(B, R, K)``."""
         E, A = self.arm.shape
         rows = np.einsum("ka,eap->ekp", weights, self.covariance[:, :A])
         of_arm, of_replicate = (
@@ -286,18 +285,18 @@ class Regression:
 def regress(
     rna: Array, dna: Array, used: Mask, group: Ints, shape: tuple[int, int], *, theta_by_arm: bool = False
 ) -> Regression:
-    """Fit ``log E[rna] = log dna + arm + replicate`` with one theta an element or an arm, all by maximum likelihood.
+    """Fit ``log E[rna] = log dna + arm + replicate`` with one theta an element or an arm, by maximum likelihood.
 
-    Rounds of a Fisher step for arms and replicates and a Newton step for log theta, in all elements that have not
-    converged. Replicates without a read of RNA say nothing of arms and are left out. An element of which an arm has
-    none has no maximum, nor has one whose arms share no replicate, not even by way of others.
+    Alternates a Fisher step for arms and replicates with a Newton step for log theta in all elements that have not
+    converged. Replicates without RNA carry no information on arms and are left out. There is no maximum where an arm
+    has no RNA, or where arms share no replicate, not even through other arms.
 
     Parameters
     ----------
     rna, dna, used
-        Reads, and which cells count (DNA above 0), shape ``(B, R)``.
+        Reads, and which cells are used (DNA above 0), shape ``(B, R)``.
     group
-        ``element * A + arm`` of each row, not falling, shape ``(B,)``.
+        ``element * A + arm`` of each row, nondecreasing, shape ``(B,)``.
     shape
         (E, A).
     theta_by_arm
@@ -312,8 +311,8 @@ def regress(
     reads = group_sums(rna * used, group, shape)
     cells = np.where(used & (reads.sum(axis=1) > 0)[group // A], 1.0, 0.0)
     seen: Mask = np.greater(group_sums(cells, group, shape), 0)
-    able = (reads.sum(axis=2) > 0).all(axis=1) & _connected(seen)
-    state = _State(
+    able = (reads.sum(axis=2) > 0).all(axis=1) & _comparable_arms(seen)
+    state = _RegressionState(
         np.log(np.maximum(reads.sum(axis=2), 0.5)), np.zeros((shape[0], R)), np.full((shape[0], n_theta), 10.0)
     )
     state.arm -= np.log(np.maximum(group_sums(dna * cells, group, shape).sum(axis=2), 1.0))
@@ -323,12 +322,12 @@ def regress(
             break
         rows = np.flatnonzero(np.isin(group // A, going)) if len(going) < shape[0] else np.arange(len(group))
         local = np.searchsorted(going, group[rows] // A) * A + group[rows] % A
-        part = _Cells(rna[rows], dna[rows], cells[rows], local, (len(going), A))
+        part = _ReadCells(rna[rows], dna[rows], cells[rows], local, (len(going), A))
         moved = state.step(part, going)
         going = going[moved > _ENOUGH]
     converged = able.copy()
     converged[going] = False
-    whole = _Cells(rna, dna, cells, group, shape)
+    whole = _ReadCells(rna, dna, cells, group, shape)
     score, weight, information = whole.at(state.arm, state.replicate, state.theta)
     information[~able] = np.eye(A + R)
     inverse: Array = np.linalg.inv(information).astype(np.float64)
@@ -337,8 +336,8 @@ def regress(
 
 
 @dataclass(frozen=True)
-class _Cells:
-    """Cells of some elements: reads and 1 or 0 for which count, ``(B, R)``, and their groups."""
+class _ReadCells:
+    """Cells of some elements: reads, 1 or 0 for used or not, ``(B, R)``, and their groups."""
 
     rna: Array
     dna: Array
@@ -356,14 +355,14 @@ class _Cells:
         return self.group if theta.shape[1] > 1 else self.group // self.shape[1]
 
     def at(self, arm: Array, replicate: Array, theta: Array) -> tuple[Array, Array, Array]:
-        """Return score and information in every cell, and the information of arms and replicates, made regular."""
+        """Return score and information of every cell, and the regularized information of arms and replicates."""
         mu = self.mean(arm, replicate)
         shrunk = self.used / (1 + mu / theta.reshape(-1)[self.of_theta(theta)][:, None])
         weight = mu * shrunk
-        return (self.rna - mu) * shrunk, weight, _information(group_sums(weight, self.group, self.shape))
+        return (self.rna - mu) * shrunk, weight, _arm_replicate_information(group_sums(weight, self.group, self.shape))
 
     def towards_theta(self, mu: Array, theta: Array) -> tuple[Array, Array]:
-        """Return first and second derivative of the log likelihood in theta, of its shape each."""
+        """Return first and second derivatives of the log likelihood in theta, each of its shape."""
         of_theta = self.of_theta(theta)
         t = theta.reshape(-1)[of_theta][:, None]
         total, over = t + self.rna, t + mu
@@ -375,15 +374,15 @@ class _Cells:
 
 
 @dataclass
-class _State:
-    """Where the search is: arms ``(E, A)``, replicates ``(E, R)`` and theta ``(E, A)`` or ``(E, 1)``."""
+class _RegressionState:
+    """State of the fit: arms ``(E, A)``, replicates ``(E, R)`` and theta ``(E, A)`` or ``(E, 1)``."""
 
     arm: Array
     replicate: Array
     theta: Array
 
-    def step(self, cells: _Cells, elements: Ints) -> Array:
-        """Move some elements, whose cells these are, by one round; return by how much the farthest number moved."""
+    def step(self, cells: _ReadCells, elements: Ints) -> Array:
+        """Update some elements, given their cells, by one round; return the largest move of each."""
         A = cells.shape[1]
         arm, replicate, theta = self.arm[elements], self.replicate[elements], self.theta[elements]
         score, _, information = cells.at(arm, replicate, theta)
@@ -405,8 +404,8 @@ class _State:
         return np.asarray(np.maximum(np.abs(move).max(axis=1), of_theta))
 
 
-def _connected(seen: Mask) -> Mask:
-    """Return in which elements, ``(E, A, R)``, arms can be compared: each shares replicates with others, in a chain."""
+def _comparable_arms(seen: Mask) -> Mask:
+    """Return the elements, of ``(E, A, R)``, whose arms are connected through shared replicates."""
     edges = seen.astype(np.int64)
     arms = np.zeros(seen.shape[:2], dtype=np.int64)
     arms[:, 0] = 1
@@ -416,11 +415,11 @@ def _connected(seen: Mask) -> Mask:
     return np.asarray(arms.min(axis=1) > 0)
 
 
-def _information(weight: Array) -> Array:
-    """Return the information of arms and replicates from that of their cells, ``(E, A, R)``, made regular.
+def _arm_replicate_information(weight: Array) -> Array:
+    """Return the information of arms and replicates from that of their cells, ``(E, A, R)``, regularized.
 
-    Adding to all arms what is taken from all replicates changes nothing; that direction, and replicates without
-    information, are given some, which no contrast of arms sees.
+    Adding a constant to all arms and subtracting it from all replicates changes nothing; this direction, and replicates
+    without information, are given some, which does not affect contrasts of arms.
     """
     _, A, R = weight.shape
     full = np.zeros((len(weight), A + R, A + R))
@@ -434,23 +433,23 @@ def _information(weight: Array) -> Array:
 
 SURE, MATERIAL = 1e-3, 0.25
 LEAST_ELEMENTS = 20
-"""From which on unequal spreads are seen: sd .3 and .6 (.2 and .8) of log2 activities in .05, .30, .74, .98 (.03, .62,
-.98, 1) of trials with 4, 8, 12, 20 elements of 20 barcodes in 4 replicates."""
+"""Fewest elements to show unequal spreads: sd .3 and .6 (.2 and .8) of log2 activities are found in .05, .30, .74, .98
+(.03, .62, .98, 1) of trials with 4, 8, 12, 20 elements of 20 barcodes in 4 replicates."""
 
 
 def barcode_products(fit: Regression, used: NDArray[np.bool_], group: Ints, shape: tuple[int, int]) -> Array:
     """Return sums of products of relative residuals over pairs of replicates, and the number of pairs.
 
-    ``(y_br / mu_br - 1) (y_bs / mu_bs - 1)`` of barcode b in replicates r < s: noise of reads is independent in
-    replicates, so its expectation is the variance of the barcodes' activities in units of their squared mean. The
-    fitted mean of n barcodes takes out one, so the pairs count (n - 1) / n each.
+    ``(y_br / mu_br - 1) (y_bs / mu_bs - 1)`` of barcode b in replicates r < s: read noise is independent between
+    replicates, so the expectation is the variance of the barcodes' activities relative to their squared mean. The
+    fitted mean of n barcodes uses one degree of freedom, so pairs are weighted by (n - 1) / n.
 
     Parameters
     ----------
     fit
-        Of the reads.
+        Regression of the reads.
     used
-        Which cells count, shape ``(B, R)``.
+        Which cells are used, shape ``(B, R)``.
     group
         ``element * A + arm`` of each row, shape ``(B,)``.
     shape
@@ -473,15 +472,15 @@ def barcode_products(fit: Regression, used: NDArray[np.bool_], group: Ints, shap
 
 
 @dataclass(frozen=True)
-class Gap:
-    """What the log2 ratio of means is more than the difference of mean logs, in one contrast, over all elements.
+class SpreadGap:
+    """Log2 ratio of means less the difference of mean logs, in one contrast, over all elements.
 
     Attributes
     ----------
     gap, se, p
-        Of lognormal activities of the barcodes; its standard error over elements, and p by t on E - 1.
+        For lognormal activities of barcodes; standard error over elements, and p by t on E - 1.
     cv
-        Standard deviation of the barcodes' activities in units of their mean, by arm, shape ``(A,)``.
+        Coefficient of variation of the barcodes' activities by arm, shape ``(A,)``.
     """
 
     gap: float
@@ -490,12 +489,12 @@ class Gap:
     cv: Array
 
     def matters(self, se: Array) -> bool:
-        """Return whether the gap is sure, and more than a quarter of the typical standard error of the effects."""
+        """Return whether the gap is significant and above a quarter of the typical standard error."""
         return self.p < SURE and abs(self.gap) > MATERIAL * float(np.median(se))
 
 
-def barcode_spread(products: Array, weights: Array) -> Gap:
-    """Return by how much the log2 ratio of mean activities exceeds the difference of mean logs.
+def barcode_spread(products: Array, weights: Array) -> SpreadGap:
+    """Return the log2 ratio of mean activities less the difference of mean logs.
 
     ``sum_a w_a log2(1 + c_a^2) / 2`` with c_a the coefficient of variation of arm a, over all elements.
 
@@ -515,7 +514,7 @@ def barcode_spread(products: Array, weights: Array) -> Gap:
     """
     E, pairs = len(products), products[..., 1].sum(axis=0)
     if E < 2 or not (pairs[weights != 0] > 0).all():
-        return Gap(0.0, 0.0, 1.0, np.zeros(len(weights)))
+        return SpreadGap(0.0, 0.0, 1.0, np.zeros(len(weights)))
     square = np.where(pairs > 0, products[..., 0].sum(axis=0) / np.where(pairs > 0, pairs, 1.0), 0.0)
     inside = np.maximum(1 + square, 0.1)
     gap = float(weights @ np.log2(inside)) / 2
@@ -523,4 +522,4 @@ def barcode_spread(products: Array, weights: Array) -> Gap:
     moved = (products[..., 0] - square * products[..., 1]) @ slopes
     se = float(np.sqrt(moved @ moved * E / (E - 1)))
     p = float(2 * special.stdtr(E - 1, -abs(gap) / se)) if se > 0 else 1.0
-    return Gap(gap, se, p, np.sqrt(np.maximum(square, 0.0)))
+    return SpreadGap(gap, se, p, np.sqrt(np.maximum(square, 0.0)))

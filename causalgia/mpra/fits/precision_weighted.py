@@ -1,4 +1,4 @@
-"""Precision weights of log ratios: what a ratio is worth by the DNA reads that it rests on."""
+"""Precision-weighted linear models of log ratios of summed reads."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from scipy import special
 from causalgia.errors import BarcodeNoiseWarning, EstimateError
 from causalgia.estimation import moderate_unequal
 from causalgia.mpra.counts.log_ratios import group_sums
-from causalgia.mpra.fits.fit_contrasts import Asked, Fitted
-from causalgia.mpra.fits.two_way import barcode_means, cells_of, sds
+from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects
+from causalgia.mpra.fits.two_way import barcode_means, noise_sds, ratio_cells
 from causalgia.types import Array, Ints
 
 _SPAN, _ROBUST, _DELTA = 0.4, 3, 0.01
@@ -23,25 +23,25 @@ _LEAST_ELEMENTS, _NO_SPREAD = 10, 1e-12
 _NEGLIGIBLE, _SURE = 0.1, 3.0
 
 
-def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
+def precision(counts: xr.Dataset, request: FitRequest) -> FittedEffects:
     """Compare arms by a precision-weighted linear model of reads summed over barcodes (limma with weights).
 
-    log2(RNA/DNA) of the sums, one an arm and replicate, are regressed on arms by generalised least squares: weights by
-    the trend of the residual spread in DNA (`precision_weights`), one consensus correlation within a replicate because
-    its arms share a library and an experiment, and residual variances moderated over elements. An arm without DNA in a
+    log2(RNA/DNA) of the sums, one an arm and replicate, is regressed on arms by generalized least squares: weights from
+    the trend of the residual spread in DNA (`precision_weights`), one consensus correlation within replicates, whose
+    arms share a library and an experiment, and residual variances moderated over elements. An arm without DNA in a
     replicate has no ratio there.
 
-    Fewer than ten elements have no trend and no consensus: a correlation that is estimated from one element and taken
-    as known made .08 of verdicts false where .05 is promised. Their replicates are fixed effects, with weights of 1,
-    and each element has its own variance on ``(A - 1) (R - 1)`` degrees of freedom.
+    Fewer than ten elements give neither trend nor consensus: a correlation estimated from one element and taken as
+    known gave .08 false positives at a level of .05. Their replicates are fixed effects, with weights of 1, and each
+    element has its own variance on ``(A - 1) (R - 1)`` degrees of freedom.
 
-    Sums over barcodes leave nothing of the noise between barcodes, which repeats in every replicate: **the effect is of
-    these barcodes**, and its interval covers the effect of the arm only where barcodes of an arm have one activity.
+    Sums over barcodes ignore the noise between barcodes, which repeats in every replicate: **the effect is that of
+    these barcodes**, and its interval covers the effect of the arm only where the barcodes of an arm have one activity.
 
     Warns
     -----
     BarcodeNoiseWarning
-        If the noise between barcodes, beyond three of its standard errors, would add more than a tenth to the variance
+        If the noise between barcodes, significant at three standard errors, would add more than a tenth to the variance
         of the typical effect.
 
     References
@@ -49,7 +49,7 @@ def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
     Law, Chen, Shi & Smyth (2014), doi:10.1186/gb-2014-15-2-r29. Myint, Avramopoulos, Goff & Hansen (2019),
     doi:10.1186/s12864-019-5556-x. Smyth, Michaud & Scott (2005), doi:10.1093/bioinformatics/bti270.
     """
-    y, log_dna = ratio_of_sums(counts, asked)
+    y, log_dna = ratio_of_sums(counts, request)
     E, A, R = y.shape
     group = np.arange(E * A, dtype=np.int64)
     rows, seen = y.reshape(-1, R), log_dna.reshape(-1, R) > 0
@@ -57,19 +57,19 @@ def precision(counts: xr.Dataset, asked: Asked) -> Fitted:
     n_whole = np.equal(seen.reshape(E, A, R).sum(axis=1), A).sum(axis=1)
     few = E < _LEAST_ELEMENTS and bool((n_whole > 0).all())
     if few:
-        found = paired(y, seen.reshape(E, A, R)).unmoderated(asked.weights)
+        found = fit_paired(y, seen.reshape(E, A, R)).unmoderated(request.weights)
     else:
         weights = precision_weights(rows, log_dna.reshape(-1, R), seen, group, (E, A))
-        found = blocked(rows, weights, group, (E, A), correlation).contrasts(asked.weights)
-    cells = cells_of(counts, asked)
-    noise, means = sds(cells), barcode_means(cells)
+        found = fit_blocked(rows, weights, group, (E, A), correlation).contrasts(request.weights)
+    cells = ratio_cells(counts, request)
+    noise, means = noise_sds(cells), barcode_means(cells)
     variance = noise["sd_barcode"] ** 2
-    share = float(np.median(variance * ((1 / means.n) @ (asked.weights**2).T) / found.se**2))
+    share = float(np.median(variance * ((1 / means.n) @ (request.weights**2).T) / found.se**2))
     df = means.df.sum()
     if share > _NEGLIGIBLE and variance > _SURE * np.sqrt(2 / df) * means.squares.sum() / df:
-        _warn(share, noise["sd_barcode"])
+        _warn_barcode_noise(share, noise["sd_barcode"])
     attrs: dict[str, float | str] = {"null": "these barcodes", "correlation": correlation, "barcode_share": share}
-    return Fitted(found.ace, found.se, found.df, {}, attrs | dict(found.attrs) | noise)
+    return FittedEffects(found.ace, found.se, found.df, {}, attrs | dict(found.attrs) | noise)
 
 
 def precision_weights(
@@ -77,14 +77,14 @@ def precision_weights(
 ) -> Array:
     """Return weights of log ratios from the trend of their spread in log2 DNA.
 
-    The residual standard deviation of each element about its arms, its square root against the element's mean log2 DNA
-    by robust local regression (lowess, span 0.4, three rounds), read at each number's own log2 DNA, constant beyond the
-    ends; the weight is the inverse of the variance there.
+    The square root of each element's residual standard deviation is regressed on its mean log2 DNA by robust local
+    regression (lowess, span 0.4, three rounds) and read at the log2 DNA of each ratio, constant beyond the ends; the
+    weight is the inverse of the variance there.
 
     Parameters
     ----------
     y, log_dna, used
-        Numbers, their log2 DNA, and which there are, shape ``(B, R)``.
+        Log ratios, their log2 DNA, and the mask of those present, shape ``(B, R)``.
     group
         ``element * A + arm`` of each row, shape ``(B,)``.
     shape
@@ -93,8 +93,8 @@ def precision_weights(
     Returns
     -------
     array
-        Shape ``(B, R)``; 0 where there is no number; all else 1 where there is no trend: fewer than ten elements can
-        have a spread, most have none, or most have the same DNA.
+        Shape ``(B, R)``; 0 where a ratio is missing. All others are 1 without a trend: fewer than ten elements with a
+        spread, most without any, or most with equal DNA.
 
     References
     ----------
@@ -102,7 +102,7 @@ def precision_weights(
     """
     from statsmodels.nonparametric.smoothers_lowess import lowess
 
-    model = blocked(y, used.astype(np.float64), group, shape, 0.0)
+    model = fit_blocked(y, used.astype(np.float64), group, shape, 0.0)
     known = model.df > 0
     if known.sum() < _LEAST_ELEMENTS or np.median(model.s2[known]) < _NO_SPREAD:
         return used.astype(np.float64)
@@ -111,7 +111,7 @@ def precision_weights(
     root = np.sqrt(np.sqrt(model.s2[known]))
     with np.errstate(invalid="ignore", divide="ignore"):
         smooth = lowess(root, x, frac=_SPAN, it=_ROBUST, delta=_DELTA * np.ptp(x), return_sorted=True)
-    if not np.isfinite(smooth).all():  # so many elements with one and the same DNA that there is no trend in it
+    if not np.isfinite(smooth).all():  # too many elements with equal DNA for a trend
         return used.astype(np.float64)
     trend = pd.Series(smooth[:, 1]).groupby(smooth[:, 0]).mean()
     least = 1e-3 * float(np.median(root))
@@ -119,7 +119,7 @@ def precision_weights(
     return np.where(used, at**-4, 0.0)
 
 
-def _warn(share: float, sd_barcode: float) -> None:
+def _warn_barcode_noise(share: float, sd_barcode: float) -> None:
     warnings.warn(
         f"method='precision' claims these barcodes only: barcodes of one arm differ by {sd_barcode:.2g} on log2, "
         f"which would add {share:.0%} to the variance of the typical effect; use method='hierarchical' or 'two_way' "
@@ -134,16 +134,16 @@ _STEPS = 60
 
 
 def consensus_correlation(y: Array, used: NDArray[np.bool_], group: Ints, shape: tuple[int, int]) -> float:
-    """Return the correlation of numbers within a replicate that elements agree on.
+    """Return the consensus over elements of the correlation within replicates.
 
     Each element's comes from restricted maximum likelihood of ``arm + replicate`` with replicates random, where the
-    variance between replicates may be negative; the consensus is the hyperbolic tangent of the mean of their inverse
-    hyperbolic tangents, 15 % trimmed off either end. 0 where no element can say.
+    variance between replicates may be negative; the consensus is the tanh of the mean of their atanh, 15 % trimmed at
+    either end. 0 where no element is informative.
 
     Parameters
     ----------
     y, used
-        Numbers, shape ``(B, R)``, and which there are.
+        Log ratios, shape ``(B, R)``, and the mask of those present.
     group
         ``element * A + arm`` of each row, shape ``(B,)``.
     shape
@@ -154,27 +154,27 @@ def consensus_correlation(y: Array, used: NDArray[np.bool_], group: Ints, shape:
     Smyth, Michaud & Scott (2005), doi:10.1093/bioinformatics/bti270.
     """
     n = group_sums(used, group, shape)
-    squares, sizes, repeats = _independent(np.where(used, y, 0.0), used, group, shape, n)
+    squares, sizes, repeats = _independent_squares(np.where(used, y, 0.0), used, group, shape, n)
     total, blocks = n.sum(axis=(1, 2)), (n.sum(axis=1) > 0).sum(axis=1)
     able = (total > shape[1] + 2) & (blocks > 1) & (blocks < total - 1) & (squares.sum(axis=1) > 0)
     if not able.any():
         return 0.0
     least = 1 / (1 - n.sum(axis=1).max()) + _MARGIN
-    found = _likeliest(squares[able], sizes[able], repeats[able])
+    found = _ml_correlations(squares[able], sizes[able], repeats[able])
     z = np.sort(np.arctanh(np.clip(found, least, 1 - _MARGIN)))
     cut = int(_TRIM * len(z))
     return float(np.tanh(z[cut : len(z) - cut].mean()))
 
 
-def _independent(
+def _independent_squares(
     y: Array, used: NDArray[np.bool_], group: Ints, shape: tuple[int, int], n: Array
 ) -> tuple[Array, Array, Array]:
-    """Turn each element's numbers, arms taken out, into independent ones of variance ``error + size * between``.
+    """Transform each element's residuals about arms into independent ones of variance ``error + size * between``.
 
     Returns
     -------
     squares, sizes, repeats
-        Sum of squares, size and number of such, shape ``(E, R + 1)``; the first column holds all of size 0.
+        Sum of squares, size and number of these, shape ``(E, R + 1)``; the first column holds all of size 0.
     """
     per_arm = n.sum(axis=2)
     mean = group_sums(y.sum(axis=1), group, shape) / np.maximum(per_arm, 1)
@@ -197,8 +197,8 @@ def _independent(
     )
 
 
-def _likeliest(squares: Array, sizes: Array, repeats: Array) -> Array:
-    """Return the correlation of each row that makes its squares likeliest, by a grid and golden sections, ``(E,)``."""
+def _ml_correlations(squares: Array, sizes: Array, repeats: Array) -> Array:
+    """Return the maximum-likelihood correlation of each row, by a grid and golden sections, ``(E,)``."""
     total, largest = repeats.sum(axis=1), sizes.max(axis=1)
     low = np.maximum(-1 / np.maximum(largest - 1, 1e-3), -1.0)
 
@@ -221,15 +221,15 @@ def _likeliest(squares: Array, sizes: Array, repeats: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearModels:
     """Linear models of E elements under A arms.
 
     Attributes
     ----------
     mean
-        Of each arm, shape ``(E, A)``; contrasts of them are what a model estimates.
+        Of each arm, shape ``(E, A)``; only contrasts are identified.
     unscaled
-        Covariance of these, a unit of variance, shape ``(E, A, A)``.
+        Covariance of the means at unit variance, shape ``(E, A, A)``.
     s2, df
         Residual variance and its degrees of freedom, shape ``(E,)`` each.
     """
@@ -239,8 +239,8 @@ class Linear:
     s2: Array
     df: Array
 
-    def contrasts(self, weights: Array) -> Fitted:
-        """Return contrasts ``(K, A)`` of the arms, their variances moderated over elements (limma's eBayes)."""
+    def contrasts(self, weights: Array) -> FittedEffects:
+        """Return contrasts ``(K, A)`` of the arms, with variances moderated over elements (limma's eBayes)."""
         if not self.df.any():
             raise EstimateError("the linear model has no degrees of freedom left: one replicate; use more replicates")
         moderated = moderate_unequal(self.s2, self.df)
@@ -249,13 +249,13 @@ class Linear:
         prior = {"prior_df": float(moderated.prior_df), "prior_variance": float(moderated.prior_variance)}
         if np.isinf(prior["prior_df"]):
             prior["prior_df"] = float(df.max())
-        return Fitted(self.mean @ weights.T, np.sqrt(moderated.variance[:, None] * unscaled), df, {}, prior)
+        return FittedEffects(self.mean @ weights.T, np.sqrt(moderated.variance[:, None] * unscaled), df, {}, prior)
 
-    def unmoderated(self, weights: Array) -> Fitted:
+    def unmoderated(self, weights: Array) -> FittedEffects:
         """Return contrasts ``(K, A)`` of the arms, each element with its own variance.
 
-        With few elements the spread of their variances is known too badly to moderate them; where one of them has no
-        degrees of freedom or no spread, they are moderated all the same.
+        For few elements, whose variances are too uncertain to moderate; they are moderated all the same where an
+        element has no degrees of freedom or no spread.
         """
         if not self.df.any():
             raise EstimateError("the linear model has no degrees of freedom left: one replicate; use more replicates")
@@ -263,10 +263,10 @@ class Linear:
             return self.contrasts(weights)
         unscaled = np.einsum("ka,eab,kb->ek", weights, self.unscaled, weights)
         df = np.broadcast_to(self.df[:, None], unscaled.shape)
-        return Fitted(self.mean @ weights.T, np.sqrt(self.s2[:, None] * unscaled), df)
+        return FittedEffects(self.mean @ weights.T, np.sqrt(self.s2[:, None] * unscaled), df)
 
     def any_contrast(self, weights: Array) -> tuple[Array, Array]:
-        """Return F and p, shape ``(E,)`` each, of the test that contrasts, of full rank, are all 0."""
+        """Return F and p, shape ``(E,)`` each, of the test that all contrasts, of full rank, are 0."""
         moderated = moderate_unequal(self.s2, self.df)
         effect = self.mean @ weights.T
         covariance = np.einsum("ka,eab,lb->ekl", weights, self.unscaled, weights)
@@ -275,15 +275,15 @@ class Linear:
         return F, special.fdtrc(float(len(weights)), moderated.df, F)
 
 
-def paired(y: Array, there: NDArray[np.bool_] | None = None) -> Linear:
+def fit_paired(y: Array, there: NDArray[np.bool_] | None = None) -> LinearModels:
     """Fit ``replicate + arm`` by least squares to the replicates of each element that have every arm.
 
     Parameters
     ----------
     y
-        Numbers, shape ``(E, A, R)``.
+        Log ratios, shape ``(E, A, R)``.
     there
-        Which there are, shape ``(E, A, R)``; None: all. Each element has one replicate with every arm, at least.
+        Mask of those present, shape ``(E, A, R)``; None: all. Each element has at least one replicate with every arm.
 
     References
     ----------
@@ -297,26 +297,26 @@ def paired(y: Array, there: NDArray[np.bool_] | None = None) -> Linear:
     left = y - mean[:, :, None] - y.mean(axis=1, keepdims=True) + mean.mean(axis=1)[:, None, None]
     squares = (np.where(whole[:, None], left, 0.0) ** 2).sum(axis=(1, 2))
     df = (A - 1) * (n - 1)
-    return Linear(mean, np.eye(A) / n[:, None, None], squares / np.maximum(df, 1.0), df)
+    return LinearModels(mean, np.eye(A) / n[:, None, None], squares / np.maximum(df, 1.0), df)
 
 
-def blocked(y: Array, w: Array, group: Ints, shape: tuple[int, int], correlation: float) -> Linear:
-    """Fit ``arm`` by generalised least squares, all numbers of a replicate correlated alike.
+def fit_blocked(y: Array, w: Array, group: Ints, shape: tuple[int, int], correlation: float) -> LinearModels:
+    """Fit ``arm`` by generalized least squares with one correlation within replicates.
 
-    Number i of an element has variance ``sigma^2 / w_i``, and two of one replicate correlate by `correlation` (limma's
-    duplicateCorrelation model). The inverse covariance of a block is its diagonal less one product, so that sums over
-    the block are all there is to compute.
+    Ratio i of an element has variance ``sigma^2 / w_i``, and two of one replicate correlate by `correlation` (limma's
+    duplicateCorrelation model). The inverse covariance of a block is its diagonal less a rank-one term, so sums over
+    the block suffice.
 
     Parameters
     ----------
     y, w
-        Numbers and their precision weights, shape ``(B, R)``; a weight of 0 is a missing number.
+        Log ratios and their precision weights, shape ``(B, R)``; weight 0 is missing.
     group
         ``element * A + arm`` of each row, shape ``(B,)``.
     shape
         (E, A).
     correlation
-        Of numbers within a replicate, above ``-1 / (size of a block - 1)`` and below 1.
+        Within a replicate, above ``-1 / (size of a block - 1)`` and below 1.
 
     References
     ----------
@@ -339,23 +339,23 @@ def blocked(y: Array, w: Array, group: Ints, shape: tuple[int, int], correlation
     squares = sums((w * left**2).sum(axis=1)).sum(axis=1) - (take * sums(root * left).sum(axis=1) ** 2).sum(axis=1)
     df = size.sum(axis=(1, 2)) - A
     s2 = np.maximum(squares, 0.0) / (1 - correlation) / np.maximum(df, 1)
-    return Linear(mean, inverse * (1 - correlation), s2, df)
+    return LinearModels(mean, inverse * (1 - correlation), s2, df)
 
 
 LIBRARY = 1e7
 
 
-def ratio_of_sums(counts: xr.Dataset, asked: Asked) -> tuple[Array, Array]:
+def ratio_of_sums(counts: xr.Dataset, request: FitRequest) -> tuple[Array, Array]:
     """Return log2(RNA/DNA) and log2(DNA) of the sums over barcodes, shape ``(E, A, R)`` each.
 
-    Every library (type, replicate) is brought to 1e7 reads, whatever the arms in it, and 1 is added: the ratio is
-    ``log2(1e7 rna / rna_total + 1) - log2(1e7 dna / dna_total + 1)``. An empty cell adds nothing.
+    Every library (type, replicate) is scaled to 1e7 reads, for all arms, and 1 is added: the ratio is ``log2(1e7 rna /
+    rna_total + 1) - log2(1e7 dna / dna_total + 1)``. Empty cells add nothing.
     """
-    own = asked.element >= 0
-    group = (asked.element * len(asked.arms) + asked.arm)[own]
+    own = request.element >= 0
+    group = (request.element * len(request.arms) + request.arm)[own]
     dna, rna = (counts[name].to_numpy().reshape(len(own), -1)[own].astype(np.float64) for name in ("dna", "rna"))
     log_dna, log_rna = (
-        np.log2(group_sums(reads, group, asked.oligos.shape) * (LIBRARY / counts[total].to_numpy()) + 1)
+        np.log2(group_sums(reads, group, request.oligos.shape) * (LIBRARY / counts[total].to_numpy()) + 1)
         for reads, total in ((dna, "dna_total"), (rna, "rna_total"))
     )
     return log_rna - log_dna, np.broadcast_to(log_dna, log_rna.shape)

@@ -1,4 +1,4 @@
-"""Effects whose error has two layers: barcodes, the same in every replicate, and replicates, shared by barcodes."""
+"""Two-way fit: effects with a variance from barcodes (crossed with replicates) and replicates."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from causalgia.errors import EstimateError
 from causalgia.estimation import moderate_unequal
 from causalgia.mpra.counts.log_ratios import cell_ratios, group_sums
-from causalgia.mpra.fits.fit_contrasts import Asked, Fitted
+from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects
 from causalgia.types import Array, Ints, Mask
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One component of variance: its estimate in each element, and what it adds to the variance of a contrast.
+    """A variance component: its estimate in each element, and its factor in the variance of a contrast.
 
     Attributes
     ----------
     s2, df
         Variance and its degrees of freedom, shape ``(E,)`` each.
     factor
-        Variance of a contrast a unit of it, shape ``(E, K)``.
+        Variance of a contrast at unit variance of the layer, shape ``(E, K)``.
     """
 
     s2: Array
@@ -38,26 +38,26 @@ class Layer:
         return found.variance[:, None] * self.factor, np.broadcast_to(found.df[:, None], self.factor.shape)
 
 
-def two_way(cells: Cells, weights: Array) -> Fitted:
-    """Compare arms by the means of their barcodes, counting the noise of barcodes and of replicates.
+def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
+    """Compare arms by the means of their barcodes, with the noise of barcodes and of replicates.
 
-    The mean over barcodes and replicates of a crossed layout has the variance ``V_barcode + V_replicate -
-    V_residual``: each of the first two holds the noise of single cells, which is counted once. All three come from sums
-    of squares, each moderated over elements, and the variance is never below the larger of the first two; its degrees
-    of freedom are Satterthwaite's.
+    In a crossed layout the mean over barcodes and replicates has the variance ``V_barcode + V_replicate - V_residual``:
+    the first two both contain the noise of single cells, which counts once. All three come from sums of squares
+    moderated over elements; the variance is never below the larger of the first two, and its degrees of freedom are
+    Satterthwaite's.
 
     Parameters
     ----------
     cells
-        Of E elements under A arms.
+        Cells of E elements under A arms.
     weights
-        Of each arm in each contrast, shape ``(K, A)``.
+        Weights of the arms in each contrast, shape ``(K, A)``.
 
     Returns
     -------
-    Fitted
+    FittedEffects
         Besides the effects ``v_barcode, v_replicate, v_residual (element, contrast)``, and in ``attrs`` the standard
-        deviations of barcodes and of replicates, on log2, that these say of all elements together.
+        deviations of barcodes and of replicates over all elements, on log2.
 
     Raises
     ------
@@ -70,16 +70,18 @@ def two_way(cells: Cells, weights: Array) -> Fitted:
     """
     means = barcode_means(cells)
     layers = (replicate_layer(cells, weights), residual_layer(cells, weights))
-    variance, df, vb, vr, ve = together([barcode_layer(means, weights)], *layers)
+    variance, df, vb, vr, ve = combine_layers([barcode_layer(means, weights)], *layers)
     dims = ("element", "contrast")
     variables = {"v_barcode": (dims, vb), "v_replicate": (dims, vr), "v_residual": (dims, ve)}
-    return Fitted(means.mean @ weights.T, np.sqrt(variance), df, variables, sds(cells))
+    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df, variables, noise_sds(cells))
 
 
-def together(barcode: Sequence[Layer], replicate: Layer, residual: Layer) -> tuple[Array, Array, Array, Array, Array]:
-    """Return the variance of each contrast and its df, and the moderated parts of it, shape ``(E, K)`` each.
+def combine_layers(
+    barcode: Sequence[Layer], replicate: Layer, residual: Layer
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return the variance of each contrast, its df, and the moderated components, shape ``(E, K)`` each.
 
-    The barcodes have one layer for all arms, or one for each: then each is moderated by itself, and their sum is
+    Barcodes have one layer for all arms, or one for each arm, which are moderated separately and added to
     ``V_barcode``.
 
     Raises
@@ -100,15 +102,15 @@ def together(barcode: Sequence[Layer], replicate: Layer, residual: Layer) -> tup
     return variance, variance**2 / sum(parts), vb, vr, ve
 
 
-def barcode_layer(means: Means, weights: Array) -> Layer:
+def barcode_layer(means: BarcodeMeans, weights: Array) -> Layer:
     """Return the variance of barcodes' means within arms, pooled over arms."""
     return Layer(means.pooled, means.df, (1 / means.n) @ (weights**2).T)
 
 
-def replicate_layer(cells: Cells, weights: Array) -> Layer:
-    """Return the variance of the arms' means over replicates, what all arms of a replicate share taken out.
+def replicate_layer(cells: RatioCells, weights: Array) -> Layer:
+    """Return the variance of the arms' means over replicates, shifts shared by all arms of a replicate removed.
 
-    Of two arms it is half the variance over replicates of their difference. Only replicates with every arm count.
+    For two arms it is half the variance over replicates of their difference. Only replicates with every arm are used.
     """
     n = cells.sums(cells.used)
     cell = cells.sums(cells.ratio) / np.maximum(n, 1)
@@ -121,17 +123,17 @@ def replicate_layer(cells: Cells, weights: Array) -> Layer:
     return Layer(s2, df, (weights**2).sum(axis=1) / np.maximum(R, 1)[:, None])
 
 
-def residual_layer(cells: Cells, weights: Array) -> Layer:
-    """Return what barcodes and replicates leave of single cells, by least squares in each arm, pooled over arms."""
+def residual_layer(cells: RatioCells, weights: Array) -> Layer:
+    """Return the residual variance of cells about barcodes and replicates in each arm, pooled over arms."""
     squares, df = residual_squares(cells)
     n = cells.sums(cells.used.sum(axis=1).astype(np.float64))
     return Layer(squares.sum(axis=1) / np.maximum(df.sum(axis=1), 1), df.sum(axis=1), (1 / n) @ (weights**2).T)
 
 
-def residual_squares(cells: Cells) -> tuple[Array, Array]:
-    """Return the residual sum of squares of barcode + replicate in each element and arm, and its df, ``(E, A)`` each.
+def residual_squares(cells: RatioCells) -> tuple[Array, Array]:
+    """Return the residual sum of squares about barcode + replicate by element and arm, and its df, ``(E, A)``.
 
-    Barcodes are eliminated first; what is left are R equations an arm, solved together over elements.
+    Barcodes are eliminated first; the R remaining equations an arm are solved for all elements at once.
     """
     u = cells.used.astype(np.float64)
     m = u.sum(axis=1)
@@ -149,30 +151,31 @@ def residual_squares(cells: Cells) -> tuple[Array, Array]:
     return np.maximum(total - explained, 0.0), df
 
 
-def sds(cells: Cells) -> dict[str, float]:
-    """Return the standard deviations of barcodes and of replicates, over all elements, by moments; 0 where negative."""
+def noise_sds(cells: RatioCells) -> dict[str, float]:
+    """Return the sd of barcodes, replicates and residuals over all elements, by moments; 0 where negative."""
     ones, means = np.ones((1, cells.shape[1])), barcode_means(cells)
     replicate, residual = replicate_layer(cells, ones), residual_layer(cells, ones)
     share = float((1 / cells.used.sum(axis=1)).mean())
-    noise = _pooled(residual)
+    noise = _pooled_variance(residual)
     across = float((1 / np.maximum(cells.sums(cells.used), 1)).mean())
     return {
-        "sd_barcode": _root(_pooled(barcode_layer(means, ones)) - share * noise),
-        "sd_replicate": _root(_pooled(replicate) - across * noise),
-        "sd_residual": _root(noise),
+        "sd_barcode": sd_or_zero(_pooled_variance(barcode_layer(means, ones)) - share * noise),
+        "sd_replicate": sd_or_zero(_pooled_variance(replicate) - across * noise),
+        "sd_residual": sd_or_zero(noise),
     }
 
 
-def _pooled(layer: Layer) -> float:
+def _pooled_variance(layer: Layer) -> float:
     return float((layer.s2 * layer.df).sum() / max(layer.df.sum(), 1.0))
 
 
-def _root(variance: float) -> float:
+def sd_or_zero(variance: float) -> float:
+    """Return the square root of an estimated variance, 0 where the estimate is negative."""
     return float(np.sqrt(max(variance, 0.0)))
 
 
 @dataclass(frozen=True)
-class Means:
+class BarcodeMeans:
     """Means of barcodes of E elements under A arms.
 
     Attributes
@@ -180,7 +183,7 @@ class Means:
     mean
         Over the barcodes, each counting once, shape ``(E, A)``.
     n
-        Barcodes, shape ``(E, A)``.
+        Number of barcodes, shape ``(E, A)``.
     squares
         Sum of squares about the mean, shape ``(E, A)``.
     """
@@ -200,27 +203,27 @@ class Means:
         return np.asarray(self.squares.sum(axis=1) / np.maximum(self.df, 1))
 
 
-def barcode_means(cells: Cells) -> Means:
+def barcode_means(cells: RatioCells) -> BarcodeMeans:
     """Return the means over barcodes of their mean log ratio ``y_b``, for each element and arm.
 
-    A barcode is the unit that was assigned to an arm, and its own activity repeats in every replicate; its mean over
-    the replicates that have it is one observation.
+    The barcode is the unit assigned to an arm, and its own activity repeats in every replicate, so its mean over
+    replicates is one observation.
     """
     y = cells.ratio.sum(axis=1) / cells.used.sum(axis=1)
     n = cells.sums(np.ones_like(y))
     mean = cells.sums(y) / n
-    return Means(mean, n, cells.sums((y - cells.at(mean)) ** 2))
+    return BarcodeMeans(mean, n, cells.sums((y - cells.at(mean)) ** 2))
 
 
-def barcode_welch(means: Means, weights: Array) -> Fitted:
-    """Compare arms by their barcodes' means, with a variance of its own in each arm (Welch).
+def barcode_welch(means: BarcodeMeans, weights: Array) -> FittedEffects:
+    """Compare arms by their barcodes' means, with a separate variance for each arm (Welch).
 
     Parameters
     ----------
     means
         Of E elements under A arms, two barcodes or more in each.
     weights
-        Of each arm in each contrast, shape ``(K, A)``.
+        Weights of the arms in each contrast, shape ``(K, A)``.
 
     References
     ----------
@@ -229,20 +232,20 @@ def barcode_welch(means: Means, weights: Array) -> Fitted:
     part = (means.squares / (means.n - 1) / means.n)[:, None] * weights**2
     variance = part.sum(axis=2)
     df = variance**2 / (part**2 / (means.n - 1)[:, None]).sum(axis=2)
-    return Fitted(means.mean @ weights.T, np.sqrt(variance), df)
+    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df)
 
 
-def barcode_moderated(means: Means, weights: Array) -> Fitted:
+def barcode_moderated(means: BarcodeMeans, weights: Array) -> FittedEffects:
     """Compare arms by their barcodes' means, with one variance an element, moderated over elements.
 
-    Knows nothing of noise that the barcodes of an arm share in a replicate: where there is such noise, it is too sure.
+    Ignores noise that the barcodes of an arm share in a replicate; where there is such noise, intervals are too narrow.
 
     Parameters
     ----------
     means
         Of E elements under A arms.
     weights
-        Of each arm in each contrast, shape ``(K, A)``.
+        Weights of the arms in each contrast, shape ``(K, A)``.
 
     References
     ----------
@@ -251,10 +254,10 @@ def barcode_moderated(means: Means, weights: Array) -> Fitted:
     moderated = moderate_unequal(means.pooled, means.df)
     variance = moderated.variance[:, None] * ((1 / means.n) @ (weights**2).T)
     df = np.broadcast_to(moderated.df[:, None], variance.shape)
-    return Fitted(means.mean @ weights.T, np.sqrt(variance), df)
+    return FittedEffects(means.mean @ weights.T, np.sqrt(variance), df)
 
 
-def barcode_pooled(means: Means, weights: Array, family: NDArray[np.int64]) -> Fitted:
+def barcode_pooled(means: BarcodeMeans, weights: Array, family: NDArray[np.int64]) -> FittedEffects:
     """Compare arms by their barcodes' means, with one variance for all elements of a family (backgrounds of a motif).
 
     Parameters
@@ -262,26 +265,28 @@ def barcode_pooled(means: Means, weights: Array, family: NDArray[np.int64]) -> F
     means
         Of E elements under A arms.
     weights
-        Of each arm in each contrast, shape ``(K, A)``.
+        Weights of the arms in each contrast, shape ``(K, A)``.
     family
         Family of each element, 0 to F - 1, shape ``(E,)``.
     """
     df = np.bincount(family, means.df)
     pooled = np.bincount(family, means.squares.sum(axis=1)) / np.maximum(df, 1)
     variance = pooled[family][:, None] * ((1 / means.n) @ (weights**2).T)
-    return Fitted(means.mean @ weights.T, np.sqrt(variance), np.broadcast_to(df[family][:, None], variance.shape))
+    return FittedEffects(
+        means.mean @ weights.T, np.sqrt(variance), np.broadcast_to(df[family][:, None], variance.shape)
+    )
 
 
 @dataclass(frozen=True)
-class Cells:
+class RatioCells:
     """Log ratios of B barcodes in R replicates, each barcode of one element under one arm.
 
     Attributes
     ----------
     ratio
-        log2(RNA/DNA), 0 where there is none, shape ``(B, R)``.
+        log2(RNA/DNA), 0 where missing, shape ``(B, R)``.
     used
-        Whether there is one, shape ``(B, R)``; every barcode has one at least.
+        Mask of the ratios present, shape ``(B, R)``; every barcode has at least one.
     group
         ``element * A + arm`` of each barcode, shape ``(B,)``.
     shape
@@ -294,17 +299,17 @@ class Cells:
     shape: tuple[int, int]
 
     def sums(self, values: Array | Mask) -> Array:
-        """Sum numbers of barcodes, shape ``(B, ...)``, over the barcodes of each element and arm, ``(E, A, ...)``."""
+        """Sum values of barcodes, shape ``(B, ...)``, by element and arm, ``(E, A, ...)``."""
         return group_sums(values, self.group, self.shape)
 
     def at(self, means: Array) -> Array:
-        """Return numbers of elements and arms, ``(E, A, ...)``, at each barcode, ``(B, ...)``."""
+        """Return values of elements and arms, ``(E, A, ...)``, at each barcode, ``(B, ...)``."""
         return means.reshape(-1, *means.shape[2:])[self.group]
 
 
-def cells_of(counts: xr.Dataset, asked: Asked) -> Cells:
-    """Return the cells of the barcodes that a question uses and whose DNA was read somewhere."""
+def ratio_cells(counts: xr.Dataset, request: FitRequest) -> RatioCells:
+    """Return the log ratios of the requested barcodes that have DNA somewhere."""
     ratio, used = cell_ratios(counts)
-    keep = (asked.element >= 0) & used.any(axis=1)
-    E, A = asked.oligos.shape
-    return Cells(ratio[keep], used[keep], asked.element[keep] * A + asked.arm[keep], (E, A))
+    keep = (request.element >= 0) & used.any(axis=1)
+    E, A = request.oligos.shape
+    return RatioCells(ratio[keep], used[keep], request.element[keep] * A + request.arm[keep], (E, A))

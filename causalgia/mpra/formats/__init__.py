@@ -1,4 +1,4 @@
-"""Files: order files out, and the tables of the field in and out."""
+"""File formats of MPRAs: order files, IGVF tables, library folders, variant tiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variants as a library: windows of a genome around each, with the reference and with the alternate allele."""
+"""Libraries of variants: windows of a genome around each, with the reference and the alternate allele."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import xarray as xr
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.experiments._variants import replaced_words, window_loci
-from causalgia.mpra.libraries.arguments import whole
-from causalgia.mpra.libraries.constructs import row_of, table
+from causalgia.mpra.libraries.arguments import as_whole
+from causalgia.mpra.libraries.constructs import data_table, find_row
 from causalgia.schema import annotate
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.vcf import Variant, VariantWindows, check_alleles, read_vcf, variant_windows
 
 REF, ALT = "ref", "alt"
-#: variables of a library that say which variant an oligo carries, and what stands for none
+#: library variables that describe the variant of an oligo, with their values for none
 ANNOTATION: dict[str, str | int] = {
     "variant": "",
     "SPDI": "",
@@ -44,17 +44,17 @@ class Tile:
     Attributes
     ----------
     variant
-        The variant, as it was given.
+        The variant, as given.
     spdi
         In canonical form.
     start
-        Of the window on the chromosome, from 0.
+        Start of the window on the chromosome, from 0.
     offset
-        Bases that the allele's middle stands to the right of the insert's, as asked.
+        Requested distance of the allele's middle to the right of the insert's middle, in bases.
     moved
-        Bases that the window was moved to the left of that, because another tile has the same reference.
+        Bases by which the window was shifted to the left because another tile has the same reference.
     assembly
-        Of the genome, if it was said.
+        Genome assembly, if given.
     """
 
     variant: Variant
@@ -71,27 +71,27 @@ class Tile:
 
     @property
     def variant_pos(self) -> int:
-        """Where the canonical form begins in the insert, from 0; 0 where it begins before."""
+        """Start of the canonical form in the insert, from 0; 0 where it starts before the insert."""
         return max(self.spdi.position - self.start, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VariantTiles(Design):
-    """A design of variants in their own contexts, arms ``ref`` and ``alt``; a unit is a variant in a window.
+    """A design of variants in their own contexts, with arms ``ref`` and ``alt``; a unit is a variant in a window.
 
     Attributes
     ----------
     tiles
-        What each unit is, in order.
+        The tile of each unit, in order.
     """
 
     tiles: tuple[Tile, ...] = field(default=(), compare=False, repr=False)
 
     def annotate(self, library: xr.Dataset) -> xr.Dataset:
-        """Return a library of these tiles with the variant of each oligo, for the tables of the field.
+        """Return a library of these tiles with the variant of each oligo, for the IGVF tables.
 
         Variables ``variant, SPDI, allele, variant_class, variant_pos, assembly, chromosome, start, end`` (row); oligos
-        that are no unit under an arm have empty text and -1.
+        that are not units have empty text and -1.
 
         Raises
         ------
@@ -135,44 +135,43 @@ def variant_tiles(
     offsets: Sequence[int] = (0,),
     assembly: str | None = None,
 ) -> VariantTiles:
-    r"""Return the design that tests variants by both alleles, each in one or more windows of its own genome.
+    r"""Return a design that tests both alleles of variants, each in one or more windows of its genome.
 
-    A unit is a variant in a window; its arms ``ref`` and ``alt`` are the window as the genome has it, and with the
-    alternate allele. Both have `insert_length` bases: they agree up to the allele, and behind an indel the genome
-    supplies or gives up bases at the 3' end. Windows that overlap are of one parent: their units are one cluster.
+    A unit is a variant in a window; its arms ``ref`` and ``alt`` are the window of the genome and the window with the
+    alternate allele. Both have `insert_length` bases: they agree up to the allele, and after an indel bases are added
+    from or lost to the genome at the 3' end. Overlapping windows have one parent, so their units form one cluster.
 
-    Two tiles with one reference (two alternates of one place; windows that happen to coincide) could not be told apart
-    in a pool: the later is moved to the left, a base at a time, and says so.
+    Two tiles with the same reference (two alternates of one place, or coinciding windows) could not be told apart in a
+    pool, so the later one is shifted to the left, base by base; `Tile.moved` records it.
 
     Parameters
     ----------
     variants
-        A VCF file, plain or gzip-compressed; a table with the columns of a VCF, ``chrom pos ref alt`` and perhaps
-        ``id``, `pos` counted from 1; or variants as `causalgia.sequences.read_vcf` gives them.
+        A VCF file, plain or gzip-compressed; a table with VCF columns ``chrom pos ref alt`` and optionally ``id``,
+        `pos` counted from 1; or variants as from `causalgia.sequences.read_vcf`.
     fasta
-        The genome; lower case is upper case.
+        The genome; lower case is read as upper case.
     insert_length
         Bases of an insert: the oligo without adapters and barcode.
     offsets
-        A tile for each: how many bases the allele's middle stands to the right of the insert's.
+        One tile for each: distance of the allele's middle to the right of the insert's middle, in bases.
     assembly
-        ``"GRCh37"`` or ``"GRCh38"``: SPDI have RefSeq accessions. None: the names that chromosomes have in the genome.
+        ``"GRCh37"`` or ``"GRCh38"``, for RefSeq accessions in SPDI. None: chromosome names of the genome.
 
     Returns
     -------
     VariantTiles
-        A `causalgia.Design` with contrast ``alt`` against ``ref``; ``tiles`` says what each unit is. It goes into
-        `causalgia.mpra.library` and `causalgia.run` like any design.
+        A `causalgia.Design` with contrast ``alt`` against ``ref`` and the tile of each unit in ``tiles``, for
+        `causalgia.mpra.library` and `causalgia.run`.
 
     Raises
     ------
     SequenceError
-        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome, its place, or has another
+        If a file cannot be read, a variant is malformed, or the genome lacks its chromosome or place or has another
         reference allele there; the message names the variant.
     LibraryError
-        If an option is of another kind, two variants are the same change, an allele leaves its window, or a window
-        reads the same with both alleles (an indel in a repeat that reaches the end); the message names the variant and
-        the cure.
+        If an option has the wrong type, two variants are the same change, an allele leaves its window, or both alleles
+        give the same window (an indel in a repeat that reaches the end); the message names the variant and the cure.
 
     References
     ----------
@@ -190,15 +189,17 @@ def variant_tiles(
     >>> tiles.arm_names, tiles.n_units
     (['ref', 'alt'], 4)
     """
-    chosen = variants_of(variants)
+    chosen = read_variants(variants)
     _check_lengths(chosen, insert_length, offsets)
     with Genome(fasta) as genome:
-        require_alleles(chosen, genome, variants)
-        spdi = [canonical(variant, genome, assembly=assembly) for variant in chosen]
-    _refuse_same(chosen, spdi)
+        check_reference_alleles(chosen, genome, variants)
+        spdi = [canonical_spdi(variant, genome, assembly=assembly) for variant in chosen]
+    _check_distinct_variants(chosen, spdi)
     pairs = [(x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets]
-    tiles = _placed([Tile(x, s, x.position - _begin(x, insert_length, o), o, 0, assembly) for x, s, o in pairs])
-    windows = _windows(tiles, fasta, insert_length)
+    tiles = _shift_duplicates(
+        [Tile(x, s, x.position - _allele_start(x, insert_length, o), o, 0, assembly) for x, s, o in pairs]
+    )
+    windows = _cut_windows(tiles, fasta, insert_length)
     words, starts = replaced_words(windows)
     return VariantTiles(
         null=Genomic(of=Sequences(windows.reference, windows.names), parent=window_loci(windows)),
@@ -212,35 +213,35 @@ def variant_tiles(
 def _check_lengths(chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]) -> None:
     if not chosen:
         raise LibraryError("variants: there are none; give at least one")
-    whole(insert_length, "insert_length", least=1)
-    if not isinstance(offsets, Sequence | np.ndarray) or not all(map(_is_whole, offsets)):
+    as_whole(insert_length, "insert_length", least=1)
+    if not isinstance(offsets, Sequence | np.ndarray) or not all(map(_is_whole_number, offsets)):
         raise LibraryError(f"offsets={quoted(offsets)}: give whole numbers of bases in a list; (0,) is the middle")
     if not len(offsets) or len(set(offsets)) < len(offsets):
         raise LibraryError(f"offsets={quoted(tuple(offsets))}: give at least one, each once; (0,) is the middle")
     for variant in chosen:
         for offset in offsets:
-            begin = _begin(variant, insert_length, offset)
-            if not 0 <= begin <= insert_length - _width(variant):
+            begin = _allele_start(variant, insert_length, offset)
+            if not 0 <= begin <= insert_length - _allele_width(variant):
                 raise LibraryError(
-                    f"variant {quoted(variant.name)}: at offset {offset:+d} its allele of {_width(variant)} bases "
-                    f"leaves the insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
+                    f"variant {quoted(variant.name)}: at offset {offset:+d} its allele of {_allele_width(variant)} "
+                    f"bases leaves the insert of {insert_length}; give longer inserts, smaller offsets=, or drop it"
                 )
 
 
-def _is_whole(value: object) -> bool:
+def _is_whole_number(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _width(variant: Variant) -> int:
+def _allele_width(variant: Variant) -> int:
     return max(len(variant.reference), len(variant.alternate))
 
 
-def _begin(variant: Variant, insert_length: int, offset: int) -> int:
-    """Return where the allele begins in its insert."""
-    return insert_length // 2 - _width(variant) // 2 + int(offset)
+def _allele_start(variant: Variant, insert_length: int, offset: int) -> int:
+    """Return the start of the allele in its insert."""
+    return insert_length // 2 - _allele_width(variant) // 2 + int(offset)
 
 
-def _refuse_same(chosen: Sequence[Variant], spdi: Sequence[Spdi]) -> None:
+def _check_distinct_variants(chosen: Sequence[Variant], spdi: Sequence[Spdi]) -> None:
     seen: dict[Spdi, str] = {}
     for variant, form in zip(chosen, spdi, strict=True):
         if form in seen:
@@ -250,8 +251,8 @@ def _refuse_same(chosen: Sequence[Variant], spdi: Sequence[Spdi]) -> None:
         seen[form] = variant.name
 
 
-def _placed(tiles: list[Tile]) -> list[Tile]:
-    """Return the tiles with no two windows the same: the later is moved to the left."""
+def _shift_duplicates(tiles: list[Tile]) -> list[Tile]:
+    """Return the tiles with distinct windows: later duplicates are shifted to the left."""
     taken: set[tuple[str, int]] = set()
     placed = []
     for tile in tiles:
@@ -263,12 +264,12 @@ def _placed(tiles: list[Tile]) -> list[Tile]:
     return placed
 
 
-def _windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int) -> VariantWindows:
-    """Cut the tiles out of the genome, under their own names."""
+def _cut_windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: int) -> VariantWindows:
+    """Cut the tiles out of the genome, under their names."""
     named = [replace(tile.variant, name=tile.name) for tile in tiles]
     begins = [tile.variant.position - tile.start for tile in tiles]
     for tile, begin in zip(tiles, begins, strict=True):
-        if begin > insert_length - _width(tile.variant):
+        if begin > insert_length - _allele_width(tile.variant):
             raise LibraryError(
                 f"variant {quoted(tile.variant.name)}: {tile.moved} other tiles have its window, and moved aside it "
                 "leaves the insert; drop some of the alternates of its place"
@@ -284,7 +285,7 @@ def _windows(tiles: Sequence[Tile], fasta: str | PathLike[str], insert_length: i
     return windows
 
 
-def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -> tuple[Variant, ...]:
+def read_variants(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -> tuple[Variant, ...]:
     """Read variants: a VCF file, a table with its columns, or variants as they are.
 
     Raises
@@ -292,12 +293,12 @@ def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -
     SequenceError
         If the file cannot be read, or a line of it is malformed.
     LibraryError
-        If the table lacks a column, or a row is no variant.
+        If the table lacks a column, or a row is not a variant.
     """
     if isinstance(given, str | PathLike):
         return read_vcf(given)
     if not isinstance(given, pd.DataFrame):
-        return _as_they_are(given)
+        return _as_variants(given)
     table = given.rename(columns=lambda name: str(name).lower().removeprefix("#"))
     for name in ("chrom", "pos", "ref", "alt"):
         if name not in table.columns:
@@ -307,10 +308,10 @@ def variants_of(given: str | PathLike[str] | pd.DataFrame | Sequence[Variant]) -
     ids = table["id"].where(table["id"].notna(), ".").astype(str) if "id" in table.columns else ["."] * len(table)
     shared = Counter(ids)
     rows = zip(table["chrom"], table["pos"], table["ref"], table["alt"], ids, strict=True)
-    return tuple(_variant(i, row, shared) for i, row in enumerate(rows, 1))
+    return tuple(_variant_from_row(i, row, shared) for i, row in enumerate(rows, 1))
 
 
-def _as_they_are(given: Any) -> tuple[Variant, ...]:
+def _as_variants(given: Any) -> tuple[Variant, ...]:
     variants = tuple(given) if isinstance(given, Iterable) else (given,)
     odd = next((x for x in variants if not isinstance(x, Variant)), None)
     if odd is not None or any(x is None for x in variants):
@@ -318,7 +319,7 @@ def _as_they_are(given: Any) -> tuple[Variant, ...]:
     return variants
 
 
-def _variant(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant:
+def _variant_from_row(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant:
     chromosome, position, reference, alternate, name = row
     try:
         own = "" if name == "." or shared[name] > 1 else name
@@ -331,18 +332,18 @@ def _variant(number: int, row: tuple[Any, ...], shared: Counter[str]) -> Variant
         ) from error
 
 
-def require_alleles(chosen: Sequence[Variant], genome: Genome, given: object) -> None:
-    """Refuse variants whose reference allele is not the genome's; the error names their file, if there is one."""
+def check_reference_alleles(chosen: Sequence[Variant], genome: Genome, given: object) -> None:
+    """Raise SequenceError where a reference allele differs from the genome; names the file, if any."""
     try:
-        check_alleles(chosen, [_found(x, genome) for x in chosen], genome.path)
+        check_alleles(chosen, [_genome_letters(x, genome) for x in chosen], genome.path)
     except SequenceError as error:
         if not isinstance(given, str | PathLike):
             raise
         raise SequenceError(f"{given}: {error}") from error
 
 
-def _found(variant: Variant, genome: Genome) -> str:
-    """Return the letters that the genome has where the reference allele should be."""
+def _genome_letters(variant: Variant, genome: Genome) -> str:
+    """Return the genome sequence at the place of the reference allele."""
     stop = variant.position + len(variant.reference)
     letters = genome.letters(variant.chromosome, variant.position, stop, place=f"variant {quoted(variant.name)}")
     return letters.decode("latin-1").upper()
@@ -353,14 +354,14 @@ _BLOCK = 256
 
 @dataclass(frozen=True)
 class Spdi:
-    """A change in canonical form: no base that both alleles share, but for the stretch in which an indel could lie.
+    """A variant in canonical SPDI form: alleles trimmed of shared bases, indels extended over their ambiguous range.
 
     Attributes
     ----------
     sequence
         Accession or name of the chromosome.
     position
-        Of the first deleted base, from 0.
+        First deleted base, from 0.
     deleted, inserted
         Letters; either may be empty.
     """
@@ -375,12 +376,12 @@ class Spdi:
 
     @property
     def variant_class(self) -> str:
-        """``SNV`` or ``indel``, as IGVF has it: whatever is not one base for one base is an indel."""
+        """``SNV`` or ``indel`` as in IGVF: anything but one base for one base is an indel."""
         return "SNV" if len(self.deleted) == len(self.inserted) == 1 else "indel"
 
 
 def accession_of(chromosome: str, assembly: str | None) -> str:
-    """Return the RefSeq accession of a chromosome; its own name where no assembly is said.
+    """Return the RefSeq accession of a chromosome; its own name without an assembly.
 
     Raises
     ------
@@ -394,8 +395,8 @@ def accession_of(chromosome: str, assembly: str | None) -> str:
     """
     if assembly is None:
         return chromosome
-    _, rows = row_of(
-        table("accessions"), assembly, "assembly", cure="leave assembly= out: chromosomes keep their names"
+    _, rows = find_row(
+        data_table("accessions"), assembly, "assembly", cure="leave assembly= out: chromosomes keep their names"
     )
     name = chromosome if chromosome in rows else f"chr{chromosome}"
     if name not in rows:
@@ -406,28 +407,28 @@ def accession_of(chromosome: str, assembly: str | None) -> str:
     return str(rows[name])
 
 
-def canonical(variant: Variant, genome: Genome, *, assembly: str | None = None) -> Spdi:
+def canonical_spdi(variant: Variant, genome: Genome, *, assembly: str | None = None) -> Spdi:
     """Return a variant in canonical SPDI.
 
-    Bases that both alleles begin or end with are dropped; a pure insertion or deletion is then written over the whole
-    stretch within which it could lie without a difference to the sequence.
+    Bases shared by the starts or ends of both alleles are trimmed; a pure insertion or deletion is then extended over
+    the whole range in which it could lie without changing the sequence.
 
     References
     ----------
     Holmes et al. (2020), doi:10.1093/bioinformatics/btz856.
     """
-    at, deleted, inserted = _trimmed(variant.position, variant.reference, variant.alternate)
+    at, deleted, inserted = _trim_shared_bases(variant.position, variant.reference, variant.alternate)
     left = right = ""
     if not (deleted and inserted):
         unit = deleted or inserted
         place = f"variant {quoted(variant.name)}"
-        left = _rolled(genome, variant.chromosome, at, unit[::-1], -1, place)
-        right = _rolled(genome, variant.chromosome, at + len(deleted), unit, 1, place)
+        left = _repeat_extension(genome, variant.chromosome, at, unit[::-1], -1, place)
+        right = _repeat_extension(genome, variant.chromosome, at + len(deleted), unit, 1, place)
     sequence = accession_of(variant.chromosome, assembly)
     return Spdi(sequence, at - len(left), left + deleted + right, left + inserted + right)
 
 
-def _trimmed(position: int, reference: str, alternate: str) -> tuple[int, str, str]:
+def _trim_shared_bases(position: int, reference: str, alternate: str) -> tuple[int, str, str]:
     while reference and alternate and reference[-1] == alternate[-1]:
         reference, alternate = reference[:-1], alternate[:-1]
     while reference and alternate and reference[0] == alternate[0]:
@@ -435,8 +436,8 @@ def _trimmed(position: int, reference: str, alternate: str) -> tuple[int, str, s
     return position, reference, alternate
 
 
-def _rolled(genome: Genome, chromosome: str, at: int, unit: str, step: int, place: str) -> str:
-    """Return the letters beside `at` that go on with the unit, rightwards (step 1) or leftwards (-1, unit reversed)."""
+def _repeat_extension(genome: Genome, chromosome: str, at: int, unit: str, step: int, place: str) -> str:
+    """Return the bases beside `at` that continue the unit, rightwards (step 1) or leftwards (-1, unit reversed)."""
     found = ""
     end = genome.length(chromosome, place=place) if step > 0 else 0
     while at != end:

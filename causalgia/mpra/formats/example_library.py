@@ -1,4 +1,4 @@
-"""A library as small as examples need."""
+"""A small library for examples in docstrings."""
 
 from __future__ import annotations
 

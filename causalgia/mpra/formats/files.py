@@ -1,4 +1,4 @@
-"""Text files: written whole or not at all, never over what is there unless asked, gzip-compressed by their name."""
+"""Text files, written atomically and never over existing files unless asked; construct tables of libraries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import CausalgiaError, LibraryError, SequenceError, quoted
-from causalgia.mpra.formats.names import require_distinct, require_names
+from causalgia.mpra.formats.names import check_distinguishable, check_names
 from causalgia.schema import validate
 from causalgia.sequences.text_files import read_text
 
@@ -22,19 +22,19 @@ _LEVEL = 6
 
 
 def write_text(path: str | PathLike[str], text: str, *, overwrite: bool = False) -> Path:
-    """Write a text beside its place and move it there; ``.gz`` is compressed, with no name or time in its header.
+    """Write a text file atomically; ``.gz`` is compressed, with no name or time in its header.
 
     Raises
     ------
     LibraryError
-        If the file is there and is not to be written over, its folder is absent, or it cannot be written.
+        If the file exists (without `overwrite`), its folder is absent, or it cannot be written.
     """
     target = Path(path)
-    refuse_taken(target, overwrite=overwrite)
+    check_writable(target, overwrite=overwrite)
     data = text.encode("utf-8")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        temporary.write_bytes(_compressed(data) if target.suffix == ".gz" else data)
+        temporary.write_bytes(_gzip_bytes(data) if target.suffix == ".gz" else data)
         temporary.replace(target)
     except OSError as error:
         raise LibraryError(f"{target}: cannot be written ({error.strerror or error}); choose another place") from error
@@ -43,8 +43,8 @@ def write_text(path: str | PathLike[str], text: str, *, overwrite: bool = False)
     return target
 
 
-def refuse_taken(path: Path, *, overwrite: bool) -> None:
-    """Refuse a place where something stands already."""
+def check_writable(path: Path, *, overwrite: bool) -> None:
+    """Raise LibraryError where a file exists already, or cannot be created."""
     if path.is_dir():
         raise LibraryError(f"{path} is a folder; give the path of a file")
     if path.exists() and not overwrite:
@@ -54,7 +54,7 @@ def refuse_taken(path: Path, *, overwrite: bool) -> None:
 
 
 def read_lines(path: str | PathLike[str], error: type[CausalgiaError]) -> list[str]:
-    r"""Return the lines of a text file, plain or gzip-compressed, with the tabs and blanks that end them."""
+    r"""Return the lines of a text file, plain or gzip-compressed, with trailing tabs and blanks."""
     try:
         text = read_text(path).decode("utf-8")
     except SequenceError as reason:
@@ -69,7 +69,7 @@ def read_lines(path: str | PathLike[str], error: type[CausalgiaError]) -> list[s
     return lines
 
 
-def _compressed(data: bytes) -> bytes:
+def _gzip_bytes(data: bytes) -> bytes:
     buffer = BytesIO()
     with gzip.GzipFile("", "wb", _LEVEL, buffer, mtime=0) as file:
         file.write(data)
@@ -80,29 +80,29 @@ _OF_CONSTRUCT = ("unit", "element", "arm", "group", "insert")
 _OF_OLIGO = ("name", "oligo", "barcode")
 
 
-def constructs_of(library: xr.Dataset, place: str) -> pd.DataFrame:
-    """Return a row for each construct, in order of first appearance, with every variable that is one a construct.
+def construct_table(library: xr.Dataset, place: str) -> pd.DataFrame:
+    """Return a row for each construct, in order of appearance, with every variable that is constant within it.
 
     Raises
     ------
     LibraryError
-        If a construct's oligos differ in more than their barcode, a name would not pass, or two inserts cannot be told
-        apart and are no declared duplicates.
+        If a construct's oligos differ in more than their barcode, a name is invalid, or two inserts cannot be told
+        apart and are not declared duplicates.
     """
     validate(library, "library")
     of, names = pd.factorize(library["oligo_name"].to_numpy())
     first = np.unique(of, return_index=True)[1]
-    _refuse_mixed(library, of, first, place)
+    _check_same_construct(library, of, first, place)
     rowwise = [name for name in library.variables if library[name].dims == ("row",)]
     rows = pd.DataFrame({name: library[name].to_numpy()[first] for name in rowwise if name not in _OF_OLIGO})
-    require_names(names.tolist(), place)
-    kept = rows[rows["insert"] != ""]
-    declared = (kept["group"] == "duplicate").tolist()
-    require_distinct(kept["insert"].tolist(), kept["oligo_name"].tolist(), declared, place)
+    check_names(names.tolist(), place)
+    with_insert = rows[rows["insert"] != ""]
+    declared = (with_insert["group"] == "duplicate").tolist()
+    check_distinguishable(with_insert["insert"].tolist(), with_insert["oligo_name"].tolist(), declared, place)
     return rows
 
 
-def _refuse_mixed(library: xr.Dataset, of: NDArray[np.intp], first: NDArray[np.intp], place: str) -> None:
+def _check_same_construct(library: xr.Dataset, of: NDArray[np.intp], first: NDArray[np.intp], place: str) -> None:
     if len(first) == len(of):
         return
     for column in _OF_CONSTRUCT:

@@ -1,4 +1,4 @@
-"""One door to IGVF's reporter-assay formats: their tables made from a library, counts or a fit, written and read."""
+"""IGVF reporter-assay tables: made from a library, counts or a fit, written and read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scipy import special
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.mpra.counts._aggregate import aggregate, calls
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
-from causalgia.mpra.formats.files import constructs_of
+from causalgia.mpra.formats.files import construct_table
 from causalgia.mpra.formats.names import given_name
 from causalgia.mpra.formats.tables import Format, layout_of, read_table, write_table
 from causalgia.schema import validate
@@ -31,7 +31,7 @@ def igvf_table(
     counts: xr.Dataset | None = None,
     contrast: str | None = None,
 ) -> pd.DataFrame:
-    """Return the table of a format of the field: a library, counts or a fit in its columns.
+    """Return a library, counts or a fit as a table of an IGVF or related format.
 
     ==========================================  ====================  ==================================================
     format                                      data                  also needed
@@ -51,25 +51,25 @@ def igvf_table(
     Parameters
     ----------
     data
-        A library, counts, or what `causalgia.mpra.fit` answered.
+        A library, counts, or a fit (`causalgia.mpra.fit`).
     format
         Name of the format.
     library
-        Annotated by `causalgia.mpra.VariantTiles.annotate`.
+        The library, annotated by `causalgia.mpra.VariantTiles.annotate`.
     counts
-        That the fit was made from.
+        The counts of the fit.
     contrast
-        Of the fit; None: its only one.
+        Contrast of the fit; None: its only one.
 
     Returns
     -------
     DataFrame
-        Columns in the format's order, a row a line. Arrays are tuples; None is a count that was not observed.
+        Columns in the format's order. Arrays are tuples; None is an unobserved count.
 
     Raises
     ------
     LibraryError, CountsError
-        If the format is unknown, something that it needs is not given, or the data cannot be told in it.
+        If the format is unknown, something that it needs is not given, or the data do not fit it.
 
     Examples
     --------
@@ -88,10 +88,10 @@ def igvf_table(
         needed = "library=" if format == "reporter_genomic_element" else "counts= and library="
         raise CountsError(f"{format} needs {needed}: the library of variant tiles that was ordered, annotated")
     if format == "reporter_genomic_element":
-        return _placed_elements(data, library)
+        return _reference_track(data, library)
     assert counts is not None
-    table = variants(data, counts, library, contrast=_contrast(data, contrast))
-    return table if format == "reporter_variant" else genomic(table, _places(table, library), name="variant_id")
+    table = variants(data, counts, library, contrast=_contrast_name(data, contrast))
+    return table if format == "reporter_variant" else bed_track(table, _variant_loci(table, library), name="variant_id")
 
 
 def to_igvf(
@@ -104,9 +104,9 @@ def to_igvf(
     contrast: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a file of a format of the field: what `igvf_table` makes of a Dataset, or a table with its columns.
+    """Write a table of a format: one made by `igvf_table` from a Dataset, or a DataFrame with its columns.
 
-    Tab-separated, numbers with 4 decimals; the same data give the same bytes, also compressed (``.gz``). Every cell is
+    Tab-separated, numbers with 4 decimals; the same data give the same bytes, also compressed (``.gz``). All cells are
     checked before anything is written.
 
     Parameters
@@ -114,16 +114,16 @@ def to_igvf(
     data
         A Dataset as for `igvf_table`, or a DataFrame with the columns of the format.
     path
-        Where to.
+        Output file.
     format, library, counts, contrast
         As for `igvf_table`.
     overwrite
-        Whether to write over a file that is there.
+        Whether to overwrite an existing file.
 
     Raises
     ------
     LibraryError, CountsError
-        As `igvf_table`; if a cell of a table does not hold what the format says, or the file is there already.
+        As `igvf_table`; or if a cell does not match the format, or the file exists.
 
     Examples
     --------
@@ -141,10 +141,10 @@ def to_igvf(
 
 
 def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
-    r"""Read a file of a format of the field, plain or gzip-compressed, and check every cell of it.
+    r"""Read a table of a format, plain or gzip-compressed, and check every cell.
 
-    Lines are not stripped: an empty cell at the end of a line is a cell. Barcode counts are read as Datasets by
-    `causalgia.mpra.read_counts`.
+    Lines are not stripped: an empty cell at the end of a line is a cell. `causalgia.mpra.read_counts` reads barcode
+    counts as a Dataset.
 
     Parameters
     ----------
@@ -156,12 +156,12 @@ def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As `igvf_table` makes; written again, it is the same file.
+        As from `igvf_table`; writing it again gives the same file.
 
     Raises
     ------
     LibraryError, CountsError
-        If the file cannot be read, or is not as the format says; the message names file, line, column and cure.
+        If the file cannot be read, or does not match the format; the message names file, line, column and cure.
 
     Examples
     --------
@@ -175,15 +175,15 @@ def read_igvf(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     return read_table(path, format)
 
 
-def _contrast(fit: xr.Dataset, contrast: str | None) -> str:
+def _contrast_name(fit: xr.Dataset, contrast: str | None) -> str:
     known = fit["contrast"].to_numpy().tolist()
     if contrast is None and len(known) > 1:
         raise CountsError(f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say contrast=")
     return str(known[0]) if contrast is None else contrast
 
 
-def _places(table: pd.DataFrame, library: xr.Dataset) -> pd.DataFrame:
-    """Return where on the genome the variants of a table are."""
+def _variant_loci(table: pd.DataFrame, library: xr.Dataset) -> pd.DataFrame:
+    """Return the genomic places of the variants of a table."""
     chromosome = dict(zip(library["SPDI"].to_numpy(), library["chromosome"].to_numpy(), strict=True))
     change = [spdi.split(":") for spdi in table["variant_id"]]
     starts = [int(cells[1]) for cells in change]
@@ -192,8 +192,8 @@ def _places(table: pd.DataFrame, library: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame({"chrom": chroms, "chromStart": starts, "chromEnd": stops})
 
 
-def _placed_elements(counts: xr.Dataset, library: xr.Dataset) -> pd.DataFrame:
-    """Return the track of the oligos that are the genome as it stands: the reference alleles of variant tiles."""
+def _reference_track(counts: xr.Dataset, library: xr.Dataset) -> pd.DataFrame:
+    """Return the track of the oligos with genomic sequence: the reference alleles of variant tiles."""
     if "SPDI" not in library:
         raise LibraryError("the library does not say where its oligos lie on the genome: tiles.annotate(library) does")
     names = ("oligo_name", "allele", "chromosome", "start", "end")
@@ -203,12 +203,12 @@ def _placed_elements(counts: xr.Dataset, library: xr.Dataset) -> pd.DataFrame:
     table = table[table["oligo_name"].isin(rows.index)].reset_index(drop=True)
     rows = rows.loc[table["oligo_name"]].reset_index(drop=True)
     places = rows[["chromosome", "start", "end"]].set_axis(["chrom", "chromStart", "chromEnd"], axis=1)
-    return genomic(table, places, name="oligo_name")
+    return bed_track(table, places, name="oligo_name")
 
 
 _SOURCE = "causalgia"
 _LOCUS = re.compile(r"(?P<chromosome>[^\s:]+):(?P<start>[0-9]{1,12})-(?P<end>[0-9]{1,12})(?:\((?P<strand>[+-])\))?")
-#: group -> class; what is no known group is a test
+#: group -> class; other groups are tests
 _CLASSES = {
     "positive": "element active control",
     "negative": "element inactive control",
@@ -219,23 +219,23 @@ _CLASSES = {
 def sequence_design(library: xr.Dataset) -> pd.DataFrame:
     """Return the columns of ``reporter_sequence_design``, a row a construct.
 
-    The sequence is the insert. Category: ``variant`` for the units and duplicates of variant tiles, ``scrambled`` for
+    The sequence is the insert. Category: ``variant`` for units and duplicates of variant tiles, ``scrambled`` for
     negatives whose arm is a scramble or shuffle, ``element`` for other negatives, positives, and units of `Genomic`
-    (real sequences, whatever an arm did to them), else ``synthetic``.
-    Class: by the group, where promoters are inactive controls. The variant columns are those of
-    `causalgia.mpra.VariantTiles.annotate`; without, they are NA, and the place is that of names which say one, as
-    ``chr1:100-300`` of `causalgia.sequences.from_bed` or of bedtools, with ``(-)`` for the minus strand, if it is as
-    long as the insert; else NA, from 0 to the length. ``info`` is a JSON object: fingerprints of the design and of the
-    library, element, arm, group, and the name of the sequence or parent. A promoter without an insert has no row.
+    (real sequences, whatever the arm), else ``synthetic``. Class: by group; promoters are inactive controls. The
+    variant columns are those of `causalgia.mpra.VariantTiles.annotate`. Without them they are NA, and the place comes
+    from the name, as in ``chr1:100-300`` of `causalgia.sequences.from_bed` or bedtools, with ``(-)`` for the minus
+    strand, if its length is that of the insert; else it is NA, from 0 to the length. ``info`` is a JSON object:
+    fingerprints of design and library, element, arm, group, and the name of the sequence or parent. A promoter without
+    an insert has no row.
     """
-    rows = constructs_of(library, "reporter_sequence_design")
+    rows = construct_table(library, "reporter_sequence_design")
     rows = rows[rows["insert"] != ""].reset_index(drop=True)
     rows = rows.assign(**{name: none for name, none in ANNOTATION.items() if name not in rows})
     sure = rows["SPDI"] != ""
     real = "element" if library.attrs.get("null_kind") == "genomic" else "synthetic"
     tested = "variant" if sure.any() else real
     names = _source_names(rows)
-    places = [_place(name, len(insert)) for name, insert in zip(names, rows["insert"], strict=True)]
+    places = [_locus_from_name(name, len(insert)) for name, insert in zip(names, rows["insert"], strict=True)]
     prints = {name: str(library.attrs.get(f"{name}_fingerprint", "")) for name in ("design", "library")}
     table = pd.DataFrame({"name": rows["oligo_name"], "sequence": rows["insert"]})
     pairs = zip(rows["group"], rows["arm"], strict=True)
@@ -249,13 +249,13 @@ def sequence_design(library: xr.Dataset) -> pd.DataFrame:
     table["strand"] = np.where(sure, "+", [place.strand for place in places])
     for name in ("variant_class", "variant_pos", "SPDI", "allele"):
         table[name] = [(value,) if known else () for value, known in zip(rows[name], sure, strict=True)]
-    told = rows[["element", "arm", "group"]].assign(source_name=names)
-    table["info"] = [_info(prints, row) for row in told.itertuples(index=False)]
+    labels = rows[["element", "arm", "group"]].assign(source_name=names)
+    table["info"] = [_info_json(prints, row) for row in labels.itertuples(index=False)]
     return table
 
 
-class _Place(NamedTuple):
-    """Where a sequence lies on the genome, from 0, the end excluded."""
+class _Locus(NamedTuple):
+    """A genomic interval, from 0, end excluded."""
 
     chromosome: str
     start: int
@@ -264,39 +264,39 @@ class _Place(NamedTuple):
 
 
 def _source_names(rows: pd.DataFrame) -> pd.Series[str]:
-    """Return the name of the given sequence that each construct's background is; of controls, their own name."""
-    own = rows["element"].where(rows["group"].isin(("positive", "negative")), "").map(_as_given)
+    """Return the source sequence of the background of each construct; for controls, their own name."""
+    own = rows["element"].where(rows["group"].isin(("positive", "negative")), "").map(_decoded_name)
     return own if "source_name" not in rows else rows["source_name"].where(rows["source_name"] != "", own)
 
 
-def _as_given(name: str) -> str:
+def _decoded_name(name: str) -> str:
     try:
         return given_name(name)
-    except LibraryError:  # no name that vendor_name wrote: it is as it was given
+    except LibraryError:  # not written by vendor_name: used as it is
         return name
 
 
-def _place(name: str, length: int) -> _Place:
-    """Return the place that a name says, if it is as long as the insert; else none, from 0 to the length.
+def _locus_from_name(name: str, length: int) -> _Locus:
+    """Return the place in a name, if its length is that of the insert; else NA, from 0 to the length.
 
     Examples
     --------
-    >>> _place("chr1:100-300(-)", 200), _place("chr1:100-300", 60)
-    (_Place(chromosome='chr1', start=100, end=300, strand='-'), _Place(chromosome='NA', start=0, end=60, strand='+'))
+    >>> _locus_from_name("chr1:100-300(-)", 200), _locus_from_name("chr1:100-300", 60)
+    (_Locus(chromosome='chr1', start=100, end=300, strand='-'), _Locus(chromosome='NA', start=0, end=60, strand='+'))
     """
     found = _LOCUS.fullmatch(name)
     if found is None or int(found["end"]) - int(found["start"]) != length:
-        return _Place("NA", 0, length, "+")
-    return _Place(found["chromosome"], int(found["start"]), int(found["end"]), found["strand"] or "+")
+        return _Locus("NA", 0, length, "+")
+    return _Locus(found["chromosome"], int(found["start"]), int(found["end"]), found["strand"] or "+")
 
 
 def barcode_mapping(library: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_barcode_to_element_mapping``: which construct each synthesised barcode is of.
+    """Return the columns of ``reporter_barcode_to_element_mapping``: the construct of each synthesized barcode.
 
     Raises
     ------
     LibraryError
-        If the oligos carry no barcodes: association sequencing finds those that are added later.
+        If the oligos carry no barcodes; random ones need association sequencing.
     """
     validate(library, "library")
     if "barcode" not in library:
@@ -308,15 +308,15 @@ def barcode_mapping(library: xr.Dataset) -> pd.DataFrame:
 
 
 def labels(library: xr.Dataset) -> pd.DataFrame:
-    """Return the label of each construct, for the plots of MPRAsnakeflow: its arm if it is a test, else its group."""
-    rows = constructs_of(library, "labels")
+    """Return each construct's label for the plots of MPRAsnakeflow: the arm of a test, else the group."""
+    rows = construct_table(library, "labels")
     label = rows["arm"].where(rows["group"] == "test", rows["group"])
     return pd.DataFrame({"oligo_name": rows["oligo_name"], "label": label})
 
 
 def side_table(library: xr.Dataset) -> pd.DataFrame:
-    """Return ``oligo_name element arm group``, a row a construct: what the formats of the field have no column for."""
-    return constructs_of(library, "side table")[["oligo_name", "element", "arm", "group"]]
+    """Return ``oligo_name element arm group``, a row a construct, which the field's formats have no columns for."""
+    return construct_table(library, "side table")[["oligo_name", "element", "arm", "group"]]
 
 
 def _category(group: str, arm: str, tested: str) -> str:
@@ -327,11 +327,11 @@ def _category(group: str, arm: str, tested: str) -> str:
     return "synthetic" if group == "promoter" else tested
 
 
-def _info(prints: dict[str, str], row: Any) -> str:
+def _info_json(prints: dict[str, str], row: Any) -> str:
     known = {name: value for name, value in prints.items() if value}
     named = {"source_name": row.source_name} if row.source_name and row.source_name != row.element else {}
-    told = {**known, "element": row.element, "arm": row.arm, "group": row.group, **named}
-    return json.dumps(told, ensure_ascii=False)
+    info = {**known, "element": row.element, "arm": row.arm, "group": row.group, **named}
+    return json.dumps(info, ensure_ascii=False)
 
 
 _LN10 = float(np.log(10))
@@ -339,10 +339,9 @@ _OF_EXPERIMENT = ("dna_counts", "rna_counts", "dna_normalized", "rna_normalized"
 
 
 def barcode_counts(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_experiment_barcode``; what was not observed is None, an empty cell.
+    """Return the columns of ``reporter_experiment_barcode``; unobserved counts are None, an empty cell.
 
-    One pool of DNA for all replicates is one column, ``dna_count_<first replicate>``, as `causalgia.mpra.read_counts`
-    reads it.
+    One DNA pool for all replicates is one column, ``dna_count_<first replicate>``, as in `causalgia.mpra.read_counts`.
     """
     validate(counts, "counts")
     names = counts["replicate"].to_numpy().tolist()
@@ -354,15 +353,15 @@ def barcode_counts(counts: xr.Dataset) -> pd.DataFrame:
             if kind == "dna" and pooled and r:
                 continue
             cells = (counts[kind], counts[f"{kind}_observed"])
-            values, seen = (x.to_numpy() if x.ndim == 1 else x.to_numpy()[:, r] for x in cells)
-            columns[f"{kind}_count_{name}"] = pd.Series(values, dtype=object).where(seen, None)
+            values, observed = (x.to_numpy() if x.ndim == 1 else x.to_numpy()[:, r] for x in cells)
+            columns[f"{kind}_count_{name}"] = pd.Series(values, dtype=object).where(observed, None)
     return pd.DataFrame(columns)
 
 
 def experiment(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_experiment``: oligos in each replicate where any of their barcodes has DNA.
+    """Return the columns of ``reporter_experiment``: oligos in each replicate that has DNA of their barcodes.
 
-    As `causalgia.mpra.aggregate` has them; the log2 fold change is its ``log2_ratio``.
+    From `causalgia.mpra.aggregate`, whose ``log2_ratio`` is the log2 fold change.
     """
     sums = aggregate(counts).transpose("replicate", "oligo")
     columns = {name: sums[name].to_numpy().ravel() for name in _OF_EXPERIMENT}
@@ -373,9 +372,9 @@ def experiment(counts: xr.Dataset) -> pd.DataFrame:
 
 
 def elements(counts: xr.Dataset) -> pd.DataFrame:
-    """Return the columns of ``reporter_element``: each oligo's activity, and p of no more than the negative controls'.
+    """Return the columns of ``reporter_element``: activity of each oligo, with one-sided p against negatives.
 
-    As `causalgia.mpra.calls` has them, by sums over barcodes: p is one-sided.
+    From `causalgia.mpra.calls`, by sums over barcodes.
 
     Raises
     ------
@@ -399,28 +398,31 @@ def elements(counts: xr.Dataset) -> pd.DataFrame:
 def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contrast: str) -> pd.DataFrame:
     """Return the columns of ``reporter_variant``: the effect of each tile's alternate allele, from a fit.
 
-    A variant in several windows has a row for each, told apart by ``variantPos``. ``postProbEffect`` is the empirical
-    Bayes probability that the effect is not 0: a share of the elements has none, the others' effects are normal around
-    0; both are estimated from the fit.
+    A variant in several windows has a row for each, distinguished by ``variantPos``. ``postProbEffect`` is the
+    empirical Bayes probability of an effect: a share of the elements has none, the effects of the others are normal
+    around 0, and both are estimated from the fit.
 
     Parameters
     ----------
     fit
         From `causalgia.mpra.fit`.
     counts
-        That it was made from.
+        The counts of the fit.
     library
-        What was ordered, with `causalgia.mpra.VariantTiles.annotate`.
+        The ordered library, with `causalgia.mpra.VariantTiles.annotate`.
     contrast
-        Which contrast of the fit.
+        Contrast of the fit.
 
     Raises
     ------
     CountsError
         If the contrast is absent, or no element of the fit is a variant of the library.
     """
-    one = fit.sel(contrast=contrast) if contrast in fit["contrast"] else _refuse_contrast(fit, contrast)
-    alleles = _alleles(library)
+    if contrast not in fit["contrast"]:
+        known = ", ".join(map(quoted, fit["contrast"].to_numpy().tolist()))
+        raise CountsError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
+    one = fit.sel(contrast=contrast)
+    alleles = _allele_oligos(library)
     one = one.sel(element=[e for e in one["element"].to_numpy().tolist() if e in alleles.index])
     if not one.sizes["element"]:
         raise CountsError("no element of the fit is a variant of the library; annotate it: tiles.annotate(library)")
@@ -443,10 +445,10 @@ def variants(fit: xr.Dataset, counts: xr.Dataset, library: xr.Dataset, *, contra
     return table
 
 
-def genomic(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataFrame:
+def bed_track(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataFrame:
     """Return a table of effects as a BED track: six columns of place before its own, sorted by place.
 
-    The score, which is how dark a browser draws it, is 1000 for the largest absolute log2 fold change.
+    The score (shade in a browser) is 1000 for the largest absolute log2 fold change.
 
     Parameters
     ----------
@@ -455,7 +457,7 @@ def genomic(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataF
     places
         ``chrom chromStart chromEnd``, row by row.
     name
-        The table's column that names the features.
+        Column of the table that names the features.
     """
     size = table["log2FoldChange"].abs().to_numpy()
     score = np.rint(1000 * (size / max(size.max(initial=0.0), 1e-300))).astype(int)
@@ -464,7 +466,7 @@ def genomic(table: pd.DataFrame, places: pd.DataFrame, *, name: str) -> pd.DataF
     return whole.sort_values(["chrom", "chromStart", "chromEnd", "name"], kind="stable").reset_index(drop=True)
 
 
-def _alleles(library: xr.Dataset) -> pd.DataFrame:
+def _allele_oligos(library: xr.Dataset) -> pd.DataFrame:
     """Return SPDI, variant_pos and the two oligos of each element that is a variant."""
     names = ("element", "oligo_name", "SPDI", "allele", "variant_pos")
     if "SPDI" not in library:
@@ -476,18 +478,13 @@ def _alleles(library: xr.Dataset) -> pd.DataFrame:
     return first.join(oligos)
 
 
-def _refuse_contrast(fit: xr.Dataset, contrast: str) -> xr.Dataset:
-    known = ", ".join(map(quoted, fit["contrast"].to_numpy().tolist()))
-    raise CountsError(f"the fit has no contrast {quoted(contrast)}; it has {known}")
-
-
 def minus_log10(log_p: Array) -> Array:
-    """Return -log10 of p from its natural logarithm, never -0."""
+    """Return -log10 p from the natural logarithm of p, never -0."""
     return np.abs(log_p) / _LN10
 
 
 def log_bh(log_p: Array) -> Array:
-    """Return the natural logarithm of Benjamini and Hochberg's adjusted p, from that of p."""
+    """Return the natural logarithm of Benjamini-Hochberg's adjusted p from that of p."""
     order = np.argsort(log_p)
     raised = log_p[order] + np.log(len(log_p) / np.arange(1, len(log_p) + 1))
     adjusted = np.empty_like(raised)
@@ -501,8 +498,8 @@ _STEPS, _TOLERANCE, _FLOOR = 500, 1e-8, 1e-12
 def probability_of_an_effect(effect: Array, se: Array) -> Array:
     """Return P(effect is not 0) of each element, (E,), by empirical Bayes.
 
-    ``effect ~ share N(0, se^2 + tau^2) + (1 - share) N(0, se^2)``: the share of elements with an effect and the spread
-    tau of theirs are estimated over the elements by expectation-maximisation (tau by its generalised step).
+    ``effect ~ share N(0, se^2 + tau^2) + (1 - share) N(0, se^2)``: the share of elements with an effect and its sd tau
+    are estimated by expectation-maximization (a generalized step for tau).
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A library as a folder: the library itself, the files that are ordered, and those that the counts will need."""
+"""A library as a folder: the library itself, order files, and files for the analysis of counts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import xarray as xr
 
 from causalgia import store
 from causalgia.errors import LibraryError, OutcomesError
-from causalgia.mpra.formats.files import refuse_taken
+from causalgia.mpra.formats.files import check_writable
 from causalgia.mpra.formats.igvf import to_igvf
-from causalgia.mpra.formats.orders import require_orderable, to_csv, to_fasta
+from causalgia.mpra.formats.orders import check_orderable, to_csv, to_fasta
 
 LIBRARY = "library.nc"
 _MAPPING = "reporter_barcode_to_element_mapping.tsv.gz"
@@ -27,36 +27,36 @@ _WRITERS: dict[str, Callable[[xr.Dataset, Path], Path]] = {
     ),
     _MAPPING: lambda library, path: to_igvf(library, path, "reporter_barcode_to_element_mapping", overwrite=True),
 }
-#: what a folder may hold of a library
+#: files of a library folder
 FILES = (LIBRARY, *_WRITERS)
 
 
 def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite: bool = False) -> tuple[Path, ...]:
-    """Write a library as a folder: what is ordered, what reads are mapped to, and the library for `read_library`.
+    """Write a library as a folder: order files, files for mapping reads, and the library for `read_library`.
 
-    ``oligos.csv`` and ``oligos.fa`` are for the vendor: whole oligos. ``inserts.fa`` is what an association maps to,
-    ``reporter_barcode_to_element_mapping.tsv.gz`` the assignment where barcodes are synthesised, ``labels.tsv`` for
-    MPRAsnakeflow's plots, ``reporter_sequence_design.tsv.gz`` IGVF's design. ``arms.tsv`` is the side table that
-    `causalgia.mpra.read_counts` takes. ``library.nc`` is written last: a folder that has it is whole.
+    ``oligos.csv`` and ``oligos.fa`` are the whole oligos for the vendor; ``inserts.fa`` is the mapping target of an
+    association; ``reporter_barcode_to_element_mapping.tsv.gz`` is the assignment of synthesized barcodes;
+    ``labels.tsv`` is for MPRAsnakeflow's plots; ``reporter_sequence_design.tsv.gz`` is IGVF's design; ``arms.tsv`` is
+    the side table for `causalgia.mpra.read_counts`. ``library.nc`` is written last: a folder that has it is complete.
 
     Parameters
     ----------
     library
         From `causalgia.mpra.library`.
     folder
-        Where to; it is made.
+        Output folder; created if absent.
     overwrite
-        Whether to write over files of these names.
+        Whether to overwrite existing files.
 
     Returns
     -------
     tuple of Path
-        The files, in that order.
+        The files written.
 
     Raises
     ------
     LibraryError
-        If one of the files is there already, or the library cannot be ordered (see `to_fasta`).
+        If a file exists, or the library cannot be ordered (see `to_fasta`).
 
     Examples
     --------
@@ -68,10 +68,10 @@ def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite
     >>> read_library(folder).identical(two_arms())
     True
     """
-    require_orderable(library, str(folder))
-    place = _made(Path(folder))
+    check_orderable(library, str(folder))
+    place = _make_folder(Path(folder))
     for name in (*_WRITERS, LIBRARY):
-        refuse_taken(place / name, overwrite=overwrite)
+        check_writable(place / name, overwrite=overwrite)
     (place / LIBRARY).unlink(missing_ok=True)
     (place / _MAPPING).unlink(missing_ok=True)
     names = [name for name in _WRITERS if name != _MAPPING or "barcode" in library]
@@ -83,7 +83,7 @@ def write_library(library: xr.Dataset, folder: str | PathLike[str], *, overwrite
 
 
 def read_library(folder: str | PathLike[str]) -> xr.Dataset:
-    """Read the library that `write_library` wrote.
+    """Read a library written by `write_library`.
 
     Parameters
     ----------
@@ -98,13 +98,13 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
     Raises
     ------
     LibraryError
-        If there is none, or it is damaged.
+        If it is absent or damaged.
     """
     place = Path(folder)
     try:
         path = place / LIBRARY if place.is_dir() else place
         there = path.exists()
-    except OSError as error:  # a name too long, or a folder that is closed
+    except OSError as error:  # name too long, or no permission
         raise LibraryError(f"{place}: cannot be read ({error.strerror}); check the path and its permissions") from error
     if not there:
         raise LibraryError(f"{path}: no such file; cg.mpra.write_library(library, folder) writes it")
@@ -114,7 +114,7 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         raise LibraryError(str(error)) from error
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Names that every vendor's sheet and every mapper takes, and sequences that can be told apart in a pool."""
+"""Oligo names that vendors and mappers accept, and sequences that can be told apart in a pool."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")
 _SHOWN = 3
 
 
-def require_names(names: Sequence[str], place: str) -> None:
-    """Refuse names that an order or a mapper does not take, or that are given twice.
+def check_names(names: Sequence[str], place: str) -> None:
+    """Raise LibraryError for names that vendors or mappers do not accept, or that appear twice.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def require_names(names: Sequence[str], place: str) -> None:
     odd = [name for name in dict.fromkeys(names) if NAME.fullmatch(name) is None]
     if odd:
         raise LibraryError(
-            f"{place}: {_listed(odd)}: a name begins with a letter and has letters, digits and + = _ . : - only; "
+            f"{place}: {_first_names(odd)}: a name begins with a letter and has letters, digits and + = _ . : - only; "
             "rename (vendor_name() writes other characters as =HH, and given_name() reads them back)"
         )
     if len(set(names)) < len(names):
@@ -34,10 +34,10 @@ def require_names(names: Sequence[str], place: str) -> None:
 
 
 def vendor_name(name: str) -> str:
-    """Return a name that vendors and mappers take, from any text; `given_name` reads it back.
+    """Return a text as a name that vendors and mappers accept; `given_name` inverts it.
 
-    Characters other than letters, digits and ``+ _ . : -`` are written ``=HH``, two hexadecimal digits a byte of UTF-8,
-    and ``n==`` is put before what does not begin with a letter: different names stay different.
+    Characters other than letters, digits and ``+ _ . : -`` become ``=HH``, two hexadecimal digits a byte of UTF-8, and
+    names that do not start with a letter get the prefix ``n==``; distinct texts get distinct names.
 
     Examples
     --------
@@ -46,17 +46,17 @@ def vendor_name(name: str) -> str:
     >>> vendor_name("7 copies")
     'n==7=20copies'
     """
-    text = "".join(c if NAME.fullmatch("n" + c) and c != "=" else _hexed(c) for c in name)
+    text = "".join(c if NAME.fullmatch("n" + c) and c != "=" else _hex_escape(c) for c in name)
     return text if NAME.fullmatch(text) else f"n=={text}"
 
 
 def given_name(name: str) -> str:
-    """Return the name that `vendor_name` wrote.
+    """Return the text from which `vendor_name` made a name.
 
     Raises
     ------
     LibraryError
-        If it did not write this one.
+        If the name is not one of `vendor_name`.
     """
     body = name.removeprefix("n==")
     raw = re.sub(rb"=([0-9A-F]{2})", lambda found: bytes.fromhex(found[1].decode()), body.encode())
@@ -68,22 +68,22 @@ def given_name(name: str) -> str:
         ) from error
 
 
-def require_distinct(sequences: Sequence[str], names: Sequence[str], exempt: Sequence[bool], place: str) -> None:
-    """Refuse sequences that cannot be told apart: equal, or one the reverse complement of the other.
+def check_distinguishable(sequences: Sequence[str], names: Sequence[str], exempt: Sequence[bool], place: str) -> None:
+    """Raise LibraryError for sequences that are equal or reverse complements of each other.
 
     Parameters
     ----------
     sequences, names
-        As they are ordered, and what they are called.
+        Sequences as ordered, and their names.
     exempt
-        Which of them are declared duplicates, and may repeat another in its own orientation.
+        Which are declared duplicates, and may repeat another sequence in its own orientation.
     place
-        What is being written, for the error.
+        Name of the output, for errors.
 
     Raises
     ------
     LibraryError
-        Names the pairs.
+        With the names of the pairs.
     """
     seen: dict[str, str] = {}
     clashes: list[str] = []
@@ -104,10 +104,10 @@ def require_distinct(sequences: Sequence[str], names: Sequence[str], exempt: Seq
         )
 
 
-def _hexed(character: str) -> str:
+def _hex_escape(character: str) -> str:
     return "".join(f"={byte:02X}" for byte in character.encode())
 
 
-def _listed(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(map(quoted, names[:_SHOWN])) + more

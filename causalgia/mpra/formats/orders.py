@@ -1,4 +1,4 @@
-"""Order files: the oligos of a library as FASTA and CSV, and the inserts as the FASTA that reads are mapped to."""
+"""Order files: the oligos of a library as FASTA and CSV, and the inserts as FASTA for mapping reads."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.formats.files import constructs_of, read_lines, write_text
-from causalgia.mpra.formats.names import require_distinct, require_names
+from causalgia.mpra.formats.files import construct_table, read_lines, write_text
+from causalgia.mpra.formats.names import check_distinguishable, check_names
 from causalgia.schema import validate
 
 _HEADER = "name,oligo"
 _BASES = frozenset("ACGT")
-_SHORTEST = 0.9  # of the longest oligo: indels make a few bases, and PCR evens that out
+_SHORTEST = 0.9  # of the longest oligo; a few bases from indels do not matter in PCR
 
 
 def to_fasta(
@@ -28,28 +28,27 @@ def to_fasta(
     of: Literal["oligo", "insert"] = "oligo",
     overwrite: bool = False,
 ) -> Path:
-    """Write a library as FASTA: the whole oligos that are ordered, or the inserts that reads are mapped to.
+    """Write a library as FASTA: whole oligos for the order, or inserts for mapping reads.
 
     Parameters
     ----------
     library
         From `causalgia.mpra.library`.
     path
-        Where to; ``.gz`` is compressed. One line of letters a record.
+        Output file; ``.gz`` is compressed. One line of sequence a record.
     of
-        ``"oligo"``: a record for each oligo, adapters and barcode included, under its name; what a vendor takes.
-        ``"insert"``: a record for each construct, without adapters, under its ``oligo_name``; the design file of an
-        association (MPRAsnakeflow). Declared duplicates have the insert of another construct, and a promoter alone has
-        none: neither has a record.
+        ``"oligo"``: a record for each oligo with adapters and barcode, under its name, for the vendor. ``"insert"``: a
+        record for each construct without adapters, under its ``oligo_name``: the design file of an association
+        (MPRAsnakeflow). Declared duplicates (repeated inserts) and promoters alone (no insert) have no record.
     overwrite
-        Whether to write over a file that is there.
+        Whether to overwrite an existing file.
 
     Raises
     ------
     LibraryError
-        If a name would not pass (see `causalgia.mpra.vendor_name`), two sequences are equal or reverse complements of
-        each other and are no declared duplicates, two oligos have one barcode (the message has their names), one is
-        more than a tenth shorter than the longest, there is no oligo, or the file is there already.
+        If a name is invalid (see `causalgia.mpra.vendor_name`), two sequences are equal or reverse complements of each
+        other without being declared duplicates, two oligos share a barcode (the message names them), one is more than a
+        tenth shorter than the longest, there is no oligo, or the file exists.
 
     Examples
     --------
@@ -59,22 +58,22 @@ def to_fasta(
     >>> print(path.read_text().splitlines()[0])
     >u1:control
     """
-    names, sequences = _oligos(library, path) if of == "oligo" else _inserts(library, of, path)
+    names, sequences = _names_and_oligos(library, path) if of == "oligo" else _names_and_inserts(library, of, path)
     text = "".join(f">{name}\n{letters}\n" for name, letters in zip(names, sequences, strict=True))
     return write_text(path, text, overwrite=overwrite)
 
 
 def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write a library as the order sheet of a vendor: ``name,oligo``, a line an oligo as it is synthesised, 5' to 3'.
+    """Write a library as a vendor's order sheet: ``name,oligo``, a line an oligo as synthesized, 5' to 3'.
 
     Parameters
     ----------
     library
         From `causalgia.mpra.library`.
     path
-        Where to; ``.gz`` is compressed.
+        Output file; ``.gz`` is compressed.
     overwrite
-        Whether to write over a file that is there.
+        Whether to overwrite an existing file.
 
     Raises
     ------
@@ -89,7 +88,7 @@ def to_csv(library: xr.Dataset, path: str | PathLike[str], *, overwrite: bool = 
     >>> print(path.read_text().splitlines()[0])
     name,oligo
     """
-    names, oligos = _oligos(library, path)
+    names, oligos = _names_and_oligos(library, path)
     lines = [f"{name},{oligo}" for name, oligo in zip(names, oligos, strict=True)]
     return write_text(path, "\n".join([_HEADER, *lines]) + "\n", overwrite=overwrite)
 
@@ -100,8 +99,8 @@ def read_order(path: str | PathLike[str]) -> pd.DataFrame:
     Raises
     ------
     LibraryError
-        If it is neither, a line has another number of cells, a sequence has a letter that is no base, or a name is
-        shared. The message names file and line.
+        If it is neither, a line has another number of cells, a sequence has a letter other than A, C, G and T, or a
+        name appears twice. The message gives file and line.
 
     Examples
     --------
@@ -120,20 +119,20 @@ def read_order(path: str | PathLike[str]) -> pd.DataFrame:
                 f"{path}: line {line}: {quoted(oligo[:40])} is no sequence of A, C, G and T; correct the line"
             )
     names = [name for _, name, _ in rows]
-    require_names(names, str(path))
+    check_names(names, str(path))
     return pd.DataFrame({"name": names, "oligo": [oligo for _, _, oligo in rows]}, dtype=object)
 
 
-def require_orderable(library: xr.Dataset, place: str) -> None:
-    """Refuse a library that could not be ordered, or whose reads could not be told apart, before anything is written.
+def check_orderable(library: xr.Dataset, place: str) -> None:
+    """Raise LibraryError for a library that cannot be ordered or whose reads could not be told apart.
 
     Raises
     ------
     LibraryError
-        As `to_fasta`, of oligos and of inserts; or if an oligo does not carry its insert and its barcode.
+        As `to_fasta`, for oligos and inserts; or if an oligo does not contain its insert and its barcode.
     """
-    names, oligos = _oligos(library, place)
-    constructs_of(library, place)
+    names, oligos = _names_and_oligos(library, place)
+    construct_table(library, place)
     for part in ("insert", "barcode"):
         carried = library[part].to_numpy().tolist() if part in library else []
         lacks = next((i for i, letters in enumerate(carried) if letters not in oligos[i]), None)
@@ -144,20 +143,20 @@ def require_orderable(library: xr.Dataset, place: str) -> None:
             )
 
 
-def _oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
+def _names_and_oligos(library: xr.Dataset, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
     validate(library, "library")
     names, oligos = (library[column].to_numpy().tolist() for column in ("name", "oligo"))
-    require_names(names, str(path))
-    require_distinct(oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path))
+    check_names(names, str(path))
+    check_distinguishable(oligos, names, (library["group"].to_numpy() == "duplicate").tolist(), str(path))
     if not names:
         raise LibraryError(f"{path}: the library has no oligo; select rows that it has")
-    _require_one_length(oligos, names, str(path))
+    _check_one_length(oligos, names, str(path))
     if "barcode" in library:
-        _require_own_barcodes(library["barcode"].to_numpy(), names, str(path))
+        _check_unique_barcodes(library["barcode"].to_numpy(), names, str(path))
     return names, oligos
 
 
-def _require_one_length(oligos: list[str], names: list[str], place: str) -> None:
+def _check_one_length(oligos: list[str], names: list[str], place: str) -> None:
     shortest, longest = min(range(len(oligos)), key=lambda i: len(oligos[i])), max(map(len, oligos))
     if len(oligos[shortest]) < _SHORTEST * longest:
         raise LibraryError(
@@ -166,7 +165,7 @@ def _require_one_length(oligos: list[str], names: list[str], place: str) -> None
         )
 
 
-def _require_own_barcodes(barcodes: NDArray[Any], names: list[str], place: str) -> None:
+def _check_unique_barcodes(barcodes: NDArray[Any], names: list[str], place: str) -> None:
     first = pd.Series(np.arange(len(names))).groupby(barcodes).transform("min").to_numpy()
     again = np.flatnonzero(first < np.arange(len(names)))
     if again.size:
@@ -177,10 +176,10 @@ def _require_own_barcodes(barcodes: NDArray[Any], names: list[str], place: str) 
         )
 
 
-def _inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
+def _names_and_inserts(library: xr.Dataset, of: str, path: str | PathLike[str]) -> tuple[list[str], list[str]]:
     if of != "insert":
         raise LibraryError(f"of={quoted(of)}: a FASTA is of 'oligo' (to order) or 'insert' (to map reads to)")
-    rows = constructs_of(library, str(path))
+    rows = construct_table(library, str(path))
     rows = rows[(rows["group"] != "duplicate") & (rows["insert"] != "")]
     return rows["oligo_name"].tolist(), rows["insert"].tolist()
 

@@ -1,4 +1,4 @@
-"""Read and write the tables of `LAYOUTS`: tab-separated, checked cell by cell, the same bytes for the same table."""
+"""Tab-separated tables in the formats of `LAYOUTS`, read and written with a check of every cell."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DTYPES: dict[Any, type[Any]] = {int: np.int64, float: np.float64}
 
 
 def layout_of(format: Format) -> Layout:
-    """Return the columns of a format, or raise LibraryError with the name that is near."""
+    """Return the layout of a format, or raise LibraryError with the nearest name."""
     if not isinstance(format, str) or format not in LAYOUTS:
         hint = nearest(quoted(format), LAYOUTS) or f"; there are {', '.join(LAYOUTS)}"
         raise LibraryError(f"no format {quoted(format)}{hint}")
@@ -30,14 +30,14 @@ def layout_of(format: Format) -> Layout:
 
 
 def write_table(table: pd.DataFrame, path: str | PathLike[str], format: Format, *, overwrite: bool = False) -> Path:
-    """Write a table whose columns are those of the format; every cell is checked before anything is written.
+    """Write a table with the columns of the format; all cells are checked before anything is written.
 
     Numbers have 4 decimals, arrays are JSON, and None is an empty cell.
 
     Raises
     ------
     LibraryError, CountsError
-        If a column is missing or unknown, a cell does not hold what the format says, or the file is there already.
+        If a column is missing or unknown, a cell does not match the format, or the file exists.
     """
     layout = layout_of(format)
     names = [str(name) for name in table.columns]
@@ -56,15 +56,15 @@ def write_table(table: pd.DataFrame, path: str | PathLike[str], format: Format, 
 
 
 def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
-    """Read a table of a format, plain or gzip-compressed; every cell is checked.
+    """Read a table of a format, plain or gzip-compressed, and check every cell.
 
-    An empty cell that ends a line is a cell: lines are not stripped. Arrays are tuples, () for NA; a count that was
-    not observed is None.
+    Lines are not stripped: an empty cell at the end of a line is a cell. Arrays are tuples, () for NA; an unobserved
+    count is None.
 
     Raises
     ------
     LibraryError, CountsError
-        If the file cannot be read, or a line or cell is not as the format says; the message names file, line, column
+        If the file cannot be read, or a line or cell does not match the format; the message names file, line, column
         and cure.
     """
     layout = layout_of(format)
@@ -76,11 +76,11 @@ def read_table(path: str | PathLike[str], format: Format) -> pd.DataFrame:
     cells = list(zip(*(row.split("\t") for row in rows), strict=True)) if rows else [()] * len(names)
     _check_unique(cells, names, layout, str(path))
     return pd.DataFrame(
-        {name: _read(column, name, layout, str(path)) for name, column in zip(names, cells, strict=True)}
+        {name: _read_column(column, name, layout, str(path)) for name, column in zip(names, cells, strict=True)}
     )
 
 
-def _read(texts: tuple[str, ...], name: str, layout: Layout, place: str) -> pd.Series:
+def _read_column(texts: tuple[str, ...], name: str, layout: Layout, place: str) -> pd.Series:
     kind = layout.kind_of(name)
     assert kind is not None
     _check_cells(texts, name, kind, layout, place)
@@ -90,7 +90,7 @@ def _read(texts: tuple[str, ...], name: str, layout: Layout, place: str) -> pd.S
     endless = {text for text, value in known.items() if kind.read is float and not np.isfinite(value)}
     if endless:
         row, text = next((i, text) for i, text in enumerate(texts) if text in endless)
-        _refuse_cell(row, text, name, kind, layout, place)
+        _raise_bad_cell(row, text, name, kind, layout, place)
     values = [known[text] for text in texts]
     if kind.read in _DTYPES:
         return pd.Series(np.array(values, _DTYPES[kind.read]))
@@ -129,15 +129,15 @@ def _check_widths(rows: list[str], width: int, layout: Layout, place: str) -> No
             )
 
 
-def _check_cells(texts: Iterable[str], name: str, kind: Kind, layout: Layout, place: str) -> None:
+def _check_cells(texts: Iterable[str], name: str, kind: CellKind, layout: Layout, place: str) -> None:
     matches = re.compile(kind.pattern).fullmatch
     bad = {text for text in set(texts) if matches(text) is None}
     if bad:
         row, text = next((i, text) for i, text in enumerate(texts) if text in bad)
-        _refuse_cell(row, text, name, kind, layout, place)
+        _raise_bad_cell(row, text, name, kind, layout, place)
 
 
-def _refuse_cell(row: int, text: str, name: str, kind: Kind, layout: Layout, place: str) -> NoReturn:
+def _raise_bad_cell(row: int, text: str, name: str, kind: CellKind, layout: Layout, place: str) -> NoReturn:
     line = row + (2 if layout.header else 1)
     raise layout.error(
         f"{place}: line {line}, column {quoted(name)}: {quoted(text[:40])} is not {kind.says}; correct the cell"
@@ -175,17 +175,17 @@ Format: TypeAlias = Literal[
 ]
 
 
-class Kind(NamedTuple):
-    """What a cell may hold.
+class CellKind(NamedTuple):
+    """Allowed contents of a cell.
 
     Attributes
     ----------
     pattern
-        Regular expression that the whole text of a cell matches.
+        Regular expression for the whole text of a cell.
     says
         The same in words, for errors.
     read, write
-        From text to value, and back.
+        Convert text to value, and back.
     """
 
     pattern: str
@@ -201,7 +201,7 @@ def _text_of_array(value: Any) -> str:
 
 
 def _text_of_name(value: Any) -> str:
-    """Return a name as a cell; one with tabs or ends of lines as it is, for the formats refuse it."""
+    """Return a name as a cell; tabs and line ends stay, so that the format check refuses them."""
     text = str(value)
     return text if set(text) & set("\t\r\n") else as_cell(text)
 
@@ -210,24 +210,20 @@ def _text_of_number(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, int | float | np.number) else str(value)
 
 
-def _whole_or_empty(text: str) -> int | None:
-    return int(text) if text else None
-
-
 def _text_of_count(value: Any) -> str:
-    if value is None or value != value:  # NaN is what pandas makes of an empty cell
+    if value is None or value != value:  # NaN: an empty cell in pandas
         return ""
     whole = isinstance(value, float | np.floating) and value.is_integer()
     return str(int(value)) if whole else str(value)
 
 
-def _choice(*words: str) -> Kind:
-    return Kind("|".join(map(re.escape, words)), "one of " + ", ".join(words))
+def _choice_kind(*words: str) -> CellKind:
+    return CellKind("|".join(map(re.escape, words)), "one of " + ", ".join(words))
 
 
-def _array(item: str, says: str) -> Kind:
-    """Return a JSON array of at least one item, or NA for none: a tuple, empty where there is none."""
-    return Kind(
+def _json_array_kind(item: str, says: str) -> CellKind:
+    """Return the kind of a JSON array of at least one item, or NA for none, read as a tuple."""
+    return CellKind(
         rf"NA|\[{item}(?:, ?{item})*\]",
         f"a JSON array of {says}, or NA",
         lambda text: () if text == "NA" else tuple(json.loads(text)),
@@ -236,24 +232,27 @@ def _array(item: str, says: str) -> Kind:
 
 
 _SPDI = r"[A-Za-z0-9_.]+:[0-9]{1,18}:[A-Za-z]*:[A-Za-z]*"
-TEXT = Kind(r"[^\t\r\n]+", "text without tabs", of_cell, _text_of_name)
-FREE = Kind(r"[^\t\r\n]*", "text without tabs", of_cell, _text_of_name)
-LETTERS = Kind("[ACGT]+", "letters A, C, G and T")
-ANY_CASE = Kind("[ACGTacgt]+", "letters A, C, G and T, in either case")
-ALLELE = Kind("[ACGT]+|0", "letters A, C, G and T, or 0 for none")
-COUNT = Kind("[0-9]{1,18}", "a whole number, at least 0, of at most 18 digits", int)
-FROM_ONE = Kind("0{0,9}[1-9][0-9]{0,17}", "a whole number, at least 1, of at most 18 digits", int)
-CELL = Kind(
-    "[0-9]{0,18}", "a whole number, at least 0, of at most 18 digits, or nothing", _whole_or_empty, _text_of_count
+TEXT = CellKind(r"[^\t\r\n]+", "text without tabs", of_cell, _text_of_name)
+FREE = CellKind(r"[^\t\r\n]*", "text without tabs", of_cell, _text_of_name)
+LETTERS = CellKind("[ACGT]+", "letters A, C, G and T")
+ANY_CASE = CellKind("[ACGTacgt]+", "letters A, C, G and T, in either case")
+ALLELE = CellKind("[ACGT]+|0", "letters A, C, G and T, or 0 for none")
+COUNT = CellKind("[0-9]{1,18}", "a whole number, at least 0, of at most 18 digits", int)
+FROM_ONE = CellKind("0{0,9}[1-9][0-9]{0,17}", "a whole number, at least 1, of at most 18 digits", int)
+CELL = CellKind(
+    "[0-9]{0,18}",
+    "a whole number, at least 0, of at most 18 digits, or nothing",
+    lambda text: int(text) if text else None,
+    _text_of_count,
 )
-PLACE = Kind("-1|[0-9]{1,18}", "a whole number, at least -1, of at most 18 digits", int)
-NUMBER = Kind(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "a finite number", float, _text_of_number)
-SCORE = Kind(r"[0-9]{1,3}|1000", "a whole number from 0 to 1000", int)
-STRAND = _choice("+", "-")
-ANY_STRAND = _choice("+", "-", ".")
-SPDI = Kind(_SPDI, "an SPDI, such as NC_000001.11:10449199:G:A")
-CATEGORY = _choice("variant", "element", "synthetic", "scrambled")
-CLASS = _choice(
+PLACE = CellKind("-1|[0-9]{1,18}", "a whole number, at least -1, of at most 18 digits", int)
+NUMBER = CellKind(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "a finite number", float, _text_of_number)
+SCORE = CellKind(r"[0-9]{1,3}|1000", "a whole number from 0 to 1000", int)
+STRAND = _choice_kind("+", "-")
+ANY_STRAND = _choice_kind("+", "-", ".")
+SPDI = CellKind(_SPDI, "an SPDI, such as NC_000001.11:10449199:G:A")
+CATEGORY = _choice_kind("variant", "element", "synthetic", "scrambled")
+CLASS = _choice_kind(
     "test",
     "variant positive control",
     "variant negative control",
@@ -264,33 +263,33 @@ CLASS = _choice(
 
 @dataclass(frozen=True)
 class Layout:
-    """A file's columns.
+    """Columns of a file format.
 
     Attributes
     ----------
     columns
         Name -> kind, in order.
     header
-        Whether the first line names them.
+        Whether the first line holds the column names.
     optional
-        Those that a file may lack.
+        Columns that a file may lack.
     repeated
-        Prefix of columns of which there is one a replicate -> kind; they come last, in any order.
+        Prefix of columns repeated by replicate -> kind; they come last, in any order.
     unique
-        The column that tells rows apart.
+        Column that identifies rows.
     error
-        What is raised of a file that does not keep to it.
+        Error class for files that do not match.
     """
 
-    columns: dict[str, Kind]
+    columns: dict[str, CellKind]
     header: bool = True
     optional: frozenset[str] = frozenset()
-    repeated: tuple[tuple[str, Kind], ...] = ()
+    repeated: tuple[tuple[str, CellKind], ...] = ()
     unique: str | None = None
     error: type[CausalgiaError] = LibraryError
 
-    def kind_of(self, column: str) -> Kind | None:
-        """Return what a column holds; None for one that the format does not have."""
+    def kind_of(self, column: str) -> CellKind | None:
+        """Return the kind of a column; None if the format does not have it."""
         if column in self.columns:
             return self.columns[column]
         return next((kind for prefix, kind in self.repeated if column.startswith(prefix) and column != prefix), None)
@@ -340,10 +339,10 @@ LAYOUTS: dict[str, Layout] = {
             "start": COUNT,
             "end": FROM_ONE,
             "strand": STRAND,
-            "variant_class": _array('"(?:SNV|indel)"', 'of "SNV" or "indel"'),
-            "variant_pos": _array("[0-9]{1,18}", "whole numbers"),
-            "SPDI": _array(f'"{_SPDI}"', "SPDIs"),
-            "allele": _array('"(?:ref|alt)"', '"ref" or "alt"'),
+            "variant_class": _json_array_kind('"(?:SNV|indel)"', 'of "SNV" or "indel"'),
+            "variant_pos": _json_array_kind("[0-9]{1,18}", "whole numbers"),
+            "SPDI": _json_array_kind(f'"{_SPDI}"', "SPDIs"),
+            "allele": _json_array_kind('"(?:ref|alt)"', '"ref" or "alt"'),
             "info": FREE,
         },
         optional=frozenset({"source", "ref", "chr", "start", "end", "strand", "info"}),

@@ -1,4 +1,4 @@
-"""A library that is ordered: barcodes, rules, repaired units, controls and the report."""
+"""Oligo libraries for an order: constructs, rules, redrawn units, controls and barcodes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.mpra.libraries._library import library
-    from causalgia.mpra.libraries._report import report
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["library", "report"]
+__all__ = ["library"]

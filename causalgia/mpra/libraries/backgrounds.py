@@ -1,9 +1,9 @@
-"""Units under every arm that meet the rules of an order: where one arm breaks a rule, the whole unit is drawn anew.
+"""Units that meet the rules of an order under every arm; a unit that breaks a rule in one arm is redrawn as a whole.
 
-Draw j of unit u has streams of its own, keyed by (root key, j, u): no other unit moves when one is redrawn, and draw 0
-is the unit of `causalgia.run` with the same `rng`. A unit is judged under *all* arms, in a parallel trial too, where it
-will receive one of them: were it judged under its own arm alone, the arms would have different populations of
-backgrounds. Only arms that are equal for a unit are of no account there: it is ordered once, and an A/A trial is one.
+Draw j of unit u has its own random streams, keyed by (root key, j, u): redrawing one unit changes no other, and draw 0
+is the unit of `causalgia.run` with the same `rng`. A unit is checked under *all* arms, also in a parallel trial, where
+it receives one of them; checked under its own arm alone, arms would have different populations of backgrounds.
+Arms that are equal for a unit are allowed in a parallel trial, where it is ordered once: an A/A trial is valid.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from causalgia.design import Design, Genomic
 from causalgia.design.null_model import FromParents
 from causalgia.errors import CausalgiaWarning, LibraryError, quoted
-from causalgia.mpra.libraries.rules import Judge, duplicates
+from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
 from causalgia.streams import derive
 from causalgia.trial.attributes import applied
 from causalgia.types import Ints, Mask, Tokens
 
 EQUAL_ARMS, REPEATED = "equal arms", "repeated insert"
-_HOPELESS = 1_000  # draws, and not one unit was good
-_FEWEST, _MOST = 20, 200  # draws of a unit that an error counts
+_HOPELESS = 1_000  # draws without one good unit
+_FEWEST, _MOST = 20, 200  # draws of a unit counted for an error
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Blocks:
     Attributes
     ----------
     units
-        Ids of the units that are ordered, (u,), ascending.
+        Ids of the ordered units, (u,), ascending.
     draws
-        Which draw of its unit each is, (u,): 0 is the one of `causalgia.run`.
+        Draw of each unit, (u,); 0 is that of `causalgia.run`.
     backgrounds
         Before any arm, (u, length).
     inserts
@@ -48,11 +48,11 @@ class Blocks:
     proposed
         The first draw of every unit of the design, ordered or not, (n_units, length).
     broken
-        (rule, arm) -> draws that broke the rule in this arm, of all units.
+        (rule, arm) -> number of draws of any unit that broke the rule in this arm.
     n_draws
-        Draws made, of all units.
+        Draws of all units.
     dropped
-        Unit -> why it is in no arm of the library.
+        Unit -> reason why it is in no arm of the library.
     """
 
     units: Ints
@@ -66,46 +66,46 @@ class Blocks:
     dropped: dict[int, str]
 
 
-def good_blocks(design: Design, judge: Judge, *, key: int, redraws: int, given: Tokens) -> Blocks:
-    """Draw the units of a design until each is good under every arm.
+def draw_units(design: Design, checker: RuleChecker, *, key: int, redraws: int, controls: Tokens) -> Blocks:
+    """Draw the units of a design until each meets the rules under every arm.
 
     Parameters
     ----------
     design
-        Its arms keep the length of a background.
-    judge
-        Tells by rule which inserts break it.
+        A design whose arms keep the length of a background.
+    checker
+        Checks inserts by rule.
     key
         Root key, as of the trial.
     redraws
-        Draws of a unit, after the first, before it is given up.
-    given
-        Inserts (m, length) that are in the library anyhow: a unit that repeats one is drawn anew.
+        Draws of a unit after the first, before giving up.
+    controls
+        Inserts (m, length) already in the library; a unit that repeats one is redrawn.
 
     Raises
     ------
     LibraryError
-        If no draw of a unit is good; says the rule, the arm, and how often.
+        If no draw of a unit meets the rules; names the rule, the arm, and how often.
 
     Warns
     -----
     CausalgiaWarning
-        If units have parents and none of their draws is good: these are dropped in every arm, and recorded.
+        If units with parents never meet the rules; these are dropped in every arm, and recorded.
     """
-    drawing = _Drawing(design, judge, key, given)
-    while (bad := drawing.judge()).size:
+    drawing = _Drawing(design, checker, key, controls)
+    while (bad := drawing.failing_units()).size:
         again = drawing.redrawable(bad, redraws)
         if again.size == design.n_units and drawing.n_draws >= _HOPELESS:
             again = again[:0]
         drawing.give_up(np.setdiff1d(bad, again))
         drawing.draw(again, drawing.draws[again] + 1)
-    made = drawing.blocks()
-    if made.dropped:
-        _warn(made.dropped, design.n_units)
-    return made
+    blocks = drawing.blocks()
+    if blocks.dropped:
+        _warn_dropped(blocks.dropped, design.n_units)
+    return blocks
 
 
-def _warn(dropped: dict[int, str], n_units: int) -> None:
+def _warn_dropped(dropped: dict[int, str], n_units: int) -> None:
     unit, why = next(iter(dropped.items()))
     text = (
         f"{len(dropped):,} of {n_units:,} units are in no arm of the library: no draw of them met the rules. "
@@ -115,13 +115,13 @@ def _warn(dropped: dict[int, str], n_units: int) -> None:
 
 
 class _Drawing:
-    """Units on their way to be good."""
+    """State of the draws of all units."""
 
-    def __init__(self, design: Design, judge: Judge, key: int, given: Tokens) -> None:
+    def __init__(self, design: Design, checker: RuleChecker, key: int, controls: Tokens) -> None:
         n, length = design.n_units, design.null.length
-        self._design, self._judge, self._key, self._given = design, judge, key, given
+        self._design, self._checker, self._key, self._controls = design, checker, key, controls
         self._fixed = isinstance(design.drawn, Genomic)
-        self._side_by_side = design.assignment == "crossover"  # else a unit is ordered under one arm: none is repeated
+        self._side_by_side = design.assignment == "crossover"  # in a parallel trial a unit has one insert
         self._same_always = np.array([self._fixed and not arm.intervention.random for arm in design.named_arms])
         self.draws, self.n_draws = np.zeros(n, np.int64), 0
         self._backgrounds = np.empty((n, length), np.uint8)
@@ -133,15 +133,15 @@ class _Drawing:
         self._proposed = self._backgrounds.copy()
 
     def draw(self, units: Ints, draws: Ints) -> None:
-        """Put draw ``draws[i]`` of unit ``units[i]`` in its place, and judge it by the rules."""
+        """Make draw ``draws[i]`` of unit ``units[i]``, and check it by the rules."""
         for draw in np.unique(draws).tolist():
             mine = units[draws == draw]
             self._backgrounds[mine], self._inserts[:, mine] = self._drawn(mine, draw)
         self.draws[units], self.n_draws = draws, self.n_draws + len(units)
         broken = self._rules_broken(self._inserts[:, units])
         self._count(broken)
-        self._breaks[units] = any_of(broken, len(units))
-        self._stuck[units] |= any_of({rule: b[self._same_always] for rule, b in broken.items()}, len(units))
+        self._breaks[units] = breaks_any(broken, len(units))
+        self._stuck[units] |= breaks_any({rule: b[self._same_always] for rule, b in broken.items()}, len(units))
 
     def _drawn(self, units: Ints, draw: int) -> tuple[Tokens, Tokens]:
         """Return backgrounds (n, length) and inserts (arms, n, length) of one draw."""
@@ -152,27 +152,27 @@ class _Drawing:
         return tokens, np.stack([applied(arm, tokens, ids, key) for arm in design.named_arms])
 
     def _rules_broken(self, inserts: Tokens) -> dict[str, Mask]:
-        """Return by rule which of the inserts (arms, n, length) break it, (arms, n)."""
-        found = self._judge.broken(inserts.reshape(-1, inserts.shape[2]))
-        return {name: row.reshape(inserts.shape[:2]) for name, row in zip(self._judge.names, found, strict=True)}
+        """Return the mask of inserts (arms, n, length) that break each rule, (arms, n)."""
+        found = self._checker.broken(inserts.reshape(-1, inserts.shape[2]))
+        return {name: row.reshape(inserts.shape[:2]) for name, row in zip(self._checker.names, found, strict=True)}
 
-    def judge(self) -> Ints:
-        """Return the units that are not good: they break a rule, or repeat what stands before them."""
+    def failing_units(self) -> Ints:
+        """Return the units that break a rule or repeat an earlier insert."""
         repeats = self._repeats()
         self._count(repeats)
         self._stuck |= repeats[REPEATED][self._same_always].any(axis=0) | self._same_always.all()
-        return np.flatnonzero((self._breaks | any_of(repeats, len(self._in))) & self._in)
+        return np.flatnonzero((self._breaks | breaks_any(repeats, len(self._in))) & self._in)
 
     def redrawable(self, units: Ints, redraws: int) -> Ints:
-        """Return the units that another draw may make good: not those that are bad in an arm which never changes."""
+        """Return the units that a redraw may help: not those that fail in an arm that never changes."""
         return units[(self.draws[units] < redraws) & ~self._stuck[units]]
 
     def _repeats(self) -> dict[str, Mask]:
-        """Return which inserts were met before, in either orientation: in their unit, or elsewhere; (arms, n_units)."""
+        """Return which inserts occurred before, in either orientation: in their unit, or elsewhere; (arms, n_units)."""
         arms, n, length = self._inserts.shape
-        units, m = np.flatnonzero(self._in), len(self._given)
-        rows = np.concatenate([self._given, self._inserts[:, units].transpose(1, 0, 2).reshape(-1, length)])
-        first, own = duplicates(rows)[m:] - m, np.arange(arms * len(units))
+        units, m = np.flatnonzero(self._in), len(self._controls)
+        rows = np.concatenate([self._controls, self._inserts[:, units].transpose(1, 0, 2).reshape(-1, length)])
+        first, own = first_duplicates(rows)[m:] - m, np.arange(arms * len(units))
         found = {name: np.zeros((arms, n), bool) for name in (EQUAL_ARMS, REPEATED)}
         inside = first // arms == own // arms
         if self._side_by_side:
@@ -186,7 +186,7 @@ class _Drawing:
             self._counted.update({(rule, arm): n for arm, n in times if n})
 
     def give_up(self, units: Ints) -> None:
-        """Drop units that have parents, in every arm; refuse the design where all units are draws of one population."""
+        """Drop units with parents in every arm; raise LibraryError where all units are draws of one population."""
         if not units.size:
             return
         if not isinstance(self._design.drawn, FromParents) or units.size == self._in.sum():
@@ -197,43 +197,43 @@ class _Drawing:
         self._in[units] = False
 
     def _reasons(self, unit: int, repeats: dict[str, Mask]) -> str:
-        """Return which rules a unit breaks as it stands, in which arms, and how many draws it had."""
+        """Return the rules that a unit breaks, in which arms, and its number of draws."""
         found = {rule: broken[:, 0] for rule, broken in self._rules_broken(self._inserts[:, [unit]]).items()}
         found |= {rule: broken[:, unit] for rule, broken in repeats.items()}
         names = np.asarray(self._design.arm_names)
-        told = "; ".join(f"{rule} in arm {', '.join(names[arms])}" for rule, arms in found.items() if arms.any())
-        return told + (f" (the last of {self.draws[unit] + 1} draws)" if self.draws[unit] else "")
+        reasons = "; ".join(f"{rule} in arm {', '.join(names[arms])}" for rule, arms in found.items() if arms.any())
+        return reasons + (f" (the last of {self.draws[unit] + 1} draws)" if self.draws[unit] else "")
 
     def _never_good(self, unit: int, n_units: int) -> LibraryError:
-        """Return the error that says which rules the draws of a unit broke, in which arms and how often."""
+        """Return the error with the rules that the draws of a unit broke, in which arms and how often."""
         n = 1 if self._stuck[unit] else int(np.clip(self.draws[unit] + 1, _FEWEST, _MOST))
         inserts = np.concatenate([self._drawn(np.array([unit]), draw)[1] for draw in range(n)], axis=1)
         broken = {**self._rules_broken(inserts), **self._repeats_of(unit, inserts)}
         counts = Counter({(rule, i): int(times) for rule, b in broken.items() for i, times in enumerate(b.sum(axis=1))})
         named = [(rule, self._design.arm_names[i], times) for (rule, i), times in counts.most_common(3) if times]
-        told = "; ".join(f"{rule} in arm '{arm}' in {times} of {n}" for rule, arm, times in named)
+        reasons = "; ".join(f"{rule} in arm '{arm}' in {times} of {n}" for rule, arm, times in named)
         own = [arm for rule, arm, times in named if times == n and rule.startswith("site ")]
-        cures = {rule.name: rule.cure for rule in self._judge.rules}
+        cures = {rule.name: rule.cure for rule in self._checker.rules}
         cure = cures.get(named[0][0], "ask for fewer units, or use arms that differ in every background")
         more = f" and {n_units - 1:,} more" if n_units > 1 else ""
         return LibraryError(
             f"unit {unit}{more}: no background met the rules. Broken: "
-            f"{told}{f'; arm {quoted(own[0])} carries the site itself: change the arm' if own else ''}; {cure}"
+            f"{reasons}{f'; arm {quoted(own[0])} carries the site itself: change the arm' if own else ''}; {cure}"
         )
 
     def _repeats_of(self, unit: int, inserts: Tokens) -> dict[str, Mask]:
-        """Return which draws (arms, n, length) of a unit repeat an arm of their own, or what others have, (arms, n)."""
+        """Return which draws (arms, n, length) of a unit repeat one of its arms, or other inserts, (arms, n)."""
         others = np.delete(self._inserts, unit, axis=1).reshape(-1, inserts.shape[2])
-        before = np.concatenate([self._given, others])
-        first = duplicates(np.concatenate([before, inserts.reshape(-1, inserts.shape[2])]))[len(before) :]
+        before = np.concatenate([self._controls, others])
+        first = first_duplicates(np.concatenate([before, inserts.reshape(-1, inserts.shape[2])]))[len(before) :]
         repeated = {REPEATED: (first < len(before)).reshape(inserts.shape[:2])}
         if not self._side_by_side:
             return repeated
-        same = [duplicates(inserts[:, draw]) < np.arange(len(inserts)) for draw in range(inserts.shape[1])]
+        same = [first_duplicates(inserts[:, draw]) < np.arange(len(inserts)) for draw in range(inserts.shape[1])]
         return {EQUAL_ARMS: np.stack(same, axis=1), **repeated}
 
     def blocks(self) -> Blocks:
-        """Return the units that are good."""
+        """Return the good units."""
         design, units = self._design, np.flatnonzero(self._in)
         stream = derive(self._key, "null")
         return Blocks(
@@ -249,8 +249,8 @@ class _Drawing:
         )
 
 
-def any_of(broken: dict[str, Mask], n: int) -> Mask:
-    """Return which of n units break any rule under any arm."""
+def breaks_any(broken: dict[str, Mask], n: int) -> Mask:
+    """Return the mask of n units that break any rule under any arm."""
     found = np.zeros(n, bool)
     for by_arm in broken.values():
         found |= by_arm.any(axis=0)

@@ -1,4 +1,4 @@
-"""Barcodes to synthesise: words that stay apart under the errors of synthesis and sequencing, and carry no signal."""
+"""Barcodes to synthesize: words at a minimum distance that keep the rules, and their assignment to oligos."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.mpra.libraries.arguments import several, shares, whole
+from causalgia.mpra.libraries.arguments import as_share_range, as_texts, as_whole
 from causalgia.mpra.libraries.constructs import sites
-from causalgia.mpra.libraries.oligos import Listed
-from causalgia.mpra.libraries.rules import Judge
+from causalgia.mpra.libraries.oligos import InsertList
+from causalgia.mpra.libraries.rules import RuleChecker
 from causalgia.sequences.alphabet import checked_tokens, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
 from causalgia.sequences.random import random_words
@@ -32,12 +32,12 @@ _TRIES = 1 << 22
 
 @dataclass(frozen=True, kw_only=True)
 class BarcodeRules:
-    """What barcodes must be, each by itself and all together; see `barcodes` for the fields.
+    """Rules for a set of barcodes; see `barcodes` for the fields.
 
     Raises
     ------
     LibraryError
-        If a field is not what it should be, or no barcode can meet the fields together.
+        If a field is invalid, or no barcode can meet all fields.
     """
 
     length: int
@@ -53,7 +53,7 @@ class BarcodeRules:
 
     def __post_init__(self) -> None:
         for name in ("length", "min_distance", "homopolymer"):
-            whole(getattr(self, name), name, least=1)
+            as_whole(getattr(self, name), name, least=1)
         if not 4 <= self.length <= LONGEST:
             raise LibraryError(f"barcodes of length={self.length}: they have 4 to {LONGEST} letters")
         if not isinstance(self.all_four_bases, bool | np.bool_):
@@ -72,9 +72,9 @@ class BarcodeRules:
             raise LibraryError(
                 f"flanks={quoted(self.flanks)} is no pair; give the letters before and after each barcode"
             )
-        object.__setattr__(self, "gc", shares(self.gc, "gc"))
+        object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
         for name, what in (("avoid", "enzymes or letters of sites"), ("seeds", "miRNAs"), ("primers", "primers")):
-            object.__setattr__(self, name, several(getattr(self, name), name, what))
+            object.__setattr__(self, name, as_texts(getattr(self, name), name, what))
         fewest, most = self.gc_counts
         if fewest > most:
             raise LibraryError(f"gc={self.gc}: no barcode of {self.length} nt has such a share; widen it")
@@ -87,22 +87,22 @@ class BarcodeRules:
 
     @property
     def words(self) -> Words:
-        """Words that must not touch a barcode on its own strand, each with what reports call it."""
+        """Words that must not overlap a barcode on its own strand, each with its name in reports."""
         enzymes = sites(self.avoid)
         both = [(f"site {s.name}", s.word) for s in enzymes]
-        # a site in a flank that the barcode's first or last letters make a methylated one, which is not cut
+        # a site in a flank that the barcode's first or last letters would make methylated, and so not cut
         both += [
             (f"site {s.name} blocked by {s.methylation}", w) for s in enzymes for w in s.blocked if len(w) > len(s.word)
         ]
-        both += [("primer 3' end", _letters(primer, "primers")[-PRIMER_END:]) for primer in self.primers]
+        both += [("primer 3' end", _as_bases(primer, "primers")[-PRIMER_END:]) for primer in self.primers]
         found = [("polyA signal", word) for word in POLYA]
-        found += [("miRNA seed", reverse_complement_word(_seed(seed))) for seed in self.seeds]
+        found += [("miRNA seed", reverse_complement_word(_mirna_seed(seed))) for seed in self.seeds]
         found += [(name, strand) for name, word in both for strand in (word, reverse_complement_word(word))]
         return tuple(dict.fromkeys(found))
 
     @property
     def _word_rules(self) -> WordRules:
-        left, right = (_letters(flank, "flanks") if flank else "" for flank in self.flanks)
+        left, right = (_as_bases(flank, "flanks") if flank else "" for flank in self.flanks)
         return WordRules(
             run=self.homopolymer,
             gc=self.gc_counts,
@@ -113,17 +113,17 @@ class BarcodeRules:
         )
 
 
-def _letters(text: str, where: str) -> str:
-    """Return A, C, G and T in capitals, or refuse."""
+def _as_bases(text: str, where: str) -> str:
+    """Return A, C, G and T in capitals, or raise LibraryError."""
     try:
         return decode(encode(text))[0]
     except SequenceError as error:
         raise LibraryError(f"{where}= has {quoted(text)}: {error}") from error
 
 
-def _seed(text: str) -> str:
+def _mirna_seed(text: str) -> str:
     """Return a seed: as given if it is one, bases 2 to 8 of a whole miRNA."""
-    letters = _letters(text, "seeds")
+    letters = _as_bases(text, "seeds")
     if len(letters) in _SEED_LENGTHS:
         return letters
     if len(letters) < _SEED_LENGTHS.start:
@@ -146,60 +146,60 @@ def barcodes(
     primers: str | Iterable[str] = (),
     rng: RNG,
 ) -> list[str]:
-    """Return barcodes to synthesise, every pair of which keeps a distance.
+    """Return barcodes to synthesize, with a minimum distance between every pair.
 
-    All words of the length are passed in a random order, none twice, and one is kept if it keeps the rules and is far
-    enough from all kept before. Every pair is accounted for exactly (`causalgia.sequences.word_distance`), and the
-    first n of a longer list with the same `rng` are the list of n.
+    All words of the length are tried in random order, each once, and kept if they meet the rules and are far enough
+    from all kept before. Every pair is checked exactly (`causalgia.sequences.word_distance`), and the first n of a
+    longer list with the same `rng` are the list of n.
 
-    A distance of 3 lets one error be corrected, or two be noticed. Which errors depends on the distance: Hamming knows
-    substitutions alone, and deletions are the commonest error of synthesis. Levenshtein knows insertions and deletions
-    too, where both ends of the barcode are seen in the read, by the letters behind it or by its length. Where a fixed
-    number of letters is read and no more, an indel moves what stands behind the barcode into it or its last letter out:
-    then ``"free"`` keeps the promise, a distance that is never above the FREE divergence of Hawkins et al. (the
-    Sequence-Levenshtein distance of Buschmann & Bystrykh does not keep it for every pair).
+    A distance of 3 corrects one error or detects two. Hamming distance covers substitutions only, while deletions are
+    the commonest error of synthesis. Levenshtein distance covers insertions and deletions too, if both ends of the
+    barcode are known in the read, by the letters after it or by its length. Where a fixed number of letters is read, an
+    indel moves the next letter into the barcode or its last letter out: ``"free"`` covers this, a distance that is
+    never above the FREE divergence of Hawkins et al. (the Sequence-Levenshtein distance of Buschmann & Bystrykh does
+    not for every pair).
 
     Parameters
     ----------
     n
-        Barcodes wanted.
+        Number of barcodes.
     length
-        Their letters, 4 to 32.
+        Letters of a barcode, 4 to 32.
     min_distance
-        Least distance of a pair.
+        Smallest distance of a pair.
     distance
         ``"levenshtein"``, ``"hamming"`` or ``"free"``, as `causalgia.sequences.word_distance.edit_distance`.
     avoid
-        Restriction sites, enzymes or IUPAC letters, that must not touch a barcode on either strand. Where a flank ends
-        in one that the enzyme does not cut beside certain letters (XbaI reads TCTAGA, and before TC it is methylated in
-        common strains of E. coli), no barcode has them there.
+        Restriction sites, enzymes or IUPAC letters, that must not overlap a barcode on either strand. Where a flank
+        ends in a site that is not cut beside certain letters (XbaI reads TCTAGA, which before TC is methylated in
+        common E. coli strains), no barcode has them there.
     gc
         Lowest and highest share of G and C.
     homopolymer
-        Longest run of one base, counted into the flanks.
+        Longest run of one base, including the flanks.
     all_four_bases
-        Whether each base must stand in each barcode.
+        Whether each barcode must contain every base.
     flanks
-        Letters that stand before and after each barcode in the oligo, so that sites across the junctions count. Where
-        an insert stands there, whose letters vary, the assembled oligos are checked by `library`.
+        Letters before and after each barcode in the oligo, to check sites across the junctions. Where an insert is
+        adjacent, whose letters vary, `library` checks the assembled oligos.
     seeds
-        miRNA seeds, 6 to 8 letters 5' to 3', or whole miRNAs, whose bases 2 to 8 are taken. Barcodes carry no site that
-        pairs with one; the oligo's strand is taken as the transcript's.
+        miRNA seeds, 6 to 8 letters 5' to 3', or whole miRNAs, whose bases 2 to 8 are taken. No barcode contains a site
+        that pairs with one, with the strand of the oligo as that of the transcript.
     primers
-        Primers of the protocol: no barcode carries the last 8 letters of one on either strand.
+        Primers of the protocol: no barcode contains the last 8 letters of one on either strand.
     rng
         Seed, Generator or SeedSequence.
 
     Returns
     -------
     list
-        n strings, in a random order. None carries a polyA signal, AATAAA or ATTAAA.
+        n strings, in random order. None contains a polyA signal, AATAAA or ATTAAA.
 
     Raises
     ------
     LibraryError
-        If a rule is not what it should be, or fewer than n are found; the message says how many, and which rule
-        refused how many words.
+        If a rule is invalid, or fewer than n are found; the message gives the number, and the words refused by each
+        rule.
 
     References
     ----------
@@ -219,19 +219,19 @@ def barcodes(
         length=length,
         min_distance=min_distance,
         distance=distance,
-        avoid=several(avoid, "avoid", "enzymes or letters of sites"),
+        avoid=as_texts(avoid, "avoid", "enzymes or letters of sites"),
         gc=gc,
         homopolymer=homopolymer,
         all_four_bases=all_four_bases,
         flanks=flanks,
-        seeds=several(seeds, "seeds", "miRNAs or their seeds"),
-        primers=several(primers, "primers", "primers"),
+        seeds=as_texts(seeds, "seeds", "miRNAs or their seeds"),
+        primers=as_texts(primers, "primers", "primers"),
     )
     return decode(draw_barcodes(n, rules, rng=rng)[0])
 
 
 def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dict[str, int]]:
-    """Return barcodes as tokens, shape ``(n, length)``, and how many words each rule refused on the way.
+    """Return barcodes as tokens, shape ``(n, length)``, and the number of words that each rule refused.
 
     Raises
     ------
@@ -244,7 +244,7 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
     >>> tokens.shape, list(refused)
     ((3, 10), ['homopolymer', 'GC', 'four bases', 'polyA signal', 'distance'])
     """
-    whole(n, "n", least=1)
+    as_whole(n, "n", least=1)
     found, failed, passed = distant_words(
         n,
         rules.length,
@@ -260,22 +260,22 @@ def draw_barcodes(n: int, rules: BarcodeRules, *, rng: RNG) -> tuple[Tokens, dic
     ):
         refused[name] = refused.get(name, 0) + int(count)
     if len(found) < n:
-        raise LibraryError(_too_few(n, len(found), passed, rules, refused))
+        raise LibraryError(_too_few_message(n, len(found), passed, rules, refused))
     return found, refused
 
 
-def _too_few(n: int, found: int, passed: int, rules: BarcodeRules, refused: dict[str, int]) -> str:
+def _too_few_message(n: int, found: int, passed: int, rules: BarcodeRules, refused: dict[str, int]) -> str:
     worst = sorted(refused.items(), key=lambda item: -item[1])
-    said = ", ".join(f"{name} {count:,}" for name, count in worst if count)
+    reasons = ", ".join(f"{name} {count:,}" for name, count in worst if count)
     every = "all" if passed == 4**rules.length else "the"
     return (
         f"{found:,} of {n:,} barcodes of {rules.length} nt at {rules.distance} distance {rules.min_distance} were "
-        f"found; {every} {passed:,} words tried, refused for {said}; make barcodes longer (length={rules.length + 1}), "
-        "ask for a smaller min_distance=, or relax the rule that refused most"
+        f"found; {every} {passed:,} words tried, refused for {reasons}; make barcodes longer "
+        f"(length={rules.length + 1}), ask for a smaller min_distance=, or relax the rule that refused most"
     )
 
 
-_BASES = 3  # A, C and G: T is what is left of the length
+_BASES = 3  # A, C and G; T follows from the length
 
 
 def barcode_balance(
@@ -286,12 +286,12 @@ def barcode_balance(
     repeats: int = 199,
     rng: RNG,
 ) -> float:
-    """Return the p-value of "barcodes were dealt to arms at random within blocks", by dealing them again.
+    """Return the permutation p-value that barcodes were assigned to arms at random within blocks.
 
-    A barcode has an effect of its own, in part by its composition. Where barcodes are dealt to arms at random within
-    blocks, that effect is noise; where they are not, it is bias. The statistic is the sum over arms and over the counts
-    of A, C and G of ``n_arm (mean of the arm - expected)^2 / variance``, counts taken from their block's mean. Dealing
-    again gives its distribution exactly as the assignment does, so p is at most alpha with probability alpha.
+    A barcode has an effect of its own, partly from its composition: noise if barcodes are assigned at random within
+    blocks, bias otherwise. The statistic is the sum over arms and over the counts of A, C and G of ``n_arm (mean of the
+    arm - expected)^2 / variance``, counts relative to the mean of their block. Reassignment gives its exact
+    distribution, so p is at most alpha with probability alpha.
 
     Parameters
     ----------
@@ -300,21 +300,21 @@ def barcode_balance(
     arms
         Arm of each barcode's oligo as a number from 0, shape ``(n,)``.
     blocks
-        Within which barcodes were dealt, shape ``(n,)``: a unit, or a set of barcodes within a unit.
+        Block of each barcode, shape ``(n,)``: a unit, or a set of barcodes within a unit.
     repeats
-        How often barcodes are dealt again; the smallest p is ``1 / (repeats + 1)``.
+        Number of reassignments; the smallest p is ``1 / (repeats + 1)``.
     rng
         Seed, Generator or SeedSequence.
 
     Returns
     -------
     float
-        ``(1 + #{statistic dealt again >= statistic}) / (1 + repeats)``; 1 where no block has two arms.
+        ``(1 + #{permuted statistic >= statistic}) / (1 + repeats)``; 1 where no block has two arms.
 
     Raises
     ------
     LibraryError
-        If there is not one arm and one block a barcode, or `repeats` is below 1.
+        If there is not one arm and one block for each barcode, or `repeats` is below 1.
 
     References
     ----------
@@ -339,28 +339,28 @@ def barcode_balance(
     _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
     counts = np.stack([(tokens[order] == base).sum(axis=1) for base in range(_BASES)], axis=1).astype(float)
     means = np.stack([np.bincount(number, column) for column in counts.T], axis=1) / size[:, None]
-    return _p_value(
+    return _permutation_p(
         counts - means[number], arm[order], number, repeats, np.random.default_rng(derive(root_key(rng), "balance"))
     )
 
 
-def _p_value(
+def _permutation_p(
     off: NDArray[np.float64],
     arm: NDArray[np.integer],
     block: NDArray[np.integer],
     repeats: int,
     dice: np.random.Generator,
 ) -> float:
-    """Return the p-value of arms dealt within blocks; rows stand block by block, counts less their block's mean."""
+    """Return the p-value of arms permuted within blocks; rows are sorted by block, counts less the block mean."""
     weight = np.maximum(np.bincount(arm), 1) * np.maximum(off.var(axis=0), 1e-300)[:, None]
 
     def statistic(rows: NDArray[np.intp] | slice) -> float:
         sums = np.stack([np.bincount(arm, column) for column in off[rows].T])
         return float((sums**2 / weight).sum())
 
-    seen = statistic(slice(None))
-    # what is equal but for rounding counts as equal
-    again = sum(statistic(np.argsort(block + dice.random(len(block)))) >= seen * (1 - 1e-9) for _ in range(repeats))
+    observed = statistic(slice(None))
+    # values that differ by rounding count as equal
+    again = sum(statistic(np.argsort(block + dice.random(len(block)))) >= observed * (1 - 1e-9) for _ in range(repeats))
     return (1 + again) / (1 + repeats)
 
 
@@ -368,17 +368,17 @@ _AT_ONCE = 1 << 14
 _SPARE_SHARE, _SPARE_LEAST = 0.05, 50
 
 
-def with_spares(n: int) -> int:
-    """Return how many barcodes are made for n oligos: some have to be exchanged where they meet their oligo."""
+def n_with_spares(n: int) -> int:
+    """Return the number of barcodes to make for n oligos, including spares for replacement."""
     return n + max(_SPARE_LEAST, int(_SPARE_SHARE * n))
 
 
-def dealt(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
-    """Deal a pool of barcodes to oligos.
+def deal_barcodes(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
+    """Assign a pool of barcodes to oligos at random within cells of similar GC content.
 
-    Barcodes have an effect of their own, in part by their composition. The pool is cut, in the order of GC content,
-    into sets that go to the cells in random order, and within a cell to the oligos in random order: arms of a unit get
-    barcodes that are alike, and which arm gets which is random.
+    Barcodes have effects of their own, partly from their composition. The pool, sorted by GC content, is cut into sets
+    that go to the cells in random order, and within a cell to the oligos in random order: arms of a unit get similar
+    barcodes, in random order.
 
     Parameters
     ----------
@@ -392,8 +392,7 @@ def dealt(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
     Returns
     -------
     mine, left
-        Place in the pool of each oligo's barcode, (n,), and of the barcodes that no oligo has, (m - n,), in random
-        order.
+        Place in the pool of each oligo's barcode, (n,), and of the unassigned barcodes, (m - n,), in random order.
     """
     n, m = len(cells), len(gc)
     dice = random_words(derive(key, "barcodes"), np.arange(m, dtype=np.uint64), 2)
@@ -406,44 +405,44 @@ def dealt(cells: Ints, gc: Ints, *, key: int) -> tuple[Ints, Ints]:
     return mine, left
 
 
-def exchanged(
-    mine: Ints, left: Ints, inserts: Tokens, row: Ints, pool: Tokens, judge: Judge
+def exchange_barcodes(
+    mine: Ints, left: Ints, inserts: Tokens, row: Ints, pool: Tokens, checker: RuleChecker
 ) -> tuple[Ints, Ints, dict[str, int]]:
-    """Exchange the barcodes that break a rule in their oligo for ones that are left.
+    """Replace the barcodes that break a rule in their oligo by unassigned ones.
 
     Parameters
     ----------
     mine, left
-        Place in the pool of each oligo's barcode, (n,), and of those that no oligo has.
+        Place in the pool of each oligo's barcode, (n,), and of the unassigned barcodes.
     inserts
         Distinct inserts, (d, length).
     row
-        Which of them each oligo carries, (n,).
+        Insert of each oligo, (n,).
     pool
         Barcodes, (m, length).
-    judge
-        Judges whole oligos.
+    checker
+        Checks whole oligos.
 
     Returns
     -------
     mine, left
         As before, after the exchange.
     broken
-        Rule -> barcodes that broke it where they stood.
+        Rule -> number of barcodes that broke it.
 
     Raises
     ------
     LibraryError
-        If there are not enough barcodes that keep the rules.
+        If too few barcodes keep the rules.
     """
     mine, used = mine.copy(), 0
-    bad, counts = np.arange(len(row)), np.zeros(len(judge.rules), np.int64)
+    bad, counts = np.arange(len(row)), np.zeros(len(checker.rules), np.int64)
     while bad.size:
-        broken = _broken(inserts, row[bad], pool, mine[bad], judge)
+        broken = _broken_in_oligos(inserts, row[bad], pool, mine[bad], checker)
         counts += broken.sum(axis=1)
         bad = bad[broken.any(axis=0)]
         if used + bad.size > left.size:
-            rule = judge.rules[int(counts.argmax())]
+            rule = checker.rules[int(counts.argmax())]
             raise LibraryError(
                 f"{used + bad.size:,} of {len(row) + used:,} barcodes break a rule in their oligo, most often: "
                 f"{rule.name}. {rule.cure.capitalize()}; or put other letters between insert and barcode: "
@@ -451,14 +450,14 @@ def exchanged(
             )
         mine[bad] = left[used : used + bad.size]
         used += bad.size
-    return mine, left[used:], {name: n for name, n in zip(judge.names, counts.tolist(), strict=True) if n}
+    return mine, left[used:], {name: n for name, n in zip(checker.names, counts.tolist(), strict=True) if n}
 
 
-def _broken(inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, judge: Judge) -> Mask:
-    found = np.zeros((len(judge.rules), len(row)), bool)
+def _broken_in_oligos(inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, checker: RuleChecker) -> Mask:
+    found = np.zeros((len(checker.rules), len(row)), bool)
     for start in range(0, len(row), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
-        found[:, some] = judge.broken(inserts[row[some]], pool[mine[some]])
+        found[:, some] = checker.broken(inserts[row[some]], pool[mine[some]])
     return found
 
 
@@ -469,15 +468,15 @@ class Tags:
     Attributes
     ----------
     row
-        Which of the listed inserts each oligo carries, (n,).
+        Insert of each oligo, (n,).
     copy
-        Which barcode of its insert it is, from 0, (n,).
+        Number of the barcode within its insert, from 0, (n,).
     barcodes
-        Barcodes of these, (n, length).
+        Barcodes, (n, length).
     promoter
         Barcodes of the promoter alone, (p, length).
     broken
-        Rule -> barcodes that broke it in their oligo, and were exchanged.
+        Rule -> number of barcodes that broke it in their oligo, and were replaced.
     """
 
     row: Ints
@@ -487,8 +486,15 @@ class Tags:
     broken: dict[str, int]
 
 
-def tagged(
-    listed: Listed, pool: Tokens, judge: Judge, alone: Judge | None, *, per_oligo: int, promoter: int, key: int
+def tag_oligos(
+    listed: InsertList,
+    pool: Tokens,
+    checker: RuleChecker,
+    alone: RuleChecker | None,
+    *,
+    per_oligo: int,
+    promoter: int,
+    key: int,
 ) -> Tags:
     """Assign barcodes to the oligos of a library, and to the promoter alone.
 
@@ -497,28 +503,28 @@ def tagged(
     listed
         The inserts.
     pool
-        Barcodes in random order, (m, length), as many as `with_spares` says.
-    judge, alone
-        Judge whole oligos, and those of the promoter alone; None where none is ordered.
+        Barcodes in random order, (m, length), as many as `n_with_spares`.
+    checker, alone
+        Check whole oligos, and those of the promoter alone; None where none is ordered.
     per_oligo, promoter
-        Barcodes of an insert, and of the promoter alone.
+        Number of barcodes of an insert, and of the promoter alone.
     key
         Root key of the library.
 
     Raises
     ------
     LibraryError
-        If there are not enough barcodes that keep the rules in their oligos.
+        If too few barcodes keep the rules in their oligos.
     """
     n = len(listed) * per_oligo
     row, copy = np.repeat(np.arange(len(listed)), per_oligo), np.tile(np.arange(per_oligo), len(listed))
     cells = listed.block[row] * per_oligo + copy
     cells = np.concatenate([cells, cells.max(initial=-1) + 1 + np.arange(promoter)])
-    mine, left = dealt(cells, ((pool == 1) | (pool == 2)).sum(axis=1), key=key)
-    of_oligos, left, broken = exchanged(mine[:n], left, listed.inserts, row, pool, judge)
+    mine, left = deal_barcodes(cells, ((pool == 1) | (pool == 2)).sum(axis=1), key=key)
+    of_oligos, left, broken = exchange_barcodes(mine[:n], left, listed.inserts, row, pool, checker)
     of_promoter, more = mine[n:], dict[str, int]()
     if alone is not None:
         none = np.empty((1, 0), np.uint8)
-        of_promoter, _, more = exchanged(of_promoter, left, none, np.zeros(promoter, np.int64), pool, alone)
+        of_promoter, _, more = exchange_barcodes(of_promoter, left, none, np.zeros(promoter, np.int64), pool, alone)
     counts = {rule: broken.get(rule, 0) + more.get(rule, 0) for rule in {**broken, **more}}
     return Tags(row, copy, pool[of_oligos], pool[of_promoter], counts)

@@ -1,4 +1,4 @@
-"""What stands around an insert: adapters, the junction to a synthesised barcode, and the oligo put together."""
+"""Constructs: adapters, junctions and restriction sites around an insert; assembled oligos; vendor limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import nearest
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.mpra.libraries.arguments import several, whole
+from causalgia.mpra.libraries.arguments import as_texts, as_whole
 from causalgia.sequences.alphabet import IUPAC, encode, parse_word
 from causalgia.sequences.composition import word_hits
 from causalgia.types import Tokens
@@ -24,7 +24,7 @@ Adapters: TypeAlias = "str | tuple[str, str] | tuple[str, str, str] | Construct"
 
 @dataclass(frozen=True, eq=False)
 class Oligos:
-    """Oligos put together, and where their parts stand.
+    """Assembled oligos, with the columns of their parts.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Oligos:
     insert
         Columns of the insert.
     barcode
-        Columns of the synthesised barcode; None where oligos carry none.
+        Columns of the synthesized barcode; None without one.
     """
 
     tokens: Tokens
@@ -42,7 +42,7 @@ class Oligos:
 
     @property
     def boundaries(self) -> tuple[int, ...]:
-        """Columns where a part that varies begins or has just ended, within the oligo."""
+        """Columns within the oligo where a variable part begins or has just ended."""
         ends = [self.insert.start, self.insert.stop]
         ends += [] if self.barcode is None else [self.barcode.start, self.barcode.stop]
         return tuple(sorted({end for end in ends if 0 < end < self.tokens.shape[1]}))
@@ -57,19 +57,19 @@ class Construct:
     left, right
         Adapters.
     junction
-        Letters between insert and synthesised barcode; used where there is a barcode.
+        Letters between insert and synthesized barcode; used only with a barcode.
     name
-        The construct's name in the table; empty for adapters of one's own.
+        Name in the table; empty for custom adapters.
     avoid
-        Enzymes that cut in the cloning steps: the sites that must not arise.
+        Enzymes of the cloning steps, whose sites must not arise.
     intended
-        Enzymes whose site stands in the constant parts on purpose, and how often.
+        Enzymes whose site the constant parts contain on purpose, and how often.
     barcodes
-        ``"synthesised"`` in the oligo, behind the junction, or ``"random"``: added later, by PCR.
+        ``"synthesised"`` in the oligo, after the junction, or ``"random"``: added later, by PCR.
     barcode_length
-        Of the assay's barcodes; None where it says nothing.
+        Barcode length of the assay; None if not specified.
     note
-        What else to know, and what is not verified.
+        Remarks, and what was not verified.
     """
 
     left: str
@@ -84,17 +84,17 @@ class Construct:
 
     @property
     def parts(self) -> dict[str, str]:
-        """The constant parts that have letters, by what messages call them."""
+        """The constant parts that are not empty, by their names in messages."""
         named = {"left adapter": self.left, "junction": self.junction, "right adapter": self.right}
         return {part: letters for part, letters in named.items() if letters}
 
     def insert_length(self, oligo_length: int, *, barcode_length: int = 0) -> int:
-        """Return the bases that are left for the insert in an oligo, with or without a barcode.
+        """Return the bases left for the insert in an oligo, with or without a barcode.
 
         Raises
         ------
         LibraryError
-            If there is none.
+            If no base is left.
         """
         around = len(self.left) + len(self.right) + (len(self.junction) + barcode_length if barcode_length else 0)
         if around >= oligo_length:
@@ -105,19 +105,19 @@ class Construct:
         return oligo_length - around
 
     def assemble(self, inserts: NDArray[np.integer], barcodes: NDArray[np.integer] | None = None) -> Oligos:
-        """Put whole oligos together.
+        """Assemble whole oligos.
 
         Parameters
         ----------
         inserts
             Tokens, shape ``(n, insert_length)``.
         barcodes
-            Tokens, shape ``(n, barcode_length)``; None: oligos carry none, and no junction.
+            Tokens, shape ``(n, barcode_length)``; None: no barcode and no junction.
 
         Returns
         -------
         Oligos
-            Whole oligos, shape ``(n, length)``, and where the parts stand.
+            Whole oligos, shape ``(n, length)``, with the columns of their parts.
 
         Examples
         --------
@@ -134,14 +134,14 @@ class Construct:
         return Oligos(tokens, insert, slice(first, first + barcodes.shape[1]))
 
     def between_sites(self, words: Iterable[str]) -> tuple[str, str] | None:
-        """Return the junction before and after the place between its first and its last cloning site; None: not two.
+        """Return the junction before and after the place between its first and last cloning site; None without two.
 
-        What stands there is cut out when the promoter and the reporter are put between insert and barcode.
+        What stands there is cut out when promoter and reporter are inserted between insert and barcode.
 
         Parameters
         ----------
         words
-            IUPAC letters of the sites that the constant parts carry on purpose.
+            IUPAC letters of the sites that the constant parts contain on purpose.
 
         Examples
         --------
@@ -162,7 +162,7 @@ class Construct:
 
     @staticmethod
     def _joined(inserts: NDArray[np.integer], pieces: list[str | NDArray[np.integer]]) -> Tokens:
-        """Return letters, the same in every row, and tokens side by side."""
+        """Return constant letters and variable tokens side by side."""
         columns = [encode(x) if isinstance(x, str) else x for x in pieces if len(x)]
         widths = np.cumsum([0, *(x.shape[1] for x in columns)])
         tokens = np.empty((len(inserts), int(widths[-1])), np.uint8)
@@ -172,18 +172,18 @@ class Construct:
 
 
 def construct(adapters: Adapters) -> Construct:
-    """Return a construct by name, or from adapters of one's own.
+    """Return a construct by name, or from custom adapters.
 
     Parameters
     ----------
     adapters
         A name of the table, for example ``"lentimpra"``; ``(left, right)`` for oligos without a barcode; or ``(left,
-        junction, right)`` for oligos with a synthesised barcode between junction and right adapter.
+        junction, right)`` for oligos with a synthesized barcode between junction and right adapter.
 
     Raises
     ------
     LibraryError
-        If the name is not known, its adapters are not, or letters are not bases.
+        If the name or its adapters are unknown, or letters are not bases.
 
     Examples
     --------
@@ -193,19 +193,19 @@ def construct(adapters: Adapters) -> Construct:
     if isinstance(adapters, Construct):
         return adapters
     if isinstance(adapters, str):
-        return _of_table(adapters)
+        return _construct_from_table(adapters)
     parts = list(adapters) if isinstance(adapters, tuple | list) else []
     if len(parts) not in (2, 3) or not all(isinstance(part, str) for part in parts):
         raise LibraryError(
             f"adapters={quoted(adapters)}: give the name of a construct, (left, right) or (left, junction, right) "
             "as letters"
         )
-    left, *junction, right = map(_bases, parts)
+    left, *junction, right = map(_as_adapter, parts)
     barcodes = "synthesised" if junction else "random"
     return Construct(left=left, junction="".join(junction), right=right, barcodes=barcodes)
 
 
-def _bases(letters: str) -> str:
+def _as_adapter(letters: str) -> str:
     if not letters:
         return ""
     try:
@@ -215,8 +215,8 @@ def _bases(letters: str) -> str:
     return letters.upper().replace("U", "T")
 
 
-def _of_table(name: str) -> Construct:
-    known, row = row_of(table("constructs"), name, "construct", cure="give (left, right) as letters")
+def _construct_from_table(name: str) -> Construct:
+    known, row = find_row(data_table("constructs"), name, "construct", cure="give (left, right) as letters")
     if "left" not in row:
         raise LibraryError(f"the adapters of {row['title']} are not in the table ({row['note']}); give them as letters")
     return Construct(
@@ -234,37 +234,37 @@ def _of_table(name: str) -> Construct:
 
 @dataclass(frozen=True)
 class Site:
-    """A restriction site: its enzyme's name, or the letters again, and its letters 5' to 3' (IUPAC)."""
+    """A restriction site: the name of its enzyme (or its letters), and its letters 5' to 3' (IUPAC)."""
 
     name: str
     word: str
 
     @property
     def methylation(self) -> str:
-        """``"dam"`` where the enzyme does not cut a site that a site methylated by dam overlaps; else empty.
+        """``"dam"`` where overlapping dam methylation blocks the enzyme; else empty.
 
         Examples
         --------
         >>> site("XbaI").methylation, site("KpnI").methylation
         ('dam', '')
         """
-        rows = table("sites")
+        rows = data_table("sites")
         return next((str(kind) for name, kind in rows["blocked"].items() if rows["words"][name] == self.word), "")
 
     @property
     def blocked(self) -> tuple[str, ...]:
-        """The site with an overlapping methylated one: words that hold the site, and that the enzyme does not cut.
+        """The site with an overlapping methylation site: words that contain the site and are not cut.
 
         Examples
         --------
         >>> site("XbaI").blocked
         ('GATCTAGA', 'TCTAGATC')
         """
-        return _overlaps(self.word, table("sites")["methylation"][self.methylation]) if self.methylation else ()
+        return _overlaps(self.word, data_table("sites")["methylation"][self.methylation]) if self.methylation else ()
 
 
 def _overlaps(word: str, other: str) -> tuple[str, ...]:
-    """Return every word in which two IUPAC words stand so that they share letters."""
+    """Return every word in which two IUPAC words overlap."""
     letters = {bases: letter for letter, bases in IUPAC.items() if letter != "U"}
     found = []
     for shift in range(1 - len(other), len(word)):
@@ -282,12 +282,12 @@ def _bases_at(word: str, place: int) -> str:
 
 
 def site(name_or_word: str) -> Site:
-    """Return a restriction site by the name of its enzyme, in any capitals, or by its IUPAC letters.
+    """Return a restriction site by the name of its enzyme, in any case, or by its IUPAC letters.
 
     Raises
     ------
     LibraryError
-        If it is neither; the message has the nearest enzyme.
+        If it is neither; the message names the nearest enzyme.
 
     Examples
     --------
@@ -300,35 +300,35 @@ def site(name_or_word: str) -> Site:
         )
     if all(letter.upper() in IUPAC for letter in name_or_word):
         return Site(name_or_word.upper(), parse_word(name_or_word)[0])
-    name, word = row_of(
-        table("sites")["words"], name_or_word, "restriction enzyme", cure="give its letters, for example 'GAATTC'"
+    name, word = find_row(
+        data_table("sites")["words"], name_or_word, "restriction enzyme", cure="give its letters, for example 'GAATTC'"
     )
     return Site(name, word)
 
 
 def sites(avoid: str | Iterable[str]) -> tuple[Site, ...]:
-    """Return the sites of names or letters, each once.
+    """Return the sites of names or letters, without repeats.
 
     Raises
     ------
     LibraryError
-        If one is neither an enzyme that is known nor IUPAC letters.
+        If one is neither a known enzyme nor IUPAC letters.
 
     Examples
     --------
     >>> [s.name for s in sites(["EcoRI", "SbfI", "EcoRI"])]
     ['EcoRI', 'SbfI']
     """
-    return tuple(dict.fromkeys(map(site, several(avoid, "avoid", "enzymes or letters of sites"))))
+    return tuple(dict.fromkeys(map(site, as_texts(avoid, "avoid", "enzymes or letters of sites"))))
 
 
 def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
-    """Return how often each site is meant to stand in an oligo: 0 unless a mapping says otherwise.
+    """Return the intended number of each site in an oligo: 0 unless a mapping gives it.
 
     Raises
     ------
     LibraryError
-        If a site is not known, or a number is not a whole one of at least 0.
+        If a site is unknown, or a number is not a whole number of at least 0.
 
     Examples
     --------
@@ -336,23 +336,23 @@ def intended_sites(avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site,
     {'KpnI': 1, 'EcoRI': 0}
     """
     meant = avoid if isinstance(avoid, Mapping) else {}
-    names = several(avoid, "avoid", "enzymes or letters of sites")
-    return {site(name): whole(meant.get(name, 0), f"avoid[{quoted(name)}]", least=0) for name in names}
+    names = as_texts(avoid, "avoid", "enzymes or letters of sites")
+    return {site(name): as_whole(meant.get(name, 0), f"avoid[{quoted(name)}]", least=0) for name in names}
 
 
 @cache
-def table(name: str) -> dict[str, Any]:
-    """Return a table of `causalgia/mpra/data` by its name: ``sites``, ``constructs`` or ``vendors``."""
+def data_table(name: str) -> dict[str, Any]:
+    """Return a table of `causalgia/mpra/data` by name: ``sites``, ``constructs`` or ``vendors``."""
     return tomllib.loads((files("causalgia.mpra") / "data" / f"{name}.toml").read_text("utf-8"))
 
 
-def row_of(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[str, Any]:
-    """Return the name as the table writes it, whatever the capitals asked in, and its row.
+def find_row(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[str, Any]:
+    """Return the name as written in the table, for any case, and its row.
 
     Raises
     ------
     LibraryError
-        If there is none; the message has the nearest name and the cure.
+        If there is none; the message gives the nearest name and the cure.
     """
     if not isinstance(name, str):
         raise LibraryError(f"{quoted(name)} is no {what}; give the name of one ({', '.join(rows)}), or {cure}")
@@ -365,22 +365,22 @@ def row_of(rows: dict[str, Any], name: str, what: str, *, cure: str) -> tuple[st
 
 @dataclass(frozen=True, kw_only=True)
 class Vendor:
-    """A vendor's limits as the table has them.
+    """Limits of a vendor, from the table.
 
     Parameters
     ----------
     name, title
-        Name in the table, and in words.
+        Name in the table, and full name.
     longest
-        Bases in an oligo; None where it is not known.
+        Longest oligo; None if unknown.
     sizes
-        Pool sizes that are sold, ascending; empty where they are not known.
+        Pool sizes, ascending; empty if unknown.
     larger
         Whether pools larger than the last of `sizes` are sold.
     steps
         Lengths at which the price changes.
     verified
-        Whether the row was read from the vendor; else ask for a quotation.
+        Whether the row was read from the vendor; otherwise ask for a quotation.
     as_of
         Date of the row.
     """
@@ -396,19 +396,19 @@ class Vendor:
 
 
 def vendor(name: str) -> Vendor:
-    """Return a vendor's row.
+    """Return the limits of a vendor.
 
     Raises
     ------
     LibraryError
-        If the table has none of that name.
+        If the table has no vendor of that name.
 
     Examples
     --------
     >>> vendor("Twist").longest
     300
     """
-    known, row = row_of(table("vendors"), name, "vendor", cure="leave vendor= out and check the limits yourself")
+    known, row = find_row(data_table("vendors"), name, "vendor", cure="leave vendor= out and check the limits yourself")
     return Vendor(
         name=known,
         title=row["title"],
@@ -421,26 +421,26 @@ def vendor(name: str) -> Vendor:
     )
 
 
-def check_order(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
-    """Return the size of the pool to order, None where the table has no sizes or it is above the last.
+def pool_size_for(n_oligos: int, longest: int, *, of: Vendor) -> int | None:
+    """Return the pool size to order; None where sizes are unknown or the order is above the last.
 
     Parameters
     ----------
     n_oligos
-        Sequences of the order.
+        Number of oligos.
     longest
-        Bases of its longest oligo.
+        Length of the longest oligo.
     of
         The vendor.
 
     Raises
     ------
     LibraryError
-        If the oligos are longer or more than the vendor makes; the message says how the limit is known.
+        If the oligos are too long or too many for the vendor; the message gives the source of the limit.
 
     Examples
     --------
-    >>> check_order(11_000, 230, of=vendor("agilent"))
+    >>> pool_size_for(11_000, 230, of=vendor("agilent"))
     15000
     """
     known = f"the table's limit of {of.as_of}, {'verified' if of.verified else 'not verified: ask the vendor'}"

@@ -1,4 +1,4 @@
-"""What is ordered, oligo by oligo before barcodes: which insert, under which names, and how many barcodes it gets."""
+"""Inserts of a library before barcodes: units, controls, scrambles and A/A pairs, with their names."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from causalgia.design import Design, Genomic, assign
 from causalgia.design.null_model import gc_content
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.backgrounds import Blocks
-from causalgia.mpra.libraries.rules import Judge, duplicates
+from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
 from causalgia.sequences.fasta import Source, as_sequences
 from causalgia.sequences.random import random_words
 from causalgia.sequences.shuffles import klet_shuffle
 from causalgia.streams import derive
 from causalgia.types import Ints, Tokens
 
-_LONGEST = 60  # letters of a name that an oligo takes over
+_LONGEST = 60  # letters of a sequence name that an oligo name may contain
 _OTHER = re.compile(r"[^A-Za-z0-9+=.:-]+")
 
 
 @dataclass(frozen=True)
-class Listed:
-    """Inserts that are ordered, a row each; those of one block differ in their arm alone.
+class InsertList:
+    """Inserts to order, a row each; those of one block differ in their arm only.
 
     Attributes
     ----------
     block
-        Which stand together, (n,): a unit's arms, or the two names of an A/A pair.
+        Block of each row, (n,): a unit's arms, or the two names of an A/A pair.
     unit, draw
-        Id of the unit, and which draw of it; -1 for what is no unit, (n,).
+        Id of the unit, and its draw; -1 for controls, (n,).
     element, arm, group, oligo_name, parent
         Names, (n,).
     source_name
-        Name of the given sequence that the background is (`Genomic`), else empty, (n,).
+        Name of the given sequence of the background (`Genomic`), else empty, (n,).
     gc
-        Share of G and C of the background (of the insert, where there is none), (n,).
+        Share of G and C of the background (of the insert, for controls), (n,).
     inserts
         (n, length).
     """
@@ -61,20 +61,20 @@ class Listed:
     def __len__(self) -> int:
         return len(self.unit)
 
-    def and_then(self, other: Listed) -> Listed:
-        """Return these rows and the other's after them, whose blocks are new ones."""
+    def and_then(self, other: InsertList) -> InsertList:
+        """Return these rows followed by those of `other`, as new blocks."""
         first = int(self.block.max(initial=-1)) + 1
         fields = {name: (getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__}
         fields["block"] = (self.block, other.block + first)
-        return Listed(**{name: np.concatenate(pair) for name, pair in fields.items()})
+        return InsertList(**{name: np.concatenate(pair) for name, pair in fields.items()})
 
-    def taken(self, rows: Ints) -> Listed:
+    def taken(self, rows: Ints) -> InsertList:
         """Return some of the rows."""
-        return Listed(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
+        return InsertList(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
 
 
 def arm_slugs(arms: list[str]) -> list[str]:
-    """Return arms as parts of an oligo's name: other letters become '_', with a number where two would be one.
+    """Return arms as parts of oligo names: other characters become '_', with a number to keep them distinct.
 
     Examples
     --------
@@ -88,26 +88,26 @@ def arm_slugs(arms: list[str]) -> list[str]:
     return found
 
 
-def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> Listed:
-    """Return the units under their arms, unit by unit: under each, in random order; in a parallel trial the one dealt.
+def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> InsertList:
+    """Return the units under their arms: under each, in random order; in a parallel trial, under the assigned one.
 
-    What stands side by side in an order may be made side by side: within a unit, which arm comes first is random.
+    Oligos adjacent in an order may be synthesized side by side, so the order of arms within a unit is random.
     """
     arms, n = len(design.named_arms), len(blocks.units)
     dice = random_words(derive(key, "order"), blocks.units.astype(np.uint64), arms)
     unit, arm = np.repeat(np.arange(n), arms), np.argsort(dice, axis=1, kind="stable").ravel()
     if design.assignment == "parallel":
-        unit, arm = np.arange(n), _dealt(design, key)[blocks.units]
+        unit, arm = np.arange(n), _arms_of_units(design, key)[blocks.units]
     names = _source_names(design, blocks, key)
     element = np.array(_element_names(names, blocks), object)[unit]
     slugs = np.array(arm_slugs(design.arm_names), object)
-    return Listed(
+    return InsertList(
         block=unit,
         unit=blocks.units[unit],
         draw=blocks.draws[unit],
         element=element,
         arm=np.array(design.arm_names, object)[arm],
-        group=_all("test", len(unit)),
+        group=_constant_column("test", len(unit)),
         oligo_name=element + "_" + slugs[arm],
         parent=blocks.parents.astype(str).astype(object)[unit],
         source_name=names[unit],
@@ -117,18 +117,18 @@ def unit_oligos(design: Design, blocks: Blocks, *, key: int) -> Listed:
 
 
 def _source_names(design: Design, blocks: Blocks, key: int) -> NDArray[Any]:
-    """Return the name of the given sequence that each unit is; empty where it is none, or was given no name."""
+    """Return the name of the given sequence of each unit; empty without one."""
     if not isinstance(design.drawn, Genomic) or not isinstance(design.drawn.parents_given.names[0], str):
-        return _all("", len(blocks.units))
+        return _constant_column("", len(blocks.units))
     ids = blocks.units.astype(np.uint64)
     return design.drawn.names(ids, key=derive(key, "null"), n_units=design.n_units)
 
 
 def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
-    """Return what units are called: ``u0`` or the name of their sequence, and the fingerprint of their inserts.
+    """Return element names: ``u0`` or the name of the sequence, and the fingerprint of the inserts.
 
-    So that units of two libraries have one name only where they are the same sequences under the same arms: names are
-    all that an order file and a table of counts carry.
+    Units of two libraries thus share a name only if they are the same sequences under the same arms; order files and
+    count tables carry nothing but names.
     """
     found = []
     for i, (unit, name) in enumerate(zip(blocks.units.tolist(), names.tolist(), strict=True)):
@@ -138,46 +138,46 @@ def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
     return found
 
 
-def _dealt(design: Design, key: int) -> Ints:
-    """Return the arm of every unit, as `causalgia.run` deals them."""
+def _arms_of_units(design: Design, key: int) -> Ints:
+    """Return the arm of every unit, as `causalgia.run` assigns them."""
     labels = design.block_labels(key=derive(key, "null"))
     blocks = np.zeros(design.n_units, np.int64) if labels is None else labels
     return assign(blocks, n_arms=len(design.named_arms), key=key)
 
 
-def control_oligos(given: Given, *, arm: str, group: str) -> Listed:
-    """Return controls as rows: each is an element of its own."""
-    n = len(given)
-    names = np.array(given.names, object)
+def control_oligos(controls: Controls, *, arm: str, group: str) -> InsertList:
+    """Return controls as rows, each an element of its own."""
+    n = len(controls)
+    names = np.array(controls.names, object)
     none = np.full(n, -1, np.int64)
-    return Listed(
+    return InsertList(
         block=np.arange(n),
         unit=none,
         draw=none,
         element=names,
-        arm=_all(arm, n),
-        group=_all(group, n),
+        arm=_constant_column(arm, n),
+        group=_constant_column(group, n),
         oligo_name=names,
-        parent=_all("", n),
-        source_name=_all("", n),
-        gc=gc_content(given.tokens),
-        inserts=given.tokens,
+        parent=_constant_column("", n),
+        source_name=_constant_column("", n),
+        gc=gc_content(controls.tokens),
+        inserts=controls.tokens,
     )
 
 
-def pair_oligos(oligos: Listed, rows: Ints) -> Listed:
-    """Return A/A pairs: each of these oligos under two more names, as element ``aa0`` in two arms."""
+def pair_oligos(oligos: InsertList, rows: Ints) -> InsertList:
+    """Return A/A pairs: each of these oligos under two more names, as one element in two arms."""
     twice = oligos.taken(np.repeat(rows, 2))
     pair = np.repeat(np.arange(len(rows)), 2)
     element = np.array([f"aa{i}" for i in pair.tolist()], object)
     copy = np.tile(np.array(["1", "2"], object), len(rows))
-    return Listed(
+    return InsertList(
         block=pair,
         unit=twice.unit,
         draw=twice.draw,
         element=element,
         arm="duplicate " + copy,
-        group=_all("duplicate", len(pair)),
+        group=_constant_column("duplicate", len(pair)),
         oligo_name=element + "_" + copy,
         parent=twice.parent,
         source_name=twice.source_name,
@@ -186,7 +186,7 @@ def pair_oligos(oligos: Listed, rows: Ints) -> Listed:
     )
 
 
-def _all(value: str, n: int) -> NDArray[Any]:
+def _constant_column(value: str, n: int) -> NDArray[Any]:
     return np.full(n, value, object)
 
 
@@ -195,13 +195,13 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 
 
 @dataclass(frozen=True)
-class Given:
-    """Sequences that stand in a library as they are.
+class Controls:
+    """Given sequences, ordered unchanged.
 
     Attributes
     ----------
     names
-        What the oligos are called, (m,).
+        Names of the oligos, (m,).
     tokens
         Inserts, (m, length).
     """
@@ -213,18 +213,18 @@ class Given:
         return len(self.names)
 
 
-def given_controls(given: Source, what: str, *, length: int) -> Given:
-    """Read controls of one's own: strings (named `what` and a number), names -> strings, or a FASTA path.
+def read_controls(source: Source, what: str, *, length: int) -> Controls:
+    """Read given controls: strings (named `what` and a number), names -> strings, or a FASTA path.
 
     Raises
     ------
     LibraryError
-        If they cannot be read, have another length than the inserts, or a name that an order cannot hold.
+        If they cannot be read, have another length than the inserts, or an invalid name.
     """
-    if isinstance(given, Sequence | Mapping) and not isinstance(given, str) and not len(given):
-        return Given((), np.empty((0, length), np.uint8))
+    if isinstance(source, Sequence | Mapping) and not isinstance(source, str) and not len(source):
+        return Controls((), np.empty((0, length), np.uint8))
     try:
-        read = as_sequences(given)
+        read = as_sequences(source)
     except SequenceError as error:
         raise LibraryError(f"{what} controls: {error}") from error
     names = tuple(name if isinstance(name, str) else f"{what}{name}" for name in read.names)
@@ -239,31 +239,31 @@ def given_controls(given: Source, what: str, *, length: int) -> Given:
                 f"{what} control {quoted(name)}: names begin with a letter and go on with letters, digits or + = _ . : "
                 "-, which every vendor's sheet takes; rename it"
             )
-    return Given(names, read.tokens)
+    return Controls(names, read.tokens)
 
 
-def scrambles(
-    n: int, backgrounds: Tokens, judge: Judge, *, key: int, redraws: int, taken: Tokens
+def draw_scrambles(
+    n: int, backgrounds: Tokens, checker: RuleChecker, *, key: int, redraws: int, taken: Tokens
 ) -> tuple[Tokens, dict[str, int]]:
     """Return dinucleotide shuffles of the backgrounds, taken in turn, that keep the rules and repeat nothing.
 
-    They are of the same population as the units: same composition, same dinucleotides, nothing put in. A shuffle keeps
-    the composition of its background: where half the redraws are not good, the rest are of other backgrounds.
+    They are from the population of the units: same composition, same dinucleotides, nothing embedded. A shuffle keeps
+    the composition of its background, so after half of the redraws other backgrounds are used.
 
     Parameters
     ----------
     n
-        How many.
+        Number of scrambles.
     backgrounds
-        Of the units, (u, length).
-    judge
-        Tells which break a rule.
+        Backgrounds of the units, (u, length).
+    checker
+        Checks the rules.
     key
         Root key of the library.
     redraws
-        Draws of a scramble, after the first, before it is given up.
+        Draws of a scramble after the first, before giving up.
     taken
-        Inserts that are in the library, (m, length).
+        Inserts already in the library, (m, length).
 
     Returns
     -------
@@ -275,20 +275,20 @@ def scrambles(
     Raises
     ------
     LibraryError
-        If no draw of a scramble is good.
+        If no draw of a scramble meets the rules.
     """
-    made = np.empty((n, backgrounds.shape[1]), np.uint8)
+    inserts = np.empty((n, backgrounds.shape[1]), np.uint8)
     counts: dict[str, int] = {}
     bad = np.arange(n)
     for draw in range(redraws + 1):
         further = max(draw - redraws // 2, 0)
         parent = (bad + further) % len(backgrounds)
-        made[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
-        broken = _why_bad(made, bad, judge, taken)
+        inserts[bad] = klet_shuffle(derive(key, "scramble", draw), bad.astype(np.uint64), backgrounds, 2, parent=parent)
+        broken = _broken_rules(inserts, bad, checker, taken)
         counts |= {rule: counts.get(rule, 0) + int(which.sum()) for rule, which in broken.items() if which.any()}
         bad = np.flatnonzero(np.logical_or.reduce([*broken.values()]))
         if not bad.size:
-            return made, counts
+            return inserts, counts
     worst = max(counts, key=lambda rule: counts[rule])
     raise LibraryError(
         f"scramble {bad[0]}: not one of {redraws + 1} dinucleotide shuffles of backgrounds was good; broken most "
@@ -296,21 +296,21 @@ def scrambles(
     )
 
 
-def _why_bad(made: Tokens, fresh: Ints, judge: Judge, taken: Tokens) -> dict[str, np.ndarray]:
-    broken = {rule: np.zeros(len(made), bool) for rule in judge.names}
-    for rule, which in zip(judge.names, judge.broken(made[fresh]), strict=True):
+def _broken_rules(inserts: Tokens, fresh: Ints, checker: RuleChecker, taken: Tokens) -> dict[str, np.ndarray]:
+    broken = {rule: np.zeros(len(inserts), bool) for rule in checker.names}
+    for rule, which in zip(checker.names, checker.broken(inserts[fresh]), strict=True):
         broken[rule][fresh] = which
-    first = duplicates(np.concatenate([taken, made]))[len(taken) :]
-    return {**broken, "repeated insert": first < len(taken) + np.arange(len(made))}
+    first = first_duplicates(np.concatenate([taken, inserts]))[len(taken) :]
+    return {**broken, "repeated insert": first < len(taken) + np.arange(len(inserts))}
 
 
-def chosen_twice(n: int, n_oligos: int, *, key: int) -> Ints:
-    """Return which of the units' oligos are ordered as A/A pairs: a random sample, (n,).
+def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:
+    """Return a random sample of the unit oligos to order as A/A pairs, (n,).
 
     Raises
     ------
     LibraryError
-        If there are not that many.
+        If there are fewer.
     """
     if n > n_oligos:
         raise LibraryError(
@@ -321,8 +321,8 @@ def chosen_twice(n: int, n_oligos: int, *, key: int) -> Ints:
     return np.sort(np.argsort(words, kind="stable")[:n])
 
 
-def require_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Mapping[str, int]) -> None:
-    """Refuse names that would make a control and a unit, or an arm and the arm of controls, one.
+def check_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Mapping[str, int]) -> None:
+    """Raise LibraryError where a control has the name of a unit, or an arm that of a kind of control.
 
     Parameters
     ----------
@@ -331,12 +331,12 @@ def require_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Map
     arms
         Arms of the design.
     ordered
-        Arm of the library's own kinds -> how many are ordered.
+        Arm of each kind of control -> number of oligos.
 
     Raises
     ------
     LibraryError
-        Names the first.
+        With the first such name.
     """
     for name in controls:
         if _ELEMENT.fullmatch(name):
@@ -352,15 +352,15 @@ def require_own_names(controls: Sequence[str], arms: Sequence[str], ordered: Map
             )
 
 
-def require_distinct(tokens: Tokens, names: Sequence[str]) -> None:
-    """Refuse controls of which two are one sequence, in either orientation.
+def check_distinct_controls(tokens: Tokens, names: Sequence[str]) -> None:
+    """Raise LibraryError where two controls are one sequence, in either orientation.
 
     Raises
     ------
     LibraryError
-        Names both.
+        With both names.
     """
-    first = duplicates(tokens)
+    first = first_duplicates(tokens)
     again = np.flatnonzero(first < np.arange(len(tokens)))
     if again.size:
         one, other = names[first[again[0]]], names[again[0]]

@@ -1,4 +1,4 @@
-"""A library as it was asked for, checked before anything is drawn: lengths, counts, limits."""
+"""Checks of a library request before anything is drawn: lengths, numbers of oligos, limits."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from causalgia.design import Design, Genomic
 from causalgia.design.layout import Layout
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.libraries.arguments import whole
-from causalgia.mpra.libraries.constructs import Construct, check_order, vendor
+from causalgia.mpra.libraries.arguments import as_whole
+from causalgia.mpra.libraries.constructs import Construct, pool_size_for, vendor
 
-_PROMOTER_TIMES = 6  # barcodes of the promoter alone for one of another oligo, as in the CRX library: 18 for 3
+_PROMOTER_TIMES = 6  # barcodes of the promoter alone per barcode of an oligo, as in the CRX library: 18 for 3
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """How many oligos are ordered of which kind.
+class OrderNumbers:
+    """Numbers of oligos to order, by kind.
 
     Attributes
     ----------
     test, scrambles, positives, negatives
-        Inserts.
+        Number of inserts.
     pairs
-        A/A pairs: none without synthesised barcodes.
+        A/A pairs; 0 without synthesized barcodes.
     barcodes
-        Synthesised barcodes of each insert; 0 where barcodes are random.
+        Synthesized barcodes of each insert; 0 with random barcodes.
     promoter
         Barcodes of the promoter alone.
     """
@@ -39,19 +39,19 @@ class Numbers:
 
     @property
     def oligos(self) -> int:
-        """Sequences that are ordered."""
+        """Total number of oligos."""
         inserts = self.test + self.scrambles + self.positives + self.negatives + 2 * self.pairs
         return inserts * max(self.barcodes, 1) + self.promoter
 
     @property
     def by_arm(self) -> dict[str, int]:
-        """How many are ordered under each of the arms that are not of the design."""
+        """Number of oligos in each arm that is not of the design."""
         own = {"scramble": self.scrambles, "positive": self.positives, "negative": self.negatives}
         return own | {"promoter": self.promoter, "duplicate 1": self.pairs, "duplicate 2": self.pairs}
 
     @property
     def words(self) -> str:
-        """The sum in words."""
+        """The sum in words, for messages."""
         kinds = {"test": self.test, "scrambles": self.scrambles, "positives": self.positives}
         kinds |= {"negatives": self.negatives, "in A/A pairs": 2 * self.pairs}
         inserts = " + ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n)
@@ -59,13 +59,13 @@ class Numbers:
         return times + (f" + {self.promoter:,} promoter" if self.promoter else "")
 
 
-def check_barcodes(of: Construct, *, synthesised: bool) -> None:
-    """Refuse synthesised barcodes of a construct whose barcodes are random, and the other way about.
+def check_barcode_kind(of: Construct, *, synthesised: bool) -> None:
+    """Raise LibraryError for synthesized barcodes with a construct of random ones, or the reverse.
 
     Raises
     ------
     LibraryError
-        The message says what the construct takes.
+        With the kind of barcodes of the construct.
     """
     if synthesised and of.barcodes == "random":
         raise LibraryError(
@@ -85,7 +85,7 @@ def check_barcodes(of: Construct, *, synthesised: bool) -> None:
         )
 
 
-def numbers_of(
+def order_numbers(
     design: Design,
     *,
     fillable: bool,
@@ -95,20 +95,20 @@ def numbers_of(
     promoter_only: int | None,
     positives: int,
     negatives: int,
-) -> Numbers:
-    """Return how many oligos a library has, before a unit is dropped.
+) -> OrderNumbers:
+    """Return the numbers of oligos of a library, before any unit is dropped.
 
-    `fillable` says whether the promoter alone can have the length of the pool: its junction takes a filler.
+    `fillable`: the junction takes a filler, so the promoter alone can have the length of the pool.
 
     Raises
     ------
     LibraryError
-        If a number is not a whole one, or the promoter alone is asked for where it would be a short oligo.
+        If a number is not whole, or the promoter alone would be a short oligo.
     """
-    barcodes = 0 if barcodes_per_oligo is None else whole(barcodes_per_oligo, "barcodes_per_oligo", least=1)
-    pairs = whole(duplicates, "duplicates", least=0)
+    barcodes = 0 if barcodes_per_oligo is None else as_whole(barcodes_per_oligo, "barcodes_per_oligo", least=1)
+    pairs = as_whole(duplicates, "duplicates", least=0)
     most = _PROMOTER_TIMES * barcodes if fillable else 0
-    promoter = most if promoter_only is None else whole(promoter_only, "promoter_only", least=0)
+    promoter = most if promoter_only is None else as_whole(promoter_only, "promoter_only", least=0)
     if promoter and not fillable:
         cure = (
             "it is ordered where the junction carries two cloning sites, between which a filler is cut out: say them, "
@@ -121,9 +121,9 @@ def numbers_of(
             f"alone by itself (promoter_only=0); {cure}"
         )
     arms = len(design.named_arms) if design.assignment == "crossover" else 1
-    return Numbers(
+    return OrderNumbers(
         test=design.n_units * arms,
-        scrambles=whole(scrambles, "scrambles", least=0),
+        scrambles=as_whole(scrambles, "scrambles", least=0),
         positives=positives,
         negatives=negatives,
         pairs=pairs if barcodes else 0,
@@ -132,15 +132,15 @@ def numbers_of(
     )
 
 
-def require_fit(design: Design, of: Construct, *, oligo_length: int, barcode_length: int) -> int:
-    """Return the length of an insert: what the oligo leaves, and what every arm makes of a background.
+def fit_insert_length(design: Design, of: Construct, *, oligo_length: int, barcode_length: int) -> int:
+    """Return the insert length, which the oligo leaves and every arm must keep.
 
     Raises
     ------
     LibraryError
-        If they differ; says the sum, and the arm.
+        If they differ; with the sum, and the arm.
     """
-    left = of.insert_length(whole(oligo_length, "oligo_length", least=1), barcode_length=barcode_length)
+    left = of.insert_length(as_whole(oligo_length, "oligo_length", least=1), barcode_length=barcode_length)
     taken = [f"{len(of.left)} left adapter", f"{len(of.right)} right adapter"]
     if barcode_length:
         taken[1:1] = [f"{len(of.junction)} junction", f"{barcode_length} barcode"]
@@ -166,23 +166,25 @@ def require_fit(design: Design, of: Construct, *, oligo_length: int, barcode_len
     return left
 
 
-def require_within(numbers: Numbers, *, oligo_length: int, vendor_name: str | None, budget: int | None) -> int | None:
-    """Return the vendor's pool size, where it is known.
+def check_order_limits(
+    numbers: OrderNumbers, *, oligo_length: int, vendor_name: str | None, budget: int | None
+) -> int | None:
+    """Check budget and vendor limits; return the pool size of the vendor, if known.
 
     Raises
     ------
     LibraryError
-        If the oligos are longer or more than the vendor makes, or more than `budget`; says what would fit.
+        If the oligos are too long or too many for the vendor, or more than `budget`; with what would fit.
     """
-    most = None if budget is None else whole(budget, "budget", least=1)
+    most = None if budget is None else as_whole(budget, "budget", least=1)
     if most is not None and numbers.oligos > most:
         raise LibraryError(
             f"{numbers.oligos:,} oligos ({numbers.words}) are more than budget={most:,}: {_what_fits(numbers, most)}"
         )
-    return None if vendor_name is None else check_order(numbers.oligos, oligo_length, of=vendor(vendor_name))
+    return None if vendor_name is None else pool_size_for(numbers.oligos, oligo_length, of=vendor(vendor_name))
 
 
-def _what_fits(numbers: Numbers, most: int) -> str:
+def _what_fits(numbers: OrderNumbers, most: int) -> str:
     rest = numbers.oligos - numbers.test * max(numbers.barcodes, 1)
     tests = (most - rest) // max(numbers.barcodes, 1)
     if tests < 1:

@@ -1,4 +1,4 @@
-"""Rules that oligos keep: each is a frozen value that says which of many assembled oligos break it, and the cure."""
+"""Rules for oligos: frozen values that check assembled oligos and name the cure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import LibraryError, quoted
-from causalgia.mpra.libraries.arguments import share, shares, whole, words_and_motifs
+from causalgia.mpra.libraries.arguments import as_share, as_share_range, as_whole, as_words_or_motifs
 from causalgia.mpra.libraries.constructs import Construct, Oligos, Site, intended_sites
 from causalgia.sequences.alphabet import decode, encode, parse_word, reverse_complement
 from causalgia.sequences.composition import gc_extremes, longest_runs, repeat_shares, word_hits
@@ -23,16 +23,16 @@ from causalgia.types import Mask, Tokens
 
 
 class Rule(Protocol):
-    """A rule: what it is called, what helps, and which oligos break it."""
+    """A rule: its name, its cure, and the oligos that break it."""
 
     @property
     def name(self) -> str:
-        """What reports and messages call it."""
+        """Name in reports and messages."""
         ...
 
     @property
     def cure(self) -> str:
-        """What to do where no background meets it."""
+        """What to do if no background meets it."""
         ...
 
     def broken(self, oligos: Oligos) -> Mask:
@@ -42,16 +42,16 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SiteCount:
-    """A restriction site stands in the whole oligo, junctions included, exactly as often as is intended.
+    """A restriction site occurs in the whole oligo, junctions included, exactly as often as intended.
 
     Parameters
     ----------
     enzyme
-        What messages call the site.
+        Name of the site in messages.
     word
-        Its IUPAC letters; both strands are searched.
+        IUPAC letters; both strands are searched.
     intended
-        How often the constant parts carry it on purpose.
+        Number of sites that the constant parts contain on purpose.
     """
 
     enzyme: str
@@ -71,16 +71,16 @@ class SiteCount:
 
 @dataclass(frozen=True, kw_only=True)
 class BlockedSite:
-    """No methylated site overlaps one that an enzyme is to cut: plasmids from common strains would stay whole there.
+    """No methylation site overlaps a site to be cut, which would block it in plasmids from common strains.
 
     Parameters
     ----------
     enzyme
-        What messages call the site.
+        Name of the site in messages.
     methylation
-        What methylates, ``"dam"``.
+        Methylation, ``"dam"``.
     words
-        The site with what makes the methylated one beside it, IUPAC letters; both strands are searched.
+        The site with an overlapping methylation site, IUPAC letters; both strands are searched.
     """
 
     enzyme: str
@@ -101,7 +101,7 @@ class BlockedSite:
 
 @dataclass(frozen=True, kw_only=True)
 class Homopolymers:
-    """No base stands more than `longest` times in a row in the whole oligo, junctions included."""
+    """No run of one base in the whole oligo, junctions included, is longer than `longest`."""
 
     longest: int = 10
     cure: str = "allow longer runs (homopolymer=), or choose a null model with fewer"
@@ -167,16 +167,16 @@ class SimpleRepeats:
 
 @dataclass(frozen=True, kw_only=True)
 class JunctionMotif:
-    """No instance of a word or a motif lies across an end of the insert or of the barcode, on either strand.
+    """No instance of a word or a motif spans an end of the insert or of the barcode, on either strand.
 
-    Instances inside a part are the design's own; one across a junction is an accident of the construct.
+    Instances inside a part belong to the design; one across a junction is an artifact of the construct.
 
     Parameters
     ----------
     motif
         A word of IUPAC letters or a `Motif`.
     threshold
-        p-value of the lowest score of a motif; None: as `causalgia.sequences.find_instances`.
+        p-value threshold of the motif score; None: as in `causalgia.sequences.find_instances`.
     """
 
     motif: str | Motif
@@ -207,15 +207,15 @@ def default_rules(
     repeats: float = 0.25,
     motifs: str | Motif | Sequence[str | Motif] = (),
 ) -> tuple[Rule, ...]:
-    """Return the rules that an oligo must keep to be ordered.
+    """Return the rules that oligos must meet to be ordered.
 
     Parameters
     ----------
     of
-        The construct; sites that it carries on purpose are counted, not refused.
+        The construct; its intended sites are counted, not refused.
     avoid
-        Enzymes or letters of sites that must not arise, beside those of the construct's cloning steps; or a mapping
-        of such to how often the constant parts carry it on purpose.
+        Enzymes or letters of sites that must not arise, besides those of the construct's cloning steps; or a mapping to
+        the number of intended sites in the constant parts.
     gc
         Lowest and highest share of G and C in the insert.
     homopolymer
@@ -228,7 +228,7 @@ def default_rules(
     Raises
     ------
     LibraryError
-        If a site is not known, `gc` or `repeats` are no shares, or `homopolymer` or `motifs` are of another kind.
+        If a site is unknown, `gc` or `repeats` are not shares, or `homopolymer` or `motifs` have the wrong type.
 
     Examples
     --------
@@ -236,8 +236,8 @@ def default_rules(
     >>> [rule.name for rule in default_rules(construct("lentimpra"))][:3]
     ['site EcoRI', 'site SbfI', 'homopolymer above 10']
     """
-    low, high = shares(gc, "gc")
-    cut = _sites_of(of, () if avoid is None else avoid)
+    low, high = as_share_range(gc, "gc")
+    cut = _site_counts(of, () if avoid is None else avoid)
     return (
         *(SiteCount(enzyme=s.name, word=s.word, intended=n) for s, n in cut.items()),
         *(
@@ -245,15 +245,15 @@ def default_rules(
             for s, n in cut.items()
             if n and s.methylation
         ),
-        Homopolymers(longest=whole(homopolymer, "homopolymer", least=1)),
+        Homopolymers(longest=as_whole(homopolymer, "homopolymer", least=1)),
         GCContent(low=low, high=high),
-        SimpleRepeats(share=share(repeats, "repeats")),
-        *(JunctionMotif(motif=motif) for motif in words_and_motifs(motifs, "motifs")),
+        SimpleRepeats(share=as_share(repeats, "repeats")),
+        *(JunctionMotif(motif=motif) for motif in as_words_or_motifs(motifs, "motifs")),
     )
 
 
-def _sites_of(of: Construct, avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
-    """Return the sites of the construct's enzymes and of others, each once, and how often each is meant."""
+def _site_counts(of: Construct, avoid: str | Iterable[str] | Mapping[str, int]) -> dict[Site, int]:
+    """Return the sites of the construct's enzymes and of `avoid`, each once, with the intended numbers."""
     found = intended_sites({name: dict(of.intended).get(name, 0) for name in of.avoid})
     known = {one.word: one for one in found}
     for asked, n in intended_sites(avoid).items():
@@ -263,33 +263,33 @@ def _sites_of(of: Construct, avoid: str | Iterable[str] | Mapping[str, int]) -> 
 
 
 def default_flags() -> tuple[Rule, ...]:
-    """Return the rules that are only counted in the report: vendors synthesise these, less evenly."""
+    """Return the rules that are only counted in the report: such oligos are synthesized less evenly."""
     return (Homopolymers(longest=6), GCWindows())
 
 
 def broken_by(oligos: Oligos, rules: Sequence[Rule]) -> Mask:
-    """Return which rule which oligo breaks, shape ``(n_rules, n)``."""
+    """Return the mask of oligos that break each rule, shape ``(n_rules, n)``."""
     if not rules:
         return np.zeros((0, len(oligos.tokens)), bool)
     return np.stack([rule.broken(oligos) for rule in rules])
 
 
 def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> None:
-    """Refuse a construct whose constant parts break a rule by themselves: no background could meet it.
+    """Raise LibraryError where the constant parts of a construct break a rule by themselves.
 
     Parameters
     ----------
     of
         The construct.
     rules
-        The rules to be kept.
+        The rules.
     barcoded
-        Whether oligos carry a barcode, and so the junction.
+        Whether oligos contain a barcode, and so the junction.
 
     Raises
     ------
     LibraryError
-        The message names the part, the site, the position and the cure.
+        With the part, the site, the position and the cure.
     """
     parts = {part: x for part, x in of.parts.items() if barcoded or part != "junction"}
     for rule in rules:
@@ -323,14 +323,14 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
         )
 
 
-def duplicates(tokens: Tokens) -> NDArray[np.int64]:
-    """Return the first row that has the same sequence in either orientation, shape ``(n,)``; its own where it is first.
+def first_duplicates(tokens: Tokens) -> NDArray[np.int64]:
+    """Return the first row with the same sequence in either orientation, shape ``(n,)``.
 
-    Reads of an oligo and of its reverse complement cannot be told apart by a mapper, so a pool has each once.
+    Mappers cannot tell reads of an oligo from reads of its reverse complement, so a pool contains each once.
 
     Examples
     --------
-    >>> duplicates(encode(["AACC", "ACGA", "GGTT", "AACC"]))
+    >>> first_duplicates(encode(["AACC", "ACGA", "GGTT", "AACC"]))
     array([0, 1, 0, 0])
     """
     if not tokens.size:
@@ -344,21 +344,21 @@ def duplicates(tokens: Tokens) -> NDArray[np.int64]:
     return fresh[numbers]
 
 
-_AT_ONCE = 1 << 14  # oligos put together at a time
+_AT_ONCE = 1 << 14  # oligos assembled at a time
 _OF_INSERTS = (GCContent, SimpleRepeats)
-_FILLERS = 200  # that are drawn, of which the first good one is taken
+_FILLERS = 200  # drawn; the first good one is used
 
 
 @dataclass(frozen=True)
-class Judge:
-    """A construct and the rules that its oligos keep.
+class RuleChecker:
+    """A construct with the rules for its oligos.
 
     Parameters
     ----------
     construct
-        What stands around an insert.
+        Constant parts around an insert.
     rules
-        What the oligos keep.
+        Rules for the oligos.
     """
 
     construct: Construct
@@ -366,11 +366,11 @@ class Judge:
 
     @property
     def names(self) -> list[str]:
-        """What reports call the rules."""
+        """Names of the rules in reports."""
         return [rule.name for rule in self.rules]
 
     def broken(self, inserts: Tokens, barcodes: Tokens | None = None) -> Mask:
-        """Return which rule which oligo breaks, (n_rules, n); inserts and barcodes are (n, length)."""
+        """Return the mask of oligos that break each rule, (n_rules, n); inserts and barcodes are (n, length)."""
         found = np.empty((len(self.rules), len(inserts)), bool)
         for start in range(0, len(inserts), _AT_ONCE):
             rows = slice(start, start + _AT_ONCE)
@@ -380,13 +380,13 @@ class Judge:
     def _oligos(self, inserts: Tokens, barcodes: Tokens | None, rows: slice) -> Oligos:
         return self.construct.assemble(inserts[rows], None if barcodes is None else barcodes[rows])
 
-    def without_barcodes(self) -> Judge:
-        """Return the judge of what is there of barcoded oligos before the barcode: left + insert + junction."""
+    def without_barcodes(self) -> RuleChecker:
+        """Return the checker of barcoded oligos before the barcode: left + insert + junction."""
         before = replace(self.construct, right=self.construct.junction, junction="")
-        return Judge(before, tuple(_intended_in(before, rule) for rule in self.rules))
+        return RuleChecker(before, tuple(_intended_in(before, rule) for rule in self.rules))
 
-    def of_promoter(self, halves: tuple[str, str], length: int, *, key: int) -> Judge:
-        """Return the judge of the promoter alone: no insert, and a filler between the cloning sites of the junction.
+    def for_promoter(self, halves: tuple[str, str], length: int, *, key: int) -> RuleChecker:
+        """Return the checker of the promoter alone, with a filler between the cloning sites of the junction.
 
         Parameters
         ----------
@@ -400,14 +400,14 @@ class Judge:
         Raises
         ------
         LibraryError
-            If no filler keeps the rules.
+            If no filler meets the rules.
         """
         before, after = halves
         around = Construct(left=self.construct.left + before, right=after)
-        judge = Judge(around, tuple(_intended_in(around, rule) for rule in self.rules))
+        checker = RuleChecker(around, tuple(_intended_in(around, rule) for rule in self.rules))
         dice = random_words(derive(key, "filler"), np.arange(_FILLERS, dtype=np.uint64), length)
         fillers = (dice & np.uint64(3)).astype(np.uint8)
-        broken = judge.broken(fillers)
+        broken = checker.broken(fillers)
         good = np.flatnonzero(~broken.any(axis=0))
         if not good.size:
             rule = self.rules[int(broken.sum(axis=1).argmax())]
@@ -416,15 +416,15 @@ class Judge:
                 f"good; broken most often: {rule.name}. Order no promoter alone (promoter_only=0), or {rule.cure}"
             )
         filled = replace(self.construct, junction=before + decode(fillers[good[0]])[0] + after)
-        return Judge(filled, tuple(rule for rule in self.rules if not isinstance(rule, _OF_INSERTS)))
+        return RuleChecker(filled, tuple(rule for rule in self.rules if not isinstance(rule, _OF_INSERTS)))
 
-    def require(self, tokens: Tokens, names: Sequence[str], what: str) -> None:
-        """Refuse given sequences that break a rule: they cannot be drawn anew.
+    def check_given(self, tokens: Tokens, names: Sequence[str], what: str) -> None:
+        """Raise LibraryError for given sequences that break a rule, since they cannot be redrawn.
 
         Raises
         ------
         LibraryError
-            Names the first of them, its rule and the cure.
+            With the first of them, its rule and the cure.
         """
         broken = self.broken(tokens)
         if broken.any():
@@ -437,7 +437,7 @@ class Judge:
 
 
 def _intended_in(part: Construct, rule: Rule) -> Rule:
-    """Return a rule with the sites that stand in these constant parts on purpose."""
+    """Return a rule with the number of intended sites in these constant parts."""
     if not isinstance(rule, SiteCount) or not rule.intended:
         return rule
     hits = sum(int(word_hits(encode(letters), rule.word)[0][0]) for letters in part.parts.values())

@@ -1,4 +1,4 @@
-"""Before the next library: what a design can tell, from a pilot's noise, and the cheapest one that tells enough."""
+"""Planning an MPRA: power of a design from the noise of a pilot, and the cheapest adequate library."""
 
 from __future__ import annotations
 

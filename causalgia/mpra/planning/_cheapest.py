@@ -1,4 +1,4 @@
-"""The cheapest library that tells enough, and the best split of a budget or of a number of oligos."""
+"""Cheapest MPRA library that reaches a target, and the best split of a budget or a number of oligos."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.inputs import parse_toml, read_text
-from causalgia.mpra.planning._power import along, chance, error_of, halfwidth, seen
-from causalgia.mpra.planning.noise_model import Layers, Said, read_layers, require_pilot, require_spread
+from causalgia.mpra.planning._power import as_grid, average_power, design_error, interval_half_width, recovered_barcodes
+from causalgia.mpra.planning.noise_model import Layers, NoiseSettings, check_pilot, check_tau_known, layers_at_depth
 from causalgia.planning.power_functions import MOST, as_positive, as_probability, least_integer
 from causalgia.types import Array
 
@@ -22,49 +22,49 @@ _LEAST_BACKGROUNDS = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
-    """Every split that is compared, along one dim: barcodes, replicates, depth; and what backgrounds cost there."""
+class CandidateSplits:
+    """Candidate splits along one dim (barcodes, replicates, depth), with their costs and errors."""
 
     barcodes: Array
     replicates: Array
     depth: Array
     inverse: xr.DataArray
-    kept: xr.DataArray
+    complete: xr.DataArray
     layers: Layers
     prices: PriceList
     length: int
     arms: int
     controls: int
     random: bool
-    seen: float
+    recovery: float
 
     def oligos(self, n: Array) -> Array:
-        """Return the oligos that n backgrounds take."""
+        """Return the number of oligos for n backgrounds."""
         return (n * self.arms + self.controls) * (1.0 if self.random else self.barcodes)
 
     def reads(self, n: Array) -> Array:
-        """Return the reads of all RNA and DNA libraries, and those that match random barcodes to oligos."""
-        known = (n * self.arms + self.controls) * self.barcodes * self.seen
+        """Return the reads of all RNA and DNA libraries, and those that associate random barcodes."""
+        known = (n * self.arms + self.controls) * self.barcodes * self.recovery
         libraries = self.replicates + (1 if self.layers.plasmid else self.replicates)
         return known * (self.depth * libraries + (self.prices.association_reads if self.random else 0.0))
 
     def price(self, n: Array) -> Array:
-        """Return what a library of n backgrounds costs."""
+        """Return the price of a library of n backgrounds."""
         p = self.prices
         fixed = p.per_library + self.replicates * p.per_replicate
         return fixed + p.of_pool(self.oligos(n), self.length) + self.reads(n) / 1e6 * p.per_million_reads
 
     def halfwidth(self, n: Array, level: float, each: bool) -> Array:
-        """Return half widths: of each element's effect, or of the mean over n backgrounds."""
-        return np.broadcast_to(halfwidth(self._error(n, each), level).to_numpy(), n.shape)
+        """Return half widths for the effect in each element, or for the mean over n backgrounds."""
+        return np.broadcast_to(interval_half_width(self._error(n, each), level).to_numpy(), n.shape)
 
     def power(self, n: Array, effect: float, alpha: float, each: bool) -> Array:
-        """Return the power of each element's test, or of that of the mean."""
-        return np.broadcast_to(chance(xr.DataArray(effect), self._error(n, each), alpha).to_numpy(), n.shape)
+        """Return the power of the test of each element, or of the mean over n backgrounds."""
+        return np.broadcast_to(average_power(xr.DataArray(effect), self._error(n, each), alpha).to_numpy(), n.shape)
 
     def _error(self, n: Array, each: bool) -> Any:
         R, at = (xr.DataArray(x, dims="split") for x in (self.replicates, n))
-        return error_of(self.layers, self.inverse, R, None if each else at * self.kept)
+        return design_error(self.layers, self.inverse, R, None if each else at * self.complete)
 
 
 def cheapest(
@@ -100,45 +100,44 @@ def cheapest(
     alpha: float = 0.05,
     level: float = 0.95,
 ) -> xr.Dataset:
-    """Find the split of a library between backgrounds, barcodes, replicates and depth.
+    """Find the best split of a library between backgrounds, barcodes, replicates and depth.
 
-    With a target, ``halfwidth=`` or ``effect=`` (found with probability `assurance`), the cheapest library that
-    reaches it. Without one, the narrowest interval that ``budget=`` or ``n_oligos=`` (or both) allow. Every whole
-    number of barcodes and replicates up to the largest, and every depth given, is tried; the number of backgrounds is
-    solved for exactly. The claim is the average effect over backgrounds, as in `power`; with ``elements=`` it is the
-    effect in each of so many.
+    With a target, ``halfwidth=`` or ``effect=`` (detected with probability `assurance`), return the cheapest library
+    that reaches it. Without one, return the narrowest interval within ``budget=`` or ``n_oligos=`` (or both). All
+    numbers of barcodes and replicates up to the largest, and all depths given, are tried; the number of backgrounds is
+    solved for exactly. The estimand is the average effect over backgrounds, as in `power`; with ``elements=`` it is the
+    effect in each of that many elements.
 
     Parameters
     ----------
     halfwidth
         Half width wanted, on log2.
     effect, assurance
-        Instead: an effect that the test must find, and with what power.
+        Instead: an effect that the test must detect, and the power.
     budget, n_oligos
-        Most that the library may cost, and most oligos that may be ordered.
+        Largest price of the library, and largest number of oligos.
     elements
-        How many elements are asked for their own effects; None: backgrounds are averaged over, and their number is
-        found.
+        Number of elements whose own effects are wanted; None: the average over backgrounds, whose number is found.
     price
         A price list (see `read_prices`); None: the packaged one, whose synthesis prices are placeholders.
     oligo_length
-        Whole oligo, nt.
+        Length of the whole oligo, nt.
     arms
-        Oligos that each background takes; at least as many as `weights` compare.
+        Oligos for each background; at least as many as `weights` compare.
     controls
-        Constructs beside the arms (scrambles, positives).
+        Constructs besides the arms (scrambles, positives).
     min_barcodes, max_barcodes, max_replicates
-        Fewest and most of each; two replicates are the least. By variance alone one barcode for each of many
-        backgrounds is best, but a lone barcode shows neither its noise nor that it is an outlier.
+        Ranges to try; at least two replicates. By variance alone one barcode for each of many backgrounds is best, but
+        a lone barcode shows neither its noise nor that it is an outlier.
     depth
-        Mean reads of a barcode in a library that are tried.
+        Mean reads of a barcode in a library, the values to try.
     pilot, sd_barcode, sd_replicate, disp_rna, disp_dna, sd_reads, p_silent, tau, sd_common, sd_noisiness
         As in `power`; a pilot of one contrast.
     plasmid, weights, recovery, alpha, level
         As in `power`.
     barcode_dispersion
-        As in `power`. None: barcodes are synthesised, each on an oligo of its own; otherwise they are random, and
-        more barcodes are no more oligos but more reads, also those that match them to oligos.
+        As in `power`. None: each synthesized barcode is an oligo of its own. Otherwise barcodes are random: more of
+        them need no more oligos, but more reads, also to associate them with oligos.
 
     Returns
     -------
@@ -150,8 +149,8 @@ def cheapest(
     Raises
     ------
     EstimateError
-        If neither a target nor a limit is given, no split reaches the target within the limits, or the prices or the
-        noise are not known.
+        If neither a target nor a limit is given, no split reaches the target within the limits, or prices or noise are
+        unknown.
 
     References
     ----------
@@ -168,9 +167,9 @@ def cheapest(
     True
     """
     level, alpha = as_probability(level, "level"), as_probability(alpha, "alpha")
-    target = _target(halfwidth, effect, assurance, budget, n_oligos)
-    tried = _tried(depth, min_barcodes, max_barcodes, max_replicates)
-    said = Said(
+    target = _targets_and_limits(halfwidth, effect, assurance, budget, n_oligos)
+    tried = _candidate_grid(depth, min_barcodes, max_barcodes, max_replicates)
+    settings = NoiseSettings(
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
         disp_rna=disp_rna,
@@ -184,64 +183,68 @@ def cheapest(
         weights=weights,
     )
     if elements is None:
-        require_spread(tau, pilot)
-    layers = read_layers(said, _one_contrast(pilot), xr.DataArray(tried[2], dims="split"), None)
+        check_tau_known(tau, pilot)
+    layers = layers_at_depth(settings, _pilot_of_one_contrast(pilot), xr.DataArray(tried[2], dims="split"), None)
     planned, place = np.unique(tried[0], return_inverse=True)
-    inverse, lost = (x[place] for x in seen(xr.DataArray(planned, dims="split"), recovery, barcode_dispersion))
-    splits = Candidates(
+    inverse, lost = (
+        x[place] for x in recovered_barcodes(xr.DataArray(planned, dims="split"), recovery, barcode_dispersion)
+    )
+    splits = CandidateSplits(
         *tried,
         inverse,
         (1 - lost) ** float(np.count_nonzero(weights)),
         layers,
         read_prices(price),
-        _whole(oligo_length, "oligo_length", 1),
-        _arms(arms, weights),
-        _whole(controls, "controls", 0),
+        _as_whole_number(oligo_length, "oligo_length", 1),
+        _as_n_arms(arms, weights),
+        _as_whole_number(controls, "controls", 0),
         barcode_dispersion is not None,
         recovery,
     )
-    n = _numbers(splits, target, level, alpha, elements)
-    return _best(splits, n, target, level, alpha, elements)
+    n = _backgrounds_needed(splits, target, level, alpha, elements)
+    return _best_split(splits, n, target, level, alpha, elements)
 
 
-def _target(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos: Any) -> dict[str, float]:
+def _targets_and_limits(halfwidth: Any, effect: Any, assurance: float, budget: Any, n_oligos: Any) -> dict[str, float]:
     if halfwidth is not None and effect is not None:
         raise EstimateError("give halfwidth= (an interval) or effect= (a test), and not both")
-    given = {"halfwidth": halfwidth, "effect": effect, "budget": budget, "n_oligos": n_oligos}
+    options = {"halfwidth": halfwidth, "effect": effect, "budget": budget, "n_oligos": n_oligos}
     if isinstance(effect, int | float) and not isinstance(effect, bool):
-        given["effect"] = abs(effect)
-    found = {k: as_positive(v, k) for k, v in given.items() if v is not None}
+        options["effect"] = abs(effect)
+    found = {k: as_positive(v, k) for k, v in options.items() if v is not None}
     if not found:
         raise EstimateError("say what is wanted: halfwidth= or effect=, or what there is: budget= or n_oligos=")
     return found | ({"assurance": as_probability(assurance, "assurance")} if effect is not None else {})
 
 
-def _whole(value: Any, name: str, least: int) -> int:
+def _as_whole_number(value: Any, name: str, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise EstimateError(f"{name}={quoted(value)}: give a whole number of at least {least}")
     return int(value)
 
 
-def _arms(arms: Any, weights: tuple[float, ...]) -> int:
+def _as_n_arms(arms: Any, weights: tuple[float, ...]) -> int:
     compared = int(np.count_nonzero(weights))
-    if _whole(arms, "arms", 2) < compared:
+    if _as_whole_number(arms, "arms", 2) < compared:
         raise EstimateError(f"weights={quoted(weights)} compare {compared} arms of {arms}; give arms={compared}")
     return int(arms)
 
 
-def _tried(depth: Any, min_barcodes: int, max_barcodes: int, max_replicates: int) -> tuple[Array, Array, Array]:
-    depths = np.atleast_1d(along("depth", depth, 0).to_numpy())
-    least = _whole(min_barcodes, "min_barcodes", 1)
-    B = np.arange(float(least), _whole(max_barcodes, "max_barcodes", least) + 1)
-    R = np.arange(2.0, _whole(max_replicates, "max_replicates", 2) + 1)
+def _candidate_grid(
+    depth: Any, min_barcodes: int, max_barcodes: int, max_replicates: int
+) -> tuple[Array, Array, Array]:
+    depths = np.atleast_1d(as_grid("depth", depth, 0).to_numpy())
+    least = _as_whole_number(min_barcodes, "min_barcodes", 1)
+    B = np.arange(float(least), _as_whole_number(max_barcodes, "max_barcodes", least) + 1)
+    R = np.arange(2.0, _as_whole_number(max_replicates, "max_replicates", 2) + 1)
     grid = np.meshgrid(B, R, depths, indexing="ij")
     return grid[0].ravel(), grid[1].ravel(), grid[2].ravel()
 
 
-def _one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
+def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
     if pilot is None:
         return None
-    require_pilot(pilot)
+    check_pilot(pilot)
     if "contrast" not in pilot.dims:
         return pilot
     if pilot.sizes["contrast"] > 1:
@@ -252,21 +255,27 @@ def _one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
     return pilot.isel(contrast=0)
 
 
-def _numbers(splits: Candidates, target: dict[str, float], level: float, alpha: float, elements: int | None) -> Array:
-    """Return the backgrounds of each split: as few as reach the target, else as many as the limits allow; inf: none."""
+def _backgrounds_needed(
+    splits: CandidateSplits, target: dict[str, float], level: float, alpha: float, elements: int | None
+) -> Array:
+    """Return the backgrounds of each split: fewest that reach the target, or most within the limits; else inf."""
     start = np.full(len(splits.barcodes), _LEAST_BACKGROUNDS)
     if elements is not None:
-        n = np.full(len(start), float(_whole(elements, "elements", 1)))
-        return np.where(_reaches(splits, n, target, level, alpha, True) & _allowed(splits, n, target), n, np.inf)
+        n = np.full(len(start), float(_as_whole_number(elements, "elements", 1)))
+        return np.where(
+            _meets_target(splits, n, target, level, alpha, True) & _within_limits(splits, n, target), n, np.inf
+        )
     if "halfwidth" in target or "effect" in target:
-        n = least_integer(lambda at: _reaches(splits, at, target, level, alpha, False), start)
-        held = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
-        return np.where(_allowed(splits, held, target), n, np.inf)
-    over = least_integer(lambda at: ~_allowed(splits, at, target), start, most=MOST)
+        n = least_integer(lambda at: _meets_target(splits, at, target, level, alpha, False), start)
+        n_or_least = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
+        return np.where(_within_limits(splits, n_or_least, target), n, np.inf)
+    over = least_integer(lambda at: ~_within_limits(splits, at, target), start, most=MOST)
     return np.where(over > _LEAST_BACKGROUNDS, over - 1, np.inf)
 
 
-def _reaches(splits: Candidates, n: Array, target: dict[str, float], level: float, alpha: float, each: bool) -> Any:
+def _meets_target(
+    splits: CandidateSplits, n: Array, target: dict[str, float], level: float, alpha: float, each: bool
+) -> Any:
     if "halfwidth" in target:
         return splits.halfwidth(n, level, each) <= target["halfwidth"]
     if "effect" in target:
@@ -274,12 +283,12 @@ def _reaches(splits: Candidates, n: Array, target: dict[str, float], level: floa
     return np.ones(len(n), dtype=bool)
 
 
-def _allowed(splits: Candidates, n: Array, target: dict[str, float]) -> Any:
+def _within_limits(splits: CandidateSplits, n: Array, target: dict[str, float]) -> Any:
     return (splits.price(n) <= target.get("budget", np.inf)) & (splits.oligos(n) <= target.get("n_oligos", np.inf))
 
 
-def _best(
-    splits: Candidates, n: Array, target: dict[str, float], level: float, alpha: float, elements: int | None
+def _best_split(
+    splits: CandidateSplits, n: Array, target: dict[str, float], level: float, alpha: float, elements: int | None
 ) -> xr.Dataset:
     can, each = np.isfinite(n), elements is not None
     if not can.any():
@@ -288,23 +297,23 @@ def _best(
         raise EstimateError(
             f"no split reaches the target: {cure}ask for less, or allow more: max_barcodes=, max_replicates= or depth="
         )
-    held = np.where(can, n, _LEAST_BACKGROUNDS)
-    wide, price = splits.halfwidth(held, level, each), splits.price(held)
+    n_or_least = np.where(can, n, _LEAST_BACKGROUNDS)
+    wide, price = splits.halfwidth(n_or_least, level, each), splits.price(n_or_least)
     keys = (wide, price) if "halfwidth" in target or "effect" in target else (price, wide)
     i = int(np.lexsort((*keys, ~can))[0])
     found = {
-        "elements" if each else "backgrounds": int(held[i]),
+        "elements" if each else "backgrounds": int(n_or_least[i]),
         "barcodes": int(splits.barcodes[i]),
         "replicates": int(splits.replicates[i]),
         "depth": float(splits.depth[i]),
-        "n_oligos": int(splits.oligos(held)[i]),
-        "lost": float(1 - splits.kept[i]),
-        "n_reads": round(float(splits.reads(held)[i])),
+        "n_oligos": int(splits.oligos(n_or_least)[i]),
+        "lost": float(1 - splits.complete[i]),
+        "n_reads": round(float(splits.reads(n_or_least)[i])),
         "price": float(price[i]),
         "halfwidth": float(wide[i]),
     }
     if "effect" in target:
-        found["power"] = float(splits.power(held, target["effect"], alpha, each)[i])
+        found["power"] = float(splits.power(n_or_least, target["effect"], alpha, each)[i])
     p = splits.prices
     return xr.Dataset(found, attrs={"currency": p.currency, "prices": p.date, "note": p.note, "level": level})
 
@@ -314,18 +323,19 @@ PACKAGED = "prices_2026-11.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class PriceList:
-    """What a library and its reading cost.
+    """Prices of a library and of sequencing it.
 
     Attributes
     ----------
     pools
-        Rows of (oligo length up to, oligos up to, price); the cheapest row, or several of one row, that hold all.
+        Rows of (longest oligo, largest number of oligos, price); the cheapest row, or several copies of one row, that
+        hold all oligos.
     per_million_reads, association_reads
-        Price of sequencing, and reads that match one random barcode to its oligo.
+        Price of sequencing, and reads to associate one random barcode with its oligo.
     per_replicate, per_library
         Price of one more replicate, and of cloning.
     currency, date, note
-        As the list says.
+        As in the list.
     """
 
     pools: tuple[tuple[int, int, float], ...]
@@ -338,12 +348,12 @@ class PriceList:
     note: str
 
     def of_pool(self, oligos: Array, length: int) -> Array:
-        """Return the price of so many oligos of a length.
+        """Return the price of oligos of one length.
 
         Raises
         ------
         EstimateError
-            If no row of the list is as long.
+            If no row of the list allows oligos of this length.
 
         Examples
         --------
@@ -363,8 +373,8 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     Parameters
     ----------
     path
-        None: the list that comes with the package, dated, with its sources and what in it was not verified. Copy it
-        and write your quotes in.
+        None: the packaged list, which gives its date and sources and what was not verified. Copy it and enter your
+        quotes.
 
     Raises
     ------
@@ -380,13 +390,15 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     text = source.read_text(encoding="utf-8") if path is None else read_text(path, EstimateError)
     table = parse_toml(text, EstimateError, source=f"price list {source}")
     try:
-        pools = tuple((int(row["length"]), int(row["oligos"]), _price(row["price"], "pool")) for row in table["pool"])
+        pools = tuple(
+            (int(row["length"]), int(row["oligos"]), _as_price(row["price"], "pool")) for row in table["pool"]
+        )
         prices = PriceList(
             pools=pools,
-            per_million_reads=_price(table["sequencing"]["per_million_reads"], "sequencing.per_million_reads"),
-            association_reads=_price(table["sequencing"]["association_reads"], "sequencing.association_reads"),
-            per_replicate=_price(table["replicate"]["price"], "replicate.price"),
-            per_library=_price(table["library"]["price"], "library.price"),
+            per_million_reads=_as_price(table["sequencing"]["per_million_reads"], "sequencing.per_million_reads"),
+            association_reads=_as_price(table["sequencing"]["association_reads"], "sequencing.association_reads"),
+            per_replicate=_as_price(table["replicate"]["price"], "replicate.price"),
+            per_library=_as_price(table["library"]["price"], "library.price"),
             currency=str(table["currency"]),
             date=str(table["date"]),
             note=str(table.get("note", "")),
@@ -399,7 +411,7 @@ def read_prices(path: str | Path | None = None) -> PriceList:
     return prices
 
 
-def _price(value: Any, name: str) -> float:
+def _as_price(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < np.inf:
         raise ValueError(f"{name} = {quoted(value)} is no price")
     return float(value)

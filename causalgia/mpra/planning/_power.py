@@ -1,4 +1,4 @@
-"""The labelled verb: a grid of designs -> standard error, half width and power of a log2 effect."""
+"""Power, standard error and interval half width of MPRA designs for a log2 effect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.mpra.planning.noise_model import Layers, Said, read_layers, require_pilot, require_spread
+from causalgia.mpra.planning.noise_model import Layers, NoiseSettings, check_pilot, check_tau_known, layers_at_depth
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import as_probability, t_power, t_quantile
 from causalgia.schema import require_dataset
@@ -49,54 +49,55 @@ def power(
     share_true: float = 0.1,
     level: float = 0.95,
 ) -> xr.Dataset:
-    """Return what designs of an MPRA can tell of a log2 effect: standard error, interval half width and power.
+    """Return standard error, interval half width and power of MPRA designs for a log2 effect.
 
-    Two questions. Without `backgrounds`, the effect in **one element**: ``se^2 = w [h^2 (sd_barcode^2 / B +
-    sd_replicate^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]`` with w = 2 for a difference of two arms; the same B
-    barcodes are read in each of R replicates, so that replicates do not buy off the barcodes' own noise. Tested by
-    the normal: the analysis shares variances over elements. With `backgrounds`, the **average effect** over n of
-    them: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees of freedom for the first
-    term, R - 1 for the second, and Satterthwaite's for their sum.
+    Without `backgrounds` the target is the effect in **one element**: ``se^2 = w [h^2 (sd_barcode^2 / B +
+    sd_replicate^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]`` with w = 2 for a difference of two arms. The same B
+    barcodes are read in all R replicates, so more replicates do not reduce the noise between barcodes. The test is
+    normal, because the analysis shares variances over elements. With `backgrounds` the target is the **average effect**
+    over n of them: ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees of freedom for the
+    first term, R - 1 for the second, and Satterthwaite's for their sum.
 
     Parameters
     ----------
     effect
-        True log2 effects; or effects (estimates) of a virtual trial, which say also tau, with ``slope=``.
+        True log2 effects; or the effects (estimates) of a virtual trial, which also give tau (needs ``slope=``).
     barcodes, replicates, backgrounds
-        B barcodes that each oligo should have, R replicates, and n backgrounds. These and `depth` may be a number or
-        several, which become a dim of that name.
+        Barcodes an oligo (B), replicates (R) and backgrounds (n). Each of these, and `depth`, is a number or several
+        numbers, which become a dim of that name.
     depth
-        Mean reads of a barcode in one RNA library; None with `sd_count`, or as in the pilot.
+        Mean RNA reads of a barcode in one library; None with `sd_count`, or to use that of the pilot.
     depth_dna
-        Mean reads of a barcode in one DNA library; None: as `depth`.
+        Mean DNA reads of a barcode in one library; None: as `depth`.
     pilot
-        From `components`: says every layer of noise that is not given here. Beside a virtual trial its contrasts are
-        matched by name; one alone speaks for any contrast.
+        From `components`: supplies every layer of noise that is not given here. With a virtual trial its contrasts are
+        matched by name; a pilot of one contrast serves for all.
     sd_barcode, sd_replicate
-        Between barcodes of an oligo, and between replicates of an (element, arm); sd of log2.
+        Standard deviations of log2 activity between barcodes of an oligo, and between replicates of an (element, arm).
     sd_count
-        What counting adds to one barcode in one replicate, where no depth says it.
+        Counting noise of one barcode in one replicate, sd of log2, where no depth is given.
     disp_rna, disp_dna
-        Of the negative binomial, variance ``m + dispersion m^2``.
+        Negative-binomial dispersions; the variance is ``m + dispersion m^2``.
     sd_reads
         Spread of the reads between barcodes (abundance, activity), sd of log2.
     p_silent
-        Probability that a barcode's RNA is not seen in a replicate whatever its depth; a pilot's is in its components.
+        Probability that a barcode has no RNA in a replicate whatever its depth; a pilot includes it.
     tau
-        Spread of the effect between backgrounds; of a virtual trial its own, in which what the predictor does not see
-        is missing: a pilot's is wider, ``tau=pilot["tau"].item()``.
+        Standard deviation of the effect between backgrounds. That of a virtual trial lacks what the predictor misses; a
+        pilot gives a wider one, ``tau=pilot["tau"].item()``.
     sd_common
-        Of the contrast between replicates, shared by all backgrounds.
+        Standard deviation of the contrast between replicates, shared by all backgrounds.
     sd_noisiness
-        Elements differ in noise: sd of ``log h``, natural, about 0; h multiplies `sd_barcode` and `sd_replicate`.
+        Spread of noise between elements: sd of ``log h`` (natural log, mean 0); h multiplies `sd_barcode` and
+        `sd_replicate`.
     plasmid
-        Whether one DNA library serves all replicates: its noise then shrinks with B alone.
+        Whether one DNA library serves all replicates; its noise then falls with B alone.
     weights
-        Of the arms in the contrast; ``(1, -1, -1, 1)`` for an interaction.
+        Weights of the arms in the contrast; ``(1, -1, -1, 1)`` is an interaction.
     recovery
-        Share of the planned barcodes that is seen after loss and filters.
+        Share of the planned barcodes that remains after loss and filters.
     barcode_dispersion
-        None: barcodes are synthesised, as many for every oligo. 0: random, numbers are Poisson; above 0: wider,
+        None: synthesized barcodes, the same number for every oligo. 0: random barcodes, Poisson numbers; above 0:
         variance ``m + dispersion m^2``.
     slope
         Measured log2 effect for one unit of the virtual effect: the slope of `concordance` in an earlier library; 1
@@ -104,28 +105,27 @@ def power(
     alpha
         Level of the two-sided test; without `q` 0.05.
     q, share_true
-        Instead of alpha: the level of Benjamini-Hochberg, and the share of elements that have an effect (of this size).
+        Instead of alpha: level of Benjamini-Hochberg, and share of elements that have an effect of this size.
     level
         Probability of the interval.
 
     Returns
     -------
     Dataset
-        ``se, halfwidth, power, df, alpha`` on the dims of what was given as several (effect, backgrounds, barcodes,
+        ``se, halfwidth, power, df, alpha`` on the dims of arguments with several values (effect, backgrounds, barcodes,
         replicates, depth; contrast and task of the virtual trial or the pilot), and ``lost``, the share of oligos
-        with fewer than two barcodes: backgrounds that lose an arm are not counted among the n.
-        ``se`` is the root mean square over elements of unlike noisiness; power is averaged over them.
+        with fewer than two barcodes; backgrounds that lose an arm do not count among the n.
+        ``se`` is the root mean square over elements that differ in noise; power is averaged over them.
 
     Raises
     ------
     EstimateError
-        If a number of the design is too small, or what is known of the noise does not suffice; the message says what is
-        missing.
+        If a number of the design is too small, or a layer of noise is not known; the message names it.
 
     Notes
     -----
-    The formula is that of averages of log ratios. Numbers are those of a design that works: elements whose barcodes are
-    lost, libraries of unlike depth and heavier tails than these make it worse. Plan from a pilot.
+    The formula is that of averages of log ratios, and assumes that the experiment works: lost barcodes, libraries of
+    unequal depth and heavier tails reduce the power. Plan from a pilot.
 
     References
     ----------
@@ -147,7 +147,7 @@ def power(
     if alpha is not None and q is not None:
         raise EstimateError(f"alpha={quoted(alpha)} and q={quoted(q)} are two levels of one test; give one of the two")
     alpha = as_probability(0.05 if alpha is None else alpha, "alpha")
-    said = Said(
+    settings = NoiseSettings(
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
         sd_count=sd_count,
@@ -161,26 +161,28 @@ def power(
         plasmid=plasmid,
         weights=weights,
     )
-    of_dna = None if depth_dna is None else along("depth_dna", depth_dna, 0)
+    of_dna = None if depth_dna is None else as_grid("depth_dna", depth_dna, 0)
     spread = None
     if isinstance(effect, xr.Dataset):
         size, spread = virtual_effects(effect, slope)
-        pilot = None if pilot is None else of_same_contrasts(pilot, size)
+        pilot = None if pilot is None else match_pilot_contrasts(pilot, size)
     else:
-        size = along("effect", effect, -np.inf)
-    layers = read_layers(said, pilot, None if depth is None else along("depth", depth, 0), of_dna)
+        size = as_grid("effect", effect, -np.inf)
+    layers = layers_at_depth(settings, pilot, None if depth is None else as_grid("depth", depth, 0), of_dna)
     layers = layers if spread is None or tau is not None else layers.with_tau(spread)
-    B, R = along("barcodes", barcodes, 0), along("replicates", replicates, 1 if backgrounds is None else 2)
-    inverse, lost = seen(B, recovery, barcode_dispersion)
-    kept = (1 - lost) ** float(np.count_nonzero(weights))
+    B, R = as_grid("barcodes", barcodes, 0), as_grid("replicates", replicates, 1 if backgrounds is None else 2)
+    inverse, lost = recovered_barcodes(B, recovery, barcode_dispersion)
+    complete = (1 - lost) ** float(np.count_nonzero(weights))
     if backgrounds is not None and spread is None:
-        require_spread(tau, pilot)
-    n = None if backgrounds is None else along("backgrounds", backgrounds, 2) * kept
-    return _answer(size, error_of(layers, inverse, R, n), lost, level, {"alpha": alpha, "q": q, "share": share_true})
+        check_tau_known(tau, pilot)
+    n = None if backgrounds is None else as_grid("backgrounds", backgrounds, 2) * complete
+    return _power_dataset(
+        size, design_error(layers, inverse, R, n), lost, level, {"alpha": alpha, "q": q, "share": share_true}
+    )
 
 
-def along(name: str, value: Any, least: float) -> xr.DataArray:
-    """Return numbers as a DataArray: several along a dim of their name.
+def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
+    """Return numbers as a DataArray, several numbers along a dim of their name.
 
     Raises
     ------
@@ -189,7 +191,7 @@ def along(name: str, value: Any, least: float) -> xr.DataArray:
 
     Examples
     --------
-    >>> along("barcodes", [5, 10], 0).dims, along("barcodes", 5, 0).dims
+    >>> as_grid("barcodes", [5, 10], 0).dims, as_grid("barcodes", 5, 0).dims
     (('barcodes',), ())
     """
     numbers = np.asarray(value)
@@ -204,33 +206,36 @@ def along(name: str, value: Any, least: float) -> xr.DataArray:
     return xr.DataArray(numbers) if numbers.ndim == 0 else xr.DataArray(numbers, {name: np.asarray(value)}, (name,))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def seen(planned: xr.DataArray, recovery: float, dispersion: float | None) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return the mean of 1 / B, and the share of oligos with fewer than two barcodes, for each planned number."""
-    if dispersion is not None and not (_is_number(dispersion) and 0 <= dispersion < np.inf):
+def recovered_barcodes(
+    planned: xr.DataArray, recovery: float, dispersion: float | None
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return the mean of 1 / B and the share of oligos with fewer than two barcodes, by planned number."""
+    number = isinstance(dispersion, int | float | np.number) and not isinstance(dispersion, bool)
+    if dispersion is not None and not (number and 0 <= dispersion < np.inf):
         raise EstimateError(
             f"barcode_dispersion={quoted(dispersion)}: give 0 (Poisson) or more; without it numbers are exact"
         )
     recovery = recovery if recovery == 1 else as_probability(recovery, "recovery")
-    inverse, lost = inverse_of_seen(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
+    inverse, lost = mean_inverse_barcodes(np.atleast_1d(planned.to_numpy()), recovery, dispersion)
     return tuple(planned.copy(data=x.reshape(planned.shape)) for x in (inverse, lost))  # type: ignore[return-value]
 
 
-def error_of(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.DataArray | None) -> Error:
+def design_error(layers: Layers, inverse: xr.DataArray, R: xr.DataArray, n: xr.DataArray | None) -> StandardError:
     """Return the error of one element's effect (n None), or of the mean over n backgrounds."""
     unit = xr.DataArray(layers.unit(inverse, R))
     if n is None:
-        nodes = [(w, root(xr.DataArray(layers.unit(inverse, R, h2)))) for w, h2 in noisiness_nodes(layers.sd_noisy)]
-        return Error([unit], [xr.DataArray(np.inf)], nodes)
+        nodes = [
+            (w, labelled_sqrt(xr.DataArray(layers.unit(inverse, R, h2)))) for w, h2 in noisiness_nodes(layers.sd_noisy)
+        ]
+        return StandardError([unit], [xr.DataArray(np.inf)], nodes)
     parts = [(layers.tau2 + unit) / n, xr.DataArray(layers.common / R)]
-    found = Error(parts, [n - 1, R - 1], [])
-    return Error(found.parts, found.dfs, [(1.0, found.se())])
+    found = StandardError(parts, [n - 1, R - 1], [])
+    return StandardError(found.parts, found.dfs, [(1.0, found.se())])
 
 
-def _answer(effect: xr.DataArray, error: Error, lost: xr.DataArray, level: float, test: dict[str, Any]) -> xr.Dataset:
+def _power_dataset(
+    effect: xr.DataArray, error: StandardError, lost: xr.DataArray, level: float, test: dict[str, Any]
+) -> xr.Dataset:
     q, share = test["q"], test["share"]
     if q is None:
         alpha = xr.DataArray(test["alpha"])
@@ -239,15 +244,15 @@ def _answer(effect: xr.DataArray, error: Error, lost: xr.DataArray, level: float
         alpha = alpha_for_q(effect, error, q=q, share_true=share)
     columns = {
         "se": error.se(),
-        "halfwidth": halfwidth(error, level),
-        "power": chance(effect, error, alpha),
+        "halfwidth": interval_half_width(error, level),
+        "power": average_power(effect, error, alpha),
         "df": error.df(),
         "alpha": alpha,
         "lost": lost,
     }
-    said = {"scale": "log2", "level": level} | ({} if q is None else {"q": q, "share_true": share})
+    attrs = {"scale": "log2", "level": level} | ({} if q is None else {"q": q, "share_true": share})
     out = xr.Dataset(
-        columns, attrs=said | {"question": "one element" if len(error.parts) == 1 else "mean over backgrounds"}
+        columns, attrs=attrs | {"question": "one element" if len(error.parts) == 1 else "mean over backgrounds"}
     )
     order = ("contrast", "task", "effect", "backgrounds", "barcodes", "replicates", "depth")
     return out.transpose(*[dim for dim in order if dim in out.dims])
@@ -257,36 +262,36 @@ LEAST = 2
 _TAIL = 1e-12
 
 
-def inverse_of_seen(planned: Array, recovery: float, dispersion: float | None) -> tuple[Array, Array]:
-    """Return the mean of 1 / B over the oligos that keep two barcodes or more, and the share of oligos that do not.
+def mean_inverse_barcodes(planned: Array, recovery: float, dispersion: float | None) -> tuple[Array, Array]:
+    """Return the mean of 1 / B over oligos with two barcodes or more, and the share of the other oligos.
 
     Parameters
     ----------
     planned
-        Barcodes that an oligo should have; one dim.
+        Planned barcodes an oligo; one dim.
     recovery
-        Share of them that is seen after loss and filters.
+        Share of them that remains after loss and filters.
     dispersion
-        None: every oligo has exactly ``recovery`` of its barcodes, as synthesised ones do; 0: Poisson; above: negative
-        binomial with variance ``m + dispersion m^2``, as random barcodes have.
+        None: every oligo has exactly ``recovery`` of its barcodes (synthesized); 0: Poisson; above 0: negative binomial
+        with variance ``m + dispersion m^2`` (random barcodes).
 
     Examples
     --------
-    >>> inverse_of_seen(np.array([10.0]), 1.0, None)
+    >>> mean_inverse_barcodes(np.array([10.0]), 1.0, None)
     (array([0.1]), array([0.]))
-    >>> inverse, lost = inverse_of_seen(np.array([10.0]), 1.0, 0.0)
+    >>> inverse, lost = mean_inverse_barcodes(np.array([10.0]), 1.0, 0.0)
     >>> inverse.round(4), lost.round(5)
     (array([0.1126]), array([0.0005]))
     """
     mean = planned * recovery
     if dispersion is None:
         return 1 / mean, np.zeros_like(mean)
-    found = [_averaged(float(m), dispersion) for m in mean]
+    found = [_random_barcode_numbers(float(m), dispersion) for m in mean]
     return np.array([inverse for inverse, _ in found]), np.array([lost for _, lost in found])
 
 
-def _averaged(mean: float, dispersion: float) -> tuple[float, float]:
-    from scipy import stats  # not at the door: where a torch cannot be loaded, neither can scipy.stats
+def _random_barcode_numbers(mean: float, dispersion: float) -> tuple[float, float]:
+    from scipy import stats  # imported here: slow to load
 
     law = stats.poisson(mean) if dispersion == 0 else stats.nbinom(1 / dispersion, 1 / (1 + mean * dispersion))
     numbers = np.arange(LEAST, int(law.isf(_TAIL)) + LEAST + 1)
@@ -300,19 +305,19 @@ _STEPS = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Error:
-    """The standard error of a design, as sources that add up; DataArrays that broadcast by name."""
+class StandardError:
+    """Standard error of a design as a sum of variances; DataArrays that broadcast by name."""
 
     parts: list[xr.DataArray]
     """Variances."""
     dfs: list[xr.DataArray]
     """Their degrees of freedom."""
     nodes: list[tuple[float, xr.DataArray]]
-    """Standard errors of elements of unlike noisiness, with the share of each; one where all are alike."""
+    """Quadrature weights and standard errors of elements that differ in noise; one node where all are alike."""
 
     def se(self) -> xr.DataArray:
         """Return the root mean square standard error."""
-        return root(sum(self.parts[1:], self.parts[0]))
+        return labelled_sqrt(sum(self.parts[1:], self.parts[0]))
 
     def df(self) -> xr.DataArray:
         """Return Satterthwaite's degrees of freedom."""
@@ -326,7 +331,7 @@ class Error:
 
 
 def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
-    """Return shares and squared noisiness ``h^2`` of elements, ``log h ~ N(0, sd^2)``, by Gauss-Hermite quadrature.
+    """Return Gauss-Hermite weights and nodes of the squared noisiness ``h^2``, ``log h ~ N(0, sd^2)``.
 
     Examples
     --------
@@ -341,19 +346,19 @@ def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
     return [(float(w), float(h2)) for w, h2 in zip(_WEIGHTS / _WEIGHTS.sum(), np.exp(2 * sd * _NODES), strict=True)]
 
 
-def chance(effect: xr.DataArray, error: Error, alpha: Any) -> xr.DataArray:
-    """Return the power of the two-sided t test at level `alpha`, averaged over elements of unlike noisiness."""
+def average_power(effect: xr.DataArray, error: StandardError, alpha: Any) -> xr.DataArray:
+    """Return the power of the two-sided t test at level `alpha`, averaged over the noisiness of elements."""
     df = error.df()
-    found: list[xr.DataArray] = [w * xr.apply_ufunc(_power, effect, se, df, alpha) for w, se in error.nodes]
+    found: list[xr.DataArray] = [w * xr.apply_ufunc(_two_sided_power, effect, se, df, alpha) for w, se in error.nodes]
     return sum(found[1:], found[0])
 
 
-def root(variance: xr.DataArray) -> xr.DataArray:
-    """Return the square root, labelled."""
+def labelled_sqrt(variance: xr.DataArray) -> xr.DataArray:
+    """Return the square root of a DataArray, labels kept."""
     return variance.copy(data=np.sqrt(variance.to_numpy()))
 
 
-def _power(effect: Array, se: Array, df: Array, alpha: Array) -> Array:
+def _two_sided_power(effect: Array, se: Array, df: Array, alpha: Array) -> Array:
     level: Any = 1 - np.asarray(alpha)
     if np.all(np.isinf(df)):
         size, se = np.broadcast_arrays(np.abs(effect), se)
@@ -363,26 +368,26 @@ def _power(effect: Array, se: Array, df: Array, alpha: Array) -> Array:
     return np.asarray(t_power(effect, se, df, level=level))
 
 
-def halfwidth(error: Error, level: float) -> xr.DataArray:
-    """Return the half width of the interval, from the root mean square standard error."""
+def interval_half_width(error: StandardError, level: float) -> xr.DataArray:
+    """Return the half width of the interval from the root mean square standard error."""
     df = error.df()
     return error.se() * df.copy(data=t_quantile(df.to_numpy(), 0.5 + level / 2))
 
 
-def alpha_for_q(effect: xr.DataArray, error: Error, *, q: float, share_true: float) -> xr.DataArray:
-    """Return the level of a single test at which Benjamini-Hochberg at q stops, in a large family.
+def alpha_for_q(effect: xr.DataArray, error: StandardError, *, q: float, share_true: float) -> xr.DataArray:
+    """Return the per-test level at which Benjamini-Hochberg at q stops in a large family.
 
     The threshold alpha solves ``alpha / (alpha (1 - s) + power(alpha) s) = q``, with s the share of true effects, all
-    of the same size; power is concave in alpha, so that the steps fall to the one solution from above.
+    of one size. Power is concave in alpha, so the iteration falls monotonically to the one solution.
 
     References
     ----------
     Genovese & Wasserman (2002), doi:10.1111/1467-9868.00347.
     """
     ratio = q * share_true / (1 - q * (1 - share_true))
-    alpha = xr.full_like(chance(effect, error, 0.5), ratio)
+    alpha = xr.full_like(average_power(effect, error, 0.5), ratio)
     for _ in range(_STEPS):
-        new = (ratio * chance(effect, error, alpha)).clip(min=_LEAST_ALPHA)
+        new = (ratio * average_power(effect, error, alpha)).clip(min=_LEAST_ALPHA)
         if bool((abs(new - alpha) <= 1e-9 * alpha).all()):
             break
         alpha = new
@@ -390,10 +395,10 @@ def alpha_for_q(effect: xr.DataArray, error: Error, *, q: float, share_true: flo
 
 
 def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArray, xr.DataArray]:
-    """Return the mean effect and its spread between backgrounds that a virtual trial lets one expect, on log2.
+    """Return the expected log2 effect and its sd between backgrounds from a virtual trial.
 
-    ``slope * ACE`` and ``slope * sd(ICE)``. The spread is that of the predictor; what it does not see makes the
-    measured one wider, and a noisy slope makes both uncertain.
+    ``slope * ACE`` and ``slope * sd(ICE)``. The spread is that of the predicted effects; measured effects spread more,
+    and a noisy slope makes both uncertain.
 
     Parameters
     ----------
@@ -434,8 +439,8 @@ def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArra
     raise EstimateError("the virtual pilot has no ice, and no ace with se and n_units; give effects from cg.contrast")
 
 
-def of_same_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
-    """Return a pilot with the contrasts of a virtual trial, by name; a pilot of one contrast speaks for all of them.
+def match_pilot_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
+    """Return the pilot with the contrasts of a virtual trial, matched by name; one contrast serves for all.
 
     Parameters
     ----------
@@ -453,10 +458,10 @@ def of_same_contrasts(pilot: xr.Dataset, size: xr.DataArray) -> xr.Dataset:
     --------
     >>> noise = {"sd_barcode": 0.6, "sd_replicate": 0.1, "sd_noisiness": 0.0, "tau": ("contrast", [0.4])}
     >>> pilot = xr.Dataset(noise, {"contrast": ["GATA1"]}, {"plasmid": 0})
-    >>> of_same_contrasts(pilot, xr.DataArray([0.5], {"contrast": ["two"]}, ("contrast",)))["tau"].item()
+    >>> match_pilot_contrasts(pilot, xr.DataArray([0.5], {"contrast": ["two"]}, ("contrast",)))["tau"].item()
     0.4
     """
-    require_pilot(pilot)
+    check_pilot(pilot)
     if "contrast" not in pilot.dims or "contrast" not in size.dims:
         return pilot
     known, wanted = ([str(name) for name in x["contrast"].to_numpy()] for x in (pilot, size))

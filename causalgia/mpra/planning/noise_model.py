@@ -1,4 +1,4 @@
-"""What is said of the noise of the next library, by hand or by a pilot, as layers."""
+"""Noise layers of a planned library, given by hand or estimated from a pilot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, EstimateError, quoted
 from causalgia.mpra.counts.log_ratios import cell_ratios, dna_observed
-from causalgia.mpra.fits.fit_contrasts import Asked, asked_of
+from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
+from causalgia.mpra.fits.two_way import sd_or_zero
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -21,8 +22,8 @@ _OF_PILOT = ("sd_barcode", "sd_replicate", "sd_noisiness")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """What the caller said of the noise; None where the pilot, or the default, speaks."""
+class NoiseSettings:
+    """Noise of the planned library; None where the pilot or the default applies."""
 
     sd_barcode: float | None = None
     sd_replicate: float | None = None
@@ -38,12 +39,12 @@ class Said:
     weights: tuple[float, ...] = (-1.0, 1.0)
 
 
-def require_pilot(pilot: Any) -> None:
-    """Refuse what holds no variance components.
+def check_pilot(pilot: Any) -> None:
+    """Raise EstimateError where `pilot` holds no variance components.
 
     Examples
     --------
-    >>> require_pilot(xr.Dataset())
+    >>> check_pilot(xr.Dataset())
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: pilot: no variance components; give cg.mpra.components(counts, control=...)
@@ -52,12 +53,12 @@ def require_pilot(pilot: Any) -> None:
         raise EstimateError("pilot: no variance components; give cg.mpra.components(counts, control=...)")
 
 
-def require_spread(tau: Any, pilot: xr.Dataset | None) -> None:
-    """Refuse an average over backgrounds whose effects nobody said how they spread; 0 would promise too much.
+def check_tau_known(tau: Any, pilot: xr.Dataset | None) -> None:
+    """Raise EstimateError where the sd between backgrounds is unknown; assuming 0 would be optimistic.
 
     Examples
     --------
-    >>> require_spread(0.5, None)
+    >>> check_tau_known(0.5, None)
     """
     if tau is None and pilot is None:
         raise EstimateError(
@@ -66,23 +67,23 @@ def require_spread(tau: Any, pilot: xr.Dataset | None) -> None:
         )
 
 
-def read_layers(
-    said: Said, pilot: xr.Dataset | None, depth: xr.DataArray | None, depth_dna: xr.DataArray | None
+def layers_at_depth(
+    settings: NoiseSettings, pilot: xr.Dataset | None, depth: xr.DataArray | None, depth_dna: xr.DataArray | None
 ) -> Layers:
-    """Return the layers of noise at a depth.
+    """Return the noise layers at a sequencing depth.
 
     Raises
     ------
     EstimateError
-        If neither the caller nor a pilot says how barcodes and replicates vary, or what counting adds.
+        If neither an argument nor a pilot gives the sd of barcodes, of replicates, or of counting.
     """
-    _check(said)
+    _check_settings(settings)
     if pilot is not None:
-        require_pilot(pilot)
-    plasmid = bool(pilot.attrs["plasmid"]) if said.plasmid is None and pilot is not None else bool(said.plasmid)
-    found: dict[str, float] = {name: _known(name, getattr(said, name), pilot) for name in _OF_PILOT}
-    rna, dna = _counting(said, pilot, depth, depth if depth_dna is None else depth_dna)
-    tau, common = (_further(name, getattr(said, name), pilot) for name in ("tau", "sd_common"))
+        check_pilot(pilot)
+    plasmid = bool(pilot.attrs["plasmid"]) if settings.plasmid is None and pilot is not None else bool(settings.plasmid)
+    found: dict[str, float] = {name: _given_or_pilot_sd(name, getattr(settings, name), pilot) for name in _OF_PILOT}
+    rna, dna = _counting_variances(settings, pilot, depth, depth if depth_dna is None else depth_dna)
+    tau, common = (_optional_sd(name, getattr(settings, name), pilot) for name in ("tau", "sd_common"))
     return Layers(
         barcode=found["sd_barcode"] ** 2,
         replicate=found["sd_replicate"] ** 2,
@@ -92,33 +93,33 @@ def read_layers(
         common=common**2,
         noisiness=found["sd_noisiness"] ** 2,
         plasmid=plasmid,
-        weights=float(np.square(said.weights).sum()),
+        weights=float(np.square(settings.weights).sum()),
     )
 
 
-def _check(said: Said) -> None:
-    for name, value in vars(said).items():
+def _check_settings(settings: NoiseSettings) -> None:
+    for name, value in vars(settings).items():
         if name in ("weights", "plasmid") or value is None:
             continue
         number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
         if not number or not 0 <= float(value) < np.inf:
             raise EstimateError(f"{name}={quoted(value)} is not a number of at least 0")
-    if said.p_silent >= 1:
-        raise EstimateError(f"p_silent={quoted(said.p_silent)} is a probability below 1")
-    if said.plasmid is not None and not isinstance(said.plasmid, bool | np.bool_):
+    if settings.p_silent >= 1:
+        raise EstimateError(f"p_silent={quoted(settings.p_silent)} is a probability below 1")
+    if settings.plasmid is not None and not isinstance(settings.plasmid, bool | np.bool_):
         raise EstimateError(
-            f"plasmid={quoted(said.plasmid)}: True where one DNA library serves all replicates, else False"
+            f"plasmid={quoted(settings.plasmid)}: True where one DNA library serves all replicates, else False"
         )
-    weights = np.asarray(said.weights)
+    weights = np.asarray(settings.weights)
     if weights.dtype.kind not in "iuf" or weights.ndim != 1:
         raise EstimateError(
-            f"weights={quoted(said.weights)}: give numbers that sum to 0; (-1, 1) is a difference of two arms"
+            f"weights={quoted(settings.weights)}: give numbers that sum to 0; (-1, 1) is a difference of two arms"
         )
-    if len(said.weights) < 2 or not np.isclose(sum(said.weights), 0) or not any(said.weights):
-        raise EstimateError(f"weights={quoted(said.weights)} do not sum to 0; (-1, 1) is a difference of two arms")
+    if len(settings.weights) < 2 or not np.isclose(sum(settings.weights), 0) or not any(settings.weights):
+        raise EstimateError(f"weights={quoted(settings.weights)} do not sum to 0; (-1, 1) is a difference of two arms")
 
 
-def _known(name: str, value: float | None, pilot: xr.Dataset | None) -> float:
+def _given_or_pilot_sd(name: str, value: float | None, pilot: xr.Dataset | None) -> float:
     if value is not None:
         return float(value)
     if pilot is not None:
@@ -131,18 +132,20 @@ def _known(name: str, value: float | None, pilot: xr.Dataset | None) -> float:
     )
 
 
-def _further(name: str, value: float | None, pilot: xr.Dataset | None) -> Values:
+def _optional_sd(name: str, value: float | None, pilot: xr.Dataset | None) -> Values:
     if value is not None:
         return float(value)
     return 0.0 if pilot is None else pilot[name]
 
 
-def _counting(said: Said, pilot: xr.Dataset | None, depth: Any, depth_dna: Any) -> tuple[Values, Values]:
+def _counting_variances(
+    settings: NoiseSettings, pilot: xr.Dataset | None, depth: Any, depth_dna: Any
+) -> tuple[Values, Values]:
     """Return the variances that counting RNA and DNA add to one barcode in one replicate."""
-    if said.sd_count is not None:
+    if settings.sd_count is not None:
         if depth is not None:
             raise EstimateError("sd_count= says what counting adds, and depth= says it again; give one of them")
-        return float(said.sd_count) ** 2, 0.0
+        return float(settings.sd_count) ** 2, 0.0
     if pilot is not None:
         rna, dna = float(pilot["sd_rna"]) ** 2, float(pilot["sd_dna"]) ** 2
         if depth is None:
@@ -152,9 +155,9 @@ def _counting(said: Said, pilot: xr.Dataset | None, depth: Any, depth_dna: Any) 
         return rna + more_rna, dna + more_dna
     if depth is None:
         raise EstimateError("what does counting add? give depth= (mean reads of a barcode in a library), or sd_count=")
-    counted = counting_variance(depth, said.disp_rna, said.sd_reads)
-    silent = silent_variance(depth, said.p_silent, said.sd_reads) if said.p_silent else 0.0
-    return counted + silent, counting_variance(depth_dna, said.disp_dna, said.sd_reads)
+    counted = counting_variance(depth, settings.disp_rna, settings.sd_reads)
+    silent = silent_variance(depth, settings.p_silent, settings.sd_reads) if settings.p_silent else 0.0
+    return counted + silent, counting_variance(depth_dna, settings.disp_dna, settings.sd_reads)
 
 
 Values: TypeAlias = "float | xr.DataArray"
@@ -163,26 +166,26 @@ LN2 = float(np.log(2.0))
 
 @dataclass(frozen=True, kw_only=True)
 class Layers:
-    """Variances on log2 of RNA over DNA, one for each layer of the count model.
+    """Variances of log2(RNA/DNA), one for each layer of the count model.
 
     Numbers or DataArrays that broadcast by name.
 
     Attributes
     ----------
     barcode
-        Between barcodes of one oligo, the same in every replicate.
+        Between barcodes of one oligo; the same in every replicate.
     replicate
-        Between replicates of one (element, arm), shared by its barcodes.
+        Between replicates of one (element, arm); shared by its barcodes.
     rna, dna
-        Of one barcode in one replicate, by counting its RNA and its DNA, silent cells included.
+        Counting noise of one barcode in one replicate, silent cells included.
     tau2
         Of the effect between backgrounds.
     common
         Of the contrast between replicates, shared by all backgrounds.
     noisiness
-        Variance of ``log h``: barcode and replicate layers of an element are ``h^2`` times those above.
+        Variance of ``log h``: the barcode and replicate variances of an element are ``h^2`` times those above.
     plasmid
-        One DNA library serves all replicates, and its noise stays with the barcode.
+        Whether one DNA library serves all replicates; its noise is then the same in every replicate.
     weights
         Sum of the squared weights of the arms: 2 for a difference, 4 for an interaction.
     """
@@ -258,10 +261,10 @@ def counting_variance(depth: Values, dispersion: Values, sd_reads: float) -> Val
 
 
 def silent_variance(depth: Values, p_silent: float, sd_reads: float) -> Values:
-    """Return what cells that fall silent add to the variance of one barcode in one replicate.
+    """Return the variance that silent cells add to one barcode in one replicate.
 
-    ``p (1 - p) E[D^2]`` with ``D = log2((m + 1/2) / (1/2))``, how far a log ratio falls when the RNA is not seen. It
-    is the price that averages of log ratios pay; a model that knows of silent cells pays less.
+    ``p (1 - p) E[D^2]`` with ``D = log2((m + 1/2) / (1/2))``, the fall of the log ratio when RNA is missing. Averages
+    of log ratios pay this price; a model of silent cells pays less.
 
     Parameters
     ----------
@@ -287,8 +290,8 @@ _LEAST_FOR_NOISINESS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
-    """What the barcodes that two replicates both have say of their groups, all of shape ``(E, A)``."""
+class ReplicatePair:
+    """Moments of each group over the barcodes that two replicates share, all of shape ``(E, A)``."""
 
     n: Array
     """Barcodes in both."""
@@ -309,45 +312,45 @@ def components(
     arms: Sequence[str] | None = None,
     contrasts: Mapping[str, Mapping[str, float]] | None = None,
 ) -> xr.Dataset:
-    """Estimate a pilot's variance components, for the design of the next library.
+    """Estimate the variance components of a pilot, for planning the next library.
 
-    With ``y_br`` the log2 ratio of barcode b in replicate r, every pair of replicates (r, s) is read on the barcodes of
-    an (element, arm) that both have. The covariance of ``y_br`` and ``y_bs`` over barcodes is ``sd_barcode^2``; half
-    the variance of ``y_br - y_bs`` is what counting adds to one cell, ``sd_rna^2 + sd_dna^2``; the spread of the mean
-    of that difference is left to the replicates. Each is unbiased whatever the numbers of barcodes, also where cells
-    are missing.
+    With ``y_br`` the log2 ratio of barcode b in replicate r, each pair of replicates (r, s) is compared on the barcodes
+    of an (element, arm) that both have. The covariance of ``y_br`` and ``y_bs`` over barcodes is ``sd_barcode^2``; half
+    the variance of ``y_br - y_bs`` is the counting noise of one cell, ``sd_rna^2 + sd_dna^2``; the remaining spread of
+    the mean difference is that of replicates. Each estimate is unbiased for any numbers of barcodes, also with missing
+    cells.
 
     Parameters
     ----------
     counts
-        Of kind ``counts``, filtered as the next library's will be.
+        Of kind ``counts``, filtered as those of the next library will be.
     control, arms, contrasts
-        The question, as in `causalgia.mpra.fit`.
+        Contrasts, as in `causalgia.mpra.fit`.
 
     Returns
     -------
     Dataset
-        All standard deviations of log2. ``sd_barcode`` and ``sd_replicate`` of an element of median noisiness: times
+        Standard deviations of log2. ``sd_barcode`` and ``sd_replicate`` of an element of median noisiness; times
         ``exp(sd_noisiness^2)`` they are root mean squares over elements. ``sd_rna, sd_dna`` of one barcode in one
-        replicate at the pilot's depth, and ``reads_rna, reads_dna`` (mean reads of a barcode there) with ``bought_rna,
+        replicate at the pilot's depth, ``reads_rna, reads_dna`` (mean reads of a barcode) and ``bought_rna,
         bought_dna``, the variance that more reads reduce; ``sd_noisiness``, of the natural logarithm of an element's
-        noise; ``p_silent``, the share of cells without RNA where the other replicates say ten reads or more (their
+        noise; ``p_silent``, the share of cells without RNA where the other replicates predict ten reads or more (their
         variance is in ``sd_rna``). ``tau (contrast)``, the spread of true effects over the elements of group test;
-        ``sd_common (contrast)``, of the contrast between replicates, shared by all elements; ``se (contrast)``, the
-        typical standard error of an element's effect. attrs ``plasmid``: one DNA library serves all replicates; its
-        noise cannot be told from the barcodes' but for the part that reads reduce.
+        ``sd_common (contrast)``, between replicates, shared by all elements; ``se (contrast)``, the typical standard
+        error of an element's effect. attrs ``plasmid``: one DNA library serves all replicates; only the part of its
+        noise that reads reduce can be separated from that of barcodes.
 
     Raises
     ------
     CountsError
-        If there is one replicate, or no group has two barcodes in two of them.
+        If there is one replicate, or no oligo has two barcodes that two replicates share.
     ContrastError
-        If the question is none; as `causalgia.mpra.fit`.
+        As `causalgia.mpra.fit`.
 
     Notes
     -----
-    A variance that comes out below 0 is given as 0. Noisiness is the covariance, over elements, of the noise that
-    two arms show, as a share of its mean; it takes hundreds of elements to be known.
+    A negative variance estimate is set to 0. Noisiness is the covariance over elements of the noise of two arms,
+    relative to its mean; hundreds of elements are needed to estimate it.
 
     References
     ----------
@@ -371,32 +374,33 @@ def components(
     validate(counts, "counts")
     if counts.sizes["replicate"] < 2:
         raise CountsError("one replicate cannot tell its noise from the barcodes'; components needs two or more")
-    asked = asked_of(counts, control=control, arms=arms, contrasts=contrasts)
+    request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
     ratios, used = cell_ratios(counts)
-    pairs = [_pair(ratios, used, asked, r, s) for r, s in combinations(range(counts.sizes["replicate"]), 2)]
+    pairs = [_replicate_pair(ratios, used, request, r, s) for r, s in combinations(range(counts.sizes["replicate"]), 2)]
     df = sum(float(np.maximum(p.n - 1, 0).sum()) for p in pairs)
     if df < 1:
         raise CountsError("no oligo has two barcodes that two replicates share; a pilot needs several")
     cell = sum(float(p.within.sum()) for p in pairs) / (2 * df)
     barcode = max(sum(float(p.shared.sum()) for p in pairs) / df, 0.0)
-    replicate, common = _between_replicates(pairs, asked, cell)
-    uneven = _noisiness(pairs, cell, counts.sizes["replicate"])
-    counted, said = _counting_noise(counts, asked, used, cell)
-    known = {"sd_barcode": _root(barcode) / np.exp(uneven**2), "sd_replicate": _root(replicate) / np.exp(uneven**2)}
-    out = xr.Dataset(known | counted | {"sd_noisiness": uneven, "p_silent": _silent(counts, asked, used)})
-    effects = _effects(ratios, used, asked, (barcode, replicate, cell), counts)
+    replicate, common = _replicate_variances(pairs, request, cell)
+    uneven = _sd_noisiness(pairs, cell, counts.sizes["replicate"])
+    counted, attrs = _counting_components(counts, request, used, cell)
+    known = {
+        "sd_barcode": sd_or_zero(barcode) / np.exp(uneven**2),
+        "sd_replicate": sd_or_zero(replicate) / np.exp(uneven**2),
+    }
+    out = xr.Dataset(known | counted | {"sd_noisiness": uneven, "p_silent": _silent_share(counts, request, used)})
+    effects = _effect_spread(ratios, used, request, (barcode, replicate, cell), counts)
     out = out.assign(effects | {"sd_common": ("contrast", np.sqrt(common))})
-    return out.assign_coords(contrast=list(asked.contrasts)).assign_attrs(said | {"n_elements": len(asked.elements)})
+    return out.assign_coords(contrast=list(request.contrasts)).assign_attrs(
+        attrs | {"n_elements": len(request.elements)}
+    )
 
 
-def _root(variance: float) -> float:
-    return float(np.sqrt(max(variance, 0.0)))
-
-
-def _pair(ratios: Array, used: NDArray[np.bool_], asked: Asked, r: int, s: int) -> Pair:
-    shape = (len(asked.elements), len(asked.arms))
-    rows = np.flatnonzero((asked.element >= 0) & used[:, r] & used[:, s])
-    group = asked.element[rows] * shape[1] + asked.arm[rows]
+def _replicate_pair(ratios: Array, used: NDArray[np.bool_], request: FitRequest, r: int, s: int) -> ReplicatePair:
+    shape = (len(request.elements), len(request.arms))
+    rows = np.flatnonzero((request.element >= 0) & used[:, r] & used[:, s])
+    group = request.element[rows] * shape[1] + request.arm[rows]
     x, y = ratios[rows, r], ratios[rows, s]
     n = np.bincount(group, minlength=shape[0] * shape[1])
     mean_x, mean_y = (np.bincount(group, v, len(n)) / np.maximum(n, 1) for v in (x, y))
@@ -404,15 +408,15 @@ def _pair(ratios: Array, used: NDArray[np.bool_], asked: Asked, r: int, s: int) 
     sums = [np.bincount(group, v, len(n)).reshape(shape) for v in ((dx - dy) ** 2, dx * dy)]
     within, shared = (np.asarray(x, dtype=np.float64) for x in sums)
     shift, mean = (mean_x - mean_y).reshape(shape), ((mean_x + mean_y) / 2).reshape(shape)
-    return Pair(n.reshape(shape).astype(np.float64), shift, mean, within, shared)
+    return ReplicatePair(n.reshape(shape).astype(np.float64), shift, mean, within, shared)
 
 
-def _between_replicates(pairs: list[Pair], asked: Asked, cell: float) -> tuple[float, Array]:
-    """Variance of an (element, arm) between replicates, and of each contrast of all elements together."""
+def _replicate_variances(pairs: list[ReplicatePair], request: FitRequest, cell: float) -> tuple[float, Array]:
+    """Return the variance between replicates of an (element, arm), and of each contrast over all elements."""
     top, bottom, common = 0.0, 0.0, []
-    square = (asked.weights**2).sum(axis=1)
+    square = (request.weights**2).sum(axis=1)
     for pair in pairs:
-        for k, w in enumerate(asked.weights):
+        for k, w in enumerate(request.weights):
             here = (pair.n[:, w != 0] > 0).all(axis=1)
             if here.sum() < 2:
                 continue
@@ -426,8 +430,8 @@ def _between_replicates(pairs: list[Pair], asked: Asked, cell: float) -> tuple[f
     return max(top / bottom, 0.0) if bottom else 0.0, np.maximum(found, 0.0)
 
 
-def _noisiness(pairs: list[Pair], cell: float, replicates: int) -> float:
-    """Return the sd of log h: what two arms of an element share of the noise that barcodes and replicates make."""
+def _sd_noisiness(pairs: list[ReplicatePair], cell: float, replicates: int) -> float:
+    """Return the sd of log h, from the covariance over elements of the noise of two arms."""
     enough = np.all([p.n >= _LEAST_FOR_NOISINESS for p in pairs], axis=0)
     df, n = (np.mean([p.n - k for p in pairs], axis=0) for k in (1, 0))
     barcode = np.mean([p.shared for p in pairs], axis=0) / np.maximum(df, 1)
@@ -442,45 +446,50 @@ def _noisiness(pairs: list[Pair], cell: float, replicates: int) -> float:
     return float(np.sqrt(np.log1p(max(share, 0.0) / mean**2)) / 2) if mean > 0 else 0.0
 
 
-def _counting_noise(
-    counts: xr.Dataset, asked: Asked, used: NDArray[np.bool_], cell: float
+def _counting_components(
+    counts: xr.Dataset, request: FitRequest, used: NDArray[np.bool_], cell: float
 ) -> tuple[dict[str, float], dict[str, int]]:
-    """Split what counting adds between RNA and DNA, and say how much of each more reads would take away."""
-    rows = asked.element >= 0
+    """Split the counting noise between RNA and DNA, and return the part of each that more reads reduce."""
+    rows = request.element >= 0
     rna, plasmid = counts["rna"].to_numpy(), "replicate" not in counts["dna"].dims
     dna = counts["dna"].to_numpy().reshape(len(rna), -1)
-    seen = dna_observed(counts) & (dna > 0)
-    inverse_rna, reads_rna = _inverse(rna[rows], used[rows])
-    inverse_dna, reads_dna = _inverse(dna[rows], seen[rows])
-    of_dna = inverse_dna if plasmid else min(max(_dna_cells(dna[rows], seen[rows]), inverse_dna), cell)
+    has_dna = dna_observed(counts) & (dna > 0)
+    inverse_rna, reads_rna = _mean_inverse_reads(rna[rows], used[rows])
+    inverse_dna, reads_dna = _mean_inverse_reads(dna[rows], has_dna[rows])
+    of_dna = inverse_dna if plasmid else min(max(_dna_cell_variance(dna[rows], has_dna[rows]), inverse_dna), cell)
     of_rna = cell if plasmid else cell - of_dna
-    found = {"sd_rna": _root(of_rna), "sd_dna": _root(of_dna), "reads_rna": reads_rna, "reads_dna": reads_dna}
+    found = {
+        "sd_rna": sd_or_zero(of_rna),
+        "sd_dna": sd_or_zero(of_dna),
+        "reads_rna": reads_rna,
+        "reads_dna": reads_dna,
+    }
     found |= {"bought_rna": min(inverse_rna, of_rna), "bought_dna": min(inverse_dna, of_dna)}
     return found, {"plasmid": int(plasmid), "n_replicates": counts.sizes["replicate"]}
 
 
-def _inverse(reads: NDArray[np.int64], used: NDArray[np.bool_]) -> tuple[float, float]:
+def _mean_inverse_reads(reads: NDArray[np.int64], used: NDArray[np.bool_]) -> tuple[float, float]:
     """Return the mean over cells of ``1 / (m log(2)^2)``, m a barcode's mean over replicates, and the mean reads."""
     mean = np.where(used, reads, 0).sum(axis=1) / np.maximum(used.sum(axis=1), 1)
     mean = np.broadcast_to(np.maximum(mean, 0.5)[:, None], reads.shape)[used]
     return float((1 / mean).mean() / LN2**2), float(reads[used].mean())
 
 
-def _dna_cells(dna: NDArray[np.int64], seen: NDArray[np.bool_]) -> float:
-    """Half the variance of differences of log2 DNA between replicates, over barcodes that both have."""
+def _dna_cell_variance(dna: NDArray[np.int64], has_dna: NDArray[np.bool_]) -> float:
+    """Return half the variance of log2 DNA differences between replicates, over barcodes that both have."""
     logs = np.log2(dna + 0.5)
     top = bottom = 0.0
     for r, s in combinations(range(dna.shape[1]), 2):
-        both = seen[:, r] & seen[:, s]
+        both = has_dna[:, r] & has_dna[:, s]
         if both.sum() > 1:
             top += float(np.var(logs[both, r] - logs[both, s], ddof=1)) / 2 * int(both.sum())
             bottom += int(both.sum())
     return top / bottom if bottom else 0.0
 
 
-def _silent(counts: xr.Dataset, asked: Asked, used: NDArray[np.bool_]) -> float:
-    """Return the share of cells without RNA among those where the barcode's other replicates say ten reads or more."""
-    rows = asked.element >= 0
+def _silent_share(counts: xr.Dataset, request: FitRequest, used: NDArray[np.bool_]) -> float:
+    """Return the share of cells without RNA where the other replicates predict ten reads or more."""
+    rows = request.element >= 0
     rna, cells = counts["rna"].to_numpy()[rows], used[rows]
     scaled = np.where(cells, rna / counts["rna_total"].to_numpy(), 0.0)
     others = (scaled.sum(axis=1, keepdims=True) - scaled) / np.maximum(cells.sum(axis=1, keepdims=True) - cells, 1)
@@ -488,25 +497,29 @@ def _silent(counts: xr.Dataset, asked: Asked, used: NDArray[np.bool_]) -> float:
     return float((rna[expected] == 0).mean()) if expected.any() else 0.0
 
 
-def _effects(
-    ratios: Array, used: NDArray[np.bool_], asked: Asked, variances: tuple[float, float, float], counts: xr.Dataset
+def _effect_spread(
+    ratios: Array,
+    used: NDArray[np.bool_],
+    request: FitRequest,
+    variances: tuple[float, float, float],
+    counts: xr.Dataset,
 ) -> dict[str, tuple[str, Array]]:
-    """Spread of true effects: the variance of differences of barcode means less their mean sampling variance."""
-    rows = np.flatnonzero((asked.element >= 0) & used.any(axis=1))
-    shape = (len(asked.elements), len(asked.arms))
-    group = asked.element[rows] * shape[1] + asked.arm[rows]
+    """Return the sd of true effects: variance of differences of barcode means less their sampling variance."""
+    rows = np.flatnonzero((request.element >= 0) & used.any(axis=1))
+    shape = (len(request.elements), len(request.arms))
+    group = request.element[rows] * shape[1] + request.arm[rows]
     cells = used[rows].sum(axis=1)
     y = np.where(used[rows], ratios[rows], 0.0).sum(axis=1) / cells
     n = np.bincount(group, minlength=shape[0] * shape[1]).reshape(shape)
     mean, thin = (np.bincount(group, v, n.size).reshape(shape) / np.maximum(n, 1) for v in (y, 1 / cells))
     barcode, replicate, cell = variances
     error = barcode / np.maximum(n, 1) + replicate / used.shape[1] + cell * thin / np.maximum(n, 1)
-    test = (counts["group"].to_numpy()[asked.oligos] == "test").all(axis=1)
-    tau, se = np.zeros(len(asked.weights)), np.zeros(len(asked.weights))
-    for k, w in enumerate(asked.weights):
+    test = (counts["group"].to_numpy()[request.oligos] == "test").all(axis=1)
+    tau, se = np.zeros(len(request.weights)), np.zeros(len(request.weights))
+    for k, w in enumerate(request.weights):
         here = test & (n[:, w != 0] > 0).all(axis=1)
         here = here if here.sum() > 1 else (n[:, w != 0] > 0).all(axis=1)
         squared = (error[here] @ w**2).mean() if here.any() else 0.0
         se[k] = np.sqrt(squared)
-        tau[k] = _root(float((mean[here] @ w).var(ddof=1)) - squared) if here.sum() > 1 else 0.0
+        tau[k] = sd_or_zero(float((mean[here] @ w).var(ddof=1)) - squared) if here.sum() > 1 else 0.0
     return {"tau": ("contrast", tau), "se": ("contrast", se)}

@@ -1,4 +1,4 @@
-"""Effects by a hierarchical model: both layers of noise, their sizes shared over elements."""
+"""Hierarchical model of barcode counts, with noise levels shared over elements."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The two layers of noise of an oligo, solved exactly: barcodes are the same in every replicate, replicates shared.
+"""Exact Gaussian likelihood of an oligo with two layers of noise, barcodes crossed with replicates.
 
 For the barcodes b of one oligo in replicates r, ``z_br = mu + w_r + v_b + e_br`` with ``w_r ~ N(0, t_r)``,
 ``v_b ~ N(0, t_b + k_b)`` and ``e_br ~ N(0, 1 / precision_br)``. Each barcode leaves an R x R precision (Sherman and
-Morrison), whose sum S is all that the replicates need: one pass over the barcodes serves every t_r.
+Morrison); their sum S suffices for the replicates, so one pass over the barcodes serves every t_r.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import numpy as np
 from causalgia.compiled import njit
 from causalgia.types import Array, Ints
 
-__all__ = ["densities", "mixtures", "sums", "within"]
+__all__ = ["contrast_mixtures", "element_densities", "precision_sums", "residual_density"]
 NEGLIGIBLE, FREE, SINGULAR = 1e-7, 1e12, 1e-7
 
 
 @njit(nogil=True)
-def sums(z: Array, precision: Array, k: Array, lo: int, hi: int, t: float, S: Array, s: Array) -> tuple[float, float]:
+def precision_sums(
+    z: Array, precision: Array, k: Array, lo: int, hi: int, t: float, S: Array, s: Array
+) -> tuple[float, float]:
     """Fill S (R, R) and s (R,) with the sums of P_b and P_b z_b; return the sum of z' P_b z and of log(1 + T_b a_b)."""
     R = len(s)
     S[:] = 0.0
@@ -47,7 +49,7 @@ def sums(z: Array, precision: Array, k: Array, lo: int, hi: int, t: float, S: Ar
 
 
 @njit(nogil=True)
-def _oligo(q: float, log_det: float, values: Array, u: Array, g: Array, t: float) -> tuple[float, float, float]:
+def _oligo_density(q: float, log_det: float, values: Array, u: Array, g: Array, t: float) -> tuple[float, float, float]:
     """Return the restricted log density of an oligo, its mean and the mean's variance, at one t_r."""
     information, top, quadratic = 0.0, 0.0, q
     for i in range(len(values)):
@@ -61,7 +63,7 @@ def _oligo(q: float, log_det: float, values: Array, u: Array, g: Array, t: float
 
 
 @njit(nogil=True)
-def _turned(S: Array, s: Array, u: Array, g: Array) -> Array:
+def _eigenbasis(S: Array, s: Array, u: Array, g: Array) -> Array:
     """Return the eigenvalues of S; fill u and g with 1 and s in the basis of its eigenvectors."""
     values, vectors = np.linalg.eigh(S)
     for i in range(len(values)):
@@ -74,7 +76,9 @@ def _turned(S: Array, s: Array, u: Array, g: Array) -> Array:
 
 
 @njit(nogil=True)
-def densities(z: Array, precision: Array, k: Array, start: Ints, elements: Ints, A: int, tb: Array, tr: Array) -> Array:
+def element_densities(
+    z: Array, precision: Array, k: Array, start: Ints, elements: Ints, A: int, tb: Array, tr: Array
+) -> Array:
     """Return the restricted log density of each element at each pair of variances, shape ``(n, len(tb), len(tr))``."""
     R = z.shape[1]
     out = np.zeros((len(elements), len(tb), len(tr)))
@@ -83,16 +87,16 @@ def densities(z: Array, precision: Array, k: Array, start: Ints, elements: Ints,
         for a in range(A):
             o = elements[n] * A + a
             for i in range(len(tb)):
-                q, log_det = sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
-                values = _turned(S, s, u, g)
+                q, log_det = precision_sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
+                values = _eigenbasis(S, s, u, g)
                 for j in range(len(tr)):
-                    out[n, i, j] += _oligo(q, log_det, values, u, g, tr[j])[0]
+                    out[n, i, j] += _oligo_density(q, log_det, values, u, g, tr[j])[0]
     return out
 
 
 @njit(nogil=True)
-def _quantile(W: Array, d: Array, v: Array, tail: float) -> float:
-    """Return the q that a mixture of normals at d with variances v lies beyond, either way, with probability `tail`."""
+def _mixture_quantile(W: Array, d: Array, v: Array, tail: float) -> float:
+    """Return the q beyond which, either side, a mixture of N(d, v) has probability `tail`."""
     high = 0.0
     for n in range(len(W)):
         high = max(high, abs(d[n]) + 8.0 * np.sqrt(v[n]))
@@ -119,10 +123,10 @@ def _quantile(W: Array, d: Array, v: Array, tail: float) -> float:
 
 
 @njit(nogil=True)
-def _normals(
+def _normal_components(
     z: Array, precision: Array, k: Array, start: Ints, e: int, weights: Array, tb: Array, tr: Array, W: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the normals that an element's contrasts mix: probability (n,), mean and variance (K, n)."""
+    """Return the normal components of an element's contrasts: probability (n,), mean and variance (K, n)."""
     R, (K, A), J = z.shape[1], weights.shape, len(tr)
     S, s, u, g = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R)
     at, variance, share = np.zeros((K, W.size)), np.zeros((K, W.size)), np.zeros(W.size)
@@ -132,10 +136,10 @@ def _normals(
         share[i * J : i * J + J] = W[i]
         for a in range(A):
             o = e * A + a
-            q, log_det = sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
-            values = _turned(S, s, u, g)
+            q, log_det = precision_sums(z, precision, k, start[o], start[o + 1], tb[i], S, s)
+            values = _eigenbasis(S, s, u, g)
             for j in range(J):
-                _, m, v = _oligo(q, log_det, values, u, g, tr[j])
+                _, m, v = _oligo_density(q, log_det, values, u, g, tr[j])
                 for c in range(K):
                     at[c, i * J + j] += weights[c, a] * m
                     variance[c, i * J + j] += weights[c, a] ** 2 * v
@@ -144,34 +148,34 @@ def _normals(
 
 
 @njit(nogil=True)
-def mixtures(
+def contrast_mixtures(
     z: Array, precision: Array, k: Array, start: Ints, weights: Array, tb: Array, tr: Array, W: Array, tails: Array
 ) -> tuple[Array, Array]:
-    """Return each contrast's mean, (E, K), and how far from it its tails begin, (E, K, len(tails)).
+    """Return each contrast's mean, (E, K), and the distances at which its tails begin, (E, K, len(tails)).
 
-    `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of the pairs of variances for each
-    element, `tails` the probabilities beyond, on both sides together.
+    `weights` (K, A) are the contrasts, `W` (E, len(tb), len(tr)) the probabilities of the variance pairs by element,
+    `tails` the two-sided tail probabilities.
     """
     E, K = len(W), len(weights)
     mean, beyond = np.zeros((E, K)), np.zeros((E, K, len(tails)))
     for e in range(E):
-        share, at, variance = _normals(z, precision, k, start, e, weights, tb, tr, W[e])
+        share, at, variance = _normal_components(z, precision, k, start, e, weights, tb, tr, W[e])
         for c in range(K):
             mean[e, c] = (share * at[c]).sum()
             for i in range(len(tails)):
-                beyond[e, c, i] = _quantile(share, at[c] - mean[e, c], variance[c], tails[i])
+                beyond[e, c, i] = _mixture_quantile(share, at[c] - mean[e, c], variance[c], tails[i])
     return mean, beyond
 
 
 @njit(nogil=True)
-def within(z: Array, precision: Array, start: Ints) -> float:
-    """Return the log density of the residuals about barcodes plus replicates, both unknown, up to a constant."""
+def residual_density(z: Array, precision: Array, start: Ints) -> float:
+    """Return the log density of residuals about barcodes plus replicates, both flat, up to a constant."""
     R = z.shape[1]
     S, s, u, g, none = np.empty((R, R)), np.empty(R), np.empty(R), np.empty(R), np.zeros(len(z))
     total = 0.0
     for o in range(len(start) - 1):
-        q, log_det = sums(z, precision, none, start[o], start[o + 1], FREE, S, s)
-        values = _turned(S, s, u, g)
+        q, log_det = precision_sums(z, precision, none, start[o], start[o + 1], FREE, S, s)
+        values = _eigenbasis(S, s, u, g)
         total += q + log_det
         for i in range(R):
             if values[i] > SINGULAR * values[R - 1]:

@@ -1,4 +1,4 @@
-"""The hierarchical model of barcode counts: from cells to effects."""
+"""Hierarchical model of barcode counts: from cells to effects."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scipy.special import fdtri, stdtrit
 
 from causalgia.errors import CountsError
 from causalgia.mpra.counts.noise_layers import oligo_means
-from causalgia.mpra.fits.fit_contrasts import Asked, Fitted, in_words, of_elements
-from causalgia.mpra.fits.hierarchical.cells import PSEUDO, Cells, cells_of
-from causalgia.mpra.fits.hierarchical.layers import densities, mixtures
-from causalgia.mpra.fits.hierarchical.noise_prior import LOG2, Grid, Noise, learn
+from causalgia.mpra.fits.fit_contrasts import FitRequest, FittedEffects, block_names, element_blocks
+from causalgia.mpra.fits.hierarchical.cells import PSEUDO, CountCells, model_cells
+from causalgia.mpra.fits.hierarchical.layers import contrast_mixtures, element_densities
+from causalgia.mpra.fits.hierarchical.noise_prior import LOG2, Grid, LearntNoise, learn_noise
 from causalgia.mpra.fits.hierarchical.responses import Responses, first_responses, respond, set_cell_noise
 from causalgia.types import Array, Ints, Mask
 from causalgia.workers import mapped
@@ -31,75 +31,75 @@ LEAST_DF, MOST_DF = 2.0, 1e4
 BLOCK = 128
 
 
-def hierarchical(counts: xr.Dataset, asked: Asked, client: Client | None = None) -> Fitted:
-    """Fit the two layers of noise, their sizes shared over elements, and return effects that know both.
+def hierarchical(counts: xr.Dataset, request: FitRequest, client: Client | None = None) -> FittedEffects:
+    """Fit the two layers of noise, with sizes shared over elements, and return effects that include both.
 
     For barcode b of element e in arm a, replicate r (natural logs)::
 
         RNA_br ~ c Poisson(exp(offset_br + mu_ea + v_b + w_ear + x_br) / c), or 0 where the barcode is silent
-        v_b ~ N(0, sd_barcode_e^2 + what its DNA adds)      the same in every replicate
+        v_b ~ N(0, sd_barcode_e^2 + variance from DNA)      the same in every replicate
         w_ear ~ N(0, sd_replicate_e^2)                      shared by the barcodes of an oligo in a replicate
         x_br ~ N(0, sd_cell^2)                              a cell's own
         (log sd_barcode_e, log sd_replicate_e) ~ bivariate normal over elements
 
-    What a replicate does to all arms of an element alike moves no contrast. Where arms have more in common than chance
-    lets them have, it is taken out first (`take_out_shared`), and is not in sd_replicate.
+    Shifts of a replicate that all arms of an element share do not affect contrasts. Where they exceed chance they are
+    removed first (`remove_shared_noise`), and are not part of sd_replicate.
 
-    The c reads each that molecules are amplified to are learnt, so that deep sequencing of few molecules is not taken
-    for many. Counts enter as working responses at the mode of x; the layers given these are solved exactly, with a flat
-    prior on every mu, on a grid of the two standard deviations. An element's posterior on that grid borrows from all
-    elements and makes its effect a mixture of normals: `se` and `df` are of the Student t with the same 95 and 99 %
-    intervals.
+    The reads c to which each molecule is amplified are estimated, so deep sequencing of few molecules does not count as
+    many molecules. Counts enter as working responses at the mode of x; given these the layers are solved exactly, with
+    a flat prior on every mu, on a grid of the two standard deviations. The posterior of an element on this grid borrows
+    from all elements and makes its effect a mixture of normals: `se` and `df` are those of the Student t with the same
+    95 and 99 % intervals.
 
-    The estimand is the difference of mean log2 activity, over barcodes *that are expressed*: zeros that the rest of
-    the barcode (or of the oligo) leaves no chance are taken for silence, by its odds, and not for low activity.
+    The estimand is the difference of mean log2 activity over *expressed* barcodes: zeros that are implausible given the
+    rest of the barcode (or oligo) are attributed to silence, by its odds, and not to low activity.
 
     Parameters
     ----------
     counts
         Of kind ``counts``; DNA may be one plasmid pool.
-    asked
+    request
         Elements, arms and contrasts.
 
     Returns
     -------
-    Fitted
-        Beside effects: ``sd_barcode, sd_replicate (element)``, log2, and ``silent (element, arm)``, the share of cells
-        taken for silent. In the attrs ``sd_barcode, sd_replicate`` of the middling element, ``sd_cell``, c as
-        ``reads_each``, ``sd_shared`` of what arms share in a replicate, and how the logs of the first two spread over
-        elements.
+    FittedEffects
+        Besides effects: ``sd_barcode, sd_replicate (element)``, log2, and ``silent (element, arm)``, the share of
+        silent cells. In the attrs ``sd_barcode, sd_replicate`` of the median element, ``sd_cell``, c as ``reads_each``,
+        ``sd_shared`` of shifts that arms share in a replicate, and the spread over elements of the logs of the first
+        two.
 
     Raises
     ------
     CountsError
-        If each oligo has one barcode, in one replicate.
+        If each oligo has one barcode in one replicate.
 
     Notes
     -----
-    With one replicate the replicate layer cannot be told from the activity, and effects are of that replicate; with one
-    barcode an oligo, of these barcodes. ``attrs["estimand"]`` says so, and ``attrs["layers"]`` what was measured.
+    With one replicate its layer cannot be separated from the activity, and effects are those of this replicate; with
+    one barcode an oligo, those of these barcodes. ``attrs["estimand"]`` and ``attrs["layers"]`` record it.
 
     References
     ----------
     Gelman (2006), doi:10.1214/06-BA117A. Breslow & Clayton (1993), doi:10.1080/01621459.1993.10594284. Firth (1993),
     doi:10.1093/biomet/80.1.27.
     """
-    cells, sd_shared = take_out_shared(cells_of(counts, asked))
-    measured = _measured(cells)
-    first = [np.full(len(asked.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
-    now = first_responses(cells)
+    cells, sd_shared = remove_shared_noise(model_cells(counts, request))
+    measured = _measured_layers(cells)
+    first = [np.full(len(request.elements), (sd * LOG2) ** 2) for sd in (FIRST_BARCODE, FIRST_REPLICATE)]
+    responses = first_responses(cells)
     for _ in range(2):
-        now = set_cell_noise(cells, respond(cells, now, *first))
-    grid = _whole_grid(measured)
-    pilot = _noise(cells, now, grid, client)
-    now = respond(cells, now, *_variances(pilot, grid))
+        responses = set_cell_noise(cells, respond(cells, responses, *first))
+    grid = _coarse_grid(measured)
+    pilot = _learn_layers(cells, responses, grid, client)
+    responses = respond(cells, responses, *_expected_variances(pilot, grid))
     grid = _fine_grid(pilot, grid)
-    found = _answer(cells, now, _noise(cells, now, grid, client), grid, asked, client)
+    found = _fit_effects(cells, responses, _learn_layers(cells, responses, grid, client), grid, request, client)
     return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
 
 
-def _measured(cells: Cells) -> tuple[bool, bool]:
-    """Return whether barcodes repeat within some oligo, and whether replicates do; refuse counts where neither does."""
+def _measured_layers(cells: CountCells) -> tuple[bool, bool]:
+    """Return whether barcodes, and replicates, repeat in some oligo; raise CountsError if neither does."""
     barcodes, replicates = bool((np.diff(cells.start) > 1).any()), int(cells.used.any(axis=0).sum()) > 1
     if not barcodes and not replicates:
         raise CountsError(
@@ -109,8 +109,8 @@ def _measured(cells: Cells) -> tuple[bool, bool]:
     return barcodes, replicates
 
 
-def _whole_grid(measured: tuple[bool, bool]) -> Grid:
-    """Return a coarse grid over all standard deviations that may be; a single 0 for a layer that cannot be measured."""
+def _coarse_grid(measured: tuple[bool, bool]) -> Grid:
+    """Return a coarse grid over all plausible standard deviations; a single 0 for an unmeasured layer."""
     nodes = [
         np.log(np.geomspace(low, high, round(np.log(high / low) / step)) * LOG2) if known else np.array([-np.inf])
         for (low, high), step, known in zip((SD_BARCODE, SD_REPLICATE), COARSE, measured, strict=True)
@@ -118,8 +118,8 @@ def _whole_grid(measured: tuple[bool, bool]) -> Grid:
     return Grid(*nodes)
 
 
-def _fine_grid(pilot: Noise, grid: Grid) -> Grid:
-    """Return a grid of as many nodes over the part where some element may be."""
+def _fine_grid(pilot: LearntNoise, grid: Grid) -> Grid:
+    """Return a finer grid over the range that is plausible for some element."""
     nodes = []
     for whole, other, n in ((grid.barcode, 2, FINE[0]), (grid.replicate, 1, FINE[1])):
         likely = np.flatnonzero(pilot.of_elements.sum(axis=other).max(axis=0) > LIGHT)
@@ -128,21 +128,21 @@ def _fine_grid(pilot: Noise, grid: Grid) -> Grid:
     return Grid(*nodes)
 
 
-def _noise(cells: Cells, now: Responses, grid: Grid, client: Client | None) -> Noise:
-    tb, tr = _squared(grid)
-    bounds = _bounds(cells)
+def _learn_layers(cells: CountCells, responses: Responses, grid: Grid, client: Client | None) -> LearntNoise:
+    tb, tr = _grid_variances(grid)
+    bounds = _block_bounds(cells)
     found = mapped(
-        partial(_densities, A=cells.n_arms, tb=tb, tr=tr),
-        (_block(cells, now, *ends) for ends in bounds),
+        partial(_block_densities, A=cells.n_arms, tb=tb, tr=tr),
+        (_element_block(cells, responses, *ends) for ends in bounds),
         what="the layers of noise",
-        names=in_words(bounds),
+        names=block_names(bounds),
         client=client,
     )
-    return learn(np.concatenate(found), grid)
+    return learn_noise(np.concatenate(found), grid)
 
 
-class _Block(NamedTuple):
-    """What the layers are solved from, in some elements."""
+class _ElementBlock(NamedTuple):
+    """Responses of a block of elements, from which the layers are solved."""
 
     z: Array
     precision: Array
@@ -150,74 +150,80 @@ class _Block(NamedTuple):
     start: Ints
 
 
-def _bounds(cells: Cells) -> list[tuple[int, int]]:
-    return of_elements((len(cells.start) - 1) // cells.n_arms, most=BLOCK)
+def _block_bounds(cells: CountCells) -> list[tuple[int, int]]:
+    return element_blocks((len(cells.start) - 1) // cells.n_arms, most=BLOCK)
 
 
-def _block(cells: Cells, now: Responses, first: int, last: int) -> _Block:
+def _element_block(cells: CountCells, responses: Responses, first: int, last: int) -> _ElementBlock:
     start = cells.start[first * cells.n_arms : last * cells.n_arms + 1]
     rows = slice(start[0], start[-1])
-    return _Block(now.z[rows], now.precision[rows], cells.shared[rows], start - start[0])
+    return _ElementBlock(responses.z[rows], responses.precision[rows], cells.shared[rows], start - start[0])
 
 
-def _densities(block: _Block, *, A: int, tb: Array, tr: Array) -> Array:
-    found: Array = densities(*block, np.arange((len(block.start) - 1) // A), A, tb, tr)
+def _block_densities(block: _ElementBlock, *, A: int, tb: Array, tr: Array) -> Array:
+    found: Array = element_densities(*block, np.arange((len(block.start) - 1) // A), A, tb, tr)
     return found
 
 
-def _mixtures(given: tuple[_Block, Array], *, weights: Array, tb: Array, tr: Array) -> tuple[Array, Array]:
-    block, share = given
-    found: tuple[Array, Array] = mixtures(*block, weights, tb, tr, share, TAILS)
+def _block_mixtures(
+    block_and_share: tuple[_ElementBlock, Array], *, weights: Array, tb: Array, tr: Array
+) -> tuple[Array, Array]:
+    block, share = block_and_share
+    found: tuple[Array, Array] = contrast_mixtures(*block, weights, tb, tr, share, TAILS)
     return found
 
 
-def _squared(grid: Grid) -> tuple[Array, Array]:
+def _grid_variances(grid: Grid) -> tuple[Array, Array]:
     return np.exp(2 * grid.barcode), np.exp(2 * grid.replicate)
 
 
-def _variances(noise: Noise, grid: Grid) -> tuple[Array, Array]:
+def _expected_variances(noise: LearntNoise, grid: Grid) -> tuple[Array, Array]:
     """Return the expected variance of each layer, shape ``(E,)`` each."""
-    barcode, replicate = _squared(grid)
+    barcode, replicate = _grid_variances(grid)
     return noise.of_elements.sum(axis=2) @ barcode, noise.of_elements.sum(axis=1) @ replicate
 
 
-def _answer(cells: Cells, now: Responses, noise: Noise, grid: Grid, asked: Asked, client: Client | None) -> Fitted:
-    tb, tr = _squared(grid)
-    bounds = _bounds(cells)
+def _fit_effects(
+    cells: CountCells, responses: Responses, noise: LearntNoise, grid: Grid, request: FitRequest, client: Client | None
+) -> FittedEffects:
+    tb, tr = _grid_variances(grid)
+    bounds = _block_bounds(cells)
     found = mapped(
-        partial(_mixtures, weights=asked.weights, tb=tb, tr=tr),
-        ((_block(cells, now, *ends), noise.of_elements[slice(*ends)]) for ends in bounds),
+        partial(_block_mixtures, weights=request.weights, tb=tb, tr=tr),
+        ((_element_block(cells, responses, *ends), noise.of_elements[slice(*ends)]) for ends in bounds),
         what="the mixtures",
-        names=in_words(bounds),
+        names=block_names(bounds),
         client=client,
     )
     mean, beyond = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    se, df = student(beyond[..., 0], beyond[..., 1])
+    se, df = student_from_half_widths(beyond[..., 0], beyond[..., 1])
     of_barcode, of_replicate = noise.of_elements.sum(axis=2), noise.of_elements.sum(axis=1)
     variables = {
         "sd_barcode": (("element",), of_barcode @ np.exp(grid.barcode) / LOG2),
         "sd_replicate": (("element",), of_replicate @ np.exp(grid.replicate) / LOG2),
-        "silent": (("element", "arm"), _silent(cells, now)),
+        "silent": (("element", "arm"), _silent_shares(cells, responses)),
     }
-    return Fitted(mean / LOG2, se / LOG2, df, variables, _attrs(cells, now, noise, grid))
+    return FittedEffects(mean / LOG2, se / LOG2, df, variables, _model_attrs(cells, responses, noise, grid))
 
 
-def student(outer: Array, far: Array) -> tuple[Array, Array]:
-    """Return scale and df of the Student t with these 95 and 99 % half-widths, df within 2 and 10,000."""
+def student_from_half_widths(outer: Array, far: Array) -> tuple[Array, Array]:
+    """Return scale and df of the Student t with these 95 and 99 % half-widths, df from 2 to 10,000."""
     df = np.geomspace(LEAST_DF, MOST_DF, 2_000)
     ratios = stdtrit(df, 1 - TAILS[1] / 2) / stdtrit(df, 1 - TAILS[0] / 2)
     found = np.interp(-far / outer, -ratios, df)
     return outer / stdtrit(found, 1 - TAILS[0] / 2), found
 
 
-def _silent(cells: Cells, now: Responses) -> Array:
-    """Return the share of each oligo's cells taken for silent, shape ``(E, A)``."""
+def _silent_shares(cells: CountCells, responses: Responses) -> Array:
+    """Return the share of each oligo's cells that are silent, shape ``(E, A)``."""
     first = cells.start[:-1]
-    lost = np.add.reduceat(np.where(cells.used, 1 - now.speaks, 0.0).sum(1), first)
+    lost = np.add.reduceat(np.where(cells.used, 1 - responses.expressed, 0.0).sum(1), first)
     return np.asarray(lost / np.add.reduceat(cells.used.sum(1), first)).reshape(-1, cells.n_arms)
 
 
-def _attrs(cells: Cells, now: Responses, noise: Noise, grid: Grid) -> dict[str, float | int | str]:
+def _model_attrs(
+    cells: CountCells, responses: Responses, noise: LearntNoise, grid: Grid
+) -> dict[str, float | int | str]:
     of_barcodes, of_replicates = (bool(np.isfinite(nodes[0])) for nodes in (grid.barcode, grid.replicate))
     limits = ("" if of_barcodes else ", of these barcodes") + ("" if of_replicates else ", in this replicate")
     return {
@@ -230,10 +236,10 @@ def _attrs(cells: Cells, now: Responses, noise: Noise, grid: Grid) -> dict[str, 
         "spread_barcode": noise.spread_barcode if of_barcodes else 0.0,
         "spread_replicate": noise.spread_replicate if of_replicates else 0.0,
         "correlation": noise.correlation if of_barcodes and of_replicates else 0.0,
-        "sd_cell": float(np.sqrt(now.cell_variance)) / LOG2,
-        "reads_each": now.reads_each,
-        "silent_cell": now.silent_cell,
-        "silent_barcode": now.silent_barcode,
+        "sd_cell": float(np.sqrt(responses.cell_variance)) / LOG2,
+        "reads_each": responses.reads_each,
+        "silent_cell": responses.silent_cell,
+        "silent_barcode": responses.silent_barcode,
         "share_paired": cells.share_paired,
     }
 
@@ -241,20 +247,20 @@ def _attrs(cells: Cells, now: Responses, noise: Noise, grid: Grid) -> dict[str, 
 SURE = 0.95
 
 
-def take_out_shared(cells: Cells) -> tuple[Cells, float]:
-    """Take out of each element what its arms have in common in a replicate; return its standard deviation, too.
+def remove_shared_noise(cells: CountCells) -> tuple[CountCells, float]:
+    """Remove shifts that the arms of an element share in a replicate; return their standard deviation, too.
 
-    The arms' levels in a replicate, about their means, vary between the arms of an element by V_apart, and on average
-    over its arms by V_shared / A; the two V are equal where arms vary alone. Where V_shared is larger by more than
-    chance, each element's average is drawn towards 0 until it varies as it would alone, so that the layers, which know
-    arms that vary alone, take it for no more than that. An element that lacks a cell is left as it is. What chance
-    makes of the ratio, its 95 % quantile, is allowed for, so that few elements are drawn too little, never too much.
+    Levels of arms in a replicate, about their means, vary between the arms of an element by V_apart, and their average
+    over arms by V_shared / A; the two V are equal where arms vary independently. Where V_shared is significantly
+    larger, each element's average is shrunken towards 0 to the variance of independent arms, which the layers assume.
+    Elements that lack a cell are left unchanged. The 95 % quantile of the ratio under chance is allowed for, so with
+    few elements too little is removed, never too much.
 
     Returns
     -------
     tuple
-        Cells with other offsets, or the same ones; and the standard deviation of the noise that arms share, natural
-        logs, by moments, 0 where it is no more than chance.
+        Cells with new offsets, or the same cells; and the standard deviation of the shared noise (natural logs, by
+        moments), 0 where it is not significant.
     """
     E, R = (len(cells.start) - 1) // cells.n_arms, cells.rna.shape[1]
     of = np.repeat(np.arange(E * cells.n_arms), np.diff(cells.start)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""How noisy elements are: a prior of both layers, learnt from all elements, and the posterior of each one."""
+"""Prior of the noise of elements, learned from all elements, and the posterior of each element."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Grid:
 
 
 @dataclass(frozen=True, eq=False)
-class Noise:
-    """What was learnt of the layers.
+class LearntNoise:
+    """Noise layers learned from all elements.
 
     Attributes
     ----------
     of_elements
         Posterior probability of each pair of standard deviations on the grid, for each element, shape ``(E, I, J)``.
     sd_barcode, sd_replicate
-        Of the middling element, posterior mean, natural logs.
+        Of the median element, posterior mean, natural logs.
     spread_barcode, spread_replicate, correlation
         Standard deviations over elements of the logs of the two, and their correlation.
     """
@@ -49,50 +49,49 @@ class Noise:
     correlation: float
 
 
-def learn(density: Array, grid: Grid) -> Noise:
-    """Learn the prior from the log densities (E, I, J) of all elements, and average each one's posterior over it.
+def learn_noise(density: Array, grid: Grid) -> LearntNoise:
+    """Learn the prior from the log densities (E, I, J) of all elements, and return each element's posterior.
 
-    ``(log sd_barcode, log sd_replicate)`` of an element is bivariate normal over elements. Its five parameters have
-    weak priors: half-normal medians of scale 2 and 1 (log2), half-normal spreads of scale 1/2, a normal atanh
-    correlation. Their posterior is integrated, not maximised, so that few elements are not taken for many:
-    importance sampling at fixed points about the mode. Beyond 2,000 elements the prior is learnt from
-    2,000, evenly over the table.
+    ``(log sd_barcode, log sd_replicate)`` is bivariate normal over elements. The five parameters have weak priors:
+    half-normal medians of scale 2 and 1 (log2), half-normal spreads of scale 1/2, a normal atanh correlation. Their
+    posterior is integrated, not maximized, which matters for few elements: importance sampling at fixed points about
+    the mode. With more than 2,000 elements the prior is learned from 2,000 of them, evenly over the table.
     """
     E = len(density)
     L = np.exp(density - density.max(axis=(1, 2), keepdims=True)).reshape(E, -1)
     few = L[np.unique(np.linspace(0, E - 1, min(E, N_LEARNT)).astype(int))]
 
     def loss(x: Array) -> float:
-        prior = _prior(x)
+        prior = _log_prior(x)
         if not np.isfinite(prior):
             return 1e10
-        return -prior - float(np.log(np.maximum(few @ pairs(x, grid).ravel(), 1e-300)).sum())
+        return -prior - float(np.log(np.maximum(few @ grid_prior(x, grid).ravel(), 1e-300)).sum())
 
-    draws, weights = _posterior(loss, _start(L, grid))
-    tables = np.stack([pairs(x, grid).ravel() for x in draws])
+    draws, weights = _sample_hyperparameters(loss, _initial_guess(L, grid))
+    tables = np.stack([grid_prior(x, grid).ravel() for x in draws])
     W = L * ((weights / np.maximum(L @ tables.T, 1e-300)) @ tables)
     W /= W.sum(axis=1, keepdims=True)
     found = weights @ np.column_stack([np.exp(draws[:, :4]), np.tanh(draws[:, 4])])
-    return Noise(W.reshape(density.shape), *(float(v) for v in found[[0, 2, 1, 3, 4]]))
+    return LearntNoise(W.reshape(density.shape), *(float(v) for v in found[[0, 2, 1, 3, 4]]))
 
 
-def pairs(x: Array, grid: Grid) -> Array:
+def grid_prior(x: Array, grid: Grid) -> Array:
     """Return the prior probability of each pair on the grid, shape ``(I, J)``.
 
-    A normal shared out to the two nearest nodes, so that a prior narrower than the grid moves smoothly over it.
+    The normal is interpolated linearly to the nodes, so a prior narrower than the grid moves smoothly over it.
     """
     m_b, s_b, m_r, s_r, rho = x[0], np.exp(x[1]), x[2], np.exp(x[3]), np.tanh(x[4])
     if len(grid.barcode) == 1:
-        return _shared_out(grid.replicate, np.array([m_r]), s_r)
-    b = _shared_out(grid.barcode, np.array([m_b]), s_b)[0]
+        return _normal_on_grid(grid.replicate, np.array([m_r]), s_r)
+    b = _normal_on_grid(grid.barcode, np.array([m_b]), s_b)[0]
     if len(grid.replicate) == 1:
         return np.asarray(b[:, None])
     step = grid.barcode[1] - grid.barcode[0]
     at = m_r + rho * s_r * s_b / (s_b**2 + step**2 / 6) * (grid.barcode - m_b)
-    return np.asarray(b[:, None] * _shared_out(grid.replicate, at, s_r * np.sqrt(1 - rho**2)))
+    return np.asarray(b[:, None] * _normal_on_grid(grid.replicate, at, s_r * np.sqrt(1 - rho**2)))
 
 
-def _shared_out(nodes: Array, mean: Array, sd: float) -> Array:
+def _normal_on_grid(nodes: Array, mean: Array, sd: float) -> Array:
     """Return the mass of N(mean, sd^2) on each node by linear interpolation, shape ``(len(mean), len(nodes))``."""
     if len(nodes) == 1:
         return np.ones((len(mean), 1))
@@ -104,7 +103,7 @@ def _shared_out(nodes: Array, mean: Array, sd: float) -> Array:
     )
 
 
-def _prior(x: Array) -> float:
+def _log_prior(x: Array) -> float:
     m_b, l_b, m_r, l_r, a = x
     if not (min(l_b, l_r) > NARROWEST and max(l_b, l_r) < WIDEST and abs(a) < STEEPEST):
         return -np.inf
@@ -113,21 +112,21 @@ def _prior(x: Array) -> float:
     return float(medians + spreads - 0.5 * a * a)
 
 
-def _start(L: Array, grid: Grid) -> Array:
-    """Return a first guess: the pair that fits all elements best, one spread, some correlation."""
+def _initial_guess(L: Array, grid: Grid) -> Array:
+    """Return a first guess: the pair with the largest total density, one spread, some correlation."""
     total = np.log(np.maximum(L, 1e-300)).sum(0).reshape(len(grid.barcode), len(grid.replicate))
     i, j = np.unravel_index(int(total.argmax()), total.shape)
     at = [max(nodes[k], np.log(LEAST)) for nodes, k in ((grid.barcode, i), (grid.replicate, j))]
     return np.array([at[0], np.log(0.3), at[1], np.log(0.3), 0.5])
 
 
-def _posterior(loss: _Loss, start: Array) -> tuple[Array, Array]:
+def _sample_hyperparameters(loss: _Loss, start: Array) -> tuple[Array, Array]:
     """Return points of the parameters' posterior and their weights."""
     simplex = start + np.vstack([np.zeros(5), np.diag([0.3, 0.5, 0.3, 0.5, 0.5])])
     mode = np.asarray(optimize.fmin(loss, start, initial_simplex=simplex, maxfun=600, xtol=1e-2, ftol=1e-2, disp=False))
     values, vectors = np.linalg.eigh(_curvature(loss, mode))
     scale = vectors / np.sqrt(np.maximum(values, 1 / FLATTEST**2))
-    normal = _spread_out(N_DRAWS, 5)
+    normal = _quasi_normal(N_DRAWS, 5)
     draws = mode + WIDER * normal @ scale.T
     log = np.array([-loss(x) for x in draws]) + 0.5 * (normal**2).sum(1)
     weights = np.exp(log - log.max())
@@ -146,8 +145,8 @@ def _curvature(loss: _Loss, at: Array) -> Array:
     return np.where(np.isfinite(H) & (np.abs(H) < 1e8), H, 0.0)
 
 
-def _spread_out(n: int, d: int) -> Array:
-    """Return n normal deviates in d dims that fill the space evenly (an additive recurrence), the same every time."""
+def _quasi_normal(n: int, d: int) -> Array:
+    """Return n quasi-random normal deviates in d dims (an additive recurrence), always the same."""
     root = optimize.brentq(lambda x: x ** (d + 1) - x - 1, 1.0, 2.0)
     steps = root ** -np.arange(1.0, d + 1)
     return np.asarray(ndtri((0.5 + np.arange(1, n + 1)[:, None] * steps) % 1.0))

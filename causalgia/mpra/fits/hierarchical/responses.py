@@ -1,4 +1,4 @@
-"""Counts as working responses on the log scale: Poisson reads about a cell's own level, and cells that fell silent."""
+"""Counts as working responses on the log scale: Poisson reads, amplification, and silent cells."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from scipy import optimize
 
 from causalgia.compiled import njit
-from causalgia.mpra.fits.hierarchical.cells import PSEUDO, Cells
-from causalgia.mpra.fits.hierarchical.layers import sums, within
+from causalgia.mpra.fits.hierarchical.cells import PSEUDO, CountCells
+from causalgia.mpra.fits.hierarchical.layers import precision_sums, residual_density
 from causalgia.types import Array, Ints, Mask
 
 ROUNDS, NEWTON, N_BARCODES, FAMILIES = 20, 12, 5_000, 2.0
@@ -21,14 +21,14 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 @dataclass(eq=False)
 class Responses:
-    """What the layers are fitted to, of N barcodes in R replicates; natural logs.
+    """Working responses of N barcodes in R replicates; natural logs.
 
     Attributes
     ----------
     level
-        Activity that the fit expects of each cell, shape ``(N, R)``.
-    speaks
-        Probability that a cell is not silent, shape ``(N, R)``; 0 in cells that are not used.
+        Expected activity of each cell, shape ``(N, R)``.
+    expressed
+        Probability that a cell is not silent, shape ``(N, R)``; 0 in unused cells.
     z, precision
         Working activity and its precision given the layers, shape ``(N, R)``.
     reads_each, cell_variance
@@ -38,7 +38,7 @@ class Responses:
     """
 
     level: Array
-    speaks: Array
+    expressed: Array
     z: Array
     precision: Array
     reads_each: float
@@ -47,8 +47,8 @@ class Responses:
     silent_barcode: float
 
 
-def first_responses(cells: Cells) -> Responses:
-    """Return responses at each oligo's own level, zeros left out where most of its cells have reads."""
+def first_responses(cells: CountCells) -> Responses:
+    """Return responses at each oligo's level, without zeros where most of its cells have reads."""
     seen, first = cells.used & (cells.rna > 0), cells.start[:-1]
     n = np.diff(cells.start)
     share = np.add.reduceat(seen.sum(1), first) / np.add.reduceat(cells.used.sum(1), first)
@@ -60,67 +60,69 @@ def first_responses(cells: Cells) -> Responses:
     return set_cell_noise(cells, Responses(level, counted.astype(float), z, np.zeros_like(z), 1.0, 0.1, 0.01, 0.01))
 
 
-def respond(cells: Cells, now: Responses, tb: Array, tr: Array) -> Responses:
+def respond(cells: CountCells, responses: Responses, tb: Array, tr: Array) -> Responses:
     """Iterate responses to their fixed point at given variances of each element's layers, shape ``(E,)`` each.
 
-    Each oligo is lent half a read (or half a family of reads), spread over its cells: the one without any has a level
-    then (Firth's correction of a Poisson mean).
+    Each oligo gets an extra half read (or half a family of reads), spread over its cells, so that an oligo without
+    reads has a level (Firth's correction of a Poisson mean).
     """
     n = np.maximum(np.add.reduceat(cells.used.sum(1), cells.start[:-1]), 1)
-    lent = np.repeat(PSEUDO / n, np.diff(cells.start))
-    rna, offset = cells.rna / now.reads_each, cells.offset - np.log(now.reads_each)
+    extra = np.repeat(PSEUDO / n, np.diff(cells.start))
+    rna, offset = cells.rna / responses.reads_each, cells.offset - np.log(responses.reads_each)
     for _ in range(ROUNDS):
-        before = now.level.copy()
-        _working(
-            rna, lent, cells.used, offset, cells.own, now.level, now.speaks, now.cell_variance, now.z, now.precision
-        )
-        now.silent_cell, now.silent_barcode = _predicted(
-            rna, cells.used, offset, cells.shared, cells.start, cells.n_arms, tb, tr, now.z, now.precision,
-            now.cell_variance, now.silent_cell, now.silent_barcode, _NODES, _WEIGHTS, now.level, now.speaks,
+        before = responses.level.copy()
+        _working_responses(
+            rna, extra, cells.used, offset, cells.own, responses.level, responses.expressed, responses.cell_variance,
+            responses.z, responses.precision,
         )  # fmt: skip
-        if np.abs(now.level - before).max() < CONVERGED:
+        responses.silent_cell, responses.silent_barcode = _update_levels(
+            rna, cells.used, offset, cells.shared, cells.start, cells.n_arms, tb, tr, responses.z, responses.precision,
+            responses.cell_variance, responses.silent_cell, responses.silent_barcode, _NODES, _WEIGHTS,
+            responses.level, responses.expressed,
+        )  # fmt: skip
+        if np.abs(responses.level - before).max() < CONVERGED:
             break
-    return now
+    return responses
 
 
-def set_cell_noise(cells: Cells, now: Responses) -> Responses:
-    """Set what a cell's noise is made of by the likelihood of residuals about barcodes plus replicates.
+def set_cell_noise(cells: CountCells, responses: Responses) -> Responses:
+    """Estimate the noise of cells from the likelihood of residuals about barcodes plus replicates.
 
-    A cell of m reads has variance ``reads_each / m + cell_variance``: reads that come in families (of one molecule,
-    amplified) say as much as their families. Some 5,000 barcodes, of elements evenly over the table, are looked at.
+    A cell of m reads has variance ``reads_each / m + cell_variance``: reads that come in families (amplified from one
+    molecule) count as families. About 5,000 barcodes are used, of elements evenly over the table.
     """
     step = max(1, int(np.ceil(cells.start[-1] / N_BARCODES)))
     keep = np.flatnonzero(np.arange(len(cells.start) - 1) // cells.n_arms % step == 0)
     rows = np.concatenate([np.arange(cells.start[o], cells.start[o + 1]) for o in keep])
     start = np.append(0, np.cumsum(np.diff(cells.start)[keep])).astype(np.int64)
-    z, speaks, own = now.z[rows], (now.speaks[rows] > 0.5).astype(np.float64), cells.own[rows]
-    each = np.exp(-(cells.offset + now.level)[rows])
+    z, expressed, own = responses.z[rows], (responses.expressed[rows] > 0.5).astype(np.float64), cells.own[rows]
+    each = np.exp(-(cells.offset + responses.level)[rows])
 
     def loss(x: Array) -> float:
         inside = np.clip(x, *LIMITS)
         outside = float(((x - inside) ** 2).sum())
-        density = within(z, speaks / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start)
+        density = residual_density(z, expressed / (each * np.exp(inside[0]) + own + np.exp(inside[1])), start)
         return float(outside + 0.5 * (inside[0] / FAMILIES) ** 2 - density)
 
-    at = np.log([now.reads_each, now.cell_variance])
+    at = np.log([responses.reads_each, responses.cell_variance])
     simplex = at + np.array([[0.0, 0.0], [0.7, 0.0], [0.0, 0.7]])
     found = optimize.fmin(loss, at, initial_simplex=simplex, xtol=1e-2, ftol=1e-2, maxfun=60, disp=False)
-    now.reads_each, now.cell_variance = (float(v) for v in np.exp(np.clip(found, *LIMITS)))
-    return now
+    responses.reads_each, responses.cell_variance = (float(v) for v in np.exp(np.clip(found, *LIMITS)))
+    return responses
 
 
 @njit(nogil=True)
-def _working(
-    rna: Array, lent: Array, used: Mask, offset: Array, own: Array, level: Array, speaks: Array, phi: float, z: Array,
-    precision: Array,
+def _working_responses(
+    rna: Array, extra: Array, used: Mask, offset: Array, own: Array, level: Array, expressed: Array, phi: float,
+    z: Array, precision: Array,
 ) -> None:  # fmt: skip
-    """Set z and precision: the cell's own departure x at its mode, ``r - m e^x = x / phi``, and the slope there."""
+    """Set z and precision at the mode of the cell's own departure x, where ``r - m e^x = x / phi``."""
     for b in range(len(rna)):
         for r in range(rna.shape[1]):
             if not used[b, r]:
                 z[b, r], precision[b, r] = 0.0, 0.0
                 continue
-            m, reads = np.exp(offset[b, r] + level[b, r]), rna[b, r] + lent[b]
+            m, reads = np.exp(offset[b, r] + level[b, r]), rna[b, r] + extra[b]
             x = np.log(reads / m)
             if reads < m:
                 x = max(x, -phi * m)
@@ -132,20 +134,22 @@ def _working(
                     break
             here = m * np.exp(x)
             z[b, r] = level[b, r] + x + (reads - here) / here
-            precision[b, r] = speaks[b, r] / (1.0 / m + own[b, r] + phi)
+            precision[b, r] = expressed[b, r] / (1.0 / m + own[b, r] + phi)
 
 
 @njit(nogil=True)
-def _zero(m: float, phi: float) -> float:
+def _zero_probability(m: float, phi: float) -> float:
     return float(np.exp(-np.log1p(phi * m) / phi))
 
 
 @njit(nogil=True)
-def _levels(z: Array, precision: Array, shared: Array, lo: int, hi: int, T: float, t: float) -> tuple[Array, Array]:
+def _predict_levels(
+    z: Array, precision: Array, shared: Array, lo: int, hi: int, T: float, t: float
+) -> tuple[Array, Array]:
     """Return the best prediction of an oligo's level in each replicate, (R,), and of its barcodes about it."""
     R = z.shape[1]
     S, s, M, one = np.empty((R, R)), np.empty(R), np.eye(R), np.ones(R)
-    sums(z, precision, shared, lo, hi, T, S, s)
+    precision_sums(z, precision, shared, lo, hi, T, S, s)
     M += t * S
     ones, values = np.linalg.solve(M, S @ one), np.linalg.solve(M, s)
     mu = values.sum() / ones.sum()
@@ -161,45 +165,47 @@ def _levels(z: Array, precision: Array, shared: Array, lo: int, hi: int, T: floa
 
 
 @njit(nogil=True)
-def _no_reads(expected: Array, used: Mask, sd: float, phi: float, nodes: Array, weights: Array) -> float:
-    """Return the chance of no reads of a barcode in any replicate, its own activity unknown; `expected` are logs."""
+def _no_reads_probability(expected: Array, used: Mask, sd: float, phi: float, nodes: Array, weights: Array) -> float:
+    """Return the probability of no reads of a barcode in any replicate; `expected` are logs."""
     chance = 0.0
     for i in range(len(nodes)):
         each = weights[i]
         for r in range(len(expected)):
             if used[r]:
-                each *= _zero(np.exp(expected[r] + nodes[i] * sd), phi)
+                each *= _zero_probability(np.exp(expected[r] + nodes[i] * sd), phi)
         chance += each
     return chance
 
 
 @njit(nogil=True)
-def _predicted(
+def _update_levels(
     rna: Array, used: Mask, offset: Array, shared: Array, start: Ints, A: int, tb: Array, tr: Array, z: Array,
     precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array,
-    speaks: Array,
+    expressed: Array,
 ) -> tuple[float, float]:  # fmt: skip
-    """Set each cell's level to its best prediction, and the probability that it speaks; return the silent shares.
+    """Set the predicted level of each cell and its probability of being expressed; return the silent shares.
 
     The shares are posterior means under a Beta(1, 100).
     """
     silent_cells, cells, silent_barcodes = 1.0, 100.0, 1.0
     for o in range(len(start) - 1):
         T = tb[o // A]
-        of_oligo, own = _levels(z, precision, shared, start[o], start[o + 1], T, tr[o // A])
+        of_oligo, own = _predict_levels(z, precision, shared, start[o], start[o + 1], T, tr[o // A])
         for b in range(start[o], start[o + 1]):
             level[b] = of_oligo + own[b - start[o]]
             if rna[b].sum() == 0.0:
-                chance = _no_reads(offset[b] + of_oligo, used[b], np.sqrt(T + shared[b]), phi, nodes, weights)
+                chance = _no_reads_probability(
+                    offset[b] + of_oligo, used[b], np.sqrt(T + shared[b]), phi, nodes, weights
+                )
                 p = p_barcode / (p_barcode + (1.0 - p_barcode) * chance)
                 silent_barcodes += p
-                speaks[b] = used[b] * max(1.0 - p, NEVER)
+                expressed[b] = used[b] * max(1.0 - p, NEVER)
                 continue
             for r in range(rna.shape[1]):
                 p = 0.0
                 if rna[b, r] == 0.0 and used[b, r]:
-                    p = p_cell / (p_cell + (1.0 - p_cell) * _zero(np.exp(offset[b, r] + level[b, r]), phi))
+                    p = p_cell / (p_cell + (1.0 - p_cell) * _zero_probability(np.exp(offset[b, r] + level[b, r]), phi))
                 cells += used[b, r]
                 silent_cells += p
-                speaks[b, r] = used[b, r] * max(1.0 - p, NEVER)
+                expressed[b, r] = used[b, r] * max(1.0 - p, NEVER)
     return silent_cells / cells, silent_barcodes / (len(rna) + 100.0)
