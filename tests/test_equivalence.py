@@ -15,7 +15,7 @@ from scipy.stats import binom, ttest_1samp
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError
 from causalgia.multiplicity import equivalence
-from causalgia.multiplicity.tost import ends, numbers_of
+from causalgia.multiplicity.tost import ace_se_df, rope_ends
 from causalgia.schema import validate
 
 HERE = Path(__file__).parent / "reference" / "equivalence"
@@ -151,11 +151,11 @@ def test_equivalence_of_a_band_says_nothing_of_the_band() -> None:
 @pytest.mark.parametrize("rope", [("-0.1", 0.1), (-0.1, "0.1"), (b"-0.1", 0.1), "12"])
 def test_ends_of_a_rope_are_numbers_and_not_text(rope: Any) -> None:
     with pytest.raises(DecisionError, match="is not two numbers"):
-        ends(rope)
+        rope_ends(rope)
 
 
 def test_one_standard_error_that_makes_no_sense_is_named() -> None:
     dims = ("contrast", "task")
     table = xr.Dataset({"ace": (dims, [[0.0], [1.0]]), "se": (dims, [[1.0], [-1.0]])}, {"contrast": ["a", "b"]})
     with pytest.raises(EstimateError, match="contrast b: se -1 on inf df"):
-        numbers_of(table)
+        ace_se_df(table)

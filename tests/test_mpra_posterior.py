@@ -14,8 +14,8 @@ import causalgia as cg
 from causalgia.errors import ConvergenceError, CountsError, InferenceError
 from causalgia.mpra.fits.fit_contrasts import asked_of
 from causalgia.mpra.fits.infer_counts import cells_for
-from causalgia.posterior.count_model import _T_DF, _tau, count_model
-from causalgia.posterior.posterior_tree import datasets
+from causalgia.posterior.count_model import _T_DF, _arm_tau, count_model
+from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.prior import Prior
 
 TRUTH = {"sd_barcode": 0.6, "sd_replicate": 0.15, "p_silent": 0.02}
@@ -107,7 +107,7 @@ def thin() -> tuple[xr.Dataset, np.ndarray, dict[str, xr.Dataset], Any]:
     """One plasmid pool with few reads: the DNA is what one knows least."""
     counts, effect = counts_and_truth(24, 5, depth_dna=8, plasmid=True)
     tree = cg.mpra.infer_counts(counts, control="control", draws=6_000, rng=5)
-    return counts, effect, datasets(tree), tree
+    return counts, effect, tree_datasets(tree), tree
 
 
 @pytest.mark.long
@@ -170,6 +170,6 @@ def test_the_law_of_the_sd_of_effects_is_the_one_that_the_prior_names() -> None:
     quartiles = {name: law.ppf([0.625, 0.75, 0.875]) for name, law in laws.items()} | {"uniform": [0.25, 0.5, 0.75]}
     for name, expected in quartiles.items():
         with pm.Model():
-            tau = _tau(Prior(tau=name, tau_scale=2.0), 20_000)
+            tau = _arm_tau(Prior(tau=name, tau_scale=2.0), 20_000)
             drawn = pm.draw(tau, random_seed=0)
         np.testing.assert_allclose(np.quantile(drawn / 2, [0.25, 0.5, 0.75]), expected, rtol=0.06)

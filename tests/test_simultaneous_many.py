@@ -21,7 +21,7 @@ def few_respond(rng, n):
 
 def test_draws_are_of_at_most_so_many_blocks_whatever_the_number_of_units(monkeypatch):
     drawn = []
-    counts_of = bootstrap_t._drawn_counts
+    counts_of = bootstrap_t._resampled_counts
 
     def recorded(n_clusters, n_draws, size, draw):
         for counts in counts_of(n_clusters, n_draws, size, draw):

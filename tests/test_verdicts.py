@@ -21,13 +21,13 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import ConvergenceError, DecisionError, EstimateError, InferenceError
 from causalgia.multiplicity import equivalence, placebo_region
-from causalgia.posterior.posterior_tree import datasets
+from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
 from causalgia.verdicts._decide import band_error
-from causalgia.verdicts.draws_convergence import _limit, split_rhat
+from causalgia.verdicts.draws_convergence import _rhat_by_chance, split_rhat
 from causalgia.verdicts.rare_effects import few_real_sequences
-from causalgia.verdicts.rope import Region, of_tasks, tasks_that_vary
+from causalgia.verdicts.rope import Region, select_tasks, tasks_that_vary
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", "contrast", "task")
@@ -508,7 +508,7 @@ def test_the_direction_alone_rests_on_the_exact_sign_rate(law: Any) -> None:
 def test_groups_are_joined_by_names() -> None:
     estimates = cg.from_effects([0.0, 3.0, -3.0, 0.1], [0.1, 0.2, 0.3, 0.4], names=list("abcd"))
     estimates = estimates.assign(n_units=(EFFECT, [[50], [60], [70], [80]]))
-    tree = datasets(cg.infer(estimates, law="normal", rng=0))
+    tree = tree_datasets(cg.infer(estimates, law="normal", rng=0))
     whole = decide(tree, rope=(-0.3, 0.3))
     for pick in (["d", "c", "b", "a"], ["c", "a"], ["b"]):
         part = decide(tree | {"posterior": tree["posterior"].sel(contrast=pick)}, rope=(-0.3, 0.3))
@@ -915,8 +915,8 @@ def test_an_exact_effect_of_few_units_leaves_the_others_their_verdicts() -> None
 
 def test_a_task_that_is_left_out_is_left_out_of_the_table() -> None:
     table = xr.Dataset({"ace": (EFFECT, [[1.0, 2.0]])}, {"task": ["K562", "dead"]})
-    assert of_tasks(table, ["K562"])["task"].values.tolist() == ["K562"]
-    assert of_tasks(table, ["K562", "dead"]) is table
+    assert select_tasks(table, ["K562"])["task"].values.tolist() == ["K562"]
+    assert select_tasks(table, ["K562", "dead"]) is table
 
 
 def test_three_claims_of_ten_are_decided_at_their_share() -> None:
@@ -931,7 +931,7 @@ def test_three_claims_of_ten_are_decided_at_their_share() -> None:
 def test_rhat_beyond_its_limit_is_as_rare_by_chance_as_it_says() -> None:
     """The limit is passed by the worst of so many effects once in 10,000 cases: of 1/100 effect, once in 100."""
     rhat = split_rhat(np.random.default_rng(0).normal(size=(1, 100, 20_000)))
-    beyond = (rhat > _limit(2, 50, 0.01)).mean()  # type: ignore[arg-type]
+    beyond = (rhat > _rhat_by_chance(2, 50, 0.01)).mean()  # type: ignore[arg-type]
     assert abs(beyond - 0.01) < 4 * np.sqrt(0.01 * 0.99 / 20_000)
 
 

@@ -17,27 +17,27 @@ from causalgia.estimation import as_estimates
 from causalgia.estimation._from_effects import require_errors
 from causalgia.estimation.arithmetic_floor import is_below_floor
 from causalgia.estimation.request import labels_of, with_effect_columns
-from causalgia.multiplicity.bands import seed_in_words
+from causalgia.multiplicity.bands import seed_label
 from causalgia.multiplicity.families import (
-    Questions,
-    asked,
-    estimated,
+    JointEstimates,
+    as_joint_estimates,
+    estimate_effects,
     families,
     family_codes,
+    family_label,
     has_effects,
-    in_words,
-    require_units,
     unbounded,
+    units_to_resample,
 )
 from causalgia.multiplicity.fdr import hierarchical_q, storey_q
 from causalgia.multiplicity.joint_methods import (
-    Joint,
-    automatic,
+    JointResult,
+    bootstrap_or_bound,
     by_bootstrap,
     by_flips,
     by_multivariate_t,
     fewest_clusters,
-    n_resampled,
+    n_resampled_clusters,
     warn_of_skewness,
 )
 from causalgia.multiplicity.sign_flips import enumerates
@@ -203,25 +203,25 @@ def adjust(
     if not isinstance(method, str):
         raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
     if not isinstance(estimates, xr.Dataset | pd.DataFrame) and _is_column(estimates):
-        column: pd.Series[float] | Array = _of_column(estimates, method, family)
+        column: pd.Series[float] | Array = _adjust_p_values(estimates, method, family)
         return column
-    taken, why = _automatic(estimates, cluster) if method == "auto" else (method, None)
+    taken, why = _choose_method(estimates, cluster) if method == "auto" else (method, None)
     if taken in _JOINT:
-        out, how = _jointly(asked(estimates, cluster), taken, family, n_draws, n_flips, rng)
+        out, how = _adjust_jointly(as_joint_estimates(estimates, cluster), taken, family, n_draws, n_flips, rng)
     elif taken in _OF_P:
-        out, how = _one_by_one(_table(estimates, cluster), taken, family)
+        out, how = _adjust_by_p(_estimates_table(estimates, cluster), taken, family)
     else:
         raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
-    return with_notes(_said(out, how, family, method), *([why] if why else []))
+    return with_notes(_with_method_attrs(out, how, family, method), *([why] if why else []))
 
 
 def _is_column(given: Any) -> bool:
     return isinstance(given, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray)
 
 
-def _of_column(given: Any, method: str, family: str | None) -> Any:
+def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
     """Adjust p-values that come without effects; labels of a Series or DataArray stay with them."""
-    p, name = _column(given), "holm" if method == "auto" else method
+    p, name = _as_p_array(given), "holm" if method == "auto" else method
     if name in _JOINT or name == "hierarchical":
         needs = "coordinates that name families" if name == "hierarchical" else "units or a covariance"
         raise EstimateError(
@@ -235,13 +235,13 @@ def _of_column(given: Any, method: str, family: str | None) -> Any:
             f"family={quoted(family)}: p-values alone are one family; adjust each family by itself, or give a Dataset "
             f"with 'p' and the coordinate {quoted(family)} on contrast"
         )
-    adjusted = _of_one_family(p, name)
+    adjusted = _adjust_family(p, name)
     if isinstance(given, pd.Series):
         return pd.Series(adjusted, index=given.index, name="p_adjusted")
     return given.copy(data=adjusted).drop_attrs().rename("p_adjusted") if isinstance(given, xr.DataArray) else adjusted
 
 
-def _column(given: Any) -> Array:
+def _as_p_array(given: Any) -> Array:
     """Return p-values alone as floats (K,), or refuse the first that is none."""
     if np.ma.is_masked(given):
         raise EstimateError("p has masked entries; leave them out before adjusting the others")
@@ -264,32 +264,32 @@ def _column(given: Any) -> Array:
     return p
 
 
-def _automatic(given: Any, cluster: str | None) -> tuple[str, str | None]:
-    n_clusters = n_resampled(given, cluster)
+def _choose_method(given: Any, cluster: str | None) -> tuple[str, str | None]:
+    n_clusters = n_resampled_clusters(given, cluster)
     if n_clusters is None and isinstance(given, xr.Dataset):
         n_clusters = fewest_clusters(given)
-    return automatic(n_clusters, bounds="holm", takes="adjusted by Holm")
+    return bootstrap_or_bound(n_clusters, bounds="holm", takes="adjusted by Holm")
 
 
-def _one_by_one(table: xr.Dataset, method: str, family: str | None) -> tuple[xr.Dataset, dict[str, Any]]:
-    questions = _p_values(table)
+def _adjust_by_p(table: xr.Dataset, method: str, family: str | None) -> tuple[xr.Dataset, dict[str, Any]]:
+    questions = _p_of_estimates(table)
     p = questions.to_numpy().astype(np.float64)
     adjusted = np.full(p.size, np.nan)
-    for members, answer in _by_family(table, p, method, family):
+    for members, answer in _adjust_families(table, p, method, family):
         adjusted[members] = answer
     column = questions.copy(data=adjusted.reshape(p.shape)).drop_attrs().transpose(*table["p"].dims)
-    return table.assign(p_adjusted=column), {"adjust": method, "family": in_words(family, questions)}
+    return table.assign(p_adjusted=column), {"adjust": method, "family": family_label(family, questions)}
 
 
-_Answers: TypeAlias = list[tuple[Codes, Array]]
+_FamilyAnswers: TypeAlias = list[tuple[Codes, Array]]
 
 
-def _table(given: Any, cluster: str | None) -> xr.Dataset:
+def _estimates_table(given: Any, cluster: str | None) -> xr.Dataset:
     given = with_effect_columns(given)
     if isinstance(given, pd.DataFrame) and "effect" not in given and "p" in given:
         raise OutcomesError("the table has no column 'effect'; to adjust its p-values alone: cg.adjust(table['p'])")
     if has_effects(given):
-        return estimated(given, cluster)
+        return estimate_effects(given, cluster)
     others = isinstance(given, xr.Dataset) and "effect" in given and bool({"se", "covariance"} & set(given.variables))
     others |= isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims
     if isinstance(given, xr.Dataset) and not others and "outcome" not in given:
@@ -297,22 +297,22 @@ def _table(given: Any, cluster: str | None) -> xr.Dataset:
     return as_estimates(given) if hasattr(given, "columns") or isinstance(given, xr.Dataset) else given
 
 
-def _by_family(table: xr.Dataset, p: Array, method: str, family: str | None) -> _Answers:
+def _adjust_families(table: xr.Dataset, p: Array, method: str, family: str | None) -> _FamilyAnswers:
     if method == "hierarchical":
-        return _hierarchical(table, p, family)
+        return _adjust_hierarchically(table, p, family)
     flat = p.ravel()
     asked_for = [members[~np.isnan(flat[members])] for members in families(table, family, p.shape)]
     if method == "storey":
         for members in asked_for:
-            refuse_correlated(table, members)
-    return [(members, _of_one_family(flat[members], method)) for members in asked_for if len(members)]
+            check_nearly_independent(table, members)
+    return [(members, _adjust_family(flat[members], method)) for members in asked_for if len(members)]
 
 
-def _of_one_family(p: Array, method: str) -> Array:
+def _adjust_family(p: Array, method: str) -> Array:
     return storey_q(p)[0] if method == "storey" else stepwise(p, cast("Stepwise", method))
 
 
-def _hierarchical(table: xr.Dataset, p: Array, family: str | None) -> _Answers:
+def _adjust_hierarchically(table: xr.Dataset, p: Array, family: str | None) -> _FamilyAnswers:
     if family in (None, "all"):
         raise EstimateError(
             "method='hierarchical' selects families first; name the coordinate on contrast that makes them with family="
@@ -326,36 +326,36 @@ def _hierarchical(table: xr.Dataset, p: Array, family: str | None) -> _Answers:
     ]
 
 
-def _jointly(
-    questions: Questions, method: str, family: str | None, n_draws: int, n_flips: int, rng: RNG | None
+def _adjust_jointly(
+    questions: JointEstimates, method: str, family: str | None, n_draws: int, n_flips: int, rng: RNG | None
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     table = questions.estimates
-    said: dict[str, Any] = {"adjust": method, "seed": seed_in_words(rng)}
+    said: dict[str, Any] = {"adjust": method, "seed": seed_label(rng)}
     needs_rng = method == "bootstrap_t" or (
-        method == "sign_flip" and not enumerates(require_units(questions, method).n_clusters, n_flips)
+        method == "sign_flip" and not enumerates(units_to_resample(questions, method).n_clusters, n_flips)
     )
     key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
     se, shape = questions.numbers("se"), table["ace"].shape
     single, down = np.empty_like(se), np.empty_like(se)
     if method == "sign_flip":
-        said |= {"skewness": warn_of_skewness(require_units(questions, method)), "n_flips": n_flips}
+        said |= {"skewness": warn_of_skewness(units_to_resample(questions, method)), "n_flips": n_flips}
     elif method == "bootstrap_t":
         said["n_draws"] = n_draws
     for members in families(table, family, shape):
         if method == "sign_flip":
-            units = require_units(questions, method)
+            units = units_to_resample(questions, method)
             single[members] = by_flips(units, members, n_flips=n_flips, key=key)
             continue
-        found = _together(questions, method, members, se[members], n_draws, key)
+        found = _joint_result(questions, method, members, se[members], n_draws, key)
         single[members], down[members] = found.p_single_step, found.p_step_down
     never = unbounded(table).ravel() | is_below_floor(table).ravel()
     single[never], down[never] = 1.0, 1.0
     chosen = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
     out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in chosen.items()})
-    return out, said | {"family": in_words(family, table["ace"])}
+    return out, said | {"family": family_label(family, table["ace"])}
 
 
-def _said(out: xr.Dataset, said: dict[str, Any], family: str | None, method: str) -> xr.Dataset:
+def _with_method_attrs(out: xr.Dataset, said: dict[str, Any], family: str | None, method: str) -> xr.Dataset:
     """Say how p was adjusted, and nothing of another method before it."""
     stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
     kept = {name: value for name, value in out.attrs.items() if name not in stale}
@@ -365,14 +365,16 @@ def _said(out: xr.Dataset, said: dict[str, Any], family: str | None, method: str
     return annotate(out)
 
 
-def _together(questions: Questions, method: str, members: Codes, se: Array, n_draws: int, key: int) -> Joint:
+def _joint_result(
+    questions: JointEstimates, method: str, members: Codes, se: Array, n_draws: int, key: int
+) -> JointResult:
     if method == "dunnett":
         return by_multivariate_t(questions, members, ci_prob=_CI_PROB, key=key)
-    units = require_units(questions, method)
+    units = units_to_resample(questions, method)
     return by_bootstrap(units, members, se=se, ci_prob=_CI_PROB, n_draws=n_draws, key=key)
 
 
-def _p_values(estimates: xr.Dataset) -> xr.DataArray:
+def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
     """Return p with contrast as its first dim, each NaN or between 0 and 1."""
     require_dataset(estimates, "estimates")
     if "contrast" not in estimates.dims:
@@ -417,7 +419,7 @@ def mean_absolute_correlation(factor: Array) -> float:
     return (total - k) / (k * (k - 1)) if k > 1 else 0.0
 
 
-def refuse_correlated(table: xr.Dataset, members: Codes) -> None:
+def check_nearly_independent(table: xr.Dataset, members: Codes) -> None:
     """Refuse Storey's q for estimates with a mean |correlation| of .1 or more, where their covariance is there.
 
     Correlations that are estimated on few df are not 0 even for independent estimates: the bound is what a true .1
@@ -426,11 +428,11 @@ def refuse_correlated(table: xr.Dataset, members: Codes) -> None:
     """
     if "se" not in table or not {"covariance", "factor"} & set(table.variables):
         return
-    questions = Questions(table, None)
+    questions = JointEstimates(table, None)
     vary = members[questions.numbers("se")[members] > 0]
     if len(vary) < 2:
         return
-    _refuse_unknown(table, vary)
+    _check_correlation_known(table, vary)
     factor = questions.factor_of(vary)
     if factor is None:
         return
@@ -444,7 +446,7 @@ def refuse_correlated(table: xr.Dataset, members: Codes) -> None:
 
 
 def largest_mean_correlation(df: float, n_pairs: int) -> float:
-    """Return the mean |correlation| from which on estimates count as dependent, for `refuse_correlated`.
+    """Return the mean |correlation| from which on estimates count as dependent, for `check_nearly_independent`.
 
     Examples
     --------
@@ -455,7 +457,7 @@ def largest_mean_correlation(df: float, n_pairs: int) -> float:
     return float(np.sqrt(LARGEST**2 + 2 / (np.pi * df)) + 3 * spread)
 
 
-def _refuse_unknown(table: xr.Dataset, members: Codes) -> None:
+def _check_correlation_known(table: xr.Dataset, members: Codes) -> None:
     """Refuse a family over several tasks whose correlation the estimates do not say."""
     n_columns = table["ace"].size // table.sizes["contrast"]
     if "factor" not in table and len(set((members % n_columns).tolist())) > 1:

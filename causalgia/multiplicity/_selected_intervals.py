@@ -12,9 +12,9 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import require_ci_prob
-from causalgia.multiplicity.families import estimates_of, in_words
+from causalgia.multiplicity.families import estimates_of, family_label
 from causalgia.multiplicity.fdr import fcr_level
-from causalgia.multiplicity.tost import limits, with_open
+from causalgia.multiplicity.tost import t_limits, unbounded_column
 from causalgia.schema import annotate
 from causalgia.types import Array
 
@@ -63,13 +63,13 @@ def selected_intervals(
     (array([0.9875]), array([[2.5]]))
     """
     taken, ci_prob = estimates_of(estimates), require_ci_prob(ci_prob)
-    mask = _mask(taken, select)
+    mask = _selection_mask(taken, select)
     if not mask.any():
         raise EstimateError("no contrast is selected, and no interval needed; select by a larger number, or names")
     dims, n = taken["ace"].dims, mask.shape[0]
-    levels = _levels(mask, together=_is_number(select) and _one_family(taken), ci_prob=ci_prob)
-    lower, upper = limits(taken, levels)
-    columns = {"lower": lower, "upper": upper, "selected": mask} | with_open(taken, lower)
+    levels = _interval_levels(mask, together=_is_real(select) and _is_one_family(taken), ci_prob=ci_prob)
+    lower, upper = t_limits(taken, levels)
+    columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(taken, lower)
     out = taken.assign({name: (dims, values) for name, values in columns.items()}).assign(fcr_level=(dims[1:], levels))
     rows = np.flatnonzero(mask.reshape(n, -1).any(axis=1))
     kept = {"contrast": rows} | ({"contrast_": rows} if "contrast_" in taken.dims else {})
@@ -77,27 +77,27 @@ def selected_intervals(
     return annotate(out.isel(kept).assign_attrs(ci_prob=ci_prob, selected=said))
 
 
-def _levels(mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: float) -> Array:
+def _interval_levels(mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: float) -> Array:
     """Return the probability of each interval by task (and model), from those selected there or in all together."""
     selected, n = (np.full(mask.shape[1:], mask.sum()), mask.size) if together else (mask.sum(axis=0), len(mask))
     return np.asarray(np.vectorize(lambda r: fcr_level(max(int(r), 1), n, ci_prob), otypes=[float])(selected))
 
 
-def _is_number(value: Any) -> bool:
+def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _one_family(estimates: xr.Dataset) -> bool:
+def _is_one_family(estimates: xr.Dataset) -> bool:
     """Whether p_adjusted is of all tasks (and models) together."""
-    return bool(estimates.attrs.get("family") == in_words("all", estimates["ace"]))
+    return bool(estimates.attrs.get("family") == family_label("all", estimates["ace"]))
 
 
-def _mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
+def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
     ace = estimates["ace"]
-    if _is_number(select):
-        return _small(estimates, float(select))
+    if _is_real(select):
+        return _mask_by_p(estimates, float(select))
     if isinstance(select, xr.DataArray):
-        select = _in_order(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
+        select = _align_mask(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
     given = np.asarray([select] if isinstance(select, str) else select)
     if given.ndim == 0:
         raise EstimateError(
@@ -117,7 +117,7 @@ def _mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
     return np.asarray(np.broadcast_to(np.isin(names, given).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape))
 
 
-def _in_order(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
+def _align_mask(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
     """Return a mask in the order of the effects, by its names."""
     named = [dim for dim in mask.dims if dim in mask.coords and dim in ace.coords]
     try:
@@ -126,7 +126,7 @@ def _in_order(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
         raise EstimateError(f"the mask does not say whether {error.args[0]} is selected; give one for each") from error
 
 
-def _small(estimates: xr.Dataset, level: float) -> npt.NDArray[np.bool_]:
+def _mask_by_p(estimates: xr.Dataset, level: float) -> npt.NDArray[np.bool_]:
     if "p_adjusted" not in estimates:
         raise EstimateError(f"select={level:g} asks for p_adjusted, which cg.adjust(estimates, method='bh') adds")
     if not 0 < level < 1:

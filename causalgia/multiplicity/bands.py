@@ -12,8 +12,14 @@ from causalgia.analysis import beyond
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.arithmetic_floor import at_least_floor
 from causalgia.estimation.request import require_ci_prob
-from causalgia.multiplicity.families import Questions, asked, families, in_words, require_units
-from causalgia.multiplicity.joint_methods import automatic, by_bootstrap, by_multivariate_t
+from causalgia.multiplicity.families import (
+    JointEstimates,
+    as_joint_estimates,
+    families,
+    family_label,
+    units_to_resample,
+)
+from causalgia.multiplicity.joint_methods import bootstrap_or_bound, by_bootstrap, by_multivariate_t
 from causalgia.notes import with_notes
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
@@ -101,9 +107,9 @@ def simultaneous(
     >>> (band["lower"] > 0).values.ravel(), band.attrs["band"], band.attrs["family"]
     (array([False,  True]), 'bootstrap_t', 'the contrasts of one task')
     """
-    ci_prob = _checked(method, ci_prob)
-    questions = asked(estimates, cluster, ci_prob)
-    taken, why = _taken(questions, method)
+    ci_prob = _check_band_method(method, ci_prob)
+    questions = as_joint_estimates(estimates, cluster, ci_prob)
+    taken, why = _choose_band(questions, method)
     needs_rng = taken == "bootstrap_t"
     key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
     table = questions.estimates
@@ -111,7 +117,9 @@ def simultaneous(
     se = working.error.ravel()
     half, critical = np.empty_like(se), np.empty_like(se)
     for members in families(table, family, table["ace"].shape):
-        half[members], critical[members] = _half_width(questions, members, taken, se[members], ci_prob, n_draws, key)
+        half[members], critical[members] = _band_half_width(
+            questions, members, taken, se[members], ci_prob, n_draws, key
+        )
     ace = table["ace"]
     open_ended, ends = questions.open_ended(ci_prob), working.around(half.reshape(ace.shape))
     lower, upper = at_least_floor(table, *ends)
@@ -120,27 +128,27 @@ def simultaneous(
     out = table.assign({name: (ace.dims, values) for name, values in limits.items()})
     out.attrs |= {
         "band": taken,
-        "family": in_words(family, ace),
+        "family": family_label(family, ace),
         "ci_prob": ci_prob,
-        "seed": seed_in_words(rng),
+        "seed": seed_label(rng),
     }
     out.attrs |= {"n_draws": n_draws} if taken == "bootstrap_t" else {}
     out.attrs |= beyond(out.attrs, families=family)
     return annotate(with_notes(out, *([why] if why else [])))
 
 
-def _taken(questions: Questions, method: str) -> tuple[str, str | None]:
+def _choose_band(questions: JointEstimates, method: str) -> tuple[str, str | None]:
     """Return the method of the band, and the reason where the number of clusters chose it."""
     if method == "auto":
-        n_clusters = require_units(questions, "bootstrap_t").n_clusters
-        return automatic(n_clusters, bounds="bonferroni", takes="band by Bonferroni's t")
+        n_clusters = units_to_resample(questions, "bootstrap_t").n_clusters
+        return bootstrap_or_bound(n_clusters, bounds="bonferroni", takes="band by Bonferroni's t")
     if method == "bootstrap_t":
-        require_units(questions, method)
+        units_to_resample(questions, method)
     return method, None
 
 
-def _half_width(
-    questions: Questions, members: Codes, method: str, se: Array, ci_prob: float, n_draws: int, key: int
+def _band_half_width(
+    questions: JointEstimates, members: Codes, method: str, se: Array, ci_prob: float, n_draws: int, key: int
 ) -> tuple[Array, Array]:
     """Return half-widths of the members of a family, and the same in standard errors."""
     if method == "bonferroni":
@@ -148,21 +156,21 @@ def _half_width(
         critical = np.asarray(-special.stdtrit(df, (1 - ci_prob) / 2 / len(members)), dtype=float)
         return critical * se, critical
     if method == "bootstrap_t":
-        units = require_units(questions, method)
+        units = units_to_resample(questions, method)
         found = by_bootstrap(units, members, se=se, ci_prob=ci_prob, n_draws=n_draws, key=key)
     else:
         found = by_multivariate_t(questions, members, ci_prob=ci_prob, key=key)
     return found.half_width, found.critical
 
 
-def seed_in_words(rng: RNG | None) -> str:
+def seed_label(rng: RNG | None) -> str:
     """Return what attrs say of a source of randomness."""
     if rng is None:
         return "none"
     return str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
 
 
-def _checked(method: str, ci_prob: Any) -> float:
+def _check_band_method(method: str, ci_prob: Any) -> float:
     if method == "sign_flip":
         raise EstimateError(
             "method='sign_flip' makes no band: flips test whether all ICE are symmetric about 0, and hold at no other "

@@ -17,14 +17,14 @@ from causalgia.multiplicity.maxima import (
     Block,
     MaxT,
     against_maxima,
+    as_ice_array,
+    check_enough_draws,
     cluster_sums,
     column_chunks,
-    descending,
-    generator,
-    individual,
-    refuse_few_draws,
+    descending_order,
+    purpose_generator,
     rows_per_block,
-    sized_columns,
+    scale_columns,
 )
 from causalgia.numerics.moments import centred
 from causalgia.streams import RNG
@@ -121,29 +121,33 @@ def bootstrap_t_max(
     >>> answer.p_single_step < 0.05
     array([False, False,  True])
     """
-    ice, cluster = individual(ice, cluster)
-    refuse_few_draws(n_draws, ci_prob, "n_draws")
+    ice, cluster = as_ice_array(ice, cluster)
+    check_enough_draws(n_draws, ci_prob, "n_draws")
     sizes = np.ones(len(ice)) if cluster is None else np.bincount(cluster).astype(float)
     if len(sizes) < MIN_CLUSTERS:
         raise EstimateError(
             f"{len(sizes)} clusters are too few to resample: {MIN_CLUSTERS} or more are needed; draw more, or use "
             "method='dunnett'"
         )
-    seen = _seen(ice, cluster, len(sizes), ci_prob)
-    sums = _centred_sums(ice, cluster, len(sizes), seen.rare)[descending(seen.t)]
-    draw = generator(rng, "bootstrap_t")
+    seen = _observed_statistics(ice, cluster, len(sizes), ci_prob)
+    sums = _centred_sums(ice, cluster, len(sizes), seen.rare)[descending_order(seen.t)]
+    draw = purpose_generator(rng, "bootstrap_t")
     n_clusters = len(sizes)
     if n_clusters > MOST_RESAMPLED:
-        sums, sizes = _joined(sums, sizes, draw)
+        sums, sizes = _merge_clusters(sums, sizes, draw)
     size = rows_per_block(len(sizes), 2 * len(sums), n_draws)
-    counts = _drawn_counts(len(sizes), n_draws, size, draw)
-    blocks = _same_size(sums, counts) if np.ptp(sizes) == 0 else _any_size(sums, sizes.astype(np.float32), counts)
+    counts = _resampled_counts(len(sizes), n_draws, size, draw)
+    blocks = (
+        _t_of_equal_clusters(sums, counts)
+        if np.ptp(sizes) == 0
+        else _t_of_unequal_clusters(sums, sizes.astype(np.float32), counts)
+    )
     answer = against_maxima(seen.t, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK)
-    return _with_rare(answer, seen, n_clusters, ci_prob)
+    return _with_rare_contrasts(answer, seen, n_clusters, ci_prob)
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Observed:
     """ACE, se, size of t (0 where rare), common ICE, clusters that differ from it, whether they are few, shape (K,)."""
 
     ace: Array
@@ -156,12 +160,12 @@ class _Seen:
     df: float
 
 
-def _seen(ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float) -> _Seen:
+def _observed_statistics(ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float) -> _Observed:
     ace, se, common, reach = np.empty((4, ice.shape[1]))
     n_differing = np.empty(ice.shape[1], dtype=np.intp)
     middle = len(ice) // 2
     for chunk in column_chunks(ice):
-        columns, exponents = sized_columns(ice[:, chunk])
+        columns, exponents = scale_columns(ice[:, chunk])
         estimate = mean_ice(columns, cluster)
         ace[chunk], se[chunk] = np.ldexp(estimate.ace, exponents), np.ldexp(estimate.se, exponents)
         median = np.partition(columns, middle, axis=0)[middle]
@@ -170,20 +174,20 @@ def _seen(ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float) ->
         n_differing[chunk] = np.count_nonzero(cluster_sums(away, cluster), axis=0)
     rare = too_rare(n_differing, n_clusters, len(se), ci_prob=ci_prob) | (se == 0)
     t = np.divide(np.abs(ace), se, out=np.zeros_like(se), where=~rare)
-    return _Seen(ace, se, t, common, n_differing, rare, float(reach.max()), float(estimate.df[0]))
+    return _Observed(ace, se, t, common, n_differing, rare, float(reach.max()), float(estimate.df[0]))
 
 
 def _centred_sums(ice: Array, cluster: Codes | None, n_clusters: int, rare: npt.NDArray[np.bool_]) -> Float32:
     """Return the sums over clusters of the ICE minus their mean, shape (K, G), mean square 1; 0 where rare."""
     sums = np.empty((ice.shape[1], n_clusters), dtype=np.float32)
     for chunk in column_chunks(ice):
-        part = cluster_sums(centred(sized_columns(ice[:, chunk])[0])[1], cluster)
+        part = cluster_sums(centred(scale_columns(ice[:, chunk])[0])[1], cluster)
         norm = np.sqrt((part**2).mean(axis=0))
         sums[chunk] = np.where(rare[chunk], 0.0, part / np.where(norm > 0, norm, 1.0)).T
     return sums
 
 
-def _with_rare(answer: MaxT, seen: _Seen, n_clusters: int, ci_prob: float) -> BootstrapT:
+def _with_rare_contrasts(answer: MaxT, seen: _Observed, n_clusters: int, ci_prob: float) -> BootstrapT:
     k, rare, u = len(seen.t), seen.rare, seen.n_differing
     least, p_least = _bonferroni(seen, ci_prob)
     critical = max(answer.critical, least)
@@ -202,7 +206,7 @@ def _with_rare(answer: MaxT, seen: _Seen, n_clusters: int, ci_prob: float) -> Bo
     )
 
 
-def _bonferroni(seen: _Seen, ci_prob: float) -> tuple[float, Array]:
+def _bonferroni(seen: _Observed, ci_prob: float) -> tuple[float, Array]:
     """Return Bonferroni's critical value and p by t where most of the family is rare, else 0.
 
     The few that vary enough are then the extremes of many, and the maximum over the few knows nothing of it.
@@ -214,7 +218,7 @@ def _bonferroni(seen: _Seen, ci_prob: float) -> tuple[float, Array]:
     return float(-special.stdtrit(seen.df, (1 - ci_prob) / 2 / k)), p
 
 
-def _joined(sums: Float32, sizes: Array, draw: np.random.Generator) -> tuple[Float32, Array]:
+def _merge_clusters(sums: Float32, sizes: Array, draw: np.random.Generator) -> tuple[Float32, Array]:
     """Deal clusters at random into `MOST_RESAMPLED` blocks whose numbers of clusters differ by one at most.
 
     Returns
@@ -230,7 +234,7 @@ def _joined(sums: Float32, sizes: Array, draw: np.random.Generator) -> tuple[Flo
     return scaled, np.add.reduceat(sizes[order], starts)
 
 
-def _drawn_counts(n_clusters: int, n_draws: int, size: int, draw: np.random.Generator) -> Iterator[Float32]:
+def _resampled_counts(n_clusters: int, n_draws: int, size: int, draw: np.random.Generator) -> Iterator[Float32]:
     """Yield how often each cluster is drawn, shape ``(b, G)``: every row sums to G."""
     for start in range(0, n_draws, size):
         rows = min(size, n_draws - start)
@@ -240,14 +244,14 @@ def _drawn_counts(n_clusters: int, n_draws: int, size: int, draw: np.random.Gene
         yield counts.reshape(rows, n_clusters).astype(np.float32)
 
 
-def _same_size(sums: Float32, draws: Iterator[Float32]) -> Iterator[Block]:
+def _t_of_equal_clusters(sums: Float32, draws: Iterator[Float32]) -> Iterator[Block]:
     n_clusters, squares = np.float32(sums.shape[1]), sums**2
     for counts in draws:
         total, square = sums @ counts.T, squares @ counts.T
-        yield _studentised(total, square, square - total**2 / n_clusters, np.sqrt(1 - 1 / n_clusters))
+        yield _studentized(total, square, square - total**2 / n_clusters, np.sqrt(1 - 1 / n_clusters))
 
 
-def _any_size(sums: Float32, sizes: Float32, draws: Iterator[Float32]) -> Iterator[Block]:
+def _t_of_unequal_clusters(sums: Float32, sizes: Float32, draws: Iterator[Float32]) -> Iterator[Block]:
     squares, weighted = sums**2, sums * sizes
     for counts in draws:
         units = counts @ sizes
@@ -256,10 +260,10 @@ def _any_size(sums: Float32, sizes: Float32, draws: Iterator[Float32]) -> Iterat
         total, square = sums @ counts.T, squares @ scaled.T
         mean = total / units
         spread = square + mean * (mean * (scaled @ sizes**2) - np.float32(2) * (weighted @ scaled.T))
-        yield _studentised(total, square, spread, np.float32(1))
+        yield _studentized(total, square, spread, np.float32(1))
 
 
-def _studentised(total: Float32, square: Float32, spread: Float32, factor: np.float32) -> Float32:
+def _studentized(total: Float32, square: Float32, spread: Float32, factor: np.float32) -> Float32:
     """Return ``|total| / sqrt(spread) * factor``, and 0 where there is no spread; overwrites its arguments."""
     square *= _NO_SPREAD
     none = spread <= square

@@ -18,7 +18,7 @@ from causalgia.estimation._from_effects import TASK, require_errors
 from causalgia.estimation.crossover_estimates import settled
 from causalgia.estimation.ratios import Working, clear_from, working_of
 from causalgia.estimation.request import Request, clusters, square
-from causalgia.multiplicity.maxima import sized_columns
+from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
 from causalgia.types import Array, Codes
 
@@ -73,7 +73,7 @@ def family_codes(table: xr.Dataset, family: str | None) -> Codes:
     return codes
 
 
-def in_words(family: str | None, numbers: xr.DataArray) -> str:
+def family_label(family: str | None, numbers: xr.DataArray) -> str:
     """Return the sentence that the attrs say of a family."""
     if family == "all":
         return "all p-values of the table"
@@ -113,7 +113,7 @@ class Units:
 
 
 @dataclass(frozen=True)
-class Questions:
+class JointEstimates:
     """Estimates, and the units behind them where there are any.
 
     Attributes
@@ -157,7 +157,7 @@ class Questions:
         if "factor" in e:
             return np.ascontiguousarray(e["factor"].to_numpy()).reshape(e.sizes["cluster"], -1)[:, members]
         if self.units is not None:
-            return mean_ice(sized_columns(self.units.of(members))[0], self.units.cluster).factor
+            return mean_ice(scale_columns(self.units.of(members))[0], self.units.cluster).factor
         if "covariance" not in e:
             return None
         row, column = np.divmod(members, n_columns)
@@ -168,22 +168,22 @@ class Questions:
             )
         matrix = square(e["covariance"], "contrast", "contrast_").to_numpy()
         v = matrix.reshape(len(matrix), len(matrix), -1)[..., column[0]][np.ix_(row, row)]
-        return correlation_factor(_correlation(v))
+        return correlation_factor(_as_correlation(v))
 
 
-def asked(given: Any, cluster: str | None, ci_prob: float = 0.95) -> Questions:
+def as_joint_estimates(given: Any, cluster: str | None, ci_prob: float = 0.95) -> JointEstimates:
     """Take effects, which are estimated first, or estimates, or a table with ``effect`` and ``se``."""
-    given = in_order(given)
-    questions = _trusted(Questions(with_errors(estimates_of(given, cluster)), None), ci_prob)
+    given = order_ice_dims(given)
+    questions = _check_ratios(JointEstimates(check_has_errors(estimates_of(given, cluster)), None), ci_prob)
     if not has_effects(given) or "ice" not in given:
         return questions
     groups = clusters(given, Request(cluster, None, (), "population", "units"))
     ice = _on_working_scale(settled(given), questions, ci_prob)
     units = Units(ice.reshape(len(ice), -1), None if groups is None else groups.codes)
-    return Questions(questions.estimates, units)
+    return JointEstimates(questions.estimates, units)
 
 
-def _trusted(questions: Questions, ci_prob: float) -> Questions:
+def _check_ratios(questions: JointEstimates, ci_prob: float) -> JointEstimates:
     """Refuse quotients that no t describes, neither as they are nor as logarithms, and that Fieller's limits bound."""
     e, found = questions.estimates, questions.working(ci_prob)
     need = np.broadcast_to(clear_from(found.df, ci_prob), found.ace.shape)
@@ -202,7 +202,7 @@ def _trusted(questions: Questions, ci_prob: float) -> Questions:
     return questions
 
 
-def _on_working_scale(ice: Array, questions: Questions, ci_prob: float) -> Array:
+def _on_working_scale(ice: Array, questions: JointEstimates, ci_prob: float) -> Array:
     """ICE minus no effect; for ratios influence values of the logarithm, and without an effect where open."""
     null, found = null_value(questions.estimates), questions.working(ci_prob)
     if not (found.logs | found.unclear).any():
@@ -213,7 +213,7 @@ def _on_working_scale(ice: Array, questions: Questions, ci_prob: float) -> Array
     return np.asarray((ice - origin) / size + start)
 
 
-def _correlation(covariance: Array) -> Array:
+def _as_correlation(covariance: Array) -> Array:
     """Bring a covariance to correlations; refuse variances that are too small to be floats of full precision."""
     sd = np.sqrt(np.diagonal(covariance))
     if not (sd > _LEAST_SD).all():
@@ -233,17 +233,17 @@ def estimates_of(given: Any, cluster: str | None = "auto") -> xr.Dataset:
     >>> estimates_of(ice)["ace"].values
     array([[3.]])
     """
-    return estimated(given, cluster) if has_effects(given) else as_estimates(given)
+    return estimate_effects(given, cluster) if has_effects(given) else as_estimates(given)
 
 
-def estimated(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
+def estimate_effects(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
     """Estimate effects on the way to a verb of its own: of all that `estimate` may be asked, it was asked `cluster`."""
-    found = estimate(in_order(effects), cluster=cluster)
+    found = estimate(order_ice_dims(effects), cluster=cluster)
     found.attrs = {name: value for name, value in found.attrs.items() if name != "exploratory"}
     return found.assign_attrs(beyond(effects.attrs, cluster=cluster))
 
 
-def in_order(given: Any) -> Any:
+def order_ice_dims(given: Any) -> Any:
     """Bring ICE of anybody's to the dims (unit, contrast, task[, model]); without a task they are of one, "effect".
 
     Examples
@@ -293,7 +293,7 @@ def has_effects(given: Any) -> bool:
     return "ice" in given or ("contrast" in given.dims and {"outcome", "assigned"} <= set(given.variables))
 
 
-def with_errors(estimates: xr.Dataset) -> xr.Dataset:
+def check_has_errors(estimates: xr.Dataset) -> xr.Dataset:
     """Refuse estimates without contrasts, without standard errors or of effects that are known."""
     if estimates["ace"].size == 0:
         raise EstimateError("the estimates have no contrasts (or tasks); the selection before this left none")
@@ -301,7 +301,7 @@ def with_errors(estimates: xr.Dataset) -> xr.Dataset:
     return estimates
 
 
-def require_units(questions: Questions, method: str) -> Units:
+def units_to_resample(questions: JointEstimates, method: str) -> Units:
     """Return the units, or say why there are none and what to do."""
     if questions.units is None:
         parallel = questions.estimates.attrs.get("assignment") == "parallel"

@@ -59,9 +59,9 @@ def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]
     >>> storey_q([0.001, 0.02, 0.3, 0.7], pi0=0.5)
     (array([0.002, 0.02 , 0.2  , 0.35 ]), 0.5)
     """
-    values = _p_values(p)
-    share = _share(values[~np.isnan(values)], pi0)
-    return share * _of_present(values, _bh), share
+    values = _as_p_values(p)
+    share = _null_share(values[~np.isnan(values)], pi0)
+    return share * _adjust_present(values, _bh), share
 
 
 def pi0_by_lambda(p: npt.ArrayLike) -> Array:
@@ -72,7 +72,7 @@ def pi0_by_lambda(p: npt.ArrayLike) -> Array:
     >>> pi0_by_lambda([0.01, 0.5, 0.6, 0.9])[9].round(3)
     np.float64(1.5)
     """
-    values = _p_values(p)
+    values = _as_p_values(p)
     present = np.sort(values[~np.isnan(values)])
     at_least = len(present) - np.searchsorted(present, LAMBDA, side="left")
     return np.asarray(at_least / (len(present) * (1 - LAMBDA)))
@@ -102,7 +102,7 @@ def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
     >>> weighted_bh([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
     array([0.03, 0.03, 1.  ])
     """
-    return _of_present(_weighted(p, weights), _bh)
+    return _adjust_present(_weighted_p(p, weights), _bh)
 
 
 def weighted_bonferroni(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
@@ -115,7 +115,7 @@ def weighted_bonferroni(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
     >>> weighted_bonferroni([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
     array([0.03, 0.06, 1.  ])
     """
-    return _of_present(_weighted(p, weights), lambda shares: np.minimum(1.0, len(shares) * shares))
+    return _adjust_present(_weighted_p(p, weights), lambda shares: np.minimum(1.0, len(shares) * shares))
 
 
 @dataclass(frozen=True)
@@ -175,10 +175,10 @@ def hierarchical_q(
     >>> found.selected, found.q
     (array([ True, False]), array([0.004, 0.4  , 1.   , 1.   ]))
     """
-    values, codes = _p_values(p), np.asarray(family_codes)
+    values, codes = _as_p_values(p), np.asarray(family_codes)
     if within not in ("bh", "holm"):
         raise EstimateError(f"within={quoted(within)} is neither 'bh' nor 'holm'")
-    _check_share("level", level)
+    _check_level("level", level)
     if codes.shape != values.shape:
         raise EstimateError(f"{codes.size} family codes for {values.size} p-values; give one for each")
     if codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
@@ -187,12 +187,12 @@ def hierarchical_q(
         )
     families = [codes == family for family in range(codes.max(initial=-1) + 1)]
     simes = np.array([_simes(values[mine]) for mine in families])
-    simes_adjusted = _of_present(simes, _bh)
+    simes_adjusted = _adjust_present(simes, _bh)
     selected = simes_adjusted <= level
     n = int((~np.isnan(simes)).sum())
     q = np.where(np.isnan(values), np.nan, 1.0)
     for mine in (family for family, chosen in zip(families, selected, strict=True) if chosen):
-        q[mine] = np.minimum(1.0, _of_present(values[mine], _bh if within == "bh" else _holm) * n / selected.sum())
+        q[mine] = np.minimum(1.0, _adjust_present(values[mine], _bh if within == "bh" else _holm) * n / selected.sum())
     return Hierarchical(q=q, simes=simes, simes_adjusted=simes_adjusted, selected=selected)
 
 
@@ -216,18 +216,18 @@ def fcr_level(n_selected: int, n: int, level: float = 0.95) -> float:
     >>> round(fcr_level(5, 100), 6)
     0.9975
     """
-    _check_share("level", level)
+    _check_level("level", level)
     if not 1 <= n_selected <= n:
         raise EstimateError(f"{n_selected} selected of {n}: select from 1 to {n} to have intervals for them")
     return 1 - n_selected * (1 - level) / n
 
 
-def _check_share(name: str, value: Any) -> None:
+def _check_level(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
         raise EstimateError(f"{name}={quoted(value)} is not between 0 and 1")
 
 
-def _p_values(p: npt.ArrayLike) -> Array:
+def _as_p_values(p: npt.ArrayLike) -> Array:
     values = np.asarray(p, dtype=np.float64)
     wrong = (values < 0) | (values > 1)
     if values.ndim != 1 or np.isnan(values).all():
@@ -237,7 +237,7 @@ def _p_values(p: npt.ArrayLike) -> Array:
     return values
 
 
-def _of_present(p: Array, adjusted: Callable[[Array], Array]) -> Array:
+def _adjust_present(p: Array, adjusted: Callable[[Array], Array]) -> Array:
     present = ~np.isnan(p)
     out = np.full_like(p, np.nan)
     if present.any():
@@ -258,8 +258,8 @@ def _simes(p: Array) -> float:
     return float((len(ordered) * ordered / np.arange(1, len(ordered) + 1)).min()) if len(ordered) else np.nan
 
 
-def _weighted(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    values, given = _p_values(p), np.asarray(weights, dtype=np.float64)
+def _weighted_p(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
+    values, given = _as_p_values(p), np.asarray(weights, dtype=np.float64)
     if given.shape != values.shape or not (np.isfinite(given) & (given >= 0)).all():
         raise EstimateError(f"weights of shape {given.shape} for {values.size} p-values; give one number >= 0 for each")
     mean = given[~np.isnan(values)].mean()
@@ -269,18 +269,18 @@ def _weighted(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
         return np.where(given == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (given / mean)))
 
 
-def _share(p: Array, pi0: Pi0) -> float:
+def _null_share(p: Array, pi0: Pi0) -> float:
     if isinstance(pi0, str):
-        if pi0 not in _SHARES:
-            raise EstimateError(f"pi0={quoted(pi0)} is none of {', '.join(map(quoted, _SHARES))} and no number")
-        found = _SHARES[pi0](p)
-        return min(1.0, found if found > 0 else _adaptive(p))
+        if pi0 not in _PI0_METHODS:
+            raise EstimateError(f"pi0={quoted(pi0)} is none of {', '.join(map(quoted, _PI0_METHODS))} and no number")
+        found = _PI0_METHODS[pi0](p)
+        return min(1.0, found if found > 0 else _pi0_adaptive(p))
     if isinstance(pi0, bool) or not 0 < pi0 <= 1:
         raise EstimateError(f"pi0={quoted(pi0)} is not above 0 and at most 1")
     return float(pi0)
 
 
-def _bootstrap(p: Array) -> float:
+def _pi0_bootstrap(p: Array) -> float:
     by_lambda, m = pi0_by_lambda(p), len(p)
     count = by_lambda * m * (1 - LAMBDA)
     variance = count / (m * (1 - LAMBDA)) ** 2 * (1 - count / m)
@@ -288,18 +288,18 @@ def _bootstrap(p: Array) -> float:
     return float(by_lambda[error == error.min()].min())
 
 
-def _adaptive(p: Array) -> float:
+def _pi0_adaptive(p: Array) -> float:
     return (1 + int((p > 0.5).sum())) / (len(p) / 2)
 
 
-def _smoother(p: Array) -> float:
+def _pi0_smoother(p: Array) -> float:
     return float(smooth_natural_cubic(LAMBDA, pi0_by_lambda(p), df=_SMOOTHER_DF)[-1])
 
 
-_SHARES: dict[str, Callable[[Array], float]] = {
-    "bootstrap": _bootstrap,
-    "smoother": _smoother,
-    "adaptive": _adaptive,
+_PI0_METHODS: dict[str, Callable[[Array], float]] = {
+    "bootstrap": _pi0_bootstrap,
+    "smoother": _pi0_smoother,
+    "adaptive": _pi0_adaptive,
 }
 
 
@@ -392,7 +392,7 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     >>> hierarchical_p([0.001, 0.002, 0.4, 0.03], np.array([-1, 0, 0, 1]), [4, 2, 2, 1])
     array([0.001, 0.004, 0.8  , 0.12 ])
     """
-    values, above, size = _numbers(p), _tree(parents), np.asarray(sizes, dtype=np.float64)
+    values, above, size = _as_node_p_values(p), _as_parents(parents), np.asarray(sizes, dtype=np.float64)
     if above.shape != values.shape[:1] or size.shape != above.shape:
         raise EstimateError(f"{len(values)} p-values, {above.size} parents and {size.size} sizes; give one of each")
     _check_sizes(above, size)
@@ -403,7 +403,7 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     return np.asarray(adjusted)
 
 
-def _numbers(p: npt.ArrayLike) -> Array:
+def _as_node_p_values(p: npt.ArrayLike) -> Array:
     values = np.asarray(p, dtype=np.float64)
     wrong = (values < 0) | (values > 1)
     if values.ndim < 1 or wrong.any():
@@ -411,7 +411,7 @@ def _numbers(p: npt.ArrayLike) -> Array:
     return values
 
 
-def _tree(parents: Codes) -> npt.NDArray[np.int64]:
+def _as_parents(parents: Codes) -> npt.NDArray[np.int64]:
     above = np.asarray(parents)
     if above.ndim != 1 or above.dtype.kind not in "iu" or not ((above < np.arange(above.size)) & (above >= -1)).all():
         raise EstimateError("parents: give for each node the number of an earlier one, or -1 for a root")

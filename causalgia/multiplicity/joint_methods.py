@@ -14,8 +14,8 @@ from causalgia.errors import SkewnessWarning
 from causalgia.estimation.request import FEW_CLUSTERS, Request, clusters, users_level
 from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
-from causalgia.multiplicity.families import Questions, Units, has_effects, in_order
-from causalgia.multiplicity.maxima import cluster_sums, column_chunks, sized_columns
+from causalgia.multiplicity.families import JointEstimates, Units, has_effects, order_ice_dims
+from causalgia.multiplicity.maxima import cluster_sums, column_chunks, scale_columns
 from causalgia.multiplicity.multivariate_t import multivariate_t_max
 from causalgia.multiplicity.sign_flips import sign_flip_max_t
 from causalgia.numerics.moments import centred, skewness
@@ -23,7 +23,7 @@ from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)
-class Joint:
+class JointResult:
     """Answers for the m members of a family, each of shape ``(m,)``.
 
     Attributes
@@ -42,15 +42,15 @@ class Joint:
     critical: Array
 
 
-def by_bootstrap(units: Units, members: Codes, *, se: Array, ci_prob: float, n_draws: int, key: int) -> Joint:
+def by_bootstrap(units: Units, members: Codes, *, se: Array, ci_prob: float, n_draws: int, key: int) -> JointResult:
     """Answer by the bootstrap-t of the largest ``|t|``."""
     found = bootstrap_t_max(units.of(members), units.cluster, n_draws=n_draws, ci_prob=ci_prob, rng=key)
     own = found.rare & (se > 0)
     critical = np.divide(found.half_width, se, out=np.full(len(se), found.critical), where=own)
-    return Joint(found.p_single_step, found.p_step_down, found.half_width, critical)
+    return JointResult(found.p_single_step, found.p_step_down, found.half_width, critical)
 
 
-def by_multivariate_t(questions: Questions, members: Codes, *, ci_prob: float, key: int) -> Joint:
+def by_multivariate_t(questions: JointEstimates, members: Codes, *, ci_prob: float, key: int) -> JointResult:
     """Answer by the multivariate t of the estimates' correlation; contrasts of different df are mapped t -> z each.
 
     Independent errors share no scale either: their maximum is Sidak's.
@@ -66,7 +66,7 @@ def by_multivariate_t(questions: Questions, members: Codes, *, ci_prob: float, k
         factor = questions.factor_of(members[vary])
         if factor is None:
             p_raw = 2 * special.stdtr(df[vary], -t)
-            single[vary], down[vary] = _independent(p_raw, "sidak"), _independent(p_raw, "holm-sidak")
+            single[vary], down[vary] = _adjust_independent(p_raw, "sidak"), _adjust_independent(p_raw, "holm-sidak")
             critical[vary] = special.stdtrit(df[vary], 0.5 + ci_prob ** (1 / len(t)) / 2)
         elif not np.allclose(df[vary], df[vary][0], rtol=1e-9):
             z = -special.ndtri(np.maximum(special.stdtr(df[vary], -t), 1e-300))
@@ -77,7 +77,7 @@ def by_multivariate_t(questions: Questions, members: Codes, *, ci_prob: float, k
             joint = multivariate_t_max(t, factor, float(df[vary][0]), ci_prob=ci_prob, rng=key)
             critical[vary] = joint.critical
             single[vary], down[vary] = joint.p_single_step, joint.p_step_down
-    return Joint(single, down, critical * se, critical)
+    return JointResult(single, down, critical * se, critical)
 
 
 def by_flips(units: Units, members: Codes, *, n_flips: int, key: int | None) -> Array:
@@ -89,7 +89,7 @@ def warn_of_skewness(units: Units) -> float:
     """Return the largest absolute skewness of any contrast's cluster sums; warn where n < 25 skew^2."""
     largest = 0.0
     for chunk in column_chunks(units.ice):
-        sums = cluster_sums(sized_columns(units.ice[:, chunk])[0], units.cluster)
+        sums = cluster_sums(scale_columns(units.ice[:, chunk])[0], units.cluster)
         largest = max(largest, float(np.abs(skewness(centred(sums)[1])).max()))
     if units.n_clusters < ENOUGH * largest**2:
         warnings.warn(
@@ -102,7 +102,7 @@ def warn_of_skewness(units: Units) -> float:
     return largest
 
 
-def _independent(p: Array, method: str) -> Array:
+def _adjust_independent(p: Array, method: str) -> Array:
     from statsmodels.stats.multitest import multipletests
 
     return np.asarray(multipletests(np.minimum(p, np.nextafter(1.0, 0.0)), method=method)[1])
@@ -112,7 +112,7 @@ def _quantile(df: Array, ci_prob: float) -> Array:
     return np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2))
 
 
-def n_resampled(given: Any, cluster: str | None) -> int | None:
+def n_resampled_clusters(given: Any, cluster: str | None) -> int | None:
     """Return how many independent clusters can be resampled, or None where there are no effects of single units.
 
     Examples
@@ -123,11 +123,11 @@ def n_resampled(given: Any, cluster: str | None) -> int | None:
     """
     if not has_effects(given) or "ice" not in given:
         return None
-    groups = clusters(in_order(given), Request(cluster, None, (), "population", "units"))
+    groups = clusters(order_ice_dims(given), Request(cluster, None, (), "population", "units"))
     return int(given.sizes["unit"]) if groups is None else len(groups.labels)
 
 
-def automatic(n_clusters: int | None, *, bounds: str, takes: str) -> tuple[str, str | None]:
+def bootstrap_or_bound(n_clusters: int | None, *, bounds: str, takes: str) -> tuple[str, str | None]:
     """Return ``"bootstrap_t"`` where there are 20 clusters or more to resample, else what is taken, and the reason.
 
     A resample of few clusters often consists of two or three of them, whose t has no bound: the critical value for 12

@@ -70,7 +70,7 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     observed
         Statistics, shape ``(K,)``.
     blocks
-        Draws of the same statistics in the order of `descending`, shape ``(K, b)`` each.
+        Draws of the same statistics in the order of `descending_order`, shape ``(K, b)`` each.
     ci_prob
         Probability at which the critical value is read.
     exact
@@ -95,7 +95,7 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     >>> answer.p_raw, answer.p_single_step, answer.p_step_down
     (array([0.25, 0.5 ]), array([0.5, 1. ]), array([0.5, 0.5]))
     """
-    order = descending(observed)
+    order = descending_order(observed)
     reached = observed[order] - slack * np.abs(observed[order])
     alone, down = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
     tops = []
@@ -107,12 +107,12 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     single = len(maxima) - np.searchsorted(maxima, reached.astype(block.dtype), side="left")
     shares = [(count + (not exact)) / (len(maxima) + (not exact)) for count in (alone, single, down)]
     shares[2] = np.maximum.accumulate(shares[2])
-    p_raw, p_single_step, p_step_down = (_in_place_of(order, share) for share in shares)
-    critical = _critical(maxima, ci_prob, exact)
+    p_raw, p_single_step, p_step_down = (_restore_order(order, share) for share in shares)
+    critical = _critical_value(maxima, ci_prob, exact)
     return MaxT(observed, p_raw, p_single_step, p_step_down, critical, maxima, exact)
 
 
-def descending(observed: Array) -> npt.NDArray[np.intp]:
+def descending_order(observed: Array) -> npt.NDArray[np.intp]:
     """Return the order of the statistics from the largest down, ties as they come.
 
     Examples
@@ -123,13 +123,13 @@ def descending(observed: Array) -> npt.NDArray[np.intp]:
     return np.argsort(-observed, kind="stable")
 
 
-def _in_place_of(order: npt.NDArray[np.intp], values: Array) -> Array:
+def _restore_order(order: npt.NDArray[np.intp], values: Array) -> Array:
     out = np.empty_like(values)
     out[order] = values
     return out
 
 
-def _critical(maxima: Array, ci_prob: float, exact: bool) -> float:
+def _critical_value(maxima: Array, ci_prob: float, exact: bool) -> float:
     """Return the value with p <= 1 - ci_prob beyond it, by the same counting as p."""
     n_draws = len(maxima)
     rank = int(np.ceil(ci_prob * (n_draws + (not exact)) * (1 - 1e-12)))
@@ -156,7 +156,7 @@ def column_chunks(ice: Array) -> Iterator[slice]:
         yield slice(start, start + wide)
 
 
-def sized_columns(ice: Array) -> tuple[Array, Array]:
+def scale_columns(ice: Array) -> tuple[Array, Array]:
     """Divide each column by the power of two next above its largest size: no square overflows, no digit is lost.
 
     Returns
@@ -174,7 +174,7 @@ def sized_columns(ice: Array) -> tuple[Array, Array]:
     return np.ldexp(np.asarray(ice, dtype=np.float64), -exponents), exponents
 
 
-def individual(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array, Codes | None]:
+def as_ice_array(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array, Codes | None]:
     """Return ICE ``(n, K)`` and the cluster of each unit as arrays, or say what they are instead.
 
     Raises
@@ -190,7 +190,7 @@ def individual(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array
     causalgia.errors.EstimateError: ice has shape (2,); give (units, contrasts): ice[:, None] for one contrast
     """
     given = np.asarray(ice)
-    values: Array = given if given.dtype.kind == "f" else _floats(given)
+    values: Array = given if given.dtype.kind == "f" else _as_floats(given)
     if values.ndim != 2 or values.size == 0:
         raise EstimateError(f"ice has shape {values.shape}; give (units, contrasts): ice[:, None] for one contrast")
     if not np.isfinite(values).all():
@@ -207,7 +207,7 @@ def individual(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array
     return values, codes.astype(np.intp, copy=False)
 
 
-def _floats(values: npt.NDArray[np.generic]) -> Array:
+def _as_floats(values: npt.NDArray[np.generic]) -> Array:
     if values.dtype.kind not in "biuO":
         raise EstimateError(f"ice has dtype {values.dtype}; give floats")
     try:
@@ -216,7 +216,7 @@ def _floats(values: npt.NDArray[np.generic]) -> Array:
         raise EstimateError(f"ice does not hold numbers alone ({error}); give floats") from error
 
 
-def generator(rng: RNG | None, purpose: str) -> np.random.Generator:
+def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
     """Return the stream of a purpose under `rng`.
 
     Examples
@@ -228,15 +228,15 @@ def generator(rng: RNG | None, purpose: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=derive(key, purpose)))
 
 
-def require_count(n_draws: int, argument: str) -> None:
+def check_count(n_draws: int, argument: str) -> None:
     """Refuse a number of draws that is no count."""
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
         raise EstimateError(f"{argument}={quoted(n_draws)} is not a number of draws; for example {argument}=9_999")
 
 
-def refuse_few_draws(n_draws: int, ci_prob: float, argument: str) -> None:
+def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
     """Refuse a number of draws that is no count, or that cannot reach `ci_prob`."""
-    require_count(n_draws, argument)
+    check_count(n_draws, argument)
     needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
     if n_draws < needed:
         raise EstimateError(f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take {needed} or more")

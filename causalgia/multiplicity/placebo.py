@@ -63,7 +63,7 @@ def placebo_rank(estimates: Any) -> xr.Dataset:
     ace, words = taken["ace"].to_numpy(), words_of(taken)
     if words.sum() < 2:
         raise EstimateError(f"a rank among placebo words needs two or more, and there are {words.sum()}; {_CURE}")
-    above, below = _ranks(ace, words), _ranks(-ace, words)
+    above, below = _rank_p_values(ace, words), _rank_p_values(-ace, words)
     columns = {"p_placebo": np.minimum(1.0, 2 * np.minimum(above, below))}
     columns |= {"p_placebo_above": above, "p_placebo_below": below}
     out = taken.assign({name: (taken["ace"].dims, p) for name, p in columns.items()})
@@ -117,9 +117,9 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     """
     taken = estimates_of(estimates)
     words = words_of(taken)
-    _check_number(int(words.sum()), share)
+    _check_n_words(int(words.sum()), share)
     require_errors(taken)
-    found = _limits(taken, words, share)
+    found = _region_limits(taken, words, share)
     _check_spread(found.true, found.spread, taken)
     _check_width(found.lower, found.upper, taken)
     dims = taken["ace"].dims[1:]
@@ -143,15 +143,15 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
     array([False,  True])
     """
     words = words_of(estimates)
-    _check_number(int(words.sum()), share)
+    _check_n_words(int(words.sum()), share)
     require_errors(estimates)
-    found = _limits(estimates, words, share)
+    found = _region_limits(estimates, words, share)
     none = _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
     of_task = np.moveaxis(none, estimates["ace"].dims[1:].index("task"), 0)
     return np.asarray(of_task.reshape(len(of_task), -1).any(axis=1))
 
 
-class _Limits(NamedTuple):
+class _RegionLimits(NamedTuple):
     """The region's limits, where the words' mean lies, and how far they and their true effects spread (variances)."""
 
     lower: Array
@@ -161,17 +161,17 @@ class _Limits(NamedTuple):
     spread: Array
 
 
-def _limits(estimates: xr.Dataset, words: Mask, share: float) -> _Limits:
+def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionLimits:
     ace = estimates["ace"].to_numpy()[words]
     centre, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
     own = _own_variances(estimates, words)
     true = spread - own.mean(axis=0)
-    near = _drawn_in(ace, centre, np.maximum(true, 0.0), own)
+    near = _shrink_to_centre(ace, centre, np.maximum(true, 0.0), own)
     lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
-    return _Limits(lower, upper, centre, true, spread)
+    return _RegionLimits(lower, upper, centre, true, spread)
 
 
-def _ranks(values: Array, words: Mask) -> Array:
+def _rank_p_values(values: Array, words: Mask) -> Array:
     """Return (1 + #{words >= value}) / (M + 1), a word being none of its own M, for each column."""
     flat = values.reshape(len(values), -1)
     ranks = np.empty(flat.shape)
@@ -182,7 +182,7 @@ def _ranks(values: Array, words: Mask) -> Array:
     return np.asarray(((1 + ranks - words[:, None]) / (others + 1)).reshape(values.shape))
 
 
-def _check_number(n: int, share: Any) -> None:
+def _check_n_words(n: int, share: Any) -> None:
     if isinstance(share, bool) or not isinstance(share, Real) or not 0 < float(share) < 1:
         raise EstimateError(f"share={quoted(share)} is not between 0 and 1; for example share=0.95")
     needed = max(LEAST_WORDS, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
@@ -197,7 +197,7 @@ def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
     """Return each word's variance minus its mean covariance with the others, (W, task[, model])."""
     variance, n = estimates["se"].to_numpy()[words] ** 2, int(words.sum())
     if "covariance" in estimates:
-        with_all = _block(estimates, words).sum(axis=1)
+        with_all = _words_covariance(estimates, words).sum(axis=1)
     elif "factor" in estimates:
         factor = np.ascontiguousarray(estimates["factor"].to_numpy())[:, words]
         with_all = (factor * factor.sum(axis=1, keepdims=True)).sum(axis=0)
@@ -206,7 +206,7 @@ def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
     return np.asarray(variance - (with_all - variance) / (n - 1))
 
 
-def _drawn_in(ace: Array, centre: Array, true: Array, own: Array) -> Array:
+def _shrink_to_centre(ace: Array, centre: Array, true: Array, own: Array) -> Array:
     """Return estimates drawn towards the centre as far as their own errors spread them; exact ones stay to the bit."""
     total = true + np.maximum(own, 0.0)
     return np.asarray(
@@ -214,7 +214,7 @@ def _drawn_in(ace: Array, centre: Array, true: Array, own: Array) -> Array:
     )
 
 
-def _block(estimates: xr.Dataset, words: Mask) -> Array:
+def _words_covariance(estimates: xr.Dataset, words: Mask) -> Array:
     """Return the words' covariance, (W, W, task[, model]), whichever contrasts were selected out of it."""
     rows = estimates["covariance"].isel(contrast=np.flatnonzero(words))
     if "contrast_" not in estimates.coords:
@@ -231,8 +231,8 @@ def _check_spread(true: Array, spread: Array, estimates: xr.Dataset) -> None:
     if narrow.any():
         where = tuple(np.argwhere(narrow)[0])
         raise EstimateError(
-            f"{_column(estimates, where)}: the placebo words spread (variance {spread[where]:.3g}) no more than their "
-            f"errors explain, so that they set no scale; {_WIDER}"
+            f"{_task_label(estimates, where)}: the placebo words spread (variance {spread[where]:.3g}) no more than "
+            f"their errors explain, so that they set no scale; {_WIDER}"
         )
 
 
@@ -241,15 +241,12 @@ def _check_width(lower: Array, upper: Array, estimates: xr.Dataset) -> None:
     if tied.any():
         where = tuple(np.argwhere(tied)[0])
         raise EstimateError(
-            f"{_column(estimates, where)}: nearly all placebo words have one effect in these units "
+            f"{_task_label(estimates, where)}: nearly all placebo words have one effect in these units "
             f"({lower[where]:.3g}), so that they set no scale; {_WIDER}"
         )
 
 
-def _column(estimates: xr.Dataset, where: tuple[Any, ...]) -> str:
-    names = zip(map(str, estimates["ace"].dims[1:]), where, strict=True)
-    return ", ".join(f"{dim} {_label(estimates, dim, i)}" for dim, i in names)
-
-
-def _label(estimates: xr.Dataset, dim: str, i: Any) -> Any:
-    return estimates[dim].to_numpy()[i] if dim in estimates.coords else i
+def _task_label(estimates: xr.Dataset, where: tuple[Any, ...]) -> str:
+    """Return the task (and model) at these positions, by their labels where they have some."""
+    places = zip(map(str, estimates["ace"].dims[1:]), where, strict=True)
+    return ", ".join(f"{dim} {estimates[dim].to_numpy()[i] if dim in estimates.coords else i}" for dim, i in places)

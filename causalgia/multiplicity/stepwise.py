@@ -52,15 +52,15 @@ def stepwise(p: Array, method: Stepwise) -> Array:
     if method == "holm":
         found = np.maximum.accumulate(p[order] * left)
     elif method == "hochberg":
-        found = _from_the_largest(left * p[order])
+        found = _reverse_cumulative_min(left * p[order])
     else:
         share = rank / float(count)
-        found = _from_the_largest(p[order] / (share if method == "bh" else share / np.sum(1.0 / rank)))
+        found = _reverse_cumulative_min(p[order] / (share if method == "bh" else share / np.sum(1.0 / rank)))
     adjusted = np.empty_like(found)
     adjusted[order] = np.minimum(found, 1.0)
     return adjusted
 
 
-def _from_the_largest(raw: Array) -> Array:
+def _reverse_cumulative_min(raw: Array) -> Array:
     """Return the least of each value and those after it."""
     return np.minimum.accumulate(raw[::-1])[::-1]

@@ -26,7 +26,7 @@ _FARTHEST = 1e100
 
 
 @dataclass(frozen=True)
-class Tails:
+class OneSidedP:
     """P-values of four one-sided tests against the ends of a region; every array has the shape of the effects.
 
     Attributes
@@ -52,7 +52,7 @@ class Tails:
         return np.maximum(self.not_below, self.not_above)
 
 
-def tails(
+def one_sided_p(
     estimates: xr.Dataset,
     lower: Array | float,
     upper: Array | float,
@@ -60,7 +60,7 @@ def tails(
     ci_prob: float | Array = 0.95,
     hall: Array | float = 0.0,
     unseen: Array | float = 0.0,
-) -> Tails:
+) -> OneSidedP:
     """Return the four one-sided p-values against the ends of a region.
 
     Where the standard error is 0 a p is 0 on the asked side of the end and 1 elsewhere, the end itself included; within
@@ -88,17 +88,17 @@ def tails(
     >>> found.inside.round(4), found.above.round(4)
     (array([0.0228]), array([0.9772]))
     """
-    ace, se, df = numbers_of(estimates)
+    ace, se, df = ace_se_df(estimates)
     found = working_of(estimates, ace, se, df, ci_prob)
     (over_lower, se_lower), (over_upper, se_upper) = found.against(lower), found.against(upper)
     a = np.where(found.unclear, 0.0, hall)
     further = np.where(found.unclear, unseen, found.width(unseen))
     floor = floor_like(estimates)
-    return Tails(
-        not_below=p_outside_floor(_p(over_lower - further, se_lower, df, a), ace - lower - unseen, floor),
-        not_above=p_outside_floor(_p_below(over_upper + further, se_upper, df, a), ace - upper + unseen, floor),
-        above=p_outside_floor(_p(over_upper, se_upper, df, a), ace - upper, floor),
-        below=p_outside_floor(_p_below(over_lower, se_lower, df, a), ace - lower, floor),
+    return OneSidedP(
+        not_below=p_outside_floor(_upper_p(over_lower - further, se_lower, df, a), ace - lower - unseen, floor),
+        not_above=p_outside_floor(_lower_p(over_upper + further, se_upper, df, a), ace - upper + unseen, floor),
+        above=p_outside_floor(_upper_p(over_upper, se_upper, df, a), ace - upper, floor),
+        below=p_outside_floor(_lower_p(over_lower, se_lower, df, a), ace - lower, floor),
     )
 
 
@@ -146,13 +146,13 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     >>> found["verdict"].values.ravel().tolist(), found["p"].values.ravel().round(4)
     (['negligible', 'increases'], array([0.0228, 1.    ]))
     """
-    low, high = ends(rope)
+    low, high = rope_ends(rope)
     ci_prob = require_ci_prob(ci_prob, least=0.5)
     taken = estimates_of(estimates)
-    found = tails(taken, low, high, ci_prob=ci_prob)
-    lower, upper = limits(taken, ci_prob)
-    open_ended = np.isinf(lower) | (few_for_exact(taken, ci_prob) > 0)
-    lower_tost, upper_tost = limits(taken, 2 * ci_prob - 1)
+    found = one_sided_p(taken, low, high, ci_prob=ci_prob)
+    lower, upper = t_limits(taken, ci_prob)
+    open_ended = np.isinf(lower) | (units_lacking_for_exact(taken, ci_prob) > 0)
+    lower_tost, upper_tost = t_limits(taken, 2 * ci_prob - 1)
     negligible = found.inside < 1 - ci_prob
     claims = [open_ended, negligible, lower > high, upper < low]
     verdict = np.select(claims, ["undecided", "negligible", "increases", "decreases"], "undecided")
@@ -162,7 +162,7 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
         "p": np.where(open_ended, 1.0, found.inside),
     }
     columns |= {"lower": lower, "upper": upper, "lower_tost": lower_tost, "upper_tost": upper_tost, "verdict": verdict}
-    columns |= with_open(taken, lower)
+    columns |= unbounded_column(taken, lower)
     columns["differs"] = (lower > null_value(taken)) | (upper < null_value(taken))
     # what else the estimates say of p is about another question than equivalence
     out = taken.drop_vars(["p", "log_p", "p_adjusted", "p_step_down", "critical"], errors="ignore")
@@ -174,7 +174,7 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     )
 
 
-def ends(rope: Any) -> tuple[float, float]:
+def rope_ends(rope: Any) -> tuple[float, float]:
     """Return the two ends of a rope in numbers.
 
     Raises
@@ -209,7 +209,7 @@ def ends(rope: Any) -> tuple[float, float]:
     return low, high
 
 
-def limits(
+def t_limits(
     estimates: xr.Dataset, ci_prob: float | Array, *, hall: Array | float = 0.0, unseen: Array | float = 0.0
 ) -> tuple[Array, Array]:
     """Return the limits of t intervals, of the shape of ``ace``; infinite where they are open.
@@ -223,7 +223,7 @@ def limits(
     ci_prob
         Their probability, broadcast against the effects.
     hall, unseen
-        As `tails` takes them: the interval is then the one that those tests leave.
+        As `one_sided_p` takes them: the interval is then the one that those tests leave.
 
     Examples
     --------
@@ -231,7 +231,7 @@ def limits(
     >>> limits(one, 0.95)
     (array([-inf]), array([inf]))
     """
-    ace, se, df = numbers_of(estimates)
+    ace, se, df = ace_se_df(estimates)
     lower, upper, open_ended = working_of(estimates, ace, se, df, ci_prob).limits(ci_prob, hall=hall, unseen=unseen)
     if "divisor_variance" not in estimates:
         open_ended = open_ended | unbounded(estimates)
@@ -239,7 +239,7 @@ def limits(
     return np.where(open_ended, -np.inf, lower), np.where(open_ended, np.inf, upper)
 
 
-def with_open(estimates: xr.Dataset, lower: Array) -> dict[str, npt.NDArray[np.bool_]]:
+def unbounded_column(estimates: xr.Dataset, lower: Array) -> dict[str, npt.NDArray[np.bool_]]:
     """Return the column ``unbounded`` that says which new limits are open, where the estimates have one.
 
     Examples
@@ -250,7 +250,7 @@ def with_open(estimates: xr.Dataset, lower: Array) -> dict[str, npt.NDArray[np.b
     return {"unbounded": np.isinf(lower)} if "unbounded" in estimates else {}
 
 
-def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
+def ace_se_df(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
     """Return ace, se and df of estimates as arrays of the shape of ``ace``; without df they are inf: normal.
 
     Raises
@@ -282,7 +282,7 @@ def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
     return ace, se, df
 
 
-def few_for_exact(estimates: xr.Dataset, level: float) -> Array:
+def units_lacking_for_exact(estimates: xr.Dataset, level: float) -> Array:
     """Return how many units each exact effect lacks for a verdict at a level, 0 where none; the shape of ``ace``.
 
     Where no unit differs from the others there is no standard error, and up to 3/n of the population may still differ
@@ -316,17 +316,17 @@ def few_for_exact(estimates: xr.Dataset, level: float) -> Array:
     return np.where((se == 0) & (n > 0) & (lacks > 0), np.ceil(lacks * units / np.maximum(n, 1.0)), 0.0)
 
 
-def _p(distance: Array, se: Array, df: Array, a: Array) -> Array:
+def _upper_p(distance: Array, se: Array, df: Array, a: Array) -> Array:
     """Return the p of "the distance is at most 0"."""
-    return np.where(se == 0, np.where(distance > 0, 0.0, 1.0), special.stdtr(df, -_t(distance, se, a)))
+    return np.where(se == 0, np.where(distance > 0, 0.0, 1.0), special.stdtr(df, -_bounded_t(distance, se, a)))
 
 
-def _p_below(distance: Array, se: Array, df: Array, a: Array) -> Array:
+def _lower_p(distance: Array, se: Array, df: Array, a: Array) -> Array:
     """Return the p of "the distance is at least 0"."""
-    return np.where(se == 0, np.where(distance < 0, 0.0, 1.0), special.stdtr(df, _t(distance, se, a)))
+    return np.where(se == 0, np.where(distance < 0, 0.0, 1.0), special.stdtr(df, _bounded_t(distance, se, a)))
 
 
-def _t(distance: Array, se: Array, a: Array) -> Array:
+def _bounded_t(distance: Array, se: Array, a: Array) -> Array:
     with np.errstate(over="ignore"):
         t = np.clip(distance / np.where(se == 0, 1.0, se), -_FARTHEST, _FARTHEST)
         return transformed(t, a)

@@ -19,36 +19,36 @@ from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.crossover_estimates import placebo_words
 from causalgia.kinds import two_kinds
 from causalgia.notes import with_notes
-from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
+from causalgia.posterior.convergence import check_convergence, check_n_draws, diagnose
 from causalgia.posterior.engine_input import (
-    Question,
-    at_the_door,
-    coordinates,
-    covariates_of,
-    groups_of,
-    pooled,
-    questions,
-    sigma_of,
-    unit_in_words,
+    FamilyData,
+    as_labeled_estimates,
+    average_over_predictors,
+    covariate_values,
+    family_data,
+    group_rows,
+    prior_unit_label,
+    result_coordinates,
+    sigma_label,
 )
 from causalgia.posterior.engines import (
     ENGINES,
     FEW,
     LAWS,
     NU,
-    Answer,
-    answer,
+    FamilyPosterior,
     check_choice,
-    chosen,
-    factors_for,
-    is_few,
-    law_of,
+    choose_engine,
+    fit_family,
+    has_few_effects,
+    n_factors_for,
+    resolve_law,
 )
-from causalgia.posterior.exchangeable import grows
+from causalgia.posterior.exchangeable import errors_grow_with_effects
 from causalgia.posterior.mixture import effect_se_dependence
 from causalgia.posterior.nuts import CHAINS
-from causalgia.posterior.posterior_tree import Tree, assemble
-from causalgia.posterior.predictive_checks import conflict
+from causalgia.posterior.posterior_tree import Tree, as_tree
+from causalgia.posterior.predictive_checks import prior_conflict
 from causalgia.prior import Prior
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
@@ -204,46 +204,58 @@ def infer(
     _check_choices(law, engine, draws, accept_unconverged, log_likelihood)
     if not isinstance(prior, Prior):
         raise InferenceError(f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
-    names = [name for name in [groups, *_listed(covariates)] if isinstance(name, str)]
-    table = at_the_door(estimates, names)
-    _check_null(table)
-    labels, rows = groups_of(table, groups)
+    names = [name for name in [groups, *_as_list(covariates)] if isinstance(name, str)]
+    table = as_labeled_estimates(estimates, names)
+    _check_null_value(table)
+    labels, rows = group_rows(table, groups)
     _check_kinds(table, rows, exchangeable)
-    names_of_x, x = covariates_of(table, covariates)
+    names_of_x, x = covariate_values(table, covariates)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
-    asked, law_used = _questions(table, rows, x, prior, law, engine)
-    assumed = _assumption(law, law_used, rows) + _independence(table, asked) + _unsure(table) + _growing(table, asked)
+    asked, law_used = _families_and_law(table, rows, x, prior, law, engine)
+    assumed = (
+        _law_note(law, law_used, rows)
+        + _independence_note(table, asked)
+        + _few_df_note(table)
+        + _growing_errors_note(table, asked)
+    )
     law = law_used  # type: ignore[assignment]  # one of the laws
-    if "nuts" in [chosen(engine, law, question.noise) for question in asked]:
-        refuse_too_few(n, accept_unconverged)
+    if "nuts" in [choose_engine(engine, law, question.noise) for question in asked]:
+        check_n_draws(n, accept_unconverged)
     answers = mapped(
-        partial(answer, law=law, engine=engine, draws=n, key=key),
+        partial(fit_family, law=law, engine=engine, draws=n, key=key),
         asked,
         what="infer",
-        names=_in_words(table, labels, asked),
+        names=_family_names(table, labels, asked),
         client=client,
     )
     _warn_of_conflict(table, asked, law)
-    said = _said(table, asked, answers, law, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
+    said = _model_attrs(table, asked, answers, law, prior) | {
+        "groups": groups or "",
+        "covariates": ", ".join(names_of_x),
+    }
     said |= beyond(table.attrs, law=law, prior=prior)
-    pointwise = _with_log_likelihood(log_likelihood, asked, answers, law, n)
-    found = labelled(table, asked, answers, coordinates(table, labels, names_of_x), with_log_likelihood=pointwise)
+    pointwise = _wants_log_likelihood(log_likelihood, asked, answers, law, n)
+    found = posterior_groups(
+        table, asked, answers, result_coordinates(table, labels, names_of_x), with_log_likelihood=pointwise
+    )
     if "sample_stats" in found:
         found["diagnostics"] = diagnose(found["posterior"], int(found["sample_stats"]["diverging"].sum()))
-        said |= refuse(found["diagnostics"], accept_unconverged)
+        said |= check_convergence(found["diagnostics"], accept_unconverged)
     for name in ("posterior", "constant_data"):
         found[name].attrs = dict(with_notes(table, *assumed).attrs) | said
-    return assemble(found)
+    return as_tree(found)
 
 
-def _in_words(table: xr.Dataset, labels: Any, asked: list[Question]) -> list[str]:
+def _family_names(table: xr.Dataset, labels: Any, asked: list[FamilyData]) -> list[str]:
     """Return the task of each question and, where there are several, its group."""
     tasks = table["task"].to_numpy()
     groups = [""] if labels is None else [f", group {label!s}" for label in labels]
     return [f"task {tasks[question.task]!s}{groups[question.group]}" for question in asked]
 
 
-def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: list[Answer], law: str, n: int) -> bool:
+def _wants_log_likelihood(
+    choice: bool | str, asked: list[FamilyData], answers: list[FamilyPosterior], law: str, n: int
+) -> bool:
     closed = all(found.log_likelihood is not None for found in answers)
     if choice is True and not closed:
         raise InferenceError(
@@ -257,19 +269,19 @@ def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: lis
     return closed and (choice is True or (choice == "auto" and small))
 
 
-def _questions(
+def _families_and_law(
     table: xr.Dataset, rows: list[Any], x: Any, prior: Prior, law: str, engine: str
-) -> tuple[list[Question], str]:
+) -> tuple[list[FamilyData], str]:
     """Return the questions and the law: what ``"auto"`` is for the smallest family, and for how Sigma enters."""
-    used = law_of(law, [len(members) for members in rows])
-    asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None), law=used))
+    used = resolve_law(law, [len(members) for members in rows])
+    asked = list(family_data(table, rows, x, prior, n_factors_for(used, engine, covariates=x is not None), law=used))
     if law == "auto" and used == "two_scales" and (engine == "nuts" or any(q.noise.whole is not None for q in asked)):
         used = "normal"  # which alone reads any known covariance exactly, and NUTS
-        asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None)))
+        asked = list(family_data(table, rows, x, prior, n_factors_for(used, engine, covariates=x is not None)))
     return asked, used
 
 
-def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
+def _law_note(law: str, used: str, rows: list[Any]) -> list[str]:
     """Return what to say where the effects are too few to show the law that they are taken for draws of."""
     least, most = min(map(len, rows)), max(map(len, rows))
     if most == 1:
@@ -282,9 +294,9 @@ def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
     ]
 
 
-def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
+def _independence_note(table: xr.Dataset, asked: list[FamilyData]) -> list[str]:
     """Return what to say where a table of effects came without their covariance."""
-    unknown = any(sigma_of(q.noise) == "diagonal" and len(q.effect) > 1 for q in asked)
+    unknown = any(sigma_label(q.noise) == "diagonal" and len(q.effect) > 1 for q in asked)
     known = {"covariance", "factor"} & set(table) or "predictor_fingerprint" in table.attrs
     if not unknown or known or table.attrs.get("effect_on"):
         return []
@@ -294,7 +306,7 @@ def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
     ]
 
 
-def _unsure(table: xr.Dataset) -> list[str]:
+def _few_df_note(table: xr.Dataset) -> list[str]:
     """Return what to say where standard errors of few units are taken as known."""
     df = typical_df(table)
     if table.sizes["contrast"] == 1 or df >= LEAST_DF:
@@ -305,10 +317,10 @@ def _unsure(table: xr.Dataset) -> list[str]:
     ]
 
 
-def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
-    """Return what to say where larger effects have larger errors (`causalgia.posterior.exchangeable.grows`)."""
-    se = pooled(table)["se"].transpose("contrast", "task").to_numpy()
-    if not any(grows(question.effect, se[question.rows, question.task]) for question in asked):
+def _growing_errors_note(table: xr.Dataset, asked: list[FamilyData]) -> list[str]:
+    """Return a note where larger effects have larger errors (`exchangeable.errors_grow_with_effects`)."""
+    se = average_over_predictors(table)["se"].transpose("contrast", "task").to_numpy()
+    if not any(errors_grow_with_effects(question.effect, se[question.rows, question.task]) for question in asked):
         return []
     return [
         "standard errors grow with the effects, and the law of effects assumes that the two are unrelated: posterior "
@@ -316,7 +328,7 @@ def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
     ]
 
 
-def _check_null(table: xr.Dataset) -> None:
+def _check_null_value(table: xr.Dataset) -> None:
     if table.attrs.get("target") == "next predictor":
         raise InferenceError(
             "target='next predictor': its standard errors are those of a prediction for one more network, not those of "
@@ -364,40 +376,40 @@ def _check_choices(law: object, engine: object, draws: object, accepted: object,
         raise InferenceError(f"accept_unconverged={quoted(accepted)} is neither True nor False")
 
 
-def _listed(names: str | Sequence[str] | None) -> list[str]:
+def _as_list(names: str | Sequence[str] | None) -> list[str]:
     return [] if names is None else [names] if isinstance(names, str) else list(names)
 
 
-def _said(
-    table: xr.Dataset, asked: list[Question], answers: list[Answer], law: str, prior: Prior
+def _model_attrs(
+    table: xr.Dataset, asked: list[FamilyData], answers: list[FamilyPosterior], law: str, prior: Prior
 ) -> dict[str, str | int | float]:
     return {
         "law": law,
-        "engine": _together([a.engine for a in answers]),
-        "sampler": _together([a.sampler for a in answers if a.sampler]),
+        "engine": _join_unique([a.engine for a in answers]),
+        "sampler": _join_unique([a.sampler for a in answers if a.sampler]),
         "prior": json.dumps(asdict(prior)),
-        "prior_unit": unit_in_words(table, prior, law),
-        "atom": _mixture(asked) if law == "spike_and_slab" else "",
-        "sigma": _together([sigma_of(question.noise) for question in asked]),
+        "prior_unit": prior_unit_label(table, prior, law),
+        "atom": _mixture_label(asked) if law == "spike_and_slab" else "",
+        "sigma": _join_unique([sigma_label(question.noise) for question in asked]),
         "predictors": _PREDICTORS if asked[0].by_predictor is not None else "",
     }
 
 
-def _mixture(asked: list[Question]) -> str:
+def _mixture_label(asked: list[FamilyData]) -> str:
     few, many = "spike and slab, integrated", "grid of scales, weights at their penalised maximum"
-    return _together([few if is_few(question) else many for question in asked])
+    return _join_unique([few if has_few_effects(question) else many for question in asked])
 
 
-def _together(words: list[str]) -> str:
+def _join_unique(words: list[str]) -> str:
     return ", ".join(dict.fromkeys(words))
 
 
-def _warn_of_conflict(table: xr.Dataset, asked: list[Question], law: str) -> None:
+def _warn_of_conflict(table: xr.Dataset, asked: list[FamilyData], law: str) -> None:
     nu, mixed = NU if law == "student_t" else None, law == "spike_and_slab"
     for question in asked:
-        if law == "two_scales" or (mixed and not is_few(question)):
+        if law == "two_scales" or (mixed and not has_few_effects(question)):
             continue  # priors in units of the standard errors, or a grid of scales taken from the effects
-        said = conflict(question.effect, question.noise, question.prior, nu=nu, about_zero=mixed)
+        said = prior_conflict(question.effect, question.noise, question.prior, nu=nu, about_zero=mixed)
         if said:
             task = table["task"].to_numpy()[question.task]
             warnings.warn(f"task {task!s}: {said}", PriorConflictWarning, stacklevel=3)
@@ -422,10 +434,10 @@ _NATS = 3.0
 _HALF_WIDTHS = 1.959963984540054  # of 95 % intervals: standard errors are normal scores of their p
 
 
-def labelled(
+def posterior_groups(
     table: xr.Dataset,
-    asked: list[Question],
-    answers: list[Answer],
+    asked: list[FamilyData],
+    answers: list[FamilyPosterior],
     coords: dict[str, Any],
     *,
     with_log_likelihood: bool = False,
@@ -439,42 +451,44 @@ def labelled(
     asked, answers
         Each question and its answer, in the same order.
     coords
-        Coordinates of the result, from `coords.coordinates`.
+        Coordinates of the result, from `result_coordinates`.
     with_log_likelihood
         Add that group: each answer must know its own.
     """
     groups = {
-        "posterior": _posterior(asked, answers, coords),
-        "moments": _moments(asked, answers, coords),
-        "observed_data": _of_contrasts(_observed(table), coords),
-        "constant_data": _constant(table, asked, coords),
+        "posterior": _posterior_group(asked, answers, coords),
+        "moments": _moments_group(asked, answers, coords),
+        "observed_data": _on_contrasts(_observed_data(table), coords),
+        "constant_data": _constant_group(table, asked, coords),
     }
     if with_log_likelihood:
-        groups["log_likelihood"] = _log_likelihood(asked, answers, coords)
+        groups["log_likelihood"] = _log_likelihood_group(asked, answers, coords)
     stats = [(q, a.stats) for q, a in zip(asked, answers, strict=True) if a.stats]
     return groups | ({"sample_stats": _sample_stats(stats, coords)} if stats else {})
 
 
-def _posterior(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> xr.Dataset:
-    variables = {name: _variable(name, asked, answers, coords) for name in answers[0].draws}
+def _posterior_group(asked: list[FamilyData], answers: list[FamilyPosterior], coords: dict[str, Any]) -> xr.Dataset:
+    variables = {name: _draws_variable(name, asked, answers, coords) for name in answers[0].draws}
     shape = answers[0].draws["mu"].shape
     used = {dim for dims, _ in variables.values() for dim in dims}
-    return xr.Dataset(variables, _on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])})
+    return xr.Dataset(variables, _coords_on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])})
 
 
-def _log_likelihood(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> xr.Dataset:
+def _log_likelihood_group(
+    asked: list[FamilyData], answers: list[FamilyPosterior], coords: dict[str, Any]
+) -> xr.Dataset:
     """Return ``effect (chain, draw, contrast, task)``, under the name of what was observed."""
     chains, draws = answers[0].draws["mu"].shape
     out = np.empty((chains, draws, len(coords["contrast"]), len(coords["task"])))
     for question, found in zip(asked, answers, strict=True):
         assert found.log_likelihood is not None  # for mypy: `infer` has checked
         out[:, :, question.rows, question.task] = found.log_likelihood().reshape(chains, draws, -1)
-    names = _on(coords, {"contrast", "task"}) | {"chain": np.arange(chains), "draw": np.arange(draws)}
+    names = _coords_on(coords, {"contrast", "task"}) | {"chain": np.arange(chains), "draw": np.arange(draws)}
     return xr.Dataset({"effect": (("chain", "draw", "contrast", "task"), out)}, names)
 
 
-def _variable(
-    name: str, asked: list[Question], answers: list[Answer], coords: dict[str, Any]
+def _draws_variable(
+    name: str, asked: list[FamilyData], answers: list[FamilyPosterior], coords: dict[str, Any]
 ) -> tuple[tuple[str, ...], Array]:
     """Put the draws of all questions in their places of one array; a single question's are not copied."""
     dims = tuple(d for d in _DIMS[name] if d != "group" or "group" in coords)
@@ -489,29 +503,31 @@ def _variable(
     return ("chain", "draw", *dims), np.moveaxis(places, (-2, -1), (0, 1))
 
 
-def _moments(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> xr.Dataset:
+def _moments_group(asked: list[FamilyData], answers: list[FamilyPosterior], coords: dict[str, Any]) -> xr.Dataset:
     columns = {
-        name: _column([(q, a.moments[name]) for q, a in zip(asked, answers, strict=True)], coords)
+        name: _by_contrast_and_task([(q, a.moments[name]) for q, a in zip(asked, answers, strict=True)], coords)
         for name in answers[0].moments
     }
     half = [(q, _HALF_WIDTHS * np.sqrt(q.noise.marginal)) for q in asked]
     columns |= {
-        f"{side}_unshrunken": _column([(q, q.effect + sign * w) for q, w in half], coords)
+        f"{side}_unshrunken": _by_contrast_and_task([(q, q.effect + sign * w) for q, w in half], coords)
         for side, sign in (("lower", -1), ("upper", 1))
     }
-    out = xr.Dataset(columns, _on(coords, {"contrast", "task"}))
-    out.attrs = _dependence(asked, answers, coords)
+    out = xr.Dataset(columns, _coords_on(coords, {"contrast", "task"}))
+    out.attrs = _effect_se_attrs(asked, answers, coords)
     return out
 
 
-def _column(parts: list[tuple[Question, Any]], coords: dict[str, Any]) -> tuple[tuple[str, str], Array]:
+def _by_contrast_and_task(parts: list[tuple[FamilyData, Any]], coords: dict[str, Any]) -> tuple[tuple[str, str], Array]:
     out = np.empty((len(coords["contrast"]), len(coords["task"])))
     for question, values in parts:
         out[question.rows, question.task] = values
     return ("contrast", "task"), out
 
 
-def _dependence(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> dict[str, str | float]:
+def _effect_se_attrs(
+    asked: list[FamilyData], answers: list[FamilyPosterior], coords: dict[str, Any]
+) -> dict[str, str | float]:
     """Say whether effects grow with their se: the gain, in nats, of taking effect / se for exchangeable instead."""
     large = [(q, a) for q, a in zip(asked, answers, strict=True) if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
     gains = [
@@ -526,25 +542,25 @@ def _dependence(asked: list[Question], answers: list[Answer], coords: dict[str, 
     return {"effect_se_dependence": said, "effect_se_gain": float(max(gains))}
 
 
-def _observed(table: xr.Dataset) -> dict[str, xr.DataArray]:
+def _observed_data(table: xr.Dataset) -> dict[str, xr.DataArray]:
     """Return the effects as they were estimated; of several predictors their mean, and beside it each one's."""
-    effect = {"effect": pooled(table)["ace"].transpose("contrast", "task")}
+    effect = {"effect": average_over_predictors(table)["ace"].transpose("contrast", "task")}
     return effect | ({"effect_model": table["ace"]} if "model" in table["ace"].dims else {})
 
 
-def _constant(table: xr.Dataset, asked: list[Question], coords: dict[str, Any]) -> xr.Dataset:
+def _constant_group(table: xr.Dataset, asked: list[FamilyData], coords: dict[str, Any]) -> xr.Dataset:
     """Return what the estimates knew, of several predictors together; ``se_model`` is each one's own."""
-    table, each = pooled(table), table
+    table, each = average_over_predictors(table), table
     known = {name: table[name] for name in _KNOWN if name in table}
     known |= {"se_model": each["se"]} if "model" in each["se"].dims else {}
-    out = _of_contrasts(known, coords)
-    out["se"] = _column([(q, np.sqrt(q.noise.marginal)) for q in asked], coords)
-    out["prior_unit"] = _column([(q, q.unit) for q in asked], coords)
+    out = _on_contrasts(known, coords)
+    out["se"] = _by_contrast_and_task([(q, np.sqrt(q.noise.marginal)) for q in asked], coords)
+    out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in asked], coords)
     out["placebo_word"] = ("contrast", placebo_words(table))
-    return out.assign_coords(_on(coords, {"contrast", "task"})).merge(_covariance(table, coords))
+    return out.assign_coords(_coords_on(coords, {"contrast", "task"})).merge(_covariance_data(table, coords))
 
 
-def _covariance(table: xr.Dataset, coords: dict[str, Any]) -> xr.Dataset:
+def _covariance_data(table: xr.Dataset, coords: dict[str, Any]) -> xr.Dataset:
     """Return ``covariance (contrast, contrast_, task)`` of the errors, as estimated; nothing where there are many."""
     names = coords["contrast"].to_numpy()
     if "covariance" not in table or "model" in table["covariance"].dims or len(names) > _MOST_WITH_COVARIANCE:
@@ -556,27 +572,27 @@ def _covariance(table: xr.Dataset, coords: dict[str, Any]) -> xr.Dataset:
     return xr.Dataset({"covariance": (("contrast", "contrast_", "task"), values)}, {"contrast_": names})
 
 
-def _of_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr.Dataset:
+def _on_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr.Dataset:
     used = {dim for column in columns.values() for dim in map(str, column.dims)}
-    return xr.Dataset({n: (c.dims, c.to_numpy()) for n, c in columns.items()}, _on(coords, used))
+    return xr.Dataset({n: (c.dims, c.to_numpy()) for n, c in columns.items()}, _coords_on(coords, used))
 
 
-def _on(coords: dict[str, Any], dims: set[str]) -> dict[str, Any]:
+def _coords_on(coords: dict[str, Any], dims: set[str]) -> dict[str, Any]:
     """Return the coordinates that live on these dims."""
     return {n: c for n, c in coords.items() if (set(c.dims) if isinstance(c, xr.DataArray) else {n}) <= dims}
 
 
-def _sample_stats(parts: list[tuple[Question, dict[str, Array]]], coords: dict[str, Any]) -> xr.Dataset:
+def _sample_stats(parts: list[tuple[FamilyData, dict[str, Array]]], coords: dict[str, Any]) -> xr.Dataset:
     """One question: (chain, draw), as ArviZ plots it; several: one more dim, named by task and group."""
     if len(parts) == 1:
         out = xr.Dataset({name: (("chain", "draw"), values) for name, values in parts[0][1].items()})
     else:
         together = {n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]}
         out = xr.Dataset({name: (("chain", "draw", "family"), v) for name, v in together.items()})
-        out = out.assign_coords(family=[_family(question, coords) for question, _ in parts])
+        out = out.assign_coords(family=[_family_label(question, coords) for question, _ in parts])
     return out.assign_coords(chain=np.arange(out.sizes["chain"]), draw=np.arange(out.sizes["draw"]))
 
 
-def _family(question: Question, coords: dict[str, Any]) -> str:
+def _family_label(question: FamilyData, coords: dict[str, Any]) -> str:
     task = str(coords["task"].to_numpy()[question.task])
     return f"{task}, {coords['group'][question.group]!s}" if "group" in coords else task

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.compiled import njit
-from causalgia.posterior.scale_mixture import Components, Node, normals_of
+from causalgia.posterior.scale_mixture import Components, Node, posterior_normals
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 from causalgia.types import Array
 
-__all__ = ["Window", "draw_fixed", "draw_given", "whole_window", "window_of"]
+__all__ = ["Window", "draw_effects", "draw_mixtures", "whole_window", "window_of"]
 
 Window: TypeAlias = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]  # first component and past the last, (K,) each
 
@@ -25,7 +25,7 @@ _WIDTH = 64
 _UNUSED = 1e-9
 
 
-def draw_fixed(n: int, mean: Array, sd: Array, probability: Array, generator: np.random.Generator) -> Array:
+def draw_mixtures(n: int, mean: Array, sd: Array, probability: Array, generator: np.random.Generator) -> Array:
     """Return n draws, (n, K), of effects that are mixtures of normals (mean, sd, probability; each (K, J)).
 
     References
@@ -33,17 +33,17 @@ def draw_fixed(n: int, mean: Array, sd: Array, probability: Array, generator: np
     Vose (1991), doi:10.1109/32.92917 (a component in constant time).
     """
     share, other = np.empty_like(probability), np.empty(probability.shape, dtype=np.intp)
-    _aliases(probability, share, other)
+    _alias_tables(probability, share, other)
     out = np.empty((n, len(mean)))
     for some in _slices(len(mean), _WIDTH):
         tables = tuple(x[some] for x in (mean, sd, share, other))
         for draws in _slices(n, _BLOCK // _WIDTH):
             shape = (draws.stop - draws.start, some.stop - some.start)
-            _fixed(*tables, generator.random(shape), generator.standard_normal(shape), out[draws, some])
+            _draw_mixtures_kernel(*tables, generator.random(shape), generator.standard_normal(shape), out[draws, some])
     return out
 
 
-def draw_given(
+def draw_effects(
     residual: Array,
     location: Array,
     noise: Array,
@@ -60,7 +60,9 @@ def draw_given(
     weight, variance = components.weight, components.variance
     for draws in _slices(len(out), max(1, _BLOCK // len(noise))):
         u, z = generator.random(out[draws].shape), generator.standard_normal(out[draws].shape)
-        _given(residual[draws], location[draws], noise, scale[draws] ** 2, variance, weight, *window, u, z, out[draws])
+        _draw_effects_kernel(
+            residual[draws], location[draws], noise, scale[draws] ** 2, variance, weight, *window, u, z, out[draws]
+        )
     return out
 
 
@@ -77,7 +79,7 @@ def window_of(places: Iterable[tuple[Array, float]], noise: Array, components: C
     used = np.zeros((len(noise), len(components.weight)), dtype=bool)
     for residual, scale in places:
         here = Components(scale**2 * components.variance, components.weight)
-        used |= normals_of(Node(1.0, residual, residual, here), noise)[2] > _UNUSED
+        used |= posterior_normals(Node(1.0, residual, residual, here), noise)[2] > _UNUSED
     return np.argmax(used, axis=1), used.shape[1] - np.argmax(used[:, ::-1], axis=1)
 
 
@@ -86,7 +88,7 @@ def _slices(length: int, width: int) -> list[slice]:
 
 
 @njit(nogil=True)
-def _aliases(probability, share, other):  # type: ignore[no-untyped-def]
+def _alias_tables(probability, share, other):  # type: ignore[no-untyped-def]
     """Split J probabilities into J equal cells of at most two components each: j below `share`, else `other`."""
     size = probability.shape[1]
     small, large = np.empty(size, np.intp), np.empty(size, np.intp)
@@ -112,7 +114,7 @@ def _aliases(probability, share, other):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _fixed(mean, sd, share, other, u, z, out):  # type: ignore[no-untyped-def]
+def _draw_mixtures_kernel(mean, sd, share, other, u, z, out):  # type: ignore[no-untyped-def]
     size = mean.shape[1]
     for i in range(out.shape[0]):
         for k in range(out.shape[1]):
@@ -123,7 +125,7 @@ def _fixed(mean, sd, share, other, u, z, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True)
-def _given(  # type: ignore[no-untyped-def]
+def _draw_effects_kernel(  # type: ignore[no-untyped-def]
     residual, location, noise, scale2, variance, weight, first, last, u, z, out
 ):
     term = np.empty(len(weight))

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import ConvergenceError, ConvergenceWarning
-from causalgia.posterior.posterior_tree import library
+from causalgia.posterior.posterior_tree import import_quietly
 
 MAX_RHAT = 1.01
 MIN_ESS = 400
@@ -51,7 +51,7 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
     >>> found.attrs["divergences"], found.attrs["rhat_max"] < 1.01
     (0, True)
     """
-    arviz = library("arviz")
+    arviz = import_quietly("arviz")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of constant rows, which are settled below
         found = {
@@ -61,7 +61,7 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
         }
     size = posterior.sizes["chain"] * posterior.sizes["draw"]
     columns = {
-        f"{kind}_{name}": _settled(values[name], posterior[name], 1.0 if kind == "rhat" else float(size))
+        f"{kind}_{name}": _fill_constant_rows(values[name], posterior[name], 1.0 if kind == "rhat" else float(size))
         for kind, values in found.items()
         for name in posterior.data_vars
     }
@@ -74,14 +74,14 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
     return out
 
 
-def _settled(value: xr.DataArray, draws: xr.DataArray, constant: float) -> xr.DataArray:
+def _fill_constant_rows(value: xr.DataArray, draws: xr.DataArray, constant: float) -> xr.DataArray:
     """Replace what ArviZ cannot divide: a constant row is settled, a row constant within chains only is not."""
     flat = draws.max(("chain", "draw")) == draws.min(("chain", "draw"))
     stuck = np.inf if constant == 1.0 else 1.0
     return value.where(np.isfinite(value), stuck).where(~flat, constant)
 
 
-def failures(diagnostics: xr.Dataset) -> list[str]:
+def convergence_failures(diagnostics: xr.Dataset) -> list[str]:
     """Return what is wrong, one line for each statistic and variable: the count, and the worst rows by name.
 
     Examples
@@ -93,23 +93,23 @@ def failures(diagnostics: xr.Dataset) -> list[str]:
     lines = [f"{divergences} divergent transition{'s' if divergences > 1 else ''}"] if divergences else []
     for column in diagnostics.data_vars:
         kind = next(k for k in _LIMITS if str(column).startswith(k + "_"))
-        line = _failure(diagnostics[column], kind, str(column)[len(kind) + 1 :])
+        line = _failure_line(diagnostics[column], kind, str(column)[len(kind) + 1 :])
         lines += [line] if line else []
     return lines
 
 
-def _failure(values: xr.DataArray, kind: str, name: str) -> str:
+def _failure_line(values: xr.DataArray, kind: str, name: str) -> str:
     flat = values.to_numpy().ravel()
     bad = np.flatnonzero(flat > MAX_RHAT if kind == "rhat" else flat < MIN_ESS)
     if not len(bad):
         return ""
     worst = bad[np.argsort(-flat[bad] if kind == "rhat" else flat[bad], kind="stable")][:_LISTED]
-    shown = ", ".join(_row(values, int(i)) + f"{flat[i]:.4g}" for i in worst)
+    shown = ", ".join(_row_label(values, int(i)) + f"{flat[i]:.4g}" for i in worst)
     more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
     return f"{kind} of {name} {_LIMITS[kind]}: {shown}{more}"
 
 
-def _row(values: xr.DataArray, i: int) -> str:
+def _row_label(values: xr.DataArray, i: int) -> str:
     where = np.unravel_index(i, values.shape)
     labels = [
         f"{dim} {values[dim].to_numpy()[j] if dim in values.coords else j!s}"
@@ -118,7 +118,7 @@ def _row(values: xr.DataArray, i: int) -> str:
     return ", ".join(labels) + " " if labels else ""
 
 
-def refuse_too_few(draws: int, accepted: bool) -> None:
+def check_n_draws(draws: int, accepted: bool) -> None:
     """Refuse before sampling a number of draws that no chain could make enough.
 
     Raises
@@ -133,7 +133,7 @@ def refuse_too_few(draws: int, accepted: bool) -> None:
         )
 
 
-def refuse(diagnostics: xr.Dataset, accepted: bool, stacklevel: int = 2) -> dict[str, Any]:
+def check_convergence(diagnostics: xr.Dataset, accepted: bool, stacklevel: int = 2) -> dict[str, Any]:
     """Raise where draws have not converged, or warn where that was accepted; return what to write in the attrs.
 
     Raises
@@ -157,7 +157,7 @@ def refuse(diagnostics: xr.Dataset, accepted: bool, stacklevel: int = 2) -> dict
     ...
     causalgia.errors.ConvergenceError: the draws have not converged: rhat of mu above 1.01: 1.2; ask for ...
     """
-    wrong = failures(diagnostics)
+    wrong = convergence_failures(diagnostics)
     if wrong:
         text = "the draws have not converged: " + "; ".join(wrong)
         if not accepted:

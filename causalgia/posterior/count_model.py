@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
-from causalgia.posterior.nuts import Sampled, sample
-from causalgia.posterior.posterior_tree import library
+from causalgia.posterior.nuts import Sampled, sample_nuts
+from causalgia.posterior.posterior_tree import import_quietly
 from causalgia.prior import Prior
 from causalgia.types import Array, Ints, Mask
 
@@ -94,27 +94,29 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
     >>> sorted(v.name for v in model.free_RVs)[:3]
     ['abundance', 'base', 'dispersion_dna']
     """
-    pm = library("pymc")
-    sight = _sight(data)
+    pm = import_quietly("pymc")
+    sight = _starting_values(data)
     with pm.Model() as model:
         sd = {name: pm.HalfNormal(name, _SPREAD) for name in ("sd_barcode", "sd_replicate", "sd_abundance", "sd_base")}
         alpha = {kind: 1 / pm.HalfNormal(f"dispersion_{kind}", _SPREAD, initval=_DISPERSION) for kind in ("dna", "rna")}
         mu_a = pm.Normal("mu_abundance", float(sight.dna.mean()), _CENTRE_SD, initval=float(sight.dna.mean()))
-        abundance = _drawn("abundance", mu_a, sd["sd_abundance"], sight.dna, True)
-        theta = _arms(data.shape, prior, sd, sight)
+        abundance = _latent_variable("abundance", mu_a, sd["sd_abundance"], sight.dna, True)
+        theta = _arm_activities(data.shape, prior, sd, sight)
         w = sd["sd_replicate"] * pm.Normal("w", shape=(*data.shape, data.rna.shape[1]))
         average = w.mean(axis=2)  # goes with the level, which the counts fix; the rest is between replicates
         centre = abundance + (theta + average)[data.element, data.arm]
-        level = _drawn("level", centre, sd["sd_barcode"], sight.rna, sight.barcodes_differ)
-        _counted("dna", data.dna, data.dna_seen, abundance[:, None] + data.dna_size, alpha["dna"], None)
+        level = _latent_variable("level", centre, sd["sd_barcode"], sight.rna, sight.barcodes_differ)
+        _add_count_likelihood("dna", data.dna, data.dna_seen, abundance[:, None] + data.dna_size, alpha["dna"], None)
         between = w - average[:, :, None] + data.rna_size
         p = pm.Beta("p_silent", *_SILENT, initval=0.02) if silent else None
-        _counted("rna", data.rna, data.rna_seen, level[:, None] + between[data.element, data.arm], alpha["rna"], p)
+        _add_count_likelihood(
+            "rna", data.rna, data.rna_seen, level[:, None] + between[data.element, data.arm], alpha["rna"], p
+        )
     return model
 
 
 def sample_counts(data: CellCounts, prior: Prior, *, silent: bool, draws: int, key: int) -> Sampled:
-    """Sample `count_model` by NUTS; see `causalgia.posterior.nuts.sample`.
+    """Sample `count_model` by NUTS; see `causalgia.posterior.nuts.sample_nuts`.
 
     Returns
     -------
@@ -124,10 +126,10 @@ def sample_counts(data: CellCounts, prior: Prior, *, silent: bool, draws: int, k
     """
     names = ("mu", "tau", "d", "sd_barcode", "sd_replicate", "sd_abundance", "sd_base")
     names = (*names, "dispersion_dna", "dispersion_rna", *(("p_silent",) if silent else ()))
-    return sample(count_model(data, prior, silent=silent), names, draws=draws, key=key)
+    return sample_nuts(count_model(data, prior, silent=silent), names, draws=draws, key=key)
 
 
-def _levels(counts: Ints, seen: Mask, size: Array) -> tuple[Array, Array]:
+def _log_levels(counts: Ints, seen: Mask, size: Array) -> tuple[Array, Array]:
     """Return what a barcode's own counts say of its log level, and the variance of that, each (N,)."""
     total, exposure = np.where(seen, counts, 0).sum(axis=1), np.where(seen, 2.0**size, 0.0).sum(axis=1)
     cells = np.maximum(seen.sum(axis=1), 1)
@@ -135,15 +137,15 @@ def _levels(counts: Ints, seen: Mask, size: Array) -> tuple[Array, Array]:
     return level, (1 / (total + 0.5) + _DISPERSION / cells) / LN2**2
 
 
-def _levels_of_rna(data: CellCounts) -> tuple[Array, Array]:
-    """As `_levels`, of the cells that are not 0: those may be silent."""
+def _rna_log_levels(data: CellCounts) -> tuple[Array, Array]:
+    """As `_log_levels`, of the cells that are not 0: those may be silent."""
     positive = data.rna_seen & (data.rna > 0)
     used = np.where(positive.any(axis=1, keepdims=True), positive, data.rna_seen)
-    return _levels(data.rna, used, data.rna_size)
+    return _log_levels(data.rna, used, data.rna_size)
 
 
 @dataclass(frozen=True, eq=False)
-class _Sight:
+class _StartingValues:
     """What the counts say at a glance: where chains start, and which latent values counts fix better than a prior."""
 
     dna: Array
@@ -156,8 +158,8 @@ class _Sight:
     effects_differ: bool
 
 
-def _sight(data: CellCounts) -> _Sight:
-    (dna, dna_error), (rna, rna_error) = _levels(data.dna, data.dna_seen, data.dna_size), _levels_of_rna(data)
+def _starting_values(data: CellCounts) -> _StartingValues:
+    (dna, dna_error), (rna, rna_error) = _log_levels(data.dna, data.dna_seen, data.dna_size), _rna_log_levels(data)
     E, A = data.shape
     group, ratio, error = data.element * A + data.arm, rna - dna, rna_error + dna_error
     n = np.bincount(group, minlength=E * A)
@@ -167,12 +169,12 @@ def _sight(data: CellCounts) -> _Sight:
     effect = theta[:, 1:] - theta[:, :1]
     noise = float((within * (1 / n[:, 1:] + 1 / n[:, :1])).mean())
     apart = within - float(error.mean()) > float(rna_error.mean())
-    return _Sight(dna, rna, theta, apart, float(effect.var(axis=0, ddof=1).mean()) > 5 * noise)
+    return _StartingValues(dna, rna, theta, apart, float(effect.var(axis=0, ddof=1).mean()) > 5 * noise)
 
 
-def _drawn(name: str, centre: Any, sd: Any, start: Array, centred: bool) -> Any:
+def _latent_variable(name: str, centre: Any, sd: Any, start: Array, centred: bool) -> Any:
     """Return latent values ~ N(centre, sd^2): themselves parameters where counts fix them, else their z."""
-    pm = library("pymc")
+    pm = import_quietly("pymc")
     if centred:
         return pm.Normal(name, centre, sd, shape=start.shape, initval=start)
     return pm.Deterministic(
@@ -180,19 +182,19 @@ def _drawn(name: str, centre: Any, sd: Any, start: Array, centred: bool) -> Any:
     )
 
 
-def _arms(shape: tuple[int, int], prior: Prior, sd: dict[str, Any], sight: _Sight) -> Any:
+def _arm_activities(shape: tuple[int, int], prior: Prior, sd: dict[str, Any], sight: _StartingValues) -> Any:
     """Return theta, (E, A): log activities of each element under each arm."""
-    pm, pt = library("pymc"), library("pytensor.tensor")
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
     first, others = sight.theta[:, 0], sight.theta[:, 1:]
     mu_0 = pm.Normal("mu_base", float(first.mean()), _CENTRE_SD, initval=float(first.mean()))
-    base = _drawn("base", mu_0, sd["sd_base"], first, True)
+    base = _latent_variable("base", mu_0, sd["sd_base"], first, True)
     mu = pm.Normal("mu", 0.0, prior.mu_sd, shape=shape[1] - 1, initval=(others - first[:, None]).mean(axis=0))
-    d = _drawn("d", mu, _tau(prior, shape[1] - 1), others - first[:, None], sight.effects_differ)
+    d = _latent_variable("d", mu, _arm_tau(prior, shape[1] - 1), others - first[:, None], sight.effects_differ)
     return pt.concatenate([base[:, None], base[:, None] + d], axis=1)
 
 
-def _tau(prior: Prior, n: int) -> Any:
-    pm, start = library("pymc"), np.full(n, min(0.3, prior.tau_scale / 2))
+def _arm_tau(prior: Prior, n: int) -> Any:
+    pm, start = import_quietly("pymc"), np.full(n, min(0.3, prior.tau_scale / 2))
     if prior.tau == "half_t":
         return pm.HalfStudentT("tau", nu=_T_DF, sigma=prior.tau_scale, shape=n, initval=start)
     if prior.tau == "half_normal":
@@ -202,9 +204,9 @@ def _tau(prior: Prior, n: int) -> Any:
     return pm.Uniform("tau", 0.0, prior.tau_scale, shape=n, initval=start)
 
 
-def _counted(name: str, counts: Ints, seen: Mask, level: Any, alpha: Any, silent: Any) -> None:
+def _add_count_likelihood(name: str, counts: Ints, seen: Mask, level: Any, alpha: Any, silent: Any) -> None:
     """Put the likelihood of the cells that are data into the model."""
-    pm, pt = library("pymc"), library("pytensor.tensor")
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
     reads = np.where(seen, counts, 0).astype(np.float64)
     odds = LN2 * level - pt.log(alpha)
     logp = pt.gammaln(reads + alpha) - pt.gammaln(alpha) - gammaln(reads + 1)

@@ -14,7 +14,7 @@ from causalgia.compiled import njit
 from causalgia.errors import InferenceError
 from causalgia.types import Array
 
-__all__ = ["Cells", "Density", "cells_of", "sharpened", "tilted"]
+__all__ = ["Cells", "Density", "adaptive_cells", "sharpen_cells", "tilted_quantile"]
 
 Density: TypeAlias = Callable[[Array, Array], tuple[Array, Array, Array]]
 """Points (N, d) and a state of each (N, s) -> log density (N,), gradient (N, d), and the state to start from nearby."""
@@ -60,12 +60,12 @@ class Cells:
             factor = np.log(np.exp(tilt + bend[:, :, None] * _NODES**2 / 2) @ _WEIGHTS / (np.exp(tilt) @ _WEIGHTS)).sum(
                 axis=1
             )
-        weight, total = _weighed(height + factor, slope, self.size)
+        weight, total = _cell_weights(height + factor, slope, self.size)
         return replace(self, slope=slope, weight=weight, log_total=total)
 
 
 @njit(nogil=True)
-def tilted(rise, u):  # type: ignore[no-untyped-def]
+def tilted_quantile(rise, u):  # type: ignore[no-untyped-def]
     """Quantile u of the density ``exp(rise x)`` on (-1/2, 1/2).
 
     Examples
@@ -78,7 +78,7 @@ def tilted(rise, u):  # type: ignore[no-untyped-def]
     return -away if rise > 0 else away
 
 
-def cells_of(
+def adaptive_cells(
     density: Density, lower: Array, upper: Array, counts: npt.NDArray[np.intp], start: Array = _NOTHING
 ) -> Cells:
     """Cut a box into cells until the log density is nearly linear on each that matters.
@@ -115,11 +115,11 @@ def cells_of(
     axes = [low + (np.arange(m) + 0.5) * s for low, m, s in zip(lower, counts, size, strict=True)]
     points = np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=1)
     sizes = np.tile(size, (len(points), 1))
-    height, slope, state = _usable(*_from_the_best(density, points, np.atleast_2d(start)))
-    return _refined(density, (points, sizes, height, slope, _first_bend(slope, counts, size), state))
+    height, slope, state = _replace_nonfinite(*_evaluate_best_start(density, points, np.atleast_2d(start)))
+    return _refine_cells(density, (points, sizes, height, slope, _grid_curvature(slope, counts, size), state))
 
 
-def sharpened(density: Density, cells: Cells, power: float, most: float = 1.0) -> Cells:
+def sharpen_cells(density: Density, cells: Cells, power: float, most: float = 1.0) -> Cells:
     """Return the cells of a log density that is about `power` times that of `cells`, cut on from these.
 
     Parameters
@@ -131,14 +131,14 @@ def sharpened(density: Density, cells: Cells, power: float, most: float = 1.0) -
     power
         How many times more its logarithm bends.
     most
-        Bends and rises beyond which a cell is cut, in those of `cells_of`.
+        Bends and rises beyond which a cell is cut, in those of `adaptive_cells`.
     """
-    height, slope, state = _usable(*density(cells.points, cells.state))
-    return _refined(density, (cells.points, cells.size, height, slope, power * cells.bend, state), most)
+    height, slope, state = _replace_nonfinite(*density(cells.points, cells.state))
+    return _refine_cells(density, (cells.points, cells.size, height, slope, power * cells.bend, state), most)
 
 
-def _refined(density: Density, table: tuple[Array, ...], most: float = 1.0) -> Cells:
-    """Cut cells of (points, sizes, height, slope, bend, state) as `cells_of` says."""
+def _refine_cells(density: Density, table: tuple[Array, ...], most: float = 1.0) -> Cells:
+    """Cut cells of (points, sizes, height, slope, bend, state) as `adaptive_cells` says."""
     for _ in range(_ROUNDS):
         points, sizes, height, slope, bend, state = table
         volume = np.log(sizes).sum(axis=1)
@@ -151,22 +151,22 @@ def _refined(density: Density, table: tuple[Array, ...], most: float = 1.0) -> C
             log_mass = height + _log_integral(slope * sizes) + volume
             kept = log_mass > log_mass.max() - _DROP
             points, sizes, height, slope, bend, state = (x[kept] for x in table)
-            weight, total = _weighed(height, slope, sizes)
+            weight, total = _cell_weights(height, slope, sizes)
             return Cells(points, sizes, slope, bend, weight, state, total)
         if len(points) > _MOST:
             break
-        table = _cut(density, table, rough, live, cut)
+        table = _halve_cells(density, table, rough, live, cut)
     raise InferenceError("the posterior of the law is too rough for cells; take law='normal', or engine='nuts'")
 
 
-def _weighed(height: Array, slope: Array, sizes: Array) -> tuple[Array, float]:
+def _cell_weights(height: Array, slope: Array, sizes: Array) -> tuple[Array, float]:
     """Return the probability of each cell, (N,), and the log of the whole integral."""
     log_mass = height + _log_integral(slope * sizes) + np.log(sizes).sum(axis=1)
     total = float(logsumexp(log_mass))
     return np.asarray(np.exp(log_mass - total)), total
 
 
-def _from_the_best(density: Density, points: Array, starts: Array) -> tuple[Array, Array, Array]:
+def _evaluate_best_start(density: Density, points: Array, starts: Array) -> tuple[Array, Array, Array]:
     """Evaluate the density from each start, and take for each point what is highest there."""
     found = [density(points, np.tile(start, (len(points), 1))) for start in starts]
     best = np.argmax([np.where(np.isfinite(height), height, -np.inf) for height, _, _ in found], axis=0)
@@ -174,14 +174,14 @@ def _from_the_best(density: Density, points: Array, starts: Array) -> tuple[Arra
     return height, slope, state
 
 
-def _usable(height: Array, slope: Array, state: Array) -> tuple[Array, Array, Array]:
+def _replace_nonfinite(height: Array, slope: Array, state: Array) -> tuple[Array, Array, Array]:
     fine = np.isfinite(height) & np.isfinite(slope).all(axis=1)
     if not fine.any():
         raise InferenceError("the posterior of the law is nowhere finite; are effects and se on one scale?")
     return np.where(fine, height, -1e300), np.where(fine[:, None], slope, 0.0), state
 
 
-def _first_bend(slope: Array, counts: npt.NDArray[np.intp], size: Array) -> Array:
+def _grid_curvature(slope: Array, counts: npt.NDArray[np.intp], size: Array) -> Array:
     """Return second derivatives along each axis by differences of the slopes of a tensor grid, (N, d)."""
     out = np.zeros_like(slope)
     for axis, n in enumerate(counts):
@@ -200,7 +200,7 @@ def _log_integral(rise: Array) -> Array:
     return np.asarray(log_mean.sum(axis=1))
 
 
-def _cut(
+def _halve_cells(
     density: Density,
     table: tuple[Array, ...],
     rough: Array,
@@ -214,7 +214,7 @@ def _cut(
     shift[np.arange(len(rows)), axis] = sizes[rows, axis] / 4
     halves = np.where(shift > 0, 0.5, 1.0) * sizes[rows]
     after = np.concatenate([points[rows] - shift, points[rows] + shift])
-    height, slope, reached = _usable(*density(after, np.concatenate([state[rows], state[rows]])))
+    height, slope, reached = _replace_nonfinite(*density(after, np.concatenate([state[rows], state[rows]])))
     n, at = len(rows), np.arange(len(rows))
     bent = bend[rows].copy()
     bent[at, axis] = (slope[n:][at, axis] - slope[:n][at, axis]) / (2 * shift[at, axis])

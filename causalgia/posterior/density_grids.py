@@ -17,7 +17,7 @@ from scipy.linalg import eigh_tridiagonal
 from causalgia.errors import InferenceError
 from causalgia.types import Array
 
-__all__ = ["Surface", "gauss_rule", "reach", "refined"]
+__all__ = ["Surface", "gauss_rule", "refine_by_spline", "support_grid"]
 
 _FINER = 8
 _DROP = 20.0
@@ -48,8 +48,8 @@ class Surface:
         i, j = np.unravel_index(np.minimum(cell, cumulative.size - 1), self.probability.shape)
         place = generator.random((2, n))
         density = self.probability / np.outer(np.diff(self.a), np.diff(self.b))
-        slopes = _slope(density, 0)[i, j], _slope(density, 1)[i, j]
-        across, along = (_tilted(u, slope) for u, slope in zip(place, slopes, strict=True))
+        slopes = _relative_slope(density, 0)[i, j], _relative_slope(density, 1)[i, j]
+        across, along = (_linear_density_quantile(u, slope) for u, slope in zip(place, slopes, strict=True))
         return self.a[i] + across * np.diff(self.a)[i], self.b[j] + along * np.diff(self.b)[j]
 
     def nodes(self, n_a: int, n_b: int) -> tuple[Array, Array, Array]:
@@ -62,7 +62,7 @@ class Surface:
     def strata(self, n_a: int, n_b: int) -> tuple[Array, Array, Array, Array]:
         """Return weights, a, b and sd of b, for what may jump in b: n_b strata of b for each Gauss node of a."""
         middle = (self.b[1:] + self.b[:-1]) / 2
-        rows = [(w, a, *_strata(middle, row, n_b)) for w, a, row in self._columns(n_a)]
+        rows = [(w, a, *_equal_strata(middle, row, n_b)) for w, a, row in self._columns(n_a)]
         weight = np.concatenate([w * inner for w, _, _, inner, _ in rows])
         b, sd = (np.concatenate([row[i] for row in rows]) for i in (2, 4))
         return weight, np.repeat(*_repeats(rows)), b, sd
@@ -84,7 +84,7 @@ def _repeats(rows: Sequence[tuple[Any, ...]]) -> tuple[Array, list[int]]:
     return np.array([row[1] for row in rows]), [len(row[2]) for row in rows]
 
 
-def refined(a: Array, b: Array, log_density: Array) -> Surface:
+def refine_by_spline(a: Array, b: Array, log_density: Array) -> Surface:
     """Return the density between the points of a tensor grid, (A, B), eight cells to a step, by a bicubic spline.
 
     Where next to nothing is left the density is cut off at a level, and then to 0: a deeper fall would swing the spline
@@ -92,24 +92,24 @@ def refined(a: Array, b: Array, log_density: Array) -> Surface:
     """
     top = float(log_density.max())
     spline = RectBivariateSpline(a, b, np.maximum(log_density - top, -2 * _DROP))
-    edges = tuple(_subdivided(x) for x in (a, b))
+    edges = tuple(_subdivide(x) for x in (a, b))
     across, along = ((e[1:] + e[:-1]) / 2 for e in edges)
     mass = np.exp(np.minimum(spline(across, along), 1.0)) * np.outer(np.diff(edges[0]), np.diff(edges[1]))
-    mass *= _somewhere(log_density > top - 2 * _DROP).repeat(_FINER, axis=0).repeat(_FINER, axis=1)
+    mass *= _any_corner(log_density > top - 2 * _DROP).repeat(_FINER, axis=0).repeat(_FINER, axis=1)
     return Surface(edges[0], edges[1], mass / mass.sum(), top + float(np.log(mass.sum())))
 
 
-def _somewhere(at: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _any_corner(at: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Whether it holds at a corner of the cells between grid points, (A - 1, B - 1)."""
     return np.asarray(at[1:, 1:] | at[1:, :-1] | at[:-1, 1:] | at[:-1, :-1])
 
 
-def _subdivided(points: Array) -> Array:
+def _subdivide(points: Array) -> Array:
     n = len(points) - 1
     return np.interp(np.arange(_FINER * n + 1) / _FINER, np.arange(n + 1), points)
 
 
-def reach(log_density: Callable[[float], float], start: float, stop: float) -> tuple[Array, Array]:
+def support_grid(log_density: Callable[[float], float], start: float, stop: float) -> tuple[Array, Array]:
     """Return an even grid over the part of [start, stop] where a density of one peak is within exp(-20) of it.
 
     The peak lies within a step of the highest point: the interval is narrowed to there until it holds enough points.
@@ -174,7 +174,7 @@ def gauss_rule(x: Array, weight: Array, n: int) -> tuple[Array, Array]:
     return np.asarray(nodes, dtype=np.float64), np.asarray(vectors[0] ** 2, dtype=np.float64)
 
 
-def _strata(x: Array, weight: Array, n: int) -> tuple[Array, Array, Array]:
+def _equal_strata(x: Array, weight: Array, n: int) -> tuple[Array, Array, Array]:
     """Cut a discrete distribution into at most n equally likely parts: their mean, weight and sd."""
     weight = weight / weight.sum()
     part = np.minimum((n * (np.cumsum(weight) - weight / 2)).astype(int), n - 1)
@@ -187,13 +187,13 @@ def _strata(x: Array, weight: Array, n: int) -> tuple[Array, Array, Array]:
     return mean, np.asarray(total[used], dtype=np.float64), np.asarray(np.sqrt(square), dtype=np.float64)
 
 
-def _slope(density: Array, axis: int) -> Array:
+def _relative_slope(density: Array, axis: int) -> Array:
     """Relative slope of the density across each cell, within the +-2 at which it reaches 0 at an end."""
     rise = np.gradient(density, axis=axis)
     return np.clip(rise / np.maximum(density, np.finfo(float).tiny), -2, 2)
 
 
-def _tilted(u: Array, slope: Array) -> Array:
+def _linear_density_quantile(u: Array, slope: Array) -> Array:
     """Quantiles u of the density ``1 + slope (x - 1/2)`` on [0, 1]."""
     tilt = slope / 2
     return np.asarray(2 * u / (1 - tilt + np.sqrt((1 - tilt) ** 2 + 4 * tilt * u)))
@@ -252,7 +252,7 @@ class HalfLine:
         """
         n = _FIRST
         while n < len(x) // 4:
-            values = function(self._value(_points(n, -1.0, 1.0)))
+            values = function(self._value(_chebyshev_points(n, -1.0, 1.0)))
             series = dct(values[::-1], type=1, axis=0) / n
             series[[0, -1]] /= 2
             if (np.abs(series[-n // 8 :]).max(axis=0) <= 1e-11 * np.abs(series).max(axis=0)).all():
@@ -266,7 +266,7 @@ class HalfLine:
         return np.asarray(self.scale * np.sinh(self.start + (at + 1) / 2 * (self.stop - self.start)))
 
 
-def resolve(log_density: Callable[[Array], Array], *, scale: float, upper: float) -> HalfLine:
+def resolve_density(log_density: Callable[[Array], Array], *, scale: float, upper: float) -> HalfLine:
     """Resolve a density on (0, upper) from its logarithm, whatever its shape: peaked, at the edge, or heavy-tailed.
 
     ``v = asinh(x / scale)`` is linear near 0, where a density may end at any height, and logarithmic far out, where it
@@ -301,26 +301,29 @@ def resolve(log_density: Callable[[Array], Array], *, scale: float, upper: float
     def log_v(v: Array) -> Array:
         return np.asarray(log_density(scale * np.sinh(v)) + np.log(scale) + np.logaddexp(v, -v) - np.log(2))
 
-    start, stop = _narrowed(log_v, 0.0, float(np.arcsinh(upper / scale)))
-    n, heights = _FIRST, log_v(_points(_FIRST, start, stop))
+    start, stop = _narrow_support(log_v, 0.0, float(np.arcsinh(upper / scale)))
+    n, heights = _FIRST, log_v(_chebyshev_points(_FIRST, start, stop))
     while True:
         top = float(heights.max())
-        series = _series(np.exp(heights - top))
-        if _ends(series, top):
+        series = _chebyshev_coefficients(np.exp(heights - top))
+        if _has_converged(series, top):
             break
         if n >= _LAST:
             raise InferenceError("the posterior of tau is too rough to be integrated; are effects and se on one scale?")
         finer = np.empty(2 * n + 1)
-        finer[::2], finer[1::2] = heights, log_v(_points(2 * n, start, stop)[1::2])
+        finer[::2], finer[1::2] = heights, log_v(_chebyshev_points(2 * n, start, stop)[1::2])
         n, heights = 2 * n, finer
-    return _assembled(heights, top, series, scale, start, stop)
+    return _as_half_line(heights, top, series, scale, start, stop)
 
 
-def _assembled(heights: Array, top: float, series: Array, scale: float, start: float, stop: float) -> HalfLine:
-    at, mass = _points(len(heights) - 1, -1.0, 1.0), _clenshaw_curtis(len(heights) - 1) * np.exp(heights - top)
+def _as_half_line(heights: Array, top: float, series: Array, scale: float, start: float, stop: float) -> HalfLine:
+    at, mass = (
+        _chebyshev_points(len(heights) - 1, -1.0, 1.0),
+        _clenshaw_curtis(len(heights) - 1) * np.exp(heights - top),
+    )
     total = float(mass.sum())
     if 1e-9 < stop - start < _SHORT:
-        at, mass = _gauss(at, mass)
+        at, mass = _gauss_nodes(at, mass)
     kept = mass > _NEGLIGIBLE * mass.sum()
     return HalfLine(
         value=scale * np.sinh(start + (at[kept] + 1) / 2 * (stop - start)),
@@ -334,7 +337,7 @@ def _assembled(heights: Array, top: float, series: Array, scale: float, start: f
     )
 
 
-def _gauss(at: Array, mass: Array) -> tuple[Array, Array]:
+def _gauss_nodes(at: Array, mass: Array) -> tuple[Array, Array]:
     """Return the Gauss nodes and masses of a discrete measure (Golub & Welsch 1969, doi:10.2307/2004418).
 
     Over a short interval whatever depends on x is close to a polynomial of low degree, and 16 nodes integrate it.
@@ -353,7 +356,7 @@ def _gauss(at: Array, mass: Array) -> tuple[Array, Array]:
     return np.asarray(nodes, dtype=np.float64), np.asarray(mass.sum() * vectors[0] ** 2)
 
 
-def _narrowed(log_v: Callable[[Array], Array], start: float, stop: float) -> tuple[float, float]:
+def _narrow_support(log_v: Callable[[Array], Array], start: float, stop: float) -> tuple[float, float]:
     """Return the interval where the density is within exp(-30) of its peak: a cell stays if it could reach that."""
     while True:
         v = np.linspace(start, stop, _POINTS)
@@ -362,16 +365,16 @@ def _narrowed(log_v: Callable[[Array], Array], start: float, stop: float) -> tup
         if not np.isfinite(height).any():
             raise InferenceError("the posterior of tau is nowhere finite; are effects, se and prior of one scale?")
         top, known = height.max(), np.where(np.isfinite(height), height, height[np.isfinite(height)].min())
-        possible = np.flatnonzero(_highest(known) >= top - _NATS_BELOW_PEAK)  # cells
+        possible = np.flatnonzero(_cell_upper_bounds(known) >= top - _NATS_BELOW_PEAK)  # cells
         first, last = int(possible[0]), int(possible[-1]) + 1
         if v[last] - v[first] <= 1e-12 * v[last]:
             return float(v[first]), float(v[last])
         if last - first > 0.7 * (_POINTS - 1):
-            return _crossings(v[first : last + 1], known[first : last + 1] - (top - _NATS_BELOW_PEAK))
+            return _level_crossings(v[first : last + 1], known[first : last + 1] - (top - _NATS_BELOW_PEAK))
         start, stop = float(v[first]), float(v[last])
 
 
-def _highest(height: Array) -> Array:
+def _cell_upper_bounds(height: Array) -> Array:
     """Return how high a function may rise within each cell: as far as its slope on either side would take it.
 
     That bounds a concave function; twice the rise and a margin allow for others.
@@ -382,7 +385,7 @@ def _highest(height: Array) -> Array:
     return np.asarray(np.maximum(np.minimum(from_left, from_right), np.maximum(height[:-1], height[1:])) + 2.0)
 
 
-def _crossings(v: Array, above: Array) -> tuple[float, float]:
+def _level_crossings(v: Array, above: Array) -> tuple[float, float]:
     """Return where a chord first rises through 0 and last falls through it, or the ends where it does not."""
     inside = np.flatnonzero(above >= 0)
     if len(inside) < 5:  # a peak between points: a chord would cut it
@@ -393,18 +396,18 @@ def _crossings(v: Array, above: Array) -> tuple[float, float]:
     return float(start), float(stop)
 
 
-def _points(n: int, start: float, stop: float) -> Array:
+def _chebyshev_points(n: int, start: float, stop: float) -> Array:
     return np.asarray(start + (stop - start) * np.sin(np.pi * np.arange(n + 1) / (2 * n)) ** 2)
 
 
-def _series(heights: Array) -> Array:
+def _chebyshev_coefficients(heights: Array) -> Array:
     """Chebyshev coefficients of the polynomial through values at increasing Chebyshev points."""
     coefficients = dct(heights[::-1], type=1) / (len(heights) - 1)
     coefficients[[0, -1]] /= 2
     return np.asarray(coefficients)
 
 
-def _ends(series: Array, top: float) -> bool:
+def _has_converged(series: Array, top: float) -> bool:
     tail = np.abs(series[-max(len(series) // 8, 3) :]).max()
     return bool(tail <= (1e-10 + 4 * np.finfo(float).eps * abs(top)) * np.abs(series).max())
 

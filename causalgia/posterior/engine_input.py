@@ -15,14 +15,14 @@ import xarray as xr
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.posterior.error_covariance import Noise, noises_of
-from causalgia.posterior.hyper import rescaled
+from causalgia.posterior.hyper import rescale_prior
 from causalgia.posterior.two_scales import median_se
 from causalgia.prior import Prior
 from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class FamilyData:
     """K effects of one task that are exchangeable beforehand."""
 
     task: int
@@ -53,7 +53,7 @@ class Question:
         return np.hstack(columns) if columns else None
 
 
-def questions(
+def family_data(
     estimates: xr.Dataset,
     rows: list[Codes],
     covariates: Array | None,
@@ -61,7 +61,7 @@ def questions(
     factors: Callable[[int], int | None] = lambda _: None,
     *,
     law: str = "",
-) -> Iterator[Question]:
+) -> Iterator[FamilyData]:
     """Split estimates into questions: each task and each group by itself.
 
     Parameters
@@ -85,17 +85,17 @@ def questions(
         If a standard error is missing, 0 or its square no float, a known covariance singular, or the sd of the
         control arm 0.
     """
-    table = pooled(estimates)
+    table = average_over_predictors(estimates)
     families = [table.isel(contrast=members) for members in rows]
     noises = [noises_of(part, factors=factors(len(members))) for part, members in zip(families, rows, strict=True)]
     for t in range(estimates.sizes["task"]):
         for g, members in enumerate(rows):
             part, noise = families[g], noises[g][t]
             x = None if covariates is None else covariates[members]
-            by_predictor = _by_predictor(estimates, members, t)
+            by_predictor = _effects_by_predictor(estimates, members, t)
             own = law == "two_scales" and by_predictor is None
-            unit = median_se(noise) if own else _unit(part, t, prior)
-            yield Question(
+            unit = median_se(noise) if own else _prior_unit(part, t, prior)
+            yield FamilyData(
                 task=t,
                 group=g,
                 rows=members,
@@ -104,12 +104,12 @@ def questions(
                 noise=noise,
                 covariates=x,
                 patterns=shared_patterns(noise, x),
-                prior=rescaled(prior, 1 / unit),
+                prior=rescale_prior(prior, 1 / unit),
                 unit=unit,
             )
 
 
-def sigma_of(noise: Noise) -> str:
+def sigma_label(noise: Noise) -> str:
     """Say which form of Sigma entered the likelihood.
 
     Examples
@@ -122,20 +122,20 @@ def sigma_of(noise: Noise) -> str:
     return "diagonal" if noise.loadings is None else f"low rank + diagonal (r={noise.loadings.shape[1]})"
 
 
-def is_standardised(estimates: xr.Dataset, prior: Prior) -> bool:
+def is_standardized(estimates: xr.Dataset, prior: Prior) -> bool:
     """Whether the prior is in sd of the control arm: asked for, and known."""
     return prior.standardised and "control_sd" in estimates
 
 
-def unit_in_words(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
+def prior_unit_label(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
     """Say in which unit the prior of a law is."""
     if law == "two_scales" and "model" not in estimates["ace"].dims:
         return "median standard error"
-    return "sd of the control arm" if is_standardised(estimates, prior) else "contrast scale"
+    return "sd of the control arm" if is_standardized(estimates, prior) else "contrast scale"
 
 
-def _unit(part: xr.Dataset, task: int, prior: Prior) -> float:
-    if not is_standardised(part, prior):
+def _prior_unit(part: xr.Dataset, task: int, prior: Prior) -> float:
+    if not is_standardized(part, prior):
         return 1.0
     unit = float(np.sqrt((part["control_sd"].to_numpy()[:, task] ** 2).mean()))
     if not unit > 0:
@@ -146,7 +146,7 @@ def _unit(part: xr.Dataset, task: int, prior: Prior) -> float:
     return unit
 
 
-def pooled(estimates: xr.Dataset) -> xr.Dataset:
+def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     """Average over predictors; an error is as large as that of one, since all predictors saw the same units.
 
     Numbers of units and degrees of freedom are the least of any predictor, and an effect is exact if all are.
@@ -187,7 +187,7 @@ def pooled(estimates: xr.Dataset) -> xr.Dataset:
     return mean.merge(rest, compat="override", join="exact").assign_attrs(estimates.attrs)
 
 
-def _by_predictor(estimates: xr.Dataset, rows: Codes, task: int) -> Array | None:
+def _effects_by_predictor(estimates: xr.Dataset, rows: Codes, task: int) -> Array | None:
     if "model" not in estimates["ace"].dims:
         return None
     values: npt.NDArray[Any] = estimates["ace"].isel(contrast=rows, task=task).transpose("contrast", "model").to_numpy()
@@ -197,7 +197,7 @@ def _by_predictor(estimates: xr.Dataset, rows: Codes, task: int) -> Array | None
 _OF_RESULT = ("chain", "draw", "group", "covariate", "family")
 
 
-def at_the_door(table: Any, names: Sequence[str]) -> xr.Dataset:
+def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
     """Take estimates, or a table with effect and se (or covariance), with the named columns as coordinates.
 
     Parameters
@@ -229,7 +229,7 @@ def at_the_door(table: Any, names: Sequence[str]) -> xr.Dataset:
     return estimates
 
 
-def on_contrast(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
+def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
     """Return a coordinate on contrast by its name, or refuse naming those that there are.
 
     Raises
@@ -247,7 +247,7 @@ def on_contrast(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
     return estimates[name]
 
 
-def groups_of(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
+def group_rows(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
     """Return the labels of the groups (None without) and the rows of each, in the order of their labels.
 
     Examples
@@ -259,13 +259,13 @@ def groups_of(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[An
     """
     if groups is None:
         return None, [np.arange(estimates.sizes["contrast"])]
-    values = on_contrast(estimates, groups, "groups").to_numpy()
+    values = contrast_coordinate(estimates, groups, "groups").to_numpy()
     values = values.astype(str) if values.dtype == object else values
     labels, codes = np.unique(values, return_inverse=True)
     return labels, [np.flatnonzero(codes == g) for g in range(len(labels))]
 
 
-def covariates_of(
+def covariate_values(
     estimates: xr.Dataset, covariates: str | Sequence[str] | None
 ) -> tuple[tuple[str, ...], Array | None]:
     """Return the names of the covariates and their values, (K, q); None without.
@@ -286,11 +286,11 @@ def covariates_of(
     names = (covariates,) if isinstance(covariates, str) else tuple(covariates)
     if not names or len(set(names)) < len(names):
         raise InferenceError(f"covariates={quoted(covariates)}: name each coordinate on contrast once, or give None")
-    return names, np.column_stack([_numeric(estimates, name) for name in names])
+    return names, np.column_stack([_as_covariate(estimates, name) for name in names])
 
 
-def _numeric(estimates: xr.Dataset, name: str) -> Array:
-    values = on_contrast(estimates, name, "covariates").to_numpy()
+def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
+    values = contrast_coordinate(estimates, name, "covariates").to_numpy()
     if values.dtype.kind not in "fiub":
         raise InferenceError(
             f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give numbers, or groups={quoted(name)}"
@@ -305,7 +305,9 @@ def _numeric(estimates: xr.Dataset, name: str) -> Array:
     return numbers
 
 
-def coordinates(estimates: xr.Dataset, labels: npt.NDArray[Any] | None, covariates: tuple[str, ...]) -> dict[str, Any]:
+def result_coordinates(
+    estimates: xr.Dataset, labels: npt.NDArray[Any] | None, covariates: tuple[str, ...]
+) -> dict[str, Any]:
     """Return every coordinate of a result: those of the estimates on contrast, task and model, groups, covariates."""
     kept = {
         str(name): c

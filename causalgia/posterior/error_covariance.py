@@ -48,7 +48,7 @@ class Noise:
         return self.variances if self.loadings is None else self.variances + (self.loadings**2).sum(axis=1)
 
 
-def checked(effect: Array, noise: Noise) -> None:
+def check_effects(effect: Array, noise: Noise) -> None:
     """Refuse effects and noise variances that are not K usable numbers each.
 
     Raises
@@ -65,12 +65,12 @@ def checked(effect: Array, noise: Noise) -> None:
             raise InferenceError(f"contrast {k}: {name} {values[k]:g} is not a usable number; leave the contrast out")
 
 
-def unit_of(noise: Noise) -> float:
+def noise_unit(noise: Noise) -> float:
     """Return a power of 2 near the typical standard error: the same problem in another unit has the same answer."""
     return float(2.0 ** np.round(np.log2(np.median(np.sqrt(noise.marginal)))))
 
 
-def in_unit(noise: Noise, unit: float) -> Noise:
+def rescale_noise(noise: Noise, unit: float) -> Noise:
     """Return the noise of effects that are measured in multiples of `unit`."""
     loadings = None if noise.loadings is None else noise.loadings / unit
     return Noise(noise.variances / unit**2, loadings, None if noise.whole is None else noise.whole / unit**2)
@@ -121,7 +121,7 @@ def normal_scores(effect: Array, se: Array, df: Array) -> Array:
     return np.asarray(se * np.maximum(factor, 1.0))
 
 
-def spiked(correlations: Array, df: float, variances: Array, *, most: int | None = None) -> Noise:
+def spiked_noise(correlations: Array, df: float, variances: Array, *, most: int | None = None) -> Noise:
     """Return low rank + diagonal noise: the principal components of the correlations above what noise alone gives.
 
     Of the K eigenvalues of a correlation matrix with ``df`` degrees of freedom, those above the Marchenko-Pastur edge
@@ -167,8 +167,8 @@ def spiked(correlations: Array, df: float, variances: Array, *, most: int | None
     spikes, directions = values[kept], vectors[:, kept]
     if wide:
         directions = correlations.T @ directions / np.sqrt(spikes)
-    level, population = _debiased(spikes, n, n / df)
-    loadings = _steadied(directions * np.sqrt(population - level), variances, df)
+    level, population = _debias_spikes(spikes, n, n / df)
+    loadings = _shrink_loadings(directions * np.sqrt(population - level), variances, df)
     most = 1 - min((spikes.size + 1) / df, 0.5)
     share = (loadings**2).sum(axis=1)
     loadings *= np.sqrt(np.minimum(1, most / np.maximum(share, _SINGULAR)))[:, None]
@@ -176,7 +176,7 @@ def spiked(correlations: Array, df: float, variances: Array, *, most: int | None
     return Noise(variances * rest, loadings * np.sqrt(variances)[:, None])
 
 
-def _debiased(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
+def _debias_spikes(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
     """Return the level of the noise beside the spikes, and the population's spikes."""
     level, population = 1.0, spikes
     for _ in range(50):
@@ -189,7 +189,7 @@ def _debiased(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
     return level, np.maximum(population, level)
 
 
-def _steadied(loadings: Array, variances: Array, df: float) -> Array:
+def _shrink_loadings(loadings: Array, variances: Array, df: float) -> Array:
     """Shrink each component's loadings towards equal ones in the unit of the effects, by what their noise explains.
 
     A shared control loads on all contrasts alike. Taken as they are, loadings with a noise of 1/df would seem to tell
@@ -204,7 +204,7 @@ def _steadied(loadings: Array, variances: Array, df: float) -> Array:
     return np.asarray(fit + kept * rest)
 
 
-def one_factor(covariance: Array) -> Noise | None:
+def as_one_factor(covariance: Array) -> Noise | None:
     """Write a covariance as ``l l' + D`` with one column l, or return None where it is not of that form.
 
     So are estimates that share one control and have no other error in common. With O the correlations off the diagonal,
@@ -227,7 +227,7 @@ def one_factor(covariance: Array) -> Noise | None:
     np.fill_diagonal(off, 0)
     if np.abs(off).max() < _ONE_FACTOR:
         return Noise(sd**2)
-    square = _shared_part(off)
+    square = _squared_loadings(off)
     column = np.where(off[int(np.argmax(square))] < 0, -1.0, 1.0) * np.sqrt(square)
     rest = np.outer(column, column) - off
     np.fill_diagonal(rest, 0)
@@ -236,7 +236,7 @@ def one_factor(covariance: Array) -> Noise | None:
     return Noise(sd**2 * (1 - square), (sd * column)[:, None])
 
 
-def _shared_part(off: Array) -> Array:
+def _squared_loadings(off: Array) -> Array:
     """Return the squared loadings of one factor, (K,), from correlations without their diagonal."""
     if len(off) == 2:
         return np.full(2, abs(float(off[0, 1])))
@@ -267,7 +267,7 @@ def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) ->
     factors
         How many shared scores the reader integrates where it needs effects to be independent given them: an
         estimated covariance is then low rank + diagonal whatever its df (0: the diagonal alone), and a known one of a
-        single factor (`one_factor`) is that; other known ones stay whole. None: it reads any form.
+        single factor (`as_one_factor`) is that; other known ones stay whole. None: it reads any form.
 
     Raises
     ------
@@ -285,7 +285,7 @@ def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Nois
         raise InferenceError(
             "the estimates have the dim 'model'; take one predictor, or estimate over predictors first"
         )
-    se = _checked_se(estimates)
+    se = _as_usable_se(estimates)
     effect = estimates["ace"].transpose("task", "contrast").to_numpy()
     df = estimates["df"].transpose("task", "contrast").to_numpy() if "df" in estimates else np.full(se.shape, np.inf)
     df = np.where(np.isnan(df), np.inf, df)
@@ -296,41 +296,41 @@ def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Nois
     own = score**2 - least**2
     tasks = range(len(se))
     return [
-        _with_own(_shared(estimates.isel(task=t), least[t], factors, task), own[t])
+        _add_variances(_correlated_noise(estimates.isel(task=t), least[t], factors, task), own[t])
         for t, task in zip(tasks, _task_names(estimates), strict=True)
     ]
 
 
-def _with_own(noise: Noise, variance: Array) -> Noise:
+def _add_variances(noise: Noise, variance: Array) -> Noise:
     """Add independent variances, (K,): what the tails of t add to an effect is not shared by the others."""
     whole = None if noise.whole is None else noise.whole + np.diag(variance)
     return Noise(noise.variances + variance, noise.loadings, whole)
 
 
-def _shared(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise:
+def _correlated_noise(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise:
     """Return the noise with the correlations of the estimates and these standard errors, in the form of the rule."""
-    freedom = _freedom(one)
+    freedom = _degrees_of_freedom(one)
     if np.isinf(freedom):
-        known = _checked(_correlation(one, se), _names(one), task) * np.outer(se, se)
-        return (one_factor(known) if factors is not None else None) or _whole(known)
+        known = _check_not_singular(_error_correlation(one, se), _contrast_names(one), task) * np.outer(se, se)
+        return (as_one_factor(known) if factors is not None else None) or _whole_noise(known)
     if factors == 0:
         return Noise(se**2)
     if factors is None and len(se) <= freedom / _PER_CONTRAST:
-        correlation = _correlation(one, se)
+        correlation = _error_correlation(one, se)
         if np.linalg.eigvalsh(correlation)[0] > _ROUNDING:
-            return _whole(correlation * np.outer(se, se))
-    return spiked(_correlation_factor(one, se), freedom, se**2, most=factors)
+            return _whole_noise(correlation * np.outer(se, se))
+    return spiked_noise(_correlation_factor(one, se), freedom, se**2, most=factors)
 
 
 def _task_names(estimates: xr.Dataset) -> Any:
     return estimates["task"].to_numpy() if "task" in estimates.coords else np.arange(estimates.sizes["task"])
 
 
-def _names(one: xr.Dataset) -> Any:
+def _contrast_names(one: xr.Dataset) -> Any:
     return one["contrast"].to_numpy() if "contrast" in one.coords else np.arange(one.sizes["contrast"])
 
 
-def _checked_se(estimates: xr.Dataset) -> Array:
+def _as_usable_se(estimates: xr.Dataset) -> Array:
     """Return standard errors (tasks, K), or refuse the first task in which one is missing, 0, or no float squared."""
     if "se" not in estimates:
         raise InferenceError("the estimates have no 'se': one unit gives none; draw more units")
@@ -340,28 +340,28 @@ def _checked_se(estimates: xr.Dataset) -> Array:
     if not (missing | constant | beyond).any():
         return np.asarray(se, dtype=np.float64)
     t = int((missing | constant | beyond).any(axis=1).argmax())
-    task, names = _task_names(estimates)[t], _names(estimates)
+    task, names = _task_names(estimates)[t], _contrast_names(estimates)
     if missing[t].any():
         raise InferenceError(
-            f"task {task!s}: {_listed(names[missing[t]])}: no finite effect and se; leave the contrast out"
+            f"task {task!s}: {_contrast_list(names[missing[t]])}: no finite effect and se; leave the contrast out"
         )
     if not constant[t].any():
         raise InferenceError(
-            f"task {task!s}: {_listed(names[beyond[t]])}: se {se[t][beyond[t]][0]:.3g}, and no float holds its square; "
-            "give effects and standard errors in another unit"
+            f"task {task!s}: {_contrast_list(names[beyond[t]])}: se {se[t][beyond[t]][0]:.3g}, and no float holds its "
+            "square; give effects and standard errors in another unit"
         )
     raise InferenceError(
-        f"task {task!s}: {_listed(names[constant[t]])}: se 0, the same effect in every unit. Nothing is left to infer: "
-        "read the effect as it stands, and leave the contrast out (estimates.sel(contrast=...))"
+        f"task {task!s}: {_contrast_list(names[constant[t]])}: se 0, the same effect in every unit. Nothing is left to "
+        "infer: read the effect as it stands, and leave the contrast out (estimates.sel(contrast=...))"
     )
 
 
-def _listed(names: Any, most: int = 5) -> str:
+def _contrast_list(names: Any, most: int = 5) -> str:
     shown = ", ".join(map(str, names[:most]))
     return f"contrast{'s' * (len(names) > 1)} {shown}" + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _freedom(one: xr.Dataset) -> float:
+def _degrees_of_freedom(one: xr.Dataset) -> float:
     if "errors" in one.attrs:  # from_effects: what is given with the effects is known
         return np.inf
     if "n_clusters" in one:
@@ -370,14 +370,14 @@ def _freedom(one: xr.Dataset) -> float:
     return float(one["df"].min()) if "df" in one else np.inf  # without df its standard errors are known
 
 
-def _correlation(one: xr.Dataset, se: Array) -> Array:
+def _error_correlation(one: xr.Dataset, se: Array) -> Array:
     if "factor" in one:
         factor = _correlation_factor(one, se)
         return np.asarray(factor.T @ factor)
     matrix = one["covariance"]
     if matrix.sizes["contrast_"] != len(se):
         labels = list(matrix["contrast_"].to_numpy())
-        matrix = matrix.isel(contrast_=[labels.index(name) for name in _names(one)])
+        matrix = matrix.isel(contrast_=[labels.index(name) for name in _contrast_names(one)])
     values = matrix.transpose("contrast", "contrast_").to_numpy()
     root = np.sqrt(np.diagonal(values))
     return np.asarray(values / np.outer(root, root))
@@ -388,11 +388,11 @@ def _correlation_factor(one: xr.Dataset, se: Array) -> Array:
     if "factor" in one:
         factor = np.ascontiguousarray(one["factor"].transpose("cluster", "contrast").to_numpy())
         return np.asarray(factor / np.sqrt((factor**2).sum(axis=0)))
-    values, vectors = np.linalg.eigh(_correlation(one, se))
+    values, vectors = np.linalg.eigh(_error_correlation(one, se))
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
 
 
-def _checked(correlation: Array, names: Any, task: Any) -> Array:
+def _check_not_singular(correlation: Array, names: Any, task: Any) -> Array:
     values, vectors = np.linalg.eigh(correlation)
     if not values[0] > _SINGULAR * len(values):
         culprit = names[int(np.argmax(np.abs(vectors[:, 0])))]
@@ -403,5 +403,5 @@ def _checked(correlation: Array, names: Any, task: Any) -> Array:
     return correlation
 
 
-def _whole(covariance: Array) -> Noise:
+def _whole_noise(covariance: Array) -> Noise:
     return Noise(np.diagonal(covariance).copy(), whole=(covariance + covariance.T) / 2)

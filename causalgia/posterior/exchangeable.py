@@ -17,7 +17,7 @@ from causalgia.types import Array
 _CLEAR, _BY_CHANCE, _UNCERTAIN = 2.0, 0.001, 0.2
 
 
-def grows(effect: Array, se: Array) -> bool:
+def errors_grow_with_effects(effect: Array, se: Array) -> bool:
     """Return whether larger effects have larger errors, which every law of effects takes for unrelated.
 
     It has to be clear, in one of two ways. Mixtures of normals about the median fit the estimates better by 2 nats
@@ -49,10 +49,10 @@ def grows(effect: Array, se: Array) -> bool:
     uncertain = float(np.median(se[largest] / np.maximum(np.abs(effect[largest]), np.finfo(float).tiny)))
     if uncertain <= _UNCERTAIN:
         return False
-    return _rises(effect, se) or effect_se_dependence(effect - np.median(effect), se).gain > _CLEAR
+    return _squares_rise_with_se(effect, se) or effect_se_dependence(effect - np.median(effect), se).gain > _CLEAR
 
 
-def _rises(effect: Array, se: Array) -> bool:
+def _squares_rise_with_se(effect: Array, se: Array) -> bool:
     table = pd.DataFrame({"se": se, "beyond": effect**2 - se**2}).rank()
     r, df = float(table["se"].corr(table["beyond"])), len(table) - 2  # Spearman's; scipy.stats is slow to import
     p = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, np.finfo(float).tiny))))
@@ -85,12 +85,14 @@ def why_no_posterior(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> s
         return ""
     ace, se = (estimates[n].transpose("contrast", ...).to_numpy()[counted] for n in ("ace", "se"))
     columns = zip(ace.reshape(len(ace), -1).T, se.reshape(len(se), -1).T, strict=True)
-    if any(grows(effect[error > 0], error[error > 0]) for effect, error in columns):
+    if any(errors_grow_with_effects(effect[error > 0], error[error > 0]) for effect, error in columns):
         return "their standard errors grow with the effects"
     return "most of them are too skewed for their number of units" if _is_skewed(estimates, counted) else ""
 
 
-def error_of(analysis: Analysis, estimates: xr.Dataset, counted: npt.NDArray[np.bool_], n: int) -> tuple[str, str]:
+def deciding_error(
+    analysis: Analysis, estimates: xr.Dataset, counted: npt.NDArray[np.bool_], n: int
+) -> tuple[str, str]:
     """Return the error rate that decides estimates, and why it is tests where their number would allow a posterior.
 
     Parameters

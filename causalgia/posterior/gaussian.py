@@ -57,13 +57,13 @@ def gaussian(effect: Array, noise: Noise, design: Design) -> Gaussian:
     return Rotated.of(effect, noise, design) if noise.loadings is None else Spiked.of(effect, noise, design)
 
 
-def start_at(effect: Array, columns: Array, variances: Array) -> Array:
+def weighted_regression(effect: Array, columns: Array, variances: Array) -> Array:
     """Coefficients of the weighted regression at tau = 0, (p,): taken off first, so that no large numbers cancel."""
     root = 1 / np.sqrt(variances)
     return np.asarray(np.linalg.lstsq(columns * root[:, None], effect * root, rcond=None)[0])
 
 
-def coefficients(log_det: Array, products: Array, origin: Array, sd: Array, n: int) -> Fit:
+def fit_coefficients(log_det: Array, products: Array, origin: Array, sd: Array, n: int) -> Fit:
     """Fit b from the products of (X, y) under the inverse covariance at each tau.
 
     With ``V = (X' S^-1 X)^-1`` and the generalised least squares b_w, the prior N(0, diag(sd^2)) leaves
@@ -103,7 +103,7 @@ def draw_normal(mean: Array, covariance: Array, generator: np.random.Generator) 
     return np.asarray(mean + (root @ generator.standard_normal(mean.shape)[:, :, None])[:, :, 0])
 
 
-def draw_given(effect: Array, centre: Array, pull: Array, tau: Array, generator: np.random.Generator) -> Array:
+def draw_shrunken(effect: Array, centre: Array, pull: Array, tau: Array, generator: np.random.Generator) -> Array:
     """Return one draw of independent effects, (n, K): ``d - pull (d - centre) + tau sqrt(pull) z``.
 
     Parameters
@@ -152,7 +152,7 @@ class Rotated:
         if noise.whole is not None:
             values, basis = np.linalg.eigh(noise.whole)
             effect, columns = basis.T @ effect, basis.T @ columns
-        origin = start_at(effect, columns, values)
+        origin = weighted_regression(effect, columns, values)
         joint = np.column_stack([columns, effect - columns @ origin])
         pairs = (joint[:, :, None] * joint[:, None, :]).reshape(len(effect), -1)
         return cls(values, basis, effect, Design(columns, design.sd), origin, pairs)
@@ -165,19 +165,21 @@ class Rotated:
     def fit(self, tau: Array) -> Fit:
         """Integrate b out at each tau, (T,): sums over effects as one matrix product."""
         log_det, products = np.empty(len(tau)), np.empty((len(tau), self.pairs.shape[1]))
-        for rows in blocks(len(tau), len(self.values)):
+        for rows in cache_blocks(len(tau), len(self.values)):
             total = self.values + tau[rows, None] ** 2
             products[rows] = (1 / total) @ self.pairs
             log_det[rows] = np.log(total, out=total).sum(axis=1)
         side = len(self.origin) + 1
-        return coefficients(log_det, products.reshape(-1, side, side), self.origin, self.design.sd, len(self.values))
+        return fit_coefficients(
+            log_det, products.reshape(-1, side, side), self.origin, self.design.sd, len(self.values)
+        )
 
     def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
         """Return mean and variance of each effect at each tau, (T, K) both."""
         mean, variance = np.empty((2, len(tau), self.size))
         x = self.design.columns
         pairs = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1).T
-        for rows in blocks(len(tau), self.size):
+        for rows in cache_blocks(len(tau), self.size):
             square = tau[rows, None] ** 2
             pull = self.values / (self.values + square)
             mean[rows] = self.effect - pull * (self.effect - fit.mean[rows] @ x.T)
@@ -200,7 +202,7 @@ class Rotated:
         """Return one draw of the effects for each tau and b, (n, K): independent in the basis, then rotated back."""
         pull = self.values + tau[:, None] ** 2
         np.divide(self.values, pull, out=pull)
-        out = draw_given(self.effect, b @ self.design.columns.T, pull, tau, generator)
+        out = draw_shrunken(self.effect, b @ self.design.columns.T, pull, tau, generator)
         return out if self.basis is None else out @ self.basis.T
 
 
@@ -220,7 +222,7 @@ class Spiked:
     def of(cls, effect: Array, noise: Noise, design: Design) -> Spiked:
         """Take the coefficients at tau = 0 off."""
         loadings = np.zeros((len(effect), 0)) if noise.loadings is None else noise.loadings
-        origin = start_at(effect, design.columns, noise.variances)
+        origin = weighted_regression(effect, design.columns, noise.variances)
         joint = np.column_stack([design.columns, effect - design.columns @ origin])
         return cls(noise, loadings, effect, design, origin, joint)
 
@@ -238,7 +240,7 @@ class Spiked:
             along = np.linalg.solve(root, (self.loadings * weight[:, None]).T @ self.joint)
             log_det[t] = -np.log(weight).sum() + 2 * np.log(np.diagonal(root)).sum()
             products[t] = (self.joint * weight[:, None]).T @ self.joint - along.T @ along
-        return coefficients(log_det, products, self.origin, self.design.sd, len(self.effect))
+        return fit_coefficients(log_det, products, self.origin, self.design.sd, len(self.effect))
 
     def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
         """Return mean and variance of each effect at each tau, (T, K) both."""
@@ -265,7 +267,7 @@ class Spiked:
         scores = np.linalg.solve(np.swapaxes(root, 1, 2), along)[:, :, 0]
         own = self.effect - scores @ self.loadings.T
         weight *= self.noise.variances
-        return draw_given(own, centre, weight, tau, generator)
+        return draw_shrunken(own, centre, weight, tau, generator)
 
     def _inner(self, weight: Array) -> Array:
         """L' W L for each row of weights, (n, r, r): one product, unless that would take much memory."""
@@ -281,7 +283,7 @@ class Spiked:
         return weight, np.asarray(np.linalg.cholesky(np.eye(len(inner)) + inner), dtype=np.float64)
 
 
-def blocks(n: int, width: int) -> list[slice]:
+def cache_blocks(n: int, width: int) -> list[slice]:
     """Slices of n rows (or columns) of so many numbers each, small enough for the cache."""
     step = max(1, _BLOCK // max(width, 1))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]

@@ -17,7 +17,7 @@ _HALF_T_DF = 3.0
 TAIL = {"half_t": _HALF_T_DF + 1, "half_cauchy": 2.0, "half_normal": 40.0, "uniform": 0.0}
 
 
-def log_tau(prior: Prior, tau: Array) -> Array:
+def log_prior_tau(prior: Prior, tau: Array) -> Array:
     """Return the log prior density of tau, normalised; a flat prior has density 1.
 
     Examples
@@ -36,12 +36,12 @@ def log_tau(prior: Prior, tau: Array) -> Array:
     return np.asarray(constant - (df + 1) / 2 * np.log1p(scaled**2 / df))
 
 
-def is_flat(prior: Prior) -> bool:
+def has_flat_tau(prior: Prior) -> bool:
     """Whether the prior of tau is flat on all of (0, inf)."""
     return prior.tau == "uniform" and bool(np.isinf(prior.tau_scale))
 
 
-def rescaled(prior: Prior, unit: float) -> Prior:
+def rescale_prior(prior: Prior, unit: float) -> Prior:
     """Return the prior of effects that are measured in multiples of `unit`."""
     return replace(prior, mu_sd=prior.mu_sd / unit, tau_scale=prior.tau_scale / unit)
 
@@ -56,7 +56,7 @@ class Design:
     """Prior sd of mu and of each beta, (1 + q,); ``inf`` is flat."""
 
 
-def design(n: int, covariates: Array | None, prior: Prior) -> Design:
+def fixed_effects_design(n: int, covariates: Array | None, prior: Prior) -> Design:
     """Return the design of the centre of n effects: covariates centred, so that mu is the effect at their mean.
 
     The prior of beta is as wide as that of mu per sd of the covariate: ``beta ~ N(0, (mu_sd / sd(x))^2)``.
@@ -102,7 +102,7 @@ def check_proper(n: int, centre: Design, prior: Prior) -> None:
         If tau is flat and there are too few effects; says how many it takes.
     """
     lost = int(np.isinf(centre.sd).sum())
-    if is_flat(prior) and n - lost <= 1:
+    if has_flat_tau(prior) and n - lost <= 1:
         raise InferenceError(
             f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper posterior: it takes {2 + lost} or "
             "more; give a prior that ends, such as Prior(tau='half_t')"

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from causalgia.compiled import njit
 from causalgia.types import Array
 
-__all__ = ["COARSE", "FINE", "Lattice", "Spacing", "bins_of", "lattice_of"]
+__all__ = ["COARSE", "FINE", "Lattice", "Spacing", "bin_estimates", "build_lattice"]
 
 _SAME = 1e-9
 _BIN, _BIN_SE = 0.4, 0.3
@@ -75,11 +75,11 @@ class Lattice:
         """
         columns = np.ascontiguousarray(values.reshape(-1, values.shape[-1]).T)
         out = np.zeros((self.first.shape[1], columns.shape[1]))
-        _read(self.place, self.first, self.share_u, self.share_v, columns, out)
+        _interpolate(self.place, self.first, self.share_u, self.share_v, columns, out)
         return np.ascontiguousarray(out.T).reshape(*values.shape[:-1], -1)
 
 
-def lattice_of(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice | None:
+def build_lattice(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice | None:
     """Return the lattice of these estimates, or None where it has more points than half of them.
 
     Where standard errors are all the same it has one of them.
@@ -108,13 +108,13 @@ def lattice_of(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice 
     v, order_se = (log_se - least) / spacing.step_se, spacing.order_se
     if np.ptp(log_se) < _SAME:
         v, order_se = np.zeros(len(effect)), 1
-    along, share_u = _weights(u, spacing.order)
-    across, share_v = _weights(v, order_se)
+    along, share_u = _interpolation_weights(u, spacing.order)
+    across, share_v = _interpolation_weights(v, order_se)
     left, low = along.min(), across.min()
     first = np.stack([along - left, across - low])
     counts = np.zeros(first.max(axis=1) + np.array([spacing.order, order_se]))
     used = np.zeros(counts.shape, dtype=np.bool_)
-    _count(first, share_u, share_v, counts, used)
+    _add_counts(first, share_u, share_v, counts, used)
     place, (row, column) = np.cumsum(used).reshape(used.shape) - 1, np.nonzero(used)
     if _LEAST_GAIN * len(row) > len(effect):
         return None
@@ -123,7 +123,7 @@ def lattice_of(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice 
     return Lattice(at, se**2, counts[used], np.where(used, place, -1), first, share_u, share_v)
 
 
-def bins_of(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
+def bin_estimates(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
     """Return means of estimates and of log standard errors in bins, as estimates, variances and counts, (J,) each.
 
     Unlike points of a lattice they are estimates that might have been, whatever the law; but they vary a little less.
@@ -143,18 +143,18 @@ def bins_of(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
     return np.bincount(place, effect) / count, np.exp(2 * np.bincount(place, log_se) / count), count
 
 
-def _weights(x: Array, order: int) -> tuple[npt.NDArray[np.int64], Array]:
+def _interpolation_weights(x: Array, order: int) -> tuple[npt.NDArray[np.int64], Array]:
     """Return the first of the integers about each x, (K,), and the weights of the polynomial in them, (K, order)."""
     first = np.floor(x).astype(np.int64) - (order // 2 - 1 if order > 1 else 0)
     nodes = np.arange(order)
     scale = np.array([np.prod(j - np.delete(nodes, j)) for j in nodes], dtype=np.float64)
     share = np.empty((len(x), order))
-    _fill(x - first, scale, share)
+    _lagrange_weights(x - first, scale, share)
     return first, share
 
 
 @njit(nogil=True)
-def _fill(away, scale, share):  # type: ignore[no-untyped-def]
+def _lagrange_weights(away, scale, share):  # type: ignore[no-untyped-def]
     order = len(scale)
     for k in range(len(away)):
         product = 1.0
@@ -168,7 +168,7 @@ def _fill(away, scale, share):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _count(first, share_u, share_v, counts, used):  # type: ignore[no-untyped-def]
+def _add_counts(first, share_u, share_v, counts, used):  # type: ignore[no-untyped-def]
     for k in range(first.shape[1]):
         for i in range(share_u.shape[1]):
             for j in range(share_v.shape[1]):
@@ -177,7 +177,7 @@ def _count(first, share_u, share_v, counts, used):  # type: ignore[no-untyped-de
 
 
 @njit(nogil=True)
-def _read(place, first, share_u, share_v, values, out):  # type: ignore[no-untyped-def]
+def _interpolate(place, first, share_u, share_v, values, out):  # type: ignore[no-untyped-def]
     for k in range(len(out)):
         for i in range(share_u.shape[1]):
             for j in range(share_v.shape[1]):

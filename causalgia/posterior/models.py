@@ -12,7 +12,7 @@ import numpy as np
 
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.hyper import Design
-from causalgia.posterior.posterior_tree import library
+from causalgia.posterior.posterior_tree import import_quietly
 from causalgia.posterior.scale_mixture import Components
 from causalgia.prior import Prior
 from causalgia.types import Array
@@ -20,7 +20,7 @@ from causalgia.types import Array
 T_DF = 3  # of Prior(tau="half_t")
 
 
-def spread(effect: Array, noise: Noise) -> float:
+def moment_tau(effect: Array, noise: Noise) -> float:
     """Return a first guess of tau by moments: ``tau^2 = var(effect) - mean(se^2)``, 0 where that is negative.
 
     Parameters
@@ -43,7 +43,7 @@ def spread(effect: Array, noise: Noise) -> float:
     return float(np.sqrt(max(excess, 0.0)))
 
 
-def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: float | None = None) -> Any:
+def hierarchical_model(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: float | None = None) -> Any:
     """Return the model ``effect ~ N(ace, Sigma), ace = mu + x' beta + tau z`` with z normal or Student-t.
 
     Parameters
@@ -79,18 +79,18 @@ def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: floa
     >>> [variable.name for variable in model.free_RVs]
     ['tau', 'b', 'z']
     """
-    pm = library("pymc")
+    pm = import_quietly("pymc")
     with pm.Model() as model:
-        tau = _tau(prior, max(spread(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
-        shared = _factors(noise)
-        centre = _centre(effect - shared, tau, noise, fixed)
-        deviation = _deviation(effect - shared - centre, tau, noise, nu)
+        tau = _tau_variable(prior, max(moment_tau(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
+        shared = _factor_variable(noise)
+        centre = _centre_variable(effect - shared, tau, noise, fixed)
+        deviation = _deviation_variable(effect - shared - centre, tau, noise, nu)
         ace = pm.Deterministic("ace", centre + tau * deviation)
-        _likelihood(effect, noise, ace + shared)
+        _add_likelihood(effect, noise, ace + shared)
     return model
 
 
-def _axes(noise: Noise) -> tuple[Array, Any]:
+def _noise_axes(noise: Noise) -> tuple[Array, Any]:
     """Return the variances along the axes of Sigma, and the axes; None where they are the contrasts themselves."""
     if noise.whole is None:
         return noise.variances, None
@@ -98,11 +98,11 @@ def _axes(noise: Noise) -> tuple[Array, Any]:
     return values, vectors
 
 
-def _centre(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
+def _centre_variable(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
     """Return ``mu + x' beta``, (mu, beta) at b conditional sd from their conditional mean given tau."""
-    pm, pt = library("pymc"), library("pytensor.tensor")
-    solve, cholesky = (getattr(library("pytensor.tensor.linalg"), n) for n in ("solve_triangular", "cholesky"))
-    variances, axes = _axes(noise)
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
+    solve, cholesky = (getattr(import_quietly("pytensor.tensor.linalg"), n) for n in ("solve_triangular", "cholesky"))
+    variances, axes = _noise_axes(noise)
     x = fixed.columns if axes is None else axes.T @ fixed.columns
     weighted = x / (tau**2 + variances)[:, None]
     root = cholesky(pt.dot(x.T, weighted) + np.diag(1 / fixed.sd**2))
@@ -116,8 +116,8 @@ def _centre(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
     return pt.dot(fixed.columns, coefficients)
 
 
-def _tau(prior: Prior, start: float) -> Any:
-    pm = library("pymc")
+def _tau_variable(prior: Prior, start: float) -> Any:
+    pm = import_quietly("pymc")
 
     if prior.tau == "half_t":
         return pm.HalfStudentT("tau", nu=T_DF, sigma=prior.tau_scale, initval=start)
@@ -130,18 +130,18 @@ def _tau(prior: Prior, start: float) -> Any:
     return pm.Uniform("tau", 0.0, prior.tau_scale, initval=min(start, prior.tau_scale / 2))
 
 
-def _factors(noise: Noise) -> Any:
+def _factor_variable(noise: Noise) -> Any:
     """Return the factors' share of the estimates, (K,)."""
     if noise.loadings is None or not noise.loadings.shape[1]:
         return np.zeros(len(noise.variances))
-    factor = library("pymc").Normal("factor", shape=noise.loadings.shape[1])
-    return library("pytensor.tensor").dot(noise.loadings, factor)
+    factor = import_quietly("pymc").Normal("factor", shape=noise.loadings.shape[1])
+    return import_quietly("pytensor.tensor").dot(noise.loadings, factor)
 
 
-def _deviation(rest: Any, tau: Any, noise: Noise, nu: float | None) -> Any:
+def _deviation_variable(rest: Any, tau: Any, noise: Noise, nu: float | None) -> Any:
     """Return ``(ace - centre) / tau`` where z says, and put its prior and the Jacobian of z into the model."""
-    pm, pt = library("pymc"), library("pytensor.tensor")
-    variances, axes = _axes(noise)
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
+    variances, axes = _noise_axes(noise)
     total = tau**2 + variances
     sd = pt.sqrt(variances / total)
     z = pm.Flat("z", shape=len(variances), initval=np.zeros(len(variances)))
@@ -152,16 +152,16 @@ def _deviation(rest: Any, tau: Any, noise: Noise, nu: float | None) -> Any:
     return deviation
 
 
-def _likelihood(effect: Array, noise: Noise, expected: Any) -> None:
-    pm = library("pymc")
+def _add_likelihood(effect: Array, noise: Noise, expected: Any) -> None:
+    pm = import_quietly("pymc")
     if noise.whole is not None:
         pm.MvNormal("effect", mu=expected, chol=np.linalg.cholesky(noise.whole), observed=effect)
     else:
         pm.Normal("effect", mu=expected, sigma=np.sqrt(noise.variances), observed=effect)
 
 
-def _coefficient(name: str, sd: Any, start: Array) -> Any:
-    pm = library("pymc")
+def _coefficient_variable(name: str, sd: Any, start: Array) -> Any:
+    pm = import_quietly("pymc")
 
     if np.isinf(sd).all():
         return pm.Flat(name, shape=start.shape, initval=start)
@@ -199,7 +199,7 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components, f
     >>> [variable.name for variable in model.free_RVs]
     ['factor']
     """
-    pm, pt = library("pymc"), library("pytensor.tensor")
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
 
     loadings = np.zeros((len(effect), 0)) if noise.loadings is None else noise.loadings
     used = components.weight > 0
@@ -209,7 +209,7 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components, f
         factor = pm.Normal("factor", shape=loadings.shape[1])
         rest = (effect - pt.dot(loadings, factor))[:, None]
         if len(fixed.sd) > 1:
-            beta = _coefficient("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1))
+            beta = _coefficient_variable("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1))
             rest -= pt.dot(fixed.columns[:, 1:], beta)[:, None]
         pm.Potential("effect", pt.logsumexp(offset - 0.5 * (rest / sd) ** 2, axis=1).sum())
     return model
@@ -240,11 +240,11 @@ def slab_given_factors(effect: Array, noise: Noise, prior: Prior) -> Any:
     >>> [variable.name for variable in slab_given_factors(np.array([3.0, 1.0]), noise, Prior()).free_RVs]
     ['w', 'tau', 'factor']
     """
-    pm, pt = library("pymc"), library("pytensor.tensor")
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
     with pm.Model() as model:
         w = pm.Beta("w", 1.0, 1.0)
-        tau = _tau(prior, max(spread(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
-        rest = effect - _factors(noise)
+        tau = _tau_variable(prior, max(moment_tau(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
+        rest = effect - _factor_variable(noise)
         spike, slab = (-0.5 * (pt.log(v) + rest**2 / v) for v in (noise.variances, noise.variances + tau**2))
         pm.Potential("effect", pt.logaddexp(pt.log1p(-w) + spike, pt.log(w) + slab).sum())
     return model

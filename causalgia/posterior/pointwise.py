@@ -14,11 +14,11 @@ import numpy as np
 
 from causalgia.compiled import njit
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.factor_scores import Shared
+from causalgia.posterior.factor_scores import LinearPart
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 from causalgia.types import Array
 
-__all__ = ["mixture_log_density", "normal_log_density", "of_mixture"]
+__all__ = ["deferred_mixture_density", "mixture_log_density", "normal_log_density"]
 
 _BLOCK = 1 << 18
 
@@ -42,12 +42,12 @@ def mixture_log_density(residual: Array, noise: Array, variance: Array, weight: 
     array([[-1.266, -2.112]])
     """
     out = np.empty(residual.shape)
-    _mixture(residual, noise, variance, weight, out)
+    _mixture_kernel(residual, noise, variance, weight, out)
     return out
 
 
-def of_mixture(
-    effect: Array, noise: Array, shared: Shared, coefficients: Array, variance: Array, weight: Array, unit: float
+def deferred_mixture_density(
+    effect: Array, noise: Array, shared: LinearPart, coefficients: Array, variance: Array, weight: Array, unit: float
 ) -> Callable[[], Array]:
     """Return a call for the log densities, (n, K), of estimates that are independent given the coefficients, (n, m).
 
@@ -60,7 +60,7 @@ def of_mixture(
         for start in range(0, len(out), max(1, _BLOCK // len(effect))):
             part = slice(start, start + max(1, _BLOCK // len(effect)))
             residual = effect - shared.split(coefficients[part])[1]
-            _mixture(residual, noise, v[part], w[part], out[part])
+            _mixture_kernel(residual, noise, v[part], w[part], out[part])
         out -= np.log(unit)
         return out
 
@@ -94,11 +94,11 @@ def normal_log_density(residual: Array, noise: Noise, tau: Array) -> Array:
     >>> normal_log_density(np.array([[1.0, 1.0]]), Noise(np.ones(2), whole=whole), np.zeros(1)).round(3)
     array([[-0.942, -0.942]])
     """
-    diagonal, product = _precision(residual, noise, tau)
+    diagonal, product = _precision_terms(residual, noise, tau)
     return np.asarray(0.5 * (np.log(diagonal / (2 * np.pi)) - product**2 / diagonal))
 
 
-def _precision(residual: Array, noise: Noise, tau: Array) -> tuple[Array, Array]:
+def _precision_terms(residual: Array, noise: Noise, tau: Array) -> tuple[Array, Array]:
     """Return the diagonal of Q and Q r, (n, K) each."""
     square = tau[:, None] ** 2
     if noise.whole is not None:
@@ -118,7 +118,7 @@ def _precision(residual: Array, noise: Noise, tau: Array) -> tuple[Array, Array]
 
 
 @njit(nogil=True, fastmath=True)
-def _mixture(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
+def _mixture_kernel(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
         widest = variance[i, variance.shape[1] - 1]
         for k in range(out.shape[1]):

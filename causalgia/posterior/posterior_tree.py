@@ -22,7 +22,7 @@ Tree: TypeAlias = Any
 """`xarray.DataTree` with ArviZ 1 and later, `arviz.InferenceData` with ArviZ 0.x."""
 
 
-def assemble(groups: Mapping[str, xr.Dataset]) -> Tree:
+def as_tree(groups: Mapping[str, xr.Dataset]) -> Tree:
     """Put Datasets into the container of the installed ArviZ, under their names.
 
     Examples
@@ -33,10 +33,10 @@ def assemble(groups: Mapping[str, xr.Dataset]) -> Tree:
     """
     if int(version("arviz").split(".")[0]) >= 1:
         return xr.DataTree.from_dict(dict(groups))
-    return library("arviz").InferenceData(**groups)
+    return import_quietly("arviz").InferenceData(**groups)
 
 
-def library(name: str) -> Any:
+def import_quietly(name: str) -> Any:
     """Import an untyped library on demand and without what it says at import (ArviZ 0.23 announces the next one).
 
     ArviZ 0.23 keeps the date of its announcement in the user's cache folder; where that cannot be written (a container,
@@ -56,7 +56,7 @@ def library(name: str) -> Any:
                 return import_module(name)
 
 
-def datasets(tree: Tree) -> dict[str, xr.Dataset]:
+def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
     """Return the Datasets of a container by name, whoever made it.
 
     Parameters
@@ -90,7 +90,7 @@ def datasets(tree: Tree) -> dict[str, xr.Dataset]:
     )
 
 
-def require(tree: Tree, group: str, *names: str) -> xr.Dataset:
+def tree_group(tree: Tree, group: str, *names: str) -> xr.Dataset:
     """Return one Dataset of a container, or refuse naming what it lacks.
 
     Raises
@@ -105,7 +105,7 @@ def require(tree: Tree, group: str, *names: str) -> xr.Dataset:
     ...
     causalgia.errors.InferenceError: the tree has no group 'posterior', only prior; take one from cg.infer
     """
-    found = datasets(tree)
+    found = tree_datasets(tree)
     if group not in found:
         raise InferenceError(
             f"the tree has no group {quoted(group)}, only {', '.join(sorted(found)) or 'nothing'}; take one from "

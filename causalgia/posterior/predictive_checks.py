@@ -9,10 +9,10 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.engine_input import Question, at_the_door, questions
+from causalgia.posterior.engine_input import FamilyData, as_labeled_estimates, family_data
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.posterior_tree import Tree, assemble, datasets, require
-from causalgia.posterior.predictor_level import errors
+from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets, tree_group
+from causalgia.posterior.predictor_level import draw_errors
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array
@@ -45,7 +45,9 @@ def tau_quantile(prior: Prior, probability: Array) -> Array:
     return np.asarray(prior.tau_scale * law.ppf((1 + probability) / 2))
 
 
-def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None, *, about_zero: bool = False) -> str:
+def prior_conflict(
+    effect: Array, noise: Noise, prior: Prior, nu: float | None = None, *, about_zero: bool = False
+) -> str:
     """Return how effects and prior disagree, or nothing: their mean or spread in a tail below 1 %.
 
     Given tau, the mean of K effects is normal about 0 with variance ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and the
@@ -85,28 +87,28 @@ def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None,
     said = []
     if about_zero:
         root, tail = float(np.sqrt((effect**2).mean())), _zero_tail(effect, noise, variance)
-        return _of_spread(f"effects about 0, {root:.3g}", prior, root) if tail < _RARE else ""
+        return _spread_sentence(f"effects about 0, {root:.3g}", prior, root) if tail < _RARE else ""
     mean, spread = float(effect.mean()), float(effect.std(ddof=1)) if n > 1 else 0.0
     if np.isfinite(prior.mu_sd):
-        sd = np.sqrt(prior.mu_sd**2 + variance / n + _of_mean(noise))
+        sd = np.sqrt(prior.mu_sd**2 + variance / n + _mean_variance(noise))
         if 2 * special.ndtr(-abs(mean) / sd).mean() < _RARE:
             said.append(
                 f"the mean of the effects, {mean:.3g}, lies where the prior gives less than 1 % "
                 f"(Prior(mu_sd={prior.mu_sd:.3g}): mu_sd={abs(mean):.1g} or more would not)"
             )
     if n > 1 and _spread_tail(effect, noise, variance) < _RARE:
-        said.append(_of_spread(f"effects, {spread:.3g}", prior, spread))
+        said.append(_spread_sentence(f"effects, {spread:.3g}", prior, spread))
     return "; ".join(said)
 
 
-def _of_spread(of: str, prior: Prior, cure: float) -> str:
+def _spread_sentence(of: str, prior: Prior, cure: float) -> str:
     return (
         f"the spread of the {of}, lies where the prior gives less than 1 % "
         f"(Prior(tau_scale={prior.tau_scale:.3g}): tau_scale={cure:.1g} would not)"
     )
 
 
-def _of_mean(noise: Noise) -> float:
+def _mean_variance(noise: Noise) -> float:
     n = len(noise.variances)
     if noise.whole is not None:
         return float(noise.whole.sum()) / n**2
@@ -117,8 +119,8 @@ def _of_mean(noise: Noise) -> float:
 def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
     """Return P(sum of squares about the mean > the observed), averaged over the nodes of tau."""
     n, total = len(effect), noise.marginal
-    expected = (n - 1) * variance + float(total.sum()) - n * _of_mean(noise)
-    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _dependent(noise)
+    expected = (n - 1) * variance + float(total.sum()) - n * _mean_variance(noise)
+    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _off_diagonal_squares(noise)
     inner = 2 * squares * (n - 1) / n
     df = 2 * expected**2 / inner
     observed = float(((effect - effect.mean()) ** 2).sum())
@@ -129,12 +131,12 @@ def _zero_tail(effect: Array, noise: Noise, variance: Array) -> float:
     """Return P(sum of squares > the observed), averaged over the nodes of tau."""
     n, total = len(effect), noise.marginal
     expected = n * variance + total.sum()
-    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _dependent(noise)
+    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _off_diagonal_squares(noise)
     df = expected**2 / squares
     return float(special.chdtrc(df, float((effect**2).sum()) * df / expected).mean())
 
 
-def _dependent(noise: Noise) -> float:
+def _off_diagonal_squares(noise: Noise) -> float:
     """Sum of squares of the off-diagonal of Sigma."""
     if noise.whole is not None:
         return float((noise.whole**2).sum() - (np.diagonal(noise.whole) ** 2).sum())
@@ -185,18 +187,18 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     """
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
         raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=1000")
-    table = at_the_door(estimates, [])
+    table = as_labeled_estimates(estimates, [])
     if np.isinf(prior.mu_sd):
         raise InferenceError("a flat prior of mu cannot be drawn from; give mu_sd a number, such as Prior(mu_sd=10)")
     key = root_key(rng)
-    asked = list(questions(table, [np.arange(table.sizes["contrast"])], None, prior))
-    drawn = [_from_prior(q, draws, np.random.default_rng(derive(key, "prior predictive", q.task))) for q in asked]
+    asked = list(family_data(table, [np.arange(table.sizes["contrast"])], None, prior))
+    drawn = [_draw_from_prior(q, draws, np.random.default_rng(derive(key, "prior predictive", q.task))) for q in asked]
     mu, tau, ace, effect = (np.stack(parts, axis=-1)[None] for parts in zip(*drawn, strict=True))
     coords = {"chain": [0], "draw": np.arange(draws), "contrast": table["contrast"], "task": table["task"]}
     wide = ("chain", "draw", "contrast", "task")
     short = {"mu": (("chain", "draw", "task"), mu), "tau": (("chain", "draw", "task"), tau)}
     observed = table["ace"] if "model" not in table["ace"].dims else table["ace"].mean("model")
-    return assemble(
+    return as_tree(
         {
             "prior": xr.Dataset(short | {"ace": (wide, ace)}, coords),
             "prior_predictive": xr.Dataset({"effect": (wide, effect)}, coords),
@@ -209,11 +211,13 @@ def _only(coords: dict[str, Any]) -> dict[str, Any]:
     return {name: coords[name] for name in ("contrast", "task")}
 
 
-def _from_prior(question: Question, draws: int, generator: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+def _draw_from_prior(
+    question: FamilyData, draws: int, generator: np.random.Generator
+) -> tuple[Array, Array, Array, Array]:
     mu = generator.normal(0, question.prior.mu_sd, draws)
     tau = tau_quantile(question.prior, generator.random(draws))
     ace = mu[:, None] + tau[:, None] * generator.normal(size=(draws, len(question.effect)))
-    return mu, tau, ace, ace + errors(question.noise, draws, generator)
+    return mu, tau, ace, ace + draw_errors(question.noise, draws, generator)
 
 
 def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
@@ -249,9 +253,9 @@ def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
     >>> posterior_predictive(posterior, rng=1)["posterior_predictive"]["effect"].dims
     ('chain', 'draw', 'contrast', 'task')
     """
-    ace = require(posterior, "posterior", "ace")["ace"]
-    se = require(posterior, "constant_data", "se")["se"]
+    ace = tree_group(posterior, "posterior", "ace")["ace"]
+    se = tree_group(posterior, "constant_data", "se")["se"]
     generator = np.random.default_rng(derive(root_key(rng), "posterior predictive"))
     effect = ace + se * xr.DataArray(generator.normal(size=ace.shape), dims=ace.dims)
     replicated = effect.transpose(*ace.dims).to_dataset(name="effect")
-    return assemble(datasets(posterior) | {"posterior_predictive": replicated})
+    return as_tree(tree_datasets(posterior) | {"posterior_predictive": replicated})

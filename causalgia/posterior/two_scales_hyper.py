@@ -11,13 +11,13 @@ from scipy.special import expit
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
-from causalgia.posterior.density_cells import Cells, Density, cells_of, sharpened, tilted
-from causalgia.posterior.factor_scores import Shared
-from causalgia.posterior.lattice import Lattice, bins_of
+from causalgia.posterior.density_cells import Cells, Density, adaptive_cells, sharpen_cells, tilted_quantile
+from causalgia.posterior.factor_scores import LinearPart
+from causalgia.posterior.lattice import Lattice, bin_estimates
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root, log2
 from causalgia.types import Array
 
-__all__ = ["ONE_SCALE", "LawModel", "Part", "X", "log_prior", "parts_of", "scales_at"]
+__all__ = ["ONE_SCALE", "Part", "TwoScaleModel", "X", "log_prior", "posterior_parts", "scales_at"]
 
 ONE_SCALE = 0.1  # prior probability that one scale is enough
 WIDE = 3.0  # scale of the half-Cauchy of the wide part, and of it in multiples of the narrow one
@@ -59,33 +59,33 @@ def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class LawModel:
+class TwoScaleModel:
     """K estimates in units of their median standard error, or points that stand for them, and their linear part."""
 
     effect: Array
     """Estimates, (K,)."""
     noise: Array
     """Their independent noise variances, (K,)."""
-    shared: Shared
+    shared: LinearPart
     """Linear part of the estimates; mu comes first and is flat."""
     count: Array
     """How many estimates each row stands for, (K,)."""
 
-    def fewer(self) -> LawModel:
+    def fewer(self) -> TwoScaleModel:
         """Return what tells as much as some hundred of the effects would: bins of all, or some spaced by their rank."""
         if len(self.shared.precision) == 1:
-            effect, noise, count = bins_of(self.effect, self.noise)
+            effect, noise, count = bin_estimates(self.effect, self.noise)
             return self._of(effect, noise, count * (_FEWER / len(self.effect)))
         rows = np.argsort(self.effect, kind="stable")[np.linspace(0, len(self.effect) - 1, _FEWER).astype(int)]
         shared = replace(self.shared, columns=self.shared.columns[rows])
-        return LawModel(self.effect[rows], self.noise[rows], shared, self.count[rows])
+        return TwoScaleModel(self.effect[rows], self.noise[rows], shared, self.count[rows])
 
-    def on(self, lattice: Lattice) -> LawModel:
+    def on(self, lattice: Lattice) -> TwoScaleModel:
         """Return the points of a lattice in place of the estimates, whose linear part is mu alone."""
         return self._of(lattice.effect, lattice.noise, lattice.count)
 
-    def _of(self, effect: Array, noise: Array, count: Array) -> LawModel:
-        return LawModel(effect, noise, replace(self.shared, columns=np.ones((len(effect), 1))), count)
+    def _of(self, effect: Array, noise: Array, count: Array) -> TwoScaleModel:
+        return TwoScaleModel(effect, noise, replace(self.shared, columns=np.ones((len(effect), 1))), count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,9 @@ class Part:
         points, x = np.empty((n, self.cells.points.shape[1])), np.empty(n)
         given = (self._ends, self.cells.points, self.cells.size, self.cells.slope, self.slope)
         nodes = _LIKELIEST if self.one else X
-        _draw(*given, nodes, generator.random(n), generator.random((n, points.shape[1] + 1)), cell, at, points, x)
+        _draw_cells_kernel(
+            *given, nodes, generator.random(n), generator.random((n, points.shape[1] + 1)), cell, at, points, x
+        )
         if self.one:
             return cell, at, points, np.ones(n)
         return cell, at, points, expit(self.logit[cell, 0] + self.logit[cell, 1] * np.sinh(x))
@@ -154,7 +156,7 @@ def _prior_slope(points: Array, one: bool) -> Array:
     return np.column_stack([(_log_prior_at(points + e, one) - _log_prior_at(points - e, one)) / 2e-5 for e in steps])
 
 
-def _chained(slope: Array, points: Array, one: bool) -> Array:
+def _coordinate_gradient(slope: Array, points: Array, one: bool) -> Array:
     """Return derivatives along the coordinates of the cells from those in (tau1^2, tau2^2), (N, d)."""
     t1, t2, _ = scales_at(points, one=one)
     if one:
@@ -166,7 +168,7 @@ def _chained(slope: Array, points: Array, one: bool) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class _Inner:
+class _ShareIntegral:
     """Share and coefficients given the scales, at N points of these."""
 
     log_terms: Array
@@ -193,7 +195,7 @@ def _log_sums(terms: Array) -> Array:
     return np.asarray(largest + np.log(np.exp(terms - largest[:, None]).sum(axis=1)))
 
 
-def inner(model: LawModel, points: Array, state: Array, x: Array, *, one: bool) -> _Inner:
+def integrate_share(model: TwoScaleModel, points: Array, state: Array, x: Array, *, one: bool) -> _ShareIntegral:
     """Integrate the share and the coefficients at points of the scales.
 
     The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced (trapezoid), or is normal about its
@@ -211,7 +213,7 @@ def inner(model: LawModel, points: Array, state: Array, x: Array, *, one: bool) 
     out, done = np.zeros((n, size, 4)), np.zeros(n, dtype=np.int64)
     columns, precision = np.ascontiguousarray(model.shared.columns.T), model.shared.precision
     given = (model.effect, model.noise, model.count, columns, precision, narrow**2, wide**2, x)
-    _inner(*given, one, state, value, root, logit, out, done)
+    _integrate_share_kernel(*given, one, state, value, root, logit, out, done)
     if (done < 0).all():
         raise InferenceError("effects leave a coefficient undetermined: covariates are collinear, or too many")
     out[done < 0, :, 0] = -1e300  # a lattice is no density of laws that are far too narrow for it
@@ -221,10 +223,12 @@ def inner(model: LawModel, points: Array, state: Array, x: Array, *, one: bool) 
     terms = out[:, :, 0] + constant + np.log(step)
     weight = np.exp(terms - _log_sums(terms)[:, None])
     gradient = (weight[:, :, None] * out[:, :, 2:]).sum(axis=1)
-    return _Inner(terms, out[:, :, 1], gradient, logit, value, root, state)
+    return _ShareIntegral(terms, out[:, :, 1], gradient, logit, value, root, state)
 
 
-def parts_of(model: LawModel, coarse: LawModel, fine: LawModel) -> tuple[list[Part], Array, float]:
+def posterior_parts(
+    model: TwoScaleModel, coarse: TwoScaleModel, fine: TwoScaleModel
+) -> tuple[list[Part], Array, float]:
     """Return the posterior for two scales and for one, their probabilities, (2,), and the log evidence of both.
 
     Cells of thousands of effects are cut with the share at its likeliest: first those of the density that a part of the
@@ -242,78 +246,80 @@ def parts_of(model: LawModel, coarse: LawModel, fine: LawModel) -> tuple[list[Pa
     InferenceError
         If the density is too rough, or a coefficient undetermined.
     """
-    start = _start(model)
-    cells = [_cells(model, coarse, fine, _box(model, one=one), start, one=one) for one in (False, True)]
-    many = _power(model) >= _MANY
-    found = _parts(fine, cells, many=many)
-    return found if fine is model or _alike(found[0], found[1], model) else _parts(model, cells, many=many)
+    start = _starting_states(model)
+    cells = [_scale_cells(model, coarse, fine, _scale_box(model, one=one), start, one=one) for one in (False, True)]
+    many = _sharpening_power(model) >= _MANY
+    found = _fit_parts(fine, cells, many=many)
+    return found if fine is model or _lattice_agrees(found[0], found[1], model) else _fit_parts(model, cells, many=many)
 
 
-def _power(model: LawModel) -> float:
+def _sharpening_power(model: TwoScaleModel) -> float:
     """How many times more the log density of the estimates bends than that of the part of them."""
     return len(model.effect) / _FEWER
 
 
-def _parts(model: LawModel, cells: list[Cells], *, many: bool) -> tuple[list[Part], Array, float]:
-    parts = [_part(model, found, one=one, many=many) for found, one in zip(cells, (False, True), strict=True)]
+def _fit_parts(model: TwoScaleModel, cells: list[Cells], *, many: bool) -> tuple[list[Part], Array, float]:
+    parts = [_fit_part(model, found, one=one, many=many) for found, one in zip(cells, (False, True), strict=True)]
     totals = np.array([part.cells.log_total for part in parts])
     whole = float(np.logaddexp(*totals))
     return parts, np.exp(totals - whole), whole
 
 
-def _alike(parts: list[Part], share: Array, model: LawModel) -> bool:
+def _lattice_agrees(parts: list[Part], share: Array, model: TwoScaleModel) -> bool:
     """Whether the estimates give laws the same log densities as the lattice did, up to a constant."""
     differ = []
     for part, p in zip(parts, share, strict=True):
         ends = np.cumsum(part.cells.weight)
         if p > _RIGHT:
             at = np.unique(np.searchsorted(ends, np.array([0.1, 0.5, 0.9]) * ends[-1]))
-            here = inner(model, part.cells.points[at], part.cells.state[at], _points(part.one), one=part.one)
+            here = integrate_share(
+                model, part.cells.points[at], part.cells.state[at], _share_points(part.one), one=part.one
+            )
             differ.append(here.log_integral - part.height[at])
     return float(np.ptp(np.concatenate(differ))) < _RIGHT
 
 
-def _points(one: bool) -> Array:
+def _share_points(one: bool) -> Array:
     return _LIKELIEST if one else X
 
 
-def _part(model: LawModel, cells: Cells, *, one: bool, many: bool) -> Part:
-    found = inner(model, cells.points, cells.state, _points(one), one=one)
-    cells = cells.under(*_density(found, cells.points, one=one), bent=many)
+def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool, many: bool) -> Part:
+    found = integrate_share(model, cells.points, cells.state, _share_points(one), one=one)
+    cells = cells.under(*_scales_log_density(found, cells.points, one=one), bent=many)
     weight = cells.weight[:, None] * np.exp(found.log_terms - found.log_integral[:, None])
     share = np.ones_like(weight) if one else expit(found.logit[:, :1] + found.logit[:, 1:] * np.sinh(X))
     return Part(one, cells, weight, share, found.logit, found.slope, found.value, found.root, found.log_integral)
 
 
-def _density(found: _Inner, points: Array, *, one: bool) -> tuple[Array, Array]:
+def _scales_log_density(found: _ShareIntegral, points: Array, *, one: bool) -> tuple[Array, Array]:
     """Return the log posterior density of the coordinates of the scales, (N,), and its gradient, (N, d)."""
-    slope = _prior_slope(points, one) + _chained(found.gradient, points, one)
+    slope = _prior_slope(points, one) + _coordinate_gradient(found.gradient, points, one)
     return found.log_integral + _log_prior_at(points, one), slope
 
 
-def _cells(
-    model: LawModel,
-    coarse: LawModel,
-    fine: LawModel,
+def _scale_cells(
+    model: TwoScaleModel,
+    coarse: TwoScaleModel,
+    fine: TwoScaleModel,
     box: tuple[Array, Array, npt.NDArray[np.intp]],
     start: Array,
     *,
     one: bool,
 ) -> Cells:
-    def density_of(model: LawModel, x: Array) -> Density:
+    def density_of(model: TwoScaleModel, x: Array) -> Density:
         def density(points: Array, state: Array) -> tuple[Array, Array, Array]:
-            found = inner(model, points, state, x, one=one)
-            return *_density(found, points, one=one), found.state
+            found = integrate_share(model, points, state, x, one=one)
+            return *_scales_log_density(found, points, one=one), found.state
 
         return density
 
-    if _power(model) < _MANY:
-        return cells_of(density_of(fine, _points(one)), *box, start)
-    part = cells_of(density_of(model.fewer(), _LIKELIEST), *box, start)
-    return sharpened(density_of(coarse, _LIKELIEST), part, _power(model), _ON_A_LINE if one else 1.0)
+    if _sharpening_power(model) < _MANY:
+        return adaptive_cells(density_of(fine, _share_points(one)), *box, start)
+    part = adaptive_cells(density_of(model.fewer(), _LIKELIEST), *box, start)
+    return sharpen_cells(density_of(coarse, _LIKELIEST), part, _sharpening_power(model), _ON_A_LINE if one else 1.0)
 
 
-def _box(model: LawModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
+def _scale_box(model: TwoScaleModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
     """Return the corners of what the coordinates may be, some 1e-4 of the prior being outside, and how many cells."""
     span = float(np.ptp(model.effect)) + 3.0
     lower, upper = [np.log(_TINY)], [np.log(30 * span)]
@@ -323,7 +329,7 @@ def _box(model: LawModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.in
     return low, high, np.ceil((high - low) / _FIRST).astype(int)
 
 
-def _start(model: LawModel) -> Array:
+def _starting_states(model: TwoScaleModel) -> Array:
     """Return two states to start from, (2, 1 + m): the median, and coefficients under one scale that fits about it.
 
     Given scales the density may have a mode for each: most effects narrow about the median, or all wide about the mean.
@@ -331,12 +337,14 @@ def _start(model: LawModel) -> Array:
     start = np.zeros((2, 1 + len(model.shared.precision)))
     start[:, 1] = np.median(model.effect)
     spread = float(np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise)))
-    start[1, 1:] = inner(model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True).value[0, 0]
+    start[1, 1:] = integrate_share(
+        model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True
+    ).value[0, 0]
     return start
 
 
 @njit(nogil=True)
-def _draw(ends, centre, size, slope, share_slope, nodes, u, places, cell, at, points, x):  # type: ignore[no-untyped-def]
+def _draw_cells_kernel(ends, centre, size, slope, share_slope, nodes, u, places, cell, at, points, x):  # type: ignore[no-untyped-def]
     """Draw a cell and a point of the share in it, and places about both, from uniform numbers."""
     step = nodes[1] - nodes[0] if len(nodes) > 1 else 0.0
     for i in range(len(u)):
@@ -344,12 +352,12 @@ def _draw(ends, centre, size, slope, share_slope, nodes, u, places, cell, at, po
         c, p = found // len(nodes), found % len(nodes)
         cell[i], at[i] = c, p
         for j in range(points.shape[1]):
-            points[i, j] = centre[c, j] + size[c, j] * tilted(slope[c, j] * size[c, j], places[i, j])
-        x[i] = nodes[p] + step * tilted(0.5 * step * share_slope[c, p], places[i, points.shape[1]])
+            points[i, j] = centre[c, j] + size[c, j] * tilted_quantile(slope[c, j] * size[c, j], places[i, j])
+        x[i] = nodes[p] + step * tilted_quantile(0.5 * step * share_slope[c, p], places[i, points.shape[1]])
 
 
 @njit(nogil=True)
-def _factored(matrix):  # type: ignore[no-untyped-def]
+def _cholesky_in_place(matrix):  # type: ignore[no-untyped-def]
     """Cholesky's factor in place, below the diagonal; whether there is one."""
     for i in range(len(matrix)):
         for j in range(i + 1):
@@ -366,7 +374,7 @@ def _factored(matrix):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _solved(factor, rest):  # type: ignore[no-untyped-def]
+def _solve_in_place(factor, rest):  # type: ignore[no-untyped-def]
     """Solve L L' x = rest in place."""
     m = len(rest)
     for i in range(m):
@@ -380,7 +388,7 @@ def _solved(factor, rest):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
-def _roots(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
+def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
     """Fill 1 / sd of each estimate under both scales, (2, K)."""
     for k in range(len(noise)):
         roots[0, k] = inverse_root(noise[k] + v1)
@@ -388,7 +396,7 @@ def _roots(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
-def _terms(effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums):  # type: ignore[no-untyped-def]
+def _add_row_terms(effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums):  # type: ignore[no-untyped-def]
     """Fill derivatives of each row in its linear part, and add what is summed over rows; the loop is vector code."""
     g_1 = g_2 = g_p = both_ways = quadratic = 0.0
     for k in range(len(effect)):
@@ -438,7 +446,7 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
 def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
     """Height and derivatives at one share and value of the coefficients; `curved` is _CURVATURE or _EM (information).
 
-    Columns are (m, K), roots (2, K) from `_roots`: each is a run of memory.
+    Columns are (m, K), roots (2, K) from `_inverse_sd_kernel`: each is a run of memory.
     """
     m = len(value)
     gradient[:] = 0.0
@@ -456,7 +464,7 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
         narrow, wide = roots[0, start:stop], roots[1, start:stop]
         rows, counts = effect[start:stop], count[start:stop]
         filled = (density[:n], scores[:n], weights[:n], sums)
-        _terms(rows, counts, rest[:n], narrow, wide, p, curved, *filled)
+        _add_row_terms(rows, counts, rest[:n], narrow, wide, p, curved, *filled)
         sums[0] += _log_of_product(density[:n]) if single else _sum_of_logs(counts, density[:n])
         for j in range(m):
             column = columns[j, start:stop]
@@ -480,7 +488,7 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
 
 
 @njit(nogil=True)
-def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
+def _newton_ascent(effect, count, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
     """Raise the density in the coefficients and, where it is `free` (1.0, else 0.0), in the logit v of the share.
 
     Returns v and `gain`: what one more of Newton's steps, left in `step`, would gain; `matrix` is its factor. -1: none.
@@ -491,11 +499,11 @@ def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, 
     for _ in range(ROUNDS):
         up, known = row[3], row[4]
         work[:] = step
-        if not _factored(matrix):
+        if not _cholesky_in_place(matrix):
             _row_sums(effect, count, columns, precision, roots, share, value, _EM, step, matrix, row)
-            if not _factored(matrix):
+            if not _cholesky_in_place(matrix):
                 return v, -1.0
-        _solved(matrix, step)
+        _solve_in_place(matrix, step)
         gain = 0.0
         for j in range(len(step)):
             gain += 0.5 * work[j] * step[j]
@@ -522,16 +530,18 @@ def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, 
 
 
 @njit(nogil=True)
-def _inner(effect, noise, count, columns, precision, narrow, wide, x, one, state, value, root, logit, out, done):  # type: ignore[no-untyped-def]
+def _integrate_share_kernel(  # type: ignore[no-untyped-def]
+    effect, noise, count, columns, precision, narrow, wide, x, one, state, value, root, logit, out, done
+):
     m, middle = value.shape[2], len(x) // 2
     work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)
     at, roots = np.empty(m), np.empty((2, len(effect)))
     for i in range(len(narrow)):
         at[:] = state[i, 1:]
-        _roots(noise, narrow[i], wide[i], roots)
+        _inverse_sd_kernel(noise, narrow[i], wide[i], roots)
         v, width = 1e3, 0.0
         if not one:
-            v, gain = _climb(
+            v, gain = _newton_ascent(
                 effect, count, columns, precision, roots, at, state[i, 0], 1.0, 1e-3, work, step, matrix, row
             )
             p = 1 / (1 + np.exp(-v))
@@ -544,7 +554,9 @@ def _inner(effect, noise, count, columns, precision, narrow, wide, x, one, state
             if turn == len(x) - middle:
                 at[:] = value[i, middle]
             here = v + width * np.sinh(x[s])
-            _, gain = _climb(effect, count, columns, precision, roots, at, here, 0.0, 1e-2, work, step, matrix, row)
+            _, gain = _newton_ascent(
+                effect, count, columns, precision, roots, at, here, 0.0, 1e-2, work, step, matrix, row
+            )
             if gain < 0:
                 done[i] = -1
                 break

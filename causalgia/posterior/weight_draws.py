@@ -12,7 +12,7 @@ from causalgia.types import Array
 _SWEEPS, _BURN_IN, _ANEW = 3, 100, 50
 
 
-def law_draws(
+def draw_weights(
     effect: Array,
     noise: Array,
     columns: Array,
@@ -34,7 +34,7 @@ def law_draws(
     effect, noise
         Estimates and their independent noise variances, (K,).
     columns, precision
-        X, (K, m), and the prior precision of c, (m,), 0 where it is flat; as in `factor_scores.Shared`.
+        X, (K, m), and the prior precision of c, (m,), 0 where it is flat; as in `factor_scores.LinearPart`.
     variance, counts
         Variances of the J normals, ascending, and counts of the Dirichlet prior, each positive.
     start
@@ -60,7 +60,7 @@ def law_draws(
     component, residual = np.empty(len(effect), dtype=np.intp), effect - columns @ c
     for turn in range(-_BURN_IN, n * _SWEEPS):
         _draw_components(residual, noise, variance, weight, generator.random(len(effect)), component)
-        weight = _weights(component, counts, generator)
+        weight = _draw_dirichlet(component, counts, generator)
         if len(c):
             scaled = columns / (noise + variance[component])[:, None]
             root = np.linalg.cholesky(np.diag(precision) + columns.T @ scaled)
@@ -94,7 +94,7 @@ def left_out_log_density(
     effect, whole
         Estimates, (K,), and the covariance of their errors, (K, K).
     columns, precision, variance, counts, n
-        As in `law_draws`; c is integrated.
+        As in `draw_weights`; c is integrated.
     start
         Weights to start from.
 
@@ -115,23 +115,23 @@ def left_out_log_density(
     for turn in range(-_BURN_IN, n):
         if turn % _ANEW == 0:  # against what rounding adds up in updates
             own: Array = np.linalg.inv(whole + np.diag(variance[component])).astype(np.float64)
-            inverse = _without_shared(own, columns, precision)
+            inverse = _inverse_with_shared(own, columns, precision)
             product = inverse @ effect
         u = generator.random(len(effect))
         _draw_in_turn(inverse, product, variance, weight, u, component, density)
-        weight = _weights(component, counts, generator)
+        weight = _draw_dirichlet(component, counts, generator)
         if turn >= 0:
             out[turn] = density
     return out
 
 
-def _without_shared(inverse: Array, columns: Array, precision: Array) -> Array:
+def _inverse_with_shared(inverse: Array, columns: Array, precision: Array) -> Array:
     """Return the inverse of a covariance to which ``X P^-1 X'`` is added, P = 0 included."""
     seen = inverse @ columns
     return np.asarray(inverse - seen @ np.linalg.solve(np.diag(precision) + columns.T @ seen, seen.T))
 
 
-def _weights(component: Any, counts: Array, generator: np.random.Generator) -> Array:
+def _draw_dirichlet(component: Any, counts: Array, generator: np.random.Generator) -> Array:
     gamma = generator.standard_gamma(counts + np.bincount(component, minlength=len(counts)))
     return np.asarray(gamma / gamma.sum())
 

@@ -21,7 +21,7 @@ from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)
-class Seen:
+class Interim:
     """Effects of the units so far.
 
     Attributes
@@ -85,14 +85,14 @@ class Seen:
         return self.labels.assign({**said, "lower": (dims, lower), "upper": (dims, upper)})
 
 
-def seen(
+def interim_estimates(
     outcomes: xr.Dataset,
     *,
     control: str | None,
     contrasts: Mapping[str, Mapping[str, float]] | None,
-) -> Seen:
+) -> Interim:
     """Return the effects of the units so far; the question is the rule's, else the kept analysis', else first arm."""
-    asked = _question(outcomes, control, contrasts)
+    asked = _contrast_arguments(outcomes, control, contrasts)
     effects = contrast(outcomes, **asked.pop("contrast"))
     groups = clusters(effects, Request(asked["cluster"], None, (), "population", "units"))
     ice = settled(effects)
@@ -108,26 +108,26 @@ def seen(
     residuals = centred(ice)[1]
     sums = residuals if groups is None else group_sums(residuals, codes)
     words = placebo_words(effects)
-    awaited = np.broadcast_to(_column(~words | words.all(), ice.ndim - 1), ice.shape[1:])
+    awaited = np.broadcast_to((~words | words.all()).reshape(-1, *[1] * (ice.ndim - 2)), ice.shape[1:])
     dims = effects["ice"].dims[1:]
     null_value = float(effects.attrs.get("null_value", 0.0))
-    return Seen(
+    return Interim(
         ace=found.ace,
         se=found.se,
         df=found.df,
         skewness=skewness(sums),
         n_units=n,
         n_clusters=len(first),
-        largest=_largest(ice - null_value, None if groups is None else codes),
+        largest=_largest_effect(ice - null_value, None if groups is None else codes),
         first_units=np.sort(first),
         awaited=awaited,
         null_value=null_value,
-        against=_against(effects),
+        against=_control_phrase(effects),
         labels=xr.Dataset(coords={dim: effects[dim].to_numpy() for dim in dims}),
     )
 
 
-def _largest(effects: Array, codes: Codes | None) -> Array:
+def _largest_effect(effects: Array, codes: Codes | None) -> Array:
     """Return the largest absolute effect over units (or clusters of more weight) and contrasts, ``(1, ...)``."""
     size = np.abs(effects).max(axis=0)
     if codes is not None:
@@ -136,18 +136,14 @@ def _largest(effects: Array, codes: Codes | None) -> Array:
     return np.asarray(size.max(axis=0, keepdims=True))
 
 
-def _against(effects: xr.Dataset) -> str:
+def _control_phrase(effects: xr.Dataset) -> str:
     if not effects.attrs.get("control"):
         return ""
     how = "divided by" if effects.attrs.get("transform") == "ratio" else "minus"
     return f"{how} '{effects.attrs['control']}' "
 
 
-def _column(values: npt.NDArray[np.bool_], ndim: int) -> npt.NDArray[np.bool_]:
-    return values.reshape(-1, *[1] * (ndim - 1))
-
-
-def _question(
+def _contrast_arguments(
     outcomes: xr.Dataset, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None
 ) -> dict[str, Any]:
     kept = outcomes.attrs.get("analysis")

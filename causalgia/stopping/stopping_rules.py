@@ -21,7 +21,7 @@ from causalgia.stopping._confidence_sequence import (
     sequence_critical,
     unseen_share,
 )
-from causalgia.stopping.interim import Seen, seen
+from causalgia.stopping.interim import Interim, interim_estimates
 
 _GROWTH = 1.25
 
@@ -88,11 +88,11 @@ class Rule:
     def _first_look(self) -> int:
         return self.start
 
-    def _seen(self, outcomes: xr.Dataset) -> Seen:
+    def _seen(self, outcomes: xr.Dataset) -> Interim:
         contrasts = None if self.contrasts is None else {name: dict(row) for name, row in dict(self.contrasts).items()}
-        return seen(outcomes, control=self.control, contrasts=contrasts)
+        return interim_estimates(outcomes, control=self.control, contrasts=contrasts)
 
-    def _needed(self, now: Seen, *, start: int) -> int:
+    def _needed(self, now: Interim, *, start: int) -> int:
         """Return how many clusters effects need that are as skewed as the most skewed one."""
         return int(np.ceil(least_clusters(now.skewness, start=start)[now.awaited].max()))
 
@@ -145,11 +145,11 @@ class Precision(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _is_number(self.halfwidth) or not 0 < self.halfwidth < np.inf:
+        if not _is_finite_type(self.halfwidth) or not 0 < self.halfwidth < np.inf:
             raise EstimateError(
                 f"Precision: halfwidth={quoted(self.halfwidth)} must be a positive number, on the outcome's scale"
             )
-        if not _is_number(self.ci_prob) or not 0 < self.ci_prob < 1:
+        if not _is_finite_type(self.ci_prob) or not 0 < self.ci_prob < 1:
             raise EstimateError(
                 f"Precision: ci_prob={quoted(self.ci_prob)} is not between 0 and 1; for example ci_prob=0.95"
             )
@@ -259,16 +259,16 @@ class Decided(Rule):
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
         except DesignError as error:
             raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
-        if not _is_number(self.level) or not 0.5 < self.level < 1:
+        if not _is_finite_type(self.level) or not 0.5 < self.level < 1:
             raise EstimateError(f"Decided: level={quoted(self.level)} is not between 0.5 and 1; for example level=0.95")
-        if not _is_number(self.rare) or not 0 < self.rare < 1:
+        if not _is_finite_type(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
                 f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for example rare=0.01, which takes 368 "
                 "clusters or more"
             )
         object.__setattr__(self, "rare", float(self.rare))
         if self.largest is not None:
-            if not _is_number(self.largest) or not 0 < self.largest < np.inf:
+            if not _is_finite_type(self.largest) or not 0 < self.largest < np.inf:
                 raise EstimateError(
                     f"Decided: largest={quoted(self.largest)} must be a positive number, the largest effect on one "
                     "background; None takes the largest observed"
@@ -305,7 +305,7 @@ class Decided(Rule):
         now = self._seen(outcomes)
         alpha = (1 - self.level) / int(now.awaited.sum())
         start = max(self.start, clusters_to_meet(self.rare, alpha=alpha))
-        half = _critical(now, alpha=alpha, start=start) * now.se + self._unseen(now, alpha=alpha)
+        half = _interim_critical(now, alpha=alpha, start=start) * now.se + self._unseen(now, alpha=alpha)
         lower, upper = now.ace - half, now.ace + half
         low, high = self.rope if isinstance(self.rope, tuple) else (now.null_value, now.null_value)
         clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
@@ -320,18 +320,18 @@ class Decided(Rule):
         said = f"every contrast {now.against}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
         return Look(True, said, record)
 
-    def _unseen(self, now: Seen, *, alpha: float) -> npt.NDArray[np.float64]:
+    def _unseen(self, now: Interim, *, alpha: float) -> npt.NDArray[np.float64]:
         """Return what backgrounds that were not drawn could add to each effect, on either side."""
         return unseen_share(now.n_clusters, alpha=alpha) * np.maximum(now.largest, self.largest or 0.0)
 
-    def _why(self, now: Seen, needed: int, start: int) -> str:
+    def _why(self, now: Interim, needed: int, start: int) -> str:
         """Return what asks for so many clusters: the skewness, a rare effect, or the rule's own start."""
         if needed > start:
             return f"needed because of the skewness of {now.most_skewed()}"
         return "needed" if start == self.start else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
 
 
-def _critical(now: Seen, *, alpha: float, start: int) -> npt.NDArray[np.float64]:
+def _interim_critical(now: Interim, *, alpha: float, start: int) -> npt.NDArray[np.float64]:
     """Return the sequence's critical value for one of the questions.
 
     Its clock is the units, and starts with as many as gave `start` clusters: information on a mean of clusters
@@ -341,7 +341,7 @@ def _critical(now: Seen, *, alpha: float, start: int) -> npt.NDArray[np.float64]
     return sequence_critical(clock, alpha=alpha, start=start)
 
 
-def _is_number(value: object) -> bool:
+def _is_finite_type(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 

@@ -86,11 +86,11 @@ def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
     else:
         q = running_mean(least, negligible)
     called = (least if error == "local" else q) <= alpha * (1 + _ROUNDING)
-    shares = (_share(int((called & which).sum()), len(best), error) for which in (~negligible, negligible))
+    shares = (_error_share(int((called & which).sum()), len(best), error) for which in (~negligible, negligible))
     return Ruled(np.where(called, CLAIMS[best], UNDECIDED), CLAIMS[best], least, q, *shares)
 
 
-def _share(claims: int, n: int, error: Rule) -> float:
+def _error_share(claims: int, n: int, error: Rule) -> float:
     """Return the share of alpha at which each of so many claims of n was decided."""
     if error == "bh":
         return max(claims, 1) / n

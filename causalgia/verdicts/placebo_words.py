@@ -146,7 +146,7 @@ def upper_tail(words: Array, at: Array) -> Array:
         return np.ones(len(at))
     unit = float(np.median(excess))
     df, scale = (1 / _INVERSE_DF)[:, None], unit * np.exp(_LOG_SCALE)[None, :]
-    weight = _posterior(excess, df, scale)
+    weight = _tail_weights(excess, df, scale)
     likely = weight > 1e-12 * weight.max()
     df, scale = (np.broadcast_to(value, weight.shape)[likely] for value in (df, scale))
     tails = 2 * stdtr(df, -(np.asarray(at, dtype=np.float64) - center)[:, None] / scale)
@@ -154,7 +154,7 @@ def upper_tail(words: Array, at: Array) -> Array:
     return np.asarray(share * (tails @ weight[likely]) / weight[likely].sum(), dtype=np.float64)
 
 
-def _posterior(excess: Array, df: Array, scale: Array) -> Array:
+def _tail_weights(excess: Array, df: Array, scale: Array) -> Array:
     """Return the weights of (df, scale), given excesses; the prior 1/scale is flat on the grid of its logarithm."""
     n = len(excess)
     log = n * (gammaln((df + 1) / 2) - gammaln(df / 2) - np.log(df) / 2 - np.log(scale))

@@ -17,7 +17,7 @@ from causalgia.estimation._from_effects import aligned
 from causalgia.estimation.request import users_level
 from causalgia.multiplicity.families import null_value
 from causalgia.multiplicity.placebo import placebo_region, tasks_without_scale
-from causalgia.multiplicity.tost import ends
+from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
 from causalgia.types import Array
 
@@ -61,7 +61,7 @@ class Region:
         return bool((self.lower == self.upper).all())
 
 
-def region(rope: Any, effects: xr.Dataset) -> Region:
+def rope_region(rope: Any, effects: xr.Dataset) -> Region:
     """Return the region of practical equivalence of each effect.
 
     Parameters
@@ -88,16 +88,16 @@ def region(rope: Any, effects: xr.Dataset) -> Region:
     if rope is None:
         raise DecisionError(f"a verdict compares an effect with a region of practical equivalence: {THREE_WAYS}")
     if isinstance(rope, Mapping):
-        return _by_task(rope, ace)
+        return _region_by_task(rope, ace)
     if isinstance(rope, str):
-        return _placebo(effects, rope.strip()) if is_of_placebos(rope) else _in_sd(rope, effects)
+        return _placebo_word_region(effects, rope.strip()) if is_of_placebos(rope) else _region_in_sd(rope, effects)
     if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
-        return _direction(rope, ace, null_value(effects))
-    low, high = ends(rope)
-    return Region(np.full(ace.shape, low), np.full(ace.shape, high), _said(low, high))
+        return _direction_region(rope, ace, null_value(effects))
+    low, high = rope_ends(rope)
+    return Region(np.full(ace.shape, low), np.full(ace.shape, high), _range_label(low, high))
 
 
-def _direction(rope: float | np.number, ace: xr.DataArray, null: float) -> Region:
+def _direction_region(rope: float | np.number, ace: xr.DataArray, null: float) -> Region:
     """Return the point of no effect; rope=0 asks for it, whatever it is on the scale."""
     if rope != 0:
         half = abs(float(rope) - null) if -1e300 < rope < 1e300 and rope != null else 0.1
@@ -107,23 +107,23 @@ def _direction(rope: float | np.number, ace: xr.DataArray, null: float) -> Regio
     return Region(np.full(ace.shape, null), np.full(ace.shape, null), f"{null:g}")
 
 
-def _said(low: float, high: float) -> str:
+def _range_label(low: float, high: float) -> str:
     return f"{low:.4g} to {high:.4g}"
 
 
-def _by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
+def _region_by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
     tasks = [str(task) for task in ace["task"].to_numpy()]
     if set(rope) != set(tasks):
         raise DecisionError(
             f"rope names the tasks {quoted(sorted(map(str, rope)))}, and there are {quoted(tasks)}; give a rope "
             "for each"
         )
-    pairs = np.array([ends(rope[task]) for task in tasks]).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
+    pairs = np.array([rope_ends(rope[task]) for task in tasks]).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
     lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
-    return Region(lower, upper, "; ".join(f"{_said(*ends(rope[task]))} ({task})" for task in tasks))
+    return Region(lower, upper, "; ".join(f"{_range_label(*rope_ends(rope[task]))} ({task})" for task in tasks))
 
 
-def _in_sd(rope: str, effects: xr.Dataset) -> Region:
+def _region_in_sd(rope: str, effects: xr.Dataset) -> Region:
     found = _IN_SD.fullmatch(rope)
     if found is None or not float(found[1]) > 0:
         raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
@@ -131,7 +131,8 @@ def _in_sd(rope: str, effects: xr.Dataset) -> Region:
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
         raise DecisionError(
-            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), {_why(effects)}; {numbers}"
+            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), "
+            f"{_missing_sd_reason(effects)}; {numbers}"
         )
     arm = effects.attrs.get("control_sd_of", "the control arm")
     sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
@@ -148,7 +149,7 @@ def _in_sd(rope: str, effects: xr.Dataset) -> Region:
     return Region(null - half, null + half, f"{float(found[1]):g} sd of {arm}{about}")
 
 
-def _why(effects: xr.Dataset) -> str:
+def _missing_sd_reason(effects: xr.Dataset) -> str:
     """Say why there is no sd of the control arm."""
     scale = effects.attrs.get("transform")
     if scale in _WITHOUT_SD:
@@ -156,7 +157,7 @@ def _why(effects: xr.Dataset) -> str:
     return "which cg.contrast adds and a table of effects lacks"
 
 
-def _with_plain_errors(effects: xr.Dataset) -> xr.Dataset:
+def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
     """Give a posterior's effects the standard errors of their covariance, for those it used are of normal scores."""
     if "covariance" not in effects or "se" not in effects:
         return effects
@@ -165,8 +166,8 @@ def _with_plain_errors(effects: xr.Dataset) -> xr.Dataset:
     return effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
 
 
-def _placebo(effects: xr.Dataset, rope: str) -> Region:
-    found = placebo_region(_with_plain_errors(effects))
+def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
+    found = placebo_region(_with_covariance_se(effects))
     lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
     said = f"the central 95 % of {int(found['n_placebos'])} placebo words"
     tail = rope == "placebo tail"
@@ -205,7 +206,7 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     return list(tasks) if all(of_task) else [task for i, task in enumerate(tasks) if not of_task[i]]
 
 
-def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
+def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
     """Return the sentence that names the tasks without a verdict, which are those not chosen; "" for none."""
     names = [str(task) for task in estimates["task"].to_numpy().tolist() if task not in chosen]
     if not names:
@@ -220,13 +221,13 @@ def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
     return f"no verdict on {which}: {why}, so that rope={quoted(rope)} has no width; {them}"
 
 
-def warn_of(sentence: str) -> None:
+def warn_of_left_out(sentence: str) -> None:
     """Warn of the tasks that are left out, at the line of the user's call."""
     if sentence:
         warnings.warn(sentence, DegenerateWarning, stacklevel=users_level())
 
 
-def of_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
+def select_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
     """Return the part of effects or estimates that is about these tasks."""
     if "task" not in dataset.dims or len(chosen) == dataset.sizes["task"]:
         return dataset
@@ -234,6 +235,6 @@ def of_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
     return dataset.isel(task=index)
 
 
-def noted(decisions: xr.Dataset, sentence: str) -> xr.Dataset:
+def with_note(decisions: xr.Dataset, sentence: str) -> xr.Dataset:
     """Return the decisions with the sentence as a note."""
     return with_notes(decisions, sentence) if sentence else decisions

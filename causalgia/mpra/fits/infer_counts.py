@@ -11,10 +11,10 @@ import xarray as xr
 from causalgia.errors import CountsError, InferenceError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed
 from causalgia.mpra.fits.fit_contrasts import Asked, asked_of
-from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
+from causalgia.posterior.convergence import check_convergence, check_n_draws, diagnose
 from causalgia.posterior.count_model import CellCounts, sample_counts
 from causalgia.posterior.nuts import CHAINS, Sampled
-from causalgia.posterior.posterior_tree import Tree, assemble
+from causalgia.posterior.posterior_tree import Tree, as_tree
 from causalgia.prior import Prior
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
@@ -109,18 +109,18 @@ def infer_counts(
     validate(counts, "counts")
     _check(prior, draws, silent)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
-    refuse_too_few(n, accept_unconverged)
+    check_n_draws(n, accept_unconverged)
     asked = asked_of(counts, control=control, arms=arms, contrasts=contrasts)
     data, left_out = cells_for(counts, asked)
     found = sample_counts(data, prior, silent=silent, draws=n, key=derive(key, "infer_counts"))
     groups = _labelled(found, asked, data)
     groups["diagnostics"] = diagnose(groups["posterior"], int(found.stats["diverging"].sum()))
-    said = refuse(groups["diagnostics"], accept_unconverged)
+    said = check_convergence(groups["diagnostics"], accept_unconverged)
     said |= {"engine": "nuts", "sampler": found.sampler, "scale": "log2", "contrast_scale": TASK, "left_out": left_out}
     said["estimand"] = "mean over the population of elements of the difference of log2(RNA/DNA) between arms"
     for name in ("posterior", "constant_data"):
         groups[name].attrs = said
-    return assemble(groups)
+    return as_tree(groups)
 
 
 def _check(prior: Any, draws: Any, silent: Any) -> None:
