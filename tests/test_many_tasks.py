@@ -101,8 +101,8 @@ def test_the_law_of_one_effect_is_that_of_the_integration_over_it():
 
 def test_the_law_is_integrated_once_for_all_tasks_of_one_contrast(monkeypatch):
     integrated = []
-    parts_of = law.parts_of
-    monkeypatch.setattr(law, "parts_of", lambda *given: integrated.append(1) or parts_of(*given))
+    parts_of = law.posterior_parts
+    monkeypatch.setattr(law, "posterior_parts", lambda *given: integrated.append(1) or parts_of(*given))
     law._posterior_at_zero.cache_clear()
     found = cg.infer(cg.from_effects(table(60, 1)), rng=0, draws=40)
     assert found["posterior"]["ace"].shape == (4, 10, 1, 60)

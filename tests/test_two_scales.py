@@ -126,7 +126,7 @@ def test_the_law_of_thousands_of_effects_takes_few_densities(alike: bool, monkey
         work.append(len(given[0]) * len(given[5]) * len(given[7]))  # rows, points of the scales and of the share
         inner(*given)
 
-    monkeypatch.setattr(two_scales_hyper, "_inner", counted)
+    monkeypatch.setattr(two_scales_hyper, "_integrate_share_kernel", counted)
     two_scales(effect, Noise(noise))
     assert sum(work) < (1e6 if alike else 4e6)  # 4.2e6 and 72e6 where every point of the scales had nine of the share
 

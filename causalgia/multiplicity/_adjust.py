@@ -1,4 +1,4 @@
-"""Many questions: p-values adjusted within a declared family."""
+"""P-values adjusted for multiple testing within declared families."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def adjust(
     cluster: str | None = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset | pd.Series[float] | Array:
-    """Add p-values adjusted for the number of questions in their family.
+    """Add p-values adjusted for the number of joint in their family.
 
     ======================================= ==============================================================
     expected share of false discoveries
@@ -132,10 +132,10 @@ def adjust(
     ----------
     estimates
         From `estimate`, any Dataset with ``p`` on the dim contrast (and task, model), or a table with columns
-        ``effect`` and ``se`` (or ``estimate`` and ``std_error``); a p of a Dataset that is NaN is no question: it is
-        not counted, and stays NaN. Or the effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``,
-        which are estimated first; ``"bootstrap_t"`` and ``"sign_flip"`` take nothing else. Or p-values of one family,
-        a list, an array (K,), a Series or a DataArray, each between 0 and 1.
+        ``effect`` and ``se`` (or ``estimate`` and ``std_error``); a NaN among the p of a Dataset is not counted and
+        stays NaN. Or the effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``, which are
+        estimated first; ``"bootstrap_t"`` and ``"sign_flip"`` need them. Or p-values of one family: a list, an array
+        (K,), a Series or a DataArray, each between 0 and 1.
     method
         One of the above. ``"auto"`` is for no false discovery at all: below 20 clusters resamples are too alike, and
         the bootstrap-t finds next to nothing (with 12 contrasts of 5 clusters an effect of 1.5 sd in .01 of trials, by
@@ -143,14 +143,14 @@ def adjust(
         valid: with few clusters *and* skewed effects it rejects too often (.15 of null families of 10 exponential
         clusters), and only more clusters correct that.
     family
-        What counts as one set of questions: None, all contrasts of one task (and model); the name of a coordinate on
+        What counts as one family: None, all contrasts of one task (and model); the name of a coordinate on
         contrast, whose values are the families inside one task; ``"all"``, every p-value of the Dataset.
     n_draws
         Resamples of ``"bootstrap_t"``.
     n_flips
         Flips of ``"sign_flip"``; all 2^G of them for G clusters where G is at most 14 or 2^G at most `n_flips`.
     cluster
-        For effects, as in `estimate`: what is resampled or flipped whole.
+        For effects, as in `estimate`: the units that are resampled or flipped together.
     rng
         Seed, Generator or SeedSequence, for ``"bootstrap_t"`` and drawn flips.
 
@@ -202,25 +202,21 @@ def adjust(
     """
     if not isinstance(method, str):
         raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
-    if not isinstance(estimates, xr.Dataset | pd.DataFrame) and _is_column(estimates):
-        column: pd.Series[float] | Array = _adjust_p_values(estimates, method, family)
-        return column
-    taken, why = _choose_method(estimates, cluster) if method == "auto" else (method, None)
-    if taken in _JOINT:
-        out, how = _adjust_jointly(as_joint_estimates(estimates, cluster), taken, family, n_draws, n_flips, rng)
-    elif taken in _OF_P:
-        out, how = _adjust_by_p(_estimates_table(estimates, cluster), taken, family)
+    if isinstance(estimates, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray):
+        p_alone: pd.Series[float] | Array = _adjust_p_values(estimates, method, family)
+        return p_alone
+    used, why = _choose_method(estimates, cluster) if method == "auto" else (method, None)
+    if used in _JOINT:
+        out, attrs = _adjust_jointly(as_joint_estimates(estimates, cluster), used, family, n_draws, n_flips, rng)
+    elif used in _OF_P:
+        out, attrs = _adjust_by_p(_estimates_table(estimates, cluster), used, family)
     else:
         raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
-    return with_notes(_with_method_attrs(out, how, family, method), *([why] if why else []))
-
-
-def _is_column(given: Any) -> bool:
-    return isinstance(given, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray)
+    return with_notes(_with_method_attrs(out, attrs, family, method), *([why] if why else []))
 
 
 def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
-    """Adjust p-values that come without effects; labels of a Series or DataArray stay with them."""
+    """Adjust p-values given without effects; a Series or DataArray keeps its labels."""
     p, name = _as_p_array(given), "holm" if method == "auto" else method
     if name in _JOINT or name == "hierarchical":
         needs = "coordinates that name families" if name == "hierarchical" else "units or a covariance"
@@ -242,18 +238,18 @@ def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
 
 
 def _as_p_array(given: Any) -> Array:
-    """Return p-values alone as floats (K,), or refuse the first that is none."""
+    """Return p-values as floats (K,); the error names the first that is not one."""
     if np.ma.is_masked(given):
         raise EstimateError("p has masked entries; leave them out before adjusting the others")
     try:
-        whole = np.asarray(given)
-        p = whole.astype(np.float64)
+        values = np.asarray(given)
+        p = values.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise EstimateError(f"p does not hold numbers alone ({error}); give p-values between 0 and 1") from error
-    if whole.dtype.kind in "bcmMUS":
-        raise EstimateError(f"p has dtype {whole.dtype}, not floats; give p-values between 0 and 1")
+    if values.dtype.kind in "bcmMUS":
+        raise EstimateError(f"p has dtype {values.dtype}, not floats; give p-values between 0 and 1")
     if p.ndim != 1 or not p.size:
-        raise EstimateError(f"p has shape {p.shape}; give one p-value for each of one or more questions, as (K,)")
+        raise EstimateError(f"p has shape {p.shape}; give one p-value for each of one or more joint, as (K,)")
     wrong = ~((p >= 0) & (p <= 1))
     if wrong.any():
         k = int(np.argmax(wrong))
@@ -272,13 +268,13 @@ def _choose_method(given: Any, cluster: str | None) -> tuple[str, str | None]:
 
 
 def _adjust_by_p(table: xr.Dataset, method: str, family: str | None) -> tuple[xr.Dataset, dict[str, Any]]:
-    questions = _p_of_estimates(table)
-    p = questions.to_numpy().astype(np.float64)
+    p_values = _p_of_estimates(table)
+    p = p_values.to_numpy().astype(np.float64)
     adjusted = np.full(p.size, np.nan)
-    for members, answer in _adjust_families(table, p, method, family):
-        adjusted[members] = answer
-    column = questions.copy(data=adjusted.reshape(p.shape)).drop_attrs().transpose(*table["p"].dims)
-    return table.assign(p_adjusted=column), {"adjust": method, "family": family_label(family, questions)}
+    for members, p_of_family in _adjust_families(table, p, method, family):
+        adjusted[members] = p_of_family
+    column = p_values.copy(data=adjusted.reshape(p.shape)).drop_attrs().transpose(*table["p"].dims)
+    return table.assign(p_adjusted=column), {"adjust": method, "family": family_label(family, p_values)}
 
 
 _FamilyAnswers: TypeAlias = list[tuple[Codes, Array]]
@@ -301,11 +297,11 @@ def _adjust_families(table: xr.Dataset, p: Array, method: str, family: str | Non
     if method == "hierarchical":
         return _adjust_hierarchically(table, p, family)
     flat = p.ravel()
-    asked_for = [members[~np.isnan(flat[members])] for members in families(table, family, p.shape)]
+    tested = [members[~np.isnan(flat[members])] for members in families(table, family, p.shape)]
     if method == "storey":
-        for members in asked_for:
+        for members in tested:
             check_nearly_independent(table, members)
-    return [(members, _adjust_family(flat[members], method)) for members in asked_for if len(members)]
+    return [(members, _adjust_family(flat[members], method)) for members in tested if len(members)]
 
 
 def _adjust_family(p: Array, method: str) -> Array:
@@ -327,50 +323,48 @@ def _adjust_hierarchically(table: xr.Dataset, p: Array, family: str | None) -> _
 
 
 def _adjust_jointly(
-    questions: JointEstimates, method: str, family: str | None, n_draws: int, n_flips: int, rng: RNG | None
+    joint: JointEstimates, method: str, family: str | None, n_draws: int, n_flips: int, rng: RNG | None
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    table = questions.estimates
-    said: dict[str, Any] = {"adjust": method, "seed": seed_label(rng)}
+    table = joint.estimates
+    attrs: dict[str, Any] = {"adjust": method, "seed": seed_label(rng)}
     needs_rng = method == "bootstrap_t" or (
-        method == "sign_flip" and not enumerates(units_to_resample(questions, method).n_clusters, n_flips)
+        method == "sign_flip" and not enumerates(units_to_resample(joint, method).n_clusters, n_flips)
     )
     key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
-    se, shape = questions.numbers("se"), table["ace"].shape
+    se, shape = joint.numbers("se"), table["ace"].shape
     single, down = np.empty_like(se), np.empty_like(se)
     if method == "sign_flip":
-        said |= {"skewness": warn_of_skewness(units_to_resample(questions, method)), "n_flips": n_flips}
+        attrs |= {"skewness": warn_of_skewness(units_to_resample(joint, method)), "n_flips": n_flips}
     elif method == "bootstrap_t":
-        said["n_draws"] = n_draws
+        attrs["n_draws"] = n_draws
     for members in families(table, family, shape):
         if method == "sign_flip":
-            units = units_to_resample(questions, method)
+            units = units_to_resample(joint, method)
             single[members] = by_flips(units, members, n_flips=n_flips, key=key)
             continue
-        found = _joint_result(questions, method, members, se[members], n_draws, key)
-        single[members], down[members] = found.p_single_step, found.p_step_down
-    never = unbounded(table).ravel() | is_below_floor(table).ravel()
-    single[never], down[never] = 1.0, 1.0
-    chosen = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
-    out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in chosen.items()})
-    return out, said | {"family": family_label(family, table["ace"])}
+        result = _joint_result(joint, method, members, se[members], n_draws, key)
+        single[members], down[members] = result.p_single_step, result.p_step_down
+    untestable = unbounded(table).ravel() | is_below_floor(table).ravel()
+    single[untestable], down[untestable] = 1.0, 1.0
+    columns = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
+    out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in columns.items()})
+    return out, attrs | {"family": family_label(family, table["ace"])}
 
 
-def _with_method_attrs(out: xr.Dataset, said: dict[str, Any], family: str | None, method: str) -> xr.Dataset:
-    """Say how p was adjusted, and nothing of another method before it."""
+def _with_method_attrs(out: xr.Dataset, attrs: dict[str, Any], family: str | None, method: str) -> xr.Dataset:
+    """Write how p was adjusted into the attrs, in place of what an earlier method wrote."""
     stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
-    kept = {name: value for name, value in out.attrs.items() if name not in stale}
-    out = out if said["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
-    level = {"adjust_level": _LEVEL} if said["adjust"] == "hierarchical" else {}
-    out.attrs = kept | said | level | beyond(kept, adjust=method, families=family)
+    others = {name: value for name, value in out.attrs.items() if name not in stale}
+    out = out if attrs["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
+    level = {"adjust_level": _LEVEL} if attrs["adjust"] == "hierarchical" else {}
+    out.attrs = others | attrs | level | beyond(others, adjust=method, families=family)
     return annotate(out)
 
 
-def _joint_result(
-    questions: JointEstimates, method: str, members: Codes, se: Array, n_draws: int, key: int
-) -> JointResult:
+def _joint_result(joint: JointEstimates, method: str, members: Codes, se: Array, n_draws: int, key: int) -> JointResult:
     if method == "dunnett":
-        return by_multivariate_t(questions, members, ci_prob=_CI_PROB, key=key)
-    units = units_to_resample(questions, method)
+        return by_multivariate_t(joint, members, ci_prob=_CI_PROB, key=key)
+    units = units_to_resample(joint, method)
     return by_bootstrap(units, members, se=se, ci_prob=_CI_PROB, n_draws=n_draws, key=key)
 
 
@@ -420,33 +414,33 @@ def mean_absolute_correlation(factor: Array) -> float:
 
 
 def check_nearly_independent(table: xr.Dataset, members: Codes) -> None:
-    """Refuse Storey's q for estimates with a mean |correlation| of .1 or more, where their covariance is there.
+    """Refuse Storey's q for estimates whose known covariance has a mean |correlation| of .1 or more.
 
-    Correlations that are estimated on few df are not 0 even for independent estimates: the bound is what a true .1
-    looks like, ``sqrt(.1^2 + 2 / (pi df))``, and three standard errors of a mean of |r| over the pairs more,
+    Correlations estimated on few df are not 0 even for independent estimates. The bound is therefore what a true
+    correlation of .1 gives, ``sqrt(.1^2 + 2 / (pi df))``, plus three standard errors of the mean |r| over the pairs,
     ``sqrt((1 - 2 / pi) / (df pairs))`` each.
     """
     if "se" not in table or not {"covariance", "factor"} & set(table.variables):
         return
-    questions = JointEstimates(table, None)
-    vary = members[questions.numbers("se")[members] > 0]
+    joint = JointEstimates(table, None)
+    vary = members[joint.numbers("se")[members] > 0]
     if len(vary) < 2:
         return
     _check_correlation_known(table, vary)
-    factor = questions.factor_of(vary)
+    factor = joint.factor_of(vary)
     if factor is None:
         return
-    found, df = mean_absolute_correlation(factor), float(questions.numbers("df")[vary].min())
-    if found >= largest_mean_correlation(df, len(vary) * (len(vary) - 1) // 2):
+    mean, df = mean_absolute_correlation(factor), float(joint.numbers("df")[vary].min())
+    if mean >= largest_mean_correlation(df, len(vary) * (len(vary) - 1) // 2):
         raise EstimateError(
             f"method='storey' assumes nearly independent estimates, and these have a mean |correlation| of "
-            f"{found:.2g}, as arms that share a control or units do: the share of nulls would be erratic and the FDR "
+            f"{mean:.2g}, as arms that share a control or units do: the share of nulls would be erratic and the FDR "
             "too large; use method='bh', or 'by'"
         )
 
 
 def largest_mean_correlation(df: float, n_pairs: int) -> float:
-    """Return the mean |correlation| from which on estimates count as dependent, for `check_nearly_independent`.
+    """Return the least mean |correlation| at which `check_nearly_independent` refuses.
 
     Examples
     --------
@@ -458,7 +452,7 @@ def largest_mean_correlation(df: float, n_pairs: int) -> float:
 
 
 def _check_correlation_known(table: xr.Dataset, members: Codes) -> None:
-    """Refuse a family over several tasks whose correlation the estimates do not say."""
+    """Refuse a family over several tasks whose correlation is unknown."""
     n_columns = table["ace"].size // table.sizes["contrast"]
     if "factor" not in table and len(set((members % n_columns).tolist())) > 1:
         raise EstimateError(

@@ -1,4 +1,4 @@
-"""Intervals for the effects that a screen selected, wide enough for having been selected."""
+"""Selective intervals: intervals of the effects that a screen selected, at a false-coverage rate."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from causalgia.types import Array
 def selected_intervals(
     estimates: Any, *, select: float | Sequence[str] | xr.DataArray | npt.NDArray[np.bool_], ci_prob: float = 0.95
 ) -> xr.Dataset:
-    """Return intervals for selected effects of which, on average, at most a share ``1 - ci_prob`` miss.
+    """Return intervals of selected effects of which, on average, at most a share ``1 - ci_prob`` miss.
 
-    The winners of a screen are extreme partly by luck, so that their plain intervals miss more than they say. With R
-    of m contrasts of a task selected, each interval is given the probability ``1 - R (1 - ci_prob) / m``; where they
-    were selected by a p that was adjusted over all tasks together (``family="all"``), R and m count all of these.
+    The winners of a screen are extreme partly by chance, so their ordinary intervals cover less often than stated.
+    With R of m contrasts of a task selected, each interval has the probability ``1 - R (1 - ci_prob) / m``. Where p
+    was adjusted over all tasks together (``family="all"``), R and m count all tasks.
 
     Parameters
     ----------
@@ -62,23 +62,23 @@ def selected_intervals(
     >>> found["fcr_level"].values.round(4), found["lower"].values.round(2)
     (array([0.9875]), array([[2.5]]))
     """
-    taken, ci_prob = estimates_of(estimates), require_ci_prob(ci_prob)
-    mask = _selection_mask(taken, select)
+    table, ci_prob = estimates_of(estimates), require_ci_prob(ci_prob)
+    mask = _selection_mask(table, select)
     if not mask.any():
         raise EstimateError("no contrast is selected, and no interval needed; select by a larger number, or names")
-    dims, n = taken["ace"].dims, mask.shape[0]
-    levels = _interval_levels(mask, together=_is_real(select) and _is_one_family(taken), ci_prob=ci_prob)
-    lower, upper = t_limits(taken, levels)
-    columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(taken, lower)
-    out = taken.assign({name: (dims, values) for name, values in columns.items()}).assign(fcr_level=(dims[1:], levels))
+    dims, n = table["ace"].dims, mask.shape[0]
+    levels = _interval_levels(mask, together=_is_real(select) and _is_one_family(table), ci_prob=ci_prob)
+    lower, upper = t_limits(table, levels)
+    columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(table, lower)
+    out = table.assign({name: (dims, values) for name, values in columns.items()}).assign(fcr_level=(dims[1:], levels))
     rows = np.flatnonzero(mask.reshape(n, -1).any(axis=1))
-    kept = {"contrast": rows} | ({"contrast_": rows} if "contrast_" in taken.dims else {})
-    said = f"intervals of the selected (false-coverage rate {1 - ci_prob:.3g})"
-    return annotate(out.isel(kept).assign_attrs(ci_prob=ci_prob, selected=said))
+    selected = {"contrast": rows} | ({"contrast_": rows} if "contrast_" in table.dims else {})
+    label = f"intervals of the selected (false-coverage rate {1 - ci_prob:.3g})"
+    return annotate(out.isel(selected).assign_attrs(ci_prob=ci_prob, selected=label))
 
 
 def _interval_levels(mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: float) -> Array:
-    """Return the probability of each interval by task (and model), from those selected there or in all together."""
+    """Return the probability of each interval by task (and model): by the number selected there, or in all tasks."""
     selected, n = (np.full(mask.shape[1:], mask.sum()), mask.size) if together else (mask.sum(axis=0), len(mask))
     return np.asarray(np.vectorize(lambda r: fcr_level(max(int(r), 1), n, ci_prob), otypes=[float])(selected))
 
@@ -88,7 +88,7 @@ def _is_real(value: Any) -> bool:
 
 
 def _is_one_family(estimates: xr.Dataset) -> bool:
-    """Whether p_adjusted is of all tasks (and models) together."""
+    """Whether p was adjusted over all tasks (and models) together."""
     return bool(estimates.attrs.get("family") == family_label("all", estimates["ace"]))
 
 
@@ -118,7 +118,7 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
 
 
 def _align_mask(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
-    """Return a mask in the order of the effects, by its names."""
+    """Return a mask in the order of the effects, matched by name."""
     named = [dim for dim in mask.dims if dim in mask.coords and dim in ace.coords]
     try:
         return mask.sel({dim: ace[dim] for dim in named})

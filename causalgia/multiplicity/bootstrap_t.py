@@ -1,4 +1,4 @@
-"""Bootstrap-t of the largest ``|t|``: whole clusters drawn with replacement, every draw studentised anew."""
+"""Bootstrap-t of the largest ``|t|``: clusters resampled with replacement, each resample studentized."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Float32: TypeAlias = npt.NDArray[np.float32]
 
 MIN_CLUSTERS = 5
 MOST_RESAMPLED = 4_096
-"""Clusters that are resampled one by one; more are joined at random into so many blocks."""
+"""Most clusters that are resampled singly; more are merged at random into this many blocks."""
 _NO_SPREAD = np.float32(1e-5)
 
 
@@ -57,7 +57,7 @@ class BootstrapT(MaxT):
 def bootstrap_t_max(
     ice: Array, cluster: Codes | None = None, *, n_draws: int = 9_999, ci_prob: float = 0.95, rng: RNG
 ) -> BootstrapT:
-    r"""Hold every mean ICE against the largest ``|t|`` of resampled clusters.
+    r"""Test every mean ICE against the largest ``|t|`` of resampled clusters, with a simultaneous band.
 
     G clusters are drawn with replacement, cluster g ``w_g`` times. With ``S_g`` the sum over cluster g of the ICE minus
     their mean, ``n_g`` its units and ``n* = sum_g w_g n_g``, the draw's mean is ``m* = sum_g w_g S_g / n*`` (its truth
@@ -66,24 +66,8 @@ def bootstrap_t_max(
         ``v* = sum_g w_g (S_g - n_g m*)^2 / (1 - n_g / n*) / n*^2``,  ``t* = m* / sqrt(v*)``.
 
     With clusters of one size that is ``v* = G / (G - 1) (sum_g w_g S_g^2 - G n_1^2 m*^2) / n*^2``: two matrix products
-    a block, ``w @ S`` and ``w @ S^2``; unequal sizes take a third. Skewness, which the t interval ignores, is in the
-    distribution of ``t*``. All contrasts share the clusters, so they share the df and no mapping is needed.
-
-    **Many clusters.** More than 4,096 clusters are dealt at random into 4,096 blocks, and blocks are drawn: time grows
-    with the units, not with units times draws. The observed statistics stay those of the clusters. Sums over blocks
-    have the mean, the variance and the third moment that sums over clusters have, so that the distribution of ``t*`` is
-    that of the clusters up to terms of order 1 / 4,096, a hundredth of the error of 9,999 draws.
-
-    **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: about 8 for 200 contrasts),
-    resamples often have no spread and the tail of ``t*`` says nothing. Such a contrast, and one that does not vary at
-    all, takes no part in the maximum: its statistic is given as 0, its p is `rare_p`, its band `rare_reach`. Single
-    resamples without spread (below 1e-5 of the mean square) are not counted for the contrast that lacks it. Where more
-    than half of a family is rare, the rest were chosen by their number of hits, and answer to Bonferroni's t as well.
-
-    The reach of an effect that was not drawn is a supposition, the largest deviation seen in the family, and no data
-    can give a better one. A family of near-normal contrasts and one whose effect is rare and ten times their size (3 %
-    of 100 units, so that 5 % of trials draw none) misses in 10 to 12 % of its 95 % bands; a family whose contrasts have
-    effects of one size keeps its level. Give a contrast of another size a family of its own, or draw more units.
+    a block, ``w @ S`` and ``w @ S^2``; unequal sizes take a third. The distribution of ``t*`` includes the skewness,
+    which the t interval ignores. All contrasts share the clusters and hence the df, so that no mapping is needed.
 
     Parameters
     ----------
@@ -109,6 +93,24 @@ def bootstrap_t_max(
         With fewer than five clusters, whose resamples are too few and too alike, or too few draws for `ci_prob`; or if
         ICE are not finite numbers ``(n, K)``, or clusters no codes.
 
+    Notes
+    -----
+    **Many clusters.** More than 4,096 clusters are merged at random into 4,096 blocks, and blocks are drawn: time grows
+    with the units, not with units times draws. The observed statistics remain those of the clusters. Sums over blocks
+    have the mean, variance and third moment of sums over clusters, so the distribution of ``t*`` is that of the
+    clusters up to terms of order 1 / 4,096, a hundredth of the error of 9,999 draws.
+
+    **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: about 8 for 200 contrasts), resamples
+    often have no spread, and the tail of ``t*`` is not informative. Such a contrast, and one that does not vary at all,
+    is left out of the maximum: its statistic is 0, its p is `rare_p`, its band `rare_reach`. Single resamples without
+    spread (below 1e-5 of the mean square) are not counted for that contrast. Where more than half of a family is rare,
+    the others were selected by their number of hits, and Bonferroni's t bounds them as well.
+
+    How large an effect that was not drawn may be is an assumption, the largest deviation observed in the family; no
+    data can improve on it. A family of near-normal contrasts and one whose effect is rare and ten times their size (3 %
+    of 100 units, so that 5 % of trials draw none) misses in 10 to 12 % of its 95 % bands; a family whose contrasts have
+    effects of one size keeps its level. Give a contrast of another size a family of its own, or draw more units.
+
     References
     ----------
     Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5. Romano & Wolf (2005),
@@ -129,8 +131,8 @@ def bootstrap_t_max(
             f"{len(sizes)} clusters are too few to resample: {MIN_CLUSTERS} or more are needed; draw more, or use "
             "method='dunnett'"
         )
-    seen = _observed_statistics(ice, cluster, len(sizes), ci_prob)
-    sums = _centred_sums(ice, cluster, len(sizes), seen.rare)[descending_order(seen.t)]
+    observed = _observed_statistics(ice, cluster, len(sizes), ci_prob)
+    sums = _centred_sums(ice, cluster, len(sizes), observed.rare)[descending_order(observed.t)]
     draw = purpose_generator(rng, "bootstrap_t")
     n_clusters = len(sizes)
     if n_clusters > MOST_RESAMPLED:
@@ -142,13 +144,13 @@ def bootstrap_t_max(
         if np.ptp(sizes) == 0
         else _t_of_unequal_clusters(sums, sizes.astype(np.float32), counts)
     )
-    answer = against_maxima(seen.t, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK)
-    return _with_rare_contrasts(answer, seen, n_clusters, ci_prob)
+    answer = against_maxima(observed.t, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK)
+    return _with_rare_contrasts(answer, observed, n_clusters, ci_prob)
 
 
 @dataclass(frozen=True)
 class _Observed:
-    """ACE, se, size of t (0 where rare), common ICE, clusters that differ from it, whether they are few, shape (K,)."""
+    """ACE, se, ``|t|`` (0 where rare), common ICE, number of clusters that differ, whether it is small; each (K,)."""
 
     ace: Array
     se: Array
@@ -187,12 +189,12 @@ def _centred_sums(ice: Array, cluster: Codes | None, n_clusters: int, rare: npt.
     return sums
 
 
-def _with_rare_contrasts(answer: MaxT, seen: _Observed, n_clusters: int, ci_prob: float) -> BootstrapT:
-    k, rare, u = len(seen.t), seen.rare, seen.n_differing
-    least, p_least = _bonferroni(seen, ci_prob)
+def _with_rare_contrasts(answer: MaxT, observed: _Observed, n_clusters: int, ci_prob: float) -> BootstrapT:
+    k, rare, u = len(observed.t), observed.rare, observed.n_differing
+    least, p_least = _bonferroni(observed, ci_prob)
     critical = max(answer.critical, least)
-    alone, joint = (rare_p(seen.common, seen.reach, u, n_clusters, m) for m in (1, k))
-    far = rare_reach(seen.reach, u, n_clusters, k, ci_prob=ci_prob) + np.abs(seen.ace - seen.common)
+    alone, joint = (rare_p(observed.common, observed.reach, u, n_clusters, m) for m in (1, k))
+    far = rare_reach(observed.reach, u, n_clusters, k, ci_prob=ci_prob) + np.abs(observed.ace - observed.common)
     return BootstrapT(
         observed=answer.observed,
         p_raw=np.where(rare, alone, answer.p_raw),
@@ -201,25 +203,25 @@ def _with_rare_contrasts(answer: MaxT, seen: _Observed, n_clusters: int, ci_prob
         critical=critical,
         maxima=answer.maxima,
         exact=False,
-        half_width=np.where(rare, far, critical * seen.se),
+        half_width=np.where(rare, far, critical * observed.se),
         rare=rare,
     )
 
 
-def _bonferroni(seen: _Observed, ci_prob: float) -> tuple[float, Array]:
+def _bonferroni(observed: _Observed, ci_prob: float) -> tuple[float, Array]:
     """Return Bonferroni's critical value and p by t where most of the family is rare, else 0.
 
-    The few that vary enough are then the extremes of many, and the maximum over the few knows nothing of it.
+    The few contrasts that vary enough are then extremes of many, which a maximum over the few does not account for.
     """
-    k, n_rare = len(seen.t), int(np.count_nonzero(seen.rare))
+    k, n_rare = len(observed.t), int(np.count_nonzero(observed.rare))
     if not k / 2 < n_rare < k:
         return 0.0, np.zeros(k)
-    p = np.minimum(2 * k * special.stdtr(seen.df, -seen.t), 1.0)
-    return float(-special.stdtrit(seen.df, (1 - ci_prob) / 2 / k)), p
+    p = np.minimum(2 * k * special.stdtr(observed.df, -observed.t), 1.0)
+    return float(-special.stdtrit(observed.df, (1 - ci_prob) / 2 / k)), p
 
 
 def _merge_clusters(sums: Float32, sizes: Array, draw: np.random.Generator) -> tuple[Float32, Array]:
-    """Deal clusters at random into `MOST_RESAMPLED` blocks whose numbers of clusters differ by one at most.
+    """Merge clusters at random into `MOST_RESAMPLED` blocks whose numbers of clusters differ by one at most.
 
     Returns
     -------
@@ -277,11 +279,11 @@ def _studentized(total: Float32, square: Float32, spread: Float32, factor: np.fl
 
 
 def too_rare(n_differing: Codes, n_clusters: int, n_contrasts: int, *, ci_prob: float) -> npt.NDArray[np.bool_]:
-    """Return whether a resample of the clusters would too often have none of those that differ.
+    """Return whether resamples would too often contain no cluster that differs from the common ICE.
 
-    A resample of G clusters misses all u that differ from the common value with probability ``(1 - u / G)^G``; it then
-    has no spread, and no t. Where that is more than ``(1 - ci_prob) / K``, and fewer than half of the clusters differ,
-    the tail of the resampled t says nothing: for 200 contrasts at .95 and 1,000 clusters, up to 8 of them.
+    A resample of G clusters misses all u that differ with probability ``(1 - u / G)^G``; it then has no spread, and no
+    t. Where that exceeds ``(1 - ci_prob) / K`` and fewer than half of the clusters differ, the tail of the resampled t
+    is not informative: for 200 contrasts at .95 and 1,000 clusters, up to 8 of them.
 
     Examples
     --------
@@ -293,7 +295,7 @@ def too_rare(n_differing: Codes, n_clusters: int, n_contrasts: int, *, ci_prob: 
 
 
 def rare_p(common: Array, reach: float, n_differing: Codes, n_clusters: int, n_contrasts: int = 1) -> Array:
-    """Return p of ACE = 0 where u of G clusters differ from one common ICE, made for K contrasts by Bonferroni.
+    """Return p of ACE = 0 where u of G clusters differ from a common ICE, adjusted for K contrasts by Bonferroni.
 
     Were a share pi of the population to differ, by at most `reach`, an ACE of 0 needs ``pi >= |common| / reach``, and
     u or fewer among G have probability ``P(Bin(G, pi) <= u)``. It is 1 where the common ICE is 0, and 0 where
@@ -304,7 +306,7 @@ def rare_p(common: Array, reach: float, n_differing: Codes, n_clusters: int, n_c
     common
         The common ICE, shape ``(K,)``.
     reach
-        The most by which an ICE that differs is taken to do so: the largest such difference seen in the family.
+        Assumed bound on the deviation of an ICE: the largest deviation observed in the family.
     n_differing
         Clusters in which any unit differs, shape ``(K,)``.
     n_clusters, n_contrasts
@@ -320,15 +322,13 @@ def rare_p(common: Array, reach: float, n_differing: Codes, n_clusters: int, n_c
     >>> rare_p(np.array([0.0, 0.03, 2.0]), 1.0, np.zeros(3, dtype=int), 100).round(4)
     array([1.    , 0.0476, 0.    ])
     """
-    from scipy import special
-
     size = np.abs(common)
     share = np.divide(size, reach, out=np.where(size > 0, 1.0, 0.0), where=reach > size)
     return np.minimum(n_contrasts * special.bdtr(np.minimum(n_differing, n_clusters - 1), n_clusters, share), 1.0)
 
 
 def rare_reach(reach: float, n_differing: Codes, n_clusters: int, n_contrasts: int, *, ci_prob: float) -> Array:
-    """Return how far from the common ICE the ACE may lie: the dual of `rare_p`.
+    """Return the largest distance of the ACE from the common ICE: the confidence limit that inverts `rare_p`.
 
     `reach` times the Clopper-Pearson upper limit, at ``(1 - ci_prob) / K``, of the share that differs; without any that
     differ and for one contrast about ``reach * 3 / G``, the rule of three.
@@ -338,8 +338,6 @@ def rare_reach(reach: float, n_differing: Codes, n_clusters: int, n_contrasts: i
     >>> rare_reach(1.0, np.array([0, 3]), 100, 1, ci_prob=0.95).round(4)
     array([0.0295, 0.0757])
     """
-    from scipy import special
-
     u = np.minimum(n_differing, n_clusters - 1)
     return np.asarray(reach * special.betaincinv(u + 1, n_clusters - u, 1 - (1 - ci_prob) / n_contrasts))
 
@@ -375,12 +373,12 @@ def missed_share(n: float) -> float:
 
 
 def missed_share_sentence(share: float) -> str:
-    """Return what is said beside "negligible" and beside an effect without spread: how rare an effect may be missed.
+    """Return the sentence on rare effects that belongs to "negligible" and to effects without spread.
 
     Parameters
     ----------
     share
-        Of backgrounds, from 0 to 1: the `rare` that was promised, or `missed_share` of the number of clusters.
+        Share of backgrounds, from 0 to 1: the `rare` of a decision, or `missed_share` of the number of clusters.
 
     Raises
     ------

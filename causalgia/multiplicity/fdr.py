@@ -1,6 +1,6 @@
-"""False discoveries: q-values, weights, families of families, and intervals for what was selected; functions of arrays.
+"""False discovery rates of arrays: q-values, weighted and hierarchical BH, and false-coverage intervals.
 
-In every function a p-value that is NaN is no question: it is not counted, and its answer is NaN.
+In every function a p-value that is NaN is not counted, and its result is NaN.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _SMOOTHER_DF = 3.0
 def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]:
     """Return q-values: Benjamini-Hochberg's adjusted p times the estimated share of true null hypotheses.
 
-    Only where the p-values depend on each other weakly: under a shared control pi0 is erratic, and BH is safe.
+    For weakly dependent p-values only: under a shared control pi0 is erratic; use BH there.
 
     Parameters
     ----------
     p
-        P-values of K questions, shape ``(K,)``.
+        P-values of K hypotheses, shape ``(K,)``.
     pi0
         The share of true null hypotheses, or how it is estimated from ``#(p >= lambda) / (m (1 - lambda))`` over
         lambda = .05, ..., .95: ``"bootstrap"``, the one of least mean squared error (by Robinson's closed form);
@@ -79,14 +79,14 @@ def pi0_by_lambda(p: npt.ArrayLike) -> Array:
 
 
 def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    """Return Benjamini-Hochberg's adjusted p of ``p / w``, weights scaled to mean 1: questions of unequal prior worth.
+    """Return Benjamini-Hochberg's adjusted p of ``p / w``, weights scaled to mean 1: unequal prior weights.
 
     Parameters
     ----------
     p
         P-values, shape ``(K,)``.
     weights
-        Not negative, given without having seen p, shape ``(K,)``; a question of weight 0 has an answer of 1.
+        Not negative, fixed before p was seen, shape ``(K,)``; a hypothesis of weight 0 gets 1.
 
     Raises
     ------
@@ -120,12 +120,12 @@ def weighted_bonferroni(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
 
 @dataclass(frozen=True)
 class Hierarchical:
-    """Questions in families, answered family first.
+    """Hypotheses in families, tested family first.
 
     Attributes
     ----------
     q
-        Adjusted p of each question, shape ``(K,)``: rejected where ``q <= level``; 1 in families not selected.
+        Adjusted p of each hypothesis, shape ``(K,)``: rejected where ``q <= level``; 1 in families not selected.
     simes
         Simes' p of each of F families, shape ``(F,)``; NaN for a family without a p-value.
     simes_adjusted
@@ -145,19 +145,19 @@ def hierarchical_q(
 ) -> Hierarchical:
     """Select families by Benjamini-Hochberg on their Simes p, then adjust inside each selected family.
 
-    With R of m families selected, a question is tested inside its family at ``level R / m``, which bounds the expected
-    average, over the selected families, of the error rate inside them (FDR for ``"bh"``, FWER for ``"holm"``).
+    With R of m families selected, a hypothesis is tested inside its family at ``level R / m``, which bounds the
+    expected average, over the selected families, of the error rate inside them (FDR for ``"bh"``, FWER for ``"holm"``).
 
     Parameters
     ----------
     p
         P-values, shape ``(K,)``.
     family_codes
-        Family of each question, 0 to F - 1, shape ``(K,)``.
+        Family of each hypothesis, 0 to F - 1, shape ``(K,)``.
     level
         Bound of both steps. The selection depends on it, so q holds for this level alone.
     within
-        What adjusts inside a family.
+        Adjustment inside a family.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def hierarchical_q(
     selected = simes_adjusted <= level
     n = int((~np.isnan(simes)).sum())
     q = np.where(np.isnan(values), np.nan, 1.0)
-    for mine in (family for family, chosen in zip(families, selected, strict=True) if chosen):
+    for mine in (family for family, is_selected in zip(families, selected, strict=True) if is_selected):
         q[mine] = np.minimum(1.0, _adjust_present(values[mine], _bh if within == "bh" else _holm) * n / selected.sum())
     return Hierarchical(q=q, simes=simes, simes_adjusted=simes_adjusted, selected=selected)
 
@@ -259,14 +259,14 @@ def _simes(p: Array) -> float:
 
 
 def _weighted_p(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    values, given = _as_p_values(p), np.asarray(weights, dtype=np.float64)
-    if given.shape != values.shape or not (np.isfinite(given) & (given >= 0)).all():
-        raise EstimateError(f"weights of shape {given.shape} for {values.size} p-values; give one number >= 0 for each")
-    mean = given[~np.isnan(values)].mean()
+    values, w = _as_p_values(p), np.asarray(weights, dtype=np.float64)
+    if w.shape != values.shape or not (np.isfinite(w) & (w >= 0)).all():
+        raise EstimateError(f"weights of shape {w.shape} for {values.size} p-values; give one number >= 0 for each")
+    mean = w[~np.isnan(values)].mean()
     if not mean > 0:
         raise EstimateError("all weights are 0; at least one question has to have some")
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(given == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (given / mean)))
+        return np.where(w == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (w / mean)))
 
 
 def _null_share(p: Array, pi0: Pi0) -> float:
@@ -352,20 +352,19 @@ def _roughness(x: Array) -> Array:
 
 
 def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Array:
-    """Return p-values that hold together over a tree: of a node and of everything above it.
+    """Return p-values adjusted over a tree of hypotheses, each at least as large as that of the node above.
 
     ``max over the node and its ancestors of min(1, p m / size)``, with m the size of the roots together: a node is
-    rejected only where all above it are, so a search goes down from what was rejected and stops elsewhere. Whatever
-    the dependence, P(any true null hypothesis is rejected) <= level: each rejected one has a topmost true one at or
-    above it that was rejected too, and those are disjoint, so their levels ``level size / m`` add up to no more than
-    `level`. That asks neither that a whole without an effect has parts without one nor the reverse. But a whole whose
-    parts cancel hides them.
+    rejected only where all above it are, so that a search descends from rejected nodes only. Whatever the dependence,
+    P(any true null hypothesis is rejected) <= level: above each false rejection is a topmost one, and these are
+    disjoint, so that their levels ``level size / m`` sum to `level` at most. A node and its parts need not agree: a
+    whole may have no effect though its parts do, and then hides them.
 
     Parameters
     ----------
     p
-        P-values of N nodes, shape ``(N, ...)``: one family for each entry of the rest. NaN: the node was not asked,
-        and nothing below it is answered.
+        P-values of N nodes, shape ``(N, ...)``: one family for each entry of the rest. NaN: the node was not tested,
+        and everything below it is NaN.
     parents
         The number of the node above each, -1 for a root; a parent comes before its children; shape ``(N,)``.
     sizes
@@ -375,7 +374,7 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     Returns
     -------
     array
-        Adjusted p, shape ``(N, ...)``; NaN where the node or one above it was not asked.
+        Adjusted p, shape ``(N, ...)``; NaN where the node or one above it was not tested.
 
     Raises
     ------

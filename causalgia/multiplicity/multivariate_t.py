@@ -1,4 +1,4 @@
-"""Correlated t statistics against the largest of them: multivariate-t single-step and step-down p, critical values."""
+"""Maximum of a multivariate t: single-step and step-down p-values, and critical values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _INTEGRATION_ERROR = 1e-6
 
 @dataclass(frozen=True)
 class MultivariateT:
-    """Contrasts held against the largest ``|t|`` that their correlation and degrees of freedom let expect.
+    """Contrasts tested against the distribution of the largest ``|t|`` under their correlation and df.
 
     Attributes
     ----------
@@ -62,22 +62,22 @@ def multivariate_t_max(
     alternative: Alternative = "two-sided",
     rng: RNG = 0,
 ) -> MultivariateT:
-    """Hold t statistics against the maximum of a multivariate t of their correlation.
+    """Test t statistics against the maximum of a multivariate t with their correlation.
 
-    T is correlated normals over one common ``sqrt(chi2_df / df)``, the usual approximation where each t has a variance
-    of its own. With one control and independent arms this is Dunnett's test, and exact.
+    T is correlated normals over one common ``sqrt(chi2_df / df)``, the usual approximation where each t has its own
+    variance. With one control and independent arms this is Dunnett's test, and exact.
 
     Parameters
     ----------
     t
         Statistics, shape ``(K,)``.
     factor
-        Factor of their correlation, shape ``(G, K)``: ``R = factor' factor`` once its columns have length 1, to which
-        they are brought. `correlation_factor` makes one of a matrix.
+        Factor of their correlation, shape ``(G, K)``: ``R = factor' factor`` after its columns are scaled to
+        length 1. `correlation_factor` factors a matrix.
     df
         Degrees of freedom of the common scale; infinite: normal.
     ci_prob
-        Where the critical value is read.
+        Probability at the critical value.
     alternative
         ``"two-sided"`` or ``"greater"``.
     rng
@@ -190,8 +190,8 @@ def correlation_factor(correlation: Array) -> Array:
     values, vectors = np.linalg.eigh((r + r.T) / 2)
     if values[0] < -1e-8 * len(r):
         raise EstimateError(f"the correlation has a negative eigenvalue ({values[0]:.2g}); it is of no statistics")
-    kept = values > 1e-12 * len(r)
-    return np.asarray((vectors[:, kept] * np.sqrt(values[kept])).T)
+    positive = values > 1e-12 * len(r)
+    return np.asarray((vectors[:, positive] * np.sqrt(values[positive])).T)
 
 
 _MaxDistribution: TypeAlias = Callable[[float, npt.NDArray[np.intp]], float]
@@ -200,7 +200,7 @@ _MaxDistribution: TypeAlias = Callable[[float, npt.NDArray[np.intp]], float]
 def _max_distribution(
     unit: Array, df: float, alternative: Alternative, rng: RNG
 ) -> tuple[_MaxDistribution | None, str]:
-    """Return P(max over some <= c) as a function of c and which, and how it is found; None where it is simulated."""
+    """Return P(maximum over a subset <= c) as a function of (c, subset), and the method; None where it is simulated."""
     n, two_sided = unit.shape[1], alternative == "two-sided"
     if n > _LARGEST_MATRIX:
         return None, "simulation"
@@ -242,7 +242,7 @@ def _draw_statistics(columns: Block, df: float, alternative: Alternative, draw: 
 
 
 def _within_bonferroni(p: float, alone: float, n_contrasts: int) -> float:
-    """Return p inside Bonferroni's bounds, and at the upper one where p is below the error of integration."""
+    """Clip p to Bonferroni's bounds; below the error of integration return the upper bound."""
     most = min(n_contrasts * alone, 1.0)
     return most if most <= _INTEGRATION_ERROR else float(np.clip(p, alone, most))
 
@@ -290,7 +290,7 @@ def _unit_columns(t: Array, factor: Array, df: float, ci_prob: float) -> Array:
 
 
 _LARGEST_LOADING = 0.998
-#: contrasts that `genz_probability` takes at most
+#: most contrasts for `genz_probability`
 MAX_GENZ = 24
 _LOG2_POINTS = 14
 
@@ -348,7 +348,7 @@ def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -
 
 
 def _scale_nodes(df: float) -> tuple[Array, Array]:
-    """Nodes of ``s = sqrt(chi2_df / df)`` and their probabilities."""
+    """Return nodes of ``s = sqrt(chi2_df / df)`` and their probabilities."""
     if np.isinf(df):
         return np.ones(1), np.ones(1)
     ends = np.sqrt(special.chdtri(df, np.array([1 - 1e-15, 1e-15])) / df)
@@ -385,7 +385,7 @@ def cube_points(n_dims: int, generator: np.random.Generator) -> Array:
 def genz_probability(c: float, correlation: Array, df: float, two_sided: bool, points: Array) -> float:
     """Return the probability of `product_probability` for any positive definite correlation.
 
-    Genz's transformation to the unit cube: first the common scale, then one statistic given those before it.
+    Genz's transformation to the unit cube: first the common scale, then each statistic given the previous ones.
 
     Parameters
     ----------

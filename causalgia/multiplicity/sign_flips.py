@@ -1,4 +1,4 @@
-"""Sign flips of whole clusters: a test of effects symmetric about 0, contrast by contrast and of the largest."""
+"""Sign-flip tests of effects symmetric about 0: each contrast, and the maximum over contrasts."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def sign_flip_max_t(
 ) -> MaxT:
     """Test every mean ICE and the largest of them by flipping the signs of whole clusters.
 
-    Exact when the vectors of cluster sums are symmetric about 0 jointly, which skewed effects are not: a test of that
-    symmetry, and no interval. One vector of signs flips all contrasts of a cluster together, so their dependence is
-    kept. ``"studentized"`` is the t of the G cluster sums, which grows with ``|sum_g s_g S_g| / sqrt(sum_g S_g^2)``,
-    the only thing that a flip changes; ``"mean"`` is the mean ICE. Contrasts that are 0 throughout have p = 1.
+    The test is exact where the vectors of cluster sums are jointly symmetric about 0, which skewed effects are not; it
+    gives no interval. One sign flips all contrasts of a cluster together, which keeps their dependence.
+    ``"studentized"`` is the t of the G cluster sums, which grows with ``|sum_g s_g S_g| / sqrt(sum_g S_g^2)``, the only
+    part that a flip changes; ``"mean"`` is the mean ICE. Contrasts that are 0 throughout have p = 1.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def sign_flip_max_t(
     cluster
         Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
     statistic
-        ``"studentized"`` or ``"mean"``; the mean gives contrasts of large variance the say over the maximum.
+        ``"studentized"`` or ``"mean"``; with the mean, contrasts of large variance dominate the maximum.
     alternative
         ``"two-sided"`` or ``"greater"``.
     n_flips
@@ -130,7 +130,7 @@ def enumerates(n_clusters: int, n_flips: int) -> bool:
 def _scaled_cluster_sums(
     ice: Array, cluster: Codes | None, statistic: Statistic, dtype: npt.DTypeLike
 ) -> tuple[float, Block]:
-    """Return the size of a mean of 1, and cluster sums (K, G) in it; of norm 1 each where they are studentised."""
+    """Return the unit of the mean, and cluster sums (K, G) in that unit, or of norm 1 each where studentized."""
     n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
     sums = np.empty((ice.shape[1], n_clusters), dtype=dtype)
     peak = max(float(np.abs(ice).max(initial=0.0)), np.finfo(float).tiny)
@@ -173,7 +173,7 @@ def _on_statistic_scale(answer: MaxT, scale: float, n_clusters: int, statistic: 
     def to_scale(u: Array) -> Array:
         if statistic == "mean":
             return np.asarray(u * scale)
-        left = np.maximum(n_clusters - u**2, 1e-12 * n_clusters)  # all sums equal: a large t, and no infinite one
+        left = np.maximum(n_clusters - u**2, 1e-12 * n_clusters)  # all sums equal: a large, finite t
         return np.asarray(u * np.sqrt((n_clusters - 1) / left))
 
     maxima = to_scale(answer.maxima)
