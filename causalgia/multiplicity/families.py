@@ -250,7 +250,7 @@ def order_ice_dims(given: Any) -> Any:
     Examples
     --------
     >>> ice = xr.Dataset({"ice": (("contrast", "unit"), [[1.0, 2.0, 6.0]])})
-    >>> in_order(ice)["ice"].dims
+    >>> order_ice_dims(ice)["ice"].dims
     ('unit', 'contrast', 'task')
     """
     if not has_effects(given) or "ice" not in given or not {"unit", "contrast"} <= set(given["ice"].dims):

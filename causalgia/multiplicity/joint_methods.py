@@ -114,7 +114,7 @@ def n_resampled_clusters(given: Any, cluster: str | None) -> int | None:
     Examples
     --------
     >>> ice = xr.Dataset({"ice": (("unit", "contrast"), [[1.0], [2.0], [6.0]])})
-    >>> n_resampled(ice, "auto"), n_resampled(xr.Dataset({"p": ("contrast", [0.01])}), "auto")
+    >>> n_resampled_clusters(ice, "auto"), n_resampled_clusters(xr.Dataset({"p": ("contrast", [0.01])}), "auto")
     (3, None)
     """
     if not has_effects(given) or "ice" not in given:
@@ -138,9 +138,9 @@ def bootstrap_or_bound(n_clusters: int | None, *, bounds: str, takes: str) -> tu
 
     Examples
     --------
-    >>> automatic(20, bounds="holm", takes="adjusted by Holm")
+    >>> bootstrap_or_bound(20, bounds="holm", takes="adjusted by Holm")
     ('bootstrap_t', None)
-    >>> automatic(11, bounds="holm", takes="adjusted by Holm")[1]
+    >>> bootstrap_or_bound(11, bounds="holm", takes="adjusted by Holm")[1]
     'adjusted by Holm, which assumes that each t-test is valid: 11 clusters are too few to resample (20 or more)'
     """
     if n_clusters is None:

@@ -117,7 +117,7 @@ def descending_order(observed: Array) -> npt.NDArray[np.intp]:
 
     Examples
     --------
-    >>> descending(np.array([1.0, 3.0, 1.0]))
+    >>> descending_order(np.array([1.0, 3.0, 1.0]))
     array([1, 0, 2])
     """
     return np.argsort(-observed, kind="stable")
@@ -166,7 +166,7 @@ def scale_columns(ice: Array) -> tuple[Array, Array]:
 
     Examples
     --------
-    >>> sized_columns(np.array([[3e200], [-1e200]]))[0].round(2)
+    >>> scale_columns(np.array([[3e200], [-1e200]]))[0].round(2)
     array([[ 0.98],
            [-0.33]])
     """
@@ -184,7 +184,7 @@ def as_ice_array(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Arr
 
     Examples
     --------
-    >>> individual([1.0, 2.0], None)
+    >>> as_ice_array([1.0, 2.0], None)
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: ice has shape (2,); give (units, contrasts): ice[:, None] for one contrast
@@ -221,7 +221,7 @@ def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
 
     Examples
     --------
-    >>> generator(0, "bootstrap_t").integers(10) == generator(0, "bootstrap_t").integers(10)
+    >>> purpose_generator(0, "bootstrap_t").integers(10) == purpose_generator(0, "bootstrap_t").integers(10)
     np.True_
     """
     key = root_key(rng)  # type: ignore[arg-type]  # None is refused there, with the cure

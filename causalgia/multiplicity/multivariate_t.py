@@ -413,7 +413,7 @@ def genz_probability(c: float, correlation: Array, df: float, two_sided: bool, p
     --------
     >>> half = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
     >>> exact = product_probability(2.0, np.full(3, np.sqrt(0.5)), 10.0, True)
-    >>> abs(genz(2.0, half, 10.0, True, cube_points(3, np.random.default_rng(0))) - exact) < 1e-4
+    >>> abs(genz_probability(2.0, half, 10.0, True, cube_points(3, np.random.default_rng(0))) - exact) < 1e-4
     True
     """
     n = len(correlation)

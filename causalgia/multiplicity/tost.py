@@ -84,7 +84,7 @@ def one_sided_p(
 
     Examples
     --------
-    >>> found = tails(xr.Dataset({"ace": ("contrast", [0.0]), "se": ("contrast", [0.5])}), -1.0, 1.0)
+    >>> found = one_sided_p(xr.Dataset({"ace": ("contrast", [0.0]), "se": ("contrast", [0.5])}), -1.0, 1.0)
     >>> found.inside.round(4), found.above.round(4)
     (array([0.0228]), array([0.9772]))
     """
@@ -184,9 +184,9 @@ def rope_ends(rope: Any) -> tuple[float, float]:
 
     Examples
     --------
-    >>> ends((-0.1, 0.2))
+    >>> rope_ends((-0.1, 0.2))
     (-0.1, 0.2)
-    >>> ends((0.1, -0.1))
+    >>> rope_ends((0.1, -0.1))
     Traceback (most recent call last):
     ...
     causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
@@ -228,7 +228,7 @@ def t_limits(
     Examples
     --------
     >>> one = xr.Dataset({"ace": ("contrast", [1.0]), "se": ("contrast", [0.5]), "unbounded": ("contrast", [True])})
-    >>> limits(one, 0.95)
+    >>> t_limits(one, 0.95)
     (array([-inf]), array([inf]))
     """
     ace, se, df = ace_se_df(estimates)
@@ -244,7 +244,7 @@ def unbounded_column(estimates: xr.Dataset, lower: Array) -> dict[str, npt.NDArr
 
     Examples
     --------
-    >>> with_open(xr.Dataset({"ace": ("contrast", [1.0])}), np.array([0.0]))
+    >>> unbounded_column(xr.Dataset({"ace": ("contrast", [1.0])}), np.array([0.0]))
     {}
     """
     return {"unbounded": np.isinf(lower)} if "unbounded" in estimates else {}
@@ -261,7 +261,7 @@ def ace_se_df(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
     Examples
     --------
     >>> ace = xr.Dataset({"ace": (("contrast", "task"), [[1.0]]), "se": (("contrast", "task"), [[0.5]])})
-    >>> numbers_of(ace)
+    >>> ace_se_df(ace)
     (array([[1.]]), array([[0.5]]), array([[inf]]))
     """
     require_errors(estimates)
@@ -303,7 +303,7 @@ def units_lacking_for_exact(estimates: xr.Dataset, level: float) -> Array:
     Examples
     --------
     >>> exact = xr.Dataset({name: ("contrast", [x, x]) for name, x in {"ace": 1.0, "se": 0.0}.items()})
-    >>> few_for_exact(exact.assign(n_units=("contrast", [2, 60])), 0.95)
+    >>> units_lacking_for_exact(exact.assign(n_units=("contrast", [2, 60])), 0.95)
     array([58.,  0.])
     """
     ace = estimates["ace"]

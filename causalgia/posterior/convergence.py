@@ -86,7 +86,7 @@ def convergence_failures(diagnostics: xr.Dataset) -> list[str]:
 
     Examples
     --------
-    >>> failures(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 3}))
+    >>> convergence_failures(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 3}))
     ['3 divergent transitions', 'rhat of mu above 1.01: 1.2']
     """
     divergences = int(diagnostics.attrs["divergences"])
@@ -152,7 +152,7 @@ def check_convergence(diagnostics: xr.Dataset, accepted: bool, stacklevel: int =
 
     Examples
     --------
-    >>> refuse(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 0, "rhat_max": 1.2}), accepted=False)
+    >>> check_convergence(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 0, "rhat_max": 1.2}), accepted=False)
     Traceback (most recent call last):
     ...
     causalgia.errors.ConvergenceError: the draws have not converged: rhat of mu above 1.01: 1.2; ask for ...

@@ -70,7 +70,7 @@ def tilted_quantile(rise, u):  # type: ignore[no-untyped-def]
 
     Examples
     --------
-    >>> round(tilted(6.0, 0.5), 2)
+    >>> round(tilted_quantile(6.0, 0.5), 2)
     0.38
     """
     fall = -min(max(abs(rise), 1e-6), 500.0)  # towards the lower of the two ends
@@ -107,7 +107,7 @@ def adaptive_cells(
     --------
     >>> def normal(x, state):
     ...     return -(x**2).sum(axis=1) / 2, -x, state
-    >>> found = cells_of(normal, np.full(2, -9.0), np.full(2, 7.0), np.array([4, 4]))
+    >>> found = adaptive_cells(normal, np.full(2, -9.0), np.full(2, 7.0), np.array([4, 4]))
     >>> abs(found.log_total - np.log(2 * np.pi)) < 0.1, np.abs(found.weight @ found.points).max() < 0.1
     (np.True_, np.True_)
     """

@@ -293,7 +293,7 @@ def resolve_density(log_density: Callable[[Array], Array], *, scale: float, uppe
 
     Examples
     --------
-    >>> half_normal = resolve(lambda x: -x**2 / 2, scale=1.0, upper=40.0)
+    >>> half_normal = resolve_density(lambda x: -x**2 / 2, scale=1.0, upper=40.0)
     >>> half_normal.quantile(np.array([0.5])).round(6), round(float(half_normal.weight @ half_normal.value**2), 9)
     (array([0.67449]), 1.0)
     """

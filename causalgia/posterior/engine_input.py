@@ -114,7 +114,7 @@ def sigma_label(noise: Noise) -> str:
 
     Examples
     --------
-    >>> sigma_of(Noise(np.ones(3), loadings=np.ones((3, 2))))
+    >>> sigma_label(Noise(np.ones(3), loadings=np.ones((3, 2))))
     'low rank + diagonal (r=2)'
     """
     if noise.whole is not None:
@@ -164,7 +164,7 @@ def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     Examples
     --------
     >>> ace = (("contrast", "task", "model"), [[[1.0, 2.0]]])
-    >>> pooled(xr.Dataset({"ace": ace, "n_units": (ace[0], [[[50, 50]]])}))["ace"].item()
+    >>> average_over_predictors(xr.Dataset({"ace": ace, "n_units": (ace[0], [[[50, 50]]])}))["ace"].item()
     1.5
     """
     if "model" not in estimates["ace"].dims:
@@ -210,7 +210,7 @@ def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
     Examples
     --------
     >>> table = pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5], "word": ["a", "b"]})
-    >>> at_the_door(table, ["word"])["word"].values
+    >>> as_labeled_estimates(table, ["word"])["word"].values
     array(['a', 'b'], dtype='<U1')
     """
     estimates = as_estimates(table)
@@ -253,7 +253,7 @@ def group_rows(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[A
     Examples
     --------
     >>> estimates = xr.Dataset(coords={"contrast": ["x", "y", "z"], "word": ("contrast", ["b", "a", "b"])})
-    >>> labels, rows = groups_of(estimates, "word")
+    >>> labels, rows = group_rows(estimates, "word")
     >>> labels.tolist(), [r.tolist() for r in rows]
     (['a', 'b'], [[1], [0, 2]])
     """
@@ -278,7 +278,7 @@ def covariate_values(
     Examples
     --------
     >>> estimates = xr.Dataset(coords={"contrast": ["x", "y"], "position": ("contrast", [10, 20])})
-    >>> covariates_of(estimates, "position")
+    >>> covariate_values(estimates, "position")
     (('position',), array([[10.], [20.]]))
     """
     if covariates is None:

@@ -84,8 +84,8 @@ def n_factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int],
 
     Examples
     --------
-    >>> with_a_spike = factors_for("spike_and_slab", "auto", covariates=False)
-    >>> with_a_spike(5), with_a_spike(1000), factors_for("normal", "auto", covariates=False)(5)
+    >>> with_a_spike = n_factors_for("spike_and_slab", "auto", covariates=False)
+    >>> with_a_spike(5), with_a_spike(1000), n_factors_for("normal", "auto", covariates=False)(5)
     (0, 1000, None)
     """
     if law == "normal" or engine == "nuts":
@@ -102,7 +102,7 @@ def resolve_law(law: str, sizes: Sequence[int]) -> str:
 
     Examples
     --------
-    >>> [law_of("auto", sizes) for sizes in ([1], [29, 400], [30])], law_of("student_t", [5])
+    >>> [resolve_law("auto", sizes) for sizes in ([1], [29, 400], [30])], resolve_law("student_t", [5])
     (['two_scales', 'normal', 'two_scales'], 'student_t')
     """
     if law != "auto":

@@ -150,7 +150,7 @@ def spiked_noise(correlations: Array, df: float, variances: Array, *, most: int 
     Examples
     --------
     >>> shared = np.random.default_rng(0).normal(size=(100, 1)) + np.random.default_rng(1).normal(size=(100, 200))
-    >>> noise = spiked((shared - shared.mean(0)) / shared.std(0) / 10, 99, np.ones(200))
+    >>> noise = spiked_noise((shared - shared.mean(0)) / shared.std(0) / 10, 99, np.ones(200))
     >>> noise.loadings.shape, round(float((noise.loadings**2).mean()), 1), bool(np.allclose(noise.marginal, 1))
     ((200, 1), 0.5, True)
     """
@@ -218,7 +218,7 @@ def as_one_factor(covariance: Array) -> Noise | None:
 
     Examples
     --------
-    >>> noise = one_factor(np.array([[2.0, 1.0, 1.0], [1.0, 3.0, 1.0], [1.0, 1.0, 4.0]]))
+    >>> noise = as_one_factor(np.array([[2.0, 1.0, 1.0], [1.0, 3.0, 1.0], [1.0, 1.0, 4.0]]))
     >>> noise.variances.round(6), np.abs(noise.loadings.ravel()).round(6)
     (array([1., 2., 3.]), array([1., 1., 1.]))
     """

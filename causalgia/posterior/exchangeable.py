@@ -40,8 +40,10 @@ def errors_grow_with_effects(effect: Array, se: Array) -> bool:
     Examples
     --------
     >>> effect = np.random.default_rng(0).normal(size=100)
-    >>> grows(effect, 0.1 + 0.4 * np.abs(effect)), grows(effect, np.full(100, 0.3))
-    (True, False)
+    >>> errors_grow_with_effects(effect, 0.1 + 0.4 * np.abs(effect))
+    True
+    >>> errors_grow_with_effects(effect, np.full(100, 0.3))
+    False
     """
     if len(effect) < LEAST_FOR_A_LAW or np.ptp(se) == 0:
         return False
@@ -107,7 +109,7 @@ def deciding_error(
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> error_of(Analysis(control="c"), from_effects(np.arange(30.0), se=1.0), np.full(30, True), 30)
+    >>> deciding_error(Analysis(control="c"), from_effects(np.arange(30.0), se=1.0), np.full(30, True), 30)
     ('local', '')
     """
     found = analysis.decides_by(n)

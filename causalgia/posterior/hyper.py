@@ -22,7 +22,7 @@ def log_prior_tau(prior: Prior, tau: Array) -> Array:
 
     Examples
     --------
-    >>> log_tau(Prior(tau="uniform", tau_scale=2), np.array([1.0, 3.0]))
+    >>> log_prior_tau(Prior(tau="uniform", tau_scale=2), np.array([1.0, 3.0]))
     array([-0.69314718,        -inf])
     """
     scaled = tau / prior.tau_scale

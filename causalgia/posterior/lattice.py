@@ -69,7 +69,7 @@ class Lattice:
         Examples
         --------
         >>> effect = np.random.default_rng(0).normal(size=400)
-        >>> lattice = lattice_of(effect, np.ones(400))
+        >>> lattice = build_lattice(effect, np.ones(400))
         >>> bool(np.allclose(lattice.read(np.sin(lattice.effect)), np.sin(effect), atol=1e-6))
         True
         """
@@ -98,7 +98,7 @@ def build_lattice(effect: Array, noise: Array, spacing: Spacing = FINE) -> Latti
     Examples
     --------
     >>> effect = np.random.default_rng(0).normal(0, 2, 10_000)
-    >>> lattice = lattice_of(effect, np.ones(10_000))
+    >>> lattice = build_lattice(effect, np.ones(10_000))
     >>> len(lattice.effect) < 100, float(lattice.count @ lattice.effect**2 / (effect**2).sum()).__round__(6)
     (True, 1.0)
     """
@@ -131,7 +131,7 @@ def bin_estimates(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
     Examples
     --------
     >>> effect = np.random.default_rng(0).normal(0, 2, 10_000)
-    >>> middle, _, count = bins_of(effect, np.ones(10_000))
+    >>> middle, _, count = bin_estimates(effect, np.ones(10_000))
     >>> len(middle) < 40, float((count @ middle**2 / (effect**2).sum()).round(2))
     (True, 1.0)
     """

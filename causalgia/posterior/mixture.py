@@ -140,7 +140,7 @@ def null_biased_counts(scales: Array) -> Array:
 
     Examples
     --------
-    >>> null_biased(np.array([0.0, 0.5, 1.0]))
+    >>> null_biased_counts(np.array([0.0, 0.5, 1.0]))
     array([10.,  1.,  1.])
     """
     return np.where(scales == 0, 10.0, 1.0)

@@ -36,7 +36,7 @@ def moment_tau(effect: Array, noise: Noise) -> float:
 
     Examples
     --------
-    >>> spread(np.array([0.0, 2.0, 4.0]), Noise(np.ones(3)))
+    >>> moment_tau(np.array([0.0, 2.0, 4.0]), Noise(np.ones(3)))
     1.7320508075688772
     """
     excess = float(effect.var(ddof=1)) - float(noise.marginal.mean()) if len(effect) > 1 else 0.0
@@ -73,9 +73,9 @@ def hierarchical_model(effect: Array, noise: Noise, prior: Prior, fixed: Design,
 
     Examples
     --------
-    >>> from causalgia.posterior.hyper import design
+    >>> from causalgia.posterior.hyper import fixed_effects_design
     >>> effect, noise = np.array([28.0, 8.0]), Noise(np.array([225.0, 100.0]))
-    >>> model = hierarchy(effect, noise, Prior(), design(2, None, Prior()))
+    >>> model = hierarchical_model(effect, noise, Prior(), fixed_effects_design(2, None, Prior()))
     >>> [variable.name for variable in model.free_RVs]
     ['tau', 'b', 'z']
     """
@@ -192,10 +192,10 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components, f
 
     Examples
     --------
-    >>> from causalgia.posterior.hyper import design
+    >>> from causalgia.posterior.hyper import fixed_effects_design
     >>> noise = Noise(np.ones(2), loadings=np.array([[1.0], [0.5]]))
     >>> components = Components(np.array([0.0, 4.0]), np.array([0.5, 0.5]))
-    >>> model = mixture_given_factors(np.array([3.0, 1.0]), noise, components, design(2, None, Prior()))
+    >>> model = mixture_given_factors(np.array([3.0, 1.0]), noise, components, fixed_effects_design(2, None, Prior()))
     >>> [variable.name for variable in model.free_RVs]
     ['factor']
     """

@@ -79,7 +79,7 @@ def tau_posterior(effect: Array, noise: Noise, prior: Prior, *, covariates: Arra
 
     Examples
     --------
-    >>> tau = spread_of(np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), Noise(np.full(8, 144.0)), Prior(tau_scale=20))
+    >>> tau = tau_posterior(np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), Noise(np.full(8, 144.0)), Prior(tau_scale=20))
     >>> tau.quantile(np.array([0.5])).round(2)
     array([5.01])
     """

@@ -242,7 +242,7 @@ def draw_given_slab(
     Examples
     --------
     >>> w = np.zeros((2, 1))
-    >>> ace, tails = given_slab(np.ones((2, 1)), np.ones(1), w, w + 1, np.random.default_rng(0))
+    >>> ace, tails = draw_given_slab(np.ones((2, 1)), np.ones(1), w, w + 1, np.random.default_rng(0))
     >>> ace.ravel(), tails.zero
     (array([0., 0.]), array([1.]))
     """

@@ -27,7 +27,7 @@ def as_tree(groups: Mapping[str, xr.Dataset]) -> Tree:
 
     Examples
     --------
-    >>> tree = assemble({"posterior": xr.Dataset({"mu": (("chain", "draw"), [[1.0, 2.0]])})})
+    >>> tree = as_tree({"posterior": xr.Dataset({"mu": (("chain", "draw"), [[1.0, 2.0]])})})
     >>> tree["posterior"]["mu"].sizes["draw"]
     2
     """
@@ -44,7 +44,7 @@ def import_quietly(name: str) -> Any:
 
     Examples
     --------
-    >>> library("arviz").__name__
+    >>> import_quietly("arviz").__name__
     'arviz'
     """
     with warnings.catch_warnings():
@@ -71,9 +71,9 @@ def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
 
     Examples
     --------
-    >>> sorted(datasets({"posterior": xr.Dataset(), "prior": xr.Dataset()}))
+    >>> sorted(tree_datasets({"posterior": xr.Dataset(), "prior": xr.Dataset()}))
     ['posterior', 'prior']
-    >>> datasets([1.0])
+    >>> tree_datasets([1.0])
     Traceback (most recent call last):
     ...
     causalgia.errors.InferenceError: a posterior is an xarray DataTree or an arviz InferenceData, not list; ...
@@ -100,7 +100,7 @@ def tree_group(tree: Tree, group: str, *names: str) -> xr.Dataset:
 
     Examples
     --------
-    >>> require({"prior": xr.Dataset()}, "posterior", "ace")
+    >>> tree_group({"prior": xr.Dataset()}, "posterior", "ace")
     Traceback (most recent call last):
     ...
     causalgia.errors.InferenceError: the tree has no group 'posterior', only prior; take one from cg.infer

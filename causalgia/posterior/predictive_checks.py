@@ -74,9 +74,9 @@ def prior_conflict(
 
     Examples
     --------
-    >>> conflict(np.array([1.0, 2.0]), Noise(np.ones(2)), Prior())
+    >>> prior_conflict(np.array([1.0, 2.0]), Noise(np.ones(2)), Prior())
     ''
-    >>> conflict(np.array([1e4, 1e4]), Noise(np.ones(2)), Prior())
+    >>> prior_conflict(np.array([1e4, 1e4]), Noise(np.ones(2)), Prior())
     'the mean of the effects, 1e+04, lies where the prior gives less than 1 % (Prior(mu_sd=10): ...
     """
     if np.isinf(prior.tau_scale):

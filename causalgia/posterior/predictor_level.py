@@ -205,7 +205,7 @@ def draw_errors(noise: Noise, n: int, generator: np.random.Generator) -> Array:
 
     Examples
     --------
-    >>> errors(Noise(np.ones(2)), 3, np.random.default_rng(0)).shape
+    >>> draw_errors(Noise(np.ones(2)), 3, np.random.default_rng(0)).shape
     (3, 2)
     """
     k = len(noise.variances)

@@ -52,7 +52,8 @@ def draw_weights(
     >>> start = np.full(2, 0.5), np.empty(0)
     >>> effect = np.repeat([0.0, 50.0], [30, 10])
     >>> v, counts = np.array([0.0, 900.0]), np.ones(2)
-    >>> law_draws(effect, np.full(40, 0.01), none, np.empty(0), v, counts, start, 2_000, rng)[0].mean(axis=0).round(1)
+    >>> weights, _ = draw_weights(effect, np.full(40, 0.01), none, np.empty(0), v, counts, start, 2_000, rng)
+    >>> weights.mean(axis=0).round(1)
     array([0.7, 0.3])
     """
     weight, c = (x.astype(np.float64) for x in start)

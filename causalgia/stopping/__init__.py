@@ -1,6 +1,6 @@
-"""When a trial has enough units: rules for ``cg.run(design, predictor, rng=, until=)``, and the bounds behind them.
+"""Stopping rules of sequential trials, for ``cg.run(design, predictor, rng=, until=)``, and their confidence sequences.
 
-`Precision` stops once intervals are short, `Decided` once verdicts are clear; they must not be mixed. Functions of
+`Precision` stops once intervals are short, `Decided` once verdicts are clear; do not combine them. Functions of
 arrays: `confidence_sequence`, `sequence_critical`, `least_clusters`, `clusters_to_meet`, `unseen_share`.
 """
 

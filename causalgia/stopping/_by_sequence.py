@@ -1,4 +1,4 @@
-"""Verdicts of a trial that stopped itself: by the confidence sequence that watched it, not by a test at its end."""
+"""Verdicts of a trial with a stopping rule, from the confidence sequence that monitored it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _ROUNDING = 1e-9
 
 
 def watched_by_sequence(outcomes: xr.Dataset, estimates: xr.Dataset) -> bool:
-    """Return whether a confidence sequence watched just these effects: `Decided`, on the same contrasts and tasks.
+    """Return whether a confidence sequence (`Decided`) monitored these effects: the same contrasts and tasks.
 
-    The middle of its last interval is then the estimate itself, so another control or scale is found out.
+    The middle of its last interval is then the estimate, which distinguishes another control or scale.
 
     Examples
     --------
@@ -33,16 +33,16 @@ def watched_by_sequence(outcomes: xr.Dataset, estimates: xr.Dataset) -> bool:
 
 
 def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
-    """Return decisions with the intervals and verdicts of the confidence sequence that watched the trial.
+    """Return decisions with the intervals and verdicts of the confidence sequence that monitored the trial.
 
-    A test at the end of a trial whose length its own outcomes decided does not have the error that it states. The
-    sequence's interval holds at every look, and so at the last one, with the probability ``interval_level`` for all
-    effects together, which is also the error of the verdicts: none has one of its own.
+    A test at the end of a trial whose length depended on its outcomes does not have its nominal error rate. The
+    intervals of the sequence hold at every look, and so at the last one, with probability ``interval_level`` for all
+    effects together; the verdicts have this error jointly and none of their own.
 
     Parameters
     ----------
     decisions
-        Of the same effects (`watched_by_sequence`), with the regions that are asked.
+        Of the same effects (`watched_by_sequence`), with their regions.
     outcomes
         Of a trial with ``until=Decided(...)``.
     """
@@ -62,5 +62,5 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
         "more_units": np.where(verdict != "undecided", -1, decisions["more_units"].to_numpy()),
     }
     out = decisions.drop_vars([name for name in _OF_ONE_LOOK if name in decisions])
-    said = {"evidence": "confidence sequence", "error": "sequence", "level": level}
-    return annotate(out.assign({name: (dims, values) for name, values in columns.items()}).assign_attrs(said))
+    attrs = {"evidence": "confidence sequence", "error": "sequence", "level": level}
+    return annotate(out.assign({name: (dims, values) for name, values in columns.items()}).assign_attrs(attrs))

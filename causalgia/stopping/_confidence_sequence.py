@@ -1,4 +1,4 @@
-"""Asymptotic confidence sequences: intervals that hold at every look together, as functions of arrays."""
+"""Asymptotic confidence sequences: intervals that hold at all looks simultaneously; functions of arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.types import Array
 
 START = 100
-"""Clusters before the first look that may stop a trial: earlier ones raise false alarms .24-.41 with skew."""
+"""Clusters before the first look that may stop a trial; with skewed effects earlier looks have .24-.41 false alarms."""
 
 
 def sequence_critical(n: npt.ArrayLike, *, alpha: float, start: float = START) -> Array:
@@ -61,17 +61,17 @@ def confidence_sequence(
     start: float = START,
     unseen: npt.ArrayLike = 0.0,
 ) -> tuple[Array, Array]:
-    """Return the interval of a mean that holds at all looks from `start` on with probability 1 - alpha, asymptotically.
+    """Return the asymptotic interval of a mean that holds at all looks from `start` on with probability 1 - alpha.
 
-    ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without `unseen` it is at the start 1.55
-    times the interval for one look (alpha = .05), ten times later 1.65 times.
+    ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without `unseen` it is 1.55
+    times the interval for one look at the start (alpha = .05), and 1.65 times at ten times as many clusters.
 
     Parameters
     ----------
     mean, sd
         Mean and standard deviation of the values of the independent clusters so far, any shape.
     n
-        How many they are.
+        Number of clusters.
     alpha
         Error over all looks together.
     start
@@ -102,7 +102,7 @@ def confidence_sequence(
 
 
 def least_clusters(skewness: npt.ArrayLike, *, start: float = START) -> Array:
-    """Return from how many clusters on a look may stop a trial: ``max(start, 25 skewness^2)``.
+    """Return the number of clusters from which a look may stop a trial: ``max(start, 25 skewness^2)``.
 
     Examples
     --------
@@ -113,11 +113,11 @@ def least_clusters(skewness: npt.ArrayLike, *, start: float = START) -> Array:
 
 
 def clusters_to_meet(rare: float, *, alpha: float) -> int:
-    """Return how many clusters all miss an effect on a share `rare` of backgrounds with probability alpha / 2 at most.
+    """Return how many clusters all miss an effect on a share `rare` of backgrounds with probability alpha / 2.
 
-    ``(1 - rare)^n <= alpha / 2``, about ``3.7 / rare`` for alpha = .05. What was not drawn has no skewness, so no
-    statistic of the units at hand can stand in for this number. The other half of alpha is what is left for a
-    confidence sequence to be wrong on the side on which "negligible" is false.
+    ``(1 - rare)^n <= alpha / 2``, about ``3.7 / rare`` for alpha = .05. No statistic of the drawn
+    units can replace this number, since what was not drawn does not show in their skewness. The other half of alpha is
+    that of the confidence sequence on the side on which "negligible" is false.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def clusters_to_meet(rare: float, *, alpha: float) -> int:
 
 
 def missed_by(n: float, *, alpha: float) -> float:
-    """Return the share of backgrounds that n clusters all miss with probability alpha / 2: `clusters_to_meet` inverted.
+    """Return the share of backgrounds that n clusters all miss with probability alpha / 2 (see `clusters_to_meet`).
 
     Examples
     --------

@@ -30,18 +30,18 @@ class Interim:
         Shape ``(K, ...)`` for K contrasts and a trailing shape of tasks (and models); the skewness is of the sums over
         clusters.
     n_units, n_clusters
-        How many there are.
+        Numbers of units and clusters.
     largest
         The largest distance of an ICE from no effect in any contrast of the task, ``(1, ...)``; where clusters differ
         in size, at least what the largest sum over a cluster adds to the mean.
     first_units
-        The units that began a cluster, in increasing order.
+        First unit of each cluster, in increasing order.
     awaited
-        Which effects a rule waits for, ``(K, ...)``: all but those of fixed placebo words.
+        Effects that a rule waits for, ``(K, ...)``: all but those of fixed placebo words.
     null_value
-        What no effect is: 1 for ratios, else 0.
-    against
-        "minus 'placebo' " (ratios: divided by), or nothing where there is no one control.
+        Value of no effect: 1 for ratios, else 0.
+    control_phrase
+        "minus 'placebo' " (ratios: divided by), or empty without a single control.
     labels
         An empty Dataset with the coordinates contrast, task (and model).
     """
@@ -56,33 +56,30 @@ class Interim:
     first_units: npt.NDArray[np.intp]
     awaited: npt.NDArray[np.bool_]
     null_value: float
-    against: str
+    control_phrase: str
     labels: xr.Dataset
 
     def units_at(self, clusters: int) -> int:
-        """Return by how many units so many clusters had been met; `n_units` where they have not been."""
+        """Return the number of units that contain this many clusters; `n_units` if there are fewer clusters."""
         return int(self.first_units[clusters - 1]) + 1 if self.n_clusters >= clusters else self.n_units
 
     def named(self, which: npt.NDArray[np.bool_]) -> str:
-        """Return the names of the contrasts that have an effect among these."""
+        """Return the names of the contrasts with any of these effects."""
         names = self.labels["contrast"].to_numpy()[which.reshape(len(which), -1).any(axis=1)]
         return ", ".join(map(str, names[:4])) + (f" and {len(names) - 4:,} more" if len(names) > 4 else "")
 
     def most_skewed(self) -> str:
-        """Return the name of the effect that is most skewed, of those that are awaited: contrast, and task if several.
-
-        The first of them, where several are.
-        """
+        """Return the name of the most skewed awaited effect: its contrast, and its task if there are several."""
         place = np.unravel_index(np.argmax(np.where(self.awaited, np.abs(self.skewness), -1.0)), self.skewness.shape)
         at = {dim: self.labels[dim].to_numpy()[i] for dim, i in zip(self.labels.sizes, place, strict=True)}
         several = [str(at[dim]) for dim in at if dim != "contrast" and self.labels.sizes[dim] > 1]
         return f"'{at['contrast']}'{' in ' if several else ''}{', '.join(several)}"
 
     def record(self, lower: Array, upper: Array) -> xr.Dataset:
-        """Return what a look leaves behind: its size and its intervals."""
+        """Return the record of a look: its numbers of units and clusters and its intervals."""
         dims = tuple(self.labels.sizes)
-        said = {"n_units": self.n_units, "n_clusters": self.n_clusters}
-        return self.labels.assign({**said, "lower": (dims, lower), "upper": (dims, upper)})
+        sizes = {"n_units": self.n_units, "n_clusters": self.n_clusters}
+        return self.labels.assign({**sizes, "lower": (dims, lower), "upper": (dims, upper)})
 
 
 def interim_estimates(
@@ -91,10 +88,10 @@ def interim_estimates(
     control: str | None,
     contrasts: Mapping[str, Mapping[str, float]] | None,
 ) -> Interim:
-    """Return the effects of the units so far; the question is the rule's, else the kept analysis', else first arm."""
-    asked = _contrast_arguments(outcomes, control, contrasts)
-    effects = contrast(outcomes, **asked.pop("contrast"))
-    groups = clusters(effects, Request(asked["cluster"], None, (), "population", "units"))
+    """Return interim estimates of the rule's contrasts, else the stored analysis', else against the first arm."""
+    arguments = _contrast_arguments(outcomes, control, contrasts)
+    effects = contrast(outcomes, **arguments.pop("contrast"))
+    groups = clusters(effects, Request(arguments["cluster"], None, (), "population", "units"))
     ice = settled(effects)
     n = len(ice)
     codes = np.arange(n) if groups is None else groups.codes
@@ -122,7 +119,7 @@ def interim_estimates(
         first_units=np.sort(first),
         awaited=awaited,
         null_value=null_value,
-        against=_control_phrase(effects),
+        control_phrase=_control_phrase(effects),
         labels=xr.Dataset(coords={dim: effects[dim].to_numpy() for dim in dims}),
     )
 
@@ -146,15 +143,15 @@ def _control_phrase(effects: xr.Dataset) -> str:
 def _contrast_arguments(
     outcomes: xr.Dataset, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None
 ) -> dict[str, Any]:
-    kept = outcomes.attrs.get("analysis")
-    analysis = Analysis() if kept is None else Analysis.from_json(str(kept))
-    what: dict[str, Any] = {"scale": analysis.scale}
+    stored = outcomes.attrs.get("analysis")
+    analysis = Analysis() if stored is None else Analysis.from_json(str(stored))
+    options: dict[str, Any] = {"scale": analysis.scale}
     if control is not None or contrasts is not None:
-        what |= {"control": control, "contrasts": contrasts}
+        options |= {"control": control, "contrasts": contrasts}
     elif analysis.contrasts is not None:
-        what["contrasts"] = analysis.weights_by_contrast
+        options["contrasts"] = analysis.weights_by_contrast
     elif analysis.interaction is not None:
-        what["interaction"] = analysis.interaction
+        options["interaction"] = analysis.interaction
     else:
-        what["control"] = analysis.control or str(outcomes["arm"].to_numpy()[0])
-    return {"contrast": what, "cluster": None if analysis.cluster == "none" else analysis.cluster}
+        options["control"] = analysis.control or str(outcomes["arm"].to_numpy()[0])
+    return {"contrast": options, "cluster": None if analysis.cluster == "none" else analysis.cluster}

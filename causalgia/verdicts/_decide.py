@@ -1,4 +1,4 @@
-"""The labelled verb: a posterior, or estimates, and a region of practical equivalence -> a verdict on every effect."""
+"""The verb `decide`: a verdict on every effect from estimates or a posterior and a region of practical equivalence."""
 
 from __future__ import annotations
 
@@ -66,13 +66,10 @@ def decide(
 ) -> xr.Dataset:
     """Decide for each effect whether it increases, decreases, is negligible or undecided, by its size.
 
-    There are two kinds of claim. Estimates are decided by *tests* on the unshrunken effects: a direction at ``(1 -
-    level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind adjusted over the family.
-    Whatever the truth, each verdict is then false with probability at most ``1 - level``, as far as Hall's t holds;
-    with fewer than about 25 units for each squared unit of skewness it is false more often, and the report says so. A
-    posterior is decided by the probability of the regions above, below and inside the region of practical equivalence
-    (ROPE): its errors are bounded *on average over effects like these*. ``"undecided"`` says that the data do not
-    settle the question, and not that there is no effect.
+    Estimates are decided by *tests* of the unshrunken effects: whatever the truth, each verdict is false with
+    probability at most ``1 - level``. A posterior is decided by the probabilities of the regions above, below and
+    inside the region of practical equivalence (ROPE): its errors are bounded *on average over effects like these*.
+    ``"undecided"`` means that the data do not settle the question, not that there is no effect.
 
     Parameters
     ----------
@@ -106,11 +103,11 @@ def decide(
         Of a posterior: probability of the equal-tailed intervals; by default ``2 level - 1``, which excludes the ends
         of the ROPE where a verdict is given. Tests print the interval that gave the verdict, and take no `ci_prob`.
     family
-        What counts as one set of verdicts, unless `error` is ``"local"``: None, the contrasts of one task (and model);
-        the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``. With
+        What counts as one family of verdicts, unless `error` is ``"local"``: None, the contrasts of one task (and
+        model); the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``. With
         ``rope="placebo"`` the placebo words are ranked apart from the others, unless `error` is ``"bootstrap_t"``.
     cluster, rng
-        For ``error="bootstrap_t"``: what is resampled whole, as in `causalgia.estimate`; and the seed.
+        For ``error="bootstrap_t"``: the units resampled together, as in `causalgia.estimate`; and the seed.
 
     Returns
     -------
@@ -146,6 +143,10 @@ def decide(
 
     Notes
     -----
+    A direction is tested at ``(1 - level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind
+    adjusted over the family. These levels hold as far as Hall's t does: with fewer than about 25 units for each squared
+    unit of skewness a verdict is false more often, and the report says so.
+
     Tests use Hall's transformed t where the estimates know their skewness. Where ``n < 25 skewness^2`` the mean is
     moved by ``(3/n)`` times the largest ICE seen in any arm before an effect is called negligible. An error rate for a
     *family* of skewed effects needs ``n >= (3 + ln K) / rare``; below it the error rate holds for each verdict
@@ -179,27 +180,27 @@ def decide(
         what = "a band of probability `level`" if has_effects(x) else "the interval of its own level that decided"
         raise DecisionError(f"tests print {what}: give level=, not ci_prob=")
     interval = 2 * level - 1 if ci_prob is None else _as_level(ci_prob, "ci_prob")
-    out = _decide_by_kind(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
-    return out.assign_attrs(beyond(out.attrs, **_analysis_settings(out, rope, rare, family)))
+    decisions = _decide_by_kind(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
+    return decisions.assign_attrs(beyond(decisions.attrs, **_analysis_settings(decisions, rope, rare, family)))
 
 
 def _analysis_settings(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[str, Any]:
-    """Return what was asked, of all that has a bearing on these verdicts, by the names of an `Analysis`."""
+    """Return the settings that affect these verdicts, by the names of an `Analysis`."""
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
-    kept = kept_in(out.attrs)
+    analysis = kept_in(out.attrs)
     counted = ~words_of(out)
-    if "exact" in out:  # decided as they stand, by no law
+    if "exact" in out:  # decided without a law
         counted &= ~out["exact"].any([dim for dim in out["exact"].dims if dim != "contrast"]).to_numpy()
-    by_default = kept.decides_by(int(counted.sum()))
+    by_default = analysis.decides_by(int(counted.sum()))
     if error == "bh" and by_default == "local":
         from causalgia.posterior.exchangeable import deciding_error
 
-        by_default, _ = deciding_error(kept, out, counted, int(counted.sum()))
+        by_default, _ = deciding_error(analysis, out, counted, int(counted.sum()))
     if error == by_default:
-        error = kept.error
-    asked = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
-    asked |= {"rare": rare}
-    return asked | ({"families": family} if out.attrs["error"] != "local" else {})
+        error = analysis.error
+    settings = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
+    settings |= {"rare": rare}
+    return settings | ({"families": family} if out.attrs["error"] != "local" else {})
 
 
 def _decide_by_kind(
@@ -213,7 +214,7 @@ def _decide_by_kind(
     cluster: str | None,
     rng: RNG | None,
 ) -> xr.Dataset:
-    """Decide by the band of effects, by tests of estimates, or by the draws of a posterior."""
+    """Decide effects by a simultaneous band, estimates by tests, and a posterior by its draws."""
     error = attrs["error"]
     if has_effects(x):
         return _decide_by_band(x, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)
@@ -232,9 +233,9 @@ def _decide_by_kind(
 
 
 def _law_caution(found: Evidence) -> dict[str, str]:
-    """Return what to say where the law of the effects was assumed: too few of them to show it."""
+    """Return the caution for posteriors of too few effects to show their law."""
     n = found.effects.sizes["contrast"]
-    alone = n == 1 and found.effects.attrs.get("law") == "two_scales"  # under which one effect is not shrunken
+    alone = n == 1 and found.effects.attrs.get("law") == "two_scales"  # a single effect is not shrunken
     if n >= LEAST_FOR_A_LAW or alone:
         return {}
     few = f"{n} effects cannot show the law that they are draws of" if n != 1 else "one effect cannot show its law"
@@ -272,18 +273,15 @@ def _decide_by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, fa
     if found.region.of_placebos:
         beyond_region = (out["lower"] > out["rope_upper"]) | (out["upper"] < out["rope_lower"])
         could_be = (beyond_region & (out["verdict"] == UNDECIDED)).transpose(*out["ace"].dims).to_numpy()
-        out = with_notes(out, *filter(None, [_note(estimates, found, could_be, 1 - level)]))
+        note = TAIL_NOTE if found.region.tail else resolution_note(estimates, could_be, 1 - level)
+        out = with_notes(out, *filter(None, [note]))
     return out.drop_attrs(deep=False).assign_attrs({k: v for k, v in out.attrs.items() if k != "ci_prob"})
-
-
-def _note(estimates: xr.Dataset, found: Evidence, could_be: npt.NDArray[np.bool_], alpha: float) -> str | None:
-    return TAIL_NOTE if found.region.tail else resolution_note(estimates, could_be, alpha)
 
 
 def _deciding_interval(
     estimates: xr.Dataset, columns: dict[str, Any], alpha: float, direction_only: bool
 ) -> dict[str, Any]:
-    """Return the limits that decided, and their probability: the union of two where neither did."""
+    """Return the limits behind each verdict and their probability; of undecided effects the union of both intervals."""
     verdict = columns["verdict"]
     directional = 1 - alpha * columns["share_directional"]
     negligible = np.maximum(1 - 2 * alpha * columns["share_negligible"], 0.5)
@@ -300,7 +298,7 @@ def _deciding_interval(
 
 
 def _with_unseen_error(found: Evidence, level: float) -> Evidence:
-    """Give exact effects of too few units for the level the error 3/n, whatever is claimed of them."""
+    """Set the error of exact effects with too few units for the level to at least 3/n."""
     few = units_lacking_for_exact(found.effects, level)
     if not few.any():
         return found
@@ -310,15 +308,15 @@ def _with_unseen_error(found: Evidence, level: float) -> Evidence:
 
 
 def _family_verdicts(found: Evidence, attrs: dict[str, Any], family: str | None) -> tuple[dict[str, Any], str]:
-    """Return the verdicts family by family, with their errors, and what counts as a family in words."""
+    """Return verdicts and errors by family, and the description of a family."""
     shape, level = found.errors.shape[1:], attrs["level"]
     flat = found.errors.reshape(3, -1)
     names = ("verdict", "local_error", "q", "share_directional", "share_negligible")
     columns = {name: np.empty(flat.shape[1], dtype="<U10" if name == "verdict" else np.float64) for name in names}
     for members in _verdict_families(found, family):
-        ruled = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
+        verdicts = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
         for name in names:
-            columns[name][members] = getattr(ruled, name)
+            columns[name][members] = getattr(verdicts, name)
     by_tests = "share_negligible" if attrs.get("evidence") != "posterior" else None
     if by_tests and attrs["error"] == "local":
         columns["q"] = columns["local_error"]
@@ -331,7 +329,7 @@ def _family_verdicts(found: Evidence, attrs: dict[str, Any], family: str | None)
 
 
 def _verdict_families(found: Evidence, family: str | None) -> list[Codes]:
-    """Return each family's members; the words that made the region are a set apart, easy to call negligible."""
+    """Return the members of each family; placebo words that define the region are families of their own."""
     shape = found.errors.shape[1:]
     sets = families(found.effects, family, shape)
     if not found.region.of_placebos:
@@ -358,7 +356,7 @@ def _decide_by_band(
         )
     if rng is None:
         raise DecisionError("error='bootstrap_t' resamples at random and needs a seed: rng=0")
-    key = root_key(deepcopy(rng))  # a Generator draws the band's own resamples again
+    key = root_key(deepcopy(rng))  # so that a Generator repeats the resamples of the band
     band = simultaneous(effects, method="bootstrap_t", ci_prob=level, family=family, cluster=cluster, rng=rng)
     share = as_rare(rare, band)
     found = _with_unseen_error(from_estimates(band, rope, ci_prob=level, rare=share), level)
@@ -374,29 +372,34 @@ def _decide_by_band(
     verdict = np.select(claims, [UNDECIDED, *CLAIMS], UNDECIDED)
     local_error = np.minimum(found.errors.min(axis=0), 1.0)
     q = band_error(effects, found.region, level=level, family=family, cluster=cluster, key=key)
-    # rare effects have their band and their p from two bounds; the band decides
+    # band and p of rare effects come from different bounds; the band decides
     q = np.where(verdict == UNDECIDED, np.maximum(q, np.nextafter(1 - level, 1)), np.minimum(q, 1 - level))
-    said = {"verdict": verdict, "local_error": local_error, "q": q, "lower": lower, "upper": upper}
+    columns = {"verdict": verdict, "local_error": local_error, "q": q, "lower": lower, "upper": upper}
     attrs = attrs | {"evidence": "simultaneous band", "families": family_label(family, band["ace"])}
     attrs |= {"rare": "none" if share is None else share}
-    said["interval_level"] = np.full(verdict.shape, level)
-    return _decisions_dataset(found, said, critical, attrs | {"ci_prob": level})
+    columns["interval_level"] = np.full(verdict.shape, level)
+    return _decisions_dataset(found, columns, critical, attrs | {"ci_prob": level})
 
 
-def _decisions_dataset(found: Evidence, said: dict[str, Any], z: Array | float, attrs: dict[str, Any]) -> xr.Dataset:
-    ends_of = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
+def _decisions_dataset(
+    found: Evidence, verdicts: dict[str, Any], z: Array | float, attrs: dict[str, Any]
+) -> xr.Dataset:
+    """Return the Dataset of decisions from the evidence and the columns of the verdicts."""
+    rope = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
     columns = {
         **found.columns,
-        **said,
-        **ends_of,
-        "more_units": _units_still_needed(found, said["verdict"], z, attrs["level"]),
+        **verdicts,
+        **rope,
+        "more_units": _units_still_needed(found, verdicts["verdict"], z, attrs["level"]),
     }
     ace = found.effects["ace"]
     out = found.effects.assign({name: (ace.dims, np.asarray(values)) for name, values in columns.items()})
     if found.region.direction_only:
         cautions = [str(attrs["caution"])] if "caution" in attrs else []
-        attrs = attrs | {"caution": "; ".join([*cautions, _caution(found.region.said)])}
-    return validate(annotate(out.assign_attrs(attrs, rope=found.region.said)), "decisions")
+        about = "" if found.region.label == "0" else f", above or below {found.region.label}"
+        cautions.append(f"rope=0 asks for the direction alone{about}: no effect is called negligible")
+        attrs = attrs | {"caution": "; ".join(cautions)}
+    return validate(annotate(out.assign_attrs(attrs, rope=found.region.label)), "decisions")
 
 
 def _units_still_needed(
@@ -413,13 +416,13 @@ def _units_still_needed(
     few = np.maximum(
         units_lacking_for_exact(effects, level), np.where(found.too_few, _units_lacking_for_rare(found, level), 0)
     ).astype(np.int64)
-    if "below_floor" in effects:  # no number of units tells it from 0
+    if "below_floor" in effects:  # no number of units distinguishes it from 0
         more = np.where(effects["below_floor"].transpose(*effects["ace"].dims).to_numpy(), -1, more)
     return np.where(verdict == UNDECIDED, np.where(few > 0, few, more), -1)
 
 
 def _units_lacking_for_rare(found: Evidence, level: float) -> npt.NDArray[np.int64]:
-    """Return how many units "negligible" lacks for effects on a share `rare` of backgrounds; the shape of ``ace``."""
+    """Return how many more units "negligible" needs for effects on a share `rare` of backgrounds, as ``ace``."""
     effects, share = found.effects, found.rare
     if share is None:
         return np.zeros(effects["ace"].shape, dtype=np.int64)
@@ -427,11 +430,6 @@ def _units_lacking_for_rare(found: Evidence, level: float) -> npt.NDArray[np.int
     n = effects["n_units" if "n_units" in effects else "n_clusters"].transpose(*effects["ace"].dims).to_numpy()
     lacks = np.ceil(n * (-np.log1p(-level) / share / draws - 1) - _ROUNDING)
     return np.asarray(np.maximum(lacks, 0), dtype=np.int64)
-
-
-def _caution(null: str) -> str:
-    about = "" if null == "0" else f", above or below {null}"
-    return f"rope=0 asks for the direction alone{about}: no effect is called negligible"
 
 
 _N_DRAWS = 9_999
@@ -442,8 +440,8 @@ def band_error(
 ) -> Array:
     """Return the least ``1 - level`` at which the band of `causalgia.multiplicity.simultaneous` decides each effect.
 
-    That is the single-step p of the largest |t| for ICE that are counted from the nearest end of the region, since the
-    band lies on one side of that end where ``|ace - end| > critical * se``. Deciding where it is at most ``1 - level``
+    That is the single-step p of the largest |t| of ICE minus the nearest end of the region, since the band lies on one
+    side of that end where ``|ace - end| > critical * se``. Deciding where it is at most ``1 - level``
     bounds the probability of any wrong verdict in a family. It is 1 where an interval is unbounded.
 
     Parameters
@@ -453,9 +451,9 @@ def band_error(
     region
         On the scale of the contrast.
     level, family, cluster
-        As the band has them.
+        As for the band.
     key
-        Of the same resamples as the band's.
+        Key of the resamples of the band.
 
     Returns
     -------
@@ -474,13 +472,13 @@ def band_error(
     >>> band_error(effects, region, level=0.95, family=None, cluster=None, key=0).ravel() <= 0.05
     array([ True,  True])
     """
-    questions = as_joint_estimates(effects, cluster, level)
-    units, working = units_to_resample(questions, "bootstrap_t"), questions.working(level)
+    joint = as_joint_estimates(effects, cluster, level)
+    units, working = units_to_resample(joint, "bootstrap_t"), joint.working(level)
     lower, upper = working.put(region.lower), working.put(region.upper)
     nearest = np.where(np.abs(working.centre - lower) < np.abs(working.centre - upper), lower, upper)
-    from_end = Units(units.ice - (nearest - working.put(null_value(questions.estimates))).ravel(), units.cluster)
+    from_end = Units(units.ice - (nearest - working.put(null_value(joint.estimates))).ravel(), units.cluster)
     se, error = working.error.ravel(), np.empty(nearest.size)
-    for members in families(questions.estimates, family, nearest.shape):
-        found = by_bootstrap(from_end, members, se=se[members], ci_prob=level, n_draws=_N_DRAWS, key=key)
-        error[members] = found.p_single_step
-    return np.where(questions.open_ended(level), 1.0, error.reshape(nearest.shape))
+    for members in families(joint.estimates, family, nearest.shape):
+        result = by_bootstrap(from_end, members, se=se[members], ci_prob=level, n_draws=_N_DRAWS, key=key)
+        error[members] = result.p_single_step
+    return np.where(joint.open_ended(level), 1.0, error.reshape(nearest.shape))

@@ -1,4 +1,4 @@
-"""Whether draws that `causalgia.infer` did not vouch for have settled: divergences, and chains that disagree."""
+"""Convergence of draws that did not come from `causalgia.infer`: divergences and the split R-hat."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _CURE = (
 
 
 def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) -> None:
-    """Refuse draws with divergent transitions or chains that disagree, unless whoever drew them says how they are.
+    """Raise for draws with divergent transitions or chains that disagree, unless their attrs state convergence.
 
-    What `causalgia.infer` draws says it (attrs ``engine``, or ``converged``), and has been refused or accepted there.
-    Chains disagree where the split R-hat is above 1.01 and independent draws would hardly ever have
-    it so (an F test at 1e-4, over all effects); a single chain cannot disagree.
+    Draws from `causalgia.infer` have the attrs ``engine`` or ``converged`` and were checked there. Chains disagree
+    where the split R-hat is above 1.01 and above what independent draws give by chance (an F test at 1e-4, over all
+    effects); a single chain cannot disagree.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray)
     --------
     >>> ace = np.random.default_rng(0).normal(size=(4, 500, 1, 1)) + np.arange(4).reshape(4, 1, 1, 1)
     >>> ace = xr.DataArray(ace, dims=("chain", "draw", "contrast", "task"))
-    >>> require_settled({"posterior": xr.Dataset({"ace": ace})}, ace)
+    >>> check_draws_converged({"posterior": xr.Dataset({"ace": ace})}, ace)
     Traceback (most recent call last):
     ...
     causalgia.errors.ConvergenceError: the draws have not converged: R-hat of contrast 0, task 0 is ...
     """
-    said = groups["posterior"].attrs
-    if "converged" in said or "engine" in said:
+    attrs = groups["posterior"].attrs
+    if "converged" in attrs or "engine" in attrs:
         return
     _check_divergences(groups)
     _check_chains_agree(draws)
@@ -83,13 +83,13 @@ def _check_chains_agree(draws: xr.DataArray) -> None:
 def split_rhat(draws: Array) -> Array:
     """Return the split R-hat of each effect: 1 where halves of chains agree.
 
-    ``R^2 = 1 - 1/n + var(means of the halves) / mean(variances in the halves)``. An effect that is one number over all
-    draws has 1, one that is constant in every half alone has infinity.
+    ``R^2 = 1 - 1/n + var(means of the halves) / mean(variances in the halves)``. An effect that is constant over
+    all draws has 1, one that is constant within halves only has infinity.
 
     Parameters
     ----------
     draws
-        Of K effects, shape ``(chains, draws, K)``; the last of an odd number is left out. A half has n draws.
+        Of K effects, shape ``(chains, draws, K)``; an odd last draw is left out. A half has n draws.
 
     References
     ----------
@@ -111,7 +111,7 @@ def split_rhat(draws: Array) -> Array:
 
 
 def _rhat_by_chance(m: int, n: int, effects: int) -> float:
-    """Return the R-hat that the worst of so many effects has by chance, for independent draws in m halves of n."""
+    """Return the R-hat that the worst effect has by chance, for independent draws in m halves of n."""
     f = float(special.fdtri(m - 1, m * (n - 1), 1 - _BY_CHANCE / effects))
     return float(np.sqrt(1 + (f - 1) / n))
 

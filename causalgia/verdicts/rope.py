@@ -1,4 +1,4 @@
-"""The region of practical equivalence (ROPE), in the three ways that it is given."""
+"""Regions of practical equivalence (ROPE): given in numbers, in sd of the control, or by placebo words."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ class Region:
     Attributes
     ----------
     lower, upper
-        Its ends, of the shape of the effects, on their scale; both are no effect (0; 1 for ratios) where only the
-        direction is asked.
-    said
-        The region in words.
+        Its ends, of the shape of the effects, on their scale; both are no effect (0; 1 for ratios) for directions
+        alone.
+    label
+        Description of the region.
     of_placebos
-        Whether placebo words made it; most of them lie inside by its making.
+        Whether it comes from placebo words, most of which then lie inside by construction.
     tail
-        Whether directions beyond every placebo word are judged by a tail that is fitted to the words.
+        Whether directions beyond every placebo word are decided by a tail fitted to the words.
     """
 
     lower: Array
     upper: Array
-    said: str
+    label: str
     of_placebos: bool = False
     tail: bool = False
 
     @property
     def direction_only(self) -> bool:
-        """Whether there is no region, and only the sign of an effect is asked."""
+        """Whether only the sign of an effect is decided."""
         return bool((self.lower == self.upper).all())
 
 
@@ -69,8 +69,8 @@ def rope_region(rope: Any, effects: xr.Dataset) -> Region:
     rope
         Two numbers; ``"0.2 sd"``; ``"placebo"``; ``"placebo tail"``; 0; or for each task two numbers.
     effects
-        ``ace`` on (contrast, task[, model]), and what the rope asks for: ``control_sd``; ``se`` and placebo words.
-        Regions about no effect lie about attrs["null_value"], else about 0.
+        ``ace`` on (contrast, task[, model]), and what the rope needs: ``control_sd``, or ``se`` and placebo words.
+        Regions are about attrs["null_value"], else about 0.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def rope_region(rope: Any, effects: xr.Dataset) -> Region:
 
     Examples
     --------
-    >>> region((-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])})).said
+    >>> rope_region((-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])})).label
     '-0.1 to 0.1'
     """
     ace = effects["ace"]
@@ -98,7 +98,7 @@ def rope_region(rope: Any, effects: xr.Dataset) -> Region:
 
 
 def _direction_region(rope: float | np.number, ace: xr.DataArray, null: float) -> Region:
-    """Return the point of no effect; rope=0 asks for it, whatever it is on the scale."""
+    """Return the point of no effect, which rope=0 stands for on any scale."""
     if rope != 0:
         half = abs(float(rope) - null) if -1e300 < rope < 1e300 and rope != null else 0.1
         alone = f"; rope=0 asks for the direction alone, about {null:g}" if null else ""
@@ -150,7 +150,7 @@ def _region_in_sd(rope: str, effects: xr.Dataset) -> Region:
 
 
 def _missing_sd_reason(effects: xr.Dataset) -> str:
-    """Say why there is no sd of the control arm."""
+    """Return why there is no sd of the control arm."""
     scale = effects.attrs.get("transform")
     if scale in _WITHOUT_SD:
         return f"and scale={quoted(scale)} is a function of four means, of which none is in sd of an outcome"
@@ -158,7 +158,7 @@ def _missing_sd_reason(effects: xr.Dataset) -> str:
 
 
 def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
-    """Give a posterior's effects the standard errors of their covariance, for those it used are of normal scores."""
+    """Replace the se of a posterior, which are those of normal scores, by those of its covariance."""
     if "covariance" not in effects or "se" not in effects:
         return effects
     matrix = aligned(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
@@ -169,18 +169,18 @@ def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
 def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
     found = placebo_region(_with_covariance_se(effects))
     lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
-    said = f"the central 95 % of {int(found['n_placebos'])} placebo words"
+    label = f"the central 95 % of {int(found['n_placebos'])} placebo words"
     tail = rope == "placebo tail"
-    said += f", directions by a Student t tail fitted to {int(found['n_placebos'])} placebo words" if tail else ""
-    return Region(lower, upper, said, of_placebos=True, tail=tail)
+    label += f", directions by a Student t tail fitted to {int(found['n_placebos'])} placebo words" if tail else ""
+    return Region(lower, upper, label, of_placebos=True, tail=tail)
 
 
 def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
-    """Return the tasks that a region in sd of the control, or of placebo words, has a width for; all for any other.
+    """Return the tasks in which a region in sd of the control, or of placebo words, has a width; else all tasks.
 
-    A task is left out where the control's outcomes are one number behind every contrast (a dead output, a task that
-    these backgrounds never touch), or where its placebo words spread no more than their errors. Where that is so in
-    every task, or for some contrasts of a task only, all are returned, and `causalgia.decide` refuses by name.
+    A task is left out where the control's outcomes are constant for every contrast (a dead output, a task that these
+    backgrounds do not affect), or where its placebo words vary no more than their errors. If that holds in every task,
+    or for some contrasts of a task only, all are returned, and `causalgia.decide` raises an error.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
 
 
 def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
-    """Return the sentence that names the tasks without a verdict, which are those not chosen; "" for none."""
+    """Return the sentence that names the tasks without a verdict, those not chosen; "" for none."""
     names = [str(task) for task in estimates["task"].to_numpy().tolist() if task not in chosen]
     if not names:
         return ""
@@ -222,13 +222,13 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
 
 
 def warn_of_left_out(sentence: str) -> None:
-    """Warn of the tasks that are left out, at the line of the user's call."""
+    """Warn of tasks that are left out, at the line of the user's call."""
     if sentence:
         warnings.warn(sentence, DegenerateWarning, stacklevel=users_level())
 
 
 def select_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
-    """Return the part of effects or estimates that is about these tasks."""
+    """Select these tasks from effects or estimates."""
     if "task" not in dataset.dims or len(chosen) == dataset.sizes["task"]:
         return dataset
     index = np.flatnonzero([task in chosen for task in dataset["task"].to_numpy().tolist()])
