@@ -1,4 +1,4 @@
-"""The labelled verb: estimates -> the posterior of every effect, as a tree that ArviZ reads."""
+"""The verb `infer`: the posterior of every effect from estimates, as a tree that ArviZ reads."""
 
 from __future__ import annotations
 
@@ -77,27 +77,26 @@ def infer(
     accept_unconverged: bool = False,
     client: Client | None = None,
 ) -> Tree:
-    """Infer all effects together, by a hierarchical model: each is shrunk by as much as the others suggest.
+    """Infer all effects together by a hierarchical model, in which each effect is shrunken towards the others.
 
-    For each task separately, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``. The
-    estimand of row k remains the ACE of its estimate, with attrs["estimand"] and attrs["target"] unchanged; extreme
-    estimates shrink towards the others, the more the larger their errors.
+    For each task separately, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``. Extreme
+    estimates shrink towards the others, the more the larger their errors. The estimand of row k remains the ACE of its
+    estimate, with attrs["estimand"] and attrs["target"] unchanged.
 
     Parameters
     ----------
     estimates
         From `estimate` or `from_effects`; or a table with columns ``effect`` and ``se`` (or a Dataset with
-        ``covariance``). A covariance given with the effects counts as known and enters whole; one estimated from units
-        enters whole while contrasts are at most a tenth of its degrees of freedom, as low rank + diagonal beyond, where
-        contrasts are sums of others, and for every law but the normal unless ``engine="nuts"``.
-        attrs["sigma"] says how it entered.
-        With the dim ``model``, predictors are a level, ``delta_km = delta_k + gamma_km``, ``gamma ~ N(0,
-        tau_gamma^2)``, and the estimand of ``ace`` is the mean over retrainings of the predictor.
+        ``covariance``). A covariance given with the effects counts as known and is used whole. One estimated from units
+        is used whole while contrasts are at most a tenth of its degrees of freedom; beyond, where contrasts are sums of
+        others, and for every law but the normal (unless ``engine="nuts"``) it is used as low rank + diagonal.
+        attrs["sigma"] has the form. With the dim ``model``, predictors are a level, ``delta_km = delta_k + gamma_km``,
+        ``gamma ~ N(0, tau_gamma^2)``, and the estimand of ``ace`` is the mean over retrainings of the predictor.
     law
         Law of z. ``"two_scales"``: two normal scales about one centre, both scales, the share of each and mu integrated
-        under priors in units of the median standard error; effects of many kinds of families are near to one of these,
-        and no effect is exactly 0. ``"auto"``: two scales for 30 effects or more; for 2 to 29, which cannot show a law,
-        the normal one, with a note that it was assumed (and the unshrunken intervals as well); a single effect is not
+        under priors in units of the median standard error; effects of many kinds of families are close to such a law,
+        and no effect is exactly 0. ``"auto"``: two scales for 30 effects or more; for 2 to 29, too few to
+        show a law, the normal one, with a note that it was assumed and the unshrunken intervals; a single effect is not
         shrunken. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``, for questions
         where exact nulls exist: an atom and normals of a grid of scales, in proportions estimated from the effects
         (ash; tau is the sd of the fitted mixture, constant). The atom is at exactly 0 where errors are independent;
@@ -113,8 +112,8 @@ def infer(
         Name of a coordinate on contrast: each of its values is an exchangeable family of its own, inferred from its
         own estimates, with mu and tau (and beta) of its own.
     exchangeable
-        True where contrasts that differ in kind by their weights, such as simple effects and their mean, are to be
-        taken for draws of one law all the same; else they are refused.
+        True to treat contrasts that differ in kind by their weights, such as simple effects and their mean, as draws
+        from one law; otherwise they raise an error.
     covariates
         Names of numeric coordinates on contrast, such as position or dose; they are centred, so that mu is the effect
         at their mean.
@@ -211,52 +210,53 @@ def infer(
     _check_kinds(table, rows, exchangeable)
     names_of_x, x = covariate_values(table, covariates)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
-    asked, law_used = _families_and_law(table, rows, x, prior, law, engine)
-    assumed = (
+    families, law_used = _families_and_law(table, rows, x, prior, law, engine)
+    notes = (
         _law_note(law, law_used, rows)
-        + _independence_note(table, asked)
+        + _independence_note(table, families)
         + _few_df_note(table)
-        + _growing_errors_note(table, asked)
+        + _growing_errors_note(table, families)
     )
     law = law_used  # type: ignore[assignment]  # one of the laws
-    if "nuts" in [choose_engine(engine, law, question.noise) for question in asked]:
+    if "nuts" in [choose_engine(engine, law, family.noise) for family in families]:
         check_n_draws(n, accept_unconverged)
-    answers = mapped(
+    posteriors = mapped(
         partial(fit_family, law=law, engine=engine, draws=n, key=key),
-        asked,
+        families,
         what="infer",
-        names=_family_names(table, labels, asked),
+        names=_family_names(table, labels, families),
         client=client,
     )
-    _warn_of_conflict(table, asked, law)
-    said = _model_attrs(table, asked, answers, law, prior) | {
+    _warn_of_conflict(table, families, law)
+    attrs = _model_attrs(table, families, posteriors, law, prior) | {
         "groups": groups or "",
         "covariates": ", ".join(names_of_x),
     }
-    said |= beyond(table.attrs, law=law, prior=prior)
-    pointwise = _wants_log_likelihood(log_likelihood, asked, answers, law, n)
-    found = posterior_groups(
-        table, asked, answers, result_coordinates(table, labels, names_of_x), with_log_likelihood=pointwise
+    attrs |= beyond(table.attrs, law=law, prior=prior)
+    pointwise = _wants_log_likelihood(log_likelihood, families, posteriors, law, n)
+    tree = posterior_groups(
+        table, families, posteriors, result_coordinates(table, labels, names_of_x), with_log_likelihood=pointwise
     )
-    if "sample_stats" in found:
-        found["diagnostics"] = diagnose(found["posterior"], int(found["sample_stats"]["diverging"].sum()))
-        said |= check_convergence(found["diagnostics"], accept_unconverged)
+    if "sample_stats" in tree:
+        divergences = int(tree["sample_stats"]["diverging"].sum())
+        tree["diagnostics"] = diagnose(tree["posterior"], divergences)
+        attrs |= check_convergence(tree["diagnostics"], accept_unconverged)
     for name in ("posterior", "constant_data"):
-        found[name].attrs = dict(with_notes(table, *assumed).attrs) | said
-    return as_tree(found)
+        tree[name].attrs = dict(with_notes(table, *notes).attrs) | attrs
+    return as_tree(tree)
 
 
-def _family_names(table: xr.Dataset, labels: Any, asked: list[FamilyData]) -> list[str]:
-    """Return the task of each question and, where there are several, its group."""
+def _family_names(table: xr.Dataset, labels: Any, families: list[FamilyData]) -> list[str]:
+    """Return the name of each family: its task and, where there are several, its group."""
     tasks = table["task"].to_numpy()
     groups = [""] if labels is None else [f", group {label!s}" for label in labels]
-    return [f"task {tasks[question.task]!s}{groups[question.group]}" for question in asked]
+    return [f"task {tasks[family.task]!s}{groups[family.group]}" for family in families]
 
 
 def _wants_log_likelihood(
-    choice: bool | str, asked: list[FamilyData], answers: list[FamilyPosterior], law: str, n: int
+    choice: bool | str, families: list[FamilyData], posteriors: list[FamilyPosterior], law: str, n: int
 ) -> bool:
-    closed = all(found.log_likelihood is not None for found in answers)
+    closed = all(found.log_likelihood is not None for found in posteriors)
     if choice is True and not closed:
         raise InferenceError(
             "log_likelihood=True: leave-one-out needs draws of the law and a closed form given the law. Predictors as "
@@ -264,25 +264,29 @@ def _wants_log_likelihood(
             "shared errors were sampled. Use law='two_scales' or 'normal' (with predictors, first "
             "cg.estimate(effects, target='population x predictors')), or leave log_likelihood= out"
         )
-    slow = law == "spike_and_slab" and any(q.noise.whole is not None and len(q.rows) > _MOST_WHOLE for q in asked)
-    small = not slow and n * sum(len(q.rows) for q in asked) <= _MOST_AUTO
+    slow = law == "spike_and_slab" and any(q.noise.whole is not None and len(q.rows) > _MOST_WHOLE for q in families)
+    small = not slow and n * sum(len(q.rows) for q in families) <= _MOST_AUTO
     return closed and (choice is True or (choice == "auto" and small))
 
 
 def _families_and_law(
     table: xr.Dataset, rows: list[Any], x: Any, prior: Prior, law: str, engine: str
 ) -> tuple[list[FamilyData], str]:
-    """Return the questions and the law: what ``"auto"`` is for the smallest family, and for how Sigma enters."""
+    """Return the families and the law; ``"auto"`` depends on the smallest family and on the form of Sigma."""
     used = resolve_law(law, [len(members) for members in rows])
-    asked = list(family_data(table, rows, x, prior, n_factors_for(used, engine, covariates=x is not None), law=used))
-    if law == "auto" and used == "two_scales" and (engine == "nuts" or any(q.noise.whole is not None for q in asked)):
-        used = "normal"  # which alone reads any known covariance exactly, and NUTS
-        asked = list(family_data(table, rows, x, prior, n_factors_for(used, engine, covariates=x is not None)))
-    return asked, used
+    families = list(family_data(table, rows, x, prior, n_factors_for(used, engine, covariates=x is not None), law=used))
+    if (
+        law == "auto"
+        and used == "two_scales"
+        and (engine == "nuts" or any(q.noise.whole is not None for q in families))
+    ):
+        used = "normal"  # the only law that is exact with any known covariance, and has NUTS
+        families = list(family_data(table, rows, x, prior, n_factors_for(used, engine, covariates=x is not None)))
+    return families, used
 
 
 def _law_note(law: str, used: str, rows: list[Any]) -> list[str]:
-    """Return what to say where the effects are too few to show the law that they are taken for draws of."""
+    """Return a note where the effects are too few to show their law."""
     least, most = min(map(len, rows)), max(map(len, rows))
     if most == 1:
         return ["one effect alone cannot show a law: its posterior is not shrunken"] if law == "auto" else []
@@ -294,9 +298,9 @@ def _law_note(law: str, used: str, rows: list[Any]) -> list[str]:
     ]
 
 
-def _independence_note(table: xr.Dataset, asked: list[FamilyData]) -> list[str]:
-    """Return what to say where a table of effects came without their covariance."""
-    unknown = any(sigma_label(q.noise) == "diagonal" and len(q.effect) > 1 for q in asked)
+def _independence_note(table: xr.Dataset, families: list[FamilyData]) -> list[str]:
+    """Return a note where a table of effects has no covariance."""
+    unknown = any(sigma_label(q.noise) == "diagonal" and len(q.effect) > 1 for q in families)
     known = {"covariance", "factor"} & set(table) or "predictor_fingerprint" in table.attrs
     if not unknown or known or table.attrs.get("effect_on"):
         return []
@@ -307,7 +311,7 @@ def _independence_note(table: xr.Dataset, asked: list[FamilyData]) -> list[str]:
 
 
 def _few_df_note(table: xr.Dataset) -> list[str]:
-    """Return what to say where standard errors of few units are taken as known."""
+    """Return a note where standard errors of few units are taken as known."""
     df = typical_df(table)
     if table.sizes["contrast"] == 1 or df >= LEAST_DF:
         return []
@@ -317,10 +321,10 @@ def _few_df_note(table: xr.Dataset) -> list[str]:
     ]
 
 
-def _growing_errors_note(table: xr.Dataset, asked: list[FamilyData]) -> list[str]:
+def _growing_errors_note(table: xr.Dataset, families: list[FamilyData]) -> list[str]:
     """Return a note where larger effects have larger errors (`exchangeable.errors_grow_with_effects`)."""
     se = average_over_predictors(table)["se"].transpose("contrast", "task").to_numpy()
-    if not any(errors_grow_with_effects(question.effect, se[question.rows, question.task]) for question in asked):
+    if not any(errors_grow_with_effects(family.effect, se[family.rows, family.task]) for family in families):
         return []
     return [
         "standard errors grow with the effects, and the law of effects assumes that the two are unrelated: posterior "
@@ -347,7 +351,7 @@ def _check_null_value(table: xr.Dataset) -> None:
 
 
 def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None) -> None:
-    """Refuse one law for contrasts that differ in kind, as is said or, where nothing is, by their weights."""
+    """Raise for families of contrasts that differ in kind: by `exchangeable`, or else by their weights."""
     if exchangeable not in (None, True, False):
         raise InferenceError(f"exchangeable={quoted(exchangeable)} is none of True, False and None")
     cure = "cg.decide(estimates, ...) tests each by itself; or give each kind a family of its own, groups='...'"
@@ -357,11 +361,11 @@ def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None
         return
     weight, names = weights_of(table), table["contrast"].to_numpy()
     for members in rows:
-        found = two_kinds((names[k], weight.data[weight.indptr[k] : weight.indptr[k + 1]]) for k in members)
-        if found is not None:
+        pair = two_kinds((names[k], weight.data[weight.indptr[k] : weight.indptr[k + 1]]) for k in members)
+        if pair is not None:
             raise InferenceError(
-                f"a law takes the effects of a family for draws of it, and contrasts {quoted(found[0])} and "
-                f"{quoted(found[1])} differ in kind by their weights; {cure}, or say exchangeable=True"
+                f"a law takes the effects of a family for draws of it, and contrasts {quoted(pair[0])} and "
+                f"{quoted(pair[1])} differ in kind by their weights; {cure}, or say exchangeable=True"
             )
 
 
@@ -381,38 +385,38 @@ def _as_list(names: str | Sequence[str] | None) -> list[str]:
 
 
 def _model_attrs(
-    table: xr.Dataset, asked: list[FamilyData], answers: list[FamilyPosterior], law: str, prior: Prior
+    table: xr.Dataset, families: list[FamilyData], posteriors: list[FamilyPosterior], law: str, prior: Prior
 ) -> dict[str, str | int | float]:
     return {
         "law": law,
-        "engine": _join_unique([a.engine for a in answers]),
-        "sampler": _join_unique([a.sampler for a in answers if a.sampler]),
+        "engine": _join_unique([a.engine for a in posteriors]),
+        "sampler": _join_unique([a.sampler for a in posteriors if a.sampler]),
         "prior": json.dumps(asdict(prior)),
         "prior_unit": prior_unit_label(table, prior, law),
-        "atom": _mixture_label(asked) if law == "spike_and_slab" else "",
-        "sigma": _join_unique([sigma_label(question.noise) for question in asked]),
-        "predictors": _PREDICTORS if asked[0].by_predictor is not None else "",
+        "atom": _mixture_label(families) if law == "spike_and_slab" else "",
+        "sigma": _join_unique([sigma_label(family.noise) for family in families]),
+        "predictors": _PREDICTORS if families[0].by_predictor is not None else "",
     }
 
 
-def _mixture_label(asked: list[FamilyData]) -> str:
+def _mixture_label(families: list[FamilyData]) -> str:
     few, many = "spike and slab, integrated", "grid of scales, weights at their penalised maximum"
-    return _join_unique([few if has_few_effects(question) else many for question in asked])
+    return _join_unique([few if has_few_effects(family) else many for family in families])
 
 
 def _join_unique(words: list[str]) -> str:
     return ", ".join(dict.fromkeys(words))
 
 
-def _warn_of_conflict(table: xr.Dataset, asked: list[FamilyData], law: str) -> None:
+def _warn_of_conflict(table: xr.Dataset, families: list[FamilyData], law: str) -> None:
     nu, mixed = NU if law == "student_t" else None, law == "spike_and_slab"
-    for question in asked:
-        if law == "two_scales" or (mixed and not has_few_effects(question)):
+    for family in families:
+        if law == "two_scales" or (mixed and not has_few_effects(family)):
             continue  # priors in units of the standard errors, or a grid of scales taken from the effects
-        said = prior_conflict(question.effect, question.noise, question.prior, nu=nu, about_zero=mixed)
-        if said:
-            task = table["task"].to_numpy()[question.task]
-            warnings.warn(f"task {task!s}: {said}", PriorConflictWarning, stacklevel=3)
+        conflict = prior_conflict(family.effect, family.noise, family.prior, nu=nu, about_zero=mixed)
+        if conflict:
+            task = table["task"].to_numpy()[family.task]
+            warnings.warn(f"task {task!s}: {conflict}", PriorConflictWarning, stacklevel=3)
 
 
 _DIMS = {
@@ -436,8 +440,8 @@ _HALF_WIDTHS = 1.959963984540054  # of 95 % intervals: standard errors are norma
 
 def posterior_groups(
     table: xr.Dataset,
-    asked: list[FamilyData],
-    answers: list[FamilyPosterior],
+    families: list[FamilyData],
+    posteriors: list[FamilyPosterior],
     coords: dict[str, Any],
     *,
     with_log_likelihood: bool = False,
@@ -448,120 +452,122 @@ def posterior_groups(
     ----------
     table
         The estimates.
-    asked, answers
-        Each question and its answer, in the same order.
+    families, posteriors
+        Each family and its posterior, in the same order.
     coords
         Coordinates of the result, from `result_coordinates`.
     with_log_likelihood
-        Add that group: each answer must know its own.
+        Add that group: each posterior must have one.
     """
     groups = {
-        "posterior": _posterior_group(asked, answers, coords),
-        "moments": _moments_group(asked, answers, coords),
+        "posterior": _posterior_group(families, posteriors, coords),
+        "moments": _moments_group(families, posteriors, coords),
         "observed_data": _on_contrasts(_observed_data(table), coords),
-        "constant_data": _constant_group(table, asked, coords),
+        "constant_data": _constant_group(table, families, coords),
     }
     if with_log_likelihood:
-        groups["log_likelihood"] = _log_likelihood_group(asked, answers, coords)
-    stats = [(q, a.stats) for q, a in zip(asked, answers, strict=True) if a.stats]
+        groups["log_likelihood"] = _log_likelihood_group(families, posteriors, coords)
+    stats = [(q, a.stats) for q, a in zip(families, posteriors, strict=True) if a.stats]
     return groups | ({"sample_stats": _sample_stats(stats, coords)} if stats else {})
 
 
-def _posterior_group(asked: list[FamilyData], answers: list[FamilyPosterior], coords: dict[str, Any]) -> xr.Dataset:
-    variables = {name: _draws_variable(name, asked, answers, coords) for name in answers[0].draws}
-    shape = answers[0].draws["mu"].shape
+def _posterior_group(
+    families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
+) -> xr.Dataset:
+    variables = {name: _draws_variable(name, families, posteriors, coords) for name in posteriors[0].draws}
+    shape = posteriors[0].draws["mu"].shape
     used = {dim for dims, _ in variables.values() for dim in dims}
     return xr.Dataset(variables, _coords_on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])})
 
 
 def _log_likelihood_group(
-    asked: list[FamilyData], answers: list[FamilyPosterior], coords: dict[str, Any]
+    families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
 ) -> xr.Dataset:
     """Return ``effect (chain, draw, contrast, task)``, under the name of what was observed."""
-    chains, draws = answers[0].draws["mu"].shape
+    chains, draws = posteriors[0].draws["mu"].shape
     out = np.empty((chains, draws, len(coords["contrast"]), len(coords["task"])))
-    for question, found in zip(asked, answers, strict=True):
+    for family, found in zip(families, posteriors, strict=True):
         assert found.log_likelihood is not None  # for mypy: `infer` has checked
-        out[:, :, question.rows, question.task] = found.log_likelihood().reshape(chains, draws, -1)
+        out[:, :, family.rows, family.task] = found.log_likelihood().reshape(chains, draws, -1)
     names = _coords_on(coords, {"contrast", "task"}) | {"chain": np.arange(chains), "draw": np.arange(draws)}
     return xr.Dataset({"effect": (("chain", "draw", "contrast", "task"), out)}, names)
 
 
 def _draws_variable(
-    name: str, asked: list[FamilyData], answers: list[FamilyPosterior], coords: dict[str, Any]
+    name: str, families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
 ) -> tuple[tuple[str, ...], Array]:
-    """Put the draws of all questions in their places of one array; a single question's are not copied."""
+    """Return the draws of all families in one array; those of a single family are not copied."""
     dims = tuple(d for d in _DIMS[name] if d != "group" or "group" in coords)
-    first = answers[0].draws[name]
-    if len(asked) == 1 and "group" not in coords:
+    first = posteriors[0].draws[name]
+    if len(families) == 1 and "group" not in coords:
         return ("chain", "draw", *dims), np.expand_dims(first, 2 + dims.index("task"))
-    places = np.empty((*(len(coords[d]) for d in dims), *first.shape[:2]))  # each effect's draws are one run of memory
-    for question, found in zip(asked, answers, strict=True):
-        at = {"contrast": question.rows, "task": question.task, "group": question.group}
+    places = np.empty((*(len(coords[d]) for d in dims), *first.shape[:2]))  # the draws of an effect are contiguous
+    for family, found in zip(families, posteriors, strict=True):
+        at = {"contrast": family.rows, "task": family.task, "group": family.group}
         index: Any = tuple(at.get(d, slice(None)) for d in dims)
         places[index] = np.moveaxis(found.draws[name], (0, 1), (-2, -1))
     return ("chain", "draw", *dims), np.moveaxis(places, (-2, -1), (0, 1))
 
 
-def _moments_group(asked: list[FamilyData], answers: list[FamilyPosterior], coords: dict[str, Any]) -> xr.Dataset:
+def _moments_group(families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]) -> xr.Dataset:
     columns = {
-        name: _by_contrast_and_task([(q, a.moments[name]) for q, a in zip(asked, answers, strict=True)], coords)
-        for name in answers[0].moments
+        name: _by_contrast_and_task([(q, a.moments[name]) for q, a in zip(families, posteriors, strict=True)], coords)
+        for name in posteriors[0].moments
     }
-    half = [(q, _HALF_WIDTHS * np.sqrt(q.noise.marginal)) for q in asked]
+    half = [(q, _HALF_WIDTHS * np.sqrt(q.noise.marginal)) for q in families]
     columns |= {
         f"{side}_unshrunken": _by_contrast_and_task([(q, q.effect + sign * w) for q, w in half], coords)
         for side, sign in (("lower", -1), ("upper", 1))
     }
     out = xr.Dataset(columns, _coords_on(coords, {"contrast", "task"}))
-    out.attrs = _effect_se_attrs(asked, answers, coords)
+    out.attrs = _effect_se_attrs(families, posteriors, coords)
     return out
 
 
 def _by_contrast_and_task(parts: list[tuple[FamilyData, Any]], coords: dict[str, Any]) -> tuple[tuple[str, str], Array]:
     out = np.empty((len(coords["contrast"]), len(coords["task"])))
-    for question, values in parts:
-        out[question.rows, question.task] = values
+    for family, values in parts:
+        out[family.rows, family.task] = values
     return ("contrast", "task"), out
 
 
 def _effect_se_attrs(
-    asked: list[FamilyData], answers: list[FamilyPosterior], coords: dict[str, Any]
+    families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
 ) -> dict[str, str | float]:
-    """Say whether effects grow with their se: the gain, in nats, of taking effect / se for exchangeable instead."""
-    large = [(q, a) for q, a in zip(asked, answers, strict=True) if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
+    """Return attrs on whether effects grow with their se: the gain, in nats, of exchangeable effect / se instead."""
+    large = [(q, a) for q, a in zip(families, posteriors, strict=True) if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
     gains = [
         effect_se_dependence(q.effect - float(a.draws["mu"].mean()), np.sqrt(q.noise.marginal)).gain for q, a in large
     ]
     if not gains:
-        return {"effect_se_dependence": f"not asked: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
+        return {"effect_se_dependence": f"not families: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
     names = ", ".join(
         str(coords["task"].to_numpy()[q.task]) for (q, _), g in zip(large, gains, strict=True) if g > _NATS
     )
-    said = f"effects grow with their standard errors (task {names})" if names else "none seen"
-    return {"effect_se_dependence": said, "effect_se_gain": float(max(gains))}
+    dependence = f"effects grow with their standard errors (task {names})" if names else "none seen"
+    return {"effect_se_dependence": dependence, "effect_se_gain": float(max(gains))}
 
 
 def _observed_data(table: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Return the effects as they were estimated; of several predictors their mean, and beside it each one's."""
+    """Return the estimated effects; of several predictors their mean, and those of each predictor."""
     effect = {"effect": average_over_predictors(table)["ace"].transpose("contrast", "task")}
     return effect | ({"effect_model": table["ace"]} if "model" in table["ace"].dims else {})
 
 
-def _constant_group(table: xr.Dataset, asked: list[FamilyData], coords: dict[str, Any]) -> xr.Dataset:
-    """Return what the estimates knew, of several predictors together; ``se_model`` is each one's own."""
+def _constant_group(table: xr.Dataset, families: list[FamilyData], coords: dict[str, Any]) -> xr.Dataset:
+    """Return the data of the estimates, averaged over predictors; ``se_model`` is that of each predictor."""
     table, each = average_over_predictors(table), table
     known = {name: table[name] for name in _KNOWN if name in table}
     known |= {"se_model": each["se"]} if "model" in each["se"].dims else {}
     out = _on_contrasts(known, coords)
-    out["se"] = _by_contrast_and_task([(q, np.sqrt(q.noise.marginal)) for q in asked], coords)
-    out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in asked], coords)
+    out["se"] = _by_contrast_and_task([(q, np.sqrt(q.noise.marginal)) for q in families], coords)
+    out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in families], coords)
     out["placebo_word"] = ("contrast", placebo_words(table))
     return out.assign_coords(_coords_on(coords, {"contrast", "task"})).merge(_covariance_data(table, coords))
 
 
 def _covariance_data(table: xr.Dataset, coords: dict[str, Any]) -> xr.Dataset:
-    """Return ``covariance (contrast, contrast_, task)`` of the errors, as estimated; nothing where there are many."""
+    """Return ``covariance (contrast, contrast_, task)`` of the errors; empty for many contrasts."""
     names = coords["contrast"].to_numpy()
     if "covariance" not in table or "model" in table["covariance"].dims or len(names) > _MOST_WITH_COVARIANCE:
         return xr.Dataset()
@@ -578,21 +584,21 @@ def _on_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> x
 
 
 def _coords_on(coords: dict[str, Any], dims: set[str]) -> dict[str, Any]:
-    """Return the coordinates that live on these dims."""
+    """Return the coordinates on these dims."""
     return {n: c for n, c in coords.items() if (set(c.dims) if isinstance(c, xr.DataArray) else {n}) <= dims}
 
 
 def _sample_stats(parts: list[tuple[FamilyData, dict[str, Array]]], coords: dict[str, Any]) -> xr.Dataset:
-    """One question: (chain, draw), as ArviZ plots it; several: one more dim, named by task and group."""
+    """Return sampler statistics: (chain, draw) of one family, as ArviZ plots it; of several with the dim family."""
     if len(parts) == 1:
         out = xr.Dataset({name: (("chain", "draw"), values) for name, values in parts[0][1].items()})
     else:
-        together = {n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]}
-        out = xr.Dataset({name: (("chain", "draw", "family"), v) for name, v in together.items()})
-        out = out.assign_coords(family=[_family_label(question, coords) for question, _ in parts])
+        stacked = {n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]}
+        out = xr.Dataset({name: (("chain", "draw", "family"), v) for name, v in stacked.items()})
+        out = out.assign_coords(family=[_family_label(family, coords) for family, _ in parts])
     return out.assign_coords(chain=np.arange(out.sizes["chain"]), draw=np.arange(out.sizes["draw"]))
 
 
-def _family_label(question: FamilyData, coords: dict[str, Any]) -> str:
-    task = str(coords["task"].to_numpy()[question.task])
-    return f"{task}, {coords['group'][question.group]!s}" if "group" in coords else task
+def _family_label(family: FamilyData, coords: dict[str, Any]) -> str:
+    task = str(coords["task"].to_numpy()[family.task])
+    return f"{task}, {coords['group'][family.group]!s}" if "group" in coords else task

@@ -1,4 +1,4 @@
-"""The labelled verb for effects along a position, spacing or dose: one smooth profile, with a period where asked."""
+"""The verb `profile`: effects along a position, spacing or dose as a Gaussian process, with an optional period."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def profile(
     draws: int = 4_000,
     rng: RNG,
 ) -> Tree:
-    """Infer effects that lie on one smooth curve: an exact Gaussian process, with a period whose posterior is a grid.
+    """Infer effects on a smooth curve by an exact Gaussian process, with the posterior of a period on a grid.
 
-    Of every task by itself, ``effect | delta ~ N(delta, Sigma)`` and
-    ``delta(x) = trend + Matern 5/2 + a cos(2 pi x / P) + b sin(2 pi x / P)``: neighbours lend each other strength. The
-    estimand of row k is the ACE that its estimate estimates.
+    For each task separately, ``effect | delta ~ N(delta, Sigma)`` and
+    ``delta(x) = trend + Matern 5/2 + a cos(2 pi x / P) + b sin(2 pi x / P)``: neighbours share
+    information. The estimand of row k remains the ACE of its estimate.
 
     Parameters
     ----------
@@ -100,51 +100,45 @@ def profile(
     table = as_labeled_estimates(estimates, [along])
     if "model" in table["ace"].dims:
         raise InferenceError("a profile takes one predictor; average the dim 'model', or take one with isel(model=0)")
-    x = _positions_along(table, along)
+    positions = covariate_values(table, along)[1]
+    assert positions is not None  # `along` names a coordinate
+    x = positions[:, 0]
     n, key = -(-int(draws) // CHAINS) * CHAINS, root_key(rng)
-    asked = list(family_data(table, group_rows(table, None)[1], None, prior))
-    found = [_fit_profile(question, x, periods) for question in asked]
-    drawn = [p.sample(n, _task_generator(key, question.task)) for p, question in zip(found, asked, strict=True)]
+    families = list(family_data(table, group_rows(table, None)[1], None, prior))
+    found = [_fit_profile(family, x, periods) for family in families]
+    generators = [np.random.Generator(np.random.Philox(derive(key, "profile", q.task))) for q in families]
+    drawn = [p.sample(n, generator) for p, generator in zip(found, generators, strict=True)]
     coords = result_coordinates(table, None, ())
+    se = np.stack([np.sqrt(family.noise.marginal) for family in families], axis=-1)
     groups = {
         "posterior": _profile_draws_group(drawn, coords, has_period=periods is not None),
         "observed_data": xr.Dataset({"effect": table["ace"]}).drop_attrs(),
-        "constant_data": _profile_constants(asked, coords),
+        "constant_data": xr.Dataset({"se": (("contrast", "task"), se)}, coords),
         "moments": _profile_moments(found, coords, periods is not None),
     }
-    said = {
+    attrs = {
         "law": "smooth profile",
         "engine": "exact",
         "along": along,
         "prior": json.dumps(asdict(prior)),
         "prior_unit": prior_unit_label(table, prior),
-        "sigma": ", ".join(dict.fromkeys(sigma_label(question.noise) for question in asked)),
+        "sigma": ", ".join(dict.fromkeys(sigma_label(family.noise) for family in families)),
     }
     for name in ("posterior", "constant_data"):
-        groups[name].attrs = dict(table.attrs) | said
+        groups[name].attrs = dict(table.attrs) | attrs
     return as_tree(groups)
 
 
-def _positions_along(table: xr.Dataset, name: str) -> npt.NDArray[np.float64]:
-    values = covariate_values(table, name)[1]
-    assert values is not None
-    return values[:, 0]
-
-
-def _fit_profile(question: FamilyData, x: npt.NDArray[np.float64], periods: npt.ArrayLike | None) -> Profile:
-    prior = question.prior
+def _fit_profile(family: FamilyData, x: npt.NDArray[np.float64], periods: npt.ArrayLike | None) -> Profile:
+    prior = family.prior
     return gaussian_process(
-        question.effect,
-        question.noise,
+        family.effect,
+        family.noise,
         x,
         log_prior=lambda sd: log_prior_tau(prior, sd),
         mu_sd=prior.mu_sd,
         periods=periods,
     )
-
-
-def _task_generator(key: int, task: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(derive(key, "profile", task)))
 
 
 def _profile_draws_group(drawn: Sequence[ProfileDraws], coords: dict[str, Any], *, has_period: bool) -> xr.Dataset:
@@ -170,11 +164,6 @@ def _profile_draws_group(drawn: Sequence[ProfileDraws], coords: dict[str, Any], 
 
 def _chains(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return values.reshape(CHAINS, -1, *values.shape[1:])
-
-
-def _profile_constants(asked: Sequence[FamilyData], coords: dict[str, Any]) -> xr.Dataset:
-    se = np.stack([np.sqrt(question.noise.marginal) for question in asked], axis=-1)
-    return xr.Dataset({"se": (("contrast", "task"), se)}, coords)
 
 
 def _profile_moments(found: Sequence[Profile], coords: dict[str, Any], has_period: bool) -> xr.Dataset:
@@ -215,7 +204,7 @@ class ProfileDraws:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """The posterior of a smooth profile at K points: moments by quadrature, and draws when asked for.
+    """The posterior of a smooth profile at K points: moments by quadrature, and a sampler.
 
     Attributes
     ----------
@@ -226,7 +215,7 @@ class Profile:
     log_evidence
         Log density of the effects, up to the constant of a flat prior.
     log_evidence_without_period
-        The same without the periodic part; equal where none was asked.
+        The same without the periodic part; equal where there is none.
     sample
         ``sample(n, generator)`` gives n independent `ProfileDraws`.
     """
@@ -280,7 +269,7 @@ def gaussian_process(
     effect
         Estimates of K effects, (K,), 4 to 300 of them.
     noise
-        How they vary about the effects.
+        Their sampling covariance.
     x
         Position, spacing or dose of each, (K,), not all equal.
     log_prior
@@ -353,13 +342,13 @@ def gaussian_process(
 def _as_periods(periods: npt.ArrayLike | None) -> Array:
     if periods is None:
         return np.empty(0)
-    given = np.asarray(periods).ravel()
-    if given.dtype.kind not in "iuf" or not given.size or not (np.isfinite(given) & (given > 0)).all():
+    grid = np.asarray(periods).ravel()
+    if grid.dtype.kind not in "iuf" or not grid.size or not (np.isfinite(grid) & (grid > 0)).all():
         raise InferenceError(
             f"periods={quoted(periods)} must be positive numbers, such as [9.5, 10.0, 10.5, 11.0]; None asks for "
             "no period"
         )
-    return given.astype(np.float64)
+    return grid.astype(np.float64)
 
 
 def _as_positions(effect: Array, noise: Noise, x: Array) -> Array:
@@ -383,7 +372,7 @@ def _dense_covariance(noise: Noise) -> Array:
 
 
 def _log_nodes(low: float, high: float, n: int, log_prior: LogPrior) -> tuple[Array, Array]:
-    """Return nodes equally spaced in log, and the log prior mass of each; the first has all that lies below it."""
+    """Return nodes equally spaced in log, and the log prior mass of each; that of the first includes all below it."""
     nodes = np.geomspace(low, high, n)
     width = np.log(nodes[1] / nodes[0])
     density = np.exp(log_prior(nodes))
@@ -395,7 +384,7 @@ def _log_nodes(low: float, high: float, n: int, log_prior: LogPrior) -> tuple[Ar
 
 @dataclass(frozen=True, eq=False)
 class _Basis:
-    """What enters linearly: the trend, (K, 2), and cosine and sine of each of P periods, (K, P, 2)."""
+    """Linear terms: the trend, (K, 2), and cosine and sine of each of P periods, (K, P, 2)."""
 
     trend: Array
     waves: Array
@@ -468,7 +457,7 @@ def _marginal_log_density(log_det: float, square: float, v: Array, G: Array, pri
 
 @dataclass(frozen=True, eq=False)
 class _Nodes:
-    """All nodes, their posterior weights (kernel, period, amplitude), and what is known at each."""
+    """All nodes with posterior weights (kernel, period, amplitude), and the data for moments and draws at each."""
 
     weight: Array
     kernels: list[_Kernel]
@@ -516,7 +505,7 @@ class _Nodes:
         return mean, np.asarray(np.sqrt(np.maximum(second / kept - mean**2, 0))), lfsr
 
     def _smoothing(self, kernel: _Kernel) -> tuple[Array, Array]:
-        """Return what turns residuals into the smooth part, (K, K), and the covariance that is left of it."""
+        """Return the gain from residuals to the smooth part, (K, K), and its covariance given the residuals."""
         half = kernel.whiten(kernel.smooth)
         gain = np.asarray(linalg.solve_triangular(kernel.factor, half, lower=True, trans="T")).T
         return gain, kernel.smooth - half.T @ half
@@ -550,6 +539,6 @@ class _Nodes:
 
 
 def _covariance_root(covariance: Array) -> Array:
-    """Return R with R R' = covariance, which may be singular: by eigenvalues, those below rounding taken as 0."""
+    """Return R with R R' = covariance, which may be singular: negative eigenvalues count as 0."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))

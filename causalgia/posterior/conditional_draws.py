@@ -1,6 +1,6 @@
-"""Kernels that draw effects given their hyperparameters: a component for each, then a normal from it.
+"""Draws of effects given hyperparameters: a mixture component for each effect, then a normal from it.
 
-Variates come from the generator in blocks that stay in cache, so that draws are a function of its state alone.
+Random numbers are taken from the generator in blocks that fit the cache; draws depend on its state alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from causalgia.types import Array
 
 __all__ = ["Window", "draw_effects", "draw_mixtures", "whole_window", "window_of"]
 
-Window: TypeAlias = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]  # first component and past the last, (K,) each
+Window: TypeAlias = tuple[
+    npt.NDArray[np.intp], npt.NDArray[np.intp]
+]  # first component and one past the last, (K,) each
 
 _BLOCK = 1 << 16
 _WIDTH = 64
@@ -72,9 +74,9 @@ def whole_window(n: int, components: Components) -> Window:
 
 
 def window_of(places: Iterable[tuple[Array, float]], noise: Array, components: Components) -> Window:
-    """Return the components that may hold an effect: at these (residual, scale) no other has a probability above 1e-9.
+    """Return the components that matter for each effect: at these (residual, scale) others have probability below 1e-9.
 
-    The rest of the nodes of a Student-t belongs to outliers elsewhere, and costs the kernel time.
+    The other nodes of a Student-t matter for outliers only, and would cost time.
     """
     used = np.zeros((len(noise), len(components.weight)), dtype=bool)
     for residual, scale in places:
@@ -134,7 +136,7 @@ def _draw_effects_kernel(  # type: ignore[no-untyped-def]
         for k in range(out.shape[1]):
             s2, start, size = noise[k], first[k], last[k] - first[k]
             half = 0.5 * LOG2E * residual[i, k] ** 2
-            least = half / (s2 + t2 * variance[last[k] - 1])  # the exponent of the widest component: none is above it
+            least = half / (s2 + t2 * variance[last[k] - 1])  # exponent of the widest component, the largest
             for j in range(size):
                 y = inverse_root(s2 + t2 * variance[start + j])
                 exponent = least - half * y * y

@@ -1,4 +1,4 @@
-"""Whether draws may be believed: divergences, R-hat and effective sample sizes, and a refusal where they may not."""
+"""Convergence of NUTS: divergences, R-hat and effective sample sizes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _CURES = (
 def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
     """Compute R-hat and bulk and tail effective sample size of every variable of a posterior.
 
-    A row that is one number over all draws (an effect that is certainly 0) has converged: its R-hat is 1 and its
-    effective sample size the number of draws. One that is constant within chains and differs between them has not.
+    A row that is constant over all draws (an effect that is certainly 0) has converged: its R-hat is 1 and its
+    effective sample size the number of draws. A row that is constant within chains but differs between them has not.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
     """
     arviz = import_quietly("arviz")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of constant rows, which are settled below
+        warnings.simplefilter("ignore")  # of constant rows, which are filled below
         found = {
             "rhat": arviz.rhat(posterior),
             "ess_bulk": arviz.ess(posterior, method="bulk"),
@@ -75,14 +75,14 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
 
 
 def _fill_constant_rows(value: xr.DataArray, draws: xr.DataArray, constant: float) -> xr.DataArray:
-    """Replace what ArviZ cannot divide: a constant row is settled, a row constant within chains only is not."""
+    """Fill statistics that are not finite: a constant row has converged, one constant within chains only has not."""
     flat = draws.max(("chain", "draw")) == draws.min(("chain", "draw"))
     stuck = np.inf if constant == 1.0 else 1.0
     return value.where(np.isfinite(value), stuck).where(~flat, constant)
 
 
 def convergence_failures(diagnostics: xr.Dataset) -> list[str]:
-    """Return what is wrong, one line for each statistic and variable: the count, and the worst rows by name.
+    """Return one line for each statistic and variable that fails: the worst rows by name, and how many more.
 
     Examples
     --------
@@ -119,12 +119,12 @@ def _row_label(values: xr.DataArray, i: int) -> str:
 
 
 def check_n_draws(draws: int, accepted: bool) -> None:
-    """Refuse before sampling a number of draws that no chain could make enough.
+    """Raise before sampling for fewer draws than the least effective sample size.
 
     Raises
     ------
     ConvergenceError
-        If there are fewer draws than the least effective sample size, and that was not accepted.
+        If there are too few draws and unconverged ones are not accepted.
     """
     if draws < MIN_ESS and not accepted:
         raise ConvergenceError(
@@ -134,7 +134,7 @@ def check_n_draws(draws: int, accepted: bool) -> None:
 
 
 def check_convergence(diagnostics: xr.Dataset, accepted: bool, stacklevel: int = 2) -> dict[str, Any]:
-    """Raise where draws have not converged, or warn where that was accepted; return what to write in the attrs.
+    """Raise for draws that have not converged, or warn if that is accepted; return attrs of convergence.
 
     Raises
     ------
@@ -157,10 +157,10 @@ def check_convergence(diagnostics: xr.Dataset, accepted: bool, stacklevel: int =
     ...
     causalgia.errors.ConvergenceError: the draws have not converged: rhat of mu above 1.01: 1.2; ask for ...
     """
-    wrong = convergence_failures(diagnostics)
-    if wrong:
-        text = "the draws have not converged: " + "; ".join(wrong)
+    failures = convergence_failures(diagnostics)
+    if failures:
+        text = "the draws have not converged: " + "; ".join(failures)
         if not accepted:
             raise ConvergenceError(f"{text}; {_CURES}")
         warnings.warn(text, ConvergenceWarning, stacklevel=stacklevel + 1)
-    return dict(diagnostics.attrs) | {"converged": "no" if wrong else "yes", "unconverged": "; ".join(wrong)}
+    return dict(diagnostics.attrs) | {"converged": "no" if failures else "yes", "unconverged": "; ".join(failures)}

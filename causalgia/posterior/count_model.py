@@ -1,8 +1,7 @@
-"""Counts of DNA and RNA under a negative binomial, DNA measured with error: arrays in, draws out.
+"""Negative binomial model of barcode counts of DNA and RNA, with DNA measured with error; arrays in, draws out.
 
-A barcode's abundance is a parameter that its DNA counts measure, and not a number to divide by. Latent values are
-parameters themselves where their counts fix them better than their prior does, and sd times a standard normal where
-they do not.
+The abundance of a barcode is a parameter that its DNA counts measure, not a divisor. Latent values are centred where
+their counts are more informative than their prior, and non-centred elsewhere.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from causalgia.types import Array, Ints, Mask
 
 LN2 = float(np.log(2.0))
 _T_DF = 3
-_DISPERSION = 0.1  # of a glance at the counts; the model has its own
+_DISPERSION = 0.1  # for starting values; the model estimates its own
 _CENTRE_SD = 5.0
 _SPREAD = 1.0
 _SILENT = (1.0, 20.0)
@@ -28,7 +27,7 @@ _SILENT = (1.0, 20.0)
 
 @dataclass(frozen=True, eq=False)
 class CellCounts:
-    """Counts of N barcodes in R replicates, and where each barcode belongs; logs are base 2."""
+    """Counts of N barcodes in R replicates, with element and arm of each barcode; logs are base 2."""
 
     dna: Ints
     """Reads, (N, R), or (N, 1) where one library serves all replicates."""
@@ -45,7 +44,7 @@ class CellCounts:
     element: Ints
     """Element of each barcode, (N,), from 0."""
     arm: Ints
-    """Arm of each barcode, (N,), from 0, which is the one that others are compared with."""
+    """Arm of each barcode, (N,), from 0, the control."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,7 +72,7 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
     prior
         Of every mu_a and tau_a, on log2. Other spreads and dispersions are half normal with sd 1, p_silent Beta(1, 20).
     silent
-        Whether RNA may be 0 without cause.
+        Whether barcodes may be silent: RNA 0 whatever the DNA.
 
     Returns
     -------
@@ -95,17 +94,17 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
     ['abundance', 'base', 'dispersion_dna']
     """
     pm = import_quietly("pymc")
-    sight = _starting_values(data)
+    start = _starting_values(data)
     with pm.Model() as model:
         sd = {name: pm.HalfNormal(name, _SPREAD) for name in ("sd_barcode", "sd_replicate", "sd_abundance", "sd_base")}
         alpha = {kind: 1 / pm.HalfNormal(f"dispersion_{kind}", _SPREAD, initval=_DISPERSION) for kind in ("dna", "rna")}
-        mu_a = pm.Normal("mu_abundance", float(sight.dna.mean()), _CENTRE_SD, initval=float(sight.dna.mean()))
-        abundance = _latent_variable("abundance", mu_a, sd["sd_abundance"], sight.dna, True)
-        theta = _arm_activities(data.shape, prior, sd, sight)
+        mu_a = pm.Normal("mu_abundance", float(start.dna.mean()), _CENTRE_SD, initval=float(start.dna.mean()))
+        abundance = _latent_variable("abundance", mu_a, sd["sd_abundance"], start.dna, True)
+        theta = _arm_activities(data.shape, prior, sd, start)
         w = sd["sd_replicate"] * pm.Normal("w", shape=(*data.shape, data.rna.shape[1]))
-        average = w.mean(axis=2)  # goes with the level, which the counts fix; the rest is between replicates
+        average = w.mean(axis=2)  # belongs to the level, which counts determine well; the rest is between replicates
         centre = abundance + (theta + average)[data.element, data.arm]
-        level = _latent_variable("level", centre, sd["sd_barcode"], sight.rna, sight.barcodes_differ)
+        level = _latent_variable("level", centre, sd["sd_barcode"], start.rna, start.barcodes_differ)
         _add_count_likelihood("dna", data.dna, data.dna_seen, abundance[:, None] + data.dna_size, alpha["dna"], None)
         between = w - average[:, :, None] + data.rna_size
         p = pm.Beta("p_silent", *_SILENT, initval=0.02) if silent else None
@@ -130,7 +129,7 @@ def sample_counts(data: CellCounts, prior: Prior, *, silent: bool, draws: int, k
 
 
 def _log_levels(counts: Ints, seen: Mask, size: Array) -> tuple[Array, Array]:
-    """Return what a barcode's own counts say of its log level, and the variance of that, each (N,)."""
+    """Return the log level of each barcode from its own counts and its variance, each (N,)."""
     total, exposure = np.where(seen, counts, 0).sum(axis=1), np.where(seen, 2.0**size, 0.0).sum(axis=1)
     cells = np.maximum(seen.sum(axis=1), 1)
     level = np.log2(total + 0.5) - np.log2(np.where(exposure > 0, exposure, (2.0**size).sum()))
@@ -138,7 +137,7 @@ def _log_levels(counts: Ints, seen: Mask, size: Array) -> tuple[Array, Array]:
 
 
 def _rna_log_levels(data: CellCounts) -> tuple[Array, Array]:
-    """As `_log_levels`, of the cells that are not 0: those may be silent."""
+    """Return `_log_levels` of cells that are not 0, since zeros may be silent."""
     positive = data.rna_seen & (data.rna > 0)
     used = np.where(positive.any(axis=1, keepdims=True), positive, data.rna_seen)
     return _log_levels(data.rna, used, data.rna_size)
@@ -146,7 +145,7 @@ def _rna_log_levels(data: CellCounts) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class _StartingValues:
-    """What the counts say at a glance: where chains start, and which latent values counts fix better than a prior."""
+    """Starting values of the chains, and which latent values are better determined by counts than by their prior."""
 
     dna: Array
     """Log abundance of each barcode by its DNA, (N,)."""
@@ -173,7 +172,7 @@ def _starting_values(data: CellCounts) -> _StartingValues:
 
 
 def _latent_variable(name: str, centre: Any, sd: Any, start: Array, centred: bool) -> Any:
-    """Return latent values ~ N(centre, sd^2): themselves parameters where counts fix them, else their z."""
+    """Return latent values ~ N(centre, sd^2), centred or non-centred."""
     pm = import_quietly("pymc")
     if centred:
         return pm.Normal(name, centre, sd, shape=start.shape, initval=start)
@@ -182,14 +181,14 @@ def _latent_variable(name: str, centre: Any, sd: Any, start: Array, centred: boo
     )
 
 
-def _arm_activities(shape: tuple[int, int], prior: Prior, sd: dict[str, Any], sight: _StartingValues) -> Any:
+def _arm_activities(shape: tuple[int, int], prior: Prior, sd: dict[str, Any], start: _StartingValues) -> Any:
     """Return theta, (E, A): log activities of each element under each arm."""
     pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
-    first, others = sight.theta[:, 0], sight.theta[:, 1:]
+    first, others = start.theta[:, 0], start.theta[:, 1:]
     mu_0 = pm.Normal("mu_base", float(first.mean()), _CENTRE_SD, initval=float(first.mean()))
     base = _latent_variable("base", mu_0, sd["sd_base"], first, True)
     mu = pm.Normal("mu", 0.0, prior.mu_sd, shape=shape[1] - 1, initval=(others - first[:, None]).mean(axis=0))
-    d = _latent_variable("d", mu, _arm_tau(prior, shape[1] - 1), others - first[:, None], sight.effects_differ)
+    d = _latent_variable("d", mu, _arm_tau(prior, shape[1] - 1), others - first[:, None], start.effects_differ)
     return pt.concatenate([base[:, None], base[:, None] + d], axis=1)
 
 
@@ -205,7 +204,7 @@ def _arm_tau(prior: Prior, n: int) -> Any:
 
 
 def _add_count_likelihood(name: str, counts: Ints, seen: Mask, level: Any, alpha: Any, silent: Any) -> None:
-    """Put the likelihood of the cells that are data into the model."""
+    """Add the likelihood of the cells that are data to the model."""
     pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
     reads = np.where(seen, counts, 0).astype(np.float64)
     odds = LN2 * level - pt.log(alpha)

@@ -1,4 +1,4 @@
-"""A density of one or two hyperparameters on cells that are cut in two where it bends."""
+"""A density of one or two hyperparameters on adaptive cells, bisected where its logarithm curves."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from causalgia.types import Array
 __all__ = ["Cells", "Density", "adaptive_cells", "sharpen_cells", "tilted_quantile"]
 
 Density: TypeAlias = Callable[[Array, Array], tuple[Array, Array, Array]]
-"""Points (N, d) and a state of each (N, s) -> log density (N,), gradient (N, d), and the state to start from nearby."""
+"""Points (N, d) and their states (N, s) -> log density (N,), gradient (N, d), and starting states for points nearby."""
 
 _NOTHING = np.zeros(0)
-_MATTERS = 5.5  # nats below the highest cell at which a cell is no longer cut
+_MATTERS = 5.5  # nats below the highest cell; lower cells are not cut
 _DROP = 14.0
 _BEND, _RISE = 1.5, 3.0
 _ROUNDS = 60
@@ -31,7 +31,7 @@ _NODES, _WEIGHTS = (x / 2 for x in np.polynomial.legendre.leggauss(5))
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Boxes on each of which the log density is linear, to the accuracy that is needed."""
+    """Boxes on each of which the log density is approximately linear."""
 
     points: Array
     """Centres, (N, d)."""
@@ -40,18 +40,18 @@ class Cells:
     slope: Array
     """Gradient of the log density at the centres, (N, d)."""
     bend: Array
-    """Its second derivatives along the axes, about, (N, d)."""
+    """Approximate second derivatives along the axes, (N, d)."""
     weight: Array
     """Probabilities, (N,); sum to 1."""
     state: Array
-    """Of the density at the centres, (N, s)."""
+    """States of the density at the centres, (N, s)."""
     log_total: float
-    """Log of the integral of the density as it was given."""
+    """Log of the integral of the unnormalised density."""
 
     def under(self, height: Array, slope: Array, *, bent: bool = False) -> Cells:
-        """Return the same cells with the probabilities of another log density, and its gradient, at their centres.
+        """Return these cells with the probabilities of another log density, given with its gradient at their centres.
 
-        Those of one that bends as the first did, where it is `bent`, else of one that is linear on each.
+        If `bent`, its second derivatives are those of the first density, else 0.
         """
         rise, factor = slope * self.size, np.zeros(len(height))
         if bent:
@@ -66,7 +66,7 @@ class Cells:
 
 @njit(nogil=True)
 def tilted_quantile(rise, u):  # type: ignore[no-untyped-def]
-    """Quantile u of the density ``exp(rise x)`` on (-1/2, 1/2).
+    """Return the quantile u of the density ``exp(rise x)`` on (-1/2, 1/2).
 
     Examples
     --------
@@ -81,11 +81,11 @@ def tilted_quantile(rise, u):  # type: ignore[no-untyped-def]
 def adaptive_cells(
     density: Density, lower: Array, upper: Array, counts: npt.NDArray[np.intp], start: Array = _NOTHING
 ) -> Cells:
-    """Cut a box into cells until the log density is nearly linear on each that matters.
+    """Cut a box into cells until the log density is nearly linear on each cell of appreciable mass.
 
-    A cell is cut along an axis where the density bends by more than 1.5 nats over it, or rises by more than 3, and its
-    mass, or what its slope might add within it, is within exp(-5.5) of the largest. The integral over a cell is that of
-    the exponential of the linear function: what bending adds is a factor, nearly the same for all cells.
+    A cell is cut along an axis where the log density curves by more than 1.5 nats over it, or rises by more than 3, and
+    its mass (or an upper bound by its slope) is within exp(-5.5) of the largest. The integral over a cell is that of
+    the exponential of the linear function; curvature adds a factor that is nearly the same for all cells.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def adaptive_cells(
     counts
         Cells along each axis to begin with, (d,).
     start
-        State to begin with, (s,), or several, (S, s): each point takes the one from which it is highest.
+        Starting state, (s,), or several, (S, s): each point uses the one with the highest density.
 
     Raises
     ------
@@ -120,37 +120,37 @@ def adaptive_cells(
 
 
 def sharpen_cells(density: Density, cells: Cells, power: float, most: float = 1.0) -> Cells:
-    """Return the cells of a log density that is about `power` times that of `cells`, cut on from these.
+    """Return cells of a log density that is about `power` times that of `cells`, refined from these.
 
     Parameters
     ----------
     density
         Log density and gradient.
     cells
-        Of a flatter density: none of its own mass is outside.
+        Cells of a flatter density, which contain all mass.
     power
-        How many times more its logarithm bends.
+        Ratio of the curvatures of the log densities.
     most
-        Bends and rises beyond which a cell is cut, in those of `adaptive_cells`.
+        Thresholds of curvature and rise, as multiples of those of `adaptive_cells`.
     """
     height, slope, state = _replace_nonfinite(*density(cells.points, cells.state))
     return _refine_cells(density, (cells.points, cells.size, height, slope, power * cells.bend, state), most)
 
 
 def _refine_cells(density: Density, table: tuple[Array, ...], most: float = 1.0) -> Cells:
-    """Cut cells of (points, sizes, height, slope, bend, state) as `adaptive_cells` says."""
+    """Cut cells of (points, sizes, height, slope, bend, state) by the rules of `adaptive_cells`."""
     for _ in range(_ROUNDS):
         points, sizes, height, slope, bend, state = table
         volume = np.log(sizes).sum(axis=1)
         best = (height + volume).max()
-        bound = height + np.abs(slope * sizes).sum(axis=1) / 2 + volume  # of a wide cell it is far too high
+        bound = height + np.abs(slope * sizes).sum(axis=1) / 2 + volume  # far too high for wide cells
         live = bound > best - _DROP
         rough = np.maximum(np.abs(bend) * sizes**2 / _BEND, np.abs(slope) * sizes / _RISE)
         cut = live & (bound > best - _MATTERS) & (rough.max(axis=1) > most)
         if not cut.any():
             log_mass = height + _log_integral(slope * sizes) + volume
-            kept = log_mass > log_mass.max() - _DROP
-            points, sizes, height, slope, bend, state = (x[kept] for x in table)
+            used = log_mass > log_mass.max() - _DROP
+            points, sizes, height, slope, bend, state = (x[used] for x in table)
             weight, total = _cell_weights(height, slope, sizes)
             return Cells(points, sizes, slope, bend, weight, state, total)
         if len(points) > _MOST:
@@ -167,7 +167,7 @@ def _cell_weights(height: Array, slope: Array, sizes: Array) -> tuple[Array, flo
 
 
 def _evaluate_best_start(density: Density, points: Array, starts: Array) -> tuple[Array, Array, Array]:
-    """Evaluate the density from each start, and take for each point what is highest there."""
+    """Evaluate the density from each start, and return for each point the highest."""
     found = [density(points, np.tile(start, (len(points), 1))) for start in starts]
     best = np.argmax([np.where(np.isfinite(height), height, -np.inf) for height, _, _ in found], axis=0)
     height, slope, state = (np.stack(x)[best, np.arange(len(points))] for x in zip(*found, strict=True))
@@ -207,7 +207,7 @@ def _halve_cells(
     live: npt.NDArray[np.bool_],
     cut: npt.NDArray[np.bool_],
 ) -> tuple[Array, ...]:
-    """Halve the cells to be cut, each along its roughest axis; forget what is not live."""
+    """Halve the cells to be cut, each along its roughest axis; drop cells that are not live."""
     points, sizes, _, _, bend, state = table
     rows, axis = np.flatnonzero(cut), np.argmax(rough[cut], axis=1)
     shift = np.zeros((len(rows), points.shape[1]))

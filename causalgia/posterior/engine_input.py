@@ -1,4 +1,4 @@
-"""What one engine is asked: the effects of one task and one exchangeable family, their noise, and their prior."""
+"""Input of the engines: effects, noise, covariates and prior of one task and one exchangeable family."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class FamilyData:
     by_predictor: Array | None
     """Estimates of each predictor, (K, M); None for one."""
     noise: Noise
-    """How `effect` varies about the effects."""
+    """Sampling covariance of `effect`."""
     covariates: Array | None
     """(K, q)."""
     patterns: Array | None
-    """What effects may share as their errors do, (K, p); see `shared_patterns`."""
+    """Patterns of shared errors as covariates of the effects, (K, p); see `shared_patterns`."""
     prior: Prior
     """In the unit of the effects."""
     unit: float
-    """What one unit of the user's prior is, on the contrast scale."""
+    """Unit of the user's prior, on the contrast scale."""
 
     @property
     def centre(self) -> Array | None:
@@ -62,22 +62,22 @@ def family_data(
     *,
     law: str = "",
 ) -> Iterator[FamilyData]:
-    """Split estimates into questions: each task and each group by itself.
+    """Yield the data of each family: each task and each group.
 
     Parameters
     ----------
     estimates
         With ``ace, se (contrast, task[, model])``.
     rows
-        Of each group.
+        Rows of each group.
     covariates
         Shape ``(K, q)``, over all contrasts.
     prior
-        As the user gave it; scaled by the sd of the control arm where that is known and the prior is standardised.
+        As given by the user; scaled by the sd of the control arm where that is known and the prior is standardised.
     factors
-        How many scores of shared noise the engine can integrate for a family of K effects, as in `noise_of`.
+        Number of factor scores that the engine can integrate for a family of K effects, as in `noise_of`.
     law
-        Two scales have priors in units of the median standard error and read none but that of the predictors' spread.
+        Two scales have priors in units of the median standard error and use only the prior of the spread of predictors.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def family_data(
 
 
 def sigma_label(noise: Noise) -> str:
-    """Say which form of Sigma entered the likelihood.
+    """Return the form in which Sigma enters the likelihood.
 
     Examples
     --------
@@ -123,12 +123,12 @@ def sigma_label(noise: Noise) -> str:
 
 
 def is_standardized(estimates: xr.Dataset, prior: Prior) -> bool:
-    """Whether the prior is in sd of the control arm: asked for, and known."""
+    """Return whether the prior is in sd of the control arm: standardised, with a known sd."""
     return prior.standardised and "control_sd" in estimates
 
 
 def prior_unit_label(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
-    """Say in which unit the prior of a law is."""
+    """Return the name of the unit of a law's prior."""
     if law == "two_scales" and "model" not in estimates["ace"].dims:
         return "median standard error"
     return "sd of the control arm" if is_standardized(estimates, prior) else "contrast scale"
@@ -147,9 +147,9 @@ def _prior_unit(part: xr.Dataset, task: int, prior: Prior) -> float:
 
 
 def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
-    """Average over predictors; an error is as large as that of one, since all predictors saw the same units.
+    """Average over predictors; errors remain as large as those of one, since all predictors have the same units.
 
-    Numbers of units and degrees of freedom are the least of any predictor, and an effect is exact if all are.
+    Numbers of units and degrees of freedom are the smallest of any predictor, and an effect is exact if all are.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     InferenceError
-        If there is one predictor on the dim.
+        If the dim has a single predictor.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
             "the dim 'model' has one predictor, and how retrainings differ cannot be seen; take it by itself with "
             "estimates.isel(model=0)"
         )
-    estimates = estimates.drop_vars("below_floor", errors="ignore")  # known of each predictor alone
+    estimates = estimates.drop_vars("below_floor", errors="ignore")  # differs between predictors
     numeric = [name for name, v in estimates.data_vars.items() if "model" in v.dims]
     mean = estimates[numeric].mean("model")
     for name in ("se", "control_sd"):
@@ -198,14 +198,14 @@ _OF_RESULT = ("chain", "draw", "group", "covariate", "family")
 
 
 def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
-    """Take estimates, or a table with effect and se (or covariance), with the named columns as coordinates.
+    """Return estimates, from estimates or a table with effect and se, with the named columns as coordinates.
 
     Parameters
     ----------
     table
         As in `causalgia.estimation.as_estimates`.
     names
-        Coordinates on contrast that will be asked for: columns of the table.
+        Columns of the table that become coordinates on contrast.
 
     Examples
     --------
@@ -230,7 +230,7 @@ def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
 
 
 def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
-    """Return a coordinate on contrast by its name, or refuse naming those that there are.
+    """Return a coordinate on contrast by its name; the error lists those that exist.
 
     Raises
     ------
@@ -308,40 +308,40 @@ def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
 def result_coordinates(
     estimates: xr.Dataset, labels: npt.NDArray[Any] | None, covariates: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return every coordinate of a result: those of the estimates on contrast, task and model, groups, covariates."""
-    kept = {
+    """Return the coordinates of a result: those of the estimates on contrast, task and model, groups, covariates."""
+    coords = {
         str(name): c
         for name, c in estimates.coords.items()
         if c.dims and set(c.dims) <= {"contrast", "task", "model"} and name not in _OF_RESULT
     }
-    kept |= {} if labels is None else {"group": labels}
-    return kept | ({"covariate": list(covariates)} if covariates else {})
+    coords |= {} if labels is None else {"group": labels}
+    return coords | ({"covariate": list(covariates)} if covariates else {})
 
 
-_EFFECTS_EACH = 10  # a coefficient of the centre takes ten effects, as a covariance of K contrasts takes 10 K units
+_EFFECTS_EACH = 10  # effects for each coefficient of the centre
 _NOTHING = 1e-8
 
 
 def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | None:
     """Return the patterns of the loadings as covariates of the effects, (K, p); None where there are none.
 
-    Words that resemble each other err together, for they make and destroy the same things in the same units, and have
-    effects alike for the same reason: effects are not exchangeable along the loadings L of ``Sigma = L L' + D``. Were
-    they taken for that, the pattern of the effects would be read as a large score f of their errors, and taken out of
-    all of them. With ``delta = mu + x' beta + p' b + ...`` and b as free as mu, a pattern in the estimates belongs to
-    the effects, f keeps its law N(0, I), and the error it stands for stays in every interval.
+    Similar words have correlated errors, since they create and destroy the same sites in the same units, and similar
+    effects for the same reason: effects are not exchangeable along the loadings L of ``Sigma = L L' + D``. If they were
+    treated so, a pattern of the effects would be explained by a large factor score f and removed from all of them. With
+    ``delta = mu + x' beta + p' b + ...`` and b as free as mu, the pattern is attributed to the effects, f keeps its law
+    N(0, I), and every interval includes its error.
 
     Parameters
     ----------
     noise
         Of K effects.
     covariates
-        Of each effect, (K, q): what loadings have in common with them, or with mu, is theirs already.
+        Of each effect, (K, q); patterns are orthogonal to them and to mu.
 
     Returns
     -------
     ndarray or None
-        Orthonormal columns about mu and the covariates, that of the largest errors first; at most one in ten effects.
+        Orthonormal columns, orthogonal to mu and the covariates, by decreasing error; at most one for ten effects.
 
     Examples
     --------
@@ -359,7 +359,7 @@ def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | No
     known = np.ones((size, 1)) if covariates is None else np.column_stack([np.ones(size), covariates])
     rest = noise.loadings - known @ np.linalg.lstsq(known, noise.loadings)[0]
     columns, length, turn = np.linalg.svd(rest, full_matrices=False)
-    kept = length > _NOTHING * np.linalg.norm(noise.loadings)
-    kept[size // _EFFECTS_EACH :] = False
-    signs = np.where(turn.sum(axis=1) < 0, -1.0, 1.0)  # an SVD leaves them open
-    return np.asarray((columns * signs)[:, kept]) if kept.any() else None
+    used = length > _NOTHING * np.linalg.norm(noise.loadings)
+    used[size // _EFFECTS_EACH :] = False
+    signs = np.where(turn.sum(axis=1) < 0, -1.0, 1.0)  # arbitrary in an SVD
+    return np.asarray((columns * signs)[:, used]) if used.any() else None

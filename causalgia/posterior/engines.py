@@ -1,4 +1,4 @@
-"""The engines behind one door: exact where an exact path exists, NUTS for the rest, one kind of answer from both."""
+"""Choice of the engine for each family: exact where one exists, otherwise NUTS."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENGINES = ("auto", "exact", "nuts")
 
 @dataclass(frozen=True, eq=False)
 class FamilyPosterior:
-    """The posterior of one question, whichever engine gave it."""
+    """The posterior of one family, from either engine."""
 
     draws: dict[str, Array]
     """``ace (chain, draw, K)``, ``mu, tau (chain, draw)``, maybe ``beta (chain, draw, q)``, under a law with an atom
@@ -46,18 +46,18 @@ class FamilyPosterior:
     moments: dict[str, Array]
     """``mean, sd, lfsr, lfdr, shrinkage``, (K,) each."""
     stats: dict[str, Array]
-    """What the sampler said, (chain, draw); nothing from the exact engine."""
+    """Sampler statistics, (chain, draw); empty from the exact engine."""
     engine: str
     """``"exact"`` or ``"nuts"``."""
     sampler: str
-    """Which program drew."""
+    """Program that sampled."""
     log_likelihood: Callable[[], Array] | None = None
     """Computes the log density of each estimate given what all effects share, (n, K); None for predictors as a level,
     and for the Student-t, or an atom among few effects, where shared errors were sampled."""
 
 
 def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
-    """Refuse what is none of the known, naming the nearest.
+    """Raise unless the value is one of the known; the error names the nearest.
 
     Examples
     --------
@@ -75,12 +75,11 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
 
 
 def n_factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:
-    """Return how many scores of estimated shared noise are integrated for K effects; None: any covariance is whole.
+    """Return the number of factor scores of estimated noise to integrate for K effects; None: any covariance is whole.
 
-    The normal law reads any, and so does NUTS. The Student-t, two scales and the spike and slab of many effects take
-    all scores that there are (Laplace). Few effects under a spike at 0 take none: the scores would be learned from
-    effects that are supposed to be exactly 0, and a shift of all of them by less than can be seen would go into every
-    other effect.
+    The normal law and NUTS accept any covariance. The Student-t, two scales and the spike and slab of many effects
+    integrate all scores (Laplace). Few effects under a spike at 0 integrate none: the scores would be estimated from
+    effects assumed to be exactly 0, and a small shift of all of these would enter every other effect.
 
     Examples
     --------
@@ -95,10 +94,10 @@ def n_factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int],
 
 
 def resolve_law(law: str, sizes: Sequence[int]) -> str:
-    """Return the law of families of so many effects: what ``"auto"`` is for them.
+    """Return the law of families of these sizes; ``"auto"`` depends on the smallest.
 
-    Thirty effects or more can show two scales. Fewer cannot show any law, and the normal one is assumed. One effect has
-    no law: its posterior is its estimate's, for mu is flat.
+    Thirty effects or more can show two scales. Fewer cannot show any law, and the normal one is assumed. The posterior
+    of a single effect does not depend on the law, since mu is flat.
 
     Examples
     --------
@@ -111,12 +110,12 @@ def resolve_law(law: str, sizes: Sequence[int]) -> str:
 
 
 def has_exact_engine(law: str, noise: Noise) -> bool:
-    """Whether the exact engine covers a law with this noise: normal any, the others all but a whole covariance."""
+    """Return whether a law is exact with this noise: the normal with any, others except with a whole covariance."""
     return law == "normal" or noise.whole is None
 
 
 def choose_engine(engine: str, law: str, noise: Noise) -> str:
-    """Return the engine that answers, or refuse one that cannot.
+    """Return the engine to use; raise for one that does not support the law and noise.
 
     Raises
     ------
@@ -137,14 +136,14 @@ def choose_engine(engine: str, law: str, noise: Noise) -> str:
     return ("exact" if has_exact_engine(law, noise) else "nuts") if engine == "auto" else engine
 
 
-def exact_posterior(question: FamilyData, law: str) -> Exact:
-    """Return the exact posterior of a question."""
-    return _run_exact_engine(question, law, question.effect, question.noise)
+def exact_posterior(family: FamilyData, law: str) -> Exact:
+    """Return the exact posterior of a family."""
+    return _run_exact_engine(family, law, family.effect, family.noise)
 
 
-def _run_exact_engine(question: FamilyData, law: str, effect: Array, noise: Noise) -> Exact:
-    prior, covariates = question.prior, question.centre
-    if law == "spike_and_slab" and has_few_effects(question):
+def _run_exact_engine(family: FamilyData, law: str, effect: Array, noise: Noise) -> Exact:
+    prior, covariates = family.prior, family.centre
+    if law == "spike_and_slab" and has_few_effects(family):
         return spike_and_slab(effect, noise, prior)
     if law == "spike_and_slab":
         mode: Literal["zero", "estimate"] = "zero" if noise.loadings is None and covariates is None else "estimate"
@@ -154,131 +153,129 @@ def _run_exact_engine(question: FamilyData, law: str, effect: Array, noise: Nois
     return (normal if law == "normal" else student)(effect, noise, prior, covariates=covariates)
 
 
-def has_few_effects(question: FamilyData) -> bool:
-    """Whether spike and slab are an atom and one normal, both integrated: fewer than 30 exchangeable effects."""
-    return len(question.effect) < FEW and question.covariates is None
+def has_few_effects(family: FamilyData) -> bool:
+    """Return whether a spike and slab is an atom and one normal, both integrated: below 30 exchangeable effects."""
+    return len(family.effect) < FEW and family.covariates is None
 
 
-def fit_exactly(question: FamilyData, law: str, *, draws: int, key: int) -> FamilyPosterior:
-    """Answer a question by quadrature and independent draws.
+def fit_exactly(family: FamilyData, law: str, *, draws: int, key: int) -> FamilyPosterior:
+    """Return the posterior of a family by quadrature and independent draws.
 
     Parameters
     ----------
-    question, law
-        What is asked.
+    family, law
+        The data, and the law of its effects.
     draws
-        In all; dealt to four chains.
+        In all; split into four chains.
     key
         Seed.
     """
-    if question.by_predictor is not None:
-        return _fit_over_predictors(question, question.by_predictor, law, draws=draws, key=key)
-    exact = exact_posterior(question, law)
+    if family.by_predictor is not None:
+        return _fit_over_predictors(family, family.by_predictor, law, draws=draws, key=key)
+    exact = exact_posterior(family, law)
     drawn = exact.draw(draws, np.random.default_rng(derive(key, "exact")))
-    values = split_into_chains(_named_draws(drawn, question))
+    values = split_into_chains(_named_draws(drawn, family))
     return FamilyPosterior(values, moments_of(exact), {}, "exact", "", drawn.log_likelihood)
 
 
-def _named_draws(drawn: Draws, question: FamilyData) -> dict[str, Array]:
-    """Return draws by name; of the coefficients, those of the user's covariates alone."""
+def _named_draws(drawn: Draws, family: FamilyData) -> dict[str, Array]:
+    """Return draws by name; of the coefficients only those of the user's covariates."""
     values = {"ace": drawn.ace, "mu": drawn.mu, "tau": drawn.tau, **drawn.law}
     values |= {} if drawn.slab is None else {"ace_slab": drawn.slab}
-    if question.covariates is None:
+    if family.covariates is None:
         return values
-    return values | {"beta": drawn.beta[:, : question.covariates.shape[1]]}
+    return values | {"beta": drawn.beta[:, : family.covariates.shape[1]]}
 
 
-def _fit_over_predictors(question: FamilyData, effect: Array, law: str, *, draws: int, key: int) -> FamilyPosterior:
+def _fit_over_predictors(family: FamilyData, effect: Array, law: str, *, draws: int, key: int) -> FamilyPosterior:
     level = over_predictors(
-        effect, question.noise, question.prior, lambda mean, noise: _run_exact_engine(question, law, mean, noise)
+        effect, family.noise, family.prior, lambda mean, noise: _run_exact_engine(family, law, mean, noise)
     )
     drawn = level.draw(draws, np.random.default_rng(derive(key, "exact")))
-    values = _named_draws(drawn.shared, question) | {"tau_gamma": drawn.tau_gamma, "ace_model": drawn.ace_model}
+    values = _named_draws(drawn.shared, family) | {"tau_gamma": drawn.tau_gamma, "ace_model": drawn.ace_model}
     return FamilyPosterior(split_into_chains(values), moments_of(level), {}, "exact", "")
 
 
 def split_into_chains(values: dict[str, Array]) -> dict[str, Array]:
-    """Deal independent draws (n, ...) to four chains: (4, n / 4, ...)."""
+    """Split independent draws (n, ...) into four chains: (4, n / 4, ...)."""
     return {name: value.reshape(CHAINS, -1, *value.shape[1:]) for name, value in values.items()}
 
 
 def moments_of(exact: Exact | PredictorLevel) -> dict[str, Array]:
-    """Return what needs no draw, by name: mean, sd, lfsr, lfdr and shrinkage, (K,) each."""
+    """Return the exact moments by name: mean, sd, lfsr, lfdr and shrinkage, (K,) each."""
     return {name: getattr(exact, name) for name in ("mean", "sd", "lfsr", "lfdr", "shrinkage")}
 
 
-def fit_by_nuts(question: FamilyData, law: str, *, draws: int, key: int) -> FamilyPosterior:
-    """Answer a question by NUTS.
+def fit_by_nuts(family: FamilyData, law: str, *, draws: int, key: int) -> FamilyPosterior:
+    """Return the posterior of a family by NUTS.
 
-    The mixture's weights are at their penalised maximum, as in the exact engine; where errors depend on each other
-    they are found from each estimate's own error alone.
+    Weights of the mixture are at their penalised maximum, as in the exact engine; for dependent errors they are
+    estimated from marginal errors.
 
     Parameters
     ----------
-    question, law, draws, key
+    family, law, draws, key
         As in `fit_exactly`.
     """
     if law == "spike_and_slab":
-        return _fit_mixture_by_nuts(question, draws=draws, key=key)
+        return _fit_mixture_by_nuts(family, draws=draws, key=key)
     nu = NU if law == "student_t" else None
-    asked = (question.effect, question.noise, question.prior, question.covariates)
-    found = sample_hierarchy(*asked, nu=nu, draws=draws, key=key)
-    ace = found.values["ace"].reshape(-1, len(question.effect))
+    data = (family.effect, family.noise, family.prior, family.covariates)
+    found = sample_hierarchy(*data, nu=nu, draws=draws, key=key)
+    ace = found.values["ace"].reshape(-1, len(family.effect))
     moments = {"mean": ace.mean(axis=0), "sd": ace.std(axis=0), "lfsr": _lfsr_of_draws(ace)}
-    moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": _nuts_shrinkage(question, found.values, nu, key)}
-    known = _nuts_log_likelihood(question, found.values, nu)
+    moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": _nuts_shrinkage(family, found.values, nu, key)}
+    known = _nuts_log_likelihood(family, found.values, nu)
     return FamilyPosterior(found.values, moments, found.stats, "nuts", found.sampler, known)
 
 
-def _nuts_log_likelihood(
-    question: FamilyData, values: dict[str, Array], nu: float | None
-) -> Callable[[], Array] | None:
-    """Return the call for the log densities of estimates under draws of NUTS, of which no factor scores are known."""
-    effect, noise, x = question.effect, question.noise, question.covariates
+def _nuts_log_likelihood(family: FamilyData, values: dict[str, Array], nu: float | None) -> Callable[[], Array] | None:
+    """Return a function for log densities of estimates under draws of NUTS, which have no factor scores."""
+    effect, noise, x = family.effect, family.noise, family.covariates
     mu, tau = values["mu"].ravel(), values["tau"].ravel()
     beta = values["beta"].reshape(len(mu), -1) if "beta" in values else np.empty((len(mu), 0))
     if nu is None:
         return lambda: normal_log_likelihood(effect, noise, x, mu, beta, tau)
     if noise.whole is not None or noise.loadings is not None:
         return None
-    shared = linear_part(fixed_effects_design(len(effect), x, question.prior), noise)
-    law = StudentModel(effect, noise.variances, shared, question.prior, nu).components(1.0, least=float(tau.min()))
+    shared = linear_part(fixed_effects_design(len(effect), x, family.prior), noise)
+    law = StudentModel(effect, noise.variances, shared, family.prior, nu).components(1.0, least=float(tau.min()))
     coefficients, variance = np.column_stack([mu, beta]), tau[:, None] ** 2 * law.variance
     return deferred_mixture_density(effect, noise.variances, shared, coefficients, variance, law.weight, 1.0)
 
 
-def _nuts_shrinkage(question: FamilyData, values: dict[str, Array], nu: float | None, key: int) -> Array:
-    """Return ``E[s^2 / (s^2 + tau^2 / lambda)]``, lambda the precision that a Student-t effect drew (normal: 1)."""
-    s2, tau2, lam = question.noise.marginal, values["tau"].reshape(-1, 1) ** 2, np.ones(1)
+def _nuts_shrinkage(family: FamilyData, values: dict[str, Array], nu: float | None, key: int) -> Array:
+    """Return ``E[s^2 / (s^2 + tau^2 / lambda)]``, lambda the latent precision of a Student-t effect (normal: 1)."""
+    s2, tau2, lam = family.noise.marginal, values["tau"].reshape(-1, 1) ** 2, np.ones(1)
     if nu is not None:
         centre = values["mu"].reshape(-1, 1)
         if "beta" in values:
-            x = fixed_effects_design(len(s2), question.covariates, question.prior).columns[:, 1:]
+            x = fixed_effects_design(len(s2), family.covariates, family.prior).columns[:, 1:]
             centre = centre + values["beta"].reshape(len(centre), -1) @ x.T
         square = (values["ace"].reshape(len(centre), -1) - centre) ** 2 / tau2
         lam = np.random.default_rng(derive(key, "lambda")).gamma((nu + 1) / 2, 2 / (nu + square))
     return np.asarray((s2 / (s2 + tau2 / lam)).mean(axis=0))
 
 
-def _fit_mixture_by_nuts(question: FamilyData, *, draws: int, key: int) -> FamilyPosterior:
-    effect, noise = question.effect, question.noise
-    if has_few_effects(question):
-        found, tails = sample_slab(effect, noise, question.prior, draws=draws, key=key)
+def _fit_mixture_by_nuts(family: FamilyData, *, draws: int, key: int) -> FamilyPosterior:
+    effect, noise = family.effect, family.noise
+    if has_few_effects(family):
+        found, tails = sample_slab(effect, noise, family.prior, draws=draws, key=key)
         return _from_summary(found, dict(found.values), tails)
-    components = _marginal_components(question)
-    asked = (effect, noise, question.prior, question.covariates, components)
-    found, tails = sample_mixture(*asked, draws=draws, key=key)
+    components = _marginal_components(family)
+    data = (effect, noise, family.prior, family.covariates, components)
+    found, tails = sample_mixture(*data, draws=draws, key=key)
     shape = found.values["ace"].shape[:2]
     tau = float(np.sqrt(components.weight @ components.variance))
     values = {name: v for name, v in found.values.items() if name != "factor"}
-    known = partial(_mixture_log_likelihood, question, components, shape[0] * shape[1])
+    known = partial(_mixture_log_likelihood, family, components, shape[0] * shape[1])
     return replace(_from_summary(found, values | {"tau": np.full(shape, tau)}, tails), log_likelihood=known)
 
 
-def _mixture_log_likelihood(question: FamilyData, components: Components, n: int) -> Array:
-    """Return log densities of the estimates with the weights drawn, (n, K); those of NUTS are at their maximum."""
-    effect, noise, variance = question.effect, question.noise, components.variance
-    whole = fixed_effects_design(len(effect), question.covariates, question.prior)
+def _mixture_log_likelihood(family: FamilyData, components: Components, n: int) -> Array:
+    """Return log densities of estimates with drawn weights, (n, K); in NUTS the weights are at their maximum."""
+    effect, noise, variance = family.effect, family.noise, components.variance
+    whole = fixed_effects_design(len(effect), family.covariates, family.prior)
     centre = Design(whole.columns[:, 1:], whole.sd[1:])
     counts, generator = null_biased_counts(np.sqrt(variance)), np.random.default_rng(0)
     if noise.whole is not None:
@@ -297,12 +294,12 @@ def _from_summary(found: Sampled, values: dict[str, Array], tails: EffectSummary
     return FamilyPosterior(values, moments | {"shrinkage": tails.shrinkage}, found.stats, "nuts", found.sampler)
 
 
-def _marginal_components(question: FamilyData) -> Components:
+def _marginal_components(family: FamilyData) -> Components:
     """Return the mixture of the effects about their centre, as if errors were independent."""
-    marginal, effect = question.noise.marginal, question.effect
-    if question.covariates is not None:
-        fit = mixture(effect, Noise(marginal), question.prior, covariates=question.covariates)
-        centred = question.covariates - question.covariates.mean(axis=0)
+    marginal, effect = family.noise.marginal, family.effect
+    if family.covariates is not None:
+        fit = mixture(effect, Noise(marginal), family.prior, covariates=family.covariates)
+        centred = family.covariates - family.covariates.mean(axis=0)
         effect = effect - centred @ fit.nodes.coefficients[0, 1:]
     sd = scale_grid(effect, np.sqrt(marginal))
     terms = log_component_densities(effect, marginal, Components(sd**2, np.ones(len(sd))))
@@ -314,24 +311,24 @@ def _lfsr_of_draws(ace: Array) -> Array:
     return np.asarray(1 - below - above + np.minimum(below, above))
 
 
-def fit_family(question: FamilyData, law: str, engine: str, *, draws: int, key: int) -> FamilyPosterior:
-    """Answer a question by the engine that is asked for or, for ``"auto"``, exists.
+def fit_family(family: FamilyData, law: str, engine: str, *, draws: int, key: int) -> FamilyPosterior:
+    """Return the posterior of a family by the requested engine or, for ``"auto"``, by the exact one if it exists.
 
     Parameters
     ----------
-    question, law, engine
-        What is asked, under which law, by which engine.
+    family, law, engine
+        The data, the law of its effects and the engine.
     draws
         In all; a multiple of four.
     key
-        Seed of this call; each question's is derived from it.
+        Seed of this call; that of each family is derived from it.
     """
-    own = derive(key, "infer", question.task, question.group)
-    if choose_engine(engine, law, question.noise) == "exact":
-        return fit_exactly(question, law, draws=draws, key=own)
-    if question.by_predictor is not None:
+    own = derive(key, "infer", family.task, family.group)
+    if choose_engine(engine, law, family.noise) == "exact":
+        return fit_exactly(family, law, draws=draws, key=own)
+    if family.by_predictor is not None:
         raise InferenceError(
             f"predictors as a level of law={quoted(law)} need the exact engine, which a whole covariance has for "
             "law='normal' alone; use that, or cg.estimate(effects, target='population x predictors') first"
         )
-    return fit_by_nuts(question, law, draws=draws, key=own)
+    return fit_by_nuts(family, law, draws=draws, key=own)

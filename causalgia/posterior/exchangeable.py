@@ -1,4 +1,4 @@
-"""Whether estimates can be taken for effects of one law with known errors: what a posterior by default needs."""
+"""Checks that estimates are exchangeable with known errors, as a posterior assumes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ _CLEAR, _BY_CHANCE, _UNCERTAIN = 2.0, 0.001, 0.2
 
 
 def errors_grow_with_effects(effect: Array, se: Array) -> bool:
-    """Return whether larger effects have larger errors, which every law of effects takes for unrelated.
+    """Return whether larger effects clearly have larger errors, which every law of effects assumes to be unrelated.
 
-    It has to be clear, in one of two ways. Mixtures of normals about the median fit the estimates better by 2 nats
-    (odds of 7) if effects are exchangeable after division by their errors than if they are as they are
-    (`effect_se_dependence`). Or ``effect^2 - se^2``, whose mean is the same at every se under independence, rises with
-    it: Spearman's correlation of the two is positive with p < .001; this finds effects that are many where errors are
-    large and none where they are small. And it has to matter: the tenth of largest effects, whose errors the spread of
-    the small ones belittles, have a median error above a fifth of the effect. Effects that hardly stand out from their
-    errors cannot show it.
+    Either of two criteria shows it. Mixtures of normals about the median fit better by 2 nats (odds of 7) if effect /
+    se is exchangeable than if effects are (`effect_se_dependence`). Or ``effect^2 - se^2``, whose mean under
+    independence does not depend on se, rises with it (Spearman's correlation, p < .001), as where effects exist only at
+    large errors. In addition it has to matter: the largest tenth of the effects, whose errors the law would shrink too
+    much, have a median error above a fifth of the effect. Effects close to their errors cannot show it.
 
     Parameters
     ----------
@@ -62,17 +60,16 @@ def _squares_rise_with_se(effect: Array, se: Array) -> bool:
 
 
 def why_no_posterior(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> str:
-    """Return why a posterior should not decide these estimates, though they are many; "" where nothing speaks against.
+    """Return why a posterior should not decide these estimates although they are many; "" if there is no reason.
 
-    A posterior takes standard errors for known, for unrelated to the effects, and estimates for normal about their
-    effects.
+    A posterior assumes that standard errors are known and unrelated to the effects, and that estimates are normal.
 
     Parameters
     ----------
     estimates
         With ``ace, se (contrast, task[, model])``.
     counted
-        Which contrasts are of the family, shape ``(contrast,)``.
+        Contrasts that belong to the family, shape ``(contrast,)``.
 
     Examples
     --------
@@ -95,12 +92,12 @@ def why_no_posterior(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> s
 def deciding_error(
     analysis: Analysis, estimates: xr.Dataset, counted: npt.NDArray[np.bool_], n: int
 ) -> tuple[str, str]:
-    """Return the error rate that decides estimates, and why it is tests where their number would allow a posterior.
+    """Return the error rate that decides estimates, and why tests are used where there are enough for a posterior.
 
     Parameters
     ----------
     analysis
-        What was asked; only its ``error="auto"`` depends on the estimates.
+        Settings; only ``error="auto"`` depends on the estimates.
     estimates, counted
         As in `why_no_posterior`.
     n
@@ -112,9 +109,9 @@ def deciding_error(
     >>> deciding_error(Analysis(control="c"), from_effects(np.arange(30.0), se=1.0), np.full(30, True), 30)
     ('local', '')
     """
-    found = analysis.decides_by(n)
-    why = why_no_posterior(estimates, counted) if analysis.error == "auto" and found == "local" else ""
-    return "bh" if why else found, why
+    error = analysis.decides_by(n)
+    why = why_no_posterior(estimates, counted) if analysis.error == "auto" and error == "local" else ""
+    return "bh" if why else error, why
 
 
 def _is_skewed(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> bool:

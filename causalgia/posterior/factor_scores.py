@@ -1,8 +1,8 @@
-"""What all rows share: coefficients of the centre and factor scores of the noise, by Laplace's method.
+"""Coefficients of the centre and factor scores of the noise, shared by all effects, by Laplace's method.
 
 With noise ``Sigma = L L' + D`` an estimate is ``x_k' b + L_k f + delta'_k + noise_k``, ``f ~ N(0, I)`` and the noise
-independent: given c = (b, f) the rows are independent, and c, which all of them inform, is nearly normal
-about its mode.
+independent: given c = (b, f) the rows are independent, and the posterior of c is nearly normal about
+its mode.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LinearPart:
     precision: Array
     """Prior precision of each coefficient, (m,); 0 is flat, 1 a factor score."""
     n_centre: int
-    """How many of the columns belong to the centre of the effects; the others are noise."""
+    """Number of columns of the centre of the effects; the others are factors of the noise."""
 
     def split(self, coefficients: Array) -> tuple[Array, Array]:
         """Return the centre of the effects and the whole linear part, (..., K) each, at coefficients (..., m)."""
@@ -56,7 +56,7 @@ class SharedMode:
     log_integral: float
     """Laplace's log of the integral over the coefficients; up to the constants of flat priors."""
     peaked: bool
-    """Whether the density curves downwards here in all directions; if not, the covariance is a lower bound."""
+    """Whether the density is concave here in all directions; if not, the covariance is a lower bound."""
 
     def at(self, normal: Array) -> Array:
         """Return coefficients at standard normal positions (n, m)."""
@@ -69,7 +69,7 @@ def linear_part(design: Design | None, noise: Noise) -> LinearPart:
     Raises
     ------
     InferenceError
-        If the noise is a whole covariance: its rows share no few scores.
+        If the noise is a whole covariance, which has no factors.
     """
     if noise.whole is not None:
         raise InferenceError(
@@ -85,7 +85,7 @@ def linear_part(design: Design | None, noise: Noise) -> LinearPart:
 def shared_mode(effect: Array, noise: Array, components: Components, shared: LinearPart, start: Array) -> SharedMode:
     """Return the mode of the coefficients given the components, and Laplace's approximation about it.
 
-    Newton's method where the density is log-concave and rises, else steps of the EM algorithm, which always rise.
+    Newton's method where the density is log-concave and increases, else steps of the EM algorithm, which always do.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ def row_nodes(
 ) -> list[Node]:
     """Return nodes of each row's linear part, where the coefficients are normal.
 
-    A row depends on the coefficients through its linear part and its centre alone, which are jointly normal. The linear
-    part is cut into eleven equally likely strata, and within each, effects are normal given their component.
+    A row depends on the coefficients through its linear part and its centre only, which are jointly normal. The linear
+    part is divided into eleven equally likely strata; within each, effects are normal given their component.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def _log_joint(rows: ResidualRows, shared: LinearPart, value: Array) -> float:
 
 
 def _ascent_step(effect: Array, rows: ResidualRows, shared: LinearPart, value: Array) -> Array:
-    """Return Newton's step if the density is log-concave here, else that of the EM algorithm."""
+    """Return the Newton step if the density is log-concave here, else the EM step."""
     residual = effect - shared.columns @ value
     gradient = shared.columns.T @ (rows.precision * residual) - shared.precision * value
     for weight in (rows.curvature, rows.precision):
@@ -198,7 +198,7 @@ def _line_search(
     rows: ResidualRows,
     step: Array,
 ) -> tuple[Array, ResidualRows]:
-    """Halve the step until the density does not fall."""
+    """Halve the step until the density does not decrease."""
     floor = _log_joint(rows, shared, value)
     for _ in range(_HALVINGS):
         ahead = value + step
@@ -220,7 +220,7 @@ def _laplace_mode(rows: ResidualRows, shared: LinearPart, value: Array) -> Share
 
 
 def _curvature_factor(rows: ResidualRows, shared: LinearPart) -> tuple[Array, bool]:
-    """Return the Cholesky factor of the curvature, or of the EM algorithm's where the density is not peaked."""
+    """Return the Cholesky factor of the curvature, or of the EM information where the density is not concave."""
     if not len(shared.precision):
         return np.empty((0, 0)), True
     try:

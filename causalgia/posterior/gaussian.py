@@ -1,7 +1,7 @@
 """Normal effects under normal errors, at given tau: ``d | tau ~ N(X b, Sigma + tau^2 I)`` and ``b ~ N(0, sd^2)``.
 
-Everything here is linear algebra at each of several values of tau; what Sigma is decides its cost. A whole Sigma is
-rotated once so that it is diagonal (`Rotated`); low rank + diagonal goes by Woodbury's identity (`Spiked`).
+The linear algebra is done at each of several values of tau. A whole Sigma is rotated once to be diagonal (`Rotated`);
+low rank + diagonal uses Woodbury's identity (`Spiked`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from causalgia.posterior.hyper import Design
 from causalgia.types import Array
 
 _PAIRS = 2**22
-_BLOCK = 2**14  # numbers at a time: they stay in the cache
+_BLOCK = 2**14  # numbers that fit the cache
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The coefficients b at each of T values of tau, and what is left of the likelihood."""
+    """The coefficients b at each of T values of tau, and the marginal likelihood."""
 
     log_density: Array
     """Log p(d | tau), b integrated out, (T,); a flat prior of b has density 1."""
@@ -32,7 +32,7 @@ class Fit:
 
 
 class Gaussian(Protocol):
-    """What the normal law asks of a form of Sigma."""
+    """Interface of the forms of Sigma under the normal law."""
 
     @property
     def size(self) -> int:
@@ -53,12 +53,12 @@ class Gaussian(Protocol):
 
 
 def gaussian(effect: Array, noise: Noise, design: Design) -> Gaussian:
-    """Return the form that fits the noise: rotated (independent or whole), or low rank + diagonal."""
+    """Return the form for the noise: rotated (independent or whole), or low rank + diagonal."""
     return Rotated.of(effect, noise, design) if noise.loadings is None else Spiked.of(effect, noise, design)
 
 
 def weighted_regression(effect: Array, columns: Array, variances: Array) -> Array:
-    """Coefficients of the weighted regression at tau = 0, (p,): taken off first, so that no large numbers cancel."""
+    """Return coefficients of the weighted regression at tau = 0, (p,), to be subtracted first to avoid cancellation."""
     root = 1 / np.sqrt(variances)
     return np.asarray(np.linalg.lstsq(columns * root[:, None], effect * root, rcond=None)[0])
 
@@ -74,9 +74,9 @@ def fit_coefficients(log_det: Array, products: Array, origin: Array, sd: Array, 
     log_det
         Log determinant of S = Sigma + tau^2 I, (T,).
     products
-        ``[X y]' S^-1 [X y]``, (T, p + 1, p + 1), y being what `origin` leaves of the effects.
+        ``[X y]' S^-1 [X y]``, (T, p + 1, p + 1), y being the effects minus the fit of `origin`.
     origin, sd
-        Coefficients taken off y beforehand, and prior sd, (p,) both; all sd infinite is flat.
+        Coefficients subtracted beforehand, and prior sd, (p,) both; all sd infinite is flat.
     n
         Number of effects.
     """
@@ -131,7 +131,7 @@ def draw_shrunken(effect: Array, centre: Array, pull: Array, tau: Array, generat
 
 @dataclass(frozen=True, eq=False)
 class Rotated:
-    """Sigma diagonal: as it is, or in the basis of its eigenvectors, where ``tau^2 I`` stays what it is."""
+    """Diagonal Sigma, or a whole one in the basis of its eigenvectors, in which ``tau^2 I`` is unchanged."""
 
     values: Array
     """Diagonal of Sigma in the basis, (K,)."""
@@ -189,7 +189,7 @@ class Rotated:
         return (mean, variance) if self.basis is None else self._back(tau, fit, mean, variance)
 
     def _back(self, tau: Array, fit: Fit, mean: Array, variance: Array) -> tuple[Array, Array]:
-        """Rotate means and variances (given b) back, and add what b leaves uncertain."""
+        """Rotate means and variances (given b) back, and add the uncertainty of b."""
         assert self.basis is not None
         variance = variance @ (self.basis**2).T
         for t, covariance in enumerate(fit.covariance):
@@ -216,11 +216,11 @@ class Spiked:
     design: Design
     origin: Array
     joint: Array
-    """(X, y) with y what `origin` leaves of the effects, (K, p + 1)."""
+    """(X, y) with y the effects minus the fit of `origin`, (K, p + 1)."""
 
     @classmethod
     def of(cls, effect: Array, noise: Noise, design: Design) -> Spiked:
-        """Take the coefficients at tau = 0 off."""
+        """Subtract the fit of the coefficients at tau = 0."""
         loadings = np.zeros((len(effect), 0)) if noise.loadings is None else noise.loadings
         origin = weighted_regression(effect, design.columns, noise.variances)
         joint = np.column_stack([design.columns, effect - design.columns @ origin])
@@ -262,28 +262,28 @@ class Spiked:
         centre = b @ self.design.columns.T
         weight = 1 / (self.noise.variances + tau[:, None] ** 2)
         root = np.linalg.cholesky(np.eye(self.loadings.shape[1]) + self._inner(weight))
-        seen = ((self.effect - centre) * weight) @ self.loadings
-        along = np.linalg.solve(root, seen[:, :, None]) + generator.standard_normal((*seen.shape, 1))
+        projected = ((self.effect - centre) * weight) @ self.loadings
+        along = np.linalg.solve(root, projected[:, :, None]) + generator.standard_normal((*projected.shape, 1))
         scores = np.linalg.solve(np.swapaxes(root, 1, 2), along)[:, :, 0]
         own = self.effect - scores @ self.loadings.T
         weight *= self.noise.variances
         return draw_shrunken(own, centre, weight, tau, generator)
 
     def _inner(self, weight: Array) -> Array:
-        """L' W L for each row of weights, (n, r, r): one product, unless that would take much memory."""
+        """Return L' W L for each row of weights, (n, r, r), as one product unless that needs too much memory."""
         k, r = self.loadings.shape
         if k * r * r > _PAIRS:
             return np.stack([self.loadings.T @ (self.loadings * w[:, None]) for w in weight])
         return (weight @ (self.loadings[:, :, None] * self.loadings[:, None, :]).reshape(k, -1)).reshape(-1, r, r)
 
     def _inverse(self, spread: float) -> tuple[Array, Array]:
-        """W = (D + tau^2)^-1, (K,), and the Cholesky root of I + L' W L, (r, r)."""
+        """Return W = (D + tau^2)^-1, (K,), and the Cholesky root of I + L' W L, (r, r)."""
         weight = 1 / (self.noise.variances + spread**2)
         inner = self.loadings.T @ (self.loadings * weight[:, None])
         return weight, np.asarray(np.linalg.cholesky(np.eye(len(inner)) + inner), dtype=np.float64)
 
 
 def cache_blocks(n: int, width: int) -> list[slice]:
-    """Slices of n rows (or columns) of so many numbers each, small enough for the cache."""
+    """Return slices of n rows (or columns) of `width` numbers each, small enough for the cache."""
     step = max(1, _BLOCK // max(width, 1))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]

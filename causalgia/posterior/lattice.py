@@ -1,10 +1,10 @@
-"""Thousands of estimates as counts on a lattice: sums of smooth functions of (estimate, standard error).
+"""Sums of smooth functions over thousands of estimates, as weighted sums over a lattice of (estimate, standard error).
 
 Given mu and a law that is a mixture of normals, the log density of an estimate is a smooth function of
-``u = (d - c) / s`` and ``v = log s``: no law makes a density narrower than its error, and what a law does far out it
-does on a scale that grows with u. Interpolated by polynomials on a lattice of (asinh u, v), its sum over all estimates
-is a sum over the lattice, with counts that do not depend on the law. So are all its derivatives, and what is smooth in
-(u, v) is read back for each estimate by the same weights.
+``u = (d - c) / s`` and ``v = log s``: a density is not narrower than its error, and its features far out widen with u.
+Interpolated by polynomials on a lattice of (asinh u, v), its sum over all estimates is a sum over the lattice, with
+counts that do not depend on the law. So are its derivatives, and smooth functions of (u, v) are interpolated at each
+estimate by the same weights.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LEAST_GAIN = 2
 
 @dataclass(frozen=True)
 class Spacing:
-    """Distances of the points of a lattice, and how many there are in each polynomial."""
+    """Spacing of the points of a lattice, and order of the interpolating polynomials."""
 
     step: float
     """In ``u`` near the centre."""
@@ -39,23 +39,23 @@ class Spacing:
 
 
 FINE = Spacing(0.25, 4.0, 8, 0.1, 6)
-"""A log density of two scales, summed over 10,000 estimates, is right to a few 1e-3."""
+"""Sums of log densities of two scales over 10,000 estimates have an error of a few 1e-3."""
 COARSE = Spacing(0.35, 3.0, 8, 0.2, 6)
-"""The sum is right to half a nat, and what is read back to 1e-4."""
+"""Such sums have an error of half a nat, and interpolated values of 1e-4."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """J points that stand for K estimates."""
+    """J points that represent K estimates."""
 
     effect: Array
     """Estimates at the points, (J,)."""
     noise: Array
     """Noise variances there, (J,)."""
     count: Array
-    """How many estimates each stands for, (J,): some negative, in all K."""
+    """Number of estimates that each point represents, (J,): some negative, K in total."""
     place: npt.NDArray[np.int64]
-    """Which point is where, (U, V); -1 where there is none."""
+    """Index of the point at each place, (U, V); -1 where there is none."""
     first: npt.NDArray[np.int64]
     """Place of the first point about each estimate along both axes, (2, K)."""
     share_u: Array
@@ -80,9 +80,9 @@ class Lattice:
 
 
 def build_lattice(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice | None:
-    """Return the lattice of these estimates, or None where it has more points than half of them.
+    """Return the lattice of these estimates, or None where it has more than half as many points.
 
-    Where standard errors are all the same it has one of them.
+    With equal standard errors it has one dimension.
 
     Parameters
     ----------
@@ -124,9 +124,9 @@ def build_lattice(effect: Array, noise: Array, spacing: Spacing = FINE) -> Latti
 
 
 def bin_estimates(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
-    """Return means of estimates and of log standard errors in bins, as estimates, variances and counts, (J,) each.
+    """Return binned estimates: means of estimates, variances at mean log standard errors, and counts, (J,) each.
 
-    Unlike points of a lattice they are estimates that might have been, whatever the law; but they vary a little less.
+    Unlike the points of a lattice they are plausible estimates under any law, with slightly less variance.
 
     Examples
     --------

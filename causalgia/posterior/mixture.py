@@ -1,4 +1,4 @@
-"""The mixture law: most effects nothing, some something, in proportions that the effects themselves tell."""
+"""The mixture law (ash): a spike at 0 and normals on a grid of scales, with weights estimated from the effects."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def mixture(
     are set at their penalised maximum (a convex problem, solved to its optimum). Given them the posterior is closed
     form and draws are independent. The centre is 0, "no effect" (``mode="zero"``), or ``mu`` (``mode="estimate"``),
     plus ``x' beta``; centre and factor scores of the noise are found together with the weights, by turns, at the joint
-    maximum, and are then normal about it (Laplace). The uncertainty of the weights themselves is not carried: with few
-    effects use `spike_and_slab`.
+    maximum, and are then normal about it (Laplace). The uncertainty of the weights is not included: with few effects
+    use `spike_and_slab`.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ def mixture(
     noise
         Their covariance Sigma: independent, or low rank + diagonal.
     prior
-        Prior of mu and, through it, of beta, in the unit of the effects; its tau is not used, the weights stand for it.
+        Prior of mu and, through it, of beta, in the unit of the effects; its tau is not used.
     mode
-        Where the spike is.
+        Location of the spike.
     covariates
         Of each effect, (K, q): centred, so that the spike is at the centre of an effect with mean covariates.
     scales
@@ -114,7 +114,7 @@ def mixture(
 
 @dataclass(frozen=True, eq=False)
 class _Pointwise:
-    """Log densities of estimates given weights, centre and scores that are drawn: those of the fit know each one."""
+    """Log densities of estimates with drawn weights, centre and scores: the fitted ones depend on each estimate."""
 
     effect: Array
     noise: Array
@@ -125,7 +125,7 @@ class _Pointwise:
     unit: float
 
     def log_likelihood(self, n: int) -> Array:
-        generator = np.random.default_rng(0)  # of its own: draws of the effects are the same with it and without
+        generator = np.random.default_rng(0)  # separate, so that draws of the effects do not depend on it
         start = self.fit.weights.weight, self.fit.mode.value
         law = self.shared.columns, self.shared.precision, self.variance, self.counts
         weight, coefficients = draw_weights(self.effect, self.noise, *law, start, n, generator)
@@ -136,7 +136,7 @@ class _Pointwise:
 
 
 def null_biased_counts(scales: Array) -> Array:
-    """Return prior counts that lean to the spike: 10 where the scale is 0, else 1; (J,).
+    """Return null-biased prior counts: 10 where the scale is 0, else 1; (J,).
 
     Examples
     --------
@@ -148,16 +148,16 @@ def null_biased_counts(scales: Array) -> Array:
 
 @dataclass(frozen=True)
 class Dependence:
-    """Whether effects grow with their standard errors: the mixture of effects against that of effect / se."""
+    """Comparison of the mixtures of effects and of effect / se: whether effects grow with their standard errors."""
 
     alpha: int
-    """0 if effects are exchangeable as they are, 1 if only after division by their se: the likelier of the two."""
+    """0 if effects are exchangeable, 1 if effect / se is: the likelier of the two."""
     gain: float
     """Penalised log likelihood of alpha = 1 less that of alpha = 0, in nats."""
 
 
 def effect_se_dependence(effect: Array, se: Array) -> Dependence:
-    """Return whether the mixture fits effects better as they are (alpha 0) or divided by their se (alpha 1).
+    """Return whether the mixture fits effects (alpha 0) or effect / se (alpha 1) better.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _centre_design(n: int, mode: str, covariates: Array | None, prior: Prior) ->
 
 
 def _fit_mixture(effect: Array, noise: Array, variance: Array, counts: Array, shared: LinearPart) -> _Fit:
-    """Return the better of two maxima: from coefficients that explain much, and from ones that explain little."""
+    """Return the better of two maxima, started from coefficients that explain much and little of the effects."""
     spread = max(float((effect**2 - noise).mean()), 0.0)
     starts = (0.0, spread) if shared.columns.shape[1] else (0.0,)
     fits = [
@@ -226,7 +226,7 @@ def _starting_coefficients(effect: Array, noise: Array, variance: float, shared:
 def _alternate_maxima(
     effect: Array, noise: Array, variance: Array, counts: Array, shared: LinearPart, coefficients: Array
 ) -> _Fit:
-    """Raise the joint density of weights and coefficients in turn until it stands."""
+    """Maximize the joint density over weights and coefficients in turn until it converges."""
     reached = -np.inf
     for _ in range(_ROUNDS):
         residual = effect - shared.columns @ coefficients
@@ -321,7 +321,7 @@ def _draw_slab_effects(
     coefficients: Array,
     generator: np.random.Generator,
 ) -> Array:
-    """Draw effects given that they are not 0; where no weight is off the atom, they are not shrunken."""
+    """Draw effects given that they are not 0; if all weight is on the atom, they are not shrunken."""
     wide = fit.components.variance > 0
     if not wide.any():
         return np.asarray(effect + np.sqrt(noise) * generator.standard_normal((n, len(effect))))
@@ -337,12 +337,12 @@ def _mixture_nodes(fit: _Fit, shared: LinearPart, unit: float, tau: float, n_mu:
 
 
 def _prepend_fixed_mu(coefficients: Array, n_mu: int) -> Array:
-    """Put the 0 of a fixed centre before the other coefficients."""
+    """Prepend the 0 of a fixed centre to the other coefficients."""
     return coefficients if n_mu else np.hstack([np.zeros((len(coefficients), 1)), coefficients])
 
 
-_GAP, _FEASIBLE = 1e-14, 1e-12  # an observation: the log likelihood is then right to their sum, times n
-_NEAR = 1e-11  # a gap below which a step that gains less than a tenth gains nothing but rounding
+_GAP, _FEASIBLE = 1e-14, 1e-12  # per observation: tolerances of the log likelihood
+_NEAR = 1e-11  # gap below which a step that gains less than a tenth is rounding
 _STEPS = 300
 _CENTRING = 0.1
 _SHORTEST = 1e-12
@@ -350,20 +350,20 @@ _SHORTEST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class MixtureWeights:
-    """The weights at the penalised maximum, and how far from it they can be."""
+    """The weights at the penalised maximum, and a bound on their distance from it."""
 
     weight: Array
     """Weights, (J,); they sum to 1."""
     log_likelihood: float
     """``sum_k log sum_j w_j f_kj``."""
     penalised: float
-    """The log likelihood plus ``sum_j (a_j - 1) log w_j``: what was maximised."""
+    """The objective: log likelihood plus ``sum_j (a_j - 1) log w_j``."""
     kkt_excess: float
     """Largest component of the gradient over its bound, less 1: at most 0 at the maximum."""
 
 
 def scale_grid(effect: Array, se: Array) -> Array:
-    """Return the prior sd of the components, the spike (0) first: from a tenth of the smallest se to past all effects.
+    """Return the prior sd of the components, the spike (0) first: a tenth of the smallest se to beyond all effects.
 
     The rule of Stephens (2017): upwards in steps of sqrt(2) to ``2 sqrt(max(effect^2 - se^2))``, or to 0.8 of the
     smallest se where no effect exceeds its se.
@@ -400,8 +400,8 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
     Parameters
     ----------
     log_density
-        ``log f_kj``, (K, J): log density of observation k under component j. Only differences within a row matter to
-        the weights.
+        ``log f_kj``, (K, J): log density of observation k under component j. The weights depend on differences within
+        rows only.
     prior_count
         ``a_j >= 1``, (J,): 10 for the spike and 1 elsewhere is the null-biased choice, 1 everywhere maximum likelihood.
 
@@ -449,12 +449,12 @@ def _interior_point(rows: Array, counts: Array) -> Array:
         step = _newton_step(columns, counts, mixture, weight, slack, residual)
         before = reached
         weight, slack, mixture, residual, reached = _backtrack(columns, counts, weight, slack, *step, before)
-    used = np.where(weight > 1e-6 * slack, weight, 0.0)  # to drop one costs weight times slack
+    used = np.where(weight > 1e-6 * slack, weight, 0.0)  # dropping a weight costs weight times slack
     return np.asarray(used / used.sum())
 
 
 def _optimality_residuals(columns: Array, counts: Array, weight: Array, slack: Array) -> tuple[Array, Array, float]:
-    """Return the mixture, the residual of stationarity, and the norm of it and of complementarity together."""
+    """Return the mixture, the residual of stationarity, and the joint norm of it and complementarity."""
     mixture = weight @ columns
     residual = 1 - columns @ (counts / mixture) - slack
     return mixture, residual, float(np.sqrt((residual**2).sum() + ((weight * slack) ** 2).sum()))
@@ -463,7 +463,7 @@ def _optimality_residuals(columns: Array, counts: Array, weight: Array, slack: A
 def _newton_step(
     columns: Array, counts: Array, mixture: Array, weight: Array, slack: Array, residual: Array
 ) -> tuple[Array, Array]:
-    """Return the primal-dual step, solved in units of the weights so that tiny ones do no harm."""
+    """Return the primal-dual step, solved in units of the weights so that tiny ones stay well conditioned."""
     root = np.sqrt(weight)
     scaled = columns * (np.sqrt(counts) / mixture) * root[:, None]
     system = scaled @ scaled.T
@@ -476,7 +476,7 @@ def _newton_step(
 def _backtrack(
     columns: Array, counts: Array, weight: Array, slack: Array, d_weight: Array, d_slack: Array, before: float
 ) -> tuple[Array, Array, Array, Array, float]:
-    """Go as far as both stay positive, then halve until the residuals shrink; return what is there."""
+    """Take the longest step that keeps both positive, halved until the residuals decrease; return the new point."""
     length = min(1.0, 0.99 * _step_to_boundary(weight, d_weight), 0.99 * _step_to_boundary(slack, d_slack))
     while True:
         ahead, left = weight + length * d_weight, slack + length * d_slack
@@ -499,7 +499,7 @@ def average_summaries(nodes: Iterable[Node], noise: Array, marginal: Array | Non
 def pool_summaries(parts: Iterable[tuple[float, EffectSummary]]) -> EffectSummary:
     """Return the average of weighted posteriors.
 
-    The spread between their means is kept exactly: a running mean and a running sum of squares about it.
+    A running mean and sum of squares about it include the variance between their means exactly.
     """
     total, mean, square, sums = 0.0, np.zeros(()), np.zeros(()), np.zeros(())
     for weight, tails in parts:

@@ -1,7 +1,7 @@
 """The hierarchical models as PyMC models: arrays in, one `pm.Model` out, nothing sampled.
 
-An effect is parameterised by where it lies, in sd, in the normal law that tau and its estimate give it: that is the
-centred form where the data are strong, the non-centred one where they are weak, and all that lies between.
+An effect is parameterised by its standard score under its conditional normal law given tau and its estimate. This
+interpolates between the centred form (informative data) and the non-centred form (weak data).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ T_DF = 3  # of Prior(tau="half_t")
 
 
 def moment_tau(effect: Array, noise: Noise) -> float:
-    """Return a first guess of tau by moments: ``tau^2 = var(effect) - mean(se^2)``, 0 where that is negative.
+    """Return the moment estimate of tau: ``tau^2 = var(effect) - mean(se^2)``, 0 where that is negative.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def hierarchical_model(effect: Array, noise: Noise, prior: Prior, fixed: Design,
 
 
 def _noise_axes(noise: Noise) -> tuple[Array, Any]:
-    """Return the variances along the axes of Sigma, and the axes; None where they are the contrasts themselves."""
+    """Return the variances along the principal axes of Sigma, and the axes; None where they are the contrasts."""
     if noise.whole is None:
         return noise.variances, None
     values, vectors = np.linalg.eigh(noise.whole)
@@ -99,7 +99,7 @@ def _noise_axes(noise: Noise) -> tuple[Array, Any]:
 
 
 def _centre_variable(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
-    """Return ``mu + x' beta``, (mu, beta) at b conditional sd from their conditional mean given tau."""
+    """Return ``mu + x' beta`` with (mu, beta) b conditional sd from their conditional mean given tau."""
     pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
     solve, cholesky = (getattr(import_quietly("pytensor.tensor.linalg"), n) for n in ("solve_triangular", "cholesky"))
     variances, axes = _noise_axes(noise)
@@ -131,7 +131,7 @@ def _tau_variable(prior: Prior, start: float) -> Any:
 
 
 def _factor_variable(noise: Noise) -> Any:
-    """Return the factors' share of the estimates, (K,)."""
+    """Return the contribution of the factors to the estimates, (K,)."""
     if noise.loadings is None or not noise.loadings.shape[1]:
         return np.zeros(len(noise.variances))
     factor = import_quietly("pymc").Normal("factor", shape=noise.loadings.shape[1])
@@ -139,7 +139,7 @@ def _factor_variable(noise: Noise) -> Any:
 
 
 def _deviation_variable(rest: Any, tau: Any, noise: Noise, nu: float | None) -> Any:
-    """Return ``(ace - centre) / tau`` where z says, and put its prior and the Jacobian of z into the model."""
+    """Return ``(ace - centre) / tau`` at z, and add its prior and the Jacobian of z to the model."""
     pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
     variances, axes = _noise_axes(noise)
     total = tau**2 + variances
@@ -169,7 +169,7 @@ def _coefficient_variable(name: str, sd: Any, start: Array) -> Any:
 
 
 def mixture_given_factors(effect: Array, noise: Noise, components: Components, fixed: Design) -> Any:
-    """Return the model of the factor scores, the effects integrated out: an effect of exactly 0 needs no gradient.
+    """Return the model of the factor scores with the effects integrated out, so that an atom at 0 needs no gradient.
 
     Given the scores f of ``Sigma = L L' + D`` the effects are independent, and each estimate less its ``(L f)_k`` is
     ``sum_j w_j N(0, s_j^2 + D_k)``. The effects are drawn exactly given f afterwards.
@@ -251,12 +251,12 @@ def slab_given_factors(effect: Array, noise: Noise, prior: Prior) -> Any:
 
 
 def as_factors(noise: Noise, share: float = 0.95) -> Noise:
-    """Write any covariance as ``L L' + D``: a whole one with the largest D proportional to the variances (less 5 %).
+    """Return any covariance as ``L L' + D``; of a whole one D is the largest multiple of the variances, less 5 %.
 
     Parameters
     ----------
     noise
-        Low rank + diagonal is returned as it is; of independent errors the factors get 5 % each.
+        Low rank + diagonal is returned unchanged; independent errors get factors with 5 % of the variance each.
     share
         Share of the least eigenvalue of the correlation that goes to D.
 

@@ -25,7 +25,7 @@ from causalgia.prior import Prior
 from causalgia.types import Array
 
 _NATS = 36.0
-_CHUNK = 2**16  # effects drawn at a time: they stay in the cache
+_CHUNK = 2**16  # effects drawn at a time, to fit the cache
 
 
 def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> Exact:
@@ -75,7 +75,7 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
 
 
 def tau_posterior(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> HalfLine:
-    """Return the posterior of tau alone, with its quantiles; arguments and errors as in `normal`.
+    """Return the marginal posterior of tau, with its quantiles; arguments and errors as in `normal`.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def tau_posterior(effect: Array, noise: Noise, prior: Prior, *, covariates: Arra
 def _scaled_problem(
     effect: Array, noise: Noise, prior: Prior, covariates: Array | None
 ) -> tuple[float, Gaussian, HalfLine, int]:
-    """Return the unit of measurement, the model and the posterior of tau in it, and how many parameters are flat."""
+    """Return the unit, the model and the posterior of tau in that unit, and the number of flat parameters."""
     check_effects(effect, noise)
     unit = noise_unit(noise)
     here = rescale_prior(prior, unit)
@@ -107,7 +107,7 @@ def _normal_posterior(
     unit: float,
     marginal: Array,
     n_flat: int,
-    given: tuple[Array, Noise, Array | None],
+    data: tuple[Array, Noise, Array | None],
 ) -> Exact:
     fit = model.fit(tau.value)
     means, sds = model.moments(tau.value, fit)
@@ -119,7 +119,7 @@ def _normal_posterior(
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         drawn = _draw_normal_effects(model, tau, unit, n, generator)
-        return replace(drawn, log_likelihood=lambda: normal_log_likelihood(*given, drawn.mu, drawn.beta, drawn.tau))
+        return replace(drawn, log_likelihood=lambda: normal_log_likelihood(*data, drawn.mu, drawn.beta, drawn.tau))
 
     return Exact(
         mean=unit * mean,
@@ -152,7 +152,7 @@ def normal_log_likelihood(
 
 
 def _summaries(tau: HalfLine, means: Array, sds: Array, marginal: Array) -> Array:
-    """Posterior mean, sd, lfsr and shrinkage of each effect, (4, K), from its normal law at each node, (T, K)."""
+    """Return posterior mean, sd, lfsr and shrinkage of each effect, (4, K), from its law at each node, (T, K)."""
     out = np.empty((4, len(marginal)))
     for k in cache_blocks(len(marginal), len(tau.weight)):
         mean, m, s = out[0, k], means[:, k], sds[:, k]
@@ -181,15 +181,15 @@ def _draw_normal_effects(model: Gaussian, tau: HalfLine, unit: float, n: int, ge
 
 
 def _draw_coefficients(model: Gaussian, tau: HalfLine, spread: Array, generator: np.random.Generator) -> Array:
-    """Draw b given each tau, (n, p): its moments are smooth in tau, so a few tell them all.
+    """Draw b given each tau, (n, p), with moments interpolated in tau, of which they are smooth functions.
 
-    Its covariance is told as a share of what errors of 1 would give: a flat tau reaches far, and beside its square
-    there a series would leave nothing of the covariance near 0.
+    The covariance is interpolated relative to that with errors of 1: under a flat prior tau is large, and a series in
+    its square would lose the covariance near 0.
     """
 
     def unit(at: Array) -> Array:
-        told = (model.design.columns**2).sum(axis=0) / (1 + at[:, None] ** 2)
-        root = 1 / np.sqrt(told + 1 / model.design.sd**2)
+        precision = (model.design.columns**2).sum(axis=0) / (1 + at[:, None] ** 2)
+        root = 1 / np.sqrt(precision + 1 / model.design.sd**2)
         return np.asarray(root[:, :, None] * root[:, None, :])
 
     def moments(at: Array) -> Array:
@@ -211,10 +211,10 @@ def _resolve_tau(model: Gaussian, effect: Array, marginal: Array, centre: Design
 
 
 def _tau_upper_bound(far: float, n: int, centre: Design, prior: Prior) -> float:
-    """Return a tau beyond which nothing is left: past data and prior the density falls as a known power.
+    """Return a tau with negligible mass beyond: past data and prior the density falls as a known power.
 
-    While tau is small beside mu_sd, mu is as good as flat and takes one power away; with too few effects to spare it,
-    the fall begins past mu_sd.
+    While tau is small compared with mu_sd, mu is effectively flat and reduces the power by one; with too few effects
+    for that, the fall begins beyond mu_sd.
     """
     p, fall = len(centre.sd), n + TAIL[prior.tau] - 1
     known = prior.tau_scale if np.isfinite(prior.tau_scale) and prior.tau != "uniform" else 0.0

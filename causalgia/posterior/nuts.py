@@ -1,4 +1,4 @@
-"""The engine for what has no exact path: PyMC's NUTS (nutpie's where it is installed), and effects drawn given it."""
+"""NUTS for models without an exact engine, by PyMC or (where installed) nutpie."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ _STATS = {  # ours: PyMC's, nutpie's
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """Draws of four chains and what the sampler said of each."""
+    """Draws of four chains and their sampler statistics."""
 
     values: dict[str, Array]
     """Variables, (chain, draw, ...)."""
     stats: dict[str, Array]
     """Sampler statistics by the names of PyMC, (chain, draw)."""
     sampler: str
-    """Which program drew, with its version."""
+    """Program that sampled, with its version."""
 
 
 def sample_nuts(model: Any, names: tuple[str, ...], *, draws: int, key: int) -> Sampled:
@@ -98,7 +98,7 @@ def sample_nuts(model: Any, names: tuple[str, ...], *, draws: int, key: int) -> 
 @contextmanager
 def _quiet_loggers(*names: str) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]  # whether draws have converged is judged by `convergence` alone
+    levels = [logger.level for logger in loggers]  # `convergence` checks the draws instead
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
@@ -115,7 +115,7 @@ def sample_hierarchy(
 ) -> Sampled:
     """Sample ``ace, mu, tau[, beta]`` of the normal (nu None) or Student-t law; see `models.hierarchical_model`.
 
-    The chains run in units of the typical standard error, so that the scale of the outcomes does not matter to them.
+    The chains run in units of the typical standard error, so that they do not depend on the scale of the outcomes.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def sample_mixture(
     -------
     sampled, tails
         ``ace (chain, draw, K)``, ``factor (chain, draw, r)``, maybe ``beta (chain, draw, q)``; and the moments of each
-        effect, averaged over the scores instead of counted.
+        effect, averaged over the conditional moments given the scores.
     """
     split = as_factors(noise)
     unit = noise_unit(noise)
@@ -204,7 +204,7 @@ def sample_slab(effect: Array, noise: Noise, prior: Prior, *, draws: int, key: i
     -------
     sampled, tails
         ``ace (chain, draw, K)``, ``tau (chain, draw)``, the sd of an effect, sqrt(w) times that of the slab; and the
-        moments of each effect, averaged over the scores instead of counted.
+        moments of each effect, averaged over the conditional moments given the scores.
     """
     if has_flat_tau(prior):
         raise InferenceError(
@@ -231,7 +231,7 @@ def draw_given_slab(
     Parameters
     ----------
     rest
-        Estimates less their share of the factors, shape ``(n, K)``.
+        Estimates minus the contribution of the factors, shape ``(n, K)``.
     variances
         D of ``Sigma = L L' + D``, shape ``(K,)``.
     w, slab
@@ -247,12 +247,12 @@ def draw_given_slab(
     (array([0., 0.]), array([1.]))
     """
     total = variances + slab**2
-    kept = slab**2 / total
+    gain = slab**2 / total
     with np.errstate(divide="ignore"):
-        odds = np.log(w) - np.log1p(-w) + 0.5 * (np.log(variances / total) + rest**2 * kept / variances)
-    belongs, centre, sd = special.expit(odds), kept * rest, np.sqrt(kept * variances)
-    ace = np.where(generator.random(rest.shape) < belongs, centre + sd * generator.normal(size=rest.shape), 0.0)
-    mean, below = (belongs * centre).mean(axis=0), (belongs * special.ndtr(-centre / sd)).mean(axis=0)
-    square = (belongs * (sd**2 + centre**2)).mean(axis=0) - mean**2
-    zero, shrinkage = 1 - belongs.mean(axis=0), 1 - (belongs * kept).mean(axis=0)
+        odds = np.log(w) - np.log1p(-w) + 0.5 * (np.log(variances / total) + rest**2 * gain / variances)
+    in_slab, centre, sd = special.expit(odds), gain * rest, np.sqrt(gain * variances)
+    ace = np.where(generator.random(rest.shape) < in_slab, centre + sd * generator.normal(size=rest.shape), 0.0)
+    mean, below = (in_slab * centre).mean(axis=0), (in_slab * special.ndtr(-centre / sd)).mean(axis=0)
+    square = (in_slab * (sd**2 + centre**2)).mean(axis=0) - mean**2
+    zero, shrinkage = 1 - in_slab.mean(axis=0), 1 - (in_slab * gain).mean(axis=0)
     return ace, EffectSummary(mean, np.maximum(square, 0.0), below, 1 - zero - below, zero, shrinkage)

@@ -1,9 +1,9 @@
-"""Log density of each estimate given what all effects share: the pointwise log likelihood of leave-one-out.
+"""Pointwise log likelihood for leave-one-out: log density of each estimate given the shared parameters.
 
-The effect itself is integrated. Given its effect, an estimate has the density ``N(d_k; delta_k, s_k^2)``; but each
-effect has one estimate, and without it the effect falls back to the law: from draws of the whole posterior, importance
-weights of that density have no finite variance once effects spread more than their errors. Given the law alone,
-``p(d_k | law)``, one estimate moves the posterior little. The density that is left out is the same in both.
+The effect is integrated. Given its effect, an estimate has the density ``N(d_k; delta_k, s_k^2)``; but each effect has
+a single estimate, and importance weights of that density under the full posterior have infinite variance once effects
+vary more than their errors. With the effect integrated, ``p(d_k | law)``, one estimate changes the posterior little.
+The left-out density is the same in both.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def mixture_log_density(residual: Array, noise: Array, variance: Array, weight: 
     Parameters
     ----------
     residual
-        Estimates less their linear part in each draw, (n, K).
+        Estimates minus their linear part in each draw, (n, K).
     noise
         Independent noise variances, (K,).
     variance, weight
@@ -49,9 +49,9 @@ def mixture_log_density(residual: Array, noise: Array, variance: Array, weight: 
 def deferred_mixture_density(
     effect: Array, noise: Array, shared: LinearPart, coefficients: Array, variance: Array, weight: Array, unit: float
 ) -> Callable[[], Array]:
-    """Return a call for the log densities, (n, K), of estimates that are independent given the coefficients, (n, m).
+    """Return a function that computes log densities, (n, K), of estimates independent given coefficients, (n, m).
 
-    Arguments are in units of `unit`, as in `mixture_log_density`; the densities are those of estimates in their own.
+    Arguments are in multiples of `unit`, as in `mixture_log_density`; the densities are in the original unit.
     """
 
     def log_density() -> Array:
@@ -70,14 +70,14 @@ def deferred_mixture_density(
 def normal_log_density(residual: Array, noise: Noise, tau: Array) -> Array:
     """Return ``log p(d_k | all other estimates, centre, tau)`` under the normal law, (n, K).
 
-    Estimates that share errors are not independent given the law; the factor of the likelihood that belongs to
-    estimate k is then its density given the others. With ``Q = (Sigma + tau^2 I)^-1`` and residuals r it is normal
+    Estimates that share errors are not independent given the law; the density of estimate k is then conditional on the
+    others. With ``Q = (Sigma + tau^2 I)^-1`` and residuals r it is normal
     with variance ``1 / Q_kk``, and r_k lies ``(Q r)_k / Q_kk`` from its mean.
 
     Parameters
     ----------
     residual
-        Estimates less their centre in each draw, (n, K).
+        Estimates minus their centre in each draw, (n, K).
     noise
         Sigma.
     tau
@@ -124,7 +124,7 @@ def _mixture_kernel(residual, noise, variance, weight, out):  # type: ignore[no-
         for k in range(out.shape[1]):
             s2 = noise[k]
             half = 0.5 * LOG2E * residual[i, k] ** 2
-            least = half / (s2 + widest)  # the exponent of the widest component: none is above it
+            least = half / (s2 + widest)  # exponent of the widest component, the largest
             total = 0.0
             for j in range(variance.shape[1]):
                 y = inverse_root(s2 + variance[i, j])

@@ -1,7 +1,6 @@
-"""The container of a posterior: the one that the installed ArviZ calls its own, filled and read in one place.
+"""The container of a posterior: `xarray.DataTree` with ArviZ 1, `InferenceData` with ArviZ 0.x.
 
-ArviZ 1 reads `xarray.DataTree`, ArviZ 0.x its own `InferenceData`. Both hold Datasets under names, and everything else
-here deals in those Datasets.
+Both contain named Datasets, which all other modules work with.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ def as_tree(groups: Mapping[str, xr.Dataset]) -> Tree:
 
 
 def import_quietly(name: str) -> Any:
-    """Import an untyped library on demand and without what it says at import (ArviZ 0.23 announces the next one).
+    """Import an untyped library on demand, without warnings at import.
 
-    ArviZ 0.23 keeps the date of its announcement in the user's cache folder; where that cannot be written (a container,
-    a full disk) it is given another one for as long as it is imported.
+    ArviZ 0.23 writes to the user's cache folder at import; where that is not writable (a container, a full disk) it
+    gets a temporary one.
 
     Examples
     --------
@@ -57,7 +56,7 @@ def import_quietly(name: str) -> Any:
 
 
 def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
-    """Return the Datasets of a container by name, whoever made it.
+    """Return the Datasets of a container by name.
 
     Parameters
     ----------
@@ -91,7 +90,7 @@ def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
 
 
 def tree_group(tree: Tree, group: str, *names: str) -> xr.Dataset:
-    """Return one Dataset of a container, or refuse naming what it lacks.
+    """Return one Dataset of a container; the error names a missing group or variable.
 
     Raises
     ------

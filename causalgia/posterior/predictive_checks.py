@@ -1,4 +1,4 @@
-"""Whether model and data belong together: predictive checks, before and after, and conflict with the prior."""
+"""Prior and posterior predictive checks, and prior-data conflict."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def tau_quantile(prior: Prior, probability: Array) -> Array:
 def prior_conflict(
     effect: Array, noise: Noise, prior: Prior, nu: float | None = None, *, about_zero: bool = False
 ) -> str:
-    """Return how effects and prior disagree, or nothing: their mean or spread in a tail below 1 %.
+    """Return a sentence on prior-data conflict: mean or spread of the effects in a tail below 1 %; else "".
 
     Given tau, the mean of K effects is normal about 0 with variance ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and the
     sum of squares about it is nearly a multiple of chi-square (two moments matched); their tails are averaged over the
-    prior of tau. Too small a spread is no conflict, since tau may be 0, and a flat part of the prior has none.
+    prior of tau. A small spread is no conflict, since tau may be 0; nor is any value under a flat part of the prior.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def prior_conflict(
     nu
         Degrees of freedom of the effects about their centre; None: normal.
     about_zero
-        Whether the prior has no mu, as a spike and slab: the spread is then about 0, and the prior's that of a full
-        slab, the widest there is.
+        Whether the prior has no mu, as a spike and slab: the spread is then about 0, and compared with that of the
+        slab, the widest of the prior.
 
     References
     ----------
@@ -84,7 +84,7 @@ def prior_conflict(
     n = len(effect)
     tau = tau_quantile(prior, (np.arange(_NODES) + 0.5) / _NODES)
     variance = tau**2 * (1.0 if nu is None else nu / (nu - 2))
-    said = []
+    conflicts = []
     if about_zero:
         root, tail = float(np.sqrt((effect**2).mean())), _zero_tail(effect, noise, variance)
         return _spread_sentence(f"effects about 0, {root:.3g}", prior, root) if tail < _RARE else ""
@@ -92,13 +92,13 @@ def prior_conflict(
     if np.isfinite(prior.mu_sd):
         sd = np.sqrt(prior.mu_sd**2 + variance / n + _mean_variance(noise))
         if 2 * special.ndtr(-abs(mean) / sd).mean() < _RARE:
-            said.append(
+            conflicts.append(
                 f"the mean of the effects, {mean:.3g}, lies where the prior gives less than 1 % "
                 f"(Prior(mu_sd={prior.mu_sd:.3g}): mu_sd={abs(mean):.1g} or more would not)"
             )
     if n > 1 and _spread_tail(effect, noise, variance) < _RARE:
-        said.append(_spread_sentence(f"effects, {spread:.3g}", prior, spread))
-    return "; ".join(said)
+        conflicts.append(_spread_sentence(f"effects, {spread:.3g}", prior, spread))
+    return "; ".join(conflicts)
 
 
 def _spread_sentence(of: str, prior: Prior, cure: float) -> str:
@@ -117,7 +117,7 @@ def _mean_variance(noise: Noise) -> float:
 
 
 def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
-    """Return P(sum of squares about the mean > the observed), averaged over the nodes of tau."""
+    """Return P(sum of squares about the mean > observed), averaged over the nodes of tau."""
     n, total = len(effect), noise.marginal
     expected = (n - 1) * variance + float(total.sum()) - n * _mean_variance(noise)
     squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _off_diagonal_squares(noise)
@@ -128,7 +128,7 @@ def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
 
 
 def _zero_tail(effect: Array, noise: Noise, variance: Array) -> float:
-    """Return P(sum of squares > the observed), averaged over the nodes of tau."""
+    """Return P(sum of squares > observed), averaged over the nodes of tau."""
     n, total = len(effect), noise.marginal
     expected = n * variance + total.sum()
     squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _off_diagonal_squares(noise)
@@ -137,7 +137,7 @@ def _zero_tail(effect: Array, noise: Noise, variance: Array) -> float:
 
 
 def _off_diagonal_squares(noise: Noise) -> float:
-    """Sum of squares of the off-diagonal of Sigma."""
+    """Return the sum of squares of the off-diagonal of Sigma."""
     if noise.whole is not None:
         return float((noise.whole**2).sum() - (np.diagonal(noise.whole) ** 2).sum())
     if noise.loadings is None:
@@ -147,7 +147,7 @@ def _off_diagonal_squares(noise: Noise) -> float:
 
 
 def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_000, rng: RNG) -> Tree:  # noqa: B008
-    """Draw effects and estimates as the prior supposes them, to see whether they are of the size one believes.
+    """Draw effects and estimates from the prior, to check that they have a plausible size.
 
     ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal law), and ``effect`` about them
     with the noise of the estimates.
@@ -155,7 +155,7 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     Parameters
     ----------
     estimates
-        As in `infer`; their effects are not used, their errors are.
+        As in `infer`; only their errors are used.
     prior
         As in `infer`; it cannot be flat.
     draws
@@ -191,10 +191,13 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     if np.isinf(prior.mu_sd):
         raise InferenceError("a flat prior of mu cannot be drawn from; give mu_sd a number, such as Prior(mu_sd=10)")
     key = root_key(rng)
-    asked = list(family_data(table, [np.arange(table.sizes["contrast"])], None, prior))
-    drawn = [_draw_from_prior(q, draws, np.random.default_rng(derive(key, "prior predictive", q.task))) for q in asked]
+    families = list(family_data(table, [np.arange(table.sizes["contrast"])], None, prior))
+    drawn = [
+        _draw_from_prior(q, draws, np.random.default_rng(derive(key, "prior predictive", q.task))) for q in families
+    ]
     mu, tau, ace, effect = (np.stack(parts, axis=-1)[None] for parts in zip(*drawn, strict=True))
-    coords = {"chain": [0], "draw": np.arange(draws), "contrast": table["contrast"], "task": table["task"]}
+    labels = {"contrast": table["contrast"], "task": table["task"]}
+    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(draws), **labels}
     wide = ("chain", "draw", "contrast", "task")
     short = {"mu": (("chain", "draw", "task"), mu), "tau": (("chain", "draw", "task"), tau)}
     observed = table["ace"] if "model" not in table["ace"].dims else table["ace"].mean("model")
@@ -202,22 +205,18 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
         {
             "prior": xr.Dataset(short | {"ace": (wide, ace)}, coords),
             "prior_predictive": xr.Dataset({"effect": (wide, effect)}, coords),
-            "observed_data": xr.Dataset({"effect": (("contrast", "task"), observed.to_numpy())}, _only(coords)),
+            "observed_data": xr.Dataset({"effect": (("contrast", "task"), observed.to_numpy())}, labels),
         }
     )
 
 
-def _only(coords: dict[str, Any]) -> dict[str, Any]:
-    return {name: coords[name] for name in ("contrast", "task")}
-
-
 def _draw_from_prior(
-    question: FamilyData, draws: int, generator: np.random.Generator
+    family: FamilyData, draws: int, generator: np.random.Generator
 ) -> tuple[Array, Array, Array, Array]:
-    mu = generator.normal(0, question.prior.mu_sd, draws)
-    tau = tau_quantile(question.prior, generator.random(draws))
-    ace = mu[:, None] + tau[:, None] * generator.normal(size=(draws, len(question.effect)))
-    return mu, tau, ace, ace + draw_errors(question.noise, draws, generator)
+    mu = generator.normal(0, family.prior.mu_sd, draws)
+    tau = tau_quantile(family.prior, generator.random(draws))
+    ace = mu[:, None] + tau[:, None] * generator.normal(size=(draws, len(family.effect)))
+    return mu, tau, ace, ace + draw_errors(family.noise, draws, generator)
 
 
 def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:

@@ -1,7 +1,7 @@
-"""Predictors as a level: each retraining of the network has effects of its own about those of its kind.
+"""Predictors as a level of the hierarchy: each retraining of the network has its own effects about the shared ones.
 
-``effect_km = delta_k + gamma_km + error_k`` with ``gamma_km ~ N(0, tau_gamma^2)``, m one of M predictors. All of them
-predicted the same units, so the error of the units is shared by them: what differs between predictors is gamma.
+``effect_km = delta_k + gamma_km + error_k`` with ``gamma_km ~ N(0, tau_gamma^2)``, m one of M predictors. All of
+them predicted the same units and share the error of the units; only gamma differs between predictors.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _GRID = 4_000
 
 @dataclass(frozen=True, eq=False)
 class LevelDraws:
-    """Independent draws from the joint posterior of effects and their predictors."""
+    """Independent draws from the joint posterior of shared effects and those of each predictor."""
 
     shared: Draws
-    """Effects in the mean over retrainings, and their hyperparameters."""
+    """Mean effects over retrainings, and their hyperparameters."""
     tau_gamma: Array
     """Sd of an effect between retrainings, (n,)."""
     ace_model: Array
@@ -49,7 +49,7 @@ class PredictorLevel:
     lfdr: Array
     """P(delta = 0), (K,)."""
     shrinkage: Array
-    """Share of the way to the centre, (K,)."""
+    """Shrinkage factor towards the centre, (K,)."""
     tau_gamma: Array
     """Nodes, (T,)."""
     weight: Array
@@ -61,10 +61,10 @@ class PredictorLevel:
 def over_predictors(
     effect: Array, noise: Noise, prior: Prior, build: Callable[[Array, Noise], Exact]
 ) -> PredictorLevel:
-    """Return the exact posterior of effects shared by M predictors, with each predictor's own.
+    """Return the exact posterior of effects shared by M predictors, and of those of each predictor.
 
     Given tau_gamma, the mean over predictors is the estimate of delta with noise ``Sigma + tau_gamma^2 / M``, and the
-    deviations from it are worth ``K (M - 1)`` degrees of freedom about tau_gamma alone. tau_gamma is integrated over
+    deviations from it give ``K (M - 1)`` degrees of freedom for tau_gamma. tau_gamma is integrated over
     nodes (trapezoid in its logarithm, where its posterior lies), each weighted by the evidence of both parts.
 
     Parameters
@@ -72,7 +72,7 @@ def over_predictors(
     effect
         Estimates of each predictor, shape ``(K, M)``, M >= 2.
     noise
-        How the mean over predictors varies with the units.
+        Sampling covariance of the mean over predictors.
     prior
         Prior of tau_gamma: that of tau, in the unit of the effects.
     build
@@ -81,7 +81,7 @@ def over_predictors(
     Raises
     ------
     InferenceError
-        If the predictors agree exactly: they are one predictor.
+        If the predictors agree exactly.
 
     References
     ----------
@@ -177,7 +177,7 @@ def _draw_at_nodes(
 
 
 def _draw_errors_given_sum(rest: Array, noise: Noise, extra: float, generator: np.random.Generator) -> Array:
-    """Draw the units' errors (n, K) given that with the mean of gamma, of variance `extra`, they sum to `rest`.
+    """Draw errors of the units (n, K) given that their sum with the mean of gamma, of variance `extra`, is `rest`.
 
     Matheron's rule, doi:10.48550/arXiv.2002.09309: a draw of both, corrected by the regression of the error on the sum.
     """

@@ -1,4 +1,4 @@
-"""Effects about a location with a mixture of centred normals as their prior: likelihood, posterior, derivatives.
+"""Mixtures of centred normals as prior of effects about a location: likelihood, posterior, derivatives.
 
 ``effect_k = location_k + delta'_k + noise_k``, ``delta'_k ~ sum_j w_j N(0, v_j)``, ``noise_k ~ N(0, s_k^2)``: the ash
 mixture, where the v_j are a grid and v_0 = 0 the spike, and the Student-t, where they are tau^2 over the nodes of
@@ -41,7 +41,7 @@ class Components:
 
 @dataclass(frozen=True, eq=False)
 class ResidualRows:
-    """What one residual says of its components; K rows."""
+    """Log density of each residual under the mixture, and its derivatives; K rows."""
 
     log_density: Array
     """Log density of each residual, effect less location, (K,)."""
@@ -53,22 +53,22 @@ class ResidualRows:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A value of what the rows share, or a small normal region about one: given it, effects are independent."""
+    """A value of the shared parameters, or a small normal region about one; given it, effects are independent."""
 
     weight: float
     """Its posterior probability."""
     residual: Array
-    """Estimate less the linear part, (K,)."""
+    """Estimate minus the linear part, (K,)."""
     location: Array
     """Centre of the effects, (K,)."""
     components: Components
     """Their prior about it."""
     residual_sd: Array | float = 0.0
-    """How far the linear part moves for one sd within the region, (K,)."""
+    """Change of the linear part for one sd within the region, (K,)."""
     location_sd: Array | float = 0.0
-    """How far the centre moves with it, (K,)."""
+    """Change of the centre with it, (K,)."""
     location_rest: Array | float = 0.0
-    """Sd of the centre within the region whatever the linear part, (K,)."""
+    """Sd of the centre within the region given the linear part, (K,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class EffectSummary:
     zero: Array
     """P(effect = 0), (K,)."""
     shrinkage: Array
-    """Share of the way from the estimate to the location, (K,): ``E[s^2 / (s^2 + v)]``, s the standard error."""
+    """Shrinkage factor towards the location, (K,): ``E[s^2 / (s^2 + v)]``, s the standard error."""
 
 
 def log_component_densities(residual: Array, noise: Array, components: Components) -> Array:
@@ -107,7 +107,7 @@ def residual_rows(residual: Array, noise: Array, components: Components) -> Resi
 def effect_summary(node: Node, noise: Array, marginal: Array | None = None) -> EffectSummary:
     """Return the posterior of the effects at a node; noise variances are (K,).
 
-    Marginal variances, (K,), hold for the shrinkage where factors add to the noise.
+    Marginal variances, (K,), are for the shrinkage where factors add to the noise.
     """
     mean, sd, weight = posterior_normals(node, noise)
     average = (weight * mean).sum(axis=1)
@@ -154,7 +154,7 @@ def _residual_rows_kernel(residual, noise, variance, weight, out):  # type: igno
     term, inverse = np.empty(size), np.empty(size)
     for k in range(len(noise)):
         half = 0.5 * LOG2E * residual[k] ** 2
-        least = half / (noise[k] + variance[size - 1])  # the exponent of the widest component: none is above it
+        least = half / (noise[k] + variance[size - 1])  # exponent of the widest component, the largest
         for j in range(size):
             y = inverse_root(noise[k] + variance[j])
             exponent = least - half * y * y

@@ -1,4 +1,4 @@
-"""The mixture of two components with nothing fixed: a spike at 0 and a normal slab, weight and scale integrated."""
+"""Spike and slab: an atom at 0 and a normal slab, with weight and scale integrated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from causalgia.posterior.scale_mixture import Components, EffectSummary, Node, e
 from causalgia.prior import Prior
 from causalgia.types import Array
 
-MOST_FACTORS = 2  # scores that a grid can hold
+MOST_FACTORS = 2  # most factor scores on a grid
 
 _NATS = 20.0
 _STEPS = 65
@@ -27,7 +27,7 @@ _RULE = (15, 15)
 _BLOCK = 1 << 20
 _NEGLIGIBLE = 1e-9
 _FARTHEST = 8.0  # sd of a factor score
-_SPACING = 0.8  # of its least possible sd: the trapezoid then errs by less than 1e-12
+_SPACING = 0.8  # of its least possible sd: the error of the trapezoid is then below 1e-12
 _PROBES = 13
 _PRODUCT = 16  # likelihood ratios multiplied before a logarithm is taken
 
@@ -35,10 +35,10 @@ _PRODUCT = 16  # likelihood ratios multiplied before a logarithm is taken
 def spike_and_slab(effect: Array, noise: Noise, prior: Prior, *, weight: tuple[float, float] = (1.0, 1.0)) -> Exact:
     """Return the posterior of effects that are 0, or normal about 0: ``delta ~ (1 - w) 0 + w N(0, tau^2)``.
 
-    Unlike the weights of `mixture`, w and tau are integrated: with few effects their uncertainty matters. Both lie on a
-    grid over all of their mass that is refined by splines; draws are independent. Where errors share one or two factors
-    (a control), their scores are integrated by a trapezoid: a score may have as many modes as there are sets of effects
-    that are 0, and no normal law about one of them would do.
+    Unlike the weights of `mixture`, w and tau are integrated: with few effects their uncertainty matters. Both are
+    on a grid over all of their mass, refined by splines; draws are independent. Where errors share one or two factors
+    (a control), the scores are integrated by a trapezoid, since a score may have a mode for each set of effects that
+    are 0.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def spike_and_slab(effect: Array, noise: Noise, prior: Prior, *, weight: tuple[f
     noise
         Their covariance Sigma: independent, or diagonal + at most two loadings.
     prior
-        Its tau is the prior of the slab's sd, in the unit of the effects, and must be proper: w may be 0.
+        Its tau is the prior of the slab's sd, in the unit of the effects; it must be proper, since w may be 0.
     weight
         Parameters of the Beta prior of w, both at least 1; (1, 1) is flat.
 
@@ -101,7 +101,7 @@ def _check_spike_and_slab(noise: Noise, prior: Prior, weight: tuple[float, float
 class _SpikeSlabModel:
     """In units of the typical standard error; ``tau = grain sinh(u)`` and ``w = 1 / (1 + exp(-v))``.
 
-    Scores of the factors lie on F points; without factors there is one, of none.
+    Factor scores are on F points; without factors there is one empty point.
     """
 
     effect: Array
@@ -122,14 +122,14 @@ class _SpikeSlabModel:
 
     @property
     def upper(self) -> float:
-        """A u past which less than exp(-20) of the prior is left: an empty slab tells nothing of tau."""
+        """A u beyond which less than exp(-20) of the prior mass lies; an empty slab does not inform tau."""
         if self.prior.tau == "uniform":
             return float(np.arcsinh(self.prior.tau_scale / self.grain))
         return float(np.arcsinh(self.prior.tau_scale / self.grain) + 2 + _NATS / (TAIL[self.prior.tau] - 1))
 
     @property
     def residual(self) -> Array:
-        """Estimates less the shared part at each score, (F, K)."""
+        """Estimates minus the shared part at each score, (F, K)."""
         return np.asarray(self.effect - self.scores @ self.loadings.T)
 
     def tau(self, u: Array | float) -> Array:
@@ -174,7 +174,7 @@ def _scaled_model(effect: Array, noise: Noise, prior: Prior, weight: tuple[float
 
 
 def _score_points(loadings: Array, variances: Array) -> Array:
-    """Return points over all that factor scores may be, (F, r), along the axes of what the estimates can tell."""
+    """Return points over the range of the factor scores, (F, r), along the principal axes of their information."""
     if not loadings.shape[1]:
         return np.empty((1, 0))
     values, axes = np.linalg.eigh(_score_precision(loadings, variances))
@@ -185,12 +185,12 @@ def _score_points(loadings: Array, variances: Array) -> Array:
 
 
 def _score_precision(loadings: Array, variances: Array) -> Array:
-    """Return the precision of the scores where no effect varies, (r, r): the most there can be."""
+    """Return the precision of the scores where no effect varies, (r, r), the largest possible."""
     return np.asarray(np.eye(loadings.shape[1]) + (loadings.T / variances) @ loadings)
 
 
 def _relevant_scores(model: _SpikeSlabModel) -> npt.NDArray[np.bool_]:
-    """Return which scores are within exp(-30) of the likeliest, wherever tau and w are, (F,)."""
+    """Return which scores are within exp(-30) of the likeliest at any tau and w, (F,)."""
     if len(model.scores) == 1:
         return np.ones(1, dtype=bool)
     far = _NATS + np.log(len(model.effect))
@@ -251,7 +251,7 @@ def _spike_slab_posterior(model: _SpikeSlabModel, surface: Surface, unit: float)
 
 
 def _log_score_cell(model: _SpikeSlabModel) -> float:
-    """Log of the volume that a point of the scores stands for, times the constant of their normal prior."""
+    """Return the log of the volume of a point of the scores times the constant of their normal prior."""
     size = model.loadings.shape[1]
     values = np.linalg.eigvalsh(_score_precision(model.loadings, model.variances))
     steps = _FARTHEST / np.ceil(_FARTHEST * np.sqrt(values) / _SPACING)
@@ -312,7 +312,7 @@ def _draw_spike_slab(
 ) -> Draws:
     u, v = surface.draw(n, generator)
     weight, tau = model.share(v), model.tau(u)
-    present, normal = np.empty((2, n, len(model.effect)))  # probability, and effects as they are where they are present
+    present, normal = np.empty((2, n, len(model.effect)))  # P(effect not 0), and effects given that they are not 0
     ace = np.empty_like(normal)
     rows = max(1, _BLOCK // model.residual.size)
     for start in range(0, n, rows):
@@ -334,7 +334,7 @@ def _draw_effects_and_scores(
 ) -> tuple[Array, Array, Array]:
     """Draw which effects are 0 given a point of the scores, then scores and effects together given that.
 
-    Returns effects, what they are where they are present, and the probability of that, (n, K) each.
+    Returns effects, effects given that they are not 0, and the probability of that, (n, K) each.
     """
     residual, t = model.residual[_draw_scores(model, weight, tau, generator)], tau[:, None]
     with np.errstate(divide="ignore"):
@@ -349,7 +349,7 @@ def _draw_effects_and_scores(
 
 
 def _draw_present_effects(normal: Array, probability: Array, generator: np.random.Generator) -> Array:
-    """Draw each effect given that it is not 0: again from its draws, by how probable each makes that, (n, K)."""
+    """Draw each effect given that it is not 0, by resampling its draws with the probability of that, (n, K)."""
     place = np.cumsum(probability, axis=0)
     out = np.empty_like(normal)
     for k in range(normal.shape[1]):

@@ -1,4 +1,4 @@
-"""The Student-t law: exchangeable effects of which some lie far out, as a scale mixture of normals."""
+"""The Student-t law: exchangeable effects with heavy tails, as a scale mixture of normals."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     """Return the posterior of exchangeable effects with heavy tails: ``delta_k = mu + x_k' beta + tau z_k``, z of t.
 
     z is a scale mixture of normals, ``z | lambda ~ N(0, 1/lambda)`` with ``lambda ~ Gamma(nu/2, nu/2)``, and lambda is
-    integrated by a trapezoid in log lambda that reaches as far down as the outliers need. (mu, tau) lie on a grid over
-    all of their mass that is refined by splines; covariates and factor scores of the noise, where there are any, are
-    integrated with mu at each tau by Laplace's method. Draws are independent: (mu, tau), then lambda, then the effects.
+    integrated by a trapezoid in log lambda that extends as far down as the outliers need. (mu, tau) are on a grid over
+    all of their mass, refined by splines; covariates and factor scores of the noise are integrated with mu at each tau
+    by Laplace's method. Draws are independent: (mu, tau), then lambda, then the effects.
 
     Parameters
     ----------
@@ -154,16 +154,16 @@ def _draw_student(posterior: HyperPosterior, unit: float, n: int, generator: np.
 
 
 def _extreme_draws(model: StudentModel, tau: Array, coefficients: Array) -> list[tuple[Array, float]]:
-    """Return residuals and tau of the draws that lie farthest out, two for each hyperparameter."""
+    """Return residuals and tau of the most extreme draws, two for each hyperparameter."""
     ends = {int(f(x)) for x in (tau, *coefficients.T) for f in (np.argmin, np.argmax)}
     return [(model.effect - model.shared.split(coefficients[i])[1], float(tau[i])) for i in sorted(ends)]
 
 
 _NATS = 20.0
-_SPACING = 0.75  # of the width of log lambda's posterior: the trapezoid then errs by 5e-7 of a density
-_WIDEST = 0.5  # the tail of lambda is exponential, however heavy z
+_SPACING = 0.75  # of the width of log lambda's posterior: a relative error of 5e-7
+_WIDEST = 0.5  # the tail of lambda is exponential for any nu
 _DEEPEST = 60.0
-_FEW = 25  # effects: up to here mu may have several modes, and is resolved on a mesh of its own
+_FEW = 25  # up to so many effects mu may have several modes, and has its own mesh
 _STEPS_U, _STEPS_Y = 25, 21
 _CORE, _FAR, _EDGE = float(np.arcsinh(7.0)), 30.0, 16.0
 _RULES = ((_FEW, (31, 41)), (200, (11, 21)), (1_000, (11, 7)), (np.inf, (7, 5)))
@@ -179,7 +179,7 @@ def t_components(nu: float, farthest: float) -> Components:
     nu
         Degrees of freedom.
     farthest
-        Largest distance from the centre at which the density must hold, in units of the scale: nodes go down to the
+        Largest distance from the centre at which the density is needed, in units of the scale: nodes extend to the
         lambda of a value there.
 
     References
@@ -206,7 +206,7 @@ def t_components(nu: float, farthest: float) -> Components:
 
 @dataclass(frozen=True, eq=False)
 class StudentModel:
-    """The model in units of the typical standard error; tau is told by ``u = asinh(tau / grain)``."""
+    """The model in units of the typical standard error, with ``u = asinh(tau / grain)``."""
 
     effect: Array
     """Estimates, (K,)."""
@@ -221,15 +221,15 @@ class StudentModel:
 
     @property
     def grain(self) -> float:
-        """Below this the estimates cannot tell tau from 0, or its prior ends."""
+        """Scale below which the estimates do not distinguish tau from 0, or the scale of its prior."""
         return float(min(1 / np.sqrt(np.mean(1 / self.noise)), self.prior.tau_scale))
 
     def tau(self, u: Array | float) -> Array:
-        """Tau at u: linear near 0, where its posterior may end at any height, and exponential beyond."""
+        """Return tau at u: linear near 0 and exponential beyond."""
         return np.asarray(self.grain * np.sinh(u))
 
     def components(self, tau: float, least: float | None = None) -> Components:
-        """Return the prior of effects about their centre; nodes reach the outliers of the least tau."""
+        """Return the prior of effects about their centre, with nodes for the outliers at the smallest tau."""
         excess = np.sqrt(max(float((self.effect**2 - self.noise).max()), 0.0))
         unit = t_components(self.nu, excess / max(least or tau, 1e-30 * (1 + excess)))
         return Components(tau**2 * unit.variance, unit.weight)
@@ -254,7 +254,7 @@ class StudentModel:
 
     @property
     def upper(self) -> float:
-        """A u past which less than exp(-20) is left: the density falls there as a known power of tau."""
+        """A u beyond which less than exp(-20) of the mass lies: the density falls there as a known power of tau."""
         if self.prior.tau == "uniform" and np.isfinite(self.prior.tau_scale):
             return float(np.arcsinh(self.prior.tau_scale / self.grain))
         scales = [float(np.abs(self.effect).max()) + float(np.sqrt(self.noise.max()))]
@@ -265,7 +265,7 @@ class StudentModel:
 
 @dataclass(frozen=True, eq=False)
 class HyperNodes:
-    """The shared quantities on T nodes."""
+    """The hyperparameters on T nodes."""
 
     weight: Array
     """Posterior probabilities, (T,)."""
@@ -352,12 +352,12 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
 
 
 def _node_counts(n: int) -> tuple[int, int]:
-    """Nodes of u and strata of mu for n effects: the fewer, the wider their posterior, and the cheaper each node."""
+    """Return the numbers of nodes of u and strata of mu for n effects: more for fewer effects."""
     return next(rule for most, rule in _RULES if n <= most)
 
 
 def _posterior_on_mesh(model: StudentModel) -> HyperPosterior:
-    """Resolve (u, mu) on a mesh as fine as the information nearby: with few effects mu may have many modes."""
+    """Evaluate (u, mu) on a mesh adapted to the local information: with few effects mu may have many modes."""
     mu = _mu_mesh(model)
     width = np.log(np.gradient(mu))
     points, _ = support_grid(lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper)
@@ -366,9 +366,9 @@ def _posterior_on_mesh(model: StudentModel) -> HyperPosterior:
 
 
 def _mu_mesh(model: StudentModel) -> Array:
-    """Points of mu, half a local sd apart: a row at distance r informs as one of variance s^2 + (r / 3)^2.
+    """Return points of mu half a local sd apart; a row at distance r counts as one of variance s^2 + (r / 3)^2.
 
-    Nor are they farther apart than half a sd of the prior within 8 of its sd; beyond, that limit grows by a fifth.
+    Within 8 sd of the prior they are at most half its sd apart; beyond, that limit grows by a fifth.
     """
     tau = float(model.tau(model.upper))
     sd = 1 / np.sqrt(model.shared.precision[0]) if model.shared.precision[0] else 10 * tau
@@ -386,7 +386,7 @@ def _mu_mesh(model: StudentModel) -> Array:
 
 
 def _modes_along_tau(model: StudentModel) -> tuple[Array, list[SharedMode]]:
-    """Return an even grid over the u that matter, and the mode of the coefficients at each."""
+    """Return an even grid over u where it has mass, and the mode of the coefficients at each."""
     start = np.zeros(len(model.shared.precision))
     start[0] = np.median(model.effect)
     last = [start]
@@ -402,7 +402,7 @@ def _modes_along_tau(model: StudentModel) -> tuple[Array, list[SharedMode]]:
 
 
 def _replace_laplace(density: Array, y: Array, u: Array, modes: list[SharedMode], model: StudentModel) -> None:
-    """Replace Laplace's log density of (u, y), (U, Y), by the exact one wherever u is not far out; mu is alone."""
+    """Replace Laplace's log density of (u, y), (U, Y), by the exact one where u has mass."""
     for i in np.flatnonzero(density.max(axis=1) > density.max() - 2 * _NATS):
         sd = float(modes[i].root[0, 0])
         for j, place in enumerate(y):

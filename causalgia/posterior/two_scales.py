@@ -1,4 +1,4 @@
-"""The law of two scales: most effects of one size, some of another, with sizes and shares integrated."""
+"""The law of two scales: a mixture of two normals, with scales and weights integrated."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def median_se(noise: Noise) -> float:
 
 
 def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, unit: float | None = None) -> Exact:
-    """Return the posterior of effects of two sizes: ``delta_k ~ centre_k + w N(0, tau1^2) + (1 - w) N(0, tau2^2)``.
+    """Return the posterior of effects under a mixture of two normal scales.
 
-    Nothing is fixed and no effect is exactly 0: ``centre_k = mu + x_k' beta``, both scales and the share w are
-    integrated. The priors are, with the median standard error as unit, ``tau1 ~ tau (1 + tau^2)^(-3/2)``, which is 0 at
-    0; with probability .1 there is no second scale; else ``tau2 >= 2 tau1`` is half-Cauchy with scale
-    ``max(3, 3 tau1)``, and w is uniform. mu and beta are flat. Everything is closed form given (mu, tau1, tau2, w),
-    which lie on a lattice that is refined where their posterior is; where covariates or factor scores of the noise are
-    to be integrated too, (tau1, tau2, w) lie on it, and the rest is normal given them (Laplace). Draws are
-    independent.
+    ``delta_k ~ centre_k + w N(0, tau1^2) + (1 - w) N(0, tau2^2)``. No effect is exactly 0; ``centre_k = mu + x_k'
+    beta``, both scales and the share w are integrated. The priors are, with the median standard error as unit, ``tau1 ~
+    tau (1 + tau^2)^(-3/2)``, which is 0 at 0; with probability .1 there is no second scale; else ``tau2 >= 2 tau1`` is
+    half-Cauchy with scale ``max(3, 3 tau1)``, and w is uniform. mu and beta are flat. Everything is closed form given
+    (mu, tau1, tau2, w), which lie on a lattice that is refined where their posterior is; where covariates or factor
+    scores of the noise are to be integrated too, (tau1, tau2, w) lie on it, and the rest is normal given them
+    (Laplace). Draws are independent.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
 
     Notes
     -----
-    Of 30 effects or more the law learns its shape. Of fewer it says what was assumed of them; of one effect the
-    posterior is ``N(d, s^2)``, whatever the law, for mu is flat.
+    With 30 effects or more the law is learned from the data; with fewer the priors dominate. The posterior of a single
+    effect is ``N(d, s^2)`` under any law, since mu is flat.
 
     References
     ----------
@@ -116,7 +116,7 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
 
 @lru_cache(maxsize=64)
 def _posterior_at_zero(variance: float) -> tuple[_TwoScalePosterior, Nodes, float, float]:
-    """Return what one effect of estimate 0 leaves of the law, its nodes, its log evidence, and how it shrinks."""
+    """Return the posterior of the law given one estimate of 0, its nodes, log evidence, and the shrinkage."""
     noise = np.array([variance])
     centre = fixed_effects_design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
     model = TwoScaleModel(np.zeros(1), noise, linear_part(centre, Noise(noise)), np.ones(1))
@@ -126,7 +126,7 @@ def _posterior_at_zero(variance: float) -> tuple[_TwoScalePosterior, Nodes, floa
 
 
 def _single_effect_posterior(model: TwoScaleModel, unit: float) -> Exact:
-    """Return the posterior of one effect: N(d, s^2) whatever the law, which the effect moves but does not inform."""
+    """Return the posterior of a single effect, N(d, s^2) under any law: it shifts the law but does not inform it."""
     at_0, nodes, log_total, shrinkage = _posterior_at_zero(float(model.noise[0]))
     mean, sd = unit * model.effect, unit * np.sqrt(model.noise)
 
@@ -154,18 +154,18 @@ class _TwoScalePosterior:
     share: Array
     """Probability of two scales, and of one."""
     lattice: Lattice | None
-    """Points that stand for the estimates, where mu is all that is linear."""
+    """Points that represent the estimates, where mu is the only coefficient."""
 
     def tails(self, x: Array, marginal: Array) -> Array:
         """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5, K)."""
         if self.lattice is None or np.ptp(x) > 0:
-            return self._together(self._by_scale(self.model, x, marginal))
+            return self._over_scales(self._by_scale(self.model, x, marginal))
         points = self.model.on(self.lattice)
         found = self._by_scale(points, np.full(len(points.effect), x[0]), points.noise)
-        return self._together(_interpolate_moments(self.lattice, found))
+        return self._over_scales(_interpolate_moments(self.lattice, found))
 
     def _by_scale(self, model: TwoScaleModel, x: Array, marginal: Array) -> Array:
-        """Return what each effect is given its scale, and how likely that is, (2, 6, K).
+        """Return moments of each effect given its scale, and the probability of the scale, (2, 6, K).
 
         Distance of the mean from the estimate, variance, P(< x), P(> x), shrinkage; weight of the scale.
         """
@@ -180,7 +180,7 @@ class _TwoScalePosterior:
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
         return sums
 
-    def _together(self, found: Array) -> Array:
+    def _over_scales(self, found: Array) -> Array:
         weight = found[:, 5] / found[:, 5].sum(axis=0)
         mean = (weight * found[:, 0]).sum(axis=0)
         square = (weight * (found[:, 1] + (found[:, 0] - mean) ** 2)).sum(axis=0)
@@ -189,7 +189,7 @@ class _TwoScalePosterior:
 
     @cached_property
     def knows_centre(self) -> bool:
-        """Whether mu is known far better than any estimate tells scales apart: effects are normal about its line."""
+        """Whether mu is known so precisely that effects given their scale are normal."""
         _, root, _, narrow, _, _ = self.nodes(_MOST_NODES)
         sd = np.abs(root[:, 0, 0]) / np.sqrt(self.model.noise.min() + narrow**2)
         return len(self.model.shared.precision) == 1 and bool(sd.max() < _SURE)
@@ -239,9 +239,9 @@ class _TwoScalePosterior:
 
 
 def _interpolate_moments(lattice: Lattice, found: Array) -> Array:
-    """Read for each estimate what effects are given their scale, in terms that change slowly with the estimate.
+    """Interpolate at each estimate the moments of effects given their scale, which are smooth in the estimate.
 
-    Together they do not: where an effect is more likely of the other scale, moments jump.
+    Moments over both scales are not: they jump where the other scale becomes the likelier one.
     """
     rarer = ndtri(np.clip(np.minimum(found[:, 2], found[:, 3]), _LEAST, 0.5))
     score = np.where(found[:, 2] < found[:, 3], rarer, -rarer)
@@ -319,7 +319,7 @@ def _add_moments_kernel(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
 def _linear_moments_kernel(columns, n_centre, value, root, a, b, line):  # type: ignore[no-untyped-def]
-    """Fill what of each row's linear part the coefficients leave open: they are normal with this mean and root."""
+    """Fill mean and variance of each row's linear part under normal coefficients with this mean and root."""
     line[:] = 0.0
     for j in range(len(value)):
         a[:] = 0.0
@@ -344,7 +344,7 @@ def _linear_moments_kernel(columns, n_centre, value, root, a, b, line):  # type:
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
 def _add_stratum_kernel(effect, noise, marginal, x, line, weight, v, other, p, place, width, sums):  # type: ignore[no-untyped-def]
-    """Add one scale, of variance v and share p, beside another; with more arrays the loop would not be vector code."""
+    """Add one scale, of variance v and share p; with more arrays the loop would not compile to vector code."""
     for k in range(len(effect)):
         s2, sd, slope = noise[k], line[2, k], line[3, k]
         r = effect[k] - line[1, k] - sd * place

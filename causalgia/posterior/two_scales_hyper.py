@@ -1,4 +1,4 @@
-"""Posterior of what effects under the law of two scales share: both scales, the share of each, centre and scores."""
+"""Hyperparameters of the law of two scales: posterior of scales, shares, centre and factor scores."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ ONE_SCALE = 0.1  # prior probability that one scale is enough
 WIDE = 3.0  # scale of the half-Cauchy of the wide part, and of it in multiples of the narrow one
 LEAST_RATIO = 2.0
 
-_TINY = 0.01  # a scale below which 5e-5 of its prior lies
+_TINY = 0.01  # 5e-5 of the prior of a scale lies below
 _TAIL = 7.0
 _FIRST = 0.7  # size of the first cells
 _FEWER, _MANY = 500, 4.0
-X = np.linspace(-2.4, 2.4, 9)  # where the share is looked at: up to 5.5 sd of its logit on both sides
-_ON_A_LINE = 0.2  # there finer cells cost little
+X = np.linspace(-2.4, 2.4, 9)  # nodes of the share: up to 5.5 sd of its logit on both sides
+_ON_A_LINE = 0.2  # finer cells cost little in one dimension
 _LIKELIEST = np.zeros(1)  # the share at its mode alone
 ROUNDS = 60
-_RUN = 256  # rows at a time: they stay in the cache, and a product of as many mantissas stays a number
-_CURVATURE, _EM = 2.0, 0.0  # floats: a kernel that is given a bool as a constant is compiled for each of both
+_RUN = 256  # rows at a time: they fit the cache, and a product of their mantissas does not overflow
+_CURVATURE, _EM = 2.0, 0.0  # floats, since a kernel would be compiled for each constant bool
 _MANTISSA, _ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
-_RIGHT = 0.01  # nats by which sums over the lattice may differ from those over the estimates, between laws
+_RIGHT = 0.01  # tolerance in nats of sums over the lattice
 
 
 def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
@@ -60,7 +60,7 @@ def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class TwoScaleModel:
-    """K estimates in units of their median standard error, or points that stand for them, and their linear part."""
+    """K estimates in units of their median standard error, or points that represent them, and their linear part."""
 
     effect: Array
     """Estimates, (K,)."""
@@ -69,10 +69,10 @@ class TwoScaleModel:
     shared: LinearPart
     """Linear part of the estimates; mu comes first and is flat."""
     count: Array
-    """How many estimates each row stands for, (K,)."""
+    """Number of estimates that each row represents, (K,)."""
 
     def fewer(self) -> TwoScaleModel:
-        """Return what tells as much as some hundred of the effects would: bins of all, or some spaced by their rank."""
+        """Return a smaller model, as informative as 500 effects: bins of all, or effects evenly spaced by rank."""
         if len(self.shared.precision) == 1:
             effect, noise, count = bin_estimates(self.effect, self.noise)
             return self._of(effect, noise, count * (_FEWER / len(self.effect)))
@@ -99,7 +99,7 @@ class Part:
     share: Array
     """Share of the narrow part, (N, P)."""
     logit: Array
-    """Its logit at the likeliest, its sd there, (N, 2): the points are at ``logit + sd sinh(x)``."""
+    """Mode of its logit and sd there, (N, 2): the points are at ``logit + sd sinh(x)``."""
     slope: Array
     """Derivative of the log density of x at the points, (N, P)."""
     value: Array
@@ -118,15 +118,15 @@ class Part:
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]:
         """Return n independent draws: the cell of each and the point of the share in it, the scales and the share.
 
-        Weights of the points of the share are values of the density, not integrals; with half its slope about each, a
-        normal density keeps its variance.
+        Weights of the points of the share are values of the density, not integrals; with half its slope about each
+        point a normal density keeps its variance.
         """
         cell, at = np.empty((2, n), dtype=np.intp)
         points, x = np.empty((n, self.cells.points.shape[1])), np.empty(n)
-        given = (self._ends, self.cells.points, self.cells.size, self.cells.slope, self.slope)
+        tables = (self._ends, self.cells.points, self.cells.size, self.cells.slope, self.slope)
         nodes = _LIKELIEST if self.one else X
         _draw_cells_kernel(
-            *given, nodes, generator.random(n), generator.random((n, points.shape[1] + 1)), cell, at, points, x
+            *tables, nodes, generator.random(n), generator.random((n, points.shape[1] + 1)), cell, at, points, x
         )
         if self.one:
             return cell, at, points, np.ones(n)
@@ -151,7 +151,7 @@ def _log_prior_at(points: Array, one: bool) -> Array:
 
 
 def _prior_slope(points: Array, one: bool) -> Array:
-    """Return the gradient of the log prior by differences: it is cheap and smooth."""
+    """Return the gradient of the log prior by finite differences."""
     steps = 1e-5 * np.eye(points.shape[1])
     return np.column_stack([(_log_prior_at(points + e, one) - _log_prior_at(points - e, one)) / 2e-5 for e in steps])
 
@@ -181,7 +181,7 @@ class _ShareIntegral:
     value: Array
     root: Array
     state: Array
-    """Logit of the share and coefficients at the mode, (N, 1 + m): where to start at points nearby."""
+    """Logit of the share and coefficients at the mode, (N, 1 + m): the start for points nearby."""
 
     @property
     def log_integral(self) -> Array:
@@ -190,7 +190,7 @@ class _ShareIntegral:
 
 
 def _log_sums(terms: Array) -> Array:
-    """Return the log of the sum of each row's exponentials; scipy's takes longer to choose its array library."""
+    """Return the log of the sum of each row's exponentials, with less overhead than scipy's."""
     largest = terms.max(axis=1)
     return np.asarray(largest + np.log(np.exp(terms - largest[:, None]).sum(axis=1)))
 
@@ -199,8 +199,8 @@ def integrate_share(model: TwoScaleModel, points: Array, state: Array, x: Array,
     """Integrate the share and the coefficients at points of the scales.
 
     The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced (trapezoid), or is normal about its
-    mode where x is 0 alone; given it, coefficients are normal about theirs (Laplace). The state, (N, 1 + m), is where
-    to look for their joint mode first.
+    mode where x is 0 alone; given it, coefficients are normal about theirs (Laplace). The state, (N, 1 + m), is the
+    start of the search for their joint mode.
 
     Raises
     ------
@@ -212,11 +212,11 @@ def integrate_share(model: TwoScaleModel, points: Array, state: Array, x: Array,
     value, root, logit = np.zeros((n, size, m)), np.zeros((n, m, m)), np.zeros((n, 2))
     out, done = np.zeros((n, size, 4)), np.zeros(n, dtype=np.int64)
     columns, precision = np.ascontiguousarray(model.shared.columns.T), model.shared.precision
-    given = (model.effect, model.noise, model.count, columns, precision, narrow**2, wide**2, x)
-    _integrate_share_kernel(*given, one, state, value, root, logit, out, done)
+    data = (model.effect, model.noise, model.count, columns, precision, narrow**2, wide**2, x)
+    _integrate_share_kernel(*data, one, state, value, root, logit, out, done)
     if (done < 0).all():
         raise InferenceError("effects leave a coefficient undetermined: covariates are collinear, or too many")
-    out[done < 0, :, 0] = -1e300  # a lattice is no density of laws that are far too narrow for it
+    out[done < 0, :, 0] = -1e300  # the lattice is not valid for laws that are far too narrow
     known = precision[precision > 0]
     constant = 0.5 * np.log(known).sum() + 0.5 * (m - len(known)) * np.log(2 * np.pi)
     step = 1.0 if one else x[1] - x[0] if size > 1 else np.sqrt(2 * np.pi)
@@ -231,15 +231,14 @@ def posterior_parts(
 ) -> tuple[list[Part], Array, float]:
     """Return the posterior for two scales and for one, their probabilities, (2,), and the log evidence of both.
 
-    Cells of thousands of effects are cut with the share at its likeliest: first those of the density that a part of the
-    effects has, and then on, under the coarse model. Probabilities are those of the fine one with the share integrated.
-    They are compared with the estimates' own where they have most of their mass, and replaced by them where they
-    differ.
+    With thousands of effects, cells are cut with the share at its mode: first for a subset of the effects, then refined
+    under the coarse model. Probabilities come from the fine model with the share integrated. They are compared with
+    those of the estimates where most mass lies, and replaced by them where they differ.
 
     Parameters
     ----------
     model, coarse, fine
-        The estimates, and what stands for them: points of lattices, or the estimates themselves.
+        The estimates, and their representations: points of lattices, or the estimates.
 
     Raises
     ------
@@ -254,7 +253,7 @@ def posterior_parts(
 
 
 def _sharpening_power(model: TwoScaleModel) -> float:
-    """How many times more the log density of the estimates bends than that of the part of them."""
+    """Return the ratio of the curvatures of the log density of all estimates and of the subset."""
     return len(model.effect) / _FEWER
 
 
@@ -266,7 +265,7 @@ def _fit_parts(model: TwoScaleModel, cells: list[Cells], *, many: bool) -> tuple
 
 
 def _lattice_agrees(parts: list[Part], share: Array, model: TwoScaleModel) -> bool:
-    """Whether the estimates give laws the same log densities as the lattice did, up to a constant."""
+    """Return whether the lattice gives the same log densities of laws as the estimates, up to a constant."""
     differ = []
     for part, p in zip(parts, share, strict=True):
         ends = np.cumsum(part.cells.weight)
@@ -320,7 +319,7 @@ def _scale_cells(
 
 
 def _scale_box(model: TwoScaleModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
-    """Return the corners of what the coordinates may be, some 1e-4 of the prior being outside, and how many cells."""
+    """Return the corners of the coordinates, with about 1e-4 of the prior outside, and the numbers of cells."""
     span = float(np.ptp(model.effect)) + 3.0
     lower, upper = [np.log(_TINY)], [np.log(30 * span)]
     if not one:
@@ -330,9 +329,9 @@ def _scale_box(model: TwoScaleModel, *, one: bool) -> tuple[Array, Array, npt.ND
 
 
 def _starting_states(model: TwoScaleModel) -> Array:
-    """Return two states to start from, (2, 1 + m): the median, and coefficients under one scale that fits about it.
+    """Return two starting states, (2, 1 + m): the median, and the coefficients under one scale about it.
 
-    Given scales the density may have a mode for each: most effects narrow about the median, or all wide about the mean.
+    Given scales the density may have two modes: most effects narrow about the median, or all wide about the mean.
     """
     start = np.zeros((2, 1 + len(model.shared.precision)))
     start[:, 1] = np.median(model.effect)
@@ -345,7 +344,7 @@ def _starting_states(model: TwoScaleModel) -> Array:
 
 @njit(nogil=True)
 def _draw_cells_kernel(ends, centre, size, slope, share_slope, nodes, u, places, cell, at, points, x):  # type: ignore[no-untyped-def]
-    """Draw a cell and a point of the share in it, and places about both, from uniform numbers."""
+    """Draw a cell and a point of the share in it, and positions about both, from uniform numbers."""
     step = nodes[1] - nodes[0] if len(nodes) > 1 else 0.0
     for i in range(len(u)):
         found = min(np.searchsorted(ends, u[i] * ends[-1], side="right"), len(ends) - 1)
@@ -358,7 +357,7 @@ def _draw_cells_kernel(ends, centre, size, slope, share_slope, nodes, u, places,
 
 @njit(nogil=True)
 def _cholesky_in_place(matrix):  # type: ignore[no-untyped-def]
-    """Cholesky's factor in place, below the diagonal; whether there is one."""
+    """Compute the Cholesky factor in place, below the diagonal; return whether it exists."""
     for i in range(len(matrix)):
         for j in range(i + 1):
             s = matrix[i, j]
@@ -397,7 +396,7 @@ def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
 def _add_row_terms(effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums):  # type: ignore[no-untyped-def]
-    """Fill derivatives of each row in its linear part, and add what is summed over rows; the loop is vector code."""
+    """Fill derivatives of each row in its linear part, and add the sums over rows; the loop compiles to vector code."""
     g_1 = g_2 = g_p = both_ways = quadratic = 0.0
     for k in range(len(effect)):
         r = effect[k] - rest[k]
@@ -433,7 +432,7 @@ def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
 def _log_of_product(density):  # type: ignore[no-untyped-def]
-    """One logarithm for as many factors as a run has: mantissas are multiplied, exponents added."""
+    """Return the log of a product with a single logarithm: mantissas are multiplied, exponents added."""
     product, exponent = 1.0, 0
     for k in range(len(density)):
         bits = np.float64(density[k]).view(np.int64)
@@ -444,7 +443,7 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
 def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
-    """Height and derivatives at one share and value of the coefficients; `curved` is _CURVATURE or _EM (information).
+    """Compute log density and derivatives at one share and value of the coefficients; `curved`: _CURVATURE or _EM.
 
     Columns are (m, K), roots (2, K) from `_inverse_sd_kernel`: each is a run of memory.
     """
@@ -489,9 +488,9 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
 
 @njit(nogil=True)
 def _newton_ascent(effect, count, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
-    """Raise the density in the coefficients and, where it is `free` (1.0, else 0.0), in the logit v of the share.
+    """Maximize the density over the coefficients and, where `free` is 1.0, the logit v of the share.
 
-    Returns v and `gain`: what one more of Newton's steps, left in `step`, would gain; `matrix` is its factor. -1: none.
+    Returns v and `gain`, that of one more Newton step, which is left in `step`; `matrix` is its factor. -1: failed.
     """
     share = 1.0 if v > 700 else 1 / (1 + np.exp(-v))
     _row_sums(effect, count, columns, precision, roots, share, value, _CURVATURE, step, matrix, row)

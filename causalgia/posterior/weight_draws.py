@@ -1,4 +1,4 @@
-"""Draws of the weights of a mixture, by data augmentation: what leave-one-out of the spike and slab needs."""
+"""Draws of mixture weights by data augmentation, for leave-one-out of the spike and slab."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def draw_weights(
     n: int,
     generator: np.random.Generator,
 ) -> tuple[Array, Array]:
-    """Return n draws of weights ``w ~ Dirichlet(counts)``, (n, J), and of what estimates share, c, (n, m).
+    """Return n draws of weights ``w ~ Dirichlet(counts)``, (n, J), and of shared coefficients c, (n, m).
 
     Given c the estimates are independent: ``d_k ~ sum_j w_j N(x_k' c, s_k^2 + v_j)``, with c normal about 0. The mode
     of the weights is the penalized maximum with penalty ``sum_j (counts_j - 1) log w_j``. Components of the estimates,
-    weights and c are drawn in turn, three times a draw, after 100 turns from the start.
+    weights and c are drawn in turn, three sweeps a draw, after 100 sweeps of burn-in.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def draw_weights(
     start
         Weights and c to start from.
     n
-        How many draws.
+        Number of draws.
 
     References
     ----------
@@ -84,7 +84,7 @@ def left_out_log_density(
     n: int,
     generator: np.random.Generator,
 ) -> Array:
-    """Return ``log p(d_k | other estimates, their components, w)`` in n draws of the law, (n, K), errors correlated.
+    """Return ``log p(d_k | other estimates, their components, w)`` for correlated errors in n draws, (n, K).
 
     Given the components of all effects the estimates are normal with ``Q^-1 = Sigma + X P^-1 X' + diag(v)``, and
     estimate k given the others lies ``(Q d)_k / Q_kk`` from its mean with variance ``1 / Q_kk``; with the variance of
@@ -114,7 +114,7 @@ def left_out_log_density(
     component, density = np.zeros(len(effect), dtype=np.intp), np.empty(len(effect))
     component[:] = np.searchsorted(variance, np.maximum(effect**2 - np.diag(whole), 0.0)).clip(max=len(variance) - 1)
     for turn in range(-_BURN_IN, n):
-        if turn % _ANEW == 0:  # against what rounding adds up in updates
+        if turn % _ANEW == 0:  # against accumulated rounding
             own: Array = np.linalg.inv(whole + np.diag(variance[component])).astype(np.float64)
             inverse = _inverse_with_shared(own, columns, precision)
             product = inverse @ effect
@@ -156,9 +156,9 @@ def _draw_components(residual, noise, variance, weight, u, component):  # type: 
 
 @njit(nogil=True)
 def _draw_in_turn(inverse, product, variance, weight, u, component, density):  # type: ignore[no-untyped-def]
-    """Draw the component of each estimate given those of the others, and note its log density given them.
+    """Draw the component of each estimate given those of the others, and store its log density given them.
 
-    `inverse` (Q) and `product` (Q d) follow each change by a step of rank one.
+    `inverse` (Q) and `product` (Q d) are updated by rank one after each change.
     """
     height = np.empty(len(weight))
     for k in range(len(product)):

@@ -1,6 +1,7 @@
 """Verdicts on effect size: increases, decreases, negligible or undecided.
 
-`decide` gives verdicts on labelled estimates, effects or posteriors. Functions of arrays: `rule` (verdicts from errors), `running_mean` (error rate of a set), `summarise` (probabilities of regions from draws) and `more_units`.
+`decide` gives verdicts on labelled estimates, effects or posteriors. Functions of arrays: `rule` (verdicts from
+errors), `running_mean` (error rate of a set), `summarise` (probabilities of regions from draws) and `more_units`.
 """
 
 from __future__ import annotations
