@@ -158,12 +158,12 @@ def adjust(
     -------
     Dataset
         The same with ``p_adjusted`` on the dims of ``p``, of no effect (attrs["null_value"]: 1 for ratios, else 0),
-        and attrs ``adjust`` (for ``"auto"`` what was taken; a note says why where that is Holm) and ``family``, and
+        and attrs ``adjust`` (for ``"auto"`` the method used; a note gives the reason for Holm) and ``family``, and
         ``exploratory`` as `contrast` has it. ``"bootstrap_t"`` and ``"dunnett"``: single-step, at most .05 where the
         band of `simultaneous` excludes no effect, and ``p_step_down`` beside it. ``"sign_flip"``: attrs ``skewness``,
         the largest of any contrast. ``"hierarchical"``: attrs ``adjust_level``, .05, at which families were selected:
         these p are for that level alone (`hierarchical_q` takes another). Exact contrasts (se = 0) have p 1 or 0 as in
-        `estimate`; for ``"bootstrap_t"`` as its band has them. The three that take effects say 1 where the interval of
+        `estimate`; for ``"bootstrap_t"`` as for its band. The three methods for effects give 1 where the interval of
         a ratio is ``unbounded``, as their band does. Of p-values alone the adjusted ones, and no Dataset: an array
         (K,) of a list or an array, of a Series or DataArray one called ``p_adjusted`` with the same labels.
 

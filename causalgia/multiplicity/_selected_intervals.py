@@ -67,7 +67,8 @@ def selected_intervals(
     if not mask.any():
         raise EstimateError("no contrast is selected, and no interval needed; select by a larger number, or names")
     dims, n = table["ace"].dims, mask.shape[0]
-    levels = _interval_levels(mask, together=_is_real(select) and _is_one_family(table), ci_prob=ci_prob)
+    over_tasks = table.attrs.get("family") == family_label("all", table["ace"])  # p was adjusted over all tasks
+    levels = _interval_levels(mask, together=_is_real(select) and over_tasks, ci_prob=ci_prob)
     lower, upper = t_limits(table, levels)
     columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(table, lower)
     out = table.assign({name: (dims, values) for name, values in columns.items()}).assign(fcr_level=(dims[1:], levels))
@@ -87,34 +88,29 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _is_one_family(estimates: xr.Dataset) -> bool:
-    """Whether p was adjusted over all tasks (and models) together."""
-    return bool(estimates.attrs.get("family") == family_label("all", estimates["ace"]))
-
-
 def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
     ace = estimates["ace"]
     if _is_real(select):
         return _mask_by_p(estimates, float(select))
     if isinstance(select, xr.DataArray):
         select = _align_mask(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
-    given = np.asarray([select] if isinstance(select, str) else select)
-    if given.ndim == 0:
+    chosen = np.asarray([select] if isinstance(select, str) else select)
+    if chosen.ndim == 0:
         raise EstimateError(
             f"select={quoted(select)} is no number, no list of names and no mask; for example select=0.05"
         )
-    if given.dtype == bool:
-        if given.shape not in ((len(ace),), ace.shape):
-            raise EstimateError(f"the mask has shape {given.shape}, and the effects {ace.shape}; give one for each")
-        wide = given.reshape(len(given), *[1] * (ace.ndim - 1)) if given.ndim == 1 else given
+    if chosen.dtype == bool:
+        if chosen.shape not in ((len(ace),), ace.shape):
+            raise EstimateError(f"the mask has shape {chosen.shape}, and the effects {ace.shape}; give one for each")
+        wide = chosen.reshape(len(chosen), *[1] * (ace.ndim - 1)) if chosen.ndim == 1 else chosen
         return np.asarray(np.broadcast_to(wide, ace.shape))
     names = ace["contrast"].to_numpy()
-    unknown = [name for name in given.tolist() if name not in names.tolist()]
+    unknown = [name for name in chosen.tolist() if name not in names.tolist()]
     if unknown:
         raise EstimateError(
             f"contrast {quoted(unknown[0])} is not among the estimates; estimates['contrast'] lists them"
         )
-    return np.asarray(np.broadcast_to(np.isin(names, given).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape))
+    return np.asarray(np.broadcast_to(np.isin(names, chosen).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape))
 
 
 def _align_mask(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.multiplicity.stepwise import stepwise
+from causalgia.multiplicity.stepwise import Stepwise, stepwise
 from causalgia.types import Array, Codes
 
 Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
@@ -61,7 +61,7 @@ def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]
     """
     values = _as_p_values(p)
     share = _null_share(values[~np.isnan(values)], pi0)
-    return share * _adjust_present(values, _bh), share
+    return share * _adjust_present(values, "bh"), share
 
 
 def pi0_by_lambda(p: npt.ArrayLike) -> Array:
@@ -102,7 +102,7 @@ def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
     >>> weighted_bh([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
     array([0.03, 0.03, 1.  ])
     """
-    return _adjust_present(_weighted_p(p, weights), _bh)
+    return _adjust_present(_weighted_p(p, weights), "bh")
 
 
 def weighted_bonferroni(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
@@ -115,7 +115,7 @@ def weighted_bonferroni(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
     >>> weighted_bonferroni([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
     array([0.03, 0.06, 1.  ])
     """
-    return _adjust_present(_weighted_p(p, weights), lambda shares: np.minimum(1.0, len(shares) * shares))
+    return _adjust_present(_weighted_p(p, weights), "bonferroni")
 
 
 @dataclass(frozen=True)
@@ -187,12 +187,12 @@ def hierarchical_q(
         )
     families = [codes == family for family in range(codes.max(initial=-1) + 1)]
     simes = np.array([_simes(values[mine]) for mine in families])
-    simes_adjusted = _adjust_present(simes, _bh)
+    simes_adjusted = _adjust_present(simes, "bh")
     selected = simes_adjusted <= level
     n = int((~np.isnan(simes)).sum())
     q = np.where(np.isnan(values), np.nan, 1.0)
     for mine in (family for family, is_selected in zip(families, selected, strict=True) if is_selected):
-        q[mine] = np.minimum(1.0, _adjust_present(values[mine], _bh if within == "bh" else _holm) * n / selected.sum())
+        q[mine] = np.minimum(1.0, _adjust_present(values[mine], within) * n / selected.sum())
     return Hierarchical(q=q, simes=simes, simes_adjusted=simes_adjusted, selected=selected)
 
 
@@ -237,20 +237,13 @@ def _as_p_values(p: npt.ArrayLike) -> Array:
     return values
 
 
-def _adjust_present(p: Array, adjusted: Callable[[Array], Array]) -> Array:
+def _adjust_present(p: Array, method: Stepwise) -> Array:
+    """Adjust the p-values that are not NaN."""
     present = ~np.isnan(p)
     out = np.full_like(p, np.nan)
     if present.any():
-        out[present] = adjusted(p[present])
+        out[present] = stepwise(p[present], method)
     return out
-
-
-def _bh(p: Array) -> Array:
-    return stepwise(p, "bh")
-
-
-def _holm(p: Array) -> Array:
-    return stepwise(p, "holm")
 
 
 def _simes(p: Array) -> float:

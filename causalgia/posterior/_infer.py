@@ -203,7 +203,8 @@ def infer(
     _check_choices(law, engine, draws, accept_unconverged, log_likelihood)
     if not isinstance(prior, Prior):
         raise InferenceError(f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
-    names = [name for name in [groups, *_as_list(covariates)] if isinstance(name, str)]
+    names_of_x = [covariates] if isinstance(covariates, str) else covariates or []
+    names = [name for name in [groups, *names_of_x] if isinstance(name, str)]
     table = as_labeled_estimates(estimates, names)
     _check_null_value(table)
     labels, rows = group_rows(table, groups)
@@ -380,28 +381,21 @@ def _check_choices(law: object, engine: object, draws: object, accepted: object,
         raise InferenceError(f"accept_unconverged={quoted(accepted)} is neither True nor False")
 
 
-def _as_list(names: str | Sequence[str] | None) -> list[str]:
-    return [] if names is None else [names] if isinstance(names, str) else list(names)
-
-
 def _model_attrs(
     table: xr.Dataset, families: list[FamilyData], posteriors: list[FamilyPosterior], law: str, prior: Prior
 ) -> dict[str, str | int | float]:
+    few, many = "spike and slab, integrated", "grid of scales, weights at their penalised maximum"
+    atoms = [few if has_few_effects(family) else many for family in families] if law == "spike_and_slab" else []
     return {
         "law": law,
         "engine": _join_unique([a.engine for a in posteriors]),
         "sampler": _join_unique([a.sampler for a in posteriors if a.sampler]),
         "prior": json.dumps(asdict(prior)),
         "prior_unit": prior_unit_label(table, prior, law),
-        "atom": _mixture_label(families) if law == "spike_and_slab" else "",
+        "atom": _join_unique(atoms),
         "sigma": _join_unique([sigma_label(family.noise) for family in families]),
         "predictors": _PREDICTORS if families[0].by_predictor is not None else "",
     }
-
-
-def _mixture_label(families: list[FamilyData]) -> str:
-    few, many = "spike and slab, integrated", "grid of scales, weights at their penalised maximum"
-    return _join_unique([few if has_few_effects(family) else many for family in families])
 
 
 def _join_unique(words: list[str]) -> str:
@@ -459,10 +453,12 @@ def posterior_groups(
     with_log_likelihood
         Add that group: each posterior must have one.
     """
+    observed = {"effect": average_over_predictors(table)["ace"].transpose("contrast", "task")}
+    observed |= {"effect_model": table["ace"]} if "model" in table["ace"].dims else {}
     groups = {
         "posterior": _posterior_group(families, posteriors, coords),
         "moments": _moments_group(families, posteriors, coords),
-        "observed_data": _on_contrasts(_observed_data(table), coords),
+        "observed_data": _on_contrasts(observed, coords),
         "constant_data": _constant_group(table, families, coords),
     }
     if with_log_likelihood:
@@ -546,12 +542,6 @@ def _effect_se_attrs(
     )
     dependence = f"effects grow with their standard errors (task {names})" if names else "none seen"
     return {"effect_se_dependence": dependence, "effect_se_gain": float(max(gains))}
-
-
-def _observed_data(table: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Return the estimated effects; of several predictors their mean, and those of each predictor."""
-    effect = {"effect": average_over_predictors(table)["ace"].transpose("contrast", "task")}
-    return effect | ({"effect_model": table["ace"]} if "model" in table["ace"].dims else {})
 
 
 def _constant_group(table: xr.Dataset, families: list[FamilyData], coords: dict[str, Any]) -> xr.Dataset:

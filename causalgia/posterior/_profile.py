@@ -487,7 +487,7 @@ class _Nodes:
     def moments(self) -> tuple[Array, Array, Array]:
         """Return mean, sd and local false sign rate of the profile at each point, each (K,)."""
         first, second, below = np.zeros((3, self.effect.size))
-        kept = 0.0
+        total = 0.0
         for kernel, weight in zip(self.kernels, self.weight, strict=True):
             p, a = np.nonzero(weight > _NEGLIGIBLE)
             if not len(p):
@@ -499,10 +499,10 @@ class _Nodes:
             mean = line + (self.effect - line) @ gain.T
             variance = np.diagonal(own) + ((D @ V) * D).sum(axis=-1)
             first, second = first + w @ mean, second + w @ (mean**2 + variance)
-            below, kept = below + w @ special.ndtr(-mean / np.sqrt(variance)), kept + float(w.sum())
-        mean = np.asarray(first / kept)
-        lfsr = np.asarray(np.minimum(below / kept, 1 - below / kept), dtype=np.float64)
-        return mean, np.asarray(np.sqrt(np.maximum(second / kept - mean**2, 0))), lfsr
+            below, total = below + w @ special.ndtr(-mean / np.sqrt(variance)), total + float(w.sum())
+        mean = np.asarray(first / total)
+        lfsr = np.asarray(np.minimum(below / total, 1 - below / total), dtype=np.float64)
+        return mean, np.asarray(np.sqrt(np.maximum(second / total - mean**2, 0))), lfsr
 
     def _smoothing(self, kernel: _Kernel) -> tuple[Array, Array]:
         """Return the gain from residuals to the smooth part, (K, K), and its covariance given the residuals."""

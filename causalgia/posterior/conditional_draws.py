@@ -150,5 +150,5 @@ def _draw_effects_kernel(  # type: ignore[no-untyped-def]
                 at -= term[j]
                 j += 1
             v = t2 * variance[start + j]
-            kept = v / (s2 + v)
-            out[i, k] = location[i, k] + kept * residual[i, k] + np.sqrt(kept * s2) * z[i, k]
+            gain = v / (s2 + v)
+            out[i, k] = location[i, k] + gain * residual[i, k] + np.sqrt(gain * s2) * z[i, k]

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.polynomial import chebyshev
 from scipy.fft import dct
 from scipy.interpolate import RectBivariateSpline
@@ -92,21 +91,13 @@ def refine_by_spline(a: Array, b: Array, log_density: Array) -> Surface:
     """
     top = float(log_density.max())
     spline = RectBivariateSpline(a, b, np.maximum(log_density - top, -2 * _DROP))
-    edges = tuple(_subdivide(x) for x in (a, b))
+    edges = [np.interp(np.arange(_FINER * (len(x) - 1) + 1) / _FINER, np.arange(len(x)), x) for x in (a, b)]
     across, along = ((e[1:] + e[:-1]) / 2 for e in edges)
     mass = np.exp(np.minimum(spline(across, along), 1.0)) * np.outer(np.diff(edges[0]), np.diff(edges[1]))
-    mass *= _any_corner(log_density > top - 2 * _DROP).repeat(_FINER, axis=0).repeat(_FINER, axis=1)
+    used = log_density > top - 2 * _DROP
+    any_corner = used[1:, 1:] | used[1:, :-1] | used[:-1, 1:] | used[:-1, :-1]
+    mass *= any_corner.repeat(_FINER, axis=0).repeat(_FINER, axis=1)
     return Surface(edges[0], edges[1], mass / mass.sum(), top + float(np.log(mass.sum())))
-
-
-def _any_corner(at: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return whether it holds at any corner of each cell between grid points, (A - 1, B - 1)."""
-    return np.asarray(at[1:, 1:] | at[1:, :-1] | at[:-1, 1:] | at[:-1, :-1])
-
-
-def _subdivide(points: Array) -> Array:
-    n = len(points) - 1
-    return np.interp(np.arange(_FINER * n + 1) / _FINER, np.arange(n + 1), points)
 
 
 def support_grid(log_density: Callable[[float], float], start: float, stop: float) -> tuple[Array, Array]:
@@ -324,10 +315,10 @@ def _as_half_line(heights: Array, top: float, series: Array, scale: float, start
     total = float(mass.sum())
     if 1e-9 < stop - start < _SHORT:
         at, mass = _gauss_nodes(at, mass)
-    kept = mass > _NEGLIGIBLE * mass.sum()
+    used = mass > _NEGLIGIBLE * mass.sum()
     return HalfLine(
-        value=scale * np.sinh(start + (at[kept] + 1) / 2 * (stop - start)),
-        weight=mass[kept] / mass[kept].sum(),
+        value=scale * np.sinh(start + (at[used] + 1) / 2 * (stop - start)),
+        weight=mass[used] / mass[used].sum(),
         log_total=top + float(np.log(total * (stop - start) / 2)),
         scale=scale,
         start=start,

@@ -296,13 +296,13 @@ def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Nois
     own = score**2 - least**2
     tasks = range(len(se))
     return [
-        _add_variances(_correlated_noise(estimates.isel(task=t), least[t], factors, task), own[t])
+        add_variances(_correlated_noise(estimates.isel(task=t), least[t], factors, task), own[t])
         for t, task in zip(tasks, _task_names(estimates), strict=True)
     ]
 
 
-def _add_variances(noise: Noise, variance: Array) -> Noise:
-    """Add independent variances, (K,), such as those of the tails of t."""
+def add_variances(noise: Noise, variance: Array) -> Noise:
+    """Return the noise with independent variances added, (K,)."""
     whole = None if noise.whole is None else noise.whole + np.diag(variance)
     return Noise(noise.variances + variance, noise.loadings, whole)
 

@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from causalgia.posterior.density_grids import HalfLine, resolve_density
 from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import Draws, Exact, Nodes
-from causalgia.posterior.gaussian import Fit, Gaussian, cache_blocks, draw_normal, gaussian
+from causalgia.posterior.gaussian import Gaussian, cache_blocks, draw_normal, gaussian
 from causalgia.posterior.hyper import (
     TAIL,
     Design,
@@ -112,6 +112,7 @@ def _normal_posterior(
     fit = model.fit(tau.value)
     means, sds = model.moments(tau.value, fit)
     np.sqrt(np.maximum(sds, 0, out=sds), out=sds)
+    coefficient_sd = np.sqrt(np.maximum(np.diagonal(fit.covariance, axis1=1, axis2=2), 0))
     mean, sd, lfsr, shrinkage = _summaries(tau, means, sds, marginal / unit**2)
 
     def below(x: Array) -> Array:
@@ -127,7 +128,7 @@ def _normal_posterior(
         lfsr=lfsr,
         lfdr=np.zeros(model.size),
         shrinkage=shrinkage,
-        nodes=_normal_nodes(tau, fit, unit),
+        nodes=Nodes(tau.weight, unit * tau.value, unit * fit.mean, unit * coefficient_sd),
         log_evidence=tau.log_total + (n_flat - model.size) * float(np.log(unit)),
         below=below,
         sample=sample,
@@ -162,11 +163,6 @@ def _summaries(tau: HalfLine, means: Array, sds: Array, marginal: Array) -> Arra
         out[2, k] = np.minimum(wrong, 1 - wrong)
         out[3, k] = tau.weight @ (marginal[k] / (marginal[k] + tau.value[:, None] ** 2))
     return out
-
-
-def _normal_nodes(tau: HalfLine, fit: Fit, unit: float) -> Nodes:
-    spread = np.sqrt(np.maximum(np.diagonal(fit.covariance, axis1=1, axis2=2), 0))
-    return Nodes(tau.weight, unit * tau.value, unit * fit.mean, unit * spread)
 
 
 def _draw_normal_effects(model: Gaussian, tau: HalfLine, unit: float, n: int, generator: np.random.Generator) -> Draws:

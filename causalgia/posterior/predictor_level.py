@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.error_covariance import Noise, add_variances
 from causalgia.posterior.exact import Draws, Exact
 from causalgia.posterior.hyper import has_flat_tau, log_prior_tau
 from causalgia.prior import Prior
@@ -98,7 +98,7 @@ def over_predictors(
     centre = effect.mean(axis=1)
     tau, log_within = _tau_gamma_nodes(effect - centre[:, None], prior)
     m = effect.shape[1]
-    exact = [build(centre, _widen_noise(noise, t**2 / m)) for t in tau]
+    exact = [build(centre, add_variances(noise, np.full(len(centre), t**2 / m))) for t in tau]
     log_weight = log_within + np.array([e.log_evidence for e in exact])
     weight = special.softmax(log_weight)
     mean = np.stack([e.mean for e in exact])
@@ -145,11 +145,6 @@ def _tau_gamma_nodes(deviation: Array, prior: Prior) -> tuple[Array, Array]:
 
 def _tau_gamma_log_density(tau: Array, df: int, total: float, prior: Prior) -> Array:
     return np.asarray(-df * np.log(tau) - total / (2 * tau**2) + log_prior_tau(prior, tau) + np.log(tau))
-
-
-def _widen_noise(noise: Noise, extra: float) -> Noise:
-    whole = None if noise.whole is None else noise.whole + extra * np.eye(len(noise.whole))
-    return Noise(noise.variances + extra, noise.loadings, whole)
 
 
 def _draw_level(

@@ -145,8 +145,8 @@ class _SpikeSlabModel:
 
     def log_ratio(self, residual: Array, tau: Array | float) -> Array:
         """Log density of each residual under the slab less that under the spike; of the shape of both together."""
-        kept = tau**2 / (tau**2 + self.variances)
-        return np.asarray(0.5 * kept * residual**2 / self.variances - 0.5 * np.log1p(tau**2 / self.variances))
+        gain = tau**2 / (tau**2 + self.variances)
+        return np.asarray(0.5 * gain * residual**2 / self.variances - 0.5 * np.log1p(tau**2 / self.variances))
 
     def log_scores(self, tau: Array | float, share: Array, rest: Array) -> Array:
         """Log density of the estimates and each score, (V, F): at V weights of the slab, share = 1 - rest, (V,).
@@ -288,11 +288,11 @@ class _ScoreNode:
 
 
 def _spike_slab_nodes(model: _SpikeSlabModel, share: Array, weight: Array, tau: Array) -> list[_ScoreNode]:
-    kept = share > _NEGLIGIBLE
-    total = share[kept].sum()
+    used = share > _NEGLIGIBLE
+    total = share[used].sum()
     return [
         _score_node(model, float(p / total), float(w), float(t))
-        for p, w, t in zip(share[kept], weight[kept], tau[kept], strict=True)
+        for p, w, t in zip(share[used], weight[used], tau[used], strict=True)
     ]
 
 
@@ -343,8 +343,8 @@ def _draw_effects_and_scores(
     present = generator.random(odds.shape) < probability
     if model.loadings.shape[1]:
         residual = model.effect - _draw_scores_given_effects(model, present * t**2, generator) @ model.loadings.T
-    kept = t**2 / (t**2 + model.variances)
-    normal = kept * residual + np.sqrt(kept * model.variances) * generator.standard_normal(odds.shape)
+    gain = t**2 / (t**2 + model.variances)
+    normal = gain * residual + np.sqrt(gain * model.variances) * generator.standard_normal(odds.shape)
     return np.where(present, normal, 0.0), normal, probability
 
 

@@ -117,10 +117,10 @@ def _student_posterior(posterior: HyperPosterior, noise: Noise, unit: float, n_f
 
 def _student_nodes(posterior: HyperPosterior) -> list[Node]:
     model, hyper = posterior.model, posterior.nodes()
-    kept = np.flatnonzero(hyper.weight > _NEGLIGIBLE)
-    total = hyper.weight[kept].sum()
+    used = np.flatnonzero(hyper.weight > _NEGLIGIBLE)
+    total = hyper.weight[used].sum()
     nodes: list[Node] = []
-    for i in kept:
+    for i in used:
         weight, components = hyper.weight[i] / total, model.components(float(hyper.tau[i]))
         nodes += _effect_nodes(model, weight, components, hyper.coefficients[i], hyper.root[i])
     return nodes
@@ -166,6 +166,7 @@ _DEEPEST = 60.0
 _FEW = 25  # up to so many effects mu may have several modes, and has its own mesh
 _STEPS_U, _STEPS_Y = 25, 21
 _CORE, _FAR, _EDGE = float(np.arcsinh(7.0)), 30.0, 16.0
+#: up to so many effects: numbers of nodes of u and of strata of mu
 _RULES = ((_FEW, (31, 41)), (200, (11, 21)), (1_000, (11, 7)), (np.inf, (7, 5)))
 _RULE_U = 11
 _FLAT = 1e-6
@@ -306,7 +307,8 @@ class HyperPosterior:
         """Return nodes of tau, and of the coefficients about each: mu in small strata, or all of them as normal."""
         size = len(self.model.shared.precision)
         if size == 1:
-            weight, u, second, sd = self.surface.strata(*_node_counts(len(self.model.effect)))
+            rule = next(rule for most, rule in _RULES if len(self.model.effect) <= most)
+            weight, u, second, sd = self.surface.strata(*rule)
             coefficients = self.coefficients(u, second, np.empty((len(u), 0)))
             if self.modes is not None:
                 sd = sd * self.modes(u)[:, 1] * np.cosh(second)
@@ -349,11 +351,6 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
             return HyperPosterior(model, refine_by_spline(u, y, density), both)
         reach_y, steps = 1.5 * reach_y, steps + 10
     raise InferenceError("the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10")
-
-
-def _node_counts(n: int) -> tuple[int, int]:
-    """Return the numbers of nodes of u and strata of mu for n effects: more for fewer effects."""
-    return next(rule for most, rule in _RULES if n <= most)
 
 
 def _posterior_on_mesh(model: StudentModel) -> HyperPosterior:

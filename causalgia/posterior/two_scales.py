@@ -352,10 +352,10 @@ def _add_stratum_kernel(effect, noise, marginal, x, line, weight, v, other, p, p
         gap = -0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
         a = p * y1 * exp2(max(min(gap, 0.0), -1000.0))
         share = weight * a / (a + (1 - p) * y2 * exp2(max(min(-gap, 0.0), -1000.0)))
-        kept = v * y1 * y1
-        off = line[0, k] + slope * place + kept * r - effect[k]
-        moved = width * (slope - kept * sd)
-        square = kept * s2 + moved * moved + line[4, k]
+        gain = v * y1 * y1
+        off = line[0, k] + slope * place + gain * r - effect[k]
+        moved = width * (slope - gain * sd)
+        square = gain * s2 + moved * moved + line[4, k]
         from_x = off + effect[k] - x[k]
         minor = 0.5 * erfc(abs(from_x) * inverse_root(2 * square))
         sums[0, k] += share * off
@@ -375,5 +375,5 @@ def _draw_two_scales_kernel(residual, location, noise, narrow, wide, share, u, z
             y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
             a = p * y1 * exp2(max(-0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2), -1000.0))
             v = v1 if u[i, k] * (a + (1 - p) * y2) < a else v2
-            kept = v / (s2 + v)
-            out[i, k] = location[i, k] + kept * r + np.sqrt(kept * s2) * z[i, k]
+            gain = v / (s2 + v)
+            out[i, k] = location[i, k] + gain * r + np.sqrt(gain * s2) * z[i, k]

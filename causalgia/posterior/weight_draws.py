@@ -128,8 +128,8 @@ def left_out_log_density(
 
 def _inverse_with_shared(inverse: Array, columns: Array, precision: Array) -> Array:
     """Return the inverse of a covariance to which ``X P^-1 X'`` is added, P = 0 included."""
-    seen = inverse @ columns
-    return np.asarray(inverse - seen @ np.linalg.solve(np.diag(precision) + columns.T @ seen, seen.T))
+    scaled = inverse @ columns
+    return np.asarray(inverse - scaled @ np.linalg.solve(np.diag(precision) + columns.T @ scaled, scaled.T))
 
 
 def _draw_dirichlet(component: Any, counts: Array, generator: np.random.Generator) -> Array:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.stopping._by_sequence import by_sequence, watched_by_sequence
     from causalgia.stopping._confidence_sequence import (
+        by_sequence,
         clusters_to_meet,
         confidence_sequence,
         least_clusters,
         sequence_critical,
         unseen_share,
+        watched_by_sequence,
     )
     from causalgia.stopping.stopping_rules import Decided, Precision
 else:

@@ -42,8 +42,8 @@ class Rule:
     Parameters
     ----------
     control, contrasts
-        What is watched; left out, what the analysis kept with the outcomes asks (``cg.run(..., analysis=)``), and
-        without one every arm minus the first arm of the design. Fixed placebo words are not waited for.
+        Contrasts to monitor; by default those of the analysis stored with the outcomes (``cg.run(..., analysis=)``), or
+        without one every arm minus the first arm of the design. The rule does not wait for fixed placebo words.
     start
         Independent clusters (parents, where units share them) before a look may stop the trial; 100 or more.
     every
@@ -116,8 +116,8 @@ class Precision(Rule):
     ci_prob
         Probability of the intervals.
     control, contrasts
-        What is watched; left out, what the analysis kept with the outcomes asks (``cg.run(..., analysis=)``), and
-        without one every arm minus the first arm of the design. Fixed placebo words are not waited for.
+        Contrasts to monitor; by default those of the analysis stored with the outcomes (``cg.run(..., analysis=)``), or
+        without one every arm minus the first arm of the design. The rule does not wait for fixed placebo words.
     start
         Independent clusters (parents, where units share them) before a look may stop the trial; 100 or more.
     every
@@ -149,11 +149,11 @@ class Precision(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _is_finite_type(self.halfwidth) or not 0 < self.halfwidth < np.inf:
+        if not _is_real_number(self.halfwidth) or not 0 < self.halfwidth < np.inf:
             raise EstimateError(
                 f"Precision: halfwidth={quoted(self.halfwidth)} must be a positive number, on the outcome's scale"
             )
-        if not _is_finite_type(self.ci_prob) or not 0 < self.ci_prob < 1:
+        if not _is_real_number(self.ci_prob) or not 0 < self.ci_prob < 1:
             raise EstimateError(
                 f"Precision: ci_prob={quoted(self.ci_prob)} is not between 0 and 1; for example ci_prob=0.95"
             )
@@ -188,7 +188,7 @@ class Decided(Rule):
     ----------
     rope
         (lower, upper) on the scale of the contrasts, or 0 for direction alone: the side of no effect, which is 1 where
-        the analysis kept with the outcomes asks for ratios.
+        the stored analysis is of ratios.
     level
         1 minus the bound on the chance of a false verdict.
     rare
@@ -199,7 +199,7 @@ class Decided(Rule):
         bound is known; it widens the intervals. None, or less than the largest observed: the largest observed in any
         contrast of the task.
     control, contrasts
-        What is watched, as in `Precision`.
+        Contrasts to monitor, as in `Precision`.
     start
         Independent clusters before a look may stop the trial: 100 or more, and in any case what `rare` and the
         skewness of the sums over clusters ask.
@@ -262,16 +262,16 @@ class Decided(Rule):
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
         except DesignError as error:
             raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
-        if not _is_finite_type(self.level) or not 0.5 < self.level < 1:
+        if not _is_real_number(self.level) or not 0.5 < self.level < 1:
             raise EstimateError(f"Decided: level={quoted(self.level)} is not between 0.5 and 1; for example level=0.95")
-        if not _is_finite_type(self.rare) or not 0 < self.rare < 1:
+        if not _is_real_number(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
                 f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for example rare=0.01, which takes 368 "
                 "clusters or more"
             )
         object.__setattr__(self, "rare", float(self.rare))
         if self.largest is not None:
-            if not _is_finite_type(self.largest) or not 0 < self.largest < np.inf:
+            if not _is_real_number(self.largest) or not 0 < self.largest < np.inf:
                 raise EstimateError(
                     f"Decided: largest={quoted(self.largest)} must be a positive number, the largest effect on one "
                     "background; None takes the largest observed"
@@ -346,7 +346,7 @@ def _interim_critical(now: Interim, *, alpha: float, start: int) -> npt.NDArray[
     return sequence_critical(clock, alpha=alpha, start=start)
 
 
-def _is_finite_type(value: object) -> bool:
+def _is_real_number(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 

@@ -155,7 +155,7 @@ def more_units(
     Returns
     -------
     array
-        At least 1; -1 where nothing can be said: units are not known or do not help, nothing varies, or the effect
+        At least 1; -1 where it is unknown: units are not known or do not help, nothing varies, or the effect
         is on an end.
 
     Examples

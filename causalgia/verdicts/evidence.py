@@ -309,11 +309,9 @@ def normal_quantile(level: float) -> float:
 
 def _carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     """Return the effects with the coordinates, columns and attrs of `source` that decisions keep."""
-    kept = [name for name in _CARRIED if name in source.variables]
+    carried = [name for name in _CARRIED if name in source.variables]
     coords = {n: c for n, c in source.coords.items() if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)}
-    columns = source[
-        kept
-    ].drop_attrs()  # on the Dataset: drop_attrs of a single column would also clear its coordinates
+    columns = source[carried].drop_attrs()  # drop_attrs of a single column would also clear its coordinates
     out = xr.Dataset({"ace": ace.drop_attrs(), **columns.data_vars}).assign_coords(coords)
     if "placebo_word" in source.data_vars:
         out = out.assign_coords(placebo_word=source["placebo_word"])
