@@ -42,8 +42,8 @@ def test_what_is_empty_is_unknown_and_unseen_rna_is_zero() -> None:
     known = counts["dna_observed"].to_numpy() & (counts["dna"].to_numpy() > 0)
     assert left_out == int((~known.any(axis=1)).sum())
     rows = known.any(axis=1)
-    assert (data.dna_seen == counts["dna_observed"].to_numpy()[rows]).all()
-    assert (data.rna_seen >= data.dna_seen).all()
+    assert (data.dna_observed == counts["dna_observed"].to_numpy()[rows]).all()
+    assert (data.rna_observed >= data.dna_observed).all()
     np.testing.assert_allclose(2.0**data.rna_size, counts["rna_total"] / counts["dna_total"].mean())
 
 
@@ -91,7 +91,9 @@ def test_likelihood_is_that_of_two_negative_binomials_and_silence() -> None:
         "rna": _nb(data.rna, level[:, None] + between + data.rna_size, sd["dispersion_rna"]),
     }
     logs["rna"] = np.log((1 - p) * np.exp(logs["rna"]) + p * (data.rna == 0))
-    expected = [np.where(seen, logs[k], 0.0).sum() for k, seen in (("dna", data.dna_seen), ("rna", data.rna_seen))]
+    expected = [
+        np.where(seen, logs[k], 0.0).sum() for k, seen in (("dna", data.dna_observed), ("rna", data.rna_observed))
+    ]
     np.testing.assert_allclose([float(x) for x in found], expected, rtol=1e-9)
 
 

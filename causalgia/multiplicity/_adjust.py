@@ -111,7 +111,7 @@ def adjust(
     cluster: str | None = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset | pd.Series[float] | Array:
-    """Add p-values adjusted for the number of joint in their family.
+    """Add p-values adjusted for the number of tests in their family.
 
     ======================================= ==============================================================
     expected share of false discoveries
@@ -174,7 +174,7 @@ def adjust(
         is NaN, of p-values alone; the message names the entry), the method needs units that are not there, or supposes
         what the estimates contradict.
     OutcomesError
-        If `estimates` is no Dataset with a dim contrast.
+        If `estimates` is not a Dataset with a dim contrast.
 
     Warns
     -----

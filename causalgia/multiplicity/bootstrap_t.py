@@ -78,7 +78,7 @@ def bootstrap_t_max(
     n_draws
         Resamples.
     ci_prob
-        Where the critical value of the maximum is read: the half-width of the simultaneous band in standard errors.
+        Probability at the critical value of the maximum, the half-width of the band in standard errors.
     rng
         Seed, Generator or SeedSequence.
 
@@ -91,7 +91,7 @@ def bootstrap_t_max(
     ------
     EstimateError
         With fewer than five clusters, whose resamples are too few and too alike, or too few draws for `ci_prob`; or if
-        ICE are not finite numbers ``(n, K)``, or clusters no codes.
+        ICE are not finite numbers ``(n, K)``, or clusters are not integer codes.
 
     Notes
     -----

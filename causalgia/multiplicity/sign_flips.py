@@ -65,7 +65,7 @@ def sign_flip_max_t(
     n_flips
         Flips drawn. All 2^G are enumerated instead where G is at most 14 or 2^G at most `n_flips`.
     ci_prob
-        Where the critical value of the maximum is read.
+        Probability at the critical value of the maximum.
     rng
         Seed, Generator or SeedSequence; not needed where all flips are enumerated.
 
@@ -78,7 +78,7 @@ def sign_flip_max_t(
     ------
     EstimateError
         If an option is unknown, the flips are too few for `ci_prob`, ICE are not finite numbers ``(n, K)``, or
-        clusters are no codes.
+        clusters are not integer codes.
     RandomnessError
         If flips are drawn and `rng` is no source of randomness.
 

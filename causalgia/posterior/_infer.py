@@ -97,7 +97,7 @@ def infer(
         under priors in units of the median standard error; effects of many kinds of families are close to such a law,
         and no effect is exactly 0. ``"auto"``: two scales for 30 effects or more; for 2 to 29, too few to
         show a law, the normal one, with a note that it was assumed and the unshrunken intervals; a single effect is not
-        shrunken. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``, for questions
+        shrunken. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``, for families
         where exact nulls exist: an atom and normals of a grid of scales, in proportions estimated from the effects
         (ash; tau is the sd of the fitted mixture, constant). The atom is at exactly 0 where errors are independent;
         where they share a control, a shift of all effects cannot be separated from the control's error, and it is at

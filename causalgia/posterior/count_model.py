@@ -33,9 +33,9 @@ class CellCounts:
     """Reads, (N, R), or (N, 1) where one library serves all replicates."""
     rna: Ints
     """Reads, (N, R)."""
-    dna_seen: Mask
+    dna_observed: Mask
     """Which cells of DNA are data, shape of `dna`."""
-    rna_seen: Mask
+    rna_observed: Mask
     """Which cells of RNA are data, (N, R)."""
     dna_size: Array
     """Log size of each DNA library, (R,) or (1,)."""
@@ -87,8 +87,8 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
     Examples
     --------
     >>> four = np.array([[9, 8], [7, 9], [8, 5], [3, 6]])
-    >>> seen, size = four > 0, np.zeros(2)
-    >>> data = CellCounts(four, four, seen, seen, size, size, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
+    >>> observed, size = four > 0, np.zeros(2)
+    >>> data = CellCounts(four, four, observed, observed, size, size, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
     >>> model = count_model(data, Prior(), silent=False)
     >>> sorted(v.name for v in model.free_RVs)[:3]
     ['abundance', 'base', 'dispersion_dna']
@@ -105,11 +105,13 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
         average = w.mean(axis=2)  # belongs to the level, which counts determine well; the rest is between replicates
         centre = abundance + (theta + average)[data.element, data.arm]
         level = _latent_variable("level", centre, sd["sd_barcode"], start.rna, start.barcodes_differ)
-        _add_count_likelihood("dna", data.dna, data.dna_seen, abundance[:, None] + data.dna_size, alpha["dna"], None)
+        _add_count_likelihood(
+            "dna", data.dna, data.dna_observed, abundance[:, None] + data.dna_size, alpha["dna"], None
+        )
         between = w - average[:, :, None] + data.rna_size
         p = pm.Beta("p_silent", *_SILENT, initval=0.02) if silent else None
         _add_count_likelihood(
-            "rna", data.rna, data.rna_seen, level[:, None] + between[data.element, data.arm], alpha["rna"], p
+            "rna", data.rna, data.rna_observed, level[:, None] + between[data.element, data.arm], alpha["rna"], p
         )
     return model
 
@@ -128,18 +130,18 @@ def sample_counts(data: CellCounts, prior: Prior, *, silent: bool, draws: int, k
     return sample_nuts(count_model(data, prior, silent=silent), names, draws=draws, key=key)
 
 
-def _log_levels(counts: Ints, seen: Mask, size: Array) -> tuple[Array, Array]:
+def _log_levels(counts: Ints, observed: Mask, size: Array) -> tuple[Array, Array]:
     """Return the log level of each barcode from its own counts and its variance, each (N,)."""
-    total, exposure = np.where(seen, counts, 0).sum(axis=1), np.where(seen, 2.0**size, 0.0).sum(axis=1)
-    cells = np.maximum(seen.sum(axis=1), 1)
+    total, exposure = np.where(observed, counts, 0).sum(axis=1), np.where(observed, 2.0**size, 0.0).sum(axis=1)
+    cells = np.maximum(observed.sum(axis=1), 1)
     level = np.log2(total + 0.5) - np.log2(np.where(exposure > 0, exposure, (2.0**size).sum()))
     return level, (1 / (total + 0.5) + _DISPERSION / cells) / LN2**2
 
 
 def _rna_log_levels(data: CellCounts) -> tuple[Array, Array]:
     """Return `_log_levels` of cells that are not 0, since zeros may be silent."""
-    positive = data.rna_seen & (data.rna > 0)
-    used = np.where(positive.any(axis=1, keepdims=True), positive, data.rna_seen)
+    positive = data.rna_observed & (data.rna > 0)
+    used = np.where(positive.any(axis=1, keepdims=True), positive, data.rna_observed)
     return _log_levels(data.rna, used, data.rna_size)
 
 
@@ -158,7 +160,7 @@ class _StartingValues:
 
 
 def _starting_values(data: CellCounts) -> _StartingValues:
-    (dna, dna_error), (rna, rna_error) = _log_levels(data.dna, data.dna_seen, data.dna_size), _rna_log_levels(data)
+    (dna, dna_error), (rna, rna_error) = _log_levels(data.dna, data.dna_observed, data.dna_size), _rna_log_levels(data)
     E, A = data.shape
     group, ratio, error = data.element * A + data.arm, rna - dna, rna_error + dna_error
     n = np.bincount(group, minlength=E * A)
@@ -203,14 +205,14 @@ def _arm_tau(prior: Prior, n: int) -> Any:
     return pm.Uniform("tau", 0.0, prior.tau_scale, shape=n, initval=start)
 
 
-def _add_count_likelihood(name: str, counts: Ints, seen: Mask, level: Any, alpha: Any, silent: Any) -> None:
+def _add_count_likelihood(name: str, counts: Ints, observed: Mask, level: Any, alpha: Any, silent: Any) -> None:
     """Add the likelihood of the cells that are data to the model."""
     pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
-    reads = np.where(seen, counts, 0).astype(np.float64)
+    reads = np.where(observed, counts, 0).astype(np.float64)
     odds = LN2 * level - pt.log(alpha)
     logp = pt.gammaln(reads + alpha) - pt.gammaln(alpha) - gammaln(reads + 1)
     logp = logp + reads * odds - (reads + alpha) * pt.softplus(odds)
     if silent is not None:
         spoken = pt.log1p(-silent) + logp
         logp = pt.where(reads == 0, pt.logaddexp(pt.log(silent), spoken), spoken)
-    pm.Potential(name, (seen * logp).sum())
+    pm.Potential(name, (observed * logp).sum())

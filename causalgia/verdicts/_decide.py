@@ -131,8 +131,8 @@ def decide(
     Raises
     ------
     DecisionError
-        If there is no ROPE or an impossible one, `level` is no probability, `error`, `rare` or `ci_prob` do not go with
-        `x`, or draws are too few for `level` or beside data of other effects (groups are joined by the names of
+        If there is no ROPE or an impossible one, `level` is not a probability, `error`, `rare` or `ci_prob` do not go
+        with `x`, or draws are too few for `level` or beside data of other effects (groups are joined by the names of
         contrasts and tasks).
     InferenceError
         If a posterior lacks ``ace``.

@@ -152,8 +152,8 @@ def cells_for(counts: xr.Dataset, asked: Asked) -> tuple[CellCounts, int]:
     data = CellCounts(
         dna=dna[rows],
         rna=rna[rows],
-        dna_seen=seen[rows],
-        rna_seen=(counts["rna_observed"].to_numpy() | seen)[rows],
+        dna_observed=seen[rows],
+        rna_observed=(counts["rna_observed"].to_numpy() | seen)[rows],
         dna_size=np.log2(np.atleast_1d(counts["dna_total"].to_numpy()) / mean),
         rna_size=np.log2(counts["rna_total"].to_numpy() / mean),
         element=asked.element[rows],
