@@ -221,11 +221,13 @@ def infer(
     law = law_used  # type: ignore[assignment]  # one of the laws
     if "nuts" in [choose_engine(engine, law, family.noise) for family in families]:
         check_n_draws(n, accept_unconverged)
+    tasks, label_of = table["task"].to_numpy(), [""] if labels is None else [f", group {x!s}" for x in labels]
+    names_of_families = [f"task {tasks[family.task]!s}{label_of[family.group]}" for family in families]
     posteriors = mapped(
         partial(fit_family, law=law, engine=engine, draws=n, key=key),
         families,
         what="infer",
-        names=_family_names(table, labels, families),
+        names=names_of_families,
         client=client,
     )
     _warn_of_conflict(table, families, law)
@@ -245,13 +247,6 @@ def infer(
     for name in ("posterior", "constant_data"):
         tree[name].attrs = dict(with_notes(table, *notes).attrs) | attrs
     return as_tree(tree)
-
-
-def _family_names(table: xr.Dataset, labels: Any, families: list[FamilyData]) -> list[str]:
-    """Return the name of each family: its task and, where there are several, its group."""
-    tasks = table["task"].to_numpy()
-    groups = [""] if labels is None else [f", group {label!s}" for label in labels]
-    return [f"task {tasks[family.task]!s}{groups[family.group]}" for family in families]
 
 
 def _wants_log_likelihood(

@@ -260,6 +260,10 @@ def _mixture_posterior(
     tails = average_summaries(nodes, noise.variances, noise.marginal)
     tau = unit * float(np.sqrt(fit.components.weight @ fit.components.variance))
 
+    value, sd = fit.mode.value, np.sqrt((fit.mode.root**2).sum(axis=1))
+    centre, centre_sd = (unit * _prepend_fixed_mu(x[None, : shared.n_centre], n_mu) for x in (value, sd))
+    nodes_of_fit = Nodes(np.ones(1), np.array([tau]), centre, centre_sd)
+
     def below(x: Array) -> Array:
         return average_below(x / unit, nodes, noise.variances)
 
@@ -278,7 +282,7 @@ def _mixture_posterior(
         lfsr=lfsr_of(tails),
         lfdr=tails.zero,
         shrinkage=tails.shrinkage,
-        nodes=_mixture_nodes(fit, shared, unit, tau, n_mu),
+        nodes=nodes_of_fit,
         log_evidence=fit.mode.log_integral - len(effect) * float(np.log(unit)),
         below=below,
         sample=sample,
@@ -328,12 +332,6 @@ def _draw_slab_effects(
     weight = fit.components.weight[wide]
     slab = replace(fit, components=Components(fit.components.variance[wide], weight / weight.sum()))
     return _draw_mixture_effects(n, effect, noise, slab, shared, coefficients, generator)
-
-
-def _mixture_nodes(fit: _Fit, shared: LinearPart, unit: float, tau: float, n_mu: int) -> Nodes:
-    value = fit.mode.value[None, : shared.n_centre]
-    sd = np.sqrt((fit.mode.root**2).sum(axis=1))[None, : shared.n_centre]
-    return Nodes(np.ones(1), np.array([tau]), unit * _prepend_fixed_mu(value, n_mu), unit * _prepend_fixed_mu(sd, n_mu))
 
 
 def _prepend_fixed_mu(coefficients: Array, n_mu: int) -> Array:

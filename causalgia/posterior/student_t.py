@@ -138,7 +138,9 @@ def _draw_student(posterior: HyperPosterior, unit: float, n: int, generator: np.
     model = posterior.model
     tau, coefficients = posterior.draw(n, generator)
     components = model.components(1.0, least=float(tau.min()))
-    window = window_of(_extreme_draws(model, tau, coefficients), model.noise, components)
+    extremes = sorted({int(f(x)) for x in (tau, *coefficients.T) for f in (np.argmin, np.argmax)})
+    places = [(model.effect - model.shared.split(coefficients[i])[1], float(tau[i])) for i in extremes]
+    window = window_of(places, model.noise, components)
     ace = np.empty((n, len(model.effect)))
     rows = max(1, _BLOCK // len(model.effect))
     for start in range(0, n, rows):
@@ -151,12 +153,6 @@ def _draw_student(posterior: HyperPosterior, unit: float, n: int, generator: np.
     law = (tau[:, None] ** 2 * components.variance, components.weight)
     known = deferred_mixture_density(model.effect, model.noise, model.shared, coefficients, *law, unit)
     return Draws(ace, unit * coefficients[:, 0], unit * tau, unit * beta, log_likelihood=known)
-
-
-def _extreme_draws(model: StudentModel, tau: Array, coefficients: Array) -> list[tuple[Array, float]]:
-    """Return residuals and tau of the most extreme draws, two for each hyperparameter."""
-    ends = {int(f(x)) for x in (tau, *coefficients.T) for f in (np.argmin, np.argmax)}
-    return [(model.effect - model.shared.split(coefficients[i])[1], float(tau[i])) for i in sorted(ends)]
 
 
 _NATS = 20.0

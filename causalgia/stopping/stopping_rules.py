@@ -308,7 +308,11 @@ class Decided(Rule):
         now = self._interim(outcomes)
         alpha = (1 - self.level) / int(now.awaited.sum())
         start = max(self.start, clusters_to_meet(self.rare, alpha=alpha))
-        half = _interim_critical(now, alpha=alpha, start=start) * now.se + self._unseen(now, alpha=alpha)
+        # time in units, from the number that contains `start` clusters: information on a mean of clusters grows at most
+        # as fast as the units, and a faster clock only widens the interval
+        clock = max(now.n_units / now.units_at(start), 1.0) * start
+        critical = sequence_critical(clock, alpha=alpha, start=start)
+        half = critical * now.se + self._unseen(now, alpha=alpha)
         lower, upper = now.ace - half, now.ace + half
         low, high = self.rope if isinstance(self.rope, tuple) else (now.null_value, now.null_value)
         clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
@@ -334,16 +338,6 @@ class Decided(Rule):
         if needed > start:
             return f"needed because of the skewness of {now.most_skewed()}"
         return "needed" if start == self.start else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
-
-
-def _interim_critical(now: Interim, *, alpha: float, start: int) -> npt.NDArray[np.float64]:
-    """Return the critical value of the confidence sequence for one effect.
-
-    Time is counted in units, from the number that contains `start` clusters: information on a mean of clusters grows at
-    most as fast as the units, and a faster clock only widens the interval.
-    """
-    clock = max(now.n_units / now.units_at(start), 1.0) * start
-    return sequence_critical(clock, alpha=alpha, start=start)
 
 
 def _is_real_number(value: object) -> bool:
