@@ -19,7 +19,7 @@ from timing import interleaved, ratio, tell, tell_ratios
 
 from causalgia.multiplicity import bootstrap_t_max, sign_flip_max_t
 from causalgia.multiplicity.maxima import rows_per_block
-from causalgia.multiplicity.sign_flips import _drawn_signs
+from causalgia.multiplicity.sign_flips import _random_signs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +78,7 @@ def scipy_seconds(ice: NDArray[np.float64], n_draws: int) -> float:
 
 def deviation(ice: NDArray[np.float64], n_draws: int) -> float:
     """Return the largest relative difference between the maxima of t and the same maxima in float64."""
-    signs = next(_drawn_signs(len(ice), n_draws, n_draws, 0)).astype(np.float64)
+    signs = next(_random_signs(len(ice), n_draws, n_draws, 0)).astype(np.float64)
     means, squares = signs @ ice / len(ice), (ice**2).mean(axis=0)
     t = means / np.sqrt((squares - means**2) / (len(ice) - 1))
     expected = np.sort(np.abs(t).max(axis=1))

@@ -30,7 +30,7 @@ from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture, mixture_weights
 from causalgia.posterior.normal import normal
-from causalgia.posterior.scale_mixture import Components, log_terms
+from causalgia.posterior.scale_mixture import Components, log_component_densities
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
 from causalgia.prior import Prior
@@ -73,7 +73,9 @@ def model_of(law: str, effect: np.ndarray, variances: np.ndarray) -> Any:
     n = len(effect)
     with pm.Model() as model:
         if law == "spike_and_slab":
-            weights = mixture_weights(log_terms(effect, variances, Components(SCALES**2, np.ones(3))), np.ones(3))
+            weights = mixture_weights(
+                log_component_densities(effect, variances, Components(SCALES**2, np.ones(3))), np.ones(3)
+            )
             ace = pm.NormalMixture("ace", weights.weight, 0, sigma=SCALES, shape=n)
         else:
             mu, tau = pm.Normal("mu", 0, PRIOR.mu_sd), pm.HalfNormal("tau", PRIOR.tau_scale)

@@ -220,14 +220,14 @@ def conclude(
     client
         As `analyze`.
     """
-    from causalgia.verdicts.rope import left_out, noted, tasks_that_vary, warn_of
+    from causalgia.verdicts.rope import left_out_sentence, tasks_that_vary, warn_of_left_out, with_note
 
     tasks = tasks_that_vary(estimates, asked.rope)
-    note = left_out(estimates, tasks, asked.rope)
+    note = left_out_sentence(estimates, tasks, asked.rope)
     posterior, decisions = _of_tasks(kept, effects, estimates, tasks, asked, key, client)
     said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
-    warn_of(note)
-    return Steps(effects, _marked(estimates, said), posterior, noted(_marked(decisions, said), note))
+    warn_of_left_out(note)
+    return Steps(effects, _marked(estimates, said), posterior, with_note(_marked(decisions, said), note))
 
 
 def _of_tasks(
@@ -240,9 +240,9 @@ def _of_tasks(
     client: Client | None,
 ) -> tuple[Any, xr.Dataset]:
     """Return posterior and decisions of these tasks."""
-    from causalgia.verdicts.rope import of_tasks
+    from causalgia.verdicts.rope import select_tasks
 
-    effects, estimates = None if effects is None else of_tasks(effects, tasks), of_tasks(estimates, tasks)
+    effects, estimates = None if effects is None else select_tasks(effects, tasks), select_tasks(estimates, tasks)
     posterior, exact = None, _has_no_spread(estimates)
     if asked.error == "auto" and watched_by_sequence(kept, estimates):
         by_tests = _decided(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
@@ -283,9 +283,9 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]
     n = int(np.bincount(codes, weights=counted).min()) if len(codes) else 0
     if analysis.decides_by(n) != "local":
         return analysis.decides_by(n), ""
-    from causalgia.posterior.exchangeable import error_of
+    from causalgia.posterior.exchangeable import deciding_error
 
-    return error_of(analysis, estimates, counted, n)
+    return deciding_error(analysis, estimates, counted, n)
 
 
 def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
@@ -475,14 +475,14 @@ def _has_no_spread(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
 
 def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     """Return estimates that no posterior shrinks; of several predictors their mean, which their spread adds to."""
-    from causalgia.posterior.engine_input import pooled
+    from causalgia.posterior.engine_input import average_over_predictors
 
     if "model" not in estimates.dims:
         return estimates
     n = estimates.sizes["model"]
     kept = ("ace", "se", "control_sd", "exact", "n_units", "n_clusters", "weight")
     mean, spread = (
-        pooled(estimates[[name for name in kept if name in estimates]]),
+        average_over_predictors(estimates[[name for name in kept if name in estimates]]),
         estimates["ace"].var("model", ddof=1),
     )
     return mean.assign(se=np.sqrt(mean["se"] ** 2 + spread / n), df=xr.full_like(spread, n - 1.0))

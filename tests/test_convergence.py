@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from causalgia.errors import ConvergenceError, ConvergenceWarning
-from causalgia.posterior.convergence import diagnose, failures, refuse, refuse_too_few
+from causalgia.posterior.convergence import check_convergence, check_n_draws, convergence_failures, diagnose
 
 GENERATOR = np.random.default_rng(0)
 GOOD = GENERATOR.normal(size=(4, 1000, 3))
@@ -22,8 +22,8 @@ def posterior(ace: np.ndarray) -> xr.Dataset:
 
 def test_independent_draws_have_converged() -> None:
     found = diagnose(posterior(GOOD), 0)
-    assert failures(found) == []
-    said = refuse(found, accepted=False)
+    assert convergence_failures(found) == []
+    said = check_convergence(found, accepted=False)
     assert (said["converged"], said["divergences"]) == ("yes", 0)
     assert 3_000 < said["ess_bulk_min"] < 5_000
     assert said["rhat_max"] < 1.01
@@ -33,24 +33,24 @@ def test_chains_apart_are_refused_by_the_name_of_the_row() -> None:
     ace = GOOD.copy()
     ace[0, :, 1] += 1
     with pytest.raises(ConvergenceError, match=r"rhat of ace above 1.01: contrast TAL1 1\.\d+.*draws="):
-        refuse(diagnose(posterior(ace), 0), accepted=False)
+        check_convergence(diagnose(posterior(ace), 0), accepted=False)
 
 
 def test_sticky_chains_have_too_few_effective_draws() -> None:
     ace = np.repeat(GENERATOR.normal(size=(4, 50, 3)), 20, axis=1)
-    found = failures(diagnose(posterior(ace), 0))
+    found = convergence_failures(diagnose(posterior(ace), 0))
     assert any(line.startswith("ess_bulk of ace below 400") for line in found)
     assert any(line.startswith("ess_tail of ace below 400") for line in found)
 
 
 def test_one_divergence_is_enough() -> None:
     with pytest.raises(ConvergenceError, match="1 divergent transition;"):
-        refuse(diagnose(posterior(GOOD), 1), accepted=False)
+        check_convergence(diagnose(posterior(GOOD), 1), accepted=False)
 
 
 def test_accepted_draws_warn_and_say_so_in_the_attrs() -> None:
     with pytest.warns(ConvergenceWarning, match="7 divergent transitions"):
-        said = refuse(diagnose(posterior(GOOD), 7), accepted=True)
+        said = check_convergence(diagnose(posterior(GOOD), 7), accepted=True)
     assert (said["converged"], said["unconverged"]) == ("no", "7 divergent transitions")
 
 
@@ -60,20 +60,22 @@ def test_an_effect_that_is_certainly_zero_has_converged() -> None:
     found = diagnose(posterior(ace), 0)
     assert float(found["rhat_ace"][2]) == 1
     assert float(found["ess_bulk_ace"][2]) == 4_000
-    assert failures(found) == []
+    assert convergence_failures(found) == []
 
 
 def test_chains_stuck_at_different_numbers_have_not() -> None:
     ace = GOOD.copy()
     ace[..., 2] = np.arange(4)[:, None]
-    assert any("rhat of ace above 1.01: contrast KLF1" in line for line in failures(diagnose(posterior(ace), 0)))
+    assert any(
+        "rhat of ace above 1.01: contrast KLF1" in line for line in convergence_failures(diagnose(posterior(ace), 0))
+    )
 
 
 def test_too_few_draws_are_refused_before_sampling() -> None:
     with pytest.raises(ConvergenceError, match="draws=100 cannot give an effective sample size of 400"):
-        refuse_too_few(100, accepted=False)
-    refuse_too_few(100, accepted=True)
-    refuse_too_few(400, accepted=False)
+        check_n_draws(100, accepted=False)
+    check_n_draws(100, accepted=True)
+    check_n_draws(400, accepted=False)
 
 
 def test_the_worst_rows_come_first() -> None:
@@ -86,6 +88,6 @@ def test_the_worst_rows_come_first() -> None:
         coords={"contrast": names},
         attrs={"divergences": 0},
     )
-    for line in failures(diagnostics):
+    for line in convergence_failures(diagnostics):
         places = [line.index(f"contrast {name} ") for name in ("c1", "c5", "c3")]
         assert places == sorted(places)

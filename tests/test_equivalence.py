@@ -15,7 +15,7 @@ from scipy.stats import binom, t, ttest_1samp
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError
 from causalgia.multiplicity import equivalence
-from causalgia.multiplicity.tost import ends, numbers_of, tails
+from causalgia.multiplicity.tost import ace_se_df, one_sided_p, rope_ends
 from causalgia.schema import validate
 
 HERE = Path(__file__).parent / "reference" / "equivalence"
@@ -151,14 +151,14 @@ def test_equivalence_of_a_band_says_nothing_of_the_band() -> None:
 @pytest.mark.parametrize("rope", [("-0.1", 0.1), (-0.1, "0.1"), (b"-0.1", 0.1), "12"])
 def test_ends_of_a_rope_are_numbers_and_not_text(rope: Any) -> None:
     with pytest.raises(DecisionError, match="is not two numbers"):
-        ends(rope)
+        rope_ends(rope)
 
 
 def test_one_standard_error_that_makes_no_sense_is_named() -> None:
     dims = ("contrast", "task")
     table = xr.Dataset({"ace": (dims, [[0.0], [1.0]]), "se": (dims, [[1.0], [-1.0]])}, {"contrast": ["a", "b"]})
     with pytest.raises(EstimateError, match="contrast b: se -1 on inf df"):
-        numbers_of(table)
+        ace_se_df(table)
 
 
 @pytest.mark.parametrize("shift", [-3.0, 0.0, 5.0])
@@ -197,7 +197,7 @@ def test_within_its_floor_of_an_end_no_effect_is_told_from_it(sign: float) -> No
     table = cg.from_effects(ace, np.full(6, 1e-6)).assign(floor=(EFFECT, np.full((6, 1), 1e-3)))
     ends = (low, high) if sign > 0 else (-high, -low)
     for given, at_end in ((table, True), (table.drop_vars("floor"), False)):
-        found = tails(given, *ends)
+        found = one_sided_p(given, *ends)
         clear = {name: np.ravel(getattr(found, name)) for name in ("not_below", "not_above", "above", "below")}
         mirrored = {"not_below": "not_above", "not_above": "not_below", "above": "below", "below": "above"}
         clear = clear if sign > 0 else {name: clear[other] for name, other in mirrored.items()}

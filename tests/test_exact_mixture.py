@@ -18,19 +18,19 @@ from causalgia.errors import InferenceError
 from causalgia.posterior.conditional_draws import window_of
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
-from causalgia.posterior.factor_scores import row_nodes, shared_mode, shared_of
-from causalgia.posterior.hyper import log_tau
+from causalgia.posterior.factor_scores import linear_part, row_nodes, shared_mode
+from causalgia.posterior.hyper import log_prior_tau
 from causalgia.posterior.mixture import (
-    average_tails,
+    average_summaries,
     effect_se_dependence,
     lfsr_of,
     mixture,
     mixture_weights,
-    null_biased,
+    null_biased_counts,
     scale_grid,
 )
 from causalgia.posterior.normal import normal
-from causalgia.posterior.scale_mixture import Components, Node, rows_of
+from causalgia.posterior.scale_mixture import Components, Node, residual_rows
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.prior import Prior
 from causalgia.types import Array
@@ -90,7 +90,7 @@ def test_grid_is_that_of_r() -> None:
 def test_default_is_null_biased_on_the_grid() -> None:
     effect, se, grid, _ = reference()
     default = mixture(effect, Noise(se**2), PRIOR)
-    spelled = mixture(effect, Noise(se**2), PRIOR, scales=scale_grid(effect, se), prior_count=null_biased(grid))
+    spelled = mixture(effect, Noise(se**2), PRIOR, scales=scale_grid(effect, se), prior_count=null_biased_counts(grid))
     np.testing.assert_allclose(default.mean, spelled.mean, atol=1e-12)
 
 
@@ -100,7 +100,7 @@ def test_no_other_weights_are_better(seed: int) -> None:
     _, effect, se = screen(300, seed)
     grid = scale_grid(effect, se)
     log_density = norm.logpdf(effect[:, None], 0, np.sqrt(grid**2 + se[:, None] ** 2))
-    counts = null_biased(grid)
+    counts = null_biased_counts(grid)
     best = mixture_weights(log_density, counts)
     assert best.kkt_excess < 1e-10
     assert best.weight.sum() == pytest.approx(1)
@@ -166,17 +166,17 @@ def test_factor_scores_against_quadrature(n: int) -> None:
     effect = effect + 1.3 * loadings[:, 0]
     components = Components(np.array([0.0, 0.25, 1.0]), np.array([0.8, 0.1, 0.1]))
     noise, centre = Noise(se**2, loadings), np.zeros(n)
-    mode = shared_mode(effect, se**2, components, shared_of(None, noise), np.zeros(1))
-    shared = shared_of(None, noise)
-    mine = average_tails(row_nodes(1.0, effect, components, shared, mode.value, mode.root), se**2)
+    mode = shared_mode(effect, se**2, components, linear_part(None, noise), np.zeros(1))
+    shared = linear_part(None, noise)
+    mine = average_summaries(row_nodes(1.0, effect, components, shared, mode.value, mode.root), se**2)
     scores = np.linspace(-1, 3, 801)
     residuals = effect - scores[:, None] * loadings[:, 0]
-    height = np.array([rows_of(r, se**2, components).log_density.sum() for r in residuals]) + norm.logpdf(scores)
+    height = np.array([residual_rows(r, se**2, components).log_density.sum() for r in residuals]) + norm.logpdf(scores)
     weight = np.exp(height - height.max())
     assert mode.peaked
     assert mode.log_integral == pytest.approx(np.log(weight.sum() * 0.005) + height.max(), abs=0.02)
     places = zip(weight / weight.sum(), residuals, strict=True)
-    exact = average_tails([Node(w, r, centre, components) for w, r in places if w > 1e-12], se**2)
+    exact = average_summaries([Node(w, r, centre, components) for w, r in places if w > 1e-12], se**2)
     np.testing.assert_allclose(mine.mean, exact.mean, atol=0.01 * np.sqrt(exact.square).mean())
     np.testing.assert_allclose(lfsr_of(mine), lfsr_of(exact), atol=0.01)
 
@@ -310,7 +310,7 @@ def test_spike_and_slab_against_a_fine_grid(n: int) -> None:
     tau, log_w, log_rest = np.exp(x), -np.logaddexp(0, -v), -np.logaddexp(0, v)
     spike = norm.logpdf(effect, 0, se)
     slab = norm.logpdf(effect, 0, np.sqrt(se**2 + tau[:, None] ** 2))
-    height = (log_tau(PRIOR, tau) + x)[:, None] + log_w + 2 * log_rest + np.log(2)
+    height = (log_prior_tau(PRIOR, tau) + x)[:, None] + log_w + 2 * log_rest + np.log(2)
     for k in range(n):
         height = height + np.logaddexp(log_rest + spike[k], log_w + slab[:, k, None])
     mass = np.exp(height - height.max())
@@ -338,7 +338,7 @@ def test_a_spike_and_slab_under_shared_errors_by_enumeration(r: int) -> None:
     for x, which in product(log_tau_grid, product((0.0, 1.0), repeat=3)):
         slab = np.exp(2 * x) * np.array(which)
         total, n = sigma + np.diag(slab), int(sum(which))
-        level = betaln(1 + n, 4 - n) + log_tau(PRIOR, np.exp(x)) + x
+        level = betaln(1 + n, 4 - n) + log_prior_tau(PRIOR, np.exp(x)) + x
         height.append(multivariate_normal(np.zeros(3), total).logpdf(effect) + float(level))
         mean.append(slab * np.linalg.solve(total, effect))
         zero.append(1 - np.array(which))

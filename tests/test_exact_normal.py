@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.density_grids import HalfLine, resolve
-from causalgia.posterior.error_covariance import Noise, spiked
+from causalgia.posterior.density_grids import HalfLine, resolve_density
+from causalgia.posterior.error_covariance import Noise, spiked_noise
 from causalgia.posterior.exact import Exact
-from causalgia.posterior.hyper import TAIL, log_tau
-from causalgia.posterior.normal import normal, spread_of
+from causalgia.posterior.hyper import TAIL, log_prior_tau
+from causalgia.posterior.normal import normal, tau_posterior
 from causalgia.prior import Prior
 
 HERE = Path(__file__).parent / "reference"
@@ -67,7 +67,7 @@ def agrees(post: Exact, tau: HalfLine, theirs: Any, probabilities: list[float], 
 @pytest.mark.parametrize("which", ["mu_flat_tau_flat", "mu_flat_tau_half_cauchy", "mu_normal_tau_half_cauchy"])
 def test_eight_schools(which: str):
     effect, noise, prior, theirs, r = schools(which)
-    post, tau = normal(effect, noise, prior), spread_of(effect, noise, prior)
+    post, tau = normal(effect, noise, prior), tau_posterior(effect, noise, prior)
     agrees(post, tau, theirs, r["quantile_probabilities"], r["rope"], 1e-6)
 
 
@@ -91,7 +91,7 @@ def test_random_effects_multivariate():
     prior = Prior(mu_sd=theirs["prior"]["mu_sd"], tau="half_normal", tau_scale=theirs["prior"]["tau_half_normal_scale"])
     effect, noise = data["ace"].to_numpy(), Noise(np.diag(known).copy(), whole=known)
     post = normal(effect, noise, prior)
-    agrees(post, spread_of(effect, noise, prior), theirs, theirs["quantile_probabilities"], theirs["rope"], 1e-5)
+    agrees(post, tau_posterior(effect, noise, prior), theirs, theirs["quantile_probabilities"], theirs["rope"], 1e-5)
     n = 50_000
     draws = post.draw(n, np.random.default_rng(1)).ace
     target, sd = np.array(theirs["theta_covariance"]), post.sd
@@ -138,7 +138,7 @@ def brute_force(
                 t**2 * np.diag(np.eye(k) - gain) + np.einsum("ki,ij,kj->k", left, np.linalg.inv(a), left),
             )
         )
-    logs = np.array([row[0] for row in rows]) + log_tau(prior, tau)
+    logs = np.array([row[0] for row in rows]) + log_prior_tau(prior, tau)
     mass = np.exp(logs - logs.max()) * jac * wv
     evidence = logs.max() + np.log(mass.sum())
     mass /= mass.sum()
@@ -344,7 +344,7 @@ LAWS: list[tuple[Callable[[np.ndarray], np.ndarray], Any, float]] = [
     ("log_density", "law", "upper"), LAWS, ids=lambda x: getattr(getattr(x, "dist", x), "name", "")
 )
 def test_a_density_is_resolved_whatever_its_shape(log_density: Any, law: Any, upper: float):
-    line = resolve(log_density, scale=1.0, upper=upper)
+    line = resolve_density(log_density, scale=1.0, upper=upper)
     p = np.array([1e-6, 0.01, 0.3, 0.5, 0.9, 0.9999])
     np.testing.assert_allclose(line.quantile(p), law.ppf(p), rtol=2e-7)
     draws = line.draw(20_000, np.random.default_rng(0))
@@ -355,7 +355,7 @@ def test_a_density_is_resolved_whatever_its_shape(log_density: Any, law: Any, up
 def test_priors_of_tau_are_densities(tau: Any):
     prior = Prior(tau=tau, tau_scale=3)
     stop = 3 if tau == "uniform" else np.inf
-    total = integrate.quad(lambda x: float(np.exp(log_tau(prior, np.array([x]))[0])), 0, stop)[0]
+    total = integrate.quad(lambda x: float(np.exp(log_prior_tau(prior, np.array([x]))[0])), 0, stop)[0]
     assert total == pytest.approx(1, abs=1e-7)
     assert TAIL[tau] >= 0
 
@@ -374,7 +374,7 @@ def covered(k: int, n: int, seeds: range) -> dict[str, tuple[float, float, float
         whole = factor.T @ factor + np.diag(1e-9 * se**2)
         noises = {
             "oracle": Noise(own**2 / n, np.full((k, 1), 1 / np.sqrt(n))),
-            "low rank": spiked(factor / se, n - 1, se**2),
+            "low rank": spiked_noise(factor / se, n - 1, se**2),
             "whole": Noise(np.diag(whole).copy(), whole=whole),
         }
         top = np.argsort(-np.abs(effect))[: k // 50]

@@ -10,9 +10,9 @@ from scipy.stats import t as student_t
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
-from causalgia.posterior.hyper import log_tau
+from causalgia.posterior.hyper import log_prior_tau
 from causalgia.posterior.normal import normal
-from causalgia.posterior.scale_mixture import Components, rows_of
+from causalgia.posterior.scale_mixture import Components, residual_rows
 from causalgia.posterior.student_t import student, t_components
 from causalgia.prior import Prior
 from causalgia.types import Array
@@ -44,7 +44,7 @@ def test_rows_are_right_to_seven_millionths_with_outliers(nu: float, tau: float)
     residual = np.array([0.0, 0.1, -0.5, 1.0, 3.0, -10.0, 40.0, 300.0, -4_000.0])
     se = np.array([0.5, 0.05, 0.3, 0.5, 0.2, 0.5, 0.3, 0.5, 0.5])
     unit = t_components(nu, 4_000 / tau)
-    mine = rows_of(residual, se**2, Components(tau**2 * unit.variance, unit.weight)).log_density
+    mine = residual_rows(residual, se**2, Components(tau**2 * unit.variance, unit.weight)).log_density
     np.testing.assert_allclose(mine, convolved(residual, se, tau, nu), atol=7e-6)
 
 
@@ -70,7 +70,7 @@ def test_hyperparameters_at_10_000_with_outliers() -> None:
     def height(t: float) -> float:
         """Profile of tau at the mean of mu; rows by a trapezoid over their noise."""
         density = (1 + (places / t) ** 2 / 4) ** -2.5 * 0.375 / t
-        return float(np.log(density @ rule).sum() + log_tau(PRIOR, np.array([t]))[0])
+        return float(np.log(density @ rule).sum() + log_prior_tau(PRIOR, np.array([t]))[0])
 
     grid = mean + sd * np.linspace(-3, 3, 5)
     curve = np.polynomial.Polynomial.fit(grid, [height(t) for t in grid], 4)
@@ -99,7 +99,7 @@ def small_by_grid(effect: Array, se: Array, prior: Prior) -> tuple[Array, Array,
             total = f.sum(axis=1)
             top[i] += np.log(total)
             first[k, i], second[k, i] = (f * delta).sum(axis=1) / total, (f * delta**2).sum(axis=1) / total
-    top += (log_tau(prior, tau) + x)[:, None] + norm.logpdf(mu, 0, prior.mu_sd)
+    top += (log_prior_tau(prior, tau) + x)[:, None] + norm.logpdf(mu, 0, prior.mu_sd)
     mass = np.exp(top - top.max())
     evidence = np.log(mass.sum() * 0.1 * 0.1) + top.max()
     mass /= mass.sum()
@@ -125,7 +125,7 @@ def hyper_by_grid(effect: Array, se: float, prior: Prior) -> tuple[float, float,
         np.linspace(np.log(1e-5 * prior.tau_scale), np.log(1e5 * (se + prior.tau_scale)), 161),
         prior.mu_sd * np.linspace(-8, 8, 321),
     )
-    top = (log_tau(prior, np.exp(x)) + x)[:, None] + norm.logpdf(mu, 0, prior.mu_sd)
+    top = (log_prior_tau(prior, np.exp(x)) + x)[:, None] + norm.logpdf(mu, 0, prior.mu_sd)
     y = np.linspace(-6, 6, 241)
     z, rule = np.sinh(y), student_t.pdf(np.sinh(y), 4) * np.cosh(y) * 0.05
     noise = np.linspace(-8, 8, 161)

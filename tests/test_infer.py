@@ -20,9 +20,9 @@ from causalgia.posterior.engine_input import shared_patterns
 from causalgia.posterior.error_covariance import Noise, noise_of
 from causalgia.posterior.exchangeable import grows, why_no_posterior
 from causalgia.posterior.normal import normal
-from causalgia.posterior.posterior_tree import assemble, datasets, library
-from causalgia.posterior.predictive_checks import _spread_tail, _zero_tail, conflict
-from causalgia.posterior.predictor_level import _regressed, errors, over_predictors
+from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
+from causalgia.posterior.predictive_checks import _spread_tail, _zero_tail, prior_conflict
+from causalgia.posterior.predictor_level import _regressed, draw_errors, over_predictors
 from causalgia.prior import Prior
 from causalgia.verdicts import decide
 
@@ -52,7 +52,7 @@ def crossover(n: int = 60, k: int = 4, seed: int = 0, **sizes: int) -> xr.Datase
 
 def test_pytest_sees_the_arviz_that_reads_the_tree() -> None:
     posterior = infer(schools(), law="normal", rng=0)
-    az = library("arviz")
+    az = import_quietly("arviz")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         summary = az.summary(posterior)
@@ -104,7 +104,7 @@ def test_draws_are_rounded_up_to_four_chains() -> None:
 
 def test_the_tree_names_what_it_is_about() -> None:
     table = schools(word=("contrast", list("aabbaabb")))
-    posterior = datasets(infer(table, law="normal", rng=0))
+    posterior = tree_datasets(infer(table, law="normal", rng=0))
     attrs = posterior["posterior"].attrs
     assert (attrs["law"], attrs["engine"], attrs["sigma"], attrs["prior_unit"]) == (
         "normal",
@@ -126,8 +126,8 @@ def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
     if isinstance(posterior, xr.DataTree):
         back = xr.open_datatree(tmp_path / "posterior.nc")
     else:
-        back = library("arviz").from_netcdf(tmp_path / "posterior.nc")
-    assert set(datasets(back)) == {"posterior", "moments", "observed_data", "constant_data", "log_likelihood"}
+        back = import_quietly("arviz").from_netcdf(tmp_path / "posterior.nc")
+    assert set(tree_datasets(back)) == {"posterior", "moments", "observed_data", "constant_data", "log_likelihood"}
     np.testing.assert_array_equal(back["posterior"]["ace"], posterior["posterior"]["ace"])
     assert back["posterior"].attrs["law"] == "normal"
 
@@ -173,14 +173,14 @@ def test_each_task_is_inferred_by_itself() -> None:
 def test_a_covariance_from_few_units_is_low_rank_and_diagonal() -> None:
     posterior = infer(estimate(crossover(n=30, k=40)), law="normal", rng=0)
     assert posterior["posterior"].attrs["sigma"].startswith("low rank + diagonal (r=")
-    assert datasets(infer(estimate(crossover(n=30, k=40)), rng=0))["posterior"].attrs["engine"] == "exact"
+    assert tree_datasets(infer(estimate(crossover(n=30, k=40)), rng=0))["posterior"].attrs["engine"] == "exact"
 
 
 @pytest.mark.parametrize("law", ["spike_and_slab", "student_t"])
 def test_few_contrasts_of_many_units_are_exact(law: Any) -> None:
     """What a plain trial with one control gives: no NUTS, and the intervals of the normal law where all is clear."""
     estimates = estimate(crossover(n=600))
-    found = datasets(infer(estimates, law=law, rng=0))
+    found = tree_datasets(infer(estimates, law=law, rng=0))
     attrs = found["posterior"].attrs
     sigma = "diagonal" if law == "spike_and_slab" else "low rank + diagonal (r=1)"
     assert (attrs["engine"], attrs["sigma"]) == ("exact", sigma)
@@ -310,7 +310,7 @@ def test_two_scales_have_a_unit_of_their_own_and_need_no_control_that_varies() -
 )
 def test_degenerate_effects_are_answered(law: Any, effect: np.ndarray) -> None:
     posterior = infer(from_effects(effect, se=np.full(len(effect), 0.5)), law=law, draws=40, rng=0)
-    for group in datasets(posterior).values():
+    for group in tree_datasets(posterior).values():
         for name, values in group.data_vars.items():
             assert values.dtype.kind not in "f" or np.isfinite(values).all(), name
     mean = posterior["moments"]["mean"].to_numpy()
@@ -373,7 +373,7 @@ def by_brute_force(effect: np.ndarray, sigma: np.ndarray, prior: Prior) -> tuple
     design = np.kron(np.eye(k), np.ones((m, 1)))
     total, mean, square, tau_gamma = 0.0, np.zeros(k), np.zeros(k), 0.0
     grid = np.geomspace(1e-3, 60, 200)
-    from causalgia.posterior.hyper import log_tau
+    from causalgia.posterior.hyper import log_prior_tau
 
     for tau in grid:
         between = tau**2 * np.eye(k) + prior.mu_sd**2
@@ -382,7 +382,9 @@ def by_brute_force(effect: np.ndarray, sigma: np.ndarray, prior: Prior) -> tuple
             root = np.linalg.cholesky(joint)
             half = np.linalg.solve(root, effect.ravel())
             log = -0.5 * half @ half - np.log(np.diag(root)).sum()
-            log += float((log_tau(prior, np.array([tau])) + log_tau(prior, np.array([gamma])))[0]) + np.log(tau * gamma)
+            log += float((log_prior_tau(prior, np.array([tau])) + log_prior_tau(prior, np.array([gamma])))[0]) + np.log(
+                tau * gamma
+            )
             pull = between @ design.T @ np.linalg.inv(joint)
             delta, spread = pull @ effect.ravel(), np.diag(between - pull @ design @ between)
             weight = np.exp(log)
@@ -493,7 +495,7 @@ def test_conflict_about_zero_is_as_rare_as_it_says() -> None:
     prior, noise = Prior(tau="half_normal", tau_scale=2), Noise(np.array([1.0, 2.0, 0.5, 1.0]))
     tau = 2 * np.abs(generator.standard_normal(n))[:, None]
     effects = np.sqrt(tau**2 + noise.variances) * generator.standard_normal((n, 4))
-    warned = sum(bool(conflict(effect, noise, prior, about_zero=True)) for effect in effects)
+    warned = sum(bool(prior_conflict(effect, noise, prior, about_zero=True)) for effect in effects)
     assert 4 <= warned <= 40  # 1 % is 20
 
 
@@ -507,7 +509,7 @@ def test_conflict_is_as_rare_as_it_says() -> None:
     for _ in range(2_000):
         tau = abs(generator.normal())
         effect = generator.normal(0, 2) + tau * generator.normal(size=6) + generator.normal(size=6)
-        seen += bool(conflict(effect, noise, prior))
+        seen += bool(prior_conflict(effect, noise, prior))
     assert 14 <= seen <= 66  # two checks at 1 %: at most 40 expected, 20 if they always coincide; 4 binomial sd
 
 
@@ -517,7 +519,7 @@ def test_predictive_draws_are_as_wide_as_they_should_be() -> None:
     effect = replicated["posterior_predictive"]["effect"].to_numpy().reshape(4_000, 8)
     total = np.sqrt(posterior["moments"]["sd"].to_numpy()[:, 0] ** 2 + SCHOOLS["sigma"] ** 2)
     assert (np.abs(effect.std(axis=0) / total - 1) < 4 / np.sqrt(8_000)).all()
-    assert "posterior_predictive" not in datasets(posterior)
+    assert "posterior_predictive" not in tree_datasets(posterior)
     for draws in (0, -1, 2.5, True):
         with pytest.raises(InferenceError, match=f"draws={draws} is not a positive whole number"):
             prior_predictive(schools(), draws=draws, rng=0)
@@ -529,7 +531,7 @@ def test_predictive_draws_are_as_wide_as_they_should_be() -> None:
 
 
 def test_trees_of_others_lacking_variables_are_refused() -> None:
-    other = assemble({"posterior": xr.Dataset({"theta": (("chain", "draw"), np.zeros((2, 5)))})})
+    other = as_tree({"posterior": xr.Dataset({"theta": (("chain", "draw"), np.zeros((2, 5)))})})
     with pytest.raises(InferenceError, match="no variable 'ace'"):
         posterior_predictive(other, rng=0)
     with pytest.raises(InferenceError, match="DataTree or an arviz InferenceData"):
@@ -553,7 +555,7 @@ def test_errors_that_grow_with_the_effects_are_said(slope: float, share: float) 
         truth = rng.normal(size=100)
         se = 0.1 + slope * np.abs(truth) if slope else np.exp(rng.normal(-1, 1, 100))
         table = from_effects(truth + se * rng.normal(size=100), se=se)
-        notes = datasets(infer(table, law="normal", draws=4, rng=0))["posterior"].attrs.get("notes", "")
+        notes = tree_datasets(infer(table, law="normal", draws=4, rng=0))["posterior"].attrs.get("notes", "")
         said += "standard errors grow with the effects" in notes
     assert said == 20 if share == 1 else said <= 1
 
@@ -595,7 +597,7 @@ def test_the_tail_of_the_spread_is_chi_square_for_noise_of_one_size(size: float)
 
 def test_the_conflict_names_the_sd_of_the_effects() -> None:
     effect = np.array([-300.0, 0.0, 300.0])
-    assert "spread of the effects, 300, lies" in conflict(effect, Noise(np.ones(3)), Prior())
+    assert "spread of the effects, 300, lies" in prior_conflict(effect, Noise(np.ones(3)), Prior())
 
 
 def test_an_atom_on_the_line_of_a_covariate_leaves_the_line_its_mean() -> None:
@@ -693,7 +695,7 @@ def test_effects_of_the_other_sign_and_in_another_order_have_the_same_posterior(
     effect = np.where(np.arange(n) < 4, rng.normal(2, 1.5, n), rng.normal(0.2, 0.2, n)) + 0.4 * rng.normal(size=n)
     noise: dict[str, Any] = {"covariance": 0.08 * (np.eye(n) + 1)} if shared else {"se": np.full(n, 0.4)}
     here, mirrored, turned = (
-        datasets(infer(from_effects(e, **noise), law=law, draws=4, rng=0))["moments"].isel(task=0)
+        tree_datasets(infer(from_effects(e, **noise), law=law, draws=4, rng=0))["moments"].isel(task=0)
         for e in (effect, -effect, effect[::-1])
     )
     np.testing.assert_allclose(mirrored["mean"], -here["mean"], rtol=1e-9, atol=1e-12)
@@ -717,5 +719,5 @@ def test_errors_given_their_sum_are_those_of_the_whole_covariance() -> None:
     np.testing.assert_allclose(own, missing * variances / (variances + 0.4), rtol=1e-12)
     sd = np.sqrt(np.diagonal(covariance))
     for noise in (low, whole):
-        drawn = np.cov(errors(noise, 40_000, rng), rowvar=False)
+        drawn = np.cov(draw_errors(noise, 40_000, rng), rowvar=False)
         np.testing.assert_allclose((drawn - covariance) / np.outer(sd, sd), 0, atol=4.5 * np.sqrt(2 / 40_000))

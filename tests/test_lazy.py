@@ -21,7 +21,7 @@ from causalgia.estimation import interaction_across_scales, joint_test
 from causalgia.multiplicity import placebo_rank, placebo_region, selected_intervals
 from causalgia.numerics import row_blocks
 from causalgia.schema import validate
-from causalgia.stopping.interim import seen
+from causalgia.stopping.interim import interim_estimates
 from causalgia.zoo import EndGC, Oracle, Pair, Word
 
 PER_UNIT = {"ice", "factor", "parent", "gc", "lane", "z"}
@@ -288,7 +288,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "across scales": lambda o: interaction_across_scales(o, interaction=["a", "b"]),
     "doses": lambda o: effects_of(o, contrasts=cg.estimation.dose_contrasts(o)),
     "phase": lambda o: cg.estimation.helical_phase(at_distances(o), trend="linear"),
-    "looks": lambda o: dataclasses.asdict(seen(o, control="0", contrasts=None)),
+    "looks": lambda o: dataclasses.asdict(interim_estimates(o, control="0", contrasts=None)),
     "report": lambda o: cg.report(estimates_of(o)),
     "describe": lambda o: cg.reporting.describe(o),
     "rows": lambda o: cg.reporting.cells(estimates_of(o), rows="all"),

@@ -14,13 +14,13 @@ import causalgia as cg
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
-from causalgia.posterior.mixture import null_biased, scale_grid
+from causalgia.posterior.mixture import null_biased_counts, scale_grid
 from causalgia.posterior.normal import normal
-from causalgia.posterior.posterior_tree import assemble, datasets, library
+from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
-from causalgia.posterior.weight_draws import law_draws, left_out_log_density
+from causalgia.posterior.weight_draws import draw_weights, left_out_log_density
 from causalgia.prior import Prior
 
 PRIOR = Prior(standardised=False)
@@ -55,7 +55,7 @@ def loo(posterior: Any) -> Any:
     """Return ArviZ's pointwise answer, whichever ArviZ is installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return library("arviz").loo(posterior, pointwise=True)
+        return import_quietly("arviz").loo(posterior, pointwise=True)
 
 
 @pytest.mark.parametrize("law", FITS)
@@ -103,11 +103,11 @@ def test_given_the_effect_itself_pareto_k_is_high() -> None:
     """Why the effect is integrated: effects of sd 3 and errors of 1."""
     effect = np.random.default_rng(3).normal(0, 3, 40)
     posterior = cg.infer(cg.from_effects(effect, np.ones(40)), rng=0)
-    groups = datasets(posterior)
+    groups = tree_datasets(posterior)
     integrated = np.asarray(loo(posterior).pareto_k)
     conditional = groups["log_likelihood"].copy()
     conditional["effect"] = -0.5 * (groups["observed_data"]["effect"] - groups["posterior"]["ace"]) ** 2
-    plain = np.asarray(loo(assemble(groups | {"log_likelihood": conditional})).pareto_k)
+    plain = np.asarray(loo(as_tree(groups | {"log_likelihood": conditional})).pareto_k)
     assert (integrated < 0.7).all()  # what ArviZ calls good
     assert (plain > 0.7).mean() > 0.5
 
@@ -128,7 +128,7 @@ def test_groups_tasks_and_covariates_have_their_rows() -> None:
     tasks = [cg.from_effects(rng.normal(size=20), np.ones(20)).assign_coords(task=[name]) for name in "xy"]
     table = xr.concat(tasks, "task", combine_attrs="override")
     table = table.assign_coords(word=("contrast", list("ab") * 10), place=("contrast", rng.normal(size=20)))
-    found = datasets(cg.infer(table, law="two_scales", groups="word", covariates="place", draws=400, rng=0))
+    found = tree_datasets(cg.infer(table, law="two_scales", groups="word", covariates="place", draws=400, rng=0))
     values = found["log_likelihood"]["effect"]
     assert values.dims == ("chain", "draw", "contrast", "task")
     assert values.shape == found["posterior"]["ace"].shape
@@ -137,9 +137,9 @@ def test_groups_tasks_and_covariates_have_their_rows() -> None:
 
 def test_it_is_left_out_where_it_is_large_and_added_where_it_is_wanted() -> None:
     table = cg.from_effects(np.random.default_rng(6).normal(size=1_001), np.ones(1_001))
-    assert "log_likelihood" not in datasets(cg.infer(table, law="normal", rng=0))
-    assert "log_likelihood" in datasets(cg.infer(table, law="normal", log_likelihood=True, rng=0))
-    assert "log_likelihood" not in datasets(cg.infer(table, law="normal", log_likelihood=False, draws=40, rng=0))
+    assert "log_likelihood" not in tree_datasets(cg.infer(table, law="normal", rng=0))
+    assert "log_likelihood" in tree_datasets(cg.infer(table, law="normal", log_likelihood=True, rng=0))
+    assert "log_likelihood" not in tree_datasets(cg.infer(table, law="normal", log_likelihood=False, draws=40, rng=0))
 
 
 def test_a_choice_that_is_none_is_refused() -> None:
@@ -156,9 +156,9 @@ def atom_without(k: int, noise: np.ndarray, columns: np.ndarray, precision: np.n
     """Return draws of the law of `MANY` without effect k: variances, weights and what estimates share."""
     rest = np.delete(np.arange(40), k)
     variance = scale_grid(MANY, np.ones(40)) ** 2
-    law = columns[rest], precision, variance, null_biased(np.sqrt(variance))
+    law = columns[rest], precision, variance, null_biased_counts(np.sqrt(variance))
     start = np.full(len(variance), 1 / len(variance)), np.zeros(columns.shape[1])
-    return variance, *law_draws(MANY[rest], noise[rest], *law, start, n, np.random.default_rng(k))
+    return variance, *draw_weights(MANY[rest], noise[rest], *law, start, n, np.random.default_rng(k))
 
 
 def density(residual: np.ndarray, variance: np.ndarray, weight: np.ndarray) -> float:
@@ -214,7 +214,7 @@ def test_under_an_atom_a_whole_covariance_conditions_on_the_other_estimates() ->
     """Against the density of one estimate under draws from the 39 others."""
     lag = np.abs(np.subtract.outer(np.arange(40), np.arange(40)))
     whole, variance = 0.6**lag, scale_grid(MANY, np.ones(40)) ** 2
-    counts = null_biased(np.sqrt(variance))
+    counts = null_biased_counts(np.sqrt(variance))
     start, n = np.full(len(variance), 1 / len(variance)), 20_000
     law = (*NO_COLUMNS, variance, counts, start, n)
     every = left_out_log_density(MANY, whole, *law, np.random.default_rng(0))
@@ -258,7 +258,7 @@ def test_weights_are_drawn_from_their_posterior() -> None:
     effect, variance = np.repeat([0.0, 1.0], n[:2]), np.array([0.0, 1.0, 1e40])
     start = np.full(3, 1 / 3), np.empty(0)
     law = np.empty((30, 0)), np.empty(0), variance, counts
-    draws, _ = law_draws(effect, np.full(30, 1e-12), *law, start, 40_000, np.random.default_rng(0))
+    draws, _ = draw_weights(effect, np.full(30, 1e-12), *law, start, 40_000, np.random.default_rng(0))
     alpha = counts + n
     np.testing.assert_allclose(draws.mean(axis=0), alpha / alpha.sum(), atol=0.002)
     sd = np.sqrt(alpha * (alpha.sum() - alpha) / (alpha.sum() ** 2 * (alpha.sum() + 1)))

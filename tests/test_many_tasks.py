@@ -83,10 +83,10 @@ def test_one_effect_is_not_shrunken_and_moves_its_law():
 
 def test_the_law_of_one_effect_is_that_of_the_integration_over_it():
     """What `two_scales` says of one effect is what its quadrature says, which takes no account of their number."""
-    at_0, _, _, shrinkage = law._at_0(1.0)
+    at_0, _, _, shrinkage = law._posterior_at_zero(1.0)
     parts = [replace(part, value=part.value + 2.0) for part in at_0.parts]
-    moved = law._Posterior(replace(at_0.model, effect=np.array([2.0])), parts, at_0.share, None)
-    by_quadrature = law._answer(moved, Noise(np.ones(1)), 1.0, 0.0)
+    moved = law._TwoScalePosterior(replace(at_0.model, effect=np.array([2.0])), parts, at_0.share, None)
+    by_quadrature = law._two_scales_posterior(moved, Noise(np.ones(1)), 1.0, 0.0)
     found = law.two_scales(np.array([2.0]), Noise(np.ones(1)))
     np.testing.assert_allclose(by_quadrature.mean, found.mean, atol=1e-6)
     np.testing.assert_allclose(by_quadrature.sd, found.sd, rtol=0.01)
@@ -101,9 +101,9 @@ def test_the_law_of_one_effect_is_that_of_the_integration_over_it():
 
 def test_the_law_is_integrated_once_for_all_tasks_of_one_contrast(monkeypatch):
     integrated = []
-    parts_of = law.parts_of
-    monkeypatch.setattr(law, "parts_of", lambda *given: integrated.append(1) or parts_of(*given))
-    law._at_0.cache_clear()
+    parts_of = law.posterior_parts
+    monkeypatch.setattr(law, "posterior_parts", lambda *given: integrated.append(1) or parts_of(*given))
+    law._posterior_at_zero.cache_clear()
     found = cg.infer(cg.from_effects(table(60, 1)), rng=0, draws=40)
     assert found["posterior"]["ace"].shape == (4, 10, 1, 60)
     assert 1 <= len(integrated) <= 5  # one for each rounding of se / se

@@ -14,8 +14,8 @@ import causalgia as cg
 from causalgia.errors import ConvergenceError, CountsError, InferenceError
 from causalgia.mpra.fits.fit_contrasts import fit_request
 from causalgia.mpra.fits.infer_counts import model_counts
-from causalgia.posterior.count_model import _T_DF, _tau, count_model
-from causalgia.posterior.posterior_tree import datasets
+from causalgia.posterior.count_model import _T_DF, _arm_tau, count_model
+from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.prior import Prior
 
 TRUTH = {"sd_barcode": 0.6, "sd_replicate": 0.15, "p_silent": 0.02}
@@ -42,8 +42,8 @@ def test_what_is_empty_is_unknown_and_unseen_rna_is_zero() -> None:
     known = counts["dna_observed"].to_numpy() & (counts["dna"].to_numpy() > 0)
     assert left_out == int((~known.any(axis=1)).sum())
     rows = known.any(axis=1)
-    assert (data.dna_seen == counts["dna_observed"].to_numpy()[rows]).all()
-    assert (data.rna_seen >= data.dna_seen).all()
+    assert (data.dna_observed == counts["dna_observed"].to_numpy()[rows]).all()
+    assert (data.rna_observed >= data.dna_observed).all()
     np.testing.assert_allclose(2.0**data.rna_size, counts["rna_total"] / counts["dna_total"].mean())
 
 
@@ -91,7 +91,9 @@ def test_likelihood_is_that_of_two_negative_binomials_and_silence() -> None:
         "rna": _nb(data.rna, level[:, None] + between + data.rna_size, sd["dispersion_rna"]),
     }
     logs["rna"] = np.log((1 - p) * np.exp(logs["rna"]) + p * (data.rna == 0))
-    expected = [np.where(seen, logs[k], 0.0).sum() for k, seen in (("dna", data.dna_seen), ("rna", data.rna_seen))]
+    expected = [
+        np.where(seen, logs[k], 0.0).sum() for k, seen in (("dna", data.dna_observed), ("rna", data.rna_observed))
+    ]
     np.testing.assert_allclose([float(x) for x in found], expected, rtol=1e-9)
 
 
@@ -107,7 +109,7 @@ def thin() -> tuple[xr.Dataset, np.ndarray, dict[str, xr.Dataset], Any]:
     """One plasmid pool with few reads: the DNA is what one knows least."""
     counts, effect = counts_and_truth(24, 5, depth_dna=8, plasmid=True)
     tree = cg.mpra.infer_counts(counts, control="control", draws=6_000, rng=5)
-    return counts, effect, datasets(tree), tree
+    return counts, effect, tree_datasets(tree), tree
 
 
 @pytest.mark.long
@@ -170,6 +172,6 @@ def test_the_law_of_the_sd_of_effects_is_the_one_that_the_prior_names() -> None:
     quartiles = {name: law.ppf([0.625, 0.75, 0.875]) for name, law in laws.items()} | {"uniform": [0.25, 0.5, 0.75]}
     for name, expected in quartiles.items():
         with pm.Model():
-            tau = _tau(Prior(tau=name, tau_scale=2.0), 20_000)
+            tau = _arm_tau(Prior(tau=name, tau_scale=2.0), 20_000)
             drawn = pm.draw(tau, random_seed=0)
         np.testing.assert_allclose(np.quantile(drawn / 2, [0.25, 0.5, 0.75]), expected, rtol=0.06)

@@ -12,7 +12,7 @@ from scipy import integrate, stats
 from causalgia.errors import InferenceError
 from causalgia.estimation import estimate, from_effects
 from causalgia.numerics.moments import log_sf_t
-from causalgia.posterior.error_covariance import Noise, noise_of, normal_scores, one_factor, spiked
+from causalgia.posterior.error_covariance import Noise, as_one_factor, noise_of, normal_scores, spiked_noise
 
 
 def screen(n: int, k: int, *, shared: float = 1.0, own: float = 1.0, seed: int = 0) -> xr.Dataset:
@@ -81,7 +81,7 @@ def test_a_spike_is_debiased_and_the_diagonal_kept():
     ice = rng.normal(size=(n, 1)) + rng.normal(size=(n, k))
     factor = ice - ice.mean(axis=0)
     variances = rng.uniform(0.5, 2, k)
-    noise = spiked(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, variances)
+    noise = spiked_noise(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, variances)
     assert noise.loadings is not None
     assert noise.loadings.shape == (k, 1)
     np.testing.assert_allclose(noise.marginal, variances, rtol=1e-12)
@@ -94,9 +94,9 @@ def test_wide_and_narrow_factors_agree():
     rng = np.random.default_rng(4)
     factor = rng.normal(size=(60, 1)) * 2 + rng.normal(size=(60, 59))
     factor /= np.sqrt((factor**2).sum(axis=0))
-    tall = spiked(factor, 59, np.ones(59))
+    tall = spiked_noise(factor, 59, np.ones(59))
     values, vectors = np.linalg.eigh(factor.T @ factor)
-    square = spiked((vectors * np.sqrt(np.maximum(values, 0))).T, 59, np.ones(59))
+    square = spiked_noise((vectors * np.sqrt(np.maximum(values, 0))).T, 59, np.ones(59))
     assert tall.loadings is not None
     assert square.loadings is not None
     np.testing.assert_allclose(tall.loadings @ tall.loadings.T, square.loadings @ square.loadings.T, atol=1e-10)
@@ -105,7 +105,7 @@ def test_wide_and_narrow_factors_agree():
 def test_unrelated_contrasts_are_nearly_independent():
     rng = np.random.default_rng(5)
     factor = rng.normal(size=(100, 500))
-    noise = spiked(factor / np.sqrt((factor**2).sum(axis=0)), 99, np.ones(500))
+    noise = spiked_noise(factor / np.sqrt((factor**2).sum(axis=0)), 99, np.ones(500))
     assert noise.loadings is None or (noise.loadings**2).sum(axis=1).mean() < 0.05
 
 
@@ -169,7 +169,7 @@ def test_one_factor_is_found_whatever_its_signs(k: int, seed: int):
     rng = np.random.default_rng(seed)
     column, own = rng.normal(size=k), rng.uniform(0.3, 3, k)
     covariance = np.outer(column, column) + np.diag(own)
-    found = one_factor(covariance)
+    found = as_one_factor(covariance)
     if found is None:
         assert (column**2 / (column**2 + own)).max() > 0.94
     else:
@@ -178,7 +178,7 @@ def test_one_factor_is_found_whatever_its_signs(k: int, seed: int):
 
 
 def test_negative_correlation_of_two_is_one_factor():
-    found = one_factor(np.array([[1.0, -0.6], [-0.6, 4.0]]))
+    found = as_one_factor(np.array([[1.0, -0.6], [-0.6, 4.0]]))
     np.testing.assert_allclose(found.loadings @ found.loadings.T + np.diag(found.variances), [[1, -0.6], [-0.6, 4]])
 
 
@@ -207,7 +207,7 @@ def test_no_more_components_are_kept_than_can_be_integrated():
     rng = np.random.default_rng(2)
     ice = rng.normal(size=(60, 4)) @ (3 * rng.normal(size=(4, 20))) + rng.normal(size=(60, 20))
     factor = (ice - ice.mean(axis=0)) / np.sqrt(((ice - ice.mean(axis=0)) ** 2).sum(axis=0))
-    free, held = spiked(factor, 59, np.ones(20)), spiked(factor, 59, np.ones(20), most=2)
+    free, held = spiked_noise(factor, 59, np.ones(20)), spiked_noise(factor, 59, np.ones(20), most=2)
     assert free.loadings.shape[1] >= 3
     assert held.loadings.shape[1] == 2
     np.testing.assert_allclose(held.marginal, 1)
@@ -281,7 +281,7 @@ def test_spikes_have_their_share_of_the_variance(k: int, share: float):
     for _ in range(20):
         ice = np.sqrt(share) * rng.normal(size=(n, 1)) + np.sqrt(1 - share) * rng.normal(size=(n, k))
         factor = ice - ice.mean(axis=0)
-        noise = spiked(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, np.ones(k), most=1)
+        noise = spiked_noise(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, np.ones(k), most=1)
         found.append(0.0 if noise.loadings is None else (noise.loadings**2).mean())
     sd = share * np.sqrt(2 / n)  # of the sample variance of one shared score, as a share of all
     assert np.mean(found) == pytest.approx(share, abs=4.5 * sd / np.sqrt(20) + 0.05 * share)
@@ -293,7 +293,7 @@ def test_loadings_that_differ_go_to_the_contrasts_that_have_them():
     loading = np.where(np.arange(k) % 2, 0.8, 0.1)
     ice = loading * rng.normal(size=(n, 1)) + np.sqrt(1 - loading**2) * rng.normal(size=(n, k))
     factor = ice - ice.mean(axis=0)
-    noise = spiked(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, np.ones(k))
+    noise = spiked_noise(factor / np.sqrt((factor**2).sum(axis=0)), n - 1, np.ones(k))
     assert noise.loadings is not None
     shared = noise.loadings @ noise.loadings.T
     np.testing.assert_allclose(shared - np.outer(loading, loading), 0, atol=0.16)

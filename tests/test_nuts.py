@@ -17,14 +17,14 @@ from scipy import stats
 from causalgia.errors import ConvergenceError, ConvergenceWarning, InferenceError
 from causalgia.estimation import from_effects
 from causalgia.posterior import infer
-from causalgia.posterior._infer import labelled
-from causalgia.posterior.engine_input import coordinates, groups_of, questions
-from causalgia.posterior.engines import answer
+from causalgia.posterior._infer import posterior_groups
+from causalgia.posterior.engine_input import family_data, group_rows, result_coordinates
+from causalgia.posterior.engines import fit_family
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.hyper import design
-from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors
+from causalgia.posterior.hyper import fixed_effects_design
+from causalgia.posterior.models import as_factors, hierarchical_model, mixture_given_factors
 from causalgia.posterior.nuts import sample_mixture
-from causalgia.posterior.posterior_tree import datasets
+from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.posterior.scale_mixture import Components
 from causalgia.prior import Prior
 
@@ -38,7 +38,7 @@ def free(model: Any) -> list[str]:
 
 
 def graph(effect: np.ndarray, noise: Noise, prior: Prior = Prior(), nu: float | None = None) -> Any:  # noqa: B008
-    return hierarchy(effect, noise, prior, design(len(effect), None, prior), nu)
+    return hierarchical_model(effect, noise, prior, fixed_effects_design(len(effect), None, prior), nu)
 
 
 # ---------------------------------------------------------------- models are built, not sampled
@@ -113,9 +113,9 @@ def test_low_rank_noise_has_its_factors_as_parameters_and_a_mixture_nothing_else
     noise = Noise(SE**2, loadings=np.ones((8, 2)))
     assert free(graph(Y, noise)) == ["tau", "factor", "b", "z"]
     components = Components(np.array([0.0, 4.0]), np.array([0.5, 0.5]))
-    assert free(mixture_given_factors(Y, noise, components, design(8, None, Prior()))) == ["factor"]
+    assert free(mixture_given_factors(Y, noise, components, fixed_effects_design(8, None, Prior()))) == ["factor"]
     covariates = np.arange(8.0)[:, None]
-    model = mixture_given_factors(Y, noise, components, design(8, covariates, Prior()))
+    model = mixture_given_factors(Y, noise, components, fixed_effects_design(8, covariates, Prior()))
     assert free(model) == ["factor", "beta"]
 
 
@@ -149,7 +149,7 @@ def test_eight_schools_by_nuts_as_in_r() -> None:
     expected = json.loads((CASE / "expected.json").read_text())["mu_flat_tau_half_cauchy"]
     prior = Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=5)
     tree = infer(from_effects(Y, se=SE), law="normal", engine="nuts", prior=prior, rng=11)
-    groups = datasets(tree)
+    groups = tree_datasets(tree)
     posterior, diagnostics = groups["posterior"], groups["diagnostics"]
     rows = {"ace": expected["theta"], "mu": [expected["mu"]], "tau": [expected["tau"]]}
     for name, truth in rows.items():
@@ -178,7 +178,7 @@ def random_table(seed: int) -> Any:
 @pytest.mark.parametrize(("seed", "law"), [(0, "normal"), (1, "student_t"), (2, "spike_and_slab")])
 def test_engines_agree(seed: int, law: Any) -> None:
     table = random_table(seed)[0 if law == "normal" else 1]
-    exact, nuts = (datasets(infer(table, law=law, engine=e, rng=seed)) for e in ("exact", "nuts"))
+    exact, nuts = (tree_datasets(infer(table, law=law, engine=e, rng=seed)) for e in ("exact", "nuts"))
     for name in ("ace", "mu", "tau"):
         a, b = (g["posterior"][name].to_numpy().reshape(4_000, -1) for g in (exact, nuts))
         ess = nuts["diagnostics"][f"ess_bulk_{name}"].to_numpy().ravel()
@@ -191,13 +191,13 @@ def test_engines_agree(seed: int, law: Any) -> None:
 def test_few_effects_under_a_whole_covariance_are_a_spike_and_a_slab() -> None:
     shared = np.outer(SE, SE) * (0.5 + 0.5 * np.eye(8))  # contrasts with one control
     table = from_effects(Y, covariance=shared)
-    groups = datasets(infer(table, law="spike_and_slab", prior=Prior(tau_scale=10), engine="nuts", rng=1))
+    groups = tree_datasets(infer(table, law="spike_and_slab", prior=Prior(tau_scale=10), engine="nuts", rng=1))
     attrs, moments = groups["posterior"].attrs, groups["moments"]
     assert (attrs["engine"], attrs["sigma"], attrs["atom"]) == ("nuts", "whole", "spike and slab, integrated")
     assert ((moments["lfdr"] > 0) & (moments["lfdr"] < 1)).all()
     zero = (groups["posterior"]["ace"] == 0).mean(("chain", "draw"))
     np.testing.assert_allclose(zero, moments["lfdr"], atol=0.05)
-    exact = datasets(infer(table, law="spike_and_slab", prior=Prior(tau_scale=10), rng=1))
+    exact = tree_datasets(infer(table, law="spike_and_slab", prior=Prior(tau_scale=10), rng=1))
     assert exact["posterior"].attrs["sigma"] == "low rank + diagonal (r=1)"
     for name in ("lfsr", "lfdr"):
         np.testing.assert_allclose(moments[name], exact["moments"][name], atol=0.03)
@@ -224,17 +224,17 @@ def test_a_mixture_under_a_whole_covariance_by_enumeration() -> None:
 def test_unconverged_draws_can_be_accepted() -> None:
     with pytest.warns(ConvergenceWarning, match="ess_bulk of ace below 400"):
         tree = infer(from_effects(Y, se=SE), law="normal", engine="nuts", draws=200, rng=0, accept_unconverged=True)
-    attrs = datasets(tree)["posterior"].attrs
+    attrs = tree_datasets(tree)["posterior"].attrs
     assert (attrs["converged"], attrs["divergences"]) == ("no", 0)
     assert "ess_bulk of ace below 400" in attrs["unconverged"]
 
 
 def test_sampler_statistics_of_several_families_are_named() -> None:
     table = random_table(3)[0].assign_coords(g=("contrast", list("aaabbb")))
-    labels, rows = groups_of(table, "g")
-    asked = list(questions(table, rows, None, Prior()))
-    exact = [answer(question, "normal", "exact", draws=8, key=0) for question in asked]
+    labels, rows = group_rows(table, "g")
+    asked = list(family_data(table, rows, None, Prior()))
+    exact = [fit_family(question, "normal", "exact", draws=8, key=0) for question in asked]
     answers = [replace(a, stats={"diverging": np.zeros((4, 2), dtype=bool)}) for a in exact]
-    found = labelled(table, asked, answers, coordinates(table, labels, ()))["sample_stats"]
+    found = posterior_groups(table, asked, answers, result_coordinates(table, labels, ()))["sample_stats"]
     assert found["diverging"].dims == ("chain", "draw", "family")
     assert list(found["family"].to_numpy()) == ["effect, a", "effect, b"]

@@ -16,14 +16,14 @@ from causalgia.estimation import mean_ice
 from causalgia.estimation.joint_tests import randomization_test, sign_flip_limits, sign_flip_test
 from causalgia.multiplicity import bootstrap_t_max, sign_flip_max_t
 from causalgia.multiplicity.bootstrap_t import (
-    _any_size,
-    _same_size,
+    _t_of_equal_clusters,
+    _t_of_unequal_clusters,
     missed_share,
     missed_share_sentence,
     rare_p,
     rare_reach,
 )
-from causalgia.multiplicity.sign_flips import _drawn_signs
+from causalgia.multiplicity.sign_flips import _random_signs
 
 HERE = Path(__file__).parent / "reference"
 
@@ -69,14 +69,14 @@ def test_drawn_flips_agree_with_all_of_them() -> None:
 def test_float32_maxima_are_those_of_float64() -> None:
     ice = np.random.default_rng(2).exponential(size=(300, 50)) - 0.8
     mine = sign_flip_max_t(ice, n_flips=500, rng=3)
-    signs = np.concatenate(list(_drawn_signs(300, 500, 500, 3))).astype(float)
+    signs = np.concatenate(list(_random_signs(300, 500, 500, 3))).astype(float)
     u = np.abs(signs @ (ice / np.sqrt((ice**2).sum(axis=0)))).max(axis=1)
     np.testing.assert_allclose(mine.maxima, np.sort(u * np.sqrt(299 / (300 - u**2))), rtol=2e-6)
 
 
 def test_signs_are_fair_and_do_not_depend_on_blocks() -> None:
-    whole = np.concatenate(list(_drawn_signs(70, 4_000, 4_000, 5)))
-    np.testing.assert_array_equal(whole, np.concatenate(list(_drawn_signs(70, 4_000, 33, 5))))
+    whole = np.concatenate(list(_random_signs(70, 4_000, 4_000, 5)))
+    np.testing.assert_array_equal(whole, np.concatenate(list(_random_signs(70, 4_000, 33, 5))))
     assert np.abs(whole.mean(axis=0)).max() < 4.5 / np.sqrt(4_000)
     assert np.abs(np.corrcoef(whole.T) - np.eye(70)).max() < 5 / np.sqrt(4_000)
 
@@ -130,9 +130,9 @@ def test_a_draw_is_the_estimate_of_the_resampled_clusters(sizes: list[int]) -> N
     residuals = ice - ice.mean(axis=0)
     sums = np.array([residuals[cluster == g].sum(axis=0) for g in range(12)]).T.astype(np.float32)
     blocks = (
-        _same_size(sums, iter([counts]))
+        _t_of_equal_clusters(sums, iter([counts]))
         if len(set(sizes)) == 1
-        else _any_size(sums, np.array(sizes, dtype=np.float32), iter([counts]))
+        else _t_of_unequal_clusters(sums, np.array(sizes, dtype=np.float32), iter([counts]))
     )
     mine = next(blocks)
     for b, row in enumerate(counts.astype(int)):
@@ -373,7 +373,7 @@ def test_what_randomization_refuses() -> None:
 def test_the_maxima_of_drawn_flips_are_those_of_float64(alternative):
     """Of a thousand skewed effects a float32 product alone is off by more than 1e-6."""
     ice = np.random.default_rng(0).exponential(size=(1_000, 300)) - 1
-    signs = next(_drawn_signs(1_000, 400, 400, 5)).astype(float)
+    signs = next(_random_signs(1_000, 400, 400, 5)).astype(float)
     means = signs @ ice / 1_000
     t = means / np.sqrt(((ice**2).mean(axis=0) - means**2) / 999)
     expected = np.sort((np.abs(t) if alternative == "two-sided" else t).max(axis=1))

@@ -15,8 +15,8 @@ from causalgia.estimation import estimate
 from causalgia.posterior import mixture
 from causalgia.posterior.engine_input import shared_patterns
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.mixture import mixture_weights, null_biased, scale_grid
-from causalgia.posterior.scale_mixture import Components, log_terms
+from causalgia.posterior.mixture import mixture_weights, null_biased_counts, scale_grid
+from causalgia.posterior.scale_mixture import Components, log_component_densities
 
 LARGEST = 40
 
@@ -126,8 +126,8 @@ def test_weights_stop_where_only_rounding_moves(monkeypatch: pytest.MonkeyPatch)
     effect = np.where(generator.random(3_000) < 0.1, generator.normal(size=3_000) * 8, 0.0)
     effect = effect + 0.6 * generator.normal(size=3_000)
     sd = scale_grid(effect, np.ones(3_000))
-    terms = log_terms(effect, np.ones(3_000), Components(sd**2, np.ones(len(sd))))
-    steps, newton = [], mixture._newton
-    monkeypatch.setattr(mixture, "_newton", lambda *given: steps.append(1) or newton(*given))
-    assert mixture_weights(terms, null_biased(sd)).kkt_excess < 1e-9
+    terms = log_component_densities(effect, np.ones(3_000), Components(sd**2, np.ones(len(sd))))
+    steps, newton = [], mixture._newton_step
+    monkeypatch.setattr(mixture, "_newton_step", lambda *given: steps.append(1) or newton(*given))
+    assert mixture_weights(terms, null_biased_counts(sd)).kkt_excess < 1e-9
     assert len(steps) < 30  # 43 before

@@ -21,14 +21,14 @@ def few_respond(rng, n):
 
 def test_draws_are_of_at_most_so_many_blocks_whatever_the_number_of_units(monkeypatch):
     drawn = []
-    counts_of = bootstrap_t._drawn_counts
+    counts_of = bootstrap_t._resampled_counts
 
     def recorded(n_clusters, n_draws, size, draw):
         for counts in counts_of(n_clusters, n_draws, size, draw):
             drawn.append(counts.shape)
             yield counts
 
-    monkeypatch.setattr(bootstrap_t, "_drawn_counts", recorded)
+    monkeypatch.setattr(bootstrap_t, "_resampled_counts", recorded)
     for n in (300, MOST_RESAMPLED, MOST_RESAMPLED + 1, 100_003):
         drawn.clear()
         found = bootstrap_t_max(skewed(np.random.default_rng(0), n), n_draws=99, rng=0)

@@ -12,7 +12,7 @@ import causalgia as cg
 from causalgia.errors import InferenceError
 from causalgia.posterior import two_scales_hyper
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.lattice import Lattice, lattice_of
+from causalgia.posterior.lattice import Lattice, build_lattice
 from causalgia.posterior.two_scales import two_scales
 from causalgia.posterior.two_scales_hyper import log_prior
 
@@ -100,12 +100,12 @@ def test_points_of_a_lattice_stand_for_thousands_of_effects(alike: bool, monkeyp
     noise = np.ones(4_000) if alike else rng.uniform(0.5, 1.5, 4_000) ** 2
     truth = np.where(rng.random(4_000) < 0.1, rng.normal(0, 4, 4_000), rng.normal(0, 0.3, 4_000))
     effect = truth + np.sqrt(noise) * rng.normal(size=4_000)
-    lattice = lattice_of(effect, noise)
+    lattice = build_lattice(effect, noise)
     assert lattice is not None
     np.testing.assert_allclose(lattice.read(np.log1p(lattice.effect**2)), np.log1p(effect**2), atol=2e-3)
     monkeypatch.setattr("causalgia.posterior.two_scales._WORK", 10**12)
     quick = two_scales(effect, Noise(noise))
-    monkeypatch.setattr("causalgia.posterior.two_scales.lattice_of", lambda *_: None)
+    monkeypatch.setattr("causalgia.posterior.two_scales.build_lattice", lambda *_: None)
     slow = two_scales(effect, Noise(noise))
     assert np.abs((quick.mean - slow.mean) / slow.sd).max() < 1e-3
     np.testing.assert_allclose(quick.sd, slow.sd, rtol=1e-3)
@@ -120,13 +120,13 @@ def test_the_law_of_thousands_of_effects_takes_few_densities(alike: bool, monkey
     noise = np.full(10_000, 0.09) if alike else rng.uniform(0.1, 0.6, 10_000) ** 2
     wide = rng.random(10_000) < 0.01
     effect = 0.3 + np.where(wide, 2, 0.5) * rng.normal(size=10_000) + np.sqrt(noise) * rng.normal(size=10_000)
-    work, inner = [], two_scales_hyper._inner
+    work, inner = [], two_scales_hyper._integrate_share_kernel
 
     def counted(*given: Any) -> None:
         work.append(len(given[0]) * len(given[5]) * len(given[7]))  # rows, points of the scales and of the share
         inner(*given)
 
-    monkeypatch.setattr(two_scales_hyper, "_inner", counted)
+    monkeypatch.setattr(two_scales_hyper, "_integrate_share_kernel", counted)
     two_scales(effect, Noise(noise))
     assert sum(work) < (1e6 if alike else 4e6)  # 4.2e6 and 72e6 where every point of the scales had nine of the share
 
@@ -139,7 +139,7 @@ def test_moments_are_read_well_where_most_effects_are_far_from_0(monkeypatch: py
     monkeypatch.setattr("causalgia.posterior.two_scales._WORK", 10**12)
     quick, read = two_scales(effect, Noise(noise)), []
     monkeypatch.setattr(Lattice, "read", lambda *given: read.append(given))
-    monkeypatch.setattr("causalgia.posterior.two_scales.lattice_of", lambda *_: None)
+    monkeypatch.setattr("causalgia.posterior.two_scales.build_lattice", lambda *_: None)
     slow = two_scales(effect, Noise(noise))
     assert not read
     np.testing.assert_allclose(quick.lfsr, slow.lfsr, atol=5e-4)
@@ -147,7 +147,7 @@ def test_moments_are_read_well_where_most_effects_are_far_from_0(monkeypatch: py
 
 
 def test_few_effects_are_not_put_on_a_lattice() -> None:
-    assert lattice_of(np.arange(30.0), np.ones(30)) is None
+    assert build_lattice(np.arange(30.0), np.ones(30)) is None
 
 
 def test_draws_agree_with_the_moments() -> None:

@@ -21,13 +21,13 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import ConvergenceError, DecisionError, EstimateError, InferenceError
 from causalgia.multiplicity import equivalence, placebo_region
-from causalgia.posterior.posterior_tree import datasets
+from causalgia.posterior.posterior_tree import tree_datasets
 from causalgia.schema import validate
 from causalgia.verdicts import decide, more_units, rule, running_mean, summarise
 from causalgia.verdicts._decide import band_error
-from causalgia.verdicts.draws_convergence import _limit, split_rhat
+from causalgia.verdicts.draws_convergence import _rhat_by_chance, split_rhat
 from causalgia.verdicts.rare_effects import few_real_sequences
-from causalgia.verdicts.rope import Region, left_out, of_tasks, tasks_that_vary
+from causalgia.verdicts.rope import Region, left_out_sentence, select_tasks, tasks_that_vary
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", "contrast", "task")
@@ -508,7 +508,7 @@ def test_the_direction_alone_rests_on_the_exact_sign_rate(law: Any) -> None:
 def test_groups_are_joined_by_names() -> None:
     estimates = cg.from_effects([0.0, 3.0, -3.0, 0.1], [0.1, 0.2, 0.3, 0.4], names=list("abcd"))
     estimates = estimates.assign(n_units=(EFFECT, [[50], [60], [70], [80]]))
-    tree = datasets(cg.infer(estimates, law="normal", rng=0))
+    tree = tree_datasets(cg.infer(estimates, law="normal", rng=0))
     whole = decide(tree, rope=(-0.3, 0.3))
     for pick in (["d", "c", "b", "a"], ["c", "a"], ["b"]):
         part = decide(tree | {"posterior": tree["posterior"].sel(contrast=pick)}, rope=(-0.3, 0.3))
@@ -915,8 +915,8 @@ def test_an_exact_effect_of_few_units_leaves_the_others_their_verdicts() -> None
 
 def test_a_task_that_is_left_out_is_left_out_of_the_table() -> None:
     table = xr.Dataset({"ace": (EFFECT, [[1.0, 2.0]])}, {"task": ["K562", "dead"]})
-    assert of_tasks(table, ["K562"])["task"].values.tolist() == ["K562"]
-    assert of_tasks(table, ["K562", "dead"]) is table
+    assert select_tasks(table, ["K562"])["task"].values.tolist() == ["K562"]
+    assert select_tasks(table, ["K562", "dead"]) is table
 
 
 def test_three_claims_of_ten_are_decided_at_their_share() -> None:
@@ -931,7 +931,7 @@ def test_three_claims_of_ten_are_decided_at_their_share() -> None:
 def test_rhat_beyond_its_limit_is_as_rare_by_chance_as_it_says() -> None:
     """The limit is passed by the worst of so many effects once in 10,000 cases: of 1/100 effect, once in 100."""
     rhat = split_rhat(np.random.default_rng(0).normal(size=(1, 100, 20_000)))
-    beyond = (rhat > _limit(2, 50, 0.01)).mean()  # type: ignore[arg-type]
+    beyond = (rhat > _rhat_by_chance(2, 50, 0.01)).mean()  # type: ignore[arg-type]
     assert abs(beyond - 0.01) < 4 * np.sqrt(0.01 * 0.99 / 20_000)
 
 
@@ -986,11 +986,11 @@ def test_rare_effects_ask_for_units_only_where_negligible_is_near(by: str) -> No
 
 def test_tasks_without_a_verdict_are_named() -> None:
     table = xr.Dataset({"ace": (EFFECT, np.zeros((1, 3)))}, coords={"contrast": ["a"], "task": ["x", "y", "z"]})
-    assert left_out(table, ["x", "y", "z"], "0.2 sd") == ""
-    one, two = (left_out(table, chosen, "0.2 sd") for chosen in (["x", "z"], ["y"]))
+    assert left_out_sentence(table, ["x", "y", "z"], "0.2 sd") == ""
+    one, two = (left_out_sentence(table, chosen, "0.2 sd") for chosen in (["x", "z"], ["y"]))
     assert one.startswith("no verdict on task 'y': the control's outcomes do not vary there, so that rope='0.2 sd'")
     assert two.startswith("no verdict on tasks 'x', 'z': ")
-    assert "the placebo words there vary no more" in left_out(table, ["x"], "placebo")
+    assert "the placebo words there vary no more" in left_out_sentence(table, ["x"], "placebo")
 
 
 def test_one_chain_and_three_draws_have_nothing_to_disagree_with() -> None:
@@ -1024,7 +1024,7 @@ def test_backgrounds_not_drawn_narrow_the_region_of_a_skewed_effect_alone() -> N
         attrs={"errors": "known"},
     )
     given = cg.infer(table, law="normal", rng=0)
-    draws = datasets(given)["posterior"]["ace"].to_numpy().reshape(-1, n)[:, :2]
+    draws = tree_datasets(given)["posterior"]["ace"].to_numpy().reshape(-1, n)[:, :2]
     for half in (0.1, 0.05):
         found = decide(given, rope=(-half, half), rare=0.01, level=0.95)["local_error"].values.ravel()[:2]
         plain = decide(given, rope=(-half, half), rare="none", level=0.95)["local_error"].values.ravel()[:2]

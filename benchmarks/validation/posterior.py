@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from causalgia.posterior._profile import gaussian_process, matern52
-from causalgia.posterior.error_covariance import Noise, normal_scores, spiked
+from causalgia.posterior.error_covariance import Noise, normal_scores, spiked_noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
@@ -138,7 +138,7 @@ def sigma(which: str, ice: np.ndarray, own: np.ndarray) -> Noise:
     se = np.sqrt((factor**2).sum(axis=0))
     score = normal_scores(ice.mean(axis=0), se, np.full(k, n - 1.0))
     if which == "low rank + diagonal":
-        return spiked(factor / se, n - 1, score**2)
+        return spiked_noise(factor / se, n - 1, score**2)
     whole = factor.T @ factor + np.diag(1e-9 * se**2)
     return Noise(np.diagonal(whole).copy(), whole=whole)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 import causalgia as cg
-from causalgia.posterior.exchangeable import grows
+from causalgia.posterior.exchangeable import errors_grow_with_effects
 from validation.checks import Check
 from validation.draws import Rng
 from validation.multiplicity import each
@@ -71,7 +71,7 @@ def growing_errors(slope: float, k: int = _K) -> Trials:
     def one(rng: Rng) -> bool:
         true = rng.normal(size=k)
         se = 0.2 + slope * np.abs(true) if slope else np.exp(rng.normal(-0.7, 0.5, k))
-        return grows(true + se * rng.normal(size=k), se * np.sqrt(rng.chisquare(40, k) / 40))
+        return errors_grow_with_effects(true + se * rng.normal(size=k), se * np.sqrt(rng.chisquare(40, k) / 40))
 
     return each(one)
 

@@ -13,7 +13,7 @@ from causalgia import netcdf, store
 from causalgia._run.stored_trial import open_store
 from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, kept_in
 from causalgia.errors import OutcomesError, StoreError
-from causalgia.posterior.posterior_tree import Tree, assemble, datasets
+from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets
 from causalgia.trial.archive import place_of
 from causalgia.trial.archive.files import on_disk
 from causalgia.trial.archive.manifest import is_begun
@@ -74,7 +74,7 @@ class Results:
     def posterior(self) -> Tree:
         """Draws, in the container of the installed ArviZ."""
         path = self._file(POSTERIOR, f"causalgia analyze {self.folder} --error local --keep-draws")
-        return assemble(datasets(netcdf.read_tree(path)))
+        return as_tree(tree_datasets(netcdf.read_tree(path)))
 
     def __repr__(self) -> str:
         return f"Results({str(self.folder)!r}): {', '.join(self.contents)}"

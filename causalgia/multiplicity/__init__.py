@@ -1,4 +1,4 @@
-"""Many questions: p-values, bands and intervals that hold together, within families declared beforehand."""
+"""Multiple testing: adjusted p-values, simultaneous bands and selective intervals within declared families."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many questions: p-values adjusted within a declared family."""
+"""P-values adjusted for multiple testing within declared families."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from causalgia.estimation import as_estimates
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.arithmetic_floor import is_below_floor
 from causalgia.estimation.request import labels_of, with_effect_columns
-from causalgia.multiplicity.bands import seed_in_words
+from causalgia.multiplicity.bands import seed_label
 from causalgia.multiplicity.families import (
-    Questions,
-    asked,
-    estimated,
+    JointEstimates,
+    as_joint_estimates,
+    estimate_effects,
     families,
     family_codes,
+    family_label,
     has_effects,
-    in_words,
-    require_units,
     unbounded,
+    units_to_resample,
 )
 from causalgia.multiplicity.fdr import hierarchical_q, storey_q
 from causalgia.multiplicity.joint_methods import (
-    Joint,
-    automatic,
+    JointResult,
+    bootstrap_or_bound,
     by_bootstrap,
     by_flips,
     by_multivariate_t,
     fewest_clusters,
-    n_resampled,
+    n_resampled_clusters,
     warn_of_skewness,
 )
 from causalgia.multiplicity.sign_flips import enumerates
@@ -111,7 +111,7 @@ def adjust(
     cluster: str | None = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset | pd.Series[float] | Array:
-    """Add p-values adjusted for the number of questions in their family.
+    """Add p-values adjusted for the number of tests in their family.
 
     ======================================= ==============================================================
     expected share of false discoveries
@@ -132,10 +132,10 @@ def adjust(
     ----------
     estimates
         From `estimate`, any Dataset with ``p`` on the dim contrast (and task, model), or a table with columns
-        ``effect`` and ``se`` (or ``estimate`` and ``std_error``); a p of a Dataset that is NaN is no question: it is
-        not counted, and stays NaN. Or the effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``,
-        which are estimated first; ``"bootstrap_t"`` and ``"sign_flip"`` take nothing else. Or p-values of one family,
-        a list, an array (K,), a Series or a DataArray, each between 0 and 1.
+        ``effect`` and ``se`` (or ``estimate`` and ``std_error``); a NaN among the p of a Dataset is not counted and
+        stays NaN. Or the effects from `contrast`, or any Dataset with ``ice (unit, contrast, task)``, which are
+        estimated first; ``"bootstrap_t"`` and ``"sign_flip"`` need them. Or p-values of one family: a list, an array
+        (K,), a Series or a DataArray, each between 0 and 1.
     method
         One of the above. ``"auto"`` is for no false discovery at all: below 20 clusters resamples are too alike, and
         the bootstrap-t finds next to nothing (with 12 contrasts of 5 clusters an effect of 1.5 sd in .01 of trials, by
@@ -143,14 +143,14 @@ def adjust(
         valid: with few clusters *and* skewed effects it rejects too often (.15 of null families of 10 exponential
         clusters), and only more clusters correct that.
     family
-        What counts as one set of questions: None, all contrasts of one task (and model); the name of a coordinate on
+        What counts as one family: None, all contrasts of one task (and model); the name of a coordinate on
         contrast, whose values are the families inside one task; ``"all"``, every p-value of the Dataset.
     n_draws
         Resamples of ``"bootstrap_t"``.
     n_flips
         Flips of ``"sign_flip"``; all 2^G of them for G clusters where G is at most 14 or 2^G at most `n_flips`.
     cluster
-        For effects, as in `estimate`: what is resampled or flipped whole.
+        For effects, as in `estimate`: the units that are resampled or flipped together.
     rng
         Seed, Generator or SeedSequence, for ``"bootstrap_t"`` and drawn flips.
 
@@ -158,12 +158,12 @@ def adjust(
     -------
     Dataset
         The same with ``p_adjusted`` on the dims of ``p``, of no effect (attrs["null_value"]: 1 for ratios, else 0),
-        and attrs ``adjust`` (for ``"auto"`` what was taken; a note says why where that is Holm) and ``family``, and
+        and attrs ``adjust`` (for ``"auto"`` the method used; a note gives the reason for Holm) and ``family``, and
         ``exploratory`` as `contrast` has it. ``"bootstrap_t"`` and ``"dunnett"``: single-step, at most .05 where the
         band of `simultaneous` excludes no effect, and ``p_step_down`` beside it. ``"sign_flip"``: attrs ``skewness``,
         the largest of any contrast. ``"hierarchical"``: attrs ``adjust_level``, .05, at which families were selected:
         these p are for that level alone (`hierarchical_q` takes another). Exact contrasts (se = 0) have p 1 or 0 as in
-        `estimate`; for ``"bootstrap_t"`` as its band has them. The three that take effects say 1 where the interval of
+        `estimate`; for ``"bootstrap_t"`` as for its band. The three methods for effects give 1 where the interval of
         a ratio is ``unbounded``, as their band does. Of p-values alone the adjusted ones, and no Dataset: an array
         (K,) of a list or an array, of a Series or DataArray one called ``p_adjusted`` with the same labels.
 
@@ -174,7 +174,7 @@ def adjust(
         is NaN, of p-values alone; the message names the entry), the method needs units that are not there, or supposes
         what the estimates contradict.
     OutcomesError
-        If `estimates` is no Dataset with a dim contrast.
+        If `estimates` is not a Dataset with a dim contrast.
 
     Warns
     -----
@@ -202,26 +202,22 @@ def adjust(
     """
     if not isinstance(method, str):
         raise EstimateError(f"method={quoted(method)} is not a text; one of {', '.join(('auto', *_OF_P, *_JOINT))}")
-    if not isinstance(estimates, xr.Dataset | pd.DataFrame) and _is_column(estimates):
-        column: pd.Series[float] | Array = _of_column(estimates, method, family)
-        return column
-    taken, why = _automatic(estimates, cluster) if method == "auto" else (method, None)
-    if taken in _JOINT:
-        out, how = _jointly(asked(estimates, cluster), taken, family, n_draws, n_flips, rng)
-    elif taken in _OF_P:
-        out, how = _one_by_one(_table(estimates, cluster), taken, family)
+    if isinstance(estimates, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray):
+        p_alone: pd.Series[float] | Array = _adjust_p_values(estimates, method, family)
+        return p_alone
+    used, why = _choose_method(estimates, cluster) if method == "auto" else (method, None)
+    if used in _JOINT:
+        out, attrs = _adjust_jointly(as_joint_estimates(estimates, cluster), used, family, n_draws, n_flips, rng)
+    elif used in _OF_P:
+        out, attrs = _adjust_by_p(_estimates_table(estimates, cluster), used, family)
     else:
         raise EstimateError(f"method {quoted(method)} is none of {', '.join(('auto', *_OF_P, *_JOINT))}")
-    return with_notes(_said(out, how, family, method), *([why] if why else []))
+    return with_notes(_with_method_attrs(out, attrs, family, method), *([why] if why else []))
 
 
-def _is_column(given: Any) -> bool:
-    return isinstance(given, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray)
-
-
-def _of_column(given: Any, method: str, family: str | None) -> Any:
-    """Adjust p-values that come without effects; labels of a Series or DataArray stay with them."""
-    p, name = _column(given), "holm" if method == "auto" else method
+def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
+    """Adjust p-values given without effects; a Series or DataArray keeps its labels."""
+    p, name = _as_p_array(given), "holm" if method == "auto" else method
     if name in _JOINT or name == "hierarchical":
         needs = "coordinates that name families" if name == "hierarchical" else "units or a covariance"
         raise EstimateError(
@@ -235,25 +231,25 @@ def _of_column(given: Any, method: str, family: str | None) -> Any:
             f"family={quoted(family)}: p-values alone are one family; adjust each family by itself, or give a Dataset "
             f"with 'p' and the coordinate {quoted(family)} on contrast"
         )
-    adjusted = _of_one_family(p, name)
+    adjusted = _adjust_family(p, name)
     if isinstance(given, pd.Series):
         return pd.Series(adjusted, index=given.index, name="p_adjusted")
     return given.copy(data=adjusted).drop_attrs().rename("p_adjusted") if isinstance(given, xr.DataArray) else adjusted
 
 
-def _column(given: Any) -> Array:
-    """Return p-values alone as floats (K,), or refuse the first that is none."""
+def _as_p_array(given: Any) -> Array:
+    """Return p-values as floats (K,); the error names the first that is not one."""
     if np.ma.is_masked(given):
         raise EstimateError("p has masked entries; leave them out before adjusting the others")
     try:
-        whole = np.asarray(given)
-        p = whole.astype(np.float64)
+        values = np.asarray(given)
+        p = values.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise EstimateError(f"p does not hold numbers alone ({error}); give p-values between 0 and 1") from error
-    if whole.dtype.kind in "bcmMUS":
-        raise EstimateError(f"p has dtype {whole.dtype}, not floats; give p-values between 0 and 1")
+    if values.dtype.kind in "bcmMUS":
+        raise EstimateError(f"p has dtype {values.dtype}, not floats; give p-values between 0 and 1")
     if p.ndim != 1 or not p.size:
-        raise EstimateError(f"p has shape {p.shape}; give one p-value for each of one or more questions, as (K,)")
+        raise EstimateError(f"p has shape {p.shape}; give one p-value for each of one or more joint, as (K,)")
     wrong = ~((p >= 0) & (p <= 1))
     if wrong.any():
         k = int(np.argmax(wrong))
@@ -264,32 +260,32 @@ def _column(given: Any) -> Array:
     return p
 
 
-def _automatic(given: Any, cluster: str | None) -> tuple[str, str | None]:
-    n_clusters = n_resampled(given, cluster)
+def _choose_method(given: Any, cluster: str | None) -> tuple[str, str | None]:
+    n_clusters = n_resampled_clusters(given, cluster)
     if n_clusters is None and isinstance(given, xr.Dataset):
         n_clusters = fewest_clusters(given)
-    return automatic(n_clusters, bounds="holm", takes="adjusted by Holm")
+    return bootstrap_or_bound(n_clusters, bounds="holm", takes="adjusted by Holm")
 
 
-def _one_by_one(table: xr.Dataset, method: str, family: str | None) -> tuple[xr.Dataset, dict[str, Any]]:
-    questions = _p_values(table)
-    p = questions.to_numpy().astype(np.float64)
+def _adjust_by_p(table: xr.Dataset, method: str, family: str | None) -> tuple[xr.Dataset, dict[str, Any]]:
+    p_values = _p_of_estimates(table)
+    p = p_values.to_numpy().astype(np.float64)
     adjusted = np.full(p.size, np.nan)
-    for members, answer in _by_family(table, p, method, family):
-        adjusted[members] = answer
-    column = questions.copy(data=adjusted.reshape(p.shape)).drop_attrs().transpose(*table["p"].dims)
-    return table.assign(p_adjusted=column), {"adjust": method, "family": in_words(family, questions)}
+    for members, p_of_family in _adjust_families(table, p, method, family):
+        adjusted[members] = p_of_family
+    column = p_values.copy(data=adjusted.reshape(p.shape)).drop_attrs().transpose(*table["p"].dims)
+    return table.assign(p_adjusted=column), {"adjust": method, "family": family_label(family, p_values)}
 
 
-_Answers: TypeAlias = list[tuple[Codes, Array]]
+_FamilyAnswers: TypeAlias = list[tuple[Codes, Array]]
 
 
-def _table(given: Any, cluster: str | None) -> xr.Dataset:
+def _estimates_table(given: Any, cluster: str | None) -> xr.Dataset:
     given = with_effect_columns(given)
     if isinstance(given, pd.DataFrame) and "effect" not in given and "p" in given:
         raise OutcomesError("the table has no column 'effect'; to adjust its p-values alone: cg.adjust(table['p'])")
     if has_effects(given):
-        return estimated(given, cluster)
+        return estimate_effects(given, cluster)
     others = isinstance(given, xr.Dataset) and "effect" in given and bool({"se", "covariance"} & set(given.variables))
     others |= isinstance(given, xr.Dataset) and "ace" in given and "element" in given["ace"].dims
     if isinstance(given, xr.Dataset) and not others and "outcome" not in given:
@@ -297,22 +293,22 @@ def _table(given: Any, cluster: str | None) -> xr.Dataset:
     return as_estimates(given) if hasattr(given, "columns") or isinstance(given, xr.Dataset) else given
 
 
-def _by_family(table: xr.Dataset, p: Array, method: str, family: str | None) -> _Answers:
+def _adjust_families(table: xr.Dataset, p: Array, method: str, family: str | None) -> _FamilyAnswers:
     if method == "hierarchical":
-        return _hierarchical(table, p, family)
+        return _adjust_hierarchically(table, p, family)
     flat = p.ravel()
-    asked_for = [members[~np.isnan(flat[members])] for members in families(table, family, p.shape)]
+    tested = [members[~np.isnan(flat[members])] for members in families(table, family, p.shape)]
     if method == "storey":
-        for members in asked_for:
-            refuse_correlated(table, members)
-    return [(members, _of_one_family(flat[members], method)) for members in asked_for if len(members)]
+        for members in tested:
+            check_nearly_independent(table, members)
+    return [(members, _adjust_family(flat[members], method)) for members in tested if len(members)]
 
 
-def _of_one_family(p: Array, method: str) -> Array:
+def _adjust_family(p: Array, method: str) -> Array:
     return storey_q(p)[0] if method == "storey" else stepwise(p, cast("Stepwise", method))
 
 
-def _hierarchical(table: xr.Dataset, p: Array, family: str | None) -> _Answers:
+def _adjust_hierarchically(table: xr.Dataset, p: Array, family: str | None) -> _FamilyAnswers:
     if family in (None, "all"):
         raise EstimateError(
             "method='hierarchical' selects families first; name the coordinate on contrast that makes them with family="
@@ -326,53 +322,53 @@ def _hierarchical(table: xr.Dataset, p: Array, family: str | None) -> _Answers:
     ]
 
 
-def _jointly(
-    questions: Questions, method: str, family: str | None, n_draws: int, n_flips: int, rng: RNG | None
+def _adjust_jointly(
+    joint: JointEstimates, method: str, family: str | None, n_draws: int, n_flips: int, rng: RNG | None
 ) -> tuple[xr.Dataset, dict[str, Any]]:
-    table = questions.estimates
-    said: dict[str, Any] = {"adjust": method, "seed": seed_in_words(rng)}
+    table = joint.estimates
+    attrs: dict[str, Any] = {"adjust": method, "seed": seed_label(rng)}
     needs_rng = method == "bootstrap_t" or (
-        method == "sign_flip" and not enumerates(require_units(questions, method).n_clusters, n_flips)
+        method == "sign_flip" and not enumerates(units_to_resample(joint, method).n_clusters, n_flips)
     )
     key = root_key(0 if rng is None and not needs_rng else rng)  # type: ignore[arg-type]  # None is refused there
-    se, shape = questions.numbers("se"), table["ace"].shape
+    se, shape = joint.numbers("se"), table["ace"].shape
     single, down = np.empty_like(se), np.empty_like(se)
     if method == "sign_flip":
-        said |= {"skewness": warn_of_skewness(require_units(questions, method)), "n_flips": n_flips}
+        attrs |= {"skewness": warn_of_skewness(units_to_resample(joint, method)), "n_flips": n_flips}
     elif method == "bootstrap_t":
-        said["n_draws"] = n_draws
+        attrs["n_draws"] = n_draws
     for members in families(table, family, shape):
         if method == "sign_flip":
-            units = require_units(questions, method)
+            units = units_to_resample(joint, method)
             single[members] = by_flips(units, members, n_flips=n_flips, key=key)
             continue
-        found = _together(questions, method, members, se[members], n_draws, key)
-        single[members], down[members] = found.p_single_step, found.p_step_down
-    never = unbounded(table).ravel() | is_below_floor(table).ravel()
-    single[never], down[never] = 1.0, 1.0
-    chosen = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
-    out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in chosen.items()})
-    return out, said | {"family": in_words(family, table["ace"])}
+        result = _joint_result(joint, method, members, se[members], n_draws, key)
+        single[members], down[members] = result.p_single_step, result.p_step_down
+    untestable = unbounded(table).ravel() | is_below_floor(table).ravel()
+    single[untestable], down[untestable] = 1.0, 1.0
+    columns = {"p_adjusted": single} if method == "sign_flip" else {"p_adjusted": single, "p_step_down": down}
+    out = table.assign({name: (table["ace"].dims, values.reshape(shape)) for name, values in columns.items()})
+    return out, attrs | {"family": family_label(family, table["ace"])}
 
 
-def _said(out: xr.Dataset, said: dict[str, Any], family: str | None, method: str) -> xr.Dataset:
-    """Say how p was adjusted, and nothing of another method before it."""
+def _with_method_attrs(out: xr.Dataset, attrs: dict[str, Any], family: str | None, method: str) -> xr.Dataset:
+    """Write how p was adjusted into the attrs, in place of what an earlier method wrote."""
     stale = _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
-    kept = {name: value for name, value in out.attrs.items() if name not in stale}
-    out = out if said["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
-    level = {"adjust_level": _LEVEL} if said["adjust"] == "hierarchical" else {}
-    out.attrs = kept | said | level | beyond(kept, adjust=method, family=family)
+    others = {name: value for name, value in out.attrs.items() if name not in stale}
+    out = out if attrs["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
+    level = {"adjust_level": _LEVEL} if attrs["adjust"] == "hierarchical" else {}
+    out.attrs = others | attrs | level | beyond(others, adjust=method, families=family)
     return annotate(out)
 
 
-def _together(questions: Questions, method: str, members: Codes, se: Array, n_draws: int, key: int) -> Joint:
+def _joint_result(joint: JointEstimates, method: str, members: Codes, se: Array, n_draws: int, key: int) -> JointResult:
     if method == "dunnett":
-        return by_multivariate_t(questions, members, ci_prob=_CI_PROB, key=key)
-    units = require_units(questions, method)
+        return by_multivariate_t(joint, members, ci_prob=_CI_PROB, key=key)
+    units = units_to_resample(joint, method)
     return by_bootstrap(units, members, se=se, ci_prob=_CI_PROB, n_draws=n_draws, key=key)
 
 
-def _p_values(estimates: xr.Dataset) -> xr.DataArray:
+def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
     """Return p with contrast as its first dim, each NaN or between 0 and 1."""
     require_dataset(estimates, "estimates")
     if "contrast" not in estimates.dims:
@@ -417,34 +413,34 @@ def mean_absolute_correlation(factor: Array) -> float:
     return (total - k) / (k * (k - 1)) if k > 1 else 0.0
 
 
-def refuse_correlated(table: xr.Dataset, members: Codes) -> None:
-    """Refuse Storey's q for estimates with a mean |correlation| of .1 or more, where their covariance is there.
+def check_nearly_independent(table: xr.Dataset, members: Codes) -> None:
+    """Refuse Storey's q for estimates whose known covariance has a mean |correlation| of .1 or more.
 
-    Correlations that are estimated on few df are not 0 even for independent estimates: the bound is what a true .1
-    looks like, ``sqrt(.1^2 + 2 / (pi df))``, and three standard errors of a mean of |r| over the pairs more,
+    Correlations estimated on few df are not 0 even for independent estimates. The bound is therefore what a true
+    correlation of .1 gives, ``sqrt(.1^2 + 2 / (pi df))``, plus three standard errors of the mean |r| over the pairs,
     ``sqrt((1 - 2 / pi) / (df pairs))`` each.
     """
     if "se" not in table or not {"covariance", "factor"} & set(table.variables):
         return
-    questions = Questions(table, None)
-    vary = members[questions.numbers("se")[members] > 0]
+    joint = JointEstimates(table, None)
+    vary = members[joint.numbers("se")[members] > 0]
     if len(vary) < 2:
         return
-    _refuse_unknown(table, vary)
-    factor = questions.factor_of(vary)
+    _check_correlation_known(table, vary)
+    factor = joint.factor_of(vary)
     if factor is None:
         return
-    found, df = mean_absolute_correlation(factor), float(questions.numbers("df")[vary].min())
-    if found >= largest_mean_correlation(df, len(vary) * (len(vary) - 1) // 2):
+    mean, df = mean_absolute_correlation(factor), float(joint.numbers("df")[vary].min())
+    if mean >= largest_mean_correlation(df, len(vary) * (len(vary) - 1) // 2):
         raise EstimateError(
             f"method='storey' assumes nearly independent estimates, and these have a mean |correlation| of "
-            f"{found:.2g}, as arms that share a control or units do: the share of nulls would be erratic and the FDR "
+            f"{mean:.2g}, as arms that share a control or units do: the share of nulls would be erratic and the FDR "
             "too large; use method='bh', or 'by'"
         )
 
 
 def largest_mean_correlation(df: float, n_pairs: int) -> float:
-    """Return the mean |correlation| from which on estimates count as dependent, for `refuse_correlated`.
+    """Return the least mean |correlation| at which `check_nearly_independent` refuses.
 
     Examples
     --------
@@ -455,8 +451,8 @@ def largest_mean_correlation(df: float, n_pairs: int) -> float:
     return float(np.sqrt(LARGEST**2 + 2 / (np.pi * df)) + 3 * spread)
 
 
-def _refuse_unknown(table: xr.Dataset, members: Codes) -> None:
-    """Refuse a family over several tasks whose correlation the estimates do not say."""
+def _check_correlation_known(table: xr.Dataset, members: Codes) -> None:
+    """Refuse a family over several tasks whose correlation is unknown."""
     n_columns = table["ace"].size // table.sizes["contrast"]
     if "factor" not in table and len(set((members % n_columns).tolist())) > 1:
         raise EstimateError(

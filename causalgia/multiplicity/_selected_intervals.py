@@ -1,4 +1,4 @@
-"""Intervals for the effects that a screen selected, wide enough for having been selected."""
+"""Selective intervals: intervals of the effects that a screen selected, at a false-coverage rate."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
-from causalgia.multiplicity.families import estimates_of, in_words
+from causalgia.multiplicity.families import estimates_of, family_label
 from causalgia.multiplicity.fdr import fcr_level
-from causalgia.multiplicity.tost import limits, with_open
+from causalgia.multiplicity.tost import t_limits, unbounded_column
 from causalgia.schema import annotate
 from causalgia.types import Array
 
@@ -22,11 +22,11 @@ from causalgia.types import Array
 def selected_intervals(
     estimates: Any, *, select: float | Sequence[str] | xr.DataArray | npt.NDArray[np.bool_], ci_prob: float = 0.95
 ) -> xr.Dataset:
-    """Return intervals for selected effects of which, on average, at most a share ``1 - ci_prob`` miss.
+    """Return intervals of selected effects of which, on average, at most a share ``1 - ci_prob`` miss.
 
-    The winners of a screen are extreme partly by luck, so that their plain intervals miss more than they say. With R
-    of m contrasts of a task selected, each interval is given the probability ``1 - R (1 - ci_prob) / m``; where they
-    were selected by a p that was adjusted over all tasks together (``family="all"``), R and m count all of these.
+    The winners of a screen are extreme partly by chance, so their ordinary intervals cover less often than stated.
+    With R of m contrasts of a task selected, each interval has the probability ``1 - R (1 - ci_prob) / m``. Where p
+    was adjusted over all tasks together (``family="all"``), R and m count all tasks.
 
     Parameters
     ----------
@@ -62,63 +62,59 @@ def selected_intervals(
     >>> found["fcr_level"].values.round(4), found["lower"].values.round(2)
     (array([0.9875]), array([[2.5]]))
     """
-    taken, ci_prob = estimates_of(estimates), as_ci_prob(ci_prob)
-    mask = _mask(taken, select)
+    table, ci_prob = estimates_of(estimates), as_ci_prob(ci_prob)
+    mask = _selection_mask(table, select)
     if not mask.any():
         raise EstimateError("no contrast is selected, and no interval needed; select by a larger number, or names")
-    dims, n = taken["ace"].dims, mask.shape[0]
-    levels = _levels(mask, together=_is_number(select) and _one_family(taken), ci_prob=ci_prob)
-    lower, upper = limits(taken, levels)
-    columns = {"lower": lower, "upper": upper, "selected": mask} | with_open(taken, lower)
-    out = taken.assign({name: (dims, values) for name, values in columns.items()}).assign(fcr_level=(dims[1:], levels))
+    dims, n = table["ace"].dims, mask.shape[0]
+    over_tasks = table.attrs.get("family") == family_label("all", table["ace"])  # p was adjusted over all tasks
+    levels = _interval_levels(mask, together=_is_real(select) and over_tasks, ci_prob=ci_prob)
+    lower, upper = t_limits(table, levels)
+    columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(table, lower)
+    out = table.assign({name: (dims, values) for name, values in columns.items()}).assign(fcr_level=(dims[1:], levels))
     rows = np.flatnonzero(mask.reshape(n, -1).any(axis=1))
-    kept = {"contrast": rows} | ({"contrast_": rows} if "contrast_" in taken.dims else {})
-    said = f"intervals of the selected (false-coverage rate {1 - ci_prob:.3g})"
-    return annotate(out.isel(kept).assign_attrs(ci_prob=ci_prob, selected=said))
+    selected = {"contrast": rows} | ({"contrast_": rows} if "contrast_" in table.dims else {})
+    label = f"intervals of the selected (false-coverage rate {1 - ci_prob:.3g})"
+    return annotate(out.isel(selected).assign_attrs(ci_prob=ci_prob, selected=label))
 
 
-def _levels(mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: float) -> Array:
-    """Return the probability of each interval by task (and model), from those selected there or in all together."""
+def _interval_levels(mask: npt.NDArray[np.bool_], *, together: bool, ci_prob: float) -> Array:
+    """Return the probability of each interval by task (and model): by the number selected there, or in all tasks."""
     selected, n = (np.full(mask.shape[1:], mask.sum()), mask.size) if together else (mask.sum(axis=0), len(mask))
     return np.asarray(np.vectorize(lambda r: fcr_level(max(int(r), 1), n, ci_prob), otypes=[float])(selected))
 
 
-def _is_number(value: Any) -> bool:
+def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _one_family(estimates: xr.Dataset) -> bool:
-    """Whether p_adjusted is of all tasks (and models) together."""
-    return bool(estimates.attrs.get("family") == in_words("all", estimates["ace"]))
-
-
-def _mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
+def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]:
     ace = estimates["ace"]
-    if _is_number(select):
-        return _small(estimates, float(select))
+    if _is_real(select):
+        return _mask_by_p(estimates, float(select))
     if isinstance(select, xr.DataArray):
-        select = _in_order(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
-    given = np.asarray([select] if isinstance(select, str) else select)
-    if given.ndim == 0:
+        select = _align_mask(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
+    chosen = np.asarray([select] if isinstance(select, str) else select)
+    if chosen.ndim == 0:
         raise EstimateError(
             f"select={quoted(select)} is no number, no list of names and no mask; for example select=0.05"
         )
-    if given.dtype == bool:
-        if given.shape not in ((len(ace),), ace.shape):
-            raise EstimateError(f"the mask has shape {given.shape}, and the effects {ace.shape}; give one for each")
-        wide = given.reshape(len(given), *[1] * (ace.ndim - 1)) if given.ndim == 1 else given
+    if chosen.dtype == bool:
+        if chosen.shape not in ((len(ace),), ace.shape):
+            raise EstimateError(f"the mask has shape {chosen.shape}, and the effects {ace.shape}; give one for each")
+        wide = chosen.reshape(len(chosen), *[1] * (ace.ndim - 1)) if chosen.ndim == 1 else chosen
         return np.asarray(np.broadcast_to(wide, ace.shape))
     names = ace["contrast"].to_numpy()
-    unknown = [name for name in given.tolist() if name not in names.tolist()]
+    unknown = [name for name in chosen.tolist() if name not in names.tolist()]
     if unknown:
         raise EstimateError(
             f"contrast {quoted(unknown[0])} is not among the estimates; estimates['contrast'] lists them"
         )
-    return np.asarray(np.broadcast_to(np.isin(names, given).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape))
+    return np.asarray(np.broadcast_to(np.isin(names, chosen).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape))
 
 
-def _in_order(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
-    """Return a mask in the order of the effects, by its names."""
+def _align_mask(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
+    """Return a mask in the order of the effects, matched by name."""
     named = [dim for dim in mask.dims if dim in mask.coords and dim in ace.coords]
     try:
         return mask.sel({dim: ace[dim] for dim in named})
@@ -126,7 +122,7 @@ def _in_order(mask: xr.DataArray, ace: xr.DataArray) -> xr.DataArray:
         raise EstimateError(f"the mask does not say whether {error.args[0]} is selected; give one for each") from error
 
 
-def _small(estimates: xr.Dataset, level: float) -> npt.NDArray[np.bool_]:
+def _mask_by_p(estimates: xr.Dataset, level: float) -> npt.NDArray[np.bool_]:
     if "p_adjusted" not in estimates:
         raise EstimateError(f"select={level:g} asks for p_adjusted, which cg.adjust(estimates, method='bh') adds")
     if not 0 < level < 1:

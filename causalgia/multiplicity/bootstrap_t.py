@@ -1,4 +1,4 @@
-"""Bootstrap-t of the largest ``|t|``: whole clusters drawn with replacement, every draw studentised anew."""
+"""Bootstrap-t of the largest ``|t|``: clusters resampled with replacement, each resample studentized."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from causalgia.multiplicity.maxima import (
     Block,
     MaxT,
     against_maxima,
+    as_ice_array,
+    check_enough_draws,
     cluster_sums,
     column_chunks,
-    descending,
-    generator,
-    individual,
-    refuse_few_draws,
+    descending_order,
+    purpose_generator,
     rows_per_block,
-    sized_columns,
+    scale_columns,
 )
 from causalgia.numerics.moments import centered
 from causalgia.streams import RNG
@@ -34,7 +34,7 @@ Float32: TypeAlias = npt.NDArray[np.float32]
 
 MIN_CLUSTERS = 5
 MOST_RESAMPLED = 4_096
-"""Clusters that are resampled one by one; more are joined at random into so many blocks."""
+"""Most clusters that are resampled singly; more are merged at random into this many blocks."""
 _NO_SPREAD = np.float32(1e-5)
 
 
@@ -57,7 +57,7 @@ class BootstrapT(MaxT):
 def bootstrap_t_max(
     ice: Array, cluster: Codes | None = None, *, n_draws: int = 9_999, ci_prob: float = 0.95, rng: RNG
 ) -> BootstrapT:
-    r"""Hold every mean ICE against the largest ``|t|`` of resampled clusters.
+    r"""Test every mean ICE against the largest ``|t|`` of resampled clusters, with a simultaneous band.
 
     G clusters are drawn with replacement, cluster g ``w_g`` times. With ``S_g`` the sum over cluster g of the ICE minus
     their mean, ``n_g`` its units and ``n* = sum_g w_g n_g``, the draw's mean is ``m* = sum_g w_g S_g / n*`` (its truth
@@ -66,24 +66,8 @@ def bootstrap_t_max(
         ``v* = sum_g w_g (S_g - n_g m*)^2 / (1 - n_g / n*) / n*^2``,  ``t* = m* / sqrt(v*)``.
 
     With clusters of one size that is ``v* = G / (G - 1) (sum_g w_g S_g^2 - G n_1^2 m*^2) / n*^2``: two matrix products
-    a block, ``w @ S`` and ``w @ S^2``; unequal sizes take a third. Skewness, which the t interval ignores, is in the
-    distribution of ``t*``. All contrasts share the clusters, so they share the df and no mapping is needed.
-
-    **Many clusters.** More than 4,096 clusters are dealt at random into 4,096 blocks, and blocks are drawn: time grows
-    with the units, not with units times draws. The observed statistics stay those of the clusters. Sums over blocks
-    have the mean, the variance and the third moment that sums over clusters have, so that the distribution of ``t*`` is
-    that of the clusters up to terms of order 1 / 4,096, a hundredth of the error of 9,999 draws.
-
-    **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: about 8 for 200 contrasts),
-    resamples often have no spread and the tail of ``t*`` says nothing. Such a contrast, and one that does not vary at
-    all, takes no part in the maximum: its statistic is given as 0, its p is `rare_p`, its band `rare_reach`. Single
-    resamples without spread (below 1e-5 of the mean square) are not counted for the contrast that lacks it. Where more
-    than half of a family is rare, the rest were chosen by their number of hits, and answer to Bonferroni's t as well.
-
-    The reach of an effect that was not drawn is a supposition, the largest deviation seen in the family, and no data
-    can give a better one. A family of near-normal contrasts and one whose effect is rare and ten times their size (3 %
-    of 100 units, so that 5 % of trials draw none) misses in 10 to 12 % of its 95 % bands; a family whose contrasts have
-    effects of one size keeps its level. Give a contrast of another size a family of its own, or draw more units.
+    a block, ``w @ S`` and ``w @ S^2``; unequal sizes take a third. The distribution of ``t*`` includes the skewness,
+    which the t interval ignores. All contrasts share the clusters and hence the df, so that no mapping is needed.
 
     Parameters
     ----------
@@ -94,7 +78,7 @@ def bootstrap_t_max(
     n_draws
         Resamples.
     ci_prob
-        Where the critical value of the maximum is read: the half-width of the simultaneous band in standard errors.
+        Probability at the critical value of the maximum, the half-width of the band in standard errors.
     rng
         Seed, Generator or SeedSequence.
 
@@ -107,7 +91,25 @@ def bootstrap_t_max(
     ------
     EstimateError
         With fewer than five clusters, whose resamples are too few and too alike, or too few draws for `ci_prob`; or if
-        ICE are not finite numbers ``(n, K)``, or clusters no codes.
+        ICE are not finite numbers ``(n, K)``, or clusters are not integer codes.
+
+    Notes
+    -----
+    **Many clusters.** More than 4,096 clusters are merged at random into 4,096 blocks, and blocks are drawn: time grows
+    with the units, not with units times draws. The observed statistics remain those of the clusters. Sums over blocks
+    have the mean, variance and third moment of sums over clusters, so the distribution of ``t*`` is that of the
+    clusters up to terms of order 1 / 4,096, a hundredth of the error of 9,999 draws.
+
+    **Rare effects.** Where all but a few clusters share one ICE (`too_rare`: about 8 for 200 contrasts), resamples
+    often have no spread, and the tail of ``t*`` is not informative. Such a contrast, and one that does not vary at all,
+    is left out of the maximum: its statistic is 0, its p is `rare_p`, its band `rare_reach`. Single resamples without
+    spread (below 1e-5 of the mean square) are not counted for that contrast. Where more than half of a family is rare,
+    the others were selected by their number of hits, and Bonferroni's t bounds them as well.
+
+    How large an effect that was not drawn may be is an assumption, the largest deviation observed in the family; no
+    data can improve on it. A family of near-normal contrasts and one whose effect is rare and ten times their size (3 %
+    of 100 units, so that 5 % of trials draw none) misses in 10 to 12 % of its 95 % bands; a family whose contrasts have
+    effects of one size keeps its level. Give a contrast of another size a family of its own, or draw more units.
 
     References
     ----------
@@ -121,30 +123,34 @@ def bootstrap_t_max(
     >>> answer.p_single_step < 0.05
     array([False, False,  True])
     """
-    ice, cluster = individual(ice, cluster)
-    refuse_few_draws(n_draws, ci_prob, "n_draws")
+    ice, cluster = as_ice_array(ice, cluster)
+    check_enough_draws(n_draws, ci_prob, "n_draws")
     sizes = np.ones(len(ice)) if cluster is None else np.bincount(cluster).astype(float)
     if len(sizes) < MIN_CLUSTERS:
         raise EstimateError(
             f"{len(sizes)} clusters are too few to resample: {MIN_CLUSTERS} or more are needed; draw more, or use "
             "method='dunnett'"
         )
-    seen = _seen(ice, cluster, len(sizes), ci_prob)
-    sums = _centred_sums(ice, cluster, len(sizes), seen.rare)[descending(seen.t)]
-    draw = generator(rng, "bootstrap_t")
+    observed = _observed_statistics(ice, cluster, len(sizes), ci_prob)
+    sums = _centred_sums(ice, cluster, len(sizes), observed.rare)[descending_order(observed.t)]
+    draw = purpose_generator(rng, "bootstrap_t")
     n_clusters = len(sizes)
     if n_clusters > MOST_RESAMPLED:
-        sums, sizes = _joined(sums, sizes, draw)
+        sums, sizes = _merge_clusters(sums, sizes, draw)
     size = rows_per_block(len(sizes), 2 * len(sums), n_draws)
-    counts = _drawn_counts(len(sizes), n_draws, size, draw)
-    blocks = _same_size(sums, counts) if np.ptp(sizes) == 0 else _any_size(sums, sizes.astype(np.float32), counts)
-    answer = against_maxima(seen.t, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK)
-    return _with_rare(answer, seen, n_clusters, ci_prob)
+    counts = _resampled_counts(len(sizes), n_draws, size, draw)
+    blocks = (
+        _t_of_equal_clusters(sums, counts)
+        if np.ptp(sizes) == 0
+        else _t_of_unequal_clusters(sums, sizes.astype(np.float32), counts)
+    )
+    answer = against_maxima(observed.t, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK)
+    return _with_rare_contrasts(answer, observed, n_clusters, ci_prob)
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """ACE, se, size of t (0 where rare), common ICE, clusters that differ from it, whether they are few, shape (K,)."""
+class _Observed:
+    """ACE, se, ``|t|`` (0 where rare), common ICE, number of clusters that differ, whether it is small; each (K,)."""
 
     ace: Array
     se: Array
@@ -156,12 +162,12 @@ class _Seen:
     df: float
 
 
-def _seen(ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float) -> _Seen:
+def _observed_statistics(ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float) -> _Observed:
     ace, se, common, reach = np.empty((4, ice.shape[1]))
     n_differing = np.empty(ice.shape[1], dtype=np.intp)
     middle = len(ice) // 2
     for chunk in column_chunks(ice):
-        columns, exponents = sized_columns(ice[:, chunk])
+        columns, exponents = scale_columns(ice[:, chunk])
         estimate = mean_ice(columns, cluster)
         ace[chunk], se[chunk] = np.ldexp(estimate.ace, exponents), np.ldexp(estimate.se, exponents)
         median = np.partition(columns, middle, axis=0)[middle]
@@ -170,25 +176,25 @@ def _seen(ice: Array, cluster: Codes | None, n_clusters: int, ci_prob: float) ->
         n_differing[chunk] = np.count_nonzero(cluster_sums(away, cluster), axis=0)
     rare = too_rare(n_differing, n_clusters, len(se), ci_prob=ci_prob) | (se == 0)
     t = np.divide(np.abs(ace), se, out=np.zeros_like(se), where=~rare)
-    return _Seen(ace, se, t, common, n_differing, rare, float(reach.max()), float(estimate.df[0]))
+    return _Observed(ace, se, t, common, n_differing, rare, float(reach.max()), float(estimate.df[0]))
 
 
 def _centred_sums(ice: Array, cluster: Codes | None, n_clusters: int, rare: npt.NDArray[np.bool_]) -> Float32:
     """Return the sums over clusters of the ICE minus their mean, shape (K, G), mean square 1; 0 where rare."""
     sums = np.empty((ice.shape[1], n_clusters), dtype=np.float32)
     for chunk in column_chunks(ice):
-        part = cluster_sums(centered(sized_columns(ice[:, chunk])[0])[1], cluster)
+        part = cluster_sums(centered(scale_columns(ice[:, chunk])[0])[1], cluster)
         norm = np.sqrt((part**2).mean(axis=0))
         sums[chunk] = np.where(rare[chunk], 0.0, part / np.where(norm > 0, norm, 1.0)).T
     return sums
 
 
-def _with_rare(answer: MaxT, seen: _Seen, n_clusters: int, ci_prob: float) -> BootstrapT:
-    k, rare, u = len(seen.t), seen.rare, seen.n_differing
-    least, p_least = _bonferroni(seen, ci_prob)
+def _with_rare_contrasts(answer: MaxT, observed: _Observed, n_clusters: int, ci_prob: float) -> BootstrapT:
+    k, rare, u = len(observed.t), observed.rare, observed.n_differing
+    least, p_least = _bonferroni(observed, ci_prob)
     critical = max(answer.critical, least)
-    alone, joint = (rare_p(seen.common, seen.reach, u, n_clusters, m) for m in (1, k))
-    far = rare_reach(seen.reach, u, n_clusters, k, ci_prob=ci_prob) + np.abs(seen.ace - seen.common)
+    alone, joint = (rare_p(observed.common, observed.reach, u, n_clusters, m) for m in (1, k))
+    far = rare_reach(observed.reach, u, n_clusters, k, ci_prob=ci_prob) + np.abs(observed.ace - observed.common)
     return BootstrapT(
         observed=answer.observed,
         p_raw=np.where(rare, alone, answer.p_raw),
@@ -197,25 +203,25 @@ def _with_rare(answer: MaxT, seen: _Seen, n_clusters: int, ci_prob: float) -> Bo
         critical=critical,
         maxima=answer.maxima,
         exact=False,
-        half_width=np.where(rare, far, critical * seen.se),
+        half_width=np.where(rare, far, critical * observed.se),
         rare=rare,
     )
 
 
-def _bonferroni(seen: _Seen, ci_prob: float) -> tuple[float, Array]:
+def _bonferroni(observed: _Observed, ci_prob: float) -> tuple[float, Array]:
     """Return Bonferroni's critical value and p by t where most of the family is rare, else 0.
 
-    The few that vary enough are then the extremes of many, and the maximum over the few knows nothing of it.
+    The few contrasts that vary enough are then extremes of many, which a maximum over the few does not account for.
     """
-    k, n_rare = len(seen.t), int(np.count_nonzero(seen.rare))
+    k, n_rare = len(observed.t), int(np.count_nonzero(observed.rare))
     if not k / 2 < n_rare < k:
         return 0.0, np.zeros(k)
-    p = np.minimum(2 * k * special.stdtr(seen.df, -seen.t), 1.0)
-    return float(-special.stdtrit(seen.df, (1 - ci_prob) / 2 / k)), p
+    p = np.minimum(2 * k * special.stdtr(observed.df, -observed.t), 1.0)
+    return float(-special.stdtrit(observed.df, (1 - ci_prob) / 2 / k)), p
 
 
-def _joined(sums: Float32, sizes: Array, draw: np.random.Generator) -> tuple[Float32, Array]:
-    """Deal clusters at random into `MOST_RESAMPLED` blocks whose numbers of clusters differ by one at most.
+def _merge_clusters(sums: Float32, sizes: Array, draw: np.random.Generator) -> tuple[Float32, Array]:
+    """Merge clusters at random into `MOST_RESAMPLED` blocks whose numbers of clusters differ by one at most.
 
     Returns
     -------
@@ -230,7 +236,7 @@ def _joined(sums: Float32, sizes: Array, draw: np.random.Generator) -> tuple[Flo
     return scaled, np.add.reduceat(sizes[order], starts)
 
 
-def _drawn_counts(n_clusters: int, n_draws: int, size: int, draw: np.random.Generator) -> Iterator[Float32]:
+def _resampled_counts(n_clusters: int, n_draws: int, size: int, draw: np.random.Generator) -> Iterator[Float32]:
     """Yield how often each cluster is drawn, shape ``(b, G)``: every row sums to G."""
     for start in range(0, n_draws, size):
         rows = min(size, n_draws - start)
@@ -240,14 +246,14 @@ def _drawn_counts(n_clusters: int, n_draws: int, size: int, draw: np.random.Gene
         yield counts.reshape(rows, n_clusters).astype(np.float32)
 
 
-def _same_size(sums: Float32, draws: Iterator[Float32]) -> Iterator[Block]:
+def _t_of_equal_clusters(sums: Float32, draws: Iterator[Float32]) -> Iterator[Block]:
     n_clusters, squares = np.float32(sums.shape[1]), sums**2
     for counts in draws:
         total, square = sums @ counts.T, squares @ counts.T
-        yield _studentised(total, square, square - total**2 / n_clusters, np.sqrt(1 - 1 / n_clusters))
+        yield _studentized(total, square, square - total**2 / n_clusters, np.sqrt(1 - 1 / n_clusters))
 
 
-def _any_size(sums: Float32, sizes: Float32, draws: Iterator[Float32]) -> Iterator[Block]:
+def _t_of_unequal_clusters(sums: Float32, sizes: Float32, draws: Iterator[Float32]) -> Iterator[Block]:
     squares, weighted = sums**2, sums * sizes
     for counts in draws:
         units = counts @ sizes
@@ -256,10 +262,10 @@ def _any_size(sums: Float32, sizes: Float32, draws: Iterator[Float32]) -> Iterat
         total, square = sums @ counts.T, squares @ scaled.T
         mean = total / units
         spread = square + mean * (mean * (scaled @ sizes**2) - np.float32(2) * (weighted @ scaled.T))
-        yield _studentised(total, square, spread, np.float32(1))
+        yield _studentized(total, square, spread, np.float32(1))
 
 
-def _studentised(total: Float32, square: Float32, spread: Float32, factor: np.float32) -> Float32:
+def _studentized(total: Float32, square: Float32, spread: Float32, factor: np.float32) -> Float32:
     """Return ``|total| / sqrt(spread) * factor``, and 0 where there is no spread; overwrites its arguments."""
     square *= _NO_SPREAD
     none = spread <= square
@@ -273,11 +279,11 @@ def _studentised(total: Float32, square: Float32, spread: Float32, factor: np.fl
 
 
 def too_rare(n_differing: Codes, n_clusters: int, n_contrasts: int, *, ci_prob: float) -> npt.NDArray[np.bool_]:
-    """Return whether a resample of the clusters would too often have none of those that differ.
+    """Return whether resamples would too often contain no cluster that differs from the common ICE.
 
-    A resample of G clusters misses all u that differ from the common value with probability ``(1 - u / G)^G``; it then
-    has no spread, and no t. Where that is more than ``(1 - ci_prob) / K``, and fewer than half of the clusters differ,
-    the tail of the resampled t says nothing: for 200 contrasts at .95 and 1,000 clusters, up to 8 of them.
+    A resample of G clusters misses all u that differ with probability ``(1 - u / G)^G``; it then has no spread, and no
+    t. Where that exceeds ``(1 - ci_prob) / K`` and fewer than half of the clusters differ, the tail of the resampled t
+    is not informative: for 200 contrasts at .95 and 1,000 clusters, up to 8 of them.
 
     Examples
     --------
@@ -289,7 +295,7 @@ def too_rare(n_differing: Codes, n_clusters: int, n_contrasts: int, *, ci_prob: 
 
 
 def rare_p(common: Array, reach: float, n_differing: Codes, n_clusters: int, n_contrasts: int = 1) -> Array:
-    """Return p of ACE = 0 where u of G clusters differ from one common ICE, made for K contrasts by Bonferroni.
+    """Return p of ACE = 0 where u of G clusters differ from a common ICE, adjusted for K contrasts by Bonferroni.
 
     Were a share pi of the population to differ, by at most `reach`, an ACE of 0 needs ``pi >= |common| / reach``, and
     u or fewer among G have probability ``P(Bin(G, pi) <= u)``. It is 1 where the common ICE is 0, and 0 where
@@ -300,7 +306,7 @@ def rare_p(common: Array, reach: float, n_differing: Codes, n_clusters: int, n_c
     common
         The common ICE, shape ``(K,)``.
     reach
-        The most by which an ICE that differs is taken to do so: the largest such difference seen in the family.
+        Assumed bound on the deviation of an ICE: the largest deviation observed in the family.
     n_differing
         Clusters in which any unit differs, shape ``(K,)``.
     n_clusters, n_contrasts
@@ -316,15 +322,13 @@ def rare_p(common: Array, reach: float, n_differing: Codes, n_clusters: int, n_c
     >>> rare_p(np.array([0.0, 0.03, 2.0]), 1.0, np.zeros(3, dtype=int), 100).round(4)
     array([1.    , 0.0476, 0.    ])
     """
-    from scipy import special
-
     size = np.abs(common)
     share = np.divide(size, reach, out=np.where(size > 0, 1.0, 0.0), where=reach > size)
     return np.minimum(n_contrasts * special.bdtr(np.minimum(n_differing, n_clusters - 1), n_clusters, share), 1.0)
 
 
 def rare_reach(reach: float, n_differing: Codes, n_clusters: int, n_contrasts: int, *, ci_prob: float) -> Array:
-    """Return how far from the common ICE the ACE may lie: the dual of `rare_p`.
+    """Return the largest distance of the ACE from the common ICE: the confidence limit that inverts `rare_p`.
 
     `reach` times the Clopper-Pearson upper limit, at ``(1 - ci_prob) / K``, of the share that differs; without any that
     differ and for one contrast about ``reach * 3 / G``, the rule of three.
@@ -334,8 +338,6 @@ def rare_reach(reach: float, n_differing: Codes, n_clusters: int, n_contrasts: i
     >>> rare_reach(1.0, np.array([0, 3]), 100, 1, ci_prob=0.95).round(4)
     array([0.0295, 0.0757])
     """
-    from scipy import special
-
     u = np.minimum(n_differing, n_clusters - 1)
     return np.asarray(reach * special.betaincinv(u + 1, n_clusters - u, 1 - (1 - ci_prob) / n_contrasts))
 
@@ -371,12 +373,12 @@ def missed_share(n: float) -> float:
 
 
 def missed_share_sentence(share: float) -> str:
-    """Return what is said beside "negligible" and beside an effect without spread: how rare an effect may be missed.
+    """Return the sentence on rare effects that belongs to "negligible" and to effects without spread.
 
     Parameters
     ----------
     share
-        Of backgrounds, from 0 to 1: the `rare` that was promised, or `missed_share` of the number of clusters.
+        Share of backgrounds, from 0 to 1: the `rare` of a decision, or `missed_share` of the number of clusters.
 
     Raises
     ------

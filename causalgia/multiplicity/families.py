@@ -1,4 +1,4 @@
-"""What counts as one set of questions: a family, declared by nothing, by a coordinate of the contrasts, or "all"."""
+"""Families of contrasts for multiple testing, and the estimates and units that joint tests need."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from causalgia.estimation._from_effects import TASK, check_has_errors
 from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.ratios import WorkingScale, clear_from, working_scale_of
 from causalgia.estimation.request import Request, aligned_covariance, clusters
-from causalgia.multiplicity.maxima import sized_columns
+from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
 from causalgia.types import Array, Codes
 
 
 def families(table: xr.Dataset, family: str | None, shape: Sequence[int]) -> list[Codes]:
-    """Return the members of each family, as positions in an array (contrast, ...) of `shape` read row by row.
+    """Return the members of each family as flat positions in an array (contrast, ...) of `shape`.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def families(table: xr.Dataset, family: str | None, shape: Sequence[int]) -> lis
 
 
 def family_codes(table: xr.Dataset, family: str | None) -> Codes:
-    """Return the family of each contrast, 0 to F - 1, inside one task; all 0 for None."""
+    """Return the family of each contrast within one task, 0 to F - 1; all 0 for None."""
     if not isinstance(family, str | None):
         raise EstimateError(f"family={quoted(family)} is neither None, 'all' nor the name of a coordinate on contrast")
     if family is None:
@@ -73,8 +73,8 @@ def family_codes(table: xr.Dataset, family: str | None) -> Codes:
     return codes
 
 
-def in_words(family: str | None, numbers: xr.DataArray) -> str:
-    """Return the sentence that the attrs say of a family."""
+def family_label(family: str | None, numbers: xr.DataArray) -> str:
+    """Return the description of a family for attrs."""
     if family == "all":
         return "all p-values of the table"
     within = " and ".join(str(dim) for dim in numbers.dims if dim != "contrast")
@@ -113,8 +113,8 @@ class Units:
 
 
 @dataclass(frozen=True)
-class Questions:
-    """Estimates, and the units behind them where there are any.
+class JointEstimates:
+    """Estimates with the units behind them, for tests of a whole family.
 
     Attributes
     ----------
@@ -127,22 +127,22 @@ class Questions:
     estimates: xr.Dataset
     units: Units | None
 
-    def working(self, ci_prob: float) -> WorkingScale:
-        """Return the scale on which each estimate is worked on."""
+    def working_scale(self, ci_prob: float) -> WorkingScale:
+        """Return the working scale of each estimate: itself, or the logarithm of a ratio."""
         shape = self.estimates["ace"].shape
         ace, se, df = (self.numbers(name).reshape(shape) for name in ("ace", "se", "df"))
         return working_scale_of(self.estimates, ace, se, df, ci_prob)
 
     def open_ended(self, ci_prob: float) -> npt.NDArray[np.bool_]:
-        """Return which intervals of a ratio are not bounded, of the shape of ``ace``."""
+        """Return which intervals of ratios are unbounded, of the shape of ``ace``."""
         if "divisor_variance" not in self.estimates:
             return unbounded(self.estimates)
-        return self.working(ci_prob).limits(ci_prob)[2]
+        return self.working_scale(ci_prob).limits(ci_prob)[2]
 
     def effect(self, ci_prob: float) -> Array:
-        """Return what a test asks about: effects minus no effect on the working scale, 0 where open, ``(K R,)``."""
-        found = self.working(ci_prob)
-        away = found.centre - found.put(null_value(self.estimates))
+        """Return effects minus no effect on the working scale, 0 where unbounded, ``(K R,)``."""
+        working = self.working_scale(ci_prob)
+        away = working.centre - working.put(null_value(self.estimates))
         return np.where(self.open_ended(ci_prob), 0.0, away).ravel()
 
     def numbers(self, name: str) -> Array:
@@ -152,12 +152,12 @@ class Questions:
         return np.asarray(self.estimates[name].to_numpy(), dtype=np.float64).ravel()
 
     def factor_of(self, members: Codes) -> Array | None:
-        """Return a factor (G, m) of the correlation of some estimates, all with se > 0; None: independent errors."""
+        """Return a factor (G, m) of the correlation of estimates with se > 0; None where errors are independent."""
         e, n_columns = self.estimates, int(np.prod(self.estimates["ace"].shape[1:]))
         if "factor" in e:
             return np.ascontiguousarray(e["factor"].to_numpy()).reshape(e.sizes["cluster"], -1)[:, members]
         if self.units is not None:
-            return mean_ice(sized_columns(self.units.of(members))[0], self.units.cluster).factor
+            return mean_ice(scale_columns(self.units.of(members))[0], self.units.cluster).factor
         if "covariance" not in e:
             return None
         row, column = np.divmod(members, n_columns)
@@ -167,27 +167,29 @@ class Questions:
                 "effects from cg.contrast, or take each task as a family (family=None)"
             )
         matrix = aligned_covariance(e["covariance"], "contrast", "contrast_").to_numpy()
-        v = matrix.reshape(len(matrix), len(matrix), -1)[..., column[0]][np.ix_(row, row)]
-        return correlation_factor(_correlation(v))
+        covariance = matrix.reshape(len(matrix), len(matrix), -1)[..., column[0]][np.ix_(row, row)]
+        return correlation_factor(_as_correlation(covariance))
 
 
-def asked(given: Any, cluster: str | None, ci_prob: float = 0.95) -> Questions:
-    """Take effects, which are estimated first, or estimates, or a table with ``effect`` and ``se``."""
-    given = in_order(given)
-    questions = _trusted(Questions(with_errors(estimates_of(given, cluster)), None), ci_prob)
+def as_joint_estimates(given: Any, cluster: str | None, ci_prob: float = 0.95) -> JointEstimates:
+    """Return estimates with their units: from effects, estimated first, from estimates, or from a table."""
+    given = order_ice_dims(given)
+    estimates = estimates_of(given, cluster)
+    check_has_errors(estimates)
+    joint = JointEstimates(estimates, None)
+    _check_ratios(joint, ci_prob)
     if not has_effects(given) or "ice" not in given:
-        return questions
+        return joint
     groups = clusters(given, Request(cluster, None, (), "population", "units"))
-    ice = _on_working_scale(ice_without_rounding(given), questions, ci_prob)
-    units = Units(ice.reshape(len(ice), -1), None if groups is None else groups.codes)
-    return Questions(questions.estimates, units)
+    ice = _on_working_scale(ice_without_rounding(given), joint, ci_prob)
+    return JointEstimates(estimates, Units(ice.reshape(len(ice), -1), None if groups is None else groups.codes))
 
 
-def _trusted(questions: Questions, ci_prob: float) -> Questions:
-    """Refuse quotients that no t describes, neither as they are nor as logarithms, and that Fieller's limits bound."""
-    e, found = questions.estimates, questions.working(ci_prob)
+def _check_ratios(joint: JointEstimates, ci_prob: float) -> None:
+    """Refuse ratios with bounded Fieller limits for which neither the ratio nor its logarithm has a t statistic."""
+    e, found = joint.estimates, joint.working_scale(ci_prob)
     need = np.broadcast_to(clear_from(found.df, ci_prob), found.ace.shape)
-    for at in map(tuple, np.argwhere(found.unclear & ~questions.open_ended(ci_prob))[:1]):
+    for at in map(tuple, np.argwhere(found.unclear & ~joint.open_ended(ci_prob))[:1]):
         name = e["contrast"].to_numpy()[at[0]] if "contrast" in e.coords else at[0]
         why = (
             f"a mean that enters the ratio is within {need[at]:.3g} standard errors of 0"
@@ -199,12 +201,11 @@ def _trusted(questions: Questions, ci_prob: float) -> Questions:
             "scale='identity', leave the contrast out, or adjust p: cg.adjust(estimates, method='holm')"
             + ("; or draw more units, or use scale='log_of_means'" if found.ace[at] > 0 else "")
         )
-    return questions
 
 
-def _on_working_scale(ice: Array, questions: Questions, ci_prob: float) -> Array:
-    """ICE minus no effect; for ratios influence values of the logarithm, and without an effect where open."""
-    null, found = null_value(questions.estimates), questions.working(ci_prob)
+def _on_working_scale(ice: Array, joint: JointEstimates, ci_prob: float) -> Array:
+    """Return ICE minus no effect; for ratios influence values of the logarithm, with effect 0 where unbounded."""
+    null, found = null_value(joint.estimates), joint.working_scale(ci_prob)
     if not (found.logs | found.unclear).any():
         return ice - null
     origin = np.where(found.logs | found.unclear, found.ace, null)
@@ -213,8 +214,8 @@ def _on_working_scale(ice: Array, questions: Questions, ci_prob: float) -> Array
     return np.asarray((ice - origin) / size + start)
 
 
-def _correlation(covariance: Array) -> Array:
-    """Bring a covariance to correlations; refuse variances that are too small to be floats of full precision."""
+def _as_correlation(covariance: Array) -> Array:
+    """Return the correlations of a covariance; refuse variances too small for full floating-point precision."""
     sd = np.sqrt(np.diagonal(covariance))
     if not (sd > _LEAST_SD).all():
         raise EstimateError(
@@ -225,7 +226,7 @@ def _correlation(covariance: Array) -> Array:
 
 
 def estimates_of(given: Any, cluster: str | None = "auto") -> xr.Dataset:
-    """Return estimates of anybody's, or of effects, which are estimated first.
+    """Return estimates from estimates, a table, or effects, which are estimated first.
 
     Examples
     --------
@@ -233,23 +234,23 @@ def estimates_of(given: Any, cluster: str | None = "auto") -> xr.Dataset:
     >>> estimates_of(ice)["ace"].values
     array([[3.]])
     """
-    return estimated(given, cluster) if has_effects(given) else as_estimates(given)
+    return estimate_effects(given, cluster) if has_effects(given) else as_estimates(given)
 
 
-def estimated(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
-    """Estimate effects on the way to a verb of its own: of all that `estimate` may be asked, it was asked `cluster`."""
-    found = estimate(in_order(effects), cluster=cluster)
-    found.attrs = {name: value for name, value in found.attrs.items() if name != "exploratory"}
-    return found.assign_attrs(beyond(effects.attrs, cluster=cluster))
+def estimate_effects(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
+    """Estimate effects for another verb; of the settings of `estimate`, ``exploratory`` then counts `cluster` alone."""
+    estimates = estimate(order_ice_dims(effects), cluster=cluster)
+    estimates.attrs = {name: value for name, value in estimates.attrs.items() if name != "exploratory"}
+    return estimates.assign_attrs(beyond(effects.attrs, cluster=cluster))
 
 
-def in_order(given: Any) -> Any:
-    """Bring ICE of anybody's to the dims (unit, contrast, task[, model]); without a task they are of one, "effect".
+def order_ice_dims(given: Any) -> Any:
+    """Return ICE with the dims (unit, contrast, task[, model]); without a task they get one, "effect".
 
     Examples
     --------
     >>> ice = xr.Dataset({"ice": (("contrast", "unit"), [[1.0, 2.0, 6.0]])})
-    >>> in_order(ice)["ice"].dims
+    >>> order_ice_dims(ice)["ice"].dims
     ('unit', 'contrast', 'task')
     """
     if not has_effects(given) or "ice" not in given or not {"unit", "contrast"} <= set(given["ice"].dims):
@@ -263,7 +264,7 @@ def in_order(given: Any) -> Any:
 
 
 def null_value(dataset: xr.Dataset) -> float:
-    """Return what no effect is on the contrast's scale: 1 for ratios, by attrs["null_value"], and 0 elsewhere.
+    """Return the value of no effect, attrs["null_value"]: 1 for ratios, else 0.
 
     Examples
     --------
@@ -274,7 +275,7 @@ def null_value(dataset: xr.Dataset) -> float:
 
 
 def unbounded(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which intervals are open, of ratios whose denominator may be 0: a t says nothing there.
+    """Return which intervals are unbounded: those of ratios whose denominator may be 0, where no t is valid.
 
     Examples
     --------
@@ -287,22 +288,16 @@ def unbounded(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
 
 
 def has_effects(given: Any) -> bool:
-    """Return whether this is a Dataset of effects and not of estimates."""
+    """Return whether this is a Dataset of effects rather than of estimates."""
     if not isinstance(given, xr.Dataset) or "ace" in given:
         return False
     return "ice" in given or ("contrast" in given.dims and {"outcome", "assigned"} <= set(given.variables))
 
 
-def with_errors(estimates: xr.Dataset) -> xr.Dataset:
-    """Refuse estimates without standard errors or of effects that are known."""
-    check_has_errors(estimates)
-    return estimates
-
-
-def require_units(questions: Questions, method: str) -> Units:
-    """Return the units, or say why there are none and what to do."""
-    if questions.units is None:
-        parallel = questions.estimates.attrs.get("assignment") == "parallel"
+def units_to_resample(joint: JointEstimates, method: str) -> Units:
+    """Return the units; the error explains why there are none and what to do."""
+    if joint.units is None:
+        parallel = joint.estimates.attrs.get("assignment") == "parallel"
         why = "a parallel trial has no ICE" if parallel else "these estimates no longer have them"
         cure = (
             "" if parallel else "give the effects from cg.contrast, or any Dataset with ice (unit, contrast, task), or "
@@ -310,4 +305,4 @@ def require_units(questions: Questions, method: str) -> Units:
         raise EstimateError(
             f"method={quoted(method)} resamples the ICE of units, and {why}; {cure}use method='dunnett'"
         )
-    return questions.units
+    return joint.units

@@ -1,6 +1,6 @@
-"""False discoveries: q-values, weights, families of families, and intervals for what was selected; functions of arrays.
+"""False discovery rates of arrays: q-values, weighted and hierarchical BH, and false-coverage intervals.
 
-In every function a p-value that is NaN is no question: it is not counted, and its answer is NaN.
+In every function a p-value that is NaN is not counted, and its result is NaN.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.errors import EstimateError, quoted
-from causalgia.multiplicity.stepwise import stepwise
+from causalgia.multiplicity.stepwise import Stepwise, stepwise
 from causalgia.types import Array, Codes
 
 Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
@@ -26,12 +26,12 @@ _SMOOTHER_DF = 3.0
 def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]:
     """Return q-values: Benjamini-Hochberg's adjusted p times the estimated share of true null hypotheses.
 
-    Only where the p-values depend on each other weakly: under a shared control pi0 is erratic, and BH is safe.
+    For weakly dependent p-values only: under a shared control pi0 is erratic; use BH there.
 
     Parameters
     ----------
     p
-        P-values of K questions, shape ``(K,)``.
+        P-values of K hypotheses, shape ``(K,)``.
     pi0
         The share of true null hypotheses, or how it is estimated from ``#(p >= lambda) / (m (1 - lambda))`` over
         lambda = .05, ..., .95: ``"bootstrap"``, the one of least mean squared error (by Robinson's closed form);
@@ -59,9 +59,9 @@ def storey_q(p: npt.ArrayLike, *, pi0: Pi0 = "bootstrap") -> tuple[Array, float]
     >>> storey_q([0.001, 0.02, 0.3, 0.7], pi0=0.5)
     (array([0.002, 0.02 , 0.2  , 0.35 ]), 0.5)
     """
-    values = _p_values(p)
-    share = _share(values[~np.isnan(values)], pi0)
-    return share * _of_present(values, _bh), share
+    values = _as_p_values(p)
+    share = _null_share(values[~np.isnan(values)], pi0)
+    return share * _adjust_present(values, "bh"), share
 
 
 def pi0_by_lambda(p: npt.ArrayLike) -> Array:
@@ -72,21 +72,21 @@ def pi0_by_lambda(p: npt.ArrayLike) -> Array:
     >>> pi0_by_lambda([0.01, 0.5, 0.6, 0.9])[9].round(3)
     np.float64(1.5)
     """
-    values = _p_values(p)
+    values = _as_p_values(p)
     present = np.sort(values[~np.isnan(values)])
     at_least = len(present) - np.searchsorted(present, LAMBDA, side="left")
     return np.asarray(at_least / (len(present) * (1 - LAMBDA)))
 
 
 def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    """Return Benjamini-Hochberg's adjusted p of ``p / w``, weights scaled to mean 1: questions of unequal prior worth.
+    """Return Benjamini-Hochberg's adjusted p of ``p / w``, weights scaled to mean 1: unequal prior weights.
 
     Parameters
     ----------
     p
         P-values, shape ``(K,)``.
     weights
-        Not negative, given without having seen p, shape ``(K,)``; a question of weight 0 has an answer of 1.
+        Not negative, fixed before p was seen, shape ``(K,)``; a hypothesis of weight 0 gets 1.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def weighted_bh(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
     >>> weighted_bh([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
     array([0.03, 0.03, 1.  ])
     """
-    return _of_present(_weighted(p, weights), _bh)
+    return _adjust_present(_weighted_p(p, weights), "bh")
 
 
 def weighted_bonferroni(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
@@ -115,17 +115,17 @@ def weighted_bonferroni(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
     >>> weighted_bonferroni([0.01, 0.04, 0.04], [1.0, 2.0, 0.0])
     array([0.03, 0.06, 1.  ])
     """
-    return _of_present(_weighted(p, weights), lambda shares: np.minimum(1.0, len(shares) * shares))
+    return _adjust_present(_weighted_p(p, weights), "bonferroni")
 
 
 @dataclass(frozen=True)
 class Hierarchical:
-    """Questions in families, answered family first.
+    """Hypotheses in families, tested family first.
 
     Attributes
     ----------
     q
-        Adjusted p of each question, shape ``(K,)``: rejected where ``q <= level``; 1 in families not selected.
+        Adjusted p of each hypothesis, shape ``(K,)``: rejected where ``q <= level``; 1 in families not selected.
     simes
         Simes' p of each of F families, shape ``(F,)``; NaN for a family without a p-value.
     simes_adjusted
@@ -145,19 +145,19 @@ def hierarchical_q(
 ) -> Hierarchical:
     """Select families by Benjamini-Hochberg on their Simes p, then adjust inside each selected family.
 
-    With R of m families selected, a question is tested inside its family at ``level R / m``, which bounds the expected
-    average, over the selected families, of the error rate inside them (FDR for ``"bh"``, FWER for ``"holm"``).
+    With R of m families selected, a hypothesis is tested inside its family at ``level R / m``, which bounds the
+    expected average, over the selected families, of the error rate inside them (FDR for ``"bh"``, FWER for ``"holm"``).
 
     Parameters
     ----------
     p
         P-values, shape ``(K,)``.
     family_codes
-        Family of each question, 0 to F - 1, shape ``(K,)``.
+        Family of each hypothesis, 0 to F - 1, shape ``(K,)``.
     level
         Bound of both steps. The selection depends on it, so q holds for this level alone.
     within
-        What adjusts inside a family.
+        Adjustment inside a family.
 
     Raises
     ------
@@ -175,10 +175,10 @@ def hierarchical_q(
     >>> found.selected, found.q
     (array([ True, False]), array([0.004, 0.4  , 1.   , 1.   ]))
     """
-    values, codes = _p_values(p), np.asarray(family_codes)
+    values, codes = _as_p_values(p), np.asarray(family_codes)
     if within not in ("bh", "holm"):
         raise EstimateError(f"within={quoted(within)} is neither 'bh' nor 'holm'")
-    _check_share("level", level)
+    _check_level("level", level)
     if codes.shape != values.shape:
         raise EstimateError(f"{codes.size} family codes for {values.size} p-values; give one for each")
     if codes.dtype.kind not in "iu" or codes.min(initial=0) < 0:
@@ -187,12 +187,12 @@ def hierarchical_q(
         )
     families = [codes == family for family in range(codes.max(initial=-1) + 1)]
     simes = np.array([_simes(values[mine]) for mine in families])
-    simes_adjusted = _of_present(simes, _bh)
+    simes_adjusted = _adjust_present(simes, "bh")
     selected = simes_adjusted <= level
     n = int((~np.isnan(simes)).sum())
     q = np.where(np.isnan(values), np.nan, 1.0)
-    for mine in (family for family, chosen in zip(families, selected, strict=True) if chosen):
-        q[mine] = np.minimum(1.0, _of_present(values[mine], _bh if within == "bh" else _holm) * n / selected.sum())
+    for mine in (family for family, is_selected in zip(families, selected, strict=True) if is_selected):
+        q[mine] = np.minimum(1.0, _adjust_present(values[mine], within) * n / selected.sum())
     return Hierarchical(q=q, simes=simes, simes_adjusted=simes_adjusted, selected=selected)
 
 
@@ -216,18 +216,18 @@ def fcr_level(n_selected: int, n: int, level: float = 0.95) -> float:
     >>> round(fcr_level(5, 100), 6)
     0.9975
     """
-    _check_share("level", level)
+    _check_level("level", level)
     if not 1 <= n_selected <= n:
         raise EstimateError(f"{n_selected} selected of {n}: select from 1 to {n} to have intervals for them")
     return 1 - n_selected * (1 - level) / n
 
 
-def _check_share(name: str, value: Any) -> None:
+def _check_level(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
         raise EstimateError(f"{name}={quoted(value)} is not between 0 and 1")
 
 
-def _p_values(p: npt.ArrayLike) -> Array:
+def _as_p_values(p: npt.ArrayLike) -> Array:
     values = np.asarray(p, dtype=np.float64)
     wrong = (values < 0) | (values > 1)
     if values.ndim != 1 or np.isnan(values).all():
@@ -237,20 +237,13 @@ def _p_values(p: npt.ArrayLike) -> Array:
     return values
 
 
-def _of_present(p: Array, adjusted: Callable[[Array], Array]) -> Array:
+def _adjust_present(p: Array, method: Stepwise) -> Array:
+    """Adjust the p-values that are not NaN."""
     present = ~np.isnan(p)
     out = np.full_like(p, np.nan)
     if present.any():
-        out[present] = adjusted(p[present])
+        out[present] = stepwise(p[present], method)
     return out
-
-
-def _bh(p: Array) -> Array:
-    return stepwise(p, "bh")
-
-
-def _holm(p: Array) -> Array:
-    return stepwise(p, "holm")
 
 
 def _simes(p: Array) -> float:
@@ -258,29 +251,29 @@ def _simes(p: Array) -> float:
     return float((len(ordered) * ordered / np.arange(1, len(ordered) + 1)).min()) if len(ordered) else np.nan
 
 
-def _weighted(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
-    values, given = _p_values(p), np.asarray(weights, dtype=np.float64)
-    if given.shape != values.shape or not (np.isfinite(given) & (given >= 0)).all():
-        raise EstimateError(f"weights of shape {given.shape} for {values.size} p-values; give one number >= 0 for each")
-    mean = given[~np.isnan(values)].mean()
+def _weighted_p(p: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
+    values, w = _as_p_values(p), np.asarray(weights, dtype=np.float64)
+    if w.shape != values.shape or not (np.isfinite(w) & (w >= 0)).all():
+        raise EstimateError(f"weights of shape {w.shape} for {values.size} p-values; give one number >= 0 for each")
+    mean = w[~np.isnan(values)].mean()
     if not mean > 0:
         raise EstimateError("all weights are 0; at least one question has to have some")
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(given == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (given / mean)))
+        return np.where(w == 0, np.where(np.isnan(values), np.nan, 1.0), np.minimum(1.0, values / (w / mean)))
 
 
-def _share(p: Array, pi0: Pi0) -> float:
+def _null_share(p: Array, pi0: Pi0) -> float:
     if isinstance(pi0, str):
-        if pi0 not in _SHARES:
-            raise EstimateError(f"pi0={quoted(pi0)} is none of {', '.join(map(quoted, _SHARES))} and no number")
-        found = _SHARES[pi0](p)
-        return min(1.0, found if found > 0 else _adaptive(p))
+        if pi0 not in _PI0_METHODS:
+            raise EstimateError(f"pi0={quoted(pi0)} is none of {', '.join(map(quoted, _PI0_METHODS))} and no number")
+        found = _PI0_METHODS[pi0](p)
+        return min(1.0, found if found > 0 else _pi0_adaptive(p))
     if isinstance(pi0, bool) or not 0 < pi0 <= 1:
         raise EstimateError(f"pi0={quoted(pi0)} is not above 0 and at most 1")
     return float(pi0)
 
 
-def _bootstrap(p: Array) -> float:
+def _pi0_bootstrap(p: Array) -> float:
     by_lambda, m = pi0_by_lambda(p), len(p)
     count = by_lambda * m * (1 - LAMBDA)
     variance = count / (m * (1 - LAMBDA)) ** 2 * (1 - count / m)
@@ -288,18 +281,18 @@ def _bootstrap(p: Array) -> float:
     return float(by_lambda[error == error.min()].min())
 
 
-def _adaptive(p: Array) -> float:
+def _pi0_adaptive(p: Array) -> float:
     return (1 + int((p > 0.5).sum())) / (len(p) / 2)
 
 
-def _smoother(p: Array) -> float:
+def _pi0_smoother(p: Array) -> float:
     return float(smooth_natural_cubic(LAMBDA, pi0_by_lambda(p), df=_SMOOTHER_DF)[-1])
 
 
-_SHARES: dict[str, Callable[[Array], float]] = {
-    "bootstrap": _bootstrap,
-    "smoother": _smoother,
-    "adaptive": _adaptive,
+_PI0_METHODS: dict[str, Callable[[Array], float]] = {
+    "bootstrap": _pi0_bootstrap,
+    "smoother": _pi0_smoother,
+    "adaptive": _pi0_adaptive,
 }
 
 
@@ -352,20 +345,19 @@ def _roughness(x: Array) -> Array:
 
 
 def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Array:
-    """Return p-values that hold together over a tree: of a node and of everything above it.
+    """Return p-values adjusted over a tree of hypotheses, each at least as large as that of the node above.
 
     ``max over the node and its ancestors of min(1, p m / size)``, with m the size of the roots together: a node is
-    rejected only where all above it are, so a search goes down from what was rejected and stops elsewhere. Whatever
-    the dependence, P(any true null hypothesis is rejected) <= level: each rejected one has a topmost true one at or
-    above it that was rejected too, and those are disjoint, so their levels ``level size / m`` add up to no more than
-    `level`. That asks neither that a whole without an effect has parts without one nor the reverse. But a whole whose
-    parts cancel hides them.
+    rejected only where all above it are, so that a search descends from rejected nodes only. Whatever the dependence,
+    P(any true null hypothesis is rejected) <= level: above each false rejection is a topmost one, and these are
+    disjoint, so that their levels ``level size / m`` sum to `level` at most. A node and its parts need not agree: a
+    whole may have no effect though its parts do, and then hides them.
 
     Parameters
     ----------
     p
-        P-values of N nodes, shape ``(N, ...)``: one family for each entry of the rest. NaN: the node was not asked,
-        and nothing below it is answered.
+        P-values of N nodes, shape ``(N, ...)``: one family for each entry of the rest. NaN: the node was not tested,
+        and everything below it is NaN.
     parents
         The number of the node above each, -1 for a root; a parent comes before its children; shape ``(N,)``.
     sizes
@@ -375,7 +367,7 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     Returns
     -------
     array
-        Adjusted p, shape ``(N, ...)``; NaN where the node or one above it was not asked.
+        Adjusted p, shape ``(N, ...)``; NaN where the node or one above it was not tested.
 
     Raises
     ------
@@ -392,7 +384,7 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     >>> hierarchical_p([0.001, 0.002, 0.4, 0.03], np.array([-1, 0, 0, 1]), [4, 2, 2, 1])
     array([0.001, 0.004, 0.8  , 0.12 ])
     """
-    values, above, size = _numbers(p), _tree(parents), np.asarray(sizes, dtype=np.float64)
+    values, above, size = _as_node_p_values(p), _as_parents(parents), np.asarray(sizes, dtype=np.float64)
     if above.shape != values.shape[:1] or size.shape != above.shape:
         raise EstimateError(f"{len(values)} p-values, {above.size} parents and {size.size} sizes; give one of each")
     _check_sizes(above, size)
@@ -403,7 +395,7 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     return np.asarray(adjusted)
 
 
-def _numbers(p: npt.ArrayLike) -> Array:
+def _as_node_p_values(p: npt.ArrayLike) -> Array:
     values = np.asarray(p, dtype=np.float64)
     wrong = (values < 0) | (values > 1)
     if values.ndim < 1 or wrong.any():
@@ -411,7 +403,7 @@ def _numbers(p: npt.ArrayLike) -> Array:
     return values
 
 
-def _tree(parents: Codes) -> npt.NDArray[np.int64]:
+def _as_parents(parents: Codes) -> npt.NDArray[np.int64]:
     above = np.asarray(parents)
     if above.ndim != 1 or above.dtype.kind not in "iu" or not ((above < np.arange(above.size)) & (above >= -1)).all():
         raise EstimateError("parents: give for each node the number of an earlier one, or -1 for a root")

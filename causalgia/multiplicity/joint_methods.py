@@ -1,4 +1,4 @@
-"""One family at a time: p and half-widths that hold for all its members together."""
+"""Joint p-values and band half-widths of one family, by bootstrap-t, multivariate t or sign flips."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from causalgia.errors import SkewnessWarning
 from causalgia.estimation.request import FEW_CLUSTERS, Request, caller_stacklevel, clusters
 from causalgia.estimation.transformed_t import ENOUGH
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
-from causalgia.multiplicity.families import Questions, Units, has_effects, in_order
-from causalgia.multiplicity.maxima import cluster_sums, column_chunks, sized_columns
+from causalgia.multiplicity.families import JointEstimates, Units, has_effects, order_ice_dims
+from causalgia.multiplicity.maxima import cluster_sums, column_chunks, scale_columns
 from causalgia.multiplicity.multivariate_t import multivariate_t_max
 from causalgia.multiplicity.sign_flips import sign_flip_max_t
 from causalgia.numerics.moments import centered, skewness
@@ -23,8 +23,8 @@ from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)
-class Joint:
-    """Answers for the m members of a family, each of shape ``(m,)``.
+class JointResult:
+    """P-values and band of the m members of a family, each of shape ``(m,)``.
 
     Attributes
     ----------
@@ -42,42 +42,42 @@ class Joint:
     critical: Array
 
 
-def by_bootstrap(units: Units, members: Codes, *, se: Array, ci_prob: float, n_draws: int, key: int) -> Joint:
-    """Answer by the bootstrap-t of the largest ``|t|``."""
+def by_bootstrap(units: Units, members: Codes, *, se: Array, ci_prob: float, n_draws: int, key: int) -> JointResult:
+    """Test a family by the bootstrap-t of the largest ``|t|``."""
     found = bootstrap_t_max(units.of(members), units.cluster, n_draws=n_draws, ci_prob=ci_prob, rng=key)
     own = found.rare & (se > 0)
     critical = np.divide(found.half_width, se, out=np.full(len(se), found.critical), where=own)
-    return Joint(found.p_single_step, found.p_step_down, found.half_width, critical)
+    return JointResult(found.p_single_step, found.p_step_down, found.half_width, critical)
 
 
-def by_multivariate_t(questions: Questions, members: Codes, *, ci_prob: float, key: int) -> Joint:
-    """Answer by the multivariate t of the estimates' correlation; contrasts of different df are mapped t -> z each.
+def by_multivariate_t(joint: JointEstimates, members: Codes, *, ci_prob: float, key: int) -> JointResult:
+    """Test a family by the multivariate t of the estimates' correlation; t of different df are each mapped to z.
 
     Independent errors share no scale either: their maximum is Sidak's.
     """
-    found = questions.working(ci_prob)
-    effect, se, df = (x.ravel()[members] for x in (questions.effect(ci_prob), found.error, found.df))
+    working = joint.working_scale(ci_prob)
+    effect, se, df = (x.ravel()[members] for x in (joint.effect(ci_prob), working.error, working.df))
     vary = se > 0
     p = np.where(effect == 0, 1.0, 0.0)
-    single, down, critical = p.copy(), p, np.full(len(se), _quantile(df, ci_prob))
+    single, down, critical = p.copy(), p, np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2), dtype=np.float64)
     if vary.any():
         with np.errstate(over="ignore"):
             t = np.minimum(np.abs(effect[vary]) / se[vary], 1e100)
-        factor = questions.factor_of(members[vary])
+        factor = joint.factor_of(members[vary])
         if factor is None:
             p_raw = 2 * special.stdtr(df[vary], -t)
-            single[vary], down[vary] = _independent(p_raw, "sidak"), _independent(p_raw, "holm-sidak")
+            single[vary], down[vary] = _adjust_independent(p_raw, "sidak"), _adjust_independent(p_raw, "holm-sidak")
             critical[vary] = special.stdtrit(df[vary], 0.5 + ci_prob ** (1 / len(t)) / 2)
         elif not np.allclose(df[vary], df[vary][0], rtol=1e-9):
             z = -special.ndtri(np.maximum(special.stdtr(df[vary], -t), 1e-300))
-            joint = multivariate_t_max(z, factor, ci_prob=ci_prob, rng=key)
-            critical[vary] = -special.stdtrit(df[vary], special.ndtr(-joint.critical))
-            single[vary], down[vary] = joint.p_single_step, joint.p_step_down
+            max_t = multivariate_t_max(z, factor, ci_prob=ci_prob, rng=key)
+            critical[vary] = -special.stdtrit(df[vary], special.ndtr(-max_t.critical))
+            single[vary], down[vary] = max_t.p_single_step, max_t.p_step_down
         else:
-            joint = multivariate_t_max(t, factor, float(df[vary][0]), ci_prob=ci_prob, rng=key)
-            critical[vary] = joint.critical
-            single[vary], down[vary] = joint.p_single_step, joint.p_step_down
-    return Joint(single, down, critical * se, critical)
+            max_t = multivariate_t_max(t, factor, float(df[vary][0]), ci_prob=ci_prob, rng=key)
+            critical[vary] = max_t.critical
+            single[vary], down[vary] = max_t.p_single_step, max_t.p_step_down
+    return JointResult(single, down, critical * se, critical)
 
 
 def by_flips(units: Units, members: Codes, *, n_flips: int, key: int | None) -> Array:
@@ -89,7 +89,7 @@ def warn_of_skewness(units: Units) -> float:
     """Return the largest absolute skewness of any contrast's cluster sums; warn where n < 25 skew^2."""
     largest = 0.0
     for chunk in column_chunks(units.ice):
-        sums = cluster_sums(sized_columns(units.ice[:, chunk])[0], units.cluster)
+        sums = cluster_sums(scale_columns(units.ice[:, chunk])[0], units.cluster)
         largest = max(largest, float(np.abs(skewness(centered(sums)[1])).max()))
     if units.n_clusters < ENOUGH * largest**2:
         warnings.warn(
@@ -102,35 +102,31 @@ def warn_of_skewness(units: Units) -> float:
     return largest
 
 
-def _independent(p: Array, method: str) -> Array:
+def _adjust_independent(p: Array, method: str) -> Array:
     from statsmodels.stats.multitest import multipletests
 
     return np.asarray(multipletests(np.minimum(p, np.nextafter(1.0, 0.0)), method=method)[1])
 
 
-def _quantile(df: Array, ci_prob: float) -> Array:
-    return np.asarray(special.stdtrit(df, 0.5 + ci_prob / 2))
-
-
-def n_resampled(given: Any, cluster: str | None) -> int | None:
-    """Return how many independent clusters can be resampled, or None where there are no effects of single units.
+def n_resampled_clusters(given: Any, cluster: str | None) -> int | None:
+    """Return the number of independent clusters to resample, or None without effects of single units.
 
     Examples
     --------
     >>> ice = xr.Dataset({"ice": (("unit", "contrast"), [[1.0], [2.0], [6.0]])})
-    >>> n_resampled(ice, "auto"), n_resampled(xr.Dataset({"p": ("contrast", [0.01])}), "auto")
+    >>> n_resampled_clusters(ice, "auto"), n_resampled_clusters(xr.Dataset({"p": ("contrast", [0.01])}), "auto")
     (3, None)
     """
     if not has_effects(given) or "ice" not in given:
         return None
-    groups = clusters(in_order(given), Request(cluster, None, (), "population", "units"))
+    groups = clusters(order_ice_dims(given), Request(cluster, None, (), "population", "units"))
     return int(given.sizes["unit"]) if groups is None else len(groups.labels)
 
 
-def automatic(n_clusters: int | None, *, bounds: str, takes: str) -> tuple[str, str | None]:
-    """Return ``"bootstrap_t"`` where there are 20 clusters or more to resample, else what is taken, and the reason.
+def bootstrap_or_bound(n_clusters: int | None, *, bounds: str, takes: str) -> tuple[str, str | None]:
+    """Return ``"bootstrap_t"`` with 20 clusters or more to resample, else a bound that needs none, and the reason.
 
-    A resample of few clusters often consists of two or three of them, whose t has no bound: the critical value for 12
+    A resample of few clusters often consists of two or three of them, whose t is unbounded: the critical value for 12
     normal contrasts is 18.5 of 5 clusters, where Bonferroni's t has 5.9, 4.5 and 3.8 of 10, 3.3 and 3.3 of 20.
 
     Parameters
@@ -138,13 +134,13 @@ def automatic(n_clusters: int | None, *, bounds: str, takes: str) -> tuple[str, 
     n_clusters
         Clusters to resample; None where there are estimates only.
     bounds, takes
-        What is taken in its place (``"holm"``), and how a reader knows it ("adjusted by Holm").
+        The method used instead (``"holm"``), and its description in the note ("adjusted by Holm").
 
     Examples
     --------
-    >>> automatic(20, bounds="holm", takes="adjusted by Holm")
+    >>> bootstrap_or_bound(20, bounds="holm", takes="adjusted by Holm")
     ('bootstrap_t', None)
-    >>> automatic(11, bounds="holm", takes="adjusted by Holm")[1]
+    >>> bootstrap_or_bound(11, bounds="holm", takes="adjusted by Holm")[1]
     'adjusted by Holm, which assumes that each t-test is valid: 11 clusters are too few to resample (20 or more)'
     """
     if n_clusters is None:
@@ -158,7 +154,7 @@ def automatic(n_clusters: int | None, *, bounds: str, takes: str) -> tuple[str, 
 
 
 def fewest_clusters(estimates: xr.Dataset) -> int | None:
-    """Return the least number of clusters of any estimate, where the table has them and they are few, else None.
+    """Return the smallest number of clusters of any estimate where it is known and below 20, else None.
 
     Examples
     --------

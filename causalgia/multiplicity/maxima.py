@@ -1,4 +1,4 @@
-"""The largest of many statistics: blocks of draws counted against what was observed, by single step and step-down."""
+"""Maximum statistics: single-step and step-down p-values from blocks of draws."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FLOAT32_SLACK = 2e-6
 
 @dataclass(frozen=True)
 class MaxT:
-    """Contrasts held against the largest of them, over the draws of a reference distribution.
+    """Contrasts tested against the maximum over all of them, by draws from a reference distribution.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class MaxT:
     maxima
         The maximum of each draw in ascending order, shape ``(B,)``; the observed one is among them when `exact`.
     exact
-        Whether the draws are all there are; otherwise p is ``(1 + #) / (1 + B)``.
+        Whether the draws enumerate the reference distribution; otherwise p is ``(1 + #) / (1 + B)``.
     """
 
     observed: Array
@@ -51,7 +51,7 @@ class MaxT:
 
 
 def rows_per_block(n_rows: int, n_columns: int, n_draws: int) -> int:
-    """Return how many draws fit a block of 8 MB of float32, between 16 and 1,024.
+    """Return the number of draws in a block of 8 MB of float32, between 16 and 1,024.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     observed
         Statistics, shape ``(K,)``.
     blocks
-        Draws of the same statistics in the order of `descending`, shape ``(K, b)`` each.
+        Draws of the same statistics in the order of `descending_order`, shape ``(K, b)`` each.
     ci_prob
         Probability at which the critical value is read.
     exact
@@ -95,42 +95,42 @@ def against_maxima(observed: Array, blocks: Iterable[Block], *, ci_prob: float, 
     >>> answer.p_raw, answer.p_single_step, answer.p_step_down
     (array([0.25, 0.5 ]), array([0.5, 1. ]), array([0.5, 0.5]))
     """
-    order = descending(observed)
-    reached = observed[order] - slack * np.abs(observed[order])
+    order = descending_order(observed)
+    threshold = observed[order] - slack * np.abs(observed[order])
     alone, down = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
     tops = []
     for block in blocks:
         top = np.empty(block.shape[1], block.dtype)
-        tally(np.ascontiguousarray(block), reached.astype(block.dtype), alone, down, top)
+        tally(np.ascontiguousarray(block), threshold.astype(block.dtype), alone, down, top)
         tops.append(top.astype(np.float64))
     maxima = np.sort(np.concatenate(tops))
-    single = len(maxima) - np.searchsorted(maxima, reached.astype(block.dtype), side="left")
+    single = len(maxima) - np.searchsorted(maxima, threshold.astype(block.dtype), side="left")
     shares = [(count + (not exact)) / (len(maxima) + (not exact)) for count in (alone, single, down)]
     shares[2] = np.maximum.accumulate(shares[2])
-    p_raw, p_single_step, p_step_down = (_in_place_of(order, share) for share in shares)
-    critical = _critical(maxima, ci_prob, exact)
+    p_raw, p_single_step, p_step_down = (_restore_order(order, share) for share in shares)
+    critical = _critical_value(maxima, ci_prob, exact)
     return MaxT(observed, p_raw, p_single_step, p_step_down, critical, maxima, exact)
 
 
-def descending(observed: Array) -> npt.NDArray[np.intp]:
+def descending_order(observed: Array) -> npt.NDArray[np.intp]:
     """Return the order of the statistics from the largest down, ties as they come.
 
     Examples
     --------
-    >>> descending(np.array([1.0, 3.0, 1.0]))
+    >>> descending_order(np.array([1.0, 3.0, 1.0]))
     array([1, 0, 2])
     """
     return np.argsort(-observed, kind="stable")
 
 
-def _in_place_of(order: npt.NDArray[np.intp], values: Array) -> Array:
+def _restore_order(order: npt.NDArray[np.intp], values: Array) -> Array:
     out = np.empty_like(values)
     out[order] = values
     return out
 
 
-def _critical(maxima: Array, ci_prob: float, exact: bool) -> float:
-    """Return the value with p <= 1 - ci_prob beyond it, by the same counting as p."""
+def _critical_value(maxima: Array, ci_prob: float, exact: bool) -> float:
+    """Return the value beyond which p <= 1 - ci_prob, counted as p is."""
     n_draws = len(maxima)
     rank = int(np.ceil(ci_prob * (n_draws + (not exact)) * (1 - 1e-12)))
     if rank > n_draws:
@@ -156,8 +156,8 @@ def column_chunks(ice: Array) -> Iterator[slice]:
         yield slice(start, start + wide)
 
 
-def sized_columns(ice: Array) -> tuple[Array, Array]:
-    """Divide each column by the power of two next above its largest size: no square overflows, no digit is lost.
+def scale_columns(ice: Array) -> tuple[Array, Array]:
+    """Divide each column by the power of 2 above its largest magnitude: squares do not overflow, no digit is lost.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def sized_columns(ice: Array) -> tuple[Array, Array]:
 
     Examples
     --------
-    >>> sized_columns(np.array([[3e200], [-1e200]]))[0].round(2)
+    >>> scale_columns(np.array([[3e200], [-1e200]]))[0].round(2)
     array([[ 0.98],
            [-0.33]])
     """
@@ -174,8 +174,8 @@ def sized_columns(ice: Array) -> tuple[Array, Array]:
     return np.ldexp(np.asarray(ice, dtype=np.float64), -exponents), exponents
 
 
-def individual(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array, Codes | None]:
-    """Return ICE ``(n, K)`` and the cluster of each unit as arrays, or say what they are instead.
+def as_ice_array(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array, Codes | None]:
+    """Return ICE ``(n, K)`` and the cluster of each unit as arrays.
 
     Raises
     ------
@@ -184,13 +184,13 @@ def individual(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array
 
     Examples
     --------
-    >>> individual([1.0, 2.0], None)
+    >>> as_ice_array([1.0, 2.0], None)
     Traceback (most recent call last):
     ...
     causalgia.errors.EstimateError: ice has shape (2,); give (units, contrasts): ice[:, None] for one contrast
     """
-    given = np.asarray(ice)
-    values: Array = given if given.dtype.kind == "f" else _floats(given)
+    raw = np.asarray(ice)
+    values: Array = raw if raw.dtype.kind == "f" else _as_floats(raw)
     if values.ndim != 2 or values.size == 0:
         raise EstimateError(f"ice has shape {values.shape}; give (units, contrasts): ice[:, None] for one contrast")
     if not np.isfinite(values).all():
@@ -207,7 +207,7 @@ def individual(ice: npt.ArrayLike, cluster: npt.ArrayLike | None) -> tuple[Array
     return values, codes.astype(np.intp, copy=False)
 
 
-def _floats(values: npt.NDArray[np.generic]) -> Array:
+def _as_floats(values: npt.NDArray[np.generic]) -> Array:
     if values.dtype.kind not in "biuO":
         raise EstimateError(f"ice has dtype {values.dtype}; give floats")
     try:
@@ -216,34 +216,34 @@ def _floats(values: npt.NDArray[np.generic]) -> Array:
         raise EstimateError(f"ice does not hold numbers alone ({error}); give floats") from error
 
 
-def generator(rng: RNG | None, purpose: str) -> np.random.Generator:
-    """Return the stream of a purpose under `rng`.
+def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
+    """Return the random generator of a named purpose under `rng`.
 
     Examples
     --------
-    >>> generator(0, "bootstrap_t").integers(10) == generator(0, "bootstrap_t").integers(10)
+    >>> purpose_generator(0, "bootstrap_t").integers(10) == purpose_generator(0, "bootstrap_t").integers(10)
     np.True_
     """
     key = root_key(rng)  # type: ignore[arg-type]  # None is refused there, with the cure
     return np.random.Generator(np.random.Philox(key=derive(key, purpose)))
 
 
-def require_count(n_draws: int, argument: str) -> None:
-    """Refuse a number of draws that is no count."""
+def check_count(n_draws: int, argument: str) -> None:
+    """Raise unless the number of draws is a positive integer."""
     if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
         raise EstimateError(f"{argument}={quoted(n_draws)} is not a number of draws; for example {argument}=9_999")
 
 
-def refuse_few_draws(n_draws: int, ci_prob: float, argument: str) -> None:
-    """Refuse a number of draws that is no count, or that cannot reach `ci_prob`."""
-    require_count(n_draws, argument)
+def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
+    """Raise unless the number of draws is a positive integer large enough for `ci_prob`."""
+    check_count(n_draws, argument)
     needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
     if n_draws < needed:
         raise EstimateError(f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take {needed} or more")
 
 
 def cluster_sums(x: Array, cluster: Codes | None) -> Array:
-    """Sum rows by cluster, or leave them where each is its own."""
+    """Sum rows by cluster; without clusters each row is its own."""
     return x if cluster is None else group_sums(x, cluster)
 
 
@@ -252,18 +252,18 @@ __all__ = ["refine_maxima", "tally"]
 
 @njit(nogil=True)
 def tally(block: Any, bar: Any, alone: Any, down: Any, top: Any) -> None:
-    """Add to `alone` and `down` how many draws reach the bar of each row: by themselves, as maxima over rows from it.
+    """Count the draws that reach the bar of each row: each row `alone`, and the maximum over rows from it (`down`).
 
     Parameters
     ----------
     block
         Draws of statistics, (K, b), the largest observed one first.
     bar
-        What each row has to reach, (K,), of the same type.
+        Threshold of each row, (K,), of the same type.
     alone, down
         Counts so far, (K,) int64.
     top
-        Written with the maximum of each draw over all rows, (b,).
+        Output: the maximum of each draw over all rows, (b,).
     """
     top[:] = -np.inf
     for i in range(block.shape[0] - 1, -1, -1):
@@ -280,17 +280,17 @@ def tally(block: Any, bar: Any, alone: Any, down: Any, top: Any) -> None:
 
 @njit(nogil=True)
 def refine_maxima(block: Any, sums: Any, signs: Any, absolute: Any) -> None:
-    """Take absolute values if asked, and write the largest statistic of each draw anew, summed in float64.
+    """Recompute the largest statistic of each draw in float64, after taking absolute values if `absolute`.
 
-    A product in float32 has a relative error of 1e-6 where a thousand terms cancel; what is compared with everything is
-    the maximum.
+    A product in float32 has a relative error of 1e-6 where a thousand terms cancel, and the maximum is compared with
+    every observed statistic.
 
     Parameters
     ----------
     block
         Products of sums and signs, (K, b); changed in place.
     sums, signs
-        What they are products of, (K, G) and (b, G).
+        The factors of the products, (K, G) and (b, G).
     absolute
         Whether the test is two-sided.
     """

@@ -1,4 +1,4 @@
-"""Correlated t statistics against the largest of them: multivariate-t single-step and step-down p, critical values."""
+"""Maximum of a multivariate t: single-step and step-down p-values, and critical values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import numpy.typing as npt
 from scipy import linalg, special
 
 from causalgia.errors import EstimateError
-from causalgia.multiplicity.maxima import FLOAT32_SLACK, Block, against_maxima, descending, generator, rows_per_block
+from causalgia.multiplicity.maxima import (
+    FLOAT32_SLACK,
+    Block,
+    against_maxima,
+    descending_order,
+    purpose_generator,
+    rows_per_block,
+)
 from causalgia.numerics.moments import root_sum_squares
 from causalgia.streams import RNG
 from causalgia.types import Array
@@ -26,7 +33,7 @@ _INTEGRATION_ERROR = 1e-6
 
 @dataclass(frozen=True)
 class MultivariateT:
-    """Contrasts held against the largest ``|t|`` that their correlation and degrees of freedom let expect.
+    """Contrasts tested against the distribution of the largest ``|t|`` under their correlation and df.
 
     Attributes
     ----------
@@ -55,22 +62,22 @@ def multivariate_t_max(
     alternative: Alternative = "two-sided",
     rng: RNG = 0,
 ) -> MultivariateT:
-    """Hold t statistics against the maximum of a multivariate t of their correlation.
+    """Test t statistics against the maximum of a multivariate t with their correlation.
 
-    T is correlated normals over one common ``sqrt(chi2_df / df)``, the usual approximation where each t has a variance
-    of its own. With one control and independent arms this is Dunnett's test, and exact.
+    T is correlated normals over one common ``sqrt(chi2_df / df)``, the usual approximation where each t has its own
+    variance. With one control and independent arms this is Dunnett's test, and exact.
 
     Parameters
     ----------
     t
         Statistics, shape ``(K,)``.
     factor
-        Factor of their correlation, shape ``(G, K)``: ``R = factor' factor`` once its columns have length 1, to which
-        they are brought. `correlation_factor` makes one of a matrix.
+        Factor of their correlation, shape ``(G, K)``: ``R = factor' factor`` after its columns are scaled to
+        length 1. `correlation_factor` factors a matrix.
     df
         Degrees of freedom of the common scale; infinite: normal.
     ci_prob
-        Where the critical value is read.
+        Probability at the critical value.
     alternative
         ``"two-sided"`` or ``"greater"``.
     rng
@@ -104,17 +111,17 @@ def multivariate_t_max(
     """
     unit = _unit_columns(t, factor, df, ci_prob)
     stat = np.abs(t) if alternative == "two-sided" else np.asarray(t, dtype=float)
-    p_raw = _tail(stat, df, alternative)
-    inside, how = _inside(unit, df, alternative, rng)
+    p_raw = _tail_probability(stat, df, alternative)
+    inside, how = _max_distribution(unit, df, alternative, rng)
     if inside is None:
-        return _simulated(stat, p_raw, unit, df, ci_prob, alternative, rng)
-    order, everything = descending(stat), np.arange(len(stat))
+        return _simulate_maxima(stat, p_raw, unit, df, ci_prob, alternative, rng)
+    order, everything = descending_order(stat), np.arange(len(stat))
     single, down = np.empty_like(p_raw), np.empty_like(p_raw)
     for rank, k in enumerate(order):
-        single[k] = _bounded(1 - inside(stat[k], everything), p_raw[k], len(order))
-        down[k] = _bounded(1 - inside(stat[k], order[rank:]), p_raw[k], len(order) - rank)
+        single[k] = _within_bonferroni(1 - inside(stat[k], everything), p_raw[k], len(order))
+        down[k] = _within_bonferroni(1 - inside(stat[k], order[rank:]), p_raw[k], len(order) - rank)
     down[order] = np.maximum.accumulate(down[order])
-    critical = _root(lambda c: inside(c, everything), len(order), df, ci_prob, alternative)
+    critical = _solve_critical(lambda c: inside(c, everything), len(order), df, ci_prob, alternative)
     return MultivariateT(p_raw, single, down, critical, how)
 
 
@@ -151,13 +158,13 @@ def equicoordinate(
     """
     factor = correlation_factor(correlation)
     unit = _unit_columns(np.zeros(factor.shape[1]), factor, df, ci_prob)
-    inside, _ = _inside(unit, df, alternative, rng)
+    inside, _ = _max_distribution(unit, df, alternative, rng)
     n = unit.shape[1]
     if inside is None:
         zeros = np.zeros(n)
-        return _simulated(zeros, zeros + 1, unit, df, ci_prob, alternative, rng).critical
+        return _simulate_maxima(zeros, zeros + 1, unit, df, ci_prob, alternative, rng).critical
     everything = np.arange(n)
-    return _root(lambda c: inside(c, everything), n, df, ci_prob, alternative)
+    return _solve_critical(lambda c: inside(c, everything), n, df, ci_prob, alternative)
 
 
 def correlation_factor(correlation: Array) -> Array:
@@ -183,15 +190,17 @@ def correlation_factor(correlation: Array) -> Array:
     values, vectors = np.linalg.eigh((r + r.T) / 2)
     if values[0] < -1e-8 * len(r):
         raise EstimateError(f"the correlation has a negative eigenvalue ({values[0]:.2g}); it is of no statistics")
-    kept = values > 1e-12 * len(r)
-    return np.asarray((vectors[:, kept] * np.sqrt(values[kept])).T)
+    positive = values > 1e-12 * len(r)
+    return np.asarray((vectors[:, positive] * np.sqrt(values[positive])).T)
 
 
-_Inside: TypeAlias = Callable[[float, npt.NDArray[np.intp]], float]
+_MaxDistribution: TypeAlias = Callable[[float, npt.NDArray[np.intp]], float]
 
 
-def _inside(unit: Array, df: float, alternative: Alternative, rng: RNG) -> tuple[_Inside | None, str]:
-    """Return P(max over some <= c) as a function of c and which, and how it is found; None where it is simulated."""
+def _max_distribution(
+    unit: Array, df: float, alternative: Alternative, rng: RNG
+) -> tuple[_MaxDistribution | None, str]:
+    """Return P(maximum over a subset <= c) as a function of (c, subset), and the method; None where it is simulated."""
     n, two_sided = unit.shape[1], alternative == "two-sided"
     if n > _LARGEST_MATRIX:
         return None, "simulation"
@@ -203,15 +212,17 @@ def _inside(unit: Array, df: float, alternative: Alternative, rng: RNG) -> tuple
     if n > MAX_GENZ or np.linalg.eigvalsh(correlation)[0] < 1e-6:
         return None, "simulation"
 
-    points = cube_points(n, generator(rng, "genz"))
-    return lambda c, which: genz(c, correlation[np.ix_(which, which)], df, two_sided, points), "quasi-Monte-Carlo"
+    points = cube_points(n, purpose_generator(rng, "genz"))
+    return lambda c, which: genz_probability(
+        c, correlation[np.ix_(which, which)], df, two_sided, points
+    ), "quasi-Monte-Carlo"
 
 
-def _simulated(
+def _simulate_maxima(
     stat: Array, p_raw: Array, unit: Array, df: float, ci_prob: float, alternative: Alternative, rng: RNG
 ) -> MultivariateT:
-    columns = np.ascontiguousarray(unit[:, descending(stat)].T, dtype=np.float32)
-    blocks = _draws(columns, df, alternative, generator(rng, "multivariate_t"))
+    columns = np.ascontiguousarray(unit[:, descending_order(stat)].T, dtype=np.float32)
+    blocks = _draw_statistics(columns, df, alternative, purpose_generator(rng, "multivariate_t"))
     answer = against_maxima(stat, blocks, ci_prob=ci_prob, exact=False, slack=FLOAT32_SLACK)
     single, down = (
         np.clip(p, p_raw, np.minimum(len(stat) * p_raw, 1)) for p in (answer.p_single_step, answer.p_step_down)
@@ -219,7 +230,7 @@ def _simulated(
     return MultivariateT(p_raw, single, down, answer.critical, "simulation")
 
 
-def _draws(columns: Block, df: float, alternative: Alternative, draw: np.random.Generator) -> Iterator[Block]:
+def _draw_statistics(columns: Block, df: float, alternative: Alternative, draw: np.random.Generator) -> Iterator[Block]:
     n, size = columns.shape[1], rows_per_block(columns.shape[1], len(columns), N_SIMULATED)
     for start in range(0, N_SIMULATED, size):
         rows = min(size, N_SIMULATED - start)
@@ -230,25 +241,27 @@ def _draws(columns: Block, df: float, alternative: Alternative, draw: np.random.
         yield np.abs(drawn, out=drawn) if alternative == "two-sided" else drawn
 
 
-def _bounded(p: float, alone: float, n_contrasts: int) -> float:
-    """Return p inside Bonferroni's bounds, and at the upper one where p is below the error of integration."""
+def _within_bonferroni(p: float, alone: float, n_contrasts: int) -> float:
+    """Clip p to Bonferroni's bounds; below the error of integration return the upper bound."""
     most = min(n_contrasts * alone, 1.0)
     return most if most <= _INTEGRATION_ERROR else float(np.clip(p, alone, most))
 
 
-def _tail(stat: Array, df: float, alternative: Alternative) -> Array:
+def _tail_probability(stat: Array, df: float, alternative: Alternative) -> Array:
     one = special.ndtr(-stat) if np.isinf(df) else special.stdtr(df, -stat)
     return np.asarray(2 * one if alternative == "two-sided" else one)
 
 
-def _quantile(tail: float, df: float) -> float:
+def _tail_quantile(tail: float, df: float) -> float:
     return float(-special.ndtri(tail) if np.isinf(df) else -special.stdtrit(df, tail))
 
 
-def _root(inside: Callable[[float], float], n: int, df: float, ci_prob: float, alternative: Alternative) -> float:
+def _solve_critical(
+    inside: Callable[[float], float], n: int, df: float, ci_prob: float, alternative: Alternative
+) -> float:
     """Find the critical value between that of one contrast and Bonferroni's."""
     tail = (1 - ci_prob) / (2 if alternative == "two-sided" else 1)
-    low, high = _quantile(tail, df), _quantile(tail / n, df)
+    low, high = _tail_quantile(tail, df), _tail_quantile(tail / n, df)
     if n == 1:
         return low
     gap = 1e-3 * (high - low) + 1e-6
@@ -277,7 +290,7 @@ def _unit_columns(t: Array, factor: Array, df: float, ci_prob: float) -> Array:
 
 
 _LARGEST_LOADING = 0.998
-#: contrasts that `genz` takes at most
+#: most contrasts for `genz_probability`
 MAX_GENZ = 24
 _LOG2_POINTS = 14
 
@@ -320,8 +333,8 @@ def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -
     (0.91107, 0.91107)
     """
     narrow = np.sqrt(1 - loadings**2).min() < 0.3
-    z, weight = _panels(-9.0, 9.0, 48 if narrow else 8)
-    scale, density = _scale_rule(df)
+    z, weight = _gauss_legendre_panels(-9.0, 9.0, 48 if narrow else 8)
+    scale, density = _scale_nodes(df)
     inside = np.ones((len(z), len(scale)))
     for loading, times in zip(*np.unique(loadings, return_counts=True), strict=True):
         spread = np.sqrt(1 - loading**2)
@@ -334,18 +347,18 @@ def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -
     return float(normal @ inside @ density)
 
 
-def _scale_rule(df: float) -> tuple[Array, Array]:
-    """Nodes of ``s = sqrt(chi2_df / df)`` and their probabilities."""
+def _scale_nodes(df: float) -> tuple[Array, Array]:
+    """Return nodes of ``s = sqrt(chi2_df / df)`` and their probabilities."""
     if np.isinf(df):
         return np.ones(1), np.ones(1)
     ends = np.sqrt(special.chdtri(df, np.array([1 - 1e-15, 1e-15])) / df)
-    s, weight = _panels(float(ends[0]), float(ends[1]), 4)
+    s, weight = _gauss_legendre_panels(float(ends[0]), float(ends[1]), 4)
     log_density = (df - 1) * np.log(s) - df * s**2 / 2
     mass = weight * np.exp(log_density - log_density.max())
     return s, mass / mass.sum()
 
 
-def _panels(start: float, stop: float, n_panels: int) -> tuple[Array, Array]:
+def _gauss_legendre_panels(start: float, stop: float, n_panels: int) -> tuple[Array, Array]:
     node, weight = np.polynomial.legendre.leggauss(16)
     edges = np.linspace(start, stop, n_panels + 1)
     half = np.diff(edges)[:, None] / 2
@@ -369,10 +382,10 @@ def cube_points(n_dims: int, generator: np.random.Generator) -> Array:
     return np.asarray(qmc.Sobol(n_dims, seed=int(generator.integers(2**63))).random_base2(_LOG2_POINTS))
 
 
-def genz(c: float, correlation: Array, df: float, two_sided: bool, points: Array) -> float:
+def genz_probability(c: float, correlation: Array, df: float, two_sided: bool, points: Array) -> float:
     """Return the probability of `product_probability` for any positive definite correlation.
 
-    Genz's transformation to the unit cube: first the common scale, then one statistic given those before it.
+    Genz's transformation to the unit cube: first the common scale, then each statistic given the previous ones.
 
     Parameters
     ----------
@@ -400,7 +413,7 @@ def genz(c: float, correlation: Array, df: float, two_sided: bool, points: Array
     --------
     >>> half = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
     >>> exact = product_probability(2.0, np.full(3, np.sqrt(0.5)), 10.0, True)
-    >>> abs(genz(2.0, half, 10.0, True, cube_points(3, np.random.default_rng(0))) - exact) < 1e-4
+    >>> abs(genz_probability(2.0, half, 10.0, True, cube_points(3, np.random.default_rng(0))) - exact) < 1e-4
     True
     """
     n = len(correlation)

@@ -1,7 +1,7 @@
-"""The placebo words as the null of a screen: what "no effect of this word in particular" looks like on a predictor.
+"""Placebo words as the null distribution of a screen.
 
-On a real network most random words have an effect. A point null of 0 is false for all of them; the question of a screen
-is whether a word does more than words do.
+On a real network most random words have an effect, so that a point null of 0 is false for all of them. A screen asks
+whether a word has a larger effect than random words.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _WIDER = "use more units, or give a rope in numbers"
 
 
 def placebo_rank(estimates: Any) -> xr.Dataset:
-    """Rank each effect among the placebo words: a p-value of "no more than such a word", from any number of words.
+    """Rank each effect among the placebo words: a p-value against "no larger than a placebo word".
 
     One side is ``(1 + #{words at least as extreme}) / (M + 1)``, exact if the contrast is exchangeable with the M words
-    (as precise as they are, and of their class). The two-sided p is twice the smaller side, at most 1: the words'
-    effects are not taken to lie symmetrically about 0 or about anything. A placebo word is ranked among the others.
+    (as precise as they are, and of their class). The two-sided p is twice the smaller side, at most 1: no
+    symmetry of the words' effects is assumed. A placebo word is ranked among the others.
 
     Parameters
     ----------
@@ -59,29 +59,23 @@ def placebo_rank(estimates: Any) -> xr.Dataset:
     >>> placebo_rank(table.assign_coords(placebo_word=("contrast", word)))["p_placebo"].values.ravel()
     array([0.4, 1. , 0.5, 1. , 0.5])
     """
-    taken = estimates_of(estimates)
-    ace, words = taken["ace"].to_numpy(), is_placebo_word(taken)
+    table = estimates_of(estimates)
+    ace, words = table["ace"].to_numpy(), is_placebo_word(table)
     if words.sum() < 2:
         raise EstimateError(f"a rank among placebo words needs two or more, and there are {words.sum()}; {_CURE}")
-    above, below = _ranks(ace, words), _ranks(-ace, words)
+    above, below = _rank_p_values(ace, words), _rank_p_values(-ace, words)
     columns = {"p_placebo": np.minimum(1.0, 2 * np.minimum(above, below))}
     columns |= {"p_placebo_above": above, "p_placebo_below": below}
-    out = taken.assign({name: (taken["ace"].dims, p) for name, p in columns.items()})
+    out = table.assign({name: (table["ace"].dims, p) for name, p in columns.items()})
     return out.assign_attrs(n_placebos=int(words.sum()))
 
 
 def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
-    """Estimate the region that holds the central share of the placebo words' true effects.
+    """Estimate the region of the central share of the placebo words' true effects.
 
-    Estimates spread more than the truth: ``E[S^2] = Var(true) + mean v_j``, where ``v_j`` is the variance of word j's
-    own error: its variance minus its mean covariance with the other words. The covariance is the error that words share
-    through their control; it moves them together, as it moves every other contrast against that control, and is no part
-    of their spread. So each word is shrunk towards their mean by ``sqrt(Var(true) / (Var(true) + v_j))``, a word
-    without error not at all, and the limits are the quantiles of these at rank ``(M + 1) (1 -+ share) / 2``, one for
-    each side: no shape and no symmetry about 0 is assumed, and the expected share of new words beyond each limit is
-    right in finite samples. Where only rare words have an effect, most words have one value in few units, and that
-    value is in the region. Exact where truths are normal; where they are skewed the limit on the long side stays right,
-    and the one on the short side is generous (5 % outside becomes 4 to 5 %; 3 % where they are exponential).
+    Estimates vary more than true effects, so each word is shrunk towards their mean by the share of its own error; the
+    limits are quantiles of the shrunken effects. Use it as a region of practical equivalence where no effect is exactly
+    0: ``cg.decide(..., rope="placebo")``.
 
     Parameters
     ----------
@@ -103,9 +97,20 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
         If there are fewer than 40 placebo words, or fewer than the share needs; if they have no standard error; if
         they spread no more than their errors do; or if the central share of them are one value.
 
+    Notes
+    -----
+    ``E[S^2] = Var(true) + mean v_j``, where ``v_j`` is the variance of word j's own error: its variance minus its mean
+    covariance with the other words. The covariance is the error that words share through their control; it moves all
+    contrasts against that control together, and is no part of their spread. The factor of shrinkage is
+    ``sqrt(Var(true) / (Var(true) + v_j))``, and the limits are quantiles at rank ``(M + 1) (1 -+ share) / 2``, one for
+    each side: no shape and no symmetry about 0 is assumed, and the expected share of new words beyond each limit is
+    right in finite samples. Where only rare words have an effect, most words have one value in few units, and that
+    value is in the region. The region is exact for normal true effects; for skewed ones the limit on the long side
+    stays right, and the one on the short side is generous (5 % outside becomes 4 to 5 %; 3 % for exponential effects).
+
     References
     ----------
-    Louis (1984), doi:10.1080/01621459.1984.10478062: estimates drawn in until they spread as the truth does.
+    Louis (1984), doi:10.1080/01621459.1984.10478062: shrinkage to the spread of the true effects.
 
     Examples
     --------
@@ -115,25 +120,25 @@ def placebo_region(estimates: Any, *, share: float = 0.95) -> xr.Dataset:
     >>> region["lower"].values.round(2), region["upper"].values.round(2)
     (array([-1.69]), array([1.8]))
     """
-    taken = estimates_of(estimates)
-    words = is_placebo_word(taken)
-    _check_number(int(words.sum()), share)
-    check_has_errors(taken)
-    found = _limits(taken, words, share)
-    _check_spread(found.true, found.spread, taken)
-    _check_width(found.lower, found.upper, taken)
-    dims = taken["ace"].dims[1:]
+    table = estimates_of(estimates)
+    words = is_placebo_word(table)
+    _check_n_words(int(words.sum()), share)
+    check_has_errors(table)
+    found = _region_limits(table, words, share)
+    _check_spread(found.true, found.spread, table)
+    _check_width(found.lower, found.upper, table)
+    dims = table["ace"].dims[1:]
     columns = {"lower": found.lower, "upper": found.upper, "mean": found.centre, "sd": np.sqrt(found.true)}
-    coords = {dim: taken[dim] for dim in dims if dim in taken.coords}
+    coords = {dim: table[dim] for dim in dims if dim in table.coords}
     region = xr.Dataset({name: (dims, values) for name, values in columns.items()}, coords=coords)
-    return region.assign(n_placebos=int(words.sum())).assign_attrs(taken.attrs)
+    return region.assign(n_placebos=int(words.sum())).assign_attrs(table.attrs)
 
 
 def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
-    """Return in which tasks the placebo words set no scale, shape ``(task,)``: `placebo_region` refuses those.
+    """Return the tasks in which the placebo words set no scale, shape ``(task,)``: `placebo_region` refuses those.
 
-    They spread no more than their errors explain there, or nearly all of them have one effect. Few words in all are
-    another matter, and refused whatever the task.
+    There the words vary no more than their errors explain, or nearly all have one effect. Too few words in all raise
+    an error whatever the task.
 
     Examples
     --------
@@ -143,16 +148,16 @@ def tasks_without_scale(estimates: xr.Dataset, share: float = 0.95) -> Mask:
     array([False,  True])
     """
     words = is_placebo_word(estimates)
-    _check_number(int(words.sum()), share)
+    _check_n_words(int(words.sum()), share)
     check_has_errors(estimates)
-    found = _limits(estimates, words, share)
+    found = _region_limits(estimates, words, share)
     none = _is_narrow(found.true, found.spread) | ~(found.lower < found.upper)
     of_task = np.moveaxis(none, estimates["ace"].dims[1:].index("task"), 0)
     return np.asarray(of_task.reshape(len(of_task), -1).any(axis=1))
 
 
-class _Limits(NamedTuple):
-    """The region's limits, where the words' mean lies, and how far they and their true effects spread (variances)."""
+class _RegionLimits(NamedTuple):
+    """Limits of the region, mean of the words, and variances of their true and estimated effects."""
 
     lower: Array
     upper: Array
@@ -161,18 +166,18 @@ class _Limits(NamedTuple):
     spread: Array
 
 
-def _limits(estimates: xr.Dataset, words: Mask, share: float) -> _Limits:
+def _region_limits(estimates: xr.Dataset, words: Mask, share: float) -> _RegionLimits:
     ace = estimates["ace"].to_numpy()[words]
     centre, spread = ace.mean(axis=0), ace.var(axis=0, ddof=1)
     own = _own_variances(estimates, words)
     true = spread - own.mean(axis=0)
-    near = _drawn_in(ace, centre, np.maximum(true, 0.0), own)
+    near = _shrink_to_centre(ace, centre, np.maximum(true, 0.0), own)
     lower, upper = np.quantile(near, [(1 - share) / 2, (1 + share) / 2], axis=0, method="weibull")
-    return _Limits(lower, upper, centre, true, spread)
+    return _RegionLimits(lower, upper, centre, true, spread)
 
 
-def _ranks(values: Array, words: Mask) -> Array:
-    """Return (1 + #{words >= value}) / (M + 1), a word being none of its own M, for each column."""
+def _rank_p_values(values: Array, words: Mask) -> Array:
+    """Return (1 + #{words >= value}) / (M + 1) for each column; a word is not counted among its own M."""
     flat = values.reshape(len(values), -1)
     ranks = np.empty(flat.shape)
     for column, out in zip(flat.T, ranks.T, strict=True):
@@ -182,7 +187,7 @@ def _ranks(values: Array, words: Mask) -> Array:
     return np.asarray(((1 + ranks - words[:, None]) / (others + 1)).reshape(values.shape))
 
 
-def _check_number(n: int, share: Any) -> None:
+def _check_n_words(n: int, share: Any) -> None:
     if isinstance(share, bool) or not isinstance(share, Real) or not 0 < float(share) < 1:
         raise EstimateError(f"share={quoted(share)} is not between 0 and 1; for example share=0.95")
     needed = max(LEAST_WORDS, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
@@ -197,7 +202,7 @@ def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
     """Return each word's variance minus its mean covariance with the others, (W, task[, model])."""
     variance, n = estimates["se"].to_numpy()[words] ** 2, int(words.sum())
     if "covariance" in estimates:
-        with_all = _block(estimates, words).sum(axis=1)
+        with_all = _words_covariance(estimates, words).sum(axis=1)
     elif "factor" in estimates:
         factor = np.ascontiguousarray(estimates["factor"].to_numpy())[:, words]
         with_all = (factor * factor.sum(axis=1, keepdims=True)).sum(axis=0)
@@ -206,16 +211,16 @@ def _own_variances(estimates: xr.Dataset, words: Mask) -> Array:
     return np.asarray(variance - (with_all - variance) / (n - 1))
 
 
-def _drawn_in(ace: Array, centre: Array, true: Array, own: Array) -> Array:
-    """Return estimates drawn towards the centre as far as their own errors spread them; exact ones stay to the bit."""
+def _shrink_to_centre(ace: Array, centre: Array, true: Array, own: Array) -> Array:
+    """Return estimates shrunken towards the centre by their own errors; exact ones are unchanged to the bit."""
     total = true + np.maximum(own, 0.0)
     return np.asarray(
         ace + (centre - ace) * (1 - np.sqrt(np.divide(true, total, out=np.ones_like(total), where=total > 0)))
     )
 
 
-def _block(estimates: xr.Dataset, words: Mask) -> Array:
-    """Return the words' covariance, (W, W, task[, model]), whichever contrasts were selected out of it."""
+def _words_covariance(estimates: xr.Dataset, words: Mask) -> Array:
+    """Return the covariance of the words, (W, W, task[, model]), also after contrasts were selected."""
     rows = estimates["covariance"].isel(contrast=np.flatnonzero(words))
     if "contrast_" not in estimates.coords:
         return np.asarray(rows.isel(contrast_=np.flatnonzero(words)).to_numpy())
@@ -231,8 +236,8 @@ def _check_spread(true: Array, spread: Array, estimates: xr.Dataset) -> None:
     if narrow.any():
         where = tuple(np.argwhere(narrow)[0])
         raise EstimateError(
-            f"{_column(estimates, where)}: the placebo words spread (variance {spread[where]:.3g}) no more than their "
-            f"errors explain, so that they set no scale; {_WIDER}"
+            f"{_task_label(estimates, where)}: the placebo words spread (variance {spread[where]:.3g}) no more than "
+            f"their errors explain, so that they set no scale; {_WIDER}"
         )
 
 
@@ -241,15 +246,12 @@ def _check_width(lower: Array, upper: Array, estimates: xr.Dataset) -> None:
     if tied.any():
         where = tuple(np.argwhere(tied)[0])
         raise EstimateError(
-            f"{_column(estimates, where)}: nearly all placebo words have one effect in these units "
+            f"{_task_label(estimates, where)}: nearly all placebo words have one effect in these units "
             f"({lower[where]:.3g}), so that they set no scale; {_WIDER}"
         )
 
 
-def _column(estimates: xr.Dataset, where: tuple[Any, ...]) -> str:
-    names = zip(map(str, estimates["ace"].dims[1:]), where, strict=True)
-    return ", ".join(f"{dim} {_label(estimates, dim, i)}" for dim, i in names)
-
-
-def _label(estimates: xr.Dataset, dim: str, i: Any) -> Any:
-    return estimates[dim].to_numpy()[i] if dim in estimates.coords else i
+def _task_label(estimates: xr.Dataset, where: tuple[Any, ...]) -> str:
+    """Return the task (and model) at these positions, by their labels where they have some."""
+    places = zip(map(str, estimates["ace"].dims[1:]), where, strict=True)
+    return ", ".join(f"{dim} {estimates[dim].to_numpy()[i] if dim in estimates.coords else i}" for dim, i in places)

@@ -1,4 +1,4 @@
-"""Sign flips of whole clusters: a test of effects symmetric about 0, contrast by contrast and of the largest."""
+"""Sign-flip tests of effects symmetric about 0: each contrast, and the maximum over contrasts."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from causalgia.multiplicity.maxima import (
     Block,
     MaxT,
     against_maxima,
+    as_ice_array,
+    check_count,
+    check_enough_draws,
     cluster_sums,
     column_chunks,
-    descending,
-    generator,
-    individual,
-    refuse_few_draws,
-    require_count,
+    descending_order,
+    purpose_generator,
     rows_per_block,
-    sized_columns,
+    scale_columns,
 )
 from causalgia.streams import RNG
 from causalgia.types import Array, Codes
@@ -47,10 +47,10 @@ def sign_flip_max_t(
 ) -> MaxT:
     """Test every mean ICE and the largest of them by flipping the signs of whole clusters.
 
-    Exact when the vectors of cluster sums are symmetric about 0 jointly, which skewed effects are not: a test of that
-    symmetry, and no interval. One vector of signs flips all contrasts of a cluster together, so their dependence is
-    kept. ``"studentized"`` is the t of the G cluster sums, which grows with ``|sum_g s_g S_g| / sqrt(sum_g S_g^2)``,
-    the only thing that a flip changes; ``"mean"`` is the mean ICE. Contrasts that are 0 throughout have p = 1.
+    The test is exact where the vectors of cluster sums are jointly symmetric about 0, which skewed effects are not; it
+    gives no interval. One sign flips all contrasts of a cluster together, which keeps their dependence.
+    ``"studentized"`` is the t of the G cluster sums, which grows with ``|sum_g s_g S_g| / sqrt(sum_g S_g^2)``, the only
+    part that a flip changes; ``"mean"`` is the mean ICE. Contrasts that are 0 throughout have p = 1.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ def sign_flip_max_t(
     cluster
         Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each unit is one.
     statistic
-        ``"studentized"`` or ``"mean"``; the mean gives contrasts of large variance the say over the maximum.
+        ``"studentized"`` or ``"mean"``; with the mean, contrasts of large variance dominate the maximum.
     alternative
         ``"two-sided"`` or ``"greater"``.
     n_flips
         Flips drawn. All 2^G are enumerated instead where G is at most 14 or 2^G at most `n_flips`.
     ci_prob
-        Where the critical value of the maximum is read.
+        Probability at the critical value of the maximum.
     rng
         Seed, Generator or SeedSequence; not needed where all flips are enumerated.
 
@@ -78,7 +78,7 @@ def sign_flip_max_t(
     ------
     EstimateError
         If an option is unknown, the flips are too few for `ci_prob`, ICE are not finite numbers ``(n, K)``, or
-        clusters are no codes.
+        clusters are not integer codes.
     RandomnessError
         If flips are drawn and `rng` is no source of randomness.
 
@@ -98,21 +98,21 @@ def sign_flip_max_t(
             f"statistic={quoted(statistic)}, alternative={quoted(alternative)}: give 'studentized' or 'mean', and "
             "'two-sided' or 'greater'"
         )
-    ice, cluster = individual(ice, cluster)
+    ice, cluster = as_ice_array(ice, cluster)
     n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
     exact = enumerates(n_clusters, n_flips)
     if not exact:
-        refuse_few_draws(n_flips, ci_prob, "n_flips")
-    scale, sums = _sums(ice, cluster, statistic, np.float64 if exact else np.float32)
+        check_enough_draws(n_flips, ci_prob, "n_flips")
+    scale, sums = _scaled_cluster_sums(ice, cluster, statistic, np.float64 if exact else np.float32)
     with_sign = sums.sum(axis=1, dtype=np.float64)
     observed = np.abs(with_sign) if alternative == "two-sided" else with_sign
-    sums = sums[descending(observed)]
+    sums = sums[descending_order(observed)]
     n_draws = 2**n_clusters if exact else n_flips
     size = rows_per_block(n_clusters, len(sums), n_draws)
-    signs = _every_sign(n_clusters, size) if exact else _drawn_signs(n_clusters, n_flips, size, rng)
-    blocks = _statistics(sums, signs, alternative)
+    signs = _all_signs(n_clusters, size) if exact else _random_signs(n_clusters, n_flips, size, rng)
+    blocks = _flipped_statistics(sums, signs, alternative)
     answer = against_maxima(observed, blocks, ci_prob=ci_prob, exact=exact, slack=SLACK if exact else FLOAT32_SLACK)
-    return _on_scale(answer, scale, n_clusters, statistic)
+    return _on_statistic_scale(answer, scale, n_clusters, statistic)
 
 
 def enumerates(n_clusters: int, n_flips: int) -> bool:
@@ -123,12 +123,14 @@ def enumerates(n_clusters: int, n_flips: int) -> bool:
     >>> enumerates(14, 9_999), enumerates(15, 9_999), enumerates(15, 40_000)
     (True, False, True)
     """
-    require_count(n_flips, "n_flips")
+    check_count(n_flips, "n_flips")
     return n_clusters <= max(_ENUMERATED, int(np.log2(n_flips)))
 
 
-def _sums(ice: Array, cluster: Codes | None, statistic: Statistic, dtype: npt.DTypeLike) -> tuple[float, Block]:
-    """Return the size of a mean of 1, and cluster sums (K, G) in it; of norm 1 each where they are studentised."""
+def _scaled_cluster_sums(
+    ice: Array, cluster: Codes | None, statistic: Statistic, dtype: npt.DTypeLike
+) -> tuple[float, Block]:
+    """Return the unit of the mean, and cluster sums (K, G) in that unit, or of norm 1 each where studentized."""
     n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
     sums = np.empty((ice.shape[1], n_clusters), dtype=dtype)
     peak = max(float(np.abs(ice).max(initial=0.0)), np.finfo(float).tiny)
@@ -136,13 +138,13 @@ def _sums(ice: Array, cluster: Codes | None, statistic: Statistic, dtype: npt.DT
         if statistic == "mean":
             sums[chunk] = cluster_sums(ice[:, chunk] / peak, cluster).T
         else:
-            part = cluster_sums(sized_columns(ice[:, chunk])[0], cluster)
+            part = cluster_sums(scale_columns(ice[:, chunk])[0], cluster)
             norm = np.sqrt((part**2).sum(axis=0))
             sums[chunk] = (part / np.where(norm > 0, norm, 1.0)).T
     return peak / len(ice), sums
 
 
-def _statistics(sums: Block, signs: Iterator[Block], alternative: Alternative) -> Iterator[Block]:
+def _flipped_statistics(sums: Block, signs: Iterator[Block], alternative: Alternative) -> Iterator[Block]:
     from causalgia.multiplicity.maxima import refine_maxima
 
     for block in signs:
@@ -151,14 +153,14 @@ def _statistics(sums: Block, signs: Iterator[Block], alternative: Alternative) -
         yield drawn
 
 
-def _every_sign(n_clusters: int, size: int) -> Iterator[Block]:
+def _all_signs(n_clusters: int, size: int) -> Iterator[Block]:
     for start in range(0, 2**n_clusters, size):
         which = np.arange(start, min(start + size, 2**n_clusters), dtype=np.int64)[:, None]
         yield 1.0 - 2.0 * ((which >> np.arange(n_clusters)) & 1)
 
 
-def _drawn_signs(n_clusters: int, n_flips: int, size: int, rng: RNG | None) -> Iterator[Block]:
-    draw, words = generator(rng, "sign_flip"), -(-n_clusters // 64)
+def _random_signs(n_clusters: int, n_flips: int, size: int, rng: RNG | None) -> Iterator[Block]:
+    draw, words = purpose_generator(rng, "sign_flip"), -(-n_clusters // 64)
     for start in range(0, n_flips, size):
         packed = draw.integers(0, 2**64, size=(min(size, n_flips - start), words), dtype=np.uint64)
         signs = np.unpackbits(packed.view(np.uint8), axis=1, count=n_clusters).astype(np.float32)
@@ -167,11 +169,11 @@ def _drawn_signs(n_clusters: int, n_flips: int, size: int, rng: RNG | None) -> I
         yield signs
 
 
-def _on_scale(answer: MaxT, scale: float, n_clusters: int, statistic: Statistic) -> MaxT:
+def _on_statistic_scale(answer: MaxT, scale: float, n_clusters: int, statistic: Statistic) -> MaxT:
     def to_scale(u: Array) -> Array:
         if statistic == "mean":
             return np.asarray(u * scale)
-        left = np.maximum(n_clusters - u**2, 1e-12 * n_clusters)  # all sums equal: a large t, and no infinite one
+        left = np.maximum(n_clusters - u**2, 1e-12 * n_clusters)  # all sums equal: a large, finite t
         return np.asarray(u * np.sqrt((n_clusters - 1) / left))
 
     maxima = to_scale(answer.maxima)

@@ -1,4 +1,4 @@
-"""P-values adjusted one by one for how many there are: Bonferroni, Holm, Hochberg, Benjamini-Hochberg, -Yekutieli."""
+"""Stepwise adjustments of p-values: Bonferroni, Holm, Hochberg, Benjamini-Hochberg and Benjamini-Yekutieli."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ STEPWISE: tuple[Stepwise, ...] = ("bh", "by", "holm", "hochberg", "bonferroni")
 def stepwise(p: Array, method: Stepwise) -> Array:
     """Return adjusted p-values: each is the smallest level at which the method rejects its hypothesis.
 
-    They are those of ``statsmodels.stats.multitest.multipletests``, to the bit, without the second of
-    imports (decision 17).
+    Equal to ``statsmodels.stats.multitest.multipletests`` to the bit, without its import time of a second (decision
+    17).
 
     Parameters
     ----------
@@ -50,17 +50,17 @@ def stepwise(p: Array, method: Stepwise) -> Array:
     left = np.arange(count, 0, -1)
     rank = np.arange(1, count + 1)
     if method == "holm":
-        found = np.maximum.accumulate(p[order] * left)
+        stepped = np.maximum.accumulate(p[order] * left)
     elif method == "hochberg":
-        found = _from_the_largest(left * p[order])
+        stepped = _reverse_cumulative_min(left * p[order])
     else:
         share = rank / float(count)
-        found = _from_the_largest(p[order] / (share if method == "bh" else share / np.sum(1.0 / rank)))
-    adjusted = np.empty_like(found)
-    adjusted[order] = np.minimum(found, 1.0)
+        stepped = _reverse_cumulative_min(p[order] / (share if method == "bh" else share / np.sum(1.0 / rank)))
+    adjusted = np.empty_like(stepped)
+    adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
 
 
-def _from_the_largest(raw: Array) -> Array:
-    """Return the least of each value and those after it."""
+def _reverse_cumulative_min(raw: Array) -> Array:
+    """Return the minimum of each value and those after it."""
     return np.minimum.accumulate(raw[::-1])[::-1]

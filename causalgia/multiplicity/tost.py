@@ -1,4 +1,4 @@
-"""Equivalence: is an effect too small to matter? Two one-sided tests against a region of practical equivalence."""
+"""Two one-sided tests (TOST) against a region of practical equivalence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FARTHEST = 1e100
 
 
 @dataclass(frozen=True)
-class Tails:
+class OneSidedP:
     """P-values of four one-sided tests against the ends of a region; every array has the shape of the effects.
 
     Attributes
@@ -52,7 +52,7 @@ class Tails:
         return np.maximum(self.not_below, self.not_above)
 
 
-def tails(
+def one_sided_p(
     estimates: xr.Dataset,
     lower: Array | float,
     upper: Array | float,
@@ -60,12 +60,12 @@ def tails(
     ci_prob: float | Array = 0.95,
     hall: Array | float = 0.0,
     unseen: Array | float = 0.0,
-) -> Tails:
+) -> OneSidedP:
     """Return the four one-sided p-values against the ends of a region.
 
-    Where the standard error is 0 a p is 0 on the asked side of the end and 1 elsewhere, the end itself included; within
-    the floor of the arithmetic from an end (`causalgia.estimation.arithmetic_floor`) both are 1. A ratio is tested on
-    its logarithm, or where a mean is unclear by the difference that Fieller's limits invert.
+    Where the standard error is 0 a p is 0 beyond the end on the tested side and 1 elsewhere, the end itself included;
+    within rounding of an end (`causalgia.estimation.arithmetic_floor`) both are 1. A ratio is tested on its logarithm
+    or, where a mean is unclear, by the difference that Fieller's limits invert.
 
     Parameters
     ----------
@@ -74,31 +74,31 @@ def tails(
     lower, upper
         Ends of the region, on the scale of ``ace``, broadcast against it.
     ci_prob
-        Probability of the intervals beside these p: it sets which mean of a ratio is unclear.
+        Probability of the corresponding intervals: it determines which mean of a ratio is unclear.
     hall
         Coefficient of Hall's transformation (`causalgia.estimation.transformed_t`), broadcast against ``ace``; 0 is
         Student's t.
     unseen
-        What units that were not drawn could add to the effect on either side, on the scale of ``ace``: the claim that
-        it lies inside has to hold with it.
+        What units that were not drawn could add to the effect on either side, on the scale of ``ace``; added in the
+        test of the claim that the effect lies inside.
 
     Examples
     --------
-    >>> found = tails(xr.Dataset({"ace": ("contrast", [0.0]), "se": ("contrast", [0.5])}), -1.0, 1.0)
+    >>> found = one_sided_p(xr.Dataset({"ace": ("contrast", [0.0]), "se": ("contrast", [0.5])}), -1.0, 1.0)
     >>> found.inside.round(4), found.above.round(4)
     (array([0.0228]), array([0.9772]))
     """
-    ace, se, df = numbers_of(estimates)
-    found = working_scale_of(estimates, ace, se, df, ci_prob)
-    (over_lower, se_lower), (over_upper, se_upper) = found.against(lower), found.against(upper)
-    a = np.where(found.unclear, 0.0, hall)
-    further = np.where(found.unclear, unseen, found.width(unseen))
+    ace, se, df = ace_se_df(estimates)
+    working = working_scale_of(estimates, ace, se, df, ci_prob)
+    (over_lower, se_lower), (over_upper, se_upper) = working.against(lower), working.against(upper)
+    a = np.where(working.unclear, 0.0, hall)
+    further = np.where(working.unclear, unseen, working.width(unseen))
     floor = floor_of_estimates(estimates)
-    return Tails(
-        not_below=p_outside_floor(_p(over_lower - further, se_lower, df, a), ace - lower - unseen, floor),
-        not_above=p_outside_floor(_p_below(over_upper + further, se_upper, df, a), ace - upper + unseen, floor),
-        above=p_outside_floor(_p(over_upper, se_upper, df, a), ace - upper, floor),
-        below=p_outside_floor(_p_below(over_lower, se_lower, df, a), ace - lower, floor),
+    return OneSidedP(
+        not_below=p_outside_floor(_upper_p(over_lower - further, se_lower, df, a), ace - lower - unseen, floor),
+        not_above=p_outside_floor(_lower_p(over_upper + further, se_upper, df, a), ace - upper + unseen, floor),
+        above=p_outside_floor(_upper_p(over_upper, se_upper, df, a), ace - upper, floor),
+        below=p_outside_floor(_lower_p(over_lower, se_lower, df, a), ace - lower, floor),
     )
 
 
@@ -146,36 +146,36 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     >>> found["verdict"].values.ravel().tolist(), found["p"].values.ravel().round(4)
     (['negligible', 'increases'], array([0.0228, 1.    ]))
     """
-    low, high = ends(rope)
+    low, high = rope_ends(rope)
     ci_prob = as_ci_prob(ci_prob, least=0.5)
-    taken = estimates_of(estimates)
-    found = tails(taken, low, high, ci_prob=ci_prob)
-    lower, upper = limits(taken, ci_prob)
-    open_ended = np.isinf(lower) | (few_for_exact(taken, ci_prob) > 0)
-    lower_tost, upper_tost = limits(taken, 2 * ci_prob - 1)
-    negligible = found.inside < 1 - ci_prob
+    table = estimates_of(estimates)
+    p = one_sided_p(table, low, high, ci_prob=ci_prob)
+    lower, upper = t_limits(table, ci_prob)
+    open_ended = np.isinf(lower) | (units_lacking_for_exact(table, ci_prob) > 0)
+    lower_tost, upper_tost = t_limits(table, 2 * ci_prob - 1)
+    negligible = p.inside < 1 - ci_prob
     claims = [open_ended, negligible, lower > high, upper < low]
     verdict = np.select(claims, ["undecided", "negligible", "increases", "decreases"], "undecided")
     columns: dict[str, Any] = {
-        "p_lower": found.not_below,
-        "p_upper": found.not_above,
-        "p": np.where(open_ended, 1.0, found.inside),
+        "p_lower": p.not_below,
+        "p_upper": p.not_above,
+        "p": np.where(open_ended, 1.0, p.inside),
     }
     columns |= {"lower": lower, "upper": upper, "lower_tost": lower_tost, "upper_tost": upper_tost, "verdict": verdict}
-    columns |= with_open(taken, lower)
-    columns["differs"] = (lower > null_value(taken)) | (upper < null_value(taken))
-    # what else the estimates say of p is about another question than equivalence
-    out = taken.drop_vars(["p", "log_p", "p_adjusted", "p_step_down", "critical"], errors="ignore")
-    out = out.assign({name: (taken["ace"].dims, values) for name, values in columns.items()})
+    columns |= unbounded_column(table, lower)
+    columns["differs"] = (lower > null_value(table)) | (upper < null_value(table))
+    # other p-values of the estimates do not test equivalence
+    out = table.drop_vars(["p", "log_p", "p_adjusted", "p_step_down", "critical"], errors="ignore")
+    out = out.assign({name: (table["ace"].dims, values) for name, values in columns.items()})
     out["p"].attrs["meaning"] = "p of two one-sided tests that the effect lies outside the rope"
-    out.attrs = {k: v for k, v in taken.attrs.items() if k not in ("adjust", "family", "band", "n_draws", "seed")}
+    out.attrs = {k: v for k, v in table.attrs.items() if k not in ("adjust", "family", "band", "n_draws", "seed")}
     return annotate(
-        out.assign_attrs(rope=f"{low:g} to {high:g}", ci_prob=ci_prob, **beyond(taken.attrs, rope=(low, high)))
+        out.assign_attrs(rope=f"{low:g} to {high:g}", ci_prob=ci_prob, **beyond(table.attrs, rope=(low, high)))
     )
 
 
-def ends(rope: Any) -> tuple[float, float]:
-    """Return the two ends of a rope in numbers.
+def rope_ends(rope: Any) -> tuple[float, float]:
+    """Return the two ends of a rope as floats.
 
     Raises
     ------
@@ -184,9 +184,9 @@ def ends(rope: Any) -> tuple[float, float]:
 
     Examples
     --------
-    >>> ends((-0.1, 0.2))
+    >>> rope_ends((-0.1, 0.2))
     (-0.1, 0.2)
-    >>> ends((0.1, -0.1))
+    >>> rope_ends((0.1, -0.1))
     Traceback (most recent call last):
     ...
     causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
@@ -209,12 +209,12 @@ def ends(rope: Any) -> tuple[float, float]:
     return low, high
 
 
-def limits(
+def t_limits(
     estimates: xr.Dataset, ci_prob: float | Array, *, hall: Array | float = 0.0, unseen: Array | float = 0.0
 ) -> tuple[Array, Array]:
-    """Return the limits of t intervals, of the shape of ``ace``; infinite where they are open.
+    """Return the limits of t intervals, of the shape of ``ace``; infinite where unbounded.
 
-    Those of a ratio are of its logarithm, or Fieller's, as `causalgia.estimate` gives them.
+    Limits of a ratio are those of its logarithm, or Fieller's, as from `causalgia.estimate`.
 
     Parameters
     ----------
@@ -223,15 +223,15 @@ def limits(
     ci_prob
         Their probability, broadcast against the effects.
     hall, unseen
-        As `tails` takes them: the interval is then the one that those tests leave.
+        As in `one_sided_p`, whose tests the interval then inverts.
 
     Examples
     --------
     >>> one = xr.Dataset({"ace": ("contrast", [1.0]), "se": ("contrast", [0.5]), "unbounded": ("contrast", [True])})
-    >>> limits(one, 0.95)
+    >>> t_limits(one, 0.95)
     (array([-inf]), array([inf]))
     """
-    ace, se, df = numbers_of(estimates)
+    ace, se, df = ace_se_df(estimates)
     lower, upper, open_ended = working_scale_of(estimates, ace, se, df, ci_prob).limits(
         ci_prob, hall=hall, unseen=unseen
     )
@@ -241,19 +241,19 @@ def limits(
     return np.where(open_ended, -np.inf, lower), np.where(open_ended, np.inf, upper)
 
 
-def with_open(estimates: xr.Dataset, lower: Array) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return the column ``unbounded`` that says which new limits are open, where the estimates have one.
+def unbounded_column(estimates: xr.Dataset, lower: Array) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return the column ``unbounded`` of new limits, where the estimates have that column.
 
     Examples
     --------
-    >>> with_open(xr.Dataset({"ace": ("contrast", [1.0])}), np.array([0.0]))
+    >>> unbounded_column(xr.Dataset({"ace": ("contrast", [1.0])}), np.array([0.0]))
     {}
     """
     return {"unbounded": np.isinf(lower)} if "unbounded" in estimates else {}
 
 
-def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
-    """Return ace, se and df of estimates as arrays of the shape of ``ace``; without df they are inf: normal.
+def ace_se_df(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
+    """Return ace, se and df of estimates, of the shape of ``ace``; without df, inf (normal).
 
     Raises
     ------
@@ -263,7 +263,7 @@ def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
     Examples
     --------
     >>> ace = xr.Dataset({"ace": (("contrast", "task"), [[1.0]]), "se": (("contrast", "task"), [[0.5]])})
-    >>> numbers_of(ace)
+    >>> ace_se_df(ace)
     (array([[1.]]), array([[0.5]]), array([[inf]]))
     """
     check_has_errors(estimates)
@@ -284,17 +284,17 @@ def numbers_of(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
     return ace, se, df
 
 
-def few_for_exact(estimates: xr.Dataset, level: float) -> Array:
+def units_lacking_for_exact(estimates: xr.Dataset, level: float) -> Array:
     """Return how many units each exact effect lacks for a verdict at a level, 0 where none; the shape of ``ace``.
 
-    Where no unit differs from the others there is no standard error, and up to 3/n of the population may still differ
-    (95 %, of n independent units). A point from so few that ``3/n > 1 - level`` is no evidence at that level: at .95 it
-    takes 60. The target of exactly these units has nothing unseen.
+    Where all units have the same effect there is no standard error, and up to 3/n of the population may still differ
+    (95 %, n independent units). Where ``3/n > 1 - level`` such an effect is no evidence at that level: at .95 it takes
+    60 units. For the target of exactly these units none is lacking.
 
     Parameters
     ----------
     estimates
-        With ``ace`` and ``se``; none lacks any where neither ``n_units`` nor ``n_clusters`` is known.
+        With ``ace`` and ``se``; 0 everywhere where neither ``n_units`` nor ``n_clusters`` is known.
     level
         1 minus the error of a verdict.
 
@@ -305,7 +305,7 @@ def few_for_exact(estimates: xr.Dataset, level: float) -> Array:
     Examples
     --------
     >>> exact = xr.Dataset({name: ("contrast", [x, x]) for name, x in {"ace": 1.0, "se": 0.0}.items()})
-    >>> few_for_exact(exact.assign(n_units=("contrast", [2, 60])), 0.95)
+    >>> units_lacking_for_exact(exact.assign(n_units=("contrast", [2, 60])), 0.95)
     array([58.,  0.])
     """
     ace = estimates["ace"]
@@ -318,17 +318,17 @@ def few_for_exact(estimates: xr.Dataset, level: float) -> Array:
     return np.where((se == 0) & (lacks > 0), np.ceil(lacks * units / np.maximum(n, 1.0)), 0.0)
 
 
-def _p(distance: Array, se: Array, df: Array, a: Array) -> Array:
+def _upper_p(distance: Array, se: Array, df: Array, a: Array) -> Array:
     """Return the p of "the distance is at most 0"."""
-    return np.where(se == 0, np.where(distance > 0, 0.0, 1.0), special.stdtr(df, -_t(distance, se, a)))
+    return np.where(se == 0, np.where(distance > 0, 0.0, 1.0), special.stdtr(df, -_bounded_t(distance, se, a)))
 
 
-def _p_below(distance: Array, se: Array, df: Array, a: Array) -> Array:
+def _lower_p(distance: Array, se: Array, df: Array, a: Array) -> Array:
     """Return the p of "the distance is at least 0"."""
-    return np.where(se == 0, np.where(distance < 0, 0.0, 1.0), special.stdtr(df, _t(distance, se, a)))
+    return np.where(se == 0, np.where(distance < 0, 0.0, 1.0), special.stdtr(df, _bounded_t(distance, se, a)))
 
 
-def _t(distance: Array, se: Array, a: Array) -> Array:
+def _bounded_t(distance: Array, se: Array, a: Array) -> Array:
     with np.errstate(over="ignore"):
         t = np.clip(distance / np.where(se == 0, 1.0, se), -_FARTHEST, _FARTHEST)
         return transformed(t, a)

@@ -1,8 +1,8 @@
-"""Hierarchical Bayesian effect sizes: what all the effects say about each, and how sure one may be.
+"""Hierarchical Bayesian models of effects: shrinkage, posteriors and predictive checks.
 
-The labelled verbs `infer` and `profile` (a smooth curve of effects), and `prior_predictive` and `posterior_predictive`
-beside them, over functions of arrays that can be held against R by anyone: one module for each law
-(`causalgia.posterior.normal`, `mixture`, `student`, `gaussian_process`), exact.
+The verbs `infer`, `profile` (a smooth curve of effects), `prior_predictive` and `posterior_predictive` are for labelled
+data. Each law has a module with an exact engine on arrays: `normal`, `student_t`, `mixture`, `spike_and_slab`,
+`two_scales`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The labelled verb: estimates -> the posterior of every effect, as a tree that ArviZ reads."""
+"""The verb `infer`: the posterior of every effect from estimates, as a tree that ArviZ reads."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.crossover_estimates import placebo_words
 from causalgia.kinds import two_kinds
 from causalgia.notes import with_notes
-from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
+from causalgia.posterior.convergence import check_convergence, check_n_draws, diagnose
 from causalgia.posterior.engine_input import (
-    Question,
-    at_the_door,
-    coordinates,
-    covariates_of,
-    groups_of,
-    pooled,
-    questions,
-    sigma_of,
-    unit_in_words,
+    FamilyData,
+    as_labeled_estimates,
+    average_over_predictors,
+    covariate_values,
+    family_data,
+    group_rows,
+    prior_unit_label,
+    result_coordinates,
+    sigma_label,
 )
 from causalgia.posterior.engines import (
     ENGINES,
     FEW,
     LAWS,
     NU,
-    Answer,
-    answer,
+    FamilyPosterior,
     check_choice,
-    chosen,
-    factors_for,
-    is_few,
-    law_of,
+    choose_engine,
+    fit_family,
+    has_few_effects,
+    n_factors_for,
+    resolve_law,
 )
-from causalgia.posterior.exchangeable import grows
+from causalgia.posterior.exchangeable import errors_grow_with_effects
 from causalgia.posterior.mixture import effect_se_dependence
 from causalgia.posterior.nuts import CHAINS
-from causalgia.posterior.posterior_tree import Tree, assemble
-from causalgia.posterior.predictive_checks import conflict
+from causalgia.posterior.posterior_tree import Tree, as_tree
+from causalgia.posterior.predictive_checks import prior_conflict
 from causalgia.prior import Prior
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
@@ -78,28 +78,27 @@ def infer(
     accept_unconverged: bool = False,
     client: Client | None = None,
 ) -> Tree:
-    """Infer all effects together, by a hierarchical model: each is shrunk by as much as the others suggest.
+    """Infer all effects together by a hierarchical model, in which each effect is shrunken towards the others.
 
-    For each task separately, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``. The
-    estimand of row k remains the ACE of its estimate, with attrs["estimand"] and attrs["target"] unchanged; extreme
-    estimates shrink towards the others, the more the larger their errors.
+    For each task separately, ``effect | delta ~ N(delta, Sigma)`` and ``delta_k = mu + x_k' beta + tau z_k``. Extreme
+    estimates shrink towards the others, the more the larger their errors. The estimand of row k remains the ACE of its
+    estimate, with attrs["estimand"] and attrs["target"] unchanged.
 
     Parameters
     ----------
     estimates
         From `estimate` or `from_effects`; or a table with columns ``effect`` and ``se`` (or a Dataset with
-        ``covariance``). A covariance given with the effects counts as known and enters whole; one estimated from units
-        enters whole while contrasts are at most a tenth of its degrees of freedom, as low rank + diagonal beyond, where
-        contrasts are sums of others, and for every law but the normal unless ``engine="nuts"``.
-        attrs["sigma"] says how it entered.
-        With the dim ``model``, predictors are a level, ``delta_km = delta_k + gamma_km``, ``gamma ~ N(0,
-        tau_gamma^2)``, and the estimand of ``ace`` is the mean over retrainings of the predictor.
+        ``covariance``). A covariance given with the effects counts as known and is used whole. One estimated from units
+        is used whole while contrasts are at most a tenth of its degrees of freedom; beyond, where contrasts are sums of
+        others, and for every law but the normal (unless ``engine="nuts"``) it is used as low rank + diagonal.
+        attrs["sigma"] has the form. With the dim ``model``, predictors are a level, ``delta_km = delta_k + gamma_km``,
+        ``gamma ~ N(0, tau_gamma^2)``, and the estimand of ``ace`` is the mean over retrainings of the predictor.
     law
         Law of z. ``"two_scales"``: two normal scales about one centre, both scales, the share of each and mu integrated
-        under priors in units of the median standard error; effects of many kinds of families are near to one of these,
-        and no effect is exactly 0. ``"auto"``: two scales for 30 effects or more; for 2 to 29, which cannot show a law,
-        the normal one, with a note that it was assumed (and the unshrunken intervals as well); a single effect is not
-        shrunken. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``, for questions
+        under priors in units of the median standard error; effects of many kinds of families are close to such a law,
+        and no effect is exactly 0. ``"auto"``: two scales for 30 effects or more; for 2 to 29, too few to
+        show a law, the normal one, with a note that it was assumed and the unshrunken intervals; a single effect is not
+        shrunken. ``"student_t"``: heavy tails, 4 degrees of freedom; ``"normal"``. ``"spike_and_slab"``, for families
         where exact nulls exist: an atom and normals of a grid of scales, in proportions estimated from the effects
         (ash; tau is the sd of the fitted mixture, constant). The atom is at exactly 0 where errors are independent;
         where they share a control, a shift of all effects cannot be separated from the control's error, and it is at
@@ -114,8 +113,8 @@ def infer(
         Name of a coordinate on contrast: each of its values is an exchangeable family of its own, inferred from its
         own estimates, with mu and tau (and beta) of its own.
     exchangeable
-        True where contrasts that differ in kind by their weights, such as simple effects and their mean, are to be
-        taken for draws of one law all the same; else they are refused.
+        True to treat contrasts that differ in kind by their weights, such as simple effects and their mean, as draws
+        from one law; otherwise they raise an error.
     covariates
         Names of numeric coordinates on contrast, such as position or dose; they are centred, so that mu is the effect
         at their mean.
@@ -205,47 +204,56 @@ def infer(
     _check_choices(law, engine, draws, accept_unconverged, log_likelihood)
     if not isinstance(prior, Prior):
         raise InferenceError(f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or leave it out")
-    names = [name for name in [groups, *_listed(covariates)] if isinstance(name, str)]
-    table = at_the_door(estimates, names)
-    _check_null(table)
-    labels, rows = groups_of(table, groups)
+    names_of_x = [covariates] if isinstance(covariates, str) else covariates or []
+    names = [name for name in [groups, *names_of_x] if isinstance(name, str)]
+    table = as_labeled_estimates(estimates, names)
+    _check_null_value(table)
+    labels, rows = group_rows(table, groups)
     _check_kinds(table, rows, exchangeable)
-    names_of_x, x = covariates_of(table, covariates)
+    names_of_x, x = covariate_values(table, covariates)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
-    asked, law_used = _questions(table, rows, x, prior, law, engine)
-    assumed = _assumption(law, law_used, rows) + _independence(table, asked) + _unsure(table) + _growing(table, asked)
+    families, law_used = _families_and_law(table, rows, x, prior, law, engine)
+    notes = (
+        _law_note(law, law_used, rows)
+        + _independence_note(table, families)
+        + _few_df_note(table)
+        + _growing_errors_note(table, families)
+    )
     law = law_used  # type: ignore[assignment]  # one of the laws
-    if "nuts" in [chosen(engine, law, question.noise) for question in asked]:
-        refuse_too_few(n, accept_unconverged)
-    answers = mapped(
-        partial(answer, law=law, engine=engine, draws=n, key=key),
-        asked,
+    if "nuts" in [choose_engine(engine, law, family.noise) for family in families]:
+        check_n_draws(n, accept_unconverged)
+    tasks, label_of = table["task"].to_numpy(), [""] if labels is None else [f", group {x!s}" for x in labels]
+    names_of_families = [f"task {tasks[family.task]!s}{label_of[family.group]}" for family in families]
+    posteriors = mapped(
+        partial(fit_family, law=law, engine=engine, draws=n, key=key),
+        families,
         what="infer",
-        names=_in_words(table, labels, asked),
+        names=names_of_families,
         client=client,
     )
-    _warn_of_conflict(table, asked, law)
-    said = _said(table, asked, answers, law, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
-    said |= beyond(table.attrs, law=law, prior=prior)
-    pointwise = _with_log_likelihood(log_likelihood, asked, answers, law, n)
-    found = labelled(table, asked, answers, coordinates(table, labels, names_of_x), with_log_likelihood=pointwise)
-    if "sample_stats" in found:
-        found["diagnostics"] = diagnose(found["posterior"], int(found["sample_stats"]["diverging"].sum()))
-        said |= refuse(found["diagnostics"], accept_unconverged)
+    _warn_of_conflict(table, families, law)
+    attrs = _model_attrs(table, families, posteriors, law, prior) | {
+        "groups": groups or "",
+        "covariates": ", ".join(names_of_x),
+    }
+    attrs |= beyond(table.attrs, law=law, prior=prior)
+    pointwise = _wants_log_likelihood(log_likelihood, families, posteriors, law, n)
+    tree = posterior_groups(
+        table, families, posteriors, result_coordinates(table, labels, names_of_x), with_log_likelihood=pointwise
+    )
+    if "sample_stats" in tree:
+        divergences = int(tree["sample_stats"]["diverging"].sum())
+        tree["diagnostics"] = diagnose(tree["posterior"], divergences)
+        attrs |= check_convergence(tree["diagnostics"], accept_unconverged)
     for name in ("posterior", "constant_data"):
-        found[name].attrs = dict(with_notes(table, *assumed).attrs) | said
-    return assemble(found)
+        tree[name].attrs = dict(with_notes(table, *notes).attrs) | attrs
+    return as_tree(tree)
 
 
-def _in_words(table: xr.Dataset, labels: Any, asked: list[Question]) -> list[str]:
-    """Return the task of each question and, where there are several, its group."""
-    tasks = table["task"].to_numpy()
-    groups = [""] if labels is None else [f", group {label!s}" for label in labels]
-    return [f"task {tasks[question.task]!s}{groups[question.group]}" for question in asked]
-
-
-def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: list[Answer], law: str, n: int) -> bool:
-    closed = all(found.log_likelihood is not None for found in answers)
+def _wants_log_likelihood(
+    choice: bool | str, families: list[FamilyData], posteriors: list[FamilyPosterior], law: str, n: int
+) -> bool:
+    closed = all(found.log_likelihood is not None for found in posteriors)
     if choice is True and not closed:
         raise InferenceError(
             "log_likelihood=True: leave-one-out needs draws of the law and a closed form given the law. Predictors as "
@@ -253,25 +261,29 @@ def _with_log_likelihood(choice: bool | str, asked: list[Question], answers: lis
             "shared errors were sampled. Use law='two_scales' or 'normal' (with predictors, first "
             "cg.estimate(effects, target='population x predictors')), or leave log_likelihood= out"
         )
-    slow = law == "spike_and_slab" and any(q.noise.whole is not None and len(q.rows) > _MOST_WHOLE for q in asked)
-    small = not slow and n * sum(len(q.rows) for q in asked) <= _MOST_AUTO
+    slow = law == "spike_and_slab" and any(q.noise.whole is not None and len(q.rows) > _MOST_WHOLE for q in families)
+    small = not slow and n * sum(len(q.rows) for q in families) <= _MOST_AUTO
     return closed and (choice is True or (choice == "auto" and small))
 
 
-def _questions(
+def _families_and_law(
     table: xr.Dataset, rows: list[Any], x: Any, prior: Prior, law: str, engine: str
-) -> tuple[list[Question], str]:
-    """Return the questions and the law: what ``"auto"`` is for the smallest family, and for how Sigma enters."""
-    used = law_of(law, [len(members) for members in rows])
-    asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None), law=used))
-    if law == "auto" and used == "two_scales" and (engine == "nuts" or any(q.noise.whole is not None for q in asked)):
-        used = "normal"  # which alone reads any known covariance exactly, and NUTS
-        asked = list(questions(table, rows, x, prior, factors_for(used, engine, covariates=x is not None)))
-    return asked, used
+) -> tuple[list[FamilyData], str]:
+    """Return the families and the law; ``"auto"`` depends on the smallest family and on the form of Sigma."""
+    used = resolve_law(law, [len(members) for members in rows])
+    families = list(family_data(table, rows, x, prior, n_factors_for(used, engine, covariates=x is not None), law=used))
+    if (
+        law == "auto"
+        and used == "two_scales"
+        and (engine == "nuts" or any(q.noise.whole is not None for q in families))
+    ):
+        used = "normal"  # the only law that is exact with any known covariance, and has NUTS
+        families = list(family_data(table, rows, x, prior, n_factors_for(used, engine, covariates=x is not None)))
+    return families, used
 
 
-def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
-    """Return what to say where the effects are too few to show the law that they are taken for draws of."""
+def _law_note(law: str, used: str, rows: list[Any]) -> list[str]:
+    """Return a note where the effects are too few to show their law."""
     least, most = min(map(len, rows)), max(map(len, rows))
     if most == 1:
         return ["one effect alone cannot show a law: its posterior is not shrunken"] if law == "auto" else []
@@ -283,9 +295,9 @@ def _assumption(law: str, used: str, rows: list[Any]) -> list[str]:
     ]
 
 
-def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
-    """Return what to say where a table of effects came without their covariance."""
-    unknown = any(sigma_of(q.noise) == "diagonal" and len(q.effect) > 1 for q in asked)
+def _independence_note(table: xr.Dataset, families: list[FamilyData]) -> list[str]:
+    """Return a note where a table of effects has no covariance."""
+    unknown = any(sigma_label(q.noise) == "diagonal" and len(q.effect) > 1 for q in families)
     known = {"covariance", "factor"} & set(table) or "predictor_fingerprint" in table.attrs
     if not unknown or known or table.attrs.get("effect_on"):
         return []
@@ -295,8 +307,8 @@ def _independence(table: xr.Dataset, asked: list[Question]) -> list[str]:
     ]
 
 
-def _unsure(table: xr.Dataset) -> list[str]:
-    """Return what to say where standard errors of few units are taken as known."""
+def _few_df_note(table: xr.Dataset) -> list[str]:
+    """Return a note where standard errors of few units are taken as known."""
     df = typical_df(table)
     if table.sizes["contrast"] == 1 or df >= LEAST_DF:
         return []
@@ -306,10 +318,10 @@ def _unsure(table: xr.Dataset) -> list[str]:
     ]
 
 
-def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
-    """Return what to say where larger effects have larger errors (`causalgia.posterior.exchangeable.grows`)."""
-    se = pooled(table)["se"].transpose("contrast", "task").to_numpy()
-    if not any(grows(question.effect, se[question.rows, question.task]) for question in asked):
+def _growing_errors_note(table: xr.Dataset, families: list[FamilyData]) -> list[str]:
+    """Return a note where larger effects have larger errors (`exchangeable.errors_grow_with_effects`)."""
+    se = average_over_predictors(table)["se"].transpose("contrast", "task").to_numpy()
+    if not any(errors_grow_with_effects(family.effect, se[family.rows, family.task]) for family in families):
         return []
     return [
         "standard errors grow with the effects, and the law of effects assumes that the two are unrelated: posterior "
@@ -317,7 +329,7 @@ def _growing(table: xr.Dataset, asked: list[Question]) -> list[str]:
     ]
 
 
-def _check_null(table: xr.Dataset) -> None:
+def _check_null_value(table: xr.Dataset) -> None:
     if table.attrs.get("target") == "next predictor":
         raise InferenceError(
             "target='next predictor': its standard errors are those of a prediction for one more network, not those of "
@@ -336,7 +348,7 @@ def _check_null(table: xr.Dataset) -> None:
 
 
 def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None) -> None:
-    """Refuse one law for contrasts that differ in kind, as is said or, where nothing is, by their weights."""
+    """Raise for families of contrasts that differ in kind: by `exchangeable`, or else by their weights."""
     if exchangeable not in (None, True, False):
         raise InferenceError(f"exchangeable={quoted(exchangeable)} is none of True, False and None")
     cure = "cg.decide(estimates, ...) tests each by itself; or give each kind a family of its own, groups='...'"
@@ -346,11 +358,11 @@ def _check_kinds(table: xr.Dataset, rows: list[Codes], exchangeable: bool | None
         return
     weight, names = weights_of(table), table["contrast"].to_numpy()
     for members in rows:
-        found = two_kinds((names[k], weight.data[weight.indptr[k] : weight.indptr[k + 1]]) for k in members)
-        if found is not None:
+        pair = two_kinds((names[k], weight.data[weight.indptr[k] : weight.indptr[k + 1]]) for k in members)
+        if pair is not None:
             raise InferenceError(
-                f"a law takes the effects of a family for draws of it, and contrasts {quoted(found[0])} and "
-                f"{quoted(found[1])} differ in kind by their weights; {cure}, or say exchangeable=True"
+                f"a law takes the effects of a family for draws of it, and contrasts {quoted(pair[0])} and "
+                f"{quoted(pair[1])} differ in kind by their weights; {cure}, or say exchangeable=True"
             )
 
 
@@ -365,43 +377,36 @@ def _check_choices(law: object, engine: object, draws: object, accepted: object,
         raise InferenceError(f"accept_unconverged={quoted(accepted)} is neither True nor False")
 
 
-def _listed(names: str | Sequence[str] | None) -> list[str]:
-    return [] if names is None else [names] if isinstance(names, str) else list(names)
-
-
-def _said(
-    table: xr.Dataset, asked: list[Question], answers: list[Answer], law: str, prior: Prior
+def _model_attrs(
+    table: xr.Dataset, families: list[FamilyData], posteriors: list[FamilyPosterior], law: str, prior: Prior
 ) -> dict[str, str | int | float]:
+    few, many = "spike and slab, integrated", "grid of scales, weights at their penalised maximum"
+    atoms = [few if has_few_effects(family) else many for family in families] if law == "spike_and_slab" else []
     return {
         "law": law,
-        "engine": _together([a.engine for a in answers]),
-        "sampler": _together([a.sampler for a in answers if a.sampler]),
+        "engine": _join_unique([a.engine for a in posteriors]),
+        "sampler": _join_unique([a.sampler for a in posteriors if a.sampler]),
         "prior": json.dumps(asdict(prior)),
-        "prior_unit": unit_in_words(table, prior, law),
-        "atom": _mixture(asked) if law == "spike_and_slab" else "",
-        "sigma": _together([sigma_of(question.noise) for question in asked]),
-        "predictors": _PREDICTORS if asked[0].by_predictor is not None else "",
+        "prior_unit": prior_unit_label(table, prior, law),
+        "atom": _join_unique(atoms),
+        "sigma": _join_unique([sigma_label(family.noise) for family in families]),
+        "predictors": _PREDICTORS if families[0].by_predictor is not None else "",
     }
 
 
-def _mixture(asked: list[Question]) -> str:
-    few, many = "spike and slab, integrated", "grid of scales, weights at their penalised maximum"
-    return _together([few if is_few(question) else many for question in asked])
-
-
-def _together(words: list[str]) -> str:
+def _join_unique(words: list[str]) -> str:
     return ", ".join(dict.fromkeys(words))
 
 
-def _warn_of_conflict(table: xr.Dataset, asked: list[Question], law: str) -> None:
+def _warn_of_conflict(table: xr.Dataset, families: list[FamilyData], law: str) -> None:
     nu, mixed = NU if law == "student_t" else None, law == "spike_and_slab"
-    for question in asked:
-        if law == "two_scales" or (mixed and not is_few(question)):
+    for family in families:
+        if law == "two_scales" or (mixed and not has_few_effects(family)):
             continue  # priors in units of the standard errors, or a grid of scales taken from the effects
-        said = conflict(question.effect, question.noise, question.prior, nu=nu, about_zero=mixed)
-        if said:
-            task = table["task"].to_numpy()[question.task]
-            warnings.warn(f"task {task!s}: {said}", PriorConflictWarning, stacklevel=3)
+        conflict = prior_conflict(family.effect, family.noise, family.prior, nu=nu, about_zero=mixed)
+        if conflict:
+            task = table["task"].to_numpy()[family.task]
+            warnings.warn(f"task {task!s}: {conflict}", PriorConflictWarning, stacklevel=3)
 
 
 _DIMS = {
@@ -423,10 +428,10 @@ _NATS = 3.0
 _HALF_WIDTHS = 1.959963984540054  # of 95 % intervals: standard errors are normal scores of their p
 
 
-def labelled(
+def posterior_groups(
     table: xr.Dataset,
-    asked: list[Question],
-    answers: list[Answer],
+    families: list[FamilyData],
+    posteriors: list[FamilyPosterior],
     coords: dict[str, Any],
     *,
     with_log_likelihood: bool = False,
@@ -437,116 +442,118 @@ def labelled(
     ----------
     table
         The estimates.
-    asked, answers
-        Each question and its answer, in the same order.
+    families, posteriors
+        Each family and its posterior, in the same order.
     coords
-        Coordinates of the result, from `coords.coordinates`.
+        Coordinates of the result, from `result_coordinates`.
     with_log_likelihood
-        Add that group: each answer must know its own.
+        Add that group: each posterior must have one.
     """
+    observed = {"effect": average_over_predictors(table)["ace"].transpose("contrast", "task")}
+    observed |= {"effect_model": table["ace"]} if "model" in table["ace"].dims else {}
     groups = {
-        "posterior": _posterior(asked, answers, coords),
-        "moments": _moments(asked, answers, coords),
-        "observed_data": _of_contrasts(_observed(table), coords),
-        "constant_data": _constant(table, asked, coords),
+        "posterior": _posterior_group(families, posteriors, coords),
+        "moments": _moments_group(families, posteriors, coords),
+        "observed_data": _on_contrasts(observed, coords),
+        "constant_data": _constant_group(table, families, coords),
     }
     if with_log_likelihood:
-        groups["log_likelihood"] = _log_likelihood(asked, answers, coords)
-    stats = [(q, a.stats) for q, a in zip(asked, answers, strict=True) if a.stats]
+        groups["log_likelihood"] = _log_likelihood_group(families, posteriors, coords)
+    stats = [(q, a.stats) for q, a in zip(families, posteriors, strict=True) if a.stats]
     return groups | ({"sample_stats": _sample_stats(stats, coords)} if stats else {})
 
 
-def _posterior(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> xr.Dataset:
-    variables = {name: _variable(name, asked, answers, coords) for name in answers[0].draws}
-    shape = answers[0].draws["mu"].shape
+def _posterior_group(
+    families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
+) -> xr.Dataset:
+    variables = {name: _draws_variable(name, families, posteriors, coords) for name in posteriors[0].draws}
+    shape = posteriors[0].draws["mu"].shape
     used = {dim for dims, _ in variables.values() for dim in dims}
-    return xr.Dataset(variables, _on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])})
+    return xr.Dataset(variables, _coords_on(coords, used) | {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])})
 
 
-def _log_likelihood(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> xr.Dataset:
+def _log_likelihood_group(
+    families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
+) -> xr.Dataset:
     """Return ``effect (chain, draw, contrast, task)``, under the name of what was observed."""
-    chains, draws = answers[0].draws["mu"].shape
+    chains, draws = posteriors[0].draws["mu"].shape
     out = np.empty((chains, draws, len(coords["contrast"]), len(coords["task"])))
-    for question, found in zip(asked, answers, strict=True):
+    for family, found in zip(families, posteriors, strict=True):
         assert found.log_likelihood is not None  # for mypy: `infer` has checked
-        out[:, :, question.rows, question.task] = found.log_likelihood().reshape(chains, draws, -1)
-    names = _on(coords, {"contrast", "task"}) | {"chain": np.arange(chains), "draw": np.arange(draws)}
+        out[:, :, family.rows, family.task] = found.log_likelihood().reshape(chains, draws, -1)
+    names = _coords_on(coords, {"contrast", "task"}) | {"chain": np.arange(chains), "draw": np.arange(draws)}
     return xr.Dataset({"effect": (("chain", "draw", "contrast", "task"), out)}, names)
 
 
-def _variable(
-    name: str, asked: list[Question], answers: list[Answer], coords: dict[str, Any]
+def _draws_variable(
+    name: str, families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
 ) -> tuple[tuple[str, ...], Array]:
-    """Put the draws of all questions in their places of one array; a single question's are not copied."""
+    """Return the draws of all families in one array; those of a single family are not copied."""
     dims = tuple(d for d in _DIMS[name] if d != "group" or "group" in coords)
-    first = answers[0].draws[name]
-    if len(asked) == 1 and "group" not in coords:
+    first = posteriors[0].draws[name]
+    if len(families) == 1 and "group" not in coords:
         return ("chain", "draw", *dims), np.expand_dims(first, 2 + dims.index("task"))
-    places = np.empty((*(len(coords[d]) for d in dims), *first.shape[:2]))  # each effect's draws are one run of memory
-    for question, found in zip(asked, answers, strict=True):
-        at = {"contrast": question.rows, "task": question.task, "group": question.group}
+    places = np.empty((*(len(coords[d]) for d in dims), *first.shape[:2]))  # the draws of an effect are contiguous
+    for family, found in zip(families, posteriors, strict=True):
+        at = {"contrast": family.rows, "task": family.task, "group": family.group}
         index: Any = tuple(at.get(d, slice(None)) for d in dims)
         places[index] = np.moveaxis(found.draws[name], (0, 1), (-2, -1))
     return ("chain", "draw", *dims), np.moveaxis(places, (-2, -1), (0, 1))
 
 
-def _moments(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> xr.Dataset:
+def _moments_group(families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]) -> xr.Dataset:
     columns = {
-        name: _column([(q, a.moments[name]) for q, a in zip(asked, answers, strict=True)], coords)
-        for name in answers[0].moments
+        name: _by_contrast_and_task([(q, a.moments[name]) for q, a in zip(families, posteriors, strict=True)], coords)
+        for name in posteriors[0].moments
     }
-    half = [(q, _HALF_WIDTHS * np.sqrt(q.noise.marginal)) for q in asked]
+    half = [(q, _HALF_WIDTHS * np.sqrt(q.noise.marginal)) for q in families]
     columns |= {
-        f"{side}_unshrunken": _column([(q, q.effect + sign * w) for q, w in half], coords)
+        f"{side}_unshrunken": _by_contrast_and_task([(q, q.effect + sign * w) for q, w in half], coords)
         for side, sign in (("lower", -1), ("upper", 1))
     }
-    out = xr.Dataset(columns, _on(coords, {"contrast", "task"}))
-    out.attrs = _dependence(asked, answers, coords)
+    out = xr.Dataset(columns, _coords_on(coords, {"contrast", "task"}))
+    out.attrs = _effect_se_attrs(families, posteriors, coords)
     return out
 
 
-def _column(parts: list[tuple[Question, Any]], coords: dict[str, Any]) -> tuple[tuple[str, str], Array]:
+def _by_contrast_and_task(parts: list[tuple[FamilyData, Any]], coords: dict[str, Any]) -> tuple[tuple[str, str], Array]:
     out = np.empty((len(coords["contrast"]), len(coords["task"])))
-    for question, values in parts:
-        out[question.rows, question.task] = values
+    for family, values in parts:
+        out[family.rows, family.task] = values
     return ("contrast", "task"), out
 
 
-def _dependence(asked: list[Question], answers: list[Answer], coords: dict[str, Any]) -> dict[str, str | float]:
-    """Say whether effects grow with their se: the gain, in nats, of taking effect / se for exchangeable instead."""
-    large = [(q, a) for q, a in zip(asked, answers, strict=True) if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
+def _effect_se_attrs(
+    families: list[FamilyData], posteriors: list[FamilyPosterior], coords: dict[str, Any]
+) -> dict[str, str | float]:
+    """Return attrs on whether effects grow with their se: the gain, in nats, of exchangeable effect / se instead."""
+    large = [(q, a) for q, a in zip(families, posteriors, strict=True) if len(q.rows) >= _LEAST_FOR_DEPENDENCE]
     gains = [
         effect_se_dependence(q.effect - float(a.draws["mu"].mean()), np.sqrt(q.noise.marginal)).gain for q, a in large
     ]
     if not gains:
-        return {"effect_se_dependence": f"not asked: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
+        return {"effect_se_dependence": f"not families: fewer than {_LEAST_FOR_DEPENDENCE} effects"}
     names = ", ".join(
         str(coords["task"].to_numpy()[q.task]) for (q, _), g in zip(large, gains, strict=True) if g > _NATS
     )
-    said = f"effects grow with their standard errors (task {names})" if names else "none seen"
-    return {"effect_se_dependence": said, "effect_se_gain": float(max(gains))}
+    dependence = f"effects grow with their standard errors (task {names})" if names else "none seen"
+    return {"effect_se_dependence": dependence, "effect_se_gain": float(max(gains))}
 
 
-def _observed(table: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Return the effects as they were estimated; of several predictors their mean, and beside it each one's."""
-    effect = {"effect": pooled(table)["ace"].transpose("contrast", "task")}
-    return effect | ({"effect_model": table["ace"]} if "model" in table["ace"].dims else {})
-
-
-def _constant(table: xr.Dataset, asked: list[Question], coords: dict[str, Any]) -> xr.Dataset:
-    """Return what the estimates knew, of several predictors together; ``se_model`` is each one's own."""
-    table, each = pooled(table), table
+def _constant_group(table: xr.Dataset, families: list[FamilyData], coords: dict[str, Any]) -> xr.Dataset:
+    """Return the data of the estimates, averaged over predictors; ``se_model`` is that of each predictor."""
+    table, each = average_over_predictors(table), table
     known = {name: table[name] for name in _KNOWN if name in table}
     known |= {"se_model": each["se"]} if "model" in each["se"].dims else {}
-    out = _of_contrasts(known, coords)
-    out["se"] = _column([(q, np.sqrt(q.noise.marginal)) for q in asked], coords)
-    out["prior_unit"] = _column([(q, q.unit) for q in asked], coords)
+    out = _on_contrasts(known, coords)
+    out["se"] = _by_contrast_and_task([(q, np.sqrt(q.noise.marginal)) for q in families], coords)
+    out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in families], coords)
     out["placebo_word"] = ("contrast", placebo_words(table))
-    return out.assign_coords(_on(coords, {"contrast", "task"})).merge(_covariance(table, coords))
+    return out.assign_coords(_coords_on(coords, {"contrast", "task"})).merge(_covariance_data(table, coords))
 
 
-def _covariance(table: xr.Dataset, coords: dict[str, Any]) -> xr.Dataset:
-    """Return ``covariance (contrast, contrast_, task)`` of the errors, as estimated; nothing where there are many."""
+def _covariance_data(table: xr.Dataset, coords: dict[str, Any]) -> xr.Dataset:
+    """Return ``covariance (contrast, contrast_, task)`` of the errors; empty for many contrasts."""
     names = coords["contrast"].to_numpy()
     if "covariance" not in table or "model" in table["covariance"].dims or len(names) > _MOST_WITH_COVARIANCE:
         return xr.Dataset()
@@ -557,27 +564,27 @@ def _covariance(table: xr.Dataset, coords: dict[str, Any]) -> xr.Dataset:
     return xr.Dataset({"covariance": (("contrast", "contrast_", "task"), values)}, {"contrast_": names})
 
 
-def _of_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr.Dataset:
+def _on_contrasts(columns: dict[str, xr.DataArray], coords: dict[str, Any]) -> xr.Dataset:
     used = {dim for column in columns.values() for dim in map(str, column.dims)}
-    return xr.Dataset({n: (c.dims, c.to_numpy()) for n, c in columns.items()}, _on(coords, used))
+    return xr.Dataset({n: (c.dims, c.to_numpy()) for n, c in columns.items()}, _coords_on(coords, used))
 
 
-def _on(coords: dict[str, Any], dims: set[str]) -> dict[str, Any]:
-    """Return the coordinates that live on these dims."""
+def _coords_on(coords: dict[str, Any], dims: set[str]) -> dict[str, Any]:
+    """Return the coordinates on these dims."""
     return {n: c for n, c in coords.items() if (set(c.dims) if isinstance(c, xr.DataArray) else {n}) <= dims}
 
 
-def _sample_stats(parts: list[tuple[Question, dict[str, Array]]], coords: dict[str, Any]) -> xr.Dataset:
-    """One question: (chain, draw), as ArviZ plots it; several: one more dim, named by task and group."""
+def _sample_stats(parts: list[tuple[FamilyData, dict[str, Array]]], coords: dict[str, Any]) -> xr.Dataset:
+    """Return sampler statistics: (chain, draw) of one family, as ArviZ plots it; of several with the dim family."""
     if len(parts) == 1:
         out = xr.Dataset({name: (("chain", "draw"), values) for name, values in parts[0][1].items()})
     else:
-        together = {n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]}
-        out = xr.Dataset({name: (("chain", "draw", "family"), v) for name, v in together.items()})
-        out = out.assign_coords(family=[_family(question, coords) for question, _ in parts])
+        stacked = {n: np.stack([stats[n] for _, stats in parts], axis=2) for n in parts[0][1]}
+        out = xr.Dataset({name: (("chain", "draw", "family"), v) for name, v in stacked.items()})
+        out = out.assign_coords(family=[_family_label(family, coords) for family, _ in parts])
     return out.assign_coords(chain=np.arange(out.sizes["chain"]), draw=np.arange(out.sizes["draw"]))
 
 
-def _family(question: Question, coords: dict[str, Any]) -> str:
-    task = str(coords["task"].to_numpy()[question.task])
-    return f"{task}, {coords['group'][question.group]!s}" if "group" in coords else task
+def _family_label(family: FamilyData, coords: dict[str, Any]) -> str:
+    task = str(coords["task"].to_numpy()[family.task])
+    return f"{task}, {coords['group'][family.group]!s}" if "group" in coords else task

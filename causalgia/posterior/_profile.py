@@ -1,4 +1,4 @@
-"""The labelled verb for effects along a position, spacing or dose: one smooth profile, with a period where asked."""
+"""The verb `profile`: effects along a position, spacing or dose as a Gaussian process, with an optional period."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from scipy import linalg, special
 
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.engine_input import (
-    Question,
-    at_the_door,
-    coordinates,
-    covariates_of,
-    groups_of,
-    questions,
-    sigma_of,
-    unit_in_words,
+    FamilyData,
+    as_labeled_estimates,
+    covariate_values,
+    family_data,
+    group_rows,
+    prior_unit_label,
+    result_coordinates,
+    sigma_label,
 )
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.hyper import log_tau
+from causalgia.posterior.hyper import log_prior_tau
 from causalgia.posterior.nuts import CHAINS
-from causalgia.posterior.posterior_tree import Tree, assemble
+from causalgia.posterior.posterior_tree import Tree, as_tree
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array
@@ -44,11 +44,11 @@ def profile(
     draws: int = 4_000,
     rng: RNG,
 ) -> Tree:
-    """Infer effects that lie on one smooth curve: an exact Gaussian process, with a period whose posterior is a grid.
+    """Infer effects on a smooth curve by an exact Gaussian process, with the posterior of a period on a grid.
 
-    Of every task by itself, ``effect | delta ~ N(delta, Sigma)`` and
-    ``delta(x) = trend + Matern 5/2 + a cos(2 pi x / P) + b sin(2 pi x / P)``: neighbours lend each other strength. The
-    estimand of row k is the ACE that its estimate estimates.
+    For each task separately, ``effect | delta ~ N(delta, Sigma)`` and
+    ``delta(x) = trend + Matern 5/2 + a cos(2 pi x / P) + b sin(2 pi x / P)``: neighbours share
+    information. The estimand of row k remains the ACE of its estimate.
 
     Parameters
     ----------
@@ -97,57 +97,51 @@ def profile(
     """
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
         raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=4000")
-    table = at_the_door(estimates, [along])
+    table = as_labeled_estimates(estimates, [along])
     if "model" in table["ace"].dims:
         raise InferenceError("a profile takes one predictor; average the dim 'model', or take one with isel(model=0)")
-    x = _along(table, along)
+    positions = covariate_values(table, along)[1]
+    assert positions is not None  # `along` names a coordinate
+    x = positions[:, 0]
     n, key = -(-int(draws) // CHAINS) * CHAINS, root_key(rng)
-    asked = list(questions(table, groups_of(table, None)[1], None, prior))
-    found = [_answer(question, x, periods) for question in asked]
-    drawn = [p.sample(n, _generator(key, question.task)) for p, question in zip(found, asked, strict=True)]
-    coords = coordinates(table, None, ())
+    families = list(family_data(table, group_rows(table, None)[1], None, prior))
+    found = [_fit_profile(family, x, periods) for family in families]
+    generators = [np.random.Generator(np.random.Philox(derive(key, "profile", q.task))) for q in families]
+    drawn = [p.sample(n, generator) for p, generator in zip(found, generators, strict=True)]
+    coords = result_coordinates(table, None, ())
+    se = np.stack([np.sqrt(family.noise.marginal) for family in families], axis=-1)
     groups = {
-        "posterior": _posterior(drawn, coords, has_period=periods is not None),
+        "posterior": _profile_draws_group(drawn, coords, has_period=periods is not None),
         "observed_data": xr.Dataset({"effect": table["ace"]}).drop_attrs(),
-        "constant_data": _given(asked, coords),
-        "moments": _moments(found, coords, periods is not None),
+        "constant_data": xr.Dataset({"se": (("contrast", "task"), se)}, coords),
+        "moments": _profile_moments(found, coords, periods is not None),
     }
-    said = {
+    attrs = {
         "law": "smooth profile",
         "engine": "exact",
         "along": along,
         "prior": json.dumps(asdict(prior)),
-        "prior_unit": unit_in_words(table, prior),
-        "sigma": ", ".join(dict.fromkeys(sigma_of(question.noise) for question in asked)),
+        "prior_unit": prior_unit_label(table, prior),
+        "sigma": ", ".join(dict.fromkeys(sigma_label(family.noise) for family in families)),
     }
     for name in ("posterior", "constant_data"):
-        groups[name].attrs = dict(table.attrs) | said
-    return assemble(groups)
+        groups[name].attrs = dict(table.attrs) | attrs
+    return as_tree(groups)
 
 
-def _along(table: xr.Dataset, name: str) -> npt.NDArray[np.float64]:
-    values = covariates_of(table, name)[1]
-    assert values is not None
-    return values[:, 0]
-
-
-def _answer(question: Question, x: npt.NDArray[np.float64], periods: npt.ArrayLike | None) -> Profile:
-    prior = question.prior
+def _fit_profile(family: FamilyData, x: npt.NDArray[np.float64], periods: npt.ArrayLike | None) -> Profile:
+    prior = family.prior
     return gaussian_process(
-        question.effect,
-        question.noise,
+        family.effect,
+        family.noise,
         x,
-        log_prior=lambda sd: log_tau(prior, sd),
+        log_prior=lambda sd: log_prior_tau(prior, sd),
         mu_sd=prior.mu_sd,
         periods=periods,
     )
 
 
-def _generator(key: int, task: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(derive(key, "profile", task)))
-
-
-def _posterior(drawn: Sequence[ProfileDraws], coords: dict[str, Any], *, has_period: bool) -> xr.Dataset:
+def _profile_draws_group(drawn: Sequence[ProfileDraws], coords: dict[str, Any], *, has_period: bool) -> xr.Dataset:
     columns = {
         "mu": [d.coefficients[:, 0] for d in drawn],
         "slope": [d.coefficients[:, 1] for d in drawn],
@@ -172,12 +166,7 @@ def _chains(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return values.reshape(CHAINS, -1, *values.shape[1:])
 
 
-def _given(asked: Sequence[Question], coords: dict[str, Any]) -> xr.Dataset:
-    se = np.stack([np.sqrt(question.noise.marginal) for question in asked], axis=-1)
-    return xr.Dataset({"se": (("contrast", "task"), se)}, coords)
-
-
-def _moments(found: Sequence[Profile], coords: dict[str, Any], has_period: bool) -> xr.Dataset:
+def _profile_moments(found: Sequence[Profile], coords: dict[str, Any], has_period: bool) -> xr.Dataset:
     both = ("contrast", "task")
     data: dict[str, Any] = {
         name: (both, np.stack([getattr(p, name) for p in found], axis=-1)) for name in ("mean", "sd", "lfsr")
@@ -215,7 +204,7 @@ class ProfileDraws:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """The posterior of a smooth profile at K points: moments by quadrature, and draws when asked for.
+    """The posterior of a smooth profile at K points: moments by quadrature, and a sampler.
 
     Attributes
     ----------
@@ -226,7 +215,7 @@ class Profile:
     log_evidence
         Log density of the effects, up to the constant of a flat prior.
     log_evidence_without_period
-        The same without the periodic part; equal where none was asked.
+        The same without the periodic part; equal where there is none.
     sample
         ``sample(n, generator)`` gives n independent `ProfileDraws`.
     """
@@ -280,7 +269,7 @@ def gaussian_process(
     effect
         Estimates of K effects, (K,), 4 to 300 of them.
     noise
-        How they vary about the effects.
+        Their sampling covariance.
     x
         Position, spacing or dose of each, (K,), not all equal.
     log_prior
@@ -310,11 +299,11 @@ def gaussian_process(
     >>> float(profile.periods[profile.period_probability.argmax()])
     10.5
     """
-    points = _checked(effect, noise, x)
-    grid = _grid(periods)
+    points = _as_positions(effect, noise, x)
+    grid = _as_periods(periods)
     unit = max(float(np.std(effect)), float(np.sqrt(np.median(noise.marginal))))
     basis = _Basis.of(points, grid)
-    sigma = _dense(noise)
+    sigma = _dense_covariance(noise)
     sds, log_sds = _log_nodes(0.01 * unit, 30 * unit, _SDS, log_prior)
     amplitudes, log_amplitudes = _log_nodes(0.01 * unit, 30 * unit, _AMPLITUDES, log_prior)
     gap = np.diff(np.unique(points))
@@ -322,11 +311,11 @@ def gaussian_process(
     kernels = [_Kernel.of(sigma, s**2 * matern52(points, length)) for s in sds for length in lengths]
     prior = np.repeat(log_sds, len(lengths)) - np.log(len(lengths))
     shared = (effect, basis, 1 / mu_sd**2)
-    plain = np.array([_log_density(kernel, *shared, None, None) for kernel in kernels]) + prior
+    plain = np.array([_node_log_density(kernel, *shared, None, None) for kernel in kernels]) + prior
     if not grid.size:
         log_weight = plain[:, None, None]
     else:
-        each = np.stack([_with_period(kernel, *shared, amplitudes) for kernel in kernels])
+        each = np.stack([_periodic_log_density(kernel, *shared, amplitudes) for kernel in kernels])
         log_weight = each + prior[:, None, None] + log_amplitudes[None, None, :] - np.log(grid.size)
     evidence = float(special.logsumexp(log_weight))
     nodes = _Nodes(
@@ -350,19 +339,19 @@ def gaussian_process(
     )
 
 
-def _grid(periods: npt.ArrayLike | None) -> Array:
+def _as_periods(periods: npt.ArrayLike | None) -> Array:
     if periods is None:
         return np.empty(0)
-    given = np.asarray(periods).ravel()
-    if given.dtype.kind not in "iuf" or not given.size or not (np.isfinite(given) & (given > 0)).all():
+    grid = np.asarray(periods).ravel()
+    if grid.dtype.kind not in "iuf" or not grid.size or not (np.isfinite(grid) & (grid > 0)).all():
         raise InferenceError(
             f"periods={quoted(periods)} must be positive numbers, such as [9.5, 10.0, 10.5, 11.0]; None asks for "
             "no period"
         )
-    return given.astype(np.float64)
+    return grid.astype(np.float64)
 
 
-def _checked(effect: Array, noise: Noise, x: Array) -> Array:
+def _as_positions(effect: Array, noise: Noise, x: Array) -> Array:
     points = np.asarray(x, dtype=np.float64)
     if points.shape != effect.shape or noise.marginal.shape != effect.shape:
         raise InferenceError(f"x has shape {points.shape}, and there are {effect.size} effects; give a place to each")
@@ -375,7 +364,7 @@ def _checked(effect: Array, noise: Noise, x: Array) -> Array:
     return points
 
 
-def _dense(noise: Noise) -> Array:
+def _dense_covariance(noise: Noise) -> Array:
     if noise.whole is not None:
         return noise.whole
     diagonal = np.diag(noise.variances)
@@ -383,7 +372,7 @@ def _dense(noise: Noise) -> Array:
 
 
 def _log_nodes(low: float, high: float, n: int, log_prior: LogPrior) -> tuple[Array, Array]:
-    """Return nodes equally spaced in log, and the log prior mass of each; the first has all that lies below it."""
+    """Return nodes equally spaced in log, and the log prior mass of each; that of the first includes all below it."""
     nodes = np.geomspace(low, high, n)
     width = np.log(nodes[1] / nodes[0])
     density = np.exp(log_prior(nodes))
@@ -395,7 +384,7 @@ def _log_nodes(low: float, high: float, n: int, log_prior: LogPrior) -> tuple[Ar
 
 @dataclass(frozen=True, eq=False)
 class _Basis:
-    """What enters linearly: the trend, (K, 2), and cosine and sine of each of P periods, (K, P, 2)."""
+    """Linear terms: the trend, (K, 2), and cosine and sine of each of P periods, (K, P, 2)."""
 
     trend: Array
     waves: Array
@@ -429,32 +418,32 @@ class _Kernel:
         return np.asarray(linalg.solve_triangular(self.factor, columns, lower=True))
 
 
-def _log_density(
+def _node_log_density(
     kernel: _Kernel, effect: Array, basis: _Basis, precision: float, p: int | None, amplitude: float | None
 ) -> float:
     """Return the log density of the effects at one node, linear coefficients integrated."""
     rows = kernel.whiten(np.column_stack([effect, basis.of_period(p)]))
     y, H = rows[:, 0], rows[:, 1:]
-    prior = _precisions(precision, None if p is None else amplitude)
-    return float(_integrated(kernel.log_det, float(y @ y), H.T @ y, H.T @ H, prior))
+    prior = _prior_precisions(precision, None if p is None else amplitude)
+    return float(_marginal_log_density(kernel.log_det, float(y @ y), H.T @ y, H.T @ H, prior))
 
 
-def _with_period(kernel: _Kernel, effect: Array, basis: _Basis, precision: float, amplitudes: Array) -> Array:
+def _periodic_log_density(kernel: _Kernel, effect: Array, basis: _Basis, precision: float, amplitudes: Array) -> Array:
     """Return the log density at every period and amplitude, (P, A): one solve for all of them."""
     n_periods = basis.waves.shape[1]
     rows = kernel.whiten(np.column_stack([effect, basis.trend, basis.waves.reshape(len(effect), -1)]))
     y, W = rows[:, 0], rows[:, 3:].reshape(len(effect), n_periods, 2).transpose(1, 0, 2)
     H = np.concatenate([np.broadcast_to(rows[:, 1:3], W.shape), W], axis=2)
     v, G = (y @ H)[:, None, :], (H.transpose(0, 2, 1) @ H)[:, None]
-    prior = np.stack([_precisions(precision, float(a)) for a in amplitudes])
-    return _integrated(kernel.log_det, float(y @ y), v, G, prior[None])
+    prior = np.stack([_prior_precisions(precision, float(a)) for a in amplitudes])
+    return _marginal_log_density(kernel.log_det, float(y @ y), v, G, prior[None])
 
 
-def _precisions(precision: float, amplitude: float | None) -> Array:
+def _prior_precisions(precision: float, amplitude: float | None) -> Array:
     return np.array([precision] * 2 + ([] if amplitude is None else [amplitude**-2.0] * 2))
 
 
-def _integrated(log_det: float, square: float, v: Array, G: Array, prior: Array) -> Array:
+def _marginal_log_density(log_det: float, square: float, v: Array, G: Array, prior: Array) -> Array:
     """Return the log density of y = H b + N(0, C) with b ~ N(0, 1 / prior), up to 2 pi; a precision of 0 is flat.
 
     `v` = H'C^-1 y, (..., c); `G` = H'C^-1 H, (..., c, c); `prior`, (..., c), zero in the same places throughout.
@@ -468,7 +457,7 @@ def _integrated(log_det: float, square: float, v: Array, G: Array, prior: Array)
 
 @dataclass(frozen=True, eq=False)
 class _Nodes:
-    """All nodes, their posterior weights (kernel, period, amplitude), and what is known at each."""
+    """All nodes with posterior weights (kernel, period, amplitude), and the data for moments and draws at each."""
 
     weight: Array
     kernels: list[_Kernel]
@@ -490,7 +479,7 @@ class _Nodes:
         y = kernel.whiten(self.effect)
         W = kernel.whiten(H.transpose(1, 0, 2).reshape(len(y), -1)).reshape(len(y), *H.shape[::2]).transpose(1, 0, 2)
         amplitude = [float(self.amplitudes[i]) if self.has_period else None for i in a]
-        prior = np.stack([_precisions(self.precision, each) for each in amplitude])
+        prior = np.stack([_prior_precisions(self.precision, each) for each in amplitude])
         precision = (W.transpose(0, 2, 1) @ W)[which] + prior[:, None] * np.eye(prior.shape[1])
         covariance = np.asarray(np.linalg.inv(precision), dtype=np.float64)
         return (covariance @ (y @ W)[which][..., None])[..., 0], covariance, H[which]
@@ -498,7 +487,7 @@ class _Nodes:
     def moments(self) -> tuple[Array, Array, Array]:
         """Return mean, sd and local false sign rate of the profile at each point, each (K,)."""
         first, second, below = np.zeros((3, self.effect.size))
-        kept = 0.0
+        total = 0.0
         for kernel, weight in zip(self.kernels, self.weight, strict=True):
             p, a = np.nonzero(weight > _NEGLIGIBLE)
             if not len(p):
@@ -510,13 +499,13 @@ class _Nodes:
             mean = line + (self.effect - line) @ gain.T
             variance = np.diagonal(own) + ((D @ V) * D).sum(axis=-1)
             first, second = first + w @ mean, second + w @ (mean**2 + variance)
-            below, kept = below + w @ special.ndtr(-mean / np.sqrt(variance)), kept + float(w.sum())
-        mean = np.asarray(first / kept)
-        lfsr = np.asarray(np.minimum(below / kept, 1 - below / kept), dtype=np.float64)
-        return mean, np.asarray(np.sqrt(np.maximum(second / kept - mean**2, 0))), lfsr
+            below, total = below + w @ special.ndtr(-mean / np.sqrt(variance)), total + float(w.sum())
+        mean = np.asarray(first / total)
+        lfsr = np.asarray(np.minimum(below / total, 1 - below / total), dtype=np.float64)
+        return mean, np.asarray(np.sqrt(np.maximum(second / total - mean**2, 0))), lfsr
 
     def _smoothing(self, kernel: _Kernel) -> tuple[Array, Array]:
-        """Return what turns residuals into the smooth part, (K, K), and the covariance that is left of it."""
+        """Return the gain from residuals to the smooth part, (K, K), and its covariance given the residuals."""
         half = kernel.whiten(kernel.smooth)
         gain = np.asarray(linalg.solve_triangular(kernel.factor, half, lower=True, trans="T")).T
         return gain, kernel.smooth - half.T @ half
@@ -535,9 +524,9 @@ class _Nodes:
             if k[start] != last:
                 last = int(k[start])
                 gain, own = self._smoothing(kernel)
-                root = _root(own)
+                root = _covariance_root(own)
             b, V, H = self.at(kernel, p[start : start + 1], a[start : start + 1])
-            beta = b[0] + generator.standard_normal((stop - start, columns)) @ _root(V[0]).T
+            beta = b[0] + generator.standard_normal((stop - start, columns)) @ _covariance_root(V[0]).T
             line = beta @ H[0].T
             noise = generator.standard_normal((stop - start, self.effect.size)) @ root.T
             ace[start:stop], coefficients[start:stop] = line + (self.effect - line) @ gain.T + noise, beta
@@ -549,7 +538,7 @@ class _Nodes:
         return ProfileDraws(*(np.asarray(x)[order] for x in each))
 
 
-def _root(covariance: Array) -> Array:
-    """Return R with R R' = covariance, which may be singular: by eigenvalues, those below rounding taken as 0."""
+def _covariance_root(covariance: Array) -> Array:
+    """Return R with R R' = covariance, which may be singular: negative eigenvalues count as 0."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))

@@ -1,6 +1,6 @@
-"""Kernels that draw effects given their hyperparameters: a component for each, then a normal from it.
+"""Draws of effects given hyperparameters: a mixture component for each effect, then a normal from it.
 
-Variates come from the generator in blocks that stay in cache, so that draws are a function of its state alone.
+Random numbers are taken from the generator in blocks that fit the cache; draws depend on its state alone.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.compiled import njit
-from causalgia.posterior.scale_mixture import Components, Node, normals_of
+from causalgia.posterior.scale_mixture import Components, Node, posterior_normals
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 from causalgia.types import Array
 
-__all__ = ["Window", "draw_fixed", "draw_given", "whole_window", "window_of"]
+__all__ = ["Window", "draw_effects", "draw_mixtures", "whole_window", "window_of"]
 
-Window: TypeAlias = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]  # first component and past the last, (K,) each
+Window: TypeAlias = tuple[
+    npt.NDArray[np.intp], npt.NDArray[np.intp]
+]  # first component and one past the last, (K,) each
 
 _BLOCK = 1 << 16
 _WIDTH = 64
 _UNUSED = 1e-9
 
 
-def draw_fixed(n: int, mean: Array, sd: Array, probability: Array, generator: np.random.Generator) -> Array:
+def draw_mixtures(n: int, mean: Array, sd: Array, probability: Array, generator: np.random.Generator) -> Array:
     """Return n draws, (n, K), of effects that are mixtures of normals (mean, sd, probability; each (K, J)).
 
     References
@@ -33,17 +35,17 @@ def draw_fixed(n: int, mean: Array, sd: Array, probability: Array, generator: np
     Vose (1991), doi:10.1109/32.92917 (a component in constant time).
     """
     share, other = np.empty_like(probability), np.empty(probability.shape, dtype=np.intp)
-    _aliases(probability, share, other)
+    _alias_tables(probability, share, other)
     out = np.empty((n, len(mean)))
     for some in _slices(len(mean), _WIDTH):
         tables = tuple(x[some] for x in (mean, sd, share, other))
         for draws in _slices(n, _BLOCK // _WIDTH):
             shape = (draws.stop - draws.start, some.stop - some.start)
-            _fixed(*tables, generator.random(shape), generator.standard_normal(shape), out[draws, some])
+            _draw_mixtures_kernel(*tables, generator.random(shape), generator.standard_normal(shape), out[draws, some])
     return out
 
 
-def draw_given(
+def draw_effects(
     residual: Array,
     location: Array,
     noise: Array,
@@ -60,7 +62,9 @@ def draw_given(
     weight, variance = components.weight, components.variance
     for draws in _slices(len(out), max(1, _BLOCK // len(noise))):
         u, z = generator.random(out[draws].shape), generator.standard_normal(out[draws].shape)
-        _given(residual[draws], location[draws], noise, scale[draws] ** 2, variance, weight, *window, u, z, out[draws])
+        _draw_effects_kernel(
+            residual[draws], location[draws], noise, scale[draws] ** 2, variance, weight, *window, u, z, out[draws]
+        )
     return out
 
 
@@ -70,14 +74,14 @@ def whole_window(n: int, components: Components) -> Window:
 
 
 def window_of(places: Iterable[tuple[Array, float]], noise: Array, components: Components) -> Window:
-    """Return the components that may hold an effect: at these (residual, scale) no other has a probability above 1e-9.
+    """Return the components that matter for each effect: at these (residual, scale) others have probability below 1e-9.
 
-    The rest of the nodes of a Student-t belongs to outliers elsewhere, and costs the kernel time.
+    The other nodes of a Student-t matter for outliers only, and would cost time.
     """
     used = np.zeros((len(noise), len(components.weight)), dtype=bool)
     for residual, scale in places:
         here = Components(scale**2 * components.variance, components.weight)
-        used |= normals_of(Node(1.0, residual, residual, here), noise)[2] > _UNUSED
+        used |= posterior_normals(Node(1.0, residual, residual, here), noise)[2] > _UNUSED
     return np.argmax(used, axis=1), used.shape[1] - np.argmax(used[:, ::-1], axis=1)
 
 
@@ -86,7 +90,7 @@ def _slices(length: int, width: int) -> list[slice]:
 
 
 @njit(nogil=True)
-def _aliases(probability, share, other):  # type: ignore[no-untyped-def]
+def _alias_tables(probability, share, other):  # type: ignore[no-untyped-def]
     """Split J probabilities into J equal cells of at most two components each: j below `share`, else `other`."""
     size = probability.shape[1]
     small, large = np.empty(size, np.intp), np.empty(size, np.intp)
@@ -112,7 +116,7 @@ def _aliases(probability, share, other):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _fixed(mean, sd, share, other, u, z, out):  # type: ignore[no-untyped-def]
+def _draw_mixtures_kernel(mean, sd, share, other, u, z, out):  # type: ignore[no-untyped-def]
     size = mean.shape[1]
     for i in range(out.shape[0]):
         for k in range(out.shape[1]):
@@ -123,7 +127,7 @@ def _fixed(mean, sd, share, other, u, z, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True)
-def _given(  # type: ignore[no-untyped-def]
+def _draw_effects_kernel(  # type: ignore[no-untyped-def]
     residual, location, noise, scale2, variance, weight, first, last, u, z, out
 ):
     term = np.empty(len(weight))
@@ -132,7 +136,7 @@ def _given(  # type: ignore[no-untyped-def]
         for k in range(out.shape[1]):
             s2, start, size = noise[k], first[k], last[k] - first[k]
             half = 0.5 * LOG2E * residual[i, k] ** 2
-            least = half / (s2 + t2 * variance[last[k] - 1])  # the exponent of the widest component: none is above it
+            least = half / (s2 + t2 * variance[last[k] - 1])  # exponent of the widest component, the largest
             for j in range(size):
                 y = inverse_root(s2 + t2 * variance[start + j])
                 exponent = least - half * y * y
@@ -146,5 +150,5 @@ def _given(  # type: ignore[no-untyped-def]
                 at -= term[j]
                 j += 1
             v = t2 * variance[start + j]
-            kept = v / (s2 + v)
-            out[i, k] = location[i, k] + kept * residual[i, k] + np.sqrt(kept * s2) * z[i, k]
+            gain = v / (s2 + v)
+            out[i, k] = location[i, k] + gain * residual[i, k] + np.sqrt(gain * s2) * z[i, k]

@@ -1,4 +1,4 @@
-"""Whether draws may be believed: divergences, R-hat and effective sample sizes, and a refusal where they may not."""
+"""Convergence of NUTS: divergences, R-hat and effective sample sizes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.errors import ConvergenceError, ConvergenceWarning
-from causalgia.posterior.posterior_tree import library
+from causalgia.posterior.posterior_tree import import_quietly
 
 MAX_RHAT = 1.01
 MIN_ESS = 400
@@ -24,8 +24,8 @@ _CURES = (
 def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
     """Compute R-hat and bulk and tail effective sample size of every variable of a posterior.
 
-    A row that is one number over all draws (an effect that is certainly 0) has converged: its R-hat is 1 and its
-    effective sample size the number of draws. One that is constant within chains and differs between them has not.
+    A row that is constant over all draws (an effect that is certainly 0) has converged: its R-hat is 1 and its
+    effective sample size the number of draws. A row that is constant within chains but differs between them has not.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
     >>> found.attrs["divergences"], found.attrs["rhat_max"] < 1.01
     (0, True)
     """
-    arviz = library("arviz")
+    arviz = import_quietly("arviz")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of constant rows, which are settled below
+        warnings.simplefilter("ignore")  # of constant rows, which are filled below
         found = {
             "rhat": arviz.rhat(posterior),
             "ess_bulk": arviz.ess(posterior, method="bulk"),
@@ -61,7 +61,7 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
         }
     size = posterior.sizes["chain"] * posterior.sizes["draw"]
     columns = {
-        f"{kind}_{name}": _settled(values[name], posterior[name], 1.0 if kind == "rhat" else float(size))
+        f"{kind}_{name}": _fill_constant_rows(values[name], posterior[name], 1.0 if kind == "rhat" else float(size))
         for kind, values in found.items()
         for name in posterior.data_vars
     }
@@ -74,42 +74,42 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
     return out
 
 
-def _settled(value: xr.DataArray, draws: xr.DataArray, constant: float) -> xr.DataArray:
-    """Replace what ArviZ cannot divide: a constant row is settled, a row constant within chains only is not."""
+def _fill_constant_rows(value: xr.DataArray, draws: xr.DataArray, constant: float) -> xr.DataArray:
+    """Fill statistics that are not finite: a constant row has converged, one constant within chains only has not."""
     flat = draws.max(("chain", "draw")) == draws.min(("chain", "draw"))
     stuck = np.inf if constant == 1.0 else 1.0
     return value.where(np.isfinite(value), stuck).where(~flat, constant)
 
 
-def failures(diagnostics: xr.Dataset) -> list[str]:
-    """Return what is wrong, one line for each statistic and variable: the count, and the worst rows by name.
+def convergence_failures(diagnostics: xr.Dataset) -> list[str]:
+    """Return one line for each statistic and variable that fails: the worst rows by name, and how many more.
 
     Examples
     --------
-    >>> failures(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 3}))
+    >>> convergence_failures(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 3}))
     ['3 divergent transitions', 'rhat of mu above 1.01: 1.2']
     """
     divergences = int(diagnostics.attrs["divergences"])
     lines = [f"{divergences} divergent transition{'s' if divergences > 1 else ''}"] if divergences else []
     for column in diagnostics.data_vars:
         kind = next(k for k in _LIMITS if str(column).startswith(k + "_"))
-        line = _failure(diagnostics[column], kind, str(column)[len(kind) + 1 :])
+        line = _failure_line(diagnostics[column], kind, str(column)[len(kind) + 1 :])
         lines += [line] if line else []
     return lines
 
 
-def _failure(values: xr.DataArray, kind: str, name: str) -> str:
+def _failure_line(values: xr.DataArray, kind: str, name: str) -> str:
     flat = values.to_numpy().ravel()
     bad = np.flatnonzero(flat > MAX_RHAT if kind == "rhat" else flat < MIN_ESS)
     if not len(bad):
         return ""
     worst = bad[np.argsort(-flat[bad] if kind == "rhat" else flat[bad], kind="stable")][:_LISTED]
-    shown = ", ".join(_row(values, int(i)) + f"{flat[i]:.4g}" for i in worst)
+    shown = ", ".join(_row_label(values, int(i)) + f"{flat[i]:.4g}" for i in worst)
     more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
     return f"{kind} of {name} {_LIMITS[kind]}: {shown}{more}"
 
 
-def _row(values: xr.DataArray, i: int) -> str:
+def _row_label(values: xr.DataArray, i: int) -> str:
     where = np.unravel_index(i, values.shape)
     labels = [
         f"{dim} {values[dim].to_numpy()[j] if dim in values.coords else j!s}"
@@ -118,13 +118,13 @@ def _row(values: xr.DataArray, i: int) -> str:
     return ", ".join(labels) + " " if labels else ""
 
 
-def refuse_too_few(draws: int, accepted: bool) -> None:
-    """Refuse before sampling a number of draws that no chain could make enough.
+def check_n_draws(draws: int, accepted: bool) -> None:
+    """Raise before sampling for fewer draws than the least effective sample size.
 
     Raises
     ------
     ConvergenceError
-        If there are fewer draws than the least effective sample size, and that was not accepted.
+        If there are too few draws and unconverged ones are not accepted.
     """
     if draws < MIN_ESS and not accepted:
         raise ConvergenceError(
@@ -133,8 +133,8 @@ def refuse_too_few(draws: int, accepted: bool) -> None:
         )
 
 
-def refuse(diagnostics: xr.Dataset, accepted: bool, stacklevel: int = 2) -> dict[str, Any]:
-    """Raise where draws have not converged, or warn where that was accepted; return what to write in the attrs.
+def check_convergence(diagnostics: xr.Dataset, accepted: bool, stacklevel: int = 2) -> dict[str, Any]:
+    """Raise for draws that have not converged, or warn if that is accepted; return attrs of convergence.
 
     Raises
     ------
@@ -152,15 +152,15 @@ def refuse(diagnostics: xr.Dataset, accepted: bool, stacklevel: int = 2) -> dict
 
     Examples
     --------
-    >>> refuse(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 0, "rhat_max": 1.2}), accepted=False)
+    >>> check_convergence(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 0, "rhat_max": 1.2}), accepted=False)
     Traceback (most recent call last):
     ...
     causalgia.errors.ConvergenceError: the draws have not converged: rhat of mu above 1.01: 1.2; ask for ...
     """
-    wrong = failures(diagnostics)
-    if wrong:
-        text = "the draws have not converged: " + "; ".join(wrong)
+    failures = convergence_failures(diagnostics)
+    if failures:
+        text = "the draws have not converged: " + "; ".join(failures)
         if not accepted:
             raise ConvergenceError(f"{text}; {_CURES}")
         warnings.warn(text, ConvergenceWarning, stacklevel=stacklevel + 1)
-    return dict(diagnostics.attrs) | {"converged": "no" if wrong else "yes", "unconverged": "; ".join(wrong)}
+    return dict(diagnostics.attrs) | {"converged": "no" if failures else "yes", "unconverged": "; ".join(failures)}

@@ -1,8 +1,7 @@
-"""Counts of DNA and RNA under a negative binomial, DNA measured with error: arrays in, draws out.
+"""Negative binomial model of barcode counts of DNA and RNA, with DNA measured with error; arrays in, draws out.
 
-A barcode's abundance is a parameter that its DNA counts measure, and not a number to divide by. Latent values are
-parameters themselves where their counts fix them better than their prior does, and sd times a standard normal where
-they do not.
+The abundance of a barcode is a parameter that its DNA counts measure, not a divisor. Latent values are centred where
+their counts are more informative than their prior, and non-centred elsewhere.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
-from causalgia.posterior.nuts import Sampled, sample
-from causalgia.posterior.posterior_tree import library
+from causalgia.posterior.nuts import Sampled, sample_nuts
+from causalgia.posterior.posterior_tree import import_quietly
 from causalgia.prior import Prior
 from causalgia.types import Array, Ints, Mask
 
 LN2 = float(np.log(2.0))
 _T_DF = 3
-_DISPERSION = 0.1  # of a glance at the counts; the model has its own
+_DISPERSION = 0.1  # for starting values; the model estimates its own
 _CENTRE_SD = 5.0
 _SPREAD = 1.0
 _SILENT = (1.0, 20.0)
@@ -28,15 +27,15 @@ _SILENT = (1.0, 20.0)
 
 @dataclass(frozen=True, eq=False)
 class CellCounts:
-    """Counts of N barcodes in R replicates, and where each barcode belongs; logs are base 2."""
+    """Counts of N barcodes in R replicates, with element and arm of each barcode; logs are base 2."""
 
     dna: Ints
     """Reads, (N, R), or (N, 1) where one library serves all replicates."""
     rna: Ints
     """Reads, (N, R)."""
-    dna_seen: Mask
+    dna_observed: Mask
     """Which cells of DNA are data, shape of `dna`."""
-    rna_seen: Mask
+    rna_observed: Mask
     """Which cells of RNA are data, (N, R)."""
     dna_size: Array
     """Log size of each DNA library, (R,) or (1,)."""
@@ -45,7 +44,7 @@ class CellCounts:
     element: Ints
     """Element of each barcode, (N,), from 0."""
     arm: Ints
-    """Arm of each barcode, (N,), from 0, which is the one that others are compared with."""
+    """Arm of each barcode, (N,), from 0, the control."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,7 +72,7 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
     prior
         Of every mu_a and tau_a, on log2. Other spreads and dispersions are half normal with sd 1, p_silent Beta(1, 20).
     silent
-        Whether RNA may be 0 without cause.
+        Whether barcodes may be silent: RNA 0 whatever the DNA.
 
     Returns
     -------
@@ -88,33 +87,37 @@ def count_model(data: CellCounts, prior: Prior, *, silent: bool) -> Any:
     Examples
     --------
     >>> four = np.array([[9, 8], [7, 9], [8, 5], [3, 6]])
-    >>> seen, size = four > 0, np.zeros(2)
-    >>> data = CellCounts(four, four, seen, seen, size, size, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
+    >>> observed, size = four > 0, np.zeros(2)
+    >>> data = CellCounts(four, four, observed, observed, size, size, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
     >>> model = count_model(data, Prior(), silent=False)
     >>> sorted(v.name for v in model.free_RVs)[:3]
     ['abundance', 'base', 'dispersion_dna']
     """
-    pm = library("pymc")
-    sight = _sight(data)
+    pm = import_quietly("pymc")
+    start = _starting_values(data)
     with pm.Model() as model:
         sd = {name: pm.HalfNormal(name, _SPREAD) for name in ("sd_barcode", "sd_replicate", "sd_abundance", "sd_base")}
         alpha = {kind: 1 / pm.HalfNormal(f"dispersion_{kind}", _SPREAD, initval=_DISPERSION) for kind in ("dna", "rna")}
-        mu_a = pm.Normal("mu_abundance", float(sight.dna.mean()), _CENTRE_SD, initval=float(sight.dna.mean()))
-        abundance = _drawn("abundance", mu_a, sd["sd_abundance"], sight.dna, True)
-        theta = _arms(data.shape, prior, sd, sight)
+        mu_a = pm.Normal("mu_abundance", float(start.dna.mean()), _CENTRE_SD, initval=float(start.dna.mean()))
+        abundance = _latent_variable("abundance", mu_a, sd["sd_abundance"], start.dna, True)
+        theta = _arm_activities(data.shape, prior, sd, start)
         w = sd["sd_replicate"] * pm.Normal("w", shape=(*data.shape, data.rna.shape[1]))
-        average = w.mean(axis=2)  # goes with the level, which the counts fix; the rest is between replicates
+        average = w.mean(axis=2)  # belongs to the level, which counts determine well; the rest is between replicates
         centre = abundance + (theta + average)[data.element, data.arm]
-        level = _drawn("level", centre, sd["sd_barcode"], sight.rna, sight.barcodes_differ)
-        _counted("dna", data.dna, data.dna_seen, abundance[:, None] + data.dna_size, alpha["dna"], None)
+        level = _latent_variable("level", centre, sd["sd_barcode"], start.rna, start.barcodes_differ)
+        _add_count_likelihood(
+            "dna", data.dna, data.dna_observed, abundance[:, None] + data.dna_size, alpha["dna"], None
+        )
         between = w - average[:, :, None] + data.rna_size
         p = pm.Beta("p_silent", *_SILENT, initval=0.02) if silent else None
-        _counted("rna", data.rna, data.rna_seen, level[:, None] + between[data.element, data.arm], alpha["rna"], p)
+        _add_count_likelihood(
+            "rna", data.rna, data.rna_observed, level[:, None] + between[data.element, data.arm], alpha["rna"], p
+        )
     return model
 
 
 def sample_counts(data: CellCounts, prior: Prior, *, silent: bool, draws: int, key: int) -> Sampled:
-    """Sample `count_model` by NUTS; see `causalgia.posterior.nuts.sample`.
+    """Sample `count_model` by NUTS; see `causalgia.posterior.nuts.sample_nuts`.
 
     Returns
     -------
@@ -124,27 +127,27 @@ def sample_counts(data: CellCounts, prior: Prior, *, silent: bool, draws: int, k
     """
     names = ("mu", "tau", "d", "sd_barcode", "sd_replicate", "sd_abundance", "sd_base")
     names = (*names, "dispersion_dna", "dispersion_rna", *(("p_silent",) if silent else ()))
-    return sample(count_model(data, prior, silent=silent), names, draws=draws, key=key)
+    return sample_nuts(count_model(data, prior, silent=silent), names, draws=draws, key=key)
 
 
-def _levels(counts: Ints, seen: Mask, size: Array) -> tuple[Array, Array]:
-    """Return what a barcode's own counts say of its log level, and the variance of that, each (N,)."""
-    total, exposure = np.where(seen, counts, 0).sum(axis=1), np.where(seen, 2.0**size, 0.0).sum(axis=1)
-    cells = np.maximum(seen.sum(axis=1), 1)
+def _log_levels(counts: Ints, observed: Mask, size: Array) -> tuple[Array, Array]:
+    """Return the log level of each barcode from its own counts and its variance, each (N,)."""
+    total, exposure = np.where(observed, counts, 0).sum(axis=1), np.where(observed, 2.0**size, 0.0).sum(axis=1)
+    cells = np.maximum(observed.sum(axis=1), 1)
     level = np.log2(total + 0.5) - np.log2(np.where(exposure > 0, exposure, (2.0**size).sum()))
     return level, (1 / (total + 0.5) + _DISPERSION / cells) / LN2**2
 
 
-def _levels_of_rna(data: CellCounts) -> tuple[Array, Array]:
-    """As `_levels`, of the cells that are not 0: those may be silent."""
-    positive = data.rna_seen & (data.rna > 0)
-    used = np.where(positive.any(axis=1, keepdims=True), positive, data.rna_seen)
-    return _levels(data.rna, used, data.rna_size)
+def _rna_log_levels(data: CellCounts) -> tuple[Array, Array]:
+    """Return `_log_levels` of cells that are not 0, since zeros may be silent."""
+    positive = data.rna_observed & (data.rna > 0)
+    used = np.where(positive.any(axis=1, keepdims=True), positive, data.rna_observed)
+    return _log_levels(data.rna, used, data.rna_size)
 
 
 @dataclass(frozen=True, eq=False)
-class _Sight:
-    """What the counts say at a glance: where chains start, and which latent values counts fix better than a prior."""
+class _StartingValues:
+    """Starting values of the chains, and which latent values are better determined by counts than by their prior."""
 
     dna: Array
     """Log abundance of each barcode by its DNA, (N,)."""
@@ -156,8 +159,8 @@ class _Sight:
     effects_differ: bool
 
 
-def _sight(data: CellCounts) -> _Sight:
-    (dna, dna_error), (rna, rna_error) = _levels(data.dna, data.dna_seen, data.dna_size), _levels_of_rna(data)
+def _starting_values(data: CellCounts) -> _StartingValues:
+    (dna, dna_error), (rna, rna_error) = _log_levels(data.dna, data.dna_observed, data.dna_size), _rna_log_levels(data)
     E, A = data.shape
     group, ratio, error = data.element * A + data.arm, rna - dna, rna_error + dna_error
     n = np.bincount(group, minlength=E * A)
@@ -167,12 +170,12 @@ def _sight(data: CellCounts) -> _Sight:
     effect = theta[:, 1:] - theta[:, :1]
     noise = float((within * (1 / n[:, 1:] + 1 / n[:, :1])).mean())
     apart = within - float(error.mean()) > float(rna_error.mean())
-    return _Sight(dna, rna, theta, apart, float(effect.var(axis=0, ddof=1).mean()) > 5 * noise)
+    return _StartingValues(dna, rna, theta, apart, float(effect.var(axis=0, ddof=1).mean()) > 5 * noise)
 
 
-def _drawn(name: str, centre: Any, sd: Any, start: Array, centred: bool) -> Any:
-    """Return latent values ~ N(centre, sd^2): themselves parameters where counts fix them, else their z."""
-    pm = library("pymc")
+def _latent_variable(name: str, centre: Any, sd: Any, start: Array, centred: bool) -> Any:
+    """Return latent values ~ N(centre, sd^2), centred or non-centred."""
+    pm = import_quietly("pymc")
     if centred:
         return pm.Normal(name, centre, sd, shape=start.shape, initval=start)
     return pm.Deterministic(
@@ -180,19 +183,19 @@ def _drawn(name: str, centre: Any, sd: Any, start: Array, centred: bool) -> Any:
     )
 
 
-def _arms(shape: tuple[int, int], prior: Prior, sd: dict[str, Any], sight: _Sight) -> Any:
+def _arm_activities(shape: tuple[int, int], prior: Prior, sd: dict[str, Any], start: _StartingValues) -> Any:
     """Return theta, (E, A): log activities of each element under each arm."""
-    pm, pt = library("pymc"), library("pytensor.tensor")
-    first, others = sight.theta[:, 0], sight.theta[:, 1:]
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
+    first, others = start.theta[:, 0], start.theta[:, 1:]
     mu_0 = pm.Normal("mu_base", float(first.mean()), _CENTRE_SD, initval=float(first.mean()))
-    base = _drawn("base", mu_0, sd["sd_base"], first, True)
+    base = _latent_variable("base", mu_0, sd["sd_base"], first, True)
     mu = pm.Normal("mu", 0.0, prior.mu_sd, shape=shape[1] - 1, initval=(others - first[:, None]).mean(axis=0))
-    d = _drawn("d", mu, _tau(prior, shape[1] - 1), others - first[:, None], sight.effects_differ)
+    d = _latent_variable("d", mu, _arm_tau(prior, shape[1] - 1), others - first[:, None], start.effects_differ)
     return pt.concatenate([base[:, None], base[:, None] + d], axis=1)
 
 
-def _tau(prior: Prior, n: int) -> Any:
-    pm, start = library("pymc"), np.full(n, min(0.3, prior.tau_scale / 2))
+def _arm_tau(prior: Prior, n: int) -> Any:
+    pm, start = import_quietly("pymc"), np.full(n, min(0.3, prior.tau_scale / 2))
     if prior.tau == "half_t":
         return pm.HalfStudentT("tau", nu=_T_DF, sigma=prior.tau_scale, shape=n, initval=start)
     if prior.tau == "half_normal":
@@ -202,14 +205,14 @@ def _tau(prior: Prior, n: int) -> Any:
     return pm.Uniform("tau", 0.0, prior.tau_scale, shape=n, initval=start)
 
 
-def _counted(name: str, counts: Ints, seen: Mask, level: Any, alpha: Any, silent: Any) -> None:
-    """Put the likelihood of the cells that are data into the model."""
-    pm, pt = library("pymc"), library("pytensor.tensor")
-    reads = np.where(seen, counts, 0).astype(np.float64)
+def _add_count_likelihood(name: str, counts: Ints, observed: Mask, level: Any, alpha: Any, silent: Any) -> None:
+    """Add the likelihood of the cells that are data to the model."""
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
+    reads = np.where(observed, counts, 0).astype(np.float64)
     odds = LN2 * level - pt.log(alpha)
     logp = pt.gammaln(reads + alpha) - pt.gammaln(alpha) - gammaln(reads + 1)
     logp = logp + reads * odds - (reads + alpha) * pt.softplus(odds)
     if silent is not None:
         spoken = pt.log1p(-silent) + logp
         logp = pt.where(reads == 0, pt.logaddexp(pt.log(silent), spoken), spoken)
-    pm.Potential(name, (seen * logp).sum())
+    pm.Potential(name, (observed * logp).sum())

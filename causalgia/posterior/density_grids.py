@@ -1,4 +1,4 @@
-"""A density of two hyperparameters, known on a coarse grid: refined by splines, drawn from, and condensed to nodes."""
+"""Densities of one or two hyperparameters: spline refinement, independent draws and quadrature nodes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.polynomial import chebyshev
 from scipy.fft import dct
 from scipy.interpolate import RectBivariateSpline
@@ -17,7 +16,7 @@ from scipy.linalg import eigh_tridiagonal
 from causalgia.errors import InferenceError
 from causalgia.types import Array
 
-__all__ = ["Surface", "gauss_rule", "reach", "refined"]
+__all__ = ["Surface", "gauss_rule", "refine_by_spline", "support_grid"]
 
 _FINER = 8
 _DROP = 20.0
@@ -39,36 +38,36 @@ class Surface:
     """Log of the integral of the density as it was given."""
 
     def draw(self, n: int, generator: np.random.Generator) -> tuple[Array, Array]:
-        """Return n independent draws of a and b, (n,) each: a cell by inversion, then a point of it.
+        """Return n independent draws of a and b, (n,) each: a cell by inversion, then a point in it.
 
-        Within a cell a point is drawn from the slope of its neighbours, so that the density has no steps.
+        Within a cell the density is linear with the slope between its neighbours, so that it has no steps.
         """
         cumulative = np.cumsum(self.probability)
         cell = np.searchsorted(cumulative, generator.random(n) * cumulative[-1], side="right")
         i, j = np.unravel_index(np.minimum(cell, cumulative.size - 1), self.probability.shape)
         place = generator.random((2, n))
         density = self.probability / np.outer(np.diff(self.a), np.diff(self.b))
-        slopes = _slope(density, 0)[i, j], _slope(density, 1)[i, j]
-        across, along = (_tilted(u, slope) for u, slope in zip(place, slopes, strict=True))
+        slopes = _relative_slope(density, 0)[i, j], _relative_slope(density, 1)[i, j]
+        across, along = (_linear_density_quantile(u, slope) for u, slope in zip(place, slopes, strict=True))
         return self.a[i] + across * np.diff(self.a)[i], self.b[j] + along * np.diff(self.b)[j]
 
     def nodes(self, n_a: int, n_b: int) -> tuple[Array, Array, Array]:
-        """Return weights, a and b of Gauss' rule, for what is smooth in both: n_b nodes of b for each n_a of a."""
+        """Return weights, a and b of Gauss' rule for functions smooth in both: n_b nodes of b for each of n_a of a."""
         middle = (self.b[1:] + self.b[:-1]) / 2
         rows = [(w, a, *gauss_rule(middle, row, n_b)) for w, a, row in self._columns(n_a)]
         weight = np.concatenate([w * inner for w, _, _, inner in rows])
         return weight, np.repeat(*_repeats(rows)), np.concatenate([b for _, _, b, _ in rows])
 
     def strata(self, n_a: int, n_b: int) -> tuple[Array, Array, Array, Array]:
-        """Return weights, a, b and sd of b, for what may jump in b: n_b strata of b for each Gauss node of a."""
+        """Return weights, a, b and sd of b for functions with jumps in b: n_b strata of b for each Gauss node of a."""
         middle = (self.b[1:] + self.b[:-1]) / 2
-        rows = [(w, a, *_strata(middle, row, n_b)) for w, a, row in self._columns(n_a)]
+        rows = [(w, a, *_equal_strata(middle, row, n_b)) for w, a, row in self._columns(n_a)]
         weight = np.concatenate([w * inner for w, _, _, inner, _ in rows])
         b, sd = (np.concatenate([row[i] for row in rows]) for i in (2, 4))
         return weight, np.repeat(*_repeats(rows)), b, sd
 
     def _columns(self, n: int) -> list[tuple[float, float, Array]]:
-        """Gauss' nodes of a, with the distribution of b at each."""
+        """Return Gauss' nodes of a, with the distribution of b at each."""
         across = (self.a[1:] + self.a[:-1]) / 2
         a, weight = gauss_rule(across, self.probability.sum(axis=1), n)
         at = np.interp(a, across, np.arange(len(across)))
@@ -84,35 +83,27 @@ def _repeats(rows: Sequence[tuple[Any, ...]]) -> tuple[Array, list[int]]:
     return np.array([row[1] for row in rows]), [len(row[2]) for row in rows]
 
 
-def refined(a: Array, b: Array, log_density: Array) -> Surface:
-    """Return the density between the points of a tensor grid, (A, B), eight cells to a step, by a bicubic spline.
+def refine_by_spline(a: Array, b: Array, log_density: Array) -> Surface:
+    """Return the density between the points of a tensor grid, (A, B), by a bicubic spline with eight cells a step.
 
-    Where next to nothing is left the density is cut off at a level, and then to 0: a deeper fall would swing the spline
-    beside it.
+    Log densities far below the peak are truncated for the spline, which would oscillate beside a steep fall, and the
+    density is then set to 0 there.
     """
     top = float(log_density.max())
     spline = RectBivariateSpline(a, b, np.maximum(log_density - top, -2 * _DROP))
-    edges = tuple(_subdivided(x) for x in (a, b))
+    edges = [np.interp(np.arange(_FINER * (len(x) - 1) + 1) / _FINER, np.arange(len(x)), x) for x in (a, b)]
     across, along = ((e[1:] + e[:-1]) / 2 for e in edges)
     mass = np.exp(np.minimum(spline(across, along), 1.0)) * np.outer(np.diff(edges[0]), np.diff(edges[1]))
-    mass *= _somewhere(log_density > top - 2 * _DROP).repeat(_FINER, axis=0).repeat(_FINER, axis=1)
+    used = log_density > top - 2 * _DROP
+    any_corner = used[1:, 1:] | used[1:, :-1] | used[:-1, 1:] | used[:-1, :-1]
+    mass *= any_corner.repeat(_FINER, axis=0).repeat(_FINER, axis=1)
     return Surface(edges[0], edges[1], mass / mass.sum(), top + float(np.log(mass.sum())))
 
 
-def _somewhere(at: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Whether it holds at a corner of the cells between grid points, (A - 1, B - 1)."""
-    return np.asarray(at[1:, 1:] | at[1:, :-1] | at[:-1, 1:] | at[:-1, :-1])
+def support_grid(log_density: Callable[[float], float], start: float, stop: float) -> tuple[Array, Array]:
+    """Return an even grid over the part of [start, stop] where a unimodal density is within exp(-20) of its peak.
 
-
-def _subdivided(points: Array) -> Array:
-    n = len(points) - 1
-    return np.interp(np.arange(_FINER * n + 1) / _FINER, np.arange(n + 1), points)
-
-
-def reach(log_density: Callable[[float], float], start: float, stop: float) -> tuple[Array, Array]:
-    """Return an even grid over the part of [start, stop] where a density of one peak is within exp(-20) of it.
-
-    The peak lies within a step of the highest point: the interval is narrowed to there until it holds enough points.
+    The interval is narrowed about the highest point until enough points lie within it.
 
     Parameters
     ----------
@@ -174,8 +165,8 @@ def gauss_rule(x: Array, weight: Array, n: int) -> tuple[Array, Array]:
     return np.asarray(nodes, dtype=np.float64), np.asarray(vectors[0] ** 2, dtype=np.float64)
 
 
-def _strata(x: Array, weight: Array, n: int) -> tuple[Array, Array, Array]:
-    """Cut a discrete distribution into at most n equally likely parts: their mean, weight and sd."""
+def _equal_strata(x: Array, weight: Array, n: int) -> tuple[Array, Array, Array]:
+    """Return mean, weight and sd of at most n equally likely strata of a discrete distribution."""
     weight = weight / weight.sum()
     part = np.minimum((n * (np.cumsum(weight) - weight / 2)).astype(int), n - 1)
     total = np.bincount(part, weight, n)
@@ -187,14 +178,14 @@ def _strata(x: Array, weight: Array, n: int) -> tuple[Array, Array, Array]:
     return mean, np.asarray(total[used], dtype=np.float64), np.asarray(np.sqrt(square), dtype=np.float64)
 
 
-def _slope(density: Array, axis: int) -> Array:
-    """Relative slope of the density across each cell, within the +-2 at which it reaches 0 at an end."""
+def _relative_slope(density: Array, axis: int) -> Array:
+    """Return the relative slope of the density across each cell, clipped to +-2, where it reaches 0 at an end."""
     rise = np.gradient(density, axis=axis)
     return np.clip(rise / np.maximum(density, np.finfo(float).tiny), -2, 2)
 
 
-def _tilted(u: Array, slope: Array) -> Array:
-    """Quantiles u of the density ``1 + slope (x - 1/2)`` on [0, 1]."""
+def _linear_density_quantile(u: Array, slope: Array) -> Array:
+    """Return quantiles u of the density ``1 + slope (x - 1/2)`` on [0, 1]."""
     tilt = slope / 2
     return np.asarray(2 * u / (1 - tilt + np.sqrt((1 - tilt) ** 2 + 4 * tilt * u)))
 
@@ -208,7 +199,7 @@ _GAUSS, _SHORT = 16, 1.0
 
 @dataclass(frozen=True, eq=False)
 class HalfLine:
-    """A distribution of x > 0 through ``v = asinh(x / scale)`` on [start, stop], where all but 1e-13 of it lies."""
+    """A distribution of x > 0, as that of ``v = asinh(x / scale)`` on [start, stop], which has all but 1e-13 of it."""
 
     value: Array
     """Nodes x, (T,), increasing."""
@@ -225,7 +216,7 @@ class HalfLine:
     """Chebyshev coefficients of its distribution function."""
 
     def quantile(self, probability: Array) -> Array:
-        """Return quantiles, the shape of `probability`: from a table, then by Newton's steps within its cells."""
+        """Return quantiles, of the shape of `probability`, by a table and Newton steps within its cells."""
         grid = np.linspace(-1, 1, 4097)
         table = np.maximum.accumulate(chebyshev.chebval(grid, self.cumulative))
         cell = np.clip(np.searchsorted(table, probability), 1, len(grid) - 1)
@@ -241,7 +232,7 @@ class HalfLine:
         return self.quantile(generator.random(n))
 
     def carry(self, function: Callable[[Array], Array], x: Array) -> Array:
-        """Return a smooth function at many x, (n, ...): through its series where one ends, else one by one.
+        """Return a smooth function at many x, (n, ...), by its Chebyshev series if it converges, else directly.
 
         Parameters
         ----------
@@ -252,7 +243,7 @@ class HalfLine:
         """
         n = _FIRST
         while n < len(x) // 4:
-            values = function(self._value(_points(n, -1.0, 1.0)))
+            values = function(self._value(_chebyshev_points(n, -1.0, 1.0)))
             series = dct(values[::-1], type=1, axis=0) / n
             series[[0, -1]] /= 2
             if (np.abs(series[-n // 8 :]).max(axis=0) <= 1e-11 * np.abs(series).max(axis=0)).all():
@@ -266,19 +257,19 @@ class HalfLine:
         return np.asarray(self.scale * np.sinh(self.start + (at + 1) / 2 * (self.stop - self.start)))
 
 
-def resolve(log_density: Callable[[Array], Array], *, scale: float, upper: float) -> HalfLine:
-    """Resolve a density on (0, upper) from its logarithm, whatever its shape: peaked, at the edge, or heavy-tailed.
+def resolve_density(log_density: Callable[[Array], Array], *, scale: float, upper: float) -> HalfLine:
+    """Return the distribution of a density on (0, upper): peaked, highest at the edge, or heavy-tailed.
 
     ``v = asinh(x / scale)`` is linear near 0, where a density may end at any height, and logarithmic far out, where it
-    may fall as slowly as a power. The interval that holds the mass is narrowed until it stays; there the density is
-    interpolated in Chebyshev points, doubled until the series ends at rounding, and integrated by Clenshaw-Curtis.
+    may fall as slowly as a power. The interval that contains the mass is found first; on it the density is
+    interpolated at Chebyshev points, doubled until the series converges to rounding, and integrated by Clenshaw-Curtis.
 
     Parameters
     ----------
     log_density
         Log density at x of shape ``(T,)``, up to a constant.
     scale
-        Below this x the density has no finer features than its own decay.
+        Scale below which the density has no finer features.
     upper
         End of the support, or an x beyond which less than 1e-14 of the mass lies.
 
@@ -293,7 +284,7 @@ def resolve(log_density: Callable[[Array], Array], *, scale: float, upper: float
 
     Examples
     --------
-    >>> half_normal = resolve(lambda x: -x**2 / 2, scale=1.0, upper=40.0)
+    >>> half_normal = resolve_density(lambda x: -x**2 / 2, scale=1.0, upper=40.0)
     >>> half_normal.quantile(np.array([0.5])).round(6), round(float(half_normal.weight @ half_normal.value**2), 9)
     (array([0.67449]), 1.0)
     """
@@ -301,30 +292,33 @@ def resolve(log_density: Callable[[Array], Array], *, scale: float, upper: float
     def log_v(v: Array) -> Array:
         return np.asarray(log_density(scale * np.sinh(v)) + np.log(scale) + np.logaddexp(v, -v) - np.log(2))
 
-    start, stop = _narrowed(log_v, 0.0, float(np.arcsinh(upper / scale)))
-    n, heights = _FIRST, log_v(_points(_FIRST, start, stop))
+    start, stop = _narrow_support(log_v, 0.0, float(np.arcsinh(upper / scale)))
+    n, heights = _FIRST, log_v(_chebyshev_points(_FIRST, start, stop))
     while True:
         top = float(heights.max())
-        series = _series(np.exp(heights - top))
-        if _ends(series, top):
+        series = _chebyshev_coefficients(np.exp(heights - top))
+        if _has_converged(series, top):
             break
         if n >= _LAST:
             raise InferenceError("the posterior of tau is too rough to be integrated; are effects and se on one scale?")
         finer = np.empty(2 * n + 1)
-        finer[::2], finer[1::2] = heights, log_v(_points(2 * n, start, stop)[1::2])
+        finer[::2], finer[1::2] = heights, log_v(_chebyshev_points(2 * n, start, stop)[1::2])
         n, heights = 2 * n, finer
-    return _assembled(heights, top, series, scale, start, stop)
+    return _as_half_line(heights, top, series, scale, start, stop)
 
 
-def _assembled(heights: Array, top: float, series: Array, scale: float, start: float, stop: float) -> HalfLine:
-    at, mass = _points(len(heights) - 1, -1.0, 1.0), _clenshaw_curtis(len(heights) - 1) * np.exp(heights - top)
+def _as_half_line(heights: Array, top: float, series: Array, scale: float, start: float, stop: float) -> HalfLine:
+    at, mass = (
+        _chebyshev_points(len(heights) - 1, -1.0, 1.0),
+        _clenshaw_curtis(len(heights) - 1) * np.exp(heights - top),
+    )
     total = float(mass.sum())
     if 1e-9 < stop - start < _SHORT:
-        at, mass = _gauss(at, mass)
-    kept = mass > _NEGLIGIBLE * mass.sum()
+        at, mass = _gauss_nodes(at, mass)
+    used = mass > _NEGLIGIBLE * mass.sum()
     return HalfLine(
-        value=scale * np.sinh(start + (at[kept] + 1) / 2 * (stop - start)),
-        weight=mass[kept] / mass[kept].sum(),
+        value=scale * np.sinh(start + (at[used] + 1) / 2 * (stop - start)),
+        weight=mass[used] / mass[used].sum(),
         log_total=top + float(np.log(total * (stop - start) / 2)),
         scale=scale,
         start=start,
@@ -334,10 +328,10 @@ def _assembled(heights: Array, top: float, series: Array, scale: float, start: f
     )
 
 
-def _gauss(at: Array, mass: Array) -> tuple[Array, Array]:
+def _gauss_nodes(at: Array, mass: Array) -> tuple[Array, Array]:
     """Return the Gauss nodes and masses of a discrete measure (Golub & Welsch 1969, doi:10.2307/2004418).
 
-    Over a short interval whatever depends on x is close to a polynomial of low degree, and 16 nodes integrate it.
+    Over a short interval functions of x are close to polynomials of low degree, which 16 nodes integrate.
     """
     basis = np.zeros((_GAUSS + 1, len(at)))
     diagonal, beside = np.empty((2, _GAUSS))
@@ -345,7 +339,7 @@ def _gauss(at: Array, mass: Array) -> tuple[Array, Array]:
     for n in range(_GAUSS):
         diagonal[n] = basis[n] ** 2 @ at
         rest = at * basis[n]
-        for _ in range(2):  # twice is enough for orthogonality to rounding
+        for _ in range(2):  # two passes give orthogonality to rounding
             rest -= basis[: n + 1].T @ (basis[: n + 1] @ rest)
         beside[n] = np.sqrt(rest @ rest)
         basis[n + 1] = rest / beside[n]
@@ -353,8 +347,8 @@ def _gauss(at: Array, mass: Array) -> tuple[Array, Array]:
     return np.asarray(nodes, dtype=np.float64), np.asarray(mass.sum() * vectors[0] ** 2)
 
 
-def _narrowed(log_v: Callable[[Array], Array], start: float, stop: float) -> tuple[float, float]:
-    """Return the interval where the density is within exp(-30) of its peak: a cell stays if it could reach that."""
+def _narrow_support(log_v: Callable[[Array], Array], start: float, stop: float) -> tuple[float, float]:
+    """Return the interval where the density may be within exp(-30) of its peak."""
     while True:
         v = np.linspace(start, stop, _POINTS)
         height = log_v(v)
@@ -362,19 +356,19 @@ def _narrowed(log_v: Callable[[Array], Array], start: float, stop: float) -> tup
         if not np.isfinite(height).any():
             raise InferenceError("the posterior of tau is nowhere finite; are effects, se and prior of one scale?")
         top, known = height.max(), np.where(np.isfinite(height), height, height[np.isfinite(height)].min())
-        possible = np.flatnonzero(_highest(known) >= top - _NATS_BELOW_PEAK)  # cells
+        possible = np.flatnonzero(_cell_upper_bounds(known) >= top - _NATS_BELOW_PEAK)  # cells
         first, last = int(possible[0]), int(possible[-1]) + 1
         if v[last] - v[first] <= 1e-12 * v[last]:
             return float(v[first]), float(v[last])
         if last - first > 0.7 * (_POINTS - 1):
-            return _crossings(v[first : last + 1], known[first : last + 1] - (top - _NATS_BELOW_PEAK))
+            return _level_crossings(v[first : last + 1], known[first : last + 1] - (top - _NATS_BELOW_PEAK))
         start, stop = float(v[first]), float(v[last])
 
 
-def _highest(height: Array) -> Array:
-    """Return how high a function may rise within each cell: as far as its slope on either side would take it.
+def _cell_upper_bounds(height: Array) -> Array:
+    """Return an upper bound of a function within each cell, by extrapolating the slopes of its neighbours.
 
-    That bounds a concave function; twice the rise and a margin allow for others.
+    This bounds a concave function; twice the rise and a margin allow for others.
     """
     rise = np.diff(height)
     from_left = height[:-1] + 2 * np.maximum(np.insert(rise[:-1], 0, np.inf), 0)
@@ -382,10 +376,10 @@ def _highest(height: Array) -> Array:
     return np.asarray(np.maximum(np.minimum(from_left, from_right), np.maximum(height[:-1], height[1:])) + 2.0)
 
 
-def _crossings(v: Array, above: Array) -> tuple[float, float]:
-    """Return where a chord first rises through 0 and last falls through it, or the ends where it does not."""
+def _level_crossings(v: Array, above: Array) -> tuple[float, float]:
+    """Return where linear interpolation first rises and last falls through 0, or else the ends."""
     inside = np.flatnonzero(above >= 0)
-    if len(inside) < 5:  # a peak between points: a chord would cut it
+    if len(inside) < 5:  # a narrow peak between points
         return float(v[0]), float(v[-1])
     first, last = int(inside[0]), int(inside[-1])
     start = v[0] if first == 0 else np.interp(0, above[first - 1 : first + 1], v[first - 1 : first + 1])
@@ -393,25 +387,25 @@ def _crossings(v: Array, above: Array) -> tuple[float, float]:
     return float(start), float(stop)
 
 
-def _points(n: int, start: float, stop: float) -> Array:
+def _chebyshev_points(n: int, start: float, stop: float) -> Array:
     return np.asarray(start + (stop - start) * np.sin(np.pi * np.arange(n + 1) / (2 * n)) ** 2)
 
 
-def _series(heights: Array) -> Array:
-    """Chebyshev coefficients of the polynomial through values at increasing Chebyshev points."""
+def _chebyshev_coefficients(heights: Array) -> Array:
+    """Return Chebyshev coefficients of the polynomial through values at increasing Chebyshev points."""
     coefficients = dct(heights[::-1], type=1) / (len(heights) - 1)
     coefficients[[0, -1]] /= 2
     return np.asarray(coefficients)
 
 
-def _ends(series: Array, top: float) -> bool:
+def _has_converged(series: Array, top: float) -> bool:
     tail = np.abs(series[-max(len(series) // 8, 3) :]).max()
     return bool(tail <= (1e-10 + 4 * np.finfo(float).eps * abs(top)) * np.abs(series).max())
 
 
 @lru_cache(maxsize=16)
 def _clenshaw_curtis(n: int) -> Array:
-    """Weights of the n + 1 Chebyshev points on [-1, 1]; n is even."""
+    """Return weights of the n + 1 Chebyshev points on [-1, 1]; n is even."""
     moments = np.zeros(n + 1)
     moments[::2] = 2 / (1 - np.arange(0, n + 1, 2, dtype=float) ** 2)
     weights = np.asarray(dct(moments, type=1) / n)

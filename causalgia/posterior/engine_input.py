@@ -1,4 +1,4 @@
-"""What one engine is asked: the effects of one task and one exchangeable family, their noise, and their prior."""
+"""Input of the engines: effects, noise, covariates and prior of one task and one exchangeable family."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import xarray as xr
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.posterior.error_covariance import Noise, noises_of
-from causalgia.posterior.hyper import rescaled
+from causalgia.posterior.hyper import rescale_prior
 from causalgia.posterior.two_scales import median_se
 from causalgia.prior import Prior
 from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class FamilyData:
     """K effects of one task that are exchangeable beforehand."""
 
     task: int
@@ -36,15 +36,15 @@ class Question:
     by_predictor: Array | None
     """Estimates of each predictor, (K, M); None for one."""
     noise: Noise
-    """How `effect` varies about the effects."""
+    """Sampling covariance of `effect`."""
     covariates: Array | None
     """(K, q)."""
     patterns: Array | None
-    """What effects may share as their errors do, (K, p); see `shared_patterns`."""
+    """Patterns of shared errors as covariates of the effects, (K, p); see `shared_patterns`."""
     prior: Prior
     """In the unit of the effects."""
     unit: float
-    """What one unit of the user's prior is, on the contrast scale."""
+    """Unit of the user's prior, on the contrast scale."""
 
     @property
     def centre(self) -> Array | None:
@@ -53,7 +53,7 @@ class Question:
         return np.hstack(columns) if columns else None
 
 
-def questions(
+def family_data(
     estimates: xr.Dataset,
     rows: list[Codes],
     covariates: Array | None,
@@ -61,23 +61,23 @@ def questions(
     factors: Callable[[int], int | None] = lambda _: None,
     *,
     law: str = "",
-) -> Iterator[Question]:
-    """Split estimates into questions: each task and each group by itself.
+) -> Iterator[FamilyData]:
+    """Yield the data of each family: each task and each group.
 
     Parameters
     ----------
     estimates
         With ``ace, se (contrast, task[, model])``.
     rows
-        Of each group.
+        Rows of each group.
     covariates
         Shape ``(K, q)``, over all contrasts.
     prior
-        As the user gave it; scaled by the sd of the control arm where that is known and the prior is standardised.
+        As given by the user; scaled by the sd of the control arm where that is known and the prior is standardised.
     factors
-        How many scores of shared noise the engine can integrate for a family of K effects, as in `noise_of`.
+        Number of factor scores that the engine can integrate for a family of K effects, as in `noise_of`.
     law
-        Two scales have priors in units of the median standard error and read none but that of the predictors' spread.
+        Two scales have priors in units of the median standard error and use only the prior of the spread of predictors.
 
     Raises
     ------
@@ -85,17 +85,17 @@ def questions(
         If a standard error is missing, 0 or its square no float, a known covariance singular, or the sd of the
         control arm 0.
     """
-    table = pooled(estimates)
+    table = average_over_predictors(estimates)
     families = [table.isel(contrast=members) for members in rows]
     noises = [noises_of(part, factors=factors(len(members))) for part, members in zip(families, rows, strict=True)]
     for t in range(estimates.sizes["task"]):
         for g, members in enumerate(rows):
             part, noise = families[g], noises[g][t]
             x = None if covariates is None else covariates[members]
-            by_predictor = _by_predictor(estimates, members, t)
+            by_predictor = _effects_by_predictor(estimates, members, t)
             own = law == "two_scales" and by_predictor is None
-            unit = median_se(noise) if own else _unit(part, t, prior)
-            yield Question(
+            unit = median_se(noise) if own else _prior_unit(part, t, prior)
+            yield FamilyData(
                 task=t,
                 group=g,
                 rows=members,
@@ -104,17 +104,17 @@ def questions(
                 noise=noise,
                 covariates=x,
                 patterns=shared_patterns(noise, x),
-                prior=rescaled(prior, 1 / unit),
+                prior=rescale_prior(prior, 1 / unit),
                 unit=unit,
             )
 
 
-def sigma_of(noise: Noise) -> str:
-    """Say which form of Sigma entered the likelihood.
+def sigma_label(noise: Noise) -> str:
+    """Return the form in which Sigma enters the likelihood.
 
     Examples
     --------
-    >>> sigma_of(Noise(np.ones(3), loadings=np.ones((3, 2))))
+    >>> sigma_label(Noise(np.ones(3), loadings=np.ones((3, 2))))
     'low rank + diagonal (r=2)'
     """
     if noise.whole is not None:
@@ -122,20 +122,20 @@ def sigma_of(noise: Noise) -> str:
     return "diagonal" if noise.loadings is None else f"low rank + diagonal (r={noise.loadings.shape[1]})"
 
 
-def is_standardised(estimates: xr.Dataset, prior: Prior) -> bool:
-    """Whether the prior is in sd of the control arm: asked for, and known."""
+def is_standardized(estimates: xr.Dataset, prior: Prior) -> bool:
+    """Return whether the prior is in sd of the control arm: standardised, with a known sd."""
     return prior.standardised and "control_sd" in estimates
 
 
-def unit_in_words(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
-    """Say in which unit the prior of a law is."""
+def prior_unit_label(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
+    """Return the name of the unit of a law's prior."""
     if law == "two_scales" and "model" not in estimates["ace"].dims:
         return "median standard error"
-    return "sd of the control arm" if is_standardised(estimates, prior) else "contrast scale"
+    return "sd of the control arm" if is_standardized(estimates, prior) else "contrast scale"
 
 
-def _unit(part: xr.Dataset, task: int, prior: Prior) -> float:
-    if not is_standardised(part, prior):
+def _prior_unit(part: xr.Dataset, task: int, prior: Prior) -> float:
+    if not is_standardized(part, prior):
         return 1.0
     unit = float(np.sqrt((part["control_sd"].to_numpy()[:, task] ** 2).mean()))
     if not unit > 0:
@@ -146,10 +146,10 @@ def _unit(part: xr.Dataset, task: int, prior: Prior) -> float:
     return unit
 
 
-def pooled(estimates: xr.Dataset) -> xr.Dataset:
-    """Average over predictors; an error is as large as that of one, since all predictors saw the same units.
+def average_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
+    """Average over predictors; errors remain as large as those of one, since all predictors have the same units.
 
-    Numbers of units and degrees of freedom are the least of any predictor, and an effect is exact if all are.
+    Numbers of units and degrees of freedom are the smallest of any predictor, and an effect is exact if all are.
 
     Parameters
     ----------
@@ -159,12 +159,12 @@ def pooled(estimates: xr.Dataset) -> xr.Dataset:
     Raises
     ------
     InferenceError
-        If there is one predictor on the dim.
+        If the dim has a single predictor.
 
     Examples
     --------
     >>> ace = (("contrast", "task", "model"), [[[1.0, 2.0]]])
-    >>> pooled(xr.Dataset({"ace": ace, "n_units": (ace[0], [[[50, 50]]])}))["ace"].item()
+    >>> average_over_predictors(xr.Dataset({"ace": ace, "n_units": (ace[0], [[[50, 50]]])}))["ace"].item()
     1.5
     """
     if "model" not in estimates["ace"].dims:
@@ -174,7 +174,7 @@ def pooled(estimates: xr.Dataset) -> xr.Dataset:
             "the dim 'model' has one predictor, and how retrainings differ cannot be seen; take it by itself with "
             "estimates.isel(model=0)"
         )
-    estimates = estimates.drop_vars("below_floor", errors="ignore")  # known of each predictor alone
+    estimates = estimates.drop_vars("below_floor", errors="ignore")  # differs between predictors
     numeric = [name for name, v in estimates.data_vars.items() if "model" in v.dims]
     mean = estimates[numeric].mean("model")
     for name in ("se", "control_sd"):
@@ -187,7 +187,7 @@ def pooled(estimates: xr.Dataset) -> xr.Dataset:
     return mean.merge(rest, compat="override", join="exact").assign_attrs(estimates.attrs)
 
 
-def _by_predictor(estimates: xr.Dataset, rows: Codes, task: int) -> Array | None:
+def _effects_by_predictor(estimates: xr.Dataset, rows: Codes, task: int) -> Array | None:
     if "model" not in estimates["ace"].dims:
         return None
     values: npt.NDArray[Any] = estimates["ace"].isel(contrast=rows, task=task).transpose("contrast", "model").to_numpy()
@@ -197,20 +197,20 @@ def _by_predictor(estimates: xr.Dataset, rows: Codes, task: int) -> Array | None
 _OF_RESULT = ("chain", "draw", "group", "covariate", "family")
 
 
-def at_the_door(table: Any, names: Sequence[str]) -> xr.Dataset:
-    """Take estimates, or a table with effect and se (or covariance), with the named columns as coordinates.
+def as_labeled_estimates(table: Any, names: Sequence[str]) -> xr.Dataset:
+    """Return estimates, from estimates or a table with effect and se, with the named columns as coordinates.
 
     Parameters
     ----------
     table
         As in `causalgia.estimation.as_estimates`.
     names
-        Coordinates on contrast that will be asked for: columns of the table.
+        Columns of the table that become coordinates on contrast.
 
     Examples
     --------
     >>> table = pd.DataFrame({"effect": [1.0, 2.0], "se": [0.5, 0.5], "word": ["a", "b"]})
-    >>> at_the_door(table, ["word"])["word"].values
+    >>> as_labeled_estimates(table, ["word"])["word"].values
     array(['a', 'b'], dtype='<U1')
     """
     estimates = as_estimates(table)
@@ -227,8 +227,8 @@ def at_the_door(table: Any, names: Sequence[str]) -> xr.Dataset:
     return estimates
 
 
-def on_contrast(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
-    """Return a coordinate on contrast by its name, or refuse naming those that there are.
+def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
+    """Return a coordinate on contrast by its name; the error lists those that exist.
 
     Raises
     ------
@@ -245,25 +245,25 @@ def on_contrast(estimates: xr.Dataset, name: object, what: str) -> xr.DataArray:
     return estimates[name]
 
 
-def groups_of(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
+def group_rows(estimates: xr.Dataset, groups: str | None) -> tuple[npt.NDArray[Any] | None, list[Codes]]:
     """Return the labels of the groups (None without) and the rows of each, in the order of their labels.
 
     Examples
     --------
     >>> estimates = xr.Dataset(coords={"contrast": ["x", "y", "z"], "word": ("contrast", ["b", "a", "b"])})
-    >>> labels, rows = groups_of(estimates, "word")
+    >>> labels, rows = group_rows(estimates, "word")
     >>> labels.tolist(), [r.tolist() for r in rows]
     (['a', 'b'], [[1], [0, 2]])
     """
     if groups is None:
         return None, [np.arange(estimates.sizes["contrast"])]
-    values = on_contrast(estimates, groups, "groups").to_numpy()
+    values = contrast_coordinate(estimates, groups, "groups").to_numpy()
     values = values.astype(str) if values.dtype == object else values
     labels, codes = np.unique(values, return_inverse=True)
     return labels, [np.flatnonzero(codes == g) for g in range(len(labels))]
 
 
-def covariates_of(
+def covariate_values(
     estimates: xr.Dataset, covariates: str | Sequence[str] | None
 ) -> tuple[tuple[str, ...], Array | None]:
     """Return the names of the covariates and their values, (K, q); None without.
@@ -276,7 +276,7 @@ def covariates_of(
     Examples
     --------
     >>> estimates = xr.Dataset(coords={"contrast": ["x", "y"], "position": ("contrast", [10, 20])})
-    >>> covariates_of(estimates, "position")
+    >>> covariate_values(estimates, "position")
     (('position',), array([[10.], [20.]]))
     """
     if covariates is None:
@@ -284,11 +284,11 @@ def covariates_of(
     names = (covariates,) if isinstance(covariates, str) else tuple(covariates)
     if not names or len(set(names)) < len(names):
         raise InferenceError(f"covariates={quoted(covariates)}: name each coordinate on contrast once, or give None")
-    return names, np.column_stack([_numeric(estimates, name) for name in names])
+    return names, np.column_stack([_as_covariate(estimates, name) for name in names])
 
 
-def _numeric(estimates: xr.Dataset, name: str) -> Array:
-    values = on_contrast(estimates, name, "covariates").to_numpy()
+def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
+    values = contrast_coordinate(estimates, name, "covariates").to_numpy()
     if values.dtype.kind not in "fiub":
         raise InferenceError(
             f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give numbers, or groups={quoted(name)}"
@@ -303,41 +303,43 @@ def _numeric(estimates: xr.Dataset, name: str) -> Array:
     return numbers
 
 
-def coordinates(estimates: xr.Dataset, labels: npt.NDArray[Any] | None, covariates: tuple[str, ...]) -> dict[str, Any]:
-    """Return every coordinate of a result: those of the estimates on contrast, task and model, groups, covariates."""
-    kept = {
+def result_coordinates(
+    estimates: xr.Dataset, labels: npt.NDArray[Any] | None, covariates: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the coordinates of a result: those of the estimates on contrast, task and model, groups, covariates."""
+    coords = {
         str(name): c
         for name, c in estimates.coords.items()
         if c.dims and set(c.dims) <= {"contrast", "task", "model"} and name not in _OF_RESULT
     }
-    kept |= {} if labels is None else {"group": labels}
-    return kept | ({"covariate": list(covariates)} if covariates else {})
+    coords |= {} if labels is None else {"group": labels}
+    return coords | ({"covariate": list(covariates)} if covariates else {})
 
 
-_EFFECTS_EACH = 10  # a coefficient of the centre takes ten effects, as a covariance of K contrasts takes 10 K units
+_EFFECTS_EACH = 10  # effects for each coefficient of the centre
 _NOTHING = 1e-8
 
 
 def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | None:
     """Return the patterns of the loadings as covariates of the effects, (K, p); None where there are none.
 
-    Words that resemble each other err together, for they make and destroy the same things in the same units, and have
-    effects alike for the same reason: effects are not exchangeable along the loadings L of ``Sigma = L L' + D``. Were
-    they taken for that, the pattern of the effects would be read as a large score f of their errors, and taken out of
-    all of them. With ``delta = mu + x' beta + p' b + ...`` and b as free as mu, a pattern in the estimates belongs to
-    the effects, f keeps its law N(0, I), and the error it stands for stays in every interval.
+    Similar words have correlated errors, since they create and destroy the same sites in the same units, and similar
+    effects for the same reason: effects are not exchangeable along the loadings L of ``Sigma = L L' + D``. If they were
+    treated so, a pattern of the effects would be explained by a large factor score f and removed from all of them. With
+    ``delta = mu + x' beta + p' b + ...`` and b as free as mu, the pattern is attributed to the effects, f keeps its law
+    N(0, I), and every interval includes its error.
 
     Parameters
     ----------
     noise
         Of K effects.
     covariates
-        Of each effect, (K, q): what loadings have in common with them, or with mu, is theirs already.
+        Of each effect, (K, q); patterns are orthogonal to them and to mu.
 
     Returns
     -------
     ndarray or None
-        Orthonormal columns about mu and the covariates, that of the largest errors first; at most one in ten effects.
+        Orthonormal columns, orthogonal to mu and the covariates, by decreasing error; at most one for ten effects.
 
     Examples
     --------
@@ -355,7 +357,7 @@ def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | No
     known = np.ones((size, 1)) if covariates is None else np.column_stack([np.ones(size), covariates])
     rest = noise.loadings - known @ np.linalg.lstsq(known, noise.loadings)[0]
     columns, length, turn = np.linalg.svd(rest, full_matrices=False)
-    kept = length > _NOTHING * np.linalg.norm(noise.loadings)
-    kept[size // _EFFECTS_EACH :] = False
-    signs = np.where(turn.sum(axis=1) < 0, -1.0, 1.0)  # an SVD leaves them open
-    return np.asarray((columns * signs)[:, kept]) if kept.any() else None
+    used = length > _NOTHING * np.linalg.norm(noise.loadings)
+    used[size // _EFFECTS_EACH :] = False
+    signs = np.where(turn.sum(axis=1) < 0, -1.0, 1.0)  # arbitrary in an SVD
+    return np.asarray((columns * signs)[:, used]) if used.any() else None

@@ -1,4 +1,4 @@
-"""The engines behind one door: exact where an exact path exists, NUTS for the rest, one kind of answer from both."""
+"""Choice of the engine for each family: exact where one exists, otherwise NUTS."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Literal
 import numpy as np
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.engine_input import Question
+from causalgia.posterior.engine_input import FamilyData
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Draws, Exact
-from causalgia.posterior.factor_scores import shared_of
-from causalgia.posterior.hyper import Design, design
-from causalgia.posterior.mixture import lfsr_of, mixture, mixture_weights, null_biased, scale_grid
-from causalgia.posterior.normal import log_likelihood, normal
+from causalgia.posterior.factor_scores import linear_part
+from causalgia.posterior.hyper import Design, fixed_effects_design
+from causalgia.posterior.mixture import lfsr_of, mixture, mixture_weights, null_biased_counts, scale_grid
+from causalgia.posterior.normal import normal, normal_log_likelihood
 from causalgia.posterior.nuts import CHAINS, Sampled, sample_hierarchy, sample_mixture, sample_slab
-from causalgia.posterior.pointwise import of_mixture
-from causalgia.posterior.predictor_level import Level, over_predictors
-from causalgia.posterior.scale_mixture import Components, Tails, log_terms
+from causalgia.posterior.pointwise import deferred_mixture_density
+from causalgia.posterior.predictor_level import PredictorLevel, over_predictors
+from causalgia.posterior.scale_mixture import Components, EffectSummary, log_component_densities
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import StudentModel, student
 from causalgia.posterior.two_scales import two_scales
-from causalgia.posterior.weight_draws import law_draws, left_out_log_density
+from causalgia.posterior.weight_draws import draw_weights, left_out_log_density
 from causalgia.streams import derive
 from causalgia.types import Array
 
@@ -36,8 +36,8 @@ ENGINES = ("auto", "exact", "nuts")
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """The posterior of one question, whichever engine gave it."""
+class FamilyPosterior:
+    """The posterior of one family, from either engine."""
 
     draws: dict[str, Array]
     """``ace (chain, draw, K)``, ``mu, tau (chain, draw)``, maybe ``beta (chain, draw, q)``, under a law with an atom
@@ -46,18 +46,18 @@ class Answer:
     moments: dict[str, Array]
     """``mean, sd, lfsr, lfdr, shrinkage``, (K,) each."""
     stats: dict[str, Array]
-    """What the sampler said, (chain, draw); nothing from the exact engine."""
+    """Sampler statistics, (chain, draw); empty from the exact engine."""
     engine: str
     """``"exact"`` or ``"nuts"``."""
     sampler: str
-    """Which program drew."""
+    """Program that sampled."""
     log_likelihood: Callable[[], Array] | None = None
     """Computes the log density of each estimate given what all effects share, (n, K); None for predictors as a level,
     and for the Student-t, or an atom among few effects, where shared errors were sampled."""
 
 
 def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
-    """Refuse what is none of the known, naming the nearest.
+    """Raise unless the value is one of the known; the error names the nearest.
 
     Examples
     --------
@@ -74,18 +74,17 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
         )
 
 
-def factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:
-    """Return how many scores of estimated shared noise are integrated for K effects; None: any covariance is whole.
+def n_factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:
+    """Return the number of factor scores of estimated noise to integrate for K effects; None: any covariance is whole.
 
-    The normal law reads any, and so does NUTS. The Student-t, two scales and the spike and slab of many effects take
-    all scores that there are (Laplace). Few effects under a spike at 0 take none: the scores would be learned from
-    effects that are supposed to be exactly 0, and a shift of all of them by less than can be seen would go into every
-    other effect.
+    The normal law and NUTS accept any covariance. The Student-t, two scales and the spike and slab of many effects
+    integrate all scores (Laplace). Few effects under a spike at 0 integrate none: the scores would be estimated from
+    effects assumed to be exactly 0, and a small shift of all of these would enter every other effect.
 
     Examples
     --------
-    >>> with_a_spike = factors_for("spike_and_slab", "auto", covariates=False)
-    >>> with_a_spike(5), with_a_spike(1000), factors_for("normal", "auto", covariates=False)(5)
+    >>> with_a_spike = n_factors_for("spike_and_slab", "auto", covariates=False)
+    >>> with_a_spike(5), with_a_spike(1000), n_factors_for("normal", "auto", covariates=False)(5)
     (0, 1000, None)
     """
     if law == "normal" or engine == "nuts":
@@ -94,15 +93,15 @@ def factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int], i
     return lambda size: 0 if at_0 and size < FEW else size
 
 
-def law_of(law: str, sizes: Sequence[int]) -> str:
-    """Return the law of families of so many effects: what ``"auto"`` is for them.
+def resolve_law(law: str, sizes: Sequence[int]) -> str:
+    """Return the law of families of these sizes; ``"auto"`` depends on the smallest.
 
-    Thirty effects or more can show two scales. Fewer cannot show any law, and the normal one is assumed. One effect has
-    no law: its posterior is its estimate's, for mu is flat.
+    Thirty effects or more can show two scales. Fewer cannot show any law, and the normal one is assumed. The posterior
+    of a single effect does not depend on the law, since mu is flat.
 
     Examples
     --------
-    >>> [law_of("auto", sizes) for sizes in ([1], [29, 400], [30])], law_of("student_t", [5])
+    >>> [resolve_law("auto", sizes) for sizes in ([1], [29, 400], [30])], resolve_law("student_t", [5])
     (['two_scales', 'normal', 'two_scales'], 'student_t')
     """
     if law != "auto":
@@ -110,13 +109,13 @@ def law_of(law: str, sizes: Sequence[int]) -> str:
     return "two_scales" if min(sizes) >= FEW or max(sizes) == 1 else "normal"
 
 
-def has_exact(law: str, noise: Noise) -> bool:
-    """Whether the exact engine covers a law with this noise: normal any, the others all but a whole covariance."""
+def has_exact_engine(law: str, noise: Noise) -> bool:
+    """Return whether a law is exact with this noise: the normal with any, others except with a whole covariance."""
     return law == "normal" or noise.whole is None
 
 
-def chosen(engine: str, law: str, noise: Noise) -> str:
-    """Return the engine that answers, or refuse one that cannot.
+def choose_engine(engine: str, law: str, noise: Noise) -> str:
+    """Return the engine to use; raise for one that does not support the law and noise.
 
     Raises
     ------
@@ -128,23 +127,23 @@ def chosen(engine: str, law: str, noise: Noise) -> str:
             "law='two_scales' has the exact engine alone, with independent errors or shared factors; leave engine= "
             "out, or take law='normal' or 'student_t' (with a known covariance of more than one factor, too)"
         )
-    if engine == "exact" and not has_exact(law, noise):
+    if engine == "exact" and not has_exact_engine(law, noise):
         raise InferenceError(
             f"engine='exact': law={quoted(law)} has no exact path with a known covariance of more than one factor; use "
             "engine='nuts', law='normal', or leave the covariance out (estimates.drop_vars('covariance')): then "
             "errors are taken as independent"
         )
-    return ("exact" if has_exact(law, noise) else "nuts") if engine == "auto" else engine
+    return ("exact" if has_exact_engine(law, noise) else "nuts") if engine == "auto" else engine
 
 
-def exactly(question: Question, law: str) -> Exact:
-    """Return the exact posterior of a question."""
-    return _build(question, law, question.effect, question.noise)
+def exact_posterior(family: FamilyData, law: str) -> Exact:
+    """Return the exact posterior of a family."""
+    return _run_exact_engine(family, law, family.effect, family.noise)
 
 
-def _build(question: Question, law: str, effect: Array, noise: Noise) -> Exact:
-    prior, covariates = question.prior, question.centre
-    if law == "spike_and_slab" and is_few(question):
+def _run_exact_engine(family: FamilyData, law: str, effect: Array, noise: Noise) -> Exact:
+    prior, covariates = family.prior, family.centre
+    if law == "spike_and_slab" and has_few_effects(family):
         return spike_and_slab(effect, noise, prior)
     if law == "spike_and_slab":
         mode: Literal["zero", "estimate"] = "zero" if noise.loadings is None and covariates is None else "estimate"
@@ -154,182 +153,182 @@ def _build(question: Question, law: str, effect: Array, noise: Noise) -> Exact:
     return (normal if law == "normal" else student)(effect, noise, prior, covariates=covariates)
 
 
-def is_few(question: Question) -> bool:
-    """Whether spike and slab are an atom and one normal, both integrated: fewer than 30 exchangeable effects."""
-    return len(question.effect) < FEW and question.covariates is None
+def has_few_effects(family: FamilyData) -> bool:
+    """Return whether a spike and slab is an atom and one normal, both integrated: below 30 exchangeable effects."""
+    return len(family.effect) < FEW and family.covariates is None
 
 
-def answer_exactly(question: Question, law: str, *, draws: int, key: int) -> Answer:
-    """Answer a question by quadrature and independent draws.
+def fit_exactly(family: FamilyData, law: str, *, draws: int, key: int) -> FamilyPosterior:
+    """Return the posterior of a family by quadrature and independent draws.
 
     Parameters
     ----------
-    question, law
-        What is asked.
+    family, law
+        The data, and the law of its effects.
     draws
-        In all; dealt to four chains.
+        In all; split into four chains.
     key
         Seed.
     """
-    if question.by_predictor is not None:
-        return _answer_over_predictors(question, question.by_predictor, law, draws=draws, key=key)
-    exact = exactly(question, law)
+    if family.by_predictor is not None:
+        return _fit_over_predictors(family, family.by_predictor, law, draws=draws, key=key)
+    exact = exact_posterior(family, law)
     drawn = exact.draw(draws, np.random.default_rng(derive(key, "exact")))
-    values = dealt(_values(drawn, question))
-    return Answer(values, moments_of(exact), {}, "exact", "", drawn.log_likelihood)
+    values = split_into_chains(_named_draws(drawn, family))
+    return FamilyPosterior(values, moments_of(exact), {}, "exact", "", drawn.log_likelihood)
 
 
-def _values(drawn: Draws, question: Question) -> dict[str, Array]:
-    """Return draws by name; of the coefficients, those of the user's covariates alone."""
+def _named_draws(drawn: Draws, family: FamilyData) -> dict[str, Array]:
+    """Return draws by name; of the coefficients only those of the user's covariates."""
     values = {"ace": drawn.ace, "mu": drawn.mu, "tau": drawn.tau, **drawn.law}
     values |= {} if drawn.slab is None else {"ace_slab": drawn.slab}
-    if question.covariates is None:
+    if family.covariates is None:
         return values
-    return values | {"beta": drawn.beta[:, : question.covariates.shape[1]]}
+    return values | {"beta": drawn.beta[:, : family.covariates.shape[1]]}
 
 
-def _answer_over_predictors(question: Question, effect: Array, law: str, *, draws: int, key: int) -> Answer:
+def _fit_over_predictors(family: FamilyData, effect: Array, law: str, *, draws: int, key: int) -> FamilyPosterior:
     level = over_predictors(
-        effect, question.noise, question.prior, lambda mean, noise: _build(question, law, mean, noise)
+        effect, family.noise, family.prior, lambda mean, noise: _run_exact_engine(family, law, mean, noise)
     )
     drawn = level.draw(draws, np.random.default_rng(derive(key, "exact")))
-    values = _values(drawn.shared, question) | {"tau_gamma": drawn.tau_gamma, "ace_model": drawn.ace_model}
-    return Answer(dealt(values), moments_of(level), {}, "exact", "")
+    values = _named_draws(drawn.shared, family) | {"tau_gamma": drawn.tau_gamma, "ace_model": drawn.ace_model}
+    return FamilyPosterior(split_into_chains(values), moments_of(level), {}, "exact", "")
 
 
-def dealt(values: dict[str, Array]) -> dict[str, Array]:
-    """Deal independent draws (n, ...) to four chains: (4, n / 4, ...)."""
+def split_into_chains(values: dict[str, Array]) -> dict[str, Array]:
+    """Split independent draws (n, ...) into four chains: (4, n / 4, ...)."""
     return {name: value.reshape(CHAINS, -1, *value.shape[1:]) for name, value in values.items()}
 
 
-def moments_of(exact: Exact | Level) -> dict[str, Array]:
-    """Return what needs no draw, by name: mean, sd, lfsr, lfdr and shrinkage, (K,) each."""
+def moments_of(exact: Exact | PredictorLevel) -> dict[str, Array]:
+    """Return the exact moments by name: mean, sd, lfsr, lfdr and shrinkage, (K,) each."""
     return {name: getattr(exact, name) for name in ("mean", "sd", "lfsr", "lfdr", "shrinkage")}
 
 
-def answer_by_nuts(question: Question, law: str, *, draws: int, key: int) -> Answer:
-    """Answer a question by NUTS.
+def fit_by_nuts(family: FamilyData, law: str, *, draws: int, key: int) -> FamilyPosterior:
+    """Return the posterior of a family by NUTS.
 
-    The mixture's weights are at their penalised maximum, as in the exact engine; where errors depend on each other
-    they are found from each estimate's own error alone.
+    Weights of the mixture are at their penalised maximum, as in the exact engine; for dependent errors they are
+    estimated from marginal errors.
 
     Parameters
     ----------
-    question, law, draws, key
-        As in `answer_exactly`.
+    family, law, draws, key
+        As in `fit_exactly`.
     """
     if law == "spike_and_slab":
-        return _mixture_by_nuts(question, draws=draws, key=key)
+        return _fit_mixture_by_nuts(family, draws=draws, key=key)
     nu = NU if law == "student_t" else None
-    asked = (question.effect, question.noise, question.prior, question.covariates)
-    found = sample_hierarchy(*asked, nu=nu, draws=draws, key=key)
-    ace = found.values["ace"].reshape(-1, len(question.effect))
-    moments = {"mean": ace.mean(axis=0), "sd": ace.std(axis=0), "lfsr": _wrong_sign(ace)}
-    moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": _shrinkage(question, found.values, nu, key)}
-    known = _log_likelihood(question, found.values, nu)
-    return Answer(found.values, moments, found.stats, "nuts", found.sampler, known)
+    data = (family.effect, family.noise, family.prior, family.covariates)
+    found = sample_hierarchy(*data, nu=nu, draws=draws, key=key)
+    ace = found.values["ace"].reshape(-1, len(family.effect))
+    moments = {"mean": ace.mean(axis=0), "sd": ace.std(axis=0), "lfsr": _lfsr_of_draws(ace)}
+    moments |= {"lfdr": np.zeros(ace.shape[1]), "shrinkage": _nuts_shrinkage(family, found.values, nu, key)}
+    known = _nuts_log_likelihood(family, found.values, nu)
+    return FamilyPosterior(found.values, moments, found.stats, "nuts", found.sampler, known)
 
 
-def _log_likelihood(question: Question, values: dict[str, Array], nu: float | None) -> Callable[[], Array] | None:
-    """Return the call for the log densities of estimates under draws of NUTS, of which no factor scores are known."""
-    effect, noise, x = question.effect, question.noise, question.covariates
+def _nuts_log_likelihood(family: FamilyData, values: dict[str, Array], nu: float | None) -> Callable[[], Array] | None:
+    """Return a function for log densities of estimates under draws of NUTS, which have no factor scores."""
+    effect, noise, x = family.effect, family.noise, family.covariates
     mu, tau = values["mu"].ravel(), values["tau"].ravel()
     beta = values["beta"].reshape(len(mu), -1) if "beta" in values else np.empty((len(mu), 0))
     if nu is None:
-        return lambda: log_likelihood(effect, noise, x, mu, beta, tau)
+        return lambda: normal_log_likelihood(effect, noise, x, mu, beta, tau)
     if noise.whole is not None or noise.loadings is not None:
         return None
-    shared = shared_of(design(len(effect), x, question.prior), noise)
-    law = StudentModel(effect, noise.variances, shared, question.prior, nu).components(1.0, least=float(tau.min()))
+    shared = linear_part(fixed_effects_design(len(effect), x, family.prior), noise)
+    law = StudentModel(effect, noise.variances, shared, family.prior, nu).components(1.0, least=float(tau.min()))
     coefficients, variance = np.column_stack([mu, beta]), tau[:, None] ** 2 * law.variance
-    return of_mixture(effect, noise.variances, shared, coefficients, variance, law.weight, 1.0)
+    return deferred_mixture_density(effect, noise.variances, shared, coefficients, variance, law.weight, 1.0)
 
 
-def _shrinkage(question: Question, values: dict[str, Array], nu: float | None, key: int) -> Array:
-    """Return ``E[s^2 / (s^2 + tau^2 / lambda)]``, lambda the precision that a Student-t effect drew (normal: 1)."""
-    s2, tau2, lam = question.noise.marginal, values["tau"].reshape(-1, 1) ** 2, np.ones(1)
+def _nuts_shrinkage(family: FamilyData, values: dict[str, Array], nu: float | None, key: int) -> Array:
+    """Return ``E[s^2 / (s^2 + tau^2 / lambda)]``, lambda the latent precision of a Student-t effect (normal: 1)."""
+    s2, tau2, lam = family.noise.marginal, values["tau"].reshape(-1, 1) ** 2, np.ones(1)
     if nu is not None:
         centre = values["mu"].reshape(-1, 1)
         if "beta" in values:
-            x = design(len(s2), question.covariates, question.prior).columns[:, 1:]
+            x = fixed_effects_design(len(s2), family.covariates, family.prior).columns[:, 1:]
             centre = centre + values["beta"].reshape(len(centre), -1) @ x.T
         square = (values["ace"].reshape(len(centre), -1) - centre) ** 2 / tau2
         lam = np.random.default_rng(derive(key, "lambda")).gamma((nu + 1) / 2, 2 / (nu + square))
     return np.asarray((s2 / (s2 + tau2 / lam)).mean(axis=0))
 
 
-def _mixture_by_nuts(question: Question, *, draws: int, key: int) -> Answer:
-    effect, noise = question.effect, question.noise
-    if is_few(question):
-        found, tails = sample_slab(effect, noise, question.prior, draws=draws, key=key)
-        return _of_mixture(found, dict(found.values), tails)
-    components = _components(question)
-    asked = (effect, noise, question.prior, question.covariates, components)
-    found, tails = sample_mixture(*asked, draws=draws, key=key)
+def _fit_mixture_by_nuts(family: FamilyData, *, draws: int, key: int) -> FamilyPosterior:
+    effect, noise = family.effect, family.noise
+    if has_few_effects(family):
+        found, tails = sample_slab(effect, noise, family.prior, draws=draws, key=key)
+        return _from_summary(found, dict(found.values), tails)
+    components = _marginal_components(family)
+    data = (effect, noise, family.prior, family.covariates, components)
+    found, tails = sample_mixture(*data, draws=draws, key=key)
     shape = found.values["ace"].shape[:2]
     tau = float(np.sqrt(components.weight @ components.variance))
     values = {name: v for name, v in found.values.items() if name != "factor"}
-    known = partial(_mixture_log_likelihood, question, components, shape[0] * shape[1])
-    return replace(_of_mixture(found, values | {"tau": np.full(shape, tau)}, tails), log_likelihood=known)
+    known = partial(_mixture_log_likelihood, family, components, shape[0] * shape[1])
+    return replace(_from_summary(found, values | {"tau": np.full(shape, tau)}, tails), log_likelihood=known)
 
 
-def _mixture_log_likelihood(question: Question, components: Components, n: int) -> Array:
-    """Return log densities of the estimates with the weights drawn, (n, K); those of NUTS are at their maximum."""
-    effect, noise, variance = question.effect, question.noise, components.variance
-    whole = design(len(effect), question.covariates, question.prior)
+def _mixture_log_likelihood(family: FamilyData, components: Components, n: int) -> Array:
+    """Return log densities of estimates with drawn weights, (n, K); in NUTS the weights are at their maximum."""
+    effect, noise, variance = family.effect, family.noise, components.variance
+    whole = fixed_effects_design(len(effect), family.covariates, family.prior)
     centre = Design(whole.columns[:, 1:], whole.sd[1:])
-    counts, generator = null_biased(np.sqrt(variance)), np.random.default_rng(0)
+    counts, generator = null_biased_counts(np.sqrt(variance)), np.random.default_rng(0)
     if noise.whole is not None:
         law = centre.columns, 1 / centre.sd**2, variance, counts
         return left_out_log_density(effect, noise.whole, *law, components.weight, n, generator)
-    shared = shared_of(centre, noise)
+    shared = linear_part(centre, noise)
     start = components.weight, np.zeros(shared.columns.shape[1])
     law = shared.columns, shared.precision, variance, counts
-    weight, coefficients = law_draws(effect, noise.variances, *law, start, n, generator)
-    return of_mixture(effect, noise.variances, shared, coefficients, variance, weight, 1.0)()
+    weight, coefficients = draw_weights(effect, noise.variances, *law, start, n, generator)
+    return deferred_mixture_density(effect, noise.variances, shared, coefficients, variance, weight, 1.0)()
 
 
-def _of_mixture(found: Sampled, values: dict[str, Array], tails: Tails) -> Answer:
+def _from_summary(found: Sampled, values: dict[str, Array], tails: EffectSummary) -> FamilyPosterior:
     values |= {"mu": np.zeros(values["tau"].shape)}
     moments = {"mean": tails.mean, "sd": np.sqrt(tails.square), "lfsr": lfsr_of(tails), "lfdr": tails.zero}
-    return Answer(values, moments | {"shrinkage": tails.shrinkage}, found.stats, "nuts", found.sampler)
+    return FamilyPosterior(values, moments | {"shrinkage": tails.shrinkage}, found.stats, "nuts", found.sampler)
 
 
-def _components(question: Question) -> Components:
+def _marginal_components(family: FamilyData) -> Components:
     """Return the mixture of the effects about their centre, as if errors were independent."""
-    marginal, effect = question.noise.marginal, question.effect
-    if question.covariates is not None:
-        fit = mixture(effect, Noise(marginal), question.prior, covariates=question.covariates)
-        centred = question.covariates - question.covariates.mean(axis=0)
+    marginal, effect = family.noise.marginal, family.effect
+    if family.covariates is not None:
+        fit = mixture(effect, Noise(marginal), family.prior, covariates=family.covariates)
+        centred = family.covariates - family.covariates.mean(axis=0)
         effect = effect - centred @ fit.nodes.coefficients[0, 1:]
     sd = scale_grid(effect, np.sqrt(marginal))
-    terms = log_terms(effect, marginal, Components(sd**2, np.ones(len(sd))))
-    return Components(sd**2, mixture_weights(terms, null_biased(sd)).weight)
+    terms = log_component_densities(effect, marginal, Components(sd**2, np.ones(len(sd))))
+    return Components(sd**2, mixture_weights(terms, null_biased_counts(sd)).weight)
 
 
-def _wrong_sign(ace: Array) -> Array:
+def _lfsr_of_draws(ace: Array) -> Array:
     below, above = (ace < 0).mean(axis=0), (ace > 0).mean(axis=0)
     return np.asarray(1 - below - above + np.minimum(below, above))
 
 
-def answer(question: Question, law: str, engine: str, *, draws: int, key: int) -> Answer:
-    """Answer a question by the engine that is asked for or, for ``"auto"``, exists.
+def fit_family(family: FamilyData, law: str, engine: str, *, draws: int, key: int) -> FamilyPosterior:
+    """Return the posterior of a family by the requested engine or, for ``"auto"``, by the exact one if it exists.
 
     Parameters
     ----------
-    question, law, engine
-        What is asked, under which law, by which engine.
+    family, law, engine
+        The data, the law of its effects and the engine.
     draws
         In all; a multiple of four.
     key
-        Seed of this call; each question's is derived from it.
+        Seed of this call; that of each family is derived from it.
     """
-    own = derive(key, "infer", question.task, question.group)
-    if chosen(engine, law, question.noise) == "exact":
-        return answer_exactly(question, law, draws=draws, key=own)
-    if question.by_predictor is not None:
+    own = derive(key, "infer", family.task, family.group)
+    if choose_engine(engine, law, family.noise) == "exact":
+        return fit_exactly(family, law, draws=draws, key=own)
+    if family.by_predictor is not None:
         raise InferenceError(
             f"predictors as a level of law={quoted(law)} need the exact engine, which a whole covariance has for "
             "law='normal' alone; use that, or cg.estimate(effects, target='population x predictors') first"
         )
-    return answer_by_nuts(question, law, draws=draws, key=own)
+    return fit_by_nuts(family, law, draws=draws, key=own)

@@ -1,8 +1,8 @@
-"""Level 1 of the hierarchy: how the estimates vary about the effects, ``d_hat | delta ~ N(delta, Sigma)``.
+"""Covariance Sigma of the estimates about their effects: ``d_hat | delta ~ N(delta, Sigma)``.
 
-Sigma is used whole where it is known, or well estimated (K <= df/10). Estimated from few clusters, its null directions
-look noise-free although they are not, and tau absorbs the noise; then it enters as low rank + diagonal. So it does for
-what needs effects to be independent given a few scores: docs/decisions/0008-how-sigma-enters.md.
+Sigma is used whole where it is known or well estimated (K <= df/10). Estimated from few clusters, it has null
+directions that look noise-free, and tau would absorb the noise; it is then used as low rank + diagonal, as it is for
+laws that need effects to be independent given a few scores: docs/decisions/0008-how-sigma-enters.md.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from causalgia.types import Array
 _PER_CONTRAST = 10  # a covariance of K contrasts is used whole from 10 K degrees of freedom on
 _NEAR_ZERO = 1e-3
 _SINGULAR = 1e-12
-_ROUNDING = 1e-6  # least eigenvalue of estimated correlations: below, a sum known to a thousandth of a standard error
-_CLEAR = 5.0  # normal score past which the sign of an effect is in no doubt
-_OWN = 0.05  # least share of a variance that is not shared, for the scores to be integrated
+_ROUNDING = 1e-6  # least eigenvalue of estimated correlations for a whole covariance
+_CLEAR = 5.0  # normal score beyond which the sign is certain
+_OWN = 0.05  # least unshared part of a variance
 _ONE_FACTOR = 1e-8
-_LEAST_SE = 1e-150  # and 1 over it the largest: squares, and those of ratios, are floats
+_LEAST_SE = 1e-150  # and its inverse the largest, so that squares do not overflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,8 @@ class Noise:
         return self.variances if self.loadings is None else self.variances + (self.loadings**2).sum(axis=1)
 
 
-def checked(effect: Array, noise: Noise) -> None:
-    """Refuse effects and noise variances that are not K usable numbers each.
+def check_effects(effect: Array, noise: Noise) -> None:
+    """Raise unless effects and noise variances are K usable numbers each.
 
     Raises
     ------
@@ -65,13 +65,13 @@ def checked(effect: Array, noise: Noise) -> None:
             raise InferenceError(f"contrast {k}: {name} {values[k]:g} is not a usable number; leave the contrast out")
 
 
-def unit_of(noise: Noise) -> float:
-    """Return a power of 2 near the typical standard error: the same problem in another unit has the same answer."""
+def noise_unit(noise: Noise) -> float:
+    """Return a power of 2 near the typical standard error, in which results do not depend on the unit of the data."""
     return float(2.0 ** np.round(np.log2(np.median(np.sqrt(noise.marginal)))))
 
 
-def in_unit(noise: Noise, unit: float) -> Noise:
-    """Return the noise of effects that are measured in multiples of `unit`."""
+def rescale_noise(noise: Noise, unit: float) -> Noise:
+    """Return the noise in multiples of `unit`."""
     loadings = None if noise.loadings is None else noise.loadings / unit
     return Noise(noise.variances / unit**2, loadings, None if noise.whole is None else noise.whole / unit**2)
 
@@ -79,10 +79,10 @@ def in_unit(noise: Noise, unit: float) -> Noise:
 def normal_scores(effect: Array, se: Array, df: Array) -> Array:
     """Return standard errors that make ``effect / se`` the normal score of its own t p-value.
 
-    A t of few degrees of freedom is too often large; taken for normal, it signs too many effects wrongly. With
+    A t with few degrees of freedom has heavy tails; treated as normal, it gives too many wrong signs. With
     ``z = Phi^-1(F_t(t))`` the standard error becomes ``effect / z``, and at effect 0 its limit
-    ``se * phi(0) / f_t(0)``. Beyond z = 5 it stays as it is there: no sign is in doubt any more, and an interval that
-    grew with the effect would say less about its size than the t interval does.
+    ``se * phi(0) / f_t(0)``. Beyond z = 5 it is constant: the sign is certain there, and an interval that grew with the
+    effect would be less informative than the t interval.
 
     Parameters
     ----------
@@ -121,14 +121,14 @@ def normal_scores(effect: Array, se: Array, df: Array) -> Array:
     return np.asarray(se * np.maximum(factor, 1.0))
 
 
-def spiked(correlations: Array, df: float, variances: Array, *, most: int | None = None) -> Noise:
-    """Return low rank + diagonal noise: the principal components of the correlations above what noise alone gives.
+def spiked_noise(correlations: Array, df: float, variances: Array, *, most: int | None = None) -> Noise:
+    """Return low rank + diagonal noise: principal components of the correlations above the noise level.
 
     Of the K eigenvalues of a correlation matrix with ``df`` degrees of freedom, those above the Marchenko-Pastur edge
-    ``(1 + sqrt(K/df))^2`` are spikes. A sample spike is too large: ``lambda = l (1 + g s / (l - s))`` with ``g = K/df``
-    and s the mean of the other eigenvalues, which is solved for l. Loadings are ``sqrt(l - s)`` times the eigenvectors,
-    shrunk (James & Stein) towards equal ones in the unit of the effects, as a shared control has; the diagonal makes
-    up each variance, of which it keeps at least ``(r + 1)/df``.
+    ``(1 + sqrt(K/df))^2`` are spikes. A sample spike is biased upwards: ``lambda = l (1 + g s / (l - s))`` with ``g =
+    K/df`` and s the mean of the other eigenvalues, which is solved for l. Loadings are ``sqrt(l - s)`` times the
+    eigenvectors, shrunken (James & Stein) towards equal ones in the unit of the effects, as of a shared control; the
+    diagonal is the rest of each variance, at least ``(r + 1)/df``.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def spiked(correlations: Array, df: float, variances: Array, *, most: int | None
     variances
         Squared standard errors, ``(K,)``: the diagonal of Sigma, kept.
     most
-        Keep no more than this many components, the largest; None: all spikes.
+        Keep at most this many components, the largest; None: all spikes.
 
     References
     ----------
@@ -150,7 +150,7 @@ def spiked(correlations: Array, df: float, variances: Array, *, most: int | None
     Examples
     --------
     >>> shared = np.random.default_rng(0).normal(size=(100, 1)) + np.random.default_rng(1).normal(size=(100, 200))
-    >>> noise = spiked((shared - shared.mean(0)) / shared.std(0) / 10, 99, np.ones(200))
+    >>> noise = spiked_noise((shared - shared.mean(0)) / shared.std(0) / 10, 99, np.ones(200))
     >>> noise.loadings.shape, round(float((noise.loadings**2).mean()), 1), bool(np.allclose(noise.marginal, 1))
     ((200, 1), 0.5, True)
     """
@@ -159,16 +159,16 @@ def spiked(correlations: Array, df: float, variances: Array, *, most: int | None
     gram = correlations @ correlations.T if wide else correlations.T @ correlations
     edge = (1 + np.sqrt(n / df)) ** 2
     values, vectors = np.linalg.eigh(gram)
-    kept = values > edge
-    if not kept.any():
+    above = values > edge
+    if not above.any():
         return Noise(variances)
     if most is not None:
-        kept[: len(kept) - most] = False  # eigenvalues ascend
-    spikes, directions = values[kept], vectors[:, kept]
+        above[: len(above) - most] = False  # eigenvalues ascend
+    spikes, directions = values[above], vectors[:, above]
     if wide:
         directions = correlations.T @ directions / np.sqrt(spikes)
-    level, population = _debiased(spikes, n, n / df)
-    loadings = _steadied(directions * np.sqrt(population - level), variances, df)
+    level, population = _debias_spikes(spikes, n, n / df)
+    loadings = _shrink_loadings(directions * np.sqrt(population - level), variances, df)
     most = 1 - min((spikes.size + 1) / df, 0.5)
     share = (loadings**2).sum(axis=1)
     loadings *= np.sqrt(np.minimum(1, most / np.maximum(share, _SINGULAR)))[:, None]
@@ -176,8 +176,8 @@ def spiked(correlations: Array, df: float, variances: Array, *, most: int | None
     return Noise(variances * rest, loadings * np.sqrt(variances)[:, None])
 
 
-def _debiased(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
-    """Return the level of the noise beside the spikes, and the population's spikes."""
+def _debias_spikes(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
+    """Return the noise level and the population spikes."""
     level, population = 1.0, spikes
     for _ in range(50):
         half = spikes + level - ratio * level
@@ -189,27 +189,27 @@ def _debiased(spikes: Array, n: int, ratio: float) -> tuple[float, Array]:
     return level, np.maximum(population, level)
 
 
-def _steadied(loadings: Array, variances: Array, df: float) -> Array:
-    """Shrink each component's loadings towards equal ones in the unit of the effects, by what their noise explains.
+def _shrink_loadings(loadings: Array, variances: Array, df: float) -> Array:
+    """Shrink the loadings of each component towards equal ones in the unit of the effects, by their sampling noise.
 
-    A shared control loads on all contrasts alike. Taken as they are, loadings with a noise of 1/df would seem to tell
-    the component's score from mu, and intervals would be too short; real differences exceed that noise and stay.
+    A shared control loads equally on all contrasts. Unshrunken loadings, with noise of 1/df, would seem to distinguish
+    the component's score from mu, and intervals would be too short; real differences exceed that noise and remain.
     """
     pattern = np.sqrt(variances.min() / variances)
     pattern /= np.sqrt(pattern @ pattern)
     fit = np.outer(pattern, pattern @ loadings)
     rest = loadings - fit
     noise = float(np.maximum(1 - (loadings**2).sum(axis=1), 0).sum()) / df
-    kept = np.maximum(1 - noise / np.maximum((rest**2).sum(axis=0), _SINGULAR), 0)
-    return np.asarray(fit + kept * rest)
+    factor = np.maximum(1 - noise / np.maximum((rest**2).sum(axis=0), _SINGULAR), 0)
+    return np.asarray(fit + factor * rest)
 
 
-def one_factor(covariance: Array) -> Noise | None:
-    """Write a covariance as ``l l' + D`` with one column l, or return None where it is not of that form.
+def as_one_factor(covariance: Array) -> Noise | None:
+    """Return a covariance as ``l l' + D`` with one column l, or None where it does not have that form.
 
-    So are estimates that share one control and have no other error in common. With O the correlations off the diagonal,
-    ``O_ij = l_i l_j``, each ``l_i^2 = sum_jk O_ij O_jk O_ki / sum_jk O_jk^2`` over the j and k other than i. None is
-    also the answer where less than 5 % of a variance would be left in D.
+    Estimates that share one control and no other error have it. With O the correlations off the diagonal,
+    ``O_ij = l_i l_j``, each ``l_i^2 = sum_jk O_ij O_jk O_ki / sum_jk O_jk^2`` over the j and k other than i. The
+    result is also None where less than 5 % of a variance would remain in D.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def one_factor(covariance: Array) -> Noise | None:
 
     Examples
     --------
-    >>> noise = one_factor(np.array([[2.0, 1.0, 1.0], [1.0, 3.0, 1.0], [1.0, 1.0, 4.0]]))
+    >>> noise = as_one_factor(np.array([[2.0, 1.0, 1.0], [1.0, 3.0, 1.0], [1.0, 1.0, 4.0]]))
     >>> noise.variances.round(6), np.abs(noise.loadings.ravel()).round(6)
     (array([1., 2., 3.]), array([1., 1., 1.]))
     """
@@ -227,7 +227,7 @@ def one_factor(covariance: Array) -> Noise | None:
     np.fill_diagonal(off, 0)
     if np.abs(off).max() < _ONE_FACTOR:
         return Noise(sd**2)
-    square = _shared_part(off)
+    square = _squared_loadings(off)
     column = np.where(off[int(np.argmax(square))] < 0, -1.0, 1.0) * np.sqrt(square)
     rest = np.outer(column, column) - off
     np.fill_diagonal(rest, 0)
@@ -236,7 +236,7 @@ def one_factor(covariance: Array) -> Noise | None:
     return Noise(sd**2 * (1 - square), (sd * column)[:, None])
 
 
-def _shared_part(off: Array) -> Array:
+def _squared_loadings(off: Array) -> Array:
     """Return the squared loadings of one factor, (K,), from correlations without their diagonal."""
     if len(off) == 2:
         return np.full(2, abs(float(off[0, 1])))
@@ -249,25 +249,25 @@ def _shared_part(off: Array) -> Array:
 def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) -> Noise:
     """Return the noise of one task's estimates by the rule for Sigma, each se the normal score of its own p-value.
 
-    The correlations are those of the estimates at the normal score of an effect of 0. What a large t adds to its own
-    se is no error of the others: it is independent variance. (Were the correlations kept, a clear effect would be
-    corrected for the shared control's error many times over.)
+    The correlations are those at the normal score of an effect of 0. The increase of an se by a large t is added as
+    independent variance: with constant correlations, a clear effect would be corrected many times over for the error of
+    the shared control.
 
-    A covariance that came with the effects (`from_effects`), or without ``df`` and ``n_clusters``, is known: whole. One
-    estimated from units is whole where K <= df/10 with df = clusters - 1, and low rank + diagonal beyond, or where
-    contrasts are sums of others. With standard errors alone the errors are taken as independent.
+    A covariance given with the effects (`from_effects`), or without ``df`` and ``n_clusters``, is known and used whole.
+    One estimated from units is used whole where K <= df/10 with df = clusters - 1, and as low rank + diagonal beyond,
+    or where contrasts are sums of others. With standard errors alone the errors are taken as independent.
 
     Parameters
     ----------
     estimates
         From `estimate` or `from_effects`: ``ace, se (contrast, task)``, maybe ``df``, and ``covariance`` or ``factor``.
-        Their contrasts may be a part (a family) of those that were estimated.
+        Contrasts may be a subset (a family) of those that were estimated.
     task
         Label of the task.
     factors
-        How many shared scores the reader integrates where it needs effects to be independent given them: an
-        estimated covariance is then low rank + diagonal whatever its df (0: the diagonal alone), and a known one of a
-        single factor (`one_factor`) is that; other known ones stay whole. None: it reads any form.
+        Number of factor scores that the engine integrates, if it needs effects to be independent given them: an
+        estimated covariance is then low rank + diagonal whatever its df (0: the diagonal alone), and a known one has a
+        single factor where possible (`as_one_factor`), else it stays whole. None: any form.
 
     Raises
     ------
@@ -280,12 +280,12 @@ def noise_of(estimates: xr.Dataset, task: Any, *, factors: int | None = None) ->
 
 
 def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Noise]:
-    """Return the noise of every task in its order, as `noise_of` does of one."""
+    """Return the noise of every task, in order; see `noise_of`."""
     if "model" in estimates["ace"].dims:
         raise InferenceError(
             "the estimates have the dim 'model'; take one predictor, or estimate over predictors first"
         )
-    se = _checked_se(estimates)
+    se = _as_usable_se(estimates)
     effect = estimates["ace"].transpose("task", "contrast").to_numpy()
     df = estimates["df"].transpose("task", "contrast").to_numpy() if "df" in estimates else np.full(se.shape, np.inf)
     df = np.where(np.isnan(df), np.inf, df)
@@ -296,42 +296,44 @@ def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Nois
     own = score**2 - least**2
     tasks = range(len(se))
     return [
-        _with_own(_shared(estimates.isel(task=t), least[t], factors, task), own[t])
+        add_variances(_correlated_noise(estimates.isel(task=t), least[t], factors, task), own[t])
         for t, task in zip(tasks, _task_names(estimates), strict=True)
     ]
 
 
-def _with_own(noise: Noise, variance: Array) -> Noise:
-    """Add independent variances, (K,): what the tails of t add to an effect is not shared by the others."""
+def add_variances(noise: Noise, variance: Array) -> Noise:
+    """Return the noise with independent variances added, (K,)."""
     whole = None if noise.whole is None else noise.whole + np.diag(variance)
     return Noise(noise.variances + variance, noise.loadings, whole)
 
 
-def _shared(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise:
-    """Return the noise with the correlations of the estimates and these standard errors, in the form of the rule."""
-    freedom = _freedom(one)
+def _correlated_noise(one: xr.Dataset, se: Array, factors: int | None, task: Any) -> Noise:
+    """Return the noise with the correlations of the estimates and these standard errors, in the form of `noise_of`."""
+    freedom = _degrees_of_freedom(one)
     if np.isinf(freedom):
-        known = _checked(_correlation(one, se), _names(one), task) * np.outer(se, se)
-        return (one_factor(known) if factors is not None else None) or _whole(known)
+        correlation = _error_correlation(one, se)
+        _check_not_singular(correlation, _contrast_names(one), task)
+        known = correlation * np.outer(se, se)
+        return (as_one_factor(known) if factors is not None else None) or _whole_noise(known)
     if factors == 0:
         return Noise(se**2)
     if factors is None and len(se) <= freedom / _PER_CONTRAST:
-        correlation = _correlation(one, se)
+        correlation = _error_correlation(one, se)
         if np.linalg.eigvalsh(correlation)[0] > _ROUNDING:
-            return _whole(correlation * np.outer(se, se))
-    return spiked(_correlation_factor(one, se), freedom, se**2, most=factors)
+            return _whole_noise(correlation * np.outer(se, se))
+    return spiked_noise(_correlation_factor(one, se), freedom, se**2, most=factors)
 
 
 def _task_names(estimates: xr.Dataset) -> Any:
     return estimates["task"].to_numpy() if "task" in estimates.coords else np.arange(estimates.sizes["task"])
 
 
-def _names(one: xr.Dataset) -> Any:
+def _contrast_names(one: xr.Dataset) -> Any:
     return one["contrast"].to_numpy() if "contrast" in one.coords else np.arange(one.sizes["contrast"])
 
 
-def _checked_se(estimates: xr.Dataset) -> Array:
-    """Return standard errors (tasks, K), or refuse the first task in which one is missing, 0, or no float squared."""
+def _as_usable_se(estimates: xr.Dataset) -> Array:
+    """Return standard errors (tasks, K); raise for the first task where one is missing, 0, or overflows squared."""
     if "se" not in estimates:
         raise InferenceError("the estimates have no 'se': one unit gives none; draw more units")
     se, effect = (estimates[name].transpose("task", "contrast").to_numpy() for name in ("se", "ace"))
@@ -340,44 +342,44 @@ def _checked_se(estimates: xr.Dataset) -> Array:
     if not (missing | constant | beyond).any():
         return np.asarray(se, dtype=np.float64)
     t = int((missing | constant | beyond).any(axis=1).argmax())
-    task, names = _task_names(estimates)[t], _names(estimates)
+    task, names = _task_names(estimates)[t], _contrast_names(estimates)
     if missing[t].any():
         raise InferenceError(
-            f"task {task!s}: {_listed(names[missing[t]])}: no finite effect and se; leave the contrast out"
+            f"task {task!s}: {_contrast_list(names[missing[t]])}: no finite effect and se; leave the contrast out"
         )
     if not constant[t].any():
         raise InferenceError(
-            f"task {task!s}: {_listed(names[beyond[t]])}: se {se[t][beyond[t]][0]:.3g}, and no float holds its square; "
-            "give effects and standard errors in another unit"
+            f"task {task!s}: {_contrast_list(names[beyond[t]])}: se {se[t][beyond[t]][0]:.3g}, and no float holds its "
+            "square; give effects and standard errors in another unit"
         )
     raise InferenceError(
-        f"task {task!s}: {_listed(names[constant[t]])}: se 0, the same effect in every unit. Nothing is left to infer: "
-        "read the effect as it stands, and leave the contrast out (estimates.sel(contrast=...))"
+        f"task {task!s}: {_contrast_list(names[constant[t]])}: se 0, the same effect in every unit. Nothing is left to "
+        "infer: read the effect as it stands, and leave the contrast out (estimates.sel(contrast=...))"
     )
 
 
-def _listed(names: Any, most: int = 5) -> str:
+def _contrast_list(names: Any, most: int = 5) -> str:
     shown = ", ".join(map(str, names[:most]))
     return f"contrast{'s' * (len(names) > 1)} {shown}" + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _freedom(one: xr.Dataset) -> float:
-    if "errors" in one.attrs:  # from_effects: what is given with the effects is known
+def _degrees_of_freedom(one: xr.Dataset) -> float:
+    if "errors" in one.attrs:  # from_effects: a given covariance is known
         return np.inf
     if "n_clusters" in one:
-        rows = one.sizes["cluster"] if "factor" in one else np.inf  # fewer where units were dealt into random groups
+        rows = one.sizes["cluster"] if "factor" in one else np.inf  # fewer where units were put into random groups
         return float(min(one["n_clusters"].min(), rows) - 1)
     return float(one["df"].min()) if "df" in one else np.inf  # without df its standard errors are known
 
 
-def _correlation(one: xr.Dataset, se: Array) -> Array:
+def _error_correlation(one: xr.Dataset, se: Array) -> Array:
     if "factor" in one:
         factor = _correlation_factor(one, se)
         return np.asarray(factor.T @ factor)
     matrix = one["covariance"]
     if matrix.sizes["contrast_"] != len(se):
         labels = list(matrix["contrast_"].to_numpy())
-        matrix = matrix.isel(contrast_=[labels.index(name) for name in _names(one)])
+        matrix = matrix.isel(contrast_=[labels.index(name) for name in _contrast_names(one)])
     values = matrix.transpose("contrast", "contrast_").to_numpy()
     root = np.sqrt(np.diagonal(values))
     return np.asarray(values / np.outer(root, root))
@@ -388,11 +390,11 @@ def _correlation_factor(one: xr.Dataset, se: Array) -> Array:
     if "factor" in one:
         factor = np.ascontiguousarray(one["factor"].transpose("cluster", "contrast").to_numpy())
         return np.asarray(factor / np.sqrt((factor**2).sum(axis=0)))
-    values, vectors = np.linalg.eigh(_correlation(one, se))
+    values, vectors = np.linalg.eigh(_error_correlation(one, se))
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
 
 
-def _checked(correlation: Array, names: Any, task: Any) -> Array:
+def _check_not_singular(correlation: Array, names: Any, task: Any) -> None:
     values, vectors = np.linalg.eigh(correlation)
     if not values[0] > _SINGULAR * len(values):
         culprit = names[int(np.argmax(np.abs(vectors[:, 0])))]
@@ -400,8 +402,7 @@ def _checked(correlation: Array, names: Any, task: Any) -> Array:
             f"task {task!s}: contrast {culprit!s} is a sum of other contrasts (least eigenvalue of the correlation "
             f"{values[0]:.2g}): it repeats what they say; leave it out of the family, or infer it by itself"
         )
-    return correlation
 
 
-def _whole(covariance: Array) -> Noise:
+def _whole_noise(covariance: Array) -> Noise:
     return Noise(np.diagonal(covariance).copy(), whole=(covariance + covariance.T) / 2)

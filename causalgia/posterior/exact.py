@@ -1,6 +1,6 @@
-"""What an exact engine answers: moments and probabilities by quadrature, and independent draws when they are asked for.
+"""Result of the exact engines: moments and probabilities by quadrature, and independent draws.
 
-The three families (`normal`, `mixture`, `student`) return one `Exact`; whoever reads it need not know which.
+All laws return an `Exact`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Draws:
     beta: Array
     """Coefficients of the covariates, (n, q); q = 0 where there are none."""
     law: dict[str, Array] = field(default_factory=dict)
-    """Parameters of the law of effects beside tau, by name, (n,) each; nothing where tau is all there is."""
+    """Parameters of the law of effects other than tau, by name, (n,) each."""
     slab: Array | None = None
     """Effects given that they are not exactly 0, each by itself, (n, K), under a law with an atom; None without one."""
     log_likelihood: Callable[[], Array] | None = None
-    """Computes the log density of each estimate given what all effects share in each draw, (n, K); see `pointwise`.
+    """Computes the log density of each estimate given the shared parameters of each draw, (n, K); see `pointwise`.
     None where the law is not drawn."""
 
 
@@ -48,12 +48,12 @@ class Nodes:
     coefficients: Array
     """Mean of (mu, beta) given the node, (T, 1 + q)."""
     coefficients_sd: Array
-    """Their sd given the node, (T, 1 + q); 0 where the node itself fixes them."""
+    """Their sd given the node, (T, 1 + q); 0 where the node determines them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Exact:
-    """The posterior of K effects of one task and family: what needs no draw as fields, and a way to draw.
+    """The posterior of K effects of one task and family: exact moments, and a sampler.
 
     Everything is in the unit of the effects. ``lfsr`` is P(delta = 0) + min(P(delta < 0), P(delta > 0)), and ``lfdr``
     is P(delta = 0): 0 under a continuous prior.
@@ -68,8 +68,8 @@ class Exact:
     lfdr: Array
     """Posterior probability that the effect is 0, (K,)."""
     shrinkage: Array
-    """Share of the way from its estimate to the centre that an effect is drawn, (K,): ``E[s^2 / (tau^2 + s^2)]`` over
-    the posterior of tau under a normal prior; 0 leaves the estimate, 1 replaces it by the centre."""
+    """Shrinkage factor from the estimate towards the centre, (K,): ``E[s^2 / (tau^2 + s^2)]`` over the posterior of tau
+    under a normal law; 0 leaves the estimate, 1 replaces it by the centre."""
     nodes: Nodes
     """Posterior of the hyperparameters."""
     log_evidence: float

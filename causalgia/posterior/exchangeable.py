@@ -1,4 +1,4 @@
-"""Whether estimates can be taken for effects of one law with known errors: what a posterior by default needs."""
+"""Checks that estimates are exchangeable with known errors, as a posterior assumes."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ from causalgia.types import Array
 _CLEAR, _BY_CHANCE, _UNCERTAIN = 2.0, 0.001, 0.2
 
 
-def grows(effect: Array, se: Array) -> bool:
-    """Return whether larger effects have larger errors, which every law of effects takes for unrelated.
+def errors_grow_with_effects(effect: Array, se: Array) -> bool:
+    """Return whether larger effects clearly have larger errors, which every law of effects assumes to be unrelated.
 
-    It has to be clear, in one of two ways. Mixtures of normals about the median fit the estimates better by 2 nats
-    (odds of 7) if effects are exchangeable after division by their errors than if they are as they are
-    (`effect_se_dependence`). Or ``effect^2 - se^2``, whose mean is the same at every se under independence, rises with
-    it: Spearman's correlation of the two is positive with p < .001; this finds effects that are many where errors are
-    large and none where they are small. And it has to matter: the tenth of largest effects, whose errors the spread of
-    the small ones belittles, have a median error above a fifth of the effect. Effects that hardly stand out from their
-    errors cannot show it.
+    Either of two criteria shows it. Mixtures of normals about the median fit better by 2 nats (odds of 7) if effect /
+    se is exchangeable than if effects are (`effect_se_dependence`). Or ``effect^2 - se^2``, whose mean under
+    independence does not depend on se, rises with it (Spearman's correlation, p < .001), as where effects exist only at
+    large errors. In addition it has to matter: the largest tenth of the effects, whose errors the law would shrink too
+    much, have a median error above a fifth of the effect. Effects close to their errors cannot show it.
 
     Parameters
     ----------
@@ -41,8 +39,10 @@ def grows(effect: Array, se: Array) -> bool:
     Examples
     --------
     >>> effect = np.random.default_rng(0).normal(size=100)
-    >>> grows(effect, 0.1 + 0.4 * np.abs(effect)), grows(effect, np.full(100, 0.3))
-    (True, False)
+    >>> errors_grow_with_effects(effect, 0.1 + 0.4 * np.abs(effect))
+    True
+    >>> errors_grow_with_effects(effect, np.full(100, 0.3))
+    False
     """
     if len(effect) < LEAST_FOR_A_LAW or np.ptp(se) == 0:
         return False
@@ -50,10 +50,10 @@ def grows(effect: Array, se: Array) -> bool:
     uncertain = float(np.median(se[largest] / np.maximum(np.abs(effect[largest]), np.finfo(float).tiny)))
     if uncertain <= _UNCERTAIN:
         return False
-    return _rises(effect, se) or effect_se_dependence(effect - np.median(effect), se).gain > _CLEAR
+    return _squares_rise_with_se(effect, se) or effect_se_dependence(effect - np.median(effect), se).gain > _CLEAR
 
 
-def _rises(effect: Array, se: Array) -> bool:
+def _squares_rise_with_se(effect: Array, se: Array) -> bool:
     table = pd.DataFrame({"se": se, "beyond": effect**2 - se**2}).rank()
     r, df = float(table["se"].corr(table["beyond"])), len(table) - 2  # Spearman's; scipy.stats is slow to import
     p = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, np.finfo(float).tiny))))
@@ -61,17 +61,16 @@ def _rises(effect: Array, se: Array) -> bool:
 
 
 def why_no_posterior(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> str:
-    """Return why a posterior should not decide these estimates, though they are many; "" where nothing speaks against.
+    """Return why a posterior should not decide these estimates although they are many; "" if there is no reason.
 
-    A posterior takes standard errors for known, for unrelated to the effects, and estimates for normal about their
-    effects.
+    A posterior assumes that standard errors are known and unrelated to the effects, and that estimates are normal.
 
     Parameters
     ----------
     estimates
         With ``ace, se (contrast, task[, model])``.
     counted
-        Which contrasts are of the family, shape ``(contrast,)``.
+        Contrasts that belong to the family, shape ``(contrast,)``.
 
     Examples
     --------
@@ -86,18 +85,20 @@ def why_no_posterior(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> s
         return ""
     ace, se = (estimates[n].transpose("contrast", ...).to_numpy()[counted] for n in ("ace", "se"))
     columns = zip(ace.reshape(len(ace), -1).T, se.reshape(len(se), -1).T, strict=True)
-    if any(grows(effect[error > 0], error[error > 0]) for effect, error in columns):
+    if any(errors_grow_with_effects(effect[error > 0], error[error > 0]) for effect, error in columns):
         return "their standard errors grow with the effects"
     return "most of them are too skewed for their number of units" if _is_skewed(estimates, counted) else ""
 
 
-def error_of(analysis: Analysis, estimates: xr.Dataset, counted: npt.NDArray[np.bool_], n: int) -> tuple[str, str]:
-    """Return the error rate that decides estimates, and why it is tests where their number would allow a posterior.
+def deciding_error(
+    analysis: Analysis, estimates: xr.Dataset, counted: npt.NDArray[np.bool_], n: int
+) -> tuple[str, str]:
+    """Return the error rate that decides estimates, and why tests are used where there are enough for a posterior.
 
     Parameters
     ----------
     analysis
-        What was asked; only its ``error="auto"`` depends on the estimates.
+        Settings; only ``error="auto"`` depends on the estimates.
     estimates, counted
         As in `why_no_posterior`.
     n
@@ -106,12 +107,12 @@ def error_of(analysis: Analysis, estimates: xr.Dataset, counted: npt.NDArray[np.
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> error_of(Analysis(control="c"), from_effects(np.arange(30.0), se=1.0), np.full(30, True), 30)
+    >>> deciding_error(Analysis(control="c"), from_effects(np.arange(30.0), se=1.0), np.full(30, True), 30)
     ('local', '')
     """
-    found = analysis.decides_by(n)
-    why = why_no_posterior(estimates, counted) if analysis.error == "auto" and found == "local" else ""
-    return "bh" if why else found, why
+    error = analysis.decides_by(n)
+    why = why_no_posterior(estimates, counted) if analysis.error == "auto" and error == "local" else ""
+    return "bh" if why else error, why
 
 
 def _is_skewed(estimates: xr.Dataset, counted: npt.NDArray[np.bool_]) -> bool:

@@ -1,8 +1,8 @@
-"""What all rows share: coefficients of the centre and factor scores of the noise, by Laplace's method.
+"""Coefficients of the centre and factor scores of the noise, shared by all effects, by Laplace's method.
 
 With noise ``Sigma = L L' + D`` an estimate is ``x_k' b + L_k f + delta'_k + noise_k``, ``f ~ N(0, I)`` and the noise
-independent: given c = (b, f) the rows are independent, and c, which all of them inform, is nearly normal
-about its mode.
+independent: given c = (b, f) the rows are independent, and the posterior of c is nearly normal about
+its mode.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from scipy.special import ndtri
 from causalgia.errors import InferenceError
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.hyper import Design
-from causalgia.posterior.scale_mixture import Components, Node, Rows, rows_of
+from causalgia.posterior.scale_mixture import Components, Node, ResidualRows, residual_rows
 from causalgia.types import Array
 
-__all__ = ["Shared", "SharedMode", "normal_strata", "row_nodes", "shared_mode", "shared_of"]
+__all__ = ["LinearPart", "SharedMode", "linear_part", "normal_strata", "row_nodes", "shared_mode"]
 
 _STEPS = 500
 _HALVINGS = 40
@@ -29,7 +29,7 @@ _STRATA = 11
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
+class LinearPart:
     """The linear part of the estimates: ``columns @ (b, f)``, and the normal prior of (b, f) about 0."""
 
     columns: Array
@@ -37,7 +37,7 @@ class Shared:
     precision: Array
     """Prior precision of each coefficient, (m,); 0 is flat, 1 a factor score."""
     n_centre: int
-    """How many of the columns belong to the centre of the effects; the others are noise."""
+    """Number of columns of the centre of the effects; the others are factors of the noise."""
 
     def split(self, coefficients: Array) -> tuple[Array, Array]:
         """Return the centre of the effects and the whole linear part, (..., K) each, at coefficients (..., m)."""
@@ -56,20 +56,20 @@ class SharedMode:
     log_integral: float
     """Laplace's log of the integral over the coefficients; up to the constants of flat priors."""
     peaked: bool
-    """Whether the density curves downwards here in all directions; if not, the covariance is a lower bound."""
+    """Whether the density is concave here in all directions; if not, the covariance is a lower bound."""
 
     def at(self, normal: Array) -> Array:
         """Return coefficients at standard normal positions (n, m)."""
         return np.asarray(self.value + normal @ self.root.T)
 
 
-def shared_of(design: Design | None, noise: Noise) -> Shared:
+def linear_part(design: Design | None, noise: Noise) -> LinearPart:
     """Return the linear part of a centre (None: the centre is 0) and the noise's factors.
 
     Raises
     ------
     InferenceError
-        If the noise is a whole covariance: its rows share no few scores.
+        If the noise is a whole covariance, which has no factors.
     """
     if noise.whole is not None:
         raise InferenceError(
@@ -79,13 +79,13 @@ def shared_of(design: Design | None, noise: Noise) -> Shared:
     centre = np.empty((size, 0)) if design is None else design.columns
     loadings = np.empty((size, 0)) if noise.loadings is None else noise.loadings
     precision = np.empty(0) if design is None else 1 / design.sd**2
-    return Shared(np.hstack([centre, loadings]), np.append(precision, np.ones(loadings.shape[1])), centre.shape[1])
+    return LinearPart(np.hstack([centre, loadings]), np.append(precision, np.ones(loadings.shape[1])), centre.shape[1])
 
 
-def shared_mode(effect: Array, noise: Array, components: Components, shared: Shared, start: Array) -> SharedMode:
+def shared_mode(effect: Array, noise: Array, components: Components, shared: LinearPart, start: Array) -> SharedMode:
     """Return the mode of the coefficients given the components, and Laplace's approximation about it.
 
-    Newton's method where the density is log-concave and rises, else steps of the EM algorithm, which always rise.
+    Newton's method where the density is log-concave and increases, else steps of the EM algorithm, which always do.
 
     Parameters
     ----------
@@ -107,24 +107,24 @@ def shared_mode(effect: Array, noise: Array, components: Components, shared: Sha
     ----------
     Tierney & Kadane (1986), doi:10.1080/01621459.1986.10478240.
     """
-    value, rows = start, _rows(effect, noise, components, shared, start)
+    value, rows = start, _rows_at(effect, noise, components, shared, start)
     for _ in range(_STEPS):
-        step = _step(effect, rows, shared, value)
-        reached = _rising(effect, noise, components, shared, value, rows, step)
+        step = _ascent_step(effect, rows, shared, value)
+        reached = _line_search(effect, noise, components, shared, value, rows, step)
         moved = np.abs(shared.columns @ (reached[0] - value)) / np.sqrt(noise)
         value, rows = reached
         if not moved.size or moved.max() < _STILL:
-            return _laplace(rows, shared, value)
+            return _laplace_mode(rows, shared, value)
     raise InferenceError("factor scores or covariates found no mode in 500 steps; take engine='nuts'")
 
 
 def row_nodes(
-    weight: float, effect: Array, components: Components, shared: Shared, value: Array, root: Array
+    weight: float, effect: Array, components: Components, shared: LinearPart, value: Array, root: Array
 ) -> list[Node]:
     """Return nodes of each row's linear part, where the coefficients are normal.
 
-    A row depends on the coefficients through its linear part and its centre alone, which are jointly normal. The linear
-    part is cut into eleven equally likely strata, and within each, effects are normal given their component.
+    A row depends on the coefficients through its linear part and its centre only, which are jointly normal. The linear
+    part is divided into eleven equally likely strata; within each, effects are normal given their component.
 
     Parameters
     ----------
@@ -169,61 +169,67 @@ def normal_strata(n: int) -> tuple[Array, Array]:
     return mean, np.sqrt(1 - n * np.diff(product) - mean**2)
 
 
-def _rows(effect: Array, noise: Array, components: Components, shared: Shared, value: Array) -> Rows:
-    return rows_of(effect - shared.columns @ value, noise, components)
+def _rows_at(effect: Array, noise: Array, components: Components, shared: LinearPart, value: Array) -> ResidualRows:
+    return residual_rows(effect - shared.columns @ value, noise, components)
 
 
-def _height(rows: Rows, shared: Shared, value: Array) -> float:
+def _log_joint(rows: ResidualRows, shared: LinearPart, value: Array) -> float:
     return float(rows.log_density.sum() - 0.5 * (shared.precision * value**2).sum())
 
 
-def _step(effect: Array, rows: Rows, shared: Shared, value: Array) -> Array:
-    """Return Newton's step if the density is log-concave here, else that of the EM algorithm."""
+def _ascent_step(effect: Array, rows: ResidualRows, shared: LinearPart, value: Array) -> Array:
+    """Return the Newton step if the density is log-concave here, else the EM step."""
     residual = effect - shared.columns @ value
     gradient = shared.columns.T @ (rows.precision * residual) - shared.precision * value
     for weight in (rows.curvature, rows.precision):
         try:
-            return np.asarray(cho_solve(cho_factor(_information(weight, shared)), gradient))
+            return np.asarray(cho_solve(cho_factor(_information_matrix(weight, shared)), gradient))
         except LinAlgError:
             continue
     raise InferenceError("effects leave a coefficient undetermined: covariates are collinear, or too many")
 
 
-def _rising(
-    effect: Array, noise: Array, components: Components, shared: Shared, value: Array, rows: Rows, step: Array
-) -> tuple[Array, Rows]:
-    """Halve the step until the density does not fall."""
-    floor = _height(rows, shared, value)
+def _line_search(
+    effect: Array,
+    noise: Array,
+    components: Components,
+    shared: LinearPart,
+    value: Array,
+    rows: ResidualRows,
+    step: Array,
+) -> tuple[Array, ResidualRows]:
+    """Halve the step until the density does not decrease."""
+    floor = _log_joint(rows, shared, value)
     for _ in range(_HALVINGS):
         ahead = value + step
-        reached = _rows(effect, noise, components, shared, ahead)
-        if _height(reached, shared, ahead) >= floor - 1e-12 * abs(floor):
+        reached = _rows_at(effect, noise, components, shared, ahead)
+        if _log_joint(reached, shared, ahead) >= floor - 1e-12 * abs(floor):
             return ahead, reached
         step = step / 2
     return value, rows
 
 
-def _laplace(rows: Rows, shared: Shared, value: Array) -> SharedMode:
+def _laplace_mode(rows: ResidualRows, shared: LinearPart, value: Array) -> SharedMode:
     size = len(value)
-    factor, peaked = _factor(rows, shared)
+    factor, peaked = _curvature_factor(rows, shared)
     known = shared.precision[shared.precision > 0]
     normaliser = 0.5 * np.log(known).sum() - 0.5 * len(known) * np.log(2 * np.pi)
     spread = 0.5 * size * np.log(2 * np.pi) - np.log(np.diag(factor)).sum()
     root = np.linalg.cholesky(np.linalg.inv(factor @ factor.T)) if size else factor
-    return SharedMode(value, root, _height(rows, shared, value) + float(normaliser + spread), peaked)
+    return SharedMode(value, root, _log_joint(rows, shared, value) + float(normaliser + spread), peaked)
 
 
-def _factor(rows: Rows, shared: Shared) -> tuple[Array, bool]:
-    """Return the Cholesky factor of the curvature, or of the EM algorithm's where the density is not peaked."""
+def _curvature_factor(rows: ResidualRows, shared: LinearPart) -> tuple[Array, bool]:
+    """Return the Cholesky factor of the curvature, or of the EM information where the density is not concave."""
     if not len(shared.precision):
         return np.empty((0, 0)), True
     try:
-        return np.asarray(np.linalg.cholesky(_information(rows.curvature, shared)), dtype=np.float64), True
+        return np.asarray(np.linalg.cholesky(_information_matrix(rows.curvature, shared)), dtype=np.float64), True
     except LinAlgError:
-        return np.asarray(np.linalg.cholesky(_information(rows.precision, shared)), dtype=np.float64), False
+        return np.asarray(np.linalg.cholesky(_information_matrix(rows.precision, shared)), dtype=np.float64), False
 
 
-def _information(weight: Array, shared: Shared) -> Array:
+def _information_matrix(weight: Array, shared: LinearPart) -> Array:
     information = shared.columns.T @ (weight[:, None] * shared.columns)
     information[np.diag_indices_from(information)] += shared.precision
     return np.asarray(information)

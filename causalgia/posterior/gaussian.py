@@ -1,7 +1,7 @@
 """Normal effects under normal errors, at given tau: ``d | tau ~ N(X b, Sigma + tau^2 I)`` and ``b ~ N(0, sd^2)``.
 
-Everything here is linear algebra at each of several values of tau; what Sigma is decides its cost. A whole Sigma is
-rotated once so that it is diagonal (`Rotated`); low rank + diagonal goes by Woodbury's identity (`Spiked`).
+The linear algebra is done at each of several values of tau. A whole Sigma is rotated once to be diagonal (`Rotated`);
+low rank + diagonal uses Woodbury's identity (`Spiked`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from causalgia.posterior.hyper import Design
 from causalgia.types import Array
 
 _PAIRS = 2**22
-_BLOCK = 2**14  # numbers at a time: they stay in the cache
+_BLOCK = 2**14  # numbers that fit the cache
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The coefficients b at each of T values of tau, and what is left of the likelihood."""
+    """The coefficients b at each of T values of tau, and the marginal likelihood."""
 
     log_density: Array
     """Log p(d | tau), b integrated out, (T,); a flat prior of b has density 1."""
@@ -32,7 +32,7 @@ class Fit:
 
 
 class Gaussian(Protocol):
-    """What the normal law asks of a form of Sigma."""
+    """Interface of the forms of Sigma under the normal law."""
 
     @property
     def size(self) -> int:
@@ -53,17 +53,17 @@ class Gaussian(Protocol):
 
 
 def gaussian(effect: Array, noise: Noise, design: Design) -> Gaussian:
-    """Return the form that fits the noise: rotated (independent or whole), or low rank + diagonal."""
+    """Return the form for the noise: rotated (independent or whole), or low rank + diagonal."""
     return Rotated.of(effect, noise, design) if noise.loadings is None else Spiked.of(effect, noise, design)
 
 
-def start_at(effect: Array, columns: Array, variances: Array) -> Array:
-    """Coefficients of the weighted regression at tau = 0, (p,): taken off first, so that no large numbers cancel."""
+def weighted_regression(effect: Array, columns: Array, variances: Array) -> Array:
+    """Return coefficients of the weighted regression at tau = 0, (p,), to be subtracted first to avoid cancellation."""
     root = 1 / np.sqrt(variances)
     return np.asarray(np.linalg.lstsq(columns * root[:, None], effect * root, rcond=None)[0])
 
 
-def coefficients(log_det: Array, products: Array, origin: Array, sd: Array, n: int) -> Fit:
+def fit_coefficients(log_det: Array, products: Array, origin: Array, sd: Array, n: int) -> Fit:
     """Fit b from the products of (X, y) under the inverse covariance at each tau.
 
     With ``V = (X' S^-1 X)^-1`` and the generalised least squares b_w, the prior N(0, diag(sd^2)) leaves
@@ -74,9 +74,9 @@ def coefficients(log_det: Array, products: Array, origin: Array, sd: Array, n: i
     log_det
         Log determinant of S = Sigma + tau^2 I, (T,).
     products
-        ``[X y]' S^-1 [X y]``, (T, p + 1, p + 1), y being what `origin` leaves of the effects.
+        ``[X y]' S^-1 [X y]``, (T, p + 1, p + 1), y being the effects minus the fit of `origin`.
     origin, sd
-        Coefficients taken off y beforehand, and prior sd, (p,) both; all sd infinite is flat.
+        Coefficients subtracted beforehand, and prior sd, (p,) both; all sd infinite is flat.
     n
         Number of effects.
     """
@@ -103,7 +103,7 @@ def draw_normal(mean: Array, covariance: Array, generator: np.random.Generator) 
     return np.asarray(mean + (root @ generator.standard_normal(mean.shape)[:, :, None])[:, :, 0])
 
 
-def draw_given(effect: Array, centre: Array, pull: Array, tau: Array, generator: np.random.Generator) -> Array:
+def draw_shrunken(effect: Array, centre: Array, pull: Array, tau: Array, generator: np.random.Generator) -> Array:
     """Return one draw of independent effects, (n, K): ``d - pull (d - centre) + tau sqrt(pull) z``.
 
     Parameters
@@ -131,7 +131,7 @@ def draw_given(effect: Array, centre: Array, pull: Array, tau: Array, generator:
 
 @dataclass(frozen=True, eq=False)
 class Rotated:
-    """Sigma diagonal: as it is, or in the basis of its eigenvectors, where ``tau^2 I`` stays what it is."""
+    """Diagonal Sigma, or a whole one in the basis of its eigenvectors, in which ``tau^2 I`` is unchanged."""
 
     values: Array
     """Diagonal of Sigma in the basis, (K,)."""
@@ -152,7 +152,7 @@ class Rotated:
         if noise.whole is not None:
             values, basis = np.linalg.eigh(noise.whole)
             effect, columns = basis.T @ effect, basis.T @ columns
-        origin = start_at(effect, columns, values)
+        origin = weighted_regression(effect, columns, values)
         joint = np.column_stack([columns, effect - columns @ origin])
         pairs = (joint[:, :, None] * joint[:, None, :]).reshape(len(effect), -1)
         return cls(values, basis, effect, Design(columns, design.sd), origin, pairs)
@@ -165,19 +165,21 @@ class Rotated:
     def fit(self, tau: Array) -> Fit:
         """Integrate b out at each tau, (T,): sums over effects as one matrix product."""
         log_det, products = np.empty(len(tau)), np.empty((len(tau), self.pairs.shape[1]))
-        for rows in blocks(len(tau), len(self.values)):
+        for rows in cache_blocks(len(tau), len(self.values)):
             total = self.values + tau[rows, None] ** 2
             products[rows] = (1 / total) @ self.pairs
             log_det[rows] = np.log(total, out=total).sum(axis=1)
         side = len(self.origin) + 1
-        return coefficients(log_det, products.reshape(-1, side, side), self.origin, self.design.sd, len(self.values))
+        return fit_coefficients(
+            log_det, products.reshape(-1, side, side), self.origin, self.design.sd, len(self.values)
+        )
 
     def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
         """Return mean and variance of each effect at each tau, (T, K) both."""
         mean, variance = np.empty((2, len(tau), self.size))
         x = self.design.columns
         pairs = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1).T
-        for rows in blocks(len(tau), self.size):
+        for rows in cache_blocks(len(tau), self.size):
             square = tau[rows, None] ** 2
             pull = self.values / (self.values + square)
             mean[rows] = self.effect - pull * (self.effect - fit.mean[rows] @ x.T)
@@ -187,7 +189,7 @@ class Rotated:
         return (mean, variance) if self.basis is None else self._back(tau, fit, mean, variance)
 
     def _back(self, tau: Array, fit: Fit, mean: Array, variance: Array) -> tuple[Array, Array]:
-        """Rotate means and variances (given b) back, and add what b leaves uncertain."""
+        """Rotate means and variances (given b) back, and add the uncertainty of b."""
         assert self.basis is not None
         variance = variance @ (self.basis**2).T
         for t, covariance in enumerate(fit.covariance):
@@ -200,7 +202,7 @@ class Rotated:
         """Return one draw of the effects for each tau and b, (n, K): independent in the basis, then rotated back."""
         pull = self.values + tau[:, None] ** 2
         np.divide(self.values, pull, out=pull)
-        out = draw_given(self.effect, b @ self.design.columns.T, pull, tau, generator)
+        out = draw_shrunken(self.effect, b @ self.design.columns.T, pull, tau, generator)
         return out if self.basis is None else out @ self.basis.T
 
 
@@ -214,13 +216,13 @@ class Spiked:
     design: Design
     origin: Array
     joint: Array
-    """(X, y) with y what `origin` leaves of the effects, (K, p + 1)."""
+    """(X, y) with y the effects minus the fit of `origin`, (K, p + 1)."""
 
     @classmethod
     def of(cls, effect: Array, noise: Noise, design: Design) -> Spiked:
-        """Take the coefficients at tau = 0 off."""
+        """Subtract the fit of the coefficients at tau = 0."""
         loadings = np.zeros((len(effect), 0)) if noise.loadings is None else noise.loadings
-        origin = start_at(effect, design.columns, noise.variances)
+        origin = weighted_regression(effect, design.columns, noise.variances)
         joint = np.column_stack([design.columns, effect - design.columns @ origin])
         return cls(noise, loadings, effect, design, origin, joint)
 
@@ -238,7 +240,7 @@ class Spiked:
             along = np.linalg.solve(root, (self.loadings * weight[:, None]).T @ self.joint)
             log_det[t] = -np.log(weight).sum() + 2 * np.log(np.diagonal(root)).sum()
             products[t] = (self.joint * weight[:, None]).T @ self.joint - along.T @ along
-        return coefficients(log_det, products, self.origin, self.design.sd, len(self.effect))
+        return fit_coefficients(log_det, products, self.origin, self.design.sd, len(self.effect))
 
     def moments(self, tau: Array, fit: Fit) -> tuple[Array, Array]:
         """Return mean and variance of each effect at each tau, (T, K) both."""
@@ -260,28 +262,28 @@ class Spiked:
         centre = b @ self.design.columns.T
         weight = 1 / (self.noise.variances + tau[:, None] ** 2)
         root = np.linalg.cholesky(np.eye(self.loadings.shape[1]) + self._inner(weight))
-        seen = ((self.effect - centre) * weight) @ self.loadings
-        along = np.linalg.solve(root, seen[:, :, None]) + generator.standard_normal((*seen.shape, 1))
+        projected = ((self.effect - centre) * weight) @ self.loadings
+        along = np.linalg.solve(root, projected[:, :, None]) + generator.standard_normal((*projected.shape, 1))
         scores = np.linalg.solve(np.swapaxes(root, 1, 2), along)[:, :, 0]
         own = self.effect - scores @ self.loadings.T
         weight *= self.noise.variances
-        return draw_given(own, centre, weight, tau, generator)
+        return draw_shrunken(own, centre, weight, tau, generator)
 
     def _inner(self, weight: Array) -> Array:
-        """L' W L for each row of weights, (n, r, r): one product, unless that would take much memory."""
+        """Return L' W L for each row of weights, (n, r, r), as one product unless that needs too much memory."""
         k, r = self.loadings.shape
         if k * r * r > _PAIRS:
             return np.stack([self.loadings.T @ (self.loadings * w[:, None]) for w in weight])
         return (weight @ (self.loadings[:, :, None] * self.loadings[:, None, :]).reshape(k, -1)).reshape(-1, r, r)
 
     def _inverse(self, spread: float) -> tuple[Array, Array]:
-        """W = (D + tau^2)^-1, (K,), and the Cholesky root of I + L' W L, (r, r)."""
+        """Return W = (D + tau^2)^-1, (K,), and the Cholesky root of I + L' W L, (r, r)."""
         weight = 1 / (self.noise.variances + spread**2)
         inner = self.loadings.T @ (self.loadings * weight[:, None])
         return weight, np.asarray(np.linalg.cholesky(np.eye(len(inner)) + inner), dtype=np.float64)
 
 
-def blocks(n: int, width: int) -> list[slice]:
-    """Slices of n rows (or columns) of so many numbers each, small enough for the cache."""
+def cache_blocks(n: int, width: int) -> list[slice]:
+    """Return slices of n rows (or columns) of `width` numbers each, small enough for the cache."""
     step = max(1, _BLOCK // max(width, 1))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]

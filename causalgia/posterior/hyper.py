@@ -1,4 +1,4 @@
-"""Priors of the hyperparameters as numbers: the log density of tau, its tail, and the design of the fixed effects."""
+"""Priors of the hyperparameters: log density and tail of tau, and the design of the fixed effects."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from causalgia.types import Array
 
 _HALF_T_DF = 3.0
 
-#: p(tau) falls as tau to minus this power; a normal tail falls faster than any, and 40 is any here
+#: power of the tail: p(tau) falls as tau to minus this; 40 stands for a normal tail
 TAIL = {"half_t": _HALF_T_DF + 1, "half_cauchy": 2.0, "half_normal": 40.0, "uniform": 0.0}
 
 
-def log_tau(prior: Prior, tau: Array) -> Array:
+def log_prior_tau(prior: Prior, tau: Array) -> Array:
     """Return the log prior density of tau, normalised; a flat prior has density 1.
 
     Examples
     --------
-    >>> log_tau(Prior(tau="uniform", tau_scale=2), np.array([1.0, 3.0]))
+    >>> log_prior_tau(Prior(tau="uniform", tau_scale=2), np.array([1.0, 3.0]))
     array([-0.69314718,        -inf])
     """
     scaled = tau / prior.tau_scale
@@ -30,19 +30,19 @@ def log_tau(prior: Prior, tau: Array) -> Array:
         return np.asarray(0.5 * np.log(2 / np.pi) - np.log(prior.tau_scale) - scaled**2 / 2)
     if prior.tau == "uniform":
         level = 0.0 if np.isinf(prior.tau_scale) else -np.log(prior.tau_scale)
-        return np.where(scaled <= 1 + 1e-9, level, -np.inf)  # the end itself, within rounding
+        return np.where(scaled <= 1 + 1e-9, level, -np.inf)  # includes the end, within rounding
     df = 1.0 if prior.tau == "half_cauchy" else _HALF_T_DF
     constant = np.log(2) + gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi) - np.log(prior.tau_scale)
     return np.asarray(constant - (df + 1) / 2 * np.log1p(scaled**2 / df))
 
 
-def is_flat(prior: Prior) -> bool:
-    """Whether the prior of tau is flat on all of (0, inf)."""
+def has_flat_tau(prior: Prior) -> bool:
+    """Return whether the prior of tau is flat on (0, inf)."""
     return prior.tau == "uniform" and bool(np.isinf(prior.tau_scale))
 
 
-def rescaled(prior: Prior, unit: float) -> Prior:
-    """Return the prior of effects that are measured in multiples of `unit`."""
+def rescale_prior(prior: Prior, unit: float) -> Prior:
+    """Return the prior in multiples of `unit`."""
     return replace(prior, mu_sd=prior.mu_sd / unit, tau_scale=prior.tau_scale / unit)
 
 
@@ -56,7 +56,7 @@ class Design:
     """Prior sd of mu and of each beta, (1 + q,); ``inf`` is flat."""
 
 
-def design(n: int, covariates: Array | None, prior: Prior) -> Design:
+def fixed_effects_design(n: int, covariates: Array | None, prior: Prior) -> Design:
     """Return the design of the centre of n effects: covariates centred, so that mu is the effect at their mean.
 
     The prior of beta is as wide as that of mu per sd of the covariate: ``beta ~ N(0, (mu_sd / sd(x))^2)``.
@@ -94,15 +94,15 @@ def design(n: int, covariates: Array | None, prior: Prior) -> Design:
 
 
 def check_proper(n: int, centre: Design, prior: Prior) -> None:
-    """Refuse flat priors under which n effects have no posterior: each flat coefficient costs one, a flat tau two.
+    """Raise for flat priors under which n effects have no posterior: a flat coefficient needs one, a flat tau two.
 
     Raises
     ------
     InferenceError
-        If tau is flat and there are too few effects; says how many it takes.
+        If tau is flat and there are too few effects; the error gives the number needed.
     """
     lost = int(np.isinf(centre.sd).sum())
-    if is_flat(prior) and n - lost <= 1:
+    if has_flat_tau(prior) and n - lost <= 1:
         raise InferenceError(
             f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper posterior: it takes {2 + lost} or "
             "more; give a prior that ends, such as Prior(tau='half_t')"

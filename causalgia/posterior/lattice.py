@@ -1,10 +1,10 @@
-"""Thousands of estimates as counts on a lattice: sums of smooth functions of (estimate, standard error).
+"""Sums of smooth functions over thousands of estimates, as weighted sums over a lattice of (estimate, standard error).
 
 Given mu and a law that is a mixture of normals, the log density of an estimate is a smooth function of
-``u = (d - c) / s`` and ``v = log s``: no law makes a density narrower than its error, and what a law does far out it
-does on a scale that grows with u. Interpolated by polynomials on a lattice of (asinh u, v), its sum over all estimates
-is a sum over the lattice, with counts that do not depend on the law. So are all its derivatives, and what is smooth in
-(u, v) is read back for each estimate by the same weights.
+``u = (d - c) / s`` and ``v = log s``: a density is not narrower than its error, and its features far out widen with u.
+Interpolated by polynomials on a lattice of (asinh u, v), its sum over all estimates is a sum over the lattice, with
+counts that do not depend on the law. So are its derivatives, and smooth functions of (u, v) are interpolated at each
+estimate by the same weights.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from causalgia.compiled import njit
 from causalgia.types import Array
 
-__all__ = ["COARSE", "FINE", "Lattice", "Spacing", "bins_of", "lattice_of"]
+__all__ = ["COARSE", "FINE", "Lattice", "Spacing", "bin_estimates", "build_lattice"]
 
 _SAME = 1e-9
 _BIN, _BIN_SE = 0.4, 0.3
@@ -26,7 +26,7 @@ _LEAST_GAIN = 2
 
 @dataclass(frozen=True)
 class Spacing:
-    """Distances of the points of a lattice, and how many there are in each polynomial."""
+    """Spacing of the points of a lattice, and order of the interpolating polynomials."""
 
     step: float
     """In ``u`` near the centre."""
@@ -39,23 +39,23 @@ class Spacing:
 
 
 FINE = Spacing(0.25, 4.0, 8, 0.1, 6)
-"""A log density of two scales, summed over 10,000 estimates, is right to a few 1e-3."""
+"""Sums of log densities of two scales over 10,000 estimates have an error of a few 1e-3."""
 COARSE = Spacing(0.35, 3.0, 8, 0.2, 6)
-"""The sum is right to half a nat, and what is read back to 1e-4."""
+"""Such sums have an error of half a nat, and interpolated values of 1e-4."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """J points that stand for K estimates."""
+    """J points that represent K estimates."""
 
     effect: Array
     """Estimates at the points, (J,)."""
     noise: Array
     """Noise variances there, (J,)."""
     count: Array
-    """How many estimates each stands for, (J,): some negative, in all K."""
+    """Number of estimates that each point represents, (J,): some negative, K in total."""
     place: npt.NDArray[np.int64]
-    """Which point is where, (U, V); -1 where there is none."""
+    """Index of the point at each place, (U, V); -1 where there is none."""
     first: npt.NDArray[np.int64]
     """Place of the first point about each estimate along both axes, (2, K)."""
     share_u: Array
@@ -69,20 +69,20 @@ class Lattice:
         Examples
         --------
         >>> effect = np.random.default_rng(0).normal(size=400)
-        >>> lattice = lattice_of(effect, np.ones(400))
+        >>> lattice = build_lattice(effect, np.ones(400))
         >>> bool(np.allclose(lattice.read(np.sin(lattice.effect)), np.sin(effect), atol=1e-6))
         True
         """
         columns = np.ascontiguousarray(values.reshape(-1, values.shape[-1]).T)
         out = np.zeros((self.first.shape[1], columns.shape[1]))
-        _read(self.place, self.first, self.share_u, self.share_v, columns, out)
+        _interpolate(self.place, self.first, self.share_u, self.share_v, columns, out)
         return np.ascontiguousarray(out.T).reshape(*values.shape[:-1], -1)
 
 
-def lattice_of(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice | None:
-    """Return the lattice of these estimates, or None where it has more points than half of them.
+def build_lattice(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice | None:
+    """Return the lattice of these estimates, or None where it has more than half as many points.
 
-    Where standard errors are all the same it has one of them.
+    With equal standard errors it has one dimension.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def lattice_of(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice 
     Examples
     --------
     >>> effect = np.random.default_rng(0).normal(0, 2, 10_000)
-    >>> lattice = lattice_of(effect, np.ones(10_000))
+    >>> lattice = build_lattice(effect, np.ones(10_000))
     >>> len(lattice.effect) < 100, float(lattice.count @ lattice.effect**2 / (effect**2).sum()).__round__(6)
     (True, 1.0)
     """
@@ -108,13 +108,13 @@ def lattice_of(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice 
     v, order_se = (log_se - least) / spacing.step_se, spacing.order_se
     if np.ptp(log_se) < _SAME:
         v, order_se = np.zeros(len(effect)), 1
-    along, share_u = _weights(u, spacing.order)
-    across, share_v = _weights(v, order_se)
+    along, share_u = _interpolation_weights(u, spacing.order)
+    across, share_v = _interpolation_weights(v, order_se)
     left, low = along.min(), across.min()
     first = np.stack([along - left, across - low])
     counts = np.zeros(first.max(axis=1) + np.array([spacing.order, order_se]))
     used = np.zeros(counts.shape, dtype=np.bool_)
-    _count(first, share_u, share_v, counts, used)
+    _add_counts(first, share_u, share_v, counts, used)
     place, (row, column) = np.cumsum(used).reshape(used.shape) - 1, np.nonzero(used)
     if _LEAST_GAIN * len(row) > len(effect):
         return None
@@ -123,15 +123,15 @@ def lattice_of(effect: Array, noise: Array, spacing: Spacing = FINE) -> Lattice 
     return Lattice(at, se**2, counts[used], np.where(used, place, -1), first, share_u, share_v)
 
 
-def bins_of(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
-    """Return means of estimates and of log standard errors in bins, as estimates, variances and counts, (J,) each.
+def bin_estimates(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
+    """Return binned estimates: means of estimates, variances at mean log standard errors, and counts, (J,) each.
 
-    Unlike points of a lattice they are estimates that might have been, whatever the law; but they vary a little less.
+    Unlike the points of a lattice they are plausible estimates under any law, with slightly less variance.
 
     Examples
     --------
     >>> effect = np.random.default_rng(0).normal(0, 2, 10_000)
-    >>> middle, _, count = bins_of(effect, np.ones(10_000))
+    >>> middle, _, count = bin_estimates(effect, np.ones(10_000))
     >>> len(middle) < 40, float((count @ middle**2 / (effect**2).sum()).round(2))
     (True, 1.0)
     """
@@ -143,18 +143,18 @@ def bins_of(effect: Array, noise: Array) -> tuple[Array, Array, Array]:
     return np.bincount(place, effect) / count, np.exp(2 * np.bincount(place, log_se) / count), count
 
 
-def _weights(x: Array, order: int) -> tuple[npt.NDArray[np.int64], Array]:
+def _interpolation_weights(x: Array, order: int) -> tuple[npt.NDArray[np.int64], Array]:
     """Return the first of the integers about each x, (K,), and the weights of the polynomial in them, (K, order)."""
     first = np.floor(x).astype(np.int64) - (order // 2 - 1 if order > 1 else 0)
     nodes = np.arange(order)
     scale = np.array([np.prod(j - np.delete(nodes, j)) for j in nodes], dtype=np.float64)
     share = np.empty((len(x), order))
-    _fill(x - first, scale, share)
+    _lagrange_weights(x - first, scale, share)
     return first, share
 
 
 @njit(nogil=True)
-def _fill(away, scale, share):  # type: ignore[no-untyped-def]
+def _lagrange_weights(away, scale, share):  # type: ignore[no-untyped-def]
     order = len(scale)
     for k in range(len(away)):
         product = 1.0
@@ -168,7 +168,7 @@ def _fill(away, scale, share):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _count(first, share_u, share_v, counts, used):  # type: ignore[no-untyped-def]
+def _add_counts(first, share_u, share_v, counts, used):  # type: ignore[no-untyped-def]
     for k in range(first.shape[1]):
         for i in range(share_u.shape[1]):
             for j in range(share_v.shape[1]):
@@ -177,7 +177,7 @@ def _count(first, share_u, share_v, counts, used):  # type: ignore[no-untyped-de
 
 
 @njit(nogil=True)
-def _read(place, first, share_u, share_v, values, out):  # type: ignore[no-untyped-def]
+def _interpolate(place, first, share_u, share_v, values, out):  # type: ignore[no-untyped-def]
     for k in range(len(out)):
         for i in range(share_u.shape[1]):
             for j in range(share_v.shape[1]):

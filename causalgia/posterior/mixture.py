@@ -1,4 +1,4 @@
-"""The mixture law: most effects nothing, some something, in proportions that the effects themselves tell."""
+"""The mixture law (ash): a spike at 0 and normals on a grid of scales, with weights estimated from the effects."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Literal
 import numpy as np
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.conditional_draws import draw_fixed, draw_given, whole_window
-from causalgia.posterior.error_covariance import Noise, checked, in_unit, unit_of
+from causalgia.posterior.conditional_draws import draw_effects, draw_mixtures, whole_window
+from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import Draws, Exact, Nodes
-from causalgia.posterior.factor_scores import Shared, SharedMode, row_nodes, shared_mode, shared_of
-from causalgia.posterior.hyper import Design, design, rescaled
-from causalgia.posterior.pointwise import of_mixture
+from causalgia.posterior.factor_scores import LinearPart, SharedMode, linear_part, row_nodes, shared_mode
+from causalgia.posterior.hyper import Design, fixed_effects_design, rescale_prior
+from causalgia.posterior.pointwise import deferred_mixture_density
 from causalgia.posterior.scale_mixture import (
     Components,
+    EffectSummary,
     Node,
-    Tails,
-    log_terms,
-    normals_of,
+    effect_summary,
+    log_component_densities,
+    posterior_normals,
     probability_below,
-    tails_of,
 )
-from causalgia.posterior.weight_draws import law_draws
+from causalgia.posterior.weight_draws import draw_weights
 from causalgia.prior import Prior
 from causalgia.types import Array
 
@@ -57,8 +57,8 @@ def mixture(
     are set at their penalised maximum (a convex problem, solved to its optimum). Given them the posterior is closed
     form and draws are independent. The centre is 0, "no effect" (``mode="zero"``), or ``mu`` (``mode="estimate"``),
     plus ``x' beta``; centre and factor scores of the noise are found together with the weights, by turns, at the joint
-    maximum, and are then normal about it (Laplace). The uncertainty of the weights themselves is not carried: with few
-    effects use `spike_and_slab`.
+    maximum, and are then normal about it (Laplace). The uncertainty of the weights is not included: with few effects
+    use `spike_and_slab`.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ def mixture(
     noise
         Their covariance Sigma: independent, or low rank + diagonal.
     prior
-        Prior of mu and, through it, of beta, in the unit of the effects; its tau is not used, the weights stand for it.
+        Prior of mu and, through it, of beta, in the unit of the effects; its tau is not used.
     mode
-        Where the spike is.
+        Location of the spike.
     covariates
         Of each effect, (K, q): centred, so that the spike is at the centre of an effect with mean covariates.
     scales
@@ -99,46 +99,48 @@ def mixture(
     >>> answer.mean.round(2), answer.lfsr.round(2)
     (array([ 0.  , -0.  ,  0.  ,  0.  ,  2.99, -0.  ]), array([1.  , 0.99, 1.  , 1.  , 0.  , 1.  ]))
     """
-    checked(effect, noise)
-    unit = unit_of(noise)
-    here = in_unit(noise, unit)
-    shared = shared_of(_centre(len(effect), mode, covariates, rescaled(prior, unit)), here)
-    sd = scale_grid(effect / unit, np.sqrt(here.marginal)) if scales is None else _usable(scales) / unit
-    counts = null_biased(sd) if prior_count is None else prior_count
+    check_effects(effect, noise)
+    unit = noise_unit(noise)
+    here = rescale_noise(noise, unit)
+    shared = linear_part(_centre_design(len(effect), mode, covariates, rescale_prior(prior, unit)), here)
+    sd = scale_grid(effect / unit, np.sqrt(here.marginal)) if scales is None else _as_scales(scales) / unit
+    counts = null_biased_counts(sd) if prior_count is None else prior_count
     if counts.shape != sd.shape:
         raise InferenceError(f"prior_count of shape {counts.shape} for {len(sd)} scales: give one count for each scale")
-    fit = _fitted(effect / unit, here.variances, sd**2, counts, shared)
+    fit = _fit_mixture(effect / unit, here.variances, sd**2, counts, shared)
     pointwise = _Pointwise(effect / unit, here.variances, shared, fit, sd**2, counts, unit)
-    return _answer(effect / unit, here, fit, shared, unit, n_mu=int(mode == "estimate"), pointwise=pointwise)
+    return _mixture_posterior(effect / unit, here, fit, shared, unit, n_mu=int(mode == "estimate"), pointwise=pointwise)
 
 
 @dataclass(frozen=True, eq=False)
 class _Pointwise:
-    """Log densities of estimates given weights, centre and scores that are drawn: those of the fit know each one."""
+    """Log densities of estimates with drawn weights, centre and scores: the fitted ones depend on each estimate."""
 
     effect: Array
     noise: Array
-    shared: Shared
+    shared: LinearPart
     fit: _Fit
     variance: Array
     counts: Array
     unit: float
 
     def log_likelihood(self, n: int) -> Array:
-        generator = np.random.default_rng(0)  # of its own: draws of the effects are the same with it and without
+        generator = np.random.default_rng(0)  # separate, so that draws of the effects do not depend on it
         start = self.fit.weights.weight, self.fit.mode.value
         law = self.shared.columns, self.shared.precision, self.variance, self.counts
-        weight, coefficients = law_draws(self.effect, self.noise, *law, start, n, generator)
+        weight, coefficients = draw_weights(self.effect, self.noise, *law, start, n, generator)
         variance = np.broadcast_to(self.variance, weight.shape)
-        return of_mixture(self.effect, self.noise, self.shared, coefficients, variance, weight, self.unit)()
+        return deferred_mixture_density(
+            self.effect, self.noise, self.shared, coefficients, variance, weight, self.unit
+        )()
 
 
-def null_biased(scales: Array) -> Array:
-    """Return prior counts that lean to the spike: 10 where the scale is 0, else 1; (J,).
+def null_biased_counts(scales: Array) -> Array:
+    """Return null-biased prior counts: 10 where the scale is 0, else 1; (J,).
 
     Examples
     --------
-    >>> null_biased(np.array([0.0, 0.5, 1.0]))
+    >>> null_biased_counts(np.array([0.0, 0.5, 1.0]))
     array([10.,  1.,  1.])
     """
     return np.where(scales == 0, 10.0, 1.0)
@@ -146,16 +148,16 @@ def null_biased(scales: Array) -> Array:
 
 @dataclass(frozen=True)
 class Dependence:
-    """Whether effects grow with their standard errors: the mixture of effects against that of effect / se."""
+    """Comparison of the mixtures of effects and of effect / se: whether effects grow with their standard errors."""
 
     alpha: int
-    """0 if effects are exchangeable as they are, 1 if only after division by their se: the likelier of the two."""
+    """0 if effects are exchangeable, 1 if effect / se is: the likelier of the two."""
     gain: float
     """Penalised log likelihood of alpha = 1 less that of alpha = 0, in nats."""
 
 
 def effect_se_dependence(effect: Array, se: Array) -> Dependence:
-    """Return whether the mixture fits effects better as they are (alpha 0) or divided by their se (alpha 1).
+    """Return whether the mixture fits effects (alpha 0) or effect / se (alpha 1) better.
 
     Parameters
     ----------
@@ -174,64 +176,72 @@ def effect_se_dependence(effect: Array, se: Array) -> Dependence:
     >>> effect_se_dependence(generator.normal(delta, se), se).alpha
     1
     """
-    plain, ratio = _penalised(effect, se), _penalised(effect / se, np.ones_like(se)) - float(np.log(se).sum())
+    plain, ratio = (
+        _penalized_likelihood(effect, se),
+        _penalized_likelihood(effect / se, np.ones_like(se)) - float(np.log(se).sum()),
+    )
     return Dependence(int(ratio > plain), ratio - plain)
 
 
-def _penalised(effect: Array, se: Array) -> float:
+def _penalized_likelihood(effect: Array, se: Array) -> float:
     sd = scale_grid(effect, se)
-    return mixture_weights(log_terms(effect, se**2, _unweighted(sd**2)), null_biased(sd)).penalised
+    return mixture_weights(log_component_densities(effect, se**2, _unweighted(sd**2)), null_biased_counts(sd)).penalised
 
 
 def _unweighted(variance: Array) -> Components:
     return Components(variance, np.ones(len(variance)))
 
 
-def _usable(scales: Array) -> Array:
+def _as_scales(scales: Array) -> Array:
     if scales.ndim != 1 or not (np.isfinite(scales).all() and (scales >= 0).all() and (np.diff(scales) > 0).all()):
         raise InferenceError(f"scales {scales.tolist()} do not ascend from 0 or above; for example [0, 0.1, 0.3, 1]")
     return scales
 
 
-def _centre(n: int, mode: str, covariates: Array | None, prior: Prior) -> Design | None:
+def _centre_design(n: int, mode: str, covariates: Array | None, prior: Prior) -> Design | None:
     if mode not in ("zero", "estimate"):
         raise InferenceError(f"mode={quoted(mode)} is neither 'zero' nor 'estimate'")
-    whole = design(n, covariates, prior)
+    whole = fixed_effects_design(n, covariates, prior)
     if mode == "estimate":
         return whole
     return Design(whole.columns[:, 1:], whole.sd[1:]) if len(whole.sd) > 1 else None
 
 
-def _fitted(effect: Array, noise: Array, variance: Array, counts: Array, shared: Shared) -> _Fit:
-    """Return the better of two maxima: from coefficients that explain much, and from ones that explain little."""
+def _fit_mixture(effect: Array, noise: Array, variance: Array, counts: Array, shared: LinearPart) -> _Fit:
+    """Return the better of two maxima, started from coefficients that explain much and little of the effects."""
     spread = max(float((effect**2 - noise).mean()), 0.0)
     starts = (0.0, spread) if shared.columns.shape[1] else (0.0,)
-    fits = [_by_turns(effect, noise, variance, counts, shared, _start(effect, noise, v, shared)) for v in starts]
-    return max(fits, key=lambda fit: fit.weights.penalised - _penalty(fit.mode.value, shared))
+    fits = [
+        _alternate_maxima(effect, noise, variance, counts, shared, _starting_coefficients(effect, noise, v, shared))
+        for v in starts
+    ]
+    return max(fits, key=lambda fit: fit.weights.penalised - _coefficient_penalty(fit.mode.value, shared))
 
 
-def _start(effect: Array, noise: Array, variance: float, shared: Shared) -> Array:
+def _starting_coefficients(effect: Array, noise: Array, variance: float, shared: LinearPart) -> Array:
     slab = Components(np.array([variance]), np.ones(1))
     return shared_mode(effect, noise, slab, shared, np.zeros(shared.columns.shape[1])).value
 
 
-def _by_turns(effect: Array, noise: Array, variance: Array, counts: Array, shared: Shared, coefficients: Array) -> _Fit:
-    """Raise the joint density of weights and coefficients in turn until it stands."""
+def _alternate_maxima(
+    effect: Array, noise: Array, variance: Array, counts: Array, shared: LinearPart, coefficients: Array
+) -> _Fit:
+    """Maximize the joint density over weights and coefficients in turn until it converges."""
     reached = -np.inf
     for _ in range(_ROUNDS):
         residual = effect - shared.columns @ coefficients
-        weights = mixture_weights(log_terms(residual, noise, _unweighted(variance)), counts)
+        weights = mixture_weights(log_component_densities(residual, noise, _unweighted(variance)), counts)
         used = weights.weight > 0
         components = Components(variance[used], weights.weight[used])
         mode = shared_mode(effect, noise, components, shared, coefficients)
-        height = weights.penalised - _penalty(coefficients, shared)
+        height = weights.penalised - _coefficient_penalty(coefficients, shared)
         if not len(coefficients) or height - reached < _GAIN * (1 + abs(height)):
-            return _Fit(components, weights, _peaked(mode))
+            return _Fit(components, weights, _as_peaked(mode))
         reached, coefficients = height, mode.value
     raise InferenceError("weights and centre did not settle together in 1,000 turns; take mode='zero' or engine='nuts'")
 
 
-def _peaked(mode: SharedMode) -> SharedMode:
+def _as_peaked(mode: SharedMode) -> SharedMode:
     if not mode.peaked:
         raise InferenceError(
             "the effects do not settle the centre or a factor score: its posterior is not peaked; take engine='nuts'"
@@ -239,26 +249,30 @@ def _peaked(mode: SharedMode) -> SharedMode:
     return mode
 
 
-def _penalty(coefficients: Array, shared: Shared) -> float:
+def _coefficient_penalty(coefficients: Array, shared: LinearPart) -> float:
     return float(0.5 * (shared.precision * coefficients**2).sum())
 
 
-def _answer(
-    effect: Array, noise: Noise, fit: _Fit, shared: Shared, unit: float, *, n_mu: int, pointwise: _Pointwise
+def _mixture_posterior(
+    effect: Array, noise: Noise, fit: _Fit, shared: LinearPart, unit: float, *, n_mu: int, pointwise: _Pointwise
 ) -> Exact:
     nodes = _effect_nodes(effect, fit, shared)
-    tails = average_tails(nodes, noise.variances, noise.marginal)
+    tails = average_summaries(nodes, noise.variances, noise.marginal)
     tau = unit * float(np.sqrt(fit.components.weight @ fit.components.variance))
+
+    value, sd = fit.mode.value, np.sqrt((fit.mode.root**2).sum(axis=1))
+    centre, centre_sd = (unit * _prepend_fixed_mu(x[None, : shared.n_centre], n_mu) for x in (value, sd))
+    nodes_of_fit = Nodes(np.ones(1), np.array([tau]), centre, centre_sd)
 
     def below(x: Array) -> Array:
         return average_below(x / unit, nodes, noise.variances)
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
         coefficients = fit.mode.at(generator.standard_normal((n, len(fit.mode.value))))
-        ace = _effects(n, effect, noise.variances, fit, shared, coefficients, generator)
+        ace = _draw_mixture_effects(n, effect, noise.variances, fit, shared, coefficients, generator)
         ace *= unit
-        slab = unit * _slab(n, effect, noise.variances, fit, shared, coefficients, generator)
-        named = unit * _with_mu(coefficients[:, : shared.n_centre], n_mu)
+        slab = unit * _draw_slab_effects(n, effect, noise.variances, fit, shared, coefficients, generator)
+        named = unit * _prepend_fixed_mu(coefficients[:, : shared.n_centre], n_mu)
         known = partial(pointwise.log_likelihood, n)
         return Draws(ace, named[:, 0], np.full(n, tau), named[:, 1:], slab=slab, log_likelihood=known)
 
@@ -268,57 +282,65 @@ def _answer(
         lfsr=lfsr_of(tails),
         lfdr=tails.zero,
         shrinkage=tails.shrinkage,
-        nodes=_nodes(fit, shared, unit, tau, n_mu),
+        nodes=nodes_of_fit,
         log_evidence=fit.mode.log_integral - len(effect) * float(np.log(unit)),
         below=below,
         sample=sample,
     )
 
 
-def _effect_nodes(effect: Array, fit: _Fit, shared: Shared) -> list[Node]:
+def _effect_nodes(effect: Array, fit: _Fit, shared: LinearPart) -> list[Node]:
     return row_nodes(1.0, effect, fit.components, shared, fit.mode.value, fit.mode.root)
 
 
-def _effects(
-    n: int, effect: Array, noise: Array, fit: _Fit, shared: Shared, coefficients: Array, generator: np.random.Generator
+def _draw_mixture_effects(
+    n: int,
+    effect: Array,
+    noise: Array,
+    fit: _Fit,
+    shared: LinearPart,
+    coefficients: Array,
+    generator: np.random.Generator,
 ) -> Array:
     if not coefficients.shape[1]:
         alone = Node(1.0, effect, np.zeros_like(effect), fit.components)
-        return draw_fixed(n, *normals_of(alone, noise), generator)
+        return draw_mixtures(n, *posterior_normals(alone, noise), generator)
     out = np.empty((n, len(effect)))
     rows, window = max(1, _BLOCK // len(effect)), whole_window(len(effect), fit.components)
     for start in range(0, n, rows):
         part = slice(start, start + rows)
         centre, linear = shared.split(coefficients[part])
-        out[part] = draw_given(effect - linear, centre, noise, np.ones(len(centre)), fit.components, window, generator)
+        out[part] = draw_effects(
+            effect - linear, centre, noise, np.ones(len(centre)), fit.components, window, generator
+        )
     return out
 
 
-def _slab(
-    n: int, effect: Array, noise: Array, fit: _Fit, shared: Shared, coefficients: Array, generator: np.random.Generator
+def _draw_slab_effects(
+    n: int,
+    effect: Array,
+    noise: Array,
+    fit: _Fit,
+    shared: LinearPart,
+    coefficients: Array,
+    generator: np.random.Generator,
 ) -> Array:
-    """Draw effects given that they are not 0; where no weight is off the atom, they are not shrunken."""
+    """Draw effects given that they are not 0; if all weight is on the atom, they are not shrunken."""
     wide = fit.components.variance > 0
     if not wide.any():
         return np.asarray(effect + np.sqrt(noise) * generator.standard_normal((n, len(effect))))
     weight = fit.components.weight[wide]
     slab = replace(fit, components=Components(fit.components.variance[wide], weight / weight.sum()))
-    return _effects(n, effect, noise, slab, shared, coefficients, generator)
+    return _draw_mixture_effects(n, effect, noise, slab, shared, coefficients, generator)
 
 
-def _nodes(fit: _Fit, shared: Shared, unit: float, tau: float, n_mu: int) -> Nodes:
-    value = fit.mode.value[None, : shared.n_centre]
-    sd = np.sqrt((fit.mode.root**2).sum(axis=1))[None, : shared.n_centre]
-    return Nodes(np.ones(1), np.array([tau]), unit * _with_mu(value, n_mu), unit * _with_mu(sd, n_mu))
-
-
-def _with_mu(coefficients: Array, n_mu: int) -> Array:
-    """Put the 0 of a fixed centre before the other coefficients."""
+def _prepend_fixed_mu(coefficients: Array, n_mu: int) -> Array:
+    """Prepend the 0 of a fixed centre to the other coefficients."""
     return coefficients if n_mu else np.hstack([np.zeros((len(coefficients), 1)), coefficients])
 
 
-_GAP, _FEASIBLE = 1e-14, 1e-12  # an observation: the log likelihood is then right to their sum, times n
-_NEAR = 1e-11  # a gap below which a step that gains less than a tenth gains nothing but rounding
+_GAP, _FEASIBLE = 1e-14, 1e-12  # per observation: tolerances of the log likelihood
+_NEAR = 1e-11  # gap below which a step that gains less than a tenth is rounding
 _STEPS = 300
 _CENTRING = 0.1
 _SHORTEST = 1e-12
@@ -326,20 +348,20 @@ _SHORTEST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class MixtureWeights:
-    """The weights at the penalised maximum, and how far from it they can be."""
+    """The weights at the penalised maximum, and a bound on their distance from it."""
 
     weight: Array
     """Weights, (J,); they sum to 1."""
     log_likelihood: float
     """``sum_k log sum_j w_j f_kj``."""
     penalised: float
-    """The log likelihood plus ``sum_j (a_j - 1) log w_j``: what was maximised."""
+    """The objective: log likelihood plus ``sum_j (a_j - 1) log w_j``."""
     kkt_excess: float
     """Largest component of the gradient over its bound, less 1: at most 0 at the maximum."""
 
 
 def scale_grid(effect: Array, se: Array) -> Array:
-    """Return the prior sd of the components, the spike (0) first: from a tenth of the smallest se to past all effects.
+    """Return the prior sd of the components, the spike (0) first: a tenth of the smallest se to beyond all effects.
 
     The rule of Stephens (2017): upwards in steps of sqrt(2) to ``2 sqrt(max(effect^2 - se^2))``, or to 0.8 of the
     smallest se where no effect exceeds its se.
@@ -376,8 +398,8 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
     Parameters
     ----------
     log_density
-        ``log f_kj``, (K, J): log density of observation k under component j. Only differences within a row matter to
-        the weights.
+        ``log f_kj``, (K, J): log density of observation k under component j. The weights depend on differences within
+        rows only.
     prior_count
         ``a_j >= 1``, (J,): 10 for the spike and 1 elsewhere is the null-biased choice, 1 everywhere maximum likelihood.
 
@@ -416,30 +438,30 @@ def _interior_point(rows: Array, counts: Array) -> Array:
     counts = counts / counts.sum()
     size = rows.shape[1]
     weight, slack, columns = np.full(size, 1 / size), np.ones(size), np.ascontiguousarray(rows.T)
-    mixture, residual, reached = _conditions(columns, counts, weight, slack)
+    mixture, residual, reached = _optimality_residuals(columns, counts, weight, slack)
     before = np.inf
     for _ in range(_STEPS):
         gap = float(weight @ slack)
         if np.abs(residual).max() < _FEASIBLE and (gap < _GAP or (gap < _NEAR and reached > 0.9 * before)):
             break
-        step = _newton(columns, counts, mixture, weight, slack, residual)
+        step = _newton_step(columns, counts, mixture, weight, slack, residual)
         before = reached
-        weight, slack, mixture, residual, reached = _advance(columns, counts, weight, slack, *step, before)
-    used = np.where(weight > 1e-6 * slack, weight, 0.0)  # to drop one costs weight times slack
+        weight, slack, mixture, residual, reached = _backtrack(columns, counts, weight, slack, *step, before)
+    used = np.where(weight > 1e-6 * slack, weight, 0.0)  # dropping a weight costs weight times slack
     return np.asarray(used / used.sum())
 
 
-def _conditions(columns: Array, counts: Array, weight: Array, slack: Array) -> tuple[Array, Array, float]:
-    """Return the mixture, the residual of stationarity, and the norm of it and of complementarity together."""
+def _optimality_residuals(columns: Array, counts: Array, weight: Array, slack: Array) -> tuple[Array, Array, float]:
+    """Return the mixture, the residual of stationarity, and the joint norm of it and complementarity."""
     mixture = weight @ columns
     residual = 1 - columns @ (counts / mixture) - slack
     return mixture, residual, float(np.sqrt((residual**2).sum() + ((weight * slack) ** 2).sum()))
 
 
-def _newton(
+def _newton_step(
     columns: Array, counts: Array, mixture: Array, weight: Array, slack: Array, residual: Array
 ) -> tuple[Array, Array]:
-    """Return the primal-dual step, solved in units of the weights so that tiny ones do no harm."""
+    """Return the primal-dual step, solved in units of the weights so that tiny ones stay well conditioned."""
     root = np.sqrt(weight)
     scaled = columns * (np.sqrt(counts) / mixture) * root[:, None]
     system = scaled @ scaled.T
@@ -449,33 +471,33 @@ def _newton(
     return step, target - slack / weight * step
 
 
-def _advance(
+def _backtrack(
     columns: Array, counts: Array, weight: Array, slack: Array, d_weight: Array, d_slack: Array, before: float
 ) -> tuple[Array, Array, Array, Array, float]:
-    """Go as far as both stay positive, then halve until the residuals shrink; return what is there."""
-    length = min(1.0, 0.99 * _to_boundary(weight, d_weight), 0.99 * _to_boundary(slack, d_slack))
+    """Take the longest step that keeps both positive, halved until the residuals decrease; return the new point."""
+    length = min(1.0, 0.99 * _step_to_boundary(weight, d_weight), 0.99 * _step_to_boundary(slack, d_slack))
     while True:
         ahead, left = weight + length * d_weight, slack + length * d_slack
-        mixture, residual, reached = _conditions(columns, counts, ahead, left)
+        mixture, residual, reached = _optimality_residuals(columns, counts, ahead, left)
         if reached <= (1 - 0.01 * length) * before or length <= _SHORTEST:
             return ahead, left, mixture, residual, reached
         length /= 2
 
 
-def _to_boundary(value: Array, step: Array) -> float:
+def _step_to_boundary(value: Array, step: Array) -> float:
     falling = step < 0
     return float((value[falling] / -step[falling]).min()) if falling.any() else np.inf
 
 
-def average_tails(nodes: Iterable[Node], noise: Array, marginal: Array | None = None) -> Tails:
-    """Return the posterior of the effects, averaged over nodes; noise and marginal variances as in `tails_of`."""
-    return pooled((node.weight, tails_of(node, noise, marginal)) for node in nodes)
+def average_summaries(nodes: Iterable[Node], noise: Array, marginal: Array | None = None) -> EffectSummary:
+    """Return the posterior of the effects, averaged over nodes; noise and marginal variances as in `effect_summary`."""
+    return pool_summaries((node.weight, effect_summary(node, noise, marginal)) for node in nodes)
 
 
-def pooled(parts: Iterable[tuple[float, Tails]]) -> Tails:
+def pool_summaries(parts: Iterable[tuple[float, EffectSummary]]) -> EffectSummary:
     """Return the average of weighted posteriors.
 
-    The spread between their means is kept exactly: a running mean and a running sum of squares about it.
+    A running mean and sum of squares about it include the variance between their means exactly.
     """
     total, mean, square, sums = 0.0, np.zeros(()), np.zeros(()), np.zeros(())
     for weight, tails in parts:
@@ -484,7 +506,7 @@ def pooled(parts: Iterable[tuple[float, Tails]]) -> Tails:
         mean = mean + weight / total * move
         square = square + weight * (tails.square + move * (tails.mean - mean))
         sums = sums + weight * np.array([tails.below, tails.above, tails.zero, tails.shrinkage])
-    return Tails(mean, square / total, *(sums / total))
+    return EffectSummary(mean, square / total, *(sums / total))
 
 
 def average_below(x: Array, nodes: Iterable[Node], noise: Array) -> Array:
@@ -493,6 +515,6 @@ def average_below(x: Array, nodes: Iterable[Node], noise: Array) -> Array:
     return np.asarray(sum(terms))
 
 
-def lfsr_of(tails: Tails) -> Array:
+def lfsr_of(tails: EffectSummary) -> Array:
     """Return the local false sign rate, P(= 0) + min(P(< 0), P(> 0)), (K,)."""
     return np.asarray(tails.zero + np.minimum(tails.below, tails.above))

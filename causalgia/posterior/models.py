@@ -1,7 +1,7 @@
 """The hierarchical models as PyMC models: arrays in, one `pm.Model` out, nothing sampled.
 
-An effect is parameterised by where it lies, in sd, in the normal law that tau and its estimate give it: that is the
-centred form where the data are strong, the non-centred one where they are weak, and all that lies between.
+An effect is parameterised by its standard score under its conditional normal law given tau and its estimate. This
+interpolates between the centred form (informative data) and the non-centred form (weak data).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.hyper import Design
-from causalgia.posterior.posterior_tree import library
+from causalgia.posterior.posterior_tree import import_quietly
 from causalgia.posterior.scale_mixture import Components
 from causalgia.prior import Prior
 from causalgia.types import Array
@@ -20,8 +20,8 @@ from causalgia.types import Array
 T_DF = 3  # of Prior(tau="half_t")
 
 
-def spread(effect: Array, noise: Noise) -> float:
-    """Return a first guess of tau by moments: ``tau^2 = var(effect) - mean(se^2)``, 0 where that is negative.
+def moment_tau(effect: Array, noise: Noise) -> float:
+    """Return the moment estimate of tau: ``tau^2 = var(effect) - mean(se^2)``, 0 where that is negative.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ def spread(effect: Array, noise: Noise) -> float:
 
     Examples
     --------
-    >>> spread(np.array([0.0, 2.0, 4.0]), Noise(np.ones(3)))
+    >>> moment_tau(np.array([0.0, 2.0, 4.0]), Noise(np.ones(3)))
     1.7320508075688772
     """
     excess = float(effect.var(ddof=1)) - float(noise.marginal.mean()) if len(effect) > 1 else 0.0
     return float(np.sqrt(max(excess, 0.0)))
 
 
-def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: float | None = None) -> Any:
+def hierarchical_model(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: float | None = None) -> Any:
     """Return the model ``effect ~ N(ace, Sigma), ace = mu + x' beta + tau z`` with z normal or Student-t.
 
     Parameters
@@ -73,36 +73,36 @@ def hierarchy(effect: Array, noise: Noise, prior: Prior, fixed: Design, nu: floa
 
     Examples
     --------
-    >>> from causalgia.posterior.hyper import design
+    >>> from causalgia.posterior.hyper import fixed_effects_design
     >>> effect, noise = np.array([28.0, 8.0]), Noise(np.array([225.0, 100.0]))
-    >>> model = hierarchy(effect, noise, Prior(), design(2, None, Prior()))
+    >>> model = hierarchical_model(effect, noise, Prior(), fixed_effects_design(2, None, Prior()))
     >>> [variable.name for variable in model.free_RVs]
     ['tau', 'b', 'z']
     """
-    pm = library("pymc")
+    pm = import_quietly("pymc")
     with pm.Model() as model:
-        tau = _tau(prior, max(spread(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
-        shared = _factors(noise)
-        centre = _centre(effect - shared, tau, noise, fixed)
-        deviation = _deviation(effect - shared - centre, tau, noise, nu)
+        tau = _tau_variable(prior, max(moment_tau(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
+        shared = _factor_variable(noise)
+        centre = _centre_variable(effect - shared, tau, noise, fixed)
+        deviation = _deviation_variable(effect - shared - centre, tau, noise, nu)
         ace = pm.Deterministic("ace", centre + tau * deviation)
-        _likelihood(effect, noise, ace + shared)
+        _add_likelihood(effect, noise, ace + shared)
     return model
 
 
-def _axes(noise: Noise) -> tuple[Array, Any]:
-    """Return the variances along the axes of Sigma, and the axes; None where they are the contrasts themselves."""
+def _noise_axes(noise: Noise) -> tuple[Array, Any]:
+    """Return the variances along the principal axes of Sigma, and the axes; None where they are the contrasts."""
     if noise.whole is None:
         return noise.variances, None
     values, vectors = np.linalg.eigh(noise.whole)
     return values, vectors
 
 
-def _centre(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
-    """Return ``mu + x' beta``, (mu, beta) at b conditional sd from their conditional mean given tau."""
-    pm, pt = library("pymc"), library("pytensor.tensor")
-    solve, cholesky = (getattr(library("pytensor.tensor.linalg"), n) for n in ("solve_triangular", "cholesky"))
-    variances, axes = _axes(noise)
+def _centre_variable(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
+    """Return ``mu + x' beta`` with (mu, beta) b conditional sd from their conditional mean given tau."""
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
+    solve, cholesky = (getattr(import_quietly("pytensor.tensor.linalg"), n) for n in ("solve_triangular", "cholesky"))
+    variances, axes = _noise_axes(noise)
     x = fixed.columns if axes is None else axes.T @ fixed.columns
     weighted = x / (tau**2 + variances)[:, None]
     root = cholesky(pt.dot(x.T, weighted) + np.diag(1 / fixed.sd**2))
@@ -116,8 +116,8 @@ def _centre(estimate: Any, tau: Any, noise: Noise, fixed: Design) -> Any:
     return pt.dot(fixed.columns, coefficients)
 
 
-def _tau(prior: Prior, start: float) -> Any:
-    pm = library("pymc")
+def _tau_variable(prior: Prior, start: float) -> Any:
+    pm = import_quietly("pymc")
 
     if prior.tau == "half_t":
         return pm.HalfStudentT("tau", nu=T_DF, sigma=prior.tau_scale, initval=start)
@@ -130,18 +130,18 @@ def _tau(prior: Prior, start: float) -> Any:
     return pm.Uniform("tau", 0.0, prior.tau_scale, initval=min(start, prior.tau_scale / 2))
 
 
-def _factors(noise: Noise) -> Any:
-    """Return the factors' share of the estimates, (K,)."""
+def _factor_variable(noise: Noise) -> Any:
+    """Return the contribution of the factors to the estimates, (K,)."""
     if noise.loadings is None or not noise.loadings.shape[1]:
         return np.zeros(len(noise.variances))
-    factor = library("pymc").Normal("factor", shape=noise.loadings.shape[1])
-    return library("pytensor.tensor").dot(noise.loadings, factor)
+    factor = import_quietly("pymc").Normal("factor", shape=noise.loadings.shape[1])
+    return import_quietly("pytensor.tensor").dot(noise.loadings, factor)
 
 
-def _deviation(rest: Any, tau: Any, noise: Noise, nu: float | None) -> Any:
-    """Return ``(ace - centre) / tau`` where z says, and put its prior and the Jacobian of z into the model."""
-    pm, pt = library("pymc"), library("pytensor.tensor")
-    variances, axes = _axes(noise)
+def _deviation_variable(rest: Any, tau: Any, noise: Noise, nu: float | None) -> Any:
+    """Return ``(ace - centre) / tau`` at z, and add its prior and the Jacobian of z to the model."""
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
+    variances, axes = _noise_axes(noise)
     total = tau**2 + variances
     sd = pt.sqrt(variances / total)
     z = pm.Flat("z", shape=len(variances), initval=np.zeros(len(variances)))
@@ -152,16 +152,16 @@ def _deviation(rest: Any, tau: Any, noise: Noise, nu: float | None) -> Any:
     return deviation
 
 
-def _likelihood(effect: Array, noise: Noise, expected: Any) -> None:
-    pm = library("pymc")
+def _add_likelihood(effect: Array, noise: Noise, expected: Any) -> None:
+    pm = import_quietly("pymc")
     if noise.whole is not None:
         pm.MvNormal("effect", mu=expected, chol=np.linalg.cholesky(noise.whole), observed=effect)
     else:
         pm.Normal("effect", mu=expected, sigma=np.sqrt(noise.variances), observed=effect)
 
 
-def _coefficient(name: str, sd: Any, start: Array) -> Any:
-    pm = library("pymc")
+def _coefficient_variable(name: str, sd: Any, start: Array) -> Any:
+    pm = import_quietly("pymc")
 
     if np.isinf(sd).all():
         return pm.Flat(name, shape=start.shape, initval=start)
@@ -169,7 +169,7 @@ def _coefficient(name: str, sd: Any, start: Array) -> Any:
 
 
 def mixture_given_factors(effect: Array, noise: Noise, components: Components, fixed: Design) -> Any:
-    """Return the model of the factor scores, the effects integrated out: an effect of exactly 0 needs no gradient.
+    """Return the model of the factor scores with the effects integrated out, so that an atom at 0 needs no gradient.
 
     Given the scores f of ``Sigma = L L' + D`` the effects are independent, and each estimate less its ``(L f)_k`` is
     ``sum_j w_j N(0, s_j^2 + D_k)``. The effects are drawn exactly given f afterwards.
@@ -192,14 +192,14 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components, f
 
     Examples
     --------
-    >>> from causalgia.posterior.hyper import design
+    >>> from causalgia.posterior.hyper import fixed_effects_design
     >>> noise = Noise(np.ones(2), loadings=np.array([[1.0], [0.5]]))
     >>> components = Components(np.array([0.0, 4.0]), np.array([0.5, 0.5]))
-    >>> model = mixture_given_factors(np.array([3.0, 1.0]), noise, components, design(2, None, Prior()))
+    >>> model = mixture_given_factors(np.array([3.0, 1.0]), noise, components, fixed_effects_design(2, None, Prior()))
     >>> [variable.name for variable in model.free_RVs]
     ['factor']
     """
-    pm, pt = library("pymc"), library("pytensor.tensor")
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
 
     loadings = np.zeros((len(effect), 0)) if noise.loadings is None else noise.loadings
     used = components.weight > 0
@@ -209,7 +209,7 @@ def mixture_given_factors(effect: Array, noise: Noise, components: Components, f
         factor = pm.Normal("factor", shape=loadings.shape[1])
         rest = (effect - pt.dot(loadings, factor))[:, None]
         if len(fixed.sd) > 1:
-            beta = _coefficient("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1))
+            beta = _coefficient_variable("beta", fixed.sd[1:], np.zeros(len(fixed.sd) - 1))
             rest -= pt.dot(fixed.columns[:, 1:], beta)[:, None]
         pm.Potential("effect", pt.logsumexp(offset - 0.5 * (rest / sd) ** 2, axis=1).sum())
     return model
@@ -240,23 +240,23 @@ def slab_given_factors(effect: Array, noise: Noise, prior: Prior) -> Any:
     >>> [variable.name for variable in slab_given_factors(np.array([3.0, 1.0]), noise, Prior()).free_RVs]
     ['w', 'tau', 'factor']
     """
-    pm, pt = library("pymc"), library("pytensor.tensor")
+    pm, pt = import_quietly("pymc"), import_quietly("pytensor.tensor")
     with pm.Model() as model:
         w = pm.Beta("w", 1.0, 1.0)
-        tau = _tau(prior, max(spread(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
-        rest = effect - _factors(noise)
+        tau = _tau_variable(prior, max(moment_tau(effect, noise), 0.3 * float(np.sqrt(noise.marginal).mean())))
+        rest = effect - _factor_variable(noise)
         spike, slab = (-0.5 * (pt.log(v) + rest**2 / v) for v in (noise.variances, noise.variances + tau**2))
         pm.Potential("effect", pt.logaddexp(pt.log1p(-w) + spike, pt.log(w) + slab).sum())
     return model
 
 
 def as_factors(noise: Noise, share: float = 0.95) -> Noise:
-    """Write any covariance as ``L L' + D``: a whole one with the largest D proportional to the variances (less 5 %).
+    """Return any covariance as ``L L' + D``; of a whole one D is the largest multiple of the variances, less 5 %.
 
     Parameters
     ----------
     noise
-        Low rank + diagonal is returned as it is; of independent errors the factors get 5 % each.
+        Low rank + diagonal is returned unchanged; independent errors get factors with 5 % of the variance each.
     share
         Share of the least eigenvalue of the correlation that goes to D.
 

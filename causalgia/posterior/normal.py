@@ -7,25 +7,33 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import ndtr
 
-from causalgia.posterior.density_grids import HalfLine, resolve
-from causalgia.posterior.error_covariance import Noise, checked, in_unit, unit_of
+from causalgia.posterior.density_grids import HalfLine, resolve_density
+from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import Draws, Exact, Nodes
-from causalgia.posterior.gaussian import Fit, Gaussian, blocks, draw_normal, gaussian
-from causalgia.posterior.hyper import TAIL, Design, check_proper, design, is_flat, log_tau, rescaled
+from causalgia.posterior.gaussian import Gaussian, cache_blocks, draw_normal, gaussian
+from causalgia.posterior.hyper import (
+    TAIL,
+    Design,
+    check_proper,
+    fixed_effects_design,
+    has_flat_tau,
+    log_prior_tau,
+    rescale_prior,
+)
 from causalgia.posterior.pointwise import normal_log_density
 from causalgia.prior import Prior
 from causalgia.types import Array
 
 _NATS = 36.0
-_CHUNK = 2**16  # effects drawn at a time: they stay in the cache
+_CHUNK = 2**16  # effects drawn at a time, to fit the cache
 
 
 def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> Exact:
     """Return the exact posterior of exchangeable normal effects, with any covariance of their estimates.
 
-    mu and beta are integrated analytically and tau by quadrature (`resolve`: as many nodes as its posterior needs), so
-    moments, probabilities and quantiles carry no Monte-Carlo error. Draws take tau by inversion of its distribution
-    function, then mu and beta, then the effects, each from its exact conditional law: they are independent.
+    mu and beta are integrated analytically and tau by quadrature with as many nodes as its posterior needs
+    (`resolve_density`), so moments and probabilities have no Monte-Carlo error. Draws are independent: tau by
+    inversion of its distribution function, then mu and beta, then the effects, each from its exact conditional law.
 
     Parameters
     ----------
@@ -62,56 +70,57 @@ def normal(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | Non
     >>> normal(schools, noise, flat).mean.round(2)
     array([11.4 ,  7.89,  6.13,  7.64,  5.13,  6.14, 10.67,  8.46])
     """
-    unit, model, tau, n_flat = _resolved(effect, noise, prior, covariates)
-    return _answer(model, tau, unit, noise.marginal, n_flat, (effect, noise, covariates))
+    unit, model, tau, n_flat = _scaled_problem(effect, noise, prior, covariates)
+    return _normal_posterior(model, tau, unit, noise.marginal, n_flat, (effect, noise, covariates))
 
 
-def spread_of(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> HalfLine:
-    """Return the posterior of tau alone, with its quantiles; arguments and errors as in `normal`.
+def tau_posterior(effect: Array, noise: Noise, prior: Prior, *, covariates: Array | None = None) -> HalfLine:
+    """Return the marginal posterior of tau, with its quantiles; arguments and errors as in `normal`.
 
     Examples
     --------
-    >>> tau = spread_of(np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), Noise(np.full(8, 144.0)), Prior(tau_scale=20))
+    >>> tau = tau_posterior(np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), Noise(np.full(8, 144.0)), Prior(tau_scale=20))
     >>> tau.quantile(np.array([0.5])).round(2)
     array([5.01])
     """
-    unit, _, tau, _ = _resolved(effect, noise, prior, covariates)
+    unit, _, tau, _ = _scaled_problem(effect, noise, prior, covariates)
     return replace(tau, value=tau.value * unit, scale=tau.scale * unit)
 
 
-def _resolved(
+def _scaled_problem(
     effect: Array, noise: Noise, prior: Prior, covariates: Array | None
 ) -> tuple[float, Gaussian, HalfLine, int]:
-    """Return the unit of measurement, the model and the posterior of tau in it, and how many parameters are flat."""
-    checked(effect, noise)
-    unit = unit_of(noise)
-    here = rescaled(prior, unit)
-    centre = design(len(effect), covariates, here)
+    """Return the unit, the model and the posterior of tau in that unit, and the number of flat parameters."""
+    check_effects(effect, noise)
+    unit = noise_unit(noise)
+    here = rescale_prior(prior, unit)
+    centre = fixed_effects_design(len(effect), covariates, here)
     check_proper(len(effect), centre, prior)
-    model = gaussian(effect / unit, in_unit(noise, unit), centre)
-    tau = _tau(model, effect / unit, noise.marginal / unit**2, centre, here)
-    return unit, model, tau, int(np.isinf(prior.mu_sd)) * len(centre.sd) + is_flat(prior)
+    model = gaussian(effect / unit, rescale_noise(noise, unit), centre)
+    tau = _resolve_tau(model, effect / unit, noise.marginal / unit**2, centre, here)
+    return unit, model, tau, int(np.isinf(prior.mu_sd)) * len(centre.sd) + has_flat_tau(prior)
 
 
-def _answer(
+def _normal_posterior(
     model: Gaussian,
     tau: HalfLine,
     unit: float,
     marginal: Array,
     n_flat: int,
-    given: tuple[Array, Noise, Array | None],
+    data: tuple[Array, Noise, Array | None],
 ) -> Exact:
     fit = model.fit(tau.value)
     means, sds = model.moments(tau.value, fit)
     np.sqrt(np.maximum(sds, 0, out=sds), out=sds)
+    coefficient_sd = np.sqrt(np.maximum(np.diagonal(fit.covariance, axis1=1, axis2=2), 0))
     mean, sd, lfsr, shrinkage = _summaries(tau, means, sds, marginal / unit**2)
 
     def below(x: Array) -> Array:
         return np.asarray(tau.weight @ ndtr((x / unit - means) / sds))
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
-        drawn = _sample(model, tau, unit, n, generator)
-        return replace(drawn, log_likelihood=lambda: log_likelihood(*given, drawn.mu, drawn.beta, drawn.tau))
+        drawn = _draw_normal_effects(model, tau, unit, n, generator)
+        return replace(drawn, log_likelihood=lambda: normal_log_likelihood(*data, drawn.mu, drawn.beta, drawn.tau))
 
     return Exact(
         mean=unit * mean,
@@ -119,14 +128,16 @@ def _answer(
         lfsr=lfsr,
         lfdr=np.zeros(model.size),
         shrinkage=shrinkage,
-        nodes=_nodes(tau, fit, unit),
+        nodes=Nodes(tau.weight, unit * tau.value, unit * fit.mean, unit * coefficient_sd),
         log_evidence=tau.log_total + (n_flat - model.size) * float(np.log(unit)),
         below=below,
         sample=sample,
     )
 
 
-def log_likelihood(effect: Array, noise: Noise, covariates: Array | None, mu: Array, beta: Array, tau: Array) -> Array:
+def normal_log_likelihood(
+    effect: Array, noise: Noise, covariates: Array | None, mu: Array, beta: Array, tau: Array
+) -> Array:
     """Return the log density of each estimate given the others and what all effects share, (n, K).
 
     Parameters
@@ -136,15 +147,15 @@ def log_likelihood(effect: Array, noise: Noise, covariates: Array | None, mu: Ar
     mu, beta, tau
         Centre, coefficients of the covariates and spread in each draw, (n,), (n, q) and (n,).
     """
-    columns = design(len(effect), covariates, Prior()).columns
+    columns = fixed_effects_design(len(effect), covariates, Prior()).columns
     centre = np.column_stack([mu, beta]) @ columns.T
     return normal_log_density(effect - centre, noise, tau)
 
 
 def _summaries(tau: HalfLine, means: Array, sds: Array, marginal: Array) -> Array:
-    """Posterior mean, sd, lfsr and shrinkage of each effect, (4, K), from its normal law at each node, (T, K)."""
+    """Return posterior mean, sd, lfsr and shrinkage of each effect, (4, K), from its law at each node, (T, K)."""
     out = np.empty((4, len(marginal)))
-    for k in blocks(len(marginal), len(tau.weight)):
+    for k in cache_blocks(len(marginal), len(tau.weight)):
         mean, m, s = out[0, k], means[:, k], sds[:, k]
         mean[:] = tau.weight @ m
         out[1, k] = np.sqrt(tau.weight @ (s**2 + (m - mean) ** 2))
@@ -154,14 +165,9 @@ def _summaries(tau: HalfLine, means: Array, sds: Array, marginal: Array) -> Arra
     return out
 
 
-def _nodes(tau: HalfLine, fit: Fit, unit: float) -> Nodes:
-    spread = np.sqrt(np.maximum(np.diagonal(fit.covariance, axis1=1, axis2=2), 0))
-    return Nodes(tau.weight, unit * tau.value, unit * fit.mean, unit * spread)
-
-
-def _sample(model: Gaussian, tau: HalfLine, unit: float, n: int, generator: np.random.Generator) -> Draws:
+def _draw_normal_effects(model: Gaussian, tau: HalfLine, unit: float, n: int, generator: np.random.Generator) -> Draws:
     spread = tau.draw(n, generator)
-    b = _coefficients(model, tau, spread, generator)
+    b = _draw_coefficients(model, tau, spread, generator)
     ace = np.empty((n, model.size))
     step = max(1, _CHUNK // model.size)
     for i in range(0, n, step):
@@ -170,16 +176,16 @@ def _sample(model: Gaussian, tau: HalfLine, unit: float, n: int, generator: np.r
     return Draws(ace, unit * b[:, 0], unit * spread, unit * b[:, 1:])
 
 
-def _coefficients(model: Gaussian, tau: HalfLine, spread: Array, generator: np.random.Generator) -> Array:
-    """Draw b given each tau, (n, p): its moments are smooth in tau, so a few tell them all.
+def _draw_coefficients(model: Gaussian, tau: HalfLine, spread: Array, generator: np.random.Generator) -> Array:
+    """Draw b given each tau, (n, p), with moments interpolated in tau, of which they are smooth functions.
 
-    Its covariance is told as a share of what errors of 1 would give: a flat tau reaches far, and beside its square
-    there a series would leave nothing of the covariance near 0.
+    The covariance is interpolated relative to that with errors of 1: under a flat prior tau is large, and a series in
+    its square would lose the covariance near 0.
     """
 
     def unit(at: Array) -> Array:
-        told = (model.design.columns**2).sum(axis=0) / (1 + at[:, None] ** 2)
-        root = 1 / np.sqrt(told + 1 / model.design.sd**2)
+        precision = (model.design.columns**2).sum(axis=0) / (1 + at[:, None] ** 2)
+        root = 1 / np.sqrt(precision + 1 / model.design.sd**2)
         return np.asarray(root[:, :, None] * root[:, None, :])
 
     def moments(at: Array) -> Array:
@@ -190,21 +196,21 @@ def _coefficients(model: Gaussian, tau: HalfLine, spread: Array, generator: np.r
     return draw_normal(joint[:, :, 0], joint[:, :, 1:] * unit(spread), generator)
 
 
-def _tau(model: Gaussian, effect: Array, marginal: Array, centre: Design, prior: Prior) -> HalfLine:
+def _resolve_tau(model: Gaussian, effect: Array, marginal: Array, centre: Design, prior: Prior) -> HalfLine:
     scale = float(min(np.sqrt(marginal.min()), prior.tau_scale))
     far = float(np.abs(effect).max()) + float(np.sqrt(marginal.max()))
-    return resolve(
-        lambda tau: model.fit(tau).log_density + log_tau(prior, tau),
+    return resolve_density(
+        lambda tau: model.fit(tau).log_density + log_prior_tau(prior, tau),
         scale=scale,
-        upper=_upper(far, len(effect), centre, prior),
+        upper=_tau_upper_bound(far, len(effect), centre, prior),
     )
 
 
-def _upper(far: float, n: int, centre: Design, prior: Prior) -> float:
-    """Return a tau beyond which nothing is left: past data and prior the density falls as a known power.
+def _tau_upper_bound(far: float, n: int, centre: Design, prior: Prior) -> float:
+    """Return a tau with negligible mass beyond: past data and prior the density falls as a known power.
 
-    While tau is small beside mu_sd, mu is as good as flat and takes one power away; with too few effects to spare it,
-    the fall begins past mu_sd.
+    While tau is small compared with mu_sd, mu is effectively flat and reduces the power by one; with too few effects
+    for that, the fall begins beyond mu_sd.
     """
     p, fall = len(centre.sd), n + TAIL[prior.tau] - 1
     known = prior.tau_scale if np.isfinite(prior.tau_scale) and prior.tau != "uniform" else 0.0

@@ -1,4 +1,4 @@
-"""The engine for what has no exact path: PyMC's NUTS (nutpie's where it is installed), and effects drawn given it."""
+"""NUTS for models without an exact engine, by PyMC or (where installed) nutpie."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import numpy as np
 from scipy import special
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.conditional_draws import draw_given, whole_window
-from causalgia.posterior.error_covariance import Noise, in_unit, unit_of
-from causalgia.posterior.hyper import Design, check_proper, design, is_flat, rescaled
-from causalgia.posterior.mixture import average_tails
-from causalgia.posterior.models import as_factors, hierarchy, mixture_given_factors, slab_given_factors
-from causalgia.posterior.posterior_tree import datasets, library
-from causalgia.posterior.scale_mixture import Components, Node, Tails
+from causalgia.posterior.conditional_draws import draw_effects, whole_window
+from causalgia.posterior.error_covariance import Noise, noise_unit, rescale_noise
+from causalgia.posterior.hyper import Design, check_proper, fixed_effects_design, has_flat_tau, rescale_prior
+from causalgia.posterior.mixture import average_summaries
+from causalgia.posterior.models import as_factors, hierarchical_model, mixture_given_factors, slab_given_factors
+from causalgia.posterior.posterior_tree import import_quietly, tree_datasets
+from causalgia.posterior.scale_mixture import Components, EffectSummary, Node
 from causalgia.prior import Prior
 from causalgia.streams import derive
 from causalgia.types import Array
@@ -42,17 +42,17 @@ _STATS = {  # ours: PyMC's, nutpie's
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """Draws of four chains and what the sampler said of each."""
+    """Draws of four chains and their sampler statistics."""
 
     values: dict[str, Array]
     """Variables, (chain, draw, ...)."""
     stats: dict[str, Array]
     """Sampler statistics by the names of PyMC, (chain, draw)."""
     sampler: str
-    """Which program drew, with its version."""
+    """Program that sampled, with its version."""
 
 
-def sample(model: Any, names: tuple[str, ...], *, draws: int, key: int) -> Sampled:
+def sample_nuts(model: Any, names: tuple[str, ...], *, draws: int, key: int) -> Sampled:
     """Sample a model by NUTS: four chains of ``draws / 4`` after 1,000 steps of warm-up each, one after the other.
 
     Parameters
@@ -71,8 +71,8 @@ def sample(model: Any, names: tuple[str, ...], *, draws: int, key: int) -> Sampl
     Hoffman & Gelman (2014), jmlr.org/papers/v15/hoffman14a.html.
     """
     sampler = "nutpie" if importlib.util.find_spec("nutpie") else "pymc"
-    with _silent("pymc", "nutpie", "pytensor"):
-        found = library("pymc").sample(
+    with _quiet_loggers("pymc", "nutpie", "pytensor"):
+        found = import_quietly("pymc").sample(
             draws // CHAINS,
             tune=_TUNE,
             chains=CHAINS,
@@ -84,7 +84,7 @@ def sample(model: Any, names: tuple[str, ...], *, draws: int, key: int) -> Sampl
             progressbar=False,
             compute_convergence_checks=False,
         )
-    groups = datasets(found)
+    groups = tree_datasets(found)
     stats = {
         ours: np.asarray(groups["sample_stats"][theirs].to_numpy())
         for ours, both in _STATS.items()
@@ -92,13 +92,13 @@ def sample(model: Any, names: tuple[str, ...], *, draws: int, key: int) -> Sampl
         if theirs in groups["sample_stats"]
     }
     values = {name: np.asarray(groups["posterior"][name].to_numpy(), dtype=np.float64) for name in names}
-    return Sampled(values, stats, f"{sampler} {library(sampler).__version__}")
+    return Sampled(values, stats, f"{sampler} {import_quietly(sampler).__version__}")
 
 
 @contextmanager
-def _silent(*names: str) -> Iterator[None]:
+def _quiet_loggers(*names: str) -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]  # whether draws have converged is judged by `convergence` alone
+    levels = [logger.level for logger in loggers]  # `convergence` checks the draws instead
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
@@ -113,34 +113,34 @@ def _silent(*names: str) -> Iterator[None]:
 def sample_hierarchy(
     effect: Array, noise: Noise, prior: Prior, covariates: Array | None, *, nu: float | None, draws: int, key: int
 ) -> Sampled:
-    """Sample ``ace, mu, tau[, beta]`` of the normal (nu None) or Student-t law; see `models.hierarchy`.
+    """Sample ``ace, mu, tau[, beta]`` of the normal (nu None) or Student-t law; see `models.hierarchical_model`.
 
-    The chains run in units of the typical standard error, so that the scale of the outcomes does not matter to them.
+    The chains run in units of the typical standard error, so that they do not depend on the scale of the outcomes.
 
     Parameters
     ----------
     effect, noise
-        As in `models.hierarchy`.
+        As in `models.hierarchical_model`.
     prior, covariates
-        As in `hyper.design`.
+        As in `hyper.fixed_effects_design`.
     nu
         Degrees of freedom of the effects about their centre; None: normal.
     draws, key
-        As in `sample`.
+        As in `sample_nuts`.
     """
-    unit = unit_of(noise)
-    scaled = rescaled(prior, unit)
-    fixed = design(len(effect), covariates, scaled)
+    unit = noise_unit(noise)
+    scaled = rescale_prior(prior, unit)
+    fixed = fixed_effects_design(len(effect), covariates, scaled)
     check_proper(len(effect), fixed, prior)
-    model = hierarchy(effect / unit, in_unit(noise, unit), scaled, fixed, nu)
+    model = hierarchical_model(effect / unit, rescale_noise(noise, unit), scaled, fixed, nu)
     names = ("ace", "mu", "tau", *(("beta",) if len(fixed.sd) > 1 else ()))
-    found = sample(model, names, draws=draws, key=key)
+    found = sample_nuts(model, names, draws=draws, key=key)
     return replace(found, values={name: value * unit for name, value in found.values.items()})
 
 
 def sample_mixture(
     effect: Array, noise: Noise, prior: Prior, covariates: Array | None, components: Components, *, draws: int, key: int
-) -> tuple[Sampled, Tails]:
+) -> tuple[Sampled, EffectSummary]:
     """Sample the effects of a mixture with given weights under dependent errors, a spike at exactly 0 included.
 
     NUTS draws beta and the factor scores of ``Sigma = L L' + D`` with the effects integrated out; given them the
@@ -151,32 +151,32 @@ def sample_mixture(
     effect, noise, components
         As in `models.mixture_given_factors`; a whole or independent covariance is written as factors first.
     prior, covariates
-        As in `hyper.design`.
+        As in `hyper.fixed_effects_design`.
     draws, key
-        As in `sample`.
+        As in `sample_nuts`.
 
     Returns
     -------
     sampled, tails
         ``ace (chain, draw, K)``, ``factor (chain, draw, r)``, maybe ``beta (chain, draw, q)``; and the moments of each
-        effect, averaged over the scores instead of counted.
+        effect, averaged over the conditional moments given the scores.
     """
     split = as_factors(noise)
-    unit = unit_of(noise)
-    fixed = design(len(effect), covariates, rescaled(prior, unit))
+    unit = noise_unit(noise)
+    fixed = fixed_effects_design(len(effect), covariates, rescale_prior(prior, unit))
     here = Components(components.variance / unit**2, components.weight)
-    model = mixture_given_factors(effect / unit, in_unit(split, unit), here, fixed)
-    found = sample(model, ("factor", *(("beta",) if len(fixed.sd) > 1 else ())), draws=draws, key=key)
+    model = mixture_given_factors(effect / unit, rescale_noise(split, unit), here, fixed)
+    found = sample_nuts(model, ("factor", *(("beta",) if len(fixed.sd) > 1 else ())), draws=draws, key=key)
     values = dict(found.values)
     if "beta" in values:
         values["beta"] = values["beta"] * unit
-    ace, tails = _given(effect, split, values, components, fixed, derive(key, "effects given factors"))
+    ace, tails = _effects_given_factors(effect, split, values, components, fixed, derive(key, "effects given factors"))
     return replace(found, values=values | {"ace": ace}), tails
 
 
-def _given(
+def _effects_given_factors(
     effect: Array, split: Noise, values: dict[str, Array], components: Components, fixed: Design, key: int
-) -> tuple[Array, Tails]:
+) -> tuple[Array, EffectSummary]:
     assert split.loadings is not None  # for mypy: `as_factors` made them
     shape = values["factor"].shape[:2]
     centre = np.zeros((shape[0] * shape[1], len(effect)))
@@ -185,12 +185,12 @@ def _given(
     residual = effect - centre - values["factor"].reshape(len(centre), -1) @ split.loadings.T
     generator = np.random.default_rng(key)
     window = whole_window(len(effect), components)
-    ace = draw_given(residual, centre, split.variances, np.ones(len(centre)), components, window, generator)
+    ace = draw_effects(residual, centre, split.variances, np.ones(len(centre)), components, window, generator)
     nodes = [Node(1 / len(centre), r, c, components) for r, c in zip(residual, centre, strict=True)]
-    return ace.reshape(*shape, -1), average_tails(nodes, split.variances)
+    return ace.reshape(*shape, -1), average_summaries(nodes, split.variances)
 
 
-def sample_slab(effect: Array, noise: Noise, prior: Prior, *, draws: int, key: int) -> tuple[Sampled, Tails]:
+def sample_slab(effect: Array, noise: Noise, prior: Prior, *, draws: int, key: int) -> tuple[Sampled, EffectSummary]:
     """Sample effects that are 0, or normal about 0, with weight and sd of the slab integrated, under dependent errors.
 
     Parameters
@@ -198,40 +198,40 @@ def sample_slab(effect: Array, noise: Noise, prior: Prior, *, draws: int, key: i
     effect, noise, prior
         As in `models.slab_given_factors`; a whole or independent covariance is written as factors first.
     draws, key
-        As in `sample`.
+        As in `sample_nuts`.
 
     Returns
     -------
     sampled, tails
         ``ace (chain, draw, K)``, ``tau (chain, draw)``, the sd of an effect, sqrt(w) times that of the slab; and the
-        moments of each effect, averaged over the scores instead of counted.
+        moments of each effect, averaged over the conditional moments given the scores.
     """
-    if is_flat(prior):
+    if has_flat_tau(prior):
         raise InferenceError(
             "a slab with a flat prior of tau has no posterior: it may be empty; give one that ends, such as "
             "Prior(tau='half_t')"
         )
-    split, unit = as_factors(noise), unit_of(noise)
+    split, unit = as_factors(noise), noise_unit(noise)
     assert split.loadings is not None  # for mypy: `as_factors` made them
-    model = slab_given_factors(effect / unit, in_unit(split, unit), rescaled(prior, unit))
-    found = sample(model, ("factor", "w", "tau"), draws=draws, key=key)
+    model = slab_given_factors(effect / unit, rescale_noise(split, unit), rescale_prior(prior, unit))
+    found = sample_nuts(model, ("factor", "w", "tau"), draws=draws, key=key)
     shape, scores = found.values["w"].shape, found.values["factor"].reshape(-1, split.loadings.shape[1])
     w, slab = found.values["w"].reshape(-1, 1), unit * found.values["tau"].reshape(-1, 1)
     generator = np.random.default_rng(derive(key, "effects given factors"))
-    ace, tails = given_slab(effect - scores @ split.loadings.T, split.variances, w, slab, generator)
+    ace, tails = draw_given_slab(effect - scores @ split.loadings.T, split.variances, w, slab, generator)
     tau = (np.sqrt(w) * slab).reshape(shape)
     return replace(found, values={"ace": ace.reshape(*shape, -1), "tau": tau}), tails
 
 
-def given_slab(
+def draw_given_slab(
     rest: Array, variances: Array, w: Array, slab: Array, generator: np.random.Generator
-) -> tuple[Array, Tails]:
+) -> tuple[Array, EffectSummary]:
     """Draw each effect exactly given weight and sd of the slab, and average its moments over them.
 
     Parameters
     ----------
     rest
-        Estimates less their share of the factors, shape ``(n, K)``.
+        Estimates minus the contribution of the factors, shape ``(n, K)``.
     variances
         D of ``Sigma = L L' + D``, shape ``(K,)``.
     w, slab
@@ -242,17 +242,17 @@ def given_slab(
     Examples
     --------
     >>> w = np.zeros((2, 1))
-    >>> ace, tails = given_slab(np.ones((2, 1)), np.ones(1), w, w + 1, np.random.default_rng(0))
+    >>> ace, tails = draw_given_slab(np.ones((2, 1)), np.ones(1), w, w + 1, np.random.default_rng(0))
     >>> ace.ravel(), tails.zero
     (array([0., 0.]), array([1.]))
     """
     total = variances + slab**2
-    kept = slab**2 / total
+    gain = slab**2 / total
     with np.errstate(divide="ignore"):
-        odds = np.log(w) - np.log1p(-w) + 0.5 * (np.log(variances / total) + rest**2 * kept / variances)
-    belongs, centre, sd = special.expit(odds), kept * rest, np.sqrt(kept * variances)
-    ace = np.where(generator.random(rest.shape) < belongs, centre + sd * generator.normal(size=rest.shape), 0.0)
-    mean, below = (belongs * centre).mean(axis=0), (belongs * special.ndtr(-centre / sd)).mean(axis=0)
-    square = (belongs * (sd**2 + centre**2)).mean(axis=0) - mean**2
-    zero, shrinkage = 1 - belongs.mean(axis=0), 1 - (belongs * kept).mean(axis=0)
-    return ace, Tails(mean, np.maximum(square, 0.0), below, 1 - zero - below, zero, shrinkage)
+        odds = np.log(w) - np.log1p(-w) + 0.5 * (np.log(variances / total) + rest**2 * gain / variances)
+    in_slab, centre, sd = special.expit(odds), gain * rest, np.sqrt(gain * variances)
+    ace = np.where(generator.random(rest.shape) < in_slab, centre + sd * generator.normal(size=rest.shape), 0.0)
+    mean, below = (in_slab * centre).mean(axis=0), (in_slab * special.ndtr(-centre / sd)).mean(axis=0)
+    square = (in_slab * (sd**2 + centre**2)).mean(axis=0) - mean**2
+    zero, shrinkage = 1 - in_slab.mean(axis=0), 1 - (in_slab * gain).mean(axis=0)
+    return ace, EffectSummary(mean, np.maximum(square, 0.0), below, 1 - zero - below, zero, shrinkage)

@@ -1,9 +1,9 @@
-"""Log density of each estimate given what all effects share: the pointwise log likelihood of leave-one-out.
+"""Pointwise log likelihood for leave-one-out: log density of each estimate given the shared parameters.
 
-The effect itself is integrated. Given its effect, an estimate has the density ``N(d_k; delta_k, s_k^2)``; but each
-effect has one estimate, and without it the effect falls back to the law: from draws of the whole posterior, importance
-weights of that density have no finite variance once effects spread more than their errors. Given the law alone,
-``p(d_k | law)``, one estimate moves the posterior little. The density that is left out is the same in both.
+The effect is integrated. Given its effect, an estimate has the density ``N(d_k; delta_k, s_k^2)``; but each effect has
+a single estimate, and importance weights of that density under the full posterior have infinite variance once effects
+vary more than their errors. With the effect integrated, ``p(d_k | law)``, one estimate changes the posterior little.
+The left-out density is the same in both.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 
 from causalgia.compiled import njit
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.factor_scores import Shared
+from causalgia.posterior.factor_scores import LinearPart
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 from causalgia.types import Array
 
-__all__ = ["mixture_log_density", "normal_log_density", "of_mixture"]
+__all__ = ["deferred_mixture_density", "mixture_log_density", "normal_log_density"]
 
 _BLOCK = 1 << 18
 
@@ -29,7 +29,7 @@ def mixture_log_density(residual: Array, noise: Array, variance: Array, weight: 
     Parameters
     ----------
     residual
-        Estimates less their linear part in each draw, (n, K).
+        Estimates minus their linear part in each draw, (n, K).
     noise
         Independent noise variances, (K,).
     variance, weight
@@ -42,16 +42,16 @@ def mixture_log_density(residual: Array, noise: Array, variance: Array, weight: 
     array([[-1.266, -2.112]])
     """
     out = np.empty(residual.shape)
-    _mixture(residual, noise, variance, weight, out)
+    _mixture_kernel(residual, noise, variance, weight, out)
     return out
 
 
-def of_mixture(
-    effect: Array, noise: Array, shared: Shared, coefficients: Array, variance: Array, weight: Array, unit: float
+def deferred_mixture_density(
+    effect: Array, noise: Array, shared: LinearPart, coefficients: Array, variance: Array, weight: Array, unit: float
 ) -> Callable[[], Array]:
-    """Return a call for the log densities, (n, K), of estimates that are independent given the coefficients, (n, m).
+    """Return a function that computes log densities, (n, K), of estimates independent given coefficients, (n, m).
 
-    Arguments are in units of `unit`, as in `mixture_log_density`; the densities are those of estimates in their own.
+    Arguments are in multiples of `unit`, as in `mixture_log_density`; the densities are in the original unit.
     """
 
     def log_density() -> Array:
@@ -60,7 +60,7 @@ def of_mixture(
         for start in range(0, len(out), max(1, _BLOCK // len(effect))):
             part = slice(start, start + max(1, _BLOCK // len(effect)))
             residual = effect - shared.split(coefficients[part])[1]
-            _mixture(residual, noise, v[part], w[part], out[part])
+            _mixture_kernel(residual, noise, v[part], w[part], out[part])
         out -= np.log(unit)
         return out
 
@@ -70,14 +70,14 @@ def of_mixture(
 def normal_log_density(residual: Array, noise: Noise, tau: Array) -> Array:
     """Return ``log p(d_k | all other estimates, centre, tau)`` under the normal law, (n, K).
 
-    Estimates that share errors are not independent given the law; the factor of the likelihood that belongs to
-    estimate k is then its density given the others. With ``Q = (Sigma + tau^2 I)^-1`` and residuals r it is normal
+    Estimates that share errors are not independent given the law; the density of estimate k is then conditional on the
+    others. With ``Q = (Sigma + tau^2 I)^-1`` and residuals r it is normal
     with variance ``1 / Q_kk``, and r_k lies ``(Q r)_k / Q_kk`` from its mean.
 
     Parameters
     ----------
     residual
-        Estimates less their centre in each draw, (n, K).
+        Estimates minus their centre in each draw, (n, K).
     noise
         Sigma.
     tau
@@ -94,11 +94,11 @@ def normal_log_density(residual: Array, noise: Noise, tau: Array) -> Array:
     >>> normal_log_density(np.array([[1.0, 1.0]]), Noise(np.ones(2), whole=whole), np.zeros(1)).round(3)
     array([[-0.942, -0.942]])
     """
-    diagonal, product = _precision(residual, noise, tau)
+    diagonal, product = _precision_terms(residual, noise, tau)
     return np.asarray(0.5 * (np.log(diagonal / (2 * np.pi)) - product**2 / diagonal))
 
 
-def _precision(residual: Array, noise: Noise, tau: Array) -> tuple[Array, Array]:
+def _precision_terms(residual: Array, noise: Noise, tau: Array) -> tuple[Array, Array]:
     """Return the diagonal of Q and Q r, (n, K) each."""
     square = tau[:, None] ** 2
     if noise.whole is not None:
@@ -118,13 +118,13 @@ def _precision(residual: Array, noise: Noise, tau: Array) -> tuple[Array, Array]
 
 
 @njit(nogil=True, fastmath=True)
-def _mixture(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
+def _mixture_kernel(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
         widest = variance[i, variance.shape[1] - 1]
         for k in range(out.shape[1]):
             s2 = noise[k]
             half = 0.5 * LOG2E * residual[i, k] ** 2
-            least = half / (s2 + widest)  # the exponent of the widest component: none is above it
+            least = half / (s2 + widest)  # exponent of the widest component, the largest
             total = 0.0
             for j in range(variance.shape[1]):
                 y = inverse_root(s2 + variance[i, j])

@@ -1,7 +1,6 @@
-"""The container of a posterior: the one that the installed ArviZ calls its own, filled and read in one place.
+"""The container of a posterior: `xarray.DataTree` with ArviZ 1, `InferenceData` with ArviZ 0.x.
 
-ArviZ 1 reads `xarray.DataTree`, ArviZ 0.x its own `InferenceData`. Both hold Datasets under names, and everything else
-here deals in those Datasets.
+Both contain named Datasets, which all other modules work with.
 """
 
 from __future__ import annotations
@@ -22,29 +21,29 @@ Tree: TypeAlias = Any
 """`xarray.DataTree` with ArviZ 1 and later, `arviz.InferenceData` with ArviZ 0.x."""
 
 
-def assemble(groups: Mapping[str, xr.Dataset]) -> Tree:
+def as_tree(groups: Mapping[str, xr.Dataset]) -> Tree:
     """Put Datasets into the container of the installed ArviZ, under their names.
 
     Examples
     --------
-    >>> tree = assemble({"posterior": xr.Dataset({"mu": (("chain", "draw"), [[1.0, 2.0]])})})
+    >>> tree = as_tree({"posterior": xr.Dataset({"mu": (("chain", "draw"), [[1.0, 2.0]])})})
     >>> tree["posterior"]["mu"].sizes["draw"]
     2
     """
     if int(version("arviz").split(".")[0]) >= 1:
         return xr.DataTree.from_dict(dict(groups))
-    return library("arviz").InferenceData(**groups)
+    return import_quietly("arviz").InferenceData(**groups)
 
 
-def library(name: str) -> Any:
-    """Import an untyped library on demand and without what it says at import (ArviZ 0.23 announces the next one).
+def import_quietly(name: str) -> Any:
+    """Import an untyped library on demand, without warnings at import.
 
-    ArviZ 0.23 keeps the date of its announcement in the user's cache folder; where that cannot be written (a container,
-    a full disk) it is given another one for as long as it is imported.
+    ArviZ 0.23 writes to the user's cache folder at import; where that is not writable (a container, a full disk) it
+    gets a temporary one.
 
     Examples
     --------
-    >>> library("arviz").__name__
+    >>> import_quietly("arviz").__name__
     'arviz'
     """
     with warnings.catch_warnings():
@@ -56,8 +55,8 @@ def library(name: str) -> Any:
                 return import_module(name)
 
 
-def datasets(tree: Tree) -> dict[str, xr.Dataset]:
-    """Return the Datasets of a container by name, whoever made it.
+def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
+    """Return the Datasets of a container by name.
 
     Parameters
     ----------
@@ -71,9 +70,9 @@ def datasets(tree: Tree) -> dict[str, xr.Dataset]:
 
     Examples
     --------
-    >>> sorted(datasets({"posterior": xr.Dataset(), "prior": xr.Dataset()}))
+    >>> sorted(tree_datasets({"posterior": xr.Dataset(), "prior": xr.Dataset()}))
     ['posterior', 'prior']
-    >>> datasets([1.0])
+    >>> tree_datasets([1.0])
     Traceback (most recent call last):
     ...
     causalgia.errors.InferenceError: a posterior is an xarray DataTree or an arviz InferenceData, not list; ...
@@ -90,8 +89,8 @@ def datasets(tree: Tree) -> dict[str, xr.Dataset]:
     )
 
 
-def require(tree: Tree, group: str, *names: str) -> xr.Dataset:
-    """Return one Dataset of a container, or refuse naming what it lacks.
+def tree_group(tree: Tree, group: str, *names: str) -> xr.Dataset:
+    """Return one Dataset of a container; the error names a missing group or variable.
 
     Raises
     ------
@@ -100,12 +99,12 @@ def require(tree: Tree, group: str, *names: str) -> xr.Dataset:
 
     Examples
     --------
-    >>> require({"prior": xr.Dataset()}, "posterior", "ace")
+    >>> tree_group({"prior": xr.Dataset()}, "posterior", "ace")
     Traceback (most recent call last):
     ...
     causalgia.errors.InferenceError: the tree has no group 'posterior', only prior; take one from cg.infer
     """
-    found = datasets(tree)
+    found = tree_datasets(tree)
     if group not in found:
         raise InferenceError(
             f"the tree has no group {quoted(group)}, only {', '.join(sorted(found)) or 'nothing'}; take one from "

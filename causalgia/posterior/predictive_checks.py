@@ -1,4 +1,4 @@
-"""Whether model and data belong together: predictive checks, before and after, and conflict with the prior."""
+"""Prior and posterior predictive checks, and prior-data conflict."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.engine_input import Question, at_the_door, questions
+from causalgia.posterior.engine_input import FamilyData, as_labeled_estimates, family_data
 from causalgia.posterior.error_covariance import Noise
-from causalgia.posterior.posterior_tree import Tree, assemble, datasets, require
-from causalgia.posterior.predictor_level import errors
+from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets, tree_group
+from causalgia.posterior.predictor_level import draw_errors
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array
@@ -45,12 +45,14 @@ def tau_quantile(prior: Prior, probability: Array) -> Array:
     return np.asarray(prior.tau_scale * law.ppf((1 + probability) / 2))
 
 
-def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None, *, about_zero: bool = False) -> str:
-    """Return how effects and prior disagree, or nothing: their mean or spread in a tail below 1 %.
+def prior_conflict(
+    effect: Array, noise: Noise, prior: Prior, nu: float | None = None, *, about_zero: bool = False
+) -> str:
+    """Return a sentence on prior-data conflict: mean or spread of the effects in a tail below 1 %; else "".
 
     Given tau, the mean of K effects is normal about 0 with variance ``mu_sd^2 + tau^2 / K + 1' Sigma 1 / K^2``, and the
     sum of squares about it is nearly a multiple of chi-square (two moments matched); their tails are averaged over the
-    prior of tau. Too small a spread is no conflict, since tau may be 0, and a flat part of the prior has none.
+    prior of tau. A small spread is no conflict, since tau may be 0; nor is any value under a flat part of the prior.
 
     Parameters
     ----------
@@ -63,8 +65,8 @@ def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None,
     nu
         Degrees of freedom of the effects about their centre; None: normal.
     about_zero
-        Whether the prior has no mu, as a spike and slab: the spread is then about 0, and the prior's that of a full
-        slab, the widest there is.
+        Whether the prior has no mu, as a spike and slab: the spread is then about 0, and compared with that of the
+        slab, the widest of the prior.
 
     References
     ----------
@@ -72,9 +74,9 @@ def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None,
 
     Examples
     --------
-    >>> conflict(np.array([1.0, 2.0]), Noise(np.ones(2)), Prior())
+    >>> prior_conflict(np.array([1.0, 2.0]), Noise(np.ones(2)), Prior())
     ''
-    >>> conflict(np.array([1e4, 1e4]), Noise(np.ones(2)), Prior())
+    >>> prior_conflict(np.array([1e4, 1e4]), Noise(np.ones(2)), Prior())
     'the mean of the effects, 1e+04, lies where the prior gives less than 1 % (Prior(mu_sd=10): ...
     """
     if np.isinf(prior.tau_scale):
@@ -82,31 +84,31 @@ def conflict(effect: Array, noise: Noise, prior: Prior, nu: float | None = None,
     n = len(effect)
     tau = tau_quantile(prior, (np.arange(_NODES) + 0.5) / _NODES)
     variance = tau**2 * (1.0 if nu is None else nu / (nu - 2))
-    said = []
+    conflicts = []
     if about_zero:
         root, tail = float(np.sqrt((effect**2).mean())), _zero_tail(effect, noise, variance)
-        return _of_spread(f"effects about 0, {root:.3g}", prior, root) if tail < _RARE else ""
+        return _spread_sentence(f"effects about 0, {root:.3g}", prior, root) if tail < _RARE else ""
     mean, spread = float(effect.mean()), float(effect.std(ddof=1)) if n > 1 else 0.0
     if np.isfinite(prior.mu_sd):
-        sd = np.sqrt(prior.mu_sd**2 + variance / n + _of_mean(noise))
+        sd = np.sqrt(prior.mu_sd**2 + variance / n + _mean_variance(noise))
         if 2 * special.ndtr(-abs(mean) / sd).mean() < _RARE:
-            said.append(
+            conflicts.append(
                 f"the mean of the effects, {mean:.3g}, lies where the prior gives less than 1 % "
                 f"(Prior(mu_sd={prior.mu_sd:.3g}): mu_sd={abs(mean):.1g} or more would not)"
             )
     if n > 1 and _spread_tail(effect, noise, variance) < _RARE:
-        said.append(_of_spread(f"effects, {spread:.3g}", prior, spread))
-    return "; ".join(said)
+        conflicts.append(_spread_sentence(f"effects, {spread:.3g}", prior, spread))
+    return "; ".join(conflicts)
 
 
-def _of_spread(of: str, prior: Prior, cure: float) -> str:
+def _spread_sentence(of: str, prior: Prior, cure: float) -> str:
     return (
         f"the spread of the {of}, lies where the prior gives less than 1 % "
         f"(Prior(tau_scale={prior.tau_scale:.3g}): tau_scale={cure:.1g} would not)"
     )
 
 
-def _of_mean(noise: Noise) -> float:
+def _mean_variance(noise: Noise) -> float:
     n = len(noise.variances)
     if noise.whole is not None:
         return float(noise.whole.sum()) / n**2
@@ -115,10 +117,10 @@ def _of_mean(noise: Noise) -> float:
 
 
 def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
-    """Return P(sum of squares about the mean > the observed), averaged over the nodes of tau."""
+    """Return P(sum of squares about the mean > observed), averaged over the nodes of tau."""
     n, total = len(effect), noise.marginal
-    expected = (n - 1) * variance + float(total.sum()) - n * _of_mean(noise)
-    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _dependent(noise)
+    expected = (n - 1) * variance + float(total.sum()) - n * _mean_variance(noise)
+    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _off_diagonal_squares(noise)
     inner = 2 * squares * (n - 1) / n
     df = 2 * expected**2 / inner
     observed = float(((effect - effect.mean()) ** 2).sum())
@@ -126,16 +128,16 @@ def _spread_tail(effect: Array, noise: Noise, variance: Array) -> float:
 
 
 def _zero_tail(effect: Array, noise: Noise, variance: Array) -> float:
-    """Return P(sum of squares > the observed), averaged over the nodes of tau."""
+    """Return P(sum of squares > observed), averaged over the nodes of tau."""
     n, total = len(effect), noise.marginal
     expected = n * variance + total.sum()
-    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _dependent(noise)
+    squares = n * variance**2 + 2 * variance * total.sum() + (total**2).sum() + _off_diagonal_squares(noise)
     df = expected**2 / squares
     return float(special.chdtrc(df, float((effect**2).sum()) * df / expected).mean())
 
 
-def _dependent(noise: Noise) -> float:
-    """Sum of squares of the off-diagonal of Sigma."""
+def _off_diagonal_squares(noise: Noise) -> float:
+    """Return the sum of squares of the off-diagonal of Sigma."""
     if noise.whole is not None:
         return float((noise.whole**2).sum() - (np.diagonal(noise.whole) ** 2).sum())
     if noise.loadings is None:
@@ -145,7 +147,7 @@ def _dependent(noise: Noise) -> float:
 
 
 def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_000, rng: RNG) -> Tree:  # noqa: B008
-    """Draw effects and estimates as the prior supposes them, to see whether they are of the size one believes.
+    """Draw effects and estimates from the prior, to check that they have a plausible size.
 
     ``mu ~ N(0, mu_sd^2)``, tau from its prior, ``ace_k ~ N(mu, tau^2)`` (the normal law), and ``effect`` about them
     with the noise of the estimates.
@@ -153,7 +155,7 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     Parameters
     ----------
     estimates
-        As in `infer`; their effects are not used, their errors are.
+        As in `infer`; only their errors are used.
     prior
         As in `infer`; it cannot be flat.
     draws
@@ -185,35 +187,36 @@ def prior_predictive(estimates: Any, *, prior: Prior = Prior(), draws: int = 1_0
     """
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
         raise InferenceError(f"draws={quoted(draws)} is not a positive whole number; for example draws=1000")
-    table = at_the_door(estimates, [])
+    table = as_labeled_estimates(estimates, [])
     if np.isinf(prior.mu_sd):
         raise InferenceError("a flat prior of mu cannot be drawn from; give mu_sd a number, such as Prior(mu_sd=10)")
     key = root_key(rng)
-    asked = list(questions(table, [np.arange(table.sizes["contrast"])], None, prior))
-    drawn = [_from_prior(q, draws, np.random.default_rng(derive(key, "prior predictive", q.task))) for q in asked]
+    families = list(family_data(table, [np.arange(table.sizes["contrast"])], None, prior))
+    drawn = [
+        _draw_from_prior(q, draws, np.random.default_rng(derive(key, "prior predictive", q.task))) for q in families
+    ]
     mu, tau, ace, effect = (np.stack(parts, axis=-1)[None] for parts in zip(*drawn, strict=True))
-    coords = {"chain": [0], "draw": np.arange(draws), "contrast": table["contrast"], "task": table["task"]}
+    labels = {"contrast": table["contrast"], "task": table["task"]}
+    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(draws), **labels}
     wide = ("chain", "draw", "contrast", "task")
     short = {"mu": (("chain", "draw", "task"), mu), "tau": (("chain", "draw", "task"), tau)}
     observed = table["ace"] if "model" not in table["ace"].dims else table["ace"].mean("model")
-    return assemble(
+    return as_tree(
         {
             "prior": xr.Dataset(short | {"ace": (wide, ace)}, coords),
             "prior_predictive": xr.Dataset({"effect": (wide, effect)}, coords),
-            "observed_data": xr.Dataset({"effect": (("contrast", "task"), observed.to_numpy())}, _only(coords)),
+            "observed_data": xr.Dataset({"effect": (("contrast", "task"), observed.to_numpy())}, labels),
         }
     )
 
 
-def _only(coords: dict[str, Any]) -> dict[str, Any]:
-    return {name: coords[name] for name in ("contrast", "task")}
-
-
-def _from_prior(question: Question, draws: int, generator: np.random.Generator) -> tuple[Array, Array, Array, Array]:
-    mu = generator.normal(0, question.prior.mu_sd, draws)
-    tau = tau_quantile(question.prior, generator.random(draws))
-    ace = mu[:, None] + tau[:, None] * generator.normal(size=(draws, len(question.effect)))
-    return mu, tau, ace, ace + errors(question.noise, draws, generator)
+def _draw_from_prior(
+    family: FamilyData, draws: int, generator: np.random.Generator
+) -> tuple[Array, Array, Array, Array]:
+    mu = generator.normal(0, family.prior.mu_sd, draws)
+    tau = tau_quantile(family.prior, generator.random(draws))
+    ace = mu[:, None] + tau[:, None] * generator.normal(size=(draws, len(family.effect)))
+    return mu, tau, ace, ace + draw_errors(family.noise, draws, generator)
 
 
 def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
@@ -249,9 +252,9 @@ def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
     >>> posterior_predictive(posterior, rng=1)["posterior_predictive"]["effect"].dims
     ('chain', 'draw', 'contrast', 'task')
     """
-    ace = require(posterior, "posterior", "ace")["ace"]
-    se = require(posterior, "constant_data", "se")["se"]
+    ace = tree_group(posterior, "posterior", "ace")["ace"]
+    se = tree_group(posterior, "constant_data", "se")["se"]
     generator = np.random.default_rng(derive(root_key(rng), "posterior predictive"))
     effect = ace + se * xr.DataArray(generator.normal(size=ace.shape), dims=ace.dims)
     replicated = effect.transpose(*ace.dims).to_dataset(name="effect")
-    return assemble(datasets(posterior) | {"posterior_predictive": replicated})
+    return as_tree(tree_datasets(posterior) | {"posterior_predictive": replicated})

@@ -1,7 +1,7 @@
-"""Predictors as a level: each retraining of the network has effects of its own about those of its kind.
+"""Predictors as a level of the hierarchy: each retraining of the network has its own effects about the shared ones.
 
-``effect_km = delta_k + gamma_km + error_k`` with ``gamma_km ~ N(0, tau_gamma^2)``, m one of M predictors. All of them
-predicted the same units, so the error of the units is shared by them: what differs between predictors is gamma.
+``effect_km = delta_k + gamma_km + error_k`` with ``gamma_km ~ N(0, tau_gamma^2)``, m one of M predictors. All of
+them predicted the same units and share the error of the units; only gamma differs between predictors.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 from scipy import special
 
 from causalgia.errors import InferenceError
-from causalgia.posterior.error_covariance import Noise
+from causalgia.posterior.error_covariance import Noise, add_variances
 from causalgia.posterior.exact import Draws, Exact
-from causalgia.posterior.hyper import is_flat, log_tau
+from causalgia.posterior.hyper import has_flat_tau, log_prior_tau
 from causalgia.prior import Prior
 from causalgia.types import Array, Codes
 
@@ -26,10 +26,10 @@ _GRID = 4_000
 
 @dataclass(frozen=True, eq=False)
 class LevelDraws:
-    """Independent draws from the joint posterior of effects and their predictors."""
+    """Independent draws from the joint posterior of shared effects and those of each predictor."""
 
     shared: Draws
-    """Effects in the mean over retrainings, and their hyperparameters."""
+    """Mean effects over retrainings, and their hyperparameters."""
     tau_gamma: Array
     """Sd of an effect between retrainings, (n,)."""
     ace_model: Array
@@ -37,7 +37,7 @@ class LevelDraws:
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class PredictorLevel:
     """The posterior of effects that predictors share, averaged over nodes of tau_gamma."""
 
     mean: Array
@@ -49,7 +49,7 @@ class Level:
     lfdr: Array
     """P(delta = 0), (K,)."""
     shrinkage: Array
-    """Share of the way to the centre, (K,)."""
+    """Shrinkage factor towards the centre, (K,)."""
     tau_gamma: Array
     """Nodes, (T,)."""
     weight: Array
@@ -58,11 +58,13 @@ class Level:
     """Independent draws."""
 
 
-def over_predictors(effect: Array, noise: Noise, prior: Prior, build: Callable[[Array, Noise], Exact]) -> Level:
-    """Return the exact posterior of effects shared by M predictors, with each predictor's own.
+def over_predictors(
+    effect: Array, noise: Noise, prior: Prior, build: Callable[[Array, Noise], Exact]
+) -> PredictorLevel:
+    """Return the exact posterior of effects shared by M predictors, and of those of each predictor.
 
     Given tau_gamma, the mean over predictors is the estimate of delta with noise ``Sigma + tau_gamma^2 / M``, and the
-    deviations from it are worth ``K (M - 1)`` degrees of freedom about tau_gamma alone. tau_gamma is integrated over
+    deviations from it give ``K (M - 1)`` degrees of freedom for tau_gamma. tau_gamma is integrated over
     nodes (trapezoid in its logarithm, where its posterior lies), each weighted by the evidence of both parts.
 
     Parameters
@@ -70,7 +72,7 @@ def over_predictors(effect: Array, noise: Noise, prior: Prior, build: Callable[[
     effect
         Estimates of each predictor, shape ``(K, M)``, M >= 2.
     noise
-        How the mean over predictors varies with the units.
+        Sampling covariance of the mean over predictors.
     prior
         Prior of tau_gamma: that of tau, in the unit of the effects.
     build
@@ -79,7 +81,7 @@ def over_predictors(effect: Array, noise: Noise, prior: Prior, build: Callable[[
     Raises
     ------
     InferenceError
-        If the predictors agree exactly: they are one predictor.
+        If the predictors agree exactly.
 
     References
     ----------
@@ -94,9 +96,9 @@ def over_predictors(effect: Array, noise: Noise, prior: Prior, build: Callable[[
     (array([1. , 0. , 2.3]), 0.26)
     """
     centre = effect.mean(axis=1)
-    tau, log_within = _nodes(effect - centre[:, None], prior)
+    tau, log_within = _tau_gamma_nodes(effect - centre[:, None], prior)
     m = effect.shape[1]
-    exact = [build(centre, _wider(noise, t**2 / m)) for t in tau]
+    exact = [build(centre, add_variances(noise, np.full(len(centre), t**2 / m))) for t in tau]
     log_weight = log_within + np.array([e.log_evidence for e in exact])
     weight = special.softmax(log_weight)
     mean = np.stack([e.mean for e in exact])
@@ -106,9 +108,9 @@ def over_predictors(effect: Array, noise: Noise, prior: Prior, build: Callable[[
     square = np.stack([e.sd**2 for e in exact]) + (mean - average) ** 2
 
     def draw(n: int, generator: np.random.Generator) -> LevelDraws:
-        return _draw(effect, noise, tau, weight, exact, n, generator)
+        return _draw_level(effect, noise, tau, weight, exact, n, generator)
 
-    return Level(
+    return PredictorLevel(
         mean=average,
         sd=np.sqrt(weight @ square),
         lfsr=zero + np.clip(np.minimum(below, 1 - zero - below), 0, None),
@@ -120,7 +122,7 @@ def over_predictors(effect: Array, noise: Noise, prior: Prior, build: Callable[[
     )
 
 
-def _nodes(deviation: Array, prior: Prior) -> tuple[Array, Array]:
+def _tau_gamma_nodes(deviation: Array, prior: Prior) -> tuple[Array, Array]:
     """Return nodes of tau_gamma, (T,), and the log density of log tau_gamma at each, given the deviations."""
     k, m = deviation.shape
     df, total = k * (m - 1), float((deviation**2).sum())
@@ -129,32 +131,27 @@ def _nodes(deviation: Array, prior: Prior) -> tuple[Array, Array]:
             "the predictors agree exactly in every contrast: they are one predictor; take one with "
             "estimates.isel(model=0)"
         )
-    if is_flat(prior) and df <= 1:
+    if has_flat_tau(prior) and df <= 1:
         raise InferenceError(
             "one contrast of two predictors and a flat prior of tau give no proper posterior of the spread between "
             "predictors; give a prior that ends, such as Prior(tau='half_t')"
         )
     fine = np.sqrt(total / df) * np.geomspace(1e-3, 1e6, _GRID)
-    density = _log_density(fine, df, total, prior)
+    density = _tau_gamma_log_density(fine, df, total, prior)
     inside = fine[density > density.max() - _NATS]
     tau = np.geomspace(inside[0], inside[-1], _NODES)
-    return tau, _log_density(tau, df, total, prior)
+    return tau, _tau_gamma_log_density(tau, df, total, prior)
 
 
-def _log_density(tau: Array, df: int, total: float, prior: Prior) -> Array:
-    return np.asarray(-df * np.log(tau) - total / (2 * tau**2) + log_tau(prior, tau) + np.log(tau))
+def _tau_gamma_log_density(tau: Array, df: int, total: float, prior: Prior) -> Array:
+    return np.asarray(-df * np.log(tau) - total / (2 * tau**2) + log_prior_tau(prior, tau) + np.log(tau))
 
 
-def _wider(noise: Noise, extra: float) -> Noise:
-    whole = None if noise.whole is None else noise.whole + extra * np.eye(len(noise.whole))
-    return Noise(noise.variances + extra, noise.loadings, whole)
-
-
-def _draw(
+def _draw_level(
     effect: Array, noise: Noise, tau: Array, weight: Array, exact: list[Exact], n: int, generator: np.random.Generator
 ) -> LevelDraws:
     node = generator.choice(len(tau), size=n, p=weight)
-    parts = list(_at_nodes(effect, noise, tau, exact, node, generator))
+    parts = list(_draw_at_nodes(effect, noise, tau, exact, node, generator))
     order = np.argsort(np.concatenate([where for where, _, _ in parts]))
     ace, mu, spread, beta = (
         np.concatenate([getattr(d, name) for _, d, _ in parts])[order] for name in ("ace", "mu", "tau", "beta")
@@ -164,27 +161,27 @@ def _draw(
     return LevelDraws(Draws(ace, mu, spread, beta, law=law), tau[node], ace_model)
 
 
-def _at_nodes(
+def _draw_at_nodes(
     effect: Array, noise: Noise, tau: Array, exact: list[Exact], node: Codes, generator: np.random.Generator
 ) -> Iterator[tuple[Codes, Draws, Array]]:
     for t in np.unique(node):
         where: Codes = np.flatnonzero(node == t)
         draws = exact[t].draw(len(where), generator)
-        error = _errors(effect.mean(axis=1) - draws.ace, noise, tau[t] ** 2 / effect.shape[1], generator)
+        error = _draw_errors_given_sum(effect.mean(axis=1) - draws.ace, noise, tau[t] ** 2 / effect.shape[1], generator)
         yield where, draws, effect - error[..., None]
 
 
-def _errors(rest: Array, noise: Noise, extra: float, generator: np.random.Generator) -> Array:
-    """Draw the units' errors (n, K) given that with the mean of gamma, of variance `extra`, they sum to `rest`.
+def _draw_errors_given_sum(rest: Array, noise: Noise, extra: float, generator: np.random.Generator) -> Array:
+    """Draw errors of the units (n, K) given that their sum with the mean of gamma, of variance `extra`, is `rest`.
 
     Matheron's rule, doi:10.48550/arXiv.2002.09309: a draw of both, corrected by the regression of the error on the sum.
     """
-    error = errors(noise, len(rest), generator)
+    error = draw_errors(noise, len(rest), generator)
     missing = rest - error - np.sqrt(extra) * generator.normal(size=rest.shape)
-    return error + _regressed(missing, noise, extra)
+    return error + _regress_on_sum(missing, noise, extra)
 
 
-def _regressed(missing: Array, noise: Noise, extra: float) -> Array:
+def _regress_on_sum(missing: Array, noise: Noise, extra: float) -> Array:
     """Return ``missing (Sigma + extra I)^-1 Sigma``, (n, K)."""
     if noise.whole is not None:
         total = noise.whole + extra * np.eye(len(noise.whole))
@@ -198,12 +195,12 @@ def _regressed(missing: Array, noise: Noise, extra: float) -> Array:
     return np.asarray(missing - extra * solved)
 
 
-def errors(noise: Noise, n: int, generator: np.random.Generator) -> Array:
+def draw_errors(noise: Noise, n: int, generator: np.random.Generator) -> Array:
     """Draw errors ``N(0, Sigma)``, (n, K).
 
     Examples
     --------
-    >>> errors(Noise(np.ones(2)), 3, np.random.default_rng(0)).shape
+    >>> draw_errors(Noise(np.ones(2)), 3, np.random.default_rng(0)).shape
     (3, 2)
     """
     k = len(noise.variances)

@@ -1,4 +1,4 @@
-"""Effects about a location with a mixture of centred normals as their prior: likelihood, posterior, derivatives.
+"""Mixtures of centred normals as prior of effects about a location: likelihood, posterior, derivatives.
 
 ``effect_k = location_k + delta'_k + noise_k``, ``delta'_k ~ sum_j w_j N(0, v_j)``, ``noise_k ~ N(0, s_k^2)``: the ash
 mixture, where the v_j are a grid and v_0 = 0 the spike, and the Student-t, where they are tau^2 over the nodes of
@@ -16,7 +16,17 @@ from causalgia.compiled import njit
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root
 from causalgia.types import Array
 
-__all__ = ["Components", "Node", "Rows", "Tails", "log_terms", "normals_of", "probability_below", "rows_of", "tails_of"]
+__all__ = [
+    "Components",
+    "EffectSummary",
+    "Node",
+    "ResidualRows",
+    "effect_summary",
+    "log_component_densities",
+    "posterior_normals",
+    "probability_below",
+    "residual_rows",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +40,8 @@ class Components:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """What one residual says of its components; K rows."""
+class ResidualRows:
+    """Log density of each residual under the mixture, and its derivatives; K rows."""
 
     log_density: Array
     """Log density of each residual, effect less location, (K,)."""
@@ -43,26 +53,26 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A value of what the rows share, or a small normal region about one: given it, effects are independent."""
+    """A value of the shared parameters, or a small normal region about one; given it, effects are independent."""
 
     weight: float
     """Its posterior probability."""
     residual: Array
-    """Estimate less the linear part, (K,)."""
+    """Estimate minus the linear part, (K,)."""
     location: Array
     """Centre of the effects, (K,)."""
     components: Components
     """Their prior about it."""
     residual_sd: Array | float = 0.0
-    """How far the linear part moves for one sd within the region, (K,)."""
+    """Change of the linear part for one sd within the region, (K,)."""
     location_sd: Array | float = 0.0
-    """How far the centre moves with it, (K,)."""
+    """Change of the centre with it, (K,)."""
     location_rest: Array | float = 0.0
-    """Sd of the centre within the region whatever the linear part, (K,)."""
+    """Sd of the centre within the region given the linear part, (K,)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Tails:
+class EffectSummary:
     """Posterior of each effect given the location and the components; K rows."""
 
     mean: Array
@@ -76,10 +86,10 @@ class Tails:
     zero: Array
     """P(effect = 0), (K,)."""
     shrinkage: Array
-    """Share of the way from the estimate to the location, (K,): ``E[s^2 / (s^2 + v)]``, s the standard error."""
+    """Shrinkage factor towards the location, (K,): ``E[s^2 / (s^2 + v)]``, s the standard error."""
 
 
-def log_terms(residual: Array, noise: Array, components: Components) -> Array:
+def log_component_densities(residual: Array, noise: Array, components: Components) -> Array:
     """Return ``log w_j N(residual_k; 0, s_k^2 + v_j)``, (K, J); noise is s^2, (K,)."""
     total = noise[:, None] + components.variance
     with np.errstate(divide="ignore"):
@@ -87,19 +97,19 @@ def log_terms(residual: Array, noise: Array, components: Components) -> Array:
     return np.asarray(constant - 0.5 * (residual / np.sqrt(total.T)).T ** 2)
 
 
-def rows_of(residual: Array, noise: Array, components: Components) -> Rows:
+def residual_rows(residual: Array, noise: Array, components: Components) -> ResidualRows:
     """Return log densities and derivatives of residuals (K,) with noise variances (K,)."""
     out = np.empty((3, len(noise)))
-    _rows(residual, noise, components.variance, components.weight, out)
-    return Rows(out[0] - 0.5 * np.log(2 * np.pi), out[1], out[2])
+    _residual_rows_kernel(residual, noise, components.variance, components.weight, out)
+    return ResidualRows(out[0] - 0.5 * np.log(2 * np.pi), out[1], out[2])
 
 
-def tails_of(node: Node, noise: Array, marginal: Array | None = None) -> Tails:
+def effect_summary(node: Node, noise: Array, marginal: Array | None = None) -> EffectSummary:
     """Return the posterior of the effects at a node; noise variances are (K,).
 
-    Marginal variances, (K,), hold for the shrinkage where factors add to the noise.
+    Marginal variances, (K,), are for the shrinkage where factors add to the noise.
     """
-    mean, sd, weight = normals_of(node, noise)
+    mean, sd, weight = posterior_normals(node, noise)
     average = (weight * mean).sum(axis=1)
     spread = (weight * (sd**2 + (mean - average[:, None]) ** 2)).sum(axis=1)
     atom = sd == 0
@@ -109,27 +119,27 @@ def tails_of(node: Node, noise: Array, marginal: Array | None = None) -> Tails:
     above = (weight * np.where(at_zero, 0.0, np.where(mean > 0, 1 - minor, minor))).sum(axis=1)
     whole = (noise if marginal is None else marginal)[:, None]
     shrinkage = (weight * (whole / (whole + node.components.variance))).sum(axis=1)
-    return Tails(average, spread, below, above, (weight * at_zero).sum(axis=1), shrinkage)
+    return EffectSummary(average, spread, below, above, (weight * at_zero).sum(axis=1), shrinkage)
 
 
 def probability_below(x: Array, node: Node, noise: Array) -> Array:
     """Return P(effect_k <= x_k), (K,), at a node; noise variances are (K,)."""
-    mean, sd, weight = normals_of(node, noise)
+    mean, sd, weight = posterior_normals(node, noise)
     atom, distance = sd == 0, x[:, None] - mean
     under = np.where(atom, distance >= 0, ndtr(distance / np.where(atom, 1.0, sd)))
     return np.asarray((weight * under).sum(axis=1))
 
 
-def normals_of(node: Node, noise: Array) -> tuple[Array, Array, Array]:
+def posterior_normals(node: Node, noise: Array) -> tuple[Array, Array, Array]:
     """Return the posterior of each effect as a mixture of normals: mean, sd and probability, (K, J) each."""
-    _, weight = _normalised(log_terms(node.residual, noise, node.components))
-    kept = node.components.variance / (noise[:, None] + node.components.variance)
+    _, weight = _normalize_rows(log_component_densities(node.residual, noise, node.components))
+    gain = node.components.variance / (noise[:, None] + node.components.variance)
     moved, fixed, rest = (np.reshape(x, (-1, 1)) for x in (node.residual_sd, node.location_sd, node.location_rest))
-    sd = np.sqrt(kept * noise[:, None] + (fixed - kept * moved) ** 2 + rest**2)
-    return node.location[:, None] + kept * node.residual[:, None], sd, weight
+    sd = np.sqrt(gain * noise[:, None] + (fixed - gain * moved) ** 2 + rest**2)
+    return node.location[:, None] + gain * node.residual[:, None], sd, weight
 
 
-def _normalised(terms: Array) -> tuple[Array, Array]:
+def _normalize_rows(terms: Array) -> tuple[Array, Array]:
     """Return log sums of rows and their normalised exponentials."""
     top = terms.max(axis=1)
     weight = np.exp(terms - top[:, None])
@@ -139,12 +149,12 @@ def _normalised(terms: Array) -> tuple[Array, Array]:
 
 
 @njit(nogil=True, fastmath=True)
-def _rows(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
+def _residual_rows_kernel(residual, noise, variance, weight, out):  # type: ignore[no-untyped-def]
     size = len(weight)
     term, inverse = np.empty(size), np.empty(size)
     for k in range(len(noise)):
         half = 0.5 * LOG2E * residual[k] ** 2
-        least = half / (noise[k] + variance[size - 1])  # the exponent of the widest component: none is above it
+        least = half / (noise[k] + variance[size - 1])  # exponent of the widest component, the largest
         for j in range(size):
             y = inverse_root(noise[k] + variance[j])
             exponent = least - half * y * y

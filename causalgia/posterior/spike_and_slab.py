@@ -1,4 +1,4 @@
-"""The mixture of two components with nothing fixed: a spike at 0 and a normal slab, weight and scale integrated."""
+"""Spike and slab: an atom at 0 and a normal slab, with weight and scale integrated."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy.typing as npt
 from scipy.special import betaln, expit, logsumexp
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.density_grids import Surface, reach, refined
-from causalgia.posterior.error_covariance import Noise, checked, in_unit, unit_of
+from causalgia.posterior.density_grids import Surface, refine_by_spline, support_grid
+from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import Draws, Exact, Nodes
-from causalgia.posterior.hyper import TAIL, is_flat, log_tau, rescaled
-from causalgia.posterior.mixture import lfsr_of, pooled
+from causalgia.posterior.hyper import TAIL, has_flat_tau, log_prior_tau, rescale_prior
+from causalgia.posterior.mixture import lfsr_of, pool_summaries
 from causalgia.posterior.pointwise import mixture_log_density
-from causalgia.posterior.scale_mixture import Components, Node, Tails, probability_below, tails_of
+from causalgia.posterior.scale_mixture import Components, EffectSummary, Node, effect_summary, probability_below
 from causalgia.prior import Prior
 from causalgia.types import Array
 
-MOST_FACTORS = 2  # scores that a grid can hold
+MOST_FACTORS = 2  # most factor scores on a grid
 
 _NATS = 20.0
 _STEPS = 65
@@ -27,7 +27,7 @@ _RULE = (15, 15)
 _BLOCK = 1 << 20
 _NEGLIGIBLE = 1e-9
 _FARTHEST = 8.0  # sd of a factor score
-_SPACING = 0.8  # of its least possible sd: the trapezoid then errs by less than 1e-12
+_SPACING = 0.8  # of its least possible sd: the error of the trapezoid is then below 1e-12
 _PROBES = 13
 _PRODUCT = 16  # likelihood ratios multiplied before a logarithm is taken
 
@@ -35,10 +35,10 @@ _PRODUCT = 16  # likelihood ratios multiplied before a logarithm is taken
 def spike_and_slab(effect: Array, noise: Noise, prior: Prior, *, weight: tuple[float, float] = (1.0, 1.0)) -> Exact:
     """Return the posterior of effects that are 0, or normal about 0: ``delta ~ (1 - w) 0 + w N(0, tau^2)``.
 
-    Unlike the weights of `mixture`, w and tau are integrated: with few effects their uncertainty matters. Both lie on a
-    grid over all of their mass that is refined by splines; draws are independent. Where errors share one or two factors
-    (a control), their scores are integrated by a trapezoid: a score may have as many modes as there are sets of effects
-    that are 0, and no normal law about one of them would do.
+    Unlike the weights of `mixture`, w and tau are integrated: with few effects their uncertainty matters. Both are
+    on a grid over all of their mass, refined by splines; draws are independent. Where errors share one or two factors
+    (a control), the scores are integrated by a trapezoid, since a score may have a mode for each set of effects that
+    are 0.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def spike_and_slab(effect: Array, noise: Noise, prior: Prior, *, weight: tuple[f
     noise
         Their covariance Sigma: independent, or diagonal + at most two loadings.
     prior
-        Its tau is the prior of the slab's sd, in the unit of the effects, and must be proper: w may be 0.
+        Its tau is the prior of the slab's sd, in the unit of the effects; it must be proper, since w may be 0.
     weight
         Parameters of the Beta prior of w, both at least 1; (1, 1) is flat.
 
@@ -73,20 +73,20 @@ def spike_and_slab(effect: Array, noise: Noise, prior: Prior, *, weight: tuple[f
     >>> answer.lfdr.round(2)
     array([0.69, 0.68, 0.  ])
     """
-    checked(effect, noise)
-    _check(noise, prior, weight)
-    unit = unit_of(noise)
-    model = _model(effect / unit, in_unit(noise, unit), rescaled(prior, unit), weight)
-    return _answer(model, _surface(model), unit)
+    check_effects(effect, noise)
+    _check_spike_and_slab(noise, prior, weight)
+    unit = noise_unit(noise)
+    model = _scaled_model(effect / unit, rescale_noise(noise, unit), rescale_prior(prior, unit), weight)
+    return _spike_slab_posterior(model, _hyper_surface(model), unit)
 
 
-def _check(noise: Noise, prior: Prior, weight: tuple[float, float]) -> None:
+def _check_spike_and_slab(noise: Noise, prior: Prior, weight: tuple[float, float]) -> None:
     if noise.whole is not None or (noise.loadings is not None and noise.loadings.shape[1] > MOST_FACTORS):
         raise InferenceError(
             f"spike_and_slab takes independent noise or at most {MOST_FACTORS} loadings; for others take "
             "engine='nuts', or normal"
         )
-    if is_flat(prior):
+    if has_flat_tau(prior):
         raise InferenceError(
             "a slab with a flat prior of tau has no posterior: it may be empty; give one that ends, such as "
             "Prior(tau='half_t')"
@@ -98,10 +98,10 @@ def _check(noise: Noise, prior: Prior, weight: tuple[float, float]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Model:
+class _SpikeSlabModel:
     """In units of the typical standard error; ``tau = grain sinh(u)`` and ``w = 1 / (1 + exp(-v))``.
 
-    Scores of the factors lie on F points; without factors there is one, of none.
+    Factor scores are on F points; without factors there is one empty point.
     """
 
     effect: Array
@@ -122,14 +122,14 @@ class _Model:
 
     @property
     def upper(self) -> float:
-        """A u past which less than exp(-20) of the prior is left: an empty slab tells nothing of tau."""
+        """A u beyond which less than exp(-20) of the prior mass lies; an empty slab does not inform tau."""
         if self.prior.tau == "uniform":
             return float(np.arcsinh(self.prior.tau_scale / self.grain))
         return float(np.arcsinh(self.prior.tau_scale / self.grain) + 2 + _NATS / (TAIL[self.prior.tau] - 1))
 
     @property
     def residual(self) -> Array:
-        """Estimates less the shared part at each score, (F, K)."""
+        """Estimates minus the shared part at each score, (F, K)."""
         return np.asarray(self.effect - self.scores @ self.loadings.T)
 
     def tau(self, u: Array | float) -> Array:
@@ -145,50 +145,52 @@ class _Model:
 
     def log_ratio(self, residual: Array, tau: Array | float) -> Array:
         """Log density of each residual under the slab less that under the spike; of the shape of both together."""
-        kept = tau**2 / (tau**2 + self.variances)
-        return np.asarray(0.5 * kept * residual**2 / self.variances - 0.5 * np.log1p(tau**2 / self.variances))
+        gain = tau**2 / (tau**2 + self.variances)
+        return np.asarray(0.5 * gain * residual**2 / self.variances - 0.5 * np.log1p(tau**2 / self.variances))
 
     def log_scores(self, tau: Array | float, share: Array, rest: Array) -> Array:
         """Log density of the estimates and each score, (V, F): at V weights of the slab, share = 1 - rest, (V,).
 
         There is one tau, or one for each weight, (V, 1, 1).
         """
-        likelihood = _log_likelihood(self.log_rows(0.0), self.log_rows(tau), share, rest)
+        likelihood = _mixed_log_likelihood(self.log_rows(0.0), self.log_rows(tau), share, rest)
         return likelihood - 0.5 * np.asarray((self.scores**2).sum(axis=1))
 
     def log_joint(self, u: Array, v: Array) -> Array:
         """Log density of the estimates, u and v on a tensor grid, (U, V), up to a constant of the scores' grid."""
         a, b = self.weight
-        prior_u = log_tau(self.prior, self.tau(u)) + np.log(self.grain * np.cosh(u))
+        prior_u = log_prior_tau(self.prior, self.tau(u)) + np.log(self.grain * np.cosh(u))
         prior_v = a * np.log(expit(v)) + b * np.log(expit(-v)) - betaln(a, b)
         rows = [logsumexp(self.log_scores(float(tau), expit(v), expit(-v)), axis=1) for tau in self.tau(u)]
         return np.asarray(np.array(rows) + prior_u[:, None] + prior_v)
 
 
-def _model(effect: Array, noise: Noise, prior: Prior, weight: tuple[float, float]) -> _Model:
+def _scaled_model(effect: Array, noise: Noise, prior: Prior, weight: tuple[float, float]) -> _SpikeSlabModel:
     loadings = np.empty((len(effect), 0)) if noise.loadings is None else noise.loadings
-    model = _Model(effect, noise.variances, loadings, noise.marginal, prior, weight, _scores(loadings, noise.variances))
-    return replace(model, scores=model.scores[_matter(model)])
+    model = _SpikeSlabModel(
+        effect, noise.variances, loadings, noise.marginal, prior, weight, _score_points(loadings, noise.variances)
+    )
+    return replace(model, scores=model.scores[_relevant_scores(model)])
 
 
-def _scores(loadings: Array, variances: Array) -> Array:
-    """Return points over all that factor scores may be, (F, r), along the axes of what the estimates can tell."""
+def _score_points(loadings: Array, variances: Array) -> Array:
+    """Return points over the range of the factor scores, (F, r), along the principal axes of their information."""
     if not loadings.shape[1]:
         return np.empty((1, 0))
-    values, axes = np.linalg.eigh(_information(loadings, variances))
+    values, axes = np.linalg.eigh(_score_precision(loadings, variances))
     counts = [int(np.ceil(_FARTHEST * np.sqrt(value) / _SPACING)) for value in values]
     ticks = [np.linspace(-_FARTHEST, _FARTHEST, 2 * n + 1) for n in counts]
     tensor = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
     return np.asarray(tensor.reshape(-1, loadings.shape[1]) @ axes.T)
 
 
-def _information(loadings: Array, variances: Array) -> Array:
-    """Return the precision of the scores where no effect varies, (r, r): the most there can be."""
+def _score_precision(loadings: Array, variances: Array) -> Array:
+    """Return the precision of the scores where no effect varies, (r, r), the largest possible."""
     return np.asarray(np.eye(loadings.shape[1]) + (loadings.T / variances) @ loadings)
 
 
-def _matter(model: _Model) -> npt.NDArray[np.bool_]:
-    """Return which scores are within exp(-30) of the likeliest, wherever tau and w are, (F,)."""
+def _relevant_scores(model: _SpikeSlabModel) -> npt.NDArray[np.bool_]:
+    """Return which scores are within exp(-30) of the likeliest at any tau and w, (F,)."""
     if len(model.scores) == 1:
         return np.ones(1, dtype=bool)
     far = _NATS + np.log(len(model.effect))
@@ -197,13 +199,13 @@ def _matter(model: _Model) -> npt.NDArray[np.bool_]:
     prior = a * np.log(expit(v)) + b * np.log(expit(-v))
     best = np.full(len(model.scores), -np.inf)
     for x in u:
-        level = float(log_tau(model.prior, model.tau(x)) + np.log(model.grain * np.cosh(x)))
+        level = float(log_prior_tau(model.prior, model.tau(x)) + np.log(model.grain * np.cosh(x)))
         heights = model.log_scores(float(model.tau(x)), expit(v), expit(-v)) + prior[:, None] + level
         best = np.maximum(best, heights.max(axis=0))
     return np.asarray(best > best.max() - 1.5 * _NATS)
 
 
-def _log_likelihood(spike: Array, slab: Array, share: Array, rest: Array) -> Array:
+def _mixed_log_likelihood(spike: Array, slab: Array, share: Array, rest: Array) -> Array:
     """Return ``sum_k log((1 - w) exp(spike_k) + w exp(slab_k))``, (V, F): of (F, K), slab maybe (V, F, K); w (V,)."""
     top = np.maximum(spike, slab)
     terms = rest[:, None, None] * np.exp(spike - top) + share[:, None, None] * np.exp(slab - top)
@@ -211,28 +213,28 @@ def _log_likelihood(spike: Array, slab: Array, share: Array, rest: Array) -> Arr
     return np.asarray(np.log(np.multiply.reduceat(terms, starts, axis=-1)).sum(axis=-1) + top.sum(axis=-1))
 
 
-def _surface(model: _Model) -> Surface:
+def _hyper_surface(model: _SpikeSlabModel) -> Surface:
     far = _NATS + np.log(len(model.effect))
     ends = np.linspace(-far, far, 2 * _STEPS)
-    u, _ = reach(lambda x: float(logsumexp(model.log_joint(np.array([x]), ends))), 0.0, model.upper)
+    u, _ = support_grid(lambda x: float(logsumexp(model.log_joint(np.array([x]), ends))), 0.0, model.upper)
     u = np.linspace(u[0], u[-1], _STEPS)
     coarse = u[::4]
-    v, _ = reach(lambda x: float(logsumexp(model.log_joint(coarse, np.array([x])))), -far, far)
+    v, _ = support_grid(lambda x: float(logsumexp(model.log_joint(coarse, np.array([x])))), -far, far)
     v = np.linspace(v[0], v[-1], _STEPS)
-    return refined(u, v, model.log_joint(u, v))
+    return refine_by_spline(u, v, model.log_joint(u, v))
 
 
-def _answer(model: _Model, surface: Surface, unit: float) -> Exact:
+def _spike_slab_posterior(model: _SpikeSlabModel, surface: Surface, unit: float) -> Exact:
     share, u, v = surface.nodes(*_RULE)
     weight, tau = model.share(v), model.tau(u)
-    nodes = _nodes(model, share, weight, tau)
-    tails = pooled((node.weight, node.tails()) for node in nodes)
+    nodes = _spike_slab_nodes(model, share, weight, tau)
+    tails = pool_summaries((node.weight, node.tails()) for node in nodes)
 
     def below(x: Array) -> Array:
         return np.asarray(sum(node.weight * node.below(x / unit) for node in nodes))
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
-        return _sample(model, surface, unit, n, generator)
+        return _draw_spike_slab(model, surface, unit, n, generator)
 
     nothing = np.zeros((len(share), 1))
     return Exact(
@@ -242,16 +244,16 @@ def _answer(model: _Model, surface: Surface, unit: float) -> Exact:
         lfdr=tails.zero,
         shrinkage=tails.shrinkage,
         nodes=Nodes(share, unit * tau * np.sqrt(weight), nothing, nothing),
-        log_evidence=surface.log_total + _log_cell(model) - len(model.effect) * float(np.log(unit)),
+        log_evidence=surface.log_total + _log_score_cell(model) - len(model.effect) * float(np.log(unit)),
         below=below,
         sample=sample,
     )
 
 
-def _log_cell(model: _Model) -> float:
-    """Log of the volume that a point of the scores stands for, times the constant of their normal prior."""
+def _log_score_cell(model: _SpikeSlabModel) -> float:
+    """Return the log of the volume of a point of the scores times the constant of their normal prior."""
     size = model.loadings.shape[1]
-    values = np.linalg.eigvalsh(_information(model.loadings, model.variances))
+    values = np.linalg.eigvalsh(_score_precision(model.loadings, model.variances))
     steps = _FARTHEST / np.ceil(_FARTHEST * np.sqrt(values) / _SPACING)
     return float(np.log(steps).sum() - 0.5 * size * np.log(2 * np.pi))
 
@@ -269,13 +271,15 @@ class _ScoreNode:
     marginal: Array
     """(S K,) each."""
 
-    def tails(self) -> Tails:
+    def tails(self) -> EffectSummary:
         """Return the posterior of the effects, averaged over the scores; K rows."""
-        tails, n = tails_of(self.rows, self.noise, self.marginal), len(self.shares)
-        mean, square, below, above, zero, shrinkage = (getattr(tails, f.name).reshape(n, -1) for f in fields(Tails))
+        tails, n = effect_summary(self.rows, self.noise, self.marginal), len(self.shares)
+        mean, square, below, above, zero, shrinkage = (
+            getattr(tails, f.name).reshape(n, -1) for f in fields(EffectSummary)
+        )
         centre = self.shares @ mean
         spread = self.shares @ (square + (mean - centre) ** 2)
-        return Tails(centre, spread, *(self.shares @ x for x in (below, above, zero, shrinkage)))
+        return EffectSummary(centre, spread, *(self.shares @ x for x in (below, above, zero, shrinkage)))
 
     def below(self, x: Array) -> Array:
         """Return P(effect_k <= x_k), (K,)."""
@@ -283,16 +287,16 @@ class _ScoreNode:
         return np.asarray(self.shares @ probability_below(np.tile(x, n), self.rows, self.noise).reshape(n, -1))
 
 
-def _nodes(model: _Model, share: Array, weight: Array, tau: Array) -> list[_ScoreNode]:
-    kept = share > _NEGLIGIBLE
-    total = share[kept].sum()
+def _spike_slab_nodes(model: _SpikeSlabModel, share: Array, weight: Array, tau: Array) -> list[_ScoreNode]:
+    used = share > _NEGLIGIBLE
+    total = share[used].sum()
     return [
         _score_node(model, float(p / total), float(w), float(t))
-        for p, w, t in zip(share[kept], weight[kept], tau[kept], strict=True)
+        for p, w, t in zip(share[used], weight[used], tau[used], strict=True)
     ]
 
 
-def _score_node(model: _Model, weight: float, w: float, tau: float) -> _ScoreNode:
+def _score_node(model: _SpikeSlabModel, weight: float, w: float, tau: float) -> _ScoreNode:
     heights = model.log_scores(tau, np.array([w]), np.array([1 - w]))[0]
     shares = np.exp(heights - logsumexp(heights))
     used = shares > _NEGLIGIBLE
@@ -303,19 +307,21 @@ def _score_node(model: _Model, weight: float, w: float, tau: float) -> _ScoreNod
     return _ScoreNode(weight, shares[used] / shares[used].sum(), rows, noise, marginal)
 
 
-def _sample(model: _Model, surface: Surface, unit: float, n: int, generator: np.random.Generator) -> Draws:
+def _draw_spike_slab(
+    model: _SpikeSlabModel, surface: Surface, unit: float, n: int, generator: np.random.Generator
+) -> Draws:
     u, v = surface.draw(n, generator)
     weight, tau = model.share(v), model.tau(u)
-    present, normal = np.empty((2, n, len(model.effect)))  # probability, and effects as they are where they are present
+    present, normal = np.empty((2, n, len(model.effect)))  # P(effect not 0), and effects given that they are not 0
     ace = np.empty_like(normal)
     rows = max(1, _BLOCK // model.residual.size)
     for start in range(0, n, rows):
         part = slice(start, start + rows)
-        ace[part], normal[part], present[part] = _effects(model, weight[part], tau[part], generator)
-    slab = _where_present(normal, present, generator)
+        ace[part], normal[part], present[part] = _draw_effects_and_scores(model, weight[part], tau[part], generator)
+    slab = _draw_present_effects(normal, present, generator)
 
     def log_likelihood() -> Array:
-        scores = _drawn_scores(model, weight, tau, np.random.default_rng(0))
+        scores = _draw_scores(model, weight, tau, np.random.default_rng(0))
         variance, share = np.column_stack([np.zeros(n), tau**2]), np.column_stack([1 - weight, weight])
         return np.asarray(mixture_log_density(model.residual[scores], model.variances, variance, share) - np.log(unit))
 
@@ -323,25 +329,27 @@ def _sample(model: _Model, surface: Surface, unit: float, n: int, generator: np.
     return Draws(unit * ace, *named, slab=unit * slab, log_likelihood=log_likelihood)
 
 
-def _effects(model: _Model, weight: Array, tau: Array, generator: np.random.Generator) -> tuple[Array, Array, Array]:
+def _draw_effects_and_scores(
+    model: _SpikeSlabModel, weight: Array, tau: Array, generator: np.random.Generator
+) -> tuple[Array, Array, Array]:
     """Draw which effects are 0 given a point of the scores, then scores and effects together given that.
 
-    Returns effects, what they are where they are present, and the probability of that, (n, K) each.
+    Returns effects, effects given that they are not 0, and the probability of that, (n, K) each.
     """
-    residual, t = model.residual[_drawn_scores(model, weight, tau, generator)], tau[:, None]
+    residual, t = model.residual[_draw_scores(model, weight, tau, generator)], tau[:, None]
     with np.errstate(divide="ignore"):
         odds = (np.log(weight) - np.log1p(-weight))[:, None] + model.log_ratio(residual, t)
     probability = expit(odds)
     present = generator.random(odds.shape) < probability
     if model.loadings.shape[1]:
-        residual = model.effect - _scores_given(model, present * t**2, generator) @ model.loadings.T
-    kept = t**2 / (t**2 + model.variances)
-    normal = kept * residual + np.sqrt(kept * model.variances) * generator.standard_normal(odds.shape)
+        residual = model.effect - _draw_scores_given_effects(model, present * t**2, generator) @ model.loadings.T
+    gain = t**2 / (t**2 + model.variances)
+    normal = gain * residual + np.sqrt(gain * model.variances) * generator.standard_normal(odds.shape)
     return np.where(present, normal, 0.0), normal, probability
 
 
-def _where_present(normal: Array, probability: Array, generator: np.random.Generator) -> Array:
-    """Draw each effect given that it is not 0: again from its draws, by how probable each makes that, (n, K)."""
+def _draw_present_effects(normal: Array, probability: Array, generator: np.random.Generator) -> Array:
+    """Draw each effect given that it is not 0, by resampling its draws with the probability of that, (n, K)."""
     place = np.cumsum(probability, axis=0)
     out = np.empty_like(normal)
     for k in range(normal.shape[1]):
@@ -350,7 +358,9 @@ def _where_present(normal: Array, probability: Array, generator: np.random.Gener
     return out
 
 
-def _drawn_scores(model: _Model, weight: Array, tau: Array, generator: np.random.Generator) -> npt.NDArray[np.intp]:
+def _draw_scores(
+    model: _SpikeSlabModel, weight: Array, tau: Array, generator: np.random.Generator
+) -> npt.NDArray[np.intp]:
     """Draw a point of the scores given w and tau, (n,)."""
     if len(model.scores) == 1:
         return np.zeros(len(tau), dtype=np.intp)
@@ -360,7 +370,7 @@ def _drawn_scores(model: _Model, weight: Array, tau: Array, generator: np.random
     return np.asarray((cumulative < place).sum(axis=1))
 
 
-def _scores_given(model: _Model, variance: Array, generator: np.random.Generator) -> Array:
+def _draw_scores_given_effects(model: _SpikeSlabModel, variance: Array, generator: np.random.Generator) -> Array:
     """Draw factor scores, (n, r), where effects are normal with these variances, (n, K)."""
     loadings = model.loadings
     precision = 1 / (model.variances + variance)

@@ -1,4 +1,4 @@
-"""The Student-t law: exchangeable effects of which some lie far out, as a scale mixture of normals."""
+"""The Student-t law: exchangeable effects with heavy tails, as a scale mixture of normals."""
 
 from __future__ import annotations
 
@@ -10,15 +10,22 @@ from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.conditional_draws import draw_given, window_of
-from causalgia.posterior.density_grids import Surface, gauss_rule, reach, refined
-from causalgia.posterior.error_covariance import Noise, checked, in_unit, unit_of
+from causalgia.posterior.conditional_draws import draw_effects, window_of
+from causalgia.posterior.density_grids import Surface, gauss_rule, refine_by_spline, support_grid
+from causalgia.posterior.error_covariance import Noise, check_effects, noise_unit, rescale_noise
 from causalgia.posterior.exact import Draws, Exact, Nodes
-from causalgia.posterior.factor_scores import Shared, SharedMode, row_nodes, shared_mode, shared_of
-from causalgia.posterior.hyper import TAIL, check_proper, design, is_flat, log_tau, rescaled
-from causalgia.posterior.mixture import average_below, average_tails, lfsr_of
-from causalgia.posterior.pointwise import of_mixture
-from causalgia.posterior.scale_mixture import Components, Node, rows_of
+from causalgia.posterior.factor_scores import LinearPart, SharedMode, linear_part, row_nodes, shared_mode
+from causalgia.posterior.hyper import (
+    TAIL,
+    check_proper,
+    fixed_effects_design,
+    has_flat_tau,
+    log_prior_tau,
+    rescale_prior,
+)
+from causalgia.posterior.mixture import average_below, average_summaries, lfsr_of
+from causalgia.posterior.pointwise import deferred_mixture_density
+from causalgia.posterior.scale_mixture import Components, Node, residual_rows
 from causalgia.prior import Prior
 from causalgia.types import Array
 
@@ -30,9 +37,9 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     """Return the posterior of exchangeable effects with heavy tails: ``delta_k = mu + x_k' beta + tau z_k``, z of t.
 
     z is a scale mixture of normals, ``z | lambda ~ N(0, 1/lambda)`` with ``lambda ~ Gamma(nu/2, nu/2)``, and lambda is
-    integrated by a trapezoid in log lambda that reaches as far down as the outliers need. (mu, tau) lie on a grid over
-    all of their mass that is refined by splines; covariates and factor scores of the noise, where there are any, are
-    integrated with mu at each tau by Laplace's method. Draws are independent: (mu, tau), then lambda, then the effects.
+    integrated by a trapezoid in log lambda that extends as far down as the outliers need. (mu, tau) are on a grid over
+    all of their mass, refined by splines; covariates and factor scores of the noise are integrated with mu at each tau
+    by Laplace's method. Draws are independent: (mu, tau), then lambda, then the effects.
 
     Parameters
     ----------
@@ -70,22 +77,22 @@ def student(effect: Array, noise: Noise, prior: Prior, *, nu: float = 4.0, covar
     >>> answer.mean.round(1), answer.lfsr.round(1)
     (array([ 0.1, -0.2,  0.2,  0. ,  5.8, -0. ]), array([0.4, 0.3, 0.3, 0.5, 0. , 0.5]))
     """
-    checked(effect, noise)
+    check_effects(effect, noise)
     if not (np.isfinite(nu) and nu > 0):
         raise InferenceError(f"nu={quoted(nu)} is no number of degrees of freedom; for example nu=4, or law='normal'")
-    unit = unit_of(noise)
-    here, prior_here = in_unit(noise, unit), rescaled(prior, unit)
-    centre = design(len(effect), covariates, prior_here)
+    unit = noise_unit(noise)
+    here, prior_here = rescale_noise(noise, unit), rescale_prior(prior, unit)
+    centre = fixed_effects_design(len(effect), covariates, prior_here)
     n_flat = int(np.isinf(centre.sd).sum())
     check_proper(len(effect), centre, prior)
-    model = StudentModel(effect / unit, here.variances, shared_of(centre, here), prior_here, float(nu))
-    return _answer(hyper_posterior(model), here, unit, n_flat + int(is_flat(prior)))
+    model = StudentModel(effect / unit, here.variances, linear_part(centre, here), prior_here, float(nu))
+    return _student_posterior(hyper_posterior(model), here, unit, n_flat + int(has_flat_tau(prior)))
 
 
-def _answer(posterior: HyperPosterior, noise: Noise, unit: float, n_flat: int) -> Exact:
+def _student_posterior(posterior: HyperPosterior, noise: Noise, unit: float, n_flat: int) -> Exact:
     model = posterior.model
-    nodes = _nodes(posterior)
-    tails = average_tails(nodes, noise.variances, noise.marginal)
+    nodes = _student_nodes(posterior)
+    tails = average_summaries(nodes, noise.variances, noise.marginal)
     hyper, n = posterior.nodes(), model.shared.n_centre
     sd = np.sqrt((hyper.root**2).sum(axis=2))
 
@@ -93,7 +100,7 @@ def _answer(posterior: HyperPosterior, noise: Noise, unit: float, n_flat: int) -
         return average_below(x / unit, nodes, model.noise)
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
-        return _sample(posterior, unit, n, generator)
+        return _draw_student(posterior, unit, n, generator)
 
     return Exact(
         mean=unit * tails.mean,
@@ -108,12 +115,12 @@ def _answer(posterior: HyperPosterior, noise: Noise, unit: float, n_flat: int) -
     )
 
 
-def _nodes(posterior: HyperPosterior) -> list[Node]:
+def _student_nodes(posterior: HyperPosterior) -> list[Node]:
     model, hyper = posterior.model, posterior.nodes()
-    kept = np.flatnonzero(hyper.weight > _NEGLIGIBLE)
-    total = hyper.weight[kept].sum()
+    used = np.flatnonzero(hyper.weight > _NEGLIGIBLE)
+    total = hyper.weight[used].sum()
     nodes: list[Node] = []
-    for i in kept:
+    for i in used:
         weight, components = hyper.weight[i] / total, model.components(float(hyper.tau[i]))
         nodes += _effect_nodes(model, weight, components, hyper.coefficients[i], hyper.root[i])
     return nodes
@@ -127,38 +134,35 @@ def _effect_nodes(model: StudentModel, weight: float, components: Components, va
     return [Node(weight, model.effect - centre, centre, components, sd, sd)]
 
 
-def _sample(posterior: HyperPosterior, unit: float, n: int, generator: np.random.Generator) -> Draws:
+def _draw_student(posterior: HyperPosterior, unit: float, n: int, generator: np.random.Generator) -> Draws:
     model = posterior.model
     tau, coefficients = posterior.draw(n, generator)
     components = model.components(1.0, least=float(tau.min()))
-    window = window_of(_extremes(model, tau, coefficients), model.noise, components)
+    extremes = sorted({int(f(x)) for x in (tau, *coefficients.T) for f in (np.argmin, np.argmax)})
+    places = [(model.effect - model.shared.split(coefficients[i])[1], float(tau[i])) for i in extremes]
+    window = window_of(places, model.noise, components)
     ace = np.empty((n, len(model.effect)))
     rows = max(1, _BLOCK // len(model.effect))
     for start in range(0, n, rows):
         part = slice(start, start + rows)
         centre, linear = model.shared.split(coefficients[part])
         residual = model.effect - linear
-        ace[part] = draw_given(residual, centre, model.noise, tau[part], components, window, generator)
+        ace[part] = draw_effects(residual, centre, model.noise, tau[part], components, window, generator)
     ace *= unit
     beta = coefficients[:, 1 : model.shared.n_centre]
     law = (tau[:, None] ** 2 * components.variance, components.weight)
-    known = of_mixture(model.effect, model.noise, model.shared, coefficients, *law, unit)
+    known = deferred_mixture_density(model.effect, model.noise, model.shared, coefficients, *law, unit)
     return Draws(ace, unit * coefficients[:, 0], unit * tau, unit * beta, log_likelihood=known)
 
 
-def _extremes(model: StudentModel, tau: Array, coefficients: Array) -> list[tuple[Array, float]]:
-    """Return residuals and tau of the draws that lie farthest out, two for each hyperparameter."""
-    ends = {int(f(x)) for x in (tau, *coefficients.T) for f in (np.argmin, np.argmax)}
-    return [(model.effect - model.shared.split(coefficients[i])[1], float(tau[i])) for i in sorted(ends)]
-
-
 _NATS = 20.0
-_SPACING = 0.75  # of the width of log lambda's posterior: the trapezoid then errs by 5e-7 of a density
-_WIDEST = 0.5  # the tail of lambda is exponential, however heavy z
+_SPACING = 0.75  # of the width of log lambda's posterior: a relative error of 5e-7
+_WIDEST = 0.5  # the tail of lambda is exponential for any nu
 _DEEPEST = 60.0
-_FEW = 25  # effects: up to here mu may have several modes, and is resolved on a mesh of its own
+_FEW = 25  # up to so many effects mu may have several modes, and has its own mesh
 _STEPS_U, _STEPS_Y = 25, 21
 _CORE, _FAR, _EDGE = float(np.arcsinh(7.0)), 30.0, 16.0
+#: up to so many effects: numbers of nodes of u and of strata of mu
 _RULES = ((_FEW, (31, 41)), (200, (11, 21)), (1_000, (11, 7)), (np.inf, (7, 5)))
 _RULE_U = 11
 _FLAT = 1e-6
@@ -172,7 +176,7 @@ def t_components(nu: float, farthest: float) -> Components:
     nu
         Degrees of freedom.
     farthest
-        Largest distance from the centre at which the density must hold, in units of the scale: nodes go down to the
+        Largest distance from the centre at which the density is needed, in units of the scale: nodes extend to the
         lambda of a value there.
 
     References
@@ -199,13 +203,13 @@ def t_components(nu: float, farthest: float) -> Components:
 
 @dataclass(frozen=True, eq=False)
 class StudentModel:
-    """The model in units of the typical standard error; tau is told by ``u = asinh(tau / grain)``."""
+    """The model in units of the typical standard error, with ``u = asinh(tau / grain)``."""
 
     effect: Array
     """Estimates, (K,)."""
     noise: Array
     """Their independent noise variances, (K,)."""
-    shared: Shared
+    shared: LinearPart
     """Linear part of the estimates; mu comes first."""
     prior: Prior
     """Of mu and tau."""
@@ -214,15 +218,15 @@ class StudentModel:
 
     @property
     def grain(self) -> float:
-        """Below this the estimates cannot tell tau from 0, or its prior ends."""
+        """Scale below which the estimates do not distinguish tau from 0, or the scale of its prior."""
         return float(min(1 / np.sqrt(np.mean(1 / self.noise)), self.prior.tau_scale))
 
     def tau(self, u: Array | float) -> Array:
-        """Tau at u: linear near 0, where its posterior may end at any height, and exponential beyond."""
+        """Return tau at u: linear near 0 and exponential beyond."""
         return np.asarray(self.grain * np.sinh(u))
 
     def components(self, tau: float, least: float | None = None) -> Components:
-        """Return the prior of effects about their centre; nodes reach the outliers of the least tau."""
+        """Return the prior of effects about their centre, with nodes for the outliers at the smallest tau."""
         excess = np.sqrt(max(float((self.effect**2 - self.noise).max()), 0.0))
         unit = t_components(self.nu, excess / max(least or tau, 1e-30 * (1 + excess)))
         return Components(tau**2 * unit.variance, unit.weight)
@@ -233,19 +237,21 @@ class StudentModel:
 
     def log_prior(self, u: float) -> float:
         """Return the log prior density of u."""
-        return float(log_tau(self.prior, self.tau(u)) + np.log(self.grain * np.cosh(u)))
+        return float(log_prior_tau(self.prior, self.tau(u)) + np.log(self.grain * np.cosh(u)))
 
     def log_joint(self, u: float, mu: Array) -> Array:
         """Return the log density of the estimates and (u, mu), (M,), at M values of mu, the only coefficient."""
         precision, n = float(self.shared.precision[0]), len(self.effect)
         residual, noise = (self.effect - mu[:, None]).ravel(), np.tile(self.noise, len(mu))
-        rows = rows_of(residual, noise, self.components(float(self.tau(u)))).log_density.reshape(-1, n).sum(axis=1)
+        rows = (
+            residual_rows(residual, noise, self.components(float(self.tau(u)))).log_density.reshape(-1, n).sum(axis=1)
+        )
         level = 0.5 * np.log(precision / (2 * np.pi)) if precision else 0.0
         return np.asarray(rows + level - 0.5 * precision * mu**2 + self.log_prior(u))
 
     @property
     def upper(self) -> float:
-        """A u past which less than exp(-20) is left: the density falls there as a known power of tau."""
+        """A u beyond which less than exp(-20) of the mass lies: the density falls there as a known power of tau."""
         if self.prior.tau == "uniform" and np.isfinite(self.prior.tau_scale):
             return float(np.arcsinh(self.prior.tau_scale / self.grain))
         scales = [float(np.abs(self.effect).max()) + float(np.sqrt(self.noise.max()))]
@@ -256,7 +262,7 @@ class StudentModel:
 
 @dataclass(frozen=True, eq=False)
 class HyperNodes:
-    """The shared quantities on T nodes."""
+    """The hyperparameters on T nodes."""
 
     weight: Array
     """Posterior probabilities, (T,)."""
@@ -297,7 +303,8 @@ class HyperPosterior:
         """Return nodes of tau, and of the coefficients about each: mu in small strata, or all of them as normal."""
         size = len(self.model.shared.precision)
         if size == 1:
-            weight, u, second, sd = self.surface.strata(*_rule(len(self.model.effect)))
+            rule = next(rule for most, rule in _RULES if len(self.model.effect) <= most)
+            weight, u, second, sd = self.surface.strata(*rule)
             coefficients = self.coefficients(u, second, np.empty((len(u), 0)))
             if self.modes is not None:
                 sd = sd * self.modes(u)[:, 1] * np.cosh(second)
@@ -324,8 +331,8 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
         If the coefficients have no single peak, or mu has no end.
     """
     if len(model.shared.precision) == 1 and len(model.effect) <= _FEW:
-        return _on_mesh(model)
-    u, modes = _profile(model)
+        return _posterior_on_mesh(model)
+    u, modes = _modes_along_tau(model)
     heights = np.array([mode.log_integral + model.log_prior(x) for x, mode in zip(u, modes, strict=True)])
     both = CubicSpline(u, np.array([np.concatenate([m.value, m.root.ravel()]) for m in modes]))
     reach_y, steps = _CORE, _STEPS_Y
@@ -333,33 +340,28 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
         y = np.linspace(-reach_y, reach_y, steps)
         density = heights[:, None] - np.sinh(y) ** 2 / 2 - 0.5 * np.log(2 * np.pi) + np.log(np.cosh(y))
         if len(model.shared.precision) == 1:
-            _make_exact(density, y, u, modes, model)
+            _replace_laplace(density, y, u, modes, model)
         else:
             _check_peaked(heights, modes)
         if density[:, [0, -1]].max() < density.max() - _EDGE:
-            return HyperPosterior(model, refined(u, y, density), both)
+            return HyperPosterior(model, refine_by_spline(u, y, density), both)
         reach_y, steps = 1.5 * reach_y, steps + 10
     raise InferenceError("the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10")
 
 
-def _rule(n: int) -> tuple[int, int]:
-    """Nodes of u and strata of mu for n effects: the fewer, the wider their posterior, and the cheaper each node."""
-    return next(rule for most, rule in _RULES if n <= most)
-
-
-def _on_mesh(model: StudentModel) -> HyperPosterior:
-    """Resolve (u, mu) on a mesh as fine as the information nearby: with few effects mu may have many modes."""
-    mu = _mesh(model)
+def _posterior_on_mesh(model: StudentModel) -> HyperPosterior:
+    """Evaluate (u, mu) on a mesh adapted to the local information: with few effects mu may have many modes."""
+    mu = _mu_mesh(model)
     width = np.log(np.gradient(mu))
-    points, _ = reach(lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper)
+    points, _ = support_grid(lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper)
     u = np.linspace(points[0], points[-1], 2 * _STEPS_U - 1)
-    return HyperPosterior(model, refined(u, mu, np.array([model.log_joint(x, mu) for x in u])), None)
+    return HyperPosterior(model, refine_by_spline(u, mu, np.array([model.log_joint(x, mu) for x in u])), None)
 
 
-def _mesh(model: StudentModel) -> Array:
-    """Points of mu, half a local sd apart: a row at distance r informs as one of variance s^2 + (r / 3)^2.
+def _mu_mesh(model: StudentModel) -> Array:
+    """Return points of mu half a local sd apart; a row at distance r counts as one of variance s^2 + (r / 3)^2.
 
-    Nor are they farther apart than half a sd of the prior within 8 of its sd; beyond, that limit grows by a fifth.
+    Within 8 sd of the prior they are at most half its sd apart; beyond, that limit grows by a fifth.
     """
     tau = float(model.tau(model.upper))
     sd = 1 / np.sqrt(model.shared.precision[0]) if model.shared.precision[0] else 10 * tau
@@ -376,8 +378,8 @@ def _mesh(model: StudentModel) -> Array:
     return np.array([-x for x in reversed(outwards(-1.0))] + outwards(1.0)[1:])
 
 
-def _profile(model: StudentModel) -> tuple[Array, list[SharedMode]]:
-    """Return an even grid over the u that matter, and the mode of the coefficients at each."""
+def _modes_along_tau(model: StudentModel) -> tuple[Array, list[SharedMode]]:
+    """Return an even grid over u where it has mass, and the mode of the coefficients at each."""
     start = np.zeros(len(model.shared.precision))
     start[0] = np.median(model.effect)
     last = [start]
@@ -387,13 +389,13 @@ def _profile(model: StudentModel) -> tuple[Array, list[SharedMode]]:
         last[0] = mode.value
         return mode
 
-    points, _ = reach(lambda u: at(u).log_integral + model.log_prior(u), 0.0, model.upper)
+    points, _ = support_grid(lambda u: at(u).log_integral + model.log_prior(u), 0.0, model.upper)
     u = np.linspace(points[0], points[-1], _STEPS_U)
     return u, [at(x) for x in u]
 
 
-def _make_exact(density: Array, y: Array, u: Array, modes: list[SharedMode], model: StudentModel) -> None:
-    """Replace Laplace's log density of (u, y), (U, Y), by the exact one wherever u is not far out; mu is alone."""
+def _replace_laplace(density: Array, y: Array, u: Array, modes: list[SharedMode], model: StudentModel) -> None:
+    """Replace Laplace's log density of (u, y), (U, Y), by the exact one where u has mass."""
     for i in np.flatnonzero(density.max(axis=1) > density.max() - 2 * _NATS):
         sd = float(modes[i].root[0, 0])
         for j, place in enumerate(y):

@@ -1,4 +1,4 @@
-"""The law of two scales: most effects of one size, some of another, with sizes and shares integrated."""
+"""The law of two scales: a mixture of two normals, with scales and weights integrated."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from scipy.special import ndtr, ndtri
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError, quoted
-from causalgia.posterior.error_covariance import Noise, checked, in_unit
+from causalgia.posterior.error_covariance import Noise, check_effects, rescale_noise
 from causalgia.posterior.exact import Draws, Exact, Nodes
-from causalgia.posterior.factor_scores import normal_strata, shared_of
-from causalgia.posterior.hyper import design
-from causalgia.posterior.lattice import COARSE, FINE, Lattice, lattice_of
-from causalgia.posterior.pointwise import of_mixture
-from causalgia.posterior.two_scales_hyper import LawModel, Part, parts_of, scales_at
+from causalgia.posterior.factor_scores import linear_part, normal_strata
+from causalgia.posterior.hyper import fixed_effects_design
+from causalgia.posterior.lattice import COARSE, FINE, Lattice, build_lattice
+from causalgia.posterior.pointwise import deferred_mixture_density
+from causalgia.posterior.two_scales_hyper import Part, TwoScaleModel, posterior_parts, scales_at
 from causalgia.posterior.vector_math import LOG2E, erfc, exp2, inverse_root
 from causalgia.prior import Prior
 from causalgia.types import Array
@@ -43,15 +43,15 @@ def median_se(noise: Noise) -> float:
 
 
 def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, unit: float | None = None) -> Exact:
-    """Return the posterior of effects of two sizes: ``delta_k ~ centre_k + w N(0, tau1^2) + (1 - w) N(0, tau2^2)``.
+    """Return the posterior of effects under a mixture of two normal scales.
 
-    Nothing is fixed and no effect is exactly 0: ``centre_k = mu + x_k' beta``, both scales and the share w are
-    integrated. The priors are, with the median standard error as unit, ``tau1 ~ tau (1 + tau^2)^(-3/2)``, which is 0 at
-    0; with probability .1 there is no second scale; else ``tau2 >= 2 tau1`` is half-Cauchy with scale
-    ``max(3, 3 tau1)``, and w is uniform. mu and beta are flat. Everything is closed form given (mu, tau1, tau2, w),
-    which lie on a lattice that is refined where their posterior is; where covariates or factor scores of the noise are
-    to be integrated too, (tau1, tau2, w) lie on it, and the rest is normal given them (Laplace). Draws are
-    independent.
+    ``delta_k ~ centre_k + w N(0, tau1^2) + (1 - w) N(0, tau2^2)``. No effect is exactly 0; ``centre_k = mu + x_k'
+    beta``, both scales and the share w are integrated. The priors are, with the median standard error as unit, ``tau1 ~
+    tau (1 + tau^2)^(-3/2)``, which is 0 at 0; with probability .1 there is no second scale; else ``tau2 >= 2 tau1`` is
+    half-Cauchy with scale ``max(3, 3 tau1)``, and w is uniform. mu and beta are flat. Everything is closed form given
+    (mu, tau1, tau2, w), which lie on a lattice that is refined where their posterior is; where covariates or factor
+    scores of the noise are to be integrated too, (tau1, tau2, w) lie on it, and the rest is normal given them
+    (Laplace). Draws are independent.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
 
     Notes
     -----
-    Of 30 effects or more the law learns its shape. Of fewer it says what was assumed of them; of one effect the
-    posterior is ``N(d, s^2)``, whatever the law, for mu is flat.
+    With 30 effects or more the law is learned from the data; with fewer the priors dominate. The posterior of a single
+    effect is ``N(d, s^2)`` under any law, since mu is flat.
 
     References
     ----------
@@ -92,22 +92,22 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
     >>> answer.mean[[0, -1]].round(1), answer.lfsr[[0, -1]].round(2)
     (array([-0. ,  8.9]), array([0.39, 0.  ]))
     """
-    checked(effect, noise)
+    check_effects(effect, noise)
     unit = median_se(noise) if unit is None else unit
     if not (np.isfinite(unit) and unit > 0):
         raise InferenceError(
             f"unit={quoted(unit)} is not a positive number; leave it out for the median standard error"
         )
-    centre = design(len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1))
-    here = in_unit(noise, unit)
-    model = LawModel(effect / unit, here.variances, shared_of(centre, here), np.ones(len(effect)))
+    centre = fixed_effects_design(len(effect), covariates, Prior(mu_sd=np.inf, tau_scale=1))
+    here = rescale_noise(noise, unit)
+    model = TwoScaleModel(effect / unit, here.variances, linear_part(centre, here), np.ones(len(effect)))
     alone = len(centre.sd) == 1 and here.loadings is None
     if alone and len(effect) == 1:
-        return _of_one(model, unit)
-    lattices = [lattice_of(model.effect, model.noise, x) if alone else None for x in (COARSE, FINE)]
-    parts, share, log_total = parts_of(model, *(model if x is None else model.on(x) for x in lattices))
-    return _answer(
-        _Posterior(model, parts, share, lattices[0]),
+        return _single_effect_posterior(model, unit)
+    lattices = [build_lattice(model.effect, model.noise, x) if alone else None for x in (COARSE, FINE)]
+    parts, share, log_total = posterior_parts(model, *(model if x is None else model.on(x) for x in lattices))
+    return _two_scales_posterior(
+        _TwoScalePosterior(model, parts, share, lattices[0]),
         here,
         unit,
         log_total + (len(centre.sd) - len(effect)) * np.log(unit),
@@ -115,19 +115,19 @@ def two_scales(effect: Array, noise: Noise, *, covariates: Array | None = None, 
 
 
 @lru_cache(maxsize=64)
-def _at_0(variance: float) -> tuple[_Posterior, Nodes, float, float]:
-    """Return what one effect of estimate 0 leaves of the law, its nodes, its log evidence, and how it shrinks."""
+def _posterior_at_zero(variance: float) -> tuple[_TwoScalePosterior, Nodes, float, float]:
+    """Return the posterior of the law given one estimate of 0, its nodes, log evidence, and the shrinkage."""
     noise = np.array([variance])
-    centre = design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
-    model = LawModel(np.zeros(1), noise, shared_of(centre, Noise(noise)), np.ones(1))
-    parts, share, log_total = parts_of(model, model, model)
-    posterior = _Posterior(model, parts, share, None)
-    return posterior, _nodes(posterior, 1.0), log_total, float(posterior.tails(np.zeros(1), noise)[4, 0])
+    centre = fixed_effects_design(1, None, Prior(mu_sd=np.inf, tau_scale=1))
+    model = TwoScaleModel(np.zeros(1), noise, linear_part(centre, Noise(noise)), np.ones(1))
+    parts, share, log_total = posterior_parts(model, model, model)
+    posterior = _TwoScalePosterior(model, parts, share, None)
+    return posterior, _two_scales_nodes(posterior, 1.0), log_total, float(posterior.tails(np.zeros(1), noise)[4, 0])
 
 
-def _of_one(model: LawModel, unit: float) -> Exact:
-    """Return the posterior of one effect: N(d, s^2) whatever the law, which the effect moves but does not inform."""
-    at_0, nodes, log_total, shrinkage = _at_0(float(model.noise[0]))
+def _single_effect_posterior(model: TwoScaleModel, unit: float) -> Exact:
+    """Return the posterior of a single effect, N(d, s^2) under any law: it shifts the law but does not inform it."""
+    at_0, nodes, log_total, shrinkage = _posterior_at_zero(float(model.noise[0]))
     mean, sd = unit * model.effect, unit * np.sqrt(model.noise)
 
     def sample(n: int, generator: np.random.Generator) -> Draws:
@@ -148,24 +148,24 @@ def _of_one(model: LawModel, unit: float) -> Exact:
 
 
 @dataclass(frozen=True, eq=False)
-class _Posterior:
-    model: LawModel
+class _TwoScalePosterior:
+    model: TwoScaleModel
     parts: list[Part]
     share: Array
     """Probability of two scales, and of one."""
     lattice: Lattice | None
-    """Points that stand for the estimates, where mu is all that is linear."""
+    """Points that represent the estimates, where mu is the only coefficient."""
 
     def tails(self, x: Array, marginal: Array) -> Array:
         """Return mean, variance, P(< x), P(> x) and shrinkage of each effect, (5, K)."""
         if self.lattice is None or np.ptp(x) > 0:
-            return self._together(self._by_scale(self.model, x, marginal))
+            return self._over_scales(self._by_scale(self.model, x, marginal))
         points = self.model.on(self.lattice)
         found = self._by_scale(points, np.full(len(points.effect), x[0]), points.noise)
-        return self._together(_read(self.lattice, found))
+        return self._over_scales(_interpolate_moments(self.lattice, found))
 
-    def _by_scale(self, model: LawModel, x: Array, marginal: Array) -> Array:
-        """Return what each effect is given its scale, and how likely that is, (2, 6, K).
+    def _by_scale(self, model: TwoScaleModel, x: Array, marginal: Array) -> Array:
+        """Return moments of each effect given its scale, and the probability of the scale, (2, 6, K).
 
         Distance of the mean from the estimate, variance, P(< x), P(> x), shrinkage; weight of the scale.
         """
@@ -173,12 +173,14 @@ class _Posterior:
         nodes = self.nodes(max(_LEAST_NODES, _WORK // (2 * len(x) * n)))
         sums = np.zeros((2, 6, len(x)))
         columns = np.ascontiguousarray(model.shared.columns.T)
-        _tails(model.effect, model.noise, marginal, x, columns, model.shared.n_centre, *nodes, *normal_strata(n), sums)
+        _add_moments_kernel(
+            model.effect, model.noise, marginal, x, columns, model.shared.n_centre, *nodes, *normal_strata(n), sums
+        )
         sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST)
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
         return sums
 
-    def _together(self, found: Array) -> Array:
+    def _over_scales(self, found: Array) -> Array:
         weight = found[:, 5] / found[:, 5].sum(axis=0)
         mean = (weight * found[:, 0]).sum(axis=0)
         square = (weight * (found[:, 1] + (found[:, 0] - mean) ** 2)).sum(axis=0)
@@ -187,7 +189,7 @@ class _Posterior:
 
     @cached_property
     def knows_centre(self) -> bool:
-        """Whether mu is known far better than any estimate tells scales apart: effects are normal about its line."""
+        """Whether mu is known so precisely that effects given their scale are normal."""
         _, root, _, narrow, _, _ = self.nodes(_MOST_NODES)
         sd = np.abs(root[:, 0, 0]) / np.sqrt(self.model.noise.min() + narrow**2)
         return len(self.model.shared.precision) == 1 and bool(sd.max() < _SURE)
@@ -225,21 +227,21 @@ class _Posterior:
             normal = generator.standard_normal((len(rows), size))
             moved = part.root[cell, 0] * normal if size == 1 else np.einsum("nij,nj->ni", part.root[cell], normal)
             coefficients[rows] = part.value[cell, at] + moved
-        ace = _effects(model, coefficients, law, generator)
+        ace = _draw_two_scale_effects(model, coefficients, law, generator)
         ace *= unit
         narrow, wide, share = unit * law[0], unit * law[1], law[2]
         tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
         named = {"tau_narrow": narrow, "tau_wide": wide, "share_narrow": share}
         beta = unit * coefficients[:, 1 : model.shared.n_centre]
         squares, shares = law[:2].T ** 2, np.column_stack([share, 1 - share])
-        known = of_mixture(model.effect, model.noise, model.shared, coefficients, squares, shares, unit)
+        known = deferred_mixture_density(model.effect, model.noise, model.shared, coefficients, squares, shares, unit)
         return Draws(ace, unit * coefficients[:, 0], tau, beta, named, log_likelihood=known)
 
 
-def _read(lattice: Lattice, found: Array) -> Array:
-    """Read for each estimate what effects are given their scale, in terms that change slowly with the estimate.
+def _interpolate_moments(lattice: Lattice, found: Array) -> Array:
+    """Interpolate at each estimate the moments of effects given their scale, which are smooth in the estimate.
 
-    Together they do not: where an effect is more likely of the other scale, moments jump.
+    Moments over both scales are not: they jump where the other scale becomes the likelier one.
     """
     rarer = ndtri(np.clip(np.minimum(found[:, 2], found[:, 3]), _LEAST, 0.5))
     score = np.where(found[:, 2] < found[:, 3], rarer, -rarer)
@@ -250,7 +252,9 @@ def _read(lattice: Lattice, found: Array) -> Array:
     return np.stack([off, variance, ndtr(score), ndtr(-score), shrinkage, weight], axis=1)
 
 
-def _effects(model: LawModel, coefficients: Array, law: Array, generator: np.random.Generator) -> Array:
+def _draw_two_scale_effects(
+    model: TwoScaleModel, coefficients: Array, law: Array, generator: np.random.Generator
+) -> Array:
     size = len(model.effect)
     ace = np.empty((len(coefficients), size))
     rows = max(1, _BLOCK // size)
@@ -259,11 +263,11 @@ def _effects(model: LawModel, coefficients: Array, law: Array, generator: np.ran
         centre, linear = model.shared.split(coefficients[part])
         u, z = generator.random(centre.shape), generator.standard_normal(centre.shape)
         v1, v2, share = law[0, part] ** 2, law[1, part] ** 2, law[2, part]
-        _drawn(model.effect - linear, centre, model.noise, v1, v2, share, u, z, ace[part])
+        _draw_two_scales_kernel(model.effect - linear, centre, model.noise, v1, v2, share, u, z, ace[part])
     return ace
 
 
-def _answer(posterior: _Posterior, noise: Noise, unit: float, log_evidence: float) -> Exact:
+def _two_scales_posterior(posterior: _TwoScalePosterior, noise: Noise, unit: float, log_evidence: float) -> Exact:
     zero = np.zeros(len(posterior.model.effect))
     mean, square, under, over, shrinkage = posterior.tails(zero, noise.marginal)
 
@@ -279,14 +283,14 @@ def _answer(posterior: _Posterior, noise: Noise, unit: float, log_evidence: floa
         lfsr=np.minimum(under, over),
         lfdr=zero,
         shrinkage=shrinkage,
-        nodes=_nodes(posterior, unit),
+        nodes=_two_scales_nodes(posterior, unit),
         log_evidence=float(log_evidence),
         below=below,
         sample=sample,
     )
 
 
-def _nodes(posterior: _Posterior, unit: float) -> Nodes:
+def _two_scales_nodes(posterior: _TwoScalePosterior, unit: float) -> Nodes:
     n = posterior.model.shared.n_centre
     value, root, weight, narrow, wide, share = posterior.nodes(_MOST_NODES)
     tau = np.sqrt(share * narrow**2 + (1 - share) * wide**2)
@@ -294,7 +298,7 @@ def _nodes(posterior: _Posterior, unit: float) -> Nodes:
 
 
 @njit(nogil=True)
-def _tails(  # type: ignore[no-untyped-def]
+def _add_moments_kernel(  # type: ignore[no-untyped-def]
     effect, noise, marginal, x, columns, n_centre, value, root, weight, narrow, wide, share, place, width, sums
 ):
     """Add moments of each effect about its estimate, both sides of x, shrinkage and weight of both scales to the sums.
@@ -304,18 +308,18 @@ def _tails(  # type: ignore[no-untyped-def]
     line = np.empty((5, len(effect)))  # centre, linear part and its sd, slope of the centre in it, variance left
     a, b = np.empty(len(effect)), np.empty(len(effect))
     for i in range(len(weight)):
-        _lines(columns, n_centre, value[i], root[i], a, b, line)
+        _linear_moments_kernel(columns, n_centre, value[i], root[i], a, b, line)
         for s in range(len(place)):
             each, v1, v2, p = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
             at = place[s], width[s]
-            _stratum(effect, noise, marginal, x, line, each, v1, v2, p, *at, sums[0])
+            _add_stratum_kernel(effect, noise, marginal, x, line, each, v1, v2, p, *at, sums[0])
             if p < 1:
-                _stratum(effect, noise, marginal, x, line, each, v2, v1, 1 - p, *at, sums[1])
+                _add_stratum_kernel(effect, noise, marginal, x, line, each, v2, v1, 1 - p, *at, sums[1])
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
-def _lines(columns, n_centre, value, root, a, b, line):  # type: ignore[no-untyped-def]
-    """Fill what of each row's linear part the coefficients leave open: they are normal with this mean and root."""
+def _linear_moments_kernel(columns, n_centre, value, root, a, b, line):  # type: ignore[no-untyped-def]
+    """Fill mean and variance of each row's linear part under normal coefficients with this mean and root."""
     line[:] = 0.0
     for j in range(len(value)):
         a[:] = 0.0
@@ -339,8 +343,8 @@ def _lines(columns, n_centre, value, root, a, b, line):  # type: ignore[no-untyp
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
-def _stratum(effect, noise, marginal, x, line, weight, v, other, p, place, width, sums):  # type: ignore[no-untyped-def]
-    """Add one scale, of variance v and share p, beside another; with more arrays the loop would not be vector code."""
+def _add_stratum_kernel(effect, noise, marginal, x, line, weight, v, other, p, place, width, sums):  # type: ignore[no-untyped-def]
+    """Add one scale, of variance v and share p; with more arrays the loop would not compile to vector code."""
     for k in range(len(effect)):
         s2, sd, slope = noise[k], line[2, k], line[3, k]
         r = effect[k] - line[1, k] - sd * place
@@ -348,10 +352,10 @@ def _stratum(effect, noise, marginal, x, line, weight, v, other, p, place, width
         gap = -0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2)
         a = p * y1 * exp2(max(min(gap, 0.0), -1000.0))
         share = weight * a / (a + (1 - p) * y2 * exp2(max(min(-gap, 0.0), -1000.0)))
-        kept = v * y1 * y1
-        off = line[0, k] + slope * place + kept * r - effect[k]
-        moved = width * (slope - kept * sd)
-        square = kept * s2 + moved * moved + line[4, k]
+        gain = v * y1 * y1
+        off = line[0, k] + slope * place + gain * r - effect[k]
+        moved = width * (slope - gain * sd)
+        square = gain * s2 + moved * moved + line[4, k]
         from_x = off + effect[k] - x[k]
         minor = 0.5 * erfc(abs(from_x) * inverse_root(2 * square))
         sums[0, k] += share * off
@@ -363,7 +367,7 @@ def _stratum(effect, noise, marginal, x, line, weight, v, other, p, place, width
 
 
 @njit(nogil=True, fastmath=True)
-def _drawn(residual, location, noise, narrow, wide, share, u, z, out):  # type: ignore[no-untyped-def]
+def _draw_two_scales_kernel(residual, location, noise, narrow, wide, share, u, z, out):  # type: ignore[no-untyped-def]
     for i in range(out.shape[0]):
         v1, v2, p = narrow[i], wide[i], share[i]
         for k in range(out.shape[1]):
@@ -371,5 +375,5 @@ def _drawn(residual, location, noise, narrow, wide, share, u, z, out):  # type: 
             y1, y2 = inverse_root(s2 + v1), inverse_root(s2 + v2)
             a = p * y1 * exp2(max(-0.5 * LOG2E * r * r * (y1 * y1 - y2 * y2), -1000.0))
             v = v1 if u[i, k] * (a + (1 - p) * y2) < a else v2
-            kept = v / (s2 + v)
-            out[i, k] = location[i, k] + kept * r + np.sqrt(kept * s2) * z[i, k]
+            gain = v / (s2 + v)
+            out[i, k] = location[i, k] + gain * r + np.sqrt(gain * s2) * z[i, k]

@@ -1,4 +1,4 @@
-"""Posterior of what effects under the law of two scales share: both scales, the share of each, centre and scores."""
+"""Hyperparameters of the law of two scales: posterior of scales, shares, centre and factor scores."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from scipy.special import expit
 
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError
-from causalgia.posterior.density_cells import Cells, Density, cells_of, sharpened, tilted
-from causalgia.posterior.factor_scores import Shared
-from causalgia.posterior.lattice import Lattice, bins_of
+from causalgia.posterior.density_cells import Cells, Density, adaptive_cells, sharpen_cells, tilted_quantile
+from causalgia.posterior.factor_scores import LinearPart
+from causalgia.posterior.lattice import Lattice, bin_estimates
 from causalgia.posterior.vector_math import LOG2E, exp2, inverse_root, log2
 from causalgia.types import Array
 
-__all__ = ["ONE_SCALE", "LawModel", "Part", "X", "log_prior", "parts_of", "scales_at"]
+__all__ = ["ONE_SCALE", "Part", "TwoScaleModel", "X", "log_prior", "posterior_parts", "scales_at"]
 
 ONE_SCALE = 0.1  # prior probability that one scale is enough
 WIDE = 3.0  # scale of the half-Cauchy of the wide part, and of it in multiples of the narrow one
 LEAST_RATIO = 2.0
 
-_TINY = 0.01  # a scale below which 5e-5 of its prior lies
+_TINY = 0.01  # 5e-5 of the prior of a scale lies below
 _TAIL = 7.0
 _FIRST = 0.7  # size of the first cells
 _FEWER, _MANY = 500, 4.0
-X = np.linspace(-2.4, 2.4, 9)  # where the share is looked at: up to 5.5 sd of its logit on both sides
-_ON_A_LINE = 0.2  # there finer cells cost little
+X = np.linspace(-2.4, 2.4, 9)  # nodes of the share: up to 5.5 sd of its logit on both sides
+_ON_A_LINE = 0.2  # finer cells cost little in one dimension
 _LIKELIEST = np.zeros(1)  # the share at its mode alone
 ROUNDS = 60
-_RUN = 256  # rows at a time: they stay in the cache, and a product of as many mantissas stays a number
-_CURVATURE, _EM = 2.0, 0.0  # floats: a kernel that is given a bool as a constant is compiled for each of both
+_RUN = 256  # rows at a time: they fit the cache, and a product of their mantissas does not overflow
+_CURVATURE, _EM = 2.0, 0.0  # floats, since a kernel would be compiled for each constant bool
 _MANTISSA, _ONE = 0x000FFFFFFFFFFFFF, 0x3FF0000000000000
-_RIGHT = 0.01  # nats by which sums over the lattice may differ from those over the estimates, between laws
+_RIGHT = 0.01  # tolerance in nats of sums over the lattice
 
 
 def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
@@ -59,33 +59,33 @@ def log_prior(narrow: Array, wide: Array, *, one: bool) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class LawModel:
-    """K estimates in units of their median standard error, or points that stand for them, and their linear part."""
+class TwoScaleModel:
+    """K estimates in units of their median standard error, or points that represent them, and their linear part."""
 
     effect: Array
     """Estimates, (K,)."""
     noise: Array
     """Their independent noise variances, (K,)."""
-    shared: Shared
+    shared: LinearPart
     """Linear part of the estimates; mu comes first and is flat."""
     count: Array
-    """How many estimates each row stands for, (K,)."""
+    """Number of estimates that each row represents, (K,)."""
 
-    def fewer(self) -> LawModel:
-        """Return what tells as much as some hundred of the effects would: bins of all, or some spaced by their rank."""
+    def fewer(self) -> TwoScaleModel:
+        """Return a smaller model, as informative as 500 effects: bins of all, or effects evenly spaced by rank."""
         if len(self.shared.precision) == 1:
-            effect, noise, count = bins_of(self.effect, self.noise)
+            effect, noise, count = bin_estimates(self.effect, self.noise)
             return self._of(effect, noise, count * (_FEWER / len(self.effect)))
         rows = np.argsort(self.effect, kind="stable")[np.linspace(0, len(self.effect) - 1, _FEWER).astype(int)]
         shared = replace(self.shared, columns=self.shared.columns[rows])
-        return LawModel(self.effect[rows], self.noise[rows], shared, self.count[rows])
+        return TwoScaleModel(self.effect[rows], self.noise[rows], shared, self.count[rows])
 
-    def on(self, lattice: Lattice) -> LawModel:
+    def on(self, lattice: Lattice) -> TwoScaleModel:
         """Return the points of a lattice in place of the estimates, whose linear part is mu alone."""
         return self._of(lattice.effect, lattice.noise, lattice.count)
 
-    def _of(self, effect: Array, noise: Array, count: Array) -> LawModel:
-        return LawModel(effect, noise, replace(self.shared, columns=np.ones((len(effect), 1))), count)
+    def _of(self, effect: Array, noise: Array, count: Array) -> TwoScaleModel:
+        return TwoScaleModel(effect, noise, replace(self.shared, columns=np.ones((len(effect), 1))), count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ class Part:
     share: Array
     """Share of the narrow part, (N, P)."""
     logit: Array
-    """Its logit at the likeliest, its sd there, (N, 2): the points are at ``logit + sd sinh(x)``."""
+    """Mode of its logit and sd there, (N, 2): the points are at ``logit + sd sinh(x)``."""
     slope: Array
     """Derivative of the log density of x at the points, (N, P)."""
     value: Array
@@ -118,14 +118,16 @@ class Part:
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]:
         """Return n independent draws: the cell of each and the point of the share in it, the scales and the share.
 
-        Weights of the points of the share are values of the density, not integrals; with half its slope about each, a
-        normal density keeps its variance.
+        Weights of the points of the share are values of the density, not integrals; with half its slope about each
+        point a normal density keeps its variance.
         """
         cell, at = np.empty((2, n), dtype=np.intp)
         points, x = np.empty((n, self.cells.points.shape[1])), np.empty(n)
-        given = (self._ends, self.cells.points, self.cells.size, self.cells.slope, self.slope)
+        tables = (self._ends, self.cells.points, self.cells.size, self.cells.slope, self.slope)
         nodes = _LIKELIEST if self.one else X
-        _draw(*given, nodes, generator.random(n), generator.random((n, points.shape[1] + 1)), cell, at, points, x)
+        _draw_cells_kernel(
+            *tables, nodes, generator.random(n), generator.random((n, points.shape[1] + 1)), cell, at, points, x
+        )
         if self.one:
             return cell, at, points, np.ones(n)
         return cell, at, points, expit(self.logit[cell, 0] + self.logit[cell, 1] * np.sinh(x))
@@ -149,12 +151,12 @@ def _log_prior_at(points: Array, one: bool) -> Array:
 
 
 def _prior_slope(points: Array, one: bool) -> Array:
-    """Return the gradient of the log prior by differences: it is cheap and smooth."""
+    """Return the gradient of the log prior by finite differences."""
     steps = 1e-5 * np.eye(points.shape[1])
     return np.column_stack([(_log_prior_at(points + e, one) - _log_prior_at(points - e, one)) / 2e-5 for e in steps])
 
 
-def _chained(slope: Array, points: Array, one: bool) -> Array:
+def _coordinate_gradient(slope: Array, points: Array, one: bool) -> Array:
     """Return derivatives along the coordinates of the cells from those in (tau1^2, tau2^2), (N, d)."""
     t1, t2, _ = scales_at(points, one=one)
     if one:
@@ -166,7 +168,7 @@ def _chained(slope: Array, points: Array, one: bool) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class _Inner:
+class _ShareIntegral:
     """Share and coefficients given the scales, at N points of these."""
 
     log_terms: Array
@@ -179,7 +181,7 @@ class _Inner:
     value: Array
     root: Array
     state: Array
-    """Logit of the share and coefficients at the mode, (N, 1 + m): where to start at points nearby."""
+    """Logit of the share and coefficients at the mode, (N, 1 + m): the start for points nearby."""
 
     @property
     def log_integral(self) -> Array:
@@ -188,17 +190,17 @@ class _Inner:
 
 
 def _log_sums(terms: Array) -> Array:
-    """Return the log of the sum of each row's exponentials; scipy's takes longer to choose its array library."""
+    """Return the log of the sum of each row's exponentials, with less overhead than scipy's."""
     largest = terms.max(axis=1)
     return np.asarray(largest + np.log(np.exp(terms - largest[:, None]).sum(axis=1)))
 
 
-def inner(model: LawModel, points: Array, state: Array, x: Array, *, one: bool) -> _Inner:
+def integrate_share(model: TwoScaleModel, points: Array, state: Array, x: Array, *, one: bool) -> _ShareIntegral:
     """Integrate the share and the coefficients at points of the scales.
 
     The share lies on points ``logit = mode + sd sinh(x)`` with x equally spaced (trapezoid), or is normal about its
-    mode where x is 0 alone; given it, coefficients are normal about theirs (Laplace). The state, (N, 1 + m), is where
-    to look for their joint mode first.
+    mode where x is 0 alone; given it, coefficients are normal about theirs (Laplace). The state, (N, 1 + m), is the
+    start of the search for their joint mode.
 
     Raises
     ------
@@ -210,111 +212,114 @@ def inner(model: LawModel, points: Array, state: Array, x: Array, *, one: bool) 
     value, root, logit = np.zeros((n, size, m)), np.zeros((n, m, m)), np.zeros((n, 2))
     out, done = np.zeros((n, size, 4)), np.zeros(n, dtype=np.int64)
     columns, precision = np.ascontiguousarray(model.shared.columns.T), model.shared.precision
-    given = (model.effect, model.noise, model.count, columns, precision, narrow**2, wide**2, x)
-    _inner(*given, one, state, value, root, logit, out, done)
+    data = (model.effect, model.noise, model.count, columns, precision, narrow**2, wide**2, x)
+    _integrate_share_kernel(*data, one, state, value, root, logit, out, done)
     if (done < 0).all():
         raise InferenceError("effects leave a coefficient undetermined: covariates are collinear, or too many")
-    out[done < 0, :, 0] = -1e300  # a lattice is no density of laws that are far too narrow for it
+    out[done < 0, :, 0] = -1e300  # the lattice is not valid for laws that are far too narrow
     known = precision[precision > 0]
     constant = 0.5 * np.log(known).sum() + 0.5 * (m - len(known)) * np.log(2 * np.pi)
     step = 1.0 if one else x[1] - x[0] if size > 1 else np.sqrt(2 * np.pi)
     terms = out[:, :, 0] + constant + np.log(step)
     weight = np.exp(terms - _log_sums(terms)[:, None])
     gradient = (weight[:, :, None] * out[:, :, 2:]).sum(axis=1)
-    return _Inner(terms, out[:, :, 1], gradient, logit, value, root, state)
+    return _ShareIntegral(terms, out[:, :, 1], gradient, logit, value, root, state)
 
 
-def parts_of(model: LawModel, coarse: LawModel, fine: LawModel) -> tuple[list[Part], Array, float]:
+def posterior_parts(
+    model: TwoScaleModel, coarse: TwoScaleModel, fine: TwoScaleModel
+) -> tuple[list[Part], Array, float]:
     """Return the posterior for two scales and for one, their probabilities, (2,), and the log evidence of both.
 
-    Cells of thousands of effects are cut with the share at its likeliest: first those of the density that a part of the
-    effects has, and then on, under the coarse model. Probabilities are those of the fine one with the share integrated.
-    They are compared with the estimates' own where they have most of their mass, and replaced by them where they
-    differ.
+    With thousands of effects, cells are cut with the share at its mode: first for a subset of the effects, then refined
+    under the coarse model. Probabilities come from the fine model with the share integrated. They are compared with
+    those of the estimates where most mass lies, and replaced by them where they differ.
 
     Parameters
     ----------
     model, coarse, fine
-        The estimates, and what stands for them: points of lattices, or the estimates themselves.
+        The estimates, and their representations: points of lattices, or the estimates.
 
     Raises
     ------
     InferenceError
         If the density is too rough, or a coefficient undetermined.
     """
-    start = _start(model)
-    cells = [_cells(model, coarse, fine, _box(model, one=one), start, one=one) for one in (False, True)]
-    many = _power(model) >= _MANY
-    found = _parts(fine, cells, many=many)
-    return found if fine is model or _alike(found[0], found[1], model) else _parts(model, cells, many=many)
+    start = _starting_states(model)
+    cells = [_scale_cells(model, coarse, fine, _scale_box(model, one=one), start, one=one) for one in (False, True)]
+    many = _sharpening_power(model) >= _MANY
+    found = _fit_parts(fine, cells, many=many)
+    return found if fine is model or _lattice_agrees(found[0], found[1], model) else _fit_parts(model, cells, many=many)
 
 
-def _power(model: LawModel) -> float:
-    """How many times more the log density of the estimates bends than that of the part of them."""
+def _sharpening_power(model: TwoScaleModel) -> float:
+    """Return the ratio of the curvatures of the log density of all estimates and of the subset."""
     return len(model.effect) / _FEWER
 
 
-def _parts(model: LawModel, cells: list[Cells], *, many: bool) -> tuple[list[Part], Array, float]:
-    parts = [_part(model, found, one=one, many=many) for found, one in zip(cells, (False, True), strict=True)]
+def _fit_parts(model: TwoScaleModel, cells: list[Cells], *, many: bool) -> tuple[list[Part], Array, float]:
+    parts = [_fit_part(model, found, one=one, many=many) for found, one in zip(cells, (False, True), strict=True)]
     totals = np.array([part.cells.log_total for part in parts])
     whole = float(np.logaddexp(*totals))
     return parts, np.exp(totals - whole), whole
 
 
-def _alike(parts: list[Part], share: Array, model: LawModel) -> bool:
-    """Whether the estimates give laws the same log densities as the lattice did, up to a constant."""
+def _lattice_agrees(parts: list[Part], share: Array, model: TwoScaleModel) -> bool:
+    """Return whether the lattice gives the same log densities of laws as the estimates, up to a constant."""
     differ = []
     for part, p in zip(parts, share, strict=True):
         ends = np.cumsum(part.cells.weight)
         if p > _RIGHT:
             at = np.unique(np.searchsorted(ends, np.array([0.1, 0.5, 0.9]) * ends[-1]))
-            here = inner(model, part.cells.points[at], part.cells.state[at], _points(part.one), one=part.one)
+            here = integrate_share(
+                model, part.cells.points[at], part.cells.state[at], _share_points(part.one), one=part.one
+            )
             differ.append(here.log_integral - part.height[at])
     return float(np.ptp(np.concatenate(differ))) < _RIGHT
 
 
-def _points(one: bool) -> Array:
+def _share_points(one: bool) -> Array:
     return _LIKELIEST if one else X
 
 
-def _part(model: LawModel, cells: Cells, *, one: bool, many: bool) -> Part:
-    found = inner(model, cells.points, cells.state, _points(one), one=one)
-    cells = cells.under(*_density(found, cells.points, one=one), bent=many)
+def _fit_part(model: TwoScaleModel, cells: Cells, *, one: bool, many: bool) -> Part:
+    found = integrate_share(model, cells.points, cells.state, _share_points(one), one=one)
+    cells = cells.under(*_scales_log_density(found, cells.points, one=one), bent=many)
     weight = cells.weight[:, None] * np.exp(found.log_terms - found.log_integral[:, None])
     share = np.ones_like(weight) if one else expit(found.logit[:, :1] + found.logit[:, 1:] * np.sinh(X))
     return Part(one, cells, weight, share, found.logit, found.slope, found.value, found.root, found.log_integral)
 
 
-def _density(found: _Inner, points: Array, *, one: bool) -> tuple[Array, Array]:
+def _scales_log_density(found: _ShareIntegral, points: Array, *, one: bool) -> tuple[Array, Array]:
     """Return the log posterior density of the coordinates of the scales, (N,), and its gradient, (N, d)."""
-    slope = _prior_slope(points, one) + _chained(found.gradient, points, one)
+    slope = _prior_slope(points, one) + _coordinate_gradient(found.gradient, points, one)
     return found.log_integral + _log_prior_at(points, one), slope
 
 
-def _cells(
-    model: LawModel,
-    coarse: LawModel,
-    fine: LawModel,
+def _scale_cells(
+    model: TwoScaleModel,
+    coarse: TwoScaleModel,
+    fine: TwoScaleModel,
     box: tuple[Array, Array, npt.NDArray[np.intp]],
     start: Array,
     *,
     one: bool,
 ) -> Cells:
-    def density_of(model: LawModel, x: Array) -> Density:
+    def density_of(model: TwoScaleModel, x: Array) -> Density:
         def density(points: Array, state: Array) -> tuple[Array, Array, Array]:
-            found = inner(model, points, state, x, one=one)
-            return *_density(found, points, one=one), found.state
+            found = integrate_share(model, points, state, x, one=one)
+            return *_scales_log_density(found, points, one=one), found.state
 
         return density
 
-    if _power(model) < _MANY:
-        return cells_of(density_of(fine, _points(one)), *box, start)
-    part = cells_of(density_of(model.fewer(), _LIKELIEST), *box, start)
-    return sharpened(density_of(coarse, _LIKELIEST), part, _power(model), _ON_A_LINE if one else 1.0)
+    if _sharpening_power(model) < _MANY:
+        return adaptive_cells(density_of(fine, _share_points(one)), *box, start)
+    part = adaptive_cells(density_of(model.fewer(), _LIKELIEST), *box, start)
+    return sharpen_cells(density_of(coarse, _LIKELIEST), part, _sharpening_power(model), _ON_A_LINE if one else 1.0)
 
 
-def _box(model: LawModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
-    """Return the corners of what the coordinates may be, some 1e-4 of the prior being outside, and how many cells."""
+def _scale_box(model: TwoScaleModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.intp]]:
+    """Return the corners of the coordinates, with about 1e-4 of the prior outside, and the numbers of cells."""
     span = float(np.ptp(model.effect)) + 3.0
     lower, upper = [np.log(_TINY)], [np.log(30 * span)]
     if not one:
@@ -323,34 +328,36 @@ def _box(model: LawModel, *, one: bool) -> tuple[Array, Array, npt.NDArray[np.in
     return low, high, np.ceil((high - low) / _FIRST).astype(int)
 
 
-def _start(model: LawModel) -> Array:
-    """Return two states to start from, (2, 1 + m): the median, and coefficients under one scale that fits about it.
+def _starting_states(model: TwoScaleModel) -> Array:
+    """Return two starting states, (2, 1 + m): the median, and the coefficients under one scale about it.
 
-    Given scales the density may have a mode for each: most effects narrow about the median, or all wide about the mean.
+    Given scales the density may have two modes: most effects narrow about the median, or all wide about the mean.
     """
     start = np.zeros((2, 1 + len(model.shared.precision)))
     start[:, 1] = np.median(model.effect)
     spread = float(np.median(np.abs(model.effect - start[0, 1])) + np.sqrt(np.median(model.noise)))
-    start[1, 1:] = inner(model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True).value[0, 0]
+    start[1, 1:] = integrate_share(
+        model, np.array([[np.log(max(spread, 1.0))]]), start[:1], _LIKELIEST, one=True
+    ).value[0, 0]
     return start
 
 
 @njit(nogil=True)
-def _draw(ends, centre, size, slope, share_slope, nodes, u, places, cell, at, points, x):  # type: ignore[no-untyped-def]
-    """Draw a cell and a point of the share in it, and places about both, from uniform numbers."""
+def _draw_cells_kernel(ends, centre, size, slope, share_slope, nodes, u, places, cell, at, points, x):  # type: ignore[no-untyped-def]
+    """Draw a cell and a point of the share in it, and positions about both, from uniform numbers."""
     step = nodes[1] - nodes[0] if len(nodes) > 1 else 0.0
     for i in range(len(u)):
         found = min(np.searchsorted(ends, u[i] * ends[-1], side="right"), len(ends) - 1)
         c, p = found // len(nodes), found % len(nodes)
         cell[i], at[i] = c, p
         for j in range(points.shape[1]):
-            points[i, j] = centre[c, j] + size[c, j] * tilted(slope[c, j] * size[c, j], places[i, j])
-        x[i] = nodes[p] + step * tilted(0.5 * step * share_slope[c, p], places[i, points.shape[1]])
+            points[i, j] = centre[c, j] + size[c, j] * tilted_quantile(slope[c, j] * size[c, j], places[i, j])
+        x[i] = nodes[p] + step * tilted_quantile(0.5 * step * share_slope[c, p], places[i, points.shape[1]])
 
 
 @njit(nogil=True)
-def _factored(matrix):  # type: ignore[no-untyped-def]
-    """Cholesky's factor in place, below the diagonal; whether there is one."""
+def _cholesky_in_place(matrix):  # type: ignore[no-untyped-def]
+    """Compute the Cholesky factor in place, below the diagonal; return whether it exists."""
     for i in range(len(matrix)):
         for j in range(i + 1):
             s = matrix[i, j]
@@ -366,7 +373,7 @@ def _factored(matrix):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _solved(factor, rest):  # type: ignore[no-untyped-def]
+def _solve_in_place(factor, rest):  # type: ignore[no-untyped-def]
     """Solve L L' x = rest in place."""
     m = len(rest)
     for i in range(m):
@@ -380,7 +387,7 @@ def _solved(factor, rest):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
-def _roots(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
+def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
     """Fill 1 / sd of each estimate under both scales, (2, K)."""
     for k in range(len(noise)):
         roots[0, k] = inverse_root(noise[k] + v1)
@@ -388,8 +395,8 @@ def _roots(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
-def _terms(effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums):  # type: ignore[no-untyped-def]
-    """Fill derivatives of each row in its linear part, and add what is summed over rows; the loop is vector code."""
+def _add_row_terms(effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums):  # type: ignore[no-untyped-def]
+    """Fill derivatives of each row in its linear part, and add the sums over rows; the loop compiles to vector code."""
     g_1 = g_2 = g_p = both_ways = quadratic = 0.0
     for k in range(len(effect)):
         r = effect[k] - rest[k]
@@ -425,7 +432,7 @@ def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
 def _log_of_product(density):  # type: ignore[no-untyped-def]
-    """One logarithm for as many factors as a run has: mantissas are multiplied, exponents added."""
+    """Return the log of a product with a single logarithm: mantissas are multiplied, exponents added."""
     product, exponent = 1.0, 0
     for k in range(len(density)):
         bits = np.float64(density[k]).view(np.int64)
@@ -436,9 +443,9 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy")
 def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
-    """Height and derivatives at one share and value of the coefficients; `curved` is _CURVATURE or _EM (information).
+    """Compute log density and derivatives at one share and value of the coefficients; `curved`: _CURVATURE or _EM.
 
-    Columns are (m, K), roots (2, K) from `_roots`: each is a run of memory.
+    Columns are (m, K), roots (2, K) from `_inverse_sd_kernel`: each is a run of memory.
     """
     m = len(value)
     gradient[:] = 0.0
@@ -456,7 +463,7 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
         narrow, wide = roots[0, start:stop], roots[1, start:stop]
         rows, counts = effect[start:stop], count[start:stop]
         filled = (density[:n], scores[:n], weights[:n], sums)
-        _terms(rows, counts, rest[:n], narrow, wide, p, curved, *filled)
+        _add_row_terms(rows, counts, rest[:n], narrow, wide, p, curved, *filled)
         sums[0] += _log_of_product(density[:n]) if single else _sum_of_logs(counts, density[:n])
         for j in range(m):
             column = columns[j, start:stop]
@@ -480,10 +487,10 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
 
 
 @njit(nogil=True)
-def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
-    """Raise the density in the coefficients and, where it is `free` (1.0, else 0.0), in the logit v of the share.
+def _newton_ascent(effect, count, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
+    """Maximize the density over the coefficients and, where `free` is 1.0, the logit v of the share.
 
-    Returns v and `gain`: what one more of Newton's steps, left in `step`, would gain; `matrix` is its factor. -1: none.
+    Returns v and `gain`, that of one more Newton step, which is left in `step`; `matrix` is its factor. -1: failed.
     """
     share = 1.0 if v > 700 else 1 / (1 + np.exp(-v))
     _row_sums(effect, count, columns, precision, roots, share, value, _CURVATURE, step, matrix, row)
@@ -491,11 +498,11 @@ def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, 
     for _ in range(ROUNDS):
         up, known = row[3], row[4]
         work[:] = step
-        if not _factored(matrix):
+        if not _cholesky_in_place(matrix):
             _row_sums(effect, count, columns, precision, roots, share, value, _EM, step, matrix, row)
-            if not _factored(matrix):
+            if not _cholesky_in_place(matrix):
                 return v, -1.0
-        _solved(matrix, step)
+        _solve_in_place(matrix, step)
         gain = 0.0
         for j in range(len(step)):
             gain += 0.5 * work[j] * step[j]
@@ -522,16 +529,18 @@ def _climb(effect, count, columns, precision, roots, value, v, free, tolerance, 
 
 
 @njit(nogil=True)
-def _inner(effect, noise, count, columns, precision, narrow, wide, x, one, state, value, root, logit, out, done):  # type: ignore[no-untyped-def]
+def _integrate_share_kernel(  # type: ignore[no-untyped-def]
+    effect, noise, count, columns, precision, narrow, wide, x, one, state, value, root, logit, out, done
+):
     m, middle = value.shape[2], len(x) // 2
     work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)
     at, roots = np.empty(m), np.empty((2, len(effect)))
     for i in range(len(narrow)):
         at[:] = state[i, 1:]
-        _roots(noise, narrow[i], wide[i], roots)
+        _inverse_sd_kernel(noise, narrow[i], wide[i], roots)
         v, width = 1e3, 0.0
         if not one:
-            v, gain = _climb(
+            v, gain = _newton_ascent(
                 effect, count, columns, precision, roots, at, state[i, 0], 1.0, 1e-3, work, step, matrix, row
             )
             p = 1 / (1 + np.exp(-v))
@@ -544,7 +553,9 @@ def _inner(effect, noise, count, columns, precision, narrow, wide, x, one, state
             if turn == len(x) - middle:
                 at[:] = value[i, middle]
             here = v + width * np.sinh(x[s])
-            _, gain = _climb(effect, count, columns, precision, roots, at, here, 0.0, 1e-2, work, step, matrix, row)
+            _, gain = _newton_ascent(
+                effect, count, columns, precision, roots, at, here, 0.0, 1e-2, work, step, matrix, row
+            )
             if gain < 0:
                 done[i] = -1
                 break

@@ -1,4 +1,4 @@
-"""Functions that compile to vector instructions inside a kernel's loop: exponential, inverse root, logarithm, erfc."""
+"""Vectorizable functions for kernels: exponential, inverse square root, logarithm, erfc."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HALVED = 0x5FE6EB50C7B537A9  # the bits of 1/sqrt(x) are about this less half t
 
 @njit(nogil=True, fastmath=True, inline="always")
 def exp2(x):  # type: ignore[no-untyped-def]
-    """2^x for -1000 <= x <= 0, to 1e-11 relative: a series on [0, 1), and the bits of the exponent."""
+    """Return 2^x for -1000 <= x <= 0, to 1e-11 relative: a series on [0, 1), and the bits of the exponent."""
     whole = np.floor(x)
     r = (x - whole) * _LN2
     tail = 1 / 5040 + r * (1 / 40320 + r * (1 / 362880 + r * (1 / 3628800 + r * (1 / 39916800))))
@@ -26,7 +26,7 @@ def exp2(x):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, inline="always")
 def inverse_root(x):  # type: ignore[no-untyped-def]
-    """1 / sqrt(x) to 4e-11 relative, without division: three of Newton's steps from the halved exponent."""
+    """Return 1 / sqrt(x) to 4e-11 relative, without division: three Newton steps from the halved exponent."""
     y = np.int64(_HALVED - (np.float64(x).view(np.int64) >> 1)).view(np.float64)
     half = 0.5 * x
     y *= 1.5 - half * y * y
@@ -37,7 +37,7 @@ def inverse_root(x):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def log2(x):  # type: ignore[no-untyped-def]
-    """log2 of a normal x > 0, to 1e-13: the exponent, and a series of atanh on (.7, 1.42)."""
+    """Return log2 of a normal x > 0, to 1e-13: the exponent, and a series of atanh on (.7, 1.42)."""
     bits = np.int64(np.float64(x).view(np.int64) - _HALF_ROOT)
     low = np.int64((bits & _MANTISSA) + _HALF_ROOT).view(np.float64)  # x over a power of 2
     z = (low - 1) / (low + 1)
@@ -49,7 +49,7 @@ def log2(x):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def erfc(x):  # type: ignore[no-untyped-def]
-    """2 / sqrt(pi) times the integral of exp(-t^2) from x >= 0 on, to 3e-11 relative; from 26 on it stays at 1e-303.
+    """Return erfc(x) for x >= 0, to 3e-11 relative; constant at 1e-303 from x = 26 on.
 
     ``(x + 3) exp(x^2) erfc(x)`` is smooth in ``(x - 3) / (x + 3)``, which lies in [-1, 1): a polynomial of degree 15,
     least squares at 400 Chebyshev points of values in 40 digits.

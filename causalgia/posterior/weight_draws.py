@@ -1,4 +1,4 @@
-"""Draws of the weights of a mixture, by data augmentation: what leave-one-out of the spike and slab needs."""
+"""Draws of mixture weights by data augmentation, for leave-one-out of the spike and slab."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from causalgia.types import Array
 _SWEEPS, _BURN_IN, _ANEW = 3, 100, 50
 
 
-def law_draws(
+def draw_weights(
     effect: Array,
     noise: Array,
     columns: Array,
@@ -23,24 +23,24 @@ def law_draws(
     n: int,
     generator: np.random.Generator,
 ) -> tuple[Array, Array]:
-    """Return n draws of weights ``w ~ Dirichlet(counts)``, (n, J), and of what estimates share, c, (n, m).
+    """Return n draws of weights ``w ~ Dirichlet(counts)``, (n, J), and of shared coefficients c, (n, m).
 
     Given c the estimates are independent: ``d_k ~ sum_j w_j N(x_k' c, s_k^2 + v_j)``, with c normal about 0. The mode
     of the weights is the penalized maximum with penalty ``sum_j (counts_j - 1) log w_j``. Components of the estimates,
-    weights and c are drawn in turn, three times a draw, after 100 turns from the start.
+    weights and c are drawn in turn, three sweeps a draw, after 100 sweeps of burn-in.
 
     Parameters
     ----------
     effect, noise
         Estimates and their independent noise variances, (K,).
     columns, precision
-        X, (K, m), and the prior precision of c, (m,), 0 where it is flat; as in `factor_scores.Shared`.
+        X, (K, m), and the prior precision of c, (m,), 0 where it is flat; as in `factor_scores.LinearPart`.
     variance, counts
         Variances of the J normals, ascending, and counts of the Dirichlet prior, each positive.
     start
         Weights and c to start from.
     n
-        How many draws.
+        Number of draws.
 
     References
     ----------
@@ -52,7 +52,8 @@ def law_draws(
     >>> start = np.full(2, 0.5), np.empty(0)
     >>> effect = np.repeat([0.0, 50.0], [30, 10])
     >>> v, counts = np.array([0.0, 900.0]), np.ones(2)
-    >>> law_draws(effect, np.full(40, 0.01), none, np.empty(0), v, counts, start, 2_000, rng)[0].mean(axis=0).round(1)
+    >>> weights, _ = draw_weights(effect, np.full(40, 0.01), none, np.empty(0), v, counts, start, 2_000, rng)
+    >>> weights.mean(axis=0).round(1)
     array([0.7, 0.3])
     """
     weight, c = (x.astype(np.float64) for x in start)
@@ -60,7 +61,7 @@ def law_draws(
     component, residual = np.empty(len(effect), dtype=np.intp), effect - columns @ c
     for turn in range(-_BURN_IN, n * _SWEEPS):
         _draw_components(residual, noise, variance, weight, generator.random(len(effect)), component)
-        weight = _weights(component, counts, generator)
+        weight = _draw_dirichlet(component, counts, generator)
         if len(c):
             scaled = columns / (noise + variance[component])[:, None]
             root = np.linalg.cholesky(np.diag(precision) + columns.T @ scaled)
@@ -83,7 +84,7 @@ def left_out_log_density(
     n: int,
     generator: np.random.Generator,
 ) -> Array:
-    """Return ``log p(d_k | other estimates, their components, w)`` in n draws of the law, (n, K), errors correlated.
+    """Return ``log p(d_k | other estimates, their components, w)`` for correlated errors in n draws, (n, K).
 
     Given the components of all effects the estimates are normal with ``Q^-1 = Sigma + X P^-1 X' + diag(v)``, and
     estimate k given the others lies ``(Q d)_k / Q_kk`` from its mean with variance ``1 / Q_kk``; with the variance of
@@ -94,7 +95,7 @@ def left_out_log_density(
     effect, whole
         Estimates, (K,), and the covariance of their errors, (K, K).
     columns, precision, variance, counts, n
-        As in `law_draws`; c is integrated.
+        As in `draw_weights`; c is integrated.
     start
         Weights to start from.
 
@@ -113,25 +114,25 @@ def left_out_log_density(
     component, density = np.zeros(len(effect), dtype=np.intp), np.empty(len(effect))
     component[:] = np.searchsorted(variance, np.maximum(effect**2 - np.diag(whole), 0.0)).clip(max=len(variance) - 1)
     for turn in range(-_BURN_IN, n):
-        if turn % _ANEW == 0:  # against what rounding adds up in updates
+        if turn % _ANEW == 0:  # against accumulated rounding
             own: Array = np.linalg.inv(whole + np.diag(variance[component])).astype(np.float64)
-            inverse = _without_shared(own, columns, precision)
+            inverse = _inverse_with_shared(own, columns, precision)
             product = inverse @ effect
         u = generator.random(len(effect))
         _draw_in_turn(inverse, product, variance, weight, u, component, density)
-        weight = _weights(component, counts, generator)
+        weight = _draw_dirichlet(component, counts, generator)
         if turn >= 0:
             out[turn] = density
     return out
 
 
-def _without_shared(inverse: Array, columns: Array, precision: Array) -> Array:
+def _inverse_with_shared(inverse: Array, columns: Array, precision: Array) -> Array:
     """Return the inverse of a covariance to which ``X P^-1 X'`` is added, P = 0 included."""
-    seen = inverse @ columns
-    return np.asarray(inverse - seen @ np.linalg.solve(np.diag(precision) + columns.T @ seen, seen.T))
+    scaled = inverse @ columns
+    return np.asarray(inverse - scaled @ np.linalg.solve(np.diag(precision) + columns.T @ scaled, scaled.T))
 
 
-def _weights(component: Any, counts: Array, generator: np.random.Generator) -> Array:
+def _draw_dirichlet(component: Any, counts: Array, generator: np.random.Generator) -> Array:
     gamma = generator.standard_gamma(counts + np.bincount(component, minlength=len(counts)))
     return np.asarray(gamma / gamma.sum())
 
@@ -155,9 +156,9 @@ def _draw_components(residual, noise, variance, weight, u, component):  # type: 
 
 @njit(nogil=True)
 def _draw_in_turn(inverse, product, variance, weight, u, component, density):  # type: ignore[no-untyped-def]
-    """Draw the component of each estimate given those of the others, and note its log density given them.
+    """Draw the component of each estimate given those of the others, and store its log density given them.
 
-    `inverse` (Q) and `product` (Q d) follow each change by a step of rank one.
+    `inverse` (Q) and `product` (Q d) are updated by rank one after each change.
     """
     height = np.empty(len(weight))
     for k in range(len(product)):

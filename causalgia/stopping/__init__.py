@@ -1,6 +1,6 @@
-"""When a trial has enough units: rules for ``cg.run(design, predictor, rng=, until=)``, and the bounds behind them.
+"""Stopping rules of sequential trials, for ``cg.run(design, predictor, rng=, until=)``, and their confidence sequences.
 
-`Precision` stops once intervals are short, `Decided` once verdicts are clear; they must not be mixed. Functions of
+`Precision` stops once intervals are short, `Decided` once verdicts are clear; do not combine them. Functions of
 arrays: `confidence_sequence`, `sequence_critical`, `least_clusters`, `clusters_to_meet`, `unseen_share`.
 """
 
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.stopping._by_sequence import by_sequence, watched_by_sequence
     from causalgia.stopping._confidence_sequence import (
+        by_sequence,
         clusters_to_meet,
         confidence_sequence,
         least_clusters,
         sequence_critical,
         unseen_share,
+        watched_by_sequence,
     )
     from causalgia.stopping.stopping_rules import Decided, Precision
 else:

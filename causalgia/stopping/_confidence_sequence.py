@@ -1,15 +1,17 @@
-"""Asymptotic confidence sequences: intervals that hold at every look together, as functions of arrays."""
+"""Asymptotic confidence sequences: intervals that hold at all looks simultaneously; functions of arrays."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
+from causalgia.schema import annotate
 from causalgia.types import Array
 
 START = 100
-"""Clusters before the first look that may stop a trial: earlier ones raise false alarms .24-.41 with skew."""
+"""Clusters before the first look that may stop a trial; with skewed effects earlier looks have .24-.41 false alarms."""
 
 
 def sequence_critical(n: npt.ArrayLike, *, alpha: float, start: float = START) -> Array:
@@ -61,17 +63,17 @@ def confidence_sequence(
     start: float = START,
     unseen: npt.ArrayLike = 0.0,
 ) -> tuple[Array, Array]:
-    """Return the interval of a mean that holds at all looks from `start` on with probability 1 - alpha, asymptotically.
+    """Return the asymptotic interval of a mean that holds at all looks from `start` on with probability 1 - alpha.
 
-    ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without `unseen` it is at the start 1.55
-    times the interval for one look (alpha = .05), ten times later 1.65 times.
+    ``mean -+ (sd / sqrt(n) c(n) + unseen)`` with c of `sequence_critical`: without `unseen` it is 1.55
+    times the interval for one look at the start (alpha = .05), and 1.65 times at ten times as many clusters.
 
     Parameters
     ----------
     mean, sd
         Mean and standard deviation of the values of the independent clusters so far, any shape.
     n
-        How many they are.
+        Number of clusters.
     alpha
         Error over all looks together.
     start
@@ -102,7 +104,7 @@ def confidence_sequence(
 
 
 def least_clusters(skewness: npt.ArrayLike, *, start: float = START) -> Array:
-    """Return from how many clusters on a look may stop a trial: ``max(start, 25 skewness^2)``.
+    """Return the number of clusters from which a look may stop a trial: ``max(start, 25 skewness^2)``.
 
     Examples
     --------
@@ -113,11 +115,11 @@ def least_clusters(skewness: npt.ArrayLike, *, start: float = START) -> Array:
 
 
 def clusters_to_meet(rare: float, *, alpha: float) -> int:
-    """Return how many clusters all miss an effect on a share `rare` of backgrounds with probability alpha / 2 at most.
+    """Return how many clusters all miss an effect on a share `rare` of backgrounds with probability alpha / 2.
 
-    ``(1 - rare)^n <= alpha / 2``, about ``3.7 / rare`` for alpha = .05. What was not drawn has no skewness, so no
-    statistic of the units at hand can stand in for this number. The other half of alpha is what is left for a
-    confidence sequence to be wrong on the side on which "negligible" is false.
+    ``(1 - rare)^n <= alpha / 2``, about ``3.7 / rare`` for alpha = .05. No statistic of the drawn
+    units can replace this number, since what was not drawn does not show in their skewness. The other half of alpha is
+    that of the confidence sequence on the side on which "negligible" is false.
 
     Parameters
     ----------
@@ -144,7 +146,7 @@ def clusters_to_meet(rare: float, *, alpha: float) -> int:
 
 
 def missed_by(n: float, *, alpha: float) -> float:
-    """Return the share of backgrounds that n clusters all miss with probability alpha / 2: `clusters_to_meet` inverted.
+    """Return the share of backgrounds that n clusters all miss with probability alpha / 2 (see `clusters_to_meet`).
 
     Examples
     --------
@@ -176,3 +178,62 @@ def unseen_share(n: npt.ArrayLike, *, alpha: float) -> Array:
     array([0.03 , 0.003])
     """
     return np.asarray(np.minimum(-np.log(alpha) / np.asarray(n, dtype=np.float64), 1.0))
+
+
+_OF_ONE_LOOK = ("lfsr", "p_rope", "p_above", "p_below", "local_error", "q", "raw")
+_ROUNDING = 1e-9
+
+
+def watched_by_sequence(outcomes: xr.Dataset, estimates: xr.Dataset) -> bool:
+    """Return whether a confidence sequence (`Decided`) monitored these effects: the same contrasts and tasks.
+
+    The middle of its last interval is then the estimate, which distinguishes another control or scale.
+
+    Examples
+    --------
+    >>> watched_by_sequence(xr.Dataset(), xr.Dataset())
+    False
+    """
+    if "look_counts" not in outcomes or "ace" not in estimates:
+        return False
+    last, ace = outcomes.isel(look=-1), estimates["ace"]
+    dims = last["look_lower"].dims
+    if set(dims) != set(ace.dims) or any(last[d].to_numpy().tolist() != ace[d].to_numpy().tolist() for d in dims):
+        return False
+    middle = (last["look_lower"] + last["look_upper"]).transpose(*ace.dims).to_numpy() / 2
+    width = (last["look_upper"] - last["look_lower"]).transpose(*ace.dims).to_numpy()
+    return bool(np.all(np.abs(middle - ace.to_numpy()) <= _ROUNDING * (np.abs(middle) + width)))
+
+
+def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
+    """Return decisions with the intervals and verdicts of the confidence sequence that monitored the trial.
+
+    A test at the end of a trial whose length depended on its outcomes does not have its nominal error rate. The
+    intervals of the sequence hold at every look, and so at the last one, with probability ``interval_level`` for all
+    effects together; the verdicts have this error jointly and none of their own.
+
+    Parameters
+    ----------
+    decisions
+        Of the same effects (`watched_by_sequence`), with their regions.
+    outcomes
+        Of a trial with ``until=Decided(...)``.
+    """
+    last, dims = outcomes.isel(look=-1), decisions["ace"].dims
+    lower, upper = (last[f"look_{name}"].transpose(*dims).to_numpy() for name in ("lower", "upper"))
+    low, high = decisions["rope_lower"].to_numpy(), decisions["rope_upper"].to_numpy()
+    level = float(outcomes.attrs["until_level"])
+    claims = [upper < low, (low < lower) & (upper < high), lower > high]
+    counts = bool(last["look_counts"].item())
+    verdict = np.select([c & counts for c in claims], ["decreases", "negligible", "increases"], "undecided")
+    columns = {
+        "verdict": verdict,
+        "lower": lower,
+        "upper": upper,
+        "interval_level": np.full(lower.shape, level),
+        "missed_share": np.full(lower.shape, float(outcomes.attrs["until_missed"])),
+        "more_units": np.where(verdict != "undecided", -1, decisions["more_units"].to_numpy()),
+    }
+    out = decisions.drop_vars([name for name in _OF_ONE_LOOK if name in decisions])
+    attrs = {"evidence": "confidence sequence", "error": "sequence", "level": level}
+    return annotate(out.assign({name: (dims, values) for name, values in columns.items()}).assign_attrs(attrs))

@@ -21,7 +21,7 @@ from causalgia.types import Array, Codes
 
 
 @dataclass(frozen=True)
-class Seen:
+class Interim:
     """Effects of the units so far.
 
     Attributes
@@ -30,18 +30,18 @@ class Seen:
         Shape ``(K, ...)`` for K contrasts and a trailing shape of tasks (and models); the skewness is of the sums over
         clusters.
     n_units, n_clusters
-        How many there are.
+        Numbers of units and clusters.
     largest
         The largest distance of an ICE from no effect in any contrast of the task, ``(1, ...)``; where clusters differ
         in size, at least what the largest sum over a cluster adds to the mean.
     first_units
-        The units that began a cluster, in increasing order.
+        First unit of each cluster, in increasing order.
     awaited
-        Which effects a rule waits for, ``(K, ...)``: all but those of fixed placebo words.
+        Effects that a rule waits for, ``(K, ...)``: all but those of fixed placebo words.
     null_value
-        What no effect is: 1 for ratios, else 0.
-    against
-        "minus 'placebo' " (ratios: divided by), or nothing where there is no one control.
+        Value of no effect: 1 for ratios, else 0.
+    control_phrase
+        "minus 'placebo' " (ratios: divided by), or empty without a single control.
     labels
         An empty Dataset with the coordinates contrast, task (and model).
     """
@@ -56,45 +56,42 @@ class Seen:
     first_units: npt.NDArray[np.intp]
     awaited: npt.NDArray[np.bool_]
     null_value: float
-    against: str
+    control_phrase: str
     labels: xr.Dataset
 
     def units_at(self, clusters: int) -> int:
-        """Return by how many units so many clusters had been met; `n_units` where they have not been."""
+        """Return the number of units that contain this many clusters; `n_units` if there are fewer clusters."""
         return int(self.first_units[clusters - 1]) + 1 if self.n_clusters >= clusters else self.n_units
 
     def named(self, which: npt.NDArray[np.bool_]) -> str:
-        """Return the names of the contrasts that have an effect among these."""
+        """Return the names of the contrasts with any of these effects."""
         names = self.labels["contrast"].to_numpy()[which.reshape(len(which), -1).any(axis=1)]
         return ", ".join(map(str, names[:4])) + (f" and {len(names) - 4:,} more" if len(names) > 4 else "")
 
     def most_skewed(self) -> str:
-        """Return the name of the effect that is most skewed, of those that are awaited: contrast, and task if several.
-
-        The first of them, where several are.
-        """
+        """Return the name of the most skewed awaited effect: its contrast, and its task if there are several."""
         place = np.unravel_index(np.argmax(np.where(self.awaited, np.abs(self.skewness), -1.0)), self.skewness.shape)
         at = {dim: self.labels[dim].to_numpy()[i] for dim, i in zip(self.labels.sizes, place, strict=True)}
         several = [str(at[dim]) for dim in at if dim != "contrast" and self.labels.sizes[dim] > 1]
         return f"'{at['contrast']}'{' in ' if several else ''}{', '.join(several)}"
 
     def record(self, lower: Array, upper: Array) -> xr.Dataset:
-        """Return what a look leaves behind: its size and its intervals."""
+        """Return the record of a look: its numbers of units and clusters and its intervals."""
         dims = tuple(self.labels.sizes)
-        said = {"n_units": self.n_units, "n_clusters": self.n_clusters}
-        return self.labels.assign({**said, "lower": (dims, lower), "upper": (dims, upper)})
+        sizes = {"n_units": self.n_units, "n_clusters": self.n_clusters}
+        return self.labels.assign({**sizes, "lower": (dims, lower), "upper": (dims, upper)})
 
 
-def seen(
+def interim_estimates(
     outcomes: xr.Dataset,
     *,
     control: str | None,
     contrasts: Mapping[str, Mapping[str, float]] | None,
-) -> Seen:
-    """Return the effects of the units so far; the question is the rule's, else the kept analysis', else first arm."""
-    asked = _question(outcomes, control, contrasts)
-    effects = contrast(outcomes, **asked.pop("contrast"))
-    groups = clusters(effects, Request(asked["cluster"], None, (), "population", "units"))
+) -> Interim:
+    """Return interim estimates of the rule's contrasts, else the stored analysis', else against the first arm."""
+    arguments = _contrast_arguments(outcomes, control, contrasts)
+    effects = contrast(outcomes, **arguments.pop("contrast"))
+    groups = clusters(effects, Request(arguments["cluster"], None, (), "population", "units"))
     ice = ice_without_rounding(effects)
     n = len(ice)
     codes = np.arange(n) if groups is None else groups.codes
@@ -108,26 +105,26 @@ def seen(
     residuals = centered(ice)[1]
     sums = residuals if groups is None else group_sums(residuals, codes)
     words = placebo_words(effects)
-    awaited = np.broadcast_to(_column(~words | words.all(), ice.ndim - 1), ice.shape[1:])
+    awaited = np.broadcast_to((~words | words.all()).reshape(-1, *[1] * (ice.ndim - 2)), ice.shape[1:])
     dims = effects["ice"].dims[1:]
     null_value = float(effects.attrs.get("null_value", 0.0))
-    return Seen(
+    return Interim(
         ace=found.ace,
         se=found.se,
         df=found.df,
         skewness=skewness(sums),
         n_units=n,
         n_clusters=len(first),
-        largest=_largest(ice - null_value, None if groups is None else codes),
+        largest=_largest_effect(ice - null_value, None if groups is None else codes),
         first_units=np.sort(first),
         awaited=awaited,
         null_value=null_value,
-        against=_against(effects),
+        control_phrase=_control_phrase(effects),
         labels=xr.Dataset(coords={dim: effects[dim].to_numpy() for dim in dims}),
     )
 
 
-def _largest(effects: Array, codes: Codes | None) -> Array:
+def _largest_effect(effects: Array, codes: Codes | None) -> Array:
     """Return the largest absolute effect over units (or clusters of more weight) and contrasts, ``(1, ...)``."""
     size = np.abs(effects).max(axis=0)
     if codes is not None:
@@ -136,29 +133,25 @@ def _largest(effects: Array, codes: Codes | None) -> Array:
     return np.asarray(size.max(axis=0, keepdims=True))
 
 
-def _against(effects: xr.Dataset) -> str:
+def _control_phrase(effects: xr.Dataset) -> str:
     if not effects.attrs.get("control"):
         return ""
     how = "divided by" if effects.attrs.get("transform") == "ratio" else "minus"
     return f"{how} '{effects.attrs['control']}' "
 
 
-def _column(values: npt.NDArray[np.bool_], ndim: int) -> npt.NDArray[np.bool_]:
-    return values.reshape(-1, *[1] * (ndim - 1))
-
-
-def _question(
+def _contrast_arguments(
     outcomes: xr.Dataset, control: str | None, contrasts: Mapping[str, Mapping[str, float]] | None
 ) -> dict[str, Any]:
-    kept = outcomes.attrs.get("analysis")
-    analysis = Analysis() if kept is None else Analysis.from_json(str(kept))
-    what: dict[str, Any] = {"scale": analysis.scale}
+    stored = outcomes.attrs.get("analysis")
+    analysis = Analysis() if stored is None else Analysis.from_json(str(stored))
+    options: dict[str, Any] = {"scale": analysis.scale}
     if control is not None or contrasts is not None:
-        what |= {"control": control, "contrasts": contrasts}
+        options |= {"control": control, "contrasts": contrasts}
     elif analysis.contrasts is not None:
-        what["contrasts"] = analysis.weights_by_contrast
+        options["contrasts"] = analysis.weights_by_contrast
     elif analysis.interaction is not None:
-        what["interaction"] = analysis.interaction
+        options["interaction"] = analysis.interaction
     else:
-        what["control"] = analysis.control or str(outcomes["arm"].to_numpy()[0])
-    return {"contrast": what, "cluster": None if analysis.cluster == "none" else analysis.cluster}
+        options["control"] = analysis.control or str(outcomes["arm"].to_numpy()[0])
+    return {"contrast": options, "cluster": None if analysis.cluster == "none" else analysis.cluster}

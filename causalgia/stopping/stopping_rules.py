@@ -1,4 +1,4 @@
-"""The two rules: stop when intervals are short (`Precision`), or when verdicts are clear (`Decided`)."""
+"""Stopping rules: `Precision` (short intervals) and `Decided` (clear verdicts)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from causalgia.stopping._confidence_sequence import (
     sequence_critical,
     unseen_share,
 )
-from causalgia.stopping.interim import Seen, seen
+from causalgia.stopping.interim import Interim, interim_estimates
 
 _GROWTH = 1.25
 
 
 @dataclass(frozen=True)
 class Look:
-    """What one look found: whether to stop, why in words, and ``n_units, n_clusters, lower, upper`` for the record."""
+    """Result of one look: whether to stop, the reason, and the record ``n_units, n_clusters, lower, upper``."""
 
     stop: bool
     words: str
@@ -37,13 +37,13 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Rule:
-    """What both rules have: which contrasts are watched, and when.
+    """Settings of both rules: the monitored contrasts and the schedule of looks.
 
     Parameters
     ----------
     control, contrasts
-        What is watched; left out, what the analysis kept with the outcomes asks (``cg.run(..., analysis=)``), and
-        without one every arm minus the first arm of the design. Fixed placebo words are not waited for.
+        Contrasts to monitor; by default those of the analysis stored with the outcomes (``cg.run(..., analysis=)``), or
+        without one every arm minus the first arm of the design. The rule does not wait for fixed placebo words.
     start
         Independent clusters (parents, where units share them) before a look may stop the trial; 100 or more.
     every
@@ -58,10 +58,10 @@ class Rule:
     def __post_init__(self) -> None:
         name = type(self).__name__
         try:
-            asked = Analysis(control=self.control, contrasts=self.contrasts)
+            analysis = Analysis(control=self.control, contrasts=self.contrasts)
         except DesignError as error:
             raise EstimateError(str(error).replace("Analysis", name, 1)) from error
-        object.__setattr__(self, "contrasts", asked.contrasts)
+        object.__setattr__(self, "contrasts", analysis.contrasts)
         if not _is_count(self.start) or self.start < START:
             raise EstimateError(
                 f"{name}: start={quoted(self.start)} must be {START} clusters or more; earlier looks inflate the "
@@ -88,28 +88,26 @@ class Rule:
     def _first_look(self) -> int:
         return self.start
 
-    def _seen(self, outcomes: xr.Dataset) -> Seen:
+    def _interim(self, outcomes: xr.Dataset) -> Interim:
         contrasts = None if self.contrasts is None else {name: dict(row) for name, row in dict(self.contrasts).items()}
-        return seen(outcomes, control=self.control, contrasts=contrasts)
+        return interim_estimates(outcomes, control=self.control, contrasts=contrasts)
 
-    def _needed(self, now: Seen, *, start: int) -> int:
-        """Return how many clusters effects need that are as skewed as the most skewed one."""
+    def _clusters_needed(self, now: Interim, *, start: int) -> int:
+        """Return the number of clusters that the most skewed effect needs."""
         return int(np.ceil(least_clusters(now.skewness, start=start)[now.awaited].max()))
 
     def __repr__(self) -> str:
-        said = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in said)})"
+        changed = [(f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default]
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in changed)})"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Precision(Rule):
     """Stop once every interval is short: fixed-width stopping on the ordinary t interval.
 
-    It ends at the first look at which ``t se <= halfwidth`` for every contrast and task, from `start` independent
-    clusters on. The interval to report is the ordinary one of `causalgia.estimate`: its width, not its position,
-    decides when to stop, and its coverage tends to `ci_prob` as the halfwidth shrinks; slowly where effects are skewed,
-    for an underestimated spread ends the trial early (.80 for an effect that 3 % of units have, stopped at 170 units),
-    and ``attrs["stopped"]`` says so. It says nothing of verdicts.
+    The trial ends at the first look at which ``t se <= halfwidth`` for every contrast and task, from `start`
+    independent clusters on. Report the ordinary interval of `causalgia.estimate`: the rule depends on its width, not on
+    its position. Do not use the rule for verdicts.
 
     Parameters
     ----------
@@ -118,8 +116,8 @@ class Precision(Rule):
     ci_prob
         Probability of the intervals.
     control, contrasts
-        What is watched; left out, what the analysis kept with the outcomes asks (``cg.run(..., analysis=)``), and
-        without one every arm minus the first arm of the design. Fixed placebo words are not waited for.
+        Contrasts to monitor; by default those of the analysis stored with the outcomes (``cg.run(..., analysis=)``), or
+        without one every arm minus the first arm of the design. The rule does not wait for fixed placebo words.
     start
         Independent clusters (parents, where units share them) before a look may stop the trial; 100 or more.
     every
@@ -129,6 +127,12 @@ class Precision(Rule):
     ------
     EstimateError
         If `halfwidth` is not positive, or `start` is below 100.
+
+    Notes
+    -----
+    Coverage tends to `ci_prob` as the halfwidth shrinks; slowly where effects are skewed, since an underestimated
+    spread ends the trial early (.80 for an effect that 3 % of units have, stopped at 170 units); ``attrs["stopped"]``
+    says so.
 
     References
     ----------
@@ -145,18 +149,18 @@ class Precision(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _is_number(self.halfwidth) or not 0 < self.halfwidth < np.inf:
+        if not _is_real_number(self.halfwidth) or not 0 < self.halfwidth < np.inf:
             raise EstimateError(
                 f"Precision: halfwidth={quoted(self.halfwidth)} must be a positive number, on the outcome's scale"
             )
-        if not _is_number(self.ci_prob) or not 0 < self.ci_prob < 1:
+        if not _is_real_number(self.ci_prob) or not 0 < self.ci_prob < 1:
             raise EstimateError(
                 f"Precision: ci_prob={quoted(self.ci_prob)} is not between 0 and 1; for example ci_prob=0.95"
             )
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
-        now = self._seen(outcomes)
+        now = self._interim(outcomes)
         half = special.stdtrit(now.df, 0.5 + self.ci_prob / 2) * now.se
         record = now.record(now.ace - half, now.ace + half)
         if now.n_clusters < self.start:
@@ -165,32 +169,26 @@ class Precision(Rule):
             return Look(
                 False, f"intervals are still wider than {self.halfwidth:g} to each side: {now.named(wide)}", record
             )
-        said = f"every interval {now.against}is at most {self.halfwidth:g} to each side"
-        if now.n_clusters < self._needed(now, start=self.start):
-            said += "; effects are so skewed that intervals of this many clusters may cover less than they say"
-        return Look(True, said, record)
+        reason = f"every interval {now.control_phrase}is at most {self.halfwidth:g} to each side"
+        if now.n_clusters < self._clusters_needed(now, start=self.start):
+            reason += "; effects are so skewed that intervals of this many clusters may cover less than they say"
+        return Look(True, reason, record)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Decided(Rule):
     """Stop once every verdict is clear: a confidence sequence, which holds at all looks together.
 
-    At each look the interval of every contrast and task is that of an asymptotic confidence sequence over the sums of
+    At each look the interval of every contrast and task is that of an asymptotic confidence sequence over sums of
     independent clusters; the trial stops when each lies above, below or inside the ROPE. The probability of any false
-    verdict is at most ``1 - level`` (asymptotically), divided equally among contrasts and tasks, however often one
-    looks. A trial that reaches its ``n_units`` undecided says so; to extend it then would be a further look, which the
-    error rate does not cover: run a new one, or `causalgia.confirm`.
-
-    The sampled units do not show how rare, or how large, effects on other backgrounds are. So no verdict is given
-    before an effect on a share `rare` of backgrounds would have been seen, and each interval is widened by what
-    backgrounds that were not drawn could add. Effects on fewer backgrounds can be missed, which ``attrs["stopped"]``
-    and the report say.
+    verdict is at most ``1 - level`` (asymptotically), however often one looks. A trial that ends undecided must not be
+    extended, which would be a further look: run a new one, or `causalgia.confirm`.
 
     Parameters
     ----------
     rope
         (lower, upper) on the scale of the contrasts, or 0 for direction alone: the side of no effect, which is 1 where
-        the analysis kept with the outcomes asks for ratios.
+        the stored analysis is of ratios.
     level
         1 minus the bound on the chance of a false verdict.
     rare
@@ -201,7 +199,7 @@ class Decided(Rule):
         bound is known; it widens the intervals. None, or less than the largest observed: the largest observed in any
         contrast of the task.
     control, contrasts
-        What is watched, as in `Precision`.
+        Contrasts to monitor, as in `Precision`.
     start
         Independent clusters before a look may stop the trial: 100 or more, and in any case what `rare` and the
         skewness of the sums over clusters ask.
@@ -218,6 +216,11 @@ class Decided(Rule):
 
     Notes
     -----
+    The sampled units do not show how rare or how large effects on other backgrounds are. No verdict is therefore given
+    before an effect on a share `rare` of backgrounds would have been observed, and each interval is widened by what
+    backgrounds that were not drawn could add. Effects on fewer backgrounds can be missed; ``attrs["stopped"]`` and the
+    report say so. The error is divided equally among contrasts and tasks.
+
     For K effects that are waited for (contrasts times tasks), ``a = (1 - level) / K`` and G clusters, the interval is
     ``ace -+ (c se + L (-log a) / G)``: c is `causalgia.stopping.sequence_critical` at error a, from the first look that
     counts on, and L is `largest`, so that the second term is ``3 L / G`` for one effect at .95. The first look has
@@ -259,16 +262,16 @@ class Decided(Rule):
             object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
         except DesignError as error:
             raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
-        if not _is_number(self.level) or not 0.5 < self.level < 1:
+        if not _is_real_number(self.level) or not 0.5 < self.level < 1:
             raise EstimateError(f"Decided: level={quoted(self.level)} is not between 0.5 and 1; for example level=0.95")
-        if not _is_number(self.rare) or not 0 < self.rare < 1:
+        if not _is_real_number(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
                 f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for example rare=0.01, which takes 368 "
                 "clusters or more"
             )
         object.__setattr__(self, "rare", float(self.rare))
         if self.largest is not None:
-            if not _is_number(self.largest) or not 0 < self.largest < np.inf:
+            if not _is_real_number(self.largest) or not 0 < self.largest < np.inf:
                 raise EstimateError(
                     f"Decided: largest={quoted(self.largest)} must be a positive number, the largest effect on one "
                     "background; None takes the largest observed"
@@ -302,46 +305,42 @@ class Decided(Rule):
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
-        now = self._seen(outcomes)
+        now = self._interim(outcomes)
         alpha = (1 - self.level) / int(now.awaited.sum())
         start = max(self.start, clusters_to_meet(self.rare, alpha=alpha))
-        half = _critical(now, alpha=alpha, start=start) * now.se + self._unseen(now, alpha=alpha)
+        # time in units, from the number that contains `start` clusters: information on a mean of clusters grows at most
+        # as fast as the units, and a faster clock only widens the interval
+        clock = max(now.n_units / now.units_at(start), 1.0) * start
+        critical = sequence_critical(clock, alpha=alpha, start=start)
+        half = critical * now.se + self._unseen(now, alpha=alpha)
         lower, upper = now.ace - half, now.ace + half
         low, high = self.rope if isinstance(self.rope, tuple) else (now.null_value, now.null_value)
         clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
-        needed, missed = self._needed(now, start=start), missed_by(start, alpha=alpha)
+        needed, missed = self._clusters_needed(now, start=start), missed_by(start, alpha=alpha)
         record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)
         record = record.assign_attrs(level=self.level, missed=missed)
         if now.n_clusters < needed:
-            why = self._why(now, needed, start)
+            why = self._clusters_reason(now, needed, start)
             return Look(False, f"undecided: {now.n_clusters:,} clusters of the {needed:,} {why}", record)
         if (left := ~clear & now.awaited).any():
             return Look(False, f"undecided: {now.named(left)}", record)
-        said = f"every contrast {now.against}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
-        return Look(True, said, record)
+        reason = (
+            f"every contrast {now.control_phrase}is above, below or inside the ROPE; {missed_share_sentence(missed)}"
+        )
+        return Look(True, reason, record)
 
-    def _unseen(self, now: Seen, *, alpha: float) -> npt.NDArray[np.float64]:
+    def _unseen(self, now: Interim, *, alpha: float) -> npt.NDArray[np.float64]:
         """Return what backgrounds that were not drawn could add to each effect, on either side."""
         return unseen_share(now.n_clusters, alpha=alpha) * np.maximum(now.largest, self.largest or 0.0)
 
-    def _why(self, now: Seen, needed: int, start: int) -> str:
-        """Return what asks for so many clusters: the skewness, a rare effect, or the rule's own start."""
+    def _clusters_reason(self, now: Interim, needed: int, start: int) -> str:
+        """Return why this many clusters are needed: skewness, a rare effect, or the start of the rule."""
         if needed > start:
             return f"needed because of the skewness of {now.most_skewed()}"
         return "needed" if start == self.start else f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
 
 
-def _critical(now: Seen, *, alpha: float, start: int) -> npt.NDArray[np.float64]:
-    """Return the sequence's critical value for one of the questions.
-
-    Its clock is the units, and starts with as many as gave `start` clusters: information on a mean of clusters
-    grows at most as fast as the units do, and a clock that runs too fast only widens the interval.
-    """
-    clock = max(now.n_units / now.units_at(start), 1.0) * start
-    return sequence_critical(clock, alpha=alpha, start=start)
-
-
-def _is_number(value: object) -> bool:
+def _is_real_number(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 

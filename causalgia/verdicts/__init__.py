@@ -1,7 +1,7 @@
-"""Verdicts about size: an effect increases the outcome by more than matters, decreases it, is negligible, or undecided.
+"""Verdicts on effect size: increases, decreases, negligible or undecided.
 
-The labelled verb `decide` over functions of arrays: `rule` (who is called what), `running_mean` (the error rate of a
-set), `summarise` (what draws say of regions), and `more_units`.
+`decide` gives verdicts on labelled estimates, effects or posteriors. Functions of arrays: `rule` (verdicts from
+errors), `running_mean` (error rate of a set), `summarise` (probabilities of regions from draws) and `more_units`.
 """
 
 from __future__ import annotations

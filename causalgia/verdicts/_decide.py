@@ -1,4 +1,4 @@
-"""The labelled verb: a posterior, or estimates, and a region of practical equivalence -> a verdict on every effect."""
+"""The verb `decide`: a verdict on every effect from estimates or a posterior and a region of practical equivalence."""
 
 from __future__ import annotations
 
@@ -21,22 +21,29 @@ from causalgia.estimation.crossover_estimates import is_placebo_word
 from causalgia.multiplicity.bands import simultaneous
 from causalgia.multiplicity.families import (
     Units,
-    asked,
+    as_joint_estimates,
     families,
+    family_label,
     has_effects,
-    in_words,
     null_value,
-    require_units,
     unbounded,
+    units_to_resample,
 )
 from causalgia.multiplicity.joint_methods import by_bootstrap
-from causalgia.multiplicity.tost import few_for_exact
+from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
 from causalgia.verdicts.error_rates import CLAIMS, UNDECIDED, more_units, rule
-from causalgia.verdicts.evidence import Evidence, distance, from_estimates, from_posterior, interval_of, z_of
+from causalgia.verdicts.evidence import (
+    Evidence,
+    distance_to_rope,
+    from_estimates,
+    from_posterior,
+    normal_quantile,
+    union_interval,
+)
 from causalgia.verdicts.placebo_words import TAIL_NOTE, resolution_note
 from causalgia.verdicts.rare_effects import as_rare, independent_draws
 from causalgia.verdicts.rope import Region
@@ -60,13 +67,10 @@ def decide(
 ) -> xr.Dataset:
     """Decide for each effect whether it increases, decreases, is negligible or undecided, by its size.
 
-    There are two kinds of claim. Estimates are decided by *tests* on the unshrunken effects: a direction at ``(1 -
-    level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind adjusted over the family.
-    Whatever the truth, each verdict is then false with probability at most ``1 - level``, as far as Hall's t holds;
-    with fewer than about 25 units for each squared unit of skewness it is false more often, and the report says so. A
-    posterior is decided by the probability of the regions above, below and inside the region of practical equivalence
-    (ROPE): its errors are bounded *on average over effects like these*. ``"undecided"`` says that the data do not
-    settle the question, and not that there is no effect.
+    Estimates are decided by *tests* of the unshrunken effects: whatever the truth, each verdict is false with
+    probability at most ``1 - level``. A posterior is decided by the probabilities of the regions above, below and
+    inside the region of practical equivalence (ROPE): its errors are bounded *on average over effects like these*.
+    ``"undecided"`` means that the data do not settle the question, not that there is no effect.
 
     Parameters
     ----------
@@ -100,11 +104,11 @@ def decide(
         Of a posterior: probability of the equal-tailed intervals; by default ``2 level - 1``, which excludes the ends
         of the ROPE where a verdict is given. Tests print the interval that gave the verdict, and take no `ci_prob`.
     family
-        What counts as one set of verdicts, unless `error` is ``"local"``: None, the contrasts of one task (and model);
-        the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``. With
+        What counts as one family of verdicts, unless `error` is ``"local"``: None, the contrasts of one task (and
+        model); the name of a coordinate on contrast, whose values are the families inside one task; or ``"all"``. With
         ``rope="placebo"`` the placebo words are ranked apart from the others, unless `error` is ``"bootstrap_t"``.
     cluster, rng
-        For ``error="bootstrap_t"``: what is resampled whole, as in `causalgia.estimate`; and the seed.
+        For ``error="bootstrap_t"``: the units resampled together, as in `causalgia.estimate`; and the seed.
 
     Returns
     -------
@@ -128,8 +132,8 @@ def decide(
     Raises
     ------
     DecisionError
-        If there is no ROPE or an impossible one, `level` is no probability, `error`, `rare` or `ci_prob` do not go with
-        `x`, or draws are too few for `level` or beside data of other effects (groups are joined by the names of
+        If there is no ROPE or an impossible one, `level` is not a probability, `error`, `rare` or `ci_prob` do not go
+        with `x`, or draws are too few for `level` or beside data of other effects (groups are joined by the names of
         contrasts and tasks).
     InferenceError
         If a posterior lacks ``ace``.
@@ -140,6 +144,10 @@ def decide(
 
     Notes
     -----
+    A direction is tested at ``(1 - level) / 2`` a side, "negligible" by two one-sided tests at ``1 - level``, each kind
+    adjusted over the family. These levels hold as far as Hall's t does: with fewer than about 25 units for each squared
+    unit of skewness a verdict is false more often, and the report says so.
+
     Tests use Hall's transformed t where the estimates know their skewness. Where ``n < 25 skewness^2`` the mean is
     moved by ``(3/n)`` times the largest ICE seen in any arm before an effect is called negligible. An error rate for a
     *family* of skewed effects needs ``n >= (3 + ln K) / rare``; below it the error rate holds for each verdict
@@ -162,7 +170,7 @@ def decide(
     >>> decisions["verdict"].values.ravel().tolist()
     ['increases', 'negligible', 'undecided']
     """
-    level = _probability(level, "level")
+    level = _as_level(level, "level")
     attrs: dict[str, Any] = {"level": level, "error": error}
     if error not in _ERRORS:
         raise DecisionError(f"error={quoted(error)} is none of {', '.join(map(quoted, _ERRORS))}")
@@ -172,31 +180,31 @@ def decide(
     if by_tests and ci_prob is not None:
         what = "a band of probability `level`" if has_effects(x) else "the interval of its own level that decided"
         raise DecisionError(f"tests print {what}: give level=, not ci_prob=")
-    interval = 2 * level - 1 if ci_prob is None else _probability(ci_prob, "ci_prob")
-    out = _given(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
-    return out.assign_attrs(beyond(out.attrs, **_asked(out, rope, rare, family)))
+    interval = 2 * level - 1 if ci_prob is None else _as_level(ci_prob, "ci_prob")
+    decisions = _decide_by_kind(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
+    return decisions.assign_attrs(beyond(decisions.attrs, **_analysis_settings(decisions, rope, rare, family)))
 
 
-def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[str, Any]:
-    """Return what was asked, of all that has a bearing on these verdicts, by the names of an `Analysis`."""
+def _analysis_settings(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[str, Any]:
+    """Return the settings that affect these verdicts, by the names of an `Analysis`."""
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
-    kept = kept_in(out.attrs)
+    analysis = kept_in(out.attrs)
     counted = ~is_placebo_word(out)
-    if "exact" in out:  # decided as they stand, by no law
+    if "exact" in out:  # decided without a law
         counted &= ~out["exact"].any([dim for dim in out["exact"].dims if dim != "contrast"]).to_numpy()
-    by_default = kept.decides_by(int(counted.sum()))
+    by_default = analysis.decides_by(int(counted.sum()))
     if error == "bh" and by_default == "local":
-        from causalgia.posterior.exchangeable import error_of
+        from causalgia.posterior.exchangeable import deciding_error
 
-        by_default, _ = error_of(kept, out, counted, int(counted.sum()))
+        by_default, _ = deciding_error(analysis, out, counted, int(counted.sum()))
     if error == by_default:
-        error = kept.error
-    asked = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
-    asked |= {"rare": rare}
-    return asked | ({"family": family} if out.attrs["error"] != "local" else {})
+        error = analysis.error
+    settings = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
+    settings |= {"rare": rare}
+    return settings | ({"families": family} if out.attrs["error"] != "local" else {})
 
 
-def _given(
+def _decide_by_kind(
     x: Any,
     rope: Any,
     attrs: dict[str, Any],
@@ -207,28 +215,28 @@ def _given(
     cluster: str | None,
     rng: RNG | None,
 ) -> xr.Dataset:
-    """Decide by the band of effects, by tests of estimates, or by the draws of a posterior."""
+    """Decide effects by a simultaneous band, estimates by tests, and a posterior by its draws."""
     error = attrs["error"]
     if has_effects(x):
-        return _by_band(x, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)
+        return _decide_by_band(x, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng)
     if error == "bootstrap_t":
         raise DecisionError("error='bootstrap_t' resamples units: give the effects of cg.contrast, or use error='bh'")
     if isinstance(x, xr.Dataset | pd.DataFrame):
-        return _by_tests(x, rope, attrs | {"error": "bh" if error == "auto" else error}, rare, family)
+        return _decide_by_tests(x, rope, attrs | {"error": "bh" if error == "auto" else error}, rare, family)
     if error in ("bh", "holm"):
         raise DecisionError(f"error={quoted(error)} adjusts p-values, and a posterior has none; use error='bayes_fdr'")
     attrs = attrs | {"error": "local" if error == "auto" else error, "evidence": "posterior", "ci_prob": interval}
     found = from_posterior(x, rope, level=attrs["level"], ci_prob=interval, rare=rare)
-    columns, families_in_words = _ruled(found, attrs, family)
+    columns, families_in_words = _family_verdicts(found, attrs, family)
     attrs |= {"families": families_in_words, "rare": "none" if found.rare is None else found.rare}
     attrs |= _law_caution(found)
-    return _decisions(found, columns, z_of(attrs["level"]), attrs)
+    return _decisions_dataset(found, columns, normal_quantile(attrs["level"]), attrs)
 
 
 def _law_caution(found: Evidence) -> dict[str, str]:
-    """Return what to say where the law of the effects was assumed: too few of them to show it."""
+    """Return the caution for posteriors of too few effects to show their law."""
     n = found.effects.sizes["contrast"]
-    alone = n == 1 and found.effects.attrs.get("law") == "two_scales"  # under which one effect is not shrunken
+    alone = n == 1 and found.effects.attrs.get("law") == "two_scales"  # a single effect is not shrunken
     if n >= LEAST_FOR_A_LAW or alone:
         return {}
     few = f"{n} effects cannot show the law that they are draws of" if n != 1 else "one effect cannot show its law"
@@ -238,14 +246,14 @@ def _law_caution(found: Evidence) -> dict[str, str]:
     }
 
 
-def _probability(value: Any, name: str) -> float:
+def _as_level(value: Any, name: str) -> float:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not 0.5 < value < 1:
         raise DecisionError(f"{name}={quoted(value)} is not between 0.5 and 1; for example {name}=0.95")
     return float(value)
 
 
-def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: str | None) -> xr.Dataset:
+def _decide_by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: str | None) -> xr.Dataset:
     if attrs["error"] == "bayes_fdr":
         raise DecisionError(
             "error='bayes_fdr' takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...); estimates take error='bh'"
@@ -254,34 +262,33 @@ def _by_tests(table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: s
     if "placebo_word" in table and "placebo_word" not in estimates.variables:
         estimates = estimates.assign_coords(placebo_word=("contrast", np.asarray(table["placebo_word"])))
     share, level = as_rare(rare, estimates), attrs["level"]
-    found = _short_of_units(from_estimates(estimates, rope, ci_prob=level, rare=share), level)
-    columns, families_in_words = _ruled(found, attrs, family)
-    columns |= _interval(estimates, columns, 1 - level, found.region.direction_only)
+    found = _with_unseen_error(from_estimates(estimates, rope, ci_prob=level, rare=share), level)
+    columns, families_in_words = _family_verdicts(found, attrs, family)
+    columns |= _deciding_interval(estimates, columns, 1 - level, found.region.direction_only)
     attrs = attrs | {"evidence": "tests", "families": families_in_words, "rare": "none" if share is None else share}
     ace = found.effects["ace"].to_numpy()
     within = (found.region.lower < ace) & (ace < found.region.upper)
     directional, negligible = (columns.pop(f"share_{kind}") for kind in ("directional", "negligible"))
     z = ndtri(1 - (1 - level) * np.where(within, np.minimum(negligible, 0.999), directional / 2))
-    out = _decisions(found, columns, z, attrs)
+    out = _decisions_dataset(found, columns, z, attrs)
     if found.region.of_placebos:
         beyond_region = (out["lower"] > out["rope_upper"]) | (out["upper"] < out["rope_lower"])
         could_be = (beyond_region & (out["verdict"] == UNDECIDED)).transpose(*out["ace"].dims).to_numpy()
-        out = with_notes(out, *filter(None, [_note(estimates, found, could_be, 1 - level)]))
+        note = TAIL_NOTE if found.region.tail else resolution_note(estimates, could_be, 1 - level)
+        out = with_notes(out, *filter(None, [note]))
     return out.drop_attrs(deep=False).assign_attrs({k: v for k, v in out.attrs.items() if k != "ci_prob"})
 
 
-def _note(estimates: xr.Dataset, found: Evidence, could_be: npt.NDArray[np.bool_], alpha: float) -> str | None:
-    return TAIL_NOTE if found.region.tail else resolution_note(estimates, could_be, alpha)
-
-
-def _interval(estimates: xr.Dataset, columns: dict[str, Any], alpha: float, direction_only: bool) -> dict[str, Any]:
-    """Return the limits that decided, and their probability: the union of two where neither did."""
+def _deciding_interval(
+    estimates: xr.Dataset, columns: dict[str, Any], alpha: float, direction_only: bool
+) -> dict[str, Any]:
+    """Return the limits behind each verdict and their probability; of undecided effects the union of both intervals."""
     verdict = columns["verdict"]
     directional = 1 - alpha * columns["share_directional"]
     negligible = np.maximum(1 - 2 * alpha * columns["share_negligible"], 0.5)
     of_negligible = verdict == CLAIMS[1]
     open_to_both = (verdict == UNDECIDED) & (not direction_only)
-    lower, upper = interval_of(
+    lower, upper = union_interval(
         estimates,
         np.where(of_negligible, 0.0, directional),
         np.where(of_negligible | open_to_both, negligible, 0.0),
@@ -291,9 +298,9 @@ def _interval(estimates: xr.Dataset, columns: dict[str, Any], alpha: float, dire
     return {"lower": lower, "upper": upper, "interval_level": level}
 
 
-def _short_of_units(found: Evidence, level: float) -> Evidence:
-    """Give exact effects of too few units for the level the error 3/n, whatever is claimed of them."""
-    few = few_for_exact(found.effects, level)
+def _with_unseen_error(found: Evidence, level: float) -> Evidence:
+    """Set the error of exact effects with too few units for the level to at least 3/n."""
+    few = units_lacking_for_exact(found.effects, level)
     if not few.any():
         return found
     n = found.effects["n_clusters" if "n_clusters" in found.effects else "n_units"]
@@ -301,29 +308,29 @@ def _short_of_units(found: Evidence, level: float) -> Evidence:
     return replace(found, errors=np.maximum(found.errors, np.minimum(unseen, 1.0)))
 
 
-def _ruled(found: Evidence, attrs: dict[str, Any], family: str | None) -> tuple[dict[str, Any], str]:
-    """Return the verdicts family by family, with their errors, and what counts as a family in words."""
+def _family_verdicts(found: Evidence, attrs: dict[str, Any], family: str | None) -> tuple[dict[str, Any], str]:
+    """Return verdicts and errors by family, and the description of a family."""
     shape, level = found.errors.shape[1:], attrs["level"]
     flat = found.errors.reshape(3, -1)
     names = ("verdict", "local_error", "q", "share_directional", "share_negligible")
     columns = {name: np.empty(flat.shape[1], dtype="<U10" if name == "verdict" else np.float64) for name in names}
-    for members in _sets(found, family):
-        ruled = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
+    for members in _verdict_families(found, family):
+        verdicts = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
         for name in names:
-            columns[name][members] = getattr(ruled, name)
+            columns[name][members] = getattr(verdicts, name)
     by_tests = "share_negligible" if attrs.get("evidence") != "posterior" else None
     if by_tests and attrs["error"] == "local":
         columns["q"] = columns["local_error"]
     if not by_tests:
         columns = {name: columns[name] for name in names[:3]}
     apart = ", placebo words apart" if found.region.of_placebos else ""
-    return {name: values.reshape(shape) for name, values in columns.items()}, in_words(
+    return {name: values.reshape(shape) for name, values in columns.items()}, family_label(
         family, found.effects["ace"]
     ) + apart
 
 
-def _sets(found: Evidence, family: str | None) -> list[Codes]:
-    """Return each family's members; the words that made the region are a set apart, easy to call negligible."""
+def _verdict_families(found: Evidence, family: str | None) -> list[Codes]:
+    """Return the members of each family; placebo words that define the region are families of their own."""
     shape = found.errors.shape[1:]
     sets = families(found.effects, family, shape)
     if not found.region.of_placebos:
@@ -332,7 +339,7 @@ def _sets(found: Evidence, family: str | None) -> list[Codes]:
     return [part for members in sets for part in (members[~word[members]], members[word[members]]) if len(part)]
 
 
-def _by_band(
+def _decide_by_band(
     effects: xr.Dataset,
     rope: Any,
     attrs: dict[str, Any],
@@ -350,15 +357,15 @@ def _by_band(
         )
     if rng is None:
         raise DecisionError("error='bootstrap_t' resamples at random and needs a seed: rng=0")
-    key = root_key(deepcopy(rng))  # a Generator draws the band's own resamples again
+    key = root_key(deepcopy(rng))  # so that a Generator repeats the resamples of the band
     band = simultaneous(effects, method="bootstrap_t", ci_prob=level, family=family, cluster=cluster, rng=rng)
     share = as_rare(rare, band)
-    found = _short_of_units(from_estimates(band, rope, ci_prob=level, rare=share), level)
+    found = _with_unseen_error(from_estimates(band, rope, ci_prob=level, rare=share), level)
     dims = band["ace"].dims
     lower, upper, critical = (band[name].transpose(*dims).to_numpy() for name in ("lower", "upper", "critical"))
     inside = (lower > found.region.lower) & (upper < found.region.upper) & (found.errors[1] <= 1 - level)
     claims = [
-        unbounded(band) | (few_for_exact(found.effects, level) > 0),
+        unbounded(band) | (units_lacking_for_exact(found.effects, level) > 0),
         upper < found.region.lower,
         inside,
         lower > found.region.upper,
@@ -366,43 +373,57 @@ def _by_band(
     verdict = np.select(claims, [UNDECIDED, *CLAIMS], UNDECIDED)
     local_error = np.minimum(found.errors.min(axis=0), 1.0)
     q = band_error(effects, found.region, level=level, family=family, cluster=cluster, key=key)
-    # rare effects have their band and their p from two bounds; the band decides
+    # band and p of rare effects come from different bounds; the band decides
     q = np.where(verdict == UNDECIDED, np.maximum(q, np.nextafter(1 - level, 1)), np.minimum(q, 1 - level))
-    said = {"verdict": verdict, "local_error": local_error, "q": q, "lower": lower, "upper": upper}
-    attrs = attrs | {"evidence": "simultaneous band", "families": in_words(family, band["ace"])}
+    columns = {"verdict": verdict, "local_error": local_error, "q": q, "lower": lower, "upper": upper}
+    attrs = attrs | {"evidence": "simultaneous band", "families": family_label(family, band["ace"])}
     attrs |= {"rare": "none" if share is None else share}
-    said["interval_level"] = np.full(verdict.shape, level)
-    return _decisions(found, said, critical, attrs | {"ci_prob": level})
+    columns["interval_level"] = np.full(verdict.shape, level)
+    return _decisions_dataset(found, columns, critical, attrs | {"ci_prob": level})
 
 
-def _decisions(found: Evidence, said: dict[str, Any], z: Array | float, attrs: dict[str, Any]) -> xr.Dataset:
-    ends_of = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
-    columns = {**found.columns, **said, **ends_of, "more_units": _more(found, said["verdict"], z, attrs["level"])}
+def _decisions_dataset(
+    found: Evidence, verdicts: dict[str, Any], z: Array | float, attrs: dict[str, Any]
+) -> xr.Dataset:
+    """Return the Dataset of decisions from the evidence and the columns of the verdicts."""
+    rope = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
+    columns = {
+        **found.columns,
+        **verdicts,
+        **rope,
+        "more_units": _units_still_needed(found, verdicts["verdict"], z, attrs["level"]),
+    }
     ace = found.effects["ace"]
     out = found.effects.assign({name: (ace.dims, np.asarray(values)) for name, values in columns.items()})
     if found.region.direction_only:
         cautions = [str(attrs["caution"])] if "caution" in attrs else []
-        attrs = attrs | {"caution": "; ".join([*cautions, _caution(found.region.said)])}
-    return validate(annotate(out.assign_attrs(attrs, rope=found.region.said)), "decisions")
+        about = "" if found.region.label == "0" else f", above or below {found.region.label}"
+        cautions.append(f"rope=0 asks for the direction alone{about}: no effect is called negligible")
+        attrs = attrs | {"caution": "; ".join(cautions)}
+    return validate(annotate(out.assign_attrs(attrs, rope=found.region.label)), "decisions")
 
 
-def _more(found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float, level: float) -> npt.NDArray[np.int64]:
+def _units_still_needed(
+    found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float, level: float
+) -> npt.NDArray[np.int64]:
     effects = found.effects
     if "se" not in effects or "n_units" not in effects:
         return np.full(verdict.shape, -1)
     se, n = (effects[name].transpose(*effects["ace"].dims).to_numpy() for name in ("se", "n_units"))
-    more = more_units(distance(found), found.sd, se, n.astype(np.int64), z=z)
+    more = more_units(distance_to_rope(found), found.sd, se, n.astype(np.int64), z=z)
     ace = effects["ace"].to_numpy()
     within = (found.region.lower < ace) & (ace < found.region.upper)
-    more = np.where(within & (more >= 0), np.maximum(more, _lacking(found, level)), more)
-    few = np.maximum(few_for_exact(effects, level), np.where(found.too_few, _lacking(found, level), 0)).astype(np.int64)
-    if "below_floor" in effects:  # no number of units tells it from 0
+    more = np.where(within & (more >= 0), np.maximum(more, _units_lacking_for_rare(found, level)), more)
+    few = np.maximum(
+        units_lacking_for_exact(effects, level), np.where(found.too_few, _units_lacking_for_rare(found, level), 0)
+    ).astype(np.int64)
+    if "below_floor" in effects:  # no number of units distinguishes it from 0
         more = np.where(effects["below_floor"].transpose(*effects["ace"].dims).to_numpy(), -1, more)
     return np.where(verdict == UNDECIDED, np.where(few > 0, few, more), -1)
 
 
-def _lacking(found: Evidence, level: float) -> npt.NDArray[np.int64]:
-    """Return how many units "negligible" lacks for effects on a share `rare` of backgrounds; the shape of ``ace``."""
+def _units_lacking_for_rare(found: Evidence, level: float) -> npt.NDArray[np.int64]:
+    """Return how many more units "negligible" needs for effects on a share `rare` of backgrounds, as ``ace``."""
     effects, share = found.effects, found.rare
     if share is None:
         return np.zeros(effects["ace"].shape, dtype=np.int64)
@@ -410,11 +431,6 @@ def _lacking(found: Evidence, level: float) -> npt.NDArray[np.int64]:
     n = effects["n_units" if "n_units" in effects else "n_clusters"].transpose(*effects["ace"].dims).to_numpy()
     lacks = np.ceil(n * (-np.log1p(-level) / share / draws - 1) - _ROUNDING)
     return np.asarray(np.maximum(lacks, 0), dtype=np.int64)
-
-
-def _caution(null: str) -> str:
-    about = "" if null == "0" else f", above or below {null}"
-    return f"rope=0 asks for the direction alone{about}: no effect is called negligible"
 
 
 _N_DRAWS = 9_999
@@ -425,8 +441,8 @@ def band_error(
 ) -> Array:
     """Return the least ``1 - level`` at which the band of `causalgia.multiplicity.simultaneous` decides each effect.
 
-    That is the single-step p of the largest |t| for ICE that are counted from the nearest end of the region, since the
-    band lies on one side of that end where ``|ace - end| > critical * se``. Deciding where it is at most ``1 - level``
+    That is the single-step p of the largest |t| of ICE minus the nearest end of the region, since the band lies on one
+    side of that end where ``|ace - end| > critical * se``. Deciding where it is at most ``1 - level``
     bounds the probability of any wrong verdict in a family. It is 1 where an interval is unbounded.
 
     Parameters
@@ -436,9 +452,9 @@ def band_error(
     region
         On the scale of the contrast.
     level, family, cluster
-        As the band has them.
+        As for the band.
     key
-        Of the same resamples as the band's.
+        Key of the resamples of the band.
 
     Returns
     -------
@@ -457,13 +473,13 @@ def band_error(
     >>> band_error(effects, region, level=0.95, family=None, cluster=None, key=0).ravel() <= 0.05
     array([ True,  True])
     """
-    questions = asked(effects, cluster, level)
-    units, working = require_units(questions, "bootstrap_t"), questions.working(level)
+    joint = as_joint_estimates(effects, cluster, level)
+    units, working = units_to_resample(joint, "bootstrap_t"), joint.working_scale(level)
     lower, upper = working.put(region.lower), working.put(region.upper)
     nearest = np.where(np.abs(working.centre - lower) < np.abs(working.centre - upper), lower, upper)
-    from_end = Units(units.ice - (nearest - working.put(null_value(questions.estimates))).ravel(), units.cluster)
+    from_end = Units(units.ice - (nearest - working.put(null_value(joint.estimates))).ravel(), units.cluster)
     se, error = working.error.ravel(), np.empty(nearest.size)
-    for members in families(questions.estimates, family, nearest.shape):
-        found = by_bootstrap(from_end, members, se=se[members], ci_prob=level, n_draws=_N_DRAWS, key=key)
-        error[members] = found.p_single_step
-    return np.where(questions.open_ended(level), 1.0, error.reshape(nearest.shape))
+    for members in families(joint.estimates, family, nearest.shape):
+        result = by_bootstrap(from_end, members, se=se[members], ci_prob=level, n_draws=_N_DRAWS, key=key)
+        error[members] = result.p_single_step
+    return np.where(joint.open_ended(level), 1.0, error.reshape(nearest.shape))

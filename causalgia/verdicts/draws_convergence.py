@@ -1,4 +1,4 @@
-"""Whether draws that `causalgia.infer` did not vouch for have settled: divergences, and chains that disagree."""
+"""Convergence of draws that did not come from `causalgia.infer`: divergences and the split R-hat."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _CURE = (
 )
 
 
-def require_settled(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) -> None:
-    """Refuse draws with divergent transitions or chains that disagree, unless whoever drew them says how they are.
+def check_draws_converged(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) -> None:
+    """Raise for draws with divergent transitions or chains that disagree, unless their attrs state convergence.
 
-    What `causalgia.infer` draws says it (attrs ``engine``, or ``converged``), and has been refused or accepted there.
-    Chains disagree where the split R-hat is above 1.01 and independent draws would hardly ever have
-    it so (an F test at 1e-4, over all effects); a single chain cannot disagree.
+    Draws from `causalgia.infer` have the attrs ``engine`` or ``converged`` and were checked there. Chains disagree
+    where the split R-hat is above 1.01 and above what independent draws give by chance (an F test at 1e-4, over all
+    effects); a single chain cannot disagree.
 
     Parameters
     ----------
@@ -47,19 +47,19 @@ def require_settled(groups: Mapping[str, xr.Dataset], draws: xr.DataArray) -> No
     --------
     >>> ace = np.random.default_rng(0).normal(size=(4, 500, 1, 1)) + np.arange(4).reshape(4, 1, 1, 1)
     >>> ace = xr.DataArray(ace, dims=("chain", "draw", "contrast", "task"))
-    >>> require_settled({"posterior": xr.Dataset({"ace": ace})}, ace)
+    >>> check_draws_converged({"posterior": xr.Dataset({"ace": ace})}, ace)
     Traceback (most recent call last):
     ...
     causalgia.errors.ConvergenceError: the draws have not converged: R-hat of contrast 0, task 0 is ...
     """
-    said = groups["posterior"].attrs
-    if "converged" in said or "engine" in said:
+    attrs = groups["posterior"].attrs
+    if "converged" in attrs or "engine" in attrs:
         return
-    _refuse_divergent(groups)
-    _refuse_disagreeing(draws)
+    _check_divergences(groups)
+    _check_chains_agree(draws)
 
 
-def _refuse_divergent(groups: Mapping[str, xr.Dataset]) -> None:
+def _check_divergences(groups: Mapping[str, xr.Dataset]) -> None:
     sampling = groups.get("sample_stats", xr.Dataset())
     divergent = int(np.asarray(sampling["diverging"]).sum()) if "diverging" in sampling else 0
     if divergent:
@@ -67,15 +67,15 @@ def _refuse_divergent(groups: Mapping[str, xr.Dataset]) -> None:
         raise ConvergenceError(f"the draws have not converged: {divergent:,} divergent transition{plural}; {_CURE}")
 
 
-def _refuse_disagreeing(draws: xr.DataArray) -> None:
+def _check_chains_agree(draws: xr.DataArray) -> None:
     chains, n, *shape = draws.shape
     if chains < 2 or n < 4:
         return
     rhat = split_rhat(draws.to_numpy().reshape(chains, n, -1))
-    bad = np.flatnonzero(rhat > max(MAX_RHAT, _limit(2 * chains, n // 2, len(rhat))))
+    bad = np.flatnonzero(rhat > max(MAX_RHAT, _rhat_by_chance(2 * chains, n // 2, len(rhat))))
     if len(bad):
         worst = bad[np.argsort(-rhat[bad], kind="stable")][:3]
-        shown = "; ".join(f"R-hat of {_name(draws, shape, i)} is {rhat[i]:.3g}" for i in worst)
+        shown = "; ".join(f"R-hat of {_effect_label(draws, shape, i)} is {rhat[i]:.3g}" for i in worst)
         more = f"; and {len(bad) - len(worst):,} more" if len(bad) > len(worst) else ""
         raise ConvergenceError(f"the draws have not converged: {shown}{more} (above {MAX_RHAT}); {_CURE}")
 
@@ -83,13 +83,13 @@ def _refuse_disagreeing(draws: xr.DataArray) -> None:
 def split_rhat(draws: Array) -> Array:
     """Return the split R-hat of each effect: 1 where halves of chains agree.
 
-    ``R^2 = 1 - 1/n + var(means of the halves) / mean(variances in the halves)``. An effect that is one number over all
-    draws has 1, one that is constant in every half alone has infinity.
+    ``R^2 = 1 - 1/n + var(means of the halves) / mean(variances in the halves)``. An effect that is constant over
+    all draws has 1, one that is constant within halves only has infinity.
 
     Parameters
     ----------
     draws
-        Of K effects, shape ``(chains, draws, K)``; the last of an odd number is left out. A half has n draws.
+        Of K effects, shape ``(chains, draws, K)``; an odd last draw is left out. A half has n draws.
 
     References
     ----------
@@ -110,13 +110,13 @@ def split_rhat(draws: Array) -> Array:
     return np.where(moves, np.sqrt(1 - 1 / n + between / np.where(moves, within, 1.0)), np.where(apart, np.inf, 1.0))
 
 
-def _limit(m: int, n: int, effects: int) -> float:
-    """Return the R-hat that the worst of so many effects has by chance, for independent draws in m halves of n."""
+def _rhat_by_chance(m: int, n: int, effects: int) -> float:
+    """Return the R-hat that the worst effect has by chance, for independent draws in m halves of n."""
     f = float(special.fdtri(m - 1, m * (n - 1), 1 - _BY_CHANCE / effects))
     return float(np.sqrt(1 + (f - 1) / n))
 
 
-def _name(draws: xr.DataArray, shape: list[int], i: int) -> str:
+def _effect_label(draws: xr.DataArray, shape: list[int], i: int) -> str:
     at = np.unravel_index(i, shape)
     labels = (draws[d].to_numpy()[j] if d in draws.coords else j for d, j in zip(("contrast", "task"), at, strict=True))
     return ", ".join(f"{d} {label!s}" for d, label in zip(("contrast", "task"), labels, strict=True))

@@ -1,4 +1,4 @@
-"""Who is called what: from the error of each claim about an effect to a verdict. Functions of arrays."""
+"""Verdicts at an error rate, from the error of each claim about an effect; functions of arrays."""
 
 from __future__ import annotations
 
@@ -48,11 +48,12 @@ class Ruled:
 
 
 def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
-    """Give each effect the claim of least error, where the error rate that was asked stays within `alpha`.
+    """Return the claim of least error for each effect where the error rate is at most `alpha`, else "undecided".
 
     ``"local"`` bounds each verdict's own error; ``"bayes_fdr"`` calls the largest set whose mean error is at most
     `alpha`, ``"bh"`` what Benjamini-Hochberg rejects when the errors are p-values, ``"holm"`` what Holm does. The last
-    three treat directional and negligible claims as two sets, so that easy negligibles cannot pay for wrong directions.
+    three treat directional and negligible claims as two sets, so that many negligible effects do not dilute the error
+    rate of directions.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
     alpha
         Bound on the error rate.
     error
-        Which error rate.
+        The error rate.
 
     References
     ----------
@@ -86,28 +87,28 @@ def rule(errors: Array, *, alpha: float, error: Rule) -> Ruled:
     else:
         q = running_mean(least, negligible)
     called = (least if error == "local" else q) <= alpha * (1 + _ROUNDING)
-    shares = (_share(int((called & which).sum()), len(best), error) for which in (~negligible, negligible))
+    shares = (_error_share(int((called & which).sum()), len(best), error) for which in (~negligible, negligible))
     return Ruled(np.where(called, CLAIMS[best], UNDECIDED), CLAIMS[best], least, q, *shares)
 
 
-def _share(claims: int, n: int, error: Rule) -> float:
-    """Return the share of alpha at which each of so many claims of n was decided."""
+def _error_share(claims: int, n: int, error: Rule) -> float:
+    """Return the share of alpha at which each of `claims` among n was decided."""
     if error == "bh":
         return max(claims, 1) / n
     return 1 / (n - max(claims, 1) + 1) if error == "holm" else 1.0
 
 
 def running_mean(errors: Array, group: npt.NDArray[np.generic] | None = None) -> Array:
-    """Return for each error the mean of all that are no larger: the error rate of the set that ends with it.
+    """Return the mean of all errors no larger than each: the error rate of the set that ends with it.
 
-    Ties share the value of the last of them.
+    Ties share the value of the last one.
 
     Parameters
     ----------
     errors
         Local errors (of verdicts; or lfsr, giving s-values; or lfdr, giving q-values), shape ``(K,)``.
     group
-        Sets that are ranked apart, shape ``(K,)``; without it all are one.
+        Sets ranked separately, shape ``(K,)``; None: one set.
 
     Examples
     --------
@@ -132,11 +133,11 @@ def more_units(
 ) -> npt.NDArray[np.int64]:
     """Return about how many units more than this trial's a new trial would need to decide an effect.
 
-    A verdict needs ``distance >= z sd``. The standard error falls as ``1 / sqrt(n)``, what is known beyond the trial
-    (a prior, ``1/sd^2 - 1/se^2``) stays: ``n' = n se^2 (z^2 / distance^2 - (1/sd^2 - 1/se^2))``. So does an
-    uncertainty that units do not lessen, such as between predictors (sd above se):
-    ``n' = n se^2 / (distance^2 / z^2 - (sd^2 - se^2))``. If the effect is what it seems, a new trial of n' units
-    decides with even odds. Units that share parents are taken to come with as many more parents.
+    A verdict needs ``distance >= z sd``. The standard error falls as ``1 / sqrt(n)``; information from the prior,
+    ``1/sd^2 - 1/se^2``, is constant: ``n' = n se^2 (z^2 / distance^2 - (1/sd^2 - 1/se^2))``. So is an
+    uncertainty that units do not reduce, such as between predictors (sd above se):
+    ``n' = n se^2 / (distance^2 / z^2 - (sd^2 - se^2))``. If the true effect equals the estimate, a new trial of
+    n' units decides with even odds. Units that share parents are taken to come with as many more parents.
 
     Parameters
     ----------
@@ -149,12 +150,12 @@ def more_units(
     n_units
         Units of this trial, shape ``(K,)``; 0 where they are not known.
     z
-        How many sd the verdict needs; 0 where the band of an effect has no width, which more units do not help.
+        Distance in sd that the verdict needs; 0 where the band has no width, which more units do not change.
 
     Returns
     -------
     array
-        At least 1; -1 where nothing can be said: units are not known or do not help, nothing varies, or the effect
+        At least 1; -1 where it is unknown: units are not known or do not help, nothing varies, or the effect
         is on an end.
 
     Examples

@@ -1,4 +1,4 @@
-"""What is known of each effect, by a posterior or by tests: the error of each claim, and what is said beside it."""
+"""Evidence about each effect, from tests or a posterior: the error of each claim, and the columns of decisions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from causalgia.errors import DecisionError, quoted
 from causalgia.estimation.arithmetic_floor import at_least_floor, floor_of_estimates, is_below_floor
 from causalgia.estimation.transformed_t import hall_coefficient
 from causalgia.multiplicity.families import null_value
-from causalgia.multiplicity.tost import limits, numbers_of, tails
-from causalgia.posterior.posterior_tree import datasets, require
+from causalgia.multiplicity.tost import ace_se_df, one_sided_p, t_limits
+from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
-from causalgia.verdicts.draws_convergence import require_settled
+from causalgia.verdicts.draws_convergence import check_draws_converged
 from causalgia.verdicts.placebo_words import rank_errors, tail_errors
 from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds, unseen
-from causalgia.verdicts.rope import Region, region
+from causalgia.verdicts.rope import Region, rope_region
 
 _CARRIED = (
     *("se", "n_units", "n_clusters", "control_sd", "exact", "weight", "unbounded"),
@@ -46,11 +46,11 @@ class Evidence:
     effects
         ``ace`` on (contrast, task[, model]) with the coordinates and attrs that decisions carry on.
     region
-        Against what.
+        Region of practical equivalence.
     errors
         Error of "decreases", "negligible", "increases"; shape ``(3, contrast, task[, model])``.
     columns
-        What else decisions say of each effect, each of the shape of ``ace``.
+        Further columns of decisions, each of the shape of ``ace``.
     sd
         Uncertainty of the effect, of the shape of ``ace``.
     rare
@@ -69,14 +69,14 @@ class Evidence:
 
 
 def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: float | None = None) -> Evidence:
-    """Return what one-sided tests against the ends of the region say.
+    """Return the evidence of one-sided tests against the ends of the region.
 
     Both tests are by Hall's transformed t where the estimates know their skewness. The error of a direction is twice
-    its one-sided p (so that .05 is .025 a side), that of "negligible" the larger p of two one-sided tests, which has to
-    hold with what backgrounds that were not drawn could add (`causalgia.verdicts.rare_effects`); it cannot be claimed
+    its one-sided p (so that .05 is .025 a side), that of "negligible" the larger p of two one-sided tests, including
+    what backgrounds that were not drawn could add (`causalgia.verdicts.rare_effects`); "negligible" cannot be claimed
     where effects on a share `rare` of the backgrounds could have been missed. Against the region of placebo words a
-    direction has to hold by its rank among the words, too (`causalgia.verdicts.placebo_words`). The probabilities
-    beside them are of the confidence distribution: the posterior under a flat prior.
+    direction also has to hold by rank among the words (`causalgia.verdicts.placebo_words`). Probabilities of regions
+    are those of the confidence distribution: the posterior under a flat prior.
 
     Examples
     --------
@@ -84,10 +84,10 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
     >>> from_estimates(estimates, (-0.1, 0.1), ci_prob=0.95).errors.ravel().round(3)
     array([1.   , 0.964, 0.072])
     """
-    ace, se, _ = numbers_of(estimates)
-    found, null, hall = region(rope, estimates), null_value(estimates), hall_coefficient(estimates)
-    tests = tails(estimates, found.lower, found.upper, ci_prob=ci_prob, hall=hall, unseen=unseen(estimates))
-    signs = tails(estimates, null, null, ci_prob=ci_prob, hall=hall)
+    ace, se, _ = ace_se_df(estimates)
+    found, null, hall = rope_region(rope, estimates), null_value(estimates), hall_coefficient(estimates)
+    tests = one_sided_p(estimates, found.lower, found.upper, ci_prob=ci_prob, hall=hall, unseen=unseen(estimates))
+    signs = one_sided_p(estimates, null, null, ci_prob=ci_prob, hall=hall)
     inside = np.full(ace.shape, _NEVER) if found.direction_only else tests.inside
     missed = missed_share(estimates) if rare is not None else np.zeros(ace.shape)
     too_few = too_few_backgrounds(estimates, rare, ci_prob)
@@ -98,30 +98,30 @@ def from_estimates(estimates: xr.Dataset, rope: Any, *, ci_prob: float, rare: fl
         of_words = tail_errors if found.tail else rank_errors
         above, below = (np.maximum(p, q) for p, q in zip((above, below), of_words(estimates), strict=True))
     errors = np.stack([below, inside, above])
-    errors[:, np.isinf(limits(estimates, ci_prob)[0])] = 1.0
+    errors[:, np.isinf(t_limits(estimates, ci_prob)[0])] = 1.0
     p_above, p_below = 1 - tests.above, 1 - tests.below
     columns = {"lfsr": np.minimum(signs.above, signs.below), "p_above": p_above, "p_below": p_below}
     columns |= {"p_rope": np.clip(1 - p_above - p_below, 0.0, 1.0)}
     columns |= {"missed_share": missed} if rare is not None else {}
-    return Evidence(_carried(estimates, estimates["ace"]), found, errors, columns, se, rare, would_be)
+    return Evidence(_carry_effects(estimates, estimates["ace"]), found, errors, columns, se, rare, would_be)
 
 
-def interval_of(estimates: xr.Dataset, directional: Array, negligible: Array) -> tuple[Array, Array]:
-    """Return the interval that two levels of probability leave together, of the shape of ``ace``.
+def union_interval(estimates: xr.Dataset, directional: Array, negligible: Array) -> tuple[Array, Array]:
+    """Return the union of the intervals at two levels of probability, of the shape of ``ace``.
 
-    It is the union of the interval at the level of directions and of the one at the level of "negligible", which what
-    was not drawn widens; a level of 0 is left out.
+    One interval is at the level of directions, the other at the level of "negligible", widened by what was not drawn; a
+    level of 0 is left out.
 
     Examples
     --------
     >>> one = xr.Dataset({"ace": (("contrast", "task"), [[1.0]]), "se": (("contrast", "task"), [[0.5]])})
-    >>> lower, upper = interval_of(one, np.array([[0.95]]), np.array([[0.0]]))
+    >>> lower, upper = union_interval(one, np.array([[0.95]]), np.array([[0.0]]))
     >>> lower.round(2), upper.round(2)
     (array([[0.02]]), array([[1.98]]))
     """
     hall = hall_coefficient(estimates)
-    one = limits(estimates, np.where(directional > 0, directional, 0.5), hall=hall)
-    other = limits(estimates, np.where(negligible > 0, negligible, 0.5), hall=hall, unseen=unseen(estimates))
+    one = t_limits(estimates, np.where(directional > 0, directional, 0.5), hall=hall)
+    other = t_limits(estimates, np.where(negligible > 0, negligible, 0.5), hall=hall, unseen=unseen(estimates))
     both = (directional > 0) & (negligible > 0)
     lower = np.where(both, np.minimum(one[0], other[0]), np.where(directional > 0, one[0], other[0]))
     upper = np.where(both, np.maximum(one[1], other[1]), np.where(directional > 0, one[1], other[1]))
@@ -129,19 +129,19 @@ def interval_of(estimates: xr.Dataset, directional: Array, negligible: Array) ->
 
 
 def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: Any = None) -> Evidence:
-    """Return what draws of ``ace (chain, draw, contrast[, task])`` say, whoever drew them.
+    """Return the evidence of draws of ``ace (chain, draw, contrast[, task])`` from any sampler.
 
-    A posterior has no more information on backgrounds that were not drawn than a test: "negligible" cannot be claimed
-    where effects on a share `rare` of the backgrounds could have been missed, and has to hold with what they could add
-    to a skewed effect (`causalgia.verdicts.rare_effects`).
+    Like a test, a posterior has no information on backgrounds that were not drawn: "negligible" cannot be claimed where
+    effects on a share `rare` of the backgrounds could have been missed, and includes what these could add to a skewed
+    effect (`causalgia.verdicts.rare_effects`).
 
     Raises
     ------
     InferenceError
         If there is no group ``posterior`` with a variable ``ace``.
     DecisionError
-        If its dims are others, a draw is not finite, the draws are too few for the level, or a group beside them is of
-        other effects.
+        If ace has other dims, a draw is not finite, the draws are too few for the level, or another group has other
+        effects.
     ConvergenceError
         If draws from another sampler have not converged.
 
@@ -154,63 +154,63 @@ def from_posterior(tree: Any, rope: Any, *, level: float, ci_prob: float, rare: 
     >>> found.columns["lfsr"].shape
     (2, 1)
     """
-    draws = _draws(require(tree, "posterior", "ace")["ace"], level)
-    effects, moments = _context(tree, draws)
-    found, null = region(rope, effects), null_value(effects)
-    parts = [_summary(draws, t, found, ci_prob, null) for t in range(draws.sizes["task"])]
-    said = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}
-    _refuse_nonfinite(said["mean"], draws)
-    require_settled(datasets(tree), draws)
-    exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr there is about 0
+    draws = _as_draws(tree_group(tree, "posterior", "ace")["ace"], level)
+    effects, moments = _posterior_context(tree, draws)
+    found, null = rope_region(rope, effects), null_value(effects)
+    parts = [_task_summary(draws, t, found, ci_prob, null) for t in range(draws.sizes["task"])]
+    summary = {name: np.stack([getattr(part, name) for part in parts], axis=1) for name in Summary.__annotations__}
+    _check_finite_draws(summary["mean"], draws)
+    check_draws_converged(tree_datasets(tree), draws)
+    exact = ("mean", "sd", "lfsr") if null == 0 else ("mean", "sd")  # an lfsr of the moments is about 0
     known = {n: moments[n] for n in exact if n in moments and {*moments[n].dims} == {"contrast", "task"}}
-    said |= {name: values.transpose("contrast", "task").to_numpy() for name, values in known.items()}
+    summary |= {name: values.transpose("contrast", "task").to_numpy() for name, values in known.items()}
     if found.direction_only and "lfsr" in known:
-        said |= _by_sign_rate(said, moments)
+        summary |= _sides_from_lfsr(summary, moments)
     slab = _slab_interval(tree, ci_prob)
-    said["lower"], said["upper"] = _beyond_an_atom(said, effects, draws, ci_prob, slab)
-    inside = np.clip(1 - said["above"] - said["below"], 0.0, 1.0)
+    summary["lower"], summary["upper"] = _intervals_beyond_atom(summary, effects, draws, ci_prob, slab)
+    inside = np.clip(1 - summary["above"] - summary["below"], 0.0, 1.0)
     share = as_rare(rare, effects)
-    outside = 1 - (inside if share is None else _inside_whatever_is_unseen(draws, effects, found, ci_prob, inside))
+    outside = 1 - (inside if share is None else _inside_with_unseen(draws, effects, found, ci_prob, inside))
     too_few = too_few_backgrounds(effects, share, level)
     never = np.full(inside.shape, _NEVER) if found.direction_only else np.where(too_few, _NEVER, outside)
-    errors = np.stack([1 - said["below"], never, 1 - said["above"]])
-    columns = {"lower": said["lower"], "upper": said["upper"], "lfsr": said["lfsr"]}
-    columns |= {"p_rope": inside, "p_above": said["above"], "p_below": said["below"]}
+    errors = np.stack([1 - summary["below"], never, 1 - summary["above"]])
+    columns = {"lower": summary["lower"], "upper": summary["upper"], "lfsr": summary["lfsr"]}
+    columns |= {"p_rope": inside, "p_above": summary["above"], "p_below": summary["below"]}
     if moments and effects.attrs.get("law") == "spike_and_slab":
-        columns |= _off_the_atom(columns, moments, draws, effects, ci_prob, slab)
+        columns |= _slab_columns(columns, moments, draws, effects, ci_prob, slab)
     if share is not None:
         columns["missed_share"] = missed_share(effects)
     if "raw" in effects:
         columns["raw"] = effects["raw"].to_numpy()
-    mean = draws.isel(chain=0, draw=0, drop=True).transpose("contrast", "task").copy(data=said["mean"]).rename("ace")
+    mean = draws.isel(chain=0, draw=0, drop=True).transpose("contrast", "task").copy(data=summary["mean"]).rename("ace")
     if "floor" in effects:
-        errors, columns = _above_floor(effects, found, errors, columns)
+        errors, columns = _widen_to_floor(effects, found, errors, columns)
         effects = effects.assign(below_floor=(effects["ace"].dims, is_below_floor(effects)))
-    carried = _carried(effects, mean).assign_attrs(n_draws=draws.sizes["chain"] * draws.sizes["draw"])
-    return Evidence(carried, found, errors, columns, said["sd"], share, too_few & (outside <= 1 - level))
+    carried = _carry_effects(effects, mean).assign_attrs(n_draws=draws.sizes["chain"] * draws.sizes["draw"])
+    return Evidence(carried, found, errors, columns, summary["sd"], share, too_few & (outside <= 1 - level))
 
 
-def _inside_whatever_is_unseen(
+def _inside_with_unseen(
     draws: xr.DataArray, effects: xr.Dataset, found: Region, ci_prob: float, inside: Array
 ) -> Array:
-    """Return the probability that effects lie inside the region with what backgrounds not drawn could add."""
+    """Return the probability that effects lie inside the region after adding what undrawn backgrounds could add."""
     add = unseen(effects)
     if not add.any() or found.direction_only:
         return inside
     room = found.upper - found.lower > 2 * add
     lower, upper = (np.where(room, end, found.lower) for end in (found.lower + add, found.upper - add))
     narrow = replace(found, lower=lower, upper=np.where(room, upper, found.upper))
-    parts = [_summary(draws, t, narrow, ci_prob, null_value(effects)) for t in range(draws.sizes["task"])]
+    parts = [_task_summary(draws, t, narrow, ci_prob, null_value(effects)) for t in range(draws.sizes["task"])]
     outside = np.stack([part.above + part.below for part in parts], axis=1)
     return np.where(add > 0, np.where(room, np.clip(1 - outside, 0.0, 1.0), 0.0), inside)
 
 
-def _above_floor(
+def _widen_to_floor(
     effects: xr.Dataset, found: Region, errors: Array, columns: dict[str, Array]
 ) -> tuple[Array, dict[str, Array]]:
-    """Return errors and columns of effects that are zero within rounding: of no direction, as wide as the floor.
+    """Return errors and columns where effects are zero within rounding: no direction, intervals as wide as the floor.
 
-    Negligible remains possible where the floor lies inside the region.
+    "Negligible" remains possible where the floor lies inside the region.
     """
     below, floor = is_below_floor(effects), floor_of_estimates(effects)
     no_room = below & ((found.lower > -floor) | (found.upper < floor))
@@ -221,11 +221,11 @@ def _above_floor(
     return errors, columns | ends | {"lfsr": np.where(below, 1.0, columns["lfsr"])}
 
 
-def _by_sign_rate(said: dict[str, Array], moments: xr.Dataset) -> dict[str, Array]:
-    """Return P(> 0) and P(< 0) of an lfsr and P(0) known without draws; the draws say which of the two is larger."""
+def _sides_from_lfsr(summary: dict[str, Array], moments: xr.Dataset) -> dict[str, Array]:
+    """Return P(> 0) and P(< 0) from the exact lfsr and P(0); draws determine which of the two is larger."""
     zero = moments["lfdr"].transpose("contrast", "task").to_numpy() if "lfdr" in moments else 0.0
-    larger, smaller = 1 - said["lfsr"], np.maximum(said["lfsr"] - zero, 0.0)
-    up = said["above"] >= said["below"]
+    larger, smaller = 1 - summary["lfsr"], np.maximum(summary["lfsr"] - zero, 0.0)
+    up = summary["above"] >= summary["below"]
     return {"above": np.where(up, larger, smaller), "below": np.where(up, smaller, larger)}
 
 
@@ -233,34 +233,34 @@ Interval: TypeAlias = tuple[Array, Array]
 
 
 def _slab_interval(tree: Any, ci_prob: float) -> Interval | None:
-    """Return the interval of each effect given that it is not 0, (contrast, task), where the posterior draws that."""
-    posterior = datasets(tree)["posterior"]
+    """Return the interval of each effect given that it is not 0, (contrast, task); None without ``ace_slab``."""
+    posterior = tree_datasets(tree)["posterior"]
     if "ace_slab" not in posterior:
         return None
-    slab = _draws(posterior["ace_slab"], 0.5)
+    slab = _as_draws(posterior["ace_slab"], 0.5)
     ends = np.quantile(slab.to_numpy(), [(1 - ci_prob) / 2, (1 + ci_prob) / 2], axis=(0, 1))
     return ends[0], ends[1]
 
 
-def _beyond_an_atom(
-    said: dict[str, Array], effects: xr.Dataset, draws: xr.DataArray, ci_prob: float, slab: Interval | None
+def _intervals_beyond_atom(
+    summary: dict[str, Array], effects: xr.Dataset, draws: xr.DataArray, ci_prob: float, slab: Interval | None
 ) -> Interval:
-    """Return the limits; where an atom makes an interval a point, the point and the interval of what is not the atom.
+    """Return the limits; where an atom makes an interval a point, extend it by the interval of draws off the atom.
 
-    Where too few draws are off the atom to say that, it is the unshrunken interval that stands beside it.
+    With too few draws off the atom it is extended by the unshrunken interval.
     """
-    lower, upper = said["lower"].copy(), said["upper"].copy()
+    lower, upper = summary["lower"].copy(), summary["upper"].copy()
     for k, t in np.argwhere(lower == upper):
-        ends = _off(lower[k, t], (k, t), draws, effects, ci_prob, slab)
+        ends = _interval_off_atom(lower[k, t], (k, t), draws, effects, ci_prob, slab)
         if ends is not None:
             lower[k, t], upper[k, t] = min(lower[k, t], ends[0]), max(upper[k, t], ends[1])
     return lower, upper
 
 
-def _off(
+def _interval_off_atom(
     atom: float, at: tuple[int, int], draws: xr.DataArray, effects: xr.Dataset, ci_prob: float, slab: Interval | None
 ) -> tuple[float, float] | None:
-    """Return the slab's interval, else that of the draws off an atom, or the unshrunken one where these are few."""
+    """Return the interval of the slab, else of the draws off an atom, else (few draws) the unshrunken interval."""
     if slab is not None:
         return float(slab[0][at]), float(slab[1][at])
     each = draws[:, :, at[0], at[1]].to_numpy().ravel()
@@ -275,7 +275,7 @@ def _off(
     return raw - half, raw + half
 
 
-def _off_the_atom(
+def _slab_columns(
     columns: dict[str, Array],
     moments: xr.Dataset,
     draws: xr.DataArray,
@@ -283,35 +283,35 @@ def _off_the_atom(
     ci_prob: float,
     slab: Interval | None,
 ) -> dict[str, Array]:
-    """Return P(0), and the interval of an effect given that it is not 0, beside each interval that contains an atom.
+    """Return P(0) and the interval of each effect given that it is not 0.
 
-    Where the interval contains none it is the interval itself.
+    Where the interval contains no atom both intervals are equal.
     """
     zero = moments["lfdr"].transpose("contrast", "task").to_numpy()
     lower, upper = columns["lower"].copy(), columns["upper"].copy()
     for k, t in np.argwhere((zero > 0) & (lower <= 0) & (upper >= 0)):
-        ends = _off(0.0, (k, t), draws, effects, ci_prob, slab)
+        ends = _interval_off_atom(0.0, (k, t), draws, effects, ci_prob, slab)
         if ends is not None:
             lower[k, t], upper[k, t] = ends
     return {"p_zero": zero, "lower_slab": lower, "upper_slab": upper} if zero.any() else {}
 
 
-def distance(evidence: Evidence) -> Array:
-    """Return how far each effect lies from the nearest end of its region."""
+def distance_to_rope(evidence: Evidence) -> Array:
+    """Return the distance of each effect from the nearest end of its region."""
     ace, found = evidence.effects["ace"].to_numpy(), evidence.region
     return np.asarray(np.minimum(np.abs(ace - found.lower), np.abs(ace - found.upper)))
 
 
-def z_of(level: float) -> float:
+def normal_quantile(level: float) -> float:
     """Return the standard normal quantile of a one-sided level."""
     return float(special.ndtri(level))
 
 
-def _carried(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
+def _carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     """Return the effects with the coordinates, columns and attrs of `source` that decisions keep."""
-    kept = [name for name in _CARRIED if name in source.variables]
+    carried = [name for name in _CARRIED if name in source.variables]
     coords = {n: c for n, c in source.coords.items() if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)}
-    columns = source[kept].drop_attrs()  # all at once: of a single one it drops those of every coordinate as well
+    columns = source[carried].drop_attrs()  # drop_attrs of a single column would also clear its coordinates
     out = xr.Dataset({"ace": ace.drop_attrs(), **columns.data_vars}).assign_coords(coords)
     if "placebo_word" in source.data_vars:
         out = out.assign_coords(placebo_word=source["placebo_word"])
@@ -319,7 +319,7 @@ def _carried(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
     return out.assign_attrs({k: v for k, v in source.attrs.items() if k not in stale})
 
 
-def _draws(ace: xr.DataArray, level: float) -> xr.DataArray:
+def _as_draws(ace: xr.DataArray, level: float) -> xr.DataArray:
     """Return ace as (chain, draw, contrast, task)."""
     dims = {*map(str, ace.dims)}
     if not {"chain", "draw", "contrast"} <= dims <= {"chain", "draw", "contrast", "task"}:
@@ -340,17 +340,17 @@ def _draws(ace: xr.DataArray, level: float) -> xr.DataArray:
     return ace.transpose("chain", "draw", "contrast", "task")
 
 
-def _context(tree: Any, draws: xr.DataArray) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return what a posterior of ours keeps beside its draws, as a Dataset of effects, and its moments."""
-    groups = datasets(tree)
-    observed, constant, moments = (_of_these(groups, name, draws) for name in _BESIDE)
+def _posterior_context(tree: Any, draws: xr.DataArray) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return the data that a posterior from `infer` keeps with its draws, as a Dataset of effects, and its moments."""
+    groups = tree_datasets(tree)
+    observed, constant, moments = (_align_group(groups, name, draws) for name in _BESIDE)
     names = {n: draws[n] for n in ("contrast", "task") if n in draws.coords}
     effects = xr.Dataset(coords={n: c for n, c in draws.coords.items() if set(c.dims) <= {"contrast", "task"}} | names)
     context = {n: v for n, v in constant.variables.items() if set(v.dims) <= {"contrast", "contrast_", "task", "arm"}}
     effects = effects.assign({n: v for n, v in context.items() if n not in effects.variables})
     if "effect" in observed and set(observed["effect"].dims) == {"contrast", "task"}:
         effects["raw"] = observed["effect"].transpose("contrast", "task").variable
-    # a rope in placebo words or sd is about what was measured; without it the draws stand for themselves
+    # a rope in placebo words or sd refers to the measured effects, or else to the draws
     ace = effects["raw"] if "raw" in effects else draws.isel(chain=0, draw=0, drop=True).rename("ace")
     effects["ace"] = ace.transpose("contrast", "task").variable
     attrs = {**constant.attrs, **groups["posterior"].attrs}
@@ -359,35 +359,35 @@ def _context(tree: Any, draws: xr.DataArray) -> tuple[xr.Dataset, xr.Dataset]:
     ), moments
 
 
-def _of_these(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray) -> xr.Dataset:
-    """Return what a group says of the effects that were drawn, by their names; by their places where it has none."""
-    out = _with_task(groups.get(name, xr.Dataset()))
+def _align_group(groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray) -> xr.Dataset:
+    """Return a group aligned with the draws: by labels, or by position where it has none."""
+    out = _restore_task_dim(groups.get(name, xr.Dataset()))
     for dim in ("contrast", "task"):
         if dim not in out.dims:
             continue
-        wanted = draws.get_index(dim)
-        if dim in draws.coords and dim in out.coords and wanted[0] != _NO_TASK:
-            out = _selected(out, name, dim, wanted)
-        if out.sizes[dim] != len(wanted):
+        labels = draws.get_index(dim)
+        if dim in draws.coords and dim in out.coords and labels[0] != _NO_TASK:
+            out = _select_labels(out, name, dim, labels)
+        if out.sizes[dim] != len(labels):
             raise DecisionError(
-                f"the posterior's ace has {len(wanted)} on {quoted(dim)} and the group {quoted(name)} "
+                f"the posterior's ace has {len(labels)} on {quoted(dim)} and the group {quoted(name)} "
                 f"{out.sizes[dim]}, without names to match them; select the same in both, or leave the group out"
             )
     return out
 
 
-def _with_task(group: xr.Dataset) -> xr.Dataset:
-    """Give what lost its dim task when one task was selected the dim again."""
+def _restore_task_dim(group: xr.Dataset) -> xr.Dataset:
+    """Restore the dim task of a group from which one task was selected."""
     if "task" not in group.coords or "task" in group.dims:
         return group
     return group.expand_dims("task", axis=-1).assign({n: group[n].variable for n in _OF_NO_TASK if n in group})
 
 
-def _selected(group: xr.Dataset, name: str, dim: str, wanted: pd.Index[Any]) -> xr.Dataset:
+def _select_labels(group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]) -> xr.Dataset:
     own = group.get_index(dim)
-    if own.equals(wanted):
+    if own.equals(labels):
         return group
-    absent = [label for label in wanted if label not in own]
+    absent = [label for label in labels if label not in own]
     if absent or not own.is_unique:
         why = (
             f"has no {dim} {absent[0]!s}"
@@ -398,16 +398,16 @@ def _selected(group: xr.Dataset, name: str, dim: str, wanted: pd.Index[Any]) -> 
             f"the group {quoted(name)} {why}, so that it does not match the effects in the posterior; leave the group "
             "out, or use the same names in both"
         )
-    group = group.sel({dim: wanted})
-    return group.sel(contrast_=wanted) if dim == "contrast" and "contrast_" in group.coords else group
+    group = group.sel({dim: labels})
+    return group.sel(contrast_=labels) if dim == "contrast" and "contrast_" in group.coords else group
 
 
-def _summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float) -> Summary:
+def _task_summary(draws: xr.DataArray, task: int, found: Region, ci_prob: float, null: float) -> Summary:
     flat = draws.isel(task=task).to_numpy().reshape(-1, draws.sizes["contrast"])
     return summarise(flat, found.lower[:, task], found.upper[:, task], ci_prob=ci_prob, null=null)
 
 
-def _refuse_nonfinite(mean: Array, draws: xr.DataArray) -> None:
+def _check_finite_draws(mean: Array, draws: xr.DataArray) -> None:
     bad = ~np.isfinite(mean)
     if bad.any():
         k, t = np.argwhere(bad)[0]
@@ -421,7 +421,7 @@ _BLOCK = 2**22
 
 @dataclass(frozen=True)
 class Summary:
-    """Draws of K effects in a few numbers each; every array has shape ``(K,)``.
+    """Summary statistics of draws of K effects; every array has shape ``(K,)``.
 
     Attributes
     ----------
@@ -446,7 +446,7 @@ class Summary:
 def summarise(
     draws: npt.NDArray[np.floating], rope_lower: Array, rope_upper: Array, *, ci_prob: float, null: float = 0.0
 ) -> Summary:
-    """Return what draws of many effects say of each, without a copy of them.
+    """Summarize draws of many effects, block by block, without copying them all.
 
     Parameters
     ----------
@@ -457,7 +457,7 @@ def summarise(
     ci_prob
         Probability of the equal-tailed interval.
     null
-        The value of no effect, about which the sign is asked: 1 for ratios.
+        The value of no effect, about which the sign rate is: 1 for ratios.
 
     References
     ----------
@@ -473,11 +473,11 @@ def summarise(
     n_draws, n = draws.shape
     wide = max(1, _BLOCK // max(n_draws, 1))
     blocks = [slice(start, start + wide) for start in range(0, n, wide)]
-    parts = [_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null) for b in blocks]
+    parts = [_summarize_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null) for b in blocks]
     return Summary(*np.concatenate(parts, axis=1))
 
 
-def _block(draws: npt.NDArray[np.floating], low: Array, high: Array, ci_prob: float, null: float) -> Array:
+def _summarize_block(draws: npt.NDArray[np.floating], low: Array, high: Array, ci_prob: float, null: float) -> Array:
     x = np.array(draws.T, order="C")  # a copy: the quantiles sort it in place
     above, below = (x > high[:, None]).mean(axis=1), (x < low[:, None]).mean(axis=1)
     lfsr = 1 - np.maximum((x > null).mean(axis=1), (x < null).mean(axis=1))

@@ -1,4 +1,4 @@
-"""Directions against placebo words: an effect has to be rare among such words, and not only beyond their region."""
+"""Errors of directions against placebo words: by rank among the words, or by a fitted tail."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from causalgia.types import Array
 def rank_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
     """Return twice the conformal p of "above the words" and of "below them", each of the shape of ``ace``.
 
-    ``p = (1 + #{words at least as far}) / (M + 1)`` is super-uniform for a word of the placebos' own law, whose
-    estimate is exchangeable with theirs, so that Benjamini-Hochberg over many of them bounds the false discoveries
-    among what is *not* such a word. A region alone does not: by construction 5 % of the words lie outside it.
+    ``p = (1 + #{words at least as far}) / (M + 1)`` is super-uniform for a word exchangeable with the placebos,
+    so that Benjamini-Hochberg over many of them bounds the false discoveries. A region alone does not: by construction
+    5 % of the words lie outside it.
 
     References
     ----------
@@ -47,9 +47,9 @@ TAIL_NOTE = (
 
 
 def tail_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
-    """Return the errors of `rank_errors`, less where an effect lies beyond every word and the fitted tail says so.
+    """Return the errors of `rank_errors`, or of a fitted tail where an effect lies beyond every word.
 
-    Within the range of the words their ranks decide. Beyond all of them the error is the smaller of the least that
+    Beyond all words the error is the smaller of the least error that
     ranks resolve, ``2 / (M + 1)``, and of twice the predictive tail probability (`causalgia.verdicts.placebo_words`).
 
     Examples
@@ -73,7 +73,7 @@ def tail_errors(estimates: xr.Dataset) -> tuple[Array, Array]:
 
 
 def words_needed(n_effects: int, n_beyond: int, alpha: float) -> int:
-    """Return how many placebo words tell R of K effects from words at error `alpha`, if all R lie beyond every word.
+    """Return the number of placebo words needed to distinguish R of K effects that lie beyond every word.
 
     The least doubled p among M words is ``2 / (M + 1)``, and R of K effects have to be at ``alpha R / K``.
 
@@ -86,12 +86,12 @@ def words_needed(n_effects: int, n_beyond: int, alpha: float) -> int:
 
 
 def resolution_note(estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alpha: float) -> str | None:
-    """Return what to say where effects lie beyond the region and there are too few words to tell them from words.
+    """Return a note where effects lie beyond the region but the words are too few to distinguish them.
 
     Parameters
     ----------
     estimates
-        With the words.
+        Estimates with placebo words.
     could_be
         Which effects lie beyond the region by tests and have no verdict, of the shape of ``ace``.
     alpha
@@ -146,7 +146,7 @@ def upper_tail(words: Array, at: Array) -> Array:
         return np.ones(len(at))
     unit = float(np.median(excess))
     df, scale = (1 / _INVERSE_DF)[:, None], unit * np.exp(_LOG_SCALE)[None, :]
-    weight = _posterior(excess, df, scale)
+    weight = _tail_weights(excess, df, scale)
     likely = weight > 1e-12 * weight.max()
     df, scale = (np.broadcast_to(value, weight.shape)[likely] for value in (df, scale))
     tails = 2 * stdtr(df, -(np.asarray(at, dtype=np.float64) - center)[:, None] / scale)
@@ -154,7 +154,7 @@ def upper_tail(words: Array, at: Array) -> Array:
     return np.asarray(share * (tails @ weight[likely]) / weight[likely].sum(), dtype=np.float64)
 
 
-def _posterior(excess: Array, df: Array, scale: Array) -> Array:
+def _tail_weights(excess: Array, df: Array, scale: Array) -> Array:
     """Return the weights of (df, scale), given excesses; the prior 1/scale is flat on the grid of its logarithm."""
     n = len(excess)
     log = n * (gammaln((df + 1) / 2) - gammaln(df / 2) - np.log(df) / 2 - np.log(scale))

@@ -1,4 +1,4 @@
-"""Effects on few backgrounds: the share that could have been missed, and what it could add to an average."""
+"""Rare effects, on few backgrounds: the share that could have been missed, and what it could add to an average."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from causalgia.estimation.transformed_t import ENOUGH, hall_coefficient
 from causalgia.types import Array
 
 RARE = 0.01
-"""The share of backgrounds on which an effect must not be missed, unless another is said."""
+"""Default share of backgrounds on which an effect must not be missed."""
 
 _OF_A_POPULATION = ("population", "parents", "population x words", "population x predictors", "next predictor")
 
@@ -21,9 +21,9 @@ _OF_A_POPULATION = ("population", "parents", "population x words", "population x
 def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     """Return the share of backgrounds on which an effect must not be missed, None where no such effects are assumed.
 
-    ``"auto"`` is 1 % where a predictor answered for a population of backgrounds, most of which may hardly answer while
-    a few answer much, and None for exactly these units, for an average over fewer than 300 real sequences, for tables
-    of effects and for measured activities: there a report says that no rare, large effects are assumed.
+    ``"auto"`` is 1 % for predictions over a population of backgrounds, of which a few may have large effects. It is
+    None for exactly these units, for an average over fewer than 300 real sequences, for tables of effects and for
+    measured activities; the report then says that no rare, large effects are assumed.
 
     Raises
     ------
@@ -53,9 +53,9 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
 
 
 def few_real_sequences(estimates: xr.Dataset) -> int:
-    """Return how many real sequences were taken as they are, where they are too few for `RARE`; else 0.
+    """Return the number of real sequences used as backgrounds where they are too few for `RARE`, else 0.
 
-    There are as many as the user has. Drawing more is no cure, as it is of a null model.
+    Unlike backgrounds from a null model, more of them cannot be drawn.
 
     Examples
     --------
@@ -70,9 +70,9 @@ def few_real_sequences(estimates: xr.Dataset) -> int:
 
 
 def independent_draws(estimates: xr.Dataset) -> Array:
-    """Return how many independent backgrounds each treatment met, of the shape of ``ace``; 0 where it is not known.
+    """Return the number of independent backgrounds under each treatment, of the shape of ``ace``; 0 where unknown.
 
-    Units of one parent are one draw; in a parallel trial half of the units met the treatment.
+    Units of one parent are one draw; in a parallel trial half of the units have the treatment.
 
     Examples
     --------
@@ -124,8 +124,8 @@ def too_few_backgrounds(estimates: xr.Dataset, rare: float | None, level: float)
 def unseen(estimates: xr.Dataset) -> Array:
     """Return what backgrounds that were not drawn could add to a skewed effect: ``(3/n) max |ICE|``, else 0.
 
-    The t interval of a mean fails on the side on which nothing large was drawn. Where ``n < 25 skewness^2`` a share 3/n
-    of backgrounds may still carry as much as the largest effect that was seen in any arm of the task.
+    The t interval of a mean undercovers on the side on which nothing large was drawn. Where ``n < 25 skewness^2`` a
+    share 3/n of backgrounds may still have effects as large as the largest observed in any arm of the task.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The region of practical equivalence (ROPE), in the three ways that it is given."""
+"""Regions of practical equivalence (ROPE): given in numbers, in sd of the control, or by placebo words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from causalgia.estimation._from_effects import with_aligned_covariance
 from causalgia.estimation.request import caller_stacklevel
 from causalgia.multiplicity.families import null_value
 from causalgia.multiplicity.placebo import placebo_region, tasks_without_scale
-from causalgia.multiplicity.tost import ends
+from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
 from causalgia.types import Array
 
@@ -39,29 +39,29 @@ class Region:
     Attributes
     ----------
     lower, upper
-        Its ends, of the shape of the effects, on their scale; both are no effect (0; 1 for ratios) where only the
-        direction is asked.
-    said
-        The region in words.
+        Its ends, of the shape of the effects, on their scale; both are no effect (0; 1 for ratios) for directions
+        alone.
+    label
+        Description of the region.
     of_placebos
-        Whether placebo words made it; most of them lie inside by its making.
+        Whether it comes from placebo words, most of which then lie inside by construction.
     tail
-        Whether directions beyond every placebo word are judged by a tail that is fitted to the words.
+        Whether directions beyond every placebo word are decided by a tail fitted to the words.
     """
 
     lower: Array
     upper: Array
-    said: str
+    label: str
     of_placebos: bool = False
     tail: bool = False
 
     @property
     def direction_only(self) -> bool:
-        """Whether there is no region, and only the sign of an effect is asked."""
+        """Whether only the sign of an effect is decided."""
         return bool((self.lower == self.upper).all())
 
 
-def region(rope: Any, effects: xr.Dataset) -> Region:
+def rope_region(rope: Any, effects: xr.Dataset) -> Region:
     """Return the region of practical equivalence of each effect.
 
     Parameters
@@ -69,8 +69,8 @@ def region(rope: Any, effects: xr.Dataset) -> Region:
     rope
         Two numbers; ``"0.2 sd"``; ``"placebo"``; ``"placebo tail"``; 0; or for each task two numbers.
     effects
-        ``ace`` on (contrast, task[, model]), and what the rope asks for: ``control_sd``; ``se`` and placebo words.
-        Regions about no effect lie about attrs["null_value"], else about 0.
+        ``ace`` on (contrast, task[, model]), and what the rope needs: ``control_sd``, or ``se`` and placebo words.
+        Regions are about attrs["null_value"], else about 0.
 
     Raises
     ------
@@ -81,24 +81,24 @@ def region(rope: Any, effects: xr.Dataset) -> Region:
 
     Examples
     --------
-    >>> region((-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])})).said
+    >>> rope_region((-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])})).label
     '-0.1 to 0.1'
     """
     ace = effects["ace"]
     if rope is None:
         raise DecisionError(f"a verdict compares an effect with a region of practical equivalence: {THREE_WAYS}")
     if isinstance(rope, Mapping):
-        return _by_task(rope, ace)
+        return _region_by_task(rope, ace)
     if isinstance(rope, str):
-        return _placebo(effects, rope.strip()) if is_of_placebos(rope) else _in_sd(rope, effects)
+        return _placebo_word_region(effects, rope.strip()) if is_of_placebos(rope) else _region_in_sd(rope, effects)
     if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
-        return _direction(rope, ace, null_value(effects))
-    low, high = ends(rope)
-    return Region(np.full(ace.shape, low), np.full(ace.shape, high), _said(low, high))
+        return _direction_region(rope, ace, null_value(effects))
+    low, high = rope_ends(rope)
+    return Region(np.full(ace.shape, low), np.full(ace.shape, high), _range_label(low, high))
 
 
-def _direction(rope: float | np.number, ace: xr.DataArray, null: float) -> Region:
-    """Return the point of no effect; rope=0 asks for it, whatever it is on the scale."""
+def _direction_region(rope: float | np.number, ace: xr.DataArray, null: float) -> Region:
+    """Return the point of no effect, which rope=0 stands for on any scale."""
     if rope != 0:
         half = abs(float(rope) - null) if -1e300 < rope < 1e300 and rope != null else 0.1
         alone = f"; rope=0 asks for the direction alone, about {null:g}" if null else ""
@@ -107,23 +107,23 @@ def _direction(rope: float | np.number, ace: xr.DataArray, null: float) -> Regio
     return Region(np.full(ace.shape, null), np.full(ace.shape, null), f"{null:g}")
 
 
-def _said(low: float, high: float) -> str:
+def _range_label(low: float, high: float) -> str:
     return f"{low:.4g} to {high:.4g}"
 
 
-def _by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
+def _region_by_task(rope: Mapping[str, Any], ace: xr.DataArray) -> Region:
     tasks = [str(task) for task in ace["task"].to_numpy()]
     if set(rope) != set(tasks):
         raise DecisionError(
             f"rope names the tasks {quoted(sorted(map(str, rope)))}, and there are {quoted(tasks)}; give a rope "
             "for each"
         )
-    pairs = np.array([ends(rope[task]) for task in tasks]).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
+    pairs = np.array([rope_ends(rope[task]) for task in tasks]).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
     lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
-    return Region(lower, upper, "; ".join(f"{_said(*ends(rope[task]))} ({task})" for task in tasks))
+    return Region(lower, upper, "; ".join(f"{_range_label(*rope_ends(rope[task]))} ({task})" for task in tasks))
 
 
-def _in_sd(rope: str, effects: xr.Dataset) -> Region:
+def _region_in_sd(rope: str, effects: xr.Dataset) -> Region:
     found = _IN_SD.fullmatch(rope)
     if found is None or not float(found[1]) > 0:
         raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
@@ -131,7 +131,8 @@ def _in_sd(rope: str, effects: xr.Dataset) -> Region:
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
         raise DecisionError(
-            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), {_why(effects)}; {numbers}"
+            f"rope={quoted(rope)} needs the sd of the control arm's outcomes (control_sd), "
+            f"{_missing_sd_reason(effects)}; {numbers}"
         )
     arm = effects.attrs.get("control_sd_of", "the control arm")
     sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
@@ -148,16 +149,16 @@ def _in_sd(rope: str, effects: xr.Dataset) -> Region:
     return Region(null - half, null + half, f"{float(found[1]):g} sd of {arm}{about}")
 
 
-def _why(effects: xr.Dataset) -> str:
-    """Say why there is no sd of the control arm."""
+def _missing_sd_reason(effects: xr.Dataset) -> str:
+    """Return why there is no sd of the control arm."""
     scale = effects.attrs.get("transform")
     if scale in _WITHOUT_SD:
         return f"and scale={quoted(scale)} is a function of four means, of which none is in sd of an outcome"
     return "which cg.contrast adds and a table of effects lacks"
 
 
-def _with_plain_errors(effects: xr.Dataset) -> xr.Dataset:
-    """Give a posterior's effects the standard errors of their covariance, for those it used are of normal scores."""
+def _with_covariance_se(effects: xr.Dataset) -> xr.Dataset:
+    """Replace the se of a posterior, which are those of normal scores, by those of its covariance."""
     if "covariance" not in effects or "se" not in effects:
         return effects
     matrix = with_aligned_covariance(effects)["covariance"].transpose("contrast", "contrast_", ...).to_numpy()
@@ -165,21 +166,21 @@ def _with_plain_errors(effects: xr.Dataset) -> xr.Dataset:
     return effects.assign(se=(effects["ace"].dims, np.sqrt(np.maximum(variances, 0.0))))
 
 
-def _placebo(effects: xr.Dataset, rope: str) -> Region:
-    found = placebo_region(_with_plain_errors(effects))
+def _placebo_word_region(effects: xr.Dataset, rope: str) -> Region:
+    found = placebo_region(_with_covariance_se(effects))
     lower, upper = (np.broadcast_to(found[name].to_numpy()[None], effects["ace"].shape) for name in ("lower", "upper"))
-    said = f"the central 95 % of {int(found['n_placebos'])} placebo words"
+    label = f"the central 95 % of {int(found['n_placebos'])} placebo words"
     tail = rope == "placebo tail"
-    said += f", directions by a Student t tail fitted to {int(found['n_placebos'])} placebo words" if tail else ""
-    return Region(lower, upper, said, of_placebos=True, tail=tail)
+    label += f", directions by a Student t tail fitted to {int(found['n_placebos'])} placebo words" if tail else ""
+    return Region(lower, upper, label, of_placebos=True, tail=tail)
 
 
 def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
-    """Return the tasks that a region in sd of the control, or of placebo words, has a width for; all for any other.
+    """Return the tasks in which a region in sd of the control, or of placebo words, has a width; else all tasks.
 
-    A task is left out where the control's outcomes are one number behind every contrast (a dead output, a task that
-    these backgrounds never touch), or where its placebo words spread no more than their errors. Where that is so in
-    every task, or for some contrasts of a task only, all are returned, and `causalgia.decide` refuses by name.
+    A task is left out where the control's outcomes are constant for every contrast (a dead output, a task that these
+    backgrounds do not affect), or where its placebo words vary no more than their errors. If that holds in every task,
+    or for some contrasts of a task only, all are returned, and `causalgia.decide` raises an error.
 
     Parameters
     ----------
@@ -205,8 +206,8 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     return list(tasks) if all(of_task) else [task for i, task in enumerate(tasks) if not of_task[i]]
 
 
-def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
-    """Return the sentence that names the tasks without a verdict, which are those not chosen; "" for none."""
+def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
+    """Return the sentence that names the tasks without a verdict, those not chosen; "" for none."""
     names = [str(task) for task in estimates["task"].to_numpy().tolist() if task not in chosen]
     if not names:
         return ""
@@ -220,20 +221,20 @@ def left_out(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
     return f"no verdict on {which}: {why}, so that rope={quoted(rope)} has no width; {them}"
 
 
-def warn_of(sentence: str) -> None:
-    """Warn of the tasks that are left out, at the line of the user's call."""
+def warn_of_left_out(sentence: str) -> None:
+    """Warn of tasks that are left out, at the line of the user's call."""
     if sentence:
         warnings.warn(sentence, DegenerateWarning, stacklevel=caller_stacklevel())
 
 
-def of_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
-    """Return the part of effects or estimates that is about these tasks."""
+def select_tasks(dataset: xr.Dataset, chosen: list[Any]) -> xr.Dataset:
+    """Select these tasks from effects or estimates."""
     if "task" not in dataset.dims or len(chosen) == dataset.sizes["task"]:
         return dataset
     index = np.flatnonzero([task in chosen for task in dataset["task"].to_numpy().tolist()])
     return dataset.isel(task=index)
 
 
-def noted(decisions: xr.Dataset, sentence: str) -> xr.Dataset:
+def with_note(decisions: xr.Dataset, sentence: str) -> xr.Dataset:
     """Return the decisions with the sentence as a note."""
     return with_notes(decisions, sentence) if sentence else decisions

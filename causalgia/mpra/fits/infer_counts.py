@@ -11,10 +11,10 @@ import xarray as xr
 from causalgia.errors import CountsError, InferenceError, quoted
 from causalgia.mpra.counts.log_ratios import dna_observed
 from causalgia.mpra.fits.fit_contrasts import FitRequest, fit_request
-from causalgia.posterior.convergence import diagnose, refuse, refuse_too_few
+from causalgia.posterior.convergence import check_convergence, check_n_draws, diagnose
 from causalgia.posterior.count_model import CellCounts, sample_counts
 from causalgia.posterior.nuts import CHAINS, Sampled
-from causalgia.posterior.posterior_tree import Tree, assemble
+from causalgia.posterior.posterior_tree import Tree, as_tree
 from causalgia.prior import Prior
 from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
@@ -109,18 +109,24 @@ def infer_counts(
     validate(counts, "counts")
     _check_prior_and_draws(prior, draws, silent)
     n, key = -(-draws // CHAINS) * CHAINS, root_key(rng)
-    refuse_too_few(n, accept_unconverged)
+    check_n_draws(n, accept_unconverged)
     request = fit_request(counts, control=control, arms=arms, contrasts=contrasts)
     data, left_out = model_counts(counts, request)
     found = sample_counts(data, prior, silent=silent, draws=n, key=derive(key, "infer_counts"))
     groups = _posterior_groups(found, request, data)
     groups["diagnostics"] = diagnose(groups["posterior"], int(found.stats["diverging"].sum()))
-    attrs = refuse(groups["diagnostics"], accept_unconverged)
-    attrs |= {"engine": "nuts", "sampler": found.sampler, "scale": "log2", "contrast_scale": TASK, "left_out": left_out}
+    attrs = check_convergence(groups["diagnostics"], accept_unconverged)
+    attrs |= {
+        "engine": "nuts",
+        "sampler": found.sampler,
+        "scale": "log2",
+        "contrast_scale": TASK,
+        "left_out": left_out,
+    }
     attrs["estimand"] = "mean over the population of elements of the difference of log2(RNA/DNA) between arms"
     for name in ("posterior", "constant_data"):
         groups[name].attrs = attrs
-    return assemble(groups)
+    return as_tree(groups)
 
 
 def _check_prior_and_draws(prior: Any, draws: Any, silent: Any) -> None:
@@ -152,8 +158,8 @@ def model_counts(counts: xr.Dataset, request: FitRequest) -> tuple[CellCounts, i
     data = CellCounts(
         dna=dna[rows],
         rna=rna[rows],
-        dna_seen=seen[rows],
-        rna_seen=(counts["rna_observed"].to_numpy() | seen)[rows],
+        dna_observed=seen[rows],
+        rna_observed=(counts["rna_observed"].to_numpy() | seen)[rows],
         dna_size=np.log2(np.atleast_1d(counts["dna_total"].to_numpy()) / mean),
         rna_size=np.log2(counts["rna_total"].to_numpy() / mean),
         element=request.element[rows],
