@@ -12,13 +12,13 @@ import xarray as xr
 
 from causalgia.analysis import Analysis, kept_analysis
 from causalgia.arm_weights import weights_of
-from causalgia.choices import is_of_placebos
+from causalgia.choices import is_placebo_rope
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
 from causalgia.estimation import estimate
 from causalgia.estimation.crossover_estimates import placebo_words
 from causalgia.estimation.request import users_level
-from causalgia.long_text import question_of
+from causalgia.long_text import design_question
 from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
 from causalgia.notes import notes_of, with_notes
@@ -29,7 +29,7 @@ from causalgia.streams import RNG, derive, root_key
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Steps", "analyze", "conclude", "estimated", "steps", "steps_from"]
+__all__ = ["Steps", "analyze", "estimate_effects", "infer_and_decide", "steps", "steps_from"]
 
 BY_TESTS = ("bh", "holm", "bootstrap_t")
 """The error rates whose verdicts are tests on estimates: no posterior is drawn."""
@@ -134,12 +134,12 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, c
     """
     if not keeps_effects(outcomes):
         validate(outcomes, "outcomes")
-    asked = asked_of(outcomes, analysis)
-    require_rope(asked)
+    asked = requested_analysis(outcomes, analysis)
+    check_rope(asked)
     key = root_key(rng)
     adjusting = replace(asked, adjust=asked.adjust or "bh")
-    effects, estimates = estimated(outcomes, adjusting, rng=derive(key, "adjust"))
-    return conclude(outcomes, effects, estimates, asked, key, client=client)
+    effects, estimates = estimate_effects(outcomes, adjusting, rng=derive(key, "adjust"))
+    return infer_and_decide(outcomes, effects, estimates, asked, key, client=client)
 
 
 def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
@@ -159,7 +159,7 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
     >>> steps_from(given, Analysis(rope=(-0.5, 0.5), error="bh"), rng=0).decisions["verdict"].values.ravel().tolist()
     ['increases', 'negligible']
     """
-    require_rope(analysis)
+    check_rope(analysis)
     for said, method in (("adjust", analysis.adjust), ("error", analysis.error)):
         if method in ("bootstrap_t", "sign_flip"):
             raise ContrastError(
@@ -167,13 +167,13 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
             )
     how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.family}
     adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
-    return conclude(estimates, None, adjusted, analysis, root_key(rng))
+    return infer_and_decide(estimates, None, adjusted, analysis, root_key(rng))
 
 
-def _require_question(kept: xr.Dataset, analysis: Analysis) -> None:
+def _check_same_contrasts(kept: xr.Dataset, analysis: Analysis) -> None:
     """Refuse to ask effects, or moments of them, for other contrasts than they are of."""
     given = kept_analysis(kept) or Analysis()
-    of = given if given.asks else given.asking(question_of(kept) or _question_in(kept))
+    of = given if given.asks else given.asking(design_question(kept) or _contrasts_in_effects(kept))
     differ = [name for name in ("control", "contrasts", "interaction", "scale") if name in analysis.differs(of)]
     if differ:
         raise ContrastError(
@@ -182,7 +182,7 @@ def _require_question(kept: xr.Dataset, analysis: Analysis) -> None:
         )
 
 
-def _question_in(effects: xr.Dataset) -> dict[str, Any]:
+def _contrasts_in_effects(effects: xr.Dataset) -> dict[str, Any]:
     if "control" in effects.attrs:
         return {"control": effects.attrs["control"]}
     W, arms = weights_of(effects), effects["arm"].to_numpy().tolist()
@@ -194,7 +194,7 @@ def _question_in(effects: xr.Dataset) -> dict[str, Any]:
     return {"contrasts": dict(zip(map(str, effects["contrast"].to_numpy()), of_row, strict=True))}
 
 
-def conclude(
+def infer_and_decide(
     kept: xr.Dataset,
     effects: xr.Dataset | None,
     estimates: xr.Dataset,
@@ -224,13 +224,15 @@ def conclude(
 
     tasks = tasks_that_vary(estimates, asked.rope)
     note = left_out(estimates, tasks, asked.rope)
-    posterior, decisions = _of_tasks(kept, effects, estimates, tasks, asked, key, client)
-    said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
+    posterior, decisions = _posterior_and_decisions(kept, effects, estimates, tasks, asked, key, client)
+    said = analysis_attrs(kept, asked)  # it warns of what is exploratory: after whatever is impossible
     warn_of(note)
-    return Steps(effects, _marked(estimates, said), posterior, noted(_marked(decisions, said), note))
+    return Steps(
+        effects, _with_analysis_attrs(estimates, said), posterior, noted(_with_analysis_attrs(decisions, said), note)
+    )
 
 
-def _of_tasks(
+def _posterior_and_decisions(
     kept: xr.Dataset,
     effects: xr.Dataset | None,
     estimates: xr.Dataset,
@@ -245,7 +247,7 @@ def _of_tasks(
     effects, estimates = None if effects is None else of_tasks(effects, tasks), of_tasks(estimates, tasks)
     posterior, exact = None, _has_no_spread(estimates)
     if asked.error == "auto" and watched_by_sequence(kept, estimates):
-        by_tests = _decided(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
+        by_tests = _decide_effects(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
         return None, by_sequence(by_tests, kept)
     error, why = deciding_error(estimates, asked)
     chosen = replace(asked, error=error)
@@ -253,10 +255,10 @@ def _of_tasks(
         from causalgia.posterior import infer
 
         varying = estimates.isel(contrast=~exact)
-        posterior = infer(varying, **_of_infer(chosen), rng=derive(key, "infer"), client=client)
-    decisions = _decided(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
+        posterior = infer(varying, **_infer_arguments(chosen), rng=derive(key, "infer"), client=client)
+    decisions = _decide_effects(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
     if posterior is not None and exact.any():
-        decisions = _with_exact(decisions, estimates, exact, chosen)
+        decisions = _add_exact_contrasts(decisions, estimates, exact, chosen)
     if why:
         decisions = with_notes(decisions, f"tests decide, and no posterior of these effects: {why}")
     if chosen.error in BY_TESTS and (asked.law != Analysis().law or asked.prior is not None):
@@ -288,7 +290,7 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]
     return error_of(analysis, estimates, counted, n)
 
 
-def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
+def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
     """Return what is asked: the analysis that is given, or the one kept with the outcomes.
 
     Raises
@@ -307,21 +309,23 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
             f"analysis={quoted(analysis)} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)"
         )
     if keeps_effects(outcomes):
-        analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes) or _question_in(outcomes))
-        _require_question(outcomes, analysis)
-    analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
+        analysis = (
+            analysis if analysis.asks else analysis.asking(design_question(outcomes) or _contrasts_in_effects(outcomes))
+        )
+        _check_same_contrasts(outcomes, analysis)
+    analysis = analysis if analysis.asks else analysis.asking(design_question(outcomes))
     if not analysis.asks:
         arms = ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
         raise ContrastError(f"the analysis asks nothing: say control= (one of {arms}, ...), contrasts= or interaction=")
     return analysis
 
 
-def require_rope(analysis: Analysis) -> None:
+def check_rope(analysis: Analysis) -> None:
     """Raise DecisionError where an analysis has no region of practical equivalence.
 
     Examples
     --------
-    >>> require_rope(Analysis(control="placebo"))
+    >>> check_rope(Analysis(control="placebo"))
     Traceback (most recent call last):
     ...
     causalgia.errors.DecisionError: the analysis has no rope: say rope=(lower, upper) on the scale of the effects, ...
@@ -333,22 +337,22 @@ def require_rope(analysis: Analysis) -> None:
         )
 
 
-def said_of(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
+def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
     """Return what results of an analysis carry: it, its fingerprint, and what of it was asked after the fact."""
     said = {"analysis": analysis.to_json(), "analysis_fingerprint": analysis.fingerprint}
     said |= {name: str(outcomes.attrs[name]) for name in ("design", "confirms", "stopped") if name in outcomes.attrs}
-    if exploratory := _exploratory(outcomes, analysis):
+    if exploratory := _exploratory_fields(outcomes, analysis):
         said["exploratory"] = exploratory
     return said
 
 
-def _marked(result: xr.Dataset, said: dict[str, str]) -> xr.Dataset:
-    """Give a result what `said_of` says in the place of the marks of the single verbs."""
+def _with_analysis_attrs(result: xr.Dataset, said: dict[str, str]) -> xr.Dataset:
+    """Give a result what `analysis_attrs` says in the place of the marks of the single verbs."""
     own = {name: value for name, value in result.attrs.items() if name != "exploratory"}
     return result.drop_attrs(deep=False).assign_attrs(own | said)
 
 
-def _exploratory(outcomes: xr.Dataset, analysis: Analysis) -> str:
+def _exploratory_fields(outcomes: xr.Dataset, analysis: Analysis) -> str:
     kept = kept_analysis(outcomes)
     if kept is None:
         return "the whole analysis: none was kept with the outcomes"
@@ -358,18 +362,18 @@ def _exploratory(outcomes: xr.Dataset, analysis: Analysis) -> str:
     return fields
 
 
-def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:
+def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:
     """Return the effects and the estimates that an analysis asks for, adjusted where it says so.
 
     Effects are taken as they are, where a trial kept them; of moments there are no effects, and only estimates.
     """
     if keeps_effects(outcomes) and "ice" not in outcomes:
-        return None, _estimated_from_moments(outcomes, analysis, rng)
+        return None, _estimate_from_moments(outcomes, analysis, rng)
     effects = outcomes if keeps_effects(outcomes) else contrast(outcomes, **analysis.contrasting)
     effects = _with_families(effects, analysis)
     estimates = estimate(
         effects,
-        cluster=_cluster(analysis),
+        cluster=_cluster_argument(analysis),
         block=analysis.block,
         covariates=analysis.covariates,
         target=analysis.target,
@@ -379,10 +383,10 @@ def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr
     )
     if analysis.adjust is None:
         return effects, estimates
-    return effects, _adjusted(effects, estimates, analysis, rng)
+    return effects, _adjust_p_values(effects, estimates, analysis, rng)
 
 
-def _estimated_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
+def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
     """Return estimates of moments; refuse what takes every unit."""
     known = ("auto", "none" if moments.attrs.get("cluster") == "unit" else moments.attrs.get("cluster"))
     needs = {
@@ -404,17 +408,17 @@ def _estimated_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -
     return adjust(estimates, **how)
 
 
-def _cluster(analysis: Analysis) -> str | None:
+def _cluster_argument(analysis: Analysis) -> str | None:
     return None if analysis.cluster == "none" else analysis.cluster
 
 
-def _adjusted(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
+def _adjust_p_values(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
     """Return the estimates with adjusted p: from the units where the method resamples them."""
     how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family, "rng": rng}
     of_units = (analysis.target, analysis.weights) == ("population", "units")
     if analysis.adjust not in ("auto", "bootstrap_t", "sign_flip") or (analysis.adjust == "auto" and not of_units):
         return adjust(estimates, **how)
-    found = adjust(effects, cluster=_cluster(analysis), **how)
+    found = adjust(effects, cluster=_cluster_argument(analysis), **how)
     attrs = {name: value for name, value in found.attrs.items() if name not in estimates.attrs}
     return with_notes(estimates.assign(p_adjusted=found["p_adjusted"]).assign_attrs(attrs), *notes_of(found))
 
@@ -431,7 +435,9 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
         )
     levels = effects[name].to_numpy()
     positive = weights_of(effects) > 0
-    levels_by_contrast = [np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])]
+    levels_by_contrast = [
+        np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])
+    ]
     for contrast_name, found in zip(effects["contrast"].to_numpy(), levels_by_contrast, strict=True):
         if len(found) != 1:
             raise ContrastError(
@@ -444,19 +450,19 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     )
 
 
-def _of_infer(analysis: Analysis) -> dict[str, Any]:
+def _infer_arguments(analysis: Analysis) -> dict[str, Any]:
     groups = analysis.family if analysis.family not in (None, "all") else None
     prior = {} if analysis.prior is None else {"prior": analysis.prior}
     return {"law": analysis.law, "groups": groups, "exchangeable": analysis.exchangeable, **prior}
 
 
-def _decided(
+def _decide_effects(
     effects: xr.Dataset | None, estimates: xr.Dataset, posterior: Any, analysis: Analysis, *, rng: RNG
 ) -> xr.Dataset:
     from causalgia.verdicts import decide
 
     how: dict[str, Any] = {"rope": analysis.region, "level": analysis.level, "error": analysis.error}
-    how |= {"family": analysis.family, "rare": analysis.rare, "cluster": _cluster(analysis), "rng": rng}
+    how |= {"family": analysis.family, "rare": analysis.rare, "cluster": _cluster_argument(analysis), "rng": rng}
     if effects is not None and analysis.error == "bootstrap_t":
         return decide(effects, **how)
     if posterior is None and analysis.error not in BY_TESTS:
@@ -488,13 +494,13 @@ def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     return mean.assign(se=np.sqrt(mean["se"] ** 2 + spread / n), df=xr.full_like(spread, n - 1.0))
 
 
-def _with_exact(
+def _add_exact_contrasts(
     decisions: xr.Dataset, estimates: xr.Dataset, exact: npt.NDArray[np.bool_], analysis: Analysis
 ) -> xr.Dataset:
     """Add the verdicts on contrasts without spread to those of the posterior, in the order of the estimates."""
     from causalgia.verdicts import decide
 
-    rope = _region_by_task(decisions) if is_of_placebos(analysis.rope) else analysis.region
+    rope = _region_by_task(decisions) if is_placebo_rope(analysis.rope) else analysis.region
     points = decide(
         _pooled_over_predictors(estimates.isel(contrast=exact)),
         rope=rope,

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, kept_analysis, of_one_word
+from causalgia.analysis import Analysis, kept_analysis, placebo_word_contrasts
 from causalgia.checks import nearest
-from causalgia.choices import LEAST_PLACEBO_WORDS, is_of_placebos
+from causalgia.choices import LEAST_PLACEBO_WORDS, is_placebo_rope
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
 from causalgia.predict import Predictor
-from causalgia.schema import require_dataset
+from causalgia.schema import check_dataset
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial import run
 from causalgia.trial.stored_design import kept_design
@@ -107,15 +107,19 @@ def confirm(
     >>> fresh["arm"].values.tolist(), fresh.attrs["confirms"]
     (['untreated', 'GC'], 'fresh units, drawn independently; selected from the trial ...: GC')
     """
-    require_dataset(screen, "outcomes")
+    check_dataset(screen, "outcomes")
     whole = kept_design(screen) if design is None else _check_screen(design, screen)
     _check_predictor(screen, predictor, other_predictor)
     analysis = (kept_analysis(screen) or Analysis()).asking(whole.asked)
     names = _selected_names(select)
     arms = _arms_to_confirm(whole, analysis, names)
-    null, units = _fresh(whole)
+    null, units = _fresh_null_model(whole)
     again = _confirmation_design(whole, null, arms, n_units)
-    kept = _analysis(analysis, _judges(again, analysis, names), of_parents=units == SAME and _two_a_parent(again))
+    kept = _confirmation_analysis(
+        analysis,
+        _analyzed_contrasts(again, analysis, names),
+        of_parents=units == SAME and _has_two_units_per_parent(again),
+    )
     outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=kept, client=client)
     said = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
@@ -147,14 +151,14 @@ def _check_predictor(screen: xr.Dataset, predictor: object, other: bool) -> None
 def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
     """Return the names that were selected, each once."""
     if isinstance(select, xr.Dataset):
-        return _directional(select)
+        return _directional_contrasts(select)
     names = [select] if isinstance(select, str) else list(dict.fromkeys(map(str, select)))
     if not names:
         raise DesignError("select= names nothing; give names of arms or contrasts, or decisions")
     return names
 
 
-def _directional(decisions: xr.Dataset) -> list[str]:
+def _directional_contrasts(decisions: xr.Dataset) -> list[str]:
     if "verdict" not in decisions:
         raise DecisionError("select= is a Dataset without 'verdict'; give names, or decisions from cg.analyze")
     verdicts = decisions["verdict"].transpose("contrast", ...).to_numpy().astype(str)
@@ -197,7 +201,7 @@ def _placebo_twins(design: Design, chosen: set[str]) -> set[str]:
 def _controls(design: Design, analysis: Analysis) -> list[str]:
     """Return the control of the analysis, or the arms of such kinds, or the first arm; placebo words if they judge."""
     kinds = {arm.name: arm.intervention.kind for arm in design.named_arms}
-    words = [name for name, kind in kinds.items() if kind == "placebo_word" and is_of_placebos(analysis.rope)]
+    words = [name for name, kind in kinds.items() if kind == "placebo_word" and is_placebo_rope(analysis.rope)]
     if analysis.control is not None:
         return [analysis.control, *words]
     if analysis.contrasts is not None:
@@ -205,7 +209,7 @@ def _controls(design: Design, analysis: Analysis) -> list[str]:
     return [name for name, kind in kinds.items() if kind in CONTROLS] + words or design.arm_names[:1]
 
 
-def _fresh(design: Design) -> tuple[NullModel, str]:
+def _fresh_null_model(design: Design) -> tuple[NullModel, str]:
     """Return the null model of the confirmation, and in words what its units are."""
     if design.reserved is not None:
         return design.reserved, RESERVED
@@ -226,19 +230,19 @@ def _confirmation_design(design: Design, null: NullModel, arms: list[str], n_uni
     return Design(null=null, arms=kept, n_units=n, assignment=design.assignment, blocks=design.blocks)
 
 
-def _two_a_parent(design: Design) -> bool:
+def _has_two_units_per_parent(design: Design) -> bool:
     return isinstance(design.null, FromParents) and design.n_units >= 2 * len(design.null.parents_given)
 
 
-def _judges(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
+def _analyzed_contrasts(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
     """Return the selected names, and the contrasts of single placebo words where these are the region that judges."""
     words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
-    rows = analysis.weights_by_contrast if is_of_placebos(analysis.rope) else {}
+    rows = analysis.weights_by_contrast if is_placebo_rope(analysis.rope) else {}
     here = {name: row for name, row in rows.items() if set(row) <= set(design.arm_names)}
-    return list(dict.fromkeys([*names, *of_one_word(here, words)]))
+    return list(dict.fromkeys([*names, *placebo_word_contrasts(here, words)]))
 
 
-def _analysis(analysis: Analysis, names: list[str], *, of_parents: bool) -> Analysis | None:
+def _confirmation_analysis(analysis: Analysis, names: list[str], *, of_parents: bool) -> Analysis | None:
     """Return the screen's analysis of what was selected; None where it asked nothing."""
     if analysis == Analysis():
         return None

@@ -29,18 +29,18 @@ from causalgia.choices import (
     LEAST_FOR_A_LAW,
     LEAST_PLACEBO_WORDS,
     METHODS,
-    OF_A_POSTERIOR,
+    POSTERIOR_ERRORS,
     ROPE_IN_WORDS,
     SCALES,
     TARGETS,
-    is_of_placebos,
+    is_placebo_rope,
     is_rope,
 )
 from causalgia.errors import DesignError, InferenceError, quoted
 from causalgia.expressions import weights_in_text
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.kinds import two_kinds
-from causalgia.long_text import question_of
+from causalgia.long_text import design_question
 from causalgia.prior import Prior
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tup
 InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 
 
-_OF_EVERY_ARM = ("arm", "kind", "random")
+_ARM_COORDINATES = ("arm", "kind", "random")
 
 
 def _are_contrasts(value: object) -> bool:
@@ -205,7 +205,7 @@ class Analysis:
 
     def _check_kinds(self, contrasts: Any) -> None:
         """Refuse a posterior of contrasts that differ in kind, as is said or, where nothing is, by their weights."""
-        if self.error not in OF_A_POSTERIOR:
+        if self.error not in POSTERIOR_ERRORS:
             return
         if self.exchangeable is False:
             raise DesignError(
@@ -274,7 +274,7 @@ class Analysis:
                 _check_known(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
         for factor in self.interaction or ():
             _check_known(factor, factors, "[analysis]: interaction names", "factor")
-        if self.family not in (None, "all", *_OF_EVERY_ARM):
+        if self.family not in (None, "all", *_ARM_COORDINATES):
             _check_known(str(self.family), factors, "[analysis]: family =", "factor")
         self._check_units(units)
         self._check_rope(words, tasks)
@@ -288,7 +288,7 @@ class Analysis:
 
     def _check_rope(self, words: Sequence[str] | None, tasks: Sequence[str] | None) -> None:
         n = None if words is None else self._n_words(set(words))
-        if is_of_placebos(self.rope) and n is not None and n < LEAST_PLACEBO_WORDS:
+        if is_placebo_rope(self.rope) and n is not None and n < LEAST_PLACEBO_WORDS:
             raise DesignError(
                 f"[analysis]: rope = {quoted(self.rope)} needs contrasts of {LEAST_PLACEBO_WORDS} or more placebo "
                 f"words, and there are {n}; add arms with cg.placebos(pattern, at=, n={LEAST_PLACEBO_WORDS}) or "
@@ -308,7 +308,7 @@ class Analysis:
         """Return how many contrasts are of one placebo word against something."""
         if self.contrasts is None and self.interaction is None:
             return len(words - {str(self.control)})
-        return len(of_one_word(self.weights_by_contrast, words))
+        return len(placebo_word_contrasts(self.weights_by_contrast, words))
 
     @property
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
@@ -337,7 +337,7 @@ class Analysis:
         if of_one_kind is None:
             of_one_kind = self.contrasts is None and self.interaction is None
         predicts = self.target == "next predictor"  # which is no parameter that a posterior could have
-        learned = n_of_a_kind >= LEAST_FOR_A_LAW and not is_of_placebos(self.rope)
+        learned = n_of_a_kind >= LEAST_FOR_A_LAW and not is_placebo_rope(self.rope)
         return "local" if of_one_kind and learned and not predicts else "bh"
 
     @property
@@ -435,24 +435,24 @@ class Analysis:
         return f"Analysis({', '.join(f'{field.name}={value!r}' for field, value in self._said())})"
 
 
-def of_one_word(rows: Mapping[str, Mapping[str, float]], words: Collection[str]) -> list[str]:
+def placebo_word_contrasts(rows: Mapping[str, Mapping[str, float]], words: Collection[str]) -> list[str]:
     """Return the contrasts that are of one placebo word against something: one positive weight, and it is a word's.
 
     Examples
     --------
-    >>> of_one_word({"a": {"GATAAGA": 1, "none": -1}, "b": {"GATA1": 1, "none": -1}}, {"GATAAGA"})
+    >>> placebo_word_contrasts({"a": {"GATAAGA": 1, "none": -1}, "b": {"GATA1": 1, "none": -1}}, {"GATAAGA"})
     ['a']
     """
     positive = {name: [arm for arm, weight in row.items() if weight > 0] for name, row in rows.items()}
     return [name for name, arms in positive.items() if len(arms) == 1 and arms[0] in words]
 
 
-def kept_in(attrs: Mapping[Any, Any]) -> Analysis:
+def analysis_in_attrs(attrs: Mapping[Any, Any]) -> Analysis:
     """Return the analysis that the attrs of a result keep; the default one, which asks nothing, where there is none.
 
     Examples
     --------
-    >>> kept_in({"analysis": Analysis(rope=0).to_json()}), kept_in({})
+    >>> analysis_in_attrs({"analysis": Analysis(rope=0).to_json()}), analysis_in_attrs({})
     (Analysis(rope=0), Analysis())
     """
     text = str(attrs.get("analysis", "")).strip()
@@ -472,10 +472,10 @@ def kept_analysis(outcomes: xr.Dataset) -> Analysis | None:
     kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
     if kept == Analysis():
         return None
-    return kept if kept.asks else kept.asking(question_of(outcomes))
+    return kept if kept.asks else kept.asking(design_question(outcomes))
 
 
-def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
+def exploratory_attrs(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
     """Return ``exploratory`` for the attrs of a result: what a verb was asked beyond the analysis kept in `attrs`.
 
     Parameters
@@ -488,10 +488,10 @@ def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
 
     Examples
     --------
-    >>> beyond({"analysis": Analysis(control="placebo").to_json()}, control="untreated", scale="identity")
+    >>> exploratory_attrs({"analysis": Analysis(control="placebo").to_json()}, control="untreated", scale="identity")
     {'exploratory': 'control'}
     """
-    kept = kept_in(attrs)
+    kept = analysis_in_attrs(attrs)
     other = [
         name for name, value in asked.items() if _normalized(name, getattr(kept, name)) != _normalized(name, value)
     ]

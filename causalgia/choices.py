@@ -68,31 +68,31 @@ LEAST_DF = 20
 """Degrees of freedom of a standard error from which on a posterior may take it for known."""
 
 
-OF_A_POSTERIOR = ("local", "bayes_fdr")
+POSTERIOR_ERRORS = ("local", "bayes_fdr")
 
 
 LEAST_PLACEBO_WORDS = 40
 
 
-OF_PLACEBOS = ("placebo", "placebo tail")
+PLACEBO_ROPES = ("placebo", "placebo tail")
 
 
-_IN_SD = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
+_SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
 
 def _is_interval(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(is_number, value)) and bool(value[0] < value[1])
 
 
-def is_of_placebos(rope: object) -> bool:
+def is_placebo_rope(rope: object) -> bool:
     """Return whether placebo words make the region: ``"placebo"``, or ``"placebo tail"``.
 
     Examples
     --------
-    >>> [is_of_placebos(rope) for rope in ("placebo", "placebo tail", "0.2 sd", 0)]
+    >>> [is_placebo_rope(rope) for rope in ("placebo", "placebo tail", "0.2 sd", 0)]
     [True, True, False, False]
     """
-    return isinstance(rope, str) and rope.strip() in OF_PLACEBOS
+    return isinstance(rope, str) and rope.strip() in PLACEBO_ROPES
 
 
 def is_rope(value: object) -> bool:
@@ -106,8 +106,8 @@ def is_rope(value: object) -> bool:
     [False, False, False, False]
     """
     if isinstance(value, str):
-        in_sd = _IN_SD.fullmatch(value)
-        return is_of_placebos(value) or (in_sd is not None and float(value.replace("sd", "")) > 0)
+        in_sd = _SD_ROPE.fullmatch(value)
+        return is_placebo_rope(value) or (in_sd is not None and float(value.replace("sd", "")) > 0)
     if isinstance(value, dict):
         return bool(value) and all(map(_is_interval, value.values()))
     return _is_interval(value) or (is_number(value) and value == 0)

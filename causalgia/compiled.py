@@ -39,7 +39,7 @@ class Allowance:
         return self._left > 0
 
 
-IN_NUMPY = Allowance(500_000_000)
+NUMPY_ALLOWANCE = Allowance(500_000_000)
 """What is done in numpy to the same results, to the bit: half a second, in which numba loads and reads its cache."""
 
 
@@ -97,11 +97,11 @@ class Compiled:
                 for name in self.py_func.__code__.co_names:
                     if isinstance(called := names.get(name), Compiled):
                         names[name] = called.dispatcher()
-                self._dispatcher = _compiled(self.py_func, self._options)
+                self._dispatcher = _compile_with_cache(self.py_func, self._options)
             return self._dispatcher
 
 
-def _compiled(function: FunctionType, options: dict[str, Any]) -> Callable[..., Any]:
+def _compile_with_cache(function: FunctionType, options: dict[str, Any]) -> Callable[..., Any]:
     import numba
 
     try:
@@ -110,11 +110,11 @@ def _compiled(function: FunctionType, options: dict[str, Any]) -> Callable[..., 
         if "cannot cache" not in str(error):
             raise
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
-    _go_on_uncached(found._cache)
+    _disable_cache_on_error(found._cache)
     return found  # type: ignore[no-any-return]
 
 
-def _go_on_uncached(cache: Any) -> None:
+def _disable_cache_on_error(cache: Any) -> None:
     """Turn off a cache that the disk fails, rather than let the call fail whose machine code was to be kept."""
     load, save = cache.load_overload, cache.save_overload
 

@@ -80,19 +80,19 @@ Edits: TypeAlias = Mapping[str, tuple[Edit, ...]]
 """Arm -> what it does to the sequence."""
 
 
-def as_text(edits: Edits) -> str:
+def edits_to_json(edits: Edits) -> str:
     """Return edits as JSON.
 
     Examples
     --------
-    >>> as_text({"shorter": (Edit("delete", ((10, 5),), -5),)})
+    >>> edits_to_json({"shorter": (Edit("delete", ((10, 5),), -5),)})
     '{"shorter": [["delete", [[10, 5]], -5, "", "", "", [], false]]}'
     """
     return json.dumps({arm: [astuple(edit) for edit in done] for arm, done in edits.items()})
 
 
-def from_text(text: str) -> dict[str, tuple[Edit, ...]]:
-    """Return the edits that `as_text` wrote.
+def edits_from_json(text: str) -> dict[str, tuple[Edit, ...]]:
+    """Return the edits that `edits_to_json` wrote.
 
     Raises
     ------
@@ -102,18 +102,18 @@ def from_text(text: str) -> dict[str, tuple[Edit, ...]]:
     Examples
     --------
     >>> edits = {"shorter": (Edit("delete", ((10, 5),), -5),), "untreated": ()}
-    >>> from_text(as_text(edits)) == edits
+    >>> edits_from_json(edits_to_json(edits)) == edits
     True
     """
     source = "attrs['edits'] of the outcomes"
     plain = parse_json(text, OutcomesError, source=source)
     try:
-        return {arm: tuple(map(_edit, done)) for arm, done in plain.items()}
+        return {arm: tuple(map(_edit_from_plain, done)) for arm, done in plain.items()}
     except (AttributeError, TypeError, ValueError) as error:
         raise OutcomesError(f"{source} cannot be read ({error}); drop it") from error
 
 
-def _edit(plain: list[object]) -> Edit:
+def _edit_from_plain(plain: list[object]) -> Edit:
     does, sites, grows, pattern, label, letters, bases, one_strand = plain
     where = None if sites is None else tuple((start, width) for start, width in sites)  # type: ignore[attr-defined]
     return Edit(does, where, grows, pattern, label, letters, tuple(bases), one_strand)  # type: ignore[arg-type]
@@ -161,10 +161,10 @@ def notes_of_controls(contrasts: Mapping[str, Mapping[str, float]], edits: Edits
     for treated, control in dict.fromkeys(_compared_arms(contrasts, edits)):
         for cure, what in _differences(treated, control, edits).items():
             found[cure].append(what)
-    return [f"{some_of(what)}; {cure}" for cure, what in found.items() if what]
+    return [f"{first_findings(what)}; {cure}" for cure, what in found.items() if what]
 
 
-def some_of(found: list[str], things: str = "contrasts") -> str:
+def first_findings(found: list[str], things: str = "contrasts") -> str:
     """Return the first of several findings, and how many more there are."""
     more = f"; and {len(found) - _NAMED} more {things}" if len(found) > _NAMED else ""
     return "; ".join(found[:_NAMED]) + more
@@ -192,9 +192,11 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
         return {}
     who = f"'{treated}' and its control '{control}'"
     found = {
-        _SAME_BASES: f"{who} differ in {what}" if (what := _other_sites(one, other)) else "",
-        _OWN_WORD: f"the control '{control}' of '{treated}' {what}" if (what := _other_word(one, other)) else "",
-        _OWN_BASES: f"{who} differ in composition ({what})" if (what := _composition(one, other)) else "",
+        _SAME_BASES: f"{who} differ in {what}" if (what := _site_differences(one, other)) else "",
+        _OWN_WORD: f"the control '{control}' of '{treated}' {what}"
+        if (what := _foreign_placebo_note(one, other))
+        else "",
+        _OWN_BASES: f"{who} differ in composition ({what})" if (what := _composition_note(one, other)) else "",
         _ORIENTATION: f"{who} write reverse complements ({what})"
         if (what := _reverse_complement_note(one, other))
         else "",
@@ -221,12 +223,12 @@ _ORIENTATION = "on double-stranded DNA that is one word in two orientations, and
 _LOOKS = (_SAME_BASES, _OWN_WORD, _OWN_BASES, _ORIENTATION)
 
 
-def _other_sites(one: list[Edit], other: list[Edit]) -> str:
+def _site_differences(one: list[Edit], other: list[Edit]) -> str:
     """Say in which of number, place and length the sites of two arms differ, and whether the sequences' lengths do."""
     grown = sum(edit.grows for edit in one) - sum(edit.grows for edit in other)
     if not grown and [edit.sites for edit in one] == [edit.sites for edit in other]:
         return ""
-    here, there = _sites(_compared(one, other)), _sites(_compared(other, one))
+    here, there = _merged_sites(_comparable_edits(one, other)), _merged_sites(_comparable_edits(other, one))
     if here is None or there is None:
         return ""
     (starts, widths), (starts_, widths_) = here, there
@@ -245,12 +247,12 @@ def _other_sites(one: list[Edit], other: list[Edit]) -> str:
     return f"{' and '.join(found)} ({', '.join(found.values())})" if found else ""
 
 
-def _compared(one: list[Edit], other: list[Edit]) -> list[Edit]:
+def _comparable_edits(one: list[Edit], other: list[Edit]) -> list[Edit]:
     """Return the edits of an arm without removals where the other does nothing, if any are left."""
     return [edit for edit in one if not edit.removes or any(_overlap(edit, there) for there in other)] or one
 
 
-def _sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
+def _merged_sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
     """Return starts and widths of all sites, those that touch as one; None where a sequence has its own."""
     if any(edit.sites is None for edit in edits):
         return None
@@ -272,13 +274,15 @@ def _first_numbers(numbers: list[int]) -> str:
     return " and ".join(filter(None, (", ".join(map(str, numbers[:-1])), str(numbers[-1]))))
 
 
-def _other_word(one: list[Edit], other: list[Edit]) -> str:
+def _foreign_placebo_note(one: list[Edit], other: list[Edit]) -> str:
     """Say which placebo rearranges another word than those in its place, or than any where there are none."""
     words = [edit for edit in one if edit.label]
     for placebo in (edit for edit in other if edit.is_placebo):
         there = [edit for edit in words if _overlap(edit, placebo)] or words
         together = "".join(edit.pattern for edit in there)
-        if there and not any(_belongs(edit, placebo) for edit in [*there, replace(there[0], pattern=together)]):
+        if there and not any(
+            _may_be_rearrangement(edit, placebo) for edit in [*there, replace(there[0], pattern=together)]
+        ):
             share = f"GC {placebo.gc:.2f} against {there[0].gc:.2f}"
             return f"rearranges {placebo.label}, not {there[0].label} ({share})"
     return ""
@@ -293,7 +297,7 @@ def _overlap(one: Edit, other: Edit) -> bool:
     )
 
 
-def _belongs(word: Edit, placebo: Edit) -> bool:
+def _may_be_rearrangement(word: Edit, placebo: Edit) -> bool:
     """Say whether a placebo may be a rearrangement of what the other arm writes."""
     if word.pattern == placebo.pattern:
         return True
@@ -306,7 +310,7 @@ def _is_fixed(edit: Edit) -> bool:
     return edit.pattern != "" and set(edit.pattern) <= set(_BASES)
 
 
-def _composition(one: list[Edit], other: list[Edit]) -> str:
+def _composition_note(one: list[Edit], other: list[Edit]) -> str:
     """Say by how much the composition of words differs, where more than two bases are substituted."""
     if not all(edit.letters and not edit.is_placebo for edit in [*one, *other]):
         return ""
@@ -321,7 +325,7 @@ def _composition(one: list[Edit], other: list[Edit]) -> str:
     turned = others if one_strand else others[::-1]  # A C G T backwards is T G C A
     if min(_distance(shares, others), _distance(shares, turned)) <= _SINGLE:
         return ""
-    return f"{_as_shares(shares)} against {_as_shares(others)}"
+    return f"{_base_shares_text(shares)} against {_base_shares_text(others)}"
 
 
 def _letters_by_site(edits: list[Edit]) -> str:
@@ -339,7 +343,7 @@ def _distance(one: list[float], other: list[float]) -> float:
     return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / 2
 
 
-def _as_shares(shares: list[float]) -> str:
+def _base_shares_text(shares: list[float]) -> str:
     return " ".join(f"{base} {share:.2f}" for base, share in zip(_BASES, shares, strict=True) if share)
 
 

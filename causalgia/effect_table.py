@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 #: variables of which each value is one effect, first found first: their dims make the rows
-_OF_EFFECTS = ("ace", "ice", "ice_mean", "verdict", "outcome")
+_EFFECT_VARIABLES = ("ace", "ice", "ice_mean", "verdict", "outcome")
 
 
 class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __init_subclass__ has no types
@@ -50,7 +50,7 @@ class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __in
             As many rows as there are effects. What has other dims is read from the Dataset itself:
             ``covariance (contrast, contrast_, task)``, ``weight (contrast, arm)``, ``kind (arm)``.
         """
-        effect = next((self[name] for name in _OF_EFFECTS if name in self.variables), None)
+        effect = next((self[name] for name in _EFFECT_VARIABLES if name in self.variables), None)
         if effect is None:
             return super().to_dataframe(dim_order)
         table = xr.Dataset.drop_dims(self, [dim for dim in self.dims if dim not in effect.dims])

@@ -91,7 +91,7 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     >>> read_hypothesis("`GATA1 + TAL1` = b1", ["GATA1", "GATA1 + TAL1"]).terms
     {'GATA1 + TAL1': 1.0, 'GATA1': -1.0}
     """
-    found = _Reader(text, names, of).hypothesis()
+    found = _Parser(text, names, of).hypothesis()
     if not all(map(math.isfinite, [*found.terms.values(), found.constant])):
         raise ContrastError(
             f"{_noun(of)} {quoted(text)} has a number that is not finite; weights of size 1 say the same"
@@ -110,7 +110,7 @@ def names_in(text: str) -> list[str]:
     >>> names_in("2 * `GATA1 x TAL1` - GATA1 = GATA1")
     ['GATA1 x TAL1', 'GATA1']
     """
-    tokens = _Reader(text, ["a", "b"], "arm").tokens
+    tokens = _Parser(text, ["a", "b"], "arm").tokens
     return list(dict.fromkeys(value.strip("`\"'") for kind, value in tokens if kind in ("name", "quoted")))
 
 
@@ -155,12 +155,12 @@ def backticked(name: str) -> str:
     return f"{mark}{name}{mark}"
 
 
-def as_name(text: str) -> str:
+def hypothesis_name(text: str) -> str:
     """Return a hypothesis with single spaces, which is what its contrast is called.
 
     Examples
     --------
-    >>> as_name(" a  - b = 0 ")
+    >>> hypothesis_name(" a  - b = 0 ")
     'a - b = 0'
     """
     return " ".join(text.split())
@@ -216,7 +216,7 @@ def _noun(of: str) -> str:
     return "contrast" if of == "arm" else "hypothesis"
 
 
-class _Reader:
+class _Parser:
     """Reads one hypothesis from left to right."""
 
     def __init__(self, text: str, names: Sequence[str], of: str) -> None:
@@ -345,13 +345,13 @@ def weights_in_text(value: Any) -> Any:
     """
     texts = [value] if isinstance(value, str) else value
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
-        value = {as_name(text): text for text in texts}
+        value = {hypothesis_name(text): text for text in texts}
     if not isinstance(value, Mapping):
         return value
-    return {name: _in_text(row) if isinstance(row, str) else row for name, row in value.items()}
+    return {name: _weights_in_hypothesis(row) if isinstance(row, str) else row for name, row in value.items()}
 
 
-def _in_text(text: str) -> dict[str, float]:
+def _weights_in_hypothesis(text: str) -> dict[str, float]:
     if text in KEYWORDS:
         raise DesignError(
             f"Analysis: contrasts={quoted(text)} takes all arms, and an analysis does not know them; name the "

@@ -38,7 +38,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @contextmanager
-def opened(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[BinaryIO]:
+def open_regular_file(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[BinaryIO]:
     """Open a regular file for reading; a pipe, a device, a folder or a file of /proc is refused, and never waited for.
 
     Raises
@@ -59,7 +59,7 @@ def opened(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[B
         raise error(f"{path}: is a folder; give the path of one file")
     with os.fdopen(number, "rb") as file:
         try:
-            if not stat.S_ISREG(mode) or _is_of_the_system(file):
+            if not stat.S_ISREG(mode) or _is_system_file(file):
                 raise error(f"{path}: is a pipe or a device, not a file; write what it gives into a file first")
             yield file
         except OSError as reason:
@@ -83,7 +83,7 @@ def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> Non
         raise error(f"{path}: is a pipe or a device, not a file; write into a file, and give that to what reads")
 
 
-def _is_of_the_system(file: BinaryIO) -> bool:
+def _is_system_file(file: BinaryIO) -> bool:
     """Say whether a file holds more than its size, which is 0, as those in /proc do: some of them never end."""
     return os.fstat(file.fileno()).st_size == 0 and file.read(1) != b""
 
@@ -99,8 +99,8 @@ def read_bytes(
     Raises
     ------
     CausalgiaError
-        Of type `error`, as `opened`; or if the file is larger, changes while it is read, does not fit into memory, or
-        is a damaged gzip file.
+        Of type `error`, as `open_regular_file`; or if the file is larger, changes while it is read, does not fit into
+        memory, or is a damaged gzip file.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def read_bytes(
     causalgia.errors.SequenceError: /dev/zero: is a pipe or a device, not a file; write what it gives into a file first
     """
     try:
-        with opened(path, error) as file:
+        with open_regular_file(path, error) as file:
             size = os.fstat(file.fileno()).st_size
             if size > most:
                 raise error(f"{path}: has {size:,} bytes, and at most {most:,} are read at once; split the file")
@@ -168,7 +168,7 @@ def parse_toml(text: str, error: type[CausalgiaError], *, source: str = "") -> d
         at = f"{where.rstrip(')')}: " if what else ""
         raise error(f"{place}{at}not valid TOML: {what or reason}") from reason
     except (RecursionError, ValueError) as reason:
-        raise error(f"{place}not valid TOML: {_why(reason)}") from reason
+        raise error(f"{place}not valid TOML: {_parse_failure(reason)}") from reason
     _check_plain(plain, error, place)
     return plain
 
@@ -195,12 +195,12 @@ def parse_json(text: str | bytes, error: type[CausalgiaError], *, source: str = 
     except json.JSONDecodeError as reason:
         raise error(f"{place}not valid JSON: {reason}") from reason
     except (RecursionError, ValueError) as reason:
-        raise error(f"{place}not valid JSON: {_why(reason)}") from reason
+        raise error(f"{place}not valid JSON: {_parse_failure(reason)}") from reason
     _check_plain(plain, error, place)
     return plain
 
 
-def as_whole(text: str, error: type[CausalgiaError], *, source: str) -> int:
+def parse_int(text: str, error: type[CausalgiaError], *, source: str) -> int:
     """Return the whole number that a cell of text holds: ASCII digits, with a sign or without, below 2^63.
 
     Raises
@@ -211,9 +211,9 @@ def as_whole(text: str, error: type[CausalgiaError], *, source: str) -> int:
     Examples
     --------
     >>> from causalgia.errors import SequenceError
-    >>> as_whole("42", SequenceError, source="peaks.bed: line 1: start")
+    >>> parse_int("42", SequenceError, source="peaks.bed: line 1: start")
     42
-    >>> as_whole("9" * 5_000, SequenceError, source="peaks.bed: line 1: start")
+    >>> parse_int("9" * 5_000, SequenceError, source="peaks.bed: line 1: start")
     Traceback (most recent call last):
     ...
     causalgia.errors.SequenceError: peaks.bed: line 1: start '999...' is beyond 64 bits; correct the line
@@ -269,7 +269,7 @@ def _gunzip(data: bytes, path: str | PathLike[str], error: type[CausalgiaError],
     return b"".join(blocks)
 
 
-def _why(reason: Exception) -> str:
+def _parse_failure(reason: Exception) -> str:
     if isinstance(reason, RecursionError):
         return "nested too deeply; write it flat"
     if "digits" in str(reason):

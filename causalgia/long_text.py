@@ -18,13 +18,13 @@ LONGEST_ATTRIBUTE = 30_000
 """Letters that an attribute holds: netCDF-4 has room for 64 KB of them."""
 
 
-def pack(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
+def pack_text(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
     """Return the Dataset with a text as ``attrs[name]``, or where it is long as the variable ``name (byte)``, by zlib.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> unpack(pack(xr.Dataset(), "design", "x" * 50_000), "design")[:3]
+    >>> unpack_text(pack_text(xr.Dataset(), "design", "x" * 50_000), "design")[:3]
     'xxx'
     """
     if len(text) <= LONGEST_ATTRIBUTE:
@@ -32,8 +32,8 @@ def pack(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
     return annotate(dataset.assign({name: ("byte", np.frombuffer(zlib.compress(text.encode(), 1), np.uint8))}))
 
 
-def unpack(dataset: xr.Dataset, name: str) -> str | None:
-    """Return the text that `pack` kept under a name; None where there is none.
+def unpack_text(dataset: xr.Dataset, name: str) -> str | None:
+    """Return the text that `pack_text` kept under a name; None where there is none.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def unpack(dataset: xr.Dataset, name: str) -> str | None:
     return None if text is None else str(text)
 
 
-def question_of(outcomes: xr.Dataset) -> dict[str, Any]:
+def design_question(outcomes: xr.Dataset) -> dict[str, Any]:
     """Return what the design kept with outcomes was made to answer: ``{"control": ...}``, ``{"contrasts": ...}`` or {}.
 
     Raises
@@ -59,11 +59,11 @@ def question_of(outcomes: xr.Dataset) -> dict[str, Any]:
     Examples
     --------
     >>> import xarray as xr
-    >>> question_of(xr.Dataset(attrs={"design": '{"contrasts": "untreated"}'}))
+    >>> design_question(xr.Dataset(attrs={"design": '{"contrasts": "untreated"}'}))
     {'control': 'untreated'}
     """
     try:
-        plain = parse_json(unpack(outcomes, "design") or "{}", OutcomesError)
+        plain = parse_json(unpack_text(outcomes, "design") or "{}", OutcomesError)
         contrasts = plain.get("contrasts")
     except (OutcomesError, AttributeError) as error:
         raise OutcomesError(

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import xarray as xr
 
 from causalgia.errors import OutcomesError, quoted
-from causalgia.inputs import check_no_pipe, opened
+from causalgia.inputs import check_no_pipe, open_regular_file
 
 _MARK = b"\ncausalgia blake2b-256\n"
 SEAL = len(_MARK) + 32
@@ -81,23 +81,23 @@ def read_netcdf(path: Path) -> xr.Dataset:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "x.nc"
     >>> dataset = xr.Dataset({"x": ("unit", [1.0, 2.0])})
-    >>> read(write(path, lambda place: dataset.to_netcdf(place, engine="h5netcdf"))).identical(dataset)
+    >>> read_netcdf(write_netcdf(path, lambda place: dataset.to_netcdf(place, engine="h5netcdf"))).identical(dataset)
     True
     >>> _ = path.write_bytes(path.read_bytes().replace(b"unit", b"Unit"))
-    >>> read(path)
+    >>> read_netcdf(path)
     Traceback (most recent call last):
     ...
     causalgia.errors.OutcomesError: ...x.nc: damaged: its bytes are not those that were written; make it anew
     """
     check_file(path)
-    with _as_damage(path):
+    with _as_damage_error(path):
         return xr.load_dataset(path, engine="h5netcdf", decode_times=False)
 
 
 def read_tree(path: Path) -> xr.DataTree:
     """Read a tree of Datasets into memory, as `read_netcdf` does one."""
     check_file(path)
-    with _as_damage(path):
+    with _as_damage_error(path):
         return xr.load_datatree(path, engine="h5netcdf", decode_times=False)
 
 
@@ -114,29 +114,29 @@ def check_file(path: Path) -> None:
         If the file is absent, is a pipe or a device, has other bytes than were written, links to other files or keeps
         its arrays in them, or could not be read within these limits.
     """
-    with opened(path, OutcomesError) as file:
+    with open_regular_file(path, OutcomesError) as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(size - SEAL, 0))
         seal = file.read()
         if seal.startswith(_MARK) and _digest(file, size - SEAL) != seal[len(_MARK) :]:
             raise OutcomesError(f"{path}: damaged: its bytes are not those that were written; make it anew")
     if not seal.startswith(_MARK):
-        _try_in_child(path, size)
-    with _as_damage(path):
-        _declared(path)
+        _read_in_child(path, size)
+    with _as_damage_error(path):
+        _declared_bytes(path)
 
 
-def try_out(path: Path) -> None:
+def read_within_limits(path: Path) -> None:
     """Read a file as `read_netcdf` and `read_tree` do, within limits of memory and time that end the process."""
-    _allow_time(_seconds(path.stat().st_size))
-    _allow_memory(_ROOM)
-    _allow_memory(_ROOM + 2 * _declared(path))
+    _limit_time(_time_limit(path.stat().st_size))
+    _limit_memory(_ROOM)
+    _limit_memory(_ROOM + 2 * _declared_bytes(path))
     xr.load_datatree(path, engine="h5netcdf", decode_times=False)
 
 
-def _try_in_child(path: Path, size: int) -> None:
-    seconds = _seconds(size)
-    code = "import sys; sys.path.append(sys.argv[1]); from causalgia import netcdf; netcdf.tell(sys.argv[2])"
+def _read_in_child(path: Path, size: int) -> None:
+    seconds = _time_limit(size)
+    code = "import sys; sys.path.append(sys.argv[1]); from causalgia import netcdf; netcdf.report_damage(sys.argv[2])"
     command = [sys.executable, "-P", "-c", code, str(Path(__file__).parents[1]), os.fspath(path)]
     try:
         ended = subprocess.run(
@@ -159,18 +159,18 @@ def _try_in_child(path: Path, size: int) -> None:
         raise OutcomesError(f"{path}: damaged or no netCDF file (reading it ended with {why}); make it anew")
 
 
-def tell(path: str) -> None:
+def report_damage(path: str) -> None:
     """Try a file out, print what is wrong with it, and end the process with an exit code that says whether it is."""
     try:
-        with _as_damage(Path(path)):
-            try_out(Path(path))
+        with _as_damage_error(Path(path)):
+            read_within_limits(Path(path))
     except OutcomesError as error:
         sys.stdout.write(str(error).removeprefix(f"{path}: "))
         sys.exit(_REFUSED)
 
 
 @contextmanager
-def _as_damage(path: Path) -> Iterator[None]:
+def _as_damage_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OutcomesError:
@@ -180,7 +180,7 @@ def _as_damage(path: Path) -> Iterator[None]:
         raise OutcomesError(f"{path}: damaged or no netCDF file ({what}); make it anew") from error
 
 
-def _declared(path: Path) -> int:
+def _declared_bytes(path: Path) -> int:
     """Return the bytes that the arrays of a file have, without reading them or following a link."""
     import h5py
 
@@ -194,12 +194,12 @@ def _declared(path: Path) -> int:
                 raise OutcomesError(f"{path}: damaged: group {quoted(group.name)} contains itself; make it anew")
             seen.add(place)
             for name in group:
-                _refuse_link(path, name, group.get(name, getlink=True))
+                _check_link(path, name, group.get(name, getlink=True))
                 found = group[name]
                 if isinstance(found, h5py.Group):
                     left.append(found)
                 elif isinstance(found, h5py.Dataset):
-                    _refuse_elsewhere(path, found)
+                    _check_stored_inside(path, found)
                     total += math.prod(found.shape or ()) * found.dtype.itemsize
     size = path.stat().st_size
     if total > max(_FREE, _RATIO * size):
@@ -210,7 +210,7 @@ def _declared(path: Path) -> int:
     return total
 
 
-def _refuse_link(path: Path, name: str, link: object) -> None:
+def _check_link(path: Path, name: str, link: object) -> None:
     import h5py
 
     if not isinstance(link, h5py.HardLink):
@@ -220,7 +220,7 @@ def _refuse_link(path: Path, name: str, link: object) -> None:
         )
 
 
-def _refuse_elsewhere(path: Path, array: Any) -> None:
+def _check_stored_inside(path: Path, array: Any) -> None:
     if array.external or array.is_virtual:
         raise OutcomesError(
             f"{path}: the values of {quoted(array.name)} are in other files; write the file anew with the values in it "
@@ -228,12 +228,12 @@ def _refuse_elsewhere(path: Path, array: Any) -> None:
         )
 
 
-def _seconds(size: int) -> int:
+def _time_limit(size: int) -> int:
     """Return the processor time in which a file of so many bytes has to be read."""
     return _SECONDS + size // _BYTES_A_SECOND
 
 
-def _allow_time(more: int) -> None:
+def _limit_time(more: int) -> None:
     """Let this process take so many more seconds of processor time, where the system can hold a process to it."""
     try:
         import resource
@@ -245,7 +245,7 @@ def _allow_time(more: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
-def _allow_memory(more: int) -> None:
+def _limit_memory(more: int) -> None:
     """Let this process take so many more bytes, where the system can hold a process to it."""
     try:
         import resource

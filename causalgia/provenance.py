@@ -13,7 +13,7 @@ _INSTALLED = tuple(
 )
 
 
-def installed(module: str | None) -> bool:
+def is_installed(module: str | None) -> bool:
     """Say whether a module belongs to an installed package (named) rather than to the user (read)."""
     if module is None or module == "__main__":
         return False
@@ -23,10 +23,10 @@ def installed(module: str | None) -> bool:
     source = getattr(loaded, "__file__", None)
     if source is None:
         return module.partition(".")[0] in sys.stdlib_module_names or hasattr(loaded, "__path__")
-    return _is_installed(source)
+    return _is_installed_file(source)
 
 
 @cache
-def _is_installed(source: str) -> bool:
+def _is_installed_file(source: str) -> bool:
     path = Path(source).resolve()
     return any(path.is_relative_to(root) for root in _INSTALLED)

@@ -21,7 +21,7 @@ _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 def as_cell(text: str) -> str:
     r"""Return a text as a table holds it: an apostrophe before formulas, escapes for what cannot be printed.
 
-    `of_cell` gives the text back, whatever it is.
+    `from_cell` gives the text back, whatever it is.
 
     Examples
     --------
@@ -36,25 +36,25 @@ def as_cell(text: str) -> str:
     return f"'{plain}" if plain.lstrip("'").startswith(_FORMULA) else plain
 
 
-def of_cell(text: str) -> str:
+def from_cell(text: str) -> str:
     r"""Return the text that `as_cell` wrote.
 
     Examples
     --------
-    >>> [of_cell(as_cell(text)) for text in ("=1+1", "GATA1", "'=1+1", "'quoted'", r"\x1b")]
+    >>> [from_cell(as_cell(text)) for text in ("=1+1", "GATA1", "'=1+1", "'quoted'", r"\x1b")]
     ['=1+1', 'GATA1', "'=1+1", "'quoted'", '\\x1b']
-    >>> of_cell(r"\u202e"), of_cell(r"C:\x41")
+    >>> from_cell(r"\u202e"), from_cell(r"C:\x41")
     ('\u202e', 'C:\\x41')
     """
     plain = text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
     return _ESCAPE.sub(_unescaped_character, plain)
 
 
-def of_column(column: pd.Series[Any]) -> pd.Series[Any]:
+def from_column(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column of a table with the texts that `as_cell` wrote; what is no text stays."""
     if column.dtype.kind in "biufc":
         return column
-    return column.map({cell: of_cell(cell) if isinstance(cell, str) else cell for cell in column.unique()})
+    return column.map({cell: from_cell(cell) if isinstance(cell, str) else cell for cell in column.unique()})
 
 
 def _escape(code: int) -> str:
@@ -78,8 +78,8 @@ def to_csv(table: pd.DataFrame, *, index: bool = True) -> str:
     "arm,ace\n'-GATA,-1.5\nnone,0.0\n"
     """
     flat = table.reset_index() if index else table
-    return flat.map(_safe).rename(columns=_safe).to_csv(index=False)
+    return flat.map(_as_cell_if_text).rename(columns=_as_cell_if_text).to_csv(index=False)
 
 
-def _safe(value: Any) -> Any:
+def _as_cell_if_text(value: Any) -> Any:
     return as_cell(value) if isinstance(value, str) else value

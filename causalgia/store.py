@@ -41,7 +41,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     True
     """
     target = Path(path)
-    _refuse_attrs(dataset, target)
+    _check_attrs(dataset, target)
     plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
     return netcdf.write_netcdf(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
 
@@ -85,7 +85,7 @@ def _all_names(dataset: xr.Dataset) -> list[Any]:
     return list({*dataset.variables, *dataset.dims})
 
 
-def _refuse_attrs(dataset: xr.Dataset, target: Path) -> None:
+def _check_attrs(dataset: xr.Dataset, target: Path) -> None:
     for name, value in dataset.attrs.items():
         if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.number):
             kind = type(value).__name__

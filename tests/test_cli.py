@@ -108,7 +108,20 @@ def test_demo_agrees_with_the_truth(tmp_path):
     assert (tmp_path / "demo" / "forest.png").read_bytes().startswith(b"\x89PNG")
     assert "40 placebo words" in found.stdout
     header = next(line for line in found.stdout.splitlines() if line.startswith("contrast"))
-    assert header.split() == "contrast task ACE 99.88 % interval verdict q (bh) n truth z".split()
+    assert header.split() == [
+        "contrast",
+        "task",
+        "ACE",
+        "99.88",
+        "%",
+        "interval",
+        "verdict",
+        "q",
+        "(bh)",
+        "n",
+        "truth",
+        "z",
+    ]
     lines = [line for line in found.stdout.splitlines() if re.search(r" [+-]\d\.\d$", line)]
     z = np.array([float(line.split()[-1]) for line in lines])
     assert len(z) == 6

@@ -14,7 +14,7 @@ import typer
 from causalgia.cli.one_line_errors import StoppedError
 from causalgia.cli.tables import echo, print_answers
 from causalgia.errors import DesignError, OutcomesError, TrialInterruptedError
-from causalgia.inputs import check_no_pipe, opened
+from causalgia.inputs import check_no_pipe, open_regular_file
 from causalgia.spreadsheet import to_csv
 
 if TYPE_CHECKING:
@@ -45,17 +45,30 @@ def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: boo
         raise OutcomesError(
             f"{folder} holds {STORE}, a trial on disk; --store goes on with it. Else choose another --out, or delete it"
         )
-    for name in (OUTCOMES, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder), SPEC):
+    for name in (
+        OUTCOMES,
+        ESTIMATES,
+        DECISIONS,
+        POSTERIOR,
+        FOREST,
+        *answer_figures(folder),
+        *finding_tables(folder),
+        SPEC,
+    ):
         path = folder / name
         if path.is_dir():
             raise OutcomesError(f"{path} is a folder; move it away, or choose another --out")
         check_no_pipe(path, OutcomesError)
-        if path.exists() and not force and not (name == SPEC and (is_ours(path) or _is_same_file(path, spec_file))):
+        if (
+            path.exists()
+            and not force
+            and not (name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file)))
+        ):
             held = "holds outcomes already" if name == OUTCOMES else f"holds another {name} already"
             raise OutcomesError(f"{folder} {held}; choose another --out, or --force to write over it")
 
 
-def refuse_stored(folder: Path, *, spec_file: Path | None = None) -> None:
+def check_store_free(folder: Path, *, spec_file: Path | None = None) -> None:
     """Refuse a folder for a trial on disk that holds outcomes in a file, or a `trial.toml` of the user's.
 
     Raises
@@ -71,15 +84,15 @@ def refuse_stored(folder: Path, *, spec_file: Path | None = None) -> None:
     Archive.exists(folder / STORE)
     for name in (OUTCOMES, SPEC):
         path = folder / name
-        if path.exists() and not (name == SPEC and (is_ours(path) or _is_same_file(path, spec_file))):
+        if path.exists() and not (name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))):
             raise OutcomesError(f"{path} is there already; choose another --out for a trial with --store")
 
 
-def is_ours(path: Path, command: str = "") -> bool:
+def is_written_by_causalgia(path: Path, command: str = "") -> bool:
     """Return whether a `trial.toml` was written by a command of ours (by any, where none is named)."""
     mark = (_MARK + command).encode()
     try:
-        with opened(path, OutcomesError) as file:
+        with open_regular_file(path, OutcomesError) as file:
             return file.read(len(mark)) == mark
     except OutcomesError:
         return False
@@ -105,7 +118,16 @@ def write_outcomes(
     """
     from causalgia import store
 
-    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder), rewritten=rewritten)
+    remove_outdated(
+        folder,
+        ESTIMATES,
+        DECISIONS,
+        POSTERIOR,
+        FOREST,
+        *answer_figures(folder),
+        *finding_tables(folder),
+        rewritten=rewritten,
+    )
     store.save(outcomes, folder / OUTCOMES)
     return OUTCOMES, *write_spec(folder, spec, command=command, spec_file=spec_file)
 
@@ -115,11 +137,11 @@ def write_spec(folder: Path, spec: TrialSpec, *, command: str, spec_file: Path |
     if _is_same_file(folder / SPEC, spec_file):
         return ()
     mark = f"{_MARK}{command}`, which may write over it: keep a file of your own under another name.\n"
-    write(folder / SPEC, mark + spec.to_toml())
+    write_text(folder / SPEC, mark + spec.to_toml())
     return (SPEC,)
 
 
-def kept_in(folder: Path) -> xr.Dataset:
+def load_outcomes(folder: Path) -> xr.Dataset:
     """Return what a folder keeps of its trial: outcomes, or with ``--keep`` the effects or moments of them.
 
     Raises
@@ -132,7 +154,7 @@ def kept_in(folder: Path) -> xr.Dataset:
     from causalgia import store
 
     if not (folder / STORE).exists():
-        return store.load(present(folder) / OUTCOMES, "outcomes")
+        return store.load(check_has_outcomes(folder) / OUTCOMES, "outcomes")
     from causalgia._run.stored_trial import open_store
     from causalgia.trial_file import read_spec
 
@@ -140,48 +162,48 @@ def kept_in(folder: Path) -> xr.Dataset:
     return found.assign_attrs(read_spec(folder / SPEC).attrs) if (folder / SPEC).is_file() else found
 
 
-def figure_of(number: int) -> str:
+def figure_file(number: int) -> str:
     """Return the file of an experiment's figure about a task: experiment.png, experiment_2.png, ...
 
     Examples
     --------
-    >>> figure_of(0), figure_of(1)
+    >>> figure_file(0), figure_file(1)
     ('experiment.png', 'experiment_2.png')
     """
     return EXPERIMENT if number == 0 else f"experiment_{number + 1}.png"
 
 
-def figures(folder: Path) -> tuple[str, ...]:
+def answer_figures(folder: Path) -> tuple[str, ...]:
     """Return the figures of an experiment that a folder has or could have."""
     found = [p.name for p in folder.glob("experiment_*.png") if p.stem.removeprefix("experiment_").isdecimal()]
     return EXPERIMENT, *sorted(found)
 
 
-def table_of(finding: str) -> str:
+def finding_file(finding: str) -> str:
     """Return the file of one of an answer's findings.
 
     Examples
     --------
-    >>> table_of("of each sequence")
+    >>> finding_file("of each sequence")
     'finding_of_each_sequence.csv'
     """
     return f"finding_{finding.replace(' ', '_')}.csv"
 
 
-def tables(folder: Path) -> tuple[str, ...]:
+def finding_tables(folder: Path) -> tuple[str, ...]:
     """Return the findings of an experiment that a folder has."""
     return tuple(sorted(p.name for p in folder.glob("finding_*.csv")))
 
 
-def drop(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
+def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
     """Remove files of ours that what comes next makes untrue, and print which; not those that are `rewritten` at once.
 
     Examples
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> write(folder / "decisions.nc", "")
-    >>> drop(folder, "decisions.nc", "posterior.nc")
+    >>> write_text(folder / "decisions.nc", "")
+    >>> remove_outdated(folder, "decisions.nc", "posterior.nc")
     Removed decisions.nc: not of these results.
     """
     found = [name for name in names if (folder / name).exists()]
@@ -196,7 +218,7 @@ def output_folder(folder: Path) -> Iterator[Path]:
     """Make a folder for what follows; where that fails, what was made here and is still empty is removed."""
     new = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
-        yield made(folder)
+        yield make_folder(folder)
     except BaseException:
         with suppress(OSError):  # not empty
             for place in new:
@@ -237,14 +259,14 @@ def check_usable(folder: Path) -> None:
         raise OutcomesError(f"{folder}: {what} ({error.strerror}); choose another place") from error
 
 
-def made(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     """Return a folder after making it; refused as `check_usable`."""
     check_usable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a text file."""
     check_no_pipe(path, OutcomesError)
     try:
@@ -253,7 +275,7 @@ def write(path: Path, text: str) -> None:
         raise OutcomesError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
 
 
-def present(folder: Path) -> Path:
+def check_has_outcomes(folder: Path) -> Path:
     """Return a folder that holds outcomes."""
     if not (folder / OUTCOMES).is_file():
         missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is no folder"
@@ -273,17 +295,17 @@ class Keep(StrEnum):
     moments = "moments"
 
 
-Stored: TypeAlias = Annotated[
+StoreOption: TypeAlias = Annotated[
     bool, typer.Option("--store", help=f"Keep the trial in {STORE} as it runs; the same command resumes it.")
 ]
-SameAnswers: TypeAlias = Annotated[
+SameAnswersOption: TypeAlias = Annotated[
     bool,
     typer.Option("--same-answers", help="Resume a store of another predictor if some kept answers are this one's."),
 ]
-Kept: TypeAlias = Annotated[Keep, typer.Option("--keep", help="What --store keeps.")]
+KeepOption: TypeAlias = Annotated[Keep, typer.Option("--keep", help="What --store keeps.")]
 
 
-def refuse(out: Path, spec_file: Path, *, stored: bool, keep: Keep, force: bool, same_answers: bool) -> None:
+def check_run_folder(out: Path, spec_file: Path, *, stored: bool, keep: Keep, force: bool, same_answers: bool) -> None:
     """Refuse a folder where something would be lost, or what is kept without a place for it.
 
     Raises
@@ -298,12 +320,12 @@ def refuse(out: Path, spec_file: Path, *, stored: bool, keep: Keep, force: bool,
     if not stored and same_answers:
         raise DesignError("--same-answers is for a trial on disk; add --store")
     if stored:
-        refuse_stored(out, spec_file=spec_file)
+        check_store_free(out, spec_file=spec_file)
     else:
         check_folder_free(out, spec_file=spec_file, force=force)
 
 
-def run_into(
+def run_in_folder(
     folder: Path,
     spec: TrialSpec,
     predictor: Predictor,
@@ -339,7 +361,9 @@ def run_into(
     return found.assign_attrs(spec.attrs), (STORE, *beside)
 
 
-def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False, in_sentences: bool = False) -> tuple[str, ...]:
+def write_answer(
+    answer: Answer, folder: Path, *, all_rows: bool = False, in_sentences: bool = False
+) -> tuple[str, ...]:
     """Print an answer, draw it for each task, and write its tables and findings: a figure that fails hides no table.
 
     The first figure is of the task of the largest effect.
@@ -355,22 +379,22 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False, in_sent
     store.save(answer.estimates, folder / ESTIMATES)
     store.save(decisions, folder / DECISIONS)
     for name, table in answer.findings.items():
-        write(folder / table_of(name), to_csv(table.to_dataframe()))
+        write_text(folder / finding_file(name), to_csv(table.to_dataframe()))
     try:
         echo(f"{answer.question}\n")
         print_answers(answer.estimates, decisions, all_rows=all_rows, in_sentences=in_sentences)
     finally:
-        for name, task in _figures_of(answer).items():
+        for name, task in _task_by_figure(answer).items():
             answer.save(folder / name, task=task)
-    return files_of(answer)
+    return answer_files(answer)
 
 
-def files_of(answer: Answer) -> tuple[str, ...]:
-    """Return the names of the files that `give_answer` writes."""
-    return ESTIMATES, DECISIONS, *map(table_of, answer.findings), *_figures_of(answer)
+def answer_files(answer: Answer) -> tuple[str, ...]:
+    """Return the names of the files that `write_answer` writes."""
+    return ESTIMATES, DECISIONS, *map(finding_file, answer.findings), *_task_by_figure(answer)
 
 
-def _figures_of(answer: Answer) -> dict[str, str]:
+def _task_by_figure(answer: Answer) -> dict[str, str]:
     """Return the task of each figure: file -> task, that of the largest effect first."""
     tasks = dict.fromkeys([answer.clearest_task, *answer.tasks])
-    return {figure_of(number): task for number, task in enumerate(tasks)}
+    return {figure_file(number): task for number, task in enumerate(tasks)}

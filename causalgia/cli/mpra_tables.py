@@ -8,11 +8,11 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from causalgia.cli.folder import check_usable, kept_in
+from causalgia.cli.folder import check_usable, load_outcomes
 from causalgia.cli.tables import echo, print_answers, print_table
 from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
 from causalgia.inputs import read_text
-from causalgia.spreadsheet import of_column
+from causalgia.spreadsheet import from_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 FIT, EFFECTS, COMPARISON = "fit.nc", "effects.csv", "comparison.csv"
-_MANY = 20
+_MOST_ROWS = 20
 _VERDICTS = ("increases", "decreases", "negligible", "undecided")
 
 
-def numbers(text: str, said: str) -> list[float] | float:
+def parse_numbers(text: str, said: str) -> list[float] | float:
     """Return one number, or several that are written with commas."""
     try:
         found = [float(part) for part in text.replace(",", " ").split()]
@@ -38,7 +38,7 @@ def numbers(text: str, said: str) -> list[float] | float:
     return found[0] if len(found) == 1 else found
 
 
-def flanks_of(text: str | None) -> tuple[str, str]:
+def parse_flanks(text: str | None) -> tuple[str, str]:
     """Return the letters to the left and to the right of an insert."""
     parts = (text or ",").split(",")
     if len(parts) != 2:
@@ -46,7 +46,7 @@ def flanks_of(text: str | None) -> tuple[str, str]:
     return parts[0].strip(), parts[1].strip()
 
 
-def said_of(spec: TrialSpec, library: xr.Dataset) -> dict[str, str]:
+def virtual_attrs(spec: TrialSpec, library: xr.Dataset) -> dict[str, str]:
     """Return what the outcomes carry: of the trial; its analysis only where the library is of the trial's design."""
     said = spec.attrs
     if library.attrs.get("design_fingerprint") == spec.design.fingerprint:
@@ -56,7 +56,7 @@ def said_of(spec: TrialSpec, library: xr.Dataset) -> dict[str, str]:
     return said | {name: str(library.attrs[name]) for name in ("analysis",) if name in library.attrs}
 
 
-def side_of(place: Path) -> Path | xr.Dataset:
+def read_library_or_side_table(place: Path) -> Path | xr.Dataset:
     """Return the oligos of counts: a library that was written, or a side table."""
     from causalgia import mpra
 
@@ -66,7 +66,7 @@ def side_of(place: Path) -> Path | xr.Dataset:
 
 
 @dataclass(frozen=True)
-class Question:
+class CountsQuestion:
     """What is asked of counts: every arm (or `arms`) against `control`, or weights of arms by contrast."""
 
     control: str | None = None
@@ -86,14 +86,14 @@ class Question:
         return {"control": self.control} if self.contrasts is None else {"contrasts": self.contrasts}
 
 
-def question_of_counts(
+def counts_question(
     side: Path | xr.Dataset,
     counts: xr.Dataset,
     *,
     control: str | None,
     arms: str | None,
     contrasts: list[str] | None,
-) -> Question:
+) -> CountsQuestion:
     """Return what was given on the command line, else the question of the trial that the library was made of.
 
     Raises
@@ -108,12 +108,12 @@ def question_of_counts(
     if contrasts:
         if control is not None or arms is not None:
             raise ContrastError("--contrasts names the arms itself; leave --control and --arms out")
-        return Question(contrasts=chosen(counts, known, None, contrasts, None))
+        return CountsQuestion(contrasts=chosen(counts, known, None, contrasts, None))
     if control is None and not isinstance(side, Path):
-        kept, factors = _kept_question(side)
+        kept, factors = _library_question(side)
         if arms is None and (kept.contrasts is not None or kept.interaction is not None):
             of_design = factors["arm"].to_numpy().astype(str).tolist() if "arm" in factors else known
-            return Question(
+            return CountsQuestion(
                 contrasts=chosen(factors, of_design, None, dict(kept.weights_by_contrast) or None, kept.interaction)
             )
         control = None if kept.control is None else str(kept.control)
@@ -126,10 +126,10 @@ def question_of_counts(
         hint = nearest(control, known) or "."
         raise ContrastError(f"--control: no arm {quoted(control)}{hint} The arms are {listed(known)}")
     if arms is None:
-        return Question(control, _beside(counts, known, control))
-    given = [arm for arm in names_in(arms) or [] if arm != control]
+        return CountsQuestion(control, _arms_beside_control(counts, known, control))
+    given = [arm for arm in split_names(arms) or [] if arm != control]
     _check_arms("--arms", given, known)
-    return Question(control, given)
+    return CountsQuestion(control, given)
 
 
 def _check_arms(option: str, given: list[str], known: list[str]) -> None:
@@ -142,7 +142,7 @@ def _check_arms(option: str, given: list[str], known: list[str]) -> None:
             raise ContrastError(f"{option}: no arm {quoted(arm)}{hint} The arms are {listed(known)}")
 
 
-def _beside(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:
+def _arms_beside_control(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:
     """Return the arms that stand beside the control in some element, None if all do: not the pairs of a library."""
     import pandas as pd
 
@@ -161,25 +161,25 @@ def _beside(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | No
     return beside if 0 < len(beside) < len(arms) - 1 else None
 
 
-def _kept_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
+def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     """Return the analysis kept with a library, or its design's question, and the factors of the design's arms."""
     import xarray as xr
 
     from causalgia.analysis import Analysis
-    from causalgia.long_text import question_of
+    from causalgia.long_text import design_question
     from causalgia.mpra.comparisons._virtual_trial import arms_of
     from causalgia.trial.attributes import arm_coordinates
 
-    kept = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(question_of(library))
+    kept = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(design_question(library))
     return kept, xr.Dataset(coords=arm_coordinates(arms_of(library)))
 
 
-def names_in(text: str | None) -> list[str] | None:
+def split_names(text: str | None) -> list[str] | None:
     """Return names that commas separate."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def pilot_of(
+def pilot_components(
     counts: Path | None,
     library: Path | None,
     control: str | None,
@@ -198,7 +198,7 @@ def pilot_of(
     if library is None or control is None:
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
     try:
-        read = mpra.read_counts(counts, arms=side_of(library), replicates=replicates)
+        read = mpra.read_counts(counts, arms=read_library_or_side_table(library), replicates=replicates)
         _check_arms("--pilot-arms", arms or [], list(dict.fromkeys(read["arm"].to_numpy().astype(str).tolist())))
         return mpra.components(read, control=control, arms=arms)
     except CausalgiaError as error:  # --replicates and --arms are those of the next library
@@ -214,13 +214,13 @@ def check_one_treatment(pilot: xr.Dataset | None) -> None:
         )
 
 
-def noise_of(pilot: xr.Dataset | None, **said: float | None) -> dict[str, Any]:
+def noise_arguments(pilot: xr.Dataset | None, **said: float | None) -> dict[str, Any]:
     """Return what is known of the noise: what was said, else the pilot's, else that of published libraries."""
     given = {name: value for name, value in said.items() if value is not None}
     return {"pilot": pilot} | ({} if pilot is not None else _PUBLISHED) | given
 
 
-def grid(found: xr.Dataset) -> str:
+def power_table(found: xr.Dataset) -> str:
     """Return a line for each design: what was varied, standard error, half width and power."""
     columns = found[["se", "halfwidth", "power"]]
     table = (columns if columns.dims else columns.expand_dims("design")).to_dataframe().reset_index()
@@ -271,7 +271,7 @@ def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     return table.rename(columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"})
 
 
-def target_in(activities: xr.Dataset) -> str:
+def average_target(activities: xr.Dataset) -> str:
     """Return what averages of activities are of: elements alone, where replicates are averaged or there is one."""
     return "population x replicates" if activities.sizes.get("model", 1) > 1 else "population"
 
@@ -305,7 +305,7 @@ def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
 
     echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
     echo("Average over elements (backgrounds):")
-    print_answers(estimate(contrast(kept_in(folder), **asked), ci_prob=level))
+    print_answers(estimate(contrast(load_outcomes(folder), **asked), ci_prob=level))
 
 
 def print_verdicts(decisions: xr.Dataset) -> None:
@@ -320,9 +320,9 @@ def print_verdicts(decisions: xr.Dataset) -> None:
         )
         echo(f"{arm}: {told}")
     echo(f"{against(decisions)}\n")
-    if decisions.sizes["contrast"] > _MANY:
-        echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
-        decisions = largest(decisions, most=_MANY)
+    if decisions.sizes["contrast"] > _MOST_ROWS:
+        echo(f"The {_MOST_ROWS} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
+        decisions = largest(decisions, most=_MOST_ROWS)
     print_table(decisions)
 
 
@@ -341,10 +341,10 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
         raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
-    return table.apply(of_column)
+    return table.apply(from_column)
 
 
-def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
+def measured_effects(place: Path) -> xr.Dataset | pd.DataFrame:
     """Return measured effects: the fit that a folder keeps, or a table."""
     from causalgia import netcdf
 
@@ -358,7 +358,7 @@ def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
     return netcdf.read_netcdf(place / FIT)
 
 
-def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:
+def virtual_effects(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:
     """Return virtual effects: the measured contrasts of the outcomes that a folder keeps; or a table."""
     import xarray as xr
 
@@ -366,15 +366,15 @@ def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataF
 
     if not place.is_dir():
         return _read_effects_table(place)
-    outcomes = kept_in(place)
+    outcomes = load_outcomes(place)
     if control is not None:
         return contrast(outcomes, control=control)
     if isinstance(measured, xr.Dataset):
-        return contrast(outcomes, contrasts=_weights_of(measured))
+        return contrast(outcomes, contrasts=_fit_weights(measured))
     return contrast(outcomes)
 
 
-def _weights_of(fitted: xr.Dataset) -> dict[str, dict[str, float]]:
+def _fit_weights(fitted: xr.Dataset) -> dict[str, dict[str, float]]:
     """Return the arms that each contrast of a fit weighs."""
     table = fitted["weight"].transpose("contrast", "arm").to_pandas()
     return {str(name): {str(arm): float(w) for arm, w in row.items() if w} for name, row in table.iterrows()}

@@ -26,7 +26,7 @@ _PLAIN = {  # what the parser says of values -> what is meant
 }
 
 
-class OneLine(TyperGroup):
+class OneLineGroup(TyperGroup):
     """Commands whose errors are one line with the cure: exit code 2, or 130 when interrupted; never a traceback."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
@@ -35,19 +35,19 @@ class OneLine(TyperGroup):
             with _warnings_as_lines():
                 code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
         except StoppedError as error:
-            sys.exit(_fail(in_shell(str(error)), 130))
+            sys.exit(_print_error(in_shell(str(error)), 130))
         except CausalgiaError as error:
-            code = _fail(in_shell(str(error)), 2)
+            code = _print_error(in_shell(str(error)), 2)
         except (MemoryError, OSError) as error:
-            code = _fail(_of_the_machine(error), 2)
+            code = _print_error(_system_message(error), 2)
         except (KeyboardInterrupt, typer.Abort):
             code = 130
         except Exception as error:
             if not hasattr(error, "format_message"):
                 raise
-            code = _fail(_usage(error), 2)
+            code = _print_error(_usage_message(error), 2)
         if code == 130:
-            _fail("interrupted", 130)
+            _print_error("interrupted", 130)
         sys.exit(code)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -75,7 +75,7 @@ class StoppedError(CausalgiaError):
     """Ctrl-C that leaves something to say; plain interrupts are swallowed below, with whatever they said."""
 
 
-class RopeOfTwo(TyperCommand):
+class RopeCommand(TyperCommand):
     """A command whose ``--rope`` may be followed by its two limits: ``--rope -0.1 0.1`` is ``--rope=-0.1,0.1``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -98,12 +98,12 @@ def _is_number_text(text: str) -> bool:
     return True
 
 
-def _fail(message: str, code: int) -> int:
+def _print_error(message: str, code: int) -> int:
     typer.echo(f"error: {' '.join(as_message(message).split())}", err=True)
     return code
 
 
-def _usage(error: Any) -> str:
+def _usage_message(error: Any) -> str:
     """Return what the parser says of a wrong command line, and where help is."""
     path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "causalgia"
     message = str(error.format_message()).rstrip(".")
@@ -112,7 +112,7 @@ def _usage(error: Any) -> str:
     return f"{message}; see `{path} --help`"
 
 
-def _of_the_machine(error: MemoryError | OSError) -> str:
+def _system_message(error: MemoryError | OSError) -> str:
     """Return what a machine says that has no memory, no space, no permission or no such file."""
     if isinstance(error, MemoryError):
         return f"not enough memory ({str(error).rstrip('.') or 'none is left'}); take fewer units or arms"

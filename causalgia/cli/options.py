@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from causalgia.trial_file.trial_spec import PredictorSpec
 
 
-def analysis_of(folder: Path, outcomes: xr.Dataset) -> Analysis:
+def folder_analysis(folder: Path, outcomes: xr.Dataset) -> Analysis:
     """Return the analysis in the folder's trial.toml, or where there is no such file the one kept with the outcomes.
 
     Where neither says which contrasts, they are those that the design names.
     """
     from causalgia.analysis import Analysis, kept_analysis
-    from causalgia.long_text import question_of
+    from causalgia.long_text import design_question
     from causalgia.trial_file import read_analysis
 
     kept = kept_analysis(outcomes)
     if not (folder / SPEC).is_file():
         return kept or Analysis()
-    return read_analysis(folder / SPEC, kept=kept).asking(question_of(outcomes))
+    return read_analysis(folder / SPEC, kept=kept).asking(design_question(outcomes))
 
 
-def experiment_of(folder: Path) -> Experiment | None:
+def folder_experiment(folder: Path) -> Experiment | None:
     """Return the experiment that the folder's trial.toml is of, or None where it is of arms, or there is no file."""
     from causalgia.experiments import Experiment
     from causalgia.trial_file import is_of_experiment, read_spec
@@ -49,7 +49,7 @@ def experiment_of(folder: Path) -> Experiment | None:
     return design if isinstance(design, Experiment) else None
 
 
-def with_options(analysis: Analysis, given: dict[str, Any]) -> Analysis:
+def override_analysis(analysis: Analysis, given: dict[str, Any]) -> Analysis:
     """Return the analysis with the options of the command line in the place of what the file says."""
     from causalgia.analysis import ANALYSIS
     from causalgia.checks import check_value
@@ -66,12 +66,12 @@ def with_options(analysis: Analysis, given: dict[str, Any]) -> Analysis:
     return found
 
 
-def rope_of(text: str | None) -> Any:
+def parse_rope(text: str | None) -> Any:
     """Return what ``--rope`` says as the file would say it: ``-0.1,0.1`` is two numbers, ``0`` is a number.
 
     Examples
     --------
-    >>> [rope_of(text) for text in ("-0.1,0.1", "-0.1 0.1", "0", "placebo", "0.2 sd", None)]
+    >>> [parse_rope(text) for text in ("-0.1,0.1", "-0.1 0.1", "0", "placebo", "0.2 sd", None)]
     [[-0.1, 0.1], [-0.1, 0.1], 0.0, 'placebo', '0.2 sd', None]
     """
     if text is None:
@@ -83,12 +83,12 @@ def rope_of(text: str | None) -> Any:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-def share_of(text: str | None) -> Any:
+def parse_share(text: str | None) -> Any:
     """Return what ``--rare`` says as the file would say it: a number, or a word.
 
     Examples
     --------
-    >>> [share_of(text) for text in ("0.01", "none", None)]
+    >>> [parse_share(text) for text in ("0.01", "none", None)]
     [0.01, 'none', None]
     """
     try:
@@ -97,7 +97,7 @@ def share_of(text: str | None) -> Any:
         return text
 
 
-def seed_of(outcomes: xr.Dataset, rng: int | None) -> int:
+def trial_seed(outcomes: xr.Dataset, rng: int | None) -> int:
     """Return the seed that is given, or the one of the trial where it was a number."""
     if rng is not None:
         return rng
@@ -107,16 +107,16 @@ def seed_of(outcomes: xr.Dataset, rng: int | None) -> int:
     return int(seed)
 
 
-Dask: TypeAlias = Annotated[
+DaskOption: TypeAlias = Annotated[
     str | None,
     typer.Option("--dask", metavar="ADDRESS", help="A Dask scheduler whose workers predict: tcp://host:8786."),
 ]
-Workers: TypeAlias = Annotated[
+WorkersOption: TypeAlias = Annotated[
     int | None, typer.Option("--workers", metavar="N", help="Predict in N processes on this machine, at least 1.")
 ]
 
 
-def client_of(dask: str | None, workers: int | None) -> AbstractContextManager[Client | None]:
+def dask_client(dask: str | None, workers: int | None) -> AbstractContextManager[Client | None]:
     """Return what gives a client while it is entered, or None where neither workers nor a cluster are asked for.
 
     Raises
@@ -135,7 +135,7 @@ def client_of(dask: str | None, workers: int | None) -> AbstractContextManager[C
     return connected(dask) if dask is not None else local_cluster(workers or 0)
 
 
-def predictor_of(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
+def load_spec_predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
     """Return the predictor of a file, on the device that the command line asks for where it asks for one."""
     asked = _on_device(spec.predictor, device)
     if asked.zoo is not None:

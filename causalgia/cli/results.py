@@ -11,7 +11,7 @@ import xarray as xr
 
 from causalgia import netcdf, store
 from causalgia._run.stored_trial import open_store
-from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, kept_in
+from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, load_outcomes
 from causalgia.errors import OutcomesError, StoreError
 from causalgia.posterior.posterior_tree import Tree, assemble, datasets
 from causalgia.trial.archive import place_of
@@ -58,7 +58,7 @@ class Results:
     @cached_property
     def outcomes(self) -> xr.Dataset:
         """What was kept of the trial."""
-        return kept_in(self.folder)
+        return load_outcomes(self.folder)
 
     @cached_property
     def estimates(self) -> xr.Dataset:

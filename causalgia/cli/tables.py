@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from causalgia.reporting import Rows
 
-_MANY, _MANY_OF_AN_EXPERIMENT = 100, 30
+_MOST_ROWS, _MOST_EXPERIMENT_ROWS = 100, 30
 
 
 def print_answers(
@@ -51,19 +51,19 @@ def print_answers(
         parts.append("\n".join(sentences(estimates if decisions is None else decisions, rows=which)))
     if decisions is not None and "answer" in decisions.attrs:
         echo(f"{decisions.attrs['answer']}\n")
-    _print(parts)
+    _print_parts(parts)
     if more:
         echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
 
 
 def print_table(dataset: xr.Dataset) -> None:
     """Print the table of estimates or decisions alone."""
-    _print([_rich_table(dataset, "all", None)])
+    _print_parts([_rich_table(dataset, "all", None)])
 
 
 def _printed_rows(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:
     """Return both tables with the contrasts that are printed where they are very many, and how many are left out."""
-    many = _MANY if decisions is None or "answer" not in decisions.attrs else _MANY_OF_AN_EXPERIMENT
+    many = _MOST_ROWS if decisions is None or "answer" not in decisions.attrs else _MOST_EXPERIMENT_ROWS
     if estimates.sizes["contrast"] <= many:
         return estimates, decisions, 0
     from causalgia.experiments.kit.answer import largest
@@ -90,7 +90,7 @@ def _rich_table(dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None) ->
     return table
 
 
-def _print(parts: list[str | Table]) -> None:
+def _print_parts(parts: list[str | Table]) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, beyond
-from causalgia.arm_weights import written_out
-from causalgia.control_notes import from_text, notes_of_controls
+from causalgia.analysis import Analysis, exploratory_attrs
+from causalgia.arm_weights import as_dense
+from causalgia.control_notes import edits_from_json, notes_of_controls
 from causalgia.effects.contrast_weights import Contrasts, arm_name, chosen, notes_of_twice, unique, weight_matrix
 from causalgia.effects.control_sd import arm_sds, control_sd, measured_in, pooled_sd, read_for_sd, sds_of_shared
 from causalgia.effects.functions_of_means import check_of_means, expanded, expanded_by_arm
@@ -20,7 +20,7 @@ from causalgia.effects.labels import done, in_words, measured_on
 from causalgia.effects.numerical_floor import floor_column
 from causalgia.effects.scales import OF_MEANS, Scale, check_scale, on_scale, put_on, transformed
 from causalgia.errors import OutcomesError, quoted
-from causalgia.long_text import question_of
+from causalgia.long_text import design_question
 from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import Rows, by_block, in_memory, is_lazy, remember, row_blocks
 from causalgia.schema import annotate, validate
@@ -141,7 +141,7 @@ def contrast(
     dims = {*outcomes["outcome"].dims, "arm"}
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
-    effects["weight"] = (("contrast", "arm"), written_out(W))
+    effects["weight"] = (("contrast", "arm"), as_dense(W))
     effects = effects.assign(floor_column(outcomes, W, arms, scale, ceiling, list(next(iter(weights.values())))))
     effects = effects.assign_coords(contrast=list(weights), arm=arms, **done(outcomes, weights))
     effects.attrs |= in_words(outcomes, weights, scale, "crossover" if crossover else "parallel", control, interaction)
@@ -150,19 +150,19 @@ def contrast(
     asked = {"control": control, "contrasts": named, "interaction": interaction}
     if "analysis" in outcomes.attrs and not of_kept:
         of_kept = asked == dict(zip(asked, _kept_question(outcomes), strict=True))
-    effects.attrs |= beyond(outcomes.attrs, **({} if of_kept else asked), scale=scale)
+    effects.attrs |= exploratory_attrs(outcomes.attrs, **({} if of_kept else asked), scale=scale)
     if not of_kept:
         effects = with_notes(effects, *notes_of_twice(weights))
     edits = str(effects.attrs.pop("edits", ""))
     if edits and not (of_kept or interaction):
-        effects = with_notes(effects, *notes_of_controls(weights, from_text(edits)))
+        effects = with_notes(effects, *notes_of_controls(weights, edits_from_json(edits)))
     return validate(annotate(effects), "effects")
 
 
 def _kept_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
     """Return control, contrasts and interaction of the analysis kept with the outcomes, else of their design."""
     kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    kept = kept if kept.asks else kept.asking(question_of(outcomes))
+    kept = kept if kept.asks else kept.asking(design_question(outcomes))
     return kept.control, kept.weights_by_contrast or None, list(kept.interaction) if kept.interaction else None
 
 

@@ -17,9 +17,9 @@ from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
-    as_name,
     check_distinct,
     differences,
+    hypothesis_name,
     nearest,
     read_hypothesis,
 )
@@ -138,7 +138,11 @@ def _from_text(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str, flo
     """Return contrasts by name: what a keyword stands for, and else each text called by itself."""
     rows: dict[str, dict[str, float] | str] = {}
     for text in texts:
-        more = differences(text, arms, of="arm") if text in KEYWORDS and text not in arms else {as_name(text): text}
+        more = (
+            differences(text, arms, of="arm")
+            if text in KEYWORDS and text not in arms
+            else {hypothesis_name(text): text}
+        )
         twice = sorted(rows.keys() & more.keys())
         if twice:
             raise ContrastError(f"contrasts= asks {quoted(twice[0])} twice; leave one out")

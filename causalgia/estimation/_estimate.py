@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import DegenerateWarning, EstimateError, quoted
 from causalgia.estimation._from_effects import aligned
@@ -23,7 +23,7 @@ from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of
 from causalgia.estimation.request import Answer, Request, require_ci_prob, target_of, users_level
 from causalgia.numerics.moments import centred, log_p, p_and_limits
 from causalgia.numerics.row_blocks import HELD, Rows, added, by_block, in_memory, row_blocks
-from causalgia.schema import annotate, require_dataset, validate
+from causalgia.schema import annotate, check_dataset, validate
 from causalgia.types import Array
 
 MAX_COVARIANCE = 512
@@ -141,7 +141,7 @@ def estimate(
     chosen: dict[str, Any] = {"target": target, "ci_prob": ci_prob, "weights": weights}
     said = chosen | {"covariates": ", ".join(names)}
     chosen["moderate"] = moderate
-    said |= beyond(effects.attrs, cluster=request.cluster, block=block, covariates=names, **chosen)
+    said |= exploratory_attrs(effects.attrs, cluster=request.cluster, block=block, covariates=names, **chosen)
     if of_moments:
         answer = answer_of(effects)
         return estimates_of(without_units(effects), answer, _limits(answer, ci_prob), said | _by(answer))
@@ -305,7 +305,7 @@ def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = No
     >>> covariance(estimate(effects)).sel(contrast="GATA1", contrast_="TAL1").round(6).item()
     1.0
     """
-    require_dataset(estimates, "estimates")
+    check_dataset(estimates, "estimates")
     estimates = aligned(estimates)
     if "covariance" not in estimates and "factor" not in estimates:
         raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")

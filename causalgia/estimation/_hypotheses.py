@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.arm_weights import weights_of
 from causalgia.effects._contrast import times
 from causalgia.effects.contrast_weights import unique
@@ -25,10 +25,10 @@ from causalgia.estimation.request import require_ci_prob
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
-    as_name,
     backticked,
     check_distinct,
     differences,
+    hypothesis_name,
     nearest,
     read_hypothesis,
 )
@@ -176,7 +176,7 @@ def _from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
         if text in KEYWORDS and text not in names:
             more = {name: Linear(terms, 0.0) for name, terms in differences(text, names).items()}
         else:
-            more = {as_name(text): read_hypothesis(text, names)}
+            more = {hypothesis_name(text): read_hypothesis(text, names)}
         twice = sorted(rows.keys() & more.keys())
         if twice:
             raise ContrastError(
@@ -397,7 +397,7 @@ def _in_words(table: xr.Dataset, system: System) -> dict[str, Any]:
         for name, row in zip(system.names, system.H, strict=True)
     }
     words = {"control": "", "estimand": "left side minus right side of each hypothesis, of average effects"}
-    return words | beyond(table.attrs, contrasts=rows)
+    return words | exploratory_attrs(table.attrs, contrasts=rows)
 
 
 def _notes(used: xr.Dataset, H: Array) -> list[str]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from causalgia.checks import nearest
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
-from causalgia.schema import annotate, require_dataset, validate
+from causalgia.schema import annotate, check_dataset, validate
 from causalgia.streams import RNG
 from causalgia.workers import mapped
 
@@ -240,7 +240,7 @@ def _by_predictor(outcomes: Mapping[str, xr.Dataset] | Sequence[xr.Dataset] | xr
     """Return the outcomes of each predictor by name, the members of ensembles apart."""
     tables: dict[str, xr.Dataset] = {}
     for name, table in _named(outcomes).items():
-        require_dataset(table, "outcomes")
+        check_dataset(table, "outcomes")
         tables |= _members(name, table) if "model" in table.dims else {name: table}
     return tables
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from causalgia.analysis import Rope
 from causalgia.checks import positive_int
-from causalgia.choices import is_of_placebos
+from causalgia.choices import is_placebo_rope
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.span_interventions import FILLS
@@ -168,7 +168,7 @@ def _check(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: obje
         raise DesignError(f"tile {in_words(narrow)} is narrower than least={least}; widen it, or lower least")
     if isinstance(fwer, bool) or not isinstance(fwer, int | float) or not 0 < fwer < 1:
         raise DesignError(f"fwer={quoted(fwer)} must be a number between 0 and 1")
-    if is_of_placebos(rope):
+    if is_placebo_rope(rope):
         raise DesignError(f"rope={quoted(rope)} needs placebo words, and a search has none; give rope=(-0.1, 0.1)")
 
 

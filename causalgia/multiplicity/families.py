@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation._from_effects import TASK, require_errors
@@ -240,7 +240,7 @@ def estimated(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
     """Estimate effects on the way to a verb of its own: of all that `estimate` may be asked, it was asked `cluster`."""
     found = estimate(in_order(effects), cluster=cluster)
     found.attrs = {name: value for name, value in found.attrs.items() if name != "exploratory"}
-    return found.assign_attrs(beyond(effects.attrs, cluster=cluster))
+    return found.assign_attrs(exploratory_attrs(effects.attrs, cluster=cluster))
 
 
 def in_order(given: Any) -> Any:

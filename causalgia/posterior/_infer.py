@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.arm_weights import weights_of
 from causalgia.choices import LEAST_DF
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
@@ -226,7 +226,7 @@ def infer(
     )
     _warn_of_conflict(table, asked, law)
     said = _said(table, asked, answers, law, prior) | {"groups": groups or "", "covariates": ", ".join(names_of_x)}
-    said |= beyond(table.attrs, law=law, prior=prior)
+    said |= exploratory_attrs(table.attrs, law=law, prior=prior)
     pointwise = _with_log_likelihood(log_likelihood, asked, answers, law, n)
     found = labelled(table, asked, answers, coordinates(table, labels, names_of_x), with_log_likelihood=pointwise)
     if "sample_stats" in found:

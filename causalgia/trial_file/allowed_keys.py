@@ -85,7 +85,7 @@ PLACEBOS: Keys = {
     "strand": one_of("+", "-"),
 }
 
-_WRITTEN: dict[type[Intervention], str] = {
+_MAIN_ARGUMENT: dict[type[Intervention], str] = {
     **dict.fromkeys((Embed, Insert, Placebo, PlaceboWord), "pattern"),
     **{Mutate: "to", AblateEach: "spans", EmbedEach: "words"},
 }
@@ -133,5 +133,5 @@ def _arm_keys(plain: Table) -> list[str]:
     if verb == "steps":
         return ["steps"]
     kind = ARM_VERBS[verb]
-    written = _WRITTEN.get(kind, "span")
+    written = _MAIN_ARGUMENT.get(kind, "span")
     return [verb, *(field.name for field in fields(kind) if field.init and field.name != written)]  # type: ignore[arg-type]

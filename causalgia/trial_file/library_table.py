@@ -129,7 +129,7 @@ def _library_option(key: str, value: Any, folder: Path) -> Any:
     return str(path)
 
 
-def mpra_said(table: Table, folder: Path) -> Table:
+def mpra_table(table: Table, folder: Path) -> Table:
     """Return the ``[mpra]`` table of a trial file after checking it, with absolute paths; {} where there is none."""
     said = check_table(table["mpra"], "[mpra]", MPRA) if "mpra" in table else {}
     return {key: str(folder / value) if key in _FILES else value for key, value in said.items()}

@@ -17,8 +17,8 @@ from causalgia.inputs import parse_toml, read_text
 from causalgia.trial.analysis_check import check_analysis
 from causalgia.trial.attributes import question_kept
 from causalgia.trial_file.allowed_keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
-from causalgia.trial_file.experiment_table import ExperimentSpec, analysis_said, read_experiment
-from causalgia.trial_file.library_table import LibrarySpec, library_options, mpra_said
+from causalgia.trial_file.experiment_table import ExperimentSpec, experiment_analysis, read_experiment
+from causalgia.trial_file.library_table import LibrarySpec, library_options, mpra_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,9 +135,9 @@ def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialS
     DesignError
         As `read_spec`; the message begins with `source`.
     """
-    plain = _toml(text, source)
+    plain = _parse_trial_toml(text, source)
     try:
-        return _spec(plain, folder)
+        return _build_spec(plain, folder)
     except CausalgiaError as error:
         raise DesignError(f"{source}: {error}") from error
 
@@ -157,10 +157,10 @@ def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis
     DesignError
         If the file cannot be read, is not TOML, or its [analysis] is not understood.
     """
-    plain = _toml(_read_text(Path(path)), str(path))
+    plain = _parse_trial_toml(_read_text(Path(path)), str(path))
     own = kept.to_dict() if kept is not None and "experiment" in plain else {}
     try:
-        return Analysis.from_dict({**own, **analysis_said(plain)} if own else plain.get("analysis", {}))
+        return Analysis.from_dict({**own, **experiment_analysis(plain)} if own else plain.get("analysis", {}))
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
 
@@ -173,10 +173,10 @@ def is_of_experiment(path: str | Path) -> bool:
     DesignError
         If the file cannot be read, or is not TOML.
     """
-    return "experiment" in _toml(_read_text(Path(path)), str(path))
+    return "experiment" in _parse_trial_toml(_read_text(Path(path)), str(path))
 
 
-def _toml(text: str, source: str) -> Table:
+def _parse_trial_toml(text: str, source: str) -> Table:
     return parse_toml(text, DesignError, source=source)
 
 
@@ -189,7 +189,7 @@ def _read_text(path: Path) -> str:
         raise
 
 
-def _spec(plain: Table, folder: Path) -> TrialSpec:
+def _build_spec(plain: Table, folder: Path) -> TrialSpec:
     table = check_table(plain, "", TOP)
     for key in ("rng", "predictor"):
         check_key(table, key, "a trial")
@@ -197,11 +197,11 @@ def _spec(plain: Table, folder: Path) -> TrialSpec:
     return TrialSpec(
         name=table.get("name", "trial"),
         rng=table["rng"],
-        predictor=_predictor(table["predictor"], folder),
+        predictor=_read_predictor(table["predictor"], folder),
         design=design,
         analysis=analysis,
         experiment=experiment,
-        mpra=mpra_said(table, folder),
+        mpra=mpra_table(table, folder),
     )
 
 
@@ -239,7 +239,7 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     ...
     causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters'; it has oligo_length
     """
-    plain, folder = _toml(_read_text(Path(path)), str(path)), Path(path).resolve().parent
+    plain, folder = _parse_trial_toml(_read_text(Path(path)), str(path)), Path(path).resolve().parent
     try:
         table = check_table(plain, "", TOP)
         options = library_options(table.get("mpra"), folder)
@@ -264,17 +264,17 @@ def _read_null_model(plain: Table, folder: Path) -> Any:
 
 def _read_arms(table: Table, folder: Path) -> list[Arm]:
     arms = [_read_arm(name, plain, folder) for name, plain in table["arms"].items()]
-    return arms + [Arm(name, word) for name, word in _placebos(table.get("placebos"), folder).items()]
+    return arms + [Arm(name, word) for name, word in _read_placebos(table.get("placebos"), folder).items()]
 
 
 def _read_arm(name: str, plain: object, folder: Path) -> Arm:
-    return Arm.from_dict(name, _located(check_arm(plain, f"[arms.{name}]"), folder))
+    return Arm.from_dict(name, _with_absolute_motif_files(check_arm(plain, f"[arms.{name}]"), folder))
 
 
-def _placebos(plain: object, folder: Path) -> dict[str, Intervention]:
+def _read_placebos(plain: object, folder: Path) -> dict[str, Intervention]:
     if plain is None:
         return {}
-    table = _located(check_table(plain, "[placebos]", PLACEBOS), folder)
+    table = _with_absolute_motif_files(check_table(plain, "[placebos]", PLACEBOS), folder)
     for key in ("of", "at", "n"):
         check_key(table, key, "[placebos]")
     try:
@@ -283,7 +283,7 @@ def _placebos(plain: object, folder: Path) -> dict[str, Intervention]:
         raise DesignError(f"[placebos]: {error}") from error
 
 
-def _predictor(plain: object, folder: Path) -> PredictorSpec:
+def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
     table = check_table(plain, "[predictor]", PREDICTOR)
     if ("zoo" in table) == ("factory" in table):
         raise DesignError('[predictor]: say either zoo = "..." or factory = "my_net.py:load"')
@@ -295,40 +295,40 @@ def _predictor(plain: object, folder: Path) -> PredictorSpec:
     if "tasks" in table:
         table["tasks"] = tuple(table["tasks"])
     if "factory" in table:
-        table["factory"] = _factory(table["factory"], folder)
+        table["factory"] = _factory_path(table["factory"], folder)
     if "weights" in table:
-        table["weights"] = _existing(table["weights"], folder, "weights")
+        table["weights"] = _existing_path(table["weights"], folder, "weights")
     return PredictorSpec(**table)
 
 
-def _factory(text: str, folder: Path) -> str:
+def _factory_path(text: str, folder: Path) -> str:
     if text.endswith(".onnx"):
-        return _existing(text, folder, "factory")
+        return _existing_path(text, folder, "factory")
     file, colon, name = text.rpartition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
         raise DesignError(
             f"[predictor]: factory = {quoted(text)} must be a file and a function, such as 'my_net.py:load', or "
             "'net.onnx'"
         )
-    return f"{_existing(file, folder, 'factory')}:{name}"
+    return f"{_existing_path(file, folder, 'factory')}:{name}"
 
 
-def _existing(file: str, folder: Path, key: str) -> str:
+def _existing_path(file: str, folder: Path, key: str) -> str:
     path = folder / file
     if not path.is_file():
         raise DesignError(f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; correct the path")
     return str(path)
 
 
-def _located(plain: Any, folder: Path) -> Any:
+def _with_absolute_motif_files(plain: Any, folder: Path) -> Any:
     """Return plain data in which the file of every motif is an absolute path."""
     if isinstance(plain, list):
-        return [_located(item, folder) for item in plain]
+        return [_with_absolute_motif_files(item, folder) for item in plain]
     if not isinstance(plain, dict):
         return plain
     if set(plain) == {"file", "motif"} and isinstance(plain["file"], str):
         return {**plain, "file": str(folder / plain["file"])}
-    return {key: _located(value, folder) for key, value in plain.items()}
+    return {key: _with_absolute_motif_files(value, folder) for key, value in plain.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

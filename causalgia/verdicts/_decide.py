@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import ndtri
 
-from causalgia.analysis import beyond, kept_in
+from causalgia.analysis import analysis_in_attrs, exploratory_attrs
 from causalgia.choices import LEAST_FOR_A_LAW
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
@@ -174,13 +174,13 @@ def decide(
         raise DecisionError(f"tests print {what}: give level=, not ci_prob=")
     interval = 2 * level - 1 if ci_prob is None else _probability(ci_prob, "ci_prob")
     out = _given(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
-    return out.assign_attrs(beyond(out.attrs, **_asked(out, rope, rare, family)))
+    return out.assign_attrs(exploratory_attrs(out.attrs, **_asked(out, rope, rare, family)))
 
 
 def _asked(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[str, Any]:
     """Return what was asked, of all that has a bearing on these verdicts, by the names of an `Analysis`."""
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
-    kept = kept_in(out.attrs)
+    kept = analysis_in_attrs(out.attrs)
     counted = ~words_of(out)
     if "exact" in out:  # decided as they stand, by no law
         counted &= ~out["exact"].any([dim for dim in out["exact"].dims if dim != "contrast"]).to_numpy()
