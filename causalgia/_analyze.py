@@ -1,4 +1,4 @@
-"""The whole staircase in one call: outcomes -> effects -> estimates -> posterior -> decisions, as an analysis says."""
+"""Complete analysis in one call: outcomes -> effects -> estimates -> posterior -> decisions."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 __all__ = ["Steps", "analyze", "estimate_effects", "infer_and_decide", "steps", "steps_from"]
 
 BY_TESTS = ("bh", "holm", "bootstrap_t")
-"""The error rates whose verdicts are tests on estimates: no posterior is drawn."""
+"""Error rates whose verdicts are tests on estimates, without a posterior."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What each step of the staircase gave.
+    """Results of each step of an analysis.
 
     Attributes
     ----------
     effects, estimates, decisions
         Datasets, as `causalgia.contrast`, `causalgia.estimate` with ``p_adjusted`` of `causalgia.adjust`, and
-        `causalgia.decide` give them; no effects where one began with estimates.
+        `causalgia.decide` return them; effects are None if the analysis started from estimates.
     posterior
-        As `causalgia.infer` gives it, of the contrasts that vary; None where the error rate needs none ("bh",
+        As `causalgia.infer` returns it, for the contrasts that vary; None if the error rate needs none ("bh",
         "bootstrap_t") or no contrast varies.
     """
 
@@ -58,46 +58,46 @@ class Steps:
 def analyze(
     outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None
 ) -> xr.Dataset:
-    """Carry out an analysis from outcomes to decisions: contrast, estimate, adjust, infer, decide.
+    """Run an analysis from outcomes to decisions: contrast, estimate, adjust, infer, decide.
 
     Parameters
     ----------
     outcomes
         From `causalgia.run` (or the effects or moments that it kept of them) or `causalgia.from_frame`.
     analysis
-        What is asked; None for the one that is kept with the outcomes. What differs from the one that was kept (or all
-        of it, where none was kept) is named in ``attrs["exploratory"]``: it was asked after the outcomes were seen.
+        The analysis; None for the one stored with the outcomes. Fields that differ from the stored one (or the whole
+        analysis, if none was stored) are named in ``attrs["exploratory"]``: they were chosen after the outcomes were
+        seen.
     rng
         Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling.
     client
-        A `distributed.Client` whose workers infer the tasks of a posterior side by side, as `causalgia.infer` has it;
-        None: this process. The results are the same.
+        A `distributed.Client` whose workers infer tasks in parallel, as in `causalgia.infer`; None: this process. The
+        results are the same.
 
     Returns
     -------
     Dataset
-        Decisions, as `causalgia.decide` gives them: ``verdict``, ``ace, lower, upper``, ``lfsr``, ``p_rope``,
+        Decisions, as `causalgia.decide` returns them: ``verdict``, ``ace, lower, upper``, ``lfsr``, ``p_rope``,
         ``local_error``, ``q`` (contrast, task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
-        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` gives every step on the way. A contrast without
-        any spread among the units (``exact``) is decided as it stands, for no posterior can shrink it; it is undecided
-        below ``3 / (1 - level)`` independent units (`causalgia.decide`). Of a trial with ``until=Decided(...)`` on the
-        same effects verdicts and intervals are those of its confidence sequence, unless the analysis names an error
-        rate other than ``"auto"``.
+        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` returns every step. A contrast without spread
+        among the units (``exact``) is decided without shrinkage, and is undecided below ``3 / (1 - level)`` independent
+        units (`causalgia.decide`). If the trial was run with ``until=Decided(...)`` on the same effects, verdicts and
+        intervals are those of its confidence sequence, unless the analysis names an error rate other than ``"auto"``.
 
     Raises
     ------
     OutcomesError
-        If no analysis is given and none is kept with the outcomes.
+        If no analysis is given and none is stored with the outcomes.
     ContrastError
-        If the analysis asks nothing (no control, contrasts or interaction), names an arm that is not there, or asks
-        effects or moments for other contrasts, another scale, or what takes every unit.
+        If the analysis has no control, contrasts or interaction, names an unknown arm, or needs other contrasts,
+        another scale or single units where only effects or moments were stored.
     DecisionError
         If the analysis has no region of practical equivalence.
 
     Warns
     -----
     ExploratoryWarning
-        If the analysis differs from the one that was kept with the outcomes; names the fields.
+        If the analysis differs from the one stored with the outcomes; names the fields.
 
     Examples
     --------
@@ -117,10 +117,10 @@ def analyze(
 
 
 def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None) -> Steps:
-    """Carry out an analysis as `analyze` does, and return what each step gave.
+    """Run an analysis as `analyze` does and return the result of each step.
 
-    The p-values are adjusted by ``"bh"`` where the analysis says no other method. Results are marked exploratory for
-    what differs from the analysis that was kept, and not for how a step came to carry it out.
+    The p-values are adjusted by ``"bh"`` unless the analysis names another method. Results are marked exploratory only
+    for fields that differ from the stored analysis.
 
     Examples
     --------
@@ -143,12 +143,12 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, c
 
 
 def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
-    """Carry out an analysis as `steps` does from estimates on: adjust, infer, decide.
+    """Run an analysis on estimates: adjust, infer, decide.
 
     Raises
     ------
     ContrastError
-        If the method of adjustment or the error rate resamples units, which estimates do not have.
+        If the adjustment or the error rate resamples units, which estimates do not contain.
     DecisionError
         If the analysis has no region of practical equivalence.
 
@@ -160,10 +160,10 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
     ['increases', 'negligible']
     """
     check_rope(analysis)
-    for said, method in (("adjust", analysis.adjust), ("error", analysis.error)):
+    for name, method in (("adjust", analysis.adjust), ("error", analysis.error)):
         if method in ("bootstrap_t", "sign_flip"):
             raise ContrastError(
-                f"{said}={quoted(method)} resamples units, and these are estimates; give outcomes, or 'bh'"
+                f"{name}={quoted(method)} resamples units, and these are estimates; give outcomes, or 'bh'"
             )
     how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.family}
     adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
@@ -171,7 +171,7 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
 
 
 def _check_same_contrasts(kept: xr.Dataset, analysis: Analysis) -> None:
-    """Refuse to ask effects, or moments of them, for other contrasts than they are of."""
+    """Raise ContrastError if an analysis asks stored effects or moments for other contrasts."""
     given = kept_analysis(kept) or Analysis()
     of = given if given.asks else given.asking(design_question(kept) or _contrasts_in_effects(kept))
     differ = [name for name in ("control", "contrasts", "interaction", "scale") if name in analysis.differs(of)]
@@ -203,20 +203,20 @@ def infer_and_decide(
     *,
     client: Client | None = None,
 ) -> Steps:
-    """Infer and decide from estimates, adjusted where that was asked, as `steps` does.
+    """Infer and decide from (adjusted) estimates, the last two steps of `steps`.
 
     Parameters
     ----------
     kept
-        The Dataset whose attrs say what was fixed before.
+        The Dataset whose attrs hold the preregistered analysis.
     effects
-        Effects of units, None where there are estimates alone.
+        Effects of units, or None.
     estimates
-        Of these effects.
+        Estimates of these effects.
     asked
-        The analysis; it has a region of practical equivalence.
+        The analysis, with a region of practical equivalence.
     key
-        Root of the streams of the posterior and of resampling.
+        Root key of the random streams.
     client
         As `analyze`.
     """
@@ -225,10 +225,10 @@ def infer_and_decide(
     tasks = tasks_that_vary(estimates, asked.rope)
     note = left_out(estimates, tasks, asked.rope)
     posterior, decisions = _posterior_and_decisions(kept, effects, estimates, tasks, asked, key, client)
-    said = analysis_attrs(kept, asked)  # it warns of what is exploratory: after whatever is impossible
+    attrs = analysis_attrs(kept, asked)  # may warn (exploratory), so after everything that may raise
     warn_of(note)
     return Steps(
-        effects, _with_analysis_attrs(estimates, said), posterior, noted(_with_analysis_attrs(decisions, said), note)
+        effects, _with_analysis_attrs(estimates, attrs), posterior, noted(_with_analysis_attrs(decisions, attrs), note)
     )
 
 
@@ -267,10 +267,10 @@ def _posterior_and_decisions(
 
 
 def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]:
-    """Return the error rate that decides these estimates: what ``error="auto"`` of the analysis is for them, and why.
+    """Return the error rate that ``error="auto"`` resolves to for these estimates, and the reason.
 
-    Its smallest family counts: contrasts that vary, but for placebo words. Ratios, whose no effect is 1, have no
-    posterior. The reason is given where tests decide as many contrasts as a posterior could.
+    The smallest family counts (contrasts that vary, without placebo words). Ratios, whose null value is 1, have no
+    posterior. A reason is given if tests decide although the family is large enough for a posterior.
 
     Examples
     --------
@@ -291,7 +291,7 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]
 
 
 def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
-    """Return what is asked: the analysis that is given, or the one kept with the outcomes.
+    """Return the given analysis, or the one stored with the outcomes.
 
     Raises
     ------
@@ -321,7 +321,7 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
 
 
 def check_rope(analysis: Analysis) -> None:
-    """Raise DecisionError where an analysis has no region of practical equivalence.
+    """Raise DecisionError if an analysis has no region of practical equivalence.
 
     Examples
     --------
@@ -338,18 +338,18 @@ def check_rope(analysis: Analysis) -> None:
 
 
 def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
-    """Return what results of an analysis carry: it, its fingerprint, and what of it was asked after the fact."""
-    said = {"analysis": analysis.to_json(), "analysis_fingerprint": analysis.fingerprint}
-    said |= {name: str(outcomes.attrs[name]) for name in ("design", "confirms", "stopped") if name in outcomes.attrs}
+    """Return the attrs of results: the analysis, its fingerprint, and fields changed after the outcomes were seen."""
+    attrs = {"analysis": analysis.to_json(), "analysis_fingerprint": analysis.fingerprint}
+    attrs |= {name: str(outcomes.attrs[name]) for name in ("design", "confirms", "stopped") if name in outcomes.attrs}
     if exploratory := _exploratory_fields(outcomes, analysis):
-        said["exploratory"] = exploratory
-    return said
+        attrs["exploratory"] = exploratory
+    return attrs
 
 
-def _with_analysis_attrs(result: xr.Dataset, said: dict[str, str]) -> xr.Dataset:
-    """Give a result what `analysis_attrs` says in the place of the marks of the single verbs."""
+def _with_analysis_attrs(result: xr.Dataset, attrs: dict[str, str]) -> xr.Dataset:
+    """Return a result with `analysis_attrs`, replacing the exploratory marks of the single verbs."""
     own = {name: value for name, value in result.attrs.items() if name != "exploratory"}
-    return result.drop_attrs(deep=False).assign_attrs(own | said)
+    return result.drop_attrs(deep=False).assign_attrs(own | attrs)
 
 
 def _exploratory_fields(outcomes: xr.Dataset, analysis: Analysis) -> str:
@@ -363,9 +363,9 @@ def _exploratory_fields(outcomes: xr.Dataset, analysis: Analysis) -> str:
 
 
 def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:
-    """Return the effects and the estimates that an analysis asks for, adjusted where it says so.
+    """Return the effects and estimates of an analysis, with adjusted p-values if it names a method.
 
-    Effects are taken as they are, where a trial kept them; of moments there are no effects, and only estimates.
+    Stored effects are used as they are; stored moments give estimates only.
     """
     if keeps_effects(outcomes) and "ice" not in outcomes:
         return None, _estimate_from_moments(outcomes, analysis, rng)
@@ -387,7 +387,7 @@ def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> t
 
 
 def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
-    """Return estimates of moments; refuse what takes every unit."""
+    """Return estimates from moments; raise ContrastError for options that need single units."""
     known = ("auto", "none" if moments.attrs.get("cluster") == "unit" else moments.attrs.get("cluster"))
     needs = {
         "adjust": (analysis.adjust, analysis.adjust not in ("bootstrap_t", "sign_flip")),
@@ -413,7 +413,7 @@ def _cluster_argument(analysis: Analysis) -> str | None:
 
 
 def _adjust_p_values(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
-    """Return the estimates with adjusted p: from the units where the method resamples them."""
+    """Return the estimates with adjusted p-values, computed from the units if the method resamples them."""
     how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family, "rng": rng}
     of_units = (analysis.target, analysis.weights) == ("population", "units")
     if analysis.adjust not in ("auto", "bootstrap_t", "sign_flip") or (analysis.adjust == "auto" and not of_units):
@@ -424,7 +424,7 @@ def _adjust_p_values(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analy
 
 
 def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
-    """Give each contrast the level of its treatment arm, where the families are a factor of the arms."""
+    """Return effects with a family coordinate by contrast, from the factor level of each treatment arm."""
     name = analysis.family
     if name in (None, "all") or (name in effects.coords and effects[name].dims == ("contrast",)):
         return effects
@@ -471,7 +471,7 @@ def _decide_effects(
 
 
 def _has_no_spread(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which contrasts have no spread in some task, (contrast,), in any of several predictors."""
+    """Return a mask (contrast,) of contrasts without spread in some task (for all predictors)."""
     if "se" not in estimates:
         return np.zeros(estimates.sizes["contrast"], bool)
     still = estimates["se"] == 0
@@ -480,7 +480,7 @@ def _has_no_spread(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
 
 
 def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
-    """Return estimates that no posterior shrinks; of several predictors their mean, which their spread adds to."""
+    """Return unshrunken estimates; over several predictors the mean, with their variance added to the error."""
     from causalgia.posterior.engine_input import pooled
 
     if "model" not in estimates.dims:
@@ -497,7 +497,7 @@ def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
 def _add_exact_contrasts(
     decisions: xr.Dataset, estimates: xr.Dataset, exact: npt.NDArray[np.bool_], analysis: Analysis
 ) -> xr.Dataset:
-    """Add the verdicts on contrasts without spread to those of the posterior, in the order of the estimates."""
+    """Merge the verdicts on contrasts without spread with those of the posterior, in the order of the estimates."""
     from causalgia.verdicts import decide
 
     rope = _region_by_task(decisions) if is_placebo_rope(analysis.rope) else analysis.region

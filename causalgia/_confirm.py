@@ -1,4 +1,4 @@
-"""Select, then confirm: what a screen selected, once more on units that the screen never saw."""
+"""Confirmation of the selected arms of a screen on fresh units."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SAME = "fresh units from the same parents as the screen's: a claim about these p
 INDEPENDENT = "fresh units, drawn independently"
 
 CONTROLS = ("untreated", "placebo")
-"""The kinds of arms that are a screen's controls, where its analysis does not say."""
+"""Kinds of arms that serve as controls if the analysis of the screen names none."""
 
 
 def confirm(
@@ -43,13 +43,10 @@ def confirm(
     other_predictor: bool = False,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Run the selected arms of a screen once more, with its controls, on fresh units; the outcomes of that new trial.
+    """Rerun the selected arms of a screen, with its controls, on fresh units, and return the outcomes.
 
-    Winners of a screen are inflated: their estimates were selected for being large. Fresh units alone do not cure that
-    where units share parents: new shuffles of the *same* parents "confirm" 27 to 81 % of nulls at 2.5 %. So units come
-    from the parents that were reserved before the screen (``Design(reserve=0.25)``); null models without parents draw
-    independently. Where none were reserved, the trial is on the same parents, and is labelled so: its analysis has
-    ``target="parents"``, a claim about these parents alone (where each has two units or more).
+    Estimates of selected arms are inflated, because they were selected for being large. Units come from parents
+    reserved before the screen (``Design(reserve=0.25)``); null models without parents draw independently.
 
     Parameters
     ----------
@@ -60,34 +57,40 @@ def confirm(
     predictor
         The predictor of the screen.
     rng
-        Seed (0 is a seed), Generator or SeedSequence; even the screen's own seed draws other units.
+        Seed (0 is a seed), Generator or SeedSequence; the seed of the screen gives other units, too.
     n_units
-        Units of the confirmation; None: as many as the screen's design, as far as the reserved sequences go.
+        Units of the confirmation; None: as many as in the screen, or as many as were reserved if fewer.
     design
-        The design of the screen, where the Dataset does not carry it.
+        The design of the screen, if the Dataset does not contain it.
     other_predictor
-        Whether the predictor is another one than the screen's, on purpose.
+        Whether to allow a predictor other than that of the screen.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
+        A `distributed.Client` whose workers predict; None: this process.
 
     Returns
     -------
     Dataset
-        Outcomes, as `causalgia.run` gives them, with the screen's analysis of the selected contrasts kept with them,
-        and ``attrs["confirms"]``: which units these are, and the design that selected them.
+        Outcomes, as `causalgia.run` returns them, with the screen's analysis of the selected contrasts and
+        ``attrs["confirms"]``: the origin of the units and the fingerprint of the screen's design.
 
     Raises
     ------
     DesignError
-        If a selected name is no arm or contrast of the screen, or its sequences are all used and none is reserved.
+        If a selected name is no arm or contrast of the screen, or no sequences are left for confirmation.
     DecisionError
         If the decisions to select from have no directional verdict.
     PredictorError
         If the predictor is not the screen's.
     OutcomesError
-        If the screen carries no design and none is given.
+        If the screen contains no design and none is given.
     ClusterError
         As `causalgia.run`.
+
+    Notes
+    -----
+    Fresh units do not remove the inflation if units share parents: new shuffles of the *same* parents "confirm" 27 to
+    81 % of nulls at 2.5 %. If no parents were reserved, the trial uses the same parents and says so: its analysis has
+    ``target="parents"``, a claim about these parents alone (if each has two units or more).
 
     References
     ----------
@@ -121,9 +124,9 @@ def confirm(
         of_parents=units == SAME and _has_two_units_per_parent(again),
     )
     outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=kept, client=client)
-    said = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
+    confirms = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
-    return outcomes.assign_attrs(confirms=said, rng=seed)
+    return outcomes.assign_attrs(confirms=confirms, rng=seed)
 
 
 def _check_screen(design: object, screen: xr.Dataset) -> Design:
@@ -140,16 +143,16 @@ def _check_screen(design: object, screen: xr.Dataset) -> Design:
 def _check_predictor(screen: xr.Dataset, predictor: object, other: bool) -> None:
     if not isinstance(predictor, Predictor):
         raise PredictorError(f"predictor={type(predictor).__name__} is no predictor; give the one of the screen")
-    asked = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
-    if predictor.fingerprint != asked and not other:
+    expected = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
+    if predictor.fingerprint != expected and not other:
         raise PredictorError(
-            f"the predictor {predictor.fingerprint} is not the one of the screen, {asked}; give that one, or say "
+            f"the predictor {predictor.fingerprint} is not the one of the screen, {expected}; give that one, or say "
             "other_predictor=True for a confirmation on another"
         )
 
 
 def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
-    """Return the names that were selected, each once."""
+    """Return the unique selected names."""
     if isinstance(select, xr.Dataset):
         return _directional_contrasts(select)
     names = [select] if isinstance(select, str) else list(dict.fromkeys(map(str, select)))
@@ -187,9 +190,9 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
 
 
 def _placebo_twins(design: Design, chosen: set[str]) -> set[str]:
-    """Return the placebo words that are a selected word: where all words are screened, the others judge it.
+    """Return placebo words identical to a selected word, which must not be part of its reference distribution.
 
-    None where fewer than the 40 that a region takes would be left.
+    Empty if fewer than the 40 placebo words that a region needs would remain.
     """
     does = {arm.name: str(arm.intervention) for arm in design.named_arms}
     selected = {does[name] for name in chosen}
@@ -199,7 +202,7 @@ def _placebo_twins(design: Design, chosen: set[str]) -> set[str]:
 
 
 def _controls(design: Design, analysis: Analysis) -> list[str]:
-    """Return the control of the analysis, or the arms of such kinds, or the first arm; placebo words if they judge."""
+    """Return the control of the analysis, else arms of kinds `CONTROLS`, else the first arm; and placebo words."""
     kinds = {arm.name: arm.intervention.kind for arm in design.named_arms}
     words = [name for name, kind in kinds.items() if kind == "placebo_word" and is_placebo_rope(analysis.rope)]
     if analysis.control is not None:
@@ -210,7 +213,7 @@ def _controls(design: Design, analysis: Analysis) -> list[str]:
 
 
 def _fresh_null_model(design: Design) -> tuple[NullModel, str]:
-    """Return the null model of the confirmation, and in words what its units are."""
+    """Return the null model of the confirmation and a description of its units."""
     if design.reserved is not None:
         return design.reserved, RESERVED
     if isinstance(design.null, Genomic):
@@ -235,7 +238,7 @@ def _has_two_units_per_parent(design: Design) -> bool:
 
 
 def _analyzed_contrasts(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
-    """Return the selected names, and the contrasts of single placebo words where these are the region that judges."""
+    """Return the selected names, and contrasts of single placebo words if these define the region."""
     words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
     rows = analysis.weights_by_contrast if is_placebo_rope(analysis.rope) else {}
     here = {name: row for name, row in rows.items() if set(row) <= set(design.arm_names)}
@@ -243,7 +246,7 @@ def _analyzed_contrasts(design: Design, analysis: Analysis, names: list[str]) ->
 
 
 def _confirmation_analysis(analysis: Analysis, names: list[str], *, of_parents: bool) -> Analysis | None:
-    """Return the screen's analysis of what was selected; None where it asked nothing."""
+    """Return the screen's analysis restricted to the selected contrasts; None if it had none."""
     if analysis == Analysis():
         return None
     changes: dict[str, object] = {}

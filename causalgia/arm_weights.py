@@ -1,4 +1,4 @@
-"""Weights of arms in contrasts, ``weight (contrast, arm)``: nearly all 0, and of very many arms too large to hold."""
+"""Sparse weights of arms in contrasts, ``weight (contrast, arm)``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 _BLOCK = 2**21
 _SPARSE_BY_NAME: dict[str, Any] = {}
-"""Name of a lazy array of weights -> the sparse matrix that it writes out, for as long as it lives."""
+"""Name of a live lazy array of weights -> the sparse matrix behind it."""
 
 
 def as_dense(W: sparse.csr_array) -> Any:
-    """Return sparse weights (K, A) as an array, in float32 where that is exact: lazily (dask) where it is very large.
+    """Return sparse weights (K, A) as a dense array, in float32 if exact; as a lazy dask array if very large.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def as_dense(W: sparse.csr_array) -> Any:
 
 
 def weights_of(dataset: xr.Dataset) -> sparse.csr_array:
-    """Return ``weight (contrast, arm)`` of effects or estimates as a sparse matrix, never written out as a whole.
+    """Return ``weight (contrast, arm)`` of effects or estimates as a sparse matrix, without a dense copy.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def weights_of(dataset: xr.Dataset) -> sparse.csr_array:
 
 
 class _DenseBlocks:
-    """A sparse matrix as dask reads an array: any block of it is written out."""
+    """A sparse matrix with the array interface of dask: indexing returns a dense block."""
 
     ndim = 2
 

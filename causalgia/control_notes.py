@@ -1,4 +1,4 @@
-"""What a report notes of controls: arms that differ from them in place, number or length of sites, or composition."""
+"""Notes on controls that differ from their treatment in place, number or length of sites, or composition."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ _BASES, _OPPOSITE = "ACGT", str.maketrans("ACGT", "TGCA")
 
 @dataclass(frozen=True)
 class Edit:
-    """What one step of an arm does to the sequence.
+    """Edit of a sequence by one step of an arm.
 
     Parameters
     ----------
     does
-        ``"word"``, ``"placebo"``, ``"placebo word"``, or another step by its kind and settings. Two steps that do the
-        same with the same pattern differ in place alone.
+        ``"word"``, ``"placebo"``, ``"placebo word"``, or kind and settings of another step. Two steps with the same
+        `does` and pattern differ only in place.
     sites
-        (start, width) of what is written, removed or rearranged, in coordinates of the background; None where each
-        sequence has a place of its own.
+        (start, width) of the edited sites, in coordinates of the background; None if they differ between sequences.
     grows
         Bases by which the sequence becomes longer.
     pattern, label
-        What makes two patterns the same, and the pattern's name; empty where none is written.
+        Identity and name of the pattern; empty if none is written.
     letters
-        The word as the + strand reads it (A C G T and IUPAC), empty where units have different instances of a motif.
+        The word on the + strand (A C G T and IUPAC); empty if units have different instances of a motif.
     bases
-        How many A, C, G, T it has: of IUPAC letters what is expected, of a motif its consensus.
+        Counts of A, C, G, T: expected counts for IUPAC letters, those of the consensus for a motif.
     one_strand
-        Whether it is RNA, written with U, which has no opposite strand.
+        Whether it is RNA (written with U), without opposite strand.
     """
 
     does: str
@@ -53,17 +52,17 @@ class Edit:
 
     @property
     def is_placebo(self) -> bool:
-        """Whether it is a rearrangement of its pattern."""
+        """Whether it writes a rearrangement of its pattern."""
         return self.does.startswith("placebo")
 
     @property
     def removes(self) -> bool:
-        """Whether it takes away what is there and writes nothing of its own."""
+        """Whether it removes bases without writing a word."""
         return self.does.split()[0] in ("ablate", "delete", "mutate", "scramble")
 
     @property
     def question(self) -> tuple[str, str]:
-        """What is done, whatever the place."""
+        """The edit without its place."""
         return ("placebo" if self.is_placebo else self.does, self.pattern)
 
     @property
@@ -72,12 +71,12 @@ class Edit:
         return (self.bases[1] + self.bases[2]) / sum(self.bases)
 
     def moved_to(self, sites: Sites) -> Edit:
-        """Return the same done at other sites."""
+        """Return the edit at other sites."""
         return replace(self, sites=sites)
 
 
 Edits: TypeAlias = Mapping[str, tuple[Edit, ...]]
-"""Arm -> what it does to the sequence."""
+"""Arm -> its edits."""
 
 
 def edits_to_json(edits: Edits) -> str:
@@ -92,12 +91,12 @@ def edits_to_json(edits: Edits) -> str:
 
 
 def edits_from_json(text: str) -> dict[str, tuple[Edit, ...]]:
-    """Return the edits that `edits_to_json` wrote.
+    """Return the edits from the text of `edits_to_json`.
 
     Raises
     ------
     OutcomesError
-        If the text is none of these.
+        If the text is not valid.
 
     Examples
     --------
@@ -120,33 +119,32 @@ def _edit_from_plain(plain: list[object]) -> Edit:
 
 
 def notes_of_controls(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> list[str]:
-    """Return a sentence for each way in which arms of a contrast differ beside what the contrast is about.
+    """Return a sentence for each unintended difference between the arms of a contrast.
 
-    Two arms are compared by what each does to the sequence that the other does not. Where one of them does nothing
-    more, as an untreated arm, or both do the same at other places or another number of times, that is the question,
-    and nothing is noted. Else these are: another number of sites, other places, another number of bases, a sequence of
-    another length; a placebo that rearranges another word; and words of another composition.
+    Two arms are compared by the edits that they do not share. If one has no such edit (as an untreated arm), or both
+    have the same edits at other places or in another number, the difference is the question and is not noted. Otherwise
+    noted are differences in number, place or length of sites or in length of the sequence; a placebo that rearranges
+    another word; and words of another composition.
 
-    Composition is compared in two ways. The share of G and C, which both strands of DNA have in common, is noted if it
-    differs by more than a quarter. The shares of single bases are noted if more than two fifths of the bases would have
-    to be others: AAAAAAA against ATATATA. On DNA that is up to the reverse complement, since one strand of a duplex
-    says what stands on the other: AAAAAAA and TTTTTTT are one duplex turned around. They do not differ in composition;
-    what is noted is that the contrast is of orientation alone. RNA (a word with U) has no opposite strand and is
-    compared as it is written. Neither is noted of a word with one or two bases changed: that is a mutant, and the
-    change is the question. Dinucleotides are not compared; a placebo does not keep them either.
+    Composition is compared in two ways. The share of G and C, equal on both strands of DNA, is noted if it differs by
+    more than a quarter. The shares of single bases are noted if more than two fifths of the bases differ (total
+    variation distance): AAAAAAA against ATATATA. For DNA this is up to the reverse complement: AAAAAAA and TTTTTTT are
+    one duplex in two orientations, so the note says that the contrast is of orientation alone. RNA (a word with U) is
+    compared as written. Words with one or two substituted bases are mutants, whose difference is the question, and are
+    not noted. Dinucleotides are not compared; a placebo does not preserve them either.
 
-    Bases that one arm removes where the other does nothing are compared if the arm does nothing else: beside other
-    steps they take away what the background has there, as a tile that the other arm leaves in place.
+    Bases that one arm removes where the other has no edit are compared only if the arm has no other edit; otherwise
+    they belong to the background, as a tile that the other arm leaves in place.
 
-    An arm is compared with each of several that it is contrasted with, such as two controls of equal weight; of such
-    contrasts up to 500 pairs. Contrasts with several arms of either sign, as interactions and slopes, are left out.
+    An arm is compared with each arm that it is contrasted with, such as two controls of equal weight, up to 500 pairs.
+    Contrasts with several arms of both signs, such as interactions and slopes, are skipped.
 
     Parameters
     ----------
     contrasts
         Contrast -> arm -> weight.
     edits
-        What each arm does; contrasts with other arms are left out.
+        Edits of each arm; contrasts with other arms are skipped.
 
     Examples
     --------
@@ -165,13 +163,13 @@ def notes_of_controls(contrasts: Mapping[str, Mapping[str, float]], edits: Edits
 
 
 def first_findings(found: list[str], things: str = "contrasts") -> str:
-    """Return the first of several findings, and how many more there are."""
+    """Return the first findings and the number of the others."""
     more = f"; and {len(found) - _NAMED} more {things}" if len(found) > _NAMED else ""
     return "; ".join(found[:_NAMED]) + more
 
 
 def _compared_arms(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> Iterator[tuple[str, str]]:
-    """Give the treated arm and the control of every pair that contrasts with one arm of a sign compare."""
+    """Yield pairs (treated, control) from contrasts with a single arm of one sign."""
     left = _MOST_COMPARED
     for weights in contrasts.values():
         plus = [arm for arm, weight in weights.items() if weight > 0]
@@ -185,7 +183,7 @@ def _compared_arms(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -
 
 
 def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
-    """Return what two arms differ in beside the question: cure -> finding."""
+    """Return unintended differences between two arms: cure -> finding."""
     one = [edit for edit in edits[treated] if not _is_among(edit, edits[control])]
     other = [edit for edit in edits[control] if not _is_among(edit, edits[treated])]
     if not (one and other) or {edit.question for edit in one} == {edit.question for edit in other}:
@@ -205,7 +203,7 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
 
 
 def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
-    """Say whether an arm does the same at the same place, if as part of a longer word."""
+    """Return whether an arm has the same edit at the same place, possibly as part of a longer word."""
     return edit in others or any(_is_part(edit, longer) for longer in others)
 
 
@@ -224,7 +222,7 @@ _LOOKS = (_SAME_BASES, _OWN_WORD, _OWN_BASES, _ORIENTATION)
 
 
 def _site_differences(one: list[Edit], other: list[Edit]) -> str:
-    """Say in which of number, place and length the sites of two arms differ, and whether the sequences' lengths do."""
+    """Return differences in number, place and length of sites and in length of the sequence, as text."""
     grown = sum(edit.grows for edit in one) - sum(edit.grows for edit in other)
     if not grown and [edit.sites for edit in one] == [edit.sites for edit in other]:
         return ""
@@ -248,12 +246,12 @@ def _site_differences(one: list[Edit], other: list[Edit]) -> str:
 
 
 def _comparable_edits(one: list[Edit], other: list[Edit]) -> list[Edit]:
-    """Return the edits of an arm without removals where the other does nothing, if any are left."""
+    """Return the edits of an arm without removals at places that the other leaves unedited, if any remain."""
     return [edit for edit in one if not edit.removes or any(_overlap(edit, there) for there in other)] or one
 
 
 def _merged_sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
-    """Return starts and widths of all sites, those that touch as one; None where a sequence has its own."""
+    """Return starts and widths of all sites, adjacent ones merged; None if they differ between sequences."""
     if any(edit.sites is None for edit in edits):
         return None
     starts: list[int] = []
@@ -268,14 +266,14 @@ def _merged_sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
 
 
 def _first_numbers(numbers: list[int]) -> str:
-    """Return numbers as text, the first of many."""
+    """Return numbers as text, at most the first three."""
     if len(numbers) > _PLACES:
         return f"{', '.join(map(str, numbers[:_PLACES]))} and {len(numbers) - _PLACES} more"
     return " and ".join(filter(None, (", ".join(map(str, numbers[:-1])), str(numbers[-1]))))
 
 
 def _foreign_placebo_note(one: list[Edit], other: list[Edit]) -> str:
-    """Say which placebo rearranges another word than those in its place, or than any where there are none."""
+    """Return a note on the first placebo that rearranges a word other than those at its place (or anywhere)."""
     words = [edit for edit in one if edit.label]
     for placebo in (edit for edit in other if edit.is_placebo):
         there = [edit for edit in words if _overlap(edit, placebo)] or words
@@ -289,7 +287,7 @@ def _foreign_placebo_note(one: list[Edit], other: list[Edit]) -> str:
 
 
 def _overlap(one: Edit, other: Edit) -> bool:
-    """Say whether two edits change a base of the background in common."""
+    """Return whether two edits change a common base of the background."""
     return any(
         start < start_ + width_ and start_ < start + width
         for start, width in one.sites or ()
@@ -298,10 +296,10 @@ def _overlap(one: Edit, other: Edit) -> bool:
 
 
 def _may_be_rearrangement(word: Edit, placebo: Edit) -> bool:
-    """Say whether a placebo may be a rearrangement of what the other arm writes."""
+    """Return whether a placebo may be a rearrangement of a word."""
     if word.pattern == placebo.pattern:
         return True
-    if not (_is_fixed(word) and _is_fixed(placebo)):  # of an instance that is not known here
+    if not (_is_fixed(word) and _is_fixed(placebo)):  # of an unknown instance
         return placebo.does == "placebo word" and sum(word.bases) == sum(placebo.bases)
     return sorted(word.pattern) == sorted(placebo.pattern)
 
@@ -311,7 +309,7 @@ def _is_fixed(edit: Edit) -> bool:
 
 
 def _composition_note(one: list[Edit], other: list[Edit]) -> str:
-    """Say by how much the composition of words differs, where more than two bases are substituted."""
+    """Return the difference in composition as text, if more than two bases are substituted."""
     if not all(edit.letters and not edit.is_placebo for edit in [*one, *other]):
         return ""
     here, there = _letters_by_site(one), _letters_by_site(other)
@@ -333,13 +331,13 @@ def _letters_by_site(edits: list[Edit]) -> str:
 
 
 def _base_shares(edits: list[Edit]) -> list[float]:
-    """Return the share of A, C, G and T in what is written."""
+    """Return the shares of A, C, G and T in the words."""
     counts = [sum(of_base) for of_base in zip(*(edit.bases for edit in edits), strict=True)]
     return [count / sum(counts) for count in counts]
 
 
 def _distance(one: list[float], other: list[float]) -> float:
-    """Return the share of the bases that would have to be others: the total variation distance."""
+    """Return the total variation distance of two compositions."""
     return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / 2
 
 
@@ -348,7 +346,7 @@ def _base_shares_text(shares: list[float]) -> str:
 
 
 def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:
-    """Say which words are reverse complements of each other, each arm writing one."""
+    """Return two words, one per arm, that are reverse complements of each other, as text."""
     if len(one) != 1 or len(other) != 1 or one[0].one_strand or not (_is_fixed(one[0]) and _is_fixed(other[0])):
         return ""
     if one[0].is_placebo or other[0].is_placebo or one[0].letters != other[0].letters[::-1].translate(_OPPOSITE):

@@ -1,4 +1,4 @@
-"""Long texts kept with a Dataset: an attribute where it fits, else bytes, compressed, on a dim of their own."""
+"""Storage of long texts in a Dataset: as an attribute if short, else as compressed bytes in a variable."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
 LONGEST_ATTRIBUTE = 30_000
-"""Letters that an attribute holds: netCDF-4 has room for 64 KB of them."""
+"""Most characters of a text stored as an attribute; netCDF-4 allows 64 KB of attributes."""
 
 
 def pack_text(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
-    """Return the Dataset with a text as ``attrs[name]``, or where it is long as the variable ``name (byte)``, by zlib.
+    """Return the Dataset with a text as ``attrs[name]``, or zlib-compressed as variable ``name (byte)`` if it is long.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def pack_text(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
 
 
 def unpack_text(dataset: xr.Dataset, name: str) -> str | None:
-    """Return the text that `pack_text` kept under a name; None where there is none.
+    """Return the text that `pack_text` stored under a name, or None.
 
     Raises
     ------
@@ -49,12 +49,12 @@ def unpack_text(dataset: xr.Dataset, name: str) -> str | None:
 
 
 def design_question(outcomes: xr.Dataset) -> dict[str, Any]:
-    """Return what the design kept with outcomes was made to answer: ``{"control": ...}``, ``{"contrasts": ...}`` or {}.
+    """Return the contrasts of the design stored with outcomes: ``{"control": ...}``, ``{"contrasts": ...}`` or {}.
 
     Raises
     ------
     OutcomesError
-        If the design that is kept is no JSON table.
+        If the stored design is not a JSON table.
 
     Examples
     --------

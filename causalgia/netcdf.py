@@ -1,8 +1,8 @@
-"""netCDF files: ours end in a checksum that is verified before HDF5 sees them; those of others are tried in a child.
+"""Safe reading and writing of netCDF files: checksums for our own, a limited child process for others.
 
-HDF5 follows links out of a file, reads arrays from other files where a file says so, and can go on for ever in a
-damaged one, where no signal reaches it. So no byte comes to it that is not known to be what we wrote, or was not read
-once already by a process with a limit on its time and its memory. Why so: decision 0016.
+HDF5 follows links out of a file, reads arrays from external files, and may loop for ever in a damaged file without
+reacting to signals. So a file is passed to HDF5 only if its checksum matches or a child process with limits on time and
+memory has read it (decision 0016).
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _REFUSED = 3
 
 
 def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
-    """Write a netCDF file beside its place, end it with its checksum, and move it there: whole or not at all.
+    """Write a netCDF file with a checksum at its end, atomically (by a temporary file in the same folder).
 
     Parameters
     ----------
     path
-        Where to; the folder exists.
+        Target file, in an existing folder.
     fill
-        Writes the netCDF file at the path that it is given.
+        Function that writes the netCDF file at a given path.
 
     Raises
     ------
     OutcomesError
-        If it cannot be written, or a pipe or a device is there, which it would take the place of.
+        If it cannot be written, or a pipe or a device is at the path.
     """
     check_no_pipe(path, OutcomesError)
     if not path.name or "\0" in path.name:
@@ -59,22 +59,22 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
             file.write(_MARK + digest)
         temporary.replace(path)
     except OSError as error:
-        what = os.strerror(error.errno) if error.errno else str(error)  # HDF5's own text names the temporary file
+        what = os.strerror(error.errno) if error.errno else str(error)  # HDF5's message names the temporary file
         msg = f"{path}: cannot be written ({what}); choose another folder"
         raise OutcomesError(msg) from error
     finally:
-        with suppress(OSError):  # a file in the place of the folder, a name too long: nothing was made
+        with suppress(OSError):  # nothing was written, such as for a name too long
             temporary.unlink(missing_ok=True)
     return path
 
 
 def read_netcdf(path: Path) -> xr.Dataset:
-    """Read a Dataset into memory, after `check_file`; times are not decoded.
+    """Read a Dataset into memory after `check_file`, without decoding times.
 
     Raises
     ------
     OutcomesError
-        As `check_file`; or if it is no netCDF file.
+        As `check_file`; or if it is not a netCDF file.
 
     Examples
     --------
@@ -95,24 +95,24 @@ def read_netcdf(path: Path) -> xr.Dataset:
 
 
 def read_tree(path: Path) -> xr.DataTree:
-    """Read a tree of Datasets into memory, as `read_netcdf` does one."""
+    """Read a tree of Datasets into memory, after `check_file`."""
     check_file(path)
     with _as_damage_error(path):
         return xr.load_datatree(path, engine="h5netcdf", decode_times=False)
 
 
 def check_file(path: Path) -> None:
-    """Refuse a file that HDF5 should not see.
+    """Raise if a file is unsafe for HDF5.
 
-    A file that `write_netcdf` wrote is held against the checksum at its end. Any other is first read by a child
-    process, which may take ten seconds of processor time and a second for each 10 MB, and memory for what the file
-    declares; which is at most 256 MiB or 1,100 times its size, more than any compression gives.
+    A file from `write_netcdf` is verified by the checksum at its end. Any other is first read by a child process, with
+    ten seconds of processor time plus one for each 10 MB, and memory for the declared arrays. These may have at most
+    256 MiB or 1,100 times the size of the file, more than any compression achieves.
 
     Raises
     ------
     OutcomesError
-        If the file is absent, is a pipe or a device, has other bytes than were written, links to other files or keeps
-        its arrays in them, or could not be read within these limits.
+        If the file is absent, a pipe or a device, changed since it was written, contains links or arrays in other
+        files, or could not be read within these limits.
     """
     with open_regular_file(path, OutcomesError) as file:
         size = os.fstat(file.fileno()).st_size
@@ -127,7 +127,7 @@ def check_file(path: Path) -> None:
 
 
 def read_within_limits(path: Path) -> None:
-    """Read a file as `read_netcdf` and `read_tree` do, within limits of memory and time that end the process."""
+    """Read a file within limits of memory and time that end the process."""
     _limit_time(_time_limit(path.stat().st_size))
     _limit_memory(_ROOM)
     _limit_memory(_ROOM + 2 * _declared_bytes(path))
@@ -148,8 +148,10 @@ def _read_in_child(path: Path, size: int) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        said = f"{path}: damaged, or on a disk that does not answer: not read in {_PATIENCE * seconds} s; make it anew"
-        raise OutcomesError(said) from error
+        message = (
+            f"{path}: damaged, or on a disk that does not answer: not read in {_PATIENCE * seconds} s; make it anew"
+        )
+        raise OutcomesError(message) from error
     if -ended.returncode == getattr(signal, "SIGXCPU", None):
         raise OutcomesError(f"{path}: damaged: it was not read in {seconds} s of processor time; make it anew")
     if ended.returncode == _REFUSED:
@@ -160,7 +162,7 @@ def _read_in_child(path: Path, size: int) -> None:
 
 
 def report_damage(path: str) -> None:
-    """Try a file out, print what is wrong with it, and end the process with an exit code that says whether it is."""
+    """Read a file in a child process; print the error, if any, and exit with code `_REFUSED`."""
     try:
         with _as_damage_error(Path(path)):
             read_within_limits(Path(path))
@@ -175,13 +177,13 @@ def _as_damage_error(path: Path) -> Iterator[None]:
         yield
     except OutcomesError:
         raise
-    except Exception as error:  # HDF5, h5py, h5netcdf and xarray raise what they like of a damaged file
+    except Exception as error:  # damaged files raise any exception
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OutcomesError(f"{path}: damaged or no netCDF file ({what}); make it anew") from error
 
 
 def _declared_bytes(path: Path) -> int:
-    """Return the bytes that the arrays of a file have, without reading them or following a link."""
+    """Return the declared bytes of all arrays of a file, without reading them or following links."""
     import h5py
 
     total, seen = 0, set()
@@ -229,12 +231,12 @@ def _check_stored_inside(path: Path, array: Any) -> None:
 
 
 def _time_limit(size: int) -> int:
-    """Return the processor time in which a file of so many bytes has to be read."""
+    """Return the processor time (s) allowed for reading a file of so many bytes."""
     return _SECONDS + size // _BYTES_A_SECOND
 
 
 def _limit_time(more: int) -> None:
-    """Let this process take so many more seconds of processor time, where the system can hold a process to it."""
+    """Limit this process to so many more seconds of processor time, if the system supports it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -246,7 +248,7 @@ def _limit_time(more: int) -> None:
 
 
 def _limit_memory(more: int) -> None:
-    """Let this process take so many more bytes, where the system can hold a process to it."""
+    """Limit this process to so many more bytes of memory, if the system supports it."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,4 +1,4 @@
-"""What a fingerprint reads and what it names: the user's own code is read, installed packages are named."""
+"""Origin of a module: installed package (fingerprinted by name) or user code (fingerprinted by source)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INSTALLED = tuple(
 
 
 def is_installed(module: str | None) -> bool:
-    """Say whether a module belongs to an installed package (named) rather than to the user (read)."""
+    """Return whether a module belongs to an installed package rather than to the user's code."""
     if module is None or module == "__main__":
         return False
     loaded = sys.modules.get(module) or sys.modules.get(module.partition(".")[0])

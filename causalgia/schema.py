@@ -1,8 +1,7 @@
-"""The hall: every variable that a Dataset of ours may carry, once, and the names of its dims.
+"""Schema of all Datasets: their variables, dims, types and meanings.
 
-The same rows validate a Dataset (`validate`), annotate its variables (`annotate`) and print the reference page.
-The two wings meet here and nowhere else: a trial writes `outcomes`, the inference wing reads them, and neither
-needs the other to be installed or imported.
+The same rows validate a Dataset (`validate`), annotate its variables (`annotate`) and generate the reference page. The
+schema is the only interface between trials, which write `outcomes`, and inference, which reads them.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "deci
 
 @dataclass(frozen=True)
 class Variable:
-    """One row of the schema: where a variable lives, which dims it may have, what it means."""
+    """One row of the schema: Datasets, dims, type and meaning of a variable."""
 
     name: str
     datasets: tuple[Kind, ...]
     dims: tuple[tuple[str, ...], ...]
-    """Every admissible order of dims."""
+    """All valid dims, in order."""
     dtype: str
-    """Admissible numpy kinds: 'f' float, 'i' integers, 'u' unsigned, 'b' bool, 'U' text, '*' any."""
+    """Valid numpy kinds: 'f' float, 'i' integers, 'u' unsigned, 'b' bool, 'U' text, '*' any."""
     meaning: str
     required: bool = False
 
@@ -84,7 +83,7 @@ def _oligo_variable(name: str, meaning: str) -> Variable:
 
 
 SCHEMA: tuple[Variable, ...] = (
-    # what a null model draws
+    # sequences drawn by a null model
     Variable(
         "sequence",
         ("sequences",),
@@ -101,7 +100,7 @@ SCHEMA: tuple[Variable, ...] = (
         "the source sequence a unit was made from: its FASTA name, else its index; units that share one are dependent",
     ),
     Variable("gc", ("sequences", "outcomes", "effects"), (("unit",),), "f", "share of G and C in the background"),
-    # what a trial measures
+    # outcomes of a trial
     Variable(
         "outcome",
         ("outcomes", "effects"),
@@ -145,7 +144,7 @@ SCHEMA: tuple[Variable, ...] = (
         "b",
         "whether the intervention draws anything of its own",
     ),
-    # how a trial came to its size, and what was run
+    # interim looks of a sequential trial, and its design
     Variable("look_n_units", ("outcomes",), (("look",),), "i", "units that a look at the trial so far saw"),
     Variable("look_n_clusters", ("outcomes",), (("look",),), "i", "independent clusters among them"),
     Variable("look_counts", ("outcomes",), (("look",),), "b", "whether a look had clusters enough for a verdict"),
@@ -210,7 +209,7 @@ SCHEMA: tuple[Variable, ...] = (
         "f",
         "weight of each arm in the contrast; rows sum to 0",
     ),
-    # moments of the ICE of a trial that kept nothing else
+    # moments of the ICE, where a trial stored nothing else
     _moment_variable("ice_mean", "mean of the ICE over units", required=True),
     _moment_variable("ice_sd", "standard deviation of the ICE over units, 0 where constant", required=True),
     _moment_variable("ice_skewness", "skewness of the ICE over units", required=True),
@@ -300,7 +299,7 @@ SCHEMA: tuple[Variable, ...] = (
         "*",
         "bool: whether the contrast is one fixed placebo word, given by hand; else `weight` and `kind` tell",
     ),
-    # many questions
+    # multiplicity
     _estimate_variable(
         "p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"
     ),
@@ -345,7 +344,7 @@ SCHEMA: tuple[Variable, ...] = (
     _decision_variable(
         "more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"
     ),
-    # the bench: oligos out
+    # MPRA: library of oligos
     _library_variable(
         "unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"
     ),
@@ -394,7 +393,7 @@ SCHEMA: tuple[Variable, ...] = (
     _library_summary("gc_ordered", "f", "share of G and C of the backgrounds as ordered", ()),
     _library_summary("shift", "f", "Jensen-Shannon divergence in bits, k-mers as drawn first and as ordered", ("k",)),
     _library_summary("shift_by_chance", "f", "what that of two independent samples of this size would be", ("k",)),
-    # the bench: counts in
+    # MPRA: barcode counts
     Variable("oligo_index", ("counts",), (("barcode",),), "i", "oligo of each barcode: place on dim oligo", True),
     _count_variable(
         "dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"
@@ -409,7 +408,7 @@ SCHEMA: tuple[Variable, ...] = (
     _oligo_variable("group", "test, negative, positive, promoter or duplicate, or a name of the user's"),
 )
 
-#: names that a factor or a covariate cannot have, because a Dataset of ours means something else by them
+#: names not allowed for factors and covariates, because the schema uses them
 RESERVED = frozenset(row.name for row in SCHEMA if {*row.datasets} - {"sequences", "library", "counts"}) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }
@@ -429,14 +428,14 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 
 
 def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
-    """Check a Dataset against the schema and return it; of effects, with one row an effect in ``to_dataframe``.
+    """Check a Dataset against the schema and return it; effects as `causalgia.effect_table.EffectTable`.
 
-    Values of a lazy variable (dask) are read once, a few blocks at a time, and are known from then on.
+    Lazy variables (dask) are read once, a few blocks at a time.
 
     Parameters
     ----------
     dataset
-        A Dataset that claims to be of `kind`.
+        The Dataset to check.
     kind
         ``"sequences"``, ``"outcomes"``, ``"effects"``, ``"moments"``, ``"estimates"``, ``"decisions"``, ``"library"``
         or ``"counts"``.
@@ -444,14 +443,13 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     Returns
     -------
     Dataset
-        The same; effects, moments, estimates and decisions as `causalgia.effect_table.EffectTable`.
+        The same Dataset; effects, moments, estimates and decisions as `causalgia.effect_table.EffectTable`.
 
     Raises
     ------
     OutcomesError
-        If it is no Dataset, a required variable or dim is absent, a variable has other dims or another dtype than the
-        table says, a coordinate that names things repeats a name, or a measured value is not finite. The message names
-        the culprit.
+        If it is not a Dataset, a required variable or dim is absent, a variable has other dims or another dtype than in
+        the schema, names in a coordinate repeat, or a value is not finite. The message names the variable.
 
     Examples
     --------
@@ -492,7 +490,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
 
 
 def check_dataset(dataset: object, kind: Kind) -> None:
-    """Refuse what is no xarray Dataset at all."""
+    """Raise OutcomesError if a value is not an xarray Dataset."""
     import xarray as xr
 
     if not isinstance(dataset, xr.Dataset):
@@ -514,7 +512,7 @@ _MAKERS: dict[Kind, str] = {
 
 
 def keeps_effects(dataset: object) -> bool:
-    """Say whether a Dataset has effects, or moments of them: contrasts of outcomes, whose outcomes may be gone.
+    """Return whether a Dataset contains effects or their moments, with or without outcomes.
 
     Examples
     --------
@@ -528,7 +526,7 @@ def keeps_effects(dataset: object) -> bool:
 
 
 def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a variable; a limit is read as 0 where ``unbounded`` says that it is infinite, and is."""
+    """Return a variable, with 0 for infinite limits that are marked in ``unbounded``."""
     side = name.removesuffix("_tost")
     array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(side)
     if end is None or "unbounded" not in dataset or dataset["unbounded"].dims != array.dims:
@@ -559,7 +557,7 @@ def _dtype_agrees(dtype: np.dtype, kind: str) -> bool:
 
 
 def _is_finite(array: xr.DataArray) -> bool:
-    """Say whether every value is finite, of a lazy array by the extremes of its columns, which are found once."""
+    """Return whether all values are finite; for lazy arrays by the cached extremes of the columns."""
     found = extremes(array.data) if is_lazy(array) and array.size else (array.to_numpy(),)
     return all(bool(np.isfinite(values).all()) for values in found)
 
@@ -574,7 +572,7 @@ def _first_nonfinite(array: xr.DataArray) -> str:
 
 
 def _nonfinite(array: xr.DataArray) -> Iterator[tuple[np.floating, tuple[int, ...]]]:
-    """Find values that are not finite, and their indices, in their order."""
+    """Yield nonfinite values and their indices, in order."""
     start = 0
     for block in row_blocks(array.data):
         for row, *others in np.argwhere(~np.isfinite(block)):
@@ -583,7 +581,7 @@ def _nonfinite(array: xr.DataArray) -> Iterator[tuple[np.floating, tuple[int, ..
 
 
 def _validate_oligo_index(counts: xr.Dataset) -> None:
-    """Refuse barcodes whose oligo is not there: a selection of oligos leaves the barcodes of all others."""
+    """Raise OutcomesError if barcodes refer to absent oligos, as after selecting oligos without their barcodes."""
     place = counts["oligo_index"].to_numpy()
     if place.size and not 0 <= place.min() <= place.max() < counts.sizes["oligo"]:
         raise OutcomesError(
@@ -618,7 +616,7 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
 
 
 def annotate(dataset: xr.Dataset) -> xr.Dataset:
-    """Return the Dataset with each known variable's meaning in its attrs."""
+    """Return the Dataset with ``attrs['meaning']`` for each variable of the schema."""
     for row in SCHEMA:
         if row.name in dataset.variables and tuple(map(str, dataset[row.name].dims)) in row.dims:
             dataset[row.name].attrs.setdefault("meaning", row.meaning)

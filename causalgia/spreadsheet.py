@@ -1,9 +1,8 @@
-r"""Text in tables that spreadsheets and terminals open: formulas, and what steers a terminal, are escaped.
+r"""Escaping of text in tables against spreadsheet formulas and terminal control sequences.
 
-What a spreadsheet would take for a formula gets an apostrophe. What cannot be printed (escape sequences of terminals,
-signs that turn the direction of writing, ends of lines) is written as Python writes it, ``\x1b`` or ``\u202e``. Both
-are undone where this library reads a table, so that names are the same after it; a backslash that would be taken for
-such a sign is written as ``\x5c``.
+A text that a spreadsheet would read as a formula gets an apostrophe. Unprintable characters (terminal escapes, changes
+of writing direction, line ends) are written as Python escapes, ``\x1b`` or ``\u202e``, and a backslash that would start
+such an escape as ``\x5c``. Reading a table with this library restores the original text.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 def as_cell(text: str) -> str:
-    r"""Return a text as a table holds it: an apostrophe before formulas, escapes for what cannot be printed.
+    r"""Return a text as a table cell: an apostrophe before formulas, escapes for unprintable characters.
 
-    `from_cell` gives the text back, whatever it is.
+    `from_cell` restores any text.
 
     Examples
     --------
@@ -37,7 +36,7 @@ def as_cell(text: str) -> str:
 
 
 def from_cell(text: str) -> str:
-    r"""Return the text that `as_cell` wrote.
+    r"""Return the text of a cell from `as_cell`.
 
     Examples
     --------
@@ -51,7 +50,7 @@ def from_cell(text: str) -> str:
 
 
 def from_column(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column of a table with the texts that `as_cell` wrote; what is no text stays."""
+    """Return a column of a table with `from_cell` applied to its texts."""
     if column.dtype.kind in "biufc":
         return column
     return column.map({cell: from_cell(cell) if isinstance(cell, str) else cell for cell in column.unique()})
@@ -62,14 +61,14 @@ def _escape(code: int) -> str:
 
 
 def _unescaped_character(found: re.Match[str]) -> str:
-    """Return the character of an escape, or the escape where `as_cell` would have left the character as it is."""
+    """Return the character of an escape, or the escape itself if `as_cell` would not have escaped the character."""
     code = int(found[0][2:], 16)
     letter = chr(code) if code < 0x110000 else " "
     return letter if letter == "\\" or not letter.isprintable() else found[0]
 
 
 def to_csv(table: pd.DataFrame, *, index: bool = True) -> str:
-    r"""Return a table as CSV text, with `as_cell` for every text in it: cells, index and header.
+    r"""Return a table as CSV text, with `as_cell` applied to texts in cells, index and header.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The commands: read, one verb, print."""
+"""Commands of the command line."""
 
 from __future__ import annotations
 
@@ -211,8 +211,8 @@ def init(
     make_folder(path.parent)
     for place, text in files.items():
         write_text(place, text)
-    beside = [place.name for place in files if place != path]
-    echo(f"Wrote {', '.join([str(path), *beside])}. Next: causalgia run {path} --out results")
+    example_names = [place.name for place in files if place != path]
+    echo(f"Wrote {', '.join([str(path), *example_names])}. Next: causalgia run {path} --out results")
 
 
 @app.command()
@@ -417,7 +417,7 @@ def main() -> None:
 
 
 def _next_step(analysis: Analysis | None, folder: Path) -> str:
-    """Return the command that comes after a run: analyze where a ROPE is there to decide on, else estimate."""
+    """Return a hint to the next command: analyze if there is a ROPE, else estimate."""
     verb = "estimate" if analysis is None or analysis.rope is None else "analyze"
     return f"Next: causalgia {verb} {folder}"
 
@@ -431,7 +431,7 @@ def _print_and_draw(
     all_rows: bool = False,
     in_sentences: bool = False,
 ) -> None:
-    """Print effects and verdicts, then draw them: a figure that fails hides no table, a lost reader stops no figure."""
+    """Print effects and verdicts, and draw them even if printing fails."""
     from causalgia.plot import save_forest
 
     try:
@@ -450,7 +450,7 @@ def _answer_again(
     all_rows: bool,
     in_sentences: bool,
 ) -> None:
-    """Answer an experiment's question from its outcomes, by an analysis whose contrasts are its own."""
+    """Answer an experiment again from its outcomes, by the given analysis with the experiment's contrasts."""
     own = replace(analysis, control=None, contrasts=None, interaction=None)
     answer = replace(experiment, analysis=own).analyse(outcomes, rng=seed)
     remove_outdated(folder, DECISIONS, POSTERIOR, FOREST, *answer_figures(folder), rewritten=answer_files(answer))
@@ -458,7 +458,7 @@ def _answer_again(
 
 
 def print_check(spec: TrialSpec, predictor: Predictor) -> int:
-    """Print what there is to know of a predictor before the trial of a file is run; return the exit code.
+    """Check the predictor of a trial, print the report and return the exit code.
 
     Returns
     -------
@@ -480,7 +480,7 @@ _IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles",
 
 
 def print_catalogue() -> None:
-    """Print each experiment's name and question, and what of the catalogue is a function of another shape."""
+    """Print the name and question of each experiment, and the functions available only in Python."""
     from causalgia import experiments
 
     found = experiments.entries()
@@ -489,12 +489,12 @@ def print_catalogue() -> None:
         typer.echo(f"{name:<{wide}}  {entry.question}")
     typer.echo("\nIn Python, as causalgia.experiments.<name>:")
     for name in _IN_PYTHON:
-        said = inspect.getdoc(getattr(experiments, name)) or ""
-        typer.echo(f"{name:<{wide}}  {said.splitlines()[0]}")
+        doc = inspect.getdoc(getattr(experiments, name)) or ""
+        typer.echo(f"{name:<{wide}}  {doc.splitlines()[0]}")
 
 
 def print_entry(name: str) -> None:
-    """Print one experiment: question, estimand, paper, and what each of its settings is, with its default.
+    """Print one experiment: question, estimand, paper, and settings with their defaults.
 
     Raises
     ------

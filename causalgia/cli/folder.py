@@ -1,4 +1,4 @@
-"""The folder of a trial: the files in it, and nothing of the user's is written over."""
+"""Folder of a trial on the command line: its files, and checks against overwriting."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _MARK = "# Written by `causalgia "
 
 
 def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: bool = False) -> None:
-    """Refuse a folder where files would be lost; a `trial.toml` is lost unless we wrote it or it is `spec_file`.
+    """Raise if files in a folder would be overwritten, apart from a `trial.toml` of ours or `spec_file` itself.
 
     Raises
     ------
     OutcomesError
-        If one of our names is a folder, or (without `force`) a file, or as `check_usable`.
+        If a file to be written is a folder, or exists (without `force`), or as `check_usable`.
     """
     check_usable(folder)
     if (folder / STORE).exists():
@@ -69,14 +69,14 @@ def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: boo
 
 
 def check_store_free(folder: Path, *, spec_file: Path | None = None) -> None:
-    """Refuse a folder for a trial on disk that holds outcomes in a file, or a `trial.toml` of the user's.
+    """Raise if a folder for a trial on disk has an outcomes file or a user's `trial.toml`.
 
     Raises
     ------
     OutcomesError
         If it does, or as `check_usable`.
     StoreError
-        If something else than a store is in the place of one.
+        If the path of the store is something else.
     """
     from causalgia.trial.archive import Archive
 
@@ -89,7 +89,7 @@ def check_store_free(folder: Path, *, spec_file: Path | None = None) -> None:
 
 
 def is_written_by_causalgia(path: Path, command: str = "") -> bool:
-    """Return whether a `trial.toml` was written by a command of ours (by any, where none is named)."""
+    """Return whether a `trial.toml` was written by causalgia (by `command`, if given)."""
     mark = (_MARK + command).encode()
     try:
         with open_regular_file(path, OutcomesError) as file:
@@ -107,14 +107,14 @@ def write_outcomes(
     spec_file: Path | None = None,
     rewritten: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Write outcomes and their specification (unless it was read from there); what was computed from others goes.
+    """Write outcomes and their specification (unless it was read from there), and remove outdated results.
 
-    Files in `rewritten` are computed anew at once, so their removal is not printed.
+    Files in `rewritten` are written again at once, so their removal is not printed.
 
     Returns
     -------
     tuple of str
-        The names of the files that were written.
+        The names of the files written.
     """
     from causalgia import store
 
@@ -133,7 +133,7 @@ def write_outcomes(
 
 
 def write_spec(folder: Path, spec: TrialSpec, *, command: str, spec_file: Path | None = None) -> tuple[str, ...]:
-    """Write a specification unless it was read from there; return the names of the files that were written."""
+    """Write a specification unless it was read from there; return the names of the files written."""
     if _is_same_file(folder / SPEC, spec_file):
         return ()
     mark = f"{_MARK}{command}`, which may write over it: keep a file of your own under another name.\n"
@@ -142,14 +142,14 @@ def write_spec(folder: Path, spec: TrialSpec, *, command: str, spec_file: Path |
 
 
 def load_outcomes(folder: Path) -> xr.Dataset:
-    """Return what a folder keeps of its trial: outcomes, or with ``--keep`` the effects or moments of them.
+    """Return the Dataset of a trial in a folder: outcomes, or with ``--keep`` effects or moments.
 
     Raises
     ------
     OutcomesError
-        If the folder keeps none.
+        If the folder has none.
     StoreError
-        If it holds a trial on disk that is not finished, or damaged.
+        If its trial on disk is unfinished or damaged.
     """
     from causalgia import store
 
@@ -163,7 +163,7 @@ def load_outcomes(folder: Path) -> xr.Dataset:
 
 
 def figure_file(number: int) -> str:
-    """Return the file of an experiment's figure about a task: experiment.png, experiment_2.png, ...
+    """Return the file name of an experiment's figure for a task: experiment.png, experiment_2.png, ...
 
     Examples
     --------
@@ -174,13 +174,13 @@ def figure_file(number: int) -> str:
 
 
 def answer_figures(folder: Path) -> tuple[str, ...]:
-    """Return the figures of an experiment that a folder has or could have."""
+    """Return the names of an experiment's figures in a folder, with the first one in any case."""
     found = [p.name for p in folder.glob("experiment_*.png") if p.stem.removeprefix("experiment_").isdecimal()]
     return EXPERIMENT, *sorted(found)
 
 
 def finding_file(finding: str) -> str:
-    """Return the file of one of an answer's findings.
+    """Return the file name of a finding of an answer.
 
     Examples
     --------
@@ -191,12 +191,12 @@ def finding_file(finding: str) -> str:
 
 
 def finding_tables(folder: Path) -> tuple[str, ...]:
-    """Return the findings of an experiment that a folder has."""
+    """Return the names of the tables of findings in a folder."""
     return tuple(sorted(p.name for p in folder.glob("finding_*.csv")))
 
 
 def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
-    """Remove files of ours that what comes next makes untrue, and print which; not those that are `rewritten` at once.
+    """Remove outdated results and print their names, apart from those `rewritten` at once.
 
     Examples
     --------
@@ -215,7 +215,7 @@ def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) 
 
 @contextmanager
 def output_folder(folder: Path) -> Iterator[Path]:
-    """Make a folder for what follows; where that fails, what was made here and is still empty is removed."""
+    """Create a folder for the body of the context; on an error, remove created folders that are still empty."""
     new = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         yield make_folder(folder)
@@ -227,7 +227,7 @@ def output_folder(folder: Path) -> Iterator[Path]:
 
 
 def check_link(path: Path) -> None:
-    """Raise OutcomesError where a path is a link to what is not there: nothing is read or written through it."""
+    """Raise OutcomesError if a path is a broken link."""
     if path.is_symlink() and not path.exists():
         raise OutcomesError(
             f"{path} is a link to {path.readlink()}, which is not there; remove it or give another path"
@@ -235,12 +235,12 @@ def check_link(path: Path) -> None:
 
 
 def check_usable(folder: Path) -> None:
-    """Refuse, before anything is computed, a folder that could not be made or written into; nothing is left there.
+    """Raise if a folder cannot be created or written to; leaves no trace.
 
     Raises
     ------
     OutcomesError
-        If a file or a device is in its place, its name is too long, or nothing can be made in it.
+        If a file or a device is at the path, its name is too long, or it is not writable.
 
     Examples
     --------
@@ -260,7 +260,7 @@ def check_usable(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> Path:
-    """Return a folder after making it; refused as `check_usable`."""
+    """Create a folder after `check_usable`, and return it."""
     check_usable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -276,7 +276,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def check_has_outcomes(folder: Path) -> Path:
-    """Return a folder that holds outcomes."""
+    """Return a folder; raise OutcomesError if it has no outcomes."""
     if not (folder / OUTCOMES).is_file():
         missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is no folder"
         raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
@@ -288,7 +288,7 @@ def _is_same_file(path: Path, other: Path | None) -> bool:
 
 
 class Keep(StrEnum):
-    """What is kept of a trial on disk."""
+    """Dataset stored by a trial on disk."""
 
     outcomes = "outcomes"
     effects = "effects"
@@ -306,14 +306,14 @@ KeepOption: TypeAlias = Annotated[Keep, typer.Option("--keep", help="What --stor
 
 
 def check_run_folder(out: Path, spec_file: Path, *, stored: bool, keep: Keep, force: bool, same_answers: bool) -> None:
-    """Refuse a folder where something would be lost, or what is kept without a place for it.
+    """Raise if files would be overwritten, or options of a store are given without ``--store``.
 
     Raises
     ------
     DesignError
-        If effects or moments are to be kept, or answers to be taken over, and there is no store.
+        If ``--keep`` or ``--same-answers`` is given without a store.
     OutcomesError
-        If the folder holds what would be lost.
+        If the folder has files that would be overwritten.
     """
     if not stored and keep is not Keep.outcomes:
         raise DesignError(f"--keep {keep.value} is for a trial on disk; add --store")
@@ -336,21 +336,21 @@ def run_in_folder(
     client: Client | None,
     same_answers: bool,
 ) -> tuple[xr.Dataset, tuple[str, ...]]:
-    """Run a trial, and return what it kept and the names of the files that were written."""
+    """Run a trial; return its Dataset and the names of the files written."""
     from causalgia._run import run
 
-    asked = spec.analysis.asking(spec.design.asked)
+    analysis = spec.analysis.asking(spec.design.asked)
     if not stored:
-        outcomes = run(spec.design, predictor, rng=spec.rng, analysis=asked, client=client).assign_attrs(spec.attrs)
+        outcomes = run(spec.design, predictor, rng=spec.rng, analysis=analysis, client=client).assign_attrs(spec.attrs)
         return outcomes, write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
-    beside = write_spec(folder, spec, command="run", spec_file=spec_file)
+    spec_files = write_spec(folder, spec, command="run", spec_file=spec_file)
     store = folder / STORE
     try:
         found = run(
             spec.design,
             predictor,
             rng=spec.rng,
-            analysis=asked,
+            analysis=analysis,
             store=store,
             same_answers=same_answers,
             keep=keep.value,
@@ -358,20 +358,20 @@ def run_in_folder(
         )
     except TrialInterruptedError as error:
         raise StoppedError(str(error)) from error
-    return found.assign_attrs(spec.attrs), (STORE, *beside)
+    return found.assign_attrs(spec.attrs), (STORE, *spec_files)
 
 
 def write_answer(
     answer: Answer, folder: Path, *, all_rows: bool = False, in_sentences: bool = False
 ) -> tuple[str, ...]:
-    """Print an answer, draw it for each task, and write its tables and findings: a figure that fails hides no table.
+    """Print an answer, write its tables and findings, and draw it for each task, first that of the largest effect.
 
-    The first figure is of the task of the largest effect.
+    A failing figure does not suppress the tables.
 
     Returns
     -------
     tuple of str
-        The names of the files that were written.
+        The names of the files written.
     """
     from causalgia import store
 
@@ -395,6 +395,6 @@ def answer_files(answer: Answer) -> tuple[str, ...]:
 
 
 def _task_by_figure(answer: Answer) -> dict[str, str]:
-    """Return the task of each figure: file -> task, that of the largest effect first."""
+    """Return the tasks by figure: file name -> task, that of the largest effect first."""
     tasks = dict.fromkeys([answer.clearest_task, *answer.tasks])
     return {figure_file(number): task for number, task in enumerate(tasks)}

@@ -1,4 +1,4 @@
-"""The commands of the bench: a library out, its power, counts in, virtual against measured."""
+"""Commands for MPRA libraries: design, predict, power, cheapest, analyze, compare."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ _Rope = "Region of practical equivalence on log2: -0.1,0.1 (or --rope -0.1 0.1),
 
 
 class ErrorRate(StrEnum):
-    """Which error rate of verdicts is bounded: two of tests, two of the posterior."""
+    """Error rates that verdicts control: two of tests, two of the posterior."""
 
     bh = "bh"
     holm = "holm"
@@ -101,7 +101,7 @@ class ErrorRate(StrEnum):
 
 
 class FitMethod(StrEnum):
-    """How effects are fitted."""
+    """Methods of fitting effects."""
 
     hierarchical = "hierarchical"
     two_way = "two_way"

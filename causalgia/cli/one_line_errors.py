@@ -1,4 +1,4 @@
-"""What every command is dressed in: an error or a warning is one line with the cure, and never a traceback."""
+"""One-line errors and warnings for all commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from causalgia.cli.shell_words import in_shell, set_options
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_message, quoted
 
-_PLAIN = {  # what the parser says of values -> what is meant
+_PLAIN = {  # message of the parser -> plain message
     "Value error, ": "",
     "Input should be a valid integer.*": "give a whole number, such as 10",
     "Input should be a valid number.*": "give a number, such as 0.5",
@@ -27,7 +27,7 @@ _PLAIN = {  # what the parser says of values -> what is meant
 
 
 class OneLineGroup(TyperGroup):
-    """Commands whose errors are one line with the cure: exit code 2, or 130 when interrupted; never a traceback."""
+    """Group of commands with one-line errors and no traceback: exit code 2, or 130 if interrupted."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         del standalone_mode
@@ -65,18 +65,18 @@ class OneLineGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """List the commands, each with the whole first paragraph of its help."""
+        """List the commands with the first paragraph of their help."""
         rows = [(name, _first_paragraph(self.commands[name].help or "")) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
 
 class StoppedError(CausalgiaError):
-    """Ctrl-C that leaves something to say; plain interrupts are swallowed below, with whatever they said."""
+    """Ctrl-C with a message; the message of a plain interrupt is not shown."""
 
 
 class RopeCommand(TyperCommand):
-    """A command whose ``--rope`` may be followed by its two limits: ``--rope -0.1 0.1`` is ``--rope=-0.1,0.1``."""
+    """Command whose ``--rope`` accepts two limits: ``--rope -0.1 0.1`` is ``--rope=-0.1,0.1``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if "--rope" in args:
@@ -104,16 +104,16 @@ def _print_error(message: str, code: int) -> int:
 
 
 def _usage_message(error: Any) -> str:
-    """Return what the parser says of a wrong command line, and where help is."""
+    """Return the message for a wrong command line, with a pointer to the help."""
     path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "causalgia"
     message = str(error.format_message()).rstrip(".")
-    for said, plain in _PLAIN.items():
-        message = re.sub(said, plain, message)
+    for pattern, plain in _PLAIN.items():
+        message = re.sub(pattern, plain, message)
     return f"{message}; see `{path} --help`"
 
 
 def _system_message(error: MemoryError | OSError) -> str:
-    """Return what a machine says that has no memory, no space, no permission or no such file."""
+    """Return the message of an error of the system: memory, disk space, permission or missing file."""
     if isinstance(error, MemoryError):
         return f"not enough memory ({str(error).rstrip('.') or 'none is left'}); take fewer units or arms"
     culprit = f"{error.filename}: " if error.filename is not None else ""

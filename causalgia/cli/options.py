@@ -1,4 +1,4 @@
-"""What a command asks of the outcomes: the analysis in the folder's file; options of the command line win."""
+"""Options of the commands: analysis, seed, predictor and workers; options override the trial file."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def folder_analysis(folder: Path, outcomes: xr.Dataset) -> Analysis:
-    """Return the analysis in the folder's trial.toml, or where there is no such file the one kept with the outcomes.
+    """Return the analysis in the folder's trial.toml, or the one stored with the outcomes if there is no file.
 
-    Where neither says which contrasts, they are those that the design names.
+    If it defines no contrasts, those of the design are used.
     """
     from causalgia.analysis import Analysis, kept_analysis
     from causalgia.long_text import design_question
@@ -39,7 +39,7 @@ def folder_analysis(folder: Path, outcomes: xr.Dataset) -> Analysis:
 
 
 def folder_experiment(folder: Path) -> Experiment | None:
-    """Return the experiment that the folder's trial.toml is of, or None where it is of arms, or there is no file."""
+    """Return the experiment in the folder's trial.toml; None if it defines arms or does not exist."""
     from causalgia.experiments import Experiment
     from causalgia.trial_file import is_of_experiment, read_spec
 
@@ -50,7 +50,7 @@ def folder_experiment(folder: Path) -> Experiment | None:
 
 
 def override_analysis(analysis: Analysis, given: dict[str, Any]) -> Analysis:
-    """Return the analysis with the options of the command line in the place of what the file says."""
+    """Return the analysis with options of the command line replacing its fields."""
     from causalgia.analysis import ANALYSIS
     from causalgia.checks import check_value
 
@@ -59,7 +59,7 @@ def override_analysis(analysis: Analysis, given: dict[str, Any]) -> Analysis:
     if "control" in options:
         plain = {key: value for key, value in plain.items() if key not in ("contrasts", "interaction")}
     for key, value in options.items():
-        check_value(value, ANALYSIS, key, said=f"--{key.replace('_', '-')}")
+        check_value(value, ANALYSIS, key, label=f"--{key.replace('_', '-')}")
     found = analysis.from_dict({**plain, **options})
     if found.control is None and found.contrasts is None and found.interaction is None:
         raise DesignError("which arm is the control? give --control NAME, or control = in [analysis] of the trial.toml")
@@ -67,7 +67,7 @@ def override_analysis(analysis: Analysis, given: dict[str, Any]) -> Analysis:
 
 
 def parse_rope(text: str | None) -> Any:
-    """Return what ``--rope`` says as the file would say it: ``-0.1,0.1`` is two numbers, ``0`` is a number.
+    """Return the value of ``--rope`` as in a trial file: ``-0.1,0.1`` is two numbers, ``0`` is a number.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def parse_rope(text: str | None) -> Any:
 
 
 def parse_share(text: str | None) -> Any:
-    """Return what ``--rare`` says as the file would say it: a number, or a word.
+    """Return the value of ``--rare`` as in a trial file: a number or a word.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def parse_share(text: str | None) -> Any:
 
 
 def trial_seed(outcomes: xr.Dataset, rng: int | None) -> int:
-    """Return the seed that is given, or the one of the trial where it was a number."""
+    """Return the given seed, or the numeric seed of the trial."""
     if rng is not None:
         return rng
     seed = str(outcomes.attrs.get("rng", ""))
@@ -117,12 +117,12 @@ WorkersOption: TypeAlias = Annotated[
 
 
 def dask_client(dask: str | None, workers: int | None) -> AbstractContextManager[Client | None]:
-    """Return what gives a client while it is entered, or None where neither workers nor a cluster are asked for.
+    """Return a context manager of a Dask client, or of None without ``--dask`` and ``--workers``.
 
     Raises
     ------
     ClusterError
-        If both are asked for; when entered, if there are no workers to be had.
+        If both are given; when entered, if no workers are available.
     MissingExtraError
         When entered, if Dask distributed is not installed.
     """
@@ -136,34 +136,34 @@ def dask_client(dask: str | None, workers: int | None) -> AbstractContextManager
 
 
 def load_spec_predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
-    """Return the predictor of a file, on the device that the command line asks for where it asks for one."""
-    asked = _on_device(spec.predictor, device)
-    if asked.zoo is not None:
+    """Return the predictor of a trial file, on the device of the command line if given."""
+    predictor_spec = _on_device(spec.predictor, device)
+    if predictor_spec.zoo is not None:
         from causalgia.zoo import oracle
 
         try:
-            return oracle(asked.zoo)
+            return oracle(predictor_spec.zoo)
         except CausalgiaError as error:
             raise DesignError(f"{spec_file}: [predictor]: {error}") from error
     from causalgia.predict import load_predictor
 
     return load_predictor(
-        str(asked.factory),
-        weights=asked.weights,
-        tasks=asked.tasks,
-        scale=asked.scale,
-        alphabet=asked.alphabet,
-        device=asked.device,
-        batch_size=asked.batch_size,
+        str(predictor_spec.factory),
+        weights=predictor_spec.weights,
+        tasks=predictor_spec.tasks,
+        scale=predictor_spec.scale,
+        alphabet=predictor_spec.alphabet,
+        device=predictor_spec.device,
+        batch_size=predictor_spec.batch_size,
         announce=lambda line: typer.echo(line, err=True),
     )
 
 
-def _on_device(asked: PredictorSpec, device: str | None) -> PredictorSpec:
-    """Return the predictor that the file asks for, on the device that the command line asks for."""
+def _on_device(predictor_spec: PredictorSpec, device: str | None) -> PredictorSpec:
+    """Return the specification of a predictor, with the device of the command line if given."""
     from causalgia.trial_file.trial_spec import check_device
 
     if device is None:
-        return asked
-    check_device(device, zoo=asked.zoo is not None, said="--device")
-    return replace(asked, device=device)
+        return predictor_spec
+    check_device(device, zoo=predictor_spec.zoo is not None, label="--device")
+    return replace(predictor_spec, device=device)

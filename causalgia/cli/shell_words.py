@@ -1,7 +1,7 @@
-"""Messages of the library, which name arguments and functions of Python, in the words of the command line.
+"""Translation of messages from Python arguments and functions to options and commands.
 
-An error of a verb says ``give halfwidth=``; at the command line that is ``--halfwidth``. Errors, warnings and reports
-of the library that a command prints go through `in_shell`.
+An error of a verb says ``give halfwidth=``, which is ``--halfwidth`` on the command line. All errors, warnings and
+reports printed by commands pass through `in_shell`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _COMMANDS = {
     "mpra.concordance": "mpra compare",
 }
 _OPTIONS_OF_CALLS = ("store", "keep", "rope", "error", "law", "level", "target", "adjust", "min_dna", "min_barcodes")
-_OPTION_NAMES = {  # arguments whose option has another name, in one command or another
+_OPTION_NAMES = {  # arguments whose option has another name in some command
     "n_oligos": ("oligos",),
     "overwrite": ("force",),
     "barcode_dispersion": ("random-barcodes",),
@@ -37,12 +37,12 @@ _options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset()
 
 
 def set_options(options: frozenset[str]) -> None:
-    """Set which options the command has that runs from here on, such as ``"--rope"``."""
+    """Set the options of the running command, such as ``"--rope"``."""
     _options.set(options)
 
 
 def in_shell(text: str) -> str:
-    """Return a message of the library with options, keys of the trial file and commands in the place of Python's.
+    """Return a message with Python arguments and functions replaced by options, trial-file keys and commands.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def _shell_call(found: re.Match[str]) -> str:
 
 
 def _trial_file_key(name: str) -> str | None:
-    """Return the key of the trial file that a name of the library is written as, None for what no file says."""
+    """Return the trial-file key of a name of the library, or None."""
     if name[:1].islower():
         return "[placebos]" if name == "placebos" else None
     from causalgia.design.null_models import NULL_MODELS
@@ -94,7 +94,7 @@ def _trial_file_key(name: str) -> str | None:
 
 
 def _shell_argument(found: re.Match[str]) -> str:
-    """Return an argument as the option of the command that runs, as a key of the trial file, or as it is."""
+    """Return an argument as an option of the running command, as a trial-file key, or unchanged."""
     from causalgia.analysis import ANALYSIS
     from causalgia.trial_file.allowed_keys import PREDICTOR, TOP
     from causalgia.trial_file.library_table import MPRA
@@ -110,13 +110,13 @@ def _shell_argument(found: re.Match[str]) -> str:
 
 
 def _option_name(name: str) -> str:
-    """Return the option of an argument: of its names one that the command has, else the last."""
+    """Return the option of an argument: the first name that the command has, else the last."""
     names = [f"--{one.replace('_', '-')}" for one in _OPTION_NAMES.get(name, (name,))]
     return next((one for one in names if one in _options.get()), names[-1])
 
 
 def _option_text(name: str, value: str) -> str:
-    """Return ``--name value`` as it is typed.
+    """Return ``--name value`` as typed in a shell.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def _toml_text(value: str) -> str:
 
 
 def _literal(value: str) -> Any:
-    """Return what a value of Python's is, or None where it is none or cannot be told."""
+    """Return the value of a Python literal, or None if it is not one."""
     try:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError):

@@ -1,4 +1,4 @@
-"""A trial as a file: `trial.toml` in, a frozen `TrialSpec` out, and back."""
+"""Trial files: `trial.toml` to a frozen `TrialSpec` and back."""
 
 from __future__ import annotations
 

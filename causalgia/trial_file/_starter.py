@@ -1,4 +1,4 @@
-"""Trial files to begin with: a commented one for a trial of one's own, and one for each experiment of the catalogue."""
+"""Starter trial files: a commented one for a custom trial, and one for each experiment of the catalogue."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Setting:
     name
         As in ``[experiment]``.
     words
-        What it is.
+        Its description.
     value
-        As the file to begin with has it; None: left out.
+        Value in the starter file; None: left out.
     default
-        Where it is left out.
+        Default value.
     required
         Whether it has no default.
     """
@@ -62,8 +62,8 @@ def starter(experiment: str | None = None) -> str:
     Parameters
     ----------
     experiment
-        Of the catalogue, with its settings at their defaults, or as they suit its oracle; None for a trial with arms of
-        one's own.
+        Name in the catalogue; its settings have their defaults or values that suit its oracle. None for a custom trial
+        with arms.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def starter(experiment: str | None = None) -> str:
 
 
 def example_files(experiment: str | None) -> Mapping[str, str]:
-    """Return the small files that the file of an experiment names: name -> text.
+    """Return the example files used by the starter of an experiment: name -> text.
 
     Examples
     --------
@@ -96,15 +96,14 @@ def example_files(experiment: str | None) -> Mapping[str, str]:
 
 
 def starter_files(path: Path, experiment: str | None = None) -> dict[Path, str]:
-    """Return what a trial to begin with consists of: file -> text, the trial file last.
+    """Return the files of a starter trial: path -> text, the trial file last.
 
-    A small file that is there already under its name, with other text, is left alone, and takes the trial file's name
-    before its own.
+    An example file whose name is taken by another text gets the name of the trial file as a prefix.
 
     Parameters
     ----------
     path
-        Of the trial file.
+        Path of the trial file.
     experiment
         As in `starter`.
 
@@ -123,12 +122,12 @@ def starter_files(path: Path, experiment: str | None = None) -> dict[Path, str]:
 
 
 def _is_free(place: Path, text: str) -> bool:
-    """Return whether a file is not there, or is this text."""
+    """Return whether a file is absent or has this text."""
     return not place.exists() or (place.is_file() and place.read_bytes() == text.encode())
 
 
 def settings_of(kind: str) -> list[Setting]:
-    """Return the settings of an experiment, in its order, with what its docstring says of each.
+    """Return the settings of an experiment, in order, with descriptions from its docstring.
 
     Raises
     ------
@@ -147,7 +146,7 @@ def settings_of(kind: str) -> list[Setting]:
 
 
 def toml_value(value: Any) -> str:
-    """Return a value as it stands in TOML, on one line.
+    """Return a value as TOML, on one line.
 
     Examples
     --------
@@ -236,7 +235,7 @@ def _setting_text(setting: Setting) -> str:
 
 
 def _setting_line(name: str, value: Any) -> str:
-    """Return a setting as TOML, a long list on several lines."""
+    """Return a setting as TOML, with long lists on several lines."""
     line = f"{name} = {toml_value(value)}"
     if len(line) <= _WIDTH or isinstance(value, str | Mapping) or not isinstance(value, Sequence | range):
         return line
@@ -253,7 +252,7 @@ def _key(key: str) -> str:
 
 
 def _parameter_sentences(make: object) -> dict[str, str]:
-    """Return parameter -> the first sentence that the docstring says of it."""
+    """Return parameter -> first sentence of its description in the docstring."""
     lines = iter((inspect.getdoc(make) or "").splitlines())
     for line in lines:
         if line == "Parameters":
@@ -280,7 +279,7 @@ def _first_sentence(text: str) -> str:
 _ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"  # of the oracle 'long_range'
 _N, _LENGTH = 24, 600
 
-#: setting -> what suits the example sequences
+#: setting -> value that suits the example sequences
 _SETTINGS: dict[str, Any] = {
     "sequences": "example.fa",
     "negatives": "negatives.fa",
@@ -308,16 +307,16 @@ _ORACLE_SETTINGS: dict[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """What makes the file of an experiment run as it is.
+    """Settings and files with which the starter of an experiment runs unchanged.
 
     Parameters
     ----------
     settings
         Setting -> value, TOML-ready.
     files
-        Small files that they name: name -> text.
+        Example files: name -> text.
     zoo
-        Oracle that knows their words.
+        Oracle that responds to their words.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -326,12 +325,12 @@ class Example:
 
 
 def experiment_example(kind: str) -> Example:
-    """Return settings of an experiment on real sequences, and these; of one on a null model, what suits its oracle.
+    """Return the example of an experiment: settings that suit its oracle, and sequence files if it needs any.
 
     Parameters
     ----------
     kind
-        Of the catalogue.
+        Name in the catalogue.
 
     Examples
     --------
@@ -357,7 +356,7 @@ _PLANTED: dict[str, Mapping[int, str]] = {
 
 
 def _example_fasta(words: Mapping[int, str]) -> str:
-    """Return random sequences, always the same, with words at these places."""
+    """Return fixed random sequences as FASTA, with words at the given positions."""
     rows = [_plant_words(letters, words) for letters in _random_sequences(len(words))]
     return "".join(f">example_{number}\n{row}\n" for number, row in enumerate(rows, start=1))
 
@@ -376,7 +375,7 @@ def _plant_words(letters: str, words: Mapping[int, str]) -> str:
 
 
 def _example_vcf(fasta: str) -> str:
-    """Return a variant of each sequence: of the first half in the weak enhancer's word, of the others beside it."""
+    """Return a VCF with one variant per sequence: in the weak enhancer's word for the first half, else beside it."""
     lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT"]
     for number, letters in enumerate(fasta.splitlines()[1::2]):
         at = 308 if number < _N // 2 else 340

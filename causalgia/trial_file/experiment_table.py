@@ -1,4 +1,4 @@
-"""An experiment of the catalogue in a trial file: its kind, its settings, and what it takes by position."""
+"""Experiment of the catalogue in a trial file."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ _ENDINGS = re.compile(r"\.(fa|fasta|fna|fa\.gz|fasta\.gz|fna\.gz|vcf|vcf\.gz|mem
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentSpec:
-    """An experiment as a trial file says it.
+    """Specification of an experiment in a trial file.
 
     Parameters
     ----------
     kind
         Its name in the catalogue.
     settings
-        What stands in ``[experiment]`` beside `kind`; paths are absolute.
+        Other keys of ``[experiment]``, with absolute paths.
     null
-        What stands in ``[null]``; None for the experiment's own.
+        Null model in ``[null]``; None for the experiment's default.
     n_units, reserve
-        What stands at the top; None where it is left out.
+        Keys at the top of the file; None if left out.
     analysis
-        What stands in ``[analysis]``, in the place of the experiment's own choices; the region of practical equivalence
-        too, wherever it was written.
+        Keys of ``[analysis]``, which override the experiment's defaults, including the region of practical equivalence
+        wherever it is written.
 
     Examples
     --------
-    >>> said = ExperimentSpec(kind="copies", settings={"at": [4, 12]}, n_units=100, analysis={"level": 0.9})
-    >>> said.build().analysis
+    >>> spec = ExperimentSpec(kind="copies", settings={"at": [4, 12]}, n_units=100, analysis={"level": 0.9})
+    >>> spec.build().analysis
     Analysis(rope='0.2 sd', level=0.9, error='bh', exchangeable=False)
     """
 
@@ -55,7 +55,7 @@ class ExperimentSpec:
     analysis: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self) -> Experiment:
-        """Return the experiment, with the analysis of the file in the place of its own.
+        """Return the experiment, with the analysis of the file overriding its own.
 
         Raises
         ------
@@ -72,12 +72,12 @@ class ExperimentSpec:
             settings["n_units"] = self.n_units
         if "rope" in self.analysis and "rope" in takes:
             settings["rope"] = Analysis.from_dict({"rope": self.analysis["rope"]}).region
-        made = _build_experiment(self.kind, arguments, settings)
-        made = made if self.reserve is None else replace(made, reserve=self.reserve)
-        return replace(made, analysis=_merge_analysis(made.analysis, self.analysis, "rope" in takes))
+        experiment = _build_experiment(self.kind, arguments, settings)
+        experiment = experiment if self.reserve is None else replace(experiment, reserve=self.reserve)
+        return replace(experiment, analysis=_merge_analysis(experiment.analysis, self.analysis, "rope" in takes))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the keys of the file that it was read from, TOML-ready."""
+        """Return the specification as TOML-ready data."""
         top = {key: getattr(self, key) for key in _TOP_KEYS if getattr(self, key) is not None}
         null = {} if self.null is None else {"null": self.null.to_dict()}
         asked = {"analysis": dict(self.analysis)} if self.analysis else {}
@@ -85,21 +85,21 @@ class ExperimentSpec:
 
 
 def read_experiment(table: Table, null: NullModel | None, folder: Path) -> ExperimentSpec:
-    """Return what a trial file says of its experiment.
+    """Return the specification of the experiment in a trial file.
 
     Parameters
     ----------
     table
-        The whole file, its keys checked.
+        The whole file, with checked keys.
     null
-        What its ``[null]`` says.
+        Null model of ``[null]``.
     folder
-        Where its files are looked for.
+        Folder for relative paths.
 
     Raises
     ------
     DesignError
-        If the experiment is not known, lacks a setting, or something stands beside it that it does not go with.
+        If the experiment is unknown, lacks a setting, or is combined with keys that it does not allow.
     """
     settings = dict(table["experiment"])
     check_key(settings, "kind", "[experiment]")
@@ -116,7 +116,7 @@ def read_experiment(table: Table, null: NullModel | None, folder: Path) -> Exper
 
 
 def experiment_parameters(kind: object) -> dict[str, Parameter]:
-    """Return what an experiment takes: name -> parameter, first the one that it takes by position.
+    """Return the parameters of an experiment by name, the positional one first.
 
     Raises
     ------
@@ -136,20 +136,20 @@ def experiment_parameters(kind: object) -> dict[str, Parameter]:
 
 
 def experiment_analysis(plain: Table) -> Table:
-    """Return the ``[analysis]`` of a file, with the region of practical equivalence that its experiment names.
+    """Return the ``[analysis]`` of a file, with the region of practical equivalence of its experiment.
 
     Examples
     --------
     >>> experiment_analysis({"experiment": {"kind": "copies", "rope": 0}, "analysis": {"level": 0.9}})
     {'level': 0.9, 'rope': 0}
     """
-    said = dict(plain.get("analysis", {}))
+    analysis = dict(plain.get("analysis", {}))
     rope = plain.get("experiment", {}).get("rope")
-    return said if rope is None else {**said, "rope": rope}
+    return analysis if rope is None else {**analysis, "rope": rope}
 
 
 def with_absolute_files(value: Any, folder: Path) -> Any:
-    """Return a setting in which every file is an absolute path: what has the ending of one, or is there.
+    """Return a setting with absolute paths for texts that have a known file extension or name an existing file.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def _check_settings(kind: str, takes: Mapping[str, Parameter], settings: Table, 
 
 
 def _null_parameter(takes: Mapping[str, Parameter]) -> str:
-    """Return which parameter `[null]` is: the null model, or the sequences of an experiment that has none."""
+    """Return the parameter set by `[null]`: the null model, or the sequences of an experiment without one."""
     return "null" if "null" in takes else next(iter(takes))
 
 
