@@ -118,7 +118,7 @@ def shown(value: object) -> str:
 Span = tuple[int, int]
 
 
-def positive_int(value: object, name: str) -> int:
+def as_count(value: object, name: str) -> int:
     """Return `value` as an int of at least 1, or raise DesignError; a ``length`` is below 2^32."""
     most = 32 if name == "length" else 48
     if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) < 2**most:
@@ -126,7 +126,7 @@ def positive_int(value: object, name: str) -> int:
     return int(value)
 
 
-def position(value: object, name: str) -> int:
+def as_position(value: object, name: str) -> int:
     """Return `value` as a 0-based position, or raise DesignError naming it."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise DesignError(f"{name}={quoted(value)} must be a whole number: a 0-based position")
@@ -137,40 +137,40 @@ def position(value: object, name: str) -> int:
     return int(value)
 
 
-def span_of(value: object) -> Span:
+def as_span(value: object) -> Span:
     """Return `value` as (start, stop), stop excluded, or raise DesignError."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise DesignError(f"a span is (start, stop), not {quoted(value)}")
-    start, stop = position(value[0], "start"), position(value[1], "stop")
+    start, stop = as_position(value[0], "start"), as_position(value[1], "stop")
     if stop <= start:
         raise DesignError(f"span ({start}, {stop}) is empty; stop is excluded and must be greater than start")
     return start, stop
 
 
-def share(value: object, name: str) -> float:
+def as_share(value: object, name: str) -> float:
     """Return `value` as a number from 0 to below 1, or raise DesignError naming it."""
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not 0 <= value < 1:  # type: ignore[operator]  # a number, checked above
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_real or not 0 <= value < 1:  # type: ignore[operator]  # a number, checked above
         raise DesignError(f"{name}={quoted(value)} must be a share: a number of 0 or more and below 1")
     return float(value)  # type: ignore[arg-type]
 
 
-def number(value: object, name: str) -> float:
+def as_number(value: object, name: str) -> float:
     """Return a finite number as a float, or raise PredictorError naming it."""
     if isinstance(value, bool) or not isinstance(value, SupportsFloat) or not math.isfinite(float(value)):
         raise PredictorError(f"{name} = {quoted(value)} must be a finite number")
     return float(value)
 
 
-def positive(value: object, name: str) -> float:
+def as_positive(value: object, name: str) -> float:
     """Return a number above 0, or raise PredictorError naming it."""
-    checked = number(value, name)
+    checked = as_number(value, name)
     if checked <= 0:
         raise PredictorError(f"{name} = {quoted(value)} must be above 0")
     return checked
 
 
-def whole(value: object, name: str, *, least: int = 1) -> int:
+def as_int(value: object, name: str, *, least: int = 1) -> int:
     """Return a whole number of at least `least`, or raise PredictorError naming it."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise PredictorError(f"{name} = {quoted(value)} must be a whole number of at least {least}")

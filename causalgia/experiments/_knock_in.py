@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
-from causalgia.checks import position, shown
+from causalgia.checks import as_position, shown
 from causalgia.design import Arm, Embed, Genomic, Intervention, NullModel, Placebo, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
@@ -122,7 +122,7 @@ def knock_in(
     if positives is not None:
         refuse_overlap(given, real_sequences(positives, "positives"))
     width = len(as_pattern(pattern))
-    at = (given.length - width) // 2 if at is None and width <= given.length else position(at or 0, "at")
+    at = (given.length - width) // 2 if at is None and width <= given.length else as_position(at or 0, "at")
     arms = {CONTROL: Untreated(), "motif": Embed(pattern, at=at), "placebo": _control(pattern, placebo, width, at)}
     made = Experiment(
         null=given,

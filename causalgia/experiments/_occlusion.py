@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.checks import positive_int, shown
+from causalgia.checks import as_count, shown
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
@@ -98,7 +98,7 @@ def occlusion(
     given, pattern = real_sequences(sequences, "sequences"), sought(motif, "motif")
     if given.draws > 1:
         raise DesignError(f"sequences: Genomic(draws={given.draws}); give draws={given.draws} to the occlusion instead")
-    draws, fills = positive_int(draws, "draws"), _distinct(fills)
+    draws, fills = as_count(draws, "draws"), _distinct(fills)
     sites = sites_in(given, pattern, threshold, draws=draws)
     if sites.n_with == 1 and isinstance(rope, str):
         raise DesignError(

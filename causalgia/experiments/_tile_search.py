@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.checks import positive_int
+from causalgia.checks import as_count
 from causalgia.choices import is_placebo_rope
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
@@ -161,7 +161,7 @@ def _check(roots: Sequence[Span], least: int, fill: str, fwer: float, rope: obje
         raise DesignError(
             f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is between random replacements"
         )
-    if positive_int(least, "least") < _LEAST[fill]:
+    if as_count(least, "least") < _LEAST[fill]:
         raise DesignError(f"least={least}: fill={quoted(fill)} changes nothing below {_LEAST[fill]} bp; use 'uniform'")
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < least:
