@@ -1,4 +1,4 @@
-"""The whole staircase in one call: outcomes -> effects -> estimates -> posterior -> decisions, as an analysis says."""
+"""Complete analysis in one call: outcomes -> effects -> estimates -> posterior -> decisions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import xarray as xr
 
 from causalgia.analysis import Analysis, kept_analysis
 from causalgia.arm_weights import weights_of
-from causalgia.choices import is_of_placebos
+from causalgia.choices import is_placebo_rope
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, DecisionError, ExploratoryWarning, OutcomesError, quoted
 from causalgia.estimation import estimate
 from causalgia.estimation.crossover_estimates import placebo_words
 from causalgia.estimation.request import caller_stacklevel
-from causalgia.long_text import question_of
+from causalgia.long_text import design_question
 from causalgia.multiplicity import adjust
 from causalgia.multiplicity.families import family_codes
 from causalgia.notes import notes_of, with_notes
@@ -29,23 +29,23 @@ from causalgia.streams import RNG, derive, root_key
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Steps", "analyze", "conclude", "estimated", "steps", "steps_from"]
+__all__ = ["Steps", "analyze", "estimate_effects", "infer_and_decide", "steps", "steps_from"]
 
 BY_TESTS = ("bh", "holm", "bootstrap_t")
-"""The error rates whose verdicts are tests on estimates: no posterior is drawn."""
+"""Error rates whose verdicts are tests on estimates, without a posterior."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What each step of the staircase gave.
+    """Results of each step of an analysis.
 
     Attributes
     ----------
     effects, estimates, decisions
         Datasets, as `causalgia.contrast`, `causalgia.estimate` with ``p_adjusted`` of `causalgia.adjust`, and
-        `causalgia.decide` give them; no effects where one began with estimates.
+        `causalgia.decide` return them; effects are None if the analysis started from estimates.
     posterior
-        As `causalgia.infer` gives it, of the contrasts that vary; None where the error rate needs none ("bh",
+        As `causalgia.infer` returns it, for the contrasts that vary; None if the error rate needs none ("bh",
         "bootstrap_t") or no contrast varies.
     """
 
@@ -58,46 +58,46 @@ class Steps:
 def analyze(
     outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None
 ) -> xr.Dataset:
-    """Carry out an analysis from outcomes to decisions: contrast, estimate, adjust, infer, decide.
+    """Run an analysis from outcomes to decisions: contrast, estimate, adjust, infer, decide.
 
     Parameters
     ----------
     outcomes
         From `causalgia.run` (or the effects or moments that it kept of them) or `causalgia.from_frame`.
     analysis
-        What is asked; None for the one that is kept with the outcomes. What differs from the one that was kept (or all
-        of it, where none was kept) is named in ``attrs["exploratory"]``: it was asked after the outcomes were seen.
+        The analysis; None for the one stored with the outcomes. Fields that differ from the stored one (or the whole
+        analysis, if none was stored) are named in ``attrs["exploratory"]``: they were chosen after the outcomes were
+        seen.
     rng
         Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior and for resampling.
     client
-        A `distributed.Client` whose workers infer the tasks of a posterior side by side, as `causalgia.infer` has it;
-        None: this process. The results are the same.
+        A `distributed.Client` whose workers infer tasks in parallel, as in `causalgia.infer`; None: this process. The
+        results are the same.
 
     Returns
     -------
     Dataset
-        Decisions, as `causalgia.decide` gives them: ``verdict``, ``ace, lower, upper``, ``lfsr``, ``p_rope``,
+        Decisions, as `causalgia.decide` returns them: ``verdict``, ``ace, lower, upper``, ``lfsr``, ``p_rope``,
         ``local_error``, ``q`` (contrast, task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
-        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` gives every step on the way. A contrast without
-        any spread among the units (``exact``) is decided as it stands, for no posterior can shrink it; it is undecided
-        below ``3 / (1 - level)`` independent units (`causalgia.decide`). Of a trial with ``until=Decided(...)`` on the
-        same effects verdicts and intervals are those of its confidence sequence, unless the analysis names an error
-        rate other than ``"auto"``.
+        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` returns every step. A contrast without spread
+        among the units (``exact``) is decided without shrinkage, and is undecided below ``3 / (1 - level)`` independent
+        units (`causalgia.decide`). If the trial was run with ``until=Decided(...)`` on the same effects, verdicts and
+        intervals are those of its confidence sequence, unless the analysis names an error rate other than ``"auto"``.
 
     Raises
     ------
     OutcomesError
-        If no analysis is given and none is kept with the outcomes.
+        If no analysis is given and none is stored with the outcomes.
     ContrastError
-        If the analysis asks nothing (no control, contrasts or interaction), names an arm that is not there, or asks
-        effects or moments for other contrasts, another scale, or what takes every unit.
+        If the analysis has no control, contrasts or interaction, names an unknown arm, or needs other contrasts,
+        another scale or single units where only effects or moments were stored.
     DecisionError
         If the analysis has no region of practical equivalence.
 
     Warns
     -----
     ExploratoryWarning
-        If the analysis differs from the one that was kept with the outcomes; names the fields.
+        If the analysis differs from the one stored with the outcomes; names the fields.
 
     Examples
     --------
@@ -117,10 +117,10 @@ def analyze(
 
 
 def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, client: Client | None = None) -> Steps:
-    """Carry out an analysis as `analyze` does, and return what each step gave.
+    """Run an analysis as `analyze` does and return the result of each step.
 
-    The p-values are adjusted by ``"bh"`` where the analysis says no other method. Results are marked exploratory for
-    what differs from the analysis that was kept, and not for how a step came to carry it out.
+    The p-values are adjusted by ``"bh"`` unless the analysis names another method. Results are marked exploratory only
+    for fields that differ from the stored analysis.
 
     Examples
     --------
@@ -134,21 +134,21 @@ def steps(outcomes: xr.Dataset, analysis: Analysis | None = None, *, rng: RNG, c
     """
     if not keeps_effects(outcomes):
         validate(outcomes, "outcomes")
-    asked = asked_of(outcomes, analysis)
-    require_rope(asked)
+    asked = requested_analysis(outcomes, analysis)
+    check_rope(asked)
     key = root_key(rng)
     adjusting = replace(asked, adjust=asked.adjust or "bh")
-    effects, estimates = estimated(outcomes, adjusting, rng=derive(key, "adjust"))
-    return conclude(outcomes, effects, estimates, asked, key, client=client)
+    effects, estimates = estimate_effects(outcomes, adjusting, rng=derive(key, "adjust"))
+    return infer_and_decide(outcomes, effects, estimates, asked, key, client=client)
 
 
 def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
-    """Carry out an analysis as `steps` does from estimates on: adjust, infer, decide.
+    """Run an analysis on estimates: adjust, infer, decide.
 
     Raises
     ------
     ContrastError
-        If the method of adjustment or the error rate resamples units, which estimates do not have.
+        If the adjustment or the error rate resamples units, which estimates do not contain.
     DecisionError
         If the analysis has no region of practical equivalence.
 
@@ -159,21 +159,21 @@ def steps_from(estimates: xr.Dataset, analysis: Analysis, *, rng: RNG) -> Steps:
     >>> steps_from(given, Analysis(rope=(-0.5, 0.5), error="bh"), rng=0).decisions["verdict"].values.ravel().tolist()
     ['increases', 'negligible']
     """
-    require_rope(analysis)
-    for said, method in (("adjust", analysis.adjust), ("error", analysis.error)):
+    check_rope(analysis)
+    for name, method in (("adjust", analysis.adjust), ("error", analysis.error)):
         if method in ("bootstrap_t", "sign_flip"):
             raise ContrastError(
-                f"{said}={quoted(method)} resamples units, and these are estimates; give outcomes, or 'bh'"
+                f"{name}={quoted(method)} resamples units, and these are estimates; give outcomes, or 'bh'"
             )
     how: dict[str, Any] = {"method": analysis.adjust or "bh", "family": analysis.family}
     adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
-    return conclude(estimates, None, adjusted, analysis, root_key(rng))
+    return infer_and_decide(estimates, None, adjusted, analysis, root_key(rng))
 
 
-def _require_question(kept: xr.Dataset, analysis: Analysis) -> None:
-    """Refuse to ask effects, or moments of them, for other contrasts than they are of."""
+def _check_same_contrasts(kept: xr.Dataset, analysis: Analysis) -> None:
+    """Raise ContrastError if an analysis asks stored effects or moments for other contrasts."""
     given = kept_analysis(kept) or Analysis()
-    of = given if given.asks else given.asking(question_of(kept) or _question_in(kept))
+    of = given if given.asks else given.asking(design_question(kept) or _contrasts_in_effects(kept))
     differ = [name for name in ("control", "contrasts", "interaction", "scale") if name in analysis.differs(of)]
     if differ:
         raise ContrastError(
@@ -182,7 +182,7 @@ def _require_question(kept: xr.Dataset, analysis: Analysis) -> None:
         )
 
 
-def _question_in(effects: xr.Dataset) -> dict[str, Any]:
+def _contrasts_in_effects(effects: xr.Dataset) -> dict[str, Any]:
     if "control" in effects.attrs:
         return {"control": effects.attrs["control"]}
     W, arms = weights_of(effects), effects["arm"].to_numpy().tolist()
@@ -194,7 +194,7 @@ def _question_in(effects: xr.Dataset) -> dict[str, Any]:
     return {"contrasts": dict(zip(map(str, effects["contrast"].to_numpy()), of_row, strict=True))}
 
 
-def conclude(
+def infer_and_decide(
     kept: xr.Dataset,
     effects: xr.Dataset | None,
     estimates: xr.Dataset,
@@ -203,20 +203,20 @@ def conclude(
     *,
     client: Client | None = None,
 ) -> Steps:
-    """Infer and decide from estimates, adjusted where that was asked, as `steps` does.
+    """Infer and decide from (adjusted) estimates, the last two steps of `steps`.
 
     Parameters
     ----------
     kept
-        The Dataset whose attrs say what was fixed before.
+        The Dataset whose attrs hold the preregistered analysis.
     effects
-        Effects of units, None where there are estimates alone.
+        Effects of units, or None.
     estimates
-        Of these effects.
+        Estimates of these effects.
     asked
-        The analysis; it has a region of practical equivalence.
+        The analysis, with a region of practical equivalence.
     key
-        Root of the streams of the posterior and of resampling.
+        Root key of the random streams.
     client
         As `analyze`.
     """
@@ -224,13 +224,18 @@ def conclude(
 
     tasks = tasks_that_vary(estimates, asked.rope)
     note = left_out_sentence(estimates, tasks, asked.rope)
-    posterior, decisions = _of_tasks(kept, effects, estimates, tasks, asked, key, client)
-    said = said_of(kept, asked)  # it warns of what is exploratory: after whatever is impossible
+    posterior, decisions = _posterior_and_decisions(kept, effects, estimates, tasks, asked, key, client)
+    attrs = analysis_attrs(kept, asked)  # may warn (exploratory), so after everything that may raise
     warn_of_left_out(note)
-    return Steps(effects, _marked(estimates, said), posterior, with_note(_marked(decisions, said), note))
+    return Steps(
+        effects,
+        _with_analysis_attrs(estimates, attrs),
+        posterior,
+        with_note(_with_analysis_attrs(decisions, attrs), note),
+    )
 
 
-def _of_tasks(
+def _posterior_and_decisions(
     kept: xr.Dataset,
     effects: xr.Dataset | None,
     estimates: xr.Dataset,
@@ -245,7 +250,7 @@ def _of_tasks(
     effects, estimates = None if effects is None else select_tasks(effects, tasks), select_tasks(estimates, tasks)
     posterior, exact = None, _has_no_spread(estimates)
     if asked.error == "auto" and watched_by_sequence(kept, estimates):
-        by_tests = _decided(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
+        by_tests = _decide_effects(effects, estimates, None, replace(asked, error="bh"), rng=derive(key, "decide"))
         return None, by_sequence(by_tests, kept)
     error, why = deciding_error(estimates, asked)
     chosen = replace(asked, error=error)
@@ -253,10 +258,10 @@ def _of_tasks(
         from causalgia.posterior import infer
 
         varying = estimates.isel(contrast=~exact)
-        posterior = infer(varying, **_of_infer(chosen), rng=derive(key, "infer"), client=client)
-    decisions = _decided(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
+        posterior = infer(varying, **_infer_arguments(chosen), rng=derive(key, "infer"), client=client)
+    decisions = _decide_effects(effects, estimates, posterior, chosen, rng=derive(key, "decide"))
     if posterior is not None and exact.any():
-        decisions = _with_exact(decisions, estimates, exact, chosen)
+        decisions = _add_exact_contrasts(decisions, estimates, exact, chosen)
     if why:
         decisions = with_notes(decisions, f"tests decide, and no posterior of these effects: {why}")
     if chosen.error in BY_TESTS and (asked.law != Analysis().law or asked.prior is not None):
@@ -265,10 +270,10 @@ def _of_tasks(
 
 
 def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]:
-    """Return the error rate that decides these estimates: what ``error="auto"`` of the analysis is for them, and why.
+    """Return the error rate that ``error="auto"`` resolves to for these estimates, and the reason.
 
-    Its smallest family counts: contrasts that vary, but for placebo words. Ratios, whose no effect is 1, have no
-    posterior. The reason is given where tests decide as many contrasts as a posterior could.
+    The smallest family counts (contrasts that vary, without placebo words). Ratios, whose null value is 1, have no
+    posterior. A reason is given if tests decide although the family is large enough for a posterior.
 
     Examples
     --------
@@ -288,8 +293,8 @@ def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[str, str]
     return deciding_error(analysis, estimates, counted, n)
 
 
-def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
-    """Return what is asked: the analysis that is given, or the one kept with the outcomes.
+def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
+    """Return the given analysis, or the one stored with the outcomes.
 
     Raises
     ------
@@ -307,21 +312,23 @@ def asked_of(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
             f"analysis={quoted(analysis)} is no cg.Analysis; for example cg.Analysis(control='...', rope=0)"
         )
     if keeps_effects(outcomes):
-        analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes) or _question_in(outcomes))
-        _require_question(outcomes, analysis)
-    analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
+        analysis = (
+            analysis if analysis.asks else analysis.asking(design_question(outcomes) or _contrasts_in_effects(outcomes))
+        )
+        _check_same_contrasts(outcomes, analysis)
+    analysis = analysis if analysis.asks else analysis.asking(design_question(outcomes))
     if not analysis.asks:
         arms = ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist())) if "arm" in outcomes.coords else "none"
         raise ContrastError(f"the analysis asks nothing: say control= (one of {arms}, ...), contrasts= or interaction=")
     return analysis
 
 
-def require_rope(analysis: Analysis) -> None:
-    """Raise DecisionError where an analysis has no region of practical equivalence.
+def check_rope(analysis: Analysis) -> None:
+    """Raise DecisionError if an analysis has no region of practical equivalence.
 
     Examples
     --------
-    >>> require_rope(Analysis(control="placebo"))
+    >>> check_rope(Analysis(control="placebo"))
     Traceback (most recent call last):
     ...
     causalgia.errors.DecisionError: the analysis has no rope: say rope=(lower, upper) on the scale of the effects, ...
@@ -333,22 +340,22 @@ def require_rope(analysis: Analysis) -> None:
         )
 
 
-def said_of(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
-    """Return what results of an analysis carry: it, its fingerprint, and what of it was asked after the fact."""
-    said = {"analysis": analysis.to_json(), "analysis_fingerprint": analysis.fingerprint}
-    said |= {name: str(outcomes.attrs[name]) for name in ("design", "confirms", "stopped") if name in outcomes.attrs}
-    if exploratory := _exploratory(outcomes, analysis):
-        said["exploratory"] = exploratory
-    return said
+def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
+    """Return the attrs of results: the analysis, its fingerprint, and fields changed after the outcomes were seen."""
+    attrs = {"analysis": analysis.to_json(), "analysis_fingerprint": analysis.fingerprint}
+    attrs |= {name: str(outcomes.attrs[name]) for name in ("design", "confirms", "stopped") if name in outcomes.attrs}
+    if exploratory := _exploratory_fields(outcomes, analysis):
+        attrs["exploratory"] = exploratory
+    return attrs
 
 
-def _marked(result: xr.Dataset, said: dict[str, str]) -> xr.Dataset:
-    """Give a result what `said_of` says in the place of the marks of the single verbs."""
+def _with_analysis_attrs(result: xr.Dataset, attrs: dict[str, str]) -> xr.Dataset:
+    """Return a result with `analysis_attrs`, replacing the exploratory marks of the single verbs."""
     own = {name: value for name, value in result.attrs.items() if name != "exploratory"}
-    return result.drop_attrs(deep=False).assign_attrs(own | said)
+    return result.drop_attrs(deep=False).assign_attrs(own | attrs)
 
 
-def _exploratory(outcomes: xr.Dataset, analysis: Analysis) -> str:
+def _exploratory_fields(outcomes: xr.Dataset, analysis: Analysis) -> str:
     kept = kept_analysis(outcomes)
     if kept is None:
         return "the whole analysis: none was kept with the outcomes"
@@ -358,18 +365,18 @@ def _exploratory(outcomes: xr.Dataset, analysis: Analysis) -> str:
     return fields
 
 
-def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:
-    """Return the effects and the estimates that an analysis asks for, adjusted where it says so.
+def estimate_effects(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr.Dataset | None, xr.Dataset]:
+    """Return the effects and estimates of an analysis, with adjusted p-values if it names a method.
 
-    Effects are taken as they are, where a trial kept them; of moments there are no effects, and only estimates.
+    Stored effects are used as they are; stored moments give estimates only.
     """
     if keeps_effects(outcomes) and "ice" not in outcomes:
-        return None, _estimated_from_moments(outcomes, analysis, rng)
+        return None, _estimate_from_moments(outcomes, analysis, rng)
     effects = outcomes if keeps_effects(outcomes) else contrast(outcomes, **analysis.contrasting)
     effects = _with_families(effects, analysis)
     estimates = estimate(
         effects,
-        cluster=_cluster(analysis),
+        cluster=_cluster_argument(analysis),
         block=analysis.block,
         covariates=analysis.covariates,
         target=analysis.target,
@@ -379,11 +386,11 @@ def estimated(outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG) -> tuple[xr
     )
     if analysis.adjust is None:
         return effects, estimates
-    return effects, _adjusted(effects, estimates, analysis, rng)
+    return effects, _adjust_p_values(effects, estimates, analysis, rng)
 
 
-def _estimated_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
-    """Return estimates of moments; refuse what takes every unit."""
+def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
+    """Return estimates from moments; raise ContrastError for options that need single units."""
     known = ("auto", "none" if moments.attrs.get("cluster") == "unit" else moments.attrs.get("cluster"))
     needs = {
         "adjust": (analysis.adjust, analysis.adjust not in ("bootstrap_t", "sign_flip")),
@@ -404,23 +411,23 @@ def _estimated_from_moments(moments: xr.Dataset, analysis: Analysis, rng: RNG) -
     return adjust(estimates, **how)
 
 
-def _cluster(analysis: Analysis) -> str | None:
+def _cluster_argument(analysis: Analysis) -> str | None:
     return None if analysis.cluster == "none" else analysis.cluster
 
 
-def _adjusted(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
-    """Return the estimates with adjusted p: from the units where the method resamples them."""
+def _adjust_p_values(effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG) -> xr.Dataset:
+    """Return the estimates with adjusted p-values, computed from the units if the method resamples them."""
     how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family, "rng": rng}
     of_units = (analysis.target, analysis.weights) == ("population", "units")
     if analysis.adjust not in ("auto", "bootstrap_t", "sign_flip") or (analysis.adjust == "auto" and not of_units):
         return adjust(estimates, **how)
-    found = adjust(effects, cluster=_cluster(analysis), **how)
+    found = adjust(effects, cluster=_cluster_argument(analysis), **how)
     attrs = {name: value for name, value in found.attrs.items() if name not in estimates.attrs}
     return with_notes(estimates.assign(p_adjusted=found["p_adjusted"]).assign_attrs(attrs), *notes_of(found))
 
 
 def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
-    """Give each contrast the level of its treatment arm, where the families are a factor of the arms."""
+    """Return effects with a family coordinate by contrast, from the factor level of each treatment arm."""
     name = analysis.family
     if name in (None, "all") or (name in effects.coords and effects[name].dims == ("contrast",)):
         return effects
@@ -431,8 +438,10 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
         )
     levels = effects[name].to_numpy()
     positive = weights_of(effects) > 0
-    found_levels = [np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])]
-    for contrast_name, found in zip(effects["contrast"].to_numpy(), found_levels, strict=True):
+    levels_by_contrast = [
+        np.unique(levels[row].astype(str)) for row in np.split(positive.indices, positive.indptr[1:-1])
+    ]
+    for contrast_name, found in zip(effects["contrast"].to_numpy(), levels_by_contrast, strict=True):
         if len(found) != 1:
             raise ContrastError(
                 f"contrast {contrast_name!s} is of arms with several levels of {quoted(name)} ({', '.join(found)}); "
@@ -440,23 +449,23 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
             )
     coords = {"contrast": effects["contrast"].to_numpy()}
     return effects.drop_vars(str(name)).assign_coords(
-        {name: xr.DataArray([found[0] for found in found_levels], dims="contrast", coords=coords)}
+        {name: xr.DataArray([found[0] for found in levels_by_contrast], dims="contrast", coords=coords)}
     )
 
 
-def _of_infer(analysis: Analysis) -> dict[str, Any]:
+def _infer_arguments(analysis: Analysis) -> dict[str, Any]:
     groups = analysis.family if analysis.family not in (None, "all") else None
     prior = {} if analysis.prior is None else {"prior": analysis.prior}
     return {"law": analysis.law, "groups": groups, "exchangeable": analysis.exchangeable, **prior}
 
 
-def _decided(
+def _decide_effects(
     effects: xr.Dataset | None, estimates: xr.Dataset, posterior: Any, analysis: Analysis, *, rng: RNG
 ) -> xr.Dataset:
     from causalgia.verdicts import decide
 
     how: dict[str, Any] = {"rope": analysis.region, "level": analysis.level, "error": analysis.error}
-    how |= {"family": analysis.family, "rare": analysis.rare, "cluster": _cluster(analysis), "rng": rng}
+    how |= {"family": analysis.family, "rare": analysis.rare, "cluster": _cluster_argument(analysis), "rng": rng}
     if effects is not None and analysis.error == "bootstrap_t":
         return decide(effects, **how)
     if posterior is None and analysis.error not in BY_TESTS:
@@ -465,7 +474,7 @@ def _decided(
 
 
 def _has_no_spread(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return which contrasts have no spread in some task, (contrast,), in any of several predictors."""
+    """Return a mask (contrast,) of contrasts without spread in some task (for all predictors)."""
     if "se" not in estimates:
         return np.zeros(estimates.sizes["contrast"], bool)
     still = estimates["se"] == 0
@@ -474,7 +483,7 @@ def _has_no_spread(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
 
 
 def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
-    """Return estimates that no posterior shrinks; of several predictors their mean, which their spread adds to."""
+    """Return unshrunken estimates; over several predictors the mean, with their variance added to the error."""
     from causalgia.posterior.engine_input import average_over_predictors
 
     if "model" not in estimates.dims:
@@ -488,13 +497,13 @@ def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
     return mean.assign(se=np.sqrt(mean["se"] ** 2 + spread / n), df=xr.full_like(spread, n - 1.0))
 
 
-def _with_exact(
+def _add_exact_contrasts(
     decisions: xr.Dataset, estimates: xr.Dataset, exact: npt.NDArray[np.bool_], analysis: Analysis
 ) -> xr.Dataset:
-    """Add the verdicts on contrasts without spread to those of the posterior, in the order of the estimates."""
+    """Merge the verdicts on contrasts without spread with those of the posterior, in the order of the estimates."""
     from causalgia.verdicts import decide
 
-    rope = _region_by_task(decisions) if is_of_placebos(analysis.rope) else analysis.region
+    rope = _region_by_task(decisions) if is_placebo_rope(analysis.rope) else analysis.region
     points = decide(
         _pooled_over_predictors(estimates.isel(contrast=exact)),
         rope=rope,

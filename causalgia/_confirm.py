@@ -1,4 +1,4 @@
-"""Select, then confirm: what a screen selected, once more on units that the screen never saw."""
+"""Confirmation of the selected arms of a screen on fresh units."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, kept_analysis, of_one_word
+from causalgia.analysis import Analysis, kept_analysis, placebo_word_contrasts
 from causalgia.checks import nearest
-from causalgia.choices import LEAST_PLACEBO_WORDS, is_of_placebos
+from causalgia.choices import LEAST_PLACEBO_WORDS, is_placebo_rope
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
 from causalgia.predict import Predictor
-from causalgia.schema import require_dataset
+from causalgia.schema import check_dataset
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial import run
 from causalgia.trial.stored_design import kept_design
@@ -29,7 +29,7 @@ SAME = "fresh units from the same parents as the screen's: a claim about these p
 INDEPENDENT = "fresh units, drawn independently"
 
 CONTROLS = ("untreated", "placebo")
-"""The kinds of arms that are a screen's controls, where its analysis does not say."""
+"""Kinds of arms that serve as controls if the analysis of the screen names none."""
 
 
 def confirm(
@@ -43,13 +43,10 @@ def confirm(
     other_predictor: bool = False,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Run the selected arms of a screen once more, with its controls, on fresh units; the outcomes of that new trial.
+    """Rerun the selected arms of a screen, with its controls, on fresh units, and return the outcomes.
 
-    Winners of a screen are inflated: their estimates were selected for being large. Fresh units alone do not cure that
-    where units share parents: new shuffles of the *same* parents "confirm" 27 to 81 % of nulls at 2.5 %. So units come
-    from the parents that were reserved before the screen (``Design(reserve=0.25)``); null models without parents draw
-    independently. Where none were reserved, the trial is on the same parents, and is labelled so: its analysis has
-    ``target="parents"``, a claim about these parents alone (where each has two units or more).
+    Estimates of selected arms are inflated, because they were selected for being large. Units come from parents
+    reserved before the screen (``Design(reserve=0.25)``); null models without parents draw independently.
 
     Parameters
     ----------
@@ -60,34 +57,40 @@ def confirm(
     predictor
         The predictor of the screen.
     rng
-        Seed (0 is a seed), Generator or SeedSequence; even the screen's own seed draws other units.
+        Seed (0 is a seed), Generator or SeedSequence; the seed of the screen gives other units, too.
     n_units
-        Units of the confirmation; None: as many as the screen's design, as far as the reserved sequences go.
+        Units of the confirmation; None: as many as in the screen, or as many as were reserved if fewer.
     design
-        The design of the screen, where the Dataset does not carry it.
+        The design of the screen, if the Dataset does not contain it.
     other_predictor
-        Whether the predictor is another one than the screen's, on purpose.
+        Whether to allow a predictor other than that of the screen.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
+        A `distributed.Client` whose workers predict; None: this process.
 
     Returns
     -------
     Dataset
-        Outcomes, as `causalgia.run` gives them, with the screen's analysis of the selected contrasts kept with them,
-        and ``attrs["confirms"]``: which units these are, and the design that selected them.
+        Outcomes, as `causalgia.run` returns them, with the screen's analysis of the selected contrasts and
+        ``attrs["confirms"]``: the origin of the units and the fingerprint of the screen's design.
 
     Raises
     ------
     DesignError
-        If a selected name is no arm or contrast of the screen, or its sequences are all used and none is reserved.
+        If a selected name is no arm or contrast of the screen, or no sequences are left for confirmation.
     DecisionError
         If the decisions to select from have no directional verdict.
     PredictorError
         If the predictor is not the screen's.
     OutcomesError
-        If the screen carries no design and none is given.
+        If the screen contains no design and none is given.
     ClusterError
         As `causalgia.run`.
+
+    Notes
+    -----
+    Fresh units do not remove the inflation if units share parents: new shuffles of the *same* parents "confirm" 27 to
+    81 % of nulls at 2.5 %. If no parents were reserved, the trial uses the same parents and says so: its analysis has
+    ``target="parents"``, a claim about these parents alone (if each has two units or more).
 
     References
     ----------
@@ -107,19 +110,23 @@ def confirm(
     >>> fresh["arm"].values.tolist(), fresh.attrs["confirms"]
     (['untreated', 'GC'], 'fresh units, drawn independently; selected from the trial ...: GC')
     """
-    require_dataset(screen, "outcomes")
+    check_dataset(screen, "outcomes")
     whole = kept_design(screen) if design is None else _check_screen(design, screen)
     _check_predictor(screen, predictor, other_predictor)
     analysis = (kept_analysis(screen) or Analysis()).asking(whole.asked)
     names = _selected_names(select)
     arms = _arms_to_confirm(whole, analysis, names)
-    null, units = _fresh(whole)
+    null, units = _fresh_null_model(whole)
     again = _confirmation_design(whole, null, arms, n_units)
-    kept = _analysis(analysis, _judges(again, analysis, names), of_parents=units == SAME and _two_a_parent(again))
+    kept = _confirmation_analysis(
+        analysis,
+        _analyzed_contrasts(again, analysis, names),
+        of_parents=units == SAME and _has_two_units_per_parent(again),
+    )
     outcomes = run(again, predictor, rng=derive(root_key(rng), "confirm"), analysis=kept, client=client)
-    said = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
+    confirms = f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
-    return outcomes.assign_attrs(confirms=said, rng=seed)
+    return outcomes.assign_attrs(confirms=confirms, rng=seed)
 
 
 def _check_screen(design: object, screen: xr.Dataset) -> Design:
@@ -136,25 +143,25 @@ def _check_screen(design: object, screen: xr.Dataset) -> Design:
 def _check_predictor(screen: xr.Dataset, predictor: object, other: bool) -> None:
     if not isinstance(predictor, Predictor):
         raise PredictorError(f"predictor={type(predictor).__name__} is no predictor; give the one of the screen")
-    asked = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
-    if predictor.fingerprint != asked and not other:
+    expected = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
+    if predictor.fingerprint != expected and not other:
         raise PredictorError(
-            f"the predictor {predictor.fingerprint} is not the one of the screen, {asked}; give that one, or say "
+            f"the predictor {predictor.fingerprint} is not the one of the screen, {expected}; give that one, or say "
             "other_predictor=True for a confirmation on another"
         )
 
 
 def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
-    """Return the names that were selected, each once."""
+    """Return the unique selected names."""
     if isinstance(select, xr.Dataset):
-        return _directional(select)
+        return _directional_contrasts(select)
     names = [select] if isinstance(select, str) else list(dict.fromkeys(map(str, select)))
     if not names:
         raise DesignError("select= names nothing; give names of arms or contrasts, or decisions")
     return names
 
 
-def _directional(decisions: xr.Dataset) -> list[str]:
+def _directional_contrasts(decisions: xr.Dataset) -> list[str]:
     if "verdict" not in decisions:
         raise DecisionError("select= is a Dataset without 'verdict'; give names, or decisions from cg.analyze")
     verdicts = decisions["verdict"].transpose("contrast", ...).to_numpy().astype(str)
@@ -183,9 +190,9 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
 
 
 def _placebo_twins(design: Design, chosen: set[str]) -> set[str]:
-    """Return the placebo words that are a selected word: where all words are screened, the others judge it.
+    """Return placebo words identical to a selected word, which must not be part of its reference distribution.
 
-    None where fewer than the 40 that a region takes would be left.
+    Empty if fewer than the 40 placebo words that a region needs would remain.
     """
     does = {arm.name: str(arm.intervention) for arm in design.named_arms}
     selected = {does[name] for name in chosen}
@@ -195,9 +202,9 @@ def _placebo_twins(design: Design, chosen: set[str]) -> set[str]:
 
 
 def _controls(design: Design, analysis: Analysis) -> list[str]:
-    """Return the control of the analysis, or the arms of such kinds, or the first arm; placebo words if they judge."""
+    """Return the control of the analysis, else arms of kinds `CONTROLS`, else the first arm; and placebo words."""
     kinds = {arm.name: arm.intervention.kind for arm in design.named_arms}
-    words = [name for name, kind in kinds.items() if kind == "placebo_word" and is_of_placebos(analysis.rope)]
+    words = [name for name, kind in kinds.items() if kind == "placebo_word" and is_placebo_rope(analysis.rope)]
     if analysis.control is not None:
         return [analysis.control, *words]
     if analysis.contrasts is not None:
@@ -205,8 +212,8 @@ def _controls(design: Design, analysis: Analysis) -> list[str]:
     return [name for name, kind in kinds.items() if kind in CONTROLS] + words or design.arm_names[:1]
 
 
-def _fresh(design: Design) -> tuple[NullModel, str]:
-    """Return the null model of the confirmation, and in words what its units are."""
+def _fresh_null_model(design: Design) -> tuple[NullModel, str]:
+    """Return the null model of the confirmation and a description of its units."""
     if design.reserved is not None:
         return design.reserved, RESERVED
     if isinstance(design.null, Genomic):
@@ -226,20 +233,20 @@ def _confirmation_design(design: Design, null: NullModel, arms: list[str], n_uni
     return Design(null=null, arms=kept, n_units=n, assignment=design.assignment, blocks=design.blocks)
 
 
-def _two_a_parent(design: Design) -> bool:
+def _has_two_units_per_parent(design: Design) -> bool:
     return isinstance(design.null, FromParents) and design.n_units >= 2 * len(design.null.parents_given)
 
 
-def _judges(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
-    """Return the selected names, and the contrasts of single placebo words where these are the region that judges."""
+def _analyzed_contrasts(design: Design, analysis: Analysis, names: list[str]) -> list[str]:
+    """Return the selected names, and contrasts of single placebo words if these define the region."""
     words = {arm.name for arm in design.named_arms if arm.intervention.kind == "placebo_word"}
-    rows = analysis.weights_by_contrast if is_of_placebos(analysis.rope) else {}
+    rows = analysis.weights_by_contrast if is_placebo_rope(analysis.rope) else {}
     here = {name: row for name, row in rows.items() if set(row) <= set(design.arm_names)}
-    return list(dict.fromkeys([*names, *of_one_word(here, words)]))
+    return list(dict.fromkeys([*names, *placebo_word_contrasts(here, words)]))
 
 
-def _analysis(analysis: Analysis, names: list[str], *, of_parents: bool) -> Analysis | None:
-    """Return the screen's analysis of what was selected; None where it asked nothing."""
+def _confirmation_analysis(analysis: Analysis, names: list[str], *, of_parents: bool) -> Analysis | None:
+    """Return the screen's analysis restricted to the selected contrasts; None if it had none."""
     if analysis == Analysis():
         return None
     changes: dict[str, object] = {}

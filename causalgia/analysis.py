@@ -1,4 +1,4 @@
-"""What will be asked of the outcomes of a trial, fixed before they are seen: one frozen value."""
+"""Analysis plan of a trial, fixed before the outcomes are seen."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from causalgia.choices import (
     LEAST_FOR_A_LAW,
     LEAST_PLACEBO_WORDS,
     METHODS,
-    OF_A_POSTERIOR,
+    POSTERIOR_ERRORS,
     ROPE_IN_WORDS,
     SCALES,
     TARGETS,
-    is_of_placebos,
+    is_placebo_rope,
     is_rope,
 )
 from causalgia.errors import DesignError, InferenceError, quoted
 from causalgia.expressions import weights_in_text
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.kinds import two_kinds
-from causalgia.long_text import question_of
+from causalgia.long_text import design_question
 from causalgia.prior import Prior
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tup
 InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 
 
-_OF_EVERY_ARM = ("arm", "kind", "random")
+_ARM_COORDINATES = ("arm", "kind", "random")
 
 
 def _are_contrasts(value: object) -> bool:
@@ -106,59 +106,58 @@ ANALYSIS: Keys = {
 
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """What will be asked of the outcomes: contrasts, intervals, families, region of practical equivalence, error rate.
+    """Analysis plan: contrasts, intervals, families, region of practical equivalence, error rate.
 
-    It is fixed before the outcomes are seen (in a ``trial.toml``, or ``cg.run(..., analysis=)``) and kept with them;
-    `causalgia.analyze` does what it says, and what is asked beyond it is marked exploratory.
+    It is fixed before the outcomes are seen (in a ``trial.toml``, or ``cg.run(..., analysis=)``) and stored with them.
+    `causalgia.analyze` carries it out and marks deviations as exploratory.
 
     Parameters
     ----------
     control
-        The arm that is subtracted from every other one.
+        The arm subtracted from every other arm.
     contrasts
-        Instead: contrast -> arm -> weight, weights that sum to 0; or text over the names of arms, such as ``"GATA1 -
-        scrambled"``, one or several in a list or by name, as `causalgia.contrast` takes it.
+        Instead: contrast -> arm -> weight, with weights that sum to 0; or text over names of arms, such as ``"GATA1 -
+        scrambled"``, alone, in a list or by name, as in `causalgia.contrast`.
     interaction
         Instead: two or more factors of the arms.
     scale
-        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, taken of every outcome first; or a function of means, as
-        `causalgia.contrast` takes it (``"bliss"`` alone needs more than a name, and is left to the verb).
+        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, applied to every outcome; or a function of means, as in
+        `causalgia.contrast` (except ``"bliss"``, which needs further arguments).
     cluster, block, covariates, target, ci_prob, weights, moderate
-        As `causalgia.estimate` takes them; ``cluster="none"`` is each unit by itself.
+        As in `causalgia.estimate`; ``cluster="none"`` treats units as independent.
     adjust
-        Method of `causalgia.adjust`; None is ``"bh"`` where verdicts are asked (`causalgia.analyze`), and no adjusted p
-        where effects alone are (the command ``estimate``). ``"auto"``: ``"bootstrap_t"``, or below 20 clusters Holm.
+        Method of `causalgia.adjust`. None: ``"bh"`` in `causalgia.analyze`, and no adjusted p-values in the command
+        ``estimate``. ``"auto"``: ``"bootstrap_t"``, or Holm below 20 clusters.
     family
-        What counts as one set of questions: None, the contrasts of one task; ``"all"``; or a coordinate of the
-        contrasts (where it is a factor of the arms, each contrast has the level of its treatment arm).
+        Family of contrasts adjusted together. None: the contrasts of one task; ``"all"``; or a coordinate of the
+        contrasts (for a factor of the arms, each contrast has the level of its treatment arm).
     law
-        Law of the effects in the hierarchical model, as `causalgia.infer` takes it.
+        Law of the effects in the hierarchical model, as in `causalgia.infer`.
     rope
         Region of practical equivalence: (lower, upper) on the scale of the contrast, or task -> (lower, upper);
         ``"placebo"``; ``"placebo tail"``; sd of the control arm such as ``"0.2 sd"``; or 0 for direction alone.
     level
-        Verdicts hold with this probability.
+        Probability with which verdicts hold.
     error
-        Which claim a verdict is. ``"auto"``: tests of each effect (``"bh"``) where a family has fewer than 30 contrasts
-        of one kind, a region of placebo words, or estimates that no posterior may take for normal with known errors
-        (fewer than 20 degrees of freedom, errors that grow with the effects, skewed beyond their number of units); else
-        the posterior (``"local"``), which holds on average over effects like these. ``"bh"``, ``"holm"``,
-        ``"bootstrap_t"``: tests that hold whatever the truth. ``"local"``, ``"bayes_fdr"``: the posterior's bound on
-        each verdict's error, or on the mean of a set of them.
+        Error rate that verdicts control. ``"bh"``, ``"holm"``, ``"bootstrap_t"``: tests, valid for any true effects.
+        ``"local"``, ``"bayes_fdr"``: the posterior bounds the error of each verdict, or the mean error of a set;
+        valid on average over effects like these. ``"auto"``: ``"local"``, but ``"bh"`` if a family has fewer than 30
+        contrasts of one kind, the region is defined by placebo words, or the estimates are not normal with known
+        errors (fewer than 20 degrees of freedom, errors that grow with the effects, skewness too large for the number
+        of units).
     exchangeable
-        Whether the contrasts of a family are effects of one kind, of which nothing beforehand says which is larger
-        (words, variants, motifs); False where they differ in kind (an effect, an interaction, a slope). None: they are
-        if each is an arm against one control, placebo words not counted, and are not if weights or an interaction are
-        given.
+        Whether the contrasts of a family are exchangeable effects of one kind (words, variants, motifs); False if they
+        differ in kind (an effect, an interaction, a slope). None: True if each is an arm against one control (apart
+        from placebo words), False if weights or an interaction are given.
     rare
-        Share of the backgrounds on which an effect must not be missed: as `causalgia.decide` takes it.
+        Share of the backgrounds on which an effect must not be missed, as in `causalgia.decide`.
     prior
-        Of the hierarchical model; None for the default of `causalgia.Prior`.
+        Prior of the hierarchical model; None for the default `causalgia.Prior`.
 
     Raises
     ------
     DesignError
-        If a value is not what its field takes, or more than one question is asked.
+        If a value is invalid, or more than one of control, contrasts and interaction is given.
 
     Examples
     --------
@@ -193,19 +192,19 @@ class Analysis:
 
     def __post_init__(self) -> None:
         plain = {field.name: _as_toml(field.name, getattr(self, field.name)) for field in fields(self)}
-        said = {name: value for name, value in plain.items() if value is not None}
-        check_table(said, "Analysis", ANALYSIS)
-        asked = [key for key in ("control", "contrasts", "interaction") if key in said]
-        if len(asked) > 1:
-            raise DesignError(f"Analysis: {' and '.join(asked)} are two questions; keep one of them")
+        table = {name: value for name, value in plain.items() if value is not None}
+        check_table(table, "Analysis", ANALYSIS)
+        questions = [key for key in ("control", "contrasts", "interaction") if key in table]
+        if len(questions) > 1:
+            raise DesignError(f"Analysis: {' and '.join(questions)} are two questions; keep one of them")
         self._check_kinds(plain["contrasts"])
         self._check_prediction()
         for name, value in plain.items():
             object.__setattr__(self, name, _frozen(name, value))
 
     def _check_kinds(self, contrasts: Any) -> None:
-        """Refuse a posterior of contrasts that differ in kind, as is said or, where nothing is, by their weights."""
-        if self.error not in OF_A_POSTERIOR:
+        """Raise DesignError for a posterior of contrasts that differ in kind, as declared or by their weights."""
+        if self.error not in POSTERIOR_ERRORS:
             return
         if self.exchangeable is False:
             raise DesignError(
@@ -224,7 +223,7 @@ class Analysis:
             )
 
     def _check_prediction(self) -> None:
-        """Refuse what resamples units, or takes a posterior, of the effect in a network that is not there."""
+        """Raise DesignError if a method for the effect in a new network resamples units or needs a posterior."""
         if self.target != "next predictor":
             return
         for name, value, known in (
@@ -247,7 +246,7 @@ class Analysis:
         words: Sequence[str] | None = None,
         tasks: Sequence[str] | None = None,
     ) -> None:
-        """Refuse a design that lacks what the analysis names, before anything is predicted.
+        """Raise DesignError if a design lacks names that the analysis uses.
 
         Parameters
         ----------
@@ -274,7 +273,7 @@ class Analysis:
                 _check_known(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
         for factor in self.interaction or ():
             _check_known(factor, factors, "[analysis]: interaction names", "factor")
-        if self.family not in (None, "all", *_OF_EVERY_ARM):
+        if self.family not in (None, "all", *_ARM_COORDINATES):
             _check_known(str(self.family), factors, "[analysis]: family =", "factor")
         self._check_units(units)
         self._check_rope(words, tasks)
@@ -283,12 +282,12 @@ class Analysis:
         named = [("covariates names", name) for name in self.covariates or ()]
         named += [] if self.cluster in ("auto", "none", None) else [("cluster =", self.cluster)]
         named += [] if self.block is None else [("block =", self.block)]
-        for said, name in named if units is not None else []:
-            _check_known(name, units or (), f"[analysis]: {said}", "coordinate of the units")
+        for place, name in named if units is not None else []:
+            _check_known(name, units or (), f"[analysis]: {place}", "coordinate of the units")
 
     def _check_rope(self, words: Sequence[str] | None, tasks: Sequence[str] | None) -> None:
         n = None if words is None else self._n_words(set(words))
-        if is_of_placebos(self.rope) and n is not None and n < LEAST_PLACEBO_WORDS:
+        if is_placebo_rope(self.rope) and n is not None and n < LEAST_PLACEBO_WORDS:
             raise DesignError(
                 f"[analysis]: rope = {quoted(self.rope)} needs contrasts of {LEAST_PLACEBO_WORDS} or more placebo "
                 f"words, and there are {n}; add arms with cg.placebos(pattern, at=, n={LEAST_PLACEBO_WORDS}) or "
@@ -305,22 +304,22 @@ class Analysis:
                 )
 
     def _n_words(self, words: set[str]) -> int:
-        """Return how many contrasts are of one placebo word against something."""
+        """Return the number of contrasts of a single placebo word."""
         if self.contrasts is None and self.interaction is None:
             return len(words - {str(self.control)})
-        return len(of_one_word(self.weights_by_contrast, words))
+        return len(placebo_word_contrasts(self.weights_by_contrast, words))
 
     @property
     def weights_by_contrast(self) -> dict[str, dict[str, float]]:
-        """The contrasts as a mapping contrast -> arm -> weight; empty where none are said."""
-        rows: Any = self.contrasts or ()  # pairs, whichever way they were written
+        """The contrasts as a mapping contrast -> arm -> weight; empty if there are none."""
+        rows: Any = self.contrasts or ()  # pairs or mapping
         return {name: dict(weights) for name, weights in dict(rows).items()}
 
     def decides_by(self, n_of_a_kind: int) -> str:
-        """Return the error rate that decides a family of so many contrasts of one kind: what ``"auto"`` is there.
+        """Return the error rate that ``"auto"`` resolves to for a family of so many contrasts of one kind.
 
-        Against placebo words it is tests, whose directions hold by rank among the words. What estimates have to be for
-        a posterior, `causalgia.posterior.exchangeable.why_no_posterior` says.
+        Regions of placebo words use tests, whose directions hold by rank among the words. Further conditions on the
+        estimates are checked by `causalgia.posterior.exchangeable.why_no_posterior`.
 
         Examples
         --------
@@ -336,17 +335,17 @@ class Analysis:
         of_one_kind = self.exchangeable
         if of_one_kind is None:
             of_one_kind = self.contrasts is None and self.interaction is None
-        predicts = self.target == "next predictor"  # which is no parameter that a posterior could have
-        learned = n_of_a_kind >= LEAST_FOR_A_LAW and not is_of_placebos(self.rope)
+        predicts = self.target == "next predictor"  # a prediction, not a parameter of the posterior
+        learned = n_of_a_kind >= LEAST_FOR_A_LAW and not is_placebo_rope(self.rope)
         return "local" if of_one_kind and learned and not predicts else "bh"
 
     @property
     def asks(self) -> bool:
-        """Whether it says which contrasts: a control, weights or an interaction."""
+        """Whether contrasts are defined: by a control, weights or an interaction."""
         return not (self.control is None and self.contrasts is None and self.interaction is None)
 
     def asking(self, question: Mapping[str, Any]) -> Analysis:
-        """Return the analysis with a design's question, ``{"control": ...}`` or ``{"contrasts": ...}``, if it has none.
+        """Return the analysis, with a design's ``{"control": ...}`` or ``{"contrasts": ...}`` if it has none.
 
         Examples
         --------
@@ -357,7 +356,7 @@ class Analysis:
 
     @property
     def contrasting(self) -> dict[str, Any]:
-        """What `causalgia.contrast` is asked: control, contrasts or interaction, and the scale.
+        """Arguments of `causalgia.contrast`: control, contrasts or interaction, and the scale.
 
         Examples
         --------
@@ -369,12 +368,12 @@ class Analysis:
 
     @property
     def region(self) -> Any:
-        """The ROPE as `causalgia.decide` takes it: a mapping where it is given for each task."""
-        return dict(self.rope) if _is_by_task(self.rope) else self.rope  # type: ignore[arg-type]  # pairs, as just seen
+        """The ROPE as argument of `causalgia.decide`; a mapping if it is given by task."""
+        return dict(self.rope) if _is_by_task(self.rope) else self.rope  # type: ignore[arg-type]  # pairs, checked above
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hex digits that equal analyses share."""
+        """Sixteen hex digits, equal for equal analyses."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -390,26 +389,26 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults as TOML-ready data."""
-        return {field.name: _as_toml(field.name, value) for field, value in self._said()}
+        return {field.name: _as_toml(field.name, value) for field, value in self._fields_set()}
 
     def to_json(self) -> str:
-        """Return `to_dict` as one line of JSON, as it is kept with the outcomes."""
+        """Return `to_dict` as one line of JSON, as stored with the outcomes."""
         return json.dumps(self.to_dict())
 
     def to_toml(self) -> str:
-        """Return `to_dict` as TOML text: what stands in ``[analysis]``."""
+        """Return `to_dict` as TOML text, the content of ``[analysis]``."""
         import tomli_w
 
         return tomli_w.dumps(self.to_dict())
 
     @classmethod
     def from_dict(cls, plain: object) -> Analysis:
-        """Return the analysis that `to_dict` wrote or a user wrote in TOML.
+        """Return the analysis from `to_dict` or a user's TOML table.
 
         Raises
         ------
         DesignError
-            If a key is unknown, or a value is not what the key takes.
+            If a key is unknown or a value is invalid.
         """
         table = check_table(plain, "[analysis]", ANALYSIS)
         try:
@@ -419,40 +418,40 @@ class Analysis:
 
     @classmethod
     def from_json(cls, text: str) -> Analysis:
-        """Return the analysis that `to_json` wrote."""
+        """Return the analysis from the text of `to_json`."""
         return cls.from_dict(parse_json(text, DesignError, source="[analysis]"))
 
     @classmethod
     def from_toml(cls, text: str) -> Analysis:
-        """Return the analysis that `to_toml` wrote."""
+        """Return the analysis from the text of `to_toml`."""
         return cls.from_dict(parse_toml(text, DesignError, source="[analysis]"))
 
-    def _said(self) -> list[tuple[Field[Any], Any]]:
+    def _fields_set(self) -> list[tuple[Field[Any], Any]]:
         pairs = [(field, getattr(self, field.name)) for field in fields(self)]
         return [(field, value) for field, value in pairs if value != field.default]
 
     def __repr__(self) -> str:
-        return f"Analysis({', '.join(f'{field.name}={value!r}' for field, value in self._said())})"
+        return f"Analysis({', '.join(f'{field.name}={value!r}' for field, value in self._fields_set())})"
 
 
-def of_one_word(rows: Mapping[str, Mapping[str, float]], words: Collection[str]) -> list[str]:
-    """Return the contrasts that are of one placebo word against something: one positive weight, and it is a word's.
+def placebo_word_contrasts(rows: Mapping[str, Mapping[str, float]], words: Collection[str]) -> list[str]:
+    """Return the contrasts whose only positive weight is on a placebo word.
 
     Examples
     --------
-    >>> of_one_word({"a": {"GATAAGA": 1, "none": -1}, "b": {"GATA1": 1, "none": -1}}, {"GATAAGA"})
+    >>> placebo_word_contrasts({"a": {"GATAAGA": 1, "none": -1}, "b": {"GATA1": 1, "none": -1}}, {"GATAAGA"})
     ['a']
     """
     positive = {name: [arm for arm, weight in row.items() if weight > 0] for name, row in rows.items()}
     return [name for name, arms in positive.items() if len(arms) == 1 and arms[0] in words]
 
 
-def kept_in(attrs: Mapping[Any, Any]) -> Analysis:
-    """Return the analysis that the attrs of a result keep; the default one, which asks nothing, where there is none.
+def analysis_in_attrs(attrs: Mapping[Any, Any]) -> Analysis:
+    """Return the analysis in the attrs of a result, or the default `Analysis`.
 
     Examples
     --------
-    >>> kept_in({"analysis": Analysis(rope=0).to_json()}), kept_in({})
+    >>> analysis_in_attrs({"analysis": Analysis(rope=0).to_json()}), analysis_in_attrs({})
     (Analysis(rope=0), Analysis())
     """
     text = str(attrs.get("analysis", "")).strip()
@@ -460,7 +459,7 @@ def kept_in(attrs: Mapping[Any, Any]) -> Analysis:
 
 
 def kept_analysis(outcomes: xr.Dataset) -> Analysis | None:
-    """Return the analysis that was fixed before the outcomes were seen, or None where none is kept.
+    """Return the analysis stored with the outcomes before they were seen, or None.
 
     Examples
     --------
@@ -472,26 +471,25 @@ def kept_analysis(outcomes: xr.Dataset) -> Analysis | None:
     kept = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
     if kept == Analysis():
         return None
-    return kept if kept.asks else kept.asking(question_of(outcomes))
+    return kept if kept.asks else kept.asking(design_question(outcomes))
 
 
-def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
-    """Return ``exploratory`` for the attrs of a result: what a verb was asked beyond the analysis kept in `attrs`.
+def exploratory_attrs(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
+    """Return the attribute ``exploratory`` of a result: arguments of a verb that differ from the stored analysis.
 
     Parameters
     ----------
     attrs
-        Of the Dataset that the verb was given; without an ``analysis`` of ours that says something, nothing was fixed,
-        and nothing is marked.
+        Of the Dataset given to the verb; without a stored analysis nothing is marked.
     **asked
-        Fields of `Analysis` as the verb was asked them.
+        Fields of `Analysis`, as given to the verb.
 
     Examples
     --------
-    >>> beyond({"analysis": Analysis(control="placebo").to_json()}, control="untreated", scale="identity")
+    >>> exploratory_attrs({"analysis": Analysis(control="placebo").to_json()}, control="untreated", scale="identity")
     {'exploratory': 'control'}
     """
-    kept = kept_in(attrs)
+    kept = analysis_in_attrs(attrs)
     other = [
         name for name, value in asked.items() if _normalized(name, getattr(kept, name)) != _normalized(name, value)
     ]
@@ -501,7 +499,7 @@ def beyond(attrs: Mapping[Any, Any], **asked: Any) -> dict[str, str]:
 
 
 def _normalized(name: str, value: Any) -> Any:
-    """Return what the value of a field asks, whichever way it is written: rows in any order, a default as nothing."""
+    """Return a field's value in a form for comparison: order of rows ignored, default prior as None."""
     frozen = _frozen(name, _as_toml(name, value))
     if name == "contrasts":
         return {contrast: {arm: w for arm, w in row if w} for contrast, row in frozen or ()}
@@ -513,7 +511,7 @@ def _normalized(name: str, value: Any) -> Any:
 
 
 def _as_toml(name: str, value: Any) -> Any:
-    """Return a value as TOML has it: lists, tables, Python's own numbers."""
+    """Return a value in TOML types: lists, tables, Python numbers."""
     if name in ("cluster", "rare") and value is None:
         return "none"
     if value is None:
@@ -550,7 +548,7 @@ def _contrasts_as_toml(value: Any) -> Any:
 
 
 def _frozen(name: str, value: Any) -> Any:
-    """Return a plain value that has been checked as what the frozen field holds."""
+    """Return a checked plain value as the frozen field stores it."""
     if value is None:
         return None
     if name == "contrasts":

@@ -1,4 +1,4 @@
-"""Weights of arms in contrasts, ``weight (contrast, arm)``: nearly all 0, and of very many arms too large to hold."""
+"""Sparse weights of arms in contrasts, ``weight (contrast, arm)``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 _BLOCK = 2**21
-_KNOWN: dict[str, Any] = {}
-"""Name of a lazy array of weights -> the sparse matrix that it writes out, for as long as it lives."""
+_SPARSE_BY_NAME: dict[str, Any] = {}
+"""Name of a live lazy array of weights -> the sparse matrix behind it."""
 
 
-def written_out(W: sparse.csr_array) -> Any:
-    """Return sparse weights (K, A) as an array, in float32 where that is exact: lazily (dask) where it is very large.
+def as_dense(W: sparse.csr_array) -> Any:
+    """Return sparse weights (K, A) as a dense array, in float32 if exact; as a lazy dask array if very large.
 
     Examples
     --------
     >>> from scipy import sparse
-    >>> written_out(sparse.csr_array([[-1.0, 1.0]]))
+    >>> as_dense(sparse.csr_array([[-1.0, 1.0]]))
     array([[-1.,  1.]], dtype=float32)
     """
     narrow = W.astype(np.float32)
@@ -37,16 +37,16 @@ def written_out(W: sparse.csr_array) -> Any:
 
     rows = max(1, _BLOCK // W.shape[1])
     found = da.from_array(  # type: ignore[no-untyped-call]  # dask is untyped
-        _WrittenOut(W), chunks=(rows, W.shape[1]), name=f"weight-{uuid4().hex}"
+        _DenseBlocks(W), chunks=(rows, W.shape[1]), name=f"weight-{uuid4().hex}"
     )
-    _KNOWN[found.name] = W
-    weakref.finalize(found, _KNOWN.pop, found.name, None)
+    _SPARSE_BY_NAME[found.name] = W
+    weakref.finalize(found, _SPARSE_BY_NAME.pop, found.name, None)
     remember_extremes(found, *(end(axis=0).toarray().ravel() for end in (W.min, W.max)))
     return found
 
 
 def weights_of(dataset: xr.Dataset) -> sparse.csr_array:
-    """Return ``weight (contrast, arm)`` of effects or estimates as a sparse matrix, never written out as a whole.
+    """Return ``weight (contrast, arm)`` of effects or estimates as a sparse matrix, without a dense copy.
 
     Examples
     --------
@@ -59,16 +59,16 @@ def weights_of(dataset: xr.Dataset) -> sparse.csr_array:
     rows = dataset["weight"].transpose("contrast", "arm").data
     if not is_lazy(rows):
         return sparse.csr_array(rows)
-    if rows.name in _KNOWN:
-        known: sparse.csr_array = _KNOWN[rows.name]
+    if rows.name in _SPARSE_BY_NAME:
+        known: sparse.csr_array = _SPARSE_BY_NAME[rows.name]
         return known
     step = max(1, _BLOCK // rows.shape[1])
     parts = [sparse.csr_array(rows[start : start + step].compute()) for start in range(0, len(rows), step)]
     return sparse.csr_array(sparse.vstack(parts, format="csr"))
 
 
-class _WrittenOut:
-    """A sparse matrix as dask reads an array: any block of it is written out."""
+class _DenseBlocks:
+    """A sparse matrix with the array interface of dask: indexing returns a dense block."""
 
     ndim = 2
 

@@ -1,4 +1,4 @@
-"""Guards: `is_x` tells, `check_x` raises, `as_x` returns the cleaned value or raises."""
+"""Argument checks: `is_x` returns a bool, `check_x` raises, `as_x` returns the cleaned value or raises."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, SupportsFloat, TypeAlias
 from causalgia.errors import DesignError, PredictorError, quoted
 
 Table: TypeAlias = dict[str, Any]
-#: key -> (whether a value will do, what will do in words)
+#: key -> (predicate for valid values, description of valid values)
 Keys: TypeAlias = dict[str, tuple[Callable[[Any], bool], str]]
 
 
 def is_text(value: object) -> bool:
-    """Return whether a value is text that is not blank."""
+    """Return whether a value is non-blank text."""
     return isinstance(value, str) and bool(value.strip())
 
 
 def are_texts(value: object) -> bool:
-    """Return whether a value is a list of texts."""
+    """Return whether a value is a non-empty list of non-blank texts."""
     return isinstance(value, list) and bool(value) and all(map(is_text, value))
 
 
@@ -51,7 +51,7 @@ def is_table(value: object) -> bool:
 
 
 def one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
-    """Return the row of `Keys` for one of a few names."""
+    """Return the `Keys` entry for a choice among names."""
     return (lambda value: isinstance(value, str) and value in names), "one of " + ", ".join(f'"{n}"' for n in names)
 
 
@@ -60,12 +60,12 @@ SUBTABLE: tuple[Callable[[Any], bool], str] = (is_table, "a table")
 
 
 def check_table(plain: object, place: str, keys: Keys) -> Table:
-    """Return a copy of a table after checking its keys and what they hold; `place` is how messages call it.
+    """Return a copy of a table after checking its keys and values; `place` names the table in messages.
 
     Raises
     ------
     DesignError
-        If it is no table, has an unknown key (with the nearest known one), or a value of the wrong kind.
+        If it is not a table, has an unknown key (the message suggests the nearest), or a value of the wrong type.
 
     Examples
     --------
@@ -78,31 +78,31 @@ def check_table(plain: object, place: str, keys: Keys) -> Table:
         raise DesignError(f"{place}: {quoted(plain)} is not a table; write it as {place} followed by lines key = value")
     check_keys(plain, place, keys)
     for key, value in plain.items():
-        check_value(value, keys, key, said=f"{place}{': ' if place else ''}{key}")
+        check_value(value, keys, key, label=f"{place}{': ' if place else ''}{key}")
     return dict(plain)
 
 
-def check_value(value: object, keys: Keys, key: str, *, said: str) -> None:
-    """Raise DesignError where a key does not take a value; `said` is how the message calls the key."""
-    will_do, words = keys[key]
-    if not will_do(value):
-        raise DesignError(f"{said} = {shown(value)} must be {words}")
+def check_value(value: object, keys: Keys, key: str, *, label: str) -> None:
+    """Raise DesignError if a value is invalid for its key; `label` names the key in the message."""
+    is_valid, description = keys[key]
+    if not is_valid(value):
+        raise DesignError(f"{label} = {shown(value)} must be {description}")
 
 
 def check_key(table: Table, key: str, what: str) -> None:
-    """Raise DesignError where a table lacks a key."""
+    """Raise DesignError if a table lacks a key."""
     if key not in table:
         raise DesignError(f"{what} needs {quoted(key)}; it has {', '.join(table) or 'nothing'}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the nearest known name, or nothing where none is near."""
+    """Return "; did you mean 'x'?" for the nearest known name, or an empty text."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:
-    """Raise DesignError where a table has a key that is not known."""
+    """Raise DesignError if a table has an unknown key."""
     names = list(known)
     for key in plain:
         if key not in names:
@@ -111,22 +111,22 @@ def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message shows it: escaped, and cut where it is long."""
+    """Return a value as quoted in messages: escaped, and shortened if long."""
     return quoted(value)
 
 
 Span = tuple[int, int]
 
 
-def positive_int(value: object, name: str) -> int:
-    """Return `value` as an int of at least 1, or raise DesignError naming it; a length is that of a genome at most."""
+def as_count(value: object, name: str) -> int:
+    """Return `value` as an int of at least 1, or raise DesignError; a ``length`` is below 2^32."""
     most = 32 if name == "length" else 48
     if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) < 2**most:
         raise DesignError(f"{name}={quoted(value)} must be a whole number of at least 1 (and below 2^{most})")
     return int(value)
 
 
-def position(value: object, name: str) -> int:
+def as_position(value: object, name: str) -> int:
     """Return `value` as a 0-based position, or raise DesignError naming it."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise DesignError(f"{name}={quoted(value)} must be a whole number: a 0-based position")
@@ -137,40 +137,40 @@ def position(value: object, name: str) -> int:
     return int(value)
 
 
-def span_of(value: object) -> Span:
+def as_span(value: object) -> Span:
     """Return `value` as (start, stop), stop excluded, or raise DesignError."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise DesignError(f"a span is (start, stop), not {quoted(value)}")
-    start, stop = position(value[0], "start"), position(value[1], "stop")
+    start, stop = as_position(value[0], "start"), as_position(value[1], "stop")
     if stop <= start:
         raise DesignError(f"span ({start}, {stop}) is empty; stop is excluded and must be greater than start")
     return start, stop
 
 
-def share(value: object, name: str) -> float:
+def as_share(value: object, name: str) -> float:
     """Return `value` as a number from 0 to below 1, or raise DesignError naming it."""
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not 0 <= value < 1:  # type: ignore[operator]  # a number, as just seen
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_real or not 0 <= value < 1:  # type: ignore[operator]  # a number, checked above
         raise DesignError(f"{name}={quoted(value)} must be a share: a number of 0 or more and below 1")
     return float(value)  # type: ignore[arg-type]
 
 
-def number(value: object, name: str) -> float:
+def as_number(value: object, name: str) -> float:
     """Return a finite number as a float, or raise PredictorError naming it."""
     if isinstance(value, bool) or not isinstance(value, SupportsFloat) or not math.isfinite(float(value)):
         raise PredictorError(f"{name} = {quoted(value)} must be a finite number")
     return float(value)
 
 
-def positive(value: object, name: str) -> float:
+def as_positive(value: object, name: str) -> float:
     """Return a number above 0, or raise PredictorError naming it."""
-    checked = number(value, name)
+    checked = as_number(value, name)
     if checked <= 0:
         raise PredictorError(f"{name} = {quoted(value)} must be above 0")
     return checked
 
 
-def whole(value: object, name: str, *, least: int = 1) -> int:
+def as_int(value: object, name: str, *, least: int = 1) -> int:
     """Return a whole number of at least `least`, or raise PredictorError naming it."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise PredictorError(f"{name} = {quoted(value)} must be a whole number of at least {least}")

@@ -1,4 +1,4 @@
-"""What the named options of the verbs may be: targets, scales, methods, laws, error rates and regions, listed once."""
+"""Named options of the verbs: targets, scales, methods, laws, error rates and regions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Target = Literal[
     "next predictor",
     "population x replicates",
 ]
-"""What an average is over (`causalgia.estimate`)."""
+"""Targets of the average (`causalgia.estimate`)."""
 
 Pointwise = Literal["identity", "log", "log2", "logit"]
-"""Scales that every outcome is put on by itself."""
+"""Scales that transform each outcome."""
 
 OfMeans = Literal["log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity", "bliss"]
 """Scales that are functions of the arms' means."""
@@ -39,7 +39,7 @@ Method = Literal[
     "dunnett",
     "sign_flip",
 ]
-"""Adjustments for how many questions there are (`causalgia.adjust`, which has ``"hierarchical"`` besides)."""
+"""Multiplicity adjustments (`causalgia.adjust`, which also takes ``"hierarchical"``)."""
 
 Band = Literal["auto", "bootstrap_t", "dunnett", "bonferroni"]
 """Simultaneous bands (`causalgia.multiplicity.simultaneous`)."""
@@ -48,12 +48,12 @@ Law = Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"]
 """Laws of the effects in the hierarchical model (`causalgia.infer`)."""
 
 Error = Literal["auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr"]
-"""Which error of verdicts is bounded (`causalgia.decide`)."""
+"""Error rates that verdicts control (`causalgia.decide`)."""
 
 TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)
 OF_MEANS = get_args(OfMeans)
-SCALES = (*POINTWISE, *(scale for scale in OF_MEANS if scale != "bliss"))  # "bliss" needs more than a name
+SCALES = (*POINTWISE, *(scale for scale in OF_MEANS if scale != "bliss"))  # "bliss" needs further arguments
 STEPWISE = get_args(Stepwise)
 METHODS = get_args(Method)
 BANDS = get_args(Band)
@@ -61,42 +61,42 @@ LAWS = get_args(Law)
 ERRORS = get_args(Error)
 
 LEAST_FOR_A_LAW = 30
-"""Effects of one kind from which on the law of their spread can be learned, and a posterior may decide."""
+"""Smallest number of exchangeable effects from which the law can be estimated and a posterior may decide."""
 
 
 LEAST_DF = 20
-"""Degrees of freedom of a standard error from which on a posterior may take it for known."""
+"""Smallest degrees of freedom at which a posterior may treat the standard error as known."""
 
 
-OF_A_POSTERIOR = ("local", "bayes_fdr")
+POSTERIOR_ERRORS = ("local", "bayes_fdr")
 
 
 LEAST_PLACEBO_WORDS = 40
 
 
-OF_PLACEBOS = ("placebo", "placebo tail")
+PLACEBO_ROPES = ("placebo", "placebo tail")
 
 
-_IN_SD = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
+_SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 
 
 def _is_interval(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(is_number, value)) and bool(value[0] < value[1])
 
 
-def is_of_placebos(rope: object) -> bool:
-    """Return whether placebo words make the region: ``"placebo"``, or ``"placebo tail"``.
+def is_placebo_rope(rope: object) -> bool:
+    """Return whether placebo words define the region: ``"placebo"`` or ``"placebo tail"``.
 
     Examples
     --------
-    >>> [is_of_placebos(rope) for rope in ("placebo", "placebo tail", "0.2 sd", 0)]
+    >>> [is_placebo_rope(rope) for rope in ("placebo", "placebo tail", "0.2 sd", 0)]
     [True, True, False, False]
     """
-    return isinstance(rope, str) and rope.strip() in OF_PLACEBOS
+    return isinstance(rope, str) and rope.strip() in PLACEBO_ROPES
 
 
 def is_rope(value: object) -> bool:
-    """Return whether a value is a region of practical equivalence as TOML has it.
+    """Return whether a value read from TOML is a region of practical equivalence.
 
     Examples
     --------
@@ -106,8 +106,8 @@ def is_rope(value: object) -> bool:
     [False, False, False, False]
     """
     if isinstance(value, str):
-        in_sd = _IN_SD.fullmatch(value)
-        return is_of_placebos(value) or (in_sd is not None and float(value.replace("sd", "")) > 0)
+        in_sd = _SD_ROPE.fullmatch(value)
+        return is_placebo_rope(value) or (in_sd is not None and float(value.replace("sd", "")) > 0)
     if isinstance(value, dict):
         return bool(value) and all(map(_is_interval, value.values()))
     return _is_interval(value) or (is_number(value) and value == 0)

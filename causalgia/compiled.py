@@ -1,4 +1,4 @@
-"""Functions of numba that are compiled when first called, from numba's cache on disk where there is a place for one."""
+"""Numba functions compiled at the first call, with numba's disk cache if it is usable."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _NO_CACHE = (OSError, EOFError, pickle.UnpicklingError)
 
 
 class Allowance:
-    """Work that a process does without compiled code, because compiling or loading that costs more.
+    """Budget of work that a process does in numpy because loading compiled code would cost more.
 
     Parameters
     ----------
     nanoseconds
-        Processor time that is allowed in all, about.
+        Total processor time allowed, approximately.
 
     Examples
     --------
@@ -34,27 +34,26 @@ class Allowance:
         self._left = nanoseconds
 
     def covers(self, nanoseconds: int) -> bool:
-        """Return whether so much more is covered, and take it off; after a first refusal nothing is."""
+        """Return whether the budget covers this much more work, and subtract it; once exceeded, always False."""
         self._left = max(self._left - nanoseconds, 0)
         return self._left > 0
 
 
-IN_NUMPY = Allowance(500_000_000)
-"""What is done in numpy to the same results, to the bit: half a second, in which numba loads and reads its cache."""
+NUMPY_ALLOWANCE = Allowance(500_000_000)
+"""Budget for numpy versions with bit-identical results: half a second, the time to load numba and its cache."""
 
 
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator as `numba.njit`, which imports numba and compiles at the first call, and caches if it can.
+    """Return a decorator like `numba.njit` that imports numba and compiles at the first call, cached if possible.
 
-    Numba keeps machine code beside the source, or in the user's cache folder, or in ``NUMBA_CACHE_DIR``. Where none of
-    these can be written (a container, another user's installation) it refuses to compile at all, and where the disk is
-    full, over quota or damaged it compiles and then fails; here the function is then compiled without a cache, in each
-    process anew.
+    Numba caches machine code beside the source, in the user's cache folder or in ``NUMBA_CACHE_DIR``. It raises if none
+    of these is writable (a container, another user's installation), or if the disk is full, over quota or damaged; the
+    function is then compiled without a cache in each process.
 
     Parameters
     ----------
     **options
-        Those of `numba.njit`, less ``cache``.
+        Those of `numba.njit`, without ``cache``.
 
     Examples
     --------
@@ -68,12 +67,12 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 class Compiled:
-    """A function that numba compiles at its first call; those that it calls are compiled with it.
+    """A function that numba compiles at its first call, together with the compiled functions it calls.
 
     Attributes
     ----------
     py_func
-        The function as it was written.
+        The original Python function.
     """
 
     def __init__(self, options: dict[str, Any], function: FunctionType) -> None:
@@ -87,35 +86,35 @@ class Compiled:
         return (self._dispatcher or self.dispatcher())(*arguments)
 
     def __reduce__(self) -> str:
-        return self.__qualname__  # pickled as functions are: by name
+        return self.__qualname__  # pickled by name, as functions are
 
     def dispatcher(self) -> Callable[..., Any]:
-        """Return numba's own object, for which the names of other compiled functions in the source stand as well."""
+        """Return numba's dispatcher; names of other compiled functions in the source are replaced by theirs."""
         with _LOCK:
             if self._dispatcher is None:
                 names = self.py_func.__globals__
                 for name in self.py_func.__code__.co_names:
                     if isinstance(called := names.get(name), Compiled):
                         names[name] = called.dispatcher()
-                self._dispatcher = _compiled(self.py_func, self._options)
+                self._dispatcher = _compile_with_cache(self.py_func, self._options)
             return self._dispatcher
 
 
-def _compiled(function: FunctionType, options: dict[str, Any]) -> Callable[..., Any]:
+def _compile_with_cache(function: FunctionType, options: dict[str, Any]) -> Callable[..., Any]:
     import numba
 
     try:
         found: Any = numba.njit(cache=True, **options)(function)
-    except RuntimeError as error:  # that there is no place for a cache
+    except RuntimeError as error:  # no writable cache location
         if "cannot cache" not in str(error):
             raise
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
-    _go_on_uncached(found._cache)
+    _disable_cache_on_error(found._cache)
     return found  # type: ignore[no-any-return]
 
 
-def _go_on_uncached(cache: Any) -> None:
-    """Turn off a cache that the disk fails, rather than let the call fail whose machine code was to be kept."""
+def _disable_cache_on_error(cache: Any) -> None:
+    """Disable the cache on a disk error instead of failing the call."""
     load, save = cache.load_overload, cache.save_overload
 
     def load_overload(*arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a report notes of controls: arms that differ from them in place, number or length of sites, or composition."""
+"""Notes on controls that differ from their treatment in place, number or length of sites, or composition."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ _BASES, _OPPOSITE = "ACGT", str.maketrans("ACGT", "TGCA")
 
 @dataclass(frozen=True)
 class Edit:
-    """What one step of an arm does to the sequence.
+    """Edit of a sequence by one step of an arm.
 
     Parameters
     ----------
     does
-        ``"word"``, ``"placebo"``, ``"placebo word"``, or another step by its kind and settings. Two steps that do the
-        same with the same pattern differ in place alone.
+        ``"word"``, ``"placebo"``, ``"placebo word"``, or kind and settings of another step. Two steps with the same
+        `does` and pattern differ only in place.
     sites
-        (start, width) of what is written, removed or rearranged, in coordinates of the background; None where each
-        sequence has a place of its own.
+        (start, width) of the edited sites, in coordinates of the background; None if they differ between sequences.
     grows
         Bases by which the sequence becomes longer.
     pattern, label
-        What makes two patterns the same, and the pattern's name; empty where none is written.
+        Identity and name of the pattern; empty if none is written.
     letters
-        The word as the + strand reads it (A C G T and IUPAC), empty where units have different instances of a motif.
+        The word on the + strand (A C G T and IUPAC); empty if units have different instances of a motif.
     bases
-        How many A, C, G, T it has: of IUPAC letters what is expected, of a motif its consensus.
+        Counts of A, C, G, T: expected counts for IUPAC letters, those of the consensus for a motif.
     one_strand
-        Whether it is RNA, written with U, which has no opposite strand.
+        Whether it is RNA (written with U), without opposite strand.
     """
 
     does: str
@@ -53,17 +52,17 @@ class Edit:
 
     @property
     def is_placebo(self) -> bool:
-        """Whether it is a rearrangement of its pattern."""
+        """Whether it writes a rearrangement of its pattern."""
         return self.does.startswith("placebo")
 
     @property
     def removes(self) -> bool:
-        """Whether it takes away what is there and writes nothing of its own."""
+        """Whether it removes bases without writing a word."""
         return self.does.split()[0] in ("ablate", "delete", "mutate", "scramble")
 
     @property
     def question(self) -> tuple[str, str]:
-        """What is done, whatever the place."""
+        """The edit without its place."""
         return ("placebo" if self.is_placebo else self.does, self.pattern)
 
     @property
@@ -72,81 +71,80 @@ class Edit:
         return (self.bases[1] + self.bases[2]) / sum(self.bases)
 
     def moved_to(self, sites: Sites) -> Edit:
-        """Return the same done at other sites."""
+        """Return the edit at other sites."""
         return replace(self, sites=sites)
 
 
 Edits: TypeAlias = Mapping[str, tuple[Edit, ...]]
-"""Arm -> what it does to the sequence."""
+"""Arm -> its edits."""
 
 
-def as_text(edits: Edits) -> str:
+def edits_to_json(edits: Edits) -> str:
     """Return edits as JSON.
 
     Examples
     --------
-    >>> as_text({"shorter": (Edit("delete", ((10, 5),), -5),)})
+    >>> edits_to_json({"shorter": (Edit("delete", ((10, 5),), -5),)})
     '{"shorter": [["delete", [[10, 5]], -5, "", "", "", [], false]]}'
     """
     return json.dumps({arm: [astuple(edit) for edit in done] for arm, done in edits.items()})
 
 
-def from_text(text: str) -> dict[str, tuple[Edit, ...]]:
-    """Return the edits that `as_text` wrote.
+def edits_from_json(text: str) -> dict[str, tuple[Edit, ...]]:
+    """Return the edits from the text of `edits_to_json`.
 
     Raises
     ------
     OutcomesError
-        If the text is none of these.
+        If the text is not valid.
 
     Examples
     --------
     >>> edits = {"shorter": (Edit("delete", ((10, 5),), -5),), "untreated": ()}
-    >>> from_text(as_text(edits)) == edits
+    >>> edits_from_json(edits_to_json(edits)) == edits
     True
     """
     source = "attrs['edits'] of the outcomes"
     plain = parse_json(text, OutcomesError, source=source)
     try:
-        return {arm: tuple(map(_edit, done)) for arm, done in plain.items()}
+        return {arm: tuple(map(_edit_from_plain, done)) for arm, done in plain.items()}
     except (AttributeError, TypeError, ValueError) as error:
         raise OutcomesError(f"{source} cannot be read ({error}); drop it") from error
 
 
-def _edit(plain: list[object]) -> Edit:
+def _edit_from_plain(plain: list[object]) -> Edit:
     does, sites, grows, pattern, label, letters, bases, one_strand = plain
     where = None if sites is None else tuple((start, width) for start, width in sites)  # type: ignore[attr-defined]
     return Edit(does, where, grows, pattern, label, letters, tuple(bases), one_strand)  # type: ignore[arg-type]
 
 
 def notes_of_controls(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> list[str]:
-    """Return a sentence for each way in which arms of a contrast differ beside what the contrast is about.
+    """Return a sentence for each unintended difference between the arms of a contrast.
 
-    Two arms are compared by what each does to the sequence that the other does not. Where one of them does nothing
-    more, as an untreated arm, or both do the same at other places or another number of times, that is the question,
-    and nothing is noted. Else these are: another number of sites, other places, another number of bases, a sequence of
-    another length; a placebo that rearranges another word; and words of another composition.
+    Two arms are compared by the edits that they do not share. If one has no such edit (as an untreated arm), or both
+    have the same edits at other places or in another number, the difference is the question and is not noted. Otherwise
+    noted are differences in number, place or length of sites or in length of the sequence; a placebo that rearranges
+    another word; and words of another composition.
 
-    Composition is compared in two ways. The share of G and C, which both strands of DNA have in common, is noted if it
-    differs by more than a quarter. The shares of single bases are noted if more than two fifths of the bases would have
-    to be others: AAAAAAA against ATATATA. On DNA that is up to the reverse complement, since one strand of a duplex
-    says what stands on the other: AAAAAAA and TTTTTTT are one duplex turned around. They do not differ in composition;
-    what is noted is that the contrast is of orientation alone. RNA (a word with U) has no opposite strand and is
-    compared as it is written. Neither is noted of a word with one or two bases changed: that is a mutant, and the
-    change is the question. Dinucleotides are not compared; a placebo does not keep them either.
+    Composition is compared in two ways. The share of G and C, equal on both strands of DNA, is noted if it differs by
+    more than a quarter. The shares of single bases are noted if more than two fifths of the bases differ (total
+    variation distance): AAAAAAA against ATATATA. For DNA this is up to the reverse complement: AAAAAAA and TTTTTTT are
+    one duplex in two orientations, so the note says that the contrast is of orientation alone. RNA (a word with U) is
+    compared as written. Words with one or two substituted bases are mutants, whose difference is the question, and are
+    not noted. Dinucleotides are not compared; a placebo does not preserve them either.
 
-    Bases that one arm removes where the other does nothing are compared if the arm does nothing else: beside other
-    steps they take away what the background has there, as a tile that the other arm leaves in place.
+    Bases that one arm removes where the other has no edit are compared only if the arm has no other edit; otherwise
+    they belong to the background, as a tile that the other arm leaves in place.
 
-    An arm is compared with each of several that it is contrasted with, such as two controls of equal weight; of such
-    contrasts up to 500 pairs. Contrasts with several arms of either sign, as interactions and slopes, are left out.
+    An arm is compared with each arm that it is contrasted with, such as two controls of equal weight, up to 500 pairs.
+    Contrasts with several arms of both signs, such as interactions and slopes, are skipped.
 
     Parameters
     ----------
     contrasts
         Contrast -> arm -> weight.
     edits
-        What each arm does; contrasts with other arms are left out.
+        Edits of each arm; contrasts with other arms are skipped.
 
     Examples
     --------
@@ -161,17 +159,17 @@ def notes_of_controls(contrasts: Mapping[str, Mapping[str, float]], edits: Edits
     for treated, control in dict.fromkeys(_compared_arms(contrasts, edits)):
         for cure, what in _differences(treated, control, edits).items():
             found[cure].append(what)
-    return [f"{some_of(what)}; {cure}" for cure, what in found.items() if what]
+    return [f"{first_findings(what)}; {cure}" for cure, what in found.items() if what]
 
 
-def some_of(found: list[str], things: str = "contrasts") -> str:
-    """Return the first of several findings, and how many more there are."""
+def first_findings(found: list[str], things: str = "contrasts") -> str:
+    """Return the first findings and the number of the others."""
     more = f"; and {len(found) - _NAMED} more {things}" if len(found) > _NAMED else ""
     return "; ".join(found[:_NAMED]) + more
 
 
 def _compared_arms(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -> Iterator[tuple[str, str]]:
-    """Give the treated arm and the control of every pair that contrasts with one arm of a sign compare."""
+    """Yield pairs (treated, control) from contrasts with a single arm of one sign."""
     left = _MOST_COMPARED
     for weights in contrasts.values():
         plus = [arm for arm, weight in weights.items() if weight > 0]
@@ -185,16 +183,18 @@ def _compared_arms(contrasts: Mapping[str, Mapping[str, float]], edits: Edits) -
 
 
 def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
-    """Return what two arms differ in beside the question: cure -> finding."""
+    """Return unintended differences between two arms: cure -> finding."""
     one = [edit for edit in edits[treated] if not _is_among(edit, edits[control])]
     other = [edit for edit in edits[control] if not _is_among(edit, edits[treated])]
     if not (one and other) or {edit.question for edit in one} == {edit.question for edit in other}:
         return {}
     who = f"'{treated}' and its control '{control}'"
     found = {
-        _SAME_BASES: f"{who} differ in {what}" if (what := _other_sites(one, other)) else "",
-        _OWN_WORD: f"the control '{control}' of '{treated}' {what}" if (what := _other_word(one, other)) else "",
-        _OWN_BASES: f"{who} differ in composition ({what})" if (what := _composition(one, other)) else "",
+        _SAME_BASES: f"{who} differ in {what}" if (what := _site_differences(one, other)) else "",
+        _OWN_WORD: f"the control '{control}' of '{treated}' {what}"
+        if (what := _foreign_placebo_note(one, other))
+        else "",
+        _OWN_BASES: f"{who} differ in composition ({what})" if (what := _composition_note(one, other)) else "",
         _ORIENTATION: f"{who} write reverse complements ({what})"
         if (what := _reverse_complement_note(one, other))
         else "",
@@ -203,7 +203,7 @@ def _differences(treated: str, control: str, edits: Edits) -> dict[str, str]:
 
 
 def _is_among(edit: Edit, others: tuple[Edit, ...]) -> bool:
-    """Say whether an arm does the same at the same place, if as part of a longer word."""
+    """Return whether an arm has the same edit at the same place, possibly as part of a longer word."""
     return edit in others or any(_is_part(edit, longer) for longer in others)
 
 
@@ -221,12 +221,12 @@ _ORIENTATION = "on double-stranded DNA that is one word in two orientations, and
 _LOOKS = (_SAME_BASES, _OWN_WORD, _OWN_BASES, _ORIENTATION)
 
 
-def _other_sites(one: list[Edit], other: list[Edit]) -> str:
-    """Say in which of number, place and length the sites of two arms differ, and whether the sequences' lengths do."""
+def _site_differences(one: list[Edit], other: list[Edit]) -> str:
+    """Return differences in number, place and length of sites and in length of the sequence, as text."""
     grown = sum(edit.grows for edit in one) - sum(edit.grows for edit in other)
     if not grown and [edit.sites for edit in one] == [edit.sites for edit in other]:
         return ""
-    here, there = _sites(_compared(one, other)), _sites(_compared(other, one))
+    here, there = _merged_sites(_comparable_edits(one, other)), _merged_sites(_comparable_edits(other, one))
     if here is None or there is None:
         return ""
     (starts, widths), (starts_, widths_) = here, there
@@ -245,13 +245,13 @@ def _other_sites(one: list[Edit], other: list[Edit]) -> str:
     return f"{' and '.join(found)} ({', '.join(found.values())})" if found else ""
 
 
-def _compared(one: list[Edit], other: list[Edit]) -> list[Edit]:
-    """Return the edits of an arm without removals where the other does nothing, if any are left."""
+def _comparable_edits(one: list[Edit], other: list[Edit]) -> list[Edit]:
+    """Return the edits of an arm without removals at places that the other leaves unedited, if any remain."""
     return [edit for edit in one if not edit.removes or any(_overlap(edit, there) for there in other)] or one
 
 
-def _sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
-    """Return starts and widths of all sites, those that touch as one; None where a sequence has its own."""
+def _merged_sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
+    """Return starts and widths of all sites, adjacent ones merged; None if they differ between sequences."""
     if any(edit.sites is None for edit in edits):
         return None
     starts: list[int] = []
@@ -266,26 +266,28 @@ def _sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
 
 
 def _first_numbers(numbers: list[int]) -> str:
-    """Return numbers as text, the first of many."""
+    """Return numbers as text, at most the first three."""
     if len(numbers) > _PLACES:
         return f"{', '.join(map(str, numbers[:_PLACES]))} and {len(numbers) - _PLACES} more"
     return " and ".join(filter(None, (", ".join(map(str, numbers[:-1])), str(numbers[-1]))))
 
 
-def _other_word(one: list[Edit], other: list[Edit]) -> str:
-    """Say which placebo rearranges another word than those in its place, or than any where there are none."""
+def _foreign_placebo_note(one: list[Edit], other: list[Edit]) -> str:
+    """Return a note on the first placebo that rearranges a word other than those at its place (or anywhere)."""
     words = [edit for edit in one if edit.label]
     for placebo in (edit for edit in other if edit.is_placebo):
         there = [edit for edit in words if _overlap(edit, placebo)] or words
         together = "".join(edit.pattern for edit in there)
-        if there and not any(_belongs(edit, placebo) for edit in [*there, replace(there[0], pattern=together)]):
+        if there and not any(
+            _may_be_rearrangement(edit, placebo) for edit in [*there, replace(there[0], pattern=together)]
+        ):
             share = f"GC {placebo.gc:.2f} against {there[0].gc:.2f}"
             return f"rearranges {placebo.label}, not {there[0].label} ({share})"
     return ""
 
 
 def _overlap(one: Edit, other: Edit) -> bool:
-    """Say whether two edits change a base of the background in common."""
+    """Return whether two edits change a common base of the background."""
     return any(
         start < start_ + width_ and start_ < start + width
         for start, width in one.sites or ()
@@ -293,11 +295,11 @@ def _overlap(one: Edit, other: Edit) -> bool:
     )
 
 
-def _belongs(word: Edit, placebo: Edit) -> bool:
-    """Say whether a placebo may be a rearrangement of what the other arm writes."""
+def _may_be_rearrangement(word: Edit, placebo: Edit) -> bool:
+    """Return whether a placebo may be a rearrangement of a word."""
     if word.pattern == placebo.pattern:
         return True
-    if not (_is_fixed(word) and _is_fixed(placebo)):  # of an instance that is not known here
+    if not (_is_fixed(word) and _is_fixed(placebo)):  # of an unknown instance
         return placebo.does == "placebo word" and sum(word.bases) == sum(placebo.bases)
     return sorted(word.pattern) == sorted(placebo.pattern)
 
@@ -306,8 +308,8 @@ def _is_fixed(edit: Edit) -> bool:
     return edit.pattern != "" and set(edit.pattern) <= set(_BASES)
 
 
-def _composition(one: list[Edit], other: list[Edit]) -> str:
-    """Say by how much the composition of words differs, where more than two bases are substituted."""
+def _composition_note(one: list[Edit], other: list[Edit]) -> str:
+    """Return the difference in composition as text, if more than two bases are substituted."""
     if not all(edit.letters and not edit.is_placebo for edit in [*one, *other]):
         return ""
     here, there = _letters_by_site(one), _letters_by_site(other)
@@ -321,7 +323,7 @@ def _composition(one: list[Edit], other: list[Edit]) -> str:
     turned = others if one_strand else others[::-1]  # A C G T backwards is T G C A
     if min(_distance(shares, others), _distance(shares, turned)) <= _SINGLE:
         return ""
-    return f"{_as_shares(shares)} against {_as_shares(others)}"
+    return f"{_base_shares_text(shares)} against {_base_shares_text(others)}"
 
 
 def _letters_by_site(edits: list[Edit]) -> str:
@@ -329,22 +331,22 @@ def _letters_by_site(edits: list[Edit]) -> str:
 
 
 def _base_shares(edits: list[Edit]) -> list[float]:
-    """Return the share of A, C, G and T in what is written."""
+    """Return the shares of A, C, G and T in the words."""
     counts = [sum(of_base) for of_base in zip(*(edit.bases for edit in edits), strict=True)]
     return [count / sum(counts) for count in counts]
 
 
 def _distance(one: list[float], other: list[float]) -> float:
-    """Return the share of the bases that would have to be others: the total variation distance."""
+    """Return the total variation distance of two compositions."""
     return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / 2
 
 
-def _as_shares(shares: list[float]) -> str:
+def _base_shares_text(shares: list[float]) -> str:
     return " ".join(f"{base} {share:.2f}" for base, share in zip(_BASES, shares, strict=True) if share)
 
 
 def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:
-    """Say which words are reverse complements of each other, each arm writing one."""
+    """Return two words, one per arm, that are reverse complements of each other, as text."""
     if len(one) != 1 or len(other) != 1 or one[0].one_strand or not (_is_fixed(one[0]) and _is_fixed(other[0])):
         return ""
     if one[0].is_placebo or other[0].is_placebo or one[0].letters != other[0].letters[::-1].translate(_OPPOSITE):

@@ -1,4 +1,4 @@
-"""Effects, estimates and decisions as Datasets whose ``to_dataframe`` has one row an effect."""
+"""Datasets of effects, estimates and decisions whose ``to_dataframe`` has one row per effect."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-#: variables of which each value is one effect, first found first: their dims make the rows
-_OF_EFFECTS = ("ace", "ice", "ice_mean", "verdict", "outcome")
+#: variables with one value per effect, in order of preference; the dims of the first one present define the rows
+_EFFECT_VARIABLES = ("ace", "ice", "ice_mean", "verdict", "outcome")
 
 
 class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __init_subclass__ has no types
-    """A Dataset of effects, with what belongs to several of them (covariance, weights of arms) beside them.
+    """A Dataset of effects whose `to_dataframe` has one row per effect.
 
-    It is an `xarray.Dataset` in everything, and `to_dataframe` leaves out what has other dims than an effect. A plain
-    Dataset repeats each effect for every arm and for every effect that it covaries with.
+    It is an `xarray.Dataset` otherwise. `to_dataframe` omits variables with other dims (covariance, weights of arms),
+    for which a plain Dataset would repeat each effect.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __in
     __slots__ = ()
 
     def to_dataframe(self, dim_order: Sequence[Hashable] | None = None) -> pd.DataFrame:
-        """Return a DataFrame with one row for each effect, and a column for each variable on the dims of an effect.
+        """Return a DataFrame with one row per effect and a column for each variable on the dims of an effect.
 
         Parameters
         ----------
@@ -47,10 +47,10 @@ class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __in
         Returns
         -------
         DataFrame
-            As many rows as there are effects. What has other dims is read from the Dataset itself:
+            One row per effect. Variables with other dims are read from the Dataset itself:
             ``covariance (contrast, contrast_, task)``, ``weight (contrast, arm)``, ``kind (arm)``.
         """
-        effect = next((self[name] for name in _OF_EFFECTS if name in self.variables), None)
+        effect = next((self[name] for name in _EFFECT_VARIABLES if name in self.variables), None)
         if effect is None:
             return super().to_dataframe(dim_order)
         table = xr.Dataset.drop_dims(self, [dim for dim in self.dims if dim not in effect.dims])
@@ -58,7 +58,7 @@ class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __in
 
 
 def as_effect_table(dataset: xr.Dataset) -> EffectTable:
-    """Return a Dataset as an `EffectTable` of the same variables; one that is a table already as it is.
+    """Return a Dataset as an `EffectTable` of the same variables.
 
     Examples
     --------

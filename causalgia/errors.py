@@ -1,9 +1,9 @@
-"""What can go wrong, as one tree: catch `CausalgiaError` and you have caught all of ours.
+"""Errors and warnings of the library; all errors derive from `CausalgiaError`.
 
 ::
 
     Exception
-    └── CausalgiaError                 the root; every message names the culprit and says the cure
+    └── CausalgiaError                 the root; every message names the cause and the cure
         ├── SequenceError              letters, FASTA, BED, motif files
         ├── DesignError                null models, interventions, arms, assignment, trial.toml
         ├── RandomnessError            an rng= that is no source of randomness; also a TypeError
@@ -27,14 +27,14 @@
         ├── DegenerateWarning          few distinct sequences, constant predictor, zero spread, one unit
         ├── FewClustersWarning         fewer than 20 clusters: intervals may cover less than they say
         ├── ClusterSizeWarning         effects depend on cluster size: the means over units and over clusters differ
-        ├── SkewnessWarning            effects too skewed for a test that supposes symmetry
-        ├── BarcodeNoiseWarning        barcodes of an arm differ, and the method counts only what replicates differ by
-        ├── PriorConflictWarning       the effects lie where the prior said they would not
-        ├── ConvergenceWarning         draws that have not converged, and were accepted
+        ├── SkewnessWarning            effects too skewed for a test that assumes symmetry
+        ├── BarcodeNoiseWarning        barcodes of an arm differ, but the method counts only replicate noise
+        ├── PriorConflictWarning       the effects are improbable under the prior
+        ├── ConvergenceWarning         draws that have not converged, accepted by the caller
         ├── NullModelWarning           the order of the effects depends on the null model
-        ├── FallbackWarning            a faster way was asked for and not taken: the slower, exact one goes on
-        ├── DamageWarning              parts of a stored trial that were damaged and are made again
-        └── ExploratoryWarning         asked after the outcomes were seen, beyond what the analysis fixed
+        ├── FallbackWarning            a faster method is not available: the exact, slower one is used
+        ├── DamageWarning              damaged parts of a stored trial, which are recomputed
+        └── ExploratoryWarning         differs from the analysis fixed before the outcomes were seen
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _LONG_WORD = re.compile(rf"[^\s/]{{{_QUOTED + 1},}}")
 
 
 def printable(text: str) -> str:
-    r"""Return a text that does nothing to a terminal: what cannot be printed is escaped, line ends and tabs stay.
+    r"""Return a text safe for terminals: unprintable characters are escaped, except line ends and tabs.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def printable(text: str) -> str:
 
 
 def quoted(value: object) -> str:
-    r"""Return the repr of a value as a message quotes it: escaped, cut to 80 characters; numpy scalars as Python.
+    r"""Return the repr of a value for a message: escaped, at most 80 characters; numpy scalars as Python numbers.
 
     Examples
     --------
@@ -103,12 +103,12 @@ def quoted(value: object) -> str:
         value = value.item()  # type: ignore[attr-defined]
     try:
         return _cut(printable(repr(value)), _QUOTED)
-    except ValueError:  # Python writes no whole number of more than 4,300 digits
+    except ValueError:  # Python converts no int of more than 4,300 digits
         return f"{type(value).__name__} with more digits than can be written"
 
 
 def quoted_apart(one: object, other: object) -> tuple[str, str]:
-    """Return two values that differ as messages quote them: long ones from just before where they differ.
+    """Return the quoted reprs of two different values; long ones start just before the difference.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def quoted_apart(one: object, other: object) -> tuple[str, str]:
 
 
 def one_line(error: BaseException) -> str:
-    r"""Return an exception as one line of at most 500 characters: its type and all that it says.
+    r"""Return an exception as one line: its type and at most 500 characters of its message.
 
     Examples
     --------
@@ -141,13 +141,13 @@ def one_line(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an exception as one short line: its type and the first line of what it says."""
+    """Return an exception as one short line: its type and the first line of its message."""
     text = _text_of(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
 
 
 def _text_of(error: BaseException) -> str:
-    """Return what an exception says; nothing where it cannot say it."""
+    """Return the message of an exception; empty if its `__str__` fails."""
     try:
         return str(error)
     except Exception:
@@ -155,10 +155,10 @@ def _text_of(error: BaseException) -> str:
 
 
 def as_message(text: object) -> str:
-    r"""Return the text of a message: nothing that steers a terminal, words of at most 80 letters, at most 2,000 in all.
+    r"""Return the text of a message, safe for terminals, with words of at most 80 characters, 2,000 in all.
 
-    A long message loses its middle, for the culprit stands at the beginning and the cure at the end. Slashes divide
-    words, so that a path is whole.
+    A long message is cut in the middle, because the cause is at the beginning and the cure at the end. Slashes separate
+    words, so that paths stay whole.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def as_message(text: object) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    """Return a text without its middle where it is longer than `most`."""
+    """Return a text of at most `most` characters, cut in the middle."""
     if len(text) <= most:
         return text
     end = most // 3
@@ -178,14 +178,14 @@ def _cut(text: str, most: int) -> str:
 
 
 class CausalgiaError(Exception):
-    """Root of every error that this library raises on purpose; `as_message` escapes and shortens what it says."""
+    """Base class of all errors of this library; `as_message` escapes and shortens their messages."""
 
     def __init__(self, message: object = "", *more: object) -> None:
         super().__init__(as_message(message), *more)
 
 
 class SequenceError(CausalgiaError, ValueError):
-    """Letters, files of sequences or motifs that cannot be read as asked."""
+    """Sequences, sequence files or motifs that cannot be read."""
 
 
 class DesignError(CausalgiaError, ValueError):
@@ -193,7 +193,7 @@ class DesignError(CausalgiaError, ValueError):
 
 
 class RandomnessError(CausalgiaError, TypeError):
-    """An `rng=` that is no source of randomness: randomness is asked for, never hidden."""
+    """An `rng=` that is not a valid seed or generator; randomness is always explicit."""
 
 
 class PredictorError(CausalgiaError, ValueError):
@@ -205,7 +205,7 @@ class OutcomesError(CausalgiaError, ValueError):
 
 
 class ContrastError(CausalgiaError, ValueError):
-    """A contrast that the outcomes cannot answer."""
+    """A contrast that cannot be computed from the outcomes."""
 
 
 class EstimateError(CausalgiaError, ValueError):
@@ -237,11 +237,11 @@ class StoreError(CausalgiaError, OSError):
 
 
 class ClusterError(CausalgiaError, RuntimeError):
-    """Workers that are none, were lost, or cannot be sent what they need."""
+    """Missing or lost workers, or data that cannot be sent to them."""
 
 
 class TrialInterruptedError(CausalgiaError, KeyboardInterrupt):
-    """Ctrl-C in a stored trial: what was answered is kept, and the message says how to go on."""
+    """Ctrl-C in a stored trial: finished outcomes are kept, and the message says how to resume."""
 
 
 class MissingExtraError(CausalgiaError, ImportError):
@@ -249,7 +249,7 @@ class MissingExtraError(CausalgiaError, ImportError):
 
 
 class CausalgiaWarning(UserWarning):
-    """Root of every warning that this library gives on purpose; `as_message` escapes and shortens what it says."""
+    """Base class of all warnings of this library; `as_message` escapes and shortens their messages."""
 
     def __init__(self, message: object = "", *more: object) -> None:
         super().__init__(as_message(message), *more)
@@ -272,11 +272,11 @@ class SkewnessWarning(CausalgiaWarning):
 
 
 class BarcodeNoiseWarning(CausalgiaWarning):
-    """Barcodes of an arm have activities of their own, and the method claims nothing beyond these barcodes."""
+    """Barcodes of an arm differ in activity, and the method supports no claim beyond these barcodes."""
 
 
 class PriorConflictWarning(CausalgiaWarning):
-    """The effects lie where the prior said they would not."""
+    """The effects are improbable under the prior."""
 
 
 class ConvergenceWarning(CausalgiaWarning):
@@ -284,16 +284,16 @@ class ConvergenceWarning(CausalgiaWarning):
 
 
 class NullModelWarning(CausalgiaWarning):
-    """The same contrasts are in another order under another null model, or that cannot be excluded."""
+    """The order of the contrasts depends on the null model, or such a dependence cannot be excluded."""
 
 
 class FallbackWarning(CausalgiaWarning):
-    """A faster way was asked for and could not be taken; the answers come by the slower, exact one."""
+    """A faster method was requested but is not available; the exact, slower one is used."""
 
 
 class DamageWarning(CausalgiaWarning):
-    """Parts of a stored trial do not have the bytes that were written; they are made again."""
+    """Parts of a stored trial are damaged and are recomputed."""
 
 
 class ExploratoryWarning(CausalgiaWarning):
-    """Asked after the outcomes were seen, beyond what the analysis fixed: labelled exploratory."""
+    """The analysis differs from the one fixed before the outcomes were seen: results are exploratory."""

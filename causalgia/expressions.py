@@ -1,4 +1,4 @@
-"""Hypotheses as text: ``"2*a - b = 0.5"`` over names of arms or contrasts, read by a grammar of its own.
+"""Parser of linear hypotheses such as ``"2*a - b = 0.5"`` over names of arms or contrasts.
 
 ::
 
@@ -7,8 +7,8 @@
     product    = factor {("*" | "/") factor}
     factor     = number | name | "(" sum ")" | ("+" | "-") factor
 
-A name is a word of letters, digits, dots and underscores that does not begin with a digit, or anything in backticks or
-quotes. ``b2`` is the second name where nothing is called so. Only what is linear in the names is read.
+A name is a word of letters, digits, dots and underscores that does not begin with a digit, or any text in backticks or
+quotes. ``b2`` is the second name, unless something else has that name. Expressions must be linear in the names.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Linear:
-    """A sum of names, each times a number, and a number.
+    """A linear combination of names plus a constant.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Linear:
     constant: float
 
     def plus(self, other: Linear, times: float = 1.0) -> Linear:
-        """Return this sum and `times` the other."""
+        """Return this sum plus `times` the other."""
         names = dict.fromkeys([*self.terms, *other.terms])
         terms = {name: self.terms.get(name, 0.0) + times * other.terms.get(name, 0.0) for name in names}
         return Linear(terms, self.constant + times * other.constant)
@@ -62,16 +62,16 @@ class Linear:
 
 
 def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") -> Linear:
-    """Read a hypothesis over known names; everything is brought to the left side.
+    """Parse a hypothesis over known names; all terms are moved to the left side.
 
     Parameters
     ----------
     text
         For example ``"a - b = 0"``, ``"a = b"``, ``"(a + b)/2 = 0.5"``; without ``=`` the right side is 0.
     names
-        What may be named.
+        Known names.
     of
-        What the names are of, for messages: ``"contrast"`` or ``"arm"``.
+        What the names denote, for messages: ``"contrast"`` or ``"arm"``.
 
     Returns
     -------
@@ -81,8 +81,8 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     Raises
     ------
     ContrastError
-        If the text is not linear in known names, names nothing, or has a number that is not finite. The message says
-        where, and the nearest name.
+        If the text is not linear in known names, contains no name, or has a nonfinite number. The message gives the
+        position and the nearest name.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
     >>> read_hypothesis("`GATA1 + TAL1` = b1", ["GATA1", "GATA1 + TAL1"]).terms
     {'GATA1 + TAL1': 1.0, 'GATA1': -1.0}
     """
-    found = _Reader(text, names, of).hypothesis()
+    found = _Parser(text, names, of).hypothesis()
     if not all(map(math.isfinite, [*found.terms.values(), found.constant])):
         raise ContrastError(
             f"{_noun(of)} {quoted(text)} has a number that is not finite; weights of size 1 say the same"
@@ -103,26 +103,26 @@ def read_hypothesis(text: str, names: Sequence[str], *, of: str = "contrast") ->
 
 
 def names_in(text: str) -> list[str]:
-    """Return the names that a hypothesis has, in its order, whether or not anything is called so.
+    """Return the names in a hypothesis, known or not, in order of appearance.
 
     Examples
     --------
     >>> names_in("2 * `GATA1 x TAL1` - GATA1 = GATA1")
     ['GATA1 x TAL1', 'GATA1']
     """
-    tokens = _Reader(text, ["a", "b"], "arm").tokens
+    tokens = _Parser(text, ["a", "b"], "arm").tokens
     return list(dict.fromkeys(value.strip("`\"'") for kind, value in tokens if kind in ("name", "quoted")))
 
 
 def differences(which: str, names: Sequence[str], *, of: str = "contrast") -> dict[str, Terms]:
-    """Return the hypotheses that a keyword stands for, each later name minus an earlier one.
+    """Return the pairwise hypotheses of a keyword, each a later name minus an earlier one.
 
     ``"pairwise"`` is all pairs, ``"reference"`` each name minus the first, ``"sequential"`` each minus the one before.
 
     Raises
     ------
     ContrastError
-        If there is one name alone.
+        If there is only one name.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def differences(which: str, names: Sequence[str], *, of: str = "contrast") -> di
 
 
 def backticked(name: str) -> str:
-    """Write a name as a hypothesis reads it: in backticks where it is not one word.
+    """Return a name as written in a hypothesis: in backticks if it is not one word.
 
     Examples
     --------
@@ -155,19 +155,19 @@ def backticked(name: str) -> str:
     return f"{mark}{name}{mark}"
 
 
-def as_name(text: str) -> str:
-    """Return a hypothesis with single spaces, which is what its contrast is called.
+def hypothesis_name(text: str) -> str:
+    """Return a hypothesis with single spaces, used as the name of its contrast.
 
     Examples
     --------
-    >>> as_name(" a  - b = 0 ")
+    >>> hypothesis_name(" a  - b = 0 ")
     'a - b = 0'
     """
     return " ".join(text.split())
 
 
 def check_distinct(rows: dict[str, Linear]) -> None:
-    """Refuse two hypotheses that are one: a multiple of another counts twice in its family.
+    """Raise ContrastError if a hypothesis is a multiple of another, which would count twice in the family.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def check_distinct(rows: dict[str, Linear]) -> None:
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-    """Return a hint at the names that are near, empty where none is.
+    """Return a hint with the nearest names, or an empty text.
 
     Examples
     --------
@@ -212,12 +212,12 @@ def _example_hypothesis(names: Sequence[str]) -> str:
 
 
 def _noun(of: str) -> str:
-    """Return what a text over arms is called, or one over contrasts."""
+    """Return the noun for a text over arms or over contrasts."""
     return "contrast" if of == "arm" else "hypothesis"
 
 
-class _Reader:
-    """Reads one hypothesis from left to right."""
+class _Parser:
+    """Recursive-descent parser of one hypothesis."""
 
     def __init__(self, text: str, names: Sequence[str], of: str) -> None:
         self.text, self.names, self.known, self.of = text, names, frozenset(names), of
@@ -246,7 +246,7 @@ class _Reader:
         )
 
     def _next(self, *values: str) -> str:
-        """Take the next token where it is one of the signs, else return nothing."""
+        """Consume and return the next token if it is one of the signs, else return an empty text."""
         kind, value = self.tokens[self.at]
         if kind != "sign" or value not in values:
             return ""
@@ -331,12 +331,12 @@ class _Reader:
 
 
 def weights_in_text(value: Any) -> Any:
-    """Return contrasts of which some are text over arms as weights by name; anything else as it is.
+    """Return contrasts with text over arms parsed to weights by name; other values unchanged.
 
     Raises
     ------
     DesignError
-        If a text is no weighted sum of arms, or stands for all pairs of arms that are not known here.
+        If a text is not a weighted sum of arms, or is a keyword, which needs the names of all arms.
 
     Examples
     --------
@@ -345,13 +345,13 @@ def weights_in_text(value: Any) -> Any:
     """
     texts = [value] if isinstance(value, str) else value
     if isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts):
-        value = {as_name(text): text for text in texts}
+        value = {hypothesis_name(text): text for text in texts}
     if not isinstance(value, Mapping):
         return value
-    return {name: _in_text(row) if isinstance(row, str) else row for name, row in value.items()}
+    return {name: _weights_in_hypothesis(row) if isinstance(row, str) else row for name, row in value.items()}
 
 
-def _in_text(text: str) -> dict[str, float]:
+def _weights_in_hypothesis(text: str) -> dict[str, float]:
     if text in KEYWORDS:
         raise DesignError(
             f"Analysis: contrasts={quoted(text)} takes all arms, and an analysis does not know them; name the "

@@ -1,7 +1,7 @@
-"""What comes from elsewhere, bounded: files, TOML, JSON and whole numbers are read here, or refused by a typed error.
+"""Bounded reading of untrusted input: files, gzip, TOML, JSON and whole numbers.
 
-A reader names the error that it raises and the source that its messages begin with; nothing here reads without end,
-recurses without end, or lets an error of Python's own pass.
+Each reader takes the type of error to raise and the source named in its messages. Reading and recursion are bounded,
+and no other exception escapes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import Any, BinaryIO
 from causalgia.errors import CausalgiaError, quoted
 
 LARGEST = 2**33
-"""Bytes of a file that is read whole: 8 GiB, twice the human genome."""
+"""Most bytes of a file read whole: 8 GiB, twice the human genome."""
 LARGEST_TEXT = 2**26
-"""Bytes of TOML or JSON: 64 MiB."""
+"""Most bytes of TOML or JSON: 64 MiB."""
 CHANGED = "was written to while it was read; read it again when it is whole"
 _FREE, _RATIO = 2**27, 20
 _BLOCK = 2**22
@@ -38,13 +38,13 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @contextmanager
-def opened(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[BinaryIO]:
-    """Open a regular file for reading; a pipe, a device, a folder or a file of /proc is refused, and never waited for.
+def open_regular_file(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[BinaryIO]:
+    """Open a regular file for reading; raise for a pipe, device, folder or file of /proc, without blocking.
 
     Raises
     ------
     CausalgiaError
-        Of type `error`, if the file is absent, no regular file, or cannot be read.
+        Of type `error`, if the file is absent, not a regular file, or unreadable.
     """
     try:
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -59,7 +59,7 @@ def opened(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[B
         raise error(f"{path}: is a folder; give the path of one file")
     with os.fdopen(number, "rb") as file:
         try:
-            if not stat.S_ISREG(mode) or _is_of_the_system(file):
+            if not stat.S_ISREG(mode) or _is_system_file(file):
                 raise error(f"{path}: is a pipe or a device, not a file; write what it gives into a file first")
             yield file
         except OSError as reason:
@@ -68,39 +68,39 @@ def opened(path: str | PathLike[str], error: type[CausalgiaError]) -> Iterator[B
 
 
 def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> None:
-    """Refuse to write to a pipe, which waits for a reader that may never come, or to a device.
+    """Raise if a path to be written is a pipe, which may block for ever, or a device.
 
     Raises
     ------
     CausalgiaError
-        Of type `error`, if something else than a file or a folder is at the path.
+        Of type `error`, if something other than a file or a folder is at the path.
     """
     try:
         mode = Path(path).stat().st_mode
-    except (OSError, ValueError):  # nothing is there, or nothing can be: what writes says so
+    except (OSError, ValueError):  # absent or impossible path: the writer reports it
         return
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise error(f"{path}: is a pipe or a device, not a file; write into a file, and give that to what reads")
 
 
-def _is_of_the_system(file: BinaryIO) -> bool:
-    """Say whether a file holds more than its size, which is 0, as those in /proc do: some of them never end."""
+def _is_system_file(file: BinaryIO) -> bool:
+    """Return whether a file of size 0 has content, like files in /proc, some of which never end."""
     return os.fstat(file.fileno()).st_size == 0 and file.read(1) != b""
 
 
 def read_bytes(
     path: str | PathLike[str], error: type[CausalgiaError], *, most: int = LARGEST, unpack: bool = False
 ) -> bytes:
-    """Return the bytes of a file of at most `most`; with `unpack`, those that a gzip file holds.
+    """Return the bytes of a file of at most `most` bytes; with `unpack`, decompress a gzip file.
 
-    Whether a file is gzip is decided by its first two bytes. One that unpacks to more than 128 MiB and more than
-    twenty times its size is taken for a bomb.
+    A gzip file is recognized by its first two bytes. One that unpacks to more than 128 MiB and more than twenty times
+    its size is refused as a decompression bomb.
 
     Raises
     ------
     CausalgiaError
-        Of type `error`, as `opened`; or if the file is larger, changes while it is read, does not fit into memory, or
-        is a damaged gzip file.
+        Of type `error`, as `open_regular_file`; or if the file is larger, changes while it is read, does not fit into
+        memory, or is a damaged gzip file.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def read_bytes(
     causalgia.errors.SequenceError: /dev/zero: is a pipe or a device, not a file; write what it gives into a file first
     """
     try:
-        with opened(path, error) as file:
+        with open_regular_file(path, error) as file:
             size = os.fstat(file.fileno()).st_size
             if size > most:
                 raise error(f"{path}: has {size:,} bytes, and at most {most:,} are read at once; split the file")
@@ -140,12 +140,12 @@ def read_text(path: str | PathLike[str], error: type[CausalgiaError], *, most: i
 
 
 def parse_toml(text: str, error: type[CausalgiaError], *, source: str = "") -> dict[str, Any]:
-    """Return what a TOML text says.
+    """Return the table in a TOML text.
 
     Raises
     ------
     CausalgiaError
-        Of type `error`, if it is not TOML (with the line), is nested deeper than 100 levels, or holds a whole number
+        Of type `error`, if it is not TOML (with the line), is nested deeper than 100 levels, or contains a whole number
         beyond 64 bits, a control character or half a surrogate pair. The message begins with `source`.
 
     Examples
@@ -157,7 +157,7 @@ def parse_toml(text: str, error: type[CausalgiaError], *, source: str = "") -> d
     causalgia.errors.DesignError: trial.toml: rng = 10000000000000000000 is beyond 64 bits; whole numbers are below 2^63
     """
     place = f"{source}: " if source else ""
-    for found in _DOTTED.finditer(text):  # tomllib's time grows as the square of a key's parts, or worse
+    for found in _DOTTED.finditer(text):  # tomllib's time is at least quadratic in a key's parts
         if len(re.findall(_PART, found[0])) >= _DEEPEST:
             line = text.count("\n", 0, found.start()) + 1
             raise error(f"{place}line {line}: a dotted key is nested deeper than {_DEEPEST} levels; write it flat")
@@ -168,13 +168,13 @@ def parse_toml(text: str, error: type[CausalgiaError], *, source: str = "") -> d
         at = f"{where.rstrip(')')}: " if what else ""
         raise error(f"{place}{at}not valid TOML: {what or reason}") from reason
     except (RecursionError, ValueError) as reason:
-        raise error(f"{place}not valid TOML: {_why(reason)}") from reason
+        raise error(f"{place}not valid TOML: {_parse_failure(reason)}") from reason
     _check_plain(plain, error, place)
     return plain
 
 
 def parse_json(text: str | bytes, error: type[CausalgiaError], *, source: str = "") -> Any:
-    """Return what a JSON text says.
+    """Return the value in a JSON text.
 
     Raises
     ------
@@ -195,25 +195,25 @@ def parse_json(text: str | bytes, error: type[CausalgiaError], *, source: str = 
     except json.JSONDecodeError as reason:
         raise error(f"{place}not valid JSON: {reason}") from reason
     except (RecursionError, ValueError) as reason:
-        raise error(f"{place}not valid JSON: {_why(reason)}") from reason
+        raise error(f"{place}not valid JSON: {_parse_failure(reason)}") from reason
     _check_plain(plain, error, place)
     return plain
 
 
-def as_whole(text: str, error: type[CausalgiaError], *, source: str) -> int:
-    """Return the whole number that a cell of text holds: ASCII digits, with a sign or without, below 2^63.
+def parse_int(text: str, error: type[CausalgiaError], *, source: str) -> int:
+    """Return the whole number in a text: ASCII digits with optional sign, below 2^63.
 
     Raises
     ------
     CausalgiaError
-        Of type `error`, if it holds anything else; the message begins with `source`.
+        Of type `error`, if the text is anything else; the message begins with `source`.
 
     Examples
     --------
     >>> from causalgia.errors import SequenceError
-    >>> as_whole("42", SequenceError, source="peaks.bed: line 1: start")
+    >>> parse_int("42", SequenceError, source="peaks.bed: line 1: start")
     42
-    >>> as_whole("9" * 5_000, SequenceError, source="peaks.bed: line 1: start")
+    >>> parse_int("9" * 5_000, SequenceError, source="peaks.bed: line 1: start")
     Traceback (most recent call last):
     ...
     causalgia.errors.SequenceError: peaks.bed: line 1: start '999...' is beyond 64 bits; correct the line
@@ -226,12 +226,12 @@ def as_whole(text: str, error: type[CausalgiaError], *, source: str) -> int:
 
 
 def inflate(data: bytes, error: type[CausalgiaError], *, source: str) -> bytes:
-    """Return the text in UTF-8 that zlib packed, under the bound of `read_bytes`.
+    """Decompress UTF-8 text compressed by zlib, within the bounds of `read_bytes`.
 
     Raises
     ------
     CausalgiaError
-        Of type `error`, if the bytes are damaged or a bomb, or hold no UTF-8; the message begins with `source`.
+        Of type `error`, if the bytes are damaged, a bomb or not UTF-8; the message begins with `source`.
 
     Examples
     --------
@@ -269,7 +269,7 @@ def _gunzip(data: bytes, path: str | PathLike[str], error: type[CausalgiaError],
     return b"".join(blocks)
 
 
-def _why(reason: Exception) -> str:
+def _parse_failure(reason: Exception) -> str:
     if isinstance(reason, RecursionError):
         return "nested too deeply; write it flat"
     if "digits" in str(reason):
@@ -278,7 +278,7 @@ def _why(reason: Exception) -> str:
 
 
 def _check_plain(plain: object, error: type[CausalgiaError], place: str) -> None:
-    """Refuse nesting, whole numbers and characters that nobody means; by a stack, so that depth costs nothing."""
+    """Raise for deep nesting, whole numbers beyond 64 bits and control characters, without recursion."""
     left: list[tuple[object, str, int]] = [(plain, "", 0)]
     while left:
         value, name, depth = left.pop()

@@ -1,4 +1,4 @@
-"""Whether contrasts are of one kind: what a law of effects takes them for."""
+"""Kinds of contrasts by their weights; a law of effects assumes one kind."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ __all__ = ["two_kinds"]
 
 
 def two_kinds(contrasts: Iterable[tuple[str, Iterable[float]]]) -> tuple[str, str] | None:
-    """Return the names of two contrasts that differ in kind by their weights; None where all are of one kind.
+    """Return the names of two contrasts of different kinds, by their weights; None if all are of one kind.
 
-    A simple effect, ``+1`` and ``-1``, is of another kind than an interaction, ``+1, -1, -1, +1``, or a mean of arms.
+    A simple effect (``+1, -1``) differs in kind from an interaction (``+1, -1, -1, +1``) and from a mean of arms.
 
     Parameters
     ----------
     contrasts
-        Name and weights of each; on which arms the weights are does not matter.
+        Name and weights of each contrast; the order of the arms is irrelevant.
 
     Examples
     --------

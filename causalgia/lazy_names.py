@@ -1,4 +1,4 @@
-"""Names of a package that are imported on first use, so that a verb loads the modules it needs and no others."""
+"""Lazy imports of a package's names, so that a call loads only the modules it needs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Return `__getattr__` and `__dir__` of a package whose `__init__` states its imports for type checkers alone.
+    """Return `__getattr__` and `__dir__` of a package that imports its names on first use.
 
-    The imports are written once, under ``if TYPE_CHECKING:``, where type checkers and readers find them; here they are
-    read from the same lines and carried out one by one, each when its name is first asked for.
+    The imports are written once, under ``if TYPE_CHECKING:`` in the package's `__init__`. They are read from its source
+    and executed one by one, when a name is first used.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
     Returns
     -------
     tuple of callable
-        ``__getattr__`` (raises AttributeError for a name that the package does not import, with the nearest one that
-        it does) and ``__dir__`` (the names of ``__all__``, and the rooms of the root).
+        ``__getattr__`` (raises AttributeError for an unknown name, suggesting the nearest known one) and ``__dir__``
+        (the names of ``__all__``, and the subpackages of the root).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Long texts kept with a Dataset: an attribute where it fits, else bytes, compressed, on a dim of their own."""
+"""Storage of long texts in a Dataset: as an attribute if short, else as compressed bytes in a variable."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import xarray as xr
 
 LONGEST_ATTRIBUTE = 30_000
-"""Letters that an attribute holds: netCDF-4 has room for 64 KB of them."""
+"""Most characters of a text stored as an attribute; netCDF-4 allows 64 KB of attributes."""
 
 
-def pack(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
-    """Return the Dataset with a text as ``attrs[name]``, or where it is long as the variable ``name (byte)``, by zlib.
+def pack_text(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
+    """Return the Dataset with a text as ``attrs[name]``, or zlib-compressed as variable ``name (byte)`` if it is long.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> unpack(pack(xr.Dataset(), "design", "x" * 50_000), "design")[:3]
+    >>> unpack_text(pack_text(xr.Dataset(), "design", "x" * 50_000), "design")[:3]
     'xxx'
     """
     if len(text) <= LONGEST_ATTRIBUTE:
@@ -32,8 +32,8 @@ def pack(dataset: xr.Dataset, name: str, text: str) -> xr.Dataset:
     return annotate(dataset.assign({name: ("byte", np.frombuffer(zlib.compress(text.encode(), 1), np.uint8))}))
 
 
-def unpack(dataset: xr.Dataset, name: str) -> str | None:
-    """Return the text that `pack` kept under a name; None where there is none.
+def unpack_text(dataset: xr.Dataset, name: str) -> str | None:
+    """Return the text that `pack_text` stored under a name, or None.
 
     Raises
     ------
@@ -48,22 +48,22 @@ def unpack(dataset: xr.Dataset, name: str) -> str | None:
     return None if text is None else str(text)
 
 
-def question_of(outcomes: xr.Dataset) -> dict[str, Any]:
-    """Return what the design kept with outcomes was made to answer: ``{"control": ...}``, ``{"contrasts": ...}`` or {}.
+def design_question(outcomes: xr.Dataset) -> dict[str, Any]:
+    """Return the contrasts of the design stored with outcomes: ``{"control": ...}``, ``{"contrasts": ...}`` or {}.
 
     Raises
     ------
     OutcomesError
-        If the design that is kept is no JSON table.
+        If the stored design is not a JSON table.
 
     Examples
     --------
     >>> import xarray as xr
-    >>> question_of(xr.Dataset(attrs={"design": '{"contrasts": "untreated"}'}))
+    >>> design_question(xr.Dataset(attrs={"design": '{"contrasts": "untreated"}'}))
     {'control': 'untreated'}
     """
     try:
-        plain = parse_json(unpack(outcomes, "design") or "{}", OutcomesError)
+        plain = parse_json(unpack_text(outcomes, "design") or "{}", OutcomesError)
         contrasts = plain.get("contrasts")
     except (OutcomesError, AttributeError) as error:
         raise OutcomesError(

@@ -1,8 +1,8 @@
-"""netCDF files: ours end in a checksum that is verified before HDF5 sees them; those of others are tried in a child.
+"""Safe reading and writing of netCDF files: checksums for our own, a limited child process for others.
 
-HDF5 follows links out of a file, reads arrays from other files where a file says so, and can go on for ever in a
-damaged one, where no signal reaches it. So no byte comes to it that is not known to be what we wrote, or was not read
-once already by a process with a limit on its time and its memory. Why so: decision 0016.
+HDF5 follows links out of a file, reads arrays from external files, and may loop for ever in a damaged file without
+reacting to signals. So a file is passed to HDF5 only if its checksum matches or a child process with limits on time and
+memory has read it (decision 0016).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import xarray as xr
 
 from causalgia.errors import OutcomesError, quoted
-from causalgia.inputs import check_no_pipe, opened
+from causalgia.inputs import check_no_pipe, open_regular_file
 
 _MARK = b"\ncausalgia blake2b-256\n"
 SEAL = len(_MARK) + 32
@@ -33,19 +33,19 @@ _REFUSED = 3
 
 
 def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
-    """Write a netCDF file beside its place, end it with its checksum, and move it there: whole or not at all.
+    """Write a netCDF file with a checksum at its end, atomically (by a temporary file in the same folder).
 
     Parameters
     ----------
     path
-        Where to; the folder exists.
+        Target file, in an existing folder.
     fill
-        Writes the netCDF file at the path that it is given.
+        Function that writes the netCDF file at a given path.
 
     Raises
     ------
     OutcomesError
-        If it cannot be written, or a pipe or a device is there, which it would take the place of.
+        If it cannot be written, or a pipe or a device is at the path.
     """
     check_no_pipe(path, OutcomesError)
     if not path.name or "\0" in path.name:
@@ -59,84 +59,84 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
             file.write(_MARK + digest)
         temporary.replace(path)
     except OSError as error:
-        what = os.strerror(error.errno) if error.errno else str(error)  # HDF5's own text names the temporary file
+        what = os.strerror(error.errno) if error.errno else str(error)  # HDF5's message names the temporary file
         msg = f"{path}: cannot be written ({what}); choose another folder"
         raise OutcomesError(msg) from error
     finally:
-        with suppress(OSError):  # a file in the place of the folder, a name too long: nothing was made
+        with suppress(OSError):  # nothing was written, such as for a name too long
             temporary.unlink(missing_ok=True)
     return path
 
 
 def read_netcdf(path: Path) -> xr.Dataset:
-    """Read a Dataset into memory, after `check_file`; times are not decoded.
+    """Read a Dataset into memory after `check_file`, without decoding times.
 
     Raises
     ------
     OutcomesError
-        As `check_file`; or if it is no netCDF file.
+        As `check_file`; or if it is not a netCDF file.
 
     Examples
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "x.nc"
     >>> dataset = xr.Dataset({"x": ("unit", [1.0, 2.0])})
-    >>> read(write(path, lambda place: dataset.to_netcdf(place, engine="h5netcdf"))).identical(dataset)
+    >>> read_netcdf(write_netcdf(path, lambda place: dataset.to_netcdf(place, engine="h5netcdf"))).identical(dataset)
     True
     >>> _ = path.write_bytes(path.read_bytes().replace(b"unit", b"Unit"))
-    >>> read(path)
+    >>> read_netcdf(path)
     Traceback (most recent call last):
     ...
     causalgia.errors.OutcomesError: ...x.nc: damaged: its bytes are not those that were written; make it anew
     """
     check_file(path)
-    with _as_damage(path):
+    with _as_damage_error(path):
         return xr.load_dataset(path, engine="h5netcdf", decode_times=False)
 
 
 def read_tree(path: Path) -> xr.DataTree:
-    """Read a tree of Datasets into memory, as `read_netcdf` does one."""
+    """Read a tree of Datasets into memory, after `check_file`."""
     check_file(path)
-    with _as_damage(path):
+    with _as_damage_error(path):
         return xr.load_datatree(path, engine="h5netcdf", decode_times=False)
 
 
 def check_file(path: Path) -> None:
-    """Refuse a file that HDF5 should not see.
+    """Raise if a file is unsafe for HDF5.
 
-    A file that `write_netcdf` wrote is held against the checksum at its end. Any other is first read by a child
-    process, which may take ten seconds of processor time and a second for each 10 MB, and memory for what the file
-    declares; which is at most 256 MiB or 1,100 times its size, more than any compression gives.
+    A file from `write_netcdf` is verified by the checksum at its end. Any other is first read by a child process, with
+    ten seconds of processor time plus one for each 10 MB, and memory for the declared arrays. These may have at most
+    256 MiB or 1,100 times the size of the file, more than any compression achieves.
 
     Raises
     ------
     OutcomesError
-        If the file is absent, is a pipe or a device, has other bytes than were written, links to other files or keeps
-        its arrays in them, or could not be read within these limits.
+        If the file is absent, a pipe or a device, changed since it was written, contains links or arrays in other
+        files, or could not be read within these limits.
     """
-    with opened(path, OutcomesError) as file:
+    with open_regular_file(path, OutcomesError) as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(size - SEAL, 0))
         seal = file.read()
         if seal.startswith(_MARK) and _digest(file, size - SEAL) != seal[len(_MARK) :]:
             raise OutcomesError(f"{path}: damaged: its bytes are not those that were written; make it anew")
     if not seal.startswith(_MARK):
-        _try_in_child(path, size)
-    with _as_damage(path):
-        _declared(path)
+        _read_in_child(path, size)
+    with _as_damage_error(path):
+        _declared_bytes(path)
 
 
-def try_out(path: Path) -> None:
-    """Read a file as `read_netcdf` and `read_tree` do, within limits of memory and time that end the process."""
-    _allow_time(_seconds(path.stat().st_size))
-    _allow_memory(_ROOM)
-    _allow_memory(_ROOM + 2 * _declared(path))
+def read_within_limits(path: Path) -> None:
+    """Read a file within limits of memory and time that end the process."""
+    _limit_time(_time_limit(path.stat().st_size))
+    _limit_memory(_ROOM)
+    _limit_memory(_ROOM + 2 * _declared_bytes(path))
     xr.load_datatree(path, engine="h5netcdf", decode_times=False)
 
 
-def _try_in_child(path: Path, size: int) -> None:
-    seconds = _seconds(size)
-    code = "import sys; sys.path.append(sys.argv[1]); from causalgia import netcdf; netcdf.tell(sys.argv[2])"
+def _read_in_child(path: Path, size: int) -> None:
+    seconds = _time_limit(size)
+    code = "import sys; sys.path.append(sys.argv[1]); from causalgia import netcdf; netcdf.report_damage(sys.argv[2])"
     command = [sys.executable, "-P", "-c", code, str(Path(__file__).parents[1]), os.fspath(path)]
     try:
         ended = subprocess.run(
@@ -148,8 +148,10 @@ def _try_in_child(path: Path, size: int) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        said = f"{path}: damaged, or on a disk that does not answer: not read in {_PATIENCE * seconds} s; make it anew"
-        raise OutcomesError(said) from error
+        message = (
+            f"{path}: damaged, or on a disk that does not answer: not read in {_PATIENCE * seconds} s; make it anew"
+        )
+        raise OutcomesError(message) from error
     if -ended.returncode == getattr(signal, "SIGXCPU", None):
         raise OutcomesError(f"{path}: damaged: it was not read in {seconds} s of processor time; make it anew")
     if ended.returncode == _REFUSED:
@@ -159,29 +161,29 @@ def _try_in_child(path: Path, size: int) -> None:
         raise OutcomesError(f"{path}: damaged or no netCDF file (reading it ended with {why}); make it anew")
 
 
-def tell(path: str) -> None:
-    """Try a file out, print what is wrong with it, and end the process with an exit code that says whether it is."""
+def report_damage(path: str) -> None:
+    """Read a file in a child process; print the error, if any, and exit with code `_REFUSED`."""
     try:
-        with _as_damage(Path(path)):
-            try_out(Path(path))
+        with _as_damage_error(Path(path)):
+            read_within_limits(Path(path))
     except OutcomesError as error:
         sys.stdout.write(str(error).removeprefix(f"{path}: "))
         sys.exit(_REFUSED)
 
 
 @contextmanager
-def _as_damage(path: Path) -> Iterator[None]:
+def _as_damage_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OutcomesError:
         raise
-    except Exception as error:  # HDF5, h5py, h5netcdf and xarray raise what they like of a damaged file
+    except Exception as error:  # damaged files raise any exception
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OutcomesError(f"{path}: damaged or no netCDF file ({what}); make it anew") from error
 
 
-def _declared(path: Path) -> int:
-    """Return the bytes that the arrays of a file have, without reading them or following a link."""
+def _declared_bytes(path: Path) -> int:
+    """Return the declared bytes of all arrays of a file, without reading them or following links."""
     import h5py
 
     total, seen = 0, set()
@@ -194,12 +196,12 @@ def _declared(path: Path) -> int:
                 raise OutcomesError(f"{path}: damaged: group {quoted(group.name)} contains itself; make it anew")
             seen.add(place)
             for name in group:
-                _refuse_link(path, name, group.get(name, getlink=True))
+                _check_link(path, name, group.get(name, getlink=True))
                 found = group[name]
                 if isinstance(found, h5py.Group):
                     left.append(found)
                 elif isinstance(found, h5py.Dataset):
-                    _refuse_elsewhere(path, found)
+                    _check_stored_inside(path, found)
                     total += math.prod(found.shape or ()) * found.dtype.itemsize
     size = path.stat().st_size
     if total > max(_FREE, _RATIO * size):
@@ -210,7 +212,7 @@ def _declared(path: Path) -> int:
     return total
 
 
-def _refuse_link(path: Path, name: str, link: object) -> None:
+def _check_link(path: Path, name: str, link: object) -> None:
     import h5py
 
     if not isinstance(link, h5py.HardLink):
@@ -220,7 +222,7 @@ def _refuse_link(path: Path, name: str, link: object) -> None:
         )
 
 
-def _refuse_elsewhere(path: Path, array: Any) -> None:
+def _check_stored_inside(path: Path, array: Any) -> None:
     if array.external or array.is_virtual:
         raise OutcomesError(
             f"{path}: the values of {quoted(array.name)} are in other files; write the file anew with the values in it "
@@ -228,13 +230,13 @@ def _refuse_elsewhere(path: Path, array: Any) -> None:
         )
 
 
-def _seconds(size: int) -> int:
-    """Return the processor time in which a file of so many bytes has to be read."""
+def _time_limit(size: int) -> int:
+    """Return the processor time (s) allowed for reading a file of so many bytes."""
     return _SECONDS + size // _BYTES_A_SECOND
 
 
-def _allow_time(more: int) -> None:
-    """Let this process take so many more seconds of processor time, where the system can hold a process to it."""
+def _limit_time(more: int) -> None:
+    """Limit this process to so many more seconds of processor time, if the system supports it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -245,8 +247,8 @@ def _allow_time(more: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
-def _allow_memory(more: int) -> None:
-    """Let this process take so many more bytes, where the system can hold a process to it."""
+def _limit_memory(more: int) -> None:
+    """Limit this process to so many more bytes of memory, if the system supports it."""
     try:
         import resource
     except ImportError:  # Windows

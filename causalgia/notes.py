@@ -1,4 +1,4 @@
-"""Notes of a result: sentences that a reader must see beside the numbers, kept with the Dataset that they are about."""
+"""Notes of a result: caveats kept in ``attrs["notes"]`` of its Dataset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def with_notes(dataset: xr.Dataset, *sentences: str) -> xr.Dataset:
     """Return the Dataset with sentences added to ``attrs["notes"]``, each once, one a line.
 
-    Every verb hands the attrs of what it is given on, and `causalgia.report` prints each line as "Note: ...".
+    Verbs pass attrs on to their results, and `causalgia.report` prints each line as "Note: ...".
 
     Examples
     --------

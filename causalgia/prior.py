@@ -1,4 +1,4 @@
-"""What is believed of effects before they are seen: scales of the hierarchical model, as one frozen value."""
+"""Prior of the hierarchical model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
 
 @dataclass(frozen=True, kw_only=True)
 class Prior:
-    """The prior of the hierarchical model ``delta_k = mu + tau z_k``: where effects lie, and how far they spread.
+    """Prior of the hierarchical model ``delta_k = mu + tau z_k``: location and spread of the effects.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ class Prior:
     tau_scale
         Its scale; for ``"uniform"`` the upper end, and ``inf`` is flat.
     standardised
-        Whether both are in sd of the control arm's outcomes, where the estimates know it (``control_sd``); False, and
-        for a table of effects, in the unit of the effects.
+        Whether both scales are in sd of the control arm's outcomes (``control_sd`` of the estimates). If False, or for
+        a table of effects, they are in the unit of the effects.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class Prior:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Prior:
-        """Return the prior that `to_dict` wrote or a user wrote in TOML.
+        """Return the prior from `to_dict` or a user's TOML table.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What a fingerprint reads and what it names: the user's own code is read, installed packages are named."""
+"""Origin of a module: installed package (fingerprinted by name) or user code (fingerprinted by source)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _INSTALLED = tuple(
 )
 
 
-def installed(module: str | None) -> bool:
-    """Say whether a module belongs to an installed package (named) rather than to the user (read)."""
+def is_installed(module: str | None) -> bool:
+    """Return whether a module belongs to an installed package rather than to the user's code."""
     if module is None or module == "__main__":
         return False
     loaded = sys.modules.get(module) or sys.modules.get(module.partition(".")[0])
@@ -23,10 +23,10 @@ def installed(module: str | None) -> bool:
     source = getattr(loaded, "__file__", None)
     if source is None:
         return module.partition(".")[0] in sys.stdlib_module_names or hasattr(loaded, "__path__")
-    return _is_installed(source)
+    return _is_installed_file(source)
 
 
 @cache
-def _is_installed(source: str) -> bool:
+def _is_installed_file(source: str) -> bool:
     path = Path(source).resolve()
     return any(path.is_relative_to(root) for root in _INSTALLED)

@@ -1,8 +1,7 @@
-"""The hall: every variable that a Dataset of ours may carry, once, and the names of its dims.
+"""Schema of all Datasets: their variables, dims, types and meanings.
 
-The same rows validate a Dataset (`validate`), annotate its variables (`annotate`) and print the reference page.
-The two wings meet here and nowhere else: a trial writes `outcomes`, the inference wing reads them, and neither
-needs the other to be installed or imported.
+The same rows validate a Dataset (`validate`), annotate its variables (`annotate`) and generate the reference page. The
+schema is the only interface between trials, which write `outcomes`, and inference, which reads them.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ Kind = Literal["sequences", "outcomes", "effects", "moments", "estimates", "deci
 
 @dataclass(frozen=True)
 class Variable:
-    """One row of the schema: where a variable lives, which dims it may have, what it means."""
+    """One row of the schema: Datasets, dims, type and meaning of a variable."""
 
     name: str
     datasets: tuple[Kind, ...]
     dims: tuple[tuple[str, ...], ...]
-    """Every admissible order of dims."""
+    """All valid dims, in order."""
     dtype: str
-    """Admissible numpy kinds: 'f' float, 'i' integers, 'u' unsigned, 'b' bool, 'U' text, '*' any."""
+    """Valid numpy kinds: 'f' float, 'i' integers, 'u' unsigned, 'b' bool, 'U' text, '*' any."""
     meaning: str
     required: bool = False
 
@@ -39,52 +38,52 @@ class Variable:
 _EFFECT = (("contrast", "task"), ("contrast", "task", "model"))
 
 
-def _estimated(
+def _estimate_variable(
     name: str, meaning: str, *, dtype: str = "f", required: bool = False, decisions: bool = False
 ) -> Variable:
     kinds: tuple[Kind, ...] = ("estimates", "decisions") if decisions else ("estimates",)
     return Variable(name, kinds, _EFFECT, dtype, meaning, required)
 
 
-def _summed(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+def _moment_variable(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
     return Variable(name, ("moments",), _EFFECT, dtype, meaning, required)
 
 
-def _decided(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+def _decision_variable(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
     return Variable(name, ("decisions",), _EFFECT, dtype, meaning, required)
 
 
-def _looks(name: str, meaning: str) -> Variable:
+def _look_variable(name: str, meaning: str) -> Variable:
     dims = (("look", "contrast", "task"), ("look", "contrast", "task", "model"))
     return Variable(name, ("outcomes",), dims, "f", meaning)
 
 
-def _library(
+def _library_variable(
     name: str, dtype: str, meaning: str, *, dims: tuple[str, ...] = ("row",), required: bool = True
 ) -> Variable:
     return Variable(name, ("library",), (dims,), dtype, meaning, required)
 
 
-def _told(name: str, dtype: str, meaning: str, dims: tuple[str, ...]) -> Variable:
-    return _library(name, dtype, meaning, dims=dims, required=False)
+def _library_summary(name: str, dtype: str, meaning: str, dims: tuple[str, ...]) -> Variable:
+    return _library_variable(name, dtype, meaning, dims=dims, required=False)
 
 
-def _of_counts(name: str, dtype: str, meaning: str) -> Variable:
+def _count_variable(name: str, dtype: str, meaning: str) -> Variable:
     dims = (("barcode", "replicate"), ("barcode",)) if name.startswith("dna") else (("barcode", "replicate"),)
     return Variable(name, ("counts",), dims, dtype, meaning, required=True)
 
 
-def _totals(name: str, meaning: str) -> Variable:
+def _total_reads(name: str, meaning: str) -> Variable:
     dims = (("replicate",), ()) if name.startswith("dna") else (("replicate",),)
     return Variable(name, ("counts",), dims, "i", meaning, required=True)
 
 
-def _of_oligos(name: str, meaning: str) -> Variable:
+def _oligo_variable(name: str, meaning: str) -> Variable:
     return Variable(name, ("counts",), (("oligo",),), "U", meaning, required=True)
 
 
 SCHEMA: tuple[Variable, ...] = (
-    # what a null model draws
+    # sequences drawn by a null model
     Variable(
         "sequence",
         ("sequences",),
@@ -101,7 +100,7 @@ SCHEMA: tuple[Variable, ...] = (
         "the source sequence a unit was made from: its FASTA name, else its index; units that share one are dependent",
     ),
     Variable("gc", ("sequences", "outcomes", "effects"), (("unit",),), "f", "share of G and C in the background"),
-    # what a trial measures
+    # outcomes of a trial
     Variable(
         "outcome",
         ("outcomes", "effects"),
@@ -145,12 +144,12 @@ SCHEMA: tuple[Variable, ...] = (
         "b",
         "whether the intervention draws anything of its own",
     ),
-    # how a trial came to its size, and what was run
+    # interim looks of a sequential trial, and its design
     Variable("look_n_units", ("outcomes",), (("look",),), "i", "units that a look at the trial so far saw"),
     Variable("look_n_clusters", ("outcomes",), (("look",),), "i", "independent clusters among them"),
     Variable("look_counts", ("outcomes",), (("look",),), "b", "whether a look had clusters enough for a verdict"),
-    _looks("look_lower", "lower limit that a look saw, by the rule of attrs['until']"),
-    _looks("look_upper", "upper limit that a look saw, by the rule of attrs['until']"),
+    _look_variable("look_lower", "lower limit that a look saw, by the rule of attrs['until']"),
+    _look_variable("look_upper", "upper limit that a look saw, by the rule of attrs['until']"),
     Variable(
         "design",
         ("outcomes", "moments"),
@@ -210,13 +209,13 @@ SCHEMA: tuple[Variable, ...] = (
         "f",
         "weight of each arm in the contrast; rows sum to 0",
     ),
-    # moments of the ICE of a trial that kept nothing else
-    _summed("ice_mean", "mean of the ICE over units", required=True),
-    _summed("ice_sd", "standard deviation of the ICE over units, 0 where constant", required=True),
-    _summed("ice_skewness", "skewness of the ICE over units", required=True),
-    _summed("ice_leverage", "largest share of one unit in the sum of squares of ICE - mean", required=True),
-    _summed("ice_least", "least ICE of any unit"),
-    _summed("ice_most", "largest ICE of any unit"),
+    # moments of the ICE, where a trial stored nothing else
+    _moment_variable("ice_mean", "mean of the ICE over units", required=True),
+    _moment_variable("ice_sd", "standard deviation of the ICE over units, 0 where constant", required=True),
+    _moment_variable("ice_skewness", "skewness of the ICE over units", required=True),
+    _moment_variable("ice_leverage", "largest share of one unit in the sum of squares of ICE - mean", required=True),
+    _moment_variable("ice_least", "least ICE of any unit"),
+    _moment_variable("ice_most", "largest ICE of any unit"),
     Variable(
         "ice_quantile",
         ("moments",),
@@ -240,30 +239,34 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable("cluster_size", ("moments",), (("cluster",),), "i", "units of each of these clusters"),
     # estimates
-    _estimated("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
-    _estimated("se", "standard error of the ACE for attrs['target']", decisions=True),
-    _estimated("df", "degrees of freedom of the t interval", decisions=True),
-    _estimated("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
-    _estimated("log_p", "natural logarithm of p, also where p is below the least float; the lowest float where exact"),
-    _estimated("lower", "lower limit at attrs['ci_prob']", decisions=True),
-    _estimated("upper", "upper limit at attrs['ci_prob']", decisions=True),
-    _estimated("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
-    _estimated(
+    _estimate_variable("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
+    _estimate_variable("se", "standard error of the ACE for attrs['target']", decisions=True),
+    _estimate_variable("df", "degrees of freedom of the t interval", decisions=True),
+    _estimate_variable("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
+    _estimate_variable(
+        "log_p", "natural logarithm of p, also where p is below the least float; the lowest float where exact"
+    ),
+    _estimate_variable("lower", "lower limit at attrs['ci_prob']", decisions=True),
+    _estimate_variable("upper", "upper limit at attrs['ci_prob']", decisions=True),
+    _estimate_variable("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
+    _estimate_variable(
         "skewness",
         "skewness of the independent contributions (ICE of units, sums by cluster, outcomes of both arms): that of the "
         "ACE's error times the square root of n_clusters",
         decisions=True,
     ),
-    _estimated(
+    _estimate_variable(
         "largest_ice", "bound on |ICE| over all units and contrasts of the task; in parallel the outcomes' range"
     ),
-    _estimated("leverage", "largest share of one cluster in the variance of the ACE", decisions=True),
-    _estimated(
+    _estimate_variable("leverage", "largest share of one cluster in the variance of the ACE", decisions=True),
+    _estimate_variable(
         "below_floor", "zero within rounding: the effect is at most its floor, and p is 1", dtype="b", decisions=True
     ),
-    _estimated("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
+    _estimate_variable("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
     Variable("n_units", ("moments", "estimates", "decisions"), _EFFECT, "i", "units that the contrast uses"),
-    _estimated("n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True),
+    _estimate_variable(
+        "n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True
+    ),
     Variable(
         "covariance",
         ("estimates",),
@@ -285,8 +288,8 @@ SCHEMA: tuple[Variable, ...] = (
         "f",
         "sd over units of the outcome in the control arm (else the untreated one, else those subtracted), a unit",
     ),
-    _estimated("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
-    _estimated(
+    _estimate_variable("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
+    _estimate_variable(
         "unbounded", "the interval of a ratio is not bounded: its denominator may be 0", dtype="b", decisions=True
     ),
     Variable(
@@ -296,17 +299,19 @@ SCHEMA: tuple[Variable, ...] = (
         "*",
         "bool: whether the contrast is one fixed placebo word, given by hand; else `weight` and `kind` tell",
     ),
-    # many questions
-    _estimated("p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"),
-    _estimated("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),
-    _estimated("p_placebo_above", "p-value by that rank, small where the effect lies above the words'"),
-    _estimated("p_placebo_below", "p-value by that rank, small where the effect lies below the words'"),
-    _estimated("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
-    _estimated("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
-    _estimated("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
-    _estimated("upper_tost", "upper limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
-    _estimated("differs", "whether the interval at attrs['ci_prob'] excludes no effect", dtype="b"),
-    _estimated("selected", "whether the effect was selected in this task (or model)", dtype="b"),
+    # multiplicity
+    _estimate_variable(
+        "p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"
+    ),
+    _estimate_variable("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),
+    _estimate_variable("p_placebo_above", "p-value by that rank, small where the effect lies above the words'"),
+    _estimate_variable("p_placebo_below", "p-value by that rank, small where the effect lies below the words'"),
+    _estimate_variable("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
+    _estimate_variable("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
+    _estimate_variable("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
+    _estimate_variable("upper_tost", "upper limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
+    _estimate_variable("differs", "whether the interval at attrs['ci_prob'] excludes no effect", dtype="b"),
+    _estimate_variable("selected", "whether the effect was selected in this task (or model)", dtype="b"),
     Variable(
         "fcr_level",
         ("estimates",),
@@ -315,75 +320,95 @@ SCHEMA: tuple[Variable, ...] = (
         "probability of each interval of a selected effect, 1 minus the false-coverage rate adjusted for selection",
     ),
     # decisions
-    _decided("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
-    _decided("raw", "the effect as it was estimated, before the posterior shrank it"),
-    _decided("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"),
-    _decided("p_rope", "probability that the effect lies inside the region of practical equivalence"),
-    _decided("p_above", "probability that the effect lies above the region"),
-    _decided("p_below", "probability that the effect lies below the region"),
-    _decided("p_zero", "probability that the effect is exactly 0, under a law with an atom there"),
-    _decided("lower_slab", "lower end of the interval of the effect if it is not 0; of the same probability"),
-    _decided("upper_slab", "upper end of the interval of the effect if it is not 0; of the same probability"),
-    _decided("local_error", "1 minus the probability of the verdict's region (the best region, where undecided)"),
-    _decided("q", "mean local error (or adjusted p, the band's too) of the set of verdicts that ends with this one"),
-    _decided("interval_level", "probability of the interval lower to upper, the one that gave the verdict"),
-    _decided("missed_share", "effects on fewer backgrounds than this share could be missed (3/n, 95 %)"),
-    _decided("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
-    _decided("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),
-    _decided("more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"),
-    # the bench: oligos out
-    _library("unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"),
-    _library(
+    _decision_variable("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
+    _decision_variable("raw", "the effect as it was estimated, before the posterior shrank it"),
+    _decision_variable(
+        "lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"
+    ),
+    _decision_variable("p_rope", "probability that the effect lies inside the region of practical equivalence"),
+    _decision_variable("p_above", "probability that the effect lies above the region"),
+    _decision_variable("p_below", "probability that the effect lies below the region"),
+    _decision_variable("p_zero", "probability that the effect is exactly 0, under a law with an atom there"),
+    _decision_variable("lower_slab", "lower end of the interval of the effect if it is not 0; of the same probability"),
+    _decision_variable("upper_slab", "upper end of the interval of the effect if it is not 0; of the same probability"),
+    _decision_variable(
+        "local_error", "1 minus the probability of the verdict's region (the best region, where undecided)"
+    ),
+    _decision_variable(
+        "q", "mean local error (or adjusted p, the band's too) of the set of verdicts that ends with this one"
+    ),
+    _decision_variable("interval_level", "probability of the interval lower to upper, the one that gave the verdict"),
+    _decision_variable("missed_share", "effects on fewer backgrounds than this share could be missed (3/n, 95 %)"),
+    _decision_variable("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
+    _decision_variable("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),
+    _decision_variable(
+        "more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"
+    ),
+    # MPRA: library of oligos
+    _library_variable(
+        "unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"
+    ),
+    _library_variable(
         "element",
         "U",
         "block that the oligo belongs to: one background under each of its arms; a unit's holds their fingerprint",
     ),
-    _library("arm", "U", "arm of the design, or what kind of control"),
-    _library("group", "U", "test, negative, positive, promoter or duplicate"),
-    _library("name", "U", "name of the ordered oligo, unique"),
-    _library("oligo_name", "U", "name of the construct; oligos that differ in their barcode alone share it"),
-    _library("insert", "U", "what the design made: background with its arm applied"),
-    _library("oligo", "U", "the whole oligo as it is ordered, with adapters and barcode, 5' to 3'"),
-    _library("barcode", "U", "barcode that is synthesised with the oligo, if any", required=False),
-    _library("draw", "i", "which draw of its unit: 0 is the one of `causalgia.run`; -1 for no unit", required=False),
-    _library("parent", "U", "source sequence of the oligo's background", required=False),
-    _library("source_name", "U", "name of the given sequence that the background is, if it is one", required=False),
-    _library("gc", "f", "share of G and C of the background; of the insert where there is none", required=False),
+    _library_variable("arm", "U", "arm of the design, or what kind of control"),
+    _library_variable("group", "U", "test, negative, positive, promoter or duplicate"),
+    _library_variable("name", "U", "name of the ordered oligo, unique"),
+    _library_variable("oligo_name", "U", "name of the construct; oligos that differ in their barcode alone share it"),
+    _library_variable("insert", "U", "what the design made: background with its arm applied"),
+    _library_variable("oligo", "U", "the whole oligo as it is ordered, with adapters and barcode, 5' to 3'"),
+    _library_variable("barcode", "U", "barcode that is synthesised with the oligo, if any", required=False),
+    _library_variable(
+        "draw", "i", "which draw of its unit: 0 is the one of `causalgia.run`; -1 for no unit", required=False
+    ),
+    _library_variable("parent", "U", "source sequence of the oligo's background", required=False),
+    _library_variable(
+        "source_name", "U", "name of the given sequence that the background is, if it is one", required=False
+    ),
+    _library_variable(
+        "gc", "f", "share of G and C of the background; of the insert where there is none", required=False
+    ),
     # of variant tiles, from VariantTiles.annotate; empty text and -1 for an oligo that is no allele of one
-    _library("variant", "U", "name of the variant that the oligo carries an allele of", required=False),
-    _library("SPDI", "U", "the variant in canonical SPDI", required=False),
-    _library("allele", "U", "ref or alt", required=False),
-    _library("variant_class", "U", "SNV or indel", required=False),
-    _library("variant_pos", "i", "where the canonical form begins in the insert, from 0", required=False),
-    _library("assembly", "U", "assembly of the genome, where it was said", required=False),
-    _library("chromosome", "U", "chromosome of the insert", required=False),
-    _library("start", "i", "first base of the insert on it, from 0", required=False),
-    _library("end", "i", "one past the last base of the insert on it, by its own allele", required=False),
-    _told("broken", "i", "draws of units that broke the rule under the arm", ("rule", "judged_arm")),
-    _told("broken_scrambles", "i", "draws of scrambles that broke the rule", ("rule",)),
-    _told("broken_barcodes", "i", "barcodes that broke the rule in their oligo, and were exchanged", ("rule",)),
-    _told("why", "U", "why a unit of the design is in no arm of the library", ("dropped",)),
-    _told("flagged", "i", "oligos that are ordered although they are made less evenly", ("flag",)),
-    _told("share_redrawn", "f", "share of the units that were drawn anew", ()),
-    _told("n_draws", "i", "draws of units, of those that are ordered and of the others", ()),
-    _told("gc_proposed", "f", "share of G and C of the backgrounds as drawn first", ()),
-    _told("gc_ordered", "f", "share of G and C of the backgrounds as ordered", ()),
-    _told("shift", "f", "Jensen-Shannon divergence in bits, k-mers as drawn first and as ordered", ("k",)),
-    _told("shift_by_chance", "f", "what that of two independent samples of this size would be", ("k",)),
-    # the bench: counts in
+    _library_variable("variant", "U", "name of the variant that the oligo carries an allele of", required=False),
+    _library_variable("SPDI", "U", "the variant in canonical SPDI", required=False),
+    _library_variable("allele", "U", "ref or alt", required=False),
+    _library_variable("variant_class", "U", "SNV or indel", required=False),
+    _library_variable("variant_pos", "i", "where the canonical form begins in the insert, from 0", required=False),
+    _library_variable("assembly", "U", "assembly of the genome, where it was said", required=False),
+    _library_variable("chromosome", "U", "chromosome of the insert", required=False),
+    _library_variable("start", "i", "first base of the insert on it, from 0", required=False),
+    _library_variable("end", "i", "one past the last base of the insert on it, by its own allele", required=False),
+    _library_summary("broken", "i", "draws of units that broke the rule under the arm", ("rule", "judged_arm")),
+    _library_summary("broken_scrambles", "i", "draws of scrambles that broke the rule", ("rule",)),
+    _library_summary(
+        "broken_barcodes", "i", "barcodes that broke the rule in their oligo, and were exchanged", ("rule",)
+    ),
+    _library_summary("why", "U", "why a unit of the design is in no arm of the library", ("dropped",)),
+    _library_summary("flagged", "i", "oligos that are ordered although they are made less evenly", ("flag",)),
+    _library_summary("share_redrawn", "f", "share of the units that were drawn anew", ()),
+    _library_summary("n_draws", "i", "draws of units, of those that are ordered and of the others", ()),
+    _library_summary("gc_proposed", "f", "share of G and C of the backgrounds as drawn first", ()),
+    _library_summary("gc_ordered", "f", "share of G and C of the backgrounds as ordered", ()),
+    _library_summary("shift", "f", "Jensen-Shannon divergence in bits, k-mers as drawn first and as ordered", ("k",)),
+    _library_summary("shift_by_chance", "f", "what that of two independent samples of this size would be", ("k",)),
+    # MPRA: barcode counts
     Variable("oligo_index", ("counts",), (("barcode",),), "i", "oligo of each barcode: place on dim oligo", True),
-    _of_counts("dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"),
-    _of_counts("rna", "i", "reads of the barcode's RNA"),
-    _of_counts("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
-    _of_counts("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
-    _totals("dna_total", "all DNA reads of the library, of every barcode that was read, filtered or not"),
-    _totals("rna_total", "all RNA reads of the library, of every barcode that was read, filtered or not"),
-    _of_oligos("element", "block that the oligo belongs to: one background under each of its arms"),
-    _of_oligos("arm", "arm of the oligo"),
-    _of_oligos("group", "test, negative, positive, promoter or duplicate, or a name of the user's"),
+    _count_variable(
+        "dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"
+    ),
+    _count_variable("rna", "i", "reads of the barcode's RNA"),
+    _count_variable("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
+    _count_variable("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
+    _total_reads("dna_total", "all DNA reads of the library, of every barcode that was read, filtered or not"),
+    _total_reads("rna_total", "all RNA reads of the library, of every barcode that was read, filtered or not"),
+    _oligo_variable("element", "block that the oligo belongs to: one background under each of its arms"),
+    _oligo_variable("arm", "arm of the oligo"),
+    _oligo_variable("group", "test, negative, positive, promoter or duplicate, or a name of the user's"),
 )
 
-#: names that a factor or a covariate cannot have, because a Dataset of ours means something else by them
+#: names not allowed for factors and covariates, because the schema uses them
 RESERVED = frozenset(row.name for row in SCHEMA if {*row.datasets} - {"sequences", "library", "counts"}) | {
     *("unit", "arm", "task", "model", "contrast", "contrast_", "cluster", "look", "byte", "transform"),
 }
@@ -403,14 +428,14 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 
 
 def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
-    """Check a Dataset against the schema and return it; of effects, with one row an effect in ``to_dataframe``.
+    """Check a Dataset against the schema and return it; effects as `causalgia.effect_table.EffectTable`.
 
-    Values of a lazy variable (dask) are read once, a few blocks at a time, and are known from then on.
+    Lazy variables (dask) are read once, a few blocks at a time.
 
     Parameters
     ----------
     dataset
-        A Dataset that claims to be of `kind`.
+        The Dataset to check.
     kind
         ``"sequences"``, ``"outcomes"``, ``"effects"``, ``"moments"``, ``"estimates"``, ``"decisions"``, ``"library"``
         or ``"counts"``.
@@ -418,14 +443,13 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     Returns
     -------
     Dataset
-        The same; effects, moments, estimates and decisions as `causalgia.effect_table.EffectTable`.
+        The same Dataset; effects, moments, estimates and decisions as `causalgia.effect_table.EffectTable`.
 
     Raises
     ------
     OutcomesError
-        If it is no Dataset, a required variable or dim is absent, a variable has other dims or another dtype than the
-        table says, a coordinate that names things repeats a name, or a measured value is not finite. The message names
-        the culprit.
+        If it is not a Dataset, a required variable or dim is absent, a variable has other dims or another dtype than in
+        the schema, names in a coordinate repeat, or a value is not finite. The message names the variable.
 
     Examples
     --------
@@ -435,7 +459,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     ...
     causalgia.errors.OutcomesError: outcomes: no dim 'unit'; a Dataset from cg.run or cg.from_frame has it
     """
-    require_dataset(dataset, kind)
+    check_dataset(dataset, kind)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
             raise OutcomesError(f"{kind}: no dim {quoted(dim)}; a Dataset from {_MAKERS[kind]} has it")
@@ -443,7 +467,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
         if kind not in row.datasets:
             continue
         if row.name in dataset.variables:
-            _validate_variable(_bounded(dataset, row.name), row, kind)
+            _validate_variable(_with_finite_limits(dataset, row.name), row, kind)
         elif row.required:
             raise OutcomesError(
                 f"{kind}: no variable {quoted(row.name)} ({row.meaning}); a Dataset from {_MAKERS[kind]} has it"
@@ -455,7 +479,7 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
             "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' (parallel); use cg.contrast"
         )
     if kind == "counts":
-        _validate_places(dataset)
+        _validate_oligo_index(dataset)
     for name in ("unit", "arm", "contrast", "task", "model", "barcode", "oligo", "replicate"):
         _validate_names(dataset, name, kind)
     if kind not in _OF_EFFECTS:
@@ -465,8 +489,8 @@ def validate(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     return as_effect_table(dataset)
 
 
-def require_dataset(dataset: object, kind: Kind) -> None:
-    """Refuse what is no xarray Dataset at all."""
+def check_dataset(dataset: object, kind: Kind) -> None:
+    """Raise OutcomesError if a value is not an xarray Dataset."""
     import xarray as xr
 
     if not isinstance(dataset, xr.Dataset):
@@ -488,7 +512,7 @@ _MAKERS: dict[Kind, str] = {
 
 
 def keeps_effects(dataset: object) -> bool:
-    """Say whether a Dataset has effects, or moments of them: contrasts of outcomes, whose outcomes may be gone.
+    """Return whether a Dataset contains effects or their moments, with or without outcomes.
 
     Examples
     --------
@@ -501,8 +525,8 @@ def keeps_effects(dataset: object) -> bool:
     return isinstance(dataset, xr.Dataset) and ("ice" in dataset or "ice_mean" in dataset)
 
 
-def _bounded(dataset: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a variable; a limit is read as 0 where ``unbounded`` says that it is infinite, and is."""
+def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
+    """Return a variable, with 0 for infinite limits that are marked in ``unbounded``."""
     side = name.removesuffix("_tost")
     array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(side)
     if end is None or "unbounded" not in dataset or dataset["unbounded"].dims != array.dims:
@@ -533,7 +557,7 @@ def _dtype_agrees(dtype: np.dtype, kind: str) -> bool:
 
 
 def _is_finite(array: xr.DataArray) -> bool:
-    """Say whether every value is finite, of a lazy array by the extremes of its columns, which are found once."""
+    """Return whether all values are finite; for lazy arrays by the cached extremes of the columns."""
     found = extremes(array.data) if is_lazy(array) and array.size else (array.to_numpy(),)
     return all(bool(np.isfinite(values).all()) for values in found)
 
@@ -548,7 +572,7 @@ def _first_nonfinite(array: xr.DataArray) -> str:
 
 
 def _nonfinite(array: xr.DataArray) -> Iterator[tuple[np.floating, tuple[int, ...]]]:
-    """Find values that are not finite, and their indices, in their order."""
+    """Yield nonfinite values and their indices, in order."""
     start = 0
     for block in row_blocks(array.data):
         for row, *others in np.argwhere(~np.isfinite(block)):
@@ -556,8 +580,8 @@ def _nonfinite(array: xr.DataArray) -> Iterator[tuple[np.floating, tuple[int, ..
         start += len(block)
 
 
-def _validate_places(counts: xr.Dataset) -> None:
-    """Refuse barcodes whose oligo is not there: a selection of oligos leaves the barcodes of all others."""
+def _validate_oligo_index(counts: xr.Dataset) -> None:
+    """Raise OutcomesError if barcodes refer to absent oligos, as after selecting oligos without their barcodes."""
     place = counts["oligo_index"].to_numpy()
     if place.size and not 0 <= place.min() <= place.max() < counts.sizes["oligo"]:
         raise OutcomesError(
@@ -592,7 +616,7 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
 
 
 def annotate(dataset: xr.Dataset) -> xr.Dataset:
-    """Return the Dataset with each known variable's meaning in its attrs."""
+    """Return the Dataset with ``attrs['meaning']`` for each variable of the schema."""
     for row in SCHEMA:
         if row.name in dataset.variables and tuple(map(str, dataset[row.name].dims)) in row.dims:
             dataset[row.name].attrs.setdefault("meaning", row.meaning)

@@ -1,9 +1,8 @@
-r"""Text in tables that spreadsheets and terminals open: formulas, and what steers a terminal, are escaped.
+r"""Escaping of text in tables against spreadsheet formulas and terminal control sequences.
 
-What a spreadsheet would take for a formula gets an apostrophe. What cannot be printed (escape sequences of terminals,
-signs that turn the direction of writing, ends of lines) is written as Python writes it, ``\x1b`` or ``\u202e``. Both
-are undone where this library reads a table, so that names are the same after it; a backslash that would be taken for
-such a sign is written as ``\x5c``.
+A text that a spreadsheet would read as a formula gets an apostrophe. Unprintable characters (terminal escapes, changes
+of writing direction, line ends) are written as Python escapes, ``\x1b`` or ``\u202e``, and a backslash that would start
+such an escape as ``\x5c``. Reading a table with this library restores the original text.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 def as_cell(text: str) -> str:
-    r"""Return a text as a table holds it: an apostrophe before formulas, escapes for what cannot be printed.
+    r"""Return a text as a table cell: an apostrophe before formulas, escapes for unprintable characters.
 
-    `of_cell` gives the text back, whatever it is.
+    `from_cell` restores any text.
 
     Examples
     --------
@@ -36,25 +35,25 @@ def as_cell(text: str) -> str:
     return f"'{plain}" if plain.lstrip("'").startswith(_FORMULA) else plain
 
 
-def of_cell(text: str) -> str:
-    r"""Return the text that `as_cell` wrote.
+def from_cell(text: str) -> str:
+    r"""Return the text of a cell from `as_cell`.
 
     Examples
     --------
-    >>> [of_cell(as_cell(text)) for text in ("=1+1", "GATA1", "'=1+1", "'quoted'", r"\x1b")]
+    >>> [from_cell(as_cell(text)) for text in ("=1+1", "GATA1", "'=1+1", "'quoted'", r"\x1b")]
     ['=1+1', 'GATA1', "'=1+1", "'quoted'", '\\x1b']
-    >>> of_cell(r"\u202e"), of_cell(r"C:\x41")
+    >>> from_cell(r"\u202e"), from_cell(r"C:\x41")
     ('\u202e', 'C:\\x41')
     """
     plain = text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
     return _ESCAPE.sub(_unescaped_character, plain)
 
 
-def of_column(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column of a table with the texts that `as_cell` wrote; what is no text stays."""
+def from_column(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column of a table with `from_cell` applied to its texts."""
     if column.dtype.kind in "biufc":
         return column
-    return column.map({cell: of_cell(cell) if isinstance(cell, str) else cell for cell in column.unique()})
+    return column.map({cell: from_cell(cell) if isinstance(cell, str) else cell for cell in column.unique()})
 
 
 def _escape(code: int) -> str:
@@ -62,14 +61,14 @@ def _escape(code: int) -> str:
 
 
 def _unescaped_character(found: re.Match[str]) -> str:
-    """Return the character of an escape, or the escape where `as_cell` would have left the character as it is."""
+    """Return the character of an escape, or the escape itself if `as_cell` would not have escaped the character."""
     code = int(found[0][2:], 16)
     letter = chr(code) if code < 0x110000 else " "
     return letter if letter == "\\" or not letter.isprintable() else found[0]
 
 
 def to_csv(table: pd.DataFrame, *, index: bool = True) -> str:
-    r"""Return a table as CSV text, with `as_cell` for every text in it: cells, index and header.
+    r"""Return a table as CSV text, with `as_cell` applied to texts in cells, index and header.
 
     Examples
     --------
@@ -78,8 +77,8 @@ def to_csv(table: pd.DataFrame, *, index: bool = True) -> str:
     "arm,ace\n'-GATA,-1.5\nnone,0.0\n"
     """
     flat = table.reset_index() if index else table
-    return flat.map(_safe).rename(columns=_safe).to_csv(index=False)
+    return flat.map(_as_cell_if_text).rename(columns=_as_cell_if_text).to_csv(index=False)
 
 
-def _safe(value: Any) -> Any:
+def _as_cell_if_text(value: Any) -> Any:
     return as_cell(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Datasets on disk: one way to write them and one to read them back, as netCDF."""
+"""Datasets on disk, as netCDF files."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from causalgia.schema import Kind, validate
 
 
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
-    """Write a Dataset as netCDF-4, whole or not at all.
+    """Write a Dataset as netCDF-4, atomically.
 
-    It is written beside its place and then moved there, so that an interrupted write leaves what was there before. The
-    file ends in a checksum, which `load` verifies.
+    An interrupted write leaves the previous file unchanged. The file ends in a checksum, which `load` verifies.
 
     Parameters
     ----------
     dataset
         Sequences, outcomes, effects or estimates; its attrs are text or numbers.
     path
-        Where to; the folder exists.
+        Target file, in an existing folder.
 
     Raises
     ------
@@ -41,28 +40,28 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     True
     """
     target = Path(path)
-    _refuse_attrs(dataset, target)
+    _check_attrs(dataset, target)
     plain = dataset.rename({name: quote(str(name), safe="") for name in _all_names(dataset)})
     return netcdf.write_netcdf(target, lambda place: plain.to_netcdf(place, engine="h5netcdf", format="NETCDF4"))
 
 
 def load(path: str | Path, kind: Kind) -> xr.Dataset:
-    """Read a Dataset that `save` wrote, into memory, and check it against the schema.
+    """Read a Dataset written by `save` into memory and check it against the schema.
 
-    A netCDF file that something else wrote is read too, after a child process has read it within limits of time and
-    memory; one that refers to other files is refused.
+    Other netCDF files are first read by a child process with limits on time and memory; a file that refers to other
+    files raises an error.
 
     Parameters
     ----------
     path
         The file.
     kind
-        What it should be: ``"sequences"``, ``"outcomes"``, ``"effects"`` or ``"estimates"``.
+        Expected kind: ``"sequences"``, ``"outcomes"``, ``"effects"`` or ``"estimates"``.
 
     Raises
     ------
     OutcomesError
-        If the file is absent, damaged or no such Dataset; the message begins with the path.
+        If the file is absent, damaged or not a Dataset of this kind; the message begins with the path.
     """
     source = Path(path)
     try:
@@ -85,7 +84,7 @@ def _all_names(dataset: xr.Dataset) -> list[Any]:
     return list({*dataset.variables, *dataset.dims})
 
 
-def _refuse_attrs(dataset: xr.Dataset, target: Path) -> None:
+def _check_attrs(dataset: xr.Dataset, target: Path) -> None:
     for name, value in dataset.attrs.items():
         if isinstance(value, bool | np.bool_) or not isinstance(value, str | int | float | np.number):
             kind = type(value).__name__

@@ -1,8 +1,8 @@
-"""Randomness that belongs to a unit: a root key from `rng=`, then a key for each purpose.
+"""Keyed random streams: each unit's draws depend on the seed, the purpose and the unit alone.
 
-A draw is a function of (root key, purpose, unit id, counter) and of nothing else, so results do not depend
-on batch size, order, workers or on which other arms exist, and the first 100 units of a 1,000-unit trial are
-the 100-unit trial. The counter-based generator itself (SplitMix64) lives with the kernels in `sequences`.
+A draw is a function of (root key, purpose, unit id, counter). Results therefore do not depend on batch size, order,
+workers or the other arms, and the first 100 units of a 1,000-unit trial equal the 100-unit trial. The counter-based
+generator (SplitMix64) is in `sequences`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ RNG: TypeAlias = "int | np.integer | np.random.Generator | np.random.SeedSequenc
 
 
 def root_key(rng: RNG) -> int:
-    """Return the 64-bit key that everything random in one call descends from.
+    """Return the 64-bit root key of all random draws of one call.
 
-    An integer (0 is a seed like any other) or a `SeedSequence` always gives the same key; a `Generator` is
-    advanced by one draw, so that two calls with the same Generator differ.
+    An integer (0 is a valid seed) or a `SeedSequence` always gives the same key. A `Generator` is advanced by one
+    draw, so two calls with the same Generator differ.
 
     Raises
     ------
     RandomnessError
-        If `rng` is None, a bool or anything else: randomness is never hidden.
+        If `rng` is anything else, such as None or a bool: a seed must be explicit.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def root_key(rng: RNG) -> int:
 
 
 def derive(key: int, *purpose: str | int) -> int:
-    """Return the 64-bit key of a purpose under `key`: equal purposes get equal keys, others unrelated ones.
+    """Return the 64-bit key of a purpose under `key`; different purposes have independent keys.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Aliases of array types: each is said once, here."""
+"""Type aliases of arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 #: indices into another array
 Codes: TypeAlias = NDArray[np.intp]
-#: which elements are meant
+#: selected elements
 Mask: TypeAlias = NDArray[np.bool_]
 #: letters of sequences: 0 to 3 are A, C, G and T
 Tokens: TypeAlias = NDArray[np.uint8]

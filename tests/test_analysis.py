@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.analysis import Analysis, beyond
+from causalgia.analysis import Analysis, exploratory_attrs
 from causalgia.checks import check_table, is_count, one_of
 from causalgia.choices import ERRORS, LAWS, LEAST_PLACEBO_WORDS, METHODS, SCALES, TARGETS
 from causalgia.errors import DesignError, PredictorError
@@ -260,11 +260,11 @@ def test_a_rope_may_be_said_by_task():
 
 def test_what_is_asked_beyond_is_named():
     kept = {"analysis": Analysis(control="placebo", rope={"K562": (-1, 1)}, cluster=None).to_json()}
-    assert beyond({}, control="other") == {}
-    assert beyond(kept, control="placebo", rope={"K562": [-1, 1]}, cluster=None, contrasts=None) == {}
-    assert beyond(kept, control="other", cluster="auto") == {"exploratory": "control, cluster"}
-    assert beyond({**kept, "exploratory": "control"}, level=0.9) == {"exploratory": "control, level"}
-    assert beyond({**kept, "exploratory": "control"}, level=0.95) == {"exploratory": "control"}
+    assert exploratory_attrs({}, control="other") == {}
+    assert exploratory_attrs(kept, control="placebo", rope={"K562": [-1, 1]}, cluster=None, contrasts=None) == {}
+    assert exploratory_attrs(kept, control="other", cluster="auto") == {"exploratory": "control, cluster"}
+    assert exploratory_attrs({**kept, "exploratory": "control"}, level=0.9) == {"exploratory": "control, level"}
+    assert exploratory_attrs({**kept, "exploratory": "control"}, level=0.95) == {"exploratory": "control"}
 
 
 def test_tables_name_the_key_and_the_cure():

@@ -11,7 +11,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia._analyze import steps
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.errors import DesignError, ExploratoryWarning
 
 KEPT = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
@@ -60,9 +60,9 @@ def test_where_nothing_was_kept_nothing_is_marked(kept):
 
 
 def test_a_word_that_is_no_analysis_of_ours_fixes_nothing():
-    assert beyond({"analysis": "RNA-seq, second batch"}, control="a") == {}
+    assert exploratory_attrs({"analysis": "RNA-seq, second batch"}, control="a") == {}
     with pytest.raises(DesignError, match="not valid JSON"):
-        beyond({"analysis": '{"control": '}, control="a")
+        exploratory_attrs({"analysis": '{"control": '}, control="a")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from test_cli import call, refused
 
 import causalgia as cg
 from causalgia import store
-from causalgia.cli.folder import give_answer
+from causalgia.cli.folder import write_answer
 from causalgia.errors import ContrastError, DesignError, OutcomesError
 from causalgia.experiments import Answer, entries
 from causalgia.experiments.kit.answer import largest_contrasts
@@ -249,7 +249,7 @@ def test_an_answer_is_drawn_task_by_task(tmp_path):
     assert answer.draw(task="HepG2").get_title("left") == "HepG2"
     turned = replace(answer, decisions=answer.decisions.isel(task=[1, 0]), estimates=answer.estimates.isel(task=[1, 0]))
     assert (turned.tasks[0], turned.clearest_task) == ("HepG2", "K562")
-    give_answer(turned, tmp_path)
+    write_answer(turned, tmp_path)
     first, second = (turned.save(tmp_path / f"{task}.png", task=task).read_bytes() for task in ("K562", "HepG2"))
     assert (tmp_path / "experiment.png").read_bytes() == first
     assert (tmp_path / "experiment_2.png").read_bytes() == second

@@ -120,7 +120,7 @@ def test_hashes_spread_sequences_that_differ_in_one_letter():
     tokens = np.repeat(sample_uniform(9, [0], 249), 747, axis=0)
     tokens[np.arange(747), np.arange(747) // 3] += (1 + np.arange(747) % 3).astype(np.uint8)
     tokens %= 4
-    compiled.IN_NUMPY.covers(10**19)
+    compiled.NUMPY_ALLOWANCE.covers(10**19)
     table = Distinct(249)
     table.enter(tokens)
     slots = table._kept.slots
@@ -137,7 +137,7 @@ def test_a_dictionary_becomes_a_table_in_the_middle(monkeypatch, length):
     of = pool(length, 600)
     for start in range(0, 600, 50):
         agrees(table, known, of[start : start + 200])
-    assert not compiled.IN_NUMPY.covers(0)
+    assert not compiled.NUMPY_ALLOWANCE.covers(0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
 import causalgia as cg
-from causalgia.arm_weights import written_out
+from causalgia.arm_weights import as_dense
 from causalgia.effects import contrast
 from causalgia.effects.functions_of_means import bpnet, excess_over_multiplicative, log_of_means, of_four_means
 from causalgia.errors import ContrastError, DegenerateWarning, OutcomesError
@@ -455,10 +455,10 @@ def test_only_a_dataset_is_taken(thing: Any) -> None:
 
 
 def test_weights_are_dense_in_float32_only_where_all_of_them_are_exact_in_it() -> None:
-    thirds = written_out(sparse.csr_array(np.array([[1.0, -1 / 3, -2 / 3], [0.0, 0.5, -0.5]])))
+    thirds = as_dense(sparse.csr_array(np.array([[1.0, -1 / 3, -2 / 3], [0.0, 0.5, -0.5]])))
     assert thirds.dtype == np.float64
     np.testing.assert_array_equal(thirds, [[1.0, -1 / 3, -2 / 3], [0.0, 0.5, -0.5]])
-    assert written_out(sparse.csr_array(np.array([[1.0, -0.5, -0.5]]))).dtype == np.float32
+    assert as_dense(sparse.csr_array(np.array([[1.0, -0.5, -0.5]]))).dtype == np.float32
 
 
 @pytest.mark.parametrize("sign", [1.0, 0.0])

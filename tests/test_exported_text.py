@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from test_cli import call, refused
 
 import causalgia as cg
-from causalgia.cli.folder import give_answer
-from causalgia.cli.mpra_tables import measured_in
-from causalgia.spreadsheet import as_cell, of_cell, to_csv
+from causalgia.cli.folder import write_answer
+from causalgia.cli.mpra_tables import measured_effects
+from causalgia.spreadsheet import as_cell, from_cell, to_csv
 
 _PACKAGE = Path(cg.__file__).parent
 _WRITERS = ("to_csv", "to_markdown", "to_html", "to_excel", "writer", "DictWriter")
@@ -31,7 +31,7 @@ HOSTILE = "GA\u202eTA\x1b[31m\u2028\\x1b"
 @given(st.text(st.characters() | st.sampled_from("\\xuU0157bce'=+-@\t\n\x1b\u202e"), max_size=12))
 def test_any_text_comes_back_from_a_cell_that_prints(text):
     cell = as_cell(text)
-    assert of_cell(cell) == text
+    assert from_cell(cell) == text
     assert cell.isprintable()
     assert not cell.startswith(("=", "+", "-", "@"))
 
@@ -41,7 +41,7 @@ def test_a_table_holds_nothing_that_steers_a_terminal(steering):
     name = f"GATA{steering}1"
     text = to_csv(pd.DataFrame({f"do{steering}": [name], "ace": [1.5]}, index=pd.Index([name], name="contrast")))
     assert all(line.isprintable() for line in text.split("\n"))
-    assert of_cell(text.split("\n")[1].split(",")[0]) == name
+    assert from_cell(text.split("\n")[1].split(",")[0]) == name
 
 
 def test_tables_are_written_as_csv_in_one_place_alone():
@@ -93,15 +93,15 @@ def test_every_table_of_the_bench_holds_nothing_that_steers_a_terminal(tmp_path)
         *("mpra", "analyze", tmp_path / "counts.tsv", "--design", tmp_path / "arms.tsv"),
         *("--control", "none", "--out", out),
     )
-    effects = pd.read_csv(out / "effects.csv").map(lambda cell: of_cell(cell) if isinstance(cell, str) else cell)
+    effects = pd.read_csv(out / "effects.csv").map(lambda cell: from_cell(cell) if isinstance(cell, str) else cell)
     effects = effects.rename(columns={"ace": "effect"}).assign(effect=np.linspace(-1, 1, 12), se=0.1)
     (tmp_path / "effects.csv").write_text(to_csv(effects[["element", "effect", "se"]], index=False))
     call("mpra", "compare", tmp_path / "effects.csv", out, "--out", tmp_path / "compared")
     assert check_texts(out) == {"effects.csv"}
     assert check_texts(tmp_path / "compared") == {"comparison.csv"}
-    assert set(measured_in(tmp_path / "effects.csv")["element"]) == set(side["element"])
+    assert set(measured_effects(tmp_path / "effects.csv")["element"]) == set(side["element"])
     for path in (out / "effects.csv", tmp_path / "compared" / "comparison.csv"):
-        back = pd.read_csv(path).map(lambda cell: of_cell(cell) if isinstance(cell, str) else cell)
+        back = pd.read_csv(path).map(lambda cell: from_cell(cell) if isinstance(cell, str) else cell)
         assert set(back["element"]) == set(side["element"])
         assert set(back["contrast"]) == {HOSTILE}
 
@@ -129,9 +129,9 @@ def test_findings_of_an_answer_hold_nothing_that_steers_a_terminal(tmp_path):
     predictor = cg.FunctionPredictor(answers, tasks=["A"], fingerprint="v1")
     answer = bias.analyse(cg.run(bias, predictor, rng=0, progress=False), rng=0)
     table = xr.Dataset({"word": ("sequence", [HOSTILE, "=1"])}, coords={"sequence": [f"a{HOSTILE}", "b"]})
-    give_answer(replace(answer, findings={"of each sequence": table}), tmp_path)
+    write_answer(replace(answer, findings={"of each sequence": table}), tmp_path)
     assert check_texts(tmp_path) == {"finding_of_each_sequence.csv"}
-    back = pd.read_csv(tmp_path / "finding_of_each_sequence.csv").map(of_cell)
+    back = pd.read_csv(tmp_path / "finding_of_each_sequence.csv").map(from_cell)
     assert back.to_dict("list") == {"sequence": [f"a{HOSTILE}", "b"], "word": [HOSTILE, "=1"]}
 
 

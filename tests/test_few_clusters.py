@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from causalgia._analyze import estimated
+from causalgia._analyze import estimate_effects
 from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, FewClustersWarning, RandomnessError
 from causalgia.estimation import estimate
@@ -94,7 +94,7 @@ def test_an_analysis_may_fix_it() -> None:
     )
     outcomes.attrs["analysis"] = (analysis := Analysis(control="control", adjust="auto")).to_json()
     for asked in (analysis, Analysis(control="control", adjust="auto", weights="clusters")):
-        found = estimated(outcomes, asked, rng=0)[1]
+        found = estimate_effects(outcomes, asked, rng=0)[1]
         assert found.attrs["adjust"] == "holm"
         assert "8 clusters are too few" in notes_of(found)[0]
     again = adjust(estimate(outcomes_effects(outcomes)), method="auto")

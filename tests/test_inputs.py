@@ -33,11 +33,11 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import from_incomplete
-from causalgia.inputs import as_whole, inflate, parse_json, parse_toml, read_bytes
-from causalgia.long_text import pack, unpack
+from causalgia.inputs import inflate, parse_int, parse_json, parse_toml, read_bytes
+from causalgia.long_text import pack_text, unpack_text
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf
 from causalgia.sequences.genome import Genome
-from causalgia.spreadsheet import as_cell, of_cell, to_csv
+from causalgia.spreadsheet import as_cell, from_cell, to_csv
 from causalgia.trial_file import read_library_spec, read_spec
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis
 
@@ -170,7 +170,7 @@ def test_a_text_that_packs_well_is_no_bomb(tmp_path):
 
 
 def test_a_packed_design_is_bounded():
-    assert unpack(pack(xr.Dataset(), "design", "x" * 10**6), "design") == "x" * 10**6
+    assert unpack_text(pack_text(xr.Dataset(), "design", "x" * 10**6), "design") == "x" * 10**6
     for packed, said in ((zlib.compress(b"x" * 2**28, 9), "unpacks to more"), (b"rubbish", "is damaged")):
         with pytest.raises(OutcomesError, match=said):
             inflate(packed, OutcomesError, source="design")
@@ -234,7 +234,7 @@ NO_WHOLE = ["9" * 5_000, "9223372036854775808", "-9223372036854775809", "Ù£", "Â
 @pytest.mark.parametrize("text", NO_WHOLE)
 def test_a_cell_that_is_no_whole_number_of_64_bits_is_refused(tmp_path, text):
     with pytest.raises(SequenceError, match=r"line 1: start .* is (beyond 64 bits|not a whole number); correct"):
-        as_whole(text, SequenceError, source="line 1: start")
+        parse_int(text, SequenceError, source="line 1: start")
     path, genome = tmp_path / "x.bed", tmp_path / "g.fa"
     genome.write_text(">chr1\nACGTACGT\n")
     path.write_text(f"chr1\t{text}\t5\n")
@@ -247,7 +247,7 @@ def test_a_cell_that_is_no_whole_number_of_64_bits_is_refused(tmp_path, text):
 
 @pytest.mark.parametrize("text", ["0", "9223372036854775807", "-9223372036854775808", "+5", " 7 ", "007"])
 def test_whole_numbers_of_64_bits_are_read(text):
-    assert as_whole(text, SequenceError, source="x") == int(text)
+    assert parse_int(text, SequenceError, source="x") == int(text)
 
 
 def test_messages_are_short_and_escaped():
@@ -343,7 +343,7 @@ CELLS = ["=1+1", "+x", "-GATA", "@x", "\t=1", "\r", "'=1", "''-", "'quoted'", "G
 
 @pytest.mark.parametrize("text", CELLS)
 def test_formulas_are_escaped_and_come_back(text):
-    assert of_cell(as_cell(text)) == text
+    assert from_cell(as_cell(text)) == text
     assert not as_cell(text).startswith(("=", "+", "-", "@", "\t", "\r"))
 
 

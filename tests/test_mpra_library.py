@@ -13,7 +13,7 @@ from scipy.spatial.distance import jensenshannon
 import causalgia as cg
 from causalgia.design import Design
 from causalgia.errors import CausalgiaWarning, LibraryError, OutcomesError, PredictorError, RandomnessError
-from causalgia.long_text import unpack
+from causalgia.long_text import unpack_text
 from causalgia.mpra.libraries.barcode_sets import deal_barcodes
 from causalgia.mpra.libraries.dataset import composition_shift, jensen_shannon, word_shares
 from causalgia.schema import validate
@@ -545,7 +545,7 @@ def test_elements_are_matched_by_name_from_the_order_to_the_comparison(barcoded)
 
 def test_the_library_says_how_it_was_made(barcoded):
     attrs = barcoded.attrs
-    design = Design.from_json(unpack(barcoded, "design"))
+    design = Design.from_json(unpack_text(barcoded, "design"))
     assert design == pair(150, length=145, contrasts="untreated")
     assert attrs["design_fingerprint"] == design.fingerprint
     assert (attrs["rng"], attrs["left"], attrs["replicates"]) == ("3", "ACTGGCCGCTTCACTG", 4)

@@ -51,7 +51,7 @@ def no_hdf5(ours, monkeypatch):
 
 
 def test_a_copy_is_still_ours_and_other_programs_read_it(ours, tmp_path, monkeypatch):
-    monkeypatch.setattr(netcdf, "_try_in_child", None)
+    monkeypatch.setattr(netcdf, "_read_in_child", None)
     copy = Path(shutil.copy(ours, tmp_path / "copy.nc"))
     assert store.load(copy, "outcomes").identical(outcomes())
     assert xr.load_dataset(copy, engine="h5netcdf").identical(outcomes())
@@ -162,7 +162,7 @@ def test_files_that_reach_into_others_are_refused(foreign, tmp_path, change, sea
 
 
 def test_draws_are_written_under_a_checksum(tmp_path, monkeypatch):
-    monkeypatch.setattr(netcdf, "_try_in_child", None)
+    monkeypatch.setattr(netcdf, "_read_in_child", None)
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"mu": ("draw", [1.0, 2.0])})})
     path = netcdf.write_netcdf(tmp_path / "posterior.nc", tree.to_netcdf)
     assert netcdf.read_tree(path).identical(tree)

@@ -308,12 +308,12 @@ def test_a_network_by_the_name_of_its_file(tmp_path):
 
 
 def test_a_trial_file_may_name_it(tmp_path):
-    from causalgia.trial_file.trial_spec import _predictor
+    from causalgia.trial_file.trial_spec import _read_predictor
 
     counting(tmp_path)
-    assert _predictor({"factory": "net.onnx"}, tmp_path).factory == str(tmp_path / "net.onnx")
+    assert _read_predictor({"factory": "net.onnx"}, tmp_path).factory == str(tmp_path / "net.onnx")
     with pytest.raises(cg.errors.DesignError, match="no such file"):
-        _predictor({"factory": "other.onnx"}, tmp_path)
+        _read_predictor({"factory": "other.onnx"}, tmp_path)
 
 
 # --- PyTorch networks -------------------------------------------------------------------------------------------------

@@ -400,6 +400,6 @@ def test_where_much_is_shuffled_the_compiled_shuffle_takes_over(monkeypatch, k) 
     wanted = 2.5 * array_shuffles.nanoseconds(50, 60)
     monkeypatch.setattr(compiled, "IN_NUMPY", Allowance(int(wanted)))
     rows = [klet_shuffle(2, np.arange(50), tokens, k) for _ in range(4)]
-    assert not compiled.IN_NUMPY.covers(0)
+    assert not compiled.NUMPY_ALLOWANCE.covers(0)
     for other in rows[1:]:
         np.testing.assert_array_equal(other, rows[0])

@@ -22,7 +22,7 @@ import pytest
 from events import wait_for
 
 import causalgia as cg
-from causalgia.cli.options import client_of
+from causalgia.cli.options import dask_client
 from causalgia.errors import (
     CausalgiaWarning,
     ClusterError,
@@ -559,14 +559,14 @@ def test_impossible_numbers_of_workers(n: Any) -> None:
 
 
 def test_flags_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    with client_of(None, None) as client:
+    with dask_client(None, None) as client:
         assert client is None
     with pytest.raises(ClusterError, match=r"--dask .* --workers N .*give one"):
-        client_of("tcp://127.0.0.1:1", 2)
-    with pytest.raises(ClusterError, match="0 workers"), client_of(None, 0):
+        dask_client("tcp://127.0.0.1:1", 2)
+    with pytest.raises(ClusterError, match="0 workers"), dask_client(None, 0):
         pass
     monkeypatch.setattr(clusters, "_TO_CONNECT", 0.5)
-    with pytest.raises(ClusterError, match="no Dask scheduler"), client_of("tcp://127.0.0.1:1", None):
+    with pytest.raises(ClusterError, match="no Dask scheduler"), dask_client("tcp://127.0.0.1:1", None):
         pass
 
 

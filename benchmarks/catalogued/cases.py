@@ -13,7 +13,7 @@ from typing import Any
 import causalgia as cg
 from causalgia.experiments import Experiment, build
 from causalgia.sequences import decode
-from causalgia.trial_file import beside, read_spec, starter
+from causalgia.trial_file import example_files, read_spec, starter
 from causalgia.zoo import Gate, Oracle, Pair, Saturating, Word
 from causalgia.zoo.terms import Hill
 
@@ -44,7 +44,7 @@ def _example(name: str) -> Case:
     """Return the case that `causalgia init --experiment` writes: its settings, files and oracle."""
     text = starter(name)
     with tempfile.TemporaryDirectory() as folder:
-        for file, content in {"trial.toml": text, **beside(name)}.items():
+        for file, content in {"trial.toml": text, **example_files(name)}.items():
             Path(folder, file).write_text(content)
         experiment = read_spec(Path(folder, "trial.toml")).design
     story = tomllib.loads(text)["predictor"]["zoo"]

@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia.analysis import Analysis, beyond, of_one_word
-from causalgia.arm_weights import written_out
+from causalgia.analysis import Analysis, exploratory_attrs, placebo_word_contrasts
+from causalgia.arm_weights import as_dense
 from causalgia.design import Design
 from causalgia.effects.contrast_weights import Weights, arm_name, requested_weights, weight_matrix
 from causalgia.effects.control_sd import sd_weights
@@ -156,14 +156,14 @@ def names_of(question: Question, predictor: Predictor, attrs: dict[str, Any], *,
     coords = {"contrast": list(weights), "task": list(predictor.tasks), **do_coordinate(outcomes, weights)}
     if predictor.models is not None:
         coords["model"] = list(predictor.models)
-    names = xr.Dataset(coords=coords, attrs=attrs | words | beyond(attrs, scale=question.scale))
+    names = xr.Dataset(coords=coords, attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale))
     if sparing and question.matrix.shape[0] * question.matrix.shape[1] > _MOST_WEIGHTS:
         return _with_words(names, question)
     on_arms = {str(name): c.variable for name, c in outcomes.coords.items() if name != "do"}
-    return names.assign(weight=(("contrast", "arm"), written_out(question.matrix))).assign_coords(on_arms)
+    return names.assign(weight=(("contrast", "arm"), as_dense(question.matrix))).assign_coords(on_arms)
 
 
 def _with_words(names: xr.Dataset, question: Question) -> xr.Dataset:
     words = {arm.name for arm in question.design.named_arms if arm.intervention.kind == "placebo_word"}
-    single = set(of_one_word(question.weights, words))
+    single = set(placebo_word_contrasts(question.weights, words))
     return names.assign_coords(placebo_word=("contrast", [k in single for k in question.weights])) if words else names

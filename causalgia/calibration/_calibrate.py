@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia._analyze import conclude, estimated
+from causalgia._analyze import estimate_effects, infer_and_decide
 from causalgia.analysis import Analysis
 from causalgia.calibration.bands import Row, judged, mean_row, rank_row, share_row
 from causalgia.calibration.trials import SAME, Simulator, aa_design, centred_truth, repeat_trial, simulator_of, truth_of
@@ -237,7 +237,7 @@ def _analyze_trial(
 ) -> _TrialResult:
     outcomes = repeat_trial(design, simulator, key=key, trial=trial, purpose=_TRIAL)
     rng = derive(key, "resampling", trial)
-    effects, estimates = estimated(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
+    effects, estimates = estimate_effects(outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng)
     alpha = 1 - analysis.ci_prob
     band = _simultaneous_band(effects, estimates, analysis, rng)
     found = estimates if analysis.adjust is not None else adjust(estimates, family=analysis.family)
@@ -247,7 +247,7 @@ def _analyze_trial(
     discovered = (found["p_adjusted"] <= alpha).transpose("contrast", "task").to_numpy().astype(float)
     decisions = None
     if analysis.rope is not None and at is not None:
-        decisions = conclude(outcomes, effects, found, analysis, derive(key, "decisions", trial)).decisions
+        decisions = infer_and_decide(outcomes, effects, found, analysis, derive(key, "decisions", trial)).decisions
     if not posterior:
         return _TrialResult(estimates, band, discovered, at, decisions)
     summary = _posterior_summary(estimates, analysis, own is not None, at, derive(key, "posterior", trial))

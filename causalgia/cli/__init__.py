@@ -1,4 +1,4 @@
-"""The command line: a thin skin over the public verbs. The body of a command is read, one verb, print."""
+"""Command line: thin wrappers of the public verbs, each of which reads, calls one verb and prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands: read, one verb, print."""
+"""Commands of the command line."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from causalgia.cli.folder import (
     POSTERIOR,
     SPEC,
     Keep,
-    Kept,
-    SameAnswers,
-    Stored,
+    KeepOption,
+    SameAnswersOption,
+    StoreOption,
+    answer_figures,
+    answer_files,
     check_folder_free,
     check_link,
+    check_run_folder,
     check_usable,
-    drop,
-    figures,
-    files_of,
-    give_answer,
-    is_ours,
-    kept_in,
-    made,
+    is_written_by_causalgia,
+    load_outcomes,
+    make_folder,
     output_folder,
-    refuse,
-    run_into,
-    write,
+    remove_outdated,
+    run_in_folder,
+    write_answer,
     write_outcomes,
+    write_text,
 )
 from causalgia.cli.mpra_commands import bench
-from causalgia.cli.one_line_errors import OneLine, RopeOfTwo
+from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand
 from causalgia.cli.options import (
-    Dask,
-    Workers,
-    analysis_of,
-    client_of,
-    experiment_of,
-    predictor_of,
-    rope_of,
-    seed_of,
-    share_of,
-    with_options,
+    DaskOption,
+    WorkersOption,
+    dask_client,
+    folder_analysis,
+    folder_experiment,
+    load_spec_predictor,
+    override_analysis,
+    parse_rope,
+    parse_share,
+    trial_seed,
 )
 from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import echo, print_answers, print_written
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 _DEMO = "demo"
 
 app = typer.Typer(
-    cls=OneLine,
+    cls=OneLineGroup,
     name="causalgia",
     add_completion=False,
     no_args_is_help=False,
@@ -157,14 +157,14 @@ def demo(
     from causalgia.trial_file import parse_spec, starter
     from causalgia.zoo import oracle
 
-    check_folder_free(out, force=force or is_ours(out / SPEC, _DEMO))
+    check_folder_free(out, force=force or is_written_by_causalgia(out / SPEC, _DEMO))
     spec = parse_spec(starter(), folder=out)
     spec = replace(spec, name=_DEMO, rng=rng, design=replace(spec.design, n_units=n_units))
     predictor = oracle(str(spec.predictor.zoo))
     outcomes = run_trial(spec.design, predictor, rng=rng).assign_attrs(spec.attrs)
     found = steps(outcomes, rng=rng)
     truth = predictor.true_ace(spec.design, control=str(spec.analysis.control))
-    write_outcomes(made(out), outcomes, spec, command=_DEMO, rewritten=(ESTIMATES, DECISIONS, FOREST))
+    write_outcomes(make_folder(out), outcomes, spec, command=_DEMO, rewritten=(ESTIMATES, DECISIONS, FOREST))
     store.save(found.estimates, out / ESTIMATES)
     store.save(found.decisions, out / DECISIONS)
     _print_and_draw(found.estimates, out, truth=truth, decisions=found.decisions)
@@ -198,21 +198,21 @@ def init(
 
     Example:   causalgia init --experiment spacing spacing.toml
     """
-    from causalgia.trial_file import beginning
+    from causalgia.trial_file import starter_files
 
     if path.is_dir():
         raise DesignError(f"{path} is a folder; give the name of a file, such as {path / SPEC}")
-    files = beginning(path, experiment)
+    files = starter_files(path, experiment)
     for place, text in files.items():
         check_link(place)
         same = place != path and place.is_file() and place.read_bytes() == text.encode()
         if place.exists() and not force and not same:
             raise DesignError(f"{place} is already there; give another name, or --force to write over it")
-    made(path.parent)
+    make_folder(path.parent)
     for place, text in files.items():
-        write(place, text)
-    beside = [place.name for place in files if place != path]
-    echo(f"Wrote {', '.join([str(path), *beside])}. Next: causalgia run {path} --out results")
+        write_text(place, text)
+    example_names = [place.name for place in files if place != path]
+    echo(f"Wrote {', '.join([str(path), *example_names])}. Next: causalgia run {path} --out results")
 
 
 @app.command()
@@ -229,7 +229,7 @@ def check(
     from causalgia.trial_file import read_spec
 
     spec = read_spec(spec_file)
-    raise typer.Exit(print_check(spec, predictor_of(spec, spec_file, device)))
+    raise typer.Exit(print_check(spec, load_spec_predictor(spec, spec_file, device)))
 
 
 @app.command()
@@ -238,11 +238,11 @@ def run(
     out: _Out,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps; overrides the file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
-    store: Stored = False,
-    same_answers: SameAnswers = False,
-    keep: Kept = Keep.outcomes,
-    dask: Dask = None,
-    workers: Workers = None,
+    store: StoreOption = False,
+    same_answers: SameAnswersOption = False,
+    keep: KeepOption = Keep.outcomes,
+    dask: DaskOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Run the trial in a file: draw the units, apply the arms, predict, write the outcomes.
 
@@ -260,10 +260,10 @@ def run(
 
     check_link(spec_file)
     spec = read_spec(spec_file)
-    refuse(out, spec_file, stored=store, keep=keep, force=force, same_answers=same_answers)
-    predictor = predictor_of(spec, spec_file, device)
-    with output_folder(out) as folder, client_of(dask, workers) as client:
-        outcomes, written = run_into(
+    check_run_folder(out, spec_file, stored=store, keep=keep, force=force, same_answers=same_answers)
+    predictor = load_spec_predictor(spec, spec_file, device)
+    with output_folder(out) as folder, dask_client(dask, workers) as client:
+        outcomes, written = run_in_folder(
             folder,
             spec,
             predictor,
@@ -277,7 +277,7 @@ def run(
     echo(f"{spec.name}: {units}, {len(spec.design.named_arms)} arms, {tasks_in_words(outcomes)}.")
     if isinstance(spec.design, Experiment):
         echo()
-        print_written(folder, *written, *give_answer(spec.design.analyse(outcomes, rng=spec.rng), folder))
+        print_written(folder, *written, *write_answer(spec.design.analyse(outcomes, rng=spec.rng), folder))
         return
     print_written(folder, *written)
     echo(_next_step(spec.analysis, out))
@@ -312,22 +312,22 @@ def estimate(
     Example:   causalgia estimate results --control placebo --adjust bh
     """
     from causalgia import store
-    from causalgia._analyze import estimated, said_of
+    from causalgia._analyze import analysis_attrs, estimate_effects
 
-    outcomes = kept_in(folder)
+    outcomes = load_outcomes(folder)
     check_usable(folder)
     given = {"control": control, "cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust}
-    analysis = with_options(analysis_of(folder, outcomes), {**given, "family": family})
-    _, estimates = estimated(outcomes, analysis, rng=seed_of(outcomes, rng))
-    estimates = estimates.assign_attrs(said_of(outcomes, analysis))
-    drop(folder, DECISIONS, POSTERIOR, *figures(folder))
+    analysis = override_analysis(folder_analysis(folder, outcomes), {**given, "family": family})
+    _, estimates = estimate_effects(outcomes, analysis, rng=trial_seed(outcomes, rng))
+    estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
+    remove_outdated(folder, DECISIONS, POSTERIOR, *answer_figures(folder))
     store.save(estimates, folder / ESTIMATES)
     _print_and_draw(estimates, folder, all_rows=all_rows, in_sentences=sentences)
     print_written(folder, ESTIMATES, FOREST)
     echo(f"For verdicts: causalgia analyze {folder}{'' if analysis.rope is not None else ' --rope=-0.1,0.1'}")
 
 
-@app.command(cls=RopeOfTwo)
+@app.command(cls=RopeCommand)
 def analyze(
     folder: _Folder,
     rope: Annotated[str | None, typer.Option(help=_ROPE)] = None,
@@ -357,20 +357,20 @@ def analyze(
     from causalgia import netcdf, store
     from causalgia._analyze import steps
 
-    outcomes = kept_in(folder)
+    outcomes = load_outcomes(folder)
     check_usable(folder)
-    asked = {"rope": rope_of(rope), "law": law, "error": error, "level": level, "control": control}
-    asked["rare"] = share_of(rare)
+    asked = {"rope": parse_rope(rope), "law": law, "error": error, "level": level, "control": control}
+    asked["rare"] = parse_share(rare)
     asked |= {"cluster": cluster, "target": target, "ci_prob": ci_prob, "adjust": adjust, "family": family}
-    analysis, seed = with_options(analysis_of(folder, outcomes), asked), seed_of(outcomes, rng)
-    experiment = None if control or keep_draws else experiment_of(folder)
+    analysis, seed = override_analysis(folder_analysis(folder, outcomes), asked), trial_seed(outcomes, rng)
+    experiment = None if control or keep_draws else folder_experiment(folder)
     if experiment is not None:
         _answer_again(experiment, outcomes, analysis, folder, seed=seed, all_rows=all_rows, in_sentences=sentences)
         return
     found = steps(outcomes, analysis, rng=seed)
     draws = found.posterior if keep_draws else None
     written = (ESTIMATES, DECISIONS, FOREST, *(() if draws is None else (POSTERIOR,)))
-    drop(folder, DECISIONS, POSTERIOR, *figures(folder), rewritten=written)
+    remove_outdated(folder, DECISIONS, POSTERIOR, *answer_figures(folder), rewritten=written)
     store.save(found.estimates, folder / ESTIMATES)
     store.save(found.decisions, folder / DECISIONS)
     if draws is not None:
@@ -395,7 +395,7 @@ def show(
     from causalgia.analysis import kept_analysis
     from causalgia.reporting import describe
 
-    outcomes = kept_in(folder)
+    outcomes = load_outcomes(folder)
     echo(describe(outcomes, every_arm=all_rows))
     echo()
     if not (folder / ESTIMATES).is_file():
@@ -417,7 +417,7 @@ def main() -> None:
 
 
 def _next_step(analysis: Analysis | None, folder: Path) -> str:
-    """Return the command that comes after a run: analyze where a ROPE is there to decide on, else estimate."""
+    """Return a hint to the next command: analyze if there is a ROPE, else estimate."""
     verb = "estimate" if analysis is None or analysis.rope is None else "analyze"
     return f"Next: causalgia {verb} {folder}"
 
@@ -431,7 +431,7 @@ def _print_and_draw(
     all_rows: bool = False,
     in_sentences: bool = False,
 ) -> None:
-    """Print effects and verdicts, then draw them: a figure that fails hides no table, a lost reader stops no figure."""
+    """Print effects and verdicts, and draw them even if printing fails."""
     from causalgia.plot import save_forest
 
     try:
@@ -450,15 +450,15 @@ def _answer_again(
     all_rows: bool,
     in_sentences: bool,
 ) -> None:
-    """Answer an experiment's question from its outcomes, by an analysis whose contrasts are its own."""
+    """Answer an experiment again from its outcomes, by the given analysis with the experiment's contrasts."""
     own = replace(analysis, control=None, contrasts=None, interaction=None)
     answer = replace(experiment, analysis=own).analyse(outcomes, rng=seed)
-    drop(folder, DECISIONS, POSTERIOR, FOREST, *figures(folder), rewritten=files_of(answer))
-    print_written(folder, *give_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences))
+    remove_outdated(folder, DECISIONS, POSTERIOR, FOREST, *answer_figures(folder), rewritten=answer_files(answer))
+    print_written(folder, *write_answer(answer, folder, all_rows=all_rows, in_sentences=in_sentences))
 
 
 def print_check(spec: TrialSpec, predictor: Predictor) -> int:
-    """Print what there is to know of a predictor before the trial of a file is run; return the exit code.
+    """Check the predictor of a trial, print the report and return the exit code.
 
     Returns
     -------
@@ -480,7 +480,7 @@ _IN_PYTHON = ("null_models", "across_predictors", "tile_search", "greedy_tiles",
 
 
 def print_catalogue() -> None:
-    """Print each experiment's name and question, and what of the catalogue is a function of another shape."""
+    """Print the name and question of each experiment, and the functions available only in Python."""
     from causalgia import experiments
 
     found = experiments.entries()
@@ -489,12 +489,12 @@ def print_catalogue() -> None:
         typer.echo(f"{name:<{wide}}  {entry.question}")
     typer.echo("\nIn Python, as causalgia.experiments.<name>:")
     for name in _IN_PYTHON:
-        said = inspect.getdoc(getattr(experiments, name)) or ""
-        typer.echo(f"{name:<{wide}}  {said.splitlines()[0]}")
+        doc = inspect.getdoc(getattr(experiments, name)) or ""
+        typer.echo(f"{name:<{wide}}  {doc.splitlines()[0]}")
 
 
 def print_entry(name: str) -> None:
-    """Print one experiment: question, estimand, paper, and what each of its settings is, with its default.
+    """Print one experiment: question, estimand, paper, and settings with their defaults.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The folder of a trial: the files in it, and nothing of the user's is written over."""
+"""Folder of a trial on the command line: its files, and checks against overwriting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 from causalgia.cli.one_line_errors import StoppedError
 from causalgia.cli.tables import echo, print_answers
 from causalgia.errors import DesignError, OutcomesError, TrialInterruptedError
-from causalgia.inputs import check_no_pipe, opened
+from causalgia.inputs import check_no_pipe, open_regular_file
 from causalgia.spreadsheet import to_csv
 
 if TYPE_CHECKING:
@@ -33,37 +33,50 @@ _MARK = "# Written by `causalgia "
 
 
 def check_folder_free(folder: Path, *, spec_file: Path | None = None, force: bool = False) -> None:
-    """Refuse a folder where files would be lost; a `trial.toml` is lost unless we wrote it or it is `spec_file`.
+    """Raise if files in a folder would be overwritten, apart from a `trial.toml` of ours or `spec_file` itself.
 
     Raises
     ------
     OutcomesError
-        If one of our names is a folder, or (without `force`) a file, or as `check_usable`.
+        If a file to be written is a folder, or exists (without `force`), or as `check_usable`.
     """
     check_usable(folder)
     if (folder / STORE).exists():
         raise OutcomesError(
             f"{folder} holds {STORE}, a trial on disk; --store goes on with it. Else choose another --out, or delete it"
         )
-    for name in (OUTCOMES, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder), SPEC):
+    for name in (
+        OUTCOMES,
+        ESTIMATES,
+        DECISIONS,
+        POSTERIOR,
+        FOREST,
+        *answer_figures(folder),
+        *finding_tables(folder),
+        SPEC,
+    ):
         path = folder / name
         if path.is_dir():
             raise OutcomesError(f"{path} is a folder; move it away, or choose another --out")
         check_no_pipe(path, OutcomesError)
-        if path.exists() and not force and not (name == SPEC and (is_ours(path) or _is_same_file(path, spec_file))):
+        if (
+            path.exists()
+            and not force
+            and not (name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file)))
+        ):
             held = "holds outcomes already" if name == OUTCOMES else f"holds another {name} already"
             raise OutcomesError(f"{folder} {held}; choose another --out, or --force to write over it")
 
 
-def refuse_stored(folder: Path, *, spec_file: Path | None = None) -> None:
-    """Refuse a folder for a trial on disk that holds outcomes in a file, or a `trial.toml` of the user's.
+def check_store_free(folder: Path, *, spec_file: Path | None = None) -> None:
+    """Raise if a folder for a trial on disk has an outcomes file or a user's `trial.toml`.
 
     Raises
     ------
     OutcomesError
         If it does, or as `check_usable`.
     StoreError
-        If something else than a store is in the place of one.
+        If the path of the store is something else.
     """
     from causalgia.trial.archive import Archive
 
@@ -71,15 +84,15 @@ def refuse_stored(folder: Path, *, spec_file: Path | None = None) -> None:
     Archive.exists(folder / STORE)
     for name in (OUTCOMES, SPEC):
         path = folder / name
-        if path.exists() and not (name == SPEC and (is_ours(path) or _is_same_file(path, spec_file))):
+        if path.exists() and not (name == SPEC and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))):
             raise OutcomesError(f"{path} is there already; choose another --out for a trial with --store")
 
 
-def is_ours(path: Path, command: str = "") -> bool:
-    """Return whether a `trial.toml` was written by a command of ours (by any, where none is named)."""
+def is_written_by_causalgia(path: Path, command: str = "") -> bool:
+    """Return whether a `trial.toml` was written by causalgia (by `command`, if given)."""
     mark = (_MARK + command).encode()
     try:
-        with opened(path, OutcomesError) as file:
+        with open_regular_file(path, OutcomesError) as file:
             return file.read(len(mark)) == mark
     except OutcomesError:
         return False
@@ -94,45 +107,54 @@ def write_outcomes(
     spec_file: Path | None = None,
     rewritten: tuple[str, ...] = (),
 ) -> tuple[str, ...]:
-    """Write outcomes and their specification (unless it was read from there); what was computed from others goes.
+    """Write outcomes and their specification (unless it was read from there), and remove outdated results.
 
-    Files in `rewritten` are computed anew at once, so their removal is not printed.
+    Files in `rewritten` are written again at once, so their removal is not printed.
 
     Returns
     -------
     tuple of str
-        The names of the files that were written.
+        The names of the files written.
     """
     from causalgia import store
 
-    drop(folder, ESTIMATES, DECISIONS, POSTERIOR, FOREST, *figures(folder), *tables(folder), rewritten=rewritten)
+    remove_outdated(
+        folder,
+        ESTIMATES,
+        DECISIONS,
+        POSTERIOR,
+        FOREST,
+        *answer_figures(folder),
+        *finding_tables(folder),
+        rewritten=rewritten,
+    )
     store.save(outcomes, folder / OUTCOMES)
     return OUTCOMES, *write_spec(folder, spec, command=command, spec_file=spec_file)
 
 
 def write_spec(folder: Path, spec: TrialSpec, *, command: str, spec_file: Path | None = None) -> tuple[str, ...]:
-    """Write a specification unless it was read from there; return the names of the files that were written."""
+    """Write a specification unless it was read from there; return the names of the files written."""
     if _is_same_file(folder / SPEC, spec_file):
         return ()
     mark = f"{_MARK}{command}`, which may write over it: keep a file of your own under another name.\n"
-    write(folder / SPEC, mark + spec.to_toml())
+    write_text(folder / SPEC, mark + spec.to_toml())
     return (SPEC,)
 
 
-def kept_in(folder: Path) -> xr.Dataset:
-    """Return what a folder keeps of its trial: outcomes, or with ``--keep`` the effects or moments of them.
+def load_outcomes(folder: Path) -> xr.Dataset:
+    """Return the Dataset of a trial in a folder: outcomes, or with ``--keep`` effects or moments.
 
     Raises
     ------
     OutcomesError
-        If the folder keeps none.
+        If the folder has none.
     StoreError
-        If it holds a trial on disk that is not finished, or damaged.
+        If its trial on disk is unfinished or damaged.
     """
     from causalgia import store
 
     if not (folder / STORE).exists():
-        return store.load(present(folder) / OUTCOMES, "outcomes")
+        return store.load(check_has_outcomes(folder) / OUTCOMES, "outcomes")
     from causalgia._run.stored_trial import open_store
     from causalgia.trial_file import read_spec
 
@@ -140,48 +162,48 @@ def kept_in(folder: Path) -> xr.Dataset:
     return found.assign_attrs(read_spec(folder / SPEC).attrs) if (folder / SPEC).is_file() else found
 
 
-def figure_of(number: int) -> str:
-    """Return the file of an experiment's figure about a task: experiment.png, experiment_2.png, ...
+def figure_file(number: int) -> str:
+    """Return the file name of an experiment's figure for a task: experiment.png, experiment_2.png, ...
 
     Examples
     --------
-    >>> figure_of(0), figure_of(1)
+    >>> figure_file(0), figure_file(1)
     ('experiment.png', 'experiment_2.png')
     """
     return EXPERIMENT if number == 0 else f"experiment_{number + 1}.png"
 
 
-def figures(folder: Path) -> tuple[str, ...]:
-    """Return the figures of an experiment that a folder has or could have."""
+def answer_figures(folder: Path) -> tuple[str, ...]:
+    """Return the names of an experiment's figures in a folder, with the first one in any case."""
     found = [p.name for p in folder.glob("experiment_*.png") if p.stem.removeprefix("experiment_").isdecimal()]
     return EXPERIMENT, *sorted(found)
 
 
-def table_of(finding: str) -> str:
-    """Return the file of one of an answer's findings.
+def finding_file(finding: str) -> str:
+    """Return the file name of a finding of an answer.
 
     Examples
     --------
-    >>> table_of("of each sequence")
+    >>> finding_file("of each sequence")
     'finding_of_each_sequence.csv'
     """
     return f"finding_{finding.replace(' ', '_')}.csv"
 
 
-def tables(folder: Path) -> tuple[str, ...]:
-    """Return the findings of an experiment that a folder has."""
+def finding_tables(folder: Path) -> tuple[str, ...]:
+    """Return the names of the tables of findings in a folder."""
     return tuple(sorted(p.name for p in folder.glob("finding_*.csv")))
 
 
-def drop(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
-    """Remove files of ours that what comes next makes untrue, and print which; not those that are `rewritten` at once.
+def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
+    """Remove outdated results and print their names, apart from those `rewritten` at once.
 
     Examples
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> write(folder / "decisions.nc", "")
-    >>> drop(folder, "decisions.nc", "posterior.nc")
+    >>> write_text(folder / "decisions.nc", "")
+    >>> remove_outdated(folder, "decisions.nc", "posterior.nc")
     Removed decisions.nc: not of these results.
     """
     found = [name for name in names if (folder / name).exists()]
@@ -193,10 +215,10 @@ def drop(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
 
 @contextmanager
 def output_folder(folder: Path) -> Iterator[Path]:
-    """Make a folder for what follows; where that fails, what was made here and is still empty is removed."""
+    """Create a folder for the body of the context; on an error, remove created folders that are still empty."""
     new = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
-        yield made(folder)
+        yield make_folder(folder)
     except BaseException:
         with suppress(OSError):  # not empty
             for place in new:
@@ -205,7 +227,7 @@ def output_folder(folder: Path) -> Iterator[Path]:
 
 
 def check_link(path: Path) -> None:
-    """Raise OutcomesError where a path is a link to what is not there: nothing is read or written through it."""
+    """Raise OutcomesError if a path is a broken link."""
     if path.is_symlink() and not path.exists():
         raise OutcomesError(
             f"{path} is a link to {path.readlink()}, which is not there; remove it or give another path"
@@ -213,12 +235,12 @@ def check_link(path: Path) -> None:
 
 
 def check_usable(folder: Path) -> None:
-    """Refuse, before anything is computed, a folder that could not be made or written into; nothing is left there.
+    """Raise if a folder cannot be created or written to; leaves no trace.
 
     Raises
     ------
     OutcomesError
-        If a file or a device is in its place, its name is too long, or nothing can be made in it.
+        If a file or a device is at the path, its name is too long, or it is not writable.
 
     Examples
     --------
@@ -237,14 +259,14 @@ def check_usable(folder: Path) -> None:
         raise OutcomesError(f"{folder}: {what} ({error.strerror}); choose another place") from error
 
 
-def made(folder: Path) -> Path:
-    """Return a folder after making it; refused as `check_usable`."""
+def make_folder(folder: Path) -> Path:
+    """Create a folder after `check_usable`, and return it."""
     check_usable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a text file."""
     check_no_pipe(path, OutcomesError)
     try:
@@ -253,8 +275,8 @@ def write(path: Path, text: str) -> None:
         raise OutcomesError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
 
 
-def present(folder: Path) -> Path:
-    """Return a folder that holds outcomes."""
+def check_has_outcomes(folder: Path) -> Path:
+    """Return a folder; raise OutcomesError if it has no outcomes."""
     if not (folder / OUTCOMES).is_file():
         missing = f"holds no {OUTCOMES} or {STORE}" if folder.is_dir() else "is no folder"
         raise OutcomesError(f"{folder} {missing}; make it with: causalgia run trial.toml --out {folder}")
@@ -266,44 +288,44 @@ def _is_same_file(path: Path, other: Path | None) -> bool:
 
 
 class Keep(StrEnum):
-    """What is kept of a trial on disk."""
+    """Dataset stored by a trial on disk."""
 
     outcomes = "outcomes"
     effects = "effects"
     moments = "moments"
 
 
-Stored: TypeAlias = Annotated[
+StoreOption: TypeAlias = Annotated[
     bool, typer.Option("--store", help=f"Keep the trial in {STORE} as it runs; the same command resumes it.")
 ]
-SameAnswers: TypeAlias = Annotated[
+SameAnswersOption: TypeAlias = Annotated[
     bool,
     typer.Option("--same-answers", help="Resume a store of another predictor if some kept answers are this one's."),
 ]
-Kept: TypeAlias = Annotated[Keep, typer.Option("--keep", help="What --store keeps.")]
+KeepOption: TypeAlias = Annotated[Keep, typer.Option("--keep", help="What --store keeps.")]
 
 
-def refuse(out: Path, spec_file: Path, *, stored: bool, keep: Keep, force: bool, same_answers: bool) -> None:
-    """Refuse a folder where something would be lost, or what is kept without a place for it.
+def check_run_folder(out: Path, spec_file: Path, *, stored: bool, keep: Keep, force: bool, same_answers: bool) -> None:
+    """Raise if files would be overwritten, or options of a store are given without ``--store``.
 
     Raises
     ------
     DesignError
-        If effects or moments are to be kept, or answers to be taken over, and there is no store.
+        If ``--keep`` or ``--same-answers`` is given without a store.
     OutcomesError
-        If the folder holds what would be lost.
+        If the folder has files that would be overwritten.
     """
     if not stored and keep is not Keep.outcomes:
         raise DesignError(f"--keep {keep.value} is for a trial on disk; add --store")
     if not stored and same_answers:
         raise DesignError("--same-answers is for a trial on disk; add --store")
     if stored:
-        refuse_stored(out, spec_file=spec_file)
+        check_store_free(out, spec_file=spec_file)
     else:
         check_folder_free(out, spec_file=spec_file, force=force)
 
 
-def run_into(
+def run_in_folder(
     folder: Path,
     spec: TrialSpec,
     predictor: Predictor,
@@ -314,21 +336,21 @@ def run_into(
     client: Client | None,
     same_answers: bool,
 ) -> tuple[xr.Dataset, tuple[str, ...]]:
-    """Run a trial, and return what it kept and the names of the files that were written."""
+    """Run a trial; return its Dataset and the names of the files written."""
     from causalgia._run import run
 
-    asked = spec.analysis.asking(spec.design.asked)
+    analysis = spec.analysis.asking(spec.design.asked)
     if not stored:
-        outcomes = run(spec.design, predictor, rng=spec.rng, analysis=asked, client=client).assign_attrs(spec.attrs)
+        outcomes = run(spec.design, predictor, rng=spec.rng, analysis=analysis, client=client).assign_attrs(spec.attrs)
         return outcomes, write_outcomes(folder, outcomes, spec, command="run", spec_file=spec_file)
-    beside = write_spec(folder, spec, command="run", spec_file=spec_file)
+    spec_files = write_spec(folder, spec, command="run", spec_file=spec_file)
     store = folder / STORE
     try:
         found = run(
             spec.design,
             predictor,
             rng=spec.rng,
-            analysis=asked,
+            analysis=analysis,
             store=store,
             same_answers=same_answers,
             keep=keep.value,
@@ -336,18 +358,20 @@ def run_into(
         )
     except TrialInterruptedError as error:
         raise StoppedError(str(error)) from error
-    return found.assign_attrs(spec.attrs), (STORE, *beside)
+    return found.assign_attrs(spec.attrs), (STORE, *spec_files)
 
 
-def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False, in_sentences: bool = False) -> tuple[str, ...]:
-    """Print an answer, draw it for each task, and write its tables and findings: a figure that fails hides no table.
+def write_answer(
+    answer: Answer, folder: Path, *, all_rows: bool = False, in_sentences: bool = False
+) -> tuple[str, ...]:
+    """Print an answer, write its tables and findings, and draw it for each task, first that of the largest effect.
 
-    The first figure is of the task of the largest effect.
+    A failing figure does not suppress the tables.
 
     Returns
     -------
     tuple of str
-        The names of the files that were written.
+        The names of the files written.
     """
     from causalgia import store
 
@@ -355,22 +379,22 @@ def give_answer(answer: Answer, folder: Path, *, all_rows: bool = False, in_sent
     store.save(answer.estimates, folder / ESTIMATES)
     store.save(decisions, folder / DECISIONS)
     for name, table in answer.findings.items():
-        write(folder / table_of(name), to_csv(table.to_dataframe()))
+        write_text(folder / finding_file(name), to_csv(table.to_dataframe()))
     try:
         echo(f"{answer.question}\n")
         print_answers(answer.estimates, decisions, all_rows=all_rows, in_sentences=in_sentences)
     finally:
-        for name, task in _figures_of(answer).items():
+        for name, task in _task_by_figure(answer).items():
             answer.save(folder / name, task=task)
-    return files_of(answer)
+    return answer_files(answer)
 
 
-def files_of(answer: Answer) -> tuple[str, ...]:
-    """Return the names of the files that `give_answer` writes."""
-    return ESTIMATES, DECISIONS, *map(table_of, answer.findings), *_figures_of(answer)
+def answer_files(answer: Answer) -> tuple[str, ...]:
+    """Return the names of the files that `write_answer` writes."""
+    return ESTIMATES, DECISIONS, *map(finding_file, answer.findings), *_task_by_figure(answer)
 
 
-def _figures_of(answer: Answer) -> dict[str, str]:
-    """Return the task of each figure: file -> task, that of the largest effect first."""
+def _task_by_figure(answer: Answer) -> dict[str, str]:
+    """Return the tasks by figure: file name -> task, that of the largest effect first."""
     tasks = dict.fromkeys([answer.clearest_task, *answer.tasks])
-    return {figure_of(number): task for number, task in enumerate(tasks)}
+    return {figure_file(number): task for number, task in enumerate(tasks)}

@@ -1,4 +1,4 @@
-"""The commands of the bench: a library out, its power, counts in, virtual against measured."""
+"""Commands for MPRA libraries: design, predict, power, cheapest, analyze, compare."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from typing import Annotated
 
 import typer
 
-from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, drop, output_folder, write
+from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, output_folder, remove_outdated, write_text
 from causalgia.cli.mpra_tables import (
     COMPARISON,
     EFFECTS,
     FIT,
+    average_target,
     check_files_free,
     check_one_treatment,
+    counts_question,
     draw_concordance,
     draw_quality,
     effects_table,
-    flanks_of,
-    grid,
-    measured_in,
-    names_in,
-    noise_of,
-    numbers,
-    pilot_of,
+    measured_effects,
+    noise_arguments,
+    parse_flanks,
+    parse_numbers,
+    pilot_components,
+    power_table,
     print_average,
     print_parallel,
     print_verdicts,
-    question_of_counts,
-    said_of,
-    side_of,
-    target_in,
-    virtual_in,
+    read_library_or_side_table,
+    split_names,
+    virtual_attrs,
+    virtual_effects,
 )
-from causalgia.cli.one_line_errors import OneLine, RopeOfTwo
-from causalgia.cli.options import rope_of
+from causalgia.cli.one_line_errors import OneLineGroup, RopeCommand
+from causalgia.cli.options import parse_rope
 from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import echo, print_written
 from causalgia.errors import OutcomesError
 from causalgia.spreadsheet import to_csv
 
 bench = typer.Typer(
-    cls=OneLine,
+    cls=OneLineGroup,
     name="mpra",
     help="Order a design as an MPRA library, analyze its counts, and compare the virtual with the measured trial.",
     no_args_is_help=True,
@@ -92,7 +92,7 @@ _Rope = "Region of practical equivalence on log2: -0.1,0.1 (or --rope -0.1 0.1),
 
 
 class ErrorRate(StrEnum):
-    """Which error rate of verdicts is bounded: two of tests, two of the posterior."""
+    """Error rates that verdicts control: two of tests, two of the posterior."""
 
     bh = "bh"
     holm = "holm"
@@ -100,8 +100,8 @@ class ErrorRate(StrEnum):
     bayes_fdr = "bayes_fdr"
 
 
-class Fitting(StrEnum):
-    """How effects are fitted."""
+class FitMethod(StrEnum):
+    """Methods of fitting effects."""
 
     hierarchical = "hierarchical"
     two_way = "two_way"
@@ -145,15 +145,17 @@ def predict(
     Example:   causalgia mpra predict trial.toml --design library --out virtual
     """
     from causalgia import mpra, store
-    from causalgia.cli.options import predictor_of
+    from causalgia.cli.options import load_spec_predictor
     from causalgia.trial_file import read_spec
 
     spec = read_spec(spec_file)
     library = mpra.read_library(library_folder)
     check_files_free(out, force, OUTCOMES)
     with output_folder(out):
-        outcomes = mpra.virtual_trial(library, predictor_of(spec, spec_file, device), flanks=flanks_of(flanks))
-        store.save(outcomes.assign_attrs(said_of(spec, library)), out / OUTCOMES)
+        outcomes = mpra.virtual_trial(
+            library, load_spec_predictor(spec, spec_file, device), flanks=parse_flanks(flanks)
+        )
+        store.save(outcomes.assign_attrs(virtual_attrs(spec, library)), out / OUTCOMES)
     echo(f"{spec.name}: {outcomes.sizes['unit']:,} elements of {library_folder} predicted.")
     print_written(out, OUTCOMES)
     echo(f"Next: causalgia mpra analyze counts.tsv --design {library_folder} --out measured")
@@ -194,24 +196,26 @@ def power(
     """
     from causalgia import mpra
 
-    known = pilot_of(pilot, library_folder, control, arms=names_in(pilot_arms), replicates=names_in(pilot_replicates))
+    known = pilot_components(
+        pilot, library_folder, control, arms=split_names(pilot_arms), replicates=split_names(pilot_replicates)
+    )
     if depth is None and known is None:
         depth = "100"
     found = mpra.power(
-        numbers(effect, "--effect"),
-        barcodes=numbers(barcodes, "--barcodes"),
-        replicates=numbers(replicates, "--replicates"),
-        backgrounds=None if backgrounds is None else numbers(backgrounds, "--backgrounds"),
-        depth=None if depth is None else numbers(depth, "--depth"),
+        parse_numbers(effect, "--effect"),
+        barcodes=parse_numbers(barcodes, "--barcodes"),
+        replicates=parse_numbers(replicates, "--replicates"),
+        backgrounds=None if backgrounds is None else parse_numbers(backgrounds, "--backgrounds"),
+        depth=None if depth is None else parse_numbers(depth, "--depth"),
         recovery=recovery,
         barcode_dispersion=barcode_dispersion,
         alpha=alpha,
         q=q,
-        **noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau),
+        **noise_arguments(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau),
     )
     of = "one element" if backgrounds is None else "the average over backgrounds"
     echo(f"A log2 effect of {of}, two-sided test at {found['alpha'].values.ravel()[0]:.3g}")
-    echo(grid(found))
+    echo(power_table(found))
 
 
 @bench.command()
@@ -252,11 +256,13 @@ def cheapest(
     """
     from causalgia import mpra
 
-    known = pilot_of(pilot, library_folder, control, arms=names_in(pilot_arms), replicates=names_in(pilot_replicates))
+    known = pilot_components(
+        pilot, library_folder, control, arms=split_names(pilot_arms), replicates=split_names(pilot_replicates)
+    )
     check_one_treatment(known)
-    noise = noise_of(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau)
+    noise = noise_arguments(known, sd_barcode=sd_barcode, sd_replicate=sd_replicate, tau=tau)
     if depth is not None:
-        noise["depth"] = numbers(depth, "--depth")
+        noise["depth"] = parse_numbers(depth, "--depth")
     found = mpra.cheapest(
         halfwidth=halfwidth,
         effect=effect,
@@ -277,7 +283,7 @@ def cheapest(
     echo(f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: {found.attrs['note']}")
 
 
-@bench.command(cls=RopeOfTwo)
+@bench.command(cls=RopeCommand)
 def analyze(
     counts_file: Annotated[Path, typer.Argument(metavar="COUNTS.TSV", help="Barcode counts, an IGVF barcode table.")],
     library_folder: _Library,
@@ -293,7 +299,7 @@ def analyze(
     replicates: Annotated[
         str | None, typer.Option(help="Replicates that are read, separated by commas: those of one cell type.")
     ] = None,
-    method: Annotated[Fitting, typer.Option(help="How effects are fitted.")] = Fitting.hierarchical,
+    method: Annotated[FitMethod, typer.Option(help="How effects are fitted.")] = FitMethod.hierarchical,
     min_dna: Annotated[float | None, typer.Option(help="Leave out barcodes with fewer DNA reads (mean).")] = None,
     min_barcodes: Annotated[int, typer.Option(min=1, help="Leave out elements with fewer barcodes, in every arm.")] = 1,
     rope: Annotated[str, typer.Option(help=_Rope)] = "0",
@@ -317,9 +323,9 @@ def analyze(
 
     check_files_free(out, force, OUTCOMES, FIT, EFFECTS)
     with output_folder(out) as folder:
-        side = side_of(library_folder)
-        counts = mpra.read_counts(counts_file, arms=side, replicates=names_in(replicates))
-        asked = question_of_counts(side, counts, control=control, arms=arms, contrasts=contrasts)
+        side = read_library_or_side_table(library_folder)
+        counts = mpra.read_counts(counts_file, arms=side, replicates=split_names(replicates))
+        asked = counts_question(side, counts, control=control, arms=arms, contrasts=contrasts)
         quality = mpra.quality(counts) if min_dna is None else mpra.quality(counts, min_dna=min_dna)
         counts = mpra.filter(counts, min_dna=min_dna, min_barcodes=min_barcodes, arms=asked.used)
         outcomes = mpra.activity(counts, arms=asked.used)
@@ -327,11 +333,11 @@ def analyze(
         if crossover:
             fitted = mpra.fit(counts, **vars(asked), method=method.value)
             evidence = fitted if error in (ErrorRate.bh, ErrorRate.holm) else infer(fitted, rng=rng)
-            decisions = decide(evidence, rope=rope_of(rope), error=error.value, level=level)
+            decisions = decide(evidence, rope=parse_rope(rope), error=error.value, level=level)
         echo(in_shell(mpra.report(quality)))
         echo(in_shell(mpra.report(counts)))
-        drop(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
-        said = {"analysis": Analysis(**asked.contrast, target=target_in(outcomes)).to_json(), "rng": str(rng)}
+        remove_outdated(folder, ESTIMATES, DECISIONS, FIT, EFFECTS, rewritten=(FIT, EFFECTS) if crossover else ())
+        said = {"analysis": Analysis(**asked.contrast, target=average_target(outcomes)).to_json(), "rng": str(rng)}
         store.save(outcomes.assign_attrs(said), folder / OUTCOMES)
         figures = draw_quality(quality, folder)
         if not crossover:
@@ -340,7 +346,7 @@ def analyze(
             return
         print_average(fitted, level)
         store.save(fitted, folder / FIT)
-        write(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
+        write_text(folder / EFFECTS, to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False))
         print_verdicts(decisions)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
         echo(f"Next: causalgia mpra compare virtual {out}")
@@ -375,12 +381,12 @@ def compare(
     if virtual.resolve() == measured.resolve():
         raise OutcomesError(f"{virtual} is given for both trials; give the virtual one first, then the measured one")
     with nullcontext() if out is None else output_folder(out) as folder:
-        of_bench = measured_in(measured)
+        of_bench = measured_effects(measured)
         chosen = {name: name for name in contrast} if contrast else None
-        found = mpra.concordance(virtual_in(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
+        found = mpra.concordance(virtual_effects(virtual, control, of_bench), of_bench, contrasts=chosen, task=task)
         echo(in_shell(mpra.report(found)))
         if folder is None:
             return
         by_element = found[[name for name, v in found.data_vars.items() if set(v.dims) == {"element", "contrast"}]]
-        write(folder / COMPARISON, to_csv(by_element.to_dataframe()))
+        write_text(folder / COMPARISON, to_csv(by_element.to_dataframe()))
         print_written(folder, COMPARISON, *draw_concordance(found, folder))

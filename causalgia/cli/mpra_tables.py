@@ -1,4 +1,4 @@
-"""What the commands of the bench read and print: folders, tables, grids of designs."""
+"""Input and output of the MPRA commands: options, folders, tables and figures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from causalgia.cli.folder import check_usable, kept_in
+from causalgia.cli.folder import check_usable, load_outcomes
 from causalgia.cli.tables import echo, print_answers, print_table
 from causalgia.errors import CausalgiaError, ContrastError, LibraryError, OutcomesError, printable, quoted
 from causalgia.inputs import read_text
-from causalgia.spreadsheet import of_column
+from causalgia.spreadsheet import from_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,41 +23,41 @@ if TYPE_CHECKING:
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 FIT, EFFECTS, COMPARISON = "fit.nc", "effects.csv", "comparison.csv"
-_MANY = 20
+_MOST_ROWS = 20
 _VERDICTS = ("increases", "decreases", "negligible", "undecided")
 
 
-def numbers(text: str, said: str) -> list[float] | float:
-    """Return one number, or several that are written with commas."""
+def parse_numbers(text: str, option: str) -> list[float] | float:
+    """Return one number, or a list of numbers separated by commas."""
     try:
         found = [float(part) for part in text.replace(",", " ").split()]
     except ValueError:
         found = []
     if not found:
-        raise OutcomesError(f"{said} {quoted(text)} must be a number, or several: 5,10,20")
+        raise OutcomesError(f"{option} {quoted(text)} must be a number, or several: 5,10,20")
     return found[0] if len(found) == 1 else found
 
 
-def flanks_of(text: str | None) -> tuple[str, str]:
-    """Return the letters to the left and to the right of an insert."""
+def parse_flanks(text: str | None) -> tuple[str, str]:
+    """Return the left and right flanks of an insert."""
     parts = (text or ",").split(",")
     if len(parts) != 2:
         raise LibraryError(f"--flanks {quoted(text)}: give both sides, LEFT,RIGHT; one may be empty: ACGT,")
     return parts[0].strip(), parts[1].strip()
 
 
-def said_of(spec: TrialSpec, library: xr.Dataset) -> dict[str, str]:
-    """Return what the outcomes carry: of the trial; its analysis only where the library is of the trial's design."""
-    said = spec.attrs
+def virtual_attrs(spec: TrialSpec, library: xr.Dataset) -> dict[str, str]:
+    """Return the attrs of virtual outcomes; with the trial's analysis only if the library is of its design."""
+    attrs = spec.attrs
     if library.attrs.get("design_fingerprint") == spec.design.fingerprint:
-        return said
+        return attrs
     echo(f"The library is of another design than {spec.name}: its own arms are predicted.")
-    del said["analysis"]
-    return said | {name: str(library.attrs[name]) for name in ("analysis",) if name in library.attrs}
+    del attrs["analysis"]
+    return attrs | {name: str(library.attrs[name]) for name in ("analysis",) if name in library.attrs}
 
 
-def side_of(place: Path) -> Path | xr.Dataset:
-    """Return the oligos of counts: a library that was written, or a side table."""
+def read_library_or_side_table(place: Path) -> Path | xr.Dataset:
+    """Return the library in a folder, or the path of a side table."""
     from causalgia import mpra
 
     if not place.exists():
@@ -66,8 +66,8 @@ def side_of(place: Path) -> Path | xr.Dataset:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked of counts: every arm (or `arms`) against `control`, or weights of arms by contrast."""
+class CountsQuestion:
+    """Contrasts of counts: every arm (or `arms`) against `control`, or weights of arms by contrast."""
 
     control: str | None = None
     arms: list[str] | None = None
@@ -75,31 +75,31 @@ class Question:
 
     @property
     def used(self) -> list[str] | None:
-        """The arms that it reads; None: all."""
+        """The arms in the contrasts; None: all."""
         if self.contrasts is not None:
             return list(dict.fromkeys(arm for row in self.contrasts.values() for arm in row))
         return None if self.arms is None else [str(self.control), *self.arms]
 
     @property
     def contrast(self) -> dict[str, Any]:
-        """What `causalgia.contrast` takes of it."""
+        """Arguments of `causalgia.contrast`."""
         return {"control": self.control} if self.contrasts is None else {"contrasts": self.contrasts}
 
 
-def question_of_counts(
+def counts_question(
     side: Path | xr.Dataset,
     counts: xr.Dataset,
     *,
     control: str | None,
     arms: str | None,
     contrasts: list[str] | None,
-) -> Question:
-    """Return what was given on the command line, else the question of the trial that the library was made of.
+) -> CountsQuestion:
+    """Return the contrasts of the command line, else those of the trial that the library was made of.
 
     Raises
     ------
     ContrastError
-        If neither says one, or two are given.
+        If there is none, or two are given.
     """
     from causalgia.effects.contrast_weights import listed, requested_weights
     from causalgia.expressions import nearest
@@ -108,12 +108,12 @@ def question_of_counts(
     if contrasts:
         if control is not None or arms is not None:
             raise ContrastError("--contrasts names the arms itself; leave --control and --arms out")
-        return Question(contrasts=requested_weights(counts, known, None, contrasts, None))
+        return CountsQuestion(contrasts=requested_weights(counts, known, None, contrasts, None))
     if control is None and not isinstance(side, Path):
-        kept, factors = _kept_question(side)
+        kept, factors = _library_question(side)
         if arms is None and (kept.contrasts is not None or kept.interaction is not None):
             of_design = factors["arm"].to_numpy().astype(str).tolist() if "arm" in factors else known
-            return Question(
+            return CountsQuestion(
                 contrasts=requested_weights(
                     factors, of_design, None, dict(kept.weights_by_contrast) or None, kept.interaction
                 )
@@ -128,10 +128,10 @@ def question_of_counts(
         hint = nearest(control, known) or "."
         raise ContrastError(f"--control: no arm {quoted(control)}{hint} The arms are {listed(known)}")
     if arms is None:
-        return Question(control, _beside(counts, known, control))
-    given = [arm for arm in names_in(arms) or [] if arm != control]
+        return CountsQuestion(control, _arms_beside_control(counts, known, control))
+    given = [arm for arm in split_names(arms) or [] if arm != control]
     _check_arms("--arms", given, known)
-    return Question(control, given)
+    return CountsQuestion(control, given)
 
 
 def _check_arms(option: str, given: list[str], known: list[str]) -> None:
@@ -144,8 +144,8 @@ def _check_arms(option: str, given: list[str], known: list[str]) -> None:
             raise ContrastError(f"{option}: no arm {quoted(arm)}{hint} The arms are {listed(known)}")
 
 
-def _beside(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:
-    """Return the arms that stand beside the control in some element, None if all do: not the pairs of a library."""
+def _arms_beside_control(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | None:
+    """Return the arms that share an element with the control; None if all do."""
     import pandas as pd
 
     from causalgia.mpra.counts.side_table import CONTROLS
@@ -163,25 +163,25 @@ def _beside(counts: xr.Dataset, arms: list[str], control: str) -> list[str] | No
     return beside if 0 < len(beside) < len(arms) - 1 else None
 
 
-def _kept_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
-    """Return the analysis kept with a library, or its design's question, and the factors of the design's arms."""
+def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
+    """Return the analysis stored with a library (or the contrasts of its design), and the factors of the arms."""
     import xarray as xr
 
     from causalgia.analysis import Analysis
-    from causalgia.long_text import question_of
+    from causalgia.long_text import design_question
     from causalgia.mpra.comparisons._virtual_trial import design_arms
     from causalgia.trial.attributes import arm_coordinates
 
-    kept = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(question_of(library))
+    kept = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(design_question(library))
     return kept, xr.Dataset(coords=arm_coordinates(design_arms(library)))
 
 
-def names_in(text: str | None) -> list[str] | None:
-    """Return names that commas separate."""
+def split_names(text: str | None) -> list[str] | None:
+    """Return names separated by commas."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def pilot_of(
+def pilot_components(
     counts: Path | None,
     library: Path | None,
     control: str | None,
@@ -189,7 +189,7 @@ def pilot_of(
     arms: list[str] | None,
     replicates: list[str] | None,
 ) -> xr.Dataset | None:
-    """Return the components of noise of a pilot, where its counts are given."""
+    """Return the noise components of a pilot, or None without its counts."""
     from causalgia import mpra
 
     if counts is None:
@@ -200,7 +200,7 @@ def pilot_of(
     if library is None or control is None:
         raise OutcomesError("--pilot needs --design (its library or side table) and --control (an arm of it)")
     try:
-        read = mpra.read_counts(counts, arms=side_of(library), replicates=replicates)
+        read = mpra.read_counts(counts, arms=read_library_or_side_table(library), replicates=replicates)
         _check_arms("--pilot-arms", arms or [], list(dict.fromkeys(read["arm"].to_numpy().astype(str).tolist())))
         return mpra.components(read, control=control, arms=arms)
     except CausalgiaError as error:  # --replicates and --arms are those of the next library
@@ -208,7 +208,7 @@ def pilot_of(
 
 
 def check_one_treatment(pilot: xr.Dataset | None) -> None:
-    """Raise OutcomesError where a pilot has several treatments: a split of oligos is for the noise of one."""
+    """Raise OutcomesError if a pilot has several treatments; a split of oligos is for the noise of one."""
     if pilot is not None and pilot.sizes.get("contrast", 1) > 1:
         names = pilot["contrast"].to_numpy().astype(str)
         raise OutcomesError(
@@ -216,14 +216,14 @@ def check_one_treatment(pilot: xr.Dataset | None) -> None:
         )
 
 
-def noise_of(pilot: xr.Dataset | None, **said: float | None) -> dict[str, Any]:
-    """Return what is known of the noise: what was said, else the pilot's, else that of published libraries."""
-    given = {name: value for name, value in said.items() if value is not None}
+def noise_arguments(pilot: xr.Dataset | None, **options: float | None) -> dict[str, Any]:
+    """Return the noise components: given options, else those of the pilot, else those of published libraries."""
+    given = {name: value for name, value in options.items() if value is not None}
     return {"pilot": pilot} | ({} if pilot is not None else _PUBLISHED) | given
 
 
-def grid(found: xr.Dataset) -> str:
-    """Return a line for each design: what was varied, standard error, half width and power."""
+def power_table(found: xr.Dataset) -> str:
+    """Return a table of designs: varied settings, standard error, half width and power."""
     columns = found[["se", "halfwidth", "power"]]
     table = (columns if columns.dims else columns.expand_dims("design")).to_dataframe().reset_index()
     table = table[[c for c in table.columns if c in found.dims or c in ("se", "halfwidth", "power")]]
@@ -231,7 +231,7 @@ def grid(found: xr.Dataset) -> str:
 
 
 def check_files_free(folder: Path, force: bool, *names: str) -> None:
-    """Refuse to write over files that are there, and folders that cannot be written into."""
+    """Raise if files would be overwritten or the folder is not writable."""
     check_usable(folder)
     for name in names:
         if (folder / name).exists() and not force:
@@ -239,7 +239,7 @@ def check_files_free(folder: Path, force: bool, *names: str) -> None:
 
 
 def draw_quality(quality: xr.Dataset, folder: Path) -> tuple[str, ...]:
-    """Draw barcodes an oligo, and one replicate against another where there are two; return the names of the files."""
+    """Draw barcodes per oligo and, with two or more, replicates against each other; return the file names."""
     from causalgia import plot
 
     drawn = {"barcodes.png": plot.barcodes(quality)}
@@ -251,7 +251,7 @@ def draw_quality(quality: xr.Dataset, folder: Path) -> tuple[str, ...]:
 
 
 def draw_concordance(found: xr.Dataset, folder: Path) -> tuple[str, ...]:
-    """Draw measured effects against virtual ones, a figure for each contrast; return the names of the files."""
+    """Draw measured against virtual effects, one figure per contrast; return the file names."""
     from causalgia import plot
 
     names = [f"concordance_{i}.png" if i > 1 else "concordance.png" for i in range(1, found.sizes["contrast"] + 1)]
@@ -261,7 +261,7 @@ def draw_concordance(found: xr.Dataset, folder: Path) -> tuple[str, ...]:
 
 
 def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
-    """Return a row for each element and contrast: effect, error, p, q, and what was decided."""
+    """Return a table by element and contrast: effect, error, p, q and verdict."""
     import pandas as pd
 
     from causalgia.reporting import rows
@@ -273,13 +273,13 @@ def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     return table.rename(columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"})
 
 
-def target_in(activities: xr.Dataset) -> str:
-    """Return what averages of activities are of: elements alone, where replicates are averaged or there is one."""
+def average_target(activities: xr.Dataset) -> str:
+    """Return the target of averages: ``"population x replicates"`` if there are several replicates."""
     return "population x replicates" if activities.sizes.get("model", 1) > 1 else "population"
 
 
 def print_average(fitted: xr.Dataset, level: float) -> None:
-    """Print the average effects over the elements of the test, from their fit; controls of the bench are left out."""
+    """Print average effects over the test elements, without control oligos."""
     import numpy as np
 
     from causalgia.mpra import average
@@ -301,30 +301,30 @@ def print_average(fitted: xr.Dataset, level: float) -> None:
 
 
 def print_parallel(folder: Path, asked: dict[str, Any], level: float) -> None:
-    """Print the differences of arms' means over elements, from the activities of a parallel library in a folder."""
+    """Print differences of means between arms of a parallel library, from the activities in a folder."""
     from causalgia.effects import contrast
     from causalgia.estimation import estimate
 
     echo("Each element has one arm (a parallel library), so there are no effects of single elements.")
     echo("Average over elements (backgrounds):")
-    print_answers(estimate(contrast(kept_in(folder), **asked), ci_prob=level))
+    print_answers(estimate(contrast(load_outcomes(folder), **asked), ci_prob=level))
 
 
 def print_verdicts(decisions: xr.Dataset) -> None:
-    """Print how many elements got which verdict in each contrast, and the largest effects."""
+    """Print the number of elements by verdict in each contrast, and the largest effects."""
     from causalgia.experiments.kit.answer import largest_contrasts
     from causalgia.reporting.verdict_sentences import verdict_method
 
     for arm in decisions["task"].to_numpy().astype(str):
         verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
-        told = ", ".join(
+        counts = ", ".join(
             f"{(verdicts == v).sum():,} {v}" for v in ("increases", "decreases", "negligible", "undecided")
         )
-        echo(f"{arm}: {told}")
+        echo(f"{arm}: {counts}")
     echo(f"{verdict_method(decisions)}\n")
-    if decisions.sizes["contrast"] > _MANY:
-        echo(f"The {_MANY} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
-        decisions = largest_contrasts(decisions, most=_MANY)
+    if decisions.sizes["contrast"] > _MOST_ROWS:
+        echo(f"The {_MOST_ROWS} largest of {decisions.sizes['contrast']:,} elements; all are in {EFFECTS}:")
+        decisions = largest_contrasts(decisions, most=_MOST_ROWS)
     print_table(decisions)
 
 
@@ -343,11 +343,11 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
     if not {"element", "effect"} <= set(table.columns):
         has = ", ".join(map(str, table.columns))
         raise OutcomesError(f"{path}: has columns {has}; a table of effects has element, effect and se")
-    return table.apply(of_column)
+    return table.apply(from_column)
 
 
-def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
-    """Return measured effects: the fit that a folder keeps, or a table."""
+def measured_effects(place: Path) -> xr.Dataset | pd.DataFrame:
+    """Return measured effects: the fit in a folder, or a table."""
     from causalgia import netcdf
 
     if not place.is_dir():
@@ -360,23 +360,23 @@ def measured_in(place: Path) -> xr.Dataset | pd.DataFrame:
     return netcdf.read_netcdf(place / FIT)
 
 
-def virtual_in(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:
-    """Return virtual effects: the measured contrasts of the outcomes that a folder keeps; or a table."""
+def virtual_effects(place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame) -> xr.Dataset | pd.DataFrame:
+    """Return virtual effects: the measured contrasts of the outcomes in a folder, or a table."""
     import xarray as xr
 
     from causalgia.effects import contrast
 
     if not place.is_dir():
         return _read_effects_table(place)
-    outcomes = kept_in(place)
+    outcomes = load_outcomes(place)
     if control is not None:
         return contrast(outcomes, control=control)
     if isinstance(measured, xr.Dataset):
-        return contrast(outcomes, contrasts=_weights_of(measured))
+        return contrast(outcomes, contrasts=_fit_weights(measured))
     return contrast(outcomes)
 
 
-def _weights_of(fitted: xr.Dataset) -> dict[str, dict[str, float]]:
-    """Return the arms that each contrast of a fit weighs."""
+def _fit_weights(fitted: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Return the weights of the arms in each contrast of a fit."""
     table = fitted["weight"].transpose("contrast", "arm").to_pandas()
     return {str(name): {str(arm): float(w) for arm, w in row.items() if w} for name, row in table.iterrows()}

@@ -1,4 +1,4 @@
-"""What every command is dressed in: an error or a warning is one line with the cure, and never a traceback."""
+"""One-line errors and warnings for all commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from causalgia.cli.shell_words import in_shell, set_options
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, as_message, quoted
 
-_PLAIN = {  # what the parser says of values -> what is meant
+_PLAIN = {  # message of the parser -> plain message
     "Value error, ": "",
     "Input should be a valid integer.*": "give a whole number, such as 10",
     "Input should be a valid number.*": "give a number, such as 0.5",
@@ -26,8 +26,8 @@ _PLAIN = {  # what the parser says of values -> what is meant
 }
 
 
-class OneLine(TyperGroup):
-    """Commands whose errors are one line with the cure: exit code 2, or 130 when interrupted; never a traceback."""
+class OneLineGroup(TyperGroup):
+    """Group of commands with one-line errors and no traceback: exit code 2, or 130 if interrupted."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         del standalone_mode
@@ -35,19 +35,19 @@ class OneLine(TyperGroup):
             with _warnings_as_lines():
                 code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
         except StoppedError as error:
-            sys.exit(_fail(in_shell(str(error)), 130))
+            sys.exit(_print_error(in_shell(str(error)), 130))
         except CausalgiaError as error:
-            code = _fail(in_shell(str(error)), 2)
+            code = _print_error(in_shell(str(error)), 2)
         except (MemoryError, OSError) as error:
-            code = _fail(_of_the_machine(error), 2)
+            code = _print_error(_system_message(error), 2)
         except (KeyboardInterrupt, typer.Abort):
             code = 130
         except Exception as error:
             if not hasattr(error, "format_message"):
                 raise
-            code = _fail(_usage(error), 2)
+            code = _print_error(_usage_message(error), 2)
         if code == 130:
-            _fail("interrupted", 130)
+            _print_error("interrupted", 130)
         sys.exit(code)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -65,18 +65,18 @@ class OneLine(TyperGroup):
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """List the commands, each with the whole first paragraph of its help."""
+        """List the commands with the first paragraph of their help."""
         rows = [(name, _first_paragraph(self.commands[name].help or "")) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
 
 class StoppedError(CausalgiaError):
-    """Ctrl-C that leaves something to say; plain interrupts are swallowed below, with whatever they said."""
+    """Ctrl-C with a message; the message of a plain interrupt is not shown."""
 
 
-class RopeOfTwo(TyperCommand):
-    """A command whose ``--rope`` may be followed by its two limits: ``--rope -0.1 0.1`` is ``--rope=-0.1,0.1``."""
+class RopeCommand(TyperCommand):
+    """Command whose ``--rope`` accepts two limits: ``--rope -0.1 0.1`` is ``--rope=-0.1,0.1``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if "--rope" in args:
@@ -98,22 +98,22 @@ def _is_number_text(text: str) -> bool:
     return True
 
 
-def _fail(message: str, code: int) -> int:
+def _print_error(message: str, code: int) -> int:
     typer.echo(f"error: {' '.join(as_message(message).split())}", err=True)
     return code
 
 
-def _usage(error: Any) -> str:
-    """Return what the parser says of a wrong command line, and where help is."""
+def _usage_message(error: Any) -> str:
+    """Return the message for a wrong command line, with a pointer to the help."""
     path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "causalgia"
     message = str(error.format_message()).rstrip(".")
-    for said, plain in _PLAIN.items():
-        message = re.sub(said, plain, message)
+    for pattern, plain in _PLAIN.items():
+        message = re.sub(pattern, plain, message)
     return f"{message}; see `{path} --help`"
 
 
-def _of_the_machine(error: MemoryError | OSError) -> str:
-    """Return what a machine says that has no memory, no space, no permission or no such file."""
+def _system_message(error: MemoryError | OSError) -> str:
+    """Return the message of an error of the system: memory, disk space, permission or missing file."""
     if isinstance(error, MemoryError):
         return f"not enough memory ({str(error).rstrip('.') or 'none is left'}); take fewer units or arms"
     culprit = f"{error.filename}: " if error.filename is not None else ""

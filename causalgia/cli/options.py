@@ -1,4 +1,4 @@
-"""What a command asks of the outcomes: the analysis in the folder's file; options of the command line win."""
+"""Options of the commands: analysis, seed, predictor and workers; options override the trial file."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from causalgia.trial_file.trial_spec import PredictorSpec
 
 
-def analysis_of(folder: Path, outcomes: xr.Dataset) -> Analysis:
-    """Return the analysis in the folder's trial.toml, or where there is no such file the one kept with the outcomes.
+def folder_analysis(folder: Path, outcomes: xr.Dataset) -> Analysis:
+    """Return the analysis in the folder's trial.toml, or the one stored with the outcomes if there is no file.
 
-    Where neither says which contrasts, they are those that the design names.
+    If it defines no contrasts, those of the design are used.
     """
     from causalgia.analysis import Analysis, kept_analysis
-    from causalgia.long_text import question_of
+    from causalgia.long_text import design_question
     from causalgia.trial_file import read_analysis
 
     kept = kept_analysis(outcomes)
     if not (folder / SPEC).is_file():
         return kept or Analysis()
-    return read_analysis(folder / SPEC, kept=kept).asking(question_of(outcomes))
+    return read_analysis(folder / SPEC, kept=kept).asking(design_question(outcomes))
 
 
-def experiment_of(folder: Path) -> Experiment | None:
-    """Return the experiment that the folder's trial.toml is of, or None where it is of arms, or there is no file."""
+def folder_experiment(folder: Path) -> Experiment | None:
+    """Return the experiment in the folder's trial.toml; None if it defines arms or does not exist."""
     from causalgia.experiments import Experiment
     from causalgia.trial_file import is_of_experiment, read_spec
 
@@ -49,8 +49,8 @@ def experiment_of(folder: Path) -> Experiment | None:
     return design if isinstance(design, Experiment) else None
 
 
-def with_options(analysis: Analysis, given: dict[str, Any]) -> Analysis:
-    """Return the analysis with the options of the command line in the place of what the file says."""
+def override_analysis(analysis: Analysis, given: dict[str, Any]) -> Analysis:
+    """Return the analysis with options of the command line replacing its fields."""
     from causalgia.analysis import ANALYSIS
     from causalgia.checks import check_value
 
@@ -59,19 +59,19 @@ def with_options(analysis: Analysis, given: dict[str, Any]) -> Analysis:
     if "control" in options:
         plain = {key: value for key, value in plain.items() if key not in ("contrasts", "interaction")}
     for key, value in options.items():
-        check_value(value, ANALYSIS, key, said=f"--{key.replace('_', '-')}")
+        check_value(value, ANALYSIS, key, label=f"--{key.replace('_', '-')}")
     found = analysis.from_dict({**plain, **options})
     if found.control is None and found.contrasts is None and found.interaction is None:
         raise DesignError("which arm is the control? give --control NAME, or control = in [analysis] of the trial.toml")
     return found
 
 
-def rope_of(text: str | None) -> Any:
-    """Return what ``--rope`` says as the file would say it: ``-0.1,0.1`` is two numbers, ``0`` is a number.
+def parse_rope(text: str | None) -> Any:
+    """Return the value of ``--rope`` as in a trial file: ``-0.1,0.1`` is two numbers, ``0`` is a number.
 
     Examples
     --------
-    >>> [rope_of(text) for text in ("-0.1,0.1", "-0.1 0.1", "0", "placebo", "0.2 sd", None)]
+    >>> [parse_rope(text) for text in ("-0.1,0.1", "-0.1 0.1", "0", "placebo", "0.2 sd", None)]
     [[-0.1, 0.1], [-0.1, 0.1], 0.0, 'placebo', '0.2 sd', None]
     """
     if text is None:
@@ -83,12 +83,12 @@ def rope_of(text: str | None) -> Any:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-def share_of(text: str | None) -> Any:
-    """Return what ``--rare`` says as the file would say it: a number, or a word.
+def parse_share(text: str | None) -> Any:
+    """Return the value of ``--rare`` as in a trial file: a number or a word.
 
     Examples
     --------
-    >>> [share_of(text) for text in ("0.01", "none", None)]
+    >>> [parse_share(text) for text in ("0.01", "none", None)]
     [0.01, 'none', None]
     """
     try:
@@ -97,8 +97,8 @@ def share_of(text: str | None) -> Any:
         return text
 
 
-def seed_of(outcomes: xr.Dataset, rng: int | None) -> int:
-    """Return the seed that is given, or the one of the trial where it was a number."""
+def trial_seed(outcomes: xr.Dataset, rng: int | None) -> int:
+    """Return the given seed, or the numeric seed of the trial."""
     if rng is not None:
         return rng
     seed = str(outcomes.attrs.get("rng", ""))
@@ -107,22 +107,22 @@ def seed_of(outcomes: xr.Dataset, rng: int | None) -> int:
     return int(seed)
 
 
-Dask: TypeAlias = Annotated[
+DaskOption: TypeAlias = Annotated[
     str | None,
     typer.Option("--dask", metavar="ADDRESS", help="A Dask scheduler whose workers predict: tcp://host:8786."),
 ]
-Workers: TypeAlias = Annotated[
+WorkersOption: TypeAlias = Annotated[
     int | None, typer.Option("--workers", metavar="N", help="Predict in N processes on this machine, at least 1.")
 ]
 
 
-def client_of(dask: str | None, workers: int | None) -> AbstractContextManager[Client | None]:
-    """Return what gives a client while it is entered, or None where neither workers nor a cluster are asked for.
+def dask_client(dask: str | None, workers: int | None) -> AbstractContextManager[Client | None]:
+    """Return a context manager of a Dask client, or of None without ``--dask`` and ``--workers``.
 
     Raises
     ------
     ClusterError
-        If both are asked for; when entered, if there are no workers to be had.
+        If both are given; when entered, if no workers are available.
     MissingExtraError
         When entered, if Dask distributed is not installed.
     """
@@ -135,35 +135,35 @@ def client_of(dask: str | None, workers: int | None) -> AbstractContextManager[C
     return connected(dask) if dask is not None else local_cluster(workers or 0)
 
 
-def predictor_of(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
-    """Return the predictor of a file, on the device that the command line asks for where it asks for one."""
-    asked = _on_device(spec.predictor, device)
-    if asked.zoo is not None:
+def load_spec_predictor(spec: TrialSpec, spec_file: Path, device: str | None) -> Predictor:
+    """Return the predictor of a trial file, on the device of the command line if given."""
+    predictor_spec = _on_device(spec.predictor, device)
+    if predictor_spec.zoo is not None:
         from causalgia.zoo import oracle
 
         try:
-            return oracle(asked.zoo)
+            return oracle(predictor_spec.zoo)
         except CausalgiaError as error:
             raise DesignError(f"{spec_file}: [predictor]: {error}") from error
     from causalgia.predict import load_predictor
 
     return load_predictor(
-        str(asked.factory),
-        weights=asked.weights,
-        tasks=asked.tasks,
-        scale=asked.scale,
-        alphabet=asked.alphabet,
-        device=asked.device,
-        batch_size=asked.batch_size,
+        str(predictor_spec.factory),
+        weights=predictor_spec.weights,
+        tasks=predictor_spec.tasks,
+        scale=predictor_spec.scale,
+        alphabet=predictor_spec.alphabet,
+        device=predictor_spec.device,
+        batch_size=predictor_spec.batch_size,
         announce=lambda line: typer.echo(line, err=True),
     )
 
 
-def _on_device(asked: PredictorSpec, device: str | None) -> PredictorSpec:
-    """Return the predictor that the file asks for, on the device that the command line asks for."""
+def _on_device(predictor_spec: PredictorSpec, device: str | None) -> PredictorSpec:
+    """Return the specification of a predictor, with the device of the command line if given."""
     from causalgia.trial_file.trial_spec import check_device
 
     if device is None:
-        return asked
-    check_device(device, zoo=asked.zoo is not None, said="--device")
-    return replace(asked, device=device)
+        return predictor_spec
+    check_device(device, zoo=predictor_spec.zoo is not None, label="--device")
+    return replace(predictor_spec, device=device)

@@ -1,4 +1,4 @@
-"""The folder that the command line writes for a trial: what is in it, read when it is asked for."""
+"""Results of the command line in a folder, loaded lazily."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import xarray as xr
 
 from causalgia import netcdf, store
 from causalgia._run.stored_trial import open_store
-from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, kept_in
+from causalgia.cli.folder import DECISIONS, ESTIMATES, OUTCOMES, POSTERIOR, STORE, load_outcomes
 from causalgia.errors import OutcomesError, StoreError
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets
 from causalgia.trial.archive import place_of
@@ -20,18 +20,18 @@ from causalgia.trial.archive.manifest import is_begun
 
 
 class Results:
-    """What `causalgia run`, `estimate` and `analyze` wrote into a folder; `open` returns it.
+    """Results of `causalgia run`, `estimate` and `analyze` in a folder, as returned by `open`.
 
     A file is read when its attribute is first used.
 
     Attributes
     ----------
     folder
-        Where it is.
+        The folder.
     contents
-        The attributes for which there is a file, of ``"outcomes"``, ``"estimates"``, ``"decisions"``, ``"posterior"``.
+        The attributes with a file, of ``"outcomes"``, ``"estimates"``, ``"decisions"``, ``"posterior"``.
     outcomes
-        Dataset that `run` returned: outcomes, or what ``--keep`` names (lazy with ``--store``).
+        Dataset of `run`: outcomes, or the Dataset chosen by ``--keep`` (lazy with ``--store``).
     estimates
         Dataset of estimates, as `estimate` returns it.
     decisions
@@ -52,13 +52,13 @@ class Results:
 
     @property
     def contents(self) -> tuple[str, ...]:
-        """The attributes for which there is a file."""
+        """The attributes with a file."""
         return tuple(name for name, files in _FILES.items() if any((self.folder / file).exists() for file in files))
 
     @cached_property
     def outcomes(self) -> xr.Dataset:
-        """What was kept of the trial."""
-        return kept_in(self.folder)
+        """Dataset of the trial."""
+        return load_outcomes(self.folder)
 
     @cached_property
     def estimates(self) -> xr.Dataset:
@@ -105,16 +105,16 @@ def open(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     Dataset or Results
-        Of a trial on disk the Dataset that ``cg.run(..., store=path)`` returned: outcomes, effects or moments, by what
-        it kept. Variables with a value for each unit are lazy (dask), a chunk for each file; every verb takes them and
-        gives the results that it gives in memory, bit for bit. Of a folder of the command line `Results`, with the
-        attributes ``outcomes``, ``estimates``, ``decisions`` and ``posterior``, whichever have been made.
+        For a trial on disk, the Dataset of ``cg.run(..., store=path)``: outcomes, effects or moments. Variables with a
+        value per unit are lazy (dask, one chunk per file); all verbs accept them, with bit-identical results. For a
+        folder of the command line, `Results`, with the attributes ``outcomes``, ``estimates``, ``decisions`` and
+        ``posterior``, as far as the files exist.
 
     Raises
     ------
     StoreError
-        If the path is of a file, there is neither, or the trial is not finished (says how far it is), is of another
-        version, or damaged.
+        If the path is a file, has no results, or the trial is unfinished (with its progress), of another version or
+        damaged.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def open(path: str | os.PathLike[str]) -> Any:
 
 
 def _containing_folder(file: Path) -> str:
-    """Return which folder holds the trial that a file is of."""
+    """Return a hint naming the folder of the trial that contains a file."""
     for folder in file.parents:
         if Results(folder).contents or is_begun(folder):
             return f"and a trial is opened by its folder: cg.open('{folder}')"

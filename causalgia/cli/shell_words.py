@@ -1,7 +1,7 @@
-"""Messages of the library, which name arguments and functions of Python, in the words of the command line.
+"""Translation of messages from Python arguments and functions to options and commands.
 
-An error of a verb says ``give halfwidth=``; at the command line that is ``--halfwidth``. Errors, warnings and reports
-of the library that a command prints go through `in_shell`.
+An error of a verb says ``give halfwidth=``, which is ``--halfwidth`` on the command line. All errors, warnings and
+reports printed by commands pass through `in_shell`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _COMMANDS = {
     "mpra.concordance": "mpra compare",
 }
 _OPTIONS_OF_CALLS = ("store", "keep", "rope", "error", "law", "level", "target", "adjust", "min_dna", "min_barcodes")
-_NAMED = {  # arguments whose option has another name, in one command or another
+_OPTION_NAMES = {  # arguments whose option has another name in some command
     "n_oligos": ("oligos",),
     "overwrite": ("force",),
     "barcode_dispersion": ("random-barcodes",),
@@ -37,12 +37,12 @@ _options: ContextVar[frozenset[str]] = ContextVar("options", default=frozenset()
 
 
 def set_options(options: frozenset[str]) -> None:
-    """Set which options the command has that runs from here on, such as ``"--rope"``."""
+    """Set the options of the running command, such as ``"--rope"``."""
     _options.set(options)
 
 
 def in_shell(text: str) -> str:
-    """Return a message of the library with options, keys of the trial file and commands in the place of Python's.
+    """Return a message with Python arguments and functions replaced by options, trial-file keys and commands.
 
     Examples
     --------
@@ -64,25 +64,25 @@ def in_shell(text: str) -> str:
     >>> in_shell("split the barcodes (cg.mpra.split_duplicates of the counts)")
     'split the barcodes (causalgia.mpra.split_duplicates, in Python, of the counts)'
     """
-    return _ARGUMENT.sub(_argument, _CALL.sub(_call, _TWO_NAMES.sub("", text)))
+    return _ARGUMENT.sub(_shell_argument, _CALL.sub(_shell_call, _TWO_NAMES.sub("", text)))
 
 
-def _call(found: re.Match[str]) -> str:
+def _shell_call(found: re.Match[str]) -> str:
     name, arguments = found[1], found[2] or ""
-    if (key := _key(name)) is not None:
+    if (key := _trial_file_key(name)) is not None:
         return key
     if name not in _COMMANDS:
         more = found.string[found.end() : found.end() + 2]
         return f"causalgia.{name}{arguments}, in Python" + ("," if more[:1] == " " and more[1:].isalpha() else "")
     command = _COMMANDS[name].replace(".", " ")
-    options = [_option(key, value) for key, value in _ARGUMENT.findall(arguments) if key in _OPTIONS_OF_CALLS]
+    options = [_option_text(key, value) for key, value in _ARGUMENT.findall(arguments) if key in _OPTIONS_OF_CALLS]
     if name == "decide" and arguments.startswith("(estimates") and "error=" not in arguments:
         options.append("--error bh")  # verdicts by tests, not by a posterior
     return " ".join(["causalgia", command, *options])
 
 
-def _key(name: str) -> str | None:
-    """Return the key of the trial file that a name of the library is written as, None for what no file says."""
+def _trial_file_key(name: str) -> str | None:
+    """Return the trial-file key of a name of the library, or None."""
     if name[:1].islower():
         return "[placebos]" if name == "placebos" else None
     from causalgia.design.null_models import NULL_MODELS
@@ -93,50 +93,50 @@ def _key(name: str) -> str | None:
     return (kinds | verbs | {"Analysis": "[analysis]"}).get(name)
 
 
-def _argument(found: re.Match[str]) -> str:
-    """Return an argument as the option of the command that runs, as a key of the trial file, or as it is."""
+def _shell_argument(found: re.Match[str]) -> str:
+    """Return an argument as an option of the running command, as a trial-file key, or unchanged."""
     from causalgia.analysis import ANALYSIS
     from causalgia.trial_file.allowed_keys import PREDICTOR, TOP
     from causalgia.trial_file.library_table import MPRA
 
     name, value = found[1], found[2] or ""
-    if _flag(name) in _options.get():
-        return _option(name, value)
+    if _option_name(name) in _options.get():
+        return _option_text(name, value)
     tables = {"": TOP, " in [analysis]": ANALYSIS, " in [predictor]": PREDICTOR, " in [mpra]": MPRA}
     for place, keys in tables.items():
         if name in keys:
-            return f"{name}{place}" if value in ("", "...") else f"{name} = {_toml(value)}{place}"
+            return f"{name}{place}" if value in ("", "...") else f"{name} = {_toml_text(value)}{place}"
     return found[0]
 
 
-def _flag(name: str) -> str:
-    """Return the option of an argument: of its names one that the command has, else the last."""
-    names = [f"--{one.replace('_', '-')}" for one in _NAMED.get(name, (name,))]
+def _option_name(name: str) -> str:
+    """Return the option of an argument: the first name that the command has, else the last."""
+    names = [f"--{one.replace('_', '-')}" for one in _OPTION_NAMES.get(name, (name,))]
     return next((one for one in names if one in _options.get()), names[-1])
 
 
-def _option(name: str, value: str) -> str:
-    """Return ``--name value`` as it is typed.
+def _option_text(name: str, value: str) -> str:
+    """Return ``--name value`` as typed in a shell.
 
     Examples
     --------
-    >>> _option("rope", "(-0.1, 0.1)"), _option("target", "'next predictor'"), _option("store", "")
+    >>> _option_text("rope", "(-0.1, 0.1)"), _option_text("target", "'next predictor'"), _option_text("store", "")
     ('--rope=-0.1,0.1', "--target 'next predictor'", '--store')
     """
     plain = _literal(value)
     if isinstance(plain, dict):
         plain = list(plain)
     if isinstance(plain, tuple | list):
-        return f"{_flag(name)}={','.join(map(str, plain))}"
+        return f"{_option_name(name)}={','.join(map(str, plain))}"
     if re.fullmatch("-?(nan|inf)", value):
-        return f"{_flag(name)} {value}"
+        return f"{_option_name(name)} {value}"
     if value in ("", "...", "{...}", "True") or plain is None:
-        return _flag(name)
+        return _option_name(name)
     word = str(plain)
-    return f"{_flag(name)} '{word}'" if " " in word else f"{_flag(name)} {word}"
+    return f"{_option_name(name)} '{word}'" if " " in word else f"{_option_name(name)} {word}"
 
 
-def _toml(value: str) -> str:
+def _toml_text(value: str) -> str:
     from causalgia.trial_file import toml_value
 
     plain = _literal(value)
@@ -144,7 +144,7 @@ def _toml(value: str) -> str:
 
 
 def _literal(value: str) -> Any:
-    """Return what a value of Python's is, or None where it is none or cannot be told."""
+    """Return the value of a Python literal, or None if it is not one."""
     try:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError):

@@ -1,4 +1,4 @@
-"""What a command prints: the tables of effects and of verdicts, and which files it wrote."""
+"""Printed output of the commands: tables of effects and verdicts, and names of written files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from causalgia.reporting import Rows
 
-_MANY, _MANY_OF_AN_EXPERIMENT = 100, 30
+_MOST_ROWS, _MOST_EXPERIMENT_ROWS = 100, 30
 
 
 def print_answers(
@@ -28,10 +28,9 @@ def print_answers(
     all_rows: bool = False,
     in_sentences: bool = False,
 ) -> None:
-    """Print the answer of an experiment, the estimand, one table, what a reader must know, and sentences on request.
+    """Print the answer of an experiment, the estimand, one table, its notes, and optional sentences.
 
-    The table is that of verdicts where there are any, else that of effects; the interval of a verdict is the one that
-    gave it.
+    The table shows verdicts with their own intervals if there are decisions, else effects.
     """
     from causalgia.reporting import estimand, sentences
     from causalgia.reporting._report import shape_lines
@@ -39,7 +38,7 @@ def print_answers(
 
     which: Rows = "all" if all_rows else "summary"
     estimates, decisions, more = (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
-    if decisions is not None:  # notes of verdicts are those of estimates, and their own
+    if decisions is not None:  # notes of decisions include those of estimates
         estimates = estimates.assign_attrs({k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs})
     lines = [in_shell(line) if line.startswith("Note: ") else line for line in estimand(estimates).splitlines()]
     parts: list[str | Table] = ["\n".join(lines)]
@@ -51,19 +50,19 @@ def print_answers(
         parts.append("\n".join(sentences(estimates if decisions is None else decisions, rows=which)))
     if decisions is not None and "answer" in decisions.attrs:
         echo(f"{decisions.attrs['answer']}\n")
-    _print(parts)
+    _print_parts(parts)
     if more:
         echo(f"These are the largest; there are {more:,} more contrasts: causalgia show --all\n")
 
 
 def print_table(dataset: xr.Dataset) -> None:
     """Print the table of estimates or decisions alone."""
-    _print([_rich_table(dataset, "all", None)])
+    _print_parts([_rich_table(dataset, "all", None)])
 
 
 def _printed_rows(estimates: xr.Dataset, decisions: xr.Dataset | None) -> tuple[xr.Dataset, xr.Dataset | None, int]:
-    """Return both tables with the contrasts that are printed where they are very many, and how many are left out."""
-    many = _MANY if decisions is None or "answer" not in decisions.attrs else _MANY_OF_AN_EXPERIMENT
+    """Return both tables restricted to the largest effects if there are many, and the number omitted."""
+    many = _MOST_ROWS if decisions is None or "answer" not in decisions.attrs else _MOST_EXPERIMENT_ROWS
     if estimates.sizes["contrast"] <= many:
         return estimates, decisions, 0
     from causalgia.experiments.kit.answer import largest_contrasts
@@ -90,7 +89,7 @@ def _rich_table(dataset: xr.Dataset, which: Rows, truth: xr.DataArray | None) ->
     return table
 
 
-def _print(parts: list[str | Table]) -> None:
+def _print_parts(parts: list[str | Table]) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
@@ -101,10 +100,10 @@ def _print(parts: list[str | Table]) -> None:
 
 
 def echo(text: str = "") -> None:
-    """Print a line; names and paths in it do nothing to a terminal."""
+    """Print a line with terminal control characters escaped."""
     typer.echo(printable(text))
 
 
 def print_written(folder: Path, *names: str) -> None:
-    """Print which files were written where."""
+    """Print the names of the files written to a folder."""
     echo(f"Wrote {', '.join(names)} in {folder}.")

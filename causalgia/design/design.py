@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.checks import positive_int, share, shown
+from causalgia.checks import as_count, as_share, shown
 from causalgia.design.arms import Arm, as_arms
 from causalgia.design.assignment import check_blocks
 from causalgia.design.contrasts import Contrasts, contrasts_of
@@ -89,13 +89,13 @@ class Design(Choice):
         if not isinstance(null, NullModel):
             raise DesignError(f"null={shown(null)} is not a null model, such as cg.Uniform(length=200)")
         object.__setattr__(self, "arms", as_arms(self.arms))
-        object.__setattr__(self, "n_units", positive_int(self.n_units, "n_units"))
+        object.__setattr__(self, "n_units", as_count(self.n_units, "n_units"))
         if self.blocks is not None and not isinstance(self.blocks, str):
             labels = np.asarray(self.blocks)
             if labels.ndim != 1 or labels.dtype.kind not in "iufUTOb":
                 raise DesignError(f"blocks={quoted(self.blocks)} must be None, 'parent', or a label for each unit")
             object.__setattr__(self, "blocks", tuple(labels.tolist()))
-        object.__setattr__(self, "reserve", share(self.reserve, "reserve"))
+        object.__setattr__(self, "reserve", as_share(self.reserve, "reserve"))
         self._check_arms()
         self._check_assignment()
         if self.contrasts is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import positive_int
+from causalgia.checks import as_count
 from causalgia.design.frozen_choice import Choice
 from causalgia.errors import DesignError, SequenceError
 from causalgia.notes import with_notes
@@ -107,7 +107,7 @@ class NullModel(Choice):
         """
         import xarray as xr
 
-        n_units = positive_int(n_units, "n_units")
+        n_units = as_count(n_units, "n_units")
         self.check(n_units)
         key = derive(root_key(rng), "null")
         units = np.arange(n_units, dtype=np.uint64)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import positive_int
+from causalgia.checks import as_count
 from causalgia.design.null_model import (
     FromParents,
     FromSequences,
@@ -53,7 +53,7 @@ class Uniform(NullModel):
     kind: ClassVar[str] = "uniform"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "length", positive_int(self.length, "length"))
+        object.__setattr__(self, "length", as_count(self.length, "length"))
 
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
         from causalgia.sequences.samplers import sample_uniform
@@ -193,7 +193,7 @@ class KletShuffle(FromParents):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        k = positive_int(self.k, "k")
+        k = as_count(self.k, "k")
         if k > 10:
             raise DesignError(f"{type(self).__name__}(k={k}): k is at most 10; longer words leave nothing to shuffle")
         if k > self.length:
@@ -338,7 +338,7 @@ class Genomic(FromParents):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "draws", positive_int(self.draws, "draws"))
+        object.__setattr__(self, "draws", as_count(self.draws, "draws"))
         if self.parent is not None:
             object.__setattr__(self, "parent", _parents_of(self.parent, len(self.parents_given)))
 

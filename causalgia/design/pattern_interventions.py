@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from causalgia.checks import position, positive_int
+from causalgia.checks import as_count, as_position
 from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.patterns import Pattern, as_pattern
@@ -39,7 +39,7 @@ class Patterned(Intervention):
             raise DesignError(f"strand={quoted(self.strand)} must be '+' or '-'")
         if self.instance not in ("sample", "consensus"):
             raise DesignError(f"instance={quoted(self.instance)} must be 'sample' or 'consensus'")
-        object.__setattr__(self, "at", position(self.at, "at"))
+        object.__setattr__(self, "at", as_position(self.at, "at"))
         object.__setattr__(self, "pattern", as_pattern(self.pattern, instance=self.instance))
         object.__setattr__(self, "instance", self.written.instance)
 
@@ -267,7 +267,7 @@ def placebos(
     placebo ... placebo_word
     """
     source = as_pattern(pattern)
-    n = positive_int(n, "n")
+    n = as_count(n, "n")
     check_rearrangeable(source, n=n)
     words = _distinct_words(source, n, derive(root_key(rng), "placebos", str(source.identity)))
     return {f"placebo {word}": PlaceboWord(word, at=at, strand=strand) for word in words}

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from causalgia.checks import position
+from causalgia.checks import as_position
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, parse_word
 from causalgia.sequences.motifs import Motif
@@ -133,7 +133,7 @@ def merged_word(first: str, second: str, distance: int) -> str:
     causalgia.errors.DesignError: sites collide: 'UGCAUG' and 'UGCAUG' at distance 2 ...
     """
     left, right = (_plain_word(word) for word in (first, second))
-    distance = position(distance, "distance")
+    distance = as_position(distance, "distance")
     if distance > len(left):
         raise DesignError(
             f"{quoted(left)} and {quoted(right)} at distance {distance} do not touch: at most {len(left)} makes one "

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from causalgia.checks import Span, position, positive_int, shown, span_of
+from causalgia.checks import Span, as_count, as_position, as_span, shown
 from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.null_model import NullModel
@@ -34,7 +34,7 @@ class Sited(Intervention):
     draws: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "draws", positive_int(self.draws, "draws"))
+        object.__setattr__(self, "draws", as_count(self.draws, "draws"))
 
     @property
     @abstractmethod
@@ -241,8 +241,8 @@ class EmbedEach(Sited):
 
     def _places(self, rows: int) -> int | tuple[int, ...]:
         if isinstance(self.at, int | np.integer):
-            return position(self.at, "at")
-        places = tuple(position(at, "at") for at in _listed(self.at, "at", "position"))
+            return as_position(self.at, "at")
+        places = tuple(as_position(at, "at") for at in _listed(self.at, "at", "position"))
         if len(places) != rows:
             raise DesignError(f"{self.kind}: {rows:,} words and {len(places):,} positions in at=; give one each")
         return places
@@ -285,13 +285,13 @@ def _spans(listed: list[Any], draws: int) -> tuple[Any, ...]:
     """Return a span for each row, or for each row as many spans, that its draws take in turn."""
     nested = [isinstance(one, list | tuple) and len(one) > 0 and isinstance(one[0], list | tuple) for one in listed]
     if not any(nested):
-        return tuple(map(span_of, listed))
+        return tuple(map(as_span, listed))
     turns = {len(one) for one in listed} if all(nested) else set()
     if len(turns) != 1:
         raise DesignError("spans: some sequences have one span and some several; give each (start, stop), or as many")
     if draws % (n := turns.pop()):
         raise DesignError(f"spans: each sequence has {n} spans and draws={draws}; give a multiple of {n} draws")
-    return tuple(span_of(one[0]) if n == 1 else tuple(map(span_of, one)) for one in listed)
+    return tuple(as_span(one[0]) if n == 1 else tuple(map(as_span, one)) for one in listed)
 
 
 def _fill(fill: object, sites: tuple[Span, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from causalgia.checks import Span, position, span_of
+from causalgia.checks import Span, as_position, as_span
 from causalgia.design.intervention import Intervention
 from causalgia.design.layout import Layout
 from causalgia.design.patterns import as_pattern
@@ -24,7 +24,7 @@ class _Spanned(Intervention):
     span: Span
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "span", span_of(self.span))
+        object.__setattr__(self, "span", as_span(self.span))
 
     @property
     def _place(self) -> str:
@@ -195,7 +195,7 @@ class Mutate(Intervention):
 
     def __post_init__(self) -> None:
         positions = np.atleast_1d(np.asarray(self.at, object)).tolist()
-        at = tuple(position(p, "at") for p in positions)
+        at = tuple(as_position(p, "at") for p in positions)
         to: object = self.to
         pattern = as_pattern("".join(map(str, to)) if isinstance(to, list | tuple) else to)
         if len(pattern) != len(at):
@@ -277,8 +277,8 @@ class Copy(Intervention):
     kind: ClassVar[str] = "copy"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "span", span_of(self.span))
-        object.__setattr__(self, "at", position(self.at, "at"))
+        object.__setattr__(self, "span", as_span(self.span))
+        object.__setattr__(self, "at", as_position(self.at, "at"))
         if self.strand not in ("+", "-"):
             raise DesignError(f"strand={quoted(self.strand)} must be '+' or '-'")
         start, stop = self.span

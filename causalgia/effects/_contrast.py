@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, beyond
-from causalgia.arm_weights import written_out
-from causalgia.control_notes import from_text, notes_of_controls
+from causalgia.analysis import Analysis, exploratory_attrs
+from causalgia.arm_weights import as_dense
+from causalgia.control_notes import edits_from_json, notes_of_controls
 from causalgia.effects.contrast_weights import (
     Contrasts,
     arm_name,
@@ -35,7 +35,7 @@ from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.numerical_floor import floor_column
 from causalgia.effects.scales import OF_MEANS, Scale, check_scale, on_scale, transform, transform_with_bound
 from causalgia.errors import OutcomesError, quoted
-from causalgia.long_text import question_of
+from causalgia.long_text import design_question
 from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import Rows, by_block, in_memory, is_lazy, remember_extremes, row_blocks
 from causalgia.schema import annotate, validate
@@ -165,7 +165,7 @@ def contrast(
     dims = {*outcomes["outcome"].dims, "arm"}
     coords = {name: c for name, c in outcomes.coords.items() if dims.issuperset(c.dims)}
     effects = xr.Dataset(parts, coords=coords, attrs=outcomes.attrs)
-    effects["weight"] = (("contrast", "arm"), written_out(W))
+    effects["weight"] = (("contrast", "arm"), as_dense(W))
     effects = effects.assign(floor_column(outcomes, W, arms, scale, ceiling, list(next(iter(weights.values())))))
     effects = effects.assign_coords(contrast=list(weights), arm=arms, **do_coordinate(outcomes, weights))
     effects.attrs |= effect_attrs(
@@ -176,19 +176,19 @@ def contrast(
     question = {"control": control, "contrasts": named, "interaction": interaction}
     if "analysis" in outcomes.attrs and not from_analysis:
         from_analysis = question == dict(zip(question, _stored_question(outcomes), strict=True))
-    effects.attrs |= beyond(outcomes.attrs, **({} if from_analysis else question), scale=scale)
+    effects.attrs |= exploratory_attrs(outcomes.attrs, **({} if from_analysis else question), scale=scale)
     if not from_analysis:
         effects = with_notes(effects, *duplicate_notes(weights))
     edits = str(effects.attrs.pop("edits", ""))
     if edits and not (from_analysis or interaction):
-        effects = with_notes(effects, *notes_of_controls(weights, from_text(edits)))
+        effects = with_notes(effects, *notes_of_controls(weights, edits_from_json(edits)))
     return validate(annotate(effects), "effects")
 
 
 def _stored_question(outcomes: xr.Dataset) -> tuple[str | None, Any, Any]:
     """Return control, contrasts and interaction of the analysis stored with the outcomes, else of their design."""
     analysis = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
-    analysis = analysis if analysis.asks else analysis.asking(question_of(outcomes))
+    analysis = analysis if analysis.asks else analysis.asking(design_question(outcomes))
     return (
         analysis.control,
         analysis.weights_by_contrast or None,

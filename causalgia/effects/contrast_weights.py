@@ -17,9 +17,9 @@ from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
-    as_name,
     check_distinct,
     differences,
+    hypothesis_name,
     nearest,
     read_hypothesis,
 )
@@ -145,7 +145,11 @@ def _texts_by_name(texts: Sequence[str], arms: list[str]) -> dict[str, dict[str,
     """Return contrasts by name: those of a keyword, and texts under their own names."""
     rows: dict[str, dict[str, float] | str] = {}
     for text in texts:
-        more = differences(text, arms, of="arm") if text in KEYWORDS and text not in arms else {as_name(text): text}
+        more = (
+            differences(text, arms, of="arm")
+            if text in KEYWORDS and text not in arms
+            else {hypothesis_name(text): text}
+        )
         duplicates = sorted(rows.keys() & more.keys())
         if duplicates:
             raise ContrastError(f"contrasts= asks {quoted(duplicates[0])} twice; leave one out")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import DegenerateWarning, EstimateError, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
@@ -33,7 +33,7 @@ from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of
 from causalgia.estimation.request import Answer, Request, as_ci_prob, as_target, caller_stacklevel, contrast_labels
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.numerics.row_blocks import HELD, Rows, by_block, in_memory, row_blocks, sum_in_order
-from causalgia.schema import annotate, require_dataset, validate
+from causalgia.schema import annotate, check_dataset, validate
 from causalgia.types import Array
 
 MAX_COVARIANCE = 512
@@ -151,7 +151,7 @@ def estimate(
     chosen: dict[str, Any] = {"target": target, "ci_prob": ci_prob, "weights": weights}
     attrs = chosen | {"covariates": ", ".join(names)}
     chosen["moderate"] = moderate
-    attrs |= beyond(effects.attrs, cluster=request.cluster, block=block, covariates=names, **chosen)
+    attrs |= exploratory_attrs(effects.attrs, cluster=request.cluster, block=block, covariates=names, **chosen)
     if of_moments:
         answer = estimate_from_moments(effects)
         return estimates_of(
@@ -311,7 +311,7 @@ def covariance(estimates: xr.Dataset, contrasts: str | Sequence[str] | None = No
     >>> covariance(estimate(effects)).sel(contrast="GATA1", contrast_="TAL1").round(6).item()
     1.0
     """
-    require_dataset(estimates, "estimates")
+    check_dataset(estimates, "estimates")
     estimates = with_aligned_covariance(estimates)
     if "covariance" not in estimates and "factor" not in estimates:
         raise EstimateError("the estimates have neither 'covariance' nor 'factor': one unit gives none; use more units")

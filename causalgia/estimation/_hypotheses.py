@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.arm_weights import weights_of
 from causalgia.effects._contrast import sums_over_arms
 from causalgia.effects.contrast_weights import as_unique
@@ -25,10 +25,10 @@ from causalgia.estimation.request import as_ci_prob
 from causalgia.expressions import (
     KEYWORDS,
     Linear,
-    as_name,
     backticked,
     check_distinct,
     differences,
+    hypothesis_name,
     nearest,
     read_hypothesis,
 )
@@ -174,7 +174,7 @@ def _rows_from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
         if text in KEYWORDS and text not in names:
             more = {name: Linear(terms, 0.0) for name, terms in differences(text, names).items()}
         else:
-            more = {as_name(text): read_hypothesis(text, names)}
+            more = {hypothesis_name(text): read_hypothesis(text, names)}
         duplicates = sorted(rows.keys() & more.keys())
         if duplicates:
             raise ContrastError(
@@ -398,7 +398,7 @@ def _estimand_attrs(table: xr.Dataset, system: System) -> dict[str, Any]:
         for name, row in zip(system.names, system.H, strict=True)
     }
     attrs = {"control": "", "estimand": "left side minus right side of each hypothesis, of average effects"}
-    return attrs | beyond(table.attrs, contrasts=rows)
+    return attrs | exploratory_attrs(table.attrs, contrasts=rows)
 
 
 def _combination_notes(used: xr.Dataset, H: Array) -> list[str]:

@@ -18,7 +18,7 @@ from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.mixed_model import fit_variances, lay_out, respond, same_partition
 from causalgia.estimation.request import contrast_labels, parents_if_shared
 from causalgia.numerics.moments import group_sums
-from causalgia.schema import require_dataset, validate
+from causalgia.schema import check_dataset, validate
 from causalgia.types import Array, Codes
 
 _REMEDY = {
@@ -89,7 +89,7 @@ def variance_components(
     'predictor has the largest part of the squared standard error of the ACE (50%): buy more predictors'
     """
     source = outcomes_or_effects
-    require_dataset(source, "effects")
+    check_dataset(source, "effects")
     if control is not None:
         if "ice" in source or "contrast" in source.dims:
             raise EstimateError("control= goes with outcomes; these are effects already, leave control= out")

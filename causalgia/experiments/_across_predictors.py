@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from causalgia.checks import nearest
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
-from causalgia.schema import annotate, require_dataset, validate
+from causalgia.schema import annotate, check_dataset, validate
 from causalgia.streams import RNG
 from causalgia.workers import mapped
 
@@ -244,7 +244,7 @@ def _outcomes_by_predictor(
     """Return the outcomes of each predictor by name, with ensembles split into their members."""
     tables: dict[str, xr.Dataset] = {}
     for name, table in _named_outcomes(outcomes).items():
-        require_dataset(table, "outcomes")
+        check_dataset(table, "outcomes")
         tables |= _ensemble_members(name, table) if "model" in table.dims else {name: table}
     return tables
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.checks import positive_int, shown
+from causalgia.checks import as_count, shown
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError
 from causalgia.experiments._copies import LEAST_GAP, departure
@@ -148,7 +148,7 @@ def _as_motif(motif: Any) -> Motif:
 
 def _as_copy_numbers(copies: Any) -> tuple[int, ...]:
     listed = copies if isinstance(copies, Sequence) and not isinstance(copies, str) else [copies]
-    numbers = sorted(positive_int(n, "copies") for n in listed)
+    numbers = sorted(as_count(n, "copies") for n in listed)
     if not numbers or len(set(numbers)) < len(numbers):
         raise DesignError(f"copies={shown(copies)}: give one or more different numbers of copies")
     return tuple(numbers)

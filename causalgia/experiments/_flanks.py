@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
-from causalgia.checks import positive_int
+from causalgia.checks import as_count
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
@@ -117,13 +117,13 @@ def flanks(
     Task RBFOX1: UGCAUG increases the outcome over these flanks: 3...
     """
     as_null_model(null)
-    core, width = consensus_word(as_site(word, "word")), positive_int(width, "width")
+    core, width = consensus_word(as_site(word, "word")), as_count(width, "width")
     at = as_start(at, "at", null.length, len(core))
     if at < width:
         raise DesignError(
             f"at={at}: {width} bases to the left of the core are needed for its flank; at={width} or more"
         )
-    drawn = _sample_flanks(core, width, positive_int(n_flanks, "n_flanks"))
+    drawn = _sample_flanks(core, width, as_count(n_flanks, "n_flanks"))
     arms = [Arm(CONTROL, Untreated()), *(arm for flank in drawn for arm in _flank_arms(flank, core, at))]
     return Experiment(
         null=null,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.analysis import Rope
-from causalgia.checks import position
+from causalgia.checks import as_position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated, intervention_from_dict
 from causalgia.design.arms import Level
 from causalgia.design.patterns import as_pattern
@@ -233,7 +233,7 @@ def _as_two_motifs(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
 
 
 def _as_gaps(spacing: Any) -> tuple[int, int]:
-    gaps = [position(gap, "spacing") for gap in spacing] if isinstance(spacing, Sequence) else []
+    gaps = [as_position(gap, "spacing") for gap in spacing] if isinstance(spacing, Sequence) else []
     if len(gaps) != 2 or gaps[0] == gaps[1]:
         raise DesignError(
             f"spacing={quoted(spacing)}: give two different numbers of bases between the sites: near, far"

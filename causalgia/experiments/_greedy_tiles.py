@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.checks import positive_int
+from causalgia.checks import as_count
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
@@ -221,7 +221,7 @@ def _check_greedy_arguments(null: Genomic, tiles: Any, rounds: int, goal: str, k
     spans, _ = _candidates(null, tiles, (), k)
     if goal not in ("lower", "raise"):
         raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
-    if positive_int(rounds, "rounds") > len(spans):
+    if as_count(rounds, "rounds") > len(spans):
         raise DesignError(f"rounds={rounds}: there are {len(spans)} tiles to choose from; give more tiles")
     if null.draws < 2:
         raise DesignError("draws=1: an error over the shuffles of these sequences needs two of each; give draws=10")

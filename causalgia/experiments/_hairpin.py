@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from causalgia.analysis import Rope
-from causalgia.checks import position, positive_int
+from causalgia.checks import as_count, as_position
 from causalgia.design import Arm, Copy, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
@@ -216,14 +216,14 @@ def _as_fold(
     word: str | Motif, at: object, stem: tuple[int, tuple[str, str] | None], loop: int, start: object, *, length: int
 ) -> _Fold:
     if start is not None:
-        left = position(start, "start")
+        left = as_position(start, "start")
     else:
-        left = centered_starts(length, 2 * stem[0] + loop)[0] if at is None else position(at, "at") - stem[0]
-    return _Fold(word, left + stem[0] if at is None else position(at, "at"), *stem, loop, left)
+        left = centered_starts(length, 2 * stem[0] + loop)[0] if at is None else as_position(at, "at") - stem[0]
+    return _Fold(word, left + stem[0] if at is None else as_position(at, "at"), *stem, loop, left)
 
 
 def _as_loop(loop: object) -> int:
-    bases = positive_int(loop, "loop")
+    bases = as_count(loop, "loop")
     if bases < _LEAST_LOOP:
         raise DesignError(f"loop={bases}: a hairpin turns over {_LEAST_LOOP} bases or more")
     return bases
@@ -232,7 +232,7 @@ def _as_loop(loop: object) -> int:
 def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     """Return the length of the stem and its arms as words; None where they are made of each unit's bases."""
     if isinstance(stem, str) or not isinstance(stem, Sequence):
-        return positive_int(stem, "stem"), None
+        return as_count(stem, "stem"), None
     arms = [_as_stem_arm(arm) for arm in stem]
     if len(arms) != 2:
         raise DesignError(f"stem={quoted(stem)}: a stem has two arms, or is a number of base pairs")

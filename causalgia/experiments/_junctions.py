@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import positive_int
+from causalgia.checks import as_count
 from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention, Sequential
 from causalgia.design.layout import Layout
 from causalgia.errors import DesignError, quoted
@@ -117,7 +117,7 @@ def _motifs_with_thresholds(motifs: Any, threshold: float | None) -> dict[str, t
 
 
 def _as_n_units(n_units: int | None, design: Design) -> int:
-    n = design.n_units if n_units is None else positive_int(n_units, "n_units")
+    n = design.n_units if n_units is None else as_count(n_units, "n_units")
     if n > design.n_units:
         raise DesignError(f"n_units={n:,}: the design has {design.n_units:,} units; ask for at most so many")
     return n

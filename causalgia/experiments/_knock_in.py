@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
-from causalgia.checks import position, shown
+from causalgia.checks import as_position, shown
 from causalgia.design import Arm, Embed, Genomic, Intervention, NullModel, Placebo, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
@@ -119,7 +119,7 @@ def knock_in(
     if positives is not None:
         check_no_overlap(null, as_genomic(positives, "positives"))
     width = len(as_pattern(pattern))
-    at = (null.length - width) // 2 if at is None and width <= null.length else position(at or 0, "at")
+    at = (null.length - width) // 2 if at is None and width <= null.length else as_position(at or 0, "at")
     arms = {
         CONTROL: Untreated(),
         "motif": Embed(pattern, at=at),

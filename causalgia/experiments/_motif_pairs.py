@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from causalgia.analysis import Rope
-from causalgia.checks import position
+from causalgia.checks import as_position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
@@ -140,7 +140,7 @@ def motif_pair(
     reach = _as_distances(distances, orders, (first, second))
     strands = _as_choices(orientations, ORIENTATIONS, "orientations")
     _check_palindromes(strands, (first, second))
-    centre = (null.length - len(as_pattern(first))) // 2 if at is None else position(at, "at")
+    centre = (null.length - len(as_pattern(first))) // 2 if at is None else as_position(at, "at")
     cells = [_Cell(*parts) for parts in product(strands, _as_choices(orders, ORDERS, "orders"), reach)]
     _check_inside(cells, centre, null.length)
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
@@ -329,7 +329,7 @@ def motif_pairs(
             "the sites would collide; distances are between starts"
         )
     longest = max(len(as_pattern(motif)) for motif, _ in sites.values())
-    centre = (null.length - longest) // 2 if at is None else position(at, "at")
+    centre = (null.length - longest) // 2 if at is None else as_position(at, "at")
     still: dict[str, Intervention] = {
         name: Embed(motif, at=centre, strand=strand) for name, (motif, strand) in sites.items()
     }

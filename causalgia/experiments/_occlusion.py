@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.checks import positive_int, shown
+from causalgia.checks import as_count, shown
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
@@ -98,7 +98,7 @@ def occlusion(
     null, pattern = as_genomic(sequences, "sequences"), as_word_or_motif(motif, "motif")
     if null.draws > 1:
         raise DesignError(f"sequences: Genomic(draws={null.draws}); give draws={null.draws} to the occlusion instead")
-    draws, fills = positive_int(draws, "draws"), _as_fills(fills)
+    draws, fills = as_count(draws, "draws"), _as_fills(fills)
     sites = motif_sites(null, pattern, threshold, draws=draws)
     if sites.n_with == 1 and isinstance(rope, str):
         raise DesignError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.checks import position
+from causalgia.checks import as_position
 from causalgia.design import Arm, Embed, Intervention, NullModel, Sequential, Uniform, Untreated, merged_word
 from causalgia.errors import DesignError
 from causalgia.experiments.kit import settings
@@ -102,9 +102,9 @@ def spacing(
     settings.as_null_model(null)
     apart = tuple(sorted(settings.as_positions(distances, "distances")))
     first, second = _as_fixed_word(word, "word"), _as_fixed_word(word if other is None else other, "other")
-    middle = (null.length - len(second) + 1) // 2 if centre is None else position(centre, "centre")
+    middle = (null.length - len(second) + 1) // 2 if centre is None else as_position(centre, "centre")
     pair = _SitePair(first, second, middle)
-    alone = pair.centre - 1 if single is None else position(single, "single")
+    alone = pair.centre - 1 if single is None else as_position(single, "single")
     for distance in apart:
         pair.check(distance, null.length)
     return Experiment(

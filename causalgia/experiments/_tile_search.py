@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from causalgia.analysis import Rope
-from causalgia.checks import positive_int
-from causalgia.choices import is_of_placebos
+from causalgia.checks import as_count
+from causalgia.choices import is_placebo_rope
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.span_interventions import FILLS
@@ -160,14 +160,14 @@ def _check_search_arguments(roots: Sequence[Span], least: int, fill: str, fwer: 
         raise DesignError(
             f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is between random replacements"
         )
-    if positive_int(least, "least") < _LEAST[fill]:
+    if as_count(least, "least") < _LEAST[fill]:
         raise DesignError(f"least={least}: fill={quoted(fill)} changes nothing below {_LEAST[fill]} bp; use 'uniform'")
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < least:
         raise DesignError(f"tile {span_name(narrow)} is narrower than least={least}; widen it, or lower least")
     if isinstance(fwer, bool) or not isinstance(fwer, int | float) or not 0 < fwer < 1:
         raise DesignError(f"fwer={quoted(fwer)} must be a number between 0 and 1")
-    if is_of_placebos(rope):
+    if is_placebo_rope(rope):
         raise DesignError(f"rope={quoted(rope)} needs placebo words, and a search has none; give rope=(-0.1, 0.1)")
 
 

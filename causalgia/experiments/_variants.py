@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
-from causalgia.checks import position
+from causalgia.checks import as_position
 from causalgia.design import Arm, Embed, EmbedEach, Genomic, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
@@ -140,7 +140,7 @@ def variants(
         raise DesignError(
             f"length={length} and backgrounds of {null.length} bases: leave length= out, or make them equal"
         )
-    flank = _FLANK if flank is None else position(flank, "flank")
+    flank = _FLANK if flank is None else as_position(flank, "flank")
     return _sampled_context_experiment(chosen, fasta, null, flank, n_units, rope)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Rope
-from causalgia.checks import positive_int
+from causalgia.checks import as_count
 from causalgia.choices import LEAST_PLACEBO_WORDS
 from causalgia.design import Arm, Embed, NullModel, PlaceboWord, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
@@ -148,7 +148,7 @@ def _as_alphabet(letters: object) -> str:
 
 def _as_screened_words(k: int | None, words: Sequence[str] | None, letters: str) -> tuple[str, ...]:
     """Return the words to screen: the given ones, of one width, or all words of a width."""
-    width = None if k is None else positive_int(k, "k")
+    width = None if k is None else as_count(k, "k")
     if words is None:
         width = width or _WIDTH
         if width > _WIDEST:
@@ -170,7 +170,7 @@ def _placebo_words(width: int, n: int, letters: str, *, other_than: Sequence[str
     """Draw distinct words uniformly, from a stream that is the same in every design."""
     from causalgia.sequences.random import random_integers
 
-    n, left = positive_int(n, "n_placebos"), 4**width - len(other_than)
+    n, left = as_count(n, "n_placebos"), 4**width - len(other_than)
     others = f"the {left:,} {'other ' if other_than else ''}words of {width} bases"
     if left < LEAST_PLACEBO_WORDS:
         raise DesignError(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
@@ -43,7 +43,7 @@ from causalgia.multiplicity.joint_methods import (
 from causalgia.multiplicity.sign_flips import enumerates
 from causalgia.multiplicity.stepwise import STEPWISE, Stepwise, stepwise
 from causalgia.notes import with_notes
-from causalgia.schema import annotate, require_dataset
+from causalgia.schema import annotate, check_dataset
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
 
@@ -357,7 +357,7 @@ def _with_method_attrs(out: xr.Dataset, attrs: dict[str, Any], family: str | Non
     others = {name: value for name, value in out.attrs.items() if name not in stale}
     out = out if attrs["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
     level = {"adjust_level": _LEVEL} if attrs["adjust"] == "hierarchical" else {}
-    out.attrs = others | attrs | level | beyond(others, adjust=method, families=family)
+    out.attrs = others | attrs | level | exploratory_attrs(others, adjust=method, families=family)
     return annotate(out)
 
 
@@ -370,7 +370,7 @@ def _joint_result(joint: JointEstimates, method: str, members: Codes, se: Array,
 
 def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
     """Return p with contrast as its first dim, each NaN or between 0 and 1."""
-    require_dataset(estimates, "estimates")
+    check_dataset(estimates, "estimates")
     if "contrast" not in estimates.dims:
         raise OutcomesError("estimates: no dim 'contrast'; a Dataset from cg.estimate has it")
     if "p" not in estimates:

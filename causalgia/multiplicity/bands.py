@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.arithmetic_floor import at_least_floor
 from causalgia.estimation.request import as_ci_prob
@@ -135,7 +135,7 @@ def simultaneous(
         "seed": seed_label(rng),
     }
     out.attrs |= {"n_draws": n_draws} if used == "bootstrap_t" else {}
-    out.attrs |= beyond(out.attrs, families=family)
+    out.attrs |= exploratory_attrs(out.attrs, families=family)
     return annotate(with_notes(out, *([why] if why else [])))
 
 

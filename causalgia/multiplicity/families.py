@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation._from_effects import TASK, check_has_errors
@@ -241,7 +241,7 @@ def estimate_effects(effects: xr.Dataset, cluster: str | None) -> xr.Dataset:
     """Estimate effects for another verb; of the settings of `estimate`, ``exploratory`` then counts `cluster` alone."""
     estimates = estimate(order_ice_dims(effects), cluster=cluster)
     estimates.attrs = {name: value for name, value in estimates.attrs.items() if name != "exploratory"}
-    return estimates.assign_attrs(beyond(effects.attrs, cluster=cluster))
+    return estimates.assign_attrs(exploratory_attrs(effects.attrs, cluster=cluster))
 
 
 def order_ice_dims(given: Any) -> Any:

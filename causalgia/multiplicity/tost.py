@@ -10,7 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.arithmetic_floor import at_least_floor, floor_of_estimates, p_outside_floor
@@ -170,7 +170,9 @@ def equivalence(estimates: Any, *, rope: tuple[float, float], ci_prob: float = 0
     out["p"].attrs["meaning"] = "p of two one-sided tests that the effect lies outside the rope"
     out.attrs = {k: v for k, v in table.attrs.items() if k not in ("adjust", "family", "band", "n_draws", "seed")}
     return annotate(
-        out.assign_attrs(rope=f"{low:g} to {high:g}", ci_prob=ci_prob, **beyond(table.attrs, rope=(low, high)))
+        out.assign_attrs(
+            rope=f"{low:g} to {high:g}", ci_prob=ci_prob, **exploratory_attrs(table.attrs, rope=(low, high))
+        )
     )
 
 

@@ -15,7 +15,7 @@ from causalgia.estimation.crossover_estimates import LEAST_WORDS, words_as_level
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.pilot import effects_if_outcomes
 from causalgia.planning.power_functions import MOST, as_positive, as_probability, least_integer, t_quantile
-from causalgia.schema import require_dataset
+from causalgia.schema import check_dataset
 from causalgia.types import Array
 
 _WORDS = "population x words"
@@ -119,7 +119,7 @@ def cheapest_split(
 
 
 def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
-    require_dataset(pilot, "effects")
+    check_dataset(pilot, "effects")
     if target not in (None, "population", "population x predictors", _WORDS):
         raise EstimateError(
             f"target={quoted(target)}: cheapest_split knows {quoted(_WORDS)}, or None for what the pilot has"

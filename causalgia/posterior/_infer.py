@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import beyond
+from causalgia.analysis import exploratory_attrs
 from causalgia.arm_weights import weights_of
 from causalgia.choices import LEAST_DF
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
@@ -236,7 +236,7 @@ def infer(
         "groups": groups or "",
         "covariates": ", ".join(names_of_x),
     }
-    attrs |= beyond(table.attrs, law=law, prior=prior)
+    attrs |= exploratory_attrs(table.attrs, law=law, prior=prior)
     pointwise = _wants_log_likelihood(log_likelihood, families, posteriors, law, n)
     tree = posterior_groups(
         table, families, posteriors, result_coordinates(table, labels, names_of_x), with_log_likelihood=pointwise

@@ -20,7 +20,7 @@ from causalgia.predict.factory import made_once
 from causalgia.predict.function_predictor import FunctionPredictor
 from causalgia.predict.onnx import OnnxPredictor
 from causalgia.predict.predictor import Predictor, checked_batch_size, checked_names, checked_text
-from causalgia.provenance import installed
+from causalgia.provenance import is_installed
 
 Announce = Callable[[str], None]
 _ONNX_PROVIDERS = {"auto": None, "cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
@@ -327,7 +327,7 @@ def beside(path: Path) -> Iterator[None]:
 
 def _is_strange(name: str, neighbours: set[str], folder: Path) -> bool:
     """Say whether a loaded module has a neighbour's name, but is another's."""
-    if name.partition(".")[0] not in neighbours or installed(name):
+    if name.partition(".")[0] not in neighbours or is_installed(name):
         return False
     module = sys.modules[name]
     places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]

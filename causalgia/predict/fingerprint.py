@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from causalgia.provenance import installed
+from causalgia.provenance import is_installed
 
 UNREAD = "~"
 """Ends the fingerprint of something that could not be read whole."""
@@ -150,11 +150,11 @@ class _Reader:
         if callable(value) and isinstance(getattr(value, "py_func", None), types.FunctionType):
             return iter((b"compiled", self.read(value.py_func)))  # type: ignore[attr-defined]  # numba
         wrapped = getattr(value, "__wrapped__", None)
-        if callable(value) and isinstance(wrapped, types.FunctionType) and not installed(type(value).__module__):
+        if callable(value) and isinstance(wrapped, types.FunctionType) and not is_installed(type(value).__module__):
             return self._object(value)
         if isinstance(wrapped, types.FunctionType):
             return iter((b"wrapped", _name(type(value)), self.read(wrapped)))
-        if callable(value) and installed(getattr(value, "__module__", None)) and hasattr(value, "__qualname__"):
+        if callable(value) and is_installed(getattr(value, "__module__", None)) and hasattr(value, "__qualname__"):
             return iter((b"installed", _name(value)))
         return self._object(value)
 
@@ -250,11 +250,11 @@ class _Reader:
         yield b"module"
         yield value.__name__.encode()
         source = getattr(value, "__file__", None)
-        if not installed(value.__name__) and source is not None:
+        if not is_installed(value.__name__) and source is not None:
             yield Path(source).read_bytes()
 
     def _function(self, value: Any) -> Iterator[bytes]:
-        if installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
+        if is_installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
             yield b"installed"
             yield _name(value)
             return
@@ -278,7 +278,7 @@ class _Reader:
         yield self.read((counts, names, value.co_consts))
 
     def _class(self, value: Any) -> Iterator[bytes]:
-        if installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
+        if is_installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
             yield b"installed class"
             yield _name(value)
             return

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from causalgia.provenance import installed
+from causalgia.provenance import is_installed
 
 # What every module has (parameter tables, hooks, the training flag) is read by its own route or answers for nothing.
 _INTERNAL = frozenset(vars(torch.nn.Module())) | {"_is_torch_compile"}
@@ -48,5 +48,5 @@ def network_structure(network: torch.nn.Module, read: Callable[[object], bytes])
 
 def _attributes(sub: torch.nn.Module) -> dict[str, object]:
     """Return what a module holds beside tensors and submodules; of an installed class, what is public."""
-    public = installed(type(sub).__module__)
+    public = is_installed(type(sub).__module__)
     return {k: v for k, v in vars(sub).items() if k not in _INTERNAL and not (public and k.startswith("_"))}

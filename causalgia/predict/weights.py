@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from causalgia.errors import MissingExtraError, PredictorError, quoted
-from causalgia.inputs import opened
+from causalgia.inputs import open_regular_file
 from causalgia.predict.answer_checks import first_line
 
 _CONVERT = (
@@ -71,7 +71,7 @@ def _safetensors() -> Any:
 
 
 def _read(path: Path) -> Mapping[str, torch.Tensor]:
-    with opened(path, PredictorError):
+    with open_regular_file(path, PredictorError):
         pass
     if path.suffix == ".safetensors":
         return _read_safetensors(path)

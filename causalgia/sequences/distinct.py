@@ -151,7 +151,7 @@ class Distinct:
 
     def _keep_well(self, more: int) -> None:
         """Go over from a dictionary to a table where so many more rows are worth its compiling."""
-        if isinstance(self._kept, _Table) or compiled.IN_NUMPY.covers(more * (_A_ROW + _A_WORD * self._words)):
+        if isinstance(self._kept, _Table) or compiled.NUMPY_ALLOWANCE.covers(more * (_A_ROW + _A_WORD * self._words)):
             return
         known = self._kept.rows(self._words)
         self._kept = _Table(self._words, max(self._capacity, len(known)))

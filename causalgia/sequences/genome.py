@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from causalgia.errors import SequenceError, quoted
-from causalgia.inputs import CHANGED, as_whole, opened
+from causalgia.inputs import CHANGED, open_regular_file, parse_int
 from causalgia.sequences.text_files import is_gzip, numbered_lines, read_text, refuse_binary
 
 _BLOCK, _LINE = 1 << 24, 1 << 10
@@ -51,7 +51,7 @@ class Genome:
         self._close.close()
 
     def _on_disk(self) -> _File:
-        file = self._close.enter_context(opened(self.path, SequenceError))
+        file = self._close.enter_context(open_regular_file(self.path, SequenceError))
         size = os.fstat(file.fileno()).st_size
         if size > _LARGEST:
             raise SequenceError(f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA file")
@@ -285,7 +285,7 @@ def _window(line: str, number: int, *, place: str, length: int, centre: str, str
 
 
 def _whole(text: str, what: str, place: str) -> int:
-    return as_whole(text, SequenceError, source=f"{place}: {what}")
+    return parse_int(text, SequenceError, source=f"{place}: {what}")
 
 
 def _summit(columns: list[str], width: int, place: str) -> int:

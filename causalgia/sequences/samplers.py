@@ -212,7 +212,7 @@ def shuffle(
     ids, word_key, rows = as_units(units), as_key(key), as_tokens(tokens)
     parents = as_parents(parent, ids.size, rows.shape[0])
     length = rows.shape[1]
-    if compiled.IN_NUMPY.covers(nanoseconds(ids.size, length)):
+    if compiled.NUMPY_ALLOWANCE.covers(nanoseconds(ids.size, length)):
         out = rows[parents]
         if (doubt := shuffle_letters(word_key, ids, out)).any():
             drawn = np.empty((np.count_nonzero(doubt), length), np.uint8)

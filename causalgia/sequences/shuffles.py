@@ -277,7 +277,7 @@ def _writer(k: int, length: int) -> Callable[..., None]:
 
 def _write_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> None:
     """Write dinucleotide shuffles, in numpy where there are few."""
-    if not compiled.IN_NUMPY.covers(nanoseconds(*out.shape)):
+    if not compiled.NUMPY_ALLOWANCE.covers(nanoseconds(*out.shape)):
         shuffle_pairs(key, units, tokens, parents, out, True)
     elif (doubt := shuffle_pairs_of(key, units, tokens[parents], out)).any():
         drawn = np.empty((np.count_nonzero(doubt), out.shape[1]), np.uint8)

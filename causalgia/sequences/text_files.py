@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from os import PathLike
 
 from causalgia.errors import SequenceError
-from causalgia.inputs import opened, read_bytes
+from causalgia.inputs import open_regular_file, read_bytes
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -32,7 +32,7 @@ def read_text(path: str | PathLike[str]) -> bytes:
 
 def is_gzip(path: str | PathLike[str]) -> bool:
     """Say whether a file begins as gzip files do; see `read_text` for what it raises."""
-    with opened(path, SequenceError) as file:
+    with open_regular_file(path, SequenceError) as file:
         return file.read(2) == _GZIP
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import SequenceError, quoted
-from causalgia.inputs import as_whole
+from causalgia.inputs import parse_int
 from causalgia.sequences.alphabet import BASES, encode
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.text_files import numbered_lines, read_text
@@ -220,7 +220,7 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
         msg = f"{place}: {len(columns)} columns; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
         raise SequenceError(msg)
     chromosome, at, identifier, reference, alternates = (x.strip() for x in columns[:5])
-    position = as_whole(at, SequenceError, source=f"{place}: POS")
+    position = parse_int(at, SequenceError, source=f"{place}: POS")
     if position < 1:
         msg = (
             f"{place}: POS {quoted(at)} is not a whole number of at least 1 (a VCF counts from 1); correct or "

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.control_notes import as_text, notes_of_controls, some_of
+from causalgia.control_notes import edits_to_json, first_findings, notes_of_controls
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
 from causalgia.design.edited_sites import edits_of_arms, steps_of
 from causalgia.design.layout import Layout, Written
@@ -62,7 +62,7 @@ def notes_of_design(design: Design, analysis: Analysis | None, *, key: int) -> l
         sentences.append(_at_junctions(near, arms, units, words, key, rna))
     again = [text for word in words[:_WORDS] if (text := _again(word, design, contrasts, units, key, rna))]
     cure = "the effect there is that of one more copy; a longer word, or a null model that lacks it, asks for the first"
-    return sentences + ([f"{some_of(again, 'words')}: {cure}"] if again else [])
+    return sentences + ([f"{first_findings(again, 'words')}: {cure}"] if again else [])
 
 
 def kept_edits(design: Design) -> dict[str, str]:
@@ -70,7 +70,7 @@ def kept_edits(design: Design) -> dict[str, str]:
 
     Designs of some hundreds of arms, whose text is longer than an attribute may be, have a question of their own.
     """
-    text = as_text(edits_of_arms(design.named_arms))
+    text = edits_to_json(edits_of_arms(design.named_arms))
     return {"edits": text} if len(text) <= LONGEST_ATTRIBUTE else {}
 
 

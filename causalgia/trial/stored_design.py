@@ -8,7 +8,7 @@ import xarray as xr
 
 from causalgia.design import Design
 from causalgia.errors import CausalgiaError, OutcomesError
-from causalgia.long_text import pack, unpack
+from causalgia.long_text import pack_text, unpack_text
 
 
 def keep_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
@@ -17,7 +17,7 @@ def keep_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
     A design with an intervention that is not written in JSON is not kept.
     """
     try:
-        return pack(outcomes, "design", json.dumps(design.to_dict()))
+        return pack_text(outcomes, "design", json.dumps(design.to_dict()))
     except TypeError:
         return outcomes
 
@@ -30,7 +30,7 @@ def kept_design(outcomes: xr.Dataset) -> Design:
     OutcomesError
         If they carry none, or one that cannot be read any more, or is not the one that was run.
     """
-    text = unpack(outcomes, "design")
+    text = unpack_text(outcomes, "design")
     if text is None:
         raise OutcomesError("these outcomes carry no design; give the design of the screen as design=")
     try:

@@ -1,4 +1,4 @@
-"""A trial as a file: `trial.toml` in, a frozen `TrialSpec` out, and back."""
+"""Trial files: `trial.toml` to a frozen `TrialSpec` and back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.trial_file._starter import beginning, beside, settings_of, starter, toml_value
+    from causalgia.trial_file._starter import example_files, settings_of, starter, starter_files, toml_value
     from causalgia.trial_file.experiment_table import ExperimentSpec
     from causalgia.trial_file.library_table import LibrarySpec, library_options
     from causalgia.trial_file.trial_spec import (
@@ -28,9 +28,8 @@ __all__ = [
     "LibrarySpec",
     "PredictorSpec",
     "TrialSpec",
-    "beginning",
-    "beside",
     "check_device",
+    "example_files",
     "is_of_experiment",
     "library_options",
     "parse_spec",
@@ -39,5 +38,6 @@ __all__ = [
     "read_spec",
     "settings_of",
     "starter",
+    "starter_files",
     "toml_value",
 ]

@@ -1,4 +1,4 @@
-"""Trial files to begin with: a commented one for a trial of one's own, and one for each experiment of the catalogue."""
+"""Starter trial files: a commented one for a custom trial, and one for each experiment of the catalogue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 from causalgia import experiments
 from causalgia.design import NullModel, Uniform
 from causalgia.experiments import Entry, entries
-from causalgia.trial_file.experiment_table import parameters
+from causalgia.trial_file.experiment_table import experiment_parameters
 
 _WIDTH = 116
 _FACTORY = """\
@@ -40,11 +40,11 @@ class Setting:
     name
         As in ``[experiment]``.
     words
-        What it is.
+        Its description.
     value
-        As the file to begin with has it; None: left out.
+        Value in the starter file; None: left out.
     default
-        Where it is left out.
+        Default value.
     required
         Whether it has no default.
     """
@@ -62,8 +62,8 @@ def starter(experiment: str | None = None) -> str:
     Parameters
     ----------
     experiment
-        Of the catalogue, with its settings at their defaults, or as they suit its oracle; None for a trial with arms of
-        one's own.
+        Name in the catalogue; its settings have their defaults or values that suit its oracle. None for a custom trial
+        with arms.
 
     Raises
     ------
@@ -81,41 +81,40 @@ def starter(experiment: str | None = None) -> str:
     """
     if experiment is None:
         return resources.files("causalgia.trial_file").joinpath("starter.toml").read_text(encoding="utf-8")
-    return _of_experiment(experiment)
+    return _experiment_starter(experiment)
 
 
-def beside(experiment: str | None) -> Mapping[str, str]:
-    """Return the small files that the file of an experiment names: name -> text.
+def example_files(experiment: str | None) -> Mapping[str, str]:
+    """Return the example files used by the starter of an experiment: name -> text.
 
     Examples
     --------
-    >>> beside(None)
+    >>> example_files(None)
     {}
     """
-    return {} if experiment is None else example_of(experiment).files
+    return {} if experiment is None else experiment_example(experiment).files
 
 
-def beginning(path: Path, experiment: str | None = None) -> dict[Path, str]:
-    """Return what a trial to begin with consists of: file -> text, the trial file last.
+def starter_files(path: Path, experiment: str | None = None) -> dict[Path, str]:
+    """Return the files of a starter trial: path -> text, the trial file last.
 
-    A small file that is there already under its name, with other text, is left alone, and takes the trial file's name
-    before its own.
+    An example file whose name is taken by another text gets the name of the trial file as a prefix.
 
     Parameters
     ----------
     path
-        Of the trial file.
+        Path of the trial file.
     experiment
         As in `starter`.
 
     Examples
     --------
-    >>> [str(place) for place in beginning(Path("nowhere/atac.toml"), "necessity")]
+    >>> [str(place) for place in starter_files(Path("nowhere/atac.toml"), "necessity")]
     ['nowhere/example.fa', 'nowhere/atac.toml']
     """
     text = starter(experiment).replace("causalgia run trial.toml", f"causalgia run {path.name}")
     found = {}
-    for name, content in beside(experiment).items():
+    for name, content in example_files(experiment).items():
         free = name if _is_free(path.parent / name, content) else f"{path.stem}_{name}"
         text = text.replace(toml_value(name), toml_value(free))
         found[path.parent / free] = content
@@ -123,12 +122,12 @@ def beginning(path: Path, experiment: str | None = None) -> dict[Path, str]:
 
 
 def _is_free(place: Path, text: str) -> bool:
-    """Return whether a file is not there, or is this text."""
+    """Return whether a file is absent or has this text."""
     return not place.exists() or (place.is_file() and place.read_bytes() == text.encode())
 
 
 def settings_of(kind: str) -> list[Setting]:
-    """Return the settings of an experiment, in its order, with what its docstring says of each.
+    """Return the settings of an experiment, in order, with descriptions from its docstring.
 
     Raises
     ------
@@ -140,14 +139,14 @@ def settings_of(kind: str) -> list[Setting]:
     >>> [(setting.name, setting.value) for setting in settings_of("copies")][:2]
     [('word', 'UGCAUG'), ('at', None)]
     """
-    takes = parameters(kind)
-    words, example = _words(getattr(experiments, kind)), example_of(kind).settings
+    takes = experiment_parameters(kind)
+    words, example = _parameter_sentences(getattr(experiments, kind)), experiment_example(kind).settings
     names = [name for name in takes if name not in ("null", "n_units", "rope")]
-    return [_setting(takes[name], words.get(name, ""), example) for name in names]
+    return [_make_setting(takes[name], words.get(name, ""), example) for name in names]
 
 
 def toml_value(value: Any) -> str:
-    """Return a value as it stands in TOML, on one line.
+    """Return a value as TOML, on one line.
 
     Examples
     --------
@@ -165,16 +164,16 @@ def toml_value(value: Any) -> str:
     return repr(value)
 
 
-def _of_experiment(kind: str) -> str:
-    takes, example = parameters(kind), example_of(kind)
+def _experiment_starter(kind: str) -> str:
+    takes, example = experiment_parameters(kind), experiment_example(kind)
     parts = [
         _opening_comment(entries()[kind], example.zoo),
-        _top(kind, takes),
+        _top_keys(kind, takes),
         f'[experiment]\nkind = "{kind}"\n' + "".join(map(_setting_text, settings_of(kind))),
         _null_table(takes),
         f'[predictor]\nzoo = "{example.zoo}"\n{_FACTORY}',
         "[analysis]                 # the experiment's own, unless said; fixed before the outcomes are seen\n"
-        + _rope(takes, example.settings)
+        + _rope_lines(takes, example.settings)
         + _ANALYSIS,
     ]
     return "\n".join(part for part in parts if part)
@@ -190,7 +189,7 @@ def _opening_comment(entry: Entry, zoo: str) -> str:
     return "".join(_comment(line) for line in said)
 
 
-def _top(kind: str, takes: Mapping[str, Parameter]) -> str:
+def _top_keys(kind: str, takes: Mapping[str, Parameter]) -> str:
     n_units = ""
     if "n_units" in takes:
         default = takes["n_units"].default
@@ -213,7 +212,7 @@ def _null_table(takes: Mapping[str, Parameter]) -> str:
     return f"[null]                     # where backgrounds come from\n{lines}{other}"
 
 
-def _rope(takes: Mapping[str, Parameter], example: Mapping[str, Any]) -> str:
+def _rope_lines(takes: Mapping[str, Parameter], example: Mapping[str, Any]) -> str:
     if "rope" not in takes:
         return ""
     rope = example.get("rope", takes["rope"].default)
@@ -221,7 +220,7 @@ def _rope(takes: Mapping[str, Parameter], example: Mapping[str, Any]) -> str:
     return f"{said}\nrope = {toml_value(rope)}\n"
 
 
-def _setting(parameter: Parameter, words: str, example: Mapping[str, Any]) -> Setting:
+def _make_setting(parameter: Parameter, words: str, example: Mapping[str, Any]) -> Setting:
     required = parameter.default is Parameter.empty
     default = None if required else parameter.default
     value = example.get(parameter.name, default)
@@ -236,7 +235,7 @@ def _setting_text(setting: Setting) -> str:
 
 
 def _setting_line(name: str, value: Any) -> str:
-    """Return a setting as TOML, a long list on several lines."""
+    """Return a setting as TOML, with long lists on several lines."""
     line = f"{name} = {toml_value(value)}"
     if len(line) <= _WIDTH or isinstance(value, str | Mapping) or not isinstance(value, Sequence | range):
         return line
@@ -252,8 +251,8 @@ def _key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
-def _words(make: object) -> dict[str, str]:
-    """Return parameter -> the first sentence that the docstring says of it."""
+def _parameter_sentences(make: object) -> dict[str, str]:
+    """Return parameter -> first sentence of its description in the docstring."""
     lines = iter((inspect.getdoc(make) or "").splitlines())
     for line in lines:
         if line == "Parameters":
@@ -280,7 +279,7 @@ def _first_sentence(text: str) -> str:
 _ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"  # of the oracle 'long_range'
 _N, _LENGTH = 24, 600
 
-#: setting -> what suits the example sequences
+#: setting -> value that suits the example sequences
 _SETTINGS: dict[str, Any] = {
     "sequences": "example.fa",
     "negatives": "negatives.fa",
@@ -296,22 +295,28 @@ _SETTINGS: dict[str, Any] = {
     "fasta": "example.fa",
     "length": 420,
 }
-_BETTER = ("tile_width", "rope", "length")  # than the default, which is for longer sequences that differ
-_OF_ORACLE: dict[str, Mapping[str, Any]] = {"pairs_like": {"rope": [-0.1, 0.1]}}  # its backgrounds hardly vary: no sd
+_SETTINGS_OVER_DEFAULTS = (
+    "tile_width",
+    "rope",
+    "length",
+)  # than the default, which is for longer sequences that differ
+_ORACLE_SETTINGS: dict[str, Mapping[str, Any]] = {
+    "pairs_like": {"rope": [-0.1, 0.1]}
+}  # its backgrounds hardly vary: no sd
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """What makes the file of an experiment run as it is.
+    """Settings and files with which the starter of an experiment runs unchanged.
 
     Parameters
     ----------
     settings
         Setting -> value, TOML-ready.
     files
-        Small files that they name: name -> text.
+        Example files: name -> text.
     zoo
-        Oracle that knows their words.
+        Oracle that responds to their words.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -319,28 +324,28 @@ class Example:
     zoo: str
 
 
-def example_of(kind: str) -> Example:
-    """Return settings of an experiment on real sequences, and these; of one on a null model, what suits its oracle.
+def experiment_example(kind: str) -> Example:
+    """Return the example of an experiment: settings that suit its oracle, and sequence files if it needs any.
 
     Parameters
     ----------
     kind
-        Of the catalogue.
+        Name in the catalogue.
 
     Examples
     --------
-    >>> example_of("copies")
+    >>> experiment_example("copies")
     Example(settings={}, files={}, zoo='rbfox1_like')
     """
-    takes, zoo = parameters(kind), entries()[kind].zoo
+    takes, zoo = experiment_parameters(kind), entries()[kind].zoo
     if next(iter(takes)) == "null":
-        return Example(settings=_OF_ORACLE.get(zoo, {}), zoo=zoo)
-    needed = [name for name, p in takes.items() if p.default is Parameter.empty or name in _BETTER]
+        return Example(settings=_ORACLE_SETTINGS.get(zoo, {}), zoo=zoo)
+    needed = [name for name, p in takes.items() if p.default is Parameter.empty or name in _SETTINGS_OVER_DEFAULTS]
     settings = {name: _SETTINGS[name] for name in needed if name in _SETTINGS}
     named = [value for value in settings.values() if isinstance(value, str) and value in _PLANTED]
-    files = {name: _fasta(_PLANTED[name]) for name in named}
+    files = {name: _example_fasta(_PLANTED[name]) for name in named}
     if "vcf" in settings:
-        files[settings["vcf"]] = _vcf(files[settings["fasta"]])
+        files[settings["vcf"]] = _example_vcf(files[settings["fasta"]])
     return Example(settings=settings, files=files, zoo="long_range")
 
 
@@ -350,27 +355,27 @@ _PLANTED: dict[str, Mapping[int, str]] = {
 }
 
 
-def _fasta(words: Mapping[int, str]) -> str:
-    """Return random sequences, always the same, with words at these places."""
-    rows = [_planted(letters, words) for letters in _random(len(words))]
+def _example_fasta(words: Mapping[int, str]) -> str:
+    """Return fixed random sequences as FASTA, with words at the given positions."""
+    rows = [_plant_words(letters, words) for letters in _random_sequences(len(words))]
     return "".join(f">example_{number}\n{row}\n" for number, row in enumerate(rows, start=1))
 
 
-def _random(seed: int) -> list[str]:
+def _random_sequences(seed: int) -> list[str]:
     from causalgia.design import Uniform
     from causalgia.sequences import decode
 
     return list(decode(Uniform(length=_LENGTH).sample(_N, rng=seed)["sequence"].to_numpy()))
 
 
-def _planted(letters: str, words: Mapping[int, str]) -> str:
+def _plant_words(letters: str, words: Mapping[int, str]) -> str:
     for place, word in words.items():
         letters = letters[:place] + word + letters[place + len(word) :]
     return letters
 
 
-def _vcf(fasta: str) -> str:
-    """Return a variant of each sequence: of the first half in the weak enhancer's word, of the others beside it."""
+def _example_vcf(fasta: str) -> str:
+    """Return a VCF with one variant per sequence: in the weak enhancer's word for the first half, else beside it."""
     lines = ["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT"]
     for number, letters in enumerate(fasta.splitlines()[1::2]):
         at = 308 if number < _N // 2 else 340

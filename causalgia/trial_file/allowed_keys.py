@@ -1,4 +1,4 @@
-"""What may stand in the tables of a `trial.toml`: every key, what it takes, and the words for it."""
+"""Allowed keys and values in the tables of a `trial.toml`."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ PLACEBOS: Keys = {
     "strand": one_of("+", "-"),
 }
 
-_WRITTEN: dict[type[Intervention], str] = {
+_MAIN_ARGUMENT: dict[type[Intervention], str] = {
     **dict.fromkeys((Embed, Insert, Placebo, PlaceboWord), "pattern"),
     **{Mutate: "to", AblateEach: "spans", EmbedEach: "words"},
 }
@@ -96,7 +96,7 @@ ARM_VERBS: dict[str, type[Intervention]] = {
 
 
 def check_null(plain: Table) -> None:
-    """Raise DesignError where [null] has no known kind, an option that its kind lacks, or lacks one it needs."""
+    """Raise DesignError if [null] has an unknown kind or option, or lacks a required option."""
     check_key(plain, "kind", "[null]")
     kind = plain["kind"]
     if not isinstance(kind, str) or kind not in NULL_MODELS:
@@ -111,7 +111,7 @@ def check_null(plain: Table) -> None:
 
 
 def check_arm(plain: object, place: str) -> Table:
-    """Return the table of an arm after checking its keys; what they hold is checked where the arm is made."""
+    """Return the table of an arm after checking its keys; values are checked when the arm is created."""
     if not isinstance(plain, dict):
         raise DesignError(f'{place}: {quoted(plain)} is not a table such as {{embed = "AGATAAG", at = 1000}}')
     check_keys(plain, place, [*_arm_keys(plain), "levels"])
@@ -126,12 +126,12 @@ def check_arm(plain: object, place: str) -> Table:
 
 
 def _arm_keys(plain: Table) -> list[str]:
-    """Return the keys that go with the intervention which a table names; all interventions where it names none."""
+    """Return the keys allowed with the intervention of an arm; all interventions if it names none."""
     verb = next((verb for verb in plain if verb in ARM_VERBS or verb == "steps"), None)
     if verb is None:
         return [*ARM_VERBS, "steps"]
     if verb == "steps":
         return ["steps"]
     kind = ARM_VERBS[verb]
-    written = _WRITTEN.get(kind, "span")
+    written = _MAIN_ARGUMENT.get(kind, "span")
     return [verb, *(field.name for field in fields(kind) if field.init and field.name != written)]  # type: ignore[arg-type]

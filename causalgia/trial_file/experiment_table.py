@@ -1,4 +1,4 @@
-"""An experiment of the catalogue in a trial file: its kind, its settings, and what it takes by position."""
+"""Experiment of the catalogue in a trial file."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from causalgia.design import NullModel
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment, build, entries
 
-_OWN = ("control", "contrasts", "interaction")
-_AT_THE_TOP = ("n_units", "reserve")
+_FIXED_KEYS = ("control", "contrasts", "interaction")
+_TOP_KEYS = ("n_units", "reserve")
 _ENDINGS = re.compile(r"\.(fa|fasta|fna|fa\.gz|fasta\.gz|fna\.gz|vcf|vcf\.gz|meme|jaspar|pfm|bed|bed\.gz|txt|npz|npy)$")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentSpec:
-    """An experiment as a trial file says it.
+    """Specification of an experiment in a trial file.
 
     Parameters
     ----------
     kind
         Its name in the catalogue.
     settings
-        What stands in ``[experiment]`` beside `kind`; paths are absolute.
+        Other keys of ``[experiment]``, with absolute paths.
     null
-        What stands in ``[null]``; None for the experiment's own.
+        Null model in ``[null]``; None for the experiment's default.
     n_units, reserve
-        What stands at the top; None where it is left out.
+        Keys at the top of the file; None if left out.
     analysis
-        What stands in ``[analysis]``, in the place of the experiment's own choices; the region of practical equivalence
-        too, wherever it was written.
+        Keys of ``[analysis]``, which override the experiment's defaults, including the region of practical equivalence
+        wherever it is written.
 
     Examples
     --------
-    >>> said = ExperimentSpec(kind="copies", settings={"at": [4, 12]}, n_units=100, analysis={"level": 0.9})
-    >>> said.build().analysis
+    >>> spec = ExperimentSpec(kind="copies", settings={"at": [4, 12]}, n_units=100, analysis={"level": 0.9})
+    >>> spec.build().analysis
     Analysis(rope='0.2 sd', level=0.9, error='bh', exchangeable=False)
     """
 
@@ -55,68 +55,68 @@ class ExperimentSpec:
     analysis: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self) -> Experiment:
-        """Return the experiment, with the analysis of the file in the place of its own.
+        """Return the experiment, with the analysis of the file overriding its own.
 
         Raises
         ------
         DesignError
             If there is no such experiment or setting, one is missing or wrong, or the analysis asks for contrasts.
         """
-        takes = parameters(self.kind)
+        takes = experiment_parameters(self.kind)
         settings = dict(self.settings)
         if self.null is not None:
-            settings[_of_null(takes)] = self.null
+            settings[_null_parameter(takes)] = self.null
         by_position = [name for name, parameter in takes.items() if parameter.kind is not Parameter.KEYWORD_ONLY]
         arguments = [settings.pop(name) for name in by_position if name in settings]
         if self.n_units is not None:
             settings["n_units"] = self.n_units
         if "rope" in self.analysis and "rope" in takes:
             settings["rope"] = Analysis.from_dict({"rope": self.analysis["rope"]}).region
-        made = _built(self.kind, arguments, settings)
-        made = made if self.reserve is None else replace(made, reserve=self.reserve)
-        return replace(made, analysis=_analysis(made.analysis, self.analysis, "rope" in takes))
+        experiment = _build_experiment(self.kind, arguments, settings)
+        experiment = experiment if self.reserve is None else replace(experiment, reserve=self.reserve)
+        return replace(experiment, analysis=_merge_analysis(experiment.analysis, self.analysis, "rope" in takes))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the keys of the file that it was read from, TOML-ready."""
-        top = {key: getattr(self, key) for key in _AT_THE_TOP if getattr(self, key) is not None}
+        """Return the specification as TOML-ready data."""
+        top = {key: getattr(self, key) for key in _TOP_KEYS if getattr(self, key) is not None}
         null = {} if self.null is None else {"null": self.null.to_dict()}
         asked = {"analysis": dict(self.analysis)} if self.analysis else {}
         return {**top, **null, "experiment": {"kind": self.kind, **self.settings}, **asked}
 
 
 def read_experiment(table: Table, null: NullModel | None, folder: Path) -> ExperimentSpec:
-    """Return what a trial file says of its experiment.
+    """Return the specification of the experiment in a trial file.
 
     Parameters
     ----------
     table
-        The whole file, its keys checked.
+        The whole file, with checked keys.
     null
-        What its ``[null]`` says.
+        Null model of ``[null]``.
     folder
-        Where its files are looked for.
+        Folder for relative paths.
 
     Raises
     ------
     DesignError
-        If the experiment is not known, lacks a setting, or something stands beside it that it does not go with.
+        If the experiment is unknown, lacks a setting, or is combined with keys that it does not allow.
     """
     settings = dict(table["experiment"])
     check_key(settings, "kind", "[experiment]")
     kind = settings.pop("kind")
-    takes = parameters(kind)
+    takes = experiment_parameters(kind)
     analysis = dict(table.get("analysis", {}))
-    _check_beside(table, kind, takes, settings, analysis)
-    settings = {key: located(value, folder) for key, value in settings.items()}
+    _check_other_tables(table, kind, takes, settings, analysis)
+    settings = {key: with_absolute_files(value, folder) for key, value in settings.items()}
     if "rope" in settings:
         analysis["rope"] = settings.pop("rope")
-    _require_all(kind, takes, settings, null)
-    top = {key: table[key] for key in _AT_THE_TOP if key in table}
+    _check_settings(kind, takes, settings, null)
+    top = {key: table[key] for key in _TOP_KEYS if key in table}
     return ExperimentSpec(kind=kind, settings=settings, null=null, analysis=analysis, **top)
 
 
-def parameters(kind: object) -> dict[str, Parameter]:
-    """Return what an experiment takes: name -> parameter, first the one that it takes by position.
+def experiment_parameters(kind: object) -> dict[str, Parameter]:
+    """Return the parameters of an experiment by name, the positional one first.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def parameters(kind: object) -> dict[str, Parameter]:
 
     Examples
     --------
-    >>> list(parameters("copies"))
+    >>> list(experiment_parameters("copies"))
     ['null', 'word', 'at', 'n_units', 'rope']
     """
     known = entries()
@@ -135,31 +135,31 @@ def parameters(kind: object) -> dict[str, Parameter]:
     return dict(inspect.signature(getattr(experiments, kind)).parameters)
 
 
-def analysis_said(plain: Table) -> Table:
-    """Return the ``[analysis]`` of a file, with the region of practical equivalence that its experiment names.
+def experiment_analysis(plain: Table) -> Table:
+    """Return the ``[analysis]`` of a file, with the region of practical equivalence of its experiment.
 
     Examples
     --------
-    >>> analysis_said({"experiment": {"kind": "copies", "rope": 0}, "analysis": {"level": 0.9}})
+    >>> experiment_analysis({"experiment": {"kind": "copies", "rope": 0}, "analysis": {"level": 0.9}})
     {'level': 0.9, 'rope': 0}
     """
-    said = dict(plain.get("analysis", {}))
+    analysis = dict(plain.get("analysis", {}))
     rope = plain.get("experiment", {}).get("rope")
-    return said if rope is None else {**said, "rope": rope}
+    return analysis if rope is None else {**analysis, "rope": rope}
 
 
-def located(value: Any, folder: Path) -> Any:
-    """Return a setting in which every file is an absolute path: what has the ending of one, or is there.
+def with_absolute_files(value: Any, folder: Path) -> Any:
+    """Return a setting with absolute paths for texts that have a known file extension or name an existing file.
 
     Examples
     --------
-    >>> located({"motif": "GATA1", "vcf": "a.vcf.gz"}, Path("/data"))
+    >>> with_absolute_files({"motif": "GATA1", "vcf": "a.vcf.gz"}, Path("/data"))
     {'motif': 'GATA1', 'vcf': '/data/a.vcf.gz'}
     """
     if isinstance(value, dict):
-        return {key: located(item, folder) for key, item in value.items()}
+        return {key: with_absolute_files(item, folder) for key, item in value.items()}
     if isinstance(value, list):
-        return [located(item, folder) for item in value]
+        return [with_absolute_files(item, folder) for item in value]
     if not isinstance(value, str) or not value or re.fullmatch(r"[A-Za-z]+", value):
         return value
     return str(folder / value) if _ENDINGS.search(value) or _is_file(folder / value) else value
@@ -172,19 +172,21 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _check_beside(table: Table, kind: str, takes: Mapping[str, Parameter], settings: Table, analysis: Table) -> None:
+def _check_other_tables(
+    table: Table, kind: str, takes: Mapping[str, Parameter], settings: Table, analysis: Table
+) -> None:
     for key in ("arms", "placebos", "blocks", "contrasts"):
         if key in table:
             raise DesignError(f"[experiment] makes its own arms and contrasts: leave {key} out, or [experiment]")
     if table.get("assignment", "crossover") != "crossover":
         raise DesignError(f"experiment '{kind}' gives every unit every arm: leave assignment out")
-    for key in _OWN:
+    for key in _FIXED_KEYS:
         if key in analysis:
             raise DesignError(
                 f"[analysis]: {key} is not for an experiment, whose contrasts are its own; leave it out, or write the "
                 "trial with [arms]"
             )
-    for key in ("null", *_AT_THE_TOP):
+    for key in ("null", *_TOP_KEYS):
         if key in settings:
             raise DesignError(
                 f"[experiment]: {key} stands {'in [null]' if key == 'null' else 'at the top of the file'}"
@@ -204,8 +206,8 @@ def _check_n_units(table: Table, kind: str, takes: Mapping[str, Parameter]) -> N
         raise DesignError(f"n_units = {table['n_units']}: the answer needs standard errors, and these 2 units or more")
 
 
-def _require_all(kind: str, takes: Mapping[str, Parameter], settings: Table, null: NullModel | None) -> None:
-    standing_in = _of_null(takes)
+def _check_settings(kind: str, takes: Mapping[str, Parameter], settings: Table, null: NullModel | None) -> None:
+    standing_in = _null_parameter(takes)
     if null is not None and standing_in in settings:
         raise DesignError(f"[experiment]: {standing_in} and [null] are said both; keep one of them")
     for key in settings:
@@ -218,8 +220,8 @@ def _require_all(kind: str, takes: Mapping[str, Parameter], settings: Table, nul
             raise DesignError(f"experiment '{kind}' needs {where}; `causalgia experiments {kind}` says what it takes")
 
 
-def _of_null(takes: Mapping[str, Parameter]) -> str:
-    """Return which parameter `[null]` is: the null model, or the sequences of an experiment that has none."""
+def _null_parameter(takes: Mapping[str, Parameter]) -> str:
+    """Return the parameter set by `[null]`: the null model, or the sequences of an experiment without one."""
     return "null" if "null" in takes else next(iter(takes))
 
 
@@ -228,7 +230,7 @@ def _known_settings(key: str, takes: Mapping[str, Parameter]) -> str:
     return nearest(key, known) or f"; it takes {', '.join(known)}"
 
 
-def _built(kind: str, arguments: list[Any], settings: Table) -> Experiment:
+def _build_experiment(kind: str, arguments: list[Any], settings: Table) -> Experiment:
     try:
         return build(kind, *arguments, settings=settings)
     except CausalgiaError:
@@ -240,6 +242,6 @@ def _built(kind: str, arguments: list[Any], settings: Table) -> Experiment:
         ) from error
 
 
-def _analysis(own: Analysis, said: Mapping[str, Any], rope_is_settled: bool) -> Analysis:
+def _merge_analysis(own: Analysis, said: Mapping[str, Any], rope_is_settled: bool) -> Analysis:
     given = {key: value for key, value in said.items() if not (key == "rope" and rope_is_settled)}
     return Analysis.from_dict({**own.to_dict(), **given}) if given else own

@@ -1,4 +1,4 @@
-"""The library that a trial file asks for: its ``[mpra]`` table, and the design that is ordered."""
+"""Oligo library in a trial file: its ``[mpra]`` table and design."""
 
 from __future__ import annotations
 
@@ -73,20 +73,20 @@ MPRA: Keys = {
 
 @dataclass(frozen=True, kw_only=True)
 class LibrarySpec:
-    """A library as a trial file asks for it.
+    """Specification of an oligo library in a trial file.
 
     Parameters
     ----------
     name
-        What the trial is called.
+        Name of the trial.
     design
-        What is done to which units.
+        Design of the trial.
     rng
         Seed.
     analysis
-        What will be asked of the activities.
+        Analysis plan.
     options
-        The ``[mpra]`` table, as `causalgia.mpra.library` takes it.
+        The ``[mpra]`` table as arguments of `causalgia.mpra.library`.
     """
 
     name: str
@@ -97,12 +97,12 @@ class LibrarySpec:
 
 
 def library_options(plain: object, folder: Path) -> dict[str, Any]:
-    """Return an ``[mpra]`` table as `causalgia.mpra.library` takes it; its files are looked for in `folder`.
+    """Return an ``[mpra]`` table as arguments of `causalgia.mpra.library`, with paths relative to `folder`.
 
     Raises
     ------
     DesignError
-        If there is none, a key is unknown or absent, a value is of the wrong kind, or a file is not there.
+        If the table, a required key or a file is absent, a key is unknown, or a value is of the wrong type.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def _library_option(key: str, value: Any, folder: Path) -> Any:
     return str(path)
 
 
-def mpra_said(table: Table, folder: Path) -> Table:
-    """Return the ``[mpra]`` table of a trial file after checking it, with absolute paths; {} where there is none."""
-    said = check_table(table["mpra"], "[mpra]", MPRA) if "mpra" in table else {}
-    return {key: str(folder / value) if key in _FILES else value for key, value in said.items()}
+def mpra_table(table: Table, folder: Path) -> Table:
+    """Return the checked ``[mpra]`` table of a trial file, with absolute paths; {} if there is none."""
+    options = check_table(table["mpra"], "[mpra]", MPRA) if "mpra" in table else {}
+    return {key: str(folder / value) if key in _FILES else value for key, value in options.items()}

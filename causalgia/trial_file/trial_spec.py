@@ -1,4 +1,4 @@
-"""A trial as a file: `trial.toml` in, a frozen `TrialSpec` out, and back."""
+"""Specification of a trial, read from and written to `trial.toml`."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from causalgia.inputs import parse_toml, read_text
 from causalgia.trial.analysis_check import check_analysis
 from causalgia.trial.attributes import question_kept
 from causalgia.trial_file.allowed_keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
-from causalgia.trial_file.experiment_table import ExperimentSpec, analysis_said, read_experiment
-from causalgia.trial_file.library_table import LibrarySpec, library_options, mpra_said
+from causalgia.trial_file.experiment_table import ExperimentSpec, experiment_analysis, read_experiment
+from causalgia.trial_file.library_table import LibrarySpec, library_options, mpra_table
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialSpec:
-    """A trial as it is written in a `trial.toml`: design, predictor, seed and analysis, one frozen value.
+    """Specification of a trial, as in a `trial.toml`: design, predictor, seed and analysis.
 
     Parameters
     ----------
     name
-        What the trial is called.
+        Name of the trial.
     design
-        What is done to which units.
+        Design of the trial.
     rng
         Seed.
     predictor
-        Which predictor is asked.
+        Specification of the predictor.
     analysis
-        What will be asked of the outcomes.
+        Analysis plan.
     experiment
-        What the file said of it, where the design is an experiment of the catalogue; None where arms were written.
+        The experiment of the catalogue, if the design is one; None if the file defines arms.
     mpra
-        What the file says of the design as an oligo library (`causalgia.mpra.library`); {} where it says nothing.
+        The ``[mpra]`` table with options of `causalgia.mpra.library`; {} if there is none.
 
     Raises
     ------
@@ -75,12 +75,12 @@ class TrialSpec:
 
     @property
     def attrs(self) -> dict[str, str]:
-        """What the outcomes carry of the specification: its name, the predictor in words, the analysis as JSON."""
-        asked = question_kept(self.analysis, self.design)
-        return {"name": self.name, "predictor": self.predictor.describe(), "analysis": asked}
+        """Attributes of the outcomes: name, description of the predictor, analysis as JSON."""
+        analysis = question_kept(self.analysis, self.design)
+        return {"name": self.name, "predictor": self.predictor.describe(), "analysis": analysis}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the specification as TOML-ready data; placebo words stand among the arms, paths are absolute."""
+        """Return the specification as TOML-ready data, with placebo words as arms and absolute paths."""
         bench = {"mpra": self.mpra} if self.mpra else {}
         if self.experiment is not None:
             who = {"name": self.name, "rng": self.rng, "predictor": self.predictor.to_dict()}
@@ -99,9 +99,9 @@ class TrialSpec:
 
 
 def read_spec(path: str | Path) -> TrialSpec:
-    r"""Read a `trial.toml`, strictly: what is not understood is refused, with the nearest key that is.
+    r"""Read a `trial.toml`; unknown keys raise an error that suggests the nearest one.
 
-    Files that it names (a FASTA, a factory, weights, motifs) are looked for relative to its folder.
+    Paths in the file (FASTA, factory, weights, motifs) are relative to its folder.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def read_spec(path: str | Path) -> TrialSpec:
     ------
     DesignError
         If the file cannot be read, is not TOML (with the line), has an unknown key, a value of the wrong type, an
-        arm that does not fit, or an analysis of an arm that is not there. The message begins with the path.
+        arm that does not fit, or an analysis of an unknown arm. The message begins with the path.
 
     Examples
     --------
@@ -128,55 +128,55 @@ def read_spec(path: str | Path) -> TrialSpec:
 
 
 def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialSpec:
-    """Return the trial that a TOML text says; `folder` is where its files are looked for.
+    """Return the trial in a TOML text; paths in it are relative to `folder`.
 
     Raises
     ------
     DesignError
         As `read_spec`; the message begins with `source`.
     """
-    plain = _toml(text, source)
+    plain = _parse_trial_toml(text, source)
     try:
-        return _spec(plain, folder)
+        return _build_spec(plain, folder)
     except CausalgiaError as error:
         raise DesignError(f"{source}: {error}") from error
 
 
 def read_analysis(path: str | Path, *, kept: Analysis | None = None) -> Analysis:
-    """Read only the analysis of a `trial.toml`: no sequence, network or arm is looked at.
+    """Read only the analysis of a `trial.toml`, without its sequences, predictor and arms.
 
     Parameters
     ----------
     path
         The file.
     kept
-        The analysis that was kept with the outcomes: where the file is of an experiment, what it leaves out.
+        The analysis stored with the outcomes; for a file of an experiment, the defaults.
 
     Raises
     ------
     DesignError
-        If the file cannot be read, is not TOML, or its [analysis] is not understood.
+        If the file cannot be read, is not TOML, or its [analysis] is invalid.
     """
-    plain = _toml(_read_text(Path(path)), str(path))
+    plain = _parse_trial_toml(_read_text(Path(path)), str(path))
     own = kept.to_dict() if kept is not None and "experiment" in plain else {}
     try:
-        return Analysis.from_dict({**own, **analysis_said(plain)} if own else plain.get("analysis", {}))
+        return Analysis.from_dict({**own, **experiment_analysis(plain)} if own else plain.get("analysis", {}))
     except CausalgiaError as error:
         raise DesignError(f"{path}: {error}") from error
 
 
 def is_of_experiment(path: str | Path) -> bool:
-    """Return whether a `trial.toml` is of an experiment of the catalogue.
+    """Return whether a `trial.toml` defines an experiment of the catalogue.
 
     Raises
     ------
     DesignError
         If the file cannot be read, or is not TOML.
     """
-    return "experiment" in _toml(_read_text(Path(path)), str(path))
+    return "experiment" in _parse_trial_toml(_read_text(Path(path)), str(path))
 
 
-def _toml(text: str, source: str) -> Table:
+def _parse_trial_toml(text: str, source: str) -> Table:
     return parse_toml(text, DesignError, source=source)
 
 
@@ -189,7 +189,7 @@ def _read_text(path: Path) -> str:
         raise
 
 
-def _spec(plain: Table, folder: Path) -> TrialSpec:
+def _build_spec(plain: Table, folder: Path) -> TrialSpec:
     table = check_table(plain, "", TOP)
     for key in ("rng", "predictor"):
         check_key(table, key, "a trial")
@@ -197,11 +197,11 @@ def _spec(plain: Table, folder: Path) -> TrialSpec:
     return TrialSpec(
         name=table.get("name", "trial"),
         rng=table["rng"],
-        predictor=_predictor(table["predictor"], folder),
+        predictor=_read_predictor(table["predictor"], folder),
         design=design,
         analysis=analysis,
         experiment=experiment,
-        mpra=mpra_said(table, folder),
+        mpra=mpra_table(table, folder),
     )
 
 
@@ -222,12 +222,12 @@ def _read_design(table: Table, folder: Path) -> tuple[Design, Analysis, Experime
 
 
 def read_library_spec(path: str | Path) -> LibrarySpec:
-    r"""Read a `trial.toml` as a library: its design and its ``[mpra]`` table; it needs no predictor.
+    r"""Read the design and the ``[mpra]`` table of a `trial.toml`; no predictor is needed.
 
     Raises
     ------
     DesignError
-        As `read_spec`; or if there is no ``[mpra]`` table, or it is not understood.
+        As `read_spec`; or if the ``[mpra]`` table is absent or invalid.
 
     Examples
     --------
@@ -239,7 +239,7 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     ...
     causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters'; it has oligo_length
     """
-    plain, folder = _toml(_read_text(Path(path)), str(path)), Path(path).resolve().parent
+    plain, folder = _parse_trial_toml(_read_text(Path(path)), str(path)), Path(path).resolve().parent
     try:
         table = check_table(plain, "", TOP)
         options = library_options(table.get("mpra"), folder)
@@ -264,17 +264,17 @@ def _read_null_model(plain: Table, folder: Path) -> Any:
 
 def _read_arms(table: Table, folder: Path) -> list[Arm]:
     arms = [_read_arm(name, plain, folder) for name, plain in table["arms"].items()]
-    return arms + [Arm(name, word) for name, word in _placebos(table.get("placebos"), folder).items()]
+    return arms + [Arm(name, word) for name, word in _read_placebos(table.get("placebos"), folder).items()]
 
 
 def _read_arm(name: str, plain: object, folder: Path) -> Arm:
-    return Arm.from_dict(name, _located(check_arm(plain, f"[arms.{name}]"), folder))
+    return Arm.from_dict(name, _with_absolute_motif_files(check_arm(plain, f"[arms.{name}]"), folder))
 
 
-def _placebos(plain: object, folder: Path) -> dict[str, Intervention]:
+def _read_placebos(plain: object, folder: Path) -> dict[str, Intervention]:
     if plain is None:
         return {}
-    table = _located(check_table(plain, "[placebos]", PLACEBOS), folder)
+    table = _with_absolute_motif_files(check_table(plain, "[placebos]", PLACEBOS), folder)
     for key in ("of", "at", "n"):
         check_key(table, key, "[placebos]")
     try:
@@ -283,7 +283,7 @@ def _placebos(plain: object, folder: Path) -> dict[str, Intervention]:
         raise DesignError(f"[placebos]: {error}") from error
 
 
-def _predictor(plain: object, folder: Path) -> PredictorSpec:
+def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
     table = check_table(plain, "[predictor]", PREDICTOR)
     if ("zoo" in table) == ("factory" in table):
         raise DesignError('[predictor]: say either zoo = "..." or factory = "my_net.py:load"')
@@ -295,70 +295,70 @@ def _predictor(plain: object, folder: Path) -> PredictorSpec:
     if "tasks" in table:
         table["tasks"] = tuple(table["tasks"])
     if "factory" in table:
-        table["factory"] = _factory(table["factory"], folder)
+        table["factory"] = _factory_path(table["factory"], folder)
     if "weights" in table:
-        table["weights"] = _existing(table["weights"], folder, "weights")
+        table["weights"] = _existing_path(table["weights"], folder, "weights")
     return PredictorSpec(**table)
 
 
-def _factory(text: str, folder: Path) -> str:
+def _factory_path(text: str, folder: Path) -> str:
     if text.endswith(".onnx"):
-        return _existing(text, folder, "factory")
+        return _existing_path(text, folder, "factory")
     file, colon, name = text.rpartition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
         raise DesignError(
             f"[predictor]: factory = {quoted(text)} must be a file and a function, such as 'my_net.py:load', or "
             "'net.onnx'"
         )
-    return f"{_existing(file, folder, 'factory')}:{name}"
+    return f"{_existing_path(file, folder, 'factory')}:{name}"
 
 
-def _existing(file: str, folder: Path, key: str) -> str:
+def _existing_path(file: str, folder: Path, key: str) -> str:
     path = folder / file
     if not path.is_file():
         raise DesignError(f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; correct the path")
     return str(path)
 
 
-def _located(plain: Any, folder: Path) -> Any:
-    """Return plain data in which the file of every motif is an absolute path."""
+def _with_absolute_motif_files(plain: Any, folder: Path) -> Any:
+    """Return plain data with absolute paths of motif files."""
     if isinstance(plain, list):
-        return [_located(item, folder) for item in plain]
+        return [_with_absolute_motif_files(item, folder) for item in plain]
     if not isinstance(plain, dict):
         return plain
     if set(plain) == {"file", "motif"} and isinstance(plain["file"], str):
         return {**plain, "file": str(folder / plain["file"])}
-    return {key: _located(value, folder) for key, value in plain.items()}
+    return {key: _with_absolute_motif_files(value, folder) for key, value in plain.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictorSpec:
-    """Which predictor a trial asks: one of the zoo by name, or the user's own factory.
+    """Specification of a predictor: one of the zoo by name, or a user's factory.
 
     Parameters
     ----------
     zoo
         Name of a predictor of the zoo.
     factory
-        Instead: ``"my_net.py:load"``, a file and a function in it, or ``"net.onnx"``, a network in an ONNX file.
+        Instead: ``"my_net.py:load"``, a file and a function in it, or ``"net.onnx"``, an ONNX file.
     weights
-        A safetensors file that the factory's network gets.
+        A safetensors file for the network of the factory.
     alphabet
         The letters of the network's one-hot rows, in order.
     tasks
         A name for each output.
     scale
-        What the outputs are measured on.
+        Scale of the outputs.
     device
-        Where it runs, unless the command line says otherwise: auto, cpu, cuda (or cuda:1), mps; a predictor of the
-        zoo runs on the CPU.
+        Device, unless overridden on the command line: auto, cpu, cuda (or cuda:1), mps; a predictor of the zoo runs on
+        the CPU.
     batch_size
         Sequences per forward pass, or ``"auto"``.
 
     Raises
     ------
     DesignError
-        If there is no such device, or the predictor does not run there.
+        If the device is unknown, or the predictor cannot run on it.
 
     Examples
     --------
@@ -376,32 +376,32 @@ class PredictorSpec:
     batch_size: int | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        check_device(self.device, zoo=self.zoo is not None, said="[predictor]: device")
+        check_device(self.device, zoo=self.zoo is not None, label="[predictor]: device")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what was chosen as TOML-ready data."""
+        """Return fields that differ from their defaults as TOML-ready data."""
         pairs = ((field, getattr(self, field.name)) for field in fields(self))
         return {f.name: list(v) if isinstance(v, tuple) else v for f, v in pairs if v != f.default}
 
     def describe(self) -> str:
-        """Return the predictor in a few words."""
+        """Return a short description of the predictor."""
         if self.zoo is not None:
             return f"zoo: {self.zoo}"
         return str(self.factory) + ("" if self.weights is None else f" with {self.weights}")
 
 
-def check_device(device: str, *, zoo: bool, said: str) -> None:
-    """Raise DesignError where there is no such device or a predictor of the zoo is not on the CPU.
+def check_device(device: str, *, zoo: bool, label: str) -> None:
+    """Raise DesignError if a device is unknown, or not the CPU for a predictor of the zoo.
 
     Examples
     --------
-    >>> check_device("mps", zoo=True, said="--device")
+    >>> check_device("mps", zoo=True, label="--device")
     Traceback (most recent call last):
     ...
     causalgia.errors.DesignError: --device = 'mps': a predictor of the zoo runs on the CPU; say cpu or auto
     """
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
         cure = "say one of auto, cpu, cuda (or cuda:0, cuda:1, ...), mps"
-        raise DesignError(f"{said} = {quoted(device)} is no device; {cure}")
+        raise DesignError(f"{label} = {quoted(device)} is no device; {cure}")
     if zoo and device not in ("auto", "cpu"):
-        raise DesignError(f"{said} = {quoted(device)}: a predictor of the zoo runs on the CPU; say cpu or auto")
+        raise DesignError(f"{label} = {quoted(device)}: a predictor of the zoo runs on the CPU; say cpu or auto")

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import ndtri
 
-from causalgia.analysis import beyond, kept_in
+from causalgia.analysis import analysis_in_attrs, exploratory_attrs
 from causalgia.choices import LEAST_FOR_A_LAW
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
@@ -182,13 +182,15 @@ def decide(
         raise DecisionError(f"tests print {what}: give level=, not ci_prob=")
     interval = 2 * level - 1 if ci_prob is None else _as_level(ci_prob, "ci_prob")
     decisions = _decide_by_kind(x, rope, attrs, interval, rare=rare, family=family, cluster=cluster, rng=rng)
-    return decisions.assign_attrs(beyond(decisions.attrs, **_analysis_settings(decisions, rope, rare, family)))
+    return decisions.assign_attrs(
+        exploratory_attrs(decisions.attrs, **_analysis_settings(decisions, rope, rare, family))
+    )
 
 
 def _analysis_settings(out: xr.Dataset, rope: Any, rare: Any, family: str | None) -> dict[str, Any]:
     """Return the settings that affect these verdicts, by the names of an `Analysis`."""
     error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
-    analysis = kept_in(out.attrs)
+    analysis = analysis_in_attrs(out.attrs)
     counted = ~is_placebo_word(out)
     if "exact" in out:  # decided without a law
         counted &= ~out["exact"].any([dim for dim in out["exact"].dims if dim != "contrast"]).to_numpy()

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia.choices import is_of_placebos
+from causalgia.choices import is_placebo_rope
 from causalgia.errors import DecisionError, DegenerateWarning, quoted
 from causalgia.estimation._from_effects import with_aligned_covariance
 from causalgia.estimation.request import caller_stacklevel
@@ -90,7 +90,7 @@ def rope_region(rope: Any, effects: xr.Dataset) -> Region:
     if isinstance(rope, Mapping):
         return _region_by_task(rope, ace)
     if isinstance(rope, str):
-        return _placebo_word_region(effects, rope.strip()) if is_of_placebos(rope) else _region_in_sd(rope, effects)
+        return _placebo_word_region(effects, rope.strip()) if is_placebo_rope(rope) else _region_in_sd(rope, effects)
     if isinstance(rope, int | float | np.number) and not isinstance(rope, bool):
         return _direction_region(rope, ace, null_value(effects))
     low, high = rope_ends(rope)
@@ -196,7 +196,7 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     ['K562']
     """
     tasks = estimates["task"].to_numpy().tolist()
-    if is_of_placebos(rope):
+    if is_placebo_rope(rope):
         of_task = tasks_without_scale(estimates).tolist()
     elif "control_sd" in estimates and isinstance(rope, str):
         still = estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
@@ -215,7 +215,7 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
     them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
     why = (
         "the placebo words there vary no more than their errors explain, or nearly all of them have the same effect"
-        if is_of_placebos(rope)
+        if is_placebo_rope(rope)
         else "the control's outcomes do not vary there"
     )
     return f"no verdict on {which}: {why}, so that rope={quoted(rope)} has no width; {them}"

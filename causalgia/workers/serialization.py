@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import causalgia
-from causalgia.provenance import installed
+from causalgia.provenance import is_installed
 
 _FILES = "causalgia_user_"
 FACTORY = (
@@ -113,6 +113,6 @@ def _own_files() -> list[ModuleType]:
 
 
 def _is_own(module: ModuleType, folders: set[Path]) -> bool:
-    if module.__name__ == "__main__" or installed(module.__name__):
+    if module.__name__ == "__main__" or is_installed(module.__name__):
         return False
     return not folders.isdisjoint(Path(str(module.__file__)).resolve().parents)

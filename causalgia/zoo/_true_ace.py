@@ -12,7 +12,7 @@ import scipy.sparse as sp
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.checks import whole
+from causalgia.checks import as_int
 from causalgia.design import Design, Genomic, Intervention, KletShuffle, NullModel, Untreated
 from causalgia.design.contrasts import Contrasts, contrasts_of
 from causalgia.errors import ContrastError, DesignError, quoted
@@ -88,7 +88,7 @@ def true_ace(
     True
     """
     request = _requested_contrasts(design, control, contrasts)
-    n = whole(n, "n", least=2)
+    n = as_int(n, "n", least=2)
     weights = _weights_by_arm(request.contrasts, design.arm_names)
     used = np.unique(weights.indices)
     arms, weights = [design.named_arms[i].intervention for i in used], weights[:, used]

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import number, positive, whole
+from causalgia.checks import as_int, as_number, as_positive
 from causalgia.errors import PredictorError, quoted
 from causalgia.types import Array, Ints
 from causalgia.zoo.terms import Term
@@ -78,14 +78,14 @@ class Pair(Term):
     def __post_init__(self) -> None:
         Site.of(self.first, self.strand), Site.of(self.second, self.strand)
         for name in ("bonus", "phase"):
-            object.__setattr__(self, name, number(getattr(self, name), f"{self._label}: {name}"))
-        object.__setattr__(self, "period", positive(self.period, f"{self._label}: period"))
-        object.__setattr__(self, "min_distance", whole(self.min_distance, f"{self._label}: min_distance"))
+            object.__setattr__(self, name, as_number(getattr(self, name), f"{self._label}: {name}"))
+        object.__setattr__(self, "period", as_positive(self.period, f"{self._label}: period"))
+        object.__setattr__(self, "min_distance", as_int(self.min_distance, f"{self._label}: min_distance"))
         object.__setattr__(self, "clash", self._as_clash())
         if self.decay is not None:
-            object.__setattr__(self, "decay", positive(self.decay, f"{self._label}: decay"))
+            object.__setattr__(self, "decay", as_positive(self.decay, f"{self._label}: decay"))
         if self.reach is not None:
-            object.__setattr__(self, "reach", whole(self.reach, f"{self._label}: reach"))
+            object.__setattr__(self, "reach", as_int(self.reach, f"{self._label}: reach"))
         if self.direction not in ("either", "forward"):
             raise PredictorError(f"{self._label}: direction={quoted(self.direction)} must be 'either' or 'forward'")
 
@@ -96,7 +96,7 @@ class Pair(Term):
     def _as_clash(self) -> float | tuple[tuple[int, float], ...]:
         """Return the validated clash: a number, or (distance, effect) with rising distances below `min_distance`."""
         if not isinstance(self.clash, tuple | list):
-            return number(self.clash, f"{self._label}: clash")
+            return as_number(self.clash, f"{self._label}: clash")
         knots = tuple(tuple(knot) if isinstance(knot, tuple | list) else () for knot in self.clash)
         ends = [-1, *(knot[0] for knot in knots if len(knot) == 2), self.min_distance]
         if not knots or len(ends) != len(knots) + 2 or any(a >= b for a, b in pairwise(ends)):
@@ -105,7 +105,7 @@ class Pair(Term):
                 f"distance, all below min_distance={self.min_distance}"
             )
         label = f"{self._label}: clash"
-        return tuple((whole(d, f"{label}: distance"), number(effect, f"{label} at {d}")) for d, effect in knots)
+        return tuple((as_int(d, f"{label}: distance"), as_number(effect, f"{label} at {d}")) for d, effect in knots)
 
     def by_distance(self, length: int) -> Array:
         """Return h(d) for d = 0, ..., length - 1; h(0) is 0."""
@@ -223,10 +223,10 @@ class Hairpin(Term):
     def __post_init__(self) -> None:
         label = f"hairpin '{self.word}'"
         width = Site.of(self.word).width
-        object.__setattr__(self, "bonus", number(self.bonus, f"{label}: bonus"))
-        object.__setattr__(self, "stem", whole(self.stem, f"{label}: stem"))
+        object.__setattr__(self, "bonus", as_number(self.bonus, f"{label}: bonus"))
+        object.__setattr__(self, "stem", as_int(self.stem, f"{label}: stem"))
         loops = self.loop if isinstance(self.loop, tuple | list | range) else (self.loop,)
-        object.__setattr__(self, "loop", tuple(whole(x, f"{label}: loop", least=width) for x in loops))
+        object.__setattr__(self, "loop", tuple(as_int(x, f"{label}: loop", least=width) for x in loops))
         if not self.loops or len(set(self.loops)) < len(self.loops):
             raise PredictorError(f"{label}: loop={quoted(self.loop)} must be one length or several different ones")
 

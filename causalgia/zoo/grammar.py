@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import number, whole
+from causalgia.checks import as_int, as_number
 from causalgia.errors import MissingExtraError, PredictorError, quoted
 from causalgia.predict.predictor import (
     Predictor,
@@ -105,7 +105,7 @@ class Oracle(Predictor):
                 [0.0] * len(names) if intercepts is None else intercepts, len(names), "intercepts"
             ),
             "link": link,
-            "length": None if length is None else whole(length, "length"),
+            "length": None if length is None else as_int(length, "length"),
         }
         if link not in ("identity", "exp"):
             raise PredictorError(f"link={quoted(link)} must be 'identity' or 'exp'")
@@ -238,4 +238,4 @@ def _rows_by_task(names: tuple[str, ...], rows: Sequence[Sequence[float]]) -> li
 def _as_coefficients(values: Sequence[float], n: int, name: str) -> tuple[float, ...]:
     if len(values) != n:
         raise PredictorError(f"{name}: {len(values)} numbers, {n} are needed")
-    return tuple(number(value, name) for value in values)
+    return tuple(as_number(value, name) for value in values)

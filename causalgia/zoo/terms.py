@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from causalgia.checks import number, positive, whole
+from causalgia.checks import as_int, as_number, as_positive
 from causalgia.errors import PredictorError, quoted
 from causalgia.types import Array
 from causalgia.zoo.automaton import WeightedSite, distribution, expected_exp
@@ -94,7 +94,7 @@ class Word(Linear):
 
     def __post_init__(self) -> None:
         Site.of(self.word, self.strand)
-        object.__setattr__(self, "weight", number(self.weight, f"word '{self.word}': weight"))
+        object.__setattr__(self, "weight", as_number(self.weight, f"word '{self.word}': weight"))
 
     def site(self) -> Site:
         return Site.of(self.word, self.strand)
@@ -119,8 +119,8 @@ class EndGC(Linear):
     last: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", number(self.weight, "EndGC: weight"))
-        object.__setattr__(self, "last", whole(self.last, "EndGC: last"))
+        object.__setattr__(self, "weight", as_number(self.weight, "EndGC: weight"))
+        object.__setattr__(self, "last", as_int(self.last, "EndGC: last"))
 
     def check(self, length: int) -> None:
         if self.last > length:
@@ -208,9 +208,9 @@ class Slope(Gain):
     centre: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "per_base", number(self.per_base, "Slope: per_base"))
+        object.__setattr__(self, "per_base", as_number(self.per_base, "Slope: per_base"))
         if self.centre is not None:
-            object.__setattr__(self, "centre", number(self.centre, "Slope: centre"))
+            object.__setattr__(self, "centre", as_number(self.centre, "Slope: centre"))
 
     def along(self, windows: int) -> Array:
         return 1 + self.per_base * self._offsets(windows)
@@ -230,9 +230,9 @@ class Bump(Gain):
     centre: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sd", positive(self.sd, "Bump: sd"))
+        object.__setattr__(self, "sd", as_positive(self.sd, "Bump: sd"))
         if self.centre is not None:
-            object.__setattr__(self, "centre", number(self.centre, "Bump: centre"))
+            object.__setattr__(self, "centre", as_number(self.centre, "Bump: centre"))
 
     def along(self, windows: int) -> Array:
         factor: Array = np.exp(-(self._offsets(windows) ** 2) / (2 * self.sd**2))
@@ -289,7 +289,7 @@ class Gate(Term):
                 f"Gate(words={quoted(words)}): give two or more different words, such as ('GATA', 'CACG')"
             )
         object.__setattr__(self, "words", tuple(words))
-        object.__setattr__(self, "bonus", number(self.bonus, f"gate {self.words}: bonus"))
+        object.__setattr__(self, "bonus", as_number(self.bonus, f"gate {self.words}: bonus"))
         if self.logic not in ("and", "or"):
             raise PredictorError(f"gate {self.words}: logic={quoted(self.logic)} must be 'and' or 'or'")
         self.sites()
@@ -346,9 +346,9 @@ class Hill(Response):
     power: float = field(default=1.0, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "top", number(self.top, "Hill: top"))
-        object.__setattr__(self, "half", positive(self.half, "Hill: half"))
-        object.__setattr__(self, "power", positive(self.power, "Hill: power"))
+        object.__setattr__(self, "top", as_number(self.top, "Hill: top"))
+        object.__setattr__(self, "half", as_positive(self.half, "Hill: half"))
+        object.__setattr__(self, "power", as_positive(self.power, "Hill: power"))
 
     def of(self, score: Array) -> Array:
         x = np.maximum(score, 0.0) ** self.power
@@ -370,8 +370,8 @@ class Exponential(Response):
     scale: float = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "top", number(self.top, "Exponential: top"))
-        object.__setattr__(self, "scale", positive(self.scale, "Exponential: scale"))
+        object.__setattr__(self, "top", as_number(self.top, "Exponential: top"))
+        object.__setattr__(self, "scale", as_positive(self.scale, "Exponential: scale"))
 
     def of(self, score: Array) -> Array:
         return self.top * -np.expm1(-score / self.scale)

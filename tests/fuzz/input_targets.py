@@ -22,7 +22,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia import mpra, netcdf, store
-from causalgia.cli.mpra_tables import measured_in
+from causalgia.cli.mpra_tables import measured_effects
 from causalgia.errors import CausalgiaError
 from causalgia.estimation import as_estimates, from_incomplete
 from causalgia.mpra.counts import _read_counts as counting
@@ -31,7 +31,7 @@ from causalgia.mpra.counts.side_table import side_table
 from causalgia.mpra.formats.example_library import two_arms as library_of_two
 from causalgia.schema import validate
 from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf, variant_windows
-from causalgia.trial_file._starter import beginning, starter
+from causalgia.trial_file._starter import starter, starter_files
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis, read_library_spec
 
 FASTA = b">chr1 first\nACGTACGTACGTACGT\nACGTTTGACA\n>chr2\nGGGATTACAGGGATTACA\nAC\n"
@@ -161,7 +161,7 @@ def igvf(rng: Random, folder: Path) -> None:
 
 
 def effects_file(rng: Random, folder: Path) -> None:
-    as_estimates(measured_in(_file(folder, "effects.csv", mutation.of_lines(EFFECTS, rng))))
+    as_estimates(measured_effects(_file(folder, "effects.csv", mutation.of_lines(EFFECTS, rng))))
 
 
 def prices(rng: Random, folder: Path) -> None:
@@ -203,7 +203,7 @@ def toml(rng: Random, folder: Path) -> None:
 
 def _experiments(folder: Path) -> list[str]:
     if not _FOUND:
-        texts = [beginning(folder / "experiment.toml", kind)[folder / "experiment.toml"] for kind in _KINDS]
+        texts = [starter_files(folder / "experiment.toml", kind)[folder / "experiment.toml"] for kind in _KINDS]
         _FOUND.extend(re.sub(r"(?s)distances = \[.*?\]", "distances = [11, 12, 20]", text) for text in texts)
         _FOUND[:] = [text.replace("# k =", "k = 3") for text in _FOUND]  # of all 4,096 words few say what all say
     return _FOUND
@@ -358,7 +358,7 @@ def _fork(command: list[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
         try:
             os.dup2(write, 1)
             sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-            netcdf.tell(command[-1])
+            netcdf.report_damage(command[-1])
             code = 0
         except SystemExit as ended:
             code = int(ended.code or 0)

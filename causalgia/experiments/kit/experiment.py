@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from causalgia.analysis import Analysis, Rope
-from causalgia.choices import ROPE_IN_WORDS, is_of_placebos
+from causalgia.choices import ROPE_IN_WORDS, is_placebo_rope
 from causalgia.design import Design, Genomic
 from causalgia.errors import CausalgiaError, CausalgiaWarning, DesignError, OutcomesError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.variance import effect_in_words
-from causalgia.schema import require_dataset
+from causalgia.schema import check_dataset
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class Experiment(Design):
         """
         from causalgia._analyze import steps, steps_from
 
-        require_dataset(outcomes, "outcomes")
+        check_dataset(outcomes, "outcomes")
         self._check_fingerprint(outcomes)
         key = root_key(_stored_seed(outcomes) if rng is None else rng)
         streamed = "ace" in outcomes
@@ -344,6 +344,6 @@ def analysis_for(claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings
     'local'
     """
     screens = claims == "screening"
-    by_posterior = screens and n_contrasts >= LEAST_FOR_SCREENING and not is_of_placebos(rope)
+    by_posterior = screens and n_contrasts >= LEAST_FOR_SCREENING and not is_placebo_rope(rope)
     error = "local" if by_posterior else "bh"
     return Analysis(rope=rope, error=error, exchangeable=screens, **settings)

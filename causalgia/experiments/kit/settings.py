@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from causalgia.checks import position
+from causalgia.checks import as_position
 from causalgia.design import NullModel
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, SequenceError, quoted
@@ -52,7 +52,7 @@ def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...
     (4, 12)
     """
     listed = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
-    places = tuple(position(value, name) for value in listed)
+    places = tuple(as_position(value, name) for value in listed)
     if len(places) < least:
         raise DesignError(f"{name}={quoted(values)}: {least} positions or more are needed")
     if len(set(places)) < len(places):
@@ -94,7 +94,7 @@ def as_start(value: object, name: str, length: int, width: int) -> int:
     >>> as_start(None, "at", 41, 6), as_start(3, "at", 41, 6)
     (17, 3)
     """
-    return centered_starts(length, width)[0] if value is None else position(value, name)
+    return centered_starts(length, width)[0] if value is None else as_position(value, name)
 
 
 def as_site(value: Any, name: str) -> str | Motif:

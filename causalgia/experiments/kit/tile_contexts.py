@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from causalgia.analysis import Analysis, Rope
-from causalgia.checks import positive_int, span_of
+from causalgia.checks import as_count, as_span
 from causalgia.design import Copy, Genomic, Intervention, Scramble, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, PredictorError, quoted
@@ -134,7 +134,7 @@ def as_span_inside(value: Any, name: str, length: int) -> Span:
     (10, 20)
     """
     try:
-        start, stop = span_of(value.tolist() if isinstance(value, np.ndarray) else value)
+        start, stop = as_span(value.tolist() if isinstance(value, np.ndarray) else value)
     except DesignError as error:
         raise DesignError(f"{name}: {error}") from error
     if stop > length:
@@ -232,7 +232,7 @@ def as_tiles_and_protected(
         return spans, as_protected_spans(tss, length, spans)
     promoter = as_protected_spans(tss, length, ())
     published = _WIDTH if length >= 2 * _WIDTH else max(length // 8, 1)
-    width = published if tile_width is None else positive_int(tile_width, "tile_width")
+    width = published if tile_width is None else as_count(tile_width, "tile_width")
     if width >= length:
         raise DesignError(f"tile_width={width:,} is the whole sequence of {length:,} bp or more; give a narrower tile")
     pieces = [(0, length)] if not promoter else [(0, promoter[0][0]), (promoter[0][1], length)]
@@ -275,7 +275,7 @@ def shuffle_spans(spans: Iterable[Span], k: int) -> Intervention:
     >>> print(shuffle_spans([(0, 10), (20, 30)], 2))
     do(x[0:10] ~ scrambled (k = 2), x[20:30] ~ scrambled (k = 2))
     """
-    if positive_int(k, "k") > 10:
+    if as_count(k, "k") > 10:
         raise DesignError(f"k={k} must be a whole number from 1 to 10")
     shuffles: Intervention = Untreated()
     for start, stop in spans:
@@ -295,7 +295,7 @@ def check_shufflable(spans: Iterable[Span], k: int) -> None:
     """
     for span in spans:
         width = span[1] - span[0]
-        if width < 2 * positive_int(k, "k"):
+        if width < 2 * as_count(k, "k"):
             raise DesignError(
                 f"{span_name(span)} has {width} bp: a shuffle that keeps its {k}-let counts leaves it as it is; widen "
                 f"it to {2 * k} bp or more by another width or tiles=" + (", or give a smaller k" if k > 1 else "")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from causalgia.design.arms import Arm
 from causalgia.errors import LibraryError, OutcomesError, PredictorError, SequenceError, quoted
 from causalgia.inputs import parse_json
-from causalgia.long_text import unpack
+from causalgia.long_text import unpack_text
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.predictor import require_predictor
 from causalgia.schema import annotate, validate
@@ -117,7 +117,7 @@ def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
     OutcomesError
         If the library carries no design.
     """
-    text = unpack(library, "design")
+    text = unpack_text(library, "design")
     if text is None:
         raise OutcomesError("the library carries no design, so its arms are not known; take it from cg.mpra.library")
     plain = parse_json(text, OutcomesError, source="the library's design")

@@ -19,7 +19,7 @@ from causalgia.errors import CountsError, quoted
 from causalgia.inputs import read_bytes
 from causalgia.mpra.counts.counts_table import MOST_READS, counts_of
 from causalgia.mpra.counts.side_table import library_attrs, other_library, side_table
-from causalgia.spreadsheet import of_cell
+from causalgia.spreadsheet import from_cell
 from causalgia.types import Array, Ints
 
 _COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
@@ -107,7 +107,7 @@ def read_counts(
 def _unescape_oligo_names(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with oligo names unescaped (`to_igvf` and side tables escape them)."""
     names = table["oligo_name"].cat.categories
-    meant = {name: of_cell(name) for name in names}
+    meant = {name: from_cell(name) for name in names}
     if all(name == text for name, text in meant.items()):
         return table
     return table.assign(oligo_name=table["oligo_name"].astype(object).map(meant).astype("category"))

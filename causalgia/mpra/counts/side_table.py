@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia.errors import CountsError, quoted
 from causalgia.inputs import parse_json, read_bytes
 from causalgia.schema import validate
-from causalgia.spreadsheet import of_column
+from causalgia.spreadsheet import from_column
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
 #: groups of oligos that are controls of the bench, not units of the design
@@ -93,7 +93,7 @@ def _read_side_table(path: Path) -> pd.DataFrame:
     except ValueError as error:  # malformed table, or not UTF-8
         raise CountsError(f"the side table {path} cannot be read ({error}); it is tab-separated UTF-8 text") from error
     used = lines.loc[:, lines.iloc[0].isin((*SIDE_COLUMNS, *DESIGN_COLUMNS))]
-    return used.iloc[1:].apply(of_column).set_axis(used.iloc[0].to_numpy(), axis=1)
+    return used.iloc[1:].apply(from_column).set_axis(used.iloc[0].to_numpy(), axis=1)
 
 
 def _as_side_table(side: pd.DataFrame, where: str) -> pd.DataFrame:

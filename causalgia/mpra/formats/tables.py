@@ -16,7 +16,7 @@ import pandas as pd
 from causalgia.checks import nearest
 from causalgia.errors import CausalgiaError, CountsError, LibraryError, quoted
 from causalgia.mpra.formats.files import read_lines, write_text
-from causalgia.spreadsheet import as_cell, of_cell
+from causalgia.spreadsheet import as_cell, from_cell
 
 _DTYPES: dict[Any, type[Any]] = {int: np.int64, float: np.float64}
 
@@ -232,8 +232,8 @@ def _json_array_kind(item: str, says: str) -> CellKind:
 
 
 _SPDI = r"[A-Za-z0-9_.]+:[0-9]{1,18}:[A-Za-z]*:[A-Za-z]*"
-TEXT = CellKind(r"[^\t\r\n]+", "text without tabs", of_cell, _text_of_name)
-FREE = CellKind(r"[^\t\r\n]*", "text without tabs", of_cell, _text_of_name)
+TEXT = CellKind(r"[^\t\r\n]+", "text without tabs", from_cell, _text_of_name)
+FREE = CellKind(r"[^\t\r\n]*", "text without tabs", from_cell, _text_of_name)
 LETTERS = CellKind("[ACGT]+", "letters A, C, G and T")
 ANY_CASE = CellKind("[ACGTacgt]+", "letters A, C, G and T, in either case")
 ALLELE = CellKind("[ACGT]+|0", "letters A, C, G and T, or 0 for none")

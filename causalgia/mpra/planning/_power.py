@@ -14,7 +14,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.mpra.planning.noise_model import Layers, NoiseSettings, check_pilot, check_tau_known, layers_at_depth
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import as_probability, t_power, t_quantile
-from causalgia.schema import require_dataset
+from causalgia.schema import check_dataset
 from causalgia.types import Array
 
 Grid: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
@@ -419,7 +419,7 @@ def virtual_effects(pilot: xr.Dataset, slope: float | None) -> tuple[xr.DataArra
     >>> effect.values.item(), round(tau.values.item(), 4)
     (0.5, 0.7071)
     """
-    require_dataset(pilot, "effects")
+    check_dataset(pilot, "effects")
     if slope is not None and (isinstance(slope, bool) or not isinstance(slope, int | float | np.number)):
         raise EstimateError(
             f"slope={quoted(slope)} is no number: the measured log2 effect for one unit of the virtual one"

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from causalgia.provenance import installed
+from causalgia.provenance import is_installed
 
 _CONTAINERS = (list, dict, set)
 _Place: TypeAlias = "type | dict[str, Any]"
@@ -43,7 +43,9 @@ _ABSENT = object()
 
 def _places(network: torch.nn.Module) -> list[tuple[_Place, dict[str, Any]]]:
     """Return classes, and globals of modules, each with what may be bound there anew."""
-    classes = {one: None for part in network.modules() for one in type(part).__mro__ if not installed(one.__module__)}
+    classes = {
+        one: None for part in network.modules() for one in type(part).__mro__ if not is_installed(one.__module__)
+    }
     found: list[tuple[_Place, dict[str, Any]]] = []
     seen = set[types.CodeType]()
     for one in classes:
@@ -57,7 +59,7 @@ def _places(network: torch.nn.Module) -> list[tuple[_Place, dict[str, Any]]]:
 
 def _of_function(function: types.FunctionType, seen: set[types.CodeType]) -> list[tuple[_Place, dict[str, Any]]]:
     """Return the globals that a function names, and those of the functions that it names."""
-    if function.__code__ in seen or installed(function.__module__):
+    if function.__code__ in seen or is_installed(function.__module__):
         return []
     seen.add(function.__code__)
     names = {name for code in _codes(function.__code__) for name in code.co_names}
