@@ -30,7 +30,7 @@ from timing import interleaved, ratio, tell, tell_ratios
 
 import causalgia as cg
 from causalgia.streams import root_key
-from causalgia.trial.distributed_turns import carry_out
+from causalgia.trial.distributed_turns import run_on_cluster
 from causalgia.trial.in_memory import outcome_dims
 from causalgia.trial.reductions import Everything
 from causalgia.trial.turn_plan import Plan, columns
@@ -62,7 +62,7 @@ def carried(client: Client, design: cg.Design, predictor: cg.predict.Predictor, 
     turn = max(1, rows // columns(design))
     plan = Plan(design.n_units, turn, 1)
     kept = Everything(outcome_dims(design, predictor))
-    done = carry_out(client, trial, plan, ((i, None) for i in range(len(plan))), kept=kept)
+    done = run_on_cluster(client, trial, plan, ((i, None) for i in range(len(plan))), kept=kept)
     return sum(parts["outcome"].shape[0] * parts["outcome"].shape[1] for _, _, parts in done)
 
 

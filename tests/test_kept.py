@@ -15,7 +15,7 @@ import xarray as xr
 import causalgia as cg
 from causalgia._run import _run
 from causalgia._run.kept_effects import Ends
-from causalgia._run.kept_moments import QUANTILES, KeptMoments, laid_out
+from causalgia._run.kept_moments import QUANTILES, KeptMoments, moments_dataset
 from causalgia._run.reduction import Reduction
 from causalgia._run.requested_contrasts import question_of_trial
 from causalgia.errors import (
@@ -31,7 +31,7 @@ from causalgia.errors import (
 )
 from causalgia.numerics.streaming import Sketch, bins_within
 from causalgia.trial import turn_plan
-from causalgia.trial.execution import carry_out
+from causalgia.trial.execution import run_here
 
 ORACLE = cg.zoo.oracle("rbfox1_like")
 RICH = cg.zoo.Oracle(cg.zoo.Word("S", 0.2), cg.zoo.Word("TGC", 0.7), cg.zoo.Word("GCATG", 2.0), scale="log counts")
@@ -198,7 +198,7 @@ def made(design: cg.Design, predictor: cg.Predictor) -> tuple[KeptMoments, list[
     begun = _run.begin(design, predictor, rng=3, analysis=None)
     cut = begun.meet()
     sent = pickle.loads(pickle.dumps(summary))
-    return summary, [parts for _, _, parts in carry_out(begun.trial, cut, range(len(cut)), kept=sent)]
+    return summary, [parts for _, _, parts in run_here(begun.trial, cut, range(len(cut)), kept=sent)]
 
 
 @pytest.mark.long
@@ -445,4 +445,4 @@ def test_laid_out_refuses_nothing_it_made():
     begun = _run.begin(design_of(), ORACLE, rng=3, analysis=None)
     question = question_of_trial(design_of(), ORACLE, None, keep="moments")
     frame = _run.Asked(begun.trial, begun.attrs, question, sparing=True).frame
-    xr.testing.assert_identical(laid_out(frame, summary.state()), laid_out(frame, summary.moments()))
+    xr.testing.assert_identical(moments_dataset(frame, summary.state()), moments_dataset(frame, summary.moments()))

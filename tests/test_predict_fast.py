@@ -418,12 +418,12 @@ def test_workers_take_gpus_in_turn(monkeypatch):
             device_of_worker(k, n)
     monkeypatch.delenv("CAUSALGIA_WORKER", raising=False)
     assert worker_number() is None
-    assert torch_device._own(torch.device("cuda")) == torch.device("cuda")
+    assert torch_device._worker_device(torch.device("cuda")) == torch.device("cuda")
     monkeypatch.setenv("CAUSALGIA_WORKER", "5")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert torch_device._own(torch.device("cuda")) == torch.device("cuda:1")
-    assert torch_device._own(torch.device("cuda:0")) == torch.device("cuda:0")
-    assert torch_device._own(torch.device("cpu")) == torch.device("cpu")
+    assert torch_device._worker_device(torch.device("cuda")) == torch.device("cuda:1")
+    assert torch_device._worker_device(torch.device("cuda:0")) == torch.device("cuda:0")
+    assert torch_device._worker_device(torch.device("cpu")) == torch.device("cpu")
     monkeypatch.setenv("CAUSALGIA_WORKER", "left")
     with pytest.raises(PredictorError, match="counted from 0"):
         worker_number()

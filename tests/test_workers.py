@@ -33,7 +33,7 @@ from causalgia.errors import (
 from causalgia.predict import NonFiniteError
 from causalgia.streams import root_key
 from causalgia.trial import execution
-from causalgia.trial.distributed_turns import carry_out, require_sendable
+from causalgia.trial.distributed_turns import require_sendable, run_on_cluster
 from causalgia.trial.reductions import Everything
 from causalgia.trial.turn_plan import Plan
 from causalgia.trial.turns import Trial
@@ -93,14 +93,14 @@ def every(plan: Plan, models: int = 0) -> list[tuple[int, int | None]]:
 
 
 def through(client: Any, begun: tuple[Trial, Plan], *, models: int = 0, advance: Any = None) -> Iterator[Any]:
-    return carry_out(client, *begun, every(begun[1], models), kept=KEPT, advance=advance)
+    return run_on_cluster(client, *begun, every(begun[1], models), kept=KEPT, advance=advance)
 
 
 def require_same(found: list[Any], begun: tuple[Trial, Plan]) -> None:
     """The bytes of every array, turn by turn, are those of the local run."""
     turns = sorted(turn for turn, _, _ in found)
     assert turns == list(range(len(turns)))
-    made = {turn: parts for turn, _, parts in execution.carry_out(*begun, turns, kept=KEPT)}
+    made = {turn: parts for turn, _, parts in execution.run_here(*begun, turns, kept=KEPT)}
     for turn, model, parts in found:
         assert model is None
         assert parts.keys() == made[turn].keys()
@@ -156,7 +156,7 @@ def test_a_parallel_trial_with_blocks(client: Any) -> None:
 
 def test_models_of_an_ensemble_are_asked_apart(client: Any) -> None:
     begun = trial(cg.Ensemble({"a": weighted(), "b": weighted(2.0), "c": weighted(0.1)}), design(330))
-    whole = {turn: parts for turn, _, parts in execution.carry_out(*begun, range(len(begun[1])), kept=KEPT)}
+    whole = {turn: parts for turn, _, parts in execution.run_here(*begun, range(len(begun[1])), kept=KEPT)}
     n: list[int] = []
     found = list(through(client, begun, models=3, advance=n.append))
     assert sorted((turn, model) for turn, model, _ in found) == every(begun[1], 3)
@@ -277,7 +277,7 @@ def test_few_jobs_are_on_their_way_at_a_time(client: Any) -> None:
             yield turn, None
 
     found = []
-    for job in carry_out(client, *begun, asked(), kept=KEPT):
+    for job in run_on_cluster(client, *begun, asked(), kept=KEPT):
         found.append(job)
         assert len(taken) - len(found) <= jobs._A_THREAD * 2 + 1
     require_same(found, begun)
@@ -325,7 +325,7 @@ def test_an_error_of_a_worker_arrives_as_it_is(client: Any) -> None:
 
     begun = trial(cg.FunctionPredictor(answer, tasks=["A"]))
     with pytest.raises(PredictorError, match=r"arm 'untreated', unit \d+: task 'A'") as here:
-        list(execution.carry_out(*begun, range(len(begun[1])), kept=KEPT))
+        list(execution.run_here(*begun, range(len(begun[1])), kept=KEPT))
     with pytest.raises(PredictorError) as there:
         list(through(client, begun))
     assert type(there.value) is type(here.value)

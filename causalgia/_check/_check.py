@@ -33,8 +33,8 @@ from causalgia._check.numerical_noise import (
     Rounding,
     against_exact,
     among_repeats,
-    by_task,
     in_other_batches,
+    label_by_task,
     repeated,
     strand_asymmetry,
 )
@@ -157,7 +157,7 @@ class _Looking:
     def _answers(self, sample: Sample) -> None:
         """Look at what is answered."""
         if self._measured("answers", sample.outcomes) is not None:
-            self.findings.append(findings.answers(_constant(sample), sample))
+            self.findings.append(findings.answers(_constant_task(sample), sample))
         repeats = self._measured("determinism", lambda: repeated(sample, refused=self.refused))
         if repeats is not None:
             self.findings += [findings.determinism(repeats), findings.batch_mates(repeats)]
@@ -274,13 +274,13 @@ def _affordable(seconds: float, n_arms: int) -> tuple[int, int]:
     return int(np.clip(rows / (_AGAIN + _ASKED * n_arms), least, _MOST)), 1
 
 
-def _constant(sample: Sample) -> str:
+def _constant_task(sample: Sample) -> str:
     """Return the first task that has one answer for every sequence of several, in a model at least; else ""."""
     y = sample.outcomes()
     same = np.ptp(y.reshape(-1, *y.shape[2:]), axis=0) == 0
     if len(sample) == 1 or not same.any():
         return ""
-    found = by_task(same, sample.trial.predictor)
+    found = label_by_task(same, sample.trial.predictor)
     at = found.isel(found.argmax(...))
     return ", ".join(f"{dim} {quoted(at[dim].item())}" for dim in found.dims)
 
@@ -290,18 +290,18 @@ def _rounding(sample: Sample) -> xr.Dataset:
     design, predictor = sample.trial.design, sample.trial.predictor
     dealt = len(design.named_arms) if design.assignment == "parallel" else 1
     counted: dict[str, int] = {"n_units": design.n_units, "dealt": dealt}
-    exact = _exact(sample)
+    exact = _float64_outcomes(sample)
     if exact is not None:
         found = against_exact(sample.outcomes(), exact, sample.matrix, **counted)
-        return _labelled(found, sample, AGAINST_EXACT)
+        return _rounding_dataset(found, sample, AGAINST_EXACT)
     answers = sample.answers(sample.arms[0])
     dtype = min(predictor.precision, answers.dtype, key=lambda dtype: dtype.itemsize)
     eps = float(np.finfo(dtype).eps)
     found = among_repeats(in_other_batches(sample), sample.matrix, eps=eps, **counted)
-    return _labelled(found, sample, f"from other batches and the digits of {dtype}")
+    return _rounding_dataset(found, sample, f"from other batches and the digits of {dtype}")
 
 
-def _exact(sample: Sample) -> NDArray[np.float64] | None:
+def _float64_outcomes(sample: Sample) -> NDArray[np.float64] | None:
     """Return the outcomes in float64; None where the predictor computes in it already, or cannot."""
     exact = reference_of(sample.trial.predictor)
     try:
@@ -315,12 +315,12 @@ def _smallest(sample: Sample, floor: NDArray[np.float64]) -> xr.DataArray:
     weights = sparse.csr_array(sample.matrix)
     by_scale = xr.DataArray(floor, dims=("transform", "task", "model")[: floor.ndim])
     size = floor_of(weights, by_scale.assign_coords(transform=list(TRANSFORMS)), "identity")
-    return by_task(size, sample.trial.predictor, sample.weights)
+    return label_by_task(size, sample.trial.predictor, sample.weights)
 
 
-def _labelled(found: Rounding, sample: Sample, method: str) -> xr.Dataset:
+def _rounding_dataset(found: Rounding, sample: Sample, method: str) -> xr.Dataset:
     names = ("rms", "bias", "mcse", "most", "constant")
-    columns = {name: by_task(getattr(found, name), sample.trial.predictor, sample.weights) for name in names}
+    columns = {name: label_by_task(getattr(found, name), sample.trial.predictor, sample.weights) for name in names}
     return xr.Dataset(columns, attrs={"method": method, "n_units": len(sample)})
 
 

@@ -27,7 +27,7 @@ from causalgia.schema import validate
 from causalgia.trial._run import fields_of
 from causalgia.trial.capacity import require_memory
 from causalgia.trial.execution import each_turn
-from causalgia.trial.in_memory import laid_out, outcome_dims
+from causalgia.trial.in_memory import outcome_dims, outcomes_dataset
 from causalgia.trial.reductions import Everything
 from causalgia.trial.setup import Begun, begin
 from causalgia.trial.turn_plan import Plan, columns
@@ -65,11 +65,11 @@ def before_the_first_turn(begun: Begun) -> float:
     trial, started = begun.trial, time.perf_counter()
     units = trial.draw(0, min(_FEW, trial.design.n_units))
     again = begin(trial.design, trial.predictor, rng=0, analysis=None)
-    _lay_out(again, [_parts(begun, units, None)])
+    _build_outcomes(again, [_unit_records(begun, units, None)])
     return time.perf_counter() - started
 
 
-def _parts(begun: Begun, units: Drawn, outcome: NDArray[Any] | None) -> Parts:
+def _unit_records(begun: Begun, units: Drawn, outcome: NDArray[Any] | None) -> Parts:
     """Return what a trial keeps of some units; without outcomes, with some that are all alike."""
     trial = begun.trial
     if outcome is None:
@@ -79,11 +79,11 @@ def _parts(begun: Begun, units: Drawn, outcome: NDArray[Any] | None) -> Parts:
     return {**unit_parts(trial, units), "outcome": outcome}
 
 
-def _lay_out(begun: Begun, parts: list[Parts]) -> None:
+def _build_outcomes(begun: Begun, parts: list[Parts]) -> None:
     """Do what a trial does with its outcomes in the end."""
     kept = Everything(outcome_dims(begun.trial.design, begun.trial.predictor))
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    validate(laid_out(begun.frame, kept, whole), "outcomes")
+    validate(outcomes_dataset(begun.frame, kept, whole), "outcomes")
 
 
 def costed(begun: Begun, plan: Plan, *, per_second: float, start: float) -> Cost:
@@ -118,10 +118,10 @@ def _by_turns(begun: Begun, plan: Plan, n_turns: int, *, start: float) -> Cost:
     """Time whole turns one after the other, as a trial carries them out."""
     began, ends, parts, distinct = time.perf_counter(), [], [], 0
     for turn, outcome in each_turn(begun.trial, map(plan.bounds, range(n_turns))):
-        parts.append(_parts(begun, turn.units, outcome))
+        parts.append(_unit_records(begun, turn.units, outcome))
         ends.append(time.perf_counter() - began)
         distinct += turn.n_distinct
-    _lay_out(begun, parts)
+    _build_outcomes(begun, parts)
     units = plan.bounds(n_turns - 1)[1]
     after = time.perf_counter() - began - ends[-1]
     a_unit = (ends[-1] - ends[0]) / (units - plan.turn) if n_turns > 1 else ends[0] / units
@@ -134,9 +134,9 @@ def _by_part_of_a_turn(begun: Begun, plan: Plan, n: int, *, start: float) -> Cos
     trial, began = begun.trial, time.perf_counter()
     turn = trial.prepare(0, n)
     ready = time.perf_counter() - began
-    parts = _parts(begun, turn.units, trial.answer(turn))
+    parts = _unit_records(begun, turn.units, trial.answer(turn))
     answered = time.perf_counter() - began - ready
-    _lay_out(begun, [parts])
+    _build_outcomes(begun, [parts])
     after = time.perf_counter() - began - ready - answered
     before = ready / n * min(plan.turn, plan.n_units)
     seconds = start + before + plan.n_units * (max(ready, answered) + after) / n
@@ -165,7 +165,7 @@ def held(begun: Begun) -> int:
 def fits(begun: Begun) -> bool:
     """Say whether a trial that holds its outcomes in memory would be begun."""
     try:
-        require_memory(begun.trial.design, tasks=_answers(begun.trial.predictor))
+        require_memory(begun.trial.design, tasks=_answers_per_sequence(begun.trial.predictor))
     except DesignError:
         return False
     return True
@@ -183,19 +183,19 @@ def disk(begun: Begun) -> dict[str, int]:
     found = {"outcomes": design.n_units * (sizes["outcome"] + of_units)}
     if design.assignment != "crossover":
         return found
-    n_contrasts, n_controls = _contrasts(design)
-    answers, dtype = _answers(predictor), sizes["outcome"] // columns(design)
+    n_contrasts, n_controls = _n_contrasts_and_controls(design)
+    answers, dtype = _answers_per_sequence(predictor), sizes["outcome"] // columns(design)
     found["effects"] = design.n_units * (8 * n_contrasts * answers + n_controls * dtype + of_units)
     if design.n_units > 1:
-        found["moments"] = _moments(design, n_contrasts, answers)
+        found["moments"] = _moments_bytes(design, n_contrasts, answers)
     return found
 
 
-def _answers(predictor: Predictor) -> int:
+def _answers_per_sequence(predictor: Predictor) -> int:
     return len(predictor.tasks) * len(predictor.models or ("",))
 
 
-def _contrasts(design: Design) -> tuple[int, int]:
+def _n_contrasts_and_controls(design: Design) -> tuple[int, int]:
     """Return how many contrasts a design asks for, and how many arms they subtract."""
     named = design.named_contrasts
     if named is None:
@@ -203,7 +203,7 @@ def _contrasts(design: Design) -> tuple[int, int]:
     return len(named), len({arm for row in named.values() for arm, weight in row.items() if weight < 0})
 
 
-def _moments(design: Design, n_contrasts: int, answers: int) -> int:
+def _moments_bytes(design: Design, n_contrasts: int, answers: int) -> int:
     """Return bytes of running moments, which are kept twice, and of the moments that they become."""
     columns_ = n_contrasts * answers
     together = 8 * columns_ * _rows_of_covariance(design, n_contrasts, columns_)
@@ -268,7 +268,7 @@ def paced(predictor: Predictor, tokens: Tokens, *, seconds_a_row: float) -> Pace
     length, part = tokens.shape[1], predictor.parts[0]
     batch = predictor.resolve_batch_size(length)
     few = max(1, min(batch, int(_PACE_SECONDS / 3 / seconds_a_row)))
-    rows = _rows(tokens, few)
+    rows = _repeat_rows(tokens, few)
     use = memory_of(lambda: predictor.predict(rows)).times(batch / few)
     rate, busy = _rate(lambda: predictor.predict(rows), few)
     threads = _threads(use)
@@ -283,7 +283,7 @@ def paced(predictor: Predictor, tokens: Tokens, *, seconds_a_row: float) -> Pace
     )
 
 
-def _rows(tokens: Tokens, n: int) -> Tokens:
+def _repeat_rows(tokens: Tokens, n: int) -> Tokens:
     """Return n rows, the same ones over and over where there are fewer."""
     return np.resize(tokens, (n, tokens.shape[1]))
 
@@ -316,7 +316,7 @@ def _by_batch(part: Predictor, tokens: Tokens, use: Use, *, seconds_a_row: float
     sizes = _sizes(part, length, usual, use)
     affordable = int(_PACE_SECONDS / (_ROUNDS * len(sizes) * seconds_a_row))
     sizes = [size for size in sizes if size <= affordable] or [min(usual, max(1, affordable))]
-    rows = _rows(tokens, max(sizes))
+    rows = _repeat_rows(tokens, max(sizes))
     rounds = int(np.clip(_PACE_SECONDS / 4 / (len(sizes) * len(rows) * seconds_a_row), _ROUNDS, 4 * _ROUNDS))
     took = np.array([[_seconds(_asking(part, rows, size)) for size in sizes] for _ in range(rounds)])
     return {size: len(rows) / least for size, least in zip(sizes, took.min(axis=0).tolist(), strict=True)}

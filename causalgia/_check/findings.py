@@ -170,17 +170,17 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
     name = "numerical floor"
     if bool(found["constant"].all()):
         what = "the effects of one unit have no spread" if n_units == 1 else "no effect varies over units"
-        size = f"rounding {_number(found['rms'].max())} of the largest answer"
+        size = f"rounding {_two_digits(found['rms'].max())} of the largest answer"
         return Finding(name, "note", f"{what}, so that there is no standard error to compare with; {size}")
     varying = found.where(~found["constant"])
     where = varying["most"].fillna(-1.0).argmax(...)
     at = found.isel(where)
     here = f"({', '.join(str(at[dim].item()) for dim in found['rms'].dims)})"
-    size = f"rounding of an effect {_number(at['rms'])} of its sd over units {here}, {found.attrs['method']}"
+    size = f"rounding of an effect {_two_digits(at['rms'])} of its sd over units {here}, {found.attrs['method']}"
     bias, most = abs(at["bias"].item()), at["most"].item()
-    said = f"bias {_number(bias)} standard errors at {n_units:,} units, at most {_number(most)}"
+    said = f"bias {_two_digits(bias)} standard errors at {n_units:,} units, at most {_two_digits(most)}"
     if "size" in found:
-        said += f"; an effect of {_number(found['size'].max())} or less is zero within rounding"
+        said += f"; an effect of {_two_digits(found['size'].max())} or less is zero within rounding"
     unseen = at["rms"].item() >= _COARSE and found.attrs["method"] != AGAINST_EXACT
     if most <= _BIASED and not unseen:
         return Finding(name, "ok", f"{size}; {said}")
@@ -245,7 +245,7 @@ def incremental_path(found: Partly) -> Finding:
     if found.reason and found.speed is None:
         return Finding(name, "note", f"does not apply: {found.reason}")
     speed = "" if found.speed is None else f"an edit takes {1 / found.speed:.2g} of a full pass, "
-    text = f"{speed}{found.share:.1%} of its multiplications, {_number(found.deviation)} sd apart"
+    text = f"{speed}{found.share:.1%} of its multiplications, {_two_digits(found.deviation)} sd apart"
     if found.reason:
         return Finding(name, "note", f"not worth it: {found.reason} ({text})")
     if found.in_use:
@@ -271,10 +271,10 @@ def _worst(values: xr.DataArray) -> str:
     """Return the largest of some values by task in words."""
     at = values.isel(values.argmax(...))
     here = [f"{dim} {quoted(at[dim].item())}" for dim in values.dims if values.sizes[dim] > 1]
-    return f"{_number(at)} sd" + (f" ({', '.join(here)})" if here else "")
+    return f"{_two_digits(at)} sd" + (f" ({', '.join(here)})" if here else "")
 
 
-def _number(value: float | xr.DataArray) -> str:
+def _two_digits(value: float | xr.DataArray) -> str:
     return f"{float(value):.2g}"
 
 

@@ -65,7 +65,9 @@ def recomputed_in_part(sample: Sample) -> Partly:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FallbackWarning)  # what it says is found out here
         _try(trying, sample)
-    return _found(trying.tried(), in_use=all(getattr(p, "incremental", False) for p in sample.trial.predictor.parts))
+    return _summarize_tried(
+        trying.tried(), in_use=all(getattr(p, "incremental", False) for p in sample.trial.predictor.parts)
+    )
 
 
 def _network(part: Predictor) -> TorchPredictor | None:
@@ -86,7 +88,7 @@ def _try(trying: Incremental, sample: Sample) -> None:
             session.answers(edited, np.arange(len(base)))
 
 
-def _found(tried: list[Tried], *, in_use: bool) -> Partly:
+def _summarize_tried(tried: list[Tried], *, in_use: bool) -> Partly:
     if not tried:
         return Partly("no arm edits a background without changing its length")
     speeds = [each.speed for each in tried if each.speed is not None]

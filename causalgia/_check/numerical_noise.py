@@ -110,7 +110,7 @@ def _in_units_of_spread(
     """Return errors (ways, K, units, ...) relative to the spread of the ICE of outcomes y (arms, units, ...)."""
     m = y.shape[1]
     size = np.abs(y).max(axis=(0, 1))
-    sd, varies = _spread(y, weights, dealt=dealt, least=_NOTHING * eps * size)
+    sd, varies = _contrast_sd(y, weights, dealt=dealt, least=_NOTHING * eps * size)
     unit = np.where(varies, sd, np.where(size > 0, size, 1.0))
     square = np.broadcast_to(errors**2 + np.asarray(own) ** 2, errors.shape)
     mean = errors.mean(axis=2)
@@ -126,7 +126,7 @@ def _in_units_of_spread(
     )
 
 
-def _spread(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple[Array, NDArray[np.bool_]]:
+def _contrast_sd(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple[Array, NDArray[np.bool_]]:
     """Return root-n standard errors of the contrasts, (K, ...), and whether they are more than rounding."""
     ice = weighed(weights, y)
     if y.shape[1] < 2:
@@ -201,8 +201,8 @@ def repeated(sample: Sample, *, refused: str) -> Repeats:
     how = "alone and among others" if alone.max() >= order.max() else "when the batch is in another order"
     own = f"the predictor {MATES.format(how=how)}" if max(alone.max(), order.max()) > limit else ""
     return Repeats(
-        twice=by_task(twice / unit, predictor),
-        mates=by_task(np.maximum(alone, order) / unit, predictor),
+        twice=label_by_task(twice / unit, predictor),
+        mates=label_by_task(np.maximum(alone, order) / unit, predictor),
         random=random,
         dependent="" if random else at_door or own,
     )
@@ -229,7 +229,7 @@ def _refused_for_other_lengths(sample: Sample) -> str:
     return ""
 
 
-def by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterable[str] = ()) -> xr.DataArray:
+def label_by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterable[str] = ()) -> xr.DataArray:
     """Return values ([contrasts, ]tasks[, models]) under their names."""
     coords: dict[str, Any] = {"contrast": list(contrasts)} if contrasts else {}
     coords["task"] = list(predictor.tasks)
@@ -253,7 +253,7 @@ def strand_asymmetry(sample: Sample) -> xr.DataArray:
     forward = sample.answers(arm).astype(np.float64)
     backward = sample.named(predictor, reverse_complement(sample.tokens(arm)), f"{arm}, reverse complement")
     gap = np.sqrt(((forward - backward) ** 2).mean(axis=0))
-    return by_task(gap / yardstick(forward), predictor)
+    return label_by_task(gap / yardstick(forward), predictor)
 
 
 def in_other_batches(sample: Sample) -> NDArray[np.float64]:

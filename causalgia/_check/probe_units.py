@@ -143,7 +143,7 @@ def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:
     names = list(named) if named is not None else [arm for arm in design.arm_names if arm != control]
     chosen: Weights = {}
     arms = {control}
-    for name in spread(names, most):
+    for name in pick_evenly(names, most):
         row = {name: 1.0, control: -1.0} if named is None else dict(named[name])
         if len(arms | row.keys()) <= most_arms:
             chosen[name] = row
@@ -156,7 +156,7 @@ def _two_arms(design: Design, control: str) -> Weights:
     return {f"{other} - {control}": {other: 1.0, control: -1.0}}
 
 
-def spread(names: list[str], most: int) -> list[str]:
+def pick_evenly(names: list[str], most: int) -> list[str]:
     """Return at most so many of some names, evenly spread from the first to the last.
 
     Examples

@@ -32,9 +32,9 @@ from causalgia.trial._run import run as run_and_hold
 from causalgia.trial.archive import Archive, open_archive, place_of
 from causalgia.trial.attributes import known_tasks
 from causalgia.trial.capacity import memory_said, require_memory
-from causalgia.trial.execution import carried
+from causalgia.trial.execution import run_turns
 from causalgia.trial.in_memory import Gathered
-from causalgia.trial.in_memory import laid_out as of_units
+from causalgia.trial.in_memory import outcomes_dataset as of_units
 from causalgia.trial.progress import meter
 from causalgia.trial.setup import Begun, begin
 from causalgia.trial.stored_design import keep_design
@@ -214,7 +214,7 @@ def run(
     question = question_of_trial(design, predictor, analysis, keep=keep)
     begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
     asked = Asked(begun.trial, begun.attrs, question, sparing=keep == "moments")
-    kept = _moments if keep == "moments" else _effects
+    kept = _run_moments if keep == "moments" else _run_effects
     return kept(asked, path, client, progress, same_answers)
 
 
@@ -245,7 +245,9 @@ class Asked(Begun):
         return np.asarray(floor_of(self.question.matrix, self.floor_by_scale, self.question.scale))
 
 
-def _moments(asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool) -> xr.Dataset:
+def _run_moments(
+    asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool
+) -> xr.Dataset:
     design, predictor = asked.trial.design, asked.trial.predictor
     parents = shared_parents(design, asked.question.analysis, key=asked.trial.key)
     reduction = Reduction.of(asked.question, predictor)
@@ -253,12 +255,14 @@ def _moments(asked: Asked, path: Path | None, client: Client | None, progress: b
 
     kept = kept_moments.KeptMoments(asked.question, reduction, parents=parents, models=predictor.models is not None)
     summed(asked, kept, path, client=client, progress=progress, same_answers=same_answers)
-    found = kept_moments.laid_out(asked.frame, kept.moments()) if path is None else open_store(path)
+    found = kept_moments.moments_dataset(asked.frame, kept.moments()) if path is None else open_store(path)
     _warn_constant(kept.constant_tasks, found)
     return found
 
 
-def _effects(asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool) -> xr.Dataset:
+def _run_effects(
+    asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool
+) -> xr.Dataset:
     predictor, ends = asked.trial.predictor, Ends()
     reduction = Reduction.of(asked.question, predictor)
     models = predictor.models is not None
@@ -288,11 +292,13 @@ def _held(
     with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
         plan = asked.meet()
         gathered, models = Gathered(trial, plan, of_unit), len(trial.predictor.models or ())
-        for turn, model, parts in carried(trial, plan, range(len(plan)), kept=of_turn, client=client, advance=advance):
+        for turn, model, parts in run_turns(
+            trial, plan, range(len(plan)), kept=of_turn, client=client, advance=advance
+        ):
             ends.take(parts, model=model, models=models)
             gathered.put(turn, model, parts)
         raw = of_units(asked.frame, of_unit, gathered.parts)
-    return kept_effects.laid_out(raw, asked.question, ends)
+    return kept_effects.effects_dataset(raw, asked.question, ends)
 
 
 def _stored(
@@ -312,14 +318,14 @@ def _stored(
     with archive, interruptible(archive, path, n), meter(n * per_unit, show=progress) as advance:
         told, turns, whole = _restored(ends, archive, plan)
         advance((n - sum(last - first for first, last in map(plan.bounds, turns))) * per_unit)
-        for turn, model, parts in carried(trial, plan, turns, kept=of_turn, client=client, advance=advance):
+        for turn, model, parts in run_turns(trial, plan, turns, kept=of_turn, client=client, advance=advance):
             if ends.take(parts, model=model, models=models):
                 told = min(told + 1, len(plan))
                 archive.put_state(ends.state(), turns=told)
             archive.put(turn, parts, model=model)
         if not whole:
             archive.flush()
-            found = kept_effects.laid_out(open_archive(path), asked.question, ends)
+            found = kept_effects.effects_dataset(open_archive(path), asked.question, ends)
             archive.put_state({**ends.state(), **kept_effects.columns_of(found)}, turns=len(plan))
 
 
@@ -336,7 +342,7 @@ def _restored(ends: Ends, archive: Archive, plan: Plan) -> tuple[int, tuple[int,
         ends.restore(state[1], of=shape)
     except StoreError as error:
         raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
-    return state[0], archive.missing, kept_effects.is_whole(state[1])
+    return state[0], archive.missing, kept_effects.has_columns(state[1])
 
 
 def _warn_constant(constant: list[int], found: xr.Dataset) -> None:
@@ -364,7 +370,7 @@ def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any
     """
     if analysis.cluster == "none" or type(design.drawn).parents is NullModel.parents:
         return None
-    parents = _in_order(design, key)
+    parents = _distinct_parents(design, key)
     if len(parents) == design.n_units:
         return None
     names = tuple(map(str, parents))
@@ -372,7 +378,7 @@ def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any
     return parents
 
 
-def _in_order(design: Design, key: int) -> tuple[Any, ...]:
+def _distinct_parents(design: Design, key: int) -> tuple[Any, ...]:
     """Return the distinct parents of all units; units are looked at until every parent there is has been seen."""
     null, n, stream = design.drawn, design.n_units, derive(key, "null")
     most = len(set(getattr(null, "parent_names", range(n))))

@@ -95,7 +95,7 @@ class Ends:
             after[name] = before[name].copy() if before else np.full(shape, -better(-np.inf, np.inf))
             some = after[name] if model is None else after[name][..., model]
             better(some, values, out=some)
-        self._ends = _settled(after)
+        self._ends = _reset_differing_ends(after)
         return not before or any(not np.array_equal(after[name], before[name]) for name in after)
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -133,7 +133,7 @@ class Ends:
         return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
 
 
-def _settled(ends: Parts) -> Parts:
+def _reset_differing_ends(ends: Parts) -> Parts:
     """Forget by how much numbers differ, where they do."""
     apart, unlike = ends["low"] > ends["high"], ends["least"] < ends["most"]
     for name, where, end in (("low", apart, 1), ("high", apart, -1), ("least", unlike, -1), ("most", unlike, 1)):
@@ -141,7 +141,7 @@ def _settled(ends: Parts) -> Parts:
     return ends
 
 
-def laid_out(raw: xr.Dataset, question: Question, ends: Ends) -> xr.Dataset:
+def effects_dataset(raw: xr.Dataset, question: Question, ends: Ends) -> xr.Dataset:
     """Return effects as `causalgia.contrast` gives them, lazily where what was kept is lazy.
 
     Parameters
@@ -172,13 +172,13 @@ def columns_of(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
     return found | {"whole.control_sd_of": np.asarray(str(effects.attrs.get("control_sd_of", "")))}
 
 
-def is_whole(state: dict[str, NDArray[Any]]) -> bool:
+def has_columns(state: dict[str, NDArray[Any]]) -> bool:
     """Say whether what `columns_of` returned is in a state."""
     return "whole.constant" in state
 
 
 def with_columns(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
-    """Return what `laid_out` did, of what was kept of the units and what `columns_of` returned."""
+    """Return what `effects_dataset` returned, of what was kept of the units and what `columns_of` returned."""
     effects = raw.drop_vars("measured")
     for name in _COLUMNS:
         if f"whole.{name}" in state:

@@ -205,7 +205,7 @@ class KeptMoments(MomentsOfTurn):
         return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
 
     def moments(self) -> dict[str, NDArray[Any]]:
-        """Return the moments, as arrays by name, shape ``(..., K, tasks[, models])``: what `laid_out` takes."""
+        """Return the moments, as arrays by name, shape ``(..., K, tasks[, models])``: what `moments_dataset` takes."""
         ice = self._ice
         mean = np.where(ice.zero, 0.0, ice.mean)
         least, most = (np.where(ice.constant, mean, ice.origin + end) for end in (ice.least, ice.most))
@@ -223,7 +223,7 @@ class KeptMoments(MomentsOfTurn):
         of_itself: dict[str, NDArray[Any]] = {"ice_skewness": ice.skewness, "ice_leverage": ice.leverage}
         of_itself |= {"constant": ice.constant, "zero": ice.zero, "n_units": np.full(mean.shape, ice.n)}
         if isinstance(self._together, Products):
-            of_itself["ice_correlation"] = _correlation(self._together.sums, ice.constant)
+            of_itself["ice_correlation"] = _correlation_of_sums(self._together.sums, ice.constant)
         else:
             sized["ice_sum"] = np.where(ice.constant, 0.0, self._together.about(ice.shift))
         found = {name: self._unflat(x) for name, x in of_itself.items()}
@@ -257,19 +257,19 @@ def _powers(ice: Array, arms: Array) -> NDArray[np.int64]:
     return np.broadcast_to(powers.reshape(-1, *[1] * (ice.ndim - 3)), ice.shape[2:]).astype(np.int64)
 
 
-def _correlation(sums: Array, constant: NDArray[np.bool_]) -> Array:
+def _correlation_of_sums(sums: Array, constant: NDArray[np.bool_]) -> Array:
     """Correlations (K, K, R) of columns whose central sums of products are (R, K, K); 0 where one is constant."""
     size = np.sqrt(np.diagonal(sums, axis1=1, axis2=2))
     unit = np.divide(1.0, size, out=np.zeros_like(size), where=(size > 0) & ~constant.T)
     return np.ascontiguousarray(np.moveaxis(sums * unit[:, :, None] * unit[:, None], 0, 2))
 
 
-def is_whole(state: Mapping[str, NDArray[Any]]) -> bool:
+def has_moments(state: Mapping[str, NDArray[Any]]) -> bool:
     """Say whether a state has the moments of a whole trial."""
     return "ice_mean" in state
 
 
-def laid_out(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> xr.Dataset:
     """Return moments under their names.
 
     Parameters

@@ -57,10 +57,10 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     from causalgia._run import kept_moments
 
     try:
-        if "ice" in raw and kept_effects.is_whole(state):
+        if "ice" in raw and kept_effects.has_columns(state):
             return kept_effects.with_columns(raw, state)
-        if "ice" not in raw and kept_moments.is_whole(state):
-            return kept_moments.laid_out(raw, state)
+        if "ice" not in raw and kept_moments.has_moments(state):
+            return kept_moments.moments_dataset(raw, state)
     except (ValueError, KeyError, TypeError) as error:
         why = f"what all units share is none of this trial ({error})"
         raise StoreError(f"{place}: {why}; move the store away, and run the trial anew") from error

@@ -156,7 +156,7 @@ class FromSequences(NullModel):
         return as_sequences(self.of)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": self.kind, "of": _plain(self.parents_given), **self._extras()}
+        return {"kind": self.kind, "of": _plain_sequences(self.parents_given), **self._extras()}
 
     def identity(self) -> dict[str, Any]:
         return {"kind": self.kind, "of": self.parents_given.digest, **self._extras()}
@@ -166,7 +166,7 @@ class FromSequences(NullModel):
 
     def __repr__(self) -> str:
         few = self.parents_given.source is not None or self.parents_given.tokens.size <= _SHOWN
-        of = _plain(self.parents_given) if few else self.parents_given
+        of = _plain_sequences(self.parents_given) if few else self.parents_given
         extras = "".join(f", {name}={value!r}" for name, value in self._extras().items())
         return f"{type(self).__name__}(of={of!r}{extras})"
 
@@ -232,7 +232,7 @@ class FromParents(FromSequences):
         return Sequences(given.tokens[chosen], tuple(compress(given.names, chosen)))
 
 
-def _plain(of: Sequences) -> str | list[str] | dict[str, str]:
+def _plain_sequences(of: Sequences) -> str | list[str] | dict[str, str]:
     """Return what reads back as the same sequences: a path, strings (named 0 to n - 1), or a table of names."""
     from causalgia.sequences.alphabet import decode
 
@@ -249,7 +249,7 @@ def frequencies(null: FromSequences) -> NDArray[np.float64]:
     """Return the base frequencies of the given sequences by position, (length, 4)."""
     from causalgia.sequences.samplers import fit_profile
 
-    return _constant(fit_profile(null.parents_given.tokens))
+    return _read_only(fit_profile(null.parents_given.tokens))
 
 
 @lru_cache(maxsize=2)
@@ -265,13 +265,13 @@ def first_alike(null: FromParents) -> NDArray[np.int64]:
     """Return for each given sequence the first one that has the same dinucleotide counts, (n,)."""
     from causalgia.sequences.composition import first_of_equal_dinucleotides
 
-    return _constant(first_of_equal_dinucleotides(null.parents_given.tokens))
+    return _read_only(first_of_equal_dinucleotides(null.parents_given.tokens))
 
 
 @lru_cache(maxsize=2)
 def parent_labels(null: FromParents) -> NDArray[Any]:
     """Return the parent of each given sequence, (n,)."""
-    return _constant(np.asarray(null.parent_names))
+    return _read_only(np.asarray(null.parent_names))
 
 
 @lru_cache(maxsize=2)
@@ -279,9 +279,9 @@ def random_order(n: int, key: int) -> NDArray[np.int64]:
     """Return a random order of n sequences, of which a trial takes the first part."""
     from causalgia.sequences.random import random_words
 
-    return _constant(np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable"))
+    return _read_only(np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable"))
 
 
-def _constant(values: NDArray[Any]) -> NDArray[Any]:
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
     values.setflags(write=False)
     return values

@@ -158,7 +158,9 @@ class AblateEach(Sited):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "spans", _spans(_listed(self.spans, "spans", "(start, stop)"), self.draws))
+        object.__setattr__(
+            self, "spans", _spans(_as_list_per_sequence(self.spans, "spans", "(start, stop)"), self.draws)
+        )
         object.__setattr__(self, "fill", _fill(self.fill, self.sites))
 
     @cached_property
@@ -235,14 +237,16 @@ class EmbedEach(Sited):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        words = tuple(_word(word, row) for row, word in enumerate(_listed(self.words, "words", "word")))
+        words = tuple(
+            _as_dna_word(word, row) for row, word in enumerate(_as_list_per_sequence(self.words, "words", "word"))
+        )
         object.__setattr__(self, "words", words)
         object.__setattr__(self, "at", self._places(len(words)))
 
     def _places(self, rows: int) -> int | tuple[int, ...]:
         if isinstance(self.at, int | np.integer):
             return position(self.at, "at")
-        places = tuple(position(at, "at") for at in _listed(self.at, "at", "position"))
+        places = tuple(position(at, "at") for at in _as_list_per_sequence(self.at, "at", "position"))
         if len(places) != rows:
             raise DesignError(f"{self.kind}: {rows:,} words and {len(places):,} positions in at=; give one each")
         return places
@@ -275,7 +279,7 @@ class EmbedEach(Sited):
         return self._plain({self.kind: list(self.words), "at": at})
 
 
-def _listed(values: object, name: str, one: str) -> list[Any]:
+def _as_list_per_sequence(values: object, name: str, one: str) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or not len(values):
         raise DesignError(f"{name}={shown(values)} must be a list with a {one} for each sequence")
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
@@ -308,7 +312,7 @@ def _fill(fill: object, sites: tuple[Span, ...]) -> str:
     return word
 
 
-def _word(word: object, row: int) -> str:
+def _as_dna_word(word: object, row: int) -> str:
     letters = word.upper().replace("U", "T") if isinstance(word, str) else ""
     if not letters or not set(letters) <= set(BASES):
         raise DesignError(f"embed_each: row {row}: {shown(word)} is not a word of A, C, G, T or U")

@@ -43,7 +43,7 @@ def _required(at: Any, kind: str) -> Any:
     return at
 
 
-def _placed(kind: type[Copy | EmbedEach]) -> Callable[[dict[str, Any]], Intervention]:
+def _reader_with_at(kind: type[Copy | EmbedEach]) -> Callable[[dict[str, Any]], Intervention]:
     def read(plain: dict[str, Any]) -> Intervention:
         what, at = plain.pop(kind.kind), plain.pop("at", None)
         return kind(what, at=_required(at, kind.kind), **plain)
@@ -72,9 +72,9 @@ _READERS: dict[str, Callable[[dict[str, Any]], Intervention]] = {
     "delete": lambda plain: Delete(plain.pop("delete"), **plain),
     "scramble": lambda plain: Scramble(plain.pop("scramble"), **plain),
     "ablate": lambda plain: Ablate(plain.pop("ablate"), **{"fill": None, **plain}),
-    "copy": _placed(Copy),
+    "copy": _reader_with_at(Copy),
     "ablate_each": lambda plain: AblateEach(plain.pop("ablate_each"), **{"fill": None, **plain}),
-    "embed_each": _placed(EmbedEach),
+    "embed_each": _reader_with_at(EmbedEach),
     "mutate": _mutate,
     "steps": _sequential,
 }

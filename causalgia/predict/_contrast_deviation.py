@@ -83,12 +83,12 @@ def contrast_deviation(
     for given in (predictor, reference):
         require_predictor(given, "contrast_deviation(predictor, reference)")
     _require_arms(arms)
-    fast, exact = (_contrasts(asked, arms) for asked in (predictor, reference))
+    fast, exact = (_arm_differences(asked, arms) for asked in (predictor, reference))
     if fast.shape != exact.shape:
         msg = f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; give both the same tasks"
         raise PredictorError(msg)
     names = tuple(arms)[1:]
-    sd = _spread(exact, names)
+    sd = _sd_over_units(exact, names)
     error = (fast - exact) / sd[:, None]
     bias = error.mean(axis=1)
     return ContrastDeviation(
@@ -100,13 +100,13 @@ def contrast_deviation(
     )
 
 
-def _contrasts(asked: Predictor, arms: Mapping[str, Tokens]) -> Array:
+def _arm_differences(asked: Predictor, arms: Mapping[str, Tokens]) -> Array:
     """Return every arm minus the first, (contrast, unit, task[, model])."""
     answers: list[NDArray[Any]] = [asked.predict(tokens).astype(np.float64) for tokens in arms.values()]
     return np.stack([answer - answers[0] for answer in answers[1:]])
 
 
-def _spread(contrasts: Array, names: tuple[str, ...]) -> Array:
+def _sd_over_units(contrasts: Array, names: tuple[str, ...]) -> Array:
     sd: Array = contrasts.std(axis=1, ddof=1)
     at = np.argwhere(sd == 0)
     if at.size:

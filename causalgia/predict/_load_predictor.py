@@ -74,7 +74,7 @@ def load_predictor(
     asked = _Asked(factory, weights, tasks, scale, alphabet, device, batch_size)
     if is_onnx(factory):
         return asked.load_onnx()
-    made = asked.load(announce or _silent)
+    made = asked.load(announce or _ignore_line)
     object.__setattr__(made, "_loads_again", asked.anywhere())
     return made
 
@@ -156,7 +156,7 @@ class _Asked:
         said = {
             "tasks": self.tasks,
             "scale": self.scale,
-            "alphabet": _channel_order(module, self.alphabet, path, _silent) if own else self.alphabet,
+            "alphabet": _channel_order(module, self.alphabet, path, _ignore_line) if own else self.alphabet,
             "device": None if self.device == "auto" else self.device,
             "batch_size": None if self.batch_size == "auto" else self.batch_size,
         }
@@ -178,7 +178,7 @@ class _Asked:
         raise PredictorError(msg)
 
 
-def _silent(line: str) -> None:
+def _ignore_line(line: str) -> None:
     """Say nothing."""
 
 
@@ -207,7 +207,7 @@ def _as_it_is(made: Predictor, asked: Mapping[str, Any], factory: object) -> Pre
     """Return a ready-made predictor, which must be what was asked for beside it."""
     for name, wanted in asked.items():
         plain = _PLAIN[name](wanted)
-        own = _own(made, name)
+        own = _predictor_choice(made, name)
         if own is None:
             msg = (
                 f"{factory} returned {quoted(made)}, which has no use for {name}={quoted(plain)}; leave it out, "
@@ -232,7 +232,7 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _own(made: Predictor, name: str) -> Any:
+def _predictor_choice(made: Predictor, name: str) -> Any:
     """Return a choice that a predictor was made with, in plain form; None where it knows of none."""
     try:
         value = getattr(made, name, None)
@@ -356,7 +356,8 @@ def import_file(path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         _require_torch(error, str(path))
-        msg = f"{path}: importing it failed{_where(error, path.name)}: {first_line(error)}; run it alone to see why"
+        line = _failing_line(error, path.name)
+        msg = f"{path}: importing it failed{line}: {first_line(error)}; run it alone to see why"
         raise PredictorError(msg) from error
     return module
 
@@ -394,7 +395,7 @@ def call(function: Callable[..., Any], where: str, weights: str | Path | None) -
         _require_torch(error, where)
         if isinstance(error, CausalgiaError):
             raise
-        line = _where(error, where.rpartition(":")[0])
+        line = _failing_line(error, where.rpartition(":")[0])
         cure = "correct that function" if weights is None else f"correct that function, or is {weights} another's?"
         msg = f"{where} raised {one_line(error)}{line}; {cure}"
         raise PredictorError(msg) from error
@@ -440,7 +441,7 @@ def _require_torch(error: BaseException, where: str) -> None:
         raise MissingExtraError(msg) from error
 
 
-def _where(error: BaseException, file: str) -> str:
+def _failing_line(error: BaseException, file: str) -> str:
     """Return the last line of the user's file that an exception passed through, in words."""
     lines, step = [], error.__traceback__
     while step is not None:

@@ -68,7 +68,7 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers a sequence differently alone and among others: ...
     """
-    rows, other, together = _together(predictor, checked_rows(tokens)[:_ROWS])
+    rows, other, together = _answer_with_mates(predictor, checked_rows(tokens)[:_ROWS])
     limit = rounding_allowed(predictor, together)
     _compare(predictor, together, _again(predictor, rows, SAME_TWICE), limit, SAME_TWICE)
     lonely = [0, other]
@@ -99,7 +99,7 @@ def check_unchanged(predictor: Predictor, row: Tokens, before: NDArray[Any], lim
     _compare(predictor, before, _again(predictor, row, CHANGED), limit, CHANGED)
 
 
-def _together(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:
+def _answer_with_mates(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:
     """Return the rows that are asked about, one of them that differs from the first, and the answers."""
     differs = (rows != rows[0]).any(axis=1)
     if differs.any():
@@ -126,10 +126,10 @@ def _again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
 
 def rounding_allowed(predictor: Predictor, answers: NDArray[Any]) -> float:
     """Return the difference between two answers to a sequence that is put down to rounding, whatever the task."""
-    return _noise(predictor, answers) * float(np.abs(answers).max())
+    return _relative_noise(predictor, answers) * float(np.abs(answers).max())
 
 
-def _noise(predictor: Predictor, answers: NDArray[Any]) -> float:
+def _relative_noise(predictor: Predictor, answers: NDArray[Any]) -> float:
     size = min(predictor.precision.itemsize, answers.dtype.itemsize)
     torch = sys.modules.get("torch")
     on_cuda = torch is not None and torch.cuda.is_initialized()

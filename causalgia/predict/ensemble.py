@@ -70,7 +70,7 @@ class Ensemble(Predictor):
             raise PredictorError(msg)
         self.of: Members = of
         if isinstance(predictors, Mapping):
-            predictors, names = _unpacked(predictors, names)
+            predictors, names = _split_mapping(predictors, names)
         self.members = _checked_members(predictors)
         if len(self.members) < 2:
             msg = (
@@ -210,7 +210,7 @@ class Ensemble(Predictor):
                 raise PredictorError(msg)
 
 
-def _unpacked(
+def _split_mapping(
     predictors: Mapping[str, Predictor], names: Sequence[str] | None
 ) -> tuple[list[Predictor], Sequence[str]]:
     if names is not None:

@@ -229,14 +229,14 @@ def pick_columns(
     """
     value = output if reduce is None else _reduced(output, reduce)
     if not isinstance(value, Mapping):
-        table = _table(value, n_rows, "the network's output")
+        table = _as_task_table(value, n_rows, "the network's output")
         places, names = place_columns(table.shape[1], tasks, heads)
         return table[:, places], names
     if heads is not None:
-        msg = f"heads= names the columns of one output, and there are {_listed(value)}; pick outputs with tasks="
+        msg = f"heads= names the columns of one output, and there are {_list_outputs(value)}; pick outputs with tasks="
         raise PredictorError(msg)
     names = tasks or tuple(map(str, value))
-    return np.concatenate([_column(value, name, n_rows) for name in names], axis=1), names
+    return np.concatenate([_task_column(value, name, n_rows) for name in names], axis=1), names
 
 
 def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
@@ -245,16 +245,18 @@ def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
     except CausalgiaError:
         raise
     except Exception as error:
-        what = _listed(output) if isinstance(output, Mapping) else _shape(output)
+        what = _list_outputs(output) if isinstance(output, Mapping) else _shape_or_type(output)
         msg = f"reduce= failed on the network's output, {what}: {first_line(error)}"
         raise PredictorError(msg) from error
 
 
-def _column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]:
+def _task_column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]:
     if name not in value:
-        msg = f"the network has no output {quoted(name)}; it has {_listed(value)}, and tasks= picks outputs by name"
+        msg = (
+            f"the network has no output {quoted(name)}; it has {_list_outputs(value)}, and tasks= picks outputs by name"
+        )
         raise PredictorError(msg)
-    column = _table(value[name], n_rows, f"the network's output {quoted(name)}")
+    column = _as_task_table(value[name], n_rows, f"the network's output {quoted(name)}")
     if column.shape[1] != 1:
         msg = (
             f"the network's output {quoted(name)} has {column.shape[1]} columns and an output is one task; give "
@@ -264,21 +266,21 @@ def _column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]
     return column
 
 
-def _table(value: object, n_rows: int, what: str) -> NDArray[Any]:
+def _as_task_table(value: object, n_rows: int, what: str) -> NDArray[Any]:
     if isinstance(value, np.ndarray) and value.ndim in (1, 2) and len(value) == n_rows and value.size:
         return value.reshape(n_rows, -1)
     msg = (
-        f"{what} for {n_rows} sequences is {_shape(value)}, not ({n_rows},) or ({n_rows}, tasks); give reduce=, for "
-        "example reduce=lambda y: y.sum(-1) for total counts of a profile"
+        f"{what} for {n_rows} sequences is {_shape_or_type(value)}, not ({n_rows},) or ({n_rows}, tasks); give "
+        "reduce=, for example reduce=lambda y: y.sum(-1) for total counts of a profile"
     )
     raise PredictorError(msg)
 
 
-def _listed(value: Mapping[Any, Any]) -> str:
-    return ", ".join(f"{name} {_shape(item)}" for name, item in value.items())
+def _list_outputs(value: Mapping[Any, Any]) -> str:
+    return ", ".join(f"{name} {_shape_or_type(item)}" for name, item in value.items())
 
 
-def _shape(value: object) -> str:
+def _shape_or_type(value: object) -> str:
     return str(value.shape) if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
 
 
@@ -310,7 +312,7 @@ def open_session(content: bytes, name: str, *, threads: int | None, providers: S
     try:
         return onnxruntime.InferenceSession(content, options, providers=chosen)
     except Exception as error:
-        raise PredictorError(_broken(error, name)) from error
+        raise PredictorError(_open_failure(error, name)) from error
 
 
 def _require_providers(providers: Sequence[str], available: Sequence[str]) -> None:
@@ -320,7 +322,7 @@ def _require_providers(providers: Sequence[str], available: Sequence[str]) -> No
         raise PredictorError(msg)
 
 
-def _broken(error: Exception, name: str) -> str:
+def _open_failure(error: Exception, name: str) -> str:
     said = one_line(error)
     if "external" in said.lower() or "model_path" in said:
         return (

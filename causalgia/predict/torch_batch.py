@@ -56,7 +56,7 @@ class BatchSizes:
 
     def fix(self, sizes: Mapping[int, int]) -> None:
         """Take sizes by length, as `known` gave them; PredictorError where one is no size."""
-        self._known |= {int(length): _whole(size) for length, size in sizes.items()}
+        self._known |= {int(length): _as_fixed_batch_size(size) for length, size in sizes.items()}
 
     def _measure(self, length: int, trace: Callable[[int, int], None]) -> int:
         """Return the size that suits what a row adds; 1 where not even four rows fit, so that nothing is measured."""
@@ -89,7 +89,7 @@ class BatchSizes:
         warnings.warn(msg, CausalgiaWarning, stacklevel=2)
 
 
-def _whole(size: object) -> int:
+def _as_fixed_batch_size(size: object) -> int:
     checked = checked_batch_size(size)
     if checked == "auto":
         raise PredictorError("a batch size of an earlier run is a whole number of at least 1, not 'auto'")

@@ -39,9 +39,9 @@ def choose_device(module: torch.nn.Module, device: str | torch.device, dtype: to
     """
     if isinstance(device, str) and device == "auto":
         home = next((t.device for t in chain(module.parameters(), module.buffers())), torch.device("cpu"))
-        return home if home.type != "cpu" else _own(_best_device(dtype))
+        return home if home.type != "cpu" else _worker_device(_best_device(dtype))
     try:
-        chosen = _own(torch.device(device))
+        chosen = _worker_device(torch.device(device))
         torch.zeros(1, device=chosen)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         msg = (
@@ -96,7 +96,7 @@ def _dask_name() -> str:
         return ""
 
 
-def _own(device: torch.device) -> torch.device:
+def _worker_device(device: torch.device) -> torch.device:
     """Return this worker's GPU where a device is cuda without a number; else the device."""
     if str(device) != "cuda" or (k := worker_number()) is None:
         return device
@@ -261,11 +261,11 @@ class _Halves(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.half = next((tensor.dtype for tensor in tensors if tensor.dtype in HALF), None)
         made = func(*args, **(kwargs or {}))
         if self.half is None and isinstance(made, torch.Tensor) and made.dtype in HALF:
-            self.half = made.dtype if any(_rounded(value, made) for value in args) else None
+            self.half = made.dtype if any(_lost_digits(value, made) for value in args) else None
         return made
 
 
-def _rounded(source: object, made: torch.Tensor) -> bool:
+def _lost_digits(source: object, made: torch.Tensor) -> bool:
     """Say whether an operation lost digits on its way from a wider floating tensor to one of half precision."""
     if not isinstance(source, torch.Tensor) or not source.is_floating_point() or source.dtype in HALF:
         return False

@@ -37,14 +37,14 @@ def exported(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str
     target = Path(path)
     draft = target.with_name(f".{target.name}.draft")
     try:
-        _write(asked, draft, tokens[:_SHOWN])
-        _compare(_tried(_opened(draft, asked), tokens, target), truth, target)
+        _write_onnx(asked, draft, tokens[:_SHOWN])
+        _compare(_tried(_open_exported(draft, asked), tokens, target), truth, target)
         draft.replace(target)
     except OSError as error:
         raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
     finally:
         draft.unlink(missing_ok=True)
-    return _opened(target, asked)
+    return _open_exported(target, asked)
 
 
 class _Reduced(torch.nn.Module):
@@ -61,10 +61,10 @@ class _Reduced(torch.nn.Module):
         return output if self.reduce is None else self.reduce(output)
 
 
-def _write(asked: TorchPredictor, draft: Path, tokens: Tokens) -> None:
+def _write_onnx(asked: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     with in_eval_mode(asked.module):
         whole = _Reduced(copy.deepcopy(asked.module).cpu(), asked.reduce).eval()
-    x = _example(asked, tokens)
+    x = _one_hot_input(asked, tokens)
     with torch.inference_mode():
         names = _output_names(whole(x))
     try:
@@ -88,7 +88,7 @@ def _write(asked: TorchPredictor, draft: Path, tokens: Tokens) -> None:
         raise PredictorError(msg) from error
 
 
-def _example(asked: TorchPredictor, tokens: Tokens) -> torch.Tensor:
+def _one_hot_input(asked: TorchPredictor, tokens: Tokens) -> torch.Tensor:
     from causalgia.sequences.alphabet import one_hot
 
     x = one_hot(tokens, dtype="float32", alphabet=asked.alphabet, layout=asked.layout)
@@ -102,7 +102,7 @@ def _output_names(output: object) -> list[str]:
     return ["outcome"] if len(parts) == 1 else [f"output {i}" for i in range(len(parts))]
 
 
-def _opened(path: Path, asked: TorchPredictor) -> OnnxPredictor:
+def _open_exported(path: Path, asked: TorchPredictor) -> OnnxPredictor:
     return OnnxPredictor(
         path,
         tasks=asked._tasks,

@@ -32,7 +32,7 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
     MissingExtraError
         If safetensors is not installed.
     """
-    state = _read(Path(path))
+    state = _read_weights_file(Path(path))
     wanted = module.state_dict()
     _require_same_names(wanted.keys(), state.keys(), path)
     _require_same_shapes(wanted, state, path)
@@ -70,7 +70,7 @@ def _safetensors() -> Any:
     return safetensors.torch
 
 
-def _read(path: Path) -> Mapping[str, torch.Tensor]:
+def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
     with opened(path, PredictorError):
         pass
     if path.suffix == ".safetensors":

@@ -110,17 +110,18 @@ def stack_letters(records: Sequence[bytes], names: Sequence[str | int], *, sourc
         If there is no record, a record is empty, or two lengths differ.
     """
     if not records:
-        msg = f"{_place(source)}no sequences; give at least one"
+        msg = f"{_source_prefix(source)}no sequences; give at least one"
         raise SequenceError(msg)
     lengths = np.fromiter(map(len, records), np.int64, len(records))
     odd, first = int(np.argmax(lengths != lengths[0])), int(lengths[0])
     if not lengths.all():
-        msg = f"{_place(source)}record {quoted(names[int(np.argmin(lengths))])} is empty; drop it"
+        msg = f"{_source_prefix(source)}record {quoted(names[int(np.argmin(lengths))])} is empty; drop it"
         raise SequenceError(msg)
     if odd:
         msg = (
-            f"{_place(source)}record {quoted(names[odd])} has {lengths[odd]} letters and record {quoted(names[0])} has "
-            f"{first}; cut all to one length, or take windows of one length with from_bed(..., length=)"
+            f"{_source_prefix(source)}record {quoted(names[odd])} has {lengths[odd]} letters and record "
+            f"{quoted(names[0])} has {first}; cut all to one length, or take windows of one length with "
+            "from_bed(..., length=)"
         )
         raise SequenceError(msg)
     return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)
@@ -151,13 +152,13 @@ def letter_tokens(
     last = 3 if key is None else 3 + len(_AMBIGUOUS)
     if codes.max() > last:
         row, position = map(int, np.argwhere(codes > last)[0])
-        _refuse_letter(chr(letters[row, position]), position, f"{_place(source)}record {quoted(names[row])}")
+        _refuse_letter(chr(letters[row, position]), position, f"{_source_prefix(source)}record {quoted(names[row])}")
     if key is not None:
         _draw_ambiguous(codes, names, key)
     return codes
 
 
-def _place(source: str | None) -> str:
+def _source_prefix(source: str | None) -> str:
     return "" if source is None else f"{source}: "
 
 

@@ -73,7 +73,7 @@ def _repeated(tokens: Any, covered: Any, out: Any) -> None:
 
 
 @njit(nogil=True)
-def _hits(tokens: Any, masks: Any, counts: Any, first: Any) -> None:
+def _count_word_hits(tokens: Any, masks: Any, counts: Any, first: Any) -> None:
     """Add each row's hits of a word, given as bits of the bases that each place admits; keep the leftmost start."""
     width = masks.size
     for i in range(tokens.shape[0]):
@@ -240,7 +240,7 @@ def word_hits(
     rows = as_tokens(tokens)
     counts, first = np.zeros(len(rows), np.int64), np.full(len(rows), -1, np.int64)
     opposite = reverse_complement_word(word)
-    _hits(rows, word_masks(word), counts, first)
+    _count_word_hits(rows, word_masks(word), counts, first)
     if both_strands and not np.array_equal(word_masks(word), word_masks(opposite)):
-        _hits(rows, word_masks(opposite), counts, first)
+        _count_word_hits(rows, word_masks(opposite), counts, first)
     return counts, first

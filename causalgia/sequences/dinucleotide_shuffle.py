@@ -219,7 +219,7 @@ def _shuffle(letters: Any, state: Any) -> Any:
 
 
 @njit(nogil=True)
-def _lay_out(row: Any, key: Any, unit: Any, exits: Any, place: Any) -> None:
+def _write_exit_lists(row: Any, key: Any, unit: Any, exits: Any, place: Any) -> None:
     """Write the exits of the four letters one list after the other, in the order of a walk; `place` has their starts.
 
     The root, which is the final letter, has a list in any order; another letter's ends with its exit in the tree.
@@ -246,7 +246,7 @@ def _leave(place: Any, exits: Any, vertex: Any) -> Any:
 
 
 @njit(nogil=True)
-def _walk(exits: Any, place: Any, a: Any, b: Any, c: Any, d: Any) -> None:
+def _walk_four_rows(exits: Any, place: Any, a: Any, b: Any, c: Any, d: Any) -> None:
     """Write four walks after their first letters; vertex v of walk w is number 4 w + v. A row may be there twice."""
     at_a, at_b, at_c, at_d = np.uint64(a[0]), np.uint64(b[0]), np.uint64(c[0]), np.uint64(d[0])
     for i in range(1, a.size):
@@ -269,11 +269,11 @@ def shuffle_long_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any
             row = tokens[parents[unit]]
             its = place[4 * walk : 4 * walk + 4]
             if first + walk <= last:
-                _lay_out(row, key, units[unit], exits[walk * n_edges : (walk + 1) * n_edges], its)
+                _write_exit_lists(row, key, units[unit], exits[walk * n_edges : (walk + 1) * n_edges], its)
                 its += np.uint64(walk * n_edges)
                 out[unit, 0] = row[0]
             else:
                 its[:] = place[4 * walk - 4 : 4 * walk]
         rows = out[first : first + _WALKS]
         end = rows.shape[0] - 1
-        _walk(exits, place, rows[0], rows[min(1, end)], rows[min(2, end)], rows[end])
+        _walk_four_rows(exits, place, rows[0], rows[min(1, end)], rows[min(2, end)], rows[end])

@@ -24,7 +24,7 @@ _A_ROW, _A_WORD = 400, 4  # nanoseconds of a row in a dictionary, and of each of
 
 
 @njit(nogil=True)
-def _hash(packed: Any, hashes: Any) -> None:
+def _hash_rows(packed: Any, hashes: Any) -> None:
     for i in range(packed.shape[0]):
         state = _0
         for j in range(packed.shape[1]):
@@ -207,7 +207,7 @@ class _Table:
     def enter(self, packed: NDArray[np.uint64], numbers: NDArray[np.int64], fresh: NDArray[np.int64]) -> None:
         """Write the number of each row, and the indices of those that are met for the first time."""
         hashes = np.empty(len(packed), np.uint64)
-        _hash(packed, hashes)
+        _hash_rows(packed, hashes)
         self._make_room(self._n + len(packed))
         self._n += _look_up(packed, hashes, self.slots, self._rows, self._n, numbers, fresh)
 

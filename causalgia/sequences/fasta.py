@@ -152,7 +152,7 @@ def _refuse_duplicates(names: tuple[Name, ...], *, place: str = "") -> None:
         raise SequenceError(msg)
 
 
-def _own(tokens: Tokens) -> Tokens:
+def _set_read_only(tokens: Tokens) -> Tokens:
     """Mark a freshly made array as final, so that `Sequences` need not copy it."""
     tokens.flags.writeable = False
     return tokens
@@ -187,10 +187,10 @@ def as_sequences(of: Source) -> Sequences:
         return _from_strings(list(of.values()), tuple(of))
     if hasattr(of, "__array__"):
         return _from_array(np.asarray(of))
-    return _from_strings(_listed(of))
+    return _from_strings(_as_strings(of))
 
 
-def _listed(of: object) -> list[str]:
+def _as_strings(of: object) -> list[str]:
     if isinstance(of, Iterable) and not isinstance(of, bytes | bytearray | set | frozenset):
         return list(of)
     msg = (
@@ -222,7 +222,7 @@ def _from_letters(text: str) -> Sequences:
 
 def _from_strings(strings: list[str], names: tuple[Name, ...] | None = None) -> Sequences:
     labels = tuple(range(len(strings))) if names is None else _checked_names(names, len(strings))
-    return Sequences(_own(encode(strings, names=labels)), labels)
+    return Sequences(_set_read_only(encode(strings, names=labels)), labels)
 
 
 def _from_array(array: NDArray[np.generic]) -> Sequences:
@@ -277,7 +277,7 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
     letters = stack_letters(bodies, names, source=source)
     tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)
     # drawn letters are not in the file: such sequences are written out in full where a design is saved
-    return Sequences(_own(tokens), names, source if ambiguous == "refuse" else None)
+    return Sequences(_set_read_only(tokens), names, source if ambiguous == "refuse" else None)
 
 
 def from_bed(
@@ -326,7 +326,7 @@ def from_bed(
     minus = np.array([w.strand == "-" for w in windows])
     tokens[minus] = reverse_complement(tokens[minus])
     # the genome holds more than these windows: they are written out in full where a design is saved
-    return Sequences(_own(tokens), names)
+    return Sequences(_set_read_only(tokens), names)
 
 
 def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[bytes]]:

@@ -275,7 +275,7 @@ def _window(line: str, number: int, *, place: str, length: int, centre: str, str
     if len(columns) < 3:
         msg = f"{place}: {len(columns)} columns; a BED line has a chromosome, a start and an end, separated by tabs"
         raise SequenceError(msg)
-    start, end = _whole(columns[1], "start", place), _whole(columns[2], "end", place)
+    start, end = _parse_whole(columns[1], "start", place), _parse_whole(columns[2], "end", place)
     if not 0 <= start < end:
         msg = f"{place}: start {start} and end {end}; a BED interval has 0 <= start < end (starts are counted from 0)"
         raise SequenceError(msg)
@@ -284,7 +284,7 @@ def _window(line: str, number: int, *, place: str, length: int, centre: str, str
     return Window(columns[0], first, first + length, _strand(columns, place) if stranded else "", number)
 
 
-def _whole(text: str, what: str, place: str) -> int:
+def _parse_whole(text: str, what: str, place: str) -> int:
     return as_whole(text, SequenceError, source=f"{place}: {what}")
 
 
@@ -292,7 +292,7 @@ def _summit(columns: list[str], width: int, place: str) -> int:
     if len(columns) < 10:
         msg = f"{place}: {len(columns)} columns, so no summit (column 10 of narrowPeak); use centre='middle'"
         raise SequenceError(msg)
-    summit = _whole(columns[9], "summit", place)
+    summit = _parse_whole(columns[9], "summit", place)
     if not 0 <= summit < width:
         msg = f"{place}: summit {summit} is outside the interval of {width} bases (-1: not called); use centre='middle'"
         raise SequenceError(msg)

@@ -90,12 +90,14 @@ def find_instances(
     """
     rows = as_tokens(tokens)
     _check_pattern(motif)
-    steps, lowest, per_bit = _word(motif, threshold) if isinstance(motif, str) else _motif(motif, threshold)
+    steps, lowest, per_bit = (
+        _word_scoring(motif, threshold) if isinstance(motif, str) else _motif_scoring(motif, threshold)
+    )
     width = len(steps)
     if width > rows.shape[1]:
-        msg = f"{_label(motif)} has {width} bases and the sequences {rows.shape[1]}; scan longer sequences"
+        msg = f"{_motif_label(motif)} has {width} bases and the sequences {rows.shape[1]}; scan longer sequences"
         raise SequenceError(msg)
-    row, start, minus, score = map(np.concatenate, zip(*_hits(rows, steps, lowest), strict=True))
+    row, start, minus, score = map(np.concatenate, zip(*_scan_blocks(rows, steps, lowest), strict=True))
     kept = slice(None) if overlapping else _best(row * (rows.shape[1] + width) + start, score, width)
     strand = np.where(minus, "-", "+")
     return Instances(row[kept], start[kept], strand[kept], score[kept] / per_bit, width)
@@ -108,16 +110,16 @@ def _check_pattern(pattern: object) -> None:
         raise SequenceError(msg)
 
 
-def _label(motif: str | Motif) -> str:
+def _motif_label(motif: str | Motif) -> str:
     return f"word {shown(motif)}" if isinstance(motif, str) else f"motif {quoted(motif.name)}"
 
 
-def _motif(motif: Motif, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
+def _motif_scoring(motif: Motif, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
     """Return a motif's scores (w, 4), the lowest that counts, and how many are one bit."""
     return step_scores(motif), cutoff(motif, _P_VALUE if threshold is None else threshold), PER_BIT
 
 
-def _word(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
+def _word_scoring(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
     """Return the same of a word: bases that it admits score 1, others 0, and only a full score counts."""
     if threshold is not None:
         msg = (
@@ -136,21 +138,21 @@ def _word(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, f
     return steps, len(steps), len(steps) / bits if bits else np.inf
 
 
-def _hits(rows: Tokens, steps: NDArray[np.int64], lowest: int) -> Iterator[tuple[NDArray[np.int64], ...]]:
+def _scan_blocks(rows: Tokens, steps: NDArray[np.int64], lowest: int) -> Iterator[tuple[NDArray[np.int64], ...]]:
     """Give row, start, whether it is the minus strand, and score of every hit, block of sequences by block."""
     n_starts = rows.shape[1] - len(steps) + 1
     size = max(_BLOCK // n_starts, 1)
     opposite = steps[::-1, ::-1]
     for first in range(0, len(rows), size):
         block = rows[first : first + size]
-        plus, minus = _scores(block, steps, n_starts), _scores(block, opposite, n_starts)
+        plus, minus = _start_scores(block, steps, n_starts), _start_scores(block, opposite, n_starts)
         better = np.maximum(plus, minus)
         row, start = np.nonzero(better >= lowest)
         score = better[row, start]
         yield row + first, start, (plus[row, start] < score).astype(np.int64), score
 
 
-def _scores(rows: Tokens, steps: NDArray[np.int64], n_starts: int) -> NDArray[np.int64]:
+def _start_scores(rows: Tokens, steps: NDArray[np.int64], n_starts: int) -> NDArray[np.int64]:
     """Return the score of each start, (n, n_starts)."""
     total = np.zeros((len(rows), n_starts), np.int64)
     for i, step in enumerate(steps):

@@ -155,7 +155,7 @@ def _from_table(table: Any, name: str | None) -> Motif:
 
 
 def _checked_table(table: Any) -> NDArray[np.float64]:
-    rows = _by_labels(_numbers(table), *_labels(table))
+    rows = _by_labels(_as_float_table(table), *_table_labels(table))
     if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
         turned = "transpose it" if rows.ndim == 2 and rows.shape[0] == 4 else "give one row for each position"
         msg = f"a table of shape {rows.shape} is no motif; its rows are positions, its columns A, C, G, T: {turned}"
@@ -164,7 +164,7 @@ def _checked_table(table: Any) -> NDArray[np.float64]:
     return rows
 
 
-def _numbers(table: Any) -> NDArray[np.float64]:
+def _as_float_table(table: Any) -> NDArray[np.float64]:
     try:
         numbers = np.asarray(list(table.values()) if isinstance(table, Mapping) else table, dtype=np.float64)
         why = "" if numbers.ndim else " (it is no table)"
@@ -178,7 +178,7 @@ def _numbers(table: Any) -> NDArray[np.float64]:
     return numbers
 
 
-def _labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
+def _table_labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
     """Return the labels of the rows and of the columns of a table that has any: a mapping, DataFrame or DataArray."""
     if isinstance(table, Mapping):
         return list(table), None
@@ -359,12 +359,12 @@ def _of_version(what: str, versions: list[Profile], version: str | None, release
 def _first(what: str, found: list[Profile]) -> Profile | None:
     """Return the profile of the lowest accession, if all are of one taxon."""
     if len({x.taxon for x in found}) > 1:
-        msg = f"{quoted(what)} names factors of several taxa: {_listed(found)}; give one identifier, or taxon="
-        raise SequenceError(msg)
+        names = _join_profile_names(found)
+        raise SequenceError(f"{quoted(what)} names factors of several taxa: {names}; give one identifier, or taxon=")
     return found[0] if found else None
 
 
-def _listed(found: Iterable[Profile]) -> str:
+def _join_profile_names(found: Iterable[Profile]) -> str:
     return ", ".join(x.place for x in found)
 
 

@@ -36,7 +36,7 @@ _SPREAD = [(24, 0x000000FF000000FF), (12, 0x000F000F000F000F), (6, 0x03030303030
 
 
 @njit(nogil=True)
-def _profile(key: Any, units: Any, below: Any, out: Any) -> None:
+def _sample_profile(key: Any, units: Any, below: Any, out: Any) -> None:
     for i in range(units.size):
         state = unit_state(key, units[i])
         for j in range(out.shape[1]):
@@ -139,7 +139,9 @@ def sample_profile(key: int, units: ArrayLike, profile: ArrayLike, *, threads: i
     ids, word_key = as_units(units), as_key(key)
     below = np.ascontiguousarray(upper_edges(as_probabilities(profile, "the profile", shape=(None, 4))).T)
     out = np.empty((ids.size, below.shape[1]), np.uint8)
-    over_rows(lambda rows: _profile(word_key, ids[rows], below, out[rows]), ids.size, out.shape[1], threads=threads)
+    over_rows(
+        lambda rows: _sample_profile(word_key, ids[rows], below, out[rows]), ids.size, out.shape[1], threads=threads
+    )
     return out
 
 

@@ -136,7 +136,7 @@ def _draw_last_exits(
 
 
 @njit(nogil=True)
-def _walk(at: Any, states: Any, first: Any, stop: Any, exits: Any, onward: Any, begin: Any, out: Any) -> None:
+def _walk_rows(at: Any, states: Any, first: Any, stop: Any, exits: Any, onward: Any, begin: Any, out: Any) -> None:
     """Walk all rows of `out` from column `begin` on, one exit of each in turn, drawing each list without replacement.
 
     The lists of all walks lie one after the other, so a vertex number belongs to one walk.
@@ -186,7 +186,7 @@ def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out:
             at[lane] = start + np.uint64(v0)
             for i in range(k - 1):
                 out[begin + lane, i] = row[i]
-        _walk(at, states, first, stop, exits, onward, k - 1, out[begin : begin + n_lanes])
+        _walk_rows(at, states, first, stop, exits, onward, k - 1, out[begin : begin + n_lanes])
 
 
 def _as_k(k: int) -> int:

@@ -182,8 +182,12 @@ def variant_windows(
     >>> decode(windows.reference), decode(windows.alternate), windows.start.tolist()
     (['ACCGGT', 'CCGGTT'], ['ACCTGT', 'CCGTTA'], [3, 2])
     """
-    chosen = _checked(variants, length)
-    at = [length // 2 - _width(x) // 2 for x in chosen] if starts is None else _checked_starts(chosen, starts, length)
+    chosen = _as_variants(variants, length)
+    at = (
+        [length // 2 - _allele_width(x) // 2 for x in chosen]
+        if starts is None
+        else _checked_starts(chosen, starts, length)
+    )
     with Genome(fasta) as genome:
         stretches = [_stretch(genome, x, start, length) for x, start in zip(chosen, at, strict=True)]
     check_alleles(chosen, [letters[start:] for letters, start in zip(stretches, at, strict=True)], fasta)
@@ -246,11 +250,11 @@ def _refuse_repeats(found: list[tuple[int, Variant]], path: str | PathLike[str])
         seen[variant.written] = number
 
 
-def _width(variant: Variant) -> int:
+def _allele_width(variant: Variant) -> int:
     return max(len(variant.reference), len(variant.alternate))
 
 
-def _checked(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
+def _as_variants(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
         msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
@@ -266,10 +270,10 @@ def _checked(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
     if twice:
         msg = f"more than one variant is called {quoted(twice[0])}; names tell variants apart: rename or drop one"
         raise SequenceError(msg)
-    long = next((x for x in chosen if _width(x) > length), None)
+    long = next((x for x in chosen if _allele_width(x) > length), None)
     if long is not None:
         msg = (
-            f"variant {quoted(long.name)} has an allele of {_width(long)} bases; give length= of at least that, "
+            f"variant {quoted(long.name)} has an allele of {_allele_width(long)} bases; give length= of at least that, "
             "or drop it"
         )
         raise SequenceError(msg)
@@ -282,10 +286,10 @@ def _checked_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length: 
         msg = f"{len(at)} starts for {len(chosen)} variants; give each variant the start of its allele"
         raise SequenceError(msg)
     for variant, start in zip(chosen, at, strict=True):
-        if not 0 <= start <= length - _width(variant):
+        if not 0 <= start <= length - _allele_width(variant):
             msg = (
-                f"variant {quoted(variant.name)}: an allele of {_width(variant)} bases that begins at {start} leaves "
-                f"its window of {length}; the last start is {length - _width(variant)}"
+                f"variant {quoted(variant.name)}: an allele of {_allele_width(variant)} bases that begins at {start} "
+                f"leaves its window of {length}; the last start is {length - _allele_width(variant)}"
             )
             raise SequenceError(msg)
     return at

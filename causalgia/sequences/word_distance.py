@@ -59,7 +59,7 @@ def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
 
 
 @njit(nogil=True)
-def _broken(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
+def _first_failed_rule(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
     """Return which check a word between its flanks fails first: 0 runs, 1 GC, 2 bases missing, 3 + i word i; or -1."""
     first, run, low, high, all_four, masks, widths = checks
     last = first + length
@@ -94,7 +94,7 @@ def _spell(number: Any, word: Any, count: Any) -> None:
 
 
 @njit(nogil=True)
-def _draw(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, failed: Any) -> Any:
+def _draw_words(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, failed: Any) -> Any:
     """Keep words, in the order of the bijection, that pass the checks and are near none kept; return (kept, tried)."""
     (most, length), n_starts = store[0].shape, store[3].shape[1]
     (compared, width, _, _, _), first = how, checks[0]
@@ -103,7 +103,7 @@ def _draw(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, 
     while n_kept < most and turn < tries:
         _spell(_scrambled(turn, key, 2 * length), word, count)
         turn += _1
-        check = _broken(buffer, length, count, checks)
+        check = _first_failed_rule(buffer, length, count, checks)
         if check < 0:
             write_codes(word, width, codes)
             write_profile(word[:compared], bits)
@@ -169,7 +169,7 @@ def distant_words(
     failed = np.zeros(4 + len(widths), np.int64)
     store, how = empty_index(n, length, min_distance, distance)
     most = np.uint64(min(tries, 4**length, 2**64 - 1))
-    found, passed = _draw(as_key(key), most, buffer, checks, store, how, failed)
+    found, passed = _draw_words(as_key(key), most, buffer, checks, store, how, failed)
     return store[0][:found].copy(), failed, int(passed)
 
 
@@ -255,7 +255,7 @@ def write_codes(word: Any, width: Any, codes: Any) -> None:
 
 
 @njit(nogil=True)
-def _walk(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
+def _near_in_chain(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
     """Return the first kept word in a chain of the index that is within k of the word, or -1."""
     words, counts, _, onward = store
     compared, _, _, kind, k = how
@@ -288,9 +288,9 @@ def near_kept(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any
     for piece in range(k + 1):
         start = piece * stride
         for moved in range(max(start - shift, 0), min(start + shift + 1, codes.size)):
-            other = _walk(np.int64(heads[moved, codes[start]]), word, bits, count, store, how)
+            other = _near_in_chain(np.int64(heads[moved, codes[start]]), word, bits, count, store, how)
             if other < 0 and kind == 2 and moved != start:
-                other = _walk(np.int64(heads[start, codes[moved]]), word, bits, count, store, how)
+                other = _near_in_chain(np.int64(heads[start, codes[moved]]), word, bits, count, store, how)
             if other >= 0:
                 return other
     return -1

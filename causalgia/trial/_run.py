@@ -24,8 +24,8 @@ from causalgia.streams import RNG
 from causalgia.trial.archive import UNIT, Archive, Field, open_archive, place_of
 from causalgia.trial.attributes import known_tasks
 from causalgia.trial.capacity import memory_said, require_memory
-from causalgia.trial.execution import carried
-from causalgia.trial.in_memory import Gathered, laid_out, outcome_dims, warn_constant
+from causalgia.trial.execution import run_turns
+from causalgia.trial.in_memory import Gathered, outcome_dims, outcomes_dataset, warn_constant
 from causalgia.trial.progress import meter
 from causalgia.trial.reductions import Everything, Kept, Summary
 from causalgia.trial.same_answers import taken_over
@@ -74,11 +74,11 @@ def run(
     with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
         plan = begun.meet()
         gathered = Gathered(begun.trial, plan, kept)
-        lay = partial(laid_out, begun.frame, kept)
+        lay = partial(outcomes_dataset, begun.frame, kept)
         if until is not None:
             outcomes = _watched(until, design, lambda n: lay(gathered.up_to(n, advance)))
         else:
-            for job in carried(begun.trial, plan, range(len(plan)), kept=kept, client=client, advance=advance):
+            for job in run_turns(begun.trial, plan, range(len(plan)), kept=kept, client=client, advance=advance):
                 gathered.put(*job)
             outcomes = lay(gathered.parts)
     warn_constant(outcomes["outcome"], predictor.tasks)
@@ -184,7 +184,7 @@ def stored(
         meter(plan.n_units * per_unit, show=progress) as advance,
     ):
         advance((plan.n_units - _n_missing(archive)) * per_unit)
-        answers = carried(
+        answers = run_turns(
             begun.trial,
             plan,
             archive.missing,
@@ -350,8 +350,8 @@ def summed(
         if first:
             advance(plan.bounds(first - 1)[1] * columns(begun.trial.design))
         turns = range(first, len(plan))
-        answers = carried(begun.trial, plan, turns, kept=kept, client=client, advance=advance)
-        _take(kept, plan, _in_order(answers, begun.trial, kept, first), archive)
+        answers = run_turns(begun.trial, plan, turns, kept=kept, client=client, advance=advance)
+        _take(kept, plan, _ordered_turns(answers, begun.trial, kept, first), archive)
 
 
 def _restored(kept: Summary, archive: Archive) -> int:
@@ -378,7 +378,7 @@ def _take(kept: Summary, plan: Plan, turns: Iterable[tuple[int, Parts]], archive
             pause = max(_SECONDS, _SPARING * (last - begun))
 
 
-def _in_order(
+def _ordered_turns(
     answers: Iterable[tuple[int, int | None, Parts]], trial: Trial, kept: Kept, first: int
 ) -> Iterator[tuple[int, Parts]]:
     """Yield turns in their order, with the models side by side again where they were asked apart."""
@@ -387,11 +387,11 @@ def _in_order(
     for turn, model, parts in answers:
         waiting.setdefault(turn, {})[0 if model is None else model] = parts
         while len(waiting.get(first, ())) == (1 if model is None else n_parts):
-            yield first, _together(waiting.pop(first), kept, apart=model is not None)
+            yield first, _stack_models(waiting.pop(first), kept, apart=model is not None)
             first += 1
 
 
-def _together(models: dict[int, Parts], kept: Kept, *, apart: bool) -> Parts:
+def _stack_models(models: dict[int, Parts], kept: Kept, *, apart: bool) -> Parts:
     if not apart:
         return models[0]
     found = dict(models[0])

@@ -73,8 +73,8 @@ def answer_floor(trial: Trial) -> Array:
     PredictorError
         If the predictor does not answer; names the arm, and the unit whose answer is not finite.
     """
-    rows = _rows(trial)
-    answers = [_answers(trial.predictor, row) for row in rows]
+    rows = _arm_rows(trial)
+    answers = [_predict_rows(trial.predictor, row) for row in rows]
     error = _against_exact(trial.predictor, rows, answers)
     if error is None:
         error = _among_orders(trial.predictor, rows, answers)
@@ -91,7 +91,7 @@ class _Rows:
     tokens: Tokens
 
 
-def _rows(trial: Trial) -> list[_Rows]:
+def _arm_rows(trial: Trial) -> list[_Rows]:
     """Return some arms, evenly spread, on the first units; in a parallel trial on units that receive them."""
     n_arms, n_units = _extent(trial.design)
     places = np.unique(np.linspace(0, len(trial.design.named_arms) - 1, n_arms).round().astype(int))
@@ -106,7 +106,7 @@ def _rows(trial: Trial) -> list[_Rows]:
     return found
 
 
-def _answers(predictor: Predictor, row: _Rows) -> NDArray[Any]:
+def _predict_rows(predictor: Predictor, row: _Rows) -> NDArray[Any]:
     try:
         return predictor.predict(row.tokens)
     except NonFiniteError as error:
@@ -129,7 +129,7 @@ def _against_exact(predictor: Predictor, rows: list[_Rows], answers: list[NDArra
         in_session = _in_session(predictor, row)
         if in_session is not None:
             gaps.append(_gap(in_session, z[: len(in_session)]))
-    return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest(answers)))
+    return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest_answer(answers)))
 
 
 def _in_session(predictor: Predictor, row: _Rows) -> NDArray[Any] | None:
@@ -152,14 +152,14 @@ def _among_orders(predictor: Predictor, rows: list[_Rows], answers: list[NDArray
     for row, y in zip(rows, answers, strict=True):
         gaps.append(_gap(predictor.predict(row.tokens[::-1])[::-1], y))
         gaps.append(_gap(np.concatenate([predictor.predict(one[None]) for one in row.tokens]), y))
-    return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest(answers))
+    return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest_answer(answers))
 
 
 def _gap(one: NDArray[Any], other: NDArray[Any]) -> Array:
     return np.asarray(np.abs(one.astype(np.float64) - other).max(axis=0))
 
 
-def _largest(answers: list[NDArray[Any]]) -> Array:
+def _largest_answer(answers: list[NDArray[Any]]) -> Array:
     return np.asarray(np.max([np.abs(y.astype(np.float64)).max(axis=0) for y in answers], axis=0))
 
 

@@ -51,11 +51,11 @@ def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
         "random": ("arm", np.asarray([arm.intervention.random for arm in arms])),
     }
     for factor in dict.fromkeys(name for arm in arms for name in arm.factors):
-        coords[factor] = ("arm", _levels(arms, factor))
+        coords[factor] = ("arm", _factor_levels(arms, factor))
     return coords
 
 
-def _levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
+def _factor_levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
     levels = [arm.factors.get(factor) for arm in arms]
     if any(isinstance(level, str) for level in levels):
         return np.asarray(["" if level is None else str(level) for level in levels])

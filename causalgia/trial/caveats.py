@@ -50,7 +50,7 @@ def notes_of_design(design: Design, analysis: Analysis | None, *, key: int) -> l
         Root key of the trial.
     """
     arms = {arm.name: arm for arm in design.named_arms}
-    contrasts = _contrasts(design, analysis)
+    contrasts = _requested_weights(design, analysis)
     sentences = notes_of_controls(contrasts, edits_of_arms(design.named_arms))
     words = _words(design)
     near = {name: spans for name, arm in arms.items() if (spans := _near(arm, design.null.length))}
@@ -74,7 +74,7 @@ def kept_edits(design: Design) -> dict[str, str]:
     return {"edits": text} if len(text) <= LONGEST_ATTRIBUTE else {}
 
 
-def _contrasts(design: Design, analysis: Analysis | None) -> Mapping[str, Mapping[str, float]]:
+def _requested_weights(design: Design, analysis: Analysis | None) -> Mapping[str, Mapping[str, float]]:
     asked = (analysis or Analysis()).asking(design.asked)
     if asked.control is not None:
         control = str(asked.control)
@@ -101,17 +101,17 @@ def _is_rna(design: Design) -> bool:
     return any(isinstance(step, Embed | Insert) and "U" in step.written.label.upper() for step in steps)
 
 
-def _places(tokens: Tokens, word: str, rna: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _word_instances(tokens: Tokens, word: str, rna: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return rows and starts of a word, on both strands or, of RNA, on the one there is."""
     bits = np.left_shift(np.uint8(1), tokens, dtype=np.uint8)
-    found = _reads(bits, word)
+    found = _word_matches(bits, word)
     if not rna:
-        found |= _reads(bits, reverse_complement_word(word))
+        found |= _word_matches(bits, reverse_complement_word(word))
     row, start = np.nonzero(found)
     return row, start
 
 
-def _reads(bits: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
+def _word_matches(bits: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
     """Return at which starts, (n, length - width + 1), every base is one that the word's letter admits."""
     n_starts = bits.shape[1] - len(word) + 1
     found = np.ones((len(bits), n_starts), bool)
@@ -124,7 +124,7 @@ def _as_read(word: str, rna: bool) -> str:
     return word.replace("T", "U") if rna else word
 
 
-def _written(arm: Arm, length: int) -> tuple[Written, ...]:
+def _written_spans(arm: Arm, length: int) -> tuple[Written, ...]:
     if any(isinstance(step, EmbedEach) for step in steps_of(arm.intervention)):
         return ()
     return tuple(sorted(arm.intervention.lay(Layout(length)).written, key=lambda w: w.start))
@@ -132,7 +132,7 @@ def _written(arm: Arm, length: int) -> tuple[Written, ...]:
 
 def _near(arm: Arm, length: int) -> list[tuple[Written, Written]]:
     """Return neighboring sites of an arm with fewer than 5 bases between them; single bases are mutations, no sites."""
-    spans = [span for span in _written(arm, length) if span.stop - span.start > 1]
+    spans = [span for span in _written_spans(arm, length) if span.stop - span.start > 1]
     return [(a, b) for a, b in pairwise(spans) if 0 <= b.start - a.stop < NEAR]
 
 
@@ -171,7 +171,7 @@ def _across(after: Tokens, word: str, junctions: list[tuple[Written, Written]], 
         window = after[:, first : b.stop + len(word) - 1]
         if window.shape[1] < len(word):
             continue
-        row, start = _places(window, word, rna)
+        row, start = _word_instances(window, word, rna)
         start, stop = start + first, start + first + len(word)
         across = (start < b.start) & (stop > a.stop)
         inside = ((start >= a.start) & (stop <= a.stop)) | ((start >= b.start) & (stop <= b.stop))
@@ -219,8 +219,8 @@ def _elsewhere(arm: Arm, word: str, units: Drawn, length: int, key: int, rna: bo
     after = applied(arm, units.tokens, units.ids, key)
     if len(word) > after.shape[1]:
         return np.zeros(len(after), np.int64)
-    row, start = _places(after, word, rna)
+    row, start = _word_instances(after, word, rna)
     free = np.ones(len(row), bool)
-    for span in _written(arm, length):
+    for span in _written_spans(arm, length):
         free &= (start >= span.stop) | (start + len(word) <= span.start)
     return np.bincount(row[free], minlength=len(after))

@@ -24,7 +24,7 @@ Job: TypeAlias = tuple[int, int | None]
 _VALUES = "keep open files, locks and sessions out of it: give it values, or functions that make them"
 
 
-def carry_out(
+def run_on_cluster(
     client: Client,
     trial: Trial,
     plan: Plan,
@@ -35,9 +35,9 @@ def carry_out(
 ) -> Iterator[tuple[int, int | None, Parts]]:
     """Yield the turn and the model of each job and what is kept of it, as workers are done with them.
 
-    The trial is sent once and loaded once by each worker; a job is two numbers. Answers are those of
-    `carrying.carry_out`, bit for bit on equal hardware. Workers may die and join, and there may be a time limit
-    (`causalgia.workers.jobs.carry_out`).
+    The trial is sent once and loaded once by each worker; a job is two numbers. Answers equal those of
+    `causalgia.trial.execution.run_here`, bit for bit on equal hardware. Workers may die and join, and there may be a
+    time limit (`causalgia.workers.jobs.run_jobs`).
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ def carry_out(
     Raises
     ------
     ClusterError
-        As `causalgia.workers.jobs.carry_out`; or if the trial cannot be sent.
+        As `causalgia.workers.jobs.run_jobs`; or if the trial cannot be sent.
     DesignError, PredictorError
-        As `carrying.carry_out`: what a worker raises is raised here.
+        As `causalgia.trial.execution.run_here`: what a worker raises is raised here.
     MissingExtraError
         If Dask distributed is not installed.
 
@@ -77,7 +77,7 @@ def carry_out(
         return f"units {first:,} to {last - 1:,} (turn {turn}{who})"
 
     def turns() -> Iterator[tuple[int, int | None, Parts]]:
-        for (turn, model), parts in sent_out.carry_out(client, data, origin, jobs, named=named):
+        for (turn, model), parts in sent_out.run_jobs(client, data, origin, jobs, named=named):
             counted.add(turn)
             yield turn, model, parts
 
@@ -164,10 +164,10 @@ def require_sendable(trial: Trial) -> None:
 def _refused(trial: Trial, error: Exception) -> ClusterError:
     """Return what is raised, the part of the trial in it that cannot become bytes."""
     with by_value():
-        return _named(trial, error)
+        return _unsendable_trial_part(trial, error)
 
 
-def _named(trial: Trial, error: Exception) -> ClusterError:
+def _unsendable_trial_part(trial: Trial, error: Exception) -> ClusterError:
     design = trial.design
     if not sendable(trial.predictor):
         parts = zip(trial.predictor.models or (), trial.predictor.parts, strict=False)

@@ -39,7 +39,7 @@ def each_turn(
             yield turn, trial.answer(turn, advance=advance)
 
 
-def carried(
+def run_turns(
     trial: Trial,
     plan: Plan,
     turns: Iterable[int],
@@ -54,7 +54,7 @@ def carried(
     Workers are asked for the models of an ensemble apart, those that `lacks` names; here they are asked together.
     """
     if client is None:
-        return carry_out(trial, plan, turns, kept=kept, advance=advance)
+        return run_here(trial, plan, turns, kept=kept, advance=advance)
     from causalgia.trial import distributed_turns
 
     n = len(trial.predictor.parts)
@@ -64,10 +64,10 @@ def carried(
         for model in (range(n) if n > 1 else (None,))
         if model is None or lacks(turn, model)
     )
-    return distributed_turns.carry_out(client, trial, plan, jobs, kept=kept, advance=advance)
+    return distributed_turns.run_on_cluster(client, trial, plan, jobs, kept=kept, advance=advance)
 
 
-def carry_out(
+def run_here(
     trial: Trial, plan: Plan, turns: Iterable[int], *, kept: Kept, advance: Advance | None = None
 ) -> Iterator[tuple[int, int | None, Parts]]:
     """Yield the number of each turn, None (every model), and what is kept of it, in the order of `turns`.

@@ -24,7 +24,7 @@ def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
     return ("unit", *arm, "task", *(() if predictor.models is None else ("model",)))
 
 
-def laid_out(frame: xr.Dataset, kept: Kept, parts: Parts) -> xr.Dataset:
+def outcomes_dataset(frame: xr.Dataset, kept: Kept, parts: Parts) -> xr.Dataset:
     """Return a frame with what was kept of its units, and what is known of them as coordinates."""
     found = {name: (dims, parts[name]) for name, dims in kept.dims.items()}
     units = {name: ("unit", part) for name, part in parts.items() if name not in found}

@@ -52,7 +52,7 @@ def taken_over(begun: Begun, kept: Kept, archive: Archive, plan: Plan) -> str:
         raise StoreError(f"{archive.path}: keeps no whole turn that could be compared; give another path as store=")
     chosen = [turns[int(i)] for i in np.unique(np.linspace(0, len(turns) - 1, _TURNS).round())]
     most = int(np.clip(_ROWS // columns(begun.trial.design), _LEAST, _MOST))
-    asked = sum(_alike(begun, kept, archive, plan, turn, max(1, most // len(chosen))) for turn in chosen)
+    asked = sum(_compare_turn(begun, kept, archive, plan, turn, max(1, most // len(chosen))) for turn in chosen)
     members = [model for model in archive.grid.models if model is not None]
     by_model = [turn for turn in lacking if not all(archive.lacks(turn, model=model) for model in members)]
     n = sum(last - first for first, last in map(plan.bounds, [*turns, *by_model]))
@@ -79,7 +79,7 @@ def _check_frames(begun: Begun, archive: Archive) -> None:
         )
 
 
-def _alike(begun: Begun, kept: Kept, archive: Archive, plan: Plan, turn: int, n: int) -> int:
+def _compare_turn(begun: Begun, kept: Kept, archive: Archive, plan: Plan, turn: int, n: int) -> int:
     """Compare what is kept of the first units of a turn with what the predictor says of them; return how many."""
     first, last = plan.bounds(turn)
     n = min(n, last - first)

@@ -48,7 +48,7 @@ class Begun:
     def identity(self, kept: Kept) -> dict[str, str]:
         """Return what two parts of one trial have in common; another value is another trial."""
         return {
-            "design": f"{_in_words(self.trial.design)} ({self.attrs['design_fingerprint']})",
+            "design": f"{_design_summary(self.trial.design)} ({self.attrs['design_fingerprint']})",
             "predictor": self.attrs["predictor_fingerprint"],
             "rng": f"{self.trial.key:016x}",
             "analysis": self.attrs.get("analysis", ""),
@@ -107,7 +107,7 @@ class Begun:
         return xr.DataArray(self.trial.floor, dims=tuple(coords), coords=coords)
 
 
-def _in_words(design: Design) -> str:
+def _design_summary(design: Design) -> str:
     """Return a design in a line: who sees a refusal may recognise what changed."""
     names = design.arm_names
     arms = ", ".join(names[:6]) + (f", ... ({len(names):,})" if len(names) > 6 else "")

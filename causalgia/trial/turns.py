@@ -165,7 +165,7 @@ class Trial:
         lengths = {arm.intervention.lay(layout).length: arm.name for arm in reversed(self.design.named_arms)}
         for length, arm in lengths.items():
             for part in self.predictor.parts:
-                with _named(f"arm '{arm}' ({length} bp)"):
+                with _prefix_predictor_errors(f"arm '{arm}' ({length} bp)"):
                     part.resolve_batch_size(length)
         if any(part.backgrounds_at_once(self.design.null.length) for part in self.predictor.parts):
             self.answer(self.prepare(0, min(_FEW, self.design.n_units)))
@@ -287,7 +287,7 @@ class Trial:
 
 
 @contextmanager
-def _named(what: str) -> Iterator[None]:
+def _prefix_predictor_errors(what: str) -> Iterator[None]:
     """Say what a predictor was asked where it cannot answer."""
     try:
         yield

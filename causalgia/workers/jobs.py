@@ -33,7 +33,7 @@ TIME_LIMIT = "causalgia.time-limit"
 _ROOM = "give workers more memory (fewer of them on a machine), or the predictor a smaller batch_size="
 
 
-def carry_out(
+def run_jobs(
     client: Client, data: bytes, origin: Origin, jobs: Iterable[Job], *, named: Callable[..., str]
 ) -> Generator[tuple[Job, Any], None, None]:
     """Yield each job and what it comes to, as workers are done with them.
@@ -104,7 +104,7 @@ class _Sending:
         self._done: SimpleQueue[Key] = SimpleQueue()
         self._n, self._room, self._looked, self._alive = 0, 0, -_A_LOOK, time.monotonic()
         self._limit, self._heard, self._hangs = _time_limit(), time.monotonic(), False
-        self._sent = self._submit(_same, data, key=f"causalgia-sent-{origin.run}")
+        self._sent = self._submit(_echo_bytes, data, key=f"causalgia-sent-{origin.run}")
 
     def _submit(self, function: Callable[..., Any], *given: Any, key: str | Key) -> Future:
         from dask import config
@@ -215,7 +215,7 @@ def _time_limit() -> float:
     return limit
 
 
-def _same(data: bytes) -> bytes:
+def _echo_bytes(data: bytes) -> bytes:
     return data
 
 

@@ -51,7 +51,7 @@ def mapped(
         What `work` raises, with a note that names the piece.
     ClusterError
         If a worker raises anything else (names the piece), `work` cannot be sent, or as
-        `causalgia.workers.jobs.carry_out`.
+        `causalgia.workers.jobs.run_jobs`.
 
     Examples
     --------
@@ -61,14 +61,14 @@ def mapped(
     if client is None:
         return [_done(work, piece, name) for piece, name in zip(pieces, names, strict=True)]
     from causalgia.workers.clusters import require_client
-    from causalgia.workers.jobs import carry_out
+    from causalgia.workers.jobs import run_jobs
 
     require_client(client)
     found: dict[int, R] = {}
     bundles = _Bundles(iter(pieces), names)
     with (
         by_value(),
-        closing(carry_out(client, _packed(work, what), Origin.of(what), bundles.jobs(), named=bundles.named)) as sent,
+        closing(run_jobs(client, _packed(work, what), Origin.of(what), bundles.jobs(), named=bundles.named)) as sent,
     ):
         for (first, _, _), (results, seconds) in sent:
             bundles.seconds_each = seconds / len(results)

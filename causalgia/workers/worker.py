@@ -47,7 +47,7 @@ def answered(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
         ready = work.prepare(*job)
         with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
             found = work.do(ready)
-        return found, [(_known(said.category), str(said.message)) for said in caught]
+        return found, [(_importable_category(said.category), str(said.message)) for said in caught]
     except BaseException as error:
         failure = _sendable(error)
     raise failure  # not where it was caught: what it was raised beside travels with it, and may be no bytes
@@ -120,6 +120,6 @@ def _require_same(origin: Origin) -> None:
             raise ClusterError(f"a worker has {name} {mine}, this process {there}: {same}; install {there} there")
 
 
-def _known(category: type[Warning]) -> type[Warning]:
+def _importable_category(category: type[Warning]) -> type[Warning]:
     """Return the nearest kind of warning that exists without the predictor's own packages."""
     return next(c for c in category.__mro__ if c.__module__ in ("builtins", "causalgia.errors"))

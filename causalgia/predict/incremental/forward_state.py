@@ -22,8 +22,8 @@ def left_as_it_was(network: torch.nn.Module) -> Iterator[None]:
     That is every attribute of these classes, and every global that their methods name, or that functions which these
     name do; what is installed with Python or a package is left out.
     """
-    places = _places(network)
-    before = [(place, name, value, _copied(value)) for place, names in places for name, value in names.items()]
+    places = _rebindable_names(network)
+    before = [(place, name, value, _copy_container(value)) for place, names in places for name, value in names.items()]
     known = [(place, set(vars(place))) for place, _ in places if isinstance(place, type)]
     try:
         yield
@@ -41,7 +41,7 @@ def left_as_it_was(network: torch.nn.Module) -> Iterator[None]:
 _ABSENT = object()
 
 
-def _places(network: torch.nn.Module) -> list[tuple[_Place, dict[str, Any]]]:
+def _rebindable_names(network: torch.nn.Module) -> list[tuple[_Place, dict[str, Any]]]:
     """Return classes, and globals of modules, each with what may be bound there anew."""
     classes = {one: None for part in network.modules() for one in type(part).__mro__ if not installed(one.__module__)}
     found: list[tuple[_Place, dict[str, Any]]] = []
@@ -89,7 +89,7 @@ def _bind(place: _Place, name: str, value: Any) -> None:
         place[name] = value
 
 
-def _copied(value: object) -> Any:
+def _copy_container(value: object) -> Any:
     """Return the items of a container as they are; None of anything else."""
     return value.copy() if type(value) in _CONTAINERS else None  # type: ignore[attr-defined]
 

@@ -119,7 +119,7 @@ def is_row_count(node: fx.Node) -> bool:
     return node.op == "call_method" and node.target == "size" and node.args[1:] == (0,)
 
 
-def read(graph: fx.GraphModule, laid: Laid) -> Reader:
+def read_graph(graph: fx.GraphModule, laid: Laid) -> Reader:
     """Read a graph whose input is laid in this way; what follows a layer that is not understood is not read."""
     reader = Reader(graph)
     for node in graph.graph.nodes:
@@ -199,7 +199,7 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
     given["dilation"] = given.get("dilation") or 1
     after = reader.result(node, laid)
     dims = len(laid.rest)
-    along = _along(laid, after, given, spread(kernel, dims))
+    along = _along(laid, after, given, per_dim(kernel, dims))
     if along["height"] > 1:
         raise NotLocalError("it pools over a second dim")
     window = _window(laid, after, along)
@@ -211,7 +211,7 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
         largest=call.name.startswith("max"),
     )
     if not step.largest:
-        step.scale = _weights(call, laid, window, node.meta["dtype"])
+        step.scale = _window_weights(call, laid, window, node.meta["dtype"])
     _rectify_later(reader, call.args[0], step)
     reader.add(node, step, after)
 
@@ -223,10 +223,10 @@ def _rectify_later(reader: Reader, source: fx.Node, step: Pooled) -> None:
         maker.relu, step.relu = False, True
 
 
-def _weights(call: Call, laid: Laid, window: Window, dtype: torch.dtype) -> torch.Tensor:
+def _window_weights(call: Call, laid: Laid, window: Window, dtype: torch.dtype) -> torch.Tensor:
     """Return what the sum of each window is multiplied by: the layer's answer to ones, over how many they are."""
     ones = laid.original(torch.ones(laid.length, 1, laid.channels, dtype=dtype))
-    pool = call.module.forward if call.module is not None else partial(_settled, call)
+    pool = call.module.forward if call.module is not None else partial(_call_on, call)
     averaged = laid.canonical(pool(ones))[:, 0, 0]
     counted = torch.zeros_like(averaged)
     for (first, last), _ in window.taps((0, window.n_out)):
@@ -234,12 +234,12 @@ def _weights(call: Call, laid: Laid, window: Window, dtype: torch.dtype) -> torc
     return averaged / counted.clamp_min(1)
 
 
-def _settled(call: Call, x: torch.Tensor) -> torch.Tensor:
+def _call_on(call: Call, x: torch.Tensor) -> torch.Tensor:
     made: torch.Tensor = call.function(x, *call.args[1:], **call.kwargs)
     return made
 
 
-def spread(value: Any, n: int) -> tuple[Any, ...]:
+def per_dim(value: Any, n: int) -> tuple[Any, ...]:
     """Return a setting for each of n dims.
 
     Examples
@@ -256,16 +256,16 @@ def _along(laid: Laid, after: Laid, given: dict[str, Any], kernel: tuple[int, ..
     place = laid.axis - 2
     if dims not in (1, 2) or place < 0:
         raise NotLocalError("positions are where it expects channels")
-    along = {name: spread(given[name], dims)[place] for name in ("stride", "padding", "dilation")}
+    along = {name: per_dim(given[name], dims)[place] for name in ("stride", "padding", "dilation")}
     along |= {"kernel": kernel[place], "height": 1}
     if dims == 2:
         height = 2 - 1 - place
         across = laid.rest[1]
-        padding = spread(given["padding"], 2)[height]
+        padding = per_dim(given["padding"], 2)[height]
         if (
             kernel[height] not in (1, across)
             or padding not in (0, "valid", "same")
-            or not _fits(after, across, kernel[height])
+            or not _height_matches(after, across, kernel[height])
         ):
             raise NotLocalError("it slides over a second dim")
         along["height"] = kernel[height] if across > 1 else 1
@@ -274,7 +274,7 @@ def _along(laid: Laid, after: Laid, given: dict[str, Any], kernel: tuple[int, ..
     return along
 
 
-def _fits(after: Laid, across: int, height: int) -> bool:
+def _height_matches(after: Laid, across: int, height: int) -> bool:
     return after.rest[1] == (1 if height == across else across)
 
 
@@ -289,7 +289,7 @@ def _window(laid: Laid, after: Laid, along: dict[str, Any]) -> Window:
 Understanding: TypeAlias = Callable[[Reader, fx.Node, Call], None]
 
 
-def _same(reader: Reader, node: fx.Node, call: Call) -> None:
+def _alias_input(reader: Reader, node: fx.Node, call: Call) -> None:
     reader.alias(node, call.args[0])
 
 
@@ -529,7 +529,7 @@ def _batch_norm(reader: Reader, node: fx.Node, call: Call) -> None:
 def _reduction(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
     given = call.given("dim keepdim dtype")
-    dims = spread(given["dim"], 1) if given["dim"] is not None else ()
+    dims = per_dim(given["dim"], 1) if given["dim"] is not None else ()
     n_dims = len(laid.rest) + 2
     if [dim % n_dims for dim in dims if isinstance(dim, int)] != [laid.axis] or given["dtype"] is not None:
         raise NotLocalError("it reduces other dims than the positions")
@@ -544,7 +544,7 @@ def _reduction(reader: Reader, node: fx.Node, call: Call) -> None:
 def _adaptive(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
     size = call.given("output_size return_indices")
-    if spread(size["output_size"], 1) != (1,) or size["return_indices"] or (laid.axis, len(laid.rest)) != (2, 1):
+    if per_dim(size["output_size"], 1) != (1,) or size["return_indices"] or (laid.axis, len(laid.rest)) != (2, 1):
         raise NotLocalError("it pools to several positions")
     if call.name == "adaptive_max_pool1d":
         reader.ends[node] = Largest(source=value.number, shape=(*laid.rest, 1))
@@ -553,7 +553,7 @@ def _adaptive(reader: Reader, node: fx.Node, call: Call) -> None:
 
 
 UNDERSTOOD: dict[str, Understanding] = {
-    **{"same": _same, "cast": _cast, "moving": _moving, "pad": _pad, "cat": _cat},
+    **{"same": _alias_input, "cast": _cast, "moving": _moving, "pad": _pad, "cat": _cat},
     **{"relu": _relu, "elementwise": _elementwise, "combine": _combine},
     **{"linear": _linear, "layer_norm": _layer_norm, "batch_norm": _batch_norm},
     **dict.fromkeys(("conv1d", "conv2d"), convolution),

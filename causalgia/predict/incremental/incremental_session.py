@@ -147,7 +147,7 @@ class Incremental:
             return _NO_ROOM.format(asked.device)
         return Runner(
             network,
-            columns=partial(_columns, asked),
+            columns=partial(_task_columns, asked),
             order=asked._order,
             dtype=asked.dtype,
             device=asked.device,
@@ -178,7 +178,7 @@ class Incremental:
         full = self.full(some)
         known = self._spread.setdefault(some.shape[1], block.control)
         spread = torch.cat([full, block.control.to(full.dtype), known.to(full.dtype)])
-        return deviation(*(_numbers(table) for table in (block.control[: len(full)], full, spread)))
+        return deviation(*(_to_numpy(table) for table in (block.control[: len(full)], full, spread)))
 
     def refuses(self, length: int, spans: list[Span]) -> bool:
         """Say whether it is known that no edit of these spans is recomputed in part, so that no control is needed."""
@@ -233,7 +233,7 @@ class Incremental:
     def _deviation(self, block: Block, span: Span, edited: Tokens, rows: Ints) -> tuple[float, float]:
         made, full = block.edited(span, edited, rows), self.full(edited)
         spread = torch.cat([full, block.control.to(full.dtype)])
-        return deviation(*(_numbers(table) for table in (made, full, spread)))
+        return deviation(*(_to_numpy(table) for table in (made, full, spread)))
 
     def full(self, tokens: Tokens) -> torch.Tensor:
         """Return the answers (m, tasks) of full passes, in batches that are halved until they fit into memory."""
@@ -315,7 +315,7 @@ class IncrementalSession:
         made = self._attempt(tokens, places)
         if made is None:
             return self._without_room(tokens)
-        answers = storable(_numbers(made))
+        answers = storable(_to_numpy(made))
         require_finite(answers, tasks=self._predictor.tasks)
         return answers
 
@@ -387,13 +387,13 @@ class IncrementalSession:
         return self._blocks[strand, first]
 
 
-def _columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Tensor:
+def _task_columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Tensor:
     """Return the columns of what the network returns, as its predictor reads them."""
     asked = {"tasks": predictor._tasks, "heads": predictor.heads, "reduce": predictor.reduce}
     return read_columns(output, n_rows, **asked)[0]  # type: ignore[arg-type]
 
 
-def _numbers(table: torch.Tensor) -> NDArray[Any]:
+def _to_numpy(table: torch.Tensor) -> NDArray[Any]:
     host = table.detach().cpu()
     made: NDArray[Any] = (host.float() if host.dtype in (torch.bfloat16, torch.float16) else host).numpy()
     return made
@@ -475,25 +475,25 @@ class Seen:
 
     def __init__(self, module: torch.nn.Module) -> None:
         self._structure = structure_of(module)
-        self._parts = _parts(module)
+        self._parts = _layers_and_hooks(module)
         self._tensors = _tensors(module)
         self._copies = [tensor.clone() for tensor in self._tensors]
 
     def is_still(self, module: torch.nn.Module) -> bool:
         """Say whether a network is what it was then."""
-        if not _same(self._parts, _parts(module)) or self._structure != structure_of(module):
+        if not _same_objects(self._parts, _layers_and_hooks(module)) or self._structure != structure_of(module):
             return False
         now = _tensors(module)
         return len(now) == len(self._copies) and all(map(_equal, self._copies, now))
 
 
-def _parts(module: torch.nn.Module) -> list[object]:
+def _layers_and_hooks(module: torch.nn.Module) -> list[object]:
     """Return the layers and the hooks on them; they are kept, so that none is taken for a later one."""
     hooks = (chain(part._forward_pre_hooks.values(), part._forward_hooks.values()) for part in module.modules())
     return [*module.modules(), *chain.from_iterable(hooks)]
 
 
-def _same(one: list[object], other: list[object]) -> bool:
+def _same_objects(one: list[object], other: list[object]) -> bool:
     return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import fx
 
-from causalgia.predict.incremental.graph import Reader, Value, is_row_count, named, read
+from causalgia.predict.incremental.graph import Reader, Value, is_row_count, named, read_graph
 from causalgia.predict.incremental.reach import Span, hull
 from causalgia.predict.incremental.reductions import Dense, End
 from causalgia.predict.incremental.tensor_layout import Flat, Laid
@@ -56,8 +56,8 @@ class Network:
     def macs(self, touched: tuple[Span | None, ...]) -> float:
         """Return the multiplications of the local part for spans of its values."""
         steps = zip(self.steps, touched[1:], self.used[1:], strict=True)
-        local = sum(step.macs * _width(span) for step, span, used in steps if used)
-        return local + sum(end.macs * _width(touched[end.source]) for end in self.handed if isinstance(end, End))
+        local = sum(step.macs * _span_width(span) for step, span, used in steps if used)
+        return local + sum(end.macs * _span_width(touched[end.source]) for end in self.handed if isinstance(end, End))
 
     @property
     def whole(self) -> tuple[Span, ...]:
@@ -65,7 +65,7 @@ class Network:
         return tuple((0, length) for length in self.lengths)
 
 
-def _width(span: Span | None) -> int:
+def _span_width(span: Span | None) -> int:
     return 0 if span is None else span[1] - span[0]
 
 
@@ -80,7 +80,7 @@ def local_network(module: torch.nn.Module, sample: torch.Tensor, layout: Layout)
     axis = 2 if layout == "NCL" else 1
     length = sample.shape[axis]
     graph = traced(module, sample)
-    reader = read(graph, Laid(axis, length, (4,)))
+    reader = read_graph(graph, Laid(axis, length, (4,)))
     rest, handed = _rest(reader)
     used = _used(reader, handed)
     not_local = tuple(reason for node, reason in reader.refused.items() if _in_rest(node, reader))

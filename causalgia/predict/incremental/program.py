@@ -141,7 +141,7 @@ class Workspace:
             inside = clipped(plan.held[number], plan.network.lengths[number])
             touched = plan.touched[number]
             for side in [] if inside is None else [inside] if touched is None else outside(inside, touched):
-                _copied(held.at(side), control[number].at(side), rows)
+                _copy_rows(held.at(side), control[number].at(side), rows)
         self._rests = [
             self._rest_of(item, control[item.source], ends[place], rows)
             for place, item in enumerate(plan.network.handed)
@@ -225,11 +225,11 @@ class Workspace:
             return in_network(value.laid, self.changed(value.number).at(whole))
         kept = control[value.number].at(whole)
         room = kept.new_empty((len(kept), self.n_rows, kept.shape[2]))
-        _copied(room, kept, rows)
+        _copy_rows(room, kept, rows)
         return in_network(value.laid, room)
 
 
-def _copied(room: torch.Tensor, kept: torch.Tensor, rows: torch.Tensor | None) -> None:
+def _copy_rows(room: torch.Tensor, kept: torch.Tensor, rows: torch.Tensor | None) -> None:
     if rows is not None:
         torch.index_select(kept, 1, rows, out=room)
     elif room.shape[1] == kept.shape[1]:

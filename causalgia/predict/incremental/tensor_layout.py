@@ -80,7 +80,7 @@ def relaid(laid: Laid, change: Callable[[torch.Tensor], torch.Tensor]) -> Taken 
         raise NotLocalError("rows are mixed with other dims")
     before = laid.canonical(numbers)
     for axis in range(1, moved.ndim):
-        taken = _taken(moved, before, axis)
+        taken = _match_slice(moved, before, axis)
         if taken is not None:
             return taken
     if moved.ndim == 2 and moved.shape[1] == before[:, 0].numel():
@@ -88,7 +88,7 @@ def relaid(laid: Laid, change: Callable[[torch.Tensor], torch.Tensor]) -> Taken 
     raise NotLocalError("positions are mixed with channels, or some are left out")
 
 
-def _taken(moved: torch.Tensor, before: torch.Tensor, axis: int) -> Taken | None:
+def _match_slice(moved: torch.Tensor, before: torch.Tensor, axis: int) -> Taken | None:
     rest = tuple(size for dim, size in enumerate(moved.shape[1:], 1) if dim != axis)
     after = Laid(axis, moved.shape[axis], rest).canonical(moved)
     found = (before[:, 0] == after[0, 0, 0]).nonzero()

@@ -41,7 +41,7 @@ def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
         raise NotLocalError("a TorchScript network has no layers to look into")
     if network._forward_hooks or network._forward_pre_hooks or "forward" in vars(network):
         raise NotLocalError(f"{type(network).__name__} has hooks, or a forward pass, that are not its class's")
-    tracer, copied = _ShapeTracer(sample), _copied(network)
+    tracer, copied = _ShapeTracer(sample), _copy_sharing_tensors(network)
     try:
         with left_as_it_was(copied):
             graph = tracer.trace(copied)
@@ -57,7 +57,7 @@ def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
     return fx.GraphModule(tracer.root, graph)
 
 
-def _copied(network: torch.nn.Module) -> torch.nn.Module:
+def _copy_sharing_tensors(network: torch.nn.Module) -> torch.nn.Module:
     """Return a copy whose tensors are the network's own."""
     parts = list(network.modules())
     tensors = [*network.parameters(), *network.buffers()]
@@ -267,10 +267,10 @@ def call_of(node: fx.Node, root: nn.Module) -> Call:
         name = "" if any(hooks) else MODULES.get(type(module), "")
         return Call(name, node.args, node.kwargs, module, module)
     if node.op == "call_method":
-        return _named(str(node.target).rstrip("_"), node, torch.Tensor)
+        return _torch_call(str(node.target).rstrip("_"), node, torch.Tensor)
     if node.op == "call_function":
         name, place = _function_name(node.target)
-        return _named(name, node, place)
+        return _torch_call(name, node, place)
     return Call("")
 
 
@@ -284,7 +284,7 @@ def _function_name(target: Any) -> tuple[str, Any]:
     return next(dispatched, ""), functional
 
 
-def _named(name: str, node: fx.Node, place: Any) -> Call:
+def _torch_call(name: str, node: fx.Node, place: Any) -> Call:
     """Return the call; what works in place is replaced by what does not, since a context must not change."""
     if name in _COMBINING:
         plain = name.removeprefix("i") if place is operator else name

@@ -39,16 +39,18 @@ def documents(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
     StoreError
         If a variable or an attribute cannot be stored.
     """
-    arrays = {node(field.name): _growing(field, grid) for field in grid.fields}
+    arrays = {node(field.name): _unit_array_metadata(field, grid) for field in grid.fields}
     files: dict[str, bytes] = {}
     for name, array in frame.variables.items():
         values = np.asarray(array.values)
-        arrays[node(name)] = _array(values.shape, values.shape, _kind(values.dtype, name), array.dims, array.attrs)
+        arrays[node(name)] = _array_metadata(
+            values.shape, values.shape, _kind(values.dtype, name), array.dims, array.attrs
+        )
         if values.size:
-            files[_place(node(name), values.ndim)] = encoded(values).tobytes()
+            files[_values_path(node(name), values.ndim)] = encoded(values).tobytes()
     coords = sorted({node(name) for name in frame.coords} | {node(f.name) for f in grid.fields if f.dims == ("unit",)})
     group = _group(arrays, dict(frame.attrs) | {"coordinates": " ".join(coords)})
-    scalar = _array((), (), np.dtype(np.int64), (), {"meaning": "version of the layout of a causalgia trial"})
+    scalar = _array_metadata((), (), np.dtype(np.int64), (), {"meaning": "version of the layout of a causalgia trial"})
     arrays[CONTROL] = scalar | {"fill_value": FORMAT}
     metadata = {f"{name}/zarr.json": as_json(document) for name, document in arrays.items()}
     return dict(sorted((files | metadata | {"zarr.json": as_json(group)}).items()))
@@ -74,10 +76,12 @@ def frame_of(grid: Grid, files: Mapping[str, bytes], texts: Mapping[str, str]) -
     match parsed(files.get("zarr.json", b"")):
         case {"attributes": {"coordinates": str(coords), **attrs}, "consolidated_metadata": {"metadata": dict(arrays)}}:
             for field in grid.fields:
-                _check_array(arrays.pop(node(field.name), None), _growing(field, grid))
-            frame = _dataset({name: _variable(name, array, files, texts) for name, array in arrays.items()}, coords)
+                _check_array(arrays.pop(node(field.name), None), _unit_array_metadata(field, grid))
+            frame = _assemble_dataset(
+                {name: _variable(name, array, files, texts) for name, array in arrays.items()}, coords
+            )
             if texts == texts_of(frame):
-                return frame.assign_attrs(_plain(attrs))
+                return frame.assign_attrs(_plain_attrs(attrs))
     raise StoreError("zarr.json is none that this library wrote")
 
 
@@ -86,7 +90,7 @@ def texts_of(frame: xr.Dataset) -> dict[str, str]:
     return {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
 
 
-def _dataset(variables: Mapping[str, xr.Variable], coords: str) -> xr.Dataset:
+def _assemble_dataset(variables: Mapping[str, xr.Variable], coords: str) -> xr.Dataset:
     """Return variables by the names of their arrays as a Dataset; `coords` has those of the coordinates."""
     named = set(coords.split())
     try:
@@ -103,8 +107,8 @@ def _variable(name: str, array: object, files: Mapping[str, bytes], texts: Mappi
             if all(type(size) is int and 0 <= size < 2**48 for size in shape) and all(isinstance(d, str) for d in dims):
                 dtype = as_dtype(texts.get(unquote(name)) if kind == "string" else kind)
                 names, n = tuple(map(unquote, dims)), math.prod(shape)
-                _check_array(array, _array(tuple(shape), tuple(shape), dtype, names, attrs))
-                data = np.frombuffer(files.get(_place(name, len(shape)), b""), np.uint8)
+                _check_array(array, _array_metadata(tuple(shape), tuple(shape), dtype, names, attrs))
+                data = np.frombuffer(files.get(_values_path(name, len(shape)), b""), np.uint8)
                 values = decoded(data, dtype, n) if n else np.empty(0, dtype)
                 if values is not None:
                     return xr.Variable(names, values.astype(dtype).reshape(shape), attrs)
@@ -114,11 +118,11 @@ def _variable(name: str, array: object, files: Mapping[str, bytes], texts: Mappi
 def _check_array(array: object, expected: Mapping[str, Any]) -> None:
     """Refuse metadata of an array that are not those which are written, whatever is said of it in words."""
     attrs = array.get("attributes") if isinstance(array, dict) else None
-    if not isinstance(attrs, dict) or array != json.loads(as_json({**expected, "attributes": _plain(attrs)})):
+    if not isinstance(attrs, dict) or array != json.loads(as_json({**expected, "attributes": _plain_attrs(attrs)})):
         raise StoreError("zarr.json describes an array in a way that this library does not")
 
 
-def _place(name: str, n_dims: int) -> str:
+def _values_path(name: str, n_dims: int) -> str:
     """Return the path of the values of a variable that does not grow."""
     return "/".join([name, "c", *["0"] * n_dims])
 
@@ -128,10 +132,10 @@ def as_json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document).encode()
 
 
-def _growing(field: Field, grid: Grid) -> dict[str, Any]:
+def _unit_array_metadata(field: Field, grid: Grid) -> dict[str, Any]:
     shape, chunks = (grid.n_units, *field.shape), (grid.units_a_chunk, *field.of_a_file)
     attrs = annotate(xr.Dataset({field.name: ((), 0)}))[field.name].attrs
-    array = _array(shape, chunks, _kind(np.dtype(field.dtype), field.name), field.dims, attrs)
+    array = _array_metadata(shape, chunks, _kind(np.dtype(field.dtype), field.name), field.dims, attrs)
     return array | {"codecs": [*array["codecs"], {"name": "crc32c"}]}
 
 
@@ -141,7 +145,7 @@ def _kind(dtype: np.dtype[Any], name: object) -> np.dtype[Any]:
     return dtype
 
 
-def _array(
+def _array_metadata(
     shape: tuple[int, ...],
     chunks: tuple[int, ...],
     dtype: np.dtype[Any],
@@ -160,7 +164,7 @@ def _array(
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": {"U": "", "f": "NaN", "b": False}.get(dtype.kind, 0),
         "codecs": [{"name": "vlen-utf8"} if text else raw],
-        "attributes": _plain(attrs),
+        "attributes": _plain_attrs(attrs),
         "dimension_names": [node(dim) for dim in dims],
     }
 
@@ -170,12 +174,12 @@ def _group(arrays: Mapping[str, Any], attrs: Mapping[Any, Any]) -> dict[str, Any
     return {
         "zarr_format": 3,
         "node_type": "group",
-        "attributes": _plain(attrs),
+        "attributes": _plain_attrs(attrs),
         "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": dict(sorted(arrays.items()))},
     }
 
 
-def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+def _plain_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): _plain_value(value, name) for name, value in attrs.items()}
 
 

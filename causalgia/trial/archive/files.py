@@ -156,7 +156,7 @@ def file_to_read(path: Path) -> io.FileIO:
         raise
 
 
-def read(path: Path) -> bytes:
+def read_small_file(path: Path) -> bytes:
     """Return the bytes of a file that does not grow with the units."""
     with file_to_read(path) as file:
         if os.fstat(file.fileno()).st_size > _MOST:
@@ -167,7 +167,7 @@ def read(path: Path) -> bytes:
 def read_or_none(path: Path) -> bytes | None:
     """Return the bytes of a file; None where there is none that can be read."""
     try:
-        return read(path)
+        return read_small_file(path)
     except PermissionError:
         raise
     except OSError:

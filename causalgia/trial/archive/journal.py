@@ -28,8 +28,8 @@ from causalgia.trial.archive.files import (
     file_to_read,
     mark_of,
     parsed,
-    read,
     read_or_none,
+    read_small_file,
     replace,
     sealed,
     unpacked,
@@ -112,7 +112,7 @@ class Log:
         """Write the log of a finished trial anew, a line for each slab in order: the same however it came about."""
         records = read_log(self.path, grid)
         lines = b"".join(records[slab][-1].line() for slab in grid.slabs())
-        if read(self.path) != lines:
+        if read_small_file(self.path) != lines:
             replace(self.path, lines)
 
 
@@ -131,7 +131,7 @@ def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int,
 def settle_states(folder: Path, *, turns: int) -> None:
     """Give both generations the same bytes, where one of them is over all turns: a kill may have come between them."""
     read = {slot: _bytes(folder / slot) for slot in SLOTS}
-    whole = [data for data in read.values() if (state := _unpacked(data)) is not None and state[0] == turns]
+    whole = [data for data in read.values() if (state := _parse_state(data)) is not None and state[0] == turns]
     for slot, data in read.items():
         if whole and data != whole[0]:
             replace(folder / slot, whole[0])
@@ -140,7 +140,7 @@ def settle_states(folder: Path, *, turns: int) -> None:
 def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
     """Return the newest sums that are whole, with their number of turns, and the names of those that are damaged."""
     there = [slot for slot in SLOTS if (folder / slot).exists()]
-    read = {slot: _unpacked(_bytes(folder / slot)) for slot in there}
+    read = {slot: _parse_state(_bytes(folder / slot)) for slot in there}
     whole = [state for state in read.values() if state is not None]
     return max(whole, key=lambda state: state[0], default=None), [slot for slot in there if read[slot] is None]
 
@@ -154,17 +154,17 @@ def _packed(arrays: Mapping[str, NDArray[Any]], turns: int) -> bytes:
     return sealed(f"{turns}\n".encode() + made.getvalue())
 
 
-def _unpacked(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:
+def _parse_state(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:
     body = unsealed(data)
     if body is None:
         return None
     turns, _, packed = body.partition(b"\n")
-    arrays = {name.removesuffix(".npy"): _array(data) for name, data in unpacked(packed).items()}
+    arrays = {name.removesuffix(".npy"): _parse_npy(data) for name, data in unpacked(packed).items()}
     whole = {name: array for name, array in arrays.items() if array is not None}
     return (int(turns), whole) if _TURNS.fullmatch(turns) and whole.keys() == arrays.keys() and whole else None
 
 
-def _array(data: bytes) -> NDArray[Any] | None:
+def _parse_npy(data: bytes) -> NDArray[Any] | None:
     """Return the array of a file in numpy's format; None where it is none of numbers or text, or of another size."""
     stream = io.BytesIO(data)
     try:
@@ -182,7 +182,7 @@ def _array(data: bytes) -> NDArray[Any] | None:
 
 def _turns(path: Path) -> int:
     """Return the number of turns of a state; -1 where there is none, or a damaged one."""
-    state = _unpacked(_bytes(path))
+    state = _parse_state(_bytes(path))
     return -1 if state is None else state[0]
 
 

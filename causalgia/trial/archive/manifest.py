@@ -18,8 +18,8 @@ from causalgia.trial.archive.files import (
     FILE_MARK,
     mark_of,
     parsed,
-    read,
     read_or_none,
+    read_small_file,
     replace,
     replace_all,
     sealed,
@@ -60,7 +60,7 @@ class Manifest:
         said = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
         said |= {"settled": self.settled, "parts": self.parts}
         told = {"kind": _KIND, "version": FORMAT, **said}
-        return as_json(told | {"hash": _hash(told)})
+        return as_json(told | {"hash": _content_hash(told)})
 
     @classmethod
     def from_bytes(cls, data: bytes | None, path: Path) -> Manifest | None:
@@ -81,7 +81,7 @@ class Manifest:
                 f"{path}: written in version {quoted(content['version'])} of the layout, this library reads version "
                 f"{FORMAT}; use the library that wrote it, or give another path as store="
             )
-        if mark != _hash(content):
+        if mark != _content_hash(content):
             return None
         try:
             return cls._of(content)
@@ -123,8 +123,8 @@ class Manifest:
         names = sorted(self.parts.keys() | parts.keys() - {"versions"})
         others = [name for name in names if self.parts.get(name) != parts.get(name) and name != "versions"]
         same = [name for name in names if name not in others and name != "versions"]
-        said = [f"its {_listed(others)} moved"] if others else []
-        said += [f"its {_listed(same)} did not"] if others and same else []
+        said = [f"its {_name_list(others)} moved"] if others else []
+        said += [f"its {_name_list(same)} did not"] if others and same else []
         before, now = self.parts.get("versions"), parts.get("versions")
         return "; ".join([*said, *([f"versions: {_there_and_now(before, now)}"] if before != now else [])])
 
@@ -135,7 +135,7 @@ _SAME_ANSWERS = (
 )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _name_list(names: Sequence[str]) -> str:
     return ", ".join(quoted(name)[1:-1] for name in names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
 
 
@@ -143,7 +143,7 @@ def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) 
     """Write a copy of all that does not grow, and the manifest, with which the store is begun."""
     folder = control(path)
     data = manifest.to_bytes()
-    replace_all({folder / _COPY: _copied(data, static), folder / _NAME: data})
+    replace_all({folder / _COPY: _pack_static_files(data, static), folder / _NAME: data})
 
 
 def is_begun(path: Path) -> bool:
@@ -216,11 +216,11 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         replace(path / name, copies[name])
     if hurt:
-        write_manifest(path, manifest, {name: read(path / name) for name in manifest.static})
+        write_manifest(path, manifest, {name: read_small_file(path / name) for name in manifest.static})
     return hurt
 
 
-def _copied(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
+def _pack_static_files(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
     """Return all that does not grow as one sealed zip archive; the same bytes whenever it is made."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
@@ -235,7 +235,7 @@ def _copies(path: Path) -> dict[str, bytes]:
     return {} if data is None else unpacked(data)
 
 
-def _hash(told: Mapping[str, Any]) -> str:
+def _content_hash(told: Mapping[str, Any]) -> str:
     try:
         return mark_of(json.dumps(told, sort_keys=True).encode())
     except RecursionError:  # a little deeper than what can be parsed

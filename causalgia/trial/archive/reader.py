@@ -59,7 +59,7 @@ def open_archive(path: str | Path) -> xr.Dataset:
     """
     place = Path(path)
     with on_disk(place):
-        manifest, log = _read(place)
+        manifest, log = _read_manifest_and_log(place)
         _require_finished(place, manifest.grid, log)
         marks = {name: mark for record in log.values() for name, mark in record.files.items()}
         hurt = [name for name, mark in marks.items() if _length(place / name) != size_of(mark)]
@@ -67,7 +67,7 @@ def open_archive(path: str | Path) -> xr.Dataset:
         check_no_folders(place, hurt)
         if hurt:
             raise StoreError(f"{place}: damaged ({', '.join(hurt[:5])}); {_AGAIN}")
-        return _opened(place, manifest, marks)
+        return _open_lazily(place, manifest, marks)
 
 
 def verify(path: str | Path) -> tuple[str, ...]:
@@ -82,13 +82,13 @@ def verify(path: str | Path) -> tuple[str, ...]:
     """
     place = Path(path)
     with on_disk(place):
-        manifest, log = _read(place)
+        manifest, log = _read_manifest_and_log(place)
         marks = {name: mark for record in log.values() for name, mark in record.files.items()}
         hurt = [name for name, mark in marks.items() if chunk_mark_at(place / name, (size_of(mark),)) != mark]
         return (*damaged_static(place, manifest), *hurt)
 
 
-def _read(path: Path) -> tuple[Manifest, dict[Slab, Record]]:
+def _read_manifest_and_log(path: Path) -> tuple[Manifest, dict[Slab, Record]]:
     """Return the manifest and the newest record of each slab."""
     if not is_begun(path):
         raise StoreError(f"{path}: no trial is stored there; cg.run(..., store=) makes one")
@@ -117,7 +117,7 @@ def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else -1
 
 
-def _opened(path: Path, manifest: Manifest, marks: Mapping[str, str]) -> xr.Dataset:
+def _open_lazily(path: Path, manifest: Manifest, marks: Mapping[str, str]) -> xr.Dataset:
     """Return the variables that do not grow in memory, and those of the units read file by file."""
     grid = manifest.grid
     frame = frame_of_store(path, manifest)
@@ -168,10 +168,10 @@ class Found:
 def found_in(path: Path, grid: Grid, log: dict[Slab, list[Record]]) -> list[Found]:
     """Hash every file of a store, two or more at once, and say what there is of each slab."""
     with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
-        return list(pool.map(lambda slab: _found(path, grid, slab, log.get(slab, ())), grid.slabs()))
+        return list(pool.map(lambda slab: _find_slab(path, grid, slab, log.get(slab, ())), grid.slabs()))
 
 
-def _found(path: Path, grid: Grid, slab: Slab, records: Sequence[Record]) -> Found:
+def _find_slab(path: Path, grid: Grid, slab: Slab, records: Sequence[Record]) -> Found:
     """Say what there is of a slab.
 
     A file holds the turns of the newest line that has its hash. Content only grows, so turns that all files of the slab

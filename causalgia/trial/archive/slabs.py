@@ -29,7 +29,7 @@ class Filling:
     def begin(cls, path: Path, grid: Grid, slab: Slab, done: int) -> Filling:
         """Return a slab as it is on disk."""
         put = [own for own in grid.fields_of(slab) if own != UNIT]
-        return cls(slab, done, done, {own: _opened(path, grid, own, slab, done) for own in put})
+        return cls(slab, done, done, {own: _load_values(path, grid, own, slab, done) for own in put})
 
     def put(self, bit: int, rows: slice, values: Mapping[str, NDArray[Any]]) -> None:
         """Take in the values of a turn."""
@@ -68,7 +68,7 @@ def commit(path: Path, grid: Grid, log: Log, filling: Filling) -> None:
     filling.committed = done
 
 
-def _opened(path: Path, grid: Grid, own: Field, slab: Slab, done: int) -> NDArray[Any]:
+def _load_values(path: Path, grid: Grid, own: Field, slab: Slab, done: int) -> NDArray[Any]:
     shape, dtype = (grid.units_a_chunk, *own.of_a_file), np.dtype(own.dtype).newbyteorder("<")
     if not done:
         return np.empty(shape, dtype)

@@ -25,7 +25,7 @@ from causalgia.trial.archive.files import (
     mark_of,
     new_file,
     on_disk,
-    read,
+    read_small_file,
     remove,
     replace,
     sync_folder,
@@ -150,7 +150,7 @@ class Archive:
                     raise StoreError(f"{place}: holds a trial already; resume it, or give another path as store=")
                 marks = {name: mark_of(data) for name, data in static.items()}
                 manifest = Manifest(dict(identity), grid, texts_of(frame), marks, settled, dict(parts or {}))
-                _lay_out(place, manifest, static)
+                _write_new_store(place, manifest, static)
             except BaseException:
                 lock.release()
                 raise
@@ -308,7 +308,7 @@ class Archive:
             state, damaged = read_state(control(self.path))
         if damaged:
             first = 0 if state is None or not state[0] else self.grid.turn_ends[min(state[0], self.grid.n_turns) - 1]
-            _warn(self.path, damaged, self.grid.n_units - first)
+            _warn_damaged(self.path, damaged, self.grid.n_units - first)
         if state is not None and state[0] > self.grid.n_turns:
             raise StoreError(f"{self.path}: sums over {state[0]:,} turns of {self.grid.n_turns:,}; move the store away")
         return state
@@ -420,7 +420,7 @@ def _begun(path: Path) -> bool:
     return False
 
 
-def _lay_out(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
+def _write_new_store(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
     """Write all that does not grow, an empty log, and at last the manifest: with it the store is begun.
 
     The copy is made durable, and mends the files that it is of if these are not.
@@ -454,7 +454,7 @@ def _verified(path: Path, manifest: Manifest) -> list[Found]:
         repaired.append(f"{control(path).name}/log")
         _lay(log, b"")
     elif log.stat().st_nlink > 1:
-        replace(log, read(log))  # what has another name too, such as a backup, keeps its bytes
+        replace(log, read_small_file(log))  # what has another name too, such as a backup, keeps its bytes
     frame_of_store(path, manifest)
     found = found_in(path, manifest.grid, read_log(log, manifest.grid))
     damaged = [*repaired, *(name for one in found for name in one.damaged)]
@@ -463,11 +463,11 @@ def _verified(path: Path, manifest: Manifest) -> list[Found]:
         lost: dict[int, int] = {}
         for one in found:
             lost[one.slab.chunk] = lost.get(one.slab.chunk, 0) | one.lost
-        _warn(path, damaged, sum(manifest.grid.n_units_of(chunk, among) for chunk, among in lost.items()))
+        _warn_damaged(path, damaged, sum(manifest.grid.n_units_of(chunk, among) for chunk, among in lost.items()))
     return found
 
 
-def _warn(path: Path, damaged: Sequence[str], n_units: int) -> None:
+def _warn_damaged(path: Path, damaged: Sequence[str], n_units: int) -> None:
     """Name damaged files, and say how many units are made again."""
     named = ", ".join(damaged[:5]) + (f" and {len(damaged) - 5} more" if len(damaged) > 5 else "")
     text = f"{path}: damaged, not the bytes that were written: {named}; {n_units:,} units are made again"
