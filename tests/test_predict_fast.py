@@ -270,8 +270,8 @@ def test_a_session_answers_as_predict_bit_for_bit(options):
 
 
 def test_only_the_window_that_changed_is_sent(monkeypatch):
-    sent, send = [], torch_device.Ferry.send
-    monkeypatch.setattr(torch_device.Ferry, "send", lambda self, a: sent.append(a.shape) or send(self, a))
+    sent, send = [], torch_device.HostDeviceCopier.send
+    monkeypatch.setattr(torch_device.HostDeviceCopier, "send", lambda self, a: sent.append(a.shape) or send(self, a))
     session = predictor(batch_size=25).edits(TOKENS)
     edited = TOKENS.copy()
     edited[:, 10:14] = 3 - edited[:, 10:14]

@@ -24,14 +24,14 @@ from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.streaming import bins_within
 from causalgia.predict import FunctionPredictor, Predictor
 from causalgia.schema import validate
-from causalgia.trial._run import fields_of
-from causalgia.trial.capacity import require_memory
-from causalgia.trial.execution import each_turn
+from causalgia.trial._run import store_fields
+from causalgia.trial.capacity import check_memory
+from causalgia.trial.execution import predicted_turns
 from causalgia.trial.in_memory import outcome_dims, outcomes_dataset
-from causalgia.trial.reductions import Everything
-from causalgia.trial.setup import Begun, begin
-from causalgia.trial.turn_plan import Plan, columns
-from causalgia.trial.turns import Drawn, Parts, Trial, unit_parts
+from causalgia.trial.reductions import AllOutcomes, NamedArrays
+from causalgia.trial.setup import TrialSetup, set_up_trial
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
+from causalgia.trial.turns import DrawnUnits, Trial, unit_coordinates
 from causalgia.types import Tokens
 
 _SECONDS, _MOST_TURNS, _FEW = 2.0, 3, 8
@@ -60,33 +60,33 @@ class Cost:
     timed: int
 
 
-def before_the_first_turn(begun: Begun) -> float:
+def setup_seconds(setup: TrialSetup) -> float:
     """Return the seconds that it takes to say what a trial is, and to lay out a few outcomes."""
-    trial, started = begun.trial, time.perf_counter()
+    trial, started = setup.trial, time.perf_counter()
     units = trial.draw(0, min(_FEW, trial.design.n_units))
-    again = begin(trial.design, trial.predictor, rng=0, analysis=None)
-    _build_outcomes(again, [_unit_records(begun, units, None)])
+    again = set_up_trial(trial.design, trial.predictor, rng=0, analysis=None)
+    _build_outcomes(again, [_unit_records(setup, units, None)])
     return time.perf_counter() - started
 
 
-def _unit_records(begun: Begun, units: Drawn, outcome: NDArray[Any] | None) -> Parts:
+def _unit_records(setup: TrialSetup, units: DrawnUnits, outcome: NDArray[Any] | None) -> NamedArrays:
     """Return what a trial keeps of some units; without outcomes, with some that are all alike."""
-    trial = begun.trial
+    trial = setup.trial
     if outcome is None:
         assert trial.answer_like is not None, "the predictor has been met"
-        arms = (columns(trial.design),) if units.assigned is None else ()
+        arms = (outcomes_per_unit(trial.design),) if units.assigned is None else ()
         outcome = np.broadcast_to(trial.answer_like, (len(units.ids), *arms, *trial.answer_like.shape))
-    return {**unit_parts(trial, units), "outcome": outcome}
+    return {**unit_coordinates(trial, units), "outcome": outcome}
 
 
-def _build_outcomes(begun: Begun, parts: list[Parts]) -> None:
+def _build_outcomes(setup: TrialSetup, parts: list[NamedArrays]) -> None:
     """Do what a trial does with its outcomes in the end."""
-    kept = Everything(outcome_dims(begun.trial.design, begun.trial.predictor))
+    kept = AllOutcomes(outcome_dims(setup.trial.design, setup.trial.predictor))
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    validate(outcomes_dataset(begun.frame, kept, whole), "outcomes")
+    validate(outcomes_dataset(setup.frame, kept, whole), "outcomes")
 
 
-def costed(begun: Begun, plan: Plan, *, per_second: float, start: float) -> Cost:
+def estimate_cost(setup: TrialSetup, plan: TurnPlan, *, per_second: float, start: float) -> Cost:
     """Estimate what a trial takes by carrying out some of it.
 
     Parameters
@@ -103,47 +103,47 @@ def costed(begun: Begun, plan: Plan, *, per_second: float, start: float) -> Cost
     PredictorError
         If the predictor cannot answer.
     """
-    trial = begun.trial
-    rows = columns(trial.design)
+    trial = setup.trial
+    rows = outcomes_per_unit(trial.design)
     affordable = int(_SECONDS * per_second / rows)
     if affordable < 1:
-        return by_rate(trial, plan, per_second=per_second, start=start)
+        return cost_from_rate(trial, plan, per_second=per_second, start=start)
     trial.answer(trial.prepare(0, 1))  # every length is met
     if affordable < plan.turn:
-        return _by_part_of_a_turn(begun, plan, min(affordable, plan.n_units), start=start)
-    return _by_turns(begun, plan, min(len(plan), _MOST_TURNS, affordable // plan.turn), start=start)
+        return _time_part_of_turn(setup, plan, min(affordable, plan.n_units), start=start)
+    return _time_turns(setup, plan, min(len(plan), _MOST_TURNS, affordable // plan.turn), start=start)
 
 
-def _by_turns(begun: Begun, plan: Plan, n_turns: int, *, start: float) -> Cost:
+def _time_turns(setup: TrialSetup, plan: TurnPlan, n_turns: int, *, start: float) -> Cost:
     """Time whole turns one after the other, as a trial carries them out."""
     began, ends, parts, distinct = time.perf_counter(), [], [], 0
-    for turn, outcome in each_turn(begun.trial, map(plan.bounds, range(n_turns))):
-        parts.append(_unit_records(begun, turn.units, outcome))
+    for turn, outcome in predicted_turns(setup.trial, map(plan.bounds, range(n_turns))):
+        parts.append(_unit_records(setup, turn.units, outcome))
         ends.append(time.perf_counter() - began)
         distinct += turn.n_distinct
-    _build_outcomes(begun, parts)
+    _build_outcomes(setup, parts)
     units = plan.bounds(n_turns - 1)[1]
     after = time.perf_counter() - began - ends[-1]
     a_unit = (ends[-1] - ends[0]) / (units - plan.turn) if n_turns > 1 else ends[0] / units
     seconds = start + ends[-1] + after + (plan.n_units - units) * (a_unit + after / units)
-    return _cost(begun.trial, distinct / units, seconds, units)
+    return _cost(setup.trial, distinct / units, seconds, units)
 
 
-def _by_part_of_a_turn(begun: Begun, plan: Plan, n: int, *, start: float) -> Cost:
+def _time_part_of_turn(setup: TrialSetup, plan: TurnPlan, n: int, *, start: float) -> Cost:
     """Time some units of the first turn: they are made ready while others are answered, the first turn's before."""
-    trial, began = begun.trial, time.perf_counter()
+    trial, began = setup.trial, time.perf_counter()
     turn = trial.prepare(0, n)
     ready = time.perf_counter() - began
-    parts = _unit_records(begun, turn.units, trial.answer(turn))
+    parts = _unit_records(setup, turn.units, trial.answer(turn))
     answered = time.perf_counter() - began - ready
-    _build_outcomes(begun, [parts])
+    _build_outcomes(setup, [parts])
     after = time.perf_counter() - began - ready - answered
     before = ready / n * min(plan.turn, plan.n_units)
     seconds = start + before + plan.n_units * (max(ready, answered) + after) / n
     return _cost(trial, turn.n_distinct / n, seconds, n)
 
 
-def by_rate(trial: Trial, plan: Plan, *, per_second: float, start: float) -> Cost:
+def cost_from_rate(trial: Trial, plan: TurnPlan, *, per_second: float, start: float) -> Cost:
     """Reckon with the rate alone: where one unit under every arm takes too long, or answers cannot be used."""
     n = min(_FEW, plan.n_units)
     distinct = trial.prepare(0, n).n_distinct / n
@@ -152,39 +152,39 @@ def by_rate(trial: Trial, plan: Plan, *, per_second: float, start: float) -> Cos
 
 def _cost(trial: Trial, distinct_a_unit: float, seconds: float, timed: int) -> Cost:
     n = trial.design.n_units
-    return Cost(n * columns(trial.design), round(n * distinct_a_unit), seconds, timed)
+    return Cost(n * outcomes_per_unit(trial.design), round(n * distinct_a_unit), seconds, timed)
 
 
-def held(begun: Begun) -> int:
+def outcome_bytes(setup: TrialSetup) -> int:
     """Return the bytes of the outcomes of a trial that holds them in memory."""
-    like = begun.trial.answer_like
+    like = setup.trial.answer_like
     assert like is not None, "the predictor has been met"
-    return begun.trial.design.n_units * columns(begun.trial.design) * like.nbytes
+    return setup.trial.design.n_units * outcomes_per_unit(setup.trial.design) * like.nbytes
 
 
-def fits(begun: Begun) -> bool:
+def fits_in_memory(setup: TrialSetup) -> bool:
     """Say whether a trial that holds its outcomes in memory would be begun."""
     try:
-        require_memory(begun.trial.design, tasks=_answers_per_sequence(begun.trial.predictor))
+        check_memory(setup.trial.design, tasks=_answers_per_sequence(setup.trial.predictor))
     except DesignError:
         return False
     return True
 
 
-def disk(begun: Begun) -> dict[str, int]:
+def store_bytes(setup: TrialSetup) -> dict[str, int]:
     """Return the bytes of a store by what is kept: outcomes, and of a crossover effects and moments.
 
     A store is not compressed. Names of arms, tasks and contrasts are not counted.
     """
-    design, predictor = begun.trial.design, begun.trial.predictor
-    fields = fields_of(begun, Everything(outcome_dims(design, predictor)))
+    design, predictor = setup.trial.design, setup.trial.predictor
+    fields = store_fields(setup, AllOutcomes(outcome_dims(design, predictor)))
     sizes = {field.name: int(np.prod(field.shape)) * np.dtype(field.dtype).itemsize for field in fields}
     of_units = 8 + sum(sizes.values()) - sizes["outcome"]
     found = {"outcomes": design.n_units * (sizes["outcome"] + of_units)}
     if design.assignment != "crossover":
         return found
     n_contrasts, n_controls = _n_contrasts_and_controls(design)
-    answers, dtype = _answers_per_sequence(predictor), sizes["outcome"] // columns(design)
+    answers, dtype = _answers_per_sequence(predictor), sizes["outcome"] // outcomes_per_unit(design)
     found["effects"] = design.n_units * (8 * n_contrasts * answers + n_controls * dtype + of_units)
     if design.n_units > 1:
         found["moments"] = _moments_bytes(design, n_contrasts, answers)
@@ -228,7 +228,7 @@ SLOW = 0.3
 
 
 @dataclass(frozen=True)
-class Pace:
+class Throughput:
     """How fast a predictor answers.
 
     Attributes
@@ -255,7 +255,7 @@ class Pace:
     per_second: float
     busy: float
     threads: int | None
-    use: Use
+    use: MemoryUse
 
     @property
     def best_batch_size(self) -> int:
@@ -263,16 +263,16 @@ class Pace:
         return max(self.by_batch, key=lambda size: self.by_batch[size])
 
 
-def paced(predictor: Predictor, tokens: Tokens, *, seconds_a_row: float) -> Pace:
+def measure_throughput(predictor: Predictor, tokens: Tokens, *, seconds_a_row: float) -> Throughput:
     """Measure how fast a predictor answers sequences such as these, in some seconds; it is left as it was."""
     length, part = tokens.shape[1], predictor.parts[0]
     batch = predictor.resolve_batch_size(length)
     few = max(1, min(batch, int(_PACE_SECONDS / 3 / seconds_a_row)))
     rows = _repeat_rows(tokens, few)
-    use = memory_of(lambda: predictor.predict(rows)).times(batch / few)
+    use = measure_memory(lambda: predictor.predict(rows)).times(batch / few)
     rate, busy = _rate(lambda: predictor.predict(rows), few)
-    threads = _threads(use)
-    return Pace(
+    threads = _torch_threads(use)
+    return Throughput(
         batch_size=batch,
         by_batch=_by_batch(part, tokens, use, seconds_a_row=1 / (rate * len(predictor.parts))),
         by_threads=_by_threads(predictor, rows[: max(8, int(_BRIEF * rate))], threads) if threads is not None else {},
@@ -305,7 +305,7 @@ def _seconds(do: Callable[[], object]) -> float:
     return max(time.perf_counter() - started, 1e-9)
 
 
-def _by_batch(part: Predictor, tokens: Tokens, use: Use, *, seconds_a_row: float) -> dict[int, float]:
+def _by_batch(part: Predictor, tokens: Tokens, use: MemoryUse, *, seconds_a_row: float) -> dict[int, float]:
     """Return sequences per second by batch size, from a quarter of the usual one to four times as many.
 
     Every size answers the same rows, in turn with the others; of each its fastest turn counts, since what else the
@@ -318,31 +318,35 @@ def _by_batch(part: Predictor, tokens: Tokens, use: Use, *, seconds_a_row: float
     sizes = [size for size in sizes if size <= affordable] or [min(usual, max(1, affordable))]
     rows = _repeat_rows(tokens, max(sizes))
     rounds = int(np.clip(_PACE_SECONDS / 4 / (len(sizes) * len(rows) * seconds_a_row), _ROUNDS, 4 * _ROUNDS))
-    took = np.array([[_seconds(_asking(part, rows, size)) for size in sizes] for _ in range(rounds)])
+    took = np.array([[_seconds(_batched_call(part, rows, size)) for size in sizes] for _ in range(rounds)])
     return {size: len(rows) / least for size, least in zip(sizes, took.min(axis=0).tolist(), strict=True)}
 
 
-def _sizes(part: Predictor, length: int, usual: int, use: Use) -> list[int]:
+def _sizes(part: Predictor, length: int, usual: int, use: MemoryUse) -> list[int]:
     """Return the batch sizes to try; of a network that is compiled for one, that one."""
     if getattr(part, "compile", False):
         return [usual]
     sizes = dict.fromkeys(max(1, int(usual * share)) for share in _SHARES)
-    return [size for size in sizes if _safe(size, usual, use) and (size <= usual or _takes(part, length, size))]
+    return [
+        size
+        for size in sizes
+        if _is_safe_batch(size, usual, use) and (size <= usual or _accepts_batch(part, length, size))
+    ]
 
 
-def _safe(size: int, usual: int, use: Use) -> bool:
+def _is_safe_batch(size: int, usual: int, use: MemoryUse) -> bool:
     """Say whether a batch may be tried: on a CPU below the size where memory is mapped afresh, elsewhere twice."""
     if size <= usual:
         return True
     return use.largest * size / usual < _MAPPED_FROM if use.on_cpu else size <= 2 * usual
 
 
-def _takes(part: Predictor, length: int, size: int) -> bool:
+def _accepts_batch(part: Predictor, length: int, size: int) -> bool:
     with at_batch_size(part, length, size) as sized:
         return sized.resolve_batch_size(length) == size
 
 
-def _asking(part: Predictor, rows: Tokens, size: int) -> Callable[[], None]:
+def _batched_call(part: Predictor, rows: Tokens, size: int) -> Callable[[], None]:
     def ask() -> None:
         length = rows.shape[1]
         larger = size > part.resolve_batch_size(length)
@@ -369,7 +373,7 @@ def at_batch_size(predictor: Predictor, length: int, size: int) -> Iterator[Pred
         predictor.fix_batches({length: before})
 
 
-def _threads(use: Use) -> int | None:
+def _torch_threads(use: MemoryUse) -> int | None:
     """Return torch's number of threads where it computes on a CPU."""
     if not (use.torch and use.on_cpu):
         return None
@@ -389,14 +393,14 @@ def _by_threads(predictor: Predictor, rows: Tokens, now: int) -> dict[int, float
     return found
 
 
-def seconds_a_row(ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens) -> float:
+def seconds_per_sequence(ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens) -> float:
     """Return about how many seconds a sequence takes, by asking for one, and for these where that is quick."""
     one = _seconds(partial(ask, tokens[:1]))
     return one if one > SLOW else min(one, _seconds(partial(ask, tokens)) / len(tokens))
 
 
 @dataclass(frozen=True)
-class Use:
+class MemoryUse:
     """Memory of one call.
 
     Attributes
@@ -416,24 +420,24 @@ class Use:
     torch: bool
     on_cpu: bool
 
-    def times(self, share: float) -> Use:
+    def times(self, share: float) -> MemoryUse:
         """Return what so many times as many rows take."""
         return replace(self, peak=round(self.peak * share), largest=round(self.largest * share))
 
 
-def memory_of(do: Callable[[], object]) -> Use:
+def measure_memory(do: Callable[[], object]) -> MemoryUse:
     """Return the memory that a call takes at its peak."""
     if "torch" not in sys.modules:
-        return Use(_traced(do), 0, False, True)
+        return MemoryUse(_peak_host_bytes(do), 0, False, True)
     from causalgia.predict.torch_device import cuda_peak, tensors_used
 
     used = tensors_used(do)
-    host = _traced(do)
+    host = _peak_host_bytes(do)
     peak = used.peak if used.on_cpu else max(used.peak, cuda_peak(do))
-    return Use(host + peak, used.largest, used.operations > 0, used.on_cpu)
+    return MemoryUse(host + peak, used.largest, used.operations > 0, used.on_cpu)
 
 
-def _traced(do: Callable[[], object]) -> int:
+def _peak_host_bytes(do: Callable[[], object]) -> int:
     """Return the bytes that Python's allocators, and numpy's, hand out at once; a trace of the user's own goes on."""
     ours = not tracemalloc.is_tracing()
     if ours:

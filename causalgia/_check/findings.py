@@ -9,10 +9,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia._check.cost import Cost, Pace, cores
-from causalgia._check.incremental_gain import Partly
+from causalgia._check.cost import Cost, Throughput, cores
+from causalgia._check.incremental_gain import IncrementalGain
 from causalgia._check.numerical_noise import AGAINST_EXACT, Repeats
-from causalgia._check.probe_units import Sample
+from causalgia._check.probe_units import ProbeUnits
 from causalgia.errors import quoted
 
 State: TypeAlias = Literal["ok", "note", "warn", "FAIL"]
@@ -136,7 +136,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _ALIKE = 1e-6
 
 
-def answers(constant: str, sample: Sample) -> Finding:
+def answers(constant: str, sample: ProbeUnits) -> Finding:
     """Say that answers are numbers, and whether they vary."""
     text = f"finite for {len(sample):,} unit{'s' if len(sample) > 1 else ''} under {len(sample.arms)} arms"
     if constant:
@@ -202,7 +202,7 @@ def strands(found: xr.DataArray) -> Finding:
     return Finding(name, "note", f"{text}; where the task has no strand, rc_average=True averages both")
 
 
-def throughput(found: Pace) -> Finding:
+def throughput(found: Throughput) -> Finding:
     """Say how many sequences are answered per second, and with how many threads."""
     text = f"{_rate(found.per_second)} sequences per second in batches of {found.batch_size:,}"
     where = f"; {found.busy:.1f} of {cores()} cores busy" if found.use.on_cpu else ""
@@ -216,7 +216,7 @@ def throughput(found: Pace) -> Finding:
     return Finding("throughput", state, f"{text}{where}; by threads ({found.threads} in use) {by}{advice}")  # type: ignore[arg-type]
 
 
-def memory(found: Pace, held: int, *, fits: bool) -> Finding:
+def memory(found: Throughput, held: int, *, fits: bool) -> Finding:
     """Say what a batch takes, and the outcomes where they are held."""
     where = "" if found.use.on_cpu else " of the device"
     text = f"a batch takes {_bytes(found.use.peak)}{where} at its peak; outcomes held in memory {_bytes(held)}"
@@ -225,7 +225,7 @@ def memory(found: Pace, held: int, *, fits: bool) -> Finding:
     return Finding("memory", "warn", f"{text}, with their units more than this machine has: store='trial.zarr'")
 
 
-def batch_size(found: Pace) -> Finding:
+def batch_size(found: Throughput) -> Finding:
     """Say which batch size is best, and whether it is in use."""
     name, best = "best batch size", found.best_batch_size
     tried = f"of {', '.join(f'{size:,}' for size in found.by_batch)} tried"
@@ -239,7 +239,7 @@ def batch_size(found: Pace) -> Finding:
     return Finding(name, "note", f"{text}: batch_size={best}")
 
 
-def incremental_path(found: Partly) -> Finding:
+def incremental_path(found: IncrementalGain) -> Finding:
     """Say whether edits are recomputed in part, and what that gains."""
     name = "incremental path"
     if found.reason and found.speed is None:

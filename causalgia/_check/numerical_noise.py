@@ -10,11 +10,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia._check.probe_units import Sample
+from causalgia._check.probe_units import ProbeUnits
 from causalgia.errors import PredictorError
 from causalgia.predict import Predictor, check_batch_mates
 from causalgia.predict.batch_mates import MATES, SAME_TWICE, rounding_allowed
 from causalgia.sequences.alphabet import reverse_complement
+from causalgia.trial.answer_rounding import max_difference
 from causalgia.types import Array, Tokens
 
 AGAINST_EXACT = "against float64"
@@ -48,12 +49,12 @@ class Rounding:
         return np.abs(self.bias) + 2 * self.mcse
 
 
-def weighed(weights: Array, y: Array) -> Array:
+def contrast_values(weights: Array, y: Array) -> Array:
     """Return the sums over arms, (K, units, ...), of outcomes (arms, units, ...) by weights (K, arms)."""
     return np.tensordot(weights, y, axes=1)
 
 
-def against_exact(y: Array, exact: Array, weights: Array, *, n_units: int, dealt: int = 1) -> Rounding:
+def rounding_against_float64(y: Array, exact: Array, weights: Array, *, n_units: int, dealt: int = 1) -> Rounding:
     """Return the rounding of contrasts, found by computing the same outcomes in higher precision.
 
     Parameters
@@ -72,15 +73,15 @@ def against_exact(y: Array, exact: Array, weights: Array, *, n_units: int, dealt
     >>> rng = np.random.default_rng(0)
     >>> exact = rng.normal(size=(2, 400, 1))
     >>> y = exact + np.array([0.05, 0.0]).reshape(2, 1, 1)  # the first arm is always answered 0.05 too high
-    >>> found = against_exact(y, exact, np.array([[1.0, -1.0]]), n_units=10_000)
+    >>> found = rounding_against_float64(y, exact, np.array([[1.0, -1.0]]), n_units=10_000)
     >>> found.rms.round(3).tolist(), found.bias.round(2).tolist()  # about 0.05 / sqrt(2), and 100 times that
     ([[0.037]], [[3.69]])
     """
-    error = weighed(weights, y - exact)
-    return _in_units_of_spread(error[None], 0.0, exact, weights, n_units=n_units, dealt=dealt, eps=2.0**-40)
+    error = contrast_values(weights, y - exact)
+    return _standardize_rounding(error[None], 0.0, exact, weights, n_units=n_units, dealt=dealt, eps=2.0**-40)
 
 
-def among_repeats(repeats: Array, weights: Array, *, eps: float, n_units: int, dealt: int = 1) -> Rounding:
+def rounding_across_batches(repeats: Array, weights: Array, *, eps: float, n_units: int, dealt: int = 1) -> Rounding:
     """Return the rounding of contrasts that shows when the same sequences are asked for in other batches.
 
     An error that is made alike in every batch is not seen: `bias` is the largest shift of the average effect from one
@@ -96,15 +97,15 @@ def among_repeats(repeats: Array, weights: Array, *, eps: float, n_units: int, d
     eps
         Relative spacing of the numbers that answers are computed in.
     n_units, dealt
-        As in `against_exact`.
+        As in `rounding_against_float64`.
     """
     first = repeats[0]
-    error = weighed(weights, np.moveaxis(repeats[1:] - first, 0, 1))  # (K, ways - 1, units, ...)
+    error = contrast_values(weights, np.moveaxis(repeats[1:] - first, 0, 1))  # (K, ways - 1, units, ...)
     own = np.sqrt(np.tensordot(weights**2, (eps * first) ** 2 / 12, axes=1))
-    return _in_units_of_spread(np.moveaxis(error, 1, 0), own, first, weights, n_units=n_units, dealt=dealt, eps=eps)
+    return _standardize_rounding(np.moveaxis(error, 1, 0), own, first, weights, n_units=n_units, dealt=dealt, eps=eps)
 
 
-def _in_units_of_spread(
+def _standardize_rounding(
     errors: Array, own: Array | float, y: Array, weights: Array, *, n_units: int, dealt: int, eps: float
 ) -> Rounding:
     """Return errors (ways, K, units, ...) relative to the spread of the ICE of outcomes y (arms, units, ...)."""
@@ -128,7 +129,7 @@ def _in_units_of_spread(
 
 def _contrast_sd(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple[Array, NDArray[np.bool_]]:
     """Return root-n standard errors of the contrasts, (K, ...), and whether they are more than rounding."""
-    ice = weighed(weights, y)
+    ice = contrast_values(weights, y)
     if y.shape[1] < 2:
         return np.zeros_like(ice[:, 0]), np.zeros(ice[:, 0].shape, bool)
     sd = ice.std(axis=1, ddof=1)
@@ -137,12 +138,12 @@ def _contrast_sd(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple
     return sd, sd > least * np.abs(weights).sum(axis=1).reshape(-1, *[1] * least.ndim)
 
 
-def yardstick(y: Array) -> Array:
+def answer_sd(y: Array) -> Array:
     """Return what differences of answers (units, ...) are measured in: their sd over units; without one, their size.
 
     Examples
     --------
-    >>> yardstick(np.array([[1.0, 5.0, 0.0], [3.0, 5.0, 0.0]])).round(3).tolist()
+    >>> answer_sd(np.array([[1.0, 5.0, 0.0], [3.0, 5.0, 0.0]])).round(3).tolist()
     [1.414, 5.0, 1.0]
     """
     size = np.abs(y).max(axis=0)
@@ -174,7 +175,7 @@ class Repeats:
     dependent: str
 
 
-def repeated(sample: Sample, *, refused: str) -> Repeats:
+def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
     """Ask for the same sequences again and again.
 
     Parameters
@@ -192,10 +193,10 @@ def repeated(sample: Sample, *, refused: str) -> Repeats:
     predictor, arm = sample.trial.predictor, sample.arms[0]
     tokens, first = sample.tokens(arm), sample.answers(arm)
     n = min(_ALONE, len(tokens))
-    limit, unit = rounding_allowed(predictor, first), yardstick(first.astype(np.float64))
-    twice = _gap(first, sample.named(predictor, tokens, arm))
-    alone = _gap(first[:n], np.concatenate([predictor.predict(tokens[i : i + 1]) for i in range(n)]))
-    order = _gap(first, predictor.predict(tokens[::-1])[::-1])
+    limit, unit = rounding_allowed(predictor, first), answer_sd(first.astype(np.float64))
+    twice = max_difference(first, sample.named(predictor, tokens, arm))
+    alone = max_difference(first[:n], np.concatenate([predictor.predict(tokens[i : i + 1]) for i in range(n)]))
+    order = max_difference(first, predictor.predict(tokens[::-1])[::-1])
     at_door = refused or _refused_for_other_lengths(sample)
     random = at_door if _TWICE in at_door else f"the predictor {SAME_TWICE}" if twice.max() > limit else ""
     how = "alone and among others" if alone.max() >= order.max() else "when the batch is in another order"
@@ -208,13 +209,7 @@ def repeated(sample: Sample, *, refused: str) -> Repeats:
     )
 
 
-def _gap(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the largest difference over rows, (tasks[, models])."""
-    gap: NDArray[np.float64] = np.abs(first.astype(np.float64) - second).max(axis=0)
-    return gap
-
-
-def _refused_for_other_lengths(sample: Sample) -> str:
+def _refused_for_other_lengths(sample: ProbeUnits) -> str:
     """Return why `causalgia.run` would refuse the predictor for sequences of another length; "" where it would not."""
     seen = {sample.tokens(sample.arms[0], 1).shape[1]}
     for arm in sample.arms[1:]:
@@ -238,7 +233,7 @@ def label_by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterabl
     return xr.DataArray(values, dims=tuple(coords), coords=coords)
 
 
-def strand_asymmetry(sample: Sample) -> xr.DataArray:
+def strand_asymmetry(sample: ProbeUnits) -> xr.DataArray:
     """Return how far a sequence and its reverse complement are answered apart.
 
     The root mean square over units of ``f(x) - f(reverse complement of x)``, in sd of ``f(x)`` over units, by task (and
@@ -253,10 +248,10 @@ def strand_asymmetry(sample: Sample) -> xr.DataArray:
     forward = sample.answers(arm).astype(np.float64)
     backward = sample.named(predictor, reverse_complement(sample.tokens(arm)), f"{arm}, reverse complement")
     gap = np.sqrt(((forward - backward) ** 2).mean(axis=0))
-    return label_by_task(gap / yardstick(forward), predictor)
+    return label_by_task(gap / answer_sd(forward), predictor)
 
 
-def in_other_batches(sample: Sample) -> NDArray[np.float64]:
+def outcomes_in_other_batches(sample: ProbeUnits) -> NDArray[np.float64]:
     """Return outcomes asked for in three ways: in order, in the reverse order, and in small batches.
 
     Returns

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from causalgia.design import Arm, Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
-from causalgia.trial.attributes import applied
-from causalgia.trial.turns import Drawn, Trial
+from causalgia.trial.attributes import apply_arm
+from causalgia.trial.turns import DrawnUnits, Trial
 from causalgia.types import Tokens
 
 Weights: TypeAlias = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
-class Sample:
+class ProbeUnits:
     """The first units of a design, drawn by a key of their own, and the contrasts that are looked at.
 
     Attributes
@@ -37,7 +37,7 @@ class Sample:
     """
 
     trial: Trial
-    units: Drawn
+    units: DrawnUnits
     weights: Weights
     seconds_a_row: float = 0.0
     _answered: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
@@ -60,11 +60,11 @@ class Sample:
     @cached_property
     def lengths(self) -> set[int]:
         """The lengths of the sequences that the trial asks for."""
-        return {under(self.trial, self.units, arm, slice(0, 1)).shape[1] for arm in self.trial.design.arm_names}
+        return {tokens_under(self.trial, self.units, arm, slice(0, 1)).shape[1] for arm in self.trial.design.arm_names}
 
     def tokens(self, arm: str, n: int | None = None) -> Tokens:
         """Return the first n units under an arm, (n, length)."""
-        return under(self.trial, self.units, arm, slice(0, n))
+        return tokens_under(self.trial, self.units, arm, slice(0, n))
 
     def answers(self, arm: str) -> NDArray[Any]:
         """Return what the predictor of the trial answers to the units under an arm, (units, tasks[, models]); once.
@@ -98,9 +98,9 @@ class Sample:
         return np.stack(asked).astype(np.float64)
 
 
-def under(trial: Trial, units: Drawn, arm: str, rows: slice) -> Tokens:
+def tokens_under(trial: Trial, units: DrawnUnits, arm: str, rows: slice) -> Tokens:
     """Return some units under an arm."""
-    return applied(arm_of(trial.design, arm), units.tokens[rows], units.ids[rows], trial.key)
+    return apply_arm(arm_of(trial.design, arm), units.tokens[rows], units.ids[rows], trial.key)
 
 
 def arm_of(design: Design, name: str) -> Arm:
@@ -161,7 +161,7 @@ def pick_evenly(names: list[str], most: int) -> list[str]:
 
     Examples
     --------
-    >>> spread(list("abcdefg"), 3)
+    >>> pick_evenly(list("abcdefg"), 3)
     ['a', 'd', 'g']
     """
     return [names[i] for i in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int))]

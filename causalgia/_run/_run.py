@@ -13,10 +13,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia._run import kept_effects
-from causalgia._run.kept_effects import Ends, KeptEffects, WithEnds
+from causalgia._run.kept_effects import EffectsAndRanges, EffectsReduction, SharedRanges
 from causalgia._run.overlap import overlap_notes
-from causalgia._run.reduction import Reduction
-from causalgia._run.requested_contrasts import Question, names_of, question_of_trial
+from causalgia._run.reduction import ContrastReduction
+from causalgia._run.requested_contrasts import ContrastRequest, contrast_request, effect_labels
 from causalgia._run.stored_trial import open_store
 from causalgia.analysis import Analysis
 from causalgia.design import Design
@@ -27,18 +27,18 @@ from causalgia.estimation.request import Grouping, require_clusters
 from causalgia.predict import Predictor
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive
-from causalgia.trial._run import Until, check_kinds, interruptible, opened, summed
+from causalgia.trial._run import Until, check_run_arguments, flush_on_interrupt, open_or_create, run_sums
 from causalgia.trial._run import run as run_and_hold
 from causalgia.trial.archive import Archive, open_archive, place_of
 from causalgia.trial.attributes import known_tasks
-from causalgia.trial.capacity import memory_said, require_memory
+from causalgia.trial.capacity import check_memory, explain_memory_error
 from causalgia.trial.execution import run_turns
-from causalgia.trial.in_memory import Gathered
+from causalgia.trial.in_memory import OutcomeBuffer
 from causalgia.trial.in_memory import outcomes_dataset as of_units
 from causalgia.trial.progress import meter
-from causalgia.trial.setup import Begun, begin
-from causalgia.trial.stored_design import keep_design
-from causalgia.trial.turn_plan import Plan, columns
+from causalgia.trial.setup import TrialSetup, set_up_trial
+from causalgia.trial.stored_design import store_design
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -190,7 +190,7 @@ def run(
         raise DesignError("same_answers= is about the answers that a store keeps; give store=, or leave it out")
     notes: list[str] = []
     if real is not None:
-        check_kinds(design, predictor, analysis, until)
+        check_run_arguments(design, predictor, analysis, until)
         notes = overlap_notes(design, predictor, real)
     if keep == "outcomes":
         return run_and_hold(
@@ -206,33 +206,33 @@ def run(
             same_answers=same_answers,
         )
     analysis = design.planned() if analysis is None and isinstance(design, Design) else analysis
-    check_kinds(design, predictor, analysis, until)
+    check_run_arguments(design, predictor, analysis, until)
     if until is not None:
         raise DesignError(
             f"until= looks at outcomes as they come, and keep={quoted(keep)} does not hold them; leave one out"
         )
-    question = question_of_trial(design, predictor, analysis, keep=keep)
-    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
-    asked = Asked(begun.trial, begun.attrs, question, sparing=keep == "moments")
+    question = contrast_request(design, predictor, analysis, keep=keep)
+    setup = set_up_trial(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
+    asked = ContrastTrialSetup(setup.trial, setup.attrs, question, sparing=keep == "moments")
     kept = _run_moments if keep == "moments" else _run_effects
     return kept(asked, path, client, progress, same_answers)
 
 
 @dataclass(frozen=True)
-class Asked(Begun):
+class ContrastTrialSetup(TrialSetup):
     """A trial before its first answer, and what it is asked."""
 
-    question: Question
+    question: ContrastRequest
     sparing: bool
 
     @property
     def frame(self) -> xr.Dataset:
         """Effects or moments without a unit and without numbers."""
-        names = names_of(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
+        names = effect_labels(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
         if self.trial.floor is not None:
             floor = self._floor
             names["floor"] = (("contrast", "task", "model")[: floor.ndim], floor)
-        kept = keep_design(names, self.trial.design)
+        kept = store_design(names, self.trial.design)
         return kept if self.sparing else kept.drop_vars("design", errors="ignore")
 
     @property
@@ -246,54 +246,62 @@ class Asked(Begun):
 
 
 def _run_moments(
-    asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool
+    asked: ContrastTrialSetup, path: Path | None, client: Client | None, progress: bool, same_answers: bool
 ) -> xr.Dataset:
     design, predictor = asked.trial.design, asked.trial.predictor
     parents = shared_parents(design, asked.question.analysis, key=asked.trial.key)
-    reduction = Reduction.of(asked.question, predictor)
+    reduction = ContrastReduction.of(asked.question, predictor)
     from causalgia._run import kept_moments
 
-    kept = kept_moments.KeptMoments(asked.question, reduction, parents=parents, models=predictor.models is not None)
-    summed(asked, kept, path, client=client, progress=progress, same_answers=same_answers)
+    kept = kept_moments.RunningMoments(asked.question, reduction, parents=parents, models=predictor.models is not None)
+    run_sums(asked, kept, path, client=client, progress=progress, same_answers=same_answers)
     found = kept_moments.moments_dataset(asked.frame, kept.moments()) if path is None else open_store(path)
     _warn_constant(kept.constant_tasks, found)
     return found
 
 
 def _run_effects(
-    asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool
+    asked: ContrastTrialSetup, path: Path | None, client: Client | None, progress: bool, same_answers: bool
 ) -> xr.Dataset:
-    predictor, ends = asked.trial.predictor, Ends()
-    reduction = Reduction.of(asked.question, predictor)
+    predictor, ends = asked.trial.predictor, SharedRanges()
+    reduction = ContrastReduction.of(asked.question, predictor)
     models = predictor.models is not None
-    of_unit, of_turn = KeptEffects(reduction, models=models), WithEnds(reduction, models=models)
+    of_unit, of_turn = EffectsReduction(reduction, models=models), EffectsAndRanges(reduction, models=models)
     if path is None:
-        _require_memory(asked.question, predictor)
-        found = _held(asked, of_unit, of_turn, ends, client, progress)
+        _check_effects_memory(asked.question, predictor)
+        found = _effects_in_memory(asked, of_unit, of_turn, ends, client, progress)
     else:
-        _stored(asked, of_unit, of_turn, ends, path, client, progress, same_answers)
+        _store_effects(asked, of_unit, of_turn, ends, path, client, progress, same_answers)
         found = open_store(path)
     _warn_constant(ends.constant_tasks, found)
     return found
 
 
-def _require_memory(question: Question, predictor: Predictor) -> None:
+def _check_effects_memory(question: ContrastRequest, predictor: Predictor) -> None:
     """Refuse effects that would not fit into this machine's memory: eight bytes each, four for a measured outcome."""
-    rows, answers = columns(question.design), len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
+    rows, answers = (
+        outcomes_per_unit(question.design),
+        len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",)),
+    )
     numbers = (2 * len(question.weights) + len(question.measured)) * answers
-    require_memory(question.design, tasks=-(-numbers // rows))
+    check_memory(question.design, tasks=-(-numbers // rows))
 
 
-def _held(
-    asked: Asked, of_unit: KeptEffects, of_turn: WithEnds, ends: Ends, client: Client | None, progress: bool
+def _effects_in_memory(
+    asked: ContrastTrialSetup,
+    of_unit: EffectsReduction,
+    of_turn: EffectsAndRanges,
+    ends: SharedRanges,
+    client: Client | None,
+    progress: bool,
 ) -> xr.Dataset:
     """Carry out a trial in memory."""
     trial, design = asked.trial, asked.trial.design
-    with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
-        plan = asked.meet()
-        gathered, models = Gathered(trial, plan, of_unit), len(trial.predictor.models or ())
+    with explain_memory_error(design), meter(design.n_units * outcomes_per_unit(design), show=progress) as advance:
+        plan = asked.probe()
+        gathered, models = OutcomeBuffer(trial, plan, of_unit), len(trial.predictor.models or ())
         for turn, model, parts in run_turns(
-            trial, plan, range(len(plan)), kept=of_turn, client=client, advance=advance
+            trial, plan, range(len(plan)), reduction=of_turn, client=client, advance=advance
         ):
             ends.take(parts, model=model, models=models)
             gathered.put(turn, model, parts)
@@ -301,24 +309,24 @@ def _held(
     return kept_effects.effects_dataset(raw, asked.question, ends)
 
 
-def _stored(
-    asked: Asked,
-    of_unit: KeptEffects,
-    of_turn: WithEnds,
-    ends: Ends,
+def _store_effects(
+    asked: ContrastTrialSetup,
+    of_unit: EffectsReduction,
+    of_turn: EffectsAndRanges,
+    ends: SharedRanges,
     path: Path,
     client: Client | None,
     progress: bool,
     same_answers: bool,
 ) -> None:
     """Carry out what a store lacks of a trial. What all units share is kept before the units that it is told by."""
-    archive, plan = opened(asked, of_unit, path, same_answers=same_answers)
+    archive, plan = open_or_create(asked, of_unit, path, same_answers=same_answers)
     trial, n = asked.trial, plan.n_units
-    per_unit, models = columns(trial.design), len(trial.predictor.models or ())
-    with archive, interruptible(archive, path, n), meter(n * per_unit, show=progress) as advance:
-        told, turns, whole = _restored(ends, archive, plan)
+    per_unit, models = outcomes_per_unit(trial.design), len(trial.predictor.models or ())
+    with archive, flush_on_interrupt(archive, path, n), meter(n * per_unit, show=progress) as advance:
+        told, turns, whole = _restore_ranges(ends, archive, plan)
         advance((n - sum(last - first for first, last in map(plan.bounds, turns))) * per_unit)
-        for turn, model, parts in run_turns(trial, plan, turns, kept=of_turn, client=client, advance=advance):
+        for turn, model, parts in run_turns(trial, plan, turns, reduction=of_turn, client=client, advance=advance):
             if ends.take(parts, model=model, models=models):
                 told = min(told + 1, len(plan))
                 archive.put_state(ends.state(), turns=told)
@@ -326,10 +334,10 @@ def _stored(
         if not whole:
             archive.flush()
             found = kept_effects.effects_dataset(open_archive(path), asked.question, ends)
-            archive.put_state({**ends.state(), **kept_effects.columns_of(found)}, turns=len(plan))
+            archive.put_state({**ends.state(), **kept_effects.summary_arrays(found)}, turns=len(plan))
 
 
-def _restored(ends: Ends, archive: Archive, plan: Plan) -> tuple[int, tuple[int, ...], bool]:
+def _restore_ranges(ends: SharedRanges, archive: Archive, plan: TurnPlan) -> tuple[int, tuple[int, ...], bool]:
     """Put back what all units share; return how often it was told, the turns to carry out, whether it is of the whole.
 
     Where it is lost all turns are carried out again, and what the store has of their units stays.
@@ -342,7 +350,7 @@ def _restored(ends: Ends, archive: Archive, plan: Plan) -> tuple[int, tuple[int,
         ends.restore(state[1], of=shape)
     except StoreError as error:
         raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
-    return state[0], archive.missing, kept_effects.has_columns(state[1])
+    return state[0], archive.missing, kept_effects.has_summary(state[1])
 
 
 def _warn_constant(constant: list[int], found: xr.Dataset) -> None:

@@ -9,16 +9,17 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.reduction import Parts, Reduction, extremes
-from causalgia._run.requested_contrasts import Question
+from causalgia._run.reduction import ContrastReduction, extremes
+from causalgia._run.requested_contrasts import ContrastRequest
 from causalgia.effect_table import as_effect_table
 from causalgia.effects.control_sd import measured_in, pooled_sd, sds_of_shared
 from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import by_block, is_lazy
 from causalgia.schema import annotate, validate
+from causalgia.trial.reductions import NamedArrays
 
 
-class KeptEffects:
+class EffectsReduction:
     """What is kept of a unit: its ICE, and its outcomes in the arms whose sd the contrasts are measured in.
 
     Parameters
@@ -31,7 +32,7 @@ class KeptEffects:
 
     name = "effects"
 
-    def __init__(self, reduction: Reduction, *, models: bool) -> None:
+    def __init__(self, reduction: ContrastReduction, *, models: bool) -> None:
         self._reduction, self._models = reduction, models
 
     @property
@@ -40,19 +41,19 @@ class KeptEffects:
         last = ("task", "model") if self._models else ("task",)
         return {"ice": ("unit", "contrast", *last), "measured": ("unit", "measured", *last)}
 
-    def reduce(self, outcome: NDArray[Any]) -> Parts:
+    def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return what is kept of outcomes (units, arms, tasks[, models])."""
         return {name: part for name, part in self._taken(outcome).items() if name in self.dims}
 
-    def _taken(self, outcome: NDArray[Any]) -> Parts:
+    def _taken(self, outcome: NDArray[Any]) -> NamedArrays:
         effects = self._reduction.effects(outcome)
         return {**effects, "measured": np.take(outcome, self._reduction.measured, axis=1), **extremes(outcome)}
 
 
-class WithEnds(KeptEffects):
-    """The same, and what is said of all units together: `Ends` takes it out again."""
+class EffectsAndRanges(EffectsReduction):
+    """The same, and what is said of all units together: `SharedRanges` takes it out again."""
 
-    def reduce(self, outcome: NDArray[Any]) -> Parts:
+    def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return what is kept, with ``low, high, least, most``."""
         return self._taken(outcome)
 
@@ -61,7 +62,7 @@ _COLUMNS = ("constant", "zero", "control_sd")
 _BETTER: dict[str, Any] = {"low": np.maximum, "high": np.minimum, "least": np.minimum, "most": np.maximum}
 
 
-class Ends:
+class SharedRanges:
     """What all units share: where their ICE may be one number, and whether a task has one answer.
 
     Turns may come in any order, and more than once. Where it is settled that numbers differ nothing more is kept of
@@ -69,7 +70,7 @@ class Ends:
 
     Examples
     --------
-    >>> ends, one = Ends(), np.ones((1, 1))
+    >>> ends, one = SharedRanges(), np.ones((1, 1))
     >>> parts = {"low": one, "high": 2 * one, "least": one[0], "most": one[0]}
     >>> ends.take(dict(parts)), ends.take(dict(parts)), ends.take({**parts, "low": 3 * one}), ends.constant.item()
     (True, False, True, False)
@@ -78,7 +79,7 @@ class Ends:
     def __init__(self) -> None:
         self._ends: dict[str, NDArray[Any]] = {}
 
-    def take(self, parts: Parts, *, model: int | None = None, models: int = 0) -> bool:
+    def take(self, parts: NamedArrays, *, model: int | None = None, models: int = 0) -> bool:
         """Take the ends of a turn out of its parts; return whether they say anything new.
 
         Parameters
@@ -95,7 +96,7 @@ class Ends:
             after[name] = before[name].copy() if before else np.full(shape, -better(-np.inf, np.inf))
             some = after[name] if model is None else after[name][..., model]
             better(some, values, out=some)
-        self._ends = _reset_differing_ends(after)
+        self._ends = _reset_varying(after)
         return not before or any(not np.array_equal(after[name], before[name]) for name in after)
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -133,7 +134,7 @@ class Ends:
         return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
 
 
-def _reset_differing_ends(ends: Parts) -> Parts:
+def _reset_varying(ends: NamedArrays) -> NamedArrays:
     """Forget by how much numbers differ, where they do."""
     apart, unlike = ends["low"] > ends["high"], ends["least"] < ends["most"]
     for name, where, end in (("low", apart, 1), ("high", apart, -1), ("least", unlike, -1), ("most", unlike, 1)):
@@ -141,7 +142,7 @@ def _reset_differing_ends(ends: Parts) -> Parts:
     return ends
 
 
-def effects_dataset(raw: xr.Dataset, question: Question, ends: Ends) -> xr.Dataset:
+def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRanges) -> xr.Dataset:
     """Return effects as `causalgia.contrast` gives them, lazily where what was kept is lazy.
 
     Parameters
@@ -156,7 +157,7 @@ def effects_dataset(raw: xr.Dataset, question: Question, ends: Ends) -> xr.Datas
     dims = raw["ice"].dims[1:]
     effects = raw.drop_vars("measured")
     effects["constant"], effects["zero"] = (dims, ends.constant), (dims, ends.zero)
-    sd_of = _yardstick(raw["measured"], question)
+    sd_of = _sd_weights(raw["measured"], question)
     if raw.sizes["unit"] > 1:
         effects["control_sd"] = (dims, _control_sd(raw["measured"], question, sd_of))
     effects.attrs |= measured_in(sd_of, question.matrix)
@@ -166,19 +167,19 @@ def effects_dataset(raw: xr.Dataset, question: Question, ends: Ends) -> xr.Datas
     return validate(found, "effects")
 
 
-def columns_of(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
+def summary_arrays(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
     """Return what effects say of all units together, as arrays by name."""
     found = {f"whole.{name}": effects[name].to_numpy() for name in _COLUMNS if name in effects}
     return found | {"whole.control_sd_of": np.asarray(str(effects.attrs.get("control_sd_of", "")))}
 
 
-def has_columns(state: dict[str, NDArray[Any]]) -> bool:
-    """Say whether what `columns_of` returned is in a state."""
+def has_summary(state: dict[str, NDArray[Any]]) -> bool:
+    """Say whether what `summary_arrays` returned is in a state."""
     return "whole.constant" in state
 
 
-def with_columns(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
-    """Return what `effects_dataset` returned, of what was kept of the units and what `columns_of` returned."""
+def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
+    """Return what `effects_dataset` returned, of what was kept of the units and what `summary_arrays` returned."""
     effects = raw.drop_vars("measured")
     for name in _COLUMNS:
         if f"whole.{name}" in state:
@@ -187,7 +188,7 @@ def with_columns(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
     return as_effect_table(annotate(effects.assign_attrs({"control_sd_of": of} if of else {})))
 
 
-def _yardstick(measured: xr.DataArray, question: Question) -> sparse.csr_array:
+def _sd_weights(measured: xr.DataArray, question: ContrastRequest) -> sparse.csr_array:
     """Return weights that say in which arms' sd each contrast is measured: of the untreated arm, where it varies."""
     if question.read is question.matrix:
         return question.matrix
@@ -195,11 +196,11 @@ def _yardstick(measured: xr.DataArray, question: Question) -> sparse.csr_array:
     return question.read if (sds > 0).all() else question.matrix
 
 
-def _control_sd(measured: xr.DataArray, question: Question, sd_of: sparse.csr_array) -> NDArray[np.float64]:
+def _control_sd(measured: xr.DataArray, question: ContrastRequest, sd_of: sparse.csr_array) -> NDArray[np.float64]:
     arms = np.unique(sd_of.indices[sd_of.data < 0])
     return pooled_sd(_sds(measured, question, arms, question.scale), sd_of[:, arms])
 
 
-def _sds(measured: xr.DataArray, question: Question, arms: NDArray[Any], scale: str) -> NDArray[np.float64]:
+def _sds(measured: xr.DataArray, question: ContrastRequest, arms: NDArray[Any], scale: str) -> NDArray[np.float64]:
     columns = np.searchsorted(question.measured, arms)
     return sds_of_shared(by_block(measured.data, np.take, indices=columns, axis=1), scale=scale)

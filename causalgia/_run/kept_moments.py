@@ -13,13 +13,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.reduction import Parts, Reduction, extremes
-from causalgia._run.requested_contrasts import Question
+from causalgia._run.reduction import ContrastReduction, extremes
+from causalgia._run.requested_contrasts import ContrastRequest
 from causalgia.effects.control_sd import measured_in, pooled_sd
 from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.streaming import Moments, Products, Sketch, Sums, bins_within
 from causalgia.schema import annotate, validate
+from causalgia.trial.reductions import NamedArrays
 from causalgia.types import Array
 
 QUANTILES = np.unique(np.concatenate([np.arange(101) / 100, [0.001, 0.005, 0.025, 0.975, 0.995, 0.999]]))
@@ -28,12 +29,12 @@ _LEAST_GROUPS = 256
 _BYTES_OF_GROUPS = 2**25
 
 
-class MomentsOfTurn:
-    """What `KeptMoments` takes of a turn, where it was answered: its ICE, the arms that are measured, extremes."""
+class TurnMoments:
+    """What `RunningMoments` takes of a turn, where it was answered: its ICE, the arms that are measured, extremes."""
 
     name = "moments"
 
-    def __init__(self, reduction: Reduction, *, models: bool) -> None:
+    def __init__(self, reduction: ContrastReduction, *, models: bool) -> None:
         self._reduction, self._models = reduction, models
 
     @property
@@ -49,17 +50,17 @@ class MomentsOfTurn:
             **dict.fromkeys(("least", "most"), last),
         }
 
-    def reduce(self, outcome: NDArray[Any]) -> Parts:
+    def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return what `KeptMoments.take` takes, of outcomes (units, arms, tasks[, models])."""
         return {**self._reduction.effects(outcome), **self._reduction.of_arms(outcome), **extremes(outcome)}
 
 
-class KeptMoments(MomentsOfTurn):
+class RunningMoments(TurnMoments):
     """Running moments of the ICE of a trial: mean, spread, extremes, quantiles and what is needed of the covariance.
 
     Turns are taken in their order, so that the numbers are the same, bit for bit, wherever turns were answered and
     however often the trial was resumed. The state grows with arms and contrasts, with parents where units share them,
-    and not with units. Pickled it is a `MomentsOfTurn`, without what was taken.
+    and not with units. Pickled it is a `TurnMoments`, without what was taken.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ class KeptMoments(MomentsOfTurn):
     """
 
     def __init__(
-        self, question: Question, reduction: Reduction, *, parents: tuple[Any, ...] | None, models: bool
+        self, question: ContrastRequest, reduction: ContrastReduction, *, parents: tuple[Any, ...] | None, models: bool
     ) -> None:
         super().__init__(reduction, models=models)
         self._question = question
@@ -107,14 +108,14 @@ class KeptMoments(MomentsOfTurn):
         return Sums(min(self._question.design.n_units, groups))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(MomentsOfTurn, models=self._models), (self._reduction,)
+        return partial(TurnMoments, models=self._models), (self._reduction,)
 
     @property
     def n(self) -> int:
         """Units taken."""
         return self._ice.n
 
-    def take(self, parts: Parts) -> None:
+    def take(self, parts: NamedArrays) -> None:
         """Take in the next turn: what `reduce` returned, and ``parent`` (units,)."""
         if self.n == 0:
             self._begin(parts["ice"].shape[2:])
@@ -183,7 +184,7 @@ class KeptMoments(MomentsOfTurn):
             or not origin.size
         ):
             raise wrong
-        empty = KeptMoments(self._question, self._reduction, parents=self._names, models=self._models)
+        empty = RunningMoments(self._question, self._reduction, parents=self._names, models=self._models)
         effects, arms, one = np.zeros((K, *answers)), np.zeros((S, *answers)), np.zeros(answers, least.dtype)
         parts = {"ice": effects[None], "low": effects, "high": effects, "least": one, "most": one}
         parts |= {"arms": arms[None], "arms_low": arms, "arms_high": arms}

@@ -11,10 +11,10 @@ from causalgia.design import Design
 from causalgia.design.null_model import FromSequences
 from causalgia.errors import DesignError, SequenceError
 from causalgia.predict import Predictor
-from causalgia.predict.predictor import require_predictor
+from causalgia.predict.predictor import check_predictor
 from causalgia.sequences.fasta import Sequences, as_sequences
 from causalgia.streams import derive
-from causalgia.trial.turns import backgrounds
+from causalgia.trial.turns import draw_backgrounds
 
 APART = 0.9
 """AUROC, in either direction, from which the null model and the real sequences are said not to overlap."""
@@ -58,16 +58,16 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
     PredictorError
         If the predictor cannot answer.
     """
-    require_predictor(predictor, "run(design, predictor)")
-    tokens = _tokens(design, real)
+    check_predictor(predictor, "run(design, predictor)")
+    tokens = _real_tokens(design, real)
     real_answers = predictor.predict(tokens).astype(np.float64)
     key = derive(0, "overlap", design.fingerprint)
-    units = backgrounds(design, 0, min(_MOST, design.n_units), key=key)
+    units = draw_backgrounds(design, 0, min(_MOST, design.n_units), key=key)
     unit_answers = predictor.predict(units.tokens).astype(np.float64)
     found = [
         text
         for at in np.ndindex(*real_answers.shape[1:])
-        if (text := _apart(unit_answers, real_answers, at, predictor))
+        if (text := _separation(unit_answers, real_answers, at, predictor))
     ]
     if not found:
         return []
@@ -79,7 +79,7 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
     ]
 
 
-def _tokens(design: Design, real: Any) -> NDArray[np.uint8]:
+def _real_tokens(design: Design, real: Any) -> NDArray[np.uint8]:
     """Return up to 200 real sequences, evenly spread."""
     if isinstance(real, str) and real == "parents":
         if not isinstance(design.null, FromSequences):
@@ -98,7 +98,9 @@ def _tokens(design: Design, real: Any) -> NDArray[np.uint8]:
     return np.asarray(given.tokens[places])
 
 
-def _apart(units: NDArray[np.float64], real: NDArray[np.float64], at: tuple[int, ...], predictor: Predictor) -> str:
+def _separation(
+    units: NDArray[np.float64], real: NDArray[np.float64], at: tuple[int, ...], predictor: Predictor
+) -> str:
     one, other = (np.moveaxis(answers, 0, -1)[at] for answers in (units, real))
     area = auroc(one, other)
     if 1 - APART < area < APART:

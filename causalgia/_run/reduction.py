@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.requested_contrasts import Question
+from causalgia._run.requested_contrasts import ContrastRequest
 from causalgia.effects._contrast import times
 from causalgia.effects.scales import check_scale, put_on
 from causalgia.predict import Predictor
 from causalgia.trial.attributes import known_tasks
+from causalgia.trial.reductions import NamedArrays
 from causalgia.types import Array
-
-Parts: TypeAlias = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Reduction:
+class ContrastReduction:
     """What is taken of the outcomes of some units, (units, arms, tasks[, models]); it can be pickled.
 
     Attributes
@@ -44,7 +43,7 @@ class Reduction:
     measured_on: str
 
     @classmethod
-    def of(cls, question: Question, predictor: Predictor) -> Reduction:
+    def of(cls, question: ContrastRequest, predictor: Predictor) -> ContrastReduction:
         """Return the reduction that answers a question."""
         tasks = known_tasks(predictor)
         return cls(
@@ -56,7 +55,7 @@ class Reduction:
             measured_on=predictor.scale,
         )
 
-    def effects(self, outcome: NDArray[Any]) -> Parts:
+    def effects(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return ``ice`` (units, K, tasks[, models]), and ``low``, ``high`` (K, tasks[, models]).
 
         From low to high the intervals ICE +- rounding of all units overlap; they share nothing where low > high.
@@ -75,7 +74,7 @@ class Reduction:
             "high": (ice + within).min(axis=1),
         }
 
-    def of_arms(self, outcome: NDArray[Any]) -> Parts:
+    def of_arms(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return the outcomes of the measured arms on the scale, ``arms`` (units, S, ...), with their low and high."""
         y, bound = self._put(outcome, self.measured)
         return {"arms": np.ascontiguousarray(y), "arms_low": (y - bound).max(0), "arms_high": (y + bound).min(0)}
@@ -89,6 +88,6 @@ class Reduction:
         return put_on(np.take(outcome, arms, axis=1), scale=self.scale)
 
 
-def extremes(outcome: NDArray[Any]) -> Parts:
+def extremes(outcome: NDArray[Any]) -> NamedArrays:
     """Return the least and the largest answer of each task (and model), ``least`` and ``most``."""
     return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}

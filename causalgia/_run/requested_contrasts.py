@@ -24,7 +24,7 @@ from causalgia.trial.attributes import arm_coordinates
 
 
 @dataclass(frozen=True)
-class Question:
+class ContrastRequest:
     """The contrasts of a crossover, and what is read of its arms to answer them.
 
     Attributes
@@ -76,7 +76,7 @@ class Question:
         return np.union1d(*(W.indices[W.data < 0] for W in (self.read, self.matrix))).astype(np.intp)
 
 
-def question_of_trial(design: Design, predictor: Predictor, analysis: Analysis | None, *, keep: str) -> Question:
+def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | None, *, keep: str) -> ContrastRequest:
     """Return what a trial is asked that keeps effects or moments alone: by its analysis, else by its design.
 
     Raises
@@ -96,7 +96,9 @@ def question_of_trial(design: Design, predictor: Predictor, analysis: Analysis |
         raise DesignError(
             f"{said}: the design names no contrasts; make it with cg.Design(..., contrasts=...), or say analysis="
         )
-    _refuse(_of_means(asked) if keep == "effects" else _beyond_moments(asked) | _of_means(asked), asked, said)
+    _check_settings(
+        _beyond_effects(asked) if keep == "effects" else _beyond_moments(asked) | _beyond_effects(asked), asked, said
+    )
     if keep == "moments" and design.n_units < 2:
         raise DesignError(f"{said}: one unit gives no standard error; draw more units, or leave keep= out")
     if asked.scale != "identity":
@@ -106,10 +108,10 @@ def question_of_trial(design: Design, predictor: Predictor, analysis: Analysis |
     rows = None if control is not None else asked.weights_by_contrast or None
     shell = xr.Dataset(coords=arm_coordinates(design.named_arms))
     weights = chosen(shell, arms, control, rows, list(asked.interaction) if asked.interaction else None)
-    return Question(asked, design, weights, control)
+    return ContrastRequest(asked, design, weights, control)
 
 
-def _of_means(analysis: Analysis) -> dict[str, bool]:
+def _beyond_effects(analysis: Analysis) -> dict[str, bool]:
     return {"scale": analysis.scale in OF_MEANS}
 
 
@@ -123,7 +125,7 @@ def _beyond_moments(analysis: Analysis) -> dict[str, bool]:
     }
 
 
-def _refuse(needed: dict[str, bool], analysis: Analysis, said: str) -> None:
+def _check_settings(needed: dict[str, bool], analysis: Analysis, said: str) -> None:
     for name in (name for name, needs in needed.items() if needs):
         value: Any = getattr(analysis, name)
         raise DesignError(
@@ -135,7 +137,9 @@ def _refuse(needed: dict[str, bool], analysis: Analysis, said: str) -> None:
 _MOST_WEIGHTS = 2**25
 
 
-def names_of(question: Question, predictor: Predictor, attrs: dict[str, Any], *, sparing: bool = False) -> xr.Dataset:
+def effect_labels(
+    question: ContrastRequest, predictor: Predictor, attrs: dict[str, Any], *, sparing: bool = False
+) -> xr.Dataset:
     """Return effects without units and without numbers, as `causalgia.contrast` labels them.
 
     Parameters
@@ -158,12 +162,12 @@ def names_of(question: Question, predictor: Predictor, attrs: dict[str, Any], *,
         coords["model"] = list(predictor.models)
     names = xr.Dataset(coords=coords, attrs=attrs | words | beyond(attrs, scale=question.scale))
     if sparing and question.matrix.shape[0] * question.matrix.shape[1] > _MOST_WEIGHTS:
-        return _with_words(names, question)
+        return _with_placebo_words(names, question)
     on_arms = {str(name): c.variable for name, c in outcomes.coords.items() if name != "do"}
     return names.assign(weight=(("contrast", "arm"), written_out(question.matrix))).assign_coords(on_arms)
 
 
-def _with_words(names: xr.Dataset, question: Question) -> xr.Dataset:
+def _with_placebo_words(names: xr.Dataset, question: ContrastRequest) -> xr.Dataset:
     words = {arm.name for arm in question.design.named_arms if arm.intervention.kind == "placebo_word"}
     single = set(of_one_word(question.weights, words))
     return names.assign_coords(placebo_word=("contrast", [k in single for k in question.weights])) if words else names

@@ -57,8 +57,8 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     from causalgia._run import kept_moments
 
     try:
-        if "ice" in raw and kept_effects.has_columns(state):
-            return kept_effects.with_columns(raw, state)
+        if "ice" in raw and kept_effects.has_summary(state):
+            return kept_effects.with_summary(raw, state)
         if "ice" not in raw and kept_moments.has_moments(state):
             return kept_moments.moments_dataset(raw, state)
     except (ValueError, KeyError, TypeError) as error:

@@ -41,7 +41,7 @@ from causalgia.multiplicity import adjust, simultaneous
 from causalgia.predict import Predictor
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
-from causalgia.trial.setup import begin
+from causalgia.trial.setup import set_up_trial
 from causalgia.trial.turns import Trial
 from causalgia.types import Array
 from causalgia.workers import mapped
@@ -207,7 +207,7 @@ class _Repeat:
     def __post_init__(self) -> None:
         """Take what the predictor settled on where it was sent: the last bits of an answer depend on it."""
         if self.settled is not None:
-            Trial(self.design, self.predictor_or_simulator, self.key).settle(self.settled)
+            Trial(self.design, self.predictor_or_simulator, self.key).apply_settings(self.settled)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Repeat, tuple(getattr(self, field.name) for field in fields(self))
@@ -225,9 +225,9 @@ def _settled(design: Design, predictor: Any, client: Client | None) -> list[dict
     """Return what a predictor settles on here, for workers to take; None for simulators and without workers."""
     if client is None or not isinstance(predictor, Predictor):
         return None
-    begun = begin(design, predictor, rng=0, analysis=None, client=client)
-    begun.meet()
-    return begun.trial.settled
+    begun = set_up_trial(design, predictor, rng=0, analysis=None, client=client)
+    begun.probe()
+    return begun.trial.settings
 
 
 def _look(

@@ -136,10 +136,10 @@ def factorial(factors: Mapping[str, Intervention], *, untreated: str = "untreate
     """
     if not factors:
         raise DesignError("factorial: name at least one factor, such as {'A': cg.Embed(...)}")
-    return tuple(_cell(factors, levels, untreated) for levels in product((0, 1), repeat=len(factors)))
+    return tuple(_factorial_arm(factors, levels, untreated) for levels in product((0, 1), repeat=len(factors)))
 
 
-def _cell(factors: Mapping[str, Intervention], levels: tuple[int, ...], untreated: str) -> Arm:
+def _factorial_arm(factors: Mapping[str, Intervention], levels: tuple[int, ...], untreated: str) -> Arm:
     done: Intervention = Untreated()
     for intervention, level in zip(factors.values(), levels, strict=True):
         done = done + intervention if level else done

@@ -40,20 +40,20 @@ def _edits_of(done: Intervention) -> tuple[Edit, ...]:
     moved: list[tuple[int, int]] = []
     for step in steps_of(done):
         edit = _edit(step)
-        edits.append(_on_background(edit, moved))
+        edits.append(_in_background_coordinates(edit, moved))
         if edit.grows and edit.sites:
             moved.append((edit.sites[0][0], edit.grows))
     return tuple(edits)
 
 
-def _on_background(edit: Edit, moved: list[tuple[int, int]]) -> Edit:
+def _in_background_coordinates(edit: Edit, moved: list[tuple[int, int]]) -> Edit:
     """Return an edit with its sites where they were before earlier steps inserted or deleted bases."""
     if not moved or edit.sites is None:
         return edit
-    return edit.moved_to(tuple((_unmoved(start, moved), width) for start, width in edit.sites))
+    return edit.moved_to(tuple((_before_shifts(start, moved), width) for start, width in edit.sites))
 
 
-def _unmoved(start: int, moved: list[tuple[int, int]]) -> int:
+def _before_shifts(start: int, moved: list[tuple[int, int]]) -> int:
     for at, grown in reversed(moved):
         if start >= at + max(grown, 0):
             start -= grown

@@ -10,7 +10,7 @@ from causalgia.errors import DesignError, quoted
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenSpan:
     """Bases that an earlier step wrote and a later one may not touch."""
 
     start: int
@@ -23,7 +23,7 @@ class Layout:
     """The length of the sequence and the spans written so far, in its present coordinates."""
 
     length: int
-    written: tuple[Written, ...] = ()
+    written: tuple[WrittenSpan, ...] = ()
 
     def write(self, at: int, width: int, label: str) -> Layout:
         """Overwrite `width` bases at `at`.
@@ -48,7 +48,7 @@ class Layout:
                 f"the last valid start is {self.length - width}"
             )
         self._refuse_overlap((at, at + width), f"'{label}' at {at}")
-        return replace(self, written=(*self.written, Written(at, at + width, label)))
+        return replace(self, written=(*self.written, WrittenSpan(at, at + width, label)))
 
     def write_each(self, spans: Iterable[tuple[int, int]], label: str) -> Layout:
         """Overwrite one of several spans in each unit: they may overlap each other, but nothing written before."""
@@ -79,7 +79,7 @@ class Layout:
         moved = tuple(
             replace(w, start=w.start + width, stop=w.stop + width) if w.start >= at else w for w in self.written
         )
-        return Layout(self.length + width, (*moved, Written(at, at + width, label)))
+        return Layout(self.length + width, (*moved, WrittenSpan(at, at + width, label)))
 
     def delete(self, span: tuple[int, int]) -> Layout:
         """Remove the bases of a span; what is to the right moves."""

@@ -213,7 +213,7 @@ class FromParents(FromSequences):
     def parent_names(self) -> tuple[Name, ...]:
         """The parent of each given sequence: the first one with equal dinucleotide counts, under its name."""
         names = self.parents_given.names
-        return tuple(names[first] for first in first_alike(self).tolist())
+        return tuple(names[first] for first in first_equal_parent(self).tolist())
 
     def notes(self, n_units: int) -> list[str]:  # noqa: ARG002
         n, n_parents = len(self.parents_given), len(set(self.parent_names))
@@ -253,7 +253,7 @@ def frequencies(null: FromSequences) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=2)
-def chain(null: FromSequences, order: int) -> MarkovChain:
+def markov_chain(null: FromSequences, order: int) -> MarkovChain:
     """Return the Markov chain of the given sequences."""
     from causalgia.sequences.markov import fit_markov
 
@@ -261,7 +261,7 @@ def chain(null: FromSequences, order: int) -> MarkovChain:
 
 
 @lru_cache(maxsize=2)
-def first_alike(null: FromParents) -> NDArray[np.int64]:
+def first_equal_parent(null: FromParents) -> NDArray[np.int64]:
     """Return for each given sequence the first one that has the same dinucleotide counts, (n,)."""
     from causalgia.sequences.composition import first_of_equal_dinucleotides
 

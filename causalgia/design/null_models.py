@@ -19,8 +19,8 @@ from causalgia.design.null_model import (
     FromParents,
     FromSequences,
     NullModel,
-    chain,
     frequencies,
+    markov_chain,
     parent_labels,
     random_order,
 )
@@ -146,7 +146,7 @@ class Markov(FromSequences):
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
         from causalgia.sequences.markov import sample_markov
 
-        return sample_markov(key, units, chain(self, self.order), self.length)
+        return sample_markov(key, units, markov_chain(self, self.order), self.length)
 
     def _extras(self) -> dict[str, Any]:
         return {"order": self.order}

@@ -298,12 +298,12 @@ def longest_run(width: int) -> int:
     return min(ceil(2 * width / 3), width - 1)
 
 
-def carries(words: Tokens, pattern: Tokens) -> NDArray[np.bool_]:
+def carries_pattern(words: Tokens, pattern: Tokens) -> NDArray[np.bool_]:
     """Return which words (n, w) read too long a run of the pattern, (w,) or a row for each word, on either strand.
 
     Examples
     --------
-    >>> carries(encode(["GAGATAA", "TAGAGAA"]), encode("AGATAAG")[0])
+    >>> carries_pattern(encode(["GAGATAA", "TAGAGAA"]), encode("AGATAAG")[0])
     array([ True, False])
     """
     width = words.shape[1]
@@ -339,18 +339,18 @@ def admissible(word: str) -> Tokens:
     102
     """
     tokens = encode(word)[0]
-    orders = np.array(list(_orders(Counter(tokens.tolist()), len(tokens))), np.uint8)
-    free = orders[~carries(orders, tokens)]
+    orders = np.array(list(_n_orders(Counter(tokens.tolist()), len(tokens))), np.uint8)
+    free = orders[~carries_pattern(orders, tokens)]
     free.setflags(write=False)
     return free
 
 
-def _orders(left: Counter[int], n: int) -> Iterator[tuple[int, ...]]:
+def _n_orders(left: Counter[int], n: int) -> Iterator[tuple[int, ...]]:
     if n == 0:
         yield ()
     for token in [token for token, count in left.items() if count]:
         left[token] -= 1
-        yield from ((token, *rest) for rest in _orders(left, n - 1))
+        yield from ((token, *rest) for rest in _n_orders(left, n - 1))
         left[token] += 1
 
 
@@ -399,4 +399,4 @@ def _shuffled_instances(pattern: Pattern, units: Units, key: int) -> tuple[Token
     instances = pattern.instances(units, derive(key, "instance"))
     piece = np.ascontiguousarray(np.broadcast_to(instances, (len(units), len(pattern))))
     drawn = shuffle(derive(key, "arrangement"), units, piece)
-    return drawn, carries(drawn, piece) | carries(drawn, encode(pattern.word)[0])
+    return drawn, carries_pattern(drawn, piece) | carries_pattern(drawn, encode(pattern.word)[0])

@@ -17,13 +17,13 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.given_sequences import label_of, sought
 from causalgia.sequences import Motif, find_instances
 from causalgia.streams import RNG, root_key
-from causalgia.trial.attributes import applied
+from causalgia.trial.attributes import apply_arm
 from causalgia.types import Ints, Mask, Tokens
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.trial.turns import Drawn
+    from causalgia.trial.turns import DrawnUnits
 
 
 def junctions(
@@ -82,10 +82,10 @@ def junctions(
     """
     import xarray as xr
 
-    from causalgia.trial.turns import backgrounds
+    from causalgia.trial.turns import draw_backgrounds
 
     named = _named(motifs, threshold)
-    units = backgrounds(design, 0, _first(n_units, design), key=root_key(rng))
+    units = draw_backgrounds(design, 0, _first(n_units, design), key=root_key(rng))
     columns = [[_shares(arm, units, root_key(rng), *asked) for asked in named.values()] for arm in design.named_arms]
     shares = np.array(columns, np.float64)
     before = [len(set(find_instances(units.tokens, one, threshold=p).row.tolist())) for one, p in named.values()]
@@ -120,8 +120,8 @@ def _first(n_units: int | None, design: Design) -> int:
     return n
 
 
-def _shares(arm: Arm, units: Drawn, key: int, pattern: str | Motif, threshold: float | None) -> tuple[float, ...]:
-    after, length = applied(arm, units.tokens, units.ids, key), units.tokens.shape[1]
+def _shares(arm: Arm, units: DrawnUnits, key: int, pattern: str | Motif, threshold: float | None) -> tuple[float, ...]:
+    after, length = apply_arm(arm, units.tokens, units.ids, key), units.tokens.shape[1]
     origin = _origin(arm.intervention, length)
     if len(origin) != after.shape[1]:
         raise DesignError(

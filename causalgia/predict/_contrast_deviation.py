@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import EstimateError, PredictorError, quoted
-from causalgia.predict.predictor import Predictor, checked_rows, require_predictor
+from causalgia.predict.predictor import Predictor, as_token_rows, check_predictor
 from causalgia.types import Array, Tokens
 
 
@@ -81,8 +81,8 @@ def contrast_deviation(
     (('A6',), True)
     """
     for given in (predictor, reference):
-        require_predictor(given, "contrast_deviation(predictor, reference)")
-    _require_arms(arms)
+        check_predictor(given, "contrast_deviation(predictor, reference)")
+    _check_arm_sizes(arms)
     fast, exact = (_arm_differences(asked, arms) for asked in (predictor, reference))
     if fast.shape != exact.shape:
         msg = f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; give both the same tasks"
@@ -118,8 +118,8 @@ def _sd_over_units(contrasts: Array, names: tuple[str, ...]) -> Array:
     return sd
 
 
-def _require_arms(arms: Mapping[str, Tokens]) -> None:
-    sizes = {name: len(checked_rows(tokens)) for name, tokens in arms.items()}
+def _check_arm_sizes(arms: Mapping[str, Tokens]) -> None:
+    sizes = {name: len(as_token_rows(tokens)) for name, tokens in arms.items()}
     if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
         msg = f"arms= has units by arm {sizes}; give two arms or more, the control first, of the same units"
         raise EstimateError(msg)

@@ -47,16 +47,16 @@ def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[
     >>> predictor.predict(np.zeros((3, 8), np.uint8)).shape
     (3, 1)
     """
-    absent = [name for name in ("torch", "onnx", "onnxscript", "onnxruntime") if not _there(name)]
+    absent = [name for name in ("torch", "onnx", "onnxscript", "onnxruntime") if not _is_installed(name)]
     if absent:
         msg = f"export_onnx needs {', '.join(absent)}; run: pip install 'causalgia[torch,onnx]' onnx onnxscript"
         raise MissingExtraError(msg)
-    from causalgia.predict.torch_to_onnx import exported
+    from causalgia.predict.torch_to_onnx import write_network
 
-    return exported(network, path, length=length)
+    return write_network(network, path, length=length)
 
 
-def _there(name: str) -> bool:
+def _is_installed(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):

@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
 from causalgia.predict.answer_checks import first_line, one_line
-from causalgia.predict.factory import made_once
+from causalgia.predict.factory import build_once
 from causalgia.predict.function_predictor import FunctionPredictor
 from causalgia.predict.onnx import OnnxPredictor
-from causalgia.predict.predictor import Predictor, checked_batch_size, checked_names, checked_text
+from causalgia.predict.predictor import Predictor, as_batch_size, as_distinct_names, as_nonempty_text
 from causalgia.provenance import installed
 
 Announce = Callable[[str], None]
@@ -71,7 +71,7 @@ def load_predictor(
     MissingExtraError
         If the user's code needs torch, which is not installed.
     """
-    asked = _Asked(factory, weights, tasks, scale, alphabet, device, batch_size)
+    asked = _LoadRequest(factory, weights, tasks, scale, alphabet, device, batch_size)
     if is_onnx(factory):
         return asked.load_onnx()
     made = asked.load(announce or _ignore_line)
@@ -80,7 +80,7 @@ def load_predictor(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _LoadRequest:
     """A call of `load_predictor`, which another process repeats: it cannot import a user's file by a name."""
 
     factory: str | os.PathLike[str]
@@ -91,7 +91,7 @@ class _Asked:
     device: str
     batch_size: int | Literal["auto"]
 
-    def anywhere(self) -> _Asked:
+    def anywhere(self) -> _LoadRequest:
         """Return the same call with whole paths."""
         path, name = split_factory(self.factory)
         weights = None if self.weights is None else str(Path(self.weights).resolve())
@@ -99,7 +99,7 @@ class _Asked:
 
     def __call__(self, fingerprint: str, sizes: dict[int, int]) -> Predictor:
         """Return the predictor, loaded once in each process; PredictorError where it is absent or another one."""
-        made = made_once(f"{self.factory} {fingerprint}", lambda: self._again(fingerprint))
+        made = build_once(f"{self.factory} {fingerprint}", lambda: self._again(fingerprint))
         made.fix_batches(sizes)
         return made
 
@@ -143,11 +143,11 @@ class _Asked:
         """Import the file, call the function, and wrap what it makes."""
         path, name = split_factory(self.factory)
         say(f"predictor: importing {path} and calling {name}({'' if self.weights is None else self.weights})")
-        with beside(path):
+        with neighbors_importable(path):
             module = import_file(path)
-            made = _make(find(module, name, path), f"{path.name}:{name}", self.weights)
+            made = _make(find_function(module, name, path), f"{path.name}:{name}", self.weights)
         if isinstance(made, Predictor):
-            return _as_it_is(made, self._said(module, made, path), self.factory)
+            return _as_ready_predictor(made, self._said(module, made, path), self.factory)
         return self._wrapped(made, module, path, say)
 
     def _said(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def _ignore_line(line: str) -> None:
 
 def _make(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
     by_path = takes_path(function, where, weights)
-    made = call(function, where, weights if by_path else None)
+    made = call_factory(function, where, weights if by_path else None)
     if weights is None or by_path:
         return made
     if not _is_torch_module(made):
@@ -203,7 +203,7 @@ def _is_torch_module(made: Any) -> bool:
     return torch is not None and isinstance(made, torch.nn.Module)
 
 
-def _as_it_is(made: Predictor, asked: Mapping[str, Any], factory: object) -> Predictor:
+def _as_ready_predictor(made: Predictor, asked: Mapping[str, Any], factory: object) -> Predictor:
     """Return a ready-made predictor, which must be what was asked for beside it."""
     for name, wanted in asked.items():
         plain = _PLAIN[name](wanted)
@@ -224,11 +224,11 @@ def _as_it_is(made: Predictor, asked: Mapping[str, Any], factory: object) -> Pre
 
 
 _PLAIN: dict[str, Callable[[Any], Any]] = {
-    "tasks": lambda value: list(checked_names(value, "task")),
-    "scale": lambda value: checked_text(value, "scale", "what the answers are measured on"),
+    "tasks": lambda value: list(as_distinct_names(value, "task")),
+    "scale": lambda value: as_nonempty_text(value, "scale", "what the answers are measured on"),
     "alphabet": lambda value: str(value).upper().replace("U", "T"),
     "device": str,
-    "batch_size": checked_batch_size,
+    "batch_size": as_batch_size,
 }
 
 
@@ -245,7 +245,7 @@ def _constant_tasks(module: ModuleType, path: Path, say: Announce) -> tuple[str,
     if not hasattr(module, "TASKS"):
         return None
     try:
-        names = checked_names(module.TASKS, "task")
+        names = as_distinct_names(module.TASKS, "task")
     except PredictorError as error:
         msg = f"{path}: TASKS = {quoted(module.TASKS)}: {error}"
         raise PredictorError(msg) from error
@@ -306,7 +306,7 @@ def split_factory(factory: object) -> tuple[Path, str]:
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[None]:
+def neighbors_importable(path: Path) -> Iterator[None]:
     """Let a file import its neighbours for a while, as a script does: its folder comes first on the import path.
 
     A module of a neighbour's name that was loaded from another folder is put aside meanwhile: two networks may each
@@ -314,7 +314,7 @@ def beside(path: Path) -> Iterator[None]:
     """
     folder = path.resolve().parent
     neighbours = {entry.stem for entry in folder.iterdir() if entry.suffix == ".py" or entry.is_dir()}
-    aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_strange(name, neighbours, folder)}
+    aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _shadows_neighbor(name, neighbours, folder)}
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
@@ -325,7 +325,7 @@ def beside(path: Path) -> Iterator[None]:
         sys.modules.update(aside)
 
 
-def _is_strange(name: str, neighbours: set[str], folder: Path) -> bool:
+def _shadows_neighbor(name: str, neighbours: set[str], folder: Path) -> bool:
     """Say whether a loaded module has a neighbour's name, but is another's."""
     if name.partition(".")[0] not in neighbours or installed(name):
         return False
@@ -355,14 +355,14 @@ def import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
-        _require_torch(error, str(path))
+        _raise_if_torch_missing(error, str(path))
         line = _failing_line(error, path.name)
         msg = f"{path}: importing it failed{line}: {first_line(error)}; run it alone to see why"
         raise PredictorError(msg) from error
     return module
 
 
-def find(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
+def find_function(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
     """Return the function of that name.
 
     Raises
@@ -379,7 +379,7 @@ def find(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
     raise PredictorError(msg)
 
 
-def call(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
+def call_factory(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
     """Return what the function makes, called with the path of the weights where it takes one.
 
     Raises
@@ -392,7 +392,7 @@ def call(function: Callable[..., Any], where: str, weights: str | Path | None) -
     try:
         return function() if weights is None else function(str(weights))
     except (Exception, SystemExit) as error:
-        _require_torch(error, where)
+        _raise_if_torch_missing(error, where)
         if isinstance(error, CausalgiaError):
             raise
         line = _failing_line(error, where.rpartition(":")[0])
@@ -432,7 +432,7 @@ def _parameters(function: Callable[..., Any], where: str) -> list[inspect.Parame
         raise PredictorError(msg) from error
 
 
-def _require_torch(error: BaseException, where: str) -> None:
+def _raise_if_torch_missing(error: BaseException, where: str) -> None:
     """Raise MissingExtraError where code failed because torch is not installed."""
     if isinstance(error, MissingExtraError):
         raise MissingExtraError(f"{where}: {error}") from error

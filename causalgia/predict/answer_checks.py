@@ -101,12 +101,12 @@ def _as_numbers(values: object) -> NDArray[Any]:
     return answers
 
 
-def storable(answers: NDArray[Any]) -> NDArray[Any]:
+def as_storable(answers: NDArray[Any]) -> NDArray[Any]:
     """Return answers of a floating dtype that a file of outcomes can hold.
 
     Examples
     --------
-    >>> [str(storable(np.ones(1, dtype)).dtype) for dtype in ("f2", "f4", "f8", "longdouble")]
+    >>> [str(as_storable(np.ones(1, dtype)).dtype) for dtype in ("f2", "f4", "f8", "longdouble")]
     ['float32', 'float32', 'float64', 'float64']
     """
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict.predictor import NonFiniteError, Predictor, checked_rows
+from causalgia.predict.predictor import NonFiniteError, Predictor, as_token_rows
 from causalgia.types import Tokens
 
 _ROWS = 8
@@ -68,14 +68,14 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers a sequence differently alone and among others: ...
     """
-    rows, other, together = _answer_with_mates(predictor, checked_rows(tokens)[:_ROWS])
+    rows, other, together = _answer_with_mates(predictor, as_token_rows(tokens)[:_ROWS])
     limit = rounding_allowed(predictor, together)
-    _compare(predictor, together, _again(predictor, rows, SAME_TWICE), limit, SAME_TWICE)
+    _compare(predictor, together, _predict_again(predictor, rows, SAME_TWICE), limit, SAME_TWICE)
     lonely = [0, other]
     alone = np.concatenate([_ask_alone(predictor, rows[i : i + 1]) for i in lonely])
     _compare(predictor, together[lonely], alone, limit, MATES.format(how="alone and among others"))
     other_order = MATES.format(how="when the batch is in another order")
-    backwards = _again(predictor, rows[::-1], other_order)[::-1]
+    backwards = _predict_again(predictor, rows[::-1], other_order)[::-1]
     _compare(predictor, together, backwards, limit, other_order)
     return limit
 
@@ -96,7 +96,7 @@ def check_unchanged(predictor: Predictor, row: Tokens, before: NDArray[Any], lim
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers otherwise than when the trial began: ...
     """
-    _compare(predictor, before, _again(predictor, row, CHANGED), limit, CHANGED)
+    _compare(predictor, before, _predict_again(predictor, row, CHANGED), limit, CHANGED)
 
 
 def _answer_with_mates(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:
@@ -115,7 +115,7 @@ def _answer_with_mates(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int,
     return rows, 0, predictor.predict(rows)
 
 
-def _again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
+def _predict_again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
     """Return the answers for rows that have had finite ones."""
     try:
         return predictor.predict(rows)

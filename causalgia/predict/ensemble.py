@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict.answer_checks import abridged
 from causalgia.predict.fingerprint import UNREAD, digest
-from causalgia.predict.predictor import NonFiniteError, Predictor, Progress, checked_names, checked_rows, non_finite
+from causalgia.predict.predictor import (
+    NonFiniteError,
+    Predictor,
+    Progress,
+    as_distinct_names,
+    as_token_rows,
+    non_finite,
+)
 from causalgia.types import Tokens
 
 Members: TypeAlias = Literal["seeds", "folds", "architectures"]
@@ -71,7 +78,7 @@ class Ensemble(Predictor):
         self.of: Members = of
         if isinstance(predictors, Mapping):
             predictors, names = _split_mapping(predictors, names)
-        self.members = _checked_members(predictors)
+        self.members = _as_members(predictors)
         if len(self.members) < 2:
             msg = (
                 f"an Ensemble has at least two predictors, not {len(self.members)}: one says nothing of how networks "
@@ -79,12 +86,12 @@ class Ensemble(Predictor):
             )
             raise PredictorError(msg)
         given = [f"model {i}" for i in range(len(self.members))] if names is None else names
-        self.models = checked_names(given, "model")
+        self.models = as_distinct_names(given, "model")
         if len(self.models) != len(self.members):
             msg = f"{len(self.models)} names for {len(self.members)} predictors; give each one name"
             raise PredictorError(msg)
         for name, member in zip(self.models, self.members, strict=True):
-            _require_member(name, member)
+            _check_member(name, member)
         self.scale = self.members[0].scale
         self._require_agreement()
         self._unread = self._refuse_one_twice()
@@ -146,7 +153,7 @@ class Ensemble(Predictor):
         PredictorError
             If a member cannot answer, or the members turn out to have different tasks; names the member.
         """
-        rows = checked_rows(tokens)
+        rows = as_token_rows(tokens)
         size = self.resolve_batch_size(rows.shape[1])
         parts = []
         for start in range(0, len(rows), size):
@@ -222,7 +229,7 @@ def _split_mapping(
     return list(predictors.values()), list(predictors)
 
 
-def _checked_members(predictors: object) -> tuple[Predictor, ...]:
+def _as_members(predictors: object) -> tuple[Predictor, ...]:
     if isinstance(predictors, Iterable):
         return tuple(predictors)
     cure = "use a single one as it is" if isinstance(predictors, Predictor) else "wrap each in cg.FunctionPredictor"
@@ -230,7 +237,7 @@ def _checked_members(predictors: object) -> tuple[Predictor, ...]:
     raise PredictorError(msg)
 
 
-def _require_member(name: str, member: object) -> None:
+def _check_member(name: str, member: object) -> None:
     if not isinstance(member, Predictor):
         msg = (
             f"model {quoted(name)} is a {type(member).__name__}, not a predictor; wrap it in TorchPredictor or "

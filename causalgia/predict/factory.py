@@ -20,7 +20,7 @@ _MADE: dict[str, Predictor] = {}
 _MAKING = threading.RLock()
 
 
-def made_once(key: str, build: Callable[[], Predictor]) -> Predictor:
+def build_once(key: str, build: Callable[[], Predictor]) -> Predictor:
     """Return what `build` makes, made once in each process for each key."""
     with _MAKING:
         if key not in _MADE:
@@ -56,7 +56,7 @@ class PredictorFactory(Predictor):
     """
 
     def __init__(self, build: Callable[[], Predictor]) -> None:
-        _require_callable(build)
+        _check_callable(build)
         self._build = build
         identity = fingerprint_of(build)
         self._key = identity if not identity.endswith(UNREAD) else uuid.uuid4().hex
@@ -84,7 +84,7 @@ class PredictorFactory(Predictor):
         """
         with _MAKING:
             if self._own is None:
-                self._own = made_once(f"{self._key} {self._expected}", self._make) if self._expected else self._make()
+                self._own = build_once(f"{self._key} {self._expected}", self._make) if self._expected else self._make()
         if self._sizes:
             self._own.fix_batches(self._sizes)
             self._sizes = {}
@@ -101,7 +101,7 @@ class PredictorFactory(Predictor):
         except Exception as error:
             msg = f"{quoted(self)}: the function raised {one_line(error)}; it must return a predictor on every machine"
             raise PredictorError(msg) from error
-        _require_made(made, quoted(self))
+        _check_is_predictor(made, quoted(self))
         fingerprint = made.fingerprint  # before it was asked anything: a network may count
         if self._expected and fingerprint != self._expected:
             msg = (
@@ -189,13 +189,13 @@ class PredictorFactory(Predictor):
         return self.made.predict(tokens, progress=progress)
 
 
-def _require_callable(build: object) -> None:
+def _check_callable(build: object) -> None:
     if not callable(build):
         msg = f"PredictorFactory takes a function that returns a predictor, not {quoted(build)}"
         raise PredictorError(msg)
 
 
-def _require_made(made: object, said: str) -> None:
+def _check_is_predictor(made: object, said: str) -> None:
     if not isinstance(made, Predictor):
         msg = f"{said}: the function returned a {type(made).__name__}; return cg.TorchPredictor(...) or the like"
         raise PredictorError(msg)

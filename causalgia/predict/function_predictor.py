@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import as_answers, first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
-from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_version, shape_in_words
+from causalgia.predict.predictor import Layout, SinglePredictor, as_batch_size, as_version_name, shape_in_words
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
 
@@ -79,14 +79,14 @@ class FunctionPredictor(SinglePredictor):
         fingerprint: str | None = None,
     ) -> None:
         super().__init__(tasks=tasks, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
-        _require_callable(fn)
+        _check_callable(fn)
         self.fn = fn
-        size = checked_batch_size(batch_size)
+        size = as_batch_size(batch_size)
         self.batch_size = _AUTO if size == "auto" else size
-        self.dtype = _checked_dtype(dtype)
+        self.dtype = _as_floating_dtype(dtype)
         self.reduce = reduce
         identity = (
-            fingerprint_of(fn) if fingerprint is None else digest("given", checked_version(fingerprint, "callable"))
+            fingerprint_of(fn) if fingerprint is None else digest("given", as_version_name(fingerprint, "callable"))
         )
         self._version = fingerprint
         self._choices = (self._tasks, scale, self._order, layout, self.dtype.str, rc_average)
@@ -152,7 +152,7 @@ class FunctionPredictor(SinglePredictor):
             raise PredictorError(msg) from error
 
 
-def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+def _as_floating_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     try:
         chosen = np.dtype(dtype)
     except TypeError as error:
@@ -164,7 +164,7 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     return chosen
 
 
-def _require_callable(fn: object) -> None:
+def _check_callable(fn: object) -> None:
     if not callable(fn):
         msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {quoted(fn)}"
         raise PredictorError(msg)

@@ -15,7 +15,7 @@ from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, 
 from causalgia.inputs import read_bytes
 from causalgia.predict.answer_checks import as_answers, first_line, one_line, place_columns
 from causalgia.predict.fingerprint import digest, fingerprint_of
-from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_names, checked_version
+from causalgia.predict.predictor import Layout, SinglePredictor, as_batch_size, as_distinct_names, as_version_name
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
 
@@ -107,8 +107,8 @@ class OnnxPredictor(SinglePredictor):
     ) -> None:
         self._path = Path(path)
         self._bytes = read_bytes(self._path, PredictorError)
-        self.threads = None if threads is None else _checked_threads(threads)
-        self.providers = ("CPUExecutionProvider",) if providers is None else checked_names(providers, "provider")
+        self.threads = None if threads is None else _as_n_threads(threads)
+        self.providers = ("CPUExecutionProvider",) if providers is None else as_distinct_names(providers, "provider")
         self._session = self._open()
         self.graph: Graph = read_graph(self._session, self._path.name, layout=layout, dtype=dtype)
         super().__init__(
@@ -118,10 +118,10 @@ class OnnxPredictor(SinglePredictor):
             layout=self.graph.layout,
             rc_average=rc_average,
         )
-        self.heads = None if heads is None else checked_names(heads, "head")
+        self.heads = None if heads is None else as_distinct_names(heads, "head")
         self.reduce = reduce
-        self.batch_size = self.graph.batch_size(checked_batch_size(batch_size))
-        identity = digest(self._bytes) if fingerprint is None else digest("given", checked_version(fingerprint, "file"))
+        self.batch_size = self.graph.batch_size(as_batch_size(batch_size))
+        identity = digest(self._bytes) if fingerprint is None else digest("given", as_version_name(fingerprint, "file"))
         choices = (self._tasks, scale, self._order, self.layout, self.heads, rc_average, self.providers)
         self._fingerprint = digest("onnx", identity, *choices, fingerprint_of(reduce))
         self._parts = {"version" if fingerprint else "file": fingerprint or identity}
@@ -207,7 +207,7 @@ class OnnxPredictor(SinglePredictor):
         return quoted(self._path.name)
 
 
-def _checked_threads(threads: object) -> int:
+def _as_n_threads(threads: object) -> int:
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
         msg = f"threads={quoted(threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
         raise PredictorError(msg)
@@ -303,7 +303,7 @@ def open_session(content: bytes, name: str, *, threads: int | None, providers: S
     except ImportError as error:
         msg = f"networks in ONNX files need onnxruntime ({error}); run: pip install 'causalgia[onnx]'"
         raise MissingExtraError(msg) from error
-    _require_providers(providers, onnxruntime.get_available_providers())
+    _check_providers(providers, onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads is not None:
@@ -315,7 +315,7 @@ def open_session(content: bytes, name: str, *, threads: int | None, providers: S
         raise PredictorError(_open_failure(error, name)) from error
 
 
-def _require_providers(providers: Sequence[str], available: Sequence[str]) -> None:
+def _check_providers(providers: Sequence[str], available: Sequence[str]) -> None:
     absent = [provider for provider in providers if provider not in available]
     if absent:
         msg = f"providers={quoted(list(providers))}: {absent[0]} is not there; available: {', '.join(available)}"

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, SequenceError, quoted
-from causalgia.predict.answer_checks import abridged, as_answers, name_tasks
+from causalgia.predict.answer_checks import abridged, as_answers, as_storable, name_tasks
 from causalgia.predict.answer_checks import first_line as first_line
 from causalgia.predict.answer_checks import one_line as one_line
-from causalgia.predict.answer_checks import storable as storable
 from causalgia.sequences.alphabet import channel_order, checked_tokens
 from causalgia.types import Tokens
 
@@ -150,12 +149,12 @@ class SinglePredictor(Predictor):
     def __init__(
         self, *, tasks: Sequence[str] | None, scale: str, alphabet: str, layout: Layout, rc_average: bool
     ) -> None:
-        self._tasks = None if tasks is None else checked_names(tasks, "task")
-        self.scale = checked_text(scale, "scale", "what the answers are measured on, such as 'log counts'")
+        self._tasks = None if tasks is None else as_distinct_names(tasks, "task")
+        self.scale = as_nonempty_text(scale, "scale", "what the answers are measured on, such as 'log counts'")
         self.alphabet = alphabet
         self.layout: Layout = layout
         self.rc_average = rc_average
-        self._order = _checked_order(alphabet, layout)
+        self._order = _as_channel_order(alphabet, layout)
         self._half: bool | None = None  # whether an answer came in half precision: known once there is one
 
     def __repr__(self) -> str:
@@ -192,7 +191,7 @@ class SinglePredictor(Predictor):
             If tokens are not (n, length) of 0 1 2 3, the network refuses them, or an answer is not a finite number
             for each row and task (`NonFiniteError` names the first such row and task).
         """
-        return self._collected(self._answers(checked_rows(tokens)), progress)
+        return self._collected(self._answers(as_token_rows(tokens)), progress)
 
     def _collected(self, answers: Iterator[tuple[int, object]], progress: Progress | None = None) -> NDArray[Any]:
         """Return what the network says, batch by batch, as one checked array (n, tasks)."""
@@ -202,12 +201,12 @@ class SinglePredictor(Predictor):
             answer = as_answers(raw, n_rows=n_rows, tasks=self._tasks)
             half = answer.dtype.itemsize == 2
             if half and self._half is False:
-                require_same_dtype(answer.dtype, np.dtype(np.float32))
+                check_same_dtype(answer.dtype, np.dtype(np.float32))
             self._half = self._half or half
-            answer = storable(answer)
-            require_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
+            answer = as_storable(answer)
+            check_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
             self._tasks = self._tasks or name_tasks(answer.shape[1])
-            require_finite(answer, tasks=self._tasks, start=done)
+            check_finite(answer, tasks=self._tasks, start=done)
             parts.append(answer)
             done += n_rows
             if progress is not None:
@@ -219,7 +218,7 @@ class SinglePredictor(Predictor):
         """Yield, batch by batch in order, the number of rows and what the network says of them."""
 
 
-def require_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "the predictor") -> None:
+def check_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "the predictor") -> None:
     """Refuse answers in another precision than those before.
 
     Raises
@@ -229,7 +228,7 @@ def require_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "
 
     Examples
     --------
-    >>> require_same_dtype(np.dtype("f4"), np.dtype("f8"))
+    >>> check_same_dtype(np.dtype("f4"), np.dtype("f8"))
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers in float32 after float64; ...
     """
@@ -240,7 +239,7 @@ def require_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "
         )
 
 
-def checked_names(names: object, what: str) -> tuple[str, ...]:
+def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
     """Return names as a tuple of distinct, non-empty strings.
 
     Raises
@@ -266,7 +265,7 @@ def checked_names(names: object, what: str) -> tuple[str, ...]:
     return given
 
 
-def checked_text(value: object, name: str, meaning: str) -> str:
+def as_nonempty_text(value: object, name: str, meaning: str) -> str:
     """Return a choice that is a non-empty text.
 
     Raises
@@ -280,12 +279,12 @@ def checked_text(value: object, name: str, meaning: str) -> str:
     return value
 
 
-def checked_version(fingerprint: object, what: str) -> str:
+def as_version_name(fingerprint: object, what: str) -> str:
     """Return the user's own name for this version of a callable or a network; PredictorError where it is no text."""
-    return checked_text(fingerprint, "fingerprint", f"it names this version of the {what}, such as 'v1'")
+    return as_nonempty_text(fingerprint, "fingerprint", f"it names this version of the {what}, such as 'v1'")
 
 
-def checked_batch_size(value: object) -> int | Literal["auto"]:
+def as_batch_size(value: object) -> int | Literal["auto"]:
     """Return a batch size as an int, or "auto".
 
     Raises
@@ -301,7 +300,7 @@ def checked_batch_size(value: object) -> int | Literal["auto"]:
     return int(value)
 
 
-def _checked_order(alphabet: str, layout: str) -> tuple[int, int, int, int]:
+def _as_channel_order(alphabet: str, layout: str) -> tuple[int, int, int, int]:
     if layout not in ("NCL", "NLC"):
         msg = f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
         raise PredictorError(msg)
@@ -326,12 +325,12 @@ def shape_in_words(layout: Layout) -> str:
     return "(n, 4, length)" if layout == "NCL" else "(n, length, 4)"
 
 
-def require_predictor(value: object, said: str) -> None:
+def check_predictor(value: object, said: str) -> None:
     """Raise PredictorError where a value is no predictor; `said` is the call that was given it.
 
     Examples
     --------
-    >>> require_predictor(print, "run(design, predictor)")
+    >>> check_predictor(print, "run(design, predictor)")
     Traceback (most recent call last):
     ...
     causalgia.errors.PredictorError: run(design, predictor): builtin_function_or_method is not a predictor; wrap ...
@@ -343,7 +342,7 @@ def require_predictor(value: object, said: str) -> None:
         )
 
 
-def checked_rows(tokens: NDArray[Any]) -> Tokens:
+def as_token_rows(tokens: NDArray[Any]) -> Tokens:
     """Return tokens (n, length) as uint8 with at least one row and one position.
 
     Raises
@@ -361,7 +360,7 @@ def checked_rows(tokens: NDArray[Any]) -> Tokens:
     return rows
 
 
-def require_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int = 0) -> None:
+def check_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int = 0) -> None:
     """Refuse NaN and infinite answers (n, tasks); `start` is the row of the first.
 
     Raises

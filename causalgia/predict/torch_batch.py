@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import CausalgiaError, CausalgiaWarning, PredictorError
 from causalgia.predict.answer_checks import first_line
-from causalgia.predict.predictor import checked_batch_size
+from causalgia.predict.predictor import as_batch_size
 
 _MIB = 2**20
 _MAPPED_FROM = 32 * _MIB
@@ -37,14 +37,14 @@ class BatchSizes:
     """The batch size for each length of sequence: as given, or measured once."""
 
     def __init__(self, given: int | Literal["auto"], device: torch.device) -> None:
-        self._given = checked_batch_size(given)
+        self._given = as_batch_size(given)
         self._device = device
         self._known: dict[int, int] = {}
 
     def resolve(self, length: int, trace: Callable[[int, int], None]) -> int:
         """Return the size for sequences of `length`; `trace(n_rows, length)` runs one forward pass."""
         if self._device.type == "cpu":
-            settle_allocator()
+            raise_malloc_limits()
         if length not in self._known:
             self._known[length] = self._measure(length, trace) if self._given == "auto" else self._given
         return self._known[length]
@@ -90,7 +90,7 @@ class BatchSizes:
 
 
 def _as_fixed_batch_size(size: object) -> int:
-    checked = checked_batch_size(size)
+    checked = as_batch_size(size)
     if checked == "auto":
         raise PredictorError("a batch size of an earlier run is a whole number of at least 1, not 'auto'")
     return checked
@@ -109,7 +109,7 @@ def rows_that_fit(device: torch.device, *, largest: int, together: int) -> int:
 
 
 @cache
-def settle_allocator() -> None:
+def raise_malloc_limits() -> None:
     """Raise glibc's limits to their ceiling, once in a process, by taking and freeing one untouched block.
 
     The limits follow the largest mapped block that was freed so far. Until then each layer's output may go back to
@@ -211,7 +211,7 @@ class ChannelsLast:
 
     def __call__(self, x: Tensor) -> Any:
         """Answer for one-hot x; PredictorError where no convolution was met that could be turned."""
-        turning = _Turning()
+        turning = _LayersIn2d()
         with turning:
             answer = self._module(x)
         if not turning.convolutions:
@@ -227,7 +227,7 @@ class Compiled:
     """A network through `torch.compile`, at whole batches of one size for each length."""
 
     def __init__(self, module: torch.nn.Module, device: torch.device) -> None:
-        _require_compiler(device)
+        _check_compiler(device)
         self._network = torch.compile(module, dynamic=False)
         self._shapes: set[torch.Size] = set()
 
@@ -248,13 +248,13 @@ class Compiled:
             raise PredictorError(msg) from error
 
 
-def _require_compiler(device: torch.device) -> None:
+def _check_compiler(device: torch.device) -> None:
     wanted = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
     if device.type == "cpu" and not any(map(shutil.which, wanted)):
         raise PredictorError(_NO_COMPILER.format(", ".join(wanted)))
 
 
-class _Turning(TorchFunctionMode):
+class _LayersIn2d(TorchFunctionMode):
     """Sends one-dimensional layers to their two-dimensional versions."""
 
     def __init__(self) -> None:
@@ -269,7 +269,7 @@ class _Turning(TorchFunctionMode):
         return turned(*args, **(kwargs or {}))
 
 
-def _one(value: Any) -> Any:
+def _single_width(value: Any) -> Any:
     """Return a width as an int, or a padding in words."""
     return value[0] if isinstance(value, tuple | list) else value
 
@@ -284,8 +284,10 @@ def _conv(
     groups: int = 1,
 ) -> Tensor:
     flat = weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-    pad = padding if isinstance(padding, str) else (0, _one(padding))
-    wide = torch.conv2d(x.unsqueeze(2), flat, bias, (1, _one(stride)), pad, (1, _one(dilation)), groups)
+    pad = padding if isinstance(padding, str) else (0, _single_width(padding))
+    wide = torch.conv2d(
+        x.unsqueeze(2), flat, bias, (1, _single_width(stride)), pad, (1, _single_width(dilation)), groups
+    )
     return wide.squeeze(2)
 
 
@@ -303,10 +305,10 @@ def _max_pool(
     step = kernel_size if stride is None or stride == [] else stride
     wide = torch.max_pool2d(
         x.unsqueeze(2),
-        (1, _one(kernel_size)),
-        (1, _one(step)),
-        (0, _one(padding)),
-        (1, _one(dilation)),
+        (1, _single_width(kernel_size)),
+        (1, _single_width(step)),
+        (0, _single_width(padding)),
+        (1, _single_width(dilation)),
         ceil_mode,
     )
     return wide.squeeze(2)
@@ -322,7 +324,12 @@ def _avg_pool(
 ) -> Tensor:
     step = kernel_size if stride is None or stride == () else stride
     wide = functional.avg_pool2d(
-        x.unsqueeze(2), (1, _one(kernel_size)), (1, _one(step)), (0, _one(padding)), ceil_mode, count_include_pad
+        x.unsqueeze(2),
+        (1, _single_width(kernel_size)),
+        (1, _single_width(step)),
+        (0, _single_width(padding)),
+        ceil_mode,
+        count_include_pad,
     )
     return wide.squeeze(2)
 

@@ -227,7 +227,7 @@ def _tf32_switches() -> tuple[str, tuple[str | bool, str | bool], tuple[Any, ...
 _PRODUCTS = ("conv", "mm", "linear", "attention", "lstm", "gru")
 
 
-def require_full_products(forward: Callable[[], object]) -> None:
+def check_full_precision(forward: Callable[[], object]) -> None:
     """Refuse a forward pass that multiplies in half precision, or rounds to it, be it at its end.
 
     Raises
@@ -235,7 +235,7 @@ def require_full_products(forward: Callable[[], object]) -> None:
     PredictorError
         If it does, as under an autocast that the network switches on itself, or by a cast that loses digits.
     """
-    watch = _Halves()
+    watch = _HalfPrecisionWatch()
     with watch:
         forward()
     if watch.half is not None:
@@ -247,7 +247,7 @@ def require_full_products(forward: Callable[[], object]) -> None:
         raise PredictorError(msg)
 
 
-class _Halves(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _HalfPrecisionWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the first half precision that is multiplied in, or that numbers are rounded to."""
 
     def __init__(self) -> None:
@@ -272,7 +272,7 @@ def _lost_digits(source: object, made: torch.Tensor) -> bool:
     return source.shape != made.shape or not torch.equal(made.to(source.dtype), source)
 
 
-class Ferry:
+class HostDeviceCopier:
     """Copies between host and device that an accelerator does not wait for.
 
     On CUDA through page-locked memory, which torch keeps and hands out again: the copies are queued and the host goes
@@ -289,21 +289,21 @@ class Ferry:
         host.numpy()[...] = values
         return host.to(self._device, non_blocking=self._pinned)
 
-    def fetch(self, answer: torch.Tensor) -> Fetched:
+    def fetch(self, answer: torch.Tensor) -> PendingCopy:
         """Queue the way back of an answer."""
         if not self._pinned:
-            return Fetched(answer.cpu())
+            return PendingCopy(answer.cpu())
         host = self._page(answer.shape, answer.dtype)
         host.copy_(answer, non_blocking=True)
         arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
         arrival.record(torch.cuda.current_stream(self._device))
-        return Fetched(host, arrival)
+        return PendingCopy(host, arrival)
 
     def _page(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
         return torch.empty(shape, dtype=dtype, pin_memory=self._pinned)
 
 
-class Fetched:
+class PendingCopy:
     """An answer that may still be on its way."""
 
     def __init__(self, host: torch.Tensor, arrival: Any = None) -> None:
@@ -384,13 +384,13 @@ def tensors_used(do: Callable[[], object]) -> TensorUse:
     >>> tensors_used(lambda: torch.zeros(1_000) + 1).peak
     8000
     """
-    alive = _Alive()
+    alive = _LiveStorages()
     with alive:
         do()
     return TensorUse(alive.operations, alive.peak, alive.largest, alive.on_cpu)
 
 
-class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows the storages of the tensors that operations return until they are freed."""
 
     def __init__(self) -> None:

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError
-from causalgia.predict.predictor import checked_rows
-from causalgia.predict.torch_device import Ferry
+from causalgia.predict.predictor import as_token_rows
+from causalgia.predict.torch_device import HostDeviceCopier
 from causalgia.types import Tokens
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ class DeviceEdits:
 
     def __init__(self, predictor: TorchPredictor, base: Tokens) -> None:
         self._predictor = predictor
-        self._base = checked_rows(base)
-        self._ferry = Ferry(predictor.device)
+        self._base = as_token_rows(base)
+        self._ferry = HostDeviceCopier(predictor.device)
         self._held = self._ferry.send(self._base)
 
     def answers(self, edited: Tokens, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks)."""
-        tokens = checked_rows(edited)
-        _require_backgrounds(tokens, rows, self._base)
+        tokens = as_token_rows(edited)
+        _check_backgrounds(tokens, rows, self._base)
 
         def place(start: int, stop: int) -> torch.Tensor:
             return self._embedded(tokens[start:stop], rows[start:stop])
@@ -62,7 +62,7 @@ def changed_window(edited: Tokens, base: Tokens) -> slice:
     return slice(int(columns[0]), int(columns[-1]) + 1) if columns.size else slice(0, 0)
 
 
-def _require_backgrounds(edited: Tokens, rows: NDArray[np.int64], base: Tokens) -> None:
+def _check_backgrounds(edited: Tokens, rows: NDArray[np.int64], base: Tokens) -> None:
     if edited.shape[1] != base.shape[1] or np.shape(rows) != (len(edited),):
         msg = (
             f"edited tokens {edited.shape} and the backgrounds {np.shape(rows)} they came from do not fit backgrounds "

@@ -9,7 +9,7 @@ import torch
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import first_line, place_columns
-from causalgia.predict.predictor import checked_names
+from causalgia.predict.predictor import as_distinct_names
 
 Names = tuple[str, ...]
 
@@ -55,7 +55,7 @@ def _pick_keys(
             f"heads= names the columns of a tensor, but the network returns {describe_output(output)}; pick keys with "
             "tasks="
         )
-    names = checked_names(list(output), "key") if tasks is None else tasks
+    names = as_distinct_names(list(output), "key") if tasks is None else tasks
     missing = [name for name in names if name not in output]
     if missing:
         msg = f"the network's output has no key {quoted(missing[0])}; it returns {describe_output(output)}"
@@ -93,7 +93,7 @@ def describe_output(value: object) -> str:
 
     Examples
     --------
-    >>> describe((torch.zeros(2, 3), {"counts": torch.zeros(2)}))
+    >>> describe_output((torch.zeros(2, 3), {"counts": torch.zeros(2)}))
     "a tuple of (2, 3), a dict {'counts': (2,)}"
     """
     if isinstance(value, torch.Tensor):

@@ -21,21 +21,21 @@ from causalgia.predict.predictor import (
     EditSession,
     Layout,
     SinglePredictor,
-    checked_batch_size,
-    checked_names,
-    checked_version,
+    as_batch_size,
+    as_distinct_names,
+    as_version_name,
     shape_in_words,
 )
 from causalgia.predict.torch_batch import BatchSizes, Compiled, forward_pass, is_out_of_memory
 from causalgia.predict.torch_device import (
-    Ferry,
-    Fetched,
+    HostDeviceCopier,
+    PendingCopy,
+    check_full_precision,
     choose_device,
     exact_float32,
     in_eval_mode,
     input_dtype,
     lock_of,
-    require_full_products,
     without_autocast,
 )
 from causalgia.predict.torch_edits import DeviceEdits
@@ -134,32 +134,32 @@ class TorchPredictor(SinglePredictor):
         incremental: bool = False,
         fingerprint: str | None = None,
     ) -> None:
-        _require_module(module)
-        _require_initialised(module)
-        self.heads = None if heads is None else checked_names(heads, "head")
+        _check_module(module)
+        _check_initialized(module)
+        self.heads = None if heads is None else as_distinct_names(heads, "head")
         chosen = self.heads if tasks is None else tasks
         super().__init__(tasks=chosen, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
-        _require_heads(self._tasks, self.heads)
+        _check_heads(self._tasks, self.heads)
         self.module = module
         self.reduce = reduce
         self.dtype = input_dtype(module, dtype)
         self._half_accepted = dtype is not None
         self._asked_device = str(device)
         self.device = choose_device(module, device, self.dtype)
-        self.batch_size = checked_batch_size(batch_size)
+        self.batch_size = as_batch_size(batch_size)
         self._batches = BatchSizes(self.batch_size, self.device)
         self.tf32, self.channels_last, self.compile = tf32, channels_last, compile
         self.incremental = incremental
         self._partial = Incremental(self) if incremental else None
         self._prepare()
-        self._given = None if fingerprint is None else checked_version(fingerprint, "network")
+        self._given = None if fingerprint is None else as_version_name(fingerprint, "network")
         self._choices = (self._tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
         self._reduce_digest = fingerprint_of(reduce)
         module.to(self.device)
 
     def _prepare(self) -> None:
         """Make ready what belongs to this process and device, and is not pickled."""
-        self._ferry = Ferry(self.device)
+        self._ferry = HostDeviceCopier(self.device)
         self._met = False
         self._run = forward_pass(
             self.module, channels_last=self.channels_last, compiled=self.compile, device=self.device
@@ -293,7 +293,7 @@ class TorchPredictor(SinglePredictor):
     ) -> Iterator[tuple[int, object]]:
         """Queue each batch before the one before it is read back, so that an accelerator does not wait for us."""
         start = 0
-        waiting: Fetched | None = None
+        waiting: PendingCopy | None = None
         while start < n_rows:
             stop = min(n_rows, start + self.resolve_batch_size(length))
             answer = self._attempt(partial(place, start, stop))
@@ -306,7 +306,7 @@ class TorchPredictor(SinglePredictor):
         if waiting is not None:
             yield len(waiting), self._to_host(waiting)
 
-    def _attempt(self, place: Callable[[], torch.Tensor]) -> Fetched | None:
+    def _attempt(self, place: Callable[[], torch.Tensor]) -> PendingCopy | None:
         """Return the answers (n, tasks), perhaps on their way; None when memory runs out."""
         try:
             with self._ready():
@@ -322,7 +322,7 @@ class TorchPredictor(SinglePredictor):
     def _meet(self, tokens: torch.Tensor) -> None:
         """Refuse, at the first batch, a network that computes in half precision inside itself or in `reduce`."""
         if not self._met and not self._half_accepted:
-            require_full_products(lambda: self._read(self._forward(some := tokens[:2], run=self.module), len(some)))
+            check_full_precision(lambda: self._read(self._forward(some := tokens[:2], run=self.module), len(some)))
         self._met = True
 
     def _both_strands(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -380,7 +380,7 @@ class TorchPredictor(SinglePredictor):
                 self.module.to(self.device)
             yield
 
-    def _to_host(self, answer: Fetched) -> object:
+    def _to_host(self, answer: PendingCopy) -> object:
         host = answer.arrived()
         self._half = self._half or host.dtype.itemsize == 2
         return (host.float() if host.dtype is torch.bfloat16 else host).numpy()
@@ -389,13 +389,13 @@ class TorchPredictor(SinglePredictor):
         return type(self.module).__name__
 
 
-def _require_module(module: object) -> None:
+def _check_module(module: object) -> None:
     if not isinstance(module, torch.nn.Module):
         msg = f"TorchPredictor takes a torch.nn.Module, not {quoted(module)}; FunctionPredictor takes any callable"
         raise PredictorError(msg)
 
 
-def _require_initialised(module: torch.nn.Module) -> None:
+def _check_initialized(module: torch.nn.Module) -> None:
     tensors = chain(module.named_parameters(), module.named_buffers())
     lazy = [name for name, tensor in tensors if is_lazy(tensor)]
     if lazy:
@@ -406,7 +406,7 @@ def _require_initialised(module: torch.nn.Module) -> None:
         raise PredictorError(msg)
 
 
-def _require_heads(tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None) -> None:
+def _check_heads(tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None) -> None:
     missing = [] if heads is None else [task for task in tasks or () if task not in heads]
     if missing:
         msg = f"task {quoted(missing[0])} is not among heads={quoted(list(heads or ()))}; tasks= picks heads by name"

@@ -27,7 +27,9 @@ _TOLERATED = {4: 1e-4, 8: 1e-9}
 """Largest difference, relative to the largest answer, by the bytes of the floating dtype."""
 
 
-def exported(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int) -> OnnxPredictor:
+def write_network(
+    network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int
+) -> OnnxPredictor:
     """Do what `causalgia.predict.export_onnx` says."""
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
         raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
@@ -38,7 +40,7 @@ def exported(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str
     draft = target.with_name(f".{target.name}.draft")
     try:
         _write_onnx(asked, draft, tokens[:_SHOWN])
-        _compare(_tried(_open_exported(draft, asked), tokens, target), truth, target)
+        _compare(_answers_of_file(_open_exported(draft, asked), tokens, target), truth, target)
         draft.replace(target)
     except OSError as error:
         raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
@@ -47,7 +49,7 @@ def exported(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str
     return _open_exported(target, asked)
 
 
-class _Reduced(torch.nn.Module):
+class _ReducedNetwork(torch.nn.Module):
     """A network and what is made of its output."""
 
     def __init__(self, module: torch.nn.Module, reduce: Callable[[Any], Any] | None) -> None:
@@ -63,7 +65,7 @@ class _Reduced(torch.nn.Module):
 
 def _write_onnx(asked: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     with in_eval_mode(asked.module):
-        whole = _Reduced(copy.deepcopy(asked.module).cpu(), asked.reduce).eval()
+        whole = _ReducedNetwork(copy.deepcopy(asked.module).cpu(), asked.reduce).eval()
     x = _one_hot_input(asked, tokens)
     with torch.inference_mode():
         names = _output_names(whole(x))
@@ -114,7 +116,7 @@ def _open_exported(path: Path, asked: TorchPredictor) -> OnnxPredictor:
     )
 
 
-def _tried(written: OnnxPredictor, tokens: Tokens, target: Path) -> NDArray[Any]:
+def _answers_of_file(written: OnnxPredictor, tokens: Tokens, target: Path) -> NDArray[Any]:
     written.fix_batches({tokens.shape[1]: 5})
     try:
         if written.graph.rows is None:

@@ -34,8 +34,8 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
     """
     state = _read_weights_file(Path(path))
     wanted = module.state_dict()
-    _require_same_names(wanted.keys(), state.keys(), path)
-    _require_same_shapes(wanted, state, path)
+    _check_same_names(wanted.keys(), state.keys(), path)
+    _check_same_shapes(wanted, state, path)
     module.load_state_dict(dict(state))
 
 
@@ -111,7 +111,7 @@ def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
     return state
 
 
-def _require_same_names(wanted: Iterable[str], found: Iterable[str], path: str | Path) -> None:
+def _check_same_names(wanted: Iterable[str], found: Iterable[str], path: str | Path) -> None:
     missing, unexpected = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
     if missing or unexpected:
         msg = (
@@ -121,7 +121,7 @@ def _require_same_names(wanted: Iterable[str], found: Iterable[str], path: str |
         raise PredictorError(msg)
 
 
-def _require_same_shapes(wanted: Mapping[str, Any], found: Mapping[str, torch.Tensor], path: str | Path) -> None:
+def _check_same_shapes(wanted: Mapping[str, Any], found: Mapping[str, torch.Tensor], path: str | Path) -> None:
     for name, tensor in found.items():
         shape = tuple(wanted[name].shape)
         if tuple(tensor.shape) != shape and (shape, tensor.shape) != ((), (1,)):  # torch takes (1,) for a scalar

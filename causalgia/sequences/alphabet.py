@@ -97,7 +97,7 @@ def _as_bytes(record: object, name: str | int) -> bytes:
         raise SequenceError(msg)
     if not record.isascii():
         position = next(i for i, letter in enumerate(record) if not letter.isascii())
-        _refuse_letter(record[position], position, f"record {quoted(name)}")
+        _raise_letter_error(record[position], position, f"record {quoted(name)}")
     return record.encode("ascii")
 
 
@@ -152,7 +152,9 @@ def letter_tokens(
     last = 3 if key is None else 3 + len(_AMBIGUOUS)
     if codes.max() > last:
         row, position = map(int, np.argwhere(codes > last)[0])
-        _refuse_letter(chr(letters[row, position]), position, f"{_source_prefix(source)}record {quoted(names[row])}")
+        _raise_letter_error(
+            chr(letters[row, position]), position, f"{_source_prefix(source)}record {quoted(names[row])}"
+        )
     if key is not None:
         _draw_ambiguous(codes, names, key)
     return codes
@@ -167,7 +169,7 @@ def _is_iupac(letter: str) -> bool:
     return letter.isascii() and letter.upper() in IUPAC
 
 
-def _refuse_letter(letter: str, position: int, record: str) -> None:
+def _raise_letter_error(letter: str, position: int, record: str) -> None:
     cure = "sequences are made of A, C, G, T or U: remove it, or drop the record"
     if _is_iupac(letter):
         cure = (

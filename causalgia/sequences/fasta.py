@@ -67,8 +67,8 @@ class Sequences:
     source: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tokens", _frozen(self.tokens))
-        object.__setattr__(self, "names", _checked_names(self.names, len(self.tokens)))
+        object.__setattr__(self, "tokens", _as_frozen(self.tokens))
+        object.__setattr__(self, "names", _as_record_names(self.names, len(self.tokens)))
 
     @cached_property
     def digest(self) -> str:
@@ -102,7 +102,7 @@ class Sequences:
         return f"<Sequences: {len(self)} of {self.length} bp, {shown}{origin}>"
 
 
-def _frozen(tokens: Tokens) -> Tokens:
+def _as_frozen(tokens: Tokens) -> Tokens:
     """Return the tokens as an array that nobody else can write to."""
     array = checked_tokens(tokens)
     if array.ndim != 2 or array.size == 0:
@@ -114,7 +114,7 @@ def _frozen(tokens: Tokens) -> Tokens:
     return array
 
 
-def _checked_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
+def _as_record_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
     """Return the names as 0, ..., n - 1 if they are just that, else as strings."""
     given = tuple(map(_plain_name, names))
     if len(given) != n:
@@ -122,7 +122,7 @@ def _checked_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
         raise SequenceError(msg)
     if given == tuple(range(n)):
         return given
-    _refuse_duplicates(given)
+    _check_unique_names(given)
     return tuple(map(str, given))
 
 
@@ -137,7 +137,7 @@ def _plain_name(name: object) -> Name:
     raise SequenceError(msg)
 
 
-def _refuse_duplicates(names: tuple[Name, ...], *, place: str = "") -> None:
+def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
     """Refuse names that are written alike, as 1 and "1" are."""
     counts = Counter(map(str, names))
     twice = [name for name in dict.fromkeys(names) if counts[str(name)] > 1] if len(counts) < len(names) else []
@@ -221,7 +221,7 @@ def _from_letters(text: str) -> Sequences:
 
 
 def _from_strings(strings: list[str], names: tuple[Name, ...] | None = None) -> Sequences:
-    labels = tuple(range(len(strings))) if names is None else _checked_names(names, len(strings))
+    labels = tuple(range(len(strings))) if names is None else _as_record_names(names, len(strings))
     return Sequences(_set_read_only(encode(strings, names=labels)), labels)
 
 
@@ -273,7 +273,7 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
     """
     source = str(path)
     names, bodies = parse_fasta(read_text(path), source=source)
-    _refuse_duplicates(names, place=f"{source}: ")
+    _check_unique_names(names, place=f"{source}: ")
     letters = stack_letters(bodies, names, source=source)
     tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)
     # drawn letters are not in the file: such sequences are written out in full where a design is saved

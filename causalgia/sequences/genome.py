@@ -266,7 +266,7 @@ def read_bed(
     if not windows:
         msg = f"{path}: no intervals; a BED line has a chromosome, a start and an end"
         raise SequenceError(msg)
-    _refuse_repeats(windows, path, centre)
+    _check_unique_windows(windows, path, centre)
     return windows
 
 
@@ -309,7 +309,7 @@ def _strand(columns: list[str], place: str) -> Literal["+", "-"]:
     raise SequenceError(msg)
 
 
-def _refuse_repeats(windows: list[Window], path: str | PathLike[str], centre: str) -> None:
+def _check_unique_windows(windows: list[Window], path: str | PathLike[str], centre: str) -> None:
     summits = ", or give centre='summit' if they are several summits of one peak" if centre == "middle" else ""
     seen: dict[str, int] = {}
     for window in windows:

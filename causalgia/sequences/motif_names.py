@@ -86,7 +86,7 @@ def motif(
     'GA'
     """
     if isinstance(what, str) and not what.endswith(_SUFFIXES):
-        return _from_string(what, taxon, checked_release(release), name)
+        return _from_string(what, taxon, as_release(release), name)
     if isinstance(what, str | PathLike):
         return _from_file(what, name)
     if isinstance(what, Motif):
@@ -109,7 +109,7 @@ def _from_string(what: str, taxon: str | None, release: str, name: str | None) -
 def _from_word(what: str, elsewhere: tuple[str, ...], taxon: str | None, release: str) -> Motif:
     """Return a word's motif, unless the word may be meant as a factor's name in another taxon."""
     if not what.isascii() or not what or not set(what.upper()) <= set(IUPAC):
-        refuse_unknown(what, taxon=taxon, release=release)
+        raise_unknown_name(what, taxon=taxon, release=release)
     if elsewhere and not set(what.upper()) <= {*BASES, "U"}:
         msg = (
             f"{quoted(what)} is a word of IUPAC letters and, outside {taxon}, a name: {', '.join(elsewhere)}; give "
@@ -148,13 +148,13 @@ def _refuse_name(name: str | None, what: str) -> None:
 def _from_table(table: Any, name: str | None) -> Motif:
     """Return the motif of counts or probabilities; both are none if a row sums to less than 2 and is no integers."""
     label = "PFM" if name is None else name
-    rows = _checked_table(table)
+    rows = _as_motif_rows(table)
     are_counts = bool((rows.sum(axis=1) >= 2).any() or (rows == np.round(rows)).all())
     made = Motif.from_counts(label, rows) if are_counts else Motif(label, rows.tolist())
     return made if name is not None else Motif(f"PFM {made.consensus}", made.probabilities)
 
 
-def _checked_table(table: Any) -> NDArray[np.float64]:
+def _as_motif_rows(table: Any) -> NDArray[np.float64]:
     rows = _by_labels(_as_float_table(table), *_table_labels(table))
     if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
         turned = "transpose it" if rows.ndim == 2 and rows.shape[0] == 4 else "give one row for each position"
@@ -270,7 +270,7 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
     return _first(what, [x for x in _namesakes(what, release) if x.collection == "CORE" and taxon in (None, x.taxon)])
 
 
-def refuse_unknown(what: str, *, taxon: str | None, release: str) -> NoReturn:
+def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoReturn:
     """Raise the SequenceError of a name that `find_profile` does not find, with what is near or elsewhere."""
     elsewhere = ", ".join(names_elsewhere(what, release=release))
     among = "" if taxon is None else f" among {taxon}"
@@ -300,7 +300,7 @@ def fetch(profile: Profile, *, release: str) -> Motif:
     return Motif.from_counts(profile.name, rows, identifier=profile.identifier, source=release)
 
 
-def checked_release(release: str | None) -> str:
+def as_release(release: str | None) -> str:
     """Return the release, the newest that pyjaspar has for None.
 
     Raises

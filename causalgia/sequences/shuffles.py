@@ -256,7 +256,7 @@ def klet_shuffle(
     length = rows.shape[1]
     if length <= k:
         return rows[parents]
-    if (begun := turned(int(word_key), ids, rows, parents, k)) is not None:
+    if (begun := rotated_parents(int(word_key), ids, rows, parents, k)) is not None:
         rows, parents = begun, np.arange(ids.size)
     out = np.empty((ids.size, length), np.uint8)
     write = _writer(k, length)
@@ -337,7 +337,7 @@ def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
     others = np.arange(n_vertices) != root
     orders = _log_factorials(exits[others] - 1) + lgamma(int(exits[root]) + 1)
     if k > 2 and path[0] == root:
-        orders += np.log(len(beginnings(row, k)) / int(exits[root]))
+        orders += np.log(len(circle_cuts(row, k)) / int(exits[root]))
     return _log_of_count(_log_trees(counts, others) + orders - _log_factorials(counts[counts > 1]))
 
 
@@ -371,7 +371,7 @@ def _log_of_count(value: float) -> float:
     return 0.0 if value < 0.5 else float(value)
 
 
-def beginnings(row: Tokens, k: int) -> NDArray[np.int64]:
+def circle_cuts(row: Tokens, k: int) -> NDArray[np.int64]:
     """Return the positions where the circle may be cut without a change in its letters or k-lets.
 
     Parameters
@@ -390,13 +390,15 @@ def beginnings(row: Tokens, k: int) -> NDArray[np.int64]:
 
     Examples
     --------
-    >>> beginnings(np.array([0, 1, 0, 2, 3, 0, 1], np.uint8), 3)
+    >>> circle_cuts(np.array([0, 1, 0, 2, 3, 0, 1], np.uint8), 3)
     array([0, 1])
     """
-    return np.flatnonzero(_may_begin(row[None], k)[0]).astype(np.int64)
+    return np.flatnonzero(_may_cut(row[None], k)[0]).astype(np.int64)
 
 
-def turned(key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[np.int64], k: int) -> Tokens | None:
+def rotated_parents(
+    key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[np.int64], k: int
+) -> Tokens | None:
     """Return each unit's parent read from a drawn beginning, (n, length); None where no parent has a choice."""
     if k < 3:
         return None
@@ -407,7 +409,7 @@ def turned(key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[
     rows = tokens[parent]
     of = np.searchsorted(circuits, parent).clip(max=circuits.size - 1)
     mine = np.flatnonzero(circuits[of] == parent)
-    row, position = np.nonzero(_may_begin(tokens[circuits], k))
+    row, position = np.nonzero(_may_cut(tokens[circuits], k))
     first = np.searchsorted(row, np.arange(circuits.size + 1))
     drawn = random_below(derive(key, "beginning"), units[mine], np.diff(first)[of[mine]])
     start = position[first[of[mine]] + drawn]
@@ -416,7 +418,7 @@ def turned(key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[
     return rows
 
 
-def _may_begin(circuits: Tokens, k: int) -> NDArray[np.bool_]:
+def _may_cut(circuits: Tokens, k: int) -> NDArray[np.bool_]:
     """Return whether each circuit (n, length) may begin at each position, (n, length - k + 1)."""
     words = np.sort(np.lib.stride_tricks.sliding_window_view(circuits, k - 1, axis=1)[:, :-1], axis=2)
     alike: NDArray[np.bool_] = (words == words[:, :1]).all(axis=2)

@@ -140,7 +140,7 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     if not found:
         msg = f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
         raise SequenceError(msg)
-    _refuse_repeats(found, path)
+    _check_unique_variants(found, path)
     shared = Counter(variant.name for _, variant in found)
     return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found)
 
@@ -186,14 +186,14 @@ def variant_windows(
     at = (
         [length // 2 - _allele_width(x) // 2 for x in chosen]
         if starts is None
-        else _checked_starts(chosen, starts, length)
+        else _as_window_starts(chosen, starts, length)
     )
     with Genome(fasta) as genome:
         stretches = [_stretch(genome, x, start, length) for x, start in zip(chosen, at, strict=True)]
     check_alleles(chosen, [letters[start:] for letters, start in zip(stretches, at, strict=True)], fasta)
     for variant, letters in zip(chosen, stretches, strict=True):
         _check_letters(variant, letters, fasta)
-    changed = [_changed(x, letters, start) for x, letters, start in zip(chosen, stretches, at, strict=True)]
+    changed = [_with_allele(x, letters, start) for x, letters, start in zip(chosen, stretches, at, strict=True)]
     reference, alternate = (encode([letters[:length] for letters in each]) for each in (stretches, changed))
     return VariantWindows(chosen, reference, alternate, np.array(at, np.int64))
 
@@ -240,7 +240,7 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
             raise SequenceError(msg) from error
 
 
-def _refuse_repeats(found: list[tuple[int, Variant]], path: str | PathLike[str]) -> None:
+def _check_unique_variants(found: list[tuple[int, Variant]], path: str | PathLike[str]) -> None:
     seen: dict[str, int] = {}
     for number, variant in found:
         if variant.written in seen:
@@ -280,7 +280,7 @@ def _as_variants(variants: Sequence[Variant], length: int) -> tuple[Variant, ...
     return chosen
 
 
-def _checked_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length: int) -> list[int]:
+def _as_window_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length: int) -> list[int]:
     at = [int(start) for start in starts]
     if len(at) != len(chosen):
         msg = f"{len(at)} starts for {len(chosen)} variants; give each variant the start of its allele"
@@ -303,7 +303,7 @@ def _stretch(genome: Genome, variant: Variant, at: int, length: int) -> str:
     return letters.decode("latin-1").upper()
 
 
-def _changed(variant: Variant, letters: str, at: int) -> str:
+def _with_allele(variant: Variant, letters: str, at: int) -> str:
     return letters[:at] + variant.alternate + letters[at + len(variant.reference) :]
 
 

@@ -107,12 +107,12 @@ def _draw_words(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how:
         if check < 0:
             write_codes(word, width, codes)
             write_profile(word[:compared], bits)
-            if near_kept(word, codes, bits, count, store, how) >= 0:
+            if find_near(word, codes, bits, count, store, how) >= 0:
                 check = len(failed) - 1
         if check >= 0:
             failed[check] += 1
             continue
-        enter(word, codes, count, n_kept, store)
+        add_to_index(word, codes, count, n_kept, store)
         n_kept += 1
     return n_kept, turn
 
@@ -277,7 +277,7 @@ def _near_in_chain(entry: Any, word: Any, bits: Any, count: Any, store: Any, how
 
 
 @njit(nogil=True)
-def near_kept(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
+def find_near(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
     """Return a kept word within k of the word, or -1.
 
     Pieces of the word are sought in kept words; where ends are free, pieces of kept words also in the word. With k
@@ -297,7 +297,7 @@ def near_kept(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any
 
 
 @njit(nogil=True)
-def enter(word: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
+def add_to_index(word: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
     """Enter a word into the index."""
     words, counts, heads, onward = store
     words[number], counts[number] = word, count
@@ -317,8 +317,8 @@ def _earlier(rows: Any, store: Any, how: Any, out: Any) -> None:
             count[letter] += 1
         write_codes(rows[i], width, codes)
         write_profile(rows[i, :compared], bits)
-        out[i] = near_kept(rows[i], codes, bits, count, store, how)
-        enter(rows[i], codes, count, i, store)
+        out[i] = find_near(rows[i], codes, bits, count, store, how)
+        add_to_index(rows[i], codes, count, i, store)
 
 
 def empty_index(n: int, length: int, min_distance: int, distance: Distance) -> Index:

@@ -18,20 +18,20 @@ from causalgia.design import Design
 from causalgia.errors import DesignError, StoreError, TrialInterruptedError, quoted, quoted_apart
 from causalgia.notes import notes_of
 from causalgia.predict import Predictor
-from causalgia.predict.predictor import require_predictor
+from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG
 from causalgia.trial.archive import UNIT, Archive, Field, open_archive, place_of
 from causalgia.trial.attributes import known_tasks
-from causalgia.trial.capacity import memory_said, require_memory
+from causalgia.trial.capacity import check_memory, explain_memory_error
 from causalgia.trial.execution import run_turns
-from causalgia.trial.in_memory import Gathered, outcome_dims, outcomes_dataset, warn_constant
+from causalgia.trial.in_memory import OutcomeBuffer, outcome_dims, outcomes_dataset, warn_constant
 from causalgia.trial.progress import meter
-from causalgia.trial.reductions import Everything, Kept, Summary
-from causalgia.trial.same_answers import taken_over
-from causalgia.trial.setup import Begun, begin, check_analysis
-from causalgia.trial.turn_plan import Plan, columns
-from causalgia.trial.turns import Parts, Trial, unit_parts
+from causalgia.trial.reductions import AllOutcomes, NamedArrays, RunningSums, TurnReduction
+from causalgia.trial.same_answers import take_over_answers
+from causalgia.trial.setup import TrialSetup, check_analysis, set_up_trial
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
+from causalgia.trial.turns import Trial, unit_coordinates
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -63,33 +63,35 @@ def run(
     """
     if analysis is None and isinstance(design, Design):
         analysis = design.planned()
-    check_kinds(design, predictor, analysis, until)
-    _refuse_until(until, store=store, client=client)
+    check_run_arguments(design, predictor, analysis, until)
+    _check_until(until, store=store, client=client)
     place = None if store is None else place_of(store)
-    kept = Everything(outcome_dims(design, predictor))
-    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
+    reduction = AllOutcomes(outcome_dims(design, predictor))
+    setup = set_up_trial(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
     if place is not None:
-        return stored(begun, kept, place, client=client, progress=progress, same_answers=same_answers)
-    require_memory(design, tasks=_n_answers(predictor))
-    with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
-        plan = begun.meet()
-        gathered = Gathered(begun.trial, plan, kept)
-        lay = partial(outcomes_dataset, begun.frame, kept)
+        return run_stored(setup, reduction, place, client=client, progress=progress, same_answers=same_answers)
+    check_memory(design, tasks=_n_answers(predictor))
+    with explain_memory_error(design), meter(design.n_units * outcomes_per_unit(design), show=progress) as advance:
+        plan = setup.probe()
+        gathered = OutcomeBuffer(setup.trial, plan, reduction)
+        lay = partial(outcomes_dataset, setup.frame, reduction)
         if until is not None:
-            outcomes = _watched(until, design, lambda n: lay(gathered.up_to(n, advance)))
+            outcomes = _run_until_stopped(until, design, lambda n: lay(gathered.up_to(n, advance)))
         else:
-            for job in run_turns(begun.trial, plan, range(len(plan)), kept=kept, client=client, advance=advance):
+            for job in run_turns(
+                setup.trial, plan, range(len(plan)), reduction=reduction, client=client, advance=advance
+            ):
                 gathered.put(*job)
             outcomes = lay(gathered.parts)
     warn_constant(outcomes["outcome"], predictor.tasks)
     return validate(outcomes, "outcomes")
 
 
-def check_kinds(design: object, predictor: Predictor, analysis: object, until: object) -> None:
+def check_run_arguments(design: object, predictor: Predictor, analysis: object, until: object) -> None:
     """Refuse what is no design, predictor, analysis or rule, or does not go together, before anything is drawn."""
     if not isinstance(design, Design):
         raise DesignError(f"run(design, predictor): the first argument is {type(design).__name__}, not a cg.Design")
-    require_predictor(predictor, "run(design, predictor)")
+    check_predictor(predictor, "run(design, predictor)")
     if analysis is not None:
         if not isinstance(analysis, Analysis):
             raise DesignError(f"analysis= takes a cg.Analysis, not {type(analysis).__name__}")
@@ -102,7 +104,7 @@ def check_kinds(design: object, predictor: Predictor, analysis: object, until: o
         until.schedule(design.n_units)  # which refuses units that are too few to decide anything
 
 
-def _refuse_until(until: object, **others: object) -> None:
+def _check_until(until: object, **others: object) -> None:
     for name, value in others.items():
         if until is not None and value is not None:
             raise DesignError(
@@ -110,7 +112,7 @@ def _refuse_until(until: object, **others: object) -> None:
             )
 
 
-def _watched(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -> xr.Dataset:
+def _run_until_stopped(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -> xr.Dataset:
     """Ask for more and more units until the rule says stop; return outcomes with the trajectory of looks."""
     looks: list[Look] = []
     for n in until.schedule(design.n_units):
@@ -164,8 +166,14 @@ def with_looks(outcomes: xr.Dataset, looks: Sequence[Look], until: Until, *, mos
     return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(attrs))
 
 
-def stored(
-    begun: Begun, kept: Kept, path: Path, *, client: Client | None, progress: bool, same_answers: bool = False
+def run_stored(
+    setup: TrialSetup,
+    reduction: TurnReduction,
+    path: Path,
+    *,
+    client: Client | None,
+    progress: bool,
+    same_answers: bool = False,
 ) -> xr.Dataset:
     """Carry out what a store lacks of a trial, and return all of it, lazily.
 
@@ -176,19 +184,19 @@ def stored(
     TrialInterruptedError
         At Ctrl-C; what was answered is in the store.
     """
-    archive, plan = opened(begun, kept, path, same_answers=same_answers)
-    per_unit = columns(begun.trial.design)
+    archive, plan = open_or_create(setup, reduction, path, same_answers=same_answers)
+    per_unit = outcomes_per_unit(setup.trial.design)
     with (
         archive,
-        interruptible(archive, path, plan.n_units),
+        flush_on_interrupt(archive, path, plan.n_units),
         meter(plan.n_units * per_unit, show=progress) as advance,
     ):
         advance((plan.n_units - _n_missing(archive)) * per_unit)
         answers = run_turns(
-            begun.trial,
+            setup.trial,
             plan,
             archive.missing,
-            kept=kept,
+            reduction=reduction,
             client=client,
             advance=advance,
             lacks=lambda turn, model: archive.lacks(turn, model=model),
@@ -200,16 +208,18 @@ def stored(
     return found
 
 
-def opened(begun: Begun, kept: Kept, path: Path, *, same_answers: bool = False) -> tuple[Archive, Plan]:
+def open_or_create(
+    setup: TrialSetup, reduction: TurnReduction, path: Path, *, same_answers: bool = False
+) -> tuple[Archive, TurnPlan]:
     """Return the store, new or as far as it is, and the cut of the trial; the predictor is met where it is needed.
 
     With `same_answers` what another predictor answered is taken over, where this one answers a part of it alike.
     """
-    identity, parts = begun.identity(kept), begun.parts
+    identity, parts = setup.identity(reduction), setup.parts
     if not Archive.exists(path):
-        plan = begun.meet()
+        plan = setup.probe()
         ends = plan.ends.tolist()
-        fields, frame = fields_of(begun, kept), begun.frame
+        fields, frame = store_fields(setup, reduction), setup.frame
         return Archive.create(
             path,
             identity=identity,
@@ -217,21 +227,21 @@ def opened(begun: Begun, kept: Kept, path: Path, *, same_answers: bool = False) 
             turn_ends=ends,
             turns_a_chunk=plan.chunk,
             frame=frame,
-            settled=begun.trial.settled,
+            settled=setup.trial.settings,
             parts=parts,
         ), plan
     archive = Archive.resume(path, identity=identity, parts=parts, but=("predictor",) if same_answers else ())
     try:
-        begun.trial.settle(_as_settled(archive, len(begun.trial.predictor.parts)))
-        plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
+        setup.trial.apply_settings(_as_part_settings(archive, len(setup.trial.predictor.parts)))
+        plan = TurnPlan(setup.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
         _check_units(archive, plan)
         other = archive.identity != identity
         if archive.missing or other:
-            begun.meet(resumed=not other)
-            _check_fields(archive, fields_of(begun, kept))
+            setup.probe(resumed=not other)
+            _check_fields(archive, store_fields(setup, reduction))
         if other:
-            note = taken_over(begun, kept, archive, plan)
-            attrs = {"predictor_fingerprint": begun.attrs["predictor_fingerprint"]}
+            note = take_over_answers(setup, reduction, archive, plan)
+            attrs = {"predictor_fingerprint": setup.attrs["predictor_fingerprint"]}
             archive.take_over(identity, parts, attrs | {"notes": "\n".join([*notes_of(archive.frame), note])})
     except BaseException:
         archive.release()
@@ -239,10 +249,10 @@ def opened(begun: Begun, kept: Kept, path: Path, *, same_answers: bool = False) 
     return archive, plan
 
 
-def _as_settled(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
+def _as_part_settings(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
     """Return what the trial settled on when it was begun: batch sizes by length, and choices, of each part."""
     match archive.settled:
-        case [*parts] if len(parts) == n_parts and all(map(_is_settled, parts)):
+        case [*parts] if len(parts) == n_parts and all(map(_is_part_settings, parts)):
             return parts
     raise StoreError(
         f"{archive.path}: the manifest has no batch sizes and choices of {n_parts} predictors; move the store "
@@ -250,7 +260,7 @@ def _as_settled(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
     )
 
 
-def _is_settled(part: object) -> bool:
+def _is_part_settings(part: object) -> bool:
     match part:
         case {"batches": dict(batches), "choices": dict(choices), **more}:
             lengths = all(name.isascii() and name.isdecimal() and len(name) < 16 for name in batches)
@@ -259,7 +269,7 @@ def _is_settled(part: object) -> bool:
     return False
 
 
-def _check_units(archive: Archive, plan: Plan) -> None:
+def _check_units(archive: Archive, plan: TurnPlan) -> None:
     """Refuse to go on with a store that was made for other units."""
     if list(archive.grid.turn_ends) != plan.ends.tolist():
         raise StoreError(
@@ -281,22 +291,22 @@ def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
         )
 
 
-def fields_of(begun: Begun, kept: Kept) -> tuple[Field, ...]:
+def store_fields(setup: TrialSetup, reduction: TurnReduction) -> tuple[Field, ...]:
     """Return what a store has for each unit: what is kept of an outcome, and what is known of the unit itself."""
-    if isinstance(kept, Summary):
+    if isinstance(reduction, RunningSums):
         return ()
-    trial = begun.trial
+    trial = setup.trial
     assert trial.answer_like is not None, "the predictor has been met"
     arms = (len(trial.design.named_arms),) if trial.design.assignment == "crossover" else ()
     outcome = np.broadcast_to(trial.answer_like, (1, *arms, *trial.answer_like.shape))
-    parts = {**unit_parts(trial, trial.draw(0, 1)), **kept.reduce(outcome)}
+    parts = {**unit_coordinates(trial, trial.draw(0, 1)), **reduction.reduce(outcome)}
     return tuple(
-        Field(name, kept.dims.get(name, ("unit",)), part.shape[1:], part.dtype.str) for name, part in parts.items()
+        Field(name, reduction.dims.get(name, ("unit",)), part.shape[1:], part.dtype.str) for name, part in parts.items()
     )
 
 
 @contextmanager
-def interruptible(archive: Archive, path: Path, n_units: int) -> Iterator[None]:
+def flush_on_interrupt(archive: Archive, path: Path, n_units: int) -> Iterator[None]:
     """At Ctrl-C keep what was answered, and say how to go on."""
     try:
         yield
@@ -322,9 +332,9 @@ _SPARING = 20
 """Times as long as the last keeping took: it takes at most a twentieth of the trial, however large the sums."""
 
 
-def summed(
-    begun: Begun,
-    kept: Summary,
+def run_sums(
+    setup: TrialSetup,
+    reduction: RunningSums,
     path: Path | None,
     *,
     client: Client | None,
@@ -341,61 +351,65 @@ def summed(
         At Ctrl-C in a stored trial; sums over the first turns are in the store.
     """
     with ExitStack() as stack:
-        archive, plan = (None, begun.meet()) if path is None else opened(begun, kept, path, same_answers=same_answers)
+        archive, plan = (
+            (None, setup.probe()) if path is None else open_or_create(setup, reduction, path, same_answers=same_answers)
+        )
         if archive is not None and path is not None:
             stack.enter_context(archive)
-            stack.enter_context(interruptible(archive, path, plan.n_units))
-        first = 0 if archive is None else _restored(kept, archive)
-        advance = stack.enter_context(meter(plan.n_units * columns(begun.trial.design), show=progress))
+            stack.enter_context(flush_on_interrupt(archive, path, plan.n_units))
+        first = 0 if archive is None else _restore_sums(reduction, archive)
+        advance = stack.enter_context(meter(plan.n_units * outcomes_per_unit(setup.trial.design), show=progress))
         if first:
-            advance(plan.bounds(first - 1)[1] * columns(begun.trial.design))
+            advance(plan.bounds(first - 1)[1] * outcomes_per_unit(setup.trial.design))
         turns = range(first, len(plan))
-        answers = run_turns(begun.trial, plan, turns, kept=kept, client=client, advance=advance)
-        _take(kept, plan, _ordered_turns(answers, begun.trial, kept, first), archive)
+        answers = run_turns(setup.trial, plan, turns, reduction=reduction, client=client, advance=advance)
+        _accumulate(reduction, plan, _ordered_turns(answers, setup.trial, reduction, first), archive)
 
 
-def _restored(kept: Summary, archive: Archive) -> int:
+def _restore_sums(reduction: RunningSums, archive: Archive) -> int:
     """Put back the sums of a store, and return the turns that they are over."""
     state = archive.state()
     if state is None:
         return 0
     try:
-        kept.restore(state[1])
+        reduction.restore(state[1])
     except StoreError as error:
         raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
     return state[0]
 
 
-def _take(kept: Summary, plan: Plan, turns: Iterable[tuple[int, Parts]], archive: Archive | None) -> None:
+def _accumulate(
+    reduction: RunningSums, plan: TurnPlan, turns: Iterable[tuple[int, NamedArrays]], archive: Archive | None
+) -> None:
     """Take turn after turn, and keep the sums on disk about every second and at the end."""
     last, pause = time.monotonic(), _SECONDS
     for turn, parts in turns:
-        kept.take(parts)
-        begun = time.monotonic()
-        if archive is not None and (begun - last >= pause or turn == len(plan) - 1):
-            archive.put_state(kept.state(), turns=turn + 1)
+        reduction.take(parts)
+        started = time.monotonic()
+        if archive is not None and (started - last >= pause or turn == len(plan) - 1):
+            archive.put_state(reduction.state(), turns=turn + 1)
             last = time.monotonic()
-            pause = max(_SECONDS, _SPARING * (last - begun))
+            pause = max(_SECONDS, _SPARING * (last - started))
 
 
 def _ordered_turns(
-    answers: Iterable[tuple[int, int | None, Parts]], trial: Trial, kept: Kept, first: int
-) -> Iterator[tuple[int, Parts]]:
+    answers: Iterable[tuple[int, int | None, NamedArrays]], trial: Trial, reduction: TurnReduction, first: int
+) -> Iterator[tuple[int, NamedArrays]]:
     """Yield turns in their order, with the models side by side again where they were asked apart."""
-    waiting: dict[int, dict[int, Parts]] = {}
+    waiting: dict[int, dict[int, NamedArrays]] = {}
     n_parts = len(trial.predictor.parts)
     for turn, model, parts in answers:
         waiting.setdefault(turn, {})[0 if model is None else model] = parts
         while len(waiting.get(first, ())) == (1 if model is None else n_parts):
-            yield first, _stack_models(waiting.pop(first), kept, apart=model is not None)
+            yield first, _stack_models(waiting.pop(first), reduction, apart=model is not None)
             first += 1
 
 
-def _stack_models(models: dict[int, Parts], kept: Kept, *, apart: bool) -> Parts:
+def _stack_models(models: dict[int, NamedArrays], reduction: TurnReduction, *, apart: bool) -> NamedArrays:
     if not apart:
         return models[0]
     found = dict(models[0])
-    for name, dims in kept.dims.items():
+    for name, dims in reduction.dims.items():
         if "model" in dims:
             found[name] = np.stack([models[model][name] for model in sorted(models)], axis=-1)
     return found

@@ -12,8 +12,8 @@ from causalgia.design import Arm, Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.reference import reference_of
-from causalgia.trial.attributes import applied
-from causalgia.trial.turn_plan import columns
+from causalgia.trial.attributes import apply_arm
+from causalgia.trial.turn_plan import outcomes_per_unit
 from causalgia.types import Array, Tokens
 
 if TYPE_CHECKING:
@@ -32,21 +32,21 @@ _COST = {True: 3.5, False: 3.0}
 """Answers that a row takes: itself and one in float64 (2.5); or itself, alone and in another order."""
 
 
-def rows_asked(design: Design) -> int:
+def n_probe_rows(design: Design) -> int:
     """Return the rows that the measurement is made on: at most a hundredth of the trial, and 8 to 32."""
-    arms, units = _extent(design)
+    arms, units = _n_arms_and_units(design)
     return arms * units
 
 
-def answers_asked(design: Design, predictor: Predictor) -> float:
+def probe_cost(design: Design, predictor: Predictor) -> float:
     """Return what the measurement costs, in answers of the predictor."""
     exact = predictor.precision.itemsize < 8 and all(hasattr(part, "reference") for part in predictor.parts)
-    return _COST[exact] * rows_asked(design)
+    return _COST[exact] * n_probe_rows(design)
 
 
-def _extent(design: Design) -> tuple[int, int]:
+def _n_arms_and_units(design: Design) -> tuple[int, int]:
     """Return how many arms and units are looked at."""
-    rows = int(np.clip(design.n_units * columns(design) // _SHARE, _LEAST_ROWS, _MOST_ROWS))
+    rows = int(np.clip(design.n_units * outcomes_per_unit(design) // _SHARE, _LEAST_ROWS, _MOST_ROWS))
     arms = min(len(design.named_arms), _MOST_ARMS, rows)
     return arms, int(np.clip(rows // arms, 1, min(_MOST_UNITS, design.n_units)))
 
@@ -75,14 +75,14 @@ def answer_floor(trial: Trial) -> Array:
     """
     rows = _arm_rows(trial)
     answers = [_predict_rows(trial.predictor, row) for row in rows]
-    error = _against_exact(trial.predictor, rows, answers)
+    error = _error_against_float64(trial.predictor, rows, answers)
     if error is None:
-        error = _among_orders(trial.predictor, rows, answers)
+        error = _error_across_batches(trial.predictor, rows, answers)
     return _by_scale(error, np.concatenate(answers).astype(np.float64))
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _ArmRows:
     """Some units under an arm: their ids, their backgrounds, and what the arm makes of these."""
 
     arm: Arm
@@ -91,9 +91,9 @@ class _Rows:
     tokens: Tokens
 
 
-def _arm_rows(trial: Trial) -> list[_Rows]:
+def _arm_rows(trial: Trial) -> list[_ArmRows]:
     """Return some arms, evenly spread, on the first units; in a parallel trial on units that receive them."""
-    n_arms, n_units = _extent(trial.design)
+    n_arms, n_units = _n_arms_and_units(trial.design)
     places = np.unique(np.linspace(0, len(trial.design.named_arms) - 1, n_arms).round().astype(int))
     parallel = trial.design.assignment == "parallel"
     units = trial.draw(0, min(n_units * len(trial.design.named_arms) if parallel else n_units, trial.design.n_units))
@@ -102,11 +102,11 @@ def _arm_rows(trial: Trial) -> list[_Rows]:
         mine = slice(None) if units.assigned is None else np.flatnonzero(units.assigned == place)[:n_units]
         ids, base, arm = units.ids[mine], units.tokens[mine], trial.design.named_arms[place]
         if len(ids):
-            found.append(_Rows(arm, ids, base, applied(arm, base, ids, trial.key)))
+            found.append(_ArmRows(arm, ids, base, apply_arm(arm, base, ids, trial.key)))
     return found
 
 
-def _predict_rows(predictor: Predictor, row: _Rows) -> NDArray[Any]:
+def _predict_rows(predictor: Predictor, row: _ArmRows) -> NDArray[Any]:
     try:
         return predictor.predict(row.tokens)
     except NonFiniteError as error:
@@ -115,7 +115,7 @@ def _predict_rows(predictor: Predictor, row: _Rows) -> NDArray[Any]:
         raise PredictorError(f"arm {quoted(row.arm.name)} ({row.tokens.shape[1]} bp): {error}") from error
 
 
-def _against_exact(predictor: Predictor, rows: list[_Rows], answers: list[NDArray[Any]]) -> Array | None:
+def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array | None:
     """Return the largest difference from float64, (tasks[, models]); None where there is none to be had."""
     reference = reference_of(predictor)
     if reference is None:
@@ -124,15 +124,15 @@ def _against_exact(predictor: Predictor, rows: list[_Rows], answers: list[NDArra
         exact = [reference.predict(row.tokens) for row in rows]
     except PredictorError:
         return None  # a layer that is written for float32 alone
-    gaps = [_gap(y, z) for y, z in zip(answers, exact, strict=True)]
+    gaps = [max_difference(y, z) for y, z in zip(answers, exact, strict=True)]
     for row, z in zip(rows, exact, strict=True):
-        in_session = _in_session(predictor, row)
+        in_session = _incremental_answers(predictor, row)
         if in_session is not None:
-            gaps.append(_gap(in_session, z[: len(in_session)]))
+            gaps.append(max_difference(in_session, z[: len(in_session)]))
     return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest_answer(answers)))
 
 
-def _in_session(predictor: Predictor, row: _Rows) -> NDArray[Any] | None:
+def _incremental_answers(predictor: Predictor, row: _ArmRows) -> NDArray[Any] | None:
     """Return answers to the first units as edits of their backgrounds, where a part of the predictor takes edits."""
     base, tokens = row.base[:_IN_SESSION], row.tokens[:_IN_SESSION]
     length = base.shape[1]
@@ -146,16 +146,17 @@ def _in_session(predictor: Predictor, row: _Rows) -> NDArray[Any] | None:
     return answers[0] if predictor.models is None else np.stack(answers, axis=-1)
 
 
-def _among_orders(predictor: Predictor, rows: list[_Rows], answers: list[NDArray[Any]]) -> Array:
+def _error_across_batches(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array:
     """Return what other batches make of the answers, and roundings of the largest one, (tasks[, models])."""
     gaps = []
     for row, y in zip(rows, answers, strict=True):
-        gaps.append(_gap(predictor.predict(row.tokens[::-1])[::-1], y))
-        gaps.append(_gap(np.concatenate([predictor.predict(one[None]) for one in row.tokens]), y))
+        gaps.append(max_difference(predictor.predict(row.tokens[::-1])[::-1], y))
+        gaps.append(max_difference(np.concatenate([predictor.predict(one[None]) for one in row.tokens]), y))
     return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest_answer(answers))
 
 
-def _gap(one: NDArray[Any], other: NDArray[Any]) -> Array:
+def max_difference(one: NDArray[Any], other: NDArray[Any]) -> Array:
+    """Return the largest absolute difference over rows, (tasks[, models])."""
     return np.asarray(np.abs(one.astype(np.float64) - other).max(axis=0))
 
 

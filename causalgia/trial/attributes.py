@@ -17,7 +17,7 @@ from causalgia.predict import Predictor
 from causalgia.streams import RNG
 
 
-def applied(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key: int) -> NDArray[np.uint8]:
+def apply_arm(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key: int) -> NDArray[np.uint8]:
     """Return the units (n, length) under an arm; an error of the intervention names it."""
     try:
         return arm.intervention.apply(tokens, units=ids, key=key)
@@ -36,7 +36,7 @@ def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
         return None
 
 
-def question_kept(analysis: Analysis, design: Design) -> str:
+def analysis_json(analysis: Analysis, design: Design) -> str:
     """Return the analysis as JSON, with the design's own question where it has none and this is not long."""
     whole = analysis.asking(design.asked).to_json()
     return whole if len(whole) <= LONGEST_ATTRIBUTE else analysis.to_json()
@@ -64,7 +64,7 @@ def _factor_levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
     return np.asarray(levels)
 
 
-def attributes(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
+def trial_attributes(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
     """Return what names a trial: design, null model, predictor, seed and versions."""
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
     said = {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}

@@ -12,12 +12,12 @@ from causalgia.analysis import Analysis
 from causalgia.control_notes import as_text, notes_of_controls, some_of
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
 from causalgia.design.edited_sites import edits_of_arms, steps_of
-from causalgia.design.layout import Layout, Written
+from causalgia.design.layout import Layout, WrittenSpan
 from causalgia.design.pattern_interventions import PlaceboWord
 from causalgia.long_text import LONGEST_ATTRIBUTE
 from causalgia.sequences.alphabet import parse_word, reverse_complement_word
-from causalgia.trial.attributes import applied
-from causalgia.trial.turns import Drawn, backgrounds
+from causalgia.trial.attributes import apply_arm
+from causalgia.trial.turns import DrawnUnits, draw_backgrounds
 from causalgia.types import Tokens
 
 NEAR = 5
@@ -53,19 +53,19 @@ def notes_of_design(design: Design, analysis: Analysis | None, *, key: int) -> l
     contrasts = _requested_weights(design, analysis)
     sentences = notes_of_controls(contrasts, edits_of_arms(design.named_arms))
     words = _words(design)
-    near = {name: spans for name, arm in arms.items() if (spans := _near(arm, design.null.length))}
+    near = {name: spans for name, arm in arms.items() if (spans := _close_sites(arm, design.null.length))}
     if not (near or words):
         return sentences
     n_units = min(design.n_units, _UNITS, max(16, _SCANNED // design.null.length))
-    units, rna = backgrounds(design, 0, n_units, key=key), _is_rna(design)
+    units, rna = draw_backgrounds(design, 0, n_units, key=key), _is_rna(design)
     if near:
-        sentences.append(_at_junctions(near, arms, units, words, key, rna))
-    again = [text for word in words[:_WORDS] if (text := _again(word, design, contrasts, units, key, rna))]
+        sentences.append(_junction_note(near, arms, units, words, key, rna))
+    again = [text for word in words[:_WORDS] if (text := _flank_note(word, design, contrasts, units, key, rna))]
     cure = "the effect there is that of one more copy; a longer word, or a null model that lacks it, asks for the first"
     return sentences + ([f"{some_of(again, 'words')}: {cure}"] if again else [])
 
 
-def kept_edits(design: Design) -> dict[str, str]:
+def edits_attribute(design: Design) -> dict[str, str]:
     """Return what each arm does as an attribute of the outcomes, for contrasts that are named after the trial.
 
     Designs of some hundreds of arms, whose text is longer than an attribute may be, have a question of their own.
@@ -120,26 +120,26 @@ def _word_matches(bits: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
     return found
 
 
-def _as_read(word: str, rna: bool) -> str:
+def _spelled(word: str, rna: bool) -> str:
     return word.replace("T", "U") if rna else word
 
 
-def _written_spans(arm: Arm, length: int) -> tuple[Written, ...]:
+def _written_spans(arm: Arm, length: int) -> tuple[WrittenSpan, ...]:
     if any(isinstance(step, EmbedEach) for step in steps_of(arm.intervention)):
         return ()
     return tuple(sorted(arm.intervention.lay(Layout(length)).written, key=lambda w: w.start))
 
 
-def _near(arm: Arm, length: int) -> list[tuple[Written, Written]]:
+def _close_sites(arm: Arm, length: int) -> list[tuple[WrittenSpan, WrittenSpan]]:
     """Return neighboring sites of an arm with fewer than 5 bases between them; single bases are mutations, no sites."""
     spans = [span for span in _written_spans(arm, length) if span.stop - span.start > 1]
     return [(a, b) for a, b in pairwise(spans) if 0 <= b.start - a.stop < NEAR]
 
 
-def _at_junctions(
-    near: Mapping[str, list[tuple[Written, Written]]],
+def _junction_note(
+    near: Mapping[str, list[tuple[WrittenSpan, WrittenSpan]]],
     arms: Mapping[str, Arm],
-    units: Drawn,
+    units: DrawnUnits,
     words: list[str],
     key: int,
     rna: bool,
@@ -147,11 +147,11 @@ def _at_junctions(
     """Say which arms have sites that near, and which words of the design arise there, in what share of the units."""
     arising: list[tuple[float, str]] = []
     for name, junctions in near.items():
-        after = applied(arms[name], units.tokens, units.ids, key)
+        after = apply_arm(arms[name], units.tokens, units.ids, key)
         for word in words:
-            share = float(np.mean(_across(after, word, junctions, rna)))
+            share = float(np.mean(_spans_junction(after, word, junctions, rna)))
             if share >= _SELDOM:
-                arising.append((share, f"{_as_read(word, rna)} arises in {share:.0%} of the units of '{name}'"))
+                arising.append((share, f"{_spelled(word, rna)} arises in {share:.0%} of the units of '{name}'"))
     gaps = [b.start - a.stop for junctions in near.values() for a, b in junctions]
     some = ", ".join(f"'{name}'" for name in list(near)[:_NAMED])
     more = f" and {len(near) - _NAMED} more arms" if len(near) > _NAMED else ""
@@ -163,7 +163,9 @@ def _at_junctions(
     return f"{head}: at the junction {worst}; put them further apart, or cg.experiments.junctions says where"
 
 
-def _across(after: Tokens, word: str, junctions: list[tuple[Written, Written]], rna: bool) -> NDArray[np.bool_]:
+def _spans_junction(
+    after: Tokens, word: str, junctions: list[tuple[WrittenSpan, WrittenSpan]], rna: bool
+) -> NDArray[np.bool_]:
     """Return in which sequences a word reads across a junction, and not wholly inside one of its sites."""
     flags = np.zeros(len(after), bool)
     for a, b in junctions:
@@ -179,8 +181,8 @@ def _across(after: Tokens, word: str, junctions: list[tuple[Written, Written]], 
     return flags
 
 
-def _again(
-    word: str, design: Design, contrasts: Mapping[str, Mapping[str, float]], units: Drawn, key: int, rna: bool
+def _flank_note(
+    word: str, design: Design, contrasts: Mapping[str, Mapping[str, float]], units: DrawnUnits, key: int, rna: bool
 ) -> str:
     """Say that units have an embedded word elsewhere too, under the arm and under its control."""
     arms = {arm.name: arm for arm in design.named_arms}
@@ -189,21 +191,21 @@ def _again(
         for arm in design.named_arms
         if any(isinstance(step, Embed | Insert) and step.written.reads == word for step in steps_of(arm.intervention))
     )
-    copies = _elsewhere(treated, word, units, design.null.length, key, rna)
+    copies = _copies_elsewhere(treated, word, units, design.null.length, key, rna)
     share = float(np.mean(copies > 0))
     if share < OFTEN:
         return ""
 
     nearly_all = share >= _ALWAYS
-    found = f"in {share:.0%} of the units{_times(copies) if nearly_all else ''} under '{treated.name}'"
+    found = f"in {share:.0%} of the units{_mean_copies(copies) if nearly_all else ''} under '{treated.name}'"
     control = _control_of(treated.name, contrasts)
     if control is not None:
-        there = _elsewhere(arms[control], word, units, design.null.length, key, rna)
-        found += f" (under '{control}' {np.mean(there > 0):.0%}{_times(there) if nearly_all else ''})"
-    return f"{_as_read(word, rna)} is in the flanks too, {found}"
+        there = _copies_elsewhere(arms[control], word, units, design.null.length, key, rna)
+        found += f" (under '{control}' {np.mean(there > 0):.0%}{_mean_copies(there) if nearly_all else ''})"
+    return f"{_spelled(word, rna)} is in the flanks too, {found}"
 
 
-def _times(copies: NDArray[np.int64]) -> str:
+def _mean_copies(copies: NDArray[np.int64]) -> str:
     """Say how many copies a unit has on average."""
     return f", on average {np.mean(copies):.1f} times"
 
@@ -214,9 +216,9 @@ def _control_of(treated: str, contrasts: Mapping[str, Mapping[str, float]]) -> s
     return next((arm for weights in of for arm, weight in weights.items() if weight < 0), None)
 
 
-def _elsewhere(arm: Arm, word: str, units: Drawn, length: int, key: int, rna: bool) -> NDArray[np.int64]:
+def _copies_elsewhere(arm: Arm, word: str, units: DrawnUnits, length: int, key: int, rna: bool) -> NDArray[np.int64]:
     """Return how many instances of a word each unit has that overlap nothing that the arm wrote, (n,)."""
-    after = applied(arm, units.tokens, units.ids, key)
+    after = apply_arm(arm, units.tokens, units.ids, key)
     if len(word) > after.shape[1]:
         return np.zeros(len(after), np.int64)
     row, start = _word_instances(after, word, rna)

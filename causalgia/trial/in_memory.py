@@ -12,10 +12,10 @@ from causalgia.design import Design
 from causalgia.errors import DegenerateWarning
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
-from causalgia.trial.execution import each_turn
-from causalgia.trial.reductions import Kept
-from causalgia.trial.turn_plan import Plan
-from causalgia.trial.turns import Advance, Parts, Trial, unit_parts
+from causalgia.trial.execution import predicted_turns
+from causalgia.trial.reductions import NamedArrays, TurnReduction
+from causalgia.trial.turn_plan import TurnPlan
+from causalgia.trial.turns import Advance, Trial, unit_coordinates
 
 
 def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
@@ -24,15 +24,15 @@ def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
     return ("unit", *arm, "task", *(() if predictor.models is None else ("model",)))
 
 
-def outcomes_dataset(frame: xr.Dataset, kept: Kept, parts: Parts) -> xr.Dataset:
+def outcomes_dataset(frame: xr.Dataset, reduction: TurnReduction, parts: NamedArrays) -> xr.Dataset:
     """Return a frame with what was kept of its units, and what is known of them as coordinates."""
-    found = {name: (dims, parts[name]) for name, dims in kept.dims.items()}
+    found = {name: (dims, parts[name]) for name, dims in reduction.dims.items()}
     units = {name: ("unit", part) for name, part in parts.items() if name not in found}
     n = len(next(iter(parts.values())))
     return annotate(frame.assign(found).assign_coords({"unit": np.arange(n), **units}))
 
 
-class Gathered:
+class OutcomeBuffer:
     """What is kept of the first units of a trial, more and more of them, in memory.
 
     Parameters
@@ -43,25 +43,25 @@ class Gathered:
         What is kept of it.
     """
 
-    def __init__(self, trial: Trial, plan: Plan, kept: Kept) -> None:
-        self._trial, self._plan, self._kept = trial, plan, kept
+    def __init__(self, trial: Trial, plan: TurnPlan, reduction: TurnReduction) -> None:
+        self._trial, self._plan, self._kept = trial, plan, reduction
         self._n = 0
-        self.parts: Parts = {}
+        self.parts: NamedArrays = {}
 
-    def up_to(self, n: int, advance: Advance) -> Parts:
+    def up_to(self, n: int, advance: Advance) -> NamedArrays:
         """Return what is kept of the first n units, a row for each, asking for those that are not known yet."""
         cuts = [self._n, *(int(end) for end in self._plan.ends if self._n < end < n), n]
         bounds = [(first, last) for first, last in pairwise(cuts) if last > first]
-        for turn, outcome in each_turn(self._trial, bounds, advance=advance):
-            self._write(self._n, None, {**unit_parts(self._trial, turn.units), **self._kept.reduce(outcome)})
+        for turn, outcome in predicted_turns(self._trial, bounds, advance=advance):
+            self._write(self._n, None, {**unit_coordinates(self._trial, turn.units), **self._kept.reduce(outcome)})
             self._n += len(turn.units.ids)
         return {name: part[:n] for name, part in self.parts.items()}
 
-    def put(self, turn: int, model: int | None, parts: Parts) -> None:
+    def put(self, turn: int, model: int | None, parts: NamedArrays) -> None:
         """Write what is kept of a turn; of one model, where they were asked apart."""
         self._write(self._plan.bounds(turn)[0], model, parts)
 
-    def _write(self, first: int, model: int | None, parts: Parts) -> None:
+    def _write(self, first: int, model: int | None, parts: NamedArrays) -> None:
         for name, part in parts.items():
             apart = model is not None and "model" in self._kept.dims.get(name, ())
             rest = (*part.shape[1:], len(self._trial.predictor.models or ())) if apart else part.shape[1:]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from numpy.typing import NDArray
 
+NamedArrays: TypeAlias = dict[str, NDArray[Any]]
 
-class Kept(Protocol):
+
+class TurnReduction(Protocol):
     """What is kept of a trial's outcomes; it is sent to where a turn is answered, so it can be pickled."""
 
     @property
@@ -27,7 +29,7 @@ class Kept(Protocol):
 
 
 @dataclass(frozen=True)
-class Everything:
+class AllOutcomes:
     """Keeps the outcomes as they are.
 
     Attributes
@@ -54,7 +56,7 @@ class Everything:
 
 
 @runtime_checkable
-class Summary(Kept, Protocol):
+class RunningSums(TurnReduction, Protocol):
     """Keeps running sums alone: turns are taken in their order, whoever answered them and whenever.
 
     What `reduce` returns is handed to `take` and forgotten; sums over the first turns can be read and put back.

@@ -18,12 +18,12 @@ from causalgia.predict import Predictor
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.trial.answer_rounding import TRANSFORMS, answer_floor
-from causalgia.trial.attributes import arm_coordinates, attributes, question_kept
-from causalgia.trial.capacity import check_distinct, memory_said
-from causalgia.trial.caveats import kept_edits, notes_of_design
-from causalgia.trial.reductions import Kept
-from causalgia.trial.stored_design import keep_design
-from causalgia.trial.turn_plan import Plan
+from causalgia.trial.attributes import analysis_json, arm_coordinates, trial_attributes
+from causalgia.trial.capacity import check_distinct, explain_memory_error
+from causalgia.trial.caveats import edits_attribute, notes_of_design
+from causalgia.trial.reductions import TurnReduction
+from causalgia.trial.stored_design import store_design
+from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import Trial
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Begun:
+class TrialSetup:
     """A trial before its first answer.
 
     Attributes
@@ -45,14 +45,14 @@ class Begun:
     trial: Trial
     attrs: dict[str, Any]
 
-    def identity(self, kept: Kept) -> dict[str, str]:
+    def identity(self, reduction: TurnReduction) -> dict[str, str]:
         """Return what two parts of one trial have in common; another value is another trial."""
         return {
             "design": f"{_design_summary(self.trial.design)} ({self.attrs['design_fingerprint']})",
             "predictor": self.attrs["predictor_fingerprint"],
             "rng": f"{self.trial.key:016x}",
             "analysis": self.attrs.get("analysis", ""),
-            "keep": kept.name,
+            "keep": reduction.name,
         }
 
     @property
@@ -69,7 +69,7 @@ class Begun:
         assert self.trial.floor is not None, "the predictor has been met"
         return {"outcome": self.trial.floor[0]}
 
-    def meet(self, *, resumed: bool = False) -> Plan:
+    def probe(self, *, resumed: bool = False) -> TurnPlan:
         """Ask for a few units, so that tasks, batch sizes and the size of rounding are known; return the cut.
 
         A resumed trial has the size of rounding in its store.
@@ -82,7 +82,7 @@ class Begun:
             If an answer is not finite, or depends on batch mates.
         """
         check_distinct(self.trial)
-        self.trial.meet()
+        self.trial.probe()
         plan = self.trial.plan()
         self.trial.floor = None if resumed else answer_floor(self.trial)
         return plan
@@ -94,7 +94,7 @@ class Begun:
         coords: dict[str, Any] = {"task": list(predictor.tasks), **arm_coordinates(design.named_arms)}
         if predictor.models is not None:
             coords["model"] = list(predictor.models)
-        found = keep_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
+        found = store_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
         return annotate(found if self.trial.floor is None else found.assign(answer_floor=self.floor_by_scale))
 
     @property
@@ -114,7 +114,7 @@ def _design_summary(design: Design) -> str:
     return f"{design.n_units:,} units of {design.drawn.describe()}, {design.assignment}, arms {arms}"
 
 
-def begin(
+def set_up_trial(
     design: Design,
     predictor: Predictor,
     *,
@@ -122,7 +122,7 @@ def begin(
     analysis: Analysis | None,
     client: Client | None = None,
     notes: Sequence[str] = (),
-) -> Begun:
+) -> TrialSetup:
     """Return a trial that has begun; nothing is drawn or predicted yet.
 
     Raises
@@ -130,22 +130,22 @@ def begin(
     ClusterError
         If a client is given that has no workers, or the predictor cannot be sent to them.
     """
-    attrs = attributes(design, predictor, predictor.fingerprint, rng)  # a network may count its calls
+    attrs = trial_attributes(design, predictor, predictor.fingerprint, rng)  # a network may count its calls
     if analysis is not None:
-        attrs["analysis"] = question_kept(analysis, design)
+        attrs["analysis"] = analysis_json(analysis, design)
     trial = Trial(design, predictor, root_key(rng))
-    with memory_said(design):
+    with explain_memory_error(design):
         notes = [*notes, *design.drawn.notes(design.n_units), *notes_of_design(design, analysis, key=trial.key)]
     if notes:
         attrs["notes"] = "\n".join(notes)
-    attrs |= kept_edits(design)
+    attrs |= edits_attribute(design)
     if client is not None:
-        from causalgia.trial.distributed_turns import require_sendable
+        from causalgia.trial.distributed_turns import check_picklable
         from causalgia.workers import require_client
 
         require_client(client)
-        require_sendable(trial)
-    return Begun(trial, attrs)
+        check_picklable(trial)
+    return TrialSetup(trial, attrs)
 
 
 def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from causalgia.errors import CausalgiaError, OutcomesError
 from causalgia.long_text import pack, unpack
 
 
-def keep_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
+def store_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
     """Return outcomes with their design as JSON, packed where it is long.
 
     A design with an intervention that is not written in JSON is not kept.
@@ -22,7 +22,7 @@ def keep_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
         return outcomes
 
 
-def kept_design(outcomes: xr.Dataset) -> Design:
+def load_design(outcomes: xr.Dataset) -> Design:
     """Return the design that outcomes carry.
 
     Raises

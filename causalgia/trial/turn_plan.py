@@ -19,7 +19,7 @@ _MANY_ARMS, _LEAST = 128, 8
 
 
 @dataclass(frozen=True)
-class Plan:
+class TurnPlan:
     """The cut of a trial, decided by its design and the number of answers before the first of them.
 
     Sequences are compared and batches filled within a turn and never beyond it, so that the answers of a turn are the
@@ -36,7 +36,7 @@ class Plan:
 
     Examples
     --------
-    >>> Plan(n_units=1_000, turn=400, chunk=2).ends.tolist()
+    >>> TurnPlan(n_units=1_000, turn=400, chunk=2).ends.tolist()
     [400, 800, 1000]
     """
 
@@ -60,12 +60,12 @@ class Plan:
         return f"{self.n_units} units, {self.turn} a turn, {self.chunk} turns a chunk"
 
 
-def columns(design: Design) -> int:
+def outcomes_per_unit(design: Design) -> int:
     """Return the outcomes of a unit: one for each arm of a crossover, else one."""
     return len(design.named_arms) if design.assignment == "crossover" else 1
 
 
-def plan_of(design: Design, *, batch: int, n_tasks: int, n_models: int = 1) -> Plan:
+def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1) -> TurnPlan:
     """Return the cut of a trial.
 
     A turn has about eight batches, 4,096 to 65,536 sequences; more where there are many arms (at least 128 units, since
@@ -85,11 +85,11 @@ def plan_of(design: Design, *, batch: int, n_tasks: int, n_models: int = 1) -> P
     --------
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
-    >>> plan_of(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10**7), batch=1024, n_tasks=1)
-    Plan(n_units=10000000, turn=4096, chunk=128)
+    >>> plan_turns(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10**7), batch=1024, n_tasks=1)
+    TurnPlan(n_units=10000000, turn=4096, chunk=128)
     """
-    rows, length = columns(design), design.null.length
+    rows, length = outcomes_per_unit(design), design.null.length
     limit = min(_TOKENS // (rows * length), _ANSWERS // (4 * rows * n_tasks * n_models))
     most = min(max(_BATCHES * batch, _ROWS_LEAST), _ROWS_MOST)
     turn = min(max(min(max(most // rows, _MANY_ARMS), limit), _LEAST), design.n_units)
-    return Plan(design.n_units, turn, max(1, _CHUNK // (4 * turn * rows * n_tasks)))
+    return TurnPlan(design.n_units, turn, max(1, _CHUNK // (4 * turn * rows * n_tasks)))

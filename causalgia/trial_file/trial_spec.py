@@ -14,7 +14,7 @@ from causalgia.design.intervention import Intervention
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.inputs import parse_toml, read_text
-from causalgia.trial.attributes import question_kept
+from causalgia.trial.attributes import analysis_json
 from causalgia.trial.setup import check_analysis
 from causalgia.trial_file.allowed_keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
 from causalgia.trial_file.experiment_table import ExperimentSpec, analysis_said, read_experiment
@@ -77,7 +77,7 @@ class TrialSpec:
     @property
     def attrs(self) -> dict[str, str]:
         """What the outcomes carry of the specification: its name, the predictor in words, the analysis as JSON."""
-        asked = question_kept(self.analysis, self.design)
+        asked = analysis_json(self.analysis, self.design)
         return {"name": self.name, "predictor": self.predictor.describe(), "analysis": asked}
 
     def to_dict(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ GO_ON = "the same call (or command) with a running cluster does it again; turns 
 _WORKERS = "start some (`dask worker ADDRESS`, cluster.scale(n)), or use this machine's cores: --workers N"
 
 
-def dask() -> ModuleType:
+def import_distributed() -> ModuleType:
     """Return the module distributed.
 
     Raises
@@ -66,7 +66,7 @@ def require_client(client: object) -> None:
     ...
     causalgia.errors.ClusterError: client= takes a distributed.Client, not str; ...
     """
-    distributed = dask()
+    distributed = import_distributed()
     if not isinstance(client, distributed.Client):
         cure = "connect first: client=distributed.Client('tcp://scheduler:8786')"
         raise ClusterError(f"client= takes a distributed.Client, not {type(client).__name__}; {cure}")
@@ -74,10 +74,10 @@ def require_client(client: object) -> None:
         raise ClusterError("client= is asynchronous; give one made by distributed.Client(address), outside a coroutine")
     if client.status != "running":
         raise ClusterError(f"client= is {client.status}, not connected to a cluster; make a new distributed.Client")
-    _require_workers(client)
+    _check_workers(client)
 
 
-def _require_workers(client: Any) -> None:
+def _check_workers(client: Any) -> None:
     if n_threads(client):
         return
     wanted = client.submit(int, pure=False)  # an adaptive cluster starts workers when there is something to do
@@ -104,10 +104,10 @@ def n_threads(client: Any) -> int:
             return sum(client.nthreads().values())
         except (OSError, AttributeError):  # it went meanwhile
             pass
-    raise gone()
+    raise lost_cluster_error()
 
 
-def gone() -> ClusterError:
+def lost_cluster_error() -> ClusterError:
     """Return the error for a cluster that went while it was needed."""
     return ClusterError(f"the connection to the Dask scheduler is lost; {GO_ON}")
 
@@ -146,7 +146,7 @@ def local_cluster(n: int) -> Iterator[Client]:
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ClusterError(f"{quoted(n)} workers answer nothing; ask for at least 1")
-    distributed = dask()
+    distributed = import_distributed()
     with (
         distributed.LocalCluster(
             n_workers=n,
@@ -178,7 +178,7 @@ def connected(address: str) -> Iterator[Client]:
     MissingExtraError
         If Dask distributed is not installed.
     """
-    distributed = dask()
+    distributed = import_distributed()
     if not _ADDRESS.fullmatch(address):
         raise ClusterError(
             f"no Dask scheduler answers at {quoted(address)}, which is no address such as tcp://10.0.0.1:8786"

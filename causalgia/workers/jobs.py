@@ -11,9 +11,9 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.errors import CausalgiaError, ClusterError, one_line, quoted
-from causalgia.workers.clusters import GO_ON, TO_COME, gone, n_threads
+from causalgia.workers.clusters import GO_ON, TO_COME, lost_cluster_error, n_threads
 from causalgia.workers.serialization import Origin
-from causalgia.workers.worker import Heard, RaisedError, answered, forget
+from causalgia.workers.worker import Heard, RaisedError, do_job, forget_run
 
 if TYPE_CHECKING:
     from distributed import Client, KilledWorker
@@ -70,10 +70,10 @@ def run_jobs(
     UserWarning
         What workers warn of, once each.
     """
-    return _results(_Sending(client, data, origin, named), iter(jobs))
+    return _results(_JobQueue(client, data, origin, named), iter(jobs))
 
 
-def _results(sending: _Sending, jobs: Iterator[Job]) -> Generator[tuple[Job, Any], None, None]:
+def _results(sending: _JobQueue, jobs: Iterator[Job]) -> Generator[tuple[Job, Any], None, None]:
     heard: set[tuple[type[Warning], str]] = set()
     try:
         sending.fill(jobs)
@@ -93,7 +93,7 @@ def _unheard(said: Heard, heard: set[tuple[type[Warning], str]]) -> Heard:
     return new
 
 
-class _Sending:
+class _JobQueue:
     """The jobs that are on their way."""
 
     def __init__(self, client: Client, data: bytes, origin: Origin, named: Callable[..., str]) -> None:
@@ -126,8 +126,8 @@ class _Sending:
     def _send(self, job: Job) -> None:
         key: Key = (f"causalgia-job-{self._origin.run}", self._n)
         self._n += 1
-        with _explained(self._client, self._named(*job)):
-            future = self._submit(answered, self._sent, self._origin, *job, key=key)
+        with _explain_failures(self._client, self._named(*job)):
+            future = self._submit(do_job, self._sent, self._origin, *job, key=key)
         self._jobs[key], self._futures[key] = job, future
         self._tell(future)
 
@@ -144,7 +144,7 @@ class _Sending:
                 future.status == "lost"
             )  # with its worker; made again where there is one, until then Dask says "done"
             try:
-                with _explained(self._client, self._named(*job)):
+                with _explain_failures(self._client, self._named(*job)):
                     found = future.result(timeout=_A_LOOK if lost else _TO_READ)
             except TimeoutError:
                 if future.status == "error":
@@ -189,7 +189,7 @@ class _Sending:
         with suppress(Exception):  # what is wrong with the cluster was said, or no longer matters
             self._client.cancel(list(self._futures.values()), force=True)
             self._sent.release()
-            self._client.run(forget, self._origin.run, on_error="ignore", wait=not self._hangs)
+            self._client.run(forget_run, self._origin.run, on_error="ignore", wait=not self._hangs)
 
 
 def _time_limit() -> float:
@@ -220,7 +220,7 @@ def _echo_bytes(data: bytes) -> bytes:
 
 
 @contextmanager
-def _explained(client: Client, said: str) -> Iterator[None]:
+def _explain_failures(client: Client, said: str) -> Iterator[None]:
     """Say what a failure of the cluster means; what our own code raised on a worker passes as it is."""
     from distributed import KilledWorker
     from distributed.comm.core import CommClosedError
@@ -234,7 +234,7 @@ def _explained(client: Client, said: str) -> Iterator[None]:
     except KilledWorker as error:
         raise ClusterError(_killed(said, error)) from error
     except (CancelledError, CommClosedError) as error:
-        raise gone() from error
+        raise lost_cluster_error() from error
     except MemoryError as error:
         raise ClusterError(f"{said}: a worker ran out of memory ({one_line(error)}); {_ROOM}") from error
     except Exception as error:
@@ -242,7 +242,7 @@ def _explained(client: Client, said: str) -> Iterator[None]:
             msg = "causalgia cannot be imported on the workers; install there the version that is here"
             raise ClusterError(msg) from error
         if client.status != "running":
-            raise gone() from error
+            raise lost_cluster_error() from error
         raise
 
 

@@ -11,7 +11,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from causalgia.errors import CausalgiaError, ClusterError, first_line, one_line
-from causalgia.workers.serialization import FACTORY, Origin, by_value, culprit, plain_bytes
+from causalgia.workers.serialization import (
+    FACTORY,
+    Origin,
+    cloudpickle_bytes,
+    shipping_user_code,
+    unpicklable_attribute,
+)
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -59,7 +65,7 @@ def mapped(
     [1, 2, 3]
     """
     if client is None:
-        return [_done(work, piece, name) for piece, name in zip(pieces, names, strict=True)]
+        return [_do_piece(work, piece, name) for piece, name in zip(pieces, names, strict=True)]
     from causalgia.workers.clusters import require_client
     from causalgia.workers.jobs import run_jobs
 
@@ -67,8 +73,10 @@ def mapped(
     found: dict[int, R] = {}
     bundles = _Bundles(iter(pieces), names)
     with (
-        by_value(),
-        closing(run_jobs(client, _packed(work, what), Origin.of(what), bundles.jobs(), named=bundles.named)) as sent,
+        shipping_user_code(),
+        closing(
+            run_jobs(client, _pickle_work(work, what), Origin.of(what), bundles.jobs(), named=bundles.named)
+        ) as sent,
     ):
         for (first, _, _), (results, seconds) in sent:
             bundles.seconds_each = seconds / len(results)
@@ -88,7 +96,7 @@ class _Bundles:
         first = 0
         while first < len(self._names):
             names = list(self._names[first : first + max(1, int(_A_JOB / max(self.seconds_each, 1e-6)))])
-            yield first, names, plain_bytes(list(islice(self._pieces, len(names))))
+            yield first, names, cloudpickle_bytes(list(islice(self._pieces, len(names))))
             first += len(names)
 
     def named(self, _first: int, names: list[str], _data: bytes) -> str:
@@ -110,7 +118,7 @@ class _Pieces:
         """Return what the pieces come to, and the seconds that they took."""
         start = time.perf_counter()
         try:
-            found = [_done(self.work, piece, name) for name, piece in ready]
+            found = [_do_piece(self.work, piece, name) for name, piece in ready]
         except (CausalgiaError, MemoryError):
             raise
         except BaseException as error:
@@ -120,7 +128,7 @@ class _Pieces:
         return found, time.perf_counter() - start
 
 
-def _done(work: Callable[[P], R], piece: P, name: str) -> R:
+def _do_piece(work: Callable[[P], R], piece: P, name: str) -> R:
     try:
         return work(piece)
     except BaseException as error:
@@ -128,9 +136,9 @@ def _done(work: Callable[[P], R], piece: P, name: str) -> R:
         raise
 
 
-def _packed(work: Callable[[Any], Any], what: str) -> bytes:
+def _pickle_work(work: Callable[[Any], Any], what: str) -> bytes:
     try:
-        return plain_bytes(_Pieces(work))
+        return cloudpickle_bytes(_Pieces(work))
     except Exception as error:
-        msg = f"{what}{culprit(work)} cannot be sent to workers ({first_line(error)}); {FACTORY}"
+        msg = f"{what}{unpicklable_attribute(work)} cannot be sent to workers ({first_line(error)}); {FACTORY}"
         raise ClusterError(msg) from error

@@ -53,46 +53,46 @@ class Origin:
     @classmethod
     def of(cls, what: str) -> Origin:
         """Return the origin of what is sent from here, now."""
-        return cls(what, uuid4().hex, *here())
+        return cls(what, uuid4().hex, *library_versions())
 
 
-def here() -> tuple[str, str]:
+def library_versions() -> tuple[str, str]:
     """Return the versions of causalgia and Python."""
     return causalgia.__version__, "{}.{}".format(*sys.version_info)
 
 
-def sendable(value: object) -> bool:
-    """Say whether a value becomes bytes, within `by_value`."""
+def can_pickle(value: object) -> bool:
+    """Say whether a value becomes bytes, within `shipping_user_code`."""
     try:
-        plain_bytes(value)
+        cloudpickle_bytes(value)
     except Exception:
         return False
     return True
 
 
-def culprit(part: object) -> str:
+def unpicklable_attribute(part: object) -> str:
     """Return which attribute it is that cannot become bytes, in words."""
     for name, value in getattr(part, "__dict__", {}).items():
-        if not sendable(value):
+        if not can_pickle(value):
             return f"'s {name} (a {type(value).__name__})"
     return f" (a {type(part).__name__})"
 
 
-def dumped(value: object) -> bytes:
+def pickle_with_code(value: object) -> bytes:
     """Return anything as bytes; code that a worker could not import goes along."""
-    with by_value():
-        return plain_bytes(value)
+    with shipping_user_code():
+        return cloudpickle_bytes(value)
 
 
-def plain_bytes(value: object) -> bytes:
-    """Return anything as bytes; what the user's own files define goes along within `by_value`."""
+def cloudpickle_bytes(value: object) -> bytes:
+    """Return anything as bytes; what the user's own files define goes along within `shipping_user_code`."""
     import cloudpickle  # type: ignore[import-untyped]  # it has no stubs
 
     return bytes(cloudpickle.dumps(value))
 
 
 @contextmanager
-def by_value() -> Iterator[None]:
+def shipping_user_code() -> Iterator[None]:
     """Send the code of files that were loaded by their path, and of their neighbours: no worker knows their names."""
     import cloudpickle
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from causalgia.errors import CausalgiaError, ClusterError, one_line
 from causalgia.workers.clusters import keep_freed_memory
-from causalgia.workers.serialization import Origin, Work, here, plain_bytes
+from causalgia.workers.serialization import Origin, Work, cloudpickle_bytes, library_versions
 
 Heard: TypeAlias = list[tuple[type[Warning], str]]
 _AT_HAND = 2
@@ -29,7 +29,7 @@ class RaisedError(Exception):
     """What was raised on a worker, in words: Dask waits without end for what is no `Exception`, or cannot be sent."""
 
 
-def answered(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
+def do_job(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
     """Return what a job comes to, and the warnings that were given.
 
     Raises
@@ -43,19 +43,19 @@ def answered(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
     """
     try:
         with _ONE_AT_A_TIME:
-            work = _loaded(data, origin)
+            work = _cached_work(data, origin)
         ready = work.prepare(*job)
         with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
             found = work.do(ready)
         return found, [(_importable_category(said.category), str(said.message)) for said in caught]
     except BaseException as error:
-        failure = _sendable(error)
+        failure = _as_sendable_error(error)
     raise failure  # not where it was caught: what it was raised beside travels with it, and may be no bytes
 
 
-def _sendable(error: BaseException) -> Exception:
+def _as_sendable_error(error: BaseException) -> Exception:
     """Return an exception that reaches the client: itself, or what it says where it, or its cause, is no bytes."""
-    if isinstance(error, Exception) and all(map(_comes_back, _chain(error))):
+    if isinstance(error, Exception) and all(map(_survives_pickling, _exception_chain(error))):
         return error
     if isinstance(error, CausalgiaError):
         return type(error)(str(error))
@@ -63,7 +63,7 @@ def _sendable(error: BaseException) -> Exception:
     return RaisedError(f"{one_line(error)}, raised on a worker{cure}")
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _exception_chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception and what it was raised from and beside: all of it travels."""
     seen = list[BaseException]()
     waiting = [error]
@@ -75,34 +75,34 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
             yield one
 
 
-def _comes_back(error: BaseException) -> bool:
+def _survives_pickling(error: BaseException) -> bool:
     try:
-        return isinstance(pickle.loads(plain_bytes(error)), type(error))  # bytes of our own, made here
+        return isinstance(pickle.loads(cloudpickle_bytes(error)), type(error))  # bytes of our own, made here
     except Exception:
         return False
 
 
-def forget(run: str) -> None:
+def forget_run(run: str) -> None:
     """Let go of what was sent for a call that is over, without waiting: this is called where workers are heard."""
     _OVER.append(run)
     _LOADED.pop(run, None)
 
 
-def _loaded(data: bytes, origin: Origin) -> Work:
+def _cached_work(data: bytes, origin: Origin) -> Work:
     """Return what was sent, loaded where it is not; two are held, so that two calls may share a cluster."""
     work = _LOADED.get(origin.run)
     if work is None:
         while len(_LOADED) >= _AT_HAND:
             _LOADED.pop(next(iter(_LOADED)), None)
-        work = _LOADED[origin.run] = _load(data, origin)
+        work = _LOADED[origin.run] = _load_work(data, origin)
     if origin.run in _OVER:
         _LOADED.pop(origin.run, None)
         raise ClusterError("the call that this belongs to is over")
     return work
 
 
-def _load(data: bytes, origin: Origin) -> Work:
-    _require_same(origin)
+def _load_work(data: bytes, origin: Origin) -> Work:
+    _check_same_versions(origin)
     keep_freed_memory()
     try:
         return pickle.loads(data)  # type: ignore[no-any-return]
@@ -113,8 +113,10 @@ def _load(data: bytes, origin: Origin) -> Work:
         raise ClusterError(f"a worker could not load {origin.what} ({one_line(error)}); {cure}") from error
 
 
-def _require_same(origin: Origin) -> None:
-    for name, there, mine in zip(("causalgia", "Python"), (origin.causalgia, origin.python), here(), strict=True):
+def _check_same_versions(origin: Origin) -> None:
+    for name, there, mine in zip(
+        ("causalgia", "Python"), (origin.causalgia, origin.python), library_versions(), strict=True
+    ):
         if there != mine:
             same = "answers are the same numbers only from the same versions"
             raise ClusterError(f"a worker has {name} {mine}, this process {there}: {same}; install {there} there")

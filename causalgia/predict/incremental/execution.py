@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.predict.incremental.network import Network
-from causalgia.predict.incremental.program import Plan, Workspace
+from causalgia.predict.incremental.program import SpanPlan, Workspace
 from causalgia.predict.incremental.reach import Span
 from causalgia.types import Ints, Tokens
 
@@ -44,12 +44,12 @@ class Runner:
         self._make: dict[str, Any] = {"dtype": dtype, "device": device}
         self._order = torch.tensor(order, dtype=torch.uint8, device=device)
         self._budget = budget
-        self._whole = Plan.control(network)
+        self._whole = SpanPlan.control(network)
         fitting = (budget // self._whole.largest(), _MOST_KEPT // self._whole.numbers())
-        self.units = _even(min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize)))
-        self._plans: dict[Span, Plan] = {}
+        self.units = _multiple_of_8(min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize)))
+        self._plans: dict[Span, SpanPlan] = {}
         self._spaces: OrderedDict[tuple[Span, int], Workspace] = OrderedDict()
-        self._controls: list[tuple[weakref.ref[Block], Workspace]] = []
+        self._controls: list[tuple[weakref.ref[ControlBlock], Workspace]] = []
         self.kept: frozenset[int] = frozenset()
         """Values of the control that edits so far have needed."""
 
@@ -61,10 +61,10 @@ class Runner:
         alone = device.type == "cpu" and torch.get_num_threads() == 1
         return time.thread_time() if alone else time.perf_counter()  # other work on the machine is not ours
 
-    def plan(self, span: Span) -> Plan:
+    def plan(self, span: Span) -> SpanPlan:
         """Return the plan of a span of edits, made once."""
         if span not in self._plans:
-            self._plans[span] = Plan.of(self.network, span)
+            self._plans[span] = SpanPlan.of(self.network, span)
             self.kept |= self._plans[span].kept
         return self._plans[span]
 
@@ -83,7 +83,7 @@ class Runner:
             self._spaces.popitem(last=False)
         return self._spaces[key]
 
-    def control_space(self, block: Block, n_rows: int) -> Workspace:
+    def control_space(self, block: ControlBlock, n_rows: int) -> Workspace:
         """Return memory for whole sequences, that of a block which nobody has any more where there is one."""
         alive = [(owner, space) for owner, space in self._controls if owner() is not None]
         left = (space for owner, space in self._controls if owner() is None)
@@ -102,7 +102,7 @@ class Runner:
         return self._columns(self.network.rest(*handed), n_rows)
 
 
-class Block:
+class ControlBlock:
     """Some units whose control is at hand: `control` are its answers (n, tasks)."""
 
     def __init__(self, runner: Runner, tokens: Tokens) -> None:
@@ -119,7 +119,7 @@ class Block:
     def edited(self, span: Span, tokens: Tokens, rows: Ints) -> torch.Tensor:
         """Return the answers (m, tasks) for edits inside a span; tokens (m, length) are edits of units `rows` (m,)."""
         n, windows = len(self._tokens), tokens[:, slice(*span)]
-        layers, left = layered(rows, n)
+        layers, left = arrange_in_layers(rows, n)
         at_once = self._runner.rows_at_once(span, n)
         made = self.control.new_empty((len(rows), self.control.shape[1]))
         for first in range(0, len(layers), at_once):
@@ -157,12 +157,12 @@ class Block:
         return self._runner.answers(space.handed(self._values, units), len(windows))
 
 
-def _even(n: int) -> int:
+def _multiple_of_8(n: int) -> int:
     """Return the largest multiple of 8 up to n, or n where it is smaller: sizes that products are fast at.
 
     Examples
     --------
-    >>> _even(65), _even(6)
+    >>> _multiple_of_8(65), _multiple_of_8(6)
     (64, 6)
     """
     return n // 8 * 8 or n
@@ -171,7 +171,7 @@ def _even(n: int) -> int:
 _AT_ONCE = 2**22
 
 
-def changed(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]:
+def changed_spans(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]:
     """Return the first changed position of each edited sequence (m, length), and the one after the last.
 
     Row i is compared with ``base[rows[i]]``; both are -1 where nothing differs.
@@ -180,7 +180,7 @@ def changed(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]:
     --------
     >>> base = np.zeros((2, 6), np.uint8)
     >>> edited = np.array([[0, 1, 0, 2, 0, 0], [0, 0, 0, 0, 0, 0]], np.uint8)
-    >>> changed(base, edited, np.array([0, 1]))
+    >>> changed_spans(base, edited, np.array([0, 1]))
     (array([ 1, -1]), array([ 4, -1]))
     """
     starts, stops = (np.full(len(rows), -1, np.int64) for _ in range(2))
@@ -194,7 +194,7 @@ def changed(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]:
     return starts, stops
 
 
-def grouped(starts: Ints, stops: Ints, *, length: int, n_base: int) -> list[tuple[Span, Ints]]:
+def group_by_span(starts: Ints, stops: Ints, *, length: int, n_base: int) -> list[tuple[Span, Ints]]:
     """Return spans, and the rows that are recomputed on each, in the order of the spans; rows without edit in none.
 
     Edits at one place (those that lie within twice the widest of them) are taken together: outer letters may have
@@ -205,9 +205,9 @@ def grouped(starts: Ints, stops: Ints, *, length: int, n_base: int) -> list[tupl
     Examples
     --------
     >>> starts, stops = np.array([4, 4, 5, -1, 19]), np.array([8, 8, 8, -1, 21])
-    >>> [(span, rows.tolist()) for span, rows in grouped(starts, stops, length=30, n_base=4)]
+    >>> [(span, rows.tolist()) for span, rows in group_by_span(starts, stops, length=30, n_base=4)]
     [((4, 8), [0, 1, 2]), ((19, 22), [4])]
-    >>> [(span, rows.tolist()) for span, rows in grouped(starts[:4], stops[:4], length=30, n_base=4)]
+    >>> [(span, rows.tolist()) for span, rows in group_by_span(starts[:4], stops[:4], length=30, n_base=4)]
     [((4, 8), [0, 1, 2])]
     """
     edits = np.flatnonzero(starts >= 0)
@@ -234,15 +234,15 @@ def _owners(pairs: list[Span], counts: NDArray[np.int64], length: int, n_base: i
 
 def _owner(pair: Span, frequent: list[Span], length: int) -> Span:
     holding = [s for s in frequent if s[0] <= pair[0] and pair[1] <= s[1] <= s[0] + 2 * (pair[1] - pair[0])]
-    return max(holding, key=lambda s: (s[1] - s[0], s)) if holding else _on_grid(pair, length)
+    return max(holding, key=lambda s: (s[1] - s[0], s)) if holding else _grid_span(pair, length)
 
 
-def _on_grid(pair: Span, length: int) -> Span:
+def _grid_span(pair: Span, length: int) -> Span:
     """Return a span of a coarse grid that holds another one.
 
     Examples
     --------
-    >>> _on_grid((13, 19), 100), _on_grid((97, 99), 100), _on_grid((5, 95), 100), _on_grid((7, 8), 100)
+    >>> _grid_span((13, 19), 100), _grid_span((97, 99), 100), _grid_span((5, 95), 100), _grid_span((7, 8), 100)
     ((12, 24), (97, 100), (0, 100), (7, 8))
     """
     size = 1 << (pair[1] - pair[0] - 1).bit_length()
@@ -255,7 +255,7 @@ def _on_grid(pair: Span, length: int) -> Span:
     return start, start + width
 
 
-def layered(rows: Ints, n: int) -> tuple[Ints, Ints]:
+def arrange_in_layers(rows: Ints, n: int) -> tuple[Ints, Ints]:
     """Arrange edits of n units in layers of whole sets of units.
 
     Returns the layers (layers, n) of indices into `rows`, -1 where a unit has no such edit, and the indices of the
@@ -263,7 +263,7 @@ def layered(rows: Ints, n: int) -> tuple[Ints, Ints]:
 
     Examples
     --------
-    >>> layers, left = layered(np.array([0, 1, 2, 0, 2, 0]), 3)
+    >>> layers, left = arrange_in_layers(np.array([0, 1, 2, 0, 2, 0]), 3)
     >>> layers.tolist(), left.tolist()
     ([[0, 1, 2], [3, -1, 4]], [5])
     """

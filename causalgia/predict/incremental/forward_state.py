@@ -16,7 +16,7 @@ _Place: TypeAlias = "type | dict[str, Any]"
 
 
 @contextmanager
-def left_as_it_was(network: torch.nn.Module) -> Iterator[None]:
+def preserve_state(network: torch.nn.Module) -> Iterator[None]:
     """Put back what the code of a network's classes binds, or puts into lists, dicts and sets, outside the network.
 
     That is every attribute of these classes, and every global that their methods name, or that functions which these

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from causalgia.predict.incremental.reach import Window, same_padding
 from causalgia.predict.incremental.reductions import Dense, End, Largest, Total
-from causalgia.predict.incremental.tensor_layout import Flat, Laid, Taken, relaid
+from causalgia.predict.incremental.tensor_layout import FlatLayout, LayoutSlice, TensorLayout, layout_after
 from causalgia.predict.incremental.trace import Call, NotLocalError, call_of
 from causalgia.predict.incremental.window_steps import (
     Affine,
@@ -30,11 +30,11 @@ from causalgia.predict.incremental.window_steps import (
 
 
 @dataclass(frozen=True)
-class Value:
+class LocalValue:
     """A tensor of the network that is one of ours: its number, and how the network has it."""
 
     number: int
-    laid: Laid | Flat
+    laid: TensorLayout | FlatLayout
 
 
 @dataclass
@@ -47,21 +47,21 @@ class Reader:
 
     graph: fx.GraphModule
     steps: list[Step] = field(default_factory=list)
-    values: dict[fx.Node, Value] = field(default_factory=dict)
+    values: dict[fx.Node, LocalValue] = field(default_factory=dict)
     ends: dict[fx.Node, End] = field(default_factory=dict)
     refused: dict[fx.Node, str] = field(default_factory=dict)
     makers: dict[fx.Node, Step] = field(default_factory=dict)
 
-    def add(self, node: fx.Node, step: Step, laid: Laid) -> None:
+    def add(self, node: fx.Node, step: Step, laid: TensorLayout) -> None:
         """Let a node be a step's output."""
         self.steps.append(step)
-        self.values[node] = Value(len(self.steps), laid)
+        self.values[node] = LocalValue(len(self.steps), laid)
         self.makers[node] = step
 
-    def alias(self, node: fx.Node, source: fx.Node, laid: Laid | Flat | None = None) -> None:
+    def alias(self, node: fx.Node, source: fx.Node, laid: TensorLayout | FlatLayout | None = None) -> None:
         """Let a node be the value that another one is, perhaps laid in another way."""
         value = self.values[source]
-        self.values[node] = Value(value.number, value.laid if laid is None else laid)
+        self.values[node] = LocalValue(value.number, value.laid if laid is None else laid)
         if laid is None and source in self.makers and self.only_user(source):
             self.makers[node] = self.makers[source]
 
@@ -69,7 +69,7 @@ class Reader:
         """Say whether a single node takes the values of this one."""
         return sum(not is_row_count(user) for user in node.users) == 1
 
-    def sequence(self, node: object) -> tuple[Value, Laid]:
+    def sequence(self, node: object) -> tuple[LocalValue, TensorLayout]:
         """Return a value with positions.
 
         Raises
@@ -78,11 +78,11 @@ class Reader:
             If the node is none.
         """
         value = self.values.get(node) if isinstance(node, fx.Node) else None
-        if value is None or not isinstance(value.laid, Laid):
+        if value is None or not isinstance(value.laid, TensorLayout):
             raise NotLocalError("it takes what is no sequence of positions")
         return value, value.laid
 
-    def result(self, node: fx.Node, laid: Laid) -> Laid:
+    def result(self, node: fx.Node, laid: TensorLayout) -> TensorLayout:
         """Return how a node is laid whose positions are on the same dim as those of `laid`.
 
         Raises
@@ -94,7 +94,7 @@ class Reader:
         if shape is None or len(shape) != len(laid.rest) + 2:
             raise NotLocalError("it makes no single tensor of as many dims")
         rest = tuple(size for dim, size in enumerate(shape[1:], 1) if dim != laid.axis)
-        return Laid(laid.axis, shape[laid.axis], rest)
+        return TensorLayout(laid.axis, shape[laid.axis], rest)
 
     def constant(self, argument: object) -> Any:
         """Return a number, or one of the network's own tensors.
@@ -119,36 +119,36 @@ def is_row_count(node: fx.Node) -> bool:
     return node.op == "call_method" and node.target == "size" and node.args[1:] == (0,)
 
 
-def read_graph(graph: fx.GraphModule, laid: Laid) -> Reader:
+def read_graph(graph: fx.GraphModule, laid: TensorLayout) -> Reader:
     """Read a graph whose input is laid in this way; what follows a layer that is not understood is not read."""
     reader = Reader(graph)
     for node in graph.graph.nodes:
         if node.op == "placeholder" and not reader.values:
-            reader.values[node] = Value(0, laid)
+            reader.values[node] = LocalValue(0, laid)
         sources = [source for source in node.all_input_nodes if source in reader.values]
         if not sources or node.op == "output" or is_row_count(node):
             continue
         call = call_of(node, graph)
         try:
-            _understand(UNDERSTOOD, reader, node, call)
+            _read_node(UNDERSTOOD, reader, node, call)
         except NotLocalError as reason:
-            reader.refused[node] = f"{named(node, graph)}: {reason}"
+            reader.refused[node] = f"{layer_label(node, graph)}: {reason}"
     return reader
 
 
-def _understand(understood: dict[str, Any], reader: Reader, node: fx.Node, call: Call) -> None:
+def _read_node(understood: dict[str, Any], reader: Reader, node: fx.Node, call: Call) -> None:
     if call.name not in understood:
         raise NotLocalError("it is not known to be local")
     understood[call.name](reader, node, call)
 
 
-def named(node: fx.Node, graph: fx.GraphModule) -> str:
+def layer_label(node: fx.Node, graph: fx.GraphModule) -> str:
     """Return a layer's name and kind for a message.
 
     Examples
     --------
     >>> graph = fx.symbolic_trace(torch.nn.Sequential(torch.nn.ReLU()))
-    >>> [named(node, graph) for node in graph.graph.nodes][1]
+    >>> [layer_label(node, graph) for node in graph.graph.nodes][1]
     "'0' (ReLU)"
     """
     if node.op == "call_module":
@@ -223,7 +223,7 @@ def _rectify_later(reader: Reader, source: fx.Node, step: Pooled) -> None:
         maker.relu, step.relu = False, True
 
 
-def _window_weights(call: Call, laid: Laid, window: Window, dtype: torch.dtype) -> torch.Tensor:
+def _window_weights(call: Call, laid: TensorLayout, window: Window, dtype: torch.dtype) -> torch.Tensor:
     """Return what the sum of each window is multiplied by: the layer's answer to ones, over how many they are."""
     ones = laid.original(torch.ones(laid.length, 1, laid.channels, dtype=dtype))
     pool = call.module.forward if call.module is not None else partial(_call_on, call)
@@ -244,13 +244,13 @@ def per_dim(value: Any, n: int) -> tuple[Any, ...]:
 
     Examples
     --------
-    >>> spread(3, 2), spread((1, 2), 2), spread([4], 2)
+    >>> per_dim(3, 2), per_dim((1, 2), 2), per_dim([4], 2)
     ((3, 3), (1, 2), (4, 4))
     """
     return (value,) * n if isinstance(value, int | str) else tuple(value) * (n if len(value) == 1 else 1)
 
 
-def _along(laid: Laid, after: Laid, given: dict[str, Any], kernel: tuple[int, ...]) -> dict[str, Any]:
+def _along(laid: TensorLayout, after: TensorLayout, given: dict[str, Any], kernel: tuple[int, ...]) -> dict[str, Any]:
     """Return kernel, stride, padding and dilation along the positions, and the kernel's height across them."""
     dims = len(laid.rest)
     place = laid.axis - 2
@@ -274,11 +274,11 @@ def _along(laid: Laid, after: Laid, given: dict[str, Any], kernel: tuple[int, ..
     return along
 
 
-def _height_matches(after: Laid, across: int, height: int) -> bool:
+def _height_matches(after: TensorLayout, across: int, height: int) -> bool:
     return after.rest[1] == (1 if height == across else across)
 
 
-def _window(laid: Laid, after: Laid, along: dict[str, Any]) -> Window:
+def _window(laid: TensorLayout, after: TensorLayout, along: dict[str, Any]) -> Window:
     padding = along["padding"]
     if padding == "same":
         padding = same_padding(along["kernel"], along["dilation"])
@@ -305,9 +305,9 @@ def _moving(reader: Reader, node: fx.Node, call: Call) -> None:
     counts = [n for n in node.all_input_nodes if n is not source]
     if not all(map(is_row_count, counts)):
         raise NotLocalError("its shape is computed")
-    taken = relaid(laid, partial(_moved, node, call, source))
-    if isinstance(taken, Flat) or _is_whole(taken, laid):
-        reader.alias(node, source, taken if isinstance(taken, Flat) else taken.laid)
+    taken = layout_after(laid, partial(_moved, node, call, source))
+    if isinstance(taken, FlatLayout) or _is_whole(taken, laid):
+        reader.alias(node, source, taken if isinstance(taken, FlatLayout) else taken.laid)
         return
     after = taken.laid
     step = Cut(
@@ -320,7 +320,7 @@ def _moving(reader: Reader, node: fx.Node, call: Call) -> None:
     reader.add(node, step, after)
 
 
-def _is_whole(taken: Taken, laid: Laid) -> bool:
+def _is_whole(taken: LayoutSlice, laid: TensorLayout) -> bool:
     return (taken.laid.length, taken.laid.channels) == (laid.length, laid.channels)
 
 
@@ -405,7 +405,7 @@ def _combine(reader: Reader, node: fx.Node, call: Call) -> None:
     )
 
 
-def _broadcasts(after: Laid, *laid: Laid) -> bool:
+def _broadcasts(after: TensorLayout, *laid: TensorLayout) -> bool:
     return all(one.rest == after.rest or one.channels == 1 for one in laid) and after.length == laid[0].length
 
 
@@ -429,7 +429,7 @@ def _with_operands(function: Any, operands: tuple[Any, ...], x: torch.Tensor) ->
     return made
 
 
-def _of_channels(constant: torch.Tensor, laid: Laid) -> torch.Tensor:
+def _of_channels(constant: torch.Tensor, laid: TensorLayout) -> torch.Tensor:
     """Return a tensor that is added to (rows, ...) as one number, or (channels,)."""
     if constant.numel() == 1:
         return constant.reshape(())
@@ -462,7 +462,12 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
     given = call.given("weight bias")
     weight, bias = (reader.constant(given[name]) for name in ("weight", "bias"))
     weight, bias = weight.detach(), None if bias is None else bias.detach()
-    if value is not None and isinstance(value.laid, Laid) and len(value.laid.rest) == 1 and value.laid.axis == 1:
+    if (
+        value is not None
+        and isinstance(value.laid, TensorLayout)
+        and len(value.laid.rest) == 1
+        and value.laid.axis == 1
+    ):
         laid = reader.result(node, value.laid)
         function = partial(functional.linear, weight=weight, bias=bias)
         step = Pointwise(sources=(value.number,), length=laid.length, channels=laid.channels, function=function)
@@ -480,9 +485,9 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
     reader.ends[node] = Dense(source=value.number, shape=(len(weight),), weight=shaped, bias=bias, macs=macs)
 
 
-def _order(laid: Laid | Flat) -> torch.Tensor | None:
+def _order(laid: TensorLayout | FlatLayout) -> torch.Tensor | None:
     """Return which number of (positions, channels) each feature is, where the tensor is a row of features."""
-    if isinstance(laid, Flat):
+    if isinstance(laid, FlatLayout):
         return laid.order
     return torch.arange(laid.length) if laid.rest == () else None
 
@@ -491,7 +496,7 @@ def _length(reader: Reader, number: int) -> int:
     if number:
         return reader.steps[number - 1].length
     first = next(value.laid for value in reader.values.values() if value.number == 0)
-    assert isinstance(first, Laid)
+    assert isinstance(first, TensorLayout)
     return first.length
 
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from causalgia.errors import FallbackWarning, PredictorError
 from causalgia.predict.fingerprint import structure_of
-from causalgia.predict.incremental.execution import Block, Runner, changed, grouped, other_strand
+from causalgia.predict.incremental.execution import ControlBlock, Runner, changed_spans, group_by_span, other_strand
 from causalgia.predict.incremental.network import local_network
 from causalgia.predict.incremental.reach import Span
 from causalgia.predict.incremental.trace import NotLocalError
-from causalgia.predict.predictor import checked_rows, require_finite, storable
+from causalgia.predict.predictor import as_storable, as_token_rows, check_finite
 from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.predict.torch_output import read_columns
 from causalgia.types import Ints, Tokens
@@ -44,14 +44,14 @@ class Incremental:
         self._predictor = predictor
         self._given: dict[str, bool] = {}
         self._settled: set[int] = set()
-        self._tried: dict[tuple[int, int], Tried] = {}
+        self._tried: dict[tuple[int, int], WidthResult] = {}
         self._warned = ""
         self._forget()
 
     def _forget(self) -> None:
         """Let go of all that was found out about a network that has changed, but for what was chosen."""
         self._given, self._tried = self._given | self.choices(), {}
-        self._seen: Seen | None = None
+        self._seen: NetworkSnapshot | None = None
         self._runners: dict[int, Runner | str] = {}
         self._full_seconds: dict[int, float] = {}
         self._control_seconds: dict[int, float] = {}
@@ -96,7 +96,7 @@ class Incremental:
         rest = runner.network.not_local
         return "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
 
-    def tried(self) -> list[Tried]:
+    def tried(self) -> list[WidthResult]:
         """Return what was found for each width that was met."""
         return [tried for _, tried in sorted(self._tried.items())]
 
@@ -122,7 +122,7 @@ class Incremental:
         runner = self._runners.get(base.shape[1]) or self._runner(base.shape[1])
         if isinstance(runner, str):
             raise PredictorError(f"nothing can be recomputed in part at {base.shape[1]} letters: {runner}")
-        return IncrementalSession(self, self._predictor, runner, checked_rows(base))
+        return IncrementalSession(self, self._predictor, runner, as_token_rows(base))
 
     def _runner(self, length: int) -> Runner | str:
         with self._predictor._ready():
@@ -131,7 +131,7 @@ class Incremental:
                 self._forget()
             if length not in self._runners:
                 self._runners[length] = self._read(length)
-                self._seen = Seen(module)  # which may count how often it is asked, also as it is read
+                self._seen = NetworkSnapshot(module)  # which may count how often it is asked, also as it is read
         return self._runners[length]
 
     def _read(self, length: int) -> Runner | str:
@@ -158,7 +158,7 @@ class Incremental:
         """Recompute nothing in part at this length any more, because there is no memory for it."""
         self._runners[length] = _NO_ROOM.format(self._predictor.device)
 
-    def trusted(self, block: Block, base: Tokens) -> bool:
+    def trusted(self, block: ControlBlock, base: Tokens) -> bool:
         """Say whether a control pass answers as a full one does, in some of its units; looked at once for each block.
 
         At eight of the first block of a length, and at one in 64 of each later one.
@@ -173,7 +173,7 @@ class Incremental:
                 warnings.warn(text, FallbackWarning, stacklevel=6)
         return self._trusted[length]
 
-    def _control_deviation(self, block: Block, some: Tokens) -> tuple[float, float]:
+    def _control_deviation(self, block: ControlBlock, some: Tokens) -> tuple[float, float]:
         """Return how much a control deviates in its first units; in units of the sd over the first block's too."""
         full = self.full(some)
         known = self._spread.setdefault(some.shape[1], block.control)
@@ -188,7 +188,7 @@ class Incremental:
         known = [choices.get(f"{length}:{width_class(stop - start)}") for start, stop in spans]
         return bool(known) and not any(choice is not False for choice in known)
 
-    def chosen(self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Ints, base: Tokens) -> bool:
+    def chosen(self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens) -> bool:
         """Say whether edits (m, length) of a span are recomputed in part; tried out where the width is new."""
         length, width = base.shape[1], span[1] - span[0]
         given = self.choices().get(f"{length}:{width_class(width)}")
@@ -213,8 +213,8 @@ class Incremental:
         return any(on for known, on in told.items() if known > width) or self._share(runner, span, length) <= 0.5
 
     def _try(
-        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Ints, base: Tokens, *, timed: bool
-    ) -> Tried:
+        self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens, *, timed: bool
+    ) -> WidthResult:
         off, tolerated = self._deviation(block, span, edited[:_SAMPLE], rows[:_SAMPLE])
         length, width = base.shape[1], span[1] - span[0]
         speed: float | None = None
@@ -228,9 +228,9 @@ class Incremental:
         elif timed:
             speed, faster = self._timed(runner, block, span, edited, rows, base)
         share = self._share(runner, span, length)
-        return Tried(length, width, off, tolerated, share, speed, off <= tolerated and faster)
+        return WidthResult(length, width, off, tolerated, share, speed, off <= tolerated and faster)
 
-    def _deviation(self, block: Block, span: Span, edited: Tokens, rows: Ints) -> tuple[float, float]:
+    def _deviation(self, block: ControlBlock, span: Span, edited: Tokens, rows: Ints) -> tuple[float, float]:
         made, full = block.edited(span, edited, rows), self.full(edited)
         spread = torch.cat([full, block.control.to(full.dtype)])
         return deviation(*(_to_numpy(table) for table in (made, full, spread)))
@@ -250,13 +250,13 @@ class Incremental:
             size = asked.resolve_batch_size(length)
 
     def _timed(
-        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Ints, base: Tokens
+        self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens
     ) -> tuple[float, bool]:
         """Return how much faster edits are recomputed than predicted, and whether that outweighs a slower control."""
         length, some = base.shape[1], edited[:_SAMPLE]
         if length not in self._full_seconds:
             self._full_seconds[length] = self._seconds(runner, partial(self.full, some), len(some), _REPEATS)
-            self._control_seconds[length] = self._seconds(runner, partial(Block, runner, base), len(base), 2)
+            self._control_seconds[length] = self._seconds(runner, partial(ControlBlock, runner, base), len(base), 2)
         full, control = self._full_seconds[length], self._control_seconds[length]
         edit = self._seconds(runner, partial(block.edited, span, edited, rows), len(edited), _REPEATS)
         return full / edit, edit + max(0.0, control - full) < full
@@ -295,7 +295,7 @@ class IncrementalSession:
         self._predictor = predictor
         self._runner = runner
         self._strands = [base, other_strand(base)] if predictor.rc_average else [base]
-        self._blocks: dict[tuple[int, int], Block] = {}
+        self._blocks: dict[tuple[int, int], ControlBlock] = {}
         self._room = True
 
     def answers(self, edited: Tokens, rows: Ints) -> NDArray[Any]:
@@ -306,7 +306,7 @@ class IncrementalSession:
         PredictorError
             As `TorchPredictor.predict`, or if a row is none of the backgrounds.
         """
-        tokens, places = checked_rows(edited), np.asarray(rows, np.int64)
+        tokens, places = as_token_rows(edited), np.asarray(rows, np.int64)
         base = self._strands[0]
         if places.shape != (len(tokens),) or not len(tokens) or places.min() < 0 or places.max() >= len(base):
             raise PredictorError(f"give one of the {len(base)} backgrounds for each of {len(tokens)} edits, not {rows}")
@@ -315,8 +315,8 @@ class IncrementalSession:
         made = self._attempt(tokens, places)
         if made is None:
             return self._without_room(tokens)
-        answers = storable(_to_numpy(made))
-        require_finite(answers, tasks=self._predictor.tasks)
+        answers = as_storable(_to_numpy(made))
+        check_finite(answers, tasks=self._predictor.tasks)
         return answers
 
     def _attempt(self, tokens: Tokens, rows: Ints) -> torch.Tensor | None:
@@ -360,8 +360,8 @@ class IncrementalSession:
     def _of_block(self, strand: int, first: int, tokens: Tokens, rows: Ints) -> torch.Tensor:
         size = self._runner.units
         base = self._strands[strand][first * size : (first + 1) * size]
-        starts, stops = changed(base, tokens, rows)
-        groups = grouped(starts, stops, length=base.shape[1], n_base=len(base))
+        starts, stops = changed_spans(base, tokens, rows)
+        groups = group_by_span(starts, stops, length=base.shape[1], n_base=len(base))
         if self._owner.refuses(base.shape[1], [span for span, _ in groups]):
             return self._owner.full(tokens)
         for span, _ in groups:
@@ -376,14 +376,14 @@ class IncrementalSession:
             made[torch.from_numpy(mine).to(made.device)] = answers.to(made.dtype)
         return made
 
-    def _block(self, strand: int, first: int, base: Tokens) -> Block:
+    def _block(self, strand: int, first: int, base: Tokens) -> ControlBlock:
         """Return the block of some units; its control is run where it is new, or lacks what these edits need."""
         known = self._blocks.get((strand, first))
         if known is None or not self._runner.kept <= known.kept:
             for key in [key for key in self._blocks if key[0] == strand]:
                 del self._blocks[key]
             known = None
-            self._blocks[strand, first] = Block(self._runner, base)
+            self._blocks[strand, first] = ControlBlock(self._runner, base)
         return self._blocks[strand, first]
 
 
@@ -404,7 +404,7 @@ _ULPS = 16
 
 
 @dataclass(frozen=True)
-class Tried:
+class WidthResult:
     """What was found for edits of one width in sequences of one length.
 
     `deviation` is the largest difference from the full pass, in units of the output's sd (or largest magnitude, where
@@ -467,7 +467,7 @@ def width_class(width: int) -> int:
     return power * 3 // 4 if power >= 4 and width <= power * 3 // 4 else power
 
 
-class Seen:
+class NetworkSnapshot:
     """A network as it is at one moment: its code and attributes, the hooks on it, and a copy of every tensor.
 
     Tensors are compared by value: their version counters do not count what is written through ``.data``.

@@ -8,15 +8,15 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import fx
 
-from causalgia.predict.incremental.graph import Reader, Value, is_row_count, named, read_graph
+from causalgia.predict.incremental.graph import LocalValue, Reader, is_row_count, layer_label, read_graph
 from causalgia.predict.incremental.reach import Span, hull
 from causalgia.predict.incremental.reductions import Dense, End
-from causalgia.predict.incremental.tensor_layout import Flat, Laid
-from causalgia.predict.incremental.trace import NotLocalError, traced
+from causalgia.predict.incremental.tensor_layout import FlatLayout, TensorLayout
+from causalgia.predict.incremental.trace import NotLocalError, trace_network
 from causalgia.predict.incremental.window_steps import Convolved, Pooled, Step
 
 Layout: TypeAlias = Literal["NCL", "NLC"]
-Handed: TypeAlias = "Value | End"
+Handed: TypeAlias = "LocalValue | End"
 """What the local part hands to the rest."""
 
 
@@ -79,17 +79,17 @@ def local_network(module: torch.nn.Module, sample: torch.Tensor, layout: Layout)
     """
     axis = 2 if layout == "NCL" else 1
     length = sample.shape[axis]
-    graph = traced(module, sample)
-    reader = read_graph(graph, Laid(axis, length, (4,)))
+    graph = trace_network(module, sample)
+    reader = read_graph(graph, TensorLayout(axis, length, (4,)))
     rest, handed = _rest(reader)
     used = _used(reader, handed)
     not_local = tuple(reason for node, reason in reader.refused.items() if _in_rest(node, reader))
     network = Network(length, tuple(reader.steps), handed, rest, used, not_local)
-    _require_local(network, graph)
+    _check_local(network, graph)
     return network
 
 
-def _require_local(network: Network, graph: fx.GraphModule) -> None:
+def _check_local(network: Network, graph: fx.GraphModule) -> None:
     sliding = (step for step, used in zip(network.steps, network.used[1:], strict=True) if used)
     if any(isinstance(step, Convolved | Pooled) for step in sliding):
         return
@@ -97,7 +97,7 @@ def _require_local(network: Network, graph: fx.GraphModule) -> None:
         return
     first = next((node for node in graph.graph.nodes if node.op not in ("placeholder", "get_attr", "output")), None)
     reason = network.not_local[0] if network.not_local else "nothing slides along the sequence"
-    raise NotLocalError(reason if first is None or network.not_local else f"{named(first, graph)}: {reason}")
+    raise NotLocalError(reason if first is None or network.not_local else f"{layer_label(first, graph)}: {reason}")
 
 
 def _in_rest(node: fx.Node, reader: Reader) -> bool:
@@ -152,9 +152,9 @@ def _used(reader: Reader, handed: tuple[Handed, ...]) -> tuple[bool, ...]:
     return tuple(used)
 
 
-def in_network(laid: Laid | Flat, x: torch.Tensor) -> torch.Tensor:
+def in_network(laid: TensorLayout | FlatLayout, x: torch.Tensor) -> torch.Tensor:
     """Return a copy of a value (positions, rows, channels) as the network has it, (rows, ...)."""
-    if isinstance(laid, Laid):
+    if isinstance(laid, TensorLayout):
         return laid.original(x)
     return x.permute(1, 0, 2).reshape(x.shape[1], -1)[:, laid.order.to(x.device)]
 

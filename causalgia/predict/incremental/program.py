@@ -9,15 +9,15 @@ from typing import TypeAlias
 
 import torch
 
-from causalgia.predict.incremental.graph import Value
+from causalgia.predict.incremental.graph import LocalValue
 from causalgia.predict.incremental.network import Network, in_network, needed_spans
 from causalgia.predict.incremental.reach import Span, clipped, outside
 from causalgia.predict.incremental.reductions import End, Part
-from causalgia.predict.incremental.window_steps import Step, Wanted
+from causalgia.predict.incremental.window_steps import Step, StepRequest
 
 
 @dataclass(frozen=True)
-class Held:
+class StoredSpan:
     """Positions of a value, from `start` on: (positions, rows, channels)."""
 
     values: torch.Tensor
@@ -33,7 +33,7 @@ _Source: TypeAlias = "torch.Tensor | tuple[int, int, int]"
 
 
 @dataclass(frozen=True)
-class Plan:
+class SpanPlan:
     """What one span of edits needs.
 
     For each value: `touched`, what changes, and `held`, what must be at hand; where the two differ the value has a
@@ -45,14 +45,14 @@ class Plan:
     held: tuple[Span | None, ...]
 
     @staticmethod
-    def of(network: Network, span: Span) -> Plan:
+    def of(network: Network, span: Span) -> SpanPlan:
         touched = network.touched(span)
-        return Plan(network, touched, needed_spans(network, touched))
+        return SpanPlan(network, touched, needed_spans(network, touched))
 
     @staticmethod
-    def control(network: Network) -> Plan:
+    def control(network: Network) -> SpanPlan:
         """Return the plan of a whole pass."""
-        return Plan(network, network.whole, needed_spans(network, network.whole))
+        return SpanPlan(network, network.whole, needed_spans(network, network.whole))
 
     @property
     def kept(self) -> frozenset[int]:
@@ -77,7 +77,13 @@ class Workspace:
     """Memory and views for running a plan on so many rows at once."""
 
     def __init__(
-        self, plan: Plan, n_rows: int, *, dtype: torch.dtype, device: torch.device, keep: frozenset[int] = frozenset()
+        self,
+        plan: SpanPlan,
+        n_rows: int,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        keep: frozenset[int] = frozenset(),
     ) -> None:
         self.plan = plan
         self.keep = keep
@@ -112,10 +118,10 @@ class Workspace:
                 ends[place].append(number)
         return ends
 
-    def _room(self, number: int, held: Span, channels: int) -> Held:
+    def _room(self, number: int, held: Span, channels: int) -> StoredSpan:
         """Return memory for a value; what lies outside the sequence is zero and stays so."""
         room = torch.empty((held[1] - held[0], self.n_rows, channels), **self._make)  # type: ignore[call-overload]
-        found = Held(room, held[0])
+        found = StoredSpan(room, held[0])
         for side in outside(held, (0, self.plan.network.lengths[number])):
             found.at(side).zero_()
         return found
@@ -134,7 +140,9 @@ class Workspace:
         assert touched is not None
         return number, need[0] - touched[0], need[1] - touched[0]
 
-    def fill(self, control: Mapping[int, Held], ends: Mapping[int, torch.Tensor], rows: torch.Tensor | None) -> None:
+    def fill(
+        self, control: Mapping[int, StoredSpan], ends: Mapping[int, torch.Tensor], rows: torch.Tensor | None
+    ) -> None:
         """Copy the contexts of some rows of the control; None: all rows, once or several times over."""
         plan = self.plan
         for number, held in self._stored.items():
@@ -148,7 +156,7 @@ class Workspace:
             if isinstance(item, End)
         ]
 
-    def _rest_of(self, end: End, held: Held, whole: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+    def _rest_of(self, end: End, held: StoredSpan, whole: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
         span = self.plan.touched[end.source]
         if span is not None:
             sides = outside((0, self.plan.network.lengths[end.source]), span)
@@ -165,7 +173,7 @@ class Workspace:
         else:
             self._passing[0] = one_hot
         for (number, step, span, sources, out), last in zip(self._operations, self._last, strict=True):
-            made = step.compute(Wanted(span, [self._taken(source) for source in sources], out))
+            made = step.compute(StepRequest(span, [self._taken(source) for source in sources], out))
             if out is None:
                 self._passing[number] = made
             for source in last:
@@ -177,15 +185,15 @@ class Workspace:
         number, start, stop = source
         return self._passing[number][start:stop]
 
-    def changed(self, number: int) -> Held:
+    def changed(self, number: int) -> StoredSpan:
         """Return what is at hand of a value, new where it changed."""
         if number in self._stored:
             return self._stored[number]
         touched = self.plan.touched[number]
         assert touched is not None
-        return Held(self._passing[number], touched[0])
+        return StoredSpan(self._passing[number], touched[0])
 
-    def controlled(self) -> tuple[dict[int, Held], dict[int, torch.Tensor]]:
+    def controlled(self) -> tuple[dict[int, StoredSpan], dict[int, torch.Tensor]]:
         """Return the values to keep and the ends, by their place among what is handed, after a whole pass."""
         handed = enumerate(self.plan.network.handed)
         values = {number: self.changed(number) for number in self.keep}
@@ -206,7 +214,7 @@ class Workspace:
             for place, item in enumerate(self.plan.network.handed)
         ]
 
-    def handed(self, control: Mapping[int, Held], rows: torch.Tensor | None) -> list[torch.Tensor]:
+    def handed(self, control: Mapping[int, StoredSpan], rows: torch.Tensor | None) -> list[torch.Tensor]:
         """Return copies of what the rest of the network, which may work in place, takes after a run."""
         rests = iter(self._rests)
         return [
@@ -219,7 +227,7 @@ class Workspace:
         made = rest.clone() if span is None else end.updated(rest, Part(span, self.changed(end.source).at(span)))
         return made.reshape(self.n_rows, *end.shape)
 
-    def _whole(self, value: Value, control: Mapping[int, Held], rows: torch.Tensor | None) -> torch.Tensor:
+    def _whole(self, value: LocalValue, control: Mapping[int, StoredSpan], rows: torch.Tensor | None) -> torch.Tensor:
         whole = (0, self.plan.network.lengths[value.number])
         if self.plan.touched[value.number] is not None:
             return in_network(value.laid, self.changed(value.number).at(whole))

@@ -14,7 +14,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import quoted
-from causalgia.predict.incremental.forward_state import left_as_it_was
+from causalgia.predict.incremental.forward_state import preserve_state
 from causalgia.predict.predictor import first_line
 
 
@@ -22,7 +22,7 @@ class NotLocalError(Exception):
     """Why a network, or an edit, cannot be recomputed in part; the message says it in words."""
 
 
-def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
+def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
     """Return the graph of a network in eval mode, with the shape of every tensor in ``node.meta["shape"]``.
 
     The sample (2, ...) goes through the network as it is traced, so that questions about shapes are answered with
@@ -43,13 +43,13 @@ def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
         raise NotLocalError(f"{type(network).__name__} has hooks, or a forward pass, that are not its class's")
     tracer, copied = _ShapeTracer(sample), _copy_sharing_tensors(network)
     try:
-        with left_as_it_was(copied):
+        with preserve_state(copied):
             graph = tracer.trace(copied)
     except NotLocalError:
         raise
     except Exception as error:
         raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
-    _require_written_once(graph, tracer.written)
+    _check_written_once(graph, tracer.written)
     for node in graph.nodes:
         value = node.meta.pop("value", None)
         node.meta["shape"] = tuple(value.shape) if isinstance(value, torch.Tensor) else None
@@ -68,7 +68,7 @@ def _copy_sharing_tensors(network: torch.nn.Module) -> torch.nn.Module:
         raise NotLocalError(f"{type(network).__name__} cannot be copied: {first_line(error)}") from error
 
 
-def _require_written_once(graph: fx.Graph, written: list[tuple[fx.Node, int]]) -> None:
+def _check_written_once(graph: fx.Graph, written: list[tuple[fx.Node, int]]) -> None:
     """Refuse a network that writes into a tensor and then uses it by an earlier name: steps make new tensors."""
     places = {node: place for place, node in enumerate(graph.nodes)}
     for writer, storage in written:

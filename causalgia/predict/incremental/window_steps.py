@@ -17,7 +17,7 @@ from torch.nn import functional
 from causalgia.predict.incremental.reach import Span, Window, clipped, hull
 
 
-class Wanted(NamedTuple):
+class StepRequest(NamedTuple):
     """A span of outputs, what it is made of (a tensor for each source), and where it goes, if that is given."""
 
     span: Span
@@ -48,7 +48,7 @@ class Step(ABC):
         """Return the span of each source that a span of outputs is made of."""
         return (span,) * len(self.sources)
 
-    def compute(self, wanted: Wanted) -> torch.Tensor:
+    def compute(self, wanted: StepRequest) -> torch.Tensor:
         """Make a span of outputs (width, rows, channels)."""
         made, out = self._made(wanted), wanted.out
         if out is None or made is out:
@@ -56,7 +56,7 @@ class Step(ABC):
         return torch.clamp_min(made, 0, out=out) if self.relu else out.copy_(made)
 
     @abstractmethod
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         """Make the span before `relu`, where it goes or in a tensor of its own."""
 
 
@@ -66,7 +66,7 @@ class Pointwise(Step):
 
     function: Callable[[torch.Tensor], torch.Tensor]
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         return self.function(wanted.inputs[0])
 
 
@@ -74,7 +74,7 @@ class Pointwise(Step):
 class Rectified(Step):
     """``max(x, 0)``, where it could not join the step before it."""
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         return torch.clamp_min(wanted.inputs[0], 0, out=wanted.out)
 
 
@@ -85,7 +85,7 @@ class Affine(Step):
     scale: torch.Tensor
     shift: torch.Tensor
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         return torch.addcmul(self.shift, wanted.inputs[0], self.scale, out=wanted.out)
 
 
@@ -95,7 +95,7 @@ class Combined(Step):
 
     operation: Callable[..., torch.Tensor]
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         made: torch.Tensor = self.operation(*wanted.inputs, out=wanted.out)
         return made
 
@@ -104,7 +104,7 @@ class Combined(Step):
 class Joined(Step):
     """The channels of several values, one after the other."""
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         return torch.cat(list(wanted.inputs), dim=2)
 
 
@@ -122,7 +122,7 @@ class Cut(Step):
     def needed(self, span: Span) -> tuple[Span, ...]:
         return ((span[0] + self.offset, span[1] + self.offset),)
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         part = wanted.inputs[0][:, :, self.first_channel : self.first_channel + self.channels]
         return part.clone() if wanted.out is None else part
 
@@ -153,7 +153,7 @@ class Pooled(Windowed):
         assert inputs is not None
         return (inputs,)
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         x, span = wanted.inputs[0], wanted.span
         start, width = self.needed(span)[0][0], span[1] - span[0]
         out = x.new_empty((width, *x.shape[1:])) if wanted.out is None else wanted.out
@@ -212,7 +212,7 @@ class Convolved(Windowed):
         self.bias = shift if self.bias is None else self.bias * scale + shift
         self.refresh()
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         x, width = wanted.inputs[0], wanted.span[1] - wanted.span[0]
         plain = self.groups == 1 and self.window.stride == 1
         if plain and self.channels <= _FEW_OUTPUTS and self.window.kernel > 1 and x.shape[2] > _FEW_OUTPUTS:

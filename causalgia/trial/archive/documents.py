@@ -1,7 +1,7 @@
-"""What zarr reads of a trial, but for its units: the metadata of the group, and the variables that do not grow.
+"""Zarr metadata of a trial's store, and its variables without the dim ``unit``.
 
-`documents` writes them and `frame_of` reads them back. Reading takes nothing but what writing makes: codecs, shapes or
-dtypes of another hand are damage.
+`static_files` writes them and `read_frame` reads them back. The reader accepts only what the writer produces; other
+codecs, shapes or dtypes count as damage.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import xarray as xr
 
 from causalgia.errors import StoreError, quoted
 from causalgia.schema import annotate
-from causalgia.trial.archive.files import decoded, encoded, parsed
+from causalgia.trial.archive.files import decode_values, encode_values, parse_json
 from causalgia.trial.archive.layout import CONTROL, Field, Grid, as_dtype, node
 
 FORMAT = 2
 """Version of the layout; raised when an older library could not read what a newer one writes."""
 
 
-def documents(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
+def static_files(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
     """Return every file that does not grow, by its path in the store.
 
     Parameters
@@ -47,7 +47,7 @@ def documents(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
             values.shape, values.shape, _kind(values.dtype, name), array.dims, array.attrs
         )
         if values.size:
-            files[_values_path(node(name), values.ndim)] = encoded(values).tobytes()
+            files[_values_path(node(name), values.ndim)] = encode_values(values).tobytes()
     coords = sorted({node(name) for name in frame.coords} | {node(f.name) for f in grid.fields if f.dims == ("unit",)})
     group = _group(arrays, dict(frame.attrs) | {"coordinates": " ".join(coords)})
     scalar = _array_metadata((), (), np.dtype(np.int64), (), {"meaning": "version of the layout of a causalgia trial"})
@@ -56,24 +56,24 @@ def documents(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
     return dict(sorted((files | metadata | {"zarr.json": as_json(group)}).items()))
 
 
-def frame_of(grid: Grid, files: Mapping[str, bytes], texts: Mapping[str, str]) -> xr.Dataset:
-    """Return every variable without the dim ``unit``, and the attrs: the `frame` that `documents` was given.
+def read_frame(grid: Grid, files: Mapping[str, bytes], texts: Mapping[str, str]) -> xr.Dataset:
+    """Return every variable without the dim ``unit``, and the attrs: the `frame` that `static_files` was given.
 
     Parameters
     ----------
     grid
         The fields and their chunks.
     files
-        What `documents` returned, by path in the store.
+        What `static_files` returned, by path in the store.
     texts
         The dtypes of text variables, which the metadata do not tell.
 
     Raises
     ------
     StoreError
-        Naming the file that `documents` did not write.
+        Naming the file that `static_files` did not write.
     """
-    match parsed(files.get("zarr.json", b"")):
+    match parse_json(files.get("zarr.json", b"")):
         case {"attributes": {"coordinates": str(coords), **attrs}, "consolidated_metadata": {"metadata": dict(arrays)}}:
             for field in grid.fields:
                 _check_array(arrays.pop(node(field.name), None), _unit_array_metadata(field, grid))
@@ -109,7 +109,7 @@ def _variable(name: str, array: object, files: Mapping[str, bytes], texts: Mappi
                 names, n = tuple(map(unquote, dims)), math.prod(shape)
                 _check_array(array, _array_metadata(tuple(shape), tuple(shape), dtype, names, attrs))
                 data = np.frombuffer(files.get(_values_path(name, len(shape)), b""), np.uint8)
-                values = decoded(data, dtype, n) if n else np.empty(0, dtype)
+                values = decode_values(data, dtype, n) if n else np.empty(0, dtype)
                 if values is not None:
                     return xr.Variable(names, values.astype(dtype).reshape(shape), attrs)
     raise StoreError(f"{quoted(name)} is no array that this library wrote")

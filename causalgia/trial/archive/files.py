@@ -112,7 +112,7 @@ def check_no_folders(path: Path, names: Iterable[str]) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path / name))
 
 
-def part_of(path: Path) -> Path:
+def part_path(path: Path) -> Path:
     """Return where a file is written before it is moved to its place."""
     return path.with_name(f"{path.name}.part")
 
@@ -174,7 +174,7 @@ def read_or_none(path: Path) -> bytes | None:
         return None
 
 
-def parsed(data: bytes) -> Any:
+def parse_json(data: bytes) -> Any:
     """Return what JSON says; None where it says nothing that can be read, is nested too deep, or has huge numbers."""
     try:
         return json.loads(data)
@@ -197,8 +197,8 @@ def replace(path: Path, data: Data) -> None:
 def replace_all(files: Mapping[Path, Data]) -> None:
     """Put files of one folder in their places, one after the other, each of them whole or not at all."""
     for path, data in files.items():
-        write_files({part_of(path): [data]})
-        part_of(path).replace(path)
+        write_files({part_path(path): [data]})
+        part_path(path).replace(path)
     for folder in {path.parent for path in files}:
         sync_folder(folder)
 
@@ -223,24 +223,24 @@ def mark_of(data: Data) -> str:
     return f"{len(memoryview(data))}:{hashlib.sha256(data).hexdigest()}"
 
 
-def sealed(data: bytes) -> bytes:
+def seal(data: bytes) -> bytes:
     """Return bytes with their mark before them.
 
     Examples
     --------
-    >>> unsealed(sealed(b"GATA")), unsealed(sealed(b"GATA")[:-1])
+    >>> unseal(seal(b"GATA")), unseal(seal(b"GATA")[:-1])
     (b'GATA', None)
     """
     return f"{mark_of(data)}\n".encode() + data
 
 
-def unsealed(data: bytes) -> bytes | None:
+def unseal(data: bytes) -> bytes | None:
     """Return the bytes that were sealed; None where they are not whole."""
     mark, _, rest = data.partition(b"\n")
     return rest if mark == mark_of(rest).encode() else None
 
 
-def unpacked(data: bytes) -> dict[str, bytes]:
+def unzip_stored(data: bytes) -> dict[str, bytes]:
     """Return the files of a zip archive that was stored without compression, by name; none of any other bytes."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -268,12 +268,12 @@ CHUNK_MARK = re.compile(r"[0-9]{1,15}:[0-9a-f]{8}", re.ASCII)
 _CHECKSUM, _LENGTH = 4, 4
 
 
-def encoded(values: NDArray[Any]) -> NDArray[np.uint8]:
+def encode_values(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the bytes (b,) of values of any shape.
 
     Examples
     --------
-    >>> encoded(np.array([[1], [2]], np.int16))
+    >>> encode_values(np.array([[1], [2]], np.int16))
     array([1, 0, 2, 0], dtype=uint8)
     """
     if values.dtype.kind == "U":
@@ -281,14 +281,14 @@ def encoded(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
 
 
-def decoded(data: NDArray[np.uint8], dtype: np.dtype[Any], n: int) -> NDArray[Any] | None:
-    """Return the values (n,) that `encoded` made bytes of; None where these are not n values of the dtype.
+def decode_values(data: NDArray[np.uint8], dtype: np.dtype[Any], n: int) -> NDArray[Any] | None:
+    """Return the values (n,) that `encode_values` made bytes of; None where these are not n values of the dtype.
 
     Examples
     --------
-    >>> decoded(encoded(np.array([1, 2], np.int16)), np.dtype(np.int16), 2)
+    >>> decode_values(encode_values(np.array([1, 2], np.int16)), np.dtype(np.int16), 2)
     array([1, 2], dtype=int16)
-    >>> decoded(encoded(np.array(["a", "motif"])), np.dtype("<U4"), 2) is None
+    >>> decode_values(encode_values(np.array(["a", "motif"])), np.dtype("<U4"), 2) is None
     True
     """
     if dtype.kind != "U":
@@ -319,7 +319,7 @@ def chunk_mark(n_bytes: int, checksum: bytes) -> str:
 def chunk_mark_at(path: Path, sizes: Collection[int]) -> str | None:
     """Return the mark of the chunk in a file; None where there is none that is whole and has one of these sizes."""
     try:
-        body = whole_chunk(path, sizes)
+        body = read_intact_chunk(path, sizes)
     except PermissionError:
         raise
     except OSError:
@@ -327,7 +327,7 @@ def chunk_mark_at(path: Path, sizes: Collection[int]) -> str | None:
     return None if body is None else chunk_mark(len(body), checksum(body))
 
 
-def whole_chunk(path: Path, sizes: Collection[int] | None = None) -> NDArray[np.uint8] | None:
+def read_intact_chunk(path: Path, sizes: Collection[int] | None = None) -> NDArray[np.uint8] | None:
     """Return the bytes of the chunk in a file; None where the file has none of the sizes, or another checksum."""
     with file_to_read(path) as file:
         if sizes is not None and os.fstat(file.fileno()).st_size not in sizes:
@@ -337,9 +337,9 @@ def whole_chunk(path: Path, sizes: Collection[int] | None = None) -> NDArray[np.
     return body if tail.tobytes() == checksum(body) else None
 
 
-def marked_chunk(path: Path, mark: str) -> NDArray[np.uint8] | None:
+def read_marked_chunk(path: Path, mark: str) -> NDArray[np.uint8] | None:
     """Return the bytes of the chunk in a file; None where they are not those that the log tells of."""
-    body = whole_chunk(path, (size_of(mark),))
+    body = read_intact_chunk(path, (size_of(mark),))
     return body if body is not None and chunk_mark(len(body), checksum(body)) == mark else None
 
 

@@ -27,13 +27,13 @@ from causalgia.trial.archive.files import (
     file_to_append,
     file_to_read,
     mark_of,
-    parsed,
+    parse_json,
     read_or_none,
     read_small_file,
     replace,
-    sealed,
-    unpacked,
-    unsealed,
+    seal,
+    unseal,
+    unzip_stored,
     write_all,
 )
 from causalgia.trial.archive.layout import Grid, Slab
@@ -67,7 +67,7 @@ class Record:
         mark, _, text = line.partition(b" ")
         if mark_of(text).encode() != mark:
             return None
-        match parsed(text):
+        match parse_json(text):
             case {"chunk": int(chunk), "model": int() | None as model, "done": str(done), "files": dict(files), **more}:
                 slab = Slab(chunk, model)
                 if more or bool in (type(chunk), type(model)) or not grid.has(slab) or not _DONE.fullmatch(done):
@@ -108,7 +108,7 @@ class Log:
         finally:
             os.close(file)
 
-    def settle(self, grid: Grid) -> None:
+    def compact(self, grid: Grid) -> None:
         """Write the log of a finished trial anew, a line for each slab in order: the same however it came about."""
         records = read_log(self.path, grid)
         lines = b"".join(records[slab][-1].line() for slab in grid.slabs())
@@ -122,13 +122,13 @@ _TURNS = re.compile(rb"[0-9]{1,15}")
 
 def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int, last: bool) -> None:
     """Write the sums over the first turns in place of the older generation; the last of a trial over both."""
-    data = _packed(arrays, turns)
+    data = _pack_state(arrays, turns)
     newest, older = sorted(SLOTS, key=lambda slot: -_turns(folder / slot))
     for slot in (older, newest) if last else (older,):
         replace(folder / slot, data)
 
 
-def settle_states(folder: Path, *, turns: int) -> None:
+def equalize_states(folder: Path, *, turns: int) -> None:
     """Give both generations the same bytes, where one of them is over all turns: a kill may have come between them."""
     read = {slot: _bytes(folder / slot) for slot in SLOTS}
     whole = [data for data in read.values() if (state := _parse_state(data)) is not None and state[0] == turns]
@@ -145,21 +145,21 @@ def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None
     return max(whole, key=lambda state: state[0], default=None), [slot for slot in there if read[slot] is None]
 
 
-def _packed(arrays: Mapping[str, NDArray[Any]], turns: int) -> bytes:
+def _pack_state(arrays: Mapping[str, NDArray[Any]], turns: int) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as whole:
         for name, values in arrays.items():
             with whole.open(f"{name}.npy", "w", force_zip64=True) as one:
                 np.lib.format.write_array(one, np.asarray(values), allow_pickle=False)
-    return sealed(f"{turns}\n".encode() + made.getvalue())
+    return seal(f"{turns}\n".encode() + made.getvalue())
 
 
 def _parse_state(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:
-    body = unsealed(data)
+    body = unseal(data)
     if body is None:
         return None
     turns, _, packed = body.partition(b"\n")
-    arrays = {name.removesuffix(".npy"): _parse_npy(data) for name, data in unpacked(packed).items()}
+    arrays = {name.removesuffix(".npy"): _parse_npy(data) for name, data in unzip_stored(packed).items()}
     whole = {name: array for name, array in arrays.items() if array is not None}
     return (int(turns), whole) if _TURNS.fullmatch(turns) and whole.keys() == arrays.keys() and whole else None
 

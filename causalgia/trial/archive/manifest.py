@@ -13,18 +13,18 @@ from typing import Any
 import xarray as xr
 
 from causalgia.errors import StoreError, quoted, quoted_apart
-from causalgia.trial.archive.documents import FORMAT, as_json, frame_of
+from causalgia.trial.archive.documents import FORMAT, as_json, read_frame
 from causalgia.trial.archive.files import (
     FILE_MARK,
     mark_of,
-    parsed,
+    parse_json,
     read_or_none,
     read_small_file,
     replace,
     replace_all,
-    sealed,
-    unpacked,
-    unsealed,
+    seal,
+    unseal,
+    unzip_stored,
 )
 from causalgia.trial.archive.journal import SLOTS
 from causalgia.trial.archive.layout import CONTROL, Grid, as_grid, as_texts, control, is_static, node
@@ -72,7 +72,7 @@ class Manifest:
             If it was written by another version of the layout, or says under its own hash what no manifest of ours
             says: somebody else made it.
         """
-        content = None if data is None else parsed(data)
+        content = None if data is None else parse_json(data)
         if not isinstance(content, dict) or "version" not in content:
             return None
         mark = content.pop("hash", None)
@@ -146,7 +146,7 @@ def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) 
     replace_all({folder / _COPY: _pack_static_files(data, static), folder / _NAME: data})
 
 
-def is_begun(path: Path) -> bool:
+def is_store(path: Path) -> bool:
     """Return whether a trial was begun at a path: there is a manifest, or commits (or sums) and the copy of one."""
     folder = control(path)
     log = folder / "log"
@@ -169,7 +169,7 @@ def read_manifest(path: Path) -> Manifest:
     return found
 
 
-def whole_static(path: Path, manifest: Manifest) -> dict[str, bytes]:
+def intact_static(path: Path, manifest: Manifest) -> dict[str, bytes]:
     """Return the files that do not grow and have the bytes that were written, by their path in the store."""
     read = {name: read_or_none(path / name) for name in manifest.static}
     return {name: data for name, data in read.items() if data is not None and mark_of(data) == manifest.static[name]}
@@ -177,7 +177,7 @@ def whole_static(path: Path, manifest: Manifest) -> dict[str, bytes]:
 
 def damaged_static(path: Path, manifest: Manifest) -> list[str]:
     """Return the files that do not grow, and do not have the bytes that were written; as paths in the store."""
-    whole = whole_static(path, manifest)
+    whole = intact_static(path, manifest)
     hurt = [name for name in manifest.static if name not in whole]
     if read_or_none(control(path) / _NAME) != manifest.to_bytes():
         hurt.append(f"{CONTROL}/{_NAME}")
@@ -196,7 +196,7 @@ def frame_of_store(path: Path, manifest: Manifest) -> xr.Dataset:
         If a file of theirs is damaged, or none that this library wrote.
     """
     try:
-        return frame_of(manifest.grid, whole_static(path, manifest), manifest.texts)
+        return read_frame(manifest.grid, intact_static(path, manifest), manifest.texts)
     except StoreError as error:
         raise StoreError(f"{path}: {error}; move the store away, and run the trial anew") from error
 
@@ -226,13 +226,13 @@ def _pack_static_files(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
         for name, data in {_NAME: manifest, **static}.items():
             archive.writestr(zipfile.ZipInfo(name), data)
-    return sealed(made.getvalue())
+    return seal(made.getvalue())
 
 
 def _copies(path: Path) -> dict[str, bytes]:
     """Return the files of the copy; none where it is damaged, or is packed in a way that we do not pack it in."""
-    data = unsealed(read_or_none(control(path) / _COPY) or b"")
-    return {} if data is None else unpacked(data)
+    data = unseal(read_or_none(control(path) / _COPY) or b"")
+    return {} if data is None else unzip_stored(data)
 
 
 def _content_hash(told: Mapping[str, Any]) -> str:

@@ -23,16 +23,16 @@ from causalgia.trial.archive.files import (
     check_no_folders,
     check_no_links,
     chunk_mark_at,
-    decoded,
-    marked_chunk,
+    decode_values,
     on_disk,
-    part_of,
+    part_path,
+    read_marked_chunk,
     remove,
     size_of,
 )
 from causalgia.trial.archive.journal import Record, read_log
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
-from causalgia.trial.archive.manifest import Manifest, damaged_static, frame_of_store, is_begun, read_manifest
+from causalgia.trial.archive.manifest import Manifest, damaged_static, frame_of_store, is_store, read_manifest
 
 _AGAIN = "the same cg.run(..., store=) makes again what is damaged, and that alone"
 
@@ -60,9 +60,9 @@ def open_archive(path: str | Path) -> xr.Dataset:
     place = Path(path)
     with on_disk(place):
         manifest, log = _read_manifest_and_log(place)
-        _require_finished(place, manifest.grid, log)
+        _check_finished(place, manifest.grid, log)
         marks = {name: mark for record in log.values() for name, mark in record.files.items()}
-        hurt = [name for name, mark in marks.items() if _length(place / name) != size_of(mark)]
+        hurt = [name for name, mark in marks.items() if _file_size(place / name) != size_of(mark)]
         hurt += damaged_static(place, manifest)
         check_no_folders(place, hurt)
         if hurt:
@@ -90,7 +90,7 @@ def verify(path: str | Path) -> tuple[str, ...]:
 
 def _read_manifest_and_log(path: Path) -> tuple[Manifest, dict[Slab, Record]]:
     """Return the manifest and the newest record of each slab."""
-    if not is_begun(path):
+    if not is_store(path):
         raise StoreError(f"{path}: no trial is stored there; cg.run(..., store=) makes one")
     check_no_links(path)
     manifest, log = read_manifest(path), control(path) / "log"
@@ -98,7 +98,7 @@ def _read_manifest_and_log(path: Path) -> tuple[Manifest, dict[Slab, Record]]:
     return manifest, {slab: records[-1] for slab, records in read.items()}
 
 
-def _require_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
+def _check_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
     whole = sum(record.done == grid.whole(slab.chunk) for slab, record in log.items())
     if whole == grid.n_slabs:
         return
@@ -113,7 +113,7 @@ def _require_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
     )
 
 
-def _length(path: Path) -> int:
+def _file_size(path: Path) -> int:
     return path.stat().st_size if path.exists() else -1
 
 
@@ -121,13 +121,13 @@ def _open_lazily(path: Path, manifest: Manifest, marks: Mapping[str, str]) -> xr
     """Return the variables that do not grow in memory, and those of the units read file by file."""
     grid = manifest.grid
     frame = frame_of_store(path, manifest)
-    growing = {field.name: _lazily(path, grid, field, marks) for field in grid.fields if field != UNIT}
+    growing = {field.name: _lazy_variable(path, grid, field, marks) for field in grid.fields if field != UNIT}
     coords = {name: v for name, v in growing.items() if v.dims == ("unit",)}
     read = frame.assign({name: v for name, v in growing.items() if name not in coords})
     return read.assign_coords({"unit": pd.RangeIndex(grid.n_units), **coords}) if grid.fields else read
 
 
-def _lazily(path: Path, grid: Grid, field: Field, marks: Mapping[str, str]) -> xr.Variable:
+def _lazy_variable(path: Path, grid: Grid, field: Field, marks: Mapping[str, str]) -> xr.Variable:
     """Return a field as a dask array, a chunk for each file, which says where it is damaged when it is read."""
     import dask.array
     from dask.base import tokenize
@@ -139,24 +139,24 @@ def _lazily(path: Path, grid: Grid, field: Field, marks: Mapping[str, str]) -> x
     graph = {}
     for numbers in product(*(range(len(along)) for along in chunks)):
         file = grid.file_of(field, Slab(numbers[0], numbers[-1] if field.by_model else None))
-        read = partial(_chunk, path / file, marks[file], field, grid.units_a_chunk, chunks[0][numbers[0]])
+        read = partial(_read_chunk, path / file, marks[file], field, grid.units_a_chunk, chunks[0][numbers[0]])
         graph[(name, *numbers)] = (read,)
     lazily = da.Array(graph, name, chunks=chunks, dtype=np.dtype(field.dtype))
     return annotate(xr.Dataset({field.name: (field.dims, lazily)}))[field.name].variable
 
 
-def _chunk(file: Path, mark: str, field: Field, units: int, n: int) -> NDArray[Any]:
+def _read_chunk(file: Path, mark: str, field: Field, units: int, n: int) -> NDArray[Any]:
     """Return the first units of a block of a field from its file."""
     with on_disk(file):
-        data = marked_chunk(file, mark)
-    values = None if data is None else decoded(data, np.dtype(field.dtype), field.values_a_file(units))
+        data = read_marked_chunk(file, mark)
+    values = None if data is None else decode_values(data, np.dtype(field.dtype), field.values_a_file(units))
     if values is None:
         raise StoreError(f"{file}: damaged, not the bytes that the trial wrote; {_AGAIN}")
     return values.astype(field.dtype, copy=False).reshape(units, *field.of_a_file)[:n]
 
 
 @dataclass(frozen=True)
-class Found:
+class SlabState:
     """What there is of a slab: the turns that are done, those that are lost, and the files that are damaged."""
 
     slab: Slab
@@ -165,13 +165,13 @@ class Found:
     damaged: tuple[str, ...]
 
 
-def found_in(path: Path, grid: Grid, log: dict[Slab, list[Record]]) -> list[Found]:
+def inspect_slabs(path: Path, grid: Grid, log: dict[Slab, list[Record]]) -> list[SlabState]:
     """Hash every file of a store, two or more at once, and say what there is of each slab."""
     with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
-        return list(pool.map(lambda slab: _find_slab(path, grid, slab, log.get(slab, ())), grid.slabs()))
+        return list(pool.map(lambda slab: _inspect_slab(path, grid, slab, log.get(slab, ())), grid.slabs()))
 
 
-def _find_slab(path: Path, grid: Grid, slab: Slab, records: Sequence[Record]) -> Found:
+def _inspect_slab(path: Path, grid: Grid, slab: Slab, records: Sequence[Record]) -> SlabState:
     """Say what there is of a slab.
 
     A file holds the turns of the newest line that has its hash. Content only grows, so turns that all files of the slab
@@ -180,27 +180,27 @@ def _find_slab(path: Path, grid: Grid, slab: Slab, records: Sequence[Record]) ->
     files = grid.files_of(slab)
     if not records:
         stray = tuple(name for name in files if (path / name).exists())
-        return Found(slab, 0, grid.whole(slab.chunk) if stray else 0, stray)
-    held = {name: _held(path, name, records) for name in files}
+        return SlabState(slab, 0, grid.whole(slab.chunk) if stray else 0, stray)
+    held = {name: _turns_in_file(path, name, records) for name in files}
     told = records[-1].done
     done = told
     for turns in held.values():
         done &= turns
-    return Found(slab, done, told & ~done, tuple(name for name, turns in held.items() if told & ~turns))
+    return SlabState(slab, done, told & ~done, tuple(name for name, turns in held.items() if told & ~turns))
 
 
-def _held(path: Path, name: str, records: Sequence[Record]) -> int:
+def _turns_in_file(path: Path, name: str, records: Sequence[Record]) -> int:
     """Return the turns that a file holds; a finished one beside its place is moved there."""
     file = path / name
-    turns = partial(_turns_of, name=name, records=records)
+    turns = partial(_turns_with_mark, name=name, records=records)
     sizes = {size_of(record.files[name]) for record in records}
-    waiting = chunk_mark_at(part_of(file), sizes)
+    waiting = chunk_mark_at(part_path(file), sizes)
     if waiting is not None and waiting == records[-1].files.get(name):
-        part_of(file).replace(file)
+        part_path(file).replace(file)
         return records[-1].done
-    remove(part_of(file))
+    remove(part_path(file))
     return turns(chunk_mark_at(file, sizes))
 
 
-def _turns_of(mark: str | None, *, name: str, records: Sequence[Record]) -> int:
+def _turns_with_mark(mark: str | None, *, name: str, records: Sequence[Record]) -> int:
     return next((record.done for record in reversed(records) if record.files.get(name) == mark), 0)

@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import DamageWarning, StoreError
-from causalgia.trial.archive.documents import documents, texts_of
+from causalgia.trial.archive.documents import static_files, texts_of
 from causalgia.trial.archive.files import (
     check_no_folders,
     check_no_links,
@@ -31,19 +31,19 @@ from causalgia.trial.archive.files import (
     sync_folder,
     write_all,
 )
-from causalgia.trial.archive.journal import SLOTS, Log, read_log, read_state, settle_states, write_state
+from causalgia.trial.archive.journal import SLOTS, Log, equalize_states, read_log, read_state, write_state
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
 from causalgia.trial.archive.manifest import (
     Manifest,
     damaged_static,
     frame_of_store,
-    is_begun,
+    is_store,
     read_manifest,
     repair_static,
     write_manifest,
 )
-from causalgia.trial.archive.reader import Found, found_in
-from causalgia.trial.archive.slabs import Filling, commit
+from causalgia.trial.archive.reader import SlabState, inspect_slabs
+from causalgia.trial.archive.slabs import OpenSlab, commit_slab
 
 _MOST_OPEN = 32
 _AT_ONCE = 4
@@ -80,8 +80,8 @@ class Archive:
         self.path, self.grid, self.settled = path, manifest.grid, manifest.settled
         self._manifest = manifest
         self._lock, self._done = lock, done
-        self._open: dict[Slab, Filling] = {}
-        self._spent: list[Filling] = []
+        self._open: dict[Slab, OpenSlab] = {}
+        self._spent: list[OpenSlab] = []
         self._log = Log(control(path) / "log")
         self._pool, self._busy = ThreadPoolExecutor(_AT_ONCE), dict[Slab, Future[None]]()
         self._committed, self._cost = time.monotonic(), 0.0
@@ -97,7 +97,7 @@ class Archive:
         """
         place = Path(path)
         with on_disk(place):
-            return _begun(place)
+            return _store_exists(place)
 
     @classmethod
     def create(
@@ -140,13 +140,13 @@ class Archive:
         """
         place = Path(path)
         grid = Grid((UNIT, *fields) if fields else (), tuple(map(int, turn_ends)), turns_a_chunk)
-        static = documents(grid, frame)
+        static = static_files(grid, frame)
         with on_disk(place):
-            _begun(place)
+            _store_exists(place)
             control(place).mkdir(parents=True, exist_ok=True)
             lock = Lock(place)
             try:
-                if _begun(place):
+                if _store_exists(place):
                     raise StoreError(f"{place}: holds a trial already; resume it, or give another path as store=")
                 marks = {name: mark_of(data) for name, data in static.items()}
                 manifest = Manifest(dict(identity), grid, texts_of(frame), marks, settled, dict(parts or {}))
@@ -189,13 +189,13 @@ class Archive:
         """
         place = Path(path)
         with on_disk(place):
-            if not _begun(place):
+            if not _store_exists(place):
                 raise StoreError(f"{place}: no trial was begun there; create it")
             lock = Lock(place)
             try:
                 manifest = read_manifest(place)
                 manifest.require(identity, parts or {}, place, but=but)
-                done = _verified(place, manifest)
+                done = _verify_and_repair(place, manifest)
             except BaseException:
                 lock.release()
                 raise
@@ -219,7 +219,7 @@ class Archive:
         """Make what is kept that of another identity, and say so in the attrs; the manifest is written before them."""
         old = self.frame
         frame = old.assign_attrs(attrs)
-        static = documents(self.grid, frame)
+        static = static_files(self.grid, frame)
         marks = {name: mark_of(data) for name, data in static.items()}
         made = Manifest(dict(identity), self.grid, texts_of(frame), marks, self.settled, dict(parts))
         with on_disk(self.path):
@@ -229,13 +229,13 @@ class Archive:
                     replace(self.path / name, data)
         self._manifest = made
 
-    def kept(self, turn: int) -> dict[str, NDArray[Any]]:
+    def values_of(self, turn: int) -> dict[str, NDArray[Any]]:
         """Return what is on disk of a turn that no model lacks, by field, (units of the turn, ...[, models])."""
         grid, rows, found = self.grid, self.grid.rows(turn), dict[str, list[NDArray[Any]]]()
         for model in grid.models:
             slab = Slab(grid.chunk(turn), model)
             with on_disk(self.path):
-                filling = Filling.begin(self.path, grid, slab, self._done.get(slab, 0))
+                filling = OpenSlab.begin(self.path, grid, slab, self._done.get(slab, 0))
             for own, values in filling.values.items():
                 found.setdefault(own.name, []).append(values[rows])
         return {name: np.concatenate(parts, axis=-1) if parts[1:] else parts[0] for name, parts in found.items()}
@@ -282,8 +282,8 @@ class Archive:
         self._commit_all()
         with on_disk(self.path):
             if self.grid.fields and not self.missing:
-                self._log.settle(self.grid)
-            settle_states(control(self.path), turns=self.grid.n_turns)
+                self._log.compact(self.grid)
+            equalize_states(control(self.path), turns=self.grid.n_turns)
 
     def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
         """Keep running sums over the first turns; the ones before are kept as well.
@@ -347,24 +347,24 @@ class Archive:
     def _brings(self, given: Mapping[str, object]) -> bool:
         return any(field.name in given for field in self.grid.fields if not field.by_model)
 
-    def _filling(self, slab: Slab) -> Filling:
+    def _filling(self, slab: Slab) -> OpenSlab:
         if slab not in self._open:
             with on_disk(self.path):
                 done = self._done.get(slab, 0)
-                self._open[slab] = (not done and self._again(slab)) or Filling.begin(self.path, self.grid, slab, done)
+                self._open[slab] = (not done and self._again(slab)) or OpenSlab.begin(self.path, self.grid, slab, done)
         return self._open[slab]
 
-    def _again(self, slab: Slab) -> Filling | None:
+    def _again(self, slab: Slab) -> OpenSlab | None:
         """Return an empty slab in the memory of one that is committed: fresh memory takes longer than the copy.
 
         What was in it is put over, or made blank when it is committed. Slabs of all models have the same shape.
         """
         for place, spent in enumerate(self._spent):
             if (spent.slab.model is None) == (slab.model is None):
-                return Filling(slab, 0, 0, self._spent.pop(place).values)
+                return OpenSlab(slab, 0, 0, self._spent.pop(place).values)
         return None
 
-    def _commit_what_is_due(self, fillings: Sequence[Filling]) -> None:
+    def _commit_what_is_due(self, fillings: Sequence[OpenSlab]) -> None:
         """Commit slabs that were just filled while the trial goes on, and all of them from time to time."""
         crowded = len(self._open) > _MOST_OPEN + len(self.grid.models)
         if crowded or time.monotonic() - self._committed >= max(self.seconds, _SPARING * self._cost):
@@ -380,10 +380,10 @@ class Archive:
         self._committed = time.monotonic()
         self._cost = min(self._committed - start, self.seconds)
 
-    def _commit(self, fillings: Sequence[Filling], *, ahead: int = 0) -> None:
+    def _commit(self, fillings: Sequence[OpenSlab], *, ahead: int = 0) -> None:
         """Commit slabs; wait until at most `ahead` of them are still to be, and raise what went wrong with any."""
         for filling in (filling for filling in fillings if filling.slab not in self._busy):
-            self._busy[filling.slab] = self._pool.submit(commit, self.path, self.grid, self._log, filling)
+            self._busy[filling.slab] = self._pool.submit(commit_slab, self.path, self.grid, self._log, filling)
         with on_disk(self.path):
             while len(self._busy) > ahead:
                 wait(self._busy.values(), return_when=FIRST_COMPLETED)
@@ -403,11 +403,11 @@ class Archive:
             job.result()
 
 
-def _begun(path: Path) -> bool:
+def _store_exists(path: Path) -> bool:
     """Return whether there is a store; refuse what is no place for one."""
     if os.path.lexists(control(path)):
         check_no_links(path)
-    if is_begun(path):
+    if is_store(path):
         return True
     if path.is_dir() and any(path.iterdir()) and not control(path).is_dir():
         raise StoreError(f"{path}: a folder with other things in it; give the path of a new one as store=")
@@ -427,16 +427,16 @@ def _write_new_store(path: Path, manifest: Manifest, static: Mapping[str, bytes]
     """
     for name, data in static.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        _lay(path / name, data)
+        _write_new_file(path / name, data)
     for slot in SLOTS:
         remove(control(path) / slot)
-    _lay(control(path) / "log", b"")
+    _write_new_file(control(path) / "log", b"")
     write_manifest(path, manifest, static)
     for folder in (path, path.parent):
         sync_folder(folder)
 
 
-def _lay(path: Path, data: bytes) -> None:
+def _write_new_file(path: Path, data: bytes) -> None:
     """Write a new file, which is not waited for."""
     file = new_file(path)
     try:
@@ -445,18 +445,18 @@ def _lay(path: Path, data: bytes) -> None:
         os.close(file)
 
 
-def _verified(path: Path, manifest: Manifest) -> list[Found]:
+def _verify_and_repair(path: Path, manifest: Manifest) -> list[SlabState]:
     """Repair what does not grow, hash what does, and warn of damage; return what there is."""
     check_no_folders(path, damaged_static(path, manifest))
     repaired = repair_static(path, manifest)
     log = control(path) / "log"
     if not log.exists():
         repaired.append(f"{control(path).name}/log")
-        _lay(log, b"")
+        _write_new_file(log, b"")
     elif log.stat().st_nlink > 1:
         replace(log, read_small_file(log))  # what has another name too, such as a backup, keeps its bytes
     frame_of_store(path, manifest)
-    found = found_in(path, manifest.grid, read_log(log, manifest.grid))
+    found = inspect_slabs(path, manifest.grid, read_log(log, manifest.grid))
     damaged = [*repaired, *(name for one in found for name in one.damaged)]
     check_no_folders(path, damaged)
     if damaged:
@@ -486,7 +486,7 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self._file: int | None = file_to_append(control(path) / "lock", os.O_RDWR | os.O_CREAT)
         try:
-            _take(self._file, path)
+            _lock_file(self._file, path)
         except BaseException:
             self.release()
             raise
@@ -498,7 +498,7 @@ class Lock:
             self._file = None
 
 
-def _take(file: int, path: Path) -> None:
+def _lock_file(file: int, path: Path) -> None:
     try:
         import fcntl
     except ImportError as error:
