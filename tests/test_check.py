@@ -302,8 +302,8 @@ def test_expects_the_time_that_a_trial_takes(monkeypatch):
 
 
 def test_looks_at_few_units_of_a_slow_predictor(monkeypatch):
-    for module, seconds in ((_check, 1.0), (cost, 0.4), (cost, 0.5)):
-        monkeypatch.setattr(module, "_SECONDS", seconds)
+    for module, name, seconds in ((_check, "_SECONDS", 1.0), (cost, "_SECONDS", 0.5), (cost, "_PACE_SECONDS", 0.4)):
+        monkeypatch.setattr(module, name, seconds)
     clock = Clock(monkeypatch)
     found = cg.check(clock.slow(0.01), design(10_000))
     assert clock.now < 6

@@ -1,4 +1,4 @@
-"""`run`: from a design and a predictor to outcomes."""
+"""Run a trial: from a design and a predictor to outcomes, in memory or in a store."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run(
     notes: Sequence[str] = (),
     same_answers: bool = False,
 ) -> xr.Dataset:
-    """Run a trial and keep its outcomes, in memory or in a store; `causalgia.run` says all of it.
+    """Run a trial and keep its outcomes, in memory or in a store; `causalgia.run` documents the arguments.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def run(
 
 
 def check_run_arguments(design: object, predictor: Predictor, analysis: object, until: object) -> None:
-    """Refuse what is no design, predictor, analysis or rule, or does not go together, before anything is drawn."""
+    """Raise DesignError unless design, predictor, analysis and stopping rule are valid and compatible."""
     if not isinstance(design, Design):
         raise DesignError(f"run(design, predictor): the first argument is {type(design).__name__}, not a cg.Design")
     check_predictor(predictor, "run(design, predictor)")
@@ -113,7 +113,7 @@ def _check_until(until: object, **others: object) -> None:
 
 
 def _run_until_stopped(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -> xr.Dataset:
-    """Ask for more and more units until the rule says stop; return outcomes with the trajectory of looks."""
+    """Predict more and more units until the rule stops the trial; return outcomes with the trajectory of looks."""
     looks: list[Look] = []
     for n in until.schedule(design.n_units):
         outcomes = up_to(n)
@@ -124,20 +124,20 @@ def _run_until_stopped(until: Until, design: Design, up_to: Callable[[int], xr.D
 
 
 def _n_answers(predictor: Predictor) -> int:
-    """Return the numbers that a sequence is answered with, as far as that is known before the first answer."""
+    """Return the number of answers per sequence, as far as it is known before the first answer."""
     return len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
 
 
 class Look(Protocol):
-    """What one look at the outcomes so far found."""
+    """Result of one interim look at the outcomes."""
 
     @property
     def stop(self) -> bool:
-        """Whether the trial stops here."""
+        """Whether the trial stops at this look."""
 
     @property
     def words(self) -> str:
-        """What was found, as a sentence part: "every interval is at most 0.1 to each side"."""
+        """The result as part of a sentence, such as "every interval is at most 0.1 to each side"."""
 
     @property
     def record(self) -> xr.Dataset:
@@ -146,17 +146,17 @@ class Look(Protocol):
 
 @runtime_checkable
 class Until(Protocol):
-    """A rule that says when a trial has enough units: `causalgia.Precision`, `causalgia.Decided`."""
+    """A stopping rule: `causalgia.Precision` or `causalgia.Decided`."""
 
     def schedule(self, n_units: int) -> Iterable[int]:
-        """Return the numbers of units at which to look, increasing; the last is `n_units`, the most there can be."""
+        """Return the increasing numbers of units at which to look; the last is `n_units`, the maximum."""
 
     def look(self, outcomes: xr.Dataset) -> Look:
-        """Look at the outcomes of the units so far."""
+        """Analyze the outcomes of the first units."""
 
 
 def with_looks(outcomes: xr.Dataset, looks: Sequence[Look], until: Until, *, most: int) -> xr.Dataset:
-    """Return outcomes with the trajectory of the looks on the dim look, and where the trial ended and why."""
+    """Return outcomes with the interim looks on the dim look, and where and why the trial ended."""
     trajectory = xr.concat([look.record for look in looks], dim="look")
     trajectory = trajectory.rename({str(name): f"look_{name}" for name in trajectory.data_vars})
     n, last = outcomes.sizes["unit"], looks[-1]
@@ -175,14 +175,14 @@ def run_stored(
     progress: bool,
     same_answers: bool = False,
 ) -> xr.Dataset:
-    """Carry out what a store lacks of a trial, and return all of it, lazily.
+    """Run the part of a trial that a store lacks, and return the whole trial lazily.
 
     Raises
     ------
     StoreError
-        If the store is another trial's (says what differs), of another version, or cannot be written.
+        If the store belongs to another trial (the message says what differs) or another version, or cannot be written.
     TrialInterruptedError
-        At Ctrl-C; what was answered is in the store.
+        At Ctrl-C; the answers so far are in the store.
     """
     archive, plan = open_or_create(setup, reduction, path, same_answers=same_answers)
     per_unit = outcomes_per_unit(setup.trial.design)
@@ -211,7 +211,9 @@ def run_stored(
 def open_or_create(
     setup: TrialSetup, reduction: TurnReduction, path: Path, *, same_answers: bool = False
 ) -> tuple[Archive, TurnPlan]:
-    """Return the store, new or as far as it is, and the cut of the trial; the predictor is met where it is needed.
+    """Return the new or resumed store and the plan of turns; the predictor is probed only where that is needed.
+
+    With `same_answers`, answers of another predictor are taken over if this one reproduces a sample of them.
 
     With `same_answers` what another predictor answered is taken over, where this one answers a part of it alike.
     """
@@ -250,7 +252,7 @@ def open_or_create(
 
 
 def _as_part_settings(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
-    """Return what the trial settled on when it was begun: batch sizes by length, and choices, of each part."""
+    """Return the batch sizes and algorithm choices of each part of the predictor, as fixed when the trial began."""
     match archive.settled:
         case [*parts] if len(parts) == n_parts and all(map(_is_part_settings, parts)):
             return parts
@@ -270,7 +272,7 @@ def _is_part_settings(part: object) -> bool:
 
 
 def _check_units(archive: Archive, plan: TurnPlan) -> None:
-    """Refuse to go on with a store that was made for other units."""
+    """Raise StoreError if the store was made for other units."""
     if list(archive.grid.turn_ends) != plan.ends.tolist():
         raise StoreError(
             f"{archive.path}: was made for other units ({archive.grid.n_units:,}) than the trial has ({plan}); give "
@@ -279,7 +281,7 @@ def _check_units(archive: Archive, plan: TurnPlan) -> None:
 
 
 def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
-    """Refuse to fill a store that was made for other answers."""
+    """Raise StoreError if the store was made for outcomes of other dims or shapes."""
     mine = {field.name: (field.dims, field.shape) for field in fields}
     theirs = {field.name: (field.dims, field.shape) for field in archive.grid.fields if field != UNIT}
     differ = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
@@ -292,7 +294,7 @@ def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
 
 
 def store_fields(setup: TrialSetup, reduction: TurnReduction) -> tuple[Field, ...]:
-    """Return what a store has for each unit: what is kept of an outcome, and what is known of the unit itself."""
+    """Return the variables that a store has for each unit: reduced outcomes, and coordinates of the unit."""
     if isinstance(reduction, RunningSums):
         return ()
     trial = setup.trial
@@ -307,7 +309,7 @@ def store_fields(setup: TrialSetup, reduction: TurnReduction) -> tuple[Field, ..
 
 @contextmanager
 def flush_on_interrupt(archive: Archive, path: Path, n_units: int) -> Iterator[None]:
-    """At Ctrl-C keep what was answered, and say how to go on."""
+    """At Ctrl-C, write the answers so far and say how to resume."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -319,7 +321,7 @@ def flush_on_interrupt(archive: Archive, path: Path, n_units: int) -> Iterator[N
 
 
 def _n_missing(archive: Archive) -> int:
-    """Return the units that a store lacks of outcomes, or of sums."""
+    """Return the number of units whose outcomes (or sums) the store lacks."""
     grid = archive.grid
     if grid.fields:
         return sum(last - first for first, last in map(grid.units, archive.missing))
@@ -329,7 +331,7 @@ def _n_missing(archive: Archive) -> int:
 
 _SECONDS = 1.0
 _SPARING = 20
-"""Times as long as the last keeping took: it takes at most a twentieth of the trial, however large the sums."""
+"""Least pause between two saves of the sums, as a multiple of the time of the last save: saves take at most 1/20."""
 
 
 def run_sums(
@@ -341,14 +343,14 @@ def run_sums(
     progress: bool,
     same_answers: bool = False,
 ) -> None:
-    """Carry out a trial, or what is left of it, and take it all into `kept`.
+    """Run a trial, or the rest of it, and accumulate all turns in `reduction`.
 
     Raises
     ------
     StoreError
-        If the store is another trial's (says what differs), of another version, or cannot be written.
+        If the store belongs to another trial (the message says what differs) or another version, or cannot be written.
     TrialInterruptedError
-        At Ctrl-C in a stored trial; sums over the first turns are in the store.
+        At Ctrl-C in a stored trial; the sums over the first turns are in the store.
     """
     with ExitStack() as stack:
         archive, plan = (
@@ -367,7 +369,7 @@ def run_sums(
 
 
 def _restore_sums(reduction: RunningSums, archive: Archive) -> int:
-    """Put back the sums of a store, and return the turns that they are over."""
+    """Restore the sums of a store, and return the number of turns that they cover."""
     state = archive.state()
     if state is None:
         return 0
@@ -381,7 +383,7 @@ def _restore_sums(reduction: RunningSums, archive: Archive) -> int:
 def _accumulate(
     reduction: RunningSums, plan: TurnPlan, turns: Iterable[tuple[int, NamedArrays]], archive: Archive | None
 ) -> None:
-    """Take turn after turn, and keep the sums on disk about every second and at the end."""
+    """Accumulate turn after turn; save the sums about every second and at the end."""
     last, pause = time.monotonic(), _SECONDS
     for turn, parts in turns:
         reduction.take(parts)
@@ -395,7 +397,7 @@ def _accumulate(
 def _ordered_turns(
     answers: Iterable[tuple[int, int | None, NamedArrays]], trial: Trial, reduction: TurnReduction, first: int
 ) -> Iterator[tuple[int, NamedArrays]]:
-    """Yield turns in their order, with the models side by side again where they were asked apart."""
+    """Yield turns in order; the models of an ensemble that were asked separately are stacked again."""
     waiting: dict[int, dict[int, NamedArrays]] = {}
     n_parts = len(trial.predictor.parts)
     for turn, model, parts in answers:

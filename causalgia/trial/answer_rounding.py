@@ -1,4 +1,4 @@
-"""How far a predictor's own arithmetic moves an answer: measured on a few units of a trial before its first turn."""
+"""Rounding error of a predictor's answers, measured on a few units before the first turn."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ TRANSFORMS = ("identity", "log", "log2", "logit")
 """Scales that an outcome may be put on before it enters a contrast."""
 _MOST_ROWS, _LEAST_ROWS, _MOST_ARMS, _MOST_UNITS, _SHARE = 32, 8, 8, 8, 100
 _DEPTH = 32
-"""Roundings of the largest answer that a computation may add up to, where no better arithmetic is at hand."""
+"""Rounding of a whole computation in roundings of its largest answer, where higher precision is not available."""
 _ALIKE = 4
-"""Rounding that all orders of a computation share, in multiples of the largest difference between two of them."""
+"""Rounding shared by all orders of a computation, in multiples of the largest difference between two of them."""
 _IN_SESSION = 2
 _COST = {True: 3.5, False: 3.0}
-"""Answers that a row takes: itself and one in float64 (2.5); or itself, alone and in another order."""
+"""Cost of a row in answers: itself and one in float64 (2.5); or itself, alone and in another order."""
 
 
 def n_probe_rows(design: Design) -> int:
-    """Return the rows that the measurement is made on: at most a hundredth of the trial, and 8 to 32."""
+    """Return the number of rows of the measurement: at most a hundredth of the trial, and 8 to 32."""
     arms, units = _n_arms_and_units(design)
     return arms * units
 
 
 def probe_cost(design: Design, predictor: Predictor) -> float:
-    """Return what the measurement costs, in answers of the predictor."""
+    """Return the cost of the measurement, in answers of the predictor."""
     exact = predictor.precision.itemsize < 8 and all(hasattr(part, "reference") for part in predictor.parts)
     return _COST[exact] * n_probe_rows(design)
 
 
 def _n_arms_and_units(design: Design) -> tuple[int, int]:
-    """Return how many arms and units are looked at."""
+    """Return the numbers of arms and of units that are measured."""
     rows = int(np.clip(design.n_units * outcomes_per_unit(design) // _SHARE, _LEAST_ROWS, _MOST_ROWS))
     arms = min(len(design.named_arms), _MOST_ARMS, rows)
     return arms, int(np.clip(rows // arms, 1, min(_MOST_UNITS, design.n_units)))
@@ -92,7 +92,7 @@ class _ArmRows:
 
 
 def _arm_rows(trial: Trial) -> list[_ArmRows]:
-    """Return some arms, evenly spread, on the first units; in a parallel trial on units that receive them."""
+    """Return some arms, spread evenly, on the first units; in a parallel trial on units that receive them."""
     n_arms, n_units = _n_arms_and_units(trial.design)
     places = np.unique(np.linspace(0, len(trial.design.named_arms) - 1, n_arms).round().astype(int))
     parallel = trial.design.assignment == "parallel"
@@ -116,7 +116,7 @@ def _predict_rows(predictor: Predictor, row: _ArmRows) -> NDArray[Any]:
 
 
 def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array | None:
-    """Return the largest difference from float64, (tasks[, models]); None where there is none to be had."""
+    """Return the largest difference from float64, (tasks[, models]); None if float64 is not available."""
     reference = reference_of(predictor)
     if reference is None:
         return None
@@ -133,7 +133,7 @@ def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: 
 
 
 def _incremental_answers(predictor: Predictor, row: _ArmRows) -> NDArray[Any] | None:
-    """Return answers to the first units as edits of their backgrounds, where a part of the predictor takes edits."""
+    """Return answers to the first units as edits of their backgrounds; None if no part of the predictor takes edits."""
     base, tokens = row.base[:_IN_SESSION], row.tokens[:_IN_SESSION]
     length = base.shape[1]
     if tokens.shape[1] != length or not any(part.backgrounds_at_once(length) for part in predictor.parts):
@@ -147,7 +147,7 @@ def _incremental_answers(predictor: Predictor, row: _ArmRows) -> NDArray[Any] | 
 
 
 def _error_across_batches(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array:
-    """Return what other batches make of the answers, and roundings of the largest one, (tasks[, models])."""
+    """Return the differences between batches plus the rounding of the largest answer, (tasks[, models])."""
     gaps = []
     for row, y in zip(rows, answers, strict=True):
         gaps.append(max_difference(predictor.predict(row.tokens[::-1])[::-1], y))
@@ -165,7 +165,7 @@ def _largest_answer(answers: list[NDArray[Any]]) -> Array:
 
 
 def _eps(predictor: Predictor, answers: list[NDArray[Any]]) -> float:
-    """Return the relative spacing of the numbers that the answers are computed in."""
+    """Return the relative spacing of the numbers in which the answers are computed."""
     dtype = min(predictor.precision, answers[0].dtype, key=lambda dtype: dtype.itemsize)
     with np.errstate(over="ignore"):
         single = all(np.array_equal(y, y.astype(np.float32)) for y in answers)

@@ -1,4 +1,4 @@
-"""What a trial says of itself: the arms as coordinates, what was run on what, and what will be asked of it."""
+"""Coordinates and attributes of outcomes: the arms, the design, the predictor, seed and versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from causalgia.streams import RNG
 
 
 def apply_arm(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key: int) -> NDArray[np.uint8]:
-    """Return the units (n, length) under an arm; an error of the intervention names it."""
+    """Return the units (n, length) under an arm; errors of the intervention name the arm."""
     try:
         return arm.intervention.apply(tokens, units=ids, key=key)
     except (DesignError, SequenceError) as error:
@@ -29,7 +29,7 @@ def apply_arm(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key:
 
 
 def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
-    """Return the tasks of a predictor, where they are known before the first answer."""
+    """Return the tasks of a predictor; None if they are not known before the first answer."""
     try:
         return predictor.tasks
     except PredictorError:
@@ -37,13 +37,13 @@ def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
 
 
 def analysis_json(analysis: Analysis, design: Design) -> str:
-    """Return the analysis as JSON, with the design's own question where it has none and this is not long."""
+    """Return the analysis as JSON, completed by the design's own contrasts if that is not too long."""
     whole = analysis.asking(design.asked).to_json()
     return whole if len(whole) <= LONGEST_ATTRIBUTE else analysis.to_json()
 
 
 def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
-    """Return the arms' names with do, kind, random and the level of each factor."""
+    """Return coordinates of the arms: name, do, kind, random and the level of each factor."""
     coords: dict[str, Any] = {
         "arm": np.asarray([arm.name for arm in arms]),
         "do": ("arm", np.asarray([str(arm.intervention) for arm in arms])),
@@ -65,7 +65,7 @@ def _factor_levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
 
 
 def trial_attributes(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
-    """Return what names a trial: design, null model, predictor, seed and versions."""
+    """Return the attributes that identify a trial: design, null model, predictor, seed and versions."""
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
     said = {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
     if predictor.models is not None and predictor.of is not None:

@@ -1,4 +1,4 @@
-"""Whether the units of a trial can be had: memory for them, and sequences that differ."""
+"""Checks that a trial is feasible: its memory, and the number of distinct units."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _TOKENS = 2**26
 
 
 def check_memory(design: Design, *, tasks: int) -> None:
-    """Refuse a design whose units and outcomes would not fit into this machine's memory; nothing is allocated.
+    """Raise DesignError if the units and outcomes of a design exceed this machine's memory; nothing is allocated.
 
-    Counted are 24 bytes of coordinates for each unit, and 4 bytes for each outcome: the least that a trial takes.
+    Counted are 24 bytes of coordinates per unit and 4 bytes per outcome: a lower bound.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def _memory_error(design: Design, tasks: int) -> DesignError:
 
 @contextmanager
 def explain_memory_error(design: Design) -> Iterator[None]:
-    """Say how much a design takes where memory runs out."""
+    """Say how much memory a design takes where memory runs out."""
     try:
         yield
     except MemoryError as error:
@@ -64,7 +64,7 @@ def explain_memory_error(design: Design) -> Iterator[None]:
 
 
 def check_distinct(trial: Trial) -> None:
-    """Refuse or warn where the first units repeat and the null model could not know: what it knows is judged before.
+    """Raise or warn if the first units repeat and the null model could not predict that.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def check_distinct(trial: Trial) -> None:
 
 
 def _check_distinct(design: Design, tokens: NDArray[np.uint8]) -> None:
-    """Refuse or warn where units repeat and the null model could not know: what it knows, the design has judged."""
+    """Raise or warn if units repeat and the null model could not predict that."""
     n = len(tokens)
     sample = np.ascontiguousarray(tokens[:_AT_ONCE])
     distinct = len(np.unique(sample.view(np.dtype((np.void, sample.shape[1])))))

@@ -1,4 +1,4 @@
-"""What a report notes of a design by itself: controls that differ in place or length, sites too near, words again."""
+"""Notes on a design: unequal controls, sites that are too close, words that occur in the flanks."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ NEAR = 5
 OFTEN = 0.1
 """Share of the units from which a word in the flanks is noted."""
 _ALWAYS = 0.95
-"""Share of the units from which it is told how often a word arises, since it nearly always does."""
+"""Share of the units from which the mean number of copies is given, since nearly all have one."""
 _SHORTEST = 4.0
-"""Bits of the shortest word that is looked for: two given bases."""
+"""Information of the shortest word that is searched for, in bits: two fixed bases."""
 _UNITS, _SCANNED, _WORDS, _NAMED, _SELDOM = 256, 2**20, 16, 3, 0.01
 
 
 def notes_of_design(design: Design, analysis: Analysis | None, *, key: int) -> list[str]:
-    """Return what a reader must know of a design beside its results, a sentence each; none where all is as it should.
+    """Return notes on a design that a reader of its results needs, a sentence each; empty if there are none.
 
-    Looked at are the contrasts that the design or the analysis names: arms that differ in the place, number or length
-    of what they edit, or in composition, and placebos of another word (`causalgia.control_notes.notes_of_controls`).
-    And arms, on up to 256 units of the trial (fewer of long backgrounds, a million bases in all, at least 16): two
-    sites with fewer than 5 bases between them, with what words of the design arise at the junction; and an embedded
-    word that at least a tenth of the units have elsewhere too, with the share of these units, or, where all but a
-    twentieth have it, how many further copies a unit has on average. Looked for are the first 16 words that arms embed,
-    IUPAC letters as the bases that they admit, if they say at least as much as two given bases; no motifs.
+    Checked are the contrasts that the design or the analysis names: arms that differ in the place, number or length of
+    their edits, or in composition, and placebos of another word (`causalgia.control_notes.notes_of_controls`). On up to
+    256 units of the trial (fewer of long backgrounds, a million bases in all, at least 16) two more are checked: sites
+    with fewer than 5 bases between them, with the words of the design that arise at the junction; and embedded words
+    that at least a tenth of the units have elsewhere too, with the share of these units or, where all but a twentieth
+    have one, the mean number of further copies. Searched for are the first 16 words that arms embed, if they carry at
+    least the information of two fixed bases (IUPAC letters count as the bases that they admit); motifs are not.
 
     Parameters
     ----------
     design, analysis
-        What is asked of which arms.
+        The arms and their contrasts.
     key
         Root key of the trial.
     """
@@ -66,9 +66,9 @@ def notes_of_design(design: Design, analysis: Analysis | None, *, key: int) -> l
 
 
 def edits_attribute(design: Design) -> dict[str, str]:
-    """Return what each arm does as an attribute of the outcomes, for contrasts that are named after the trial.
+    """Return the edits of each arm as an attribute of the outcomes, for contrasts that are named after the trial.
 
-    Designs of some hundreds of arms, whose text is longer than an attribute may be, have a question of their own.
+    It is empty for designs of hundreds of arms, whose text is too long for an attribute.
     """
     text = as_text(edits_of_arms(design.named_arms))
     return {"edits": text} if len(text) <= LONGEST_ATTRIBUTE else {}
@@ -83,7 +83,7 @@ def _requested_weights(design: Design, analysis: Analysis | None) -> Mapping[str
 
 
 def _words(design: Design) -> list[str]:
-    """Return the words that arms embed, IUPAC words among them; placebo words and very short ones left out."""
+    """Return the words that arms embed, IUPAC words among them, without placebo words and very short ones."""
     steps = (step for arm in design.named_arms for step in steps_of(arm.intervention))
     words = (
         step.written.reads for step in steps if isinstance(step, Embed | Insert) and not isinstance(step, PlaceboWord)
@@ -96,13 +96,13 @@ def _bits(word: str) -> float:
 
 
 def _is_rna(design: Design) -> bool:
-    """Say whether a word is written with U: of a single strand, whose reverse complement is no word."""
+    """Say whether a word is written with U: single-stranded, so that its reverse complement does not count."""
     steps = (step for arm in design.named_arms for step in steps_of(arm.intervention))
     return any(isinstance(step, Embed | Insert) and "U" in step.written.label.upper() for step in steps)
 
 
 def _word_instances(tokens: Tokens, word: str, rna: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return rows and starts of a word, on both strands or, of RNA, on the one there is."""
+    """Return rows and starts of a word, on both strands or, for RNA, on the given one."""
     bits = np.left_shift(np.uint8(1), tokens, dtype=np.uint8)
     found = _word_matches(bits, word)
     if not rna:
@@ -112,7 +112,7 @@ def _word_instances(tokens: Tokens, word: str, rna: bool) -> tuple[NDArray[np.in
 
 
 def _word_matches(bits: NDArray[np.uint8], word: str) -> NDArray[np.bool_]:
-    """Return at which starts, (n, length - width + 1), every base is one that the word's letter admits."""
+    """Return the starts, (n, length - width + 1), where the word's letters admit every base."""
     n_starts = bits.shape[1] - len(word) + 1
     found = np.ones((len(bits), n_starts), bool)
     for i, bases in enumerate(parse_word(word)[1]):
@@ -131,7 +131,7 @@ def _written_spans(arm: Arm, length: int) -> tuple[WrittenSpan, ...]:
 
 
 def _close_sites(arm: Arm, length: int) -> list[tuple[WrittenSpan, WrittenSpan]]:
-    """Return neighboring sites of an arm with fewer than 5 bases between them; single bases are mutations, no sites."""
+    """Return neighboring sites of an arm with fewer than 5 bases between them; single bases count as mutations."""
     spans = [span for span in _written_spans(arm, length) if span.stop - span.start > 1]
     return [(a, b) for a, b in pairwise(spans) if 0 <= b.start - a.stop < NEAR]
 
@@ -144,7 +144,7 @@ def _junction_note(
     key: int,
     rna: bool,
 ) -> str:
-    """Say which arms have sites that near, and which words of the design arise there, in what share of the units."""
+    """Say which arms have such close sites, and which words of the design arise there in what share of the units."""
     arising: list[tuple[float, str]] = []
     for name, junctions in near.items():
         after = apply_arm(arms[name], units.tokens, units.ids, key)
@@ -166,7 +166,7 @@ def _junction_note(
 def _spans_junction(
     after: Tokens, word: str, junctions: list[tuple[WrittenSpan, WrittenSpan]], rna: bool
 ) -> NDArray[np.bool_]:
-    """Return in which sequences a word reads across a junction, and not wholly inside one of its sites."""
+    """Return in which sequences a word spans a junction and does not lie inside one of its sites."""
     flags = np.zeros(len(after), bool)
     for a, b in junctions:
         first = max(0, a.start - len(word) + 1)
@@ -184,7 +184,7 @@ def _spans_junction(
 def _flank_note(
     word: str, design: Design, contrasts: Mapping[str, Mapping[str, float]], units: DrawnUnits, key: int, rna: bool
 ) -> str:
-    """Say that units have an embedded word elsewhere too, under the arm and under its control."""
+    """Say in how many units an embedded word occurs elsewhere, under the arm and under its control."""
     arms = {arm.name: arm for arm in design.named_arms}
     treated = next(
         arm
@@ -206,18 +206,18 @@ def _flank_note(
 
 
 def _mean_copies(copies: NDArray[np.int64]) -> str:
-    """Say how many copies a unit has on average."""
+    """Return the mean number of copies of a unit, as text."""
     return f", on average {np.mean(copies):.1f} times"
 
 
 def _control_of(treated: str, contrasts: Mapping[str, Mapping[str, float]]) -> str | None:
-    """Return the first arm that an arm is compared with."""
+    """Return the first arm with which an arm is compared."""
     of = (weights for weights in contrasts.values() if weights.get(treated, 0) > 0)
     return next((arm for weights in of for arm, weight in weights.items() if weight < 0), None)
 
 
 def _copies_elsewhere(arm: Arm, word: str, units: DrawnUnits, length: int, key: int, rna: bool) -> NDArray[np.int64]:
-    """Return how many instances of a word each unit has that overlap nothing that the arm wrote, (n,)."""
+    """Return the number of instances of a word in each unit that overlap nothing the arm wrote, (n,)."""
     after = apply_arm(arm, units.tokens, units.ids, key)
     if len(word) > after.shape[1]:
         return np.zeros(len(after), np.int64)

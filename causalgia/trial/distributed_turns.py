@@ -1,7 +1,4 @@
-"""A trial over many machines: its turns are sent out, and what is kept of them comes back.
-
-distributed is imported when a client is used, and not before.
-"""
+"""Turns of a trial on a Dask cluster; distributed is imported when a client is used."""
 
 from __future__ import annotations
 
@@ -40,7 +37,7 @@ def run_on_cluster(
     reduction: TurnReduction,
     advance: Advance | None = None,
 ) -> Iterator[tuple[int, int | None, NamedArrays]]:
-    """Yield the turn and the model of each job and what is kept of it, as workers are done with them.
+    """Yield the turn and the model of each job and its reduced outcomes, as workers finish.
 
     The trial is sent once and loaded once by each worker; a job is two numbers. Answers equal those of
     `causalgia.trial.execution.run_here`, bit for bit on equal hardware. Workers may die and join, and there may be a
@@ -51,27 +48,27 @@ def run_on_cluster(
     client
         A `distributed.Client`.
     trial, plan
-        What is carried out, and its cut.
+        The trial and its plan of turns.
     jobs
-        Turns, each with a part of the predictor, or None for all of it.
-    kept
-        What is kept of the outcomes; reduced by the worker.
+        Turns, each with the number of a part of the predictor, or None for all of it.
+    reduction
+        Applied to the outcomes by the worker.
     advance
-        Told how many more outcomes all models have answered.
+        Called with the number of new outcomes that all models have answered.
 
     Raises
     ------
     ClusterError
         As `causalgia.workers.jobs.run_jobs`; or if the trial cannot be sent.
     DesignError, PredictorError
-        As `causalgia.trial.execution.run_here`: what a worker raises is raised here.
+        As `causalgia.trial.execution.run_here`; errors of workers are raised here.
     MissingExtraError
         If Dask distributed is not installed.
 
     Warns
     -----
     UserWarning
-        What workers warn of, once each.
+        Warnings of workers, once each.
     """
     require_client(client)
     data, origin = pickle_trial(trial, plan, reduction)
@@ -92,7 +89,7 @@ def run_on_cluster(
 
 
 class _ProgressCounter:
-    """Tells the meter of outcomes: a turn counts once all the models, asked one by one, have answered it."""
+    """Progress in outcomes: a turn counts once all models, asked one by one, have answered it."""
 
     def __init__(self, trial: Trial, plan: TurnPlan, advance: Advance | None) -> None:
         self._plan, self._advance = plan, advance
@@ -110,7 +107,7 @@ class _ProgressCounter:
 
 @dataclass(frozen=True)
 class TrialWork:
-    """What is loaded on a worker: the trial, its cut, and what is kept of the outcomes."""
+    """The work that is loaded on a worker: the trial, its plan, and the reduction of outcomes."""
 
     trial: Trial
     plan: TurnPlan
@@ -118,7 +115,7 @@ class TrialWork:
     settings: list[dict[str, Any]]
 
     def __post_init__(self) -> None:
-        """Take what was settled on where it was sent: the last bits of an answer depend on it."""
+        """Apply the settings of the sending process: the last bits of an answer depend on them."""
         if self.trial.settings != self.settings:
             self.trial.apply_settings(self.settings)
 
@@ -126,11 +123,11 @@ class TrialWork:
         return TrialWork, (self.trial, self.plan, self.reduction, self.settings)
 
     def prepare(self, turn: int, model: int | None) -> tuple[Turn, int | None]:
-        """Return a turn that is drawn and edited, and the model that is asked; None: every one."""
+        """Return a turn that is drawn and edited, and the model to ask; None: every one."""
         return self.trial.prepare(*self.plan.bounds(turn)), model
 
     def do(self, ready: tuple[Turn, int | None]) -> NamedArrays:
-        """Return what is kept of a turn; what is known of the units themselves comes with the first model."""
+        """Return the reduced outcomes of a turn; the units' coordinates come with the first model."""
         turn, model = ready
         outcome = self.trial.answer(turn, model=model)
         parts = unit_coordinates(self.trial, turn.units) if not model else {}
@@ -138,12 +135,12 @@ class TrialWork:
 
 
 def pickle_trial(trial: Trial, plan: TurnPlan, reduction: TurnReduction) -> tuple[bytes, Origin]:
-    """Return a trial as bytes, and where they are from.
+    """Return a trial as bytes, and their origin.
 
     Raises
     ------
     ClusterError
-        If a part of it cannot become bytes; names the part, and says how to give a factory.
+        If a part of it cannot be pickled; names the part, and says how to give a factory.
     """
     sent = TrialWork(trial, plan, reduction, trial.settings)
     try:
@@ -155,12 +152,12 @@ def pickle_trial(trial: Trial, plan: TurnPlan, reduction: TurnReduction) -> tupl
 
 
 def check_picklable(trial: Trial) -> None:
-    """Refuse a trial that cannot be sent to workers; nothing is predicted.
+    """Raise ClusterError if a trial cannot be sent to workers; nothing is predicted.
 
     Raises
     ------
     ClusterError
-        Naming what cannot become bytes, with the cure.
+        Names the part that cannot be pickled, with the cure.
     """
     try:
         pickle_with_code(trial)

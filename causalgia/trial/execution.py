@@ -1,4 +1,4 @@
-"""Turns carried out one after the other on this machine; the next is made ready while the predictor answers one."""
+"""Run turns on this machine (the next is prepared while the predictor answers one) or on a cluster."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def run_turns(
     advance: Advance,
     lacks: Callable[[int, int], bool] = lambda _turn, _model: True,
 ) -> Iterator[tuple[int, int | None, NamedArrays]]:
-    """Yield each turn's number, its model (None: all of them) and what is kept of it, here or by workers.
+    """Yield each turn's number, its model (None: all of them) and its reduced outcomes, computed here or by workers.
 
-    Workers are asked for the models of an ensemble apart, those that `lacks` names; here they are asked together.
+    Workers are asked for the members of an ensemble separately, those that `lacks` names; here they are asked together.
     """
     if client is None:
         return run_here(trial, plan, turns, reduction=reduction, advance=advance)
@@ -70,7 +70,7 @@ def run_turns(
 def run_here(
     trial: Trial, plan: TurnPlan, turns: Iterable[int], *, reduction: TurnReduction, advance: Advance | None = None
 ) -> Iterator[tuple[int, int | None, NamedArrays]]:
-    """Yield the number of each turn, None (every model), and what is kept of it, in the order of `turns`.
+    """Yield the number of each turn, None (every model), and its reduced outcomes, in the order of `turns`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is kept of a trial, gathered in memory turn by turn, and outcomes laid out under their names."""
+"""Outcomes of a trial in memory: gathered turn by turn, and returned as a labelled Dataset."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
 
 
 def outcomes_dataset(frame: xr.Dataset, reduction: TurnReduction, parts: NamedArrays) -> xr.Dataset:
-    """Return a frame with what was kept of its units, and what is known of them as coordinates."""
+    """Return a frame with the reduced outcomes of its units, and the units' coordinates."""
     found = {name: (dims, parts[name]) for name, dims in reduction.dims.items()}
     units = {name: ("unit", part) for name, part in parts.items() if name not in found}
     n = len(next(iter(parts.values())))
@@ -33,14 +33,14 @@ def outcomes_dataset(frame: xr.Dataset, reduction: TurnReduction, parts: NamedAr
 
 
 class OutcomeBuffer:
-    """What is kept of the first units of a trial, more and more of them, in memory.
+    """Reduced outcomes of the first units of a trial, a growing number of them, in memory.
 
     Parameters
     ----------
     trial, plan
-        What is carried out, and its cut.
-    kept
-        What is kept of it.
+        The trial and its plan of turns.
+    reduction
+        Applied to the outcomes of each turn.
     """
 
     def __init__(self, trial: Trial, plan: TurnPlan, reduction: TurnReduction) -> None:
@@ -49,7 +49,7 @@ class OutcomeBuffer:
         self.parts: NamedArrays = {}
 
     def up_to(self, n: int, advance: Advance) -> NamedArrays:
-        """Return what is kept of the first n units, a row for each, asking for those that are not known yet."""
+        """Return the reduced outcomes of the first n units, a row for each; new units are predicted."""
         cuts = [self._n, *(int(end) for end in self._plan.ends if self._n < end < n), n]
         bounds = [(first, last) for first, last in pairwise(cuts) if last > first]
         for turn, outcome in predicted_turns(self._trial, bounds, advance=advance):
@@ -58,7 +58,7 @@ class OutcomeBuffer:
         return {name: part[:n] for name, part in self.parts.items()}
 
     def put(self, turn: int, model: int | None, parts: NamedArrays) -> None:
-        """Write what is kept of a turn; of one model, where they were asked apart."""
+        """Store the reduced outcomes of a turn; of one model, where models are asked separately."""
         self._write(self._plan.bounds(turn)[0], model, parts)
 
     def _write(self, first: int, model: int | None, parts: NamedArrays) -> None:
@@ -75,7 +75,7 @@ class OutcomeBuffer:
 
 
 def warn_constant(outcome: xr.DataArray, tasks: tuple[str, ...]) -> None:
-    """Warn of a task that has one answer for all of several units, in every model."""
+    """Warn of a task that has the same answer for all units, in every model."""
     over = [dim for dim in outcome.dims if dim in ("unit", "arm")]
     same = (outcome.min(over) == outcome.max(over)).to_numpy()
     constant = same.reshape(len(tasks), -1).all(axis=1)

@@ -1,4 +1,4 @@
-"""What is kept of the outcomes of a turn: all of them, or what becomes of them where they were answered."""
+"""Reductions of the outcomes of a turn: all outcomes, or quantities computed where they were answered."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ NamedArrays: TypeAlias = dict[str, NDArray[Any]]
 
 
 class TurnReduction(Protocol):
-    """What is kept of a trial's outcomes; it is sent to where a turn is answered, so it can be pickled."""
+    """Reduction of a turn's outcomes; it is sent to workers, so it can be pickled."""
 
     @property
     def name(self) -> str:
-        """The word for it: what ``keep=`` says, and what a store is told apart by."""
+        """The value of ``keep=``, which is part of the identity of a store."""
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """The dims of each array that `reduce` returns, "unit" first and "model", where there are models, last."""
+        """The dims of each array that `reduce` returns: "unit" first and "model", where there are models, last."""
 
     def reduce(self, outcome: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Return what is kept of the outcomes of some units, (units, arms, tasks[, models]), a row for each unit.
+        """Return the reduced outcomes of some units, (units, arms, tasks[, models]), a row for each unit.
 
-        Where the members of an ensemble are asked apart, `outcome` has those of one of them, without the last axis.
+        Where the members of an ensemble are asked separately, `outcome` is that of one member, without the last axis.
         """
 
 
 @dataclass(frozen=True)
 class AllOutcomes:
-    """Keeps the outcomes as they are.
+    """Keeps the outcomes unchanged.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class AllOutcomes:
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """Those of the outcome."""
+        """The dims of the outcome."""
         return {"outcome": self.outcome}
 
     def reduce(self, outcome: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -57,16 +57,16 @@ class AllOutcomes:
 
 @runtime_checkable
 class RunningSums(TurnReduction, Protocol):
-    """Keeps running sums alone: turns are taken in their order, whoever answered them and whenever.
+    """Keeps running sums only; turns are taken in order, whoever answered them.
 
-    What `reduce` returns is handed to `take` and forgotten; sums over the first turns can be read and put back.
+    The result of `reduce` is handed to `take` and dropped; sums over the first turns can be saved and restored.
     """
 
     def take(self, parts: dict[str, NDArray[Any]]) -> None:
-        """Take in what `reduce` returned for the next turn, with the units' own parts (parent, gc)."""
+        """Add the reduced outcomes of the next turn, with the units' own coordinates (parent, gc)."""
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the sums so far, as arrays."""
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Put back sums that `state` returned; StoreError where they are none that it returns."""
+        """Restore sums that `state` returned; StoreError if they are not such sums."""

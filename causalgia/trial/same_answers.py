@@ -1,4 +1,4 @@
-"""What another predictor answered, taken over by one that gives the same answers: a part of them is asked for again."""
+"""Taking over stored answers of another predictor, after a sample of them was reproduced."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from causalgia.trial.setup import TrialSetup
 
 _ROWS, _LEAST, _MOST, _TURNS = 2_048, 8, 256, 16
-"""Sequences asked for again, the fewest and most units that they are of, and the turns from which these are."""
+"""Sequences to predict again, the least and largest number of units, and the number of turns they come from."""
 _TIMES = 4
-"""Multiples of the measured rounding that two answers may differ by: each has one, and it was measured on fewer."""
+"""Tolerated difference in multiples of the measured rounding: both answers are rounded, and the sample was small."""
 
 
 def take_over_answers(setup: TrialSetup, reduction: TurnReduction, archive: Archive, plan: TurnPlan) -> str:
-    """Ask the predictor for some of the kept answers; return the note that says what is taken over, and why.
+    """Predict a sample of the stored answers again; return the note that says what is taken over.
 
-    Up to 256 units, of up to 16 turns drawn evenly over those that are kept, are answered under every arm.
+    Up to 256 units, from up to 16 turns spread evenly over the stored ones, are predicted under every arm.
 
     Parameters
     ----------
-    begun, kept, plan
-        The trial, whose predictor has been met and its rounding measured.
+    setup, reduction, plan
+        The trial, whose predictor has been probed and its rounding measured.
     archive
-        What another predictor answered.
+        The answers of the other predictor.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def take_over_answers(setup: TrialSetup, reduction: TurnReduction, archive: Arch
 
 
 def _check_frames(setup: TrialSetup, archive: Archive) -> None:
-    """Refuse a predictor of other tasks, models or scale."""
+    """Raise StoreError if tasks, models or scale differ."""
     mine, theirs = setup.frame, archive.frame
     for name in ("task", "model"):
         one, other = (frame[name].to_numpy().tolist() if name in frame.coords else [] for frame in (mine, theirs))
@@ -82,7 +82,7 @@ def _check_frames(setup: TrialSetup, archive: Archive) -> None:
 def _compare_turn(
     setup: TrialSetup, reduction: TurnReduction, archive: Archive, plan: TurnPlan, turn: int, n: int
 ) -> int:
-    """Compare what is kept of the first units of a turn with what the predictor says of them; return how many."""
+    """Compare the stored values of the first units of a turn with new predictions; return the number of units."""
     first, last = plan.bounds(turn)
     n = min(n, last - first)
     made = setup.trial.prepare(first, first + n)
@@ -108,7 +108,7 @@ def _check_close(
     before: NDArray[Any],
     now: NDArray[Any],
 ) -> None:
-    """Refuse answers that differ by more than rounding, naming the one that differs most."""
+    """Raise StoreError if answers differ by more than rounding; names the one that differs most."""
     allowed = np.broadcast_to(_TIMES * setup.roundings[name], now.shape)
     beyond = np.abs(now.astype(np.float64) - before) - allowed
     if not (beyond > 0).any():

@@ -1,4 +1,4 @@
-"""A trial that has begun: what it is told apart by, and the predictor met."""
+"""Setup of a trial: its identity, its attributes, and the first answers of the predictor."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class TrialSetup:
     Attributes
     ----------
     trial
-        What its outcomes depend on.
+        Design, predictor and key.
     attrs
-        What its outcomes say of it.
+        Attributes of its outcomes.
     """
 
     trial: Trial
     attrs: dict[str, Any]
 
     def identity(self, reduction: TurnReduction) -> dict[str, str]:
-        """Return what two parts of one trial have in common; another value is another trial."""
+        """Return the identity of the trial; a store with another identity is refused."""
         return {
             "design": f"{_design_summary(self.trial.design)} ({self.attrs['design_fingerprint']})",
             "predictor": self.attrs["predictor_fingerprint"],
@@ -57,7 +57,7 @@ class TrialSetup:
 
     @property
     def parts(self) -> dict[str, str]:
-        """What the predictor's fingerprint is made of, and versions that its code depends on."""
+        """Digests of the parts of the predictor's fingerprint, and versions that its code depends on."""
         torch = sys.modules.get("torch")
         versions = f"Python {self.attrs['python']}, numpy {self.attrs['numpy']}"
         named = versions if torch is None else f"{versions}, torch {torch.__version__}"
@@ -65,12 +65,12 @@ class TrialSetup:
 
     @property
     def roundings(self) -> dict[str, NDArray[np.float64]]:
-        """What the predictor's own arithmetic makes of what is kept, by field, its last dims; it has been measured."""
+        """Rounding error of the stored quantities, by field (their last dims); it has been measured."""
         assert self.trial.floor is not None, "the predictor has been met"
         return {"outcome": self.trial.floor[0]}
 
     def probe(self, *, resumed: bool = False) -> TurnPlan:
-        """Ask for a few units, so that tasks, batch sizes and the size of rounding are known; return the cut.
+        """Predict a few units, so that tasks, batch sizes and rounding are known; return the plan of turns.
 
         A resumed trial has the size of rounding in its store.
 
@@ -89,7 +89,7 @@ class TrialSetup:
 
     @property
     def frame(self) -> xr.Dataset:
-        """The outcomes without a unit: arms, tasks, models, the design and the attributes."""
+        """The outcomes Dataset without units: arms, tasks, models, the design and the attributes."""
         design, predictor = self.trial.design, self.trial.predictor
         coords: dict[str, Any] = {"task": list(predictor.tasks), **arm_coordinates(design.named_arms)}
         if predictor.models is not None:
@@ -99,7 +99,7 @@ class TrialSetup:
 
     @property
     def floor_by_scale(self) -> xr.DataArray:
-        """What the predictor's own arithmetic makes of an answer, (transform, task[, model]); it has been measured."""
+        """Rounding error of an answer, (transform, task[, model]); it has been measured."""
         predictor = self.trial.predictor
         coords: dict[str, Any] = {"transform": list(TRANSFORMS), "task": list(predictor.tasks)}
         if predictor.models is not None:
@@ -108,7 +108,7 @@ class TrialSetup:
 
 
 def _design_summary(design: Design) -> str:
-    """Return a design in a line: who sees a refusal may recognise what changed."""
+    """Return a design in one line, so that an error shows which setting changed."""
     names = design.arm_names
     arms = ", ".join(names[:6]) + (f", ... ({len(names):,})" if len(names) > 6 else "")
     return f"{design.n_units:,} units of {design.drawn.describe()}, {design.assignment}, arms {arms}"
@@ -123,7 +123,7 @@ def set_up_trial(
     client: Client | None = None,
     notes: Sequence[str] = (),
 ) -> TrialSetup:
-    """Return a trial that has begun; nothing is drawn or predicted yet.
+    """Return a trial that is set up; nothing is drawn or predicted yet.
 
     Raises
     ------
@@ -149,16 +149,16 @@ def set_up_trial(
 
 
 def check_analysis(analysis: Analysis, design: Design, tasks: Sequence[str] | None = None) -> None:
-    """Refuse an analysis that names what the outcomes of a design will not have.
+    """Raise DesignError if an analysis names what the outcomes of a design will not have.
 
     Parameters
     ----------
     analysis
-        What will be asked.
+        The planned analysis.
     design
         What is done to which units.
     tasks
-        Of the predictor; None where they are not known before the first answer.
+        Tasks of the predictor; None where they are not known before the first answer.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The design of a trial, kept with its outcomes so that it can be carried out again."""
+"""The design of a trial as an attribute of its outcomes, so that the trial can be repeated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from causalgia.long_text import pack, unpack
 def store_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
     """Return outcomes with their design as JSON, packed where it is long.
 
-    A design with an intervention that is not written in JSON is not kept.
+    A design with an intervention that cannot be written as JSON is not stored.
     """
     try:
         return pack(outcomes, "design", json.dumps(design.to_dict()))
@@ -23,12 +23,12 @@ def store_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
 
 
 def load_design(outcomes: xr.Dataset) -> Design:
-    """Return the design that outcomes carry.
+    """Return the design that is stored with outcomes.
 
     Raises
     ------
     OutcomesError
-        If they carry none, or one that cannot be read any more, or is not the one that was run.
+        If there is none, it cannot be read any more, or it is not the design that was run.
     """
     text = unpack(outcomes, "design")
     if text is None:

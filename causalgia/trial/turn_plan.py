@@ -1,4 +1,4 @@
-"""How a trial is cut: turns of units that are answered together, chunks of turns that make a file of a store."""
+"""Plan of a trial: turns of units that are predicted together, and chunks of turns that share a file of a store."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _MANY_ARMS, _LEAST = 128, 8
 
 @dataclass(frozen=True)
 class TurnPlan:
-    """The cut of a trial, decided by its design and the number of answers before the first of them.
+    """The division of a trial into turns, fixed by the design and the number of answers per sequence.
 
-    Sequences are compared and batches filled within a turn and never beyond it, so that the answers of a turn are the
-    same numbers, bit for bit, wherever and whenever it is carried out.
+    Sequences are deduplicated and batched within a turn, never across turns, so that the answers of a turn are the same
+    numbers, bit for bit, wherever and whenever it is run.
 
     Attributes
     ----------
     n_units
         Units of the trial.
     turn
-        Units answered together under every arm.
+        Units that are predicted together under every arm.
     chunk
-        Turns whose outcomes make one file of a store.
+        Turns whose outcomes share one file of a store.
 
     Examples
     --------
@@ -61,25 +61,25 @@ class TurnPlan:
 
 
 def outcomes_per_unit(design: Design) -> int:
-    """Return the outcomes of a unit: one for each arm of a crossover, else one."""
+    """Return the number of outcomes of a unit: one for each arm of a crossover, else one."""
     return len(design.named_arms) if design.assignment == "crossover" else 1
 
 
 def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1) -> TurnPlan:
-    """Return the cut of a trial.
+    """Return the plan of a trial.
 
-    A turn has about eight batches, 4,096 to 65,536 sequences; more where there are many arms (at least 128 units, since
-    an arm is applied to all units of a turn at once), and fewer where sequences or answers are so long that it would
-    pass 32 MiB. A chunk has turns whose outcomes take about 4 MiB.
+    A turn has about eight batches, 4,096 to 65,536 sequences. It has more where there are many arms (at least 128
+    units, since an arm is applied to all units of a turn at once), and fewer where sequences or answers are so long
+    that it would exceed 32 MiB. A chunk has turns whose outcomes take about 4 MiB.
 
     Parameters
     ----------
     design
         What is done to which units.
     batch
-        Sequences that the predictor answers at once.
+        Batch size of the predictor.
     n_tasks, n_models
-        Answers to a sequence.
+        Numbers of tasks and of models.
 
     Examples
     --------

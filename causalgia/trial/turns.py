@@ -1,4 +1,4 @@
-"""A trial turn by turn: some units are drawn, put under every arm and answered, each distinct sequence once."""
+"""Turns of a trial: draw some units, apply every arm, and predict each distinct sequence once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Advance: TypeAlias = Callable[[int], None]
 _ROWS_IN_HAND = 2**14
 _FEW = 8
 _BETWEEN = 1_000
-"""Sequences that are answered before the first one is asked about again: a thousandth of the work."""
+"""Sequences between two checks that the answer to the first one is unchanged; the checks are 0.1 % of the work."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class DrawnUnits:
 
 
 def draw_backgrounds(design: Design, first: int, last: int, *, key: int) -> DrawnUnits:
-    """Return units `first` to `last` - 1 of the trial with this root key, who gets which arm left out."""
+    """Return units `first` to `last` - 1 of the trial with this root key, without their assignment to arms."""
     ids, stream = np.arange(first, last, dtype=np.uint64), derive(key, "null")
     tokens = design.drawn.draw(ids, key=stream, n_units=design.n_units)
     return DrawnUnits(ids, tokens, design.drawn.parents(ids, key=stream, n_units=design.n_units))
@@ -61,7 +61,7 @@ def draw_backgrounds(design: Design, first: int, last: int, *, key: int) -> Draw
 
 @dataclass(frozen=True)
 class _DistinctSequences:
-    """The distinct sequences of one length, (d, length), in order of appearance, and where each came from first."""
+    """The distinct sequences of one length, (d, length), in order, and the arm and unit where each came first."""
 
     tokens: Tokens
     arms: Ints
@@ -70,7 +70,10 @@ class _DistinctSequences:
 
 @dataclass(frozen=True)
 class Turn:
-    """Units under every arm that are ready to be answered.
+    """Units under every arm, ready to be predicted.
+
+    `distinct` has the distinct sequences by length. For each arm, `lengths` has the length of its sequences, `rows` the
+    units that receive it, and `numbers` the number of the distinct sequence of each of these units.
 
     `met` has the distinct sequences by length; `lengths` and `numbers` say for each arm which of them its units have
     become: `rows` (the units that receive the arm), and the number of the sequence of each.
@@ -84,27 +87,27 @@ class Turn:
 
     @property
     def n_rows(self) -> int:
-        """Outcomes that the turn has."""
+        """Number of outcomes of the turn."""
         return sum(map(len, self.numbers))
 
     @property
     def n_distinct(self) -> int:
-        """Sequences that the predictor is asked for."""
+        """Number of sequences that the predictor is asked for."""
         return sum(len(distinct.tokens) for distinct in self.distinct.values())
 
 
 @dataclass
 class Trial:
-    """A design, a predictor and the key of what is random: everything that the outcomes of any unit depend on.
+    """A design, a predictor and the root key: everything on which the outcomes of any unit depend.
 
     Parameters
     ----------
     design, predictor
-        What is done to which units, and who is asked.
+        What is done to which units, and the predictor that answers.
     key
         Root key of the trial.
     answer_like, floor
-        The answer to one sequence, and what the predictor's own arithmetic makes of answers (`arithmetic`), once known.
+        The answer to one sequence, and the rounding error of answers (`answer_floor`), once known.
     """
 
     design: Design
@@ -113,16 +116,16 @@ class Trial:
     answer_like: NDArray[Any] | None = field(default=None, repr=False, compare=False)
     floor: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     _limits: dict[int, float] = field(default_factory=dict, repr=False, compare=False)
-    """By length, how far two answers to one sequence may differ, once the predictor was checked at that length."""
+    """By length, the largest difference between two answers to one sequence that counts as rounding, once checked."""
     _reference: tuple[Tokens, NDArray[Any], float] | None = field(default=None, repr=False, compare=False)
-    """The first sequence, (1, length), its answer when the trial began, and what another may differ by."""
+    """The first sequence, (1, length), its answer when the trial began, and the tolerated difference."""
     _dtypes: dict[int, np.dtype[Any]] = field(default_factory=dict, repr=False, compare=False)
-    """Of the answers of each part of the predictor."""
+    """dtype of the answers, by part of the predictor."""
     _since: int = field(default=0, repr=False, compare=False)
-    """Sequences answered since the first was asked about again."""
+    """Sequences answered since the last check of the first one."""
 
     def probe(self) -> None:
-        """Ask for eight units under the first arm, so that tasks and `answer_like` (tasks[, models]) are known.
+        """Predict eight units under the first arm, so that the tasks and `answer_like` (tasks[, models]) are known.
 
         Raises
         ------
@@ -144,7 +147,7 @@ class Trial:
         self._settle_batches()
 
     def check_unchanged(self) -> None:
-        """Ask again for the first sequence of the trial, where any others were answered since.
+        """Ask for the first sequence of the trial again, if any others were answered since.
 
         Raises
         ------
@@ -156,14 +159,14 @@ class Trial:
             check_unchanged(self.predictor, *self._reference)
 
     def plan(self) -> TurnPlan:
-        """Return the cut of the trial; the predictor has been met."""
+        """Return the plan of turns; the predictor has been probed."""
         design, predictor = self.design, self.predictor
         batch = max(part.resolve_batch_size(design.null.length) for part in predictor.parts)
         n_models = len(predictor.models or ("",))
         return plan_turns(design, batch=batch, n_tasks=len(predictor.tasks), n_models=n_models)
 
     def _settle_batches(self) -> None:
-        """Let every part of the predictor settle its batch sizes, and what it recomputes of an edit, once for all."""
+        """Fix the batch sizes and the incremental choices of every part of the predictor for the whole trial."""
         layout = Layout(self.design.null.length)
         lengths = {arm.intervention.lay(layout).length: arm.name for arm in reversed(self.design.named_arms)}
         for length, arm in lengths.items():
@@ -173,18 +176,21 @@ class Trial:
         if any(part.backgrounds_at_once(self.design.null.length) for part in self.predictor.parts):
             self.answer(self.prepare(0, min(_FEW, self.design.n_units)))
             for part in self.predictor.parts:
-                part.choose(part.choices())  # from here on no clock has a say
+                part.choose(part.choices())  # timing no longer influences results from here on
 
     @property
     def settings(self) -> list[dict[str, Any]]:
-        """What each part of the predictor settled on that the last bits of an answer depend on, ready for JSON."""
+        """Batch sizes and choices of each part of the predictor, ready for JSON.
+
+        The last bits of answers depend on them.
+        """
         return [
             {"batches": {str(length): n for length, n in part.batches().items()}, "choices": part.choices()}
             for part in self.predictor.parts
         ]
 
     def apply_settings(self, settings: list[dict[str, Any]]) -> None:
-        """Take what an earlier run settled on."""
+        """Take over the settings of an earlier run."""
         for part, part_settings in zip(self.predictor.parts, settings, strict=True):
             part.fix_batches({int(length): n for length, n in part_settings["batches"].items()})
             part.choose(part_settings["choices"])
@@ -210,7 +216,7 @@ class Trial:
         return blocks, assign(labels, n_arms=len(design.named_arms), key=self.key)
 
     def prepare(self, first: int, last: int) -> Turn:
-        """Draw units `first` to `last` - 1 and put them under their arms; nothing is predicted.
+        """Draw units `first` to `last` - 1 and apply their arms; nothing is predicted.
 
         Raises
         ------
@@ -248,7 +254,7 @@ class Trial:
         model
             Ask this member of an ensemble alone: (units, arms, tasks).
         advance
-            Told how many more outcomes are known.
+            Called with the number of new outcomes.
 
         Raises
         ------
@@ -273,7 +279,7 @@ class Trial:
     def _answers(
         self, length: int, distinct: _DistinctSequences, turn: Turn, model: int | None, advance: Advance | None
     ) -> NDArray[Any]:
-        """Return the answer to every distinct sequence of a length, (d, tasks[, models])."""
+        """Return the answers to all distinct sequences of one length, (d, tasks[, models])."""
         asking = _SequenceQueries(self, turn, distinct)
         self._check(length, asking)
         parts = list(enumerate(self.predictor.parts))
@@ -298,7 +304,7 @@ class Trial:
 
 @contextmanager
 def _prefix_predictor_errors(what: str) -> Iterator[None]:
-    """Say what a predictor was asked where it cannot answer."""
+    """Prefix errors of the predictor with the sequences that it was asked for."""
     try:
         yield
     except PredictorError as error:
@@ -307,14 +313,14 @@ def _prefix_predictor_errors(what: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _SequenceQueries:
-    """Asks for the distinct sequences of one length, and says whose an answer is that cannot be used."""
+    """Predicts the distinct sequences of one length; errors name the arm and unit of the sequence at fault."""
 
     trial: Trial
     turn: Turn
     distinct: _DistinctSequences
 
     def check(self) -> float:
-        """Refuse a predictor whose answers to eight sequences depend on which are asked together; return rounding."""
+        """Check on eight sequences that answers do not depend on batch mates; return the size of rounding."""
         arm = self._arm(0)
         mates = self.distinct.arms == self.distinct.arms[0]
         try:
@@ -329,7 +335,7 @@ class _SequenceQueries:
         return np.asarray(self.trial.predictor.predict(self.distinct.tokens[:1])[0])
 
     def part(self, number: int, part: Predictor, advance: Advance | None) -> NDArray[Any]:
-        """Return what one part of the predictor answers to every sequence, (d, tasks[, models])."""
+        """Return the answers of one part of the predictor to every sequence, (d, tasks[, models])."""
         names = self.trial.predictor.models
         model = None if names is None or len(self.trial.predictor.parts) == 1 else names[number]
         made: NDArray[Any] | None = None
@@ -389,7 +395,7 @@ class _SequenceQueries:
 
 
 def unit_coordinates(trial: Trial, units: DrawnUnits) -> NamedArrays:
-    """Return what is known of the units themselves: parent, gc, and block and assigned arm where there are any."""
+    """Return the coordinates of units: parent, gc, and block and assigned arm where they exist."""
     parts: NamedArrays = {"parent": units.parents, "gc": units.gc}
     if units.blocks is not None:
         parts["block"] = units.blocks

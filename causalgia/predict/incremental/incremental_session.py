@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import FallbackWarning, PredictorError
+from causalgia.predict.answer_checks import as_storable
 from causalgia.predict.fingerprint import structure_of
 from causalgia.predict.incremental.execution import ControlBlock, Runner, changed_spans, group_by_span, other_strand
 from causalgia.predict.incremental.network import local_network
 from causalgia.predict.incremental.reach import Span
 from causalgia.predict.incremental.trace import NotLocalError
-from causalgia.predict.predictor import as_storable, as_token_rows, check_finite
+from causalgia.predict.predictor import as_token_rows, check_finite
 from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.predict.torch_output import read_columns
 from causalgia.types import Ints, Tokens
