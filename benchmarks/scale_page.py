@@ -57,7 +57,7 @@ def on_disk() -> dict[str, dict[str, float]]:
 def _disk(n_units: int) -> dict[str, int]:
     predictor = cg.FunctionPredictor(lambda x: x[:, 1:3].sum(2), tasks=["C", "G"])
     begun = set_up_trial(workers.design_of(41, n_units), predictor, rng=0, analysis=None)
-    begun.meet()
+    begun.probe()
     return store_bytes(begun)
 
 

@@ -193,7 +193,7 @@ def test_a_trained_network_answers_the_same_bits(client: Any) -> None:
     arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12)}
     asked = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=400)
     begun = trial(predictor, asked, turn=100)
-    begun[0].meet()
+    begun[0].probe()
     require_same(list(through(client, begun)), begun)
 
 

@@ -1,4 +1,4 @@
-"""`check`: what is worth knowing of a predictor before a trial is run on it."""
+"""`check`: assess a predictor before a trial is run on it."""
 
 from __future__ import annotations
 
@@ -56,43 +56,41 @@ T = TypeVar("T")
 _SECONDS = 8.0
 _FEWEST, _MOST, _CONTRASTS = 8, 256, 16
 _AGAIN, _ASKED = 3, 3.5
-"""Answers to a unit that are asked for again, and to each arm: the answer itself, and 2.5 for one in float64."""
+"""Cost of a unit in answers: repeats of one arm, and for each arm the answer itself and 2.5 for one in float64."""
 _AT_DOOR = 27
-"""Rows that are asked for at the door."""
+"""Rows that a trial predicts before its first turn, to check the predictor."""
 
 
 def check(predictor: Predictor, design: Design) -> Check:
-    """Look at a predictor on some units of a design before a trial is run: what can be trusted, and what it will cost.
+    """Check a predictor on some units of a design before a trial is run: what can be trusted, and what it will cost.
 
-    An effect is a difference of two answers, so what matters is whether a sequence has one answer (determinism,
-    batch-mate independence), how much of a difference is rounding (the numerical floor), and whether both strands are
-    answered alike; what a trial costs is measured on this machine: throughput, memory, the best batch size, the time of
-    the whole trial and the disk that it takes. It takes seconds, and about half a minute with a slow predictor, for
-    which fewer units are looked at (2 to 256).
+    The check covers determinism, independence of batch mates, the numerical floor of effects and strand symmetry; and
+    throughput, memory, best batch size, time of the whole trial and disk space on this machine. It takes seconds, and
+    about half a minute with a slow predictor, for which fewer units are used (2 to 256).
 
-    A predictor that is not fit for a trial is described, not refused. The units are drawn by a key that is made from
-    the design, so that no seed is needed, the same check looks at the same units, and no unit of a trial is seen
-    beforehand. No effect is reported.
+    A predictor that is not fit for a trial is described, not refused. The units are drawn with a key derived from the
+    design: no seed is needed, a repeated check uses the same units, and no unit of a trial is seen beforehand. No
+    effect is reported.
 
     Parameters
     ----------
     predictor
         The network as a function.
     design
-        What will be done to which units. Rounding is looked at in the contrasts that it names, else in every arm minus
-        the untreated one (without one: the arm called control, else the first); in 16 of them where there are more.
+        Units and arms. Rounding is measured for the contrasts that it names, else for every arm minus the untreated one
+        (without one: the arm called control, else the first); for at most 16 contrasts.
 
     Returns
     -------
     Check
-        Printed, it is what ``causalgia check`` prints; its fields are the numbers.
+        Printed as by ``causalgia check``; its fields are the numbers.
 
     Raises
     ------
     PredictorError
-        If it is given something that is no predictor.
+        If the first argument is not a predictor.
     DesignError
-        If the second argument is no design, all units come out as one sequence, or an arm cannot be applied.
+        If the second argument is not a design, all units are the same sequence, or an arm cannot be applied.
 
     Warns
     -----
@@ -119,7 +117,7 @@ def check(predictor: Predictor, design: Design) -> Check:
 
 @dataclass
 class _CheckRun:
-    """One check: the lines and the numbers so far."""
+    """One check in progress: the findings and the numbers so far."""
 
     setup: TrialSetup
     plan: TurnPlan = field(init=False)
@@ -128,7 +126,7 @@ class _CheckRun:
     numbers: dict[str, Any] = field(default_factory=dict)
 
     def look(self) -> Check:
-        """Look at everything, as far as there are answers."""
+        """Run all checks, as far as there are answers."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FallbackWarning)  # the line of the incremental path says it
             sample = self._measured("answers", self._sampled)
@@ -139,13 +137,13 @@ class _CheckRun:
         return Check(about=_title(self.setup, n), findings=tuple(self.findings), n_units=n, **self.numbers)
 
     def _sampled(self) -> ProbeUnits:
-        """Return as many units and contrasts as can be looked at in some seconds; the predictor has been met."""
+        """Return as many units and contrasts as can be checked in some seconds; probes the predictor."""
         seconds = _time_first_answers(self.setup)
         self.plan, self.refused = _meet_predictor(self.setup, slow=seconds > SLOW)
         return _choose_units(self.setup, seconds)
 
     def _measured(self, name: str, measure: Callable[[], T]) -> T | None:
-        """Return a measurement; where the predictor does not answer, None, and a line that says why."""
+        """Return a measurement; if the predictor does not answer, None, and a finding that says why."""
         try:
             return measure()
         except PredictorError as error:
@@ -155,7 +153,7 @@ class _CheckRun:
             return None
 
     def _answers(self, sample: ProbeUnits) -> None:
-        """Look at what is answered."""
+        """Check the answers."""
         if self._measured("answers", sample.outcomes) is not None:
             self.findings.append(findings.answers(_constant_task(sample), sample))
         repeats = self._measured("determinism", lambda: measure_repeats(sample, refused=self.refused))
@@ -166,7 +164,7 @@ class _CheckRun:
         self._strands(sample)
 
     def _floor(self, sample: ProbeUnits, *, usable: bool) -> None:
-        """Look at rounding, where a sequence has one answer."""
+        """Measure rounding, if every sequence has one answer."""
         name = "numerical floor"
         if not usable:
             self.findings.append(Finding(name, "note", "not measured: a sequence has no one answer, see above"))
@@ -179,7 +177,7 @@ class _CheckRun:
             self.numbers["floor"] = found
 
     def _strands(self, sample: ProbeUnits) -> None:
-        """Look at the other strand; a trial does not ask for it, so that a missing answer is no failure."""
+        """Compare both strands; a trial does not ask for the other one, so a missing answer is not a failure."""
         try:
             found = strand_asymmetry(sample)
         except PredictorError as error:
@@ -189,7 +187,7 @@ class _CheckRun:
         self.numbers["strand_asymmetry"] = found
 
     def _costs(self, sample: ProbeUnits) -> None:
-        """Look at what answers cost."""
+        """Measure throughput, memory, time and disk space."""
         trial = self.setup.trial
         tokens = sample.tokens(sample.arms[0])
         pace = self._measured(
@@ -221,7 +219,7 @@ class _CheckRun:
         self.findings.append(findings.disk(self.numbers["disk"]))
 
     def _partly(self, sample: ProbeUnits) -> None:
-        """Look whether edits can be recomputed in part."""
+        """Measure whether edits can be recomputed in part."""
         found = self._measured("incremental path", lambda: measure_incremental_gain(sample))
         if found is not None:
             self.findings.append(findings.incremental_path(found))
@@ -229,7 +227,7 @@ class _CheckRun:
 
 
 def _time_first_answers(setup: TrialSetup) -> float:
-    """Return the seconds that an answer takes, about."""
+    """Return the approximate seconds per answer."""
     trial, design = setup.trial, setup.trial.design
     few = ProbeUnits(
         trial, trial.draw(0, min(_FEWEST, design.n_units)), contrasts_to_check(design, most=1, most_arms=3)
@@ -244,7 +242,7 @@ def _time_first_answers(setup: TrialSetup) -> float:
 
 
 def _meet_predictor(setup: TrialSetup, *, slow: bool) -> tuple[TurnPlan, str]:
-    """Return the cut of the trial, and why the check at the door refuses the predictor; a slow one is not met there."""
+    """Return the plan of turns, and why a trial would refuse the predictor; a slow predictor is not probed."""
     trial = setup.trial
     try:
         if not slow:
@@ -264,7 +262,7 @@ def _choose_units(setup: TrialSetup, seconds: float) -> ProbeUnits:
 
 
 def _affordable(seconds: float, n_arms: int) -> tuple[int, int]:
-    """Return how many units, and how many contrasts, can be looked at in some seconds.
+    """Return the numbers of units and of contrasts that can be checked in some seconds.
 
     Examples
     --------
@@ -279,7 +277,7 @@ def _affordable(seconds: float, n_arms: int) -> tuple[int, int]:
 
 
 def _constant_task(sample: ProbeUnits) -> str:
-    """Return the first task that has one answer for every sequence of several, in a model at least; else ""."""
+    """Return the first task (and model) that has the same answer for all of several sequences; else ""."""
     y = sample.outcomes()
     same = np.ptp(y.reshape(-1, *y.shape[2:]), axis=0) == 0
     if len(sample) == 1 or not same.any():
@@ -290,7 +288,7 @@ def _constant_task(sample: ProbeUnits) -> str:
 
 
 def _rounding(sample: ProbeUnits) -> xr.Dataset:
-    """Return how much of the contrasts is rounding, against float64 where the predictor can be asked in it."""
+    """Return the rounding of the contrasts, measured against float64 if the predictor supports it."""
     design, predictor = sample.trial.design, sample.trial.predictor
     dealt = len(design.named_arms) if design.assignment == "parallel" else 1
     counted: dict[str, int] = {"n_units": design.n_units, "dealt": dealt}
@@ -306,7 +304,7 @@ def _rounding(sample: ProbeUnits) -> xr.Dataset:
 
 
 def _float64_outcomes(sample: ProbeUnits) -> NDArray[np.float64] | None:
-    """Return the outcomes in float64; None where the predictor computes in it already, or cannot."""
+    """Return the outcomes in float64; None if the predictor computes in it already, or cannot."""
     exact = reference_of(sample.trial.predictor)
     try:
         return None if exact is None else sample.outcomes_of(exact)
@@ -315,7 +313,7 @@ def _float64_outcomes(sample: ProbeUnits) -> NDArray[np.float64] | None:
 
 
 def _floor_size(sample: ProbeUnits, floor: NDArray[np.float64]) -> xr.DataArray:
-    """Return the effect that rounding alone can make, as a trial keeps it, (contrast, task[, model])."""
+    """Return the effect that rounding alone can make, as a trial stores it, (contrast, task[, model])."""
     weights = sparse.csr_array(sample.matrix)
     by_scale = xr.DataArray(floor, dims=("transform", "task", "model")[: floor.ndim])
     size = floor_of(weights, by_scale.assign_coords(transform=list(TRANSFORMS)), "identity")

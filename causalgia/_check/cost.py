@@ -1,4 +1,4 @@
-"""What a trial will take: how many sequences, how long, and how many bytes."""
+"""Cost of a trial: sequences, time, memory and disk space; and the throughput of a predictor."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ _LEAST_GROUPS, _BYTES_OF_GROUPS = 256, 2**25
 
 @dataclass(frozen=True)
 class Cost:
-    """What a trial takes on this machine, as some of its units tell.
+    """Cost of a trial on this machine, extrapolated from some of its units.
 
     Attributes
     ----------
     outcomes
-        Of all units.
+        Number of outcomes of all units.
     sequences
-        That the predictor is asked for: distinct ones among those that are answered together.
+        Number of sequences that the predictor is asked for: distinct ones within a turn.
     seconds
-        From the call to the outcomes, on one machine, in memory.
+        Time from the call to the outcomes, on one machine, in memory.
     timed
-        Units that were timed.
+        Number of units that were timed.
     """
 
     outcomes: int
@@ -61,7 +61,7 @@ class Cost:
 
 
 def setup_seconds(setup: TrialSetup) -> float:
-    """Return the seconds that it takes to say what a trial is, and to lay out a few outcomes."""
+    """Return the seconds for the setup of a trial and the Dataset of a few outcomes."""
     trial, started = setup.trial, time.perf_counter()
     units = trial.draw(0, min(_FEW, trial.design.n_units))
     again = set_up_trial(trial.design, trial.predictor, rng=0, analysis=None)
@@ -70,7 +70,7 @@ def setup_seconds(setup: TrialSetup) -> float:
 
 
 def _unit_records(setup: TrialSetup, units: DrawnUnits, outcome: NDArray[Any] | None) -> NamedArrays:
-    """Return what a trial keeps of some units; without outcomes, with some that are all alike."""
+    """Return the outcomes and coordinates of some units; `outcome` None stands for equal outcomes."""
     trial = setup.trial
     if outcome is None:
         assert trial.answer_like is not None, "the predictor has been met"
@@ -80,19 +80,19 @@ def _unit_records(setup: TrialSetup, units: DrawnUnits, outcome: NDArray[Any] | 
 
 
 def _build_outcomes(setup: TrialSetup, parts: list[NamedArrays]) -> None:
-    """Do what a trial does with its outcomes in the end."""
+    """Build the outcomes Dataset as a trial does at its end."""
     kept = AllOutcomes(outcome_dims(setup.trial.design, setup.trial.predictor))
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     validate(outcomes_dataset(setup.frame, kept, whole), "outcomes")
 
 
 def estimate_cost(setup: TrialSetup, plan: TurnPlan, *, per_second: float, start: float) -> Cost:
-    """Estimate what a trial takes by carrying out some of it.
+    """Estimate the cost of a trial by running part of it.
 
     Parameters
     ----------
     begun, plan
-        What is carried out, and its cut.
+        The trial and its plan of turns.
     per_second
         Sequences that the predictor answers per second.
     start
@@ -108,14 +108,14 @@ def estimate_cost(setup: TrialSetup, plan: TurnPlan, *, per_second: float, start
     affordable = int(_SECONDS * per_second / rows)
     if affordable < 1:
         return cost_from_rate(trial, plan, per_second=per_second, start=start)
-    trial.answer(trial.prepare(0, 1))  # every length is met
+    trial.answer(trial.prepare(0, 1))  # checks the predictor at every length
     if affordable < plan.turn:
         return _time_part_of_turn(setup, plan, min(affordable, plan.n_units), start=start)
     return _time_turns(setup, plan, min(len(plan), _MOST_TURNS, affordable // plan.turn), start=start)
 
 
 def _time_turns(setup: TrialSetup, plan: TurnPlan, n_turns: int, *, start: float) -> Cost:
-    """Time whole turns one after the other, as a trial carries them out."""
+    """Time whole turns one after the other, as a trial runs them."""
     began, ends, parts, distinct = time.perf_counter(), [], [], 0
     for turn, outcome in predicted_turns(setup.trial, map(plan.bounds, range(n_turns))):
         parts.append(_unit_records(setup, turn.units, outcome))
@@ -130,7 +130,7 @@ def _time_turns(setup: TrialSetup, plan: TurnPlan, n_turns: int, *, start: float
 
 
 def _time_part_of_turn(setup: TrialSetup, plan: TurnPlan, n: int, *, start: float) -> Cost:
-    """Time some units of the first turn: they are made ready while others are answered, the first turn's before."""
+    """Time some units of the first turn; turns are prepared while others are predicted, the first one before."""
     trial, began = setup.trial, time.perf_counter()
     turn = trial.prepare(0, n)
     ready = time.perf_counter() - began
@@ -144,7 +144,7 @@ def _time_part_of_turn(setup: TrialSetup, plan: TurnPlan, n: int, *, start: floa
 
 
 def cost_from_rate(trial: Trial, plan: TurnPlan, *, per_second: float, start: float) -> Cost:
-    """Reckon with the rate alone: where one unit under every arm takes too long, or answers cannot be used."""
+    """Estimate the cost from the rate alone: one unit under every arm takes too long, or answers are unusable."""
     n = min(_FEW, plan.n_units)
     distinct = trial.prepare(0, n).n_distinct / n
     return _cost(trial, distinct, start + plan.n_units * distinct / per_second, 0)
@@ -156,14 +156,14 @@ def _cost(trial: Trial, distinct_a_unit: float, seconds: float, timed: int) -> C
 
 
 def outcome_bytes(setup: TrialSetup) -> int:
-    """Return the bytes of the outcomes of a trial that holds them in memory."""
+    """Return the bytes of a trial's outcomes in memory."""
     like = setup.trial.answer_like
     assert like is not None, "the predictor has been met"
     return setup.trial.design.n_units * outcomes_per_unit(setup.trial.design) * like.nbytes
 
 
 def fits_in_memory(setup: TrialSetup) -> bool:
-    """Say whether a trial that holds its outcomes in memory would be begun."""
+    """Say whether a trial could hold its outcomes in memory."""
     try:
         check_memory(setup.trial.design, tasks=_answers_per_sequence(setup.trial.predictor))
     except DesignError:
@@ -172,7 +172,7 @@ def fits_in_memory(setup: TrialSetup) -> bool:
 
 
 def store_bytes(setup: TrialSetup) -> dict[str, int]:
-    """Return the bytes of a store by what is kept: outcomes, and of a crossover effects and moments.
+    """Return the bytes of a store by ``keep=``: outcomes, and for a crossover effects and moments.
 
     A store is not compressed. Names of arms, tasks and contrasts are not counted.
     """
@@ -196,7 +196,7 @@ def _answers_per_sequence(predictor: Predictor) -> int:
 
 
 def _n_contrasts_and_controls(design: Design) -> tuple[int, int]:
-    """Return how many contrasts a design asks for, and how many arms they subtract."""
+    """Return the number of contrasts of a design, and the number of arms that they subtract."""
     named = design.named_contrasts
     if named is None:
         return len(design.named_arms) - 1, 1
@@ -204,7 +204,7 @@ def _n_contrasts_and_controls(design: Design) -> tuple[int, int]:
 
 
 def _moments_bytes(design: Design, n_contrasts: int, answers: int) -> int:
-    """Return bytes of running moments, which are kept twice, and of the moments that they become."""
+    """Return the bytes of running moments, which are stored twice, and of the final moments."""
     columns_ = n_contrasts * answers
     together = 8 * columns_ * _rows_of_covariance(design, n_contrasts, columns_)
     sketch = 8 * columns_ * (2 * bins_within(columns_) + 1)
@@ -220,21 +220,21 @@ def _rows_of_covariance(design: Design, n_contrasts: int, columns_: int) -> int:
 
 
 _MAPPED_FROM = 2**25
-"""Bytes from which glibc maps memory afresh at every layer: a batch beyond it costs a factor of 3 on a CPU."""
+"""Bytes above which glibc maps fresh memory at every layer: larger batches cost a factor of 3 on a CPU."""
 _SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)
 _ROUNDS, _PACE_SECONDS, _BRIEF = 3, 3.0, 0.15
 SLOW = 0.3
-"""Seconds a sequence from which as little as possible is asked."""
+"""Seconds per sequence above which a predictor is slow: as little as possible is predicted."""
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """How fast a predictor answers.
+    """Throughput of a predictor.
 
     Attributes
     ----------
     batch_size
-        What it takes at once, as it is set or found by itself.
+        The batch size in use.
     by_batch
         Sequences per second at each batch size that was tried, of one network.
     by_threads
@@ -242,9 +242,9 @@ class Throughput:
     per_second
         Sequences per second at `batch_size`, every member of an ensemble answering.
     busy
-        Cores that were busy meanwhile, on average.
+        Mean number of busy cores.
     threads
-        In use; None where torch does not say.
+        Threads in use; None without torch on a CPU.
     use
         Memory of a batch.
     """
@@ -264,7 +264,7 @@ class Throughput:
 
 
 def measure_throughput(predictor: Predictor, tokens: Tokens, *, seconds_a_row: float) -> Throughput:
-    """Measure how fast a predictor answers sequences such as these, in some seconds; it is left as it was."""
+    """Measure the throughput for sequences such as these, in some seconds; the predictor is left as it was."""
     length, part = tokens.shape[1], predictor.parts[0]
     batch = predictor.resolve_batch_size(length)
     few = max(1, min(batch, int(_PACE_SECONDS / 3 / seconds_a_row)))
@@ -284,12 +284,12 @@ def measure_throughput(predictor: Predictor, tokens: Tokens, *, seconds_a_row: f
 
 
 def _repeat_rows(tokens: Tokens, n: int) -> Tokens:
-    """Return n rows, the same ones over and over where there are fewer."""
+    """Return n rows, repeated in order if there are fewer."""
     return np.resize(tokens, (n, tokens.shape[1]))
 
 
 def _rate(do: Callable[[], object], n_rows: int, *, seconds: float = 0.4) -> tuple[float, float]:
-    """Return rows per second, by the median of three calls or more, and how many cores were busy."""
+    """Return rows per second, from the median of at least three calls, and the number of busy cores."""
     took: list[float] = []
     started, used = time.perf_counter(), time.process_time()
     while len(took) < _ROUNDS or time.perf_counter() - started < seconds:
@@ -306,10 +306,10 @@ def _seconds(do: Callable[[], object]) -> float:
 
 
 def _by_batch(part: Predictor, tokens: Tokens, use: MemoryUse, *, seconds_a_row: float) -> dict[int, float]:
-    """Return sequences per second by batch size, from a quarter of the usual one to four times as many.
+    """Return sequences per second by batch size, from a quarter of the current one to four times as many.
 
-    Every size answers the same rows, in turn with the others; of each its fastest turn counts, since what else the
-    machine does only slows it.
+    Every size predicts the same rows, in turn with the others; the fastest time of each counts, since other load on the
+    machine can only slow it down.
     """
     length = tokens.shape[1]
     usual = part.resolve_batch_size(length)
@@ -323,7 +323,7 @@ def _by_batch(part: Predictor, tokens: Tokens, use: MemoryUse, *, seconds_a_row:
 
 
 def _sizes(part: Predictor, length: int, usual: int, use: MemoryUse) -> list[int]:
-    """Return the batch sizes to try; of a network that is compiled for one, that one."""
+    """Return the batch sizes to try; only the current one for a network that is compiled for it."""
     if getattr(part, "compile", False):
         return [usual]
     sizes = dict.fromkeys(max(1, int(usual * share)) for share in _SHARES)
@@ -335,7 +335,7 @@ def _sizes(part: Predictor, length: int, usual: int, use: MemoryUse) -> list[int
 
 
 def _is_safe_batch(size: int, usual: int, use: MemoryUse) -> bool:
-    """Say whether a batch may be tried: on a CPU below the size where memory is mapped afresh, elsewhere twice."""
+    """Say whether a batch size may be tried: on a CPU below the limit of fresh memory, elsewhere up to twice."""
     if size <= usual:
         return True
     return use.largest * size / usual < _MAPPED_FROM if use.on_cpu else size <= 2 * usual
@@ -359,7 +359,7 @@ def _batched_call(part: Predictor, rows: Tokens, size: int) -> Callable[[], None
 
 @contextmanager
 def at_batch_size(predictor: Predictor, length: int, size: int) -> Iterator[Predictor]:
-    """Yield a predictor that takes so many sequences at once, where it lets itself be told; put it back afterwards."""
+    """Yield a predictor with another batch size, if it can be set; restore it afterwards."""
     if isinstance(predictor, FunctionPredictor):
         sized = copy.copy(predictor)
         sized.batch_size = size
@@ -374,7 +374,7 @@ def at_batch_size(predictor: Predictor, length: int, size: int) -> Iterator[Pred
 
 
 def _torch_threads(use: MemoryUse) -> int | None:
-    """Return torch's number of threads where it computes on a CPU."""
+    """Return torch's number of threads if it computes on a CPU."""
     if not (use.torch and use.on_cpu):
         return None
     from causalgia.predict.torch_device import threads_in_use
@@ -394,7 +394,7 @@ def _by_threads(predictor: Predictor, rows: Tokens, now: int) -> dict[int, float
 
 
 def seconds_per_sequence(ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens) -> float:
-    """Return about how many seconds a sequence takes, by asking for one, and for these where that is quick."""
+    """Return the approximate seconds per sequence, from one sequence, and from all if that is quick."""
     one = _seconds(partial(ask, tokens[:1]))
     return one if one > SLOW else min(one, _seconds(partial(ask, tokens)) / len(tokens))
 
@@ -406,7 +406,7 @@ class MemoryUse:
     Attributes
     ----------
     peak
-        Bytes taken at once: of arrays as Python's own count has them, and of torch's tensors.
+        Peak bytes: of arrays, as counted by Python, and of torch's tensors.
     largest
         Bytes of the largest tensor; 0 without torch.
     torch
@@ -421,12 +421,12 @@ class MemoryUse:
     on_cpu: bool
 
     def times(self, share: float) -> MemoryUse:
-        """Return what so many times as many rows take."""
+        """Return the memory of `share` times as many rows."""
         return replace(self, peak=round(self.peak * share), largest=round(self.largest * share))
 
 
 def measure_memory(do: Callable[[], object]) -> MemoryUse:
-    """Return the memory that a call takes at its peak."""
+    """Return the peak memory of a call."""
     if "torch" not in sys.modules:
         return MemoryUse(_peak_host_bytes(do), 0, False, True)
     from causalgia.predict.torch_device import cuda_peak, tensors_used
@@ -438,7 +438,7 @@ def measure_memory(do: Callable[[], object]) -> MemoryUse:
 
 
 def _peak_host_bytes(do: Callable[[], object]) -> int:
-    """Return the bytes that Python's allocators, and numpy's, hand out at once; a trace of the user's own goes on."""
+    """Return the peak bytes of Python's and numpy's allocators; a trace of the user's own goes on."""
     ours = not tracemalloc.is_tracing()
     if ours:
         tracemalloc.start()
@@ -453,7 +453,7 @@ def _peak_host_bytes(do: Callable[[], object]) -> int:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:

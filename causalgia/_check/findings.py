@@ -1,4 +1,4 @@
-"""What `causalgia.check` found: lines to read, and the numbers behind them."""
+"""Findings of `causalgia.check`: lines to read, and the numbers behind them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ State: TypeAlias = Literal["ok", "note", "warn", "FAIL"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes
     ----------
     name
-        What it is.
+        Name of the check.
     state
-        ``"ok"``; ``"note"``: good to know; ``"warn"``: the answer of a trial would suffer; ``"FAIL"``:
-        `causalgia.run` would refuse, or its answers would be wrong.
+        ``"ok"``; ``"note"``: worth knowing; ``"warn"``: the result of a trial would suffer; ``"FAIL"``:
+        `causalgia.run` would refuse, or its results would be wrong.
     text
-        What was found, and the cure.
+        The result, and the cure.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Check:
-    """What `causalgia.check` found; printed, one line for each thing that was looked at.
+    """The result of `causalgia.check`; printed, one line for each check.
 
     What could not be measured is None (or empty). An sd is that of the predictor's answers over units, unless it is
     said to be of a contrast.
@@ -51,13 +51,13 @@ class Check:
     Attributes
     ----------
     about
-        What was checked on what.
+        The predictor and the design.
     findings
         The lines.
     n_units
-        Units that were looked at.
+        Number of units that were used.
     deterministic
-        Whether the same batch is answered alike, up to rounding, when it is asked for twice.
+        Whether a batch that is predicted twice has the same answers, up to rounding.
     batch_mates
         Largest difference between the answers to a sequence alone, among others and in another order, in sd.
     floor
@@ -71,19 +71,19 @@ class Check:
     throughput
         Sequences per second at `batch_size`.
     batch_size, best_batch_size
-        The one in use, and the fastest of those that were tried.
+        The batch size in use, and the fastest of those that were tried.
     by_batch, by_threads
         Sequences per second by batch size and by number of threads.
     memory
-        Bytes that a batch takes at its peak.
+        Peak memory of a batch in bytes.
     incremental
-        Whether of edited sequences only what the edit reaches can be recomputed, rightly and faster.
+        Whether recomputing only what an edit reaches is exact and faster.
     speedup
-        How many times faster an edit is answered so than by a full pass; None where it was not tried.
+        Speed of that relative to a full pass; None if it was not timed.
     n_sequences
-        Sequences that the trial asks for, estimated.
+        Estimated number of sequences that the trial predicts.
     seconds
-        That the trial takes on this machine, estimated.
+        Estimated time of the trial on this machine.
     disk
         Bytes of a store for each ``keep=``.
     """
@@ -128,16 +128,16 @@ class Check:
 
 
 _BIASED = 0.1
-"""Standard errors from which a bias spoils the coverage of an interval noticeably (0.95 becomes 0.949)."""
+"""Bias in standard errors that noticeably reduces the coverage of an interval (0.95 becomes 0.949)."""
 _COARSE = 1e-3
-"""Rounding of an effect, in sd, that float32 does not make: half precision, or TF32."""
+"""Rounding of an effect, in sd, that is too large for float32: half precision, or TF32."""
 _WORTH = 1.2
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _ALIKE = 1e-6
 
 
 def answers(constant: str, sample: ProbeUnits) -> Finding:
-    """Say that answers are numbers, and whether they vary."""
+    """Report that answers are finite, and whether they vary."""
     text = f"finite for {len(sample):,} unit{'s' if len(sample) > 1 else ''} under {len(sample.arms)} arms"
     if constant:
         return Finding("answers", "warn", f"{text}, but one and the same for every sequence ({constant})")
@@ -145,7 +145,7 @@ def answers(constant: str, sample: ProbeUnits) -> Finding:
 
 
 def determinism(found: Repeats) -> Finding:
-    """Say whether the same batch is answered alike twice."""
+    """Report whether a batch that is predicted twice has the same answers."""
     if found.random:
         return Finding("determinism", "FAIL", f"{found.random}. The answers are {_worst(found.twice)} apart")
     if not found.twice.any():
@@ -154,7 +154,7 @@ def determinism(found: Repeats) -> Finding:
 
 
 def batch_mates(found: Repeats) -> Finding:
-    """Say whether the answer to a sequence depends on its batch mates."""
+    """Report whether the answer to a sequence depends on its batch mates."""
     name = "batch-mate independence"
     if found.random:
         return Finding(name, "FAIL", "cannot be told while answers are random")
@@ -166,7 +166,7 @@ def batch_mates(found: Repeats) -> Finding:
 
 
 def floor(found: xr.Dataset, n_units: int) -> Finding:
-    """Say how much of a contrast is rounding, and whether its bias can be seen at the design's number of units."""
+    """Report the rounding of contrasts, and whether its bias is visible at the design's number of units."""
     name = "numerical floor"
     if bool(found["constant"].all()):
         what = "the effects of one unit have no spread" if n_units == 1 else "no effect varies over units"
@@ -193,7 +193,7 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
 
 
 def strands(found: xr.DataArray) -> Finding:
-    """Say how far the two strands of a sequence are answered apart."""
+    """Report the difference between the two strands."""
     name = "strand symmetry"
     if found.max() <= _ALIKE:
         exactly = "alike" if found.any() else "alike, bit for bit"
@@ -203,7 +203,7 @@ def strands(found: xr.DataArray) -> Finding:
 
 
 def throughput(found: Throughput) -> Finding:
-    """Say how many sequences are answered per second, and with how many threads."""
+    """Report sequences per second, and the effect of the number of threads."""
     text = f"{_rate(found.per_second)} sequences per second in batches of {found.batch_size:,}"
     where = f"; {found.busy:.1f} of {cores()} cores busy" if found.use.on_cpu else ""
     if not found.by_threads or found.threads is None:
@@ -217,7 +217,7 @@ def throughput(found: Throughput) -> Finding:
 
 
 def memory(found: Throughput, held: int, *, fits: bool) -> Finding:
-    """Say what a batch takes, and the outcomes where they are held."""
+    """Report the memory of a batch, and of the outcomes if they are held in memory."""
     where = "" if found.use.on_cpu else " of the device"
     text = f"a batch takes {_bytes(found.use.peak)}{where} at its peak; outcomes held in memory {_bytes(held)}"
     if fits:
@@ -226,7 +226,7 @@ def memory(found: Throughput, held: int, *, fits: bool) -> Finding:
 
 
 def batch_size(found: Throughput) -> Finding:
-    """Say which batch size is best, and whether it is in use."""
+    """Report the best batch size, and whether it is in use."""
     name, best = "best batch size", found.best_batch_size
     tried = f"of {', '.join(f'{size:,}' for size in found.by_batch)} tried"
     if found.batch_size not in found.by_batch:
@@ -240,7 +240,7 @@ def batch_size(found: Throughput) -> Finding:
 
 
 def incremental_path(found: IncrementalGain) -> Finding:
-    """Say whether edits are recomputed in part, and what that gains."""
+    """Report whether edits can be recomputed in part, and what that gains."""
     name = "incremental path"
     if found.reason and found.speed is None:
         return Finding(name, "note", f"does not apply: {found.reason}")
@@ -254,7 +254,7 @@ def incremental_path(found: IncrementalGain) -> Finding:
 
 
 def expected_time(found: Cost) -> Finding:
-    """Say how long the trial takes, and how many sequences it asks for."""
+    """Report the time of the trial, and the number of sequences."""
     saved = 1 - found.sequences / found.outcomes
     some = f", {saved:.0%} of the outcomes are shared" if saved >= 0.005 else ""
     how_long = duration(found.seconds) if found.seconds >= 1 else "less than a second"
@@ -263,12 +263,12 @@ def expected_time(found: Cost) -> Finding:
 
 
 def disk(found: Mapping[str, int]) -> Finding:
-    """Say how large a store is for each thing that can be kept."""
+    """Report the size of a store for each ``keep=``."""
     return Finding("disk", "ok", "; ".join(f"{keep} {_bytes(size)}" for keep, size in found.items()))
 
 
 def _worst(values: xr.DataArray) -> str:
-    """Return the largest of some values by task in words."""
+    """Return the largest value over tasks, in words."""
     at = values.isel(values.argmax(...))
     here = [f"{dim} {quoted(at[dim].item())}" for dim in values.dims if values.sizes[dim] > 1]
     return f"{_two_digits(at)} sd" + (f" ({', '.join(here)})" if here else "")

@@ -1,4 +1,4 @@
-"""Whether edited sequences can be answered by recomputing what the edit reaches, and what that gains."""
+"""Speed and accuracy of recomputing only what an edit reaches."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor
 
 _SECONDS, _PASSES = 1.0, 12
-"""A try asks for about a dozen passes of its units."""
+"""Seconds of a measurement, and about how many passes over its units it takes."""
 _MOST_UNITS, _MOST_ARMS = 64, 4
 
 
 @dataclass(frozen=True)
 class IncrementalGain:
-    """Whether edits are recomputed in part.
+    """Whether edits can be recomputed in part, and what that gains.
 
     Attributes
     ----------
     reason
-        Why they cannot be, or need not be; "" where they can and it is faster.
+        Why they cannot be, or why it is not worth it; "" if it works and is faster.
     in_use
         Whether the predictor does so.
     speed
-        Time of a full pass over that of a recomputation, the least of the arms that were tried; None if none was.
+        Time of a full pass over that of a recomputation, the smallest over arms; None if none was timed.
     share
-        The part of the multiplications of a full pass that is done again, the largest.
+        Share of the multiplications of a full pass that is repeated, the largest over arms.
     deviation
-        The largest difference from the full pass, in sd of the answers.
+        Largest difference from the full pass, in sd of the answers.
     """
 
     reason: str
@@ -48,7 +48,7 @@ class IncrementalGain:
 
 
 def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
-    """Try on some units under some arms whether edits are recomputed in part; the predictor is left as it was."""
+    """Measure the recomputation of edits on some units and arms; the predictor is left as it was."""
     part = sample.trial.predictor.parts[0]
     network = _network(part)
     if network is None:
@@ -63,7 +63,7 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
     if reason is not None:
         return IncrementalGain(reason, in_use=False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FallbackWarning)  # what it says is found out here
+        warnings.simplefilter("ignore", FallbackWarning)  # its content is measured here
         _answer_arms(trying, sample)
     return _summarize_tried(
         trying.tried(), in_use=all(getattr(p, "incremental", False) for p in sample.trial.predictor.parts)

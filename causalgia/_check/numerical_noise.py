@@ -1,4 +1,4 @@
-"""How much of a contrast is rounding: its size on one unit, and what it does to a mean over units."""
+"""Rounding of contrasts: on one unit, and in a mean over units; and differences between repeated answers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from causalgia.trial.answer_rounding import max_difference
 from causalgia.types import Array, Tokens
 
 AGAINST_EXACT = "against float64"
-"""How rounding was found where the same outcomes were computed in higher precision."""
+"""Method, if the same outcomes were computed in higher precision."""
 _NOTHING = 2
-"""An ICE that varies by fewer roundings of its outcomes than this does not vary."""
+"""Number of roundings of the outcomes below which an ICE counts as constant."""
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """The rounding error ``e`` of individual effects, in units of their own spread.
+    """The rounding error ``e`` of individual effects, in units of their sd.
 
     With ``ICE_u = sum_a w_a Y_u(a)`` and ``e_u`` its error, over m units: `rms` is ``sqrt(mean e^2) / sd``, `bias`
     ``mean e / se`` with ``se`` the standard error of the average effect at the design's own number of units, `mcse` the
-    standard error of `bias` itself, as m units know it. `sd` is the spread of the ICE (of a parallel trial: the
+    standard error of `bias` itself, from m units. `sd` is the sd of the ICE (of a parallel trial: the
     standard error of the average effect times the root of the number of units). Where the ICE do not vary, `constant`,
     there is no standard error: `rms` is then relative to the largest outcome, `bias` and `mcse` are 0.
 
@@ -45,28 +45,28 @@ class Rounding:
 
     @property
     def most(self) -> Array:
-        """The largest bias that m units leave possible, two standard errors beyond what they show, in se."""
+        """Upper bound of the bias in se: two standard errors beyond its estimate."""
         return np.abs(self.bias) + 2 * self.mcse
 
 
 def contrast_values(weights: Array, y: Array) -> Array:
-    """Return the sums over arms, (K, units, ...), of outcomes (arms, units, ...) by weights (K, arms)."""
+    """Return the contrasts, (K, units, ...), of outcomes (arms, units, ...) with weights (K, arms)."""
     return np.tensordot(weights, y, axes=1)
 
 
 def rounding_against_float64(y: Array, exact: Array, weights: Array, *, n_units: int, dealt: int = 1) -> Rounding:
-    """Return the rounding of contrasts, found by computing the same outcomes in higher precision.
+    """Return the rounding of contrasts, from the same outcomes computed in higher precision.
 
     Parameters
     ----------
     y, exact
-        Outcomes as they are answered, and in higher precision, (arms, units, tasks[, models]).
+        Outcomes of the predictor, and in higher precision, (arms, units, tasks[, models]).
     weights
-        Of the contrasts, (K, arms).
+        Weights of the contrasts, (K, arms).
     n_units
         Units of the trial.
     dealt
-        Arms among which the units of a parallel trial are dealt; 1 in a crossover.
+        Number of arms of a parallel trial; 1 in a crossover.
 
     Examples
     --------
@@ -82,18 +82,18 @@ def rounding_against_float64(y: Array, exact: Array, weights: Array, *, n_units:
 
 
 def rounding_across_batches(repeats: Array, weights: Array, *, eps: float, n_units: int, dealt: int = 1) -> Rounding:
-    """Return the rounding of contrasts that shows when the same sequences are asked for in other batches.
+    """Return the rounding of contrasts that shows when the same sequences are predicted in other batches.
 
-    An error that is made alike in every batch is not seen: `bias` is the largest shift of the average effect from one
-    way of asking to another. The rounding of the answers themselves to their dtype, ``eps |Y| / sqrt(12)`` at most, is
-    added to `rms` and `mcse`.
+    An error that is the same in every batch is not seen: `bias` is the largest shift of the average effect between two
+    ways of batching. The rounding of the answers to their dtype, at most ``eps |Y| / sqrt(12)``, is added to `rms` and
+    `mcse`.
 
     Parameters
     ----------
     repeats
-        The same outcomes asked for in several ways, (ways, arms, units, tasks[, models]).
+        The same outcomes from several ways of batching, (ways, arms, units, tasks[, models]).
     weights
-        Of the contrasts, (K, arms).
+        Weights of the contrasts, (K, arms).
     eps
         Relative spacing of the numbers that answers are computed in.
     n_units, dealt
@@ -128,7 +128,7 @@ def _standardize_rounding(
 
 
 def _contrast_sd(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Return root-n standard errors of the contrasts, (K, ...), and whether they are more than rounding."""
+    """Return the standard errors of the contrasts times root n, (K, ...), and whether they exceed rounding."""
     ice = contrast_values(weights, y)
     if y.shape[1] < 2:
         return np.zeros_like(ice[:, 0]), np.zeros(ice[:, 0].shape, bool)
@@ -139,7 +139,7 @@ def _contrast_sd(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple
 
 
 def answer_sd(y: Array) -> Array:
-    """Return what differences of answers (units, ...) are measured in: their sd over units; without one, their size.
+    """Return the unit of differences of answers (units, ...): their sd over units; if that is 0, their size.
 
     Examples
     --------
@@ -157,16 +157,16 @@ _TWICE = "when asked twice"
 
 @dataclass(frozen=True)
 class Repeats:
-    """How far two answers to one sequence are apart, in sd of the answers over units, by task (and model).
+    """Differences between answers to one sequence, in sd of the answers over units, by task (and model).
 
     Attributes
     ----------
     twice
-        In the same batch, asked for twice.
+        In the same batch, predicted twice.
     mates
-        Alone and among others, and in the reverse order: the larger.
+        Alone versus among others, or in the reverse order: the larger difference.
     random, dependent
-        What is wrong, in words, where a difference is more than rounding; else "".
+        The fault, in words, if a difference exceeds rounding; else "".
     """
 
     twice: xr.DataArray
@@ -176,14 +176,14 @@ class Repeats:
 
 
 def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
-    """Ask for the same sequences again and again.
+    """Predict the same sequences repeatedly: twice, alone, and in another order.
 
     Parameters
     ----------
     sample
-        Units, and who is asked.
+        Units, and the predictor.
     refused
-        Why `causalgia.run` would refuse the predictor, as its check at the door says; "" where it would not.
+        Why `causalgia.run` would refuse the predictor; "" if it would not.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
 
 
 def _refused_for_other_lengths(sample: ProbeUnits) -> str:
-    """Return why `causalgia.run` would refuse the predictor for sequences of another length; "" where it would not."""
+    """Return why `causalgia.run` would refuse the predictor for sequences of another length; else ""."""
     seen = {sample.tokens(sample.arms[0], 1).shape[1]}
     for arm in sample.arms[1:]:
         tokens = sample.tokens(arm, _ALONE)
@@ -225,7 +225,7 @@ def _refused_for_other_lengths(sample: ProbeUnits) -> str:
 
 
 def label_by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterable[str] = ()) -> xr.DataArray:
-    """Return values ([contrasts, ]tasks[, models]) under their names."""
+    """Return values ([contrasts, ]tasks[, models]) with labels."""
     coords: dict[str, Any] = {"contrast": list(contrasts)} if contrasts else {}
     coords["task"] = list(predictor.tasks)
     if predictor.models is not None:
@@ -234,7 +234,7 @@ def label_by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterabl
 
 
 def strand_asymmetry(sample: ProbeUnits) -> xr.DataArray:
-    """Return how far a sequence and its reverse complement are answered apart.
+    """Return the difference between the answers to a sequence and to its reverse complement.
 
     The root mean square over units of ``f(x) - f(reverse complement of x)``, in sd of ``f(x)`` over units, by task (and
     model). Unrelated answers have the square root of 2; a predictor that averages both strands has 0.
@@ -252,7 +252,7 @@ def strand_asymmetry(sample: ProbeUnits) -> xr.DataArray:
 
 
 def outcomes_in_other_batches(sample: ProbeUnits) -> NDArray[np.float64]:
-    """Return outcomes asked for in three ways: in order, in the reverse order, and in small batches.
+    """Return outcomes predicted in three ways: in order, in reverse order, and in small batches.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Some units of a design under some of its arms: what a predictor is checked on."""
+"""Units and contrasts of a design on which a predictor is checked."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Weights: TypeAlias = dict[str, dict[str, float]]
 
 @dataclass(frozen=True)
 class ProbeUnits:
-    """The first units of a design, drawn by a key of their own, and the contrasts that are looked at.
+    """The first units of a design, drawn with a key of their own, and the contrasts to check.
 
     Attributes
     ----------
     trial
-        Whose units they are.
+        The trial.
     units
         The backgrounds.
     weights
         Contrast -> arm -> weight.
     seconds_a_row
-        That an answer takes, about.
+        Approximate time of an answer.
     """
 
     trial: Trial
@@ -47,7 +47,7 @@ class ProbeUnits:
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
-        """The arms that the contrasts weigh, in the order of the design, the reference arm first."""
+        """The arms of the contrasts, in the order of the design, the reference arm first."""
         used = {arm for row in self.weights.values() for arm in row}
         first = reference_arm(self.trial.design)
         return (first, *(name for name in self.trial.design.arm_names if name in used - {first}))
@@ -59,7 +59,7 @@ class ProbeUnits:
 
     @cached_property
     def lengths(self) -> set[int]:
-        """The lengths of the sequences that the trial asks for."""
+        """The lengths of the trial's sequences."""
         return {tokens_under(self.trial, self.units, arm, slice(0, 1)).shape[1] for arm in self.trial.design.arm_names}
 
     def tokens(self, arm: str, n: int | None = None) -> Tokens:
@@ -67,12 +67,12 @@ class ProbeUnits:
         return tokens_under(self.trial, self.units, arm, slice(0, n))
 
     def answers(self, arm: str) -> NDArray[Any]:
-        """Return what the predictor of the trial answers to the units under an arm, (units, tasks[, models]); once.
+        """Return the predictor's answers to the units under an arm, (units, tasks[, models]), cached.
 
         Raises
         ------
         PredictorError
-            If it cannot; names the arm, and the unit and task whose answer is not finite.
+            If it fails; names the arm, and the unit and task whose answer is not finite.
         """
         if arm not in self._answered:
             self._answered[arm] = self.named(self.trial.predictor, self.tokens(arm), arm)
@@ -93,7 +93,7 @@ class ProbeUnits:
         return np.stack([self.answers(arm) for arm in self.arms]).astype(np.float64)
 
     def outcomes_of(self, predictor: Predictor) -> NDArray[np.float64]:
-        """Return the same, as another predictor answers."""
+        """Return the outcomes of another predictor."""
         asked = [self.named(predictor, self.tokens(arm), arm) for arm in self.arms]
         return np.stack(asked).astype(np.float64)
 
@@ -109,7 +109,7 @@ def arm_of(design: Design, name: str) -> Arm:
 
 
 def reference_arm(design: Design) -> str:
-    """Return the arm that others are subtracted from: as the design says, else the untreated one, else the first.
+    """Return the arm that others are compared with: the design's control, else the untreated arm, else the first.
 
     Examples
     --------
@@ -125,10 +125,10 @@ def reference_arm(design: Design) -> str:
 
 
 def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:
-    """Return contrasts of a design, at most so many, evenly spread over all, that weigh few arms together.
+    """Return at most `most` contrasts of a design, spread evenly, that together weigh few arms.
 
-    Those that the design names, else every arm against the reference arm. Where one alone weighs too many arms, two of
-    its arms stand for it.
+    They are those that the design names, else every arm against the reference arm. If each of them weighs too many
+    arms, it is one other arm against the reference arm.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def _two_arms(design: Design, control: str) -> Weights:
 
 
 def pick_evenly(names: list[str], most: int) -> list[str]:
-    """Return at most so many of some names, evenly spread from the first to the last.
+    """Return at most `most` names, spread evenly from the first to the last.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A trial that keeps its individual effects, and of the outcomes what is needed to say what `contrast` says of them."""
+"""Individual effects of a trial, stored with the quantities that `contrast` computes from all units."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from causalgia.trial.reductions import NamedArrays
 
 
 class EffectsReduction:
-    """What is kept of a unit: its ICE, and its outcomes in the arms whose sd the contrasts are measured in.
+    """Reduces a unit to its ICE and its outcomes in the arms whose sd is the unit of the contrasts.
 
     Parameters
     ----------
     reduction
-        What is taken of a turn.
+        Computes the contrasts of a turn.
     models
-        Whether the predictor is several.
+        Whether the predictor is an ensemble.
     """
 
     name = "effects"
@@ -37,12 +37,12 @@ class EffectsReduction:
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """The dims of what is kept."""
+        """The dims of the reduced arrays."""
         last = ("task", "model") if self._models else ("task",)
         return {"ice": ("unit", "contrast", *last), "measured": ("unit", "measured", *last)}
 
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Return what is kept of outcomes (units, arms, tasks[, models])."""
+        """Reduce outcomes (units, arms, tasks[, models])."""
         return {name: part for name, part in self._taken(outcome).items() if name in self.dims}
 
     def _taken(self, outcome: NDArray[Any]) -> NamedArrays:
@@ -51,10 +51,10 @@ class EffectsReduction:
 
 
 class EffectsAndRanges(EffectsReduction):
-    """The same, and what is said of all units together: `SharedRanges` takes it out again."""
+    """The same, with the ranges of all units of the turn, which `SharedRanges` takes out again."""
 
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Return what is kept, with ``low, high, least, most``."""
+        """Reduce outcomes, with ``low, high, least, most``."""
         return self._taken(outcome)
 
 
@@ -63,10 +63,10 @@ _BETTER: dict[str, Any] = {"low": np.maximum, "high": np.minimum, "least": np.mi
 
 
 class SharedRanges:
-    """What all units share: where their ICE may be one number, and whether a task has one answer.
+    """Ranges over all units that show whether their ICE may be one number, and whether a task has one answer.
 
-    Turns may come in any order, and more than once. Where it is settled that numbers differ nothing more is kept of
-    them, so that the ends seldom change.
+    Turns may come in any order, and more than once. Once numbers are known to differ, their ranges are reset to
+    infinity, so that the state seldom changes.
 
     Examples
     --------
@@ -80,12 +80,12 @@ class SharedRanges:
         self._ends: dict[str, NDArray[Any]] = {}
 
     def take(self, parts: NamedArrays, *, model: int | None = None, models: int = 0) -> bool:
-        """Take the ends of a turn out of its parts; return whether they say anything new.
+        """Remove the ranges of a turn from its arrays and merge them; return whether the state changed.
 
         Parameters
         ----------
         parts
-            Of a turn: of one model, where they were asked apart.
+            Arrays of a turn; of one model, where models are asked separately.
         model, models
             Which model, of how many.
         """
@@ -100,16 +100,16 @@ class SharedRanges:
         return not before or any(not np.array_equal(after[name], before[name]) for name in after)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the ends, as arrays by name."""
+        """Return the ranges, as arrays by name."""
         return dict(self._ends)
 
     def restore(self, state: dict[str, NDArray[Any]], *, of: tuple[int, ...]) -> None:
-        """Put back what `state` returned, of effects (K, tasks[, models]) of this shape.
+        """Restore what `state` returned, for effects (K, tasks[, models]) of this shape.
 
         Raises
         ------
         StoreError
-            If it returned something else: another trial's, or nobody's.
+            If the arrays are not those of this trial.
         """
         shapes = {"low": of, "high": of, "least": of[1:], "most": of[1:]}
         found = {name: values for name, values in state.items() if name in shapes}
@@ -119,7 +119,7 @@ class SharedRanges:
 
     @property
     def constant(self) -> NDArray[np.bool_]:
-        """Whether the ICE of all units are one number within their rounding, (K, tasks[, models])."""
+        """Whether the ICE of all units are one number within rounding, (K, tasks[, models])."""
         return np.asarray(self._ends["low"] <= self._ends["high"])
 
     @property
@@ -135,7 +135,7 @@ class SharedRanges:
 
 
 def _reset_varying(ends: NamedArrays) -> NamedArrays:
-    """Forget by how much numbers differ, where they do."""
+    """Set the ranges to infinity where numbers are known to differ."""
     apart, unlike = ends["low"] > ends["high"], ends["least"] < ends["most"]
     for name, where, end in (("low", apart, 1), ("high", apart, -1), ("least", unlike, -1), ("most", unlike, 1)):
         ends[name][where] = end * np.inf
@@ -143,16 +143,16 @@ def _reset_varying(ends: NamedArrays) -> NamedArrays:
 
 
 def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRanges) -> xr.Dataset:
-    """Return effects as `causalgia.contrast` gives them, lazily where what was kept is lazy.
+    """Return effects as `causalgia.contrast` does, lazily if the stored values are lazy.
 
     Parameters
     ----------
     raw
         ``ice`` and ``measured`` of all units, with the names of `names_of`.
     question
-        What was asked.
+        The contrasts.
     ends
-        What all units share.
+        The ranges over all units.
     """
     dims = raw["ice"].dims[1:]
     effects = raw.drop_vars("measured")
@@ -163,23 +163,23 @@ def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRang
     effects.attrs |= measured_in(sd_of, question.matrix)
     found = annotate(effects)
     if is_lazy(raw["ice"]):
-        return as_effect_table(found)  # what is stored was finite when it was answered
+        return as_effect_table(found)  # stored values were checked to be finite when they were predicted
     return validate(found, "effects")
 
 
 def summary_arrays(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
-    """Return what effects say of all units together, as arrays by name."""
+    """Return the variables of effects that summarize all units, as arrays by name."""
     found = {f"whole.{name}": effects[name].to_numpy() for name in _COLUMNS if name in effects}
     return found | {"whole.control_sd_of": np.asarray(str(effects.attrs.get("control_sd_of", "")))}
 
 
 def has_summary(state: dict[str, NDArray[Any]]) -> bool:
-    """Say whether what `summary_arrays` returned is in a state."""
+    """Say whether a state contains the result of `summary_arrays`."""
     return "whole.constant" in state
 
 
 def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
-    """Return what `effects_dataset` returned, of what was kept of the units and what `summary_arrays` returned."""
+    """Return effects, as `effects_dataset` does, from the stored units and the result of `summary_arrays`."""
     effects = raw.drop_vars("measured")
     for name in _COLUMNS:
         if f"whole.{name}" in state:
@@ -189,7 +189,7 @@ def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
 
 
 def _sd_weights(measured: xr.DataArray, question: ContrastRequest) -> sparse.csr_array:
-    """Return weights that say in which arms' sd each contrast is measured: of the untreated arm, where it varies."""
+    """Return weights of the arms whose sd is the unit of each contrast: the untreated arm, if it varies."""
     if question.read is question.matrix:
         return question.matrix
     sds = _sds(measured, question, question.read.indices[:1], "identity") if measured.sizes["unit"] > 1 else np.zeros(1)

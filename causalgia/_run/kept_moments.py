@@ -1,4 +1,4 @@
-"""A trial that keeps moments of its individual effects alone, in memory that the number of units does not fill."""
+"""Moments of the individual effects of a trial, in memory that does not grow with the number of units."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from causalgia.trial.reductions import NamedArrays
 from causalgia.types import Array
 
 QUANTILES = np.unique(np.concatenate([np.arange(101) / 100, [0.001, 0.005, 0.025, 0.975, 0.995, 0.999]]))
-"""Probabilities of the quantiles that moments have: the percentiles, and those of usual intervals."""
+"""Probabilities of the stored quantiles: the percentiles, and those of usual intervals."""
 _LEAST_GROUPS = 256
 _BYTES_OF_GROUPS = 2**25
 
 
 class TurnMoments:
-    """What `RunningMoments` takes of a turn, where it was answered: its ICE, the arms that are measured, extremes."""
+    """Reduces a turn, where it was predicted, to its ICE, the measured arms, and extremes for `RunningMoments`."""
 
     name = "moments"
 
@@ -51,27 +51,27 @@ class TurnMoments:
         }
 
     def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
-        """Return what `KeptMoments.take` takes, of outcomes (units, arms, tasks[, models])."""
+        """Return the input of `RunningMoments.take`, for outcomes (units, arms, tasks[, models])."""
         return {**self._reduction.effects(outcome), **self._reduction.of_arms(outcome), **extremes(outcome)}
 
 
 class RunningMoments(TurnMoments):
-    """Running moments of the ICE of a trial: mean, spread, extremes, quantiles and what is needed of the covariance.
+    """Running moments of the ICE of a trial: mean, spread, extremes, quantiles and sums for the covariance.
 
-    Turns are taken in their order, so that the numbers are the same, bit for bit, wherever turns were answered and
-    however often the trial was resumed. The state grows with arms and contrasts, with parents where units share them,
-    and not with units. Pickled it is a `TurnMoments`, without what was taken.
+    Turns are taken in order, so that the numbers are the same, bit for bit, wherever turns were predicted and however
+    often the trial was resumed. The state grows with arms, contrasts and shared parents, and not with units. It is
+    pickled as a `TurnMoments`, without the sums.
 
     Parameters
     ----------
     question
-        What is asked.
+        The contrasts.
     reduction
-        What is taken of a turn for it.
+        Computes the contrasts of a turn.
     parents
         Names of the parents that units share, or None.
     models
-        Whether the predictor is several.
+        Whether the predictor is an ensemble.
 
     References
     ----------
@@ -91,7 +91,7 @@ class RunningMoments(TurnMoments):
         self._begin()
 
     def _begin(self, shape: tuple[int, ...] = ()) -> None:
-        """Make what holds the moments of all contrasts for some tasks and models."""
+        """Make empty accumulators for all contrasts and some tasks and models."""
         K = self._question.matrix.shape[0]
         self._ice, self._arms = Moments(), Moments()
         self._together = self._made_for(K, int(np.prod(shape)))
@@ -99,7 +99,7 @@ class RunningMoments(TurnMoments):
         self._powers = np.zeros(shape, np.int64)
 
     def _made_for(self, n_contrasts: int, n_answers: int) -> Sums | Products:
-        """Return what holds the covariance: sums by parent, products, or sums by random group."""
+        """Return the accumulator of the covariance: sums by parent, products, or sums by random group."""
         if self._parents is not None:
             return Sums(len(self._parents))
         if n_contrasts <= MAX_COVARIANCE:
@@ -116,7 +116,7 @@ class RunningMoments(TurnMoments):
         return self._ice.n
 
     def take(self, parts: NamedArrays) -> None:
-        """Take in the next turn: what `reduce` returned, and ``parent`` (units,)."""
+        """Add the next turn: the result of `reduce`, and ``parent`` (units,)."""
         if self.n == 0:
             self._begin(parts["ice"].shape[2:])
             self._powers = _powers(parts["ice"], parts["arms"])
@@ -146,7 +146,7 @@ class RunningMoments(TurnMoments):
         return np.arange(before, before + len(parents), dtype=np.intp) % len(self._together.sizes)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return everything that was taken in, as arrays by name; with the whole trial also its moments."""
+        """Return the sums as arrays by name; after the last turn also the moments."""
         running = {
             f"{part}.{name}": np.asarray(x) for part, of in self._running.items() for name, x in vars(of).items()
         }
@@ -154,12 +154,12 @@ class RunningMoments(TurnMoments):
         return running | {f"answers.{name}": x for name, x in self._answers.items()} | {"powers": self._powers} | whole
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Go on from what `state` returned.
+        """Continue from what `state` returned.
 
         Raises
         ------
         StoreError
-            If it returned something else: another trial's, or nobody's.
+            If the arrays are not those of this trial.
         """
         self._check(state)
         self._begin(state["powers"].shape)
@@ -172,7 +172,7 @@ class RunningMoments(TurnMoments):
                 setattr(self._running[part], name, values.item() if values.ndim == 0 else values.copy())
 
     def _check(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Refuse sums that have other names, shapes or dtypes than a turn of zeros leaves."""
+        """Raise StoreError for sums of other names, shapes or dtypes than those after a turn of zeros."""
         wrong = StoreError("the running sums are none of this trial")
         K, S = self._question.matrix.shape[0], len(self._question.measured)
         powers, origin, least = (state.get(name, np.zeros(0)) for name in ("powers", "ice.origin", "answers.least"))
@@ -206,7 +206,7 @@ class RunningMoments(TurnMoments):
         return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
 
     def moments(self) -> dict[str, NDArray[Any]]:
-        """Return the moments, as arrays by name, shape ``(..., K, tasks[, models])``: what `moments_dataset` takes."""
+        """Return the moments, as arrays by name, ``(..., K, tasks[, models])``: the input of `moments_dataset`."""
         ice = self._ice
         mean = np.where(ice.zero, 0.0, ice.mean)
         least, most = (np.where(ice.constant, mean, ice.origin + end) for end in (ice.least, ice.most))
@@ -251,7 +251,7 @@ class RunningMoments(TurnMoments):
 
 
 def _powers(ice: Array, arms: Array) -> NDArray[np.int64]:
-    """Return a power of two for each task whose first numbers are beyond 1e-100 to 1e100, (tasks[, models])."""
+    """Return a power of two for each task whose first numbers are outside 1e-100 to 1e100, (tasks[, models])."""
     over = (0, 1, 3)[: ice.ndim - 1]
     peak = np.maximum(np.abs(ice).max(axis=over), np.abs(arms).max(axis=over))
     powers = np.where((peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0)
@@ -266,19 +266,19 @@ def _correlation_of_sums(sums: Array, constant: NDArray[np.bool_]) -> Array:
 
 
 def has_moments(state: Mapping[str, NDArray[Any]]) -> bool:
-    """Say whether a state has the moments of a whole trial."""
+    """Say whether a state has the moments of a complete trial."""
     return "ice_mean" in state
 
 
 def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> xr.Dataset:
-    """Return moments under their names.
+    """Return moments as a labelled Dataset.
 
     Parameters
     ----------
     names
-        Effects without units, from `names_of`.
+        Effects without units, from `effect_labels`.
     moments
-        From `KeptMoments.moments`, or a whole trial's `KeptMoments.state`.
+        From `RunningMoments.moments`, or `RunningMoments.state` of a complete trial.
     """
     found = names.copy()
     for name, values in moments.items():

@@ -1,4 +1,4 @@
-"""From the outcomes of some units to their individual effects, where they were answered."""
+"""Reduction of the outcomes of some units to their individual effects, on the worker that predicted them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from causalgia.types import Array
 
 @dataclass(frozen=True)
 class ContrastReduction:
-    """What is taken of the outcomes of some units, (units, arms, tasks[, models]); it can be pickled.
+    """Computes contrasts of the outcomes of some units, (units, arms, tasks[, models]); it can be pickled.
 
     Attributes
     ----------
     names
         Names of the arms, and of the tasks where they are known before the first answer, for errors.
     used, matrix
-        The arms that are read, and the weights of the contrasts over them, ``(K, len(used))``.
+        The arms in use, and the weights of the contrasts over them, ``(K, len(used))``.
     measured
         The arms whose sd is a unit of the contrasts.
     scale, measured_on
-        What is taken of every outcome first, and what it is measured on, in words.
+        The transformation of the outcomes, and the scale of the predictor, in words.
     """
 
     names: dict[str, list[str]]
@@ -44,7 +44,7 @@ class ContrastReduction:
 
     @classmethod
     def of(cls, question: ContrastRequest, predictor: Predictor) -> ContrastReduction:
-        """Return the reduction that answers a question."""
+        """Return the reduction for the requested contrasts."""
         tasks = known_tasks(predictor)
         return cls(
             names={"arm": question.design.arm_names, **({} if tasks is None else {"task": list(tasks)})},
@@ -58,7 +58,7 @@ class ContrastReduction:
     def effects(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return ``ice`` (units, K, tasks[, models]), and ``low``, ``high`` (K, tasks[, models]).
 
-        From low to high the intervals ICE +- rounding of all units overlap; they share nothing where low > high.
+        The intervals ICE +- rounding of all units have [low, high] in common; they are disjoint where low > high.
 
         Raises
         ------
@@ -89,5 +89,5 @@ class ContrastReduction:
 
 
 def extremes(outcome: NDArray[Any]) -> NamedArrays:
-    """Return the least and the largest answer of each task (and model), ``least`` and ``most``."""
+    """Return the smallest and the largest answer of each task (and model), ``least`` and ``most``."""
     return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}

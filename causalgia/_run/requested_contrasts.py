@@ -1,4 +1,4 @@
-"""Which contrasts a trial is asked for while it runs, on which scale, and why some cannot be answered that way."""
+"""Contrasts that are computed while a trial runs, their scale, and the settings that need all outcomes at once."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from causalgia.trial.attributes import arm_coordinates
 
 @dataclass(frozen=True)
 class ContrastRequest:
-    """The contrasts of a crossover, and what is read of its arms to answer them.
+    """The contrasts of a crossover, and the arms that they need.
 
     Attributes
     ----------
     analysis
-        What is fixed before the outcomes, with the contrasts.
+        The planned analysis, with its contrasts.
     design
-        Whose arms are weighed.
+        The design whose arms are weighted.
     weights
         Contrast -> arm -> weight.
     control
-        The arm that every contrast subtracts, where the question is one against a control.
+        The arm that every contrast subtracts, if there is one control.
     """
 
     analysis: Analysis
@@ -46,12 +46,12 @@ class ContrastRequest:
 
     @property
     def interaction(self) -> list[str] | None:
-        """The factors of the interaction, where the question is one."""
+        """The factors of the interaction, if one is requested."""
         return list(self.analysis.interaction) if self.analysis.interaction else None
 
     @property
     def scale(self) -> str:
-        """What is taken of every outcome first."""
+        """The scale on which outcomes are transformed first."""
         return self.analysis.scale
 
     @cached_property
@@ -61,30 +61,30 @@ class ContrastRequest:
 
     @cached_property
     def read(self) -> sparse.csr_array:
-        """Weights that say in which arms' sd each contrast is measured, ``(K, A)``; `matrix` itself, where no other."""
+        """Weights of the arms whose sd is the unit of each contrast, ``(K, A)``; by default `matrix` itself."""
         kinds = [arm.intervention.kind for arm in self.design.named_arms]
         return read_for_sd(self.matrix, kinds, self.control)
 
     @cached_property
     def used(self) -> NDArray[np.intp]:
-        """Arms that are read at all."""
+        """Arms that any contrast or sd needs."""
         return np.union1d(self.matrix.indices, self.read.indices).astype(np.intp)
 
     @cached_property
     def measured(self) -> NDArray[np.intp]:
-        """Arms read for their sd: the untreated one, and in case it does not vary those subtracted."""
+        """Arms whose sd is computed: the untreated one, and, in case it does not vary, those subtracted."""
         return np.union1d(*(W.indices[W.data < 0] for W in (self.read, self.matrix))).astype(np.intp)
 
 
 def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | None, *, keep: str) -> ContrastRequest:
-    """Return what a trial is asked that keeps effects or moments alone: by its analysis, else by its design.
+    """Return the contrasts of a trial that keeps only effects or moments, from its analysis, else from its design.
 
     Raises
     ------
     DesignError
-        If neither names contrasts, the trial is parallel, or what is asked needs the outcomes themselves.
+        If neither names contrasts, the trial is parallel, or the analysis needs the outcomes themselves.
     ContrastError
-        If the scale is impossible for what the predictor answers.
+        If the scale is impossible for the predictor's answers.
     """
     said = f"keep={quoted(keep)}"
     if design.assignment != "crossover":
@@ -140,18 +140,18 @@ _MOST_WEIGHTS = 2**25
 def effect_labels(
     question: ContrastRequest, predictor: Predictor, attrs: dict[str, Any], *, sparing: bool = False
 ) -> xr.Dataset:
-    """Return effects without units and without numbers, as `causalgia.contrast` labels them.
+    """Return effects without units and numbers, labelled as by `causalgia.contrast`.
 
     Parameters
     ----------
     question
-        What is asked.
+        The contrasts.
     predictor
-        Who has the tasks and models.
+        Has the tasks and models.
     attrs
-        Of the trial.
+        Attributes of the trial.
     sparing
-        Leave out ``weight`` and the arms beyond 33 million weights, and say which contrasts are of one placebo word.
+        Leave out ``weight`` and the arms beyond 33 million weights, and mark the contrasts of one placebo word.
     """
     design, weights = question.design, question.weights
     attrs = {name: value for name, value in attrs.items() if name != "edits"}  # for contrasts named after the trial

@@ -1,4 +1,4 @@
-"""A trial on disk as the Dataset that `run` returned of it, lazily."""
+"""A stored trial as the lazy Dataset that `run` returned."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from causalgia.trial.archive.layout import control
 
 
 def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
-    """Open a finished trial on disk: what ``cg.run(..., store=path)`` returned.
+    """Open a finished trial on disk: the result of ``cg.run(..., store=path)``.
 
-    Variables with a value for each unit are lazy (dask), a chunk for each file; every verb takes them and gives the
-    results that it gives in memory, bit for bit.
+    Variables with a value for each unit are lazy (dask), a chunk for each file; every verb accepts them and returns the
+    same results as in memory, bit for bit.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Outcomes, effects or moments, by what the trial kept.
+        Outcomes, effects or moments, as given by ``keep=``.
 
     Raises
     ------

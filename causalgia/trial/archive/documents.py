@@ -25,7 +25,7 @@ FORMAT = 2
 
 
 def static_files(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
-    """Return every file that does not grow, by its path in the store.
+    """Return every static file (metadata and variables without units), by its path in the store.
 
     Parameters
     ----------
@@ -64,14 +64,14 @@ def read_frame(grid: Grid, files: Mapping[str, bytes], texts: Mapping[str, str])
     grid
         The fields and their chunks.
     files
-        What `static_files` returned, by path in the store.
+        The static files, by path in the store.
     texts
-        The dtypes of text variables, which the metadata do not tell.
+        The dtypes of text variables, which the metadata do not contain.
 
     Raises
     ------
     StoreError
-        Naming the file that `static_files` did not write.
+        If a file is not one that `static_files` writes; names it.
     """
     match parse_json(files.get("zarr.json", b"")):
         case {"attributes": {"coordinates": str(coords), **attrs}, "consolidated_metadata": {"metadata": dict(arrays)}}:
@@ -91,7 +91,7 @@ def texts_of(frame: xr.Dataset) -> dict[str, str]:
 
 
 def _assemble_dataset(variables: Mapping[str, xr.Variable], coords: str) -> xr.Dataset:
-    """Return variables by the names of their arrays as a Dataset; `coords` has those of the coordinates."""
+    """Return a Dataset of variables by the names of their arrays; `coords` lists the coordinates."""
     named = set(coords.split())
     try:
         data = xr.Dataset({unquote(name): v for name, v in variables.items() if name not in named})
@@ -101,7 +101,7 @@ def _assemble_dataset(variables: Mapping[str, xr.Variable], coords: str) -> xr.D
 
 
 def _variable(name: str, array: object, files: Mapping[str, bytes], texts: Mapping[str, str]) -> xr.Variable:
-    """Return a variable that does not grow, from its metadata and its file."""
+    """Return a variable without units, from its metadata and its file."""
     match array:
         case {"shape": list(shape), "dimension_names": list(dims), "data_type": str(kind), "attributes": dict(attrs)}:
             if all(type(size) is int and 0 <= size < 2**48 for size in shape) and all(isinstance(d, str) for d in dims):
@@ -116,14 +116,14 @@ def _variable(name: str, array: object, files: Mapping[str, bytes], texts: Mappi
 
 
 def _check_array(array: object, expected: Mapping[str, Any]) -> None:
-    """Refuse metadata of an array that are not those which are written, whatever is said of it in words."""
+    """Raise StoreError if the metadata of an array differ from those that are written, attributes apart."""
     attrs = array.get("attributes") if isinstance(array, dict) else None
     if not isinstance(attrs, dict) or array != json.loads(as_json({**expected, "attributes": _plain_attrs(attrs)})):
         raise StoreError("zarr.json describes an array in a way that this library does not")
 
 
 def _values_path(name: str, n_dims: int) -> str:
-    """Return the path of the values of a variable that does not grow."""
+    """Return the path of the values of a variable without units."""
     return "/".join([name, "c", *["0"] * n_dims])
 
 
@@ -170,7 +170,7 @@ def _array_metadata(
 
 
 def _group(arrays: Mapping[str, Any], attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the metadata of the group, with that of its arrays."""
+    """Return the metadata of the group, with those of its arrays."""
     return {
         "zarr_format": 3,
         "node_type": "group",

@@ -1,7 +1,8 @@
-"""The log of a trial: a line for each commit, which is only ever added to, and vouches for itself.
+"""Log of a trial: a line with its own hash for each commit; and the saved running sums.
 
-A line is written before the files that it tells of take their places. A process that dies between the two leaves files
-that an earlier line tells of, and finished ones beside their places; either way what was committed is found again.
+A line is written before the files that it describes are moved to their places. If the process dies between the two, the
+files are those of an earlier line, and the finished ones are still beside their places; in both cases everything that
+was committed is found.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ from causalgia.trial.archive.files import (
 from causalgia.trial.archive.layout import Grid, Slab
 
 _LONGEST = 2**20
-"""Bytes of a line; what is longer is none of ours, and is not held as a whole."""
+"""Largest length of a line in bytes; longer ones are not read whole."""
 _DONE = re.compile("0x[0-9a-f]+")
 
 
 @dataclass(frozen=True)
 class Record:
-    """A commit: which turns of a slab are done, as a set of bits, and the mark of each of its files by path."""
+    """A commit: the turns of a slab that are done, as a bit set, and the mark of each of its files by path."""
 
     chunk: int
     model: int | None
@@ -57,13 +58,13 @@ class Record:
         return Slab(self.chunk, self.model)
 
     def line(self) -> bytes:
-        """Return the record as a line, between line ends: the one before ends what a full disk may have torn."""
+        """Return the record as a line; it begins with a line end, which closes a line that was cut off."""
         text = json.dumps(asdict(self) | {"done": hex(self.done)}, separators=(",", ":"))
         return f"\n{mark_of(text.encode())} {text}\n".encode()
 
     @classmethod
     def read(cls, line: bytes, grid: Grid) -> Record | None:
-        """Return the record of a line; None where it is torn, damaged, or of no slab of the trial."""
+        """Return the record of a line; None if the line is cut off, damaged, or of no slab of the trial."""
         mark, _, text = line.partition(b" ")
         if mark_of(text).encode() != mark:
             return None
@@ -82,7 +83,7 @@ class Record:
 
 
 def read_log(path: Path, grid: Grid) -> dict[Slab, list[Record]]:
-    """Return the records of each slab, oldest first; lines that are torn, damaged or no records tell nothing."""
+    """Return the records of each slab, oldest first; damaged lines are skipped."""
     found: dict[Slab, list[Record]] = {}
     with file_to_read(path) as raw, io.BufferedReader(raw) as file:
         for line in iter(partial(file.readline, _LONGEST), b""):
@@ -99,7 +100,7 @@ class Log:
         self.path, self._turn = path, Lock()
 
     def append(self, record: Record) -> None:
-        """Add a record, and wait until it is on the disk."""
+        """Append a record, and wait until it is on the disk."""
         file = file_to_append(self.path)
         try:
             with self._turn:
@@ -109,7 +110,7 @@ class Log:
             os.close(file)
 
     def compact(self, grid: Grid) -> None:
-        """Write the log of a finished trial anew, a line for each slab in order: the same however it came about."""
+        """Rewrite the log of a finished trial with one line for each slab in order, whatever its history."""
         records = read_log(self.path, grid)
         lines = b"".join(records[slab][-1].line() for slab in grid.slabs())
         if read_small_file(self.path) != lines:
@@ -121,7 +122,7 @@ _TURNS = re.compile(rb"[0-9]{1,15}")
 
 
 def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int, last: bool) -> None:
-    """Write the sums over the first turns in place of the older generation; the last of a trial over both."""
+    """Write the sums over the first turns in place of the older of two generations; the final sums over both."""
     data = _pack_state(arrays, turns)
     newest, older = sorted(SLOTS, key=lambda slot: -_turns(folder / slot))
     for slot in (older, newest) if last else (older,):
@@ -129,7 +130,7 @@ def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int,
 
 
 def equalize_states(folder: Path, *, turns: int) -> None:
-    """Give both generations the same bytes, where one of them is over all turns: a kill may have come between them."""
+    """Give both generations the same bytes if one of them is final: a kill may have come between the two writes."""
     read = {slot: _bytes(folder / slot) for slot in SLOTS}
     whole = [data for data in read.values() if (state := _parse_state(data)) is not None and state[0] == turns]
     for slot, data in read.items():
@@ -138,7 +139,7 @@ def equalize_states(folder: Path, *, turns: int) -> None:
 
 
 def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
-    """Return the newest sums that are whole, with their number of turns, and the names of those that are damaged."""
+    """Return the newest intact sums with their number of turns, and the names of damaged ones."""
     there = [slot for slot in SLOTS if (folder / slot).exists()]
     read = {slot: _parse_state(_bytes(folder / slot)) for slot in there}
     whole = [state for state in read.values() if state is not None]
@@ -165,13 +166,13 @@ def _parse_state(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:
 
 
 def _parse_npy(data: bytes) -> NDArray[Any] | None:
-    """Return the array of a file in numpy's format; None where it is none of numbers or text, or of another size."""
+    """Return the array of a file in numpy's format; None unless it has numbers or text, of the stated size."""
     stream = io.BytesIO(data)
     try:
         if np.lib.format.read_magic(stream) != (1, 0):
             return None
         shape, in_columns, dtype = np.lib.format.read_array_header_1_0(stream)
-    except Exception:  # the header is Python; what reading any text as Python may raise is written nowhere
+    except Exception:  # the header is parsed as Python, which may raise anything
         return None
     values = memoryview(data)[stream.tell() :]
     if dtype.kind not in "biufU" or any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(values):
@@ -181,7 +182,7 @@ def _parse_npy(data: bytes) -> NDArray[Any] | None:
 
 
 def _turns(path: Path) -> int:
-    """Return the number of turns of a state; -1 where there is none, or a damaged one."""
+    """Return the number of turns of a state; -1 if it is absent or damaged."""
     state = _parse_state(_bytes(path))
     return -1 if state is None else state[0]
 

@@ -1,4 +1,4 @@
-"""What a store is of: the trial, its turns and fields, and hashes of all that does not grow; kept twice."""
+"""Manifest of a store: the trial, its turns and fields, and hashes of the static files; kept in two copies."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _KIND = "causalgia trial"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a store says of itself.
+    """The content of a store's manifest.
 
     `identity` names the trial (design, predictor, seed, ...); `texts` has the dtypes of the text variables without
-    units; `static` the marks of the files that do not grow, by path; `settled` is what the trial settled on when it was
-    begun, as JSON, for it to go on with; `parts` has digests (and versions) of what an identity is made of, by
-    name: they tell no trials apart, but say in an error what moved.
+    units; `static` the marks of the static files, by path; `settled` the settings that the trial fixed when it began,
+    as JSON, for a resumed run; `parts` has digests (and versions) of the parts of an identity, by name: they do not
+    distinguish trials, but let an error say which part changed.
     """
 
     identity: Mapping[str, str]
@@ -51,7 +51,7 @@ class Manifest:
     parts: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """Return the manifest as JSON that has its own hash."""
+        """Return the manifest as JSON with its own hash."""
         grid = {
             "fields": [asdict(field) for field in self.grid.fields],
             "turn_ends": self.grid.turn_ends,
@@ -64,13 +64,13 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, data: bytes | None, path: Path) -> Manifest | None:
-        """Read a manifest; None where it is damaged.
+        """Read a manifest; None if it is damaged.
 
         Raises
         ------
         StoreError
-            If it was written by another version of the layout, or says under its own hash what no manifest of ours
-            says: somebody else made it.
+            If it was written by another version of the layout, or its hash is right and its content is
+            not one that this library writes.
         """
         content = None if data is None else parse_json(data)
         if not isinstance(content, dict) or "version" not in content:
@@ -104,7 +104,7 @@ class Manifest:
     def require(
         self, identity: Mapping[str, str], parts: Mapping[str, str], path: Path, *, but: Collection[str] = ()
     ) -> None:
-        """Refuse to go on with another trial; says in which parts it differs, and how. What is in `but` may differ."""
+        """Raise StoreError if the trial is another one; says which parts differ, and how. Names in `but` may differ."""
         if strange := self.identity.keys() - identity.keys():
             raise StoreError(f"{path}: holds another trial, one that has {quoted(min(strange))}; give another path")
         differ = [name for name in sorted(identity) if self.identity.get(name) != identity[name] and name not in but]
@@ -119,7 +119,7 @@ class Manifest:
             )
 
     def moved(self, parts: Mapping[str, str]) -> str:
-        """Say which parts of the predictor are others than these, and which are not; "" where that is not known."""
+        """Say which parts of the predictor changed and which did not; "" if that is not known."""
         names = sorted(self.parts.keys() | parts.keys() - {"versions"})
         others = [name for name in names if self.parts.get(name) != parts.get(name) and name != "versions"]
         same = [name for name in names if name not in others and name != "versions"]
@@ -140,14 +140,14 @@ def _name_list(names: Sequence[str]) -> str:
 
 
 def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
-    """Write a copy of all that does not grow, and the manifest, with which the store is begun."""
+    """Write the copy of the static files, and then the manifest, which marks the store as begun."""
     folder = control(path)
     data = manifest.to_bytes()
     replace_all({folder / _COPY: _pack_static_files(data, static), folder / _NAME: data})
 
 
 def is_store(path: Path) -> bool:
-    """Return whether a trial was begun at a path: there is a manifest, or commits (or sums) and the copy of one."""
+    """Say whether there is a store at a path: a manifest, or commits (or sums) and the copy of a manifest."""
     folder = control(path)
     log = folder / "log"
     committed = (log.exists() and log.stat().st_size > 0) or any((folder / slot).exists() for slot in SLOTS)
@@ -170,13 +170,13 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def intact_static(path: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Return the files that do not grow and have the bytes that were written, by their path in the store."""
+    """Return the static files that are intact, by their path in the store."""
     read = {name: read_or_none(path / name) for name in manifest.static}
     return {name: data for name, data in read.items() if data is not None and mark_of(data) == manifest.static[name]}
 
 
 def damaged_static(path: Path, manifest: Manifest) -> list[str]:
-    """Return the files that do not grow, and do not have the bytes that were written; as paths in the store."""
+    """Return the paths of the static files that are damaged."""
     whole = intact_static(path, manifest)
     hurt = [name for name in manifest.static if name not in whole]
     if read_or_none(control(path) / _NAME) != manifest.to_bytes():
@@ -188,12 +188,12 @@ def damaged_static(path: Path, manifest: Manifest) -> list[str]:
 
 
 def frame_of_store(path: Path, manifest: Manifest) -> xr.Dataset:
-    """Return the variables that do not grow, and the attrs.
+    """Return the variables without units, and the attrs.
 
     Raises
     ------
     StoreError
-        If a file of theirs is damaged, or none that this library wrote.
+        If one of their files is damaged, or was not written by this library.
     """
     try:
         return read_frame(manifest.grid, intact_static(path, manifest), manifest.texts)
@@ -202,7 +202,7 @@ def frame_of_store(path: Path, manifest: Manifest) -> xr.Dataset:
 
 
 def repair_static(path: Path, manifest: Manifest) -> list[str]:
-    """Make damaged files that do not grow again from their copy; return which they were.
+    """Restore damaged static files from their copy; return their paths.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
 
 
 def _pack_static_files(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
-    """Return all that does not grow as one sealed zip archive; the same bytes whenever it is made."""
+    """Return the static files as one sealed zip archive; the bytes depend on their content only."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
         for name, data in {_NAME: manifest, **static}.items():
@@ -230,7 +230,7 @@ def _pack_static_files(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
 
 
 def _copies(path: Path) -> dict[str, bytes]:
-    """Return the files of the copy; none where it is damaged, or is packed in a way that we do not pack it in."""
+    """Return the files of the copy; an empty dict if it is damaged or packed in another way."""
     data = unseal(read_or_none(control(path) / _COPY) or b"")
     return {} if data is None else unzip_stored(data)
 
@@ -238,12 +238,12 @@ def _copies(path: Path) -> dict[str, bytes]:
 def _content_hash(told: Mapping[str, Any]) -> str:
     try:
         return mark_of(json.dumps(told, sort_keys=True).encode())
-    except RecursionError:  # a little deeper than what can be parsed
+    except RecursionError:  # nested a little deeper than JSON can be parsed
         return ""
 
 
 def _check_static(static: Mapping[str, str], grid: Grid) -> None:
-    """Refuse paths that are no place of a file that does not grow, and marks that are none."""
+    """Raise StoreError for paths that are not static files, and for invalid marks."""
     growing = {node(field.name) for field in grid.fields}
     for name, mark in static.items():
         if not is_static(name) or (name.partition("/")[0] in growing and not name.endswith("/zarr.json")):

@@ -1,4 +1,4 @@
-"""A finished store as the Dataset that it is of, lazily."""
+"""Reading a finished store as a lazy Dataset, and checking the files of any store."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ _AGAIN = "the same cg.run(..., store=) makes again what is damaged, and that alo
 
 
 def open_archive(path: str | Path) -> xr.Dataset:
-    """Open a finished store: variables of the units lazily (dask), a chunk for each file, and all others in memory.
+    """Open a finished store: variables with units lazily (dask), a chunk for each file, all others in memory.
 
-    Once loaded it is identical to the Dataset that the same trial gives in memory: names, dims, dtypes, attrs, values.
-    The sizes of all files are looked at here, and the bytes of one when it is read: they are those that the log tells
-    of, or an error. Those of all files are looked at by `verify`, and whenever the trial is run again.
+    Once loaded it is identical to the Dataset that the same trial returns in memory: names, dims, dtypes, attrs,
+    values. The sizes of all files are checked here, and the bytes of a file when it is read: they match the log, or an
+    error is raised. `verify` checks the bytes of all files, as does every further run of the trial.
 
     Raises
     ------
     StoreError
         If there is no store at the path, it is not finished (says how far it is and how to go on), is of another
-        version, or files are absent or not as long as they were.
+        version, or files are absent or of another size.
 
     Examples
     --------
@@ -71,9 +71,9 @@ def open_archive(path: str | Path) -> xr.Dataset:
 
 
 def verify(path: str | Path) -> tuple[str, ...]:
-    """Hash every file of a store; return the paths, in it, of those that do not have the bytes that were written.
+    """Hash every file of a store; return the paths, in it, of the damaged ones.
 
-    Nothing is changed. A store that is being written may show a file that is about to be moved.
+    Nothing is changed. A store that is being written may list a file that is about to be moved.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def _file_size(path: Path) -> int:
 
 
 def _open_lazily(path: Path, manifest: Manifest, marks: Mapping[str, str]) -> xr.Dataset:
-    """Return the variables that do not grow in memory, and those of the units read file by file."""
+    """Return variables without units in memory, and those with units read file by file."""
     grid = manifest.grid
     frame = frame_of_store(path, manifest)
     growing = {field.name: _lazy_variable(path, grid, field, marks) for field in grid.fields if field != UNIT}
@@ -128,7 +128,7 @@ def _open_lazily(path: Path, manifest: Manifest, marks: Mapping[str, str]) -> xr
 
 
 def _lazy_variable(path: Path, grid: Grid, field: Field, marks: Mapping[str, str]) -> xr.Variable:
-    """Return a field as a dask array, a chunk for each file, which says where it is damaged when it is read."""
+    """Return a field as a dask array, a chunk for each file; damage is reported when a chunk is read."""
     import dask.array
     from dask.base import tokenize
 
@@ -146,7 +146,7 @@ def _lazy_variable(path: Path, grid: Grid, field: Field, marks: Mapping[str, str
 
 
 def _read_chunk(file: Path, mark: str, field: Field, units: int, n: int) -> NDArray[Any]:
-    """Return the first units of a block of a field from its file."""
+    """Return the first n units of a block of a field from its file."""
     with on_disk(file):
         data = read_marked_chunk(file, mark)
     values = None if data is None else decode_values(data, np.dtype(field.dtype), field.values_a_file(units))
@@ -157,7 +157,7 @@ def _read_chunk(file: Path, mark: str, field: Field, units: int, n: int) -> NDAr
 
 @dataclass(frozen=True)
 class SlabState:
-    """What there is of a slab: the turns that are done, those that are lost, and the files that are damaged."""
+    """State of a slab on disk: turns that are done, turns that are lost, and damaged files."""
 
     slab: Slab
     done: int
@@ -166,16 +166,16 @@ class SlabState:
 
 
 def inspect_slabs(path: Path, grid: Grid, log: dict[Slab, list[Record]]) -> list[SlabState]:
-    """Hash every file of a store, two or more at once, and say what there is of each slab."""
+    """Hash every file of a store, two or more at once, and return the state of each slab."""
     with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
         return list(pool.map(lambda slab: _inspect_slab(path, grid, slab, log.get(slab, ())), grid.slabs()))
 
 
 def _inspect_slab(path: Path, grid: Grid, slab: Slab, records: Sequence[Record]) -> SlabState:
-    """Say what there is of a slab.
+    """Return the state of a slab.
 
     A file holds the turns of the newest line that has its hash. Content only grows, so turns that all files of the slab
-    hold are done, whichever lines these are of.
+    hold are done, whichever lines these are.
     """
     files = grid.files_of(slab)
     if not records:
@@ -190,7 +190,7 @@ def _inspect_slab(path: Path, grid: Grid, slab: Slab, records: Sequence[Record])
 
 
 def _turns_in_file(path: Path, name: str, records: Sequence[Record]) -> int:
-    """Return the turns that a file holds; a finished one beside its place is moved there."""
+    """Return the turns that a file holds; a finished file beside its place is moved there first."""
     file = path / name
     turns = partial(_turns_with_mark, name=name, records=records)
     sizes = {size_of(record.files[name]) for record in records}

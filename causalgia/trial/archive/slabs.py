@@ -1,4 +1,4 @@
-"""The units of a chunk in memory, until they are committed."""
+"""Slabs in memory: the units of a chunk until they are committed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab
 
 @dataclass
 class OpenSlab:
-    """A slab that is being filled: the turns that it has, those of them that are committed, and its values by field."""
+    """A slab that is being filled: its turns, those of them that are committed, and its values by field."""
 
     slab: Slab
     done: int
@@ -35,18 +35,18 @@ class OpenSlab:
 
     @classmethod
     def begin(cls, path: Path, grid: Grid, slab: Slab, done: int) -> OpenSlab:
-        """Return a slab as it is on disk."""
+        """Return a slab with its contents on disk."""
         put = [own for own in grid.fields_of(slab) if own != UNIT]
         return cls(slab, done, done, {own: _load_values(path, grid, own, slab, done) for own in put})
 
     def put(self, bit: int, rows: slice, values: Mapping[str, NDArray[Any]]) -> None:
-        """Take in the values of a turn."""
+        """Write the values of a turn."""
         for own, array in self.values.items():
             array[rows] = _as_file_values(values, own, rows.stop - rows.start, self.slab.model)
         self.done |= bit
 
     def payloads(self, grid: Grid) -> dict[str, NDArray[np.uint8]]:
-        """Return the bytes of each file, by its path in the store, blank where no turn was put."""
+        """Return the bytes of each file, by its path in the store, with fill values where no turn was put."""
         blank = [grid.rows(turn) for turn in grid.turns(self.slab.chunk, ~self.done)]
         blank.append(slice(grid.n_units - self.slab.chunk * grid.units_a_chunk, None))
         for own, array in self.values.items():
@@ -58,11 +58,11 @@ class OpenSlab:
 
 
 def commit_slab(path: Path, grid: Grid, log: Log, filling: OpenSlab) -> None:
-    """Write the files of a slab beside their places, tell the log, and move them.
+    """Write the files of a slab beside their places, log their hashes, and move them.
 
-    All of it is durable before anything is moved, so that a file always has the bytes of some line of the log. That a
-    move is durable is not waited for: a file that did not move is still beside its place. Slabs have no files in
-    common, and may be committed at the same time.
+    All of it is durable before anything is moved, so that a file always has the bytes of some line of the log. A move
+    need not be durable: a file that was not moved is still beside its place. Slabs share no files and may be committed
+    at the same time.
     """
     done, payloads = filling.done, filling.payloads(grid)
     sums = {name: checksum(data) for name, data in payloads.items()}
@@ -89,7 +89,7 @@ def _load_values(path: Path, grid: Grid, own: Field, slab: Slab, done: int) -> N
 
 
 def _as_file_values(values: Mapping[str, NDArray[Any]], own: Field, n: int, model: int | None) -> NDArray[Any]:
-    """Return the values of a field as they lie in its file; those of one model have its axis, of length 1."""
+    """Return the values of a field in the shape of its file; values of one model have that axis, of length 1."""
     if own.name not in values:
         raise StoreError(f"no values of {quoted(own.name)} were put; a turn has {', '.join(sorted(values)) or 'none'}")
     given = np.asarray(values[own.name])

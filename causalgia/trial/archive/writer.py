@@ -1,4 +1,4 @@
-"""Writing a store: turns are put, slabs of files are committed, and nothing that was committed is ever lost."""
+"""Writing a store: turns are put, slabs of files are committed, and nothing that was committed is lost."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ from causalgia.trial.archive.slabs import OpenSlab, commit_slab
 _MOST_OPEN = 32
 _AT_ONCE = 4
 _SPARING = 20
-"""How many times longer than it took the wait is after a commit of chunks that are not full."""
+"""Least pause after a commit of incomplete chunks, as a multiple of the time that it took."""
 
 
 class Archive:
     """A trial on disk that is being written: turn by turn, in any order, by one process.
 
-    Made by `create` or `resume`. What `put` takes in is committed when a chunk is full, every `seconds`, and by `flush`
-    and `close`: files are written beside their places and made durable, the log tells of their hashes, and they are
+    Made by `create` or `resume`. Values that were put are committed when a chunk is full, every `seconds`, and by
+    `flush` and `close`: files are written beside their places and made durable, their hashes are logged, and they are
     moved. A process may be killed at any moment; `resume` finds what was committed. A finished store has the same bytes
     in the same files however often it was resumed.
 
@@ -74,7 +74,7 @@ class Archive:
     """
 
     seconds = 1.0
-    """Between commits of chunks that are not full yet."""
+    """Seconds between commits of incomplete chunks."""
 
     def __init__(self, path: Path, manifest: Manifest, lock: Lock, done: dict[Slab, int]) -> None:
         self.path, self.grid, self.settled = path, manifest.grid, manifest.settled
@@ -88,12 +88,12 @@ class Archive:
 
     @staticmethod
     def exists(path: str | Path) -> bool:
-        """Return whether a trial was begun at a path; ask before anything is predicted.
+        """Say whether there is a store at a path; to be asked before anything is predicted.
 
         Raises
         ------
         StoreError
-            If something else is there: a file, or a folder that is not empty and no store of ours.
+            If something else is there: a file, or a folder that is not empty and not a store.
         """
         place = Path(path)
         with on_disk(place):
@@ -117,9 +117,9 @@ class Archive:
         Parameters
         ----------
         path
-            A folder that is not there yet, or is empty; its parents are made.
+            A folder that does not exist yet, or is empty; its parents are made.
         identity
-            What makes the trial this one: fingerprints of design and predictor, seed, what is kept, plan.
+            Identity of the trial: fingerprints of design and predictor, seed, what is kept, plan.
         fields
             The variables with a value for each unit; ``unit`` itself is added.
         turn_ends
@@ -129,9 +129,9 @@ class Archive:
         frame
             Every variable of the finished Dataset without the dim ``unit``, and its attrs.
         settled
-            What the trial settled on before its first turn, ready for JSON: `settled` gives it back.
+            Settings that were fixed before the first turn, ready for JSON: `settled` returns them.
         parts
-            Digests and versions of what the predictor is made of, to say in an error what moved.
+            Digests and versions of the predictor's parts, so that an error can say which of them changed.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class Archive:
         parts: Mapping[str, str] | None = None,
         but: Collection[str] = (),
     ) -> Archive:
-        """Go on with a store; what is in it is verified by hash, and what is damaged is missing again.
+        """Resume a store; its files are verified by hash, and turns in damaged files count as missing.
 
         Parameters
         ----------
@@ -174,18 +174,18 @@ class Archive:
         identity, parts
             As `create`.
         but
-            Names in the identity that may differ: whoever asks for that looks at what is kept, and calls `take_over`.
+            Names in the identity that may differ: the caller compares the stored values and calls `take_over`.
 
         Raises
         ------
         StoreError
-            If the store is of another trial (says in which part), of another version, written by another process, or
-            damaged beyond repair.
+            If the store belongs to another trial (says in which part), has another version, is being written by another
+            process, or is damaged beyond repair.
 
         Warns
         -----
         DamageWarning
-            If files do not have the bytes that were written; says which, and how many units are made again.
+            If files are damaged; says which, and how many units are predicted again.
         """
         place = Path(path)
         with on_disk(place):
@@ -203,7 +203,7 @@ class Archive:
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """What the trial in the store is told apart by."""
+        """Identity of the stored trial."""
         return self._manifest.identity
 
     @property
@@ -212,11 +212,11 @@ class Archive:
         return frame_of_store(self.path, self._manifest)
 
     def moved(self, parts: Mapping[str, str]) -> str:
-        """Say which parts of the predictor are others than these, and which are not."""
+        """Say which parts of the predictor differ from these, and which do not."""
         return self._manifest.moved(parts)
 
     def take_over(self, identity: Mapping[str, str], parts: Mapping[str, str], attrs: Mapping[str, Any]) -> None:
-        """Make what is kept that of another identity, and say so in the attrs; the manifest is written before them."""
+        """Give the store another identity, and record that in the attrs; the manifest is written first."""
         old = self.frame
         frame = old.assign_attrs(attrs)
         static = static_files(self.grid, frame)
@@ -230,7 +230,7 @@ class Archive:
         self._manifest = made
 
     def values_of(self, turn: int) -> dict[str, NDArray[Any]]:
-        """Return what is on disk of a turn that no model lacks, by field, (units of the turn, ...[, models])."""
+        """Return the stored values of a complete turn, by field, (units of the turn, ...[, models])."""
         grid, rows, found = self.grid, self.grid.rows(turn), dict[str, list[NDArray[Any]]]()
         for model in grid.models:
             slab = Slab(grid.chunk(turn), model)
@@ -242,19 +242,19 @@ class Archive:
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """Turns that were not put, for any model."""
+        """Turns that are missing for any model."""
         lacking = [0] * self.grid.n_chunks
         for slab in self.grid.slabs():
             lacking[slab.chunk] |= self.grid.whole(slab.chunk) & ~self._done.get(slab, 0)
         return tuple(turn for chunk, among in enumerate(lacking) for turn in self.grid.turns(chunk, among))
 
     def lacks(self, turn: int, *, model: int | None = None) -> bool:
-        """Return whether a turn was not put for a model (None: for what no model tells, or for any)."""
+        """Say whether a turn is missing for a model (None: for the fields without models, or for any model)."""
         chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
         return any(not self._done.get(Slab(chunk, m), 0) & bit for m in self.grid.models if model is None or m == model)
 
     def put(self, turn: int, values: Mapping[str, NDArray[Any]], *, model: int | None = None) -> None:
-        """Take in the values of a turn; what is there already is not written again.
+        """Store the values of a turn; those that are stored already are not written again.
 
         Parameters
         ----------
@@ -286,23 +286,23 @@ class Archive:
             equalize_states(control(self.path), turns=self.grid.n_turns)
 
     def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
-        """Keep running sums over the first turns; the ones before are kept as well.
+        """Save running sums over the first turns; the previous ones are kept as well.
 
         Raises
         ------
         StoreError
-            If the disk refuses; what was kept before is there.
+            If the disk refuses; the previous sums are intact.
         """
         with on_disk(self.path):
             write_state(control(self.path), arrays, turns=turns, last=turns == self.grid.n_turns)
 
     def state(self) -> tuple[int, dict[str, NDArray[Any]]] | None:
-        """Return the number of turns that the newest whole sums are over, and the sums; None where there are none.
+        """Return the number of turns of the newest intact sums, and the sums; None if there are none.
 
         Warns
         -----
         DamageWarning
-            If the newest sums are damaged; those before them are returned.
+            If the newest sums are damaged; the previous ones are returned.
         """
         with on_disk(self.path):
             state, damaged = read_state(control(self.path))
@@ -314,7 +314,7 @@ class Archive:
         return state
 
     def close(self) -> None:
-        """Commit all that was put, and let others write."""
+        """Commit all that was put, and release the lock."""
         try:
             self.flush()
         finally:
@@ -332,14 +332,14 @@ class Archive:
             self.close()
 
     def release(self) -> None:
-        """Let others write; what was put and not committed is forgotten."""
+        """Release the lock; values that were put and not committed are dropped."""
         self._pool.shutdown()
         self._open.clear()
         self._spent.clear()
         self._lock.release()
 
     def _slabs_of(self, turn: int, given: Mapping[str, object], model: int | None) -> list[Slab]:
-        """Return the slabs that lack a turn, of what is given."""
+        """Return the slabs that lack a turn, among those with the given fields."""
         chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
         models = [m for m in self.grid.models if model is None or m == model or (m is None and self._brings(given))]
         return [slab for m in models if not self._done.get(slab := Slab(chunk, m), 0) & bit]
@@ -355,9 +355,9 @@ class Archive:
         return self._open[slab]
 
     def _again(self, slab: Slab) -> OpenSlab | None:
-        """Return an empty slab in the memory of one that is committed: fresh memory takes longer than the copy.
+        """Return an empty slab in the memory of a committed one: allocating fresh memory takes longer than the copy.
 
-        What was in it is put over, or made blank when it is committed. Slabs of all models have the same shape.
+        Its old content is overwritten, or set to fill values at the commit. Slabs of all models have the same shape.
         """
         for place, spent in enumerate(self._spent):
             if (spent.slab.model is None) == (slab.model is None):
@@ -365,7 +365,7 @@ class Archive:
         return None
 
     def _commit_what_is_due(self, fillings: Sequence[OpenSlab]) -> None:
-        """Commit slabs that were just filled while the trial goes on, and all of them from time to time."""
+        """Commit slabs that are full while the trial goes on, and all slabs from time to time."""
         crowded = len(self._open) > _MOST_OPEN + len(self.grid.models)
         if crowded or time.monotonic() - self._committed >= max(self.seconds, _SPARING * self._cost):
             self._commit_all()
@@ -381,7 +381,7 @@ class Archive:
         self._cost = min(self._committed - start, self.seconds)
 
     def _commit(self, fillings: Sequence[OpenSlab], *, ahead: int = 0) -> None:
-        """Commit slabs; wait until at most `ahead` of them are still to be, and raise what went wrong with any."""
+        """Commit slabs; wait until at most `ahead` of them are pending, and raise any error of theirs."""
         for filling in (filling for filling in fillings if filling.slab not in self._busy):
             self._busy[filling.slab] = self._pool.submit(commit_slab, self.path, self.grid, self._log, filling)
         with on_disk(self.path):
@@ -390,7 +390,7 @@ class Archive:
                 self._collect()
 
     def _collect(self) -> None:
-        """Let go of slabs that are committed whole; one that could not be is kept, to be tried again."""
+        """Drop slabs that are committed whole; those that failed are kept, to be tried again."""
         done = {slab: job for slab, job in self._busy.items() if job.done()}
         if any(job.exception() for job in done.values()):
             wait(self._busy.values())
@@ -404,7 +404,7 @@ class Archive:
 
 
 def _store_exists(path: Path) -> bool:
-    """Return whether there is a store; refuse what is no place for one."""
+    """Say whether there is a store; raise if the path cannot hold one."""
     if os.path.lexists(control(path)):
         check_no_links(path)
     if is_store(path):
@@ -421,9 +421,9 @@ def _store_exists(path: Path) -> bool:
 
 
 def _write_new_store(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
-    """Write all that does not grow, an empty log, and at last the manifest: with it the store is begun.
+    """Write the static files, an empty log, and finally the manifest, which marks the store as begun.
 
-    The copy is made durable, and mends the files that it is of if these are not.
+    The copy is made durable; it can repair the static files if these are not.
     """
     for name, data in static.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -437,7 +437,7 @@ def _write_new_store(path: Path, manifest: Manifest, static: Mapping[str, bytes]
 
 
 def _write_new_file(path: Path, data: bytes) -> None:
-    """Write a new file, which is not waited for."""
+    """Write a new file without waiting for the disk."""
     file = new_file(path)
     try:
         write_all(file, data)
@@ -446,7 +446,7 @@ def _write_new_file(path: Path, data: bytes) -> None:
 
 
 def _verify_and_repair(path: Path, manifest: Manifest) -> list[SlabState]:
-    """Repair what does not grow, hash what does, and warn of damage; return what there is."""
+    """Repair static files, hash all others, and warn of damage; return the state of each slab."""
     check_no_folders(path, damaged_static(path, manifest))
     repaired = repair_static(path, manifest)
     log = control(path) / "log"
@@ -454,7 +454,7 @@ def _verify_and_repair(path: Path, manifest: Manifest) -> list[SlabState]:
         repaired.append(f"{control(path).name}/log")
         _write_new_file(log, b"")
     elif log.stat().st_nlink > 1:
-        replace(log, read_small_file(log))  # what has another name too, such as a backup, keeps its bytes
+        replace(log, read_small_file(log))  # a hard link, such as a backup, keeps its bytes
     frame_of_store(path, manifest)
     found = inspect_slabs(path, manifest.grid, read_log(log, manifest.grid))
     damaged = [*repaired, *(name for one in found for name in one.damaged)]
@@ -468,14 +468,14 @@ def _verify_and_repair(path: Path, manifest: Manifest) -> list[SlabState]:
 
 
 def _warn_damaged(path: Path, damaged: Sequence[str], n_units: int) -> None:
-    """Name damaged files, and say how many units are made again."""
+    """Warn of damaged files, and say how many units are predicted again."""
     named = ", ".join(damaged[:5]) + (f" and {len(damaged) - 5} more" if len(damaged) > 5 else "")
     text = f"{path}: damaged, not the bytes that were written: {named}; {n_units:,} units are made again"
     warnings.warn(text, DamageWarning, stacklevel=4)
 
 
 class Lock:
-    """The right to write a store, held until it is given back or the process ends, by whatever end.
+    """The exclusive right to write a store, held until it is released or the process ends in any way.
 
     Raises
     ------
@@ -492,7 +492,7 @@ class Lock:
             raise
 
     def release(self) -> None:
-        """Give the right back; twice does no harm."""
+        """Release the lock; releasing twice is harmless."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
