@@ -1,4 +1,4 @@
-"""How far a fast predictor's contrasts are from an exact one's: what does not cancel between arms."""
+"""Error of a fast predictor's contrasts relative to an exact one's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from causalgia.types import Array, Tokens
 
 @dataclass(frozen=True)
 class ContrastDeviation:
-    """The error of contrasts, in standard deviations of the contrast over units; arrays (contrast, task[, model]).
+    """Error of contrasts, in standard deviations of the contrast over units; arrays (contrast, task[, model]).
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class ContrastDeviation:
     rms
         Root mean square of the error of an individual effect.
     bias
-        Its mean: what no number of units removes.
+        Mean error, which no number of units removes.
     bias_mcse
-        Monte-Carlo standard error of `bias`, since it is known from some units only.
+        Monte-Carlo standard error of `bias`.
     bias_in_se
-        Size of the bias in standard errors of the average effect at the number of units that was asked about.
+        Size of the bias in standard errors of the average effect at `n_units`.
     """
 
     contrasts: tuple[str, ...]
@@ -42,30 +42,30 @@ class ContrastDeviation:
 def contrast_deviation(
     predictor: Predictor, reference: Predictor, arms: Mapping[str, Tokens], *, n_units: int = 1_000
 ) -> ContrastDeviation:
-    r"""Measure how far contrasts of one predictor are from those of another that computes the same exactly.
+    r"""Measure the error of one predictor's contrasts relative to another that computes the same exactly.
 
     With :math:`C_u` the reference's contrast of unit u (an arm minus the control) and :math:`e_u` the other's minus
     it, this gives :math:`\sqrt{\overline{e^2}} / s_C`, :math:`\bar e / s_C` and :math:`|\bar e| \sqrt{n} / s_C`, where
     :math:`s_C` is the standard deviation of :math:`C_u` over units. The average effect over n units has the standard
-    error :math:`s_C / \sqrt n`, so the last is the bias on the scale on which it would mislead. Compare with the
+    error :math:`s_C / \sqrt n`, so the last is the bias relative to the uncertainty that is reported. Compare with the
     numerical floor: the same for plain float32 (``fast = TorchPredictor(net, tf32=True)`` and
     ``plain = TorchPredictor(net)``, both against ``plain.reference()``).
 
     Parameters
     ----------
     predictor
-        The fast one.
+        The fast predictor.
     reference
-        The exact one, such as `TorchPredictor.reference`, with the same tasks.
+        The exact predictor, such as `TorchPredictor.reference`, with the same tasks.
     arms
         Tokens (n, length) of the same units under each arm, by name; the first is the control.
     n_units
-        The number of units that a trial would have.
+        Number of units of the intended trial.
 
     Raises
     ------
     PredictorError
-        If one of the two is no predictor or cannot answer, or they answer with different shapes.
+        If one of the two is not a predictor or fails, or their answers have different shapes.
     EstimateError
         If there are fewer than two arms or two units, or a contrast does not vary over units (named).
 

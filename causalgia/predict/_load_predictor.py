@@ -1,4 +1,4 @@
-"""A predictor from the user's own file, named before it is imported."""
+"""Predictors from a user's file: a function in a Python file, or a network in an ONNX file."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def load_predictor(
     batch_size: int | Literal["auto"] = "auto",
     announce: Announce | None = print,
 ) -> Predictor:
-    """Make a predictor by calling a function in a Python file of the user's, or from a network in an ONNX file.
+    """Make a predictor by calling a function in a Python file of the user, or from a network in an ONNX file.
 
-    A Python file is code and is run: its path is announced first, it may import its neighbours as a script may, and
-    weights are tensors that are never unpickled. Sent to another process, a predictor from a Python file is loaded
-    there again.
+    A Python file is code and is run: its path is announced first, and it may import its neighbors as a script may.
+    Weights are tensors and are never unpickled. A predictor from a Python file that is sent to another process is
+    loaded there again.
 
     Parameters
     ----------
     factory
         "file.py:function", or "net.onnx" (see `OnnxPredictor`). A function that takes an argument gets the path of the
         weights; one that takes none is called, and the weights are put into the network that it returns. It may return
-        a PyTorch module, a callable from one-hot (n, 4, length) to numbers, or a predictor: that one is taken as it is,
-        and a choice below that it contradicts or cannot use is refused.
+        a PyTorch module, a callable from one-hot (n, 4, length) to numbers, or a predictor, which is used as it
+        is; options below that contradict it are refused.
     weights
         A safetensors file, or a .pt/.pth state dict.
     tasks
@@ -81,7 +81,7 @@ def load_predictor(
 
 @dataclass(frozen=True)
 class _LoadRequest:
-    """A call of `load_predictor`, which another process repeats: it cannot import a user's file by a name."""
+    """A call of `load_predictor`, which another process repeats because it cannot import a user's file by name."""
 
     factory: str | os.PathLike[str]
     weights: str | Path | None
@@ -92,13 +92,13 @@ class _LoadRequest:
     batch_size: int | Literal["auto"]
 
     def anywhere(self) -> _LoadRequest:
-        """Return the same call with whole paths."""
+        """Return the same call with absolute paths."""
         path, name = split_factory(self.factory)
         weights = None if self.weights is None else str(Path(self.weights).resolve())
         return replace(self, factory=f"{path.resolve()}:{name}", weights=weights)
 
     def __call__(self, fingerprint: str, sizes: dict[int, int]) -> Predictor:
-        """Return the predictor, loaded once in each process; PredictorError where it is absent or another one."""
+        """Return the predictor, loaded once per process; PredictorError if it is absent or another one."""
         made = build_once(f"{self.factory} {fingerprint}", lambda: self._again(fingerprint))
         made.fix_batches(sizes)
         return made
@@ -140,7 +140,7 @@ class _LoadRequest:
         )
 
     def load(self, say: Announce) -> Predictor:
-        """Import the file, call the function, and wrap what it makes."""
+        """Import the file, call the function, and wrap the result."""
         path, name = split_factory(self.factory)
         say(f"predictor: importing {path} and calling {name}({'' if self.weights is None else self.weights})")
         with neighbors_importable(path):
@@ -151,7 +151,7 @@ class _LoadRequest:
         return self._wrapped(made, module, path, say)
 
     def _said(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
-        """Return what was said about a predictor that was made ready."""
+        """Return the options that were given for a ready-made predictor."""
         own = hasattr(made, "alphabet")
         said = {
             "tasks": self.tasks,
@@ -204,7 +204,7 @@ def _is_torch_module(made: Any) -> bool:
 
 
 def _as_ready_predictor(made: Predictor, asked: Mapping[str, Any], factory: object) -> Predictor:
-    """Return a ready-made predictor, which must be what was asked for beside it."""
+    """Return a ready-made predictor; PredictorError if it contradicts an option."""
     for name, wanted in asked.items():
         plain = _PLAIN[name](wanted)
         own = _predictor_choice(made, name)
@@ -233,7 +233,7 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
 
 
 def _predictor_choice(made: Predictor, name: str) -> Any:
-    """Return a choice that a predictor was made with, in plain form; None where it knows of none."""
+    """Return an option of a predictor in plain form; None if it has no such option."""
     try:
         value = getattr(made, name, None)
     except PredictorError:  # tasks without names
@@ -254,7 +254,7 @@ def _constant_tasks(module: ModuleType, path: Path, say: Announce) -> tuple[str,
 
 
 def _channel_order(module: ModuleType, alphabet: str | None, path: Path, say: Announce) -> str | None:
-    """Return the order of the one-hot rows as given or as the file says; None where neither does."""
+    """Return the order of the one-hot rows, as given or from the file; None if neither states it."""
     own = getattr(module, "ALPHABET", None)
     if own is None:
         return alphabet
@@ -275,7 +275,7 @@ _BROUGHT_BY_TORCH = {"torch", "safetensors"}
 
 
 def is_onnx(factory: object) -> bool:
-    """Say whether what is asked for is a network in an ONNX file.
+    """Say whether a factory is a network in an ONNX file.
 
     Examples
     --------
@@ -291,7 +291,7 @@ def split_factory(factory: object) -> tuple[Path, str]:
     Raises
     ------
     PredictorError
-        If it is written otherwise, or there is no such file.
+        If it has another form, or there is no such file.
     """
     text = os.fspath(factory) if isinstance(factory, str | os.PathLike) else None
     file, colon, name = text.rpartition(":") if isinstance(text, str) else ("", "", "")
@@ -307,9 +307,9 @@ def split_factory(factory: object) -> tuple[Path, str]:
 
 @contextmanager
 def neighbors_importable(path: Path) -> Iterator[None]:
-    """Let a file import its neighbours for a while, as a script does: its folder comes first on the import path.
+    """Put a file's folder first on the import path within the context, as for a script.
 
-    A module of a neighbour's name that was loaded from another folder is put aside meanwhile: two networks may each
+    Modules with a neighbor's name that were loaded from another folder are put aside meanwhile: two networks may each
     have a ``layers.py``.
     """
     folder = path.resolve().parent
@@ -326,7 +326,7 @@ def neighbors_importable(path: Path) -> Iterator[None]:
 
 
 def _shadows_neighbor(name: str, neighbours: set[str], folder: Path) -> bool:
-    """Say whether a loaded module has a neighbour's name, but is another's."""
+    """Say whether a loaded module has a neighbor's name and comes from another folder."""
     if name.partition(".")[0] not in neighbours or installed(name):
         return False
     module = sys.modules[name]
@@ -368,7 +368,7 @@ def find_function(module: ModuleType, name: str, path: Path) -> Callable[..., An
     Raises
     ------
     PredictorError
-        If there is none; lists those that there are.
+        If there is none; lists the functions of the file.
     """
     found = getattr(module, name, None)
     if callable(found):
@@ -380,7 +380,7 @@ def find_function(module: ModuleType, name: str, path: Path) -> Callable[..., An
 
 
 def call_factory(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
-    """Return what the function makes, called with the path of the weights where it takes one.
+    """Return the result of the function, called with the path of the weights if it takes one.
 
     Raises
     ------
@@ -402,12 +402,12 @@ def call_factory(function: Callable[..., Any], where: str, weights: str | Path |
 
 
 def takes_path(function: Callable[..., Any], where: str, weights: str | Path | None) -> bool:
-    """Say whether a function is to be called with the path of the weights.
+    """Say whether a function takes the path of the weights.
 
     Raises
     ------
     PredictorError
-        If it takes more than one argument or none that can be seen, or the weights it takes are absent.
+        If it takes more than one argument, its signature is unknown, or the weights it takes are absent.
     """
     takes = [p for p in _parameters(function, where) if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
     needs = [p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
@@ -433,7 +433,7 @@ def _parameters(function: Callable[..., Any], where: str) -> list[inspect.Parame
 
 
 def _raise_if_torch_missing(error: BaseException, where: str) -> None:
-    """Raise MissingExtraError where code failed because torch is not installed."""
+    """Raise MissingExtraError if code failed because torch is not installed."""
     if isinstance(error, MissingExtraError):
         raise MissingExtraError(f"{where}: {error}") from error
     if isinstance(error, ModuleNotFoundError) and error.name in _BROUGHT_BY_TORCH:
@@ -442,7 +442,7 @@ def _raise_if_torch_missing(error: BaseException, where: str) -> None:
 
 
 def _failing_line(error: BaseException, file: str) -> str:
-    """Return the last line of the user's file that an exception passed through, in words."""
+    """Return the last line of the user's file that an exception passed through, as text."""
     lines, step = [], error.__traceback__
     while step is not None:
         if Path(step.tb_frame.f_code.co_filename).name == file:

@@ -1,4 +1,4 @@
-"""Several predictors of the same tasks, side by side: the model dim."""
+"""Ensembles: several predictors of the same tasks, on the dim ``model``."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Ensemble(Predictor):
     names
         A name for each; by default the keys of the dict, else "model 0", "model 1", ...
     of
-        What population the members are drawn from, and so what another one would be: ``"seeds"``, retrainings of one
+        The population of which the members are a sample: ``"seeds"``, retrainings of one
         architecture on one data set; ``"folds"``, trainings on other parts of the data (they are not exchangeable with
-        retrainings: each lacks other data); ``"architectures"``, other networks. Kept in attrs["model_is"] of the
-        outcomes, and said in reports.
+        retrainings: each lacks other data); ``"architectures"``, other networks. Stored as attrs["model_is"] of the
+        outcomes, and given in reports.
 
     Raises
     ------
@@ -102,7 +102,7 @@ class Ensemble(Predictor):
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Names of the outputs, as every member that knows them calls them."""
+        """Names of the outputs, as given by every member that knows them."""
         known = [tasks for member in self.members if (tasks := _known_tasks(member)) is not None]
         return known[0] if known else self.members[0].tasks
 
@@ -113,7 +113,7 @@ class Ensemble(Predictor):
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Those of every member."""
+        """Fingerprint parts of every member."""
         members = zip(self.models, self.members, strict=True)
         return {
             f"{part} of {name!r}": known
@@ -123,7 +123,7 @@ class Ensemble(Predictor):
 
     @property
     def precision(self) -> np.dtype[Any]:
-        """The coarsest of the members'."""
+        """The coarsest precision of the members."""
         return min((member.precision for member in self.members), key=lambda dtype: dtype.itemsize)
 
     @property
@@ -132,11 +132,11 @@ class Ensemble(Predictor):
         return self.members
 
     def resolve_batch_size(self, length: int) -> int:
-        """Return the largest of the members' own; each member cuts it to its own."""
+        """Return the largest batch size of the members; each member splits it to its own."""
         return max(member.resolve_batch_size(length) for member in self.members)
 
     def batches(self) -> dict[int, int]:
-        """Return, for each length, the smallest that a member settled on."""
+        """Return, for each length, the smallest batch size that a member has fixed."""
         found = [item for member in self.members for item in member.batches().items()]
         return {length: min(size for at, size in found if at == length) for length, _ in found}
 
@@ -146,7 +146,9 @@ class Ensemble(Predictor):
             member.fix_batches(sizes)
 
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
-        """Answer for each row of tokens (n, length): (n, tasks, models); `progress` counts rows that all have answered.
+        """Answer for each row of tokens (n, length): (n, tasks, models).
+
+        `progress` counts rows that all members have answered.
 
         Raises
         ------

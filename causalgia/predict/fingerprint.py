@@ -2,8 +2,8 @@
 
 Nothing here uses `id`, `repr` of an object, pickle or the order of a set. A function is its bytecode, constants,
 names, defaults, closure and the globals that it reads; an object is its class and its attributes; an array is its
-bytes. What is installed (the standard library, numpy, torch, ...) is named, not read. What cannot be read (a C
-object, an open file) is named by its class, and then the fingerprint ends in ``~``: it covers the code, not that state.
+bytes. Installed modules (the standard library, numpy, torch, ...) are named, not read. Unreadable values (a C
+object, an open file) are named by their class; the fingerprint then ends in ``~``: it covers the code, not that state.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from causalgia.provenance import installed
 
 UNREAD = "~"
-"""Ends the fingerprint of something that could not be read whole."""
+"""Suffix of a fingerprint that does not cover all state."""
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range, slice)
 _ROUTINES = (types.BuiltinFunctionType, types.MethodWrapperType, np.ufunc)
@@ -36,7 +36,7 @@ _SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 @dataclass(frozen=True, order=True, slots=True)
 class _Blank:
-    """A class that does nothing: what it has, every class has, and answers for nothing."""
+    """An empty class, whose attributes every class has."""
 
 
 _NOT_BEHAVIOUR = frozenset(dir(_Blank)) | frozenset(
@@ -46,7 +46,7 @@ _MADE_ON_THE_FLY = {"<locals>", "<lambda>"}
 
 
 def digest(*parts: object) -> str:
-    """Return a hexadecimal digest of values; it ends in ``~`` where one of them is a text that does.
+    """Return a hexadecimal digest of values; it ends in ``~`` if one of them is text that does.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def digest(*parts: object) -> str:
 
 
 def fingerprint_of(value: object) -> str:
-    """Return a hexadecimal digest of a callable (or any value); it ends in ``~`` where a part could not be read.
+    """Return a hexadecimal digest of a callable (or any value); it ends in ``~`` if a part is unreadable.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def fingerprint_of(value: object) -> str:
 
 
 def parts_of(value: object) -> dict[str, str]:
-    """Return digests of a callable's code (with its constants and its structure), and of the arrays that it holds.
+    """Return digests of a callable's code (with its constants and its structure), and of its arrays.
 
     Examples
     --------
@@ -104,9 +104,9 @@ def structure_of(network: Any) -> bytes:
 
 
 class _Reader:
-    """One reading of a value: what is being read is remembered, so that a cycle ends.
+    """One traversal of a value; values in progress are remembered, so that cycles end.
 
-    Where `weights` is a list, digests of arrays go there and not into the value's own.
+    If `weights` is a list, digests of arrays are collected there and not in the value's own digest.
     """
 
     def __init__(self, weights: list[bytes] | None = None) -> None:
@@ -114,7 +114,7 @@ class _Reader:
         self._open: dict[int, int] = {}
         self._closed: dict[int, tuple[object, bytes]] = {}
         self.unread: list[str] = []
-        """Names of the classes of values that could not be read."""
+        """Class names of unreadable values."""
 
     def read(self, value: object) -> bytes:
         """Return the digest of a value."""
@@ -348,14 +348,14 @@ def _contents(cell: types.CellType) -> object:
 
 
 def _globals_read(code: types.CodeType) -> set[str]:
-    """Return the names that a function and the functions inside it look up as globals."""
+    """Return the names of globals that a function and the functions inside it read."""
     own = {str(step.argval) for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     inner = (_globals_read(item) for item in code.co_consts if isinstance(item, types.CodeType))
     return own.union(*inner)
 
 
 def _state(value: object) -> dict[str, object] | None:
-    """Return an object's attributes; None where they cannot be the whole of it (a C object)."""
+    """Return an object's attributes; None if they may not be complete (a C object)."""
     kinds = [kind for kind in type(value).__mro__ if kind is not object]
     written_in_c = any(not kind.__flags__ & (1 << 9) for kind in kinds)  # a static type
     if written_in_c or isinstance(value, io.IOBase):

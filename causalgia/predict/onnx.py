@@ -1,4 +1,4 @@
-"""A network in an ONNX file as a predictor, through ONNX Runtime: the road for networks from other frameworks."""
+"""Networks in ONNX files as predictors, run by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
 
 _POSITIONS = 2**13
-"""Positions in a batch from which on a larger one was not faster, for networks of 41 to 2,114 positions."""
+"""Positions in a batch beyond which larger ones were not faster, for networks of 41 to 2,114 positions."""
 
 
 class OnnxPredictor(SinglePredictor):
-    """A network in an ONNX file as a predictor, answered by ONNX Runtime.
+    """A network in an ONNX file as a predictor, run by ONNX Runtime.
 
     For networks from Keras, JAX and others (tf2onnx, jax2onnx), and for PyTorch networks on a CPU, where ONNX Runtime
-    fuses layers (see `export_onnx`). The file is data: nothing in it is run but its graph. The dtype of the one-hot
+    fuses layers (see `export_onnx`). Only the graph in the file is run. The dtype of the one-hot
     input and, where it can be seen, the layout are read from the graph; a graph with a fixed batch gets whole batches,
-    the last one filled with copies. Pickled, the predictor takes the file's bytes along.
+    the last one padded with copies. A pickled predictor includes the file's bytes.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class OnnxPredictor(SinglePredictor):
         A name for each output column, or those of `heads` (or of the graph's outputs, where there are several) that are
         wanted. By default all of them; without names "outcome" for a single column, else "task 0", "task 1", ...
     scale
-        What the outputs are measured on, in words.
+        The scale of the outputs, in words.
     batch_size
         Sequences at once; "auto" is the graph's own where that is fixed, else some 8,192 positions, a power of two.
     layout
@@ -54,14 +54,14 @@ class OnnxPredictor(SinglePredictor):
     rc_average
         Whether to average the answers for a sequence and for its reverse complement.
     threads
-        Of ONNX Runtime; None leaves it its own choice, a thread on each core.
+        Number of threads; None is ONNX Runtime's default, a thread on each core.
     providers
         Execution providers of ONNX Runtime, such as ["CUDAExecutionProvider"] (there TF32 is switched off); None is the
         CPU.
     dtype
         "float16" accepts a graph whose input is half precision.
     fingerprint
-        What names this version of the network; by default the file's bytes are hashed.
+        Name of this version of the network; by default the file's bytes are hashed.
 
     Raises
     ------
@@ -129,17 +129,17 @@ class OnnxPredictor(SinglePredictor):
         self._sizes: dict[int, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return everything but the open session."""
+        """Return all attributes but the open session."""
         return {**vars(self), "_session": None}
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the file's bytes, and of every choice made here."""
+        """Digest of the file's bytes, and of all options."""
         return self._fingerprint
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Digests of the file (or the version that was given), the options and the read-out."""
+        """Digests of the file (or the given version), the options and the read-out."""
         return self._parts
 
     @property
@@ -155,11 +155,11 @@ class OnnxPredictor(SinglePredictor):
         return self._sizes[length]
 
     def batches(self) -> dict[int, int]:
-        """Return the batch sizes settled on so far, by length."""
+        """Return the batch sizes that are fixed so far, by length."""
         return dict(self._sizes)
 
     def fix_batches(self, sizes: Mapping[int, int]) -> None:
-        """Take the batch sizes of an earlier run, by length; a graph's own is not changed."""
+        """Use the batch sizes of an earlier run, by length; a graph's own batch size is not changed."""
         if self.graph.rows is None:
             self._sizes |= {int(length): int(size) for length, size in sizes.items()}
 
@@ -220,12 +220,12 @@ Names = tuple[str, ...]
 def pick_columns(
     output: object, n_rows: int, *, tasks: Names | None, heads: Names | None, reduce: Callable[[Any], Any] | None
 ) -> tuple[NDArray[Any], Names]:
-    """Return the columns (n_rows, tasks) that are asked for, and their names.
+    """Return the requested columns (n_rows, tasks), and their names.
 
     Raises
     ------
     PredictorError
-        If the output is not (n,) or (n, columns) after `reduce`, or has other columns than the names say.
+        If the output is not (n,) or (n, columns) after `reduce`, or its columns do not match the names.
     """
     value = output if reduce is None else _reduced(output, reduce)
     if not isinstance(value, Mapping):
@@ -296,7 +296,7 @@ def open_session(content: bytes, name: str, *, threads: int | None, providers: S
     MissingExtraError
         If onnxruntime is not installed.
     PredictorError
-        If a provider is not there, or the bytes are no whole ONNX network.
+        If a provider is not available, or the bytes are not a complete ONNX network.
     """
     try:
         import onnxruntime  # type: ignore[import-untyped]
@@ -334,9 +334,9 @@ def _open_failure(error: Exception, name: str) -> str:
 
 @dataclass(frozen=True)
 class Graph:
-    """What a graph says: its input's name, shape in words, dtype and layout, and the names of its outputs.
+    """Properties of a graph: its input's name, shape as text, dtype and layout, and the names of its outputs.
 
-    `rows` and `length` are the batch and the length of sequence where the graph fixes them.
+    `rows` and `length` are the batch size and the length of sequence if the graph fixes them.
     """
 
     name: str
@@ -349,31 +349,31 @@ class Graph:
     outputs: tuple[str, ...]
 
     def batch_size(self, asked: int | Literal["auto"]) -> int | Literal["auto"]:
-        """Return the batch size as asked, or the graph's own; PredictorError where they differ."""
+        """Return the batch size as given, or the graph's own; PredictorError if they differ."""
         if self.rows is None or asked in ("auto", self.rows):
             return self.rows or asked
         msg = f"batch_size={asked}, but {self.name} takes {self.rows} sequences at once; leave batch_size= out"
         raise PredictorError(msg)
 
     def require_length(self, length: int) -> None:
-        """Raise PredictorError where the graph takes sequences of another length."""
+        """Raise PredictorError if the graph needs sequences of another length."""
         if self.length is not None and self.length != length:
             msg = f"{self.name} takes {self.described}: sequences of {self.length} letters, not {length}"
             raise PredictorError(msg)
 
     def filled(self, tokens: Tokens) -> Tokens:
-        """Return tokens filled up with copies of the first row where the graph fixes the batch."""
+        """Return tokens padded with copies of the first row if the graph fixes the batch size."""
         short = 0 if self.rows is None else self.rows - len(tokens)
         return np.concatenate([tokens, np.repeat(tokens[:1], short, axis=0)]) if short else tokens
 
 
 def read_graph(session: Any, name: str, *, layout: Layout | Literal["auto"], dtype: str | None) -> Graph:
-    """Return what the graph of a session says.
+    """Return the properties of a session's graph.
 
     Raises
     ------
     PredictorError
-        If its input is not one-hot sequences, or half precision that was not asked for.
+        If its input is not one-hot sequences, or is half precision without that being requested.
     """
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 3:
@@ -401,7 +401,7 @@ def _sides(shape: Sequence[object]) -> str:
 
 
 def _layout(first: int | None, second: int | None, asked: Layout | Literal["auto"], said: str) -> Layout:
-    """Return the layout as asked, or the one that the sides of the input leave open."""
+    """Return the layout as given, or the one that the shape of the input implies."""
     if asked not in ("NCL", "NLC", "auto"):
         raise PredictorError(f"layout={quoted(asked)} is not a choice; use 'NCL', 'NLC' or 'auto'")
     sides: dict[Layout, int | None] = {"NCL": first, "NLC": second}

@@ -1,4 +1,4 @@
-"""The same network in float64, where there is one: what rounding is measured against."""
+"""A float64 version of a predictor, against which rounding is measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from causalgia.predict.predictor import Predictor
 
 
 def reference_of(predictor: Predictor) -> Predictor | None:
-    """Return the same network, or ensemble of them, in float64; None where it is so already or cannot be put so.
+    """Return the same network, or ensemble, in float64; None if it is in float64 already or cannot be converted.
 
     Examples
     --------
