@@ -826,7 +826,7 @@ def test_without_memory_for_control_passes_edits_take_full_passes(monkeypatch):
     def none(*_, **__):
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(incremental_session, "Block", none)
+    monkeypatch.setattr(incremental_session, "ControlBlock", none)
     with pytest.warns(FallbackWarning, match="out of memory on cpu.*full passes"):
         answers = session.answers(edited, np.arange(6))
     np.testing.assert_array_equal(answers, predictor.predict(edited))

@@ -189,13 +189,13 @@ def test_sizes_far_from_1(size):
 
 
 def made(design: cg.Design, predictor: cg.Predictor) -> tuple[RunningMoments, list[dict[str, np.ndarray]]]:
-    """An empty `KeptMoments`, and what it takes of each turn."""
+    """An empty `RunningMoments`, and what it takes of each turn."""
     question = contrast_request(design, predictor, design.planned(), keep="moments")
     parents = _run.shared_parents(design, question.analysis, key=3)
     summary = RunningMoments(
         question, ContrastReduction.of(question, predictor), parents=parents, models=predictor.models is not None
     )
-    begun = _run.begin(design, predictor, rng=3, analysis=None)
+    begun = _run.set_up_trial(design, predictor, rng=3, analysis=None)
     cut = begun.probe()
     sent = pickle.loads(pickle.dumps(summary))
     return summary, [parts for _, _, parts in run_here(begun.trial, cut, range(len(cut)), reduction=sent)]
@@ -442,7 +442,7 @@ def test_laid_out_refuses_nothing_it_made():
     summary, turns = made(design_of(), ORACLE)
     for parts in turns:
         summary.take(parts)
-    begun = _run.begin(design_of(), ORACLE, rng=3, analysis=None)
+    begun = _run.set_up_trial(design_of(), ORACLE, rng=3, analysis=None)
     question = contrast_request(design_of(), ORACLE, None, keep="moments")
     frame = _run.ContrastTrialSetup(begun.trial, begun.attrs, question, sparing=True).frame
     xr.testing.assert_identical(moments_dataset(frame, summary.state()), moments_dataset(frame, summary.moments()))

@@ -1,4 +1,4 @@
-"""How many sequences go through a PyTorch network at once."""
+"""Batch sizes and ways of a PyTorch forward pass."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from causalgia.predict.predictor import as_batch_size
 
 _MIB = 2**20
 _MAPPED_FROM = 32 * _MIB
-"""glibc maps an allocation of this size afresh each time, and returns the heap's end once twice that is free."""
+"""Bytes above which glibc maps every allocation afresh; it also returns the heap's end once twice that is free."""
 _CPU_BUDGET = _MAPPED_FROM // 2
-"""Keeps the two or three activations that live at once clear of both."""
+"""Largest activation in bytes, so that the two or three that live at once stay below both limits."""
 _CACHED = 64 * _MIB
-"""All activations of a pass together, of which a processor's caches hold enough: larger batches were 1.2 x slower."""
+"""Bytes of all activations of a pass that suit a processor's caches: larger batches were 1.2 times slower."""
 _AMPLE = 256
-"""From this many rows on a call's own cost is nothing, so that a batch may be kept in the caches."""
+"""Rows from which the overhead of a call is negligible, so that the batch may be limited to the caches."""
 _OTHER_BUDGET = 256 * _MIB
 _MOST = {"cpu": 1024}
 _MOST_ELSEWHERE = 4096
 
 
 class BatchSizes:
-    """The batch size for each length of sequence: as given, or measured once."""
+    """Batch size for each length of sequence: as given, or measured once."""
 
     def __init__(self, given: int | Literal["auto"], device: torch.device) -> None:
         self._given = as_batch_size(given)
@@ -42,7 +42,7 @@ class BatchSizes:
         self._known: dict[int, int] = {}
 
     def resolve(self, length: int, trace: Callable[[int, int], None]) -> int:
-        """Return the size for sequences of `length`; `trace(n_rows, length)` runs one forward pass."""
+        """Return the batch size for sequences of `length`; `trace(n_rows, length)` runs one forward pass."""
         if self._device.type == "cpu":
             raise_malloc_limits()
         if length not in self._known:
@@ -51,15 +51,15 @@ class BatchSizes:
 
     @property
     def known(self) -> dict[int, int]:
-        """The size settled on for each length so far."""
+        """The batch size that is fixed for each length so far."""
         return dict(self._known)
 
     def fix(self, sizes: Mapping[int, int]) -> None:
-        """Take sizes by length, as `known` gave them; PredictorError where one is no size."""
+        """Use batch sizes by length, as from `known`; PredictorError if one is invalid."""
         self._known |= {int(length): _as_fixed_batch_size(size) for length, size in sizes.items()}
 
     def _measure(self, length: int, trace: Callable[[int, int], None]) -> int:
-        """Return the size that suits what a row adds; 1 where not even four rows fit, so that nothing is measured."""
+        """Return the batch size for the measured activations; 1 if not even four rows fit."""
         try:
             added = _added_by_a_row(length, trace)
         except (RuntimeError, MemoryError) as error:
@@ -70,7 +70,7 @@ class BatchSizes:
         return 1 << (size.bit_length() - 1)
 
     def halve(self, length: int, size: int) -> None:
-        """Take half of a batch that did not fit into memory, and say so.
+        """Halve a batch size that exceeded the memory, with a warning.
 
         Raises
         ------
@@ -97,10 +97,10 @@ def _as_fixed_batch_size(size: object) -> int:
 
 
 def rows_that_fit(device: torch.device, *, largest: int, together: int) -> int:
-    """Return how many rows go at once where each adds so many bytes to the largest activation, and to all together.
+    """Return the batch size for given bytes per row of the largest activation, and of all together.
 
-    On a CPU, without a clock, so that every run cuts its batches alike: up to 256 rows while the largest activation
-    stays under 16 MiB, and up to 1,024 while all of them together stay within 64 MiB besides.
+    On a CPU it does not depend on timing, so that every run has the same batches: up to 256 rows while the largest
+    activation stays under 16 MiB, and up to 1,024 while all of them together also stay within 64 MiB.
     """
     fitting = (activation_budget(device) - 1) // max(largest, 1)
     if device.type == "cpu":
@@ -110,11 +110,11 @@ def rows_that_fit(device: torch.device, *, largest: int, together: int) -> int:
 
 @cache
 def raise_malloc_limits() -> None:
-    """Raise glibc's limits to their ceiling, once in a process, by taking and freeing one untouched block.
+    """Raise glibc's limits to their maximum, once per process, by allocating and freeing one untouched block.
 
-    The limits follow the largest mapped block that was freed so far. Until then each layer's output may go back to
-    the system and be faulted in anew, which was measured to cost a factor of 1.7 on a convolutional network at any
-    batch size. Elsewhere than on glibc this does nothing.
+    The limits follow the largest mapped block that was freed so far. Below them each layer's output may be returned to
+    the system and faulted in again, which costs a factor of 1.7 on a convolutional network at any batch size. Without
+    glibc this does nothing.
     """
     torch.empty(_MAPPED_FROM - 16_384, dtype=torch.uint8)
 
@@ -132,16 +132,16 @@ def activation_budget(device: torch.device) -> int:
 
 
 def largest_activation(length: int, trace: Callable[[int, int], None]) -> int:
-    """Return the bytes that one more sequence adds to the largest intermediate tensor.
+    """Return the bytes that each further sequence adds to the largest intermediate tensor.
 
-    Every tensor that the forward pass makes is measured with two and with four rows; what does not grow with the
-    batch (a transposed weight) does not count.
+    Every tensor of the forward pass is measured with two and with four rows; tensors that do not grow with the batch (a
+    transposed weight) do not count.
     """
     return max(_added_by_a_row(length, trace), default=0)
 
 
 def _added_by_a_row(length: int, trace: Callable[[int, int], None]) -> list[int]:
-    """Return the bytes that one more sequence adds to each intermediate tensor that grows with the batch."""
+    """Return the bytes that each further sequence adds to each tensor that grows with the batch."""
     two, four = (_traced(n_rows, length, trace) for n_rows in (2, 4))
     return [(b - a) // 2 for a, b in zip_longest(two, four, fillvalue=0) if b > a]
 
@@ -176,7 +176,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 Tensor: TypeAlias = torch.Tensor
 _LENGTHS = 8
-"""torch compiles a network for so many shapes, and goes on eagerly, without a word, at the next."""
+"""Number of shapes for which torch compiles a network; for further ones it silently runs eagerly."""
 _NO_COMPILER = (
     "compile=True needs a C++ compiler on a CPU and none was found (looked for {}); install one (apt install g++, or "
     "conda install cxx-compiler), name it in the environment variable CXX, or leave compile= out"
@@ -184,12 +184,12 @@ _NO_COMPILER = (
 
 
 def forward_pass(module: torch.nn.Module, *, channels_last: bool, compiled: bool, device: torch.device) -> Any:
-    """Return what carries out the forward pass of a network.
+    """Return the callable that runs the forward pass of a network.
 
     Raises
     ------
     PredictorError
-        If both ways are asked for, or there is nothing to compile with.
+        If both options are given, or no compiler is available.
     """
     if channels_last and compiled:
         msg = "channels_last=True and compile=True exclude each other: a compiler lays memory out itself; choose one"
@@ -202,15 +202,15 @@ def forward_pass(module: torch.nn.Module, *, channels_last: bool, compiled: bool
 class ChannelsLast:
     """Runs a network's one-dimensional layers as two-dimensional ones of height 1, channels innermost in memory.
 
-    oneDNN has better kernels for that layout where a network has many channels and short sequences. The network is
-    untouched: calls are turned on their way, whether they come from layers or from functions.
+    oneDNN has faster kernels for that layout if a network has many channels and short sequences. The network is
+    unchanged: calls of layers and functions are redirected.
     """
 
     def __init__(self, module: torch.nn.Module) -> None:
         self._module = module
 
     def __call__(self, x: Tensor) -> Any:
-        """Answer for one-hot x; PredictorError where no convolution was met that could be turned."""
+        """Answer for one-hot x; PredictorError if there is no convolution to redirect."""
         turning = _LayersIn2d()
         with turning:
             answer = self._module(x)
@@ -224,7 +224,7 @@ class ChannelsLast:
 
 
 class Compiled:
-    """A network through `torch.compile`, at whole batches of one size for each length."""
+    """A network through `torch.compile`, with whole batches of one size for each length."""
 
     def __init__(self, module: torch.nn.Module, device: torch.device) -> None:
         _check_compiler(device)
@@ -232,7 +232,7 @@ class Compiled:
         self._shapes: set[torch.Size] = set()
 
     def __call__(self, x: Tensor) -> Any:
-        """Answer for one-hot x; PredictorError where it cannot be compiled."""
+        """Answer for one-hot x; PredictorError if the network cannot be compiled."""
         self._shapes.add(x.shape)
         if len(self._shapes) > _LENGTHS:
             msg = f"compile=True serves {_LENGTHS} lengths of sequence, one compilation each; leave it out for more"
@@ -255,7 +255,7 @@ def _check_compiler(device: torch.device) -> None:
 
 
 class _LayersIn2d(TorchFunctionMode):
-    """Sends one-dimensional layers to their two-dimensional versions."""
+    """Redirects one-dimensional layers to their two-dimensional versions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -270,7 +270,7 @@ class _LayersIn2d(TorchFunctionMode):
 
 
 def _single_width(value: Any) -> Any:
-    """Return a width as an int, or a padding in words."""
+    """Return a width as an int, or the name of a padding."""
     return value[0] if isinstance(value, tuple | list) else value
 
 

@@ -1,4 +1,4 @@
-"""Backgrounds that stay on the device: of an edited version only the window that changed is sent."""
+"""Edits on the device: backgrounds stay there, and only the edited window is sent."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 
 class DeviceEdits:
-    """A session in which the backgrounds lie on the device and the arms are embedded there.
+    """A session that holds the backgrounds on the device and writes the arms into them there.
 
-    Every batch is put together on the device from the backgrounds and the columns in which an edited sequence differs
-    from its own, and goes through the whole network: the answers are those of `predict` at the same batches, bit for
-    bit.
+    Every batch is assembled on the device from the backgrounds and the edited columns, and goes through the whole
+    network: the answers are those of `predict` with the same batches, bit for bit.
     """
 
     def __init__(self, predictor: TorchPredictor, base: Tokens) -> None:

@@ -1,4 +1,4 @@
-"""What a network returns, read as one column for each task."""
+"""Output of a PyTorch network as one column for each task."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def read_columns(
     heads: Names | None,
     reduce: Callable[[Any], torch.Tensor] | None,
 ) -> tuple[torch.Tensor, Names]:
-    """Return the columns (n_rows, tasks) that are asked for, on the device, and their names.
+    """Return the requested columns (n_rows, tasks), on the device, and their names.
 
     Raises
     ------
     PredictorError
-        If the output is not (n,) or (n, outputs) after `reduce`, or has other columns than the names say.
+        If the output is not (n,) or (n, outputs) after `reduce`, or its columns do not match the names.
     """
     value = output if reduce is None else _reduced(output, reduce)
     if isinstance(value, Mapping):
@@ -89,7 +89,7 @@ def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
 
 
 def describe_output(value: object) -> str:
-    """Return an output in words: its type, and the shape of every tensor in it.
+    """Return a description of an output: its type, and the shape of every tensor in it.
 
     Examples
     --------

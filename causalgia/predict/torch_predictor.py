@@ -1,4 +1,4 @@
-"""A PyTorch network as a predictor. Imported on demand: this module needs torch."""
+"""PyTorch networks as predictors; imported on demand, as it needs torch."""
 
 from __future__ import annotations
 
@@ -46,32 +46,32 @@ _HELD_BYTES = 2**28
 
 
 class TorchPredictor(SinglePredictor):
-    """A PyTorch network as a predictor: eval mode, inference mode, one-hot made on the device.
+    """A PyTorch network as a predictor: eval mode, inference mode, one-hot encoding on the device.
 
-    The network itself is used, not a copy: it is moved to `device`, and its training flags are put back after every
-    call; threads that ask it take turns. Answers of half precision become float32.
+    The network itself is used, not a copy: it is moved to `device`, and its training flags are restored after every
+    call; threads take turns. Half-precision answers become float32.
 
-    Tokens travel as uint8 and become one-hot in the dtype of the network's parameters, so a float64 network
+    Tokens are sent as uint8 and become one-hot in the dtype of the network's parameters, so a float64 network
     answers in float64. During the call autocast is off, and on CUDA TF32 too: such rounding does not cancel in a
-    contrast. A pickled predictor takes its network along (on the host) and chooses the device anew where it is opened:
-    "auto" is what there is on that machine, and one worker of several takes the GPU of its number.
+    contrast. A pickled predictor includes its network (on the host) and chooses the device again when it is loaded:
+    "auto" is the best device of that machine, and one of several workers takes the GPU of its number.
 
     Parameters
     ----------
     module
         Takes one-hot (n, 4, length).
     tasks
-        A name for each output, or those of `heads` (or of a dict output's keys) that are wanted. By default all
+        A name for each output, or a selection of `heads` (or of a dict output's keys). By default all
         heads or keys; without them "outcome" for a single output, else "task 0", "task 1", ...
     scale
-        What the outputs are measured on, in words.
+        The scale of the outputs, in words.
     device
-        A torch device, or "auto": where the module is if that is an accelerator, else cuda, mps or cpu.
+        A torch device, or "auto": the module's own if that is an accelerator, else cuda, mps or cpu.
     batch_size
         Sequences per forward pass, or "auto": as many as keep the largest activation under 16 MiB on a CPU
-        (from 32 MiB on memory is mapped and faulted in afresh at every layer, which costs a factor of 3), above 256
-        rows also all activations together within 64 MiB; or as fit well into the free memory of an accelerator. It is
-        halved, with a warning, when memory runs out.
+        (above 32 MiB every layer maps fresh memory, which costs a factor of 3), and above 256 rows all activations
+        together under 64 MiB; on an accelerator, as many as fit well into its free memory. It is halved, with a
+        warning, when memory runs out.
     layout
         "NCL" for (n, 4, length), "NLC" for (n, length, 4).
     alphabet
@@ -85,10 +85,10 @@ class TorchPredictor(SinglePredictor):
     dtype
         The dtype of the one-hot input; by default that of the module's parameters. Giving it accepts half precision.
     tf32
-        Whether factors of products may be rounded to 10 bits on CUDA; without effect elsewhere. That does not cancel
-        in a contrast: root mean square 0.002, 0.02 and 0.6 standard deviations of the contrast in untrained networks
-        of ResidualBind-, DeepSTARR- and BPNet-size, where float32 has 2e-6, 1e-5 and 4e-4. Measure your network's with
-        `causalgia.predict.contrast_deviation`.
+        Whether factors of products may be rounded to 10 bits on CUDA; without effect elsewhere. The rounding does not
+        cancel in a contrast: root mean square 0.002, 0.02 and 0.6 standard deviations of the contrast in untrained
+        networks of ResidualBind-, DeepSTARR- and BPNet-size, where float32 has 2e-6, 1e-5 and 4e-4. Measure your
+        network's with `causalgia.predict.contrast_deviation`.
     channels_last
         Whether to run one-dimensional layers as two-dimensional ones with channels innermost in memory. On a CPU core
         1.1, 1.0 and 1.6 times the speed at those sizes; contrasts deviate no more than those of float32 do anyway.
@@ -96,13 +96,13 @@ class TorchPredictor(SinglePredictor):
         Whether to run the network through `torch.compile`, one compilation (10 s and more) for each length, in whole
         batches. On a CPU core 1.0, 0.9 and 1.0 times the speed; the deviation is that of float32.
     fingerprint
-        What names this version of the network; by default its weights, structure and code are hashed. Where an
-        attribute cannot be read the fingerprint ends in ``~``: name the version here.
+        Name of this version of the network; by default its weights, structure and code are hashed. If an attribute is
+        unreadable the fingerprint ends in ``~``: name the version here.
 
     Raises
     ------
     PredictorError
-        If a choice is impossible: an absent device, a task that is not among the heads, half precision unasked.
+        If an option is impossible: an absent device, a task that is not among the heads, half precision unrequested.
 
     Examples
     --------
@@ -158,7 +158,7 @@ class TorchPredictor(SinglePredictor):
         module.to(self.device)
 
     def _prepare(self) -> None:
-        """Make ready what belongs to this process and device, and is not pickled."""
+        """Create the state of this process and device, which is not pickled."""
         self._ferry = HostDeviceCopier(self.device)
         self._met = False
         self._run = forward_pass(
@@ -166,7 +166,7 @@ class TorchPredictor(SinglePredictor):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return everything but what belongs to this process; the network as it is on a host without the device."""
+        """Return all attributes but those of this process; the network as a copy on the host."""
         with lock_of(self.module):
             module = self.module if self.device.type == "cpu" else deepcopy(self.module).cpu()
         own = {"_run", "_ferry", "device", "_batches"}
@@ -174,7 +174,7 @@ class TorchPredictor(SinglePredictor):
         return {**kept, "module": module, "_sizes": self._batches.known}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Choose the device anew: "auto" is what there is on this machine, "cuda" this worker's own GPU."""
+        """Choose the device again: "auto" is the best of this machine, "cuda" this worker's own GPU."""
         sizes = state.pop("_sizes")
         vars(self).update(state)
         self.device = choose_device(self.module, self._asked_device, self.dtype)
@@ -185,13 +185,13 @@ class TorchPredictor(SinglePredictor):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the weights as they are now, the network's structure and code, and every choice made here."""
+        """Digest of the current weights, the network's structure and code, and all options."""
         identity = digest("given", self._given) if self._given is not None else fingerprint_of(self.module)
         return digest("torch", identity, *self._choices, self._reduce_digest, *self._ways)
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Digests of the network's code and weights (or the version that was given), the options and the read-out."""
+        """Digests of the network's code and weights (or the given version), the options and the read-out."""
         identity = parts_of(self.module) if self._given is None else {"version": self._given}
         return {**identity, "options": digest(*self._choices, *self._ways), "read-out": self._reduce_digest}
 
@@ -203,7 +203,7 @@ class TorchPredictor(SinglePredictor):
 
     @property
     def precision(self) -> Any:
-        """Dtype of the one-hot input, which is that of the parameters; half where an answer was."""
+        """Dtype of the one-hot input, which is that of the parameters; half if an answer was."""
         half = bool(self._half) or self.dtype.itemsize == 2
         return torch.empty(0, dtype=torch.float16 if half else self.dtype).numpy().dtype
 
@@ -218,28 +218,28 @@ class TorchPredictor(SinglePredictor):
         return self._batches.resolve(length, self._trace)
 
     def batches(self) -> dict[int, int]:
-        """Return the batch sizes settled on so far, by length."""
+        """Return the batch sizes that are fixed so far, by length."""
         return self._batches.known
 
     def fix_batches(self, sizes: Mapping[int, int]) -> None:
-        """Take the batch sizes of an earlier run, by length."""
+        """Use the batch sizes of an earlier run, by length."""
         self._batches.fix(sizes)
 
     def choices(self) -> dict[str, bool]:
-        """Return whether edits are recomputed in part, by ``"length:width"``, as far as they were met."""
+        """Return whether edits are recomputed in part, by ``"length:width"``, as far as they occurred."""
         return {} if self._partial is None else self._partial.choices()
 
     def choose(self, choices: Mapping[str, bool]) -> None:
-        """Take the choices of an earlier run: what is chosen is verified again, but not timed."""
+        """Use the choices of an earlier run: they are verified again, but not timed."""
         if self._partial is not None:
             self._partial.choose(choices)
 
     def incremental_report(self) -> str:
-        """Return where edits are recomputed in part, in words: a line for each length and width that was met."""
+        """Return where edits are recomputed in part, as text: a line for each length and width that occurred."""
         return "incremental=False" if self._partial is None else self._partial.report()
 
     def backgrounds_at_once(self, length: int) -> int:
-        """Return how many backgrounds a session holds; 0 where whole batches are best.
+        """Return the number of backgrounds in a session; 0 if whole batches are faster.
 
         Warns
         -----
@@ -257,9 +257,9 @@ class TorchPredictor(SinglePredictor):
         return DeviceEdits(self, base)
 
     def reference(self) -> TorchPredictor:
-        """Return the same network in float64, run eagerly: a copy, against which rounding is measured.
+        """Return a copy of the network in float64, run eagerly, against which rounding is measured.
 
-        Its answers are those of this predictor but for rounding; see `causalgia.predict.contrast_deviation`.
+        Its answers differ from those of this predictor by rounding alone; see `causalgia.predict.contrast_deviation`.
         """
         with lock_of(self.module):
             exact = deepcopy(self.module).double()
@@ -285,13 +285,13 @@ class TorchPredictor(SinglePredictor):
         return self._in_batches(len(tokens), tokens.shape[1], lambda start, stop: self._ferry.send(tokens[start:stop]))
 
     def answer_batches(self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]) -> NDArray[Any]:
-        """Answer for rows that ``place(start, stop)`` puts on the device as tokens: (n_rows, tasks), as `predict`."""
+        """Return answers (n_rows, tasks), as `predict`; ``place(start, stop)`` puts rows on the device as tokens."""
         return self._collected(self._in_batches(n_rows, length, place))
 
     def _in_batches(
         self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]
     ) -> Iterator[tuple[int, object]]:
-        """Queue each batch before the one before it is read back, so that an accelerator does not wait for us."""
+        """Queue each batch before the previous one is read back, so that an accelerator is never idle."""
         start = 0
         waiting: PendingCopy | None = None
         while start < n_rows:
@@ -307,7 +307,7 @@ class TorchPredictor(SinglePredictor):
             yield len(waiting), self._to_host(waiting)
 
     def _attempt(self, place: Callable[[], torch.Tensor]) -> PendingCopy | None:
-        """Return the answers (n, tasks), perhaps on their way; None when memory runs out."""
+        """Return the answers (n, tasks), possibly pending; None when memory runs out."""
         try:
             with self._ready():
                 tokens = place()
@@ -320,7 +320,7 @@ class TorchPredictor(SinglePredictor):
             return None
 
     def _meet(self, tokens: torch.Tensor) -> None:
-        """Refuse, at the first batch, a network that computes in half precision inside itself or in `reduce`."""
+        """Check, at the first batch, that neither the network nor `reduce` computes in half precision."""
         if not self._met and not self._half_accepted:
             check_full_precision(lambda: self._read(self._forward(some := tokens[:2], run=self.module), len(some)))
         self._met = True
@@ -341,7 +341,7 @@ class TorchPredictor(SinglePredictor):
         return read_columns(output, n_rows, tasks=self._tasks, heads=self.heads, reduce=self.reduce)
 
     def _filled(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return a whole batch for a compiled network, which knows one size for each length; else the tokens."""
+        """Return a full batch for a compiled network, which has one size for each length; else the tokens."""
         if not isinstance(self._run, Compiled):
             return tokens
         short = self.resolve_batch_size(tokens.shape[1]) - len(tokens)
@@ -373,7 +373,7 @@ class TorchPredictor(SinglePredictor):
 
     @contextmanager
     def _ready(self) -> Iterator[None]:
-        """Eval mode, inference mode and exact float32, for one thread at a time."""
+        """Set eval mode, inference mode and exact float32, for one thread at a time."""
         exact, whole = exact_float32(self.device, tf32=self.tf32), without_autocast(self.device)
         with in_eval_mode(self.module), torch.inference_mode(), exact, whole:
             if next((t.device for t in self.module.parameters()), self.device) != self.device:

@@ -1,4 +1,4 @@
-"""PyTorch networks into ONNX files, each compared with its network before it is left on disk. Imported on demand."""
+"""Export of PyTorch networks to ONNX; the file is compared with the network. Imported on demand."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from causalgia.types import Tokens
 
 _ROWS = 12
 _SHOWN = 4
-"""Rows that the exporter sees: what it took for constants shows in the others."""
+"""Rows that the exporter sees; values that it wrongly takes for constants show in the other rows."""
 _TOLERATED = {4: 1e-4, 8: 1e-9}
-"""Largest difference, relative to the largest answer, by the bytes of the floating dtype."""
+"""Largest difference, relative to the largest answer, by the size of the floating dtype in bytes."""
 
 
 def write_network(
     network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int
 ) -> OnnxPredictor:
-    """Do what `causalgia.predict.export_onnx` says."""
+    """Export a network; see `causalgia.predict.export_onnx`."""
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
         raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
     asked = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
@@ -50,7 +50,7 @@ def write_network(
 
 
 class _ReducedNetwork(torch.nn.Module):
-    """A network and what is made of its output."""
+    """A network followed by `reduce`."""
 
     def __init__(self, module: torch.nn.Module, reduce: Callable[[Any], Any] | None) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class _ReducedNetwork(torch.nn.Module):
         self.reduce = reduce
 
     def forward(self, x: torch.Tensor) -> Any:
-        """Return the output for one-hot x, reduced."""
+        """Return the reduced output for one-hot x."""
         output = self.module(x)
         return output if self.reduce is None else self.reduce(output)
 

@@ -1,4 +1,4 @@
-"""Weights in and out of files, without ever unpickling code. Imported on demand: this module needs torch."""
+"""Weights in files, without unpickling code; imported on demand, as it needs torch."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _CONVERT = (
 
 
 def load_weights(module: torch.nn.Module, path: str | Path) -> None:
-    """Put the tensors of a file into a network: safetensors, or a .pt/.pth state dict by ``weights_only=True``.
+    """Load the tensors of a file into a network: safetensors, or a .pt/.pth state dict by ``weights_only=True``.
 
-    A pickle can run any code when it is opened, so no other kind of file is opened at all. The network is untouched
-    when the file does not fit it.
+    A pickle can run any code when it is opened, so other kinds of files are refused. The network is unchanged if the
+    file does not match it.
 
     Raises
     ------
     PredictorError
-        If the file is absent, is not a plain state dict, or its names or shapes are not the network's.
+        If the file is absent, is not a plain state dict, or its names or shapes differ from the network's.
     MissingExtraError
         If safetensors is not installed.
     """
@@ -96,7 +96,7 @@ def _read_safetensors(path: Path) -> Mapping[str, torch.Tensor]:
 def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own words about a file that is refused below in ours
+            warnings.simplefilter("ignore")  # a file that causes a warning of torch is refused below
             state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         msg = f"{path}: holds more than tensors, and a stranger's pickle is never opened; {_CONVERT}"

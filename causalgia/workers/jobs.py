@@ -1,4 +1,4 @@
-"""Jobs sent out to workers, a few for each thread at a time, and read as they come back."""
+"""Jobs on a cluster: a few for each thread at a time, read as they finish."""
 
 from __future__ import annotations
 
@@ -19,56 +19,55 @@ if TYPE_CHECKING:
     from distributed import Client, KilledWorker
 
 Job: TypeAlias = tuple[Any, ...]
-"""What `Work.prepare` takes."""
+"""Arguments of `Work.prepare`."""
 Key: TypeAlias = tuple[str | int, ...]
-"""Keys with one beginning are a group to Dask, whose tasks go where there is room, not where their input is."""
+"""Prefix of keys; Dask schedules a group of keys where there is room, not where their input is."""
 Future: TypeAlias = Any
-"""A distributed.Future: a class whose methods have no types."""
+"""A distributed.Future, which has no type hints."""
 _TO_READ = 60.0
 _A_LOOK = 1.0
 _A_THREAD = 2
 _NAMED = 3
 TIME_LIMIT = "causalgia.time-limit"
-"""Key of Dask's configuration: how long to wait for any job, such as "10 minutes"; DASK_CAUSALGIA__TIME_LIMIT."""
+"""Key of Dask's configuration: time limit of a job, such as "10 minutes"; DASK_CAUSALGIA__TIME_LIMIT."""
 _ROOM = "give workers more memory (fewer of them on a machine), or the predictor a smaller batch_size="
 
 
 def run_jobs(
     client: Client, data: bytes, origin: Origin, jobs: Iterable[Job], *, named: Callable[..., str]
 ) -> Generator[tuple[Job, Any], None, None]:
-    """Yield each job and what it comes to, as workers are done with them.
+    """Yield each job and its result, as workers finish.
 
-    What is sent is sent once and loaded once by each worker. The jobs of a worker that dies are done by another, one
-    that joins is given its share, and at most two for each thread are on their way: `jobs` are made as there is room
-    for them.
+    The work is sent once and loaded once by each worker. Jobs of a worker that dies go to another, a worker that joins
+    gets its share, and at most two jobs per thread are pending; `jobs` is consumed as there is room.
 
-    Where nothing comes back for the seconds of ``causalgia.time-limit`` in Dask's configuration (`TIME_LIMIT`; none by
-    default), an error says so: a predictor hangs, or is slower than that.
+    If nothing comes back within ``causalgia.time-limit`` of Dask's configuration (`TIME_LIMIT`; none by default), an
+    error says that the predictor hangs, or is slower than that.
 
     Parameters
     ----------
     client
         A client that `require_client` accepts.
     data, origin
-        A `Work` as bytes, and where they are from.
+        A pickled `Work`, and its origin.
     jobs
-        What is done.
+        The arguments of each job.
     named
-        Returns, for a job, what it is in words.
+        Returns the name of a job, as text.
 
     Raises
     ------
     ClusterError
         If all workers are lost and none comes back within a minute, the scheduler is lost, a job kills every worker
-        that takes it or ends in what is no `Exception` or cannot be sent back, what was sent cannot be loaded, or
-        nothing came back within the time limit.
+        that takes it, raises something that is not an `Exception` or cannot be sent back, the work cannot be loaded,
+        or nothing came back within the time limit.
     CausalgiaError
-        What a worker raises is raised here.
+        Errors of workers are raised here.
 
     Warns
     -----
     UserWarning
-        What workers warn of, once each.
+        Warnings of workers, once each.
     """
     return _results(_JobQueue(client, data, origin, named), iter(jobs))
 
@@ -94,7 +93,7 @@ def _unheard(said: Heard, heard: set[tuple[type[Warning], str]]) -> Heard:
 
 
 class _JobQueue:
-    """The jobs that are on their way."""
+    """The pending jobs."""
 
     def __init__(self, client: Client, data: bytes, origin: Origin, named: Callable[..., str]) -> None:
         self._client: Any = client
@@ -114,11 +113,11 @@ class _JobQueue:
 
     @property
     def n_waiting(self) -> int:
-        """Jobs whose answers are not read yet."""
+        """Number of jobs whose results are not read yet."""
         return len(self._futures)
 
     def fill(self, jobs: Iterator[Job]) -> None:
-        """Send jobs while the workers there are have room for them."""
+        """Submit jobs while the current workers have room for them."""
         self._look()
         while len(self._futures) < max(self._room, 1) and (job := next(jobs, None)) is not None:
             self._send(job)
@@ -136,7 +135,7 @@ class _JobQueue:
         future.add_done_callback(lambda one: done.put(one.key))
 
     def next_one(self) -> tuple[Job, tuple[Any, Heard]]:
-        """Return the next job that is done and its answers, which nothing keeps any longer."""
+        """Return the next finished job and its result, which is dropped from the cluster."""
         while True:
             key = self._next_key()
             job, future = self._jobs[key], self._futures[key]
@@ -171,7 +170,7 @@ class _JobQueue:
                 )
 
     def _look(self) -> None:
-        """Count the threads that there are, at most once a second; refuse to wait for ever where there are none."""
+        """Count the threads, at most once a second; raise if there are none for too long."""
         now = time.monotonic()
         if now - self._looked < _A_LOOK:
             return
@@ -183,22 +182,22 @@ class _JobQueue:
             raise ClusterError(f"all workers are lost, and none came back within {TO_COME:.0f} s; {GO_ON}")
 
     def end(self) -> None:
-        """Cancel what is on its way, and let the workers forget what was sent."""
+        """Cancel pending jobs, and let the workers drop the work."""
         if self._client.status != "running":
             return
-        with suppress(Exception):  # what is wrong with the cluster was said, or no longer matters
+        with suppress(Exception):  # errors of the cluster were reported, or no longer matter
             self._client.cancel(list(self._futures.values()), force=True)
             self._sent.release()
             self._client.run(forget_run, self._origin.run, on_error="ignore", wait=not self._hangs)
 
 
 def _time_limit() -> float:
-    """Return the seconds that a job may take to come back, infinity where nothing is said.
+    """Return the time limit of a job in seconds; infinity if none is set.
 
     Raises
     ------
     ClusterError
-        If what is said is no time.
+        If the setting is not a time.
     """
     from dask import config
     from dask.utils import parse_timedelta
@@ -221,7 +220,7 @@ def _echo_bytes(data: bytes) -> bytes:
 
 @contextmanager
 def _explain_failures(client: Client, said: str) -> Iterator[None]:
-    """Say what a failure of the cluster means; what our own code raised on a worker passes as it is."""
+    """Turn failures of the cluster into a ClusterError; errors of our own code on a worker pass unchanged."""
     from distributed import KilledWorker
     from distributed.comm.core import CommClosedError
 

@@ -1,4 +1,4 @@
-"""What happens on a worker: what is sent is loaded once in a process, and jobs are done one at a time."""
+"""The worker's side: work is loaded once in a process, and jobs are done one at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AT_HAND = 2
 _LOADED: dict[str, Work] = {}
 _OVER: deque[str] = deque(maxlen=1_000)
 _ONE_AT_A_TIME = threading.RLock()
-"""A predictor is asked by one thread at a time, as it is without workers; jobs are made ready meanwhile."""
+"""A predictor is used by one thread at a time, as without workers; other jobs are prepared meanwhile."""
 
 
 _ENDED = ", which ends a program; let it raise an Exception, which says what is wrong"
@@ -26,20 +26,20 @@ _UNSENT = "; the same call without client= raises it here"
 
 
 class RaisedError(Exception):
-    """What was raised on a worker, in words: Dask waits without end for what is no `Exception`, or cannot be sent."""
+    """An error of a worker, as text: Dask hangs on errors that are not an `Exception` or cannot be pickled."""
 
 
 def do_job(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
-    """Return what a job comes to, and the warnings that were given.
+    """Return the result of a job, and its warnings.
 
     Raises
     ------
     CausalgiaError
         As the work raises.
     ClusterError
-        If what was sent cannot be loaded here.
+        If the work cannot be loaded here.
     RaisedError
-        If the work ends the program (`SystemExit`), or raises a `BaseException` of its own, or what cannot be sent.
+        If the work ends the program (`SystemExit`), or raises another `BaseException`, or an unpicklable error.
     """
     try:
         with _ONE_AT_A_TIME:
@@ -50,11 +50,11 @@ def do_job(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
         return found, [(_importable_category(said.category), str(said.message)) for said in caught]
     except BaseException as error:
         failure = _as_sendable_error(error)
-    raise failure  # not where it was caught: what it was raised beside travels with it, and may be no bytes
+    raise failure  # outside the except block: its context would be pickled with it, and may be unpicklable
 
 
 def _as_sendable_error(error: BaseException) -> Exception:
-    """Return an exception that reaches the client: itself, or what it says where it, or its cause, is no bytes."""
+    """Return an error that can be sent: itself, or its text if it, or its cause, cannot be pickled."""
     if isinstance(error, Exception) and all(map(_survives_pickling, _exception_chain(error))):
         return error
     if isinstance(error, CausalgiaError):
@@ -64,7 +64,7 @@ def _as_sendable_error(error: BaseException) -> Exception:
 
 
 def _exception_chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and what it was raised from and beside: all of it travels."""
+    """Yield an exception with its causes and contexts, which are pickled with it."""
     seen = list[BaseException]()
     waiting = [error]
     while waiting:
@@ -77,19 +77,19 @@ def _exception_chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _survives_pickling(error: BaseException) -> bool:
     try:
-        return isinstance(pickle.loads(cloudpickle_bytes(error)), type(error))  # bytes of our own, made here
+        return isinstance(pickle.loads(cloudpickle_bytes(error)), type(error))  # trusted: pickled here
     except Exception:
         return False
 
 
 def forget_run(run: str) -> None:
-    """Let go of what was sent for a call that is over, without waiting: this is called where workers are heard."""
+    """Drop the work of a finished call, without waiting: this runs in the worker's event loop."""
     _OVER.append(run)
     _LOADED.pop(run, None)
 
 
 def _cached_work(data: bytes, origin: Origin) -> Work:
-    """Return what was sent, loaded where it is not; two are held, so that two calls may share a cluster."""
+    """Return the work, loaded if it is not yet; two are kept, so that two calls may share a cluster."""
     work = _LOADED.get(origin.run)
     if work is None:
         while len(_LOADED) >= _AT_HAND:
@@ -123,5 +123,5 @@ def _check_same_versions(origin: Origin) -> None:
 
 
 def _importable_category(category: type[Warning]) -> type[Warning]:
-    """Return the nearest kind of warning that exists without the predictor's own packages."""
+    """Return the nearest warning category that is importable without the predictor's own packages."""
     return next(c for c in category.__mro__ if c.__module__ in ("builtins", "causalgia.errors"))

@@ -1,4 +1,4 @@
-"""Of an edited sequence only what the edit reaches is recomputed; the rest comes from the control pass, kept."""
+"""Incremental prediction: recompute only what an edit reaches, and take the rest from the control pass."""
 
 from typing import TYPE_CHECKING
 

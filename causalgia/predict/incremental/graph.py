@@ -1,4 +1,4 @@
-"""From a graph to steps: which of a network's layers are local, and what is left to be recomputed in full."""
+"""Translation of a network's graph into local steps; what cannot be translated is recomputed in full."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from causalgia.predict.incremental.window_steps import (
 
 @dataclass(frozen=True)
 class LocalValue:
-    """A tensor of the network that is one of ours: its number, and how the network has it."""
+    """A tensor that the local steps compute: its number, and its layout in the network."""
 
     number: int
     laid: TensorLayout | FlatLayout
@@ -39,10 +39,10 @@ class LocalValue:
 
 @dataclass
 class Reader:
-    """Goes through a graph node by node.
+    """Reads a graph node by node.
 
-    Value 0 is the input; the step ``steps[i]`` makes value ``i + 1``. `values` and `ends` say what each node became;
-    a node that is in neither is recomputed in full, and `refused` says why.
+    Value 0 is the input; the step ``steps[i]`` computes value ``i + 1``. `values` and `ends` map nodes to what they
+    became; a node in neither is recomputed in full, and `refused` says why.
     """
 
     graph: fx.GraphModule
@@ -53,20 +53,20 @@ class Reader:
     makers: dict[fx.Node, Step] = field(default_factory=dict)
 
     def add(self, node: fx.Node, step: Step, laid: TensorLayout) -> None:
-        """Let a node be a step's output."""
+        """Make a node the output of a step."""
         self.steps.append(step)
         self.values[node] = LocalValue(len(self.steps), laid)
         self.makers[node] = step
 
     def alias(self, node: fx.Node, source: fx.Node, laid: TensorLayout | FlatLayout | None = None) -> None:
-        """Let a node be the value that another one is, perhaps laid in another way."""
+        """Make a node the value of another one, possibly in another layout."""
         value = self.values[source]
         self.values[node] = LocalValue(value.number, value.laid if laid is None else laid)
         if laid is None and source in self.makers and self.only_user(source):
             self.makers[node] = self.makers[source]
 
     def only_user(self, node: fx.Node) -> bool:
-        """Say whether a single node takes the values of this one."""
+        """Say whether a single node uses the values of this one."""
         return sum(not is_row_count(user) for user in node.users) == 1
 
     def sequence(self, node: object) -> tuple[LocalValue, TensorLayout]:
@@ -83,7 +83,7 @@ class Reader:
         return value, value.laid
 
     def result(self, node: fx.Node, laid: TensorLayout) -> TensorLayout:
-        """Return how a node is laid whose positions are on the same dim as those of `laid`.
+        """Return the layout of a node whose positions are on the same dim as those of `laid`.
 
         Raises
         ------
@@ -120,7 +120,7 @@ def is_row_count(node: fx.Node) -> bool:
 
 
 def read_graph(graph: fx.GraphModule, laid: TensorLayout) -> Reader:
-    """Read a graph whose input is laid in this way; what follows a layer that is not understood is not read."""
+    """Read a graph whose input has this layout; nodes after an unknown layer are not read."""
     reader = Reader(graph)
     for node in graph.graph.nodes:
         if node.op == "placeholder" and not reader.values:
@@ -157,7 +157,7 @@ def layer_label(node: fx.Node, graph: fx.GraphModule) -> str:
 
 
 def convolution(reader: Reader, node: fx.Node, call: Call) -> None:
-    """Read a convolution with zeros around it, over one dim, or over two of which the second is gone through whole."""
+    """Read a zero-padded convolution over one dim, or over two of which it covers the second entirely."""
     value, laid = reader.sequence(call.args[0])
     if getattr(call.module, "padding_mode", "zeros") != "zeros":
         raise NotLocalError(f"it pads by {call.module.padding_mode}")
@@ -217,14 +217,14 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
 
 
 def _rectify_later(reader: Reader, source: fx.Node, step: Pooled) -> None:
-    """Take over the rectification of what is pooled: the largest of fewer numbers is the same."""
+    """Move a rectification behind the max-pooling that follows it, where it has fewer numbers."""
     maker = reader.makers.get(source)
     if step.largest and maker is not None and maker.relu and reader.only_user(source):
         maker.relu, step.relu = False, True
 
 
 def _window_weights(call: Call, laid: TensorLayout, window: Window, dtype: torch.dtype) -> torch.Tensor:
-    """Return what the sum of each window is multiplied by: the layer's answer to ones, over how many they are."""
+    """Return the factor of each window's sum: the layer's answer to ones, divided by the window's size."""
     ones = laid.original(torch.ones(laid.length, 1, laid.channels, dtype=dtype))
     pool = call.module.forward if call.module is not None else partial(_call_on, call)
     averaged = laid.canonical(pool(ones))[:, 0, 0]
@@ -430,7 +430,7 @@ def _with_operands(function: Any, operands: tuple[Any, ...], x: torch.Tensor) ->
 
 
 def _of_channels(constant: torch.Tensor, laid: TensorLayout) -> torch.Tensor:
-    """Return a tensor that is added to (rows, ...) as one number, or (channels,)."""
+    """Return an operand of (rows, ...) as one number, or (channels,)."""
     if constant.numel() == 1:
         return constant.reshape(())
     shape = (1,) * (len(laid.rest) + 2 - constant.ndim) + tuple(constant.shape)
@@ -486,7 +486,7 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
 
 
 def _order(laid: TensorLayout | FlatLayout) -> torch.Tensor | None:
-    """Return which number of (positions, channels) each feature is, where the tensor is a row of features."""
+    """Return the index into (positions, channels) of each feature of a flat tensor."""
     if isinstance(laid, FlatLayout):
         return laid.order
     return torch.arange(laid.length) if laid.rest == () else None
@@ -566,4 +566,4 @@ UNDERSTOOD: dict[str, Understanding] = {
     **dict.fromkeys(("mean", "sum", "amax"), _reduction),
     **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_max_pool1d"), _adaptive),
 }
-"""Every kind of call that is understood."""
+"""The kinds of calls that can be translated."""

@@ -1,4 +1,4 @@
-"""Recomputing what an edit reaches, as a predictor does it: read once, verified, timed, and chosen or not."""
+"""Incremental prediction for one predictor: networks are read once, verified, timed, and used where faster."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _BUDGET = 2**24
 
 
 class Incremental:
-    """How one predictor recomputes edits: a network for each length, and what was chosen for each width.
+    """The incremental paths of one predictor: a network for each length, and a choice for each width of edit.
 
-    The network is read again when it has changed since. Nothing but the choices is pickled.
+    The network is read again if it has changed. Only the choices are pickled.
     """
 
     def __init__(self, predictor: TorchPredictor) -> None:
@@ -50,7 +50,7 @@ class Incremental:
         self._forget()
 
     def _forget(self) -> None:
-        """Let go of all that was found out about a network that has changed, but for what was chosen."""
+        """Drop everything known of a network that has changed, except the choices."""
         self._given, self._tried = self._given | self.choices(), {}
         self._seen: NetworkSnapshot | None = None
         self._runners: dict[int, Runner | str] = {}
@@ -74,20 +74,20 @@ class Incremental:
         return self._given | {key: value for key, value in made.items() if key not in self._given or not value}
 
     def choose(self, choices: Mapping[str, bool]) -> None:
-        """Take the choices of an earlier run: what is chosen is verified, but not timed.
+        """Use the choices of an earlier run: they are verified, but not timed.
 
-        Nor are other widths at the lengths that were met so far, or are told of: see `_follows`.
+        Other widths are not timed either, at the lengths that occurred so far or are among the choices: see `_follows`.
         """
         self._given.update(choices)
         self._settled |= {int(key.partition(":")[0]) for key in choices} | set(self._runners)
 
     def reason(self, length: int) -> str | None:
-        """Return why nothing can be recomputed in part at this length; None where something can."""
+        """Return why nothing can be recomputed in part at this length; None if something can."""
         runner = self._runner(length)
         return runner if isinstance(runner, str) else None
 
     def report(self) -> str:
-        """Return what was found, in words: a line for each length and each width that was met."""
+        """Return the results as text: a line for each length and each width that occurred."""
         lines = [f"length {length}: {self._of_length(runner)}" for length, runner in self._runners.items()]
         return "\n".join(lines + [str(tried) for _, tried in sorted(self._tried.items())])
 
@@ -98,11 +98,11 @@ class Incremental:
         return "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
 
     def tried(self) -> list[WidthResult]:
-        """Return what was found for each width that was met."""
+        """Return the result for each width that occurred."""
         return [tried for _, tried in sorted(self._tried.items())]
 
     def units(self, length: int) -> int:
-        """Return how many units a session holds; 0 where nothing can be recomputed, which is said once.
+        """Return the number of units in a session; 0, with one warning, if nothing can be recomputed.
 
         Warns
         -----
@@ -119,7 +119,7 @@ class Incremental:
         return 0
 
     def on(self, base: Tokens) -> IncrementalSession:
-        """Return a session for edits of backgrounds (n, length), on the network that `units` has just looked at."""
+        """Return a session for edits of backgrounds (n, length), on the network that `units` has just read."""
         runner = self._runners.get(base.shape[1]) or self._runner(base.shape[1])
         if isinstance(runner, str):
             raise PredictorError(f"nothing can be recomputed in part at {base.shape[1]} letters: {runner}")
@@ -156,13 +156,13 @@ class Incremental:
         )
 
     def give_up(self, length: int) -> None:
-        """Recompute nothing in part at this length any more, because there is no memory for it."""
+        """Stop recomputing in part at this length, for lack of memory."""
         self._runners[length] = _NO_ROOM.format(self._predictor.device)
 
     def trusted(self, block: ControlBlock, base: Tokens) -> bool:
-        """Say whether a control pass answers as a full one does, in some of its units; looked at once for each block.
+        """Say whether a control pass agrees with a full one in some of its units; checked once for each block.
 
-        At eight of the first block of a length, and at one in 64 of each later one.
+        Eight units of the first block of a length are checked, and one in 64 of each later one.
         """
         length = base.shape[1]
         if block.trusted is None:
@@ -175,14 +175,14 @@ class Incremental:
         return self._trusted[length]
 
     def _control_deviation(self, block: ControlBlock, some: Tokens) -> tuple[float, float]:
-        """Return how much a control deviates in its first units; in units of the sd over the first block's too."""
+        """Return the deviation of a control in its first units, in units of the sd, also that of the first block."""
         full = self.full(some)
         known = self._spread.setdefault(some.shape[1], block.control)
         spread = torch.cat([full, block.control.to(full.dtype), known.to(full.dtype)])
         return deviation(*(_to_numpy(table) for table in (block.control[: len(full)], full, spread)))
 
     def refuses(self, length: int, spans: list[Span]) -> bool:
-        """Say whether it is known that no edit of these spans is recomputed in part, so that no control is needed."""
+        """Say whether no edit of these spans is recomputed in part, so that no control is needed."""
         if not self._trusted.get(length, True):
             return True
         choices = self.choices()
@@ -190,7 +190,7 @@ class Incremental:
         return bool(known) and not any(choice is not False for choice in known)
 
     def chosen(self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens) -> bool:
-        """Say whether edits (m, length) of a span are recomputed in part; tried out where the width is new."""
+        """Say whether edits (m, length) of a span are recomputed in part; a new width is tried out."""
         length, width = base.shape[1], span[1] - span[0]
         given = self.choices().get(f"{length}:{width_class(width)}")
         if given is False:
@@ -203,9 +203,10 @@ class Incremental:
         return self._tried[length, width].chosen
 
     def _follows(self, runner: Runner, span: Span, length: int) -> bool:
-        """Say whether edits of a width that nobody has chosen for are recomputed, without asking a clock.
+        """Say, without timing, whether edits of a width without a choice are recomputed.
 
-        As narrower ones that are not, or wider ones that are; else where at most half of the multiplications are left.
+        They follow narrower ones that are not, or wider ones that are; else they are if at most half of the
+        multiplications remain.
         """
         told = {int(key.partition(":")[2]): on for key, on in self._given.items() if key.startswith(f"{length}:")}
         width = width_class(span[1] - span[0])
@@ -253,7 +254,7 @@ class Incremental:
     def _timed(
         self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens
     ) -> tuple[float, bool]:
-        """Return how much faster edits are recomputed than predicted, and whether that outweighs a slower control."""
+        """Return the speed of recomputation relative to prediction, and whether it outweighs a slower control."""
         length, some = base.shape[1], edited[:_SAMPLE]
         if length not in self._full_seconds:
             self._full_seconds[length] = self._seconds(runner, partial(self.full, some), len(some), _REPEATS)
@@ -263,7 +264,7 @@ class Incremental:
         return full / edit, edit + max(0.0, control - full) < full
 
     def _seconds(self, runner: Runner, job: Callable[[], object], n_rows: int, repeats: int) -> float:
-        """Return the shortest time of some repeats of a job, for one of its rows."""
+        """Return the shortest time per row of some repeats of a job."""
         times = []
         for _ in range(repeats):
             start = runner.clock()
@@ -272,7 +273,7 @@ class Incremental:
         return min(times) / n_rows
 
     def _share(self, runner: Runner, span: Span, length: int) -> float:
-        """Return the part of the multiplications of a full pass that an edit costs."""
+        """Return the share of the multiplications of a full pass that an edit needs."""
         network = runner.network
         local = network.macs(network.whole)
         total = max(self._multiplications(length), local, 1.0)
@@ -289,7 +290,7 @@ class Incremental:
 
 
 class IncrementalSession:
-    """Some backgrounds whose control pass is kept, so that of their edits only what they reach is recomputed."""
+    """Backgrounds with their control pass, so that only what an edit reaches is recomputed."""
 
     def __init__(self, owner: Incremental, predictor: TorchPredictor, runner: Runner, base: Tokens) -> None:
         self._owner = owner
@@ -300,7 +301,7 @@ class IncrementalSession:
         self._room = True
 
     def answers(self, edited: Tokens, rows: Ints) -> NDArray[Any]:
-        """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks), as `predict` does.
+        """Return answers for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks).
 
         Raises
         ------
@@ -321,7 +322,7 @@ class IncrementalSession:
         return answers
 
     def _attempt(self, tokens: Tokens, rows: Ints) -> torch.Tensor | None:
-        """Return the answers; None where there is no memory to keep control passes in."""
+        """Return the answers; None if control passes do not fit into memory."""
         try:
             return self._of_strands(tokens, rows) if self._room else None
         except (RuntimeError, MemoryError) as error:
@@ -337,7 +338,7 @@ class IncrementalSession:
             return made / 2 + self._of_strand(1, other_strand(tokens), rows) / 2
 
     def _without_room(self, tokens: Tokens) -> NDArray[Any]:
-        """Let go of the control passes, and answer by full passes, whose batches are halved until they fit."""
+        """Drop the control passes, and answer by full passes in batches that are halved until they fit."""
         self._blocks.clear()
         if self._room:
             self._room = False
@@ -378,7 +379,7 @@ class IncrementalSession:
         return made
 
     def _block(self, strand: int, first: int, base: Tokens) -> ControlBlock:
-        """Return the block of some units; its control is run where it is new, or lacks what these edits need."""
+        """Return a block of units; its control is run if it is new, or lacks values that these edits need."""
         known = self._blocks.get((strand, first))
         if known is None or not self._runner.kept <= known.kept:
             for key in [key for key in self._blocks if key[0] == strand]:
@@ -389,7 +390,7 @@ class IncrementalSession:
 
 
 def _task_columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Tensor:
-    """Return the columns of what the network returns, as its predictor reads them."""
+    """Return the task columns of the network's output, as read by its predictor."""
     asked = {"tasks": predictor._tasks, "heads": predictor.heads, "reduce": predictor.reduce}
     return read_columns(output, n_rows, **asked)[0]  # type: ignore[arg-type]
 
@@ -406,11 +407,11 @@ _ULPS = 16
 
 @dataclass(frozen=True)
 class WidthResult:
-    """What was found for edits of one width in sequences of one length.
+    """Result for edits of one width in sequences of one length.
 
-    `deviation` is the largest difference from the full pass, in units of the output's sd (or largest magnitude, where
-    the sd is 0), and `tolerated` how large it may be; `share` the part of the network's multiplications that is done
-    again; `speed` the time of a full pass over that of a recomputation, None where it was not measured.
+    `deviation` is the largest difference from the full pass, in units of the output's sd (or largest magnitude, if the
+    sd is 0), and `tolerated` its limit; `share` the share of the network's multiplications that is repeated; `speed`
+    the time of a full pass over that of a recomputation, None if it was not measured.
     """
 
     length: int
@@ -435,11 +436,10 @@ class WidthResult:
 
 
 def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> tuple[float, float]:
-    """Return the largest deviation of answers (m, tasks) in units of each task's sd, and the one that is tolerated.
+    """Return the largest deviation of answers (m, tasks) in units of each task's sd, and its tolerance.
 
-    The sd is over the rows of `spread` (rows, tasks); where it is 0 the unit is the largest magnitude. Tolerated is
-    1e-5, or sixteen times the rounding of the largest answer where that is more: the full pass knows an answer no
-    better.
+    The sd is over the rows of `spread` (rows, tasks); if it is 0 the unit is the largest magnitude. The tolerance is
+    1e-5, or sixteen times the rounding of the largest answer if that is more: the full pass is no more precise.
 
     Examples
     --------
@@ -457,7 +457,7 @@ def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> t
 
 
 def width_class(width: int) -> int:
-    """Return the widest edit for which the choice made for a width holds: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
+    """Return the widest edit that shares the choice of a width: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
 
     Examples
     --------
@@ -469,9 +469,9 @@ def width_class(width: int) -> int:
 
 
 class NetworkSnapshot:
-    """A network as it is at one moment: its code and attributes, the hooks on it, and a copy of every tensor.
+    """A network at one moment: its code and attributes, its hooks, and a copy of every tensor.
 
-    Tensors are compared by value: their version counters do not count what is written through ``.data``.
+    Tensors are compared by value: their version counters miss writes through ``.data``.
     """
 
     def __init__(self, module: torch.nn.Module) -> None:
@@ -481,7 +481,7 @@ class NetworkSnapshot:
         self._copies = [tensor.clone() for tensor in self._tensors]
 
     def is_still(self, module: torch.nn.Module) -> bool:
-        """Say whether a network is what it was then."""
+        """Say whether a network is unchanged since the snapshot."""
         if not _same_objects(self._parts, _layers_and_hooks(module)) or self._structure != structure_of(module):
             return False
         now = _tensors(module)
@@ -489,7 +489,7 @@ class NetworkSnapshot:
 
 
 def _layers_and_hooks(module: torch.nn.Module) -> list[object]:
-    """Return the layers and the hooks on them; they are kept, so that none is taken for a later one."""
+    """Return the layers and their hooks; references are kept, so that no id is reused."""
     hooks = (chain(part._forward_pre_hooks.values(), part._forward_hooks.values()) for part in module.modules())
     return [*module.modules(), *chain.from_iterable(hooks)]
 

@@ -17,16 +17,16 @@ from causalgia.predict.incremental.window_steps import Convolved, Pooled, Step
 
 Layout: TypeAlias = Literal["NCL", "NLC"]
 Handed: TypeAlias = "LocalValue | End"
-"""What the local part hands to the rest."""
+"""An output of the local part that the rest takes."""
 
 
 @dataclass(frozen=True)
 class Network:
     """A network read for one length of input.
 
-    `steps[i]` makes value i + 1 of the input, value 0; `handed` are the values and ends that `rest` takes, in order,
-    and `rest` returns what the network does. `used` says which values anything depends on. `not_local` are the layers
-    that made the rest begin, in words.
+    `steps[i]` computes value i + 1 from the input, value 0; `handed` are the values and ends that `rest` takes, in
+    order, and `rest` returns the network's output. `used` marks the values that anything depends on. `not_local` are
+    the layers at which the rest begins, as text.
     """
 
     length: int
@@ -75,7 +75,7 @@ def local_network(module: torch.nn.Module, sample: torch.Tensor, layout: Layout)
     Raises
     ------
     NotLocalError
-        If it cannot be traced, or no layer of it is local: the message names the first that is not.
+        If it cannot be traced, or has no local layer; the message names the first layer that is not local.
     """
     axis = 2 if layout == "NCL" else 1
     length = sample.shape[axis]
@@ -106,7 +106,7 @@ def _in_rest(node: fx.Node, reader: Reader) -> bool:
 
 
 def _rest(reader: Reader) -> tuple[fx.GraphModule, tuple[Handed, ...]]:
-    """Return the part of a graph that is computed in full, and what it is handed."""
+    """Return the part of a graph that is computed in full, and its inputs."""
     graph = reader.graph.graph
     wanted = _wanted(reader)
     copied: dict[fx.Node, fx.Node] = {}
@@ -129,7 +129,7 @@ def _rest(reader: Reader) -> tuple[fx.GraphModule, tuple[Handed, ...]]:
 
 
 def _wanted(reader: Reader) -> set[fx.Node]:
-    """Return the nodes that the output is made of, down to those that the local part makes."""
+    """Return the nodes that the output depends on, back to those that the local part computes."""
     wanted: set[fx.Node] = set()
     waiting: list[Any] = [node for node in reader.graph.graph.nodes if node.op == "output"]
     while waiting:
@@ -153,16 +153,16 @@ def _used(reader: Reader, handed: tuple[Handed, ...]) -> tuple[bool, ...]:
 
 
 def in_network(laid: TensorLayout | FlatLayout, x: torch.Tensor) -> torch.Tensor:
-    """Return a copy of a value (positions, rows, channels) as the network has it, (rows, ...)."""
+    """Return a copy of a value (positions, rows, channels) in the network's layout, (rows, ...)."""
     if isinstance(laid, TensorLayout):
         return laid.original(x)
     return x.permute(1, 0, 2).reshape(x.shape[1], -1)[:, laid.order.to(x.device)]
 
 
 def needed_spans(network: Network, touched: tuple[Span | None, ...]) -> tuple[Span | None, ...]:
-    """Return the positions of each value that must be at hand: what changes, and what goes into what changes.
+    """Return the positions of each value that must be available: what changes, and the inputs of what changes.
 
-    Positions before 0, and from a value's length on, are zeros.
+    Positions before 0, and beyond a value's length, are zeros.
     """
     needs: list[list[Span | None]] = [[] for _ in touched]
     for item in network.handed:

@@ -1,4 +1,4 @@
-"""The local part of a network on one span of positions, with all that can be done beforehand done."""
+"""Plan and memory for running the local part of a network on one span of positions."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class StoredSpan:
     start: int
 
     def at(self, span: Span) -> torch.Tensor:
-        """Return a span of them, a view."""
+        """Return a span of them, as a view."""
         return self.values[span[0] - self.start : span[1] - self.start]
 
 
 _Source: TypeAlias = "torch.Tensor | tuple[int, int, int]"
-"""A view that stays, or the number of a passing value and the part of it."""
+"""A permanent view, or the number of a temporary value and the part of it."""
 
 
 @dataclass(frozen=True)
 class SpanPlan:
-    """What one span of edits needs.
+    """Plan of one span of edits.
 
-    For each value: `touched`, what changes, and `held`, what must be at hand; where the two differ the value has a
+    For each value: `touched`, what changes, and `held`, what must be available; where the two differ the value has a
     context, which comes from the control.
     """
 
@@ -56,16 +56,16 @@ class SpanPlan:
 
     @property
     def kept(self) -> frozenset[int]:
-        """Numbers of the values whose control must be kept."""
+        """Numbers of the values whose control must be stored."""
         own = {i for i, (t, h) in enumerate(zip(self.touched, self.held, strict=True)) if h is not None and h != t}
         return frozenset(own | {i.source if isinstance(i, End) else i.number for i in self.network.handed})
 
     def largest(self) -> int:
-        """Return the most numbers of one row that a value holds here; 1 where the edit reaches nothing."""
+        """Return the largest size of a value in one row; 1 if the edit reaches nothing."""
         return max(self._sizes(), default=1)
 
     def numbers(self) -> int:
-        """Return how many numbers of one row all values hold here."""
+        """Return the total size of all values in one row."""
         return sum(self._sizes())
 
     def _sizes(self) -> list[int]:
@@ -74,7 +74,7 @@ class SpanPlan:
 
 
 class Workspace:
-    """Memory and views for running a plan on so many rows at once."""
+    """Memory and views for running a plan on a number of rows at once."""
 
     def __init__(
         self,
@@ -105,10 +105,10 @@ class Workspace:
         self._passing: dict[int, torch.Tensor] = {}
         self._rests: list[torch.Tensor] = []
         self.filled: weakref.ref[object] | None = None
-        """Whose contexts are in it, of all rows."""
+        """The control whose contexts are in the memory, for all rows."""
 
     def _last_uses(self) -> list[list[int]]:
-        """Return the passing values that nothing takes after each operation."""
+        """Return the temporary values that are no longer used after each operation."""
         wanted = {item.source if isinstance(item, End) else item.number for item in self.plan.network.handed}
         wanted |= self.keep
         last = {source: place for place, (_, step, *_) in enumerate(self._operations) for source in step.sources}
@@ -119,7 +119,7 @@ class Workspace:
         return ends
 
     def _room(self, number: int, held: Span, channels: int) -> StoredSpan:
-        """Return memory for a value; what lies outside the sequence is zero and stays so."""
+        """Return memory for a value; positions outside the sequence are zero and stay so."""
         room = torch.empty((held[1] - held[0], self.n_rows, channels), **self._make)  # type: ignore[call-overload]
         found = StoredSpan(room, held[0])
         for side in outside(held, (0, self.plan.network.lengths[number])):
@@ -143,7 +143,7 @@ class Workspace:
     def fill(
         self, control: Mapping[int, StoredSpan], ends: Mapping[int, torch.Tensor], rows: torch.Tensor | None
     ) -> None:
-        """Copy the contexts of some rows of the control; None: all rows, once or several times over."""
+        """Copy the contexts of some rows of the control; None: all rows, once or repeatedly."""
         plan = self.plan
         for number, held in self._stored.items():
             inside = clipped(plan.held[number], plan.network.lengths[number])
@@ -186,7 +186,7 @@ class Workspace:
         return self._passing[number][start:stop]
 
     def changed(self, number: int) -> StoredSpan:
-        """Return what is at hand of a value, new where it changed."""
+        """Return the available positions of a value, with the changed ones."""
         if number in self._stored:
             return self._stored[number]
         touched = self.plan.touched[number]
@@ -194,7 +194,7 @@ class Workspace:
         return StoredSpan(self._passing[number], touched[0])
 
     def controlled(self) -> tuple[dict[int, StoredSpan], dict[int, torch.Tensor]]:
-        """Return the values to keep and the ends, by their place among what is handed, after a whole pass."""
+        """Return the values to store, and the ends by their place among the outputs, after a whole pass."""
         handed = enumerate(self.plan.network.handed)
         values = {number: self.changed(number) for number in self.keep}
         lengths = self.plan.network.lengths
@@ -206,7 +206,7 @@ class Workspace:
         return values, ends
 
     def wholly_handed(self, ends: Mapping[int, torch.Tensor]) -> list[torch.Tensor]:
-        """Return copies of what the rest of the network, which may work in place, takes after a whole pass."""
+        """Return copies of the inputs of the rest, which may work in place, after a whole pass."""
         return [
             ends[place].reshape(self.n_rows, *item.shape).clone()
             if isinstance(item, End)
@@ -215,7 +215,7 @@ class Workspace:
         ]
 
     def handed(self, control: Mapping[int, StoredSpan], rows: torch.Tensor | None) -> list[torch.Tensor]:
-        """Return copies of what the rest of the network, which may work in place, takes after a run."""
+        """Return copies of the inputs of the rest, which may work in place, after a run."""
         rests = iter(self._rests)
         return [
             self._ended(item, next(rests)) if isinstance(item, End) else self._whole(item, control, rows)

@@ -1,4 +1,4 @@
-"""How a tensor of a network lies in (positions, rows, channels), found by asking where each number went."""
+"""Layout of a network's tensors as (positions, rows, channels), found by tracking where each number goes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from causalgia.predict.incremental.trace import NotLocalError
 
 @dataclass(frozen=True)
 class TensorLayout:
-    """A tensor (rows, ...) with the positions on dim `axis`, and dims `rest` that together are the channels.
+    """A tensor (rows, ...) with the positions on dim `axis`; the other dims `rest` together are the channels.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class TensorLayout:
         return (*self.rest[: self.axis - 1], self.length, *self.rest[self.axis - 1 :])
 
     def original(self, x: torch.Tensor) -> torch.Tensor:
-        """Return a copy of (positions, rows, channels) as the network has it, (rows, ...)."""
+        """Return a copy of (positions, rows, channels) in the network's layout, (rows, ...)."""
         moved = x.reshape(len(x), x.shape[1], *self.rest).movedim(0, self.axis)
         return moved.clone(memory_format=torch.contiguous_format)
 
@@ -47,14 +47,14 @@ class TensorLayout:
 
 @dataclass(frozen=True)
 class FlatLayout:
-    """A tensor (rows, features): `order` (features,) says which number of (positions, channels) each feature is."""
+    """A tensor (rows, features); `order` (features,) is the index of each feature in (positions, channels)."""
 
     order: torch.Tensor
 
 
 @dataclass(frozen=True)
 class LayoutSlice:
-    """Positions from `offset` on and channels from `first_channel` on, laid as `laid`."""
+    """Positions from `offset` on and channels from `first_channel` on, in the layout `laid`."""
 
     laid: TensorLayout
     offset: int
@@ -62,12 +62,12 @@ class LayoutSlice:
 
 
 def layout_after(laid: TensorLayout, change: Callable[[torch.Tensor], torch.Tensor]) -> LayoutSlice | FlatLayout:
-    """Return where a function that only moves numbers about (a view, a transposition, a slice) leaves them.
+    """Return the layout after a function that only moves numbers (a view, a transposition, a slice).
 
     Raises
     ------
     NotLocalError
-        If they end up in an order that is neither positions with channels nor a flat row.
+        If the result is neither positions with channels nor a flat row.
 
     Examples
     --------
