@@ -452,7 +452,7 @@ def test_wrong_arithmetic_is_found(monkeypatch):
     ("full", "control", "edit", "chosen"), [(3.0, 3.0, 1.0, True), (1.0, 0.5, 2.0, False), (3.0, 5.5, 1.0, False)]
 )
 def test_it_is_chosen_where_it_is_faster(monkeypatch, full, control, edit, chosen):
-    seconds = {"full": full, "Block": control, "edited": edit}
+    seconds = {"full": full, "ControlBlock": control, "edited": edit}
     monkeypatch.setattr(Incremental, "_seconds", lambda self, runner, job, n_rows, repeats: seconds[job.func.__name__])
     predictor = cg.TorchPredictor(headed(BODIES["same"][1], **copy.deepcopy(BODIES["same"][0])), incremental=True)
     base = tokens(6, 41)

@@ -19,7 +19,7 @@ Levels: TypeAlias = tuple[tuple[str, Level], ...]
 
 @dataclass(frozen=True)
 class Arm:
-    """A name, an intervention, and the levels of the factors that the arm stands for.
+    """A name, an intervention, and the arm's levels of the factors.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Arm:
         return self._with_levels(self.intervention.to_dict())
 
     def identity(self) -> dict[str, Any]:
-        """Return what makes two arms of one name the same, whatever their spelling."""
+        """Return the content that makes two arms of one name equal, whatever their spelling."""
         return self._with_levels(self.intervention.identity())
 
     def _with_levels(self, plain: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _factorial_arm(factors: Mapping[str, Intervention], levels: tuple[int, ...],
 
 
 def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return arms given as a mapping name -> intervention or as a sequence of `Arm`, checked for their names."""
+    """Return arms from a mapping name -> intervention or a sequence of `Arm`; names must be unique."""
     if isinstance(arms, Mapping):
         made = tuple(Arm(name, intervention) for name, intervention in arms.items())
     else:

@@ -1,4 +1,4 @@
-"""The named contrasts of a design: which weighted sums of arms it was made to answer."""
+"""Named contrasts of a design: the weighted sums of arms that it was made to estimate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row: TypeAlias = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True, eq=False)
 class Contrasts(Mapping[str, Mapping[str, float]]):
-    """Contrast -> arm -> weight, weights that sum to zero; a mapping that is compared by value and cannot be changed.
+    """Contrast -> arm -> weight, with weights that sum to zero; a read-only mapping that is compared by value.
 
     Attributes
     ----------
@@ -53,13 +53,13 @@ class Contrasts(Mapping[str, Mapping[str, float]]):
         return repr(self.plain)
 
     def control_of(self, arms: Sequence[str]) -> str | None:
-        """Return the control where the contrasts are every other one of these arms against it, in order; else None."""
+        """Return the control if the contrasts are all other arms against it, in order; else None."""
         control = self.control
         return control if control is not None and list(self) == [arm for arm in arms if arm != control] else None
 
     @cached_property
     def control(self) -> str | None:
-        """The arm that every contrast subtracts from the arm it is named after; None where they are other sums."""
+        """The arm that every contrast subtracts from the arm in its name; None for other contrasts."""
         controls = {next((arm for arm, weight in row if weight == -1), None) for _, row in self.rows}
         control = controls.pop() if len(controls) == 1 else None
         simple = control is not None and all(dict(row) == {name: 1.0, control: -1.0} for name, row in self.rows)
@@ -72,7 +72,7 @@ class Contrasts(Mapping[str, Mapping[str, float]]):
 
 
 def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
-    """Return contrasts for a mapping contrast -> arm -> weight, or for the name of the arm that all others are against.
+    """Return contrasts from a mapping contrast -> arm -> weight, or from the name of the control.
 
     Raises
     ------

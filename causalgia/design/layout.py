@@ -1,4 +1,4 @@
-"""Where an arm has written: checks that every edit fits, before a single sequence is drawn."""
+"""Layout of an arm's edits: checks that every edit fits, before any sequence is drawn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from causalgia.errors import DesignError, quoted
 
 @dataclass(frozen=True)
 class WrittenSpan:
-    """Bases that an earlier step wrote and a later one may not touch."""
+    """Bases that an earlier step wrote and a later one must not change."""
 
     start: int
     stop: int
@@ -20,7 +20,7 @@ class WrittenSpan:
 
 @dataclass(frozen=True)
 class Layout:
-    """The length of the sequence and the spans written so far, in its present coordinates."""
+    """The length of the sequence and the spans written so far, in current coordinates."""
 
     length: int
     written: tuple[WrittenSpan, ...] = ()
@@ -51,12 +51,12 @@ class Layout:
         return replace(self, written=(*self.written, WrittenSpan(at, at + width, label)))
 
     def write_each(self, spans: Iterable[tuple[int, int]], label: str) -> Layout:
-        """Overwrite one of several spans in each unit: they may overlap each other, but nothing written before."""
+        """Overwrite one of several spans in each unit: they may overlap each other, but not earlier ones."""
         laid = [self.write(start, stop - start, label).written[-1] for start, stop in dict.fromkeys(spans)]
         return replace(self, written=(*self.written, *laid))
 
     def read(self, span: tuple[int, int], verb: str) -> Layout:
-        """Read the bases of a span, whoever wrote them."""
+        """Read the bases of a span, written or not."""
         if span[1] > self.length:
             raise DesignError(f"{verb} of x[{span[0]}:{span[1]}] ends past the {self.length}-bp background")
         return self
@@ -68,7 +68,7 @@ class Layout:
         return self
 
     def insert(self, at: int, width: int, label: str) -> Layout:
-        """Put `width` bases before the base at `at`; what is to the right moves."""
+        """Insert `width` bases before the base at `at`; bases to the right are shifted."""
         if at > self.length:
             raise DesignError(f"insert of {quoted(label)} at {at} is past the end of the {self.length}-bp background")
         for w in self.written:
@@ -82,7 +82,7 @@ class Layout:
         return Layout(self.length + width, (*moved, WrittenSpan(at, at + width, label)))
 
     def delete(self, span: tuple[int, int]) -> Layout:
-        """Remove the bases of a span; what is to the right moves."""
+        """Remove the bases of a span; bases to the right are shifted."""
         self.disturb(span, "deletion")
         width = span[1] - span[0]
         if width == self.length:

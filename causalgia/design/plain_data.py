@@ -1,4 +1,4 @@
-"""Interventions and null models read back from plain data: what `to_dict` wrote, or what a user wrote in TOML."""
+"""Reading of interventions and null models from plain data, as written by `to_dict` or by a user in TOML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interventions on given bases: delete, scramble, ablate, mutate."""
+"""Interventions on given bases: delete, scramble, ablate, mutate, copy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from causalgia.types import Tokens, Units
 
 @dataclass(frozen=True)
 class _Spanned(Intervention):
-    """Interventions on the bases from start to stop."""
+    """Base of interventions on the bases from start to stop."""
 
     span: Span
 
@@ -113,7 +113,7 @@ class Scramble(_Spanned):
 
 @dataclass(frozen=True)
 class Ablate(_Spanned):
-    """Replace the bases of a span by bases that carry no signal.
+    """Replace the bases of a span by bases without signal.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Letters and tokens: DNA and RNA strings as uint8 arrays, one-hot arrays, and the reverse complement.
 
 A token is 0, 1, 2 or 3 for A, C, G or T. U is read as T and lower case as upper case, so RNA and soft-masked DNA
-need no preparation. Ambiguous letters (N, R, Y, ...) are refused unless a caller chooses to have them drawn.
+need no preparation. Ambiguous letters (N, R, Y, ...) raise an error unless a caller chooses to draw them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _letter_codes() -> Tokens:
 
 
 _CODES = _letter_codes()
-# Twelve is divisible by 2, 3 and 4: a fair twelve-sided die decides every ambiguous letter exactly uniformly.
+# Twelve is divisible by 2, 3 and 4: a fair twelve-sided die draws every ambiguous letter exactly uniformly.
 _DIE = np.array([[BASES.index(base) for base in IUPAC[x] * (12 // len(IUPAC[x]))] for x in _AMBIGUOUS], np.uint8)
 
 
@@ -165,7 +165,7 @@ def _source_prefix(source: str | None) -> str:
 
 
 def _is_iupac(letter: str) -> bool:
-    """Say whether a letter is of the IUPAC code, in either case; only ASCII letters are, whatever their capitals."""
+    """Say whether a letter is ASCII and in the IUPAC code, in either case."""
     return letter.isascii() and letter.upper() in IUPAC
 
 
@@ -181,7 +181,7 @@ def _raise_letter_error(letter: str, position: int, record: str) -> None:
 
 
 def _draw_ambiguous(codes: Tokens, names: Sequence[str | int], key: int) -> None:
-    """Replace the ambiguous codes in place, each record from a stream of its own."""
+    """Replace ambiguous codes in place, each record from a stream of its own."""
     for row in np.flatnonzero((codes > 3).any(axis=1)).tolist():
         (at,) = np.nonzero(codes[row] > 3)
         stream = np.random.default_rng(derive(key, "ambiguous", names[row]))
@@ -210,7 +210,7 @@ def decode(tokens: NDArray[np.integer], *, rna: bool = False) -> list[str]:
 
 
 def checked_tokens(tokens: NDArray[np.integer]) -> Tokens:
-    """Return an integer array as uint8 tokens, without a copy where it is that already.
+    """Return an integer array as uint8 tokens, without a copy if it is that already.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Records of one length: the value that every `of=` becomes, and the readers of FASTA and BED files."""
+"""Records of one length: the value that every `of=` becomes, and readers of FASTA and BED files."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ Source: TypeAlias = "Sequences | FilePath | Mapping[Name, str] | Iterable[str] |
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sequences:
-    """Named sequences of one length, compared by value: by their tokens and names, not by where they came from.
+    """Named sequences of one length, compared by their tokens and names, not by their source.
 
-    Names are the integers 0 to n - 1 in order, or else all strings: other integers are written as strings, so that a
-    design keeps its names in TOML and JSON.
+    Names are the integers 0 to n - 1 in order, or else strings: other integers become strings, so that a design keeps
+    its names in TOML and JSON.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Sequences:
 
 
 def _as_frozen(tokens: Tokens) -> Tokens:
-    """Return the tokens as an array that nobody else can write to."""
+    """Return the tokens as an array that no other code can write to."""
     array = checked_tokens(tokens)
     if array.ndim != 2 or array.size == 0:
         msg = f"sequences of shape {array.shape}; give (n, length) tokens with at least one sequence and one position"
@@ -115,7 +115,7 @@ def _as_frozen(tokens: Tokens) -> Tokens:
 
 
 def _as_record_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
-    """Return the names as 0, ..., n - 1 if they are just that, else as strings."""
+    """Return the names as integers if they are 0, ..., n - 1, else as strings."""
     given = tuple(map(_plain_name, names))
     if len(given) != n:
         msg = f"{len(given)} names for {n} sequences; give each sequence one name"
@@ -127,7 +127,7 @@ def _as_record_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
 
 
 def _plain_name(name: object) -> Name:
-    """Return a name as Python's own str or int, whatever NumPy or pandas call it."""
+    """Return a name as Python's own str or int."""
     if isinstance(name, str) and "\0" not in name:
         return str(name)
     if isinstance(name, int | np.integer) and not isinstance(name, bool):
@@ -138,7 +138,7 @@ def _plain_name(name: object) -> Name:
 
 
 def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
-    """Refuse names that are written alike, as 1 and "1" are."""
+    """Raise SequenceError if two names have the same spelling, as 1 and "1" do."""
     counts = Counter(map(str, names))
     twice = [name for name in dict.fromkeys(names) if counts[str(name)] > 1] if len(counts) < len(names) else []
     if twice:
@@ -153,15 +153,15 @@ def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
 
 
 def _set_read_only(tokens: Tokens) -> Tokens:
-    """Mark a freshly made array as final, so that `Sequences` need not copy it."""
+    """Make a new array read-only, so that `Sequences` need not copy it."""
     tokens.flags.writeable = False
     return tokens
 
 
 def as_sequences(of: Source) -> Sequences:
-    """Return what a user gives as ``of=`` as one value.
+    """Return the value of ``of=`` as `Sequences`.
 
-    Taken are: `Sequences`; the path of a FASTA file; one string; several strings (a list, an array, a pandas
+    Accepted are `Sequences`; the path of a FASTA file; one string; several strings (a list, an array, a pandas
     Series), named 0 to n - 1; a mapping from names to strings; an integer array of tokens, (n, length) or (length,).
     A string is one sequence if it is made of IUPAC letters only and no file has that name; otherwise it is a path.
 
@@ -204,7 +204,7 @@ def _is_letters(text: str) -> bool:
 
 
 def _exists(path: str) -> bool:
-    """Say whether a path exists; a string that is empty or too long to be a path does not."""
+    """Say whether a path exists; an empty string or one too long for a path does not."""
     try:
         return bool(path) and Path(path).exists()
     except (OSError, ValueError):
@@ -212,7 +212,7 @@ def _exists(path: str) -> bool:
 
 
 def _from_letters(text: str) -> Sequences:
-    """Return one sequence; an error says why the text was not taken for a path."""
+    """Return one sequence; errors say why the text was not read as a path."""
     try:
         return _from_strings([text])
     except SequenceError as error:
@@ -239,7 +239,10 @@ def _from_array(array: NDArray[np.generic]) -> Sequences:
 
 
 def _looks_one_hot(array: NDArray[np.generic]) -> bool:
-    """Say whether an array has but 0 and 1, and three axes, no integers, or one 1 in each row or column of four."""
+    """Say whether an array looks one-hot.
+
+    It then has only 0 and 1, with three axes, not integers, or one 1 in each row or column of four.
+    """
     if array.dtype.kind not in "biuf" or not array.size or not bool(((array == 0) | (array == 1)).all()):
         return False
     if array.ndim == 3 or array.dtype.kind in "bf":
@@ -253,12 +256,12 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
     r"""Read a FASTA file of records of one length, plain or gzip-compressed.
 
     A record's name is the first word of its header. Records may span lines; lower case (soft masking) is upper
-    case, U is T. What happens to ambiguous letters is said in `encode`.
+    case, U is T. `encode` describes ambiguous letters.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read, is no FASTA, has an empty, unnamed or repeated record, unequal lengths, or letters
+        If the file cannot be read, is not FASTA, has an empty, unnamed or repeated record, unequal lengths, or letters
         that are not bases. The message names the file, and the record or line.
     TypeError
         If letters are to be drawn and `rng` is missing.
@@ -276,7 +279,7 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
     _check_unique_names(names, place=f"{source}: ")
     letters = stack_letters(bodies, names, source=source)
     tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)
-    # drawn letters are not in the file: such sequences are written out in full where a design is saved
+    # drawn letters are not in the file: a saved design contains such sequences in full
     return Sequences(_set_read_only(tokens), names, source if ambiguous == "refuse" else None)
 
 
@@ -298,7 +301,7 @@ def from_bed(
     ``chrom:start-end`` of the window, from 0, the end excluded, followed by ``(+)`` or ``(-)`` if `stranded`.
 
     A plain FASTA is indexed in memory by one scan and only the windows are read; a gzip-compressed one is read whole.
-    No file is written, and no index beside the FASTA is trusted.
+    No file is written, and an index beside the FASTA is ignored.
 
     Raises
     ------
@@ -325,7 +328,7 @@ def from_bed(
     tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=str(fasta))
     minus = np.array([w.strand == "-" for w in windows])
     tokens[minus] = reverse_complement(tokens[minus])
-    # the genome holds more than these windows: they are written out in full where a design is saved
+    # the genome holds more than these windows: a saved design contains them in full
     return Sequences(_set_read_only(tokens), names)
 
 
@@ -335,7 +338,7 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
     Raises
     ------
     SequenceError
-        If there is no record, or one without name or letters.
+        If there is no record, or one lacks a name or letters.
     """
     chunks = (b"\n" + text).split(b"\n>")
     if chunks[0].strip():

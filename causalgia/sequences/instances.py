@@ -27,7 +27,7 @@ class Instances:
     Parameters
     ----------
     row
-        (m,) which sequence.
+        (m,) index of the sequence.
     start
         (m,) 0-based start of the instance, on the plus strand.
     strand
@@ -73,7 +73,7 @@ def find_instances(
     Raises
     ------
     SequenceError
-        If tokens or word are none, the pattern is longer than the sequences, a word comes with a threshold, or no
+        If tokens or word are invalid, the pattern is longer than the sequences, a word comes with a threshold, or no
         word reaches the threshold.
 
     References
@@ -115,12 +115,12 @@ def _motif_label(motif: str | Motif) -> str:
 
 
 def _motif_scoring(motif: Motif, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
-    """Return a motif's scores (w, 4), the lowest that counts, and how many are one bit."""
+    """Return a motif's scores (w, 4), the lowest score of an instance, and the score of one bit."""
     return step_scores(motif), cutoff(motif, _P_VALUE if threshold is None else threshold), PER_BIT
 
 
 def _word_scoring(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
-    """Return the same of a word: bases that it admits score 1, others 0, and only a full score counts."""
+    """Return the same for a word: admitted bases score 1, others 0, and only a full score counts."""
     if threshold is not None:
         msg = (
             f"threshold={quoted(threshold)} is for a motif's score; the word {quoted(word)} is found exactly: "
@@ -134,12 +134,12 @@ def _word_scoring(word: str, threshold: float | None) -> tuple[NDArray[np.int64]
         raise SequenceError(msg) from error
     steps = np.array([[base in bases for base in range(4)] for bases in admitted], np.int64)
     bits = 2 * len(steps) - float(np.log2(steps.sum(axis=1)).sum())
-    # a word of N alone has no bits: every place is an instance, and scores 0
+    # a word of N alone carries no information: every position is an instance, with score 0
     return steps, len(steps), len(steps) / bits if bits else np.inf
 
 
 def _scan_blocks(rows: Tokens, steps: NDArray[np.int64], lowest: int) -> Iterator[tuple[NDArray[np.int64], ...]]:
-    """Give row, start, whether it is the minus strand, and score of every hit, block of sequences by block."""
+    """Yield row, start, whether it is the minus strand, and score of every hit, by blocks of sequences."""
     n_starts = rows.shape[1] - len(steps) + 1
     size = max(_BLOCK // n_starts, 1)
     opposite = steps[::-1, ::-1]
@@ -161,7 +161,7 @@ def _start_scores(rows: Tokens, steps: NDArray[np.int64], n_starts: int) -> NDAr
 
 
 def _best(place: NDArray[np.int64], score: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-    """Return which hits, in order of place, the greedy rule keeps; those nearer than `width` overlap."""
+    """Return the hits, in order of position, that the greedy rule keeps; those nearer than `width` overlap."""
     before = np.searchsorted(place, place - width, side="right")
     behind = np.searchsorted(place, place + width, side="left")
     gone = np.zeros(len(place), bool)

@@ -1,4 +1,4 @@
-"""Motifs as users name them: a JASPAR name, a word, a file or a table of counts."""
+"""Motifs by name: a JASPAR name, a word, a file or a table of counts."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def motif(
     release: str | None = None,
     name: str | None = None,
 ) -> Motif:
-    r"""Return the motif that a name, an identifier, a word, a file or a table stands for.
+    r"""Return the motif for a name, an identifier, a word, a file or a table.
 
-    A string is looked up in this order, and the first that knows it decides:
+    A string is looked up in this order; the first match counts:
 
     1. a path, if it ends in .meme, .jaspar, .pfm, .txt or .gz;
     2. a matrix identifier of JASPAR, ``"MA0035.4"``, or an accession, ``"MA0035"``, for its newest version;
@@ -42,8 +42,8 @@ def motif(
     5. a word of IUPAC letters, `Motif.from_word`; one with ambiguous letters that is a name in another taxon or
        collection is refused, as either may be meant.
 
-    The choice is said by the result: ``identifier`` is the accession with its version, ``source`` the release or
-    the path. Counts become probabilities without a pseudocount. JASPAR is read from the copy inside pyjaspar: nothing
+    The result records the choice: ``identifier`` is the accession with its version, ``source`` the release or the path.
+    Counts become probabilities without a pseudocount. JASPAR is read from the copy inside pyjaspar: nothing
     is downloaded.
 
     Parameters
@@ -53,19 +53,19 @@ def motif(
         T, of counts or of probabilities (rows that sum to 1). A table with labels is read by them: a mapping letter
         -> numbers, a DataFrame or DataArray of which one axis is labelled with A, C, G and T (or U), in any order.
     taxon
-        Taxonomic group in which a name is looked up; None looks in all. Identifiers are taken whatever their taxon.
+        Taxonomic group in which a name is looked up; None looks in all. It does not restrict identifiers.
     release
         Release of JASPAR, such as ``"JASPAR2024"``; by default the newest that pyjaspar has.
     name
-        Which motif of a file of several, by name or identifier; or what a table's motif is called, by default
-        ``"PFM "`` and its consensus.
+        The motif of a file with several, by name or identifier; or the name of a table's motif, by default ``"PFM "``
+        and its consensus.
 
     Raises
     ------
     SequenceError
-        If nothing has that name (the message says which names are near, and in which taxa or collections it is
-        known), a name has profiles of several taxa, a file of several motifs comes without `name`, `name` is given
-        where it has no meaning, or a table is none or has labels that do not say which base is which.
+        If the name is unknown (the message lists similar names, and the taxa or collections that have it), a name has
+        profiles of several taxa, a file of several motifs comes without `name`, `name` is given where it has no
+        meaning, or a table is invalid or its labels do not identify the bases.
 
     References
     ----------
@@ -107,7 +107,7 @@ def _from_string(what: str, taxon: str | None, release: str, name: str | None) -
 
 
 def _from_word(what: str, elsewhere: tuple[str, ...], taxon: str | None, release: str) -> Motif:
-    """Return a word's motif, unless the word may be meant as a factor's name in another taxon."""
+    """Return a word's motif; SequenceError if it may be a factor's name in another taxon."""
     if not what.isascii() or not what or not set(what.upper()) <= set(IUPAC):
         raise_unknown_name(what, taxon=taxon, release=release)
     if elsewhere and not set(what.upper()) <= {*BASES, "U"}:
@@ -146,7 +146,7 @@ def _refuse_name(name: str | None, what: str) -> None:
 
 
 def _from_table(table: Any, name: str | None) -> Motif:
-    """Return the motif of counts or probabilities; both are none if a row sums to less than 2 and is no integers."""
+    """Return the motif of counts or probabilities."""
     label = "PFM" if name is None else name
     rows = _as_motif_rows(table)
     are_counts = bool((rows.sum(axis=1) >= 2).any() or (rows == np.round(rows)).all())
@@ -179,7 +179,7 @@ def _as_float_table(table: Any) -> NDArray[np.float64]:
 
 
 def _table_labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
-    """Return the labels of the rows and of the columns of a table that has any: a mapping, DataFrame or DataArray."""
+    """Return the row and column labels of a mapping, DataFrame or DataArray; None for an axis without labels."""
     if isinstance(table, Mapping):
         return list(table), None
     if hasattr(table, "columns"):
@@ -191,7 +191,7 @@ def _table_labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
 
 
 def _by_labels(numbers: NDArray[np.float64], rows: list[Any] | None, columns: list[Any] | None) -> NDArray[np.float64]:
-    """Return w rows of A, C, G, T of numbers whose rows or columns are labelled; as they are without labels."""
+    """Return w rows of A, C, G, T of a labelled table; an unlabelled one is returned as it is."""
     if rows is None and columns is None:
         return numbers
     down, across = _order_of_bases(rows), _order_of_bases(columns)
@@ -204,7 +204,7 @@ def _by_labels(numbers: NDArray[np.float64], rows: list[Any] | None, columns: li
 
 
 def _order_of_bases(labels: list[Any] | None) -> list[int] | None:
-    """Return where A, C, G and T are among labels that are these and no more; None where they are not."""
+    """Return the positions of A, C, G and T among labels that are exactly these; else None."""
     spelled = [str(label).upper().replace("U", "T") for label in labels or ()]
     return [spelled.index(base) for base in BASES] if sorted(spelled) == sorted(BASES) else None
 
@@ -250,12 +250,12 @@ class Profile:
 
     @property
     def place(self) -> str:
-        """Identifier and where it stands: the taxon of CORE, or another collection."""
+        """Identifier and its origin: the taxon of CORE, or another collection."""
         return f"{self.identifier} ({self.taxon if self.collection == 'CORE' else self.collection})"
 
 
 def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | None:
-    """Return the profile of an identifier or of a name, or None; the rule is said in `causalgia.motif`.
+    """Return the profile of an identifier or of a name, or None; see `causalgia.motif` for the rule.
 
     Raises
     ------
@@ -271,7 +271,7 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
 
 
 def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoReturn:
-    """Raise the SequenceError of a name that `find_profile` does not find, with what is near or elsewhere."""
+    """Raise SequenceError for an unknown name, with similar names and other taxa or collections that have it."""
     elsewhere = ", ".join(names_elsewhere(what, release=release))
     among = "" if taxon is None else f" among {taxon}"
     near = _near(what, taxon, release, widely=not elsewhere)
@@ -285,7 +285,7 @@ def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoRetur
 
 
 def names_elsewhere(what: str, *, release: str) -> tuple[str, ...]:
-    """Return where the whole database, every taxon and collection, knows a name: identifiers with their places."""
+    """Return the profiles of a name in the whole database, every taxon and collection, as identifiers."""
     return tuple(x.place for x in _namesakes(what, release))
 
 
@@ -301,7 +301,7 @@ def fetch(profile: Profile, *, release: str) -> Motif:
 
 
 def as_release(release: str | None) -> str:
-    """Return the release, the newest that pyjaspar has for None.
+    """Return the release; for None the newest that pyjaspar has.
 
     Raises
     ------
@@ -357,7 +357,7 @@ def _of_version(what: str, versions: list[Profile], version: str | None, release
 
 
 def _first(what: str, found: list[Profile]) -> Profile | None:
-    """Return the profile of the lowest accession, if all are of one taxon."""
+    """Return the profile with the lowest accession; SequenceError if there are several taxa."""
     if len({x.taxon for x in found}) > 1:
         names = _join_profile_names(found)
         raise SequenceError(f"{quoted(what)} names factors of several taxa: {names}; give one identifier, or taxon=")
@@ -369,7 +369,7 @@ def _join_profile_names(found: Iterable[Profile]) -> str:
 
 
 def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:
-    """Say which names are near: of the taxon, or if there are none there and it is asked `widely`, of all."""
+    """Return similar names: of the taxon, or, if there are none and `widely` is set, of all taxa."""
     core = [x for x in _newest(release) if x.collection == "CORE"]
     for pool in ([x for x in core if taxon in (None, x.taxon)], core if widely else []):
         names = {x.name.casefold(): x for x in reversed(pool)}
@@ -380,6 +380,6 @@ def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:
 
 
 def _similar(what: str, names: list[str]) -> list[str]:
-    """Return three names at most: those with it in them, the shortest first, and then those spelled like it."""
+    """Return at most three names: those that contain it, the shortest first, then those with similar spelling."""
     within = sorted((name for name in names if len(what) > 2 and what in name), key=lambda name: (len(name), name))
     return list(dict.fromkeys([*within, *get_close_matches(what, names, n=3)]))[:3]

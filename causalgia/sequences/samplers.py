@@ -1,7 +1,7 @@
 """Exact samplers of background sequences: uniform, profile, Markov chain, and the mononucleotide shuffle.
 
-Every sampler takes the key of its purpose and the ids of its units, and gives one row of tokens (uint8, 0-3 = A, C, G,
-T) per unit. A row is a function of (key, unit, model) alone.
+Every sampler takes the key of its purpose and the ids of its units, and returns one row of tokens (uint8, 0-3 = A, C,
+G, T) per unit. A row is a function of (key, unit, model) alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _11 = np.uint64(11)
 _LETTERS = 32  # in a word of 64 bits
 _WORDS_AT_ONCE = 1 << 12  # 128 KiB of letters
 _SPREAD = [(24, 0x000000FF000000FF), (12, 0x000F000F000F000F), (6, 0x0303030303030303)]
-"""Shifts and masks that move the pairs of bits of 16 apart, a pair to a byte."""
+"""Shifts and masks that spread the eight pairs of 16 bits, one pair to a byte."""
 
 
 @njit(nogil=True)

@@ -1,4 +1,4 @@
-"""Rows shared out among threads: the kernels release the GIL and each row is a function of its unit alone."""
+"""Rows distributed among threads: the kernels release the GIL, and each row is a function of its unit alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORTH_A_THREAD = 1 << 17  # letters: a quarter of a millisecond of work
 
 
 def over_rows(run: Callable[[slice], object], n_rows: int, width: int, *, threads: int | None) -> None:
-    """Call `run` on slices that cover the rows, on at most `threads` threads (None: every core we may use).
+    """Call `run` on slices that cover the rows, on at most `threads` threads (None: all available cores).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Variants of a VCF file, and the windows of a genome that carry their reference and alternate alleles."""
+"""Variants of a VCF file, and windows of a genome with their reference and alternate alleles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BASES = frozenset(BASES)
 
 @dataclass(frozen=True)
 class Variant:
-    """A reference allele at a place of a genome, and the alternate that replaces it.
+    """A reference allele at a position of a genome, and the alternate that replaces it.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Variant:
         Two different words of A, C, G, T, in either case; kept in upper case. Indels are written as VCF does, with a
         base that both alleles share.
     name
-        What reports call it; by default ``chromosome:POS:reference>alternate`` with the VCF's POS, counted from 1.
+        Name in reports; by default ``chromosome:POS:reference>alternate`` with the VCF's POS, counted from 1.
 
     Raises
     ------
@@ -79,8 +79,8 @@ class VariantWindows:
     variants
         The V variants, in the order given.
     reference, alternate
-        (V, length) tokens: the genome, and the genome with the alternate allele. Both agree up to the allele; behind
-        an indel the alternate is shifted, and the genome supplies the bases at its 3' end.
+        (V, length) tokens: the genome, and the genome with the alternate allele. Both agree up to the allele; after an
+        indel the alternate is shifted, and filled from the genome at its 3' end.
     start
         (V,) where the allele begins in both windows, counted from 0.
     """
@@ -148,11 +148,11 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
 def variant_windows(
     variants: Sequence[Variant], fasta: str | PathLike[str], *, length: int, starts: Sequence[int] | None = None
 ) -> VariantWindows:
-    r"""Cut a window of `length` around each variant out of a genome, with the reference and with the alternate allele.
+    r"""Cut a window of `length` around each variant out of a genome, with the reference and the alternate allele.
 
     The middle of the longer allele stands in the middle of the window: with w its width, the allele begins at
     ``length // 2 - w // 2``, so a substitution of one base stands at ``length // 2``, as in `from_bed`. The genome is
-    given by the FASTA alone and must have each reference allele where the variant says; lower case is upper case.
+    given by the FASTA alone and must have each reference allele at the variant's position; lower case is upper case.
 
     Parameters
     ----------
@@ -296,7 +296,7 @@ def _as_window_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length
 
 
 def _stretch(genome: Genome, variant: Variant, at: int, length: int) -> str:
-    """Return the letters that both windows need: a deletion takes more of them at the 3' end."""
+    """Return the letters for both windows: a deletion needs more of them at the 3' end."""
     first = variant.position - at
     stop = first + length + max(len(variant.reference) - len(variant.alternate), 0)
     letters = genome.letters(variant.chromosome, first, stop, place=f"variant {quoted(variant.name)}")
@@ -308,7 +308,7 @@ def _with_allele(variant: Variant, letters: str, at: int) -> str:
 
 
 def check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str]) -> None:
-    """Refuse variants whose reference allele is not what the genome's letters begin with."""
+    """Raise SequenceError for variants whose reference allele differs from the genome."""
     pairs = zip(variants, letters, strict=True)
     wrong = [(x, found[: len(x.reference)]) for x, found in pairs if not found.startswith(x.reference)]
     if not wrong:

@@ -186,9 +186,9 @@ class Convolved(Windowed):
     """A convolution along the positions: weight (filters, channels / groups, kernel), bias (filters,) or None.
 
     There are three equivalent algorithms. For many channels, one matrix product for each tap of the kernel is
-    accumulated in place: it needs no extra memory, and its shorter sums round less. For a wide kernel with few filters, one product
-    for all taps is computed and its shifted columns are added. Otherwise conv2d is used, with positions as an image's
-    rows and sequences as its columns, which is torch's channels-last layout.
+    accumulated in place: it needs no extra memory, and its shorter sums round less. For a wide kernel with few filters,
+    one product for all taps is computed and its shifted columns are added. Otherwise conv2d is used, with positions as
+    an image's rows and sequences as its columns, which is torch's channels-last layout.
     """
 
     weight: torch.Tensor
