@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import sys
 import time
 import tracemalloc
@@ -24,6 +23,7 @@ from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.streaming import bins_within
 from causalgia.predict import FunctionPredictor, Predictor
 from causalgia.schema import validate
+from causalgia.sequences.threads import available_cores
 from causalgia.trial._run import store_fields
 from causalgia.trial.capacity import check_memory
 from causalgia.trial.execution import predicted_turns
@@ -387,7 +387,7 @@ def _by_threads(predictor: Predictor, rows: Tokens, now: int) -> dict[int, float
     from causalgia.predict.torch_device import with_threads
 
     found: dict[int, float] = {}
-    for n in sorted({1, now, cores()}):
+    for n in sorted({1, now, available_cores()}):
         with with_threads(n):
             found[n] = _rate(lambda: predictor.predict(rows), len(rows), seconds=_BRIEF)[0]
     return found
@@ -450,11 +450,3 @@ def _peak_host_bytes(do: Callable[[], object]) -> int:
     finally:
         if ours:
             tracemalloc.stop()
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1

@@ -9,11 +9,12 @@ from typing import Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia._check.cost import Cost, Throughput, cores
+from causalgia._check.cost import Cost, Throughput
 from causalgia._check.incremental_gain import IncrementalGain
 from causalgia._check.numerical_noise import AGAINST_EXACT, Repeats
 from causalgia._check.probe_units import ProbeUnits
 from causalgia.errors import quoted
+from causalgia.sequences.threads import available_cores
 
 State: TypeAlias = Literal["ok", "note", "warn", "FAIL"]
 
@@ -205,7 +206,7 @@ def strands(found: xr.DataArray) -> Finding:
 def throughput(found: Throughput) -> Finding:
     """Report sequences per second, and the effect of the number of threads."""
     text = f"{_rate(found.per_second)} sequences per second in batches of {found.batch_size:,}"
-    where = f"; {found.busy:.1f} of {cores()} cores busy" if found.use.on_cpu else ""
+    where = f"; {found.busy:.1f} of {available_cores()} cores busy" if found.use.on_cpu else ""
     if not found.by_threads or found.threads is None:
         return Finding("throughput", "ok", text + where)
     by = ", ".join(f"{n}: {_rate(rate)}" for n, rate in found.by_threads.items())

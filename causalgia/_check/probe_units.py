@@ -148,10 +148,8 @@ def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:
         if len(arms | row.keys()) <= most_arms:
             chosen[name] = row
             arms |= row.keys()
-    return chosen or _two_arms(design, control)
-
-
-def _two_arms(design: Design, control: str) -> Weights:
+    if chosen:
+        return chosen
     other = next(arm for arm in design.arm_names if arm != control)
     return {f"{other} - {control}": {other: 1.0, control: -1.0}}
 

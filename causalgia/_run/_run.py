@@ -30,7 +30,7 @@ from causalgia.streams import RNG, derive
 from causalgia.trial._run import Until, check_run_arguments, flush_on_interrupt, open_or_create, run_sums
 from causalgia.trial._run import run as run_and_hold
 from causalgia.trial.archive import Archive, open_archive, place_of
-from causalgia.trial.attributes import known_tasks
+from causalgia.trial.attributes import n_known_answers
 from causalgia.trial.capacity import check_memory, explain_memory_error
 from causalgia.trial.execution import run_turns
 from causalgia.trial.in_memory import OutcomeBuffer
@@ -282,10 +282,7 @@ def _run_effects(
 
 def _check_effects_memory(question: ContrastRequest, predictor: Predictor) -> None:
     """Raise DesignError if the effects exceed memory: eight bytes each, four for a measured outcome."""
-    rows, answers = (
-        outcomes_per_unit(question.design),
-        len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",)),
-    )
+    rows, answers = outcomes_per_unit(question.design), n_known_answers(predictor)
     numbers = (2 * len(question.weights) + len(question.measured)) * answers
     check_memory(question.design, tasks=-(-numbers // rows))
 

@@ -159,7 +159,9 @@ def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRang
     effects["constant"], effects["zero"] = (dims, ends.constant), (dims, ends.zero)
     sd_of = _sd_weights(raw["measured"], question)
     if raw.sizes["unit"] > 1:
-        effects["control_sd"] = (dims, _control_sd(raw["measured"], question, sd_of))
+        arms = np.unique(sd_of.indices[sd_of.data < 0])
+        sds = _sds(raw["measured"], question, arms, question.scale)
+        effects["control_sd"] = (dims, pooled_sd(sds, sd_of[:, arms]))
     effects.attrs |= measured_in(sd_of, question.matrix)
     found = annotate(effects)
     if is_lazy(raw["ice"]):
@@ -194,11 +196,6 @@ def _sd_weights(measured: xr.DataArray, question: ContrastRequest) -> sparse.csr
         return question.matrix
     sds = _sds(measured, question, question.read.indices[:1], "identity") if measured.sizes["unit"] > 1 else np.zeros(1)
     return question.read if (sds > 0).all() else question.matrix
-
-
-def _control_sd(measured: xr.DataArray, question: ContrastRequest, sd_of: sparse.csr_array) -> NDArray[np.float64]:
-    arms = np.unique(sd_of.indices[sd_of.data < 0])
-    return pooled_sd(_sds(measured, question, arms, question.scale), sd_of[:, arms])
 
 
 def _sds(measured: xr.DataArray, question: ContrastRequest, arms: NDArray[Any], scale: str) -> NDArray[np.float64]:

@@ -180,7 +180,8 @@ def as_sequences(of: Source) -> Sequences:
     if isinstance(of, Sequences):
         return of
     if isinstance(of, str):
-        return _from_letters(of) if _is_letters(of) and not _exists(of) else read_fasta(of)
+        is_letters = of.isascii() and set(of.upper()) <= set(IUPAC)
+        return _from_letters(of) if is_letters and not _exists(of) else read_fasta(of)
     if isinstance(of, PathLike):
         return read_fasta(of)
     if isinstance(of, Mapping):
@@ -197,10 +198,6 @@ def _as_strings(of: object) -> list[str]:
         f"of= cannot be {type(of).__name__}; give strings, the path of a FASTA file, or an array of tokens (n, length)"
     )
     raise SequenceError(msg)
-
-
-def _is_letters(text: str) -> bool:
-    return text.isascii() and set(text.upper()) <= set(IUPAC)
 
 
 def _exists(path: str) -> bool:

@@ -95,7 +95,8 @@ def find_instances(
     )
     width = len(steps)
     if width > rows.shape[1]:
-        msg = f"{_motif_label(motif)} has {width} bases and the sequences {rows.shape[1]}; scan longer sequences"
+        label = f"word {shown(motif)}" if isinstance(motif, str) else f"motif {quoted(motif.name)}"
+        msg = f"{label} has {width} bases and the sequences {rows.shape[1]}; scan longer sequences"
         raise SequenceError(msg)
     row, start, minus, score = map(np.concatenate, zip(*_scan_blocks(rows, steps, lowest), strict=True))
     kept = slice(None) if overlapping else _best(row * (rows.shape[1] + width) + start, score, width)
@@ -108,10 +109,6 @@ def _check_pattern(pattern: object) -> None:
         what = type(pattern).__name__
         msg = f"{what} is neither a word nor a Motif; causalgia.motif() makes a Motif of names, files and tables"
         raise SequenceError(msg)
-
-
-def _motif_label(motif: str | Motif) -> str:
-    return f"word {shown(motif)}" if isinstance(motif, str) else f"motif {quoted(motif.name)}"
 
 
 def _motif_scoring(motif: Motif, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -359,13 +359,9 @@ def _of_version(what: str, versions: list[Profile], version: str | None, release
 def _first(what: str, found: list[Profile]) -> Profile | None:
     """Return the profile with the lowest accession; SequenceError if there are several taxa."""
     if len({x.taxon for x in found}) > 1:
-        names = _join_profile_names(found)
+        names = ", ".join(x.place for x in found)
         raise SequenceError(f"{quoted(what)} names factors of several taxa: {names}; give one identifier, or taxon=")
     return found[0] if found else None
-
-
-def _join_profile_names(found: Iterable[Profile]) -> str:
-    return ", ".join(x.place for x in found)
 
 
 def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:

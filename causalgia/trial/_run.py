@@ -22,7 +22,7 @@ from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG
 from causalgia.trial.archive import UNIT, Archive, Field, open_archive, place_of
-from causalgia.trial.attributes import known_tasks
+from causalgia.trial.attributes import known_tasks, n_known_answers
 from causalgia.trial.capacity import check_memory, explain_memory_error
 from causalgia.trial.execution import run_turns
 from causalgia.trial.in_memory import OutcomeBuffer, outcome_dims, outcomes_dataset, warn_constant
@@ -70,7 +70,7 @@ def run(
     setup = set_up_trial(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
     if place is not None:
         return run_stored(setup, reduction, place, client=client, progress=progress, same_answers=same_answers)
-    check_memory(design, tasks=_n_answers(predictor))
+    check_memory(design, tasks=n_known_answers(predictor))
     with explain_memory_error(design), meter(design.n_units * outcomes_per_unit(design), show=progress) as advance:
         plan = setup.probe()
         gathered = OutcomeBuffer(setup.trial, plan, reduction)
@@ -121,11 +121,6 @@ def _run_until_stopped(until: Until, design: Design, up_to: Callable[[int], xr.D
         if looks[-1].stop:
             break
     return with_looks(outcomes, looks, until, most=design.n_units)
-
-
-def _n_answers(predictor: Predictor) -> int:
-    """Return the number of answers per sequence, as far as it is known before the first answer."""
-    return len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
 
 
 class Look(Protocol):

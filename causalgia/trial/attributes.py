@@ -36,6 +36,11 @@ def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
         return None
 
 
+def n_known_answers(predictor: Predictor) -> int:
+    """Return the number of answers per sequence, as far as it is known before the first answer."""
+    return len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
+
+
 def analysis_json(analysis: Analysis, design: Design) -> str:
     """Return the analysis as JSON, completed by the design's own contrasts if that is not too long."""
     whole = analysis.asking(design.asked).to_json()

@@ -162,13 +162,8 @@ def check_picklable(trial: Trial) -> None:
     try:
         pickle_with_code(trial)
     except Exception as error:
-        raise _refused(trial, error) from error
-
-
-def _refused(trial: Trial, error: Exception) -> ClusterError:
-    """Return what is raised, the part of the trial in it that cannot become bytes."""
-    with shipping_user_code():
-        return _unsendable_trial_part(trial, error)
+        with shipping_user_code():
+            raise _unsendable_trial_part(trial, error) from error
 
 
 def _unsendable_trial_part(trial: Trial, error: Exception) -> ClusterError:

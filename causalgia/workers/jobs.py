@@ -16,7 +16,7 @@ from causalgia.workers.serialization import Origin
 from causalgia.workers.worker import Heard, RaisedError, do_job, forget_run
 
 if TYPE_CHECKING:
-    from distributed import Client, KilledWorker
+    from distributed import Client
 
 Job: TypeAlias = tuple[Any, ...]
 """Arguments of `Work.prepare`."""
@@ -231,7 +231,10 @@ def _explain_failures(client: Client, said: str) -> Iterator[None]:
     except RaisedError as error:
         raise ClusterError(f"{said}: {error}") from error
     except KilledWorker as error:
-        raise ClusterError(_killed(said, error)) from error
+        raise ClusterError(
+            f"{said}: every worker that took it died ({error.allowed_failures + 1} in all); most likely memory was too "
+            f"small: {_ROOM}; {GO_ON}"
+        ) from error
     except (CancelledError, CommClosedError) as error:
         raise lost_cluster_error() from error
     except MemoryError as error:
@@ -243,8 +246,3 @@ def _explain_failures(client: Client, said: str) -> Iterator[None]:
         if client.status != "running":
             raise lost_cluster_error() from error
         raise
-
-
-def _killed(said: str, error: KilledWorker) -> str:
-    died = f"every worker that took it died ({error.allowed_failures + 1} in all); most likely memory was too small"
-    return f"{said}: {died}: {_ROOM}; {GO_ON}"

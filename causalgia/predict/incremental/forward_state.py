@@ -23,7 +23,11 @@ def preserve_state(network: torch.nn.Module) -> Iterator[None]:
     modules that are installed with Python or a package are skipped.
     """
     places = _rebindable_names(network)
-    before = [(place, name, value, _copy_container(value)) for place, names in places for name, value in names.items()]
+    before = [
+        (place, name, value, value.copy() if type(value) in _CONTAINERS else None)
+        for place, names in places
+        for name, value in names.items()
+    ]
     known = [(place, set(vars(place))) for place, _ in places if isinstance(place, type)]
     try:
         yield
@@ -87,11 +91,6 @@ def _bind(place: _Place, name: str, value: Any) -> None:
         setattr(place, name, value)
     else:
         place[name] = value
-
-
-def _copy_container(value: object) -> Any:
-    """Return a shallow copy of a container; None for anything else."""
-    return value.copy() if type(value) in _CONTAINERS else None  # type: ignore[attr-defined]
 
 
 def _refill(value: Any, items: Any) -> None:

@@ -265,17 +265,13 @@ def _along(laid: TensorLayout, after: TensorLayout, given: dict[str, Any], kerne
         if (
             kernel[height] not in (1, across)
             or padding not in (0, "valid", "same")
-            or not _height_matches(after, across, kernel[height])
+            or after.rest[1] != (1 if kernel[height] == across else across)
         ):
             raise NotLocalError("it slides over a second dim")
         along["height"] = kernel[height] if across > 1 else 1
         if kernel[height] == 1 and across > 1 and "kernel_size" not in given:
             raise NotLocalError("it goes over a second dim row by row")
     return along
-
-
-def _height_matches(after: TensorLayout, across: int, height: int) -> bool:
-    return after.rest[1] == (1 if height == across else across)
 
 
 def _window(laid: TensorLayout, after: TensorLayout, along: dict[str, Any]) -> Window:

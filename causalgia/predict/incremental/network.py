@@ -83,7 +83,11 @@ def local_network(module: torch.nn.Module, sample: torch.Tensor, layout: Layout)
     reader = read_graph(graph, TensorLayout(axis, length, (4,)))
     rest, handed = _rest(reader)
     used = _used(reader, handed)
-    not_local = tuple(reason for node, reason in reader.refused.items() if _in_rest(node, reader))
+    not_local = tuple(
+        reason
+        for node, reason in reader.refused.items()
+        if any(source in reader.values for source in node.all_input_nodes)
+    )
     network = Network(length, tuple(reader.steps), handed, rest, used, not_local)
     _check_local(network, graph)
     return network
@@ -98,11 +102,6 @@ def _check_local(network: Network, graph: fx.GraphModule) -> None:
     first = next((node for node in graph.graph.nodes if node.op not in ("placeholder", "get_attr", "output")), None)
     reason = network.not_local[0] if network.not_local else "nothing slides along the sequence"
     raise NotLocalError(reason if first is None or network.not_local else f"{layer_label(first, graph)}: {reason}")
-
-
-def _in_rest(node: fx.Node, reader: Reader) -> bool:
-    """Say whether a node takes values that were local up to here."""
-    return any(source in reader.values for source in node.all_input_nodes)
 
 
 def _rest(reader: Reader) -> tuple[fx.GraphModule, tuple[Handed, ...]]:

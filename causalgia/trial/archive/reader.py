@@ -192,15 +192,11 @@ def _inspect_slab(path: Path, grid: Grid, slab: Slab, records: Sequence[Record])
 def _turns_in_file(path: Path, name: str, records: Sequence[Record]) -> int:
     """Return the turns that a file holds; a finished file beside its place is moved there first."""
     file = path / name
-    turns = partial(_turns_with_mark, name=name, records=records)
     sizes = {size_of(record.files[name]) for record in records}
     waiting = chunk_mark_at(part_path(file), sizes)
     if waiting is not None and waiting == records[-1].files.get(name):
         part_path(file).replace(file)
         return records[-1].done
     remove(part_path(file))
-    return turns(chunk_mark_at(file, sizes))
-
-
-def _turns_with_mark(mark: str | None, *, name: str, records: Sequence[Record]) -> int:
+    mark = chunk_mark_at(file, sizes)
     return next((record.done for record in reversed(records) if record.files.get(name) == mark), 0)
