@@ -147,9 +147,9 @@ class _CheckRun:
         try:
             return measure()
         except PredictorError as error:
-            said = str(error) in {finding.text for finding in self.findings}
+            reported = str(error) in {finding.text for finding in self.findings}
             not_measured = Finding(name, "note", "not measured: the predictor does not answer, see above")
-            self.findings.append(not_measured if said else Finding(name, "FAIL", str(error)))
+            self.findings.append(not_measured if reported else Finding(name, "FAIL", str(error)))
             return None
 
     def _answers(self, sample: ProbeUnits) -> None:

@@ -179,18 +179,20 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
     here = f"({', '.join(str(at[dim].item()) for dim in found['rms'].dims)})"
     size = f"rounding of an effect {_two_digits(at['rms'])} of its sd over units {here}, {found.attrs['method']}"
     bias, most = abs(at["bias"].item()), at["most"].item()
-    said = f"bias {_two_digits(bias)} standard errors at {n_units:,} units, at most {_two_digits(most)}"
+    sentence = f"bias {_two_digits(bias)} standard errors at {n_units:,} units, at most {_two_digits(most)}"
     if "size" in found:
-        said += f"; an effect of {_two_digits(found['size'].max())} or less is zero within rounding"
+        sentence += f"; an effect of {_two_digits(found['size'].max())} or less is zero within rounding"
     unseen = at["rms"].item() >= _COARSE and found.attrs["method"] != AGAINST_EXACT
     if most <= _BIASED and not unseen:
-        return Finding(name, "ok", f"{size}; {said}")
+        return Finding(name, "ok", f"{size}; {sentence}")
     if bias - 2 * at["mcse"].item() <= _BIASED and at["rms"] < _COARSE:
-        return Finding(name, "note", f"{size}; {said}: too few units were looked at to tell whether it is below 0.1")
+        return Finding(
+            name, "note", f"{size}; {sentence}: too few units were looked at to tell whether it is below 0.1"
+        )
     if unseen:
-        said = "what all batches share of it is not seen, and does not cancel"
+        sentence = "what all batches share of it is not seen, and does not cancel"
     cure = "no number of units removes it: compute in float32 without TF32, or in float64 (module.double())"
-    return Finding(name, "warn", f"{size}; {said}; {cure}")
+    return Finding(name, "warn", f"{size}; {sentence}; {cure}")
 
 
 def strands(found: xr.DataArray) -> Finding:

@@ -197,7 +197,7 @@ def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
     twice = max_difference(first, sample.named(predictor, tokens, arm))
     alone = max_difference(first[:n], np.concatenate([predictor.predict(tokens[i : i + 1]) for i in range(n)]))
     order = max_difference(first, predictor.predict(tokens[::-1])[::-1])
-    at_door = refused or _refused_for_other_lengths(sample)
+    at_door = refused or _refusal_at_other_lengths(sample)
     random = at_door if _TWICE in at_door else f"the predictor {SAME_TWICE}" if twice.max() > limit else ""
     how = "alone and among others" if alone.max() >= order.max() else "when the batch is in another order"
     own = f"the predictor {MATES.format(how=how)}" if max(alone.max(), order.max()) > limit else ""
@@ -209,7 +209,7 @@ def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
     )
 
 
-def _refused_for_other_lengths(sample: ProbeUnits) -> str:
+def _refusal_at_other_lengths(sample: ProbeUnits) -> str:
     """Return why `causalgia.run` would refuse the predictor for sequences of another length; else ""."""
     seen = {sample.tokens(sample.arms[0], 1).shape[1]}
     for arm in sample.arms[1:]:

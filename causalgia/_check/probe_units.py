@@ -94,8 +94,8 @@ class ProbeUnits:
 
     def outcomes_of(self, predictor: Predictor) -> NDArray[np.float64]:
         """Return the outcomes of another predictor."""
-        asked = [self.named(predictor, self.tokens(arm), arm) for arm in self.arms]
-        return np.stack(asked).astype(np.float64)
+        answers = [self.named(predictor, self.tokens(arm), arm) for arm in self.arms]
+        return np.stack(answers).astype(np.float64)
 
 
 def tokens_under(trial: Trial, units: DrawnUnits, arm: str, rows: slice) -> Tokens:
@@ -118,10 +118,10 @@ def reference_arm(design: Design) -> str:
     >>> reference_arm(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10))
     'as it is'
     """
-    asked = design.asked.get("control")
+    control = design.asked.get("control")
     untreated = (arm.name for arm in design.named_arms if arm.intervention.kind == "untreated")
     called = (name for name in design.arm_names if name.lower() == "control")
-    return str(asked) if asked is not None else next(untreated, next(called, design.arm_names[0]))
+    return str(control) if control is not None else next(untreated, next(called, design.arm_names[0]))
 
 
 def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:

@@ -216,9 +216,9 @@ def run(
         )
     question = contrast_request(design, predictor, analysis, keep=keep)
     setup = set_up_trial(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
-    asked = ContrastTrialSetup(setup.trial, setup.attrs, question, sparing=keep == "moments")
+    setup = ContrastTrialSetup(setup.trial, setup.attrs, question, sparing=keep == "moments")
     kept = _run_moments if keep == "moments" else _run_effects
-    return kept(asked, path, client, progress, same_answers)
+    return kept(setup, path, client, progress, same_answers)
 
 
 @dataclass(frozen=True)
@@ -249,32 +249,32 @@ class ContrastTrialSetup(TrialSetup):
 
 
 def _run_moments(
-    asked: ContrastTrialSetup, path: Path | None, client: Client | None, progress: bool, same_answers: bool
+    setup: ContrastTrialSetup, path: Path | None, client: Client | None, progress: bool, same_answers: bool
 ) -> xr.Dataset:
-    design, predictor = asked.trial.design, asked.trial.predictor
-    parents = shared_parents(design, asked.question.analysis, key=asked.trial.key)
-    reduction = ContrastReduction.of(asked.question, predictor)
+    design, predictor = setup.trial.design, setup.trial.predictor
+    parents = shared_parents(design, setup.question.analysis, key=setup.trial.key)
+    reduction = ContrastReduction.of(setup.question, predictor)
     from causalgia._run import kept_moments
 
-    kept = kept_moments.RunningMoments(asked.question, reduction, parents=parents, models=predictor.models is not None)
-    run_sums(asked, kept, path, client=client, progress=progress, same_answers=same_answers)
-    found = kept_moments.moments_dataset(asked.frame, kept.moments()) if path is None else open_store(path)
+    kept = kept_moments.RunningMoments(setup.question, reduction, parents=parents, models=predictor.models is not None)
+    run_sums(setup, kept, path, client=client, progress=progress, same_answers=same_answers)
+    found = kept_moments.moments_dataset(setup.frame, kept.moments()) if path is None else open_store(path)
     _warn_constant(kept.constant_tasks, found)
     return found
 
 
 def _run_effects(
-    asked: ContrastTrialSetup, path: Path | None, client: Client | None, progress: bool, same_answers: bool
+    setup: ContrastTrialSetup, path: Path | None, client: Client | None, progress: bool, same_answers: bool
 ) -> xr.Dataset:
-    predictor, ends = asked.trial.predictor, SharedRanges()
-    reduction = ContrastReduction.of(asked.question, predictor)
+    predictor, ends = setup.trial.predictor, SharedRanges()
+    reduction = ContrastReduction.of(setup.question, predictor)
     models = predictor.models is not None
     of_unit, of_turn = EffectsReduction(reduction, models=models), EffectsAndRanges(reduction, models=models)
     if path is None:
-        _check_effects_memory(asked.question, predictor)
-        found = _effects_in_memory(asked, of_unit, of_turn, ends, client, progress)
+        _check_effects_memory(setup.question, predictor)
+        found = _effects_in_memory(setup, of_unit, of_turn, ends, client, progress)
     else:
-        _store_effects(asked, of_unit, of_turn, ends, path, client, progress, same_answers)
+        _store_effects(setup, of_unit, of_turn, ends, path, client, progress, same_answers)
         found = open_store(path)
     _warn_constant(ends.constant_tasks, found)
     return found
@@ -288,7 +288,7 @@ def _check_effects_memory(question: ContrastRequest, predictor: Predictor) -> No
 
 
 def _effects_in_memory(
-    asked: ContrastTrialSetup,
+    setup: ContrastTrialSetup,
     of_unit: EffectsReduction,
     of_turn: EffectsAndRanges,
     ends: SharedRanges,
@@ -296,21 +296,21 @@ def _effects_in_memory(
     progress: bool,
 ) -> xr.Dataset:
     """Run a trial in memory."""
-    trial, design = asked.trial, asked.trial.design
+    trial, design = setup.trial, setup.trial.design
     with explain_memory_error(design), meter(design.n_units * outcomes_per_unit(design), show=progress) as advance:
-        plan = asked.probe()
+        plan = setup.probe()
         gathered, models = OutcomeBuffer(trial, plan, of_unit), len(trial.predictor.models or ())
         for turn, model, parts in run_turns(
             trial, plan, range(len(plan)), reduction=of_turn, client=client, advance=advance
         ):
             ends.take(parts, model=model, models=models)
             gathered.put(turn, model, parts)
-        raw = of_units(asked.frame, of_unit, gathered.parts)
-    return kept_effects.effects_dataset(raw, asked.question, ends)
+        raw = of_units(setup.frame, of_unit, gathered.parts)
+    return kept_effects.effects_dataset(raw, setup.question, ends)
 
 
 def _store_effects(
-    asked: ContrastTrialSetup,
+    setup: ContrastTrialSetup,
     of_unit: EffectsReduction,
     of_turn: EffectsAndRanges,
     ends: SharedRanges,
@@ -320,20 +320,20 @@ def _store_effects(
     same_answers: bool,
 ) -> None:
     """Run the part of a trial that a store lacks. The ranges of a turn are saved before its units."""
-    archive, plan = open_or_create(asked, of_unit, path, same_answers=same_answers)
-    trial, n = asked.trial, plan.n_units
+    archive, plan = open_or_create(setup, of_unit, path, same_answers=same_answers)
+    trial, n = setup.trial, plan.n_units
     per_unit, models = outcomes_per_unit(trial.design), len(trial.predictor.models or ())
     with archive, flush_on_interrupt(archive, path, n), meter(n * per_unit, show=progress) as advance:
-        told, turns, whole = _restore_ranges(ends, archive, plan)
+        n_changes, turns, whole = _restore_ranges(ends, archive, plan)
         advance((n - sum(last - first for first, last in map(plan.bounds, turns))) * per_unit)
         for turn, model, parts in run_turns(trial, plan, turns, reduction=of_turn, client=client, advance=advance):
             if ends.take(parts, model=model, models=models):
-                told = min(told + 1, len(plan))
-                archive.put_state(ends.state(), turns=told)
+                n_changes = min(n_changes + 1, len(plan))
+                archive.put_state(ends.state(), turns=n_changes)
             archive.put(turn, parts, model=model)
         if not whole:
             archive.flush()
-            found = kept_effects.effects_dataset(open_archive(path), asked.question, ends)
+            found = kept_effects.effects_dataset(open_archive(path), setup.question, ends)
             archive.put_state({**ends.state(), **kept_effects.summary_arrays(found)}, turns=len(plan))
 
 

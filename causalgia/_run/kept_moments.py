@@ -231,10 +231,10 @@ class RunningMoments(TurnMoments):
         found |= {name: np.ldexp(self._unflat(x), self._powers) for name, x in sized.items()}
         if isinstance(self._together, Sums):
             found["cluster_size"] = self._together.sizes.astype(np.int64)
-        return found | {f"attrs.{name}": np.asarray(value) for name, value in self._said.items()}
+        return found | {f"attrs.{name}": np.asarray(value) for name, value in self._attrs.items()}
 
     @property
-    def _said(self) -> dict[str, Any]:
+    def _attrs(self) -> dict[str, Any]:
         by = "unit" if self._parents is None else "parent"
         yardstick = measured_in(self._yardstick, self._question.matrix)
         return {"cluster": by, "relative_error": self._sketch.error, **yardstick}
@@ -284,9 +284,9 @@ def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> x
     for name, values in moments.items():
         if name in _DIMS:
             found[name] = ((*_DIMS[name], "task", "model")[: values.ndim], values)
-    said = {name.removeprefix("attrs."): x.item() for name, x in moments.items() if name.startswith("attrs.")}
-    found["ice_quantile"].attrs["relative_error"] = said.pop("relative_error")
-    found = found.assign_coords(quantile=QUANTILES).assign_attrs(said)
+    attrs = {name.removeprefix("attrs."): x.item() for name, x in moments.items() if name.startswith("attrs.")}
+    found["ice_quantile"].attrs["relative_error"] = attrs.pop("relative_error")
+    found = found.assign_coords(quantile=QUANTILES).assign_attrs(attrs)
     if "ice_correlation" in found:
         found = found.assign_coords(contrast_=names["contrast"].to_numpy())
     return validate(annotate(found), "moments")

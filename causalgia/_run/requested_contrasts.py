@@ -86,29 +86,32 @@ def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | 
     ContrastError
         If the scale is impossible for the predictor's answers.
     """
-    said = f"keep={quoted(keep)}"
+    prefix = f"keep={quoted(keep)}"
     if design.assignment != "crossover":
         raise DesignError(
-            f"{said}: a parallel trial has no individual effects; leave keep= out: cg.run then holds one outcome a unit"
+            f"{prefix}: a parallel trial has no individual effects; leave keep= out: cg.run then holds one outcome a "
+            "unit"
         )
-    asked = (analysis or Analysis()).asking(design.asked)
-    if not asked.asks:
+    request = (analysis or Analysis()).asking(design.asked)
+    if not request.asks:
         raise DesignError(
-            f"{said}: the design names no contrasts; make it with cg.Design(..., contrasts=...), or say analysis="
+            f"{prefix}: the design names no contrasts; make it with cg.Design(..., contrasts=...), or say analysis="
         )
     _check_settings(
-        _beyond_effects(asked) if keep == "effects" else _beyond_moments(asked) | _beyond_effects(asked), asked, said
+        _beyond_effects(request) if keep == "effects" else _beyond_moments(request) | _beyond_effects(request),
+        request,
+        prefix,
     )
     if keep == "moments" and design.n_units < 2:
-        raise DesignError(f"{said}: one unit gives no standard error; draw more units, or leave keep= out")
-    if asked.scale != "identity":
-        refuse_logs(asked.scale, predictor.scale)
+        raise DesignError(f"{prefix}: one unit gives no standard error; draw more units, or leave keep= out")
+    if request.scale != "identity":
+        refuse_logs(request.scale, predictor.scale)
     arms = design.arm_names
-    control = None if asked.control is None else arm_name(asked.control, arms)
-    rows = None if control is not None else asked.weights_by_contrast or None
+    control = None if request.control is None else arm_name(request.control, arms)
+    rows = None if control is not None else request.weights_by_contrast or None
     shell = xr.Dataset(coords=arm_coordinates(design.named_arms))
-    weights = chosen(shell, arms, control, rows, list(asked.interaction) if asked.interaction else None)
-    return ContrastRequest(asked, design, weights, control)
+    weights = chosen(shell, arms, control, rows, list(request.interaction) if request.interaction else None)
+    return ContrastRequest(request, design, weights, control)
 
 
 def _beyond_effects(analysis: Analysis) -> dict[str, bool]:
@@ -125,12 +128,12 @@ def _beyond_moments(analysis: Analysis) -> dict[str, bool]:
     }
 
 
-def _check_settings(needed: dict[str, bool], analysis: Analysis, said: str) -> None:
+def _check_settings(needed: dict[str, bool], analysis: Analysis, prefix: str) -> None:
     for name in (name for name, needs in needed.items() if needs):
         value: Any = getattr(analysis, name)
         raise DesignError(
-            f"{said}: {name}={quoted(value)} of the analysis needs the outcomes of all units at once; leave keep= out, "
-            "or leave it out of the analysis (of an experiment: dataclasses.replace(experiment, analysis=...))"
+            f"{prefix}: {name}={quoted(value)} of the analysis needs the outcomes of all units at once; leave keep= "
+            "out, or leave it out of the analysis (of an experiment: dataclasses.replace(experiment, analysis=...))"
         )
 
 

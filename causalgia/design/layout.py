@@ -47,7 +47,7 @@ class Layout:
                 f"{quoted(label)} at {at} ends at {at + width}, past the {self.length}-bp background; "
                 f"the last valid start is {self.length - width}"
             )
-        self._refuse_overlap((at, at + width), f"'{label}' at {at}")
+        self._check_overlap((at, at + width), f"'{label}' at {at}")
         return replace(self, written=(*self.written, WrittenSpan(at, at + width, label)))
 
     def write_each(self, spans: Iterable[tuple[int, int]], label: str) -> Layout:
@@ -64,7 +64,7 @@ class Layout:
     def disturb(self, span: tuple[int, int], verb: str) -> Layout:
         """Change the bases of a span that no earlier step wrote."""
         self.read(span, verb)
-        self._refuse_overlap(span, f"{verb} of x[{span[0]}:{span[1]}]")
+        self._check_overlap(span, f"{verb} of x[{span[0]}:{span[1]}]")
         return self
 
     def insert(self, at: int, width: int, label: str) -> Layout:
@@ -92,7 +92,7 @@ class Layout:
         )
         return Layout(self.length - width, moved)
 
-    def _refuse_overlap(self, span: tuple[int, int], what: str) -> None:
+    def _check_overlap(self, span: tuple[int, int], what: str) -> None:
         for w in self.written:
             if w.start < span[1] and span[0] < w.stop:
                 raise DesignError(f"{what} overlaps {quoted(w.label)} at {w.start} (to {w.stop}); move one of them")

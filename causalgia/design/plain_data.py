@@ -21,7 +21,7 @@ def _pattern_reader(kind: type[Patterned]) -> Callable[[dict[str, Any]], Interve
         pattern, at = plain.pop(kind.kind), plain.pop("at", None)
         if isinstance(pattern, list):
             return _check_one_kind(kind, pattern, at, plain)
-        return kind(pattern_from_plain(pattern), at=_require_key(at, kind.kind), **plain)
+        return kind(pattern_from_plain(pattern), at=_as_position(at, kind.kind), **plain)
 
     return read
 
@@ -37,7 +37,7 @@ def _check_one_kind(kind: type[Patterned], patterns: list[Any], at: Any, plain: 
     return steps
 
 
-def _require_key(at: Any, kind: str) -> Any:
+def _as_position(at: Any, kind: str) -> Any:
     if at is None:
         raise DesignError(f"{kind} needs at = a 0-based position")
     return at
@@ -46,13 +46,13 @@ def _require_key(at: Any, kind: str) -> Any:
 def _reader_with_at(kind: type[Copy | EmbedEach]) -> Callable[[dict[str, Any]], Intervention]:
     def read(plain: dict[str, Any]) -> Intervention:
         what, at = plain.pop(kind.kind), plain.pop("at", None)
-        return kind(what, at=_require_key(at, kind.kind), **plain)
+        return kind(what, at=_as_position(at, kind.kind), **plain)
 
     return read
 
 
 def _mutate(plain: dict[str, Any]) -> Intervention:
-    return Mutate(to=plain.pop("mutate"), at=_require_key(plain.pop("at", None), "mutate"), **plain)
+    return Mutate(to=plain.pop("mutate"), at=_as_position(plain.pop("at", None), "mutate"), **plain)
 
 
 def _sequential(plain: dict[str, Any]) -> Intervention:

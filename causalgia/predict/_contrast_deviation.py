@@ -83,7 +83,7 @@ def contrast_deviation(
     for given in (predictor, reference):
         check_predictor(given, "contrast_deviation(predictor, reference)")
     _check_arm_sizes(arms)
-    fast, exact = (_arm_differences(asked, arms) for asked in (predictor, reference))
+    fast, exact = (_arm_differences(one, arms) for one in (predictor, reference))
     if fast.shape != exact.shape:
         msg = f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; give both the same tasks"
         raise PredictorError(msg)
@@ -100,9 +100,9 @@ def contrast_deviation(
     )
 
 
-def _arm_differences(asked: Predictor, arms: Mapping[str, Tokens]) -> Array:
+def _arm_differences(predictor: Predictor, arms: Mapping[str, Tokens]) -> Array:
     """Return every arm minus the first, (contrast, unit, task[, model])."""
-    answers: list[NDArray[Any]] = [asked.predict(tokens).astype(np.float64) for tokens in arms.values()]
+    answers: list[NDArray[Any]] = [predictor.predict(tokens).astype(np.float64) for tokens in arms.values()]
     return np.stack([answer - answers[0] for answer in answers[1:]])
 
 

@@ -71,11 +71,11 @@ def load_predictor(
     MissingExtraError
         If the user's code needs torch, which is not installed.
     """
-    asked = _LoadRequest(factory, weights, tasks, scale, alphabet, device, batch_size)
+    request = _LoadRequest(factory, weights, tasks, scale, alphabet, device, batch_size)
     if is_onnx(factory):
-        return asked.load_onnx()
-    made = asked.load(announce or _ignore_line)
-    object.__setattr__(made, "_loads_again", asked.anywhere())
+        return request.load_onnx()
+    made = request.load(announce or _ignore_line)
+    object.__setattr__(made, "_loads_again", request.anywhere())
     return made
 
 
@@ -147,20 +147,20 @@ class _LoadRequest:
             module = import_file(path)
             made = _make(find_function(module, name, path), f"{path.name}:{name}", self.weights)
         if isinstance(made, Predictor):
-            return _as_ready_predictor(made, self._said(module, made, path), self.factory)
+            return _as_ready_predictor(made, self._options(module, made, path), self.factory)
         return self._wrapped(made, module, path, say)
 
-    def _said(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
+    def _options(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
         """Return the options that were given for a ready-made predictor."""
         own = hasattr(made, "alphabet")
-        said = {
+        options = {
             "tasks": self.tasks,
             "scale": self.scale,
             "alphabet": _channel_order(module, self.alphabet, path, _ignore_line) if own else self.alphabet,
             "device": None if self.device == "auto" else self.device,
             "batch_size": None if self.batch_size == "auto" else self.batch_size,
         }
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name, value in options.items() if value is not None}
 
     def _wrapped(self, made: Any, module: ModuleType, path: Path, say: Announce) -> Predictor:
         names = _constant_tasks(module, path, say) if self.tasks is None else self.tasks
@@ -203,9 +203,9 @@ def _is_torch_module(made: Any) -> bool:
     return torch is not None and isinstance(made, torch.nn.Module)
 
 
-def _as_ready_predictor(made: Predictor, asked: Mapping[str, Any], factory: object) -> Predictor:
+def _as_ready_predictor(made: Predictor, request: Mapping[str, Any], factory: object) -> Predictor:
     """Return a ready-made predictor; PredictorError if it contradicts an option."""
-    for name, wanted in asked.items():
+    for name, wanted in request.items():
         plain = _PLAIN[name](wanted)
         own = _predictor_choice(made, name)
         if own is None:

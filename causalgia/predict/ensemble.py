@@ -93,8 +93,8 @@ class Ensemble(Predictor):
         for name, member in zip(self.models, self.members, strict=True):
             _check_member(name, member)
         self.scale = self.members[0].scale
-        self._require_agreement()
-        self._unread = self._refuse_one_twice()
+        self._check_agreement()
+        self._unread = self._check_distinct_members()
 
     def __repr__(self) -> str:
         of = "" if self.of == "seeds" else f", of={self.of!r}"
@@ -161,8 +161,8 @@ class Ensemble(Predictor):
         for start in range(0, len(rows), size):
             chunk = rows[start : start + size]
             answers = [self._ask(name, member, chunk, start) for name, member in self._named()]
-            self._require_agreement()
-            self._refuse_equal_answers(answers)
+            self._check_agreement()
+            self._check_distinct_answers(answers)
             parts.append(np.stack(answers, axis=-1))
             if progress is not None:
                 progress(len(chunk))
@@ -180,7 +180,7 @@ class Ensemble(Predictor):
             msg = f"model {quoted(name)}: {error}"
             raise PredictorError(msg) from error
 
-    def _refuse_one_twice(self) -> tuple[tuple[int, int], ...]:
+    def _check_distinct_members(self) -> tuple[tuple[int, int], ...]:
         """Refuse two members of one fingerprint; return the pairs of which fingerprints cannot tell."""
         prints = [member.fingerprint for member in self.members]
         alike = [(i, j) for i, j in combinations(range(len(prints)), 2) if prints[i] == prints[j]]
@@ -189,7 +189,7 @@ class Ensemble(Predictor):
                 raise self._one_twice(i, j, f"have the same fingerprint ({prints[i]})")
         return tuple(alike)
 
-    def _refuse_equal_answers(self, answers: Sequence[NDArray[Any]]) -> None:
+    def _check_distinct_answers(self, answers: Sequence[NDArray[Any]]) -> None:
         for i, j in self._unread:
             if (answers[i] != answers[i][:1]).any() and np.array_equal(answers[i], answers[j]):
                 raise self._one_twice(i, j, "gave the same answers to every sequence")
@@ -200,7 +200,7 @@ class Ensemble(Predictor):
             "count as two that agree; leave one of them out, or give each its own weights"
         )
 
-    def _require_agreement(self) -> None:
+    def _check_agreement(self) -> None:
         tasks: tuple[str, ...] | None = None
         for name, member in self._named():
             if member.scale != self.scale:

@@ -169,8 +169,8 @@ class PredictorFactory(Predictor):
 
     def choices(self) -> dict[str, bool]:
         """Return which edits are recomputed in part, as far as that was tried."""
-        told = self._chosen or {}
-        return told if self._own is None else self._own.choices() | told
+        chosen = self._chosen or {}
+        return chosen if self._own is None else self._own.choices() | chosen
 
     def choose(self, choices: Mapping[str, bool]) -> None:
         """Use the choices of an earlier run."""
@@ -195,7 +195,7 @@ def _check_callable(build: object) -> None:
         raise PredictorError(msg)
 
 
-def _check_is_predictor(made: object, said: str) -> None:
+def _check_is_predictor(made: object, call: str) -> None:
     if not isinstance(made, Predictor):
-        msg = f"{said}: the function returned a {type(made).__name__}; return cg.TorchPredictor(...) or the like"
+        msg = f"{call}: the function returned a {type(made).__name__}; return cg.TorchPredictor(...) or the like"
         raise PredictorError(msg)

@@ -167,7 +167,7 @@ class OnnxPredictor(SinglePredictor):
         return open_session(self._bytes, self._path.name, threads=self.threads, providers=self.providers)
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
-        self.graph.require_length(tokens.shape[1])
+        self.graph.check_length(tokens.shape[1])
         size = self.resolve_batch_size(tokens.shape[1])
         for start in range(0, len(tokens), size):
             batch = tokens[start : start + size]
@@ -323,13 +323,13 @@ def _check_providers(providers: Sequence[str], available: Sequence[str]) -> None
 
 
 def _open_failure(error: Exception, name: str) -> str:
-    said = one_line(error)
-    if "external" in said.lower() or "model_path" in said:
+    message = one_line(error)
+    if "external" in message.lower() or "model_path" in message:
         return (
-            f"{name} keeps its weights in another file, and a predictor is one file ({said}); put them together: "
+            f"{name} keeps its weights in another file, and a predictor is one file ({message}); put them together: "
             "onnx.save(onnx.load(old), new, save_as_external_data=False)"
         )
-    return f"{name} cannot be opened as an ONNX network ({said}); export it again"
+    return f"{name} cannot be opened as an ONNX network ({message}); export it again"
 
 
 @dataclass(frozen=True)
@@ -348,14 +348,14 @@ class Graph:
     length: int | None
     outputs: tuple[str, ...]
 
-    def batch_size(self, asked: int | Literal["auto"]) -> int | Literal["auto"]:
+    def batch_size(self, requested: int | Literal["auto"]) -> int | Literal["auto"]:
         """Return the batch size as given, or the graph's own; PredictorError if they differ."""
-        if self.rows is None or asked in ("auto", self.rows):
-            return self.rows or asked
-        msg = f"batch_size={asked}, but {self.name} takes {self.rows} sequences at once; leave batch_size= out"
+        if self.rows is None or requested in ("auto", self.rows):
+            return self.rows or requested
+        msg = f"batch_size={requested}, but {self.name} takes {self.rows} sequences at once; leave batch_size= out"
         raise PredictorError(msg)
 
-    def require_length(self, length: int) -> None:
+    def check_length(self, length: int) -> None:
         """Raise PredictorError if the graph needs sequences of another length."""
         if self.length is not None and self.length != length:
             msg = f"{self.name} takes {self.described}: sequences of {self.length} letters, not {length}"
@@ -400,35 +400,35 @@ def _sides(shape: Sequence[object]) -> str:
     return f"({', '.join('?' if side is None else str(side) for side in shape)})"
 
 
-def _layout(first: int | None, second: int | None, asked: Layout | Literal["auto"], said: str) -> Layout:
+def _layout(first: int | None, second: int | None, requested: Layout | Literal["auto"], description: str) -> Layout:
     """Return the layout as given, or the one that the shape of the input implies."""
-    if asked not in ("NCL", "NLC", "auto"):
-        raise PredictorError(f"layout={quoted(asked)} is not a choice; use 'NCL', 'NLC' or 'auto'")
+    if requested not in ("NCL", "NLC", "auto"):
+        raise PredictorError(f"layout={quoted(requested)} is not a choice; use 'NCL', 'NLC' or 'auto'")
     sides: dict[Layout, int | None] = {"NCL": first, "NLC": second}
     possible: list[Layout] = [layout for layout, side in sides.items() if side in (4, None)]
     sure: list[Layout] = [layout for layout in possible if sides[layout] == 4] or possible
-    if asked != "auto" and asked in possible:
-        return asked
-    if asked == "auto" and len(sure) == 1:
+    if requested != "auto" and requested in possible:
+        return requested
+    if requested == "auto" and len(sure) == 1:
         return sure[0]
-    if asked == "auto" and possible:
-        raise PredictorError(f"{said}, which may be either layout; give layout='NCL' (n, 4, length) or 'NLC'")
+    if requested == "auto" and possible:
+        raise PredictorError(f"{description}, which may be either layout; give layout='NCL' (n, 4, length) or 'NLC'")
     cure = (
         "has no side of 4 letters; export a network of one-hot sequences" if not possible else "give the other layout"
     )
-    raise PredictorError(f"{said} and layout={quoted(asked)}: {cure}")
+    raise PredictorError(f"{description} and layout={quoted(requested)}: {cure}")
 
 
-def _dtype(text: str, asked: str | None, said: str) -> np.dtype[Any]:
+def _dtype(text: str, requested: str | None, description: str) -> np.dtype[Any]:
     if text not in _DTYPES:
-        raise PredictorError(f"{said}, not one-hot floating numbers; export a network that takes float32")
+        raise PredictorError(f"{description}, not one-hot floating numbers; export a network that takes float32")
     own = _DTYPES[text]
-    if own == "float16" and asked != own:
+    if own == "float16" and requested != own:
         msg = (
-            f"{said}: rounding errors of half precision do not cancel in a contrast, and no number of units removes "
-            "them; export it in float32, or accept it with dtype='float16'"
+            f"{description}: rounding errors of half precision do not cancel in a contrast, and no number of units "
+            "removes them; export it in float32, or accept it with dtype='float16'"
         )
         raise PredictorError(msg)
-    if asked not in (None, own):
-        raise PredictorError(f"{said}, and dtype={quoted(asked)} was asked for; leave it out")
+    if requested not in (None, own):
+        raise PredictorError(f"{description}, and dtype={quoted(requested)} was asked for; leave it out")
     return np.dtype(own)

@@ -13,7 +13,7 @@ from causalgia.errors import PredictorError, SequenceError, quoted
 from causalgia.predict.answer_checks import abridged, as_answers, as_storable, name_tasks
 from causalgia.predict.answer_checks import first_line as first_line
 from causalgia.predict.answer_checks import one_line as one_line
-from causalgia.sequences.alphabet import channel_order, checked_tokens
+from causalgia.sequences.alphabet import as_token_array, channel_order
 from causalgia.types import Tokens
 
 Layout: TypeAlias = Literal["NCL", "NLC"]
@@ -324,8 +324,8 @@ def shape_in_words(layout: Layout) -> str:
     return "(n, 4, length)" if layout == "NCL" else "(n, length, 4)"
 
 
-def check_predictor(value: object, said: str) -> None:
-    """Raise PredictorError unless a value is a predictor; `said` is the call that it was given to.
+def check_predictor(value: object, call: str) -> None:
+    """Raise PredictorError unless a value is a predictor; `call` names the call that it was given to.
 
     Examples
     --------
@@ -336,7 +336,7 @@ def check_predictor(value: object, said: str) -> None:
     """
     if not isinstance(value, Predictor):
         raise PredictorError(
-            f"{said}: {type(value).__name__} is not a predictor; wrap a network in cg.TorchPredictor(...), any other "
+            f"{call}: {type(value).__name__} is not a predictor; wrap a network in cg.TorchPredictor(...), any other "
             "callable in cg.FunctionPredictor(...)"
         )
 
@@ -350,7 +350,7 @@ def as_token_rows(tokens: NDArray[Any]) -> Tokens:
         If the shape or a token is invalid.
     """
     try:
-        rows = checked_tokens(tokens)
+        rows = as_token_array(tokens)
     except SequenceError as error:
         raise PredictorError(str(error)) from error
     if rows.ndim != 2 or not rows.size:

@@ -170,8 +170,8 @@ class _Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an exception means that a device ran out of memory."""
     text = str(error)
-    told = isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
-    return told or isinstance(error, MemoryError)
+    from_torch = isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return from_torch or isinstance(error, MemoryError)
 
 
 Tensor: TypeAlias = torch.Tensor

@@ -79,14 +79,14 @@ def worker_number() -> int | None:
     PredictorError
         If CAUSALGIA_WORKER is not a non-negative number.
     """
-    said = os.environ.get("CAUSALGIA_WORKER")
-    if said is None:
+    value = os.environ.get("CAUSALGIA_WORKER")
+    if value is None:
         name = _dask_name()
         return int(name) if name.isdecimal() else None
-    if not said.isdecimal():
-        msg = f"CAUSALGIA_WORKER={quoted(said)} must be a worker's number, counted from 0"
+    if not value.isdecimal():
+        msg = f"CAUSALGIA_WORKER={quoted(value)} must be a worker's number, counted from 0"
         raise PredictorError(msg)
-    return int(said)
+    return int(value)
 
 
 def _dask_name() -> str:

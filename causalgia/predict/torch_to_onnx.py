@@ -33,20 +33,20 @@ def write_network(
     """Export a network; see `causalgia.predict.export_onnx`."""
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
         raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
-    asked = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
+    predictor = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
     tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
-    truth = asked.predict(tokens)
+    truth = predictor.predict(tokens)
     target = Path(path)
     draft = target.with_name(f".{target.name}.draft")
     try:
-        _write_onnx(asked, draft, tokens[:_SHOWN])
-        _compare(_answers_of_file(_open_exported(draft, asked), tokens, target), truth, target)
+        _write_onnx(predictor, draft, tokens[:_SHOWN])
+        _compare(_answers_of_file(_open_exported(draft, predictor), tokens, target), truth, target)
         draft.replace(target)
     except OSError as error:
         raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
     finally:
         draft.unlink(missing_ok=True)
-    return _open_exported(target, asked)
+    return _open_exported(target, predictor)
 
 
 class _ReducedNetwork(torch.nn.Module):
@@ -63,10 +63,10 @@ class _ReducedNetwork(torch.nn.Module):
         return output if self.reduce is None else self.reduce(output)
 
 
-def _write_onnx(asked: TorchPredictor, draft: Path, tokens: Tokens) -> None:
-    with in_eval_mode(asked.module):
-        whole = _ReducedNetwork(copy.deepcopy(asked.module).cpu(), asked.reduce).eval()
-    x = _one_hot_input(asked, tokens)
+def _write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
+    with in_eval_mode(predictor.module):
+        whole = _ReducedNetwork(copy.deepcopy(predictor.module).cpu(), predictor.reduce).eval()
+    x = _one_hot_input(predictor, tokens)
     with torch.inference_mode():
         names = _output_names(whole(x))
     try:
@@ -90,11 +90,11 @@ def _write_onnx(asked: TorchPredictor, draft: Path, tokens: Tokens) -> None:
         raise PredictorError(msg) from error
 
 
-def _one_hot_input(asked: TorchPredictor, tokens: Tokens) -> torch.Tensor:
+def _one_hot_input(predictor: TorchPredictor, tokens: Tokens) -> torch.Tensor:
     from causalgia.sequences.alphabet import one_hot
 
-    x = one_hot(tokens, dtype="float32", alphabet=asked.alphabet, layout=asked.layout)
-    return torch.from_numpy(x).to(asked.dtype)
+    x = one_hot(tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout)
+    return torch.from_numpy(x).to(predictor.dtype)
 
 
 def _output_names(output: object) -> list[str]:
@@ -104,15 +104,15 @@ def _output_names(output: object) -> list[str]:
     return ["outcome"] if len(parts) == 1 else [f"output {i}" for i in range(len(parts))]
 
 
-def _open_exported(path: Path, asked: TorchPredictor) -> OnnxPredictor:
+def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:
     return OnnxPredictor(
         path,
-        tasks=asked._tasks,
-        scale=asked.scale,
-        layout=asked.layout,
-        alphabet=asked.alphabet,
-        heads=asked.heads,
-        rc_average=asked.rc_average,
+        tasks=predictor._tasks,
+        scale=predictor.scale,
+        layout=predictor.layout,
+        alphabet=predictor.alphabet,
+        heads=predictor.heads,
+        rc_average=predictor.rc_average,
     )
 
 
@@ -121,10 +121,10 @@ def _answers_of_file(written: OnnxPredictor, tokens: Tokens, target: Path) -> ND
     try:
         if written.graph.rows is None:
             return written.predict(tokens)
-        said = f"it takes {written.graph.rows} sequences at once and no others"
+        reason = f"it takes {written.graph.rows} sequences at once and no others"
     except PredictorError as error:
-        said = str(error)
-    raise PredictorError(f"{target}: the exported file is of no use: {said}. Keep the network a TorchPredictor")
+        reason = str(error)
+    raise PredictorError(f"{target}: the exported file is of no use: {reason}. Keep the network a TorchPredictor")
 
 
 def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:

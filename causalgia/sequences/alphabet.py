@@ -201,7 +201,7 @@ def decode(tokens: NDArray[np.integer], *, rna: bool = False) -> list[str]:
     >>> decode(encode(["ACGT", "TTTT"]), rna=True)
     ['ACGU', 'UUUU']
     """
-    rows = np.atleast_2d(checked_tokens(tokens))
+    rows = np.atleast_2d(as_token_array(tokens))
     if rows.ndim != 2:
         msg = f"tokens of shape {rows.shape}; decode takes (n, length) or (length,)"
         raise SequenceError(msg)
@@ -209,7 +209,7 @@ def decode(tokens: NDArray[np.integer], *, rna: bool = False) -> list[str]:
     return [row.tobytes().decode("ascii") for row in letters]
 
 
-def checked_tokens(tokens: NDArray[np.integer]) -> Tokens:
+def as_token_array(tokens: NDArray[np.integer]) -> Tokens:
     """Return an integer array as uint8 tokens, without a copy if it is that already.
 
     Raises
@@ -273,7 +273,7 @@ def one_hot(
            [1, 0, 0, 0],
            [0, 0, 1, 0]])
     """
-    array, axis = checked_tokens(tokens), _channel_axis(layout)
+    array, axis = as_token_array(tokens), _channel_axis(layout)
     if array.ndim not in (1, 2):
         msg = f"tokens of shape {array.shape}; one_hot takes (n, length)"
         raise SequenceError(msg)
@@ -330,7 +330,7 @@ def reverse_complement(tokens: NDArray[np.integer]) -> Tokens:
     >>> decode(reverse_complement(encode("AGATAAG")))
     ['CTTATCT']
     """
-    return np.ascontiguousarray(3 - checked_tokens(tokens)[..., ::-1])
+    return np.ascontiguousarray(3 - as_token_array(tokens)[..., ::-1])
 
 
 def reverse_complement_word(word: str) -> str:

@@ -19,7 +19,7 @@ from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import (
     IUPAC,
     Ambiguous,
-    checked_tokens,
+    as_token_array,
     encode,
     letter_tokens,
     reverse_complement,
@@ -104,7 +104,7 @@ class Sequences:
 
 def _as_frozen(tokens: Tokens) -> Tokens:
     """Return the tokens as an array that no other code can write to."""
-    array = checked_tokens(tokens)
+    array = as_token_array(tokens)
     if array.ndim != 2 or array.size == 0:
         msg = f"sequences of shape {array.shape}; give (n, length) tokens with at least one sequence and one position"
         raise SequenceError(msg)
@@ -231,7 +231,7 @@ def _from_array(array: NDArray[np.generic]) -> Sequences:
             "give tokens (n, length): causalgia.sequences.alphabet.tokens(x) makes them"
         )
         raise SequenceError(msg)
-    tokens = np.atleast_2d(checked_tokens(array))  # type: ignore[arg-type]  # its type is checked there
+    tokens = np.atleast_2d(as_token_array(array))  # type: ignore[arg-type]  # its type is checked there
     return Sequences(tokens, tuple(range(len(tokens))))
 
 
@@ -339,7 +339,7 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
     """
     chunks = (b"\n" + text).split(b"\n>")
     if chunks[0].strip():
-        _refuse_start(chunks[0], source)
+        _raise_no_header(chunks[0], source)
     if len(chunks) == 1:
         msg = f"{source}: the file is empty; a FASTA has records: a line '>name', then letters"
         raise SequenceError(msg)
@@ -355,7 +355,7 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
     return names, letters
 
 
-def _refuse_start(lead: bytes, source: str) -> NoReturn:
+def _raise_no_header(lead: bytes, source: str) -> NoReturn:
     number, line = next((i, x) for i, x in enumerate(lead.split(b"\n")) if x.strip())
     what = "looks like FASTQ: convert it to FASTA" if line.startswith(b"@") else "a FASTA begins with a line '>name'"
     msg = f"{source}: line {number}: {quoted(line[:30].decode('utf-8', 'replace'))} before any header; {what}"

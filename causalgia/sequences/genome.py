@@ -15,7 +15,7 @@ import numpy as np
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, as_whole, opened
-from causalgia.sequences.text_files import is_gzip, numbered_lines, read_text, refuse_binary
+from causalgia.sequences.text_files import check_text, is_gzip, numbered_lines, read_text
 
 _BLOCK, _LINE = 1 << 24, 1 << 10
 _LARGEST = 1 << 38
@@ -56,7 +56,7 @@ class Genome:
         if size > _LARGEST:
             raise SequenceError(f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA file")
         data = _File(self.path, file, size)
-        refuse_binary(data[:_BLOCK], self.path)
+        check_text(data[:_BLOCK], self.path)
         return data
 
     def _scan(self) -> dict[str, _Record]:

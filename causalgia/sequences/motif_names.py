@@ -90,7 +90,7 @@ def motif(
     if isinstance(what, str | PathLike):
         return _from_file(what, name)
     if isinstance(what, Motif):
-        _refuse_name(name, f"motif {quoted(what.name)}")
+        _check_no_name(name, f"motif {quoted(what.name)}")
         return what
     return _from_table(what, name)
 
@@ -100,7 +100,7 @@ def _from_string(what: str, taxon: str | None, release: str, name: str | None) -
     elsewhere = () if profile is not None else names_elsewhere(what, release=release)
     if profile is None and (_is_file(what) or ("/" in what and not elsewhere)):
         return _from_file(what, name)
-    _refuse_name(name, quoted(what))
+    _check_no_name(name, quoted(what))
     if profile is not None:
         return fetch(profile, release=release)
     return _from_word(what, elsewhere, taxon, release)
@@ -139,7 +139,7 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
     return chosen[0]
 
 
-def _refuse_name(name: str | None, what: str) -> None:
+def _check_no_name(name: str | None, what: str) -> None:
     if name is not None:
         msg = f"name={quoted(name)} chooses a motif of a file, or names a table's; {what} is neither: leave it out"
         raise SequenceError(msg)

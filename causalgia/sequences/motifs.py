@@ -470,11 +470,11 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
         )
         raise SequenceError(msg)
     if not rows[0][1][0].isalpha():
-        _refuse_homer(counts, f"{path}: line {number}: {quoted(head)}")
+        _check_not_homer(counts, f"{path}: line {number}: {quoted(head)}")
     return Matrix(" ".join(rest) or identifier, identifier, tuple(zip(*counts, strict=True)), True, number)
 
 
-def _refuse_homer(counts: list[tuple[float, ...]], place: str) -> None:
+def _check_not_homer(counts: list[tuple[float, ...]], place: str) -> None:
     """Refuse four unlabelled rows of four that are positions: each sums to 1, and a column does not."""
     columns = list(zip(*counts, strict=True))
     if len(columns) == 4 and all(map(_sums_to_one, counts)) and not all(map(_sums_to_one, columns)):

@@ -24,7 +24,7 @@ def read_text(path: str | PathLike[str]) -> bytes:
         or not text.
     """
     data = read_bytes(path, SequenceError, unpack=True)
-    refuse_binary(data, path)
+    check_text(data, path)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.removeprefix(_BOM)
@@ -43,7 +43,7 @@ def numbered_lines(text: bytes) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
-def refuse_binary(data: bytes, path: str | PathLike[str]) -> None:
+def check_text(data: bytes, path: str | PathLike[str]) -> None:
     """Raise SequenceError if there is a NUL byte: the file is not text."""
     if b"\0" in data:
         msg = f"{path}: is a binary file, not text; convert it first (a .2bit genome with twoBitToFa)"

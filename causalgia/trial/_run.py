@@ -156,8 +156,8 @@ def with_looks(outcomes: xr.Dataset, looks: Sequence[Look], until: Until, *, mos
     trajectory = trajectory.rename({str(name): f"look_{name}" for name in trajectory.data_vars})
     n, last = outcomes.sizes["unit"], looks[-1]
     where = f"stopped at {n:,} of at most {most:,} units" if last.stop else f"ended at the {most:,} units there are"
-    said = f"{where}, look {len(looks)}: {last.words}"
-    attrs = {"until": repr(until), "stopped": said} | {f"until_{name}": x for name, x in last.record.attrs.items()}
+    sentence = f"{where}, look {len(looks)}: {last.words}"
+    attrs = {"until": repr(until), "stopped": sentence} | {f"until_{name}": x for name, x in last.record.attrs.items()}
     return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(attrs))
 
 

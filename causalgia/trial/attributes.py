@@ -72,11 +72,11 @@ def _factor_levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
 def trial_attributes(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
     """Return the attributes that identify a trial: design, null model, predictor, seed and versions."""
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
-    said = {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
+    optional = {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
     if predictor.models is not None and predictor.of is not None:
-        said["model_is"] = predictor.of
+        optional["model_is"] = predictor.of
     return {
-        **said,
+        **optional,
         "assignment": design.assignment,
         "scale": predictor.scale,
         "null": design.drawn.describe(),

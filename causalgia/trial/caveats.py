@@ -75,11 +75,11 @@ def edits_attribute(design: Design) -> dict[str, str]:
 
 
 def _requested_weights(design: Design, analysis: Analysis | None) -> Mapping[str, Mapping[str, float]]:
-    asked = (analysis or Analysis()).asking(design.asked)
-    if asked.control is not None:
-        control = str(asked.control)
+    request = (analysis or Analysis()).asking(design.asked)
+    if request.control is not None:
+        control = str(request.control)
         return {arm: {arm: 1.0, control: -1.0} for arm in design.arm_names if arm != control}
-    return {} if asked.interaction else asked.weights_by_contrast or {}
+    return {} if request.interaction else request.weights_by_contrast or {}
 
 
 def _words(design: Design) -> list[str]:

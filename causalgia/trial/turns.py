@@ -144,7 +144,7 @@ class Trial:
         if len(self.predictor.parts) == 1:
             self._dtypes[0] = self.answer_like.dtype
         self._reference = edited[:1], self.answer_like[None], self._limits[edited.shape[1]]
-        self._settle_batches()
+        self._fix_batches()
 
     def check_unchanged(self) -> None:
         """Ask for the first sequence of the trial again, if any others were answered since.
@@ -165,7 +165,7 @@ class Trial:
         n_models = len(predictor.models or ("",))
         return plan_turns(design, batch=batch, n_tasks=len(predictor.tasks), n_models=n_models)
 
-    def _settle_batches(self) -> None:
+    def _fix_batches(self) -> None:
         """Fix the batch sizes and the incremental choices of every part of the predictor for the whole trial."""
         layout = Layout(self.design.null.length)
         lengths = {arm.intervention.lay(layout).length: arm.name for arm in reversed(self.design.named_arms)}
@@ -261,14 +261,14 @@ class Trial:
         PredictorError
             If an answer is not finite (naming arm and unit), has the wrong shape, or depends on batch mates.
         """
-        asked = {
+        by_length = {
             length: self._answers(length, distinct, turn, model, advance) for length, distinct in turn.distinct.items()
         }
-        some = next(iter(asked.values()))
-        dtype = np.result_type(*(answers.dtype for answers in asked.values()))
+        some = next(iter(by_length.values()))
+        dtype = np.result_type(*(answers.dtype for answers in by_length.values()))
         outcome = np.empty((len(turn.units.ids), outcomes_per_unit(self.design), *some.shape[1:]), dtype)
         for index, (length, rows, numbers) in enumerate(zip(turn.lengths, turn.rows, turn.numbers, strict=True)):
-            outcome[rows, index if turn.units.assigned is None else 0] = asked[length][numbers]
+            outcome[rows, index if turn.units.assigned is None else 0] = by_length[length][numbers]
         self._since += turn.n_distinct
         if self._since >= _BETWEEN:
             self.check_unchanged()
@@ -345,8 +345,8 @@ class _SequenceQueries:
             except NonFiniteError as error:
                 raise self._of_unit(error, int(rows[error.row]), model) from error
             except PredictorError as error:
-                said = str(error) if model is None else f"model {quoted(model)}: {error}"
-                raise PredictorError(f"arm {quoted(self._arm(int(rows[0])))}: {said}") from error
+                message = str(error) if model is None else f"model {quoted(model)}: {error}"
+                raise PredictorError(f"arm {quoted(self._arm(int(rows[0])))}: {message}") from error
             before = self.trial._dtypes.setdefault(number, answer.dtype)
             check_same_dtype(answer.dtype, before, "the predictor" if model is None else f"model {quoted(model)}")
             if made is None:

@@ -86,8 +86,8 @@ def _results(sending: _JobQueue, jobs: Iterator[Job]) -> Generator[tuple[Job, An
         sending.end()
 
 
-def _unheard(said: Heard, heard: set[tuple[type[Warning], str]]) -> Heard:
-    new = [one for one in dict.fromkeys(said) if one not in heard]
+def _unheard(given: Heard, heard: set[tuple[type[Warning], str]]) -> Heard:
+    new = [one for one in dict.fromkeys(given) if one not in heard]
     heard.update(new)
     return new
 
@@ -202,15 +202,17 @@ def _time_limit() -> float:
     from dask import config
     from dask.utils import parse_timedelta
 
-    said = config.get(TIME_LIMIT, None)
-    if said is None:
+    setting = config.get(TIME_LIMIT, None)
+    if setting is None:
         return float("inf")
     try:
-        limit = float(parse_timedelta(said, default="seconds"))
+        limit = float(parse_timedelta(setting, default="seconds"))
     except (TypeError, ValueError, KeyError, AttributeError):
         limit = float("nan")
     if not limit > 0:
-        raise ClusterError(f"{TIME_LIMIT}={quoted(said)} in Dask's configuration is no time; for example '10 minutes'")
+        raise ClusterError(
+            f"{TIME_LIMIT}={quoted(setting)} in Dask's configuration is no time; for example '10 minutes'"
+        )
     return limit
 
 
@@ -219,7 +221,7 @@ def _echo_bytes(data: bytes) -> bytes:
 
 
 @contextmanager
-def _explain_failures(client: Client, said: str) -> Iterator[None]:
+def _explain_failures(client: Client, name: str) -> Iterator[None]:
     """Turn failures of the cluster into a ClusterError; errors of our own code on a worker pass unchanged."""
     from distributed import KilledWorker
     from distributed.comm.core import CommClosedError
@@ -229,16 +231,16 @@ def _explain_failures(client: Client, said: str) -> Iterator[None]:
     except (CausalgiaError, TimeoutError):
         raise
     except RaisedError as error:
-        raise ClusterError(f"{said}: {error}") from error
+        raise ClusterError(f"{name}: {error}") from error
     except KilledWorker as error:
         raise ClusterError(
-            f"{said}: every worker that took it died ({error.allowed_failures + 1} in all); most likely memory was too "
+            f"{name}: every worker that took it died ({error.allowed_failures + 1} in all); most likely memory was too "
             f"small: {_ROOM}; {GO_ON}"
         ) from error
     except (CancelledError, CommClosedError) as error:
         raise lost_cluster_error() from error
     except MemoryError as error:
-        raise ClusterError(f"{said}: a worker ran out of memory ({one_line(error)}); {_ROOM}") from error
+        raise ClusterError(f"{name}: a worker ran out of memory ({one_line(error)}); {_ROOM}") from error
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "causalgia":
             msg = "causalgia cannot be imported on the workers; install there the version that is here"

@@ -47,7 +47,7 @@ def do_job(data: bytes, origin: Origin, *job: Any) -> tuple[Any, Heard]:
         ready = work.prepare(*job)
         with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
             found = work.do(ready)
-        return found, [(_importable_category(said.category), str(said.message)) for said in caught]
+        return found, [(_importable_category(warning.category), str(warning.message)) for warning in caught]
     except BaseException as error:
         failure = _as_sendable_error(error)
     raise failure  # outside the except block: its context would be pickled with it, and may be unpicklable

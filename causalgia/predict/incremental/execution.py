@@ -140,8 +140,8 @@ class ControlBlock:
             space.fill(self._values, self._ends, None)
             space.filled = weakref.ref(self)
         answers = self._asked(space, taken, None)
-        asked = torch.from_numpy(np.flatnonzero(there.reshape(-1))).to(made.device)
-        made[torch.from_numpy(places[there.reshape(-1)]).to(made.device)] = answers[asked]
+        present = torch.from_numpy(np.flatnonzero(there.reshape(-1))).to(made.device)
+        made[torch.from_numpy(places[there.reshape(-1)]).to(made.device)] = answers[present]
 
     def _few(self, span: Span, windows: Tokens, places: Ints, rows: Ints, made: torch.Tensor) -> None:
         """Answer for edits of single units, padded with the first to a power of two, so that few sizes occur."""

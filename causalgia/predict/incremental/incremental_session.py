@@ -136,22 +136,22 @@ class Incremental:
         return self._runners[length]
 
     def _read(self, length: int) -> Runner | str:
-        asked = self._predictor
+        predictor = self._predictor
         try:
-            sample = asked._one_hot(torch.zeros((2, length), dtype=torch.uint8, device=asked.device))
-            network = local_network(asked.module, sample, asked.layout)
+            sample = predictor._one_hot(torch.zeros((2, length), dtype=torch.uint8, device=predictor.device))
+            network = local_network(predictor.module, sample, predictor.layout)
         except NotLocalError as reason:
             return str(reason)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            return _NO_ROOM.format(asked.device)
+            return _NO_ROOM.format(predictor.device)
         return Runner(
             network,
-            columns=partial(_task_columns, asked),
-            order=asked._order,
-            dtype=asked.dtype,
-            device=asked.device,
+            columns=partial(_task_columns, predictor),
+            order=predictor._order,
+            dtype=predictor.dtype,
+            device=predictor.device,
             budget=_BUDGET,
         )
 
@@ -208,11 +208,11 @@ class Incremental:
         They follow narrower ones that are not, or wider ones that are; else they are if at most half of the
         multiplications remain.
         """
-        told = {int(key.partition(":")[2]): on for key, on in self._given.items() if key.startswith(f"{length}:")}
+        by_width = {int(key.partition(":")[2]): on for key, on in self._given.items() if key.startswith(f"{length}:")}
         width = width_class(span[1] - span[0])
-        if any(not on for known, on in told.items() if known < width):
+        if any(not on for known, on in by_width.items() if known < width):
             return False
-        return any(on for known, on in told.items() if known > width) or self._share(runner, span, length) <= 0.5
+        return any(on for known, on in by_width.items() if known > width) or self._share(runner, span, length) <= 0.5
 
     def _try(
         self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens, *, timed: bool
@@ -239,17 +239,17 @@ class Incremental:
 
     def full(self, tokens: Tokens) -> torch.Tensor:
         """Return the answers (m, tasks) of full passes, in batches that are halved until they fit into memory."""
-        asked, length = self._predictor, tokens.shape[1]
-        letters = torch.from_numpy(tokens.copy()).to(asked.device)
-        size = asked.resolve_batch_size(length)
+        predictor, length = self._predictor, tokens.shape[1]
+        letters = torch.from_numpy(tokens.copy()).to(predictor.device)
+        size = predictor.resolve_batch_size(length)
         while True:
             try:
-                return torch.cat([asked._columns(letters[i : i + size]) for i in range(0, len(letters), size)])
+                return torch.cat([predictor._columns(letters[i : i + size]) for i in range(0, len(letters), size)])
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-            asked._batches.halve(length, min(size, len(letters)))
-            size = asked.resolve_batch_size(length)
+            predictor._batches.halve(length, min(size, len(letters)))
+            size = predictor.resolve_batch_size(length)
 
     def _timed(
         self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens
@@ -391,8 +391,7 @@ class IncrementalSession:
 
 def _task_columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Tensor:
     """Return the task columns of the network's output, as read by its predictor."""
-    asked = {"tasks": predictor._tasks, "heads": predictor.heads, "reduce": predictor.reduce}
-    return read_columns(output, n_rows, **asked)[0]  # type: ignore[arg-type]
+    return read_columns(output, n_rows, tasks=predictor._tasks, heads=predictor.heads, reduce=predictor.reduce)[0]
 
 
 def _to_numpy(table: torch.Tensor) -> NDArray[Any]:

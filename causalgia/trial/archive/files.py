@@ -293,8 +293,8 @@ def decode_values(data: NDArray[np.uint8], dtype: np.dtype[Any], n: int) -> NDAr
     """
     if dtype.kind != "U":
         return data.view(dtype.newbyteorder("<")) if len(data) == n * dtype.itemsize else None
-    told = int.from_bytes(data[:_LENGTH].tobytes(), "little")
-    if told != n or len(data) < _LENGTH * (1 + n):
+    n_stored = int.from_bytes(data[:_LENGTH].tobytes(), "little")
+    if n_stored != n or len(data) < _LENGTH * (1 + n):
         return None
     try:
         texts = np.asarray(_vlen().decode(data), object)

@@ -57,10 +57,10 @@ class Manifest:
             "turn_ends": self.grid.turn_ends,
             "turns_a_chunk": self.grid.turns_a_chunk,
         }
-        said = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
-        said |= {"settled": self.settled, "parts": self.parts}
-        told = {"kind": _KIND, "version": FORMAT, **said}
-        return as_json(told | {"hash": _content_hash(told)})
+        fields = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
+        fields |= {"settled": self.settled, "parts": self.parts}
+        content = {"kind": _KIND, "version": FORMAT, **fields}
+        return as_json(content | {"hash": _content_hash(content)})
 
     @classmethod
     def from_bytes(cls, data: bytes | None, path: Path) -> Manifest | None:
@@ -101,7 +101,7 @@ class Manifest:
         _check_static(static, grid)
         return cls(identity, grid, texts, static, content["settled"], parts)
 
-    def require(
+    def check_identity(
         self, identity: Mapping[str, str], parts: Mapping[str, str], path: Path, *, but: Collection[str] = ()
     ) -> None:
         """Raise StoreError if the trial is another one; says which parts differ, and how. Names in `but` may differ."""
@@ -109,13 +109,15 @@ class Manifest:
             raise StoreError(f"{path}: holds another trial, one that has {quoted(min(strange))}; give another path")
         differ = [name for name in sorted(identity) if self.identity.get(name) != identity[name] and name not in but]
         if differ:
-            said = "; ".join(f"{name}: {_there_and_now(self.identity.get(name), identity[name])}" for name in differ)
+            differences = "; ".join(
+                f"{name}: {_there_and_now(self.identity.get(name), identity[name])}" for name in differ
+            )
             moved = self.moved(parts) if "predictor" in differ else ""
             cure = _SAME_ANSWERS if differ == ["predictor"] else ""
             raise StoreError(
                 f"{path}: holds another trial, the {' and the '.join(differ)} differ{'s' * (len(differ) == 1)} "
-                f"({said}{moved and '; '}{moved}); give another path as store=, or the same {' and '.join(differ)} to "
-                f"go on with this one{cure}"
+                f"({differences}{moved and '; '}{moved}); give another path as store=, or the same "
+                f"{' and '.join(differ)} to go on with this one{cure}"
             )
 
     def moved(self, parts: Mapping[str, str]) -> str:
@@ -123,10 +125,10 @@ class Manifest:
         names = sorted(self.parts.keys() | parts.keys() - {"versions"})
         others = [name for name in names if self.parts.get(name) != parts.get(name) and name != "versions"]
         same = [name for name in names if name not in others and name != "versions"]
-        said = [f"its {_name_list(others)} moved"] if others else []
-        said += [f"its {_name_list(same)} did not"] if others and same else []
+        changes = [f"its {_name_list(others)} moved"] if others else []
+        changes += [f"its {_name_list(same)} did not"] if others and same else []
         before, now = self.parts.get("versions"), parts.get("versions")
-        return "; ".join([*said, *([f"versions: {_there_and_now(before, now)}"] if before != now else [])])
+        return "; ".join([*changes, *([f"versions: {_there_and_now(before, now)}"] if before != now else [])])
 
 
 _SAME_ANSWERS = (
@@ -235,9 +237,9 @@ def _copies(path: Path) -> dict[str, bytes]:
     return {} if data is None else unzip_stored(data)
 
 
-def _content_hash(told: Mapping[str, Any]) -> str:
+def _content_hash(content: Mapping[str, Any]) -> str:
     try:
-        return mark_of(json.dumps(told, sort_keys=True).encode())
+        return mark_of(json.dumps(content, sort_keys=True).encode())
     except RecursionError:  # nested a little deeper than JSON can be parsed
         return ""
 
@@ -255,6 +257,6 @@ def _check_static(static: Mapping[str, str], grid: Grid) -> None:
 def _there_and_now(there: str | None, now: str | None) -> str:
     """Say two values that differ, in at most 80 characters each."""
     if there is None or now is None:
-        told = ["not given" if value is None else quoted(value) for value in (there, now)]
-        return f"{told[0]} there, {told[1]} now"
+        values = ["not given" if value is None else quoted(value) for value in (there, now)]
+        return f"{values[0]} there, {values[1]} now"
     return "{} there, {} now".format(*quoted_apart(there, now))

@@ -102,8 +102,8 @@ def _check_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
     whole = sum(record.done == grid.whole(slab.chunk) for slab, record in log.items())
     if whole == grid.n_slabs:
         return
-    told = Counter(slab.chunk for slab in log)
-    shared = {chunk: grid.whole(chunk) for chunk, n in told.items() if n * grid.n_chunks == grid.n_slabs}
+    n_models = Counter(slab.chunk for slab in log)
+    shared = {chunk: grid.whole(chunk) for chunk, n in n_models.items() if n * grid.n_chunks == grid.n_slabs}
     for slab, record in log.items():
         if slab.chunk in shared:
             shared[slab.chunk] &= record.done
@@ -182,11 +182,11 @@ def _inspect_slab(path: Path, grid: Grid, slab: Slab, records: Sequence[Record])
         stray = tuple(name for name in files if (path / name).exists())
         return SlabState(slab, 0, grid.whole(slab.chunk) if stray else 0, stray)
     held = {name: _turns_in_file(path, name, records) for name in files}
-    told = records[-1].done
-    done = told
+    recorded = records[-1].done
+    done = recorded
     for turns in held.values():
         done &= turns
-    return SlabState(slab, done, told & ~done, tuple(name for name, turns in held.items() if told & ~turns))
+    return SlabState(slab, done, recorded & ~done, tuple(name for name, turns in held.items() if recorded & ~turns))
 
 
 def _turns_in_file(path: Path, name: str, records: Sequence[Record]) -> int:

@@ -194,7 +194,7 @@ class Archive:
             lock = Lock(place)
             try:
                 manifest = read_manifest(place)
-                manifest.require(identity, parts or {}, place, but=but)
+                manifest.check_identity(identity, parts or {}, place, but=but)
                 done = _verify_and_repair(place, manifest)
             except BaseException:
                 lock.release()
