@@ -16,7 +16,7 @@ from causalgia._check.numerical_noise import rounding_across_batches, rounding_a
 from causalgia._check.probe_units import contrasts_to_check, reference_arm
 from causalgia.errors import DesignError, PredictorError
 from causalgia.predict import Predictor
-from causalgia.predict.reference import reference_of
+from causalgia.predict.ensemble import reference_of
 
 ARMS = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
 NAMES = (

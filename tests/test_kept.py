@@ -14,10 +14,10 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia._run import _run
-from causalgia._run.kept_effects import SharedRanges
-from causalgia._run.kept_moments import QUANTILES, RunningMoments, moments_dataset
-from causalgia._run.reduction import ContrastReduction
+from causalgia._run.contrast_reduction import ContrastReduction
+from causalgia._run.effects_reduction import SharedRanges
 from causalgia._run.requested_contrasts import contrast_request
+from causalgia._run.running_moments import QUANTILES, RunningMoments, moments_dataset
 from causalgia.errors import (
     ContrastError,
     DamageWarning,
@@ -31,7 +31,7 @@ from causalgia.errors import (
 )
 from causalgia.numerics.streaming import Sketch, bins_within
 from causalgia.trial import turn_plan
-from causalgia.trial.execution import run_here
+from causalgia.trial.local_turns import run_here
 
 ORACLE = cg.zoo.oracle("rbfox1_like")
 RICH = cg.zoo.Oracle(cg.zoo.Word("S", 0.2), cg.zoo.Word("TGC", 0.7), cg.zoo.Word("GCATG", 2.0), scale="log counts")

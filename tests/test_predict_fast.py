@@ -20,7 +20,7 @@ from torch import nn  # noqa: E402
 from causalgia.predict import torch_device  # noqa: E402
 from causalgia.predict.torch_batch import ChannelsLast  # noqa: E402
 from causalgia.predict.torch_device import device_of_worker, exact_float32, worker_number  # noqa: E402
-from causalgia.predict.torch_edits import DeviceEdits  # noqa: E402
+from causalgia.predict.torch_predictor import DeviceEdits  # noqa: E402
 
 LENGTH = 40
 TOKENS = np.random.default_rng(0).integers(0, 4, (50, LENGTH), dtype=np.uint8)

@@ -43,8 +43,8 @@ from causalgia.design import Design
 from causalgia.effects.numerical_floor import floor_of
 from causalgia.errors import DesignError, FallbackWarning, PredictorError, quoted
 from causalgia.predict import Predictor
+from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import check_predictor
-from causalgia.predict.reference import reference_of
 from causalgia.streams import derive
 from causalgia.trial.answer_rounding import TRANSFORMS, probe_cost
 from causalgia.trial.capacity import check_distinct

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia._run.kept_moments import QUANTILES
+from causalgia._run.running_moments import QUANTILES
 from causalgia.design import Design
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError
@@ -26,9 +26,9 @@ from causalgia.schema import validate
 from causalgia.sequences.threads import available_cores
 from causalgia.trial._run import store_fields
 from causalgia.trial.capacity import check_memory
-from causalgia.trial.execution import predicted_turns
 from causalgia.trial.in_memory import outcome_dims, outcomes_dataset
-from causalgia.trial.reductions import AllOutcomes, NamedArrays
+from causalgia.trial.local_turns import predicted_turns
+from causalgia.trial.outcome_reductions import AllOutcomes, NamedArrays
 from causalgia.trial.setup import TrialSetup, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import DrawnUnits, Trial, unit_coordinates

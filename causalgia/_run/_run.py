@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia._run import kept_effects
-from causalgia._run.kept_effects import EffectsAndRanges, EffectsReduction, SharedRanges
+from causalgia._run import effects_reduction
+from causalgia._run.contrast_reduction import ContrastReduction
+from causalgia._run.effects_reduction import EffectsAndRanges, EffectsReduction, SharedRanges
 from causalgia._run.overlap import overlap_notes
-from causalgia._run.reduction import ContrastReduction
 from causalgia._run.requested_contrasts import ContrastRequest, contrast_request, effect_labels
 from causalgia._run.stored_trial import open_store
 from causalgia.analysis import Analysis
@@ -32,9 +32,9 @@ from causalgia.trial._run import run as run_and_hold
 from causalgia.trial.archive import Archive, open_archive, place_of
 from causalgia.trial.attributes import n_known_answers
 from causalgia.trial.capacity import check_memory, explain_memory_error
-from causalgia.trial.execution import run_turns
 from causalgia.trial.in_memory import OutcomeBuffer
 from causalgia.trial.in_memory import outcomes_dataset as of_units
+from causalgia.trial.local_turns import run_turns
 from causalgia.trial.progress import meter
 from causalgia.trial.setup import TrialSetup, set_up_trial
 from causalgia.trial.stored_design import store_design
@@ -254,11 +254,13 @@ def _run_moments(
     design, predictor = setup.trial.design, setup.trial.predictor
     parents = shared_parents(design, setup.question.analysis, key=setup.trial.key)
     reduction = ContrastReduction.of(setup.question, predictor)
-    from causalgia._run import kept_moments
+    from causalgia._run import running_moments
 
-    kept = kept_moments.RunningMoments(setup.question, reduction, parents=parents, models=predictor.models is not None)
+    kept = running_moments.RunningMoments(
+        setup.question, reduction, parents=parents, models=predictor.models is not None
+    )
     run_sums(setup, kept, path, client=client, progress=progress, same_answers=same_answers)
-    found = kept_moments.moments_dataset(setup.frame, kept.moments()) if path is None else open_store(path)
+    found = running_moments.moments_dataset(setup.frame, kept.moments()) if path is None else open_store(path)
     _warn_constant(kept.constant_tasks, found)
     return found
 
@@ -306,7 +308,7 @@ def _effects_in_memory(
             ends.take(parts, model=model, models=models)
             gathered.put(turn, model, parts)
         raw = of_units(setup.frame, of_unit, gathered.parts)
-    return kept_effects.effects_dataset(raw, setup.question, ends)
+    return effects_reduction.effects_dataset(raw, setup.question, ends)
 
 
 def _store_effects(
@@ -333,8 +335,8 @@ def _store_effects(
             archive.put(turn, parts, model=model)
         if not whole:
             archive.flush()
-            found = kept_effects.effects_dataset(open_archive(path), setup.question, ends)
-            archive.put_state({**ends.state(), **kept_effects.summary_arrays(found)}, turns=len(plan))
+            found = effects_reduction.effects_dataset(open_archive(path), setup.question, ends)
+            archive.put_state({**ends.state(), **effects_reduction.summary_arrays(found)}, turns=len(plan))
 
 
 def _restore_ranges(ends: SharedRanges, archive: Archive, plan: TurnPlan) -> tuple[int, tuple[int, ...], bool]:
@@ -350,7 +352,7 @@ def _restore_ranges(ends: SharedRanges, archive: Archive, plan: TurnPlan) -> tup
         ends.restore(state[1], of=shape)
     except StoreError as error:
         raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
-    return state[0], archive.missing, kept_effects.has_summary(state[1])
+    return state[0], archive.missing, effects_reduction.has_summary(state[1])
 
 
 def _warn_constant(constant: list[int], found: xr.Dataset) -> None:

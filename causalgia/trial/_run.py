@@ -24,10 +24,10 @@ from causalgia.streams import RNG
 from causalgia.trial.archive import UNIT, Archive, Field, open_archive, place_of
 from causalgia.trial.attributes import known_tasks, n_known_answers
 from causalgia.trial.capacity import check_memory, explain_memory_error
-from causalgia.trial.execution import run_turns
 from causalgia.trial.in_memory import OutcomeBuffer, outcome_dims, outcomes_dataset, warn_constant
+from causalgia.trial.local_turns import run_turns
+from causalgia.trial.outcome_reductions import AllOutcomes, NamedArrays, RunningSums, TurnReduction
 from causalgia.trial.progress import meter
-from causalgia.trial.reductions import AllOutcomes, NamedArrays, RunningSums, TurnReduction
 from causalgia.trial.same_answers import take_over_answers
 from causalgia.trial.setup import TrialSetup, check_analysis, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit

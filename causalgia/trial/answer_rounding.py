@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from causalgia.design import Arm, Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
-from causalgia.predict.reference import reference_of
+from causalgia.predict.ensemble import reference_of
 from causalgia.trial.attributes import apply_arm
 from causalgia.trial.turn_plan import outcomes_per_unit
 from causalgia.types import Array, Tokens

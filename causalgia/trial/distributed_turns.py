@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.errors import ClusterError, first_line, quoted
-from causalgia.trial.reductions import NamedArrays, TurnReduction
+from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import Advance, Trial, Turn, unit_coordinates
 from causalgia.workers import jobs as sent_out
@@ -40,7 +40,7 @@ def run_on_cluster(
     """Yield the turn and the model of each job and its reduced outcomes, as workers finish.
 
     The trial is sent once and loaded once by each worker; a job is two numbers. Answers equal those of
-    `causalgia.trial.execution.run_here`, bit for bit on equal hardware. Workers may die and join, and there may be a
+    `causalgia.trial.local_turns.run_here`, bit for bit on equal hardware. Workers may die and join, and there may be a
     time limit (`causalgia.workers.jobs.run_jobs`).
 
     Parameters
@@ -61,7 +61,7 @@ def run_on_cluster(
     ClusterError
         As `causalgia.workers.jobs.run_jobs`; or if the trial cannot be sent.
     DesignError, PredictorError
-        As `causalgia.trial.execution.run_here`; errors of workers are raised here.
+        As `causalgia.trial.local_turns.run_here`; errors of workers are raised here.
     MissingExtraError
         If Dask distributed is not installed.
 

@@ -12,8 +12,8 @@ from causalgia.design import Design
 from causalgia.errors import DegenerateWarning
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
-from causalgia.trial.execution import predicted_turns
-from causalgia.trial.reductions import NamedArrays, TurnReduction
+from causalgia.trial.local_turns import predicted_turns
+from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import Advance, Trial, unit_coordinates
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import StoreError, quoted
-from causalgia.trial.reductions import RunningSums, TurnReduction
+from causalgia.trial.outcome_reductions import RunningSums, TurnReduction
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import unit_coordinates
 

@@ -20,8 +20,8 @@ from causalgia.streams import RNG, root_key
 from causalgia.trial.answer_rounding import TRANSFORMS, answer_floor
 from causalgia.trial.attributes import analysis_json, arm_coordinates, trial_attributes
 from causalgia.trial.capacity import check_distinct, explain_memory_error
-from causalgia.trial.caveats import edits_attribute, notes_of_design
-from causalgia.trial.reductions import TurnReduction
+from causalgia.trial.design_notes import edits_attribute, notes_of_design
+from causalgia.trial.outcome_reductions import TurnReduction
 from causalgia.trial.stored_design import store_design
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import Trial

@@ -21,7 +21,7 @@ from causalgia.predict.predictor import check_same_dtype, non_finite
 from causalgia.sequences.distinct import Distinct
 from causalgia.streams import derive
 from causalgia.trial.attributes import apply_arm
-from causalgia.trial.reductions import NamedArrays
+from causalgia.trial.outcome_reductions import NamedArrays
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit, plan_turns
 from causalgia.types import Ints, Tokens
 

@@ -13,14 +13,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.reduction import ContrastReduction, extremes
+from causalgia._run.contrast_reduction import ContrastReduction, extremes
 from causalgia._run.requested_contrasts import ContrastRequest
 from causalgia.effects.control_sd import measured_in, pooled_sd
 from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.streaming import Moments, Products, Sketch, Sums, bins_within
 from causalgia.schema import annotate, validate
-from causalgia.trial.reductions import NamedArrays
+from causalgia.trial.outcome_reductions import NamedArrays
 from causalgia.types import Array
 
 QUANTILES = np.unique(np.concatenate([np.arange(101) / 100, [0.001, 0.005, 0.025, 0.975, 0.995, 0.999]]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from causalgia.trial.reductions import NamedArrays, TurnReduction
+from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
 from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import Advance, Trial, Turn, unit_coordinates
 

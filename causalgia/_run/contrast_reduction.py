@@ -15,7 +15,7 @@ from causalgia.effects._contrast import times
 from causalgia.effects.scales import check_scale, put_on
 from causalgia.predict import Predictor
 from causalgia.trial.attributes import known_tasks
-from causalgia.trial.reductions import NamedArrays
+from causalgia.trial.outcome_reductions import NamedArrays
 from causalgia.types import Array
 
 

@@ -9,14 +9,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.reduction import ContrastReduction, extremes
+from causalgia._run.contrast_reduction import ContrastReduction, extremes
 from causalgia._run.requested_contrasts import ContrastRequest
 from causalgia.effect_table import as_effect_table
 from causalgia.effects.control_sd import measured_in, pooled_sd, sds_of_shared
 from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import by_block, is_lazy
 from causalgia.schema import annotate, validate
-from causalgia.trial.reductions import NamedArrays
+from causalgia.trial.outcome_reductions import NamedArrays
 
 
 class EffectsReduction:
