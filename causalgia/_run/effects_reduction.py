@@ -148,7 +148,7 @@ def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRang
     Parameters
     ----------
     raw
-        ``ice`` and ``measured`` of all units, with the names of `names_of`.
+        ``ice`` and ``measured`` of all units, with the labels of `effect_labels`.
     question
         The contrasts.
     ends
