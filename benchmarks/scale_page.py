@@ -21,8 +21,8 @@ import workers
 from performed import machine, scale
 
 import causalgia as cg
-from causalgia._check.cost import disk
-from causalgia.trial.setup import begin
+from causalgia._check.cost import store_bytes
+from causalgia.trial.setup import set_up_trial
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "scale.md"
 RESULTS = Path(__file__).resolve().parent / "performed" / "scale.json"
@@ -56,9 +56,9 @@ def on_disk() -> dict[str, dict[str, float]]:
 
 def _disk(n_units: int) -> dict[str, int]:
     predictor = cg.FunctionPredictor(lambda x: x[:, 1:3].sum(2), tasks=["C", "G"])
-    begun = begin(workers.design_of(41, n_units), predictor, rng=0, analysis=None)
-    begun.meet()
-    return disk(begun)
+    begun = set_up_trial(workers.design_of(41, n_units), predictor, rng=0, analysis=None)
+    begun.probe()
+    return store_bytes(begun)
 
 
 def main(argv: list[str]) -> None:

@@ -30,10 +30,10 @@ from timing import interleaved, ratio, tell, tell_ratios
 
 import causalgia as cg
 from causalgia.streams import root_key
-from causalgia.trial.distributed_turns import carry_out
+from causalgia.trial.distributed_turns import run_on_cluster
 from causalgia.trial.in_memory import outcome_dims
-from causalgia.trial.reductions import Everything
-from causalgia.trial.turn_plan import Plan, columns
+from causalgia.trial.outcome_reductions import AllOutcomes
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import Trial
 from causalgia.workers import local_cluster
 
@@ -59,10 +59,10 @@ def network(name: str) -> cg.TorchPredictor:
 def carried(client: Client, design: cg.Design, predictor: cg.predict.Predictor, seed: int, *, rows: int) -> int:
     """Carry a trial out over workers, in turns of some rows; return how many outcomes it had."""
     trial = Trial(design, predictor, root_key(seed))
-    turn = max(1, rows // columns(design))
-    plan = Plan(design.n_units, turn, 1)
-    kept = Everything(outcome_dims(design, predictor))
-    done = carry_out(client, trial, plan, ((i, None) for i in range(len(plan))), kept=kept)
+    turn = max(1, rows // outcomes_per_unit(design))
+    plan = TurnPlan(design.n_units, turn, 1)
+    kept = AllOutcomes(outcome_dims(design, predictor))
+    done = run_on_cluster(client, trial, plan, ((i, None) for i in range(len(plan))), reduction=kept)
     return sum(parts["outcome"].shape[0] * parts["outcome"].shape[1] for _, _, parts in done)
 
 
@@ -165,7 +165,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     quick = asked.parse_args(argv).quick
     n_units, repeats = (ROWS // 11 * 4, 1) if quick else (ROWS // 11 * 72, 3)
     design, predictor = design_of(249, n_units), network("DeepSTARR")
-    n = columns(design) * n_units
+    n = outcomes_per_unit(design) * n_units
     predictor.predict(np.zeros((1, 249), np.uint8))
     with clusters(1, 2) as (one, two):
         times = interleaved(

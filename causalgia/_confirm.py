@@ -19,7 +19,7 @@ from causalgia.predict import Predictor
 from causalgia.schema import check_dataset
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial import run
-from causalgia.trial.stored_design import kept_design
+from causalgia.trial.stored_design import load_design
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -111,7 +111,7 @@ def confirm(
     (['untreated', 'GC'], 'fresh units, drawn independently; selected from the trial ...: GC')
     """
     check_dataset(screen, "outcomes")
-    whole = kept_design(screen) if design is None else _check_screen(design, screen)
+    whole = load_design(screen) if design is None else _check_screen(design, screen)
     _check_predictor(screen, predictor, other_predictor)
     analysis = (kept_analysis(screen) or Analysis()).asking(whole.asked)
     names = _selected_names(select)

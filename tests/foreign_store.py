@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from causalgia.trial.archive.files import mark_of, sealed
+from causalgia.trial.archive.files import mark_of, seal
 from causalgia.trial.archive.layout import CONTROL
 
 
@@ -44,7 +44,7 @@ def put_copy(store: Path, files: Mapping[str, bytes], compression: int = zipfile
     with zipfile.ZipFile(made, "w", compression) as archive:
         for name, data in files.items():
             archive.writestr(name or "nameless", data)
-    (store / CONTROL / "copy").write_bytes(sealed(made.getvalue()))
+    (store / CONTROL / "copy").write_bytes(seal(made.getvalue()))
 
 
 def put_static(store: Path, name: str, data: bytes) -> None:

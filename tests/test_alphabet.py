@@ -14,7 +14,7 @@ from scipy.stats import chisquare
 from causalgia.errors import SequenceError
 from causalgia.sequences.alphabet import (
     IUPAC,
-    checked_tokens,
+    as_token_array,
     decode,
     encode,
     one_hot,
@@ -163,7 +163,7 @@ def test_decode_refuses_what_is_not_tokens():
     with refused("token 4 at (0, 1)"):
         decode(np.array([[0, 4]]))
     with refused("token -1 at (1,)"):
-        checked_tokens(np.array([0, -1]))
+        as_token_array(np.array([0, -1]))
     with refused("not float64; encode() turns strings into tokens, astype(int) whole numbers"):
         decode(np.array([[0.0]]))
     with refused("shape (1, 1, 1)"):

@@ -20,7 +20,7 @@ from foreign_store import change_log, logged, manifest_of, put_copy, put_manifes
 import causalgia as cg
 from causalgia.errors import DamageWarning, StoreError
 from causalgia.trial.archive import Archive, open_archive, verify
-from causalgia.trial.archive.files import checksum, mark_of, sealed
+from causalgia.trial.archive.files import checksum, mark_of, seal
 from causalgia.trial.archive.layout import CONTROL
 
 
@@ -385,8 +385,8 @@ def test_a_group_of_another_content_is_typed_damage(store, how):
 
 
 COPIES: dict[str, Callable[[Path], object]] = {
-    "no zip": lambda s: (s / CONTROL / "copy").write_bytes(sealed(b"PK\x03\x04 nothing")),
-    "nothing": lambda s: (s / CONTROL / "copy").write_bytes(sealed(b"")),
+    "no zip": lambda s: (s / CONTROL / "copy").write_bytes(seal(b"PK\x03\x04 nothing")),
+    "nothing": lambda s: (s / CONTROL / "copy").write_bytes(seal(b"")),
     "of other names": lambda s: put_copy(s, {"../escaped": b"theirs"}),
     "a bomb": lambda s: put_copy(s, {"manifest.json": b"\0" * 2**26}, zipfile.ZIP_DEFLATED),
 }
@@ -424,7 +424,7 @@ SHARE = cg.FunctionPredictor(lambda x: x[:, 1:3].sum((1, 2)) / 20, tasks=["GC"],
 def packed(turns: bytes, arrays: dict[str, np.ndarray]) -> bytes:
     made = io.BytesIO()
     np.savez(made, allow_pickle=True, **arrays)
-    return sealed(turns + b"\n" + made.getvalue())
+    return seal(turns + b"\n" + made.getvalue())
 
 
 def header(text: str) -> bytes:
@@ -436,13 +436,13 @@ def zipped(data: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", compression) as archive:
         archive.writestr("powers.npy", data)
-    return sealed(b"1\n" + made.getvalue())
+    return seal(b"1\n" + made.getvalue())
 
 
 SUMS: dict[str, bytes] = {
-    "no zip": sealed(b"1\nPK\x03\x04"),
-    "no turns": sealed(b"one\n"),
-    "turns of 10^4000": sealed(b"9" * 4_000 + b"\n"),
+    "no zip": seal(b"1\nPK\x03\x04"),
+    "no turns": seal(b"one\n"),
+    "turns of 10^4000": seal(b"9" * 4_000 + b"\n"),
     "nothing": packed(b"1", {}),
     "objects": packed(b"1", {"powers": np.array([{}], object)}),
     "other names": packed(b"1", {"thing": np.zeros(3)}),

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 import causalgia as cg
 from causalgia import cli
 from causalgia._check import _check, cost, incremental_gain
-from causalgia._check.numerical_noise import against_exact, among_repeats
+from causalgia._check.numerical_noise import rounding_across_batches, rounding_against_float64
 from causalgia._check.probe_units import contrasts_to_check, reference_arm
 from causalgia.errors import DesignError, PredictorError
 from causalgia.predict import Predictor
-from causalgia.predict.reference import reference_of
+from causalgia.predict.ensemble import reference_of
 
 ARMS = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
 NAMES = (
@@ -181,7 +181,7 @@ def test_rounding_is_what_was_put_in():
     m, n, bias, noise = 4_000, 900, 0.02, 0.1
     exact = rng.normal(size=(2, m, 1))  # the contrast has sd sqrt(2)
     wrong = exact + np.array([bias, 0.0]).reshape(2, 1, 1) + noise * rng.normal(size=exact.shape)
-    found = against_exact(wrong, exact, CONTRAST, n_units=n)
+    found = rounding_against_float64(wrong, exact, CONTRAST, n_units=n)
     truth = bias / np.sqrt(2) * np.sqrt(n)
     assert abs(found.bias.item() - truth) < 4 * found.mcse.item()
     assert found.mcse.item() == pytest.approx(noise * np.sqrt(n / m), rel=0.1)
@@ -195,7 +195,7 @@ def test_rounding_is_that_of_the_deviation_of_contrasts():
     arms = {"control": tokens, "A": np.where(np.arange(40) < 8, np.uint8(0), tokens)}
     other = cg.predict.contrast_deviation(coarse, exact, arms, n_units=700)
     y, e = (np.stack([p.predict(arms["A"]), p.predict(tokens)]) for p in (coarse, exact))
-    found = against_exact(y, e, CONTRAST, n_units=700)
+    found = rounding_against_float64(y, e, CONTRAST, n_units=700)
     np.testing.assert_allclose(found.rms[:, 0], other.rms[:, 0])
     np.testing.assert_allclose(np.abs(found.bias[:, 0]), other.bias_in_se[:, 0])
 
@@ -204,7 +204,9 @@ def test_a_parallel_trial_has_larger_standard_errors():
     rng = np.random.default_rng(2)
     unit = rng.normal(size=(1, 500, 1)) * 10
     exact = unit + rng.normal(size=(2, 500, 1)) * 0.1  # a paired contrast cancels the unit, an unpaired one does not
-    crossover, parallel = (against_exact(exact + 0.01, exact, CONTRAST, n_units=500, dealt=k) for k in (1, 2))
+    crossover, parallel = (
+        rounding_against_float64(exact + 0.01, exact, CONTRAST, n_units=500, dealt=k) for k in (1, 2)
+    )
     assert crossover.sd.item() == pytest.approx(0.1 * np.sqrt(2), rel=0.15)
     assert parallel.sd.item() == pytest.approx(np.sqrt(2 * 2 * 100), rel=0.15)
 
@@ -212,17 +214,17 @@ def test_a_parallel_trial_has_larger_standard_errors():
 def test_other_batches_show_a_shift_and_the_digits():
     y = np.random.default_rng(3).normal(size=(2, 100, 1))
     shifted = y + np.array([0.5, 0.0]).reshape(2, 1, 1)
-    found = among_repeats(np.stack([y, y, shifted]), CONTRAST, eps=0.0, n_units=100)
+    found = rounding_across_batches(np.stack([y, y, shifted]), CONTRAST, eps=0.0, n_units=100)
     sd = (y[0] - y[1]).std(ddof=1)
     assert found.bias.item() == pytest.approx(0.5 / sd * 10)
-    digits = among_repeats(np.stack([y, y]), CONTRAST, eps=1e-3, n_units=100)
+    digits = rounding_across_batches(np.stack([y, y]), CONTRAST, eps=1e-3, n_units=100)
     assert digits.bias.item() == 0
     assert digits.rms.item() == pytest.approx(1e-3 * np.sqrt((y**2).sum(0).mean() / 12) / sd)
 
 
 def test_effects_that_do_not_vary_have_no_standard_error():
     y = np.random.default_rng(4).normal(size=(1, 50, 1)).astype(np.float32).astype(float)
-    found = among_repeats(
+    found = rounding_across_batches(
         np.stack([np.concatenate([y + 1, y])] * 2), CONTRAST, eps=float(np.finfo(np.float32).eps), n_units=10
     )
     assert found.constant.all()
@@ -544,11 +546,11 @@ def test_the_worst_shift_may_be_downwards():
     y = np.random.default_rng(3).normal(size=(2, 100, 1))
     up, down = (y + np.array([shift, 0.0]).reshape(2, 1, 1) for shift in (0.2, -0.5))
     sd = (y[0] - y[1]).std(ddof=1)
-    found = among_repeats(np.stack([y, up, down]), CONTRAST, eps=0.0, n_units=100)
+    found = rounding_across_batches(np.stack([y, up, down]), CONTRAST, eps=0.0, n_units=100)
     assert found.bias.item() == pytest.approx(-0.5 / sd * 10)
 
 
 def test_a_parallel_trial_is_measured_by_the_variances_of_its_arms():
     exact = np.random.default_rng(2).normal(size=(2, 8, 1))
-    found = against_exact(exact + 0.01, exact, CONTRAST, n_units=500, dealt=2)
+    found = rounding_against_float64(exact + 0.01, exact, CONTRAST, n_units=500, dealt=2)
     assert found.sd.item() == pytest.approx(np.sqrt(2 * exact.var(axis=1, ddof=1).sum()), rel=1e-9)

@@ -11,7 +11,7 @@ from causalgia._analyze import kept_analysis
 from causalgia._confirm import INDEPENDENT, RESERVED, SAME
 from causalgia.errors import DecisionError, DesignError, OutcomesError, PredictorError
 from causalgia.long_text import LONGEST_ATTRIBUTE
-from causalgia.trial.stored_design import kept_design
+from causalgia.trial.stored_design import load_design
 
 ARMS = {
     "untreated": cg.Untreated(),
@@ -206,7 +206,7 @@ def test_placebo_words_come_along_where_they_judge():
 def test_outcomes_carry_their_design_through_a_file(tmp_path):
     outcomes = screen(reserve=0.25)
     again = store.load(store.save(outcomes, tmp_path / "screen.nc"), "outcomes")
-    assert kept_design(again) == design(reserve=0.25)
+    assert load_design(again) == design(reserve=0.25)
     assert confirmed(again).identical(confirmed(outcomes))
 
 
@@ -217,7 +217,7 @@ def test_a_long_design_is_kept_beside_the_attributes(tmp_path):
     assert outcomes["design"].dims == ("byte",)
     assert outcomes["design"].nbytes < 0.5 * 200 * 400
     again = store.load(store.save(outcomes, tmp_path / "screen.nc"), "outcomes")
-    assert kept_design(again).fingerprint == outcomes.attrs["design_fingerprint"]
+    assert load_design(again).fingerprint == outcomes.attrs["design_fingerprint"]
     assert len(design().to_json()) < LONGEST_ATTRIBUTE
     assert "design" not in cg.contrast(again, control="placebo")
     assert confirmed(again)["outcome"].sizes["arm"] == 2

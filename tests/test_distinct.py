@@ -18,7 +18,7 @@ from causalgia.sequences.samplers import sample_uniform
 @pytest.fixture(autouse=True, params=["dictionary", "table"])
 def kept_in(request, monkeypatch):
     """Each test, where rows are kept in a dictionary and where they are kept in a compiled table."""
-    monkeypatch.setattr(compiled, "IN_NUMPY", Allowance(10**18 if request.param == "dictionary" else 0))
+    monkeypatch.setattr(compiled, "NUMPY_ALLOWANCE", Allowance(10**18 if request.param == "dictionary" else 0))
 
 
 LENGTHS = [1, 2, 7, 8, 9, 31, 32, 33, 41, 64, 249, 3_000]
@@ -61,14 +61,14 @@ def test_numbers_are_a_dictionarys(data):
 
 @pytest.mark.parametrize("length", [33, 249])
 def test_equal_hashes_do_not_confuse(monkeypatch, length):
-    monkeypatch.setattr(distinct, "_hash", lambda packed, hashes: hashes.fill(2**64 - 1))
+    monkeypatch.setattr(distinct, "_hash_rows", lambda packed, hashes: hashes.fill(2**64 - 1))
     table, known = Distinct(length, capacity=1), {}
     for tokens in (pool(length, 300), pool(length, 600)):
         agrees(table, known, tokens)
 
 
 def test_hashes_that_crowd_the_end_of_the_table_wrap_around(monkeypatch):
-    monkeypatch.setattr(distinct, "_hash", lambda packed, hashes: hashes.__setitem__(..., 2**64 - 1 - packed[:, 0] % 3))
+    monkeypatch.setattr(distinct, "_hash_rows", lambda packed, out: out.__setitem__(..., 2**64 - 1 - packed[:, 0] % 3))
     agrees(Distinct(31, capacity=4), {}, pool(31, 500))
 
 
@@ -133,7 +133,7 @@ def test_hashes_spread_sequences_that_differ_in_one_letter():
 @pytest.mark.parametrize("length", [9, 249])
 def test_a_dictionary_becomes_a_table_in_the_middle(monkeypatch, length):
     table, known = Distinct(length, capacity=1), {}
-    monkeypatch.setattr(compiled, "IN_NUMPY", Allowance(500_000))
+    monkeypatch.setattr(compiled, "NUMPY_ALLOWANCE", Allowance(500_000))
     of = pool(length, 600)
     for start in range(0, 600, 50):
         agrees(table, known, of[start : start + 200])

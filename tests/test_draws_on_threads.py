@@ -51,7 +51,7 @@ def on_cores(monkeypatch: pytest.MonkeyPatch, cores: int) -> list[int]:
         slices.append(workers + 1)
         return pool(workers)
 
-    monkeypatch.setattr(threads, "_available_cores", lambda: cores)
+    monkeypatch.setattr(threads, "available_cores", lambda: cores)
     monkeypatch.setattr(threads, "ThreadPoolExecutor", counted)
     return slices
 

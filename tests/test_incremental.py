@@ -21,7 +21,7 @@ from torch.nn import functional  # noqa: E402
 import causalgia as cg  # noqa: E402
 from causalgia.errors import FallbackWarning, PredictorError  # noqa: E402
 from causalgia.predict.incremental import Incremental, incremental_session  # noqa: E402
-from causalgia.predict.incremental.execution import changed, grouped, layered  # noqa: E402
+from causalgia.predict.incremental.execution import arrange_in_layers, changed_spans, group_by_span  # noqa: E402
 from causalgia.predict.incremental.incremental_session import deviation, width_class  # noqa: E402
 from causalgia.predict.incremental.reach import Window  # noqa: E402
 from causalgia.predict.predictor import NonFiniteError  # noqa: E402
@@ -452,7 +452,7 @@ def test_wrong_arithmetic_is_found(monkeypatch):
     ("full", "control", "edit", "chosen"), [(3.0, 3.0, 1.0, True), (1.0, 0.5, 2.0, False), (3.0, 5.5, 1.0, False)]
 )
 def test_it_is_chosen_where_it_is_faster(monkeypatch, full, control, edit, chosen):
-    seconds = {"full": full, "Block": control, "edited": edit}
+    seconds = {"full": full, "ControlBlock": control, "edited": edit}
     monkeypatch.setattr(Incremental, "_seconds", lambda self, runner, job, n_rows, repeats: seconds[job.func.__name__])
     predictor = cg.TorchPredictor(headed(BODIES["same"][1], **copy.deepcopy(BODIES["same"][0])), incremental=True)
     base = tokens(6, 41)
@@ -634,7 +634,7 @@ def test_the_control_of_every_session_is_compared(monkeypatch):
     base = tokens(6, 41)
     edited = written(base, 20, 26)
     predictor.edits(base).answers(edited, np.arange(6))
-    monkeypatch.setattr(incremental_session.Seen, "is_still", lambda self, module: True)
+    monkeypatch.setattr(incremental_session.NetworkSnapshot, "is_still", lambda self, module: True)
     net.body.layers[0].weight.data.mul_(2)
     with pytest.warns(FallbackWarning, match="the control pass deviates"):
         found = predictor.edits(base).answers(edited, np.arange(6))
@@ -772,19 +772,19 @@ def test_spans_groups_and_layers():
     edited[0, 3:9] = 1
     edited[1, 4:9] = 1
     edited[3, 19] = 2
-    starts, stops = changed(base, edited, np.repeat(np.arange(4), 2))
+    starts, stops = changed_spans(base, edited, np.repeat(np.arange(4), 2))
     assert (starts.tolist(), stops.tolist()) == ([3, 4, -1, 19, -1, -1, -1, -1], [9, 9, -1, 20, -1, -1, -1, -1])
     rng = np.random.default_rng(0)
     starts = rng.integers(0, 90, 200)
     stops = starts + rng.integers(1, 11, 200)
-    groups = grouped(starts, stops, length=100, n_base=20)
+    groups = group_by_span(starts, stops, length=100, n_base=20)
     assert sorted(np.concatenate([rows for _, rows in groups]).tolist()) == list(range(200))
     for (first, last), rows in groups:
         assert 0 <= first < last <= 100
         assert (starts[rows] >= first).all()
         assert (stops[rows] <= last).all()
     rows = rng.integers(0, 7, 50)
-    layers, left = layered(rows, 7)
+    layers, left = arrange_in_layers(rows, 7)
     assert sorted([*layers[layers >= 0].tolist(), *left.tolist()]) == list(range(50))
     there = np.nonzero(layers >= 0)
     np.testing.assert_array_equal(rows[layers[there]], there[1])
@@ -826,7 +826,7 @@ def test_without_memory_for_control_passes_edits_take_full_passes(monkeypatch):
     def none(*_, **__):
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(incremental_session, "Block", none)
+    monkeypatch.setattr(incremental_session, "ControlBlock", none)
     with pytest.warns(FallbackWarning, match="out of memory on cpu.*full passes"):
         answers = session.answers(edited, np.arange(6))
     np.testing.assert_array_equal(answers, predictor.predict(edited))

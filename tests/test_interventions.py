@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import causalgia as cg
 from causalgia.design import Intervention, PlaceboWord, Sequential, intervention_from_dict
-from causalgia.design.pattern_interventions import admissible, carries, longest_run
+from causalgia.design.pattern_interventions import admissible, carries_pattern, longest_run
 from causalgia.sequences import decode, encode
 from causalgia.sequences.motifs import Motif
 
@@ -143,12 +143,12 @@ def test_admissible_words_are_the_rearrangements_without_a_long_run_of_the_patte
     assert other not in free
     drawn = decode(applied(cg.Placebo(word, at=0), backgrounds(3_000, len(word))))
     assert set(drawn) <= free
-    assert not carries(encode(drawn), encode(word)[0]).any()
+    assert not carries_pattern(encode(drawn), encode(word)[0]).any()
 
 
 def test_a_placebo_of_a_motif_carries_neither_its_instance_nor_its_consensus():
     words = applied(cg.Placebo(GATA, at=0), backgrounds(2_000, 4))
-    assert not carries(words, encode("GATA")[0]).any()
+    assert not carries_pattern(words, encode("GATA")[0]).any()
 
 
 @pytest.mark.parametrize("word", ["AAAA", "A", "CCC"])

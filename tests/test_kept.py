@@ -14,10 +14,10 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia._run import _run
-from causalgia._run.kept_effects import Ends
-from causalgia._run.kept_moments import QUANTILES, KeptMoments, laid_out
-from causalgia._run.reduction import Reduction
-from causalgia._run.requested_contrasts import question_of_trial
+from causalgia._run.contrast_reduction import ContrastReduction
+from causalgia._run.effects_reduction import SharedRanges
+from causalgia._run.requested_contrasts import contrast_request
+from causalgia._run.running_moments import QUANTILES, RunningMoments, moments_dataset
 from causalgia.errors import (
     ContrastError,
     DamageWarning,
@@ -31,7 +31,7 @@ from causalgia.errors import (
 )
 from causalgia.numerics.streaming import Sketch, bins_within
 from causalgia.trial import turn_plan
-from causalgia.trial.execution import carry_out
+from causalgia.trial.local_turns import run_here
 
 ORACLE = cg.zoo.oracle("rbfox1_like")
 RICH = cg.zoo.Oracle(cg.zoo.Word("S", 0.2), cg.zoo.Word("TGC", 0.7), cg.zoo.Word("GCATG", 2.0), scale="log counts")
@@ -188,17 +188,17 @@ def test_sizes_far_from_1(size):
         np.testing.assert_allclose(cg.estimate(moments)["se"] / size, cg.estimate(other)["se"], rtol=1e-9)
 
 
-def made(design: cg.Design, predictor: cg.Predictor) -> tuple[KeptMoments, list[dict[str, np.ndarray]]]:
-    """An empty `KeptMoments`, and what it takes of each turn."""
-    question = question_of_trial(design, predictor, design.planned(), keep="moments")
+def made(design: cg.Design, predictor: cg.Predictor) -> tuple[RunningMoments, list[dict[str, np.ndarray]]]:
+    """An empty `RunningMoments`, and what it takes of each turn."""
+    question = contrast_request(design, predictor, design.planned(), keep="moments")
     parents = _run.shared_parents(design, question.analysis, key=3)
-    summary = KeptMoments(
-        question, Reduction.of(question, predictor), parents=parents, models=predictor.models is not None
+    summary = RunningMoments(
+        question, ContrastReduction.of(question, predictor), parents=parents, models=predictor.models is not None
     )
-    begun = _run.begin(design, predictor, rng=3, analysis=None)
-    cut = begun.meet()
+    begun = _run.set_up_trial(design, predictor, rng=3, analysis=None)
+    cut = begun.probe()
     sent = pickle.loads(pickle.dumps(summary))
-    return summary, [parts for _, _, parts in carry_out(begun.trial, cut, range(len(cut)), kept=sent)]
+    return summary, [parts for _, _, parts in run_here(begun.trial, cut, range(len(cut)), reduction=sent)]
 
 
 @pytest.mark.long
@@ -297,7 +297,7 @@ def test_ends_do_not_notice_order_repetition_or_models_apart():
     for _ in range(20):
         low, answer = rng.normal(size=(3, 2, 2)) * [1, 0] - [0, 1], rng.integers(0, 2, (2, 2)).astype(float)
         turns.append({"low": low, "high": low + 1.0, "least": answer * [1, 0], "most": answer * [1, 0]})
-    whole, apart = Ends(), Ends()
+    whole, apart = SharedRanges(), SharedRanges()
     for parts in turns:
         whole.take(dict(parts))
     for t in [*rng.permutation(20), *range(5)]:
@@ -442,7 +442,7 @@ def test_laid_out_refuses_nothing_it_made():
     summary, turns = made(design_of(), ORACLE)
     for parts in turns:
         summary.take(parts)
-    begun = _run.begin(design_of(), ORACLE, rng=3, analysis=None)
-    question = question_of_trial(design_of(), ORACLE, None, keep="moments")
-    frame = _run.Asked(begun.trial, begun.attrs, question, sparing=True).frame
-    xr.testing.assert_identical(laid_out(frame, summary.state()), laid_out(frame, summary.moments()))
+    begun = _run.set_up_trial(design_of(), ORACLE, rng=3, analysis=None)
+    question = contrast_request(design_of(), ORACLE, None, keep="moments")
+    frame = _run.ContrastTrialSetup(begun.trial, begun.attrs, question, sparing=True).frame
+    xr.testing.assert_identical(moments_dataset(frame, summary.state()), moments_dataset(frame, summary.moments()))

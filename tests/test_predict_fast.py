@@ -20,7 +20,7 @@ from torch import nn  # noqa: E402
 from causalgia.predict import torch_device  # noqa: E402
 from causalgia.predict.torch_batch import ChannelsLast  # noqa: E402
 from causalgia.predict.torch_device import device_of_worker, exact_float32, worker_number  # noqa: E402
-from causalgia.predict.torch_edits import DeviceEdits  # noqa: E402
+from causalgia.predict.torch_predictor import DeviceEdits  # noqa: E402
 
 LENGTH = 40
 TOKENS = np.random.default_rng(0).integers(0, 4, (50, LENGTH), dtype=np.uint8)
@@ -270,8 +270,8 @@ def test_a_session_answers_as_predict_bit_for_bit(options):
 
 
 def test_only_the_window_that_changed_is_sent(monkeypatch):
-    sent, send = [], torch_device.Ferry.send
-    monkeypatch.setattr(torch_device.Ferry, "send", lambda self, a: sent.append(a.shape) or send(self, a))
+    sent, send = [], torch_device.HostDeviceCopier.send
+    monkeypatch.setattr(torch_device.HostDeviceCopier, "send", lambda self, a: sent.append(a.shape) or send(self, a))
     session = predictor(batch_size=25).edits(TOKENS)
     edited = TOKENS.copy()
     edited[:, 10:14] = 3 - edited[:, 10:14]
@@ -418,12 +418,12 @@ def test_workers_take_gpus_in_turn(monkeypatch):
             device_of_worker(k, n)
     monkeypatch.delenv("CAUSALGIA_WORKER", raising=False)
     assert worker_number() is None
-    assert torch_device._own(torch.device("cuda")) == torch.device("cuda")
+    assert torch_device._worker_device(torch.device("cuda")) == torch.device("cuda")
     monkeypatch.setenv("CAUSALGIA_WORKER", "5")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert torch_device._own(torch.device("cuda")) == torch.device("cuda:1")
-    assert torch_device._own(torch.device("cuda:0")) == torch.device("cuda:0")
-    assert torch_device._own(torch.device("cpu")) == torch.device("cpu")
+    assert torch_device._worker_device(torch.device("cuda")) == torch.device("cuda:1")
+    assert torch_device._worker_device(torch.device("cuda:0")) == torch.device("cuda:0")
+    assert torch_device._worker_device(torch.device("cpu")) == torch.device("cpu")
     monkeypatch.setenv("CAUSALGIA_WORKER", "left")
     with pytest.raises(PredictorError, match="counted from 0"):
         worker_number()

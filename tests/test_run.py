@@ -407,9 +407,9 @@ def test_the_analysis_is_kept_as_it_was_fixed():
 
 
 def test_the_design_is_kept_and_its_intervention_may_be_ones_own():
-    from causalgia.trial.stored_design import kept_design
+    from causalgia.trial.stored_design import load_design
 
-    assert kept_design(cg.run(design(), predictor(), rng=0)) == design()
+    assert load_design(cg.run(design(), predictor(), rng=0)) == design()
 
     @dataclass(frozen=True)
     class Unwritable(Fussy):
@@ -424,7 +424,7 @@ def test_the_design_is_kept_and_its_intervention_may_be_ones_own():
 
     arms = {"control": cg.Untreated(), "own": Unwritable()}
     with pytest.raises(OutcomesError, match="carry no design"):
-        kept_design(cg.run(design(arms=arms), predictor(), rng=0))
+        load_design(cg.run(design(arms=arms), predictor(), rng=0))
 
 
 def changing(what, after):

@@ -32,7 +32,7 @@ N_DRAWS = 120_000
 @pytest.fixture(autouse=True)
 def _compiled_alone(monkeypatch):
     """The compiled shuffles are tested here; that numpy's are the same, the tests at the end say."""
-    monkeypatch.setattr(compiled, "IN_NUMPY", Allowance(0))
+    monkeypatch.setattr(compiled, "NUMPY_ALLOWANCE", Allowance(0))
 
 
 ALARM = 1e-6
@@ -354,7 +354,7 @@ def test_no_units_is_no_rows() -> None:
 
 def in_numpy(monkeypatch, draw):
     with monkeypatch.context() as patched:
-        patched.setattr(compiled, "IN_NUMPY", Allowance(10**18))
+        patched.setattr(compiled, "NUMPY_ALLOWANCE", Allowance(10**18))
         return draw()
 
 
@@ -398,7 +398,7 @@ def test_a_draw_that_may_be_rejected_is_left_to_the_compiled_shuffle(monkeypatch
 def test_where_much_is_shuffled_the_compiled_shuffle_takes_over(monkeypatch, k) -> None:
     tokens = sample_uniform(1, np.arange(50), 60)
     wanted = 2.5 * array_shuffles.nanoseconds(50, 60)
-    monkeypatch.setattr(compiled, "IN_NUMPY", Allowance(int(wanted)))
+    monkeypatch.setattr(compiled, "NUMPY_ALLOWANCE", Allowance(int(wanted)))
     rows = [klet_shuffle(2, np.arange(50), tokens, k) for _ in range(4)]
     assert not compiled.NUMPY_ALLOWANCE.covers(0)
     for other in rows[1:]:

@@ -110,7 +110,7 @@ def test_analyze_by_tests_loads_no_posterior(folder):
 def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(folder, trial):
     loaded = loaded_by(folder, "run", trial, "--out", f"again-{trial}")
     assert not {"statsmodels", "scipy.stats", "torch", "matplotlib", "zarr", "pymc", "arviz"} & loaded
-    assert not {"numba", "llvmlite", "causalgia._run.kept_moments", "causalgia.estimation._estimate"} & loaded
+    assert not {"numba", "llvmlite", "causalgia._run.running_moments", "causalgia.estimation._estimate"} & loaded
 
 
 def test_a_module_of_kernels_loads_no_numba():

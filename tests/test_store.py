@@ -17,7 +17,7 @@ import causalgia as cg
 from causalgia import netcdf, store
 from causalgia.errors import DesignError, OutcomesError
 from causalgia.schema import validate
-from causalgia.trial.stored_design import kept_design
+from causalgia.trial.stored_design import load_design
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",)), max_size=8)
 
@@ -79,7 +79,7 @@ def test_a_stopped_trial_with_a_long_design_round_trips(tmp_path):
         assert trial[name].attrs["meaning"]
     read = store.load(store.save(trial, tmp_path / "o.nc"), "outcomes")
     assert_same(read, trial)
-    assert kept_design(read) == design
+    assert load_design(read) == design
     worse = trial.assign(look_lower=trial["look_lower"] * np.nan)
     with pytest.raises(OutcomesError, match="'look_lower' has nan at look 0, contrast word 0, task GC"):
         store.save(worse, tmp_path / "w.nc") and store.load(tmp_path / "w.nc", "outcomes")

@@ -143,7 +143,7 @@ def test_beyond_512_contrasts_a_factor(monkeypatch):
     assert_same(stream(few, RICH, rng=3, progress=False), held(few, RICH))
     many = many_words(600)
     assert_same(stream(many, RICH, rng=3, progress=False), held(many, RICH))
-    monkeypatch.setattr("causalgia._run.kept_moments._BYTES_OF_GROUPS", 0)
+    monkeypatch.setattr("causalgia._run.running_moments._BYTES_OF_GROUPS", 0)
     found, whole = stream(many, RICH, rng=3, progress=False), held(many, RICH)
     assert found.sizes["cluster"] == 256
     assert_same(found, whole, but=("factor",))
@@ -171,7 +171,7 @@ def test_random_groups_are_unbiased_for_the_covariance():
 
 @pytest.mark.long
 def test_inference_on_random_groups_is_that_on_all_units(monkeypatch):
-    monkeypatch.setattr("causalgia._run.kept_moments._BYTES_OF_GROUPS", 0)
+    monkeypatch.setattr("causalgia._run.running_moments._BYTES_OF_GROUPS", 0)
     design = many_words(600)
     whole, found = held(design, RICH), stream(design, RICH, rng=3, progress=False)
     one, other = (cg.infer(e, law="normal", rng=0)["posterior"]["ace"] for e in (whole, found))
@@ -195,7 +195,7 @@ def test_an_experiment_is_answered_from_its_stream():
 
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_units(monkeypatch):
-    monkeypatch.setattr("causalgia._run.kept_moments._BYTES_OF_GROUPS", 0)
+    monkeypatch.setattr("causalgia._run.running_moments._BYTES_OF_GROUPS", 0)
 
     def peak(n_units: int) -> int:
         design = many_words(n_units)

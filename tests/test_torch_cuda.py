@@ -12,7 +12,7 @@ from torch import nn
 
 import causalgia as cg
 from causalgia.predict._contrast_deviation import contrast_deviation
-from causalgia.predict.torch_device import Ferry
+from causalgia.predict.torch_device import HostDeviceCopier
 
 pytestmark = pytest.mark.torch
 LENGTH = 249
@@ -82,7 +82,7 @@ def test_recomputing_what_an_edit_reaches(on_cpu):
 def test_nothing_is_lost_on_the_way():
     """Batches of random bytes go there and back, the device kept busy so that copies really are late."""
     device, rng = torch.device("cuda"), np.random.default_rng(3)
-    ferry, waste = Ferry(device), torch.randn(2_048, 2_048, device=device)
+    ferry, waste = HostDeviceCopier(device), torch.randn(2_048, 2_048, device=device)
     sent = [rng.integers(0, 255, (rng.integers(1, 4_000), 249)).astype(np.uint8) for _ in range(200)]
     back = []
     for values in sent:

@@ -32,17 +32,17 @@ from causalgia.errors import (
 )
 from causalgia.predict import NonFiniteError
 from causalgia.streams import root_key
-from causalgia.trial import execution
-from causalgia.trial.distributed_turns import carry_out, require_sendable
-from causalgia.trial.reductions import Everything
-from causalgia.trial.turn_plan import Plan
+from causalgia.trial import local_turns
+from causalgia.trial.distributed_turns import check_picklable, run_on_cluster
+from causalgia.trial.outcome_reductions import AllOutcomes
+from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import Trial
 from causalgia.workers import clusters, connected, jobs, local_cluster, worker
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 TURN = 50
-KEPT = Everything(("unit", "arm", "task"))
+KEPT = AllOutcomes(("unit", "arm", "task"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,24 +83,24 @@ def weighted(rate: float = 1.37) -> cg.FunctionPredictor:
     return cg.FunctionPredictor(lambda x: np.exp(x[:, 1:3].sum(2) * rate / 10), tasks=["G", "C"])
 
 
-def trial(predictor: Any, asked: cg.Design | None = None, *, turn: int = TURN) -> tuple[Trial, Plan]:
+def trial(predictor: Any, asked: cg.Design | None = None, *, turn: int = TURN) -> tuple[Trial, TurnPlan]:
     asked = design() if asked is None else asked
-    return Trial(asked, predictor, root_key(7)), Plan(asked.n_units, turn, 4)
+    return Trial(asked, predictor, root_key(7)), TurnPlan(asked.n_units, turn, 4)
 
 
-def every(plan: Plan, models: int = 0) -> list[tuple[int, int | None]]:
+def every(plan: TurnPlan, models: int = 0) -> list[tuple[int, int | None]]:
     return [(turn, model) for turn in range(len(plan)) for model in (list(range(models)) or [None])]
 
 
-def through(client: Any, begun: tuple[Trial, Plan], *, models: int = 0, advance: Any = None) -> Iterator[Any]:
-    return carry_out(client, *begun, every(begun[1], models), kept=KEPT, advance=advance)
+def through(client: Any, begun: tuple[Trial, TurnPlan], *, models: int = 0, advance: Any = None) -> Iterator[Any]:
+    return run_on_cluster(client, *begun, every(begun[1], models), reduction=KEPT, advance=advance)
 
 
-def require_same(found: list[Any], begun: tuple[Trial, Plan]) -> None:
+def require_same(found: list[Any], begun: tuple[Trial, TurnPlan]) -> None:
     """The bytes of every array, turn by turn, are those of the local run."""
     turns = sorted(turn for turn, _, _ in found)
     assert turns == list(range(len(turns)))
-    made = {turn: parts for turn, _, parts in execution.carry_out(*begun, turns, kept=KEPT)}
+    made = {turn: parts for turn, _, parts in local_turns.run_here(*begun, turns, reduction=KEPT)}
     for turn, model, parts in found:
         assert model is None
         assert parts.keys() == made[turn].keys()
@@ -156,7 +156,7 @@ def test_a_parallel_trial_with_blocks(client: Any) -> None:
 
 def test_models_of_an_ensemble_are_asked_apart(client: Any) -> None:
     begun = trial(cg.Ensemble({"a": weighted(), "b": weighted(2.0), "c": weighted(0.1)}), design(330))
-    whole = {turn: parts for turn, _, parts in execution.carry_out(*begun, range(len(begun[1])), kept=KEPT)}
+    whole = {turn: parts for turn, _, parts in local_turns.run_here(*begun, range(len(begun[1])), reduction=KEPT)}
     n: list[int] = []
     found = list(through(client, begun, models=3, advance=n.append))
     assert sorted((turn, model) for turn, model, _ in found) == every(begun[1], 3)
@@ -193,7 +193,7 @@ def test_a_trained_network_answers_the_same_bits(client: Any) -> None:
     arms = {"untreated": cg.Untreated(), "GCATG": cg.Embed("GCATG", at=12)}
     asked = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=400)
     begun = trial(predictor, asked, turn=100)
-    begun[0].meet()
+    begun[0].probe()
     require_same(list(through(client, begun)), begun)
 
 
@@ -277,7 +277,7 @@ def test_few_jobs_are_on_their_way_at_a_time(client: Any) -> None:
             yield turn, None
 
     found = []
-    for job in carry_out(client, *begun, asked(), kept=KEPT):
+    for job in run_on_cluster(client, *begun, asked(), reduction=KEPT):
         found.append(job)
         assert len(taken) - len(found) <= jobs._A_THREAD * 2 + 1
     require_same(found, begun)
@@ -325,7 +325,7 @@ def test_an_error_of_a_worker_arrives_as_it_is(client: Any) -> None:
 
     begun = trial(cg.FunctionPredictor(answer, tasks=["A"]))
     with pytest.raises(PredictorError, match=r"arm 'untreated', unit \d+: task 'A'") as here:
-        list(execution.carry_out(*begun, range(len(begun[1])), kept=KEPT))
+        list(local_turns.run_here(*begun, range(len(begun[1])), reduction=KEPT))
     with pytest.raises(PredictorError) as there:
         list(through(client, begun))
     assert type(there.value) is type(here.value)
@@ -474,18 +474,18 @@ def test_a_predictor_that_cannot_be_sent(client: Any) -> None:
     with pytest.raises(ClusterError, match=cure):
         through(client, begun)
     with pytest.raises(ClusterError, match=cure):
-        require_sendable(begun[0])
+        check_picklable(begun[0])
 
 
 def test_a_member_and_an_arm_that_cannot_be_sent() -> None:
     lock = threading.Lock()
     bad = cg.FunctionPredictor(lambda x: (lock, x[:, 1:3].sum(2))[1], tasks=["G", "C"], fingerprint="v1")
     with pytest.raises(ClusterError, match="model 'bad'"):
-        require_sendable(trial(cg.Ensemble({"good": weighted(), "bad": bad}))[0])
+        check_picklable(trial(cg.Ensemble({"good": weighted(), "bad": bad}))[0])
     asked = cg.Design(null=cg.Uniform(length=30), arms={"untreated": cg.Untreated(), "odd": Own(lock)}, n_units=100)
     with pytest.raises(ClusterError, match=r"arm 'odd''s held \(a lock\) cannot be sent.*keep open files"):
-        require_sendable(trial(weighted(), asked)[0])
-    require_sendable(trial(weighted())[0])
+        check_picklable(trial(weighted(), asked)[0])
+    check_picklable(trial(weighted())[0])
 
 
 def test_a_predictor_that_cannot_be_loaded(client: Any) -> None:

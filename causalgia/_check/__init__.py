@@ -1,4 +1,4 @@
-"""`check`: what is worth knowing of a predictor before a trial is run on it."""
+"""`check`: assess a predictor before a trial is run on it."""
 
 from __future__ import annotations
 

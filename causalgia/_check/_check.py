@@ -1,4 +1,4 @@
-"""`check`: what is worth knowing of a predictor before a trial is run on it."""
+"""`check`: assess a predictor before a trial is run on it."""
 
 from __future__ import annotations
 
@@ -16,83 +16,81 @@ from causalgia._check import findings
 from causalgia._check.cost import (
     SLOW,
     Cost,
-    Pace,
-    before_the_first_turn,
-    by_rate,
-    costed,
-    disk,
-    fits,
-    held,
-    paced,
-    seconds_a_row,
+    Throughput,
+    cost_from_rate,
+    estimate_cost,
+    fits_in_memory,
+    measure_throughput,
+    outcome_bytes,
+    seconds_per_sequence,
+    setup_seconds,
+    store_bytes,
 )
 from causalgia._check.findings import Check, Finding
-from causalgia._check.incremental_gain import recomputed_in_part
+from causalgia._check.incremental_gain import measure_incremental_gain
 from causalgia._check.numerical_noise import (
     AGAINST_EXACT,
     Rounding,
-    against_exact,
-    among_repeats,
-    by_task,
-    in_other_batches,
-    repeated,
+    label_by_task,
+    measure_repeats,
+    outcomes_in_other_batches,
+    rounding_across_batches,
+    rounding_against_float64,
     strand_asymmetry,
 )
-from causalgia._check.probe_units import Sample, contrasts_to_check
+from causalgia._check.probe_units import ProbeUnits, contrasts_to_check
 from causalgia.design import Design
 from causalgia.effects.numerical_floor import floor_of
 from causalgia.errors import DesignError, FallbackWarning, PredictorError, quoted
 from causalgia.predict import Predictor
-from causalgia.predict.predictor import require_predictor
-from causalgia.predict.reference import reference_of
+from causalgia.predict.ensemble import reference_of
+from causalgia.predict.predictor import check_predictor
 from causalgia.streams import derive
-from causalgia.trial.answer_rounding import TRANSFORMS, answers_asked
+from causalgia.trial.answer_rounding import TRANSFORMS, probe_cost
 from causalgia.trial.capacity import check_distinct
-from causalgia.trial.setup import Begun, begin
-from causalgia.trial.turn_plan import Plan
+from causalgia.trial.setup import TrialSetup, set_up_trial
+from causalgia.trial.turn_plan import TurnPlan
 from causalgia.types import Tokens
 
 T = TypeVar("T")
 _SECONDS = 8.0
 _FEWEST, _MOST, _CONTRASTS = 8, 256, 16
 _AGAIN, _ASKED = 3, 3.5
-"""Answers to a unit that are asked for again, and to each arm: the answer itself, and 2.5 for one in float64."""
+"""Cost of a unit in answers: repeats of one arm, and for each arm the answer itself and 2.5 for one in float64."""
 _AT_DOOR = 27
-"""Rows that are asked for at the door."""
+"""Rows that a trial predicts before its first turn, to check the predictor."""
 
 
 def check(predictor: Predictor, design: Design) -> Check:
-    """Look at a predictor on some units of a design before a trial is run: what can be trusted, and what it will cost.
+    """Check a predictor on some units of a design before a trial is run: what can be trusted, and what it will cost.
 
-    An effect is a difference of two answers, so what matters is whether a sequence has one answer (determinism,
-    batch-mate independence), how much of a difference is rounding (the numerical floor), and whether both strands are
-    answered alike; what a trial costs is measured on this machine: throughput, memory, the best batch size, the time of
-    the whole trial and the disk that it takes. It takes seconds, and about half a minute with a slow predictor, for
-    which fewer units are looked at (2 to 256).
+    The check covers determinism, independence of batch mates, the numerical floor of effects and strand symmetry; and
+    throughput, memory, best batch size, time of the whole trial and disk space on this machine. It takes seconds, and
+    about half a minute with a slow predictor, for which fewer units are used (2 to 256).
 
-    A predictor that is not fit for a trial is described, not refused. The units are drawn by a key that is made from
-    the design, so that no seed is needed, the same check looks at the same units, and no unit of a trial is seen
-    beforehand. No effect is reported.
+    A predictor that is not fit for a trial is described, not refused. The units are drawn with a key derived from the
+    design: no seed is needed, a repeated check uses the same units, and no unit of a trial is seen beforehand. No
+    effect is reported.
 
     Parameters
     ----------
     predictor
         The network as a function.
     design
-        What will be done to which units. Rounding is looked at in the contrasts that it names, else in every arm minus
-        the untreated one (without one: the arm called control, else the first); in 16 of them where there are more.
+        Units and arms. Rounding is measured for the contrasts that it names, else for every arm minus the untreated one
+        (without one: the arm called control, else the first); for at most 16 contrasts.
 
     Returns
     -------
     Check
-        Printed, it is what ``causalgia check`` prints; its fields are the numbers.
+        Printed as by ``causalgia check``; its fields are the numbers.
 
     Raises
     ------
     PredictorError
-        If it is given something that is no predictor.
+        If the first argument is not a predictor.
     DesignError
-        If the second argument is no design, all units come out as one sequence, or an arm cannot be applied.
+        If the second argument is not a design, all units are the same sequence, or an arm cannot be applied.
 
     Warns
     -----
@@ -110,25 +108,25 @@ def check(predictor: Predictor, design: Design) -> Check:
     >>> print(found.findings[1])
     ok    determinism              the same answers twice, bit for bit
     """
-    require_predictor(predictor, "check(predictor, design)")
+    check_predictor(predictor, "check(predictor, design)")
     if not isinstance(design, Design):
         raise DesignError(f"check(predictor, design): the second is {type(design).__name__}, not a cg.Design")
-    begun = begin(design, predictor, rng=derive(0, "check", design.fingerprint), analysis=None)
-    return _Looking(begun).look()
+    setup = set_up_trial(design, predictor, rng=derive(0, "check", design.fingerprint), analysis=None)
+    return _CheckRun(setup).look()
 
 
 @dataclass
-class _Looking:
-    """One check: the lines and the numbers so far."""
+class _CheckRun:
+    """One check in progress: the findings and the numbers so far."""
 
-    begun: Begun
-    plan: Plan = field(init=False)
+    setup: TrialSetup
+    plan: TurnPlan = field(init=False)
     refused: str = ""
     findings: list[Finding] = field(default_factory=list)
     numbers: dict[str, Any] = field(default_factory=dict)
 
     def look(self) -> Check:
-        """Look at everything, as far as there are answers."""
+        """Run all checks, as far as there are answers."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FallbackWarning)  # the line of the incremental path says it
             sample = self._measured("answers", self._sampled)
@@ -136,37 +134,37 @@ class _Looking:
                 self._answers(sample)
                 self._costs(sample)
         n = 0 if sample is None else len(sample)
-        return Check(about=_about(self.begun, n), findings=tuple(self.findings), n_units=n, **self.numbers)
+        return Check(about=_title(self.setup, n), findings=tuple(self.findings), n_units=n, **self.numbers)
 
-    def _sampled(self) -> Sample:
-        """Return as many units and contrasts as can be looked at in some seconds; the predictor has been met."""
-        seconds = _first_look(self.begun)
-        self.plan, self.refused = _met(self.begun, slow=seconds > SLOW)
-        return _sampled(self.begun, seconds)
+    def _sampled(self) -> ProbeUnits:
+        """Return as many units and contrasts as can be checked in some seconds; probes the predictor."""
+        seconds = _time_first_answers(self.setup)
+        self.plan, self.refused = _meet_predictor(self.setup, slow=seconds > SLOW)
+        return _choose_units(self.setup, seconds)
 
     def _measured(self, name: str, measure: Callable[[], T]) -> T | None:
-        """Return a measurement; where the predictor does not answer, None, and a line that says why."""
+        """Return a measurement; if the predictor does not answer, None, and a finding that says why."""
         try:
             return measure()
         except PredictorError as error:
-            said = str(error) in {finding.text for finding in self.findings}
+            reported = str(error) in {finding.text for finding in self.findings}
             not_measured = Finding(name, "note", "not measured: the predictor does not answer, see above")
-            self.findings.append(not_measured if said else Finding(name, "FAIL", str(error)))
+            self.findings.append(not_measured if reported else Finding(name, "FAIL", str(error)))
             return None
 
-    def _answers(self, sample: Sample) -> None:
-        """Look at what is answered."""
+    def _answers(self, sample: ProbeUnits) -> None:
+        """Check the answers."""
         if self._measured("answers", sample.outcomes) is not None:
-            self.findings.append(findings.answers(_constant(sample), sample))
-        repeats = self._measured("determinism", lambda: repeated(sample, refused=self.refused))
+            self.findings.append(findings.answers(_constant_task(sample), sample))
+        repeats = self._measured("determinism", lambda: measure_repeats(sample, refused=self.refused))
         if repeats is not None:
             self.findings += [findings.determinism(repeats), findings.batch_mates(repeats)]
             self.numbers |= {"deterministic": not repeats.random, "batch_mates": findings.worst(repeats.mates)}
         self._floor(sample, usable=repeats is not None and not (repeats.random or repeats.dependent))
         self._strands(sample)
 
-    def _floor(self, sample: Sample, *, usable: bool) -> None:
-        """Look at rounding, where a sequence has one answer."""
+    def _floor(self, sample: ProbeUnits, *, usable: bool) -> None:
+        """Measure rounding, if every sequence has one answer."""
         name = "numerical floor"
         if not usable:
             self.findings.append(Finding(name, "note", "not measured: a sequence has no one answer, see above"))
@@ -174,12 +172,12 @@ class _Looking:
         found = self._measured(name, lambda: _rounding(sample))
         if found is not None:
             floor = sample.trial.floor
-            found = found if floor is None else found.assign(size=_smallest(sample, floor))
+            found = found if floor is None else found.assign(size=_floor_size(sample, floor))
             self.findings.append(findings.floor(found, sample.trial.design.n_units))
             self.numbers["floor"] = found
 
-    def _strands(self, sample: Sample) -> None:
-        """Look at the other strand; a trial does not ask for it, so that a missing answer is no failure."""
+    def _strands(self, sample: ProbeUnits) -> None:
+        """Compare both strands; a trial does not ask for the other one, so a missing answer is not a failure."""
         try:
             found = strand_asymmetry(sample)
         except PredictorError as error:
@@ -188,16 +186,18 @@ class _Looking:
         self.findings.append(findings.strands(found))
         self.numbers["strand_asymmetry"] = found
 
-    def _costs(self, sample: Sample) -> None:
-        """Look at what answers cost."""
-        trial = self.begun.trial
+    def _costs(self, sample: ProbeUnits) -> None:
+        """Measure throughput, memory, time and disk space."""
+        trial = self.setup.trial
         tokens = sample.tokens(sample.arms[0])
-        pace = self._measured("throughput", lambda: paced(trial.predictor, tokens, seconds_a_row=sample.seconds_a_row))
+        pace = self._measured(
+            "throughput", lambda: measure_throughput(trial.predictor, tokens, seconds_a_row=sample.seconds_a_row)
+        )
         if pace is None:
             return
         self.findings += [
             findings.throughput(pace),
-            findings.memory(pace, held(self.begun), fits=fits(self.begun)),
+            findings.memory(pace, outcome_bytes(self.setup), fits=fits_in_memory(self.setup)),
             findings.batch_size(pace),
         ]
         self.numbers |= {
@@ -210,41 +210,43 @@ class _Looking:
         }
         self._partly(sample)
         cost = self._measured(
-            "expected time", lambda: _cost(sample, self.begun, self.plan, pace, usable=not self.refused)
+            "expected time", lambda: _cost(sample, self.setup, self.plan, pace, usable=not self.refused)
         )
         if cost is not None:
             self.findings.append(findings.expected_time(cost))
             self.numbers |= {"n_sequences": cost.sequences, "seconds": cost.seconds}
-        self.numbers["disk"] = disk(self.begun)
+        self.numbers["disk"] = store_bytes(self.setup)
         self.findings.append(findings.disk(self.numbers["disk"]))
 
-    def _partly(self, sample: Sample) -> None:
-        """Look whether edits can be recomputed in part."""
-        found = self._measured("incremental path", lambda: recomputed_in_part(sample))
+    def _partly(self, sample: ProbeUnits) -> None:
+        """Measure whether edits can be recomputed in part."""
+        found = self._measured("incremental path", lambda: measure_incremental_gain(sample))
         if found is not None:
             self.findings.append(findings.incremental_path(found))
             self.numbers |= {"incremental": not found.reason, "speedup": found.speed}
 
 
-def _first_look(begun: Begun) -> float:
-    """Return the seconds that an answer takes, about."""
-    trial, design = begun.trial, begun.trial.design
-    few = Sample(trial, trial.draw(0, min(_FEWEST, design.n_units)), contrasts_to_check(design, most=1, most_arms=3))
+def _time_first_answers(setup: TrialSetup) -> float:
+    """Return the approximate seconds per answer."""
+    trial, design = setup.trial, setup.trial.design
+    few = ProbeUnits(
+        trial, trial.draw(0, min(_FEWEST, design.n_units)), contrasts_to_check(design, most=1, most_arms=3)
+    )
     tokens = few.tokens(few.arms[0])
 
     def ask(rows: Tokens) -> NDArray[Any]:
         return few.named(trial.predictor, rows, few.arms[0])
 
     trial.answer_like = ask(tokens[:1])[0]
-    return seconds_a_row(ask, tokens)
+    return seconds_per_sequence(ask, tokens)
 
 
-def _met(begun: Begun, *, slow: bool) -> tuple[Plan, str]:
-    """Return the cut of the trial, and why the check at the door refuses the predictor; a slow one is not met there."""
-    trial = begun.trial
+def _meet_predictor(setup: TrialSetup, *, slow: bool) -> tuple[TurnPlan, str]:
+    """Return the plan of turns, and why a trial would refuse the predictor; a slow predictor is not probed."""
+    trial = setup.trial
     try:
         if not slow:
-            return begun.meet(), ""
+            return setup.probe(), ""
         check_distinct(trial)
         refused = ""
     except PredictorError as error:
@@ -252,15 +254,15 @@ def _met(begun: Begun, *, slow: bool) -> tuple[Plan, str]:
     return trial.plan(), refused
 
 
-def _sampled(begun: Begun, seconds: float) -> Sample:
-    trial, design = begun.trial, begun.trial.design
+def _choose_units(setup: TrialSetup, seconds: float) -> ProbeUnits:
+    trial, design = setup.trial, setup.trial.design
     n, most = _affordable(seconds, 2)
     weights = contrasts_to_check(design, most=most, most_arms=max(most + 1, 3))
-    return Sample(trial, trial.draw(0, min(n, design.n_units)), weights, seconds_a_row=seconds)
+    return ProbeUnits(trial, trial.draw(0, min(n, design.n_units)), weights, seconds_a_row=seconds)
 
 
 def _affordable(seconds: float, n_arms: int) -> tuple[int, int]:
-    """Return how many units, and how many contrasts, can be looked at in some seconds.
+    """Return the numbers of units and of contrasts that can be checked in some seconds.
 
     Examples
     --------
@@ -274,35 +276,35 @@ def _affordable(seconds: float, n_arms: int) -> tuple[int, int]:
     return int(np.clip(rows / (_AGAIN + _ASKED * n_arms), least, _MOST)), 1
 
 
-def _constant(sample: Sample) -> str:
-    """Return the first task that has one answer for every sequence of several, in a model at least; else ""."""
+def _constant_task(sample: ProbeUnits) -> str:
+    """Return the first task (and model) that has the same answer for all of several sequences; else ""."""
     y = sample.outcomes()
     same = np.ptp(y.reshape(-1, *y.shape[2:]), axis=0) == 0
     if len(sample) == 1 or not same.any():
         return ""
-    found = by_task(same, sample.trial.predictor)
+    found = label_by_task(same, sample.trial.predictor)
     at = found.isel(found.argmax(...))
     return ", ".join(f"{dim} {quoted(at[dim].item())}" for dim in found.dims)
 
 
-def _rounding(sample: Sample) -> xr.Dataset:
-    """Return how much of the contrasts is rounding, against float64 where the predictor can be asked in it."""
+def _rounding(sample: ProbeUnits) -> xr.Dataset:
+    """Return the rounding of the contrasts, measured against float64 if the predictor supports it."""
     design, predictor = sample.trial.design, sample.trial.predictor
     dealt = len(design.named_arms) if design.assignment == "parallel" else 1
     counted: dict[str, int] = {"n_units": design.n_units, "dealt": dealt}
-    exact = _exact(sample)
+    exact = _float64_outcomes(sample)
     if exact is not None:
-        found = against_exact(sample.outcomes(), exact, sample.matrix, **counted)
-        return _labelled(found, sample, AGAINST_EXACT)
+        found = rounding_against_float64(sample.outcomes(), exact, sample.matrix, **counted)
+        return _rounding_dataset(found, sample, AGAINST_EXACT)
     answers = sample.answers(sample.arms[0])
     dtype = min(predictor.precision, answers.dtype, key=lambda dtype: dtype.itemsize)
     eps = float(np.finfo(dtype).eps)
-    found = among_repeats(in_other_batches(sample), sample.matrix, eps=eps, **counted)
-    return _labelled(found, sample, f"from other batches and the digits of {dtype}")
+    found = rounding_across_batches(outcomes_in_other_batches(sample), sample.matrix, eps=eps, **counted)
+    return _rounding_dataset(found, sample, f"from other batches and the digits of {dtype}")
 
 
-def _exact(sample: Sample) -> NDArray[np.float64] | None:
-    """Return the outcomes in float64; None where the predictor computes in it already, or cannot."""
+def _float64_outcomes(sample: ProbeUnits) -> NDArray[np.float64] | None:
+    """Return the outcomes in float64; None if the predictor computes in it already, or cannot."""
     exact = reference_of(sample.trial.predictor)
     try:
         return None if exact is None else sample.outcomes_of(exact)
@@ -310,30 +312,30 @@ def _exact(sample: Sample) -> NDArray[np.float64] | None:
         return None  # a layer that is written for float32 alone: other batches are compared instead
 
 
-def _smallest(sample: Sample, floor: NDArray[np.float64]) -> xr.DataArray:
-    """Return the effect that rounding alone can make, as a trial keeps it, (contrast, task[, model])."""
+def _floor_size(sample: ProbeUnits, floor: NDArray[np.float64]) -> xr.DataArray:
+    """Return the effect that rounding alone can make, as a trial stores it, (contrast, task[, model])."""
     weights = sparse.csr_array(sample.matrix)
     by_scale = xr.DataArray(floor, dims=("transform", "task", "model")[: floor.ndim])
     size = floor_of(weights, by_scale.assign_coords(transform=list(TRANSFORMS)), "identity")
-    return by_task(size, sample.trial.predictor, sample.weights)
+    return label_by_task(size, sample.trial.predictor, sample.weights)
 
 
-def _labelled(found: Rounding, sample: Sample, method: str) -> xr.Dataset:
+def _rounding_dataset(found: Rounding, sample: ProbeUnits, method: str) -> xr.Dataset:
     names = ("rms", "bias", "mcse", "most", "constant")
-    columns = {name: by_task(getattr(found, name), sample.trial.predictor, sample.weights) for name in names}
+    columns = {name: label_by_task(getattr(found, name), sample.trial.predictor, sample.weights) for name in names}
     return xr.Dataset(columns, attrs={"method": method, "n_units": len(sample)})
 
 
-def _cost(sample: Sample, begun: Begun, plan: Plan, pace: Pace, *, usable: bool) -> Cost:
-    rows = _AT_DOOR * len(sample.lengths) + answers_asked(begun.trial.design, begun.trial.predictor)
-    start = before_the_first_turn(begun) + rows * sample.seconds_a_row
+def _cost(sample: ProbeUnits, setup: TrialSetup, plan: TurnPlan, pace: Throughput, *, usable: bool) -> Cost:
+    rows = _AT_DOOR * len(sample.lengths) + probe_cost(setup.trial.design, setup.trial.predictor)
+    start = setup_seconds(setup) + rows * sample.seconds_a_row
     if usable and sample.seconds_a_row <= SLOW:
-        return costed(begun, plan, per_second=pace.per_second, start=start)
-    return by_rate(begun.trial, plan, per_second=pace.per_second, start=start)
+        return estimate_cost(setup, plan, per_second=pace.per_second, start=start)
+    return cost_from_rate(setup.trial, plan, per_second=pace.per_second, start=start)
 
 
-def _about(begun: Begun, n: int) -> str:
-    design = begun.trial.design
+def _title(setup: TrialSetup, n: int) -> str:
+    design = setup.trial.design
     arms, units = f"{len(design.named_arms):,} arms", f"{design.n_units:,} unit{'s' if design.n_units > 1 else ''}"
     looked = f"{n} of {units}" if n < design.n_units else units
-    return f"{quoted(begun.trial.predictor)} on {looked} under {arms} ({design.assignment}): {design.drawn.describe()}"
+    return f"{quoted(setup.trial.predictor)} on {looked} under {arms} ({design.assignment}): {design.drawn.describe()}"

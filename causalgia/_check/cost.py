@@ -1,9 +1,8 @@
-"""What a trial will take: how many sequences, how long, and how many bytes."""
+"""Cost of a trial: sequences, time, memory and disk space; and the throughput of a predictor."""
 
 from __future__ import annotations
 
 import copy
-import os
 import sys
 import time
 import tracemalloc
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia._run.kept_moments import QUANTILES
+from causalgia._run.running_moments import QUANTILES
 from causalgia.design import Design
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError
@@ -24,14 +23,15 @@ from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.streaming import bins_within
 from causalgia.predict import FunctionPredictor, Predictor
 from causalgia.schema import validate
-from causalgia.trial._run import fields_of
-from causalgia.trial.capacity import require_memory
-from causalgia.trial.execution import each_turn
-from causalgia.trial.in_memory import laid_out, outcome_dims
-from causalgia.trial.reductions import Everything
-from causalgia.trial.setup import Begun, begin
-from causalgia.trial.turn_plan import Plan, columns
-from causalgia.trial.turns import Drawn, Parts, Trial, unit_parts
+from causalgia.sequences.threads import available_cores
+from causalgia.trial._run import store_fields
+from causalgia.trial.capacity import check_memory
+from causalgia.trial.in_memory import outcome_dims, outcomes_dataset
+from causalgia.trial.local_turns import predicted_turns
+from causalgia.trial.outcome_reductions import AllOutcomes, NamedArrays
+from causalgia.trial.setup import TrialSetup, set_up_trial
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
+from causalgia.trial.turns import DrawnUnits, Trial, unit_coordinates
 from causalgia.types import Tokens
 
 _SECONDS, _MOST_TURNS, _FEW = 2.0, 3, 8
@@ -40,18 +40,18 @@ _LEAST_GROUPS, _BYTES_OF_GROUPS = 256, 2**25
 
 @dataclass(frozen=True)
 class Cost:
-    """What a trial takes on this machine, as some of its units tell.
+    """Cost of a trial on this machine, extrapolated from some of its units.
 
     Attributes
     ----------
     outcomes
-        Of all units.
+        Number of outcomes of all units.
     sequences
-        That the predictor is asked for: distinct ones among those that are answered together.
+        Number of sequences that the predictor is asked for: distinct ones within a turn.
     seconds
-        From the call to the outcomes, on one machine, in memory.
+        Time from the call to the outcomes, on one machine, in memory.
     timed
-        Units that were timed.
+        Number of units that were timed.
     """
 
     outcomes: int
@@ -60,39 +60,39 @@ class Cost:
     timed: int
 
 
-def before_the_first_turn(begun: Begun) -> float:
-    """Return the seconds that it takes to say what a trial is, and to lay out a few outcomes."""
-    trial, started = begun.trial, time.perf_counter()
+def setup_seconds(setup: TrialSetup) -> float:
+    """Return the seconds for the setup of a trial and the Dataset of a few outcomes."""
+    trial, started = setup.trial, time.perf_counter()
     units = trial.draw(0, min(_FEW, trial.design.n_units))
-    again = begin(trial.design, trial.predictor, rng=0, analysis=None)
-    _lay_out(again, [_parts(begun, units, None)])
+    again = set_up_trial(trial.design, trial.predictor, rng=0, analysis=None)
+    _build_outcomes(again, [_unit_records(setup, units, None)])
     return time.perf_counter() - started
 
 
-def _parts(begun: Begun, units: Drawn, outcome: NDArray[Any] | None) -> Parts:
-    """Return what a trial keeps of some units; without outcomes, with some that are all alike."""
-    trial = begun.trial
+def _unit_records(setup: TrialSetup, units: DrawnUnits, outcome: NDArray[Any] | None) -> NamedArrays:
+    """Return the outcomes and coordinates of some units; `outcome` None stands for equal outcomes."""
+    trial = setup.trial
     if outcome is None:
         assert trial.answer_like is not None, "the predictor has been met"
-        arms = (columns(trial.design),) if units.assigned is None else ()
+        arms = (outcomes_per_unit(trial.design),) if units.assigned is None else ()
         outcome = np.broadcast_to(trial.answer_like, (len(units.ids), *arms, *trial.answer_like.shape))
-    return {**unit_parts(trial, units), "outcome": outcome}
+    return {**unit_coordinates(trial, units), "outcome": outcome}
 
 
-def _lay_out(begun: Begun, parts: list[Parts]) -> None:
-    """Do what a trial does with its outcomes in the end."""
-    kept = Everything(outcome_dims(begun.trial.design, begun.trial.predictor))
+def _build_outcomes(setup: TrialSetup, parts: list[NamedArrays]) -> None:
+    """Build the outcomes Dataset as a trial does at its end."""
+    kept = AllOutcomes(outcome_dims(setup.trial.design, setup.trial.predictor))
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    validate(laid_out(begun.frame, kept, whole), "outcomes")
+    validate(outcomes_dataset(setup.frame, kept, whole), "outcomes")
 
 
-def costed(begun: Begun, plan: Plan, *, per_second: float, start: float) -> Cost:
-    """Estimate what a trial takes by carrying out some of it.
+def estimate_cost(setup: TrialSetup, plan: TurnPlan, *, per_second: float, start: float) -> Cost:
+    """Estimate the cost of a trial by running part of it.
 
     Parameters
     ----------
     begun, plan
-        What is carried out, and its cut.
+        The trial and its plan of turns.
     per_second
         Sequences that the predictor answers per second.
     start
@@ -103,48 +103,48 @@ def costed(begun: Begun, plan: Plan, *, per_second: float, start: float) -> Cost
     PredictorError
         If the predictor cannot answer.
     """
-    trial = begun.trial
-    rows = columns(trial.design)
+    trial = setup.trial
+    rows = outcomes_per_unit(trial.design)
     affordable = int(_SECONDS * per_second / rows)
     if affordable < 1:
-        return by_rate(trial, plan, per_second=per_second, start=start)
-    trial.answer(trial.prepare(0, 1))  # every length is met
+        return cost_from_rate(trial, plan, per_second=per_second, start=start)
+    trial.answer(trial.prepare(0, 1))  # checks the predictor at every length
     if affordable < plan.turn:
-        return _by_part_of_a_turn(begun, plan, min(affordable, plan.n_units), start=start)
-    return _by_turns(begun, plan, min(len(plan), _MOST_TURNS, affordable // plan.turn), start=start)
+        return _time_part_of_turn(setup, plan, min(affordable, plan.n_units), start=start)
+    return _time_turns(setup, plan, min(len(plan), _MOST_TURNS, affordable // plan.turn), start=start)
 
 
-def _by_turns(begun: Begun, plan: Plan, n_turns: int, *, start: float) -> Cost:
-    """Time whole turns one after the other, as a trial carries them out."""
+def _time_turns(setup: TrialSetup, plan: TurnPlan, n_turns: int, *, start: float) -> Cost:
+    """Time whole turns one after the other, as a trial runs them."""
     began, ends, parts, distinct = time.perf_counter(), [], [], 0
-    for turn, outcome in each_turn(begun.trial, map(plan.bounds, range(n_turns))):
-        parts.append(_parts(begun, turn.units, outcome))
+    for turn, outcome in predicted_turns(setup.trial, map(plan.bounds, range(n_turns))):
+        parts.append(_unit_records(setup, turn.units, outcome))
         ends.append(time.perf_counter() - began)
         distinct += turn.n_distinct
-    _lay_out(begun, parts)
+    _build_outcomes(setup, parts)
     units = plan.bounds(n_turns - 1)[1]
     after = time.perf_counter() - began - ends[-1]
     a_unit = (ends[-1] - ends[0]) / (units - plan.turn) if n_turns > 1 else ends[0] / units
     seconds = start + ends[-1] + after + (plan.n_units - units) * (a_unit + after / units)
-    return _cost(begun.trial, distinct / units, seconds, units)
+    return _cost(setup.trial, distinct / units, seconds, units)
 
 
-def _by_part_of_a_turn(begun: Begun, plan: Plan, n: int, *, start: float) -> Cost:
-    """Time some units of the first turn: they are made ready while others are answered, the first turn's before."""
-    trial, began = begun.trial, time.perf_counter()
+def _time_part_of_turn(setup: TrialSetup, plan: TurnPlan, n: int, *, start: float) -> Cost:
+    """Time some units of the first turn; turns are prepared while others are predicted, the first one before."""
+    trial, began = setup.trial, time.perf_counter()
     turn = trial.prepare(0, n)
     ready = time.perf_counter() - began
-    parts = _parts(begun, turn.units, trial.answer(turn))
+    parts = _unit_records(setup, turn.units, trial.answer(turn))
     answered = time.perf_counter() - began - ready
-    _lay_out(begun, [parts])
+    _build_outcomes(setup, [parts])
     after = time.perf_counter() - began - ready - answered
     before = ready / n * min(plan.turn, plan.n_units)
     seconds = start + before + plan.n_units * (max(ready, answered) + after) / n
     return _cost(trial, turn.n_distinct / n, seconds, n)
 
 
-def by_rate(trial: Trial, plan: Plan, *, per_second: float, start: float) -> Cost:
-    """Reckon with the rate alone: where one unit under every arm takes too long, or answers cannot be used."""
+def cost_from_rate(trial: Trial, plan: TurnPlan, *, per_second: float, start: float) -> Cost:
+    """Estimate the cost from the rate alone: one unit under every arm takes too long, or answers are unusable."""
     n = min(_FEW, plan.n_units)
     distinct = trial.prepare(0, n).n_distinct / n
     return _cost(trial, distinct, start + plan.n_units * distinct / per_second, 0)
@@ -152,59 +152,59 @@ def by_rate(trial: Trial, plan: Plan, *, per_second: float, start: float) -> Cos
 
 def _cost(trial: Trial, distinct_a_unit: float, seconds: float, timed: int) -> Cost:
     n = trial.design.n_units
-    return Cost(n * columns(trial.design), round(n * distinct_a_unit), seconds, timed)
+    return Cost(n * outcomes_per_unit(trial.design), round(n * distinct_a_unit), seconds, timed)
 
 
-def held(begun: Begun) -> int:
-    """Return the bytes of the outcomes of a trial that holds them in memory."""
-    like = begun.trial.answer_like
+def outcome_bytes(setup: TrialSetup) -> int:
+    """Return the bytes of a trial's outcomes in memory."""
+    like = setup.trial.answer_like
     assert like is not None, "the predictor has been met"
-    return begun.trial.design.n_units * columns(begun.trial.design) * like.nbytes
+    return setup.trial.design.n_units * outcomes_per_unit(setup.trial.design) * like.nbytes
 
 
-def fits(begun: Begun) -> bool:
-    """Say whether a trial that holds its outcomes in memory would be begun."""
+def fits_in_memory(setup: TrialSetup) -> bool:
+    """Say whether a trial could hold its outcomes in memory."""
     try:
-        require_memory(begun.trial.design, tasks=_answers(begun.trial.predictor))
+        check_memory(setup.trial.design, tasks=_answers_per_sequence(setup.trial.predictor))
     except DesignError:
         return False
     return True
 
 
-def disk(begun: Begun) -> dict[str, int]:
-    """Return the bytes of a store by what is kept: outcomes, and of a crossover effects and moments.
+def store_bytes(setup: TrialSetup) -> dict[str, int]:
+    """Return the bytes of a store by ``keep=``: outcomes, and for a crossover effects and moments.
 
     A store is not compressed. Names of arms, tasks and contrasts are not counted.
     """
-    design, predictor = begun.trial.design, begun.trial.predictor
-    fields = fields_of(begun, Everything(outcome_dims(design, predictor)))
+    design, predictor = setup.trial.design, setup.trial.predictor
+    fields = store_fields(setup, AllOutcomes(outcome_dims(design, predictor)))
     sizes = {field.name: int(np.prod(field.shape)) * np.dtype(field.dtype).itemsize for field in fields}
     of_units = 8 + sum(sizes.values()) - sizes["outcome"]
     found = {"outcomes": design.n_units * (sizes["outcome"] + of_units)}
     if design.assignment != "crossover":
         return found
-    n_contrasts, n_controls = _contrasts(design)
-    answers, dtype = _answers(predictor), sizes["outcome"] // columns(design)
+    n_contrasts, n_controls = _n_contrasts_and_controls(design)
+    answers, dtype = _answers_per_sequence(predictor), sizes["outcome"] // outcomes_per_unit(design)
     found["effects"] = design.n_units * (8 * n_contrasts * answers + n_controls * dtype + of_units)
     if design.n_units > 1:
-        found["moments"] = _moments(design, n_contrasts, answers)
+        found["moments"] = _moments_bytes(design, n_contrasts, answers)
     return found
 
 
-def _answers(predictor: Predictor) -> int:
+def _answers_per_sequence(predictor: Predictor) -> int:
     return len(predictor.tasks) * len(predictor.models or ("",))
 
 
-def _contrasts(design: Design) -> tuple[int, int]:
-    """Return how many contrasts a design asks for, and how many arms they subtract."""
+def _n_contrasts_and_controls(design: Design) -> tuple[int, int]:
+    """Return the number of contrasts of a design, and the number of arms that they subtract."""
     named = design.named_contrasts
     if named is None:
         return len(design.named_arms) - 1, 1
     return len(named), len({arm for row in named.values() for arm, weight in row.items() if weight < 0})
 
 
-def _moments(design: Design, n_contrasts: int, answers: int) -> int:
-    """Return bytes of running moments, which are kept twice, and of the moments that they become."""
+def _moments_bytes(design: Design, n_contrasts: int, answers: int) -> int:
+    """Return the bytes of running moments, which are stored twice, and of the final moments."""
     columns_ = n_contrasts * answers
     together = 8 * columns_ * _rows_of_covariance(design, n_contrasts, columns_)
     sketch = 8 * columns_ * (2 * bins_within(columns_) + 1)
@@ -220,21 +220,21 @@ def _rows_of_covariance(design: Design, n_contrasts: int, columns_: int) -> int:
 
 
 _MAPPED_FROM = 2**25
-"""Bytes from which glibc maps memory afresh at every layer: a batch beyond it costs a factor of 3 on a CPU."""
+"""Bytes above which glibc maps fresh memory at every layer: larger batches cost a factor of 3 on a CPU."""
 _SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)
 _ROUNDS, _PACE_SECONDS, _BRIEF = 3, 3.0, 0.15
 SLOW = 0.3
-"""Seconds a sequence from which as little as possible is asked."""
+"""Seconds per sequence above which a predictor is slow: as little as possible is predicted."""
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How fast a predictor answers.
+class Throughput:
+    """Throughput of a predictor.
 
     Attributes
     ----------
     batch_size
-        What it takes at once, as it is set or found by itself.
+        The batch size in use.
     by_batch
         Sequences per second at each batch size that was tried, of one network.
     by_threads
@@ -242,9 +242,9 @@ class Pace:
     per_second
         Sequences per second at `batch_size`, every member of an ensemble answering.
     busy
-        Cores that were busy meanwhile, on average.
+        Mean number of busy cores.
     threads
-        In use; None where torch does not say.
+        Threads in use; None without torch on a CPU.
     use
         Memory of a batch.
     """
@@ -255,7 +255,7 @@ class Pace:
     per_second: float
     busy: float
     threads: int | None
-    use: Use
+    use: MemoryUse
 
     @property
     def best_batch_size(self) -> int:
@@ -263,16 +263,16 @@ class Pace:
         return max(self.by_batch, key=lambda size: self.by_batch[size])
 
 
-def paced(predictor: Predictor, tokens: Tokens, *, seconds_a_row: float) -> Pace:
-    """Measure how fast a predictor answers sequences such as these, in some seconds; it is left as it was."""
+def measure_throughput(predictor: Predictor, tokens: Tokens, *, seconds_a_row: float) -> Throughput:
+    """Measure the throughput for sequences such as these, in some seconds; the predictor is left as it was."""
     length, part = tokens.shape[1], predictor.parts[0]
     batch = predictor.resolve_batch_size(length)
     few = max(1, min(batch, int(_PACE_SECONDS / 3 / seconds_a_row)))
-    rows = _rows(tokens, few)
-    use = memory_of(lambda: predictor.predict(rows)).times(batch / few)
+    rows = _repeat_rows(tokens, few)
+    use = measure_memory(lambda: predictor.predict(rows)).times(batch / few)
     rate, busy = _rate(lambda: predictor.predict(rows), few)
-    threads = _threads(use)
-    return Pace(
+    threads = _torch_threads(use)
+    return Throughput(
         batch_size=batch,
         by_batch=_by_batch(part, tokens, use, seconds_a_row=1 / (rate * len(predictor.parts))),
         by_threads=_by_threads(predictor, rows[: max(8, int(_BRIEF * rate))], threads) if threads is not None else {},
@@ -283,13 +283,13 @@ def paced(predictor: Predictor, tokens: Tokens, *, seconds_a_row: float) -> Pace
     )
 
 
-def _rows(tokens: Tokens, n: int) -> Tokens:
-    """Return n rows, the same ones over and over where there are fewer."""
+def _repeat_rows(tokens: Tokens, n: int) -> Tokens:
+    """Return n rows, repeated in order if there are fewer."""
     return np.resize(tokens, (n, tokens.shape[1]))
 
 
 def _rate(do: Callable[[], object], n_rows: int, *, seconds: float = 0.4) -> tuple[float, float]:
-    """Return rows per second, by the median of three calls or more, and how many cores were busy."""
+    """Return rows per second, from the median of at least three calls, and the number of busy cores."""
     took: list[float] = []
     started, used = time.perf_counter(), time.process_time()
     while len(took) < _ROUNDS or time.perf_counter() - started < seconds:
@@ -305,44 +305,48 @@ def _seconds(do: Callable[[], object]) -> float:
     return max(time.perf_counter() - started, 1e-9)
 
 
-def _by_batch(part: Predictor, tokens: Tokens, use: Use, *, seconds_a_row: float) -> dict[int, float]:
-    """Return sequences per second by batch size, from a quarter of the usual one to four times as many.
+def _by_batch(part: Predictor, tokens: Tokens, use: MemoryUse, *, seconds_a_row: float) -> dict[int, float]:
+    """Return sequences per second by batch size, from a quarter of the current one to four times as many.
 
-    Every size answers the same rows, in turn with the others; of each its fastest turn counts, since what else the
-    machine does only slows it.
+    Every size predicts the same rows, in turn with the others; the fastest time of each counts, since other load on the
+    machine can only slow it down.
     """
     length = tokens.shape[1]
     usual = part.resolve_batch_size(length)
     sizes = _sizes(part, length, usual, use)
     affordable = int(_PACE_SECONDS / (_ROUNDS * len(sizes) * seconds_a_row))
     sizes = [size for size in sizes if size <= affordable] or [min(usual, max(1, affordable))]
-    rows = _rows(tokens, max(sizes))
+    rows = _repeat_rows(tokens, max(sizes))
     rounds = int(np.clip(_PACE_SECONDS / 4 / (len(sizes) * len(rows) * seconds_a_row), _ROUNDS, 4 * _ROUNDS))
-    took = np.array([[_seconds(_asking(part, rows, size)) for size in sizes] for _ in range(rounds)])
+    took = np.array([[_seconds(_batched_call(part, rows, size)) for size in sizes] for _ in range(rounds)])
     return {size: len(rows) / least for size, least in zip(sizes, took.min(axis=0).tolist(), strict=True)}
 
 
-def _sizes(part: Predictor, length: int, usual: int, use: Use) -> list[int]:
-    """Return the batch sizes to try; of a network that is compiled for one, that one."""
+def _sizes(part: Predictor, length: int, usual: int, use: MemoryUse) -> list[int]:
+    """Return the batch sizes to try; only the current one for a network that is compiled for it."""
     if getattr(part, "compile", False):
         return [usual]
     sizes = dict.fromkeys(max(1, int(usual * share)) for share in _SHARES)
-    return [size for size in sizes if _safe(size, usual, use) and (size <= usual or _takes(part, length, size))]
+    return [
+        size
+        for size in sizes
+        if _is_safe_batch(size, usual, use) and (size <= usual or _accepts_batch(part, length, size))
+    ]
 
 
-def _safe(size: int, usual: int, use: Use) -> bool:
-    """Say whether a batch may be tried: on a CPU below the size where memory is mapped afresh, elsewhere twice."""
+def _is_safe_batch(size: int, usual: int, use: MemoryUse) -> bool:
+    """Say whether a batch size may be tried: on a CPU below the limit of fresh memory, elsewhere up to twice."""
     if size <= usual:
         return True
     return use.largest * size / usual < _MAPPED_FROM if use.on_cpu else size <= 2 * usual
 
 
-def _takes(part: Predictor, length: int, size: int) -> bool:
+def _accepts_batch(part: Predictor, length: int, size: int) -> bool:
     with at_batch_size(part, length, size) as sized:
         return sized.resolve_batch_size(length) == size
 
 
-def _asking(part: Predictor, rows: Tokens, size: int) -> Callable[[], None]:
+def _batched_call(part: Predictor, rows: Tokens, size: int) -> Callable[[], None]:
     def ask() -> None:
         length = rows.shape[1]
         larger = size > part.resolve_batch_size(length)
@@ -355,7 +359,7 @@ def _asking(part: Predictor, rows: Tokens, size: int) -> Callable[[], None]:
 
 @contextmanager
 def at_batch_size(predictor: Predictor, length: int, size: int) -> Iterator[Predictor]:
-    """Yield a predictor that takes so many sequences at once, where it lets itself be told; put it back afterwards."""
+    """Yield a predictor with another batch size, if it can be set; restore it afterwards."""
     if isinstance(predictor, FunctionPredictor):
         sized = copy.copy(predictor)
         sized.batch_size = size
@@ -369,8 +373,8 @@ def at_batch_size(predictor: Predictor, length: int, size: int) -> Iterator[Pred
         predictor.fix_batches({length: before})
 
 
-def _threads(use: Use) -> int | None:
-    """Return torch's number of threads where it computes on a CPU."""
+def _torch_threads(use: MemoryUse) -> int | None:
+    """Return torch's number of threads if it computes on a CPU."""
     if not (use.torch and use.on_cpu):
         return None
     from causalgia.predict.torch_device import threads_in_use
@@ -383,26 +387,26 @@ def _by_threads(predictor: Predictor, rows: Tokens, now: int) -> dict[int, float
     from causalgia.predict.torch_device import with_threads
 
     found: dict[int, float] = {}
-    for n in sorted({1, now, cores()}):
+    for n in sorted({1, now, available_cores()}):
         with with_threads(n):
             found[n] = _rate(lambda: predictor.predict(rows), len(rows), seconds=_BRIEF)[0]
     return found
 
 
-def seconds_a_row(ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens) -> float:
-    """Return about how many seconds a sequence takes, by asking for one, and for these where that is quick."""
+def seconds_per_sequence(ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens) -> float:
+    """Return the approximate seconds per sequence, from one sequence, and from all if that is quick."""
     one = _seconds(partial(ask, tokens[:1]))
     return one if one > SLOW else min(one, _seconds(partial(ask, tokens)) / len(tokens))
 
 
 @dataclass(frozen=True)
-class Use:
+class MemoryUse:
     """Memory of one call.
 
     Attributes
     ----------
     peak
-        Bytes taken at once: of arrays as Python's own count has them, and of torch's tensors.
+        Peak bytes: of arrays, as counted by Python, and of torch's tensors.
     largest
         Bytes of the largest tensor; 0 without torch.
     torch
@@ -416,25 +420,25 @@ class Use:
     torch: bool
     on_cpu: bool
 
-    def times(self, share: float) -> Use:
-        """Return what so many times as many rows take."""
+    def times(self, share: float) -> MemoryUse:
+        """Return the memory of `share` times as many rows."""
         return replace(self, peak=round(self.peak * share), largest=round(self.largest * share))
 
 
-def memory_of(do: Callable[[], object]) -> Use:
-    """Return the memory that a call takes at its peak."""
+def measure_memory(do: Callable[[], object]) -> MemoryUse:
+    """Return the peak memory of a call."""
     if "torch" not in sys.modules:
-        return Use(_traced(do), 0, False, True)
+        return MemoryUse(_peak_host_bytes(do), 0, False, True)
     from causalgia.predict.torch_device import cuda_peak, tensors_used
 
     used = tensors_used(do)
-    host = _traced(do)
+    host = _peak_host_bytes(do)
     peak = used.peak if used.on_cpu else max(used.peak, cuda_peak(do))
-    return Use(host + peak, used.largest, used.operations > 0, used.on_cpu)
+    return MemoryUse(host + peak, used.largest, used.operations > 0, used.on_cpu)
 
 
-def _traced(do: Callable[[], object]) -> int:
-    """Return the bytes that Python's allocators, and numpy's, hand out at once; a trace of the user's own goes on."""
+def _peak_host_bytes(do: Callable[[], object]) -> int:
+    """Return the peak bytes of Python's and numpy's allocators; a trace of the user's own goes on."""
     ours = not tracemalloc.is_tracing()
     if ours:
         tracemalloc.start()
@@ -446,11 +450,3 @@ def _traced(do: Callable[[], object]) -> int:
     finally:
         if ours:
             tracemalloc.stop()
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1

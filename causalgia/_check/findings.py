@@ -1,4 +1,4 @@
-"""What `causalgia.check` found: lines to read, and the numbers behind them."""
+"""Findings of `causalgia.check`: lines to read, and the numbers behind them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from typing import Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia._check.cost import Cost, Pace, cores
-from causalgia._check.incremental_gain import Partly
+from causalgia._check.cost import Cost, Throughput
+from causalgia._check.incremental_gain import IncrementalGain
 from causalgia._check.numerical_noise import AGAINST_EXACT, Repeats
-from causalgia._check.probe_units import Sample
+from causalgia._check.probe_units import ProbeUnits
 from causalgia.errors import quoted
+from causalgia.sequences.threads import available_cores
 
 State: TypeAlias = Literal["ok", "note", "warn", "FAIL"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes
     ----------
     name
-        What it is.
+        Name of the check.
     state
-        ``"ok"``; ``"note"``: good to know; ``"warn"``: the answer of a trial would suffer; ``"FAIL"``:
-        `causalgia.run` would refuse, or its answers would be wrong.
+        ``"ok"``; ``"note"``: worth knowing; ``"warn"``: the result of a trial would suffer; ``"FAIL"``:
+        `causalgia.run` would refuse, or its results would be wrong.
     text
-        What was found, and the cure.
+        The result, and the cure.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Check:
-    """What `causalgia.check` found; printed, one line for each thing that was looked at.
+    """The result of `causalgia.check`; printed, one line for each check.
 
     What could not be measured is None (or empty). An sd is that of the predictor's answers over units, unless it is
     said to be of a contrast.
@@ -51,13 +52,13 @@ class Check:
     Attributes
     ----------
     about
-        What was checked on what.
+        The predictor and the design.
     findings
         The lines.
     n_units
-        Units that were looked at.
+        Number of units that were used.
     deterministic
-        Whether the same batch is answered alike, up to rounding, when it is asked for twice.
+        Whether a batch that is predicted twice has the same answers, up to rounding.
     batch_mates
         Largest difference between the answers to a sequence alone, among others and in another order, in sd.
     floor
@@ -71,19 +72,19 @@ class Check:
     throughput
         Sequences per second at `batch_size`.
     batch_size, best_batch_size
-        The one in use, and the fastest of those that were tried.
+        The batch size in use, and the fastest of those that were tried.
     by_batch, by_threads
         Sequences per second by batch size and by number of threads.
     memory
-        Bytes that a batch takes at its peak.
+        Peak memory of a batch in bytes.
     incremental
-        Whether of edited sequences only what the edit reaches can be recomputed, rightly and faster.
+        Whether recomputing only what an edit reaches is exact and faster.
     speedup
-        How many times faster an edit is answered so than by a full pass; None where it was not tried.
+        Speed of that relative to a full pass; None if it was not timed.
     n_sequences
-        Sequences that the trial asks for, estimated.
+        Estimated number of sequences that the trial predicts.
     seconds
-        That the trial takes on this machine, estimated.
+        Estimated time of the trial on this machine.
     disk
         Bytes of a store for each ``keep=``.
     """
@@ -128,16 +129,16 @@ class Check:
 
 
 _BIASED = 0.1
-"""Standard errors from which a bias spoils the coverage of an interval noticeably (0.95 becomes 0.949)."""
+"""Bias in standard errors that noticeably reduces the coverage of an interval (0.95 becomes 0.949)."""
 _COARSE = 1e-3
-"""Rounding of an effect, in sd, that float32 does not make: half precision, or TF32."""
+"""Rounding of an effect, in sd, that is too large for float32: half precision, or TF32."""
 _WORTH = 1.2
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _ALIKE = 1e-6
 
 
-def answers(constant: str, sample: Sample) -> Finding:
-    """Say that answers are numbers, and whether they vary."""
+def answers(constant: str, sample: ProbeUnits) -> Finding:
+    """Report that answers are finite, and whether they vary."""
     text = f"finite for {len(sample):,} unit{'s' if len(sample) > 1 else ''} under {len(sample.arms)} arms"
     if constant:
         return Finding("answers", "warn", f"{text}, but one and the same for every sequence ({constant})")
@@ -145,7 +146,7 @@ def answers(constant: str, sample: Sample) -> Finding:
 
 
 def determinism(found: Repeats) -> Finding:
-    """Say whether the same batch is answered alike twice."""
+    """Report whether a batch that is predicted twice has the same answers."""
     if found.random:
         return Finding("determinism", "FAIL", f"{found.random}. The answers are {_worst(found.twice)} apart")
     if not found.twice.any():
@@ -154,7 +155,7 @@ def determinism(found: Repeats) -> Finding:
 
 
 def batch_mates(found: Repeats) -> Finding:
-    """Say whether the answer to a sequence depends on its batch mates."""
+    """Report whether the answer to a sequence depends on its batch mates."""
     name = "batch-mate independence"
     if found.random:
         return Finding(name, "FAIL", "cannot be told while answers are random")
@@ -166,34 +167,36 @@ def batch_mates(found: Repeats) -> Finding:
 
 
 def floor(found: xr.Dataset, n_units: int) -> Finding:
-    """Say how much of a contrast is rounding, and whether its bias can be seen at the design's number of units."""
+    """Report the rounding of contrasts, and whether its bias is visible at the design's number of units."""
     name = "numerical floor"
     if bool(found["constant"].all()):
         what = "the effects of one unit have no spread" if n_units == 1 else "no effect varies over units"
-        size = f"rounding {_number(found['rms'].max())} of the largest answer"
+        size = f"rounding {_two_digits(found['rms'].max())} of the largest answer"
         return Finding(name, "note", f"{what}, so that there is no standard error to compare with; {size}")
     varying = found.where(~found["constant"])
     where = varying["most"].fillna(-1.0).argmax(...)
     at = found.isel(where)
     here = f"({', '.join(str(at[dim].item()) for dim in found['rms'].dims)})"
-    size = f"rounding of an effect {_number(at['rms'])} of its sd over units {here}, {found.attrs['method']}"
+    size = f"rounding of an effect {_two_digits(at['rms'])} of its sd over units {here}, {found.attrs['method']}"
     bias, most = abs(at["bias"].item()), at["most"].item()
-    said = f"bias {_number(bias)} standard errors at {n_units:,} units, at most {_number(most)}"
+    sentence = f"bias {_two_digits(bias)} standard errors at {n_units:,} units, at most {_two_digits(most)}"
     if "size" in found:
-        said += f"; an effect of {_number(found['size'].max())} or less is zero within rounding"
+        sentence += f"; an effect of {_two_digits(found['size'].max())} or less is zero within rounding"
     unseen = at["rms"].item() >= _COARSE and found.attrs["method"] != AGAINST_EXACT
     if most <= _BIASED and not unseen:
-        return Finding(name, "ok", f"{size}; {said}")
+        return Finding(name, "ok", f"{size}; {sentence}")
     if bias - 2 * at["mcse"].item() <= _BIASED and at["rms"] < _COARSE:
-        return Finding(name, "note", f"{size}; {said}: too few units were looked at to tell whether it is below 0.1")
+        return Finding(
+            name, "note", f"{size}; {sentence}: too few units were looked at to tell whether it is below 0.1"
+        )
     if unseen:
-        said = "what all batches share of it is not seen, and does not cancel"
+        sentence = "what all batches share of it is not seen, and does not cancel"
     cure = "no number of units removes it: compute in float32 without TF32, or in float64 (module.double())"
-    return Finding(name, "warn", f"{size}; {said}; {cure}")
+    return Finding(name, "warn", f"{size}; {sentence}; {cure}")
 
 
 def strands(found: xr.DataArray) -> Finding:
-    """Say how far the two strands of a sequence are answered apart."""
+    """Report the difference between the two strands."""
     name = "strand symmetry"
     if found.max() <= _ALIKE:
         exactly = "alike" if found.any() else "alike, bit for bit"
@@ -202,10 +205,10 @@ def strands(found: xr.DataArray) -> Finding:
     return Finding(name, "note", f"{text}; where the task has no strand, rc_average=True averages both")
 
 
-def throughput(found: Pace) -> Finding:
-    """Say how many sequences are answered per second, and with how many threads."""
+def throughput(found: Throughput) -> Finding:
+    """Report sequences per second, and the effect of the number of threads."""
     text = f"{_rate(found.per_second)} sequences per second in batches of {found.batch_size:,}"
-    where = f"; {found.busy:.1f} of {cores()} cores busy" if found.use.on_cpu else ""
+    where = f"; {found.busy:.1f} of {available_cores()} cores busy" if found.use.on_cpu else ""
     if not found.by_threads or found.threads is None:
         return Finding("throughput", "ok", text + where)
     by = ", ".join(f"{n}: {_rate(rate)}" for n, rate in found.by_threads.items())
@@ -216,8 +219,8 @@ def throughput(found: Pace) -> Finding:
     return Finding("throughput", state, f"{text}{where}; by threads ({found.threads} in use) {by}{advice}")  # type: ignore[arg-type]
 
 
-def memory(found: Pace, held: int, *, fits: bool) -> Finding:
-    """Say what a batch takes, and the outcomes where they are held."""
+def memory(found: Throughput, held: int, *, fits: bool) -> Finding:
+    """Report the memory of a batch, and of the outcomes if they are held in memory."""
     where = "" if found.use.on_cpu else " of the device"
     text = f"a batch takes {_bytes(found.use.peak)}{where} at its peak; outcomes held in memory {_bytes(held)}"
     if fits:
@@ -225,8 +228,8 @@ def memory(found: Pace, held: int, *, fits: bool) -> Finding:
     return Finding("memory", "warn", f"{text}, with their units more than this machine has: store='trial.zarr'")
 
 
-def batch_size(found: Pace) -> Finding:
-    """Say which batch size is best, and whether it is in use."""
+def batch_size(found: Throughput) -> Finding:
+    """Report the best batch size, and whether it is in use."""
     name, best = "best batch size", found.best_batch_size
     tried = f"of {', '.join(f'{size:,}' for size in found.by_batch)} tried"
     if found.batch_size not in found.by_batch:
@@ -239,13 +242,13 @@ def batch_size(found: Pace) -> Finding:
     return Finding(name, "note", f"{text}: batch_size={best}")
 
 
-def incremental_path(found: Partly) -> Finding:
-    """Say whether edits are recomputed in part, and what that gains."""
+def incremental_path(found: IncrementalGain) -> Finding:
+    """Report whether edits can be recomputed in part, and what that gains."""
     name = "incremental path"
     if found.reason and found.speed is None:
         return Finding(name, "note", f"does not apply: {found.reason}")
     speed = "" if found.speed is None else f"an edit takes {1 / found.speed:.2g} of a full pass, "
-    text = f"{speed}{found.share:.1%} of its multiplications, {_number(found.deviation)} sd apart"
+    text = f"{speed}{found.share:.1%} of its multiplications, {_two_digits(found.deviation)} sd apart"
     if found.reason:
         return Finding(name, "note", f"not worth it: {found.reason} ({text})")
     if found.in_use:
@@ -254,7 +257,7 @@ def incremental_path(found: Partly) -> Finding:
 
 
 def expected_time(found: Cost) -> Finding:
-    """Say how long the trial takes, and how many sequences it asks for."""
+    """Report the time of the trial, and the number of sequences."""
     saved = 1 - found.sequences / found.outcomes
     some = f", {saved:.0%} of the outcomes are shared" if saved >= 0.005 else ""
     how_long = duration(found.seconds) if found.seconds >= 1 else "less than a second"
@@ -263,18 +266,18 @@ def expected_time(found: Cost) -> Finding:
 
 
 def disk(found: Mapping[str, int]) -> Finding:
-    """Say how large a store is for each thing that can be kept."""
+    """Report the size of a store for each ``keep=``."""
     return Finding("disk", "ok", "; ".join(f"{keep} {_bytes(size)}" for keep, size in found.items()))
 
 
 def _worst(values: xr.DataArray) -> str:
-    """Return the largest of some values by task in words."""
+    """Return the largest value over tasks, in words."""
     at = values.isel(values.argmax(...))
     here = [f"{dim} {quoted(at[dim].item())}" for dim in values.dims if values.sizes[dim] > 1]
-    return f"{_number(at)} sd" + (f" ({', '.join(here)})" if here else "")
+    return f"{_two_digits(at)} sd" + (f" ({', '.join(here)})" if here else "")
 
 
-def _number(value: float | xr.DataArray) -> str:
+def _two_digits(value: float | xr.DataArray) -> str:
     return f"{float(value):.2g}"
 
 

@@ -1,4 +1,4 @@
-"""Whether edited sequences can be answered by recomputing what the edit reaches, and what that gains."""
+"""Speed and accuracy of recomputing only what an edit reaches."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia._check.probe_units import Sample
+from causalgia._check.probe_units import ProbeUnits
 from causalgia.errors import FallbackWarning
 from causalgia.predict import Predictor
 
 if TYPE_CHECKING:
-    from causalgia.predict.incremental.incremental_session import Incremental, Tried
+    from causalgia.predict.incremental.incremental_session import Incremental, WidthResult
     from causalgia.predict.torch_predictor import TorchPredictor
 
 _SECONDS, _PASSES = 1.0, 12
-"""A try asks for about a dozen passes of its units."""
+"""Seconds of a measurement, and about how many passes over its units it takes."""
 _MOST_UNITS, _MOST_ARMS = 64, 4
 
 
 @dataclass(frozen=True)
-class Partly:
-    """Whether edits are recomputed in part.
+class IncrementalGain:
+    """Whether edits can be recomputed in part, and what that gains.
 
     Attributes
     ----------
     reason
-        Why they cannot be, or need not be; "" where they can and it is faster.
+        Why they cannot be, or why it is not worth it; "" if it works and is faster.
     in_use
         Whether the predictor does so.
     speed
-        Time of a full pass over that of a recomputation, the least of the arms that were tried; None if none was.
+        Time of a full pass over that of a recomputation, the smallest over arms; None if none was timed.
     share
-        The part of the multiplications of a full pass that is done again, the largest.
+        Share of the multiplications of a full pass that is repeated, the largest over arms.
     deviation
-        The largest difference from the full pass, in sd of the answers.
+        Largest difference from the full pass, in sd of the answers.
     """
 
     reason: str
@@ -47,25 +47,27 @@ class Partly:
     deviation: float = 0.0
 
 
-def recomputed_in_part(sample: Sample) -> Partly:
-    """Try on some units under some arms whether edits are recomputed in part; the predictor is left as it was."""
+def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
+    """Measure the recomputation of edits on some units and arms; the predictor is left as it was."""
     part = sample.trial.predictor.parts[0]
     network = _network(part)
     if network is None:
-        return Partly(f"it recomputes layers of a TorchPredictor; {type(part).__name__} has none")
+        return IncrementalGain(f"it recomputes layers of a TorchPredictor; {type(part).__name__} has none")
     if network.compile and not network.incremental:
-        return Partly("it is not tried beside compile=True, which answers whole batches of one size")
+        return IncrementalGain("it is not tried beside compile=True, which answers whole batches of one size")
     from causalgia.predict.incremental.incremental_session import Incremental
 
     base = sample.units.tokens
     trying = Incremental(network)
     reason = trying.reason(base.shape[1])
     if reason is not None:
-        return Partly(reason, in_use=False)
+        return IncrementalGain(reason, in_use=False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FallbackWarning)  # what it says is found out here
-        _try(trying, sample)
-    return _found(trying.tried(), in_use=all(getattr(p, "incremental", False) for p in sample.trial.predictor.parts))
+        warnings.simplefilter("ignore", FallbackWarning)  # its content is measured here
+        _answer_arms(trying, sample)
+    return _summarize_tried(
+        trying.tried(), in_use=all(getattr(p, "incremental", False) for p in sample.trial.predictor.parts)
+    )
 
 
 def _network(part: Predictor) -> TorchPredictor | None:
@@ -76,7 +78,7 @@ def _network(part: Predictor) -> TorchPredictor | None:
     return part if isinstance(part, TorchPredictor) else None
 
 
-def _try(trying: Incremental, sample: Sample) -> None:
+def _answer_arms(trying: Incremental, sample: ProbeUnits) -> None:
     n = int(np.clip(_SECONDS / _PASSES / max(sample.seconds_a_row, 1e-9), 2, _MOST_UNITS))
     base = sample.units.tokens[:n]
     session = trying.on(base)
@@ -86,9 +88,9 @@ def _try(trying: Incremental, sample: Sample) -> None:
             session.answers(edited, np.arange(len(base)))
 
 
-def _found(tried: list[Tried], *, in_use: bool) -> Partly:
+def _summarize_tried(tried: list[WidthResult], *, in_use: bool) -> IncrementalGain:
     if not tried:
-        return Partly("no arm edits a background without changing its length")
+        return IncrementalGain("no arm edits a background without changing its length")
     speeds = [each.speed for each in tried if each.speed is not None]
     speed, share = min(speeds, default=None), max(each.share for each in tried)
     deviation = max(each.deviation for each in tried)
@@ -98,4 +100,4 @@ def _found(tried: list[Tried], *, in_use: bool) -> Partly:
         reason = "it is not faster for these edits"
     else:
         reason = ""
-    return Partly(reason, in_use, speed, share, deviation)
+    return IncrementalGain(reason, in_use, speed, share, deviation)

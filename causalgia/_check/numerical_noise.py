@@ -1,4 +1,4 @@
-"""How much of a contrast is rounding: its size on one unit, and what it does to a mean over units."""
+"""Rounding of contrasts: on one unit, and in a mean over units; and differences between repeated answers."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia._check.probe_units import Sample
+from causalgia._check.probe_units import ProbeUnits
 from causalgia.errors import PredictorError
 from causalgia.predict import Predictor, check_batch_mates
 from causalgia.predict.batch_mates import MATES, SAME_TWICE, rounding_allowed
 from causalgia.sequences.alphabet import reverse_complement
+from causalgia.trial.answer_rounding import max_difference
 from causalgia.types import Array, Tokens
 
 AGAINST_EXACT = "against float64"
-"""How rounding was found where the same outcomes were computed in higher precision."""
+"""Method, if the same outcomes were computed in higher precision."""
 _NOTHING = 2
-"""An ICE that varies by fewer roundings of its outcomes than this does not vary."""
+"""Number of roundings of the outcomes below which an ICE counts as constant."""
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """The rounding error ``e`` of individual effects, in units of their own spread.
+    """The rounding error ``e`` of individual effects, in units of their sd.
 
     With ``ICE_u = sum_a w_a Y_u(a)`` and ``e_u`` its error, over m units: `rms` is ``sqrt(mean e^2) / sd``, `bias`
     ``mean e / se`` with ``se`` the standard error of the average effect at the design's own number of units, `mcse` the
-    standard error of `bias` itself, as m units know it. `sd` is the spread of the ICE (of a parallel trial: the
+    standard error of `bias` itself, from m units. `sd` is the sd of the ICE (of a parallel trial: the
     standard error of the average effect times the root of the number of units). Where the ICE do not vary, `constant`,
     there is no standard error: `rms` is then relative to the largest outcome, `bias` and `mcse` are 0.
 
@@ -44,73 +45,73 @@ class Rounding:
 
     @property
     def most(self) -> Array:
-        """The largest bias that m units leave possible, two standard errors beyond what they show, in se."""
+        """Upper bound of the bias in se: two standard errors beyond its estimate."""
         return np.abs(self.bias) + 2 * self.mcse
 
 
-def weighed(weights: Array, y: Array) -> Array:
-    """Return the sums over arms, (K, units, ...), of outcomes (arms, units, ...) by weights (K, arms)."""
+def contrast_values(weights: Array, y: Array) -> Array:
+    """Return the contrasts, (K, units, ...), of outcomes (arms, units, ...) with weights (K, arms)."""
     return np.tensordot(weights, y, axes=1)
 
 
-def against_exact(y: Array, exact: Array, weights: Array, *, n_units: int, dealt: int = 1) -> Rounding:
-    """Return the rounding of contrasts, found by computing the same outcomes in higher precision.
+def rounding_against_float64(y: Array, exact: Array, weights: Array, *, n_units: int, dealt: int = 1) -> Rounding:
+    """Return the rounding of contrasts, from the same outcomes computed in higher precision.
 
     Parameters
     ----------
     y, exact
-        Outcomes as they are answered, and in higher precision, (arms, units, tasks[, models]).
+        Outcomes of the predictor, and in higher precision, (arms, units, tasks[, models]).
     weights
-        Of the contrasts, (K, arms).
+        Weights of the contrasts, (K, arms).
     n_units
         Units of the trial.
     dealt
-        Arms among which the units of a parallel trial are dealt; 1 in a crossover.
+        Number of arms of a parallel trial; 1 in a crossover.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> exact = rng.normal(size=(2, 400, 1))
     >>> y = exact + np.array([0.05, 0.0]).reshape(2, 1, 1)  # the first arm is always answered 0.05 too high
-    >>> found = against_exact(y, exact, np.array([[1.0, -1.0]]), n_units=10_000)
+    >>> found = rounding_against_float64(y, exact, np.array([[1.0, -1.0]]), n_units=10_000)
     >>> found.rms.round(3).tolist(), found.bias.round(2).tolist()  # about 0.05 / sqrt(2), and 100 times that
     ([[0.037]], [[3.69]])
     """
-    error = weighed(weights, y - exact)
-    return _in_units_of_spread(error[None], 0.0, exact, weights, n_units=n_units, dealt=dealt, eps=2.0**-40)
+    error = contrast_values(weights, y - exact)
+    return _standardize_rounding(error[None], 0.0, exact, weights, n_units=n_units, dealt=dealt, eps=2.0**-40)
 
 
-def among_repeats(repeats: Array, weights: Array, *, eps: float, n_units: int, dealt: int = 1) -> Rounding:
-    """Return the rounding of contrasts that shows when the same sequences are asked for in other batches.
+def rounding_across_batches(repeats: Array, weights: Array, *, eps: float, n_units: int, dealt: int = 1) -> Rounding:
+    """Return the rounding of contrasts that shows when the same sequences are predicted in other batches.
 
-    An error that is made alike in every batch is not seen: `bias` is the largest shift of the average effect from one
-    way of asking to another. The rounding of the answers themselves to their dtype, ``eps |Y| / sqrt(12)`` at most, is
-    added to `rms` and `mcse`.
+    An error that is the same in every batch is not seen: `bias` is the largest shift of the average effect between two
+    ways of batching. The rounding of the answers to their dtype, at most ``eps |Y| / sqrt(12)``, is added to `rms` and
+    `mcse`.
 
     Parameters
     ----------
     repeats
-        The same outcomes asked for in several ways, (ways, arms, units, tasks[, models]).
+        The same outcomes from several ways of batching, (ways, arms, units, tasks[, models]).
     weights
-        Of the contrasts, (K, arms).
+        Weights of the contrasts, (K, arms).
     eps
         Relative spacing of the numbers that answers are computed in.
     n_units, dealt
-        As in `against_exact`.
+        As in `rounding_against_float64`.
     """
     first = repeats[0]
-    error = weighed(weights, np.moveaxis(repeats[1:] - first, 0, 1))  # (K, ways - 1, units, ...)
+    error = contrast_values(weights, np.moveaxis(repeats[1:] - first, 0, 1))  # (K, ways - 1, units, ...)
     own = np.sqrt(np.tensordot(weights**2, (eps * first) ** 2 / 12, axes=1))
-    return _in_units_of_spread(np.moveaxis(error, 1, 0), own, first, weights, n_units=n_units, dealt=dealt, eps=eps)
+    return _standardize_rounding(np.moveaxis(error, 1, 0), own, first, weights, n_units=n_units, dealt=dealt, eps=eps)
 
 
-def _in_units_of_spread(
+def _standardize_rounding(
     errors: Array, own: Array | float, y: Array, weights: Array, *, n_units: int, dealt: int, eps: float
 ) -> Rounding:
     """Return errors (ways, K, units, ...) relative to the spread of the ICE of outcomes y (arms, units, ...)."""
     m = y.shape[1]
     size = np.abs(y).max(axis=(0, 1))
-    sd, varies = _spread(y, weights, dealt=dealt, least=_NOTHING * eps * size)
+    sd, varies = _contrast_sd(y, weights, dealt=dealt, least=_NOTHING * eps * size)
     unit = np.where(varies, sd, np.where(size > 0, size, 1.0))
     square = np.broadcast_to(errors**2 + np.asarray(own) ** 2, errors.shape)
     mean = errors.mean(axis=2)
@@ -126,9 +127,9 @@ def _in_units_of_spread(
     )
 
 
-def _spread(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Return root-n standard errors of the contrasts, (K, ...), and whether they are more than rounding."""
-    ice = weighed(weights, y)
+def _contrast_sd(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the standard errors of the contrasts times root n, (K, ...), and whether they exceed rounding."""
+    ice = contrast_values(weights, y)
     if y.shape[1] < 2:
         return np.zeros_like(ice[:, 0]), np.zeros(ice[:, 0].shape, bool)
     sd = ice.std(axis=1, ddof=1)
@@ -137,12 +138,12 @@ def _spread(y: Array, weights: Array, *, dealt: int, least: Array) -> tuple[Arra
     return sd, sd > least * np.abs(weights).sum(axis=1).reshape(-1, *[1] * least.ndim)
 
 
-def yardstick(y: Array) -> Array:
-    """Return what differences of answers (units, ...) are measured in: their sd over units; without one, their size.
+def answer_sd(y: Array) -> Array:
+    """Return the unit of differences of answers (units, ...): their sd over units; if that is 0, their size.
 
     Examples
     --------
-    >>> yardstick(np.array([[1.0, 5.0, 0.0], [3.0, 5.0, 0.0]])).round(3).tolist()
+    >>> answer_sd(np.array([[1.0, 5.0, 0.0], [3.0, 5.0, 0.0]])).round(3).tolist()
     [1.414, 5.0, 1.0]
     """
     size = np.abs(y).max(axis=0)
@@ -156,16 +157,16 @@ _TWICE = "when asked twice"
 
 @dataclass(frozen=True)
 class Repeats:
-    """How far two answers to one sequence are apart, in sd of the answers over units, by task (and model).
+    """Differences between answers to one sequence, in sd of the answers over units, by task (and model).
 
     Attributes
     ----------
     twice
-        In the same batch, asked for twice.
+        In the same batch, predicted twice.
     mates
-        Alone and among others, and in the reverse order: the larger.
+        Alone versus among others, or in the reverse order: the larger difference.
     random, dependent
-        What is wrong, in words, where a difference is more than rounding; else "".
+        The fault, in words, if a difference exceeds rounding; else "".
     """
 
     twice: xr.DataArray
@@ -174,15 +175,15 @@ class Repeats:
     dependent: str
 
 
-def repeated(sample: Sample, *, refused: str) -> Repeats:
-    """Ask for the same sequences again and again.
+def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
+    """Predict the same sequences repeatedly: twice, alone, and in another order.
 
     Parameters
     ----------
     sample
-        Units, and who is asked.
+        Units, and the predictor.
     refused
-        Why `causalgia.run` would refuse the predictor, as its check at the door says; "" where it would not.
+        Why `causalgia.run` would refuse the predictor; "" if it would not.
 
     Raises
     ------
@@ -192,30 +193,24 @@ def repeated(sample: Sample, *, refused: str) -> Repeats:
     predictor, arm = sample.trial.predictor, sample.arms[0]
     tokens, first = sample.tokens(arm), sample.answers(arm)
     n = min(_ALONE, len(tokens))
-    limit, unit = rounding_allowed(predictor, first), yardstick(first.astype(np.float64))
-    twice = _gap(first, sample.named(predictor, tokens, arm))
-    alone = _gap(first[:n], np.concatenate([predictor.predict(tokens[i : i + 1]) for i in range(n)]))
-    order = _gap(first, predictor.predict(tokens[::-1])[::-1])
-    at_door = refused or _refused_for_other_lengths(sample)
+    limit, unit = rounding_allowed(predictor, first), answer_sd(first.astype(np.float64))
+    twice = max_difference(first, sample.named(predictor, tokens, arm))
+    alone = max_difference(first[:n], np.concatenate([predictor.predict(tokens[i : i + 1]) for i in range(n)]))
+    order = max_difference(first, predictor.predict(tokens[::-1])[::-1])
+    at_door = refused or _refusal_at_other_lengths(sample)
     random = at_door if _TWICE in at_door else f"the predictor {SAME_TWICE}" if twice.max() > limit else ""
     how = "alone and among others" if alone.max() >= order.max() else "when the batch is in another order"
     own = f"the predictor {MATES.format(how=how)}" if max(alone.max(), order.max()) > limit else ""
     return Repeats(
-        twice=by_task(twice / unit, predictor),
-        mates=by_task(np.maximum(alone, order) / unit, predictor),
+        twice=label_by_task(twice / unit, predictor),
+        mates=label_by_task(np.maximum(alone, order) / unit, predictor),
         random=random,
         dependent="" if random else at_door or own,
     )
 
 
-def _gap(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the largest difference over rows, (tasks[, models])."""
-    gap: NDArray[np.float64] = np.abs(first.astype(np.float64) - second).max(axis=0)
-    return gap
-
-
-def _refused_for_other_lengths(sample: Sample) -> str:
-    """Return why `causalgia.run` would refuse the predictor for sequences of another length; "" where it would not."""
+def _refusal_at_other_lengths(sample: ProbeUnits) -> str:
+    """Return why `causalgia.run` would refuse the predictor for sequences of another length; else ""."""
     seen = {sample.tokens(sample.arms[0], 1).shape[1]}
     for arm in sample.arms[1:]:
         tokens = sample.tokens(arm, _ALONE)
@@ -229,8 +224,8 @@ def _refused_for_other_lengths(sample: Sample) -> str:
     return ""
 
 
-def by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterable[str] = ()) -> xr.DataArray:
-    """Return values ([contrasts, ]tasks[, models]) under their names."""
+def label_by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterable[str] = ()) -> xr.DataArray:
+    """Return values ([contrasts, ]tasks[, models]) with labels."""
     coords: dict[str, Any] = {"contrast": list(contrasts)} if contrasts else {}
     coords["task"] = list(predictor.tasks)
     if predictor.models is not None:
@@ -238,8 +233,8 @@ def by_task(values: NDArray[Any], predictor: Predictor, contrasts: Iterable[str]
     return xr.DataArray(values, dims=tuple(coords), coords=coords)
 
 
-def strand_asymmetry(sample: Sample) -> xr.DataArray:
-    """Return how far a sequence and its reverse complement are answered apart.
+def strand_asymmetry(sample: ProbeUnits) -> xr.DataArray:
+    """Return the difference between the answers to a sequence and to its reverse complement.
 
     The root mean square over units of ``f(x) - f(reverse complement of x)``, in sd of ``f(x)`` over units, by task (and
     model). Unrelated answers have the square root of 2; a predictor that averages both strands has 0.
@@ -253,11 +248,11 @@ def strand_asymmetry(sample: Sample) -> xr.DataArray:
     forward = sample.answers(arm).astype(np.float64)
     backward = sample.named(predictor, reverse_complement(sample.tokens(arm)), f"{arm}, reverse complement")
     gap = np.sqrt(((forward - backward) ** 2).mean(axis=0))
-    return by_task(gap / yardstick(forward), predictor)
+    return label_by_task(gap / answer_sd(forward), predictor)
 
 
-def in_other_batches(sample: Sample) -> NDArray[np.float64]:
-    """Return outcomes asked for in three ways: in order, in the reverse order, and in small batches.
+def outcomes_in_other_batches(sample: ProbeUnits) -> NDArray[np.float64]:
+    """Return outcomes predicted in three ways: in order, in reverse order, and in small batches.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Some units of a design under some of its arms: what a predictor is checked on."""
+"""Units and contrasts of a design on which a predictor is checked."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from numpy.typing import NDArray
 from causalgia.design import Arm, Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
-from causalgia.trial.attributes import applied
-from causalgia.trial.turns import Drawn, Trial
+from causalgia.trial.attributes import apply_arm
+from causalgia.trial.turns import DrawnUnits, Trial
 from causalgia.types import Tokens
 
 Weights: TypeAlias = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
-class Sample:
-    """The first units of a design, drawn by a key of their own, and the contrasts that are looked at.
+class ProbeUnits:
+    """The first units of a design, drawn with a key of their own, and the contrasts to check.
 
     Attributes
     ----------
     trial
-        Whose units they are.
+        The trial.
     units
         The backgrounds.
     weights
         Contrast -> arm -> weight.
     seconds_a_row
-        That an answer takes, about.
+        Approximate time of an answer.
     """
 
     trial: Trial
-    units: Drawn
+    units: DrawnUnits
     weights: Weights
     seconds_a_row: float = 0.0
     _answered: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False, compare=False)
@@ -47,7 +47,7 @@ class Sample:
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
-        """The arms that the contrasts weigh, in the order of the design, the reference arm first."""
+        """The arms of the contrasts, in the order of the design, the reference arm first."""
         used = {arm for row in self.weights.values() for arm in row}
         first = reference_arm(self.trial.design)
         return (first, *(name for name in self.trial.design.arm_names if name in used - {first}))
@@ -59,20 +59,20 @@ class Sample:
 
     @cached_property
     def lengths(self) -> set[int]:
-        """The lengths of the sequences that the trial asks for."""
-        return {under(self.trial, self.units, arm, slice(0, 1)).shape[1] for arm in self.trial.design.arm_names}
+        """The lengths of the trial's sequences."""
+        return {tokens_under(self.trial, self.units, arm, slice(0, 1)).shape[1] for arm in self.trial.design.arm_names}
 
     def tokens(self, arm: str, n: int | None = None) -> Tokens:
         """Return the first n units under an arm, (n, length)."""
-        return under(self.trial, self.units, arm, slice(0, n))
+        return tokens_under(self.trial, self.units, arm, slice(0, n))
 
     def answers(self, arm: str) -> NDArray[Any]:
-        """Return what the predictor of the trial answers to the units under an arm, (units, tasks[, models]); once.
+        """Return the predictor's answers to the units under an arm, (units, tasks[, models]), cached.
 
         Raises
         ------
         PredictorError
-            If it cannot; names the arm, and the unit and task whose answer is not finite.
+            If it fails; names the arm, and the unit and task whose answer is not finite.
         """
         if arm not in self._answered:
             self._answered[arm] = self.named(self.trial.predictor, self.tokens(arm), arm)
@@ -93,14 +93,14 @@ class Sample:
         return np.stack([self.answers(arm) for arm in self.arms]).astype(np.float64)
 
     def outcomes_of(self, predictor: Predictor) -> NDArray[np.float64]:
-        """Return the same, as another predictor answers."""
-        asked = [self.named(predictor, self.tokens(arm), arm) for arm in self.arms]
-        return np.stack(asked).astype(np.float64)
+        """Return the outcomes of another predictor."""
+        answers = [self.named(predictor, self.tokens(arm), arm) for arm in self.arms]
+        return np.stack(answers).astype(np.float64)
 
 
-def under(trial: Trial, units: Drawn, arm: str, rows: slice) -> Tokens:
+def tokens_under(trial: Trial, units: DrawnUnits, arm: str, rows: slice) -> Tokens:
     """Return some units under an arm."""
-    return applied(arm_of(trial.design, arm), units.tokens[rows], units.ids[rows], trial.key)
+    return apply_arm(arm_of(trial.design, arm), units.tokens[rows], units.ids[rows], trial.key)
 
 
 def arm_of(design: Design, name: str) -> Arm:
@@ -109,7 +109,7 @@ def arm_of(design: Design, name: str) -> Arm:
 
 
 def reference_arm(design: Design) -> str:
-    """Return the arm that others are subtracted from: as the design says, else the untreated one, else the first.
+    """Return the arm that others are compared with: the design's control, else the untreated arm, else the first.
 
     Examples
     --------
@@ -118,17 +118,17 @@ def reference_arm(design: Design) -> str:
     >>> reference_arm(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10))
     'as it is'
     """
-    asked = design.asked.get("control")
+    control = design.asked.get("control")
     untreated = (arm.name for arm in design.named_arms if arm.intervention.kind == "untreated")
     called = (name for name in design.arm_names if name.lower() == "control")
-    return str(asked) if asked is not None else next(untreated, next(called, design.arm_names[0]))
+    return str(control) if control is not None else next(untreated, next(called, design.arm_names[0]))
 
 
 def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:
-    """Return contrasts of a design, at most so many, evenly spread over all, that weigh few arms together.
+    """Return at most `most` contrasts of a design, spread evenly, that together weigh few arms.
 
-    Those that the design names, else every arm against the reference arm. Where one alone weighs too many arms, two of
-    its arms stand for it.
+    They are those that the design names, else every arm against the reference arm. If each of them weighs too many
+    arms, it is one other arm against the reference arm.
 
     Examples
     --------
@@ -143,25 +143,23 @@ def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:
     names = list(named) if named is not None else [arm for arm in design.arm_names if arm != control]
     chosen: Weights = {}
     arms = {control}
-    for name in spread(names, most):
+    for name in pick_evenly(names, most):
         row = {name: 1.0, control: -1.0} if named is None else dict(named[name])
         if len(arms | row.keys()) <= most_arms:
             chosen[name] = row
             arms |= row.keys()
-    return chosen or _two_arms(design, control)
-
-
-def _two_arms(design: Design, control: str) -> Weights:
+    if chosen:
+        return chosen
     other = next(arm for arm in design.arm_names if arm != control)
     return {f"{other} - {control}": {other: 1.0, control: -1.0}}
 
 
-def spread(names: list[str], most: int) -> list[str]:
-    """Return at most so many of some names, evenly spread from the first to the last.
+def pick_evenly(names: list[str], most: int) -> list[str]:
+    """Return at most `most` names, spread evenly from the first to the last.
 
     Examples
     --------
-    >>> spread(list("abcdefg"), 3)
+    >>> pick_evenly(list("abcdefg"), 3)
     ['a', 'd', 'g']
     """
     return [names[i] for i in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int))]

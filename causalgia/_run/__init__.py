@@ -1,4 +1,4 @@
-"""`run`: a trial, and what is kept of it: outcomes, individual effects, or their moments."""
+"""`run`: run a trial and keep its outcomes, its individual effects, or their moments."""
 
 from __future__ import annotations
 

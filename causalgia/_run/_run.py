@@ -1,4 +1,4 @@
-"""`run`: a trial, and what is kept of it: outcomes, individual effects, or moments of these."""
+"""`run`: run a trial and keep its outcomes, its individual effects, or their moments."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia._run import kept_effects
-from causalgia._run.kept_effects import Ends, KeptEffects, WithEnds
+from causalgia._run import effects_reduction
+from causalgia._run.contrast_reduction import ContrastReduction
+from causalgia._run.effects_reduction import EffectsAndRanges, EffectsReduction, SharedRanges
 from causalgia._run.overlap import overlap_notes
-from causalgia._run.reduction import Reduction
-from causalgia._run.requested_contrasts import Question, names_of, question_of_trial
+from causalgia._run.requested_contrasts import ContrastRequest, contrast_request, effect_labels
 from causalgia._run.stored_trial import open_store
 from causalgia.analysis import Analysis
 from causalgia.design import Design
@@ -27,18 +27,18 @@ from causalgia.estimation.request import Grouping, check_clusters
 from causalgia.predict import Predictor
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive
-from causalgia.trial._run import Until, check_kinds, interruptible, opened, summed
+from causalgia.trial._run import Until, check_run_arguments, flush_on_interrupt, open_or_create, run_sums
 from causalgia.trial._run import run as run_and_hold
 from causalgia.trial.archive import Archive, open_archive, place_of
-from causalgia.trial.attributes import known_tasks
-from causalgia.trial.capacity import memory_said, require_memory
-from causalgia.trial.execution import carried
-from causalgia.trial.in_memory import Gathered
-from causalgia.trial.in_memory import laid_out as of_units
+from causalgia.trial.attributes import n_known_answers
+from causalgia.trial.capacity import check_memory, explain_memory_error
+from causalgia.trial.in_memory import OutcomeBuffer
+from causalgia.trial.in_memory import outcomes_dataset as of_units
+from causalgia.trial.local_turns import run_turns
 from causalgia.trial.progress import meter
-from causalgia.trial.setup import Begun, begin
-from causalgia.trial.stored_design import keep_design
-from causalgia.trial.turn_plan import Plan, columns
+from causalgia.trial.setup import TrialSetup, set_up_trial
+from causalgia.trial.stored_design import store_design
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -62,81 +62,77 @@ def run(
 ) -> xr.Dataset:
     """Run a trial: draw the units, apply the arms, ask the predictor, and return the outcomes.
 
-    The outcome of unit u under arm a is ``Y_u(a) = f(a(u))``. A trial is carried out in turns of some thousand
-    sequences; those that are alike within a turn are predicted once, so that the control arm is shared by all
-    contrasts. (Before, some 26 rows are asked for once, to see that answers do not depend on batch mates.) Units, draws
-    of the arms and the assignment depend on `rng` and the unit's id alone, not on batch size, order, or on which other
-    arms exist; and so do the results on whether they are held, stored, resumed, or answered by many workers.
+    The outcome of unit u under arm a is ``Y_u(a) = f(a(u))``. Results depend on the design, the predictor and `rng`
+    alone: not on batch size, order or worker count, and not on whether the trial was stored or resumed. See Notes.
 
     Parameters
     ----------
     design
-        What is done to which units.
+        Units and arms.
     predictor
         The network as a function, from `cg.TorchPredictor`, `cg.FunctionPredictor`, `cg.Ensemble` or the zoo.
     rng
         Seed (0 is a seed), Generator or SeedSequence.
     store
-        A folder (zarr) that keeps the trial as it goes: after a kill, an error or Ctrl-C the same call goes on from
-        there, and of a finished trial it returns what is kept. What is returned is then lazy, as `causalgia.open` gives
-        it. None: in memory.
+        A folder (zarr) in which the trial is saved as it runs: after a kill, an error or Ctrl-C the same call resumes
+        it, and for a finished trial it returns the stored result. The result is then lazy, as from `causalgia.open`.
+        None: in memory.
     same_answers
-        Of a store that another predictor began, and of nothing else that differs: take its answers over if this one
-        gives them too. Up to 256 of the units that are kept are asked for again under every arm; none may differ by
-        more than 4 times the predictor's own rounding. ``attrs["notes"]`` says what was taken over. For a fault that
-        was mended and that answers do not depend on; sums (``keep="moments"``) cannot be compared.
+        Take over the answers of a store that another predictor began, if this one reproduces them and nothing else
+        differs: after a correction of code on which answers do not depend. Up to 256 of the stored units are
+        predicted again under every arm; none may differ by more than 4 times the predictor's own rounding.
+        ``attrs["notes"]`` says what was taken over. Sums (``keep="moments"``) cannot be compared.
     keep
         ``"outcomes"``; ``"effects"``, the individual effects of the contrasts that the design or the analysis names,
-        on the analysis's scale; or ``"moments"`` of these alone, in memory that the number of units does not fill, for
-        `causalgia.estimate`. Both need a crossover.
+        on the analysis's scale; or ``"moments"``, only the moments of these, in memory that does not grow with the
+        number of units, for `causalgia.estimate`. Both need a crossover.
     client
-        Of a Dask cluster (`distributed.Client`) whose workers answer; None: this process.
+        Client of a Dask cluster (`distributed.Client`) whose workers predict; None: this process.
     analysis
-        What will be asked of the outcomes: kept with them, so that `causalgia.analyze` can say what was fixed before
-        they were seen. None: the one that the design brings (an experiment of the catalogue).
+        The planned analysis: stored with the outcomes, so that `causalgia.analyze` can say what was fixed before they
+        were seen. None: the one of the design (an experiment of the catalogue).
     until
-        When to stop: `causalgia.Precision` or `causalgia.Decided`, for a crossover held in memory.
-        ``design.n_units`` is then the most units that are used; a trial that stops has the first units of the whole
-        one.
+        Stopping rule: `causalgia.Precision` or `causalgia.Decided`, for a crossover held in memory.
+        ``design.n_units`` is then the largest number of units; a trial that stops has the first units of the full one.
     progress
-        Draw a progress bar when standard error is a terminal.
+        Whether to draw a progress bar if standard error is a terminal.
     real
-        Sequences as they are in nature, of the length of the backgrounds, or ``"parents"``, those that the null model
-        was made of: up to 200 are answered beside 200 untreated units, and ``attrs["notes"]`` has a sentence with the
-        AUROC of each task where it is .9 or more, or .1 or less: null model and data do not overlap.
+        Natural sequences of the length of the backgrounds, or ``"parents"``, the sequences of the null model: up to 200
+        are predicted beside 200 untreated units, and ``attrs["notes"]`` gives the AUROC of each task where it is at
+        least .9 or at most .1, that is, where null model and data do not overlap.
 
     Returns
     -------
     Dataset
-        ``keep="outcomes"``: ``outcome (unit, arm, task[, model])`` in the dtype that the predictor gives, on
+        ``keep="outcomes"``: ``outcome (unit, arm, task[, model])`` in the predictor's dtype, on
         ``attrs["scale"]``; in a parallel trial ``outcome (unit, task[, model])`` with ``assigned (unit)``.
         Coordinates: ``parent``, ``gc`` (and ``block``) of each unit; ``do``, ``kind``, ``random`` and the factor levels
         of each arm. With `until` also the trajectory: ``look_n_units, look_n_clusters (look)`` and the intervals
-        ``look_lower, look_upper (look, contrast, task[, model])``, with ``attrs["stopped"]`` saying where it ended and
-        why; of `causalgia.Decided` ``look_counts (look)`` too, whether there were clusters enough for a verdict. The
-        design is kept as JSON, ``attrs["design"]`` (compressed, as ``design (byte)``, where it is long).
+        ``look_lower, look_upper (look, contrast, task[, model])``; ``attrs["stopped"]`` says where the trial ended and
+        why. `causalgia.Decided` adds ``look_counts (look)``, whether there were enough clusters for a verdict. The
+        design is stored as JSON, ``attrs["design"]`` (compressed, as ``design (byte)``, if it is long).
 
-        ``keep="effects"``: what `causalgia.contrast` makes of these outcomes.
+        ``keep="effects"``: the result of `causalgia.contrast` on these outcomes.
 
         ``keep="moments"``: ``ice_mean, ice_sd, ice_skewness, ice_least, ice_most (contrast, task[, model])``;
         ``ice_quantile (quantile, contrast, task[, model])``, the percentiles and those of usual intervals:
         ``moments["ice_quantile"].sel(quantile=[0.025, 0.5, 0.975])``, each known to ``attrs["relative_error"]`` of its
         distance from the mean of the first turn (0.7 % up to 1,024 contrasts of a task, 3 % at 4,096, at most 11 %;
-        `causalgia.estimation.Sketch`); ``control_sd``. And what the covariance of estimates needs: up to 512 contrasts
+        `causalgia.estimation.Sketch`); ``control_sd``. For the covariance of estimates: up to 512 contrasts
         ``ice_correlation (contrast, contrast_, task[, model])``; where units share parents ``ice_sum (cluster,
         contrast, task[, model])``, their sums by parent; beyond 512 contrasts of independent units sums by random
         group: unit i is dealt into group ``i mod G``, and ``F_g = sum_{i in g} (ICE_i - mean) / (n sqrt(1 - n_g / n))``
-        makes ``F' F`` unbiased for the covariance of the estimates, on G - 1 degrees of freedom. G is what 32 MiB hold,
-        at least 256 (1,024 for 4,096 contrasts of one task); standard errors are from all units. What runs
-        takes 0.3 MB for 10 contrasts of one task, 67 MB for 4,096, however many units there are.
+        makes ``F' F`` unbiased for the covariance of the estimates, on G - 1 degrees of freedom. G is the number of
+        groups that fit into 32 MiB, at least 256 (1,024 for 4,096 contrasts of one task); standard errors use all
+        units. The running sums take 0.3 MB for 10 contrasts of one task and 67 MB for 4,096, for any number of units.
 
     Raises
     ------
     DesignError
-        If all units came out as one sequence, an arm cannot be applied (the arm is named), what is held would not fit
-        into this machine's memory, the analysis names what the outcomes will not have (an arm, a factor, a task, a
-        coordinate); the trial is parallel or stored and has `until`; or it keeps effects or moments and names no
-        contrasts, is parallel, or its analysis needs all outcomes at once.
+        If all units are the same sequence, an arm cannot be applied (the arm is named), the result would not fit into
+        this machine's memory, or the analysis names an arm, factor, task or coordinate that the outcomes will not
+        have; if a parallel or stored trial has `until`; or if a trial that keeps effects or moments names no
+        contrasts, is parallel, or has an analysis that needs all outcomes at once.
     PredictorError
         If an answer is not finite (naming arm, unit and task), has the wrong shape, or depends on batch mates.
     ContrastError
@@ -144,12 +140,12 @@ def run(
     EstimateError
         If it keeps moments and all units share one parent.
     StoreError
-        If the store is another trial's (says what differs), of another version, cannot be written, or, with
-        `same_answers`, has answers that are not this predictor's.
+        If the store belongs to another trial (the message says what differs) or another version, cannot be written, or,
+        with `same_answers`, has answers that this predictor does not reproduce.
     ClusterError
         If the cluster has no workers, loses them, or the predictor cannot be sent to them.
     TrialInterruptedError
-        At Ctrl-C in a stored trial; what was answered is kept.
+        At Ctrl-C in a stored trial; the answers so far are stored.
 
     Warns
     -----
@@ -158,7 +154,14 @@ def run(
     FewClustersWarning
         If it keeps moments and units share fewer than 20 parents.
     DamageWarning
-        If files of the store are damaged, which are then made again.
+        If files of the store are damaged; their units are predicted again.
+
+    Notes
+    -----
+    A trial runs in turns of some thousand sequences. Sequences that are equal within a turn are predicted once, so that
+    the control arm is shared by all contrasts. Before the first turn some 26 rows are predicted to check that answers
+    do not depend on batch mates. Units, draws of the arms and the assignment depend on `rng` and the unit's id alone,
+    so that adding an arm changes no other arm.
 
     References
     ----------
@@ -190,7 +193,7 @@ def run(
         raise DesignError("same_answers= is about the answers that a store keeps; give store=, or leave it out")
     notes: list[str] = []
     if real is not None:
-        check_kinds(design, predictor, analysis, until)
+        check_run_arguments(design, predictor, analysis, until)
         notes = overlap_notes(design, predictor, real)
     if keep == "outcomes":
         return run_and_hold(
@@ -206,38 +209,38 @@ def run(
             same_answers=same_answers,
         )
     analysis = design.planned() if analysis is None and isinstance(design, Design) else analysis
-    check_kinds(design, predictor, analysis, until)
+    check_run_arguments(design, predictor, analysis, until)
     if until is not None:
         raise DesignError(
             f"until= looks at outcomes as they come, and keep={quoted(keep)} does not hold them; leave one out"
         )
-    question = question_of_trial(design, predictor, analysis, keep=keep)
-    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
-    asked = Asked(begun.trial, begun.attrs, question, sparing=keep == "moments")
-    kept = _moments if keep == "moments" else _effects
-    return kept(asked, path, client, progress, same_answers)
+    question = contrast_request(design, predictor, analysis, keep=keep)
+    setup = set_up_trial(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
+    setup = ContrastTrialSetup(setup.trial, setup.attrs, question, sparing=keep == "moments")
+    kept = _run_moments if keep == "moments" else _run_effects
+    return kept(setup, path, client, progress, same_answers)
 
 
 @dataclass(frozen=True)
-class Asked(Begun):
-    """A trial before its first answer, and what it is asked."""
+class ContrastTrialSetup(TrialSetup):
+    """A trial before its first answer, and the contrasts that are computed while it runs."""
 
-    question: Question
+    question: ContrastRequest
     sparing: bool
 
     @property
     def frame(self) -> xr.Dataset:
-        """Effects or moments without a unit and without numbers."""
-        names = names_of(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
+        """Labels of the effects or moments, without units and numbers."""
+        names = effect_labels(self.question, self.trial.predictor, self.attrs, sparing=self.sparing)
         if self.trial.floor is not None:
             floor = self._floor
             names["floor"] = (("contrast", "task", "model")[: floor.ndim], floor)
-        kept = keep_design(names, self.trial.design)
+        kept = store_design(names, self.trial.design)
         return kept if self.sparing else kept.drop_vars("design", errors="ignore")
 
     @property
     def roundings(self) -> dict[str, NDArray[np.float64]]:
-        """What the predictor's own arithmetic makes of effects, and of the outcomes beside them."""
+        """Rounding error of effects, and of the outcomes stored beside them."""
         return {"ice": self._floor, "measured": super().roundings["outcome"]}
 
     @property
@@ -245,88 +248,101 @@ class Asked(Begun):
         return np.asarray(floor_of(self.question.matrix, self.floor_by_scale, self.question.scale))
 
 
-def _moments(asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool) -> xr.Dataset:
-    design, predictor = asked.trial.design, asked.trial.predictor
-    parents = shared_parents(design, asked.question.analysis, key=asked.trial.key)
-    reduction = Reduction.of(asked.question, predictor)
-    from causalgia._run import kept_moments
+def _run_moments(
+    setup: ContrastTrialSetup, path: Path | None, client: Client | None, progress: bool, same_answers: bool
+) -> xr.Dataset:
+    design, predictor = setup.trial.design, setup.trial.predictor
+    parents = shared_parents(design, setup.question.analysis, key=setup.trial.key)
+    reduction = ContrastReduction.of(setup.question, predictor)
+    from causalgia._run import running_moments
 
-    kept = kept_moments.KeptMoments(asked.question, reduction, parents=parents, models=predictor.models is not None)
-    summed(asked, kept, path, client=client, progress=progress, same_answers=same_answers)
-    found = kept_moments.laid_out(asked.frame, kept.moments()) if path is None else open_store(path)
+    kept = running_moments.RunningMoments(
+        setup.question, reduction, parents=parents, models=predictor.models is not None
+    )
+    run_sums(setup, kept, path, client=client, progress=progress, same_answers=same_answers)
+    found = running_moments.moments_dataset(setup.frame, kept.moments()) if path is None else open_store(path)
     _warn_constant(kept.constant_tasks, found)
     return found
 
 
-def _effects(asked: Asked, path: Path | None, client: Client | None, progress: bool, same_answers: bool) -> xr.Dataset:
-    predictor, ends = asked.trial.predictor, Ends()
-    reduction = Reduction.of(asked.question, predictor)
+def _run_effects(
+    setup: ContrastTrialSetup, path: Path | None, client: Client | None, progress: bool, same_answers: bool
+) -> xr.Dataset:
+    predictor, ends = setup.trial.predictor, SharedRanges()
+    reduction = ContrastReduction.of(setup.question, predictor)
     models = predictor.models is not None
-    of_unit, of_turn = KeptEffects(reduction, models=models), WithEnds(reduction, models=models)
+    of_unit, of_turn = EffectsReduction(reduction, models=models), EffectsAndRanges(reduction, models=models)
     if path is None:
-        _require_memory(asked.question, predictor)
-        found = _held(asked, of_unit, of_turn, ends, client, progress)
+        _check_effects_memory(setup.question, predictor)
+        found = _effects_in_memory(setup, of_unit, of_turn, ends, client, progress)
     else:
-        _stored(asked, of_unit, of_turn, ends, path, client, progress, same_answers)
+        _store_effects(setup, of_unit, of_turn, ends, path, client, progress, same_answers)
         found = open_store(path)
     _warn_constant(ends.constant_tasks, found)
     return found
 
 
-def _require_memory(question: Question, predictor: Predictor) -> None:
-    """Refuse effects that would not fit into this machine's memory: eight bytes each, four for a measured outcome."""
-    rows, answers = columns(question.design), len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
+def _check_effects_memory(question: ContrastRequest, predictor: Predictor) -> None:
+    """Raise DesignError if the effects exceed memory: eight bytes each, four for a measured outcome."""
+    rows, answers = outcomes_per_unit(question.design), n_known_answers(predictor)
     numbers = (2 * len(question.weights) + len(question.measured)) * answers
-    require_memory(question.design, tasks=-(-numbers // rows))
+    check_memory(question.design, tasks=-(-numbers // rows))
 
 
-def _held(
-    asked: Asked, of_unit: KeptEffects, of_turn: WithEnds, ends: Ends, client: Client | None, progress: bool
+def _effects_in_memory(
+    setup: ContrastTrialSetup,
+    of_unit: EffectsReduction,
+    of_turn: EffectsAndRanges,
+    ends: SharedRanges,
+    client: Client | None,
+    progress: bool,
 ) -> xr.Dataset:
-    """Carry out a trial in memory."""
-    trial, design = asked.trial, asked.trial.design
-    with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
-        plan = asked.meet()
-        gathered, models = Gathered(trial, plan, of_unit), len(trial.predictor.models or ())
-        for turn, model, parts in carried(trial, plan, range(len(plan)), kept=of_turn, client=client, advance=advance):
+    """Run a trial in memory."""
+    trial, design = setup.trial, setup.trial.design
+    with explain_memory_error(design), meter(design.n_units * outcomes_per_unit(design), show=progress) as advance:
+        plan = setup.probe()
+        gathered, models = OutcomeBuffer(trial, plan, of_unit), len(trial.predictor.models or ())
+        for turn, model, parts in run_turns(
+            trial, plan, range(len(plan)), reduction=of_turn, client=client, advance=advance
+        ):
             ends.take(parts, model=model, models=models)
             gathered.put(turn, model, parts)
-        raw = of_units(asked.frame, of_unit, gathered.parts)
-    return kept_effects.laid_out(raw, asked.question, ends)
+        raw = of_units(setup.frame, of_unit, gathered.parts)
+    return effects_reduction.effects_dataset(raw, setup.question, ends)
 
 
-def _stored(
-    asked: Asked,
-    of_unit: KeptEffects,
-    of_turn: WithEnds,
-    ends: Ends,
+def _store_effects(
+    setup: ContrastTrialSetup,
+    of_unit: EffectsReduction,
+    of_turn: EffectsAndRanges,
+    ends: SharedRanges,
     path: Path,
     client: Client | None,
     progress: bool,
     same_answers: bool,
 ) -> None:
-    """Carry out what a store lacks of a trial. What all units share is kept before the units that it is told by."""
-    archive, plan = opened(asked, of_unit, path, same_answers=same_answers)
-    trial, n = asked.trial, plan.n_units
-    per_unit, models = columns(trial.design), len(trial.predictor.models or ())
-    with archive, interruptible(archive, path, n), meter(n * per_unit, show=progress) as advance:
-        told, turns, whole = _restored(ends, archive, plan)
+    """Run the part of a trial that a store lacks. The ranges of a turn are saved before its units."""
+    archive, plan = open_or_create(setup, of_unit, path, same_answers=same_answers)
+    trial, n = setup.trial, plan.n_units
+    per_unit, models = outcomes_per_unit(trial.design), len(trial.predictor.models or ())
+    with archive, flush_on_interrupt(archive, path, n), meter(n * per_unit, show=progress) as advance:
+        n_changes, turns, whole = _restore_ranges(ends, archive, plan)
         advance((n - sum(last - first for first, last in map(plan.bounds, turns))) * per_unit)
-        for turn, model, parts in carried(trial, plan, turns, kept=of_turn, client=client, advance=advance):
+        for turn, model, parts in run_turns(trial, plan, turns, reduction=of_turn, client=client, advance=advance):
             if ends.take(parts, model=model, models=models):
-                told = min(told + 1, len(plan))
-                archive.put_state(ends.state(), turns=told)
+                n_changes = min(n_changes + 1, len(plan))
+                archive.put_state(ends.state(), turns=n_changes)
             archive.put(turn, parts, model=model)
         if not whole:
             archive.flush()
-            found = kept_effects.laid_out(open_archive(path), asked.question, ends)
-            archive.put_state({**ends.state(), **kept_effects.columns_of(found)}, turns=len(plan))
+            found = effects_reduction.effects_dataset(open_archive(path), setup.question, ends)
+            archive.put_state({**ends.state(), **effects_reduction.summary_arrays(found)}, turns=len(plan))
 
 
-def _restored(ends: Ends, archive: Archive, plan: Plan) -> tuple[int, tuple[int, ...], bool]:
-    """Put back what all units share; return how often it was told, the turns to carry out, whether it is of the whole.
+def _restore_ranges(ends: SharedRanges, archive: Archive, plan: TurnPlan) -> tuple[int, tuple[int, ...], bool]:
+    """Restore the ranges; return how often they changed, the turns to run, and whether they are final.
 
-    Where it is lost all turns are carried out again, and what the store has of their units stays.
+    If they are lost all turns are run again; units that are in the store stay as they are.
     """
     state = archive.state()
     if state is None:
@@ -336,7 +352,7 @@ def _restored(ends: Ends, archive: Archive, plan: Plan) -> tuple[int, tuple[int,
         ends.restore(state[1], of=shape)
     except StoreError as error:
         raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
-    return state[0], archive.missing, kept_effects.is_whole(state[1])
+    return state[0], archive.missing, effects_reduction.has_summary(state[1])
 
 
 def _warn_constant(constant: list[int], found: xr.Dataset) -> None:
@@ -364,7 +380,7 @@ def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any
     """
     if analysis.cluster == "none" or type(design.drawn).parents is NullModel.parents:
         return None
-    parents = _in_order(design, key)
+    parents = _distinct_parents(design, key)
     if len(parents) == design.n_units:
         return None
     names = tuple(map(str, parents))
@@ -372,8 +388,8 @@ def shared_parents(design: Design, analysis: Analysis, *, key: int) -> tuple[Any
     return parents
 
 
-def _in_order(design: Design, key: int) -> tuple[Any, ...]:
-    """Return the distinct parents of all units; units are looked at until every parent there is has been seen."""
+def _distinct_parents(design: Design, key: int) -> tuple[Any, ...]:
+    """Return the distinct parents of all units; units are drawn until every existing parent has appeared."""
     null, n, stream = design.drawn, design.n_units, derive(key, "null")
     most = len(set(getattr(null, "parent_names", range(n))))
     seen: dict[Any, None] = {}

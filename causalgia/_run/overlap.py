@@ -1,4 +1,4 @@
-"""Whether a null model and real sequences overlap in what the predictor answers: one sentence where they do not."""
+"""Overlap of a null model and real sequences in the predictor's answers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from causalgia.design import Design
 from causalgia.design.null_model import FromSequences
 from causalgia.errors import DesignError, SequenceError
 from causalgia.predict import Predictor
-from causalgia.predict.predictor import require_predictor
+from causalgia.predict.predictor import check_predictor
 from causalgia.sequences.fasta import Sequences, as_sequences
 from causalgia.streams import derive
-from causalgia.trial.turns import backgrounds
+from causalgia.trial.turns import draw_backgrounds
 
 APART = 0.9
-"""AUROC, in either direction, from which the null model and the real sequences are said not to overlap."""
+"""AUROC, in either direction, from which a note says that null model and real sequences do not overlap."""
 _MOST = 200
 _NAMED = 3
 
 
 def auroc(units: NDArray[np.float64], real: NDArray[np.float64]) -> float:
-    """Return the chance that a real sequence is answered higher than a unit, ties counting half (Mann-Whitney U / nm).
+    """Return the probability that a real sequence scores higher than a unit, ties counting half (Mann-Whitney U / nm).
 
     Examples
     --------
@@ -38,18 +38,18 @@ def auroc(units: NDArray[np.float64], real: NDArray[np.float64]) -> float:
 
 
 def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
-    """Say where untreated units and real sequences are answered apart: AUROC of .9 or more, or of .1 or less.
+    """Return a note on tasks in which untreated units and real sequences are separated: AUROC >= .9 or <= .1.
 
-    Up to 200 units, drawn by a key of their own, and up to 200 of the real sequences, evenly spread over them, are
-    answered. An average effect over units that look like no real sequence to the network is one far from its data.
+    Up to 200 units, drawn by a key of their own, and up to 200 of the real sequences, spread evenly, are predicted. An
+    average effect over units that look unlike every real sequence to the network is an extrapolation.
 
     Parameters
     ----------
     design, predictor
         The trial.
     real
-        Sequences (a path, strings, or a table of names) of the length of the backgrounds; or ``"parents"``, those that
-        the null model was made of.
+        Sequences (a path, strings, or a table of names) of the length of the backgrounds; or ``"parents"``, the
+        sequences of the null model.
 
     Raises
     ------
@@ -58,16 +58,16 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
     PredictorError
         If the predictor cannot answer.
     """
-    require_predictor(predictor, "run(design, predictor)")
-    tokens = _tokens(design, real)
+    check_predictor(predictor, "run(design, predictor)")
+    tokens = _real_tokens(design, real)
     real_answers = predictor.predict(tokens).astype(np.float64)
     key = derive(0, "overlap", design.fingerprint)
-    units = backgrounds(design, 0, min(_MOST, design.n_units), key=key)
+    units = draw_backgrounds(design, 0, min(_MOST, design.n_units), key=key)
     unit_answers = predictor.predict(units.tokens).astype(np.float64)
     found = [
         text
         for at in np.ndindex(*real_answers.shape[1:])
-        if (text := _apart(unit_answers, real_answers, at, predictor))
+        if (text := _separation(unit_answers, real_answers, at, predictor))
     ]
     if not found:
         return []
@@ -79,7 +79,7 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
     ]
 
 
-def _tokens(design: Design, real: Any) -> NDArray[np.uint8]:
+def _real_tokens(design: Design, real: Any) -> NDArray[np.uint8]:
     """Return up to 200 real sequences, evenly spread."""
     if isinstance(real, str) and real == "parents":
         if not isinstance(design.null, FromSequences):
@@ -98,7 +98,9 @@ def _tokens(design: Design, real: Any) -> NDArray[np.uint8]:
     return np.asarray(given.tokens[places])
 
 
-def _apart(units: NDArray[np.float64], real: NDArray[np.float64], at: tuple[int, ...], predictor: Predictor) -> str:
+def _separation(
+    units: NDArray[np.float64], real: NDArray[np.float64], at: tuple[int, ...], predictor: Predictor
+) -> str:
     one, other = (np.moveaxis(answers, 0, -1)[at] for answers in (units, real))
     area = auroc(one, other)
     if 1 - APART < area < APART:

@@ -1,4 +1,4 @@
-"""Which contrasts a trial is asked for while it runs, on which scale, and why some cannot be answered that way."""
+"""Contrasts that are computed while a trial runs, their scale, and the settings that need all outcomes at once."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from causalgia.trial.attributes import arm_coordinates
 
 
 @dataclass(frozen=True)
-class Question:
-    """The contrasts of a crossover, and what is read of its arms to answer them.
+class ContrastRequest:
+    """The contrasts of a crossover, and the arms that they need.
 
     Attributes
     ----------
     analysis
-        What is fixed before the outcomes, with the contrasts.
+        The planned analysis, with its contrasts.
     design
-        Whose arms are weighed.
+        The design whose arms are weighted.
     weights
         Contrast -> arm -> weight.
     control
-        The arm that every contrast subtracts, where the question is one against a control.
+        The arm that every contrast subtracts, if there is one control.
     """
 
     analysis: Analysis
@@ -46,12 +46,12 @@ class Question:
 
     @property
     def interaction(self) -> list[str] | None:
-        """The factors of the interaction, where the question is one."""
+        """The factors of the interaction, if one is requested."""
         return list(self.analysis.interaction) if self.analysis.interaction else None
 
     @property
     def scale(self) -> str:
-        """What is taken of every outcome first."""
+        """The scale on which outcomes are transformed first."""
         return self.analysis.scale
 
     @cached_property
@@ -61,55 +61,60 @@ class Question:
 
     @cached_property
     def read(self) -> sparse.csr_array:
-        """Weights that say in which arms' sd each contrast is measured, ``(K, A)``; `matrix` itself, where no other."""
+        """Weights of the arms whose sd is the unit of each contrast, ``(K, A)``; by default `matrix` itself."""
         kinds = [arm.intervention.kind for arm in self.design.named_arms]
         return sd_weights(self.matrix, kinds, self.control)
 
     @cached_property
     def used(self) -> NDArray[np.intp]:
-        """Arms that are read at all."""
+        """Arms that any contrast or sd needs."""
         return np.union1d(self.matrix.indices, self.read.indices).astype(np.intp)
 
     @cached_property
     def measured(self) -> NDArray[np.intp]:
-        """Arms read for their sd: the untreated one, and in case it does not vary those subtracted."""
+        """Arms whose sd is computed: the untreated one, and, in case it does not vary, those subtracted."""
         return np.union1d(*(W.indices[W.data < 0] for W in (self.read, self.matrix))).astype(np.intp)
 
 
-def question_of_trial(design: Design, predictor: Predictor, analysis: Analysis | None, *, keep: str) -> Question:
-    """Return what a trial is asked that keeps effects or moments alone: by its analysis, else by its design.
+def contrast_request(design: Design, predictor: Predictor, analysis: Analysis | None, *, keep: str) -> ContrastRequest:
+    """Return the contrasts of a trial that keeps only effects or moments, from its analysis, else from its design.
 
     Raises
     ------
     DesignError
-        If neither names contrasts, the trial is parallel, or what is asked needs the outcomes themselves.
+        If neither names contrasts, the trial is parallel, or the analysis needs the outcomes themselves.
     ContrastError
-        If the scale is impossible for what the predictor answers.
+        If the scale is impossible for the predictor's answers.
     """
-    said = f"keep={quoted(keep)}"
+    prefix = f"keep={quoted(keep)}"
     if design.assignment != "crossover":
         raise DesignError(
-            f"{said}: a parallel trial has no individual effects; leave keep= out: cg.run then holds one outcome a unit"
+            f"{prefix}: a parallel trial has no individual effects; leave keep= out: cg.run then holds one outcome a "
+            "unit"
         )
-    asked = (analysis or Analysis()).asking(design.asked)
-    if not asked.asks:
+    request = (analysis or Analysis()).asking(design.asked)
+    if not request.asks:
         raise DesignError(
-            f"{said}: the design names no contrasts; make it with cg.Design(..., contrasts=...), or say analysis="
+            f"{prefix}: the design names no contrasts; make it with cg.Design(..., contrasts=...), or say analysis="
         )
-    _refuse(_of_means(asked) if keep == "effects" else _beyond_moments(asked) | _of_means(asked), asked, said)
+    _check_settings(
+        _beyond_effects(request) if keep == "effects" else _beyond_moments(request) | _beyond_effects(request),
+        request,
+        prefix,
+    )
     if keep == "moments" and design.n_units < 2:
-        raise DesignError(f"{said}: one unit gives no standard error; draw more units, or leave keep= out")
-    if asked.scale != "identity":
-        check_not_log(asked.scale, predictor.scale)
+        raise DesignError(f"{prefix}: one unit gives no standard error; draw more units, or leave keep= out")
+    if request.scale != "identity":
+        check_not_log(request.scale, predictor.scale)
     arms = design.arm_names
-    control = None if asked.control is None else arm_name(asked.control, arms)
-    rows = None if control is not None else asked.weights_by_contrast or None
+    control = None if request.control is None else arm_name(request.control, arms)
+    rows = None if control is not None else request.weights_by_contrast or None
     shell = xr.Dataset(coords=arm_coordinates(design.named_arms))
-    weights = requested_weights(shell, arms, control, rows, list(asked.interaction) if asked.interaction else None)
-    return Question(asked, design, weights, control)
+    weights = requested_weights(shell, arms, control, rows, list(request.interaction) if request.interaction else None)
+    return ContrastRequest(request, design, weights, control)
 
 
-def _of_means(analysis: Analysis) -> dict[str, bool]:
+def _beyond_effects(analysis: Analysis) -> dict[str, bool]:
     return {"scale": analysis.scale in OF_MEANS}
 
 
@@ -123,31 +128,33 @@ def _beyond_moments(analysis: Analysis) -> dict[str, bool]:
     }
 
 
-def _refuse(needed: dict[str, bool], analysis: Analysis, said: str) -> None:
+def _check_settings(needed: dict[str, bool], analysis: Analysis, prefix: str) -> None:
     for name in (name for name, needs in needed.items() if needs):
         value: Any = getattr(analysis, name)
         raise DesignError(
-            f"{said}: {name}={quoted(value)} of the analysis needs the outcomes of all units at once; leave keep= out, "
-            "or leave it out of the analysis (of an experiment: dataclasses.replace(experiment, analysis=...))"
+            f"{prefix}: {name}={quoted(value)} of the analysis needs the outcomes of all units at once; leave keep= "
+            "out, or leave it out of the analysis (of an experiment: dataclasses.replace(experiment, analysis=...))"
         )
 
 
 _MOST_WEIGHTS = 2**25
 
 
-def names_of(question: Question, predictor: Predictor, attrs: dict[str, Any], *, sparing: bool = False) -> xr.Dataset:
-    """Return effects without units and without numbers, as `causalgia.contrast` labels them.
+def effect_labels(
+    question: ContrastRequest, predictor: Predictor, attrs: dict[str, Any], *, sparing: bool = False
+) -> xr.Dataset:
+    """Return effects without units and numbers, labelled as by `causalgia.contrast`.
 
     Parameters
     ----------
     question
-        What is asked.
+        The contrasts.
     predictor
-        Who has the tasks and models.
+        Has the tasks and models.
     attrs
-        Of the trial.
+        Attributes of the trial.
     sparing
-        Leave out ``weight`` and the arms beyond 33 million weights, and say which contrasts are of one placebo word.
+        Leave out ``weight`` and the arms beyond 33 million weights, and mark the contrasts of one placebo word.
     """
     design, weights = question.design, question.weights
     attrs = {name: value for name, value in attrs.items() if name != "edits"}  # for contrasts named after the trial
@@ -158,12 +165,12 @@ def names_of(question: Question, predictor: Predictor, attrs: dict[str, Any], *,
         coords["model"] = list(predictor.models)
     names = xr.Dataset(coords=coords, attrs=attrs | words | exploratory_attrs(attrs, scale=question.scale))
     if sparing and question.matrix.shape[0] * question.matrix.shape[1] > _MOST_WEIGHTS:
-        return _with_words(names, question)
+        return _with_placebo_words(names, question)
     on_arms = {str(name): c.variable for name, c in outcomes.coords.items() if name != "do"}
     return names.assign(weight=(("contrast", "arm"), as_dense(question.matrix))).assign_coords(on_arms)
 
 
-def _with_words(names: xr.Dataset, question: Question) -> xr.Dataset:
+def _with_placebo_words(names: xr.Dataset, question: ContrastRequest) -> xr.Dataset:
     words = {arm.name for arm in question.design.named_arms if arm.intervention.kind == "placebo_word"}
     single = set(placebo_word_contrasts(question.weights, words))
     return names.assign_coords(placebo_word=("contrast", [k in single for k in question.weights])) if words else names

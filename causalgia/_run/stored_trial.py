@@ -1,4 +1,4 @@
-"""A trial on disk as the Dataset that `run` returned of it, lazily."""
+"""A stored trial as the lazy Dataset that `run` returned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia._run import kept_effects
+from causalgia._run import effects_reduction
 from causalgia.errors import StoreError
 from causalgia.schema import annotate
 from causalgia.trial.archive import open_archive, place_of
@@ -17,10 +17,10 @@ from causalgia.trial.archive.layout import control
 
 
 def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
-    """Open a finished trial on disk: what ``cg.run(..., store=path)`` returned.
+    """Open a finished trial on disk: the result of ``cg.run(..., store=path)``.
 
-    Variables with a value for each unit are lazy (dask), a chunk for each file; every verb takes them and gives the
-    results that it gives in memory, bit for bit.
+    Variables with a value for each unit are lazy (dask), a chunk for each file; every verb accepts them and returns the
+    same results as in memory, bit for bit.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Outcomes, effects or moments, by what the trial kept.
+        Outcomes, effects or moments, as given by ``keep=``.
 
     Raises
     ------
@@ -54,13 +54,13 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
         return raw
     found, _ = read_state(control(place))
     state: dict[str, NDArray[Any]] = {} if found is None else found[1]
-    from causalgia._run import kept_moments
+    from causalgia._run import running_moments
 
     try:
-        if "ice" in raw and kept_effects.is_whole(state):
-            return kept_effects.with_columns(raw, state)
-        if "ice" not in raw and kept_moments.is_whole(state):
-            return kept_moments.laid_out(raw, state)
+        if "ice" in raw and effects_reduction.has_summary(state):
+            return effects_reduction.with_summary(raw, state)
+        if "ice" not in raw and running_moments.has_moments(state):
+            return running_moments.moments_dataset(raw, state)
     except (ValueError, KeyError, TypeError) as error:
         why = f"what all units share is none of this trial ({error})"
         raise StoreError(f"{place}: {why}; move the store away, and run the trial anew") from error

@@ -32,7 +32,7 @@ from causalgia.multiplicity import adjust, simultaneous
 from causalgia.predict import Predictor
 from causalgia.prior import Prior
 from causalgia.streams import RNG, derive, root_key
-from causalgia.trial.setup import begin
+from causalgia.trial.setup import set_up_trial
 from causalgia.trial.turns import Trial
 from causalgia.types import Array
 from causalgia.workers import mapped
@@ -203,7 +203,7 @@ class _Repetition:
     def __post_init__(self) -> None:
         """Apply the predictor settings of the main process, on which the last bits of predictions depend."""
         if self.settled is not None:
-            Trial(self.design, self.predictor_or_simulator, self.key).settle(self.settled)
+            Trial(self.design, self.predictor_or_simulator, self.key).apply_settings(self.settled)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Repetition, tuple(getattr(self, field.name) for field in fields(self))
@@ -221,9 +221,9 @@ def _predictor_settings(design: Design, predictor: Any, client: Client | None) -
     """Return the predictor settings of this process, for workers; None for simulators or without workers."""
     if client is None or not isinstance(predictor, Predictor):
         return None
-    begun = begin(design, predictor, rng=0, analysis=None, client=client)
-    begun.meet()
-    return begun.trial.settled
+    begun = set_up_trial(design, predictor, rng=0, analysis=None, client=client)
+    begun.probe()
+    return begun.trial.settings
 
 
 def _analyze_trial(

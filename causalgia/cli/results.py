@@ -16,7 +16,7 @@ from causalgia.errors import OutcomesError, StoreError
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets
 from causalgia.trial.archive import place_of
 from causalgia.trial.archive.files import on_disk
-from causalgia.trial.archive.manifest import is_begun
+from causalgia.trial.archive.manifest import is_store
 
 
 class Results:
@@ -134,7 +134,7 @@ def open(path: str | os.PathLike[str]) -> Any:
         results = Results(place)
         if results.contents:
             return results
-        if place.is_dir() and not is_begun(place):
+        if place.is_dir() and not is_store(place):
             raise StoreError(
                 f"{place}: holds no trial on disk, nor any of {', '.join(f for fs in _FILES.values() for f in fs)}; "
                 f"cg.run(..., store=) makes the one, causalgia run trial.toml --out {place} the other"
@@ -145,6 +145,6 @@ def open(path: str | os.PathLike[str]) -> Any:
 def _containing_folder(file: Path) -> str:
     """Return a hint naming the folder of the trial that contains a file."""
     for folder in file.parents:
-        if Results(folder).contents or is_begun(folder):
+        if Results(folder).contents or is_store(folder):
             return f"and a trial is opened by its folder: cg.open('{folder}')"
     return "and in no folder of a trial; open the folder that cg.run(..., store=) or causalgia run --out made"

@@ -1,6 +1,6 @@
-"""What will be done, as frozen values: null models, interventions, arms, assignment.
+"""Design of a trial as frozen values: null models, interventions, arms, assignment.
 
-A choice is compared by value, prints as it was written, has a fingerprint, and goes to TOML or JSON and back.
+A value is compared by its content, prints as it was written, has a fingerprint, and converts to TOML or JSON and back.
 """
 
 from __future__ import annotations

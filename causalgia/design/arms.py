@@ -19,7 +19,7 @@ Levels: TypeAlias = tuple[tuple[str, Level], ...]
 
 @dataclass(frozen=True)
 class Arm:
-    """A name, an intervention, and the levels of the factors that the arm stands for.
+    """A name, an intervention, and the arm's levels of the factors.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Arm:
         return self._with_levels(self.intervention.to_dict())
 
     def identity(self) -> dict[str, Any]:
-        """Return what makes two arms of one name the same, whatever their spelling."""
+        """Return the content that makes two arms of one name equal, whatever their spelling."""
         return self._with_levels(self.intervention.identity())
 
     def _with_levels(self, plain: dict[str, Any]) -> dict[str, Any]:
@@ -136,10 +136,10 @@ def factorial(factors: Mapping[str, Intervention], *, untreated: str = "untreate
     """
     if not factors:
         raise DesignError("factorial: name at least one factor, such as {'A': cg.Embed(...)}")
-    return tuple(_cell(factors, levels, untreated) for levels in product((0, 1), repeat=len(factors)))
+    return tuple(_factorial_arm(factors, levels, untreated) for levels in product((0, 1), repeat=len(factors)))
 
 
-def _cell(factors: Mapping[str, Intervention], levels: tuple[int, ...], untreated: str) -> Arm:
+def _factorial_arm(factors: Mapping[str, Intervention], levels: tuple[int, ...], untreated: str) -> Arm:
     done: Intervention = Untreated()
     for intervention, level in zip(factors.values(), levels, strict=True):
         done = done + intervention if level else done
@@ -148,7 +148,7 @@ def _cell(factors: Mapping[str, Intervention], levels: tuple[int, ...], untreate
 
 
 def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]:
-    """Return arms given as a mapping name -> intervention or as a sequence of `Arm`, checked for their names."""
+    """Return arms from a mapping name -> intervention or a sequence of `Arm`; names must be unique."""
     if isinstance(arms, Mapping):
         made = tuple(Arm(name, intervention) for name, intervention in arms.items())
     else:

@@ -1,4 +1,4 @@
-"""Who gets which arm in a parallel trial: permuted groups of all arms, inside blocks."""
+"""Assignment of units to arms in a parallel trial: permuted groups of all arms, inside blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from causalgia.streams import derive
 
 
 def check_blocks(labels: NDArray[Any] | None, *, n_units: int, n_arms: int) -> None:
-    """Raise DesignError where units cannot be randomised inside the blocks, one label for each unit."""
+    """Raise DesignError if units cannot be randomized inside the blocks, one label for each unit."""
     if n_units < n_arms:
         raise DesignError(f"parallel: {n_units} units cannot fill {n_arms} arms; raise n_units or drop arms")
     if labels is None:
@@ -26,7 +26,7 @@ def check_blocks(labels: NDArray[Any] | None, *, n_units: int, n_arms: int) -> N
 
 
 def assign(blocks: NDArray[Any], *, n_arms: int, key: int) -> NDArray[np.int64]:
-    """Return the arm index of each unit: inside each block, arms are dealt in permuted groups of `n_arms`.
+    """Return the arm index of each unit: inside each block, arms are assigned in permuted groups of `n_arms`.
 
     Each group of `n_arms` units of a block gets every arm once, in an order drawn from the group's own stream; so
     arms are balanced to within one unit, and a longer trial keeps the assignment of a shorter one.

@@ -1,4 +1,4 @@
-"""The named contrasts of a design: which weighted sums of arms it was made to answer."""
+"""Named contrasts of a design: the weighted sums of arms that it was made to estimate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row: TypeAlias = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True, eq=False)
 class Contrasts(Mapping[str, Mapping[str, float]]):
-    """Contrast -> arm -> weight, weights that sum to zero; a mapping that is compared by value and cannot be changed.
+    """Contrast -> arm -> weight, with weights that sum to zero; a read-only mapping that is compared by value.
 
     Attributes
     ----------
@@ -53,13 +53,13 @@ class Contrasts(Mapping[str, Mapping[str, float]]):
         return repr(self.plain)
 
     def control_of(self, arms: Sequence[str]) -> str | None:
-        """Return the control where the contrasts are every other one of these arms against it, in order; else None."""
+        """Return the control if the contrasts are all other arms against it, in order; else None."""
         control = self.control
         return control if control is not None and list(self) == [arm for arm in arms if arm != control] else None
 
     @cached_property
     def control(self) -> str | None:
-        """The arm that every contrast subtracts from the arm it is named after; None where they are other sums."""
+        """The arm that every contrast subtracts from the arm in its name; None for other contrasts."""
         controls = {next((arm for arm, weight in row if weight == -1), None) for _, row in self.rows}
         control = controls.pop() if len(controls) == 1 else None
         simple = control is not None and all(dict(row) == {name: 1.0, control: -1.0} for name, row in self.rows)
@@ -72,7 +72,7 @@ class Contrasts(Mapping[str, Mapping[str, float]]):
 
 
 def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
-    """Return contrasts for a mapping contrast -> arm -> weight, or for the name of the arm that all others are against.
+    """Return contrasts from a mapping contrast -> arm -> weight, or from the name of the control.
 
     Raises
     ------
@@ -83,28 +83,30 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
     if isinstance(given, Contrasts):
         given = dict(given)
     if isinstance(given, str):
-        _known(given, known, "contrasts: the control")
+        _check_arm_known(given, known, "contrasts: the control")
         return Contrasts(tuple((arm, ((arm, 1.0), (given, -1.0))) for arm in arms if arm != given))
     if not isinstance(given, Mapping) or not given:
         raise DesignError(
             f"contrasts={quoted(given)} must be a mapping contrast -> arm -> weight, or the control arm's name"
         )
-    return Contrasts(tuple((_name(name), _row(str(name), row, known)) for name, row in given.items()))
+    return Contrasts(
+        tuple((_as_contrast_name(name), _as_contrast_row(str(name), row, known)) for name, row in given.items())
+    )
 
 
-def _name(name: object) -> str:
+def _as_contrast_name(name: object) -> str:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise DesignError(f"contrast name {quoted(name)}: a name is a printable, non-empty string")
     return name
 
 
-def _row(name: str, weights: Any, known: frozenset[str]) -> Row:
+def _as_contrast_row(name: str, weights: Any, known: frozenset[str]) -> Row:
     if not isinstance(weights, Mapping):
         raise DesignError(
             f"contrast {quoted(name)}: {quoted(weights)} is not weights by arm, such as {{'A': 1, 'B': -1}}"
         )
     for arm, weight in weights.items():
-        _known(arm, known, f"contrast '{name}':")
+        _check_arm_known(arm, known, f"contrast '{name}':")
         if isinstance(weight, bool) or not isinstance(weight, Real) or weight <= -(2**1000) or not weight < 2**1000:
             raise DesignError(
                 f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is {quoted(weight)}, not a finite number"
@@ -118,6 +120,6 @@ def _row(name: str, weights: Any, known: frozenset[str]) -> Row:
     return tuple(row.items())
 
 
-def _known(arm: object, known: frozenset[str], what: str) -> None:
+def _check_arm_known(arm: object, known: frozenset[str], what: str) -> None:
     if arm not in known:
         raise DesignError(f"{what} {quoted(arm)} is not an arm{nearest(str(arm), sorted(known))}")

@@ -1,4 +1,4 @@
-"""The design of a trial: null model, arms, number of units, and who gets which arm; one frozen value."""
+"""The design of a trial: null model, arms, number of units, and assignment, as one frozen value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OPTIONS = ("assignment", "blocks", "reserve", "contrasts")
 
 @dataclass(frozen=True, kw_only=True)
 class Design(Choice):
-    """What will be done to which units: treatment and control arms on backgrounds from one null model.
+    """Units and arms of a trial: treatment and control arms on backgrounds from one null model.
 
     Parameters
     ----------
@@ -38,19 +38,19 @@ class Design(Choice):
     arms
         Name -> intervention, or a sequence of `Arm` (with factor levels). At least two.
     n_units
-        Backgrounds drawn.
+        Number of backgrounds.
     assignment
         ``"crossover"``: every unit gets every arm, so individual effects are computed; ``"parallel"``: each unit is
-        randomised to one arm, as on a bench.
+        randomized to one arm, as on a bench.
     blocks
         Parallel only: strata inside which arms are balanced: None, ``"parent"``, or a label for each unit.
     reserve
         Share of the null model's parents that `causalgia.run` never uses, so that `causalgia.confirm` has fresh ones.
-        Which they are depends on the null model alone. Null models without parents need none: their draws are fresh.
+        The selection depends on the null model alone. Null models without parents need none: their draws are fresh.
     contrasts
-        What the trial was designed to answer: contrast -> arm -> weight, weights that sum to 0; or the name of the arm
-        that is subtracted from every other one. Kept as a read-only mapping; `causalgia.contrast` and
-        `causalgia.analyze` take them where nothing else is asked. None: the analysis says.
+        Contrasts that the trial was designed for: contrast -> arm -> weight, weights that sum to 0; or the name of the
+        arm that is subtracted from every other one. Stored as a read-only mapping; the default of
+        `causalgia.contrast` and `causalgia.analyze`. None: the analysis names them.
 
     Raises
     ------
@@ -164,12 +164,12 @@ class Design(Choice):
 
     @property
     def drawn(self) -> NullModel:
-        """The null model that units are drawn from: `null` without the parents that are reserved."""
+        """The null model without its reserved parents, from which units are drawn."""
         return self._halves[0]
 
     @property
     def reserved(self) -> NullModel | None:
-        """The null model of the reserved parents, for a confirmation; None where none are reserved."""
+        """The null model of the reserved parents, for a confirmation; None if none are reserved."""
         return self._halves[1]
 
     @cached_property
@@ -183,24 +183,24 @@ class Design(Choice):
 
     @property
     def factors(self) -> list[str]:
-        """The names of the factors that any arm has a level of."""
+        """The names of all factors of the arms."""
         return list(dict.fromkeys(factor for arm in self.named_arms for factor in arm.factors))
 
     @property
     def named_contrasts(self) -> Contrasts | None:
-        """The contrasts that the design names; None where it names none."""
+        """The contrasts of the design; None if it names none."""
         return self.contrasts  # type: ignore[return-value]  # made in __post_init__
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What the contrasts ask, as an `Analysis` takes it: ``{"control": ...}``, ``{"contrasts": ...}``, or {}."""
+        """The contrasts as arguments of an `Analysis`: ``{"control": ...}``, ``{"contrasts": ...}``, or {}."""
         if self.named_contrasts is None:
             return {}
         control = self.named_contrasts.control_of(self.arm_names)
         return {"contrasts": self.named_contrasts.plain} if control is None else {"control": control}
 
     def planned(self) -> Analysis | None:
-        """Return the analysis that belongs to the design: none; an experiment of the catalogue has one."""
+        """Return the planned analysis: none here; an experiment of the catalogue has one."""
         return None
 
     @property

@@ -1,4 +1,4 @@
-"""What each arm does to the sequence, step by step: where, over how many bases, and with which letters."""
+"""Edits of each arm, step by step: their sites, widths and letters."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from causalgia.sequences.motifs import Motif
 
 
 def steps_of(done: Intervention) -> tuple[Intervention, ...]:
-    """Return what an arm does, one thing after the other; nothing where it is untreated."""
+    """Return the steps of an arm's intervention; empty if it is untreated."""
     return done.steps if isinstance(done, Sequential) else () if done.kind == "untreated" else (done,)
 
 
 def edits_of_arms(arms: Iterable[Arm]) -> dict[str, tuple[Edit, ...]]:
-    """Return what each arm does to the sequence: arm -> its edits, in coordinates of the background.
+    """Return the edits of each arm: arm -> its edits, in coordinates of the background.
 
     Examples
     --------
@@ -40,31 +40,31 @@ def _edits_of(done: Intervention) -> tuple[Edit, ...]:
     moved: list[tuple[int, int]] = []
     for step in steps_of(done):
         edit = _edit(step)
-        edits.append(_on_background(edit, moved))
+        edits.append(_in_background_coordinates(edit, moved))
         if edit.grows and edit.sites:
             moved.append((edit.sites[0][0], edit.grows))
     return tuple(edits)
 
 
-def _on_background(edit: Edit, moved: list[tuple[int, int]]) -> Edit:
-    """Return an edit with its sites where they were before earlier steps inserted or deleted bases."""
+def _in_background_coordinates(edit: Edit, moved: list[tuple[int, int]]) -> Edit:
+    """Return an edit with its sites as they were before earlier steps inserted or deleted bases."""
     if not moved or edit.sites is None:
         return edit
-    return edit.moved_to(tuple((_unmoved(start, moved), width) for start, width in edit.sites))
+    return edit.moved_to(tuple((_before_shifts(start, moved), width) for start, width in edit.sites))
 
 
-def _unmoved(start: int, moved: list[tuple[int, int]]) -> int:
+def _before_shifts(start: int, moved: list[tuple[int, int]]) -> int:
     for at, grown in reversed(moved):
         if start >= at + max(grown, 0):
             start -= grown
-        elif start > at:  # inside what was inserted
+        elif start > at:  # inside an insertion
             start = at
     return start
 
 
 @singledispatch
 def _edit(step: Intervention) -> Edit:
-    """Return what a step does; of one with a place of its own in each sequence it is not known where."""
+    """Return the edit of a step; one with a site of its own in each sequence has no known site."""
     return Edit(step.kind, sites=None)
 
 
@@ -119,6 +119,6 @@ def _digest(motif: Motif) -> str:
 
 
 def _bases(word: str) -> tuple[float, ...]:
-    """Return how many A, C, G and T a word has; of IUPAC letters what is expected."""
+    """Return the counts of A, C, G and T in a word; expected counts for IUPAC letters."""
     admitted = [IUPAC[letter] for letter in word]
     return tuple(sum((base in bases) / len(bases) for bases in admitted) for base in BASES)

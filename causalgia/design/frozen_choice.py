@@ -1,4 +1,4 @@
-"""What every choice has: equality by value, a fingerprint, and a plain form that TOML and JSON can hold."""
+"""Base of all frozen choices: equality by value, a fingerprint, and conversion to TOML and JSON."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Choice(ABC):
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """Return what makes two choices the same: as `to_dict`, with contents (not paths) of sequences."""
+        """Return the content that makes two choices equal: as `to_dict`, with contents (not paths) of sequences."""
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hex digits that equal choices share in every process, and others do not."""
+        """Sixteen hex digits that equal choices share in every process, and unequal ones do not."""
         text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     @classmethod
     def from_dict(cls, plain: Any) -> Self:
-        """Return the choice that `to_dict` wrote; DesignError names what is wrong with anything else."""
+        """Return the choice that `to_dict` wrote; DesignError says what is wrong with the data."""
         read = next(_READERS[kind] for kind in cls.__mro__ if kind in _READERS)
         made = read(plain)
         if not isinstance(made, cls):
@@ -67,7 +67,7 @@ _READERS: dict[type[Any], _Reader] = {}
 
 
 def reads(kind: type[Any]) -> Callable[[Callable[[Any], Made]], Callable[[Any], Made]]:
-    """Declare the function that reads a kind of choice back from plain data, for its `from_dict`."""
+    """Register the function that reads a kind of choice from plain data, for its `from_dict`."""
 
     def declare(read: Callable[[Any], Made]) -> Callable[[Any], Made]:
         _READERS[kind] = read

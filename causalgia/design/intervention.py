@@ -1,8 +1,7 @@
-"""What an intervention is: what is done to a unit, as frozen values that print in do-notation.
+"""Interventions: maps from unit to unit, as frozen values that print in do-notation.
 
-An intervention is a map from sequence to sequence, with randomness of its own where it draws something. That
-randomness is keyed by the intervention's fingerprint and the unit's id: an arm's draws do not move when another arm
-is added, and an intervention that stands in two arms (A, and A + B) draws the same thing in both.
+An intervention may be random. Its randomness is keyed by its fingerprint and the unit's id: an arm's draws do not
+change when another arm is added, and an intervention in two arms (A, and A + B) makes the same draws in both.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ class Intervention(Choice):
 
     @abstractmethod
     def lay(self, layout: Layout) -> Layout:
-        """Return the layout after the intervention, or raise DesignError where it does not fit."""
+        """Return the layout after the intervention, or raise DesignError if it does not fit."""
 
     def check_units(self, null: NullModel, n_units: int) -> None:
-        """Raise DesignError where the intervention cannot be done to `n_units` units of a null model."""
+        """Raise DesignError if the intervention cannot be applied to `n_units` units of a null model."""
 
     @property
     def turns(self) -> int:
-        """How many sites the draws of a given sequence take in turn."""
+        """Number of sites that the draws of a given sequence use in turn."""
         return 1
 
     def for_draws(self, draws: int) -> Intervention:  # noqa: ARG002
@@ -63,7 +62,7 @@ class Intervention(Choice):
         units
             Unit id of each row, (n,).
         key
-            Root key of the trial; what is drawn depends on (key, fingerprint, unit) alone.
+            Root key of the trial; draws depend on (key, fingerprint, unit) alone.
         """
 
     def __str__(self) -> str:
@@ -90,7 +89,7 @@ def _steps(intervention: Intervention) -> tuple[Intervention, ...]:
 
 @dataclass(frozen=True)
 class Untreated(Intervention):
-    """Nothing is done: the background as it was drawn.
+    """No edit: the background as it was drawn.
 
     Examples
     --------
@@ -119,8 +118,8 @@ class Untreated(Intervention):
 class Sequential(Intervention):
     """Several interventions, one after the other; written ``a + b``.
 
-    Positions in each step refer to the sequence as the step before left it. A step that would touch bases written
-    by an earlier step is refused.
+    Positions in each step refer to the sequence after the step before. A step that would change bases written by an
+    earlier step raises DesignError.
     """
 
     steps: tuple[Intervention, ...]
@@ -152,7 +151,7 @@ class Sequential(Intervention):
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         for i, step in enumerate(self.steps):
-            again = self.steps[:i].count(step)  # an equal step draws anew; the first draws as it does alone
+            again = self.steps[:i].count(step)  # a repeated step draws anew; the first one draws as it does alone
             tokens = step.apply(tokens, units=units, key=derive(key, "again", again) if again else key)
         return tokens
 

@@ -1,4 +1,4 @@
-"""Where an arm has written: checks that every edit fits, before a single sequence is drawn."""
+"""Layout of an arm's edits: checks that every edit fits, before any sequence is drawn."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from causalgia.errors import DesignError, quoted
 
 
 @dataclass(frozen=True)
-class Written:
-    """Bases that an earlier step wrote and a later one may not touch."""
+class WrittenSpan:
+    """Bases that an earlier step wrote and a later one must not change."""
 
     start: int
     stop: int
@@ -20,10 +20,10 @@ class Written:
 
 @dataclass(frozen=True)
 class Layout:
-    """The length of the sequence and the spans written so far, in its present coordinates."""
+    """The length of the sequence and the spans written so far, in current coordinates."""
 
     length: int
-    written: tuple[Written, ...] = ()
+    written: tuple[WrittenSpan, ...] = ()
 
     def write(self, at: int, width: int, label: str) -> Layout:
         """Overwrite `width` bases at `at`.
@@ -47,16 +47,16 @@ class Layout:
                 f"{quoted(label)} at {at} ends at {at + width}, past the {self.length}-bp background; "
                 f"the last valid start is {self.length - width}"
             )
-        self._refuse_overlap((at, at + width), f"'{label}' at {at}")
-        return replace(self, written=(*self.written, Written(at, at + width, label)))
+        self._check_overlap((at, at + width), f"'{label}' at {at}")
+        return replace(self, written=(*self.written, WrittenSpan(at, at + width, label)))
 
     def write_each(self, spans: Iterable[tuple[int, int]], label: str) -> Layout:
-        """Overwrite one of several spans in each unit: they may overlap each other, but nothing written before."""
+        """Overwrite one of several spans in each unit: they may overlap each other, but not earlier ones."""
         laid = [self.write(start, stop - start, label).written[-1] for start, stop in dict.fromkeys(spans)]
         return replace(self, written=(*self.written, *laid))
 
     def read(self, span: tuple[int, int], verb: str) -> Layout:
-        """Read the bases of a span, whoever wrote them."""
+        """Read the bases of a span, written or not."""
         if span[1] > self.length:
             raise DesignError(f"{verb} of x[{span[0]}:{span[1]}] ends past the {self.length}-bp background")
         return self
@@ -64,11 +64,11 @@ class Layout:
     def disturb(self, span: tuple[int, int], verb: str) -> Layout:
         """Change the bases of a span that no earlier step wrote."""
         self.read(span, verb)
-        self._refuse_overlap(span, f"{verb} of x[{span[0]}:{span[1]}]")
+        self._check_overlap(span, f"{verb} of x[{span[0]}:{span[1]}]")
         return self
 
     def insert(self, at: int, width: int, label: str) -> Layout:
-        """Put `width` bases before the base at `at`; what is to the right moves."""
+        """Insert `width` bases before the base at `at`; bases to the right are shifted."""
         if at > self.length:
             raise DesignError(f"insert of {quoted(label)} at {at} is past the end of the {self.length}-bp background")
         for w in self.written:
@@ -79,10 +79,10 @@ class Layout:
         moved = tuple(
             replace(w, start=w.start + width, stop=w.stop + width) if w.start >= at else w for w in self.written
         )
-        return Layout(self.length + width, (*moved, Written(at, at + width, label)))
+        return Layout(self.length + width, (*moved, WrittenSpan(at, at + width, label)))
 
     def delete(self, span: tuple[int, int]) -> Layout:
-        """Remove the bases of a span; what is to the right moves."""
+        """Remove the bases of a span; bases to the right are shifted."""
         self.disturb(span, "deletion")
         width = span[1] - span[0]
         if width == self.length:
@@ -92,7 +92,7 @@ class Layout:
         )
         return Layout(self.length - width, moved)
 
-    def _refuse_overlap(self, span: tuple[int, int], what: str) -> None:
+    def _check_overlap(self, span: tuple[int, int], what: str) -> None:
         for w in self.written:
             if w.start < span[1] and span[0] < w.stop:
                 raise DesignError(f"{what} overlaps {quoted(w.label)} at {w.start} (to {w.stop}); move one of them")

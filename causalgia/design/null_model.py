@@ -1,4 +1,4 @@
-"""What a null model is: a distribution of background sequences, drawn unit by unit."""
+"""Null models: distributions of background sequences, drawn unit by unit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from causalgia.sequences.markov import MarkovChain
 
 
-_SHOWN = 200  # letters that a repr spells out
+_SHOWN = 200  # letters shown in a repr
 
 
 class NullModel(Choice):
@@ -36,29 +36,29 @@ class NullModel(Choice):
     length: int
     """Length of a background in bases."""
     draws: int = 1
-    """Units made from one draw of a background: more than one where the same sequence is asked for several times."""
+    """Units per draw of a background; more than one if the same sequence is used for several units."""
 
     @abstractmethod
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:
-        """Return the backgrounds of the given unit ids, (len(units), length) tokens; pure in (key, unit)."""
+        """Return the backgrounds of the given unit ids, (len(units), length) tokens; a function of (key, unit)."""
 
     def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
-        """Return other backgrounds of the given units, from the streams of the key `again`; each keeps its parent."""
+        """Return other backgrounds of the given units, from the streams of the key `again`, with the same parents."""
         return self.draw(units, key=again, n_units=n_units)
 
     @abstractmethod
     def describe(self) -> str:
-        """Return the population in words, for the estimand: 'dinucleotide shuffles of 500 sequences'."""
+        """Return the population as text, for the estimand: 'dinucleotide shuffles of 500 sequences'."""
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
-        """Return the parent of each unit id: here the unit itself, since each is drawn independently."""
+        """Return the parent of each unit id: by default the unit itself, since each is drawn independently."""
         return units.astype(np.int64)
 
     def check(self, n_units: int) -> None:
-        """Raise DesignError where this null model cannot give `n_units` units."""
+        """Raise DesignError if this null model cannot give `n_units` units."""
 
     def notes(self, n_units: int) -> list[str]:  # noqa: ARG002
-        """Return what a report of `n_units` units must say of their parents, a sentence each; here nothing."""
+        """Return notes on the parents of `n_units` units for a report, a sentence each; by default none."""
         return []
 
     def split(self, reserve: float) -> tuple[NullModel, NullModel]:
@@ -67,7 +67,7 @@ class NullModel(Choice):
         Raises
         ------
         DesignError
-            If its units are independent draws, which are fresh whenever they are drawn.
+            If its units are independent draws, which are always fresh.
         """
         raise DesignError(
             f"reserve={reserve}: {self.describe()} are drawn anew for every trial, and have no parents to reserve; "
@@ -75,7 +75,7 @@ class NullModel(Choice):
         )
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
-        """Natural log of the number of distinct sequences that can be drawn, where it is known; else infinity."""
+        """Natural log of the number of distinct sequences that can be drawn; infinity if it is unknown."""
         return np.inf
 
     def sample(self, n_units: int, *, rng: RNG) -> xr.Dataset:
@@ -138,7 +138,7 @@ def gc_content(tokens: Tokens) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FromSequences(NullModel):
-    """What null models made from given sequences share: `of`, normalised once and compared by content."""
+    """Base of null models made from given sequences: `of` is normalized once and compared by content."""
 
     of: Source
     length: int = field(init=False, repr=False, compare=False)
@@ -152,11 +152,11 @@ class FromSequences(NullModel):
 
     @property
     def parents_given(self) -> Sequences:
-        """The sequences in `of`, as they were read."""
+        """The sequences in `of`."""
         return as_sequences(self.of)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"kind": self.kind, "of": _plain(self.parents_given), **self._extras()}
+        return {"kind": self.kind, "of": _plain_sequences(self.parents_given), **self._extras()}
 
     def identity(self) -> dict[str, Any]:
         return {"kind": self.kind, "of": self.parents_given.digest, **self._extras()}
@@ -166,7 +166,7 @@ class FromSequences(NullModel):
 
     def __repr__(self) -> str:
         few = self.parents_given.source is not None or self.parents_given.tokens.size <= _SHOWN
-        of = _plain(self.parents_given) if few else self.parents_given
+        of = _plain_sequences(self.parents_given) if few else self.parents_given
         extras = "".join(f", {name}={value!r}" for name, value in self._extras().items())
         return f"{type(self).__name__}(of={of!r}{extras})"
 
@@ -180,17 +180,17 @@ class FromSequences(NullModel):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FromParents(FromSequences):
-    """What null models share whose every unit descends from one of the given sequences, its parent.
+    """Base of null models whose every unit descends from one of the given sequences, its parent.
 
-    Given sequences that are equal, or have equal dinucleotide counts, are shuffles of one sequence: together they are
-    one parent, which bears the name of the first of them.
+    Given sequences that are equal, or have equal dinucleotide counts, are shuffles of one another: together they are
+    one parent, with the name of the first.
     """
 
     def split(self, reserve: float) -> tuple[NullModel, NullModel]:
         """Return this null model without a share of its parents, and the one of these parents alone.
 
-        The parents that are reserved are the first of an order that is drawn by the null model's own fingerprint: they
-        are a random sample of the parents, the same one whatever the arms and the seed of a trial.
+        The reserved parents are the first in a random order that depends on the null model's fingerprint: a random
+        sample of the parents, the same one for all arms and seeds of a trial.
         """
         from causalgia.sequences.random import random_words
 
@@ -211,9 +211,9 @@ class FromParents(FromSequences):
 
     @property
     def parent_names(self) -> tuple[Name, ...]:
-        """The parent of each given sequence: the first one with equal dinucleotide counts, under its name."""
+        """The parent of each given sequence: the name of the first one with equal dinucleotide counts."""
         names = self.parents_given.names
-        return tuple(names[first] for first in first_alike(self).tolist())
+        return tuple(names[first] for first in first_equal_parent(self).tolist())
 
     def notes(self, n_units: int) -> list[str]:  # noqa: ARG002
         n, n_parents = len(self.parents_given), len(set(self.parent_names))
@@ -232,8 +232,8 @@ class FromParents(FromSequences):
         return Sequences(given.tokens[chosen], tuple(compress(given.names, chosen)))
 
 
-def _plain(of: Sequences) -> str | list[str] | dict[str, str]:
-    """Return what reads back as the same sequences: a path, strings (named 0 to n - 1), or a table of names."""
+def _plain_sequences(of: Sequences) -> str | list[str] | dict[str, str]:
+    """Return the sequences as plain data: a path, strings (named 0 to n - 1), or a table of names."""
     from causalgia.sequences.alphabet import decode
 
     if of.source is not None:
@@ -249,11 +249,11 @@ def frequencies(null: FromSequences) -> NDArray[np.float64]:
     """Return the base frequencies of the given sequences by position, (length, 4)."""
     from causalgia.sequences.samplers import fit_profile
 
-    return _constant(fit_profile(null.parents_given.tokens))
+    return _read_only(fit_profile(null.parents_given.tokens))
 
 
 @lru_cache(maxsize=2)
-def chain(null: FromSequences, order: int) -> MarkovChain:
+def markov_chain(null: FromSequences, order: int) -> MarkovChain:
     """Return the Markov chain of the given sequences."""
     from causalgia.sequences.markov import fit_markov
 
@@ -261,27 +261,27 @@ def chain(null: FromSequences, order: int) -> MarkovChain:
 
 
 @lru_cache(maxsize=2)
-def first_alike(null: FromParents) -> NDArray[np.int64]:
-    """Return for each given sequence the first one that has the same dinucleotide counts, (n,)."""
+def first_equal_parent(null: FromParents) -> NDArray[np.int64]:
+    """Return, for each given sequence, the first one with the same dinucleotide counts, (n,)."""
     from causalgia.sequences.composition import first_of_equal_dinucleotides
 
-    return _constant(first_of_equal_dinucleotides(null.parents_given.tokens))
+    return _read_only(first_of_equal_dinucleotides(null.parents_given.tokens))
 
 
 @lru_cache(maxsize=2)
 def parent_labels(null: FromParents) -> NDArray[Any]:
     """Return the parent of each given sequence, (n,)."""
-    return _constant(np.asarray(null.parent_names))
+    return _read_only(np.asarray(null.parent_names))
 
 
 @lru_cache(maxsize=2)
 def random_order(n: int, key: int) -> NDArray[np.int64]:
-    """Return a random order of n sequences, of which a trial takes the first part."""
+    """Return a random order of n sequences; a trial uses the first part."""
     from causalgia.sequences.random import random_words
 
-    return _constant(np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable"))
+    return _read_only(np.argsort(random_words(key, np.arange(n, dtype=np.uint64), 1)[:, 0], kind="stable"))
 
 
-def _constant(values: NDArray[Any]) -> NDArray[Any]:
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
     values.setflags(write=False)
     return values

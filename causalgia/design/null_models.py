@@ -19,8 +19,8 @@ from causalgia.design.null_model import (
     FromParents,
     FromSequences,
     NullModel,
-    chain,
     frequencies,
+    markov_chain,
     parent_labels,
     random_order,
 )
@@ -146,7 +146,7 @@ class Markov(FromSequences):
     def draw(self, units: Units, *, key: int, n_units: int) -> Tokens:  # noqa: ARG002
         from causalgia.sequences.markov import sample_markov
 
-        return sample_markov(key, units, chain(self, self.order), self.length)
+        return sample_markov(key, units, markov_chain(self, self.order), self.length)
 
     def _extras(self) -> dict[str, Any]:
         return {"order": self.order}
@@ -155,12 +155,12 @@ class Markov(FromSequences):
         return f"sequences from an order-{self.order} Markov chain fitted to"
 
 
-_LONG = 1_000  # beyond it the determinant of long words takes seconds
+_LONG = 1_000  # above this length the determinant of long words takes seconds
 _PARENTS_COUNTED = 64
 
 
 def _klets(row: Tokens, k: int) -> bytes:
-    """Return what two sequences share that are shuffles of each other: their letters and their k-lets."""
+    """Return the letters and k-lets of a sequence, which its shuffles share."""
     words = np.lib.stride_tricks.sliding_window_view(row, k)
     return np.sort(row).tobytes() + words[np.lexsort(words.T)].tobytes() + row[: k - 1].tobytes()
 
@@ -169,8 +169,8 @@ def _klets(row: Tokens, k: int) -> bytes:
 class KletShuffle(FromParents):
     """Shuffles of the parents, exactly uniform over all rearrangements with the same k-let counts.
 
-    Unit i is a fresh shuffle of parent ``i mod n`` of a random order of the n parents, which the seed of the trial
-    draws: parents are balanced, and fewer units than parents are a random sample of them. Uniformity is exact: Wilson's
+    Unit i is a fresh shuffle of parent ``i mod n`` in a random order of the n parents, which depends on the seed of the
+    trial: parents are balanced, and fewer units than parents are a random sample of them. Uniformity is exact: Wilson's
     loop-erased walk draws the last-exit tree, the other edges are put in random order (Kandel et al. 1996,
     doi:10.1016/S0166-218X(97)81456-4; Wilson 1996, doi:10.1145/237814.237880).
 
@@ -223,12 +223,12 @@ class KletShuffle(FromParents):
         return random_order(n, derive(key, "parents"))[(units % np.uint64(n)).astype(np.int64)]
 
     def log_reachable(self, n_units: int) -> float:
-        """Natural log of the number of distinct sequences, counted until it exceeds the units; infinity if too dear."""
+        """Natural log of the number of distinct sequences, counted until it exceeds the units; else infinity."""
         from causalgia.sequences.shuffles import log_degeneracy
 
         if self.k > 4 and self.length > _LONG:
             return np.inf
-        parents = self.parents_given.tokens  # any of which may be drawn
+        parents = self.parents_given.tokens  # any of them may be drawn
         classes = {_klets(row, self.k): row for row in parents[:_PARENTS_COUNTED]}
         total = -np.inf
         for row in classes.values():
@@ -304,9 +304,9 @@ class DinucleotideShuffle(KletShuffle):
 class Genomic(FromParents):
     """The given sequences themselves (knock-in): every unit is a real sequence, none is altered.
 
-    In their given order when `n_units` equals their number (times `draws`), else a random subset without
-    replacement, of which a smaller trial takes the first part. With ``draws=2`` or more every sequence is that many
-    units in a row: arms that draw (a scramble, a sampled motif) then have several draws for each sequence, which a
+    Units are in the given order if `n_units` equals the number of sequences (times `draws`), else a random subset
+    without replacement, of which a smaller trial uses the first part. With ``draws=2`` or more every sequence is that
+    many units in a row: arms that draw (a scramble, a sampled motif) then have several draws for each sequence, which a
     standard error for ``target="units"`` needs.
 
     Parameters
@@ -316,8 +316,8 @@ class Genomic(FromParents):
     draws
         Units made from each sequence.
     parent
-        Name of the parent of each sequence, where several descend from one: instances of a motif in a sequence that is
-        given once for each of them, overlapping windows. Their units are one cluster, and are reserved together. By
+        Name of the parent of each sequence, if several descend from one: a sequence that is given once for each of its
+        motif instances, or overlapping windows. Their units are one cluster, and are reserved together. By
         default every sequence is its own parent, except that equal sequences, and sequences with equal dinucleotide
         counts (shuffles of one another), are one parent together, under the name of the first; a note says so. Names
         that are all different make each sequence a parent of its own.
@@ -361,17 +361,17 @@ class Genomic(FromParents):
         return parent_labels(self)[self._index(units, key, n_units)]
 
     def names(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:
-        """Return the name of the sequence that each unit is, as text."""
+        """Return the name of each unit's sequence, as text."""
         return np.array(self.parents_given.names, object)[self._index(units, key, n_units)].astype(str).astype(object)
 
     @property
     def available(self) -> int:
-        """The units there are: each given sequence in every draw."""
+        """The number of units: each given sequence in every draw."""
         return len(self.parents_given) * self.draws
 
     @property
     def parent_names(self) -> tuple[Name, ...]:
-        """The parent of each given sequence: the one that was named, else the first with equal dinucleotide counts."""
+        """The parent of each given sequence: as named, else the first with equal dinucleotide counts."""
         return super().parent_names if self.parent is None else tuple(self.parent)
 
     def notes(self, n_units: int) -> list[str]:
@@ -382,8 +382,8 @@ class Genomic(FromParents):
         return replace(self, of=self._rows_given(chosen), parent=parent)
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
-        """Natural log of the number of distinct sequences; of all of them where it was said that some are the same."""
-        whole = np.dtype((np.void, self.length))  # a sequence as one value: many times faster than by its columns
+        """Natural log of the number of distinct sequences; of all of them if `parent` says that some are equal."""
+        whole = np.dtype((np.void, self.length))  # a sequence as one value: many times faster than by columns
         rows = np.ascontiguousarray(self.parents_given.tokens).view(whole)
         return float(np.log(len(np.unique(rows) if self.parent is None else rows)))
 

@@ -1,4 +1,4 @@
-"""Interventions that write a pattern at a place: embed, insert, placebo; and placebo words as arms."""
+"""Interventions that write a pattern: embed, insert, placebo; and placebo words as arms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from causalgia.types import Tokens, Units
 
 @dataclass(frozen=True)
 class Patterned(Intervention):
-    """Interventions that write a pattern at a place."""
+    """Base of interventions that write a pattern at a position."""
 
     pattern: str | Motif | Pattern
     at: int = field(kw_only=True)
@@ -45,7 +45,7 @@ class Patterned(Intervention):
 
     @property
     def written(self) -> Pattern:
-        """The pattern, as it was understood."""
+        """The pattern as a `Pattern`."""
         return as_pattern(self.pattern)
 
     @property
@@ -54,7 +54,7 @@ class Patterned(Intervention):
 
     @property
     def width(self) -> int:
-        """Bases that the pattern covers."""
+        """Number of bases of the pattern."""
         return len(self.written)
 
     @property
@@ -68,7 +68,7 @@ class Patterned(Intervention):
 
     @cached_property
     def _constant(self) -> Tokens:
-        """What is written where nothing is drawn, (w,): worked out once, since arms are applied batch by batch."""
+        """The tokens of a pattern that is not random, (w,), cached since arms are applied batch by batch."""
         return self._oriented(self.written.instances(np.empty(0, np.uint64), 0))
 
     def _oriented(self, piece: Tokens) -> Tokens:
@@ -95,7 +95,7 @@ class Patterned(Intervention):
 
 @dataclass(frozen=True, repr=False)
 class Embed(Patterned):
-    """Write a pattern over the bases at a place; the length is kept: ``do(x[at:at+w] = pattern)``.
+    """Write a pattern over the bases at a position; the length is kept: ``do(x[at:at+w] = pattern)``.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ class Embed(Patterned):
 
 @dataclass(frozen=True, repr=False)
 class Insert(Patterned):
-    """Insert a pattern before the base at a place; the length grows. Another estimand than overwriting.
+    """Insert a pattern before the base at a position; the length grows. The estimand differs from that of `Embed`.
 
     Parameters
     ----------
@@ -182,10 +182,10 @@ class PlaceboWord(Embed):
 class Placebo(Patterned):
     """Write a fresh rearrangement of a pattern for each unit, never one that carries the pattern on either strand.
 
-    Uniform over all distinct rearrangements that read no run of the pattern, or of its reverse complement, longer
-    than two thirds of it (rounded up: five of seven bases). Since each unit gets another word, the arm's mean is over
-    words as well as backgrounds: no single scramble decides the control. For a `Motif`, an instance is sampled first
-    and then rearranged, and the consensus is not carried either.
+    The draw is uniform over all distinct rearrangements without a run of the pattern, or of its reverse complement,
+    longer than two thirds of it (rounded up: five of seven bases). Since each unit gets another word, the arm's mean is
+    over words as well as backgrounds: the control does not depend on a single scramble. For a `Motif`, an instance is
+    sampled and rearranged, and the consensus is excluded as well.
 
     Parameters
     ----------
@@ -242,11 +242,11 @@ def placebos(
     at
         0-based start, the same as that of the effect to be judged.
     n
-        How many words.
+        Number of words.
     strand
-        Strand that they are written on.
+        Strand on which they are written.
     rng
-        Which words: a fixed choice of the design and not part of a trial's randomness, hence its default.
+        Seed of the words: a fixed choice of the design and not part of a trial's randomness, hence its default.
 
     Returns
     -------
@@ -288,7 +288,7 @@ _MOST_ENUMERATED = 20_000
 
 
 def longest_run(width: int) -> int:
-    """Return how many consecutive letters of a pattern a placebo may share: two thirds, rounded up, and not all.
+    """Return how many consecutive letters a placebo may share with the pattern: two thirds rounded up, but not all.
 
     Examples
     --------
@@ -298,12 +298,14 @@ def longest_run(width: int) -> int:
     return min(ceil(2 * width / 3), width - 1)
 
 
-def carries(words: Tokens, pattern: Tokens) -> NDArray[np.bool_]:
-    """Return which words (n, w) read too long a run of the pattern, (w,) or a row for each word, on either strand.
+def carries_pattern(words: Tokens, pattern: Tokens) -> NDArray[np.bool_]:
+    """Return which words (n, w) have too long a run of the pattern, on either strand.
+
+    The pattern is (w,), or a row for each word.
 
     Examples
     --------
-    >>> carries(encode(["GAGATAA", "TAGAGAA"]), encode("AGATAAG")[0])
+    >>> carries_pattern(encode(["GAGATAA", "TAGAGAA"]), encode("AGATAAG")[0])
     array([ True, False])
     """
     width = words.shape[1]
@@ -318,7 +320,7 @@ def carries(words: Tokens, pattern: Tokens) -> NDArray[np.bool_]:
 
 
 def count_orders(word: str) -> int:
-    """Return how many distinct rearrangements a word has, itself included.
+    """Return the number of distinct rearrangements of a word, itself included.
 
     Examples
     --------
@@ -331,7 +333,7 @@ def count_orders(word: str) -> int:
 
 @lru_cache(maxsize=64)
 def admissible(word: str) -> Tokens:
-    """Return every rearrangement of a word that does not carry it, (m, w) tokens; for words with few orders.
+    """Return all rearrangements of a word that do not carry it, (m, w) tokens; for words with few of them.
 
     Examples
     --------
@@ -339,23 +341,23 @@ def admissible(word: str) -> Tokens:
     102
     """
     tokens = encode(word)[0]
-    orders = np.array(list(_orders(Counter(tokens.tolist()), len(tokens))), np.uint8)
-    free = orders[~carries(orders, tokens)]
+    orders = np.array(list(_n_orders(Counter(tokens.tolist()), len(tokens))), np.uint8)
+    free = orders[~carries_pattern(orders, tokens)]
     free.setflags(write=False)
     return free
 
 
-def _orders(left: Counter[int], n: int) -> Iterator[tuple[int, ...]]:
+def _n_orders(left: Counter[int], n: int) -> Iterator[tuple[int, ...]]:
     if n == 0:
         yield ()
     for token in [token for token, count in left.items() if count]:
         left[token] -= 1
-        yield from ((token, *rest) for rest in _orders(left, n - 1))
+        yield from ((token, *rest) for rest in _n_orders(left, n - 1))
         left[token] += 1
 
 
 def check_rearrangeable(pattern: Pattern, *, n: int = 1) -> None:
-    """Raise DesignError where fewer than `n` distinct placebos can be made of the pattern."""
+    """Raise DesignError if fewer than `n` distinct placebos can be made of the pattern."""
     if isinstance(pattern.source, Motif) and pattern.random:
         return
     word = pattern.word
@@ -379,8 +381,8 @@ def check_rearrangeable(pattern: Pattern, *, n: int = 1) -> None:
 def rearrangements(pattern: Pattern, units: Units, key: int) -> Tokens:
     """Return a rearrangement of the pattern for each unit, (n, w), uniform over those that do not carry it.
 
-    Uniform shuffles are drawn and those that carry the pattern (for a motif: the instance or the consensus) are drawn
-    again, each unit from its own stream, so a unit's word depends on that unit alone.
+    Uniform shuffles are drawn, and those that carry the pattern (for a motif: the instance or the consensus) are
+    redrawn, each unit from its own stream, so a unit's word depends on that unit alone.
     """
     words = np.empty((len(units), len(pattern)), np.uint8)
     pending = np.arange(len(units))
@@ -399,4 +401,4 @@ def _shuffled_instances(pattern: Pattern, units: Units, key: int) -> tuple[Token
     instances = pattern.instances(units, derive(key, "instance"))
     piece = np.ascontiguousarray(np.broadcast_to(instances, (len(units), len(pattern))))
     drawn = shuffle(derive(key, "arrangement"), units, piece)
-    return drawn, carries(drawn, piece) | carries(drawn, encode(pattern.word)[0])
+    return drawn, carries_pattern(drawn, piece) | carries_pattern(drawn, encode(pattern.word)[0])

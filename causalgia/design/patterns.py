@@ -1,4 +1,4 @@
-"""What can be written into a sequence: a word, an IUPAC word, or a motif; and the rearrangements of it."""
+"""Patterns to write into a sequence: words, IUPAC words, and motifs; and merged words of overlapping sites."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Pattern:
 
     @property
     def label(self) -> str:
-        """The word itself, or the motif's name (with its consensus where that is what is written)."""
+        """The word itself, or the motif's name (with its consensus if that is written)."""
         if isinstance(self.source, str):
             return self.source
         return (
@@ -62,7 +62,7 @@ class Pattern:
 
     @property
     def identity(self) -> str | dict[str, Any]:
-        """What makes two patterns the same, as plain data."""
+        """The content that makes two patterns equal, as plain data."""
         return self.reads if isinstance(self.reads, str) else {"motif": self.reads.to_dict()}
 
     @property
@@ -71,7 +71,7 @@ class Pattern:
         return self.source if isinstance(self.source, str) else {"motif": self.source.to_dict()}
 
     def instances(self, units: Units, key: int) -> Tokens:
-        """Return what is written: (w,) tokens for all units, or (n, w), drawn from each unit's stream."""
+        """Return the written letters: (w,) tokens for all units, or (n, w), drawn from each unit's stream."""
         if not self.random:
             return self._constant
         if isinstance(self.source, Motif):
@@ -83,12 +83,12 @@ class Pattern:
     @cached_property
     def _constant(self) -> Tokens:
         tokens = np.array([BASES.index(letter) for letter in self.word.replace("U", "T")], np.uint8)
-        tokens.setflags(write=False)  # every arm with this word writes this array
+        tokens.setflags(write=False)  # shared by all arms with this word
         return tokens
 
 
 def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
-    """Return the pattern for a word, a Motif or a Pattern; DesignError says what is wrong with anything else."""
+    """Return the pattern of a word, a Motif or a Pattern; DesignError for anything else."""
     if isinstance(pattern, Pattern):
         return pattern if instance is None else Pattern(pattern.source, instance)
     if isinstance(pattern, Motif):
@@ -106,7 +106,7 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
 
 
 def merged_word(first: str, second: str, distance: int) -> str:
-    """Return the one word that two overlapping sites read, `second` starting `distance` bases after `first`.
+    """Return the one word of two overlapping sites, `second` starting `distance` bases after `first`.
 
     Two embeds of one arm may not overlap, since the later would undo the earlier; sites that agree where they overlap
     are one longer word.

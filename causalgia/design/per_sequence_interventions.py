@@ -1,4 +1,4 @@
-"""Interventions at a place of its own in each given sequence: occlusion of instances, alleles in their contexts.
+"""Interventions at a site of its own in each given sequence: occlusion of instances, alleles in their contexts.
 
 Units of ``Genomic(of=..., draws=d)`` that take every sequence come in the given order, d in a row: unit u is row
 ``u // d``. So an intervention can hold a span or a word for each row (or spans that its draws take in turn), and says
@@ -29,7 +29,7 @@ from causalgia.types import Ints, Tokens, Units
 
 @dataclass(frozen=True)
 class Sited(Intervention):
-    """Interventions that change one span in each of the given sequences, a span of its own."""
+    """Base of interventions that change one span in each of the given sequences, a span of its own."""
 
     draws: int = field(default=1, kw_only=True)
 
@@ -39,16 +39,16 @@ class Sited(Intervention):
     @property
     @abstractmethod
     def sites(self) -> tuple[Span, ...]:
-        """The (start, stop) that is changed in each row; of a row with several, one after another."""
+        """The (start, stop) of the edit in each row; several sites of a row follow one another."""
 
     @property
     def n_rows(self) -> int:
-        """The given sequences that this was written for."""
+        """The number of given sequences."""
         return len(self.sites) // self.turns
 
     @abstractmethod
     def _pieces(self, own: Tokens, rows: Ints, units: Units, key: int) -> Tokens:
-        """Return what is written over the bases `own`, (n, w), of units that stand for the given rows."""
+        """Return the letters that replace the bases `own`, (n, w), of units from the given rows."""
 
     @cached_property
     def _bounds(self) -> Ints:
@@ -56,7 +56,7 @@ class Sited(Intervention):
         return np.array(self.sites, np.int64)
 
     def check_units(self, null: NullModel, n_units: int) -> None:
-        """Raise DesignError where the units are not the rows that this was written for, in their order."""
+        """Raise DesignError unless the units are the given sequences, in their order."""
         rows = self.n_rows
         if not isinstance(null, Genomic):
             raise DesignError(
@@ -109,7 +109,7 @@ class Sited(Intervention):
 
 @dataclass(frozen=True)
 class AblateEach(Sited):
-    """Replace a span of its own in each given sequence by bases that carry no signal: occlusion of instances.
+    """Replace a span of its own in each given sequence by bases without signal: occlusion of instances.
 
     Row u // draws of the null model stands for unit u. The individual effect of a unit is the necessity of that one
     instance; with ``draws=2`` or more each instance has several fills. A sequence with several instances is given
@@ -130,7 +130,7 @@ class AblateEach(Sited):
     Raises
     ------
     DesignError
-        If a span or the fill is none, or draws do not share out among the spans; when a `Design` is made, if a span
+        If a span or the fill is invalid, or draws are not a multiple of the spans; when a `Design` is made, if a span
         leaves the sequence, or the null model is not `Genomic` with as many sequences and draws, all of them used.
 
     References
@@ -158,7 +158,9 @@ class AblateEach(Sited):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "spans", _spans(_listed(self.spans, "spans", "(start, stop)"), self.draws))
+        object.__setattr__(
+            self, "spans", _spans(_as_list_per_sequence(self.spans, "spans", "(start, stop)"), self.draws)
+        )
         object.__setattr__(self, "fill", _fill(self.fill, self.sites))
 
     @cached_property
@@ -214,7 +216,7 @@ class EmbedEach(Sited):
     Raises
     ------
     DesignError
-        If a word or a place is none, or there is not one for each; when a `Design` is made, as for `AblateEach`.
+        If a word or a position is invalid, or there is not one for each; when a `Design` is made, as for `AblateEach`.
 
     Examples
     --------
@@ -235,14 +237,16 @@ class EmbedEach(Sited):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        words = tuple(_word(word, row) for row, word in enumerate(_listed(self.words, "words", "word")))
+        words = tuple(
+            _as_dna_word(word, row) for row, word in enumerate(_as_list_per_sequence(self.words, "words", "word"))
+        )
         object.__setattr__(self, "words", words)
         object.__setattr__(self, "at", self._places(len(words)))
 
     def _places(self, rows: int) -> int | tuple[int, ...]:
         if isinstance(self.at, int | np.integer):
             return as_position(self.at, "at")
-        places = tuple(as_position(at, "at") for at in _listed(self.at, "at", "position"))
+        places = tuple(as_position(at, "at") for at in _as_list_per_sequence(self.at, "at", "position"))
         if len(places) != rows:
             raise DesignError(f"{self.kind}: {rows:,} words and {len(places):,} positions in at=; give one each")
         return places
@@ -275,14 +279,14 @@ class EmbedEach(Sited):
         return self._plain({self.kind: list(self.words), "at": at})
 
 
-def _listed(values: object, name: str, one: str) -> list[Any]:
+def _as_list_per_sequence(values: object, name: str, one: str) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray) or not len(values):
         raise DesignError(f"{name}={shown(values)} must be a list with a {one} for each sequence")
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
 
 def _spans(listed: list[Any], draws: int) -> tuple[Any, ...]:
-    """Return a span for each row, or for each row as many spans, that its draws take in turn."""
+    """Return a span for each row, or several spans for each row, which its draws use in turn."""
     nested = [isinstance(one, list | tuple) and len(one) > 0 and isinstance(one[0], list | tuple) for one in listed]
     if not any(nested):
         return tuple(map(as_span, listed))
@@ -308,7 +312,7 @@ def _fill(fill: object, sites: tuple[Span, ...]) -> str:
     return word
 
 
-def _word(word: object, row: int) -> str:
+def _as_dna_word(word: object, row: int) -> str:
     letters = word.upper().replace("U", "T") if isinstance(word, str) else ""
     if not letters or not set(letters) <= set(BASES):
         raise DesignError(f"embed_each: row {row}: {shown(word)} is not a word of A, C, G, T or U")

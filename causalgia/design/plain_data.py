@@ -1,4 +1,4 @@
-"""Interventions and null models read back from plain data: what `to_dict` wrote, or what a user wrote in TOML."""
+"""Reading of interventions and null models from plain data, as written by `to_dict` or by a user in TOML."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Sc
 from causalgia.errors import DesignError, quoted
 
 
-def _patterned(kind: type[Patterned]) -> Callable[[dict[str, Any]], Intervention]:
+def _pattern_reader(kind: type[Patterned]) -> Callable[[dict[str, Any]], Intervention]:
     def read(plain: dict[str, Any]) -> Intervention:
         pattern, at = plain.pop(kind.kind), plain.pop("at", None)
         if isinstance(pattern, list):
-            return _several(kind, pattern, at, plain)
-        return kind(pattern_from_plain(pattern), at=_required(at, kind.kind), **plain)
+            return _check_one_kind(kind, pattern, at, plain)
+        return kind(pattern_from_plain(pattern), at=_as_position(at, kind.kind), **plain)
 
     return read
 
 
-def _several(kind: type[Patterned], patterns: list[Any], at: Any, plain: dict[str, Any]) -> Intervention:
+def _check_one_kind(kind: type[Patterned], patterns: list[Any], at: Any, plain: dict[str, Any]) -> Intervention:
     if not isinstance(at, list) or len(at) != len(patterns):
         raise DesignError(
             f"{kind.kind} = {quoted(patterns)} needs at = a list of {len(patterns)} positions, not {quoted(at)}"
@@ -37,22 +37,22 @@ def _several(kind: type[Patterned], patterns: list[Any], at: Any, plain: dict[st
     return steps
 
 
-def _required(at: Any, kind: str) -> Any:
+def _as_position(at: Any, kind: str) -> Any:
     if at is None:
         raise DesignError(f"{kind} needs at = a 0-based position")
     return at
 
 
-def _placed(kind: type[Copy | EmbedEach]) -> Callable[[dict[str, Any]], Intervention]:
+def _reader_with_at(kind: type[Copy | EmbedEach]) -> Callable[[dict[str, Any]], Intervention]:
     def read(plain: dict[str, Any]) -> Intervention:
         what, at = plain.pop(kind.kind), plain.pop("at", None)
-        return kind(what, at=_required(at, kind.kind), **plain)
+        return kind(what, at=_as_position(at, kind.kind), **plain)
 
     return read
 
 
 def _mutate(plain: dict[str, Any]) -> Intervention:
-    return Mutate(to=plain.pop("mutate"), at=_required(plain.pop("at", None), "mutate"), **plain)
+    return Mutate(to=plain.pop("mutate"), at=_as_position(plain.pop("at", None), "mutate"), **plain)
 
 
 def _sequential(plain: dict[str, Any]) -> Intervention:
@@ -68,13 +68,13 @@ def _sequential(plain: dict[str, Any]) -> Intervention:
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], Intervention]] = {
-    **{kind.kind: _patterned(kind) for kind in (Embed, Insert, Placebo, PlaceboWord)},
+    **{kind.kind: _pattern_reader(kind) for kind in (Embed, Insert, Placebo, PlaceboWord)},
     "delete": lambda plain: Delete(plain.pop("delete"), **plain),
     "scramble": lambda plain: Scramble(plain.pop("scramble"), **plain),
     "ablate": lambda plain: Ablate(plain.pop("ablate"), **{"fill": None, **plain}),
-    "copy": _placed(Copy),
+    "copy": _reader_with_at(Copy),
     "ablate_each": lambda plain: AblateEach(plain.pop("ablate_each"), **{"fill": None, **plain}),
-    "embed_each": _placed(EmbedEach),
+    "embed_each": _reader_with_at(EmbedEach),
     "mutate": _mutate,
     "steps": _sequential,
 }

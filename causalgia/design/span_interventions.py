@@ -1,4 +1,4 @@
-"""Interventions on given bases: delete, scramble, ablate, mutate."""
+"""Interventions on given bases: delete, scramble, ablate, mutate, copy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from causalgia.types import Tokens, Units
 
 @dataclass(frozen=True)
 class _Spanned(Intervention):
-    """Interventions on the bases from start to stop."""
+    """Base of interventions on the bases from start to stop."""
 
     span: Span
 
@@ -105,7 +105,7 @@ class Scramble(_Spanned):
 
     def apply(self, tokens: Tokens, *, units: Units, key: int) -> Tokens:
         own = tokens[:, slice(*self.span)]
-        return edits.overwrite(tokens, shuffled(own, self.k, units, self._stream(key)), at=self.span[0])
+        return edits.overwrite(tokens, shuffled_span(own, self.k, units, self._stream(key)), at=self.span[0])
 
     def to_dict(self) -> dict[str, Any]:
         return {self.kind: list(self.span), **({"k": self.k} if self.k > 1 else {})}
@@ -113,7 +113,7 @@ class Scramble(_Spanned):
 
 @dataclass(frozen=True)
 class Ablate(_Spanned):
-    """Replace the bases of a span by bases that carry no signal.
+    """Replace the bases of a span by bases without signal.
 
     Parameters
     ----------
@@ -334,10 +334,10 @@ def drawn_fill(fill: str, own: Tokens, units: Units, key: int) -> Tokens:
         from causalgia.sequences.samplers import sample_uniform
 
         return sample_uniform(key, units, own.shape[1])
-    return shuffled(own, FILLS[fill], units, key)
+    return shuffled_span(own, FILLS[fill], units, key)
 
 
-def shuffled(own: Tokens, k: int, units: Units, key: int) -> Tokens:
+def shuffled_span(own: Tokens, k: int, units: Units, key: int) -> Tokens:
     """Return an arrangement of each row of `own`, (n, w), that keeps its k-lets."""
     from causalgia.sequences.shuffles import klet_shuffle
 

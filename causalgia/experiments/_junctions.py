@@ -17,13 +17,13 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.given_sequences import as_word_or_motif, pattern_label
 from causalgia.sequences import Motif, find_instances
 from causalgia.streams import RNG, root_key
-from causalgia.trial.attributes import applied
+from causalgia.trial.attributes import apply_arm
 from causalgia.types import Ints, Mask, Tokens
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from causalgia.trial.turns import Drawn
+    from causalgia.trial.turns import DrawnUnits
 
 
 def junctions(
@@ -82,10 +82,10 @@ def junctions(
     """
     import xarray as xr
 
-    from causalgia.trial.turns import backgrounds
+    from causalgia.trial.turns import draw_backgrounds
 
     searched = _motifs_with_thresholds(motifs, threshold)
-    units = backgrounds(design, 0, _as_n_units(n_units, design), key=root_key(rng))
+    units = draw_backgrounds(design, 0, _as_n_units(n_units, design), key=root_key(rng))
     columns = [
         [_junction_shares(arm, units, root_key(rng), *motif) for motif in searched.values()]
         for arm in design.named_arms
@@ -124,9 +124,9 @@ def _as_n_units(n_units: int | None, design: Design) -> int:
 
 
 def _junction_shares(
-    arm: Arm, units: Drawn, key: int, pattern: str | Motif, threshold: float | None
+    arm: Arm, units: DrawnUnits, key: int, pattern: str | Motif, threshold: float | None
 ) -> tuple[float, ...]:
-    after, length = applied(arm, units.tokens, units.ids, key), units.tokens.shape[1]
+    after, length = apply_arm(arm, units.tokens, units.ids, key), units.tokens.shape[1]
     origin = _base_origins(arm.intervention, length)
     if len(origin) != after.shape[1]:
         raise DesignError(

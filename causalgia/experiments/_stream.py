@@ -92,10 +92,10 @@ def stream(
     from causalgia._run import run
     from causalgia.estimation._estimate import estimate
     from causalgia.estimation.request import as_ci_prob
-    from causalgia.trial.stored_design import keep_design
+    from causalgia.trial.stored_design import store_design
 
     ci_prob = as_ci_prob(ci_prob)
     moments = run(experiment, predictor, rng=rng, keep="moments", progress=progress, client=client)
     estimates = estimate(moments, ci_prob=ci_prob)
     estimates = experiment.label(estimates) if isinstance(experiment, Experiment) else estimates
-    return keep_design(estimates, experiment)
+    return store_design(estimates, experiment)

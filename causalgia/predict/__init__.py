@@ -1,6 +1,6 @@
-"""The only room that knows a network: any callable or PyTorch module as a function from sequences to outcomes.
+"""Predictors: a callable, a PyTorch module or an ONNX file as a function from sequences to outcomes.
 
-torch is imported when a name that needs it is first used, and not before.
+torch is imported when a name that needs it is first used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far a fast predictor's contrasts are from an exact one's: what does not cancel between arms."""
+"""Error of a fast predictor's contrasts relative to an exact one's."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import EstimateError, PredictorError, quoted
-from causalgia.predict.predictor import Predictor, checked_rows, require_predictor
+from causalgia.predict.predictor import Predictor, as_token_rows, check_predictor
 from causalgia.types import Array, Tokens
 
 
 @dataclass(frozen=True)
 class ContrastDeviation:
-    """The error of contrasts, in standard deviations of the contrast over units; arrays (contrast, task[, model]).
+    """Error of contrasts, in standard deviations of the contrast over units; arrays (contrast, task[, model]).
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class ContrastDeviation:
     rms
         Root mean square of the error of an individual effect.
     bias
-        Its mean: what no number of units removes.
+        Mean error, which no number of units removes.
     bias_mcse
-        Monte-Carlo standard error of `bias`, since it is known from some units only.
+        Monte-Carlo standard error of `bias`.
     bias_in_se
-        Size of the bias in standard errors of the average effect at the number of units that was asked about.
+        Size of the bias in standard errors of the average effect at `n_units`.
     """
 
     contrasts: tuple[str, ...]
@@ -42,30 +42,30 @@ class ContrastDeviation:
 def contrast_deviation(
     predictor: Predictor, reference: Predictor, arms: Mapping[str, Tokens], *, n_units: int = 1_000
 ) -> ContrastDeviation:
-    r"""Measure how far contrasts of one predictor are from those of another that computes the same exactly.
+    r"""Measure the error of one predictor's contrasts relative to another that computes the same exactly.
 
     With :math:`C_u` the reference's contrast of unit u (an arm minus the control) and :math:`e_u` the other's minus
     it, this gives :math:`\sqrt{\overline{e^2}} / s_C`, :math:`\bar e / s_C` and :math:`|\bar e| \sqrt{n} / s_C`, where
     :math:`s_C` is the standard deviation of :math:`C_u` over units. The average effect over n units has the standard
-    error :math:`s_C / \sqrt n`, so the last is the bias on the scale on which it would mislead. Compare with the
+    error :math:`s_C / \sqrt n`, so the last is the bias relative to the uncertainty that is reported. Compare with the
     numerical floor: the same for plain float32 (``fast = TorchPredictor(net, tf32=True)`` and
     ``plain = TorchPredictor(net)``, both against ``plain.reference()``).
 
     Parameters
     ----------
     predictor
-        The fast one.
+        The fast predictor.
     reference
-        The exact one, such as `TorchPredictor.reference`, with the same tasks.
+        The exact predictor, such as `TorchPredictor.reference`, with the same tasks.
     arms
         Tokens (n, length) of the same units under each arm, by name; the first is the control.
     n_units
-        The number of units that a trial would have.
+        Number of units of the intended trial.
 
     Raises
     ------
     PredictorError
-        If one of the two is no predictor or cannot answer, or they answer with different shapes.
+        If one of the two is not a predictor or fails, or their answers have different shapes.
     EstimateError
         If there are fewer than two arms or two units, or a contrast does not vary over units (named).
 
@@ -81,14 +81,14 @@ def contrast_deviation(
     (('A6',), True)
     """
     for given in (predictor, reference):
-        require_predictor(given, "contrast_deviation(predictor, reference)")
-    _require_arms(arms)
-    fast, exact = (_contrasts(asked, arms) for asked in (predictor, reference))
+        check_predictor(given, "contrast_deviation(predictor, reference)")
+    _check_arm_sizes(arms)
+    fast, exact = (_arm_differences(one, arms) for one in (predictor, reference))
     if fast.shape != exact.shape:
         msg = f"the predictors give contrasts of shape {fast.shape} and {exact.shape}; give both the same tasks"
         raise PredictorError(msg)
     names = tuple(arms)[1:]
-    sd = _spread(exact, names)
+    sd = _sd_over_units(exact, names)
     error = (fast - exact) / sd[:, None]
     bias = error.mean(axis=1)
     return ContrastDeviation(
@@ -100,13 +100,13 @@ def contrast_deviation(
     )
 
 
-def _contrasts(asked: Predictor, arms: Mapping[str, Tokens]) -> Array:
+def _arm_differences(predictor: Predictor, arms: Mapping[str, Tokens]) -> Array:
     """Return every arm minus the first, (contrast, unit, task[, model])."""
-    answers: list[NDArray[Any]] = [asked.predict(tokens).astype(np.float64) for tokens in arms.values()]
+    answers: list[NDArray[Any]] = [predictor.predict(tokens).astype(np.float64) for tokens in arms.values()]
     return np.stack([answer - answers[0] for answer in answers[1:]])
 
 
-def _spread(contrasts: Array, names: tuple[str, ...]) -> Array:
+def _sd_over_units(contrasts: Array, names: tuple[str, ...]) -> Array:
     sd: Array = contrasts.std(axis=1, ddof=1)
     at = np.argwhere(sd == 0)
     if at.size:
@@ -118,8 +118,8 @@ def _spread(contrasts: Array, names: tuple[str, ...]) -> Array:
     return sd
 
 
-def _require_arms(arms: Mapping[str, Tokens]) -> None:
-    sizes = {name: len(checked_rows(tokens)) for name, tokens in arms.items()}
+def _check_arm_sizes(arms: Mapping[str, Tokens]) -> None:
+    sizes = {name: len(as_token_rows(tokens)) for name, tokens in arms.items()}
     if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
         msg = f"arms= has units by arm {sizes}; give two arms or more, the control first, of the same units"
         raise EstimateError(msg)

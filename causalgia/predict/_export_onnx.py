@@ -1,4 +1,4 @@
-"""PyTorch networks into ONNX files."""
+"""Export of PyTorch networks to ONNX files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int) -> OnnxPredictor:
     """Write a PyTorch network to an ONNX file of any batch size, and return it as a predictor.
 
-    The file holds the network and `reduce`; the names, the scale, the alphabet and the rest of a `TorchPredictor` go to
-    the predictor that is returned (give them again when the file is opened later). Before the file gets its name it
-    is asked for 12 random sequences, in batches of 5, and must answer as the network does.
+    The file holds the network and `reduce`. The names, the scale, the alphabet and the other options of a
+    `TorchPredictor` go to the returned predictor (give them again when the file is opened later). Before the file gets
+    its name it must reproduce the network's answers to 12 random sequences, in batches of 5.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[
     path
         The file; weights are inside.
     length
-        Letters in a sequence; the file takes this length only.
+        Length of sequence; the file accepts this length only.
 
     Raises
     ------
     PredictorError
-        If torch cannot export the network, the file cannot be written, or it answers otherwise than the network by
-        more than 1e-4 (float32) or 1e-9 (float64) of the largest answer.
+        If torch cannot export the network, the file cannot be written, or its answers differ from the network's
+        by more than 1e-4 (float32) or 1e-9 (float64) of the largest answer.
     MissingExtraError
         If torch, onnx, onnxscript or onnxruntime is not installed.
 
@@ -47,16 +47,16 @@ def export_onnx(network: torch.nn.Module | TorchPredictor, path: str | PathLike[
     >>> predictor.predict(np.zeros((3, 8), np.uint8)).shape
     (3, 1)
     """
-    absent = [name for name in ("torch", "onnx", "onnxscript", "onnxruntime") if not _there(name)]
+    absent = [name for name in ("torch", "onnx", "onnxscript", "onnxruntime") if not _is_installed(name)]
     if absent:
         msg = f"export_onnx needs {', '.join(absent)}; run: pip install 'causalgia[torch,onnx]' onnx onnxscript"
         raise MissingExtraError(msg)
-    from causalgia.predict.torch_to_onnx import exported
+    from causalgia.predict.torch_to_onnx import write_network
 
-    return exported(network, path, length=length)
+    return write_network(network, path, length=length)
 
 
-def _there(name: str) -> bool:
+def _is_installed(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):

@@ -1,4 +1,4 @@
-"""A predictor from the user's own file, named before it is imported."""
+"""Predictors from a user's file: a function in a Python file, or a network in an ONNX file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
 from causalgia.predict.answer_checks import first_line, one_line
-from causalgia.predict.factory import made_once
+from causalgia.predict.factory import build_once
 from causalgia.predict.function_predictor import FunctionPredictor
 from causalgia.predict.onnx import OnnxPredictor
-from causalgia.predict.predictor import Predictor, checked_batch_size, checked_names, checked_text
+from causalgia.predict.predictor import Predictor, as_batch_size, as_distinct_names, as_nonempty_text
 from causalgia.provenance import is_installed
 
 Announce = Callable[[str], None]
@@ -37,19 +37,19 @@ def load_predictor(
     batch_size: int | Literal["auto"] = "auto",
     announce: Announce | None = print,
 ) -> Predictor:
-    """Make a predictor by calling a function in a Python file of the user's, or from a network in an ONNX file.
+    """Make a predictor by calling a function in a Python file of the user, or from a network in an ONNX file.
 
-    A Python file is code and is run: its path is announced first, it may import its neighbours as a script may, and
-    weights are tensors that are never unpickled. Sent to another process, a predictor from a Python file is loaded
-    there again.
+    A Python file is code and is run: its path is announced first, and it may import its neighbors as a script may.
+    Weights are tensors and are never unpickled. A predictor from a Python file that is sent to another process is
+    loaded there again.
 
     Parameters
     ----------
     factory
         "file.py:function", or "net.onnx" (see `OnnxPredictor`). A function that takes an argument gets the path of the
         weights; one that takes none is called, and the weights are put into the network that it returns. It may return
-        a PyTorch module, a callable from one-hot (n, 4, length) to numbers, or a predictor: that one is taken as it is,
-        and a choice below that it contradicts or cannot use is refused.
+        a PyTorch module, a callable from one-hot (n, 4, length) to numbers, or a predictor, which is used as it
+        is; options below that contradict it are refused.
     weights
         A safetensors file, or a .pt/.pth state dict.
     tasks
@@ -71,17 +71,17 @@ def load_predictor(
     MissingExtraError
         If the user's code needs torch, which is not installed.
     """
-    asked = _Asked(factory, weights, tasks, scale, alphabet, device, batch_size)
+    request = _LoadRequest(factory, weights, tasks, scale, alphabet, device, batch_size)
     if is_onnx(factory):
-        return asked.load_onnx()
-    made = asked.load(announce or _silent)
-    object.__setattr__(made, "_loads_again", asked.anywhere())
+        return request.load_onnx()
+    made = request.load(announce or _ignore_line)
+    object.__setattr__(made, "_loads_again", request.anywhere())
     return made
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A call of `load_predictor`, which another process repeats: it cannot import a user's file by a name."""
+class _LoadRequest:
+    """A call of `load_predictor`, which another process repeats because it cannot import a user's file by name."""
 
     factory: str | os.PathLike[str]
     weights: str | Path | None
@@ -91,15 +91,15 @@ class _Asked:
     device: str
     batch_size: int | Literal["auto"]
 
-    def anywhere(self) -> _Asked:
-        """Return the same call with whole paths."""
+    def anywhere(self) -> _LoadRequest:
+        """Return the same call with absolute paths."""
         path, name = split_factory(self.factory)
         weights = None if self.weights is None else str(Path(self.weights).resolve())
         return replace(self, factory=f"{path.resolve()}:{name}", weights=weights)
 
     def __call__(self, fingerprint: str, sizes: dict[int, int]) -> Predictor:
-        """Return the predictor, loaded once in each process; PredictorError where it is absent or another one."""
-        made = made_once(f"{self.factory} {fingerprint}", lambda: self._again(fingerprint))
+        """Return the predictor, loaded once per process; PredictorError if it is absent or another one."""
+        made = build_once(f"{self.factory} {fingerprint}", lambda: self._again(fingerprint))
         made.fix_batches(sizes)
         return made
 
@@ -140,27 +140,27 @@ class _Asked:
         )
 
     def load(self, say: Announce) -> Predictor:
-        """Import the file, call the function, and wrap what it makes."""
+        """Import the file, call the function, and wrap the result."""
         path, name = split_factory(self.factory)
         say(f"predictor: importing {path} and calling {name}({'' if self.weights is None else self.weights})")
-        with beside(path):
+        with neighbors_importable(path):
             module = import_file(path)
-            made = _make(find(module, name, path), f"{path.name}:{name}", self.weights)
+            made = _make(find_function(module, name, path), f"{path.name}:{name}", self.weights)
         if isinstance(made, Predictor):
-            return _as_it_is(made, self._said(module, made, path), self.factory)
+            return _as_ready_predictor(made, self._options(module, made, path), self.factory)
         return self._wrapped(made, module, path, say)
 
-    def _said(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
-        """Return what was said about a predictor that was made ready."""
+    def _options(self, module: ModuleType, made: Predictor, path: Path) -> dict[str, Any]:
+        """Return the options that were given for a ready-made predictor."""
         own = hasattr(made, "alphabet")
-        said = {
+        options = {
             "tasks": self.tasks,
             "scale": self.scale,
-            "alphabet": _channel_order(module, self.alphabet, path, _silent) if own else self.alphabet,
+            "alphabet": _channel_order(module, self.alphabet, path, _ignore_line) if own else self.alphabet,
             "device": None if self.device == "auto" else self.device,
             "batch_size": None if self.batch_size == "auto" else self.batch_size,
         }
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name, value in options.items() if value is not None}
 
     def _wrapped(self, made: Any, module: ModuleType, path: Path, say: Announce) -> Predictor:
         names = _constant_tasks(module, path, say) if self.tasks is None else self.tasks
@@ -178,13 +178,13 @@ class _Asked:
         raise PredictorError(msg)
 
 
-def _silent(line: str) -> None:
+def _ignore_line(line: str) -> None:
     """Say nothing."""
 
 
 def _make(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
     by_path = takes_path(function, where, weights)
-    made = call(function, where, weights if by_path else None)
+    made = call_factory(function, where, weights if by_path else None)
     if weights is None or by_path:
         return made
     if not _is_torch_module(made):
@@ -203,11 +203,11 @@ def _is_torch_module(made: Any) -> bool:
     return torch is not None and isinstance(made, torch.nn.Module)
 
 
-def _as_it_is(made: Predictor, asked: Mapping[str, Any], factory: object) -> Predictor:
-    """Return a ready-made predictor, which must be what was asked for beside it."""
-    for name, wanted in asked.items():
+def _as_ready_predictor(made: Predictor, request: Mapping[str, Any], factory: object) -> Predictor:
+    """Return a ready-made predictor; PredictorError if it contradicts an option."""
+    for name, wanted in request.items():
         plain = _PLAIN[name](wanted)
-        own = _own(made, name)
+        own = _predictor_choice(made, name)
         if own is None:
             msg = (
                 f"{factory} returned {quoted(made)}, which has no use for {name}={quoted(plain)}; leave it out, "
@@ -224,16 +224,16 @@ def _as_it_is(made: Predictor, asked: Mapping[str, Any], factory: object) -> Pre
 
 
 _PLAIN: dict[str, Callable[[Any], Any]] = {
-    "tasks": lambda value: list(checked_names(value, "task")),
-    "scale": lambda value: checked_text(value, "scale", "what the answers are measured on"),
+    "tasks": lambda value: list(as_distinct_names(value, "task")),
+    "scale": lambda value: as_nonempty_text(value, "scale", "what the answers are measured on"),
     "alphabet": lambda value: str(value).upper().replace("U", "T"),
     "device": str,
-    "batch_size": checked_batch_size,
+    "batch_size": as_batch_size,
 }
 
 
-def _own(made: Predictor, name: str) -> Any:
-    """Return a choice that a predictor was made with, in plain form; None where it knows of none."""
+def _predictor_choice(made: Predictor, name: str) -> Any:
+    """Return an option of a predictor in plain form; None if it has no such option."""
     try:
         value = getattr(made, name, None)
     except PredictorError:  # tasks without names
@@ -245,7 +245,7 @@ def _constant_tasks(module: ModuleType, path: Path, say: Announce) -> tuple[str,
     if not hasattr(module, "TASKS"):
         return None
     try:
-        names = checked_names(module.TASKS, "task")
+        names = as_distinct_names(module.TASKS, "task")
     except PredictorError as error:
         msg = f"{path}: TASKS = {quoted(module.TASKS)}: {error}"
         raise PredictorError(msg) from error
@@ -254,7 +254,7 @@ def _constant_tasks(module: ModuleType, path: Path, say: Announce) -> tuple[str,
 
 
 def _channel_order(module: ModuleType, alphabet: str | None, path: Path, say: Announce) -> str | None:
-    """Return the order of the one-hot rows as given or as the file says; None where neither does."""
+    """Return the order of the one-hot rows, as given or from the file; None if neither states it."""
     own = getattr(module, "ALPHABET", None)
     if own is None:
         return alphabet
@@ -275,7 +275,7 @@ _BROUGHT_BY_TORCH = {"torch", "safetensors"}
 
 
 def is_onnx(factory: object) -> bool:
-    """Say whether what is asked for is a network in an ONNX file.
+    """Say whether a factory is a network in an ONNX file.
 
     Examples
     --------
@@ -291,7 +291,7 @@ def split_factory(factory: object) -> tuple[Path, str]:
     Raises
     ------
     PredictorError
-        If it is written otherwise, or there is no such file.
+        If it has another form, or there is no such file.
     """
     text = os.fspath(factory) if isinstance(factory, str | os.PathLike) else None
     file, colon, name = text.rpartition(":") if isinstance(text, str) else ("", "", "")
@@ -306,15 +306,15 @@ def split_factory(factory: object) -> tuple[Path, str]:
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[None]:
-    """Let a file import its neighbours for a while, as a script does: its folder comes first on the import path.
+def neighbors_importable(path: Path) -> Iterator[None]:
+    """Put a file's folder first on the import path within the context, as for a script.
 
-    A module of a neighbour's name that was loaded from another folder is put aside meanwhile: two networks may each
+    Modules with a neighbor's name that were loaded from another folder are put aside meanwhile: two networks may each
     have a ``layers.py``.
     """
     folder = path.resolve().parent
     neighbours = {entry.stem for entry in folder.iterdir() if entry.suffix == ".py" or entry.is_dir()}
-    aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_strange(name, neighbours, folder)}
+    aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _shadows_neighbor(name, neighbours, folder)}
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
@@ -325,8 +325,8 @@ def beside(path: Path) -> Iterator[None]:
         sys.modules.update(aside)
 
 
-def _is_strange(name: str, neighbours: set[str], folder: Path) -> bool:
-    """Say whether a loaded module has a neighbour's name, but is another's."""
+def _shadows_neighbor(name: str, neighbours: set[str], folder: Path) -> bool:
+    """Say whether a loaded module has a neighbor's name and comes from another folder."""
     if name.partition(".")[0] not in neighbours or is_installed(name):
         return False
     module = sys.modules[name]
@@ -355,19 +355,20 @@ def import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
-        _require_torch(error, str(path))
-        msg = f"{path}: importing it failed{_where(error, path.name)}: {first_line(error)}; run it alone to see why"
+        _raise_if_torch_missing(error, str(path))
+        line = _failing_line(error, path.name)
+        msg = f"{path}: importing it failed{line}: {first_line(error)}; run it alone to see why"
         raise PredictorError(msg) from error
     return module
 
 
-def find(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
+def find_function(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
     """Return the function of that name.
 
     Raises
     ------
     PredictorError
-        If there is none; lists those that there are.
+        If there is none; lists the functions of the file.
     """
     found = getattr(module, name, None)
     if callable(found):
@@ -378,8 +379,8 @@ def find(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
     raise PredictorError(msg)
 
 
-def call(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
-    """Return what the function makes, called with the path of the weights where it takes one.
+def call_factory(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
+    """Return the result of the function, called with the path of the weights if it takes one.
 
     Raises
     ------
@@ -391,22 +392,22 @@ def call(function: Callable[..., Any], where: str, weights: str | Path | None) -
     try:
         return function() if weights is None else function(str(weights))
     except (Exception, SystemExit) as error:
-        _require_torch(error, where)
+        _raise_if_torch_missing(error, where)
         if isinstance(error, CausalgiaError):
             raise
-        line = _where(error, where.rpartition(":")[0])
+        line = _failing_line(error, where.rpartition(":")[0])
         cure = "correct that function" if weights is None else f"correct that function, or is {weights} another's?"
         msg = f"{where} raised {one_line(error)}{line}; {cure}"
         raise PredictorError(msg) from error
 
 
 def takes_path(function: Callable[..., Any], where: str, weights: str | Path | None) -> bool:
-    """Say whether a function is to be called with the path of the weights.
+    """Say whether a function takes the path of the weights.
 
     Raises
     ------
     PredictorError
-        If it takes more than one argument or none that can be seen, or the weights it takes are absent.
+        If it takes more than one argument, its signature is unknown, or the weights it takes are absent.
     """
     takes = [p for p in _parameters(function, where) if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
     needs = [p for p in takes if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
@@ -431,8 +432,8 @@ def _parameters(function: Callable[..., Any], where: str) -> list[inspect.Parame
         raise PredictorError(msg) from error
 
 
-def _require_torch(error: BaseException, where: str) -> None:
-    """Raise MissingExtraError where code failed because torch is not installed."""
+def _raise_if_torch_missing(error: BaseException, where: str) -> None:
+    """Raise MissingExtraError if code failed because torch is not installed."""
     if isinstance(error, MissingExtraError):
         raise MissingExtraError(f"{where}: {error}") from error
     if isinstance(error, ModuleNotFoundError) and error.name in _BROUGHT_BY_TORCH:
@@ -440,8 +441,8 @@ def _require_torch(error: BaseException, where: str) -> None:
         raise MissingExtraError(msg) from error
 
 
-def _where(error: BaseException, file: str) -> str:
-    """Return the last line of the user's file that an exception passed through, in words."""
+def _failing_line(error: BaseException, file: str) -> str:
+    """Return the last line of the user's file that an exception passed through, as text."""
     lines, step = [], error.__traceback__
     while step is not None:
         if Path(step.tb_frame.f_code.co_filename).name == file:

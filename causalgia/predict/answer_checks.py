@@ -1,4 +1,4 @@
-"""What a network says, as numbers for each row and task."""
+"""Checks of a network's output: numbers for each row and task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from causalgia.errors import one_line as one_line
 
 
 def name_tasks(n_tasks: int) -> tuple[str, ...]:
-    """Return the names that outputs get when the user gave none.
+    """Return the default names of outputs.
 
     Examples
     --------
@@ -27,12 +27,12 @@ def name_tasks(n_tasks: int) -> tuple[str, ...]:
 def place_columns(
     n_columns: int, tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None
 ) -> tuple[list[int], tuple[str, ...]]:
-    """Return which columns of a table of outputs are asked for, and their names.
+    """Return the requested columns of a table of outputs, and their names.
 
     Raises
     ------
     PredictorError
-        If the names are for another number of columns, or a task is none of the heads.
+        If the number of names differs from the number of columns, or a task is not among the heads.
 
     Examples
     --------
@@ -101,20 +101,20 @@ def _as_numbers(values: object) -> NDArray[Any]:
     return answers
 
 
-def storable(answers: NDArray[Any]) -> NDArray[Any]:
+def as_storable(answers: NDArray[Any]) -> NDArray[Any]:
     """Return answers of a floating dtype that a file of outcomes can hold.
 
     Examples
     --------
-    >>> [str(storable(np.ones(1, dtype)).dtype) for dtype in ("f2", "f4", "f8", "longdouble")]
+    >>> [str(as_storable(np.ones(1, dtype)).dtype) for dtype in ("f2", "f4", "f8", "longdouble")]
     ['float32', 'float32', 'float64', 'float64']
     """
-    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
+    with np.errstate(over="ignore"):  # overflow becomes infinity, which is refused later
         return answers.astype(np.float32 if answers.dtype.itemsize <= 4 else np.float64, copy=False)
 
 
 def abridged(names: Sequence[str]) -> str:
-    """Return names as a list in which at most four are spelled out.
+    """Return names as a list in which at most four are written out.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The check at the door: a sequence's answer may depend on that sequence alone."""
+"""Checks that the answer to a sequence depends on that sequence alone."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict.predictor import NonFiniteError, Predictor, checked_rows
+from causalgia.predict.predictor import NonFiniteError, Predictor, as_token_rows
 from causalgia.types import Tokens
 
 _ROWS = 8
 _NOISE = {8: 1e-9, 4: 1e-4, 2: 1e-2}
-"""Tolerated difference, relative to the largest answer, by the bytes of the floating dtype."""
+"""Tolerated difference, relative to the largest answer, by the size of the floating dtype in bytes."""
 _TF32_NOISE = 5e-3
-"""The same for float32 where CUDA is in use: code outside this library may round products to 10 bits."""
+"""The same for float32 with CUDA: code outside this library may round products to 10 bits."""
 SAME_TWICE = (
     "answers the same batch differently when asked twice: something random is left on. Turn dropout off "
     "(F.dropout(..., training=self.training), never training=True) or fix the predictor's own random numbers"
@@ -32,12 +32,12 @@ CHANGED = (
 
 
 def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
-    """Refuse a predictor whose answers are random or depend on which sequences are predicted together.
+    """Raise PredictorError if answers are random or depend on which sequences are predicted together.
 
-    An effect is a difference of two answers; when answers depend on batch mates (dropout left on, batch norm in
-    training mode, a per-batch normalisation), no two of them can be compared. Up to eight rows are predicted together,
-    together again and in reverse order, and two different ones alone: five small forward passes. Where the rows are
-    all the same sequence, copies with their bases exchanged keep them company (unless those have no finite answer).
+    An effect is a difference of two answers; if answers depend on batch mates (dropout left on, batch norm in training
+    mode, a per-batch normalization), no two of them are comparable. Up to eight rows are predicted together, together
+    again and in reverse order, and two different ones alone: five small forward passes. If all rows are the same
+    sequence, copies with exchanged bases are added (unless those have no finite answer).
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     Returns
     -------
     float
-        The difference between two answers to one sequence that is rounding, on the scale of the answers.
+        Largest difference between two answers to one sequence that counts as rounding, on the scale of the answers.
 
     Raises
     ------
@@ -68,20 +68,20 @@ def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers a sequence differently alone and among others: ...
     """
-    rows, other, together = _together(predictor, checked_rows(tokens)[:_ROWS])
+    rows, other, together = _answer_with_mates(predictor, as_token_rows(tokens)[:_ROWS])
     limit = rounding_allowed(predictor, together)
-    _compare(predictor, together, _again(predictor, rows, SAME_TWICE), limit, SAME_TWICE)
+    _compare(predictor, together, _predict_again(predictor, rows, SAME_TWICE), limit, SAME_TWICE)
     lonely = [0, other]
     alone = np.concatenate([_ask_alone(predictor, rows[i : i + 1]) for i in lonely])
     _compare(predictor, together[lonely], alone, limit, MATES.format(how="alone and among others"))
     other_order = MATES.format(how="when the batch is in another order")
-    backwards = _again(predictor, rows[::-1], other_order)[::-1]
+    backwards = _predict_again(predictor, rows[::-1], other_order)[::-1]
     _compare(predictor, together, backwards, limit, other_order)
     return limit
 
 
 def check_unchanged(predictor: Predictor, row: Tokens, before: NDArray[Any], limit: float) -> None:
-    """Refuse a predictor that answers a sequence (1, length) otherwise than before, (1, tasks[, models]).
+    """Raise PredictorError if the answer to a sequence (1, length) differs from `before`, (1, tasks[, models]).
 
     Raises
     ------
@@ -96,11 +96,11 @@ def check_unchanged(predictor: Predictor, row: Tokens, before: NDArray[Any], lim
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers otherwise than when the trial began: ...
     """
-    _compare(predictor, before, _again(predictor, row, CHANGED), limit, CHANGED)
+    _compare(predictor, before, _predict_again(predictor, row, CHANGED), limit, CHANGED)
 
 
-def _together(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:
-    """Return the rows that are asked about, one of them that differs from the first, and the answers."""
+def _answer_with_mates(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[Any]]:
+    """Return the rows to compare, the index of one that differs from the first, and their answers."""
     differs = (rows != rows[0]).any(axis=1)
     if differs.any():
         return rows, int(differs.argmax()), predictor.predict(rows)
@@ -115,8 +115,8 @@ def _together(predictor: Predictor, rows: Tokens) -> tuple[Tokens, int, NDArray[
     return rows, 0, predictor.predict(rows)
 
 
-def _again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
-    """Return the answers for rows that have had finite ones."""
+def _predict_again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
+    """Return the answers for rows whose answers were finite before."""
     try:
         return predictor.predict(rows)
     except NonFiniteError as error:
@@ -125,11 +125,11 @@ def _again(predictor: Predictor, rows: Tokens, cause: str) -> NDArray[Any]:
 
 
 def rounding_allowed(predictor: Predictor, answers: NDArray[Any]) -> float:
-    """Return the difference between two answers to a sequence that is put down to rounding, whatever the task."""
-    return _noise(predictor, answers) * float(np.abs(answers).max())
+    """Return the largest difference between two answers to a sequence that counts as rounding, for any task."""
+    return _relative_noise(predictor, answers) * float(np.abs(answers).max())
 
 
-def _noise(predictor: Predictor, answers: NDArray[Any]) -> float:
+def _relative_noise(predictor: Predictor, answers: NDArray[Any]) -> float:
     size = min(predictor.precision.itemsize, answers.dtype.itemsize)
     torch = sys.modules.get("torch")
     on_cuda = torch is not None and torch.cuda.is_initialized()

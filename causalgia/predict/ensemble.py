@@ -1,4 +1,4 @@
-"""Several predictors of the same tasks, side by side: the model dim."""
+"""Ensembles: several predictors of the same tasks, on the dim ``model``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict.answer_checks import abridged
 from causalgia.predict.fingerprint import UNREAD, digest
-from causalgia.predict.predictor import NonFiniteError, Predictor, Progress, checked_names, checked_rows, non_finite
+from causalgia.predict.predictor import (
+    NonFiniteError,
+    Predictor,
+    Progress,
+    as_distinct_names,
+    as_token_rows,
+    non_finite,
+)
 from causalgia.types import Tokens
 
 Members: TypeAlias = Literal["seeds", "folds", "architectures"]
@@ -31,10 +38,10 @@ class Ensemble(Predictor):
     names
         A name for each; by default the keys of the dict, else "model 0", "model 1", ...
     of
-        What population the members are drawn from, and so what another one would be: ``"seeds"``, retrainings of one
+        The population of which the members are a sample: ``"seeds"``, retrainings of one
         architecture on one data set; ``"folds"``, trainings on other parts of the data (they are not exchangeable with
-        retrainings: each lacks other data); ``"architectures"``, other networks. Kept in attrs["model_is"] of the
-        outcomes, and said in reports.
+        retrainings: each lacks other data); ``"architectures"``, other networks. Stored as attrs["model_is"] of the
+        outcomes, and given in reports.
 
     Raises
     ------
@@ -70,8 +77,8 @@ class Ensemble(Predictor):
             raise PredictorError(msg)
         self.of: Members = of
         if isinstance(predictors, Mapping):
-            predictors, names = _unpacked(predictors, names)
-        self.members = _checked_members(predictors)
+            predictors, names = _split_mapping(predictors, names)
+        self.members = _as_members(predictors)
         if len(self.members) < 2:
             msg = (
                 f"an Ensemble has at least two predictors, not {len(self.members)}: one says nothing of how networks "
@@ -79,15 +86,15 @@ class Ensemble(Predictor):
             )
             raise PredictorError(msg)
         given = [f"model {i}" for i in range(len(self.members))] if names is None else names
-        self.models = checked_names(given, "model")
+        self.models = as_distinct_names(given, "model")
         if len(self.models) != len(self.members):
             msg = f"{len(self.models)} names for {len(self.members)} predictors; give each one name"
             raise PredictorError(msg)
         for name, member in zip(self.models, self.members, strict=True):
-            _require_member(name, member)
+            _check_member(name, member)
         self.scale = self.members[0].scale
-        self._require_agreement()
-        self._unread = self._refuse_one_twice()
+        self._check_agreement()
+        self._unread = self._check_distinct_members()
 
     def __repr__(self) -> str:
         of = "" if self.of == "seeds" else f", of={self.of!r}"
@@ -95,7 +102,7 @@ class Ensemble(Predictor):
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Names of the outputs, as every member that knows them calls them."""
+        """Names of the outputs, as given by every member that knows them."""
         known = [tasks for member in self.members if (tasks := _known_tasks(member)) is not None]
         return known[0] if known else self.members[0].tasks
 
@@ -106,7 +113,7 @@ class Ensemble(Predictor):
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Those of every member."""
+        """Fingerprint parts of every member."""
         members = zip(self.models, self.members, strict=True)
         return {
             f"{part} of {name!r}": known
@@ -116,7 +123,7 @@ class Ensemble(Predictor):
 
     @property
     def precision(self) -> np.dtype[Any]:
-        """The coarsest of the members'."""
+        """The coarsest precision of the members."""
         return min((member.precision for member in self.members), key=lambda dtype: dtype.itemsize)
 
     @property
@@ -125,11 +132,11 @@ class Ensemble(Predictor):
         return self.members
 
     def resolve_batch_size(self, length: int) -> int:
-        """Return the largest of the members' own; each member cuts it to its own."""
+        """Return the largest batch size of the members; each member splits it to its own."""
         return max(member.resolve_batch_size(length) for member in self.members)
 
     def batches(self) -> dict[int, int]:
-        """Return, for each length, the smallest that a member settled on."""
+        """Return, for each length, the smallest batch size that a member has fixed."""
         found = [item for member in self.members for item in member.batches().items()]
         return {length: min(size for at, size in found if at == length) for length, _ in found}
 
@@ -139,21 +146,23 @@ class Ensemble(Predictor):
             member.fix_batches(sizes)
 
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
-        """Answer for each row of tokens (n, length): (n, tasks, models); `progress` counts rows that all have answered.
+        """Answer for each row of tokens (n, length): (n, tasks, models).
+
+        `progress` counts rows that all members have answered.
 
         Raises
         ------
         PredictorError
             If a member cannot answer, or the members turn out to have different tasks; names the member.
         """
-        rows = checked_rows(tokens)
+        rows = as_token_rows(tokens)
         size = self.resolve_batch_size(rows.shape[1])
         parts = []
         for start in range(0, len(rows), size):
             chunk = rows[start : start + size]
             answers = [self._ask(name, member, chunk, start) for name, member in self._named()]
-            self._require_agreement()
-            self._refuse_equal_answers(answers)
+            self._check_agreement()
+            self._check_distinct_answers(answers)
             parts.append(np.stack(answers, axis=-1))
             if progress is not None:
                 progress(len(chunk))
@@ -171,7 +180,7 @@ class Ensemble(Predictor):
             msg = f"model {quoted(name)}: {error}"
             raise PredictorError(msg) from error
 
-    def _refuse_one_twice(self) -> tuple[tuple[int, int], ...]:
+    def _check_distinct_members(self) -> tuple[tuple[int, int], ...]:
         """Refuse two members of one fingerprint; return the pairs of which fingerprints cannot tell."""
         prints = [member.fingerprint for member in self.members]
         alike = [(i, j) for i, j in combinations(range(len(prints)), 2) if prints[i] == prints[j]]
@@ -180,7 +189,7 @@ class Ensemble(Predictor):
                 raise self._one_twice(i, j, f"have the same fingerprint ({prints[i]})")
         return tuple(alike)
 
-    def _refuse_equal_answers(self, answers: Sequence[NDArray[Any]]) -> None:
+    def _check_distinct_answers(self, answers: Sequence[NDArray[Any]]) -> None:
         for i, j in self._unread:
             if (answers[i] != answers[i][:1]).any() and np.array_equal(answers[i], answers[j]):
                 raise self._one_twice(i, j, "gave the same answers to every sequence")
@@ -191,7 +200,7 @@ class Ensemble(Predictor):
             "count as two that agree; leave one of them out, or give each its own weights"
         )
 
-    def _require_agreement(self) -> None:
+    def _check_agreement(self) -> None:
         tasks: tuple[str, ...] | None = None
         for name, member in self._named():
             if member.scale != self.scale:
@@ -210,7 +219,7 @@ class Ensemble(Predictor):
                 raise PredictorError(msg)
 
 
-def _unpacked(
+def _split_mapping(
     predictors: Mapping[str, Predictor], names: Sequence[str] | None
 ) -> tuple[list[Predictor], Sequence[str]]:
     if names is not None:
@@ -222,7 +231,7 @@ def _unpacked(
     return list(predictors.values()), list(predictors)
 
 
-def _checked_members(predictors: object) -> tuple[Predictor, ...]:
+def _as_members(predictors: object) -> tuple[Predictor, ...]:
     if isinstance(predictors, Iterable):
         return tuple(predictors)
     cure = "use a single one as it is" if isinstance(predictors, Predictor) else "wrap each in cg.FunctionPredictor"
@@ -230,7 +239,7 @@ def _checked_members(predictors: object) -> tuple[Predictor, ...]:
     raise PredictorError(msg)
 
 
-def _require_member(name: str, member: object) -> None:
+def _check_member(name: str, member: object) -> None:
     if not isinstance(member, Predictor):
         msg = (
             f"model {quoted(name)} is a {type(member).__name__}, not a predictor; wrap it in TorchPredictor or "
@@ -250,3 +259,22 @@ def _known_tasks(member: Predictor) -> tuple[str, ...] | None:
         return member.tasks
     except PredictorError:
         return None
+
+
+def reference_of(predictor: Predictor) -> Predictor | None:
+    """Return the same network, or ensemble, in float64; None if it is in float64 already or cannot be converted.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> reference_of(cg.FunctionPredictor(lambda x: x[:, 0].mean(1))) is None
+    True
+    """
+    makers = [getattr(part, "reference", None) for part in predictor.parts]
+    if any(make is None for make in makers) or predictor.precision.itemsize == 8:
+        return None
+    try:
+        parts = [make() for make in makers if make is not None]
+    except (PredictorError, RuntimeError, TypeError):
+        return None  # a module that cannot be copied
+    return parts[0] if predictor.models is None else Ensemble(parts, names=predictor.models, of=predictor.of or "seeds")

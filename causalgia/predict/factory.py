@@ -1,4 +1,4 @@
-"""A predictor that is made where it is asked: what travels is the way to make it."""
+"""Predictors that each process builds for itself from a function."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _MADE: dict[str, Predictor] = {}
 _MAKING = threading.RLock()
 
 
-def made_once(key: str, build: Callable[[], Predictor]) -> Predictor:
-    """Return what `build` makes, made once in each process for each key."""
+def build_once(key: str, build: Callable[[], Predictor]) -> Predictor:
+    """Return the result of `build`, called once in each process for each key."""
     with _MAKING:
         if key not in _MADE:
             _MADE[key] = build()
@@ -29,10 +29,10 @@ def made_once(key: str, build: Callable[[], Predictor]) -> Predictor:
 
 
 class PredictorFactory(Predictor):
-    """A predictor that each process makes for itself, by calling a function, the first time it is asked.
+    """A predictor that each process builds for itself, by calling a function, when it is first asked.
 
-    The cure for a predictor that cannot be serialised (an open session, a handle of another library): workers are sent
-    the function alone, and each makes the predictor once; anew where what it made before has another fingerprint.
+    Use it for a predictor that cannot be pickled (an open session, a handle of another library): only the function is
+    sent to workers, and each builds the predictor once; again if the one built before has another fingerprint.
 
     Parameters
     ----------
@@ -42,21 +42,21 @@ class PredictorFactory(Predictor):
     Raises
     ------
     PredictorError
-        If `build` is not callable; when first asked, if it fails, returns no predictor, or another one than where it
-        was sent from.
+        If `build` is not callable; at the first question, if it fails or does not return the predictor that it returned
+        in the sending process.
 
     Examples
     --------
     >>> from causalgia.predict import FunctionPredictor
     >>> def build():
-    ...     session = np.ones(4)  # stands for what cannot be pickled
+    ...     session = np.ones(4)  # stands for an object that cannot be pickled
     ...     return FunctionPredictor(lambda x: session @ x.sum(-1).T, tasks=["length"])
     >>> PredictorFactory(build).predict(np.zeros((1, 7), np.uint8))
     array([[7.]])
     """
 
     def __init__(self, build: Callable[[], Predictor]) -> None:
-        _require_callable(build)
+        _check_callable(build)
         self._build = build
         identity = fingerprint_of(build)
         self._key = identity if not identity.endswith(UNREAD) else uuid.uuid4().hex
@@ -66,7 +66,7 @@ class PredictorFactory(Predictor):
         self._expected = ""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the function, the fingerprint of what it made here, and what was settled on."""
+        """Return the function, the fingerprint of the predictor, and the fixed batch sizes and choices."""
         chosen = self._chosen if self._own is None else self.choices()
         return {**vars(self), "_sizes": self.batches(), "_chosen": chosen, "_own": None}
 
@@ -75,7 +75,7 @@ class PredictorFactory(Predictor):
 
     @property
     def made(self) -> Predictor:
-        """The predictor, made now if it was not yet.
+        """The predictor, built at the first access.
 
         Raises
         ------
@@ -84,7 +84,7 @@ class PredictorFactory(Predictor):
         """
         with _MAKING:
             if self._own is None:
-                self._own = made_once(f"{self._key} {self._expected}", self._make) if self._expected else self._make()
+                self._own = build_once(f"{self._key} {self._expected}", self._make) if self._expected else self._make()
         if self._sizes:
             self._own.fix_batches(self._sizes)
             self._sizes = {}
@@ -101,8 +101,8 @@ class PredictorFactory(Predictor):
         except Exception as error:
             msg = f"{quoted(self)}: the function raised {one_line(error)}; it must return a predictor on every machine"
             raise PredictorError(msg) from error
-        _require_made(made, quoted(self))
-        fingerprint = made.fingerprint  # before it was asked anything: a network may count
+        _check_is_predictor(made, quoted(self))
+        fingerprint = made.fingerprint  # before any prediction: a network may count its calls
         if self._expected and fingerprint != self._expected:
             msg = (
                 f"{quoted(self)}: the function makes another predictor here ({fingerprint}) than where it was sent "
@@ -137,12 +137,12 @@ class PredictorFactory(Predictor):
 
     @property
     def fingerprint(self) -> str:
-        """That of the predictor which is made: a trial does not depend on where it was."""
+        """Fingerprint of the built predictor: a trial does not depend on where it was built."""
         return self.made.fingerprint
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Those of the predictor which is made."""
+        """Fingerprint parts of the built predictor."""
         return self.made.fingerprint_parts
 
     @property
@@ -160,20 +160,20 @@ class PredictorFactory(Predictor):
         return self.made.resolve_batch_size(length)
 
     def batches(self) -> dict[int, int]:
-        """Return the batch sizes settled on so far, by length."""
+        """Return the batch sizes that are fixed so far, by length."""
         return self._sizes if self._own is None else self._own.batches() | self._sizes
 
     def fix_batches(self, sizes: Mapping[int, int]) -> None:
-        """Take the batch sizes of an earlier run, by length."""
+        """Use the batch sizes of an earlier run, by length."""
         self._sizes = {**self._sizes, **sizes}
 
     def choices(self) -> dict[str, bool]:
-        """Return which edits are answered by recomputing a part, as far as that was tried."""
-        told = self._chosen or {}
-        return told if self._own is None else self._own.choices() | told
+        """Return which edits are recomputed in part, as far as that was tried."""
+        chosen = self._chosen or {}
+        return chosen if self._own is None else self._own.choices() | chosen
 
     def choose(self, choices: Mapping[str, bool]) -> None:
-        """Take the choices of an earlier run."""
+        """Use the choices of an earlier run."""
         self._chosen = {**(self._chosen or {}), **choices}
 
     def backgrounds_at_once(self, length: int) -> int:
@@ -189,13 +189,13 @@ class PredictorFactory(Predictor):
         return self.made.predict(tokens, progress=progress)
 
 
-def _require_callable(build: object) -> None:
+def _check_callable(build: object) -> None:
     if not callable(build):
         msg = f"PredictorFactory takes a function that returns a predictor, not {quoted(build)}"
         raise PredictorError(msg)
 
 
-def _require_made(made: object, said: str) -> None:
+def _check_is_predictor(made: object, call: str) -> None:
     if not isinstance(made, Predictor):
-        msg = f"{said}: the function returned a {type(made).__name__}; return cg.TorchPredictor(...) or the like"
+        msg = f"{call}: the function returned a {type(made).__name__}; return cg.TorchPredictor(...) or the like"
         raise PredictorError(msg)

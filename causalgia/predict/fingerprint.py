@@ -2,8 +2,8 @@
 
 Nothing here uses `id`, `repr` of an object, pickle or the order of a set. A function is its bytecode, constants,
 names, defaults, closure and the globals that it reads; an object is its class and its attributes; an array is its
-bytes. What is installed (the standard library, numpy, torch, ...) is named, not read. What cannot be read (a C
-object, an open file) is named by its class, and then the fingerprint ends in ``~``: it covers the code, not that state.
+bytes. Installed modules (the standard library, numpy, torch, ...) are named, not read. Unreadable values (a C
+object, an open file) are named by their class; the fingerprint then ends in ``~``: it covers the code, not that state.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from causalgia.provenance import is_installed
 
 UNREAD = "~"
-"""Ends the fingerprint of something that could not be read whole."""
+"""Suffix of a fingerprint that does not cover all state."""
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range, slice)
 _ROUTINES = (types.BuiltinFunctionType, types.MethodWrapperType, np.ufunc)
@@ -36,7 +36,7 @@ _SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 @dataclass(frozen=True, order=True, slots=True)
 class _Blank:
-    """A class that does nothing: what it has, every class has, and answers for nothing."""
+    """An empty class, whose attributes every class has."""
 
 
 _NOT_BEHAVIOUR = frozenset(dir(_Blank)) | frozenset(
@@ -46,7 +46,7 @@ _MADE_ON_THE_FLY = {"<locals>", "<lambda>"}
 
 
 def digest(*parts: object) -> str:
-    """Return a hexadecimal digest of values; it ends in ``~`` where one of them is a text that does.
+    """Return a hexadecimal digest of values; it ends in ``~`` if one of them is text that does.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def digest(*parts: object) -> str:
 
 
 def fingerprint_of(value: object) -> str:
-    """Return a hexadecimal digest of a callable (or any value); it ends in ``~`` where a part could not be read.
+    """Return a hexadecimal digest of a callable (or any value); it ends in ``~`` if a part is unreadable.
 
     Examples
     --------
@@ -71,11 +71,11 @@ def fingerprint_of(value: object) -> str:
     try:
         return reader.read(value).hex() + UNREAD * bool(reader.unread)
     except RecursionError:
-        return _hash(b"unread", _name(type(value))).hex() + UNREAD
+        return _blake2b(b"unread", _qualified_name(type(value))).hex() + UNREAD
 
 
 def parts_of(value: object) -> dict[str, str]:
-    """Return digests of a callable's code (with its constants and its structure), and of the arrays that it holds.
+    """Return digests of a callable's code (with its constants and its structure), and of its arrays.
 
     Examples
     --------
@@ -89,8 +89,8 @@ def parts_of(value: object) -> dict[str, str]:
     try:
         code = reader.read(value)
     except RecursionError:
-        code = _name(type(value))
-    return {"code": code.hex(), "weights": _hash(*sorted(reader.weights or ())).hex()}
+        code = _qualified_name(type(value))
+    return {"code": code.hex(), "weights": _blake2b(*sorted(reader.weights or ())).hex()}
 
 
 def structure_of(network: Any) -> bytes:
@@ -98,15 +98,15 @@ def structure_of(network: Any) -> bytes:
     from causalgia.predict.torch_fingerprint import network_structure
 
     try:
-        return _hash(*network_structure(network, _Reader().read))
+        return _blake2b(*network_structure(network, _Reader().read))
     except RecursionError:
-        return _name(type(network))
+        return _qualified_name(type(network))
 
 
 class _Reader:
-    """One reading of a value: what is being read is remembered, so that a cycle ends.
+    """One traversal of a value; values in progress are remembered, so that cycles end.
 
-    Where `weights` is a list, digests of arrays go there and not into the value's own.
+    If `weights` is a list, digests of arrays are collected there and not in the value's own digest.
     """
 
     def __init__(self, weights: list[bytes] | None = None) -> None:
@@ -114,20 +114,20 @@ class _Reader:
         self._open: dict[int, int] = {}
         self._closed: dict[int, tuple[object, bytes]] = {}
         self.unread: list[str] = []
-        """Names of the classes of values that could not be read."""
+        """Class names of unreadable values."""
 
     def read(self, value: object) -> bytes:
         """Return the digest of a value."""
         if isinstance(value, _PLAIN):
-            return _hash(b"plain", type(value).__name__.encode(), repr(value).encode())
+            return _blake2b(b"plain", type(value).__name__.encode(), repr(value).encode())
         key = id(value)
         if key in self._closed:
             return self._closed[key][1]
         if key in self._open:
-            return _hash(b"cycle", str(self._open[key]).encode())
+            return _blake2b(b"cycle", str(self._open[key]).encode())
         self._open[key] = len(self._open)
         try:
-            result = _hash(*self._parts(value))
+            result = _blake2b(*self._parts(value))
         finally:
             del self._open[key]
         self._closed[key] = (value, result)
@@ -153,9 +153,9 @@ class _Reader:
         if callable(value) and isinstance(wrapped, types.FunctionType) and not is_installed(type(value).__module__):
             return self._object(value)
         if isinstance(wrapped, types.FunctionType):
-            return iter((b"wrapped", _name(type(value)), self.read(wrapped)))
+            return iter((b"wrapped", _qualified_name(type(value)), self.read(wrapped)))
         if callable(value) and is_installed(getattr(value, "__module__", None)) and hasattr(value, "__qualname__"):
-            return iter((b"installed", _name(value)))
+            return iter((b"installed", _qualified_name(value)))
         return self._object(value)
 
     def _sequence(self, value: Any) -> Iterator[bytes]:
@@ -180,7 +180,7 @@ class _Reader:
     def _held(self, parts: Iterator[bytes]) -> Iterator[bytes]:
         if self.weights is None:
             return parts
-        self.weights.append(_hash(*parts))
+        self.weights.append(_blake2b(*parts))
         return iter((b"weights",))
 
     def _of_array(self, value: Any) -> Iterator[bytes]:
@@ -189,7 +189,7 @@ class _Reader:
         if value.dtype.hasobject:
             yield self.read(value.tolist())
         else:
-            yield _hash(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+            yield _blake2b(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
 
     def _scalar(self, value: Any) -> Iterator[bytes]:
         return iter((b"scalar", repr(value.dtype.str).encode(), value.tobytes()))
@@ -208,7 +208,7 @@ class _Reader:
         if self.weights is None:
             yield from network_tensors(network)
         else:
-            self.weights.append(_hash(*network_tensors(network)))
+            self.weights.append(_blake2b(*network_tensors(network)))
 
     def _text(self, value: Any) -> Iterator[bytes]:
         return iter((b"text", type(value).__qualname__.encode(), str(value).encode()))
@@ -217,11 +217,11 @@ class _Reader:
         return iter((b"pattern", self.read((value.pattern, value.flags))))
 
     def _member(self, value: Any) -> Iterator[bytes]:
-        return iter((b"member", _name(type(value)), value.name.encode(), self.read(value.value)))
+        return iter((b"member", _qualified_name(type(value)), value.name.encode(), self.read(value.value)))
 
     def _routine(self, value: Any) -> Iterator[bytes]:
         yield b"routine"
-        yield _name(value)
+        yield _qualified_name(value)
         owner = getattr(value, "__self__", None)
         if owner is not None and not isinstance(owner, types.ModuleType):
             yield self.read(owner)
@@ -256,7 +256,7 @@ class _Reader:
     def _function(self, value: Any) -> Iterator[bytes]:
         if is_installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
             yield b"installed"
-            yield _name(value)
+            yield _qualified_name(value)
             return
         yield b"function"
         yield self.read(value.__code__)
@@ -280,7 +280,7 @@ class _Reader:
     def _class(self, value: Any) -> Iterator[bytes]:
         if is_installed(value.__module__) and not _MADE_ON_THE_FLY & set(value.__qualname__.split(".")):
             yield b"installed class"
-            yield _name(value)
+            yield _qualified_name(value)
             return
         yield b"class" + value.__qualname__.encode()
         yield self.read(value.__bases__)
@@ -293,7 +293,7 @@ class _Reader:
         state = _state(value)
         if state is None:
             self.unread.append(type(value).__qualname__)
-            yield b"unread" + _name(type(value))
+            yield b"unread" + _qualified_name(type(value))
             return
         yield b"object"
         yield self.read(type(value))
@@ -327,7 +327,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], _Method], ...] = (
 )
 
 
-def _hash(*parts: bytes | memoryview) -> bytes:
+def _blake2b(*parts: bytes | memoryview) -> bytes:
     state = hashlib.blake2b(digest_size=16)
     for part in parts:
         state.update(len(part).to_bytes(8, "little"))
@@ -335,7 +335,7 @@ def _hash(*parts: bytes | memoryview) -> bytes:
     return state.digest()
 
 
-def _name(value: Any) -> bytes:
+def _qualified_name(value: Any) -> bytes:
     name = getattr(value, "__qualname__", None) or value.__name__
     return f"{getattr(value, '__module__', None)}.{name}".encode()
 
@@ -348,14 +348,14 @@ def _contents(cell: types.CellType) -> object:
 
 
 def _globals_read(code: types.CodeType) -> set[str]:
-    """Return the names that a function and the functions inside it look up as globals."""
+    """Return the names of globals that a function and the functions inside it read."""
     own = {str(step.argval) for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     inner = (_globals_read(item) for item in code.co_consts if isinstance(item, types.CodeType))
     return own.union(*inner)
 
 
 def _state(value: object) -> dict[str, object] | None:
-    """Return an object's attributes; None where they cannot be the whole of it (a C object)."""
+    """Return an object's attributes; None if they may not be complete (a C object)."""
     kinds = [kind for kind in type(value).__mro__ if kind is not object]
     written_in_c = any(not kind.__flags__ & (1 << 9) for kind in kinds)  # a static type
     if written_in_c or isinstance(value, io.IOBase):

@@ -1,4 +1,4 @@
-"""Any callable as a predictor."""
+"""Predictors from any callable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import as_answers, first_line
 from causalgia.predict.fingerprint import digest, fingerprint_of, parts_of
-from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_version, shape_in_words
+from causalgia.predict.predictor import Layout, SinglePredictor, as_batch_size, as_version_name, shape_in_words
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
 
@@ -32,9 +32,9 @@ class FunctionPredictor(SinglePredictor):
     tasks
         A name for each output. By default "outcome" for a single output, else "task 0", "task 1", ...
     scale
-        What the answers are measured on, in words.
+        The scale of the answers, in words.
     batch_size
-        The most sequences that `fn` gets at once; "auto" is 1024.
+        Largest batch for `fn`; "auto" is 1024.
     alphabet
         The letters of the one-hot channels, in the order that `fn` expects.
     layout
@@ -46,9 +46,9 @@ class FunctionPredictor(SinglePredictor):
     rc_average
         Whether to average the answers for a sequence and for its reverse complement.
     fingerprint
-        What names this version of `fn`. By default code, constants, defaults, closure and the globals it uses are
-        hashed, as they are when the predictor is made; where some state cannot be read (a C extension, an open
-        session) the fingerprint ends in ``~`` and covers the code alone: name the version here.
+        Name of this version of `fn`. By default code, constants, defaults, closure and the globals it uses are hashed
+        when the predictor is made; if some state is unreadable (a C extension, an open session) the fingerprint ends in
+        ``~`` and covers the code alone: name the version here.
 
     Raises
     ------
@@ -79,14 +79,14 @@ class FunctionPredictor(SinglePredictor):
         fingerprint: str | None = None,
     ) -> None:
         super().__init__(tasks=tasks, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
-        _require_callable(fn)
+        _check_callable(fn)
         self.fn = fn
-        size = checked_batch_size(batch_size)
+        size = as_batch_size(batch_size)
         self.batch_size = _AUTO if size == "auto" else size
-        self.dtype = _checked_dtype(dtype)
+        self.dtype = _as_floating_dtype(dtype)
         self.reduce = reduce
         identity = (
-            fingerprint_of(fn) if fingerprint is None else digest("given", checked_version(fingerprint, "callable"))
+            fingerprint_of(fn) if fingerprint is None else digest("given", as_version_name(fingerprint, "callable"))
         )
         self._version = fingerprint
         self._choices = (self._tasks, scale, self._order, layout, self.dtype.str, rc_average)
@@ -94,18 +94,18 @@ class FunctionPredictor(SinglePredictor):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the callable's code and state, and of every choice made here."""
+        """Digest of the callable's code and state, and of all options."""
         return self._fingerprint
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Digests of the callable's code and arrays (or the version that was given), the options and the read-out."""
+        """Digests of the callable's code and arrays (or the given version), the options and the read-out."""
         identity = parts_of(self.fn) if self._version is None else {"version": self._version}
         return {**identity, "options": digest(*self._choices), "read-out": fingerprint_of(self.reduce)}
 
     @property
     def precision(self) -> np.dtype[Any]:
-        """Dtype of the one-hot input, or half where an answer was: what the callable computes in cannot be seen."""
+        """Dtype of the one-hot input, or half if an answer was; the callable's own precision is unknown."""
         if self._half:
             return np.dtype(np.float16)
         return self.dtype if self.dtype.kind == "f" else super().precision
@@ -152,7 +152,7 @@ class FunctionPredictor(SinglePredictor):
             raise PredictorError(msg) from error
 
 
-def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+def _as_floating_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     try:
         chosen = np.dtype(dtype)
     except TypeError as error:
@@ -164,7 +164,7 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     return chosen
 
 
-def _require_callable(fn: object) -> None:
+def _check_callable(fn: object) -> None:
     if not callable(fn):
         msg = f"FunctionPredictor takes a callable from one-hot (n, 4, length) to numbers, not {quoted(fn)}"
         raise PredictorError(msg)

@@ -1,4 +1,4 @@
-"""A network in an ONNX file as a predictor, through ONNX Runtime: the road for networks from other frameworks."""
+"""Networks in ONNX files as predictors, run by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, 
 from causalgia.inputs import read_bytes
 from causalgia.predict.answer_checks import as_answers, first_line, one_line, place_columns
 from causalgia.predict.fingerprint import digest, fingerprint_of
-from causalgia.predict.predictor import Layout, SinglePredictor, checked_batch_size, checked_names, checked_version
+from causalgia.predict.predictor import Layout, SinglePredictor, as_batch_size, as_distinct_names, as_version_name
 from causalgia.sequences.alphabet import one_hot, reverse_complement
 from causalgia.types import Tokens
 
 _POSITIONS = 2**13
-"""Positions in a batch from which on a larger one was not faster, for networks of 41 to 2,114 positions."""
+"""Positions in a batch beyond which larger ones were not faster, for networks of 41 to 2,114 positions."""
 
 
 class OnnxPredictor(SinglePredictor):
-    """A network in an ONNX file as a predictor, answered by ONNX Runtime.
+    """A network in an ONNX file as a predictor, run by ONNX Runtime.
 
     For networks from Keras, JAX and others (tf2onnx, jax2onnx), and for PyTorch networks on a CPU, where ONNX Runtime
-    fuses layers (see `export_onnx`). The file is data: nothing in it is run but its graph. The dtype of the one-hot
+    fuses layers (see `export_onnx`). Only the graph in the file is run. The dtype of the one-hot
     input and, where it can be seen, the layout are read from the graph; a graph with a fixed batch gets whole batches,
-    the last one filled with copies. Pickled, the predictor takes the file's bytes along.
+    the last one padded with copies. A pickled predictor includes the file's bytes.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class OnnxPredictor(SinglePredictor):
         A name for each output column, or those of `heads` (or of the graph's outputs, where there are several) that are
         wanted. By default all of them; without names "outcome" for a single column, else "task 0", "task 1", ...
     scale
-        What the outputs are measured on, in words.
+        The scale of the outputs, in words.
     batch_size
         Sequences at once; "auto" is the graph's own where that is fixed, else some 8,192 positions, a power of two.
     layout
@@ -54,14 +54,14 @@ class OnnxPredictor(SinglePredictor):
     rc_average
         Whether to average the answers for a sequence and for its reverse complement.
     threads
-        Of ONNX Runtime; None leaves it its own choice, a thread on each core.
+        Number of threads; None is ONNX Runtime's default, a thread on each core.
     providers
         Execution providers of ONNX Runtime, such as ["CUDAExecutionProvider"] (there TF32 is switched off); None is the
         CPU.
     dtype
         "float16" accepts a graph whose input is half precision.
     fingerprint
-        What names this version of the network; by default the file's bytes are hashed.
+        Name of this version of the network; by default the file's bytes are hashed.
 
     Raises
     ------
@@ -107,8 +107,8 @@ class OnnxPredictor(SinglePredictor):
     ) -> None:
         self._path = Path(path)
         self._bytes = read_bytes(self._path, PredictorError)
-        self.threads = None if threads is None else _checked_threads(threads)
-        self.providers = ("CPUExecutionProvider",) if providers is None else checked_names(providers, "provider")
+        self.threads = None if threads is None else _as_n_threads(threads)
+        self.providers = ("CPUExecutionProvider",) if providers is None else as_distinct_names(providers, "provider")
         self._session = self._open()
         self.graph: Graph = read_graph(self._session, self._path.name, layout=layout, dtype=dtype)
         super().__init__(
@@ -118,10 +118,10 @@ class OnnxPredictor(SinglePredictor):
             layout=self.graph.layout,
             rc_average=rc_average,
         )
-        self.heads = None if heads is None else checked_names(heads, "head")
+        self.heads = None if heads is None else as_distinct_names(heads, "head")
         self.reduce = reduce
-        self.batch_size = self.graph.batch_size(checked_batch_size(batch_size))
-        identity = digest(self._bytes) if fingerprint is None else digest("given", checked_version(fingerprint, "file"))
+        self.batch_size = self.graph.batch_size(as_batch_size(batch_size))
+        identity = digest(self._bytes) if fingerprint is None else digest("given", as_version_name(fingerprint, "file"))
         choices = (self._tasks, scale, self._order, self.layout, self.heads, rc_average, self.providers)
         self._fingerprint = digest("onnx", identity, *choices, fingerprint_of(reduce))
         self._parts = {"version" if fingerprint else "file": fingerprint or identity}
@@ -129,17 +129,17 @@ class OnnxPredictor(SinglePredictor):
         self._sizes: dict[int, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return everything but the open session."""
+        """Return all attributes but the open session."""
         return {**vars(self), "_session": None}
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the file's bytes, and of every choice made here."""
+        """Digest of the file's bytes, and of all options."""
         return self._fingerprint
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Digests of the file (or the version that was given), the options and the read-out."""
+        """Digests of the file (or the given version), the options and the read-out."""
         return self._parts
 
     @property
@@ -155,11 +155,11 @@ class OnnxPredictor(SinglePredictor):
         return self._sizes[length]
 
     def batches(self) -> dict[int, int]:
-        """Return the batch sizes settled on so far, by length."""
+        """Return the batch sizes that are fixed so far, by length."""
         return dict(self._sizes)
 
     def fix_batches(self, sizes: Mapping[int, int]) -> None:
-        """Take the batch sizes of an earlier run, by length; a graph's own is not changed."""
+        """Use the batch sizes of an earlier run, by length; a graph's own batch size is not changed."""
         if self.graph.rows is None:
             self._sizes |= {int(length): int(size) for length, size in sizes.items()}
 
@@ -167,7 +167,7 @@ class OnnxPredictor(SinglePredictor):
         return open_session(self._bytes, self._path.name, threads=self.threads, providers=self.providers)
 
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
-        self.graph.require_length(tokens.shape[1])
+        self.graph.check_length(tokens.shape[1])
         size = self.resolve_batch_size(tokens.shape[1])
         for start in range(0, len(tokens), size):
             batch = tokens[start : start + size]
@@ -207,7 +207,7 @@ class OnnxPredictor(SinglePredictor):
         return quoted(self._path.name)
 
 
-def _checked_threads(threads: object) -> int:
+def _as_n_threads(threads: object) -> int:
     if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 1:
         msg = f"threads={quoted(threads)}; give a whole number of at least 1, or None for ONNX Runtime's own choice"
         raise PredictorError(msg)
@@ -220,23 +220,23 @@ Names = tuple[str, ...]
 def pick_columns(
     output: object, n_rows: int, *, tasks: Names | None, heads: Names | None, reduce: Callable[[Any], Any] | None
 ) -> tuple[NDArray[Any], Names]:
-    """Return the columns (n_rows, tasks) that are asked for, and their names.
+    """Return the requested columns (n_rows, tasks), and their names.
 
     Raises
     ------
     PredictorError
-        If the output is not (n,) or (n, columns) after `reduce`, or has other columns than the names say.
+        If the output is not (n,) or (n, columns) after `reduce`, or its columns do not match the names.
     """
     value = output if reduce is None else _reduced(output, reduce)
     if not isinstance(value, Mapping):
-        table = _table(value, n_rows, "the network's output")
+        table = _as_task_table(value, n_rows, "the network's output")
         places, names = place_columns(table.shape[1], tasks, heads)
         return table[:, places], names
     if heads is not None:
-        msg = f"heads= names the columns of one output, and there are {_listed(value)}; pick outputs with tasks="
+        msg = f"heads= names the columns of one output, and there are {_list_outputs(value)}; pick outputs with tasks="
         raise PredictorError(msg)
     names = tasks or tuple(map(str, value))
-    return np.concatenate([_column(value, name, n_rows) for name in names], axis=1), names
+    return np.concatenate([_task_column(value, name, n_rows) for name in names], axis=1), names
 
 
 def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
@@ -245,16 +245,18 @@ def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
     except CausalgiaError:
         raise
     except Exception as error:
-        what = _listed(output) if isinstance(output, Mapping) else _shape(output)
+        what = _list_outputs(output) if isinstance(output, Mapping) else _shape_or_type(output)
         msg = f"reduce= failed on the network's output, {what}: {first_line(error)}"
         raise PredictorError(msg) from error
 
 
-def _column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]:
+def _task_column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]:
     if name not in value:
-        msg = f"the network has no output {quoted(name)}; it has {_listed(value)}, and tasks= picks outputs by name"
+        msg = (
+            f"the network has no output {quoted(name)}; it has {_list_outputs(value)}, and tasks= picks outputs by name"
+        )
         raise PredictorError(msg)
-    column = _table(value[name], n_rows, f"the network's output {quoted(name)}")
+    column = _as_task_table(value[name], n_rows, f"the network's output {quoted(name)}")
     if column.shape[1] != 1:
         msg = (
             f"the network's output {quoted(name)} has {column.shape[1]} columns and an output is one task; give "
@@ -264,21 +266,21 @@ def _column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray[Any]
     return column
 
 
-def _table(value: object, n_rows: int, what: str) -> NDArray[Any]:
+def _as_task_table(value: object, n_rows: int, what: str) -> NDArray[Any]:
     if isinstance(value, np.ndarray) and value.ndim in (1, 2) and len(value) == n_rows and value.size:
         return value.reshape(n_rows, -1)
     msg = (
-        f"{what} for {n_rows} sequences is {_shape(value)}, not ({n_rows},) or ({n_rows}, tasks); give reduce=, for "
-        "example reduce=lambda y: y.sum(-1) for total counts of a profile"
+        f"{what} for {n_rows} sequences is {_shape_or_type(value)}, not ({n_rows},) or ({n_rows}, tasks); give "
+        "reduce=, for example reduce=lambda y: y.sum(-1) for total counts of a profile"
     )
     raise PredictorError(msg)
 
 
-def _listed(value: Mapping[Any, Any]) -> str:
-    return ", ".join(f"{name} {_shape(item)}" for name, item in value.items())
+def _list_outputs(value: Mapping[Any, Any]) -> str:
+    return ", ".join(f"{name} {_shape_or_type(item)}" for name, item in value.items())
 
 
-def _shape(value: object) -> str:
+def _shape_or_type(value: object) -> str:
     return str(value.shape) if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
 
 
@@ -294,14 +296,14 @@ def open_session(content: bytes, name: str, *, threads: int | None, providers: S
     MissingExtraError
         If onnxruntime is not installed.
     PredictorError
-        If a provider is not there, or the bytes are no whole ONNX network.
+        If a provider is not available, or the bytes are not a complete ONNX network.
     """
     try:
         import onnxruntime  # type: ignore[import-untyped]
     except ImportError as error:
         msg = f"networks in ONNX files need onnxruntime ({error}); run: pip install 'causalgia[onnx]'"
         raise MissingExtraError(msg) from error
-    _require_providers(providers, onnxruntime.get_available_providers())
+    _check_providers(providers, onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads is not None:
@@ -310,31 +312,31 @@ def open_session(content: bytes, name: str, *, threads: int | None, providers: S
     try:
         return onnxruntime.InferenceSession(content, options, providers=chosen)
     except Exception as error:
-        raise PredictorError(_broken(error, name)) from error
+        raise PredictorError(_open_failure(error, name)) from error
 
 
-def _require_providers(providers: Sequence[str], available: Sequence[str]) -> None:
+def _check_providers(providers: Sequence[str], available: Sequence[str]) -> None:
     absent = [provider for provider in providers if provider not in available]
     if absent:
         msg = f"providers={quoted(list(providers))}: {absent[0]} is not there; available: {', '.join(available)}"
         raise PredictorError(msg)
 
 
-def _broken(error: Exception, name: str) -> str:
-    said = one_line(error)
-    if "external" in said.lower() or "model_path" in said:
+def _open_failure(error: Exception, name: str) -> str:
+    message = one_line(error)
+    if "external" in message.lower() or "model_path" in message:
         return (
-            f"{name} keeps its weights in another file, and a predictor is one file ({said}); put them together: "
+            f"{name} keeps its weights in another file, and a predictor is one file ({message}); put them together: "
             "onnx.save(onnx.load(old), new, save_as_external_data=False)"
         )
-    return f"{name} cannot be opened as an ONNX network ({said}); export it again"
+    return f"{name} cannot be opened as an ONNX network ({message}); export it again"
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What a graph says: its input's name, shape in words, dtype and layout, and the names of its outputs.
+    """Properties of a graph: its input's name, shape as text, dtype and layout, and the names of its outputs.
 
-    `rows` and `length` are the batch and the length of sequence where the graph fixes them.
+    `rows` and `length` are the batch size and the length of sequence if the graph fixes them.
     """
 
     name: str
@@ -346,32 +348,32 @@ class Graph:
     length: int | None
     outputs: tuple[str, ...]
 
-    def batch_size(self, asked: int | Literal["auto"]) -> int | Literal["auto"]:
-        """Return the batch size as asked, or the graph's own; PredictorError where they differ."""
-        if self.rows is None or asked in ("auto", self.rows):
-            return self.rows or asked
-        msg = f"batch_size={asked}, but {self.name} takes {self.rows} sequences at once; leave batch_size= out"
+    def batch_size(self, requested: int | Literal["auto"]) -> int | Literal["auto"]:
+        """Return the batch size as given, or the graph's own; PredictorError if they differ."""
+        if self.rows is None or requested in ("auto", self.rows):
+            return self.rows or requested
+        msg = f"batch_size={requested}, but {self.name} takes {self.rows} sequences at once; leave batch_size= out"
         raise PredictorError(msg)
 
-    def require_length(self, length: int) -> None:
-        """Raise PredictorError where the graph takes sequences of another length."""
+    def check_length(self, length: int) -> None:
+        """Raise PredictorError if the graph needs sequences of another length."""
         if self.length is not None and self.length != length:
             msg = f"{self.name} takes {self.described}: sequences of {self.length} letters, not {length}"
             raise PredictorError(msg)
 
     def filled(self, tokens: Tokens) -> Tokens:
-        """Return tokens filled up with copies of the first row where the graph fixes the batch."""
+        """Return tokens padded with copies of the first row if the graph fixes the batch size."""
         short = 0 if self.rows is None else self.rows - len(tokens)
         return np.concatenate([tokens, np.repeat(tokens[:1], short, axis=0)]) if short else tokens
 
 
 def read_graph(session: Any, name: str, *, layout: Layout | Literal["auto"], dtype: str | None) -> Graph:
-    """Return what the graph of a session says.
+    """Return the properties of a session's graph.
 
     Raises
     ------
     PredictorError
-        If its input is not one-hot sequences, or half precision that was not asked for.
+        If its input is not one-hot sequences, or is half precision without that being requested.
     """
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 3:
@@ -398,35 +400,35 @@ def _sides(shape: Sequence[object]) -> str:
     return f"({', '.join('?' if side is None else str(side) for side in shape)})"
 
 
-def _layout(first: int | None, second: int | None, asked: Layout | Literal["auto"], said: str) -> Layout:
-    """Return the layout as asked, or the one that the sides of the input leave open."""
-    if asked not in ("NCL", "NLC", "auto"):
-        raise PredictorError(f"layout={quoted(asked)} is not a choice; use 'NCL', 'NLC' or 'auto'")
+def _layout(first: int | None, second: int | None, requested: Layout | Literal["auto"], description: str) -> Layout:
+    """Return the layout as given, or the one that the shape of the input implies."""
+    if requested not in ("NCL", "NLC", "auto"):
+        raise PredictorError(f"layout={quoted(requested)} is not a choice; use 'NCL', 'NLC' or 'auto'")
     sides: dict[Layout, int | None] = {"NCL": first, "NLC": second}
     possible: list[Layout] = [layout for layout, side in sides.items() if side in (4, None)]
     sure: list[Layout] = [layout for layout in possible if sides[layout] == 4] or possible
-    if asked != "auto" and asked in possible:
-        return asked
-    if asked == "auto" and len(sure) == 1:
+    if requested != "auto" and requested in possible:
+        return requested
+    if requested == "auto" and len(sure) == 1:
         return sure[0]
-    if asked == "auto" and possible:
-        raise PredictorError(f"{said}, which may be either layout; give layout='NCL' (n, 4, length) or 'NLC'")
+    if requested == "auto" and possible:
+        raise PredictorError(f"{description}, which may be either layout; give layout='NCL' (n, 4, length) or 'NLC'")
     cure = (
         "has no side of 4 letters; export a network of one-hot sequences" if not possible else "give the other layout"
     )
-    raise PredictorError(f"{said} and layout={quoted(asked)}: {cure}")
+    raise PredictorError(f"{description} and layout={quoted(requested)}: {cure}")
 
 
-def _dtype(text: str, asked: str | None, said: str) -> np.dtype[Any]:
+def _dtype(text: str, requested: str | None, description: str) -> np.dtype[Any]:
     if text not in _DTYPES:
-        raise PredictorError(f"{said}, not one-hot floating numbers; export a network that takes float32")
+        raise PredictorError(f"{description}, not one-hot floating numbers; export a network that takes float32")
     own = _DTYPES[text]
-    if own == "float16" and asked != own:
+    if own == "float16" and requested != own:
         msg = (
-            f"{said}: rounding errors of half precision do not cancel in a contrast, and no number of units removes "
-            "them; export it in float32, or accept it with dtype='float16'"
+            f"{description}: rounding errors of half precision do not cancel in a contrast, and no number of units "
+            "removes them; export it in float32, or accept it with dtype='float16'"
         )
         raise PredictorError(msg)
-    if asked not in (None, own):
-        raise PredictorError(f"{said}, and dtype={quoted(asked)} was asked for; leave it out")
+    if requested not in (None, own):
+        raise PredictorError(f"{description}, and dtype={quoted(requested)} was asked for; leave it out")
     return np.dtype(own)

@@ -1,4 +1,4 @@
-"""What a predictor is: tokens in, outcomes with named tasks out; and what every answer is checked for."""
+"""The predictor interface: tokens in, outcomes with named tasks out; and the checks of every answer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import PredictorError, SequenceError, quoted
-from causalgia.predict.answer_checks import abridged, as_answers, name_tasks
+from causalgia.predict.answer_checks import abridged, as_answers, as_storable, name_tasks
 from causalgia.predict.answer_checks import first_line as first_line
 from causalgia.predict.answer_checks import one_line as one_line
-from causalgia.predict.answer_checks import storable as storable
-from causalgia.sequences.alphabet import channel_order, checked_tokens
+from causalgia.sequences.alphabet import as_token_array, channel_order
 from causalgia.types import Tokens
 
 Layout: TypeAlias = Literal["NCL", "NLC"]
@@ -24,9 +23,8 @@ Progress: TypeAlias = Callable[[int], None]
 class NonFiniteError(PredictorError):
     """An answer that is NaN or infinite.
 
-    `row` is the row of the tokens that it was given for (counted from 0 in this call of `predict`), `task` its task:
-    a caller who knows which arm and unit the row is can say so, with `detail`, the message without the row. `value`
-    is what was answered.
+    `row` is the row of the tokens (counted from 0 in this call of `predict`), `task` the task and `value` the answer.
+    `detail` is the message without the row, for a caller who knows its arm and unit.
     """
 
     def __init__(
@@ -40,10 +38,10 @@ class NonFiniteError(PredictorError):
 
 
 class EditSession(Protocol):
-    """Some backgrounds, held ready by a predictor, whose edited versions it answers faster than new sequences."""
+    """Backgrounds held by a predictor, so that their edited versions are predicted faster than new sequences."""
 
     def answers(self, edited: Tokens, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks), as `predict` does.
+        """Return answers for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks).
 
         Raises
         ------
@@ -55,21 +53,21 @@ class EditSession(Protocol):
 class Predictor(ABC):
     """A network as a function: sequences in, one number per task (and per model of an ensemble) out.
 
-    Outcomes are causal effects *on the predictor*, so what it is must be fixed: `fingerprint` names it, the same in
-    every process, and its answers may depend on nothing but the sequence (see `check_batch_mates`).
+    Effects are effects *on the predictor*, so it must be fixed: `fingerprint` identifies it, equally in every process,
+    and its answers may depend on nothing but the sequence (see `check_batch_mates`).
     """
 
     scale: str
-    """What the answers are measured on, in words; effects are reported with it."""
+    """The scale of the answers, in words; effects are reported with it."""
     models: tuple[str, ...] | None = None
     """Names of an ensemble's members; None without the model dim."""
     of: Literal["seeds", "folds", "architectures"] | None = None
-    """What population an ensemble's members are drawn from; None without the model dim."""
+    """The population of which an ensemble's members are a sample; None without the model dim."""
     _loads_again: Callable[[str, dict[int, int]], Predictor] | None = None
-    """Makes the predictor anew in another process, where it cannot travel itself; given its fingerprint and batches."""
+    """Loads the predictor in another process if it cannot be pickled; called with its fingerprint and batch sizes."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Travel as the way to be made, where there is one."""
+        """Pickle the way to load the predictor, if there is one."""
         if self._loads_again is None:
             return super().__reduce_ex__(protocol)
         return self._loads_again, (self.fingerprint, self.batches())
@@ -86,17 +84,17 @@ class Predictor(ABC):
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Digests of what the fingerprint is made of, by name, for an error that says which moved; empty: not known."""
+        """Digests of the parts of the fingerprint, by name, so that an error can say which changed; may be empty."""
         return {}
 
     @property
     def precision(self) -> np.dtype[Any]:
-        """Coarsest floating dtype that the answers are computed in; float32 unless a predictor knows better."""
+        """Coarsest floating dtype of the computation; float32 unless a subclass knows better."""
         return np.dtype(np.float32)
 
     @abstractmethod
     def resolve_batch_size(self, length: int) -> int:
-        """Return how many sequences of `length` letters go through the network at once."""
+        """Return the batch size for sequences of `length` letters."""
 
     @abstractmethod
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
@@ -111,32 +109,32 @@ class Predictor(ABC):
         """
 
     def batches(self) -> dict[int, int]:
-        """Return the batch sizes settled on so far, by length; empty where a predictor settles on none.
+        """Return the batch sizes that are fixed so far, by length; empty if none are.
 
-        A stored trial records them: the last bits of an answer may depend on the size of its batch.
+        A stored trial records them, since the last bits of an answer may depend on the batch size.
         """
         return {}
 
     def fix_batches(self, sizes: Mapping[int, int]) -> None:  # noqa: B027
-        """Take the batch sizes of an earlier run, by length; nothing where a predictor settles on none."""
+        """Use the batch sizes of an earlier run, by length; ignored by predictors without fixed ones."""
 
     def choices(self) -> dict[str, bool]:
-        """Return which edits are answered by recomputing a part, as far as that was tried; empty where none can be.
+        """Return which edits are recomputed in part, as far as that was tried; empty if none can be.
 
-        A stored trial records them: speed decides, and the last bits of an answer depend on what was chosen.
+        A stored trial records them, since they depend on timing and the last bits of an answer depend on them.
         """
         return {}
 
     def choose(self, choices: Mapping[str, bool]) -> None:  # noqa: B027
-        """Take the choices of an earlier run; nothing where a predictor makes none."""
+        """Use the choices of an earlier run; ignored by predictors that make none."""
 
     @property
     def parts(self) -> tuple[Predictor, ...]:
-        """What is asked one by one: the members of an ensemble, else the predictor itself."""
+        """The members of an ensemble, else the predictor itself; they are asked one by one."""
         return (self,)
 
     def backgrounds_at_once(self, length: int) -> int:  # noqa: ARG002
-        """Return how many backgrounds of `length` letters a session of `edits` holds; 0 where `predict` is best."""
+        """Return the number of backgrounds in a session of `edits`; 0 if `predict` is faster."""
         return 0
 
     def edits(self, base: Tokens) -> EditSession:
@@ -145,18 +143,18 @@ class Predictor(ABC):
 
 
 class SinglePredictor(Predictor):
-    """One network, asked batch by batch: what `FunctionPredictor` and `TorchPredictor` share."""
+    """A single network that is asked batch by batch: the base of `FunctionPredictor` and `TorchPredictor`."""
 
     def __init__(
         self, *, tasks: Sequence[str] | None, scale: str, alphabet: str, layout: Layout, rc_average: bool
     ) -> None:
-        self._tasks = None if tasks is None else checked_names(tasks, "task")
-        self.scale = checked_text(scale, "scale", "what the answers are measured on, such as 'log counts'")
+        self._tasks = None if tasks is None else as_distinct_names(tasks, "task")
+        self.scale = as_nonempty_text(scale, "scale", "what the answers are measured on, such as 'log counts'")
         self.alphabet = alphabet
         self.layout: Layout = layout
         self.rc_average = rc_average
-        self._order = _checked_order(alphabet, layout)
-        self._half: bool | None = None  # whether an answer came in half precision: known once there is one
+        self._order = _as_channel_order(alphabet, layout)
+        self._half: bool | None = None  # whether answers have half precision; known after the first
 
     def __repr__(self) -> str:
         tasks = "" if self._tasks is None else f", tasks={abridged(self._tasks)}"
@@ -164,11 +162,11 @@ class SinglePredictor(Predictor):
 
     @abstractmethod
     def _what(self) -> str:
-        """Return the name of what is wrapped."""
+        """Return the name of the wrapped object."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Names of the outputs; unless given, known from the first answer on: "outcome", or "task 0", "task 1", ...
+        """Names of the outputs; default names are known from the first answer on.
 
         Raises
         ------
@@ -183,8 +181,8 @@ class SinglePredictor(Predictor):
     def predict(self, tokens: Tokens, *, progress: Progress | None = None) -> NDArray[Any]:
         """Answer for each row of tokens (n, length): (n, tasks), in the dtype of the network's own output.
 
-        Integer, boolean and extended-precision answers become float64, half-precision ones float32: a file of
-        outcomes can hold those two. `progress` is called with the rows done since its last call.
+        Integer, boolean and extended-precision answers become float64, half-precision ones float32, the two dtypes of
+        stored outcomes. `progress` is called with the number of rows since its last call.
 
         Raises
         ------
@@ -192,22 +190,22 @@ class SinglePredictor(Predictor):
             If tokens are not (n, length) of 0 1 2 3, the network refuses them, or an answer is not a finite number
             for each row and task (`NonFiniteError` names the first such row and task).
         """
-        return self._collected(self._answers(checked_rows(tokens)), progress)
+        return self._collected(self._answers(as_token_rows(tokens)), progress)
 
     def _collected(self, answers: Iterator[tuple[int, object]], progress: Progress | None = None) -> NDArray[Any]:
-        """Return what the network says, batch by batch, as one checked array (n, tasks)."""
+        """Return the network's answers, batch by batch, as one checked array (n, tasks)."""
         parts: list[NDArray[Any]] = []
         done = 0
         for n_rows, raw in answers:
             answer = as_answers(raw, n_rows=n_rows, tasks=self._tasks)
             half = answer.dtype.itemsize == 2
             if half and self._half is False:
-                require_same_dtype(answer.dtype, np.dtype(np.float32))
+                check_same_dtype(answer.dtype, np.dtype(np.float32))
             self._half = self._half or half
-            answer = storable(answer)
-            require_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
+            answer = as_storable(answer)
+            check_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
             self._tasks = self._tasks or name_tasks(answer.shape[1])
-            require_finite(answer, tasks=self._tasks, start=done)
+            check_finite(answer, tasks=self._tasks, start=done)
             parts.append(answer)
             done += n_rows
             if progress is not None:
@@ -216,11 +214,11 @@ class SinglePredictor(Predictor):
 
     @abstractmethod
     def _answers(self, tokens: Tokens) -> Iterator[tuple[int, object]]:
-        """Yield, batch by batch in order, the number of rows and what the network says of them."""
+        """Yield, batch by batch in order, the number of rows and the network's output."""
 
 
-def require_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "the predictor") -> None:
-    """Refuse answers in another precision than those before.
+def check_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "the predictor") -> None:
+    """Raise PredictorError if answers have another precision than those before.
 
     Raises
     ------
@@ -229,7 +227,7 @@ def require_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "
 
     Examples
     --------
-    >>> require_same_dtype(np.dtype("f4"), np.dtype("f8"))
+    >>> check_same_dtype(np.dtype("f4"), np.dtype("f8"))
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers in float32 after float64; ...
     """
@@ -240,13 +238,13 @@ def require_same_dtype(dtype: np.dtype[Any], before: np.dtype[Any], who: str = "
         )
 
 
-def checked_names(names: object, what: str) -> tuple[str, ...]:
+def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
     """Return names as a tuple of distinct, non-empty strings.
 
     Raises
     ------
     PredictorError
-        If they are one string, none, not strings, or one comes twice.
+        If they are a single string, empty, not strings, or not distinct.
     """
     if isinstance(names, str):
         msg = f"{what}s are a sequence of names: write [{quoted(names)}], not {quoted(names)}"
@@ -266,13 +264,13 @@ def checked_names(names: object, what: str) -> tuple[str, ...]:
     return given
 
 
-def checked_text(value: object, name: str, meaning: str) -> str:
-    """Return a choice that is a non-empty text.
+def as_nonempty_text(value: object, name: str, meaning: str) -> str:
+    """Return an option that must be non-empty text.
 
     Raises
     ------
     PredictorError
-        If it is another thing, or blank.
+        If it is not text, or blank.
     """
     if not isinstance(value, str) or not value.strip():
         msg = f"{name}={quoted(value)} must be a text that is not empty: {meaning}"
@@ -280,12 +278,12 @@ def checked_text(value: object, name: str, meaning: str) -> str:
     return value
 
 
-def checked_version(fingerprint: object, what: str) -> str:
-    """Return the user's own name for this version of a callable or a network; PredictorError where it is no text."""
-    return checked_text(fingerprint, "fingerprint", f"it names this version of the {what}, such as 'v1'")
+def as_version_name(fingerprint: object, what: str) -> str:
+    """Return the user's name for this version of a callable or network; PredictorError if it is not text."""
+    return as_nonempty_text(fingerprint, "fingerprint", f"it names this version of the {what}, such as 'v1'")
 
 
-def checked_batch_size(value: object) -> int | Literal["auto"]:
+def as_batch_size(value: object) -> int | Literal["auto"]:
     """Return a batch size as an int, or "auto".
 
     Raises
@@ -301,7 +299,7 @@ def checked_batch_size(value: object) -> int | Literal["auto"]:
     return int(value)
 
 
-def _checked_order(alphabet: str, layout: str) -> tuple[int, int, int, int]:
+def _as_channel_order(alphabet: str, layout: str) -> tuple[int, int, int, int]:
     if layout not in ("NCL", "NLC"):
         msg = f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or 'NLC' for (n, length, 4)"
         raise PredictorError(msg)
@@ -316,7 +314,7 @@ def _checked_order(alphabet: str, layout: str) -> tuple[int, int, int, int]:
 
 
 def shape_in_words(layout: Layout) -> str:
-    """Return the shape of one-hot input.
+    """Return the shape of one-hot input, as text.
 
     Examples
     --------
@@ -326,33 +324,33 @@ def shape_in_words(layout: Layout) -> str:
     return "(n, 4, length)" if layout == "NCL" else "(n, length, 4)"
 
 
-def require_predictor(value: object, said: str) -> None:
-    """Raise PredictorError where a value is no predictor; `said` is the call that was given it.
+def check_predictor(value: object, call: str) -> None:
+    """Raise PredictorError unless a value is a predictor; `call` names the call that it was given to.
 
     Examples
     --------
-    >>> require_predictor(print, "run(design, predictor)")
+    >>> check_predictor(print, "run(design, predictor)")
     Traceback (most recent call last):
     ...
     causalgia.errors.PredictorError: run(design, predictor): builtin_function_or_method is not a predictor; wrap ...
     """
     if not isinstance(value, Predictor):
         raise PredictorError(
-            f"{said}: {type(value).__name__} is not a predictor; wrap a network in cg.TorchPredictor(...), any other "
+            f"{call}: {type(value).__name__} is not a predictor; wrap a network in cg.TorchPredictor(...), any other "
             "callable in cg.FunctionPredictor(...)"
         )
 
 
-def checked_rows(tokens: NDArray[Any]) -> Tokens:
+def as_token_rows(tokens: NDArray[Any]) -> Tokens:
     """Return tokens (n, length) as uint8 with at least one row and one position.
 
     Raises
     ------
     PredictorError
-        If the shape or a token is another.
+        If the shape or a token is invalid.
     """
     try:
-        rows = checked_tokens(tokens)
+        rows = as_token_array(tokens)
     except SequenceError as error:
         raise PredictorError(str(error)) from error
     if rows.ndim != 2 or not rows.size:
@@ -361,13 +359,13 @@ def checked_rows(tokens: NDArray[Any]) -> Tokens:
     return rows
 
 
-def require_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int = 0) -> None:
-    """Refuse NaN and infinite answers (n, tasks); `start` is the row of the first.
+def check_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int = 0) -> None:
+    """Raise NonFiniteError for NaN and infinite answers (n, tasks); `start` is the row of the first.
 
     Raises
     ------
     NonFiniteError
-        Naming the first row and task.
+        Names the first such row and task.
     """
     finite = np.isfinite(answers)
     if finite.all():
@@ -377,7 +375,7 @@ def require_finite(answers: NDArray[Any], *, tasks: tuple[str, ...], start: int 
 
 
 def non_finite(value: float, *, row: int, task: str, model: str | None = None) -> NonFiniteError:
-    """Return the error for one answer that is not finite."""
+    """Return the error for a non-finite answer."""
     who = "the predictor" if model is None else f"model {quoted(model)}"
     detail = (
         f"task {quoted(task)}: {who} answered {value}, from which no effect can be computed; look for a "

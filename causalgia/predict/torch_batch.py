@@ -1,4 +1,4 @@
-"""How many sequences go through a PyTorch network at once."""
+"""Batch sizes and ways of a PyTorch forward pass."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import CausalgiaError, CausalgiaWarning, PredictorError
 from causalgia.predict.answer_checks import first_line
-from causalgia.predict.predictor import checked_batch_size
+from causalgia.predict.predictor import as_batch_size
 
 _MIB = 2**20
 _MAPPED_FROM = 32 * _MIB
-"""glibc maps an allocation of this size afresh each time, and returns the heap's end once twice that is free."""
+"""Bytes above which glibc maps every allocation afresh; it also returns the heap's end once twice that is free."""
 _CPU_BUDGET = _MAPPED_FROM // 2
-"""Keeps the two or three activations that live at once clear of both."""
+"""Largest activation in bytes, so that the two or three that live at once stay below both limits."""
 _CACHED = 64 * _MIB
-"""All activations of a pass together, of which a processor's caches hold enough: larger batches were 1.2 x slower."""
+"""Bytes of all activations of a pass that suit a processor's caches: larger batches were 1.2 times slower."""
 _AMPLE = 256
-"""From this many rows on a call's own cost is nothing, so that a batch may be kept in the caches."""
+"""Rows from which the overhead of a call is negligible, so that the batch may be limited to the caches."""
 _OTHER_BUDGET = 256 * _MIB
 _MOST = {"cpu": 1024}
 _MOST_ELSEWHERE = 4096
 
 
 class BatchSizes:
-    """The batch size for each length of sequence: as given, or measured once."""
+    """Batch size for each length of sequence: as given, or measured once."""
 
     def __init__(self, given: int | Literal["auto"], device: torch.device) -> None:
-        self._given = checked_batch_size(given)
+        self._given = as_batch_size(given)
         self._device = device
         self._known: dict[int, int] = {}
 
     def resolve(self, length: int, trace: Callable[[int, int], None]) -> int:
-        """Return the size for sequences of `length`; `trace(n_rows, length)` runs one forward pass."""
+        """Return the batch size for sequences of `length`; `trace(n_rows, length)` runs one forward pass."""
         if self._device.type == "cpu":
-            settle_allocator()
+            raise_malloc_limits()
         if length not in self._known:
             self._known[length] = self._measure(length, trace) if self._given == "auto" else self._given
         return self._known[length]
 
     @property
     def known(self) -> dict[int, int]:
-        """The size settled on for each length so far."""
+        """The batch size that is fixed for each length so far."""
         return dict(self._known)
 
     def fix(self, sizes: Mapping[int, int]) -> None:
-        """Take sizes by length, as `known` gave them; PredictorError where one is no size."""
-        self._known |= {int(length): _whole(size) for length, size in sizes.items()}
+        """Use batch sizes by length, as from `known`; PredictorError if one is invalid."""
+        self._known |= {int(length): _as_fixed_batch_size(size) for length, size in sizes.items()}
 
     def _measure(self, length: int, trace: Callable[[int, int], None]) -> int:
-        """Return the size that suits what a row adds; 1 where not even four rows fit, so that nothing is measured."""
+        """Return the batch size for the measured activations; 1 if not even four rows fit."""
         try:
             added = _added_by_a_row(length, trace)
         except (RuntimeError, MemoryError) as error:
@@ -70,7 +70,7 @@ class BatchSizes:
         return 1 << (size.bit_length() - 1)
 
     def halve(self, length: int, size: int) -> None:
-        """Take half of a batch that did not fit into memory, and say so.
+        """Halve a batch size that exceeded the memory, with a warning.
 
         Raises
         ------
@@ -89,18 +89,18 @@ class BatchSizes:
         warnings.warn(msg, CausalgiaWarning, stacklevel=2)
 
 
-def _whole(size: object) -> int:
-    checked = checked_batch_size(size)
+def _as_fixed_batch_size(size: object) -> int:
+    checked = as_batch_size(size)
     if checked == "auto":
         raise PredictorError("a batch size of an earlier run is a whole number of at least 1, not 'auto'")
     return checked
 
 
 def rows_that_fit(device: torch.device, *, largest: int, together: int) -> int:
-    """Return how many rows go at once where each adds so many bytes to the largest activation, and to all together.
+    """Return the batch size for given bytes per row of the largest activation, and of all together.
 
-    On a CPU, without a clock, so that every run cuts its batches alike: up to 256 rows while the largest activation
-    stays under 16 MiB, and up to 1,024 while all of them together stay within 64 MiB besides.
+    On a CPU it does not depend on timing, so that every run has the same batches: up to 256 rows while the largest
+    activation stays under 16 MiB, and up to 1,024 while all of them together also stay within 64 MiB.
     """
     fitting = (activation_budget(device) - 1) // max(largest, 1)
     if device.type == "cpu":
@@ -109,12 +109,12 @@ def rows_that_fit(device: torch.device, *, largest: int, together: int) -> int:
 
 
 @cache
-def settle_allocator() -> None:
-    """Raise glibc's limits to their ceiling, once in a process, by taking and freeing one untouched block.
+def raise_malloc_limits() -> None:
+    """Raise glibc's limits to their maximum, once per process, by allocating and freeing one untouched block.
 
-    The limits follow the largest mapped block that was freed so far. Until then each layer's output may go back to
-    the system and be faulted in anew, which was measured to cost a factor of 1.7 on a convolutional network at any
-    batch size. Elsewhere than on glibc this does nothing.
+    The limits follow the largest mapped block that was freed so far. Below them each layer's output may be returned to
+    the system and faulted in again, which costs a factor of 1.7 on a convolutional network at any batch size. Without
+    glibc this does nothing.
     """
     torch.empty(_MAPPED_FROM - 16_384, dtype=torch.uint8)
 
@@ -132,16 +132,16 @@ def activation_budget(device: torch.device) -> int:
 
 
 def largest_activation(length: int, trace: Callable[[int, int], None]) -> int:
-    """Return the bytes that one more sequence adds to the largest intermediate tensor.
+    """Return the bytes that each further sequence adds to the largest intermediate tensor.
 
-    Every tensor that the forward pass makes is measured with two and with four rows; what does not grow with the
-    batch (a transposed weight) does not count.
+    Every tensor of the forward pass is measured with two and with four rows; tensors that do not grow with the batch (a
+    transposed weight) do not count.
     """
     return max(_added_by_a_row(length, trace), default=0)
 
 
 def _added_by_a_row(length: int, trace: Callable[[int, int], None]) -> list[int]:
-    """Return the bytes that one more sequence adds to each intermediate tensor that grows with the batch."""
+    """Return the bytes that each further sequence adds to each tensor that grows with the batch."""
     two, four = (_traced(n_rows, length, trace) for n_rows in (2, 4))
     return [(b - a) // 2 for a, b in zip_longest(two, four, fillvalue=0) if b > a]
 
@@ -170,13 +170,13 @@ class _Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an exception means that a device ran out of memory."""
     text = str(error)
-    told = isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
-    return told or isinstance(error, MemoryError)
+    from_torch = isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return from_torch or isinstance(error, MemoryError)
 
 
 Tensor: TypeAlias = torch.Tensor
 _LENGTHS = 8
-"""torch compiles a network for so many shapes, and goes on eagerly, without a word, at the next."""
+"""Number of shapes for which torch compiles a network; for further ones it silently runs eagerly."""
 _NO_COMPILER = (
     "compile=True needs a C++ compiler on a CPU and none was found (looked for {}); install one (apt install g++, or "
     "conda install cxx-compiler), name it in the environment variable CXX, or leave compile= out"
@@ -184,12 +184,12 @@ _NO_COMPILER = (
 
 
 def forward_pass(module: torch.nn.Module, *, channels_last: bool, compiled: bool, device: torch.device) -> Any:
-    """Return what carries out the forward pass of a network.
+    """Return the callable that runs the forward pass of a network.
 
     Raises
     ------
     PredictorError
-        If both ways are asked for, or there is nothing to compile with.
+        If both options are given, or no compiler is available.
     """
     if channels_last and compiled:
         msg = "channels_last=True and compile=True exclude each other: a compiler lays memory out itself; choose one"
@@ -202,16 +202,16 @@ def forward_pass(module: torch.nn.Module, *, channels_last: bool, compiled: bool
 class ChannelsLast:
     """Runs a network's one-dimensional layers as two-dimensional ones of height 1, channels innermost in memory.
 
-    oneDNN has better kernels for that layout where a network has many channels and short sequences. The network is
-    untouched: calls are turned on their way, whether they come from layers or from functions.
+    oneDNN has faster kernels for that layout if a network has many channels and short sequences. The network is
+    unchanged: calls of layers and functions are redirected.
     """
 
     def __init__(self, module: torch.nn.Module) -> None:
         self._module = module
 
     def __call__(self, x: Tensor) -> Any:
-        """Answer for one-hot x; PredictorError where no convolution was met that could be turned."""
-        turning = _Turning()
+        """Answer for one-hot x; PredictorError if there is no convolution to redirect."""
+        turning = _LayersIn2d()
         with turning:
             answer = self._module(x)
         if not turning.convolutions:
@@ -224,15 +224,15 @@ class ChannelsLast:
 
 
 class Compiled:
-    """A network through `torch.compile`, at whole batches of one size for each length."""
+    """A network through `torch.compile`, with whole batches of one size for each length."""
 
     def __init__(self, module: torch.nn.Module, device: torch.device) -> None:
-        _require_compiler(device)
+        _check_compiler(device)
         self._network = torch.compile(module, dynamic=False)
         self._shapes: set[torch.Size] = set()
 
     def __call__(self, x: Tensor) -> Any:
-        """Answer for one-hot x; PredictorError where it cannot be compiled."""
+        """Answer for one-hot x; PredictorError if the network cannot be compiled."""
         self._shapes.add(x.shape)
         if len(self._shapes) > _LENGTHS:
             msg = f"compile=True serves {_LENGTHS} lengths of sequence, one compilation each; leave it out for more"
@@ -248,14 +248,14 @@ class Compiled:
             raise PredictorError(msg) from error
 
 
-def _require_compiler(device: torch.device) -> None:
+def _check_compiler(device: torch.device) -> None:
     wanted = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
     if device.type == "cpu" and not any(map(shutil.which, wanted)):
         raise PredictorError(_NO_COMPILER.format(", ".join(wanted)))
 
 
-class _Turning(TorchFunctionMode):
-    """Sends one-dimensional layers to their two-dimensional versions."""
+class _LayersIn2d(TorchFunctionMode):
+    """Redirects one-dimensional layers to their two-dimensional versions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -269,8 +269,8 @@ class _Turning(TorchFunctionMode):
         return turned(*args, **(kwargs or {}))
 
 
-def _one(value: Any) -> Any:
-    """Return a width as an int, or a padding in words."""
+def _single_width(value: Any) -> Any:
+    """Return a width as an int, or the name of a padding."""
     return value[0] if isinstance(value, tuple | list) else value
 
 
@@ -284,8 +284,10 @@ def _conv(
     groups: int = 1,
 ) -> Tensor:
     flat = weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-    pad = padding if isinstance(padding, str) else (0, _one(padding))
-    wide = torch.conv2d(x.unsqueeze(2), flat, bias, (1, _one(stride)), pad, (1, _one(dilation)), groups)
+    pad = padding if isinstance(padding, str) else (0, _single_width(padding))
+    wide = torch.conv2d(
+        x.unsqueeze(2), flat, bias, (1, _single_width(stride)), pad, (1, _single_width(dilation)), groups
+    )
     return wide.squeeze(2)
 
 
@@ -303,10 +305,10 @@ def _max_pool(
     step = kernel_size if stride is None or stride == [] else stride
     wide = torch.max_pool2d(
         x.unsqueeze(2),
-        (1, _one(kernel_size)),
-        (1, _one(step)),
-        (0, _one(padding)),
-        (1, _one(dilation)),
+        (1, _single_width(kernel_size)),
+        (1, _single_width(step)),
+        (0, _single_width(padding)),
+        (1, _single_width(dilation)),
         ceil_mode,
     )
     return wide.squeeze(2)
@@ -322,7 +324,12 @@ def _avg_pool(
 ) -> Tensor:
     step = kernel_size if stride is None or stride == () else stride
     wide = functional.avg_pool2d(
-        x.unsqueeze(2), (1, _one(kernel_size)), (1, _one(step)), (0, _one(padding)), ceil_mode, count_include_pad
+        x.unsqueeze(2),
+        (1, _single_width(kernel_size)),
+        (1, _single_width(step)),
+        (0, _single_width(padding)),
+        ceil_mode,
+        count_include_pad,
     )
     return wide.squeeze(2)
 

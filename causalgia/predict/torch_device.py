@@ -1,4 +1,4 @@
-"""Where a network runs and in what precision."""
+"""Device and precision of a PyTorch network, and memory use of its operations."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ NOT_CANCELLED = (
 
 
 def choose_device(module: torch.nn.Module, device: str | torch.device, dtype: torch.dtype) -> torch.device:
-    """Return the device to run on; "auto" is where the module is if that is an accelerator, else cuda, mps or cpu.
+    """Return the device to run on; "auto" is the module's accelerator, else cuda, mps or cpu.
 
-    In a process that is one worker of several, "auto" and "cuda" mean that worker's own GPU (`device_of_worker`).
+    "auto" prefers the accelerator on which the module is. In a process that is one of several workers, "auto" and
+    "cuda" mean that worker's own GPU (`device_of_worker`).
 
     Raises
     ------
@@ -39,9 +40,9 @@ def choose_device(module: torch.nn.Module, device: str | torch.device, dtype: to
     """
     if isinstance(device, str) and device == "auto":
         home = next((t.device for t in chain(module.parameters(), module.buffers())), torch.device("cpu"))
-        return home if home.type != "cpu" else _own(_best_device(dtype))
+        return home if home.type != "cpu" else _worker_device(_best_device(dtype))
     try:
-        chosen = _own(torch.device(device))
+        chosen = _worker_device(torch.device(device))
         torch.zeros(1, device=chosen)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         msg = (
@@ -52,7 +53,7 @@ def choose_device(module: torch.nn.Module, device: str | torch.device, dtype: to
 
 
 def device_of_worker(k: int, n_devices: int) -> str:
-    """Return the GPU of worker k where a machine has `n_devices` of them: one process each, in turn.
+    """Return the GPU of worker k on a machine with `n_devices` GPUs, which are assigned in turn.
 
     Raises
     ------
@@ -71,21 +72,21 @@ def device_of_worker(k: int, n_devices: int) -> str:
 
 
 def worker_number() -> int | None:
-    """Return which worker this process is: CAUSALGIA_WORKER, else the name of its Dask worker where that is a number.
+    """Return the number of this worker: CAUSALGIA_WORKER, else its Dask name if that is a number.
 
     Raises
     ------
     PredictorError
-        If CAUSALGIA_WORKER is set to something else than a number from 0 on.
+        If CAUSALGIA_WORKER is not a non-negative number.
     """
-    said = os.environ.get("CAUSALGIA_WORKER")
-    if said is None:
+    value = os.environ.get("CAUSALGIA_WORKER")
+    if value is None:
         name = _dask_name()
         return int(name) if name.isdecimal() else None
-    if not said.isdecimal():
-        msg = f"CAUSALGIA_WORKER={quoted(said)} must be a worker's number, counted from 0"
+    if not value.isdecimal():
+        msg = f"CAUSALGIA_WORKER={quoted(value)} must be a worker's number, counted from 0"
         raise PredictorError(msg)
-    return int(said)
+    return int(value)
 
 
 def _dask_name() -> str:
@@ -96,8 +97,8 @@ def _dask_name() -> str:
         return ""
 
 
-def _own(device: torch.device) -> torch.device:
-    """Return this worker's GPU where a device is cuda without a number; else the device."""
+def _worker_device(device: torch.device) -> torch.device:
+    """Return this worker's GPU if the device is cuda without a number; else the device."""
     if str(device) != "cuda" or (k := worker_number()) is None:
         return device
     return torch.device(device_of_worker(k, torch.cuda.device_count()))
@@ -114,12 +115,12 @@ def _best_device(dtype: torch.dtype) -> torch.device:
 
 
 def input_dtype(module: torch.nn.Module, dtype: torch.dtype | str | None) -> torch.dtype:
-    """Return the dtype of the one-hot input: as given, else that of the module's first floating tensor, else float32.
+    """Return the dtype of the one-hot input: as given, else of the module's first floating tensor, else float32.
 
     Raises
     ------
     PredictorError
-        If it is no floating dtype, or half precision that was not asked for.
+        If it is not a floating dtype, or is half precision without that being requested.
     """
     if dtype is not None:
         return _named_dtype(dtype)
@@ -143,7 +144,7 @@ def _named_dtype(dtype: torch.dtype | str) -> torch.dtype:
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Switch off a user's autocast, which would compute in half precision, for a while."""
+    """Switch off the user's autocast, which would compute in half precision, within the context."""
     if not torch.is_autocast_enabled(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
@@ -151,15 +152,15 @@ def without_autocast(device: torch.device) -> AbstractContextManager[object]:
 
 @contextmanager
 def exact_float32(device: torch.device, *, tf32: bool = False) -> Iterator[None]:
-    """Switch TF32 off on CUDA for a while (convolutions round to 10 bits by default), or on where it is asked for.
+    """Switch TF32 off on CUDA within the context (convolutions round to 10 bits by default), or on if requested.
 
-    The switches belong to the process: the first thread that comes in turns them, the last one out turns them back,
-    and a thread that wants them otherwise waits until then.
+    The switches are global to the process: the first thread that enters sets them, the last one that leaves restores
+    them, and a thread that needs the other setting waits until then.
 
     Raises
     ------
     PredictorError
-        If a network that runs one way asks, in its forward pass, one that runs the other way.
+        If a network calls, in its forward pass, another one with the other setting.
     """
     if device.type != "cuda":
         yield
@@ -172,7 +173,7 @@ def exact_float32(device: torch.device, *, tf32: bool = False) -> Iterator[None]
 
 
 class _Switches:
-    """Which threads are inside, what they want, and how the switches were before."""
+    """The threads inside, the setting that they need, and the previous switches."""
 
     def __init__(self) -> None:
         self._turning = threading.Condition()
@@ -211,9 +212,9 @@ _SWITCHES = _Switches()
 
 
 def _tf32_switches() -> tuple[str, tuple[str | bool, str | bool], tuple[Any, ...]]:
-    """Return the name of the TF32 switch, its values for off and on, and where it is.
+    """Return the name of the TF32 switch, its values for off and on, and the module that has it.
 
-    torch 2.9 renamed the switch; the old one cannot be read any more once the user has touched the new one.
+    torch 2.9 renamed the switch; the old one is unreadable once the user has set the new one.
     """
     cudnn: Any = torch.backends.cudnn
     matmul: Any = torch.backends.cuda.matmul
@@ -227,15 +228,15 @@ def _tf32_switches() -> tuple[str, tuple[str | bool, str | bool], tuple[Any, ...
 _PRODUCTS = ("conv", "mm", "linear", "attention", "lstm", "gru")
 
 
-def require_full_products(forward: Callable[[], object]) -> None:
-    """Refuse a forward pass that multiplies in half precision, or rounds to it, be it at its end.
+def check_full_precision(forward: Callable[[], object]) -> None:
+    """Raise PredictorError if a forward pass multiplies in half precision, or rounds to it at any point.
 
     Raises
     ------
     PredictorError
-        If it does, as under an autocast that the network switches on itself, or by a cast that loses digits.
+        If it does, for example under an autocast of the network's own, or by a cast that loses digits.
     """
-    watch = _Halves()
+    watch = _HalfPrecisionWatch()
     with watch:
         forward()
     if watch.half is not None:
@@ -247,8 +248,8 @@ def require_full_products(forward: Callable[[], object]) -> None:
         raise PredictorError(msg)
 
 
-class _Halves(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the first half precision that is multiplied in, or that numbers are rounded to."""
+class _HalfPrecisionWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Records the first half precision that is multiplied in, or rounded to."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -261,22 +262,22 @@ class _Halves(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.half = next((tensor.dtype for tensor in tensors if tensor.dtype in HALF), None)
         made = func(*args, **(kwargs or {}))
         if self.half is None and isinstance(made, torch.Tensor) and made.dtype in HALF:
-            self.half = made.dtype if any(_rounded(value, made) for value in args) else None
+            self.half = made.dtype if any(_lost_digits(value, made) for value in args) else None
         return made
 
 
-def _rounded(source: object, made: torch.Tensor) -> bool:
-    """Say whether an operation lost digits on its way from a wider floating tensor to one of half precision."""
+def _lost_digits(source: object, made: torch.Tensor) -> bool:
+    """Say whether an operation rounded a wider floating tensor to half precision."""
     if not isinstance(source, torch.Tensor) or not source.is_floating_point() or source.dtype in HALF:
         return False
     return source.shape != made.shape or not torch.equal(made.to(source.dtype), source)
 
 
-class Ferry:
-    """Copies between host and device that an accelerator does not wait for.
+class HostDeviceCopier:
+    """Asynchronous copies between host and device.
 
-    On CUDA through page-locked memory, which torch keeps and hands out again: the copies are queued and the host goes
-    on. Elsewhere a copy is a copy.
+    On CUDA copies go through page-locked memory, which torch caches: they are queued and the host continues. On other
+    devices copies are synchronous.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -289,22 +290,22 @@ class Ferry:
         host.numpy()[...] = values
         return host.to(self._device, non_blocking=self._pinned)
 
-    def fetch(self, answer: torch.Tensor) -> Fetched:
-        """Queue the way back of an answer."""
+    def fetch(self, answer: torch.Tensor) -> PendingCopy:
+        """Queue the copy of an answer to the host."""
         if not self._pinned:
-            return Fetched(answer.cpu())
+            return PendingCopy(answer.cpu())
         host = self._page(answer.shape, answer.dtype)
         host.copy_(answer, non_blocking=True)
         arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
         arrival.record(torch.cuda.current_stream(self._device))
-        return Fetched(host, arrival)
+        return PendingCopy(host, arrival)
 
     def _page(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
         return torch.empty(shape, dtype=dtype, pin_memory=self._pinned)
 
 
-class Fetched:
-    """An answer that may still be on its way."""
+class PendingCopy:
+    """An answer whose copy to the host may not be finished."""
 
     def __init__(self, host: torch.Tensor, arrival: Any = None) -> None:
         self._host = host
@@ -314,7 +315,7 @@ class Fetched:
         return len(self._host)
 
     def arrived(self) -> torch.Tensor:
-        """Return the answer on the host, once it is there."""
+        """Return the answer on the host, once it has arrived."""
         if self._arrival is not None:
             self._arrival.synchronize()
         return self._host
@@ -325,7 +326,7 @@ _REGISTERING = threading.Lock()
 
 
 def lock_of(module: torch.nn.Module) -> threading.RLock:
-    """Return the re-entrant lock of a network; networks that share a part share the lock."""
+    """Return the re-entrant lock of a network; networks with a common part share the lock."""
     with _REGISTERING:
         if module in _LOCKS:
             return _LOCKS[module]
@@ -338,10 +339,10 @@ def lock_of(module: torch.nn.Module) -> threading.RLock:
 
 @contextmanager
 def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
-    """Hold a network in eval mode, out of reach of other threads, and put its training flags back afterwards.
+    """Hold a network in eval mode, locked against other threads, and restore its training flags afterwards.
 
-    Training flags are the module's, not the thread's: were they put back while another thread is in the forward
-    pass, that pass would go on in training mode and answer wrong numbers.
+    Training flags belong to the module, not to a thread: if they were restored while another thread is in the forward
+    pass, that pass would continue in training mode and give wrong answers.
     """
     with lock_of(module):
         in_training = [part for part in module.modules() if part.training]
@@ -356,16 +357,16 @@ def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class TensorUse:
-    """Bytes of tensors while something was carried out.
+    """Bytes of tensors during a call.
 
     Attributes
     ----------
     operations
-        How many were carried out; 0 where torch was not used (or by another thread).
+        Number of operations; 0 if torch was not used (or by another thread).
     peak
-        Of all tensors made and alive at once.
+        Peak bytes of all new tensors together.
     largest
-        Of the largest of them.
+        Bytes of the largest tensor.
     on_cpu
         Whether they were in the host's memory.
     """
@@ -377,21 +378,21 @@ class TensorUse:
 
 
 def tensors_used(do: Callable[[], object]) -> TensorUse:
-    """Return the bytes of the tensors that a call makes, without the scratch memory inside single operations.
+    """Return the bytes of the tensors of a call, without the scratch memory inside single operations.
 
     Examples
     --------
     >>> tensors_used(lambda: torch.zeros(1_000) + 1).peak
     8000
     """
-    alive = _Alive()
+    alive = _LiveStorages()
     with alive:
         do()
     return TensorUse(alive.operations, alive.peak, alive.largest, alive.on_cpu)
 
 
-class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follows the storages of the tensors that operations return until they are freed."""
+class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Tracks the storages of the tensors that operations return until they are freed."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -419,7 +420,7 @@ class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @contextmanager
 def with_threads(n: int) -> Iterator[None]:
-    """Let torch's operations use n threads for a while.
+    """Let torch's operations use n threads within the context.
 
     Examples
     --------
@@ -439,12 +440,12 @@ def with_threads(n: int) -> Iterator[None]:
 
 
 def threads_in_use() -> int:
-    """Return how many threads torch's operations use."""
+    """Return the number of threads of torch's operations."""
     return torch.get_num_threads()
 
 
 def cuda_peak(do: Callable[[], object]) -> int:
-    """Return the bytes that a call takes of the memory of the current CUDA device, at its peak; 0 without one."""
+    """Return the peak memory of a call on the current CUDA device, in bytes; 0 without one."""
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return 0
     torch.cuda.synchronize()

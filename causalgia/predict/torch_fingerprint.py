@@ -1,4 +1,4 @@
-"""Digest of a PyTorch network: every tensor it holds and everything its forward pass is made of."""
+"""Digest of a PyTorch network: its tensors, layers, code and plain attributes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INTERNAL = frozenset(vars(torch.nn.Module())) | {"_is_torch_compile"}
 
 
 def tensor_bytes(tensor: torch.Tensor) -> Iterator[bytes]:
-    """Yield a tensor's dtype, shape and bytes; where it lies does not matter."""
+    """Yield a tensor's dtype, shape and bytes, whatever its device."""
     yield b"tensor"
     yield f"{tensor.dtype} {tuple(tensor.shape)}".encode()
     plain = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
@@ -22,7 +22,7 @@ def tensor_bytes(tensor: torch.Tensor) -> Iterator[bytes]:
 
 
 def uncompiled(module: Any) -> Any:
-    """Return a network itself: torch.compile keeps the network that it was given."""
+    """Return the original network of one that torch.compile wraps."""
     return getattr(module, "_orig_mod", module)
 
 
@@ -47,6 +47,6 @@ def network_structure(network: torch.nn.Module, read: Callable[[object], bytes])
 
 
 def _attributes(sub: torch.nn.Module) -> dict[str, object]:
-    """Return what a module holds beside tensors and submodules; of an installed class, what is public."""
+    """Return the attributes of a module without tensors and submodules; for an installed class, the public ones."""
     public = is_installed(type(sub).__module__)
     return {k: v for k, v in vars(sub).items() if k not in _INTERNAL and not (public and k.startswith("_"))}

@@ -1,4 +1,4 @@
-"""A PyTorch network as a predictor. Imported on demand: this module needs torch."""
+"""PyTorch networks as predictors; imported on demand, as it needs torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
@@ -21,24 +22,24 @@ from causalgia.predict.predictor import (
     EditSession,
     Layout,
     SinglePredictor,
-    checked_batch_size,
-    checked_names,
-    checked_version,
+    as_batch_size,
+    as_distinct_names,
+    as_token_rows,
+    as_version_name,
     shape_in_words,
 )
 from causalgia.predict.torch_batch import BatchSizes, Compiled, forward_pass, is_out_of_memory
 from causalgia.predict.torch_device import (
-    Ferry,
-    Fetched,
+    HostDeviceCopier,
+    PendingCopy,
+    check_full_precision,
     choose_device,
     exact_float32,
     in_eval_mode,
     input_dtype,
     lock_of,
-    require_full_products,
     without_autocast,
 )
-from causalgia.predict.torch_edits import DeviceEdits
 from causalgia.predict.torch_output import read_columns
 from causalgia.types import Tokens
 
@@ -46,32 +47,32 @@ _HELD_BYTES = 2**28
 
 
 class TorchPredictor(SinglePredictor):
-    """A PyTorch network as a predictor: eval mode, inference mode, one-hot made on the device.
+    """A PyTorch network as a predictor: eval mode, inference mode, one-hot encoding on the device.
 
-    The network itself is used, not a copy: it is moved to `device`, and its training flags are put back after every
-    call; threads that ask it take turns. Answers of half precision become float32.
+    The network itself is used, not a copy: it is moved to `device`, and its training flags are restored after every
+    call; threads take turns. Half-precision answers become float32.
 
-    Tokens travel as uint8 and become one-hot in the dtype of the network's parameters, so a float64 network
+    Tokens are sent as uint8 and become one-hot in the dtype of the network's parameters, so a float64 network
     answers in float64. During the call autocast is off, and on CUDA TF32 too: such rounding does not cancel in a
-    contrast. A pickled predictor takes its network along (on the host) and chooses the device anew where it is opened:
-    "auto" is what there is on that machine, and one worker of several takes the GPU of its number.
+    contrast. A pickled predictor includes its network (on the host) and chooses the device again when it is loaded:
+    "auto" is the best device of that machine, and one of several workers takes the GPU of its number.
 
     Parameters
     ----------
     module
         Takes one-hot (n, 4, length).
     tasks
-        A name for each output, or those of `heads` (or of a dict output's keys) that are wanted. By default all
+        A name for each output, or a selection of `heads` (or of a dict output's keys). By default all
         heads or keys; without them "outcome" for a single output, else "task 0", "task 1", ...
     scale
-        What the outputs are measured on, in words.
+        The scale of the outputs, in words.
     device
-        A torch device, or "auto": where the module is if that is an accelerator, else cuda, mps or cpu.
+        A torch device, or "auto": the module's own if that is an accelerator, else cuda, mps or cpu.
     batch_size
         Sequences per forward pass, or "auto": as many as keep the largest activation under 16 MiB on a CPU
-        (from 32 MiB on memory is mapped and faulted in afresh at every layer, which costs a factor of 3), above 256
-        rows also all activations together within 64 MiB; or as fit well into the free memory of an accelerator. It is
-        halved, with a warning, when memory runs out.
+        (above 32 MiB every layer maps fresh memory, which costs a factor of 3), and above 256 rows all activations
+        together under 64 MiB; on an accelerator, as many as fit well into its free memory. It is halved, with a
+        warning, when memory runs out.
     layout
         "NCL" for (n, 4, length), "NLC" for (n, length, 4).
     alphabet
@@ -85,10 +86,10 @@ class TorchPredictor(SinglePredictor):
     dtype
         The dtype of the one-hot input; by default that of the module's parameters. Giving it accepts half precision.
     tf32
-        Whether factors of products may be rounded to 10 bits on CUDA; without effect elsewhere. That does not cancel
-        in a contrast: root mean square 0.002, 0.02 and 0.6 standard deviations of the contrast in untrained networks
-        of ResidualBind-, DeepSTARR- and BPNet-size, where float32 has 2e-6, 1e-5 and 4e-4. Measure your network's with
-        `causalgia.predict.contrast_deviation`.
+        Whether factors of products may be rounded to 10 bits on CUDA; without effect elsewhere. The rounding does not
+        cancel in a contrast: root mean square 0.002, 0.02 and 0.6 standard deviations of the contrast in untrained
+        networks of ResidualBind-, DeepSTARR- and BPNet-size, where float32 has 2e-6, 1e-5 and 4e-4. Measure your
+        network's with `causalgia.predict.contrast_deviation`.
     channels_last
         Whether to run one-dimensional layers as two-dimensional ones with channels innermost in memory. On a CPU core
         1.1, 1.0 and 1.6 times the speed at those sizes; contrasts deviate no more than those of float32 do anyway.
@@ -96,13 +97,13 @@ class TorchPredictor(SinglePredictor):
         Whether to run the network through `torch.compile`, one compilation (10 s and more) for each length, in whole
         batches. On a CPU core 1.0, 0.9 and 1.0 times the speed; the deviation is that of float32.
     fingerprint
-        What names this version of the network; by default its weights, structure and code are hashed. Where an
-        attribute cannot be read the fingerprint ends in ``~``: name the version here.
+        Name of this version of the network; by default its weights, structure and code are hashed. If an attribute is
+        unreadable the fingerprint ends in ``~``: name the version here.
 
     Raises
     ------
     PredictorError
-        If a choice is impossible: an absent device, a task that is not among the heads, half precision unasked.
+        If an option is impossible: an absent device, a task that is not among the heads, half precision unrequested.
 
     Examples
     --------
@@ -134,39 +135,39 @@ class TorchPredictor(SinglePredictor):
         incremental: bool = False,
         fingerprint: str | None = None,
     ) -> None:
-        _require_module(module)
-        _require_initialised(module)
-        self.heads = None if heads is None else checked_names(heads, "head")
+        _check_module(module)
+        _check_initialized(module)
+        self.heads = None if heads is None else as_distinct_names(heads, "head")
         chosen = self.heads if tasks is None else tasks
         super().__init__(tasks=chosen, scale=scale, alphabet=alphabet, layout=layout, rc_average=rc_average)
-        _require_heads(self._tasks, self.heads)
+        _check_heads(self._tasks, self.heads)
         self.module = module
         self.reduce = reduce
         self.dtype = input_dtype(module, dtype)
         self._half_accepted = dtype is not None
         self._asked_device = str(device)
         self.device = choose_device(module, device, self.dtype)
-        self.batch_size = checked_batch_size(batch_size)
+        self.batch_size = as_batch_size(batch_size)
         self._batches = BatchSizes(self.batch_size, self.device)
         self.tf32, self.channels_last, self.compile = tf32, channels_last, compile
         self.incremental = incremental
         self._partial = Incremental(self) if incremental else None
         self._prepare()
-        self._given = None if fingerprint is None else checked_version(fingerprint, "network")
+        self._given = None if fingerprint is None else as_version_name(fingerprint, "network")
         self._choices = (self._tasks, scale, self._order, layout, self.heads, rc_average, str(self.dtype))
         self._reduce_digest = fingerprint_of(reduce)
         module.to(self.device)
 
     def _prepare(self) -> None:
-        """Make ready what belongs to this process and device, and is not pickled."""
-        self._ferry = Ferry(self.device)
+        """Create the state of this process and device, which is not pickled."""
+        self._ferry = HostDeviceCopier(self.device)
         self._met = False
         self._run = forward_pass(
             self.module, channels_last=self.channels_last, compiled=self.compile, device=self.device
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return everything but what belongs to this process; the network as it is on a host without the device."""
+        """Return all attributes but those of this process; the network as a copy on the host."""
         with lock_of(self.module):
             module = self.module if self.device.type == "cpu" else deepcopy(self.module).cpu()
         own = {"_run", "_ferry", "device", "_batches"}
@@ -174,7 +175,7 @@ class TorchPredictor(SinglePredictor):
         return {**kept, "module": module, "_sizes": self._batches.known}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Choose the device anew: "auto" is what there is on this machine, "cuda" this worker's own GPU."""
+        """Choose the device again: "auto" is the best of this machine, "cuda" this worker's own GPU."""
         sizes = state.pop("_sizes")
         vars(self).update(state)
         self.device = choose_device(self.module, self._asked_device, self.dtype)
@@ -185,13 +186,13 @@ class TorchPredictor(SinglePredictor):
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the weights as they are now, the network's structure and code, and every choice made here."""
+        """Digest of the current weights, the network's structure and code, and all options."""
         identity = digest("given", self._given) if self._given is not None else fingerprint_of(self.module)
         return digest("torch", identity, *self._choices, self._reduce_digest, *self._ways)
 
     @property
     def fingerprint_parts(self) -> dict[str, str]:
-        """Digests of the network's code and weights (or the version that was given), the options and the read-out."""
+        """Digests of the network's code and weights (or the given version), the options and the read-out."""
         identity = parts_of(self.module) if self._given is None else {"version": self._given}
         return {**identity, "options": digest(*self._choices, *self._ways), "read-out": self._reduce_digest}
 
@@ -203,7 +204,7 @@ class TorchPredictor(SinglePredictor):
 
     @property
     def precision(self) -> Any:
-        """Dtype of the one-hot input, which is that of the parameters; half where an answer was."""
+        """Dtype of the one-hot input, which is that of the parameters; half if an answer was."""
         half = bool(self._half) or self.dtype.itemsize == 2
         return torch.empty(0, dtype=torch.float16 if half else self.dtype).numpy().dtype
 
@@ -218,28 +219,28 @@ class TorchPredictor(SinglePredictor):
         return self._batches.resolve(length, self._trace)
 
     def batches(self) -> dict[int, int]:
-        """Return the batch sizes settled on so far, by length."""
+        """Return the batch sizes that are fixed so far, by length."""
         return self._batches.known
 
     def fix_batches(self, sizes: Mapping[int, int]) -> None:
-        """Take the batch sizes of an earlier run, by length."""
+        """Use the batch sizes of an earlier run, by length."""
         self._batches.fix(sizes)
 
     def choices(self) -> dict[str, bool]:
-        """Return whether edits are recomputed in part, by ``"length:width"``, as far as they were met."""
+        """Return whether edits are recomputed in part, by ``"length:width"``, as far as they occurred."""
         return {} if self._partial is None else self._partial.choices()
 
     def choose(self, choices: Mapping[str, bool]) -> None:
-        """Take the choices of an earlier run: what is chosen is verified again, but not timed."""
+        """Use the choices of an earlier run: they are verified again, but not timed."""
         if self._partial is not None:
             self._partial.choose(choices)
 
     def incremental_report(self) -> str:
-        """Return where edits are recomputed in part, in words: a line for each length and width that was met."""
+        """Return where edits are recomputed in part, as text: a line for each length and width that occurred."""
         return "incremental=False" if self._partial is None else self._partial.report()
 
     def backgrounds_at_once(self, length: int) -> int:
-        """Return how many backgrounds a session holds; 0 where whole batches are best.
+        """Return the number of backgrounds in a session; 0 if whole batches are faster.
 
         Warns
         -----
@@ -257,9 +258,9 @@ class TorchPredictor(SinglePredictor):
         return DeviceEdits(self, base)
 
     def reference(self) -> TorchPredictor:
-        """Return the same network in float64, run eagerly: a copy, against which rounding is measured.
+        """Return a copy of the network in float64, run eagerly, against which rounding is measured.
 
-        Its answers are those of this predictor but for rounding; see `causalgia.predict.contrast_deviation`.
+        Its answers differ from those of this predictor by rounding alone; see `causalgia.predict.contrast_deviation`.
         """
         with lock_of(self.module):
             exact = deepcopy(self.module).double()
@@ -285,15 +286,15 @@ class TorchPredictor(SinglePredictor):
         return self._in_batches(len(tokens), tokens.shape[1], lambda start, stop: self._ferry.send(tokens[start:stop]))
 
     def answer_batches(self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]) -> NDArray[Any]:
-        """Answer for rows that ``place(start, stop)`` puts on the device as tokens: (n_rows, tasks), as `predict`."""
+        """Return answers (n_rows, tasks), as `predict`; ``place(start, stop)`` puts rows on the device as tokens."""
         return self._collected(self._in_batches(n_rows, length, place))
 
     def _in_batches(
         self, n_rows: int, length: int, place: Callable[[int, int], torch.Tensor]
     ) -> Iterator[tuple[int, object]]:
-        """Queue each batch before the one before it is read back, so that an accelerator does not wait for us."""
+        """Queue each batch before the previous one is read back, so that an accelerator is never idle."""
         start = 0
-        waiting: Fetched | None = None
+        waiting: PendingCopy | None = None
         while start < n_rows:
             stop = min(n_rows, start + self.resolve_batch_size(length))
             answer = self._attempt(partial(place, start, stop))
@@ -306,8 +307,8 @@ class TorchPredictor(SinglePredictor):
         if waiting is not None:
             yield len(waiting), self._to_host(waiting)
 
-    def _attempt(self, place: Callable[[], torch.Tensor]) -> Fetched | None:
-        """Return the answers (n, tasks), perhaps on their way; None when memory runs out."""
+    def _attempt(self, place: Callable[[], torch.Tensor]) -> PendingCopy | None:
+        """Return the answers (n, tasks), possibly pending; None when memory runs out."""
         try:
             with self._ready():
                 tokens = place()
@@ -320,9 +321,9 @@ class TorchPredictor(SinglePredictor):
             return None
 
     def _meet(self, tokens: torch.Tensor) -> None:
-        """Refuse, at the first batch, a network that computes in half precision inside itself or in `reduce`."""
+        """Check, at the first batch, that neither the network nor `reduce` computes in half precision."""
         if not self._met and not self._half_accepted:
-            require_full_products(lambda: self._read(self._forward(some := tokens[:2], run=self.module), len(some)))
+            check_full_precision(lambda: self._read(self._forward(some := tokens[:2], run=self.module), len(some)))
         self._met = True
 
     def _both_strands(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -341,7 +342,7 @@ class TorchPredictor(SinglePredictor):
         return read_columns(output, n_rows, tasks=self._tasks, heads=self.heads, reduce=self.reduce)
 
     def _filled(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return a whole batch for a compiled network, which knows one size for each length; else the tokens."""
+        """Return a full batch for a compiled network, which has one size for each length; else the tokens."""
         if not isinstance(self._run, Compiled):
             return tokens
         short = self.resolve_batch_size(tokens.shape[1]) - len(tokens)
@@ -373,14 +374,14 @@ class TorchPredictor(SinglePredictor):
 
     @contextmanager
     def _ready(self) -> Iterator[None]:
-        """Eval mode, inference mode and exact float32, for one thread at a time."""
+        """Set eval mode, inference mode and exact float32, for one thread at a time."""
         exact, whole = exact_float32(self.device, tf32=self.tf32), without_autocast(self.device)
         with in_eval_mode(self.module), torch.inference_mode(), exact, whole:
             if next((t.device for t in self.module.parameters()), self.device) != self.device:
                 self.module.to(self.device)
             yield
 
-    def _to_host(self, answer: Fetched) -> object:
+    def _to_host(self, answer: PendingCopy) -> object:
         host = answer.arrived()
         self._half = self._half or host.dtype.itemsize == 2
         return (host.float() if host.dtype is torch.bfloat16 else host).numpy()
@@ -389,13 +390,13 @@ class TorchPredictor(SinglePredictor):
         return type(self.module).__name__
 
 
-def _require_module(module: object) -> None:
+def _check_module(module: object) -> None:
     if not isinstance(module, torch.nn.Module):
         msg = f"TorchPredictor takes a torch.nn.Module, not {quoted(module)}; FunctionPredictor takes any callable"
         raise PredictorError(msg)
 
 
-def _require_initialised(module: torch.nn.Module) -> None:
+def _check_initialized(module: torch.nn.Module) -> None:
     tensors = chain(module.named_parameters(), module.named_buffers())
     lazy = [name for name, tensor in tensors if is_lazy(tensor)]
     if lazy:
@@ -406,8 +407,63 @@ def _require_initialised(module: torch.nn.Module) -> None:
         raise PredictorError(msg)
 
 
-def _require_heads(tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None) -> None:
+def _check_heads(tasks: tuple[str, ...] | None, heads: tuple[str, ...] | None) -> None:
     missing = [] if heads is None else [task for task in tasks or () if task not in heads]
     if missing:
         msg = f"task {quoted(missing[0])} is not among heads={quoted(list(heads or ()))}; tasks= picks heads by name"
         raise PredictorError(msg)
+
+
+class DeviceEdits:
+    """A session that holds the backgrounds on the device and writes the arms into them there.
+
+    Every batch is assembled on the device from the backgrounds and the edited columns, and goes through the whole
+    network: the answers are those of `predict` with the same batches, bit for bit.
+    """
+
+    def __init__(self, predictor: TorchPredictor, base: Tokens) -> None:
+        self._predictor = predictor
+        self._base = as_token_rows(base)
+        self._ferry = HostDeviceCopier(predictor.device)
+        self._held = self._ferry.send(self._base)
+
+    def answers(self, edited: Tokens, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks)."""
+        tokens = as_token_rows(edited)
+        _check_backgrounds(tokens, rows, self._base)
+
+        def place(start: int, stop: int) -> torch.Tensor:
+            return self._embedded(tokens[start:stop], rows[start:stop])
+
+        return self._predictor.answer_batches(len(tokens), tokens.shape[1], place)
+
+    def _embedded(self, edited: Tokens, rows: NDArray[np.int64]) -> torch.Tensor:
+        window = changed_window(edited, self._base[rows])
+        whole = self._held[self._ferry.send(np.asarray(rows, np.int64))]
+        if window.start < window.stop:
+            whole[:, window] = self._ferry.send(edited[:, window])
+        return whole
+
+
+def changed_window(edited: Tokens, base: Tokens) -> slice:
+    """Return the columns from the first to the last in which any row differs from its background.
+
+    Examples
+    --------
+    >>> base = np.zeros((2, 6), np.uint8)
+    >>> changed_window(np.array([[0, 0, 1, 0, 0, 0], [0, 0, 0, 2, 0, 0]], np.uint8), base)
+    slice(2, 4, None)
+    """
+    columns = np.flatnonzero((edited != base).any(axis=0))
+    return slice(int(columns[0]), int(columns[-1]) + 1) if columns.size else slice(0, 0)
+
+
+def _check_backgrounds(edited: Tokens, rows: NDArray[np.int64], base: Tokens) -> None:
+    if edited.shape[1] != base.shape[1] or np.shape(rows) != (len(edited),):
+        msg = (
+            f"edited tokens {edited.shape} and the backgrounds {np.shape(rows)} they came from do not fit backgrounds "
+            f"{base.shape}; give one row of the backgrounds for each, of the same length"
+        )
+        raise PredictorError(msg)
+    if np.min(rows) < 0 or np.max(rows) >= len(base):
+        raise PredictorError(f"there are {len(base)} backgrounds; rows go from {np.min(rows)} to {np.max(rows)}")

@@ -1,4 +1,4 @@
-"""PyTorch networks into ONNX files, each compared with its network before it is left on disk. Imported on demand."""
+"""Export of PyTorch networks to ONNX; the file is compared with the network. Imported on demand."""
 
 from __future__ import annotations
 
@@ -22,33 +22,35 @@ from causalgia.types import Tokens
 
 _ROWS = 12
 _SHOWN = 4
-"""Rows that the exporter sees: what it took for constants shows in the others."""
+"""Rows that the exporter sees; values that it wrongly takes for constants show in the other rows."""
 _TOLERATED = {4: 1e-4, 8: 1e-9}
-"""Largest difference, relative to the largest answer, by the bytes of the floating dtype."""
+"""Largest difference, relative to the largest answer, by the size of the floating dtype in bytes."""
 
 
-def exported(network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int) -> OnnxPredictor:
-    """Do what `causalgia.predict.export_onnx` says."""
+def write_network(
+    network: torch.nn.Module | TorchPredictor, path: str | PathLike[str], *, length: int
+) -> OnnxPredictor:
+    """Export a network; see `causalgia.predict.export_onnx`."""
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
         raise PredictorError(f"length={quoted(length)}; give the letters of a sequence, a whole number of at least 1")
-    asked = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
+    predictor = network if isinstance(network, TorchPredictor) else TorchPredictor(network, device="cpu")
     tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
-    truth = asked.predict(tokens)
+    truth = predictor.predict(tokens)
     target = Path(path)
     draft = target.with_name(f".{target.name}.draft")
     try:
-        _write(asked, draft, tokens[:_SHOWN])
-        _compare(_tried(_opened(draft, asked), tokens, target), truth, target)
+        _write_onnx(predictor, draft, tokens[:_SHOWN])
+        _compare(_answers_of_file(_open_exported(draft, predictor), tokens, target), truth, target)
         draft.replace(target)
     except OSError as error:
         raise PredictorError(f"{target}: cannot be written ({first_line(error)})") from error
     finally:
         draft.unlink(missing_ok=True)
-    return _opened(target, asked)
+    return _open_exported(target, predictor)
 
 
-class _Reduced(torch.nn.Module):
-    """A network and what is made of its output."""
+class _ReducedNetwork(torch.nn.Module):
+    """A network followed by `reduce`."""
 
     def __init__(self, module: torch.nn.Module, reduce: Callable[[Any], Any] | None) -> None:
         super().__init__()
@@ -56,15 +58,15 @@ class _Reduced(torch.nn.Module):
         self.reduce = reduce
 
     def forward(self, x: torch.Tensor) -> Any:
-        """Return the output for one-hot x, reduced."""
+        """Return the reduced output for one-hot x."""
         output = self.module(x)
         return output if self.reduce is None else self.reduce(output)
 
 
-def _write(asked: TorchPredictor, draft: Path, tokens: Tokens) -> None:
-    with in_eval_mode(asked.module):
-        whole = _Reduced(copy.deepcopy(asked.module).cpu(), asked.reduce).eval()
-    x = _example(asked, tokens)
+def _write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
+    with in_eval_mode(predictor.module):
+        whole = _ReducedNetwork(copy.deepcopy(predictor.module).cpu(), predictor.reduce).eval()
+    x = _one_hot_input(predictor, tokens)
     with torch.inference_mode():
         names = _output_names(whole(x))
     try:
@@ -88,11 +90,11 @@ def _write(asked: TorchPredictor, draft: Path, tokens: Tokens) -> None:
         raise PredictorError(msg) from error
 
 
-def _example(asked: TorchPredictor, tokens: Tokens) -> torch.Tensor:
+def _one_hot_input(predictor: TorchPredictor, tokens: Tokens) -> torch.Tensor:
     from causalgia.sequences.alphabet import one_hot
 
-    x = one_hot(tokens, dtype="float32", alphabet=asked.alphabet, layout=asked.layout)
-    return torch.from_numpy(x).to(asked.dtype)
+    x = one_hot(tokens, dtype="float32", alphabet=predictor.alphabet, layout=predictor.layout)
+    return torch.from_numpy(x).to(predictor.dtype)
 
 
 def _output_names(output: object) -> list[str]:
@@ -102,27 +104,27 @@ def _output_names(output: object) -> list[str]:
     return ["outcome"] if len(parts) == 1 else [f"output {i}" for i in range(len(parts))]
 
 
-def _opened(path: Path, asked: TorchPredictor) -> OnnxPredictor:
+def _open_exported(path: Path, predictor: TorchPredictor) -> OnnxPredictor:
     return OnnxPredictor(
         path,
-        tasks=asked._tasks,
-        scale=asked.scale,
-        layout=asked.layout,
-        alphabet=asked.alphabet,
-        heads=asked.heads,
-        rc_average=asked.rc_average,
+        tasks=predictor._tasks,
+        scale=predictor.scale,
+        layout=predictor.layout,
+        alphabet=predictor.alphabet,
+        heads=predictor.heads,
+        rc_average=predictor.rc_average,
     )
 
 
-def _tried(written: OnnxPredictor, tokens: Tokens, target: Path) -> NDArray[Any]:
+def _answers_of_file(written: OnnxPredictor, tokens: Tokens, target: Path) -> NDArray[Any]:
     written.fix_batches({tokens.shape[1]: 5})
     try:
         if written.graph.rows is None:
             return written.predict(tokens)
-        said = f"it takes {written.graph.rows} sequences at once and no others"
+        reason = f"it takes {written.graph.rows} sequences at once and no others"
     except PredictorError as error:
-        said = str(error)
-    raise PredictorError(f"{target}: the exported file is of no use: {said}. Keep the network a TorchPredictor")
+        reason = str(error)
+    raise PredictorError(f"{target}: the exported file is of no use: {reason}. Keep the network a TorchPredictor")
 
 
 def _compare(answers: NDArray[Any], truth: NDArray[Any], target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Weights in and out of files, without ever unpickling code. Imported on demand: this module needs torch."""
+"""Weights in files, without unpickling code; imported on demand, as it needs torch."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _CONVERT = (
 
 
 def load_weights(module: torch.nn.Module, path: str | Path) -> None:
-    """Put the tensors of a file into a network: safetensors, or a .pt/.pth state dict by ``weights_only=True``.
+    """Load the tensors of a file into a network: safetensors, or a .pt/.pth state dict by ``weights_only=True``.
 
-    A pickle can run any code when it is opened, so no other kind of file is opened at all. The network is untouched
-    when the file does not fit it.
+    A pickle can run any code when it is opened, so other kinds of files are refused. The network is unchanged if the
+    file does not match it.
 
     Raises
     ------
     PredictorError
-        If the file is absent, is not a plain state dict, or its names or shapes are not the network's.
+        If the file is absent, is not a plain state dict, or its names or shapes differ from the network's.
     MissingExtraError
         If safetensors is not installed.
     """
-    state = _read(Path(path))
+    state = _read_weights_file(Path(path))
     wanted = module.state_dict()
-    _require_same_names(wanted.keys(), state.keys(), path)
-    _require_same_shapes(wanted, state, path)
+    _check_same_names(wanted.keys(), state.keys(), path)
+    _check_same_shapes(wanted, state, path)
     module.load_state_dict(dict(state))
 
 
@@ -70,7 +70,7 @@ def _safetensors() -> Any:
     return safetensors.torch
 
 
-def _read(path: Path) -> Mapping[str, torch.Tensor]:
+def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
     with open_regular_file(path, PredictorError):
         pass
     if path.suffix == ".safetensors":
@@ -96,7 +96,7 @@ def _read_safetensors(path: Path) -> Mapping[str, torch.Tensor]:
 def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own words about a file that is refused below in ours
+            warnings.simplefilter("ignore")  # a file that causes a warning of torch is refused below
             state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         msg = f"{path}: holds more than tensors, and a stranger's pickle is never opened; {_CONVERT}"
@@ -111,7 +111,7 @@ def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
     return state
 
 
-def _require_same_names(wanted: Iterable[str], found: Iterable[str], path: str | Path) -> None:
+def _check_same_names(wanted: Iterable[str], found: Iterable[str], path: str | Path) -> None:
     missing, unexpected = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
     if missing or unexpected:
         msg = (
@@ -121,7 +121,7 @@ def _require_same_names(wanted: Iterable[str], found: Iterable[str], path: str |
         raise PredictorError(msg)
 
 
-def _require_same_shapes(wanted: Mapping[str, Any], found: Mapping[str, torch.Tensor], path: str | Path) -> None:
+def _check_same_shapes(wanted: Mapping[str, Any], found: Mapping[str, torch.Tensor], path: str | Path) -> None:
     for name, tensor in found.items():
         shape = tuple(wanted[name].shape)
         if tuple(tensor.shape) != shape and (shape, tensor.shape) != ((), (1,)):  # torch takes (1,) for a scalar

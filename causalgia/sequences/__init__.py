@@ -1,6 +1,6 @@
-"""Sequences: letters, tokens, records, variants, motifs and where they stand; numpy only at this door.
+"""Sequences: letters, tokens, records, variants, motifs and their instances; imports numpy only.
 
-The random samplers are numba code and are imported by whoever draws: `causalgia.sequences.samplers` (uniform,
+The random samplers are numba code and are imported where they are used: `causalgia.sequences.samplers` (uniform,
 profile, Markov chains), `causalgia.sequences.shuffles` (exact k-let shuffles) and the counter-based generator under
 them, `causalgia.sequences.random`.
 """

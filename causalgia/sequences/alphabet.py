@@ -1,7 +1,7 @@
 """Letters and tokens: DNA and RNA strings as uint8 arrays, one-hot arrays, and the reverse complement.
 
 A token is 0, 1, 2 or 3 for A, C, G or T. U is read as T and lower case as upper case, so RNA and soft-masked DNA
-need no preparation. Ambiguous letters (N, R, Y, ...) are refused unless a caller chooses to have them drawn.
+need no preparation. Ambiguous letters (N, R, Y, ...) raise an error unless a caller chooses to draw them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _letter_codes() -> Tokens:
 
 
 _CODES = _letter_codes()
-# Twelve is divisible by 2, 3 and 4: a fair twelve-sided die decides every ambiguous letter exactly uniformly.
+# Twelve is divisible by 2, 3 and 4: a fair twelve-sided die draws every ambiguous letter exactly uniformly.
 _DIE = np.array([[BASES.index(base) for base in IUPAC[x] * (12 // len(IUPAC[x]))] for x in _AMBIGUOUS], np.uint8)
 
 
@@ -97,7 +97,7 @@ def _as_bytes(record: object, name: str | int) -> bytes:
         raise SequenceError(msg)
     if not record.isascii():
         position = next(i for i, letter in enumerate(record) if not letter.isascii())
-        _refuse_letter(record[position], position, f"record {quoted(name)}")
+        _raise_letter_error(record[position], position, f"record {quoted(name)}")
     return record.encode("ascii")
 
 
@@ -110,17 +110,18 @@ def stack_letters(records: Sequence[bytes], names: Sequence[str | int], *, sourc
         If there is no record, a record is empty, or two lengths differ.
     """
     if not records:
-        msg = f"{_place(source)}no sequences; give at least one"
+        msg = f"{_source_prefix(source)}no sequences; give at least one"
         raise SequenceError(msg)
     lengths = np.fromiter(map(len, records), np.int64, len(records))
     odd, first = int(np.argmax(lengths != lengths[0])), int(lengths[0])
     if not lengths.all():
-        msg = f"{_place(source)}record {quoted(names[int(np.argmin(lengths))])} is empty; drop it"
+        msg = f"{_source_prefix(source)}record {quoted(names[int(np.argmin(lengths))])} is empty; drop it"
         raise SequenceError(msg)
     if odd:
         msg = (
-            f"{_place(source)}record {quoted(names[odd])} has {lengths[odd]} letters and record {quoted(names[0])} has "
-            f"{first}; cut all to one length, or take windows of one length with from_bed(..., length=)"
+            f"{_source_prefix(source)}record {quoted(names[odd])} has {lengths[odd]} letters and record "
+            f"{quoted(names[0])} has {first}; cut all to one length, or take windows of one length with "
+            "from_bed(..., length=)"
         )
         raise SequenceError(msg)
     return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)
@@ -151,22 +152,24 @@ def letter_tokens(
     last = 3 if key is None else 3 + len(_AMBIGUOUS)
     if codes.max() > last:
         row, position = map(int, np.argwhere(codes > last)[0])
-        _refuse_letter(chr(letters[row, position]), position, f"{_place(source)}record {quoted(names[row])}")
+        _raise_letter_error(
+            chr(letters[row, position]), position, f"{_source_prefix(source)}record {quoted(names[row])}"
+        )
     if key is not None:
         _draw_ambiguous(codes, names, key)
     return codes
 
 
-def _place(source: str | None) -> str:
+def _source_prefix(source: str | None) -> str:
     return "" if source is None else f"{source}: "
 
 
 def _is_iupac(letter: str) -> bool:
-    """Say whether a letter is of the IUPAC code, in either case; only ASCII letters are, whatever their capitals."""
+    """Say whether a letter is ASCII and in the IUPAC code, in either case."""
     return letter.isascii() and letter.upper() in IUPAC
 
 
-def _refuse_letter(letter: str, position: int, record: str) -> None:
+def _raise_letter_error(letter: str, position: int, record: str) -> None:
     cure = "sequences are made of A, C, G, T or U: remove it, or drop the record"
     if _is_iupac(letter):
         cure = (
@@ -178,7 +181,7 @@ def _refuse_letter(letter: str, position: int, record: str) -> None:
 
 
 def _draw_ambiguous(codes: Tokens, names: Sequence[str | int], key: int) -> None:
-    """Replace the ambiguous codes in place, each record from a stream of its own."""
+    """Replace ambiguous codes in place, each record from a stream of its own."""
     for row in np.flatnonzero((codes > 3).any(axis=1)).tolist():
         (at,) = np.nonzero(codes[row] > 3)
         stream = np.random.default_rng(derive(key, "ambiguous", names[row]))
@@ -198,7 +201,7 @@ def decode(tokens: NDArray[np.integer], *, rna: bool = False) -> list[str]:
     >>> decode(encode(["ACGT", "TTTT"]), rna=True)
     ['ACGU', 'UUUU']
     """
-    rows = np.atleast_2d(checked_tokens(tokens))
+    rows = np.atleast_2d(as_token_array(tokens))
     if rows.ndim != 2:
         msg = f"tokens of shape {rows.shape}; decode takes (n, length) or (length,)"
         raise SequenceError(msg)
@@ -206,8 +209,8 @@ def decode(tokens: NDArray[np.integer], *, rna: bool = False) -> list[str]:
     return [row.tobytes().decode("ascii") for row in letters]
 
 
-def checked_tokens(tokens: NDArray[np.integer]) -> Tokens:
-    """Return an integer array as uint8 tokens, without a copy where it is that already.
+def as_token_array(tokens: NDArray[np.integer]) -> Tokens:
+    """Return an integer array as uint8 tokens, without a copy if it is that already.
 
     Raises
     ------
@@ -270,7 +273,7 @@ def one_hot(
            [1, 0, 0, 0],
            [0, 0, 1, 0]])
     """
-    array, axis = checked_tokens(tokens), _channel_axis(layout)
+    array, axis = as_token_array(tokens), _channel_axis(layout)
     if array.ndim not in (1, 2):
         msg = f"tokens of shape {array.shape}; one_hot takes (n, length)"
         raise SequenceError(msg)
@@ -327,7 +330,7 @@ def reverse_complement(tokens: NDArray[np.integer]) -> Tokens:
     >>> decode(reverse_complement(encode("AGATAAG")))
     ['CTTATCT']
     """
-    return np.ascontiguousarray(3 - checked_tokens(tokens)[..., ::-1])
+    return np.ascontiguousarray(3 - as_token_array(tokens)[..., ::-1])
 
 
 def reverse_complement_word(word: str) -> str:

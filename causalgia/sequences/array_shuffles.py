@@ -1,8 +1,8 @@
-"""The shuffles of one and of two letters in numpy, all rows in lock step: to the bit what the compiled ones write.
+"""Mononucleotide and dinucleotide shuffles in numpy, equal to the compiled ones bit for bit.
 
-A process that shuffles little would spend seconds on compiling for milliseconds of work. Here a step of numpy takes all
-rows one letter further. A row of which a draw may have to be rejected (one walk of 200 letters in 500,000) is left to
-the compiled shuffle, which draws it again.
+They spare a process that shuffles little the seconds of compilation. Each numpy step advances all rows by one letter. A
+row in which a draw may have to be rejected (one of 500,000 walks of 200 letters) is left to the compiled shuffle, which
+draws it again.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _A_STEP, _A_LETTER = 20_000, 75
 
 
 def nanoseconds(n_rows: int, length: int) -> int:
-    """Return about how long a shuffle takes here: a step for each letter, however few the rows are."""
+    """Return the approximate time of a shuffle here: a step for each letter, however few the rows are."""
     return length * (_A_STEP + _A_LETTER * n_rows)
 
 
 def shuffle_letters(key: np.uint64, units: NDArray[np.uint64], rows: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Shuffle the letters of each row in place (n, length); return which rows have to be drawn by the compiled one.
+    """Shuffle the letters of each row in place (n, length); return which rows the compiled shuffle has to draw.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def shuffle_letters(key: np.uint64, units: NDArray[np.uint64], rows: NDArray[np.
 def shuffle_pairs_of(
     key: np.uint64, units: NDArray[np.uint64], rows: NDArray[np.uint8], out: NDArray[np.uint8]
 ) -> NDArray[np.bool_]:
-    """Write the dinucleotide shuffle of each row (n, length); return which rows are left to the compiled one.
+    """Write the dinucleotide shuffle of each row (n, length); return which rows the compiled one has to draw.
 
     The urns and the packing of their counts are those of `causalgia.sequences.dinucleotide_shuffle`.
     """
@@ -86,7 +86,7 @@ def shuffle_pairs_of(
 def _trees(
     counts: NDArray[np.int64], root: NDArray[np.int64], states: NDArray[np.uint64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the states, the last exit of each vertex as 2-bit fields, and where the draw may have to be rejected."""
+    """Return the states, the last exit of each vertex as 2-bit fields, and which draws may have to be rejected."""
     each = np.arange(len(counts))
     exits = counts.reshape(-1, 4, 4)
     vertices = np.arange(4) ^ root[:, None]  # renamed so that the root is 0

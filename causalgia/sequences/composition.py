@@ -1,4 +1,4 @@
-"""What sequences are made of: runs of one base, GC in windows, tandem repeats, and how often a word stands in them."""
+"""Composition of sequences: runs of one base, GC in windows, tandem repeats, dinucleotides and word counts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _gc_extremes(tokens: Any, width: Any, low: Any, high: Any) -> None:
 
 @njit(nogil=True)
 def _repeated(tokens: Any, covered: Any, out: Any) -> None:
-    """Count the bases of each row that lie in a tandem repeat; `covered` is room for one row."""
+    """Count the bases of each row that lie in a tandem repeat; `covered` is scratch memory for one row."""
     length = tokens.shape[1]
     for i in range(tokens.shape[0]):
         covered[:] = 0
@@ -73,8 +73,8 @@ def _repeated(tokens: Any, covered: Any, out: Any) -> None:
 
 
 @njit(nogil=True)
-def _hits(tokens: Any, masks: Any, counts: Any, first: Any) -> None:
-    """Add each row's hits of a word, given as bits of the bases that each place admits; keep the leftmost start."""
+def _count_word_hits(tokens: Any, masks: Any, counts: Any, first: Any) -> None:
+    """Add each row's hits of a word, given as bit masks of admitted bases; record the leftmost start."""
     width = masks.size
     for i in range(tokens.shape[0]):
         for start in range(tokens.shape[1] - width + 1):
@@ -103,7 +103,7 @@ def longest_runs(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def count_dinucleotides(tokens: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Return how often letter b follows letter a in each sequence, (n, 16), at place 4 a + b; of tokens (n, length).
+    """Return the count of letter b after letter a in each sequence, (n, 16), at column 4 a + b.
 
     Examples
     --------
@@ -120,10 +120,10 @@ def count_dinucleotides(tokens: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def first_of_equal_dinucleotides(tokens: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return for each sequence the number of the first one with equal dinucleotide counts, (n,), of tokens (n, length).
+    """Return, for each sequence, the first one with the same dinucleotide counts, (n,).
 
-    Dinucleotide shuffles of one sequence have them in common; independent sequences of 30 bp or more hardly ever do.
-    A sequence of one base is compared by that base.
+    Dinucleotide shuffles of one sequence share these counts; independent sequences of 30 bp or more hardly ever do. A
+    sequence of one base is compared by that base.
 
     Examples
     --------
@@ -173,8 +173,8 @@ def gc_extremes(tokens: NDArray[np.integer], width: int) -> tuple[NDArray[np.flo
 def repeat_shares(tokens: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return the share of bases of each sequence that lie in simple tandem repeats, (n,).
 
-    A simple repeat is a unit of 1 to 6 bases that stands at least three times in a row without an error, the last copy
-    cut or not, over at least 9 bases. Random sequences with even bases have about 0.002 of their bases in one.
+    A simple repeat is a unit of 1 to 6 bases, repeated at least three times without an error (the last copy may be
+    cut), over at least 9 bases. Random sequences with equal base frequencies have about 0.002 of their bases in one.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def repeat_shares(tokens: NDArray[np.integer]) -> NDArray[np.float64]:
 
 
 def word_masks(word: str) -> NDArray[np.uint8]:
-    """Return, for each place of an IUPAC word, the bits of the tokens that it admits, (width,).
+    """Return the admitted tokens at each position of an IUPAC word, as bits, (width,).
 
     Raises
     ------
@@ -208,9 +208,9 @@ def word_masks(word: str) -> NDArray[np.uint8]:
 def word_hits(
     tokens: NDArray[np.integer], word: str, *, both_strands: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count the places of a word in each sequence, overlapping ones too, and say where the leftmost starts.
+    """Count the occurrences of a word in each sequence, overlapping ones too, and find the leftmost.
 
-    A word that is its own reverse complement is counted once at a place; another is counted on each strand.
+    A palindromic word counts once per position; any other word counts on each strand.
 
     Parameters
     ----------
@@ -219,12 +219,12 @@ def word_hits(
     word
         IUPAC letters, 5' to 3'.
     both_strands
-        Whether places that read as the word on the opposite strand count.
+        Whether occurrences on the opposite strand count.
 
     Returns
     -------
     tuple
-        Counts (n,), and the 0-based start of the leftmost place on the plus strand (n,), -1 where there is none.
+        Counts (n,), and the 0-based start of the leftmost occurrence on the plus strand (n,), -1 if there is none.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def word_hits(
     rows = as_tokens(tokens)
     counts, first = np.zeros(len(rows), np.int64), np.full(len(rows), -1, np.int64)
     opposite = reverse_complement_word(word)
-    _hits(rows, word_masks(word), counts, first)
+    _count_word_hits(rows, word_masks(word), counts, first)
     if both_strands and not np.array_equal(word_masks(word), word_masks(opposite)):
-        _hits(rows, word_masks(opposite), counts, first)
+        _count_word_hits(rows, word_masks(opposite), counts, first)
     return counts, first

@@ -1,4 +1,4 @@
-"""The dinucleotide shuffle in registers: four vertices, counts packed in words, 32 walks in lock step.
+"""Dinucleotide shuffle in registers: four vertices, counts packed in words, 32 walks in lock step.
 
 A vertex's remaining exits are an urn of four counts. Their running sums fill three 16-bit fields of one word, so a
 draw without replacement is a multiplication, a subtraction and a mask, without branches or tables, and the
@@ -27,7 +27,7 @@ _0, _1, _2, _3, _8, _15, _16, _32, _48, _56, _63 = (np.uint64(i) for i in (0, 1,
 
 
 def _reaches_root(exits: tuple[int, ...]) -> bool:
-    """Return whether the exits of vertices 1, 2, 3 lead every one of them to vertex 0."""
+    """Say whether the exits of vertices 1, 2, 3 lead every one of them to vertex 0."""
     step = (0, *exits)
     return all(step[step[step[v]]] == 0 for v in (1, 2, 3))
 
@@ -37,7 +37,7 @@ TREES = np.array([exits for exits in product(range(4), repeat=3) if _reaches_roo
 
 @njit(nogil=True)
 def count_pairs(row: Any, counts: Any) -> None:
-    """Write how often letter b follows letter a, at place 4 a + b."""
+    """Write the count of letter b after letter a at position 4 a + b."""
     for pair in range(16):
         counts[pair] = 0
     before = np.int64(row[0])
@@ -77,10 +77,10 @@ def draw_tree(counts: Any, root: Any, running: Any, state: Any) -> Any:
 
 @njit(nogil=True)
 def _load(row: Any, key: Any, unit: Any, counts: Any, running: Any, urns: Any, lane: Any) -> None:
-    """Put one walk at its start: the four urns, the slot order, the stream, the first letter.
+    """Initialize one walk: the four urns, the slot order, the stream, the first letter.
 
-    Slot s of vertex v is the letter s ^ x with x such that slot 3 is the last exit; the urn's total leaves the
-    last exit out, so it is drawn when nothing else is left.
+    Slot s of vertex v is the letter s ^ x with x such that slot 3 is the last exit; the urn's total excludes the
+    last exit, so it is drawn when nothing else is left.
     """
     count_pairs(row, counts)
     root = np.int64(row[row.size - 1])
@@ -104,7 +104,7 @@ def _load(row: Any, key: Any, unit: Any, counts: Any, running: Any, urns: Any, l
 
 @njit(inline="always")
 def _exit(w0: Any, w1: Any, w2: Any, w3: Any, order: Any, v: Any, doubt: Any, half: Any) -> Any:
-    """Leave vertex v by a 32-bit draw; the top bit of `doubt` says that the draw may have to be rejected."""
+    """Leave vertex v by a 32-bit draw; the top bit of `doubt` marks draws that may have to be rejected."""
     w = w3
     w = w2 if v == _2 else w
     w = w1 if v == _1 else w
@@ -144,7 +144,7 @@ def _walk_together(urns: Any, letters: Any, n_words: Any) -> None:
 
 @njit(nogil=True)
 def _walk_alone(urns: Any, lane: Any, out: Any) -> None:
-    """Write one walk from its start, with every draw that Lemire's method rejects drawn again."""
+    """Write one walk from its start, and redraw every draw that Lemire's method rejects."""
     w0, w1, w2, w3 = urns[lane], urns[LANES + lane], urns[2 * LANES + lane], urns[3 * LANES + lane]
     order, state, v = urns[4 * LANES + lane], urns[5 * LANES + lane], urns[6 * LANES + lane]
     out[0] = v
@@ -166,7 +166,7 @@ def _walk_alone(urns: Any, lane: Any, out: Any) -> None:
 
 @njit(nogil=True)
 def shuffle_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any, together: Any) -> None:
-    """Write the dinucleotide shuffle of each unit's parent row; `together` false takes one walk after the other."""
+    """Write the dinucleotide shuffle of each unit's parent row; `together` false runs one walk after the other."""
     length = tokens.shape[1]
     n_words = (length + 6) // 8
     counts, running = np.empty(16, np.int64), np.empty(16, np.int64)
@@ -198,7 +198,7 @@ _4, _12 = (np.uint64(i) for i in (4, 12))
 
 @njit(nogil=True)
 def _list_exits(exits: Any, counts: Any, last: Any) -> Any:
-    """List the letters that `counts` says, `last` at the end if it is one; return how many stand before it."""
+    """List each letter as often as `counts` says, with `last` at the end; return the number before it."""
     stop = 0
     for letter in range(4):
         count = counts[letter] - (letter == last)
@@ -219,8 +219,10 @@ def _shuffle(letters: Any, state: Any) -> Any:
 
 
 @njit(nogil=True)
-def _lay_out(row: Any, key: Any, unit: Any, exits: Any, place: Any) -> None:
-    """Write the exits of the four letters one list after the other, in the order of a walk; `place` has their starts.
+def _write_exit_lists(row: Any, key: Any, unit: Any, exits: Any, place: Any) -> None:
+    """Write the exits of the four letters one list after the other, in the order of a walk.
+
+    `place` has the starts of the lists.
 
     The root, which is the final letter, has a list in any order; another letter's ends with its exit in the tree.
     """
@@ -246,8 +248,8 @@ def _leave(place: Any, exits: Any, vertex: Any) -> Any:
 
 
 @njit(nogil=True)
-def _walk(exits: Any, place: Any, a: Any, b: Any, c: Any, d: Any) -> None:
-    """Write four walks after their first letters; vertex v of walk w is number 4 w + v. A row may be there twice."""
+def _walk_four_rows(exits: Any, place: Any, a: Any, b: Any, c: Any, d: Any) -> None:
+    """Write four walks after their first letters; vertex v of walk w is number 4 w + v. Rows may repeat."""
     at_a, at_b, at_c, at_d = np.uint64(a[0]), np.uint64(b[0]), np.uint64(c[0]), np.uint64(d[0])
     for i in range(1, a.size):
         at_a = _leave(place, exits, at_a)
@@ -269,11 +271,11 @@ def shuffle_long_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any
             row = tokens[parents[unit]]
             its = place[4 * walk : 4 * walk + 4]
             if first + walk <= last:
-                _lay_out(row, key, units[unit], exits[walk * n_edges : (walk + 1) * n_edges], its)
+                _write_exit_lists(row, key, units[unit], exits[walk * n_edges : (walk + 1) * n_edges], its)
                 its += np.uint64(walk * n_edges)
                 out[unit, 0] = row[0]
             else:
                 its[:] = place[4 * walk - 4 : 4 * walk]
         rows = out[first : first + _WALKS]
         end = rows.shape[0] - 1
-        _walk(exits, place, rows[0], rows[min(1, end)], rows[min(2, end)], rows[end])
+        _walk_four_rows(exits, place, rows[0], rows[min(1, end)], rows[min(2, end)], rows[end])

@@ -1,4 +1,4 @@
-"""A table of distinct sequences: which rows of tokens have been met before, compared letter by letter."""
+"""Table of distinct sequences: numbers rows of tokens by their letters."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["Distinct"]
 
 _LETTERS = 32  # in a word of 64 bits
-_WORDS_AT_ONCE = 1 << 14  # 512 KiB of letters and 128 KiB of packed rows stay in the cache while they are looked up
+_WORDS_AT_ONCE = 1 << 14  # 512 KiB of letters and 128 KiB of packed rows fit into the cache
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _0, _2, _29, _64 = (np.uint64(i) for i in (0, 2, 29, 64))
-_A_ROW, _A_WORD = 400, 4  # nanoseconds of a row in a dictionary, and of each of its words
+_A_ROW, _A_WORD = 400, 4  # nanoseconds of a dictionary for a row, and for each of its words
 
 
 @njit(nogil=True)
-def _hash(packed: Any, hashes: Any) -> None:
+def _hash_rows(packed: Any, hashes: Any) -> None:
     for i in range(packed.shape[0]):
         state = _0
         for j in range(packed.shape[1]):
@@ -35,7 +35,7 @@ def _hash(packed: Any, hashes: Any) -> None:
 
 @njit(nogil=True)
 def _look_up(packed: Any, hashes: Any, slots: Any, rows: Any, n_rows: Any, numbers: Any, fresh: Any) -> Any:
-    """Find the number of each packed row; enter fresh ones into `slots` (hash, number + 1) and `rows`; count them."""
+    """Find the number of each packed row; add new ones to `slots` (hash, number + 1) and `rows`; count them."""
     last = slots.shape[0] - 1
     shift = _64 - np.uint64(np.log2(slots.shape[0]))
     n_fresh = 0
@@ -64,7 +64,7 @@ def _look_up(packed: Any, hashes: Any, slots: Any, rows: Any, n_rows: Any, numbe
 
 @njit(nogil=True)
 def _move(old: Any, new: Any) -> None:
-    """Enter every taken slot of the old table into the new one."""
+    """Copy every used slot of the old table into the new one."""
     last = new.shape[0] - 1
     shift = _64 - np.uint64(np.log2(new.shape[0]))
     for i in range(old.shape[0]):
@@ -78,16 +78,16 @@ def _move(old: Any, new: Any) -> None:
 class Distinct:
     """Numbers for sequences of one length: equal sequences get the same number, in order of first appearance.
 
-    Sequences are compared letter by letter. Few are kept in a dictionary. Many are kept in a compiled table, with a
-    quarter of a byte for each letter of a distinct sequence: a 64-bit hash only says where to look (open addressing,
-    linear probing), so two sequences never share a number.
+    Few sequences are kept in a dictionary, many in a compiled table with a quarter of a byte for each letter of a
+    distinct sequence. The 64-bit hash only gives the place to look (open addressing, linear probing) and sequences are
+    compared letter by letter, so two sequences never share a number.
 
     Parameters
     ----------
     length
         Letters in a sequence.
     capacity
-        Distinct sequences that a table makes room for beforehand; it grows by doubling.
+        Initial room in distinct sequences; it grows by doubling.
 
     Examples
     --------
@@ -120,9 +120,9 @@ class Distinct:
         Returns
         -------
         numbers
-            How many distinct sequences had been met before the first with these letters, (n,).
+            The number of distinct sequences before the first one with these letters, (n,).
         fresh
-            Indices of the rows that had not been met before, ascending; their numbers follow one another.
+            Indices of the rows that are new, ascending; their numbers are consecutive.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class Distinct:
             raise SequenceError(msg)
 
     def _keep_well(self, more: int) -> None:
-        """Go over from a dictionary to a table where so many more rows are worth its compiling."""
+        """Switch from a dictionary to a table once there are so many rows that compiling it pays."""
         if isinstance(self._kept, _Table) or compiled.NUMPY_ALLOWANCE.covers(more * (_A_ROW + _A_WORD * self._words)):
             return
         known = self._kept.rows(self._words)
@@ -158,7 +158,7 @@ class Distinct:
         self._kept.enter(known, np.empty(len(known), np.int64), np.empty(len(known), np.int64))
 
     def _pack(self, tokens: NDArray[np.uint8]) -> NDArray[np.uint64]:
-        """Return rows of tokens with 32 letters a word, (n, words), in an order of the letters of our own."""
+        """Return rows of tokens with 32 letters a word, (n, words), in an internal order of the letters."""
         letters = np.zeros((len(tokens), _LETTERS * self._words), np.uint8)
         letters[:, : self.length] = tokens
         eights = letters.view(np.uint64).reshape(len(tokens), 4, self._words)
@@ -178,7 +178,7 @@ class _Dictionary:
         return len(self._known)
 
     def enter(self, packed: NDArray[np.uint64], numbers: NDArray[np.int64], fresh: NDArray[np.int64]) -> None:
-        """Write the number of each row, and the indices of those that are met for the first time."""
+        """Write the number of each row, and the indices of new ones."""
         known, new = self._known, []
         for i, row in enumerate(packed):
             size = len(known)
@@ -205,9 +205,9 @@ class _Table:
         return self._n
 
     def enter(self, packed: NDArray[np.uint64], numbers: NDArray[np.int64], fresh: NDArray[np.int64]) -> None:
-        """Write the number of each row, and the indices of those that are met for the first time."""
+        """Write the number of each row, and the indices of new ones."""
         hashes = np.empty(len(packed), np.uint64)
-        _hash(packed, hashes)
+        _hash_rows(packed, hashes)
         self._make_room(self._n + len(packed))
         self._n += _look_up(packed, hashes, self.slots, self._rows, self._n, numbers, fresh)
 

@@ -1,4 +1,4 @@
-"""Edits of token arrays: each takes (n, L) uint8 tokens and returns a new array, the input is never touched.
+"""Edits of token arrays: each takes (n, L) uint8 tokens and returns a new array.
 
 A `piece` is either one row of tokens, shape (w,), written into every sequence, or a row for each, shape (n, w).
 """

@@ -1,4 +1,4 @@
-"""Records of one length: the value that every `of=` becomes, and the readers of FASTA and BED files."""
+"""Records of one length: the value that every `of=` becomes, and readers of FASTA and BED files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import (
     IUPAC,
     Ambiguous,
-    checked_tokens,
+    as_token_array,
     encode,
     letter_tokens,
     reverse_complement,
@@ -37,10 +37,10 @@ Source: TypeAlias = "Sequences | FilePath | Mapping[Name, str] | Iterable[str] |
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sequences:
-    """Named sequences of one length, compared by value: by their tokens and names, not by where they came from.
+    """Named sequences of one length, compared by their tokens and names, not by their source.
 
-    Names are the integers 0 to n - 1 in order, or else all strings: other integers are written as strings, so that a
-    design keeps its names in TOML and JSON.
+    Names are the integers 0 to n - 1 in order, or else strings: other integers become strings, so that a design keeps
+    its names in TOML and JSON.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ class Sequences:
     source: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tokens", _frozen(self.tokens))
-        object.__setattr__(self, "names", _checked_names(self.names, len(self.tokens)))
+        object.__setattr__(self, "tokens", _as_frozen(self.tokens))
+        object.__setattr__(self, "names", _as_record_names(self.names, len(self.tokens)))
 
     @cached_property
     def digest(self) -> str:
@@ -102,9 +102,9 @@ class Sequences:
         return f"<Sequences: {len(self)} of {self.length} bp, {shown}{origin}>"
 
 
-def _frozen(tokens: Tokens) -> Tokens:
-    """Return the tokens as an array that nobody else can write to."""
-    array = checked_tokens(tokens)
+def _as_frozen(tokens: Tokens) -> Tokens:
+    """Return the tokens as an array that no other code can write to."""
+    array = as_token_array(tokens)
     if array.ndim != 2 or array.size == 0:
         msg = f"sequences of shape {array.shape}; give (n, length) tokens with at least one sequence and one position"
         raise SequenceError(msg)
@@ -114,20 +114,20 @@ def _frozen(tokens: Tokens) -> Tokens:
     return array
 
 
-def _checked_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
-    """Return the names as 0, ..., n - 1 if they are just that, else as strings."""
+def _as_record_names(names: Iterable[object], n: int) -> tuple[Name, ...]:
+    """Return the names as integers if they are 0, ..., n - 1, else as strings."""
     given = tuple(map(_plain_name, names))
     if len(given) != n:
         msg = f"{len(given)} names for {n} sequences; give each sequence one name"
         raise SequenceError(msg)
     if given == tuple(range(n)):
         return given
-    _refuse_duplicates(given)
+    _check_unique_names(given)
     return tuple(map(str, given))
 
 
 def _plain_name(name: object) -> Name:
-    """Return a name as Python's own str or int, whatever NumPy or pandas call it."""
+    """Return a name as Python's own str or int."""
     if isinstance(name, str) and "\0" not in name:
         return str(name)
     if isinstance(name, int | np.integer) and not isinstance(name, bool):
@@ -137,8 +137,8 @@ def _plain_name(name: object) -> Name:
     raise SequenceError(msg)
 
 
-def _refuse_duplicates(names: tuple[Name, ...], *, place: str = "") -> None:
-    """Refuse names that are written alike, as 1 and "1" are."""
+def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
+    """Raise SequenceError if two names have the same spelling, as 1 and "1" do."""
     counts = Counter(map(str, names))
     twice = [name for name in dict.fromkeys(names) if counts[str(name)] > 1] if len(counts) < len(names) else []
     if twice:
@@ -152,16 +152,16 @@ def _refuse_duplicates(names: tuple[Name, ...], *, place: str = "") -> None:
         raise SequenceError(msg)
 
 
-def _own(tokens: Tokens) -> Tokens:
-    """Mark a freshly made array as final, so that `Sequences` need not copy it."""
+def _set_read_only(tokens: Tokens) -> Tokens:
+    """Make a new array read-only, so that `Sequences` need not copy it."""
     tokens.flags.writeable = False
     return tokens
 
 
 def as_sequences(of: Source) -> Sequences:
-    """Return what a user gives as ``of=`` as one value.
+    """Return the value of ``of=`` as `Sequences`.
 
-    Taken are: `Sequences`; the path of a FASTA file; one string; several strings (a list, an array, a pandas
+    Accepted are `Sequences`; the path of a FASTA file; one string; several strings (a list, an array, a pandas
     Series), named 0 to n - 1; a mapping from names to strings; an integer array of tokens, (n, length) or (length,).
     A string is one sequence if it is made of IUPAC letters only and no file has that name; otherwise it is a path.
 
@@ -180,17 +180,18 @@ def as_sequences(of: Source) -> Sequences:
     if isinstance(of, Sequences):
         return of
     if isinstance(of, str):
-        return _from_letters(of) if _is_letters(of) and not _exists(of) else read_fasta(of)
+        is_letters = of.isascii() and set(of.upper()) <= set(IUPAC)
+        return _from_letters(of) if is_letters and not _exists(of) else read_fasta(of)
     if isinstance(of, PathLike):
         return read_fasta(of)
     if isinstance(of, Mapping):
         return _from_strings(list(of.values()), tuple(of))
     if hasattr(of, "__array__"):
         return _from_array(np.asarray(of))
-    return _from_strings(_listed(of))
+    return _from_strings(_as_strings(of))
 
 
-def _listed(of: object) -> list[str]:
+def _as_strings(of: object) -> list[str]:
     if isinstance(of, Iterable) and not isinstance(of, bytes | bytearray | set | frozenset):
         return list(of)
     msg = (
@@ -199,12 +200,8 @@ def _listed(of: object) -> list[str]:
     raise SequenceError(msg)
 
 
-def _is_letters(text: str) -> bool:
-    return text.isascii() and set(text.upper()) <= set(IUPAC)
-
-
 def _exists(path: str) -> bool:
-    """Say whether a path exists; a string that is empty or too long to be a path does not."""
+    """Say whether a path exists; an empty string or one too long for a path does not."""
     try:
         return bool(path) and Path(path).exists()
     except (OSError, ValueError):
@@ -212,7 +209,7 @@ def _exists(path: str) -> bool:
 
 
 def _from_letters(text: str) -> Sequences:
-    """Return one sequence; an error says why the text was not taken for a path."""
+    """Return one sequence; errors say why the text was not read as a path."""
     try:
         return _from_strings([text])
     except SequenceError as error:
@@ -221,8 +218,8 @@ def _from_letters(text: str) -> Sequences:
 
 
 def _from_strings(strings: list[str], names: tuple[Name, ...] | None = None) -> Sequences:
-    labels = tuple(range(len(strings))) if names is None else _checked_names(names, len(strings))
-    return Sequences(_own(encode(strings, names=labels)), labels)
+    labels = tuple(range(len(strings))) if names is None else _as_record_names(names, len(strings))
+    return Sequences(_set_read_only(encode(strings, names=labels)), labels)
 
 
 def _from_array(array: NDArray[np.generic]) -> Sequences:
@@ -234,12 +231,15 @@ def _from_array(array: NDArray[np.generic]) -> Sequences:
             "give tokens (n, length): causalgia.sequences.alphabet.tokens(x) makes them"
         )
         raise SequenceError(msg)
-    tokens = np.atleast_2d(checked_tokens(array))  # type: ignore[arg-type]  # its type is checked there
+    tokens = np.atleast_2d(as_token_array(array))  # type: ignore[arg-type]  # its type is checked there
     return Sequences(tokens, tuple(range(len(tokens))))
 
 
 def _looks_one_hot(array: NDArray[np.generic]) -> bool:
-    """Say whether an array has but 0 and 1, and three axes, no integers, or one 1 in each row or column of four."""
+    """Say whether an array looks one-hot.
+
+    It then has only 0 and 1, with three axes, not integers, or one 1 in each row or column of four.
+    """
     if array.dtype.kind not in "biuf" or not array.size or not bool(((array == 0) | (array == 1)).all()):
         return False
     if array.ndim == 3 or array.dtype.kind in "bf":
@@ -253,12 +253,12 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
     r"""Read a FASTA file of records of one length, plain or gzip-compressed.
 
     A record's name is the first word of its header. Records may span lines; lower case (soft masking) is upper
-    case, U is T. What happens to ambiguous letters is said in `encode`.
+    case, U is T. `encode` describes ambiguous letters.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read, is no FASTA, has an empty, unnamed or repeated record, unequal lengths, or letters
+        If the file cannot be read, is not FASTA, has an empty, unnamed or repeated record, unequal lengths, or letters
         that are not bases. The message names the file, and the record or line.
     TypeError
         If letters are to be drawn and `rng` is missing.
@@ -273,11 +273,11 @@ def read_fasta(path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | No
     """
     source = str(path)
     names, bodies = parse_fasta(read_text(path), source=source)
-    _refuse_duplicates(names, place=f"{source}: ")
+    _check_unique_names(names, place=f"{source}: ")
     letters = stack_letters(bodies, names, source=source)
     tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)
-    # drawn letters are not in the file: such sequences are written out in full where a design is saved
-    return Sequences(_own(tokens), names, source if ambiguous == "refuse" else None)
+    # drawn letters are not in the file: a saved design contains such sequences in full
+    return Sequences(_set_read_only(tokens), names, source if ambiguous == "refuse" else None)
 
 
 def from_bed(
@@ -298,7 +298,7 @@ def from_bed(
     ``chrom:start-end`` of the window, from 0, the end excluded, followed by ``(+)`` or ``(-)`` if `stranded`.
 
     A plain FASTA is indexed in memory by one scan and only the windows are read; a gzip-compressed one is read whole.
-    No file is written, and no index beside the FASTA is trusted.
+    No file is written, and an index beside the FASTA is ignored.
 
     Raises
     ------
@@ -325,8 +325,8 @@ def from_bed(
     tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=str(fasta))
     minus = np.array([w.strand == "-" for w in windows])
     tokens[minus] = reverse_complement(tokens[minus])
-    # the genome holds more than these windows: they are written out in full where a design is saved
-    return Sequences(_own(tokens), names)
+    # the genome holds more than these windows: a saved design contains them in full
+    return Sequences(_set_read_only(tokens), names)
 
 
 def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[bytes]]:
@@ -335,11 +335,11 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
     Raises
     ------
     SequenceError
-        If there is no record, or one without name or letters.
+        If there is no record, or one lacks a name or letters.
     """
     chunks = (b"\n" + text).split(b"\n>")
     if chunks[0].strip():
-        _refuse_start(chunks[0], source)
+        _raise_no_header(chunks[0], source)
     if len(chunks) == 1:
         msg = f"{source}: the file is empty; a FASTA has records: a line '>name', then letters"
         raise SequenceError(msg)
@@ -355,7 +355,7 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
     return names, letters
 
 
-def _refuse_start(lead: bytes, source: str) -> NoReturn:
+def _raise_no_header(lead: bytes, source: str) -> NoReturn:
     number, line = next((i, x) for i, x in enumerate(lead.split(b"\n")) if x.strip())
     what = "looks like FASTQ: convert it to FASTA" if line.startswith(b"@") else "a FASTA begins with a line '>name'"
     msg = f"{source}: line {number}: {quoted(line[:30].decode('utf-8', 'replace'))} before any header; {what}"

@@ -1,4 +1,4 @@
-"""Windows of a genome: random access to a plain FASTA by offset arithmetic, as a .fai index allows."""
+"""Windows of a genome: random access to a plain FASTA by offset arithmetic, as with a .fai index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, open_regular_file, parse_int
-from causalgia.sequences.text_files import is_gzip, numbered_lines, read_text, refuse_binary
+from causalgia.sequences.text_files import check_text, is_gzip, numbered_lines, read_text
 
 _BLOCK, _LINE = 1 << 24, 1 << 10
 _LARGEST = 1 << 38
@@ -56,11 +56,11 @@ class Genome:
         if size > _LARGEST:
             raise SequenceError(f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA file")
         data = _File(self.path, file, size)
-        refuse_binary(data[:_BLOCK], self.path)
+        check_text(data[:_BLOCK], self.path)
         return data
 
     def _scan(self) -> dict[str, _Record]:
-        """Find every header; the letters between them are looked at when they are asked for."""
+        """Find every header; letters are read only on request."""
         starts = list(self._headers())
         if not starts or self._data[: min(starts[0], _BLOCK)].strip():
             msg = f"{self.path}: does not begin with a record; a FASTA has records: a line '>name', then letters"
@@ -87,7 +87,7 @@ class Genome:
                 found = block.find(b"\n>", found + 1)
 
     def letters(self, chromosome: str, start: int, stop: int, *, place: str) -> bytes:
-        """Return the letters of ``[start, stop)``; `place` says in errors who asked.
+        """Return the letters of ``[start, stop)``; `place` names the request in errors.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class Genome:
 
 @dataclass(frozen=True)
 class _File:
-    """The bytes of a file, read as they are asked for; not mapped, for one that is cut meanwhile would end Python."""
+    """The bytes of a file, read on request; not memory-mapped, since truncating a mapped file would kill Python."""
 
     path: str | PathLike[str]
     file: BinaryIO
@@ -146,7 +146,7 @@ class _File:
         return data
 
     def find(self, letter: bytes, start: int, stop: int) -> int:
-        """Return where a letter first stands from `start` on, -1 where it does not before `stop`."""
+        """Return the first position of a letter from `start` on, -1 if there is none before `stop`."""
         step = _LINE
         while start < stop:
             found = self[start : min(start + step, stop)].find(letter)
@@ -166,7 +166,7 @@ class _Record:
 
     @cached_property
     def _line(self) -> tuple[int, int]:
-        """Number of letters and of bytes of a line, judged by the first."""
+        """Number of letters and of bytes of a line, from the first line."""
         end = self.data.find(b"\n", self.start, self.stop)
         if end < 0:
             return max(self.stop - self.start, 1), max(self.stop - self.start, 1) + 1
@@ -175,7 +175,7 @@ class _Record:
 
     @cached_property
     def _end(self) -> int:
-        """Where the last letter ends: trailing line ends belong to nobody."""
+        """Position after the last letter; trailing line ends are excluded."""
         end = self.stop
         while end > self.start and self.data[end - 1 : end] in (b"\n", b"\r", b" "):
             end -= 1
@@ -183,13 +183,13 @@ class _Record:
 
     @cached_property
     def _whole(self) -> bytes | None:
-        """All letters, if the lines are uneven; None if arithmetic can find them."""
+        """All letters, if the lines are uneven; None if offsets can be computed."""
         if self._is_even():
             return None
         return self.data[self.start : self._end].translate(None, b"\r\n\t ")
 
     def _is_even(self) -> bool:
-        """Say whether each line but the last is as wide as the first: line ends where they belong, and nowhere else."""
+        """Say whether each line but the last is as wide as the first."""
         letters, width = self._line
         size = self._end - self.start
         expected = (size - 1) // width * (width - letters) if size else 0
@@ -225,7 +225,7 @@ class _Record:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a chromosome, from 0 and with the end excluded, and the line of the BED file that asked for it."""
+    """A stretch of a chromosome, 0-based with the end excluded, and its line in the BED file."""
 
     chromosome: str
     start: int
@@ -245,7 +245,7 @@ def read_bed(
     """Read a BED file, plain or gzip-compressed, as windows of `length` around the intervals' centres.
 
     Comments, ``track`` and ``browser`` lines and blank lines are skipped; columns are separated by tabs, or by blanks
-    on lines without tabs. The centre's rule is said in `from_bed`.
+    on lines without tabs. `from_bed` defines the centre.
 
     Raises
     ------
@@ -266,7 +266,7 @@ def read_bed(
     if not windows:
         msg = f"{path}: no intervals; a BED line has a chromosome, a start and an end"
         raise SequenceError(msg)
-    _refuse_repeats(windows, path, centre)
+    _check_unique_windows(windows, path, centre)
     return windows
 
 
@@ -275,7 +275,7 @@ def _window(line: str, number: int, *, place: str, length: int, centre: str, str
     if len(columns) < 3:
         msg = f"{place}: {len(columns)} columns; a BED line has a chromosome, a start and an end, separated by tabs"
         raise SequenceError(msg)
-    start, end = _whole(columns[1], "start", place), _whole(columns[2], "end", place)
+    start, end = _parse_whole(columns[1], "start", place), _parse_whole(columns[2], "end", place)
     if not 0 <= start < end:
         msg = f"{place}: start {start} and end {end}; a BED interval has 0 <= start < end (starts are counted from 0)"
         raise SequenceError(msg)
@@ -284,7 +284,7 @@ def _window(line: str, number: int, *, place: str, length: int, centre: str, str
     return Window(columns[0], first, first + length, _strand(columns, place) if stranded else "", number)
 
 
-def _whole(text: str, what: str, place: str) -> int:
+def _parse_whole(text: str, what: str, place: str) -> int:
     return parse_int(text, SequenceError, source=f"{place}: {what}")
 
 
@@ -292,7 +292,7 @@ def _summit(columns: list[str], width: int, place: str) -> int:
     if len(columns) < 10:
         msg = f"{place}: {len(columns)} columns, so no summit (column 10 of narrowPeak); use centre='middle'"
         raise SequenceError(msg)
-    summit = _whole(columns[9], "summit", place)
+    summit = _parse_whole(columns[9], "summit", place)
     if not 0 <= summit < width:
         msg = f"{place}: summit {summit} is outside the interval of {width} bases (-1: not called); use centre='middle'"
         raise SequenceError(msg)
@@ -309,7 +309,7 @@ def _strand(columns: list[str], place: str) -> Literal["+", "-"]:
     raise SequenceError(msg)
 
 
-def _refuse_repeats(windows: list[Window], path: str | PathLike[str], centre: str) -> None:
+def _check_unique_windows(windows: list[Window], path: str | PathLike[str], centre: str) -> None:
     summits = ", or give centre='summit' if they are several summits of one peak" if centre == "middle" else ""
     seen: dict[str, int] = {}
     for window in windows:

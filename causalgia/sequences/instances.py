@@ -27,7 +27,7 @@ class Instances:
     Parameters
     ----------
     row
-        (m,) which sequence.
+        (m,) index of the sequence.
     start
         (m,) 0-based start of the instance, on the plus strand.
     strand
@@ -73,7 +73,7 @@ def find_instances(
     Raises
     ------
     SequenceError
-        If tokens or word are none, the pattern is longer than the sequences, a word comes with a threshold, or no
+        If tokens or word are invalid, the pattern is longer than the sequences, a word comes with a threshold, or no
         word reaches the threshold.
 
     References
@@ -90,12 +90,15 @@ def find_instances(
     """
     rows = as_tokens(tokens)
     _check_pattern(motif)
-    steps, lowest, per_bit = _word(motif, threshold) if isinstance(motif, str) else _motif(motif, threshold)
+    steps, lowest, per_bit = (
+        _word_scoring(motif, threshold) if isinstance(motif, str) else _motif_scoring(motif, threshold)
+    )
     width = len(steps)
     if width > rows.shape[1]:
-        msg = f"{_label(motif)} has {width} bases and the sequences {rows.shape[1]}; scan longer sequences"
+        label = f"word {shown(motif)}" if isinstance(motif, str) else f"motif {quoted(motif.name)}"
+        msg = f"{label} has {width} bases and the sequences {rows.shape[1]}; scan longer sequences"
         raise SequenceError(msg)
-    row, start, minus, score = map(np.concatenate, zip(*_hits(rows, steps, lowest), strict=True))
+    row, start, minus, score = map(np.concatenate, zip(*_scan_blocks(rows, steps, lowest), strict=True))
     kept = slice(None) if overlapping else _best(row * (rows.shape[1] + width) + start, score, width)
     strand = np.where(minus, "-", "+")
     return Instances(row[kept], start[kept], strand[kept], score[kept] / per_bit, width)
@@ -108,17 +111,13 @@ def _check_pattern(pattern: object) -> None:
         raise SequenceError(msg)
 
 
-def _label(motif: str | Motif) -> str:
-    return f"word {shown(motif)}" if isinstance(motif, str) else f"motif {quoted(motif.name)}"
-
-
-def _motif(motif: Motif, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
-    """Return a motif's scores (w, 4), the lowest that counts, and how many are one bit."""
+def _motif_scoring(motif: Motif, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
+    """Return a motif's scores (w, 4), the lowest score of an instance, and the score of one bit."""
     return step_scores(motif), cutoff(motif, _P_VALUE if threshold is None else threshold), PER_BIT
 
 
-def _word(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
-    """Return the same of a word: bases that it admits score 1, others 0, and only a full score counts."""
+def _word_scoring(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, float]:
+    """Return the same for a word: admitted bases score 1, others 0, and only a full score counts."""
     if threshold is not None:
         msg = (
             f"threshold={quoted(threshold)} is for a motif's score; the word {quoted(word)} is found exactly: "
@@ -132,25 +131,25 @@ def _word(word: str, threshold: float | None) -> tuple[NDArray[np.int64], int, f
         raise SequenceError(msg) from error
     steps = np.array([[base in bases for base in range(4)] for bases in admitted], np.int64)
     bits = 2 * len(steps) - float(np.log2(steps.sum(axis=1)).sum())
-    # a word of N alone has no bits: every place is an instance, and scores 0
+    # a word of N alone carries no information: every position is an instance, with score 0
     return steps, len(steps), len(steps) / bits if bits else np.inf
 
 
-def _hits(rows: Tokens, steps: NDArray[np.int64], lowest: int) -> Iterator[tuple[NDArray[np.int64], ...]]:
-    """Give row, start, whether it is the minus strand, and score of every hit, block of sequences by block."""
+def _scan_blocks(rows: Tokens, steps: NDArray[np.int64], lowest: int) -> Iterator[tuple[NDArray[np.int64], ...]]:
+    """Yield row, start, whether it is the minus strand, and score of every hit, by blocks of sequences."""
     n_starts = rows.shape[1] - len(steps) + 1
     size = max(_BLOCK // n_starts, 1)
     opposite = steps[::-1, ::-1]
     for first in range(0, len(rows), size):
         block = rows[first : first + size]
-        plus, minus = _scores(block, steps, n_starts), _scores(block, opposite, n_starts)
+        plus, minus = _start_scores(block, steps, n_starts), _start_scores(block, opposite, n_starts)
         better = np.maximum(plus, minus)
         row, start = np.nonzero(better >= lowest)
         score = better[row, start]
         yield row + first, start, (plus[row, start] < score).astype(np.int64), score
 
 
-def _scores(rows: Tokens, steps: NDArray[np.int64], n_starts: int) -> NDArray[np.int64]:
+def _start_scores(rows: Tokens, steps: NDArray[np.int64], n_starts: int) -> NDArray[np.int64]:
     """Return the score of each start, (n, n_starts)."""
     total = np.zeros((len(rows), n_starts), np.int64)
     for i, step in enumerate(steps):
@@ -159,7 +158,7 @@ def _scores(rows: Tokens, steps: NDArray[np.int64], n_starts: int) -> NDArray[np
 
 
 def _best(place: NDArray[np.int64], score: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-    """Return which hits, in order of place, the greedy rule keeps; those nearer than `width` overlap."""
+    """Return the hits, in order of position, that the greedy rule keeps; those nearer than `width` overlap."""
     before = np.searchsorted(place, place - width, side="right")
     behind = np.searchsorted(place, place + width, side="left")
     gone = np.zeros(len(place), bool)

@@ -25,7 +25,7 @@ _11 = np.uint64(11)
 
 @dataclass(frozen=True, eq=False)
 class MarkovChain:
-    """A Markov chain over the four letters: shares of starting contexts, and of the letters after each context.
+    """A Markov chain over the four letters: probabilities of starting contexts, and of the next letter.
 
     Attributes
     ----------
@@ -120,10 +120,10 @@ def fit_markov(tokens: ArrayLike, order: int) -> MarkovChain:
     """Return the maximum-likelihood Markov chain of some sequences.
 
     A transition row is the share of each letter after that context: n(context, letter) / n(context followed by any).
-    A context that no letter ever follows gets the marginal shares of the letters. The starting context is not fitted
-    to the first letters alone: it has the shares of all windows of `order` letters, at every position of the
-    sequences. Sequences have ends, so the chain is not stationary in general: shares in the samples can change from
-    position to position, most where the sequences are few and short.
+    A context that is never followed by a letter gets the marginal shares of the letters. Starting contexts have the
+    shares of all windows of `order` letters, at every position of the sequences. Since sequences have ends, the chain
+    is not stationary in general: shares in the samples can change along the sequence, most if the parents are few and
+    short.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Motifs as users name them: a JASPAR name, a word, a file or a table of counts."""
+"""Motifs by name: a JASPAR name, a word, a file or a table of counts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -29,9 +29,9 @@ def motif(
     release: str | None = None,
     name: str | None = None,
 ) -> Motif:
-    r"""Return the motif that a name, an identifier, a word, a file or a table stands for.
+    r"""Return the motif for a name, an identifier, a word, a file or a table.
 
-    A string is looked up in this order, and the first that knows it decides:
+    A string is looked up in this order; the first match counts:
 
     1. a path, if it ends in .meme, .jaspar, .pfm, .txt or .gz;
     2. a matrix identifier of JASPAR, ``"MA0035.4"``, or an accession, ``"MA0035"``, for its newest version;
@@ -42,8 +42,8 @@ def motif(
     5. a word of IUPAC letters, `Motif.from_word`; one with ambiguous letters that is a name in another taxon or
        collection is refused, as either may be meant.
 
-    The choice is said by the result: ``identifier`` is the accession with its version, ``source`` the release or
-    the path. Counts become probabilities without a pseudocount. JASPAR is read from the copy inside pyjaspar: nothing
+    The result records the choice: ``identifier`` is the accession with its version, ``source`` the release or the path.
+    Counts become probabilities without a pseudocount. JASPAR is read from the copy inside pyjaspar: nothing
     is downloaded.
 
     Parameters
@@ -53,19 +53,19 @@ def motif(
         T, of counts or of probabilities (rows that sum to 1). A table with labels is read by them: a mapping letter
         -> numbers, a DataFrame or DataArray of which one axis is labelled with A, C, G and T (or U), in any order.
     taxon
-        Taxonomic group in which a name is looked up; None looks in all. Identifiers are taken whatever their taxon.
+        Taxonomic group in which a name is looked up; None looks in all. It does not restrict identifiers.
     release
         Release of JASPAR, such as ``"JASPAR2024"``; by default the newest that pyjaspar has.
     name
-        Which motif of a file of several, by name or identifier; or what a table's motif is called, by default
-        ``"PFM "`` and its consensus.
+        The motif of a file with several, by name or identifier; or the name of a table's motif, by default ``"PFM "``
+        and its consensus.
 
     Raises
     ------
     SequenceError
-        If nothing has that name (the message says which names are near, and in which taxa or collections it is
-        known), a name has profiles of several taxa, a file of several motifs comes without `name`, `name` is given
-        where it has no meaning, or a table is none or has labels that do not say which base is which.
+        If the name is unknown (the message lists similar names, and the taxa or collections that have it), a name has
+        profiles of several taxa, a file of several motifs comes without `name`, `name` is given where it has no
+        meaning, or a table is invalid or its labels do not identify the bases.
 
     References
     ----------
@@ -86,11 +86,11 @@ def motif(
     'GA'
     """
     if isinstance(what, str) and not what.endswith(_SUFFIXES):
-        return _from_string(what, taxon, checked_release(release), name)
+        return _from_string(what, taxon, as_release(release), name)
     if isinstance(what, str | PathLike):
         return _from_file(what, name)
     if isinstance(what, Motif):
-        _refuse_name(name, f"motif {quoted(what.name)}")
+        _check_no_name(name, f"motif {quoted(what.name)}")
         return what
     return _from_table(what, name)
 
@@ -100,16 +100,16 @@ def _from_string(what: str, taxon: str | None, release: str, name: str | None) -
     elsewhere = () if profile is not None else names_elsewhere(what, release=release)
     if profile is None and (_is_file(what) or ("/" in what and not elsewhere)):
         return _from_file(what, name)
-    _refuse_name(name, quoted(what))
+    _check_no_name(name, quoted(what))
     if profile is not None:
         return fetch(profile, release=release)
     return _from_word(what, elsewhere, taxon, release)
 
 
 def _from_word(what: str, elsewhere: tuple[str, ...], taxon: str | None, release: str) -> Motif:
-    """Return a word's motif, unless the word may be meant as a factor's name in another taxon."""
+    """Return a word's motif; SequenceError if it may be a factor's name in another taxon."""
     if not what.isascii() or not what or not set(what.upper()) <= set(IUPAC):
-        refuse_unknown(what, taxon=taxon, release=release)
+        raise_unknown_name(what, taxon=taxon, release=release)
     if elsewhere and not set(what.upper()) <= {*BASES, "U"}:
         msg = (
             f"{quoted(what)} is a word of IUPAC letters and, outside {taxon}, a name: {', '.join(elsewhere)}; give "
@@ -139,23 +139,23 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
     return chosen[0]
 
 
-def _refuse_name(name: str | None, what: str) -> None:
+def _check_no_name(name: str | None, what: str) -> None:
     if name is not None:
         msg = f"name={quoted(name)} chooses a motif of a file, or names a table's; {what} is neither: leave it out"
         raise SequenceError(msg)
 
 
 def _from_table(table: Any, name: str | None) -> Motif:
-    """Return the motif of counts or probabilities; both are none if a row sums to less than 2 and is no integers."""
+    """Return the motif of counts or probabilities."""
     label = "PFM" if name is None else name
-    rows = _checked_table(table)
+    rows = _as_motif_rows(table)
     are_counts = bool((rows.sum(axis=1) >= 2).any() or (rows == np.round(rows)).all())
     made = Motif.from_counts(label, rows) if are_counts else Motif(label, rows.tolist())
     return made if name is not None else Motif(f"PFM {made.consensus}", made.probabilities)
 
 
-def _checked_table(table: Any) -> NDArray[np.float64]:
-    rows = _by_labels(_numbers(table), *_labels(table))
+def _as_motif_rows(table: Any) -> NDArray[np.float64]:
+    rows = _by_labels(_as_float_table(table), *_table_labels(table))
     if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
         turned = "transpose it" if rows.ndim == 2 and rows.shape[0] == 4 else "give one row for each position"
         msg = f"a table of shape {rows.shape} is no motif; its rows are positions, its columns A, C, G, T: {turned}"
@@ -164,7 +164,7 @@ def _checked_table(table: Any) -> NDArray[np.float64]:
     return rows
 
 
-def _numbers(table: Any) -> NDArray[np.float64]:
+def _as_float_table(table: Any) -> NDArray[np.float64]:
     try:
         numbers = np.asarray(list(table.values()) if isinstance(table, Mapping) else table, dtype=np.float64)
         why = "" if numbers.ndim else " (it is no table)"
@@ -178,8 +178,8 @@ def _numbers(table: Any) -> NDArray[np.float64]:
     return numbers
 
 
-def _labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
-    """Return the labels of the rows and of the columns of a table that has any: a mapping, DataFrame or DataArray."""
+def _table_labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
+    """Return the row and column labels of a mapping, DataFrame or DataArray; None for an axis without labels."""
     if isinstance(table, Mapping):
         return list(table), None
     if hasattr(table, "columns"):
@@ -191,7 +191,7 @@ def _labels(table: Any) -> tuple[list[Any] | None, list[Any] | None]:
 
 
 def _by_labels(numbers: NDArray[np.float64], rows: list[Any] | None, columns: list[Any] | None) -> NDArray[np.float64]:
-    """Return w rows of A, C, G, T of numbers whose rows or columns are labelled; as they are without labels."""
+    """Return w rows of A, C, G, T of a labelled table; an unlabelled one is returned as it is."""
     if rows is None and columns is None:
         return numbers
     down, across = _order_of_bases(rows), _order_of_bases(columns)
@@ -204,7 +204,7 @@ def _by_labels(numbers: NDArray[np.float64], rows: list[Any] | None, columns: li
 
 
 def _order_of_bases(labels: list[Any] | None) -> list[int] | None:
-    """Return where A, C, G and T are among labels that are these and no more; None where they are not."""
+    """Return the positions of A, C, G and T among labels that are exactly these; else None."""
     spelled = [str(label).upper().replace("U", "T") for label in labels or ()]
     return [spelled.index(base) for base in BASES] if sorted(spelled) == sorted(BASES) else None
 
@@ -250,12 +250,12 @@ class Profile:
 
     @property
     def place(self) -> str:
-        """Identifier and where it stands: the taxon of CORE, or another collection."""
+        """Identifier and its origin: the taxon of CORE, or another collection."""
         return f"{self.identifier} ({self.taxon if self.collection == 'CORE' else self.collection})"
 
 
 def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | None:
-    """Return the profile of an identifier or of a name, or None; the rule is said in `causalgia.motif`.
+    """Return the profile of an identifier or of a name, or None; see `causalgia.motif` for the rule.
 
     Raises
     ------
@@ -270,8 +270,8 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
     return _first(what, [x for x in _namesakes(what, release) if x.collection == "CORE" and taxon in (None, x.taxon)])
 
 
-def refuse_unknown(what: str, *, taxon: str | None, release: str) -> NoReturn:
-    """Raise the SequenceError of a name that `find_profile` does not find, with what is near or elsewhere."""
+def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoReturn:
+    """Raise SequenceError for an unknown name, with similar names and other taxa or collections that have it."""
     elsewhere = ", ".join(names_elsewhere(what, release=release))
     among = "" if taxon is None else f" among {taxon}"
     near = _near(what, taxon, release, widely=not elsewhere)
@@ -285,7 +285,7 @@ def refuse_unknown(what: str, *, taxon: str | None, release: str) -> NoReturn:
 
 
 def names_elsewhere(what: str, *, release: str) -> tuple[str, ...]:
-    """Return where the whole database, every taxon and collection, knows a name: identifiers with their places."""
+    """Return the profiles of a name in the whole database, every taxon and collection, as identifiers."""
     return tuple(x.place for x in _namesakes(what, release))
 
 
@@ -300,8 +300,8 @@ def fetch(profile: Profile, *, release: str) -> Motif:
     return Motif.from_counts(profile.name, rows, identifier=profile.identifier, source=release)
 
 
-def checked_release(release: str | None) -> str:
-    """Return the release, the newest that pyjaspar has for None.
+def as_release(release: str | None) -> str:
+    """Return the release; for None the newest that pyjaspar has.
 
     Raises
     ------
@@ -357,19 +357,15 @@ def _of_version(what: str, versions: list[Profile], version: str | None, release
 
 
 def _first(what: str, found: list[Profile]) -> Profile | None:
-    """Return the profile of the lowest accession, if all are of one taxon."""
+    """Return the profile with the lowest accession; SequenceError if there are several taxa."""
     if len({x.taxon for x in found}) > 1:
-        msg = f"{quoted(what)} names factors of several taxa: {_listed(found)}; give one identifier, or taxon="
-        raise SequenceError(msg)
+        names = ", ".join(x.place for x in found)
+        raise SequenceError(f"{quoted(what)} names factors of several taxa: {names}; give one identifier, or taxon=")
     return found[0] if found else None
 
 
-def _listed(found: Iterable[Profile]) -> str:
-    return ", ".join(x.place for x in found)
-
-
 def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:
-    """Say which names are near: of the taxon, or if there are none there and it is asked `widely`, of all."""
+    """Return similar names: of the taxon, or, if there are none and `widely` is set, of all taxa."""
     core = [x for x in _newest(release) if x.collection == "CORE"]
     for pool in ([x for x in core if taxon in (None, x.taxon)], core if widely else []):
         names = {x.name.casefold(): x for x in reversed(pool)}
@@ -380,6 +376,6 @@ def _near(what: str, taxon: str | None, release: str, *, widely: bool) -> str:
 
 
 def _similar(what: str, names: list[str]) -> list[str]:
-    """Return three names at most: those with it in them, the shortest first, and then those spelled like it."""
+    """Return at most three names: those that contain it, the shortest first, then those with similar spelling."""
     within = sorted((name for name in names if len(what) > 2 and what in name), key=lambda name: (len(name), name))
     return list(dict.fromkeys([*within, *get_close_matches(what, names, n=3)]))[:3]

@@ -1,4 +1,4 @@
-"""Words of a motif from weak to strong, in even steps of score."""
+"""Scores of words under a motif: their exact distribution, cutoffs, and ladders from weak to strong."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def strength_ladder(motif: Motif, n_steps: int, *, weakest: float = 0.0) -> tupl
     Parameters
     ----------
     motif
-        Whose words.
+        The motif.
     n_steps
-        How many, at least 2.
+        Number of words, at least 2.
     weakest
-        Aim of the first, in bits.
+        Target score of the first, in bits.
 
     Returns
     -------
@@ -88,8 +88,8 @@ def _check_near(motif: Motif, rung: int, aim: float, score: int, apart: float) -
 def _fewest_changes(steps: NDArray[np.int64]) -> list[NDArray[np.int16]]:
     """Return, for the first 0 to w positions, the fewest differences from the consensus at each score.
 
-    Scores are counted from the lowest that those positions can have; one that cannot be reached has a number that no
-    word has.
+    Scores are counted from the lowest possible one of those positions; an impossible score has a number that is too
+    large for any word.
     """
     above = steps - steps.min(axis=1, keepdims=True)
     tables = [np.zeros(1, np.int16)]
@@ -105,7 +105,7 @@ def _fewest_changes(steps: NDArray[np.int64]) -> list[NDArray[np.int16]]:
 
 
 def _reached(fewest: NDArray[np.int16], aim: float, apart: float) -> int:
-    """Return the score to take for an aim: fewest differences nearby, or else the nearest."""
+    """Return the score for a target: the one with fewest differences nearby, or else the nearest."""
     scores = np.flatnonzero(fewest < _IMPOSSIBLE)
     far = np.abs(scores - aim)
     near = far <= _NEAR * apart
@@ -116,7 +116,7 @@ def _reached(fewest: NDArray[np.int16], aim: float, apart: float) -> int:
 
 
 def _spell(steps: NDArray[np.int64], fewest: list[NDArray[np.int16]], score: int) -> str:
-    """Return the word of a score with the fewest differences; the first base of A, C, G, T where several do."""
+    """Return the word of a score with the fewest differences; ties go to the first base of A, C, G, T."""
     above = steps - steps.min(axis=1, keepdims=True)
     word = ""
     for i in range(len(above) - 1, -1, -1):
@@ -130,10 +130,10 @@ def _spell(steps: NDArray[np.int64], fewest: list[NDArray[np.int16]], score: int
 
 
 PER_BIT = 1000
-"""Steps of a score per bit: whole numbers add without error, so that the distribution is exact."""
+"""Score units per bit: integers add without error, so that the distribution is exact."""
 
 PSEUDOCOUNT = 0.01
-"""Weight of the uniform background in every row, ``(p + 0.01 / 4) / 1.01``: no base is impossible."""
+"""Weight of the uniform background in every row, ``(p + 0.01 / 4) / 1.01``, so that no base is impossible."""
 
 
 def step_scores(motif: Motif) -> NDArray[np.int64]:
@@ -216,6 +216,6 @@ def cutoff(motif: Motif, threshold: float) -> int:
 
 
 def _above(p_value: float) -> str:
-    """Write a p-value with two digits, rounded up, so that it is a threshold which the p-value meets."""
+    """Write a p-value with two digits, rounded up, so that the p-value meets it as a threshold."""
     unit = 10.0 ** (math.floor(math.log10(p_value)) - 1)
     return f"{math.ceil(p_value / unit) * unit:.2g}"

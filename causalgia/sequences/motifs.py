@@ -67,8 +67,10 @@ class Motif:
                 f"{quoted(self.name)}"
             )
             raise SequenceError(msg)
-        rows = _table(self.probabilities, f"motif {quoted(self.name)}: probabilities")
-        checked = tuple(_row(row, f"motif {quoted(self.name)}: position {i}") for i, row in enumerate(rows.tolist()))
+        rows = _as_motif_table(self.probabilities, f"motif {quoted(self.name)}: probabilities")
+        checked = tuple(
+            _as_probabilities(row, f"motif {quoted(self.name)}: position {i}") for i, row in enumerate(rows.tolist())
+        )
         object.__setattr__(self, "probabilities", checked)
 
     @classmethod
@@ -93,7 +95,7 @@ class Motif:
         >>> Motif.from_counts("toy", [[3, 0, 1, 0]], pseudocount=1).probabilities
         ((0.5, 0.125, 0.25, 0.125),)
         """
-        table = _table(counts, f"motif {quoted(name)}: counts") + pseudocount
+        table = _as_motif_table(counts, f"motif {quoted(name)}: counts") + pseudocount
         totals = table.sum(axis=1, keepdims=True)
         if not (np.isfinite(totals).all() and table.min() >= 0 and pseudocount >= 0 and totals.min() > 0):
             msg = (
@@ -126,7 +128,7 @@ class Motif:
                 "math.e (nats)"
             )
             raise SequenceError(msg)
-        scores = _table(log_odds, f"motif {quoted(name)}: log-odds")
+        scores = _as_motif_table(log_odds, f"motif {quoted(name)}: log-odds")
         return cls(name, (_background(background) * np.exp(scores * math.log(base))).tolist())
 
     @classmethod
@@ -257,7 +259,7 @@ def _cdf(table: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(later == 0, 1.0, steps)
 
 
-def _table(rows: ArrayLike | Iterable[Sequence[float]], place: str) -> NDArray[np.float64]:
+def _as_motif_table(rows: ArrayLike | Iterable[Sequence[float]], place: str) -> NDArray[np.float64]:
     try:
         table = np.array(rows, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -270,7 +272,7 @@ def _table(rows: ArrayLike | Iterable[Sequence[float]], place: str) -> NDArray[n
     raise SequenceError(msg)
 
 
-def _row(row: Sequence[float], place: str, *, within: float = _TOLERANCE) -> Row:
+def _as_probabilities(row: Sequence[float], place: str, *, within: float = _TOLERANCE) -> Row:
     """Return four probabilities that sum to 1; `place` begins the error's message."""
     total = math.fsum(row) if all(map(math.isfinite, row)) else math.nan
     if len(row) != 4 or min(row) < 0 or not abs(total - 1) <= within + 1e-9:
@@ -282,7 +284,7 @@ def _row(row: Sequence[float], place: str, *, within: float = _TOLERANCE) -> Row
 
 
 def _background(background: Sequence[float]) -> NDArray[np.float64]:
-    row = np.array(_row([float(x) for x in background], "background"))
+    row = np.array(_as_probabilities([float(x) for x in background], "background"))
     if row.min() <= 0:
         msg = f"background {quoted(tuple(background))} gives a base probability 0; log-odds need all four positive"
         raise SequenceError(msg)
@@ -331,7 +333,9 @@ def _from_matrix(matrix: Matrix, path: str) -> Motif:
 
 def _from_rounded(name: str, rows: Sequence[Sequence[float]], *, identifier: str, source: str) -> Motif:
     """Return a motif from rows rounded to as little as two digits, as files have them."""
-    exact = [_row(row, f"motif {quoted(name)}: position {i}", within=ROUNDED) for i, row in enumerate(rows)]
+    exact = [
+        _as_probabilities(row, f"motif {quoted(name)}: position {i}", within=ROUNDED) for i, row in enumerate(rows)
+    ]
     return Motif(name, tuple(exact), identifier, source)
 
 
@@ -369,7 +373,7 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     meme = next((i for i, (_, text) in enumerate(lines) if text.upper().startswith("MEME VERSION")), None)
     if meme is not None:  # what MEME itself prints has a title above
         return list(_read_meme(lines[meme:], str(path)))
-    if first.startswith(">") or _numbers(first) or re.match(r"A[\s\[|]", first):
+    if first.startswith(">") or _parse_numbers(first) or re.match(r"A[\s\[|]", first):
         return list(_read_jaspar(lines, str(path)))
     msg = (
         f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME version 4') nor JASPAR text "
@@ -378,7 +382,7 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     raise SequenceError(msg)
 
 
-def _numbers(line: str) -> tuple[float, ...]:
+def _parse_numbers(line: str) -> tuple[float, ...]:
     """Return the numbers of a line, or none if it has anything else."""
     try:
         return tuple(map(float, line.split()))
@@ -431,7 +435,7 @@ def _meme_rows(lines: list[Line], path: str) -> Rows:
     for line, text in lines[1:]:
         if not re.match(r"[-+.]?\d", text):
             break
-        rows.append(_numbers(text))
+        rows.append(_parse_numbers(text))
         if len(rows[-1]) != 4:
             msg = f"{path}: line {line}: {quoted(text)} is not a row of four probabilities (A, C, G, T); correct it"
             raise SequenceError(msg)
@@ -466,11 +470,11 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
         )
         raise SequenceError(msg)
     if not rows[0][1][0].isalpha():
-        _refuse_homer(counts, f"{path}: line {number}: {quoted(head)}")
+        _check_not_homer(counts, f"{path}: line {number}: {quoted(head)}")
     return Matrix(" ".join(rest) or identifier, identifier, tuple(zip(*counts, strict=True)), True, number)
 
 
-def _refuse_homer(counts: list[tuple[float, ...]], place: str) -> None:
+def _check_not_homer(counts: list[tuple[float, ...]], place: str) -> None:
     """Refuse four unlabelled rows of four that are positions: each sums to 1, and a column does not."""
     columns = list(zip(*counts, strict=True))
     if len(columns) == 4 and all(map(_sums_to_one, counts)) and not all(map(_sums_to_one, columns)):
@@ -489,7 +493,7 @@ def _jaspar_row(line: Line, base: str, path: str) -> tuple[float, ...]:
     """Return the counts of ``A [ 1 2 3 ]`` or ``1 2 3``."""
     number, text = line
     label = text[0].upper().replace("U", "T") if text[0].isalpha() else base
-    numbers = _numbers(text[text[0].isalpha() :].strip(" \t[]|"))
+    numbers = _parse_numbers(text[text[0].isalpha() :].strip(" \t[]|"))
     if not numbers or label != base:
         msg = f"{path}: line {number}: {quoted(text[:40])} is not the row of counts of {base}; the rows are A, C, G, T"
         raise SequenceError(msg)

@@ -1,7 +1,7 @@
-"""A stream of random words for each unit: SplitMix64, counted, with exact bounded integers.
+"""Random words for each unit: counter-based SplitMix64, with exact bounded integers.
 
-The draw number `c` of unit `u` under `key` is a function of (key, u, c) alone, so a unit's draws do not depend on
-which other units exist, on their order, on the batch or on the number of threads.
+Draw number `c` of unit `u` under `key` is a function of (key, u, c) alone, so a unit's draws do not depend on other
+units, on their order, on the batch or on the number of threads.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _scatter(z: Any) -> Any:
 
 @njit(forceinline=True)
 def unit_state(key: Any, unit: Any) -> Any:
-    """Return the state where the stream of `unit` under `key` starts; different units of a key start apart."""
+    """Return the initial state of the stream of `unit` under `key`; units of a key have different states."""
     return _scatter(_scatter(unit + _START) ^ key)
 
 
@@ -102,14 +102,14 @@ def bounded(state: Any, bound: Any) -> Any:
 
 
 def unit_states(key: np.uint64, units: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return where the stream of each unit starts, (n,), as `unit_state` says for one."""
+    """Return the initial state of each unit's stream, (n,), as `unit_state` does for one."""
     scatter = _scatter.py_func
     states: NDArray[np.uint64] = scatter(scatter(units + _START) ^ key)
     return states
 
 
 def words_from(states: NDArray[np.uint64], n: int) -> NDArray[np.uint64]:
-    """Return the next n words of each stream, (states, n), as `next_word` gives them one by one."""
+    """Return the next n words of each stream, (states, n), as `next_word` does one by one."""
     words: NDArray[np.uint64] = mix.py_func(states[:, None] + STEP * np.arange(1, n + 1, dtype=np.uint64))
     return words
 
@@ -168,7 +168,7 @@ def random_words(key: int, units: ArrayLike, n: int, *, threads: int | None = No
 def random_integers(key: int, units: ArrayLike, bounds: ArrayLike, *, threads: int | None = None) -> NDArray[np.int64]:
     """Return exactly uniform integers: column j of each unit is uniform on 0, ..., bounds[j] - 1.
 
-    Words that would favour some values are rejected (Lemire), so there is no bias for any bound.
+    Words that would favor some values are rejected (Lemire), so there is no bias for any bound.
 
     Parameters
     ----------

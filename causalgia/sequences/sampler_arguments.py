@@ -1,4 +1,4 @@
-"""What the samplers take, made into what their kernels take, or refused by name."""
+"""Validation of the samplers' arguments, and conversion for their kernels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ROW_SUM_TOLERANCE = 1e-6
 
 
 def as_key(key: int) -> np.uint64:
-    """Return `key` as the kernels take it, refusing what is not a 64-bit key."""
+    """Return `key` as uint64; SequenceError unless it is a 64-bit key."""
     if not 0 <= int(key) < 2**64:
         msg = f"key {key} is not a 64-bit key; make one with causalgia.streams.root_key(rng)"
         raise SequenceError(msg)
@@ -23,7 +23,7 @@ def as_key(key: int) -> np.uint64:
 
 
 def as_units(units: ArrayLike) -> NDArray[np.uint64]:
-    """Return unit ids as the kernels take them: uint64, one axis, contiguous."""
+    """Return unit ids as a contiguous uint64 vector."""
     ids = np.asarray(units)
     if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
         msg = f"units are integer ids on one axis, not {ids.dtype} of shape {ids.shape}; for example np.arange(100)"
@@ -31,11 +31,11 @@ def as_units(units: ArrayLike) -> NDArray[np.uint64]:
     if ids.dtype.kind == "i" and ids.size and ids.min() < 0:
         msg = f"unit {ids.min()} is negative; unit ids start at 0"
         raise SequenceError(msg)
-    return np.array(ids, dtype=np.uint64)  # always ours: a read-only array would compile the kernels anew
+    return np.array(ids, dtype=np.uint64)  # always a copy: kernels would be compiled again for a read-only array
 
 
 def as_tokens(tokens: ArrayLike) -> NDArray[np.uint8]:
-    """Return tokens as the kernels take them: uint8 0-3, one row per sequence, contiguous.
+    """Return tokens as a contiguous uint8 array of 0-3, one row per sequence.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def as_length(length: int) -> int:
 
 
 def as_probabilities(rows: ArrayLike, what: str, *, shape: tuple[int | None, int]) -> NDArray[np.float64]:
-    """Return rows of probabilities that sum to 1, refusing others by row; None rows stands for one or more."""
+    """Return rows of probabilities that sum to 1; SequenceError names the row. `rows` None means one or more."""
     values = np.asarray(rows, dtype=np.float64)
     n_rows, n_columns = shape
     if values.ndim != 2 or values.size == 0 or values.shape != (n_rows or len(values), n_columns):
@@ -100,9 +100,9 @@ def as_probabilities(rows: ArrayLike, what: str, *, shape: tuple[int | None, int
 
 
 def upper_edges(probabilities: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """Return where each letter but the last ends on the scale of 53-bit words.
+    """Return the upper edge of each letter but the last, on the scale of 53-bit words.
 
-    A letter of probability zero has an empty range: the edges after the last possible letter are 2^53, past every
+    A letter of probability zero has an empty range: the edges after the last possible letter are 2^53, above every
     word.
     """
     running = np.cumsum(probabilities, axis=1)

@@ -1,7 +1,7 @@
 """Exact samplers of background sequences: uniform, profile, Markov chain, and the mononucleotide shuffle.
 
-Every sampler takes the key of its purpose and the ids of its units, and gives one row of tokens (uint8, 0-3 = A, C, G,
-T) per unit. A row is a function of (key, unit, model) alone.
+Every sampler takes the key of its purpose and the ids of its units, and returns one row of tokens (uint8, 0-3 = A, C,
+G, T) per unit. A row is a function of (key, unit, model) alone.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _11 = np.uint64(11)
 _LETTERS = 32  # in a word of 64 bits
 _WORDS_AT_ONCE = 1 << 12  # 128 KiB of letters
 _SPREAD = [(24, 0x000000FF000000FF), (12, 0x000F000F000F000F), (6, 0x0303030303030303)]
-"""Shifts and masks that move the pairs of bits of 16 apart, a pair to a byte."""
+"""Shifts and masks that spread the eight pairs of 16 bits, one pair to a byte."""
 
 
 @njit(nogil=True)
-def _profile(key: Any, units: Any, below: Any, out: Any) -> None:
+def _sample_profile(key: Any, units: Any, below: Any, out: Any) -> None:
     for i in range(units.size):
         state = unit_state(key, units[i])
         for j in range(out.shape[1]):
@@ -139,7 +139,9 @@ def sample_profile(key: int, units: ArrayLike, profile: ArrayLike, *, threads: i
     ids, word_key = as_units(units), as_key(key)
     below = np.ascontiguousarray(upper_edges(as_probabilities(profile, "the profile", shape=(None, 4))).T)
     out = np.empty((ids.size, below.shape[1]), np.uint8)
-    over_rows(lambda rows: _profile(word_key, ids[rows], below, out[rows]), ids.size, out.shape[1], threads=threads)
+    over_rows(
+        lambda rows: _sample_profile(word_key, ids[rows], below, out[rows]), ids.size, out.shape[1], threads=threads
+    )
     return out
 
 

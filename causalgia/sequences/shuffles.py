@@ -1,4 +1,4 @@
-"""Shuffles that keep every k-let count, exactly uniform, and the size of the set they draw from.
+"""Shuffles that keep every k-let count, exactly uniform, and the number of such sequences.
 
 A sequence is a trail over its (k-1)-mers, each k-let an edge, and every sequence with the same k-let counts and the
 same first (k-1)-mer is another trail over the same edges. Draw the last exit of every (k-1)-mer but the final one
@@ -43,7 +43,7 @@ _NOWHERE = np.uint64(2**64 - 1)
 
 @njit(forceinline=True)
 def _vertex(code: Any, direct: Any, table: Any, codes: Any, found: Any, counts: Any, onward: Any) -> Any:
-    """Return (the number of the (k-1)-mer `code`, how many numbers are given), giving the next number to a new one.
+    """Return (the number of the (k-1)-mer `code`, the count of numbers so far); a new (k-1)-mer gets the next number.
 
     `table` is an open-addressing hash of vertex numbers from 1, 0 where empty; `codes` has each
     vertex's (k-1)-mer. A table with a place for every (k-1)-mer is addressed by it (`direct`).
@@ -63,9 +63,9 @@ def _vertex(code: Any, direct: Any, table: Any, codes: Any, found: Any, counts: 
 
 @njit(nogil=True)
 def _read_exits(row: Any, k: Any, table: Any, codes: Any, counts: Any, onward: Any) -> Any:
-    """Read the graph of a row and return its first vertex, its final one, and how many there are.
+    """Read the graph of a row; return its first vertex, its final one, and the number of vertices.
 
-    Exit 4 v + a is letter a after vertex v: `counts` says how often it occurs, `onward` to which vertex it leads.
+    Exit 4 v + a is letter a after vertex v: `counts` has its count, `onward` the vertex that it leads to.
     """
     for slot in range(table.size):
         table[slot] = _0
@@ -87,7 +87,7 @@ def _read_exits(row: Any, k: Any, table: Any, codes: Any, counts: Any, onward: A
 
 @njit(nogil=True)
 def _list_exits(n_vertices: Any, counts: Any, onward: Any, first: Any, stop: Any, exits: Any, moves: Any) -> None:
-    """List the letters that leave vertex v at first[v] : stop[v]; `moves` counts those that lead to another vertex.
+    """List the letters that leave vertex v at first[v] : stop[v]; `moves` counts those to another vertex.
 
     The letters stand in the order 0 ^ x, 1 ^ x, 2 ^ x, 3 ^ x, with x such that a letter that stays at v is the last.
     """
@@ -112,7 +112,7 @@ def _list_exits(n_vertices: Any, counts: Any, onward: Any, first: Any, stop: Any
 def _draw_last_exits(
     root: Any, n_vertices: Any, first: Any, stop: Any, exits: Any, onward: Any, moves: Any, choice: Any, state: Any
 ) -> Any:
-    """Put each vertex's last exit at the end of its list and return the state.
+    """Move each vertex's last exit to the end of its list and return the state.
 
     Wilson's loop-erased walk gives a uniform tree of edges towards the root. Afterwards stop[v] is the place of the
     last exit, which for the root is one past its list; moves[v] is 0 for a vertex that has joined the tree.
@@ -136,7 +136,7 @@ def _draw_last_exits(
 
 
 @njit(nogil=True)
-def _walk(at: Any, states: Any, first: Any, stop: Any, exits: Any, onward: Any, begin: Any, out: Any) -> None:
+def _walk_rows(at: Any, states: Any, first: Any, stop: Any, exits: Any, onward: Any, begin: Any, out: Any) -> None:
     """Walk all rows of `out` from column `begin` on, one exit of each in turn, drawing each list without replacement.
 
     The lists of all walks lie one after the other, so a vertex number belongs to one walk.
@@ -186,7 +186,7 @@ def _shuffle_klets(key: Any, units: Any, tokens: Any, parents: Any, k: Any, out:
             at[lane] = start + np.uint64(v0)
             for i in range(k - 1):
                 out[begin + lane, i] = row[i]
-        _walk(at, states, first, stop, exits, onward, k - 1, out[begin : begin + n_lanes])
+        _walk_rows(at, states, first, stop, exits, onward, k - 1, out[begin : begin + n_lanes])
 
 
 def _as_k(k: int) -> int:
@@ -256,7 +256,7 @@ def klet_shuffle(
     length = rows.shape[1]
     if length <= k:
         return rows[parents]
-    if (begun := turned(int(word_key), ids, rows, parents, k)) is not None:
+    if (begun := rotated_parents(int(word_key), ids, rows, parents, k)) is not None:
         rows, parents = begun, np.arange(ids.size)
     out = np.empty((ids.size, length), np.uint8)
     write = _writer(k, length)
@@ -267,7 +267,7 @@ def klet_shuffle(
 
 
 def _writer(k: int, length: int) -> Callable[..., None]:
-    """Return the kernel that writes such shuffles from (key, units, tokens, parents, out)."""
+    """Return the kernel that writes k-let shuffles from (key, units, tokens, parents, out)."""
     if k > 2:
         return lambda key, units, tokens, parents, out: _shuffle_klets(key, units, tokens, parents, k, out)
     if length > LONGEST:
@@ -276,7 +276,7 @@ def _writer(k: int, length: int) -> Callable[..., None]:
 
 
 def _write_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> None:
-    """Write dinucleotide shuffles, in numpy where there are few."""
+    """Write dinucleotide shuffles, in numpy if there are few."""
     if not compiled.NUMPY_ALLOWANCE.covers(nanoseconds(*out.shape)):
         shuffle_pairs(key, units, tokens, parents, out, True)
     elif (doubt := shuffle_pairs_of(key, units, tokens[parents], out)).any():
@@ -286,7 +286,7 @@ def _write_pairs(key: Any, units: Any, tokens: Any, parents: Any, out: Any) -> N
 
 
 def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
-    r"""Return the natural log of how many sequences `klet_shuffle` draws from: 0 means that only the parent exists.
+    r"""Return the natural log of the number of sequences that `klet_shuffle` draws from; 0 means only the parent.
 
     For k = 1 the multinomial coefficient. For k >= 2 the BEST theorem, with equal edges not told apart,
 
@@ -337,12 +337,12 @@ def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:
     others = np.arange(n_vertices) != root
     orders = _log_factorials(exits[others] - 1) + lgamma(int(exits[root]) + 1)
     if k > 2 and path[0] == root:
-        orders += np.log(len(beginnings(row, k)) / int(exits[root]))
+        orders += np.log(len(circle_cuts(row, k)) / int(exits[root]))
     return _log_of_count(_log_trees(counts, others) + orders - _log_factorials(counts[counts > 1]))
 
 
 def _vertex_path(row: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int64], int]:
-    """Return the number of the (k-1)-mer at each position, and how many distinct ones there are."""
+    """Return the number of the (k-1)-mer at each position, and the number of distinct ones."""
     codes = np.zeros(row.size - k + 2, np.uint64)
     for j in range(k - 1):
         codes = codes << np.uint64(2) | row[j : j + codes.size]
@@ -351,7 +351,7 @@ def _vertex_path(row: NDArray[np.uint8], k: int) -> tuple[NDArray[np.int64], int
 
 
 def _log_trees(counts: NDArray[np.int64], others: NDArray[np.bool_]) -> float:
-    """Return the log of how many trees of edges lead all `others` to the remaining vertex (matrix-tree theorem)."""
+    """Return the log of the number of trees that lead `others` to the remaining vertex (matrix-tree theorem)."""
     moves = counts.astype(np.float64)
     np.fill_diagonal(moves, 0.0)
     laplacian = np.diag(moves.sum(axis=1)) - moves
@@ -367,12 +367,12 @@ def _log_multinomial(row: NDArray[np.uint8]) -> float:
 
 
 def _log_of_count(value: float) -> float:
-    """Return the log of a whole number without the rounding error that a count of 1 would show."""
+    """Return the log of a count without rounding error at a count of 1."""
     return 0.0 if value < 0.5 else float(value)
 
 
-def beginnings(row: Tokens, k: int) -> NDArray[np.int64]:
-    """Return the positions where the circle may be cut without a change in its letters or k-lets.
+def circle_cuts(row: Tokens, k: int) -> NDArray[np.int64]:
+    """Return the positions where a circular sequence can be cut without changing its letters or k-lets.
 
     Parameters
     ----------
@@ -385,19 +385,21 @@ def beginnings(row: Tokens, k: int) -> NDArray[np.int64]:
     -------
     ndarray
         Positions in 0, ..., length - k. A shuffle that starts from the (k-1)-mer at a position drawn uniformly from
-        these is uniform over all of them together, since the readings from a (k-1)-mer are as many as its exits
-        times a constant (BEST theorem).
+        these is uniform over all of them together, since the number of trails from a (k-1)-mer is proportional to its
+        exits (BEST theorem).
 
     Examples
     --------
-    >>> beginnings(np.array([0, 1, 0, 2, 3, 0, 1], np.uint8), 3)
+    >>> circle_cuts(np.array([0, 1, 0, 2, 3, 0, 1], np.uint8), 3)
     array([0, 1])
     """
-    return np.flatnonzero(_may_begin(row[None], k)[0]).astype(np.int64)
+    return np.flatnonzero(_may_cut(row[None], k)[0]).astype(np.int64)
 
 
-def turned(key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[np.int64], k: int) -> Tokens | None:
-    """Return each unit's parent read from a drawn beginning, (n, length); None where no parent has a choice."""
+def rotated_parents(
+    key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[np.int64], k: int
+) -> Tokens | None:
+    """Return each unit's parent from a drawn start, (n, length); None if no parent has a choice."""
     if k < 3:
         return None
     used = np.unique(parent)
@@ -407,7 +409,7 @@ def turned(key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[
     rows = tokens[parent]
     of = np.searchsorted(circuits, parent).clip(max=circuits.size - 1)
     mine = np.flatnonzero(circuits[of] == parent)
-    row, position = np.nonzero(_may_begin(tokens[circuits], k))
+    row, position = np.nonzero(_may_cut(tokens[circuits], k))
     first = np.searchsorted(row, np.arange(circuits.size + 1))
     drawn = random_below(derive(key, "beginning"), units[mine], np.diff(first)[of[mine]])
     start = position[first[of[mine]] + drawn]
@@ -416,8 +418,8 @@ def turned(key: int, units: NDArray[np.uint64], tokens: Tokens, parent: NDArray[
     return rows
 
 
-def _may_begin(circuits: Tokens, k: int) -> NDArray[np.bool_]:
-    """Return whether each circuit (n, length) may begin at each position, (n, length - k + 1)."""
+def _may_cut(circuits: Tokens, k: int) -> NDArray[np.bool_]:
+    """Say whether each circuit (n, length) may start at each position, (n, length - k + 1)."""
     words = np.sort(np.lib.stride_tricks.sliding_window_view(circuits, k - 1, axis=1)[:, :-1], axis=2)
     alike: NDArray[np.bool_] = (words == words[:, :1]).all(axis=2)
     return alike

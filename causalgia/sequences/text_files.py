@@ -1,4 +1,4 @@
-"""Bytes of a text file, plain or gzip-compressed, with errors that name the file and say the cure."""
+"""Reading of text files, plain or gzip-compressed, with errors that name the file and the cure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BOM = b"\xef\xbb\xbf"
 def read_text(path: str | PathLike[str]) -> bytes:
     r"""Return a text file's bytes, uncompressed, with every line end as ``\n`` and no byte-order mark.
 
-    Whether a file is compressed is decided by its first two bytes, not by its name.
+    Compression is recognized by the first two bytes, not by the name.
 
     Raises
     ------
@@ -24,27 +24,27 @@ def read_text(path: str | PathLike[str]) -> bytes:
         or not text.
     """
     data = read_bytes(path, SequenceError, unpack=True)
-    refuse_binary(data, path)
+    check_text(data, path)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.removeprefix(_BOM)
 
 
 def is_gzip(path: str | PathLike[str]) -> bool:
-    """Say whether a file begins as gzip files do; see `read_text` for what it raises."""
+    """Say whether a file begins like a gzip file; raises as `read_text`."""
     with open_regular_file(path, SequenceError) as file:
         return file.read(2) == _GZIP
 
 
 def numbered_lines(text: bytes) -> Iterator[tuple[int, str]]:
-    """Give each line that is not blank, stripped, with its number counted from 1."""
+    """Yield each non-blank line, stripped, with its number counted from 1."""
     for number, line in enumerate(text.decode("utf-8", "replace").split("\n"), 1):
         if line.strip():
             yield number, line.strip()
 
 
-def refuse_binary(data: bytes, path: str | PathLike[str]) -> None:
-    """Raise a SequenceError if there is a NUL byte: text has none."""
+def check_text(data: bytes, path: str | PathLike[str]) -> None:
+    """Raise SequenceError if there is a NUL byte: the file is not text."""
     if b"\0" in data:
         msg = f"{path}: is a binary file, not text; convert it first (a .2bit genome with twoBitToFa)"
         raise SequenceError(msg)

@@ -1,4 +1,4 @@
-"""Rows shared out among threads: the kernels release the GIL and each row is a function of its unit alone."""
+"""Rows distributed among threads: the kernels release the GIL, and each row is a function of its unit alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORTH_A_THREAD = 1 << 17  # letters: a quarter of a millisecond of work
 
 
 def over_rows(run: Callable[[slice], object], n_rows: int, width: int, *, threads: int | None) -> None:
-    """Call `run` on slices that cover the rows, on at most `threads` threads (None: every core we may use).
+    """Call `run` on slices that cover the rows, on at most `threads` threads (None: all available cores).
 
     Raises
     ------
@@ -34,7 +34,7 @@ def over_rows(run: Callable[[slice], object], n_rows: int, width: int, *, thread
     if threads is not None and threads < 1:
         msg = f"threads={threads}: at least one thread does the work; leave it out to use every core"
         raise SequenceError(msg)
-    wanted = threads if threads is not None else _available_cores()
+    wanted = threads if threads is not None else available_cores()
     workers = max(1, min(wanted, n_rows * width // _WORTH_A_THREAD))
     chunk = max(1, -(-n_rows // workers))
     slices = [slice(start, min(start + chunk, n_rows)) for start in range(0, n_rows, chunk)]
@@ -49,5 +49,6 @@ def over_rows(run: Callable[[slice], object], n_rows: int, width: int, *, thread
             other.result()
 
 
-def _available_cores() -> int:
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Variants of a VCF file, and the windows of a genome that carry their reference and alternate alleles."""
+"""Variants of a VCF file, and windows of a genome with their reference and alternate alleles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BASES = frozenset(BASES)
 
 @dataclass(frozen=True)
 class Variant:
-    """A reference allele at a place of a genome, and the alternate that replaces it.
+    """A reference allele at a position of a genome, and the alternate that replaces it.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Variant:
         Two different words of A, C, G, T, in either case; kept in upper case. Indels are written as VCF does, with a
         base that both alleles share.
     name
-        What reports call it; by default ``chromosome:POS:reference>alternate`` with the VCF's POS, counted from 1.
+        Name in reports; by default ``chromosome:POS:reference>alternate`` with the VCF's POS, counted from 1.
 
     Raises
     ------
@@ -79,8 +79,8 @@ class VariantWindows:
     variants
         The V variants, in the order given.
     reference, alternate
-        (V, length) tokens: the genome, and the genome with the alternate allele. Both agree up to the allele; behind
-        an indel the alternate is shifted, and the genome supplies the bases at its 3' end.
+        (V, length) tokens: the genome, and the genome with the alternate allele. Both agree up to the allele; after an
+        indel the alternate is shifted, and filled from the genome at its 3' end.
     start
         (V,) where the allele begins in both windows, counted from 0.
     """
@@ -140,7 +140,7 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     if not found:
         msg = f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, separated by tabs"
         raise SequenceError(msg)
-    _refuse_repeats(found, path)
+    _check_unique_variants(found, path)
     shared = Counter(variant.name for _, variant in found)
     return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found)
 
@@ -148,11 +148,11 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
 def variant_windows(
     variants: Sequence[Variant], fasta: str | PathLike[str], *, length: int, starts: Sequence[int] | None = None
 ) -> VariantWindows:
-    r"""Cut a window of `length` around each variant out of a genome, with the reference and with the alternate allele.
+    r"""Cut a window of `length` around each variant out of a genome, with the reference and the alternate allele.
 
     The middle of the longer allele stands in the middle of the window: with w its width, the allele begins at
     ``length // 2 - w // 2``, so a substitution of one base stands at ``length // 2``, as in `from_bed`. The genome is
-    given by the FASTA alone and must have each reference allele where the variant says; lower case is upper case.
+    given by the FASTA alone and must have each reference allele at the variant's position; lower case is upper case.
 
     Parameters
     ----------
@@ -182,14 +182,18 @@ def variant_windows(
     >>> decode(windows.reference), decode(windows.alternate), windows.start.tolist()
     (['ACCGGT', 'CCGGTT'], ['ACCTGT', 'CCGTTA'], [3, 2])
     """
-    chosen = _checked(variants, length)
-    at = [length // 2 - _width(x) // 2 for x in chosen] if starts is None else _checked_starts(chosen, starts, length)
+    chosen = _as_variants(variants, length)
+    at = (
+        [length // 2 - _allele_width(x) // 2 for x in chosen]
+        if starts is None
+        else _as_window_starts(chosen, starts, length)
+    )
     with Genome(fasta) as genome:
         stretches = [_stretch(genome, x, start, length) for x, start in zip(chosen, at, strict=True)]
     check_alleles(chosen, [letters[start:] for letters, start in zip(stretches, at, strict=True)], fasta)
     for variant, letters in zip(chosen, stretches, strict=True):
         _check_letters(variant, letters, fasta)
-    changed = [_changed(x, letters, start) for x, letters, start in zip(chosen, stretches, at, strict=True)]
+    changed = [_with_allele(x, letters, start) for x, letters, start in zip(chosen, stretches, at, strict=True)]
     reference, alternate = (encode([letters[:length] for letters in each]) for each in (stretches, changed))
     return VariantWindows(chosen, reference, alternate, np.array(at, np.int64))
 
@@ -236,7 +240,7 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
             raise SequenceError(msg) from error
 
 
-def _refuse_repeats(found: list[tuple[int, Variant]], path: str | PathLike[str]) -> None:
+def _check_unique_variants(found: list[tuple[int, Variant]], path: str | PathLike[str]) -> None:
     seen: dict[str, int] = {}
     for number, variant in found:
         if variant.written in seen:
@@ -246,11 +250,11 @@ def _refuse_repeats(found: list[tuple[int, Variant]], path: str | PathLike[str])
         seen[variant.written] = number
 
 
-def _width(variant: Variant) -> int:
+def _allele_width(variant: Variant) -> int:
     return max(len(variant.reference), len(variant.alternate))
 
 
-def _checked(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
+def _as_variants(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
     if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
         msg = f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         raise SequenceError(msg)
@@ -266,45 +270,45 @@ def _checked(variants: Sequence[Variant], length: int) -> tuple[Variant, ...]:
     if twice:
         msg = f"more than one variant is called {quoted(twice[0])}; names tell variants apart: rename or drop one"
         raise SequenceError(msg)
-    long = next((x for x in chosen if _width(x) > length), None)
+    long = next((x for x in chosen if _allele_width(x) > length), None)
     if long is not None:
         msg = (
-            f"variant {quoted(long.name)} has an allele of {_width(long)} bases; give length= of at least that, "
+            f"variant {quoted(long.name)} has an allele of {_allele_width(long)} bases; give length= of at least that, "
             "or drop it"
         )
         raise SequenceError(msg)
     return chosen
 
 
-def _checked_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length: int) -> list[int]:
+def _as_window_starts(chosen: tuple[Variant, ...], starts: Sequence[int], length: int) -> list[int]:
     at = [int(start) for start in starts]
     if len(at) != len(chosen):
         msg = f"{len(at)} starts for {len(chosen)} variants; give each variant the start of its allele"
         raise SequenceError(msg)
     for variant, start in zip(chosen, at, strict=True):
-        if not 0 <= start <= length - _width(variant):
+        if not 0 <= start <= length - _allele_width(variant):
             msg = (
-                f"variant {quoted(variant.name)}: an allele of {_width(variant)} bases that begins at {start} leaves "
-                f"its window of {length}; the last start is {length - _width(variant)}"
+                f"variant {quoted(variant.name)}: an allele of {_allele_width(variant)} bases that begins at {start} "
+                f"leaves its window of {length}; the last start is {length - _allele_width(variant)}"
             )
             raise SequenceError(msg)
     return at
 
 
 def _stretch(genome: Genome, variant: Variant, at: int, length: int) -> str:
-    """Return the letters that both windows need: a deletion takes more of them at the 3' end."""
+    """Return the letters for both windows: a deletion needs more of them at the 3' end."""
     first = variant.position - at
     stop = first + length + max(len(variant.reference) - len(variant.alternate), 0)
     letters = genome.letters(variant.chromosome, first, stop, place=f"variant {quoted(variant.name)}")
     return letters.decode("latin-1").upper()
 
 
-def _changed(variant: Variant, letters: str, at: int) -> str:
+def _with_allele(variant: Variant, letters: str, at: int) -> str:
     return letters[:at] + variant.alternate + letters[at + len(variant.reference) :]
 
 
 def check_alleles(variants: Sequence[Variant], letters: Sequence[str], fasta: str | PathLike[str]) -> None:
-    """Refuse variants whose reference allele is not what the genome's letters begin with."""
+    """Raise SequenceError for variants whose reference allele differs from the genome."""
     pairs = zip(variants, letters, strict=True)
     wrong = [(x, found[: len(x.reference)]) for x, found in pairs if not found.startswith(x.reference)]
     if not wrong:

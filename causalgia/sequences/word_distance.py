@@ -1,4 +1,4 @@
-"""Words of which every pair keeps a distance: passed in a random order, and kept if far enough from all kept before."""
+"""Sets of words with a minimal pairwise distance, built greedily in random order."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _ROUNDS = 4
 
 
 class WordRules(NamedTuple):
-    """What each word of a set must be by itself.
+    """Rules for each word of a set by itself.
 
     Parameters
     ----------
     run
         Longest run of one base, also into the flanks.
     gc
-        Fewest and most G and C in a word.
+        Least and largest number of G and C in a word.
     all_four
-        Whether each base must stand in it.
+        Whether each base must occur in it.
     left, right
-        Letters before and after each word, tokens (n,).
+        Flanks before and after each word, tokens (n,).
     masks
-        Words that must not touch it, each as `causalgia.sequences.composition.word_masks`.
+        Words that must not overlap it, each as `causalgia.sequences.composition.word_masks`.
     """
 
     run: int
@@ -48,7 +48,7 @@ class WordRules(NamedTuple):
 
 @njit(nogil=True)
 def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
-    """Return a keyed bijection of the integers below 2^n_bits: every word once, in an order that looks random."""
+    """Return a keyed bijection of the integers below 2^n_bits: a pseudorandom order of all words."""
     mask = _ALL >> np.uint64(64 - n_bits)
     half = np.uint64((n_bits + 1) // 2)
     for i in range(_ROUNDS):
@@ -59,8 +59,8 @@ def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
 
 
 @njit(nogil=True)
-def _broken(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
-    """Return which check a word between its flanks fails first: 0 runs, 1 GC, 2 bases missing, 3 + i word i; or -1."""
+def _first_failed_rule(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
+    """Return the first rule that a word breaks: 0 runs, 1 GC, 2 bases missing, 3 + i word i; or -1."""
     first, run, low, high, all_four, masks, widths = checks
     last = first + length
     current = 1
@@ -86,7 +86,7 @@ def _broken(buffer: Any, length: Any, count: Any, checks: Any) -> Any:
 
 @njit(nogil=True)
 def _spell(number: Any, word: Any, count: Any) -> None:
-    """Write the letters of a word's number, and how often each base stands in it."""
+    """Write the letters of a word's number, and the count of each base."""
     count[:] = 0
     for i in range(word.size):
         word[i] = np.uint8((number >> np.uint64(2 * i)) & _3)
@@ -94,8 +94,11 @@ def _spell(number: Any, word: Any, count: Any) -> None:
 
 
 @njit(nogil=True)
-def _draw(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, failed: Any) -> Any:
-    """Keep words, in the order of the bijection, that pass the checks and are near none kept; return (kept, tried)."""
+def _draw_words(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, failed: Any) -> Any:
+    """Keep words, in the order of the bijection, that obey the rules and are far from all kept.
+
+    Return (kept, tried).
+    """
     (most, length), n_starts = store[0].shape, store[3].shape[1]
     (compared, width, _, _, _), first = how, checks[0]
     word, n_kept, turn = buffer[first : first + length], 0, _0
@@ -103,16 +106,16 @@ def _draw(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, 
     while n_kept < most and turn < tries:
         _spell(_scrambled(turn, key, 2 * length), word, count)
         turn += _1
-        check = _broken(buffer, length, count, checks)
+        check = _first_failed_rule(buffer, length, count, checks)
         if check < 0:
             write_codes(word, width, codes)
             write_profile(word[:compared], bits)
-            if near_kept(word, codes, bits, count, store, how) >= 0:
+            if find_near(word, codes, bits, count, store, how) >= 0:
                 check = len(failed) - 1
         if check >= 0:
             failed[check] += 1
             continue
-        enter(word, codes, count, n_kept, store)
+        add_to_index(word, codes, count, n_kept, store)
         n_kept += 1
     return n_kept, turn
 
@@ -120,31 +123,31 @@ def _draw(key: Any, tries: Any, buffer: Any, checks: Any, store: Any, how: Any, 
 def distant_words(
     n: int, length: int, min_distance: int, *, distance: Distance, rules: WordRules, key: int, tries: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
-    """Return words of which every pair keeps a distance, the first of a random order of all words that do.
+    """Return words with a minimal pairwise distance, the first of a random order of all words.
 
-    All ``4^length`` words are passed in an order that the key gives, none twice; one is kept if it keeps the rules and
-    is not nearer than `min_distance` to one kept before. So the first n of a longer list are the list of n.
+    All ``4^length`` words are tried in an order given by the key, each once; a word is kept if it obeys the rules and
+    has at least `min_distance` to all kept before. So the first n of a longer list are the list of n.
 
     Parameters
     ----------
     n
-        Words wanted.
+        Number of words.
     length
-        Their letters, at most 32.
+        Letters of a word, at most 32.
     min_distance, distance
         As `nearer_than`.
     rules
-        What each must be by itself.
+        Rules for each word by itself.
     key
         64-bit key of the purpose, from `causalgia.streams`.
     tries
-        Words to pass at most.
+        Largest number of words to try.
 
     Returns
     -------
     tuple
-        Tokens, (found, length), found at most n; how many words failed first on runs, GC, missing bases, each of the
-        masks, and distance, (4 + n_masks,); how many were passed.
+        Tokens, (found, length), found at most n; the number of words that failed first on runs, GC, missing bases, each
+        of the masks, and distance, (4 + n_masks,); the number of words tried.
 
     Raises
     ------
@@ -169,7 +172,7 @@ def distant_words(
     failed = np.zeros(4 + len(widths), np.int64)
     store, how = empty_index(n, length, min_distance, distance)
     most = np.uint64(min(tries, 4**length, 2**64 - 1))
-    found, passed = _draw(as_key(key), most, buffer, checks, store, how, failed)
+    found, passed = _draw_words(as_key(key), most, buffer, checks, store, how, failed)
     return store[0][:found].copy(), failed, int(passed)
 
 
@@ -180,18 +183,18 @@ _WIDEST_PIECE = 9
 
 
 class Index(NamedTuple):
-    """Words that were kept, and how others are compared with them.
+    """Kept words, and the method of comparison.
 
-    Kernels take its two fields as plain tuples: a class in a compiled signature would bind caches on disk to its name.
+    Kernels take its two fields as plain tuples: a class in a compiled signature would tie caches on disk to its name.
 
     Parameters
     ----------
     store
-        Words (most, length), how often each base stands in them (most, 4), and chains: heads (n_starts, 4^width) have,
-        for each start and each code, ``number * n_starts + start`` of the last word whose window there spells it, or
-        -1, and onward (most, n_starts) the one before it.
+        Words (most, length), counts of each base in them (most, 4), and chains: heads (n_starts, 4^width) have, for
+        each start and each code, ``number * n_starts + start`` of the last word whose window there spells it, or -1,
+        and onward (most, n_starts) the one before it.
     how
-        Letters from the first that are compared, width of a window, stride of pieces, kind of distance, most edits.
+        Number of compared letters, width of a window, stride of pieces, kind of distance, largest number of edits.
     """
 
     store: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]
@@ -200,7 +203,7 @@ class Index(NamedTuple):
 
 @njit(nogil=True)
 def write_profile(word: Any, bits: Any) -> None:
-    """Write, for each base, the places of a word where it stands, as bits."""
+    """Write, for each base, its positions in a word, as bits."""
     bits[:] = _0
     for i in range(word.size):
         bits[word[i]] |= _1 << np.uint64(i)
@@ -208,7 +211,7 @@ def write_profile(word: Any, bits: Any) -> None:
 
 @njit(nogil=True)
 def _edits(bits: Any, length: Any, text: Any, free_end: Any) -> Any:
-    """Return the edit distance of a word, given by its profile, and a text; of its best end where ends are free."""
+    """Return the edit distance of a word, given by its profile, and a text; with free ends of the best end."""
     plus, minus, score = _ALL, _0, length
     top = _1 << np.uint64(length - 1)
     best = score
@@ -255,8 +258,8 @@ def write_codes(word: Any, width: Any, codes: Any) -> None:
 
 
 @njit(nogil=True)
-def _walk(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
-    """Return the first kept word in a chain of the index that is within k of the word, or -1."""
+def _near_in_chain(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
+    """Return the first kept word in a chain of the index that is within k edits of the word, or -1."""
     words, counts, _, onward = store
     compared, _, _, kind, k = how
     n_starts = onward.shape[1]
@@ -266,7 +269,9 @@ def _walk(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) ->
             if _mismatches(word, words[other], k) <= k:
                 return other
         else:
-            differ = np.int64(0)  # an edit changes the counts by two at most: a substitution; free ends may change more
+            differ = np.int64(
+                0
+            )  # an edit changes the counts by at most two (a substitution); free ends may change more
             for base in range(4):
                 differ += abs(np.int64(count[base]) - np.int64(counts[other, base]))
             text = words[other, :compared]
@@ -277,28 +282,30 @@ def _walk(entry: Any, word: Any, bits: Any, count: Any, store: Any, how: Any) ->
 
 
 @njit(nogil=True)
-def near_kept(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
-    """Return a kept word within k of the word, or -1.
+def find_near(word: Any, codes: Any, bits: Any, count: Any, store: Any, how: Any) -> Any:
+    """Return a kept word within k edits of the word, or -1.
 
-    Pieces of the word are sought in kept words; where ends are free, pieces of kept words also in the word. With k
-    edits a piece is moved by k // 2 places at most, as the other end must be met; where ends are free, by k.
+    Pieces of the word are looked up in kept words; with free ends, pieces of kept words also in the word. With k edits
+    a piece is shifted by at most k
+
+    2 positions, as the other end must match; with free ends, by k.
     """
     heads, (_, _, stride, kind, k) = store[2], how
     shift = 0 if kind == 0 else (k // 2 if kind == 1 else k)
     for piece in range(k + 1):
         start = piece * stride
         for moved in range(max(start - shift, 0), min(start + shift + 1, codes.size)):
-            other = _walk(np.int64(heads[moved, codes[start]]), word, bits, count, store, how)
+            other = _near_in_chain(np.int64(heads[moved, codes[start]]), word, bits, count, store, how)
             if other < 0 and kind == 2 and moved != start:
-                other = _walk(np.int64(heads[start, codes[moved]]), word, bits, count, store, how)
+                other = _near_in_chain(np.int64(heads[start, codes[moved]]), word, bits, count, store, how)
             if other >= 0:
                 return other
     return -1
 
 
 @njit(nogil=True)
-def enter(word: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
-    """Enter a word into the index."""
+def add_to_index(word: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
+    """Add a word to the index."""
     words, counts, heads, onward = store
     words[number], counts[number] = word, count
     for start in range(codes.size):
@@ -308,7 +315,7 @@ def enter(word: Any, codes: Any, count: Any, number: Any, store: Any) -> None:
 
 @njit(nogil=True)
 def _earlier(rows: Any, store: Any, how: Any, out: Any) -> None:
-    """Write for each word an earlier one within k, or -1."""
+    """Write, for each word, an earlier one within k edits, or -1."""
     n_starts, (compared, width, _, _, _) = store[3].shape[1], how
     bits, count, codes = np.empty(4, np.uint64), np.empty(4, np.uint8), np.empty(n_starts, np.int64)
     for i in range(rows.shape[0]):
@@ -317,8 +324,8 @@ def _earlier(rows: Any, store: Any, how: Any, out: Any) -> None:
             count[letter] += 1
         write_codes(rows[i], width, codes)
         write_profile(rows[i, :compared], bits)
-        out[i] = near_kept(rows[i], codes, bits, count, store, how)
-        enter(rows[i], codes, count, i, store)
+        out[i] = find_near(rows[i], codes, bits, count, store, how)
+        add_to_index(rows[i], codes, count, i, store)
 
 
 def empty_index(n: int, length: int, min_distance: int, distance: Distance) -> Index:
@@ -338,7 +345,7 @@ def empty_index(n: int, length: int, min_distance: int, distance: Distance) -> I
 
 
 def largest_distance(length: int, distance: str) -> int:
-    """Return the largest distance that words of a length may be asked to keep.
+    """Return the largest possible minimal distance of words of a length.
 
     Examples
     --------
@@ -349,7 +356,7 @@ def largest_distance(length: int, distance: str) -> int:
 
 
 def check_distance(length: int, min_distance: int, distance: str) -> None:
-    """Raise SequenceError unless words of a length can be asked to keep the distance."""
+    """Raise SequenceError unless the distance is possible for words of a length."""
     if distance not in KINDS:
         raise SequenceError(f"distance={quoted(distance)} is not a choice; use one of {', '.join(map(quoted, KINDS))}")
     most = largest_distance(length, distance)
@@ -363,7 +370,7 @@ def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, dista
     """Return the distance of two words of one length, at most 32 letters.
 
     ``"hamming"`` counts mismatches; ``"levenshtein"`` is the fewest substitutions, insertions and deletions that make
-    one the other. ``"free"`` is for words whose right end nobody sees, as where a fixed number of letters is read: an
+    one the other. ``"free"`` is for words whose right end is unknown, as when a fixed number of letters is read: an
     insertion pushes the last letter out and a deletion lets any letter in. It is the least, over s, of
     ``max(2 s, S_s)``, S_s the fewest edits between the first ``length - s`` letters of one and any beginning of those
     of the other: a lower bound of the FREE divergence of Hawkins et al. S_0 alone, the Sequence-Levenshtein distance,
@@ -374,12 +381,12 @@ def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, dista
     one, other
         Tokens, (length,) each.
     distance
-        Which distance.
+        Kind of distance.
 
     Raises
     ------
     SequenceError
-        If lengths differ or are above 32, or the distance is not a choice.
+        If lengths differ or are above 32, or the distance is unknown.
 
     References
     ----------
@@ -414,18 +421,18 @@ def edit_distance(one: NDArray[np.integer], other: NDArray[np.integer], *, dista
 def nearer_than(
     words: NDArray[np.integer], min_distance: int, *, distance: Distance = "levenshtein"
 ) -> NDArray[np.int64]:
-    """Return for each word an earlier one that is nearer than `min_distance`, or -1, (n,).
+    """Return, for each word, an earlier one that is nearer than `min_distance`, or -1, (n,).
 
-    The answer is exact: -1 everywhere says that every pair keeps the distance.
+    The result is exact: -1 everywhere means that every pair has the distance.
 
     Parameters
     ----------
     words
         Tokens, (n, length), at most 32 letters.
     min_distance
-        Least distance of a pair that is far enough.
+        Least accepted distance of a pair.
     distance
-        Which distance, as `edit_distance`.
+        Kind of distance, as in `edit_distance`.
 
     Raises
     ------

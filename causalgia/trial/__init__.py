@@ -1,4 +1,4 @@
-"""Trials: draw units, apply arms, ask the predictor, and lay the answers out as outcomes."""
+"""Trials: draw units, apply arms, ask the predictor, and return the outcomes."""
 
 from __future__ import annotations
 

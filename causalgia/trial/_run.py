@@ -1,4 +1,4 @@
-"""`run`: from a design and a predictor to outcomes."""
+"""Run a trial: from a design and a predictor to outcomes, in memory or in a store."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from causalgia.design import Design
 from causalgia.errors import DesignError, StoreError, TrialInterruptedError, quoted, quoted_apart
 from causalgia.notes import notes_of
 from causalgia.predict import Predictor
-from causalgia.predict.predictor import require_predictor
+from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG
 from causalgia.trial.analysis_check import check_analysis
 from causalgia.trial.archive import UNIT, Archive, Field, open_archive, place_of
-from causalgia.trial.attributes import known_tasks
-from causalgia.trial.capacity import memory_said, require_memory
-from causalgia.trial.execution import carried
-from causalgia.trial.in_memory import Gathered, laid_out, outcome_dims, warn_constant
+from causalgia.trial.attributes import known_tasks, n_known_answers
+from causalgia.trial.capacity import check_memory, explain_memory_error
+from causalgia.trial.in_memory import OutcomeBuffer, outcome_dims, outcomes_dataset, warn_constant
+from causalgia.trial.local_turns import run_turns
+from causalgia.trial.outcome_reductions import AllOutcomes, NamedArrays, RunningSums, TurnReduction
 from causalgia.trial.progress import meter
-from causalgia.trial.reductions import Everything, Kept, Summary
-from causalgia.trial.same_answers import taken_over
-from causalgia.trial.setup import Begun, begin
-from causalgia.trial.turn_plan import Plan, columns
-from causalgia.trial.turns import Parts, Trial, unit_parts
+from causalgia.trial.same_answers import take_over_answers
+from causalgia.trial.setup import TrialSetup, set_up_trial
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
+from causalgia.trial.turns import Trial, unit_coordinates
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -51,7 +51,7 @@ def run(
     notes: Sequence[str] = (),
     same_answers: bool = False,
 ) -> xr.Dataset:
-    """Run a trial and keep its outcomes, in memory or in a store; `causalgia.run` says all of it.
+    """Run a trial and keep its outcomes, in memory or in a store; `causalgia.run` documents the arguments.
 
     Examples
     --------
@@ -64,33 +64,35 @@ def run(
     """
     if analysis is None and isinstance(design, Design):
         analysis = design.planned()
-    check_kinds(design, predictor, analysis, until)
-    _refuse_until(until, store=store, client=client)
+    check_run_arguments(design, predictor, analysis, until)
+    _check_until(until, store=store, client=client)
     place = None if store is None else place_of(store)
-    kept = Everything(outcome_dims(design, predictor))
-    begun = begin(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
+    reduction = AllOutcomes(outcome_dims(design, predictor))
+    setup = set_up_trial(design, predictor, rng=rng, analysis=analysis, client=client, notes=notes)
     if place is not None:
-        return stored(begun, kept, place, client=client, progress=progress, same_answers=same_answers)
-    require_memory(design, tasks=_n_answers(predictor))
-    with memory_said(design), meter(design.n_units * columns(design), show=progress) as advance:
-        plan = begun.meet()
-        gathered = Gathered(begun.trial, plan, kept)
-        lay = partial(laid_out, begun.frame, kept)
+        return run_stored(setup, reduction, place, client=client, progress=progress, same_answers=same_answers)
+    check_memory(design, tasks=n_known_answers(predictor))
+    with explain_memory_error(design), meter(design.n_units * outcomes_per_unit(design), show=progress) as advance:
+        plan = setup.probe()
+        gathered = OutcomeBuffer(setup.trial, plan, reduction)
+        lay = partial(outcomes_dataset, setup.frame, reduction)
         if until is not None:
-            outcomes = _watched(until, design, lambda n: lay(gathered.up_to(n, advance)))
+            outcomes = _run_until_stopped(until, design, lambda n: lay(gathered.up_to(n, advance)))
         else:
-            for job in carried(begun.trial, plan, range(len(plan)), kept=kept, client=client, advance=advance):
+            for job in run_turns(
+                setup.trial, plan, range(len(plan)), reduction=reduction, client=client, advance=advance
+            ):
                 gathered.put(*job)
             outcomes = lay(gathered.parts)
     warn_constant(outcomes["outcome"], predictor.tasks)
     return validate(outcomes, "outcomes")
 
 
-def check_kinds(design: object, predictor: Predictor, analysis: object, until: object) -> None:
-    """Refuse what is no design, predictor, analysis or rule, or does not go together, before anything is drawn."""
+def check_run_arguments(design: object, predictor: Predictor, analysis: object, until: object) -> None:
+    """Raise DesignError unless design, predictor, analysis and stopping rule are valid and compatible."""
     if not isinstance(design, Design):
         raise DesignError(f"run(design, predictor): the first argument is {type(design).__name__}, not a cg.Design")
-    require_predictor(predictor, "run(design, predictor)")
+    check_predictor(predictor, "run(design, predictor)")
     if analysis is not None:
         if not isinstance(analysis, Analysis):
             raise DesignError(f"analysis= takes a cg.Analysis, not {type(analysis).__name__}")
@@ -103,7 +105,7 @@ def check_kinds(design: object, predictor: Predictor, analysis: object, until: o
         until.schedule(design.n_units)  # which refuses units that are too few to decide anything
 
 
-def _refuse_until(until: object, **others: object) -> None:
+def _check_until(until: object, **others: object) -> None:
     for name, value in others.items():
         if until is not None and value is not None:
             raise DesignError(
@@ -111,8 +113,8 @@ def _refuse_until(until: object, **others: object) -> None:
             )
 
 
-def _watched(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -> xr.Dataset:
-    """Ask for more and more units until the rule says stop; return outcomes with the trajectory of looks."""
+def _run_until_stopped(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -> xr.Dataset:
+    """Predict more and more units until the rule stops the trial; return outcomes with the trajectory of looks."""
     looks: list[Look] = []
     for n in until.schedule(design.n_units):
         outcomes = up_to(n)
@@ -122,21 +124,16 @@ def _watched(until: Until, design: Design, up_to: Callable[[int], xr.Dataset]) -
     return with_looks(outcomes, looks, until, most=design.n_units)
 
 
-def _n_answers(predictor: Predictor) -> int:
-    """Return the numbers that a sequence is answered with, as far as that is known before the first answer."""
-    return len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
-
-
 class Look(Protocol):
-    """What one look at the outcomes so far found."""
+    """Result of one interim look at the outcomes."""
 
     @property
     def stop(self) -> bool:
-        """Whether the trial stops here."""
+        """Whether the trial stops at this look."""
 
     @property
     def words(self) -> str:
-        """What was found, as a sentence part: "every interval is at most 0.1 to each side"."""
+        """The result as part of a sentence, such as "every interval is at most 0.1 to each side"."""
 
     @property
     def record(self) -> xr.Dataset:
@@ -145,51 +142,57 @@ class Look(Protocol):
 
 @runtime_checkable
 class Until(Protocol):
-    """A rule that says when a trial has enough units: `causalgia.Precision`, `causalgia.Decided`."""
+    """A stopping rule: `causalgia.Precision` or `causalgia.Decided`."""
 
     def schedule(self, n_units: int) -> Iterable[int]:
-        """Return the numbers of units at which to look, increasing; the last is `n_units`, the most there can be."""
+        """Return the increasing numbers of units at which to look; the last is `n_units`, the maximum."""
 
     def look(self, outcomes: xr.Dataset) -> Look:
-        """Look at the outcomes of the units so far."""
+        """Analyze the outcomes of the first units."""
 
 
 def with_looks(outcomes: xr.Dataset, looks: Sequence[Look], until: Until, *, most: int) -> xr.Dataset:
-    """Return outcomes with the trajectory of the looks on the dim look, and where the trial ended and why."""
+    """Return outcomes with the interim looks on the dim look, and where and why the trial ended."""
     trajectory = xr.concat([look.record for look in looks], dim="look")
     trajectory = trajectory.rename({str(name): f"look_{name}" for name in trajectory.data_vars})
     n, last = outcomes.sizes["unit"], looks[-1]
     where = f"stopped at {n:,} of at most {most:,} units" if last.stop else f"ended at the {most:,} units there are"
-    said = f"{where}, look {len(looks)}: {last.words}"
-    attrs = {"until": repr(until), "stopped": said} | {f"until_{name}": x for name, x in last.record.attrs.items()}
+    sentence = f"{where}, look {len(looks)}: {last.words}"
+    attrs = {"until": repr(until), "stopped": sentence} | {f"until_{name}": x for name, x in last.record.attrs.items()}
     return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(attrs))
 
 
-def stored(
-    begun: Begun, kept: Kept, path: Path, *, client: Client | None, progress: bool, same_answers: bool = False
+def run_stored(
+    setup: TrialSetup,
+    reduction: TurnReduction,
+    path: Path,
+    *,
+    client: Client | None,
+    progress: bool,
+    same_answers: bool = False,
 ) -> xr.Dataset:
-    """Carry out what a store lacks of a trial, and return all of it, lazily.
+    """Run the part of a trial that a store lacks, and return the whole trial lazily.
 
     Raises
     ------
     StoreError
-        If the store is another trial's (says what differs), of another version, or cannot be written.
+        If the store belongs to another trial (the message says what differs) or another version, or cannot be written.
     TrialInterruptedError
-        At Ctrl-C; what was answered is in the store.
+        At Ctrl-C; the answers so far are in the store.
     """
-    archive, plan = opened(begun, kept, path, same_answers=same_answers)
-    per_unit = columns(begun.trial.design)
+    archive, plan = open_or_create(setup, reduction, path, same_answers=same_answers)
+    per_unit = outcomes_per_unit(setup.trial.design)
     with (
         archive,
-        interruptible(archive, path, plan.n_units),
+        flush_on_interrupt(archive, path, plan.n_units),
         meter(plan.n_units * per_unit, show=progress) as advance,
     ):
         advance((plan.n_units - _n_missing(archive)) * per_unit)
-        answers = carried(
-            begun.trial,
+        answers = run_turns(
+            setup.trial,
             plan,
             archive.missing,
-            kept=kept,
+            reduction=reduction,
             client=client,
             advance=advance,
             lacks=lambda turn, model: archive.lacks(turn, model=model),
@@ -201,16 +204,20 @@ def stored(
     return found
 
 
-def opened(begun: Begun, kept: Kept, path: Path, *, same_answers: bool = False) -> tuple[Archive, Plan]:
-    """Return the store, new or as far as it is, and the cut of the trial; the predictor is met where it is needed.
+def open_or_create(
+    setup: TrialSetup, reduction: TurnReduction, path: Path, *, same_answers: bool = False
+) -> tuple[Archive, TurnPlan]:
+    """Return the new or resumed store and the plan of turns; the predictor is probed only where that is needed.
+
+    With `same_answers`, answers of another predictor are taken over if this one reproduces a sample of them.
 
     With `same_answers` what another predictor answered is taken over, where this one answers a part of it alike.
     """
-    identity, parts = begun.identity(kept), begun.parts
+    identity, parts = setup.identity(reduction), setup.parts
     if not Archive.exists(path):
-        plan = begun.meet()
+        plan = setup.probe()
         ends = plan.ends.tolist()
-        fields, frame = fields_of(begun, kept), begun.frame
+        fields, frame = store_fields(setup, reduction), setup.frame
         return Archive.create(
             path,
             identity=identity,
@@ -218,21 +225,21 @@ def opened(begun: Begun, kept: Kept, path: Path, *, same_answers: bool = False) 
             turn_ends=ends,
             turns_a_chunk=plan.chunk,
             frame=frame,
-            settled=begun.trial.settled,
+            settled=setup.trial.settings,
             parts=parts,
         ), plan
     archive = Archive.resume(path, identity=identity, parts=parts, but=("predictor",) if same_answers else ())
     try:
-        begun.trial.settle(_as_settled(archive, len(begun.trial.predictor.parts)))
-        plan = Plan(begun.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
+        setup.trial.apply_settings(_as_part_settings(archive, len(setup.trial.predictor.parts)))
+        plan = TurnPlan(setup.trial.design.n_units, archive.grid.turn_ends[0], archive.grid.turns_a_chunk)
         _check_units(archive, plan)
         other = archive.identity != identity
         if archive.missing or other:
-            begun.meet(resumed=not other)
-            _check_fields(archive, fields_of(begun, kept))
+            setup.probe(resumed=not other)
+            _check_fields(archive, store_fields(setup, reduction))
         if other:
-            note = taken_over(begun, kept, archive, plan)
-            attrs = {"predictor_fingerprint": begun.attrs["predictor_fingerprint"]}
+            note = take_over_answers(setup, reduction, archive, plan)
+            attrs = {"predictor_fingerprint": setup.attrs["predictor_fingerprint"]}
             archive.take_over(identity, parts, attrs | {"notes": "\n".join([*notes_of(archive.frame), note])})
     except BaseException:
         archive.release()
@@ -240,10 +247,10 @@ def opened(begun: Begun, kept: Kept, path: Path, *, same_answers: bool = False) 
     return archive, plan
 
 
-def _as_settled(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
-    """Return what the trial settled on when it was begun: batch sizes by length, and choices, of each part."""
+def _as_part_settings(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
+    """Return the batch sizes and algorithm choices of each part of the predictor, as fixed when the trial began."""
     match archive.settled:
-        case [*parts] if len(parts) == n_parts and all(map(_is_settled, parts)):
+        case [*parts] if len(parts) == n_parts and all(map(_is_part_settings, parts)):
             return parts
     raise StoreError(
         f"{archive.path}: the manifest has no batch sizes and choices of {n_parts} predictors; move the store "
@@ -251,7 +258,7 @@ def _as_settled(archive: Archive, n_parts: int) -> list[dict[str, Any]]:
     )
 
 
-def _is_settled(part: object) -> bool:
+def _is_part_settings(part: object) -> bool:
     match part:
         case {"batches": dict(batches), "choices": dict(choices), **more}:
             lengths = all(name.isascii() and name.isdecimal() and len(name) < 16 for name in batches)
@@ -260,8 +267,8 @@ def _is_settled(part: object) -> bool:
     return False
 
 
-def _check_units(archive: Archive, plan: Plan) -> None:
-    """Refuse to go on with a store that was made for other units."""
+def _check_units(archive: Archive, plan: TurnPlan) -> None:
+    """Raise StoreError if the store was made for other units."""
     if list(archive.grid.turn_ends) != plan.ends.tolist():
         raise StoreError(
             f"{archive.path}: was made for other units ({archive.grid.n_units:,}) than the trial has ({plan}); give "
@@ -270,7 +277,7 @@ def _check_units(archive: Archive, plan: Plan) -> None:
 
 
 def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
-    """Refuse to fill a store that was made for other answers."""
+    """Raise StoreError if the store was made for outcomes of other dims or shapes."""
     mine = {field.name: (field.dims, field.shape) for field in fields}
     theirs = {field.name: (field.dims, field.shape) for field in archive.grid.fields if field != UNIT}
     differ = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
@@ -282,23 +289,23 @@ def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
         )
 
 
-def fields_of(begun: Begun, kept: Kept) -> tuple[Field, ...]:
-    """Return what a store has for each unit: what is kept of an outcome, and what is known of the unit itself."""
-    if isinstance(kept, Summary):
+def store_fields(setup: TrialSetup, reduction: TurnReduction) -> tuple[Field, ...]:
+    """Return the variables that a store has for each unit: reduced outcomes, and coordinates of the unit."""
+    if isinstance(reduction, RunningSums):
         return ()
-    trial = begun.trial
+    trial = setup.trial
     assert trial.answer_like is not None, "the predictor has been met"
     arms = (len(trial.design.named_arms),) if trial.design.assignment == "crossover" else ()
     outcome = np.broadcast_to(trial.answer_like, (1, *arms, *trial.answer_like.shape))
-    parts = {**unit_parts(trial, trial.draw(0, 1)), **kept.reduce(outcome)}
+    parts = {**unit_coordinates(trial, trial.draw(0, 1)), **reduction.reduce(outcome)}
     return tuple(
-        Field(name, kept.dims.get(name, ("unit",)), part.shape[1:], part.dtype.str) for name, part in parts.items()
+        Field(name, reduction.dims.get(name, ("unit",)), part.shape[1:], part.dtype.str) for name, part in parts.items()
     )
 
 
 @contextmanager
-def interruptible(archive: Archive, path: Path, n_units: int) -> Iterator[None]:
-    """At Ctrl-C keep what was answered, and say how to go on."""
+def flush_on_interrupt(archive: Archive, path: Path, n_units: int) -> Iterator[None]:
+    """At Ctrl-C, write the answers so far and say how to resume."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -310,7 +317,7 @@ def interruptible(archive: Archive, path: Path, n_units: int) -> Iterator[None]:
 
 
 def _n_missing(archive: Archive) -> int:
-    """Return the units that a store lacks of outcomes, or of sums."""
+    """Return the number of units whose outcomes (or sums) the store lacks."""
     grid = archive.grid
     if grid.fields:
         return sum(last - first for first, last in map(grid.units, archive.missing))
@@ -320,83 +327,87 @@ def _n_missing(archive: Archive) -> int:
 
 _SECONDS = 1.0
 _SPARING = 20
-"""Times as long as the last keeping took: it takes at most a twentieth of the trial, however large the sums."""
+"""Least pause between two saves of the sums, as a multiple of the time of the last save: saves take at most 1/20."""
 
 
-def summed(
-    begun: Begun,
-    kept: Summary,
+def run_sums(
+    setup: TrialSetup,
+    reduction: RunningSums,
     path: Path | None,
     *,
     client: Client | None,
     progress: bool,
     same_answers: bool = False,
 ) -> None:
-    """Carry out a trial, or what is left of it, and take it all into `kept`.
+    """Run a trial, or the rest of it, and accumulate all turns in `reduction`.
 
     Raises
     ------
     StoreError
-        If the store is another trial's (says what differs), of another version, or cannot be written.
+        If the store belongs to another trial (the message says what differs) or another version, or cannot be written.
     TrialInterruptedError
-        At Ctrl-C in a stored trial; sums over the first turns are in the store.
+        At Ctrl-C in a stored trial; the sums over the first turns are in the store.
     """
     with ExitStack() as stack:
-        archive, plan = (None, begun.meet()) if path is None else opened(begun, kept, path, same_answers=same_answers)
+        archive, plan = (
+            (None, setup.probe()) if path is None else open_or_create(setup, reduction, path, same_answers=same_answers)
+        )
         if archive is not None and path is not None:
             stack.enter_context(archive)
-            stack.enter_context(interruptible(archive, path, plan.n_units))
-        first = 0 if archive is None else _restored(kept, archive)
-        advance = stack.enter_context(meter(plan.n_units * columns(begun.trial.design), show=progress))
+            stack.enter_context(flush_on_interrupt(archive, path, plan.n_units))
+        first = 0 if archive is None else _restore_sums(reduction, archive)
+        advance = stack.enter_context(meter(plan.n_units * outcomes_per_unit(setup.trial.design), show=progress))
         if first:
-            advance(plan.bounds(first - 1)[1] * columns(begun.trial.design))
+            advance(plan.bounds(first - 1)[1] * outcomes_per_unit(setup.trial.design))
         turns = range(first, len(plan))
-        answers = carried(begun.trial, plan, turns, kept=kept, client=client, advance=advance)
-        _take(kept, plan, _in_order(answers, begun.trial, kept, first), archive)
+        answers = run_turns(setup.trial, plan, turns, reduction=reduction, client=client, advance=advance)
+        _accumulate(reduction, plan, _ordered_turns(answers, setup.trial, reduction, first), archive)
 
 
-def _restored(kept: Summary, archive: Archive) -> int:
-    """Put back the sums of a store, and return the turns that they are over."""
+def _restore_sums(reduction: RunningSums, archive: Archive) -> int:
+    """Restore the sums of a store, and return the number of turns that they cover."""
     state = archive.state()
     if state is None:
         return 0
     try:
-        kept.restore(state[1])
+        reduction.restore(state[1])
     except StoreError as error:
         raise StoreError(f"{archive.path}: {error}; move the store away, and run the trial anew") from error
     return state[0]
 
 
-def _take(kept: Summary, plan: Plan, turns: Iterable[tuple[int, Parts]], archive: Archive | None) -> None:
-    """Take turn after turn, and keep the sums on disk about every second and at the end."""
+def _accumulate(
+    reduction: RunningSums, plan: TurnPlan, turns: Iterable[tuple[int, NamedArrays]], archive: Archive | None
+) -> None:
+    """Accumulate turn after turn; save the sums about every second and at the end."""
     last, pause = time.monotonic(), _SECONDS
     for turn, parts in turns:
-        kept.take(parts)
-        begun = time.monotonic()
-        if archive is not None and (begun - last >= pause or turn == len(plan) - 1):
-            archive.put_state(kept.state(), turns=turn + 1)
+        reduction.take(parts)
+        started = time.monotonic()
+        if archive is not None and (started - last >= pause or turn == len(plan) - 1):
+            archive.put_state(reduction.state(), turns=turn + 1)
             last = time.monotonic()
-            pause = max(_SECONDS, _SPARING * (last - begun))
+            pause = max(_SECONDS, _SPARING * (last - started))
 
 
-def _in_order(
-    answers: Iterable[tuple[int, int | None, Parts]], trial: Trial, kept: Kept, first: int
-) -> Iterator[tuple[int, Parts]]:
-    """Yield turns in their order, with the models side by side again where they were asked apart."""
-    waiting: dict[int, dict[int, Parts]] = {}
+def _ordered_turns(
+    answers: Iterable[tuple[int, int | None, NamedArrays]], trial: Trial, reduction: TurnReduction, first: int
+) -> Iterator[tuple[int, NamedArrays]]:
+    """Yield turns in order; the models of an ensemble that were asked separately are stacked again."""
+    waiting: dict[int, dict[int, NamedArrays]] = {}
     n_parts = len(trial.predictor.parts)
     for turn, model, parts in answers:
         waiting.setdefault(turn, {})[0 if model is None else model] = parts
         while len(waiting.get(first, ())) == (1 if model is None else n_parts):
-            yield first, _together(waiting.pop(first), kept, apart=model is not None)
+            yield first, _stack_models(waiting.pop(first), reduction, apart=model is not None)
             first += 1
 
 
-def _together(models: dict[int, Parts], kept: Kept, *, apart: bool) -> Parts:
+def _stack_models(models: dict[int, NamedArrays], reduction: TurnReduction, *, apart: bool) -> NamedArrays:
     if not apart:
         return models[0]
     found = dict(models[0])
-    for name, dims in kept.dims.items():
+    for name, dims in reduction.dims.items():
         if "model" in dims:
             found[name] = np.stack([models[model][name] for model in sorted(models)], axis=-1)
     return found

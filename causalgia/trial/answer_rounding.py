@@ -1,4 +1,4 @@
-"""How far a predictor's own arithmetic moves an answer: measured on a few units of a trial before its first turn."""
+"""Rounding error of a predictor's answers, measured on a few units before the first turn."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from causalgia.design import Arm, Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
-from causalgia.predict.reference import reference_of
-from causalgia.trial.attributes import applied
-from causalgia.trial.turn_plan import columns
+from causalgia.predict.ensemble import reference_of
+from causalgia.trial.attributes import apply_arm
+from causalgia.trial.turn_plan import outcomes_per_unit
 from causalgia.types import Array, Tokens
 
 if TYPE_CHECKING:
@@ -24,29 +24,29 @@ TRANSFORMS = ("identity", "log", "log2", "logit")
 """Scales that an outcome may be put on before it enters a contrast."""
 _MOST_ROWS, _LEAST_ROWS, _MOST_ARMS, _MOST_UNITS, _SHARE = 32, 8, 8, 8, 100
 _DEPTH = 32
-"""Roundings of the largest answer that a computation may add up to, where no better arithmetic is at hand."""
+"""Rounding of a whole computation in roundings of its largest answer, where higher precision is not available."""
 _ALIKE = 4
-"""Rounding that all orders of a computation share, in multiples of the largest difference between two of them."""
+"""Rounding shared by all orders of a computation, in multiples of the largest difference between two of them."""
 _IN_SESSION = 2
 _COST = {True: 3.5, False: 3.0}
-"""Answers that a row takes: itself and one in float64 (2.5); or itself, alone and in another order."""
+"""Cost of a row in answers: itself and one in float64 (2.5); or itself, alone and in another order."""
 
 
-def rows_asked(design: Design) -> int:
-    """Return the rows that the measurement is made on: at most a hundredth of the trial, and 8 to 32."""
-    arms, units = _extent(design)
+def n_probe_rows(design: Design) -> int:
+    """Return the number of rows of the measurement: at most a hundredth of the trial, and 8 to 32."""
+    arms, units = _n_arms_and_units(design)
     return arms * units
 
 
-def answers_asked(design: Design, predictor: Predictor) -> float:
-    """Return what the measurement costs, in answers of the predictor."""
+def probe_cost(design: Design, predictor: Predictor) -> float:
+    """Return the cost of the measurement, in answers of the predictor."""
     exact = predictor.precision.itemsize < 8 and all(hasattr(part, "reference") for part in predictor.parts)
-    return _COST[exact] * rows_asked(design)
+    return _COST[exact] * n_probe_rows(design)
 
 
-def _extent(design: Design) -> tuple[int, int]:
-    """Return how many arms and units are looked at."""
-    rows = int(np.clip(design.n_units * columns(design) // _SHARE, _LEAST_ROWS, _MOST_ROWS))
+def _n_arms_and_units(design: Design) -> tuple[int, int]:
+    """Return the numbers of arms and of units that are measured."""
+    rows = int(np.clip(design.n_units * outcomes_per_unit(design) // _SHARE, _LEAST_ROWS, _MOST_ROWS))
     arms = min(len(design.named_arms), _MOST_ARMS, rows)
     return arms, int(np.clip(rows // arms, 1, min(_MOST_UNITS, design.n_units)))
 
@@ -73,16 +73,16 @@ def answer_floor(trial: Trial) -> Array:
     PredictorError
         If the predictor does not answer; names the arm, and the unit whose answer is not finite.
     """
-    rows = _rows(trial)
-    answers = [_answers(trial.predictor, row) for row in rows]
-    error = _against_exact(trial.predictor, rows, answers)
+    rows = _arm_rows(trial)
+    answers = [_predict_rows(trial.predictor, row) for row in rows]
+    error = _error_against_float64(trial.predictor, rows, answers)
     if error is None:
-        error = _among_orders(trial.predictor, rows, answers)
+        error = _error_across_batches(trial.predictor, rows, answers)
     return _by_scale(error, np.concatenate(answers).astype(np.float64))
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _ArmRows:
     """Some units under an arm: their ids, their backgrounds, and what the arm makes of these."""
 
     arm: Arm
@@ -91,9 +91,9 @@ class _Rows:
     tokens: Tokens
 
 
-def _rows(trial: Trial) -> list[_Rows]:
-    """Return some arms, evenly spread, on the first units; in a parallel trial on units that receive them."""
-    n_arms, n_units = _extent(trial.design)
+def _arm_rows(trial: Trial) -> list[_ArmRows]:
+    """Return some arms, spread evenly, on the first units; in a parallel trial on units that receive them."""
+    n_arms, n_units = _n_arms_and_units(trial.design)
     places = np.unique(np.linspace(0, len(trial.design.named_arms) - 1, n_arms).round().astype(int))
     parallel = trial.design.assignment == "parallel"
     units = trial.draw(0, min(n_units * len(trial.design.named_arms) if parallel else n_units, trial.design.n_units))
@@ -102,11 +102,11 @@ def _rows(trial: Trial) -> list[_Rows]:
         mine = slice(None) if units.assigned is None else np.flatnonzero(units.assigned == place)[:n_units]
         ids, base, arm = units.ids[mine], units.tokens[mine], trial.design.named_arms[place]
         if len(ids):
-            found.append(_Rows(arm, ids, base, applied(arm, base, ids, trial.key)))
+            found.append(_ArmRows(arm, ids, base, apply_arm(arm, base, ids, trial.key)))
     return found
 
 
-def _answers(predictor: Predictor, row: _Rows) -> NDArray[Any]:
+def _predict_rows(predictor: Predictor, row: _ArmRows) -> NDArray[Any]:
     try:
         return predictor.predict(row.tokens)
     except NonFiniteError as error:
@@ -115,8 +115,8 @@ def _answers(predictor: Predictor, row: _Rows) -> NDArray[Any]:
         raise PredictorError(f"arm {quoted(row.arm.name)} ({row.tokens.shape[1]} bp): {error}") from error
 
 
-def _against_exact(predictor: Predictor, rows: list[_Rows], answers: list[NDArray[Any]]) -> Array | None:
-    """Return the largest difference from float64, (tasks[, models]); None where there is none to be had."""
+def _error_against_float64(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array | None:
+    """Return the largest difference from float64, (tasks[, models]); None if float64 is not available."""
     reference = reference_of(predictor)
     if reference is None:
         return None
@@ -124,16 +124,16 @@ def _against_exact(predictor: Predictor, rows: list[_Rows], answers: list[NDArra
         exact = [reference.predict(row.tokens) for row in rows]
     except PredictorError:
         return None  # a layer that is written for float32 alone
-    gaps = [_gap(y, z) for y, z in zip(answers, exact, strict=True)]
+    gaps = [max_difference(y, z) for y, z in zip(answers, exact, strict=True)]
     for row, z in zip(rows, exact, strict=True):
-        in_session = _in_session(predictor, row)
+        in_session = _incremental_answers(predictor, row)
         if in_session is not None:
-            gaps.append(_gap(in_session, z[: len(in_session)]))
-    return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest(answers)))
+            gaps.append(max_difference(in_session, z[: len(in_session)]))
+    return np.asarray(np.maximum(np.max(gaps, axis=0), _eps(predictor, answers) * _largest_answer(answers)))
 
 
-def _in_session(predictor: Predictor, row: _Rows) -> NDArray[Any] | None:
-    """Return answers to the first units as edits of their backgrounds, where a part of the predictor takes edits."""
+def _incremental_answers(predictor: Predictor, row: _ArmRows) -> NDArray[Any] | None:
+    """Return answers to the first units as edits of their backgrounds; None if no part of the predictor takes edits."""
     base, tokens = row.base[:_IN_SESSION], row.tokens[:_IN_SESSION]
     length = base.shape[1]
     if tokens.shape[1] != length or not any(part.backgrounds_at_once(length) for part in predictor.parts):
@@ -146,25 +146,26 @@ def _in_session(predictor: Predictor, row: _Rows) -> NDArray[Any] | None:
     return answers[0] if predictor.models is None else np.stack(answers, axis=-1)
 
 
-def _among_orders(predictor: Predictor, rows: list[_Rows], answers: list[NDArray[Any]]) -> Array:
-    """Return what other batches make of the answers, and roundings of the largest one, (tasks[, models])."""
+def _error_across_batches(predictor: Predictor, rows: list[_ArmRows], answers: list[NDArray[Any]]) -> Array:
+    """Return the differences between batches plus the rounding of the largest answer, (tasks[, models])."""
     gaps = []
     for row, y in zip(rows, answers, strict=True):
-        gaps.append(_gap(predictor.predict(row.tokens[::-1])[::-1], y))
-        gaps.append(_gap(np.concatenate([predictor.predict(one[None]) for one in row.tokens]), y))
-    return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest(answers))
+        gaps.append(max_difference(predictor.predict(row.tokens[::-1])[::-1], y))
+        gaps.append(max_difference(np.concatenate([predictor.predict(one[None]) for one in row.tokens]), y))
+    return np.asarray(_ALIKE * np.max(gaps, axis=0) + _DEPTH * _eps(predictor, answers) * _largest_answer(answers))
 
 
-def _gap(one: NDArray[Any], other: NDArray[Any]) -> Array:
+def max_difference(one: NDArray[Any], other: NDArray[Any]) -> Array:
+    """Return the largest absolute difference over rows, (tasks[, models])."""
     return np.asarray(np.abs(one.astype(np.float64) - other).max(axis=0))
 
 
-def _largest(answers: list[NDArray[Any]]) -> Array:
+def _largest_answer(answers: list[NDArray[Any]]) -> Array:
     return np.asarray(np.max([np.abs(y.astype(np.float64)).max(axis=0) for y in answers], axis=0))
 
 
 def _eps(predictor: Predictor, answers: list[NDArray[Any]]) -> float:
-    """Return the relative spacing of the numbers that the answers are computed in."""
+    """Return the relative spacing of the numbers in which the answers are computed."""
     dtype = min(predictor.precision, answers[0].dtype, key=lambda dtype: dtype.itemsize)
     with np.errstate(over="ignore"):
         single = all(np.array_equal(y, y.astype(np.float32)) for y in answers)

@@ -1,4 +1,4 @@
-"""What a trial says of itself: the arms as coordinates, what was run on what, and what will be asked of it."""
+"""Coordinates and attributes of outcomes: the arms, the design, the predictor, seed and versions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from causalgia.predict import Predictor
 from causalgia.streams import RNG
 
 
-def applied(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key: int) -> NDArray[np.uint8]:
-    """Return the units (n, length) under an arm; an error of the intervention names it."""
+def apply_arm(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key: int) -> NDArray[np.uint8]:
+    """Return the units (n, length) under an arm; errors of the intervention name the arm."""
     try:
         return arm.intervention.apply(tokens, units=ids, key=key)
     except (DesignError, SequenceError) as error:
@@ -29,21 +29,26 @@ def applied(arm: Arm, tokens: NDArray[np.uint8], ids: NDArray[np.uint64], key: i
 
 
 def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:
-    """Return the tasks of a predictor, where they are known before the first answer."""
+    """Return the tasks of a predictor; None if they are not known before the first answer."""
     try:
         return predictor.tasks
     except PredictorError:
         return None
 
 
-def question_kept(analysis: Analysis, design: Design) -> str:
-    """Return the analysis as JSON, with the design's own question where it has none and this is not long."""
+def n_known_answers(predictor: Predictor) -> int:
+    """Return the number of answers per sequence, as far as it is known before the first answer."""
+    return len(known_tasks(predictor) or ("",)) * len(predictor.models or ("",))
+
+
+def analysis_json(analysis: Analysis, design: Design) -> str:
+    """Return the analysis as JSON, completed by the design's own contrasts if that is not too long."""
     whole = analysis.asking(design.asked).to_json()
     return whole if len(whole) <= LONGEST_ATTRIBUTE else analysis.to_json()
 
 
 def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
-    """Return the arms' names with do, kind, random and the level of each factor."""
+    """Return coordinates of the arms: name, do, kind, random and the level of each factor."""
     coords: dict[str, Any] = {
         "arm": np.asarray([arm.name for arm in arms]),
         "do": ("arm", np.asarray([str(arm.intervention) for arm in arms])),
@@ -51,11 +56,11 @@ def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
         "random": ("arm", np.asarray([arm.intervention.random for arm in arms])),
     }
     for factor in dict.fromkeys(name for arm in arms for name in arm.factors):
-        coords[factor] = ("arm", _levels(arms, factor))
+        coords[factor] = ("arm", _factor_levels(arms, factor))
     return coords
 
 
-def _levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
+def _factor_levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
     levels = [arm.factors.get(factor) for arm in arms]
     if any(isinstance(level, str) for level in levels):
         return np.asarray(["" if level is None else str(level) for level in levels])
@@ -64,14 +69,14 @@ def _levels(arms: tuple[Arm, ...], factor: str) -> NDArray[Any]:
     return np.asarray(levels)
 
 
-def attributes(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
-    """Return what names a trial: design, null model, predictor, seed and versions."""
+def trial_attributes(design: Design, predictor: Predictor, fingerprint: str, rng: RNG) -> dict[str, Any]:
+    """Return the attributes that identify a trial: design, null model, predictor, seed and versions."""
     seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
-    said = {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
+    optional = {"reserved": f"{design.reserved.describe()}, never used by this trial"} if design.reserved else {}
     if predictor.models is not None and predictor.of is not None:
-        said["model_is"] = predictor.of
+        optional["model_is"] = predictor.of
     return {
-        **said,
+        **optional,
         "assignment": design.assignment,
         "scale": predictor.scale,
         "null": design.drawn.describe(),

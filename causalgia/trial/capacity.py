@@ -1,4 +1,4 @@
-"""Whether the units of a trial can be had: memory for them, and sequences that differ."""
+"""Checks that a trial is feasible: its memory, and the number of distinct units."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _AT_ONCE = 16_384
 _TOKENS = 2**26
 
 
-def require_memory(design: Design, *, tasks: int) -> None:
-    """Refuse a design whose units and outcomes would not fit into this machine's memory; nothing is allocated.
+def check_memory(design: Design, *, tasks: int) -> None:
+    """Raise DesignError if the units and outcomes of a design exceed this machine's memory; nothing is allocated.
 
-    Counted are 24 bytes of coordinates for each unit, and 4 bytes for each outcome: the least that a trial takes.
+    Counted are 24 bytes of coordinates per unit and 4 bytes per outcome: a lower bound.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def require_memory(design: Design, *, tasks: int) -> None:
         If they would not fit; says how much they would take.
     """
     if _bytes_needed(design, tasks) > _physical_memory():
-        raise _too_large(design, tasks)
+        raise _memory_error(design, tasks)
 
 
 def _bytes_needed(design: Design, tasks: int) -> int:
@@ -45,7 +45,7 @@ def _physical_memory() -> float:
         return math.inf
 
 
-def _too_large(design: Design, tasks: int) -> DesignError:
+def _memory_error(design: Design, tasks: int) -> DesignError:
     n, gib = design.n_units, _bytes_needed(design, tasks) / 2**30
     return DesignError(
         f"n_units={n:,}: units of {design.null.length:,} bp and their outcomes would take {gib:,.1f} GiB, more than "
@@ -55,16 +55,16 @@ def _too_large(design: Design, tasks: int) -> DesignError:
 
 
 @contextmanager
-def memory_said(design: Design) -> Iterator[None]:
-    """Say how much a design takes where memory runs out."""
+def explain_memory_error(design: Design) -> Iterator[None]:
+    """Say how much memory a design takes where memory runs out."""
     try:
         yield
     except MemoryError as error:
-        raise _too_large(design, 1) from error
+        raise _memory_error(design, 1) from error
 
 
 def check_distinct(trial: Trial) -> None:
-    """Refuse or warn where the first units repeat and the null model could not know: what it knows is judged before.
+    """Raise or warn if the first units repeat and the null model could not predict that.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def check_distinct(trial: Trial) -> None:
 
 
 def _check_distinct(design: Design, tokens: NDArray[np.uint8]) -> None:
-    """Refuse or warn where units repeat and the null model could not know: what it knows, the design has judged."""
+    """Raise or warn if units repeat and the null model could not predict that."""
     n = len(tokens)
     sample = np.ascontiguousarray(tokens[:_AT_ONCE])
     distinct = len(np.unique(sample.view(np.dtype((np.void, sample.shape[1])))))

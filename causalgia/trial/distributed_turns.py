@@ -1,7 +1,4 @@
-"""A trial over many machines: its turns are sent out, and what is kept of them comes back.
-
-distributed is imported when a client is used, and not before.
-"""
+"""Turns of a trial on a Dask cluster; distributed is imported when a client is used."""
 
 from __future__ import annotations
 
@@ -10,12 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.errors import ClusterError, first_line, quoted
-from causalgia.trial.reductions import Kept
-from causalgia.trial.turn_plan import Plan, columns
-from causalgia.trial.turns import Advance, Parts, Trial, Turn, unit_parts
+from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
+from causalgia.trial.turns import Advance, Trial, Turn, unit_coordinates
 from causalgia.workers import jobs as sent_out
 from causalgia.workers.clusters import require_client
-from causalgia.workers.serialization import FACTORY, Origin, by_value, culprit, dumped, sendable
+from causalgia.workers.serialization import (
+    FACTORY,
+    Origin,
+    can_pickle,
+    pickle_with_code,
+    shipping_user_code,
+    unpicklable_attribute,
+)
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -24,51 +28,51 @@ Job: TypeAlias = tuple[int, int | None]
 _VALUES = "keep open files, locks and sessions out of it: give it values, or functions that make them"
 
 
-def carry_out(
+def run_on_cluster(
     client: Client,
     trial: Trial,
-    plan: Plan,
+    plan: TurnPlan,
     jobs: Iterable[Job],
     *,
-    kept: Kept,
+    reduction: TurnReduction,
     advance: Advance | None = None,
-) -> Iterator[tuple[int, int | None, Parts]]:
-    """Yield the turn and the model of each job and what is kept of it, as workers are done with them.
+) -> Iterator[tuple[int, int | None, NamedArrays]]:
+    """Yield the turn and the model of each job and its reduced outcomes, as workers finish.
 
-    The trial is sent once and loaded once by each worker; a job is two numbers. Answers are those of
-    `carrying.carry_out`, bit for bit on equal hardware. Workers may die and join, and there may be a time limit
-    (`causalgia.workers.jobs.carry_out`).
+    The trial is sent once and loaded once by each worker; a job is two numbers. Answers equal those of
+    `causalgia.trial.local_turns.run_here`, bit for bit on equal hardware. Workers may die and join, and there may be a
+    time limit (`causalgia.workers.jobs.run_jobs`).
 
     Parameters
     ----------
     client
         A `distributed.Client`.
     trial, plan
-        What is carried out, and its cut.
+        The trial and its plan of turns.
     jobs
-        Turns, each with a part of the predictor, or None for all of it.
-    kept
-        What is kept of the outcomes; reduced by the worker.
+        Turns, each with the number of a part of the predictor, or None for all of it.
+    reduction
+        Applied to the outcomes by the worker.
     advance
-        Told how many more outcomes all models have answered.
+        Called with the number of new outcomes that all models have answered.
 
     Raises
     ------
     ClusterError
-        As `causalgia.workers.jobs.carry_out`; or if the trial cannot be sent.
+        As `causalgia.workers.jobs.run_jobs`; or if the trial cannot be sent.
     DesignError, PredictorError
-        As `carrying.carry_out`: what a worker raises is raised here.
+        As `causalgia.trial.local_turns.run_here`; errors of workers are raised here.
     MissingExtraError
         If Dask distributed is not installed.
 
     Warns
     -----
     UserWarning
-        What workers warn of, once each.
+        Warnings of workers, once each.
     """
     require_client(client)
-    data, origin = packed(trial, plan, kept)
-    counted = _Counted(trial, plan, advance)
+    data, origin = pickle_trial(trial, plan, reduction)
+    counted = _ProgressCounter(trial, plan, advance)
 
     def named(turn: int, model: int | None) -> str:
         first, last = plan.bounds(turn)
@@ -76,20 +80,20 @@ def carry_out(
         who = "" if model is None or names is None else f", model {quoted(names[model])}"
         return f"units {first:,} to {last - 1:,} (turn {turn}{who})"
 
-    def turns() -> Iterator[tuple[int, int | None, Parts]]:
-        for (turn, model), parts in sent_out.carry_out(client, data, origin, jobs, named=named):
+    def turns() -> Iterator[tuple[int, int | None, NamedArrays]]:
+        for (turn, model), parts in sent_out.run_jobs(client, data, origin, jobs, named=named):
             counted.add(turn)
             yield turn, model, parts
 
     return turns()
 
 
-class _Counted:
-    """Tells the meter of outcomes: a turn counts once all the models, asked one by one, have answered it."""
+class _ProgressCounter:
+    """Progress in outcomes: a turn counts once all models, asked one by one, have answered it."""
 
-    def __init__(self, trial: Trial, plan: Plan, advance: Advance | None) -> None:
+    def __init__(self, trial: Trial, plan: TurnPlan, advance: Advance | None) -> None:
         self._plan, self._advance = plan, advance
-        self._columns, self._n_models = columns(trial.design), len(trial.predictor.parts)
+        self._columns, self._n_models = outcomes_per_unit(trial.design), len(trial.predictor.parts)
         self._n = 0
 
     def add(self, turn: int) -> None:
@@ -102,74 +106,69 @@ class _Counted:
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What is loaded on a worker: the trial, its cut, and what is kept of the outcomes."""
+class TrialWork:
+    """The work that is loaded on a worker: the trial, its plan, and the reduction of outcomes."""
 
     trial: Trial
-    plan: Plan
-    kept: Kept
-    settled: list[dict[str, Any]]
+    plan: TurnPlan
+    reduction: TurnReduction
+    settings: list[dict[str, Any]]
 
     def __post_init__(self) -> None:
-        """Take what was settled on where it was sent: the last bits of an answer depend on it."""
-        if self.trial.settled != self.settled:
-            self.trial.settle(self.settled)
+        """Apply the settings of the sending process: the last bits of an answer depend on them."""
+        if self.trial.settings != self.settings:
+            self.trial.apply_settings(self.settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Sent, (self.trial, self.plan, self.kept, self.settled)
+        return TrialWork, (self.trial, self.plan, self.reduction, self.settings)
 
     def prepare(self, turn: int, model: int | None) -> tuple[Turn, int | None]:
-        """Return a turn that is drawn and edited, and the model that is asked; None: every one."""
+        """Return a turn that is drawn and edited, and the model to ask; None: every one."""
         return self.trial.prepare(*self.plan.bounds(turn)), model
 
-    def do(self, ready: tuple[Turn, int | None]) -> Parts:
-        """Return what is kept of a turn; what is known of the units themselves comes with the first model."""
+    def do(self, ready: tuple[Turn, int | None]) -> NamedArrays:
+        """Return the reduced outcomes of a turn; the units' coordinates come with the first model."""
         turn, model = ready
         outcome = self.trial.answer(turn, model=model)
-        parts = unit_parts(self.trial, turn.units) if not model else {}
-        return {**parts, **self.kept.reduce(outcome)}
+        parts = unit_coordinates(self.trial, turn.units) if not model else {}
+        return {**parts, **self.reduction.reduce(outcome)}
 
 
-def packed(trial: Trial, plan: Plan, kept: Kept) -> tuple[bytes, Origin]:
-    """Return a trial as bytes, and where they are from.
+def pickle_trial(trial: Trial, plan: TurnPlan, reduction: TurnReduction) -> tuple[bytes, Origin]:
+    """Return a trial as bytes, and their origin.
 
     Raises
     ------
     ClusterError
-        If a part of it cannot become bytes; names the part, and says how to give a factory.
+        If a part of it cannot be pickled; names the part, and says how to give a factory.
     """
-    sent = Sent(trial, plan, kept, trial.settled)
+    sent = TrialWork(trial, plan, reduction, trial.settings)
     try:
-        data = dumped(sent)
+        data = pickle_with_code(sent)
     except Exception as error:
-        require_sendable(trial)
+        check_picklable(trial)
         raise ClusterError(f"what is kept of the outcomes cannot be sent to workers ({first_line(error)})") from error
     return data, Origin.of("the trial")
 
 
-def require_sendable(trial: Trial) -> None:
-    """Refuse a trial that cannot be sent to workers; nothing is predicted.
+def check_picklable(trial: Trial) -> None:
+    """Raise ClusterError if a trial cannot be sent to workers; nothing is predicted.
 
     Raises
     ------
     ClusterError
-        Naming what cannot become bytes, with the cure.
+        Names the part that cannot be pickled, with the cure.
     """
     try:
-        dumped(trial)
+        pickle_with_code(trial)
     except Exception as error:
-        raise _refused(trial, error) from error
+        with shipping_user_code():
+            raise _unsendable_trial_part(trial, error) from error
 
 
-def _refused(trial: Trial, error: Exception) -> ClusterError:
-    """Return what is raised, the part of the trial in it that cannot become bytes."""
-    with by_value():
-        return _named(trial, error)
-
-
-def _named(trial: Trial, error: Exception) -> ClusterError:
+def _unsendable_trial_part(trial: Trial, error: Exception) -> ClusterError:
     design = trial.design
-    if not sendable(trial.predictor):
+    if not can_pickle(trial.predictor):
         parts = zip(trial.predictor.models or (), trial.predictor.parts, strict=False)
         named = [(f"model {quoted(name)}", part) for name, part in parts] or [("the predictor", trial.predictor)]
         return _unsendable(named, FACTORY, error)
@@ -178,5 +177,5 @@ def _named(trial: Trial, error: Exception) -> ClusterError:
 
 
 def _unsendable(named: Sequence[tuple[str, object]], cure: str, error: Exception) -> ClusterError:
-    name, part = next((one for one in named if not sendable(one[1])), named[-1])
-    return ClusterError(f"{name}{culprit(part)} cannot be sent to workers ({first_line(error)}); {cure}")
+    name, part = next((one for one in named if not can_pickle(one[1])), named[-1])
+    return ClusterError(f"{name}{unpicklable_attribute(part)} cannot be sent to workers ({first_line(error)}); {cure}")

@@ -1,4 +1,4 @@
-"""What is kept of a trial, gathered in memory turn by turn, and outcomes laid out under their names."""
+"""Outcomes of a trial in memory: gathered turn by turn, and returned as a labelled Dataset."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from causalgia.design import Design
 from causalgia.errors import DegenerateWarning
 from causalgia.predict import Predictor
 from causalgia.schema import annotate
-from causalgia.trial.execution import each_turn
-from causalgia.trial.reductions import Kept
-from causalgia.trial.turn_plan import Plan
-from causalgia.trial.turns import Advance, Parts, Trial, unit_parts
+from causalgia.trial.local_turns import predicted_turns
+from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
+from causalgia.trial.turn_plan import TurnPlan
+from causalgia.trial.turns import Advance, Trial, unit_coordinates
 
 
 def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
@@ -24,44 +24,44 @@ def outcome_dims(design: Design, predictor: Predictor) -> tuple[str, ...]:
     return ("unit", *arm, "task", *(() if predictor.models is None else ("model",)))
 
 
-def laid_out(frame: xr.Dataset, kept: Kept, parts: Parts) -> xr.Dataset:
-    """Return a frame with what was kept of its units, and what is known of them as coordinates."""
-    found = {name: (dims, parts[name]) for name, dims in kept.dims.items()}
+def outcomes_dataset(frame: xr.Dataset, reduction: TurnReduction, parts: NamedArrays) -> xr.Dataset:
+    """Return a frame with the reduced outcomes of its units, and the units' coordinates."""
+    found = {name: (dims, parts[name]) for name, dims in reduction.dims.items()}
     units = {name: ("unit", part) for name, part in parts.items() if name not in found}
     n = len(next(iter(parts.values())))
     return annotate(frame.assign(found).assign_coords({"unit": np.arange(n), **units}))
 
 
-class Gathered:
-    """What is kept of the first units of a trial, more and more of them, in memory.
+class OutcomeBuffer:
+    """Reduced outcomes of the first units of a trial, a growing number of them, in memory.
 
     Parameters
     ----------
     trial, plan
-        What is carried out, and its cut.
-    kept
-        What is kept of it.
+        The trial and its plan of turns.
+    reduction
+        Applied to the outcomes of each turn.
     """
 
-    def __init__(self, trial: Trial, plan: Plan, kept: Kept) -> None:
-        self._trial, self._plan, self._kept = trial, plan, kept
+    def __init__(self, trial: Trial, plan: TurnPlan, reduction: TurnReduction) -> None:
+        self._trial, self._plan, self._kept = trial, plan, reduction
         self._n = 0
-        self.parts: Parts = {}
+        self.parts: NamedArrays = {}
 
-    def up_to(self, n: int, advance: Advance) -> Parts:
-        """Return what is kept of the first n units, a row for each, asking for those that are not known yet."""
+    def up_to(self, n: int, advance: Advance) -> NamedArrays:
+        """Return the reduced outcomes of the first n units, a row for each; new units are predicted."""
         cuts = [self._n, *(int(end) for end in self._plan.ends if self._n < end < n), n]
         bounds = [(first, last) for first, last in pairwise(cuts) if last > first]
-        for turn, outcome in each_turn(self._trial, bounds, advance=advance):
-            self._write(self._n, None, {**unit_parts(self._trial, turn.units), **self._kept.reduce(outcome)})
+        for turn, outcome in predicted_turns(self._trial, bounds, advance=advance):
+            self._write(self._n, None, {**unit_coordinates(self._trial, turn.units), **self._kept.reduce(outcome)})
             self._n += len(turn.units.ids)
         return {name: part[:n] for name, part in self.parts.items()}
 
-    def put(self, turn: int, model: int | None, parts: Parts) -> None:
-        """Write what is kept of a turn; of one model, where they were asked apart."""
+    def put(self, turn: int, model: int | None, parts: NamedArrays) -> None:
+        """Store the reduced outcomes of a turn; of one model, where models are asked separately."""
         self._write(self._plan.bounds(turn)[0], model, parts)
 
-    def _write(self, first: int, model: int | None, parts: Parts) -> None:
+    def _write(self, first: int, model: int | None, parts: NamedArrays) -> None:
         for name, part in parts.items():
             apart = model is not None and "model" in self._kept.dims.get(name, ())
             rest = (*part.shape[1:], len(self._trial.predictor.models or ())) if apart else part.shape[1:]
@@ -75,7 +75,7 @@ class Gathered:
 
 
 def warn_constant(outcome: xr.DataArray, tasks: tuple[str, ...]) -> None:
-    """Warn of a task that has one answer for all of several units, in every model."""
+    """Warn of a task that has the same answer for all units, in every model."""
     over = [dim for dim in outcome.dims if dim in ("unit", "arm")]
     same = (outcome.min(over) == outcome.max(over)).to_numpy()
     constant = same.reshape(len(tasks), -1).all(axis=1)

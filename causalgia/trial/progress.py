@@ -1,4 +1,4 @@
-"""The progress of a trial: a bar with rate and time left on a terminal, silence elsewhere."""
+"""Progress bar of a trial, with rate and time left, on a terminal only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 _REMEMBERED = 3_600.0
-"""Seconds over which the rate is taken: a slow network may need minutes for a batch."""
+"""Seconds over which the rate is averaged: a slow network may need minutes for a batch."""
 
 
 class RateColumn(ProgressColumn):
@@ -26,7 +26,7 @@ class RateColumn(ProgressColumn):
 
 @contextmanager
 def meter(total: int, *, show: bool, console: Console | None = None) -> Iterator[Callable[[int], None]]:
-    """Yield a function that is told how many more outcomes are known; draws a bar only on a terminal."""
+    """Yield a function to call with the number of new outcomes; a bar is drawn only on a terminal."""
     if not show:
         yield _ignore
         return

@@ -1,4 +1,4 @@
-"""What another predictor answered, taken over by one that gives the same answers: a part of them is asked for again."""
+"""Taking over stored answers of another predictor, after a sample of them was reproduced."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import StoreError, quoted
-from causalgia.trial.reductions import Kept, Summary
-from causalgia.trial.turn_plan import Plan, columns
-from causalgia.trial.turns import unit_parts
+from causalgia.trial.outcome_reductions import RunningSums, TurnReduction
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
+from causalgia.trial.turns import unit_coordinates
 
 if TYPE_CHECKING:
     from causalgia.trial.archive import Archive
-    from causalgia.trial.setup import Begun
+    from causalgia.trial.setup import TrialSetup
 
 _ROWS, _LEAST, _MOST, _TURNS = 2_048, 8, 256, 16
-"""Sequences asked for again, the fewest and most units that they are of, and the turns from which these are."""
+"""Sequences to predict again, the least and largest number of units, and the number of turns they come from."""
 _TIMES = 4
-"""Multiples of the measured rounding that two answers may differ by: each has one, and it was measured on fewer."""
+"""Tolerated difference in multiples of the measured rounding: both answers are rounded, and the sample was small."""
 
 
-def taken_over(begun: Begun, kept: Kept, archive: Archive, plan: Plan) -> str:
-    """Ask the predictor for some of the kept answers; return the note that says what is taken over, and why.
+def take_over_answers(setup: TrialSetup, reduction: TurnReduction, archive: Archive, plan: TurnPlan) -> str:
+    """Predict a sample of the stored answers again; return the note that says what is taken over.
 
-    Up to 256 units, of up to 16 turns drawn evenly over those that are kept, are answered under every arm.
+    Up to 256 units, from up to 16 turns spread evenly over the stored ones, are predicted under every arm.
 
     Parameters
     ----------
-    begun, kept, plan
-        The trial, whose predictor has been met and its rounding measured.
+    setup, reduction, plan
+        The trial, whose predictor has been probed and its rounding measured.
     archive
-        What another predictor answered.
+        The answers of the other predictor.
 
     Raises
     ------
@@ -40,32 +40,32 @@ def taken_over(begun: Begun, kept: Kept, archive: Archive, plan: Plan) -> str:
         If an answer differs by more than 4 times the predictor's own rounding (unit, arm and task are named), tasks,
         models or the scale differ, or nothing is kept that could be compared.
     """
-    if isinstance(kept, Summary):
+    if isinstance(reduction, RunningSums):
         raise StoreError(
             f"{archive.path}: keeps sums, and no answers that could be compared with the predictor's; give another "
             "path as store= (keep='outcomes' and keep='effects' can be taken over)"
         )
-    _check_frames(begun, archive)
+    _check_frames(setup, archive)
     lacking = set(archive.missing)
     turns = [turn for turn in range(len(plan)) if turn not in lacking]
     if not turns:
         raise StoreError(f"{archive.path}: keeps no whole turn that could be compared; give another path as store=")
     chosen = [turns[int(i)] for i in np.unique(np.linspace(0, len(turns) - 1, _TURNS).round())]
-    most = int(np.clip(_ROWS // columns(begun.trial.design), _LEAST, _MOST))
-    asked = sum(_alike(begun, kept, archive, plan, turn, max(1, most // len(chosen))) for turn in chosen)
+    most = int(np.clip(_ROWS // outcomes_per_unit(setup.trial.design), _LEAST, _MOST))
+    asked = sum(_compare_turn(setup, reduction, archive, plan, turn, max(1, most // len(chosen))) for turn in chosen)
     members = [model for model in archive.grid.models if model is not None]
     by_model = [turn for turn in lacking if not all(archive.lacks(turn, model=model) for model in members)]
     n = sum(last - first for first, last in map(plan.bounds, [*turns, *by_model]))
-    moved = archive.moved(begun.parts)
+    moved = archive.moved(setup.parts)
     return (
         f"{n:,} of {plan.n_units:,} units were answered by another predictor ({archive.identity['predictor']}"
         f"{moved and '; '}{moved}) and taken over: {asked:,} of them, asked again, had the same answers within rounding"
     )
 
 
-def _check_frames(begun: Begun, archive: Archive) -> None:
-    """Refuse a predictor of other tasks, models or scale."""
-    mine, theirs = begun.frame, archive.frame
+def _check_frames(setup: TrialSetup, archive: Archive) -> None:
+    """Raise StoreError if tasks, models or scale differ."""
+    mine, theirs = setup.frame, archive.frame
     for name in ("task", "model"):
         one, other = (frame[name].to_numpy().tolist() if name in frame.coords else [] for frame in (mine, theirs))
         if one != other:
@@ -79,17 +79,19 @@ def _check_frames(begun: Begun, archive: Archive) -> None:
         )
 
 
-def _alike(begun: Begun, kept: Kept, archive: Archive, plan: Plan, turn: int, n: int) -> int:
-    """Compare what is kept of the first units of a turn with what the predictor says of them; return how many."""
+def _compare_turn(
+    setup: TrialSetup, reduction: TurnReduction, archive: Archive, plan: TurnPlan, turn: int, n: int
+) -> int:
+    """Compare the stored values of the first units of a turn with new predictions; return the number of units."""
     first, last = plan.bounds(turn)
     n = min(n, last - first)
-    made = begun.trial.prepare(first, first + n)
-    now = {**unit_parts(begun.trial, made.units), **kept.reduce(begun.trial.answer(made))}
-    before = archive.kept(turn)
+    made = setup.trial.prepare(first, first + n)
+    now = {**unit_coordinates(setup.trial, made.units), **reduction.reduce(setup.trial.answer(made))}
+    before = archive.values_of(turn)
     for name, values in now.items():
         here = before[name][:n].reshape(values.shape)
-        if name in begun.roundings:
-            _check_close(begun, archive, name, kept.dims[name], first, here, values)
+        if name in setup.roundings:
+            _check_close(setup, archive, name, reduction.dims[name], first, here, values)
         elif not np.array_equal(here, values):
             raise StoreError(
                 f"{archive.path}: {name} of units {first:,} to {first + n - 1:,} differ; give another path"
@@ -98,7 +100,7 @@ def _alike(begun: Begun, kept: Kept, archive: Archive, plan: Plan, turn: int, n:
 
 
 def _check_close(
-    begun: Begun,
+    setup: TrialSetup,
     archive: Archive,
     name: str,
     dims: tuple[str, ...],
@@ -106,13 +108,13 @@ def _check_close(
     before: NDArray[Any],
     now: NDArray[Any],
 ) -> None:
-    """Refuse answers that differ by more than rounding, naming the one that differs most."""
-    allowed = np.broadcast_to(_TIMES * begun.roundings[name], now.shape)
+    """Raise StoreError if answers differ by more than rounding; names the one that differs most."""
+    allowed = np.broadcast_to(_TIMES * setup.roundings[name], now.shape)
     beyond = np.abs(now.astype(np.float64) - before) - allowed
     if not (beyond > 0).any():
         return
     at = np.unravel_index(int(beyond.argmax()), beyond.shape)
-    frame = begun.frame
+    frame = setup.frame
     where = [f"unit {first + int(at[0])}"]
     where += [
         f"{dim} {quoted(str(frame[dim].to_numpy()[i]))}" if dim in frame.coords else f"{dim} {i}"
@@ -120,6 +122,6 @@ def _check_close(
     ]
     raise StoreError(
         f"{archive.path}: the predictor does not give the answers that are kept: {', '.join(where)}: {before[at]:.9g} "
-        f"there, {now[at]:.9g} now, and its own rounding is {begun.roundings[name].max():.1g}; give another path as "
+        f"there, {now[at]:.9g} now, and its own rounding is {setup.roundings[name].max():.1g}; give another path as "
         "store=, and run the trial anew"
     )

@@ -1,4 +1,4 @@
-"""A trial that has begun: what it is told apart by, and the predictor met."""
+"""Setup of a trial: its identity, its attributes, and the first answers of the predictor."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from causalgia.predict import Predictor
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.trial.answer_rounding import TRANSFORMS, answer_floor
-from causalgia.trial.attributes import arm_coordinates, attributes, question_kept
-from causalgia.trial.capacity import check_distinct, memory_said
-from causalgia.trial.caveats import kept_edits, notes_of_design
-from causalgia.trial.reductions import Kept
-from causalgia.trial.stored_design import keep_design
-from causalgia.trial.turn_plan import Plan
+from causalgia.trial.attributes import analysis_json, arm_coordinates, trial_attributes
+from causalgia.trial.capacity import check_distinct, explain_memory_error
+from causalgia.trial.design_notes import edits_attribute, notes_of_design
+from causalgia.trial.outcome_reductions import TurnReduction
+from causalgia.trial.stored_design import store_design
+from causalgia.trial.turn_plan import TurnPlan
 from causalgia.trial.turns import Trial
 
 if TYPE_CHECKING:
@@ -30,33 +30,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Begun:
+class TrialSetup:
     """A trial before its first answer.
 
     Attributes
     ----------
     trial
-        What its outcomes depend on.
+        Design, predictor and key.
     attrs
-        What its outcomes say of it.
+        Attributes of its outcomes.
     """
 
     trial: Trial
     attrs: dict[str, Any]
 
-    def identity(self, kept: Kept) -> dict[str, str]:
-        """Return what two parts of one trial have in common; another value is another trial."""
+    def identity(self, reduction: TurnReduction) -> dict[str, str]:
+        """Return the identity of the trial; a store with another identity is refused."""
         return {
-            "design": f"{_in_words(self.trial.design)} ({self.attrs['design_fingerprint']})",
+            "design": f"{_design_summary(self.trial.design)} ({self.attrs['design_fingerprint']})",
             "predictor": self.attrs["predictor_fingerprint"],
             "rng": f"{self.trial.key:016x}",
             "analysis": self.attrs.get("analysis", ""),
-            "keep": kept.name,
+            "keep": reduction.name,
         }
 
     @property
     def parts(self) -> dict[str, str]:
-        """What the predictor's fingerprint is made of, and versions that its code depends on."""
+        """Digests of the parts of the predictor's fingerprint, and versions that its code depends on."""
         torch = sys.modules.get("torch")
         versions = f"Python {self.attrs['python']}, numpy {self.attrs['numpy']}"
         named = versions if torch is None else f"{versions}, torch {torch.__version__}"
@@ -64,12 +64,12 @@ class Begun:
 
     @property
     def roundings(self) -> dict[str, NDArray[np.float64]]:
-        """What the predictor's own arithmetic makes of what is kept, by field, its last dims; it has been measured."""
+        """Rounding error of the stored quantities, by field (their last dims); it has been measured."""
         assert self.trial.floor is not None, "the predictor has been met"
         return {"outcome": self.trial.floor[0]}
 
-    def meet(self, *, resumed: bool = False) -> Plan:
-        """Ask for a few units, so that tasks, batch sizes and the size of rounding are known; return the cut.
+    def probe(self, *, resumed: bool = False) -> TurnPlan:
+        """Predict a few units, so that tasks, batch sizes and rounding are known; return the plan of turns.
 
         A resumed trial has the size of rounding in its store.
 
@@ -81,24 +81,24 @@ class Begun:
             If an answer is not finite, or depends on batch mates.
         """
         check_distinct(self.trial)
-        self.trial.meet()
+        self.trial.probe()
         plan = self.trial.plan()
         self.trial.floor = None if resumed else answer_floor(self.trial)
         return plan
 
     @property
     def frame(self) -> xr.Dataset:
-        """The outcomes without a unit: arms, tasks, models, the design and the attributes."""
+        """The outcomes Dataset without units: arms, tasks, models, the design and the attributes."""
         design, predictor = self.trial.design, self.trial.predictor
         coords: dict[str, Any] = {"task": list(predictor.tasks), **arm_coordinates(design.named_arms)}
         if predictor.models is not None:
             coords["model"] = list(predictor.models)
-        found = keep_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
+        found = store_design(xr.Dataset(coords=coords, attrs=self.attrs), design)
         return annotate(found if self.trial.floor is None else found.assign(answer_floor=self.floor_by_scale))
 
     @property
     def floor_by_scale(self) -> xr.DataArray:
-        """What the predictor's own arithmetic makes of an answer, (transform, task[, model]); it has been measured."""
+        """Rounding error of an answer, (transform, task[, model]); it has been measured."""
         predictor = self.trial.predictor
         coords: dict[str, Any] = {"transform": list(TRANSFORMS), "task": list(predictor.tasks)}
         if predictor.models is not None:
@@ -106,14 +106,14 @@ class Begun:
         return xr.DataArray(self.trial.floor, dims=tuple(coords), coords=coords)
 
 
-def _in_words(design: Design) -> str:
-    """Return a design in a line: who sees a refusal may recognise what changed."""
+def _design_summary(design: Design) -> str:
+    """Return a design in one line, so that an error shows which setting changed."""
     names = design.arm_names
     arms = ", ".join(names[:6]) + (f", ... ({len(names):,})" if len(names) > 6 else "")
     return f"{design.n_units:,} units of {design.drawn.describe()}, {design.assignment}, arms {arms}"
 
 
-def begin(
+def set_up_trial(
     design: Design,
     predictor: Predictor,
     *,
@@ -121,27 +121,27 @@ def begin(
     analysis: Analysis | None,
     client: Client | None = None,
     notes: Sequence[str] = (),
-) -> Begun:
-    """Return a trial that has begun; nothing is drawn or predicted yet.
+) -> TrialSetup:
+    """Return a trial that is set up; nothing is drawn or predicted yet.
 
     Raises
     ------
     ClusterError
         If a client is given that has no workers, or the predictor cannot be sent to them.
     """
-    attrs = attributes(design, predictor, predictor.fingerprint, rng)  # a network may count its calls
+    attrs = trial_attributes(design, predictor, predictor.fingerprint, rng)  # a network may count its calls
     if analysis is not None:
-        attrs["analysis"] = question_kept(analysis, design)
+        attrs["analysis"] = analysis_json(analysis, design)
     trial = Trial(design, predictor, root_key(rng))
-    with memory_said(design):
+    with explain_memory_error(design):
         notes = [*notes, *design.drawn.notes(design.n_units), *notes_of_design(design, analysis, key=trial.key)]
     if notes:
         attrs["notes"] = "\n".join(notes)
-    attrs |= kept_edits(design)
+    attrs |= edits_attribute(design)
     if client is not None:
-        from causalgia.trial.distributed_turns import require_sendable
+        from causalgia.trial.distributed_turns import check_picklable
         from causalgia.workers import require_client
 
         require_client(client)
-        require_sendable(trial)
-    return Begun(trial, attrs)
+        check_picklable(trial)
+    return TrialSetup(trial, attrs)

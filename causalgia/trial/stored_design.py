@@ -1,4 +1,4 @@
-"""The design of a trial, kept with its outcomes so that it can be carried out again."""
+"""The design of a trial as an attribute of its outcomes, so that the trial can be repeated."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from causalgia.errors import CausalgiaError, OutcomesError
 from causalgia.long_text import pack_text, unpack_text
 
 
-def keep_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
+def store_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
     """Return outcomes with their design as JSON, packed where it is long.
 
-    A design with an intervention that is not written in JSON is not kept.
+    A design with an intervention that cannot be written as JSON is not stored.
     """
     try:
         return pack_text(outcomes, "design", json.dumps(design.to_dict()))
@@ -22,13 +22,13 @@ def keep_design(outcomes: xr.Dataset, design: Design) -> xr.Dataset:
         return outcomes
 
 
-def kept_design(outcomes: xr.Dataset) -> Design:
-    """Return the design that outcomes carry.
+def load_design(outcomes: xr.Dataset) -> Design:
+    """Return the design that is stored with outcomes.
 
     Raises
     ------
     OutcomesError
-        If they carry none, or one that cannot be read any more, or is not the one that was run.
+        If there is none, it cannot be read any more, or it is not the design that was run.
     """
     text = unpack_text(outcomes, "design")
     if text is None:

@@ -1,4 +1,4 @@
-"""How a trial is cut: turns of units that are answered together, chunks of turns that make a file of a store."""
+"""Plan of a trial: turns of units that are predicted together, and chunks of turns that share a file of a store."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _MANY_ARMS, _LEAST = 128, 8
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The cut of a trial, decided by its design and the number of answers before the first of them.
+class TurnPlan:
+    """The division of a trial into turns, fixed by the design and the number of answers per sequence.
 
-    Sequences are compared and batches filled within a turn and never beyond it, so that the answers of a turn are the
-    same numbers, bit for bit, wherever and whenever it is carried out.
+    Sequences are deduplicated and batched within a turn, never across turns, so that the answers of a turn are the same
+    numbers, bit for bit, wherever and whenever it is run.
 
     Attributes
     ----------
     n_units
         Units of the trial.
     turn
-        Units answered together under every arm.
+        Units that are predicted together under every arm.
     chunk
-        Turns whose outcomes make one file of a store.
+        Turns whose outcomes share one file of a store.
 
     Examples
     --------
-    >>> Plan(n_units=1_000, turn=400, chunk=2).ends.tolist()
+    >>> TurnPlan(n_units=1_000, turn=400, chunk=2).ends.tolist()
     [400, 800, 1000]
     """
 
@@ -60,36 +60,36 @@ class Plan:
         return f"{self.n_units} units, {self.turn} a turn, {self.chunk} turns a chunk"
 
 
-def columns(design: Design) -> int:
-    """Return the outcomes of a unit: one for each arm of a crossover, else one."""
+def outcomes_per_unit(design: Design) -> int:
+    """Return the number of outcomes of a unit: one for each arm of a crossover, else one."""
     return len(design.named_arms) if design.assignment == "crossover" else 1
 
 
-def plan_of(design: Design, *, batch: int, n_tasks: int, n_models: int = 1) -> Plan:
-    """Return the cut of a trial.
+def plan_turns(design: Design, *, batch: int, n_tasks: int, n_models: int = 1) -> TurnPlan:
+    """Return the plan of a trial.
 
-    A turn has about eight batches, 4,096 to 65,536 sequences; more where there are many arms (at least 128 units, since
-    an arm is applied to all units of a turn at once), and fewer where sequences or answers are so long that it would
-    pass 32 MiB. A chunk has turns whose outcomes take about 4 MiB.
+    A turn has about eight batches, 4,096 to 65,536 sequences. It has more where there are many arms (at least 128
+    units, since an arm is applied to all units of a turn at once), and fewer where sequences or answers are so long
+    that it would exceed 32 MiB. A chunk has turns whose outcomes take about 4 MiB.
 
     Parameters
     ----------
     design
         What is done to which units.
     batch
-        Sequences that the predictor answers at once.
+        Batch size of the predictor.
     n_tasks, n_models
-        Answers to a sequence.
+        Numbers of tasks and of models.
 
     Examples
     --------
     >>> import causalgia as cg
     >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
-    >>> plan_of(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10**7), batch=1024, n_tasks=1)
-    Plan(n_units=10000000, turn=4096, chunk=128)
+    >>> plan_turns(cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=10**7), batch=1024, n_tasks=1)
+    TurnPlan(n_units=10000000, turn=4096, chunk=128)
     """
-    rows, length = columns(design), design.null.length
+    rows, length = outcomes_per_unit(design), design.null.length
     limit = min(_TOKENS // (rows * length), _ANSWERS // (4 * rows * n_tasks * n_models))
     most = min(max(_BATCHES * batch, _ROWS_LEAST), _ROWS_MOST)
     turn = min(max(min(max(most // rows, _MANY_ARMS), limit), _LEAST), design.n_units)
-    return Plan(design.n_units, turn, max(1, _CHUNK // (4 * turn * rows * n_tasks)))
+    return TurnPlan(design.n_units, turn, max(1, _CHUNK // (4 * turn * rows * n_tasks)))

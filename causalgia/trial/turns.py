@@ -1,4 +1,4 @@
-"""A trial turn by turn: some units are drawn, put under every arm and answered, each distinct sequence once."""
+"""Turns of a trial: draw some units, apply every arm, and predict each distinct sequence once."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from causalgia.design.null_model import gc_content
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.batch_mates import check_unchanged
-from causalgia.predict.predictor import non_finite, require_same_dtype
+from causalgia.predict.predictor import check_same_dtype, non_finite
 from causalgia.sequences.distinct import Distinct
 from causalgia.streams import derive
-from causalgia.trial.attributes import applied
-from causalgia.trial.turn_plan import Plan, columns, plan_of
+from causalgia.trial.attributes import apply_arm
+from causalgia.trial.outcome_reductions import NamedArrays
+from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit, plan_turns
 from causalgia.types import Ints, Tokens
 
 Advance: TypeAlias = Callable[[int], None]
 _ROWS_IN_HAND = 2**14
 _FEW = 8
 _BETWEEN = 1_000
-"""Sequences that are answered before the first one is asked about again: a thousandth of the work."""
+"""Sequences between two checks that the answer to the first one is unchanged; the checks are 0.1 % of the work."""
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnUnits:
     """Units before any arm is applied.
 
     `ids` (n,) uint64; `tokens` (n, length) uint8 backgrounds; `parents` (n,) names or indices; `blocks` (n,) labels or
@@ -51,16 +52,16 @@ class Drawn:
         return gc_content(self.tokens)
 
 
-def backgrounds(design: Design, first: int, last: int, *, key: int) -> Drawn:
-    """Return units `first` to `last` - 1 of the trial with this root key, who gets which arm left out."""
+def draw_backgrounds(design: Design, first: int, last: int, *, key: int) -> DrawnUnits:
+    """Return units `first` to `last` - 1 of the trial with this root key, without their assignment to arms."""
     ids, stream = np.arange(first, last, dtype=np.uint64), derive(key, "null")
     tokens = design.drawn.draw(ids, key=stream, n_units=design.n_units)
-    return Drawn(ids, tokens, design.drawn.parents(ids, key=stream, n_units=design.n_units))
+    return DrawnUnits(ids, tokens, design.drawn.parents(ids, key=stream, n_units=design.n_units))
 
 
 @dataclass(frozen=True)
-class _Met:
-    """The distinct sequences of one length, (d, length), in order of appearance, and where each came from first."""
+class _DistinctSequences:
+    """The distinct sequences of one length, (d, length), in order, and the arm and unit where each came first."""
 
     tokens: Tokens
     arms: Ints
@@ -69,41 +70,44 @@ class _Met:
 
 @dataclass(frozen=True)
 class Turn:
-    """Units under every arm that are ready to be answered.
+    """Units under every arm, ready to be predicted.
+
+    `distinct` has the distinct sequences by length. For each arm, `lengths` has the length of its sequences, `rows` the
+    units that receive it, and `numbers` the number of the distinct sequence of each of these units.
 
     `met` has the distinct sequences by length; `lengths` and `numbers` say for each arm which of them its units have
     become: `rows` (the units that receive the arm), and the number of the sequence of each.
     """
 
-    units: Drawn
-    met: dict[int, _Met]
+    units: DrawnUnits
+    distinct: dict[int, _DistinctSequences]
     lengths: tuple[int, ...]
     rows: tuple[Ints, ...]
     numbers: tuple[Ints, ...]
 
     @property
     def n_rows(self) -> int:
-        """Outcomes that the turn has."""
+        """Number of outcomes of the turn."""
         return sum(map(len, self.numbers))
 
     @property
     def n_distinct(self) -> int:
-        """Sequences that the predictor is asked for."""
-        return sum(len(met.tokens) for met in self.met.values())
+        """Number of sequences that the predictor is asked for."""
+        return sum(len(distinct.tokens) for distinct in self.distinct.values())
 
 
 @dataclass
 class Trial:
-    """A design, a predictor and the key of what is random: everything that the outcomes of any unit depend on.
+    """A design, a predictor and the root key: everything on which the outcomes of any unit depend.
 
     Parameters
     ----------
     design, predictor
-        What is done to which units, and who is asked.
+        What is done to which units, and the predictor that answers.
     key
         Root key of the trial.
     answer_like, floor
-        The answer to one sequence, and what the predictor's own arithmetic makes of answers (`arithmetic`), once known.
+        The answer to one sequence, and the rounding error of answers (`answer_floor`), once known.
     """
 
     design: Design
@@ -112,16 +116,16 @@ class Trial:
     answer_like: NDArray[Any] | None = field(default=None, repr=False, compare=False)
     floor: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     _limits: dict[int, float] = field(default_factory=dict, repr=False, compare=False)
-    """By length, how far two answers to one sequence may differ, once the predictor was checked at that length."""
+    """By length, the largest difference between two answers to one sequence that counts as rounding, once checked."""
     _reference: tuple[Tokens, NDArray[Any], float] | None = field(default=None, repr=False, compare=False)
-    """The first sequence, (1, length), its answer when the trial began, and what another may differ by."""
+    """The first sequence, (1, length), its answer when the trial began, and the tolerated difference."""
     _dtypes: dict[int, np.dtype[Any]] = field(default_factory=dict, repr=False, compare=False)
-    """Of the answers of each part of the predictor."""
+    """dtype of the answers, by part of the predictor."""
     _since: int = field(default=0, repr=False, compare=False)
-    """Sequences answered since the first was asked about again."""
+    """Sequences answered since the last check of the first one."""
 
-    def meet(self) -> None:
-        """Ask for eight units under the first arm, so that tasks and `answer_like` (tasks[, models]) are known.
+    def probe(self) -> None:
+        """Predict eight units under the first arm, so that the tasks and `answer_like` (tasks[, models]) are known.
 
         Raises
         ------
@@ -131,17 +135,19 @@ class Trial:
         units = self.draw(0, min(8, self.design.n_units))
         index = 0 if units.assigned is None else int(units.assigned[0])
         mine = np.arange(len(units.ids)) if units.assigned is None else np.flatnonzero(units.assigned == index)
-        edited = applied(self.design.named_arms[index], units.tokens[mine], units.ids[mine], self.key)
-        asking = _Asking(self, Turn(units, {}, (), (), ()), _Met(edited, np.full(len(mine), index), mine))
+        edited = apply_arm(self.design.named_arms[index], units.tokens[mine], units.ids[mine], self.key)
+        asking = _SequenceQueries(
+            self, Turn(units, {}, (), (), ()), _DistinctSequences(edited, np.full(len(mine), index), mine)
+        )
         self._check(edited.shape[1], asking)
         self.answer_like = asking.one()
         if len(self.predictor.parts) == 1:
             self._dtypes[0] = self.answer_like.dtype
         self._reference = edited[:1], self.answer_like[None], self._limits[edited.shape[1]]
-        self._settle_batches()
+        self._fix_batches()
 
-    def require_unchanged(self) -> None:
-        """Ask again for the first sequence of the trial, where any others were answered since.
+    def check_unchanged(self) -> None:
+        """Ask for the first sequence of the trial again, if any others were answered since.
 
         Raises
         ------
@@ -152,52 +158,55 @@ class Trial:
             self._since = 0
             check_unchanged(self.predictor, *self._reference)
 
-    def plan(self) -> Plan:
-        """Return the cut of the trial; the predictor has been met."""
+    def plan(self) -> TurnPlan:
+        """Return the plan of turns; the predictor has been probed."""
         design, predictor = self.design, self.predictor
         batch = max(part.resolve_batch_size(design.null.length) for part in predictor.parts)
         n_models = len(predictor.models or ("",))
-        return plan_of(design, batch=batch, n_tasks=len(predictor.tasks), n_models=n_models)
+        return plan_turns(design, batch=batch, n_tasks=len(predictor.tasks), n_models=n_models)
 
-    def _settle_batches(self) -> None:
-        """Let every part of the predictor settle its batch sizes, and what it recomputes of an edit, once for all."""
+    def _fix_batches(self) -> None:
+        """Fix the batch sizes and the incremental choices of every part of the predictor for the whole trial."""
         layout = Layout(self.design.null.length)
         lengths = {arm.intervention.lay(layout).length: arm.name for arm in reversed(self.design.named_arms)}
         for length, arm in lengths.items():
             for part in self.predictor.parts:
-                with _named(f"arm '{arm}' ({length} bp)"):
+                with _prefix_predictor_errors(f"arm '{arm}' ({length} bp)"):
                     part.resolve_batch_size(length)
         if any(part.backgrounds_at_once(self.design.null.length) for part in self.predictor.parts):
             self.answer(self.prepare(0, min(_FEW, self.design.n_units)))
             for part in self.predictor.parts:
-                part.choose(part.choices())  # from here on no clock has a say
+                part.choose(part.choices())  # timing no longer influences results from here on
 
     @property
-    def settled(self) -> list[dict[str, Any]]:
-        """What each part of the predictor settled on that the last bits of an answer depend on, ready for JSON."""
+    def settings(self) -> list[dict[str, Any]]:
+        """Batch sizes and choices of each part of the predictor, ready for JSON.
+
+        The last bits of answers depend on them.
+        """
         return [
             {"batches": {str(length): n for length, n in part.batches().items()}, "choices": part.choices()}
             for part in self.predictor.parts
         ]
 
-    def settle(self, settled: list[dict[str, Any]]) -> None:
-        """Take what an earlier run settled on."""
-        for part, told in zip(self.predictor.parts, settled, strict=True):
-            part.fix_batches({int(length): n for length, n in told["batches"].items()})
-            part.choose(told["choices"])
+    def apply_settings(self, settings: list[dict[str, Any]]) -> None:
+        """Take over the settings of an earlier run."""
+        for part, part_settings in zip(self.predictor.parts, settings, strict=True):
+            part.fix_batches({int(length): n for length, n in part_settings["batches"].items()})
+            part.choose(part_settings["choices"])
 
     @cached_property
     def arm_names(self) -> NDArray[np.str_]:
         """The names of the arms, in order."""
         return np.asarray(self.design.arm_names)
 
-    def draw(self, first: int, last: int) -> Drawn:
+    def draw(self, first: int, last: int) -> DrawnUnits:
         """Return units `first` to `last` - 1."""
-        blocks, assigned = (None if whole is None else whole[first:last] for whole in self._dealt)
-        return replace(backgrounds(self.design, first, last, key=self.key), blocks=blocks, assigned=assigned)
+        blocks, assigned = (None if whole is None else whole[first:last] for whole in self._assignment)
+        return replace(draw_backgrounds(self.design, first, last, key=self.key), blocks=blocks, assigned=assigned)
 
     @cached_property
-    def _dealt(self) -> tuple[NDArray[Any] | None, Ints | None]:
+    def _assignment(self) -> tuple[NDArray[Any] | None, Ints | None]:
         """The block of every unit and the arm that it receives, in a parallel trial."""
         design = self.design
         if design.assignment == "crossover":
@@ -207,7 +216,7 @@ class Trial:
         return blocks, assign(labels, n_arms=len(design.named_arms), key=self.key)
 
     def prepare(self, first: int, last: int) -> Turn:
-        """Draw units `first` to `last` - 1 and put them under their arms; nothing is predicted.
+        """Draw units `first` to `last` - 1 and apply their arms; nothing is predicted.
 
         Raises
         ------
@@ -222,15 +231,18 @@ class Trial:
             mine = np.arange(last - first) if units.assigned is None else np.flatnonzero(units.assigned == index)
             if not len(mine):
                 continue
-            edited = applied(arm, units.tokens[mine], units.ids[mine], self.key)
+            edited = apply_arm(arm, units.tokens[mine], units.ids[mine], self.key)
             length = edited.shape[1]
             known, new = tables.setdefault(length, Distinct(length)).enter(edited)
             fresh.setdefault(length, []).append((edited[new], np.full(len(new), index), mine[new]))
             lengths.append(length)
             rows.append(mine)
             numbers.append(known)
-        met = {length: _Met(*map(np.concatenate, zip(*parts, strict=True))) for length, parts in fresh.items()}
-        return Turn(units, met, tuple(lengths), tuple(rows), tuple(numbers))
+        distinct = {
+            length: _DistinctSequences(*map(np.concatenate, zip(*parts, strict=True)))
+            for length, parts in fresh.items()
+        }
+        return Turn(units, distinct, tuple(lengths), tuple(rows), tuple(numbers))
 
     def answer(self, turn: Turn, *, model: int | None = None, advance: Advance | None = None) -> NDArray[Any]:
         """Return the outcomes of a turn, (units, arms, tasks[, models]); (units, tasks[, models]) in a parallel trial.
@@ -242,29 +254,33 @@ class Trial:
         model
             Ask this member of an ensemble alone: (units, arms, tasks).
         advance
-            Told how many more outcomes are known.
+            Called with the number of new outcomes.
 
         Raises
         ------
         PredictorError
             If an answer is not finite (naming arm and unit), has the wrong shape, or depends on batch mates.
         """
-        asked = {length: self._answers(length, met, turn, model, advance) for length, met in turn.met.items()}
-        some = next(iter(asked.values()))
-        dtype = np.result_type(*(answers.dtype for answers in asked.values()))
-        outcome = np.empty((len(turn.units.ids), columns(self.design), *some.shape[1:]), dtype)
+        by_length = {
+            length: self._answers(length, distinct, turn, model, advance) for length, distinct in turn.distinct.items()
+        }
+        some = next(iter(by_length.values()))
+        dtype = np.result_type(*(answers.dtype for answers in by_length.values()))
+        outcome = np.empty((len(turn.units.ids), outcomes_per_unit(self.design), *some.shape[1:]), dtype)
         for index, (length, rows, numbers) in enumerate(zip(turn.lengths, turn.rows, turn.numbers, strict=True)):
-            outcome[rows, index if turn.units.assigned is None else 0] = asked[length][numbers]
+            outcome[rows, index if turn.units.assigned is None else 0] = by_length[length][numbers]
         self._since += turn.n_distinct
         if self._since >= _BETWEEN:
-            self.require_unchanged()
+            self.check_unchanged()
         if advance is not None:
             advance(turn.n_rows - turn.n_distinct)
         return outcome if turn.units.assigned is None else outcome[:, 0]
 
-    def _answers(self, length: int, met: _Met, turn: Turn, model: int | None, advance: Advance | None) -> NDArray[Any]:
-        """Return the answer to every distinct sequence of a length, (d, tasks[, models])."""
-        asking = _Asking(self, turn, met)
+    def _answers(
+        self, length: int, distinct: _DistinctSequences, turn: Turn, model: int | None, advance: Advance | None
+    ) -> NDArray[Any]:
+        """Return the answers to all distinct sequences of one length, (d, tasks[, models])."""
+        asking = _SequenceQueries(self, turn, distinct)
         self._check(length, asking)
         parts = list(enumerate(self.predictor.parts))
         if model is not None:
@@ -274,10 +290,10 @@ class Trial:
         first = asking.part(*parts[0], None)
         rest = [asking.part(j, part, None) for j, part in parts[1:]]
         if advance is not None:
-            advance(len(met.tokens))
+            advance(len(distinct.tokens))
         return np.stack([first, *rest], axis=-1)
 
-    def _check(self, length: int, asking: _Asking) -> None:
+    def _check(self, length: int, asking: _SequenceQueries) -> None:
         if length not in self._limits:
             self._limits[length] = asking.check()
 
@@ -287,8 +303,8 @@ class Trial:
 
 
 @contextmanager
-def _named(what: str) -> Iterator[None]:
-    """Say what a predictor was asked where it cannot answer."""
+def _prefix_predictor_errors(what: str) -> Iterator[None]:
+    """Prefix errors of the predictor with the sequences that it was asked for."""
     try:
         yield
     except PredictorError as error:
@@ -296,30 +312,30 @@ def _named(what: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Asking:
-    """Asks for the distinct sequences of one length, and says whose an answer is that cannot be used."""
+class _SequenceQueries:
+    """Predicts the distinct sequences of one length; errors name the arm and unit of the sequence at fault."""
 
     trial: Trial
     turn: Turn
-    met: _Met
+    distinct: _DistinctSequences
 
     def check(self) -> float:
-        """Refuse a predictor whose answers to eight sequences depend on which are asked together; return rounding."""
+        """Check on eight sequences that answers do not depend on batch mates; return the size of rounding."""
         arm = self._arm(0)
-        mates = self.met.arms == self.met.arms[0]
+        mates = self.distinct.arms == self.distinct.arms[0]
         try:
-            return check_batch_mates(self.trial.predictor, self.met.tokens[mates][:8])
+            return check_batch_mates(self.trial.predictor, self.distinct.tokens[mates][:8])
         except NonFiniteError as error:
             raise self._of_unit(error, int(np.flatnonzero(mates)[error.row]), None) from error
         except PredictorError as error:
-            raise PredictorError(f"arm {quoted(arm)} ({self.met.tokens.shape[1]} bp): {error}") from error
+            raise PredictorError(f"arm {quoted(arm)} ({self.distinct.tokens.shape[1]} bp): {error}") from error
 
     def one(self) -> NDArray[Any]:
         """Return the answer to the first sequence, (tasks[, models])."""
-        return np.asarray(self.trial.predictor.predict(self.met.tokens[:1])[0])
+        return np.asarray(self.trial.predictor.predict(self.distinct.tokens[:1])[0])
 
     def part(self, number: int, part: Predictor, advance: Advance | None) -> NDArray[Any]:
-        """Return what one part of the predictor answers to every sequence, (d, tasks[, models])."""
+        """Return the answers of one part of the predictor to every sequence, (d, tasks[, models])."""
         names = self.trial.predictor.models
         model = None if names is None or len(self.trial.predictor.parts) == 1 else names[number]
         made: NDArray[Any] | None = None
@@ -329,61 +345,58 @@ class _Asking:
             except NonFiniteError as error:
                 raise self._of_unit(error, int(rows[error.row]), model) from error
             except PredictorError as error:
-                said = str(error) if model is None else f"model {quoted(model)}: {error}"
-                raise PredictorError(f"arm {quoted(self._arm(int(rows[0])))}: {said}") from error
+                message = str(error) if model is None else f"model {quoted(model)}: {error}"
+                raise PredictorError(f"arm {quoted(self._arm(int(rows[0])))}: {message}") from error
             before = self.trial._dtypes.setdefault(number, answer.dtype)
-            require_same_dtype(answer.dtype, before, "the predictor" if model is None else f"model {quoted(model)}")
+            check_same_dtype(answer.dtype, before, "the predictor" if model is None else f"model {quoted(model)}")
             if made is None:
-                made = np.empty((len(self.met.tokens), *answer.shape[1:]), answer.dtype)
+                made = np.empty((len(self.distinct.tokens), *answer.shape[1:]), answer.dtype)
             made[rows] = answer
         assert made is not None
         return made
 
     def _calls(self, part: Predictor, advance: Advance | None) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
         """Yield the rows of every call of the predictor, and the call."""
-        length = self.met.tokens.shape[1]
+        length = self.distinct.tokens.shape[1]
         backgrounds = self.turn.units.tokens
         held = part.backgrounds_at_once(length) if length == backgrounds.shape[1] else 0
         return self._sessions(part, held, advance) if held else self._batches(part, advance)
 
     def _batches(self, part: Predictor, advance: Advance | None) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
-        n, length = self.met.tokens.shape
+        n, length = self.distinct.tokens.shape
         batch = part.resolve_batch_size(length)
         step = -(-_ROWS_IN_HAND // batch) * batch
         for start in range(0, n, step):
             rows = np.arange(start, min(start + step, n))
-            yield rows, partial(part.predict, self.met.tokens[start : start + step], progress=advance)
+            yield rows, partial(part.predict, self.distinct.tokens[start : start + step], progress=advance)
 
     def _sessions(
         self, part: Predictor, held: int, advance: Advance | None
     ) -> Iterator[tuple[Ints, Callable[[], NDArray[Any]]]]:
-        group = self.met.units // held
-        order = np.lexsort((self.met.units, self.met.arms, group))
-        cuts = np.flatnonzero(np.diff(group[order]) | np.diff(self.met.arms[order])) + 1
+        group = self.distinct.units // held
+        order = np.lexsort((self.distinct.units, self.distinct.arms, group))
+        cuts = np.flatnonzero(np.diff(group[order]) | np.diff(self.distinct.arms[order])) + 1
         before = -1
         for rows in np.split(order, cuts):
             first = int(group[rows[0]]) * held
             if first != before:
                 session, before = part.edits(self.turn.units.tokens[first : first + held]), first
-            yield rows, partial(session.answers, self.met.tokens[rows], self.met.units[rows] - first)
+            yield rows, partial(session.answers, self.distinct.tokens[rows], self.distinct.units[rows] - first)
             if advance is not None:
                 advance(len(rows))
 
     def _arm(self, row: int) -> str:
-        return self.trial.design.named_arms[int(self.met.arms[row])].name
+        return self.trial.design.named_arms[int(self.distinct.arms[row])].name
 
     def _of_unit(self, error: NonFiniteError, row: int, model: str | None) -> PredictorError:
-        unit = int(self.turn.units.ids[self.met.units[row]])
+        unit = int(self.turn.units.ids[self.distinct.units[row]])
         named = error if model is None else non_finite(error.value, row=row, task=error.task, model=model)
         return PredictorError(f"arm {quoted(self._arm(row))}, unit {unit}: {named.detail}")
 
 
-Parts: TypeAlias = dict[str, NDArray[Any]]
-
-
-def unit_parts(trial: Trial, units: Drawn) -> Parts:
-    """Return what is known of the units themselves: parent, gc, and block and assigned arm where there are any."""
-    parts: Parts = {"parent": units.parents, "gc": units.gc}
+def unit_coordinates(trial: Trial, units: DrawnUnits) -> NamedArrays:
+    """Return the coordinates of units: parent, gc, and block and assigned arm where they exist."""
+    parts: NamedArrays = {"parent": units.parents, "gc": units.gc}
     if units.blocks is not None:
         parts["block"] = units.blocks
     if units.assigned is not None:

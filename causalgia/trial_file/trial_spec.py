@@ -15,7 +15,7 @@ from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.inputs import parse_toml, read_text
 from causalgia.trial.analysis_check import check_analysis
-from causalgia.trial.attributes import question_kept
+from causalgia.trial.attributes import analysis_json
 from causalgia.trial_file.allowed_keys import PLACEBOS, PREDICTOR, TOP, check_arm, check_null
 from causalgia.trial_file.experiment_table import ExperimentSpec, experiment_analysis, read_experiment
 from causalgia.trial_file.library_table import LibrarySpec, library_options, mpra_table
@@ -76,7 +76,7 @@ class TrialSpec:
     @property
     def attrs(self) -> dict[str, str]:
         """Attributes of the outcomes: name, description of the predictor, analysis as JSON."""
-        analysis = question_kept(self.analysis, self.design)
+        analysis = analysis_json(self.analysis, self.design)
         return {"name": self.name, "predictor": self.predictor.describe(), "analysis": analysis}
 
     def to_dict(self) -> dict[str, Any]:

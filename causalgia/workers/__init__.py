@@ -1,6 +1,6 @@
-"""Parallel work over many machines: Dask distributed sends it out, counts losses and brings results back.
+"""Parallel work on a Dask cluster.
 
-distributed is imported when a client is used, and not before.
+distributed is imported when a client is used.
 """
 
 from __future__ import annotations

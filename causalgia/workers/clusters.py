@@ -1,4 +1,4 @@
-"""Clusters of workers: one of this machine's own, one at an address, and the checks of a client."""
+"""Clusters of workers, on this machine or at an address, and checks of a client."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from distributed import Client
 
 TO_START = 5.0
-"""Seconds that a cluster without workers, and without any planned, is given to begin with one."""
+"""Seconds to wait for the first worker of a cluster that has none and plans none."""
 TO_COME = 60.0
-"""Seconds that workers are given which are planned, or were lost."""
+"""Seconds to wait for workers that are planned, or were lost."""
 _TO_CONNECT = 10.0
 _ADDRESS = re.compile(r"(\w+://)?[^\s/]+:\d+(/.*)?|inproc://\S+")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -28,7 +28,7 @@ GO_ON = "the same call (or command) with a running cluster does it again; turns 
 _WORKERS = "start some (`dask worker ADDRESS`, cluster.scale(n)), or use this machine's cores: --workers N"
 
 
-def dask() -> ModuleType:
+def import_distributed() -> ModuleType:
     """Return the module distributed.
 
     Raises
@@ -45,7 +45,7 @@ def dask() -> ModuleType:
 
 
 def require_client(client: object) -> None:
-    """Refuse what is no client of a running cluster with at least one worker.
+    """Raise ClusterError unless a value is the client of a running cluster with at least one worker.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def require_client(client: object) -> None:
     Raises
     ------
     ClusterError
-        If it is another thing, asynchronous or closed, or there is no worker, and none comes for being asked for.
+        If it is not a client, asynchronous or closed, or there is no worker and none starts on request.
     MissingExtraError
         If Dask distributed is not installed.
 
@@ -66,7 +66,7 @@ def require_client(client: object) -> None:
     ...
     causalgia.errors.ClusterError: client= takes a distributed.Client, not str; ...
     """
-    distributed = dask()
+    distributed = import_distributed()
     if not isinstance(client, distributed.Client):
         cure = "connect first: client=distributed.Client('tcp://scheduler:8786')"
         raise ClusterError(f"client= takes a distributed.Client, not {type(client).__name__}; {cure}")
@@ -74,13 +74,13 @@ def require_client(client: object) -> None:
         raise ClusterError("client= is asynchronous; give one made by distributed.Client(address), outside a coroutine")
     if client.status != "running":
         raise ClusterError(f"client= is {client.status}, not connected to a cluster; make a new distributed.Client")
-    _require_workers(client)
+    _check_workers(client)
 
 
-def _require_workers(client: Any) -> None:
+def _check_workers(client: Any) -> None:
     if n_threads(client):
         return
-    wanted = client.submit(int, pure=False)  # an adaptive cluster starts workers when there is something to do
+    wanted = client.submit(int, pure=False)  # an adaptive cluster starts workers on demand
     asked = time.monotonic()
     while not n_threads(client):
         planned = len(getattr(client.cluster, "plan", ()))
@@ -92,7 +92,7 @@ def _require_workers(client: Any) -> None:
 
 
 def n_threads(client: Any) -> int:
-    """Return the threads of all workers that there are now.
+    """Return the current number of threads of all workers.
 
     Raises
     ------
@@ -102,13 +102,13 @@ def n_threads(client: Any) -> int:
     if client.status == "running":
         try:
             return sum(client.nthreads().values())
-        except (OSError, AttributeError):  # it went meanwhile
+        except (OSError, AttributeError):  # it was lost meanwhile
             pass
-    raise gone()
+    raise lost_cluster_error()
 
 
-def gone() -> ClusterError:
-    """Return the error for a cluster that went while it was needed."""
+def lost_cluster_error() -> ClusterError:
+    """Return the error for a cluster that was lost during use."""
     return ClusterError(f"the connection to the Dask scheduler is lost; {GO_ON}")
 
 
@@ -118,11 +118,11 @@ def _address(client: Any) -> str:
 
 @contextmanager
 def local_cluster(n: int) -> Iterator[Client]:
-    """Start `n` workers on this machine, a process with one task at a time each, and stop them in the end.
+    """Start `n` workers on this machine, each a process with one task at a time; stop them at the end.
 
-    The cores are shared out among them: a network has ``cores // n`` threads, at least one, in each. (The number of
-    threads changed no bit of the answers of the networks that it was tried on, from 41 to 2,114 letters.) On a machine
-    with GPUs worker k takes GPU k, counted round. Workers end with this process, however it ends.
+    Each worker has ``cores // n`` threads, at least one. (The number of threads changed no bit of the answers of tested
+    networks of 41 to 2,114 letters.) On a machine with GPUs worker k takes GPU k modulo their number. Workers end with
+    this process, however it ends.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def local_cluster(n: int) -> Iterator[Client]:
     Raises
     ------
     ClusterError
-        If that is no number of workers.
+        If `n` is not a valid number of workers.
     MissingExtraError
         If Dask distributed is not installed.
 
@@ -146,7 +146,7 @@ def local_cluster(n: int) -> Iterator[Client]:
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ClusterError(f"{quoted(n)} workers answer nothing; ask for at least 1")
-    distributed = dask()
+    distributed = import_distributed()
     with (
         distributed.LocalCluster(
             n_workers=n,
@@ -169,7 +169,7 @@ def _cores() -> int:
 
 @contextmanager
 def connected(address: str) -> Iterator[Client]:
-    """Connect to the scheduler at an address, such as ``tcp://10.0.0.1:8786``, and leave it running in the end.
+    """Connect to the scheduler at an address, such as ``tcp://10.0.0.1:8786``; it keeps running at the end.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def connected(address: str) -> Iterator[Client]:
     MissingExtraError
         If Dask distributed is not installed.
     """
-    distributed = dask()
+    distributed = import_distributed()
     if not _ADDRESS.fullmatch(address):
         raise ClusterError(
             f"no Dask scheduler answers at {quoted(address)}, which is no address such as tcp://10.0.0.1:8786"
@@ -199,15 +199,15 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(_ONE_BLOCK),
     "MALLOC_ARENA_MAX": "1",
 }
-"""What does the same from a worker's start on, and has its one task use the heap that keeps most."""
+"""Environment of a worker with the same effect from its start, and a single heap, which keeps the most memory."""
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep up to 64 MiB that were freed, and take blocks of up to 32 MiB from them, as it does by itself.
+    """Let glibc keep up to 64 MiB of freed memory, and serve blocks of up to 32 MiB from it, as by default.
 
-    Dask starts workers with ``MALLOC_TRIM_THRESHOLD_=65536``: the system takes back each layer's activations and gives
-    them again, page by page, to the next. (Measured, in sequences per second of one core: a network of DeepSTARR's size
-    750 with it and 2,450 without, one of ResidualBind's size 2,900 and 7,000.) Elsewhere than on glibc nothing is done.
+    Dask starts workers with ``MALLOC_TRIM_THRESHOLD_=65536``: each layer's activations are returned to the system and
+    faulted in again for the next. (Sequences per second of one core: a network of DeepSTARR's size 750 with it and
+    2,450 without, one of ResidualBind's size 2,900 and 7,000.) Without glibc nothing is done.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

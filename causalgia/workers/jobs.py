@@ -1,4 +1,4 @@
-"""Jobs sent out to workers, a few for each thread at a time, and read as they come back."""
+"""Jobs on a cluster: a few for each thread at a time, read as they finish."""
 
 from __future__ import annotations
 
@@ -11,69 +11,68 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.errors import CausalgiaError, ClusterError, one_line, quoted
-from causalgia.workers.clusters import GO_ON, TO_COME, gone, n_threads
+from causalgia.workers.clusters import GO_ON, TO_COME, lost_cluster_error, n_threads
 from causalgia.workers.serialization import Origin
-from causalgia.workers.worker import Heard, RaisedError, answered, forget
+from causalgia.workers.worker import Heard, RaisedError, do_job, forget_run
 
 if TYPE_CHECKING:
-    from distributed import Client, KilledWorker
+    from distributed import Client
 
 Job: TypeAlias = tuple[Any, ...]
-"""What `Work.prepare` takes."""
+"""Arguments of `Work.prepare`."""
 Key: TypeAlias = tuple[str | int, ...]
-"""Keys with one beginning are a group to Dask, whose tasks go where there is room, not where their input is."""
+"""Prefix of keys; Dask schedules a group of keys where there is room, not where their input is."""
 Future: TypeAlias = Any
-"""A distributed.Future: a class whose methods have no types."""
+"""A distributed.Future, which has no type hints."""
 _TO_READ = 60.0
 _A_LOOK = 1.0
 _A_THREAD = 2
 _NAMED = 3
 TIME_LIMIT = "causalgia.time-limit"
-"""Key of Dask's configuration: how long to wait for any job, such as "10 minutes"; DASK_CAUSALGIA__TIME_LIMIT."""
+"""Key of Dask's configuration: time limit of a job, such as "10 minutes"; DASK_CAUSALGIA__TIME_LIMIT."""
 _ROOM = "give workers more memory (fewer of them on a machine), or the predictor a smaller batch_size="
 
 
-def carry_out(
+def run_jobs(
     client: Client, data: bytes, origin: Origin, jobs: Iterable[Job], *, named: Callable[..., str]
 ) -> Generator[tuple[Job, Any], None, None]:
-    """Yield each job and what it comes to, as workers are done with them.
+    """Yield each job and its result, as workers finish.
 
-    What is sent is sent once and loaded once by each worker. The jobs of a worker that dies are done by another, one
-    that joins is given its share, and at most two for each thread are on their way: `jobs` are made as there is room
-    for them.
+    The work is sent once and loaded once by each worker. Jobs of a worker that dies go to another, a worker that joins
+    gets its share, and at most two jobs per thread are pending; `jobs` is consumed as there is room.
 
-    Where nothing comes back for the seconds of ``causalgia.time-limit`` in Dask's configuration (`TIME_LIMIT`; none by
-    default), an error says so: a predictor hangs, or is slower than that.
+    If nothing comes back within ``causalgia.time-limit`` of Dask's configuration (`TIME_LIMIT`; none by default), an
+    error says that the predictor hangs, or is slower than that.
 
     Parameters
     ----------
     client
         A client that `require_client` accepts.
     data, origin
-        A `Work` as bytes, and where they are from.
+        A pickled `Work`, and its origin.
     jobs
-        What is done.
+        The arguments of each job.
     named
-        Returns, for a job, what it is in words.
+        Returns the name of a job, as text.
 
     Raises
     ------
     ClusterError
         If all workers are lost and none comes back within a minute, the scheduler is lost, a job kills every worker
-        that takes it or ends in what is no `Exception` or cannot be sent back, what was sent cannot be loaded, or
-        nothing came back within the time limit.
+        that takes it, raises something that is not an `Exception` or cannot be sent back, the work cannot be loaded,
+        or nothing came back within the time limit.
     CausalgiaError
-        What a worker raises is raised here.
+        Errors of workers are raised here.
 
     Warns
     -----
     UserWarning
-        What workers warn of, once each.
+        Warnings of workers, once each.
     """
-    return _results(_Sending(client, data, origin, named), iter(jobs))
+    return _results(_JobQueue(client, data, origin, named), iter(jobs))
 
 
-def _results(sending: _Sending, jobs: Iterator[Job]) -> Generator[tuple[Job, Any], None, None]:
+def _results(sending: _JobQueue, jobs: Iterator[Job]) -> Generator[tuple[Job, Any], None, None]:
     heard: set[tuple[type[Warning], str]] = set()
     try:
         sending.fill(jobs)
@@ -87,14 +86,14 @@ def _results(sending: _Sending, jobs: Iterator[Job]) -> Generator[tuple[Job, Any
         sending.end()
 
 
-def _unheard(said: Heard, heard: set[tuple[type[Warning], str]]) -> Heard:
-    new = [one for one in dict.fromkeys(said) if one not in heard]
+def _unheard(given: Heard, heard: set[tuple[type[Warning], str]]) -> Heard:
+    new = [one for one in dict.fromkeys(given) if one not in heard]
     heard.update(new)
     return new
 
 
-class _Sending:
-    """The jobs that are on their way."""
+class _JobQueue:
+    """The pending jobs."""
 
     def __init__(self, client: Client, data: bytes, origin: Origin, named: Callable[..., str]) -> None:
         self._client: Any = client
@@ -104,7 +103,7 @@ class _Sending:
         self._done: SimpleQueue[Key] = SimpleQueue()
         self._n, self._room, self._looked, self._alive = 0, 0, -_A_LOOK, time.monotonic()
         self._limit, self._heard, self._hangs = _time_limit(), time.monotonic(), False
-        self._sent = self._submit(_same, data, key=f"causalgia-sent-{origin.run}")
+        self._sent = self._submit(_echo_bytes, data, key=f"causalgia-sent-{origin.run}")
 
     def _submit(self, function: Callable[..., Any], *given: Any, key: str | Key) -> Future:
         from dask import config
@@ -114,11 +113,11 @@ class _Sending:
 
     @property
     def n_waiting(self) -> int:
-        """Jobs whose answers are not read yet."""
+        """Number of jobs whose results are not read yet."""
         return len(self._futures)
 
     def fill(self, jobs: Iterator[Job]) -> None:
-        """Send jobs while the workers there are have room for them."""
+        """Submit jobs while the current workers have room for them."""
         self._look()
         while len(self._futures) < max(self._room, 1) and (job := next(jobs, None)) is not None:
             self._send(job)
@@ -126,8 +125,8 @@ class _Sending:
     def _send(self, job: Job) -> None:
         key: Key = (f"causalgia-job-{self._origin.run}", self._n)
         self._n += 1
-        with _explained(self._client, self._named(*job)):
-            future = self._submit(answered, self._sent, self._origin, *job, key=key)
+        with _explain_failures(self._client, self._named(*job)):
+            future = self._submit(do_job, self._sent, self._origin, *job, key=key)
         self._jobs[key], self._futures[key] = job, future
         self._tell(future)
 
@@ -136,7 +135,7 @@ class _Sending:
         future.add_done_callback(lambda one: done.put(one.key))
 
     def next_one(self) -> tuple[Job, tuple[Any, Heard]]:
-        """Return the next job that is done and its answers, which nothing keeps any longer."""
+        """Return the next finished job and its result, which is dropped from the cluster."""
         while True:
             key = self._next_key()
             job, future = self._jobs[key], self._futures[key]
@@ -144,7 +143,7 @@ class _Sending:
                 future.status == "lost"
             )  # with its worker; made again where there is one, until then Dask says "done"
             try:
-                with _explained(self._client, self._named(*job)):
+                with _explain_failures(self._client, self._named(*job)):
                     found = future.result(timeout=_A_LOOK if lost else _TO_READ)
             except TimeoutError:
                 if future.status == "error":
@@ -171,7 +170,7 @@ class _Sending:
                 )
 
     def _look(self) -> None:
-        """Count the threads that there are, at most once a second; refuse to wait for ever where there are none."""
+        """Count the threads, at most once a second; raise if there are none for too long."""
         now = time.monotonic()
         if now - self._looked < _A_LOOK:
             return
@@ -183,45 +182,47 @@ class _Sending:
             raise ClusterError(f"all workers are lost, and none came back within {TO_COME:.0f} s; {GO_ON}")
 
     def end(self) -> None:
-        """Cancel what is on its way, and let the workers forget what was sent."""
+        """Cancel pending jobs, and let the workers drop the work."""
         if self._client.status != "running":
             return
-        with suppress(Exception):  # what is wrong with the cluster was said, or no longer matters
+        with suppress(Exception):  # errors of the cluster were reported, or no longer matter
             self._client.cancel(list(self._futures.values()), force=True)
             self._sent.release()
-            self._client.run(forget, self._origin.run, on_error="ignore", wait=not self._hangs)
+            self._client.run(forget_run, self._origin.run, on_error="ignore", wait=not self._hangs)
 
 
 def _time_limit() -> float:
-    """Return the seconds that a job may take to come back, infinity where nothing is said.
+    """Return the time limit of a job in seconds; infinity if none is set.
 
     Raises
     ------
     ClusterError
-        If what is said is no time.
+        If the setting is not a time.
     """
     from dask import config
     from dask.utils import parse_timedelta
 
-    said = config.get(TIME_LIMIT, None)
-    if said is None:
+    setting = config.get(TIME_LIMIT, None)
+    if setting is None:
         return float("inf")
     try:
-        limit = float(parse_timedelta(said, default="seconds"))
+        limit = float(parse_timedelta(setting, default="seconds"))
     except (TypeError, ValueError, KeyError, AttributeError):
         limit = float("nan")
     if not limit > 0:
-        raise ClusterError(f"{TIME_LIMIT}={quoted(said)} in Dask's configuration is no time; for example '10 minutes'")
+        raise ClusterError(
+            f"{TIME_LIMIT}={quoted(setting)} in Dask's configuration is no time; for example '10 minutes'"
+        )
     return limit
 
 
-def _same(data: bytes) -> bytes:
+def _echo_bytes(data: bytes) -> bytes:
     return data
 
 
 @contextmanager
-def _explained(client: Client, said: str) -> Iterator[None]:
-    """Say what a failure of the cluster means; what our own code raised on a worker passes as it is."""
+def _explain_failures(client: Client, name: str) -> Iterator[None]:
+    """Turn failures of the cluster into a ClusterError; errors of our own code on a worker pass unchanged."""
     from distributed import KilledWorker
     from distributed.comm.core import CommClosedError
 
@@ -230,22 +231,20 @@ def _explained(client: Client, said: str) -> Iterator[None]:
     except (CausalgiaError, TimeoutError):
         raise
     except RaisedError as error:
-        raise ClusterError(f"{said}: {error}") from error
+        raise ClusterError(f"{name}: {error}") from error
     except KilledWorker as error:
-        raise ClusterError(_killed(said, error)) from error
+        raise ClusterError(
+            f"{name}: every worker that took it died ({error.allowed_failures + 1} in all); most likely memory was too "
+            f"small: {_ROOM}; {GO_ON}"
+        ) from error
     except (CancelledError, CommClosedError) as error:
-        raise gone() from error
+        raise lost_cluster_error() from error
     except MemoryError as error:
-        raise ClusterError(f"{said}: a worker ran out of memory ({one_line(error)}); {_ROOM}") from error
+        raise ClusterError(f"{name}: a worker ran out of memory ({one_line(error)}); {_ROOM}") from error
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name == "causalgia":
             msg = "causalgia cannot be imported on the workers; install there the version that is here"
             raise ClusterError(msg) from error
         if client.status != "running":
-            raise gone() from error
+            raise lost_cluster_error() from error
         raise
-
-
-def _killed(said: str, error: KilledWorker) -> str:
-    died = f"every worker that took it died ({error.allowed_failures + 1} in all); most likely memory was too small"
-    return f"{said}: {died}: {_ROOM}; {GO_ON}"

@@ -1,4 +1,4 @@
-"""Pieces that do not depend on each other, done here or by workers: the same results, in the same order."""
+"""Independent pieces of work, done here or by workers, with the same results in the same order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from causalgia.errors import CausalgiaError, ClusterError, first_line, one_line
-from causalgia.workers.serialization import FACTORY, Origin, by_value, culprit, plain_bytes
+from causalgia.workers.serialization import (
+    FACTORY,
+    Origin,
+    cloudpickle_bytes,
+    shipping_user_code,
+    unpicklable_attribute,
+)
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -19,39 +25,39 @@ if TYPE_CHECKING:
 P = TypeVar("P")
 R = TypeVar("R")
 _A_JOB = 0.25
-"""Seconds of work to send at a time: sending takes a few milliseconds, and cancelling waits for what is begun."""
+"""Seconds of work per job: sending takes a few milliseconds, and cancelling waits for running jobs."""
 _Done: TypeAlias = tuple[list[Any], float]
 
 
 def mapped(
     work: Callable[[P], R], pieces: Iterable[P], *, what: str, names: Sequence[str], client: Client | None
 ) -> list[R]:
-    """Return what a function makes of each piece: here, one after the other, or by the workers of a cluster.
+    """Return the result of a function for each piece: here, one after the other, or by the workers of a cluster.
 
-    A result depends on its piece alone (what is random has a key of its own), so that results are the same, bit for
-    bit on equal hardware, with and without a client and for any number of workers. Small pieces travel together, as
+    A result depends on its piece alone (random pieces have a key of their own), so that results are the same, bit for
+    bit on equal hardware, with and without a client and for any number of workers. Small pieces are sent together, as
     many as take a quarter of a second.
 
     Parameters
     ----------
     work
-        What is done; sent once to each worker. It and the pieces must become bytes.
+        The function; sent once to each worker. It and the pieces must be picklable.
     pieces
-        What it is done to; taken as there is room for them.
+        Its arguments; consumed as there is room for them.
     what
-        What `work` is, in words.
+        Name of `work`, for errors.
     names
-        What each piece is, in words; errors carry it.
+        Name of each piece, for errors.
     client
         A `distributed.Client`; None: this process.
 
     Raises
     ------
     CausalgiaError
-        What `work` raises, with a note that names the piece.
+        As `work` raises, with a note that names the piece.
     ClusterError
         If a worker raises anything else (names the piece), `work` cannot be sent, or as
-        `causalgia.workers.jobs.carry_out`.
+        `causalgia.workers.jobs.run_jobs`.
 
     Examples
     --------
@@ -59,16 +65,18 @@ def mapped(
     [1, 2, 3]
     """
     if client is None:
-        return [_done(work, piece, name) for piece, name in zip(pieces, names, strict=True)]
+        return [_do_piece(work, piece, name) for piece, name in zip(pieces, names, strict=True)]
     from causalgia.workers.clusters import require_client
-    from causalgia.workers.jobs import carry_out
+    from causalgia.workers.jobs import run_jobs
 
     require_client(client)
     found: dict[int, R] = {}
     bundles = _Bundles(iter(pieces), names)
     with (
-        by_value(),
-        closing(carry_out(client, _packed(work, what), Origin.of(what), bundles.jobs(), named=bundles.named)) as sent,
+        shipping_user_code(),
+        closing(
+            run_jobs(client, _pickle_work(work, what), Origin.of(what), bundles.jobs(), named=bundles.named)
+        ) as sent,
     ):
         for (first, _, _), (results, seconds) in sent:
             bundles.seconds_each = seconds / len(results)
@@ -77,7 +85,7 @@ def mapped(
 
 
 class _Bundles:
-    """Pieces as jobs: the first alone, later ones as many as take about as long as a job should."""
+    """Groups pieces into jobs: the first piece alone, later ones by the time that a job should take."""
 
     def __init__(self, pieces: Iterator[Any], names: Sequence[str]) -> None:
         self._pieces, self._names = pieces, names
@@ -88,17 +96,17 @@ class _Bundles:
         first = 0
         while first < len(self._names):
             names = list(self._names[first : first + max(1, int(_A_JOB / max(self.seconds_each, 1e-6)))])
-            yield first, names, plain_bytes(list(islice(self._pieces, len(names))))
+            yield first, names, cloudpickle_bytes(list(islice(self._pieces, len(names))))
             first += len(names)
 
     def named(self, _first: int, names: list[str], _data: bytes) -> str:
-        """Return what a job is, in words."""
+        """Return the name of a job."""
         return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
 
 
 @dataclass(frozen=True)
 class _Pieces:
-    """What is loaded on a worker: the function."""
+    """The work that is loaded on a worker: the function."""
 
     work: Callable[[Any], Any]
 
@@ -107,10 +115,10 @@ class _Pieces:
         return list(zip(names, pickle.loads(data), strict=True))
 
     def do(self, ready: list[tuple[str, Any]]) -> _Done:
-        """Return what the pieces come to, and the seconds that they took."""
+        """Return the results of the pieces, and the seconds that they took."""
         start = time.perf_counter()
         try:
-            found = [_done(self.work, piece, name) for name, piece in ready]
+            found = [_do_piece(self.work, piece, name) for name, piece in ready]
         except (CausalgiaError, MemoryError):
             raise
         except BaseException as error:
@@ -120,7 +128,7 @@ class _Pieces:
         return found, time.perf_counter() - start
 
 
-def _done(work: Callable[[P], R], piece: P, name: str) -> R:
+def _do_piece(work: Callable[[P], R], piece: P, name: str) -> R:
     try:
         return work(piece)
     except BaseException as error:
@@ -128,9 +136,9 @@ def _done(work: Callable[[P], R], piece: P, name: str) -> R:
         raise
 
 
-def _packed(work: Callable[[Any], Any], what: str) -> bytes:
+def _pickle_work(work: Callable[[Any], Any], what: str) -> bytes:
     try:
-        return plain_bytes(_Pieces(work))
+        return cloudpickle_bytes(_Pieces(work))
     except Exception as error:
-        msg = f"{what}{culprit(work)} cannot be sent to workers ({first_line(error)}); {FACTORY}"
+        msg = f"{what}{unpicklable_attribute(work)} cannot be sent to workers ({first_line(error)}); {FACTORY}"
         raise ClusterError(msg) from error

@@ -1,4 +1,4 @@
-"""What a worker of this machine's own cluster does first; Dask calls `dask_setup`."""
+"""Preload script for workers of this machine's own cluster; Dask calls `dask_setup`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import signal
 
 
 def dask_setup(worker: object) -> None:
-    """Leave Ctrl-C, which reaches every process of a terminal, to the process that started the workers."""
+    """Ignore Ctrl-C, which reaches every process of a terminal: the process that started the workers handles it."""
     del worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""What workers are sent, as bytes, and where it is from."""
+"""Pickling of work for workers, with its origin."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ FACTORY = (
 
 
 class Work(Protocol):
-    """What is sent to workers once, and then done to each job: made ready by any thread, done by one at a time."""
+    """Work that is sent to workers once and applied to each job: prepared by any thread, done by one at a time."""
 
     def prepare(self, *job: Any) -> Any:
-        """Return what the job begins with."""
+        """Return the prepared input of a job."""
 
     def do(self, ready: Any) -> Any:
-        """Return what the job comes to."""
+        """Return the result of a job."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What was sent and from where: answers are the same numbers only from the same library.
+    """Origin of the work that was sent: equal versions are needed for equal answers.
 
     Attributes
     ----------
     what
-        What it is, in words.
+        Name of the work.
     run
-        Another for each call.
+        Unique id of the call.
     causalgia, python
         Versions on the sending side.
     """
@@ -52,48 +52,48 @@ class Origin:
 
     @classmethod
     def of(cls, what: str) -> Origin:
-        """Return the origin of what is sent from here, now."""
-        return cls(what, uuid4().hex, *here())
+        """Return the origin of work that is sent from here, now."""
+        return cls(what, uuid4().hex, *library_versions())
 
 
-def here() -> tuple[str, str]:
+def library_versions() -> tuple[str, str]:
     """Return the versions of causalgia and Python."""
     return causalgia.__version__, "{}.{}".format(*sys.version_info)
 
 
-def sendable(value: object) -> bool:
-    """Say whether a value becomes bytes, within `by_value`."""
+def can_pickle(value: object) -> bool:
+    """Say whether a value can be pickled, within `shipping_user_code`."""
     try:
-        plain_bytes(value)
+        cloudpickle_bytes(value)
     except Exception:
         return False
     return True
 
 
-def culprit(part: object) -> str:
-    """Return which attribute it is that cannot become bytes, in words."""
+def unpicklable_attribute(part: object) -> str:
+    """Return which attribute of a value cannot be pickled, as text."""
     for name, value in getattr(part, "__dict__", {}).items():
-        if not sendable(value):
+        if not can_pickle(value):
             return f"'s {name} (a {type(value).__name__})"
     return f" (a {type(part).__name__})"
 
 
-def dumped(value: object) -> bytes:
-    """Return anything as bytes; code that a worker could not import goes along."""
-    with by_value():
-        return plain_bytes(value)
+def pickle_with_code(value: object) -> bytes:
+    """Pickle a value, with code that a worker could not import."""
+    with shipping_user_code():
+        return cloudpickle_bytes(value)
 
 
-def plain_bytes(value: object) -> bytes:
-    """Return anything as bytes; what the user's own files define goes along within `by_value`."""
+def cloudpickle_bytes(value: object) -> bytes:
+    """Pickle a value; code of the user's own files is included within `shipping_user_code`."""
     import cloudpickle  # type: ignore[import-untyped]  # it has no stubs
 
     return bytes(cloudpickle.dumps(value))
 
 
 @contextmanager
-def by_value() -> Iterator[None]:
-    """Send the code of files that were loaded by their path, and of their neighbours: no worker knows their names."""
+def shipping_user_code() -> Iterator[None]:
+    """Pickle code of files loaded by path, and of their neighbors, by value: workers cannot import it."""
     import cloudpickle
 
     registered = cloudpickle.list_registry_pickle_by_value()
@@ -106,7 +106,7 @@ def by_value() -> Iterator[None]:
 
 
 def _own_files() -> list[ModuleType]:
-    """Return the modules in the folders of files that were loaded by their path, installed ones left out."""
+    """Return the modules in the folders of files that were loaded by their path, without installed ones."""
     loaded = [module for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
     folders = {Path(str(module.__file__)).parent for module in loaded if module.__name__.startswith(_FILES)}
     return [module for module in loaded if folders and _is_own(module, folders)]

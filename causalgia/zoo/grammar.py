@@ -15,10 +15,10 @@ from causalgia.errors import MissingExtraError, PredictorError, quoted
 from causalgia.predict.predictor import (
     Predictor,
     Progress,
-    checked_names,
-    checked_rows,
-    checked_text,
-    require_finite,
+    as_distinct_names,
+    as_nonempty_text,
+    as_token_rows,
+    check_finite,
 )
 from causalgia.types import Array, Tokens
 from causalgia.zoo.automaton import NoClosedForm, expected_exp
@@ -92,12 +92,12 @@ class Oracle(Predictor):
         link: Literal["identity", "exp"] = "identity",
         length: int | None = None,
     ) -> None:
-        names = checked_names(tasks, "task")
+        names = as_distinct_names(tasks, "task")
         rows = [[1.0] * len(terms)] * len(names) if weights is None else weights
         values = {
             "terms": _as_terms(terms),
             "tasks": names,
-            "scale": checked_text(scale, "scale", "what the outputs are measured on, such as 'log2 activity'"),
+            "scale": as_nonempty_text(scale, "scale", "what the outputs are measured on, such as 'log2 activity'"),
             "weights": tuple(
                 _as_coefficients(row, len(terms), f"task '{t}': weights") for t, row in _rows_by_task(names, rows)
             ),
@@ -138,12 +138,12 @@ class Oracle(Predictor):
         PredictorError
             If tokens are not (n, length) of 0 1 2 3, or a term does not take their length.
         """
-        rows = checked_rows(tokens)
+        rows = as_token_rows(tokens)
         self.check(rows.shape[1])
         size, parts = self.resolve_batch_size(rows.shape[1]), []
         for start in range(0, len(rows), size):
             parts.append(self._answer(rows[start : start + size]))
-            require_finite(parts[-1], tasks=self.tasks, start=start)
+            check_finite(parts[-1], tasks=self.tasks, start=start)
             if progress is not None:
                 progress(len(parts[-1]))
         return np.concatenate(parts)

@@ -29,7 +29,7 @@ from foreign_store import hashed, logged, manifest_of, put_copy, put_manifest, p
 import causalgia as cg
 from causalgia.errors import CausalgiaError, CausalgiaWarning
 from causalgia.trial.archive import open_archive, verify
-from causalgia.trial.archive.files import checksum, sealed, unsealed
+from causalgia.trial.archive.files import checksum, seal, unseal
 from causalgia.trial.archive.layout import CONTROL
 
 VALUES: list[Any] = [
@@ -164,13 +164,13 @@ def of_chunk(store: Path, rng: Random) -> bool:
 
 def of_copy(store: Path, rng: Random) -> bool:
     place = store / CONTROL / "copy"
-    body = unsealed(place.read_bytes())
+    body = unseal(place.read_bytes())
     assert body is not None
     match rng.randrange(4):
         case 0:
             place.write_bytes(changed_bytes(place.read_bytes(), rng))
         case 1:
-            place.write_bytes(sealed(changed_bytes(body, rng)))
+            place.write_bytes(seal(changed_bytes(body, rng)))
         case 2:
             put_copy(store, {"manifest.json": bytes(10**6), "../escaped": b"theirs"}, zipfile.ZIP_DEFLATED)
         case _:
@@ -186,11 +186,11 @@ def of_sums(store: Path, rng: Random) -> bool:
     if not places:
         return of_chunk(store, rng)
     for place in rng.sample(places, rng.randint(1, len(places))):
-        body = unsealed(place.read_bytes())
+        body = unseal(place.read_bytes())
         assert body is not None
         turns, _, packed = body.partition(b"\n")
         turns = rng.choice((turns, turns, turns, b"0", b"9999999", b"-1", b"x", b"9" * 5_000))
-        place.write_bytes(sealed(turns + b"\n" + (changed_bytes(packed, rng) if rng.random() < 0.7 else packed)))
+        place.write_bytes(seal(turns + b"\n" + (changed_bytes(packed, rng) if rng.random() < 0.7 else packed)))
     return True
 
 

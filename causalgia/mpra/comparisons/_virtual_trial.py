@@ -15,7 +15,7 @@ from causalgia.errors import LibraryError, OutcomesError, PredictorError, Sequen
 from causalgia.inputs import parse_json
 from causalgia.long_text import unpack_text
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
-from causalgia.predict.predictor import require_predictor
+from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.distinct import Distinct
@@ -76,7 +76,7 @@ def virtual_trial(library: xr.Dataset, predictor: Predictor, *, flanks: tuple[st
     0.014
     """
     validate(library, "library")
-    require_predictor(predictor, "virtual_trial(library, predictor)")
+    check_predictor(predictor, "virtual_trial(library, predictor)")
     rows = _one_row_per_construct(library)
     arms = design_arms(library)
     elements, element, arm = _element_and_arm_codes(library, rows, [one.name for one in arms])

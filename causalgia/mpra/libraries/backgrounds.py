@@ -21,7 +21,7 @@ from causalgia.design.null_model import FromParents
 from causalgia.errors import CausalgiaWarning, LibraryError, quoted
 from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
 from causalgia.streams import derive
-from causalgia.trial.attributes import applied
+from causalgia.trial.attributes import apply_arm
 from causalgia.types import Ints, Mask, Tokens
 
 EQUAL_ARMS, REPEATED = "equal arms", "repeated insert"
@@ -149,7 +149,7 @@ class _Drawing:
         key = derive(self._key, "redraw", draw) if draw else self._key
         null, again = derive(self._key, "null"), derive(key, "null")
         tokens = design.drawn.redraw(ids, key=null, again=again, n_units=design.n_units)
-        return tokens, np.stack([applied(arm, tokens, ids, key) for arm in design.named_arms])
+        return tokens, np.stack([apply_arm(arm, tokens, ids, key) for arm in design.named_arms])
 
     def _rules_broken(self, inserts: Tokens) -> dict[str, Mask]:
         """Return the mask of inserts (arms, n, length) that break each rule, (arms, n)."""

@@ -15,7 +15,7 @@ from causalgia.mpra.libraries.arguments import as_share_range, as_texts, as_whol
 from causalgia.mpra.libraries.constructs import sites
 from causalgia.mpra.libraries.oligos import InsertList
 from causalgia.mpra.libraries.rules import RuleChecker
-from causalgia.sequences.alphabet import checked_tokens, decode, encode, reverse_complement_word
+from causalgia.sequences.alphabet import as_token_array, decode, encode, reverse_complement_word
 from causalgia.sequences.composition import word_masks
 from causalgia.sequences.random import random_words
 from causalgia.sequences.word_distance import KINDS, LONGEST, Distance, WordRules, distant_words, largest_distance
@@ -328,7 +328,7 @@ def barcode_balance(
     >>> barcode_balance(tokens, np.repeat([0, 1], 20), unit, rng=0)  # one arm has all that begin with A
     0.005
     """
-    tokens, arm, block = checked_tokens(barcodes), np.asarray(arms), np.asarray(blocks)
+    tokens, arm, block = as_token_array(barcodes), np.asarray(arms), np.asarray(blocks)
     if tokens.ndim != 2 or arm.shape != (len(tokens),) or block.shape != arm.shape:
         raise LibraryError(
             f"{tokens.shape} tokens, {arm.shape} arms and {block.shape} blocks: give one arm and one block a barcode"

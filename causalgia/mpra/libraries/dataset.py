@@ -24,7 +24,7 @@ from causalgia.mpra.libraries.rules import default_flags
 from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import RNG
-from causalgia.trial.stored_design import keep_design
+from causalgia.trial.stored_design import store_design
 from causalgia.types import Array, Tokens
 
 _AT_ONCE = 1 << 14
@@ -83,7 +83,7 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
     if drawn.blocks.dropped:
         units, reasons = zip(*drawn.blocks.dropped.items(), strict=True)
         dataset = dataset.assign(why=("dropped", np.array(reasons, object))).assign_coords(dropped=list(units))
-    dataset = keep_design(dataset, drawn.design)
+    dataset = store_design(dataset, drawn.design)
     return validate(annotate(dataset), "library")
 
 

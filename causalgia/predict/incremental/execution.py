@@ -1,4 +1,4 @@
-"""Units and their edits through the two parts of a network, a block of units at a time."""
+"""Execution of the control pass and of edits, a block of units at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.predict.incremental.network import Network
-from causalgia.predict.incremental.program import Plan, Workspace
+from causalgia.predict.incremental.program import SpanPlan, Workspace
 from causalgia.predict.incremental.reach import Span
 from causalgia.types import Ints, Tokens
 
@@ -23,10 +23,10 @@ _KEPT_SPACES = 16
 
 
 class Runner:
-    """Answers of one network: `columns` reads (rows, tasks) from what it returns for so many rows.
+    """Runs one network; `columns` reads (rows, tasks) from the network's output for a number of rows.
 
-    `budget` is the bytes that a value of the control pass may take, and a fourth of it a value of an edit; all values
-    of a control that is kept take at most 256 MiB.
+    `budget` is the largest size in bytes of a value of the control pass, and a fourth of it that of an edit; all values
+    of a stored control take at most 256 MiB.
     """
 
     def __init__(
@@ -44,37 +44,37 @@ class Runner:
         self._make: dict[str, Any] = {"dtype": dtype, "device": device}
         self._order = torch.tensor(order, dtype=torch.uint8, device=device)
         self._budget = budget
-        self._whole = Plan.control(network)
+        self._whole = SpanPlan.control(network)
         fitting = (budget // self._whole.largest(), _MOST_KEPT // self._whole.numbers())
-        self.units = _even(min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize)))
-        self._plans: dict[Span, Plan] = {}
+        self.units = _multiple_of_8(min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize)))
+        self._plans: dict[Span, SpanPlan] = {}
         self._spaces: OrderedDict[tuple[Span, int], Workspace] = OrderedDict()
-        self._controls: list[tuple[weakref.ref[Block], Workspace]] = []
+        self._controls: list[tuple[weakref.ref[ControlBlock], Workspace]] = []
         self.kept: frozenset[int] = frozenset()
-        """Values of the control that edits so far have needed."""
+        """Values of the control that edits have needed so far."""
 
     def clock(self) -> float:
-        """Return the time in seconds when all that was asked is done; this thread's own where it works alone."""
+        """Return the time in seconds when all queued work is done; this thread's own time if it works alone."""
         device = self._make["device"]
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         alone = device.type == "cpu" and torch.get_num_threads() == 1
-        return time.thread_time() if alone else time.perf_counter()  # other work on the machine is not ours
+        return time.thread_time() if alone else time.perf_counter()  # excludes other load on the machine
 
-    def plan(self, span: Span) -> Plan:
-        """Return the plan of a span of edits, made once."""
+    def plan(self, span: Span) -> SpanPlan:
+        """Return the plan of a span of edits, cached."""
         if span not in self._plans:
-            self._plans[span] = Plan.of(self.network, span)
+            self._plans[span] = SpanPlan.of(self.network, span)
             self.kept |= self._plans[span].kept
         return self._plans[span]
 
     def rows_at_once(self, span: Span, n: int) -> int:
-        """Return how many times n units go through one span of edits at once."""
+        """Return how many times n units fit into one pass over a span of edits."""
         most: int = self._budget // 4 // (self.plan(span).largest() * self._make["dtype"].itemsize * n)
         return max(1, min(most, _MOST_UNITS // n))
 
     def space(self, span: Span, n_rows: int) -> Workspace:
-        """Return memory for edits of a span in so many rows, used again and again."""
+        """Return reusable memory for edits of a span in a number of rows."""
         key = span, n_rows
         if key not in self._spaces:
             self._spaces[key] = Workspace(self.plan(span), n_rows, **self._make)
@@ -83,8 +83,8 @@ class Runner:
             self._spaces.popitem(last=False)
         return self._spaces[key]
 
-    def control_space(self, block: Block, n_rows: int) -> Workspace:
-        """Return memory for whole sequences, that of a block which nobody has any more where there is one."""
+    def control_space(self, block: ControlBlock, n_rows: int) -> Workspace:
+        """Return memory for whole sequences, reusing that of a block that is no longer referenced."""
         alive = [(owner, space) for owner, space in self._controls if owner() is not None]
         left = (space for owner, space in self._controls if owner() is None)
         fitting = (space for space in left if space.n_rows == n_rows and space.keep == self.kept)
@@ -98,19 +98,19 @@ class Runner:
         return (letters.unsqueeze(2) == self._order).to(self._make["dtype"])
 
     def answers(self, handed: list[torch.Tensor], n_rows: int) -> torch.Tensor:
-        """Return the columns (rows, tasks) of what the local part handed over."""
+        """Return the columns (rows, tasks) for the output of the local part."""
         return self._columns(self.network.rest(*handed), n_rows)
 
 
-class Block:
-    """Some units whose control is at hand: `control` are its answers (n, tasks)."""
+class ControlBlock:
+    """Some units with their control pass; `control` are its answers (n, tasks)."""
 
     def __init__(self, runner: Runner, tokens: Tokens) -> None:
         self._runner = runner
         self._tokens = tokens
         self.kept = runner.kept
         self.trusted: bool | None = None
-        """Whether the control answers as full passes do; None where that was not looked at."""
+        """Whether the control agrees with full passes; None if that was not checked."""
         space = runner.control_space(self, len(tokens))
         space.run(runner.one_hot(tokens))
         self._values, self._ends = space.controlled()
@@ -119,7 +119,7 @@ class Block:
     def edited(self, span: Span, tokens: Tokens, rows: Ints) -> torch.Tensor:
         """Return the answers (m, tasks) for edits inside a span; tokens (m, length) are edits of units `rows` (m,)."""
         n, windows = len(self._tokens), tokens[:, slice(*span)]
-        layers, left = layered(rows, n)
+        layers, left = arrange_in_layers(rows, n)
         at_once = self._runner.rows_at_once(span, n)
         made = self.control.new_empty((len(rows), self.control.shape[1]))
         for first in range(0, len(layers), at_once):
@@ -129,7 +129,7 @@ class Block:
         return made
 
     def _layers(self, span: Span, windows: Tokens, layers: Ints, made: torch.Tensor) -> None:
-        """Answer for whole sets of units; where a unit has no edit its own letters stand in, and nobody asks."""
+        """Answer for whole sets of units; a unit without an edit is recomputed unedited, and its answer is dropped."""
         there, places = layers >= 0, layers.reshape(-1)
         taken = windows[places]
         if not there.all():
@@ -140,11 +140,11 @@ class Block:
             space.fill(self._values, self._ends, None)
             space.filled = weakref.ref(self)
         answers = self._asked(space, taken, None)
-        asked = torch.from_numpy(np.flatnonzero(there.reshape(-1))).to(made.device)
-        made[torch.from_numpy(places[there.reshape(-1)]).to(made.device)] = answers[asked]
+        present = torch.from_numpy(np.flatnonzero(there.reshape(-1))).to(made.device)
+        made[torch.from_numpy(places[there.reshape(-1)]).to(made.device)] = answers[present]
 
     def _few(self, span: Span, windows: Tokens, places: Ints, rows: Ints, made: torch.Tensor) -> None:
-        """Answer for edits of single units; the first is repeated up to a power of two, so that few sizes occur."""
+        """Answer for edits of single units, padded with the first to a power of two, so that few sizes occur."""
         padded = np.concatenate([places, np.repeat(places[:1], (1 << (len(places) - 1).bit_length()) - len(places))])
         space = self._runner.space(span, len(padded))
         units = torch.from_numpy(rows[padded]).to(made.device)
@@ -157,12 +157,12 @@ class Block:
         return self._runner.answers(space.handed(self._values, units), len(windows))
 
 
-def _even(n: int) -> int:
-    """Return the largest multiple of 8 up to n, or n where it is smaller: sizes that products are fast at.
+def _multiple_of_8(n: int) -> int:
+    """Return the largest multiple of 8 up to n, or n if it is smaller; matrix products are fast at such sizes.
 
     Examples
     --------
-    >>> _even(65), _even(6)
+    >>> _multiple_of_8(65), _multiple_of_8(6)
     (64, 6)
     """
     return n // 8 * 8 or n
@@ -171,16 +171,16 @@ def _even(n: int) -> int:
 _AT_ONCE = 2**22
 
 
-def changed(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]:
-    """Return the first changed position of each edited sequence (m, length), and the one after the last.
+def changed_spans(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]:
+    """Return the first changed position of each edited sequence (m, length), and one past the last.
 
-    Row i is compared with ``base[rows[i]]``; both are -1 where nothing differs.
+    Row i is compared with ``base[rows[i]]``; both are -1 if nothing differs.
 
     Examples
     --------
     >>> base = np.zeros((2, 6), np.uint8)
     >>> edited = np.array([[0, 1, 0, 2, 0, 0], [0, 0, 0, 0, 0, 0]], np.uint8)
-    >>> changed(base, edited, np.array([0, 1]))
+    >>> changed_spans(base, edited, np.array([0, 1]))
     (array([ 1, -1]), array([ 4, -1]))
     """
     starts, stops = (np.full(len(rows), -1, np.int64) for _ in range(2))
@@ -194,20 +194,20 @@ def changed(base: Tokens, edited: Tokens, rows: Ints) -> tuple[Ints, Ints]:
     return starts, stops
 
 
-def grouped(starts: Ints, stops: Ints, *, length: int, n_base: int) -> list[tuple[Span, Ints]]:
-    """Return spans, and the rows that are recomputed on each, in the order of the spans; rows without edit in none.
+def group_by_span(starts: Ints, stops: Ints, *, length: int, n_base: int) -> list[tuple[Span, Ints]]:
+    """Return spans, and the rows that are recomputed on each, in the order of the spans; unedited rows in none.
 
-    Edits at one place (those that lie within twice the widest of them) are taken together: outer letters may have
-    been there already. Else a span that half of the units have is taken as it is, with those inside it that are at
-    least half as wide, and the rest, such as words at random places, goes to spans of a grid, half as wide again as
-    the next power of two, so that few of them occur.
+    Edits at one place (within twice the width of the widest) share a span: the letters outside an edit may be unchanged
+    by chance. Otherwise a span that half of the units have is used as it is, together with edits inside it that are at
+    least half as wide. All others, such as words at random places, use spans of a grid that are one and a half times
+    the next power of two wide, so that few spans occur.
 
     Examples
     --------
     >>> starts, stops = np.array([4, 4, 5, -1, 19]), np.array([8, 8, 8, -1, 21])
-    >>> [(span, rows.tolist()) for span, rows in grouped(starts, stops, length=30, n_base=4)]
+    >>> [(span, rows.tolist()) for span, rows in group_by_span(starts, stops, length=30, n_base=4)]
     [((4, 8), [0, 1, 2]), ((19, 22), [4])]
-    >>> [(span, rows.tolist()) for span, rows in grouped(starts[:4], stops[:4], length=30, n_base=4)]
+    >>> [(span, rows.tolist()) for span, rows in group_by_span(starts[:4], stops[:4], length=30, n_base=4)]
     [((4, 8), [0, 1, 2])]
     """
     edits = np.flatnonzero(starts >= 0)
@@ -234,15 +234,15 @@ def _owners(pairs: list[Span], counts: NDArray[np.int64], length: int, n_base: i
 
 def _owner(pair: Span, frequent: list[Span], length: int) -> Span:
     holding = [s for s in frequent if s[0] <= pair[0] and pair[1] <= s[1] <= s[0] + 2 * (pair[1] - pair[0])]
-    return max(holding, key=lambda s: (s[1] - s[0], s)) if holding else _on_grid(pair, length)
+    return max(holding, key=lambda s: (s[1] - s[0], s)) if holding else _grid_span(pair, length)
 
 
-def _on_grid(pair: Span, length: int) -> Span:
-    """Return a span of a coarse grid that holds another one.
+def _grid_span(pair: Span, length: int) -> Span:
+    """Return a span of a coarse grid that contains another one.
 
     Examples
     --------
-    >>> _on_grid((13, 19), 100), _on_grid((97, 99), 100), _on_grid((5, 95), 100), _on_grid((7, 8), 100)
+    >>> _grid_span((13, 19), 100), _grid_span((97, 99), 100), _grid_span((5, 95), 100), _grid_span((7, 8), 100)
     ((12, 24), (97, 100), (0, 100), (7, 8))
     """
     size = 1 << (pair[1] - pair[0] - 1).bit_length()
@@ -255,15 +255,15 @@ def _on_grid(pair: Span, length: int) -> Span:
     return start, start + width
 
 
-def layered(rows: Ints, n: int) -> tuple[Ints, Ints]:
-    """Arrange edits of n units in layers of whole sets of units.
+def arrange_in_layers(rows: Ints, n: int) -> tuple[Ints, Ints]:
+    """Arrange edits of n units in layers, each with all units.
 
     Returns the layers (layers, n) of indices into `rows`, -1 where a unit has no such edit, and the indices of the
     edits that are left, because fewer than half of the units have that many.
 
     Examples
     --------
-    >>> layers, left = layered(np.array([0, 1, 2, 0, 2, 0]), 3)
+    >>> layers, left = arrange_in_layers(np.array([0, 1, 2, 0, 2, 0]), 3)
     >>> layers.tolist(), left.tolist()
     ([[0, 1, 2], [3, -1, 4]], [5])
     """

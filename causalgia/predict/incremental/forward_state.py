@@ -1,4 +1,4 @@
-"""What a forward pass may keep outside its network: attributes of classes, and globals of the code that it runs."""
+"""State outside a network that its forward pass may change: class attributes and globals."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ _Place: TypeAlias = "type | dict[str, Any]"
 
 
 @contextmanager
-def left_as_it_was(network: torch.nn.Module) -> Iterator[None]:
-    """Put back what the code of a network's classes binds, or puts into lists, dicts and sets, outside the network.
+def preserve_state(network: torch.nn.Module) -> Iterator[None]:
+    """Restore, after the context, what a network's classes bind or write into containers outside the network.
 
-    That is every attribute of these classes, and every global that their methods name, or that functions which these
-    name do; what is installed with Python or a package is left out.
+    These are all attributes of the classes, and all globals named by their methods or by functions that those name;
+    modules that are installed with Python or a package are skipped.
     """
-    places = _places(network)
-    before = [(place, name, value, _copied(value)) for place, names in places for name, value in names.items()]
+    places = _rebindable_names(network)
+    before = [
+        (place, name, value, value.copy() if type(value) in _CONTAINERS else None)
+        for place, names in places
+        for name, value in names.items()
+    ]
     known = [(place, set(vars(place))) for place, _ in places if isinstance(place, type)]
     try:
         yield
@@ -41,8 +45,8 @@ def left_as_it_was(network: torch.nn.Module) -> Iterator[None]:
 _ABSENT = object()
 
 
-def _places(network: torch.nn.Module) -> list[tuple[_Place, dict[str, Any]]]:
-    """Return classes, and globals of modules, each with what may be bound there anew."""
+def _rebindable_names(network: torch.nn.Module) -> list[tuple[_Place, dict[str, Any]]]:
+    """Return classes, and globals of modules, each with the names that code may rebind."""
     classes = {
         one: None for part in network.modules() for one in type(part).__mro__ if not is_installed(one.__module__)
     }
@@ -89,11 +93,6 @@ def _bind(place: _Place, name: str, value: Any) -> None:
         setattr(place, name, value)
     else:
         place[name] = value
-
-
-def _copied(value: object) -> Any:
-    """Return the items of a container as they are; None of anything else."""
-    return value.copy() if type(value) in _CONTAINERS else None  # type: ignore[attr-defined]
 
 
 def _refill(value: Any, items: Any) -> None:

@@ -1,4 +1,4 @@
-"""From a graph to steps: which of a network's layers are local, and what is left to be recomputed in full."""
+"""Translation of a network's graph into local steps; what cannot be translated is recomputed in full."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from causalgia.predict.incremental.reach import Window, same_padding
 from causalgia.predict.incremental.reductions import Dense, End, Largest, Total
-from causalgia.predict.incremental.tensor_layout import Flat, Laid, Taken, relaid
+from causalgia.predict.incremental.tensor_layout import FlatLayout, LayoutSlice, TensorLayout, layout_after
 from causalgia.predict.incremental.trace import Call, NotLocalError, call_of
 from causalgia.predict.incremental.window_steps import (
     Affine,
@@ -30,46 +30,46 @@ from causalgia.predict.incremental.window_steps import (
 
 
 @dataclass(frozen=True)
-class Value:
-    """A tensor of the network that is one of ours: its number, and how the network has it."""
+class LocalValue:
+    """A tensor that the local steps compute: its number, and its layout in the network."""
 
     number: int
-    laid: Laid | Flat
+    laid: TensorLayout | FlatLayout
 
 
 @dataclass
 class Reader:
-    """Goes through a graph node by node.
+    """Reads a graph node by node.
 
-    Value 0 is the input; the step ``steps[i]`` makes value ``i + 1``. `values` and `ends` say what each node became;
-    a node that is in neither is recomputed in full, and `refused` says why.
+    Value 0 is the input; the step ``steps[i]`` computes value ``i + 1``. `values` and `ends` map nodes to what they
+    became; a node in neither is recomputed in full, and `refused` says why.
     """
 
     graph: fx.GraphModule
     steps: list[Step] = field(default_factory=list)
-    values: dict[fx.Node, Value] = field(default_factory=dict)
+    values: dict[fx.Node, LocalValue] = field(default_factory=dict)
     ends: dict[fx.Node, End] = field(default_factory=dict)
     refused: dict[fx.Node, str] = field(default_factory=dict)
     makers: dict[fx.Node, Step] = field(default_factory=dict)
 
-    def add(self, node: fx.Node, step: Step, laid: Laid) -> None:
-        """Let a node be a step's output."""
+    def add(self, node: fx.Node, step: Step, laid: TensorLayout) -> None:
+        """Make a node the output of a step."""
         self.steps.append(step)
-        self.values[node] = Value(len(self.steps), laid)
+        self.values[node] = LocalValue(len(self.steps), laid)
         self.makers[node] = step
 
-    def alias(self, node: fx.Node, source: fx.Node, laid: Laid | Flat | None = None) -> None:
-        """Let a node be the value that another one is, perhaps laid in another way."""
+    def alias(self, node: fx.Node, source: fx.Node, laid: TensorLayout | FlatLayout | None = None) -> None:
+        """Make a node the value of another one, possibly in another layout."""
         value = self.values[source]
-        self.values[node] = Value(value.number, value.laid if laid is None else laid)
+        self.values[node] = LocalValue(value.number, value.laid if laid is None else laid)
         if laid is None and source in self.makers and self.only_user(source):
             self.makers[node] = self.makers[source]
 
     def only_user(self, node: fx.Node) -> bool:
-        """Say whether a single node takes the values of this one."""
+        """Say whether a single node uses the values of this one."""
         return sum(not is_row_count(user) for user in node.users) == 1
 
-    def sequence(self, node: object) -> tuple[Value, Laid]:
+    def sequence(self, node: object) -> tuple[LocalValue, TensorLayout]:
         """Return a value with positions.
 
         Raises
@@ -78,12 +78,12 @@ class Reader:
             If the node is none.
         """
         value = self.values.get(node) if isinstance(node, fx.Node) else None
-        if value is None or not isinstance(value.laid, Laid):
+        if value is None or not isinstance(value.laid, TensorLayout):
             raise NotLocalError("it takes what is no sequence of positions")
         return value, value.laid
 
-    def result(self, node: fx.Node, laid: Laid) -> Laid:
-        """Return how a node is laid whose positions are on the same dim as those of `laid`.
+    def result(self, node: fx.Node, laid: TensorLayout) -> TensorLayout:
+        """Return the layout of a node whose positions are on the same dim as those of `laid`.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class Reader:
         if shape is None or len(shape) != len(laid.rest) + 2:
             raise NotLocalError("it makes no single tensor of as many dims")
         rest = tuple(size for dim, size in enumerate(shape[1:], 1) if dim != laid.axis)
-        return Laid(laid.axis, shape[laid.axis], rest)
+        return TensorLayout(laid.axis, shape[laid.axis], rest)
 
     def constant(self, argument: object) -> Any:
         """Return a number, or one of the network's own tensors.
@@ -119,36 +119,36 @@ def is_row_count(node: fx.Node) -> bool:
     return node.op == "call_method" and node.target == "size" and node.args[1:] == (0,)
 
 
-def read(graph: fx.GraphModule, laid: Laid) -> Reader:
-    """Read a graph whose input is laid in this way; what follows a layer that is not understood is not read."""
+def read_graph(graph: fx.GraphModule, laid: TensorLayout) -> Reader:
+    """Read a graph whose input has this layout; nodes after an unknown layer are not read."""
     reader = Reader(graph)
     for node in graph.graph.nodes:
         if node.op == "placeholder" and not reader.values:
-            reader.values[node] = Value(0, laid)
+            reader.values[node] = LocalValue(0, laid)
         sources = [source for source in node.all_input_nodes if source in reader.values]
         if not sources or node.op == "output" or is_row_count(node):
             continue
         call = call_of(node, graph)
         try:
-            _understand(UNDERSTOOD, reader, node, call)
+            _read_node(UNDERSTOOD, reader, node, call)
         except NotLocalError as reason:
-            reader.refused[node] = f"{named(node, graph)}: {reason}"
+            reader.refused[node] = f"{layer_label(node, graph)}: {reason}"
     return reader
 
 
-def _understand(understood: dict[str, Any], reader: Reader, node: fx.Node, call: Call) -> None:
+def _read_node(understood: dict[str, Any], reader: Reader, node: fx.Node, call: Call) -> None:
     if call.name not in understood:
         raise NotLocalError("it is not known to be local")
     understood[call.name](reader, node, call)
 
 
-def named(node: fx.Node, graph: fx.GraphModule) -> str:
+def layer_label(node: fx.Node, graph: fx.GraphModule) -> str:
     """Return a layer's name and kind for a message.
 
     Examples
     --------
     >>> graph = fx.symbolic_trace(torch.nn.Sequential(torch.nn.ReLU()))
-    >>> [named(node, graph) for node in graph.graph.nodes][1]
+    >>> [layer_label(node, graph) for node in graph.graph.nodes][1]
     "'0' (ReLU)"
     """
     if node.op == "call_module":
@@ -157,7 +157,7 @@ def named(node: fx.Node, graph: fx.GraphModule) -> str:
 
 
 def convolution(reader: Reader, node: fx.Node, call: Call) -> None:
-    """Read a convolution with zeros around it, over one dim, or over two of which the second is gone through whole."""
+    """Read a zero-padded convolution over one dim, or over two of which it covers the second entirely."""
     value, laid = reader.sequence(call.args[0])
     if getattr(call.module, "padding_mode", "zeros") != "zeros":
         raise NotLocalError(f"it pads by {call.module.padding_mode}")
@@ -199,7 +199,7 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
     given["dilation"] = given.get("dilation") or 1
     after = reader.result(node, laid)
     dims = len(laid.rest)
-    along = _along(laid, after, given, spread(kernel, dims))
+    along = _along(laid, after, given, per_dim(kernel, dims))
     if along["height"] > 1:
         raise NotLocalError("it pools over a second dim")
     window = _window(laid, after, along)
@@ -211,22 +211,22 @@ def pooling(reader: Reader, node: fx.Node, call: Call) -> None:
         largest=call.name.startswith("max"),
     )
     if not step.largest:
-        step.scale = _weights(call, laid, window, node.meta["dtype"])
+        step.scale = _window_weights(call, laid, window, node.meta["dtype"])
     _rectify_later(reader, call.args[0], step)
     reader.add(node, step, after)
 
 
 def _rectify_later(reader: Reader, source: fx.Node, step: Pooled) -> None:
-    """Take over the rectification of what is pooled: the largest of fewer numbers is the same."""
+    """Move a rectification behind the max-pooling that follows it, where it has fewer numbers."""
     maker = reader.makers.get(source)
     if step.largest and maker is not None and maker.relu and reader.only_user(source):
         maker.relu, step.relu = False, True
 
 
-def _weights(call: Call, laid: Laid, window: Window, dtype: torch.dtype) -> torch.Tensor:
-    """Return what the sum of each window is multiplied by: the layer's answer to ones, over how many they are."""
+def _window_weights(call: Call, laid: TensorLayout, window: Window, dtype: torch.dtype) -> torch.Tensor:
+    """Return the factor of each window's sum: the layer's answer to ones, divided by the window's size."""
     ones = laid.original(torch.ones(laid.length, 1, laid.channels, dtype=dtype))
-    pool = call.module.forward if call.module is not None else partial(_settled, call)
+    pool = call.module.forward if call.module is not None else partial(_call_on, call)
     averaged = laid.canonical(pool(ones))[:, 0, 0]
     counted = torch.zeros_like(averaged)
     for (first, last), _ in window.taps((0, window.n_out)):
@@ -234,38 +234,38 @@ def _weights(call: Call, laid: Laid, window: Window, dtype: torch.dtype) -> torc
     return averaged / counted.clamp_min(1)
 
 
-def _settled(call: Call, x: torch.Tensor) -> torch.Tensor:
+def _call_on(call: Call, x: torch.Tensor) -> torch.Tensor:
     made: torch.Tensor = call.function(x, *call.args[1:], **call.kwargs)
     return made
 
 
-def spread(value: Any, n: int) -> tuple[Any, ...]:
+def per_dim(value: Any, n: int) -> tuple[Any, ...]:
     """Return a setting for each of n dims.
 
     Examples
     --------
-    >>> spread(3, 2), spread((1, 2), 2), spread([4], 2)
+    >>> per_dim(3, 2), per_dim((1, 2), 2), per_dim([4], 2)
     ((3, 3), (1, 2), (4, 4))
     """
     return (value,) * n if isinstance(value, int | str) else tuple(value) * (n if len(value) == 1 else 1)
 
 
-def _along(laid: Laid, after: Laid, given: dict[str, Any], kernel: tuple[int, ...]) -> dict[str, Any]:
+def _along(laid: TensorLayout, after: TensorLayout, given: dict[str, Any], kernel: tuple[int, ...]) -> dict[str, Any]:
     """Return kernel, stride, padding and dilation along the positions, and the kernel's height across them."""
     dims = len(laid.rest)
     place = laid.axis - 2
     if dims not in (1, 2) or place < 0:
         raise NotLocalError("positions are where it expects channels")
-    along = {name: spread(given[name], dims)[place] for name in ("stride", "padding", "dilation")}
+    along = {name: per_dim(given[name], dims)[place] for name in ("stride", "padding", "dilation")}
     along |= {"kernel": kernel[place], "height": 1}
     if dims == 2:
         height = 2 - 1 - place
         across = laid.rest[1]
-        padding = spread(given["padding"], 2)[height]
+        padding = per_dim(given["padding"], 2)[height]
         if (
             kernel[height] not in (1, across)
             or padding not in (0, "valid", "same")
-            or not _fits(after, across, kernel[height])
+            or after.rest[1] != (1 if kernel[height] == across else across)
         ):
             raise NotLocalError("it slides over a second dim")
         along["height"] = kernel[height] if across > 1 else 1
@@ -274,11 +274,7 @@ def _along(laid: Laid, after: Laid, given: dict[str, Any], kernel: tuple[int, ..
     return along
 
 
-def _fits(after: Laid, across: int, height: int) -> bool:
-    return after.rest[1] == (1 if height == across else across)
-
-
-def _window(laid: Laid, after: Laid, along: dict[str, Any]) -> Window:
+def _window(laid: TensorLayout, after: TensorLayout, along: dict[str, Any]) -> Window:
     padding = along["padding"]
     if padding == "same":
         padding = same_padding(along["kernel"], along["dilation"])
@@ -289,7 +285,7 @@ def _window(laid: Laid, after: Laid, along: dict[str, Any]) -> Window:
 Understanding: TypeAlias = Callable[[Reader, fx.Node, Call], None]
 
 
-def _same(reader: Reader, node: fx.Node, call: Call) -> None:
+def _alias_input(reader: Reader, node: fx.Node, call: Call) -> None:
     reader.alias(node, call.args[0])
 
 
@@ -305,9 +301,9 @@ def _moving(reader: Reader, node: fx.Node, call: Call) -> None:
     counts = [n for n in node.all_input_nodes if n is not source]
     if not all(map(is_row_count, counts)):
         raise NotLocalError("its shape is computed")
-    taken = relaid(laid, partial(_moved, node, call, source))
-    if isinstance(taken, Flat) or _is_whole(taken, laid):
-        reader.alias(node, source, taken if isinstance(taken, Flat) else taken.laid)
+    taken = layout_after(laid, partial(_moved, node, call, source))
+    if isinstance(taken, FlatLayout) or _is_whole(taken, laid):
+        reader.alias(node, source, taken if isinstance(taken, FlatLayout) else taken.laid)
         return
     after = taken.laid
     step = Cut(
@@ -320,7 +316,7 @@ def _moving(reader: Reader, node: fx.Node, call: Call) -> None:
     reader.add(node, step, after)
 
 
-def _is_whole(taken: Taken, laid: Laid) -> bool:
+def _is_whole(taken: LayoutSlice, laid: TensorLayout) -> bool:
     return (taken.laid.length, taken.laid.channels) == (laid.length, laid.channels)
 
 
@@ -405,7 +401,7 @@ def _combine(reader: Reader, node: fx.Node, call: Call) -> None:
     )
 
 
-def _broadcasts(after: Laid, *laid: Laid) -> bool:
+def _broadcasts(after: TensorLayout, *laid: TensorLayout) -> bool:
     return all(one.rest == after.rest or one.channels == 1 for one in laid) and after.length == laid[0].length
 
 
@@ -429,8 +425,8 @@ def _with_operands(function: Any, operands: tuple[Any, ...], x: torch.Tensor) ->
     return made
 
 
-def _of_channels(constant: torch.Tensor, laid: Laid) -> torch.Tensor:
-    """Return a tensor that is added to (rows, ...) as one number, or (channels,)."""
+def _of_channels(constant: torch.Tensor, laid: TensorLayout) -> torch.Tensor:
+    """Return an operand of (rows, ...) as one number, or (channels,)."""
     if constant.numel() == 1:
         return constant.reshape(())
     shape = (1,) * (len(laid.rest) + 2 - constant.ndim) + tuple(constant.shape)
@@ -462,7 +458,12 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
     given = call.given("weight bias")
     weight, bias = (reader.constant(given[name]) for name in ("weight", "bias"))
     weight, bias = weight.detach(), None if bias is None else bias.detach()
-    if value is not None and isinstance(value.laid, Laid) and len(value.laid.rest) == 1 and value.laid.axis == 1:
+    if (
+        value is not None
+        and isinstance(value.laid, TensorLayout)
+        and len(value.laid.rest) == 1
+        and value.laid.axis == 1
+    ):
         laid = reader.result(node, value.laid)
         function = partial(functional.linear, weight=weight, bias=bias)
         step = Pointwise(sources=(value.number,), length=laid.length, channels=laid.channels, function=function)
@@ -480,9 +481,9 @@ def _linear(reader: Reader, node: fx.Node, call: Call) -> None:
     reader.ends[node] = Dense(source=value.number, shape=(len(weight),), weight=shaped, bias=bias, macs=macs)
 
 
-def _order(laid: Laid | Flat) -> torch.Tensor | None:
-    """Return which number of (positions, channels) each feature is, where the tensor is a row of features."""
-    if isinstance(laid, Flat):
+def _order(laid: TensorLayout | FlatLayout) -> torch.Tensor | None:
+    """Return the index into (positions, channels) of each feature of a flat tensor."""
+    if isinstance(laid, FlatLayout):
         return laid.order
     return torch.arange(laid.length) if laid.rest == () else None
 
@@ -491,7 +492,7 @@ def _length(reader: Reader, number: int) -> int:
     if number:
         return reader.steps[number - 1].length
     first = next(value.laid for value in reader.values.values() if value.number == 0)
-    assert isinstance(first, Laid)
+    assert isinstance(first, TensorLayout)
     return first.length
 
 
@@ -529,7 +530,7 @@ def _batch_norm(reader: Reader, node: fx.Node, call: Call) -> None:
 def _reduction(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
     given = call.given("dim keepdim dtype")
-    dims = spread(given["dim"], 1) if given["dim"] is not None else ()
+    dims = per_dim(given["dim"], 1) if given["dim"] is not None else ()
     n_dims = len(laid.rest) + 2
     if [dim % n_dims for dim in dims if isinstance(dim, int)] != [laid.axis] or given["dtype"] is not None:
         raise NotLocalError("it reduces other dims than the positions")
@@ -544,7 +545,7 @@ def _reduction(reader: Reader, node: fx.Node, call: Call) -> None:
 def _adaptive(reader: Reader, node: fx.Node, call: Call) -> None:
     value, laid = reader.sequence(call.args[0])
     size = call.given("output_size return_indices")
-    if spread(size["output_size"], 1) != (1,) or size["return_indices"] or (laid.axis, len(laid.rest)) != (2, 1):
+    if per_dim(size["output_size"], 1) != (1,) or size["return_indices"] or (laid.axis, len(laid.rest)) != (2, 1):
         raise NotLocalError("it pools to several positions")
     if call.name == "adaptive_max_pool1d":
         reader.ends[node] = Largest(source=value.number, shape=(*laid.rest, 1))
@@ -553,7 +554,7 @@ def _adaptive(reader: Reader, node: fx.Node, call: Call) -> None:
 
 
 UNDERSTOOD: dict[str, Understanding] = {
-    **{"same": _same, "cast": _cast, "moving": _moving, "pad": _pad, "cat": _cat},
+    **{"same": _alias_input, "cast": _cast, "moving": _moving, "pad": _pad, "cat": _cat},
     **{"relu": _relu, "elementwise": _elementwise, "combine": _combine},
     **{"linear": _linear, "layer_norm": _layer_norm, "batch_norm": _batch_norm},
     **dict.fromkeys(("conv1d", "conv2d"), convolution),
@@ -561,4 +562,4 @@ UNDERSTOOD: dict[str, Understanding] = {
     **dict.fromkeys(("mean", "sum", "amax"), _reduction),
     **dict.fromkeys(("adaptive_avg_pool1d", "adaptive_max_pool1d"), _adaptive),
 }
-"""Every kind of call that is understood."""
+"""The kinds of calls that can be translated."""

@@ -1,4 +1,4 @@
-"""Recomputing what an edit reaches, as a predictor does it: read once, verified, timed, and chosen or not."""
+"""Incremental prediction for one predictor: networks are read once, verified, timed, and used where faster."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import FallbackWarning, PredictorError
+from causalgia.predict.answer_checks import as_storable
 from causalgia.predict.fingerprint import structure_of
-from causalgia.predict.incremental.execution import Block, Runner, changed, grouped, other_strand
+from causalgia.predict.incremental.execution import ControlBlock, Runner, changed_spans, group_by_span, other_strand
 from causalgia.predict.incremental.network import local_network
 from causalgia.predict.incremental.reach import Span
 from causalgia.predict.incremental.trace import NotLocalError
-from causalgia.predict.predictor import checked_rows, require_finite, storable
+from causalgia.predict.predictor import as_token_rows, check_finite
 from causalgia.predict.torch_batch import is_out_of_memory
 from causalgia.predict.torch_output import read_columns
 from causalgia.types import Ints, Tokens
@@ -35,23 +36,23 @@ _BUDGET = 2**24
 
 
 class Incremental:
-    """How one predictor recomputes edits: a network for each length, and what was chosen for each width.
+    """The incremental paths of one predictor: a network for each length, and a choice for each width of edit.
 
-    The network is read again when it has changed since. Nothing but the choices is pickled.
+    The network is read again if it has changed. Only the choices are pickled.
     """
 
     def __init__(self, predictor: TorchPredictor) -> None:
         self._predictor = predictor
         self._given: dict[str, bool] = {}
         self._settled: set[int] = set()
-        self._tried: dict[tuple[int, int], Tried] = {}
+        self._tried: dict[tuple[int, int], WidthResult] = {}
         self._warned = ""
         self._forget()
 
     def _forget(self) -> None:
-        """Let go of all that was found out about a network that has changed, but for what was chosen."""
+        """Drop everything known of a network that has changed, except the choices."""
         self._given, self._tried = self._given | self.choices(), {}
-        self._seen: Seen | None = None
+        self._seen: NetworkSnapshot | None = None
         self._runners: dict[int, Runner | str] = {}
         self._full_seconds: dict[int, float] = {}
         self._control_seconds: dict[int, float] = {}
@@ -73,20 +74,20 @@ class Incremental:
         return self._given | {key: value for key, value in made.items() if key not in self._given or not value}
 
     def choose(self, choices: Mapping[str, bool]) -> None:
-        """Take the choices of an earlier run: what is chosen is verified, but not timed.
+        """Use the choices of an earlier run: they are verified, but not timed.
 
-        Nor are other widths at the lengths that were met so far, or are told of: see `_follows`.
+        Other widths are not timed either, at the lengths that occurred so far or are among the choices: see `_follows`.
         """
         self._given.update(choices)
         self._settled |= {int(key.partition(":")[0]) for key in choices} | set(self._runners)
 
     def reason(self, length: int) -> str | None:
-        """Return why nothing can be recomputed in part at this length; None where something can."""
+        """Return why nothing can be recomputed in part at this length; None if something can."""
         runner = self._runner(length)
         return runner if isinstance(runner, str) else None
 
     def report(self) -> str:
-        """Return what was found, in words: a line for each length and each width that was met."""
+        """Return the results as text: a line for each length and each width that occurred."""
         lines = [f"length {length}: {self._of_length(runner)}" for length, runner in self._runners.items()]
         return "\n".join(lines + [str(tried) for _, tried in sorted(self._tried.items())])
 
@@ -96,12 +97,12 @@ class Incremental:
         rest = runner.network.not_local
         return "edits can be recomputed in part" + (f"; in full from {rest[0]} on" if rest else "")
 
-    def tried(self) -> list[Tried]:
-        """Return what was found for each width that was met."""
+    def tried(self) -> list[WidthResult]:
+        """Return the result for each width that occurred."""
         return [tried for _, tried in sorted(self._tried.items())]
 
     def units(self, length: int) -> int:
-        """Return how many units a session holds; 0 where nothing can be recomputed, which is said once.
+        """Return the number of units in a session; 0, with one warning, if nothing can be recomputed.
 
         Warns
         -----
@@ -118,11 +119,11 @@ class Incremental:
         return 0
 
     def on(self, base: Tokens) -> IncrementalSession:
-        """Return a session for edits of backgrounds (n, length), on the network that `units` has just looked at."""
+        """Return a session for edits of backgrounds (n, length), on the network that `units` has just read."""
         runner = self._runners.get(base.shape[1]) or self._runner(base.shape[1])
         if isinstance(runner, str):
             raise PredictorError(f"nothing can be recomputed in part at {base.shape[1]} letters: {runner}")
-        return IncrementalSession(self, self._predictor, runner, checked_rows(base))
+        return IncrementalSession(self, self._predictor, runner, as_token_rows(base))
 
     def _runner(self, length: int) -> Runner | str:
         with self._predictor._ready():
@@ -131,37 +132,37 @@ class Incremental:
                 self._forget()
             if length not in self._runners:
                 self._runners[length] = self._read(length)
-                self._seen = Seen(module)  # which may count how often it is asked, also as it is read
+                self._seen = NetworkSnapshot(module)  # which may count how often it is asked, also as it is read
         return self._runners[length]
 
     def _read(self, length: int) -> Runner | str:
-        asked = self._predictor
+        predictor = self._predictor
         try:
-            sample = asked._one_hot(torch.zeros((2, length), dtype=torch.uint8, device=asked.device))
-            network = local_network(asked.module, sample, asked.layout)
+            sample = predictor._one_hot(torch.zeros((2, length), dtype=torch.uint8, device=predictor.device))
+            network = local_network(predictor.module, sample, predictor.layout)
         except NotLocalError as reason:
             return str(reason)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            return _NO_ROOM.format(asked.device)
+            return _NO_ROOM.format(predictor.device)
         return Runner(
             network,
-            columns=partial(_columns, asked),
-            order=asked._order,
-            dtype=asked.dtype,
-            device=asked.device,
+            columns=partial(_task_columns, predictor),
+            order=predictor._order,
+            dtype=predictor.dtype,
+            device=predictor.device,
             budget=_BUDGET,
         )
 
     def give_up(self, length: int) -> None:
-        """Recompute nothing in part at this length any more, because there is no memory for it."""
+        """Stop recomputing in part at this length, for lack of memory."""
         self._runners[length] = _NO_ROOM.format(self._predictor.device)
 
-    def trusted(self, block: Block, base: Tokens) -> bool:
-        """Say whether a control pass answers as a full one does, in some of its units; looked at once for each block.
+    def trusted(self, block: ControlBlock, base: Tokens) -> bool:
+        """Say whether a control pass agrees with a full one in some of its units; checked once for each block.
 
-        At eight of the first block of a length, and at one in 64 of each later one.
+        Eight units of the first block of a length are checked, and one in 64 of each later one.
         """
         length = base.shape[1]
         if block.trusted is None:
@@ -173,23 +174,23 @@ class Incremental:
                 warnings.warn(text, FallbackWarning, stacklevel=6)
         return self._trusted[length]
 
-    def _control_deviation(self, block: Block, some: Tokens) -> tuple[float, float]:
-        """Return how much a control deviates in its first units; in units of the sd over the first block's too."""
+    def _control_deviation(self, block: ControlBlock, some: Tokens) -> tuple[float, float]:
+        """Return the deviation of a control in its first units, in units of the sd, also that of the first block."""
         full = self.full(some)
         known = self._spread.setdefault(some.shape[1], block.control)
         spread = torch.cat([full, block.control.to(full.dtype), known.to(full.dtype)])
-        return deviation(*(_numbers(table) for table in (block.control[: len(full)], full, spread)))
+        return deviation(*(_to_numpy(table) for table in (block.control[: len(full)], full, spread)))
 
     def refuses(self, length: int, spans: list[Span]) -> bool:
-        """Say whether it is known that no edit of these spans is recomputed in part, so that no control is needed."""
+        """Say whether no edit of these spans is recomputed in part, so that no control is needed."""
         if not self._trusted.get(length, True):
             return True
         choices = self.choices()
         known = [choices.get(f"{length}:{width_class(stop - start)}") for start, stop in spans]
         return bool(known) and not any(choice is not False for choice in known)
 
-    def chosen(self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Ints, base: Tokens) -> bool:
-        """Say whether edits (m, length) of a span are recomputed in part; tried out where the width is new."""
+    def chosen(self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens) -> bool:
+        """Say whether edits (m, length) of a span are recomputed in part; a new width is tried out."""
         length, width = base.shape[1], span[1] - span[0]
         given = self.choices().get(f"{length}:{width_class(width)}")
         if given is False:
@@ -202,19 +203,20 @@ class Incremental:
         return self._tried[length, width].chosen
 
     def _follows(self, runner: Runner, span: Span, length: int) -> bool:
-        """Say whether edits of a width that nobody has chosen for are recomputed, without asking a clock.
+        """Say, without timing, whether edits of a width without a choice are recomputed.
 
-        As narrower ones that are not, or wider ones that are; else where at most half of the multiplications are left.
+        They follow narrower ones that are not, or wider ones that are; else they are if at most half of the
+        multiplications remain.
         """
-        told = {int(key.partition(":")[2]): on for key, on in self._given.items() if key.startswith(f"{length}:")}
+        by_width = {int(key.partition(":")[2]): on for key, on in self._given.items() if key.startswith(f"{length}:")}
         width = width_class(span[1] - span[0])
-        if any(not on for known, on in told.items() if known < width):
+        if any(not on for known, on in by_width.items() if known < width):
             return False
-        return any(on for known, on in told.items() if known > width) or self._share(runner, span, length) <= 0.5
+        return any(on for known, on in by_width.items() if known > width) or self._share(runner, span, length) <= 0.5
 
     def _try(
-        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Ints, base: Tokens, *, timed: bool
-    ) -> Tried:
+        self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens, *, timed: bool
+    ) -> WidthResult:
         off, tolerated = self._deviation(block, span, edited[:_SAMPLE], rows[:_SAMPLE])
         length, width = base.shape[1], span[1] - span[0]
         speed: float | None = None
@@ -228,41 +230,41 @@ class Incremental:
         elif timed:
             speed, faster = self._timed(runner, block, span, edited, rows, base)
         share = self._share(runner, span, length)
-        return Tried(length, width, off, tolerated, share, speed, off <= tolerated and faster)
+        return WidthResult(length, width, off, tolerated, share, speed, off <= tolerated and faster)
 
-    def _deviation(self, block: Block, span: Span, edited: Tokens, rows: Ints) -> tuple[float, float]:
+    def _deviation(self, block: ControlBlock, span: Span, edited: Tokens, rows: Ints) -> tuple[float, float]:
         made, full = block.edited(span, edited, rows), self.full(edited)
         spread = torch.cat([full, block.control.to(full.dtype)])
-        return deviation(*(_numbers(table) for table in (made, full, spread)))
+        return deviation(*(_to_numpy(table) for table in (made, full, spread)))
 
     def full(self, tokens: Tokens) -> torch.Tensor:
         """Return the answers (m, tasks) of full passes, in batches that are halved until they fit into memory."""
-        asked, length = self._predictor, tokens.shape[1]
-        letters = torch.from_numpy(tokens.copy()).to(asked.device)
-        size = asked.resolve_batch_size(length)
+        predictor, length = self._predictor, tokens.shape[1]
+        letters = torch.from_numpy(tokens.copy()).to(predictor.device)
+        size = predictor.resolve_batch_size(length)
         while True:
             try:
-                return torch.cat([asked._columns(letters[i : i + size]) for i in range(0, len(letters), size)])
+                return torch.cat([predictor._columns(letters[i : i + size]) for i in range(0, len(letters), size)])
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-            asked._batches.halve(length, min(size, len(letters)))
-            size = asked.resolve_batch_size(length)
+            predictor._batches.halve(length, min(size, len(letters)))
+            size = predictor.resolve_batch_size(length)
 
     def _timed(
-        self, runner: Runner, block: Block, span: Span, edited: Tokens, rows: Ints, base: Tokens
+        self, runner: Runner, block: ControlBlock, span: Span, edited: Tokens, rows: Ints, base: Tokens
     ) -> tuple[float, bool]:
-        """Return how much faster edits are recomputed than predicted, and whether that outweighs a slower control."""
+        """Return the speed of recomputation relative to prediction, and whether it outweighs a slower control."""
         length, some = base.shape[1], edited[:_SAMPLE]
         if length not in self._full_seconds:
             self._full_seconds[length] = self._seconds(runner, partial(self.full, some), len(some), _REPEATS)
-            self._control_seconds[length] = self._seconds(runner, partial(Block, runner, base), len(base), 2)
+            self._control_seconds[length] = self._seconds(runner, partial(ControlBlock, runner, base), len(base), 2)
         full, control = self._full_seconds[length], self._control_seconds[length]
         edit = self._seconds(runner, partial(block.edited, span, edited, rows), len(edited), _REPEATS)
         return full / edit, edit + max(0.0, control - full) < full
 
     def _seconds(self, runner: Runner, job: Callable[[], object], n_rows: int, repeats: int) -> float:
-        """Return the shortest time of some repeats of a job, for one of its rows."""
+        """Return the shortest time per row of some repeats of a job."""
         times = []
         for _ in range(repeats):
             start = runner.clock()
@@ -271,7 +273,7 @@ class Incremental:
         return min(times) / n_rows
 
     def _share(self, runner: Runner, span: Span, length: int) -> float:
-        """Return the part of the multiplications of a full pass that an edit costs."""
+        """Return the share of the multiplications of a full pass that an edit needs."""
         network = runner.network
         local = network.macs(network.whole)
         total = max(self._multiplications(length), local, 1.0)
@@ -288,25 +290,25 @@ class Incremental:
 
 
 class IncrementalSession:
-    """Some backgrounds whose control pass is kept, so that of their edits only what they reach is recomputed."""
+    """Backgrounds with their control pass, so that only what an edit reaches is recomputed."""
 
     def __init__(self, owner: Incremental, predictor: TorchPredictor, runner: Runner, base: Tokens) -> None:
         self._owner = owner
         self._predictor = predictor
         self._runner = runner
         self._strands = [base, other_strand(base)] if predictor.rc_average else [base]
-        self._blocks: dict[tuple[int, int], Block] = {}
+        self._blocks: dict[tuple[int, int], ControlBlock] = {}
         self._room = True
 
     def answers(self, edited: Tokens, rows: Ints) -> NDArray[Any]:
-        """Answer for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks), as `predict` does.
+        """Return answers for edited tokens (m, length), row i made from background ``rows[i]``: (m, tasks).
 
         Raises
         ------
         PredictorError
             As `TorchPredictor.predict`, or if a row is none of the backgrounds.
         """
-        tokens, places = checked_rows(edited), np.asarray(rows, np.int64)
+        tokens, places = as_token_rows(edited), np.asarray(rows, np.int64)
         base = self._strands[0]
         if places.shape != (len(tokens),) or not len(tokens) or places.min() < 0 or places.max() >= len(base):
             raise PredictorError(f"give one of the {len(base)} backgrounds for each of {len(tokens)} edits, not {rows}")
@@ -315,12 +317,12 @@ class IncrementalSession:
         made = self._attempt(tokens, places)
         if made is None:
             return self._without_room(tokens)
-        answers = storable(_numbers(made))
-        require_finite(answers, tasks=self._predictor.tasks)
+        answers = as_storable(_to_numpy(made))
+        check_finite(answers, tasks=self._predictor.tasks)
         return answers
 
     def _attempt(self, tokens: Tokens, rows: Ints) -> torch.Tensor | None:
-        """Return the answers; None where there is no memory to keep control passes in."""
+        """Return the answers; None if control passes do not fit into memory."""
         try:
             return self._of_strands(tokens, rows) if self._room else None
         except (RuntimeError, MemoryError) as error:
@@ -336,7 +338,7 @@ class IncrementalSession:
             return made / 2 + self._of_strand(1, other_strand(tokens), rows) / 2
 
     def _without_room(self, tokens: Tokens) -> NDArray[Any]:
-        """Let go of the control passes, and answer by full passes, whose batches are halved until they fit."""
+        """Drop the control passes, and answer by full passes in batches that are halved until they fit."""
         self._blocks.clear()
         if self._room:
             self._room = False
@@ -360,8 +362,8 @@ class IncrementalSession:
     def _of_block(self, strand: int, first: int, tokens: Tokens, rows: Ints) -> torch.Tensor:
         size = self._runner.units
         base = self._strands[strand][first * size : (first + 1) * size]
-        starts, stops = changed(base, tokens, rows)
-        groups = grouped(starts, stops, length=base.shape[1], n_base=len(base))
+        starts, stops = changed_spans(base, tokens, rows)
+        groups = group_by_span(starts, stops, length=base.shape[1], n_base=len(base))
         if self._owner.refuses(base.shape[1], [span for span, _ in groups]):
             return self._owner.full(tokens)
         for span, _ in groups:
@@ -376,24 +378,23 @@ class IncrementalSession:
             made[torch.from_numpy(mine).to(made.device)] = answers.to(made.dtype)
         return made
 
-    def _block(self, strand: int, first: int, base: Tokens) -> Block:
-        """Return the block of some units; its control is run where it is new, or lacks what these edits need."""
+    def _block(self, strand: int, first: int, base: Tokens) -> ControlBlock:
+        """Return a block of units; its control is run if it is new, or lacks values that these edits need."""
         known = self._blocks.get((strand, first))
         if known is None or not self._runner.kept <= known.kept:
             for key in [key for key in self._blocks if key[0] == strand]:
                 del self._blocks[key]
             known = None
-            self._blocks[strand, first] = Block(self._runner, base)
+            self._blocks[strand, first] = ControlBlock(self._runner, base)
         return self._blocks[strand, first]
 
 
-def _columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Tensor:
-    """Return the columns of what the network returns, as its predictor reads them."""
-    asked = {"tasks": predictor._tasks, "heads": predictor.heads, "reduce": predictor.reduce}
-    return read_columns(output, n_rows, **asked)[0]  # type: ignore[arg-type]
+def _task_columns(predictor: TorchPredictor, output: object, n_rows: int) -> torch.Tensor:
+    """Return the task columns of the network's output, as read by its predictor."""
+    return read_columns(output, n_rows, tasks=predictor._tasks, heads=predictor.heads, reduce=predictor.reduce)[0]
 
 
-def _numbers(table: torch.Tensor) -> NDArray[Any]:
+def _to_numpy(table: torch.Tensor) -> NDArray[Any]:
     host = table.detach().cpu()
     made: NDArray[Any] = (host.float() if host.dtype in (torch.bfloat16, torch.float16) else host).numpy()
     return made
@@ -404,12 +405,12 @@ _ULPS = 16
 
 
 @dataclass(frozen=True)
-class Tried:
-    """What was found for edits of one width in sequences of one length.
+class WidthResult:
+    """Result for edits of one width in sequences of one length.
 
-    `deviation` is the largest difference from the full pass, in units of the output's sd (or largest magnitude, where
-    the sd is 0), and `tolerated` how large it may be; `share` the part of the network's multiplications that is done
-    again; `speed` the time of a full pass over that of a recomputation, None where it was not measured.
+    `deviation` is the largest difference from the full pass, in units of the output's sd (or largest magnitude, if the
+    sd is 0), and `tolerated` its limit; `share` the share of the network's multiplications that is repeated; `speed`
+    the time of a full pass over that of a recomputation, None if it was not measured.
     """
 
     length: int
@@ -434,11 +435,10 @@ class Tried:
 
 
 def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> tuple[float, float]:
-    """Return the largest deviation of answers (m, tasks) in units of each task's sd, and the one that is tolerated.
+    """Return the largest deviation of answers (m, tasks) in units of each task's sd, and its tolerance.
 
-    The sd is over the rows of `spread` (rows, tasks); where it is 0 the unit is the largest magnitude. Tolerated is
-    1e-5, or sixteen times the rounding of the largest answer where that is more: the full pass knows an answer no
-    better.
+    The sd is over the rows of `spread` (rows, tasks); if it is 0 the unit is the largest magnitude. The tolerance is
+    1e-5, or sixteen times the rounding of the largest answer if that is more: the full pass is no more precise.
 
     Examples
     --------
@@ -456,7 +456,7 @@ def deviation(made: NDArray[Any], full: NDArray[Any], spread: NDArray[Any]) -> t
 
 
 def width_class(width: int) -> int:
-    """Return the widest edit for which the choice made for a width holds: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
+    """Return the widest edit that shares the choice of a width: 1, 2, 3, 4, 6, 8, 12, 16, 24, ...
 
     Examples
     --------
@@ -467,33 +467,33 @@ def width_class(width: int) -> int:
     return power * 3 // 4 if power >= 4 and width <= power * 3 // 4 else power
 
 
-class Seen:
-    """A network as it is at one moment: its code and attributes, the hooks on it, and a copy of every tensor.
+class NetworkSnapshot:
+    """A network at one moment: its code and attributes, its hooks, and a copy of every tensor.
 
-    Tensors are compared by value: their version counters do not count what is written through ``.data``.
+    Tensors are compared by value: their version counters miss writes through ``.data``.
     """
 
     def __init__(self, module: torch.nn.Module) -> None:
         self._structure = structure_of(module)
-        self._parts = _parts(module)
+        self._parts = _layers_and_hooks(module)
         self._tensors = _tensors(module)
         self._copies = [tensor.clone() for tensor in self._tensors]
 
     def is_still(self, module: torch.nn.Module) -> bool:
-        """Say whether a network is what it was then."""
-        if not _same(self._parts, _parts(module)) or self._structure != structure_of(module):
+        """Say whether a network is unchanged since the snapshot."""
+        if not _same_objects(self._parts, _layers_and_hooks(module)) or self._structure != structure_of(module):
             return False
         now = _tensors(module)
         return len(now) == len(self._copies) and all(map(_equal, self._copies, now))
 
 
-def _parts(module: torch.nn.Module) -> list[object]:
-    """Return the layers and the hooks on them; they are kept, so that none is taken for a later one."""
+def _layers_and_hooks(module: torch.nn.Module) -> list[object]:
+    """Return the layers and their hooks; references are kept, so that no id is reused."""
     hooks = (chain(part._forward_pre_hooks.values(), part._forward_hooks.values()) for part in module.modules())
     return [*module.modules(), *chain.from_iterable(hooks)]
 
 
-def _same(one: list[object], other: list[object]) -> bool:
+def _same_objects(one: list[object], other: list[object]) -> bool:
     return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 

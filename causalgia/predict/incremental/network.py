@@ -8,25 +8,25 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import fx
 
-from causalgia.predict.incremental.graph import Reader, Value, is_row_count, named, read
+from causalgia.predict.incremental.graph import LocalValue, Reader, is_row_count, layer_label, read_graph
 from causalgia.predict.incremental.reach import Span, hull
 from causalgia.predict.incremental.reductions import Dense, End
-from causalgia.predict.incremental.tensor_layout import Flat, Laid
-from causalgia.predict.incremental.trace import NotLocalError, traced
+from causalgia.predict.incremental.tensor_layout import FlatLayout, TensorLayout
+from causalgia.predict.incremental.trace import NotLocalError, trace_network
 from causalgia.predict.incremental.window_steps import Convolved, Pooled, Step
 
 Layout: TypeAlias = Literal["NCL", "NLC"]
-Handed: TypeAlias = "Value | End"
-"""What the local part hands to the rest."""
+Handed: TypeAlias = "LocalValue | End"
+"""An output of the local part that the rest takes."""
 
 
 @dataclass(frozen=True)
 class Network:
     """A network read for one length of input.
 
-    `steps[i]` makes value i + 1 of the input, value 0; `handed` are the values and ends that `rest` takes, in order,
-    and `rest` returns what the network does. `used` says which values anything depends on. `not_local` are the layers
-    that made the rest begin, in words.
+    `steps[i]` computes value i + 1 from the input, value 0; `handed` are the values and ends that `rest` takes, in
+    order, and `rest` returns the network's output. `used` marks the values that anything depends on. `not_local` are
+    the layers at which the rest begins, as text.
     """
 
     length: int
@@ -56,8 +56,8 @@ class Network:
     def macs(self, touched: tuple[Span | None, ...]) -> float:
         """Return the multiplications of the local part for spans of its values."""
         steps = zip(self.steps, touched[1:], self.used[1:], strict=True)
-        local = sum(step.macs * _width(span) for step, span, used in steps if used)
-        return local + sum(end.macs * _width(touched[end.source]) for end in self.handed if isinstance(end, End))
+        local = sum(step.macs * _span_width(span) for step, span, used in steps if used)
+        return local + sum(end.macs * _span_width(touched[end.source]) for end in self.handed if isinstance(end, End))
 
     @property
     def whole(self) -> tuple[Span, ...]:
@@ -65,7 +65,7 @@ class Network:
         return tuple((0, length) for length in self.lengths)
 
 
-def _width(span: Span | None) -> int:
+def _span_width(span: Span | None) -> int:
     return 0 if span is None else span[1] - span[0]
 
 
@@ -75,21 +75,25 @@ def local_network(module: torch.nn.Module, sample: torch.Tensor, layout: Layout)
     Raises
     ------
     NotLocalError
-        If it cannot be traced, or no layer of it is local: the message names the first that is not.
+        If it cannot be traced, or has no local layer; the message names the first layer that is not local.
     """
     axis = 2 if layout == "NCL" else 1
     length = sample.shape[axis]
-    graph = traced(module, sample)
-    reader = read(graph, Laid(axis, length, (4,)))
+    graph = trace_network(module, sample)
+    reader = read_graph(graph, TensorLayout(axis, length, (4,)))
     rest, handed = _rest(reader)
     used = _used(reader, handed)
-    not_local = tuple(reason for node, reason in reader.refused.items() if _in_rest(node, reader))
+    not_local = tuple(
+        reason
+        for node, reason in reader.refused.items()
+        if any(source in reader.values for source in node.all_input_nodes)
+    )
     network = Network(length, tuple(reader.steps), handed, rest, used, not_local)
-    _require_local(network, graph)
+    _check_local(network, graph)
     return network
 
 
-def _require_local(network: Network, graph: fx.GraphModule) -> None:
+def _check_local(network: Network, graph: fx.GraphModule) -> None:
     sliding = (step for step, used in zip(network.steps, network.used[1:], strict=True) if used)
     if any(isinstance(step, Convolved | Pooled) for step in sliding):
         return
@@ -97,16 +101,11 @@ def _require_local(network: Network, graph: fx.GraphModule) -> None:
         return
     first = next((node for node in graph.graph.nodes if node.op not in ("placeholder", "get_attr", "output")), None)
     reason = network.not_local[0] if network.not_local else "nothing slides along the sequence"
-    raise NotLocalError(reason if first is None or network.not_local else f"{named(first, graph)}: {reason}")
-
-
-def _in_rest(node: fx.Node, reader: Reader) -> bool:
-    """Say whether a node takes values that were local up to here."""
-    return any(source in reader.values for source in node.all_input_nodes)
+    raise NotLocalError(reason if first is None or network.not_local else f"{layer_label(first, graph)}: {reason}")
 
 
 def _rest(reader: Reader) -> tuple[fx.GraphModule, tuple[Handed, ...]]:
-    """Return the part of a graph that is computed in full, and what it is handed."""
+    """Return the part of a graph that is computed in full, and its inputs."""
     graph = reader.graph.graph
     wanted = _wanted(reader)
     copied: dict[fx.Node, fx.Node] = {}
@@ -129,7 +128,7 @@ def _rest(reader: Reader) -> tuple[fx.GraphModule, tuple[Handed, ...]]:
 
 
 def _wanted(reader: Reader) -> set[fx.Node]:
-    """Return the nodes that the output is made of, down to those that the local part makes."""
+    """Return the nodes that the output depends on, back to those that the local part computes."""
     wanted: set[fx.Node] = set()
     waiting: list[Any] = [node for node in reader.graph.graph.nodes if node.op == "output"]
     while waiting:
@@ -152,17 +151,17 @@ def _used(reader: Reader, handed: tuple[Handed, ...]) -> tuple[bool, ...]:
     return tuple(used)
 
 
-def in_network(laid: Laid | Flat, x: torch.Tensor) -> torch.Tensor:
-    """Return a copy of a value (positions, rows, channels) as the network has it, (rows, ...)."""
-    if isinstance(laid, Laid):
+def in_network(laid: TensorLayout | FlatLayout, x: torch.Tensor) -> torch.Tensor:
+    """Return a copy of a value (positions, rows, channels) in the network's layout, (rows, ...)."""
+    if isinstance(laid, TensorLayout):
         return laid.original(x)
     return x.permute(1, 0, 2).reshape(x.shape[1], -1)[:, laid.order.to(x.device)]
 
 
 def needed_spans(network: Network, touched: tuple[Span | None, ...]) -> tuple[Span | None, ...]:
-    """Return the positions of each value that must be at hand: what changes, and what goes into what changes.
+    """Return the positions of each value that must be available: what changes, and the inputs of what changes.
 
-    Positions before 0, and from a value's length on, are zeros.
+    Positions before 0, and beyond a value's length, are zeros.
     """
     needs: list[list[Span | None]] = [[] for _ in touched]
     for item in network.handed:

@@ -1,4 +1,4 @@
-"""The local part of a network on one span of positions, with all that can be done beforehand done."""
+"""Plan and memory for running the local part of a network on one span of positions."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import TypeAlias
 
 import torch
 
-from causalgia.predict.incremental.graph import Value
+from causalgia.predict.incremental.graph import LocalValue
 from causalgia.predict.incremental.network import Network, in_network, needed_spans
 from causalgia.predict.incremental.reach import Span, clipped, outside
 from causalgia.predict.incremental.reductions import End, Part
-from causalgia.predict.incremental.window_steps import Step, Wanted
+from causalgia.predict.incremental.window_steps import Step, StepRequest
 
 
 @dataclass(frozen=True)
-class Held:
+class StoredSpan:
     """Positions of a value, from `start` on: (positions, rows, channels)."""
 
     values: torch.Tensor
     start: int
 
     def at(self, span: Span) -> torch.Tensor:
-        """Return a span of them, a view."""
+        """Return a span of them, as a view."""
         return self.values[span[0] - self.start : span[1] - self.start]
 
 
 _Source: TypeAlias = "torch.Tensor | tuple[int, int, int]"
-"""A view that stays, or the number of a passing value and the part of it."""
+"""A permanent view, or the number of a temporary value and the part of it."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What one span of edits needs.
+class SpanPlan:
+    """Plan of one span of edits.
 
-    For each value: `touched`, what changes, and `held`, what must be at hand; where the two differ the value has a
+    For each value: `touched`, what changes, and `held`, what must be available; where the two differ the value has a
     context, which comes from the control.
     """
 
@@ -45,27 +45,27 @@ class Plan:
     held: tuple[Span | None, ...]
 
     @staticmethod
-    def of(network: Network, span: Span) -> Plan:
+    def of(network: Network, span: Span) -> SpanPlan:
         touched = network.touched(span)
-        return Plan(network, touched, needed_spans(network, touched))
+        return SpanPlan(network, touched, needed_spans(network, touched))
 
     @staticmethod
-    def control(network: Network) -> Plan:
+    def control(network: Network) -> SpanPlan:
         """Return the plan of a whole pass."""
-        return Plan(network, network.whole, needed_spans(network, network.whole))
+        return SpanPlan(network, network.whole, needed_spans(network, network.whole))
 
     @property
     def kept(self) -> frozenset[int]:
-        """Numbers of the values whose control must be kept."""
+        """Numbers of the values whose control must be stored."""
         own = {i for i, (t, h) in enumerate(zip(self.touched, self.held, strict=True)) if h is not None and h != t}
         return frozenset(own | {i.source if isinstance(i, End) else i.number for i in self.network.handed})
 
     def largest(self) -> int:
-        """Return the most numbers of one row that a value holds here; 1 where the edit reaches nothing."""
+        """Return the largest size of a value in one row; 1 if the edit reaches nothing."""
         return max(self._sizes(), default=1)
 
     def numbers(self) -> int:
-        """Return how many numbers of one row all values hold here."""
+        """Return the total size of all values in one row."""
         return sum(self._sizes())
 
     def _sizes(self) -> list[int]:
@@ -74,10 +74,16 @@ class Plan:
 
 
 class Workspace:
-    """Memory and views for running a plan on so many rows at once."""
+    """Memory and views for running a plan on a number of rows at once."""
 
     def __init__(
-        self, plan: Plan, n_rows: int, *, dtype: torch.dtype, device: torch.device, keep: frozenset[int] = frozenset()
+        self,
+        plan: SpanPlan,
+        n_rows: int,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        keep: frozenset[int] = frozenset(),
     ) -> None:
         self.plan = plan
         self.keep = keep
@@ -99,10 +105,10 @@ class Workspace:
         self._passing: dict[int, torch.Tensor] = {}
         self._rests: list[torch.Tensor] = []
         self.filled: weakref.ref[object] | None = None
-        """Whose contexts are in it, of all rows."""
+        """The control whose contexts are in the memory, for all rows."""
 
     def _last_uses(self) -> list[list[int]]:
-        """Return the passing values that nothing takes after each operation."""
+        """Return the temporary values that are no longer used after each operation."""
         wanted = {item.source if isinstance(item, End) else item.number for item in self.plan.network.handed}
         wanted |= self.keep
         last = {source: place for place, (_, step, *_) in enumerate(self._operations) for source in step.sources}
@@ -112,10 +118,10 @@ class Workspace:
                 ends[place].append(number)
         return ends
 
-    def _room(self, number: int, held: Span, channels: int) -> Held:
-        """Return memory for a value; what lies outside the sequence is zero and stays so."""
+    def _room(self, number: int, held: Span, channels: int) -> StoredSpan:
+        """Return memory for a value; positions outside the sequence are zero and stay so."""
         room = torch.empty((held[1] - held[0], self.n_rows, channels), **self._make)  # type: ignore[call-overload]
-        found = Held(room, held[0])
+        found = StoredSpan(room, held[0])
         for side in outside(held, (0, self.plan.network.lengths[number])):
             found.at(side).zero_()
         return found
@@ -134,21 +140,23 @@ class Workspace:
         assert touched is not None
         return number, need[0] - touched[0], need[1] - touched[0]
 
-    def fill(self, control: Mapping[int, Held], ends: Mapping[int, torch.Tensor], rows: torch.Tensor | None) -> None:
-        """Copy the contexts of some rows of the control; None: all rows, once or several times over."""
+    def fill(
+        self, control: Mapping[int, StoredSpan], ends: Mapping[int, torch.Tensor], rows: torch.Tensor | None
+    ) -> None:
+        """Copy the contexts of some rows of the control; None: all rows, once or repeatedly."""
         plan = self.plan
         for number, held in self._stored.items():
             inside = clipped(plan.held[number], plan.network.lengths[number])
             touched = plan.touched[number]
             for side in [] if inside is None else [inside] if touched is None else outside(inside, touched):
-                _copied(held.at(side), control[number].at(side), rows)
+                _copy_rows(held.at(side), control[number].at(side), rows)
         self._rests = [
             self._rest_of(item, control[item.source], ends[place], rows)
             for place, item in enumerate(plan.network.handed)
             if isinstance(item, End)
         ]
 
-    def _rest_of(self, end: End, held: Held, whole: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+    def _rest_of(self, end: End, held: StoredSpan, whole: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
         span = self.plan.touched[end.source]
         if span is not None:
             sides = outside((0, self.plan.network.lengths[end.source]), span)
@@ -165,7 +173,7 @@ class Workspace:
         else:
             self._passing[0] = one_hot
         for (number, step, span, sources, out), last in zip(self._operations, self._last, strict=True):
-            made = step.compute(Wanted(span, [self._taken(source) for source in sources], out))
+            made = step.compute(StepRequest(span, [self._taken(source) for source in sources], out))
             if out is None:
                 self._passing[number] = made
             for source in last:
@@ -177,16 +185,16 @@ class Workspace:
         number, start, stop = source
         return self._passing[number][start:stop]
 
-    def changed(self, number: int) -> Held:
-        """Return what is at hand of a value, new where it changed."""
+    def changed(self, number: int) -> StoredSpan:
+        """Return the available positions of a value, with the changed ones."""
         if number in self._stored:
             return self._stored[number]
         touched = self.plan.touched[number]
         assert touched is not None
-        return Held(self._passing[number], touched[0])
+        return StoredSpan(self._passing[number], touched[0])
 
-    def controlled(self) -> tuple[dict[int, Held], dict[int, torch.Tensor]]:
-        """Return the values to keep and the ends, by their place among what is handed, after a whole pass."""
+    def controlled(self) -> tuple[dict[int, StoredSpan], dict[int, torch.Tensor]]:
+        """Return the values to store, and the ends by their place among the outputs, after a whole pass."""
         handed = enumerate(self.plan.network.handed)
         values = {number: self.changed(number) for number in self.keep}
         lengths = self.plan.network.lengths
@@ -198,7 +206,7 @@ class Workspace:
         return values, ends
 
     def wholly_handed(self, ends: Mapping[int, torch.Tensor]) -> list[torch.Tensor]:
-        """Return copies of what the rest of the network, which may work in place, takes after a whole pass."""
+        """Return copies of the inputs of the rest, which may work in place, after a whole pass."""
         return [
             ends[place].reshape(self.n_rows, *item.shape).clone()
             if isinstance(item, End)
@@ -206,8 +214,8 @@ class Workspace:
             for place, item in enumerate(self.plan.network.handed)
         ]
 
-    def handed(self, control: Mapping[int, Held], rows: torch.Tensor | None) -> list[torch.Tensor]:
-        """Return copies of what the rest of the network, which may work in place, takes after a run."""
+    def handed(self, control: Mapping[int, StoredSpan], rows: torch.Tensor | None) -> list[torch.Tensor]:
+        """Return copies of the inputs of the rest, which may work in place, after a run."""
         rests = iter(self._rests)
         return [
             self._ended(item, next(rests)) if isinstance(item, End) else self._whole(item, control, rows)
@@ -219,17 +227,17 @@ class Workspace:
         made = rest.clone() if span is None else end.updated(rest, Part(span, self.changed(end.source).at(span)))
         return made.reshape(self.n_rows, *end.shape)
 
-    def _whole(self, value: Value, control: Mapping[int, Held], rows: torch.Tensor | None) -> torch.Tensor:
+    def _whole(self, value: LocalValue, control: Mapping[int, StoredSpan], rows: torch.Tensor | None) -> torch.Tensor:
         whole = (0, self.plan.network.lengths[value.number])
         if self.plan.touched[value.number] is not None:
             return in_network(value.laid, self.changed(value.number).at(whole))
         kept = control[value.number].at(whole)
         room = kept.new_empty((len(kept), self.n_rows, kept.shape[2]))
-        _copied(room, kept, rows)
+        _copy_rows(room, kept, rows)
         return in_network(value.laid, room)
 
 
-def _copied(room: torch.Tensor, kept: torch.Tensor, rows: torch.Tensor | None) -> None:
+def _copy_rows(room: torch.Tensor, kept: torch.Tensor, rows: torch.Tensor | None) -> None:
     if rows is not None:
         torch.index_select(kept, 1, rows, out=room)
     elif room.shape[1] == kept.shape[1]:

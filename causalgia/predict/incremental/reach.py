@@ -1,4 +1,4 @@
-"""Which outputs of a layer an edit reaches, and which inputs they are made of."""
+"""Reach of an edit: the outputs of a layer that it changes, and the inputs that they depend on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 Span: TypeAlias = tuple[int, int]
-"""Positions from the first up to, and without, the second; never empty."""
+"""Positions from the first up to, but not including, the second; never empty."""
 
 
 def hull(spans: Iterable[Span | None]) -> Span | None:
-    """Return the shortest span that holds some spans; None where there are none.
+    """Return the shortest span that contains some spans; None if there are none.
 
     Examples
     --------
@@ -23,7 +23,7 @@ def hull(spans: Iterable[Span | None]) -> Span | None:
 
 
 def clipped(span: Span | None, length: int) -> Span | None:
-    """Return the part of a span that lies in a sequence of some length; None where there is none.
+    """Return the part of a span inside a sequence; None if there is none.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def clipped(span: Span | None, length: int) -> Span | None:
 
 
 def outside(span: Span, inner: Span) -> list[Span]:
-    """Return what a span has on both sides of another.
+    """Return the parts of a span on both sides of another.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def outside(span: Span, inner: Span) -> list[Span]:
 
 @dataclass(frozen=True)
 class Window:
-    """A layer whose output o is made of the inputs ``o * stride - pad + j * dilation``, j = 0 ... kernel - 1.
+    """A layer whose output o depends on the inputs ``o * stride - pad + j * dilation``, j = 0 ... kernel - 1.
 
     Examples
     --------
@@ -68,11 +68,11 @@ class Window:
 
     @property
     def extent(self) -> int:
-        """Positions from a window's first input to its last, both included."""
+        """Number of positions from a window's first input to its last."""
         return (self.kernel - 1) * self.dilation + 1
 
     def touched(self, span: Span) -> Span | None:
-        """Return the outputs whose window meets a span of inputs; with dilation some of them may have it in a gap."""
+        """Return the outputs whose window overlaps a span of inputs; with dilation the overlap may be a gap."""
         first = -((self.extent - 1 - span[0] - self.pad) // self.stride)
         last = (span[1] - 1 + self.pad) // self.stride
         return clipped((first, last + 1), self.n_out)
@@ -95,7 +95,7 @@ class Window:
 
 
 def same_padding(kernel: int, dilation: int) -> int:
-    """Return how much of ``padding="same"`` lies on the left.
+    """Return the part of ``padding="same"`` on the left.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def same_padding(kernel: int, dilation: int) -> int:
 
 
 def total(spans: Sequence[Span | None]) -> int:
-    """Return how many positions spans have in all.
+    """Return the total number of positions of spans.
 
     Examples
     --------

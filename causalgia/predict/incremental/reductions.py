@@ -1,6 +1,6 @@
-"""Where the positions end: reductions over a whole sequence that an edit changes by a difference.
+"""Reductions over all positions, updated for an edit.
 
-Each keeps what the rest of a sequence contributes, so that a changed window costs its own width.
+Each stores the contribution of the rest of a sequence, so that an update costs only the width of the changed window.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from causalgia.predict.incremental.reach import Span
 
 @dataclass(frozen=True)
 class Part:
-    """A span of a value and what lies beside it: `values` at the span, and in `sides` all others."""
+    """A span of a value and the positions beside it: `values` at the span, and in `sides` all others."""
 
     span: Span
     values: torch.Tensor
@@ -39,11 +39,11 @@ class End(ABC):
 
     @abstractmethod
     def without(self, whole: torch.Tensor, old: Part) -> torch.Tensor:
-        """Return what all but a span contributes to `whole`."""
+        """Return the contribution of all positions but a span to `whole`."""
 
     @abstractmethod
     def updated(self, rest: torch.Tensor, new: Part) -> torch.Tensor:
-        """Return the reduction of sequences with new values at a span, given what the rest contributes."""
+        """Return the reduction of sequences with new values at a span, given the contribution of the rest."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Total(End):
 
 @dataclass(frozen=True)
 class Largest(End):
-    """The largest number over the positions."""
+    """The maximum over the positions."""
 
     def whole(self, x: torch.Tensor) -> torch.Tensor:
         return x.amax(0)

@@ -1,4 +1,4 @@
-"""How a tensor of a network lies in (positions, rows, channels), found by asking where each number went."""
+"""Layout of a network's tensors as (positions, rows, channels), found by tracking where each number goes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from causalgia.predict.incremental.trace import NotLocalError
 
 
 @dataclass(frozen=True)
-class Laid:
-    """A tensor (rows, ...) with the positions on dim `axis`, and dims `rest` that together are the channels.
+class TensorLayout:
+    """A tensor (rows, ...) with the positions on dim `axis`; the other dims `rest` together are the channels.
 
     Examples
     --------
-    >>> laid = Laid(axis=2, length=3, rest=(2,))
+    >>> laid = TensorLayout(axis=2, length=3, rest=(2,))
     >>> laid.original(torch.zeros(3, 5, 2)).shape, laid.shape
     (torch.Size([5, 2, 3]), (2, 3))
     """
@@ -36,7 +36,7 @@ class Laid:
         return (*self.rest[: self.axis - 1], self.length, *self.rest[self.axis - 1 :])
 
     def original(self, x: torch.Tensor) -> torch.Tensor:
-        """Return a copy of (positions, rows, channels) as the network has it, (rows, ...)."""
+        """Return a copy of (positions, rows, channels) in the network's layout, (rows, ...)."""
         moved = x.reshape(len(x), x.shape[1], *self.rest).movedim(0, self.axis)
         return moved.clone(memory_format=torch.contiguous_format)
 
@@ -46,33 +46,33 @@ class Laid:
 
 
 @dataclass(frozen=True)
-class Flat:
-    """A tensor (rows, features): `order` (features,) says which number of (positions, channels) each feature is."""
+class FlatLayout:
+    """A tensor (rows, features); `order` (features,) is the index of each feature in (positions, channels)."""
 
     order: torch.Tensor
 
 
 @dataclass(frozen=True)
-class Taken:
-    """Positions from `offset` on and channels from `first_channel` on, laid as `laid`."""
+class LayoutSlice:
+    """Positions from `offset` on and channels from `first_channel` on, in the layout `laid`."""
 
-    laid: Laid
+    laid: TensorLayout
     offset: int
     first_channel: int
 
 
-def relaid(laid: Laid, change: Callable[[torch.Tensor], torch.Tensor]) -> Taken | Flat:
-    """Return where a function that only moves numbers about (a view, a transposition, a slice) leaves them.
+def layout_after(laid: TensorLayout, change: Callable[[torch.Tensor], torch.Tensor]) -> LayoutSlice | FlatLayout:
+    """Return the layout after a function that only moves numbers (a view, a transposition, a slice).
 
     Raises
     ------
     NotLocalError
-        If they end up in an order that is neither positions with channels nor a flat row.
+        If the result is neither positions with channels nor a flat row.
 
     Examples
     --------
-    >>> relaid(Laid(2, 9, (4,)), lambda x: x[:, 1:3, 2:-2].transpose(1, 2))
-    Taken(laid=Laid(axis=1, length=5, rest=(2,)), offset=2, first_channel=1)
+    >>> layout_after(TensorLayout(2, 9, (4,)), lambda x: x[:, 1:3, 2:-2].transpose(1, 2))
+    LayoutSlice(laid=TensorLayout(axis=1, length=5, rest=(2,)), offset=2, first_channel=1)
     """
     numbers = torch.arange(2 * prod(laid.shape)).view(2, *laid.shape)
     moved = change(numbers)
@@ -80,7 +80,7 @@ def relaid(laid: Laid, change: Callable[[torch.Tensor], torch.Tensor]) -> Taken 
         raise NotLocalError("rows are mixed with other dims")
     before = laid.canonical(numbers)
     for axis in range(1, moved.ndim):
-        taken = _taken(moved, before, axis)
+        taken = _match_slice(moved, before, axis)
         if taken is not None:
             return taken
     if moved.ndim == 2 and moved.shape[1] == before[:, 0].numel():
@@ -88,9 +88,9 @@ def relaid(laid: Laid, change: Callable[[torch.Tensor], torch.Tensor]) -> Taken 
     raise NotLocalError("positions are mixed with channels, or some are left out")
 
 
-def _taken(moved: torch.Tensor, before: torch.Tensor, axis: int) -> Taken | None:
+def _match_slice(moved: torch.Tensor, before: torch.Tensor, axis: int) -> LayoutSlice | None:
     rest = tuple(size for dim, size in enumerate(moved.shape[1:], 1) if dim != axis)
-    after = Laid(axis, moved.shape[axis], rest).canonical(moved)
+    after = TensorLayout(axis, moved.shape[axis], rest).canonical(moved)
     found = (before[:, 0] == after[0, 0, 0]).nonzero()
     if not len(found):
         return None
@@ -98,13 +98,13 @@ def _taken(moved: torch.Tensor, before: torch.Tensor, axis: int) -> Taken | None
     part = before[offset : offset + len(after), :, channel : channel + after.shape[2]]
     if part.shape != after.shape or not torch.equal(part, after):
         return None
-    return Taken(Laid(axis, len(after), rest), offset, channel)
+    return LayoutSlice(TensorLayout(axis, len(after), rest), offset, channel)
 
 
-def _flat(moved: torch.Tensor, before: torch.Tensor) -> Flat:
+def _flat(moved: torch.Tensor, before: torch.Tensor) -> FlatLayout:
     place = torch.empty(before[:, 0].numel(), dtype=torch.int64)
     first = before[:, 0].reshape(-1)
     place[first] = torch.arange(len(first))
     if int(moved[0].max()) >= len(first) or not torch.equal(moved[1] - moved[0], torch.full_like(moved[0], len(first))):
         raise NotLocalError("rows are mixed with other dims")
-    return Flat(place[moved[0]])
+    return FlatLayout(place[moved[0]])

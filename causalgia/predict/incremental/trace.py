@@ -1,4 +1,4 @@
-"""A network as a graph of operations, each with the shape that it makes."""
+"""A network as a graph of operations with the shapes of their results."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from causalgia.errors import quoted
-from causalgia.predict.incremental.forward_state import left_as_it_was
+from causalgia.predict.incremental.forward_state import preserve_state
 from causalgia.predict.predictor import first_line
 
 
 class NotLocalError(Exception):
-    """Why a network, or an edit, cannot be recomputed in part; the message says it in words."""
+    """A network, or an edit, cannot be recomputed in part; the message says why."""
 
 
-def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
+def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
     """Return the graph of a network in eval mode, with the shape of every tensor in ``node.meta["shape"]``.
 
-    The sample (2, ...) goes through the network as it is traced, so that questions about shapes are answered with
-    numbers: a check of the input's length is no control flow. The number of rows stays a symbol. A copy of the network
-    is traced, which shares its tensors: what a forward pass keeps on the network is none of the network's afterwards.
-    What it keeps on classes and in globals is taken back.
+    The sample (2, ...) goes through the network during tracing, so that shapes are numbers: a check of the input's
+    length is not control flow. The number of rows remains a symbol. A copy of the network that shares its tensors is
+    traced, so that attributes set by the forward pass do not stay on the network; those set on classes and globals are
+    restored.
 
     Raises
     ------
     NotLocalError
-        If the network decides by what a tensor holds, writes into a tensor that it uses again, has hooks or a
-        forward pass of its own, or cannot be copied, or traced, for another reason.
+        If control flow depends on a tensor's values, a tensor is written to and used again, the network has hooks or a
+        forward pass of its own, or it cannot be copied or traced for another reason.
     """
     network = getattr(module, "_orig_mod", module)
     if isinstance(network, torch.jit.ScriptModule):
         raise NotLocalError("a TorchScript network has no layers to look into")
     if network._forward_hooks or network._forward_pre_hooks or "forward" in vars(network):
         raise NotLocalError(f"{type(network).__name__} has hooks, or a forward pass, that are not its class's")
-    tracer, copied = _ShapeTracer(sample), _copied(network)
+    tracer, copied = _ShapeTracer(sample), _copy_sharing_tensors(network)
     try:
-        with left_as_it_was(copied):
+        with preserve_state(copied):
             graph = tracer.trace(copied)
     except NotLocalError:
         raise
     except Exception as error:
         raise NotLocalError(f"{type(network).__name__} cannot be traced by torch.fx: {first_line(error)}") from error
-    _require_written_once(graph, tracer.written)
+    _check_written_once(graph, tracer.written)
     for node in graph.nodes:
         value = node.meta.pop("value", None)
         node.meta["shape"] = tuple(value.shape) if isinstance(value, torch.Tensor) else None
@@ -57,8 +57,8 @@ def traced(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModule:
     return fx.GraphModule(tracer.root, graph)
 
 
-def _copied(network: torch.nn.Module) -> torch.nn.Module:
-    """Return a copy whose tensors are the network's own."""
+def _copy_sharing_tensors(network: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy of a network that shares its tensors."""
     parts = list(network.modules())
     tensors = [*network.parameters(), *network.buffers()]
     tensors += [value for part in parts for value in vars(part).values() if isinstance(value, torch.Tensor)]
@@ -68,8 +68,8 @@ def _copied(network: torch.nn.Module) -> torch.nn.Module:
         raise NotLocalError(f"{type(network).__name__} cannot be copied: {first_line(error)}") from error
 
 
-def _require_written_once(graph: fx.Graph, written: list[tuple[fx.Node, int]]) -> None:
-    """Refuse a network that writes into a tensor and then uses it by an earlier name: steps make new tensors."""
+def _check_written_once(graph: fx.Graph, written: list[tuple[fx.Node, int]]) -> None:
+    """Raise NotLocalError if a tensor is written to and then used by an earlier name: steps make new tensors."""
     places = {node: place for place, node in enumerate(graph.nodes)}
     for writer, storage in written:
         for node in graph.nodes:
@@ -88,7 +88,7 @@ def _storage(value: object) -> int | None:
 
 
 class _Writes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the storages that operations write into."""
+    """Records the storages that operations write into."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -103,7 +103,7 @@ class _Writes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class _ShapedProxy(fx.Proxy):
-    """A symbol whose shape is known, but for its number of rows."""
+    """A symbol whose shape is known, except for its number of rows."""
 
     @property
     def shape(self) -> Any:
@@ -130,7 +130,7 @@ class _ShapedProxy(fx.Proxy):
     def _sizes(self) -> tuple[Any, ...]:
         sizes, tracer = self._value().shape, self.tracer
         if isinstance(tracer, _ShapeTracer) and sizes[:1] != tracer.sample.shape[:1]:
-            return tuple(sizes)  # rows are on another dim
+            return tuple(sizes)  # the rows are on another dim
         rows = self.tracer.create_proxy("call_method", "size", (self, 0), {})
         return (rows, *sizes[1:])
 
@@ -142,14 +142,14 @@ class _ShapedProxy(fx.Proxy):
 
 
 class _ShapeTracer(fx.Tracer):
-    """Computes each operation on a sample as it is written down."""
+    """Computes each operation on a sample while it is traced."""
 
     def __init__(self, sample: torch.Tensor) -> None:
         super().__init__()
         self.sample = sample
         self._computing = False
         self.written: list[tuple[fx.Node, int]] = []
-        """Which nodes write into which storages."""
+        """The storages that nodes write into."""
 
     def create_node(
         self, kind: str, target: Any, args: Any, kwargs: Any, name: Any = None, type_expr: Any = None
@@ -235,12 +235,12 @@ MODULES: dict[type[nn.Module], str] = {
     **{nn.AdaptiveAvgPool1d: "adaptive_avg_pool1d", nn.AdaptiveMaxPool1d: "adaptive_max_pool1d"},
     **dict.fromkeys(ELEMENTWISE_MODULES, "elementwise"),
 }
-"""The library's own layers that are understood; a subclass of one may do something else."""
+"""Supported layers of torch; a subclass of one may do something else."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What is called, by one of the names of this module, or "" where it is not known."""
+    """The function that a node calls, by one of the names of this module; "" if it is unknown."""
 
     name: str
     args: tuple[Any, ...] = ()
@@ -248,10 +248,10 @@ class Call:
     module: Any = None
     function: Any = None
     combining: Any = None
-    """Of two tensors, with an argument ``out``."""
+    """Operation on two tensors, with an argument ``out``."""
 
     def given(self, names: str, **defaults: Any) -> dict[str, Any]:
-        """Return the arguments after the first by name: from the call, or from the module's attributes."""
+        """Return the arguments after the first by name, from the call or from the module's attributes."""
         wanted = names.split()
         if self.module is not None:
             return {name: getattr(self.module, name, defaults.get(name)) for name in wanted}
@@ -260,22 +260,22 @@ class Call:
 
 
 def call_of(node: fx.Node, root: nn.Module) -> Call:
-    """Return what a node calls."""
+    """Return the call of a node."""
     if node.op == "call_module":
         module = root.get_submodule(str(node.target))
         hooks = (module._forward_hooks, module._forward_pre_hooks, "forward" in vars(module))
         name = "" if any(hooks) else MODULES.get(type(module), "")
         return Call(name, node.args, node.kwargs, module, module)
     if node.op == "call_method":
-        return _named(str(node.target).rstrip("_"), node, torch.Tensor)
+        return _torch_call(str(node.target).rstrip("_"), node, torch.Tensor)
     if node.op == "call_function":
         name, place = _function_name(node.target)
-        return _named(name, node, place)
+        return _torch_call(name, node, place)
     return Call("")
 
 
 def _function_name(target: Any) -> tuple[str, Any]:
-    """Return the name of a function of torch, torch.nn.functional or operator, and which; "" for another one."""
+    """Return the name and module of a function of torch, torch.nn.functional or operator; "" for others."""
     name = str(getattr(target, "__name__", ""))
     for place in (operator, torch, functional):
         if getattr(place, name, None) is target:
@@ -284,8 +284,8 @@ def _function_name(target: Any) -> tuple[str, Any]:
     return next(dispatched, ""), functional
 
 
-def _named(name: str, node: fx.Node, place: Any) -> Call:
-    """Return the call; what works in place is replaced by what does not, since a context must not change."""
+def _torch_call(name: str, node: fx.Node, place: Any) -> Call:
+    """Return the call, with in-place functions replaced: a context must not change."""
     if name in _COMBINING:
         plain = name.removeprefix("i") if place is operator else name
         return Call("combine", node.args, node.kwargs, None, getattr(place, plain), _COMBINING[name])

@@ -1,7 +1,7 @@
-"""The local layers, on windows of positions.
+"""Local layers, applied to windows of positions.
 
-A tensor lies here as (positions, rows, channels): a window of positions is one block of memory, read and written
-without a copy. A step is given the inputs of a span of its outputs and makes that span.
+Tensors are (positions, rows, channels): a window of positions is one block of memory, read and written without a copy.
+A step takes the inputs of a span of its outputs and computes that span.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch.nn import functional
 from causalgia.predict.incremental.reach import Span, Window, clipped, hull
 
 
-class Wanted(NamedTuple):
-    """A span of outputs, what it is made of (a tensor for each source), and where it goes, if that is given."""
+class StepRequest(NamedTuple):
+    """A span of outputs, its inputs (a tensor for each source), and the tensor to write to, if given."""
 
     span: Span
     inputs: Sequence[torch.Tensor]
@@ -29,8 +29,8 @@ class Wanted(NamedTuple):
 class Step(ABC):
     """A layer whose output at a position depends on inputs nearby.
 
-    `sources` are the numbers of the values that it is made of, `length` and `channels` what it makes; `relu` says
-    that its negative outputs become 0.
+    `sources` are the numbers of its input values, `length` and `channels` the shape of its output; `relu` says that
+    negative outputs become 0.
     """
 
     sources: tuple[int, ...]
@@ -38,26 +38,26 @@ class Step(ABC):
     channels: int
     relu: bool = False
     macs: float = 0.0
-    """Multiplications for each output position."""
+    """Multiplications per output position."""
 
     def touched(self, spans: Sequence[Span | None]) -> Span | None:
         """Return the outputs that change when spans of the sources do."""
         return hull(spans)
 
     def needed(self, span: Span) -> tuple[Span, ...]:
-        """Return the span of each source that a span of outputs is made of."""
+        """Return the span of each source that a span of outputs depends on."""
         return (span,) * len(self.sources)
 
-    def compute(self, wanted: Wanted) -> torch.Tensor:
-        """Make a span of outputs (width, rows, channels)."""
+    def compute(self, wanted: StepRequest) -> torch.Tensor:
+        """Compute a span of outputs (width, rows, channels)."""
         made, out = self._made(wanted), wanted.out
         if out is None or made is out:
             return made.relu_() if self.relu else made
         return torch.clamp_min(made, 0, out=out) if self.relu else out.copy_(made)
 
     @abstractmethod
-    def _made(self, wanted: Wanted) -> torch.Tensor:
-        """Make the span before `relu`, where it goes or in a tensor of its own."""
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
+        """Compute the span before `relu`, in `out` or in a new tensor."""
 
 
 @dataclass(kw_only=True)
@@ -66,51 +66,51 @@ class Pointwise(Step):
 
     function: Callable[[torch.Tensor], torch.Tensor]
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         return self.function(wanted.inputs[0])
 
 
 @dataclass(kw_only=True)
 class Rectified(Step):
-    """``max(x, 0)``, where it could not join the step before it."""
+    """``max(x, 0)``, if it could not be merged into the previous step."""
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         return torch.clamp_min(wanted.inputs[0], 0, out=wanted.out)
 
 
 @dataclass(kw_only=True)
 class Affine(Step):
-    """``x * scale + shift``, (channels,) each: batch normalisation that has learned."""
+    """``x * scale + shift``, (channels,) each: batch normalization in eval mode."""
 
     scale: torch.Tensor
     shift: torch.Tensor
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         return torch.addcmul(self.shift, wanted.inputs[0], self.scale, out=wanted.out)
 
 
 @dataclass(kw_only=True)
 class Combined(Step):
-    """Two values of one length, number by number: a residual sum, a gate."""
+    """Two values of one length, elementwise: a residual sum, a gate."""
 
     operation: Callable[..., torch.Tensor]
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         made: torch.Tensor = self.operation(*wanted.inputs, out=wanted.out)
         return made
 
 
 @dataclass(kw_only=True)
 class Joined(Step):
-    """The channels of several values, one after the other."""
+    """The concatenated channels of several values."""
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         return torch.cat(list(wanted.inputs), dim=2)
 
 
 @dataclass(kw_only=True)
 class Cut(Step):
-    """Some positions and channels: output o is input ``o + offset``; what lies outside the input is 0."""
+    """A slice of positions and channels: output o is input ``o + offset``; positions outside the input are 0."""
 
     offset: int
     first_channel: int
@@ -122,7 +122,7 @@ class Cut(Step):
     def needed(self, span: Span) -> tuple[Span, ...]:
         return ((span[0] + self.offset, span[1] + self.offset),)
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         part = wanted.inputs[0][:, :, self.first_channel : self.first_channel + self.channels]
         return part.clone() if wanted.out is None else part
 
@@ -142,18 +142,18 @@ class Windowed(Step):
 
 @dataclass(kw_only=True)
 class Pooled(Windowed):
-    """The largest number, or the sum, of each window; what lies outside the sequence does not count."""
+    """The maximum, or the sum, of each window; positions outside the sequence do not count."""
 
     largest: bool
     scale: torch.Tensor | None = None
-    """(length,): what a window's sum is multiplied by."""
+    """(length,): factor of each window's sum."""
 
     def needed(self, span: Span) -> tuple[Span, ...]:
         inputs = clipped(self.window.needed(span), self.window.n_in)
         assert inputs is not None
         return (inputs,)
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         x, span = wanted.inputs[0], wanted.span
         start, width = self.needed(span)[0][0], span[1] - span[0]
         out = x.new_empty((width, *x.shape[1:])) if wanted.out is None else wanted.out
@@ -185,10 +185,10 @@ _MANY_CHANNELS = 32
 class Convolved(Windowed):
     """A convolution along the positions: weight (filters, channels / groups, kernel), bias (filters,) or None.
 
-    Three ways lead to the same sums. One product for each place of the kernel, added up where it stands, needs no
-    memory beside its output, and its shorter sums round less: for many channels. One product for all places, whose
-    shifted columns are added up, serves a wide kernel of few filters. For the rest the positions are an image's rows
-    and the sequences its columns, which in memory is the library's own layout, channels last.
+    There are three equivalent algorithms. For many channels, one matrix product for each tap of the kernel is
+    accumulated in place: it needs no extra memory, and its shorter sums round less. For a wide kernel with few filters,
+    one product for all taps is computed and its shifted columns are added. Otherwise conv2d is used, with positions as
+    an image's rows and sequences as its columns, which is torch's channels-last layout.
     """
 
     weight: torch.Tensor
@@ -201,18 +201,18 @@ class Convolved(Windowed):
         self.refresh()
 
     def refresh(self) -> None:
-        """Lay out the weights after they were changed."""
+        """Lay out the weights again after a change."""
         self._image = self.weight.unsqueeze(3).contiguous(memory_format=torch.channels_last)
         self._taps = self.weight.permute(2, 1, 0).contiguous()
         self.macs = float(self.weight.numel())
 
     def scaled(self, scale: torch.Tensor, shift: torch.Tensor) -> None:
-        """Take over a batch normalisation that follows: ``y * scale + shift``, (filters,) each."""
+        """Fold in a batch normalization that follows: ``y * scale + shift``, (filters,) each."""
         self.weight = self.weight * scale[:, None, None]
         self.bias = shift if self.bias is None else self.bias * scale + shift
         self.refresh()
 
-    def _made(self, wanted: Wanted) -> torch.Tensor:
+    def _made(self, wanted: StepRequest) -> torch.Tensor:
         x, width = wanted.inputs[0], wanted.span[1] - wanted.span[0]
         plain = self.groups == 1 and self.window.stride == 1
         if plain and self.channels <= _FEW_OUTPUTS and self.window.kernel > 1 and x.shape[2] > _FEW_OUTPUTS:

@@ -1,4 +1,4 @@
-"""The archive of a trial: a zarr group on disk that grows by chunks, outlives a kill, and knows when it is hurt."""
+"""Archive of a trial: a zarr group on disk that grows by chunks, survives a kill, and detects damage."""
 
 from __future__ import annotations
 

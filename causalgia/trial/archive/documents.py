@@ -1,7 +1,7 @@
-"""What zarr reads of a trial, but for its units: the metadata of the group, and the variables that do not grow.
+"""Zarr metadata of a trial's store, and its variables without the dim ``unit``.
 
-`documents` writes them and `frame_of` reads them back. Reading takes nothing but what writing makes: codecs, shapes or
-dtypes of another hand are damage.
+`static_files` writes them and `read_frame` reads them back. The reader accepts only what the writer produces; other
+codecs, shapes or dtypes count as damage.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import xarray as xr
 
 from causalgia.errors import StoreError, quoted
 from causalgia.schema import annotate
-from causalgia.trial.archive.files import decoded, encoded, parsed
+from causalgia.trial.archive.files import decode_values, encode_values, parse_json
 from causalgia.trial.archive.layout import CONTROL, Field, Grid, as_dtype, node
 
 FORMAT = 2
 """Version of the layout; raised when an older library could not read what a newer one writes."""
 
 
-def documents(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
-    """Return every file that does not grow, by its path in the store.
+def static_files(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
+    """Return every static file (metadata and variables without units), by its path in the store.
 
     Parameters
     ----------
@@ -39,45 +39,49 @@ def documents(grid: Grid, frame: xr.Dataset) -> dict[str, bytes]:
     StoreError
         If a variable or an attribute cannot be stored.
     """
-    arrays = {node(field.name): _growing(field, grid) for field in grid.fields}
+    arrays = {node(field.name): _unit_array_metadata(field, grid) for field in grid.fields}
     files: dict[str, bytes] = {}
     for name, array in frame.variables.items():
         values = np.asarray(array.values)
-        arrays[node(name)] = _array(values.shape, values.shape, _kind(values.dtype, name), array.dims, array.attrs)
+        arrays[node(name)] = _array_metadata(
+            values.shape, values.shape, _kind(values.dtype, name), array.dims, array.attrs
+        )
         if values.size:
-            files[_place(node(name), values.ndim)] = encoded(values).tobytes()
+            files[_values_path(node(name), values.ndim)] = encode_values(values).tobytes()
     coords = sorted({node(name) for name in frame.coords} | {node(f.name) for f in grid.fields if f.dims == ("unit",)})
     group = _group(arrays, dict(frame.attrs) | {"coordinates": " ".join(coords)})
-    scalar = _array((), (), np.dtype(np.int64), (), {"meaning": "version of the layout of a causalgia trial"})
+    scalar = _array_metadata((), (), np.dtype(np.int64), (), {"meaning": "version of the layout of a causalgia trial"})
     arrays[CONTROL] = scalar | {"fill_value": FORMAT}
     metadata = {f"{name}/zarr.json": as_json(document) for name, document in arrays.items()}
     return dict(sorted((files | metadata | {"zarr.json": as_json(group)}).items()))
 
 
-def frame_of(grid: Grid, files: Mapping[str, bytes], texts: Mapping[str, str]) -> xr.Dataset:
-    """Return every variable without the dim ``unit``, and the attrs: the `frame` that `documents` was given.
+def read_frame(grid: Grid, files: Mapping[str, bytes], texts: Mapping[str, str]) -> xr.Dataset:
+    """Return every variable without the dim ``unit``, and the attrs: the `frame` that `static_files` was given.
 
     Parameters
     ----------
     grid
         The fields and their chunks.
     files
-        What `documents` returned, by path in the store.
+        The static files, by path in the store.
     texts
-        The dtypes of text variables, which the metadata do not tell.
+        The dtypes of text variables, which the metadata do not contain.
 
     Raises
     ------
     StoreError
-        Naming the file that `documents` did not write.
+        If a file is not one that `static_files` writes; names it.
     """
-    match parsed(files.get("zarr.json", b"")):
+    match parse_json(files.get("zarr.json", b"")):
         case {"attributes": {"coordinates": str(coords), **attrs}, "consolidated_metadata": {"metadata": dict(arrays)}}:
             for field in grid.fields:
-                _check_array(arrays.pop(node(field.name), None), _growing(field, grid))
-            frame = _dataset({name: _variable(name, array, files, texts) for name, array in arrays.items()}, coords)
+                _check_array(arrays.pop(node(field.name), None), _unit_array_metadata(field, grid))
+            frame = _assemble_dataset(
+                {name: _variable(name, array, files, texts) for name, array in arrays.items()}, coords
+            )
             if texts == texts_of(frame):
-                return frame.assign_attrs(_plain(attrs))
+                return frame.assign_attrs(_plain_attrs(attrs))
     raise StoreError("zarr.json is none that this library wrote")
 
 
@@ -86,8 +90,8 @@ def texts_of(frame: xr.Dataset) -> dict[str, str]:
     return {str(name): str(v.dtype) for name, v in frame.variables.items() if v.dtype.kind == "U"}
 
 
-def _dataset(variables: Mapping[str, xr.Variable], coords: str) -> xr.Dataset:
-    """Return variables by the names of their arrays as a Dataset; `coords` has those of the coordinates."""
+def _assemble_dataset(variables: Mapping[str, xr.Variable], coords: str) -> xr.Dataset:
+    """Return a Dataset of variables by the names of their arrays; `coords` lists the coordinates."""
     named = set(coords.split())
     try:
         data = xr.Dataset({unquote(name): v for name, v in variables.items() if name not in named})
@@ -97,29 +101,29 @@ def _dataset(variables: Mapping[str, xr.Variable], coords: str) -> xr.Dataset:
 
 
 def _variable(name: str, array: object, files: Mapping[str, bytes], texts: Mapping[str, str]) -> xr.Variable:
-    """Return a variable that does not grow, from its metadata and its file."""
+    """Return a variable without units, from its metadata and its file."""
     match array:
         case {"shape": list(shape), "dimension_names": list(dims), "data_type": str(kind), "attributes": dict(attrs)}:
             if all(type(size) is int and 0 <= size < 2**48 for size in shape) and all(isinstance(d, str) for d in dims):
                 dtype = as_dtype(texts.get(unquote(name)) if kind == "string" else kind)
                 names, n = tuple(map(unquote, dims)), math.prod(shape)
-                _check_array(array, _array(tuple(shape), tuple(shape), dtype, names, attrs))
-                data = np.frombuffer(files.get(_place(name, len(shape)), b""), np.uint8)
-                values = decoded(data, dtype, n) if n else np.empty(0, dtype)
+                _check_array(array, _array_metadata(tuple(shape), tuple(shape), dtype, names, attrs))
+                data = np.frombuffer(files.get(_values_path(name, len(shape)), b""), np.uint8)
+                values = decode_values(data, dtype, n) if n else np.empty(0, dtype)
                 if values is not None:
                     return xr.Variable(names, values.astype(dtype).reshape(shape), attrs)
     raise StoreError(f"{quoted(name)} is no array that this library wrote")
 
 
 def _check_array(array: object, expected: Mapping[str, Any]) -> None:
-    """Refuse metadata of an array that are not those which are written, whatever is said of it in words."""
+    """Raise StoreError if the metadata of an array differ from those that are written, attributes apart."""
     attrs = array.get("attributes") if isinstance(array, dict) else None
-    if not isinstance(attrs, dict) or array != json.loads(as_json({**expected, "attributes": _plain(attrs)})):
+    if not isinstance(attrs, dict) or array != json.loads(as_json({**expected, "attributes": _plain_attrs(attrs)})):
         raise StoreError("zarr.json describes an array in a way that this library does not")
 
 
-def _place(name: str, n_dims: int) -> str:
-    """Return the path of the values of a variable that does not grow."""
+def _values_path(name: str, n_dims: int) -> str:
+    """Return the path of the values of a variable without units."""
     return "/".join([name, "c", *["0"] * n_dims])
 
 
@@ -128,10 +132,10 @@ def as_json(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document).encode()
 
 
-def _growing(field: Field, grid: Grid) -> dict[str, Any]:
+def _unit_array_metadata(field: Field, grid: Grid) -> dict[str, Any]:
     shape, chunks = (grid.n_units, *field.shape), (grid.units_a_chunk, *field.of_a_file)
     attrs = annotate(xr.Dataset({field.name: ((), 0)}))[field.name].attrs
-    array = _array(shape, chunks, _kind(np.dtype(field.dtype), field.name), field.dims, attrs)
+    array = _array_metadata(shape, chunks, _kind(np.dtype(field.dtype), field.name), field.dims, attrs)
     return array | {"codecs": [*array["codecs"], {"name": "crc32c"}]}
 
 
@@ -141,7 +145,7 @@ def _kind(dtype: np.dtype[Any], name: object) -> np.dtype[Any]:
     return dtype
 
 
-def _array(
+def _array_metadata(
     shape: tuple[int, ...],
     chunks: tuple[int, ...],
     dtype: np.dtype[Any],
@@ -160,22 +164,22 @@ def _array(
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": {"U": "", "f": "NaN", "b": False}.get(dtype.kind, 0),
         "codecs": [{"name": "vlen-utf8"} if text else raw],
-        "attributes": _plain(attrs),
+        "attributes": _plain_attrs(attrs),
         "dimension_names": [node(dim) for dim in dims],
     }
 
 
 def _group(arrays: Mapping[str, Any], attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the metadata of the group, with that of its arrays."""
+    """Return the metadata of the group, with those of its arrays."""
     return {
         "zarr_format": 3,
         "node_type": "group",
-        "attributes": _plain(attrs),
+        "attributes": _plain_attrs(attrs),
         "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": dict(sorted(arrays.items()))},
     }
 
 
-def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+def _plain_attrs(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): _plain_value(value, name) for name, value in attrs.items()}
 
 

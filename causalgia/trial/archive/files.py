@@ -1,6 +1,6 @@
-"""Files that are whole or not there: written beside their place, made durable, then moved; and hashed.
+"""Files written atomically: beside their place, made durable, then moved; and their hashes.
 
-No link inside a store is followed: a store may come from anybody, and what is written must not land elsewhere.
+No link inside a store is followed: a store may come from anybody, and nothing must be written elsewhere.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _CURES = {
 }
 FILE_MARK = re.compile(r"[0-9]{1,15}:[0-9a-f]{64}", re.ASCII)
 _MOST = 2**30
-"""Bytes of a file that is read whole; what a store writes of this kind is a hundredth of it."""
+"""Largest size of a file that is read whole; a store's own files of this kind have a hundredth of it."""
 _OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | _OPEN | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def place_of(store: object) -> Path:
-    """Return the folder that a user names, as an absolute path: a predictor may change the working folder.
+    """Return the folder given by a user as an absolute path: a predictor may change the working folder.
 
     Raises
     ------
     StoreError
-        If it is no path of this machine.
+        If it is not a path on this machine.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def place_of(store: object) -> Path:
 
 @contextmanager
 def on_disk(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into an error that names the path and the cure."""
+    """Turn errors of the operating system into a StoreError with the path and the cure."""
     try:
         yield
     except StoreError:
@@ -84,12 +84,12 @@ def on_disk(path: Path) -> Iterator[None]:
 
 
 def check_no_links(path: Path) -> None:
-    """Refuse a store in which anything is a link, or neither a file nor a folder. The store itself may be a link.
+    """Raise StoreError if an entry of a store is a link, or neither file nor folder. The store itself may be a link.
 
     Raises
     ------
     StoreError
-        Naming what it is.
+        Names the entry.
     """
     folders = [str(path)]
     while folders:
@@ -106,19 +106,19 @@ def check_no_links(path: Path) -> None:
 
 
 def check_no_folders(path: Path, names: Iterable[str]) -> None:
-    """Refuse folders where a store has files, as the system does: what is in them is not ours to remove."""
+    """Raise IsADirectoryError where a folder stands in place of a file: its contents are not ours to remove."""
     for name in names:
         if (path / name).is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path / name))
 
 
-def part_of(path: Path) -> Path:
-    """Return where a file is written before it is moved to its place."""
+def part_path(path: Path) -> Path:
+    """Return the path where a file is written before it is moved to its place."""
     return path.with_name(f"{path.name}.part")
 
 
 def write_files(files: Mapping[Path, Sequence[Data]]) -> None:
-    """Write files, each one piece after the other, and wait until all are on the disk: the disk takes them at once."""
+    """Write files piece by piece, then wait until all of them are on the disk."""
     with ExitStack() as stack:
         opened = []
         for path, pieces in files.items():
@@ -132,18 +132,18 @@ def write_files(files: Mapping[Path, Sequence[Data]]) -> None:
 
 
 def new_file(path: Path) -> int:
-    """Return a new, empty file to write to; what had its name keeps its bytes, under the other names that it has."""
+    """Return a new, empty file to write to; an old file of the name keeps its bytes under its other names."""
     remove(path)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o666)
 
 
 def file_to_append(path: Path, flags: int = os.O_WRONLY | os.O_APPEND) -> int:
-    """Return a file to add to, which is no link."""
+    """Open a file to append to; links are refused."""
     return os.open(path, flags | _OPEN, 0o666)
 
 
 def file_to_read(path: Path) -> io.FileIO:
-    """Return a file to read, which is no link; a pipe or a device is not waited for."""
+    """Open a regular file to read; links, pipes and devices are refused."""
     number = os.open(path, _READ)
     try:
         if stat.S_ISDIR(os.fstat(number).st_mode):
@@ -156,8 +156,8 @@ def file_to_read(path: Path) -> io.FileIO:
         raise
 
 
-def read(path: Path) -> bytes:
-    """Return the bytes of a file that does not grow with the units."""
+def read_small_file(path: Path) -> bytes:
+    """Return the bytes of a file whose size does not grow with the units."""
     with file_to_read(path) as file:
         if os.fstat(file.fileno()).st_size > _MOST:
             raise StoreError(f"{path}: longer than any file of its kind; move the store away, and run the trial anew")
@@ -165,17 +165,17 @@ def read(path: Path) -> bytes:
 
 
 def read_or_none(path: Path) -> bytes | None:
-    """Return the bytes of a file; None where there is none that can be read."""
+    """Return the bytes of a file; None if it cannot be read."""
     try:
-        return read(path)
+        return read_small_file(path)
     except PermissionError:
         raise
     except OSError:
         return None
 
 
-def parsed(data: bytes) -> Any:
-    """Return what JSON says; None where it says nothing that can be read, is nested too deep, or has huge numbers."""
+def parse_json(data: bytes) -> Any:
+    """Return the content of JSON; None if it is invalid, nested too deep, or has huge numbers."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
@@ -190,15 +190,15 @@ def write_all(file: int, data: Data) -> None:
 
 
 def replace(path: Path, data: Data) -> None:
-    """Put a file in its place, whole or not at all, whatever happens meanwhile."""
+    """Write a file atomically: its old or its new content is there, whatever happens meanwhile."""
     replace_all({path: data})
 
 
 def replace_all(files: Mapping[Path, Data]) -> None:
-    """Put files of one folder in their places, one after the other, each of them whole or not at all."""
+    """Write files of one folder one after the other, each of them atomically."""
     for path, data in files.items():
-        write_files({part_of(path): [data]})
-        part_of(path).replace(path)
+        write_files({part_path(path): [data]})
+        part_path(path).replace(path)
     for folder in {path.parent for path in files}:
         sync_folder(folder)
 
@@ -213,7 +213,7 @@ def sync_folder(path: Path) -> None:
 
 
 def mark_of(data: Data) -> str:
-    """Return what tells these bytes from any others: their number and their SHA-256.
+    """Return the mark of some bytes: their number and their SHA-256.
 
     Examples
     --------
@@ -223,25 +223,25 @@ def mark_of(data: Data) -> str:
     return f"{len(memoryview(data))}:{hashlib.sha256(data).hexdigest()}"
 
 
-def sealed(data: bytes) -> bytes:
-    """Return bytes with their mark before them.
+def seal(data: bytes) -> bytes:
+    """Return bytes preceded by their mark.
 
     Examples
     --------
-    >>> unsealed(sealed(b"GATA")), unsealed(sealed(b"GATA")[:-1])
+    >>> unseal(seal(b"GATA")), unseal(seal(b"GATA")[:-1])
     (b'GATA', None)
     """
     return f"{mark_of(data)}\n".encode() + data
 
 
-def unsealed(data: bytes) -> bytes | None:
-    """Return the bytes that were sealed; None where they are not whole."""
+def unseal(data: bytes) -> bytes | None:
+    """Return the bytes that were sealed; None if they are damaged."""
     mark, _, rest = data.partition(b"\n")
     return rest if mark == mark_of(rest).encode() else None
 
 
-def unpacked(data: bytes) -> dict[str, bytes]:
-    """Return the files of a zip archive that was stored without compression, by name; none of any other bytes."""
+def unzip_stored(data: bytes) -> dict[str, bytes]:
+    """Return the files of an uncompressed zip archive by name; an empty dict for anything else."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
@@ -249,17 +249,17 @@ def unpacked(data: bytes) -> dict[str, bytes]:
             if not plain or sum(one.file_size for one in members) > len(data):
                 return {}
             return {one.filename: archive.read(one) for one in members}
-    except Exception:  # what reading a zip archive of anybody's bytes may raise is written nowhere
+    except Exception:  # the errors of zipfile for arbitrary bytes are not documented
         return {}
 
 
 def size_of(mark: str) -> int:
-    """Return the number of bytes that a mark tells."""
+    """Return the number of bytes that a mark states."""
     return int(mark.partition(":")[0])
 
 
 def remove(path: Path) -> None:
-    """Remove a file, where there is one."""
+    """Remove a file if it exists."""
     with suppress(FileNotFoundError):
         path.unlink()
 
@@ -268,12 +268,12 @@ CHUNK_MARK = re.compile(r"[0-9]{1,15}:[0-9a-f]{8}", re.ASCII)
 _CHECKSUM, _LENGTH = 4, 4
 
 
-def encoded(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the bytes (b,) of values of any shape.
+def encode_values(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the bytes (b,) of an array of any shape.
 
     Examples
     --------
-    >>> encoded(np.array([[1], [2]], np.int16))
+    >>> encode_values(np.array([[1], [2]], np.int16))
     array([1, 0, 2, 0], dtype=uint8)
     """
     if values.dtype.kind == "U":
@@ -281,20 +281,20 @@ def encoded(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
 
 
-def decoded(data: NDArray[np.uint8], dtype: np.dtype[Any], n: int) -> NDArray[Any] | None:
-    """Return the values (n,) that `encoded` made bytes of; None where these are not n values of the dtype.
+def decode_values(data: NDArray[np.uint8], dtype: np.dtype[Any], n: int) -> NDArray[Any] | None:
+    """Return the values (n,) that `encode_values` wrote; None if the bytes are not n values of the dtype.
 
     Examples
     --------
-    >>> decoded(encoded(np.array([1, 2], np.int16)), np.dtype(np.int16), 2)
+    >>> decode_values(encode_values(np.array([1, 2], np.int16)), np.dtype(np.int16), 2)
     array([1, 2], dtype=int16)
-    >>> decoded(encoded(np.array(["a", "motif"])), np.dtype("<U4"), 2) is None
+    >>> decode_values(encode_values(np.array(["a", "motif"])), np.dtype("<U4"), 2) is None
     True
     """
     if dtype.kind != "U":
         return data.view(dtype.newbyteorder("<")) if len(data) == n * dtype.itemsize else None
-    told = int.from_bytes(data[:_LENGTH].tobytes(), "little")
-    if told != n or len(data) < _LENGTH * (1 + n):
+    n_stored = int.from_bytes(data[:_LENGTH].tobytes(), "little")
+    if n_stored != n or len(data) < _LENGTH * (1 + n):
         return None
     try:
         texts = np.asarray(_vlen().decode(data), object)
@@ -305,21 +305,21 @@ def decoded(data: NDArray[np.uint8], dtype: np.dtype[Any], n: int) -> NDArray[An
 
 
 def checksum(data: NDArray[np.uint8]) -> bytes:
-    """Return what follows the bytes of a chunk in its file."""
+    """Return the checksum that follows the bytes of a chunk in its file."""
     import crc32c
 
     return crc32c.crc32c(data.data).to_bytes(_CHECKSUM, "little")
 
 
 def chunk_mark(n_bytes: int, checksum: bytes) -> str:
-    """Return what tells a chunk from any other: the length of its file, and its checksum."""
+    """Return the mark of a chunk: the length of its file, and its checksum."""
     return f"{n_bytes + _CHECKSUM}:{checksum.hex()}"
 
 
 def chunk_mark_at(path: Path, sizes: Collection[int]) -> str | None:
-    """Return the mark of the chunk in a file; None where there is none that is whole and has one of these sizes."""
+    """Return the mark of the chunk in a file; None if it is absent, damaged, or of none of these sizes."""
     try:
-        body = whole_chunk(path, sizes)
+        body = read_intact_chunk(path, sizes)
     except PermissionError:
         raise
     except OSError:
@@ -327,8 +327,8 @@ def chunk_mark_at(path: Path, sizes: Collection[int]) -> str | None:
     return None if body is None else chunk_mark(len(body), checksum(body))
 
 
-def whole_chunk(path: Path, sizes: Collection[int] | None = None) -> NDArray[np.uint8] | None:
-    """Return the bytes of the chunk in a file; None where the file has none of the sizes, or another checksum."""
+def read_intact_chunk(path: Path, sizes: Collection[int] | None = None) -> NDArray[np.uint8] | None:
+    """Return the bytes of the chunk in a file; None if its size is none of `sizes` or its checksum differs."""
     with file_to_read(path) as file:
         if sizes is not None and os.fstat(file.fileno()).st_size not in sizes:
             return None
@@ -337,9 +337,9 @@ def whole_chunk(path: Path, sizes: Collection[int] | None = None) -> NDArray[np.
     return body if tail.tobytes() == checksum(body) else None
 
 
-def marked_chunk(path: Path, mark: str) -> NDArray[np.uint8] | None:
-    """Return the bytes of the chunk in a file; None where they are not those that the log tells of."""
-    body = whole_chunk(path, (size_of(mark),))
+def read_marked_chunk(path: Path, mark: str) -> NDArray[np.uint8] | None:
+    """Return the bytes of the chunk in a file; None if they do not have the mark."""
+    body = read_intact_chunk(path, (size_of(mark),))
     return body if body is not None and chunk_mark(len(body), checksum(body)) == mark else None
 
 

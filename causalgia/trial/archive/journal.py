@@ -1,7 +1,8 @@
-"""The log of a trial: a line for each commit, which is only ever added to, and vouches for itself.
+"""Log of a trial: a line with its own hash for each commit; and the saved running sums.
 
-A line is written before the files that it tells of take their places. A process that dies between the two leaves files
-that an earlier line tells of, and finished ones beside their places; either way what was committed is found again.
+A line is written before the files that it describes are moved to their places. If the process dies between the two, the
+files are those of an earlier line, and the finished ones are still beside their places; in both cases everything that
+was committed is found.
 """
 
 from __future__ import annotations
@@ -27,25 +28,25 @@ from causalgia.trial.archive.files import (
     file_to_append,
     file_to_read,
     mark_of,
-    parsed,
-    read,
+    parse_json,
     read_or_none,
+    read_small_file,
     replace,
-    sealed,
-    unpacked,
-    unsealed,
+    seal,
+    unseal,
+    unzip_stored,
     write_all,
 )
 from causalgia.trial.archive.layout import Grid, Slab
 
 _LONGEST = 2**20
-"""Bytes of a line; what is longer is none of ours, and is not held as a whole."""
+"""Largest length of a line in bytes; longer ones are not read whole."""
 _DONE = re.compile("0x[0-9a-f]+")
 
 
 @dataclass(frozen=True)
 class Record:
-    """A commit: which turns of a slab are done, as a set of bits, and the mark of each of its files by path."""
+    """A commit: the turns of a slab that are done, as a bit set, and the mark of each of its files by path."""
 
     chunk: int
     model: int | None
@@ -57,17 +58,17 @@ class Record:
         return Slab(self.chunk, self.model)
 
     def line(self) -> bytes:
-        """Return the record as a line, between line ends: the one before ends what a full disk may have torn."""
+        """Return the record as a line; it begins with a line end, which closes a line that was cut off."""
         text = json.dumps(asdict(self) | {"done": hex(self.done)}, separators=(",", ":"))
         return f"\n{mark_of(text.encode())} {text}\n".encode()
 
     @classmethod
     def read(cls, line: bytes, grid: Grid) -> Record | None:
-        """Return the record of a line; None where it is torn, damaged, or of no slab of the trial."""
+        """Return the record of a line; None if the line is cut off, damaged, or of no slab of the trial."""
         mark, _, text = line.partition(b" ")
         if mark_of(text).encode() != mark:
             return None
-        match parsed(text):
+        match parse_json(text):
             case {"chunk": int(chunk), "model": int() | None as model, "done": str(done), "files": dict(files), **more}:
                 slab = Slab(chunk, model)
                 if more or bool in (type(chunk), type(model)) or not grid.has(slab) or not _DONE.fullmatch(done):
@@ -82,7 +83,7 @@ class Record:
 
 
 def read_log(path: Path, grid: Grid) -> dict[Slab, list[Record]]:
-    """Return the records of each slab, oldest first; lines that are torn, damaged or no records tell nothing."""
+    """Return the records of each slab, oldest first; damaged lines are skipped."""
     found: dict[Slab, list[Record]] = {}
     with file_to_read(path) as raw, io.BufferedReader(raw) as file:
         for line in iter(partial(file.readline, _LONGEST), b""):
@@ -99,7 +100,7 @@ class Log:
         self.path, self._turn = path, Lock()
 
     def append(self, record: Record) -> None:
-        """Add a record, and wait until it is on the disk."""
+        """Append a record, and wait until it is on the disk."""
         file = file_to_append(self.path)
         try:
             with self._turn:
@@ -108,11 +109,11 @@ class Log:
         finally:
             os.close(file)
 
-    def settle(self, grid: Grid) -> None:
-        """Write the log of a finished trial anew, a line for each slab in order: the same however it came about."""
+    def compact(self, grid: Grid) -> None:
+        """Rewrite the log of a finished trial with one line for each slab in order, whatever its history."""
         records = read_log(self.path, grid)
         lines = b"".join(records[slab][-1].line() for slab in grid.slabs())
-        if read(self.path) != lines:
+        if read_small_file(self.path) != lines:
             replace(self.path, lines)
 
 
@@ -121,57 +122,57 @@ _TURNS = re.compile(rb"[0-9]{1,15}")
 
 
 def write_state(folder: Path, arrays: Mapping[str, NDArray[Any]], *, turns: int, last: bool) -> None:
-    """Write the sums over the first turns in place of the older generation; the last of a trial over both."""
-    data = _packed(arrays, turns)
+    """Write the sums over the first turns in place of the older of two generations; the final sums over both."""
+    data = _pack_state(arrays, turns)
     newest, older = sorted(SLOTS, key=lambda slot: -_turns(folder / slot))
     for slot in (older, newest) if last else (older,):
         replace(folder / slot, data)
 
 
-def settle_states(folder: Path, *, turns: int) -> None:
-    """Give both generations the same bytes, where one of them is over all turns: a kill may have come between them."""
+def equalize_states(folder: Path, *, turns: int) -> None:
+    """Give both generations the same bytes if one of them is final: a kill may have come between the two writes."""
     read = {slot: _bytes(folder / slot) for slot in SLOTS}
-    whole = [data for data in read.values() if (state := _unpacked(data)) is not None and state[0] == turns]
+    whole = [data for data in read.values() if (state := _parse_state(data)) is not None and state[0] == turns]
     for slot, data in read.items():
         if whole and data != whole[0]:
             replace(folder / slot, whole[0])
 
 
 def read_state(folder: Path) -> tuple[tuple[int, dict[str, NDArray[Any]]] | None, list[str]]:
-    """Return the newest sums that are whole, with their number of turns, and the names of those that are damaged."""
+    """Return the newest intact sums with their number of turns, and the names of damaged ones."""
     there = [slot for slot in SLOTS if (folder / slot).exists()]
-    read = {slot: _unpacked(_bytes(folder / slot)) for slot in there}
+    read = {slot: _parse_state(_bytes(folder / slot)) for slot in there}
     whole = [state for state in read.values() if state is not None]
     return max(whole, key=lambda state: state[0], default=None), [slot for slot in there if read[slot] is None]
 
 
-def _packed(arrays: Mapping[str, NDArray[Any]], turns: int) -> bytes:
+def _pack_state(arrays: Mapping[str, NDArray[Any]], turns: int) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as whole:
         for name, values in arrays.items():
             with whole.open(f"{name}.npy", "w", force_zip64=True) as one:
                 np.lib.format.write_array(one, np.asarray(values), allow_pickle=False)
-    return sealed(f"{turns}\n".encode() + made.getvalue())
+    return seal(f"{turns}\n".encode() + made.getvalue())
 
 
-def _unpacked(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:
-    body = unsealed(data)
+def _parse_state(data: bytes) -> tuple[int, dict[str, NDArray[Any]]] | None:
+    body = unseal(data)
     if body is None:
         return None
     turns, _, packed = body.partition(b"\n")
-    arrays = {name.removesuffix(".npy"): _array(data) for name, data in unpacked(packed).items()}
+    arrays = {name.removesuffix(".npy"): _parse_npy(data) for name, data in unzip_stored(packed).items()}
     whole = {name: array for name, array in arrays.items() if array is not None}
     return (int(turns), whole) if _TURNS.fullmatch(turns) and whole.keys() == arrays.keys() and whole else None
 
 
-def _array(data: bytes) -> NDArray[Any] | None:
-    """Return the array of a file in numpy's format; None where it is none of numbers or text, or of another size."""
+def _parse_npy(data: bytes) -> NDArray[Any] | None:
+    """Return the array of a file in numpy's format; None unless it has numbers or text, of the stated size."""
     stream = io.BytesIO(data)
     try:
         if np.lib.format.read_magic(stream) != (1, 0):
             return None
         shape, in_columns, dtype = np.lib.format.read_array_header_1_0(stream)
-    except Exception:  # the header is Python; what reading any text as Python may raise is written nowhere
+    except Exception:  # the header is parsed as Python, which may raise anything
         return None
     values = memoryview(data)[stream.tell() :]
     if dtype.kind not in "biufU" or any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(values):
@@ -181,8 +182,8 @@ def _array(data: bytes) -> NDArray[Any] | None:
 
 
 def _turns(path: Path) -> int:
-    """Return the number of turns of a state; -1 where there is none, or a damaged one."""
-    state = _unpacked(_bytes(path))
+    """Return the number of turns of a state; -1 if it is absent or damaged."""
+    state = _parse_state(_bytes(path))
     return -1 if state is None else state[0]
 
 

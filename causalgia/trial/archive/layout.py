@@ -1,4 +1,4 @@
-"""Where things lie in the folder of a trial: fields, turns, chunks, and the files that hold them.
+"""Layout of a trial's folder: fields, turns, chunks, and the files that hold them.
 
 ::
 
@@ -6,9 +6,9 @@
       zarr.json                      the group, with the metadata of every array (consolidated)
       <variable>/zarr.json           an array, named as in a URL
       <variable>/c/<chunk>/0/...     the units of a chunk: numbers or text, and a checksum
-      causalgia-trial/               what makes it resumable; to zarr a scalar array, so that no tool stumbles over it
-        manifest.json                which trial, its turns and fields, and hashes of all that does not grow
-        copy                         all that does not grow once more, to repair it from
+      causalgia-trial/               what makes it resumable; a scalar array to zarr
+        manifest.json                identity of the trial, its turns and fields, and hashes of the static files
+        copy                         a copy of the static files, to repair them
         log                          a line for each commit: chunk, turns that are done, hashes of its files
         lock                         held by the one process that writes
         state-0, state-1             running sums (keep="moments"), the newest and the one before
@@ -34,16 +34,16 @@ _TAKEN = ("", ".", "..", "zarr.json", CONTROL)
 _STATIC = re.compile(r"(?P<node>[A-Za-z0-9_.~%-]+)/(zarr\.json|c(/0)*)")
 _DTYPE = re.compile(r"[<>|=]?[A-Za-z]{1,7}[0-9]{0,6}", re.ASCII)
 _MOST_SLABS = 2**24
-"""Files of a variable; more are no trial, and counting them would take hours."""
+"""Largest number of files of a variable; a manifest with more is rejected, as counting them would take hours."""
 
 
 def control(path: Path) -> Path:
-    """Return the folder of what makes a trial resumable."""
+    """Return the folder with the files that make a trial resumable."""
     return path / CONTROL
 
 
 def node(name: object) -> str:
-    """Return the folder of a variable, whatever letters its name has.
+    """Return the folder of a variable, for a name of any letters.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def node(name: object) -> str:
 
 
 def is_static(name: str) -> bool:
-    """Return whether a path in a store is that of a file which does not grow with the units.
+    """Say whether a path in a store is that of a static file, which does not grow with the units.
 
     Examples
     --------
@@ -76,13 +76,13 @@ class Field:
     Parameters
     ----------
     name
-        Of the variable.
+        Name of the variable.
     dims
         Its dims, ``"unit"`` first and ``"model"``, where there is one, last. With ``"unit"`` alone it is a coordinate.
     shape
-        Their sizes, without the units.
+        Sizes of the dims, without the units.
     dtype
-        Of numpy, as text: numbers, ``"bool"``, or text of a fixed width such as ``"<U12"``.
+        numpy dtype as text: numbers, ``"bool"``, or text of a fixed width such as ``"<U12"``.
 
     Examples
     --------
@@ -110,25 +110,25 @@ class Field:
 
     @property
     def of_a_file(self) -> tuple[int, ...]:
-        """Sizes of the dims beyond the units in one file: of one model."""
+        """Sizes of the dims beyond the units in one file, which is of one model."""
         return (*self.shape[:-1], 1) if self.by_model else self.shape
 
     def values_a_file(self, n_units: int) -> int:
-        """Return how many values a file of some units has."""
+        """Return the number of values in a file of `n_units` units."""
         return n_units * math.prod(self.of_a_file)
 
     @property
     def blank(self) -> Any:
-        """What stands where no value was put yet: NaN, 0, False, or no letters."""
+        """Fill value where nothing was written yet: NaN, 0, False, or empty text."""
         return np.nan if np.dtype(self.dtype).kind == "f" else np.zeros((), self.dtype)[()]
 
 
 UNIT = Field("unit", ("unit",), (), "int64")
-"""The numbers of the units themselves: known, and so written but never put."""
+"""The unit ids: they are written by the archive itself and never put."""
 
 
 class Slab(NamedTuple):
-    """What is committed together: the files of one chunk of units, of one model or of what no model tells."""
+    """The files that are committed together: of one chunk of units, and of one model or the fields without models."""
 
     chunk: int
     model: int | None
@@ -136,9 +136,9 @@ class Slab(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """Which units a turn answers, and which files hold them.
+    """The units of each turn, and the files that hold them.
 
-    `turn_ends` (turns,) is the unit after the last of each turn; every chunk but the last has `turns_a_chunk` turns and
+    `turn_ends` (turns,) is the unit after the last of each turn. Every chunk but the last has `turns_a_chunk` turns and
     the same number of units.
     """
 
@@ -174,7 +174,7 @@ class Grid:
 
     @cached_property
     def models(self) -> tuple[int | None, ...]:
-        """The kinds of slabs: None for fields that no model tells, and the number of each model."""
+        """The kinds of slabs: None for fields without models, and the number of each model."""
         found = {field.shape[-1] for field in self.fields if field.by_model}
         if len(found) > 1:
             raise StoreError(f"fields of {sorted(found)} models; give all of them the same models")
@@ -184,7 +184,7 @@ class Grid:
         return (*shared, *range(found.pop() if found else 0))
 
     def has(self, slab: Slab) -> bool:
-        """Return whether a slab is one of the trial; one that keeps sums alone has none."""
+        """Say whether a slab belongs to the trial; a trial that stores only sums has none."""
         if not self.models:
             return False
         first, last = self.models[0], self.models[-1]
@@ -204,7 +204,7 @@ class Grid:
         return tuple(field for field in self.fields if field.by_model == (slab.model is not None))
 
     def file_of(self, field: Field, slab: Slab) -> str:
-        """Return the path, in the store, of the units of a slab."""
+        """Return the path, in the store, of a field's values in a slab."""
         last: Sequence[object] = [0] * len(field.shape)
         if slab.model is not None:
             last = [*last[:-1], slab.model]
@@ -219,7 +219,7 @@ class Grid:
         return (self.turn_ends[turn - 1] if turn else 0), self.turn_ends[turn]
 
     def rows(self, turn: int) -> slice:
-        """Return where the units of a turn lie in their chunk."""
+        """Return the rows of a turn's units in their chunk."""
         start, stop = self.units(turn)
         first = self.chunk(turn) * self.units_a_chunk
         return slice(start - first, stop - first)
@@ -228,20 +228,20 @@ class Grid:
         return turn // self.turns_a_chunk
 
     def bit(self, turn: int) -> int:
-        """Return the bit of a turn in the sets of turns of its chunk."""
+        """Return the bit of a turn in its chunk's bit set of turns."""
         return 1 << turn % self.turns_a_chunk
 
     def turns(self, chunk: int, among: int) -> list[int]:
-        """Return the turns of a chunk that are in a set."""
+        """Return the turns of a chunk that are in a bit set."""
         first = chunk * self.turns_a_chunk
         return [turn for turn in range(first, min(first + self.turns_a_chunk, self.n_turns)) if among & self.bit(turn)]
 
     def whole(self, chunk: int) -> int:
-        """Return the set of all turns of a chunk."""
+        """Return the bit set of all turns of a chunk."""
         return (1 << min(self.turns_a_chunk, self.n_turns - chunk * self.turns_a_chunk)) - 1
 
     def n_units_of(self, chunk: int, among: int) -> int:
-        """Count the units of those turns of a chunk that are in a set."""
+        """Count the units of the turns of a chunk that are in a bit set."""
         return sum(stop - start for start, stop in map(self.units, self.turns(chunk, among)))
 
 
@@ -251,7 +251,7 @@ def as_grid(content: object) -> Grid:
     Raises
     ------
     StoreError
-        Naming what in it is none of a grid.
+        If the content does not describe a grid; names the entry.
 
     Examples
     --------
@@ -270,14 +270,14 @@ def as_grid(content: object) -> Grid:
 
 
 def as_texts(content: object, name: str) -> dict[str, str]:
-    """Return a mapping of text to text, as JSON has it; StoreError where it is another thing."""
+    """Return a mapping of text to text from JSON; StoreError if it is something else."""
     if not isinstance(content, dict) or not all(isinstance(text, str) for text in content.values()):
         raise StoreError(f"{quoted(name)} is no mapping of text to text")
     return content
 
 
 def as_dtype(text: object) -> np.dtype[Any]:
-    """Return the dtype, numbers or text, of which this is the name; StoreError where it is none that is stored."""
+    """Return the dtype of this name; StoreError unless it is one of the stored kinds (numbers or text)."""
     if isinstance(text, str) and _DTYPE.fullmatch(text):
         try:
             dtype = np.dtype(text)
@@ -299,7 +299,7 @@ def _as_field(content: object) -> Field:
 
 
 def _as_counts(content: object, name: str) -> tuple[int, ...]:
-    """Return whole numbers from 0 on, each of which fits into a machine's integer."""
+    """Return non-negative whole numbers, each of which fits into a machine's integer."""
     if not isinstance(content, list) or not all(type(count) is int and 0 <= count < 2**62 for count in content):
         raise StoreError(f"{quoted(name)} is no list of whole numbers")
     return tuple(content)

@@ -1,4 +1,4 @@
-"""What a store is of: the trial, its turns and fields, and hashes of all that does not grow; kept twice."""
+"""Manifest of a store: the trial, its turns and fields, and hashes of the static files; kept in two copies."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 import xarray as xr
 
 from causalgia.errors import StoreError, quoted, quoted_apart
-from causalgia.trial.archive.documents import FORMAT, as_json, frame_of
+from causalgia.trial.archive.documents import FORMAT, as_json, read_frame
 from causalgia.trial.archive.files import (
     FILE_MARK,
     mark_of,
-    parsed,
-    read,
+    parse_json,
     read_or_none,
+    read_small_file,
     replace,
     replace_all,
-    sealed,
-    unpacked,
-    unsealed,
+    seal,
+    unseal,
+    unzip_stored,
 )
 from causalgia.trial.archive.journal import SLOTS
 from causalgia.trial.archive.layout import CONTROL, Grid, as_grid, as_texts, control, is_static, node
@@ -35,12 +35,12 @@ _KIND = "causalgia trial"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a store says of itself.
+    """The content of a store's manifest.
 
     `identity` names the trial (design, predictor, seed, ...); `texts` has the dtypes of the text variables without
-    units; `static` the marks of the files that do not grow, by path; `settled` is what the trial settled on when it was
-    begun, as JSON, for it to go on with; `parts` has digests (and versions) of what an identity is made of, by
-    name: they tell no trials apart, but say in an error what moved.
+    units; `static` the marks of the static files, by path; `settled` the settings that the trial fixed when it began,
+    as JSON, for a resumed run; `parts` has digests (and versions) of the parts of an identity, by name: they do not
+    distinguish trials, but let an error say which part changed.
     """
 
     identity: Mapping[str, str]
@@ -51,28 +51,28 @@ class Manifest:
     parts: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """Return the manifest as JSON that has its own hash."""
+        """Return the manifest as JSON with its own hash."""
         grid = {
             "fields": [asdict(field) for field in self.grid.fields],
             "turn_ends": self.grid.turn_ends,
             "turns_a_chunk": self.grid.turns_a_chunk,
         }
-        said = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
-        said |= {"settled": self.settled, "parts": self.parts}
-        told = {"kind": _KIND, "version": FORMAT, **said}
-        return as_json(told | {"hash": _hash(told)})
+        fields = {"identity": self.identity, "grid": grid, "texts": self.texts, "static": self.static}
+        fields |= {"settled": self.settled, "parts": self.parts}
+        content = {"kind": _KIND, "version": FORMAT, **fields}
+        return as_json(content | {"hash": _content_hash(content)})
 
     @classmethod
     def from_bytes(cls, data: bytes | None, path: Path) -> Manifest | None:
-        """Read a manifest; None where it is damaged.
+        """Read a manifest; None if it is damaged.
 
         Raises
         ------
         StoreError
-            If it was written by another version of the layout, or says under its own hash what no manifest of ours
-            says: somebody else made it.
+            If it was written by another version of the layout, or its hash is right and its content is
+            not one that this library writes.
         """
-        content = None if data is None else parsed(data)
+        content = None if data is None else parse_json(data)
         if not isinstance(content, dict) or "version" not in content:
             return None
         mark = content.pop("hash", None)
@@ -81,7 +81,7 @@ class Manifest:
                 f"{path}: written in version {quoted(content['version'])} of the layout, this library reads version "
                 f"{FORMAT}; use the library that wrote it, or give another path as store="
             )
-        if mark != _hash(content):
+        if mark != _content_hash(content):
             return None
         try:
             return cls._of(content)
@@ -101,32 +101,34 @@ class Manifest:
         _check_static(static, grid)
         return cls(identity, grid, texts, static, content["settled"], parts)
 
-    def require(
+    def check_identity(
         self, identity: Mapping[str, str], parts: Mapping[str, str], path: Path, *, but: Collection[str] = ()
     ) -> None:
-        """Refuse to go on with another trial; says in which parts it differs, and how. What is in `but` may differ."""
+        """Raise StoreError if the trial is another one; says which parts differ, and how. Names in `but` may differ."""
         if strange := self.identity.keys() - identity.keys():
             raise StoreError(f"{path}: holds another trial, one that has {quoted(min(strange))}; give another path")
         differ = [name for name in sorted(identity) if self.identity.get(name) != identity[name] and name not in but]
         if differ:
-            said = "; ".join(f"{name}: {_there_and_now(self.identity.get(name), identity[name])}" for name in differ)
+            differences = "; ".join(
+                f"{name}: {_there_and_now(self.identity.get(name), identity[name])}" for name in differ
+            )
             moved = self.moved(parts) if "predictor" in differ else ""
             cure = _SAME_ANSWERS if differ == ["predictor"] else ""
             raise StoreError(
                 f"{path}: holds another trial, the {' and the '.join(differ)} differ{'s' * (len(differ) == 1)} "
-                f"({said}{moved and '; '}{moved}); give another path as store=, or the same {' and '.join(differ)} to "
-                f"go on with this one{cure}"
+                f"({differences}{moved and '; '}{moved}); give another path as store=, or the same "
+                f"{' and '.join(differ)} to go on with this one{cure}"
             )
 
     def moved(self, parts: Mapping[str, str]) -> str:
-        """Say which parts of the predictor are others than these, and which are not; "" where that is not known."""
+        """Say which parts of the predictor changed and which did not; "" if that is not known."""
         names = sorted(self.parts.keys() | parts.keys() - {"versions"})
         others = [name for name in names if self.parts.get(name) != parts.get(name) and name != "versions"]
         same = [name for name in names if name not in others and name != "versions"]
-        said = [f"its {_listed(others)} moved"] if others else []
-        said += [f"its {_listed(same)} did not"] if others and same else []
+        changes = [f"its {_name_list(others)} moved"] if others else []
+        changes += [f"its {_name_list(same)} did not"] if others and same else []
         before, now = self.parts.get("versions"), parts.get("versions")
-        return "; ".join([*said, *([f"versions: {_there_and_now(before, now)}"] if before != now else [])])
+        return "; ".join([*changes, *([f"versions: {_there_and_now(before, now)}"] if before != now else [])])
 
 
 _SAME_ANSWERS = (
@@ -135,19 +137,19 @@ _SAME_ANSWERS = (
 )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _name_list(names: Sequence[str]) -> str:
     return ", ".join(quoted(name)[1:-1] for name in names[:6]) + (f" and {len(names) - 6} more" if names[6:] else "")
 
 
 def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
-    """Write a copy of all that does not grow, and the manifest, with which the store is begun."""
+    """Write the copy of the static files, and then the manifest, which marks the store as begun."""
     folder = control(path)
     data = manifest.to_bytes()
-    replace_all({folder / _COPY: _copied(data, static), folder / _NAME: data})
+    replace_all({folder / _COPY: _pack_static_files(data, static), folder / _NAME: data})
 
 
-def is_begun(path: Path) -> bool:
-    """Return whether a trial was begun at a path: there is a manifest, or commits (or sums) and the copy of one."""
+def is_store(path: Path) -> bool:
+    """Say whether there is a store at a path: a manifest, or commits (or sums) and the copy of a manifest."""
     folder = control(path)
     log = folder / "log"
     committed = (log.exists() and log.stat().st_size > 0) or any((folder / slot).exists() for slot in SLOTS)
@@ -169,15 +171,15 @@ def read_manifest(path: Path) -> Manifest:
     return found
 
 
-def whole_static(path: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Return the files that do not grow and have the bytes that were written, by their path in the store."""
+def intact_static(path: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Return the static files that are intact, by their path in the store."""
     read = {name: read_or_none(path / name) for name in manifest.static}
     return {name: data for name, data in read.items() if data is not None and mark_of(data) == manifest.static[name]}
 
 
 def damaged_static(path: Path, manifest: Manifest) -> list[str]:
-    """Return the files that do not grow, and do not have the bytes that were written; as paths in the store."""
-    whole = whole_static(path, manifest)
+    """Return the paths of the static files that are damaged."""
+    whole = intact_static(path, manifest)
     hurt = [name for name in manifest.static if name not in whole]
     if read_or_none(control(path) / _NAME) != manifest.to_bytes():
         hurt.append(f"{CONTROL}/{_NAME}")
@@ -188,21 +190,21 @@ def damaged_static(path: Path, manifest: Manifest) -> list[str]:
 
 
 def frame_of_store(path: Path, manifest: Manifest) -> xr.Dataset:
-    """Return the variables that do not grow, and the attrs.
+    """Return the variables without units, and the attrs.
 
     Raises
     ------
     StoreError
-        If a file of theirs is damaged, or none that this library wrote.
+        If one of their files is damaged, or was not written by this library.
     """
     try:
-        return frame_of(manifest.grid, whole_static(path, manifest), manifest.texts)
+        return read_frame(manifest.grid, intact_static(path, manifest), manifest.texts)
     except StoreError as error:
         raise StoreError(f"{path}: {error}; move the store away, and run the trial anew") from error
 
 
 def repair_static(path: Path, manifest: Manifest) -> list[str]:
-    """Make damaged files that do not grow again from their copy; return which they were.
+    """Restore damaged static files from their copy; return their paths.
 
     Raises
     ------
@@ -216,34 +218,34 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         replace(path / name, copies[name])
     if hurt:
-        write_manifest(path, manifest, {name: read(path / name) for name in manifest.static})
+        write_manifest(path, manifest, {name: read_small_file(path / name) for name in manifest.static})
     return hurt
 
 
-def _copied(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
-    """Return all that does not grow as one sealed zip archive; the same bytes whenever it is made."""
+def _pack_static_files(manifest: bytes, static: Mapping[str, bytes]) -> bytes:
+    """Return the static files as one sealed zip archive; the bytes depend on their content only."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
         for name, data in {_NAME: manifest, **static}.items():
             archive.writestr(zipfile.ZipInfo(name), data)
-    return sealed(made.getvalue())
+    return seal(made.getvalue())
 
 
 def _copies(path: Path) -> dict[str, bytes]:
-    """Return the files of the copy; none where it is damaged, or is packed in a way that we do not pack it in."""
-    data = unsealed(read_or_none(control(path) / _COPY) or b"")
-    return {} if data is None else unpacked(data)
+    """Return the files of the copy; an empty dict if it is damaged or packed in another way."""
+    data = unseal(read_or_none(control(path) / _COPY) or b"")
+    return {} if data is None else unzip_stored(data)
 
 
-def _hash(told: Mapping[str, Any]) -> str:
+def _content_hash(content: Mapping[str, Any]) -> str:
     try:
-        return mark_of(json.dumps(told, sort_keys=True).encode())
-    except RecursionError:  # a little deeper than what can be parsed
+        return mark_of(json.dumps(content, sort_keys=True).encode())
+    except RecursionError:  # nested a little deeper than JSON can be parsed
         return ""
 
 
 def _check_static(static: Mapping[str, str], grid: Grid) -> None:
-    """Refuse paths that are no place of a file that does not grow, and marks that are none."""
+    """Raise StoreError for paths that are not static files, and for invalid marks."""
     growing = {node(field.name) for field in grid.fields}
     for name, mark in static.items():
         if not is_static(name) or (name.partition("/")[0] in growing and not name.endswith("/zarr.json")):
@@ -255,6 +257,6 @@ def _check_static(static: Mapping[str, str], grid: Grid) -> None:
 def _there_and_now(there: str | None, now: str | None) -> str:
     """Say two values that differ, in at most 80 characters each."""
     if there is None or now is None:
-        told = ["not given" if value is None else quoted(value) for value in (there, now)]
-        return f"{told[0]} there, {told[1]} now"
+        values = ["not given" if value is None else quoted(value) for value in (there, now)]
+        return f"{values[0]} there, {values[1]} now"
     return "{} there, {} now".format(*quoted_apart(there, now))

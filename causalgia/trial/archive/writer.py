@@ -1,4 +1,4 @@
-"""Writing a store: turns are put, slabs of files are committed, and nothing that was committed is ever lost."""
+"""Writing a store: turns are put, slabs of files are committed, and nothing that was committed is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import DamageWarning, StoreError
-from causalgia.trial.archive.documents import documents, texts_of
+from causalgia.trial.archive.documents import static_files, texts_of
 from causalgia.trial.archive.files import (
     check_no_folders,
     check_no_links,
@@ -25,37 +25,37 @@ from causalgia.trial.archive.files import (
     mark_of,
     new_file,
     on_disk,
-    read,
+    read_small_file,
     remove,
     replace,
     sync_folder,
     write_all,
 )
-from causalgia.trial.archive.journal import SLOTS, Log, read_log, read_state, settle_states, write_state
+from causalgia.trial.archive.journal import SLOTS, Log, equalize_states, read_log, read_state, write_state
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
 from causalgia.trial.archive.manifest import (
     Manifest,
     damaged_static,
     frame_of_store,
-    is_begun,
+    is_store,
     read_manifest,
     repair_static,
     write_manifest,
 )
-from causalgia.trial.archive.reader import Found, found_in
-from causalgia.trial.archive.slabs import Filling, commit
+from causalgia.trial.archive.reader import SlabState, inspect_slabs
+from causalgia.trial.archive.slabs import OpenSlab, commit_slab
 
 _MOST_OPEN = 32
 _AT_ONCE = 4
 _SPARING = 20
-"""How many times longer than it took the wait is after a commit of chunks that are not full."""
+"""Least pause after a commit of incomplete chunks, as a multiple of the time that it took."""
 
 
 class Archive:
     """A trial on disk that is being written: turn by turn, in any order, by one process.
 
-    Made by `create` or `resume`. What `put` takes in is committed when a chunk is full, every `seconds`, and by `flush`
-    and `close`: files are written beside their places and made durable, the log tells of their hashes, and they are
+    Made by `create` or `resume`. Values that were put are committed when a chunk is full, every `seconds`, and by
+    `flush` and `close`: files are written beside their places and made durable, their hashes are logged, and they are
     moved. A process may be killed at any moment; `resume` finds what was committed. A finished store has the same bytes
     in the same files however often it was resumed.
 
@@ -74,30 +74,30 @@ class Archive:
     """
 
     seconds = 1.0
-    """Between commits of chunks that are not full yet."""
+    """Seconds between commits of incomplete chunks."""
 
     def __init__(self, path: Path, manifest: Manifest, lock: Lock, done: dict[Slab, int]) -> None:
         self.path, self.grid, self.settled = path, manifest.grid, manifest.settled
         self._manifest = manifest
         self._lock, self._done = lock, done
-        self._open: dict[Slab, Filling] = {}
-        self._spent: list[Filling] = []
+        self._open: dict[Slab, OpenSlab] = {}
+        self._spent: list[OpenSlab] = []
         self._log = Log(control(path) / "log")
         self._pool, self._busy = ThreadPoolExecutor(_AT_ONCE), dict[Slab, Future[None]]()
         self._committed, self._cost = time.monotonic(), 0.0
 
     @staticmethod
     def exists(path: str | Path) -> bool:
-        """Return whether a trial was begun at a path; ask before anything is predicted.
+        """Say whether there is a store at a path; to be asked before anything is predicted.
 
         Raises
         ------
         StoreError
-            If something else is there: a file, or a folder that is not empty and no store of ours.
+            If something else is there: a file, or a folder that is not empty and not a store.
         """
         place = Path(path)
         with on_disk(place):
-            return _begun(place)
+            return _store_exists(place)
 
     @classmethod
     def create(
@@ -117,9 +117,9 @@ class Archive:
         Parameters
         ----------
         path
-            A folder that is not there yet, or is empty; its parents are made.
+            A folder that does not exist yet, or is empty; its parents are made.
         identity
-            What makes the trial this one: fingerprints of design and predictor, seed, what is kept, plan.
+            Identity of the trial: fingerprints of design and predictor, seed, what is kept, plan.
         fields
             The variables with a value for each unit; ``unit`` itself is added.
         turn_ends
@@ -129,9 +129,9 @@ class Archive:
         frame
             Every variable of the finished Dataset without the dim ``unit``, and its attrs.
         settled
-            What the trial settled on before its first turn, ready for JSON: `settled` gives it back.
+            Settings that were fixed before the first turn, ready for JSON: `settled` returns them.
         parts
-            Digests and versions of what the predictor is made of, to say in an error what moved.
+            Digests and versions of the predictor's parts, so that an error can say which of them changed.
 
         Raises
         ------
@@ -140,17 +140,17 @@ class Archive:
         """
         place = Path(path)
         grid = Grid((UNIT, *fields) if fields else (), tuple(map(int, turn_ends)), turns_a_chunk)
-        static = documents(grid, frame)
+        static = static_files(grid, frame)
         with on_disk(place):
-            _begun(place)
+            _store_exists(place)
             control(place).mkdir(parents=True, exist_ok=True)
             lock = Lock(place)
             try:
-                if _begun(place):
+                if _store_exists(place):
                     raise StoreError(f"{place}: holds a trial already; resume it, or give another path as store=")
                 marks = {name: mark_of(data) for name, data in static.items()}
                 manifest = Manifest(dict(identity), grid, texts_of(frame), marks, settled, dict(parts or {}))
-                _lay_out(place, manifest, static)
+                _write_new_store(place, manifest, static)
             except BaseException:
                 lock.release()
                 raise
@@ -165,7 +165,7 @@ class Archive:
         parts: Mapping[str, str] | None = None,
         but: Collection[str] = (),
     ) -> Archive:
-        """Go on with a store; what is in it is verified by hash, and what is damaged is missing again.
+        """Resume a store; its files are verified by hash, and turns in damaged files count as missing.
 
         Parameters
         ----------
@@ -174,28 +174,28 @@ class Archive:
         identity, parts
             As `create`.
         but
-            Names in the identity that may differ: whoever asks for that looks at what is kept, and calls `take_over`.
+            Names in the identity that may differ: the caller compares the stored values and calls `take_over`.
 
         Raises
         ------
         StoreError
-            If the store is of another trial (says in which part), of another version, written by another process, or
-            damaged beyond repair.
+            If the store belongs to another trial (says in which part), has another version, is being written by another
+            process, or is damaged beyond repair.
 
         Warns
         -----
         DamageWarning
-            If files do not have the bytes that were written; says which, and how many units are made again.
+            If files are damaged; says which, and how many units are predicted again.
         """
         place = Path(path)
         with on_disk(place):
-            if not _begun(place):
+            if not _store_exists(place):
                 raise StoreError(f"{place}: no trial was begun there; create it")
             lock = Lock(place)
             try:
                 manifest = read_manifest(place)
-                manifest.require(identity, parts or {}, place, but=but)
-                done = _verified(place, manifest)
+                manifest.check_identity(identity, parts or {}, place, but=but)
+                done = _verify_and_repair(place, manifest)
             except BaseException:
                 lock.release()
                 raise
@@ -203,7 +203,7 @@ class Archive:
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """What the trial in the store is told apart by."""
+        """Identity of the stored trial."""
         return self._manifest.identity
 
     @property
@@ -212,14 +212,14 @@ class Archive:
         return frame_of_store(self.path, self._manifest)
 
     def moved(self, parts: Mapping[str, str]) -> str:
-        """Say which parts of the predictor are others than these, and which are not."""
+        """Say which parts of the predictor differ from these, and which do not."""
         return self._manifest.moved(parts)
 
     def take_over(self, identity: Mapping[str, str], parts: Mapping[str, str], attrs: Mapping[str, Any]) -> None:
-        """Make what is kept that of another identity, and say so in the attrs; the manifest is written before them."""
+        """Give the store another identity, and record that in the attrs; the manifest is written first."""
         old = self.frame
         frame = old.assign_attrs(attrs)
-        static = documents(self.grid, frame)
+        static = static_files(self.grid, frame)
         marks = {name: mark_of(data) for name, data in static.items()}
         made = Manifest(dict(identity), self.grid, texts_of(frame), marks, self.settled, dict(parts))
         with on_disk(self.path):
@@ -229,32 +229,32 @@ class Archive:
                     replace(self.path / name, data)
         self._manifest = made
 
-    def kept(self, turn: int) -> dict[str, NDArray[Any]]:
-        """Return what is on disk of a turn that no model lacks, by field, (units of the turn, ...[, models])."""
+    def values_of(self, turn: int) -> dict[str, NDArray[Any]]:
+        """Return the stored values of a complete turn, by field, (units of the turn, ...[, models])."""
         grid, rows, found = self.grid, self.grid.rows(turn), dict[str, list[NDArray[Any]]]()
         for model in grid.models:
             slab = Slab(grid.chunk(turn), model)
             with on_disk(self.path):
-                filling = Filling.begin(self.path, grid, slab, self._done.get(slab, 0))
+                filling = OpenSlab.begin(self.path, grid, slab, self._done.get(slab, 0))
             for own, values in filling.values.items():
                 found.setdefault(own.name, []).append(values[rows])
         return {name: np.concatenate(parts, axis=-1) if parts[1:] else parts[0] for name, parts in found.items()}
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """Turns that were not put, for any model."""
+        """Turns that are missing for any model."""
         lacking = [0] * self.grid.n_chunks
         for slab in self.grid.slabs():
             lacking[slab.chunk] |= self.grid.whole(slab.chunk) & ~self._done.get(slab, 0)
         return tuple(turn for chunk, among in enumerate(lacking) for turn in self.grid.turns(chunk, among))
 
     def lacks(self, turn: int, *, model: int | None = None) -> bool:
-        """Return whether a turn was not put for a model (None: for what no model tells, or for any)."""
+        """Say whether a turn is missing for a model (None: for the fields without models, or for any model)."""
         chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
         return any(not self._done.get(Slab(chunk, m), 0) & bit for m in self.grid.models if model is None or m == model)
 
     def put(self, turn: int, values: Mapping[str, NDArray[Any]], *, model: int | None = None) -> None:
-        """Take in the values of a turn; what is there already is not written again.
+        """Store the values of a turn; those that are stored already are not written again.
 
         Parameters
         ----------
@@ -282,39 +282,39 @@ class Archive:
         self._commit_all()
         with on_disk(self.path):
             if self.grid.fields and not self.missing:
-                self._log.settle(self.grid)
-            settle_states(control(self.path), turns=self.grid.n_turns)
+                self._log.compact(self.grid)
+            equalize_states(control(self.path), turns=self.grid.n_turns)
 
     def put_state(self, arrays: Mapping[str, NDArray[Any]], *, turns: int) -> None:
-        """Keep running sums over the first turns; the ones before are kept as well.
+        """Save running sums over the first turns; the previous ones are kept as well.
 
         Raises
         ------
         StoreError
-            If the disk refuses; what was kept before is there.
+            If the disk refuses; the previous sums are intact.
         """
         with on_disk(self.path):
             write_state(control(self.path), arrays, turns=turns, last=turns == self.grid.n_turns)
 
     def state(self) -> tuple[int, dict[str, NDArray[Any]]] | None:
-        """Return the number of turns that the newest whole sums are over, and the sums; None where there are none.
+        """Return the number of turns of the newest intact sums, and the sums; None if there are none.
 
         Warns
         -----
         DamageWarning
-            If the newest sums are damaged; those before them are returned.
+            If the newest sums are damaged; the previous ones are returned.
         """
         with on_disk(self.path):
             state, damaged = read_state(control(self.path))
         if damaged:
             first = 0 if state is None or not state[0] else self.grid.turn_ends[min(state[0], self.grid.n_turns) - 1]
-            _warn(self.path, damaged, self.grid.n_units - first)
+            _warn_damaged(self.path, damaged, self.grid.n_units - first)
         if state is not None and state[0] > self.grid.n_turns:
             raise StoreError(f"{self.path}: sums over {state[0]:,} turns of {self.grid.n_turns:,}; move the store away")
         return state
 
     def close(self) -> None:
-        """Commit all that was put, and let others write."""
+        """Commit all that was put, and release the lock."""
         try:
             self.flush()
         finally:
@@ -332,14 +332,14 @@ class Archive:
             self.close()
 
     def release(self) -> None:
-        """Let others write; what was put and not committed is forgotten."""
+        """Release the lock; values that were put and not committed are dropped."""
         self._pool.shutdown()
         self._open.clear()
         self._spent.clear()
         self._lock.release()
 
     def _slabs_of(self, turn: int, given: Mapping[str, object], model: int | None) -> list[Slab]:
-        """Return the slabs that lack a turn, of what is given."""
+        """Return the slabs that lack a turn, among those with the given fields."""
         chunk, bit = self.grid.chunk(turn), self.grid.bit(turn)
         models = [m for m in self.grid.models if model is None or m == model or (m is None and self._brings(given))]
         return [slab for m in models if not self._done.get(slab := Slab(chunk, m), 0) & bit]
@@ -347,25 +347,25 @@ class Archive:
     def _brings(self, given: Mapping[str, object]) -> bool:
         return any(field.name in given for field in self.grid.fields if not field.by_model)
 
-    def _filling(self, slab: Slab) -> Filling:
+    def _filling(self, slab: Slab) -> OpenSlab:
         if slab not in self._open:
             with on_disk(self.path):
                 done = self._done.get(slab, 0)
-                self._open[slab] = (not done and self._again(slab)) or Filling.begin(self.path, self.grid, slab, done)
+                self._open[slab] = (not done and self._again(slab)) or OpenSlab.begin(self.path, self.grid, slab, done)
         return self._open[slab]
 
-    def _again(self, slab: Slab) -> Filling | None:
-        """Return an empty slab in the memory of one that is committed: fresh memory takes longer than the copy.
+    def _again(self, slab: Slab) -> OpenSlab | None:
+        """Return an empty slab in the memory of a committed one: allocating fresh memory takes longer than the copy.
 
-        What was in it is put over, or made blank when it is committed. Slabs of all models have the same shape.
+        Its old content is overwritten, or set to fill values at the commit. Slabs of all models have the same shape.
         """
         for place, spent in enumerate(self._spent):
             if (spent.slab.model is None) == (slab.model is None):
-                return Filling(slab, 0, 0, self._spent.pop(place).values)
+                return OpenSlab(slab, 0, 0, self._spent.pop(place).values)
         return None
 
-    def _commit_what_is_due(self, fillings: Sequence[Filling]) -> None:
-        """Commit slabs that were just filled while the trial goes on, and all of them from time to time."""
+    def _commit_what_is_due(self, fillings: Sequence[OpenSlab]) -> None:
+        """Commit slabs that are full while the trial goes on, and all slabs from time to time."""
         crowded = len(self._open) > _MOST_OPEN + len(self.grid.models)
         if crowded or time.monotonic() - self._committed >= max(self.seconds, _SPARING * self._cost):
             self._commit_all()
@@ -380,17 +380,17 @@ class Archive:
         self._committed = time.monotonic()
         self._cost = min(self._committed - start, self.seconds)
 
-    def _commit(self, fillings: Sequence[Filling], *, ahead: int = 0) -> None:
-        """Commit slabs; wait until at most `ahead` of them are still to be, and raise what went wrong with any."""
+    def _commit(self, fillings: Sequence[OpenSlab], *, ahead: int = 0) -> None:
+        """Commit slabs; wait until at most `ahead` of them are pending, and raise any error of theirs."""
         for filling in (filling for filling in fillings if filling.slab not in self._busy):
-            self._busy[filling.slab] = self._pool.submit(commit, self.path, self.grid, self._log, filling)
+            self._busy[filling.slab] = self._pool.submit(commit_slab, self.path, self.grid, self._log, filling)
         with on_disk(self.path):
             while len(self._busy) > ahead:
                 wait(self._busy.values(), return_when=FIRST_COMPLETED)
                 self._collect()
 
     def _collect(self) -> None:
-        """Let go of slabs that are committed whole; one that could not be is kept, to be tried again."""
+        """Drop slabs that are committed whole; those that failed are kept, to be tried again."""
         done = {slab: job for slab, job in self._busy.items() if job.done()}
         if any(job.exception() for job in done.values()):
             wait(self._busy.values())
@@ -403,11 +403,11 @@ class Archive:
             job.result()
 
 
-def _begun(path: Path) -> bool:
-    """Return whether there is a store; refuse what is no place for one."""
+def _store_exists(path: Path) -> bool:
+    """Say whether there is a store; raise if the path cannot hold one."""
     if os.path.lexists(control(path)):
         check_no_links(path)
-    if is_begun(path):
+    if is_store(path):
         return True
     if path.is_dir() and any(path.iterdir()) and not control(path).is_dir():
         raise StoreError(f"{path}: a folder with other things in it; give the path of a new one as store=")
@@ -420,24 +420,24 @@ def _begun(path: Path) -> bool:
     return False
 
 
-def _lay_out(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
-    """Write all that does not grow, an empty log, and at last the manifest: with it the store is begun.
+def _write_new_store(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:
+    """Write the static files, an empty log, and finally the manifest, which marks the store as begun.
 
-    The copy is made durable, and mends the files that it is of if these are not.
+    The copy is made durable; it can repair the static files if these are not.
     """
     for name, data in static.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
-        _lay(path / name, data)
+        _write_new_file(path / name, data)
     for slot in SLOTS:
         remove(control(path) / slot)
-    _lay(control(path) / "log", b"")
+    _write_new_file(control(path) / "log", b"")
     write_manifest(path, manifest, static)
     for folder in (path, path.parent):
         sync_folder(folder)
 
 
-def _lay(path: Path, data: bytes) -> None:
-    """Write a new file, which is not waited for."""
+def _write_new_file(path: Path, data: bytes) -> None:
+    """Write a new file without waiting for the disk."""
     file = new_file(path)
     try:
         write_all(file, data)
@@ -445,37 +445,37 @@ def _lay(path: Path, data: bytes) -> None:
         os.close(file)
 
 
-def _verified(path: Path, manifest: Manifest) -> list[Found]:
-    """Repair what does not grow, hash what does, and warn of damage; return what there is."""
+def _verify_and_repair(path: Path, manifest: Manifest) -> list[SlabState]:
+    """Repair static files, hash all others, and warn of damage; return the state of each slab."""
     check_no_folders(path, damaged_static(path, manifest))
     repaired = repair_static(path, manifest)
     log = control(path) / "log"
     if not log.exists():
         repaired.append(f"{control(path).name}/log")
-        _lay(log, b"")
+        _write_new_file(log, b"")
     elif log.stat().st_nlink > 1:
-        replace(log, read(log))  # what has another name too, such as a backup, keeps its bytes
+        replace(log, read_small_file(log))  # a hard link, such as a backup, keeps its bytes
     frame_of_store(path, manifest)
-    found = found_in(path, manifest.grid, read_log(log, manifest.grid))
+    found = inspect_slabs(path, manifest.grid, read_log(log, manifest.grid))
     damaged = [*repaired, *(name for one in found for name in one.damaged)]
     check_no_folders(path, damaged)
     if damaged:
         lost: dict[int, int] = {}
         for one in found:
             lost[one.slab.chunk] = lost.get(one.slab.chunk, 0) | one.lost
-        _warn(path, damaged, sum(manifest.grid.n_units_of(chunk, among) for chunk, among in lost.items()))
+        _warn_damaged(path, damaged, sum(manifest.grid.n_units_of(chunk, among) for chunk, among in lost.items()))
     return found
 
 
-def _warn(path: Path, damaged: Sequence[str], n_units: int) -> None:
-    """Name damaged files, and say how many units are made again."""
+def _warn_damaged(path: Path, damaged: Sequence[str], n_units: int) -> None:
+    """Warn of damaged files, and say how many units are predicted again."""
     named = ", ".join(damaged[:5]) + (f" and {len(damaged) - 5} more" if len(damaged) > 5 else "")
     text = f"{path}: damaged, not the bytes that were written: {named}; {n_units:,} units are made again"
     warnings.warn(text, DamageWarning, stacklevel=4)
 
 
 class Lock:
-    """The right to write a store, held until it is given back or the process ends, by whatever end.
+    """The exclusive right to write a store, held until it is released or the process ends in any way.
 
     Raises
     ------
@@ -486,19 +486,19 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self._file: int | None = file_to_append(control(path) / "lock", os.O_RDWR | os.O_CREAT)
         try:
-            _take(self._file, path)
+            _lock_file(self._file, path)
         except BaseException:
             self.release()
             raise
 
     def release(self) -> None:
-        """Give the right back; twice does no harm."""
+        """Release the lock; releasing twice is harmless."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
 
-def _take(file: int, path: Path) -> None:
+def _lock_file(file: int, path: Path) -> None:
     try:
         import fcntl
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""A trial that keeps moments of its individual effects alone, in memory that the number of units does not fill."""
+"""Moments of the individual effects of a trial, in memory that does not grow with the number of units."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.reduction import Parts, Reduction, extremes
-from causalgia._run.requested_contrasts import Question
+from causalgia._run.contrast_reduction import ContrastReduction, extremes
+from causalgia._run.requested_contrasts import ContrastRequest
 from causalgia.effects.control_sd import pooled_sd, sd_attrs
 from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.numerics.streaming import Moments, Products, Sketch, Sums, bins_within
 from causalgia.schema import annotate, validate
+from causalgia.trial.outcome_reductions import NamedArrays
 from causalgia.types import Array
 
 QUANTILES = np.unique(np.concatenate([np.arange(101) / 100, [0.001, 0.005, 0.025, 0.975, 0.995, 0.999]]))
-"""Probabilities of the quantiles that moments have: the percentiles, and those of usual intervals."""
+"""Probabilities of the stored quantiles: the percentiles, and those of usual intervals."""
 _LEAST_GROUPS = 256
 _BYTES_OF_GROUPS = 2**25
 
 
-class MomentsOfTurn:
-    """What `KeptMoments` takes of a turn, where it was answered: its ICE, the arms that are measured, extremes."""
+class TurnMoments:
+    """Reduces a turn, where it was predicted, to its ICE, the measured arms, and extremes for `RunningMoments`."""
 
     name = "moments"
 
-    def __init__(self, reduction: Reduction, *, models: bool) -> None:
+    def __init__(self, reduction: ContrastReduction, *, models: bool) -> None:
         self._reduction, self._models = reduction, models
 
     @property
@@ -49,28 +50,28 @@ class MomentsOfTurn:
             **dict.fromkeys(("least", "most"), last),
         }
 
-    def reduce(self, outcome: NDArray[Any]) -> Parts:
-        """Return what `KeptMoments.take` takes, of outcomes (units, arms, tasks[, models])."""
+    def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
+        """Return the input of `RunningMoments.take`, for outcomes (units, arms, tasks[, models])."""
         return {**self._reduction.effects(outcome), **self._reduction.of_arms(outcome), **extremes(outcome)}
 
 
-class KeptMoments(MomentsOfTurn):
-    """Running moments of the ICE of a trial: mean, spread, extremes, quantiles and what is needed of the covariance.
+class RunningMoments(TurnMoments):
+    """Running moments of the ICE of a trial: mean, spread, extremes, quantiles and sums for the covariance.
 
-    Turns are taken in their order, so that the numbers are the same, bit for bit, wherever turns were answered and
-    however often the trial was resumed. The state grows with arms and contrasts, with parents where units share them,
-    and not with units. Pickled it is a `MomentsOfTurn`, without what was taken.
+    Turns are taken in order, so that the numbers are the same, bit for bit, wherever turns were predicted and however
+    often the trial was resumed. The state grows with arms, contrasts and shared parents, and not with units. It is
+    pickled as a `TurnMoments`, without the sums.
 
     Parameters
     ----------
     question
-        What is asked.
+        The contrasts.
     reduction
-        What is taken of a turn for it.
+        Computes the contrasts of a turn.
     parents
         Names of the parents that units share, or None.
     models
-        Whether the predictor is several.
+        Whether the predictor is an ensemble.
 
     References
     ----------
@@ -80,7 +81,7 @@ class KeptMoments(MomentsOfTurn):
     """
 
     def __init__(
-        self, question: Question, reduction: Reduction, *, parents: tuple[Any, ...] | None, models: bool
+        self, question: ContrastRequest, reduction: ContrastReduction, *, parents: tuple[Any, ...] | None, models: bool
     ) -> None:
         super().__init__(reduction, models=models)
         self._question = question
@@ -90,7 +91,7 @@ class KeptMoments(MomentsOfTurn):
         self._begin()
 
     def _begin(self, shape: tuple[int, ...] = ()) -> None:
-        """Make what holds the moments of all contrasts for some tasks and models."""
+        """Make empty accumulators for all contrasts and some tasks and models."""
         K = self._question.matrix.shape[0]
         self._ice, self._arms = Moments(), Moments()
         self._together = self._made_for(K, int(np.prod(shape)))
@@ -98,7 +99,7 @@ class KeptMoments(MomentsOfTurn):
         self._powers = np.zeros(shape, np.int64)
 
     def _made_for(self, n_contrasts: int, n_answers: int) -> Sums | Products:
-        """Return what holds the covariance: sums by parent, products, or sums by random group."""
+        """Return the accumulator of the covariance: sums by parent, products, or sums by random group."""
         if self._parents is not None:
             return Sums(len(self._parents))
         if n_contrasts <= MAX_COVARIANCE:
@@ -107,15 +108,15 @@ class KeptMoments(MomentsOfTurn):
         return Sums(min(self._question.design.n_units, groups))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(MomentsOfTurn, models=self._models), (self._reduction,)
+        return partial(TurnMoments, models=self._models), (self._reduction,)
 
     @property
     def n(self) -> int:
         """Units taken."""
         return self._ice.n
 
-    def take(self, parts: Parts) -> None:
-        """Take in the next turn: what `reduce` returned, and ``parent`` (units,)."""
+    def take(self, parts: NamedArrays) -> None:
+        """Add the next turn: the result of `reduce`, and ``parent`` (units,)."""
         if self.n == 0:
             self._begin(parts["ice"].shape[2:])
             self._powers = _powers(parts["ice"], parts["arms"])
@@ -145,7 +146,7 @@ class KeptMoments(MomentsOfTurn):
         return np.arange(before, before + len(parents), dtype=np.intp) % len(self._together.sizes)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return everything that was taken in, as arrays by name; with the whole trial also its moments."""
+        """Return the sums as arrays by name; after the last turn also the moments."""
         running = {
             f"{part}.{name}": np.asarray(x) for part, of in self._running.items() for name, x in vars(of).items()
         }
@@ -153,12 +154,12 @@ class KeptMoments(MomentsOfTurn):
         return running | {f"answers.{name}": x for name, x in self._answers.items()} | {"powers": self._powers} | whole
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Go on from what `state` returned.
+        """Continue from what `state` returned.
 
         Raises
         ------
         StoreError
-            If it returned something else: another trial's, or nobody's.
+            If the arrays are not those of this trial.
         """
         self._check(state)
         self._begin(state["powers"].shape)
@@ -171,7 +172,7 @@ class KeptMoments(MomentsOfTurn):
                 setattr(self._running[part], name, values.item() if values.ndim == 0 else values.copy())
 
     def _check(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Refuse sums that have other names, shapes or dtypes than a turn of zeros leaves."""
+        """Raise StoreError for sums of other names, shapes or dtypes than those after a turn of zeros."""
         wrong = StoreError("the running sums are none of this trial")
         K, S = self._question.matrix.shape[0], len(self._question.measured)
         powers, origin, least = (state.get(name, np.zeros(0)) for name in ("powers", "ice.origin", "answers.least"))
@@ -183,7 +184,7 @@ class KeptMoments(MomentsOfTurn):
             or not origin.size
         ):
             raise wrong
-        empty = KeptMoments(self._question, self._reduction, parents=self._names, models=self._models)
+        empty = RunningMoments(self._question, self._reduction, parents=self._names, models=self._models)
         effects, arms, one = np.zeros((K, *answers)), np.zeros((S, *answers)), np.zeros(answers, least.dtype)
         parts = {"ice": effects[None], "low": effects, "high": effects, "least": one, "most": one}
         parts |= {"arms": arms[None], "arms_low": arms, "arms_high": arms}
@@ -205,7 +206,7 @@ class KeptMoments(MomentsOfTurn):
         return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
 
     def moments(self) -> dict[str, NDArray[Any]]:
-        """Return the moments, as arrays by name, shape ``(..., K, tasks[, models])``: what `laid_out` takes."""
+        """Return the moments, as arrays by name, ``(..., K, tasks[, models])``: the input of `moments_dataset`."""
         ice = self._ice
         mean = np.where(ice.zero, 0.0, ice.mean)
         least, most = (np.where(ice.constant, mean, ice.origin + end) for end in (ice.least, ice.most))
@@ -223,17 +224,17 @@ class KeptMoments(MomentsOfTurn):
         of_itself: dict[str, NDArray[Any]] = {"ice_skewness": ice.skewness, "ice_leverage": ice.leverage}
         of_itself |= {"constant": ice.constant, "zero": ice.zero, "n_units": np.full(mean.shape, ice.n)}
         if isinstance(self._together, Products):
-            of_itself["ice_correlation"] = _correlation(self._together.sums, ice.constant)
+            of_itself["ice_correlation"] = _correlation_of_sums(self._together.sums, ice.constant)
         else:
             sized["ice_sum"] = np.where(ice.constant, 0.0, self._together.about(ice.shift))
         found = {name: self._unflat(x) for name, x in of_itself.items()}
         found |= {name: np.ldexp(self._unflat(x), self._powers) for name, x in sized.items()}
         if isinstance(self._together, Sums):
             found["cluster_size"] = self._together.sizes.astype(np.int64)
-        return found | {f"attrs.{name}": np.asarray(value) for name, value in self._said.items()}
+        return found | {f"attrs.{name}": np.asarray(value) for name, value in self._attrs.items()}
 
     @property
-    def _said(self) -> dict[str, Any]:
+    def _attrs(self) -> dict[str, Any]:
         by = "unit" if self._parents is None else "parent"
         yardstick = sd_attrs(self._yardstick, self._question.matrix)
         return {"cluster": by, "relative_error": self._sketch.error, **yardstick}
@@ -250,42 +251,42 @@ class KeptMoments(MomentsOfTurn):
 
 
 def _powers(ice: Array, arms: Array) -> NDArray[np.int64]:
-    """Return a power of two for each task whose first numbers are beyond 1e-100 to 1e100, (tasks[, models])."""
+    """Return a power of two for each task whose first numbers are outside 1e-100 to 1e100, (tasks[, models])."""
     over = (0, 1, 3)[: ice.ndim - 1]
     peak = np.maximum(np.abs(ice).max(axis=over), np.abs(arms).max(axis=over))
     powers = np.where((peak > 0) & ((peak < 1e-100) | (peak > 1e100)), np.frexp(peak)[1], 0)
     return np.broadcast_to(powers.reshape(-1, *[1] * (ice.ndim - 3)), ice.shape[2:]).astype(np.int64)
 
 
-def _correlation(sums: Array, constant: NDArray[np.bool_]) -> Array:
+def _correlation_of_sums(sums: Array, constant: NDArray[np.bool_]) -> Array:
     """Correlations (K, K, R) of columns whose central sums of products are (R, K, K); 0 where one is constant."""
     size = np.sqrt(np.diagonal(sums, axis1=1, axis2=2))
     unit = np.divide(1.0, size, out=np.zeros_like(size), where=(size > 0) & ~constant.T)
     return np.ascontiguousarray(np.moveaxis(sums * unit[:, :, None] * unit[:, None], 0, 2))
 
 
-def is_whole(state: Mapping[str, NDArray[Any]]) -> bool:
-    """Say whether a state has the moments of a whole trial."""
+def has_moments(state: Mapping[str, NDArray[Any]]) -> bool:
+    """Say whether a state has the moments of a complete trial."""
     return "ice_mean" in state
 
 
-def laid_out(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> xr.Dataset:
-    """Return moments under their names.
+def moments_dataset(names: xr.Dataset, moments: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+    """Return moments as a labelled Dataset.
 
     Parameters
     ----------
     names
-        Effects without units, from `names_of`.
+        Effects without units, from `effect_labels`.
     moments
-        From `KeptMoments.moments`, or a whole trial's `KeptMoments.state`.
+        From `RunningMoments.moments`, or `RunningMoments.state` of a complete trial.
     """
     found = names.copy()
     for name, values in moments.items():
         if name in _DIMS:
             found[name] = ((*_DIMS[name], "task", "model")[: values.ndim], values)
-    said = {name.removeprefix("attrs."): x.item() for name, x in moments.items() if name.startswith("attrs.")}
-    found["ice_quantile"].attrs["relative_error"] = said.pop("relative_error")
-    found = found.assign_coords(quantile=QUANTILES).assign_attrs(said)
+    attrs = {name.removeprefix("attrs."): x.item() for name, x in moments.items() if name.startswith("attrs.")}
+    found["ice_quantile"].attrs["relative_error"] = attrs.pop("relative_error")
+    found = found.assign_coords(quantile=QUANTILES).assign_attrs(attrs)
     if "ice_correlation" in found:
         found = found.assign_coords(contrast_=names["contrast"].to_numpy())
     return validate(annotate(found), "moments")

@@ -1,4 +1,4 @@
-"""A trial that keeps its individual effects, and of the outcomes what is needed to say what `contrast` says of them."""
+"""Individual effects of a trial, stored with the quantities that `contrast` computes from all units."""
 
 from __future__ import annotations
 
@@ -9,51 +9,52 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.reduction import Parts, Reduction, extremes
-from causalgia._run.requested_contrasts import Question
+from causalgia._run.contrast_reduction import ContrastReduction, extremes
+from causalgia._run.requested_contrasts import ContrastRequest
 from causalgia.effect_table import as_effect_table
 from causalgia.effects.control_sd import pooled_sd, sd_attrs, shared_arm_sds
 from causalgia.errors import StoreError
 from causalgia.numerics.row_blocks import by_block, is_lazy
 from causalgia.schema import annotate, validate
+from causalgia.trial.outcome_reductions import NamedArrays
 
 
-class KeptEffects:
-    """What is kept of a unit: its ICE, and its outcomes in the arms whose sd the contrasts are measured in.
+class EffectsReduction:
+    """Reduces a unit to its ICE and its outcomes in the arms whose sd is the unit of the contrasts.
 
     Parameters
     ----------
     reduction
-        What is taken of a turn.
+        Computes the contrasts of a turn.
     models
-        Whether the predictor is several.
+        Whether the predictor is an ensemble.
     """
 
     name = "effects"
 
-    def __init__(self, reduction: Reduction, *, models: bool) -> None:
+    def __init__(self, reduction: ContrastReduction, *, models: bool) -> None:
         self._reduction, self._models = reduction, models
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """The dims of what is kept."""
+        """The dims of the reduced arrays."""
         last = ("task", "model") if self._models else ("task",)
         return {"ice": ("unit", "contrast", *last), "measured": ("unit", "measured", *last)}
 
-    def reduce(self, outcome: NDArray[Any]) -> Parts:
-        """Return what is kept of outcomes (units, arms, tasks[, models])."""
+    def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
+        """Reduce outcomes (units, arms, tasks[, models])."""
         return {name: part for name, part in self._taken(outcome).items() if name in self.dims}
 
-    def _taken(self, outcome: NDArray[Any]) -> Parts:
+    def _taken(self, outcome: NDArray[Any]) -> NamedArrays:
         effects = self._reduction.effects(outcome)
         return {**effects, "measured": np.take(outcome, self._reduction.measured, axis=1), **extremes(outcome)}
 
 
-class WithEnds(KeptEffects):
-    """The same, and what is said of all units together: `Ends` takes it out again."""
+class EffectsAndRanges(EffectsReduction):
+    """The same, with the ranges of all units of the turn, which `SharedRanges` takes out again."""
 
-    def reduce(self, outcome: NDArray[Any]) -> Parts:
-        """Return what is kept, with ``low, high, least, most``."""
+    def reduce(self, outcome: NDArray[Any]) -> NamedArrays:
+        """Reduce outcomes, with ``low, high, least, most``."""
         return self._taken(outcome)
 
 
@@ -61,15 +62,15 @@ _COLUMNS = ("constant", "zero", "control_sd")
 _BETTER: dict[str, Any] = {"low": np.maximum, "high": np.minimum, "least": np.minimum, "most": np.maximum}
 
 
-class Ends:
-    """What all units share: where their ICE may be one number, and whether a task has one answer.
+class SharedRanges:
+    """Ranges over all units that show whether their ICE may be one number, and whether a task has one answer.
 
-    Turns may come in any order, and more than once. Where it is settled that numbers differ nothing more is kept of
-    them, so that the ends seldom change.
+    Turns may come in any order, and more than once. Once numbers are known to differ, their ranges are reset to
+    infinity, so that the state seldom changes.
 
     Examples
     --------
-    >>> ends, one = Ends(), np.ones((1, 1))
+    >>> ends, one = SharedRanges(), np.ones((1, 1))
     >>> parts = {"low": one, "high": 2 * one, "least": one[0], "most": one[0]}
     >>> ends.take(dict(parts)), ends.take(dict(parts)), ends.take({**parts, "low": 3 * one}), ends.constant.item()
     (True, False, True, False)
@@ -78,13 +79,13 @@ class Ends:
     def __init__(self) -> None:
         self._ends: dict[str, NDArray[Any]] = {}
 
-    def take(self, parts: Parts, *, model: int | None = None, models: int = 0) -> bool:
-        """Take the ends of a turn out of its parts; return whether they say anything new.
+    def take(self, parts: NamedArrays, *, model: int | None = None, models: int = 0) -> bool:
+        """Remove the ranges of a turn from its arrays and merge them; return whether the state changed.
 
         Parameters
         ----------
         parts
-            Of a turn: of one model, where they were asked apart.
+            Arrays of a turn; of one model, where models are asked separately.
         model, models
             Which model, of how many.
         """
@@ -95,20 +96,20 @@ class Ends:
             after[name] = before[name].copy() if before else np.full(shape, -better(-np.inf, np.inf))
             some = after[name] if model is None else after[name][..., model]
             better(some, values, out=some)
-        self._ends = _settled(after)
+        self._ends = _reset_varying(after)
         return not before or any(not np.array_equal(after[name], before[name]) for name in after)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the ends, as arrays by name."""
+        """Return the ranges, as arrays by name."""
         return dict(self._ends)
 
     def restore(self, state: dict[str, NDArray[Any]], *, of: tuple[int, ...]) -> None:
-        """Put back what `state` returned, of effects (K, tasks[, models]) of this shape.
+        """Restore what `state` returned, for effects (K, tasks[, models]) of this shape.
 
         Raises
         ------
         StoreError
-            If it returned something else: another trial's, or nobody's.
+            If the arrays are not those of this trial.
         """
         shapes = {"low": of, "high": of, "least": of[1:], "most": of[1:]}
         found = {name: values for name, values in state.items() if name in shapes}
@@ -118,7 +119,7 @@ class Ends:
 
     @property
     def constant(self) -> NDArray[np.bool_]:
-        """Whether the ICE of all units are one number within their rounding, (K, tasks[, models])."""
+        """Whether the ICE of all units are one number within rounding, (K, tasks[, models])."""
         return np.asarray(self._ends["low"] <= self._ends["high"])
 
     @property
@@ -133,52 +134,54 @@ class Ends:
         return [int(task) for task in np.flatnonzero(same.reshape(len(same), -1).all(axis=1))]
 
 
-def _settled(ends: Parts) -> Parts:
-    """Forget by how much numbers differ, where they do."""
+def _reset_varying(ends: NamedArrays) -> NamedArrays:
+    """Set the ranges to infinity where numbers are known to differ."""
     apart, unlike = ends["low"] > ends["high"], ends["least"] < ends["most"]
     for name, where, end in (("low", apart, 1), ("high", apart, -1), ("least", unlike, -1), ("most", unlike, 1)):
         ends[name][where] = end * np.inf
     return ends
 
 
-def laid_out(raw: xr.Dataset, question: Question, ends: Ends) -> xr.Dataset:
-    """Return effects as `causalgia.contrast` gives them, lazily where what was kept is lazy.
+def effects_dataset(raw: xr.Dataset, question: ContrastRequest, ends: SharedRanges) -> xr.Dataset:
+    """Return effects as `causalgia.contrast` does, lazily if the stored values are lazy.
 
     Parameters
     ----------
     raw
-        ``ice`` and ``measured`` of all units, with the names of `names_of`.
+        ``ice`` and ``measured`` of all units, with the labels of `effect_labels`.
     question
-        What was asked.
+        The contrasts.
     ends
-        What all units share.
+        The ranges over all units.
     """
     dims = raw["ice"].dims[1:]
     effects = raw.drop_vars("measured")
     effects["constant"], effects["zero"] = (dims, ends.constant), (dims, ends.zero)
-    sd_of = _yardstick(raw["measured"], question)
+    sd_of = _sd_weights(raw["measured"], question)
     if raw.sizes["unit"] > 1:
-        effects["control_sd"] = (dims, _control_sd(raw["measured"], question, sd_of))
+        arms = np.unique(sd_of.indices[sd_of.data < 0])
+        sds = _sds(raw["measured"], question, arms, question.scale)
+        effects["control_sd"] = (dims, pooled_sd(sds, sd_of[:, arms]))
     effects.attrs |= sd_attrs(sd_of, question.matrix)
     found = annotate(effects)
     if is_lazy(raw["ice"]):
-        return as_effect_table(found)  # what is stored was finite when it was answered
+        return as_effect_table(found)  # stored values were checked to be finite when they were predicted
     return validate(found, "effects")
 
 
-def columns_of(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
-    """Return what effects say of all units together, as arrays by name."""
+def summary_arrays(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
+    """Return the variables of effects that summarize all units, as arrays by name."""
     found = {f"whole.{name}": effects[name].to_numpy() for name in _COLUMNS if name in effects}
     return found | {"whole.control_sd_of": np.asarray(str(effects.attrs.get("control_sd_of", "")))}
 
 
-def is_whole(state: dict[str, NDArray[Any]]) -> bool:
-    """Say whether what `columns_of` returned is in a state."""
+def has_summary(state: dict[str, NDArray[Any]]) -> bool:
+    """Say whether a state contains the result of `summary_arrays`."""
     return "whole.constant" in state
 
 
-def with_columns(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
-    """Return what `laid_out` did, of what was kept of the units and what `columns_of` returned."""
+def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
+    """Return effects, as `effects_dataset` does, from the stored units and the result of `summary_arrays`."""
     effects = raw.drop_vars("measured")
     for name in _COLUMNS:
         if f"whole.{name}" in state:
@@ -187,19 +190,14 @@ def with_columns(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
     return as_effect_table(annotate(effects.assign_attrs({"control_sd_of": of} if of else {})))
 
 
-def _yardstick(measured: xr.DataArray, question: Question) -> sparse.csr_array:
-    """Return weights that say in which arms' sd each contrast is measured: of the untreated arm, where it varies."""
+def _sd_weights(measured: xr.DataArray, question: ContrastRequest) -> sparse.csr_array:
+    """Return weights of the arms whose sd is the unit of each contrast: the untreated arm, if it varies."""
     if question.read is question.matrix:
         return question.matrix
     sds = _sds(measured, question, question.read.indices[:1], "identity") if measured.sizes["unit"] > 1 else np.zeros(1)
     return question.read if (sds > 0).all() else question.matrix
 
 
-def _control_sd(measured: xr.DataArray, question: Question, sd_of: sparse.csr_array) -> NDArray[np.float64]:
-    arms = np.unique(sd_of.indices[sd_of.data < 0])
-    return pooled_sd(_sds(measured, question, arms, question.scale), sd_of[:, arms])
-
-
-def _sds(measured: xr.DataArray, question: Question, arms: NDArray[Any], scale: str) -> NDArray[np.float64]:
+def _sds(measured: xr.DataArray, question: ContrastRequest, arms: NDArray[Any], scale: str) -> NDArray[np.float64]:
     columns = np.searchsorted(question.measured, arms)
     return shared_arm_sds(by_block(measured.data, np.take, indices=columns, axis=1), scale=scale)

@@ -1,4 +1,4 @@
-"""Turns carried out one after the other on this machine; the next is made ready while the predictor answers one."""
+"""Run turns on this machine (the next is prepared while the predictor answers one) or on a cluster."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from causalgia.trial.reductions import Kept
-from causalgia.trial.turn_plan import Plan
-from causalgia.trial.turns import Advance, Parts, Trial, Turn, unit_parts
+from causalgia.trial.outcome_reductions import NamedArrays, TurnReduction
+from causalgia.trial.turn_plan import TurnPlan
+from causalgia.trial.turns import Advance, Trial, Turn, unit_coordinates
 
 if TYPE_CHECKING:
     from distributed import Client
 
 
-def each_turn(
+def predicted_turns(
     trial: Trial, bounds: Iterable[tuple[int, int]], *, advance: Advance | None = None
 ) -> Iterator[tuple[Turn, NDArray[Any]]]:
     """Yield each turn with its outcomes, (units, arms, tasks[, models]); `bounds` has first units and ends.
@@ -39,22 +39,22 @@ def each_turn(
             yield turn, trial.answer(turn, advance=advance)
 
 
-def carried(
+def run_turns(
     trial: Trial,
-    plan: Plan,
+    plan: TurnPlan,
     turns: Iterable[int],
     *,
-    kept: Kept,
+    reduction: TurnReduction,
     client: Client | None,
     advance: Advance,
     lacks: Callable[[int, int], bool] = lambda _turn, _model: True,
-) -> Iterator[tuple[int, int | None, Parts]]:
-    """Yield each turn's number, its model (None: all of them) and what is kept of it, here or by workers.
+) -> Iterator[tuple[int, int | None, NamedArrays]]:
+    """Yield each turn's number, its model (None: all of them) and its reduced outcomes, computed here or by workers.
 
-    Workers are asked for the models of an ensemble apart, those that `lacks` names; here they are asked together.
+    Workers are asked for the members of an ensemble separately, those that `lacks` names; here they are asked together.
     """
     if client is None:
-        return carry_out(trial, plan, turns, kept=kept, advance=advance)
+        return run_here(trial, plan, turns, reduction=reduction, advance=advance)
     from causalgia.trial import distributed_turns
 
     n = len(trial.predictor.parts)
@@ -64,13 +64,13 @@ def carried(
         for model in (range(n) if n > 1 else (None,))
         if model is None or lacks(turn, model)
     )
-    return distributed_turns.carry_out(client, trial, plan, jobs, kept=kept, advance=advance)
+    return distributed_turns.run_on_cluster(client, trial, plan, jobs, reduction=reduction, advance=advance)
 
 
-def carry_out(
-    trial: Trial, plan: Plan, turns: Iterable[int], *, kept: Kept, advance: Advance | None = None
-) -> Iterator[tuple[int, int | None, Parts]]:
-    """Yield the number of each turn, None (every model), and what is kept of it, in the order of `turns`.
+def run_here(
+    trial: Trial, plan: TurnPlan, turns: Iterable[int], *, reduction: TurnReduction, advance: Advance | None = None
+) -> Iterator[tuple[int, int | None, NamedArrays]]:
+    """Yield the number of each turn, None (every model), and its reduced outcomes, in the order of `turns`.
 
     Raises
     ------
@@ -80,8 +80,8 @@ def carry_out(
         As `Trial.answer`; or if the predictor's answers changed while the trial ran.
     """
     numbers = list(turns)
-    carried = each_turn(trial, (plan.bounds(number) for number in numbers), advance=advance)
+    carried = predicted_turns(trial, (plan.bounds(number) for number in numbers), advance=advance)
     for number, (turn, outcome) in zip(numbers, carried, strict=True):
         if number == numbers[-1]:
-            trial.require_unchanged()
-        yield number, None, {**unit_parts(trial, turn.units), **kept.reduce(outcome)}
+            trial.check_unchanged()
+        yield number, None, {**unit_coordinates(trial, turn.units), **reduction.reduce(outcome)}

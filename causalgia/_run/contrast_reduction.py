@@ -1,39 +1,38 @@
-"""From the outcomes of some units to their individual effects, where they were answered."""
+"""Reduction of the outcomes of some units to their individual effects, on the worker that predicted them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
-from causalgia._run.requested_contrasts import Question
+from causalgia._run.requested_contrasts import ContrastRequest
 from causalgia.effects._contrast import sums_over_arms
 from causalgia.effects.scales import check_scale, transform_with_bound
 from causalgia.predict import Predictor
 from causalgia.trial.attributes import known_tasks
+from causalgia.trial.outcome_reductions import NamedArrays
 from causalgia.types import Array
-
-Parts: TypeAlias = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Reduction:
-    """What is taken of the outcomes of some units, (units, arms, tasks[, models]); it can be pickled.
+class ContrastReduction:
+    """Computes contrasts of the outcomes of some units, (units, arms, tasks[, models]); it can be pickled.
 
     Attributes
     ----------
     names
         Names of the arms, and of the tasks where they are known before the first answer, for errors.
     used, matrix
-        The arms that are read, and the weights of the contrasts over them, ``(K, len(used))``.
+        The arms in use, and the weights of the contrasts over them, ``(K, len(used))``.
     measured
         The arms whose sd is a unit of the contrasts.
     scale, measured_on
-        What is taken of every outcome first, and what it is measured on, in words.
+        The transformation of the outcomes, and the scale of the predictor, in words.
     """
 
     names: dict[str, list[str]]
@@ -44,8 +43,8 @@ class Reduction:
     measured_on: str
 
     @classmethod
-    def of(cls, question: Question, predictor: Predictor) -> Reduction:
-        """Return the reduction that answers a question."""
+    def of(cls, question: ContrastRequest, predictor: Predictor) -> ContrastReduction:
+        """Return the reduction for the requested contrasts."""
         tasks = known_tasks(predictor)
         return cls(
             names={"arm": question.design.arm_names, **({} if tasks is None else {"task": list(tasks)})},
@@ -56,10 +55,10 @@ class Reduction:
             measured_on=predictor.scale,
         )
 
-    def effects(self, outcome: NDArray[Any]) -> Parts:
+    def effects(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return ``ice`` (units, K, tasks[, models]), and ``low``, ``high`` (K, tasks[, models]).
 
-        From low to high the intervals ICE +- rounding of all units overlap; they share nothing where low > high.
+        The intervals ICE +- rounding of all units have [low, high] in common; they are disjoint where low > high.
 
         Raises
         ------
@@ -75,7 +74,7 @@ class Reduction:
             "high": (ice + within).min(axis=1),
         }
 
-    def of_arms(self, outcome: NDArray[Any]) -> Parts:
+    def of_arms(self, outcome: NDArray[Any]) -> NamedArrays:
         """Return the outcomes of the measured arms on the scale, ``arms`` (units, S, ...), with their low and high."""
         y, bound = self._put(outcome, self.measured)
         return {"arms": np.ascontiguousarray(y), "arms_low": (y - bound).max(0), "arms_high": (y + bound).min(0)}
@@ -89,6 +88,6 @@ class Reduction:
         return transform_with_bound(np.take(outcome, arms, axis=1), scale=self.scale)
 
 
-def extremes(outcome: NDArray[Any]) -> Parts:
-    """Return the least and the largest answer of each task (and model), ``least`` and ``most``."""
+def extremes(outcome: NDArray[Any]) -> NamedArrays:
+    """Return the smallest and the largest answer of each task (and model), ``least`` and ``most``."""
     return {"least": outcome.min(axis=(0, 1)), "most": outcome.max(axis=(0, 1))}
