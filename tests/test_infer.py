@@ -18,11 +18,11 @@ from causalgia.estimation import estimate, from_effects
 from causalgia.posterior import infer, posterior_predictive, prior_predictive
 from causalgia.posterior.engine_input import shared_patterns
 from causalgia.posterior.error_covariance import Noise, noise_of
-from causalgia.posterior.exchangeable import grows, why_no_posterior
+from causalgia.posterior.exchangeable import errors_grow_with_effects, why_no_posterior
 from causalgia.posterior.normal import normal
 from causalgia.posterior.posterior_tree import as_tree, import_quietly, tree_datasets
 from causalgia.posterior.predictive_checks import _spread_tail, _zero_tail, prior_conflict
-from causalgia.posterior.predictor_level import _regressed, draw_errors, over_predictors
+from causalgia.posterior.predictor_level import _regress_on_sum, draw_errors, over_predictors
 from causalgia.prior import Prior
 from causalgia.verdicts import decide
 
@@ -639,11 +639,11 @@ def test_growth_that_chance_may_give_is_not_taken_for_growth() -> None:
         se = rng.uniform(0.5, 1.5, 100)
         effect = rng.normal(size=100) * np.sqrt(1 + 2 * se**2)
         p = stats.spearmanr(se, effect**2 - se**2, alternative="greater").pvalue
-        found += [grows(effect, se)] if 0.002 < p < 0.4 else []
+        found += [errors_grow_with_effects(effect, se)] if 0.002 < p < 0.4 else []
     assert len(found) > 5
     assert sum(found) <= 2
     effect = np.where(se > 1, 3 * rng.normal(size=100), 0.0) + se * rng.normal(size=100)
-    assert grows(effect, se)
+    assert errors_grow_with_effects(effect, se)
 
 
 @pytest.mark.parametrize("size", [0.8, 1.2, 1.6])
@@ -713,9 +713,9 @@ def test_errors_given_their_sum_are_those_of_the_whole_covariance() -> None:
     low, whole = Noise(variances, loadings), Noise(np.diagonal(covariance).copy(), whole=covariance)
     missing = rng.normal(size=(3, 5))
     expected = missing @ np.linalg.solve(covariance + 0.4 * np.eye(5), covariance)
-    np.testing.assert_allclose(_regressed(missing, low, 0.4), expected, rtol=1e-9)
-    np.testing.assert_allclose(_regressed(missing, whole, 0.4), expected, rtol=1e-9)
-    own = _regressed(missing, Noise(variances), 0.4)
+    np.testing.assert_allclose(_regress_on_sum(missing, low, 0.4), expected, rtol=1e-9)
+    np.testing.assert_allclose(_regress_on_sum(missing, whole, 0.4), expected, rtol=1e-9)
+    own = _regress_on_sum(missing, Noise(variances), 0.4)
     np.testing.assert_allclose(own, missing * variances / (variances + 0.4), rtol=1e-12)
     sd = np.sqrt(np.diagonal(covariance))
     for noise in (low, whole):
