@@ -38,37 +38,37 @@ class Variable:
 _EFFECT = (("contrast", "task"), ("contrast", "task", "model"))
 
 
-def _estimate_variable(
+def _estimate(
     name: str, meaning: str, *, dtype: str = "f", required: bool = False, decisions: bool = False
 ) -> Variable:
     kinds: tuple[Kind, ...] = ("estimates", "decisions") if decisions else ("estimates",)
     return Variable(name, kinds, _EFFECT, dtype, meaning, required)
 
 
-def _moment_variable(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+def _moment(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
     return Variable(name, ("moments",), _EFFECT, dtype, meaning, required)
 
 
-def _decision_variable(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
+def _decision(name: str, meaning: str, *, dtype: str = "f", required: bool = False) -> Variable:
     return Variable(name, ("decisions",), _EFFECT, dtype, meaning, required)
 
 
-def _look_variable(name: str, meaning: str) -> Variable:
+def _look(name: str, meaning: str) -> Variable:
     dims = (("look", "contrast", "task"), ("look", "contrast", "task", "model"))
     return Variable(name, ("outcomes",), dims, "f", meaning)
 
 
-def _library_variable(
+def _library(
     name: str, dtype: str, meaning: str, *, dims: tuple[str, ...] = ("row",), required: bool = True
 ) -> Variable:
     return Variable(name, ("library",), (dims,), dtype, meaning, required)
 
 
 def _library_summary(name: str, dtype: str, meaning: str, dims: tuple[str, ...]) -> Variable:
-    return _library_variable(name, dtype, meaning, dims=dims, required=False)
+    return _library(name, dtype, meaning, dims=dims, required=False)
 
 
-def _count_variable(name: str, dtype: str, meaning: str) -> Variable:
+def _count(name: str, dtype: str, meaning: str) -> Variable:
     dims = (("barcode", "replicate"), ("barcode",)) if name.startswith("dna") else (("barcode", "replicate"),)
     return Variable(name, ("counts",), dims, dtype, meaning, required=True)
 
@@ -78,7 +78,7 @@ def _total_reads(name: str, meaning: str) -> Variable:
     return Variable(name, ("counts",), dims, "i", meaning, required=True)
 
 
-def _oligo_variable(name: str, meaning: str) -> Variable:
+def _oligo(name: str, meaning: str) -> Variable:
     return Variable(name, ("counts",), (("oligo",),), "U", meaning, required=True)
 
 
@@ -148,8 +148,8 @@ SCHEMA: tuple[Variable, ...] = (
     Variable("look_n_units", ("outcomes",), (("look",),), "i", "units that a look at the trial so far saw"),
     Variable("look_n_clusters", ("outcomes",), (("look",),), "i", "independent clusters among them"),
     Variable("look_counts", ("outcomes",), (("look",),), "b", "whether a look had clusters enough for a verdict"),
-    _look_variable("look_lower", "lower limit that a look saw, by the rule of attrs['until']"),
-    _look_variable("look_upper", "upper limit that a look saw, by the rule of attrs['until']"),
+    _look("look_lower", "lower limit that a look saw, by the rule of attrs['until']"),
+    _look("look_upper", "upper limit that a look saw, by the rule of attrs['until']"),
     Variable(
         "design",
         ("outcomes", "moments"),
@@ -210,12 +210,12 @@ SCHEMA: tuple[Variable, ...] = (
         "weight of each arm in the contrast; rows sum to 0",
     ),
     # moments of the ICE, where a trial stored nothing else
-    _moment_variable("ice_mean", "mean of the ICE over units", required=True),
-    _moment_variable("ice_sd", "standard deviation of the ICE over units, 0 where constant", required=True),
-    _moment_variable("ice_skewness", "skewness of the ICE over units", required=True),
-    _moment_variable("ice_leverage", "largest share of one unit in the sum of squares of ICE - mean", required=True),
-    _moment_variable("ice_least", "least ICE of any unit"),
-    _moment_variable("ice_most", "largest ICE of any unit"),
+    _moment("ice_mean", "mean of the ICE over units", required=True),
+    _moment("ice_sd", "standard deviation of the ICE over units, 0 where constant", required=True),
+    _moment("ice_skewness", "skewness of the ICE over units", required=True),
+    _moment("ice_leverage", "largest share of one unit in the sum of squares of ICE - mean", required=True),
+    _moment("ice_least", "least ICE of any unit"),
+    _moment("ice_most", "largest ICE of any unit"),
     Variable(
         "ice_quantile",
         ("moments",),
@@ -239,34 +239,30 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     Variable("cluster_size", ("moments",), (("cluster",),), "i", "units of each of these clusters"),
     # estimates
-    _estimate_variable("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
-    _estimate_variable("se", "standard error of the ACE for attrs['target']", decisions=True),
-    _estimate_variable("df", "degrees of freedom of the t interval", decisions=True),
-    _estimate_variable("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
-    _estimate_variable(
-        "log_p", "natural logarithm of p, also where p is below the least float; the lowest float where exact"
-    ),
-    _estimate_variable("lower", "lower limit at attrs['ci_prob']", decisions=True),
-    _estimate_variable("upper", "upper limit at attrs['ci_prob']", decisions=True),
-    _estimate_variable("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
-    _estimate_variable(
+    _estimate("ace", "average causal effect, on attrs['contrast_scale']", required=True, decisions=True),
+    _estimate("se", "standard error of the ACE for attrs['target']", decisions=True),
+    _estimate("df", "degrees of freedom of the t interval", decisions=True),
+    _estimate("p", "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else 0"),
+    _estimate("log_p", "natural logarithm of p, also where p is below the least float; the lowest float where exact"),
+    _estimate("lower", "lower limit at attrs['ci_prob']", decisions=True),
+    _estimate("upper", "upper limit at attrs['ci_prob']", decisions=True),
+    _estimate("p_adjusted", "p-value adjusted within its family by attrs['adjust']"),
+    _estimate(
         "skewness",
         "skewness of the independent contributions (ICE of units, sums by cluster, outcomes of both arms): that of the "
         "ACE's error times the square root of n_clusters",
         decisions=True,
     ),
-    _estimate_variable(
+    _estimate(
         "largest_ice", "bound on |ICE| over all units and contrasts of the task; in parallel the outcomes' range"
     ),
-    _estimate_variable("leverage", "largest share of one cluster in the variance of the ACE", decisions=True),
-    _estimate_variable(
+    _estimate("leverage", "largest share of one cluster in the variance of the ACE", decisions=True),
+    _estimate(
         "below_floor", "zero within rounding: the effect is at most its floor, and p is 1", dtype="b", decisions=True
     ),
-    _estimate_variable("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
+    _estimate("exact", "no spread among the units: the interval is a point", dtype="b", decisions=True),
     Variable("n_units", ("moments", "estimates", "decisions"), _EFFECT, "i", "units that the contrast uses"),
-    _estimate_variable(
-        "n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True
-    ),
+    _estimate("n_clusters", "independent clusters that the standard error rests on", dtype="i", decisions=True),
     Variable(
         "covariance",
         ("estimates",),
@@ -288,8 +284,8 @@ SCHEMA: tuple[Variable, ...] = (
         "f",
         "sd over units of the outcome in the control arm (else the untreated one, else those subtracted), a unit",
     ),
-    _estimate_variable("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
-    _estimate_variable(
+    _estimate("critical", "equicoordinate critical value of the simultaneous band, in standard errors"),
+    _estimate(
         "unbounded", "the interval of a ratio is not bounded: its denominator may be 0", dtype="b", decisions=True
     ),
     Variable(
@@ -300,18 +296,16 @@ SCHEMA: tuple[Variable, ...] = (
         "bool: whether the contrast is one fixed placebo word, given by hand; else `weight` and `kind` tell",
     ),
     # multiplicity
-    _estimate_variable(
-        "p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"
-    ),
-    _estimate_variable("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),
-    _estimate_variable("p_placebo_above", "p-value by that rank, small where the effect lies above the words'"),
-    _estimate_variable("p_placebo_below", "p-value by that rank, small where the effect lies below the words'"),
-    _estimate_variable("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
-    _estimate_variable("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
-    _estimate_variable("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
-    _estimate_variable("upper_tost", "upper limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
-    _estimate_variable("differs", "whether the interval at attrs['ci_prob'] excludes no effect", dtype="b"),
-    _estimate_variable("selected", "whether the effect was selected in this task (or model)", dtype="b"),
+    _estimate("p_step_down", "p-value adjusted step by step (attrs['adjust']), never above p_adjusted; has no band"),
+    _estimate("p_placebo", "two-sided p-value by the effect's rank among the placebo words'"),
+    _estimate("p_placebo_above", "p-value by that rank, small where the effect lies above the words'"),
+    _estimate("p_placebo_below", "p-value by that rank, small where the effect lies below the words'"),
+    _estimate("p_lower", "p-value of 'the effect is at most the lower end' of attrs['rope']"),
+    _estimate("p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"),
+    _estimate("lower_tost", "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
+    _estimate("upper_tost", "upper limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible"),
+    _estimate("differs", "whether the interval at attrs['ci_prob'] excludes no effect", dtype="b"),
+    _estimate("selected", "whether the effect was selected in this task (or model)", dtype="b"),
     Variable(
         "fcr_level",
         ("estimates",),
@@ -320,66 +314,50 @@ SCHEMA: tuple[Variable, ...] = (
         "probability of each interval of a selected effect, 1 minus the false-coverage rate adjusted for selection",
     ),
     # decisions
-    _decision_variable("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
-    _decision_variable("raw", "the effect as it was estimated, before the posterior shrank it"),
-    _decision_variable(
-        "lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"
-    ),
-    _decision_variable("p_rope", "probability that the effect lies inside the region of practical equivalence"),
-    _decision_variable("p_above", "probability that the effect lies above the region"),
-    _decision_variable("p_below", "probability that the effect lies below the region"),
-    _decision_variable("p_zero", "probability that the effect is exactly 0, under a law with an atom there"),
-    _decision_variable("lower_slab", "lower end of the interval of the effect if it is not 0; of the same probability"),
-    _decision_variable("upper_slab", "upper end of the interval of the effect if it is not 0; of the same probability"),
-    _decision_variable(
-        "local_error", "1 minus the probability of the verdict's region (the best region, where undecided)"
-    ),
-    _decision_variable(
-        "q", "mean local error (or adjusted p, the band's too) of the set of verdicts that ends with this one"
-    ),
-    _decision_variable("interval_level", "probability of the interval lower to upper, the one that gave the verdict"),
-    _decision_variable("missed_share", "effects on fewer backgrounds than this share could be missed (3/n, 95 %)"),
-    _decision_variable("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
-    _decision_variable("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),
-    _decision_variable(
-        "more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"
-    ),
+    _decision("verdict", "increases, decreases, negligible or undecided", dtype="U", required=True),
+    _decision("raw", "the effect as it was estimated, before the posterior shrank it"),
+    _decision("lfsr", "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta from no effect"),
+    _decision("p_rope", "probability that the effect lies inside the region of practical equivalence"),
+    _decision("p_above", "probability that the effect lies above the region"),
+    _decision("p_below", "probability that the effect lies below the region"),
+    _decision("p_zero", "probability that the effect is exactly 0, under a law with an atom there"),
+    _decision("lower_slab", "lower end of the interval of the effect if it is not 0; of the same probability"),
+    _decision("upper_slab", "upper end of the interval of the effect if it is not 0; of the same probability"),
+    _decision("local_error", "1 minus the probability of the verdict's region (the best region, where undecided)"),
+    _decision("q", "mean local error (or adjusted p, the band's too) of the set of verdicts that ends with this one"),
+    _decision("interval_level", "probability of the interval lower to upper, the one that gave the verdict"),
+    _decision("missed_share", "effects on fewer backgrounds than this share could be missed (3/n, 95 %)"),
+    _decision("rope_lower", "lower end of the region of practical equivalence, on attrs['contrast_scale']"),
+    _decision("rope_upper", "upper end of the region of practical equivalence, on attrs['contrast_scale']"),
+    _decision("more_units", "about how many more units would decide in a new trial; -1 where decided", dtype="i"),
     # MPRA: library of oligos
-    _library_variable(
-        "unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"
-    ),
-    _library_variable(
+    _library("unit", "i", "unit of the design's null model that the oligo carries; -1 for a control of no unit"),
+    _library(
         "element",
         "U",
         "block that the oligo belongs to: one background under each of its arms; a unit's holds their fingerprint",
     ),
-    _library_variable("arm", "U", "arm of the design, or what kind of control"),
-    _library_variable("group", "U", "test, negative, positive, promoter or duplicate"),
-    _library_variable("name", "U", "name of the ordered oligo, unique"),
-    _library_variable("oligo_name", "U", "name of the construct; oligos that differ in their barcode alone share it"),
-    _library_variable("insert", "U", "what the design made: background with its arm applied"),
-    _library_variable("oligo", "U", "the whole oligo as it is ordered, with adapters and barcode, 5' to 3'"),
-    _library_variable("barcode", "U", "barcode that is synthesised with the oligo, if any", required=False),
-    _library_variable(
-        "draw", "i", "which draw of its unit: 0 is the one of `causalgia.run`; -1 for no unit", required=False
-    ),
-    _library_variable("parent", "U", "source sequence of the oligo's background", required=False),
-    _library_variable(
-        "source_name", "U", "name of the given sequence that the background is, if it is one", required=False
-    ),
-    _library_variable(
-        "gc", "f", "share of G and C of the background; of the insert where there is none", required=False
-    ),
+    _library("arm", "U", "arm of the design, or what kind of control"),
+    _library("group", "U", "test, negative, positive, promoter or duplicate"),
+    _library("name", "U", "name of the ordered oligo, unique"),
+    _library("oligo_name", "U", "name of the construct; oligos that differ in their barcode alone share it"),
+    _library("insert", "U", "what the design made: background with its arm applied"),
+    _library("oligo", "U", "the whole oligo as it is ordered, with adapters and barcode, 5' to 3'"),
+    _library("barcode", "U", "barcode that is synthesised with the oligo, if any", required=False),
+    _library("draw", "i", "which draw of its unit: 0 is the one of `causalgia.run`; -1 for no unit", required=False),
+    _library("parent", "U", "source sequence of the oligo's background", required=False),
+    _library("source_name", "U", "name of the given sequence that the background is, if it is one", required=False),
+    _library("gc", "f", "share of G and C of the background; of the insert where there is none", required=False),
     # of variant tiles, from VariantTiles.annotate; empty text and -1 for an oligo that is no allele of one
-    _library_variable("variant", "U", "name of the variant that the oligo carries an allele of", required=False),
-    _library_variable("SPDI", "U", "the variant in canonical SPDI", required=False),
-    _library_variable("allele", "U", "ref or alt", required=False),
-    _library_variable("variant_class", "U", "SNV or indel", required=False),
-    _library_variable("variant_pos", "i", "where the canonical form begins in the insert, from 0", required=False),
-    _library_variable("assembly", "U", "assembly of the genome, where it was said", required=False),
-    _library_variable("chromosome", "U", "chromosome of the insert", required=False),
-    _library_variable("start", "i", "first base of the insert on it, from 0", required=False),
-    _library_variable("end", "i", "one past the last base of the insert on it, by its own allele", required=False),
+    _library("variant", "U", "name of the variant that the oligo carries an allele of", required=False),
+    _library("SPDI", "U", "the variant in canonical SPDI", required=False),
+    _library("allele", "U", "ref or alt", required=False),
+    _library("variant_class", "U", "SNV or indel", required=False),
+    _library("variant_pos", "i", "where the canonical form begins in the insert, from 0", required=False),
+    _library("assembly", "U", "assembly of the genome, where it was said", required=False),
+    _library("chromosome", "U", "chromosome of the insert", required=False),
+    _library("start", "i", "first base of the insert on it, from 0", required=False),
+    _library("end", "i", "one past the last base of the insert on it, by its own allele", required=False),
     _library_summary("broken", "i", "draws of units that broke the rule under the arm", ("rule", "judged_arm")),
     _library_summary("broken_scrambles", "i", "draws of scrambles that broke the rule", ("rule",)),
     _library_summary(
@@ -395,17 +373,15 @@ SCHEMA: tuple[Variable, ...] = (
     _library_summary("shift_by_chance", "f", "what that of two independent samples of this size would be", ("k",)),
     # MPRA: barcode counts
     Variable("oligo_index", ("counts",), (("barcode",),), "i", "oligo of each barcode: place on dim oligo", True),
-    _count_variable(
-        "dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"
-    ),
-    _count_variable("rna", "i", "reads of the barcode's RNA"),
-    _count_variable("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
-    _count_variable("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
+    _count("dna", "i", "reads of the barcode's DNA; without the replicate dim where one plasmid pool serves all"),
+    _count("rna", "i", "reads of the barcode's RNA"),
+    _count("dna_observed", "b", "whether the cell held a count; an empty cell is unknown, and dna is 0 there"),
+    _count("rna_observed", "b", "whether the cell held a count; empty with DNA observed is no read of it"),
     _total_reads("dna_total", "all DNA reads of the library, of every barcode that was read, filtered or not"),
     _total_reads("rna_total", "all RNA reads of the library, of every barcode that was read, filtered or not"),
-    _oligo_variable("element", "block that the oligo belongs to: one background under each of its arms"),
-    _oligo_variable("arm", "arm of the oligo"),
-    _oligo_variable("group", "test, negative, positive, promoter or duplicate, or a name of the user's"),
+    _oligo("element", "block that the oligo belongs to: one background under each of its arms"),
+    _oligo("arm", "arm of the oligo"),
+    _oligo("group", "test, negative, positive, promoter or duplicate, or a name of the user's"),
 )
 
 #: names not allowed for factors and covariates, because the schema uses them

@@ -17,16 +17,16 @@ PACKAGE = Path(cg.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 #: most that the house may have of each; lower a number when the house has fewer
 MOST = {
-    "files": 420,
-    "files named with a gerund": 10,
+    "files": 400,
+    "files named with a gerund": 3,
     "base names of two files or more": 11,
     "base names twice in a room": 0,
-    "function names in three files or more": 155,
+    "function names in three files or more": 5,
     "lines of the longest file": 600,
     "names at the root": 45,
 }
 #: function names that stand for one thing wherever they are, and may stand in many files
-OF_PYTHON = {"__getattr__", "__dir__", "main"}
+OF_PYTHON = {"__getattr__", "__dir__", "main", "_"}
 
 
 @cache
