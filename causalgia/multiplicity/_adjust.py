@@ -357,7 +357,7 @@ def _with_method_attrs(out: xr.Dataset, attrs: dict[str, Any], family: str | Non
     others = {name: value for name, value in out.attrs.items() if name not in stale}
     out = out if attrs["adjust"] in ("bootstrap_t", "dunnett") else out.drop_vars("p_step_down", errors="ignore")
     level = {"adjust_level": _LEVEL} if attrs["adjust"] == "hierarchical" else {}
-    out.attrs = others | attrs | level | exploratory_attrs(others, adjust=method, families=family)
+    out.attrs = others | attrs | level | exploratory_attrs(others, adjust=method, family=family)
     return annotate(out)
 
 

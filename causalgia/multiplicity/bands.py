@@ -135,7 +135,7 @@ def simultaneous(
         "seed": seed_label(rng),
     }
     out.attrs |= {"n_draws": n_draws} if used == "bootstrap_t" else {}
-    out.attrs |= exploratory_attrs(out.attrs, families=family)
+    out.attrs |= exploratory_attrs(out.attrs, family=family)
     return annotate(with_notes(out, *([why] if why else [])))
 
 

@@ -203,7 +203,7 @@ def _analysis_settings(out: xr.Dataset, rope: Any, rare: Any, family: str | None
         error = analysis.error
     settings = {"rope": rope, "level": out.attrs["level"]} | ({"error": error} if varies else {})
     settings |= {"rare": rare}
-    return settings | ({"families": family} if out.attrs["error"] != "local" else {})
+    return settings | ({"family": family} if out.attrs["error"] != "local" else {})
 
 
 def _decide_by_kind(
