@@ -58,7 +58,7 @@ def residuals(
 
     Examples
     --------
-    >>> line = Straight(0.0, 1.0, np.zeros((2, 2)), 8.0, 0.5, 0.0)
+    >>> line = FittedLine(0.0, 1.0, np.zeros((2, 2)), 8.0, 0.5, 0.0)
     >>> off = residuals(np.zeros(2), np.array([0.1, 3.0]), np.zeros(2), np.ones(2), np.full(2, np.inf), line)
     >>> off.z, off.within
     (array([0.1, 3. ]), array([ True, False]))
