@@ -56,7 +56,8 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
 
     def get(name: str) -> Any:
         if name.startswith("__") or name not in homes():
-            raise AttributeError(f"module {package!r} has no attribute {name!r}{_suggestion(name, names())}")
+            message = f"module {package!r} has no attribute {name!r}{_suggestion(name, names())}"
+            raise AttributeError(message, obj=sys.modules[package])  # with the name, Python 3.12 would suggest it again
         home = homes()[name]
         if home == package:
             return importlib.import_module(f"{package}.{name}")
