@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 from causalgia.checks import is_number
 
@@ -11,9 +11,9 @@ Target = Literal[
     "population",
     "parents",
     "units",
-    "population x words",
     "population x predictors",
     "next predictor",
+    "population x words",
     "population x replicates",
 ]
 """Targets of the average (`causalgia.estimate`)."""
@@ -50,10 +50,11 @@ Law = Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"]
 Error = Literal["auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr"]
 """Error rates that verdicts control (`causalgia.decide`)."""
 
+Scale: TypeAlias = Pointwise | OfMeans
+
 TARGETS = get_args(Target)
 POINTWISE = get_args(Pointwise)
-OF_MEANS = get_args(OfMeans)
-SCALES = (*POINTWISE, *(scale for scale in OF_MEANS if scale != "bliss"))  # "bliss" needs further arguments
+SCALES = (*POINTWISE, *(scale for scale in get_args(OfMeans) if scale != "bliss"))  # "bliss" needs further arguments
 STEPWISE = get_args(Stepwise)
 METHODS = get_args(Method)
 BANDS = get_args(Band)
@@ -63,19 +64,14 @@ ERRORS = get_args(Error)
 LEAST_FOR_A_LAW = 30
 """Smallest number of exchangeable effects from which the law can be estimated and a posterior may decide."""
 
-
 LEAST_DF = 20
 """Smallest degrees of freedom at which a posterior may treat the standard error as known."""
 
-
 POSTERIOR_ERRORS = ("local", "bayes_fdr")
-
 
 LEAST_PLACEBO_WORDS = 40
 
-
 PLACEBO_ROPES = ("placebo", "placebo tail")
-
 
 _SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
 

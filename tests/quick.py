@@ -32,11 +32,8 @@ MOST = 8
 
 def changed(commit: str) -> list[Path]:
     """Return the Python files that differ from a commit, new ones included."""
-    said = ["diff", "--name-only", commit], ["ls-files", "--others", "--exclude-standard"]
-    lines = [
-        subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout for words in said
-    ]
-    paths = [Path(line) for line in "".join(lines).splitlines()]
+    lines = _git("diff", "--name-only", commit) + _git("ls-files", "--others", "--exclude-standard")
+    paths = map(Path, lines)
     return [path for path in paths if path.suffix == ".py" and (ROOT / path).is_file()]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from causalgia.multiplicity.stepwise import STEPWISE, stepwise
+from causalgia.choices import STEPWISE
+from causalgia.multiplicity.stepwise import stepwise
 
 _THEIRS = {"bh": "fdr_bh", "by": "fdr_by", "holm": "holm", "hochberg": "simes-hochberg", "bonferroni": "bonferroni"}
 

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, exploratory_attrs
 from causalgia.arm_weights import as_dense
+from causalgia.choices import Scale
 from causalgia.control_notes import edits_from_json, notes_of_controls
 from causalgia.effects.contrast_weights import (
     Contrasts,
@@ -33,7 +34,7 @@ from causalgia.effects.functions_of_means import (
 )
 from causalgia.effects.labels import do_coordinate, effect_attrs, measured_on
 from causalgia.effects.numerical_floor import floor_column
-from causalgia.effects.scales import OF_MEANS, Scale, check_scale, on_scale, transform, transform_with_bound
+from causalgia.effects.scales import OF_MEANS, check_scale, on_scale, transform, transform_with_bound
 from causalgia.errors import OutcomesError, quoted
 from causalgia.long_text import design_question
 from causalgia.notes import with_notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,6 @@ from causalgia.types import Array, Mask
 if TYPE_CHECKING:
     import xarray as xr
 
-Pointwise = Literal["identity", "log", "log2", "logit"]
-OfMeans = Literal["log_of_means", "ratio", "excess_over_multiplicative", "bpnet", "cooperativity", "bliss"]
-Scale: TypeAlias = Pointwise | OfMeans
 #: scale of a function of the arms' means -> null value
 OF_MEANS = {
     "log_of_means": 0.0,

@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.choices import Scale
 from causalgia.effects import contrast
-from causalgia.effects.scales import Scale
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._estimate import covariance, estimate
 from causalgia.estimation._from_effects import as_estimates, check_has_errors

@@ -14,14 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.choices import TARGETS
 from causalgia.errors import EstimateError, FewClustersWarning, OutcomesError, quoted
 from causalgia.estimation.crossover import Estimate
 from causalgia.types import Array, Codes
 
-TARGETS = (
-    *("population", "parents", "units"),
-    *("population x predictors", "next predictor", "population x words", "population x replicates"),
-)
 OVER_PREDICTORS = ("population x predictors", "next predictor")
 FEW_CLUSTERS = 20
 

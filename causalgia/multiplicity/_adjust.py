@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
@@ -41,25 +42,11 @@ from causalgia.multiplicity.joint_methods import (
     warn_of_skewness,
 )
 from causalgia.multiplicity.sign_flips import enumerates
-from causalgia.multiplicity.stepwise import STEPWISE, Stepwise, stepwise
+from causalgia.multiplicity.stepwise import stepwise
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_dataset
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
-
-Method = Literal[
-    "bh",
-    "by",
-    "holm",
-    "hochberg",
-    "bonferroni",
-    "storey",
-    "hierarchical",
-    "auto",
-    "bootstrap_t",
-    "sign_flip",
-    "dunnett",
-]
 
 _OF_P = (*STEPWISE, "storey", "hierarchical")
 _JOINT = ("bootstrap_t", "sign_flip", "dunnett")
@@ -72,7 +59,7 @@ _OF_ONE_METHOD = ("adjust_level", "skewness", "n_flips")
 def adjust(
     estimates: pd.Series[Any],
     *,
-    method: Method = ...,
+    method: Method | Literal["hierarchical"] = ...,
     family: str | None = ...,
     n_draws: int = ...,
     n_flips: int = ...,
@@ -83,7 +70,7 @@ def adjust(
 def adjust(
     estimates: npt.NDArray[Any] | Sequence[float],
     *,
-    method: Method = ...,
+    method: Method | Literal["hierarchical"] = ...,
     family: str | None = ...,
     n_draws: int = ...,
     n_flips: int = ...,
@@ -94,7 +81,7 @@ def adjust(
 def adjust(
     estimates: xr.Dataset | pd.DataFrame,
     *,
-    method: Method = ...,
+    method: Method | Literal["hierarchical"] = ...,
     family: str | None = ...,
     n_draws: int = ...,
     n_flips: int = ...,
@@ -104,7 +91,7 @@ def adjust(
 def adjust(
     estimates: xr.Dataset | pd.DataFrame | pd.Series[Any] | npt.NDArray[Any] | Sequence[float],
     *,
-    method: Method = "bh",
+    method: Method | Literal["hierarchical"] = "bh",
     family: str | None = None,
     n_draws: int = 9_999,
     n_flips: int = 9_999,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy import special
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.choices import BANDS, Band
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.arithmetic_floor import at_least_floor
 from causalgia.estimation.request import as_ci_prob
@@ -24,9 +25,6 @@ from causalgia.notes import with_notes
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes
-
-Band = Literal["auto", "bootstrap_t", "dunnett", "bonferroni"]
-_BANDS = ("auto", "bootstrap_t", "dunnett", "bonferroni")
 
 
 def simultaneous(
@@ -178,5 +176,5 @@ def _check_band_method(method: str) -> None:
             "method='sign_flip' makes no band: flips test whether all ICE are symmetric about 0, and hold at no other "
             "value of skewed effects; use method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
         )
-    if method not in _BANDS:
-        raise EstimateError(f"method {quoted(method)} is none of {', '.join(map(quoted, _BANDS))}")
+    if method not in BANDS:
+        raise EstimateError(f"method {quoted(method)} is none of {', '.join(map(quoted, BANDS))}")

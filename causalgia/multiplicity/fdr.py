@@ -12,8 +12,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from causalgia.choices import Stepwise
 from causalgia.errors import EstimateError, quoted
-from causalgia.multiplicity.stepwise import Stepwise, stepwise
+from causalgia.multiplicity.stepwise import stepwise
 from causalgia.types import Array, Codes
 
 Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 import numpy as np
 
+from causalgia.choices import Stepwise
 from causalgia.types import Array
-
-Stepwise: TypeAlias = Literal["bh", "by", "holm", "hochberg", "bonferroni"]
-
-STEPWISE: tuple[Stepwise, ...] = ("bh", "by", "holm", "hochberg", "bonferroni")
 
 
 def stepwise(p: Array, method: Stepwise) -> Array:

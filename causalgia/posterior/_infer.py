@@ -14,7 +14,7 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.arm_weights import weights_of
-from causalgia.choices import LEAST_DF
+from causalgia.choices import LAWS, LEAST_DF, Law
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
 from causalgia.estimation._from_effects import typical_df
 from causalgia.estimation.crossover_estimates import placebo_words
@@ -35,7 +35,6 @@ from causalgia.posterior.engine_input import (
 from causalgia.posterior.engines import (
     ENGINES,
     FEW,
-    LAWS,
     NU,
     FamilyPosterior,
     check_choice,
@@ -66,7 +65,7 @@ _PREDICTORS = "a level: ace is the mean over retrainings of the predictor; error
 def infer(
     estimates: Any,
     *,
-    law: Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"] = "auto",
+    law: Law = "auto",
     prior: Prior = Prior(),  # noqa: B008  # frozen
     groups: str | None = None,
     exchangeable: bool | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import xarray as xr
 from scipy.special import ndtri
 
 from causalgia.analysis import analysis_in_attrs, exploratory_attrs
-from causalgia.choices import LEAST_FOR_A_LAW
+from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.crossover_estimates import is_placebo_word
@@ -48,9 +48,7 @@ from causalgia.verdicts.placebo_words import TAIL_NOTE, resolution_note
 from causalgia.verdicts.rare_effects import as_rare, independent_draws
 from causalgia.verdicts.rope import Region
 
-Error = Literal["auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr"]
 _ROUNDING = 1e-9
-_ERRORS = ("auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr")
 
 
 def decide(
@@ -172,8 +170,8 @@ def decide(
     """
     level = _as_level(level, "level")
     attrs: dict[str, Any] = {"level": level, "error": error}
-    if error not in _ERRORS:
-        raise DecisionError(f"error={quoted(error)} is none of {', '.join(map(quoted, _ERRORS))}")
+    if error not in ERRORS:
+        raise DecisionError(f"error={quoted(error)} is none of {', '.join(map(quoted, ERRORS))}")
     if isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims):
         x = {"posterior": x}
     by_tests = isinstance(x, xr.Dataset | pd.DataFrame)
