@@ -55,6 +55,12 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     **options
         Those of `numba.njit`, without ``cache``.
 
+    Notes
+    -----
+    A function with ``fastmath`` that compiled functions call has ``forceinline`` or ``inline="always"``. Its sums may
+    be reordered each time that it is optimized, with its caller once more; a process that compiles would otherwise run
+    its own copy, a process that reads the cache the caller's, and the two differ in the last bit.
+
     Examples
     --------
     >>> @njit(nogil=True)

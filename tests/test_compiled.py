@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import pickle
@@ -176,3 +177,34 @@ print(float(cg.infer(table, law="normal", rng=0)["posterior"]["ace"].mean()))
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def compiled_functions() -> dict[str, tuple[set[str], set[str]]]:
+    """Each compiled function: its options, and what it calls of the functions of its file or of other ones of ours."""
+    found = {}
+    for path in Path(causalgia.__file__).parent.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        imports = [
+            node for node in nodes if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("causalgia")
+        ]
+        ours = {alias.asname or alias.name for node in imports for alias in node.names}
+        functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+        ours |= {node.name for node in functions}
+        for node in functions:
+            for option in node.decorator_list:
+                if isinstance(option, ast.Call) and ast.unparse(option.func) == "njit":
+                    calls = {ast.unparse(each.func) for each in ast.walk(node) if isinstance(each, ast.Call)}
+                    found[node.name] = {ast.unparse(each) for each in option.keywords}, calls & ours
+    return found
+
+
+def test_reordered_sums_are_optimized_in_one_place():
+    """A kernel read from the cache and one compiled here then give the same bits (`compiled.njit`)."""
+    kernels = compiled_functions()
+    inlined = {name for name, (options, _) in kernels.items() if options & {"forceinline=True", "inline='always'"}}
+    reordered = {name for name, (options, _) in kernels.items() if "fastmath=True" in options}
+    while more := {name for name, (_, calls) in kernels.items() if calls & reordered} - reordered:
+        reordered |= more
+    called = set().union(*(calls for _, calls in kernels.values()))
+    assert len(reordered) > 10
+    assert called & reordered <= inlined

@@ -312,12 +312,12 @@ def _add_moments_kernel(  # type: ignore[no-untyped-def]
         for s in range(len(place)):
             each, v1, v2, p = weight[i] / len(place), narrow[i] ** 2, wide[i] ** 2, share[i]
             at = place[s], width[s]
-            _add_stratum_kernel(effect, noise, marginal, x, line, each, v1, v2, p, *at, sums[0])
-            if p < 1:
-                _add_stratum_kernel(effect, noise, marginal, x, line, each, v2, v1, 1 - p, *at, sums[1])
+            for side in range(2 if p < 1 else 1):
+                own, other, of_own = (v1, v2, p) if side == 0 else (v2, v1, 1 - p)
+                _add_stratum_kernel(effect, noise, marginal, x, line, each, own, other, of_own, *at, sums[side])
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _linear_moments_kernel(columns, n_centre, value, root, a, b, line):  # type: ignore[no-untyped-def]
     """Fill mean and variance of each row's linear part under normal coefficients with this mean and root."""
     line[:] = 0.0
@@ -342,7 +342,7 @@ def _linear_moments_kernel(columns, n_centre, value, root, a, b, line):  # type:
         line[2, k], line[3, k], line[4, k] = sd, slope, max(line[4, k] - slope * slope, 0.0)
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _add_stratum_kernel(effect, noise, marginal, x, line, weight, v, other, p, place, width, sums):  # type: ignore[no-untyped-def]
     """Add one scale, of variance v and share p; with more arrays the loop would not compile to vector code."""
     for k in range(len(effect)):

@@ -386,7 +386,7 @@ def _solve_in_place(factor, rest):  # type: ignore[no-untyped-def]
         rest[i] /= factor[i, i]
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
     """Fill 1 / sd of each estimate under both scales, (2, K)."""
     for k in range(len(noise)):
@@ -394,7 +394,7 @@ def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
         roots[1, k] = inverse_root(noise[k] + v2)
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _add_row_terms(effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums):  # type: ignore[no-untyped-def]
     """Fill derivatives of each row in its linear part, and add the sums over rows; the loop compiles to vector code."""
     g_1 = g_2 = g_p = both_ways = quadratic = 0.0
@@ -422,7 +422,7 @@ def _add_row_terms(effect, count, rest, narrow, wide, p, curved, density, scores
     sums[4] += both_ways
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
     total = 0.0
     for k in range(len(density)):
@@ -430,7 +430,7 @@ def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
     return total / LOG2E
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _log_of_product(density):  # type: ignore[no-untyped-def]
     """Return the log of a product with a single logarithm: mantissas are multiplied, exponents added."""
     product, exponent = 1.0, 0
@@ -441,7 +441,7 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
     return np.log(product) + (exponent - 1023 * len(density)) / LOG2E
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out):  # type: ignore[no-untyped-def]
     """Compute log density and derivatives at one share and value of the coefficients; `curved`: _CURVATURE or _EM.
 
@@ -486,16 +486,27 @@ def _row_sums(effect, count, columns, precision, roots, p, value, curved, gradie
     out[4] = (size + 2) * p * (1 - p) - sums[4]
 
 
-@njit(nogil=True)
+@njit(nogil=True, inline="always")
 def _newton_ascent(effect, count, columns, precision, roots, value, v, free, tolerance, work, step, matrix, row):  # type: ignore[no-untyped-def]
     """Maximize the density over the coefficients and, where `free` is 1.0, the logit v of the share.
 
     Returns v and `gain`, that of one more Newton step, which is left in `step`; `matrix` is its factor. -1: failed.
     """
-    share = 1.0 if v > 700 else 1 / (1 + np.exp(-v))
-    _row_sums(effect, count, columns, precision, roots, share, value, _CURVATURE, step, matrix, row)
-    gain, ahead, size = 0.0, value.copy(), count.sum()
+    ahead, direction, size = value.copy(), np.zeros(len(value)), count.sum()
+    there, dv, gain, floor = v, 0.0, 0.0, -np.inf
     for _ in range(ROUNDS):
+        length = 1.0
+        for _ in range(25):
+            share = 1.0 if there > 700 else 1 / (1 + np.exp(-there))
+            _row_sums(effect, count, columns, precision, roots, share, ahead, _CURVATURE, step, matrix, row)
+            height = row[0] - (abs(there) + 2 * np.log1p(np.exp(-abs(there))) if free > 0 else 0.0)
+            if height >= floor - 1e-9 * abs(floor):
+                break
+            length *= 0.5
+            ahead[:] = value + length * direction
+            there = min(max(v + length * dv, -40.0), 40.0) if free > 0 else v
+        value[:] = ahead
+        v, floor = there, height
         up, known = row[3], row[4]
         work[:] = step
         if not _cholesky_in_place(matrix):
@@ -511,20 +522,9 @@ def _newton_ascent(effect, count, columns, precision, roots, value, v, free, tol
         dv = min(max(dv, -1.5), 1.5)
         if gain < tolerance and abs(dv) < 0.02 + 0.02 / np.sqrt(max(most, 1e-12)):
             break
-        floor = row[0] - (abs(v) + 2 * np.log1p(np.exp(-abs(v))) if free > 0 else 0.0)
-        length, direction = 1.0, step.copy()
-        for _ in range(25):
-            for j in range(len(value)):
-                ahead[j] = value[j] + length * direction[j]
-            there = min(max(v + length * dv, -40.0), 40.0) if free > 0 else v
-            share = 1.0 if there > 700 else 1 / (1 + np.exp(-there))
-            _row_sums(effect, count, columns, precision, roots, share, ahead, _CURVATURE, step, matrix, row)
-            height = row[0] - (abs(there) + 2 * np.log1p(np.exp(-abs(there))) if free > 0 else 0.0)
-            if height >= floor - 1e-9 * abs(floor):
-                break
-            length *= 0.5
-        value[:] = ahead
-        v = there
+        direction[:] = step
+        ahead[:] = value + direction
+        there = min(max(v + dv, -40.0), 40.0) if free > 0 else v
     return v, gain
 
 
@@ -539,23 +539,20 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
         at[:] = state[i, 1:]
         _inverse_sd_kernel(noise, narrow[i], wide[i], roots)
         v, width = 1e3, 0.0
-        if not one:
-            v, gain = _newton_ascent(
-                effect, count, columns, precision, roots, at, state[i, 0], 1.0, 1e-3, work, step, matrix, row
-            )
-            p = 1 / (1 + np.exp(-v))
-            width = 1 / np.sqrt(max(row[4], 2 * p * (1 - p), 0.02))
-            state[i, 1:] = at
-        state[i, 0] = v
-        logit[i, 0], logit[i, 1] = v, width
-        for turn in range(len(x)):  # from the middle to one end, then to the other
+        for turn in range(int(one) - 1, len(x)):  # -1: the mode; then from the middle to one end, then to the other
             s = middle + turn if turn < len(x) - middle else len(x) - 1 - turn
             if turn == len(x) - middle:
                 at[:] = value[i, middle]
-            here = v + width * np.sinh(x[s])
-            _, gain = _newton_ascent(
-                effect, count, columns, precision, roots, at, here, 0.0, 1e-2, work, step, matrix, row
+            here = state[i, 0] if turn < 0 else v + width * np.sinh(x[s])
+            free, tolerance = (1.0, 1e-3) if turn < 0 else (0.0, 1e-2)
+            here, gain = _newton_ascent(
+                effect, count, columns, precision, roots, at, here, free, tolerance, work, step, matrix, row
             )
+            if turn < 0:
+                p = 1 / (1 + np.exp(-here))
+                v, width = here, 1 / np.sqrt(max(row[4], 2 * p * (1 - p), 0.02))
+                state[i, 1:] = at
+                continue
             if gain < 0:
                 done[i] = -1
                 break
@@ -580,3 +577,4 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
                             step[a] -= matrix[b, a] * step[b]
                         step[a] /= matrix[a, a]
                     root[i, :, j] = step
+        state[i, 0], logit[i, 0], logit[i, 1] = v, v, width
