@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.checks import nearest
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.posterior.error_covariance import Noise, noises_of
@@ -237,10 +237,9 @@ def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.Da
     """
     known = [str(n) for n, c in estimates.coords.items() if c.dims == ("contrast",)]
     if not isinstance(name, str) or name not in known:
-        near = get_close_matches(quoted(name), known, n=1)
+        hint = nearest(quoted(name), known) or "; add one with estimates.assign_coords"
         raise InferenceError(
-            f"{what}={quoted(name)} is no coordinate on contrast; there are {', '.join(sorted(known))}"
-            + (f": did you mean {quoted(near[0])}?" if near else "; add one with estimates.assign_coords")
+            f"{what}={quoted(name)} is no coordinate on contrast; there are {', '.join(sorted(known))}{hint}"
         )
     return estimates[name]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from typing import Literal
 
 import numpy as np
 
+from causalgia.checks import nearest
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.engine_input import FamilyData
 from causalgia.posterior.error_covariance import Noise
@@ -63,14 +63,11 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
     >>> check_choice("normals", ("student_t", "normal"), "law")
     Traceback (most recent call last):
     ...
-    causalgia.errors.InferenceError: law='normals' is none of student_t, normal: did you mean 'normal'?
+    causalgia.errors.InferenceError: law='normals' is none of student_t, normal; did you mean 'normal'?
     """
     if not isinstance(value, str) or value not in known:
-        near = get_close_matches(quoted(value), known, n=1)
-        raise InferenceError(
-            f"{name}={quoted(value)} is none of {', '.join(known)}"
-            + (f": did you mean {quoted(near[0])}?" if near else "")
-        )
+        hint = nearest(quoted(value), known)
+        raise InferenceError(f"{name}={quoted(value)} is none of {', '.join(known)}{hint}")
 
 
 def n_factors_for(law: str, engine: str, *, covariates: bool) -> Callable[[int], int | None]:

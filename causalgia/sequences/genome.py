@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from os import PathLike
 from typing import BinaryIO, Literal
 
 import numpy as np
 
+from causalgia.checks import similar_names
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, open_regular_file, parse_int
 from causalgia.sequences.text_files import check_text, is_gzip, numbered_lines, read_text
@@ -116,7 +116,7 @@ class Genome:
 
     def _near(self, chromosome: str) -> str:
         twin = chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
-        near = [twin] if twin in self._records else get_close_matches(chromosome, self._records, n=3)
+        near = [twin] if twin in self._records else similar_names(chromosome, self._records, most=3)
         if near:
             return f"did you mean {' or '.join(map(quoted, near))}? Rename one file's chromosomes to match the other's"
         shown = ", ".join(map(quoted, list(self._records)[:3])) + (", ..." if len(self._records) > 3 else "")
