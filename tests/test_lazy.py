@@ -380,7 +380,7 @@ def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outcomes = cg.run(experiment, ensemble(), rng=0, progress=False)
-    ask(lambda o: experiment.analyse(o, rng=0), outcomes)
+    ask(lambda o: experiment.analyze(o, rng=0), outcomes)
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
@@ -389,7 +389,7 @@ def test_variants_in_their_own_contexts_are_listed_the_same(tmp_path: Path) -> N
     (tmp_path / "two.vcf").write_text("chr1\t422\trs1\tG\tA\nchr1\t519\trs2\tG\tA\n")
     experiment = cg.experiments.variants(tmp_path / "two.vcf", tmp_path / "genome.fa", length=41)
     outcomes = cg.run(experiment, ensemble(), rng=0, progress=False)
-    ask(lambda o: experiment.analyse(o, rng=0), outcomes)
+    ask(lambda o: experiment.analyze(o, rng=0), outcomes)
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")

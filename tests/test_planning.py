@@ -120,16 +120,16 @@ def test_equivalence_is_exact(row: Any, theirs: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("centre", "spread", "se", "df"), [(0.1, 0.1, 0.1, 5), (0.3, 0.2, 0.05, 99), (0.0, 0.05, 0.1, 2)]
+    ("center", "spread", "se", "df"), [(0.1, 0.1, 0.1, 5), (0.3, 0.2, 0.05, 99), (0.0, 0.05, 0.1, 2)]
 )
-def test_verdict_probability_is_simulated(centre: float, spread: float, se: float, df: float) -> None:
+def test_verdict_probability_is_simulated(center: float, spread: float, se: float, df: float) -> None:
     rng, n = np.random.default_rng(1), 200_000
-    estimates = centre + spread * rng.normal(size=n)
+    estimates = center + spread * rng.normal(size=n)
     own = se * np.sqrt(rng.chisquare(df, n) / df)
     margin, side = own * float(t_quantile(df)), own * stats.t.ppf(0.975, df)
     beyond = (estimates - side > 0.2) | (estimates + side < -0.2)
     inside = (estimates - margin > -0.2) & (estimates + margin < 0.2)
-    truth = float(verdict_probability(centre, spread, se, df, rope=(-0.2, 0.2)))
+    truth = float(verdict_probability(center, spread, se, df, rope=(-0.2, 0.2)))
     assert abs((beyond | inside).mean() - truth) < 4 * np.sqrt(truth * (1 - truth) / n)
 
 

@@ -95,9 +95,8 @@ def is_real_number(value: object) -> bool:
 def _check_arm(arm: str, arms: list[str], role: str) -> None:
     if arm in arms:
         return
-    raise ContrastError(
-        f"{role} {quoted(arm)} is not an arm{nearest(arm, arms, most=3) or '.'} The arms are {listed(arms)}"
-    )
+    hint = nearest(arm, arms, most=3) or "."
+    raise ContrastError(f"{role} {quoted(arm)} is not an arm{hint} The arms are {listed(arms)}")
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:

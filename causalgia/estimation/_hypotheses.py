@@ -222,9 +222,8 @@ def _rows_from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
         columns = as_unique([str(c) for c in matrix.columns], "columns of the matrix")
         unknown = [column for column in columns if column not in names]
         if unknown:
-            raise ContrastError(
-                f"the matrix has a column {quoted(unknown[0])}, which is not a contrast{nearest(unknown[0], names, most=3)}"
-            )
+            hint = nearest(unknown[0], names, most=3)
+            raise ContrastError(f"the matrix has a column {quoted(unknown[0])}, which is not a contrast{hint}")
         if not isinstance(matrix.index, pd.RangeIndex):
             labels = as_unique([str(name) for name in matrix.index], "hypotheses")
         matrix = matrix.set_axis(columns, axis=1).reindex(columns=names, fill_value=0.0).to_numpy()

@@ -68,7 +68,7 @@ def t_quantile(df: npt.ArrayLike, probability: float) -> Array:
 
 
 def verdict_probability(
-    centre: npt.ArrayLike,
+    center: npt.ArrayLike,
     spread: npt.ArrayLike,
     se: npt.ArrayLike,
     df: npt.ArrayLike,
@@ -90,12 +90,12 @@ def verdict_probability(
     np.float64(0.5084)
     """
     low, high = rope
-    arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (centre, spread, se, df)))
-    centre, spread, se, df = arrays
+    arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df)))
+    center, spread, se, df = arrays
     threshold = t_quantile(df, (1 + level) / 2) * np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
-    beyond = _noncentral_t_tail(threshold, df, _noncentrality(centre - high, spread))
-    below = _noncentral_t_tail(threshold, df, _noncentrality(low - centre, spread))
-    inside = np.where(negligible, _tost_probability(centre, spread, se, df, rope, level), 0.0)
+    beyond = _noncentral_t_tail(threshold, df, _noncentrality(center - high, spread))
+    below = _noncentral_t_tail(threshold, df, _noncentrality(low - center, spread))
+    inside = np.where(negligible, _tost_probability(center, spread, se, df, rope, level), 0.0)
     return np.asarray(beyond + below + inside)[()]
 
 
@@ -127,7 +127,7 @@ def tost_power(
 
 
 def _tost_probability(
-    centre: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float
+    center: Array, spread: Array, se: Array, df: Array, rope: tuple[float, float], level: float
 ) -> Array:
     """Return the probability that both one-sided tests reject, integrated over the estimated standard error."""
     low, high = rope
@@ -142,7 +142,7 @@ def _tost_probability(
     x = left[..., None] + (right - left)[..., None] * (_NODES + 1) / 2
     x = np.where(normal[..., None], np.minimum(1.0, top)[..., None], x)
     margin = critical[..., None] * se[..., None] * x
-    upper, lower = high - centre[..., None] - margin, low - centre[..., None] + margin
+    upper, lower = high - center[..., None] - margin, low - center[..., None] + margin
     chance = special.ndtr(upper / size[..., None]) - special.ndtr(lower / size[..., None])
     chance = np.where(spread[..., None] > 0, np.maximum(chance, 0.0), (upper > 0) & (lower < 0))
     integral = (right - left) / 2 * np.sum(_WEIGHTS * chance * _chi_density(x, df_[..., None]), axis=-1)

@@ -47,7 +47,7 @@ class FamilyData:
     """Unit of the user's prior, on the contrast scale."""
 
     @property
-    def centre(self) -> Array | None:
+    def center(self) -> Array | None:
         """Covariates and patterns, (K, q + p); None without."""
         columns = [x for x in (self.covariates, self.patterns) if x is not None]
         return np.hstack(columns) if columns else None
@@ -124,7 +124,7 @@ def sigma_label(noise: Noise) -> str:
 
 def is_standardized(estimates: xr.Dataset, prior: Prior) -> bool:
     """Return whether the prior is in sd of the control arm: standardised, with a known sd."""
-    return prior.standardised and "control_sd" in estimates
+    return prior.standardized and "control_sd" in estimates
 
 
 def prior_unit_label(estimates: xr.Dataset, prior: Prior, law: str = "") -> str:
@@ -141,7 +141,7 @@ def _prior_unit(part: xr.Dataset, task: int, prior: Prior) -> float:
     if not unit > 0:
         raise InferenceError(
             "control_sd is 0: the control arm does not vary, so the prior has no unit; give one on the scale of the "
-            "effects, such as prior=cg.Prior(tau_scale=1, standardised=False)"
+            "effects, such as prior=cg.Prior(tau_scale=1, standardized=False)"
         )
     return unit
 
