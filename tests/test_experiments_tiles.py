@@ -231,7 +231,7 @@ def test_answers_draw_along_the_sequence() -> None:
     experiment = necessity(sequences(), tile_width=60, draws=2, rope=(-1.0, 1.0))
     answer = experiment.analyze(cg.run(experiment, gate("and"), rng=0), rng=0)
     axes = answer.draw()
-    assert axes.get_xlabel() == "centre (bp)"
+    assert axes.get_xlabel() == "center (bp)"
     drawn = set(verdicts(answer).values())
     assert {text.get_text() for text in axes.get_legend().get_texts()} == drawn | {"ROPE"}
 

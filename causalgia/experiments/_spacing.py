@@ -145,7 +145,7 @@ class _SitePair:
         if left < 0 or max(left + len(self.first), right + len(self.second)) > length:
             raise DesignError(
                 f"sites at distance {distance} about {self.center} start at {left} and {right}, and one leaves the "
-                f"{length}-bp background; move centre= or leave the distance out"
+                f"{length}-bp background; move center= or leave the distance out"
             )
         if distance <= len(self.first):
             self._check_merged(distance)
