@@ -130,7 +130,7 @@ def test_where_the_counted_sites_are_does_not_matter(name):
 
 @pytest.mark.parametrize("name", LOCALIZATION)
 def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
-    low, high = truth()["grammars"]["localization"]["center"]
+    low, high = truth()["grammars"]["localization"]["centre"]
     places = [50, 150, 250, 350, 450, 500, 550, 650, 850, 950]
     answer = placed(name, places)
     for at in places:

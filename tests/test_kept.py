@@ -346,7 +346,7 @@ def test_bad_requests_are_refused_before_the_first_answer(tmp_path):
         with pytest.raises(error, match=words):
             kept(design, spy, keep, None if "memory" in words else tmp_path / "trial.zarr")
     with pytest.raises(DesignError, match="until="):
-        cg.run(design_of(), spy, rng=0, keep="moments", until=cg.Precision(halfwidth=0.1))
+        cg.run(design_of(), spy, rng=0, keep="moments", until=cg.Precision(half_width=0.1))
     assert not asked
     assert not (tmp_path / "trial.zarr").exists()
 

@@ -292,8 +292,8 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "report": lambda o: cg.report(estimates_of(o)),
     "describe": lambda o: cg.reporting.describe(o),
     "rows": lambda o: cg.reporting.cells(estimates_of(o), rows="all"),
-    "sample size": lambda o: cg.sample_size(effects_of(o), halfwidth=0.1),
-    "sample size of estimates": lambda o: cg.sample_size(estimates_of(o), halfwidth=0.1),
+    "sample size": lambda o: cg.sample_size(effects_of(o), half_width=0.1),
+    "sample size of estimates": lambda o: cg.sample_size(estimates_of(o), half_width=0.1),
     "power": lambda o: cg.planning.power(effects_of(o), n_units=50, effect=0.2),
     "minimal effect": lambda o: cg.planning.minimal_detectable_effect(effects_of(o), n_units=50),
 }
@@ -317,7 +317,7 @@ def test_a_verb_says_the_same_of_several_predictors(verb: str) -> None:
 
 def test_the_best_split_of_a_pilot_on_disk() -> None:
     ask(
-        lambda o: cg.planning.cheapest_split(effects_of(o), halfwidth=0.2, price_per_parent=2.0),
+        lambda o: cg.planning.cheapest_split(effects_of(o), half_width=0.2, price_per_parent=2.0),
         crossover(60, models=3, per_parent=3),
     )
 

@@ -252,28 +252,28 @@ def least_integer(
     return np.where(done, high, np.inf)
 
 
-def halfwidth_of_mean(sd: npt.ArrayLike, n: npt.ArrayLike, *, level: float = 0.95) -> Array:
+def half_width_of_mean(sd: npt.ArrayLike, n: npt.ArrayLike, *, level: float = 0.95) -> Array:
     """Return the half width ``t sd / sqrt(n)`` of the interval of a mean of n values.
 
     Examples
     --------
-    >>> halfwidth_of_mean(1.0, 20).round(6)
+    >>> half_width_of_mean(1.0, 20).round(6)
     np.float64(0.468014)
     """
     n = np.asarray(n, dtype=np.float64)
     return np.asarray(t_quantile(n - 1, 0.5 + level / 2) * np.asarray(sd) / np.sqrt(n))[()]
 
 
-def n_for_halfwidth(sd: float, halfwidth: float, *, level: float = 0.95) -> int:
-    """Return the smallest n with a half width of at most `halfwidth`.
+def n_for_half_width(sd: float, half_width: float, *, level: float = 0.95) -> int:
+    """Return the smallest n with a half width of at most `half_width`.
 
     Examples
     --------
-    >>> n_for_halfwidth(1.0, 0.25)
+    >>> n_for_half_width(1.0, 0.25)
     64
     """
-    as_positive(halfwidth, "halfwidth")
-    return int(least_integer(lambda n: halfwidth_of_mean(sd, n, level=level) <= halfwidth, np.array([2.0]))[0])
+    as_positive(half_width, "half_width")
+    return int(least_integer(lambda n: half_width_of_mean(sd, n, level=level) <= half_width, np.array([2.0]))[0])
 
 
 def n_for_power(effect: float, sd: float, *, power: float, level: float = 0.95) -> int:
@@ -329,10 +329,10 @@ def as_positive(value: Any, name: str) -> float:
 
     Examples
     --------
-    >>> as_positive(0, "halfwidth")
+    >>> as_positive(0, "half_width")
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: halfwidth=0 is not a positive number
+    causalgia.errors.EstimateError: half_width=0 is not a positive number
     """
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not 0 < float(value) < np.inf:
